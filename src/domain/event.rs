@@ -1,0 +1,177 @@
+//! What a source said, before anything is thought about it: one line of a feed, its text borrowed from the line.
+//!
+//! The shapes that say it (Agora's, Rollbook's own) are `feed`'s business; what follows from it is `decide`'s.
+
+use super::order::Stamp;
+use std::borrow::Cow;
+
+/// Text borrowed from a line, owned where the line escapes it.
+pub type Str<'a> = Cow<'a, str>;
+
+/// One line of a feed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event<'a> {
+    /// Who watched.
+    pub observer: Str<'a>,
+    /// The observer's own user id, where it said it: a snapshot never infers that he left.
+    pub self_user: Option<Str<'a>>,
+    /// What names the occurrence, for safe retries.
+    pub id: Option<Str<'a>>,
+    /// The line's place in the source's order.
+    pub stamp: Stamp,
+    /// What it says.
+    pub said: Said<'a>,
+}
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said<'a> {
+    /// Live changes of members of one channel, in the order in which they are to be taken.
+    Changes {
+        /// The channel.
+        channel: Str<'a>,
+        /// The changes. A `diff` lists its leaves, then its joins.
+        changes: Vec<ChangeSaid<'a>>,
+        /// Applied together (contract 2.4, `diff`): leaves before joins, each sorted; a present member in both
+        /// is one update.
+        together: bool,
+    },
+    /// The whole of a channel, or the part of it that the line shows.
+    Snapshot {
+        /// The channel.
+        channel: Str<'a>,
+        /// What it lists.
+        shown: Shown<'a>,
+    },
+    /// A paged snapshot begins.
+    SnapshotBegin {
+        /// The channel.
+        channel: Str<'a>,
+        /// The name of the paged snapshot.
+        sync: Str<'a>,
+        /// The pages will not show the whole channel.
+        incomplete: bool,
+    },
+    /// One page of it.
+    SnapshotPage {
+        /// The channel.
+        channel: Str<'a>,
+        /// The name of the paged snapshot.
+        sync: Str<'a>,
+        /// What the page lists.
+        shown: Shown<'a>,
+    },
+    /// The paged snapshot ends, and takes effect.
+    SnapshotEnd {
+        /// The channel.
+        channel: Str<'a>,
+        /// The name of the paged snapshot.
+        sync: Str<'a>,
+        /// The pages did not show the whole channel.
+        incomplete: bool,
+    },
+    /// The link to the source came up or went down.
+    Link(LinkSaid<'a>),
+    /// Something about the access token.
+    Token(TokenSaid<'a>),
+    /// A line that makes no entry (Agora's `NONE`, a live line that applies to nobody).
+    Nothing,
+}
+
+/// What kind of change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A publisher came.
+    Join,
+    /// Metadata of a publisher changed.
+    Update,
+    /// A publisher went.
+    Leave,
+}
+
+/// One change of one member.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeSaid<'a> {
+    /// What happened.
+    pub kind: Kind,
+    /// In which topic.
+    pub topic: Str<'a>,
+    /// To whom.
+    pub who: MemberSaid<'a>,
+}
+
+/// One member as a line lists it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberSaid<'a> {
+    /// The user id.
+    pub user: Str<'a>,
+    /// The connection, empty where the source allows one instance a user.
+    pub conn: Str<'a>,
+    /// Metadata as canonical JSON text; `None` where the line says nothing about it (an explicit `null` is `"null"`).
+    pub meta: Option<Str<'a>>,
+    /// The member's own place in the order, where it has one; the line's fills what it lacks.
+    pub stamp: Stamp,
+    /// Why, where the source says.
+    pub reason: Option<Str<'a>>,
+}
+
+/// What a snapshot (or a page) lists.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Shown<'a> {
+    /// The topics in the line's order; a topic may come twice.
+    pub topics: Vec<TopicShown<'a>>,
+    /// How many topics there are, where the source counts them.
+    pub total_topics: Option<u64>,
+    /// The source says that it is not the whole channel.
+    pub incomplete: bool,
+}
+
+/// One topic of a snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopicShown<'a> {
+    /// The topic.
+    pub topic: Str<'a>,
+    /// How many publishers it has, where the source counts them.
+    pub total: Option<u64>,
+    /// Those that are listed.
+    pub members: Vec<MemberSaid<'a>>,
+}
+
+/// What a link line says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkSaid<'a> {
+    /// Up (`CONNECTED`) or down (everything else).
+    pub up: bool,
+    /// The channels it names; none = all of the observer's.
+    pub channels: Vec<Str<'a>>,
+    /// Channels that stay as they are, whatever the rest of the line says.
+    pub unrestored: Vec<Str<'a>>,
+    /// It speaks of another service: it is recorded, and touches nothing.
+    pub elsewhere: bool,
+    /// Why, where the source says.
+    pub reason: Option<Str<'a>>,
+}
+
+/// What a token line says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenSaid<'a> {
+    /// What happened to it.
+    pub state: TokenState,
+    /// The one channel that it touches; none = all of the observer's.
+    pub channel: Option<Str<'a>>,
+    /// Why, where the source says.
+    pub reason: Option<Str<'a>>,
+}
+
+/// The life of an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenState {
+    /// It will expire soon.
+    WillExpire,
+    /// It has expired.
+    Expired,
+    /// A new one took its place.
+    Renewed,
+    /// A permission was taken back.
+    Revoked,
+}

@@ -1,0 +1,158 @@
+//! The dictionary: names and members as dense numbers, so that state is arrays and comparing is cheap.
+//!
+//! A dictionary has no meaning of its own: two of them that number differently describe the same log.
+//! It lives in memory only; what is stored carries its names with it.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+/// A channel, topic, user, connection or observer name, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Name(pub u32);
+
+/// One publisher in one topic of one channel, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Member(pub u32);
+
+/// What a [`Member`] number stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MemberKey {
+    /// The stream channel.
+    pub channel: Name,
+    /// The topic in it.
+    pub topic: Name,
+    /// The publisher's user id.
+    pub user: Name,
+    /// The connection; the empty name where a source allows one instance a user.
+    pub conn: Name,
+}
+
+/// Names and members, each once.
+#[derive(Debug, Default)]
+pub struct Names {
+    // std's keyed hash: names come from outside and could be chosen to collide.
+    by_text: HashMap<Arc<str>, Name>,
+    texts: Vec<Arc<str>>,
+    by_key: HashMap<MemberKey, Member, BuildHasherDefault<NumberHasher>>,
+    keys: Vec<MemberKey>,
+}
+
+impl Names {
+    /// An empty dictionary.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of a name, given now if it has none yet.
+    pub fn intern(&mut self, text: &str) -> Name {
+        if let Some(&name) = self.by_text.get(text) {
+            return name;
+        }
+        let name = Name(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
+        let text: Arc<str> = Arc::from(text);
+        self.texts.push(Arc::clone(&text));
+        self.by_text.insert(text, name);
+        name
+    }
+
+    /// The number of a name, if it has one.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<Name> {
+        self.by_text.get(text).copied()
+    }
+
+    /// The name behind a number; empty for a number of another dictionary.
+    #[must_use]
+    pub fn text(&self, name: Name) -> &str {
+        self.texts.get(name.0 as usize).map_or("", |text| text)
+    }
+
+    /// The number of a member, given now if it has none yet.
+    pub fn member(&mut self, key: MemberKey) -> Member {
+        if let Some(&member) = self.by_key.get(&key) {
+            return member;
+        }
+        let member = Member(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
+        self.keys.push(key);
+        self.by_key.insert(key, member);
+        member
+    }
+
+    /// The number of a member, if it has one.
+    #[must_use]
+    pub fn find_member(&self, key: MemberKey) -> Option<Member> {
+        self.by_key.get(&key).copied()
+    }
+
+    /// What a member's number stands for.
+    #[must_use]
+    pub fn key(&self, member: Member) -> MemberKey {
+        const NOBODY: MemberKey = MemberKey {
+            channel: Name(0),
+            topic: Name(0),
+            user: Name(0),
+            conn: Name(0),
+        };
+        self.keys.get(member.0 as usize).copied().unwrap_or(NOBODY)
+    }
+
+    /// Members in the contract's order: by topic, user and connection, bytewise.
+    #[must_use]
+    pub fn compare(&self, a: Member, b: Member) -> Ordering {
+        let (a, b) = (self.key(a), self.key(b));
+        let part = |x: Name, y: Name| {
+            if x == y {
+                Ordering::Equal
+            } else {
+                self.text(x).cmp(self.text(y))
+            }
+        };
+        part(a.topic, b.topic)
+            .then_with(|| part(a.user, b.user))
+            .then_with(|| part(a.conn, b.conn))
+    }
+
+    /// How many names it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether it holds no name.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// How many members it holds.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+/// A hash for keys made of numbers that this program gave out itself: nobody outside can choose them.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 29)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u32(u32::from(byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0.rotate_left(23) ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+/// A map whose keys are [`Name`]s or [`Member`]s.
+pub type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;

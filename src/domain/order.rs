@@ -1,0 +1,86 @@
+//! Which of two things about a member is newer: by the source's own positions, else by its times, else unknown.
+
+use super::time::Millis;
+
+/// The source's own order: `[serial, index]`.
+pub type Pos = [i64; 2];
+
+/// What a source said about the place of a message in its order. Both parts may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// The source's own position.
+    pub pos: Option<Pos>,
+    /// The source's time, Unix ms.
+    pub ts: Option<Millis>,
+}
+
+impl Stamp {
+    /// Nothing is known.
+    pub const NONE: Stamp = Stamp {
+        pos: None,
+        ts: None,
+    };
+
+    /// This stamp, with what it lacks taken from `line`: a member's own `pos` does not displace the line's `ts`.
+    #[must_use]
+    pub fn or(self, line: Stamp) -> Stamp {
+        Stamp {
+            pos: self.pos.or(line.pos),
+            ts: self.ts.or(line.ts),
+        }
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_none(self) -> bool {
+        self == Stamp::NONE
+    }
+
+    /// How a newcomer with this stamp stands to something with the stamp `known`.
+    /// Up to `tolerance_ms` of lateness counts as the same time.
+    #[must_use]
+    pub fn against(self, known: Stamp, tolerance_ms: i64) -> Order {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        if let (Some(new), Some(old)) = (self.pos, known.pos) {
+            return match new.cmp(&old) {
+                Less => Order::Older,
+                Equal => Order::SameMessage,
+                Greater => Order::Newer,
+            };
+        }
+        if let (Some(new), Some(old)) = (self.ts, known.ts) {
+            return match new.cmp(&old) {
+                Equal => Order::SameTime,
+                Greater => Order::Newer,
+                Less if new.saturating_add(tolerance_ms) >= old => Order::Forgiven,
+                Less => Order::Older,
+            };
+        }
+        Order::Unknown
+    }
+}
+
+/// The outcome of [`Stamp::against`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The newcomer is older: it is stale.
+    Older,
+    /// The same position: the same message again.
+    SameMessage,
+    /// The same source time: the newcomer wins.
+    SameTime,
+    /// Older, but within the tolerance: the newcomer wins.
+    Forgiven,
+    /// The newcomer is newer.
+    Newer,
+    /// Nothing to compare: the newcomer wins.
+    Unknown,
+}
+
+impl Order {
+    /// The newcomer is provably the newer one.
+    #[must_use]
+    pub fn is_newer(self) -> bool {
+        self == Order::Newer
+    }
+}

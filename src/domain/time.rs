@@ -1,0 +1,15 @@
+//! Time as the log knows it: Unix milliseconds. No clock lives here; the moment of recording is an argument.
+
+/// Unix time in milliseconds.
+pub type Millis = i64;
+
+/// The source's time if it counts at all: 0 counts as missing, and so does one that lies more than
+/// `max_ahead_ms` after the moment of recording (contract 2.5.11).
+#[must_use]
+pub fn counted(
+    source_ts: Option<Millis>,
+    recorded_at: Millis,
+    max_ahead_ms: i64,
+) -> Option<Millis> {
+    source_ts.filter(|&ts| ts != 0 && ts <= recorded_at.saturating_add(max_ahead_ms))
+}

@@ -1,0 +1,4 @@
+//! Rollbook: an event-sourced presence store.
+
+pub mod domain;
+pub mod limits;

@@ -1,0 +1,60 @@
+//! Every limit of Rollbook, in one place. Nothing else belongs here.
+//!
+//! A limit that a person can meet is named in the error that it causes. Sizes are bytes unless the name says otherwise.
+
+/// Longest line that is read; a longer one is rejected (contract 2.8).
+pub const LINE_BYTES_MAX: usize = 16 << 20;
+/// Longest channel, topic, user, connection, observer or sync name.
+pub const NAME_BYTES_MAX: usize = 1024;
+/// Longest `id` of a line.
+pub const ID_BYTES_MAX: usize = 128;
+/// Longest `reason`.
+pub const REASON_BYTES_MAX: usize = 4096;
+/// Longest metadata of a member, in its canonical form.
+pub const META_BYTES_MAX: usize = 256 << 10;
+/// Deepest nesting of JSON in a line.
+pub const JSON_DEPTH_MAX: usize = 128;
+/// Earliest source time that can be printed as RFC 3339: 0001-01-01, Unix ms.
+pub const TIME_MS_MIN: i64 = -62_135_596_800_000;
+/// Latest source time that can be printed as RFC 3339: 9999-12-31, Unix ms.
+pub const TIME_MS_MAX: i64 = 253_402_300_799_999;
+
+/// Tombstones kept for one channel.
+pub const TOMBSTONES_PER_CHANNEL_MAX: usize = 65_536;
+/// Tombstones kept in all.
+pub const TOMBSTONES_MAX: usize = 1_000_000;
+/// Observers of one channel.
+pub const OBSERVERS_PER_CHANNEL_MAX: usize = 1_024;
+/// Members held by the unfinished paged snapshots of one channel.
+pub const OPEN_PAGE_MEMBERS_MAX: usize = 4_000_000;
+/// Ended stretches of watching that a channel remembers; dropping the oldest only widens windows.
+pub const ENDED_STRETCHES_MAX: usize = 64;
+/// Topics of one channel for which an incomplete snapshot's cover is remembered.
+pub const TOPIC_COVERS_MAX: usize = 65_536;
+
+/// Retry ids remembered in all (contract 2.5.8).
+pub const RETRY_IDS_MAX: usize = 1_000_000;
+/// Retry ids kept for each observer heard lately, however many the others send.
+pub const RETRY_IDS_PER_OBSERVER_MIN: usize = 10_000;
+/// Observers whose ids are so protected.
+pub const RETRY_OBSERVERS_MAX: usize = 64;
+
+/// Bytes of a rejected line that are kept.
+pub const REJECT_TEXT_BYTES_MAX: usize = 64 << 10;
+/// Bytes of rejected lines kept in all; beyond it lengths and checksums are.
+pub const REJECTS_BYTES_MAX: u64 = 256 << 20;
+/// Rejects named on standard error in one run; after them only a count.
+pub const REJECTS_SHOWN_MAX: usize = 10;
+/// Clamped entries named on standard error in one run.
+pub const CLAMPED_SHOWN_MAX: usize = 10;
+/// How far an effective time may lie behind its `occurred_at` before the entry is named as clamped.
+pub const CLAMPED_MS: i64 = 60_000;
+
+/// Events that may wait for the writer.
+pub const WRITER_QUEUE_MAX: usize = 8_192;
+/// Most entries in one frame, unless a single commit has more.
+pub const FRAME_ENTRIES_MAX: usize = 4_096;
+/// Largest value given to the engine. Sixteen of them must fit into a quarter of a segment (FORMAT.md).
+pub const VALUE_BYTES_MAX: usize = 96 << 10;
+/// Files and feeds whose position is remembered for `--resume`.
+pub const SOURCES_MAX: usize = 10_000;

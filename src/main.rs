@@ -1,0 +1,2 @@
+//! The `rollbook` command.
+fn main() {}
