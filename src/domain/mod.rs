@@ -1,10 +1,26 @@
 //! What presence is: members, snapshots, proofs, gaps, and what follows from an event.
 //!
+//! ```text
+//! event ── decide(&State) ──> Commit[entries] ── apply ──> State
+//!              └ reconcile: what a snapshot makes one infer
+//! ```
+//!
+//! [`decide`](decide::decide) thinks and changes nothing; [`State::apply`](state::State::apply) changes and
+//! thinks nothing: all that was thought is in the entry.
+//!
 //! **Invariant:** nothing here does I/O, reads a clock, is async, or knows JSON or sled; it imports `std`
 //! and the [limits](crate::limits) alone, so that every rule can be tested as a function of its inputs.
 
+mod apply;
+mod change;
+pub mod decide;
+mod departures;
 pub mod entry;
 pub mod event;
 pub mod names;
 pub mod order;
+mod reconcile;
+pub mod roster;
+pub mod state;
 pub mod time;
+pub mod watch;

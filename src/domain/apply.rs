@@ -1,0 +1,411 @@
+//! The only way that state comes about: an entry, applied. Nothing is decided here.
+
+use super::departures::{lies_departed, slot_mut};
+use super::entry::{
+    Change, Claim, Claims, Entry, Link, Origin, Page, PageStep, Snapshot, Token, What, Whole,
+};
+use super::event::Kind;
+use super::names::{Member, Name, Names};
+use super::order::{Order, Stamp};
+use super::roster::{Channel, Cover, Heard, LastWord, Presence, Slot};
+use super::state::State;
+use super::watch::{self, OpenGap, Stretch, Sync};
+use crate::limits;
+
+impl State {
+    /// Takes in the next entry of the log. `names` is the dictionary in whose numbers it speaks.
+    pub fn apply(&mut self, entry: &Entry, names: &Names) {
+        self.head = entry.seq;
+        self.recorded_at = entry.recorded_at;
+        match &entry.what {
+            What::Change(change) => self.apply_change(entry, change, names),
+            What::Snapshot(snapshot) => self.apply_snapshot(entry, snapshot, names),
+            What::Link(link) => self.apply_link(entry, link),
+            What::Token(token) => self.apply_token(entry, token),
+        }
+    }
+
+    fn apply_change(&mut self, entry: &Entry, change: &Change, names: &Names) {
+        let key = names.key(change.member);
+        let observed = change.origin == Origin::Observed;
+        if observed {
+            self.heard_from(entry, key.channel, true);
+        }
+        let channel = self.channels.entry(key.channel).or_default();
+        channel.effective_at = channel.effective_at.max(entry.effective_at);
+        channel.lossy |= entry.lossy;
+        if change.disposition == super::entry::Disposition::Stale {
+            return;
+        }
+        let known = channel.last_word(key.topic, slot_mut(&mut self.slots, change.member));
+        let slot = slot_mut(&mut self.slots, change.member);
+        slot.word = next_word(entry, change, known);
+        match (change.is_applied(), change.kind) {
+            (true, Kind::Join) => {
+                let was_departed = slot.presence == Presence::Departed;
+                if slot.presence != Presence::Present {
+                    slot.seat = u32::try_from(channel.roster.len()).unwrap_or(u32::MAX);
+                    channel.roster.push(change.member);
+                }
+                slot.presence = Presence::Present;
+                slot.since = entry.effective_at;
+                slot.meta.clone_from(&change.meta);
+                if was_departed {
+                    self.forget_departure(key.channel);
+                }
+            }
+            (true, Kind::Update) => slot.meta.clone_from(&change.meta),
+            (true, Kind::Leave) => {
+                self.unseat(key.channel, change.member);
+                // What a complete snapshot shows to be gone is gone by its cover; anybody else needs a tombstone.
+                let covered = matches!(change.origin, Origin::Inferred(by)
+                    if self.cover_seq(key.channel) == Some(by.snapshot_seq));
+                if !covered {
+                    self.depart(key.channel, change.member, entry.seq);
+                }
+            }
+            (false, _) if slot.presence != Presence::Present => {
+                if slot.presence == Presence::Departed {
+                    self.forget_departure(key.channel);
+                }
+                self.depart(key.channel, change.member, entry.seq);
+            }
+            (false, _) => {}
+        }
+    }
+
+    fn cover_seq(&self, channel: Name) -> Option<u64> {
+        self.channels.get(&channel)?.cover.map(|cover| cover.seq)
+    }
+
+    fn apply_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot, names: &Names) {
+        self.heard_from(entry, snapshot.channel, false);
+        let channel = self.channels.entry(snapshot.channel).or_default();
+        channel.effective_at = channel.effective_at.max(entry.effective_at);
+        channel.lossy |= entry.lossy;
+        if snapshot.stale {
+            return;
+        }
+        let line = entry.counted();
+        let begin = snapshot.begin;
+        let listed = begin.map_or(line, |begin| begin.stamp);
+        let absent = begin.map_or((line, entry.occurred_at), |begin| {
+            (begin.stamp, begin.occurred_at)
+        });
+        let cover = Cover {
+            seq: entry.seq,
+            line,
+            listed: (listed, entry.occurred_at),
+            absent,
+        };
+        for &member in &snapshot.held {
+            let topic = names.key(member).topic;
+            let slot = slot_mut(&mut self.slots, member);
+            // Fix what was the last word before this snapshot becomes the newest cover.
+            if let Some(word) = channel.last_word(topic, slot) {
+                slot.word = word;
+            }
+            slot.held_at = entry.seq;
+        }
+        if snapshot.complete {
+            let passed = |floor: Stamp| {
+                !matches!(
+                    cover.absent.0.against(floor, 0),
+                    Order::Older | Order::Unknown
+                )
+            };
+            channel.floor = channel.floor.filter(|&floor| !passed(floor));
+            channel.cover = Some(cover);
+            channel.topic_covers.clear();
+            self.bury_covered(snapshot.channel, entry.seq);
+        } else if let Claims::Whole(whole) = &snapshot.claims {
+            cover_topics(channel, whole, cover, &self.slots, names);
+        }
+        let explicit = |claim: &Claim| !snapshot.complete || !claim.stamp.is_none();
+        let claims: &mut dyn Iterator<Item = (Member, &Claim)> = match &snapshot.claims {
+            Claims::Whole(whole) => {
+                &mut whole.members.iter().map(|(member, claim)| (*member, claim))
+            }
+            Claims::Residue(residue) => &mut residue
+                .iter()
+                .filter_map(|item| item.claim.as_ref().map(|claim| (item.member, claim))),
+        };
+        for (member, claim) in claims.filter(|(_, claim)| explicit(claim)) {
+            let slot = slot_mut(&mut self.slots, member);
+            if slot.held_at != entry.seq && slot.presence == Presence::Present {
+                let stamp = claim.stamp.or(listed);
+                slot.word = LastWord {
+                    seq: entry.seq,
+                    time: entry.occurred_at,
+                    stamp,
+                    heard: Heard::NONE,
+                };
+            }
+        }
+        self.watched_snapshot(entry, snapshot);
+        self.trim_departures(names);
+    }
+
+    fn watched_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot) {
+        let observer = self.observers.entry(entry.observer).or_default();
+        let Some(channel) = self.channels.get_mut(&snapshot.channel) else {
+            return;
+        };
+        let watch = channel
+            .watching
+            .of_mut(entry.observer, observer, snapshot.channel);
+        if snapshot.begin.is_some() {
+            watch.sync = None;
+        }
+        let mut ended = None;
+        if snapshot.complete {
+            // A second snapshot without a word from the link: something may have been missed before it.
+            if watch.given || watch.stretch.is_none() {
+                let from_seq = entry.seq;
+                let fresh = Stretch {
+                    observer: entry.observer,
+                    from_seq,
+                    to_seq: u64::MAX,
+                    proof: None,
+                };
+                ended = watch.stretch.replace(fresh);
+            }
+            watch.given = true;
+            watch.muted = false;
+            watch.hold = None;
+            if let Some(stretch) = &mut watch.stretch {
+                stretch.proof = stretch.proof.max(Some(entry.occurred_at));
+            }
+        } else if !observer.linked {
+            watch.muted = true;
+            ended = watch.stretch.take();
+        } else if let Some(stretch) = &mut watch.stretch {
+            stretch.proof = stretch.proof.max(Some(entry.occurred_at));
+        }
+        let proof = watch.stretch.and_then(|stretch| stretch.proof);
+        let watching = &mut channel.watching;
+        watching.end(ended, entry.seq.saturating_sub(1));
+        watching.last_proof = watching.last_proof.max(proof);
+        if let Some(gap) = snapshot.gap {
+            watching.gaps = watching.gaps.max(gap.gap);
+            if gap.is_closed() {
+                watching.open_gap = None;
+            }
+        }
+    }
+
+    /// A message about a channel: its observer is up there. A change of a member `proves` that it watches at
+    /// once; what a snapshot proves depends on what it shows.
+    fn heard_from(&mut self, entry: &Entry, name: Name, proves: bool) {
+        let observer = self.observers.entry(entry.observer).or_default();
+        let channel = self.channels.entry(name).or_default();
+        let first_line = !channel.seen_whole();
+        let watch = channel.watching.of_mut(entry.observer, observer, name);
+        let stale_snapshot = matches!(&entry.what, What::Snapshot(snapshot) if snapshot.stale);
+        if !watch.up && !stale_snapshot {
+            watch.up = true;
+            watch.hold = Some(entry.seq.saturating_sub(1));
+        }
+        if observer
+            .proof
+            .is_none_or(|(_, time)| time < entry.occurred_at)
+        {
+            observer.proof = Some((entry.seq, entry.occurred_at));
+        }
+        if watch.stretch.is_none() && first_line && !watch.muted {
+            let from_seq = entry.seq;
+            watch.stretch = Some(Stretch {
+                observer: entry.observer,
+                from_seq,
+                to_seq: u64::MAX,
+                proof: None,
+            });
+        }
+        if proves && let Some(stretch) = &mut watch.stretch {
+            stretch.proof = stretch.proof.max(Some(entry.occurred_at));
+            let proof = stretch.proof;
+            channel.watching.last_proof = channel.watching.last_proof.max(proof);
+        }
+    }
+
+    fn apply_link(&mut self, entry: &Entry, link: &Link) {
+        let observer = self.observers.entry(entry.observer).or_default();
+        if link.elsewhere {
+            return;
+        }
+        observer.linked = true;
+        let targets: Vec<Name> = match link.channel {
+            Some(channel) => vec![channel],
+            None => {
+                observer.up_at = link.up.then_some(entry.seq);
+                let known = observer.channels.iter();
+                known
+                    .filter(|channel| !link.except.contains(channel))
+                    .copied()
+                    .collect()
+            }
+        };
+        for name in targets {
+            let channel = self.channels.entry(name).or_default();
+            channel.lossy |= entry.lossy;
+            let watch = channel.watching.of_mut(entry.observer, observer, name);
+            if link.up {
+                watch.up = true;
+                watch.hold = watch.hold.or(Some(entry.seq));
+                continue;
+            }
+            watch.up = false;
+            watch.given = false;
+            watch.hold = None;
+            watch.sync = None;
+            let ended = watch.stretch.take().map(|stretch| Stretch {
+                proof: watch::told_proof(stretch, observer),
+                ..stretch
+            });
+            let proof = ended.and_then(|stretch| stretch.proof);
+            channel.watching.end(ended, entry.seq);
+            channel.watching.last_proof = channel.watching.last_proof.max(proof);
+        }
+        for change in &link.gaps {
+            let watching = &mut self.channels.entry(change.channel).or_default().watching;
+            watching.gaps = watching.gaps.max(change.gap);
+            watching.open_gap = change.opens.then_some(OpenGap {
+                gap: change.gap,
+                from: change.at,
+            });
+        }
+    }
+
+    fn apply_token(&mut self, entry: &Entry, token: &Token) {
+        let observer = self.observers.entry(entry.observer).or_default();
+        if let Some(name) = token.channel {
+            let channel = self.channels.entry(name).or_default();
+            channel.watching.of_mut(entry.observer, observer, name);
+        }
+    }
+
+    /// Takes in a step of a paged snapshot, which is no entry.
+    pub fn apply_page(&mut self, page: &Page) {
+        self.recorded_at = self.recorded_at.max(page.recorded_at);
+        let observer = self.observers.entry(page.observer).or_default();
+        let watching = &mut self.channels.entry(page.channel).or_default().watching;
+        let head = self.head;
+        let watch = watching.of_mut(page.observer, observer, page.channel);
+        if !watch.up {
+            watch.up = true;
+            watch.hold = Some(head);
+        }
+        match &page.step {
+            PageStep::Begin {
+                begin,
+                self_user,
+                incomplete,
+                id,
+            } => {
+                let proofs = watching
+                    .watches
+                    .iter()
+                    .filter_map(|watch| watch.stretch)
+                    .collect();
+                let channel_proof = watching.last_proof;
+                let watch = watching.of_mut(page.observer, observer, page.channel);
+                watch.sync = Some(Box::new(Sync {
+                    name: page.sync.clone(),
+                    begin: *begin,
+                    self_user: *self_user,
+                    incomplete: *incomplete,
+                    id: id.clone(),
+                    head,
+                    proofs,
+                    channel_proof,
+                    topics: Vec::new(),
+                    members: Default::default(),
+                }));
+            }
+            PageStep::Members(page) => {
+                let Some(sync) = &mut watch.sync else { return };
+                sync.topics
+                    .extend(page.topics.iter().map(|&(topic, _)| topic));
+                for (member, claim) in &page.members {
+                    super::reconcile::claim_once(&mut sync.members, *member, claim.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Topics that an incomplete snapshot shows whole are decided by it, for those it does not list.
+fn cover_topics(channel: &mut Channel, whole: &Whole, cover: Cover, slots: &[Slot], names: &Names) {
+    if whole.incomplete {
+        return;
+    }
+    let shown: Vec<Name> = whole
+        .topics
+        .iter()
+        .filter(|(_, short)| !short)
+        .map(|&(topic, _)| topic)
+        .collect();
+    let mut covered = shown;
+    if !whole.topics_missing {
+        let listed = |topic: &Name| whole.topics.iter().any(|(listed, _)| listed == topic);
+        let known = channel.roster.iter().copied().chain(
+            channel
+                .departures
+                .iter()
+                .filter(|&&(seq, m)| lies_departed(slots, m, seq))
+                .map(|&(_, m)| m),
+        );
+        let unlisted: std::collections::BTreeSet<u32> = known
+            .map(|member| names.key(member).topic)
+            .filter(|topic| !listed(topic))
+            .map(|t| t.0)
+            .collect();
+        covered.extend(unlisted.into_iter().map(Name));
+    }
+    for topic in covered {
+        if channel.topic_covers.len() < limits::TOPIC_COVERS_MAX
+            || channel.topic_covers.contains_key(&topic)
+        {
+            channel.topic_covers.insert(topic, cover);
+        }
+    }
+}
+
+/// What has last decided a member once `entry` has spoken of it, too.
+pub(super) fn next_word(entry: &Entry, change: &Change, known: Option<LastWord>) -> LastWord {
+    let stamp = entry.counted();
+    let word = LastWord {
+        seq: entry.seq,
+        time: entry.occurred_at,
+        stamp,
+        heard: Heard::NONE,
+    };
+    if change.origin != Origin::Observed {
+        return word;
+    }
+    let fresh = Heard::only(change.said, entry.observer);
+    let Some(known) = known else {
+        return LastWord {
+            heard: fresh,
+            ..word
+        };
+    };
+    let same_time = stamp.ts.is_some() && stamp.ts == known.stamp.ts;
+    let heard = if same_time {
+        known.heard.and(change.said, entry.observer)
+    } else {
+        fresh
+    };
+    // Forgiven lateness must not add up: the newest time stays the measure.
+    let by_time = stamp.pos.is_none() || known.stamp.pos.is_none();
+    let ts = if by_time && stamp.ts.is_some() {
+        stamp.ts.max(known.stamp.ts)
+    } else {
+        stamp.ts
+    };
+    LastWord {
+        stamp: Stamp { ts, ..stamp },
+        heard,
+        ..word
+    }
+}

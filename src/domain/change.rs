@@ -1,0 +1,163 @@
+//! What follows from live changes of members: applied, duplicate, stale, or of somebody unknown.
+
+use super::apply::next_word;
+use super::decide::Moment;
+use super::entry::{Change, Disposition, Entry, Origin, Text, What};
+use super::event::{ChangeSaid, Kind};
+use super::names::{Member, Name, NumberMap};
+use super::order::{Order, Stamp};
+use super::roster::{Channel, LastWord, Presence, Slot};
+use super::time;
+
+/// A member as the changes before it in the same line have left it.
+#[derive(Clone)]
+struct View {
+    present: bool,
+    known: bool,
+    word: Option<LastWord>,
+    meta: Option<Text>,
+}
+
+impl Moment<'_> {
+    pub(super) fn changes(
+        &mut self,
+        name: Name,
+        said: &[ChangeSaid<'_>],
+        together: bool,
+    ) -> Vec<Entry> {
+        let mut changes: Vec<(Member, &ChangeSaid<'_>)> = Vec::with_capacity(said.len());
+        for change in said {
+            let topic = self.names.intern(&change.topic);
+            changes.push((self.member(name, topic, &change.who), change));
+        }
+        let nothing_known = Channel::default();
+        let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
+        if together {
+            let order = |kind| u8::from(kind != Kind::Leave);
+            changes.sort_by(|(a, x), (b, y)| {
+                order(x.kind)
+                    .cmp(&order(y.kind))
+                    .then_with(|| self.names.compare(*a, *b))
+            });
+            let joining: NumberMap<Member, ()> = changes
+                .iter()
+                .filter(|(_, change)| change.kind != Kind::Leave)
+                .map(|&(member, _)| (member, ()))
+                .collect();
+            // Somebody who is there and in both lists has changed, and not gone.
+            changes.retain(|(member, change)| {
+                change.kind != Kind::Leave
+                    || !joining.contains_key(member)
+                    || self.state.present(*member).is_none()
+            });
+        }
+        let mut seen: NumberMap<Member, View> = NumberMap::default();
+        let mut effective_at = channel.effective_at;
+        let mut entries = Vec::with_capacity(changes.len());
+        let alone = changes.len() == 1;
+        for (member, change) in changes {
+            let seq = self.seq + entries.len() as u64;
+            let view = seen
+                .remove(&member)
+                .unwrap_or_else(|| self.view(channel, member));
+            let mut entry = self.change(seq, channel, member, change, &view);
+            // A member's own time may be earlier or later than that of the one before it.
+            entry.effective_at = entry.occurred_at.max(effective_at);
+            effective_at = entry.effective_at;
+            if !alone {
+                seen.insert(member, view.after(&entry));
+            }
+            entries.push(entry);
+        }
+        entries
+    }
+
+    fn view(&self, channel: &Channel, member: Member) -> View {
+        let unknown = Slot::default();
+        let slot = self.state.slot(member).unwrap_or(&unknown);
+        View {
+            present: slot.presence == Presence::Present,
+            known: slot.presence != Presence::Unknown,
+            word: channel.last_word(self.names.key(member).topic, slot),
+            meta: slot.meta.clone(),
+        }
+    }
+
+    fn change(
+        &self,
+        seq: u64,
+        channel: &Channel,
+        member: Member,
+        change: &ChangeSaid<'_>,
+        view: &View,
+    ) -> Entry {
+        let stamp = change.who.stamp.or(self.stamp);
+        let ts = time::counted(stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
+        let counted = Stamp { ts, ..stamp };
+        let said = change.kind;
+        let meta = change.who.meta.as_deref().map(Text::from);
+        let order = view.word.map(|word| {
+            (
+                word,
+                counted.against(word.stamp, self.rules.skew_tolerance_ms),
+            )
+        });
+        let (kind, disposition) = match order {
+            _ if !view.known && channel.is_under_floor(counted) => (said, Disposition::Stale),
+            Some((_, Order::Older)) => (said, Disposition::Stale),
+            Some((_, Order::SameMessage)) => (said, Disposition::Duplicate),
+            Some((word, Order::SameTime)) if word.heard.by_other(said, self.observer) => {
+                (said, Disposition::Duplicate)
+            }
+            _ => match (said, view.present) {
+                (Kind::Leave, true) => (Kind::Leave, Disposition::Applied),
+                (Kind::Leave, false) => (Kind::Leave, Disposition::Unknown),
+                (_, true) if meta.is_none() || meta == view.meta => (said, Disposition::Duplicate),
+                (_, true) => (Kind::Update, Disposition::Applied),
+                (_, false) => (Kind::Join, Disposition::Applied),
+            },
+        };
+        let leaves = (kind, disposition) == (Kind::Leave, Disposition::Applied);
+        let meta = if leaves { view.meta.clone() } else { meta };
+        let reason = change.who.reason.as_deref().map(Text::from);
+        let origin = Origin::Observed;
+        let what = What::Change(Change {
+            member,
+            kind,
+            said,
+            disposition,
+            meta,
+            reason,
+            origin,
+        });
+        let occurred_at = ts.unwrap_or(self.recorded_at);
+        Entry {
+            occurred_at,
+            stamp,
+            ..self.entry(seq, channel, what)
+        }
+    }
+}
+
+impl View {
+    fn after(self, entry: &Entry) -> View {
+        let What::Change(change) = &entry.what else {
+            return self;
+        };
+        if change.disposition == Disposition::Stale {
+            return self;
+        }
+        let word = Some(next_word(entry, change, self.word));
+        let (present, meta) = match (change.is_applied(), change.kind) {
+            (true, Kind::Leave) => (false, None),
+            (true, _) => (true, change.meta.clone()),
+            (false, _) => (self.present, self.meta),
+        };
+        View {
+            present,
+            known: true,
+            word,
+            meta,
+        }
+    }
+}

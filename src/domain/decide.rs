@@ -1,0 +1,445 @@
+//! What follows from an event: the entries of its commit. It reads the state and changes nothing; the dictionary
+//! may grow.
+
+use super::entry::{
+    Begin, Claim, Commit, Entry, GapChange, Link, Page, PageStep, Rules, Text, Token, What, Whole,
+};
+use super::event::{Event, LinkSaid, MemberSaid, Said, Str, TokenSaid};
+use super::names::{Member, MemberKey, Name, Names, NumberMap};
+use super::order::Stamp;
+use super::reconcile::{self, Shown, claim_once};
+use super::roster::Channel;
+use super::state::State;
+use super::time::{self, Millis};
+use super::watch;
+use crate::limits;
+use std::sync::Arc;
+
+/// Why an event cannot be taken: its line is kept as a reject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A page or an end of a paged snapshot that has not begun, or was discarded.
+    NotBegun {
+        /// The name of the paged snapshot.
+        sync: String,
+    },
+    /// Too many observers of one channel.
+    TooManyObservers,
+    /// The unfinished paged snapshot of the channel lists too many members.
+    TooManyPageMembers,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refusal::NotBegun { sync } => write!(
+                f,
+                "the paged snapshot \"{sync}\" has not begun here, or a new begin or a lost link has discarded it; send its snapshot_begin first"
+            ),
+            Refusal::TooManyObservers => write!(
+                f,
+                "the channel has {} observers already; that is the limit",
+                limits::OBSERVERS_PER_CHANNEL_MAX
+            ),
+            Refusal::TooManyPageMembers => write!(
+                f,
+                "the unfinished paged snapshot would list more than {} members; that is the limit",
+                limits::OPEN_PAGE_MEMBERS_MAX
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Decides what follows from `event`, recorded at `now` (or at the time of the last entry, if that is later).
+///
+/// # Errors
+/// A [`Refusal`] where the event makes no sense after what came before it, or breaks a limit.
+pub fn decide(
+    state: &State,
+    names: &mut Names,
+    event: &Event<'_>,
+    rules: &Rules,
+    now: Millis,
+) -> Result<Commit, Refusal> {
+    let recorded_at = now.max(state.recorded_at);
+    let observer = names.intern(&event.observer);
+    let self_user = event.self_user.as_deref().map(|user| names.intern(user));
+    let ts = time::counted(event.stamp.ts, recorded_at, rules.max_ahead_ms);
+    let mut moment = Moment {
+        state,
+        names,
+        rules,
+        observer,
+        self_user,
+        id: event.id.as_deref().map(Arc::from),
+        seq: state.head + 1,
+        recorded_at,
+        occurred_at: ts.unwrap_or(recorded_at),
+        stamp: event.stamp,
+        counted: Stamp {
+            pos: event.stamp.pos,
+            ts,
+        },
+    };
+    let entries = match &event.said {
+        Said::Nothing => Vec::new(),
+        Said::Changes {
+            channel,
+            changes,
+            together,
+        } => {
+            let channel = moment.channel(channel)?;
+            moment.changes(channel, changes, *together)
+        }
+        Said::Snapshot { channel, shown } => {
+            let channel = moment.channel(channel)?;
+            let shown = moment.shown(channel, shown, moment.recorded_at);
+            reconcile::reconcile(&moment, shown)
+        }
+        Said::SnapshotBegin {
+            channel,
+            sync,
+            incomplete,
+        } => {
+            return moment.begin(channel, sync, *incomplete);
+        }
+        Said::SnapshotPage {
+            channel,
+            sync,
+            shown,
+        } => return moment.page(channel, sync, shown),
+        Said::SnapshotEnd {
+            channel,
+            sync,
+            incomplete,
+        } => {
+            let channel = moment.channel(channel)?;
+            let (watch, open) = moment.open_sync(channel, sync)?;
+            reconcile::reconcile_pages(&moment, channel, watch, open, *incomplete)
+        }
+        Said::Link(link) => moment.link(link)?,
+        Said::Token(token) => moment.token(token)?,
+    };
+    Ok(if entries.is_empty() {
+        Commit::Nothing
+    } else {
+        Commit::Entries(entries)
+    })
+}
+
+/// What every entry of a line shares.
+pub(super) struct Moment<'a> {
+    pub state: &'a State,
+    pub names: &'a mut Names,
+    pub rules: &'a Rules,
+    pub observer: Name,
+    pub self_user: Option<Name>,
+    pub id: Option<Text>,
+    /// The seq of the line's first entry.
+    pub seq: u64,
+    pub recorded_at: Millis,
+    pub occurred_at: Millis,
+    /// As given.
+    pub stamp: Stamp,
+    /// As far as it counts.
+    pub counted: Stamp,
+}
+
+impl<'a> Moment<'a> {
+    pub fn effective_at(&self, channel: &Channel) -> Millis {
+        self.occurred_at.max(channel.effective_at)
+    }
+
+    pub fn entry(&self, seq: u64, channel: &Channel, what: What) -> Entry {
+        Entry {
+            seq,
+            recorded_at: self.recorded_at,
+            occurred_at: self.occurred_at,
+            effective_at: self.effective_at(channel),
+            observer: self.observer,
+            id: self.id.clone(),
+            stamp: self.stamp,
+            lossy: self.rules.lossy,
+            what,
+        }
+    }
+
+    /// The channel's name; refused where this would be one observer too many of it.
+    fn channel(&mut self, name: &str) -> Result<Name, Refusal> {
+        let name = self.names.intern(name);
+        match self.state.channels.get(&name) {
+            Some(channel)
+                if channel.watching.watches.len() >= limits::OBSERVERS_PER_CHANNEL_MAX
+                    && channel.watching.of(self.observer).is_none() =>
+            {
+                Err(Refusal::TooManyObservers)
+            }
+            _ => Ok(name),
+        }
+    }
+
+    pub fn member(&mut self, channel: Name, topic: Name, who: &MemberSaid<'_>) -> Member {
+        let user = self.names.intern(&who.user);
+        let conn = self.names.intern(&who.conn);
+        self.names.member(MemberKey {
+            channel,
+            topic,
+            user,
+            conn,
+        })
+    }
+
+    /// What a snapshot or a page lists, each member and topic once.
+    fn shown(
+        &mut self,
+        channel: Name,
+        said: &super::event::Shown<'_>,
+        recorded_at: Millis,
+    ) -> Shown {
+        let listed: usize = said.topics.iter().map(|topic| topic.members.len()).sum();
+        let mut members = NumberMap::with_capacity_and_hasher(listed, Default::default());
+        // How many publishers a topic should have, and how many different ones are listed.
+        let mut topics: NumberMap<Name, (u64, u64)> = NumberMap::default();
+        for said in &said.topics {
+            let topic = self.names.intern(&said.topic);
+            let before = members.len();
+            for who in &said.members {
+                let member = self.member(channel, topic, who);
+                let ts = time::counted(who.stamp.ts, recorded_at, self.rules.max_ahead_ms);
+                let stamp = Stamp { ts, ..who.stamp };
+                claim_once(
+                    &mut members,
+                    member,
+                    Claim {
+                        meta: who.meta.as_deref().map(Text::from),
+                        stamp,
+                    },
+                );
+            }
+            let (total, distinct) = topics.entry(topic).or_default();
+            *total = (*total).max(said.total.unwrap_or(0));
+            *distinct += (members.len() - before) as u64;
+        }
+        Shown {
+            channel,
+            self_user: self.self_user,
+            incomplete: said.incomplete,
+            topics_missing: said
+                .total_topics
+                .is_some_and(|total| total > topics.len() as u64),
+            topics: topics
+                .into_iter()
+                .map(|(name, (total, listed))| (name, listed < total))
+                .collect(),
+            members,
+        }
+    }
+
+    fn open_sync(
+        &self,
+        channel: Name,
+        sync: &str,
+    ) -> Result<(&'a watch::Watch, &'a watch::Sync), Refusal> {
+        let channel = self.state.channels.get(&channel);
+        channel
+            .and_then(|channel| channel.watching.of(self.observer))
+            .and_then(|watch| watch.sync.as_deref().map(|open| (watch, open)))
+            .filter(|(_, open)| &*open.name == sync)
+            .ok_or_else(|| Refusal::NotBegun {
+                sync: sync.to_owned(),
+            })
+    }
+
+    fn begin(
+        mut self,
+        channel: &Str<'_>,
+        sync: &Str<'_>,
+        incomplete: bool,
+    ) -> Result<Commit, Refusal> {
+        let channel = self.channel(channel)?;
+        let again = self
+            .open_sync(channel, sync)
+            .is_ok_and(|(_, open)| open.id.is_some() && open.id == self.id);
+        if again {
+            return Ok(Commit::Nothing);
+        }
+        let begin = Begin {
+            stamp: self.counted,
+            occurred_at: self.occurred_at,
+        };
+        let (self_user, id) = (self.self_user, self.id.clone());
+        Ok(self.step(
+            channel,
+            sync,
+            PageStep::Begin {
+                begin,
+                self_user,
+                incomplete,
+                id,
+            },
+        ))
+    }
+
+    fn page(
+        mut self,
+        channel: &Str<'_>,
+        sync: &Str<'_>,
+        said: &super::event::Shown<'_>,
+    ) -> Result<Commit, Refusal> {
+        let channel = self.channel(channel)?;
+        let (_, open) = self.open_sync(channel, sync)?;
+        let shown = self.shown(channel, said, self.recorded_at);
+        if open.members.len() + shown.members.len() > limits::OPEN_PAGE_MEMBERS_MAX {
+            return Err(Refusal::TooManyPageMembers);
+        }
+        // The page's own stamp fills what its members lack.
+        let counted = self.counted;
+        let mut members: Vec<(Member, Claim)> = shown
+            .members
+            .into_iter()
+            .map(|(member, claim)| {
+                (
+                    member,
+                    Claim {
+                        stamp: claim.stamp.or(counted),
+                        ..claim
+                    },
+                )
+            })
+            .collect();
+        members.sort_unstable_by(|a, b| self.names.compare(a.0, b.0));
+        let mut topics: Vec<(Name, bool)> = shown
+            .topics
+            .into_keys()
+            .map(|topic| (topic, false))
+            .collect();
+        topics.sort_unstable_by(|a, b| self.names.text(a.0).cmp(self.names.text(b.0)));
+        let page = Whole {
+            incomplete: false,
+            topics_missing: false,
+            topics,
+            members,
+        };
+        Ok(self.step(channel, sync, PageStep::Members(page)))
+    }
+
+    fn step(&self, channel: Name, sync: &str, step: PageStep) -> Commit {
+        let (observer, recorded_at) = (self.observer, self.recorded_at);
+        Commit::Page(Page {
+            observer,
+            channel,
+            sync: Text::from(sync),
+            recorded_at,
+            step,
+        })
+    }
+
+    fn link(&mut self, said: &LinkSaid<'_>) -> Result<Vec<Entry>, Refusal> {
+        let reason = said.reason.as_deref().map(Text::from);
+        let link = |channel, except, gaps| {
+            let (up, elsewhere, reason) = (said.up, said.elsewhere, reason.clone());
+            What::Link(Box::new(Link {
+                channel,
+                up,
+                elsewhere,
+                except,
+                reason,
+                gaps,
+            }))
+        };
+        let mut except: Vec<&str> = said.unrestored.iter().map(AsRef::as_ref).collect();
+        except.sort_unstable();
+        except.dedup();
+        if said.channels.is_empty() || said.elsewhere {
+            let except: Vec<Name> = except
+                .into_iter()
+                .map(|name| self.names.intern(name))
+                .collect();
+            let mut gaps = Vec::new();
+            if !said.up && !said.elsewhere {
+                let known = self.state.channels_of(self.observer).iter();
+                let mut lost: Vec<Name> = known
+                    .filter(|name| !except.contains(name))
+                    .copied()
+                    .collect();
+                lost.sort_unstable_by(|&a, &b| self.names.text(a).cmp(self.names.text(b)));
+                gaps.extend(lost.into_iter().filter_map(|name| self.gap_opened(name)));
+            }
+            return Ok(vec![
+                self.outside_channels(self.seq, link(None, except, gaps)),
+            ]);
+        }
+        let mut channels: Vec<&str> = said.channels.iter().map(AsRef::as_ref).collect();
+        channels.sort_unstable();
+        channels.dedup();
+        let mut entries = Vec::with_capacity(channels.len());
+        for name in channels.into_iter().filter(|name| !except.contains(name)) {
+            let name = self.channel(name)?;
+            let gaps = if said.up { None } else { self.gap_opened(name) };
+            let seq = self.seq + entries.len() as u64;
+            entries.push(self.within(
+                seq,
+                name,
+                link(Some(name), Vec::new(), gaps.into_iter().collect()),
+            ));
+        }
+        Ok(entries)
+    }
+
+    /// The gap that opens when the last observer of a channel, which is this one, goes down.
+    fn gap_opened(&self, name: Name) -> Option<GapChange> {
+        let watching = &self.state.channels.get(&name)?.watching;
+        let watch = watching.of(self.observer).filter(|watch| watch.up)?;
+        if watching.open_gap.is_some() || watching.another_is_up(self.observer) {
+            return None;
+        }
+        let observer = self.state.observers.get(&self.observer)?;
+        let own = watch
+            .stretch
+            .and_then(|stretch| watch::told_proof(stretch, observer));
+        let at = watching.last_proof.max(own)?;
+        Some(GapChange {
+            channel: name,
+            gap: watching.gaps + 1,
+            at,
+            opens: true,
+        })
+    }
+
+    fn token(&mut self, said: &TokenSaid<'_>) -> Result<Vec<Entry>, Refusal> {
+        let reason = said.reason.as_deref().map(Text::from);
+        let channel = said
+            .channel
+            .as_deref()
+            .map(|name| self.channel(name))
+            .transpose()?;
+        let what = What::Token(Box::new(Token {
+            channel,
+            state: said.state,
+            reason,
+        }));
+        Ok(vec![match channel {
+            Some(channel) => self.within(self.seq, channel, what),
+            None => self.outside_channels(self.seq, what),
+        }])
+    }
+
+    fn within(&self, seq: u64, channel: Name, what: What) -> Entry {
+        let nothing_known = Channel::default();
+        self.entry(
+            seq,
+            self.state.channels.get(&channel).unwrap_or(&nothing_known),
+            what,
+        )
+    }
+
+    fn outside_channels(&self, seq: u64, what: What) -> Entry {
+        Entry {
+            effective_at: self.occurred_at,
+            ..self.entry(seq, &Channel::default(), what)
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What is known of the members of a channel: who is there, what last decided it, and who has left.
+//!
+//! Data and look-ups only: what changes them is `apply`, what draws conclusions from them is `decide`.
+
+use super::entry::Text;
+use super::event::Kind;
+use super::names::{Member, Name, NumberMap};
+use super::order::{Order, Stamp};
+use super::time::Millis;
+use std::collections::VecDeque;
+
+/// What last decided a member's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastWord {
+    /// The entry that decided.
+    pub seq: u64,
+    /// Its time: the member's own last proof.
+    pub time: Millis,
+    /// Its place in the source's order, as far as it counts.
+    pub stamp: Stamp,
+    /// Which live events said it.
+    pub heard: Heard,
+}
+
+/// Which live events of one source time spoke of a member: by kind, the observer that brought it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    pub(crate) by_kind: [u32; 3],
+}
+
+impl Heard {
+    /// None did: a snapshot decided.
+    pub const NONE: Heard = Heard {
+        by_kind: [Self::NOBODY; 3],
+    };
+    const NOBODY: u32 = u32::MAX;
+    const SEVERAL: u32 = u32::MAX - 1;
+
+    /// Only this one.
+    #[must_use]
+    pub fn only(kind: Kind, observer: Name) -> Heard {
+        Heard::NONE.and(kind, observer)
+    }
+
+    /// These, and this one.
+    #[must_use]
+    pub fn and(mut self, kind: Kind, observer: Name) -> Heard {
+        let [join, update, leave] = &mut self.by_kind;
+        let by = match kind {
+            Kind::Join => join,
+            Kind::Update => update,
+            Kind::Leave => leave,
+        };
+        *by = if *by == Self::NOBODY || *by == observer.0 {
+            observer.0
+        } else {
+            Self::SEVERAL
+        };
+        self
+    }
+
+    /// Whether a live event decided at all.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        self != Self::NONE
+    }
+
+    /// Whether another observer has brought an event of this kind.
+    #[must_use]
+    pub fn by_other(self, kind: Kind, observer: Name) -> bool {
+        let [join, update, leave] = self.by_kind;
+        let by = match kind {
+            Kind::Join => join,
+            Kind::Update => update,
+            Kind::Leave => leave,
+        };
+        by != Self::NOBODY && by != observer.0
+    }
+
+    /// Whether another observer has brought any.
+    #[must_use]
+    pub fn any_by_other(self, observer: Name) -> bool {
+        self.by_kind
+            .iter()
+            .any(|&by| by != Self::NOBODY && by != observer.0)
+    }
+}
+
+/// Whether a member is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Presence {
+    /// Nothing is known of it but what snapshots say of everybody.
+    #[default]
+    Unknown,
+    /// It is there.
+    Present,
+    /// It has left, and is remembered: its tombstone.
+    Departed,
+}
+
+/// What is known of one member.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    pub(crate) presence: Presence,
+    /// Its place in the channel's roster while it is there.
+    pub(crate) seat: u32,
+    pub(crate) word: LastWord,
+    /// Covers up to this entry did not decide for it.
+    pub(crate) held_at: u64,
+    pub(crate) since: Millis,
+    /// The entry that made its tombstone, while it has one.
+    pub(crate) departed_at: u64,
+    pub(crate) meta: Option<Text>,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        let word = LastWord {
+            seq: 0,
+            time: 0,
+            stamp: Stamp::NONE,
+            heard: Heard::NONE,
+        };
+        Slot {
+            presence: Presence::Unknown,
+            seat: 0,
+            word,
+            held_at: 0,
+            since: 0,
+            departed_at: 0,
+            meta: None,
+        }
+    }
+}
+
+/// A snapshot, as the last word about everybody whom it covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cover {
+    /// The snapshot's entry.
+    pub seq: u64,
+    /// The stamp of its line: a snapshot older than this is stale.
+    pub line: Stamp,
+    /// For those it listed.
+    pub listed: (Stamp, Millis),
+    /// For those it did not (a paged one speaks of its beginning).
+    pub absent: (Stamp, Millis),
+}
+
+impl Cover {
+    fn word(&self, (stamp, time): (Stamp, Millis)) -> LastWord {
+        LastWord {
+            seq: self.seq,
+            time,
+            stamp,
+            heard: Heard::NONE,
+        }
+    }
+}
+
+/// Members of one channel that have left, oldest first. Entries of members that came back are skipped.
+pub(crate) type Departures = VecDeque<(u64, Member)>;
+
+/// One channel: its members, and how it is watched.
+#[derive(Debug, Clone, Default)]
+pub struct Channel {
+    /// Who is there, in no order.
+    pub(crate) roster: Vec<Member>,
+    pub(crate) departures: Departures,
+    pub(crate) departed: usize,
+    /// The last effective time; it never goes back.
+    pub(crate) effective_at: Millis,
+    /// The last complete snapshot.
+    pub(crate) cover: Option<Cover>,
+    /// Topics that an incomplete snapshot has shown whole since.
+    pub(crate) topic_covers: NumberMap<Name, Cover>,
+    /// How far tombstones were dropped.
+    pub(crate) floor: Option<Stamp>,
+    /// A source that can drop or reorder single events has spoken of it.
+    pub(crate) lossy: bool,
+    pub(crate) watching: super::watch::Watching,
+}
+
+impl Channel {
+    /// Who is there, in no order.
+    #[must_use]
+    pub fn roster(&self) -> &[Member] {
+        &self.roster
+    }
+
+    /// Whether a complete snapshot of it has been seen.
+    #[must_use]
+    pub fn seen_whole(&self) -> bool {
+        self.cover.is_some()
+    }
+
+    /// Whether a source that can drop or reorder single events has spoken of it.
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        self.lossy
+    }
+
+    /// How it is watched.
+    #[must_use]
+    pub fn watching(&self) -> &super::watch::Watching {
+        &self.watching
+    }
+
+    /// Whether a stamp of somebody unknown lies at or below what tombstones were dropped for.
+    pub(crate) fn is_under_floor(&self, stamp: Stamp) -> bool {
+        self.floor.is_some_and(|floor| {
+            matches!(
+                stamp.against(floor, 0),
+                Order::Older | Order::SameMessage | Order::SameTime | Order::Forgiven
+            )
+        })
+    }
+
+    /// What last decided the state of a member in `topic`.
+    pub(crate) fn last_word(&self, topic: Name, slot: &Slot) -> Option<LastWord> {
+        let decides = |cover: &&Cover| cover.seq > slot.word.seq.max(slot.held_at);
+        match slot.presence {
+            // A topic's cover lists its members one by one: it has written their words itself.
+            Presence::Present => Some(match self.cover.as_ref().filter(decides) {
+                Some(cover) => cover.word(cover.listed),
+                None => slot.word,
+            }),
+            presence => {
+                let whole = self.cover.as_ref();
+                let cover = self.topic_covers.get(&topic).or(whole);
+                match cover.filter(decides) {
+                    Some(cover) => Some(cover.word(cover.absent)),
+                    None if presence == Presence::Departed => Some(slot.word),
+                    None => cover.map(|cover| cover.word(cover.absent)),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! All that the past says about the present: the one state that folding the log gives.
+//!
+//! It comes about by [`apply`](State::apply) alone: in the writer, on open, in every query, in replay.
+
+use super::names::{Member, Name, Names, NumberMap};
+use super::roster::{Channel, Departures, Presence, Slot};
+use super::time::Millis;
+use super::watch::{Coverage, Observer};
+
+/// The fold of the log up to an entry.
+///
+/// ```
+/// use rollbook::domain::{decide::decide, entry::{Commit, Rules}, event::*, names::Names, order::Stamp, state::State};
+/// let (mut names, mut state) = (Names::new(), State::new());
+/// let lily = MemberSaid { user: "lily".into(), conn: "".into(), meta: None, stamp: Stamp::NONE, reason: None };
+/// let event = Event {
+///     observer: "default".into(), self_user: None, id: None, stamp: Stamp { pos: None, ts: Some(1_000) },
+///     said: Said::Changes {
+///         channel: "room".into(),
+///         changes: vec![ChangeSaid { kind: Kind::Join, topic: "gesture".into(), who: lily }],
+///         together: false,
+///     },
+/// };
+/// if let Ok(Commit::Entries(entries)) = decide(&state, &mut names, &event, &Rules::default(), 2_000) {
+///     for entry in &entries { state.apply(entry, &names); }
+/// }
+/// let room = names.find("room").and_then(|room| state.channel(room)).unwrap();
+/// assert_eq!(names.text(names.key(room.roster()[0]).user), "lily");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    pub(crate) head: u64,
+    pub(crate) recorded_at: Millis,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) channels: NumberMap<Name, Channel>,
+    pub(crate) observers: NumberMap<Name, Observer>,
+    /// Tombstones of all channels, oldest first; those of members that came back are skipped.
+    pub(crate) departures: Departures,
+    pub(crate) departed: usize,
+}
+
+/// A member that is there.
+#[derive(Debug, Clone, Copy)]
+pub struct Present<'a> {
+    /// Who.
+    pub member: Member,
+    /// Metadata, if any is known.
+    pub meta: Option<&'a crate::domain::entry::Text>,
+    /// The effective time of the join.
+    pub since: Millis,
+}
+
+impl State {
+    /// Before the first entry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The last entry applied; 0 before the first.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// When the last entry was recorded.
+    #[must_use]
+    pub fn recorded_at(&self) -> Millis {
+        self.recorded_at
+    }
+
+    /// The channels that were heard of, in no order.
+    pub fn channels(&self) -> impl Iterator<Item = (Name, &Channel)> {
+        self.channels.iter().map(|(&name, channel)| (name, channel))
+    }
+
+    /// One channel.
+    #[must_use]
+    pub fn channel(&self, name: Name) -> Option<&Channel> {
+        self.channels.get(&name)
+    }
+
+    /// The channels of an observer.
+    #[must_use]
+    pub fn channels_of(&self, observer: Name) -> &[Name] {
+        self.observers
+            .get(&observer)
+            .map_or(&[], |observer| &observer.channels)
+    }
+
+    /// What is known of a member that is there.
+    #[must_use]
+    pub fn present(&self, member: Member) -> Option<Present<'_>> {
+        let slot = self
+            .slot(member)
+            .filter(|slot| slot.presence == Presence::Present)?;
+        Some(Present {
+            member,
+            meta: slot.meta.as_ref(),
+            since: slot.since,
+        })
+    }
+
+    /// Who is in a channel, sorted by topic, user and connection.
+    #[must_use]
+    pub fn roster(&self, channel: Name, names: &Names) -> Vec<Present<'_>> {
+        let members = self
+            .channels
+            .get(&channel)
+            .map_or(&[][..], |channel| &channel.roster);
+        let mut roster: Vec<_> = members
+            .iter()
+            .filter_map(|&member| self.present(member))
+            .collect();
+        roster.sort_by(|a, b| names.compare(a.member, b.member));
+        roster
+    }
+
+    /// What is known of a channel now.
+    #[must_use]
+    pub fn coverage(&self, channel: Name) -> Coverage {
+        match self.channels.get(&channel) {
+            Some(channel) if channel.watching.open_gap.is_some() => Coverage::Blind,
+            Some(channel) if channel.seen_whole() => Coverage::Complete,
+            _ => Coverage::Partial,
+        }
+    }
+
+    /// The last moment up to which any observer of a channel is known to have watched it.
+    #[must_use]
+    pub fn last_proof(&self, channel: Name) -> Option<Millis> {
+        let watching = &self.channels.get(&channel)?.watching;
+        watching.last_proof_of_all(|observer| self.observers.get(&observer))
+    }
+
+    pub(crate) fn slot(&self, member: Member) -> Option<&Slot> {
+        self.slots.get(member.0 as usize)
+    }
+}

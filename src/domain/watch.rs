@@ -1,0 +1,221 @@
+//! Who watches a channel, since when without a break, and up to when that is proven; and its gaps.
+
+use super::entry::{Begin, Claim, GapSeen, Text};
+use super::names::{Member, Name, NumberMap};
+use super::time::Millis;
+use crate::limits;
+use std::collections::VecDeque;
+
+/// What is known of one observer, whatever the channel.
+#[derive(Debug, Clone, Default)]
+pub struct Observer {
+    /// The channels that it has sent a line about, or that a link line of it has named.
+    pub(crate) channels: Vec<Name>,
+    /// It sends link lines.
+    pub(crate) linked: bool,
+    /// The entry at which it said that its link as a whole came up, until it went down.
+    pub(crate) up_at: Option<u64>,
+    /// Its last proof about any channel: the entry that raised it, and the time.
+    pub(crate) proof: Option<(u64, Millis)>,
+}
+
+/// A time during which an observer watched a channel without a break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// Who watched.
+    pub observer: Name,
+    /// The first entry of it.
+    pub from_seq: u64,
+    /// The last entry of it; `u64::MAX` while it goes on.
+    pub to_seq: u64,
+    /// The largest time of its messages so far.
+    pub proof: Option<Millis>,
+}
+
+impl Stretch {
+    fn holds(&self, seq: u64) -> bool {
+        self.from_seq <= seq && seq <= self.to_seq
+    }
+}
+
+/// How one observer watches one channel.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    pub(crate) observer: Name,
+    pub(crate) up: bool,
+    /// It has given a complete snapshot since its link came up.
+    pub(crate) given: bool,
+    /// An incomplete snapshot has ended its proofs, until its next complete one.
+    pub(crate) muted: bool,
+    /// Live events behind this entry hold against its next snapshot.
+    pub(crate) hold: Option<u64>,
+    pub(crate) stretch: Option<Stretch>,
+    /// Its unfinished paged snapshot.
+    pub(crate) sync: Option<Box<Sync>>,
+}
+
+/// A paged snapshot that has begun.
+#[derive(Debug, Clone)]
+pub struct Sync {
+    pub(crate) name: Text,
+    pub(crate) begin: Begin,
+    pub(crate) self_user: Option<Name>,
+    pub(crate) incomplete: bool,
+    pub(crate) id: Option<Text>,
+    /// The last entry before it: live events behind it hold against the pages.
+    pub(crate) head: u64,
+    /// The proofs of the stretches that were going on when it began.
+    pub(crate) proofs: Vec<Stretch>,
+    /// The channel's last proof when it began.
+    pub(crate) channel_proof: Option<Millis>,
+    pub(crate) topics: Vec<Name>,
+    pub(crate) members: NumberMap<Member, Claim>,
+}
+
+/// A gap that has not been closed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenGap {
+    /// Its number in the channel, from 1.
+    pub gap: u32,
+    /// The last proof before it.
+    pub from: Millis,
+}
+
+/// What is known of a channel at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// A snapshot was seen, and the link has been up since.
+    Complete,
+    /// No snapshot has been seen yet.
+    Partial,
+    /// Nobody watches.
+    Blind,
+}
+
+/// How a channel is watched.
+#[derive(Debug, Clone, Default)]
+pub struct Watching {
+    pub(crate) watches: Vec<Watch>,
+    /// Ended stretches, oldest first.
+    pub(crate) ended: VecDeque<Stretch>,
+    pub(crate) last_proof: Option<Millis>,
+    /// How many gaps there have been.
+    pub(crate) gaps: u32,
+    pub(crate) open_gap: Option<OpenGap>,
+}
+
+impl Watching {
+    /// The gap that is open, if one is.
+    #[must_use]
+    pub fn open_gap(&self) -> Option<OpenGap> {
+        self.open_gap
+    }
+
+    pub(crate) fn of(&self, observer: Name) -> Option<&Watch> {
+        self.watches.iter().find(|watch| watch.observer == observer)
+    }
+
+    /// The watch of an observer, begun now if it is new. A feed whose link came up as a whole has been up
+    /// for this channel since then.
+    pub(crate) fn of_mut(
+        &mut self,
+        name: Name,
+        observer: &mut Observer,
+        channel: Name,
+    ) -> &mut Watch {
+        let at = match self.watches.iter().position(|watch| watch.observer == name) {
+            Some(at) => at,
+            None => {
+                if !observer.channels.contains(&channel) {
+                    observer.channels.push(channel);
+                }
+                self.watches.push(Watch {
+                    observer: name,
+                    up: true,
+                    given: false,
+                    muted: false,
+                    hold: observer.up_at,
+                    stretch: None,
+                    sync: None,
+                });
+                self.watches.len() - 1
+            }
+        };
+        #[allow(clippy::indexing_slicing)] // found or pushed just above
+        &mut self.watches[at]
+    }
+
+    pub(crate) fn another_is_up(&self, observer: Name) -> bool {
+        self.watches
+            .iter()
+            .any(|watch| watch.up && watch.observer != observer)
+    }
+
+    /// Ends a stretch of watching at the entry `seq`.
+    pub(crate) fn end(&mut self, stretch: Option<Stretch>, seq: u64) {
+        if let Some(stretch) = stretch {
+            if self.ended.len() >= limits::ENDED_STRETCHES_MAX {
+                self.ended.pop_front();
+            }
+            self.ended.push_back(Stretch {
+                to_seq: seq,
+                ..stretch
+            });
+        }
+    }
+
+    /// The last moment up to which somebody was watching without a break since the entry `seq`. With a paged
+    /// snapshot, only what came before its begin counts.
+    pub(crate) fn proof_since(&self, seq: u64, sync: Option<&Sync>) -> Option<Millis> {
+        let going_on = self
+            .watches
+            .iter()
+            .filter_map(|watch| watch.stretch.as_ref());
+        self.ended
+            .iter()
+            .chain(going_on)
+            .filter(|stretch| stretch.holds(seq))
+            .filter_map(|stretch| match sync {
+                Some(sync) if stretch.to_seq > sync.head => sync
+                    .proofs
+                    .iter()
+                    .find(|then| {
+                        (then.observer, then.from_seq) == (stretch.observer, stretch.from_seq)
+                    })
+                    .and_then(|then| then.proof),
+                _ => stretch.proof,
+            })
+            .max()
+    }
+
+    /// The last proof of all observers, as the log's head knows it.
+    pub(crate) fn last_proof_of_all<'a>(
+        &self,
+        observer: impl Fn(Name) -> Option<&'a Observer>,
+    ) -> Option<Millis> {
+        let told = self.watches.iter().filter_map(|watch| {
+            let observer = observer(watch.observer).filter(|observer| observer.linked)?;
+            watch
+                .stretch
+                .and_then(|stretch| told_proof(stretch, observer))
+        });
+        told.chain(self.last_proof).max()
+    }
+}
+
+/// The proof of a stretch that a link line ends: any message of the observer since it began counts.
+pub(crate) fn told_proof(stretch: Stretch, observer: &Observer) -> Option<Millis> {
+    let of_any_channel = observer
+        .proof
+        .filter(|(seq, _)| *seq >= stretch.from_seq)
+        .map(|(_, time)| time);
+    stretch.proof.max(of_any_channel)
+}
+
+impl GapSeen {
+    /// Whether the gap was over with this snapshot.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+}
