@@ -23,6 +23,26 @@ impl State {
             What::Link(link) => self.apply_link(entry, link),
             What::Token(token) => self.apply_token(entry, token),
         }
+        self.count(entry, names);
+    }
+
+    /// An entry that names no channel is one of every channel of its observer.
+    fn count(&mut self, entry: &Entry, names: &Names) {
+        let named = match &entry.what {
+            What::Change(change) => Some(names.key(change.member).channel),
+            What::Snapshot(snapshot) => Some(snapshot.channel),
+            What::Link(link) => link.channel,
+            What::Token(token) => token.channel,
+        };
+        let all = self
+            .observers
+            .get(&entry.observer)
+            .map_or(&[][..], |observer| &observer.channels);
+        for name in named.as_ref().map_or(all, std::slice::from_ref) {
+            if let Some(channel) = self.channels.get_mut(name) {
+                channel.tally.count(entry.effective_at);
+            }
+        }
     }
 
     fn apply_change(&mut self, entry: &Entry, change: &Change, names: &Names) {

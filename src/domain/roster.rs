@@ -177,10 +177,38 @@ pub struct Channel {
     pub(crate) floor: Option<Stamp>,
     /// A source that can drop or reorder single events has spoken of it.
     pub(crate) lossy: bool,
+    pub(crate) tally: Tally,
     pub(crate) watching: super::watch::Watching,
 }
 
+/// How much the log says of a channel: what its `history` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Entries.
+    pub entries: u64,
+    /// The effective time of the first.
+    pub first_at: Millis,
+    /// The effective time of the last.
+    pub last_at: Millis,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, effective_at: Millis) {
+        if self.entries == 0 {
+            self.first_at = effective_at;
+        }
+        self.entries += 1;
+        self.last_at = effective_at;
+    }
+}
+
 impl Channel {
+    /// How much the log says of it.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
     /// Who is there, in no order.
     #[must_use]
     pub fn roster(&self) -> &[Member] {
@@ -197,6 +225,12 @@ impl Channel {
     #[must_use]
     pub fn is_lossy(&self) -> bool {
         self.lossy
+    }
+
+    /// The effective time of its last event; it never goes back.
+    #[must_use]
+    pub fn effective_at(&self) -> Millis {
+        self.effective_at
     }
 
     /// How it is watched.

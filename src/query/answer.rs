@@ -1,0 +1,326 @@
+//! The answers: the JSON of the contract (section 3), field by field. No thought lives here.
+
+use crate::domain::time::Millis;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// A moment, written as RFC 3339 in UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(pub Millis);
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match DateTime::<Utc>::from_timestamp_millis(self.0) {
+            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
+            None => write!(f, "@{}", self.0),
+        }
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Metadata, as JSON; `None` is `null`.
+pub type Meta = Option<Box<RawValue>>;
+
+/// `who`: the members of a channel at a moment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Who {
+    /// The channel.
+    pub channel: String,
+    /// The moment asked for; `None` for the head of the log or a seq.
+    pub at: Option<Time>,
+    /// The last entry that the answer takes into account.
+    pub seq: u64,
+    /// What is known of the channel at that moment.
+    pub coverage: Coverage,
+    /// Topics with members, bytewise.
+    pub topics: Vec<TopicAnswer>,
+}
+
+/// What is known of a channel at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coverage {
+    /// A snapshot was seen, and the link has been up since.
+    Complete,
+    /// No snapshot has been seen yet.
+    Partial,
+    /// Nobody watched.
+    Blind,
+}
+
+/// A topic and its publishers.
+#[derive(Debug, Clone, Serialize)]
+pub struct TopicAnswer {
+    /// The topic.
+    pub topic: String,
+    /// Its publishers, by user and connection, bytewise.
+    pub publishers: Vec<Publisher>,
+}
+
+/// One publisher.
+#[derive(Debug, Clone, Serialize)]
+pub struct Publisher {
+    /// The user.
+    pub user: String,
+    /// The connection, empty where the source allows one a user.
+    pub connection: String,
+    /// Metadata, if any is known.
+    pub meta: Meta,
+    /// The effective time of the join; `None` where that comes later.
+    pub since: Option<Time>,
+    /// How sure it is.
+    pub certainty: Certainty,
+}
+
+/// How sure it is that a member is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// It came or went at an unknown moment around this one.
+    Possible,
+    /// Nobody watched, and nothing says otherwise.
+    Assumed,
+    /// Somebody watched.
+    Certain,
+}
+
+/// `history`: one entry of the log.
+#[derive(Debug, Clone, Serialize)]
+pub struct HistoryEntry {
+    /// Its place in the log.
+    pub seq: u64,
+    /// The channel; `None`: all of the observer's.
+    pub channel: Option<String>,
+    /// `join`, `leave`, `update`, `snapshot`, `link` or `token`.
+    #[serde(rename = "type")]
+    pub kind: EntryType,
+    /// The topic, of a member's entry.
+    pub topic: Option<String>,
+    /// The user, of a member's entry.
+    pub user: Option<String>,
+    /// The connection, of a member's entry.
+    pub connection: Option<String>,
+    /// Metadata after it; where it changed nothing, what the line said.
+    pub meta: Meta,
+    /// The source's time, or that of the recording.
+    pub occurred_at: Time,
+    /// When it was recorded.
+    pub recorded_at: Time,
+    /// When it took effect.
+    pub effective_at: Time,
+    /// Who watched.
+    pub observer: String,
+    /// Of a link or token entry: `up`, `down`, `will_expire`, …
+    pub state: Option<&'static str>,
+    /// `observed` or `inferred`.
+    pub origin: &'static str,
+    /// `applied`, `duplicate`, `stale` or `unknown`.
+    pub disposition: &'static str,
+    /// The snapshot that made one infer it.
+    pub snapshot_seq: Option<u64>,
+    /// It happened at or after this.
+    pub not_before: Option<Time>,
+    /// It happened not later than this.
+    pub not_after: Option<Time>,
+    /// It was so when the channel was first seen.
+    pub baseline: bool,
+    /// Why, where the source says.
+    pub reason: Option<String>,
+    /// The line's id.
+    pub id: Option<String>,
+    /// The line's position.
+    pub pos: Option<[i64; 2]>,
+    /// The line's time as the source gave it.
+    pub source_ts: Option<Time>,
+    /// How many members a snapshot listed.
+    pub members: Option<u32>,
+    /// Whether a snapshot showed the whole channel.
+    pub complete: Option<bool>,
+}
+
+/// The type of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum EntryType {
+    Join,
+    Leave,
+    Update,
+    Snapshot,
+    Link,
+    Token,
+}
+
+/// `missed`: who came and went in one gap.
+#[derive(Debug, Clone, Serialize)]
+pub struct Missed {
+    /// The gap's number in its channel, from 1.
+    pub gap: u32,
+    /// The channel.
+    pub channel: String,
+    /// The last proof before it.
+    pub from: Time,
+    /// When a snapshot closed it; `None` while it is open.
+    pub to: Option<Time>,
+    /// What told of it: `link` or `snapshot`.
+    pub evidence: &'static str,
+    /// Who joined while nobody watched.
+    pub joined: Vec<MissedMember>,
+    /// Who left.
+    pub left: Vec<MissedMember>,
+    /// Whose metadata changed.
+    pub updated: Vec<MissedMember>,
+}
+
+/// A member who came, went or changed while nobody watched.
+#[derive(Debug, Clone, Serialize)]
+pub struct MissedMember {
+    /// The topic.
+    pub topic: String,
+    /// The user.
+    pub user: String,
+    /// The connection.
+    pub connection: String,
+    /// Metadata after it; the last known of one who left.
+    pub meta: Meta,
+    /// When it happened at the earliest (for the table; the window of all of `history`).
+    #[serde(skip)]
+    pub not_before: Option<Time>,
+    /// When it happened at the latest.
+    #[serde(skip)]
+    pub not_after: Time,
+}
+
+/// `gaps`: one gap of a channel.
+#[derive(Debug, Clone, Serialize)]
+pub struct Gap {
+    /// Its number in the channel, from 1.
+    pub gap: u32,
+    /// The channel.
+    pub channel: String,
+    /// The last proof before it.
+    pub from: Time,
+    /// When it was over; `None` while it is open.
+    pub to: Option<Time>,
+    /// What told of it: `link` or `snapshot`.
+    pub evidence: &'static str,
+    /// The feed went on where it had stopped: nothing was missed.
+    pub resumed: bool,
+    /// How many joined in it.
+    pub joined: u64,
+    /// How many left in it.
+    pub left: u64,
+    /// How many changed in it.
+    pub updated: u64,
+}
+
+/// `channels`: one channel of the store.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChannelAnswer {
+    /// The channel.
+    pub channel: String,
+    /// Topics that have members now.
+    pub topics: u64,
+    /// Members now.
+    pub present_now: u64,
+    /// Entries that `history` shows for it.
+    pub entries: u64,
+    /// The effective time of the first.
+    pub first_at: Option<Time>,
+    /// The effective time of the last.
+    pub last_at: Option<Time>,
+    /// What is known of it now.
+    pub coverage: Coverage,
+}
+
+/// `rejects`: one line that could not be taken.
+#[derive(Debug, Clone, Serialize)]
+pub struct RejectAnswer {
+    /// Its number, from 1.
+    pub n: u64,
+    /// The file as it was given, `-` for standard input.
+    pub source: String,
+    /// The line, from 1.
+    pub line: u64,
+    /// The byte at which the line starts.
+    pub byte: u64,
+    /// What is wrong with it.
+    pub reason: String,
+    /// The line, as far as it was kept; what is no UTF-8 in it is shown as U+FFFD.
+    pub text: Option<String>,
+}
+
+/// `ingest`: what became of the lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct IngestSummary {
+    /// Lines read, blank ones included.
+    pub lines: u64,
+    /// Events observed: changes of members, snapshots, link and token lines.
+    pub events: u64,
+    /// Entries appended.
+    pub entries: u64,
+    /// Joins observed and applied.
+    pub joins: u64,
+    /// Leaves observed and applied.
+    pub leaves: u64,
+    /// Updates observed and applied.
+    pub updates: u64,
+    /// Snapshots.
+    pub snapshots: u64,
+    /// Joins inferred, baseline ones included.
+    pub inferred_joins: u64,
+    /// Leaves inferred.
+    pub inferred_leaves: u64,
+    /// Updates inferred.
+    pub inferred_updates: u64,
+    /// Joins of those who were there when a channel was first seen.
+    pub baseline_joins: u64,
+    /// Events that said what was known.
+    pub duplicates: u64,
+    /// Events (and snapshots) older than what is known.
+    pub stale: u64,
+    /// Leaves of somebody who was not there.
+    pub unknown: u64,
+    /// Lines that had been recorded before, by their id.
+    pub retries: u64,
+    /// Lines that could not be taken.
+    pub rejected: u64,
+    /// Entries that take effect more than 60 s after they occurred.
+    pub clamped: u64,
+    /// The first entry appended.
+    pub first_seq: Option<u64>,
+    /// The last entry appended.
+    pub last_seq: Option<u64>,
+    /// How long it took.
+    pub elapsed_ms: u64,
+}
+
+/// `verify`: whether the log is whole.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verified {
+    /// Nothing is wrong.
+    pub ok: bool,
+    /// Entries read.
+    pub entries: u64,
+    /// Commits read.
+    pub commits: u64,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is wrong with a log.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    /// The entry at or behind which it shows.
+    pub seq: u64,
+    /// What kind: `chain`, `frame`, `digest`, `decision`, …
+    pub kind: &'static str,
+    /// The details, for a person.
+    pub detail: String,
+}
