@@ -1,4 +1,5 @@
 //! Rollbook: an event-sourced presence store.
 
 pub mod domain;
+pub mod feed;
 pub mod limits;
