@@ -2,4 +2,5 @@
 
 pub mod domain;
 pub mod feed;
+pub mod ingest;
 pub mod limits;

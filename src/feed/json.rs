@@ -11,30 +11,38 @@ use std::borrow::Cow;
 
 /// One JSON value whose syntax has been checked, as it stands in the line.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Raw<'a>(&'a str);
+pub(super) struct Raw<'a> {
+    text: &'a str,
+    /// A string with a backslash in it. Of other values nothing is said.
+    escaped: bool,
+}
 
 impl<'a> Raw<'a> {
     /// The text of the value.
     pub(super) fn text(self) -> &'a str {
-        self.0
+        self.text
+    }
+
+    /// Whether it is a string with escapes.
+    pub(super) fn is_escaped(self) -> bool {
+        self.escaped
     }
 
     /// Its first byte, which tells its type.
     pub(super) fn first(self) -> u8 {
-        self.0.bytes().next().unwrap_or_default()
+        self.text.bytes().next().unwrap_or_default()
     }
 
     /// A scanner at its start.
     pub(super) fn scan(self) -> Scanner<'a> {
-        Scanner::new(self.0, 0)
+        Scanner::new(self.text, 0)
     }
 
     /// The text that a string stands for; `None` if it has a lone surrogate. Only for strings.
     pub(super) fn decode(self) -> Option<Cow<'a, str>> {
-        let last = self.0.len().saturating_sub(1);
-        let inner = self.0.get(1..last).unwrap_or_default();
-        // Names are short: a plain loop beats a call of memchr.
-        if inner.len() < 64 && !inner.bytes().any(|byte| byte == b'\\') || !inner.contains('\\') {
+        let last = self.text.len().saturating_sub(1);
+        let inner = self.text.get(1..last).unwrap_or_default();
+        if !self.escaped {
             return Some(Cow::Borrowed(inner));
         }
         unescape(inner).map(Cow::Owned)
@@ -79,7 +87,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn value(&mut self) -> Result<Raw<'a>, Refusal> {
         let start = self.at;
         match self.peek() {
-            Some(b'"') => self.string()?,
+            Some(b'"') => return self.string(),
             Some(b'{') => self.entries(|_, scanner| scanner.value().map(drop))?,
             Some(b'[') => self.items(|scanner| scanner.value().map(drop))?,
             Some(b'-' | b'0'..=b'9') => self.number()?,
@@ -103,13 +111,11 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         loop {
-            let start = self.at;
-            match self.peek() {
+            let key = match self.peek() {
                 Some(b'"') => self.string()?,
                 Some(_) => return self.broken("a key is expected"),
                 None => return self.broken("the line ends"),
-            }
-            let key = self.since(start);
+            };
             self.space();
             if self.peek() != Some(b':') {
                 return self.broken("a colon is expected");
@@ -175,21 +181,24 @@ impl<'a> Scanner<'a> {
         self.at += 1;
     }
 
-    fn string(&mut self) -> Result<(), Refusal> {
+    fn string(&mut self) -> Result<Raw<'a>, Refusal> {
+        let start = self.at;
+        let mut escaped = false;
         self.at += 1;
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            let stop = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
-            self.at += rest.iter().position(stop).unwrap_or(rest.len());
+            self.at += plain_length(rest);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(());
+                    let text = self.text.get(start..self.at).unwrap_or_default();
+                    return Ok(Raw { text, escaped });
                 }
                 Some(b'\\') => self.escape()?,
                 Some(_) => return self.broken("a control character is not escaped"),
                 None => return self.broken("a string has no end"),
             }
+            escaped = true;
         }
     }
 
@@ -255,13 +264,39 @@ impl<'a> Scanner<'a> {
     }
 
     fn since(&self, start: usize) -> Raw<'a> {
-        Raw(self.text.get(start..self.at).unwrap_or_default())
+        Raw {
+            text: self.text.get(start..self.at).unwrap_or_default(),
+            escaped: false,
+        }
     }
 
     fn broken<T>(&self, what: &'static str) -> Result<T, Refusal> {
         let column = self.at + 1;
         Err(Refusal::NotJson { what, column })
     }
+}
+
+/// How many bytes come before the first that a string cannot hold as it is: a quote, a backslash, a control character.
+/// Eight at a time: this is where most of the reading is done.
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // The high bit of each byte that is less than `n`, and perhaps of some above the first such one.
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut length = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let stops = quote | backslash | below(word, 0x20);
+        if stops != 0 {
+            return length + stops.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    let stop = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+    length + tail.iter().position(stop).unwrap_or(tail.len())
 }
 
 /// What checked escapes stand for; `None` at a lone surrogate.

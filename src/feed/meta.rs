@@ -40,7 +40,7 @@ pub(super) fn canonical<'a>(field: &'static str, raw: Raw<'a>) -> Result<Cow<'a,
 /// Whether a value is canonical at first sight: a word, or a string without escapes.
 fn is_plain(raw: Raw<'_>) -> bool {
     match raw.first() {
-        b'"' => !raw.text().contains('\\'),
+        b'"' => !raw.is_escaped(),
         first => first.is_ascii_alphabetic(),
     }
 }
