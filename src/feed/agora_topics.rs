@@ -1,0 +1,147 @@
+//! What Agora's topic events mean (contract 2.5.1), whatever the SDK calls their fields.
+
+use super::Line;
+use super::field::{Field, object};
+use super::refusal::Refusal;
+use crate::domain::event::{ChangeSaid, Kind, MemberSaid, Said, Shown, Str, TopicShown};
+use crate::domain::order::Stamp;
+use crate::limits::NAME_BYTES_MAX;
+use std::borrow::Cow;
+
+object! {
+    /// One of the `topicInfos`, in the words of all SDKs.
+    Topic {
+        topic_name: "topicName",
+        total_publisher: "totalPublisher",
+        topic: "topic",
+        publisher_count: "publisherCount",
+        publishers: "publishers",
+    }
+}
+
+object! {
+    /// One of its publishers.
+    Publisher {
+        user: "publisherUserId",
+        meta: "publisherMeta",
+    }
+}
+
+/// What kind of topic event it is.
+#[derive(Clone, Copy)]
+pub(super) enum What {
+    /// Nothing happened.
+    None,
+    /// The whole channel.
+    Snapshot,
+    /// Somebody came or went.
+    Live(Kind),
+}
+
+/// How an SDK calls things.
+pub(super) struct Words {
+    /// How many topics the channel has.
+    pub(super) total_topics: for<'a> fn(&Line<'a>) -> Field<'a>,
+    /// A topic's name.
+    pub(super) topic: for<'a> fn(&Topic<'a>) -> Field<'a>,
+    /// How many publishers it has.
+    pub(super) total: for<'a> fn(&Topic<'a>) -> Field<'a>,
+}
+
+/// What the line says. All of it is checked, also where nothing follows from it.
+pub(super) fn said<'a>(line: &Line<'a>, what: What, words: &Words) -> Result<Said<'a>, Refusal> {
+    let channel = line.channel_name.needed_name()?;
+    let publisher = line
+        .publisher
+        .string_up_to(NAME_BYTES_MAX)?
+        .unwrap_or_default();
+    let total_topics = (words.total_topics)(line).count()?;
+    // Agora's presence events bear the same types, but no topics: they must not empty a channel.
+    if !matches!(what, What::None) && !line.topic_infos.is_given() {
+        return Err(line.topic_infos.lacking());
+    }
+    let topics = topics(line, words)?;
+    Ok(match what {
+        What::None => Said::Nothing,
+        What::Snapshot => Said::Snapshot {
+            channel,
+            shown: Shown {
+                topics,
+                total_topics,
+                incomplete: false,
+            },
+        },
+        What::Live(kind) => live(channel, kind, publisher, topics),
+    })
+}
+
+fn topics<'a>(line: &Line<'a>, words: &Words) -> Result<Vec<TopicShown<'a>>, Refusal> {
+    let mut topics = Vec::new();
+    line.topic_infos.objects(|scanner| {
+        let topic = Topic::read(scanner)?;
+        if !topic.publishers.is_given() {
+            return Err(topic.publishers.lacking());
+        }
+        let mut members = Vec::new();
+        topic.publishers.objects(|scanner| {
+            let publisher = Publisher::read(scanner)?;
+            members.push(member(
+                publisher.user.needed_name()?,
+                publisher.meta.meta()?,
+            ));
+            Ok(())
+        })?;
+        topics.push(TopicShown {
+            topic: (words.topic)(&topic).needed_name()?,
+            total: (words.total)(&topic).count()?,
+            members,
+        });
+        Ok(())
+    })?;
+    Ok(topics)
+}
+
+/// A live event never says who else is there: it speaks of `publisher` only, or, if it names none, of those it lists.
+fn live<'a>(
+    channel: Str<'a>,
+    kind: Kind,
+    publisher: Str<'a>,
+    topics: Vec<TopicShown<'a>>,
+) -> Said<'a> {
+    let mut changes = Vec::new();
+    for TopicShown { topic, members, .. } in topics {
+        if members.is_empty() && !publisher.is_empty() {
+            changes.push(ChangeSaid {
+                kind,
+                topic,
+                who: member(publisher.clone(), None),
+            });
+            continue;
+        }
+        let concerned = |who: &MemberSaid<'_>| publisher.is_empty() || who.user == publisher;
+        changes.extend(members.into_iter().filter(concerned).map(|who| ChangeSaid {
+            kind,
+            topic: topic.clone(),
+            who,
+        }));
+    }
+    if changes.is_empty() {
+        return Said::Nothing;
+    }
+    Said::Changes {
+        channel,
+        changes,
+        together: false,
+    }
+}
+
+/// Agora allows one instance a user, and gives members no place of their own.
+fn member<'a>(user: Str<'a>, meta: Option<Str<'a>>) -> MemberSaid<'a> {
+    MemberSaid {
+        user,
+        conn: Cow::Borrowed(""),
+        meta,
+        stamp: Stamp::NONE,
+        reason: None,
+    }
+}

@@ -1,0 +1,135 @@
+//! JSON numbers by their decimal value: exact, whatever their size, never through a float.
+
+/// A number other than zero: `0.digits × 10^point`, without zeros at either end of the digits.
+struct Parts {
+    negative: bool,
+    digits: String,
+    point: i64,
+}
+
+/// A JSON number as a whole number.
+pub(super) enum Whole {
+    /// It is this one.
+    Is(i64),
+    /// It is whole, but fits no `i64`.
+    Beyond,
+    /// It has a fraction.
+    Not,
+}
+
+/// Most digits, zeros included, that are written without an exponent. As in JavaScript.
+const PLAIN_DIGITS_MAX: usize = 21;
+
+/// Whether a JSON number is whole, and which one.
+pub(super) fn whole(number: &str) -> Whole {
+    if let Ok(value) = number.parse() {
+        return Whole::Is(value);
+    }
+    let Some(parts) = Parts::of(number) else {
+        // The exponent is absurd.
+        return if number.contains("e-") || number.contains("E-") {
+            Whole::Not
+        } else {
+            Whole::Beyond
+        };
+    };
+    let Some(Parts {
+        negative,
+        mut digits,
+        point,
+    }) = parts
+    else {
+        return Whole::Is(0);
+    };
+    let Ok(length) = usize::try_from(point) else {
+        return Whole::Not;
+    };
+    if length < digits.len() {
+        return Whole::Not;
+    }
+    if length > PLAIN_DIGITS_MAX {
+        return Whole::Beyond;
+    }
+    digits.extend(std::iter::repeat_n('0', length - digits.len()));
+    if negative {
+        digits.insert(0, '-');
+    }
+    digits.parse().map_or(Whole::Beyond, Whole::Is)
+}
+
+/// Writes a JSON number so that two of the same value look the same; `None` if its exponent is absurd.
+pub(super) fn write(number: &str, out: &mut String) -> Option<()> {
+    let unsigned = number.strip_prefix('-').unwrap_or(number);
+    let plain = unsigned.len() <= PLAIN_DIGITS_MAX && unsigned.bytes().all(|b| b.is_ascii_digit());
+    if plain && unsigned != "0" {
+        out.push_str(number);
+        return Some(());
+    }
+    let Some(Parts {
+        negative,
+        digits,
+        point,
+    }) = Parts::of(number)?
+    else {
+        out.push('0');
+        return Some(());
+    };
+    if negative {
+        out.push('-');
+    }
+    let zeros = |n: usize| std::iter::repeat_n('0', n);
+    match usize::try_from(point) {
+        Ok(before @ 1..=PLAIN_DIGITS_MAX) if digits.len() <= PLAIN_DIGITS_MAX => {
+            match digits.split_at_checked(before) {
+                Some((whole, "")) => out.push_str(whole),
+                Some((whole, fraction)) => out.extend([whole, ".", fraction]),
+                None => {
+                    out.push_str(&digits);
+                    out.extend(zeros(before - digits.len()));
+                }
+            }
+        }
+        _ if (-5..=0).contains(&point) && digits.len() <= PLAIN_DIGITS_MAX => {
+            out.push_str("0.");
+            out.extend(zeros(usize::try_from(-point).unwrap_or_default()));
+            out.push_str(&digits);
+        }
+        _ => {
+            let (first, others) = digits.split_at_checked(1)?;
+            out.push_str(first);
+            if !others.is_empty() {
+                out.extend([".", others]);
+            }
+            out.push_str(&format!("e{:+}", point - 1));
+        }
+    }
+    Some(())
+}
+
+impl Parts {
+    /// `None`: its exponent is absurd. `Some(None)`: it is zero.
+    fn of(number: &str) -> Option<Option<Parts>> {
+        let (negative, unsigned) = match number.strip_prefix('-') {
+            Some(unsigned) => (true, unsigned),
+            None => (false, number),
+        };
+        let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all = [whole, fraction].concat();
+        let led = all.trim_start_matches('0');
+        let digits = led.trim_end_matches('0').to_owned();
+        if digits.is_empty() {
+            return Some(None);
+        }
+        let leading = all.len() - led.len();
+        let shift = i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()?;
+        let point = exponent.parse::<i64>().ok()?.checked_add(shift)?;
+        // The written exponent is bounded, not the one that was read: what is written must be readable again.
+        i32::try_from(point - 1).ok()?;
+        Some(Some(Parts {
+            negative,
+            digits,
+            point,
+        }))
+    }
+}

@@ -1,0 +1,297 @@
+//! Fields of an object by their types: each reading gives the value or the sentence that says what is wrong with it.
+//!
+//! A null counts as missing, but for metadata, where it is a value.
+
+use super::decimal::{self, Whole};
+use super::json::{Raw, Scanner};
+use super::meta;
+use super::refusal::Refusal;
+use crate::domain::event::Str;
+use crate::domain::order::Pos;
+use crate::domain::time::Millis;
+use crate::limits::{NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN};
+
+/// A field that a shape knows, and what the line has for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field<'a> {
+    name: &'static str,
+    raw: Option<Raw<'a>>,
+}
+
+/// An object whose known fields are kept and whose others are gone over; of repeated keys the last one counts.
+macro_rules! object {
+    ($(#[$doc:meta])* $what:ident { $($slot:ident: $name:literal,)* }) => {
+        $(#[$doc])*
+        pub(in crate::feed) struct $what<'a> { $(pub(in crate::feed) $slot: $crate::feed::field::Field<'a>,)* }
+
+        impl<'a> $what<'a> {
+            /// Reads the object that begins here.
+            pub(in crate::feed) fn read(
+                scanner: &mut $crate::feed::json::Scanner<'a>,
+            ) -> Result<Self, $crate::feed::refusal::Refusal> {
+                let mut this = Self { $($slot: $crate::feed::field::Field::missing($name),)* };
+                scanner.entries(|key, scanner| {
+                    let value = scanner.value()?;
+                    // A key with a lone surrogate is none that is known.
+                    match key.decode().unwrap_or_default().as_ref() {
+                        $($name => this.$slot.found(value),)*
+                        _ => {}
+                    }
+                    Ok(())
+                })?;
+                Ok(this)
+            }
+        }
+    };
+}
+pub(super) use object;
+
+impl<'a> Field<'a> {
+    /// A field that has not been found yet.
+    pub(super) fn missing(name: &'static str) -> Field<'a> {
+        Field { name, raw: None }
+    }
+
+    /// It has been found.
+    pub(super) fn found(&mut self, raw: Raw<'a>) {
+        self.raw = Some(raw);
+    }
+
+    /// Its name in the line.
+    pub(super) fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it is there.
+    pub(super) fn is_given(self) -> bool {
+        self.given().is_some()
+    }
+
+    /// Whether it is a string.
+    pub(super) fn is_string(self) -> bool {
+        self.raw.is_some_and(|raw| raw.first() == b'"')
+    }
+
+    /// Whether it is a number.
+    pub(super) fn is_number(self) -> bool {
+        self.raw.is_some_and(is_number)
+    }
+
+    /// The refusal of a word that is not known.
+    pub(super) fn unknown(self) -> Refusal {
+        Refusal::unknown(self.name, self.raw.map_or("missing", Raw::text))
+    }
+
+    /// The refusal of a field that is needed and not there.
+    pub(super) fn lacking(self) -> Refusal {
+        Refusal::Missing { field: self.name }
+    }
+
+    /// Any string.
+    pub(super) fn string(self) -> Result<Option<Str<'a>>, Refusal> {
+        self.given()
+            .map(|raw| {
+                if raw.first() != b'"' {
+                    return Err(self.not("a string"));
+                }
+                raw.decode()
+                    .ok_or(Refusal::LoneSurrogate { field: self.name })
+            })
+            .transpose()
+    }
+
+    /// A string of at most `most` bytes.
+    pub(super) fn string_up_to(self, most: usize) -> Result<Option<Str<'a>>, Refusal> {
+        let string = self.string()?;
+        if let Some(text) = &string {
+            check_length(self.name, text, most)?;
+        }
+        Ok(string)
+    }
+
+    /// A name that may be missing.
+    pub(super) fn maybe_name(self) -> Result<Option<Str<'a>>, Refusal> {
+        let name = self.string()?;
+        if let Some(name) = &name {
+            check_name(self.name, name)?;
+        }
+        Ok(name)
+    }
+
+    /// A name that is needed.
+    pub(super) fn needed_name(self) -> Result<Str<'a>, Refusal> {
+        self.maybe_name()?.ok_or(self.lacking())
+    }
+
+    /// A list of names; missing is empty.
+    pub(super) fn names(self) -> Result<Vec<Str<'a>>, Refusal> {
+        let mut names = Vec::new();
+        self.items(|scanner| {
+            let mut element = Field::missing(self.name);
+            element.found(scanner.value()?);
+            if !element.is_string() {
+                return Err(self.has_no("a string"));
+            }
+            names.push(element.needed_name()?);
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    /// A time of the source.
+    pub(super) fn time(self) -> Result<Option<Millis>, Refusal> {
+        let wanted = "a whole number of milliseconds";
+        self.whole(wanted)?
+            .map(|whole| match whole {
+                Some(ms @ TIME_MS_MIN..=TIME_MS_MAX) => Ok(ms),
+                _ => Err(Refusal::TimeOutOfRange { field: self.name }),
+            })
+            .transpose()
+    }
+
+    /// A position in the source's own order.
+    pub(super) fn pos(self) -> Result<Option<Pos>, Refusal> {
+        let wanted = "a pair of whole numbers of 64 bits";
+        let mut parts = Vec::with_capacity(2);
+        if !self.is_given() {
+            return Ok(None);
+        }
+        self.items(|scanner| {
+            let raw = scanner.value()?;
+            match is_number(raw).then(|| decimal::whole(raw.text())) {
+                Some(Whole::Is(part)) if parts.len() < 2 => parts.push(part),
+                _ => return Err(self.not(wanted)),
+            }
+            Ok(())
+        })?;
+        match parts.as_slice() {
+            &[serial, index] => Ok(Some([serial, index])),
+            _ => Err(self.not(wanted)),
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn count(self) -> Result<Option<u64>, Refusal> {
+        let wanted = "a whole number of 0 or more";
+        self.whole(wanted)?
+            .map(|whole| whole.and_then(|n| u64::try_from(n).ok()))
+            .map(|count| count.ok_or(self.not(wanted)))
+            .transpose()
+    }
+
+    /// A whole number; the inner `None` is one beyond 64 bits.
+    pub(super) fn whole(self, wanted: &'static str) -> Result<Option<Option<i64>>, Refusal> {
+        self.given()
+            .map(
+                |raw| match is_number(raw).then(|| decimal::whole(raw.text())) {
+                    Some(Whole::Is(value)) => Ok(Some(value)),
+                    Some(Whole::Beyond) => Ok(None),
+                    Some(Whole::Not) | None => Err(self.not(wanted)),
+                },
+            )
+            .transpose()
+    }
+
+    /// True or false; missing is false.
+    pub(super) fn flag(self) -> Result<bool, Refusal> {
+        match self.given().map(Raw::text) {
+            Some("true") => Ok(true),
+            Some("false") | None => Ok(false),
+            Some(_) => Err(self.not("true or false")),
+        }
+    }
+
+    /// Metadata in its canonical text; a null is `"null"`.
+    pub(super) fn meta(self) -> Result<Option<Str<'a>>, Refusal> {
+        self.raw
+            .map(|raw| meta::canonical(self.name, raw))
+            .transpose()
+    }
+
+    /// The elements of a list, each an object; missing has none.
+    pub(super) fn objects(
+        self,
+        mut each: impl FnMut(&mut Scanner<'a>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        self.items(|scanner| {
+            if scanner.peek() != Some(b'{') {
+                return Err(self.has_no("an object"));
+            }
+            each(scanner)
+        })
+    }
+
+    /// The entries of an object of lists, each with its key, which is a name; missing has none.
+    pub(super) fn lists(
+        self,
+        key_is: &'static str,
+        mut each: impl FnMut(Str<'a>, Field<'a>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let Some(raw) = self.given() else {
+            return Ok(());
+        };
+        if raw.first() != b'{' {
+            return Err(self.not("an object"));
+        }
+        raw.scan().entries(|key, scanner| {
+            let key = key
+                .decode()
+                .ok_or(Refusal::LoneSurrogate { field: key_is })?;
+            check_name(key_is, &key)?;
+            let mut list = Field::missing(self.name);
+            list.found(scanner.value()?);
+            if list.raw.is_none_or(|raw| raw.first() != b'[') {
+                return Err(self.has_no("a list"));
+            }
+            each(key, list)
+        })
+    }
+
+    fn items(
+        self,
+        each: impl FnMut(&mut Scanner<'a>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        match self.given() {
+            None => Ok(()),
+            Some(raw) if raw.first() == b'[' => raw.scan().items(each),
+            Some(_) => Err(self.not("a list")),
+        }
+    }
+
+    fn given(self) -> Option<Raw<'a>> {
+        self.raw.filter(|raw| raw.first() != b'n')
+    }
+
+    fn not(self, wanted: &'static str) -> Refusal {
+        let field = self.name;
+        Refusal::WrongType { field, wanted }
+    }
+
+    fn has_no(self, wanted: &'static str) -> Refusal {
+        let field = self.name;
+        Refusal::WrongElement { field, wanted }
+    }
+}
+
+fn is_number(raw: Raw<'_>) -> bool {
+    matches!(raw.first(), b'-' | b'0'..=b'9')
+}
+
+fn check_name(field: &'static str, name: &str) -> Result<(), Refusal> {
+    if name.is_empty() {
+        return Err(Refusal::Empty { field });
+    }
+    check_length(field, name, NAME_BYTES_MAX)
+}
+
+fn check_length(field: &'static str, text: &str, most: usize) -> Result<(), Refusal> {
+    let length = text.len();
+    if length > most {
+        return Err(Refusal::TooLong {
+            field,
+            length,
+            most,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,340 @@
+//! JSON text, read in place: a scanner that checks the syntax and hands out values as the slices that they are.
+//! Nothing here knows a field.
+//!
+//! Why not `serde_json`: the laws of the feed need the digits of numbers (it gives `f64`), the last of repeated keys
+//! (derived types refuse them), a depth limit for what is skipped as well, and refusals that name the field. Tests hold
+//! this scanner to `serde_json`'s notion of JSON.
+
+use super::refusal::Refusal;
+use crate::limits::JSON_DEPTH_MAX;
+use std::borrow::Cow;
+
+/// One JSON value whose syntax has been checked, as it stands in the line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raw<'a> {
+    text: &'a str,
+    /// A string with a backslash in it. Of other values nothing is said.
+    escaped: bool,
+}
+
+impl<'a> Raw<'a> {
+    /// The text of the value.
+    pub(super) fn text(self) -> &'a str {
+        self.text
+    }
+
+    /// Whether it is a string with escapes.
+    pub(super) fn is_escaped(self) -> bool {
+        self.escaped
+    }
+
+    /// Its first byte, which tells its type.
+    pub(super) fn first(self) -> u8 {
+        self.text.bytes().next().unwrap_or_default()
+    }
+
+    /// A scanner at its start.
+    pub(super) fn scan(self) -> Scanner<'a> {
+        Scanner::new(self.text, 0)
+    }
+
+    /// The text that a string stands for; `None` if it has a lone surrogate. Only for strings.
+    pub(super) fn decode(self) -> Option<Cow<'a, str>> {
+        let last = self.text.len().saturating_sub(1);
+        let inner = self.text.get(1..last).unwrap_or_default();
+        if !self.escaped {
+            return Some(Cow::Borrowed(inner));
+        }
+        unescape(inner).map(Cow::Owned)
+    }
+}
+
+/// A place in a JSON text.
+pub(super) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Scanner<'a> {
+    /// At byte `at` of `text`.
+    pub(super) fn new(text: &'a str, at: usize) -> Scanner<'a> {
+        Scanner { text, at, depth: 0 }
+    }
+
+    /// The next byte.
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Goes over white space.
+    pub(super) fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Nothing but white space may follow.
+    pub(super) fn end(&mut self) -> Result<(), Refusal> {
+        self.space();
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => self.broken("something follows the value"),
+        }
+    }
+
+    /// Goes over one value and checks it.
+    pub(super) fn value(&mut self) -> Result<Raw<'a>, Refusal> {
+        let start = self.at;
+        match self.peek() {
+            Some(b'"') => return self.string(),
+            Some(b'{') => self.entries(|_, scanner| scanner.value().map(drop))?,
+            Some(b'[') => self.items(|scanner| scanner.value().map(drop))?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b't') => self.word("true")?,
+            Some(b'f') => self.word("false")?,
+            Some(b'n') => self.word("null")?,
+            Some(_) => return self.broken("a value is expected"),
+            None => return self.broken("the line ends"),
+        }
+        Ok(self.since(start))
+    }
+
+    /// Goes over the object that begins here; `each` gets a key and has to go over its value.
+    pub(super) fn entries(
+        &mut self,
+        mut each: impl FnMut(Raw<'a>, &mut Self) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        self.enter()?;
+        if self.peek() == Some(b'}') {
+            self.leave();
+            return Ok(());
+        }
+        loop {
+            let key = match self.peek() {
+                Some(b'"') => self.string()?,
+                Some(_) => return self.broken("a key is expected"),
+                None => return self.broken("the line ends"),
+            };
+            self.space();
+            if self.peek() != Some(b':') {
+                return self.broken("a colon is expected");
+            }
+            self.at += 1;
+            self.space();
+            each(key, self)?;
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.leave();
+                    return Ok(());
+                }
+                Some(_) => return self.broken("a comma or } is expected"),
+                None => return self.broken("the line ends"),
+            }
+            self.space();
+        }
+    }
+
+    /// Goes over the array that begins here; `each` has to go over one element.
+    pub(super) fn items(
+        &mut self,
+        mut each: impl FnMut(&mut Self) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        self.enter()?;
+        if self.peek() == Some(b']') {
+            self.leave();
+            return Ok(());
+        }
+        loop {
+            each(self)?;
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.leave();
+                    return Ok(());
+                }
+                Some(_) => return self.broken("a comma or ] is expected"),
+                None => return self.broken("the line ends"),
+            }
+            self.space();
+        }
+    }
+
+    /// Goes over an opening bracket and the white space behind it.
+    fn enter(&mut self) -> Result<(), Refusal> {
+        if self.depth == JSON_DEPTH_MAX {
+            let column = self.at + 1;
+            return Err(Refusal::TooDeep { column });
+        }
+        self.depth += 1;
+        self.at += 1;
+        self.space();
+        Ok(())
+    }
+
+    /// Goes over a closing bracket.
+    fn leave(&mut self) {
+        self.depth -= 1;
+        self.at += 1;
+    }
+
+    fn string(&mut self) -> Result<Raw<'a>, Refusal> {
+        let start = self.at;
+        let mut escaped = false;
+        self.at += 1;
+        loop {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            self.at += plain_length(rest);
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    let text = self.text.get(start..self.at).unwrap_or_default();
+                    return Ok(Raw { text, escaped });
+                }
+                Some(b'\\') => self.escape()?,
+                Some(_) => return self.broken("a control character is not escaped"),
+                None => return self.broken("a string has no end"),
+            }
+            escaped = true;
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Refusal> {
+        self.at += 1;
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'u') => {
+                self.at += 1;
+                for _ in 0..4 {
+                    if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
+                        return self.broken("four hexadecimal digits are expected");
+                    }
+                    self.at += 1;
+                }
+            }
+            _ => return self.broken("an unknown escape"),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Refusal> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Refusal> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == start {
+            return self.broken("a digit is expected");
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &'static str) -> Result<(), Refusal> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
+            return self.broken("a value is expected");
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn since(&self, start: usize) -> Raw<'a> {
+        Raw {
+            text: self.text.get(start..self.at).unwrap_or_default(),
+            escaped: false,
+        }
+    }
+
+    fn broken<T>(&self, what: &'static str) -> Result<T, Refusal> {
+        let column = self.at + 1;
+        Err(Refusal::NotJson { what, column })
+    }
+}
+
+/// How many bytes come before the first that a string cannot hold as it is: a quote, a backslash, a control character.
+/// Eight at a time: this is where most of the reading is done.
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    // The high bit of each byte that is less than `n`, and perhaps of some above the first such one.
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut length = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let stops = quote | backslash | below(word, 0x20);
+        if stops != 0 {
+            return length + stops.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    let stop = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+    length + tail.iter().position(stop).unwrap_or(tail.len())
+}
+
+/// What checked escapes stand for; `None` at a lone surrogate.
+fn unescape(inner: &str) -> Option<String> {
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let mut chars = escape.chars();
+        let (meant, behind) = match chars.next()? {
+            'b' => ('\u{8}', chars.as_str()),
+            'f' => ('\u{c}', chars.as_str()),
+            'n' => ('\n', chars.as_str()),
+            'r' => ('\r', chars.as_str()),
+            't' => ('\t', chars.as_str()),
+            'u' => unicode(chars.as_str())?,
+            itself => (itself, chars.as_str()),
+        };
+        out.push(meant);
+        rest = behind;
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// The character behind a `\u`, which may take a second one, and what follows.
+fn unicode(text: &str) -> Option<(char, &str)> {
+    let (first, behind) = four_digits(text)?;
+    if !(0xd800..0xdc00).contains(&first) {
+        return Some((char::from_u32(first)?, behind));
+    }
+    let (second, behind) = four_digits(behind.strip_prefix("\\u")?)?;
+    let low = second.checked_sub(0xdc00).filter(|&low| low < 0x400)?;
+    let meant = char::from_u32(0x10000 + ((first - 0xd800) << 10) + low)?;
+    Some((meant, behind))
+}
+
+fn four_digits(text: &str) -> Option<(u32, &str)> {
+    let (digits, behind) = text.split_at_checked(4)?;
+    Some((u32::from_str_radix(digits, 16).ok()?, behind))
+}

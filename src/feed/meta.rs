@@ -1,0 +1,155 @@
+//! Metadata as canonical JSON text: two values are the same (contract 2.5.5) exactly if their texts are.
+//!
+//! No white space; keys of an object bytewise, of repeated ones the last; numbers by [`decimal`](super::decimal);
+//! strings escape only what JSON demands.
+
+use super::decimal;
+use super::json::{Raw, Scanner};
+use super::refusal::Refusal;
+use crate::limits::META_BYTES_MAX;
+use std::borrow::Cow;
+
+/// The canonical text of a value, borrowed where the line has it so.
+pub(super) fn canonical<'a>(field: &'static str, raw: Raw<'a>) -> Result<Cow<'a, str>, Refusal> {
+    let text = raw.text();
+    let canonical = if is_plain(raw) {
+        Cow::Borrowed(text)
+    } else {
+        let mut out = String::new();
+        Writer {
+            field,
+            out: &mut out,
+        }
+        .value(&mut raw.scan())?;
+        if out == text {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(out)
+        }
+    };
+    if canonical.len() > META_BYTES_MAX {
+        return Err(Refusal::TooLong {
+            field,
+            length: canonical.len(),
+            most: META_BYTES_MAX,
+        });
+    }
+    Ok(canonical)
+}
+
+/// Whether a value is canonical at first sight: a word, or a string without escapes.
+fn is_plain(raw: Raw<'_>) -> bool {
+    match raw.first() {
+        b'"' => !raw.is_escaped(),
+        first => first.is_ascii_alphabetic(),
+    }
+}
+
+struct Writer<'o> {
+    field: &'static str,
+    out: &'o mut String,
+}
+
+impl Writer<'_> {
+    fn value(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Refusal> {
+        match scanner.peek() {
+            Some(b'{') => return self.object(scanner),
+            Some(b'[') => return self.array(scanner),
+            _ => {}
+        }
+        let raw = scanner.value()?;
+        if is_plain(raw) {
+            self.out.push_str(raw.text());
+        } else if raw.first() == b'"' {
+            let decoded = self.decode(raw)?;
+            self.string(&decoded);
+        } else {
+            let field = self.field;
+            decimal::write(raw.text(), self.out).ok_or(Refusal::Exponent { field })?;
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Refusal> {
+        self.out.push('[');
+        let mut comma = false;
+        scanner.items(|scanner| {
+            if comma {
+                self.out.push(',');
+            }
+            comma = true;
+            self.value(scanner)
+        })?;
+        self.out.push(']');
+        Ok(())
+    }
+
+    fn object(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Refusal> {
+        self.out.push('{');
+        let start = self.out.len();
+        // Each entry is written as it comes, with a comma behind it; only if the keys are out of order are the
+        // written entries put in order.
+        let mut entries = Vec::new();
+        let mut ordered = true;
+        scanner.entries(|key, scanner| {
+            let key = self.decode(key)?;
+            ordered &= entries.last().is_none_or(|(last, _)| *last < key);
+            let begin = self.out.len();
+            self.string(&key);
+            self.out.push(':');
+            self.value(scanner)?;
+            self.out.push(',');
+            entries.push((key, begin - start..self.out.len() - start));
+            Ok(())
+        })?;
+        if !ordered {
+            let written = self.out.split_off(start);
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let mut rest = entries.iter().peekable();
+            while let Some((key, range)) = rest.next() {
+                if rest.peek().is_none_or(|(next, _)| next != key) {
+                    self.out
+                        .push_str(written.get(range.clone()).unwrap_or_default());
+                }
+            }
+        }
+        if !entries.is_empty() {
+            self.out.pop();
+        }
+        self.out.push('}');
+        Ok(())
+    }
+
+    fn decode<'a>(&self, raw: Raw<'a>) -> Result<Cow<'a, str>, Refusal> {
+        let field = self.field;
+        raw.decode().ok_or(Refusal::LoneSurrogate { field })
+    }
+
+    fn string(&mut self, text: &str) {
+        self.out.push('"');
+        for part in text.split_inclusive(|c: char| c < ' ' || c == '"' || c == '\\') {
+            let mut chars = part.chars();
+            let escaped: &str = match chars.next_back() {
+                Some('"') => "\\\"",
+                Some('\\') => "\\\\",
+                Some('\u{8}') => "\\b",
+                Some('\u{c}') => "\\f",
+                Some('\n') => "\\n",
+                Some('\r') => "\\r",
+                Some('\t') => "\\t",
+                Some(control) if control < ' ' => {
+                    self.out.push_str(chars.as_str());
+                    self.out.push_str(&format!("\\u{:04x}", u32::from(control)));
+                    continue;
+                }
+                _ => {
+                    self.out.push_str(part);
+                    continue;
+                }
+            };
+            self.out.push_str(chars.as_str());
+            self.out.push_str(escaped);
+        }
+        self.out.push('"');
+    }
+}

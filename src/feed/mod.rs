@@ -1,0 +1,169 @@
+//! Bytes of a line -> what it says, its text borrowed from the line. One input shape a file (contract 2.1 to 2.4); the
+//! only place that knows Agora's names. What follows from an event is not thought about here, and nothing is kept.
+//!
+//! The shape is recognised line by line, by the first of these that the line has:
+//!
+//! | field | shape |
+//! | --- | --- |
+//! | `t`, a string | Rollbook's own (`own`) |
+//! | `event`, a string | an Agora event under its event's name, from a bridge (`agora_link`) |
+//! | `eventType`, a string | Agora, JavaScript SDK (`agora_js`) |
+//! | `type`, a number | Agora, native SDKs (`agora_native`) |
+//!
+//! A line with none of them has no known shape. Fields that a shape does not know are ignored, whatever they hold.
+//! A field that it knows is looked at even where the line does not need it, and one of the wrong type rejects the line.
+
+mod agora_js;
+mod agora_link;
+mod agora_native;
+mod agora_topics;
+mod decimal;
+mod field;
+mod json;
+mod meta;
+mod own;
+mod refusal;
+
+pub use refusal::Refusal;
+
+use crate::domain::event::{Event, Said};
+use crate::domain::order::Stamp;
+use crate::limits::ID_BYTES_MAX;
+use json::Scanner;
+use std::borrow::Cow;
+
+/// What a line means that does not say it itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Defaults<'a> {
+    /// Who watched.
+    pub observer: &'a str,
+    /// The observer's own user id, where it is known.
+    pub self_user: Option<&'a str>,
+}
+
+field::object! {
+    /// Every field that some shape knows.
+    Line {
+        event_type: "eventType",
+        channel_name: "channelName",
+        publisher: "publisher",
+        timestamp: "timestamp",
+        topic_infos: "topicInfos",
+        total_topics: "totalTopics",
+        t: "t",
+        ts: "ts",
+        channel: "channel",
+        topic: "topic",
+        user: "user",
+        conn: "conn",
+        meta: "meta",
+        pos: "pos",
+        id: "id",
+        observer: "observer",
+        self_user: "self",
+        reason: "reason",
+        topics: "topics",
+        incomplete: "incomplete",
+        sync: "sync",
+        joins: "joins",
+        leaves: "leaves",
+        state: "state",
+        channels: "channels",
+        event: "event",
+        type_number: "type",
+        topic_info_count: "topicInfoCount",
+        current_state: "currentState",
+        reason_code: "reasonCode",
+        service_type: "serviceType",
+        affected_channels: "affectedChannels",
+        unrestored_channels: "unrestoredChannels",
+    }
+}
+
+/// What one line says. The line comes without its newline; a byte order mark before it is ignored.
+///
+/// ```
+/// use rollbook::domain::event::Said;
+/// use rollbook::feed::{Defaults, parse};
+///
+/// let defaults = Defaults { observer: "default", self_user: None };
+/// let line = br#"{"t":"join","channel":"room-1","topic":"lobby","user":"ann","ts":1000}"#;
+/// let event = parse(line, &defaults)?;
+/// assert_eq!(event.stamp.ts, Some(1000));
+/// assert!(matches!(event.said, Said::Changes { .. }));
+///
+/// let refusal = parse(br#"{"t":"join","channel":"room-1","topic":"lobby"}"#, &defaults).unwrap_err();
+/// assert_eq!(refusal.to_string(), "user is missing");
+/// # Ok::<(), rollbook::feed::Refusal>(())
+/// ```
+///
+/// # Errors
+///
+/// A [`Refusal`], if the line is not JSON, has no known shape, lacks a needed field, has one of the wrong type or breaks
+/// a limit.
+pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, Refusal> {
+    let text = std::str::from_utf8(line).map_err(|error| Refusal::NotUtf8 {
+        byte: error.valid_up_to() + 1,
+    })?;
+    let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let mut scanner = Scanner::new(text, start);
+    scanner.space();
+    if scanner.peek() != Some(b'{') {
+        scanner.value()?;
+        scanner.end()?;
+        return Err(Refusal::NoShape);
+    }
+    let line = Line::read(&mut scanner)?;
+    scanner.end()?;
+
+    let (said, ts) = if line.t.is_string() {
+        (own::said(&line)?, line.ts.time()?)
+    } else {
+        (agora_said(&line)?, agora_time(&line)?)
+    };
+    Ok(Event {
+        observer: line
+            .observer
+            .maybe_name()?
+            .unwrap_or(Cow::Borrowed(defaults.observer)),
+        self_user: line
+            .self_user
+            .maybe_name()?
+            .or(defaults.self_user.map(Cow::Borrowed)),
+        id: id(&line)?,
+        stamp: Stamp {
+            pos: line.pos.pos()?,
+            ts,
+        },
+        said,
+    })
+}
+
+fn agora_said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+    if line.event.is_string() {
+        agora_link::said(line)
+    } else if line.event_type.is_string() {
+        agora_js::said(line)
+    } else if line.type_number.is_number() {
+        agora_native::said(line)
+    } else {
+        Err(Refusal::NoShape)
+    }
+}
+
+/// `ts` is the name that every line may use: whoever adds it to an Agora event means it to count.
+fn agora_time(line: &Line<'_>) -> Result<Option<i64>, Refusal> {
+    let timestamp = line.timestamp.time()?;
+    Ok(line.ts.time()?.or(timestamp))
+}
+
+/// An empty id would make retries of all lines that bear it.
+fn id<'a>(line: &Line<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
+    let id = line.id.string_up_to(ID_BYTES_MAX)?;
+    match id {
+        Some(id) if id.is_empty() => Err(Refusal::Empty {
+            field: line.id.name(),
+        }),
+        id => Ok(id),
+    }
+}
