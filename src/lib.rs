@@ -4,4 +4,4 @@ pub mod domain;
 pub mod feed;
 pub mod ingest;
 pub mod limits;
-pub mod query;
+pub mod log;

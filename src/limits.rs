@@ -56,5 +56,8 @@ pub const WRITER_QUEUE_MAX: usize = 8_192;
 pub const FRAME_ENTRIES_MAX: usize = 4_096;
 /// Largest value given to the engine. Sixteen of them must fit into a quarter of a segment (FORMAT.md).
 pub const VALUE_BYTES_MAX: usize = 96 << 10;
+/// Largest frame, parts and compression undone. A frame holds at least one whole commit: a snapshot of millions of
+/// members is one.
+pub const FRAME_BYTES_MAX: usize = 1 << 30;
 /// Files and feeds whose position is remembered for `--resume`.
 pub const SOURCES_MAX: usize = 10_000;

@@ -1,0 +1,296 @@
+//! The chain over what the log means: each commit's link is BLAKE3(link before ‖ canonical bytes of the commit).
+//!
+//! Canonical bytes depend on nothing but the commit and the salts of its strings: not on frames, parts, tables,
+//! differences or compression. So sealed blocks, other engines and migrations must reproduce the same links.
+//! Pages, rejects and progress are no part of it: the CRC guards them. `FORMAT.md` has the layout.
+//!
+//! **Invariant:** the layout of [`SCHEMA`] 1 is never changed. A field that an entry gains gets a new schema, and
+//! entries that lack it keep their bytes.
+
+use super::codec::bytes::{put_varint, put_zigzag};
+use super::codec::row::{disposition_number, kind_number};
+use super::codec::table::Hashes;
+use super::codec::wire::{
+    WBegin, WChange, WClaim, WClaims, WEntry, WLink, WOther, WRules, WSnapshot, WStamp, WToken,
+    WTokenState, WWhat, WWhole,
+};
+use super::salts::StringHash;
+use crate::domain::entry::{Inference, Origin};
+use crate::domain::time::Millis;
+
+/// A link of the chain.
+pub type Link = [u8; 32];
+
+/// The link before the first commit.
+pub const START: Link = [0; 32];
+
+/// The version of the canonical bytes, and their first byte.
+pub const SCHEMA: u8 = 1;
+
+/// A commit under way: its canonical bytes so far.
+#[derive(Debug, Default)]
+pub(super) struct Canon {
+    out: Vec<u8>,
+}
+
+impl Canon {
+    /// Begins a commit of `entries` entries, the first of which is number `seq`.
+    pub(super) fn begin(&mut self, before: &Link, rules: &WRules, seq: u64, entries: usize) {
+        self.out.clear();
+        self.out.extend_from_slice(before);
+        self.out.push(SCHEMA);
+        self.out.push(u8::from(rules.lossy));
+        put_zigzag(&mut self.out, rules.skew_tolerance_ms);
+        put_zigzag(&mut self.out, rules.max_ahead_ms);
+        put_zigzag(&mut self.out, rules.slack_ms);
+        put_varint(&mut self.out, seq);
+        put_varint(&mut self.out, entries as u64);
+    }
+
+    /// The link after the commit.
+    pub(super) fn link(&self) -> Link {
+        blake3::hash(&self.out).into()
+    }
+
+    /// An entry, in the table of whose frame `hashes` stand.
+    pub(super) fn entry(&mut self, entry: &WEntry, hashes: &Hashes) {
+        let mut put = Put {
+            out: &mut self.out,
+            hashes,
+        };
+        let tag = match &entry.what {
+            WWhat::Change(change) => kind_number(change.kind),
+            WWhat::Other(other) => match &**other {
+                WOther::Snapshot(_) => 3,
+                WOther::Link(_) => 4,
+                WOther::Token(_) => 5,
+            },
+        };
+        put.byte(
+            tag | u8::from(entry.id.is_some()) << 3
+                | u8::from(entry.stamp.pos.is_some()) << 4
+                | u8::from(entry.stamp.ts.is_some()) << 5
+                | u8::from(entry.lossy) << 6,
+        );
+        put.time(entry.recorded_at);
+        // Differences within the entry: short, and the same in whatever frame it stands.
+        put.time(entry.occurred_at.wrapping_sub(entry.recorded_at));
+        put.time(entry.effective_at.wrapping_sub(entry.occurred_at));
+        put.name(entry.observer);
+        if let Some(id) = entry.id {
+            put.text(id);
+        }
+        if let Some([serial, index]) = entry.stamp.pos {
+            put.time(serial);
+            put.time(index);
+        }
+        if let Some(ts) = entry.stamp.ts {
+            put.time(ts.wrapping_sub(entry.occurred_at));
+        }
+        match &entry.what {
+            WWhat::Change(change) => put.change(change),
+            WWhat::Other(other) => match &**other {
+                WOther::Snapshot(snapshot) => put.snapshot(snapshot),
+                WOther::Link(link) => put.link(link),
+                WOther::Token(token) => put.token(token),
+            },
+        }
+    }
+}
+
+/// What stands for a string that the tables lack. It cannot come up: writing fills the tables, reading checks them.
+const NOTHING: StringHash = [0; 16];
+
+struct Put<'a> {
+    out: &'a mut Vec<u8>,
+    hashes: &'a Hashes,
+}
+
+impl Put<'_> {
+    fn byte(&mut self, byte: u8) {
+        self.out.push(byte);
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.byte(u8::from(flag));
+    }
+
+    fn count(&mut self, count: usize) {
+        put_varint(self.out, count as u64);
+    }
+
+    fn number(&mut self, number: u32) {
+        put_varint(self.out, u64::from(number));
+    }
+
+    fn time(&mut self, time: Millis) {
+        put_zigzag(self.out, time);
+    }
+
+    fn time_if(&mut self, time: Option<Millis>) {
+        self.flag(time.is_some());
+        if let Some(time) = time {
+            self.time(time);
+        }
+    }
+
+    fn hash(&mut self, hash: Option<&StringHash>) {
+        self.out.extend_from_slice(hash.unwrap_or(&NOTHING));
+    }
+
+    fn name(&mut self, at: u32) {
+        self.hash(self.hashes.names.get(at as usize));
+    }
+
+    fn name_if(&mut self, at: Option<u32>) {
+        self.flag(at.is_some());
+        if let Some(at) = at {
+            self.name(at);
+        }
+    }
+
+    fn member(&mut self, at: u32) {
+        self.hash(self.hashes.members.get(at as usize));
+    }
+
+    fn text(&mut self, at: u32) {
+        self.hash(self.hashes.texts.get(at as usize));
+    }
+
+    fn text_if(&mut self, at: Option<u32>) {
+        self.flag(at.is_some());
+        if let Some(at) = at {
+            self.text(at);
+        }
+    }
+
+    fn change(&mut self, change: &WChange) {
+        let inference = match change.origin {
+            Origin::Observed => None,
+            Origin::Inferred(inference) => Some(inference),
+        };
+        self.byte(
+            kind_number(change.said)
+                | disposition_number(change.disposition) << 2
+                | u8::from(change.meta.is_some()) << 4
+                | u8::from(change.reason.is_some()) << 5
+                | u8::from(inference.is_some()) << 6,
+        );
+        self.member(change.member);
+        if let Some(meta) = change.meta {
+            self.text(meta);
+        }
+        if let Some(reason) = change.reason {
+            self.text(reason);
+        }
+        if let Some(Inference {
+            snapshot_seq,
+            not_before,
+            baseline,
+        }) = inference
+        {
+            put_varint(self.out, snapshot_seq);
+            self.flag(baseline);
+            self.time_if(not_before);
+        }
+    }
+
+    fn stamp(&mut self, stamp: WStamp) {
+        self.byte(u8::from(stamp.pos.is_some()) | u8::from(stamp.ts.is_some()) << 1);
+        if let Some([serial, index]) = stamp.pos {
+            self.time(serial);
+            self.time(index);
+        }
+        if let Some(ts) = stamp.ts {
+            self.time(ts);
+        }
+    }
+
+    fn claim(&mut self, claim: &WClaim) {
+        self.text_if(claim.meta);
+        self.stamp(claim.stamp);
+    }
+
+    fn whole(&mut self, whole: &WWhole) {
+        self.byte(u8::from(whole.incomplete) | u8::from(whole.topics_missing) << 1);
+        self.count(whole.topics.0.len());
+        for &(topic, missing) in &whole.topics.0 {
+            self.name(topic);
+            self.flag(missing);
+        }
+        self.count(whole.members.0.len());
+        for (member, claim) in &whole.members.0 {
+            self.member(*member);
+            self.claim(claim);
+        }
+    }
+
+    fn snapshot(&mut self, snapshot: &WSnapshot) {
+        self.name(snapshot.channel);
+        self.name_if(snapshot.self_user);
+        self.byte(u8::from(snapshot.stale) | u8::from(snapshot.complete) << 1);
+        self.number(snapshot.listed);
+        match &snapshot.claims {
+            WClaims::Residue(residue) => {
+                self.byte(0);
+                self.count(residue.0.len());
+                for (member, claim) in &residue.0 {
+                    self.member(*member);
+                    self.flag(claim.is_some());
+                    if let Some(claim) = claim {
+                        self.claim(claim);
+                    }
+                }
+            }
+            WClaims::Whole(whole) => {
+                self.byte(1);
+                self.whole(whole);
+            }
+        }
+        self.count(snapshot.held.0.len());
+        for &member in &snapshot.held.0 {
+            self.member(member);
+        }
+        self.flag(snapshot.begin.is_some());
+        if let Some(WBegin { stamp, occurred_at }) = snapshot.begin {
+            self.stamp(stamp);
+            self.time(occurred_at);
+        }
+        self.flag(snapshot.gap.is_some());
+        if let Some(gap) = snapshot.gap {
+            self.number(gap.gap);
+            self.time_if(gap.opened);
+            self.time_if(gap.closed);
+        }
+        self.number(snapshot.count);
+        self.out.extend_from_slice(&snapshot.digest);
+    }
+
+    fn link(&mut self, link: &WLink) {
+        self.name_if(link.channel);
+        self.byte(u8::from(link.up) | u8::from(link.elsewhere) << 1);
+        self.count(link.except.0.len());
+        for &channel in &link.except.0 {
+            self.name(channel);
+        }
+        self.text_if(link.reason);
+        self.count(link.gaps.0.len());
+        for gap in &link.gaps.0 {
+            self.name(gap.channel);
+            self.number(gap.gap);
+            self.time(gap.at);
+            self.flag(gap.opens);
+        }
+    }
+
+    fn token(&mut self, token: &WToken) {
+        self.name_if(token.channel);
+        self.byte(match token.state {
+            WTokenState::WillExpire => 0,
+            WTokenState::Expired => 1,
+            WTokenState::Renewed => 2,
+            WTokenState::Revoked => 3,
+        });
+        self.text_if(token.reason);
+    }
+}

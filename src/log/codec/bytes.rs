@@ -1,0 +1,158 @@
+//! The alphabet: varints, a reader that checks every length, and bincode behind [`pack`] and [`unpack`].
+
+use super::CodecError;
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use bincode::de::read::Reader as _;
+use bincode::de::{BorrowDecode, BorrowDecoder, Decode, Decoder};
+use bincode::enc::{Encode, Encoder};
+use bincode::error::{DecodeError, EncodeError};
+
+/// The most that bincode may claim for one body: beyond what a frame can hold, so only nonsense meets it.
+const BODY_BYTES_MAX: usize = crate::limits::FRAME_BYTES_MAX;
+
+const CONFIG: Configuration<LittleEndian, Varint, Limit<BODY_BYTES_MAX>> =
+    bincode::config::standard().with_limit::<BODY_BYTES_MAX>();
+
+/// Appends `value` in bincode's varint form.
+pub(in crate::log) fn pack<T: Encode>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    bincode::encode_into_std_write(value, out, CONFIG)
+        .map(|_written| ())
+        .map_err(|error| CodecError::Body(error.to_string()))
+}
+
+/// A `T` from the front of `bytes`, and how many of them it took.
+pub(in crate::log) fn unpack<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
+    bincode::decode_from_slice(bytes, CONFIG).map_err(|error| CodecError::Body(error.to_string()))
+}
+
+/// LEB128: seven bits a byte, low bits first.
+#[inline]
+pub(in crate::log) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// A signed number: zigzag, then LEB128, so that small ones of either sign are short.
+#[inline]
+pub(in crate::log) fn put_zigzag(out: &mut Vec<u8>, value: i64) {
+    put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
+}
+
+/// What is left to read.
+#[derive(Debug, Clone)]
+pub(in crate::log) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(in crate::log) fn new(bytes: &'a [u8]) -> Self {
+        Reader { rest: bytes }
+    }
+
+    pub(in crate::log) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    #[inline]
+    pub(in crate::log) fn byte(&mut self) -> Result<u8, CodecError> {
+        let (&first, rest) = self.rest.split_first().ok_or(CodecError::Short)?;
+        self.rest = rest;
+        Ok(first)
+    }
+
+    pub(in crate::log) fn take(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(CodecError::Short)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    #[inline]
+    pub(in crate::log) fn varint(&mut self) -> Result<u64, CodecError> {
+        let first = self.byte()?;
+        if first < 0x80 {
+            return Ok(u64::from(first));
+        }
+        let mut value = u64::from(first & 0x7f);
+        let mut shift = 7;
+        loop {
+            let byte = self.byte()?;
+            let low = u64::from(byte & 0x7f);
+            if shift == 63 && low > 1 || shift > 63 {
+                return Err(CodecError::Number);
+            }
+            value |= low << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+            shift += 7;
+        }
+    }
+
+    #[inline]
+    pub(in crate::log) fn zigzag(&mut self) -> Result<i64, CodecError> {
+        let value = self.varint()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    #[inline]
+    pub(in crate::log) fn index(&mut self) -> Result<u32, CodecError> {
+        u32::try_from(self.varint()?).map_err(|_| CodecError::Number)
+    }
+
+    /// A number of things that take at least `each` bytes: never more than what is left can hold.
+    pub(in crate::log) fn count(&mut self, each: usize) -> Result<usize, CodecError> {
+        let count = usize::try_from(self.varint()?).map_err(|_| CodecError::Number)?;
+        if count > self.left() / each.max(1) {
+            return Err(CodecError::Short);
+        }
+        Ok(count)
+    }
+
+    /// A body that bincode reads.
+    pub(in crate::log) fn body<T: Decode<()>>(&mut self) -> Result<T, CodecError> {
+        let (body, taken) = unpack(self.rest)?;
+        self.take(taken)?;
+        Ok(body)
+    }
+}
+
+/// A list on the wire. Unlike bincode's own `Vec` it never reserves by a length that the input cannot bear out.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::log) struct Seq<T>(pub(in crate::log) Vec<T>);
+
+impl<T: Encode> Encode for Seq<T> {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        (self.0.len() as u64).encode(encoder)?;
+        self.0.iter().try_for_each(|item| item.encode(encoder))
+    }
+}
+
+impl<C, T: Decode<C>> Decode<C> for Seq<T> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let count = u64::decode(decoder)?;
+        let count = usize::try_from(count).map_err(|_| DecodeError::OutsideUsizeRange(count))?;
+        // Each item takes a byte or more, and is not much larger in memory than a few hundred.
+        if decoder.reader().peek_read(count).is_none() {
+            return Err(DecodeError::UnexpectedEnd { additional: count });
+        }
+        let mut items = Vec::new();
+        for _ in 0..count {
+            items.push(T::decode(decoder)?);
+        }
+        Ok(Seq(items))
+    }
+}
+
+impl<'de, C, T: Decode<C>> BorrowDecode<'de, C> for Seq<T> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, DecodeError> {
+        Decode::decode(decoder)
+    }
+}

@@ -1,0 +1,291 @@
+//! Wire → domain: each name and member of the frame is interned once, then every use is an array look-up.
+
+use super::CodecError;
+use super::table::{Stored, Tables};
+use super::wire::*;
+use crate::domain::entry::{
+    Change, Claim, Claims, Entry, GapChange, Link, Page, PageStep, Residue, Snapshot, Text, Token,
+    What, Whole,
+};
+use crate::domain::names::{Member, MemberKey, Name, Names};
+use crate::log::salts::StringHash;
+use crate::log::{Progress, Reject};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// What raising a record needs.
+pub(in crate::log) struct Raise<'a> {
+    names: Vec<Name>,
+    members: Vec<Member>,
+    texts: &'a [Stored<'a>],
+}
+
+impl<'a> Raise<'a> {
+    /// Interns the frame's names and members.
+    pub(in crate::log) fn new(
+        tables: &'a Tables<'a>,
+        names: &mut Names,
+    ) -> Result<Self, CodecError> {
+        let local: Vec<Name> = tables
+            .names
+            .iter()
+            .map(|name| match name {
+                Stored::Kept(_, text) => names.intern(text),
+                Stored::Erased(hash) => names.intern(&erased(hash)),
+            })
+            .collect();
+        let members = tables
+            .members
+            .iter()
+            .map(|&[channel, topic, user, conn]| {
+                Ok(names.member(MemberKey {
+                    channel: look_up(&local, "name", channel)?,
+                    topic: look_up(&local, "name", topic)?,
+                    user: look_up(&local, "name", user)?,
+                    conn: look_up(&local, "name", conn)?,
+                }))
+            })
+            .collect::<Result<_, CodecError>>()?;
+        Ok(Raise {
+            names: local,
+            members,
+            texts: &tables.texts,
+        })
+    }
+
+    fn name(&self, at: NameAt) -> Result<Name, CodecError> {
+        look_up(&self.names, "name", at)
+    }
+
+    fn name_if(&self, at: Option<NameAt>) -> Result<Option<Name>, CodecError> {
+        at.map(|at| self.name(at)).transpose()
+    }
+
+    fn member(&self, at: MemberAt) -> Result<Member, CodecError> {
+        look_up(&self.members, "member", at)
+    }
+
+    fn text(&self, at: TextAt) -> Result<Text, CodecError> {
+        Ok(match look_up(self.texts, "text", at)? {
+            Stored::Kept(_, text) => Arc::from(text),
+            Stored::Erased(hash) => Arc::from(erased(hash)),
+        })
+    }
+
+    fn text_if(&self, at: Option<TextAt>) -> Result<Option<Text>, CodecError> {
+        at.map(|at| self.text(at)).transpose()
+    }
+
+    /// Metadata is JSON, even when it was erased.
+    fn meta(&self, at: Option<TextAt>) -> Result<Option<Text>, CodecError> {
+        at.map(|at| {
+            Ok(match look_up(self.texts, "text", at)? {
+                Stored::Kept(_, text) => Arc::from(text),
+                Stored::Erased(hash) => Arc::from(format!("\"{}\"", erased(hash))),
+            })
+        })
+        .transpose()
+    }
+
+    pub(in crate::log) fn entry(&self, seq: u64, entry: &WEntry) -> Result<Entry, CodecError> {
+        Ok(Entry {
+            seq,
+            recorded_at: entry.recorded_at,
+            occurred_at: entry.occurred_at,
+            effective_at: entry.effective_at,
+            observer: self.name(entry.observer)?,
+            id: self.text_if(entry.id)?,
+            stamp: entry.stamp,
+            lossy: entry.lossy,
+            what: match &entry.what {
+                WWhat::Change(change) => What::Change(self.change(change)?),
+                WWhat::Other(other) => match &**other {
+                    WOther::Snapshot(snapshot) => {
+                        What::Snapshot(Box::new(self.snapshot(snapshot)?))
+                    }
+                    WOther::Link(link) => What::Link(Box::new(self.link(link)?)),
+                    WOther::Token(token) => What::Token(Box::new(self.token(token)?)),
+                },
+            },
+        })
+    }
+
+    fn change(&self, change: &WChange) -> Result<Change, CodecError> {
+        Ok(Change {
+            member: self.member(change.member)?,
+            kind: change.kind,
+            said: change.said,
+            disposition: change.disposition,
+            meta: self.meta(change.meta)?,
+            reason: self.text_if(change.reason)?,
+            origin: change.origin,
+        })
+    }
+
+    fn snapshot(&self, snapshot: &WSnapshot) -> Result<Snapshot, CodecError> {
+        Ok(Snapshot {
+            channel: self.name(snapshot.channel)?,
+            self_user: self.name_if(snapshot.self_user)?,
+            stale: snapshot.stale,
+            complete: snapshot.complete,
+            listed: snapshot.listed,
+            claims: match &snapshot.claims {
+                WClaims::Residue(residue) => Claims::Residue(
+                    residue
+                        .0
+                        .iter()
+                        .map(|(member, claim)| {
+                            Ok(Residue {
+                                member: self.member(*member)?,
+                                claim: claim.as_ref().map(|c| self.claim(c)).transpose()?,
+                            })
+                        })
+                        .collect::<Result<_, CodecError>>()?,
+                ),
+                WClaims::Whole(whole) => Claims::Whole(self.whole(whole)?),
+            },
+            held: snapshot
+                .held
+                .0
+                .iter()
+                .map(|&at| self.member(at))
+                .collect::<Result<_, _>>()?,
+            begin: snapshot.begin.map(Into::into),
+            gap: snapshot.gap.map(Into::into),
+            count: snapshot.count,
+            digest: snapshot.digest,
+        })
+    }
+
+    fn claim(&self, claim: &WClaim) -> Result<Claim, CodecError> {
+        Ok(Claim {
+            meta: self.meta(claim.meta)?,
+            stamp: claim.stamp.into(),
+        })
+    }
+
+    fn whole(&self, whole: &WWhole) -> Result<Whole, CodecError> {
+        Ok(Whole {
+            incomplete: whole.incomplete,
+            topics_missing: whole.topics_missing,
+            topics: whole
+                .topics
+                .0
+                .iter()
+                .map(|&(topic, missing)| Ok((self.name(topic)?, missing)))
+                .collect::<Result<_, CodecError>>()?,
+            members: whole
+                .members
+                .0
+                .iter()
+                .map(|(member, claim)| Ok((self.member(*member)?, self.claim(claim)?)))
+                .collect::<Result<_, CodecError>>()?,
+        })
+    }
+
+    fn link(&self, link: &WLink) -> Result<Link, CodecError> {
+        Ok(Link {
+            channel: self.name_if(link.channel)?,
+            up: link.up,
+            elsewhere: link.elsewhere,
+            except: link
+                .except
+                .0
+                .iter()
+                .map(|&at| self.name(at))
+                .collect::<Result<_, _>>()?,
+            reason: self.text_if(link.reason)?,
+            gaps: link
+                .gaps
+                .0
+                .iter()
+                .map(|gap| {
+                    Ok(GapChange {
+                        channel: self.name(gap.channel)?,
+                        gap: gap.gap,
+                        at: gap.at,
+                        opens: gap.opens,
+                    })
+                })
+                .collect::<Result<_, CodecError>>()?,
+        })
+    }
+
+    fn token(&self, token: &WToken) -> Result<Token, CodecError> {
+        Ok(Token {
+            channel: self.name_if(token.channel)?,
+            state: token.state.into(),
+            reason: self.text_if(token.reason)?,
+        })
+    }
+
+    pub(in crate::log) fn page(&self, page: WPage) -> Result<Page, CodecError> {
+        Ok(Page {
+            observer: self.name(page.observer)?,
+            channel: self.name(page.channel)?,
+            sync: self.text(page.sync)?,
+            recorded_at: page.recorded_at,
+            step: match page.step {
+                WPageStep::Begin {
+                    begin,
+                    self_user,
+                    incomplete,
+                    id,
+                } => PageStep::Begin {
+                    begin: begin.into(),
+                    self_user: self.name_if(self_user)?,
+                    incomplete,
+                    id: self.text_if(id)?,
+                },
+                WPageStep::Members(whole) => PageStep::Members(self.whole(&whole)?),
+            },
+        })
+    }
+
+    pub(in crate::log) fn reject(&self, reject: WReject) -> Result<Reject, CodecError> {
+        Ok(Reject {
+            recorded_at: reject.recorded_at,
+            source: self.text(reject.source)?,
+            line: reject.line,
+            byte: reject.byte,
+            reason: self.text(reject.reason)?,
+            text: reject.text.map(|text| text.0),
+            length: reject.length,
+            blake3: reject.blake3,
+        })
+    }
+
+    pub(in crate::log) fn progress(&self, progress: WProgress) -> Result<Progress, CodecError> {
+        let WProgress::File {
+            source,
+            hashed_len,
+            byte,
+            line,
+            path,
+        } = progress;
+        Ok(Progress {
+            source,
+            hashed_len,
+            byte,
+            line,
+            path: self.text(path)?,
+        })
+    }
+}
+
+fn look_up<T: Copy>(table: &[T], what: &'static str, index: u32) -> Result<T, CodecError> {
+    table
+        .get(index as usize)
+        .copied()
+        .ok_or(CodecError::Index { what, index })
+}
+
+/// What is shown for a string that was erased: the same for every use of one name, and nobody's real name.
+fn erased(hash: &StringHash) -> String {
+    let mut text = String::from("erased:");
+    for byte in hash {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

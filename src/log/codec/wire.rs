@@ -1,0 +1,324 @@
+//! The records as they stand in a frame: the domain's, with numbers of the frame's own tables.
+//!
+//! A change of a derived type here changes bytes: it needs a new [`PAYLOAD_VERSION`](super::PAYLOAD_VERSION), and
+//! the old type kept beside it.
+
+use super::bytes::Seq;
+use crate::domain::entry::{Begin, Disposition, GapSeen, Origin, Rules};
+use crate::domain::event::{Kind, TokenState};
+use crate::domain::order::{Pos, Stamp};
+use crate::domain::time::Millis;
+use bincode::{Decode, Encode};
+
+/// A number in the frame's table of names.
+pub(in crate::log) type NameAt = u32;
+/// A number in the frame's table of members.
+pub(in crate::log) type MemberAt = u32;
+/// A number in the frame's table of texts.
+pub(in crate::log) type TextAt = u32;
+
+/// The header of a frame. Times are the smallest `recorded_at` and wrapping differences from it.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WHeader {
+    pub(in crate::log) zstd: bool,
+    pub(in crate::log) plain_len: u64,
+    pub(in crate::log) entries: u64,
+    pub(in crate::log) commits: u64,
+    pub(in crate::log) pages: u64,
+    pub(in crate::log) rejects: u64,
+    pub(in crate::log) progress: u64,
+    pub(in crate::log) first_seq: u64,
+    pub(in crate::log) recorded_min: Millis,
+    pub(in crate::log) recorded_span: Millis,
+    pub(in crate::log) effective_min: Millis,
+    pub(in crate::log) effective_span: Millis,
+    pub(in crate::log) reaches_back: Millis,
+    pub(in crate::log) unscoped: bool,
+    pub(in crate::log) channels: Option<Seq<[u8; 8]>>,
+    pub(in crate::log) link_before: [u8; 32],
+    pub(in crate::log) link_after: [u8; 32],
+}
+
+/// An entry. `row` writes it; its `seq` is the header's first one plus its place.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::log) struct WEntry {
+    pub(in crate::log) recorded_at: Millis,
+    pub(in crate::log) occurred_at: Millis,
+    pub(in crate::log) effective_at: Millis,
+    pub(in crate::log) observer: NameAt,
+    pub(in crate::log) id: Option<TextAt>,
+    pub(in crate::log) stamp: Stamp,
+    pub(in crate::log) lossy: bool,
+    pub(in crate::log) what: WWhat,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::log) enum WWhat {
+    Change(WChange),
+    Other(Box<WOther>),
+}
+
+/// A change: by far the most frequent, so `row` packs it by hand.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::log) struct WChange {
+    pub(in crate::log) member: MemberAt,
+    pub(in crate::log) kind: Kind,
+    pub(in crate::log) said: Kind,
+    pub(in crate::log) disposition: Disposition,
+    pub(in crate::log) meta: Option<TextAt>,
+    pub(in crate::log) reason: Option<TextAt>,
+    pub(in crate::log) origin: Origin,
+}
+
+/// Everything that is no change, after the entry's common fields.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) enum WOther {
+    Snapshot(WSnapshot),
+    Link(WLink),
+    Token(WToken),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WStamp {
+    pub(in crate::log) pos: Option<Pos>,
+    pub(in crate::log) ts: Option<Millis>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WBegin {
+    pub(in crate::log) stamp: WStamp,
+    pub(in crate::log) occurred_at: Millis,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WGapSeen {
+    pub(in crate::log) gap: u32,
+    pub(in crate::log) opened: Option<Millis>,
+    pub(in crate::log) closed: Option<Millis>,
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WSnapshot {
+    pub(in crate::log) channel: NameAt,
+    pub(in crate::log) self_user: Option<NameAt>,
+    pub(in crate::log) stale: bool,
+    pub(in crate::log) complete: bool,
+    pub(in crate::log) listed: u32,
+    pub(in crate::log) claims: WClaims,
+    pub(in crate::log) held: Seq<MemberAt>,
+    pub(in crate::log) begin: Option<WBegin>,
+    pub(in crate::log) gap: Option<WGapSeen>,
+    pub(in crate::log) count: u32,
+    pub(in crate::log) digest: [u8; 32],
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) enum WClaims {
+    Residue(Seq<(MemberAt, Option<WClaim>)>),
+    Whole(WWhole),
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WClaim {
+    pub(in crate::log) meta: Option<TextAt>,
+    pub(in crate::log) stamp: WStamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WWhole {
+    pub(in crate::log) incomplete: bool,
+    pub(in crate::log) topics_missing: bool,
+    pub(in crate::log) topics: Seq<(NameAt, bool)>,
+    pub(in crate::log) members: Seq<(MemberAt, WClaim)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WLink {
+    pub(in crate::log) channel: Option<NameAt>,
+    pub(in crate::log) up: bool,
+    pub(in crate::log) elsewhere: bool,
+    pub(in crate::log) except: Seq<NameAt>,
+    pub(in crate::log) reason: Option<TextAt>,
+    pub(in crate::log) gaps: Seq<WGapChange>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WGapChange {
+    pub(in crate::log) channel: NameAt,
+    pub(in crate::log) gap: u32,
+    pub(in crate::log) at: Millis,
+    pub(in crate::log) opens: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WToken {
+    pub(in crate::log) channel: Option<NameAt>,
+    pub(in crate::log) state: WTokenState,
+    pub(in crate::log) reason: Option<TextAt>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) enum WTokenState {
+    WillExpire,
+    Expired,
+    Renewed,
+    Revoked,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WRules {
+    pub(in crate::log) skew_tolerance_ms: i64,
+    pub(in crate::log) max_ahead_ms: i64,
+    pub(in crate::log) slack_ms: i64,
+    pub(in crate::log) lossy: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WPage {
+    pub(in crate::log) observer: NameAt,
+    pub(in crate::log) channel: NameAt,
+    pub(in crate::log) sync: TextAt,
+    pub(in crate::log) recorded_at: Millis,
+    pub(in crate::log) step: WPageStep,
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) enum WPageStep {
+    Begin {
+        begin: WBegin,
+        self_user: Option<NameAt>,
+        incomplete: bool,
+        id: Option<TextAt>,
+    },
+    Members(WWhole),
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WReject {
+    pub(in crate::log) recorded_at: Millis,
+    pub(in crate::log) source: TextAt,
+    pub(in crate::log) line: u64,
+    pub(in crate::log) byte: u64,
+    pub(in crate::log) reason: TextAt,
+    pub(in crate::log) text: Option<Seq<u8>>,
+    pub(in crate::log) length: u64,
+    pub(in crate::log) blake3: [u8; 32],
+}
+
+/// How far a source was read. An enum, so that other kinds of sources can be told apart from files later.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) enum WProgress {
+    File {
+        source: [u8; 32],
+        hashed_len: u64,
+        byte: u64,
+        line: u64,
+        path: TextAt,
+    },
+}
+
+impl From<Stamp> for WStamp {
+    fn from(Stamp { pos, ts }: Stamp) -> Self {
+        WStamp { pos, ts }
+    }
+}
+
+impl From<WStamp> for Stamp {
+    fn from(WStamp { pos, ts }: WStamp) -> Self {
+        Stamp { pos, ts }
+    }
+}
+
+impl From<Begin> for WBegin {
+    fn from(begin: Begin) -> Self {
+        WBegin {
+            stamp: begin.stamp.into(),
+            occurred_at: begin.occurred_at,
+        }
+    }
+}
+
+impl From<WBegin> for Begin {
+    fn from(begin: WBegin) -> Self {
+        Begin {
+            stamp: begin.stamp.into(),
+            occurred_at: begin.occurred_at,
+        }
+    }
+}
+
+impl From<GapSeen> for WGapSeen {
+    fn from(
+        GapSeen {
+            gap,
+            opened,
+            closed,
+        }: GapSeen,
+    ) -> Self {
+        WGapSeen {
+            gap,
+            opened,
+            closed,
+        }
+    }
+}
+
+impl From<WGapSeen> for GapSeen {
+    fn from(
+        WGapSeen {
+            gap,
+            opened,
+            closed,
+        }: WGapSeen,
+    ) -> Self {
+        GapSeen {
+            gap,
+            opened,
+            closed,
+        }
+    }
+}
+
+impl From<TokenState> for WTokenState {
+    fn from(state: TokenState) -> Self {
+        match state {
+            TokenState::WillExpire => WTokenState::WillExpire,
+            TokenState::Expired => WTokenState::Expired,
+            TokenState::Renewed => WTokenState::Renewed,
+            TokenState::Revoked => WTokenState::Revoked,
+        }
+    }
+}
+
+impl From<WTokenState> for TokenState {
+    fn from(state: WTokenState) -> Self {
+        match state {
+            WTokenState::WillExpire => TokenState::WillExpire,
+            WTokenState::Expired => TokenState::Expired,
+            WTokenState::Renewed => TokenState::Renewed,
+            WTokenState::Revoked => TokenState::Revoked,
+        }
+    }
+}
+
+impl From<Rules> for WRules {
+    fn from(rules: Rules) -> Self {
+        WRules {
+            skew_tolerance_ms: rules.skew_tolerance_ms,
+            max_ahead_ms: rules.max_ahead_ms,
+            slack_ms: rules.slack_ms,
+            lossy: rules.lossy,
+        }
+    }
+}
+
+impl From<WRules> for Rules {
+    fn from(rules: WRules) -> Self {
+        Rules {
+            skew_tolerance_ms: rules.skew_tolerance_ms,
+            max_ahead_ms: rules.max_ahead_ms,
+            slack_ms: rules.slack_ms,
+            lossy: rules.lossy,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Any engine with faults: the nth append or sync fails, a crash takes what was not synced, a read value has a bit
+//! flipped. For tests, here and in programs that use the library.
+
+use super::{Engine, Journal, JournalError, Shelf, Shelved, Values};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// An engine with faults around another one; without any it passes everything on.
+#[derive(Debug)]
+pub struct FaultJournal<E> {
+    inner: E,
+    plan: Mutex<Plan>,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    appends_until_failure: Option<u64>,
+    appended_by_failure: usize,
+    syncs_until_failure: Option<u64>,
+    /// Bits to flip, by position.
+    flips: BTreeMap<u64, Vec<u64>>,
+    synced_head: u64,
+}
+
+/// Counts down to a failure; whether this is the one.
+fn fails(left: &mut Option<u64>) -> bool {
+    match left {
+        Some(0) => {
+            *left = None;
+            true
+        }
+        Some(left) => {
+            *left -= 1;
+            false
+        }
+        None => false,
+    }
+}
+
+impl<E: Engine> FaultJournal<E> {
+    /// Without faults so far. What the engine holds counts as synced.
+    pub fn new(inner: E) -> Self {
+        let plan = Plan {
+            synced_head: inner.head(),
+            ..Plan::default()
+        };
+        FaultJournal {
+            inner,
+            plan: Mutex::new(plan),
+        }
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The append after `good` more fails, and yet leaves its first `appended` values behind, as a torn write does.
+    pub fn fail_append(&self, good: u64, appended: usize) {
+        let mut plan = self.plan();
+        plan.appends_until_failure = Some(good);
+        plan.appended_by_failure = appended;
+    }
+
+    /// The sync after `good` more fails.
+    pub fn fail_sync(&self, good: u64) {
+        self.plan().syncs_until_failure = Some(good);
+    }
+
+    /// A bit of the value at a position reads wrong from now on (of a shorter value: bit modulo its length).
+    pub fn flip(&self, position: u64, bit: u64) {
+        self.plan().flips.entry(position).or_default().push(bit);
+    }
+
+    /// The machine stops: of what was not synced, the first `survivors` values stay. The shelf stays as it is, so
+    /// that it may be ahead of the log.
+    ///
+    /// # Errors
+    /// The engine failed.
+    pub fn crash(&self, survivors: u64) -> Result<(), JournalError> {
+        let mut plan = self.plan();
+        let kept = plan.synced_head.saturating_add(survivors);
+        let head = self.inner.head().min(kept.max(self.inner.first() - 1));
+        self.inner.cut(head)?;
+        *plan = Plan {
+            synced_head: head,
+            ..Plan::default()
+        };
+        Ok(())
+    }
+}
+
+fn flipped(plan: &Plan, position: u64, mut value: Vec<u8>) -> Vec<u8> {
+    for &bit in plan.flips.get(&position).into_iter().flatten() {
+        let bits = (value.len() as u64 * 8).max(1);
+        let at = bit % bits;
+        if let Some(byte) = value.get_mut((at / 8) as usize) {
+            *byte ^= 1 << (at % 8);
+        }
+    }
+    value
+}
+
+impl<E: Engine> Journal for FaultJournal<E> {
+    fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
+        let mut plan = self.plan();
+        if fails(&mut plan.appends_until_failure) {
+            let torn = values.get(..plan.appended_by_failure).unwrap_or(values);
+            self.inner.append(expected_head, torn)?;
+            return Err(JournalError::Injected);
+        }
+        self.inner.append(expected_head, values)
+    }
+
+    fn sync(&self) -> Result<(), JournalError> {
+        let mut plan = self.plan();
+        if fails(&mut plan.syncs_until_failure) {
+            return Err(JournalError::Injected);
+        }
+        let head = self.inner.head();
+        self.inner.sync()?;
+        plan.synced_head = head;
+        Ok(())
+    }
+
+    fn head(&self) -> u64 {
+        self.inner.head()
+    }
+
+    fn first(&self) -> u64 {
+        self.inner.first()
+    }
+
+    fn get(&self, position: u64) -> Result<Option<Vec<u8>>, JournalError> {
+        let value = self.inner.get(position)?;
+        Ok(value.map(|value| flipped(&self.plan(), position, value)))
+    }
+
+    fn read(&self, from: u64) -> Values<'_> {
+        Box::new(self.inner.read(from).map(|item| {
+            let (position, value) = item?;
+            Ok((position, flipped(&self.plan(), position, value)))
+        }))
+    }
+
+    fn trim(&self, before: u64) -> Result<(), JournalError> {
+        self.inner.trim(before)
+    }
+
+    fn cut(&self, head: u64) -> Result<(), JournalError> {
+        let mut plan = self.plan();
+        self.inner.cut(head)?;
+        plan.synced_head = plan.synced_head.min(head);
+        Ok(())
+    }
+}
+
+impl<E: Engine> Shelf for FaultJournal<E> {
+    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        self.inner.shelve(key, value)
+    }
+
+    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        self.inner.shelved(key)
+    }
+
+    fn last_shelved_before(
+        &self,
+        prefix: &[u8],
+        before: &[u8],
+    ) -> Result<Option<Shelved>, JournalError> {
+        self.inner.last_shelved_before(prefix, before)
+    }
+
+    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+        self.inner.shelved_keys(prefix)
+    }
+
+    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
+        self.inner.unshelve(key)
+    }
+}

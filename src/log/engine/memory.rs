@@ -1,0 +1,151 @@
+//! A journal in memory. Nothing outlives it; it says by example what the laws ask for.
+
+use super::{Journal, JournalError, Shelf, Shelved, Values, fence, fits};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A journal in memory.
+#[derive(Debug, Default)]
+pub struct MemoryJournal {
+    log: Mutex<Log>,
+    shelf: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    /// How many values were trimmed.
+    trimmed: u64,
+    values: VecDeque<Arc<[u8]>>,
+}
+
+impl Log {
+    fn head(&self) -> u64 {
+        self.trimmed + self.values.len() as u64
+    }
+
+    fn at(&self, position: u64) -> Option<&Arc<[u8]>> {
+        let index = position.checked_sub(self.trimmed + 1)?;
+        self.values.get(usize::try_from(index).ok()?)
+    }
+}
+
+/// A thread that panicked while it held the lock left whole values behind it, so going on is sound.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl MemoryJournal {
+    /// An empty journal.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
+        let mut log = lock(&self.log);
+        fence(expected_head, log.head())?;
+        fits(values)?;
+        log.values
+            .extend(values.iter().map(|value| Arc::from(value.as_slice())));
+        Ok(log.head())
+    }
+
+    fn sync(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn head(&self) -> u64 {
+        lock(&self.log).head()
+    }
+
+    fn first(&self) -> u64 {
+        lock(&self.log).trimmed + 1
+    }
+
+    fn get(&self, position: u64) -> Result<Option<Vec<u8>>, JournalError> {
+        Ok(lock(&self.log).at(position).map(|value| value.to_vec()))
+    }
+
+    fn read(&self, from: u64) -> Values<'_> {
+        let log = lock(&self.log);
+        let from = from.max(log.trimmed + 1);
+        let skip = usize::try_from(from - log.trimmed - 1).unwrap_or(usize::MAX);
+        // What is there now: the lock is not held while somebody reads.
+        let values: Vec<_> = log.values.iter().skip(skip).cloned().collect();
+        Box::new(
+            (from..)
+                .zip(values)
+                .map(|(position, value)| Ok((position, value.to_vec()))),
+        )
+    }
+
+    fn trim(&self, before: u64) -> Result<(), JournalError> {
+        let mut log = lock(&self.log);
+        while log.trimmed + 1 < before && log.values.pop_front().is_some() {
+            log.trimmed += 1;
+        }
+        Ok(())
+    }
+
+    fn cut(&self, head: u64) -> Result<(), JournalError> {
+        let mut log = lock(&self.log);
+        let keep = head
+            .checked_sub(log.trimmed)
+            .filter(|_| head <= log.head())
+            .and_then(|keep| usize::try_from(keep).ok())
+            .ok_or_else(|| JournalError::NotKept {
+                position: head,
+                first: log.trimmed + 1,
+                head: log.head(),
+            })?;
+        log.values.truncate(keep);
+        Ok(())
+    }
+}
+
+impl Shelf for MemoryJournal {
+    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        if value.len() > crate::limits::VALUE_BYTES_MAX {
+            return Err(JournalError::TooLarge(value.len()));
+        }
+        lock(&self.shelf).insert(key.to_vec(), value.to_vec());
+        Ok(())
+    }
+
+    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        Ok(lock(&self.shelf).get(key).cloned())
+    }
+
+    fn last_shelved_before(
+        &self,
+        prefix: &[u8],
+        before: &[u8],
+    ) -> Result<Option<Shelved>, JournalError> {
+        if before <= prefix {
+            return Ok(None);
+        }
+        let shelf = lock(&self.shelf);
+        // Keys without the prefix may lie between the last one with it and `before`.
+        let last = shelf
+            .range(prefix.to_vec()..before.to_vec())
+            .rfind(|(key, _)| key.starts_with(prefix));
+        Ok(last.map(|(key, value)| (key.clone(), value.clone())))
+    }
+
+    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+        let shelf = lock(&self.shelf);
+        Ok(shelf
+            .range(prefix.to_vec()..)
+            .map(|(key, _)| key)
+            .take_while(|key| key.starts_with(prefix))
+            .cloned()
+            .collect())
+    }
+
+    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
+        lock(&self.shelf).remove(key);
+        Ok(())
+    }
+}

@@ -1,0 +1,341 @@
+//! Values in sled 0.34, one tree for the log and one for the shelf. No other file names the crate.
+//!
+//! What was found out about it, and is kept to here:
+//! - Its flush ends in `sync_file_range`, which leaves data in the drive's cache: for [`Durability::Power`] the `db`
+//!   file is synced once more through a handle of our own.
+//! - A page over a quarter of a segment goes into `blobs/`, whose files it does not sync. A leaf holds up to 16 values
+//!   and keys, some more while it splits or merges: [`SEGMENT_BYTES`] is chosen so that 20 of the largest fit.
+//! - A file cut short may open without an error and with holes: opening reads all positions.
+//! - Two trees may come apart in a crash: the shelf is therefore derived data only, and all that the log depends on,
+//!   its floor included, stands in the one tree.
+//! - It keeps each key's neighbours in one page, so a value costs about its own size, and freed space stays its own.
+//! - Damaged files can make it panic or not open at all, instead of giving an error. Whoever opens files of unknown
+//!   state must do so where a panic does no harm.
+
+use super::{Durability, Journal, JournalError, Shelf, Shelved, Values, fence, fits};
+use crate::limits::VALUE_BYTES_MAX;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// sled's segment. A quarter of it must hold a leaf of the largest values (FORMAT.md).
+const SEGMENT_BYTES: usize = 8 << 20;
+/// The most values that one leaf has for a moment: 16, and 3 of a sibling that it takes in, and the one that comes.
+const LEAF_VALUES_MAX: usize = 20;
+const _: () = assert!(LEAF_VALUES_MAX * (VALUE_BYTES_MAX + 64) <= SEGMENT_BYTES / 4);
+/// Longest key of the shelf; part of the same sum.
+const KEY_BYTES_MAX: usize = 48;
+
+/// sled's cache. The log is read once, in order; what is read again lives in checkpoints and blocks.
+const CACHE_BYTES: u64 = 32 << 20;
+/// Positions removed in one batch: bounds what a batch holds in memory.
+const TRIM_BATCH: u64 = 1_024;
+
+/// Under position 0, where no value stands: the first position that is kept, once values were trimmed. It is written
+/// before they go, so that a crash in between leaves only values that nobody asks for.
+const FLOOR_KEY: [u8; 8] = [0; 8];
+
+/// A journal in a folder.
+#[derive(Debug)]
+pub struct SledJournal {
+    // Dropped before `db`, which then writes what is left.
+    log: sled::Tree,
+    shelf: sled::Tree,
+    db: sled::Db,
+    path: PathBuf,
+    /// Our own handle of sled's file, for fdatasync.
+    file: File,
+    durability: Durability,
+    /// Held by whoever changes the log.
+    changing: Mutex<()>,
+    first: AtomicU64,
+    head: AtomicU64,
+}
+
+impl SledJournal {
+    /// Opens or makes the journal in a folder, and checks that no position is missing.
+    ///
+    /// # Errors
+    /// The folder cannot be used, another process has it open, or the log is damaged.
+    pub fn open(path: &Path, durability: Durability) -> Result<Self, JournalError> {
+        let db = sled::Config::new()
+            .path(path)
+            .segment_size(SEGMENT_BYTES)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+            .use_compression(false)
+            .open()
+            .map_err(engine)?;
+        let log = db.open_tree("log").map_err(engine)?;
+        let shelf = db.open_tree("shelf").map_err(engine)?;
+        let file = path.join("db");
+        let file = File::open(&file).map_err(|source| JournalError::Io { path: file, source })?;
+        let (first, head) = positions(&log)?;
+        let journal = SledJournal {
+            log,
+            shelf,
+            db,
+            path: path.to_path_buf(),
+            file,
+            durability,
+            changing: Mutex::new(()),
+            first: AtomicU64::new(first),
+            head: AtomicU64::new(head),
+        };
+        journal.no_blobs()?;
+        journal.sync()?;
+        journal.sync_folder()?;
+        Ok(journal)
+    }
+
+    /// That sled keeps nothing in files that it does not sync.
+    ///
+    /// # Errors
+    /// It does, or the folder cannot be read.
+    pub fn no_blobs(&self) -> Result<(), JournalError> {
+        let path = self.path.join("blobs");
+        match std::fs::read_dir(&path).map(Iterator::count) {
+            Ok(0) => Ok(()),
+            Ok(count) => Err(JournalError::Damaged {
+                path,
+                what: format!("{count} files where none may be: sled does not sync them"),
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(JournalError::Io { path, source }),
+        }
+    }
+
+    /// Bytes that sled's files take.
+    ///
+    /// # Errors
+    /// The engine failed.
+    pub fn bytes_on_disk(&self) -> Result<u64, JournalError> {
+        self.db.size_on_disk().map_err(engine)
+    }
+
+    /// Makes the names of new files durable: data in a file that no folder names is lost.
+    fn sync_folder(&self) -> Result<(), JournalError> {
+        if self.durability != Durability::Power || cfg!(windows) {
+            return Ok(());
+        }
+        for folder in [Some(self.path.as_path()), self.path.parent()] {
+            let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else {
+                continue;
+            };
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(|source| JournalError::Io {
+                    path: folder.to_path_buf(),
+                    source,
+                })?;
+        }
+        Ok(())
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        // Whoever panicked in there changed the tree by whole batches, and the numbers after them.
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn not_kept(&self, position: u64) -> JournalError {
+        JournalError::NotKept {
+            position,
+            first: self.first(),
+            head: self.head(),
+        }
+    }
+}
+
+fn engine(error: sled::Error) -> JournalError {
+    JournalError::Engine(Box::new(error))
+}
+
+fn number(bytes: &[u8]) -> Result<u64, JournalError> {
+    match <[u8; 8]>::try_from(bytes) {
+        Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
+        Err(_) => Err(JournalError::Engine(
+            "a key of the log is no position".into(),
+        )),
+    }
+}
+
+/// First and last position, after a look at every one.
+fn positions(log: &sled::Tree) -> Result<(u64, u64), JournalError> {
+    let floor = match log.get(FLOOR_KEY).map_err(engine)? {
+        Some(floor) => number(&floor)?.max(1),
+        None => 1,
+    };
+    let mut next = floor;
+    for key in log.range(floor.to_be_bytes()..).keys() {
+        let found = number(&key.map_err(engine)?)?;
+        if found != next {
+            return Err(JournalError::Hole {
+                expected: next,
+                found,
+            });
+        }
+        next += 1;
+    }
+    // What a crash left below the floor.
+    let mut left = sled::Batch::default();
+    for key in log.range(1u64.to_be_bytes()..floor.to_be_bytes()).keys() {
+        left.remove(key.map_err(engine)?);
+    }
+    log.apply_batch(left).map_err(engine)?;
+    Ok((floor, next - 1))
+}
+
+impl Journal for SledJournal {
+    fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
+        let _changing = self.changing();
+        fence(expected_head, self.head())?;
+        fits(values)?;
+        let positions = expected_head + 1..;
+        if let [value] = values {
+            // A batch of one costs a second record in sled's log.
+            self.log
+                .insert((expected_head + 1).to_be_bytes(), value.as_slice())
+                .map_err(engine)?;
+        } else {
+            let mut batch = sled::Batch::default();
+            for (position, value) in positions.zip(values) {
+                batch.insert(&position.to_be_bytes(), value.as_slice());
+            }
+            self.log.apply_batch(batch).map_err(engine)?;
+        }
+        let head = expected_head + values.len() as u64;
+        self.head.store(head, Ordering::Release);
+        Ok(head)
+    }
+
+    fn sync(&self) -> Result<(), JournalError> {
+        if self.durability == Durability::None {
+            return Ok(());
+        }
+        self.db.flush().map_err(engine)?;
+        if self.durability == Durability::Power {
+            self.file.sync_data().map_err(|source| JournalError::Io {
+                path: self.path.join("db"),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn head(&self) -> u64 {
+        self.head.load(Ordering::Acquire)
+    }
+
+    fn first(&self) -> u64 {
+        self.first.load(Ordering::Acquire)
+    }
+
+    fn get(&self, position: u64) -> Result<Option<Vec<u8>>, JournalError> {
+        if position < self.first() || position > self.head() {
+            return Ok(None);
+        }
+        let value = self.log.get(position.to_be_bytes()).map_err(engine)?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    fn read(&self, from: u64) -> Values<'_> {
+        let mut next = from.max(self.first());
+        let range = next.to_be_bytes()..=self.head().to_be_bytes();
+        if range.start() > range.end() {
+            return Box::new(std::iter::empty());
+        }
+        Box::new(self.log.range(range).map(move |item| {
+            let (key, value) = item.map_err(engine)?;
+            let found = number(&key)?;
+            // What was trimmed since the reading began is no hole.
+            if found != next && found > self.first() {
+                return Err(JournalError::Hole {
+                    expected: next,
+                    found,
+                });
+            }
+            next = found + 1;
+            Ok((found, value.to_vec()))
+        }))
+    }
+
+    fn trim(&self, before: u64) -> Result<(), JournalError> {
+        let _changing = self.changing();
+        let (first, before) = (self.first(), before.min(self.head() + 1));
+        if before <= first {
+            return Ok(());
+        }
+        self.log
+            .insert(FLOOR_KEY, &before.to_be_bytes())
+            .map_err(engine)?;
+        self.first.store(before, Ordering::Release);
+        let mut from = first;
+        while from < before {
+            let to = before.min(from + TRIM_BATCH);
+            let mut batch = sled::Batch::default();
+            (from..to).for_each(|position| batch.remove(&position.to_be_bytes()));
+            self.log.apply_batch(batch).map_err(engine)?;
+            from = to;
+        }
+        Ok(())
+    }
+
+    fn cut(&self, head: u64) -> Result<(), JournalError> {
+        let _changing = self.changing();
+        let from = self.head();
+        if head + 1 < self.first() || head > from {
+            return Err(self.not_kept(head));
+        }
+        self.head.store(head, Ordering::Release);
+        // From the end, so that a crash in between leaves no hole.
+        for position in (head + 1..=from).rev() {
+            self.log.remove(position.to_be_bytes()).map_err(engine)?;
+        }
+        Ok(())
+    }
+}
+
+impl Shelf for SledJournal {
+    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        if value.len() > VALUE_BYTES_MAX || key.len() > KEY_BYTES_MAX {
+            return Err(JournalError::TooLarge(key.len() + value.len()));
+        }
+        self.shelf.insert(key, value).map_err(engine)?;
+        Ok(())
+    }
+
+    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        let value = self.shelf.get(key).map_err(engine)?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    fn last_shelved_before(
+        &self,
+        prefix: &[u8],
+        before: &[u8],
+    ) -> Result<Option<Shelved>, JournalError> {
+        if before <= prefix {
+            return Ok(None);
+        }
+        for item in self.shelf.range(prefix..before).rev() {
+            let (key, value) = item.map_err(engine)?;
+            // Keys without the prefix may lie between the last one with it and `before`.
+            if key.starts_with(prefix) {
+                return Ok(Some((key.to_vec(), value.to_vec())));
+            }
+        }
+        Ok(None)
+    }
+
+    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+        let keys = self.shelf.scan_prefix(prefix).keys();
+        keys.map(|key| key.map(|key| key.to_vec()).map_err(engine))
+            .collect()
+    }
+
+    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
+        self.shelf.remove(key).map_err(engine)?;
+        Ok(())
+    }
+}

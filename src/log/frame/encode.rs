@@ -1,0 +1,326 @@
+//! Records → values.
+
+use super::FrameError;
+use super::header::{Compression, Facts, FrameHeader, channel_hash};
+use super::value::cut;
+use crate::domain::entry::Rules;
+use crate::domain::names::{Name, Names};
+use crate::limits::FRAME_BYTES_MAX;
+use crate::log::Record;
+use crate::log::chain::{self, Canon, Link};
+use crate::log::codec::PAYLOAD_VERSION;
+use crate::log::codec::bytes::{pack, put_varint};
+use crate::log::codec::lower::{Lower, Slots};
+use crate::log::codec::row::{self, Previous};
+use crate::log::codec::table::TableWriter;
+use crate::log::codec::wire::WRules;
+use crate::log::salts::Salts;
+
+/// Payloads below this are not worth the compressor's set-up: it saves less than it costs.
+const COMPRESS_BYTES_MIN: usize = 1_024;
+/// zstd's level: what the writer can afford between two syncs.
+const ZSTD_LEVEL: i32 = 1;
+/// How much larger than its stored form a payload may be. It bounds what a reader allocates for a few bytes; what
+/// compresses further is stored plain.
+pub(super) const INFLATION_MAX: usize = 64;
+
+/// Tags of what stands in a payload after the tables; `FORMAT.md` has them.
+pub(super) mod tag {
+    pub(in crate::log) const RULES: u8 = 0;
+    pub(in crate::log) const SINGLES: u8 = 1;
+    pub(in crate::log) const COMMIT: u8 = 2;
+    pub(in crate::log) const PAGE: u8 = 3;
+    pub(in crate::log) const REJECT: u8 = 4;
+    pub(in crate::log) const PROGRESS: u8 = 5;
+}
+
+/// Where a frame stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its number, from 1.
+    pub frame: u64,
+    /// The number of its first entry, from 1.
+    pub first_seq: u64,
+    /// The chain before it.
+    pub link: Link,
+}
+
+impl Place {
+    /// Where a log begins.
+    pub const FIRST: Place = Place {
+        frame: 1,
+        first_seq: 1,
+        link: chain::START,
+    };
+
+    /// Where the frame after this one stands.
+    #[must_use]
+    pub fn after(header: &FrameHeader) -> Place {
+        Place {
+            frame: header.frame.saturating_add(1),
+            first_seq: header.first_seq.saturating_add(header.entries),
+            link: header.link_after,
+        }
+    }
+}
+
+/// Whether payloads are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Packing {
+    /// Never.
+    Plain,
+    /// Where zstd makes a frame smaller by an eighth or more.
+    #[default]
+    Zstd,
+}
+
+/// A frame, ready to be appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// Its values, in order.
+    pub values: Vec<Vec<u8>>,
+    /// What its header says.
+    pub header: FrameHeader,
+}
+
+/// Makes frames. It keeps salts and look-up tables by the numbers of one [`Names`] dictionary: another dictionary
+/// needs another encoder.
+#[derive(Debug)]
+pub struct Encoder {
+    salts: Salts,
+    slots: Slots,
+    tables: TableWriter,
+    canon: Canon,
+    channel_hashes: Vec<Option<u64>>,
+    rows: Vec<u8>,
+    packing: Packing,
+    zstd: Option<Zstd>,
+}
+
+/// zstd's compressor says nothing of itself.
+struct Zstd(zstd::bulk::Compressor<'static>);
+
+impl std::fmt::Debug for Zstd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Zstd")
+    }
+}
+
+impl Encoder {
+    /// An encoder that draws from these salts.
+    #[must_use]
+    pub fn new(salts: Salts, packing: Packing) -> Self {
+        Encoder {
+            salts,
+            slots: Slots::default(),
+            tables: TableWriter::default(),
+            canon: Canon::default(),
+            channel_hashes: Vec::new(),
+            rows: Vec::new(),
+            packing,
+            zstd: None,
+        }
+    }
+
+    /// Makes a frame of records whose entries are numbered from `place.first_seq`.
+    ///
+    /// # Errors
+    /// The records are none, a commit is empty, entries are not numbered so, or it is more than a frame holds.
+    pub fn encode(
+        &mut self,
+        place: Place,
+        records: &[Record],
+        names: &Names,
+    ) -> Result<Encoded, FrameError> {
+        if records.is_empty() {
+            return Err(FrameError::Empty);
+        }
+        let mut header = FrameHeader {
+            frame: place.frame,
+            parts: 0,
+            compression: Compression::Plain,
+            plain_len: 0,
+            entries: 0,
+            commits: 0,
+            pages: 0,
+            rejects: 0,
+            progress: 0,
+            first_seq: place.first_seq,
+            effective_at: (0, 0),
+            recorded_at: (0, 0),
+            reaches_back_to: i64::MAX,
+            channels: super::Channels::Any,
+            unscoped: false,
+            link_before: place.link,
+            link_after: place.link,
+        };
+        let mut facts = Facts::new();
+        self.write_records(records, names, &mut header, &mut facts)?;
+        if header.entries > 0 {
+            header.effective_at = facts.effective_at;
+            header.recorded_at = facts.recorded_at;
+        }
+        header.reaches_back_to = facts.reaches_back_to;
+        header.unscoped = facts.unscoped;
+        header.channels = facts.channels(|name| channel(&mut self.channel_hashes, name, names));
+
+        let mut payload = Vec::with_capacity(self.rows.len() + 64 * names.len().min(1_024));
+        payload.push(PAYLOAD_VERSION);
+        self.tables.write(&mut payload);
+        payload.extend_from_slice(&self.rows);
+        if payload.len() > FRAME_BYTES_MAX {
+            return Err(FrameError::TooLarge(payload.len()));
+        }
+        header.plain_len = payload.len() as u64;
+        if let Some(small) = self.compress(&payload)? {
+            header.compression = Compression::Zstd;
+            payload = small;
+        }
+        let mut body = Vec::with_capacity(payload.len() + 256);
+        header.write(&mut body)?;
+        body.extend_from_slice(&payload);
+        let values = cut(place.frame, &body)?;
+        header.parts = u32::try_from(values.len()).map_err(|_| FrameError::TooLarge(body.len()))?;
+        Ok(Encoded { values, header })
+    }
+
+    /// Fills `rows` and `tables`, and takes the chain.
+    fn write_records(
+        &mut self,
+        records: &[Record],
+        names: &Names,
+        header: &mut FrameHeader,
+        facts: &mut Facts,
+    ) -> Result<(), FrameError> {
+        self.rows.clear();
+        self.tables.clear();
+        self.slots.next_frame();
+        let mut lower = Lower {
+            names,
+            salts: &mut self.salts,
+            slots: &mut self.slots,
+            tables: &mut self.tables,
+        };
+        let rows = &mut self.rows;
+        let mut previous = Previous::default();
+        let mut rules_now = None;
+        let mut seq = header.first_seq;
+        let mut left = records;
+        while let Some((record, rest)) = left.split_first() {
+            match record {
+                Record::Commit { rules, entries } => {
+                    put_rules(rows, &mut rules_now, *rules)?;
+                    let run = if entries.len() == 1 {
+                        // Commits of one entry are the rule: a run of them shares one tag.
+                        let run = singles(left, rules);
+                        rows.push(tag::SINGLES);
+                        put_varint(rows, run as u64);
+                        run
+                    } else {
+                        rows.push(tag::COMMIT);
+                        put_varint(rows, entries.len() as u64);
+                        1
+                    };
+                    let (run, rest) = left.split_at_checked(run).unwrap_or((left, &[]));
+                    let rules = WRules::from(*rules);
+                    for record in run {
+                        let Record::Commit { entries, .. } = record else {
+                            continue;
+                        };
+                        if entries.is_empty() {
+                            return Err(FrameError::EmptyCommit);
+                        }
+                        self.canon
+                            .begin(&header.link_after, &rules, seq, entries.len());
+                        for entry in entries {
+                            if entry.seq != seq {
+                                return Err(FrameError::Seq {
+                                    expected: seq,
+                                    found: entry.seq,
+                                });
+                            }
+                            facts.entry(entry, names);
+                            let entry = lower.entry(entry);
+                            row::write(rows, &entry, seq, &mut previous)?;
+                            self.canon.entry(&entry, &lower.tables.hashes);
+                            seq = seq.saturating_add(1);
+                            header.entries += 1;
+                        }
+                        header.link_after = self.canon.link();
+                        header.commits += 1;
+                    }
+                    left = rest;
+                    continue;
+                }
+                Record::Page { rules, page } => {
+                    put_rules(rows, &mut rules_now, *rules)?;
+                    rows.push(tag::PAGE);
+                    pack(&lower.page(page), rows)?;
+                    facts.touch(page.channel);
+                    header.pages += 1;
+                }
+                Record::Reject(reject) => {
+                    rows.push(tag::REJECT);
+                    pack(&lower.reject(reject), rows)?;
+                    header.rejects += 1;
+                }
+                Record::Progress(progress) => {
+                    rows.push(tag::PROGRESS);
+                    pack(&lower.progress(progress), rows)?;
+                    header.progress += 1;
+                }
+            }
+            left = rest;
+        }
+        Ok(())
+    }
+
+    fn compress(&mut self, payload: &[u8]) -> Result<Option<Vec<u8>>, FrameError> {
+        if self.packing == Packing::Plain || payload.len() < COMPRESS_BYTES_MIN {
+            return Ok(None);
+        }
+        let zstd = match &mut self.zstd {
+            Some(zstd) => zstd,
+            None => {
+                let new = zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(FrameError::Compress)?;
+                self.zstd.insert(Zstd(new))
+            }
+        };
+        let small = zstd.0.compress(payload).map_err(FrameError::Compress)?;
+        let pays = small.len() < payload.len() - payload.len() / 8
+            && payload.len() / INFLATION_MAX < small.len();
+        Ok(pays.then_some(small))
+    }
+}
+
+/// The hash of a channel's name, taken once.
+fn channel(hashes: &mut Vec<Option<u64>>, name: Name, names: &Names) -> u64 {
+    let at = name.0 as usize;
+    if hashes.len() <= at {
+        hashes.resize(at + 1, None);
+    }
+    let taken = || channel_hash(names.text(name));
+    match hashes.get_mut(at) {
+        Some(slot) => *slot.get_or_insert_with(taken),
+        None => taken(),
+    }
+}
+
+/// How many commits of one entry under the same rules stand at the front.
+fn singles(records: &[Record], now: &Rules) -> usize {
+    records
+        .iter()
+        .take_while(|record| {
+            matches!(record, Record::Commit { rules, entries } if rules == now && entries.len() == 1)
+        })
+        .count()
+}
+
+fn put_rules(rows: &mut Vec<u8>, now: &mut Option<Rules>, rules: Rules) -> Result<(), FrameError> {
+    if *now != Some(rules) {
+        rows.push(tag::RULES);
+        pack(&WRules::from(rules), rows)?;
+        *now = Some(rules);
+    }
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! What a query needs to know of a frame before it reads the payload.
+
+use super::FrameError;
+use crate::domain::entry::{Entry, Origin, Snapshot, What};
+use crate::domain::names::{Name, Names};
+use crate::domain::time::Millis;
+use crate::log::chain::Link;
+use crate::log::codec::bytes::{Seq, pack, unpack};
+use crate::log::codec::wire::WHeader;
+
+/// Channels that a header names; of a frame with more it only says so.
+pub const CHANNELS_MAX: usize = 1_024;
+
+/// What a channel is called in headers: the front of BLAKE3 of its name, little-endian.
+#[must_use]
+pub fn channel_hash(channel: &str) -> u64 {
+    let hash = blake3::hash(channel.as_bytes());
+    hash.as_bytes()
+        .first_chunk()
+        .map_or(0, |front| u64::from_le_bytes(*front))
+}
+
+/// How the payload is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// As it is.
+    Plain,
+    /// One zstd frame.
+    Zstd,
+}
+
+/// The channels that a frame's entries and pages touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Channels {
+    /// More than [`CHANNELS_MAX`]: it may be any.
+    Any,
+    /// These, by [`channel_hash`], sorted.
+    These(Vec<u64>),
+}
+
+/// The front of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// The frame's number: dense, from 1.
+    pub frame: u64,
+    /// How many values it has.
+    pub parts: u32,
+    /// How its payload is stored.
+    pub compression: Compression,
+    /// Bytes of the payload before compression.
+    pub plain_len: u64,
+    /// Entries in it.
+    pub entries: u64,
+    /// Commits in it.
+    pub commits: u64,
+    /// Pages in it.
+    pub pages: u64,
+    /// Rejects in it.
+    pub rejects: u64,
+    /// Progress records in it.
+    pub progress: u64,
+    /// The number of its first entry; without entries, of the next one.
+    pub first_seq: u64,
+    /// Smallest and largest `effective_at` of its entries; zeros without entries.
+    pub effective_at: (Millis, Millis),
+    /// Smallest and largest `recorded_at` of its entries; zeros without entries.
+    pub recorded_at: (Millis, Millis),
+    /// The smallest moment of which any entry speaks: `occurred_at`, a window's `not_before`, a gap's opening, the
+    /// begin of a paged snapshot. `i64::MIN` where a window has no lower end; `i64::MAX` without entries.
+    pub reaches_back_to: Millis,
+    /// Channels that it touches.
+    pub channels: Channels,
+    /// It has entries that concern all channels of an observer.
+    pub unscoped: bool,
+    /// The chain before its first commit.
+    pub link_before: Link,
+    /// The chain after its last commit.
+    pub link_after: Link,
+}
+
+impl FrameHeader {
+    /// Whether it may concern the channel with this hash.
+    #[must_use]
+    pub fn may_touch(&self, channel: u64) -> bool {
+        self.unscoped
+            || match &self.channels {
+                Channels::Any => true,
+                Channels::These(these) => these.binary_search(&channel).is_ok(),
+            }
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), FrameError> {
+        // Wrapping differences: short where times are near each other, and right where they are not.
+        let (effective, recorded) = (self.effective_at, self.recorded_at);
+        let header = WHeader {
+            zstd: self.compression == Compression::Zstd,
+            plain_len: self.plain_len,
+            entries: self.entries,
+            commits: self.commits,
+            pages: self.pages,
+            rejects: self.rejects,
+            progress: self.progress,
+            first_seq: self.first_seq,
+            recorded_min: recorded.0,
+            recorded_span: recorded.1.wrapping_sub(recorded.0),
+            effective_min: effective.0.wrapping_sub(recorded.0),
+            effective_span: effective.1.wrapping_sub(effective.0),
+            reaches_back: effective.0.wrapping_sub(self.reaches_back_to),
+            unscoped: self.unscoped,
+            channels: match &self.channels {
+                Channels::Any => None,
+                Channels::These(these) => {
+                    Some(Seq(these.iter().map(|hash| hash.to_le_bytes()).collect()))
+                }
+            },
+            link_before: self.link_before,
+            link_after: self.link_after,
+        };
+        let at = out.len();
+        out.extend_from_slice(&[0; 4]);
+        pack(&header, out)?;
+        let length = (out.len() - at - 4) as u32;
+        if let Some(slot) = out.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+            *slot = length.to_le_bytes();
+        }
+        Ok(())
+    }
+
+    /// The header at the front of a body, and what follows it.
+    pub(super) fn read(
+        frame: u64,
+        parts: u32,
+        body: &[u8],
+    ) -> Result<(FrameHeader, &[u8]), FrameError> {
+        let cut = FrameError::Disagree("the header's length");
+        let Some((length, rest)) = body.split_first_chunk::<4>() else {
+            return Err(cut);
+        };
+        let Some((bytes, payload)) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+        else {
+            return Err(cut);
+        };
+        let (header, used): (WHeader, usize) = unpack(bytes)?;
+        if used != bytes.len() {
+            return Err(cut);
+        }
+        let effective_min = header.recorded_min.wrapping_add(header.effective_min);
+        let header = FrameHeader {
+            frame,
+            parts,
+            compression: if header.zstd {
+                Compression::Zstd
+            } else {
+                Compression::Plain
+            },
+            plain_len: header.plain_len,
+            entries: header.entries,
+            commits: header.commits,
+            pages: header.pages,
+            rejects: header.rejects,
+            progress: header.progress,
+            first_seq: header.first_seq,
+            effective_at: (
+                effective_min,
+                effective_min.wrapping_add(header.effective_span),
+            ),
+            recorded_at: (
+                header.recorded_min,
+                header.recorded_min.wrapping_add(header.recorded_span),
+            ),
+            reaches_back_to: effective_min.wrapping_sub(header.reaches_back),
+            channels: match header.channels {
+                None => Channels::Any,
+                Some(these) => {
+                    Channels::These(these.0.into_iter().map(u64::from_le_bytes).collect())
+                }
+            },
+            unscoped: header.unscoped,
+            link_before: header.link_before,
+            link_after: header.link_after,
+        };
+        Ok((header, payload))
+    }
+}
+
+/// What a header says of the entries, gathered as they are written.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) effective_at: (Millis, Millis),
+    pub(super) recorded_at: (Millis, Millis),
+    pub(super) reaches_back_to: Millis,
+    pub(super) unscoped: bool,
+    /// Each channel once, except that one may come again after another.
+    channels: Vec<Name>,
+    /// There are too many channels to name.
+    any: bool,
+}
+
+impl Facts {
+    pub(super) fn new() -> Self {
+        Facts {
+            effective_at: (Millis::MAX, Millis::MIN),
+            recorded_at: (Millis::MAX, Millis::MIN),
+            reaches_back_to: Millis::MAX,
+            unscoped: false,
+            channels: Vec::new(),
+            any: false,
+        }
+    }
+
+    pub(super) fn touch(&mut self, channel: Name) {
+        if self.any || self.channels.last() == Some(&channel) {
+            return;
+        }
+        self.channels.push(channel);
+        // Interleaved channels would pile up, so the list is sorted now and then.
+        if self.channels.len() >= 4 * CHANNELS_MAX {
+            self.tidy();
+            self.any = self.channels.len() > CHANNELS_MAX;
+        }
+    }
+
+    fn tidy(&mut self) {
+        self.channels.sort_unstable_by_key(|name| name.0);
+        self.channels.dedup();
+    }
+
+    fn reach(&mut self, moment: Millis) {
+        self.reaches_back_to = self.reaches_back_to.min(moment);
+    }
+
+    pub(super) fn entry(&mut self, entry: &Entry, names: &Names) {
+        let widen = |range: &mut (Millis, Millis), moment: Millis| {
+            range.0 = range.0.min(moment);
+            range.1 = range.1.max(moment);
+        };
+        widen(&mut self.effective_at, entry.effective_at);
+        widen(&mut self.recorded_at, entry.recorded_at);
+        self.reach(entry.occurred_at);
+        match &entry.what {
+            What::Change(change) => {
+                self.touch(names.key(change.member).channel);
+                if let Origin::Inferred(inference) = change.origin {
+                    self.reach(inference.not_before.unwrap_or(Millis::MIN));
+                }
+            }
+            What::Snapshot(snapshot) => self.snapshot(snapshot),
+            What::Link(link) => {
+                self.scope(link.channel);
+                for gap in &link.gaps {
+                    self.touch(gap.channel);
+                    self.reach(gap.at);
+                }
+            }
+            What::Token(token) => self.scope(token.channel),
+        }
+    }
+
+    fn snapshot(&mut self, snapshot: &Snapshot) {
+        self.touch(snapshot.channel);
+        if let Some(opened) = snapshot.gap.and_then(|gap| gap.opened) {
+            self.reach(opened);
+        }
+        if let Some(begin) = snapshot.begin {
+            self.reach(begin.occurred_at);
+        }
+    }
+
+    fn scope(&mut self, channel: Option<Name>) {
+        match channel {
+            Some(channel) => self.touch(channel),
+            None => self.unscoped = true,
+        }
+    }
+
+    pub(super) fn channels(&mut self, hash: impl FnMut(Name) -> u64) -> Channels {
+        self.tidy();
+        if self.any || self.channels.len() > CHANNELS_MAX {
+            return Channels::Any;
+        }
+        let mut these: Vec<u64> = self.channels.iter().copied().map(hash).collect();
+        these.sort_unstable();
+        these.dedup();
+        Channels::These(these)
+    }
+}

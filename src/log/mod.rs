@@ -1,0 +1,92 @@
+//! The log: what was recorded, as bytes that an engine keeps.
+//!
+//! ```text
+//! Record…  ─codec→  payload  ─frame→  values  ─engine→  positions 1, 2, 3, …
+//!             └ chain: a link a commit, over meaning
+//! ```
+//!
+//! The log is a sequence of *values* at dense positions. A [*frame*](frame) is one or more consecutive values (its
+//! parts) and holds [records](Record); it counts only when all its parts are there. Each frame can be read alone: the
+//! names that it uses stand in it.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`codec`] | the payload of a frame; alone in naming bincode |
+//! | [`frame`] | header, parts, checksums, compression |
+//! | [`chain`], [`salts`] | the chain over the log's meaning, and the salts under which strings enter it |
+//! | [`digest`] | the digest of a roster |
+//! | [`engine`] | where values are kept: the [`Journal`](engine::Journal) trait, memory, sled, faults |
+//!
+//! `FORMAT.md` beside this file has every byte.
+//!
+//! **Invariant:** nothing here decides or applies anything, and nothing knows feeds, the store or JSON. Whatever bytes
+//! it is given, reading answers with an error: it does not panic, loop or allocate beyond a fixed multiple of them.
+
+pub mod chain;
+pub mod codec;
+pub mod digest;
+pub mod engine;
+pub mod frame;
+pub mod salts;
+
+use crate::domain::entry::{Entry, Page, Rules, Text};
+use crate::domain::time::Millis;
+
+/// One record of a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// Entries that are appended together. Their `seq` follow one another through the frame.
+    Commit {
+        /// How they came about.
+        rules: Rules,
+        /// Never empty.
+        entries: Vec<Entry>,
+    },
+    /// A step of a paged snapshot: durable, but no entry.
+    Page {
+        /// How it is to be taken.
+        rules: Rules,
+        /// The step.
+        page: Page,
+    },
+    /// A line that could not be taken.
+    Reject(Reject),
+    /// How far a source has been read.
+    Progress(Progress),
+}
+
+/// A line that could not be taken, kept verbatim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// When.
+    pub recorded_at: Millis,
+    /// The file or feed.
+    pub source: Text,
+    /// Its line there, from 1.
+    pub line: u64,
+    /// Where that line begins.
+    pub byte: u64,
+    /// Why.
+    pub reason: Text,
+    /// The front of the line, up to `limits::REJECT_TEXT_BYTES_MAX`; `None` once `limits::REJECTS_BYTES_MAX` are kept.
+    pub text: Option<Vec<u8>>,
+    /// Bytes of the whole line.
+    pub length: u64,
+    /// BLAKE3 of the whole line.
+    pub blake3: [u8; 32],
+}
+
+/// How far a source has been read, in the same frame as what it said: so `--resume` neither loses nor repeats a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The source's fingerprint: BLAKE3 of its first `hashed_len` bytes.
+    pub source: [u8; 32],
+    /// How many bytes the fingerprint covers.
+    pub hashed_len: u64,
+    /// Everything before this byte is in the log.
+    pub byte: u64,
+    /// The line that begins there, from 1.
+    pub line: u64,
+    /// Where it was found, for people.
+    pub path: Text,
+}
