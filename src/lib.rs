@@ -5,3 +5,7 @@ pub mod feed;
 pub mod ingest;
 pub mod limits;
 pub mod log;
+pub mod query;
+pub mod store;
+
+pub use store::{Options, Projection, Store, StoreError};

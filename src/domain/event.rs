@@ -175,3 +175,119 @@ pub enum TokenState {
     /// A permission was taken back.
     Revoked,
 }
+
+fn owned(text: Str<'_>) -> Str<'static> {
+    Cow::Owned(text.into_owned())
+}
+
+impl Event<'_> {
+    /// The same event, with its text copied out of the line.
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static> {
+        Event {
+            observer: owned(self.observer),
+            self_user: self.self_user.map(owned),
+            id: self.id.map(owned),
+            stamp: self.stamp,
+            said: self.said.into_owned(),
+        }
+    }
+}
+
+impl Said<'_> {
+    fn into_owned(self) -> Said<'static> {
+        match self {
+            Said::Changes {
+                channel,
+                changes,
+                together,
+            } => {
+                let changes = changes.into_iter().map(|change| ChangeSaid {
+                    kind: change.kind,
+                    topic: owned(change.topic),
+                    who: change.who.into_owned(),
+                });
+                Said::Changes {
+                    channel: owned(channel),
+                    changes: changes.collect(),
+                    together,
+                }
+            }
+            Said::Snapshot { channel, shown } => Said::Snapshot {
+                channel: owned(channel),
+                shown: shown.into_owned(),
+            },
+            Said::SnapshotBegin {
+                channel,
+                sync,
+                incomplete,
+            } => Said::SnapshotBegin {
+                channel: owned(channel),
+                sync: owned(sync),
+                incomplete,
+            },
+            Said::SnapshotPage {
+                channel,
+                sync,
+                shown,
+            } => Said::SnapshotPage {
+                channel: owned(channel),
+                sync: owned(sync),
+                shown: shown.into_owned(),
+            },
+            Said::SnapshotEnd {
+                channel,
+                sync,
+                incomplete,
+            } => Said::SnapshotEnd {
+                channel: owned(channel),
+                sync: owned(sync),
+                incomplete,
+            },
+            Said::Link(link) => Said::Link(LinkSaid {
+                up: link.up,
+                channels: link.channels.into_iter().map(owned).collect(),
+                unrestored: link.unrestored.into_iter().map(owned).collect(),
+                elsewhere: link.elsewhere,
+                reason: link.reason.map(owned),
+            }),
+            Said::Token(token) => Said::Token(TokenSaid {
+                state: token.state,
+                channel: token.channel.map(owned),
+                reason: token.reason.map(owned),
+            }),
+            Said::Nothing => Said::Nothing,
+        }
+    }
+}
+
+impl Shown<'_> {
+    fn into_owned(self) -> Shown<'static> {
+        let topics = self.topics.into_iter().map(|topic| TopicShown {
+            topic: owned(topic.topic),
+            total: topic.total,
+            members: topic
+                .members
+                .into_iter()
+                .map(MemberSaid::into_owned)
+                .collect(),
+        });
+        Shown {
+            topics: topics.collect(),
+            total_topics: self.total_topics,
+            incomplete: self.incomplete,
+        }
+    }
+}
+
+impl MemberSaid<'_> {
+    fn into_owned(self) -> MemberSaid<'static> {
+        MemberSaid {
+            user: owned(self.user),
+            conn: owned(self.conn),
+            meta: self.meta.map(owned),
+            stamp: self.stamp,
+            reason: self.reason.map(owned),
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod apply;
 mod change;
 pub mod decide;
 mod departures;
+mod describe;
 pub mod entry;
 pub mod event;
 pub mod names;

@@ -1,4 +1,6 @@
-//! Lines on their way into the store: where they come from, what becomes of those that cannot be read, where to go on.
-//! What a line says is `feed`'s business, what follows from it the domain's.
+//! Sources, line by line, into a store. What a line says is `feed`'s business, what follows from it the store's.
 
+mod run;
 pub mod source;
+
+pub use run::{How, IngestError, Outcome, Watcher, ingest};

@@ -15,6 +15,7 @@
 //! | [`frame`] | header, parts, checksums, compression |
 //! | [`chain`], [`salts`] | the chain over the log's meaning, and the salts under which strings enter it |
 //! | [`digest`] | the digest of a roster |
+//! | [`read`] | frames, as an engine gives them |
 //! | [`engine`] | where values are kept: the [`Journal`](engine::Journal) trait, memory, sled, faults |
 //!
 //! `FORMAT.md` beside this file has every byte.
@@ -27,7 +28,10 @@ pub mod codec;
 pub mod digest;
 pub mod engine;
 pub mod frame;
+pub mod read;
 pub mod salts;
+
+pub use codec::checkpoint;
 
 use crate::domain::entry::{Entry, Page, Rules, Text};
 use crate::domain::time::Millis;
@@ -85,7 +89,7 @@ pub struct Progress {
     pub hashed_len: u64,
     /// Everything before this byte is in the log.
     pub byte: u64,
-    /// The line that begins there, from 1.
+    /// Lines before it.
     pub line: u64,
     /// Where it was found, for people.
     pub path: Text,

@@ -259,7 +259,7 @@ pub struct RejectAnswer {
 /// `ingest`: what became of the lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct IngestSummary {
-    /// Lines read, blank ones included.
+    /// Lines read; blank ones are nothing.
     pub lines: u64,
     /// Events observed: changes of members, snapshots, link and token lines.
     pub events: u64,

@@ -1,3 +1,49 @@
-//! The questions, one a file, and their answers. A question folds a scan of the log with `apply`.
+//! The questions, one a file, and their answers. A question folds a scan of the log with `apply`; none of
+//! them ever decides anything again.
+//!
+//! | file | question |
+//! | --- | --- |
+//! | `who` | who is or was there, and how sure that is |
+//! | `history` | the entries |
+//! | `missed` | for every gap: who came, went and changed while nobody watched; and the gaps themselves |
+//! | `channels` | what channels there are |
+//! | `rejects` | the lines that could not be taken |
+//! | `answer` | the answers: the JSON of the contract |
 
 pub mod answer;
+mod channels;
+mod history;
+mod missed;
+mod rejects;
+mod who;
+
+pub use history::HistoryFilter;
+pub use missed::MissedFilter;
+pub use who::{WhoFilter, WhoWhen};
+
+use crate::domain::entry::Text;
+use crate::domain::names::{Member, Names};
+use crate::domain::watch;
+use serde_json::value::RawValue;
+
+/// Metadata as an answer shows it. It was canonical JSON when it came in; were it not, it is shown as a string.
+fn meta_answer(meta: Option<&Text>) -> answer::Meta {
+    let text = meta?;
+    let raw = RawValue::from_string(text.to_string());
+    raw.or_else(|_| serde_json::value::to_raw_value(&**text))
+        .ok()
+}
+
+fn coverage_answer(coverage: watch::Coverage) -> answer::Coverage {
+    match coverage {
+        watch::Coverage::Complete => answer::Coverage::Complete,
+        watch::Coverage::Partial => answer::Coverage::Partial,
+        watch::Coverage::Blind => answer::Coverage::Blind,
+    }
+}
+
+/// Topic, user and connection of a member.
+fn member_names(member: Member, names: &Names) -> [String; 3] {
+    let key = names.key(member);
+    [key.topic, key.user, key.conn].map(|name| names.text(name).to_owned())
+}

@@ -10,11 +10,13 @@
 //! | `table` | the tables of names, members and texts, written and read |
 //! | `lower` | domain → wire, filling the tables |
 //! | `raise` | wire → domain, out of the tables |
+//! | [`checkpoint`] | the state, for the shelf |
 //! | `row` | one entry, delta-coded against the one before it |
 //!
 //! **Invariant:** reading never panics, and never allocates more than a fixed multiple of the bytes given to it.
 
 pub(super) mod bytes;
+pub mod checkpoint;
 pub(super) mod lower;
 pub(super) mod raise;
 pub(super) mod row;

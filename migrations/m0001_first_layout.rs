@@ -1,0 +1,39 @@
+//! Format 1, the first layout: a folder for the log, and the store's identity card with a fresh digest key.
+//!
+//! The bytes in the log are described in `src/log/FORMAT.md`.
+
+use super::Migration;
+use crate::store::error::StoreError;
+use crate::store::home::Card;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(super) const MIGRATION: Migration = Migration {
+    to: 1,
+    title: "make the first layout: store.json and an empty log",
+    run: first_layout,
+};
+
+fn first_layout(dir: &Path) -> Result<(), StoreError> {
+    let log = dir.join("log");
+    std::fs::create_dir_all(&log).map_err(|error| StoreError::io(&log, error))?;
+    let mut key = [0_u8; 32];
+    getrandom::fill(&mut key).map_err(|error| StoreError::Layout {
+        path: dir.join("store.json"),
+        detail: format!("the system gave no randomness for the digest key: {error}"),
+    })?;
+    let mut digest_key = String::with_capacity(64);
+    for byte in key {
+        // Writing to a String cannot fail.
+        let _ = write!(digest_key, "{byte:02x}");
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let created_at = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+    Card {
+        format: 1,
+        digest_key,
+        created_at,
+    }
+    .write(dir)
+}

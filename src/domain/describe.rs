@@ -1,0 +1,175 @@
+//! A state in words: the same for two states that say the same, whatever numbers their dictionaries give.
+//!
+//! For laws and checks (`rebuild`, `verify`, tests), not for people in a hurry.
+
+use super::names::{Member, Name, Names};
+use super::roster::{Channel, Heard, Presence, Slot};
+use super::state::State;
+use super::watch::{Stretch, Watch};
+use std::fmt::Write;
+
+impl State {
+    /// Everything that the state says, one fact a line, in an order of its own.
+    #[must_use]
+    pub fn describe(&self, names: &Names) -> String {
+        let mut facts = vec![format!("head {} recorded {}", self.head, self.recorded_at)];
+        for (&name, observer) in &self.observers {
+            let mut channels: Vec<&str> = observer
+                .channels
+                .iter()
+                .map(|&channel| names.text(channel))
+                .collect();
+            channels.sort_unstable();
+            facts.push(format!(
+                "observer {:?} channels {channels:?} linked {} up {:?} proof {:?}",
+                names.text(name),
+                observer.linked,
+                observer.up_at,
+                observer.proof
+            ));
+        }
+        for (&name, channel) in &self.channels {
+            self.describe_channel(name, channel, names, &mut facts);
+        }
+        facts.sort_unstable();
+        facts.join("\n")
+    }
+
+    fn describe_channel(
+        &self,
+        name: Name,
+        channel: &Channel,
+        names: &Names,
+        facts: &mut Vec<String>,
+    ) {
+        let of = names.text(name);
+        let watching = &channel.watching;
+        facts.push(format!(
+            "channel {of:?} effective {} cover {:?} floor {:?} lossy {} tally {:?} departed {} last proof {:?} gaps {} open {:?}",
+            channel.effective_at,
+            channel.cover,
+            channel.floor,
+            channel.lossy,
+            channel.tally,
+            channel.departed,
+            watching.last_proof,
+            watching.gaps,
+            watching.open_gap,
+        ));
+        for (&topic, cover) in &channel.topic_covers {
+            facts.push(format!(
+                "channel {of:?} topic {:?} cover {cover:?}",
+                names.text(topic)
+            ));
+        }
+        for stretch in &watching.ended {
+            facts.push(format!(
+                "channel {of:?} watched {}",
+                stretch_words(stretch, names)
+            ));
+        }
+        for watch in &watching.watches {
+            facts.push(format!(
+                "channel {of:?} watch {}",
+                watch_words(watch, names)
+            ));
+        }
+        let departed = channel.departures.iter().filter(|&&(seq, member)| {
+            self.slot(member)
+                .is_some_and(|slot| slot.presence == Presence::Departed && slot.departed_at == seq)
+        });
+        for &member in channel
+            .roster
+            .iter()
+            .chain(departed.map(|(_, member)| member))
+        {
+            if let Some(slot) = self.slot(member) {
+                facts.push(format!(
+                    "channel {of:?} {}",
+                    slot_words(member, slot, names)
+                ));
+            }
+        }
+    }
+}
+
+fn slot_words(member: Member, slot: &Slot, names: &Names) -> String {
+    let key = names.key(member);
+    let [topic, user, conn] = [key.topic, key.user, key.conn].map(|name| names.text(name));
+    let word = slot.word;
+    let Heard { by_kind } = word.heard;
+    let heard = by_kind.map(|by| match by {
+        u32::MAX => "nobody",
+        by if by == u32::MAX - 1 => "several",
+        by => names.text(Name(by)),
+    });
+    let mut words = format!(
+        "member {topic:?} {user:?} {conn:?} {:?} by {} at {} {:?} heard {heard:?} held {}",
+        slot.presence, word.seq, word.time, word.stamp, slot.held_at
+    );
+    // Writing to a String cannot fail.
+    let _ = match slot.presence {
+        Presence::Present => write!(words, " since {} meta {:?}", slot.since, slot.meta),
+        _ => write!(words, " departed {}", slot.departed_at),
+    };
+    words
+}
+
+fn stretch_words(stretch: &Stretch, names: &Names) -> String {
+    let Stretch {
+        observer,
+        from_seq,
+        to_seq,
+        proof,
+    } = *stretch;
+    format!(
+        "{:?} {from_seq} to {to_seq} proof {proof:?}",
+        names.text(observer)
+    )
+}
+
+fn watch_words(watch: &Watch, names: &Names) -> String {
+    let mut words = format!(
+        "{:?} up {} given {} muted {} hold {:?} stretch {:?}",
+        names.text(watch.observer),
+        watch.up,
+        watch.given,
+        watch.muted,
+        watch.hold,
+        watch
+            .stretch
+            .as_ref()
+            .map(|stretch| stretch_words(stretch, names)),
+    );
+    if let Some(sync) = &watch.sync {
+        let mut topics: Vec<&str> = sync.topics.iter().map(|&topic| names.text(topic)).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        let mut members: Vec<String> = sync
+            .members
+            .iter()
+            .map(|(&member, claim)| {
+                let key = names.key(member);
+                let names = [key.topic, key.user, key.conn].map(|name| names.text(name));
+                format!("{names:?} {claim:?}")
+            })
+            .collect();
+        members.sort_unstable();
+        let _ = write!(
+            words,
+            " sync {:?} {:?} self {:?} incomplete {} id {:?} head {} proofs {} channel {:?} topics {topics:?} {members:?}",
+            sync.name,
+            sync.begin,
+            sync.self_user.map(|user| names.text(user)),
+            sync.incomplete,
+            sync.id,
+            sync.head,
+            sync.proofs
+                .iter()
+                .map(|stretch| stretch_words(stretch, names))
+                .collect::<String>(),
+            sync.channel_proof,
+        );
+    }
+    words
+}

@@ -1,0 +1,201 @@
+//! Frames, as an engine gives them: values put together again, in order, from any place.
+
+use super::Record;
+use super::engine::{Engine, JournalError, Values};
+use super::frame::{self, Check, FrameError, FrameHeader};
+use crate::domain::names::Names;
+
+/// Why the next frame cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The engine failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What it gave is no frame.
+    #[error("at position {position}: {error}")]
+    Frame {
+        /// The value's position.
+        position: u64,
+        /// What is wrong with it.
+        error: FrameError,
+    },
+}
+
+/// A frame as it stands in the log: its header read, its payload not yet.
+#[derive(Debug)]
+pub struct Frame {
+    header: FrameHeader,
+    values: Vec<Vec<u8>>,
+    position: u64,
+}
+
+impl Frame {
+    /// What is known of it without its payload.
+    #[must_use]
+    pub fn header(&self) -> &FrameHeader {
+        &self.header
+    }
+
+    /// The engine's position of its first value.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The engine's position behind it.
+    #[must_use]
+    pub fn next(&self) -> u64 {
+        self.position + self.values.len() as u64
+    }
+
+    /// Its records. Names and members are interned in `names`.
+    ///
+    /// # Errors
+    /// Where it is not what its header says, or (if that is to be checked) its chain is broken.
+    pub fn records(&self, names: &mut Names, check: Check) -> Result<Vec<Record>, ReadError> {
+        let decoded = frame::decode(&self.values, names, check);
+        let position = self.position;
+        decoded
+            .map(|frame| frame.records)
+            .map_err(|error| ReadError::Frame { position, error })
+    }
+}
+
+/// The frames from a position on, up to another.
+pub struct Frames<'a> {
+    values: Values<'a>,
+    end: u64,
+}
+
+impl<'a> Frames<'a> {
+    /// Frames from the one that begins at `from` to the last one that lies before `end`.
+    #[must_use]
+    pub fn new(engine: &'a dyn Engine, from: u64, end: u64) -> Self {
+        Frames {
+            values: engine.read(from),
+            end,
+        }
+    }
+
+    /// The next frame.
+    ///
+    /// # Errors
+    /// The engine failed, or the value there is damaged or not the beginning of a frame.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, ReadError> {
+        let Some((position, first)) = self.values.next().transpose()? else {
+            return Ok(None);
+        };
+        if position >= self.end {
+            return Ok(None);
+        }
+        let header = frame::header(&first).map_err(|error| ReadError::Frame { position, error })?;
+        let mut values = vec![first];
+        while values.len() < header.parts as usize {
+            match self.values.next().transpose()? {
+                Some((_, value)) => values.push(value),
+                None => {
+                    let error = FrameError::Part {
+                        frame: header.frame,
+                        part: values.len() as u32,
+                    };
+                    return Err(ReadError::Frame { position, error });
+                }
+            }
+        }
+        Ok(Some(Frame {
+            header,
+            values,
+            position,
+        }))
+    }
+}
+
+/// The header of the frame whose last value stands just before `next`; `None` where there is no such frame.
+///
+/// # Errors
+/// The engine failed.
+pub fn header_ending_before(
+    engine: &dyn Engine,
+    next: u64,
+) -> Result<Option<FrameHeader>, JournalError> {
+    let Some(last) = next.checked_sub(1).filter(|&last| last > 0) else {
+        return Ok(None);
+    };
+    let Some(bytes) = engine.get(last)? else {
+        return Ok(None);
+    };
+    let Ok(value) = frame::value(&bytes) else {
+        return Ok(None);
+    };
+    let first = last.saturating_sub(u64::from(value.part));
+    if !value.is_last() || value.part == 0 {
+        return Ok(frame::header(&bytes).ok().filter(|_| value.is_last()));
+    }
+    let first = engine.get(first)?;
+    Ok(first
+        .and_then(|first| frame::header(&first).ok())
+        .filter(|header| header.frame == value.frame))
+}
+
+/// Cuts off the parts of a frame that a crash has left unfinished at the end of the log.
+///
+/// # Errors
+/// The engine failed.
+pub fn drop_unfinished(engine: &dyn Engine) -> Result<(), JournalError> {
+    let head = engine.head();
+    let Some(bytes) = engine.get(head)? else {
+        return Ok(());
+    };
+    // A damaged value is not unfinished: reading will meet it and say so.
+    let Ok(value) = frame::value(&bytes) else {
+        return Ok(());
+    };
+    if value.is_last() {
+        return Ok(());
+    }
+    engine.cut(head.saturating_sub(u64::from(value.part) + 1))
+}
+
+/// The position of the first frame that may hold the entry `seq` or a later one; behind all where none does.
+///
+/// # Errors
+/// The engine failed, or a value on the way is damaged.
+pub fn find_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<u64, ReadError> {
+    let (mut low, mut high) = (engine.first(), end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let (position, header) = frame_around(engine, middle)?;
+        if header.first_seq + header.entries <= seq {
+            low = position + u64::from(header.parts);
+        } else {
+            high = position;
+        }
+    }
+    Ok(low)
+}
+
+/// The frame of which the value at a position is a part: its position and header.
+fn frame_around(engine: &dyn Engine, at: u64) -> Result<(u64, FrameHeader), ReadError> {
+    let get = |position: u64| -> Result<Vec<u8>, ReadError> {
+        let missing = || JournalError::NotKept {
+            position,
+            first: engine.first(),
+            head: engine.head(),
+        };
+        Ok(engine.get(position)?.ok_or_else(missing)?)
+    };
+    let bytes = get(at)?;
+    let value = frame::value(&bytes).map_err(|error| ReadError::Frame {
+        position: at,
+        error,
+    })?;
+    let position = at.saturating_sub(u64::from(value.part));
+    let first = if value.part == 0 {
+        bytes
+    } else {
+        get(position)?
+    };
+    let header = frame::header(&first).map_err(|error| ReadError::Frame { position, error })?;
+    Ok((position, header))
+}

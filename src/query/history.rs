@@ -1,0 +1,223 @@
+//! `history`: the entries of the log, as they are.
+
+use super::answer::{EntryType, HistoryEntry, Time};
+use super::meta_answer;
+use crate::domain::entry::{Disposition, Entry, Inference, Origin, What};
+use crate::domain::event::{Kind, TokenState};
+use crate::domain::names::Names;
+use crate::domain::time::Millis;
+use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor};
+
+/// Which entries.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryFilter {
+    /// Of this channel, and those that name none and are of an observer of it.
+    pub channel: Option<String>,
+    /// Of this topic.
+    pub topic: Option<String>,
+    /// Of this user.
+    pub user: Option<String>,
+    /// In effect at or after this moment, Unix ms.
+    pub from: Option<Millis>,
+    /// In effect before this moment, Unix ms.
+    pub to: Option<Millis>,
+    /// Of one of these types; empty: of all.
+    pub types: Vec<EntryType>,
+    /// Observed (`true`) or inferred (`false`) ones.
+    pub observed: Option<bool>,
+    /// Behind this entry.
+    pub after_seq: u64,
+    /// At most so many.
+    pub limit: Option<u64>,
+}
+
+impl Store {
+    /// Gives the entries that match, in the order of the log, to `each`; stops when that returns `false`.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel; what `each` returns.
+    pub fn history(
+        &self,
+        filter: &HistoryFilter,
+        each: impl FnMut(HistoryEntry) -> bool,
+    ) -> Result<(), StoreError> {
+        if let Some(channel) = &filter.channel {
+            self.expect_channel(channel)?;
+        }
+        if filter.limit == Some(0) {
+            return Ok(());
+        }
+        let scope = Scope {
+            channel: filter.channel.as_deref(),
+            start: Start::Behind(filter.after_seq),
+            ..Scope::default()
+        };
+        self.visit(
+            &scope,
+            &mut Listing {
+                filter,
+                each,
+                left: filter.limit,
+            },
+        )
+        .map(drop)
+    }
+}
+
+struct Listing<'a, F> {
+    filter: &'a HistoryFilter,
+    each: F,
+    left: Option<u64>,
+}
+
+impl<F: FnMut(HistoryEntry) -> bool> Listing<'_, F> {
+    fn matches(&self, at: At<'_>, entry: &Entry) -> bool {
+        let filter = self.filter;
+        let of_channel = || match &filter.channel {
+            None => true,
+            Some(wanted) => match at.channel_of(entry) {
+                Some(channel) => at.names.text(channel) == wanted,
+                None => at.is_shown_in(entry, at.names.find(wanted)),
+            },
+        };
+        let change = match &entry.what {
+            What::Change(change) => Some(at.names.key(change.member)),
+            _ => None,
+        };
+        let named = |wanted: &Option<String>, name: Option<_>| match wanted {
+            None => true,
+            Some(wanted) => name.is_some_and(|name| at.names.text(name) == wanted),
+        };
+        entry.seq > filter.after_seq
+            && filter.from.is_none_or(|from| entry.effective_at >= from)
+            && filter.to.is_none_or(|to| entry.effective_at < to)
+            && (filter.types.is_empty() || filter.types.contains(&entry_type(entry)))
+            && filter
+                .observed
+                .is_none_or(|observed| observed != entry.is_inferred())
+            && named(&filter.topic, change.map(|key| key.topic))
+            && named(&filter.user, change.map(|key| key.user))
+            && of_channel()
+    }
+}
+
+impl<F: FnMut(HistoryEntry) -> bool> Visitor for Listing<'_, F> {
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        if !self.matches(at, entry) {
+            return Ok(Flow::Apply);
+        }
+        if !(self.each)(history_entry(entry, at.names)) {
+            return Ok(Flow::Stop);
+        }
+        if let Some(left) = &mut self.left {
+            *left -= 1;
+            if *left == 0 {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Apply)
+    }
+}
+
+fn entry_type(entry: &Entry) -> EntryType {
+    match &entry.what {
+        What::Change(change) => match change.kind {
+            Kind::Join => EntryType::Join,
+            Kind::Leave => EntryType::Leave,
+            Kind::Update => EntryType::Update,
+        },
+        What::Snapshot(_) => EntryType::Snapshot,
+        What::Link(_) => EntryType::Link,
+        What::Token(_) => EntryType::Token,
+    }
+}
+
+/// An entry as `history` shows it.
+pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
+    let text = |name| names.text(name).to_owned();
+    let inferred = entry.is_inferred();
+    let mut shown = HistoryEntry {
+        seq: entry.seq,
+        channel: None,
+        kind: entry_type(entry),
+        topic: None,
+        user: None,
+        connection: None,
+        meta: None,
+        occurred_at: Time(entry.occurred_at),
+        recorded_at: Time(entry.recorded_at),
+        effective_at: Time(entry.effective_at),
+        observer: text(entry.observer),
+        state: None,
+        origin: if inferred { "inferred" } else { "observed" },
+        disposition: "applied",
+        snapshot_seq: None,
+        not_before: None,
+        not_after: None,
+        baseline: false,
+        reason: None,
+        id: entry.id.as_deref().filter(|_| !inferred).map(str::to_owned),
+        pos: entry.stamp.pos.filter(|_| !inferred),
+        source_ts: entry.stamp.ts.filter(|_| !inferred).map(Time),
+        members: None,
+        complete: None,
+    };
+    match &entry.what {
+        What::Change(change) => {
+            let key = names.key(change.member);
+            shown.channel = Some(text(key.channel));
+            shown.topic = Some(text(key.topic));
+            shown.user = Some(text(key.user));
+            shown.connection = Some(text(key.conn));
+            shown.meta = meta_answer(change.meta.as_ref());
+            shown.disposition = disposition_name(change.disposition);
+            shown.reason = change.reason.as_deref().map(str::to_owned);
+            if let Origin::Inferred(Inference {
+                snapshot_seq,
+                not_before,
+                baseline,
+            }) = change.origin
+            {
+                shown.snapshot_seq = Some(snapshot_seq);
+                shown.not_before = not_before.map(Time);
+                shown.not_after = Some(Time(entry.occurred_at));
+                shown.baseline = baseline;
+            }
+        }
+        What::Snapshot(snapshot) => {
+            shown.channel = Some(text(snapshot.channel));
+            shown.disposition = if snapshot.stale { "stale" } else { "applied" };
+            shown.members = Some(snapshot.listed);
+            shown.complete = Some(snapshot.complete);
+        }
+        What::Link(link) => {
+            shown.channel = link.channel.map(text);
+            shown.state = Some(if link.up { "up" } else { "down" });
+            shown.reason = link.reason.as_deref().map(str::to_owned);
+        }
+        What::Token(token) => {
+            shown.channel = token.channel.map(text);
+            shown.state = Some(token_state(token.state));
+            shown.reason = token.reason.as_deref().map(str::to_owned);
+        }
+    }
+    shown
+}
+
+fn disposition_name(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::Applied => "applied",
+        Disposition::Duplicate => "duplicate",
+        Disposition::Stale => "stale",
+        Disposition::Unknown => "unknown",
+    }
+}
+
+fn token_state(state: TokenState) -> &'static str {
+    match state {
+        TokenState::WillExpire => "will_expire",
+        TokenState::Expired => "expired",
+        TokenState::Renewed => "renewed",
+        TokenState::Revoked => "revoked",
+    }
+}

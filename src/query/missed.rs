@@ -1,0 +1,184 @@
+//! `missed` and `gaps`: the times in which nobody watched a channel, and what must have happened in them.
+
+use super::answer::{Gap, Missed, MissedMember, Time};
+use super::{member_names, meta_answer};
+use crate::domain::entry::{Entry, Origin, What};
+use crate::domain::event::Kind;
+use crate::domain::time::Millis;
+use crate::store::{At, Flow, Scope, Store, StoreError, Visitor};
+
+/// Which gaps.
+#[derive(Debug, Clone, Default)]
+pub struct MissedFilter {
+    /// Only this one.
+    pub gap: Option<u32>,
+    /// Only those that were not over at this moment, Unix ms.
+    pub since: Option<Millis>,
+    /// As it would have been answered at this time, Unix ms.
+    pub known_at: Option<Millis>,
+}
+
+impl Store {
+    /// For every gap of a channel: who joined, who left, who changed while nobody watched.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
+    pub fn missed(&self, channel: &str, filter: &MissedFilter) -> Result<Vec<Missed>, StoreError> {
+        let gaps = self.gaps_found(channel, filter.known_at)?;
+        let wanted = |found: &Found| {
+            !found.resumed
+                && filter.gap.is_none_or(|gap| found.missed.gap == gap)
+                && filter
+                    .since
+                    .is_none_or(|since| found.missed.to.is_none_or(|to| to.0 > since))
+        };
+        Ok(gaps
+            .into_iter()
+            .filter(wanted)
+            .map(|found| found.missed)
+            .collect())
+    }
+
+    /// The gaps of a channel.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
+    pub fn gaps(&self, channel: &str) -> Result<Vec<Gap>, StoreError> {
+        let gaps = self.gaps_found(channel, None)?.into_iter();
+        Ok(gaps
+            .map(|Found { missed, resumed }| Gap {
+                gap: missed.gap,
+                channel: missed.channel,
+                from: missed.from,
+                to: missed.to,
+                evidence: missed.evidence,
+                resumed,
+                joined: missed.joined.len() as u64,
+                left: missed.left.len() as u64,
+                updated: missed.updated.len() as u64,
+            })
+            .collect())
+    }
+
+    fn gaps_found(
+        &self,
+        channel: &str,
+        known_at: Option<Millis>,
+    ) -> Result<Vec<Found>, StoreError> {
+        self.expect_channel(channel)?;
+        let scope = Scope {
+            channel: Some(channel),
+            known_at,
+            ..Scope::default()
+        };
+        let mut gaps = Gaps {
+            channel,
+            found: Vec::new(),
+            by_snapshot: None,
+        };
+        self.visit(&scope, &mut gaps)?;
+        Ok(gaps.found)
+    }
+}
+
+struct Found {
+    missed: Missed,
+    resumed: bool,
+}
+
+struct Gaps<'a> {
+    channel: &'a str,
+    found: Vec<Found>,
+    /// The last snapshot that had to do with a gap, and the gap's number.
+    by_snapshot: Option<(u64, u32)>,
+}
+
+impl Gaps<'_> {
+    fn open(&mut self, gap: u32, from: Millis, evidence: &'static str) {
+        let missed = Missed {
+            gap,
+            channel: self.channel.to_owned(),
+            from: Time(from),
+            to: None,
+            evidence,
+            joined: Vec::new(),
+            left: Vec::new(),
+            updated: Vec::new(),
+        };
+        self.found.push(Found {
+            missed,
+            resumed: false,
+        });
+    }
+
+    fn of(&mut self, gap: u32) -> Option<&mut Found> {
+        self.found
+            .iter_mut()
+            .rev()
+            .find(|found| found.missed.gap == gap)
+    }
+}
+
+impl Visitor for Gaps<'_> {
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        let channel = self.channel;
+        let of_channel = |name| at.names.text(name) == channel;
+        match &entry.what {
+            What::Link(link) => {
+                for change in &link.gaps {
+                    if !of_channel(change.channel) {
+                        continue;
+                    }
+                    if change.opens {
+                        self.open(change.gap, change.at, "link");
+                    } else if let Some(found) = self.of(change.gap) {
+                        found.resumed = true;
+                        found.missed.to = Some(Time(change.at));
+                    }
+                }
+            }
+            What::Snapshot(snapshot) if of_channel(snapshot.channel) => {
+                let Some(seen) = snapshot.gap else {
+                    return Ok(Flow::Skip);
+                };
+                if let Some(from) = seen.opened {
+                    self.open(seen.gap, from, "snapshot");
+                }
+                if let Some(found) = self.of(seen.gap) {
+                    found.missed.to = seen.closed.map(Time);
+                }
+                self.by_snapshot = Some((entry.seq, seen.gap));
+            }
+            What::Change(change) => {
+                let Origin::Inferred(by) = change.origin else {
+                    return Ok(Flow::Skip);
+                };
+                let Some((snapshot, gap)) = self.by_snapshot else {
+                    return Ok(Flow::Skip);
+                };
+                if by.snapshot_seq != snapshot || by.baseline {
+                    return Ok(Flow::Skip);
+                }
+                let [topic, user, connection] = member_names(change.member, at.names);
+                let member = MissedMember {
+                    topic,
+                    user,
+                    connection,
+                    meta: meta_answer(change.meta.as_ref()),
+                    not_before: by.not_before.map(Time),
+                    not_after: Time(entry.occurred_at),
+                };
+                let Some(Found { missed, .. }) = self.of(gap) else {
+                    return Ok(Flow::Skip);
+                };
+                match change.kind {
+                    Kind::Join => missed.joined.push(member),
+                    Kind::Leave => missed.left.push(member),
+                    Kind::Update => missed.updated.push(member),
+                }
+            }
+            _ => {}
+        }
+        Ok(Flow::Skip)
+    }
+}

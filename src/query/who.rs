@@ -1,0 +1,329 @@
+//! `who`: the members of a channel at a moment, at an entry, or now, and how sure it is that they are there.
+
+use super::answer::{Certainty, Coverage, Publisher, Time, TopicAnswer, Who};
+use super::{coverage_answer, member_names, meta_answer};
+use crate::domain::entry::{Disposition, Entry, Origin, Text, What};
+use crate::domain::event::Kind;
+use crate::domain::names::{Member, Name, Names, NumberMap};
+use crate::domain::state::State;
+use crate::domain::time::Millis;
+use crate::log::frame::FrameHeader;
+use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor};
+
+/// Which moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhoWhen {
+    /// The head of the log.
+    #[default]
+    Head,
+    /// All entries in effect at or before this moment, Unix ms.
+    At(Millis),
+    /// As if the log ended at this entry.
+    Seq(u64),
+}
+
+/// What to ask.
+#[derive(Debug, Clone, Default)]
+pub struct WhoFilter {
+    /// Only this topic.
+    pub topic: Option<String>,
+    /// The moment.
+    pub when: WhoWhen,
+    /// As it would have been answered at this time, Unix ms.
+    pub known_at: Option<Millis>,
+    /// Leave out those who are only possibly there.
+    pub certain: bool,
+}
+
+impl Store {
+    /// Who is, or was, in a channel.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchChannel`] where the log has never heard of it.
+    pub fn who(&self, channel: &str, filter: &WhoFilter) -> Result<Who, StoreError> {
+        let mut who = match filter.when {
+            WhoWhen::Head => self.who_at_head(channel, filter.known_at, None)?,
+            WhoWhen::Seq(seq) => self.who_at_head(channel, filter.known_at, Some(seq))?,
+            WhoWhen::At(at) => self.who_at(channel, filter.known_at, at)?,
+        };
+        if let Some(topic) = &filter.topic {
+            who.topics.retain(|listed| listed.topic == *topic);
+        }
+        if filter.certain {
+            for topic in &mut who.topics {
+                topic
+                    .publishers
+                    .retain(|publisher| publisher.certainty != Certainty::Possible);
+            }
+            who.topics.retain(|topic| !topic.publishers.is_empty());
+        }
+        Ok(who)
+    }
+
+    fn who_at_head(
+        &self,
+        channel: &str,
+        known_at: Option<Millis>,
+        last: Option<u64>,
+    ) -> Result<Who, StoreError> {
+        self.as_of(known_at, last, |state, names| {
+            let name = heard_of(channel, state, names)?;
+            let coverage = coverage_answer(state.coverage(name));
+            let lossy = state
+                .channel(name)
+                .is_some_and(|channel| channel.is_lossy());
+            let certainty = base_certainty(coverage, lossy);
+            let members = state.roster(name, names).into_iter().map(|present| Row {
+                member: present.member,
+                meta: present.meta.cloned(),
+                since: Some(present.since),
+                certainty,
+            });
+            let topics = by_topic(members.collect(), names);
+            Ok(Who {
+                channel: channel.to_owned(),
+                at: None,
+                seq: state.head(),
+                coverage,
+                topics,
+            })
+        })?
+    }
+
+    fn who_at(
+        &self,
+        channel: &str,
+        known_at: Option<Millis>,
+        at: Millis,
+    ) -> Result<Who, StoreError> {
+        // Later news reach back: what the head knows of the channel bounds what is certain of any moment.
+        let (last_proof, lossy) = self.as_of(known_at, None, |state, names| {
+            let name = heard_of(channel, state, names)?;
+            let lossy = state
+                .channel(name)
+                .is_some_and(|channel| channel.is_lossy());
+            Ok::<_, StoreError>((state.last_proof(name), lossy))
+        })??;
+        let mut moment = AtMoment::new(channel, at);
+        let scope = Scope {
+            channel: Some(channel),
+            start: Start::InEffectAt(at),
+            known_at,
+            ..Scope::default()
+        };
+        let end = self.visit(&scope, &mut moment)?;
+        let (state, names) = (&end.state, &end.names);
+        let Some(name) = names.find(channel) else {
+            return Err(StoreError::NoSuchChannel(channel.to_owned()));
+        };
+        let mut coverage = coverage_answer(state.coverage(name));
+        if coverage == Coverage::Blind {
+            let seen = state
+                .channel(name)
+                .is_some_and(|channel| channel.seen_whole());
+            coverage = if seen {
+                Coverage::Complete
+            } else {
+                Coverage::Partial
+            };
+        }
+        if let Some(open) = state
+            .channel(name)
+            .and_then(|channel| channel.watching().open_gap())
+        {
+            moment.gaps.entry(open.gap).or_insert((open.from, None)).0 = open.from;
+        }
+        let inside =
+            |&(from, to): &(Millis, Option<Millis>)| from <= at && to.is_none_or(|to| at < to);
+        if moment.gaps.values().any(inside) {
+            coverage = Coverage::Blind;
+        }
+        let unproven = last_proof.is_none_or(|proof| at >= proof);
+        let base = base_certainty(coverage, lossy || unproven);
+        let mut rows: Vec<Row> = state
+            .roster(name, names)
+            .into_iter()
+            .map(|present| Row {
+                member: present.member,
+                meta: present.meta.cloned(),
+                since: Some(present.since),
+                certainty: base,
+            })
+            .collect();
+        for row in &mut rows {
+            if moment.open.remove(&row.member).is_some() {
+                row.certainty = Certainty::Possible;
+            }
+        }
+        rows.extend(moment.open.into_iter().filter_map(|(member, coming)| {
+            let meta = coming?;
+            Some(Row {
+                member,
+                meta,
+                since: None,
+                certainty: Certainty::Possible,
+            })
+        }));
+        rows.sort_by(|a, b| names.compare(a.member, b.member));
+        let topics = by_topic(rows, names);
+        let (at, seq) = (Some(Time(at)), moment.last_seq);
+        Ok(Who {
+            channel: channel.to_owned(),
+            at,
+            seq,
+            coverage,
+            topics,
+        })
+    }
+}
+
+fn heard_of(channel: &str, state: &State, names: &Names) -> Result<Name, StoreError> {
+    names
+        .find(channel)
+        .filter(|&name| state.channel(name).is_some())
+        .ok_or_else(|| StoreError::NoSuchChannel(channel.to_owned()))
+}
+
+fn base_certainty(coverage: Coverage, unproven: bool) -> Certainty {
+    if coverage == Coverage::Blind || unproven {
+        Certainty::Assumed
+    } else {
+        Certainty::Certain
+    }
+}
+
+struct Row {
+    member: Member,
+    meta: Option<Text>,
+    since: Option<Millis>,
+    certainty: Certainty,
+}
+
+fn by_topic(rows: Vec<Row>, names: &Names) -> Vec<TopicAnswer> {
+    let mut topics: Vec<TopicAnswer> = Vec::new();
+    for row in rows {
+        let [topic, user, connection] = member_names(row.member, names);
+        let publisher = Publisher {
+            user,
+            connection,
+            meta: meta_answer(row.meta.as_ref()),
+            since: row.since.map(Time),
+            certainty: row.certainty,
+        };
+        match topics.last_mut().filter(|last| last.topic == topic) {
+            Some(last) => last.publishers.push(publisher),
+            None => topics.push(TopicAnswer {
+                topic,
+                publishers: vec![publisher],
+            }),
+        }
+    }
+    topics
+}
+
+/// Folds what is in effect at a moment, and looks ahead at what reaches back to it.
+struct AtMoment<'a> {
+    channel: &'a str,
+    name: Option<Name>,
+    at: Millis,
+    /// The first entry that takes effect later has been met.
+    passed: bool,
+    last_seq: u64,
+    /// Members in whose window the moment lies; with the metadata of the join where it is one that comes later.
+    open: NumberMap<Member, Option<Option<Text>>>,
+    /// Gaps met: where each opens and closes.
+    gaps: std::collections::BTreeMap<u32, (Millis, Option<Millis>)>,
+}
+
+impl<'a> AtMoment<'a> {
+    fn new(channel: &'a str, at: Millis) -> Self {
+        let (open, gaps) = Default::default();
+        AtMoment {
+            channel,
+            name: None,
+            at,
+            passed: false,
+            last_seq: 0,
+            open,
+            gaps,
+        }
+    }
+
+    fn look_ahead(&mut self, entry: &Entry) {
+        match &entry.what {
+            What::Change(change) if change.disposition == Disposition::Applied => {
+                let from = match change.origin {
+                    Origin::Observed => Some(entry.occurred_at),
+                    Origin::Inferred(by) if by.baseline => None,
+                    Origin::Inferred(by) => by.not_before,
+                };
+                let inside =
+                    from.is_some_and(|from| from <= self.at) && self.at < entry.effective_at;
+                match change.kind {
+                    Kind::Join if inside => {
+                        self.open
+                            .entry(change.member)
+                            .or_insert_with(|| Some(change.meta.clone()));
+                    }
+                    Kind::Leave if inside => {
+                        self.open.entry(change.member).or_insert(None);
+                    }
+                    _ => {}
+                }
+            }
+            What::Snapshot(snapshot) => {
+                let Some(seen) = snapshot.gap else { return };
+                if let Some(from) = seen.opened {
+                    self.gaps.insert(seen.gap, (from, seen.closed));
+                } else if let Some(to) = seen.closed {
+                    // Opened before: its beginning is known from the state or from a link entry.
+                    self.gaps.entry(seen.gap).or_insert((Millis::MAX, None)).1 = Some(to);
+                }
+            }
+            What::Link(link) => {
+                for change in link
+                    .gaps
+                    .iter()
+                    .filter(|change| Some(change.channel) == self.name)
+                {
+                    if change.opens {
+                        self.gaps.insert(change.gap, (change.at, None));
+                    } else {
+                        // Nothing was missed: it counts for nothing.
+                        self.gaps
+                            .insert(change.gap, (Millis::MAX, Some(Millis::MIN)));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Visitor for AtMoment<'_> {
+    fn wants(&self, header: &FrameHeader) -> bool {
+        !self.passed || header.reaches_back_to <= self.at
+    }
+
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        if self.name.is_none() {
+            self.name = at.names.find(self.channel);
+        }
+        match at.channel_of(entry) {
+            Some(channel) if Some(channel) != self.name => return Ok(Flow::Skip),
+            Some(_) => {}
+            None if !at.is_shown_in(entry, self.name) => return Ok(Flow::Skip),
+            None => {}
+        }
+        let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));
+        self.passed |= moves && entry.effective_at > self.at;
+        if self.passed {
+            self.look_ahead(entry);
+            return Ok(Flow::Skip);
+        }
+        if entry.effective_at <= self.at {
+            self.last_seq = entry.seq;
+        }
+        Ok(Flow::Apply)
+    }
+}

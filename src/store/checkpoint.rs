@@ -1,0 +1,364 @@
+//! Shortcuts into the log: the state at a frame, kept beside it, so that opening and asking about the past need not
+//! begin at the first entry.
+//!
+//! **Invariant:** nothing depends on them. One that does not fit the log (its frame is missing, or has another
+//! chain link) is passed over, and with none at all everything is read again.
+//!
+//! ```text
+//! shelf key                                  value
+//! "trunk" frame                              what belongs to no channel; where each channel's last part is
+//! "chan"  hash of the channel, frame         one channel
+//! ```
+
+use super::error::StoreError;
+use super::retries::Remembered;
+use super::scan::{Fold, Nobody, Scope, Start, read_on};
+use crate::domain::names::{Name, Names, NumberMap};
+use crate::domain::time::Millis;
+use crate::limits;
+use crate::log::engine::Engine;
+use crate::log::{Progress, Reject, checkpoint as wire, read};
+
+/// A place between two frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The engine's position of the next frame.
+    pub next: u64,
+    /// The number of the last frame.
+    pub frame: u64,
+    /// The chain's link after it.
+    pub link: [u8; 32],
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place {
+            next: 1,
+            frame: 0,
+            link: [0; 32],
+        }
+    }
+}
+
+/// What the log says that is no presence: how far sources were read, and how much was rejected.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Aside {
+    /// The latest at the back.
+    pub sources: Vec<Progress>,
+    pub rejects: u64,
+    /// Bytes of rejected lines that are kept.
+    pub reject_bytes: u64,
+}
+
+impl Aside {
+    pub fn count_reject(&mut self, reject: &Reject) {
+        self.rejects += 1;
+        self.reject_bytes += reject.text.as_ref().map_or(0, |text| text.len() as u64);
+    }
+
+    pub fn note_progress(&mut self, progress: Progress) {
+        self.sources.retain(|known| known.source != progress.source);
+        if self.sources.len() >= limits::SOURCES_MAX {
+            self.sources.remove(0);
+        }
+        self.sources.push(progress);
+    }
+}
+
+/// Where the parts of channels that have not changed since were written.
+pub(crate) type Parts = NumberMap<Name, u64>;
+
+/// A checkpoint, ready to be put on the shelf once its frame is durable.
+pub(crate) struct Checkpoint {
+    values: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Makes one. `changed` are the channels that have changed since the parts in `parts` were written.
+pub(crate) fn make(
+    fold: &Fold,
+    changed: &NumberMap<Name, ()>,
+    parts: &mut Parts,
+    retry_chunks: &[u64],
+) -> Result<Checkpoint, StoreError> {
+    let frame = fold.place.frame;
+    let mut values = Vec::new();
+    for &name in changed.keys() {
+        if let Some(bytes) = wire::channel_to_bytes(&fold.state, name, &fold.names)? {
+            values.push((channel_key(fold.names.text(name), frame), bytes));
+            parts.insert(name, frame);
+        }
+    }
+    let channels = parts
+        .iter()
+        .map(|(&name, &frame)| wire::ChannelPart {
+            channel: fold.names.text(name).to_owned(),
+            frame,
+            effective_at: fold
+                .state
+                .channel(name)
+                .map_or(Millis::MIN, |channel| channel.effective_at()),
+        })
+        .collect();
+    let mut index = wire::Index::at(fold.place.next, frame, fold.place.link);
+    index.seq = fold.state.head();
+    index.recorded_at = fold.state.recorded_at();
+    index.channels = channels;
+    index.rejects = fold.aside.rejects;
+    index.reject_bytes = fold.aside.reject_bytes;
+    index.retry_chunks = retry_chunks.to_vec();
+    index.trunk = wire::trunk_to_bytes(&fold.state, &fold.names)?;
+    let index = wire::index_to_bytes(index, &fold.aside.sources)?;
+    values.push((trunk_key(frame), index));
+    Ok(Checkpoint { values })
+}
+
+impl Checkpoint {
+    /// Puts it on the shelf; the trunk, which makes it count, last.
+    pub fn save(&self, engine: &dyn Engine) -> Result<(), StoreError> {
+        for (key, value) in &self.values {
+            put(engine, key, value)?;
+        }
+        Ok(())
+    }
+}
+
+fn trunk_key(frame: u64) -> Vec<u8> {
+    [b"trunk".as_slice(), &frame.to_be_bytes()].concat()
+}
+
+fn channel_key(channel: &str, frame: u64) -> Vec<u8> {
+    let hash = blake3::hash(channel.as_bytes());
+    [b"chan".as_slice(), hash.as_bytes(), &frame.to_be_bytes()].concat()
+}
+
+fn retry_key(chunk: u64) -> Vec<u8> {
+    [b"retry".as_slice(), &chunk.to_be_bytes()].concat()
+}
+
+/// Puts a value of any size on the shelf, cut to what the engine takes.
+fn put(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    let sum = blake3::hash(value);
+    let mut pieces = value.chunks(limits::VALUE_BYTES_MAX - 64);
+    let count = u32::try_from(pieces.len().max(1)).unwrap_or(u32::MAX);
+    let first = [
+        sum.as_bytes(),
+        &count.to_be_bytes()[..],
+        pieces.next().unwrap_or(&[]),
+    ]
+    .concat();
+    for (at, piece) in (1_u32..).zip(pieces) {
+        engine.shelve(&[key, &at.to_be_bytes()[..]].concat(), piece)?;
+    }
+    engine.shelve(&[key, &0_u32.to_be_bytes()[..]].concat(), &first)?;
+    Ok(())
+}
+
+/// What [`put`] put there, if it is there whole.
+fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(first) = engine.shelved(&[key, &0_u32.to_be_bytes()[..]].concat())? else {
+        return Ok(None);
+    };
+    let Some((sum, rest)) = first.split_first_chunk::<32>() else {
+        return Ok(None);
+    };
+    let Some((count, piece)) = rest.split_first_chunk::<4>() else {
+        return Ok(None);
+    };
+    let mut value = piece.to_vec();
+    for at in 1..u32::from_be_bytes(*count) {
+        match engine.shelved(&[key, &at.to_be_bytes()[..]].concat())? {
+            Some(piece) => value.extend_from_slice(&piece),
+            None => return Ok(None),
+        }
+    }
+    Ok((blake3::hash(&value).as_bytes() == sum).then_some(value))
+}
+
+/// The indexes of the checkpoints on the shelf, the newest first.
+fn indexes(
+    engine: &dyn Engine,
+) -> Result<impl Iterator<Item = Result<wire::Index, StoreError>> + '_, StoreError> {
+    let mut frames: Vec<u64> = Vec::new();
+    for key in engine.shelved_keys(b"trunk")? {
+        let frame = key
+            .get(5..13)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(u64::from_be_bytes);
+        frames.extend(frame);
+    }
+    frames.sort_unstable();
+    frames.dedup();
+    Ok(frames.into_iter().rev().filter_map(|frame| {
+        let value = get(engine, &trunk_key(frame)).transpose()?;
+        Some(value.and_then(|value| Ok(wire::index_from_bytes(&value)?)))
+    }))
+}
+
+/// The fold at the newest checkpoint that `scope` allows to begin at, or before the first entry.
+pub(super) fn load(engine: &dyn Engine, end: u64, scope: &Scope<'_>) -> Result<Fold, StoreError> {
+    if let Start::Seq(seq) = scope.start {
+        return at_seq(engine, seq, end);
+    }
+    for index in indexes(engine)? {
+        // One that cannot be read is as good as missing.
+        let Ok(index) = index else { continue };
+        let early = index.next <= end
+            && scope.last.is_none_or(|last| index.seq <= last)
+            && scope
+                .known_at
+                .is_none_or(|known_at| index.recorded_at <= known_at);
+        let fits = early
+            && match scope.start {
+                Start::First | Start::Seq(_) => false,
+                Start::Behind(seq) => index.seq <= seq,
+                Start::InEffectAt(at) => index
+                    .channels
+                    .iter()
+                    .find(|part| scope.channel == Some(&part.channel))
+                    .is_some_and(|part| part.effective_at <= at),
+            };
+        if !fits || !is_of_this_log(engine, &index)? {
+            continue;
+        }
+        let only = match scope.start {
+            Start::InEffectAt(_) => scope.channel,
+            _ => None,
+        };
+        if let Some(fold) = restore(engine, &index, only)? {
+            return Ok(fold);
+        }
+    }
+    Ok(Fold::default())
+}
+
+/// No state, at the frame that holds the entry `seq`.
+fn at_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<Fold, StoreError> {
+    let next = read::find_seq(engine, seq, end)?;
+    let place = match read::header_ending_before(engine, next)? {
+        Some(header) => Place {
+            next,
+            frame: header.frame,
+            link: header.link_after,
+        },
+        None => Place {
+            next,
+            ..Place::default()
+        },
+    };
+    Ok(Fold {
+        place,
+        ..Fold::default()
+    })
+}
+
+/// Whether the log has the frame of a checkpoint, with the same chain link.
+fn is_of_this_log(engine: &dyn Engine, index: &wire::Index) -> Result<bool, StoreError> {
+    let header = read::header_ending_before(engine, index.next)?;
+    Ok(header.is_some_and(|header| header.frame == index.frame && header.link_after == index.link))
+}
+
+fn restore(
+    engine: &dyn Engine,
+    index: &wire::Index,
+    only: Option<&str>,
+) -> Result<Option<Fold>, StoreError> {
+    let mut names = Names::new();
+    let Ok(mut state) = wire::trunk_from_bytes(&index.trunk, &mut names) else {
+        return Ok(None);
+    };
+    for part in index
+        .channels
+        .iter()
+        .filter(|part| only.is_none_or(|only| part.channel == only))
+    {
+        let Some(bytes) = get(engine, &channel_key(&part.channel, part.frame))? else {
+            return Ok(None);
+        };
+        if wire::channel_from_bytes(&bytes, &mut state, &mut names).is_err() {
+            return Ok(None);
+        }
+    }
+    wire::finish(&mut state);
+    let aside = Aside {
+        sources: index.sources(),
+        rejects: index.rejects,
+        reject_bytes: index.reject_bytes,
+    };
+    let place = Place {
+        next: index.next,
+        frame: index.frame,
+        link: index.link,
+    };
+    Ok(Some(Fold {
+        state,
+        names,
+        aside,
+        place,
+    }))
+}
+
+/// The parts that the newest checkpoint of this log points to, and its chunks of retry ids; nothing where there is
+/// no checkpoint.
+pub(super) fn pointers(
+    engine: &dyn Engine,
+    fold: &mut Fold,
+) -> Result<(Parts, Vec<u64>), StoreError> {
+    for index in indexes(engine)? {
+        let Ok(index) = index else { continue };
+        if index.frame == fold.place.frame && index.link == fold.place.link {
+            let channels = index.channels.iter();
+            let parts = channels
+                .map(|part| (fold.names.intern(&part.channel), part.frame))
+                .collect();
+            return Ok((parts, index.retry_chunks));
+        }
+    }
+    Ok(Default::default())
+}
+
+/// Puts a chunk of retry ids on the shelf.
+pub(super) fn save_retries(
+    engine: &dyn Engine,
+    chunk: u64,
+    ids: &[Remembered],
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = ids.iter().map(|id| (id.key, id.observer, id.seq)).collect();
+    put(engine, &retry_key(chunk), &wire::retries_to_bytes(&rows)?)
+}
+
+/// A chunk of retry ids, if it is there whole.
+pub(super) fn load_retries(
+    engine: &dyn Engine,
+    chunk: u64,
+) -> Result<Option<Vec<Remembered>>, StoreError> {
+    let Some(bytes) = get(engine, &retry_key(chunk))? else {
+        return Ok(None);
+    };
+    let rows = wire::retries_from_bytes(&bytes);
+    Ok(rows.ok().map(|rows| {
+        rows.into_iter()
+            .map(|(key, observer, seq)| Remembered { key, observer, seq })
+            .collect()
+    }))
+}
+
+/// Takes a chunk of retry ids off the shelf.
+pub(super) fn drop_retries(engine: &dyn Engine, chunk: u64) -> Result<(), StoreError> {
+    remove(engine, &retry_key(chunk))
+}
+
+/// Takes every key that begins with `prefix` off the shelf.
+fn remove(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
+    for key in engine.shelved_keys(prefix)? {
+        engine.unshelve(&key)?;
+    }
+    Ok(())
+}
+
+/// Takes everything off the shelf and folds the log from its first entry.
+pub(super) fn rebuild(engine: &dyn Engine, end: u64) -> Result<Fold, StoreError> {
+    remove(engine, b"")?;
+    let mut fold = Fold::default();
+    read_on(engine, &mut fold, end, &Scope::default(), &mut Nobody)?;
+    Ok(fold)
+}

@@ -1,0 +1,91 @@
+//! What can go wrong with a store, typed. Sentences for people are made at the edge, from these.
+
+use crate::log::codec::CodecError;
+use crate::log::engine::JournalError;
+use crate::log::frame::FrameError;
+use crate::log::read::ReadError;
+use std::path::PathBuf;
+
+/// Why a call on a [`Store`](super::Store) failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no store in this folder.
+    #[error("there is no store in {}", .0.display())]
+    NoSuchStore(PathBuf),
+    /// The log has never heard of this channel.
+    #[error("the log has never heard of the channel \"{0}\"")]
+    NoSuchChannel(String),
+    /// Another process has the store open.
+    #[error("{} is in use by {holder}", dir.display())]
+    InUse {
+        /// The store's folder.
+        dir: PathBuf,
+        /// What is known of the other process.
+        holder: String,
+    },
+    /// A newer Rollbook has written this store.
+    #[error("{} has format {found}; this program knows formats up to {known}", dir.display())]
+    NewerFormat {
+        /// The store's folder.
+        dir: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
+    /// The store's folder holds something that is no store, or a broken one.
+    #[error("{}: {detail}", path.display())]
+    Layout {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The log is damaged.
+    #[error("the log is damaged behind entry {seq}: {detail}")]
+    Corrupt {
+        /// The last entry before the damage.
+        seq: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The engine failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Something could not be written in the log's form.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// A frame could not be written.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The system gave no randomness for salts and keys.
+    #[error("the system gave no randomness: {0}")]
+    Randomness(String),
+    /// An earlier write failed: nothing more is written until the store is opened again.
+    #[error("nothing more is written since an earlier write failed: {0}")]
+    Poisoned(String),
+    /// A file or folder could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A visitor or a caller's callback gave up.
+    #[error("{0}")]
+    Stopped(String),
+}
+
+impl StoreError {
+    pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        StoreError::Io {
+            path: path.into(),
+            source,
+        }
+    }
+}

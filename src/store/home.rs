@@ -1,0 +1,147 @@
+//! The folder of a store: its identity card, its lock, its format.
+//!
+//! ```text
+//! DIR/store.json   format version, the key of the rosters' digests, when it was made
+//! DIR/lock         held by the one process that has the store open; says which
+//! DIR/log/         the engine's files
+//! ```
+
+use super::error::StoreError;
+use super::migrate;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What `store.json` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Card {
+    /// The version of everything in the folder.
+    pub format: u32,
+    /// The key of the rosters' digests, hexadecimal. No secret to its owner, but unknown to who chooses names.
+    pub digest_key: String,
+    /// When the store was made, Unix ms.
+    pub created_at: i64,
+}
+
+impl Card {
+    /// Reads it; `None` where there is no store.
+    pub fn read(dir: &Path) -> Result<Option<Card>, StoreError> {
+        let path = dir.join("store.json");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::io(path, error)),
+        };
+        let card = serde_json::from_str(&text);
+        card.map(Some).map_err(|error| StoreError::Layout {
+            path,
+            detail: error.to_string(),
+        })
+    }
+
+    /// Writes it so that after a crash the old one or the new one is there, whole.
+    pub fn write(&self, dir: &Path) -> Result<(), StoreError> {
+        let (path, fresh) = (dir.join("store.json"), dir.join("store.json.new"));
+        let mut text = serde_json::to_string_pretty(self).map_err(|error| StoreError::Layout {
+            path: path.clone(),
+            detail: error.to_string(),
+        })?;
+        text.push('\n');
+        let written = File::create(&fresh)
+            .and_then(|mut file| {
+                file.write_all(text.as_bytes())
+                    .and_then(|()| file.sync_all())
+            })
+            .and_then(|()| fs::rename(&fresh, &path))
+            .and_then(|()| File::open(dir)?.sync_all());
+        written.map_err(|error| StoreError::io(path, error))
+    }
+
+    pub fn key(&self, dir: &Path) -> Result<[u8; 32], StoreError> {
+        let bad = || StoreError::Layout {
+            path: dir.join("store.json"),
+            detail: "digest_key is not 64 hexadecimal digits".into(),
+        };
+        if self.digest_key.len() != 64 || !self.digest_key.is_ascii() {
+            return Err(bad());
+        }
+        let mut key = [0; 32];
+        for (at, byte) in key.iter_mut().enumerate() {
+            let digits = self.digest_key.get(2 * at..2 * at + 2).ok_or_else(bad)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| bad())?;
+        }
+        Ok(key)
+    }
+}
+
+/// An opened folder: while this lives, nobody else opens it.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub dir: PathBuf,
+    pub card: Card,
+    _lock: File,
+}
+
+impl Home {
+    /// Opens the folder, making the store where `create` says so, and brings its format up to date. Waits up to
+    /// `patience` for another process to let go of it.
+    pub fn open(dir: &Path, create: bool, patience: Duration) -> Result<Home, StoreError> {
+        if !create && Card::read(dir)?.is_none() {
+            return Err(StoreError::NoSuchStore(dir.to_owned()));
+        }
+        fs::create_dir_all(dir).map_err(|error| StoreError::io(dir, error))?;
+        let lock = lock(dir, patience)?;
+        let card = migrate::bring_up_to_date(dir)?;
+        Ok(Home {
+            dir: dir.to_owned(),
+            card,
+            _lock: lock,
+        })
+    }
+
+    pub fn log_dir(&self) -> PathBuf {
+        self.dir.join("log")
+    }
+}
+
+fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
+    let path = dir.join("lock");
+    let io = |error| StoreError::io(&path, error);
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(io)?;
+    let deadline = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let read = file.read_to_string(&mut holder);
+                let holder = match read {
+                    Ok(_) if !holder.trim().is_empty() => holder.trim().to_owned(),
+                    _ => "another process".to_owned(),
+                };
+                return Err(StoreError::InUse {
+                    dir: dir.to_owned(),
+                    holder,
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+    }
+    let command = std::env::args().take(2).collect::<Vec<_>>().join(" ");
+    file.set_len(0).map_err(io)?;
+    file.rewind().map_err(io)?;
+    write!(file, "process {} ({command})", std::process::id()).map_err(io)?;
+    Ok(file)
+}

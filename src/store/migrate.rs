@@ -1,0 +1,128 @@
+//! The formats that a store has had, and the way from each to the next. The steps themselves are in `migrations/`.
+
+use super::error::StoreError;
+use super::home::Card;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[path = "../../migrations/m0001_first_layout.rs"]
+mod m0001_first_layout;
+
+/// One step: from the format before it to its own.
+pub(crate) struct Migration {
+    /// The format that it makes.
+    pub to: u32,
+    /// What it does, for a person.
+    pub title: &'static str,
+    /// Does it. The folder is locked, and what it replaces has been copied. It stamps its format last.
+    pub run: fn(&Path) -> Result<(), StoreError>,
+}
+
+/// Every step, in order.
+const MIGRATIONS: &[Migration] = &[m0001_first_layout::MIGRATION];
+
+/// The format that this program writes.
+pub const FORMAT: u32 = 1;
+
+/// What has to be done to a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The format that the store has; 0 where there is none yet.
+    pub from: u32,
+    /// The steps that are missing: their formats, and what they do.
+    pub steps: Vec<(u32, &'static str)>,
+}
+
+/// What [`Store::open`](super::Store::open) would do to the store in `dir`.
+///
+/// # Errors
+/// [`StoreError::NewerFormat`] where a newer program has written it.
+pub fn plan(dir: &Path) -> Result<Plan, StoreError> {
+    let from = Card::read(dir)?.map_or(0, |card| card.format);
+    if from > FORMAT {
+        return Err(StoreError::NewerFormat {
+            dir: dir.to_owned(),
+            found: from,
+            known: FORMAT,
+        });
+    }
+    let missing = MIGRATIONS.iter().filter(|migration| migration.to > from);
+    Ok(Plan {
+        from,
+        steps: missing
+            .map(|migration| (migration.to, migration.title))
+            .collect(),
+    })
+}
+
+/// Runs what is missing, each step after keeping a copy of what it replaces.
+pub(super) fn bring_up_to_date(dir: &Path) -> Result<Card, StoreError> {
+    let plan = plan(dir)?;
+    for migration in MIGRATIONS
+        .iter()
+        .filter(|migration| migration.to > plan.from)
+    {
+        if migration.to > 1 {
+            keep_copy(dir, migration.to - 1)?;
+        }
+        (migration.run)(dir)?;
+    }
+    Card::read(dir)?.ok_or_else(|| StoreError::NoSuchStore(dir.to_owned()))
+}
+
+/// Copies the store's files to `DIR/before-format-N`, under another name until the copy is whole.
+fn keep_copy(dir: &Path, format: u32) -> Result<PathBuf, StoreError> {
+    let kept = dir.join(format!("before-format-{}", format + 1));
+    let unfinished = dir.join(format!("before-format-{}.unfinished", format + 1));
+    if kept.exists() {
+        return Ok(kept);
+    }
+    let copied = (|| {
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished)?;
+        }
+        fs::create_dir_all(&unfinished)?;
+        fs::copy(dir.join("store.json"), unfinished.join("store.json"))?;
+        copy_tree(&dir.join("log"), &unfinished.join("log"))?;
+        fs::rename(&unfinished, &kept)
+    })();
+    copied.map_err(|error| StoreError::io(&kept, error))?;
+    Ok(kept)
+}
+
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for item in fs::read_dir(from)? {
+        let item = item?;
+        let target = to.join(item.file_name());
+        if item.file_type()?.is_dir() {
+            copy_tree(&item.path(), &target)?;
+        } else {
+            fs::copy(item.path(), &target)?;
+            fs::File::open(&target)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_steps_lead_one_by_one_to_the_format_that_is_written() {
+        let formats: Vec<u32> = MIGRATIONS.iter().map(|migration| migration.to).collect();
+        assert_eq!(formats, (1..=FORMAT).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_copy_holds_all_that_a_step_may_replace() {
+        let dir = tempfile::tempdir().unwrap();
+        bring_up_to_date(dir.path()).unwrap();
+        fs::write(dir.path().join("log/db"), b"entries").unwrap();
+        let kept = keep_copy(dir.path(), 1).unwrap();
+        assert_eq!(fs::read(kept.join("log/db")).unwrap(), b"entries");
+        assert_eq!(Card::read(&kept).unwrap(), Card::read(dir.path()).unwrap());
+    }
+}

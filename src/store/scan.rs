@@ -1,0 +1,290 @@
+//! Reading the log: frames in order, folded by `apply`, shown to a visitor on the way.
+//!
+//! It is the one way in which state comes out of the log: for the writer when it starts, for every query, for
+//! replay, for verification.
+
+use super::checkpoint::{self, Aside, Place};
+use super::error::StoreError;
+use crate::domain::entry::{Entry, Rules, What};
+use crate::domain::names::{Name, Names};
+use crate::domain::state::State;
+use crate::domain::time::Millis;
+use crate::log::engine::Engine;
+use crate::log::frame::{Check, FrameHeader, channel_hash};
+use crate::log::read::{Frame, Frames};
+use crate::log::{Record, Reject};
+
+/// The state that the log gives, and how far it was read.
+#[derive(Debug, Default)]
+pub struct Fold {
+    /// The state.
+    pub state: State,
+    /// The dictionary in whose numbers it speaks.
+    pub names: Names,
+    pub(crate) aside: Aside,
+    pub(crate) place: Place,
+}
+
+/// The state just before the entry that is visited.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    /// The state; of the visited channel only, where the scope names one.
+    pub state: &'a State,
+    /// The dictionary.
+    pub names: &'a Names,
+}
+
+impl At<'_> {
+    /// The channel of an entry; `None` for a link or token entry that names none.
+    #[must_use]
+    pub fn channel_of(&self, entry: &Entry) -> Option<Name> {
+        channel_of(entry, self.names)
+    }
+
+    /// Whether an entry that names no channel is shown in this one: whether its observer had spoken of it.
+    #[must_use]
+    pub fn is_shown_in(&self, entry: &Entry, channel: Option<Name>) -> bool {
+        channel.is_some_and(|channel| self.state.channels_of(entry.observer).contains(&channel))
+    }
+}
+
+pub(crate) fn channel_of(entry: &Entry, names: &Names) -> Option<Name> {
+    match &entry.what {
+        What::Change(change) => Some(names.key(change.member).channel),
+        What::Snapshot(snapshot) => Some(snapshot.channel),
+        What::Link(link) => link.channel,
+        What::Token(token) => token.channel,
+    }
+}
+
+/// What to do with the entry that was visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Apply it, and go on.
+    Apply,
+    /// Leave the state as it is, and go on.
+    Skip,
+    /// Leave the state as it is, and stop.
+    Stop,
+}
+
+/// Who looks on while the log is read. All methods have a default that lets everything be applied.
+pub trait Visitor {
+    /// Whether a frame is of interest; it is not even decoded where not.
+    fn wants(&self, header: &FrameHeader) -> bool {
+        let _ = header;
+        true
+    }
+
+    /// How much of a frame is checked as it is read.
+    fn check(&self) -> Check {
+        Check::Form
+    }
+
+    /// A frame, before its records.
+    ///
+    /// # Errors
+    /// Whatever makes it give up.
+    fn frame(&mut self, frame: &Frame) -> Result<(), StoreError> {
+        let _ = frame;
+        Ok(())
+    }
+
+    /// A commit, before its entries.
+    ///
+    /// # Errors
+    /// Whatever makes it give up.
+    fn commit(&mut self, at: At<'_>, rules: &Rules, entries: &[Entry]) -> Result<(), StoreError> {
+        let _ = (at, rules, entries);
+        Ok(())
+    }
+
+    /// An entry.
+    ///
+    /// # Errors
+    /// Whatever makes it give up.
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        let _ = (at, entry);
+        Ok(Flow::Apply)
+    }
+
+    /// A commit, after its entries; `at` is the state with them.
+    ///
+    /// # Errors
+    /// Whatever makes it give up.
+    fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+        let _ = (at, entries);
+        Ok(())
+    }
+
+    /// A step of a paged snapshot in this channel.
+    fn page(&mut self, channel: Name) {
+        let _ = channel;
+    }
+
+    /// A rejected line.
+    fn reject(&mut self, reject: &Reject) -> Flow {
+        let _ = reject;
+        Flow::Apply
+    }
+}
+
+/// Nobody looks on.
+pub(crate) struct Nobody;
+
+impl Visitor for Nobody {}
+
+/// Where to begin reading; earlier where only an earlier checkpoint is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// At the first entry.
+    #[default]
+    First,
+    /// Behind this entry.
+    Behind(u64),
+    /// At the frame with this entry, with no state: for those who need none.
+    Seq(u64),
+    /// Where all that is in effect at this moment still lies ahead or was applied (needs a channel).
+    InEffectAt(Millis),
+}
+
+/// Which part of the log is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scope<'a> {
+    /// Frames that do not touch this channel are left out.
+    pub channel: Option<&'a str>,
+    /// Where to begin.
+    pub start: Start,
+    /// The last entry to read.
+    pub last: Option<u64>,
+    /// Only what was recorded at or before this time, Unix ms.
+    pub known_at: Option<Millis>,
+}
+
+/// Reads on from where `fold` is, up to (not including) the engine's position `end`.
+pub(crate) fn read_on(
+    engine: &dyn Engine,
+    fold: &mut Fold,
+    end: u64,
+    scope: &Scope<'_>,
+    visitor: &mut dyn Visitor,
+) -> Result<(), StoreError> {
+    let channel = scope.channel.map(channel_hash);
+    let mut frames = Frames::new(engine, fold.place.next, end);
+    while let Some(frame) = frames.next_frame().map_err(|error| damaged(fold, &error))? {
+        let header = frame.header();
+        if header.frame != fold.place.frame + 1 || header.link_before != fold.place.link {
+            let detail = format!("frame {} does not continue the chain", header.frame);
+            return Err(StoreError::Corrupt {
+                seq: fold.state.head(),
+                detail,
+            });
+        }
+        let too_late = scope
+            .known_at
+            .is_some_and(|known_at| header.recorded_at.0 > known_at)
+            || scope.last.is_some_and(|last| header.first_seq > last);
+        if too_late && header.entries > 0 {
+            break;
+        }
+        let touches = channel.is_none_or(|channel| header.may_touch(channel));
+        if touches && visitor.wants(header) {
+            visitor.frame(&frame)?;
+            let records = frame
+                .records(&mut fold.names, visitor.check())
+                .map_err(|error| damaged(fold, &error))?;
+            for record in records {
+                if !take(fold, record, scope, visitor)? {
+                    return Ok(());
+                }
+            }
+        }
+        let header = frame.header();
+        fold.place = Place {
+            next: frame.next(),
+            frame: header.frame,
+            link: header.link_after,
+        };
+    }
+    Ok(())
+}
+
+fn damaged(fold: &Fold, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Corrupt {
+        seq: fold.state.head(),
+        detail: error.to_string(),
+    }
+}
+
+/// Takes in one record; `false` when reading is to stop.
+fn take(
+    fold: &mut Fold,
+    record: Record,
+    scope: &Scope<'_>,
+    visitor: &mut dyn Visitor,
+) -> Result<bool, StoreError> {
+    match record {
+        Record::Commit { rules, entries } => {
+            let within = |entry: &Entry| {
+                scope.last.is_none_or(|last| entry.seq <= last)
+                    && scope
+                        .known_at
+                        .is_none_or(|known_at| entry.recorded_at <= known_at)
+            };
+            visitor.commit(
+                At {
+                    state: &fold.state,
+                    names: &fold.names,
+                },
+                &rules,
+                &entries,
+            )?;
+            for entry in &entries {
+                if !within(entry) {
+                    return Ok(false);
+                }
+                match visitor.entry(
+                    At {
+                        state: &fold.state,
+                        names: &fold.names,
+                    },
+                    entry,
+                )? {
+                    Flow::Apply => fold.state.apply(entry, &fold.names),
+                    Flow::Skip => {}
+                    Flow::Stop => return Ok(false),
+                }
+            }
+            visitor.committed(
+                At {
+                    state: &fold.state,
+                    names: &fold.names,
+                },
+                &entries,
+            )?;
+        }
+        Record::Page { page, .. } => {
+            let within = scope
+                .known_at
+                .is_none_or(|known_at| page.recorded_at <= known_at)
+                && scope.last.is_none_or(|last| fold.state.head() < last);
+            if within {
+                visitor.page(page.channel);
+                fold.state.apply_page(&page);
+            }
+        }
+        Record::Reject(reject) => {
+            if visitor.reject(&reject) == Flow::Stop {
+                return Ok(false);
+            }
+            fold.aside.count_reject(&reject);
+        }
+        Record::Progress(progress) => fold.aside.note_progress(progress),
+    }
+    Ok(true)
+}
+
+/// The fold up to the last checkpoint that `scope` allows to begin at.
+pub(crate) fn start(engine: &dyn Engine, end: u64, scope: &Scope<'_>) -> Result<Fold, StoreError> {
+    checkpoint::load(engine, end, scope)
+}

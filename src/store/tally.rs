@@ -1,0 +1,94 @@
+//! Counting what became of lines.
+
+use crate::domain::entry::{Change, Disposition, Entry, Origin, What};
+use crate::domain::event::Kind;
+
+/// What became of some lines (contract 3, `ingest`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // each is explained where it is shown: query::answer::IngestSummary
+pub struct Tally {
+    pub events: u64,
+    pub entries: u64,
+    pub joins: u64,
+    pub leaves: u64,
+    pub updates: u64,
+    pub snapshots: u64,
+    pub inferred_joins: u64,
+    pub inferred_leaves: u64,
+    pub inferred_updates: u64,
+    pub baseline_joins: u64,
+    pub duplicates: u64,
+    pub stale: u64,
+    pub unknown: u64,
+    pub retries: u64,
+    pub rejected: u64,
+    pub clamped: u64,
+    pub first_seq: Option<u64>,
+    pub last_seq: Option<u64>,
+}
+
+impl Tally {
+    /// Counts one entry.
+    pub(super) fn count(&mut self, entry: &Entry) {
+        self.entries += 1;
+        self.first_seq = self.first_seq.or(Some(entry.seq));
+        self.last_seq = Some(entry.seq);
+        match &entry.what {
+            What::Change(change) => self.change(change),
+            What::Snapshot(snapshot) => {
+                self.snapshots += 1;
+                self.stale += u64::from(snapshot.stale);
+            }
+            What::Link(_) | What::Token(_) => {}
+        }
+    }
+
+    fn change(&mut self, change: &Change) {
+        let observed = change.origin == Origin::Observed;
+        if let Origin::Inferred(by) = change.origin {
+            self.baseline_joins += u64::from(by.baseline);
+        }
+        let counter = match (change.disposition, change.kind) {
+            (Disposition::Duplicate, _) => &mut self.duplicates,
+            (Disposition::Stale, _) => &mut self.stale,
+            (Disposition::Unknown, _) => &mut self.unknown,
+            (Disposition::Applied, Kind::Join) if observed => &mut self.joins,
+            (Disposition::Applied, Kind::Leave) if observed => &mut self.leaves,
+            (Disposition::Applied, Kind::Update) if observed => &mut self.updates,
+            (Disposition::Applied, Kind::Join) => &mut self.inferred_joins,
+            (Disposition::Applied, Kind::Leave) => &mut self.inferred_leaves,
+            (Disposition::Applied, Kind::Update) => &mut self.inferred_updates,
+        };
+        *counter += 1;
+    }
+
+    /// Counts the events of one line: each member that it speaks of, or the snapshot, link or token line as one.
+    pub(super) fn line(&mut self, entries: &[Entry]) {
+        let changes = entries
+            .iter()
+            .all(|entry| matches!(entry.what, What::Change(_)));
+        self.events += if changes { entries.len() as u64 } else { 1 };
+    }
+
+    /// Adds what became of later lines.
+    pub fn add(&mut self, later: &Tally) {
+        self.events += later.events;
+        self.entries += later.entries;
+        self.joins += later.joins;
+        self.leaves += later.leaves;
+        self.updates += later.updates;
+        self.snapshots += later.snapshots;
+        self.inferred_joins += later.inferred_joins;
+        self.inferred_leaves += later.inferred_leaves;
+        self.inferred_updates += later.inferred_updates;
+        self.baseline_joins += later.baseline_joins;
+        self.duplicates += later.duplicates;
+        self.stale += later.stale;
+        self.unknown += later.unknown;
+        self.retries += later.retries;
+        self.rejected += later.rejected;
+        self.clamped += later.clamped;
+        self.first_seq = self.first_seq.or(later.first_seq);
+        self.last_seq = later.last_seq.or(self.last_seq);
+    }
+}

@@ -1,0 +1,45 @@
+//! What the tests have in common.
+#![allow(dead_code)] // each test uses its part
+
+use rollbook::ingest::{How, Outcome, ingest, source::Source};
+use rollbook::query::HistoryFilter;
+use rollbook::query::answer::HistoryEntry;
+use rollbook::{Options, Store};
+use std::io::Write;
+use std::sync::Arc;
+
+/// A clock that stands still, so that times are known.
+pub fn options() -> Options {
+    Options { clock: Arc::new(|| 1_800_000_000_000), ..Options::default() }
+}
+
+/// A store in memory that has taken in these lines.
+pub fn store_of(lines: &str) -> Store {
+    let store = Store::in_memory(options()).unwrap();
+    take(&store, lines, &How::default());
+    store
+}
+
+/// Takes in lines.
+pub fn take(store: &Store, lines: &str, how: &How) -> Outcome {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(lines.as_bytes()).unwrap();
+    ingest(store, Source::open(file.path()).unwrap(), how, &mut ()).unwrap()
+}
+
+/// All entries.
+pub fn history(store: &Store) -> Vec<HistoryEntry> {
+    let mut entries = Vec::new();
+    store
+        .history(&HistoryFilter::default(), |entry| {
+            entries.push(entry);
+            true
+        })
+        .unwrap();
+    entries
+}
+
+/// The folder of shared test data, if this machine has one.
+pub fn shared(variable: &str) -> Option<std::path::PathBuf> {
+    std::env::var_os(variable).map(Into::into).filter(|path: &std::path::PathBuf| path.exists())
+}
