@@ -76,14 +76,15 @@ pub(super) fn said<'a>(line: &Line<'a>, what: What, words: &Words) -> Result<Sai
 }
 
 fn topics<'a>(line: &Line<'a>, words: &Words) -> Result<Vec<TopicShown<'a>>, Refusal> {
-    let mut topics = Vec::new();
+    // Nearly all lines are live, and list one publisher in one topic.
+    let mut topics = Vec::with_capacity(1);
     line.topic_infos().objects(|scanner| {
         let mut topic = Topic::default();
         topic.read(scanner)?;
         if !topic.publishers().is_given() {
             return Err(topic.publishers().lacking());
         }
-        let mut members = Vec::new();
+        let mut members = Vec::with_capacity(1);
         topic.publishers().objects(|scanner| {
             let mut publisher = Publisher::default();
             publisher.read(scanner)?;
@@ -110,7 +111,7 @@ fn live<'a>(
     publisher: Str<'a>,
     topics: Vec<TopicShown<'a>>,
 ) -> Said<'a> {
-    let mut changes = Vec::new();
+    let mut changes = Vec::with_capacity(1);
     for TopicShown { topic, members, .. } in topics {
         if members.is_empty() && !publisher.is_empty() {
             changes.push(ChangeSaid {
