@@ -8,38 +8,41 @@ use crate::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
 
 /// What a line with an `event` says.
 pub(super) fn said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
-    let event = line.event.string()?.ok_or(line.event.lacking())?;
+    let event = line.event().string()?.ok_or(line.event().lacking())?;
     match event.as_ref() {
         "topic" => agora_js::said(line),
         "linkState" => link(line),
         "token" => token(line),
         "tokenPrivilegeWillExpire" => token_in(line, TokenState::WillExpire),
-        _ => Err(line.event.unknown()),
+        _ => Err(line.event().unknown()),
     }
 }
 
 fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
     let state = line
-        .current_state
+        .current_state()
         .string()?
-        .ok_or(line.current_state.lacking())?;
+        .ok_or(line.current_state().lacking())?;
     let up = match state.as_ref() {
         "CONNECTED" => true,
         "IDLE" | "CONNECTING" | "DISCONNECTED" | "SUSPENDED" | "FAILED" => false,
-        _ => return Err(line.current_state.unknown()),
+        _ => return Err(line.current_state().unknown()),
     };
-    let service = line.service_type.string()?;
+    let service = line.service_type().string()?;
     Ok(Said::Link(LinkSaid {
         up,
-        channels: line.affected_channels.names()?,
-        unrestored: line.unrestored_channels.names()?,
+        channels: line.affected_channels().names()?,
+        unrestored: line.unrestored_channels().names()?,
         elsewhere: service.is_some_and(|service| service != "STREAM"),
-        reason: line.reason_code.string_up_to(REASON_BYTES_MAX)?,
+        reason: line.reason_code().string_up_to(REASON_BYTES_MAX)?,
     }))
 }
 
 fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
-    let event_type = line.event_type.string()?.ok_or(line.event_type.lacking())?;
+    let event_type = line
+        .event_type()
+        .string()?
+        .ok_or(line.event_type().lacking())?;
     match event_type.as_ref() {
         "WILL_EXPIRE" => token_in(line, TokenState::WillExpire),
         "READ_PERMISSION_REVOKED" => match token_in(line, TokenState::Revoked)? {
@@ -50,17 +53,17 @@ fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
             })),
             other => Ok(other),
         },
-        _ => Err(line.event_type.unknown()),
+        _ => Err(line.event_type().unknown()),
     }
 }
 
 /// Agora's callback gives an empty channel name for a token that is good for all of them.
 fn token_in<'a>(line: &Line<'a>, state: TokenState) -> Result<Said<'a>, Refusal> {
-    let named = line.channel_name.string_up_to(NAME_BYTES_MAX)?;
-    let also = line.channel.string_up_to(NAME_BYTES_MAX)?;
+    let named = line.channel_name().string_up_to(NAME_BYTES_MAX)?;
+    let also = line.channel().string_up_to(NAME_BYTES_MAX)?;
     Ok(Said::Token(TokenSaid {
         state,
         channel: named.or(also).filter(|channel| !channel.is_empty()),
-        reason: line.reason_code.string_up_to(REASON_BYTES_MAX)?,
+        reason: line.reason_code().string_up_to(REASON_BYTES_MAX)?,
     }))
 }

@@ -50,15 +50,15 @@ pub(super) struct Words {
 
 /// What the line says. All of it is checked, also where nothing follows from it.
 pub(super) fn said<'a>(line: &Line<'a>, what: What, words: &Words) -> Result<Said<'a>, Refusal> {
-    let channel = line.channel_name.needed_name()?;
+    let channel = line.channel_name().needed_name()?;
     let publisher = line
-        .publisher
+        .publisher()
         .string_up_to(NAME_BYTES_MAX)?
         .unwrap_or_default();
     let total_topics = (words.total_topics)(line).count()?;
     // Agora's presence events bear the same types, but no topics: they must not empty a channel.
-    if !matches!(what, What::None) && !line.topic_infos.is_given() {
-        return Err(line.topic_infos.lacking());
+    if !matches!(what, What::None) && !line.topic_infos().is_given() {
+        return Err(line.topic_infos().lacking());
     }
     let topics = topics(line, words)?;
     Ok(match what {
@@ -76,18 +76,21 @@ pub(super) fn said<'a>(line: &Line<'a>, what: What, words: &Words) -> Result<Sai
 }
 
 fn topics<'a>(line: &Line<'a>, words: &Words) -> Result<Vec<TopicShown<'a>>, Refusal> {
-    let mut topics = Vec::new();
-    line.topic_infos.objects(|scanner| {
-        let topic = Topic::read(scanner)?;
-        if !topic.publishers.is_given() {
-            return Err(topic.publishers.lacking());
+    // Nearly all lines are live, and list one publisher in one topic.
+    let mut topics = Vec::with_capacity(1);
+    line.topic_infos().objects(|scanner| {
+        let mut topic = Topic::default();
+        topic.read(scanner)?;
+        if !topic.publishers().is_given() {
+            return Err(topic.publishers().lacking());
         }
-        let mut members = Vec::new();
-        topic.publishers.objects(|scanner| {
-            let publisher = Publisher::read(scanner)?;
+        let mut members = Vec::with_capacity(1);
+        topic.publishers().objects(|scanner| {
+            let mut publisher = Publisher::default();
+            publisher.read(scanner)?;
             members.push(member(
-                publisher.user.needed_name()?,
-                publisher.meta.meta()?,
+                publisher.user().needed_name()?,
+                publisher.meta().meta()?,
             ));
             Ok(())
         })?;
@@ -108,7 +111,7 @@ fn live<'a>(
     publisher: Str<'a>,
     topics: Vec<TopicShown<'a>>,
 ) -> Said<'a> {
-    let mut changes = Vec::new();
+    let mut changes = Vec::with_capacity(1);
     for TopicShown { topic, members, .. } in topics {
         if members.is_empty() && !publisher.is_empty() {
             changes.push(ChangeSaid {

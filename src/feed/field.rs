@@ -22,24 +22,41 @@ pub(super) struct Field<'a> {
 macro_rules! object {
     ($(#[$doc:meta])* $what:ident { $($slot:ident: $name:literal,)* }) => {
         $(#[$doc])*
-        pub(in crate::feed) struct $what<'a> { $(pub(in crate::feed) $slot: $crate::feed::field::Field<'a>,)* }
+        #[derive(Default)]
+        pub(in crate::feed) struct $what<'a> {
+            $($slot: Option<$crate::feed::json::Raw<'a>>,)*
+        }
 
         impl<'a> $what<'a> {
+            $(
+                #[doc = concat!("`", $name, "`.")]
+                pub(in crate::feed) fn $slot(&self) -> $crate::feed::field::Field<'a> {
+                    $crate::feed::field::Field::new($name, self.$slot)
+                }
+            )*
+
             /// Reads the object that begins here.
             pub(in crate::feed) fn read(
+                &mut self,
                 scanner: &mut $crate::feed::json::Scanner<'a>,
-            ) -> Result<Self, $crate::feed::refusal::Refusal> {
-                let mut this = Self { $($slot: $crate::feed::field::Field::missing($name),)* };
+            ) -> Result<(), $crate::feed::refusal::Refusal> {
                 scanner.entries(|key, scanner| {
                     let value = scanner.value()?;
-                    // A key with a lone surrogate is none that is known.
-                    match key.decode().unwrap_or_default().as_ref() {
-                        $($name => this.$slot.found(value),)*
+                    let decoded;
+                    let key = match key.plain() {
+                        Some(plain) => plain,
+                        None => {
+                            // A key with a lone surrogate is none that is known.
+                            decoded = key.decode().unwrap_or_default();
+                            decoded.as_ref()
+                        }
+                    };
+                    match key {
+                        $($name => self.$slot = Some(value),)*
                         _ => {}
                     }
                     Ok(())
-                })?;
-                Ok(this)
+                })
             }
         }
     };
@@ -47,14 +64,9 @@ macro_rules! object {
 pub(super) use object;
 
 impl<'a> Field<'a> {
-    /// A field that has not been found yet.
-    pub(super) fn missing(name: &'static str) -> Field<'a> {
-        Field { name, raw: None }
-    }
-
-    /// It has been found.
-    pub(super) fn found(&mut self, raw: Raw<'a>) {
-        self.raw = Some(raw);
+    /// A field of that name, and what was found for it.
+    pub(super) fn new(name: &'static str, raw: Option<Raw<'a>>) -> Field<'a> {
+        Field { name, raw }
     }
 
     /// Its name in the line.
@@ -127,8 +139,7 @@ impl<'a> Field<'a> {
     pub(super) fn names(self) -> Result<Vec<Str<'a>>, Refusal> {
         let mut names = Vec::new();
         self.items(|scanner| {
-            let mut element = Field::missing(self.name);
-            element.found(scanner.value()?);
+            let element = Field::new(self.name, Some(scanner.value()?));
             if !element.is_string() {
                 return Err(self.has_no("a string"));
             }
@@ -238,8 +249,7 @@ impl<'a> Field<'a> {
                 .decode()
                 .ok_or(Refusal::LoneSurrogate { field: key_is })?;
             check_name(key_is, &key)?;
-            let mut list = Field::missing(self.name);
-            list.found(scanner.value()?);
+            let list = Field::new(self.name, Some(scanner.value()?));
             if list.raw.is_none_or(|raw| raw.first() != b'[') {
                 return Err(self.has_no("a list"));
             }

@@ -38,13 +38,19 @@ impl<'a> Raw<'a> {
         Scanner::new(self.text, 0)
     }
 
+    /// The text between the quotes, if it stands for itself. Only for strings.
+    pub(super) fn plain(self) -> Option<&'a str> {
+        let last = self.text.len().saturating_sub(1);
+        self.text.get(1..last).filter(|_| !self.escaped)
+    }
+
     /// The text that a string stands for; `None` if it has a lone surrogate. Only for strings.
     pub(super) fn decode(self) -> Option<Cow<'a, str>> {
+        if let Some(plain) = self.plain() {
+            return Some(Cow::Borrowed(plain));
+        }
         let last = self.text.len().saturating_sub(1);
         let inner = self.text.get(1..last).unwrap_or_default();
-        if !self.escaped {
-            return Some(Cow::Borrowed(inner));
-        }
         unescape(inner).map(Cow::Owned)
     }
 }
@@ -88,16 +94,99 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         match self.peek() {
             Some(b'"') => return self.string(),
-            Some(b'{') => self.entries(|_, scanner| scanner.value().map(drop))?,
-            Some(b'[') => self.items(|scanner| scanner.value().map(drop))?,
-            Some(b'-' | b'0'..=b'9') => self.number()?,
-            Some(b't') => self.word("true")?,
-            Some(b'f') => self.word("false")?,
-            Some(b'n') => self.word("null")?,
-            Some(_) => return self.broken("a value is expected"),
-            None => return self.broken("the line ends"),
+            Some(b'{' | b'[') => self.nested()?,
+            _ => self.simple()?,
         }
-        Ok(self.since(start))
+        Ok(Raw {
+            text: self.text.get(start..self.at).unwrap_or_default(),
+            escaped: false,
+        })
+    }
+
+    /// Goes over a value that is no object, array or string.
+    fn simple(&mut self) -> Result<(), Refusal> {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            Some(_) => self.broken("a value is expected"),
+            None => self.broken("the line ends"),
+        }
+    }
+
+    /// Goes over the object or array that begins here. Most of a line is gone over so, hence without recursion.
+    fn nested(&mut self) -> Result<(), Refusal> {
+        const { assert!(JSON_DEPTH_MAX <= u128::BITS as usize) };
+        let outside = self.depth;
+        // One bit a level, the innermost last: whether it is an object.
+        let mut objects = 0_u128;
+        let mut behind_value = false;
+        loop {
+            if !behind_value {
+                match self.peek() {
+                    Some(bracket @ (b'{' | b'[')) => {
+                        self.enter()?;
+                        let object = bracket == b'{';
+                        objects = objects << 1 | u128::from(object);
+                        behind_value = self.peek() == Some(if object { b'}' } else { b']' });
+                        if object && !behind_value {
+                            self.key()?;
+                        }
+                        continue;
+                    }
+                    Some(b'"') => drop(self.string()?),
+                    _ => self.simple()?,
+                }
+                self.space();
+            }
+            let object = objects & 1 == 1;
+            match self.peek() {
+                Some(b',') => {
+                    self.at += 1;
+                    self.space();
+                    if object {
+                        self.key()?;
+                    }
+                    behind_value = false;
+                }
+                Some(bracket) if bracket == if object { b'}' } else { b']' } => {
+                    self.leave();
+                    if self.depth == outside {
+                        return Ok(());
+                    }
+                    objects >>= 1;
+                    self.space();
+                    behind_value = true;
+                }
+                _ => return self.unclosed(object),
+            }
+        }
+    }
+
+    /// Goes over a key and its colon.
+    fn key(&mut self) -> Result<Raw<'a>, Refusal> {
+        let key = match self.peek() {
+            Some(b'"') => self.string()?,
+            Some(_) => return self.broken("a key is expected"),
+            None => return self.broken("the line ends"),
+        };
+        self.space();
+        if self.peek() != Some(b':') {
+            return self.broken("a colon is expected");
+        }
+        self.at += 1;
+        self.space();
+        Ok(key)
+    }
+
+    /// Neither a comma nor the closing bracket follows.
+    fn unclosed<T>(&self, object: bool) -> Result<T, Refusal> {
+        self.broken(match (self.peek(), object) {
+            (None, _) => "the line ends",
+            (_, true) => "a comma or } is expected",
+            (_, false) => "a comma or ] is expected",
+        })
     }
 
     /// Goes over the object that begins here; `each` gets a key and has to go over its value.
@@ -111,17 +200,7 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         loop {
-            let key = match self.peek() {
-                Some(b'"') => self.string()?,
-                Some(_) => return self.broken("a key is expected"),
-                None => return self.broken("the line ends"),
-            };
-            self.space();
-            if self.peek() != Some(b':') {
-                return self.broken("a colon is expected");
-            }
-            self.at += 1;
-            self.space();
+            let key = self.key()?;
             each(key, self)?;
             self.space();
             match self.peek() {
@@ -130,8 +209,7 @@ impl<'a> Scanner<'a> {
                     self.leave();
                     return Ok(());
                 }
-                Some(_) => return self.broken("a comma or } is expected"),
-                None => return self.broken("the line ends"),
+                _ => return self.unclosed(true),
             }
             self.space();
         }
@@ -156,8 +234,7 @@ impl<'a> Scanner<'a> {
                     self.leave();
                     return Ok(());
                 }
-                Some(_) => return self.broken("a comma or ] is expected"),
-                None => return self.broken("the line ends"),
+                _ => return self.unclosed(false),
             }
             self.space();
         }
@@ -263,13 +340,6 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn since(&self, start: usize) -> Raw<'a> {
-        Raw {
-            text: self.text.get(start..self.at).unwrap_or_default(),
-            escaped: false,
-        }
-    }
-
     fn broken<T>(&self, what: &'static str) -> Result<T, Refusal> {
         let column = self.at + 1;
         Err(Refusal::NotJson { what, column })
@@ -278,6 +348,7 @@ impl<'a> Scanner<'a> {
 
 /// How many bytes come before the first that a string cannot hold as it is: a quote, a backslash, a control character.
 /// Eight at a time: this is where most of the reading is done.
+#[inline]
 fn plain_length(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = ONES << 7;

@@ -1,6 +1,6 @@
 //! Metadata as canonical JSON text: two values are the same (contract 2.5.5) exactly if their texts are.
 //!
-//! No white space; keys of an object bytewise, of repeated ones the last; numbers by [`decimal`](super::decimal);
+//! No white space; keys of an object bytewise, of repeated ones the last; numbers by [`decimal`];
 //! strings escape only what JSON demands.
 
 use super::decimal;

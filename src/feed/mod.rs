@@ -113,26 +113,27 @@ pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, R
         scanner.end()?;
         return Err(Refusal::NoShape);
     }
-    let line = Line::read(&mut scanner)?;
+    let mut line = Line::default();
+    line.read(&mut scanner)?;
     scanner.end()?;
 
-    let (said, ts) = if line.t.is_string() {
-        (own::said(&line)?, line.ts.time()?)
+    let (said, ts) = if line.t().is_string() {
+        (own::said(&line)?, line.ts().time()?)
     } else {
         (agora_said(&line)?, agora_time(&line)?)
     };
     Ok(Event {
         observer: line
-            .observer
+            .observer()
             .maybe_name()?
             .unwrap_or(Cow::Borrowed(defaults.observer)),
         self_user: line
-            .self_user
+            .self_user()
             .maybe_name()?
             .or(defaults.self_user.map(Cow::Borrowed)),
         id: id(&line)?,
         stamp: Stamp {
-            pos: line.pos.pos()?,
+            pos: line.pos().pos()?,
             ts,
         },
         said,
@@ -140,11 +141,11 @@ pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, R
 }
 
 fn agora_said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
-    if line.event.is_string() {
+    if line.event().is_string() {
         agora_link::said(line)
-    } else if line.event_type.is_string() {
+    } else if line.event_type().is_string() {
         agora_js::said(line)
-    } else if line.type_number.is_number() {
+    } else if line.type_number().is_number() {
         agora_native::said(line)
     } else {
         Err(Refusal::NoShape)
@@ -153,16 +154,16 @@ fn agora_said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 
 /// `ts` is the name that every line may use: whoever adds it to an Agora event means it to count.
 fn agora_time(line: &Line<'_>) -> Result<Option<i64>, Refusal> {
-    let timestamp = line.timestamp.time()?;
-    Ok(line.ts.time()?.or(timestamp))
+    let timestamp = line.timestamp().time()?;
+    Ok(line.ts().time()?.or(timestamp))
 }
 
 /// An empty id would make retries of all lines that bear it.
 fn id<'a>(line: &Line<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
-    let id = line.id.string_up_to(ID_BYTES_MAX)?;
+    let id = line.id().string_up_to(ID_BYTES_MAX)?;
     match id {
         Some(id) if id.is_empty() => Err(Refusal::Empty {
-            field: line.id.name(),
+            field: line.id().name(),
         }),
         id => Ok(id),
     }

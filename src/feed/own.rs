@@ -24,50 +24,53 @@ object! {
 
 /// What a line with a `t` says.
 pub(super) fn said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
-    let t = line.t.string()?.ok_or(line.t.lacking())?;
+    let t = line.t().string()?.ok_or(line.t().lacking())?;
     match t.as_ref() {
         "join" => change(line, Kind::Join),
         "leave" => change(line, Kind::Leave),
         "update" => change(line, Kind::Update),
         "snapshot" => Ok(Said::Snapshot {
-            channel: line.channel.needed_name()?,
+            channel: line.channel().needed_name()?,
             shown: shown(line)?,
         }),
         "snapshot_begin" => Ok(Said::SnapshotBegin {
-            channel: line.channel.needed_name()?,
-            sync: line.sync.needed_name()?,
-            incomplete: line.incomplete.flag()?,
+            channel: line.channel().needed_name()?,
+            sync: line.sync().needed_name()?,
+            incomplete: line.incomplete().flag()?,
         }),
         "snapshot_page" => Ok(Said::SnapshotPage {
-            channel: line.channel.needed_name()?,
-            sync: line.sync.needed_name()?,
+            channel: line.channel().needed_name()?,
+            sync: line.sync().needed_name()?,
             shown: shown(line)?,
         }),
         "snapshot_end" => Ok(Said::SnapshotEnd {
-            channel: line.channel.needed_name()?,
-            sync: line.sync.needed_name()?,
-            incomplete: line.incomplete.flag()?,
+            channel: line.channel().needed_name()?,
+            sync: line.sync().needed_name()?,
+            incomplete: line.incomplete().flag()?,
         }),
         "diff" => diff(line),
         "link" => link(line),
         "token" => token(line),
-        _ => Err(line.t.unknown()),
+        _ => Err(line.t().unknown()),
     }
 }
 
 /// The line's own `pos` and `ts` are the event's, not the member's.
 fn change<'a>(line: &Line<'a>, kind: Kind) -> Result<Said<'a>, Refusal> {
     Ok(Said::Changes {
-        channel: line.channel.needed_name()?,
+        channel: line.channel().needed_name()?,
         changes: vec![ChangeSaid {
             kind,
-            topic: line.topic.needed_name()?,
+            topic: line.topic().needed_name()?,
             who: MemberSaid {
-                user: line.user.needed_name()?,
-                conn: line.conn.string_up_to(NAME_BYTES_MAX)?.unwrap_or_default(),
-                meta: line.meta.meta()?,
+                user: line.user().needed_name()?,
+                conn: line
+                    .conn()
+                    .string_up_to(NAME_BYTES_MAX)?
+                    .unwrap_or_default(),
+                meta: line.meta().meta()?,
                 stamp: Stamp::NONE,
-                reason: line.reason.string_up_to(REASON_BYTES_MAX)?,
+                reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
             },
         }],
         together: false,
@@ -75,26 +78,26 @@ fn change<'a>(line: &Line<'a>, kind: Kind) -> Result<Said<'a>, Refusal> {
 }
 
 fn shown<'a>(line: &Line<'a>) -> Result<Shown<'a>, Refusal> {
-    if !line.topics.is_given() {
-        return Err(line.topics.lacking());
+    if !line.topics().is_given() {
+        return Err(line.topics().lacking());
     }
     Ok(Shown {
-        topics: topics(line.topics)?,
+        topics: topics(line.topics())?,
         total_topics: None,
-        incomplete: line.incomplete.flag()?,
+        incomplete: line.incomplete().flag()?,
     })
 }
 
 fn diff<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
-    let channel = line.channel.needed_name()?;
-    if !line.joins.is_given() && !line.leaves.is_given() {
+    let channel = line.channel().needed_name()?;
+    if !line.joins().is_given() && !line.leaves().is_given() {
         // Either may be missing, but a line with neither was meant otherwise.
         return Err(Refusal::Missing {
             field: "joins (or leaves)",
         });
     }
     let mut changes = Vec::new();
-    for (kind, field) in [(Kind::Leave, line.leaves), (Kind::Join, line.joins)] {
+    for (kind, field) in [(Kind::Leave, line.leaves()), (Kind::Join, line.joins())] {
         for TopicShown { topic, members, .. } in topics(field)? {
             changes.extend(members.into_iter().map(|who| ChangeSaid {
                 kind,
@@ -114,34 +117,34 @@ fn diff<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 }
 
 fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
-    let state = line.state.string()?.ok_or(line.state.lacking())?;
+    let state = line.state().string()?.ok_or(line.state().lacking())?;
     let up = match state.as_ref() {
         "up" => true,
         "down" => false,
-        _ => return Err(line.state.unknown()),
+        _ => return Err(line.state().unknown()),
     };
     Ok(Said::Link(LinkSaid {
         up,
-        channels: line.channels.names()?,
+        channels: line.channels().names()?,
         unrestored: Vec::new(),
         elsewhere: false,
-        reason: line.reason.string_up_to(REASON_BYTES_MAX)?,
+        reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
     }))
 }
 
 fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
-    let state = line.state.string()?.ok_or(line.state.lacking())?;
+    let state = line.state().string()?.ok_or(line.state().lacking())?;
     let state = match state.as_ref() {
         "will_expire" => TokenState::WillExpire,
         "expired" => TokenState::Expired,
         "renewed" => TokenState::Renewed,
         "revoked" => TokenState::Revoked,
-        _ => return Err(line.state.unknown()),
+        _ => return Err(line.state().unknown()),
     };
     Ok(Said::Token(TokenSaid {
         state,
-        channel: line.channel.maybe_name()?,
-        reason: line.reason.string_up_to(REASON_BYTES_MAX)?,
+        channel: line.channel().maybe_name()?,
+        reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
     }))
 }
 
@@ -151,7 +154,9 @@ fn topics<'a>(field: Field<'a>) -> Result<Vec<TopicShown<'a>>, Refusal> {
     field.lists("topic", |topic, list| {
         let mut members = Vec::new();
         list.objects(|scanner| {
-            members.push(member(&Member::read(scanner)?)?);
+            let mut listed = Member::default();
+            listed.read(scanner)?;
+            members.push(member(&listed)?);
             Ok(())
         })?;
         topics.push(TopicShown {
@@ -172,16 +177,16 @@ fn topics<'a>(field: Field<'a>) -> Result<Vec<TopicShown<'a>>, Refusal> {
 
 fn member<'a>(member: &Member<'a>) -> Result<MemberSaid<'a>, Refusal> {
     Ok(MemberSaid {
-        user: member.user.needed_name()?,
+        user: member.user().needed_name()?,
         conn: member
-            .conn
+            .conn()
             .string_up_to(NAME_BYTES_MAX)?
             .unwrap_or_default(),
-        meta: member.meta.meta()?,
+        meta: member.meta().meta()?,
         stamp: Stamp {
-            pos: member.pos.pos()?,
-            ts: member.ts.time()?,
+            pos: member.pos().pos()?,
+            ts: member.ts().time()?,
         },
-        reason: member.reason.string_up_to(REASON_BYTES_MAX)?,
+        reason: member.reason().string_up_to(REASON_BYTES_MAX)?,
     })
 }

@@ -1,0 +1,60 @@
+//! What the tests of the feed share: what one line says, or why it is refused.
+#![allow(dead_code)]
+
+use rollbook::domain::event::*;
+use rollbook::domain::order::Stamp;
+use rollbook::feed::{Defaults, parse};
+
+pub const DEFAULTS: Defaults<'static> = Defaults {
+    observer: "default",
+    self_user: None,
+};
+
+pub fn event(line: &str) -> Event<'_> {
+    parse(line.as_bytes(), &DEFAULTS).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
+}
+
+pub fn said(line: &str) -> Said<'_> {
+    event(line).said
+}
+
+pub fn refused(line: impl AsRef<[u8]>) -> String {
+    parse(line.as_ref(), &DEFAULTS)
+        .expect_err(&String::from_utf8_lossy(line.as_ref()))
+        .to_string()
+}
+
+pub fn who<'a>(user: &'a str, meta: Option<&'a str>) -> MemberSaid<'a> {
+    MemberSaid {
+        user: user.into(),
+        conn: "".into(),
+        meta: meta.map(Into::into),
+        stamp: Stamp::NONE,
+        reason: None,
+    }
+}
+
+/// `kind topic user` of each change.
+pub fn changes(line: &str) -> Vec<String> {
+    match said(line) {
+        Said::Changes { changes, .. } => changes
+            .iter()
+            .map(|c| format!("{:?} {} {}", c.kind, c.topic, c.who.user))
+            .collect(),
+        Said::Nothing => Vec::new(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn shown(line: &str) -> Shown<'_> {
+    match said(line) {
+        Said::Snapshot { shown, .. } | Said::SnapshotPage { shown, .. } => shown,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn js(kind: &str, publisher: &str, topics: &str) -> String {
+    format!(
+        r#"{{"channelType":"STREAM","channelName":"c","eventType":"{kind}","publisher":"{publisher}","timestamp":7,"topicInfos":{topics}}}"#
+    )
+}
