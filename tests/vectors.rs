@@ -17,14 +17,27 @@ fn every_vector_gives_its_history_roster_and_answers() {
     let all: Value = serde_json::from_str(&text).unwrap();
     let vectors = all["vectors"].as_array().unwrap();
     assert!(!vectors.is_empty());
-    let failed: Vec<String> = vectors.iter().filter_map(|vector| check(vector).err()).collect();
-    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), vectors.len(), failed.join("\n"));
+    let failed: Vec<String> = vectors
+        .iter()
+        .filter_map(|vector| check(vector).err())
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {}:\n{}",
+        failed.len(),
+        vectors.len(),
+        failed.join("\n")
+    );
     println!("{} vectors ran", vectors.len());
 }
 
 fn check(vector: &Value) -> Result<(), String> {
-    let lines: Vec<String> =
-        vector["feed"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let lines: Vec<String> = vector["feed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(Value::to_string)
+        .collect();
     let store = support::store_of("");
     let outcome = support::take(&store, &lines.join("\n"), &Default::default());
     let history: Vec<Value> = support::history(&store)
@@ -36,7 +49,11 @@ fn check(vector: &Value) -> Result<(), String> {
     let id = &vector["id"];
     let expected = vector["expected_history"].as_array().unwrap();
     if history.len() != expected.len() {
-        return Err(format!("{id}: {} entries, not {}", history.len(), expected.len()));
+        return Err(format!(
+            "{id}: {} entries, not {}",
+            history.len(),
+            expected.len()
+        ));
     }
     for (got, wanted) in history.iter().zip(expected) {
         for (field, value) in wanted.as_object().unwrap() {
@@ -63,15 +80,32 @@ fn check(vector: &Value) -> Result<(), String> {
             (_, Value::Number(seq)) => WhoWhen::Seq(seq.as_u64().unwrap()),
             _ => WhoWhen::Head,
         };
-        let who = store.who("room-1", &WhoFilter { when, ..WhoFilter::default() }).unwrap();
+        let who = store
+            .who(
+                "room-1",
+                &WhoFilter {
+                    when,
+                    ..WhoFilter::default()
+                },
+            )
+            .unwrap();
         let mut users: Vec<&str> = who
             .topics
             .iter()
-            .flat_map(|topic| topic.publishers.iter().map(|publisher| publisher.user.as_str()))
+            .flat_map(|topic| {
+                topic
+                    .publishers
+                    .iter()
+                    .map(|publisher| publisher.user.as_str())
+            })
             .collect();
         users.sort_unstable();
-        let right = query["users"].as_array().is_none_or(|wanted| json!(users) == json!(wanted))
-            && query["count"].as_u64().is_none_or(|wanted| users.len() as u64 == wanted);
+        let right = query["users"]
+            .as_array()
+            .is_none_or(|wanted| json!(users) == json!(wanted))
+            && query["count"]
+                .as_u64()
+                .is_none_or(|wanted| users.len() as u64 == wanted);
         if !right {
             return Err(format!("{id}: {query} gives {users:?}"));
         }
@@ -91,11 +125,16 @@ fn roster(who: &Value) -> Value {
                 json!({"user": member["user"], "connection": member["connection"], "meta": member["meta"]})
             })
             .collect();
-        topics.insert(topic["topic"].as_str().unwrap().to_owned(), Value::Array(publishers));
+        topics.insert(
+            topic["topic"].as_str().unwrap().to_owned(),
+            Value::Array(publishers),
+        );
     }
     Value::Object(topics)
 }
 
 fn millis(time: &str) -> i64 {
-    chrono::DateTime::parse_from_rfc3339(time).unwrap().timestamp_millis()
+    chrono::DateTime::parse_from_rfc3339(time)
+        .unwrap()
+        .timestamp_millis()
 }

@@ -111,6 +111,14 @@ impl Watching {
         self.open_gap
     }
 
+    /// The unfinished paged snapshot of an observer, if it has one: its name, and whether it is known to be
+    /// incomplete.
+    #[must_use]
+    pub fn open_sync(&self, observer: Name) -> Option<(&str, bool)> {
+        let sync = self.of(observer)?.sync.as_deref()?;
+        Some((&sync.name, sync.incomplete))
+    }
+
     pub(crate) fn of(&self, observer: Name) -> Option<&Watch> {
         self.watches.iter().find(|watch| watch.observer == observer)
     }

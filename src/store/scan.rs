@@ -90,12 +90,18 @@ pub trait Visitor {
         Ok(())
     }
 
-    /// A commit, before its entries.
+    /// A commit, before its entries, with the state before it.
     ///
     /// # Errors
     /// Whatever makes it give up.
-    fn commit(&mut self, at: At<'_>, rules: &Rules, entries: &[Entry]) -> Result<(), StoreError> {
-        let _ = (at, rules, entries);
+    fn commit(
+        &mut self,
+        state: &State,
+        names: &mut Names,
+        rules: &Rules,
+        entries: &[Entry],
+    ) -> Result<(), StoreError> {
+        let _ = (state, names, rules, entries);
         Ok(())
     }
 
@@ -231,14 +237,7 @@ fn take(
                         .known_at
                         .is_none_or(|known_at| entry.recorded_at <= known_at)
             };
-            visitor.commit(
-                At {
-                    state: &fold.state,
-                    names: &fold.names,
-                },
-                &rules,
-                &entries,
-            )?;
+            visitor.commit(&fold.state, &mut fold.names, &rules, &entries)?;
             for entry in &entries {
                 if !within(entry) {
                     return Ok(false);

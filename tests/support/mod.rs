@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 /// A clock that stands still, so that times are known.
 pub fn options() -> Options {
-    Options { clock: Arc::new(|| 1_800_000_000_000), ..Options::default() }
+    Options {
+        clock: Arc::new(|| 1_800_000_000_000),
+        ..Options::default()
+    }
 }
 
 /// A store in memory that has taken in these lines.
@@ -41,5 +44,7 @@ pub fn history(store: &Store) -> Vec<HistoryEntry> {
 
 /// The folder of shared test data, if this machine has one.
 pub fn shared(variable: &str) -> Option<std::path::PathBuf> {
-    std::env::var_os(variable).map(Into::into).filter(|path: &std::path::PathBuf| path.exists())
+    std::env::var_os(variable)
+        .map(Into::into)
+        .filter(|path: &std::path::PathBuf| path.exists())
 }

@@ -1,0 +1,204 @@
+//! `verify`: reads the whole log, checks every frame, the chain, the digest of every roster; deep, it also decides
+//! about every event again, so that a bug in `decide` is found and not sealed in.
+
+use super::again::event_behind;
+use crate::domain::decide::decide;
+use crate::domain::entry::{Commit, Entry, Rules, Snapshot, What};
+use crate::domain::names::Names;
+use crate::domain::state::State;
+use crate::log::frame::Check;
+use crate::query::answer::{Problem, Verified};
+use crate::store::{At, Digests, Flow, Scope, Store, StoreError, Visitor};
+
+/// How much is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VerifyDepth {
+    /// Frames, chain, digests.
+    #[default]
+    Form,
+    /// And every decision.
+    Deep,
+}
+
+/// More problems than this say nothing new.
+const PROBLEMS_MAX: usize = 100;
+
+impl Store {
+    /// Whether the log is whole.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), rollbook::StoreError> {
+    /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// assert!(store.verify(rollbook::care::VerifyDepth::Deep, |_| {})?.ok);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// `progress` is told the number of entries read so far, now and then.
+    ///
+    /// # Errors
+    /// Where the engine fails. Damage is no error here, but in the answer.
+    pub fn verify(
+        &self,
+        depth: VerifyDepth,
+        progress: impl FnMut(u64),
+    ) -> Result<Verified, StoreError> {
+        let mut verifier = Verifier {
+            depth,
+            progress,
+            digests: Digests::new(self.digest_key()),
+            entries: 0,
+            commits: 0,
+            problems: Vec::new(),
+        };
+        match self.visit(&Scope::default(), &mut verifier) {
+            Ok(end) => {
+                let head = self.head();
+                if end.state.head() != head {
+                    let detail =
+                        format!("the log ends at entry {}, not at {head}", end.state.head());
+                    verifier.problem(end.state.head(), "missing", detail);
+                }
+            }
+            Err(StoreError::Corrupt { seq, detail }) => verifier.problem(seq, "damaged", detail),
+            Err(other) => return Err(other),
+        }
+        let Verifier {
+            entries,
+            commits,
+            problems,
+            ..
+        } = verifier;
+        Ok(Verified {
+            ok: problems.is_empty(),
+            entries,
+            commits,
+            problems,
+        })
+    }
+}
+
+struct Verifier<F> {
+    depth: VerifyDepth,
+    progress: F,
+    digests: Digests,
+    entries: u64,
+    commits: u64,
+    problems: Vec<Problem>,
+}
+
+impl<F> Verifier<F> {
+    fn problem(&mut self, seq: u64, kind: &'static str, detail: String) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(Problem { seq, kind, detail });
+        }
+    }
+
+    fn decide_again(&mut self, state: &State, names: &mut Names, rules: &Rules, entries: &[Entry]) {
+        let Some(first) = entries.first() else { return };
+        let Some(event) = event_behind(entries, state, names) else {
+            let detail = "no event can have made these entries".to_owned();
+            return self.problem(first.seq, "decision", detail);
+        };
+        let again = match decide(state, names, &event, rules, first.recorded_at) {
+            Ok(Commit::Entries(again)) => again,
+            Ok(_) => Vec::new(),
+            Err(refusal) => {
+                let detail = format!("decided again, the event is refused: {refusal}");
+                return self.problem(first.seq, "decision", detail);
+            }
+        };
+        let differs = entries.iter().zip(&again).find(|(a, b)| !same(a, b));
+        if let Some((entry, other)) = differs {
+            let detail = format!("decided again, the entry is {other:?} instead of {entry:?}");
+            self.problem(entry.seq, "decision", detail);
+        } else if again.len() != entries.len() {
+            let detail = format!(
+                "decided again, the event makes {} entries instead of {}",
+                again.len(),
+                entries.len()
+            );
+            self.problem(first.seq, "decision", detail);
+        }
+    }
+}
+
+/// Whether two entries say the same, but for the digest, which `decide` does not know.
+fn same(entry: &Entry, again: &Entry) -> bool {
+    match (&entry.what, &again.what) {
+        (What::Snapshot(snapshot), What::Snapshot(other)) => {
+            let again = Entry {
+                what: What::Snapshot(Box::new(Snapshot {
+                    digest: snapshot.digest,
+                    ..(**other).clone()
+                })),
+                ..again.clone()
+            };
+            *entry == again
+        }
+        _ => entry == again,
+    }
+}
+
+impl<F: FnMut(u64)> Visitor for Verifier<F> {
+    fn check(&self) -> Check {
+        Check::Chain
+    }
+
+    fn commit(
+        &mut self,
+        state: &State,
+        names: &mut Names,
+        rules: &Rules,
+        entries: &[Entry],
+    ) -> Result<(), StoreError> {
+        self.commits += 1;
+        if self.depth == VerifyDepth::Deep {
+            self.decide_again(state, names, rules, entries);
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        if entry.seq != at.state.head() + 1 {
+            let detail = format!("entry {} follows entry {}", entry.seq, at.state.head());
+            self.problem(entry.seq, "order", detail);
+        }
+        self.digests.before(entry, at.state, at.names);
+        self.entries += 1;
+        if self.entries.is_multiple_of(65_536) {
+            (self.progress)(self.entries);
+        }
+        Ok(Flow::Apply)
+    }
+
+    fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+        let Some(Entry {
+            seq,
+            what: What::Snapshot(snapshot),
+            ..
+        }) = entries.first()
+        else {
+            return Ok(());
+        };
+        if snapshot.stale {
+            return Ok(());
+        }
+        let roster = at
+            .state
+            .channel(snapshot.channel)
+            .map_or(0, |channel| channel.roster().len());
+        if roster != snapshot.count as usize {
+            let detail = format!(
+                "the roster has {roster} members, the entry says {}",
+                snapshot.count
+            );
+            self.problem(*seq, "roster", detail);
+        }
+        if self.digests.of(snapshot.channel, at.state, at.names) != snapshot.digest {
+            let detail = "the roster's digest is not the one in the entry".to_owned();
+            self.problem(*seq, "digest", detail);
+        }
+        Ok(())
+    }
+}
