@@ -31,15 +31,22 @@ pub struct Cli {
         long,
         value_name = "DIR",
         env = "ROLLBOOK_DATA",
+        hide_env_values = true,
         default_value = "./rollbook-data",
-        global = true
+        global = true,
+        help_heading = "Everywhere"
     )]
     pub data: PathBuf,
     /// How answers are written; a table on a terminal and JSON lines in a pipe unless given
-    #[arg(long, value_name = "FORMAT", global = true)]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        global = true,
+        help_heading = "Everywhere"
+    )]
     pub format: Option<Format>,
-    /// Say more on standard error; twice says even more
-    #[arg(short, long, action = ArgAction::Count, global = true)]
+    /// Say more on standard error
+    #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Everywhere")]
     pub verbose: u8,
     /// What to do.
     #[command(subcommand)]

@@ -7,6 +7,8 @@ use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 /// How fine a time of day is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fine {
+    /// To the minute: for overviews.
+    Minutes,
     /// To the second: enough for a person, but for what is shorter.
     Seconds,
     /// To the millisecond.
@@ -30,10 +32,11 @@ pub fn clock(time: Time, known: Option<NaiveDate>, fine: Fine) -> String {
         return time.to_string();
     };
     let moment = match fine {
-        Fine::Seconds => moment.trunc_subsecs(0),
+        Fine::Minutes | Fine::Seconds => moment.trunc_subsecs(0),
         Fine::Millis => moment,
     };
     let clock = match fine {
+        Fine::Minutes => moment.format("%H:%M"),
         Fine::Seconds => moment.format("%H:%M:%S"),
         Fine::Millis => moment.format("%H:%M:%S%.3f"),
     };

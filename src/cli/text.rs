@@ -1,11 +1,12 @@
 //! Names and metadata made safe and short for a terminal, and numbers in words. No layout, no colour.
 
+use super::view::View;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Characters of metadata, or of a rejected line, that a table shows; the machine formats have all of it.
-const CELL_CHARS_MAX: usize = 60;
+/// What a table shows of metadata, or of a rejected line, as a share of its width; machine formats have all of it.
+const CELL_SHARE: u16 = 3;
 
 /// A name as a terminal may show it. A name is any UTF-8 up to its limit: what would move the cursor, turn the
 /// writing round or be invisible is written as an escape, and so is the backslash, so that no two names look alike.
@@ -61,14 +62,15 @@ pub fn member(user: &str, connection: &str) -> String {
 
 /// Metadata as JSON on one line, cut where it is long; nothing where none is known.
 #[must_use]
-pub fn meta(meta: Option<&RawValue>) -> String {
-    meta.map_or_else(String::new, |meta| cut(meta.get()))
+pub fn meta(view: &View, meta: Option<&RawValue>) -> String {
+    meta.map_or_else(String::new, |meta| cut(view, meta.get()))
 }
 
 /// Text of any kind on one line, cut where it is long.
 #[must_use]
-pub fn cut(text: &str) -> String {
-    let end = text.char_indices().nth(CELL_CHARS_MAX).map(|(at, _)| at);
+pub fn cut(view: &View, text: &str) -> String {
+    let chars_max = usize::from(view.width / CELL_SHARE);
+    let end = text.char_indices().nth(chars_max).map(|(at, _)| at);
     let head = end.and_then(|end| text.get(..end)).unwrap_or(text);
     let mut line = String::with_capacity(head.len() + 4);
     for c in head.chars() {

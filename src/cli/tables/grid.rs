@@ -19,16 +19,35 @@ pub struct Column {
     pub name: &'static str,
     /// Numbers stand to the right.
     pub right: bool,
+    /// It is never broken over lines, as names and notes may be.
+    pub firm: bool,
 }
 
-/// A column of text.
+/// A column of text, which may be broken over lines.
 pub const fn text(name: &'static str) -> Column {
-    Column { name, right: false }
+    Column {
+        name,
+        right: false,
+        firm: false,
+    }
+}
+
+/// A column of words or times, which stay whole.
+pub const fn firm(name: &'static str) -> Column {
+    Column {
+        name,
+        right: false,
+        firm: true,
+    }
 }
 
 /// A column of numbers.
 pub const fn number(name: &'static str) -> Column {
-    Column { name, right: true }
+    Column {
+        name,
+        right: true,
+        firm: true,
+    }
 }
 
 /// A cell in a colour.
@@ -59,9 +78,17 @@ pub fn plain(view: &View) -> Table {
     table
 }
 
-/// Writes a table whose rows are in it, `indent` columns from the left.
-pub fn write(sink: &mut dyn Write, table: &mut Table, indent: u16) -> io::Result<()> {
+/// Writes a table whose rows are in it, `indent` columns from the left; the columns in `firm` stay whole.
+pub fn write(
+    sink: &mut dyn Write,
+    table: &mut Table,
+    indent: u16,
+    firm: &[usize],
+) -> io::Result<()> {
     for (at, column) in table.column_iter_mut().enumerate() {
+        if firm.contains(&at) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
         column.set_padding((if at == 0 { indent } else { 0 }, SPACING));
     }
     for line in table.lines() {
@@ -111,16 +138,18 @@ impl Sheet {
                     .map(|column| cell(Ink::Faint, column.name)),
             );
             table.set_style(TableComponent::HeaderLines, '─');
-            table.set_style(TableComponent::MiddleHeaderIntersections, '─');
         }
         table.add_rows(self.rows.drain(..));
         for (column, meaning) in table.column_iter_mut().zip(&self.columns) {
             if meaning.right {
                 column.set_cell_alignment(CellAlignment::Right);
             }
+            if meaning.firm {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         self.keep_widths(&mut table, view);
-        write(sink, &mut table, 0)
+        write(sink, &mut table, 0, &[])
     }
 
     fn keep_widths(&mut self, table: &mut Table, view: &View) {

@@ -1,7 +1,7 @@
 //! `history`: the log, an entry a line, in the order in which it was written.
 
 use super::Table;
-use super::grid::{self, Sheet, number, text};
+use super::grid::{self, Sheet, firm, number, text};
 use crate::cli::moment::{Fine, clock, day, span};
 use crate::cli::text::{many, member, meta, shown};
 use crate::cli::view::{Ink, View};
@@ -23,7 +23,7 @@ impl HistoryTable {
     /// `one_channel`: whether all entries are of one channel, which then needs no column.
     #[must_use]
     pub fn new(one_channel: bool) -> HistoryTable {
-        let mut columns = vec![number("seq"), text("time"), text("what")];
+        let mut columns = vec![number("seq"), firm("time"), firm("what")];
         if !one_channel {
             columns.push(text("channel"));
         }
@@ -71,7 +71,7 @@ impl Table<HistoryEntry> for HistoryTable {
             grid::cell(Ink::Plain, entry.topic.as_deref().map_or("".into(), shown)),
             grid::cell(Ink::Plain, who),
             grid::cell(Ink::Plain, note(entry)),
-            grid::cell(Ink::Faint, meta(entry.meta.as_deref())),
+            grid::cell(Ink::Faint, meta(view, entry.meta.as_deref())),
         ]);
         self.sheet.row(sink, view, row)
     }

@@ -1,7 +1,7 @@
 //! The shorter lists: `channels`, `gaps`, `rejects`.
 
 use super::Table;
-use super::grid::{self, Sheet, number, text};
+use super::grid::{self, Sheet, firm, number, text};
 use crate::cli::moment::{Fine, clock, day, span};
 use crate::cli::text::{count, cut, many, shown};
 use crate::cli::view::{Ink, View};
@@ -22,9 +22,9 @@ impl Default for ChannelsTable {
             number("here now"),
             number("topics"),
             number("entries"),
-            text("first"),
-            text("last (UTC)"),
-            text("coverage"),
+            firm("first"),
+            firm("last (UTC)"),
+            firm("coverage"),
         ];
         ChannelsTable {
             sheet: Sheet::new(columns),
@@ -37,7 +37,7 @@ impl Table<ChannelAnswer> for ChannelsTable {
     fn row(&mut self, sink: &mut dyn Write, view: &View, row: &ChannelAnswer) -> io::Result<()> {
         self.channels += 1;
         let moment = |time: Option<Time>| {
-            time.map_or_else(String::new, |time| clock(time, None, Fine::Seconds))
+            time.map_or_else(String::new, |time| clock(time, None, Fine::Minutes))
         };
         let (ink, coverage) = match row.coverage {
             Coverage::Complete => (Ink::Plain, "complete"),
@@ -78,13 +78,13 @@ impl Default for GapsTable {
     fn default() -> GapsTable {
         let columns = vec![
             number("gap"),
-            text("from"),
-            text("to (UTC)"),
-            text("lasted"),
+            firm("from"),
+            firm("to (UTC)"),
+            firm("lasted"),
             text("evidence"),
-            number("joined"),
-            number("left"),
-            number("changed"),
+            number("+"),
+            number("-"),
+            number("~"),
         ];
         GapsTable {
             sheet: Sheet::new(columns),
@@ -131,7 +131,15 @@ impl Table<Gap> for GapsTable {
 
     fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
-        end(sink, self.gaps, "no gaps", ("gap", "gaps"))
+        end(
+            sink,
+            self.gaps,
+            "no gaps",
+            (
+                "gap (+ joined, - left, ~ changed)",
+                "gaps (+ joined, - left, ~ changed)",
+            ),
+        )
     }
 }
 
@@ -170,7 +178,7 @@ impl Table<RejectAnswer> for RejectsTable {
                 Ink::Faint,
                 row.text
                     .as_deref()
-                    .map_or_else(|| "(not kept)".to_owned(), cut),
+                    .map_or_else(|| "(not kept)".to_owned(), |text| cut(view, text)),
             ),
         ];
         self.sheet.row(sink, view, cells)

@@ -184,7 +184,7 @@ fn headline(missed: &Missed, day: Option<NaiveDate>) -> String {
     };
     let why = match missed.evidence {
         "link" => "link lost (evidence: link)".to_owned(),
-        "snapshot" => "shown by a new snapshot (evidence: snapshot)".to_owned(),
+        "snapshot" => "no link event (evidence: snapshot)".to_owned(),
         other => format!("evidence: {other}"),
     };
     format!("Gap {} · {from} → {until} · {why}", missed.gap)
@@ -235,11 +235,11 @@ fn people(
                 grid::cell(ink, fate),
                 grid::cell(Ink::Plain, member(&who.user, &who.connection)),
                 grid::cell(Ink::Plain, window(who, day, fine)),
-                grid::cell(Ink::Faint, meta(who.meta.as_deref())),
+                grid::cell(Ink::Faint, meta(view, who.meta.as_deref())),
             ]);
         }
     }
-    grid::write(sink, &mut table, 2)
+    grid::write(sink, &mut table, 2, &[1, 3])
 }
 
 /// When it must have happened.

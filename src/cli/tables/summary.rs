@@ -41,7 +41,7 @@ pub fn ingest(sink: &mut dyn Write, view: &View, sum: &IngestSummary) -> io::Res
     ));
     if sum.baseline_joins > 0 {
         inferred.push_str(&format!(
-            " ({} there when first seen)",
+            "; {} of the joins were there when first seen",
             count(sum.baseline_joins)
         ));
     }
@@ -76,7 +76,7 @@ pub fn ingest(sink: &mut dyn Write, view: &View, sum: &IngestSummary) -> io::Res
             table.add_row([grid::cell(Ink::Faint, name), grid::cell(ink, what)]);
         }
     }
-    grid::write(sink, &mut table, 2)
+    grid::write(sink, &mut table, 2, &[0])
 }
 
 /// Draws whether the log is whole.
@@ -110,5 +110,5 @@ pub fn verify(sink: &mut dyn Write, view: &View, verified: &Verified) -> io::Res
             grid::cell(Ink::Plain, shown(&problem.detail)),
         ]);
     }
-    grid::write(sink, &mut table, 2)
+    grid::write(sink, &mut table, 2, &[0, 1])
 }

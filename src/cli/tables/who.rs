@@ -41,11 +41,11 @@ pub fn who(sink: &mut dyn Write, view: &View, who: &Who) -> io::Result<()> {
                 grid::cell(Ink::Plain, member(&publisher.user, &publisher.connection)),
                 grid::cell(Ink::Plain, since(publisher, known)),
                 grid::cell(ink, sure),
-                grid::cell(Ink::Faint, meta(publisher.meta.as_deref())),
+                grid::cell(Ink::Faint, meta(view, publisher.meta.as_deref())),
             ]);
         }
     }
-    grid::write(sink, &mut table, 2)?;
+    grid::write(sink, &mut table, 2, &[2, 3])?;
     let users: BTreeSet<&str> = all().map(|publisher| publisher.user.as_str()).collect();
     writeln!(
         sink,
@@ -53,8 +53,26 @@ pub fn who(sink: &mut dyn Write, view: &View, who: &Who) -> io::Result<()> {
         many(all().count() as u64, "publisher", "publishers"),
         many(users.len() as u64, "user", "users"),
         many(who.topics.len() as u64, "topic", "topics"),
-    )
+    )?;
+    for (doubt, words) in DOUBTS {
+        if all().any(|publisher| publisher.certainty == doubt) {
+            writeln!(sink, "{words}")?;
+        }
+    }
+    Ok(())
 }
+
+/// What the words beside a publisher mean, said once below.
+const DOUBTS: [(Certainty, &str); 2] = [
+    (
+        Certainty::Assumed,
+        "assumed: known from before, and nothing says otherwise",
+    ),
+    (
+        Certainty::Possible,
+        "possible: came or went at an unknown moment around then",
+    ),
+];
 
 /// The day that the headline says: that of the moment, else the one on which all came.
 fn known_day(who: &Who) -> Option<NaiveDate> {
@@ -85,14 +103,14 @@ fn coverage(coverage: Coverage) -> &'static str {
 fn certainty(certainty: Certainty) -> (Ink, &'static str) {
     match certainty {
         Certainty::Certain => (Ink::Plain, ""),
-        Certainty::Assumed => (Ink::Faint, "assumed: last seen there"),
-        Certainty::Possible => (Ink::Changed, "possible: came or went around then"),
+        Certainty::Assumed => (Ink::Faint, "assumed"),
+        Certainty::Possible => (Ink::Changed, "possible"),
     }
 }
 
 fn since(publisher: &Publisher, known: Option<NaiveDate>) -> String {
     match publisher.since {
         Some(since) => format!("since {}", clock(since, known, Fine::Seconds)),
-        None => "join takes effect later".to_owned(),
+        None => "takes effect later".to_owned(),
     }
 }
