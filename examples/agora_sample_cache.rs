@@ -1,8 +1,7 @@
 //! What Agora's published sample answers, so that it can be put beside `rollbook missed`.
 //!
-//! The sample (in the FAQ entry on tokens and on "users who joined and left … during disconnection") keeps a
-//! local cache a channel and compares it with each SNAPSHOT. This retells its logic, in other words, slips
-//! included:
+//! The sample, in Agora's FAQ, keeps a local cache for each channel and compares it with every SNAPSHOT. This
+//! retells its logic, slips included, in code of our own:
 //!
 //! - only the topics that a snapshot lists are looked at, so a topic that vanished is never noticed;
 //! - whoever leaves is filtered into a new list that nobody keeps, so the cache never forgets anyone: neither
@@ -61,16 +60,18 @@ fn snapshot(event: &Value, cache: &mut Topics, out: &mut impl Write) -> io::Resu
             .iter()
             .map(|who| text(who, "publisherUserId"))
             .collect();
-        let left: Vec<&str> = cached
+        let left: Vec<String> = cached
             .iter()
-            .map(String::as_str)
-            .filter(|user| !listed.contains(user))
+            .filter(|user| !listed.contains(&user.as_str()))
+            .cloned()
             .collect();
-        let joined: Vec<&str> = listed
-            .iter()
-            .copied()
-            .filter(|user| !cached.iter().any(|cached| cached == user))
-            .collect();
+        let mut joined = Vec::new();
+        for user in listed {
+            if !cached.iter().any(|cached| cached == user) {
+                cached.push(user.to_owned());
+                joined.push(user.to_owned());
+            }
+        }
         writeln!(
             out,
             "  {:<8} joined: {}",
@@ -78,8 +79,6 @@ fn snapshot(event: &Value, cache: &mut Topics, out: &mut impl Write) -> io::Resu
             names(&joined)
         )?;
         writeln!(out, "  {:<8} left:   {}", "", names(&left))?;
-        let joined: Vec<String> = joined.into_iter().map(str::to_owned).collect();
-        cached.extend(joined);
     }
     writeln!(out)
 }
@@ -97,7 +96,7 @@ fn remote_join(event: &Value, cache: &mut Topics) {
     }
 }
 
-fn names(users: &[&str]) -> String {
+fn names(users: &[String]) -> String {
     if users.is_empty() {
         "nobody".to_owned()
     } else {
