@@ -1,6 +1,8 @@
 //! Rollbook: an event-sourced presence store.
 
 pub mod care;
+#[doc(hidden)]
+pub mod cli;
 pub mod domain;
 pub mod feed;
 pub mod ingest;

@@ -1,0 +1,53 @@
+//! The `rollbook` command: what can be typed (`args`, `time`), how answers are written (`output`, `record`,
+//! `tables`), and how it ends (`exit`). One command a file; each calls the library and hands its answer to
+//! [`Output`]. No question is answered here, and nothing below `cli` knows of it.
+//!
+//! Data goes to standard output, all else to standard error.
+
+pub mod args;
+pub mod exit;
+pub mod moment;
+pub mod notices;
+pub mod output;
+pub mod progress;
+pub mod record;
+pub mod tables;
+pub mod text;
+pub mod time;
+pub mod view;
+
+use args::Cli;
+use clap::Parser;
+use exit::{Exit, Failure};
+use output::Output;
+use std::process::ExitCode;
+
+/// Runs the command line of this process to its exit status. `dispatch` carries the command out.
+pub fn main(dispatch: impl FnOnce(&Cli, &mut Output<'_>) -> Result<(), Failure>) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, to standard output and with status 0. If they cannot be
+            // written, there is nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Done.into()
+            };
+        }
+    };
+    let mut output = Output::stdout(cli.format);
+    let done = dispatch(&cli, &mut output);
+    // What was answered before a failure is still worth having.
+    let written = output.finish();
+    match done.and(written) {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            if !failure.is_quiet() {
+                progress::say(&failure.to_string());
+            }
+            failure.exit.into()
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Where answers go: standard output, in the format asked for. One answer is written by [`Output::one`]; a list
+//! streams through [`Output::list`], a row at a time, so that its length does not matter.
+//!
+//! How a table looks is `tables`' business, how a record becomes CSV `record`'s.
+
+use super::exit::Failure;
+use super::record::{self, Record};
+use super::tables::Table;
+use super::view::View;
+use clap::ValueEnum;
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+/// Bytes gathered before they are written.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// How answers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One JSON value, indented: an object, or an array for what lists
+    Json,
+    /// JSON lines: an object a line
+    Jsonl,
+    /// A header and rows; what is nested is JSON text
+    Csv,
+}
+
+impl Format {
+    /// The format asked for; else tables on a terminal, JSON lines in a pipe.
+    #[must_use]
+    pub fn resolve(asked: Option<Format>, terminal: bool) -> Format {
+        match asked {
+            Some(format) => format,
+            None if terminal => Format::Table,
+            None => Format::Jsonl,
+        }
+    }
+}
+
+/// The place where answers go.
+pub struct Output<'w> {
+    format: Format,
+    view: View,
+    sink: Box<dyn Write + 'w>,
+}
+
+impl Output<'static> {
+    /// Standard output, locked and buffered.
+    #[must_use]
+    pub fn stdout(asked: Option<Format>) -> Output<'static> {
+        let stdout = io::stdout();
+        let format = Format::resolve(asked, stdout.is_terminal());
+        let sink = BufWriter::with_capacity(BUFFER_BYTES, stdout.lock());
+        Output::new(format, View::of_stdout(), Box::new(sink))
+    }
+}
+
+impl<'w> Output<'w> {
+    /// Any other place.
+    #[must_use]
+    pub fn new(format: Format, view: View, sink: Box<dyn Write + 'w>) -> Output<'w> {
+        Output { format, view, sink }
+    }
+
+    /// Writes one answer. `table` draws it for people.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn one<T: Record>(
+        &mut self,
+        answer: &T,
+        table: impl FnOnce(&mut dyn Write, &View, &T) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let sink = &mut *self.sink;
+        let done = match self.format {
+            Format::Table => table(sink, &self.view, answer),
+            Format::Json => write_line(sink, &serde_json::to_string_pretty(answer)),
+            Format::Jsonl => write_line(sink, &serde_json::to_string(answer)),
+            Format::Csv => {
+                let mut csv = csv::Writer::from_writer(sink);
+                record::header::<T>(&mut csv)
+                    .and_then(|()| answer.rows(&mut csv))
+                    .and_then(|()| csv.flush())
+            }
+        };
+        done.map_err(|error| Failure::output(&error))
+    }
+
+    /// Begins a list. `table` draws its rows for people. The list must be ended by [`List::finish`].
+    pub fn list<T: Record, B: Table<T>>(&mut self, table: B) -> List<'_, T, B> {
+        let sink = &mut *self.sink;
+        let mode = match self.format {
+            Format::Table => Mode::Table(table, sink),
+            Format::Json => Mode::Json { first: true, sink },
+            Format::Jsonl => Mode::Jsonl(sink),
+            Format::Csv => Mode::Csv {
+                header: false,
+                csv: Box::new(csv::Writer::from_writer(sink)),
+            },
+        };
+        List {
+            mode,
+            view: self.view,
+            row: std::marker::PhantomData,
+        }
+    }
+
+    /// Writes one line as it is, whatever the format: for what has a form of its own (`replay`).
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
+        self.sink
+            .write_all(line)
+            .and_then(|()| self.sink.write_all(b"\n"))
+            .map_err(|error| Failure::output(&error))
+    }
+
+    /// Writes out what is still in hand.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.sink.flush().map_err(|error| Failure::output(&error))
+    }
+}
+
+/// A list on its way out.
+#[must_use = "a list must be finished"]
+pub struct List<'o, T, B> {
+    mode: Mode<'o, B>,
+    view: View,
+    row: std::marker::PhantomData<fn(&T)>,
+}
+
+enum Mode<'o, B> {
+    Table(B, &'o mut (dyn Write + 'o)),
+    Json {
+        first: bool,
+        sink: &'o mut (dyn Write + 'o),
+    },
+    Jsonl(&'o mut (dyn Write + 'o)),
+    Csv {
+        header: bool,
+        csv: Box<csv::Writer<&'o mut (dyn Write + 'o)>>,
+    },
+}
+
+impl<T: Record, B: Table<T>> List<'_, T, B> {
+    /// Writes the next row.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn row(&mut self, row: &T) -> Result<(), Failure> {
+        let done = match &mut self.mode {
+            Mode::Table(table, sink) => table.row(*sink, &self.view, row),
+            Mode::Json { first, sink } => {
+                let lead: &[u8] = if std::mem::take(first) {
+                    b"[\n"
+                } else {
+                    b",\n"
+                };
+                sink.write_all(lead)
+                    .and_then(|()| write_element(*sink, row))
+            }
+            Mode::Jsonl(sink) => write_line(*sink, &serde_json::to_string(row)),
+            Mode::Csv { header, csv } => {
+                let named = if std::mem::replace(header, true) {
+                    Ok(())
+                } else {
+                    record::header::<T>(csv)
+                };
+                named.and_then(|()| row.rows(csv))
+            }
+        };
+        done.map_err(|error| Failure::output(&error))
+    }
+
+    /// Ends the list: the array is closed, the table summed up, an empty CSV still has its header.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(self) -> Result<(), Failure> {
+        let done = match self.mode {
+            Mode::Table(mut table, sink) => table.finish(sink, &self.view),
+            Mode::Json { first: true, sink } => sink.write_all(b"[]\n"),
+            Mode::Json { first: false, sink } => sink.write_all(b"\n]\n"),
+            Mode::Jsonl(_) => Ok(()),
+            Mode::Csv { header, mut csv } => {
+                let named = if header {
+                    Ok(())
+                } else {
+                    record::header::<T>(&mut csv)
+                };
+                named.and_then(|()| csv.flush())
+            }
+        };
+        done.map_err(|error| Failure::output(&error))
+    }
+}
+
+fn write_line(sink: &mut dyn Write, json: &serde_json::Result<String>) -> io::Result<()> {
+    match json {
+        Ok(json) => writeln!(sink, "{json}"),
+        Err(error) => Err(io::Error::other(error.to_string())),
+    }
+}
+
+/// One element of an array, indented. JSON has no line breaks inside its strings, so lines can be moved freely.
+fn write_element<T: Record>(sink: &mut dyn Write, row: &T) -> io::Result<()> {
+    let json = serde_json::to_string_pretty(row)?;
+    let mut between: &[u8] = b"  ";
+    for line in json.lines() {
+        sink.write_all(between)?;
+        sink.write_all(line.as_bytes())?;
+        between = b"\n  ";
+    }
+    Ok(())
+}

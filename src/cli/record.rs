@@ -1,0 +1,182 @@
+//! Answers as rows of CSV: their columns, which are the fields of the contract in its order, and what goes into
+//! a cell. Nothing here is for people: `tables` is.
+
+use crate::query::answer::{
+    ChannelAnswer, Gap, HistoryEntry, IngestSummary, RejectAnswer, Verified, Who,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+/// An answer that can be written in every format.
+pub trait Record: Serialize {
+    /// The columns of its CSV.
+    const COLUMNS: &'static [&'static str];
+
+    /// Writes its rows; one, of the fields that the columns name, unless it says otherwise.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
+        let json = serde_json::to_string(self)?;
+        let fields: HashMap<&str, &RawValue> = serde_json::from_str(&json)?;
+        for column in Self::COLUMNS {
+            csv.write_field(cell(column, fields.get(column).copied())?)?;
+        }
+        Ok(csv.write_record(None::<&[u8]>)?)
+    }
+}
+
+/// A field as the text of a cell: strings bare, null empty, all else as JSON. Metadata is JSON throughout, for
+/// the string "5" and the number 5 are not the same.
+fn cell(column: &str, field: Option<&RawValue>) -> io::Result<String> {
+    let json = field.map_or("null", RawValue::get);
+    Ok(match json {
+        "null" => String::new(),
+        _ if column != "meta" && json.starts_with('"') => serde_json::from_str(json)?,
+        _ => json.to_owned(),
+    })
+}
+
+/// Writes the header.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn header<T: Record>(csv: &mut csv::Writer<impl Write>) -> io::Result<()> {
+    Ok(csv.write_record(T::COLUMNS)?)
+}
+
+impl Record for Who {
+    const COLUMNS: &'static [&'static str] = &[
+        "channel",
+        "at",
+        "seq",
+        "coverage",
+        "topic",
+        "user",
+        "connection",
+        "meta",
+        "since",
+        "certainty",
+    ];
+
+    /// A row a publisher.
+    fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
+        let at = self.at.map_or_else(String::new, |at| at.to_string());
+        let seq = self.seq.to_string();
+        let coverage = word(&self.coverage)?;
+        for topic in &self.topics {
+            for publisher in &topic.publishers {
+                let since = publisher
+                    .since
+                    .map_or_else(String::new, |since| since.to_string());
+                let certainty = word(&publisher.certainty)?;
+                csv.write_record([
+                    self.channel.as_str(),
+                    &at,
+                    &seq,
+                    &coverage,
+                    &topic.topic,
+                    &publisher.user,
+                    &publisher.connection,
+                    publisher.meta.as_deref().map_or("", RawValue::get),
+                    &since,
+                    &certainty,
+                ])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The word by which the contract names a variant.
+fn word(variant: &impl Serialize) -> io::Result<String> {
+    Ok(serde_json::from_str(&serde_json::to_string(variant)?)?)
+}
+
+impl Record for HistoryEntry {
+    const COLUMNS: &'static [&'static str] = &[
+        "seq",
+        "channel",
+        "type",
+        "topic",
+        "user",
+        "connection",
+        "meta",
+        "occurred_at",
+        "recorded_at",
+        "effective_at",
+        "observer",
+        "state",
+        "origin",
+        "disposition",
+        "snapshot_seq",
+        "not_before",
+        "not_after",
+        "baseline",
+        "reason",
+        "id",
+        "pos",
+        "source_ts",
+        "members",
+        "complete",
+    ];
+}
+
+impl Record for super::tables::MissedRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "gap", "channel", "from", "to", "evidence", "joined", "left", "updated",
+    ];
+}
+
+impl Record for Gap {
+    const COLUMNS: &'static [&'static str] = &[
+        "gap", "channel", "from", "to", "evidence", "resumed", "joined", "left", "updated",
+    ];
+}
+
+impl Record for ChannelAnswer {
+    const COLUMNS: &'static [&'static str] = &[
+        "channel",
+        "topics",
+        "present_now",
+        "entries",
+        "first_at",
+        "last_at",
+        "coverage",
+    ];
+}
+
+impl Record for RejectAnswer {
+    const COLUMNS: &'static [&'static str] = &["n", "source", "line", "byte", "reason", "text"];
+}
+
+impl Record for IngestSummary {
+    const COLUMNS: &'static [&'static str] = &[
+        "lines",
+        "events",
+        "entries",
+        "joins",
+        "leaves",
+        "updates",
+        "snapshots",
+        "inferred_joins",
+        "inferred_leaves",
+        "inferred_updates",
+        "baseline_joins",
+        "duplicates",
+        "stale",
+        "unknown",
+        "retries",
+        "rejected",
+        "clamped",
+        "first_seq",
+        "last_seq",
+        "elapsed_ms",
+    ];
+}
+
+impl Record for Verified {
+    const COLUMNS: &'static [&'static str] = &["ok", "entries", "commits", "problems"];
+}

@@ -1,0 +1,174 @@
+//! Columns that line up: a thin layer over comfy-table. A sheet draws a long list in pages, so that it streams.
+
+use crate::cli::view::{Ink, View};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table,
+    TableComponent, Width, presets,
+};
+use std::io::{self, Write};
+
+/// Rows that are laid out together.
+const PAGE_ROWS: usize = 256;
+/// Columns between two columns.
+const SPACING: u16 = 2;
+
+/// A column of a sheet.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// Its heading.
+    pub name: &'static str,
+    /// Numbers stand to the right.
+    pub right: bool,
+    /// It is never broken over lines, as names and notes may be.
+    pub firm: bool,
+}
+
+/// A column of text, which may be broken over lines.
+pub const fn text(name: &'static str) -> Column {
+    Column {
+        name,
+        right: false,
+        firm: false,
+    }
+}
+
+/// A column of words or times, which stay whole.
+pub const fn firm(name: &'static str) -> Column {
+    Column {
+        name,
+        right: false,
+        firm: true,
+    }
+}
+
+/// A column of numbers.
+pub const fn number(name: &'static str) -> Column {
+    Column {
+        name,
+        right: true,
+        firm: true,
+    }
+}
+
+/// A cell in a colour.
+pub fn cell(ink: Ink, text: impl ToString) -> Cell {
+    let cell = Cell::new(text);
+    match ink {
+        Ink::Plain => cell,
+        Ink::Joined => cell.fg(Color::Green),
+        Ink::Left => cell.fg(Color::Red),
+        Ink::Changed => cell.fg(Color::Yellow),
+        Ink::Head => cell.add_attribute(Attribute::Bold),
+        Ink::Faint => cell.add_attribute(Attribute::Dim),
+    }
+}
+
+/// An empty table without lines, as wide as the view and no wider.
+pub fn plain(view: &View) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(view.width)
+        .force_no_tty();
+    if view.colour {
+        table.enforce_styling();
+        table.style_text_only();
+    }
+    table
+}
+
+/// Writes a table whose rows are in it, `indent` columns from the left; the columns in `firm` stay whole.
+pub fn write(
+    sink: &mut dyn Write,
+    table: &mut Table,
+    indent: u16,
+    firm: &[usize],
+) -> io::Result<()> {
+    for (at, column) in table.column_iter_mut().enumerate() {
+        if firm.contains(&at) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        column.set_padding((if at == 0 { indent } else { 0 }, SPACING));
+    }
+    for line in table.lines() {
+        writeln!(sink, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// A long list, page by page: the columns keep their widths from page to page as far as they fit.
+#[derive(Debug)]
+pub struct Sheet {
+    columns: Vec<Column>,
+    rows: Vec<Vec<Cell>>,
+    widths: Vec<u16>,
+}
+
+impl Sheet {
+    /// A sheet with these columns and nothing in it.
+    pub fn new(columns: Vec<Column>) -> Sheet {
+        Sheet {
+            columns,
+            rows: Vec::new(),
+            widths: Vec::new(),
+        }
+    }
+
+    /// Takes a row; a full page is written.
+    pub fn row(&mut self, sink: &mut dyn Write, view: &View, row: Vec<Cell>) -> io::Result<()> {
+        self.rows.push(row);
+        if self.rows.len() < PAGE_ROWS {
+            return Ok(());
+        }
+        self.flush(sink, view)
+    }
+
+    /// Writes the page in hand; the first one has the headings.
+    pub fn flush(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let mut table = plain(view);
+        let first = self.widths.is_empty();
+        if first {
+            table.set_header(
+                self.columns
+                    .iter()
+                    .map(|column| cell(Ink::Faint, column.name)),
+            );
+            table.set_style(TableComponent::HeaderLines, '─');
+        }
+        table.add_rows(self.rows.drain(..));
+        for (column, meaning) in table.column_iter_mut().zip(&self.columns) {
+            if meaning.right {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+            if meaning.firm {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        self.keep_widths(&mut table, view);
+        write(sink, &mut table, 0, &[])
+    }
+
+    fn keep_widths(&mut self, table: &mut Table, view: &View) {
+        self.widths.resize(self.columns.len(), 0);
+        let wanted = table.column_max_content_widths();
+        for (kept, wanted) in self.widths.iter_mut().zip(wanted) {
+            *kept = wanted.max(*kept);
+        }
+        let total: u16 = self.widths.iter().fold(0, |sum, width| {
+            sum.saturating_add(width.saturating_add(SPACING))
+        });
+        if total > view.width {
+            return;
+        }
+        for (column, &width) in table.column_iter_mut().zip(&self.widths) {
+            // Constraints count the padding in.
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(
+                width + SPACING,
+            )));
+        }
+    }
+}

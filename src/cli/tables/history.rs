@@ -1,0 +1,153 @@
+//! `history`: the log, an entry a line, in the order in which it was written.
+
+use super::Table;
+use super::grid::{self, Sheet, firm, number, text};
+use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::text::{many, member, meta, shown};
+use crate::cli::view::{Ink, View};
+use crate::limits::CLAMPED_MS;
+use crate::query::answer::{EntryType, HistoryEntry, Time};
+use chrono::NaiveDate;
+use std::io::{self, Write};
+
+/// Draws entries.
+#[derive(Debug)]
+pub struct HistoryTable {
+    sheet: Sheet,
+    with_channel: bool,
+    day: Option<NaiveDate>,
+    entries: u64,
+}
+
+impl HistoryTable {
+    /// `one_channel`: whether all entries are of one channel, which then needs no column.
+    #[must_use]
+    pub fn new(one_channel: bool) -> HistoryTable {
+        let mut columns = vec![number("seq"), firm("time"), firm("what")];
+        if !one_channel {
+            columns.push(text("channel"));
+        }
+        columns.extend([text("topic"), text("who"), text("note"), text("meta")]);
+        HistoryTable {
+            sheet: Sheet::new(columns),
+            with_channel: !one_channel,
+            day: None,
+            entries: 0,
+        }
+    }
+}
+
+impl Table<HistoryEntry> for HistoryTable {
+    fn row(&mut self, sink: &mut dyn Write, view: &View, entry: &HistoryEntry) -> io::Result<()> {
+        let new = day(entry.effective_at);
+        if self.entries == 0 || new != self.day {
+            self.sheet.flush(sink, view)?;
+            if let Some(day) = new {
+                writeln!(
+                    sink,
+                    "{}",
+                    view.ink(Ink::Head, &format!("{day} (times in UTC)"))
+                )?;
+            }
+            self.day = new;
+        }
+        self.entries += 1;
+        let (ink, what) = what(entry);
+        let mut row = vec![
+            grid::cell(Ink::Faint, entry.seq),
+            grid::cell(Ink::Plain, clock(entry.effective_at, new, Fine::Millis)),
+            grid::cell(ink, what),
+        ];
+        if self.with_channel {
+            row.push(grid::cell(
+                Ink::Plain,
+                entry.channel.as_deref().map_or("(all)".into(), shown),
+            ));
+        }
+        let who = entry.user.as_deref().map_or_else(String::new, |user| {
+            member(user, entry.connection.as_deref().unwrap_or_default())
+        });
+        row.extend([
+            grid::cell(Ink::Plain, entry.topic.as_deref().map_or("".into(), shown)),
+            grid::cell(Ink::Plain, who),
+            grid::cell(Ink::Plain, note(entry)),
+            grid::cell(Ink::Faint, meta(view, entry.meta.as_deref())),
+        ]);
+        self.sheet.row(sink, view, row)
+    }
+
+    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        self.sheet.flush(sink, view)?;
+        if self.entries == 0 {
+            return writeln!(sink, "no entries");
+        }
+        writeln!(sink, "\n{}", many(self.entries, "entry", "entries"))
+    }
+}
+
+/// The type; a change that changed nothing has no colour.
+fn what(entry: &HistoryEntry) -> (Ink, String) {
+    let (ink, what) = match entry.kind {
+        EntryType::Join => (Ink::Joined, "+ join"),
+        EntryType::Leave => (Ink::Left, "- leave"),
+        EntryType::Update => (Ink::Changed, "~ update"),
+        EntryType::Snapshot => (Ink::Plain, "= snapshot"),
+        EntryType::Link => (Ink::Plain, "link"),
+        EntryType::Token => (Ink::Plain, "token"),
+    };
+    let ink = if entry.disposition == "applied" {
+        ink
+    } else {
+        Ink::Faint
+    };
+    match entry.state {
+        Some(state) => (ink, format!("{what} {}", state.replace('_', " "))),
+        None => (ink, what.to_owned()),
+    }
+}
+
+/// What else is worth knowing, in words.
+fn note(entry: &HistoryEntry) -> String {
+    let mut notes = Vec::new();
+    match entry.disposition {
+        "applied" => {}
+        "unknown" => notes.push("was not there".to_owned()),
+        other => notes.push(other.to_owned()),
+    }
+    if let Some(members) = entry.members {
+        let whole = if entry.complete == Some(false) {
+            ", incomplete"
+        } else {
+            ""
+        };
+        notes.push(format!(
+            "{}{whole}",
+            many(u64::from(members), "member", "members")
+        ));
+    }
+    if entry.baseline {
+        notes.push("there when first seen".to_owned());
+    } else if entry.origin == "inferred" {
+        notes.push(inferred(entry));
+    }
+    let late_ms = entry.effective_at.0.saturating_sub(entry.occurred_at.0);
+    if late_ms > CLAMPED_MS {
+        notes.push(format!("occurred {} before", span(late_ms)));
+    }
+    if let Some(reason) = &entry.reason {
+        notes.push(shown(reason).into_owned());
+    }
+    notes.join("; ")
+}
+
+/// Its window. It ends where the entry takes effect, so only the beginning needs saying.
+fn inferred(entry: &HistoryEntry) -> String {
+    let by = entry
+        .snapshot_seq
+        .map_or_else(String::new, |seq| format!(" by {seq}"));
+    let since = |first: Time| clock(first, day(entry.effective_at), Fine::Millis);
+    match entry.not_before {
+        Some(first) => format!("inferred{by}: after {}", since(first)),
+        None => format!("inferred{by}"),
+    }
+}

@@ -1,0 +1,204 @@
+//! The shorter lists: `channels`, `gaps`, `rejects`.
+
+use super::Table;
+use super::grid::{self, Sheet, firm, number, text};
+use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::text::{count, cut, many, shown};
+use crate::cli::view::{Ink, View};
+use crate::query::answer::{ChannelAnswer, Coverage, Gap, RejectAnswer, Time};
+use std::io::{self, Write};
+
+/// Draws channels.
+#[derive(Debug)]
+pub struct ChannelsTable {
+    sheet: Sheet,
+    channels: u64,
+}
+
+impl Default for ChannelsTable {
+    fn default() -> ChannelsTable {
+        let columns = vec![
+            text("channel"),
+            number("here now"),
+            number("topics"),
+            number("entries"),
+            firm("first"),
+            firm("last (UTC)"),
+            firm("coverage"),
+        ];
+        ChannelsTable {
+            sheet: Sheet::new(columns),
+            channels: 0,
+        }
+    }
+}
+
+impl Table<ChannelAnswer> for ChannelsTable {
+    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &ChannelAnswer) -> io::Result<()> {
+        self.channels += 1;
+        let moment = |time: Option<Time>| {
+            time.map_or_else(String::new, |time| clock(time, None, Fine::Minutes))
+        };
+        let (ink, coverage) = match row.coverage {
+            Coverage::Complete => (Ink::Plain, "complete"),
+            Coverage::Partial => (Ink::Plain, "partial"),
+            Coverage::Blind => (Ink::Changed, "blind"),
+        };
+        let cells = vec![
+            grid::cell(Ink::Head, shown(&row.channel)),
+            grid::cell(Ink::Plain, count(row.present_now)),
+            grid::cell(Ink::Plain, count(row.topics)),
+            grid::cell(Ink::Plain, count(row.entries)),
+            grid::cell(Ink::Plain, moment(row.first_at)),
+            grid::cell(Ink::Plain, moment(row.last_at)),
+            grid::cell(ink, coverage),
+        ];
+        self.sheet.row(sink, view, cells)
+    }
+
+    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        self.sheet.flush(sink, view)?;
+        end(
+            sink,
+            self.channels,
+            "no channels yet",
+            ("channel", "channels"),
+        )
+    }
+}
+
+/// Draws the gaps of one channel.
+#[derive(Debug)]
+pub struct GapsTable {
+    sheet: Sheet,
+    gaps: u64,
+}
+
+impl Default for GapsTable {
+    fn default() -> GapsTable {
+        let columns = vec![
+            number("gap"),
+            firm("from"),
+            firm("to (UTC)"),
+            firm("lasted"),
+            text("evidence"),
+            number("+"),
+            number("-"),
+            number("~"),
+        ];
+        GapsTable {
+            sheet: Sheet::new(columns),
+            gaps: 0,
+        }
+    }
+}
+
+impl Table<Gap> for GapsTable {
+    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &Gap) -> io::Result<()> {
+        self.gaps += 1;
+        let (to, lasted) = match row.to {
+            Some(to) => (
+                clock(to, day(row.from), Fine::Seconds),
+                span(to.0.saturating_sub(row.from.0)),
+            ),
+            None => ("still open".to_owned(), String::new()),
+        };
+        let evidence = if row.resumed {
+            format!("{}; resumed", row.evidence)
+        } else {
+            row.evidence.to_owned()
+        };
+        let tinted = |ink, n: u64| grid::cell(if n > 0 { ink } else { Ink::Faint }, count(n));
+        let cells = vec![
+            grid::cell(Ink::Plain, row.gap),
+            grid::cell(Ink::Plain, clock(row.from, None, Fine::Seconds)),
+            grid::cell(
+                if row.to.is_some() {
+                    Ink::Plain
+                } else {
+                    Ink::Changed
+                },
+                to,
+            ),
+            grid::cell(Ink::Plain, lasted),
+            grid::cell(Ink::Plain, evidence),
+            tinted(Ink::Joined, row.joined),
+            tinted(Ink::Left, row.left),
+            tinted(Ink::Changed, row.updated),
+        ];
+        self.sheet.row(sink, view, cells)
+    }
+
+    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        self.sheet.flush(sink, view)?;
+        end(
+            sink,
+            self.gaps,
+            "no gaps",
+            (
+                "gap (+ joined, - left, ~ changed)",
+                "gaps (+ joined, - left, ~ changed)",
+            ),
+        )
+    }
+}
+
+/// Draws rejected lines.
+#[derive(Debug)]
+pub struct RejectsTable {
+    sheet: Sheet,
+    rejects: u64,
+}
+
+impl Default for RejectsTable {
+    fn default() -> RejectsTable {
+        let columns = vec![
+            number("n"),
+            text("where"),
+            number("byte"),
+            text("reason"),
+            text("line"),
+        ];
+        RejectsTable {
+            sheet: Sheet::new(columns),
+            rejects: 0,
+        }
+    }
+}
+
+impl Table<RejectAnswer> for RejectsTable {
+    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &RejectAnswer) -> io::Result<()> {
+        self.rejects += 1;
+        let cells = vec![
+            grid::cell(Ink::Faint, row.n),
+            grid::cell(Ink::Plain, format!("{}:{}", shown(&row.source), row.line)),
+            grid::cell(Ink::Plain, row.byte),
+            grid::cell(Ink::Left, shown(&row.reason)),
+            grid::cell(
+                Ink::Faint,
+                row.text
+                    .as_deref()
+                    .map_or_else(|| "(not kept)".to_owned(), |text| cut(view, text)),
+            ),
+        ];
+        self.sheet.row(sink, view, cells)
+    }
+
+    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        self.sheet.flush(sink, view)?;
+        end(
+            sink,
+            self.rejects,
+            "no rejected lines",
+            ("rejected line", "rejected lines"),
+        )
+    }
+}
+
+fn end(sink: &mut dyn Write, n: u64, none: &str, (one, more): (&str, &str)) -> io::Result<()> {
+    if n == 0 {
+        writeln!(sink, "{none}")
+    } else {
+        writeln!(sink, "\n{}", many(n, one, more))
+    }
+}

@@ -1,0 +1,253 @@
+//! `missed`: for every gap, who came and went while nobody watched. The question that people come with, so this
+//! is the table that must read by itself: words before numbers, dates only where the day changes.
+
+use super::Table;
+use super::grid;
+use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::text::{many, member, meta, shown, tally};
+use crate::cli::view::{Ink, View};
+use crate::domain::time::Millis;
+use crate::query::answer::{Missed, MissedMember, Time};
+use chrono::NaiveDate;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// A shorter gap is shown to the millisecond.
+const FINE_BELOW_MS: Millis = 10_000;
+
+/// One gap, with what the table says beyond the contract's JSON.
+#[derive(Debug, Clone)]
+pub struct MissedRow {
+    /// The answer.
+    pub missed: Missed,
+    /// Topics that had publishers before the gap and none after it, where that is known.
+    pub vanished: Vec<String>,
+}
+
+impl From<Missed> for MissedRow {
+    fn from(missed: Missed) -> MissedRow {
+        MissedRow {
+            missed,
+            vanished: Vec::new(),
+        }
+    }
+}
+
+impl Serialize for MissedRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.missed.serialize(serializer)
+    }
+}
+
+/// What became of a member.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Joined,
+    Left,
+    Changed,
+}
+
+impl Fate {
+    /// The sign lets it read without colour, and from afar.
+    fn shown(self) -> (Ink, &'static str) {
+        match self {
+            Fate::Joined => (Ink::Joined, "+ joined"),
+            Fate::Left => (Ink::Left, "- left"),
+            Fate::Changed => (Ink::Changed, "~ changed"),
+        }
+    }
+}
+
+/// Draws the gaps of one channel.
+#[derive(Debug)]
+pub struct MissedTable {
+    channel: String,
+    day: Option<NaiveDate>,
+    gaps: u64,
+    open: u64,
+    unwatched_ms: Millis,
+    joined: u64,
+    left: u64,
+    changed: u64,
+}
+
+impl MissedTable {
+    /// For this channel, which is named even where there was no gap.
+    #[must_use]
+    pub fn new(channel: &str) -> MissedTable {
+        MissedTable {
+            channel: shown(channel).into_owned(),
+            day: None,
+            gaps: 0,
+            open: 0,
+            unwatched_ms: 0,
+            joined: 0,
+            left: 0,
+            changed: 0,
+        }
+    }
+
+    fn count(&mut self, missed: &Missed) {
+        self.gaps += 1;
+        match missed.to {
+            Some(to) => {
+                self.unwatched_ms = self
+                    .unwatched_ms
+                    .saturating_add(to.0.saturating_sub(missed.from.0))
+            }
+            None => self.open += 1,
+        }
+        self.joined += missed.joined.len() as u64;
+        self.left += missed.left.len() as u64;
+        self.changed += missed.updated.len() as u64;
+    }
+
+    /// The channel once, and the day wherever it changes.
+    fn heading(&mut self, sink: &mut dyn Write, view: &View, from: Time) -> io::Result<()> {
+        let new = day(from);
+        let date = new.map_or_else(String::new, |day| format!("{day} (times in UTC)"));
+        if self.gaps == 0 {
+            writeln!(sink, "{} · {date}", view.ink(Ink::Head, &self.channel))?;
+        } else if new != self.day {
+            writeln!(sink, "\n{date}")?;
+        }
+        self.day = new;
+        Ok(())
+    }
+
+    fn summary(&self) -> String {
+        let mut parts = vec![many(self.gaps, "gap", "gaps")];
+        if self.gaps > self.open {
+            parts.push(format!("{} unwatched", span(self.unwatched_ms)));
+        }
+        if self.open > 0 {
+            parts.push(format!("{} still open", self.open));
+        }
+        let people = tally(&[
+            (self.joined, "joined", "joined"),
+            (self.left, "left", "left"),
+            (self.changed, "changed", "changed"),
+        ]);
+        parts.push(if people.is_empty() {
+            "nobody came or went".to_owned()
+        } else {
+            people
+        });
+        parts.join(" · ")
+    }
+}
+
+impl Table<MissedRow> for MissedTable {
+    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &MissedRow) -> io::Result<()> {
+        let missed = &row.missed;
+        self.heading(sink, view, missed.from)?;
+        self.count(missed);
+        writeln!(
+            sink,
+            "\n{}",
+            view.ink(Ink::Head, &headline(missed, self.day))
+        )?;
+        if missed.joined.is_empty() && missed.left.is_empty() && missed.updated.is_empty() {
+            let words = if missed.to.is_some() {
+                "nobody came or went"
+            } else {
+                "who came or went shows with the next snapshot"
+            };
+            return writeln!(sink, "  {words}");
+        }
+        people(sink, view, row, self.day)
+    }
+
+    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        if self.gaps == 0 {
+            return writeln!(
+                sink,
+                "{} · no gaps: nothing was missed",
+                view.ink(Ink::Head, &self.channel)
+            );
+        }
+        writeln!(sink, "\n{}", self.summary())
+    }
+}
+
+/// The gap in words.
+fn headline(missed: &Missed, day: Option<NaiveDate>) -> String {
+    let fine = fine(missed);
+    let from = clock(missed.from, day, fine);
+    let until = match missed.to {
+        Some(to) => {
+            let length = span(to.0.saturating_sub(missed.from.0));
+            format!("{} ({length})", clock(to, day, fine))
+        }
+        None => "still open".to_owned(),
+    };
+    let why = match missed.evidence {
+        "link" => "link lost (evidence: link)".to_owned(),
+        "snapshot" => "no link event (evidence: snapshot)".to_owned(),
+        other => format!("evidence: {other}"),
+    };
+    format!("Gap {} · {from} → {until} · {why}", missed.gap)
+}
+
+fn fine(missed: &Missed) -> Fine {
+    match missed.to {
+        Some(to) if to.0.saturating_sub(missed.from.0) < FINE_BELOW_MS => Fine::Millis,
+        _ => Fine::Seconds,
+    }
+}
+
+/// Who, by topic.
+fn people(
+    sink: &mut dyn Write,
+    view: &View,
+    row: &MissedRow,
+    day: Option<NaiveDate>,
+) -> io::Result<()> {
+    let missed = &row.missed;
+    let fine = fine(missed);
+    let mut topics: BTreeMap<&str, Vec<(Fate, &MissedMember)>> = BTreeMap::new();
+    let fates = [
+        (Fate::Joined, &missed.joined),
+        (Fate::Left, &missed.left),
+        (Fate::Changed, &missed.updated),
+    ];
+    for (fate, members) in fates {
+        for who in members {
+            topics.entry(&who.topic).or_default().push((fate, who));
+        }
+    }
+    let mut table = grid::plain(view);
+    for (topic, members) in topics {
+        let vanished = row.vanished.iter().any(|gone| gone == topic);
+        let mut name = shown(topic).into_owned();
+        if vanished {
+            name.push_str(" (vanished)");
+        }
+        for (fate, who) in members {
+            let (ink, fate) = fate.shown();
+            table.add_row([
+                // The topic is said once, beside its first member.
+                grid::cell(
+                    if vanished { Ink::Left } else { Ink::Plain },
+                    std::mem::take(&mut name),
+                ),
+                grid::cell(ink, fate),
+                grid::cell(Ink::Plain, member(&who.user, &who.connection)),
+                grid::cell(Ink::Plain, window(who, day, fine)),
+                grid::cell(Ink::Faint, meta(view, who.meta.as_deref())),
+            ]);
+        }
+    }
+    grid::write(sink, &mut table, 2, &[1, 3])
+}
+
+/// When it must have happened.
+fn window(who: &MissedMember, day: Option<NaiveDate>, fine: Fine) -> String {
+    let last = clock(who.not_after, day, fine);
+    match who.not_before {
+        None => format!("by {last}"),
+        Some(first) if first == who.not_after => format!("at {last}"),
+        Some(first) => format!("{} – {last}", clock(first, day, fine)),
+    }
+}

@@ -1,0 +1,34 @@
+//! The tables: answers as people read them on a terminal. One question a file; what they share is in `grid`.
+//!
+//! A table is drawn from the answer alone. Nothing here asks the store, and nothing here is for programs.
+
+mod grid;
+mod history;
+mod lists;
+mod missed;
+mod summary;
+mod who;
+
+pub use history::HistoryTable;
+pub use lists::{ChannelsTable, GapsTable, RejectsTable};
+pub use missed::{MissedRow, MissedTable};
+pub use summary::{ingest, verify};
+pub use who::who;
+
+use super::view::View;
+use std::io::{self, Write};
+
+/// Draws the rows of a list as they come.
+pub trait Table<T> {
+    /// Takes the next row; it may be drawn later, together with others.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &T) -> io::Result<()>;
+
+    /// Draws what is still in hand, and sums up.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()>;
+}

@@ -1,0 +1,116 @@
+//! `who`: the members of a channel at a moment, by topic, and how sure that is.
+
+use super::grid;
+use crate::cli::moment::{Fine, clock, day};
+use crate::cli::text::{many, member, meta, shown};
+use crate::cli::view::{Ink, View};
+use crate::query::answer::{Certainty, Coverage, Publisher, Who};
+use chrono::NaiveDate;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+/// Draws it.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn who(sink: &mut dyn Write, view: &View, who: &Who) -> io::Result<()> {
+    let all = || who.topics.iter().flat_map(|topic| &topic.publishers);
+    let known = known_day(who);
+    let moment = match (who.at, known) {
+        (Some(at), _) => format!("{} UTC", clock(at, None, Fine::Millis)),
+        (None, Some(day)) => format!("as of entry {}, {day} (times in UTC)", who.seq),
+        (None, None) => format!("as of entry {}", who.seq),
+    };
+    writeln!(
+        sink,
+        "{} · {moment} · {}",
+        view.ink(Ink::Head, &shown(&who.channel)),
+        coverage(who.coverage)
+    )?;
+    writeln!(sink)?;
+    if all().next().is_none() {
+        return writeln!(sink, "  nobody is known to have been there");
+    }
+    let mut table = grid::plain(view);
+    for topic in &who.topics {
+        let mut name = shown(&topic.topic).into_owned();
+        for publisher in &topic.publishers {
+            let (ink, sure) = certainty(publisher.certainty);
+            table.add_row([
+                grid::cell(Ink::Plain, std::mem::take(&mut name)),
+                grid::cell(Ink::Plain, member(&publisher.user, &publisher.connection)),
+                grid::cell(Ink::Plain, since(publisher, known)),
+                grid::cell(ink, sure),
+                grid::cell(Ink::Faint, meta(view, publisher.meta.as_deref())),
+            ]);
+        }
+    }
+    grid::write(sink, &mut table, 2, &[2, 3])?;
+    let users: BTreeSet<&str> = all().map(|publisher| publisher.user.as_str()).collect();
+    writeln!(
+        sink,
+        "\n{} ({}) in {}",
+        many(all().count() as u64, "publisher", "publishers"),
+        many(users.len() as u64, "user", "users"),
+        many(who.topics.len() as u64, "topic", "topics"),
+    )?;
+    for (doubt, words) in DOUBTS {
+        if all().any(|publisher| publisher.certainty == doubt) {
+            writeln!(sink, "{words}")?;
+        }
+    }
+    Ok(())
+}
+
+/// What the words beside a publisher mean, said once below.
+const DOUBTS: [(Certainty, &str); 2] = [
+    (
+        Certainty::Assumed,
+        "assumed: known from before, and nothing says otherwise",
+    ),
+    (
+        Certainty::Possible,
+        "possible: came or went at an unknown moment around then",
+    ),
+];
+
+/// The day that the headline says: that of the moment, else the one on which all came.
+fn known_day(who: &Who) -> Option<NaiveDate> {
+    if let Some(at) = who.at {
+        return day(at);
+    }
+    let mut since = who
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.publishers)
+        .filter_map(|publisher| publisher.since);
+    let first = day(since.next()?)?;
+    since
+        .all(|since| day(since) == Some(first))
+        .then_some(first)
+}
+
+/// What is known of the channel, in words.
+fn coverage(coverage: Coverage) -> &'static str {
+    match coverage {
+        Coverage::Complete => "complete: watched since a full snapshot",
+        Coverage::Partial => "partial: no full snapshot yet, there may be others",
+        Coverage::Blind => "blind: nobody was watching then",
+    }
+}
+
+/// Said only where it is not certain.
+fn certainty(certainty: Certainty) -> (Ink, &'static str) {
+    match certainty {
+        Certainty::Certain => (Ink::Plain, ""),
+        Certainty::Assumed => (Ink::Faint, "assumed"),
+        Certainty::Possible => (Ink::Changed, "possible"),
+    }
+}
+
+fn since(publisher: &Publisher, known: Option<NaiveDate>) -> String {
+    match publisher.since {
+        Some(since) => format!("since {}", clock(since, known, Fine::Seconds)),
+        None => "takes effect later".to_owned(),
+    }
+}

@@ -1,0 +1,65 @@
+//! What the terminal can show: its width, and whether it wants colour. And the few colours there are.
+
+use comfy_table::Table;
+use std::env;
+use std::io::{self, IsTerminal};
+
+/// The width where there is no terminal to ask.
+const WIDTH_DEFAULT: u16 = 80;
+/// Narrower than this, tables would only be columns of single letters.
+const WIDTH_MIN: u16 = 40;
+
+/// How tables are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// Columns of the terminal.
+    pub width: u16,
+    /// Whether to use colour. Nothing is said by colour alone.
+    pub colour: bool,
+}
+
+/// A colour, by what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ink {
+    /// As it is.
+    Plain,
+    /// Somebody came.
+    Joined,
+    /// Somebody went.
+    Left,
+    /// Something changed, or is not sure.
+    Changed,
+    /// A headline.
+    Head,
+    /// What matters less.
+    Faint,
+}
+
+impl View {
+    /// The view that standard output offers. `NO_COLOR` (set, and not empty) and `TERM=dumb` mean none.
+    #[must_use]
+    pub fn of_stdout() -> View {
+        let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let width = Table::new().width().unwrap_or(WIDTH_DEFAULT).max(WIDTH_MIN);
+        View {
+            width,
+            colour: io::stdout().is_terminal() && !refused,
+        }
+    }
+
+    /// Text in a colour, where there is colour.
+    #[must_use]
+    pub fn ink(&self, ink: Ink, text: &str) -> String {
+        let code = match ink {
+            Ink::Plain => return text.to_owned(),
+            _ if !self.colour => return text.to_owned(),
+            Ink::Joined => "32",
+            Ink::Left => "31",
+            Ink::Changed => "33",
+            Ink::Head => "1",
+            Ink::Faint => "2",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}

@@ -1,0 +1,215 @@
+//! What can be typed and what is said beside the answers: times, arguments, help, failures, notices, names.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use clap::{CommandFactory, Parser};
+use rollbook::cli::args::{Cli, Command};
+use rollbook::cli::exit::{Exit, Failure};
+use rollbook::cli::moment::span;
+use rollbook::cli::notices::Notices;
+use rollbook::cli::output::Format;
+use rollbook::cli::text::{count, shown};
+use rollbook::cli::time::{Span, When};
+use rollbook::query::answer::Time;
+use std::path::Path;
+
+/// 2026-05-14T00:00:00Z.
+const DAY: i64 = 1_778_716_800_000;
+
+/// A time of that day.
+fn at(clock: &str) -> Time {
+    let parts: Vec<i64> = clock
+        .split([':', '.'])
+        .map(|part| part.parse().unwrap())
+        .collect();
+    let ms = parts.get(3).copied().unwrap_or(0);
+    Time(DAY + ((parts[0] * 60 + parts[1]) * 60 + parts[2]) * 1_000 + ms)
+}
+
+#[test]
+fn names_stay_apart_when_escaped() {
+    assert_eq!(shown("ana"), "ana");
+    assert_eq!(shown("kim 🎈 é کاربر‌ها"), "kim 🎈 é کاربر‌ها");
+    assert_eq!(shown("a\nb"), "a\\nb");
+    assert_eq!(shown("a\\nb"), "a\\\\nb");
+    assert_eq!(shown("\u{1b}[2J"), "\\u{1b}[2J");
+    assert_eq!(shown("\u{202e}evil\u{2066}"), "\\u{202e}evil\\u{2066}");
+    assert_eq!(shown("\0"), "\\0");
+    assert_eq!(shown(" a"), "\" a\"");
+    assert_eq!(shown(""), "\"\"");
+}
+
+#[test]
+fn times_in() {
+    let now = at("21:00:00").0;
+    let resolve = |text: &str| text.parse::<When>().map(|when| when.resolve(now));
+    assert_eq!(resolve("2026-05-14T20:00:00Z"), Ok(at("20:00:00").0));
+    assert_eq!(
+        resolve("2026-05-14T22:00:00.250+02:00"),
+        Ok(at("20:00:00.250").0)
+    );
+    assert_eq!(resolve("@1778788800000"), Ok(at("20:00:00").0));
+    assert_eq!(resolve("@-1"), Ok(-1));
+    assert_eq!(resolve("-90m"), Ok(at("19:30:00").0));
+    assert_eq!(resolve("-1500ms"), Ok(now - 1_500));
+    assert_eq!(resolve("-1w"), Ok(now - 7 * 86_400_000));
+    assert_eq!(resolve("-100000000w"), Ok(rollbook::limits::TIME_MS_MIN));
+    for (text, advice) in [
+        ("2026-05-14", "2026-05-14T00:00:00Z"),
+        ("2026-05-14T20:00:00", "2026-05-14T20:00:00Z"),
+        ("2026-05-14 20:00:00", "2026-05-14T20:00:00Z"),
+        ("1778788800000", "@1778788800000"),
+        ("90m", "-90m"),
+        ("-90", "a unit"),
+        ("-99999999999999999999w", "a unit"),
+        ("@soon", "Unix milliseconds"),
+        ("@999999999999999999", "the year 9999"),
+        ("yesterday", "RFC"),
+        ("", "-90m"),
+    ] {
+        let error = resolve(text).unwrap_err();
+        let wanted = if advice == "RFC" {
+            "2026-05-14T20:30:00Z"
+        } else {
+            advice
+        };
+        assert!(error.contains(wanted), "{text}: {error}");
+    }
+    assert_eq!("60s".parse::<Span>(), Ok(Span(60_000)));
+    assert_eq!("1500".parse::<Span>(), Ok(Span(1_500)));
+    assert!("-5s".parse::<Span>().is_err());
+}
+
+#[test]
+fn the_command_line_takes_what_it_should() {
+    Cli::command().debug_assert();
+    let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+    let cli =
+        parse("rollbook who studio-7 --at -90m --known-at -1h --data /tmp/x --format csv").unwrap();
+    assert_eq!(
+        (cli.data.as_path(), cli.format),
+        (Path::new("/tmp/x"), Some(Format::Csv))
+    );
+    let Command::Who(who) = cli.command else {
+        panic!("who")
+    };
+    assert_eq!(
+        (who.at, who.known_at),
+        (Some(When::Ago(5_400_000)), Some(When::Ago(3_600_000)))
+    );
+    let Command::Ingest(ingest) = parse("rollbook ingest --self ana --slack 2s a.jsonl -")
+        .unwrap()
+        .command
+    else {
+        panic!("ingest")
+    };
+    assert_eq!(
+        (ingest.slack, ingest.max_ahead, ingest.files.len()),
+        (Span(2_000), Span(60_000), 2)
+    );
+    let Command::History(history) = parse("rollbook history --type join,leave --type link")
+        .unwrap()
+        .command
+    else {
+        panic!("history")
+    };
+    assert_eq!(history.types.len(), 3);
+    for wrong in [
+        "rollbook",
+        "rollbook who",
+        "rollbook who a --at 1 --seq 2",
+        "rollbook who a --at --seq 3",
+        "rollbook nonsense",
+    ] {
+        assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+    }
+}
+
+/// Examples come before usage and flags, and every command has some.
+#[test]
+fn help_begins_with_examples() {
+    let mut cli = Cli::command();
+    cli.build();
+    for command in std::iter::once(&cli).chain(cli.get_subcommands()) {
+        let help = command.clone().render_long_help().to_string();
+        let (examples, usage) = (help.find("Example"), help.find("Usage:"));
+        assert!(examples.is_some() && examples < usage, "{help}");
+    }
+}
+
+#[test]
+fn a_failure_says_what_where_and_what_to_do() {
+    let failure = Failure::no_channel("st\u{1b}udio", Path::new("./data"));
+    assert_eq!(failure.exit, Exit::NotFound);
+    assert_eq!(
+        failure.to_string(),
+        "rollbook: there is no channel st\\u{1b}udio in ./data\n  `rollbook channels` lists those that there are"
+    );
+    let statuses = [
+        Exit::Done,
+        Exit::Failed,
+        Exit::Usage,
+        Exit::NotFound,
+        Exit::InUse,
+        Exit::Corrupt,
+        Exit::Interrupted,
+    ];
+    assert_eq!(statuses.map(Exit::status), [0, 1, 2, 3, 4, 5, 130]);
+}
+
+#[test]
+fn notices_stop_at_ten() {
+    let mut notices = Notices::default();
+    let lines: Vec<String> = (0..10_000)
+        .filter_map(|n| notices.reject("a.jsonl", n + 1, n * 9, "not JSON"))
+        .collect();
+    assert_eq!(lines.len(), 10);
+    assert_eq!(lines[1], "a.jsonl:2: byte 9: not JSON");
+    let clamped = notices
+        .clamped("studio-7", 812, at("20:10:00"), at("20:13:20"))
+        .unwrap();
+    assert!(
+        clamped.starts_with("studio-7: entry 812 occurred 2026-05-14 20:10:00.000 UTC"),
+        "{clamped}"
+    );
+    assert_eq!(
+        notices.rest(),
+        ["… and 9,990 more; rollbook rejects lists them"]
+    );
+}
+
+#[test]
+fn numbers_in_words() {
+    assert_eq!(
+        [0, 999, 1_000, 9_990, 1_234_567].map(count),
+        ["0", "999", "1,000", "9,990", "1,234,567"]
+    );
+    assert_eq!(
+        [
+            0, 350, 4_250, 59_999, 60_000, 1_058_000, 3_600_000, 90_060_000
+        ]
+        .map(span),
+        [
+            "0 ms",
+            "350 ms",
+            "4 s 250 ms",
+            "59 s",
+            "1 min",
+            "17 min 38 s",
+            "1 h",
+            "1 d 1 h"
+        ]
+    );
+}
+
+#[test]
+fn the_format_follows_the_terminal_unless_told() {
+    assert_eq!(Format::resolve(None, true), Format::Table);
+    assert_eq!(Format::resolve(None, false), Format::Jsonl);
+    assert_eq!(Format::resolve(Some(Format::Csv), true), Format::Csv);
+}
