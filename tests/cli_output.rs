@@ -11,7 +11,7 @@ use rollbook::cli::exit::Exit;
 use rollbook::cli::output::{Format, Output};
 use rollbook::cli::record::Record;
 use rollbook::cli::tables::{
-    self, ChannelsTable, GapsTable, HistoryTable, MissedRow, MissedTable, RejectsTable,
+    self, ChannelsTable, GapsTable, HistoryTable, MissedTable, RejectsTable,
 };
 use rollbook::cli::view::View;
 use rollbook::query::answer::*;
@@ -320,22 +320,20 @@ fn nothing_breaks_the_terminal() {
         "e\u{301}",
         &"x".repeat(1024),
     ];
-    let rows: Vec<MissedRow> = vec![
-        Missed {
-            gap: 1,
-            channel: "studio\r7".into(),
-            from: at("20:00:00"),
-            to: Some(at("20:30:00")),
-            evidence: "link",
-            joined: nasty
-                .iter()
-                .map(|name| who_missed(name, name, json("\"\u{9b}\""), None, "20:30:00"))
-                .collect(),
-            left: vec![],
-            updated: vec![],
-        }
-        .into(),
-    ];
+    let rows: Vec<Missed> = vec![Missed {
+        gap: 1,
+        channel: "studio\r7".into(),
+        from: at("20:00:00"),
+        to: Some(at("20:30:00")),
+        evidence: "link",
+        joined: nasty
+            .iter()
+            .map(|name| who_missed(name, name, json("\"\u{9b}\""), None, "20:30:00"))
+            .collect(),
+        left: vec![],
+        updated: vec![],
+        vanished: vec![],
+    }];
     let text = list(Format::Table, PLAIN, MissedTable::new("studio\r7"), &rows);
     assert!(
         !text

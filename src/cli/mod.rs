@@ -5,6 +5,7 @@
 //! Data goes to standard output, all else to standard error.
 
 pub mod args;
+pub mod commands;
 pub mod exit;
 pub mod moment;
 pub mod notices;
@@ -18,12 +19,13 @@ pub mod view;
 
 use args::Cli;
 use clap::Parser;
-use exit::{Exit, Failure};
+use exit::Exit;
 use output::Output;
 use std::process::ExitCode;
 
-/// Runs the command line of this process to its exit status. `dispatch` carries the command out.
-pub fn main(dispatch: impl FnOnce(&Cli, &mut Output<'_>) -> Result<(), Failure>) -> ExitCode {
+/// Runs the command line of this process to its exit status.
+#[must_use]
+pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -38,7 +40,7 @@ pub fn main(dispatch: impl FnOnce(&Cli, &mut Output<'_>) -> Result<(), Failure>)
         }
     };
     let mut output = Output::stdout(cli.format);
-    let done = dispatch(&cli, &mut output);
+    let done = commands::run(&cli, &mut output);
     // What was answered before a failure is still worth having.
     let written = output.finish();
     match done.and(written) {

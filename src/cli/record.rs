@@ -2,7 +2,7 @@
 //! a cell. Nothing here is for people: `tables` is.
 
 use crate::query::answer::{
-    ChannelAnswer, Gap, HistoryEntry, IngestSummary, RejectAnswer, Verified, Who,
+    ChannelAnswer, Gap, HistoryEntry, IngestSummary, Missed, RejectAnswer, Verified, Who,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -124,7 +124,7 @@ impl Record for HistoryEntry {
     ];
 }
 
-impl Record for super::tables::MissedRow {
+impl Record for Missed {
     const COLUMNS: &'static [&'static str] = &[
         "gap", "channel", "from", "to", "evidence", "joined", "left", "updated",
     ];

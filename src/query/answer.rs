@@ -176,6 +176,9 @@ pub struct Missed {
     pub left: Vec<MissedMember>,
     /// Whose metadata changed.
     pub updated: Vec<MissedMember>,
+    /// Topics that had publishers before and none after it (for the table).
+    #[serde(skip)]
+    pub vanished: Vec<String>,
 }
 
 /// A member who came, went or changed while nobody watched.

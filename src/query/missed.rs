@@ -4,6 +4,7 @@ use super::answer::{Gap, Missed, MissedMember, Time};
 use super::{member_names, meta_answer};
 use crate::domain::entry::{Entry, Origin, What};
 use crate::domain::event::Kind;
+use crate::domain::names::{Name, NumberMap};
 use crate::domain::time::Millis;
 use crate::store::{At, Flow, Scope, Store, StoreError, Visitor};
 
@@ -104,6 +105,7 @@ impl Gaps<'_> {
             joined: Vec::new(),
             left: Vec::new(),
             updated: Vec::new(),
+            vanished: Vec::new(),
         };
         self.found.push(Found {
             missed,
@@ -139,7 +141,7 @@ impl Visitor for Gaps<'_> {
             }
             What::Snapshot(snapshot) if of_channel(snapshot.channel) => {
                 let Some(seen) = snapshot.gap else {
-                    return Ok(Flow::Skip);
+                    return Ok(Flow::Apply);
                 };
                 if let Some(from) = seen.opened {
                     self.open(seen.gap, from, "snapshot");
@@ -151,13 +153,13 @@ impl Visitor for Gaps<'_> {
             }
             What::Change(change) => {
                 let Origin::Inferred(by) = change.origin else {
-                    return Ok(Flow::Skip);
+                    return Ok(Flow::Apply);
                 };
                 let Some((snapshot, gap)) = self.by_snapshot else {
-                    return Ok(Flow::Skip);
+                    return Ok(Flow::Apply);
                 };
                 if by.snapshot_seq != snapshot || by.baseline {
-                    return Ok(Flow::Skip);
+                    return Ok(Flow::Apply);
                 }
                 let [topic, user, connection] = member_names(change.member, at.names);
                 let member = MissedMember {
@@ -169,7 +171,7 @@ impl Visitor for Gaps<'_> {
                     not_after: Time(entry.occurred_at),
                 };
                 let Some(Found { missed, .. }) = self.of(gap) else {
-                    return Ok(Flow::Skip);
+                    return Ok(Flow::Apply);
                 };
                 match change.kind {
                     Kind::Join => missed.joined.push(member),
@@ -179,6 +181,47 @@ impl Visitor for Gaps<'_> {
             }
             _ => {}
         }
-        Ok(Flow::Skip)
+        Ok(Flow::Apply)
+    }
+
+    fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+        let Some(Entry {
+            seq,
+            what: What::Snapshot(snapshot),
+            ..
+        }) = entries.first()
+        else {
+            return Ok(());
+        };
+        let Some((_, gap)) = self.by_snapshot.filter(|(by, _)| by == seq) else {
+            return Ok(());
+        };
+        let left = entries.iter().filter_map(|entry| match &entry.what {
+            What::Change(change) if change.kind == Kind::Leave => {
+                Some(at.names.key(change.member).topic)
+            }
+            _ => None,
+        });
+        let mut gone: Vec<Name> = left.collect();
+        gone.dedup();
+        if let Some(channel) = at
+            .state
+            .channel(snapshot.channel)
+            .filter(|_| !gone.is_empty())
+        {
+            let alive: NumberMap<Name, ()> = channel
+                .roster()
+                .iter()
+                .map(|&member| (at.names.key(member).topic, ()))
+                .collect();
+            gone.retain(|topic| !alive.contains_key(topic));
+        }
+        if let Some(found) = self.of(gap) {
+            let gone = gone
+                .into_iter()
+                .map(|topic| at.names.text(topic).to_owned());
+            found.missed.vanished.extend(gone);
+        }
+        Ok(())
     }
 }

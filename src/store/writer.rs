@@ -95,10 +95,12 @@ pub struct Refused {
 }
 
 /// An entry that takes effect more than [`limits::CLAMPED_MS`] after it occurred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clamped {
     /// The entry.
     pub seq: u64,
+    /// Its channel; empty for an entry that names none.
+    pub channel: String,
     /// When it occurred.
     pub occurred_at: Millis,
     /// When it takes effect.
@@ -416,8 +418,13 @@ impl Desk {
                         effective_at,
                         ..
                     } = entry;
+                    let channel = channel_of(entry, &self.fold.names);
+                    let channel = channel
+                        .map_or("", |name| self.fold.names.text(name))
+                        .to_owned();
                     receipt.clamped.push(Clamped {
                         seq,
+                        channel,
                         occurred_at,
                         effective_at,
                     });

@@ -2,7 +2,7 @@
 
 use rollbook::cli::output::{Format, Output};
 use rollbook::cli::record::Record;
-use rollbook::cli::tables::{MissedRow, Table};
+use rollbook::cli::tables::Table;
 use rollbook::cli::view::View;
 use rollbook::query::answer::*;
 use serde_json::value::RawValue;
@@ -70,7 +70,7 @@ pub fn who_missed(
     }
 }
 
-pub fn evening() -> Vec<MissedRow> {
+pub fn evening() -> Vec<Missed> {
     let gap1 = ("20:40:52.031", "20:48:33.690");
     let gap2 = ("21:13:20.448", "21:31:47.551");
     let member = |topic: &str, user: &str, meta: &str, gap: (&str, &str)| {
@@ -92,22 +92,20 @@ pub fn evening() -> Vec<MissedRow> {
                 member("chat", "kim🎈", "null", gap1),
             ],
             updated: vec![member("chat", "carla", "\"role=cohost\"", gap1)],
-        }
-        .into(),
-        MissedRow {
-            missed: Missed {
-                gap: 2,
-                channel: "studio-7".into(),
-                from: at(gap2.0),
-                to: Some(at(gap2.1)),
-                evidence: "link",
-                joined: vec![],
-                left: vec![
-                    member("screen", "ana", "\"1080p\"", gap2),
-                    member("screen", "ivo", "\"720p\"", gap2),
-                ],
-                updated: vec![],
-            },
+            vanished: vec![],
+        },
+        Missed {
+            gap: 2,
+            channel: "studio-7".into(),
+            from: at(gap2.0),
+            to: Some(at(gap2.1)),
+            evidence: "link",
+            joined: vec![],
+            left: vec![
+                member("screen", "ana", "\"1080p\"", gap2),
+                member("screen", "ivo", "\"720p\"", gap2),
+            ],
+            updated: vec![],
             vanished: vec!["screen".into()],
         },
         Missed {
@@ -119,8 +117,8 @@ pub fn evening() -> Vec<MissedRow> {
             joined: vec![],
             left: vec![],
             updated: vec![],
-        }
-        .into(),
+            vanished: vec![],
+        },
         Missed {
             gap: 4,
             channel: "studio-7".into(),
@@ -130,8 +128,8 @@ pub fn evening() -> Vec<MissedRow> {
             joined: vec![],
             left: vec![],
             updated: vec![],
-        }
-        .into(),
+            vanished: vec![],
+        },
     ]
 }
 

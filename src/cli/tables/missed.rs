@@ -9,36 +9,11 @@ use crate::cli::view::{Ink, View};
 use crate::domain::time::Millis;
 use crate::query::answer::{Missed, MissedMember, Time};
 use chrono::NaiveDate;
-use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// A shorter gap is shown to the millisecond.
 const FINE_BELOW_MS: Millis = 10_000;
-
-/// One gap, with what the table says beyond the contract's JSON.
-#[derive(Debug, Clone)]
-pub struct MissedRow {
-    /// The answer.
-    pub missed: Missed,
-    /// Topics that had publishers before the gap and none after it, where that is known.
-    pub vanished: Vec<String>,
-}
-
-impl From<Missed> for MissedRow {
-    fn from(missed: Missed) -> MissedRow {
-        MissedRow {
-            missed,
-            vanished: Vec::new(),
-        }
-    }
-}
-
-impl Serialize for MissedRow {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.missed.serialize(serializer)
-    }
-}
 
 /// What became of a member.
 #[derive(Debug, Clone, Copy)]
@@ -138,9 +113,8 @@ impl MissedTable {
     }
 }
 
-impl Table<MissedRow> for MissedTable {
-    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &MissedRow) -> io::Result<()> {
-        let missed = &row.missed;
+impl Table<Missed> for MissedTable {
+    fn row(&mut self, sink: &mut dyn Write, view: &View, missed: &Missed) -> io::Result<()> {
         self.heading(sink, view, missed.from)?;
         self.count(missed);
         writeln!(
@@ -156,7 +130,7 @@ impl Table<MissedRow> for MissedTable {
             };
             return writeln!(sink, "  {words}");
         }
-        people(sink, view, row, self.day)
+        people(sink, view, missed, self.day)
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
@@ -201,10 +175,9 @@ fn fine(missed: &Missed) -> Fine {
 fn people(
     sink: &mut dyn Write,
     view: &View,
-    row: &MissedRow,
+    missed: &Missed,
     day: Option<NaiveDate>,
 ) -> io::Result<()> {
-    let missed = &row.missed;
     let fine = fine(missed);
     let mut topics: BTreeMap<&str, Vec<(Fate, &MissedMember)>> = BTreeMap::new();
     let fates = [
@@ -219,7 +192,7 @@ fn people(
     }
     let mut table = grid::plain(view);
     for (topic, members) in topics {
-        let vanished = row.vanished.iter().any(|gone| gone == topic);
+        let vanished = missed.vanished.iter().any(|gone| gone == topic);
         let mut name = shown(topic).into_owned();
         if vanished {
             name.push_str(" (vanished)");

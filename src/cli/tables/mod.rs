@@ -11,7 +11,7 @@ mod who;
 
 pub use history::HistoryTable;
 pub use lists::{ChannelsTable, GapsTable, RejectsTable};
-pub use missed::{MissedRow, MissedTable};
+pub use missed::MissedTable;
 pub use summary::{ingest, verify};
 pub use who::who;
 

@@ -171,6 +171,17 @@ pub enum JournalError {
     Injected,
 }
 
+impl JournalError {
+    /// Whether the files are damaged, rather than out of reach.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            JournalError::Hole { .. } | JournalError::Damaged { .. }
+        )
+    }
+}
+
 /// How durable a sync is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {

@@ -1,0 +1,147 @@
+//! `ingest`: record events from files or standard input.
+
+use super::{failure, ingest_failure};
+use crate::cli::args::{Durability, Ingest};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::notices::Notices;
+use crate::cli::output::Output;
+use crate::cli::progress::{Progress, say};
+use crate::cli::tables;
+use crate::domain::entry::Rules;
+use crate::ingest::source::Source;
+use crate::ingest::{How, Outcome, Watcher, ingest};
+use crate::query::answer::Time;
+use crate::store::{self, Clamped, Options, Refused, Store};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result<(), Failure> {
+    let start = Instant::now();
+    let how = How {
+        observer: args.observer.clone(),
+        self_user: args.self_user.clone(),
+        rules: Rules {
+            skew_tolerance_ms: args.skew_tolerance.0,
+            max_ahead_ms: args.max_ahead.0,
+            slack_ms: args.slack.0,
+            lossy: args.lossy_feed,
+        },
+        strict: args.strict,
+        resume: args.resume,
+    };
+    let standard_input = [PathBuf::from("-")];
+    let files = if args.files.is_empty() {
+        &standard_input[..]
+    } else {
+        &args.files
+    };
+    // A file that is not there is better told before a store is made.
+    let mut sources = Vec::with_capacity(files.len());
+    for file in files {
+        sources.push(Source::open(file).map_err(|error| ingest_failure(data, error.into()))?);
+    }
+    let durability = match args.durability {
+        Durability::Power => store::Durability::Power,
+        Durability::Process => store::Durability::Process,
+        Durability::None => store::Durability::None,
+    };
+    let store = Store::open(
+        data,
+        Options {
+            durability,
+            ..Options::default()
+        },
+    )
+    .map_err(|error| failure(data, error))?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    // Without a handler an interrupt ends the process at once, which loses nothing that was acknowledged.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted));
+    let mut outcome = Outcome::default();
+    let mut notices = Notices::default();
+    let mut done = Ok(());
+    for (source, file) in sources.into_iter().zip(files) {
+        let size = std::fs::metadata(file)
+            .ok()
+            .filter(std::fs::Metadata::is_file);
+        let mut screen = Screen {
+            progress: Progress::start(size.map(|size| size.len())),
+            notices: &mut notices,
+            interrupted: &interrupted,
+        };
+        let taken = ingest(&store, source, &how, &mut screen);
+        screen.progress.finish();
+        match taken {
+            Ok(taken) => outcome.add(&taken),
+            Err(error) => done = Err(ingest_failure(data, error)),
+        }
+        if done.is_err() || outcome.stopped || interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    notices.rest().iter().for_each(|line| say(line));
+    drop(store);
+    let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    output.one(&outcome.summary(elapsed_ms), tables::ingest)?;
+    done?;
+    if outcome.stopped {
+        return Err(Failure::new(
+            Exit::Failed,
+            "stopped at a line that could not be taken (--strict)",
+        )
+        .hint("mend the line and run it again with --resume, or leave --strict away"));
+    }
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(Failure::new(
+            Exit::Interrupted,
+            "interrupted; what was read before is recorded",
+        )
+        .hint("`rollbook ingest --resume` with the same files goes on from here"));
+    }
+    Ok(())
+}
+
+/// What a person sees while lines are taken.
+struct Screen<'a> {
+    progress: Progress,
+    notices: &'a mut Notices,
+    interrupted: &'a AtomicBool,
+}
+
+impl Watcher for Screen<'_> {
+    fn durable(&mut self, read: u64, lines: u64) {
+        self.progress.at(read, lines);
+    }
+
+    fn rejected(&mut self, refused: &Refused) {
+        let Refused {
+            source,
+            line,
+            byte,
+            reason,
+        } = refused;
+        if let Some(notice) = self.notices.reject(source, *line, *byte, reason) {
+            self.progress.say(&notice);
+        }
+    }
+
+    fn clamped(&mut self, clamped: &Clamped) {
+        let Clamped {
+            seq,
+            channel,
+            occurred_at,
+            effective_at,
+        } = clamped;
+        let notice = self
+            .notices
+            .clamped(channel, *seq, Time(*occurred_at), Time(*effective_at));
+        if let Some(notice) = notice {
+            self.progress.say(&notice);
+        }
+    }
+
+    fn stop(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}

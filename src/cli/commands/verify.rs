@@ -1,0 +1,32 @@
+//! `verify`: check that the log is whole.
+
+use super::{failure, open};
+use crate::care::VerifyDepth;
+use crate::cli::args::Verify;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::progress::Progress;
+use crate::cli::tables;
+use std::path::Path;
+
+pub(super) fn run(data: &Path, args: &Verify, output: &mut Output<'_>) -> Result<(), Failure> {
+    let store = open(data)?;
+    let depth = if args.deep {
+        VerifyDepth::Deep
+    } else {
+        VerifyDepth::Form
+    };
+    let mut progress = Progress::start(None);
+    let verified = store.verify(depth, |entries| progress.at(0, entries));
+    progress.finish();
+    let verified = verified.map_err(|error| failure(data, error))?;
+    output.one(&verified, tables::verify)?;
+    if verified.ok {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Corrupt,
+        format!("the log in {} is damaged", data.display()),
+    )
+    .hint("keep a copy of the folder as it is, and restore the last backup beside it"))
+}
