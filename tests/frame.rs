@@ -8,144 +8,23 @@
     missing_docs
 )]
 
+#[allow(dead_code, reason = "each test file uses its part")]
+#[path = "support/frames.rs"]
+mod frames;
 #[path = "support/records.rs"]
 mod records;
 
+use frames::{encode, encoder, join, restamp, single, small};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use records::{commit, dictionary, number, record};
+use records::{dictionary, number, record};
 use rollbook::domain::entry::*;
-use rollbook::domain::event::Kind;
-use rollbook::domain::names::{MemberKey, Names};
-use rollbook::domain::order::Stamp;
+use rollbook::domain::names::Names;
 use rollbook::limits::VALUE_BYTES_MAX;
 use rollbook::log::Record;
-use rollbook::log::frame::{self, Channels, Check, Encoded, Encoder, FrameError, Packing, Place};
+use rollbook::log::frame::{self, Channels, Check, Encoder, FrameError, Packing, Place};
 use rollbook::log::salts::Salts;
 use std::sync::Arc;
-
-const SEED: [u8; 32] = [42; 32];
-
-fn encoder(packing: Packing) -> Encoder {
-    Encoder::new(Salts::from_seed(SEED), packing)
-}
-
-fn encode(records: &[Record], names: &Names) -> Encoded {
-    encoder(Packing::Plain)
-        .encode(Place::FIRST, records, names)
-        .unwrap()
-}
-
-fn member(names: &mut Names, user: &str) -> rollbook::domain::names::Member {
-    let key = MemberKey {
-        channel: names.intern("channel"),
-        topic: names.intern("topic"),
-        user: names.intern(user),
-        conn: names.intern(""),
-    };
-    names.member(key)
-}
-
-/// An observed join with a source time, and nothing that need not be.
-fn join(names: &mut Names, seq: u64, user: &str) -> Entry {
-    let at = 1_700_000_000_000 + 40 * seq as i64;
-    Entry {
-        seq,
-        recorded_at: at + 90,
-        occurred_at: at,
-        effective_at: at,
-        observer: names.intern("default"),
-        id: None,
-        stamp: Stamp {
-            pos: None,
-            ts: Some(at),
-        },
-        lossy: false,
-        what: What::Change(Change {
-            member: member(names, user),
-            kind: Kind::Join,
-            said: Kind::Join,
-            disposition: Disposition::Applied,
-            meta: None,
-            reason: None,
-            origin: Origin::Observed,
-        }),
-    }
-}
-
-fn single(entry: Entry) -> Record {
-    Record::Commit {
-        rules: Rules::default(),
-        entries: vec![entry],
-    }
-}
-
-/// A small frame of several kinds of records.
-fn small(names: &mut Names) -> Vec<Record> {
-    let mut leave = join(names, 2, "anna");
-    if let What::Change(change) = &mut leave.what {
-        change.kind = Kind::Leave;
-        change.said = Kind::Leave;
-        change.meta = Some(Arc::from("{\"a\":1}"));
-        change.origin = Origin::Inferred(Inference {
-            snapshot_seq: 1,
-            not_before: Some(1_600_000_000_000),
-            baseline: false,
-        });
-    }
-    let link = Entry {
-        what: What::Link(Box::new(Link {
-            channel: None,
-            up: false,
-            elsewhere: false,
-            except: Vec::new(),
-            reason: Some(Arc::from("INTERRUPTED")),
-            gaps: vec![GapChange {
-                channel: names.intern("other"),
-                gap: 1,
-                at: 1_699_999_999_999,
-                opens: true,
-            }],
-        })),
-        ..join(names, 3, "anna")
-    };
-    let first = join(names, 1, "anna");
-    vec![
-        single(first),
-        Record::Commit {
-            rules: Rules {
-                lossy: true,
-                ..Rules::default()
-            },
-            entries: vec![leave, link],
-        },
-        Record::Reject(rollbook::log::Reject {
-            recorded_at: 5,
-            source: Arc::from("feed.jsonl"),
-            line: 7,
-            byte: 99,
-            reason: Arc::from("no JSON"),
-            text: Some(b"\xff{".to_vec()),
-            length: 2,
-            blake3: [3; 32],
-        }),
-        Record::Progress(rollbook::log::Progress {
-            source: [9; 32],
-            hashed_len: 64,
-            byte: 101,
-            line: 8,
-            path: Arc::from("feed.jsonl"),
-        }),
-    ]
-}
-
-/// Sets a value's checksums right again, for a body that is one value.
-fn restamp(value: &mut [u8]) {
-    let body = crc32c::crc32c(&value[36..]);
-    value[28..32].copy_from_slice(&body.to_le_bytes());
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&value[..32]), &value[36..]);
-    value[32..36].copy_from_slice(&crc.to_le_bytes());
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
@@ -168,30 +47,6 @@ proptest! {
         let read = frame::decode(&frame.values, &mut other, Check::Form).unwrap();
         let again = encoder(packing).encode(place, &read.records, &other).unwrap();
         prop_assert_eq!(again, frame);
-    }
-
-    #[test]
-    fn the_chain_knows_no_frames(mut all in vec(commit(), 1..20), cuts in vec(1usize..6, 20)) {
-        number(&mut all, 1);
-        let names = dictionary();
-        let whole = encode(&all, &names).header.link_after;
-        let mut encoder = encoder(Packing::Zstd);
-        let mut place = Place::FIRST;
-        let mut rest = &all[..];
-        for cut in cuts {
-            let (now, later) = rest.split_at(cut.min(rest.len()));
-            rest = later;
-            if now.is_empty() {
-                break;
-            }
-            let frame = encoder.encode(place, now, &names).unwrap();
-            place = Place::after(&frame.header);
-        }
-        prop_assert!(rest.is_empty() || place.link != whole);
-        if rest.is_empty() {
-            prop_assert_eq!(place.link, whole);
-            prop_assert_eq!(place.first_seq, encode(&all, &names).header.entries + 1);
-        }
     }
 
     #[test]
@@ -246,27 +101,6 @@ fn every_cut_and_every_bit_is_detected() {
     let mut longer = value.clone();
     longer.push(0);
     assert!(frame::value(&longer).is_err());
-}
-
-#[test]
-fn no_bit_of_a_forged_body_passes_the_chain_unseen() {
-    let mut names = Names::new();
-    let first = join(&mut names, 1, "anna");
-    let mut second = join(&mut names, 2, "bert");
-    second.id = Some(Arc::from("id"));
-    let written = vec![single(first), single(second)];
-    let frame = encode(&written, &names);
-    let value = &frame.values[0];
-    for bit in 36 * 8..value.len() * 8 {
-        let mut forged = value.clone();
-        forged[bit / 8] ^= 1 << (bit % 8);
-        restamp(&mut forged);
-        if let Ok(read) = frame::decode(&[&forged], &mut names, Check::Chain) {
-            // What the chain does not cover: the link before, together with a header that is otherwise right,
-            // is for whoever knows the frame before. Nothing else may get through.
-            panic!("bit {bit} of the body passes: {:?}", read.header);
-        }
-    }
 }
 
 #[test]
@@ -410,149 +244,6 @@ fn records_that_are_no_frame_are_refused() {
             expected: 1,
             found: 2
         }
-    ));
-}
-
-/// A change to an entry.
-type Tamper = fn(&mut Entry, &mut Names);
-
-/// Changes to an entry, each of which has to change the chain.
-fn tamperings() -> Vec<(&'static str, Tamper)> {
-    fn change(entry: &mut Entry) -> &mut Change {
-        match &mut entry.what {
-            What::Change(change) => change,
-            _ => panic!("a change"),
-        }
-    }
-    vec![
-        ("recorded_at", |e, _| e.recorded_at += 1),
-        ("occurred_at", |e, _| e.occurred_at += 1),
-        ("effective_at", |e, _| e.effective_at += 1),
-        ("observer", |e, n| e.observer = n.intern("else")),
-        ("id", |e, _| e.id = Some(Arc::from("id"))),
-        ("pos", |e, _| e.stamp.pos = Some([0, 0])),
-        ("no ts", |e, _| e.stamp.ts = None),
-        ("ts", |e, _| e.stamp.ts = Some(1)),
-        ("lossy", |e, _| e.lossy = true),
-        ("member", |e, n| change(e).member = member(n, "bert")),
-        ("kind", |e, _| change(e).kind = Kind::Leave),
-        ("said", |e, _| change(e).said = Kind::Update),
-        ("disposition", |e, _| {
-            change(e).disposition = Disposition::Stale;
-        }),
-        ("meta", |e, _| change(e).meta = Some(Arc::from("null"))),
-        ("reason", |e, _| change(e).reason = Some(Arc::from("r"))),
-        ("origin", |e, _| {
-            change(e).origin = Origin::Inferred(Inference {
-                snapshot_seq: 1,
-                not_before: None,
-                baseline: false,
-            });
-        }),
-        ("baseline", |e, _| {
-            change(e).origin = Origin::Inferred(Inference {
-                snapshot_seq: 1,
-                not_before: None,
-                baseline: true,
-            });
-        }),
-        ("not_before", |e, _| {
-            change(e).origin = Origin::Inferred(Inference {
-                snapshot_seq: 1,
-                not_before: Some(0),
-                baseline: false,
-            });
-        }),
-    ]
-}
-
-#[test]
-fn the_chain_covers_every_field_of_a_change() {
-    let mut names = Names::new();
-    let plain = join(&mut names, 1, "anna");
-    let mut links = vec![encode(&[single(plain.clone())], &names).header.link_after];
-    for (what, tamper) in tamperings() {
-        let mut entry = plain.clone();
-        tamper(&mut entry, &mut names);
-        let link = encode(&[single(entry)], &names).header.link_after;
-        assert!(!links.contains(&link), "{what}");
-        links.push(link);
-    }
-    let lossy = Rules {
-        lossy: true,
-        ..Rules::default()
-    };
-    for rules in [
-        lossy,
-        Rules {
-            slack_ms: 1,
-            ..Rules::default()
-        },
-        Rules {
-            skew_tolerance_ms: 1,
-            ..Rules::default()
-        },
-        Rules {
-            max_ahead_ms: 1,
-            ..Rules::default()
-        },
-    ] {
-        let entries = vec![plain.clone()];
-        let link = encode(&[Record::Commit { rules, entries }], &names);
-        assert!(!links.contains(&link.header.link_after), "{rules:?}");
-        links.push(link.header.link_after);
-    }
-}
-
-proptest! {
-    #[test]
-    fn two_different_entries_have_different_links(a in records::entry(), b in records::entry()) {
-        let names = dictionary();
-        let link = |entry: &Entry| {
-            let entry = Entry { seq: 1, ..entry.clone() };
-            encode(&[single(entry)], &names).header.link_after
-        };
-        prop_assert_eq!(a == b, link(&a) == link(&b));
-    }
-}
-
-/// What forgetting does: the string and its salt go, its hash stays, and the chain with it.
-#[test]
-fn an_erased_name_leaves_the_chain_whole() {
-    let mut names = Names::new();
-    let written = small(&mut names);
-    let value = encode(&written, &names).values.remove(0);
-    let at = value.windows(4).position(|four| four == b"anna").unwrap() - 9;
-    assert_eq!(value[at], 4 << 1);
-    let mut erased = value[..at].to_vec();
-    erased.push(1);
-    erased.extend_from_slice(&blake3::hash(&value[at + 1..at + 13]).as_bytes()[..16]);
-    erased.extend_from_slice(&value[at + 13..]);
-    // Four bytes more: in the piece's length, and in the payload's (a two-byte number after the compression).
-    let length = (erased.len() - 36) as u32;
-    erased[24..28].copy_from_slice(&length.to_le_bytes());
-    assert_eq!(erased[40..42], [0, 0xfb]);
-    let plain = u16::from_le_bytes([erased[42], erased[43]]) + 4;
-    erased[42..44].copy_from_slice(&plain.to_le_bytes());
-    restamp(&mut erased);
-
-    let mut names = Names::new();
-    let read = frame::decode(&[&erased], &mut names, Check::Chain).unwrap();
-    assert_eq!(names.find("anna"), None);
-    let Record::Commit { entries, .. } = &read.records[0] else {
-        panic!("a commit");
-    };
-    let What::Change(change) = &entries[0].what else {
-        panic!("a change");
-    };
-    let user = names.text(names.key(change.member).user);
-    assert!(user.starts_with("erased:"), "{user}");
-    // Another hash is another chain.
-    erased[at + 1] ^= 1;
-    restamp(&mut erased);
-    assert!(matches!(
-        frame::decode(&[&erased], &mut names, Check::Chain),
-        Err(FrameError::Chain { frame: 1 })
     ));
 }
 
