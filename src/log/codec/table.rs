@@ -90,6 +90,10 @@ pub(in crate::log) enum Stored<'a> {
 }
 
 impl Stored<'_> {
+    pub(in crate::log) fn is_erased(&self) -> bool {
+        matches!(self, Stored::Erased(_))
+    }
+
     fn hash(&self) -> StringHash {
         match self {
             Stored::Kept(salt, text) => string_hash(salt, text.as_bytes()),

@@ -75,9 +75,10 @@ impl Journal for MemoryJournal {
         // What is there now: the lock is not held while somebody reads.
         let values: Vec<_> = log.values.iter().skip(skip).cloned().collect();
         Box::new(
-            (from..)
-                .zip(values)
-                .map(|(position, value)| Ok((position, value.to_vec()))),
+            values
+                .into_iter()
+                .zip(from..)
+                .map(|(value, position)| Ok((position, value.to_vec()))),
         )
     }
 

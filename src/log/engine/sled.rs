@@ -9,15 +9,18 @@
 //! - Two trees may come apart in a crash: the shelf is therefore derived data only, and all that the log depends on,
 //!   its floor included, stands in the one tree.
 //! - It keeps each key's neighbours in one page, so a value costs about its own size, and freed space stays its own.
+//! - Its background threads may hold the `db` file, and its lock, for a moment after the last handle is gone: dropping
+//!   a journal waits for them, so that it can be opened again at once.
 //! - Damaged files can make it panic or not open at all, instead of giving an error. Whoever opens files of unknown
 //!   state must do so where a panic does no harm.
 
 use super::{Durability, Journal, JournalError, Shelf, Shelved, Values, fence, fits};
 use crate::limits::VALUE_BYTES_MAX;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// sled's segment. A quarter of it must hold a leaf of the largest values (FORMAT.md).
 const SEGMENT_BYTES: usize = 8 << 20;
@@ -32,6 +35,10 @@ const CACHE_BYTES: u64 = 32 << 20;
 /// Positions removed in one batch: bounds what a batch holds in memory.
 const TRIM_BATCH: u64 = 1_024;
 
+/// How often, and how long in between, a closing journal looks whether sled let go of its file: a second in all.
+const RELEASE_TRIES: u32 = 1_000;
+const RELEASE_PAUSE: Duration = Duration::from_millis(1);
+
 /// Under position 0, where no value stands: the first position that is kept, once values were trimmed. It is written
 /// before they go, so that a crash in between leaves only values that nobody asks for.
 const FLOOR_KEY: [u8; 8] = [0; 8];
@@ -39,18 +46,33 @@ const FLOOR_KEY: [u8; 8] = [0; 8];
 /// A journal in a folder.
 #[derive(Debug)]
 pub struct SledJournal {
-    // Dropped before `db`, which then writes what is left.
+    // In this order: dropping trees and database writes what is left, and then `file` sees that all let go.
     log: sled::Tree,
     shelf: sled::Tree,
     db: sled::Db,
+    file: OwnHandle,
     path: PathBuf,
-    /// Our own handle of sled's file, for fdatasync.
-    file: File,
     durability: Durability,
     /// Held by whoever changes the log.
     changing: Mutex<()>,
     first: AtomicU64,
     head: AtomicU64,
+}
+
+/// Our own handle of sled's file, for fdatasync.
+#[derive(Debug)]
+struct OwnHandle(File);
+
+impl Drop for OwnHandle {
+    fn drop(&mut self) {
+        for _ in 0..RELEASE_TRIES {
+            match self.0.try_lock() {
+                Err(TryLockError::WouldBlock) => std::thread::sleep(RELEASE_PAUSE),
+                // Ours, until the file is closed a moment from now; or there are no locks here.
+                Ok(()) | Err(TryLockError::Error(_)) => return,
+            }
+        }
+    }
 }
 
 impl SledJournal {
@@ -70,19 +92,23 @@ impl SledJournal {
         let log = db.open_tree("log").map_err(engine)?;
         let shelf = db.open_tree("shelf").map_err(engine)?;
         let file = path.join("db");
-        let file = File::open(&file).map_err(|source| JournalError::Io { path: file, source })?;
-        let (first, head) = positions(&log)?;
-        let journal = SledJournal {
+        let file = File::open(&file)
+            .map(OwnHandle)
+            .map_err(|source| JournalError::Io { path: file, source })?;
+        let mut journal = SledJournal {
             log,
             shelf,
             db,
-            path: path.to_path_buf(),
             file,
+            path: path.to_path_buf(),
             durability,
             changing: Mutex::new(()),
-            first: AtomicU64::new(first),
-            head: AtomicU64::new(head),
+            first: AtomicU64::new(1),
+            head: AtomicU64::new(0),
         };
+        let (first, head) = positions(&journal.log)?;
+        journal.first = AtomicU64::new(first);
+        journal.head = AtomicU64::new(head);
         journal.no_blobs()?;
         journal.sync()?;
         journal.sync_folder()?;
@@ -215,7 +241,7 @@ impl Journal for SledJournal {
         }
         self.db.flush().map_err(engine)?;
         if self.durability == Durability::Power {
-            self.file.sync_data().map_err(|source| JournalError::Io {
+            self.file.0.sync_data().map_err(|source| JournalError::Io {
                 path: self.path.join("db"),
                 source,
             })?;

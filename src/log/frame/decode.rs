@@ -2,7 +2,7 @@
 
 use super::FrameError;
 use super::encode::{INFLATION_MAX, tag};
-use super::header::{Compression, FrameHeader};
+use super::header::{Compression, Facts, FrameHeader, channel_hash};
 use super::value::{Value, value};
 use crate::domain::entry::Rules;
 use crate::domain::names::Names;
@@ -12,7 +12,7 @@ use crate::log::chain::{Canon, Link};
 use crate::log::codec::bytes::Reader;
 use crate::log::codec::raise::Raise;
 use crate::log::codec::row::{self, Previous};
-use crate::log::codec::table::{Hashes, Tables};
+use crate::log::codec::table::{Hashes, Stored, Tables};
 use crate::log::codec::wire::{WEntry, WRules};
 use crate::log::codec::{CodecError, PAYLOAD_VERSION};
 use std::borrow::Cow;
@@ -22,7 +22,8 @@ use std::borrow::Cow;
 pub enum Check {
     /// Checksums and the form: enough against a medium that errs.
     Form,
-    /// The chain as well: also against whoever alters a frame and its checksums. It costs more than the reading.
+    /// The chain as well, and that the header says of the entries what they say: also against whoever alters a frame
+    /// and its checksums. It costs more than the reading.
     Chain,
 }
 
@@ -91,7 +92,41 @@ pub fn decode<V: AsRef<[u8]>>(
             frame: header.frame,
         });
     }
+    if check == Check::Chain {
+        let erased = tables.names.iter().any(Stored::is_erased);
+        check_facts(&header, &records, names, erased)?;
+    }
     Ok(Decoded { header, records })
+}
+
+/// That the header says of the entries what they say: queries skip frames by it.
+fn check_facts(
+    header: &FrameHeader,
+    records: &[Record],
+    names: &Names,
+    erased: bool,
+) -> Result<(), FrameError> {
+    let mut facts = Facts::new();
+    for record in records {
+        match record {
+            Record::Commit { entries, .. } => {
+                entries.iter().for_each(|entry| facts.entry(entry, names));
+            }
+            Record::Page { page, .. } => facts.touch(page.channel),
+            Record::Reject(_) | Record::Progress(_) => {}
+        }
+    }
+    let mut said = header.clone();
+    facts.tell(&mut said, |name| channel_hash(names.text(name)));
+    if erased {
+        // A channel's hash cannot be taken again once its name was erased.
+        said.channels = header.channels.clone();
+    }
+    if said == *header {
+        Ok(())
+    } else {
+        Err(FrameError::Disagree("the entries' times or channels"))
+    }
 }
 
 struct Body<'a> {

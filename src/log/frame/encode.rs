@@ -156,13 +156,9 @@ impl Encoder {
         };
         let mut facts = Facts::new();
         self.write_records(records, names, &mut header, &mut facts)?;
-        if header.entries > 0 {
-            header.effective_at = facts.effective_at;
-            header.recorded_at = facts.recorded_at;
-        }
-        header.reaches_back_to = facts.reaches_back_to;
-        header.unscoped = facts.unscoped;
-        header.channels = facts.channels(|name| channel(&mut self.channel_hashes, name, names));
+        facts.tell(&mut header, |name| {
+            channel(&mut self.channel_hashes, name, names)
+        });
 
         let mut payload = Vec::with_capacity(self.rows.len() + 64 * names.len().min(1_024));
         payload.push(PAYLOAD_VERSION);

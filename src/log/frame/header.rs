@@ -186,10 +186,10 @@ impl FrameHeader {
 /// What a header says of the entries, gathered as they are written.
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub(super) effective_at: (Millis, Millis),
-    pub(super) recorded_at: (Millis, Millis),
-    pub(super) reaches_back_to: Millis,
-    pub(super) unscoped: bool,
+    effective_at: (Millis, Millis),
+    recorded_at: (Millis, Millis),
+    reaches_back_to: Millis,
+    unscoped: bool,
     /// Each channel once, except that one may come again after another.
     channels: Vec<Name>,
     /// There are too many channels to name.
@@ -273,7 +273,21 @@ impl Facts {
         }
     }
 
-    pub(super) fn channels(&mut self, hash: impl FnMut(Name) -> u64) -> Channels {
+    /// Writes into a header, whose counts stand already, what the entries said.
+    pub(super) fn tell(&mut self, header: &mut FrameHeader, hash: impl FnMut(Name) -> u64) {
+        if header.entries > 0 {
+            header.effective_at = self.effective_at;
+            header.recorded_at = self.recorded_at;
+        } else {
+            header.effective_at = (0, 0);
+            header.recorded_at = (0, 0);
+        }
+        header.reaches_back_to = self.reaches_back_to;
+        header.unscoped = self.unscoped;
+        header.channels = self.channels(hash);
+    }
+
+    fn channels(&mut self, hash: impl FnMut(Name) -> u64) -> Channels {
         self.tidy();
         if self.any || self.channels.len() > CHANNELS_MAX {
             return Channels::Any;
