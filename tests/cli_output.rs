@@ -14,6 +14,7 @@ use rollbook::cli::tables::{
     self, ChannelsTable, GapsTable, HistoryTable, MissedTable, RejectsTable,
 };
 use rollbook::cli::view::View;
+use rollbook::ingest::IngestSummary;
 use rollbook::query::answer::*;
 use std::io;
 

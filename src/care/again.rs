@@ -1,5 +1,6 @@
 //! The event behind a commit, out of the log: so that `verify --deep` can decide about it again.
 
+use crate::domain::claims;
 use crate::domain::entry::{Entry, Link, Snapshot, Text, Token, What, Whole};
 use crate::domain::event::{
     ChangeSaid, Event, LinkSaid, MemberSaid, Said, Shown, Str, TokenSaid, TopicShown,
@@ -7,7 +8,6 @@ use crate::domain::event::{
 use crate::domain::names::{Member, Name, Names};
 use crate::domain::order::Stamp;
 use crate::domain::state::State;
-use crate::replay::claims;
 
 /// What the source said, as far as it matters for what follows. `None` for entries that no event makes.
 pub(super) fn event_behind(

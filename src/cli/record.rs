@@ -1,9 +1,8 @@
 //! Answers as rows of CSV: their columns, which are the fields of the contract in its order, and what goes into
 //! a cell. Nothing here is for people: `tables` is.
 
-use crate::query::answer::{
-    ChannelAnswer, Gap, HistoryEntry, IngestSummary, Missed, RejectAnswer, Verified, Who,
-};
+use crate::ingest::IngestSummary;
+use crate::query::answer::{ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Verified, Who};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;

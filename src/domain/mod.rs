@@ -13,6 +13,7 @@
 
 mod apply;
 mod change;
+pub mod claims;
 pub mod decide;
 mod departures;
 mod describe;

@@ -2,5 +2,7 @@
 
 mod run;
 pub mod source;
+mod summary;
 
 pub use run::{How, IngestError, Outcome, Watcher, ingest};
+pub use summary::IngestSummary;

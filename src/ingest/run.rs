@@ -1,12 +1,12 @@
 //! A source, line by line, into a store: what the command line, the server and the simulator have in common.
 
 use super::source::{Fingerprint, LineText, Source, SourceError};
+use super::summary::IngestSummary;
 use crate::domain::entry::Rules;
 use crate::domain::event::Said;
 use crate::feed::{self, Defaults};
 use crate::limits;
 use crate::log::Progress;
-use crate::query::answer::IngestSummary;
 use crate::store::{
     Batch, Clamped, Line, Receipt, Refused, Rejected, Store, StoreError, Tally, Ticket,
 };

@@ -1,6 +1,7 @@
 //! Entries as lines in the shape of Agora's JavaScript SDK, one line a commit.
 
-use super::{ReplayFilter, claims};
+use super::ReplayFilter;
+use crate::domain::claims;
 use crate::domain::entry::{Change, Entry, Link, Rules, Snapshot, Text, Token, What, Whole};
 use crate::domain::event::{Kind, TokenState};
 use crate::domain::names::{Name, Names};

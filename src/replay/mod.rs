@@ -1,7 +1,6 @@
 //! The log, played again: recorded history as the lines of a feed.
 
 mod agora;
-pub(crate) mod claims;
 
 use crate::domain::time::Millis;
 use crate::store::{Scope, Store, StoreError};

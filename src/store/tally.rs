@@ -5,7 +5,7 @@ use crate::domain::event::Kind;
 
 /// What became of some lines (contract 3, `ingest`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // each is explained where it is shown: query::answer::IngestSummary
+#[allow(missing_docs)] // each is explained where it is shown: ingest::IngestSummary
 pub struct Tally {
     pub events: u64,
     pub entries: u64,

@@ -4,7 +4,8 @@ use super::grid;
 use crate::cli::moment::span;
 use crate::cli::text::{count, many, shown, tally};
 use crate::cli::view::{Ink, View};
-use crate::query::answer::{IngestSummary, Verified};
+use crate::ingest::IngestSummary;
+use crate::query::answer::Verified;
 use std::io::{self, Write};
 
 /// Draws what became of the lines. What there is none of is left out.

@@ -1,13 +1,14 @@
 //! What a snapshot said, out of its entry and the roster that stood after it.
 
-use crate::domain::entry::{Change, Claim, Claims, Entry, Snapshot, Text, What, Whole};
-use crate::domain::event::Kind;
-use crate::domain::names::{Member, Name, Names, NumberMap};
-use crate::domain::state::State;
+use super::entry::{Change, Claim, Claims, Entry, Snapshot, Text, What, Whole};
+use super::event::Kind;
+use super::names::{Member, Name, Names, NumberMap};
+use super::state::State;
 use std::borrow::Cow;
 
-/// The whole list of a snapshot whose commit is `entries`. `state` is that before the commit.
-pub(crate) fn listed<'a>(
+/// The whole list of a snapshot, out of its entry and those that it made one infer. `state` is that before them.
+#[must_use]
+pub fn listed<'a>(
     snapshot: &'a Snapshot,
     entries: &[Entry],
     state: &State,
@@ -32,8 +33,9 @@ pub(crate) fn listed<'a>(
     }
 }
 
-/// The roster after a commit, as a list that claims just that.
-pub(crate) fn standing(channel: Name, entries: &[Entry], state: &State, names: &Names) -> Whole {
+/// The roster after a commit, as a list that claims just that. `state` is that before it.
+#[must_use]
+pub fn standing(channel: Name, entries: &[Entry], state: &State, names: &Names) -> Whole {
     whole(roster_after(channel, entries, state), names)
 }
 
