@@ -8,7 +8,8 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `writer` | lines in, receipts out; group commit; poisoning |
+//! | `batch` | lines in, receipts out |
+//! | `writer`, `desk` | the threads: decide, append, sync; group commit; poisoning |
 //! | `scan` | the log out, folded by `apply`, shown to visitors |
 //! | `checkpoint` | shortcuts into the log |
 //! | `retries` | which ids have been recorded |
@@ -17,7 +18,9 @@
 //!
 //! **Invariants:** it is synchronous. What is read is durable. It knows nothing of feeds and their shapes.
 
+mod batch;
 mod checkpoint;
+mod desk;
 mod digests;
 mod error;
 mod home;
@@ -28,11 +31,11 @@ mod tally;
 mod writer;
 
 pub use crate::log::engine::Durability;
+pub use batch::{Batch, Clamped, Line, Receipt, Refused, Rejected, Ticket};
 pub use error::StoreError;
 pub use migrate::{FORMAT, Plan, plan};
 pub use scan::{At, Flow, Fold, Scope, Start, Visitor};
 pub use tally::Tally;
-pub use writer::{Batch, Clamped, Line, Receipt, Refused, Rejected, Ticket};
 
 pub(crate) use digests::Digests;
 

@@ -1,0 +1,188 @@
+//! The wire form of a checkpoint: the state, in one part for the store and one for each channel.
+//!
+//! A part carries the names it uses, so that one channel can be restored alone. What the log says again as soon
+//! as it is read (unknown members, the order of tombstones of all channels) is not written.
+
+mod read;
+mod wire;
+mod write;
+
+pub use read::{channel_from_bytes, finish, trunk_from_bytes};
+pub use write::{channel_to_bytes, trunk_to_bytes};
+
+use super::CodecError;
+use super::bytes::{pack, unpack};
+use crate::log::Progress;
+use bincode::{Decode, Encode};
+use std::sync::Arc;
+
+/// The version of all parts; a part of another one is as good as missing.
+const VERSION: u8 = 1;
+
+fn to_bytes<T: Encode>(part: &T) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = vec![VERSION];
+    pack(part, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn from_bytes<T: Decode<()>>(bytes: &[u8]) -> Result<T, CodecError> {
+    match bytes.split_first() {
+        Some((&VERSION, part)) => {
+            let (value, used) = unpack(part)?;
+            if used == part.len() {
+                Ok(value)
+            } else {
+                Err(CodecError::Trailing(part.len() - used))
+            }
+        }
+        Some((&version, _)) => Err(CodecError::Unknown {
+            what: "version of a checkpoint",
+            value: u64::from(version),
+        }),
+        None => Err(CodecError::Short),
+    }
+}
+
+fn missing(index: u32) -> CodecError {
+    CodecError::Index {
+        what: "name or member",
+        index,
+    }
+}
+
+/// A checkpoint's table of contents, and what belongs to no channel.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Index {
+    /// The engine's position of the next frame.
+    pub next: u64,
+    /// The number of the last frame.
+    pub frame: u64,
+    /// The chain's link after it.
+    pub link: [u8; 32],
+    /// The last entry.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded_at: i64,
+    /// Where each channel's part is.
+    pub channels: Vec<ChannelPart>,
+    /// Rejects so far.
+    pub rejects: u64,
+    /// Bytes of rejected lines that are kept.
+    pub reject_bytes: u64,
+    /// The chunks of retry ids.
+    pub retry_chunks: Vec<u64>,
+    /// The rest of the state ([`trunk_to_bytes`]).
+    pub trunk: Vec<u8>,
+    sources: Vec<SourceWire>,
+}
+
+/// Where a channel's part is.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ChannelPart {
+    /// The channel.
+    pub channel: String,
+    /// The frame at which its part was written.
+    pub frame: u64,
+    /// Its last effective time then.
+    pub effective_at: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+struct SourceWire {
+    source: [u8; 32],
+    hashed_len: u64,
+    byte: u64,
+    line: u64,
+    path: String,
+}
+
+/// Writes an index, and how far sources were read.
+///
+/// # Errors
+/// Where the codec fails, which nothing in an index makes it do.
+pub fn index_to_bytes(mut index: Index, sources: &[Progress]) -> Result<Vec<u8>, CodecError> {
+    let wire = |progress: &Progress| {
+        let Progress {
+            source,
+            hashed_len,
+            byte,
+            line,
+            ..
+        } = *progress;
+        SourceWire {
+            source,
+            hashed_len,
+            byte,
+            line,
+            path: progress.path.to_string(),
+        }
+    };
+    index.sources = sources.iter().map(wire).collect();
+    to_bytes(&index)
+}
+
+/// What [`index_to_bytes`] wrote.
+///
+/// # Errors
+/// Where the bytes are not such a part.
+pub fn index_from_bytes(bytes: &[u8]) -> Result<Index, CodecError> {
+    from_bytes(bytes)
+}
+
+impl Index {
+    /// An index of nothing yet, at a place of the log.
+    #[must_use]
+    pub fn at(next: u64, frame: u64, link: [u8; 32]) -> Self {
+        Index {
+            next,
+            frame,
+            link,
+            seq: 0,
+            recorded_at: 0,
+            channels: Vec::new(),
+            rejects: 0,
+            reject_bytes: 0,
+            retry_chunks: Vec::new(),
+            trunk: Vec::new(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// How far sources were read.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Progress> {
+        let progress = |wire: &SourceWire| {
+            let SourceWire {
+                source,
+                hashed_len,
+                byte,
+                line,
+                ..
+            } = *wire;
+            Progress {
+                source,
+                hashed_len,
+                byte,
+                line,
+                path: Arc::from(wire.path.as_str()),
+            }
+        };
+        self.sources.iter().map(progress).collect()
+    }
+}
+
+/// Writes retry ids: key, observer, seq.
+///
+/// # Errors
+/// Where the codec fails, which no id makes it do.
+pub fn retries_to_bytes(ids: &[(u128, u64, u64)]) -> Result<Vec<u8>, CodecError> {
+    to_bytes(&ids.to_vec())
+}
+
+/// What [`retries_to_bytes`] wrote.
+///
+/// # Errors
+/// Where the bytes are not such a part.
+pub fn retries_from_bytes(bytes: &[u8]) -> Result<Vec<(u128, u64, u64)>, CodecError> {
+    from_bytes(bytes)
+}

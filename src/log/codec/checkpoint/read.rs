@@ -1,0 +1,242 @@
+//! Parts → state.
+
+use super::wire::{ChannelWire, CoverWire, MARKS_FROM, SlotWire, StampWire, StretchWire, Trunk};
+use super::{CodecError, from_bytes, missing};
+use crate::domain::entry::{Begin, Claim, Text};
+use crate::domain::names::{Member, MemberKey, Name, Names, NumberMap};
+use crate::domain::order::Stamp;
+use crate::domain::roster::{Channel, Cover, Heard, LastWord, Presence, Slot, Tally};
+use crate::domain::state::State;
+use crate::domain::watch::{Observer, OpenGap, Stretch, Sync, Watch, Watching};
+use std::collections::VecDeque;
+
+fn stamp_in((pos, ts): StampWire) -> Stamp {
+    Stamp { pos, ts }
+}
+
+fn cover_in(cover: CoverWire) -> Cover {
+    Cover {
+        seq: cover.seq,
+        line: stamp_in(cover.line),
+        listed: (stamp_in(cover.listed.0), cover.listed.1),
+        absent: (stamp_in(cover.absent.0), cover.absent.1),
+    }
+}
+
+/// A state with no channels yet, from what [`trunk_to_bytes`] wrote.
+///
+/// # Errors
+/// Where the bytes are not such a part.
+pub fn trunk_from_bytes(bytes: &[u8], names: &mut Names) -> Result<State, CodecError> {
+    let trunk: Trunk = from_bytes(bytes)?;
+    let by_number: Vec<Name> = trunk.names.iter().map(|name| names.intern(name)).collect();
+    let name = |number: u32| {
+        by_number
+            .get(number as usize)
+            .copied()
+            .ok_or(missing(number))
+    };
+    let mut state = State {
+        head: trunk.head,
+        recorded_at: trunk.recorded_at,
+        ..State::default()
+    };
+    for wire in trunk.observers {
+        let channels = wire
+            .channels
+            .iter()
+            .map(|&number| name(number))
+            .collect::<Result<_, _>>()?;
+        let observer = Observer {
+            channels,
+            linked: wire.linked,
+            up_at: wire.up_at,
+            proof: wire.proof,
+        };
+        state.observers.insert(name(wire.name)?, observer);
+    }
+    Ok(state)
+}
+
+/// Puts a channel into a state that does not have it yet. [`finish`] is called when all are there.
+///
+/// # Errors
+/// Where the bytes are not such a part.
+pub fn channel_from_bytes(
+    bytes: &[u8],
+    state: &mut State,
+    names: &mut Names,
+) -> Result<Name, CodecError> {
+    let wire: ChannelWire = from_bytes(bytes)?;
+    let by_number: Vec<Name> = wire.names.iter().map(|name| names.intern(name)).collect();
+    let name = |number: u32| {
+        by_number
+            .get(number as usize)
+            .copied()
+            .ok_or(missing(number))
+    };
+    let channel_name = name(wire.channel)?;
+    let mut members = Vec::with_capacity(wire.members.len());
+    for [topic, user, conn] in wire.members {
+        let (topic, user, conn) = (name(topic)?, name(user)?, name(conn)?);
+        members.push(names.member(MemberKey {
+            channel: channel_name,
+            topic,
+            user,
+            conn,
+        }));
+    }
+    let member = |number: u32| members.get(number as usize).copied().ok_or(missing(number));
+    let stretch = |wire: StretchWire| -> Result<Stretch, CodecError> {
+        let StretchWire {
+            observer,
+            from_seq,
+            to_seq,
+            proof,
+        } = wire;
+        Ok(Stretch {
+            observer: name(observer)?,
+            from_seq,
+            to_seq,
+            proof,
+        })
+    };
+    let slot = |wire: SlotWire, presence, seat| -> Result<(Member, Slot), CodecError> {
+        let mut by_kind = wire.heard;
+        for by in &mut by_kind {
+            *by = if *by >= MARKS_FROM { *by } else { name(*by)?.0 };
+        }
+        let word = LastWord {
+            seq: wire.seq,
+            time: wire.time,
+            stamp: stamp_in(wire.stamp),
+            heard: Heard { by_kind },
+        };
+        let meta = wire.meta.map(Text::from);
+        let (held_at, since, departed_at) = (wire.held_at, wire.since, wire.departed_at);
+        let slot = Slot {
+            presence,
+            seat,
+            word,
+            held_at,
+            since,
+            departed_at,
+            meta,
+        };
+        Ok((member(wire.member)?, slot))
+    };
+    let mut slots: Vec<(Member, Slot)> = Vec::new();
+    let mut roster = Vec::with_capacity(wire.present.len());
+    for wire in wire.present {
+        let seat = u32::try_from(roster.len()).unwrap_or(u32::MAX);
+        let (member, slot) = slot(wire, Presence::Present, seat)?;
+        roster.push(member);
+        slots.push((member, slot));
+    }
+    let mut departures = VecDeque::with_capacity(wire.departed.len());
+    for wire in wire.departed {
+        let (member, slot) = slot(wire, Presence::Departed, 0)?;
+        departures.push_back((slot.departed_at, member));
+        slots.push((member, slot));
+    }
+    let mut watches = Vec::with_capacity(wire.watches.len());
+    for wire in wire.watches {
+        let sync = wire.sync.map(|wire| -> Result<Box<Sync>, CodecError> {
+            let mut claims = NumberMap::default();
+            for (number, meta, stamp) in wire.members {
+                let claim = Claim {
+                    meta: meta.map(Text::from),
+                    stamp: stamp_in(stamp),
+                };
+                claims.insert(member(number)?, claim);
+            }
+            Ok(Box::new(Sync {
+                name: Text::from(wire.name),
+                begin: Begin {
+                    stamp: stamp_in(wire.begin.0),
+                    occurred_at: wire.begin.1,
+                },
+                self_user: wire.self_user.map(name).transpose()?,
+                incomplete: wire.incomplete,
+                id: wire.id.map(Text::from),
+                head: wire.head,
+                proofs: wire
+                    .proofs
+                    .into_iter()
+                    .map(stretch)
+                    .collect::<Result<_, _>>()?,
+                channel_proof: wire.channel_proof,
+                topics: wire
+                    .topics
+                    .into_iter()
+                    .map(name)
+                    .collect::<Result<_, _>>()?,
+                members: claims,
+            }))
+        });
+        watches.push(Watch {
+            observer: name(wire.observer)?,
+            up: wire.up,
+            given: wire.given,
+            muted: wire.muted,
+            hold: wire.hold,
+            stretch: wire.stretch.map(stretch).transpose()?,
+            sync: sync.transpose()?,
+        });
+    }
+    let mut topic_covers = NumberMap::default();
+    for (topic, cover) in wire.topic_covers {
+        topic_covers.insert(name(topic)?, cover_in(cover));
+    }
+    let (entries, first_at, last_at) = wire.tally;
+    let watching = Watching {
+        watches,
+        ended: wire
+            .ended
+            .into_iter()
+            .map(stretch)
+            .collect::<Result<_, _>>()?,
+        last_proof: wire.last_proof,
+        gaps: wire.gaps,
+        open_gap: wire.open_gap.map(|(gap, from)| OpenGap { gap, from }),
+    };
+    let channel = Channel {
+        roster,
+        departed: departures.len(),
+        departures,
+        effective_at: wire.effective_at,
+        cover: wire.cover.map(cover_in),
+        topic_covers,
+        floor: wire.floor.map(stamp_in),
+        lossy: wire.lossy,
+        tally: Tally {
+            entries,
+            first_at,
+            last_at,
+        },
+        watching,
+    };
+    for (member, slot) in slots {
+        let at = member.0 as usize;
+        if at >= state.slots.len() {
+            state.slots.resize_with(at + 1, Slot::default);
+        }
+        if let Some(place) = state.slots.get_mut(at) {
+            *place = slot;
+        }
+    }
+    state.channels.insert(channel_name, channel);
+    Ok(channel_name)
+}
+
+/// Brings the tombstones of all channels into their common order, once every channel is there.
+pub fn finish(state: &mut State) {
+    let mut departures: Vec<(u64, Member)> = state
+        .channels
+        .values()
+        .flat_map(|channel| channel.departures.iter().copied())
+        .collect();
+    departures.sort_unstable_by_key(|&(seq, member)| (seq, member.0));
+    state.departed = departures.len();
+    state.departures = departures.into();
+}

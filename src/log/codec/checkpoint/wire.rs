@@ -1,0 +1,101 @@
+//! A checkpoint's parts as they stand on the shelf.
+
+use crate::domain::order::Pos;
+use bincode::{Decode, Encode};
+
+/// The part of a checkpoint that is not of one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Trunk {
+    pub(super) head: u64,
+    pub(super) recorded_at: i64,
+    pub(super) names: Vec<String>,
+    pub(super) observers: Vec<ObserverWire>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(super) struct ObserverWire {
+    pub(super) name: u32,
+    pub(super) channels: Vec<u32>,
+    pub(super) linked: bool,
+    pub(super) up_at: Option<u64>,
+    pub(super) proof: Option<(u64, i64)>,
+}
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct ChannelWire {
+    pub(super) names: Vec<String>,
+    pub(super) members: Vec<[u32; 3]>,
+    pub(super) channel: u32,
+    pub(super) present: Vec<SlotWire>,
+    pub(super) departed: Vec<SlotWire>,
+    pub(super) effective_at: i64,
+    pub(super) cover: Option<CoverWire>,
+    pub(super) topic_covers: Vec<(u32, CoverWire)>,
+    pub(super) floor: Option<StampWire>,
+    pub(super) lossy: bool,
+    pub(super) tally: (u64, i64, i64),
+    pub(super) watches: Vec<WatchWire>,
+    pub(super) ended: Vec<StretchWire>,
+    pub(super) last_proof: Option<i64>,
+    pub(super) gaps: u32,
+    pub(super) open_gap: Option<(u32, i64)>,
+}
+
+pub(super) type StampWire = (Option<Pos>, Option<i64>);
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct SlotWire {
+    pub(super) member: u32,
+    pub(super) seq: u64,
+    pub(super) time: i64,
+    pub(super) stamp: StampWire,
+    pub(super) heard: [u32; 3],
+    pub(super) held_at: u64,
+    pub(super) since: i64,
+    pub(super) departed_at: u64,
+    pub(super) meta: Option<String>,
+}
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct CoverWire {
+    pub(super) seq: u64,
+    pub(super) line: StampWire,
+    pub(super) listed: (StampWire, i64),
+    pub(super) absent: (StampWire, i64),
+}
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct WatchWire {
+    pub(super) observer: u32,
+    pub(super) up: bool,
+    pub(super) given: bool,
+    pub(super) muted: bool,
+    pub(super) hold: Option<u64>,
+    pub(super) stretch: Option<StretchWire>,
+    pub(super) sync: Option<SyncWire>,
+}
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct StretchWire {
+    pub(super) observer: u32,
+    pub(super) from_seq: u64,
+    pub(super) to_seq: u64,
+    pub(super) proof: Option<i64>,
+}
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct SyncWire {
+    pub(super) name: String,
+    pub(super) begin: (StampWire, i64),
+    pub(super) self_user: Option<u32>,
+    pub(super) incomplete: bool,
+    pub(super) id: Option<String>,
+    pub(super) head: u64,
+    pub(super) proofs: Vec<StretchWire>,
+    pub(super) channel_proof: Option<i64>,
+    pub(super) topics: Vec<u32>,
+    pub(super) members: Vec<(u32, Option<String>, StampWire)>,
+}
+
+/// Marks in [`SlotWire::heard`] that stand for no observer and for several are kept as they are.
+pub(super) const MARKS_FROM: u32 = u32::MAX - 1;

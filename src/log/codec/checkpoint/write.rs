@@ -1,0 +1,237 @@
+//! State → parts.
+
+use super::wire::{
+    ChannelWire, CoverWire, MARKS_FROM, ObserverWire, SlotWire, StampWire, StretchWire, SyncWire,
+    Trunk, WatchWire,
+};
+use super::{CodecError, to_bytes};
+use crate::domain::names::{Member, Name, Names, NumberMap};
+use crate::domain::order::Stamp;
+use crate::domain::roster::{Cover, Presence, Slot};
+use crate::domain::state::State;
+use crate::domain::watch::{Stretch, Sync};
+
+/// Numbers names and members anew for one part.
+#[derive(Default)]
+struct Table {
+    names: Vec<String>,
+    members: Vec<[u32; 3]>,
+    by_name: NumberMap<Name, u32>,
+    by_member: NumberMap<Member, u32>,
+}
+
+impl Table {
+    fn name(&mut self, name: Name, names: &Names) -> u32 {
+        let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let texts = &mut self.names;
+        *self.by_name.entry(name).or_insert_with(|| {
+            texts.push(names.text(name).to_owned());
+            next
+        })
+    }
+
+    fn member(&mut self, member: Member, names: &Names) -> u32 {
+        if let Some(&known) = self.by_member.get(&member) {
+            return known;
+        }
+        let key = names.key(member);
+        let row = [key.topic, key.user, key.conn].map(|name| self.name(name, names));
+        let next = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
+        self.members.push(row);
+        self.by_member.insert(member, next);
+        next
+    }
+
+    fn slot(&mut self, member: Member, slot: &Slot, names: &Names) -> SlotWire {
+        let heard = slot.word.heard.by_kind.map(|by| {
+            if by >= MARKS_FROM {
+                by
+            } else {
+                self.name(Name(by), names)
+            }
+        });
+        SlotWire {
+            member: self.member(member, names),
+            seq: slot.word.seq,
+            time: slot.word.time,
+            stamp: stamp_out(slot.word.stamp),
+            heard,
+            held_at: slot.held_at,
+            since: slot.since,
+            departed_at: slot.departed_at,
+            meta: slot.meta.as_deref().map(str::to_owned),
+        }
+    }
+
+    fn stretch(&mut self, stretch: &Stretch, names: &Names) -> StretchWire {
+        let Stretch {
+            observer,
+            from_seq,
+            to_seq,
+            proof,
+        } = *stretch;
+        StretchWire {
+            observer: self.name(observer, names),
+            from_seq,
+            to_seq,
+            proof,
+        }
+    }
+
+    fn sync(&mut self, sync: &Sync, names: &Names) -> SyncWire {
+        SyncWire {
+            name: sync.name.to_string(),
+            begin: (stamp_out(sync.begin.stamp), sync.begin.occurred_at),
+            self_user: sync.self_user.map(|user| self.name(user, names)),
+            incomplete: sync.incomplete,
+            id: sync.id.as_deref().map(str::to_owned),
+            head: sync.head,
+            proofs: sync
+                .proofs
+                .iter()
+                .map(|stretch| self.stretch(stretch, names))
+                .collect(),
+            channel_proof: sync.channel_proof,
+            topics: sync
+                .topics
+                .iter()
+                .map(|&topic| self.name(topic, names))
+                .collect(),
+            members: sync
+                .members
+                .iter()
+                .map(|(&member, claim)| {
+                    let meta = claim.meta.as_deref().map(str::to_owned);
+                    (self.member(member, names), meta, stamp_out(claim.stamp))
+                })
+                .collect(),
+        }
+    }
+}
+
+fn stamp_out(stamp: Stamp) -> StampWire {
+    (stamp.pos, stamp.ts)
+}
+
+fn cover_out(cover: &Cover) -> CoverWire {
+    CoverWire {
+        seq: cover.seq,
+        line: stamp_out(cover.line),
+        listed: (stamp_out(cover.listed.0), cover.listed.1),
+        absent: (stamp_out(cover.absent.0), cover.absent.1),
+    }
+}
+
+/// Writes what belongs to no single channel.
+///
+/// # Errors
+/// Where the codec fails, which nothing in a state makes it do.
+pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecError> {
+    let mut table = Table::default();
+    let mut observers: Vec<ObserverWire> = state
+        .observers
+        .iter()
+        .map(|(&name, observer)| ObserverWire {
+            name: table.name(name, names),
+            channels: observer
+                .channels
+                .iter()
+                .map(|&name| table.name(name, names))
+                .collect(),
+            linked: observer.linked,
+            up_at: observer.up_at,
+            proof: observer.proof,
+        })
+        .collect();
+    observers.sort_unstable_by_key(|observer| observer.name);
+    let (head, recorded_at) = (state.head, state.recorded_at);
+    to_bytes(&Trunk {
+        head,
+        recorded_at,
+        names: table.names,
+        observers,
+    })
+}
+
+/// Writes one channel; `None` where the state has none of this name.
+///
+/// # Errors
+/// Where the codec fails, which nothing in a state makes it do.
+pub fn channel_to_bytes(
+    state: &State,
+    name: Name,
+    names: &Names,
+) -> Result<Option<Vec<u8>>, CodecError> {
+    let Some(channel) = state.channels.get(&name) else {
+        return Ok(None);
+    };
+    let mut table = Table::default();
+    let number = table.name(name, names);
+    let unknown = Slot::default();
+    let mut slot = |member: Member| {
+        table.slot(
+            member,
+            state.slots.get(member.0 as usize).unwrap_or(&unknown),
+            names,
+        )
+    };
+    let present = channel.roster.iter().map(|&member| slot(member)).collect();
+    let departed = channel
+        .departures
+        .iter()
+        .filter(|&&(seq, member)| {
+            state
+                .slots
+                .get(member.0 as usize)
+                .is_some_and(|slot| slot.presence == Presence::Departed && slot.departed_at == seq)
+        })
+        .map(|&(_, member)| slot(member))
+        .collect();
+    let watching = &channel.watching;
+    let watches = watching
+        .watches
+        .iter()
+        .map(|watch| WatchWire {
+            observer: table.name(watch.observer, names),
+            up: watch.up,
+            given: watch.given,
+            muted: watch.muted,
+            hold: watch.hold,
+            stretch: watch
+                .stretch
+                .as_ref()
+                .map(|stretch| table.stretch(stretch, names)),
+            sync: watch.sync.as_deref().map(|sync| table.sync(sync, names)),
+        })
+        .collect();
+    let topic_covers = channel
+        .topic_covers
+        .iter()
+        .map(|(&topic, cover)| (table.name(topic, names), cover_out(cover)));
+    let topic_covers = topic_covers.collect();
+    let ended = watching
+        .ended
+        .iter()
+        .map(|stretch| table.stretch(stretch, names))
+        .collect();
+    let tally = channel.tally;
+    let wire = ChannelWire {
+        names: table.names,
+        members: table.members,
+        channel: number,
+        present,
+        departed,
+        effective_at: channel.effective_at,
+        cover: channel.cover.as_ref().map(cover_out),
+        topic_covers,
+        floor: channel.floor.map(stamp_out),
+        lossy: channel.lossy,
+        tally: (tally.entries, tally.first_at, tally.last_at),
+        watches,
+        ended,
+        last_proof: watching.last_proof,
+        gaps: watching.gaps,
+        open_gap: watching.open_gap.map(|open| (open.gap, open.from)),
+    };
+    to_bytes(&wire).map(Some)
+}

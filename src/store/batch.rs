@@ -1,0 +1,118 @@
+//! What is handed to the writer, and what comes back.
+
+use super::error::StoreError;
+use super::tally::Tally;
+use crate::domain::entry::Rules;
+use crate::domain::event::Event;
+use crate::domain::time::Millis;
+use crate::log::Progress;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// One line for the writer.
+#[derive(Debug, Clone)]
+pub enum Line {
+    /// An event, and its line as it came, for the case that it must be refused.
+    Event(Event<'static>, Option<Box<Rejected>>),
+    /// A line that no event could be made of.
+    Rejected(Box<Rejected>),
+    /// How far a source has been read with the lines before this one.
+    Progress(Progress),
+}
+
+/// A line to be kept as a reject.
+#[derive(Debug, Clone, Default)]
+pub struct Rejected {
+    /// The file or feed.
+    pub source: Arc<str>,
+    /// Its line there, from 1.
+    pub line: u64,
+    /// Where that line begins.
+    pub byte: u64,
+    /// Why; for an event that is refused only by the writer, that adds it.
+    pub reason: String,
+    /// The front of the line, up to [`crate::limits::REJECT_TEXT_BYTES_MAX`].
+    pub text: Vec<u8>,
+    /// Bytes of the whole line.
+    pub length: u64,
+    /// BLAKE3 of the whole line, where `text` is not all of it.
+    pub blake3: Option<[u8; 32]>,
+}
+
+/// Lines that are handed over together.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The lines, in order.
+    pub lines: Vec<Line>,
+    /// How they are to be taken.
+    pub rules: Rules,
+    /// Stop at the first line that is rejected: that one is kept, and nothing behind it is taken.
+    pub strict: bool,
+}
+
+/// What became of a batch. All of it is durable.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The counts.
+    pub tally: Tally,
+    /// For each event of the batch the first entry that it made; `None` where it made none. A retry has the
+    /// entry that it made the first time.
+    pub seqs: Vec<Option<u64>>,
+    /// The lines that were rejected.
+    pub rejected: Vec<Refused>,
+    /// The first entries that take effect much later than they occurred.
+    pub clamped: Vec<Clamped>,
+    /// A strict batch ended at a rejected line.
+    pub stopped: bool,
+}
+
+/// A line that was rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The file or feed.
+    pub source: Arc<str>,
+    /// Its line there, from 1.
+    pub line: u64,
+    /// Where that line begins.
+    pub byte: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// An entry that takes effect more than [`crate::limits::CLAMPED_MS`] after it occurred.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clamped {
+    /// The entry.
+    pub seq: u64,
+    /// Its channel; empty for an entry that names none.
+    pub channel: String,
+    /// When it occurred.
+    pub occurred_at: Millis,
+    /// When it takes effect.
+    pub effective_at: Millis,
+}
+
+/// Where a receipt is awaited.
+pub(super) type Reply = SyncSender<Result<Receipt, StoreError>>;
+
+/// A receipt to come.
+pub struct Ticket(Receiver<Result<Receipt, StoreError>>);
+
+impl Ticket {
+    /// A ticket, and where its receipt is to be given.
+    pub(super) fn new() -> (Reply, Ticket) {
+        let (reply, receipt) = sync_channel(1);
+        (reply, Ticket(receipt))
+    }
+}
+
+impl Ticket {
+    /// Waits until the batch is durable.
+    ///
+    /// # Errors
+    /// Where it could not be written.
+    pub fn wait(self) -> Result<Receipt, StoreError> {
+        let gone = || StoreError::Poisoned("the writer has ended".into());
+        self.0.recv().unwrap_or_else(|_| Err(gone()))
+    }
+}

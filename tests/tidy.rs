@@ -1,0 +1,236 @@
+//! The walls of the house: what may name what, how long a file may be, what each must begin with.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// All files below a folder, by their paths from the repository's top.
+fn files(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        for item in fs::read_dir(folder).into_iter().flatten() {
+            let path: PathBuf = item.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let name = path
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The code of a file, without comments and without its unit tests.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]").next().unwrap();
+    let lines = text.lines().map(|line| line.split("//").next().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn assert_none(complaints: Vec<String>) {
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+/// Files below `folder` (but for those in `except`) whose code has one of `words`.
+fn with_words(folder: &str, except: &[&str], words: &[&str]) -> Vec<String> {
+    let of_folder = files(folder).into_iter();
+    of_folder
+        .filter(|(name, _)| !except.iter().any(|spared| name.starts_with(spared)))
+        .flat_map(|(name, text)| {
+            let code = code(&text);
+            let found = words.iter().filter(move |word| code.contains(**word));
+            found
+                .map(move |word| format!("{name} has {word}"))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn every_module_says_what_lives_in_it() {
+    let mut all = files("src");
+    all.extend(files("tests"));
+    all.extend(files("benches"));
+    all.extend(files("migrations"));
+    all.extend(files("examples"));
+    let without = all.into_iter().filter(|(_, text)| !text.starts_with("//!"));
+    assert_none(
+        without
+            .map(|(name, _)| format!("{name} does not begin with //!"))
+            .collect(),
+    );
+}
+
+#[test]
+fn no_file_is_longer_than_500_lines() {
+    let mut all = files("src");
+    all.extend(files("tests"));
+    all.extend(files("benches"));
+    let long = all
+        .into_iter()
+        .filter(|(_, text)| text.lines().count() > 500);
+    assert_none(
+        long.map(|(name, text)| format!("{name}: {}", text.lines().count()))
+            .collect(),
+    );
+}
+
+#[test]
+fn main_only_starts() {
+    let main = files("src")
+        .into_iter()
+        .find(|(name, _)| name == "src/main.rs")
+        .unwrap();
+    assert!(main.1.lines().count() <= 40);
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let impure = [
+        "std::fs",
+        "std::net",
+        "std::time",
+        "std::io",
+        "std::thread",
+        "std::process",
+        "async ",
+    ];
+    assert_none(with_words("src/domain", &[], &impure));
+    let foreign = files("src/domain").into_iter().flat_map(|(name, text)| {
+        let uses = code(&text)
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("use ").map(str::to_owned))
+            .filter(|used| {
+                !["std::", "super::", "crate::domain", "crate::limits"]
+                    .iter()
+                    .any(|own| used.starts_with(own))
+            })
+            .collect::<Vec<_>>();
+        uses.into_iter()
+            .map(move |used| format!("{name} uses {used}"))
+            .collect::<Vec<_>>()
+    });
+    assert_none(foreign.collect());
+}
+
+#[test]
+fn imports_go_downward() {
+    // Each room with the rooms above it, which it must not know.
+    let rooms: &[(&str, &[&str])] = &[
+        (
+            "src/feed",
+            &["log", "store", "query", "ingest", "replay", "care", "cli"],
+        ),
+        (
+            "src/log",
+            &["feed", "store", "query", "ingest", "replay", "care", "cli"],
+        ),
+        (
+            "src/store",
+            &["feed", "query", "ingest", "replay", "care", "cli"],
+        ),
+        ("src/query", &["feed", "ingest", "replay", "care", "cli"]),
+        ("src/ingest", &["query", "replay", "care", "cli"]),
+        ("src/replay", &["feed", "ingest", "care", "cli"]),
+        ("src/care", &["feed", "ingest", "replay", "cli"]),
+    ];
+    for (room, above) in rooms {
+        let words: Vec<String> = above.iter().map(|room| format!("crate::{room}")).collect();
+        assert_none(with_words(
+            room,
+            &[],
+            &words.iter().map(String::as_str).collect::<Vec<_>>(),
+        ));
+    }
+}
+
+#[test]
+fn only_verify_decides_again() {
+    let words = ["decide::", "reconcile"];
+    for room in [
+        "src/query",
+        "src/replay",
+        "src/export",
+        "src/cli",
+        "src/feed",
+        "src/log",
+    ] {
+        assert_none(with_words(room, &[], &words));
+    }
+    assert_none(with_words("src/care", &["src/care/verify.rs"], &words));
+}
+
+#[test]
+fn each_library_has_its_one_place() {
+    let places: &[(&str, &str)] = &[
+        ("sled::", "src/log/engine/sled.rs"),
+        ("bincode::", "src/log/codec"),
+        ("flate2::", "src/ingest/source.rs"),
+        ("comfy_table::", "src/cli"),
+        ("clap::", "src/cli"),
+        ("indicatif::", "src/cli"),
+        ("csv::", "src/cli"),
+    ];
+    for (library, place) in places {
+        // A module of ours may bear the library's name.
+        let found = with_words(
+            "src",
+            &[place],
+            &[&format!("use {library}"), &format!(" {library}")],
+        );
+        let foreign = found
+            .into_iter()
+            .filter(|complaint| !complaint.contains("engine::"));
+        assert_none(foreign.collect());
+    }
+}
+
+#[test]
+fn nothing_in_src_can_panic_for_want_of_a_value() {
+    assert_none(with_words(
+        "src",
+        &[],
+        &[
+            ".unwrap()",
+            ".expect(",
+            "panic!(",
+            "todo!(",
+            "unimplemented!(",
+        ],
+    ));
+}
+
+#[test]
+fn the_top_level_is_the_one_that_was_asked_for() {
+    let allowed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "LICENSE",
+        "README.md",
+        ".ci",
+        ".git",
+        ".gitignore",
+        "benches",
+        "examples",
+        "fuzz",
+        "migrations",
+        "src",
+        "target",
+        "tests",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let names = fs::read_dir(root)
+        .unwrap()
+        .map(|item| item.unwrap().file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    let strange = names.filter(|name| !allowed.contains(&name.as_str()) && name != "rollbook-data");
+    assert_none(strange.collect());
+}
