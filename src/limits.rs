@@ -25,7 +25,7 @@ pub const TOMBSTONES_PER_CHANNEL_MAX: usize = 65_536;
 pub const TOMBSTONES_MAX: usize = 1_000_000;
 /// Observers of one channel.
 pub const OBSERVERS_PER_CHANNEL_MAX: usize = 1_024;
-/// Members held by the unfinished paged snapshots of one channel.
+/// Members and topics held by an unfinished paged snapshot.
 pub const OPEN_PAGE_MEMBERS_MAX: usize = 4_000_000;
 /// Ended stretches of watching that a channel remembers; dropping the oldest only widens windows.
 pub const ENDED_STRETCHES_MAX: usize = 64;

@@ -1,14 +1,15 @@
 //! The only way that state comes about: an entry, applied. Nothing is decided here.
 
-use super::departures::{lies_departed, slot_mut};
+use super::departures::slot_mut;
 use super::entry::{
-    Change, Claim, Claims, Entry, Link, Origin, Page, PageStep, Snapshot, Token, What, Whole,
+    Change, Claim, Claims, Entry, Link, Origin, Page, PageStep, Snapshot, Text, Token, What, Whole,
 };
 use super::event::Kind;
-use super::names::{Member, Name, Names};
+use super::names::{Member, Name, Names, NumberMap};
 use super::order::{Order, Stamp};
 use super::roster::{Channel, Cover, Heard, LastWord, Presence, Slot};
 use super::state::State;
+use super::time::Millis;
 use super::watch::{self, OpenGap, Stretch, Sync};
 use crate::limits;
 
@@ -34,11 +35,17 @@ impl State {
             What::Link(link) => link.channel,
             What::Token(token) => token.channel,
         };
-        let all = self
-            .observers
-            .get(&entry.observer)
-            .map_or(&[][..], |observer| &observer.channels);
-        for name in named.as_ref().map_or(all, std::slice::from_ref) {
+        if let Some(named) = named {
+            if let Some(channel) = self.channels.get_mut(&named) {
+                channel.tally.count(entry.effective_at);
+            }
+            return;
+        }
+        let observer = self.observers.get(&entry.observer);
+        for name in observer
+            .iter()
+            .flat_map(|observer| observer.channels.keys())
+        {
             if let Some(channel) = self.channels.get_mut(name) {
                 channel.tally.count(entry.effective_at);
             }
@@ -62,16 +69,10 @@ impl State {
         slot.word = next_word(entry, change, known);
         match (change.is_applied(), change.kind) {
             (true, Kind::Join) => {
-                let was_departed = slot.presence == Presence::Departed;
                 if slot.presence != Presence::Present {
-                    slot.seat = u32::try_from(channel.roster.len()).unwrap_or(u32::MAX);
-                    channel.roster.push(change.member);
-                }
-                slot.presence = Presence::Present;
-                slot.since = entry.effective_at;
-                slot.meta.clone_from(&change.meta);
-                if was_departed {
-                    self.forget_departure(key.channel);
+                    let meta = change.meta.clone();
+                    self.exhume(key.channel, change.member);
+                    self.seat(key.channel, change.member, meta, entry.effective_at);
                 }
             }
             (true, Kind::Update) => slot.meta.clone_from(&change.meta),
@@ -81,17 +82,24 @@ impl State {
                 let covered = matches!(change.origin, Origin::Inferred(by)
                     if self.cover_seq(key.channel) == Some(by.snapshot_seq));
                 if !covered {
-                    self.depart(key.channel, change.member, entry.seq);
+                    self.depart(key.channel, change.member, entry.seq, names);
                 }
             }
             (false, _) if slot.presence != Presence::Present => {
-                if slot.presence == Presence::Departed {
-                    self.forget_departure(key.channel);
-                }
-                self.depart(key.channel, change.member, entry.seq);
+                self.depart(key.channel, change.member, entry.seq, names);
             }
             (false, _) => {}
         }
+    }
+
+    fn seat(&mut self, name: Name, member: Member, meta: Option<Text>, since: Millis) {
+        let channel = self.channels.entry(name).or_default();
+        let slot = slot_mut(&mut self.slots, member);
+        slot.seat = u32::try_from(channel.roster.len()).unwrap_or(u32::MAX);
+        channel.roster.push(member);
+        slot.presence = Presence::Present;
+        slot.since = since;
+        slot.meta = meta;
     }
 
     fn cover_seq(&self, channel: Name) -> Option<u64> {
@@ -163,7 +171,6 @@ impl State {
             }
         }
         self.watched_snapshot(entry, snapshot);
-        self.trim_departures(names);
     }
 
     fn watched_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot) {
@@ -226,12 +233,10 @@ impl State {
             watch.up = true;
             watch.hold = Some(entry.seq.saturating_sub(1));
         }
-        if observer
+        let largest = observer
             .proof
-            .is_none_or(|(_, time)| time < entry.occurred_at)
-        {
-            observer.proof = Some((entry.seq, entry.occurred_at));
-        }
+            .map_or(entry.occurred_at, |(_, time)| time.max(entry.occurred_at));
+        observer.proof = Some((entry.seq, largest));
         if watch.stretch.is_none() && first_line && !watch.muted {
             let from_seq = entry.seq;
             watch.stretch = Some(Stretch {
@@ -258,10 +263,11 @@ impl State {
             Some(channel) => vec![channel],
             None => {
                 observer.up_at = link.up.then_some(entry.seq);
-                let known = observer.channels.iter();
+                let except: NumberMap<Name, ()> =
+                    link.except.iter().map(|&name| (name, ())).collect();
+                let known = observer.channels.keys().copied();
                 known
-                    .filter(|channel| !link.except.contains(channel))
-                    .copied()
+                    .filter(|channel| !except.contains_key(channel))
                     .collect()
             }
         };
@@ -338,14 +344,14 @@ impl State {
                     head,
                     proofs,
                     channel_proof,
-                    topics: Vec::new(),
+                    topics: NumberMap::default(),
                     members: Default::default(),
                 }));
             }
             PageStep::Members(page) => {
                 let Some(sync) = &mut watch.sync else { return };
                 sync.topics
-                    .extend(page.topics.iter().map(|&(topic, _)| topic));
+                    .extend(page.topics.iter().map(|&(topic, _)| (topic, ())));
                 for (member, claim) in &page.members {
                     super::reconcile::claim_once(&mut sync.members, *member, claim.clone());
                 }
@@ -367,20 +373,17 @@ fn cover_topics(channel: &mut Channel, whole: &Whole, cover: Cover, slots: &[Slo
         .collect();
     let mut covered = shown;
     if !whole.topics_missing {
-        let listed = |topic: &Name| whole.topics.iter().any(|(listed, _)| listed == topic);
-        let known = channel.roster.iter().copied().chain(
-            channel
-                .departures
-                .iter()
-                .filter(|&&(seq, m)| lies_departed(slots, m, seq))
-                .map(|&(_, m)| m),
+        let listed: NumberMap<Name, ()> =
+            whole.topics.iter().map(|&(topic, _)| (topic, ())).collect();
+        let departed = channel.departed.iter(slots).map(|(_, member)| member);
+        let known = channel.roster.iter().copied().chain(departed);
+        let topics: NumberMap<Name, ()> =
+            known.map(|member| (names.key(member).topic, ())).collect();
+        covered.extend(
+            topics
+                .into_keys()
+                .filter(|topic| !listed.contains_key(topic)),
         );
-        let unlisted: std::collections::BTreeSet<u32> = known
-            .map(|member| names.key(member).topic)
-            .filter(|topic| !listed(topic))
-            .map(|t| t.0)
-            .collect();
-        covered.extend(unlisted.into_iter().map(Name));
     }
     for topic in covered {
         if channel.topic_covers.len() < limits::TOPIC_COVERS_MAX
@@ -416,16 +419,5 @@ pub(super) fn next_word(entry: &Entry, change: &Change, known: Option<LastWord>)
     } else {
         fresh
     };
-    // Forgiven lateness must not add up: the newest time stays the measure.
-    let by_time = stamp.pos.is_none() || known.stamp.pos.is_none();
-    let ts = if by_time && stamp.ts.is_some() {
-        stamp.ts.max(known.stamp.ts)
-    } else {
-        stamp.ts
-    };
-    LastWord {
-        stamp: Stamp { ts, ..stamp },
-        heard,
-        ..word
-    }
+    LastWord { heard, ..word }.since(known)
 }

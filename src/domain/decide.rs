@@ -292,7 +292,8 @@ impl<'a> Moment<'a> {
         let channel = self.channel(channel)?;
         let (_, open) = self.open_sync(channel, sync)?;
         let shown = self.shown(channel, said, self.recorded_at);
-        if open.members.len() + shown.members.len() > limits::OPEN_PAGE_MEMBERS_MAX {
+        let open = open.members.len() + open.topics.len();
+        if open + shown.members.len() + shown.topics.len() > limits::OPEN_PAGE_MEMBERS_MAX {
             return Err(Refusal::TooManyPageMembers);
         }
         // The page's own stamp fills what its members lack.
@@ -350,7 +351,9 @@ impl<'a> Moment<'a> {
                 gaps,
             }))
         };
-        let mut except: Vec<&str> = said.unrestored.iter().map(AsRef::as_ref).collect();
+        // What is not restored stays down; a link that is lost spares nothing.
+        let unrestored = said.unrestored.iter().filter(|_| said.up);
+        let mut except: Vec<&str> = unrestored.map(AsRef::as_ref).collect();
         except.sort_unstable();
         except.dedup();
         if said.channels.is_empty() || said.elsewhere {
@@ -360,11 +363,7 @@ impl<'a> Moment<'a> {
                 .collect();
             let mut gaps = Vec::new();
             if !said.up && !said.elsewhere {
-                let known = self.state.channels_of(self.observer).iter();
-                let mut lost: Vec<Name> = known
-                    .filter(|name| !except.contains(name))
-                    .copied()
-                    .collect();
+                let mut lost: Vec<Name> = self.state.channels_of(self.observer).collect();
                 lost.sort_unstable_by(|&a, &b| self.names.text(a).cmp(self.names.text(b)));
                 gaps.extend(lost.into_iter().filter_map(|name| self.gap_opened(name)));
             }
@@ -376,7 +375,10 @@ impl<'a> Moment<'a> {
         channels.sort_unstable();
         channels.dedup();
         let mut entries = Vec::with_capacity(channels.len());
-        for name in channels.into_iter().filter(|name| !except.contains(name)) {
+        for name in channels
+            .into_iter()
+            .filter(|name| except.binary_search(name).is_err())
+        {
             let name = self.channel(name)?;
             let gaps = if said.up { None } else { self.gap_opened(name) };
             let seq = self.seq + entries.len() as u64;

@@ -1,12 +1,110 @@
 //! Who has left: tombstones, their limits, and the floor that rises when the oldest are dropped.
+//!
+//! A tombstone without a place in the source's order makes no event stale and raises no floor; it is kept, under a
+//! limit of its own, since it says that its member was seen, and when.
 
 use super::names::{Member, Name, Names};
 use super::order::Stamp;
 use super::roster::{Presence, Slot};
 use super::state::State;
 use crate::limits;
+use std::collections::VecDeque;
+
+/// Tombstones, in the order in which they were made. Those of members that came back are passed over, and swept out
+/// when they are the greater part.
+#[derive(Debug, Clone, Default)]
+pub struct Graves {
+    queue: VecDeque<(u64, Member)>,
+    living: usize,
+}
+
+impl Graves {
+    pub(crate) fn new(queue: VecDeque<(u64, Member)>) -> Self {
+        Graves {
+            living: queue.len(),
+            queue,
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.living
+    }
+
+    /// Those whose members have not come back, the oldest first, each with the entry that made it.
+    pub(crate) fn iter<'a>(
+        &'a self,
+        slots: &'a [Slot],
+    ) -> impl Iterator<Item = (u64, Member)> + 'a {
+        self.queue
+            .iter()
+            .copied()
+            .filter(|&(seq, member)| lies_there(slots, member, seq))
+    }
+
+    fn push(&mut self, seq: u64, member: Member) {
+        self.queue.push_back((seq, member));
+        self.living += 1;
+    }
+
+    /// One of them is no more.
+    fn lose_one(&mut self, slots: &[Slot]) {
+        self.living = self.living.saturating_sub(1);
+        if self.queue.len() > 2 * self.living + 64 {
+            self.queue
+                .retain(|&(seq, member)| lies_there(slots, member, seq));
+        }
+    }
+
+    fn oldest(&mut self, slots: &[Slot]) -> Option<Member> {
+        while let Some((seq, member)) = self.queue.pop_front() {
+            if lies_there(slots, member, seq) {
+                return Some(member);
+            }
+        }
+        None
+    }
+}
+
+/// Tombstones by whether they have a place in the source's order.
+#[derive(Debug, Clone, Default)]
+pub struct Cemetery {
+    pub(crate) stamped: Graves,
+    pub(crate) unstamped: Graves,
+}
+
+impl Cemetery {
+    /// How many tombstones there are.
+    pub(crate) fn len(&self) -> usize {
+        self.stamped.len() + self.unstamped.len()
+    }
+
+    /// All of them.
+    pub(crate) fn iter<'a>(
+        &'a self,
+        slots: &'a [Slot],
+    ) -> impl Iterator<Item = (u64, Member)> + 'a {
+        self.stamped.iter(slots).chain(self.unstamped.iter(slots))
+    }
+
+    fn part(&mut self, stamped: bool) -> &mut Graves {
+        if stamped {
+            &mut self.stamped
+        } else {
+            &mut self.unstamped
+        }
+    }
+
+    fn full(&mut self, limit: usize) -> Option<&mut Graves> {
+        let Cemetery { stamped, unstamped } = self;
+        [stamped, unstamped]
+            .into_iter()
+            .find(|part| part.len() > limit)
+    }
+}
 
 impl State {
+    /// Takes a member out of its channel's roster.
     pub(super) fn unseat(&mut self, channel: Name, member: Member) {
         let slot = slot_mut(&mut self.slots, member);
         slot.presence = Presence::Unknown;
@@ -24,49 +122,45 @@ impl State {
     }
 
     /// Keeps a tombstone, and drops the oldest ones beyond the limits.
-    pub(super) fn depart(&mut self, name: Name, member: Member, seq: u64) {
+    pub(super) fn depart(&mut self, channel: Name, member: Member, seq: u64, names: &Names) {
+        self.exhume(channel, member);
         let slot = slot_mut(&mut self.slots, member);
         slot.presence = Presence::Departed;
         slot.departed_at = seq;
-        let channel = self.channels.entry(name).or_default();
-        channel.departures.push_back((seq, member));
-        channel.departed += 1;
-        self.departures.push_back((seq, member));
-        self.departed += 1;
-        while let Some(channel) = self.channels.get_mut(&name)
-            && channel.departed > limits::TOMBSTONES_PER_CHANNEL_MAX
+        slot.stamped = !slot.word.stamp.is_none();
+        let stamped = slot.stamped;
+        self.departed.part(stamped).push(seq, member);
+        let graves = &mut self.channels.entry(channel).or_default().departed;
+        graves.part(stamped).push(seq, member);
+        if let Some(full) = graves.full(limits::TOMBSTONES_PER_CHANNEL_MAX)
+            && let Some(oldest) = full.oldest(&self.slots)
         {
-            let Some((seq, member)) = channel.departures.pop_front() else {
-                break;
-            };
-            if lies_departed(&self.slots, member, seq) {
-                self.drop_tombstone(name, member);
-            }
+            self.drop_tombstone(channel, oldest);
+        }
+        if let Some(full) = self.departed.full(limits::TOMBSTONES_MAX)
+            && let Some(oldest) = full.oldest(&self.slots)
+        {
+            self.drop_tombstone(names.key(oldest).channel, oldest);
         }
     }
 
-    /// The oldest tombstones of the whole store go first when there are too many. Called with the dictionary
-    /// at hand, since only it knows a member's channel.
-    pub(super) fn trim_departures(&mut self, names: &Names) {
-        while self.departed > limits::TOMBSTONES_MAX {
-            let Some((seq, member)) = self.departures.pop_front() else {
-                break;
-            };
-            if lies_departed(&self.slots, member, seq) {
-                self.drop_tombstone(names.key(member).channel, member);
-            }
-        }
-        let slots = &self.slots;
-        if self.departures.len() > 2 * self.departed + 1024 {
-            self.departures
-                .retain(|&(seq, member)| lies_departed(slots, member, seq));
-        }
-    }
-
-    pub(super) fn drop_tombstone(&mut self, name: Name, member: Member) {
+    /// Whatever tombstone a member has is no more.
+    pub(super) fn exhume(&mut self, channel: Name, member: Member) {
         let slot = slot_mut(&mut self.slots, member);
-        let stamp = slot.word.stamp;
-        *slot = Slot::default();
+        if slot.presence != Presence::Departed {
+            return;
+        }
+        let stamped = slot.stamped;
+        slot.presence = Presence::Unknown;
+        self.departed.part(stamped).lose_one(&self.slots);
+        if let Some(channel) = self.channels.get_mut(&channel) {
+            channel.departed.part(stamped).lose_one(&self.slots);
+        }
+    }
+
+    /// Forgets a member that has left; the floor remembers how new it was.
+    fn drop_tombstone(&mut self, name: Name, member: Member) {
+        let stamp = slot_mut(&mut self.slots, member).word.stamp;
         if let Some(channel) = self.channels.get_mut(&name)
             && !stamp.is_none()
         {
@@ -76,42 +170,21 @@ impl State {
                 ts: floor.ts.max(stamp.ts),
             });
         }
-        self.forget_departure(name);
-    }
-
-    pub(super) fn forget_departure(&mut self, name: Name) {
-        self.departed = self.departed.saturating_sub(1);
-        let Some(channel) = self.channels.get_mut(&name) else {
-            return;
-        };
-        channel.departed = channel.departed.saturating_sub(1);
-        let slots = &self.slots;
-        if channel.departures.len() > 2 * channel.departed + 64 {
-            channel
-                .departures
-                .retain(|&(seq, member)| lies_departed(slots, member, seq));
-        }
+        self.exhume(name, member);
+        *slot_mut(&mut self.slots, member) = Slot::default();
     }
 
     /// A complete snapshot is newer than the tombstones that do not hold against it.
     pub(super) fn bury_covered(&mut self, name: Name, seq: u64) {
-        let Some(channel) = self.channels.get_mut(&name) else {
+        let Some(channel) = self.channels.get(&name) else {
             return;
         };
-        let departures = std::mem::take(&mut channel.departures);
-        for (at, member) in departures {
-            if !lies_departed(&self.slots, member, at) {
-                continue;
-            }
-            let slot = slot_mut(&mut self.slots, member);
-            if slot.held_at == seq {
-                if let Some(channel) = self.channels.get_mut(&name) {
-                    channel.departures.push_back((at, member));
-                }
-            } else {
-                *slot = Slot::default();
-                self.forget_departure(name);
-            }
+        let covered = channel.departed.iter(&self.slots).map(|(_, member)| member);
+        let covered =
+            covered.filter(|member| self.slot(*member).is_some_and(|slot| slot.held_at != seq));
+        for member in covered.collect::<Vec<_>>() {
+            self.exhume(name, member);
+            *slot_mut(&mut self.slots, member) = Slot::default();
         }
     }
 }
@@ -125,7 +198,7 @@ pub(super) fn slot_mut(slots: &mut Vec<Slot>, member: Member) -> &mut Slot {
     &mut slots[at]
 }
 
-pub(super) fn lies_departed(slots: &[Slot], member: Member, seq: u64) -> bool {
+fn lies_there(slots: &[Slot], member: Member, seq: u64) -> bool {
     slots
         .get(member.0 as usize)
         .is_some_and(|slot| slot.presence == Presence::Departed && slot.departed_at == seq)

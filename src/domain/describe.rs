@@ -16,7 +16,7 @@ impl State {
         for (&name, observer) in &self.observers {
             let mut channels: Vec<&str> = observer
                 .channels
-                .iter()
+                .keys()
                 .map(|&channel| names.text(channel))
                 .collect();
             channels.sort_unstable();
@@ -51,7 +51,7 @@ impl State {
             channel.floor,
             channel.lossy,
             channel.tally,
-            channel.departed,
+            channel.departed.len(),
             watching.last_proof,
             watching.gaps,
             watching.open_gap,
@@ -74,15 +74,8 @@ impl State {
                 watch_words(watch, names)
             ));
         }
-        let departed = channel.departures.iter().filter(|&&(seq, member)| {
-            self.slot(member)
-                .is_some_and(|slot| slot.presence == Presence::Departed && slot.departed_at == seq)
-        });
-        for &member in channel
-            .roster
-            .iter()
-            .chain(departed.map(|(_, member)| member))
-        {
+        let departed = channel.departed.iter(&self.slots).map(|(_, member)| member);
+        for member in channel.roster.iter().copied().chain(departed) {
             if let Some(slot) = self.slot(member) {
                 facts.push(format!(
                     "channel {of:?} {}",
@@ -142,9 +135,8 @@ fn watch_words(watch: &Watch, names: &Names) -> String {
             .map(|stretch| stretch_words(stretch, names)),
     );
     if let Some(sync) = &watch.sync {
-        let mut topics: Vec<&str> = sync.topics.iter().map(|&topic| names.text(topic)).collect();
+        let mut topics: Vec<&str> = sync.topics.keys().map(|&topic| names.text(topic)).collect();
         topics.sort_unstable();
-        topics.dedup();
         let mut members: Vec<String> = sync
             .members
             .iter()

@@ -15,7 +15,7 @@ mod apply;
 mod change;
 pub mod claims;
 pub mod decide;
-mod departures;
+pub(crate) mod departures;
 mod describe;
 pub mod entry;
 pub mod event;

@@ -86,7 +86,7 @@ pub(super) fn reconcile_pages(
         self_user: moment.self_user.or(sync.self_user),
         incomplete: incomplete || sync.incomplete,
         topics_missing: false,
-        topics: sync.topics.iter().map(|&topic| (topic, false)).collect(),
+        topics: sync.topics.keys().map(|&topic| (topic, false)).collect(),
         members: sync.members.clone(),
     };
     let nothing_known = Channel::default();
@@ -210,16 +210,10 @@ impl Reconciliation<'_> {
         let absent = self
             .sync
             .map_or(self.moment.counted, |sync| sync.begin.stamp);
-        let departed = self.channel.departures.iter().filter(|&&(seq, member)| {
-            let slot = self.moment.state.slot(member);
-            slot.is_some_and(|slot| slot.presence == Presence::Departed && slot.departed_at == seq)
-        });
-        let known = self
-            .channel
-            .roster
-            .iter()
-            .chain(departed.map(|(_, member)| member));
-        for &member in known {
+        let slots = &self.moment.state.slots;
+        let departed = self.channel.departed.iter(slots).map(|(_, member)| member);
+        let known = self.channel.roster.iter().copied().chain(departed);
+        for member in known {
             let key = self.moment.names.key(member);
             if self.shown.members.contains_key(&member) || !self.shown.shows_absence(key.topic) {
                 continue;

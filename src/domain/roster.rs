@@ -2,12 +2,12 @@
 //!
 //! Data and look-ups only: what changes them is `apply`, what draws conclusions from them is `decide`.
 
+use super::departures::Cemetery;
 use super::entry::Text;
 use super::event::Kind;
 use super::names::{Member, Name, NumberMap};
 use super::order::{Order, Stamp};
 use super::time::Millis;
-use std::collections::VecDeque;
 
 /// What last decided a member's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,18 @@ pub struct LastWord {
     pub stamp: Stamp,
     /// Which live events said it.
     pub heard: Heard,
+}
+
+impl LastWord {
+    /// This word, that came after `before`: forgiven lateness must not add up, so the newest time stays the measure.
+    #[must_use]
+    pub fn since(mut self, before: LastWord) -> LastWord {
+        let by_time = self.stamp.pos.is_none() || before.stamp.pos.is_none();
+        if by_time && self.stamp.ts.is_some() {
+            self.stamp.ts = self.stamp.ts.max(before.stamp.ts);
+        }
+        self
+    }
 }
 
 /// Which live events of one source time spoke of a member: by kind, the observer that brought it.
@@ -110,6 +122,8 @@ pub struct Slot {
     pub(crate) since: Millis,
     /// The entry that made its tombstone, while it has one.
     pub(crate) departed_at: u64,
+    /// Whether that tombstone has a place in the source's order.
+    pub(crate) stamped: bool,
     pub(crate) meta: Option<Text>,
 }
 
@@ -128,6 +142,7 @@ impl Default for Slot {
             held_at: 0,
             since: 0,
             departed_at: 0,
+            stamped: false,
             meta: None,
         }
     }
@@ -157,16 +172,12 @@ impl Cover {
     }
 }
 
-/// Members of one channel that have left, oldest first. Entries of members that came back are skipped.
-pub(crate) type Departures = VecDeque<(u64, Member)>;
-
 /// One channel: its members, and how it is watched.
 #[derive(Debug, Clone, Default)]
 pub struct Channel {
     /// Who is there, in no order.
     pub(crate) roster: Vec<Member>,
-    pub(crate) departures: Departures,
-    pub(crate) departed: usize,
+    pub(crate) departed: Cemetery,
     /// The last effective time; it never goes back.
     pub(crate) effective_at: Millis,
     /// The last complete snapshot.
@@ -255,7 +266,7 @@ impl Channel {
         match slot.presence {
             // A topic's cover lists its members one by one: it has written their words itself.
             Presence::Present => Some(match self.cover.as_ref().filter(decides) {
-                Some(cover) => cover.word(cover.listed),
+                Some(cover) => cover.word(cover.listed).since(slot.word),
                 None => slot.word,
             }),
             presence => {

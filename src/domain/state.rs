@@ -2,8 +2,9 @@
 //!
 //! It comes about by [`apply`](State::apply) alone: in the writer, on open, in every query, in replay.
 
+use super::departures::Cemetery;
 use super::names::{Member, Name, Names, NumberMap};
-use super::roster::{Channel, Departures, Presence, Slot};
+use super::roster::{Channel, Presence, Slot};
 use super::time::Millis;
 use super::watch::{Coverage, Observer};
 
@@ -34,9 +35,8 @@ pub struct State {
     pub(crate) slots: Vec<Slot>,
     pub(crate) channels: NumberMap<Name, Channel>,
     pub(crate) observers: NumberMap<Name, Observer>,
-    /// Tombstones of all channels, oldest first; those of members that came back are skipped.
-    pub(crate) departures: Departures,
-    pub(crate) departed: usize,
+    /// Tombstones of all channels.
+    pub(crate) departed: Cemetery,
 }
 
 /// A member that is there.
@@ -80,12 +80,20 @@ impl State {
         self.channels.get(&name)
     }
 
-    /// The channels of an observer.
+    /// Whether an observer has spoken of a channel.
     #[must_use]
-    pub fn channels_of(&self, observer: Name) -> &[Name] {
+    pub fn is_channel_of(&self, observer: Name, channel: Name) -> bool {
         self.observers
             .get(&observer)
-            .map_or(&[], |observer| &observer.channels)
+            .is_some_and(|observer| observer.channels.contains_key(&channel))
+    }
+
+    /// The channels of an observer, in no order.
+    pub fn channels_of(&self, observer: Name) -> impl Iterator<Item = Name> + '_ {
+        self.observers
+            .get(&observer)
+            .into_iter()
+            .flat_map(|observer| observer.channels.keys().copied())
     }
 
     /// What is known of a member that is there.

@@ -10,12 +10,12 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone, Default)]
 pub struct Observer {
     /// The channels that it has sent a line about, or that a link line of it has named.
-    pub(crate) channels: Vec<Name>,
+    pub(crate) channels: NumberMap<Name, ()>,
     /// It sends link lines.
     pub(crate) linked: bool,
     /// The entry at which it said that its link as a whole came up, until it went down.
     pub(crate) up_at: Option<u64>,
-    /// Its last proof about any channel: the entry that raised it, and the time.
+    /// Its last proof about any channel: the entry, and the largest time so far.
     pub(crate) proof: Option<(u64, Millis)>,
 }
 
@@ -68,7 +68,7 @@ pub struct Sync {
     pub(crate) proofs: Vec<Stretch>,
     /// The channel's last proof when it began.
     pub(crate) channel_proof: Option<Millis>,
-    pub(crate) topics: Vec<Name>,
+    pub(crate) topics: NumberMap<Name, ()>,
     pub(crate) members: NumberMap<Member, Claim>,
 }
 
@@ -134,9 +134,7 @@ impl Watching {
         let at = match self.watches.iter().position(|watch| watch.observer == name) {
             Some(at) => at,
             None => {
-                if !observer.channels.contains(&channel) {
-                    observer.channels.push(channel);
-                }
+                observer.channels.insert(channel, ());
                 self.watches.push(Watch {
                     observer: name,
                     up: true,

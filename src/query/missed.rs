@@ -76,6 +76,8 @@ impl Store {
             channel,
             found: Vec::new(),
             by_snapshot: None,
+            loose: Vec::new(),
+            loosed_by: None,
         };
         self.visit(&scope, &mut gaps)?;
         Ok(gaps.found)
@@ -92,6 +94,11 @@ struct Gaps<'a> {
     found: Vec<Found>,
     /// The last snapshot that had to do with a gap, and the gap's number.
     by_snapshot: Option<(u64, u32)>,
+    /// What incomplete snapshots have made one infer outside of any known gap, since the last complete one: a gap
+    /// that no link told of may turn out to have begun before them.
+    loose: Vec<(Kind, Millis, MissedMember)>,
+    /// The last snapshot, if it was an incomplete one outside of any known gap.
+    loosed_by: Option<u64>,
 }
 
 impl Gaps<'_> {
@@ -111,6 +118,17 @@ impl Gaps<'_> {
             missed,
             resumed: false,
         });
+    }
+
+    fn add(&mut self, gap: u32, kind: Kind, member: MissedMember) {
+        let Some(Found { missed, .. }) = self.of(gap) else {
+            return;
+        };
+        match kind {
+            Kind::Join => missed.joined.push(member),
+            Kind::Leave => missed.left.push(member),
+            Kind::Update => missed.updated.push(member),
+        }
     }
 
     fn of(&mut self, gap: u32) -> Option<&mut Found> {
@@ -140,25 +158,32 @@ impl Visitor for Gaps<'_> {
                 }
             }
             What::Snapshot(snapshot) if of_channel(snapshot.channel) => {
+                let settles = snapshot.complete && !snapshot.stale;
+                let loose = if settles {
+                    std::mem::take(&mut self.loose)
+                } else {
+                    Vec::new()
+                };
+                self.by_snapshot = snapshot.gap.map(|seen| (entry.seq, seen.gap));
+                self.loosed_by = (!settles && snapshot.gap.is_none()).then_some(entry.seq);
                 let Some(seen) = snapshot.gap else {
                     return Ok(Flow::Apply);
                 };
                 if let Some(from) = seen.opened {
                     self.open(seen.gap, from, "snapshot");
+                    for (kind, _, member) in loose.into_iter().filter(|(_, at, _)| *at >= from) {
+                        self.add(seen.gap, kind, member);
+                    }
                 }
                 if let Some(found) = self.of(seen.gap) {
                     found.missed.to = seen.closed.map(Time);
                 }
-                self.by_snapshot = Some((entry.seq, seen.gap));
             }
             What::Change(change) => {
                 let Origin::Inferred(by) = change.origin else {
                     return Ok(Flow::Apply);
                 };
-                let Some((snapshot, gap)) = self.by_snapshot else {
-                    return Ok(Flow::Apply);
-                };
-                if by.snapshot_seq != snapshot || by.baseline {
+                if by.baseline || at.names.text(at.names.key(change.member).channel) != channel {
                     return Ok(Flow::Apply);
                 }
                 let [topic, user, connection] = member_names(change.member, at.names);
@@ -170,13 +195,15 @@ impl Visitor for Gaps<'_> {
                     not_before: by.not_before.map(Time),
                     not_after: Time(entry.occurred_at),
                 };
-                let Some(Found { missed, .. }) = self.of(gap) else {
-                    return Ok(Flow::Apply);
-                };
-                match change.kind {
-                    Kind::Join => missed.joined.push(member),
-                    Kind::Leave => missed.left.push(member),
-                    Kind::Update => missed.updated.push(member),
+                match self
+                    .by_snapshot
+                    .filter(|(snapshot, _)| *snapshot == by.snapshot_seq)
+                {
+                    Some((_, gap)) => self.add(gap, change.kind, member),
+                    None if self.loosed_by == Some(by.snapshot_seq) => {
+                        self.loose.push((change.kind, entry.effective_at, member));
+                    }
+                    None => {}
                 }
             }
             _ => {}

@@ -410,7 +410,7 @@ fn touch(changed: &mut NumberMap<Name, ()>, entry: &Entry, fold: &Fold) {
             changed.insert(channel, ());
         }
         None => {
-            for &channel in fold.state.channels_of(entry.observer) {
+            for channel in fold.state.channels_of(entry.observer) {
                 changed.insert(channel, ());
             }
         }
@@ -447,12 +447,8 @@ impl Visitor for Tail<'_> {
                     self.changed.insert(channel, ());
                 }
                 None => {
-                    self.changed.extend(
-                        at.state
-                            .channels_of(entry.observer)
-                            .iter()
-                            .map(|&name| (name, ())),
-                    );
+                    self.changed
+                        .extend(at.state.channels_of(entry.observer).map(|name| (name, ())));
                 }
             }
         }

@@ -44,7 +44,7 @@ impl At<'_> {
     /// Whether an entry that names no channel is shown in this one: whether its observer had spoken of it.
     #[must_use]
     pub fn is_shown_in(&self, entry: &Entry, channel: Option<Name>) -> bool {
-        channel.is_some_and(|channel| self.state.channels_of(entry.observer).contains(&channel))
+        channel.is_some_and(|channel| self.state.is_channel_of(entry.observer, channel))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::wire::{ChannelWire, CoverWire, MARKS_FROM, SlotWire, StampWire, StretchWire, Trunk};
 use super::{CodecError, from_bytes, missing};
+use crate::domain::departures::{Cemetery, Graves};
 use crate::domain::entry::{Begin, Claim, Text};
 use crate::domain::names::{Member, MemberKey, Name, Names, NumberMap};
 use crate::domain::order::Stamp;
@@ -45,7 +46,7 @@ pub fn trunk_from_bytes(bytes: &[u8], names: &mut Names) -> Result<State, CodecE
         let channels = wire
             .channels
             .iter()
-            .map(|&number| name(number))
+            .map(|&number| Ok((name(number)?, ())))
             .collect::<Result<_, _>>()?;
         let observer = Observer {
             channels,
@@ -121,6 +122,7 @@ pub fn channel_from_bytes(
             held_at,
             since,
             departed_at,
+            stamped: wire.stamped,
             meta,
         };
         Ok((member(wire.member)?, slot))
@@ -133,10 +135,15 @@ pub fn channel_from_bytes(
         roster.push(member);
         slots.push((member, slot));
     }
-    let mut departures = VecDeque::with_capacity(wire.departed.len());
+    let (mut stamped, mut unstamped) = (VecDeque::new(), VecDeque::new());
     for wire in wire.departed {
         let (member, slot) = slot(wire, Presence::Departed, 0)?;
-        departures.push_back((slot.departed_at, member));
+        let graves = if slot.stamped {
+            &mut stamped
+        } else {
+            &mut unstamped
+        };
+        graves.push_back((slot.departed_at, member));
         slots.push((member, slot));
     }
     let mut watches = Vec::with_capacity(wire.watches.len());
@@ -169,7 +176,7 @@ pub fn channel_from_bytes(
                 topics: wire
                     .topics
                     .into_iter()
-                    .map(name)
+                    .map(|topic| Ok((name(topic)?, ())))
                     .collect::<Result<_, _>>()?,
                 members: claims,
             }))
@@ -202,8 +209,10 @@ pub fn channel_from_bytes(
     };
     let channel = Channel {
         roster,
-        departed: departures.len(),
-        departures,
+        departed: Cemetery {
+            stamped: Graves::new(stamped),
+            unstamped: Graves::new(unstamped),
+        },
         effective_at: wire.effective_at,
         cover: wire.cover.map(cover_in),
         topic_covers,
@@ -231,12 +240,22 @@ pub fn channel_from_bytes(
 
 /// Brings the tombstones of all channels into their common order, once every channel is there.
 pub fn finish(state: &mut State) {
-    let mut departures: Vec<(u64, Member)> = state
-        .channels
-        .values()
-        .flat_map(|channel| channel.departures.iter().copied())
-        .collect();
-    departures.sort_unstable_by_key(|&(seq, member)| (seq, member.0));
-    state.departed = departures.len();
-    state.departures = departures.into();
+    let State {
+        channels,
+        slots,
+        departed,
+        ..
+    } = state;
+    let all = |graves: fn(&Channel) -> &Graves| {
+        let mut all: Vec<(u64, Member)> = channels
+            .values()
+            .flat_map(|channel| graves(channel).iter(slots))
+            .collect();
+        all.sort_unstable_by_key(|&(seq, member)| (seq, member.0));
+        Graves::new(all.into())
+    };
+    *departed = Cemetery {
+        stamped: all(|channel| &channel.departed.stamped),
+        unstamped: all(|channel| &channel.departed.unstamped),
+    };
 }

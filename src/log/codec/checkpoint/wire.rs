@@ -53,6 +53,7 @@ pub(super) struct SlotWire {
     pub(super) held_at: u64,
     pub(super) since: i64,
     pub(super) departed_at: u64,
+    pub(super) stamped: bool,
     pub(super) meta: Option<String>,
 }
 

@@ -7,7 +7,7 @@ use super::wire::{
 use super::{CodecError, to_bytes};
 use crate::domain::names::{Member, Name, Names, NumberMap};
 use crate::domain::order::Stamp;
-use crate::domain::roster::{Cover, Presence, Slot};
+use crate::domain::roster::{Cover, Slot};
 use crate::domain::state::State;
 use crate::domain::watch::{Stretch, Sync};
 
@@ -59,6 +59,7 @@ impl Table {
             held_at: slot.held_at,
             since: slot.since,
             departed_at: slot.departed_at,
+            stamped: slot.stamped,
             meta: slot.meta.as_deref().map(str::to_owned),
         }
     }
@@ -94,7 +95,7 @@ impl Table {
             channel_proof: sync.channel_proof,
             topics: sync
                 .topics
-                .iter()
+                .keys()
                 .map(|&topic| self.name(topic, names))
                 .collect(),
             members: sync
@@ -135,7 +136,7 @@ pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecErro
             name: table.name(name, names),
             channels: observer
                 .channels
-                .iter()
+                .keys()
                 .map(|&name| table.name(name, names))
                 .collect(),
             linked: observer.linked,
@@ -176,17 +177,8 @@ pub fn channel_to_bytes(
         )
     };
     let present = channel.roster.iter().map(|&member| slot(member)).collect();
-    let departed = channel
-        .departures
-        .iter()
-        .filter(|&&(seq, member)| {
-            state
-                .slots
-                .get(member.0 as usize)
-                .is_some_and(|slot| slot.presence == Presence::Departed && slot.departed_at == seq)
-        })
-        .map(|&(_, member)| slot(member))
-        .collect();
+    let departed = channel.departed.iter(&state.slots);
+    let departed = departed.map(|(_, member)| slot(member)).collect();
     let watching = &channel.watching;
     let watches = watching
         .watches
