@@ -25,7 +25,7 @@ pub const TOMBSTONES_PER_CHANNEL_MAX: usize = 65_536;
 pub const TOMBSTONES_MAX: usize = 1_000_000;
 /// Observers of one channel.
 pub const OBSERVERS_PER_CHANNEL_MAX: usize = 1_024;
-/// Members and topics held by an unfinished paged snapshot.
+/// Members and topics held by the unfinished paged snapshots of one channel.
 pub const OPEN_PAGE_MEMBERS_MAX: usize = 4_000_000;
 /// Ended stretches of watching that a channel remembers; dropping the oldest only widens windows.
 pub const ENDED_STRETCHES_MAX: usize = 64;
@@ -38,6 +38,9 @@ pub const RETRY_IDS_MAX: usize = 1_000_000;
 pub const RETRY_IDS_PER_OBSERVER_MIN: usize = 10_000;
 /// Observers whose ids are so protected.
 pub const RETRY_OBSERVERS_MAX: usize = 64;
+
+/// Stretches of one series of `stats --every`.
+pub const STATS_BUCKETS_MAX: usize = 100_000;
 
 /// Bytes of a rejected line that are kept.
 pub const REJECT_TEXT_BYTES_MAX: usize = 64 << 10;

@@ -64,6 +64,10 @@ pub enum Command {
     History(History),
     /// Who came, went and changed while nobody watched
     Missed(Missed),
+    /// Stays of members, and how long each lasted
+    Sessions(Sessions),
+    /// How many, at most, how long
+    Stats(Stats),
     /// When nobody watched a channel
     Gaps(Channel),
     /// The channels there are
@@ -247,6 +251,60 @@ pub struct Missed {
     /// Only gaps that were open at this moment, or later
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("Only gaps that were open at this moment, or later"))]
     pub since: Option<When>,
+    /// As the log was known at this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub known_at: Option<When>,
+}
+
+/// `sessions`.
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "Examples:
+  rollbook sessions studio-7
+  rollbook sessions --user ana --from -24h
+  rollbook sessions studio-7 --format csv > stays.csv
+")]
+pub struct Sessions {
+    /// Only this channel
+    pub channel: Option<String>,
+    /// Only this topic
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// Only this user
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Only stays that were not over at this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("Only stays that were not over at this moment"))]
+    pub from: Option<When>,
+    /// Only stays that had begun before this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<When>,
+    /// As the log was known at this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub known_at: Option<When>,
+}
+
+/// `stats`.
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "Examples:
+  rollbook stats studio-7
+  rollbook stats studio-7 --topic chat --from -24h --every 1h
+  rollbook stats --format csv > figures.csv
+")]
+pub struct Stats {
+    /// Only this channel
+    pub channel: Option<String>,
+    /// Only this topic
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// From this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("From this moment"))]
+    pub from: Option<When>,
+    /// Up to this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<When>,
+    /// A line for each such stretch (90s, 15m, 1h, 1d)
+    #[arg(long, value_name = "SPAN")]
+    pub every: Option<Span>,
     /// As the log was known at this moment
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub known_at: Option<When>,

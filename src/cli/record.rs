@@ -2,7 +2,9 @@
 //! a cell. Nothing here is for people: `tables` is.
 
 use crate::ingest::IngestSummary;
-use crate::query::answer::{ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Verified, Who};
+use crate::query::answer::{
+    ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Verified, Who,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -126,6 +128,41 @@ impl Record for HistoryEntry {
 impl Record for Missed {
     const COLUMNS: &'static [&'static str] = &[
         "gap", "channel", "from", "to", "evidence", "joined", "left", "updated",
+    ];
+}
+
+impl Record for Session {
+    const COLUMNS: &'static [&'static str] = &[
+        "channel",
+        "topic",
+        "user",
+        "connection",
+        "joined_at",
+        "joined_not_before",
+        "left_at",
+        "left_not_before",
+        "join_origin",
+        "leave_origin",
+        "baseline",
+        "min_ms",
+        "max_ms",
+    ];
+}
+
+impl Record for Stats {
+    const COLUMNS: &'static [&'static str] = &[
+        "channel",
+        "topic",
+        "distinct_users",
+        "joins",
+        "leaves",
+        "inferred_joins",
+        "inferred_leaves",
+        "peak",
+        "presence_ms",
+        "present_now",
+        "from",
+        "to",
     ];
 }
 

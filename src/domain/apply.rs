@@ -145,7 +145,7 @@ impl State {
             channel.floor = channel.floor.filter(|&floor| !passed(floor));
             channel.cover = Some(cover);
             channel.topic_covers.clear();
-            self.bury_covered(snapshot.channel, entry.seq);
+            self.bury_covered(snapshot.channel, entry.seq, cover.absent.0);
         } else if let Claims::Whole(whole) = &snapshot.claims {
             cover_topics(channel, whole, cover, &self.slots, names);
         }
@@ -231,7 +231,8 @@ impl State {
         let stale_snapshot = matches!(&entry.what, What::Snapshot(snapshot) if snapshot.stale);
         if !watch.up && !stale_snapshot {
             watch.up = true;
-            watch.hold = Some(entry.seq.saturating_sub(1));
+            // A feed without link lines has no such hold.
+            watch.hold = observer.linked.then_some(entry.seq.saturating_sub(1));
         }
         let largest = observer
             .proof
@@ -305,8 +306,11 @@ impl State {
     fn apply_token(&mut self, entry: &Entry, token: &Token) {
         let observer = self.observers.entry(entry.observer).or_default();
         if let Some(name) = token.channel {
-            let channel = self.channels.entry(name).or_default();
-            channel.watching.of_mut(entry.observer, observer, name);
+            let watching = &mut self.channels.entry(name).or_default().watching;
+            if watching.of(entry.observer).is_none() {
+                // It has spoken of the channel; that it watches, it has not said.
+                watching.of_mut(entry.observer, observer, name).up = false;
+            }
         }
     }
 
@@ -319,7 +323,7 @@ impl State {
         let watch = watching.of_mut(page.observer, observer, page.channel);
         if !watch.up {
             watch.up = true;
-            watch.hold = Some(head);
+            watch.hold = observer.linked.then_some(head);
         }
         match &page.step {
             PageStep::Begin {
@@ -395,7 +399,7 @@ fn cover_topics(channel: &mut Channel, whole: &Whole, cover: Cover, slots: &[Slo
 }
 
 /// What has last decided a member once `entry` has spoken of it, too.
-pub(super) fn next_word(entry: &Entry, change: &Change, known: Option<LastWord>) -> LastWord {
+fn next_word(entry: &Entry, change: &Change, known: Option<LastWord>) -> LastWord {
     let stamp = entry.counted();
     let word = LastWord {
         seq: entry.seq,

@@ -1,6 +1,5 @@
 //! What follows from live changes of members: applied, duplicate, stale, or of somebody unknown.
 
-use super::apply::next_word;
 use super::decide::Moment;
 use super::entry::{Change, Disposition, Entry, Origin, Text, What};
 use super::event::{ChangeSaid, Kind};
@@ -96,19 +95,18 @@ impl Moment<'_> {
         let counted = Stamp { ts, ..stamp };
         let said = change.kind;
         let meta = change.who.meta.as_deref().map(Text::from);
-        let order = view.word.map(|word| {
-            (
-                word,
-                counted.against(word.stamp, self.rules.skew_tolerance_ms),
-            )
+        let order = view
+            .word
+            .map(|word| counted.against(word.stamp, self.rules.skew_tolerance_ms));
+        let told_by_other = view.word.is_some_and(|word| {
+            counted.is_at_time_of(word.stamp) && word.heard.by_other(said, self.observer)
         });
         let (kind, disposition) = match order {
             _ if !view.known && channel.is_under_floor(counted) => (said, Disposition::Stale),
-            Some((_, Order::Older)) => (said, Disposition::Stale),
-            Some((_, Order::SameMessage)) => (said, Disposition::Duplicate),
-            Some((word, Order::SameTime)) if word.heard.by_other(said, self.observer) => {
-                (said, Disposition::Duplicate)
-            }
+            // Before the positions: those of two sources cannot be compared.
+            _ if told_by_other => (said, Disposition::Duplicate),
+            Some(Order::Older) => (said, Disposition::Stale),
+            Some(Order::SameMessage) => (said, Disposition::Duplicate),
             _ => match (said, view.present) {
                 (Kind::Leave, true) => (Kind::Leave, Disposition::Applied),
                 (Kind::Leave, false) => (Kind::Leave, Disposition::Unknown),
@@ -147,16 +145,16 @@ impl View {
         if change.disposition == Disposition::Stale {
             return self;
         }
-        let word = Some(next_word(entry, change, self.word));
         let (present, meta) = match (change.is_applied(), change.kind) {
             (true, Kind::Leave) => (false, None),
             (true, _) => (true, change.meta.clone()),
             (false, _) => (self.present, self.meta),
         };
+        // The order of the source is that of its lines: within one, what comes later is not older.
         View {
             present,
             known: true,
-            word,
+            word: self.word,
             meta,
         }
     }

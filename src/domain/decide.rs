@@ -290,9 +290,10 @@ impl<'a> Moment<'a> {
         said: &super::event::Shown<'_>,
     ) -> Result<Commit, Refusal> {
         let channel = self.channel(channel)?;
-        let (_, open) = self.open_sync(channel, sync)?;
+        self.open_sync(channel, sync)?;
         let shown = self.shown(channel, said, self.recorded_at);
-        let open = open.members.len() + open.topics.len();
+        let of_channel = self.state.channels.get(&channel);
+        let open = of_channel.map_or(0, |channel| channel.watching.open_pages());
         if open + shown.members.len() + shown.topics.len() > limits::OPEN_PAGE_MEMBERS_MAX {
             return Err(Refusal::TooManyPageMembers);
         }

@@ -30,6 +30,12 @@ impl Stamp {
         }
     }
 
+    /// Whether both have a source time, and the same.
+    #[must_use]
+    pub fn is_at_time_of(self, other: Stamp) -> bool {
+        self.ts.is_some() && self.ts == other.ts
+    }
+
     /// Whether it says nothing.
     #[must_use]
     pub fn is_none(self) -> bool {

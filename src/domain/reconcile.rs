@@ -252,12 +252,14 @@ impl Reconciliation<'_> {
         let of_pages = self.sync.map(|sync| sync.head);
         let hold = of_link.into_iter().chain(of_pages).min();
         let holds = word.heard.is_live() && hold.is_some_and(|hold| word.seq > hold);
+        if stamp.is_at_time_of(word.stamp) && word.heard.any_by_other(self.moment.observer) {
+            return false;
+        }
         match stamp.against(word.stamp, self.moment.rules.skew_tolerance_ms) {
             Order::Newer => true,
             Order::Older => false,
             Order::SameMessage => !listed && !holds,
-            Order::SameTime => !holds && !word.heard.any_by_other(self.moment.observer),
-            Order::Forgiven | Order::Unknown => !holds,
+            Order::SameTime | Order::Forgiven | Order::Unknown => !holds,
         }
     }
 

@@ -23,11 +23,15 @@ pub struct LastWord {
 }
 
 impl LastWord {
-    /// This word, that came after `before`: forgiven lateness must not add up, so the newest time stays the measure.
+    /// This word, that came after `before`. What has no place in the source's order leaves the one that is known;
+    /// and forgiven lateness must not add up, so the newest time stays the measure.
     #[must_use]
     pub fn since(mut self, before: LastWord) -> LastWord {
-        let by_time = self.stamp.pos.is_none() || before.stamp.pos.is_none();
-        if by_time && self.stamp.ts.is_some() {
+        if self.stamp.is_none() {
+            self.stamp = before.stamp;
+        } else if self.stamp.ts.is_some()
+            && (self.stamp.pos.is_none() || before.stamp.pos.is_none())
+        {
             self.stamp.ts = self.stamp.ts.max(before.stamp.ts);
         }
         self
@@ -173,7 +177,7 @@ impl Cover {
 }
 
 /// One channel: its members, and how it is watched.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Channel {
     /// Who is there, in no order.
     pub(crate) roster: Vec<Member>,
@@ -190,6 +194,22 @@ pub struct Channel {
     pub(crate) lossy: bool,
     pub(crate) tally: Tally,
     pub(crate) watching: super::watch::Watching,
+}
+
+impl Default for Channel {
+    fn default() -> Self {
+        Channel {
+            roster: Vec::new(),
+            departed: Cemetery::default(),
+            effective_at: Millis::MIN,
+            cover: None,
+            topic_covers: NumberMap::default(),
+            floor: None,
+            lossy: false,
+            tally: Tally::default(),
+            watching: super::watch::Watching::default(),
+        }
+    }
 }
 
 /// How much the log says of a channel: what its `history` shows.
@@ -273,6 +293,9 @@ impl Channel {
                 let whole = self.cover.as_ref();
                 let cover = self.topic_covers.get(&topic).or(whole);
                 match cover.filter(decides) {
+                    Some(cover) if presence == Presence::Departed => {
+                        Some(cover.word(cover.absent).since(slot.word))
+                    }
                     Some(cover) => Some(cover.word(cover.absent)),
                     None if presence == Presence::Departed => Some(slot.word),
                     None => cover.map(|cover| cover.word(cover.absent)),

@@ -151,6 +151,21 @@ impl Watching {
         &mut self.watches[at]
     }
 
+    /// Whether nobody is known to be watching, though somebody was.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let nobody = self.watches.iter().all(|watch| watch.stretch.is_none());
+        self.open_gap.is_some() || (nobody && self.watches.iter().any(|watch| watch.muted))
+    }
+
+    /// Members and topics held by unfinished paged snapshots.
+    pub(crate) fn open_pages(&self) -> usize {
+        let syncs = self.watches.iter().filter_map(|watch| watch.sync.as_ref());
+        syncs
+            .map(|sync| sync.members.len() + sync.topics.len())
+            .sum()
+    }
+
     pub(crate) fn another_is_up(&self, observer: Name) -> bool {
         self.watches
             .iter()

@@ -223,6 +223,75 @@ pub struct Gap {
     pub updated: u64,
 }
 
+/// `sessions`: one stay of a member.
+#[derive(Debug, Clone, Serialize)]
+pub struct Session {
+    /// The channel.
+    pub channel: String,
+    /// The topic.
+    pub topic: String,
+    /// The user.
+    pub user: String,
+    /// The connection.
+    pub connection: String,
+    /// When the join took effect.
+    pub joined_at: Time,
+    /// An inferred join happened at or after this.
+    pub joined_not_before: Option<Time>,
+    /// When the leave took effect; `None` while present.
+    pub left_at: Option<Time>,
+    /// An inferred leave happened at or after this.
+    pub left_not_before: Option<Time>,
+    /// `observed` or `inferred`.
+    pub join_origin: &'static str,
+    /// `observed` or `inferred`; `None` while present.
+    pub leave_origin: Option<&'static str>,
+    /// It had begun when the channel was first seen.
+    pub baseline: bool,
+    /// It lasted at least so long, ms.
+    pub min_ms: i64,
+    /// It lasted at most so long, ms; `None`: nobody can say.
+    pub max_ms: Option<i64>,
+}
+
+/// `stats`: figures of a channel or topic.
+#[derive(Debug, Clone, Serialize)]
+pub struct Stats {
+    /// The channel.
+    pub channel: String,
+    /// The topic; `None` for the channel as a whole.
+    pub topic: Option<String>,
+    /// Users ever present.
+    pub distinct_users: u64,
+    /// Joins observed.
+    pub joins: u64,
+    /// Leaves observed.
+    pub leaves: u64,
+    /// Joins inferred.
+    pub inferred_joins: u64,
+    /// Leaves inferred.
+    pub inferred_leaves: u64,
+    /// The largest roster that stood, and when first.
+    pub peak: Option<Peak>,
+    /// Time that members were present, added up, ms.
+    pub presence_ms: i64,
+    /// Members present at the head of the log.
+    pub present_now: u64,
+    /// Where the stretch of a series begins.
+    pub from: Option<Time>,
+    /// Where it ends.
+    pub to: Option<Time>,
+}
+
+/// The largest roster that stood.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Peak {
+    /// How many members.
+    pub count: u64,
+    /// When first.
+    pub at: Time,
+}
+
 /// `channels`: one channel of the store.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChannelAnswer {

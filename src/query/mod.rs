@@ -6,6 +6,8 @@
 //! | `who` | who is or was there, and how sure that is |
 //! | `history` | the entries |
 //! | `missed` | for every gap: who came, went and changed while nobody watched; and the gaps themselves |
+//! | `sessions` | stays, with the bounds of how long they lasted |
+//! | `stats` | how many, at most, how long |
 //! | `channels` | what channels there are |
 //! | `rejects` | the lines that could not be taken |
 //! | `answer` | the answers: the JSON of the contract |
@@ -15,10 +17,14 @@ mod channels;
 mod history;
 mod missed;
 mod rejects;
+mod sessions;
+mod stats;
 mod who;
 
 pub use history::HistoryFilter;
 pub use missed::MissedFilter;
+pub use sessions::SessionFilter;
+pub use stats::StatsFilter;
 pub use who::{WhoFilter, WhoWhen};
 
 use crate::domain::entry::Text;

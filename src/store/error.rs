@@ -76,6 +76,12 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// A series of `stats` would have too many stretches.
+    #[error(
+        "the series would have more than {} stretches; ask for longer ones, or for a shorter time",
+        crate::limits::STATS_BUCKETS_MAX
+    )]
+    TooManyBuckets,
     /// A visitor or a caller's callback gave up.
     #[error("{0}")]
     Stopped(String),

@@ -9,6 +9,8 @@ mod missed;
 mod rebuild;
 mod rejects;
 mod replay;
+mod sessions;
+mod stats;
 mod verify;
 mod who;
 
@@ -31,6 +33,8 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Who(args) => who::run(&cli.data, args, output),
         Command::History(args) => history::run(&cli.data, args, output),
         Command::Missed(args) => missed::run(&cli.data, args, output),
+        Command::Sessions(args) => sessions::run(&cli.data, args, output),
+        Command::Stats(args) => stats::run(&cli.data, args, output),
         Command::Gaps(args) => gaps::run(&cli.data, args, output),
         Command::Channels => channels::run(&cli.data, output),
         Command::Rejects => rejects::run(&cli.data, output),

@@ -2,6 +2,7 @@
 //!
 //! A table is drawn from the answer alone. Nothing here asks the store, and nothing here is for programs.
 
+mod figures;
 mod grid;
 mod history;
 mod lists;
@@ -9,6 +10,7 @@ mod missed;
 mod summary;
 mod who;
 
+pub use figures::{SessionsTable, StatsTable};
 pub use history::HistoryTable;
 pub use lists::{ChannelsTable, GapsTable, RejectsTable};
 pub use missed::MissedTable;

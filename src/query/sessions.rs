@@ -1,0 +1,235 @@
+//! `sessions`: the stays of members, from join to leave, and between which bounds each lasted.
+
+use super::answer::{Session, Time};
+use super::member_names;
+use crate::domain::entry::{Change, Entry, Origin, What};
+use crate::domain::event::Kind;
+use crate::domain::names::{Member, Names, NumberMap};
+use crate::domain::state::State;
+use crate::domain::time::Millis;
+use crate::store::{At, Flow, Scope, Store, StoreError, Visitor};
+
+/// Which stays.
+#[derive(Debug, Clone, Default)]
+pub struct SessionFilter {
+    /// In this channel.
+    pub channel: Option<String>,
+    /// In this topic.
+    pub topic: Option<String>,
+    /// Of this user.
+    pub user: Option<String>,
+    /// That were not over at this moment, Unix ms.
+    pub from: Option<Millis>,
+    /// That had begun before this moment, Unix ms.
+    pub to: Option<Millis>,
+    /// As it would have been answered at this time, Unix ms.
+    pub known_at: Option<Millis>,
+}
+
+impl Store {
+    /// Gives the stays that match to `each`: those that are over in the order in which they ended, then those that
+    /// go on, in the order in which they began. Stops when `each` returns `false`.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
+    pub fn sessions(
+        &self,
+        filter: &SessionFilter,
+        each: impl FnMut(Session) -> bool,
+    ) -> Result<(), StoreError> {
+        if let Some(channel) = &filter.channel {
+            self.expect_channel(channel)?;
+        }
+        let scope = Scope {
+            channel: filter.channel.as_deref(),
+            known_at: filter.known_at,
+            ..Scope::default()
+        };
+        let mut stays = Stays {
+            filter,
+            each,
+            open: NumberMap::default(),
+            stopped: false,
+        };
+        let end = self.visit(&scope, &mut stays)?;
+        if !stays.stopped {
+            stays.give_open(&end.state, &end.names);
+        }
+        Ok(())
+    }
+}
+
+/// One end of a stay: when it took effect, and between which bounds it truly happened.
+#[derive(Clone, Copy)]
+struct End {
+    seq: u64,
+    effective_at: Millis,
+    earliest: Option<Millis>,
+    latest: Millis,
+    inferred: bool,
+    baseline: bool,
+    lossy: bool,
+    /// Nobody was watching: what was observed may have been something else.
+    unwatched: bool,
+}
+
+impl End {
+    fn of(entry: &Entry, change: &Change, state: &State, names: &Names) -> End {
+        let (earliest, inferred, baseline) = match change.origin {
+            Origin::Observed => (Some(entry.occurred_at), false, false),
+            Origin::Inferred(by) => (by.not_before, true, by.baseline),
+        };
+        let channel = state.channel(names.key(change.member).channel);
+        End {
+            seq: entry.seq,
+            effective_at: entry.effective_at,
+            earliest,
+            latest: entry.occurred_at,
+            inferred,
+            baseline,
+            lossy: entry.lossy,
+            unwatched: channel.is_some_and(|channel| channel.watching().is_blind()),
+        }
+    }
+
+    fn not_before(&self) -> Option<Time> {
+        self.earliest
+            .filter(|_| self.inferred && !self.baseline)
+            .map(Time)
+    }
+
+    fn origin(&self) -> &'static str {
+        if self.inferred {
+            "inferred"
+        } else {
+            "observed"
+        }
+    }
+}
+
+struct Stays<'a, F> {
+    filter: &'a SessionFilter,
+    each: F,
+    open: NumberMap<Member, End>,
+    stopped: bool,
+}
+
+impl<F: FnMut(Session) -> bool> Stays<'_, F> {
+    fn wants(&self, member: Member, names: &Names) -> bool {
+        let [topic, user, _] = member_names(member, names);
+        let channel = names.text(names.key(member).channel);
+        let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
+        is(&self.filter.channel, channel)
+            && is(&self.filter.topic, &topic)
+            && is(&self.filter.user, &user)
+    }
+
+    fn give(
+        &mut self,
+        member: Member,
+        join: End,
+        leave: Option<End>,
+        bounds: Bounds,
+        names: &Names,
+    ) {
+        let filter = self.filter;
+        let over =
+            leave.is_some_and(|leave| filter.from.is_some_and(|from| leave.effective_at < from));
+        if over || filter.to.is_some_and(|to| join.effective_at >= to) {
+            return;
+        }
+        let [topic, user, connection] = member_names(member, names);
+        let session = Session {
+            channel: names.text(names.key(member).channel).to_owned(),
+            topic,
+            user,
+            connection,
+            joined_at: Time(join.effective_at),
+            joined_not_before: join.not_before(),
+            left_at: leave.map(|leave| Time(leave.effective_at)),
+            left_not_before: leave.and_then(|leave| leave.not_before()),
+            join_origin: join.origin(),
+            leave_origin: leave.map(|leave| leave.origin()),
+            baseline: join.baseline,
+            min_ms: bounds.min_ms,
+            max_ms: bounds.max_ms,
+        };
+        self.stopped |= !(self.each)(session);
+    }
+
+    fn give_open(&mut self, state: &State, names: &Names) {
+        let mut open: Vec<(Member, End)> = self.open.drain().collect();
+        open.sort_unstable_by_key(|(_, join)| join.seq);
+        for (member, join) in open {
+            if self.stopped {
+                return;
+            }
+            let name = names.key(member).channel;
+            let Some(channel) = state.channel(name) else {
+                continue;
+            };
+            let last = channel.effective_at();
+            let gap = channel.watching().open_gap().map(|gap| gap.from);
+            let proven = state.last_proof(name);
+            // It was there for sure only as long as somebody was watching.
+            let sure = [gap, proven].into_iter().flatten().fold(last, Millis::min);
+            let lossy = join.lossy || channel.is_lossy();
+            let bounds = Bounds::of(&join, sure, last, lossy);
+            self.give(member, join, None, bounds, names);
+        }
+    }
+}
+
+/// How long a stay lasted, at least and at most.
+#[derive(Clone, Copy)]
+struct Bounds {
+    min_ms: Millis,
+    max_ms: Option<Millis>,
+}
+
+impl Bounds {
+    fn of(join: &End, left_earliest: Millis, left_latest: Millis, lossy: bool) -> Bounds {
+        if lossy {
+            return Bounds {
+                min_ms: 0,
+                max_ms: None,
+            };
+        }
+        let min_ms = left_earliest.saturating_sub(join.latest).max(0);
+        let unbounded = join.baseline || (!join.inferred && join.unwatched);
+        let longest = |from: Millis| left_latest.saturating_sub(from).max(min_ms);
+        Bounds {
+            min_ms,
+            max_ms: join.earliest.filter(|_| !unbounded).map(longest),
+        }
+    }
+}
+
+impl<F: FnMut(Session) -> bool> Visitor for Stays<'_, F> {
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        if self.stopped {
+            return Ok(Flow::Stop);
+        }
+        let What::Change(change) = &entry.what else {
+            return Ok(Flow::Apply);
+        };
+        if !change.is_applied()
+            || change.kind == Kind::Update
+            || !self.wants(change.member, at.names)
+        {
+            return Ok(Flow::Apply);
+        }
+        let end = End::of(entry, change, at.state, at.names);
+        if change.kind == Kind::Join {
+            self.open.insert(change.member, end);
+        } else if let Some(join) = self.open.remove(&change.member) {
+            let channel = at.channel_of(entry).and_then(|name| at.state.channel(name));
+            let lossy =
+                end.lossy || join.lossy || channel.is_some_and(|channel| channel.is_lossy());
+            let earliest = end.earliest.unwrap_or(end.latest);
+            let bounds = Bounds::of(&join, earliest, end.latest, lossy);
+            self.give(change.member, join, Some(end), bounds, at.names);
+        }
+        Ok(Flow::Apply)
+    }
+}

@@ -1,0 +1,279 @@
+//! `stats`: how many, at most, how long; for a channel as a whole and for each of its topics, once or as a series.
+
+use super::answer::{Peak, Stats, Time};
+use crate::domain::entry::{Change, Entry, Origin, What};
+use crate::domain::event::Kind;
+use crate::domain::names::{Name, NumberMap};
+use crate::domain::time::Millis;
+use crate::limits::STATS_BUCKETS_MAX;
+use crate::store::{At, Flow, Scope, Store, StoreError, Visitor};
+use std::collections::BTreeMap;
+
+/// What to count.
+#[derive(Debug, Clone, Default)]
+pub struct StatsFilter {
+    /// Only this channel.
+    pub channel: Option<String>,
+    /// Only this topic.
+    pub topic: Option<String>,
+    /// From this moment, Unix ms; else from the channel's first entry.
+    pub from: Option<Millis>,
+    /// Up to (not including) this moment, Unix ms; else to the channel's last effective time.
+    pub to: Option<Millis>,
+    /// A line for each such stretch, ms.
+    pub every_ms: Option<Millis>,
+    /// As it would have been answered at this time, Unix ms.
+    pub known_at: Option<Millis>,
+}
+
+impl Store {
+    /// Figures of the channels, bytewise: first of the channel as a whole, then of its topics; with `every_ms`, the
+    /// stretches of each in order.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel; [`StoreError::TooManyBuckets`].
+    pub fn stats(&self, filter: &StatsFilter) -> Result<Vec<Stats>, StoreError> {
+        if let Some(channel) = &filter.channel {
+            self.expect_channel(channel)?;
+        }
+        let scope = Scope {
+            channel: filter.channel.as_deref(),
+            known_at: filter.known_at,
+            ..Scope::default()
+        };
+        let mut counting = Counting {
+            filter,
+            counters: NumberMap::default(),
+        };
+        let end = self.visit(&scope, &mut counting)?;
+        let mut answers: BTreeMap<(String, Option<String>), Vec<Stats>> = BTreeMap::new();
+        for (channel, counters) in counting.counters {
+            let last = end
+                .state
+                .channel(channel)
+                .map_or(Millis::MIN, |channel| channel.effective_at());
+            for (topic, counter) in counters {
+                let topic = topic.map(|topic| end.names.text(topic).to_owned());
+                if filter.topic.is_some() && filter.topic != topic {
+                    continue;
+                }
+                let channel = end.names.text(channel).to_owned();
+                let stats = counter.finish(&channel, topic.as_deref(), last, filter)?;
+                answers.insert((channel, topic), stats);
+            }
+        }
+        Ok(answers.into_values().flatten().collect())
+    }
+}
+
+struct Counting<'a> {
+    filter: &'a StatsFilter,
+    /// By channel; `None`: the channel as a whole.
+    counters: NumberMap<Name, NumberMap<Option<Name>, Counter>>,
+}
+
+impl Visitor for Counting<'_> {
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        let What::Change(change) = &entry.what else {
+            return Ok(Flow::Apply);
+        };
+        let key = at.names.key(change.member);
+        let of_channel = |wanted: &String| at.names.text(key.channel) == wanted;
+        if !change.is_applied() || !self.filter.channel.as_ref().is_none_or(of_channel) {
+            return Ok(Flow::Apply);
+        }
+        let counters = self.counters.entry(key.channel).or_default();
+        for scope in [None, Some(key.topic)] {
+            let counter = counters
+                .entry(scope)
+                .or_insert_with(|| Counter::new(self.filter, entry.effective_at));
+            counter.take(entry.effective_at, change, key.user, self.filter)?;
+        }
+        Ok(Flow::Apply)
+    }
+}
+
+/// Figures of one stretch.
+#[derive(Debug, Clone, Default)]
+struct Figures {
+    users: NumberMap<Name, ()>,
+    /// Those who were there when it began are among the users.
+    seeded: bool,
+    joins: u64,
+    leaves: u64,
+    inferred_joins: u64,
+    inferred_leaves: u64,
+    peak: Option<(u64, Millis)>,
+    presence_ms: Millis,
+}
+
+/// Counts one channel or topic through time.
+struct Counter {
+    /// Where the present stretch begins and ends.
+    from: Millis,
+    to: Millis,
+    figures: Figures,
+    done: Vec<(Millis, Millis, Figures)>,
+    /// How many stays each user has.
+    present: NumberMap<Name, u64>,
+    count: u64,
+    /// The moment of the last change; what stood after it has not been counted yet.
+    at: Millis,
+}
+
+impl Counter {
+    fn new(filter: &StatsFilter, first_at: Millis) -> Counter {
+        let from = match (filter.from, filter.every_ms) {
+            (Some(from), _) => from,
+            (None, Some(every)) => first_at
+                .div_euclid(every.max(1))
+                .saturating_mul(every.max(1)),
+            (None, None) => first_at,
+        };
+        let to = stretch_end(from, filter);
+        let (figures, present, done) = Default::default();
+        Counter {
+            from,
+            to,
+            figures,
+            done,
+            present,
+            count: 0,
+            at: Millis::MIN,
+        }
+    }
+
+    fn take(
+        &mut self,
+        at: Millis,
+        change: &Change,
+        user: Name,
+        filter: &StatsFilter,
+    ) -> Result<(), StoreError> {
+        if at > self.at {
+            self.pass_to(at, filter)?;
+        }
+        let within = at >= self.from && at < self.to;
+        let observed = change.origin == Origin::Observed;
+        let figures = &mut self.figures;
+        match change.kind {
+            Kind::Join => {
+                self.count += 1;
+                *self.present.entry(user).or_default() += 1;
+                if within {
+                    figures.users.insert(user, ());
+                    *if observed {
+                        &mut figures.joins
+                    } else {
+                        &mut figures.inferred_joins
+                    } += 1;
+                }
+            }
+            Kind::Leave => {
+                self.count = self.count.saturating_sub(1);
+                if let Some(stays) = self.present.get_mut(&user) {
+                    *stays -= 1;
+                    if *stays == 0 {
+                        self.present.remove(&user);
+                    }
+                }
+                if within {
+                    *if observed {
+                        &mut figures.leaves
+                    } else {
+                        &mut figures.inferred_leaves
+                    } += 1;
+                }
+            }
+            Kind::Update => {}
+        }
+        Ok(())
+    }
+
+    /// Counts what stood from the last change up to `at`, a later moment.
+    fn pass_to(&mut self, at: Millis, filter: &StatsFilter) -> Result<(), StoreError> {
+        loop {
+            let (begin, end) = (self.at.max(self.from), at.min(self.to));
+            if begin < end {
+                let count = Millis::try_from(self.count).unwrap_or(Millis::MAX);
+                self.figures.presence_ms += count.saturating_mul(end - begin);
+                if self.count > 0 && self.figures.peak.is_none_or(|(most, _)| self.count > most) {
+                    self.figures.peak = Some((self.count, begin));
+                }
+                if !self.figures.seeded {
+                    let present = self.present.keys().map(|&user| (user, ()));
+                    self.figures.users.extend(present);
+                    self.figures.seeded = true;
+                }
+            }
+            if at < self.to || self.to == Millis::MAX || filter.every_ms.is_none() {
+                break;
+            }
+            self.close(filter)?;
+        }
+        self.at = at;
+        Ok(())
+    }
+
+    fn close(&mut self, filter: &StatsFilter) -> Result<(), StoreError> {
+        let figures = std::mem::take(&mut self.figures);
+        self.done.push((self.from, self.to, figures));
+        if self.done.len() > STATS_BUCKETS_MAX {
+            return Err(StoreError::TooManyBuckets);
+        }
+        self.from = self.to;
+        self.to = stretch_end(self.from, filter);
+        Ok(())
+    }
+
+    fn finish(
+        mut self,
+        channel: &str,
+        topic: Option<&str>,
+        last: Millis,
+        filter: &StatsFilter,
+    ) -> Result<Vec<Stats>, StoreError> {
+        let end = filter.to.unwrap_or(last).min(last);
+        // The last moment stood, too, though for no time.
+        self.pass_to(end.max(self.at).saturating_add(1), filter)?;
+        self.figures.presence_ms -= self.overrun(end);
+        if self.from < end || self.done.is_empty() {
+            let figures = std::mem::take(&mut self.figures);
+            self.done.push((self.from, self.to, figures));
+        }
+        let present_now = self.count;
+        let series = filter.every_ms.is_some();
+        let stats = self.done.into_iter().map(|(from, to, figures)| Stats {
+            channel: channel.to_owned(),
+            topic: topic.map(str::to_owned),
+            distinct_users: figures.users.len() as u64,
+            joins: figures.joins,
+            leaves: figures.leaves,
+            inferred_joins: figures.inferred_joins,
+            inferred_leaves: figures.inferred_leaves,
+            peak: figures.peak.map(|(count, at)| Peak {
+                count,
+                at: Time(at),
+            }),
+            presence_ms: figures.presence_ms,
+            present_now,
+            from: series.then_some(Time(from)),
+            to: series.then_some(Time(to)),
+        });
+        Ok(stats.collect())
+    }
+
+    /// What [`finish`](Self::finish) has counted behind the end so that the last moment counts as having stood.
+    fn overrun(&self, end: Millis) -> Millis {
+        let counted_to = self.at.min(self.to);
+        let behind = counted_to.saturating_sub(end.max(self.from)).max(0);
+        behind.saturating_mul(Millis::try_from(self.count).unwrap_or(Millis::MAX))
+    }
+}
+
+fn stretch_end(from: Millis, filter: &StatsFilter) -> Millis {
+    let end = filter
+        .every_ms
+        .map_or(Millis::MAX, |every| from.saturating_add(every.max(1)));
+    end.min(filter.to.unwrap_or(Millis::MAX)).max(from)
+}
