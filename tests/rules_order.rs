@@ -328,3 +328,41 @@ fn a_member_below_the_floor_stays_out_until_something_newer_says_so() {
     let text = many(65_600, false) + "1000 join new1\n2000 join new1";
     assert_eq!(roster(&store(&text)), "new1");
 }
+
+#[test]
+fn without_pos_and_ts_none_takes_the_place_of_a_tombstone() {
+    let mut text = "20 leave a\n".to_owned();
+    for user in 0..65_600 {
+        writeln!(text, "- leave u{user:05}").unwrap();
+    }
+    text += "15 join new\n15 join a";
+    let told = told(&store(&text));
+    assert_eq!(told[65_601..], ["join new", "join a stale"]);
+}
+
+#[test]
+fn skew_tolerance_does_not_add_up() {
+    let tolerant = |text| {
+        let rules = Rules {
+            skew_tolerance_ms: 5,
+            ..Rules::default()
+        };
+        told(&store_by(rules, text)).pop().unwrap()
+    };
+    assert_eq!(
+        tolerant("20 join a\n16 join a=1\n14 leave a"),
+        "leave a stale"
+    );
+    assert_eq!(
+        tolerant("20 join a\n16 snap a\n14 leave a"),
+        "leave a stale"
+    );
+}
+
+#[test]
+fn the_same_time_and_type_of_another_observer_is_a_duplicate_whatever_the_pos() {
+    ends(
+        "10 join a=1!5 :obs=o\n10 join a=2!6 :obs=p",
+        &["join a=2 duplicate"],
+    );
+}
