@@ -15,6 +15,8 @@ use rollbook::ingest::How;
 use rollbook::query::{HistoryFilter, MissedFilter, WhoFilter, WhoWhen};
 use rollbook::{Options, Store, StoreError};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::support;
 
@@ -422,4 +424,25 @@ pub fn rejected(text: &str) -> u64 {
 /// Whether a question finds no such channel.
 pub fn not_found<T>(answer: Result<T, StoreError>) -> bool {
     matches!(answer, Err(StoreError::NoSuchChannel(_)))
+}
+
+/// A clock to be set, and options with it.
+pub fn clock() -> (Arc<AtomicI64>, Options) {
+    let now = Arc::new(AtomicI64::new(0));
+    let clock = Arc::clone(&now);
+    (
+        now,
+        Options {
+            clock: Arc::new(move || clock.load(Ordering::SeqCst)),
+            ..Options::default()
+        },
+    )
+}
+
+/// The effective times of all entries.
+pub fn effective(store: &Store) -> Vec<i64> {
+    entries(store)
+        .iter()
+        .map(|entry| ms(&entry["effective_at"]).unwrap())
+        .collect()
 }
