@@ -1,0 +1,448 @@
+//! A short way to write feeds, and to read what became of them.
+//!
+//! A line is `TS VERB MEMBER… :option=value…`, or JSON as it is:
+//!
+//! | part | is |
+//! | --- | --- |
+//! | `TS` | source time, Unix ms; `-`: none |
+//! | `VERB` | `join` `leave` `update` `diff` (members `+m` `-m`), `snap`, `part` (an incomplete snapshot), `begin` `page` `end` (their first word is the sync), `up` `down`, `token` (its first word is the state) |
+//! | `MEMBER` | `topic/user#conn=meta@ts!serial.index`, all but the user optional; the topic is `t` |
+//! | options | `:ch` channel (`c`), `:chs` channels, `:obs` observer, `:self`, `:id`, `:pos`, `:why` reason |
+#![allow(dead_code)] // each test uses its part
+
+use rollbook::domain::entry::Rules;
+use rollbook::ingest::How;
+use rollbook::query::{HistoryFilter, MissedFilter, WhoFilter, WhoWhen};
+use rollbook::{Options, Store, StoreError};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::support;
+
+/// The lines, as JSON.
+pub fn feed(text: &str) -> String {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|l| line(l) + "\n")
+        .collect()
+}
+
+/// The store that has taken in a feed.
+pub fn store(text: &str) -> Store {
+    support::store_of(&feed(text))
+}
+
+/// The same by other rules.
+pub fn store_by(rules: Rules, text: &str) -> Store {
+    let store = Store::in_memory(support::options()).unwrap();
+    support::take(
+        &store,
+        &feed(text),
+        &How {
+            rules,
+            ..How::default()
+        },
+    );
+    store
+}
+
+/// The same by another clock.
+pub fn store_on(options: Options, text: &str) -> Store {
+    let store = Store::in_memory(options).unwrap();
+    support::take(&store, &feed(text), &How::default());
+    store
+}
+
+fn line(text: &str) -> String {
+    if text.starts_with('{') {
+        return text.to_owned();
+    }
+    let (options, words): (Vec<&str>, Vec<&str>) = text
+        .split_whitespace()
+        .partition(|word| word.starts_with(':'));
+    let (ts, verb, rest) = (words[0], words[1], &words[2..]);
+    let mut out = Map::new();
+    let kind = match verb {
+        "snap" | "part" => "snapshot",
+        "begin" | "page" | "end" => &format!("snapshot_{verb}"),
+        "up" | "down" => "link",
+        other => other,
+    };
+    out.insert("t".into(), json!(kind));
+    if !matches!(verb, "up" | "down" | "token") {
+        out.insert("channel".into(), json!("c"));
+    }
+    if ts != "-" {
+        out.insert("ts".into(), json!(ts.parse::<i64>().unwrap()));
+    }
+    match verb {
+        "join" | "leave" | "update" => {
+            let (topic, who) = member(rest[0]);
+            out.insert("topic".into(), json!(topic));
+            out.extend(who.as_object().unwrap().clone());
+        }
+        "diff" => {
+            let of = |sign: char| topics(rest.iter().filter_map(|word| word.strip_prefix(sign)));
+            out.insert("joins".into(), of('+'));
+            out.insert("leaves".into(), of('-'));
+        }
+        "snap" | "part" => {
+            out.insert("topics".into(), topics(rest.iter().copied()));
+            if verb == "part" {
+                out.insert("incomplete".into(), json!(true));
+            }
+        }
+        "begin" | "page" | "end" => {
+            out.insert("sync".into(), json!(rest[0]));
+            if verb == "page" {
+                out.insert("topics".into(), topics(rest[1..].iter().copied()));
+            }
+        }
+        "up" | "down" => drop(out.insert("state".into(), json!(verb))),
+        "token" => drop(out.insert("state".into(), json!(rest[0]))),
+        other => panic!("no such verb: {other}"),
+    }
+    for option in options {
+        let (name, value) = option[1..].split_once('=').unwrap();
+        let (name, value) = match name {
+            "ch" => ("channel", json!(value)),
+            "chs" => ("channels", json!(value.split(',').collect::<Vec<_>>())),
+            "obs" => ("observer", json!(value)),
+            "why" => ("reason", json!(value)),
+            "pos" => ("pos", pos(value)),
+            other => (other, json!(value)),
+        };
+        out.insert(name.into(), value);
+    }
+    Value::Object(out).to_string()
+}
+
+fn topics<'a>(members: impl Iterator<Item = &'a str>) -> Value {
+    let mut topics = Map::new();
+    for text in members {
+        let (topic, who) = member(text);
+        let list = topics.entry(topic).or_insert_with(|| json!([]));
+        list.as_array_mut().unwrap().push(who);
+    }
+    Value::Object(topics)
+}
+
+fn pos(text: &str) -> Value {
+    let (serial, index) = text.split_once('.').unwrap_or((text, "0"));
+    json!([
+        serial.parse::<i64>().unwrap(),
+        index.parse::<i64>().unwrap()
+    ])
+}
+
+fn member(text: &str) -> (String, Value) {
+    let cut = |text: &str, at: char| match text.split_once(at) {
+        Some((head, tail)) => (head.to_owned(), Some(tail.to_owned())),
+        None => (text.to_owned(), None),
+    };
+    let (topic, rest) = text.split_once('/').unwrap_or(("t", text));
+    let (rest, place) = cut(rest, '!');
+    let (rest, ts) = cut(&rest, '@');
+    let (rest, meta) = cut(&rest, '=');
+    let (user, conn) = cut(&rest, '#');
+    let mut who = json!({"user": user});
+    if let Some(conn) = conn {
+        who["conn"] = json!(conn);
+    }
+    if let Some(meta) = meta {
+        who["meta"] = serde_json::from_str(&meta).unwrap();
+    }
+    if let Some(ts) = ts {
+        who["ts"] = json!(ts.parse::<i64>().unwrap());
+    }
+    if let Some(place) = place {
+        who["pos"] = pos(&place);
+    }
+    (topic.to_owned(), who)
+}
+
+/// All entries, as JSON.
+pub fn entries(store: &Store) -> Vec<Value> {
+    support::history(store)
+        .iter()
+        .map(|entry| serde_json::to_value(entry).unwrap())
+        .collect()
+}
+
+/// The entries that `history CHANNEL` shows, as JSON.
+pub fn entries_of(store: &Store, channel: &str) -> Vec<Value> {
+    let filter = HistoryFilter {
+        channel: Some(channel.into()),
+        ..HistoryFilter::default()
+    };
+    let mut entries = Vec::new();
+    let each = |entry| {
+        entries.push(serde_json::to_value(entry).unwrap());
+        true
+    };
+    store.history(&filter, each).unwrap();
+    entries
+}
+
+fn name(topic: &Value, user: &Value, connection: &Value, meta: &Value) -> String {
+    let (topic, user) = (topic.as_str().unwrap(), user.as_str().unwrap());
+    let mut text = if topic == "t" {
+        user.to_owned()
+    } else {
+        format!("{topic}/{user}")
+    };
+    match connection.as_str().unwrap() {
+        "" => {}
+        conn => text += &format!("#{conn}"),
+    }
+    if !meta.is_null() {
+        text += &format!("={meta}");
+    }
+    text
+}
+
+fn member_of(entry: &Value) -> String {
+    name(
+        &entry["topic"],
+        &entry["user"],
+        &entry["connection"],
+        &entry["meta"],
+    )
+}
+
+/// One entry: `[~]TYPE WHAT [DISPOSITION]`; `~` is inferred, `part` an incomplete snapshot, `*` no channel.
+pub fn told_entry(entry: &Value) -> String {
+    let kind = entry["type"].as_str().unwrap();
+    let mut words = vec![kind.to_owned()];
+    if entry["origin"] == "inferred" {
+        words[0].insert(0, '~');
+    }
+    match kind {
+        "snapshot" if entry["complete"] == false => words.push("part".into()),
+        "snapshot" => {}
+        "link" | "token" => words.push(entry["state"].as_str().unwrap().into()),
+        _ => words.push(member_of(entry)),
+    }
+    match entry["channel"].as_str() {
+        None => words.push("*".into()),
+        Some("c") => {}
+        Some(other) => words.push(format!("in {other}")),
+    }
+    if entry["baseline"] == true {
+        words.push("baseline".into());
+    }
+    if entry["disposition"] != "applied" {
+        words.push(entry["disposition"].as_str().unwrap().into());
+    }
+    words.join(" ")
+}
+
+/// The whole history, in short.
+pub fn told(store: &Store) -> Vec<String> {
+    entries(store).iter().map(told_entry).collect()
+}
+
+/// What the last `n` entries of a feed's history are.
+#[track_caller]
+pub fn ends(text: &str, last: &[&str]) {
+    let told = told(&store(text));
+    let from = told.len().saturating_sub(last.len());
+    assert_eq!(told[from..], *last, "of {told:#?}");
+}
+
+/// What the whole history of a feed is.
+#[track_caller]
+pub fn tells(text: &str, all: &[&str]) {
+    assert_eq!(told(&store(text)), *all);
+}
+
+/// A time of the output, Unix ms.
+pub fn ms(value: &Value) -> Option<i64> {
+    value.as_str().map(|text| {
+        chrono::DateTime::parse_from_rfc3339(text)
+            .unwrap()
+            .timestamp_millis()
+    })
+}
+
+fn shown(time: &Value) -> String {
+    ms(time).map_or("?".into(), |ms| ms.to_string())
+}
+
+/// The windows of the inferred entries: `leave a 5..20`, `?` for null.
+pub fn windows(store: &Store) -> Vec<String> {
+    let inferred = entries(store)
+        .into_iter()
+        .filter(|entry| entry["origin"] == "inferred");
+    let window = |entry: Value| {
+        let (from, to) = (shown(&entry["not_before"]), shown(&entry["not_after"]));
+        format!(
+            "{} {} {from}..{to}",
+            entry["type"].as_str().unwrap(),
+            member_of(&entry)
+        )
+    };
+    inferred.map(window).collect()
+}
+
+/// The window of the last inferred entry of a user of the topic `t`.
+#[track_caller]
+pub fn window(store: &Store, user: &str) -> String {
+    let of = |entry: &&Value| entry["origin"] == "inferred" && entry["user"] == user;
+    let entries = entries(store);
+    let entry = entries
+        .iter()
+        .rev()
+        .find(of)
+        .unwrap_or_else(|| panic!("{:#?}", told(store)));
+    format!(
+        "{}..{}",
+        shown(&entry["not_before"]),
+        shown(&entry["not_after"])
+    )
+}
+
+/// `who`, as JSON.
+pub fn who(store: &Store, filter: &WhoFilter) -> Value {
+    serde_json::to_value(store.who("c", filter).unwrap()).unwrap()
+}
+
+fn listed(who: &Value, each: impl Fn(&Value, String) -> String) -> String {
+    let mut all = Vec::new();
+    for topic in who["topics"].as_array().unwrap() {
+        for member in topic["publishers"].as_array().unwrap() {
+            let name = name(
+                &topic["topic"],
+                &member["user"],
+                &member["connection"],
+                &member["meta"],
+            );
+            all.push(each(member, name));
+        }
+    }
+    all.join(" ")
+}
+
+/// The members of `c` now.
+pub fn roster(store: &Store) -> String {
+    listed(&who(store, &WhoFilter::default()), |_, name| name)
+}
+
+/// The members of `c` after a feed.
+#[track_caller]
+pub fn leaves(text: &str, members: &str) {
+    let store = store(text);
+    assert_eq!(roster(&store), members, "after {:#?}", told(&store));
+}
+
+/// Coverage and members: `complete: a b? c~`, where `?` is possible, `~` assumed and `^` one without `since`.
+pub fn sure(store: &Store, when: WhoWhen) -> String {
+    sure_by(
+        store,
+        &WhoFilter {
+            when,
+            ..WhoFilter::default()
+        },
+    )
+}
+
+/// The same with more to ask.
+pub fn sure_by(store: &Store, filter: &WhoFilter) -> String {
+    let who = who(store, filter);
+    let members = listed(&who, |member, name| {
+        let mark = match member["certainty"].as_str().unwrap() {
+            "possible" => "?",
+            "assumed" => "~",
+            _ => "",
+        };
+        name + mark + if member["since"].is_null() { "^" } else { "" }
+    });
+    format!("{}: {members}", who["coverage"].as_str().unwrap())
+        .trim_end()
+        .to_owned()
+}
+
+/// What is known of a channel now.
+pub fn coverage(store: &Store, channel: &str) -> String {
+    let who = serde_json::to_value(store.who(channel, &WhoFilter::default()).unwrap()).unwrap();
+    who["coverage"].as_str().unwrap().to_owned()
+}
+
+/// The gaps of a channel: `1 link 5..20`, `?` while open.
+pub fn gaps_of(store: &Store, channel: &str) -> Vec<String> {
+    let gap = |gap| {
+        let gap = serde_json::to_value(gap).unwrap();
+        let (from, to) = (shown(&gap["from"]), shown(&gap["to"]));
+        format!(
+            "{} {} {from}..{to}",
+            gap["gap"],
+            gap["evidence"].as_str().unwrap()
+        )
+    };
+    store.gaps(channel).unwrap().into_iter().map(gap).collect()
+}
+
+/// The gaps of `c` after a feed.
+#[track_caller]
+pub fn opens(text: &str, gaps: &[&str]) {
+    let store = store(text);
+    assert_eq!(gaps_of(&store, "c"), *gaps, "after {:#?}", told(&store));
+}
+
+/// `missed`: `1: joined a b; left c; updated d=2`.
+pub fn missed(store: &Store, filter: &MissedFilter) -> Vec<String> {
+    let missed = |missed| {
+        let missed = serde_json::to_value(missed).unwrap();
+        let part = |part: &str| {
+            let members = missed[part].as_array().unwrap().iter().map(member_of);
+            match members.collect::<Vec<_>>().join(" ") {
+                none if none.is_empty() => String::new(),
+                some => format!(" {part} {some}"),
+            }
+        };
+        let [joined, left, updated] = ["joined", "left", "updated"].map(part);
+        format!("{}:{joined}{left}{updated}", missed["gap"])
+    };
+    store
+        .missed("c", filter)
+        .unwrap()
+        .into_iter()
+        .map(missed)
+        .collect()
+}
+
+/// How many lines of a feed are rejected.
+pub fn rejected(text: &str) -> u64 {
+    let store = support::store_of("");
+    support::take(&store, &feed(text), &How::default())
+        .tally
+        .rejected
+}
+
+/// Whether a question finds no such channel.
+pub fn not_found<T>(answer: Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::NoSuchChannel(_)))
+}
+
+/// A clock to be set, and options with it.
+pub fn clock() -> (Arc<AtomicI64>, Options) {
+    let now = Arc::new(AtomicI64::new(0));
+    let clock = Arc::clone(&now);
+    (
+        now,
+        Options {
+            clock: Arc::new(move || clock.load(Ordering::SeqCst)),
+            ..Options::default()
+        },
+    )
+}
+
+/// The effective times of all entries.
+pub fn effective(store: &Store) -> Vec<i64> {
+    entries(store)
+        .iter()
+        .map(|entry| ms(&entry["effective_at"]).unwrap())
+        .collect()
+}
