@@ -361,7 +361,6 @@ fn diff_an_absent_member_in_both_is_there_afterwards() {
 }
 
 #[test]
-#[ignore = "suspected bug: the join of a diff is taken for its leave's message again"]
 fn diff_an_absent_member_in_both_is_there_afterwards_with_a_pos_too() {
     leaves("- diff -a +a :pos=3", "a");
 }

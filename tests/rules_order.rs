@@ -330,7 +330,6 @@ fn a_member_below_the_floor_stays_out_until_something_newer_says_so() {
 }
 
 #[test]
-#[ignore = "suspected bug: leaves without a stamp push tombstones out"]
 fn without_pos_and_ts_none_takes_the_place_of_a_tombstone() {
     let mut text = "20 leave a\n".to_owned();
     for user in 0..65_600 {
@@ -342,7 +341,6 @@ fn without_pos_and_ts_none_takes_the_place_of_a_tombstone() {
 }
 
 #[test]
-#[ignore = "suspected bug: a forgiven snapshot takes the place of a newer entry"]
 fn skew_tolerance_does_not_add_up() {
     let tolerant = |text| {
         let rules = Rules {
@@ -362,7 +360,6 @@ fn skew_tolerance_does_not_add_up() {
 }
 
 #[test]
-#[ignore = "suspected bug: positions are compared before times"]
 fn the_same_time_and_type_of_another_observer_is_a_duplicate_whatever_the_pos() {
     ends(
         "10 join a=1!5 :obs=o\n10 join a=2!6 :obs=p",

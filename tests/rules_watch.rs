@@ -126,7 +126,6 @@ fn rule_12_a_channel_that_a_link_line_named_is_among_all() {
 }
 
 #[test]
-#[ignore = "suspected bug: unrestored channels are left out of a down"]
 fn rule_12_a_line_that_says_down_of_a_channel_that_is_up_says_so_whatever_is_restored() {
     let more = r#","affectedChannels":["c"],"unrestoredChannels":["c"]"#;
     let down = link(8, "DISCONNECTED", more);
@@ -275,7 +274,6 @@ fn token_lines_touch_no_link() {
 }
 
 #[test]
-#[ignore = "suspected bug: a token line makes its observer one that is up"]
 fn token_lines_do_not_make_an_observer_one_who_watches() {
     let text = "1 up :obs=o\n1 up :obs=p\n2 down :obs=p\n5 snap a :obs=o\n6 token expired :ch=c :obs=p\n8 down :obs=o";
     opens(text, &["1 link 5..?"]);

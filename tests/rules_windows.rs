@@ -327,7 +327,6 @@ fn who_left_before_and_is_there_again() {
 }
 
 #[test]
-#[ignore = "suspected bug: one largest proof an observer hides later ones"]
 fn a_message_of_another_channel_out_of_order_is_a_proof_all_the_same() {
     let store =
         store("1 up\n100 join x :ch=d\n5 snap a\n50 join y :ch=d\n60 down\n61 up\n200 snap");

@@ -145,7 +145,7 @@ impl State {
             channel.floor = channel.floor.filter(|&floor| !passed(floor));
             channel.cover = Some(cover);
             channel.topic_covers.clear();
-            self.bury_covered(snapshot.channel, entry.seq, cover.absent.0);
+            self.bury_covered(snapshot.channel, entry.seq);
         } else if let Claims::Whole(whole) = &snapshot.claims {
             cover_topics(channel, whole, cover, &self.slots, names);
         }

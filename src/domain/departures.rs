@@ -4,7 +4,7 @@
 //! limit of its own, since it says that its member was seen, and when.
 
 use super::names::{Member, Name, Names};
-use super::order::{Order, Stamp};
+use super::order::Stamp;
 use super::roster::{Presence, Slot};
 use super::state::State;
 use crate::limits;
@@ -174,20 +174,14 @@ impl State {
         *slot_mut(&mut self.slots, member) = Slot::default();
     }
 
-    /// Drops the tombstones that a complete snapshot is newer than. One that it holds against, or that has a place in
-    /// the source's order where the snapshot has none, still keeps late news away.
-    pub(super) fn bury_covered(&mut self, name: Name, seq: u64, cover: Stamp) {
+    /// A complete snapshot is newer than the tombstones that do not hold against it.
+    pub(super) fn bury_covered(&mut self, name: Name, seq: u64) {
         let Some(channel) = self.channels.get(&name) else {
             return;
         };
         let lying = channel.departed.iter(&self.slots).map(|(_, member)| member);
-        let covered = lying.filter(|member| {
-            self.slot(*member).is_some_and(|slot| {
-                let stamp = slot.word.stamp;
-                let newer = stamp.is_none() || cover.against(stamp, 0) != Order::Unknown;
-                newer && slot.held_at != seq
-            })
-        });
+        let covered =
+            lying.filter(|member| self.slot(*member).is_some_and(|slot| slot.held_at != seq));
         for member in covered.collect::<Vec<_>>() {
             self.exhume(name, member);
             *slot_mut(&mut self.slots, member) = Slot::default();

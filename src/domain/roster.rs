@@ -23,15 +23,11 @@ pub struct LastWord {
 }
 
 impl LastWord {
-    /// This word, that came after `before`. What has no place in the source's order leaves the one that is known;
-    /// and forgiven lateness must not add up, so the newest time stays the measure.
+    /// This word, that came after `before`: forgiven lateness must not add up, so the newest time stays the measure.
     #[must_use]
     pub fn since(mut self, before: LastWord) -> LastWord {
-        if self.stamp.is_none() {
-            self.stamp = before.stamp;
-        } else if self.stamp.ts.is_some()
-            && (self.stamp.pos.is_none() || before.stamp.pos.is_none())
-        {
+        let by_time = self.stamp.pos.is_none() || before.stamp.pos.is_none();
+        if by_time && self.stamp.ts.is_some() {
             self.stamp.ts = self.stamp.ts.max(before.stamp.ts);
         }
         self
