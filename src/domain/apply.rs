@@ -53,6 +53,7 @@ impl State {
         }
         let channel = self.channels.entry(key.channel).or_default();
         channel.effective_at = channel.effective_at.max(entry.effective_at);
+        channel.effective_seq = entry.seq;
         channel.lossy |= entry.lossy;
         if change.disposition == super::entry::Disposition::Stale {
             return;
@@ -102,6 +103,7 @@ impl State {
         self.heard_from(entry, snapshot.channel, false);
         let channel = self.channels.entry(snapshot.channel).or_default();
         channel.effective_at = channel.effective_at.max(entry.effective_at);
+        channel.effective_seq = entry.seq;
         channel.lossy |= entry.lossy;
         if snapshot.stale {
             return;

@@ -52,6 +52,7 @@ struct ChannelWire {
     last_proof: Option<i64>,
     gaps: u32,
     open_gap: Option<(u32, i64)>,
+    effective_seq: u64,
 }
 
 type StampWire = (Option<Pos>, Option<i64>);
@@ -553,6 +554,7 @@ pub fn channel_to_bytes(
         last_proof: watching.last_proof,
         gaps: watching.gaps,
         open_gap: watching.open_gap.map(|open| (open.gap, open.from)),
+        effective_seq: channel.effective_seq,
     };
     to_bytes(&wire).map(Some)
 }
@@ -704,6 +706,7 @@ pub fn channel_from_bytes(
         departed: departures.len(),
         departures,
         effective_at: wire.effective_at,
+        effective_seq: wire.effective_seq,
         cover: wire.cover.map(cover_in),
         topic_covers,
         floor: wire.floor.map(stamp_in),
