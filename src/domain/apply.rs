@@ -106,6 +106,9 @@ impl State {
         channel.effective_seq = entry.seq;
         channel.lossy |= entry.lossy;
         if snapshot.stale {
+            if snapshot.begin.is_some() {
+                self.end_pages(entry, snapshot.channel);
+            }
             return;
         }
         let line = entry.counted();
@@ -166,6 +169,18 @@ impl State {
         }
         self.watched_snapshot(entry, snapshot);
         self.trim_departures(names);
+    }
+
+    /// A paged snapshot is over with its end, also where nothing follows from it.
+    fn end_pages(&mut self, entry: &Entry, channel: Name) {
+        let watches = self
+            .channels
+            .get_mut(&channel)
+            .map(|channel| &mut channel.watching.watches);
+        let of_observer = |watch: &&mut watch::Watch| watch.observer == entry.observer;
+        if let Some(watch) = watches.and_then(|watches| watches.iter_mut().find(of_observer)) {
+            watch.sync = None;
+        }
     }
 
     fn watched_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot) {
