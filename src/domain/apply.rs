@@ -81,7 +81,10 @@ impl State {
                 // What a complete snapshot shows to be gone is gone by its cover; anybody else needs a tombstone.
                 let covered = matches!(change.origin, Origin::Inferred(by)
                     if self.cover_seq(key.channel) == Some(by.snapshot_seq));
-                if !covered {
+                if covered {
+                    // Nothing stays of somebody unknown: a checkpoint does not keep it either.
+                    *slot_mut(&mut self.slots, change.member) = Slot::default();
+                } else {
                     self.depart(key.channel, change.member, entry.seq);
                 }
             }
@@ -126,6 +129,10 @@ impl State {
         for &member in &snapshot.held {
             let topic = names.key(member).topic;
             let slot = slot_mut(&mut self.slots, member);
+            if slot.presence == Presence::Unknown {
+                // The last word about somebody unknown is that of the newest cover, whatever it is.
+                continue;
+            }
             // Fix what was the last word before this snapshot becomes the newest cover.
             if let Some(word) = channel.last_word(topic, slot) {
                 slot.word = word;
