@@ -371,7 +371,8 @@ impl State {
                 sync.topics
                     .extend(page.topics.iter().map(|&(topic, _)| topic));
                 for (member, claim) in &page.members {
-                    super::reconcile::claim_once(&mut sync.members, *member, claim.clone());
+                    let (claim, line) = (claim.clone(), sync.begin.stamp);
+                    super::reconcile::claim_once(&mut sync.members, *member, claim, line);
                 }
             }
         }
