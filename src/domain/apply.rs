@@ -60,6 +60,7 @@ impl State {
         }
         let channel = self.channels.entry(key.channel).or_default();
         channel.effective_at = channel.effective_at.max(entry.effective_at);
+        channel.effective_seq = entry.seq;
         channel.lossy |= entry.lossy;
         if change.disposition == super::entry::Disposition::Stale {
             return;
@@ -81,7 +82,10 @@ impl State {
                 // What a complete snapshot shows to be gone is gone by its cover; anybody else needs a tombstone.
                 let covered = matches!(change.origin, Origin::Inferred(by)
                     if self.cover_seq(key.channel) == Some(by.snapshot_seq));
-                if !covered {
+                if covered {
+                    // Nothing stays of somebody unknown: a checkpoint does not keep it either.
+                    *slot_mut(&mut self.slots, change.member) = Slot::default();
+                } else {
                     self.depart(key.channel, change.member, entry.seq, names);
                 }
             }
@@ -110,8 +114,12 @@ impl State {
         self.heard_from(entry, snapshot.channel, false);
         let channel = self.channels.entry(snapshot.channel).or_default();
         channel.effective_at = channel.effective_at.max(entry.effective_at);
+        channel.effective_seq = entry.seq;
         channel.lossy |= entry.lossy;
         if snapshot.stale {
+            if snapshot.begin.is_some() {
+                self.end_pages(entry, snapshot.channel);
+            }
             return;
         }
         let line = entry.counted();
@@ -129,6 +137,10 @@ impl State {
         for &member in &snapshot.held {
             let topic = names.key(member).topic;
             let slot = slot_mut(&mut self.slots, member);
+            if slot.presence == Presence::Unknown {
+                // The last word about somebody unknown is that of the newest cover, whatever it is.
+                continue;
+            }
             // Fix what was the last word before this snapshot becomes the newest cover.
             if let Some(word) = channel.last_word(topic, slot) {
                 slot.word = word;
@@ -171,6 +183,18 @@ impl State {
             }
         }
         self.watched_snapshot(entry, snapshot);
+    }
+
+    /// A paged snapshot is over with its end, also where nothing follows from it.
+    fn end_pages(&mut self, entry: &Entry, channel: Name) {
+        let watches = self
+            .channels
+            .get_mut(&channel)
+            .map(|channel| &mut channel.watching.watches);
+        let of_observer = |watch: &&mut watch::Watch| watch.observer == entry.observer;
+        if let Some(watch) = watches.and_then(|watches| watches.iter_mut().find(of_observer)) {
+            watch.sync = None;
+        }
     }
 
     fn watched_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot) {
@@ -357,7 +381,8 @@ impl State {
                 sync.topics
                     .extend(page.topics.iter().map(|&(topic, _)| (topic, ())));
                 for (member, claim) in &page.members {
-                    super::reconcile::claim_once(&mut sync.members, *member, claim.clone());
+                    let (claim, line) = (claim.clone(), sync.begin.stamp);
+                    super::reconcile::claim_once(&mut sync.members, *member, claim, line);
                 }
             }
         }

@@ -96,7 +96,7 @@ pub fn decide(
         }
         Said::Snapshot { channel, shown } => {
             let channel = moment.channel(channel)?;
-            let shown = moment.shown(channel, shown, moment.recorded_at);
+            let shown = moment.shown(channel, shown, moment.counted);
             reconcile::reconcile(&moment, shown)
         }
         Said::SnapshotBegin {
@@ -192,13 +192,8 @@ impl<'a> Moment<'a> {
         })
     }
 
-    /// What a snapshot or a page lists, each member and topic once.
-    fn shown(
-        &mut self,
-        channel: Name,
-        said: &super::event::Shown<'_>,
-        recorded_at: Millis,
-    ) -> Shown {
+    /// What a snapshot or a page lists, each member and topic once. `line` is the stamp of members without their own.
+    fn shown(&mut self, channel: Name, said: &super::event::Shown<'_>, line: Stamp) -> Shown {
         let listed: usize = said.topics.iter().map(|topic| topic.members.len()).sum();
         let mut members = NumberMap::with_capacity_and_hasher(listed, Default::default());
         // How many publishers a topic should have, and how many different ones are listed.
@@ -208,7 +203,7 @@ impl<'a> Moment<'a> {
             let before = members.len();
             for who in &said.members {
                 let member = self.member(channel, topic, who);
-                let ts = time::counted(who.stamp.ts, recorded_at, self.rules.max_ahead_ms);
+                let ts = time::counted(who.stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
                 let stamp = Stamp { ts, ..who.stamp };
                 claim_once(
                     &mut members,
@@ -217,6 +212,7 @@ impl<'a> Moment<'a> {
                         meta: who.meta.as_deref().map(Text::from),
                         stamp,
                     },
+                    line,
                 );
             }
             let (total, distinct) = topics.entry(topic).or_default();
@@ -290,8 +286,9 @@ impl<'a> Moment<'a> {
         said: &super::event::Shown<'_>,
     ) -> Result<Commit, Refusal> {
         let channel = self.channel(channel)?;
-        self.open_sync(channel, sync)?;
-        let shown = self.shown(channel, said, self.recorded_at);
+        let (_, open) = self.open_sync(channel, sync)?;
+        let line = self.counted.or(open.begin.stamp);
+        let shown = self.shown(channel, said, line);
         let of_channel = self.state.channels.get(&channel);
         let open = of_channel.map_or(0, |channel| channel.watching.open_pages());
         if open + shown.members.len() + shown.topics.len() > limits::OPEN_PAGE_MEMBERS_MAX {

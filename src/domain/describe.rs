@@ -45,8 +45,9 @@ impl State {
         let of = names.text(name);
         let watching = &channel.watching;
         facts.push(format!(
-            "channel {of:?} effective {} cover {:?} floor {:?} lossy {} tally {:?} departed {} last proof {:?} gaps {} open {:?}",
+            "channel {of:?} effective {} by {} cover {:?} floor {:?} lossy {} tally {:?} departed {} last proof {:?} gaps {} open {:?}",
             channel.effective_at,
+            channel.effective_seq,
             channel.cover,
             channel.floor,
             channel.lossy,

@@ -40,14 +40,21 @@ impl Shown {
     }
 }
 
-/// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last.
-pub(super) fn claim_once(claims: &mut NumberMap<Member, Claim>, member: Member, claim: Claim) {
+/// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last; `line` is the
+/// stamp of those that have none of their own.
+pub(super) fn claim_once(
+    claims: &mut NumberMap<Member, Claim>,
+    member: Member,
+    claim: Claim,
+    line: Stamp,
+) {
     match claims.entry(member) {
         hash_map::Entry::Vacant(place) => {
             place.insert(claim);
         }
         hash_map::Entry::Occupied(mut place) => {
-            if claim.stamp.against(place.get().stamp, 0) != Order::Older {
+            let known = place.get().stamp.or(line);
+            if claim.stamp.or(line).against(known, 0) != Order::Older {
                 place.insert(claim);
             }
         }

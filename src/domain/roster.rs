@@ -180,6 +180,8 @@ pub struct Channel {
     pub(crate) departed: Cemetery,
     /// The last effective time; it never goes back.
     pub(crate) effective_at: Millis,
+    /// The last change or snapshot of it: what has that effective time.
+    pub(crate) effective_seq: u64,
     /// The last complete snapshot.
     pub(crate) cover: Option<Cover>,
     /// Topics that an incomplete snapshot has shown whole since.
@@ -198,6 +200,7 @@ impl Default for Channel {
             roster: Vec::new(),
             departed: Cemetery::default(),
             effective_at: Millis::MIN,
+            effective_seq: 0,
             cover: None,
             topic_covers: NumberMap::default(),
             floor: None,
@@ -258,6 +261,12 @@ impl Channel {
     #[must_use]
     pub fn effective_at(&self) -> Millis {
         self.effective_at
+    }
+
+    /// Its last change or snapshot; 0 before the first.
+    #[must_use]
+    pub fn effective_seq(&self) -> u64 {
+        self.effective_seq
     }
 
     /// How it is watched.

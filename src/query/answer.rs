@@ -34,7 +34,7 @@ pub struct Who {
     pub channel: String,
     /// The moment asked for; `None` for the head of the log or a seq.
     pub at: Option<Time>,
-    /// The last entry that the answer takes into account.
+    /// The last entry that the answer takes into account; for a moment, the last change or snapshot in effect by then.
     pub seq: u64,
     /// What is known of the channel at that moment.
     pub coverage: Coverage,

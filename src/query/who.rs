@@ -166,7 +166,11 @@ impl Store {
         }));
         rows.sort_by(|a, b| names.compare(a.member, b.member));
         let topics = by_topic(rows, names);
-        let (at, seq) = (Some(Time(at)), moment.last_seq);
+        // The same whether the fold began at a checkpoint or at the first entry.
+        let seq = state
+            .channel(name)
+            .map_or(0, |channel| channel.effective_seq());
+        let at = Some(Time(at));
         Ok(Who {
             channel: channel.to_owned(),
             at,
@@ -228,7 +232,6 @@ struct AtMoment<'a> {
     at: Millis,
     /// The first entry that takes effect later has been met.
     passed: bool,
-    last_seq: u64,
     /// Members in whose window the moment lies; with the metadata of the join where it is one that comes later.
     open: NumberMap<Member, Option<Option<Text>>>,
     /// Gaps met: where each opens and closes.
@@ -243,7 +246,6 @@ impl<'a> AtMoment<'a> {
             name: None,
             at,
             passed: false,
-            last_seq: 0,
             open,
             gaps,
         }
@@ -320,9 +322,6 @@ impl Visitor for AtMoment<'_> {
         if self.passed {
             self.look_ahead(entry);
             return Ok(Flow::Skip);
-        }
-        if entry.effective_at <= self.at {
-            self.last_seq = entry.seq;
         }
         Ok(Flow::Apply)
     }

@@ -203,7 +203,8 @@ pub(super) fn load(engine: &dyn Engine, end: u64, scope: &Scope<'_>) -> Result<F
         // One that cannot be read is as good as missing.
         let Ok(index) = index else { continue };
         let early = index.next <= end
-            && scope.last.is_none_or(|last| index.seq <= last)
+            // One behind that very entry may hold pages that came after it.
+            && scope.last.is_none_or(|last| index.seq < last)
             && scope
                 .known_at
                 .is_none_or(|known_at| index.recorded_at <= known_at);

@@ -214,6 +214,7 @@ pub fn channel_from_bytes(
             unstamped: Graves::new(unstamped),
         },
         effective_at: wire.effective_at,
+        effective_seq: wire.effective_seq,
         cover: wire.cover.map(cover_in),
         topic_covers,
         floor: wire.floor.map(stamp_in),

@@ -39,6 +39,7 @@ pub(super) struct ChannelWire {
     pub(super) last_proof: Option<i64>,
     pub(super) gaps: u32,
     pub(super) open_gap: Option<(u32, i64)>,
+    pub(super) effective_seq: u64,
 }
 
 pub(super) type StampWire = (Option<Pos>, Option<i64>);

@@ -224,6 +224,7 @@ pub fn channel_to_bytes(
         last_proof: watching.last_proof,
         gaps: watching.gaps,
         open_gap: watching.open_gap.map(|open| (open.gap, open.from)),
+        effective_seq: channel.effective_seq,
     };
     to_bytes(&wire).map(Some)
 }

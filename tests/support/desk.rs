@@ -1,0 +1,177 @@
+//! Stores for the laws: on an engine that outlives them, with a clock that the test sets.
+#![allow(dead_code)] // each test uses its part
+
+use super::feeds::{Heard, NOW, Tape};
+use rollbook::log::engine::memory::MemoryJournal;
+use rollbook::log::engine::{Engine, Journal, JournalError, Shelf, Shelved, Values};
+use rollbook::query::HistoryFilter;
+use rollbook::query::answer::HistoryEntry;
+use rollbook::store::{Receipt, Scope, StoreError, Visitor};
+use rollbook::{Options, Store};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// An engine lent to a store.
+pub struct Lent<E>(pub Arc<E>);
+
+impl<E> Clone for Lent<E> {
+    fn clone(&self) -> Self {
+        Lent(Arc::clone(&self.0))
+    }
+}
+
+impl<E: Engine> Journal for Lent<E> {
+    fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
+        self.0.append(expected_head, values)
+    }
+
+    fn sync(&self) -> Result<(), JournalError> {
+        self.0.sync()
+    }
+
+    fn head(&self) -> u64 {
+        self.0.head()
+    }
+
+    fn first(&self) -> u64 {
+        self.0.first()
+    }
+
+    fn get(&self, position: u64) -> Result<Option<Vec<u8>>, JournalError> {
+        self.0.get(position)
+    }
+
+    fn read(&self, from: u64) -> Values<'_> {
+        self.0.read(from)
+    }
+
+    fn trim(&self, before: u64) -> Result<(), JournalError> {
+        self.0.trim(before)
+    }
+
+    fn cut(&self, head: u64) -> Result<(), JournalError> {
+        self.0.cut(head)
+    }
+}
+
+impl<E: Engine> Shelf for Lent<E> {
+    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        self.0.shelve(key, value)
+    }
+
+    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        self.0.shelved(key)
+    }
+
+    fn last_shelved_before(
+        &self,
+        prefix: &[u8],
+        before: &[u8],
+    ) -> Result<Option<Shelved>, JournalError> {
+        self.0.last_shelved_before(prefix, before)
+    }
+
+    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+        self.0.shelved_keys(prefix)
+    }
+
+    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
+        self.0.unshelve(key)
+    }
+}
+
+/// A store, and the clock that it goes by.
+pub struct Desk {
+    pub store: Store,
+    clock: Arc<AtomicI64>,
+}
+
+impl Desk {
+    /// In memory.
+    pub fn new() -> Desk {
+        Desk::on(&Lent(Arc::new(MemoryJournal::new())))
+    }
+
+    /// On an engine that may have been used before.
+    pub fn on<E: Engine + 'static>(engine: &Lent<E>) -> Desk {
+        Desk::with(|options| Store::on(Box::new(engine.clone()), options))
+    }
+
+    /// On anything else.
+    pub fn with(open: impl FnOnce(Options) -> Result<Store, StoreError>) -> Desk {
+        let clock = Arc::new(AtomicI64::new(NOW));
+        let of_store = Arc::clone(&clock);
+        let options = Options {
+            clock: Arc::new(move || of_store.load(Ordering::SeqCst)),
+            ..Options::default()
+        };
+        let store = open(options).unwrap();
+        Desk { store, clock }
+    }
+
+    /// A new one that has heard a tape, line by line.
+    pub fn of(tape: &Tape) -> Desk {
+        let desk = Desk::new();
+        desk.hear(tape, &tape.lines);
+        desk
+    }
+
+    /// Records lines one by one, each at its time.
+    pub fn hear(&self, tape: &Tape, lines: &[Heard]) {
+        for heard in lines {
+            self.hear_one(tape, heard).unwrap();
+        }
+    }
+
+    /// Records one line.
+    pub fn hear_one(&self, tape: &Tape, heard: &Heard) -> Result<Receipt, StoreError> {
+        self.clock.store(heard.now, Ordering::SeqCst);
+        let lines = std::slice::from_ref(heard);
+        self.store.submit(tape.batch(lines))?.wait()
+    }
+
+    /// Records lines in one batch, at one time.
+    pub fn hear_together(&self, tape: &Tape, lines: &[Heard]) -> Result<Receipt, StoreError> {
+        self.clock.store(NOW, Ordering::SeqCst);
+        self.store.submit(tape.batch(lines))?.wait()
+    }
+
+    /// The state in words, as a query finds it.
+    pub fn described(&self) -> String {
+        let store = &self.store;
+        store
+            .as_of(None, None, |state, names| state.describe(names))
+            .unwrap()
+    }
+
+    /// The state in words, folded from the first entry, up to the entry `last`.
+    pub fn folded(&self, last: Option<u64>) -> String {
+        let scope = Scope {
+            last,
+            ..Scope::default()
+        };
+        let fold = self.store.visit(&scope, &mut Nobody).unwrap();
+        fold.state.describe(&fold.names)
+    }
+
+    /// All entries.
+    pub fn history(&self) -> Vec<HistoryEntry> {
+        let mut entries = Vec::new();
+        let each = |entry| {
+            entries.push(entry);
+            true
+        };
+        self.store.history(&HistoryFilter::default(), each).unwrap();
+        entries
+    }
+
+    /// All entries, as lines of JSON.
+    pub fn history_json(&self) -> Vec<String> {
+        let json = |entry| serde_json::to_string(&entry).unwrap();
+        self.history().into_iter().map(json).collect()
+    }
+}
+
+struct Nobody;
+
+impl Visitor for Nobody {}

@@ -1,0 +1,250 @@
+//! Arbitrary feeds for the laws: sequences of lines in every shape, with so few names that everything meets.
+#![allow(dead_code)] // each test uses its part
+
+use super::shapes::{Body, bodies};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use rollbook::domain::entry::Rules;
+use rollbook::feed::{Defaults, parse};
+use rollbook::store::{Batch, Line, Rejected};
+use std::fmt;
+
+/// Where source times begin.
+pub const START: i64 = 1_800_000_000_000;
+/// The moment of recording, where it stands still.
+pub const NOW: i64 = START + 10_000;
+
+/// A line as it was heard.
+#[derive(Clone)]
+pub struct Heard {
+    /// The clock at its recording.
+    pub now: i64,
+    /// The line.
+    pub text: String,
+}
+
+/// A feed, and the rules by which it is taken.
+#[derive(Clone)]
+pub struct Tape {
+    /// The rules.
+    pub rules: Rules,
+    /// The lines.
+    pub lines: Vec<Heard>,
+}
+
+impl fmt::Debug for Tape {
+    // As it can be ingested by hand.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:?}", self.rules)?;
+        for heard in &self.lines {
+            writeln!(f, "at NOW{:+}: {}", heard.now - NOW, heard.text)?;
+        }
+        Ok(())
+    }
+}
+
+impl Tape {
+    /// The lines by hand, at a clock that stands still.
+    pub fn of(rules: Rules, lines: &[&str]) -> Tape {
+        let heard = |line: &&str| Heard {
+            now: NOW,
+            text: (*line).to_owned(),
+        };
+        Tape {
+            rules,
+            lines: lines.iter().map(heard).collect(),
+        }
+    }
+
+    /// Lines for the writer.
+    pub fn batch(&self, lines: &[Heard]) -> Batch {
+        Batch {
+            lines: lines.iter().map(|heard| line(&heard.text)).collect(),
+            rules: self.rules,
+            strict: false,
+        }
+    }
+}
+
+/// Those of lines that say nothing else.
+pub const DEFAULTS: Defaults<'static> = Defaults {
+    observer: "default",
+    self_user: None,
+};
+
+/// One line, parsed for the writer.
+pub fn line(text: &str) -> Line {
+    let rejected = |reason: String| {
+        Box::new(Rejected {
+            source: "tape".into(),
+            reason,
+            text: text.as_bytes().to_vec(),
+            length: text.len() as u64,
+            ..Rejected::default()
+        })
+    };
+    match parse(text.as_bytes(), &DEFAULTS) {
+        Ok(event) => Line::Event(event.into_owned(), Some(rejected(String::new()))),
+        Err(refusal) => Line::Rejected(rejected(refusal.to_string())),
+    }
+}
+
+/// What of Rollbook's laws a feed is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Every shape, several observers; the clock goes on, and now and then back.
+    Any,
+    /// Lines of contract 2.1 to 2.3 of one observer; the clock stands still.
+    Agora,
+}
+
+/// A feed of up to `most` steps, each of one line or a few that belong together.
+pub fn tape(shape: Shape, most: usize) -> impl Strategy<Value = Tape> {
+    let step = (moment(), bodies(shape), extras(shape));
+    (rules(), vec(step, 1..most)).prop_map(move |(rules, steps)| {
+        let mut hours = Hours::default();
+        let mut lines = Vec::new();
+        for (moment, bodies, extras) in steps {
+            let several = bodies.len() > 1;
+            for (at, body) in bodies.into_iter().enumerate() {
+                // An id names one occurrence: one line of those that belong together.
+                let id = !several || at == 0;
+                lines.push(hours.line(shape, moment, &body, &extras, id));
+            }
+        }
+        Tape { rules, lines }
+    })
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let lossy = prop_oneof![3 => Just(false), 1 => Just(true)];
+    (
+        select(&[0, 0, 150][..]),
+        select(&[60_000, 60_000, 5_000, 0][..]),
+        select(&[0, 0, 70][..]),
+        lossy,
+    )
+        .prop_map(|(skew_tolerance_ms, max_ahead_ms, slack_ms, lossy)| Rules {
+            skew_tolerance_ms,
+            max_ahead_ms,
+            slack_ms,
+            lossy,
+        })
+}
+
+/// The time of a line by its source, and by the clock.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    ts: When,
+    pos: Option<i64>,
+    now: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum When {
+    Missing,
+    Zero,
+    /// So much after the line before it.
+    Step(i64),
+    /// So much after the fixed clock.
+    Ahead(i64),
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    let ts = prop_oneof![
+        10 => (0i64..4).prop_map(|n| When::Step(n * 100)),
+        3 => Just(When::Missing),
+        2 => (1i64..6).prop_map(|n| When::Step(-100 * n)),
+        1 => select(&[4_000, 30_000, 120_000][..]).prop_map(When::Ahead),
+        1 => Just(When::Zero),
+    ];
+    let pos =
+        prop_oneof![6 => Just(None), 3 => Just(Some(1)), 1 => Just(Some(0)), 1 => Just(Some(-2))];
+    let now =
+        prop_oneof![4 => (0i64..3).prop_map(|n| n * 100), 1 => Just(-500i64), 1 => Just(2_000i64)];
+    (ts, pos, now).prop_map(|(ts, pos, now)| Moment { ts, pos, now })
+}
+
+/// How late it is on the tape.
+#[derive(Default)]
+struct Hours {
+    ts: i64,
+    now: i64,
+    serial: i64,
+}
+
+impl Hours {
+    fn line(
+        &mut self,
+        shape: Shape,
+        moment: Moment,
+        body: &Body,
+        extras: &Extras,
+        id: bool,
+    ) -> Heard {
+        let any = shape == Shape::Any;
+        self.now += moment.now;
+        let now = if any { NOW + self.now } else { NOW };
+        let mut text = format!("{{{}", body.fields);
+        let ts = match moment.ts {
+            When::Missing => None,
+            When::Zero => Some(0),
+            When::Step(by) => {
+                self.ts += by;
+                Some(START + self.ts)
+            }
+            When::Ahead(by) => Some(NOW + by),
+        };
+        if let Some(ts) = ts {
+            let field = if body.own { "ts" } else { "timestamp" };
+            text += &format!(r#","{field}":{ts}"#);
+        }
+        if let Some(step) = moment.pos.filter(|_| any) {
+            self.serial += step;
+            text += &format!(r#","pos":[{},0]"#, self.serial);
+        }
+        if let Some(observer) = extras.observer.filter(|_| any) {
+            text += &format!(r#","observer":"{observer}""#);
+        }
+        if let Some(user) = extras.self_user {
+            text += &format!(r#","self":"{user}""#);
+        }
+        if let Some(number) = extras.id.filter(|_| id) {
+            text += &format!(r#","id":"i{number}""#);
+        }
+        text.push('}');
+        Heard { now, text }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Extras {
+    observer: Option<&'static str>,
+    self_user: Option<&'static str>,
+    id: Option<u8>,
+}
+
+fn extras(shape: Shape) -> impl Strategy<Value = Extras> {
+    // Enough ids that most are new, few enough that some come again; a retry of Agora's own is a rare thing.
+    let ids = if shape == Shape::Any { 30u8 } else { 200 };
+    let observer = prop_oneof![3 => Just(None), 1 => Just(Some("o2"))];
+    let self_user = prop_oneof![4 => Just(None), 1 => Just(Some("ann"))];
+    let id = prop_oneof![3 => Just(None), 1 => (0..ids).prop_map(Some)];
+    (observer, self_user, id).prop_map(|(observer, self_user, id)| Extras {
+        observer,
+        self_user,
+        id,
+    })
+}
+
+/// The number of cases: `few`, as a part of proptest's own 256, so that `PROPTEST_CASES` multiplies them.
+pub fn cases(few: u32) -> ProptestConfig {
+    let asked = ProptestConfig::default().cases;
+    ProptestConfig {
+        cases: (few * asked / 256).max(1),
+        failure_persistence: None,
+        max_shrink_iters: 4_000,
+        ..ProptestConfig::default()
+    }
+}

@@ -1,0 +1,64 @@
+//! The reference for the laws: `decide` and `apply` in a loop, and a map of ids. No log, no batches, no threads.
+#![allow(dead_code)] // each test uses its part
+
+use super::feeds::{DEFAULTS, Heard, Tape};
+use rollbook::domain::decide::decide;
+use rollbook::domain::entry::{Commit, Entry, Rules};
+use rollbook::domain::names::Names;
+use rollbook::domain::state::State;
+use rollbook::feed::parse;
+use std::collections::HashMap;
+
+/// What the lines come to.
+#[derive(Default)]
+pub struct Reference {
+    pub names: Names,
+    pub state: State,
+    pub entries: Vec<Entry>,
+    /// The state in words behind each entry, before the pages that follow it.
+    pub described: Vec<String>,
+    pub rejected: usize,
+    pub retries: usize,
+    /// The first entry of each (observer, id).
+    pub ids: HashMap<(String, String), u64>,
+}
+
+impl Reference {
+    /// All lines of a tape.
+    pub fn of(tape: &Tape) -> Reference {
+        let mut reference = Reference::default();
+        for heard in &tape.lines {
+            reference.line(heard, &tape.rules);
+        }
+        reference
+    }
+
+    /// One line.
+    pub fn line(&mut self, heard: &Heard, rules: &Rules) {
+        let Ok(event) = parse(heard.text.as_bytes(), &DEFAULTS) else {
+            self.rejected += 1;
+            return;
+        };
+        let id = event.id.as_ref();
+        let id = id.map(|id| (event.observer.to_string(), id.to_string()));
+        if id.as_ref().is_some_and(|id| self.ids.contains_key(id)) {
+            self.retries += 1;
+            return;
+        }
+        match decide(&self.state, &mut self.names, &event, rules, heard.now) {
+            Ok(Commit::Entries(entries)) => {
+                if let (Some(id), Some(first)) = (id, entries.first()) {
+                    self.ids.insert(id, first.seq);
+                }
+                for entry in entries {
+                    self.state.apply(&entry, &self.names);
+                    self.described.push(self.state.describe(&self.names));
+                    self.entries.push(entry);
+                }
+            }
+            Ok(Commit::Page(page)) => self.state.apply_page(&page),
+            Ok(Commit::Nothing) => {}
+            Err(_) => self.rejected += 1,
+        }
+    }
+}
