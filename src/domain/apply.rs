@@ -34,11 +34,14 @@ impl State {
             What::Link(link) => link.channel,
             What::Token(token) => token.channel,
         };
-        let all = self
-            .observers
-            .get(&entry.observer)
-            .map_or(&[][..], |observer| &observer.channels);
-        for name in named.as_ref().map_or(all, std::slice::from_ref) {
+        let names = match &named {
+            Some(name) => std::slice::from_ref(name),
+            None => self
+                .observers
+                .get(&entry.observer)
+                .map_or(&[][..], |observer| &observer.channels),
+        };
+        for name in names {
             if let Some(channel) = self.channels.get_mut(name) {
                 channel.tally.count(entry.effective_at);
             }

@@ -22,7 +22,57 @@ pub(super) struct Shown {
     pub topics_missing: bool,
     /// Each topic listed, and whether publishers of it are missing.
     pub topics: NumberMap<Name, bool>,
-    pub members: NumberMap<Member, Claim>,
+    pub members: Listed,
+}
+
+/// What is claimed of members, each once, in the order in which they were first listed: a large channel is gone
+/// through several times, and what lies in order is read faster.
+#[derive(Default)]
+pub(super) struct Listed {
+    places: NumberMap<Member, u32>,
+    claims: Vec<(Member, Claim)>,
+}
+
+impl Listed {
+    pub fn with_capacity(members: usize) -> Self {
+        Listed {
+            places: NumberMap::with_capacity_and_hasher(members, Default::default()),
+            claims: Vec::with_capacity(members),
+        }
+    }
+
+    /// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last.
+    pub fn claim(&mut self, member: Member, claim: Claim) {
+        match self.places.entry(member) {
+            hash_map::Entry::Vacant(place) => {
+                place.insert(u32::try_from(self.claims.len()).unwrap_or(u32::MAX));
+                self.claims.push((member, claim));
+            }
+            hash_map::Entry::Occupied(place) => {
+                if let Some((_, known)) = self.claims.get_mut(*place.get() as usize)
+                    && claim.stamp.against(known.stamp, 0) != Order::Older
+                {
+                    *known = claim;
+                }
+            }
+        }
+    }
+
+    pub fn contains(&self, member: Member) -> bool {
+        self.places.contains_key(&member)
+    }
+
+    pub fn len(&self) -> usize {
+        self.claims.len()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &(Member, Claim)> {
+        self.claims.iter()
+    }
+
+    pub fn into_claims(self) -> Vec<(Member, Claim)> {
+        self.claims
+    }
 }
 
 impl Shown {
@@ -40,7 +90,7 @@ impl Shown {
     }
 }
 
-/// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last.
+/// Takes in what a page claims of a member. Of one listed twice the newest counts, else the last.
 pub(super) fn claim_once(claims: &mut NumberMap<Member, Claim>, member: Member, claim: Claim) {
     match claims.entry(member) {
         hash_map::Entry::Vacant(place) => {
@@ -81,13 +131,17 @@ pub(super) fn reconcile_pages(
     sync: &Sync,
     incomplete: bool,
 ) -> Vec<Entry> {
+    let mut members = Listed::with_capacity(sync.members.len());
+    for (&member, claim) in &sync.members {
+        members.claim(member, claim.clone());
+    }
     let shown = Shown {
         channel: name,
         self_user: moment.self_user.or(sync.self_user),
         incomplete: incomplete || sync.incomplete,
         topics_missing: false,
         topics: sync.topics.iter().map(|&topic| (topic, false)).collect(),
-        members: sync.members.clone(),
+        members,
     };
     let nothing_known = Channel::default();
     let channel = moment.state.channels.get(&name).unwrap_or(&nothing_known);
@@ -177,7 +231,7 @@ impl Reconciliation<'_> {
         let listed = self
             .sync
             .map_or(self.moment.counted, |sync| sync.begin.stamp);
-        for (&member, claim) in &self.shown.members {
+        for &(member, ref claim) in self.shown.members.iter() {
             let slot = self.moment.state.slot(member).unwrap_or(&unknown);
             let stamp = claim.stamp.or(listed);
             let present = slot.presence == Presence::Present;
@@ -220,8 +274,11 @@ impl Reconciliation<'_> {
             .iter()
             .chain(departed.map(|(_, member)| member));
         for &member in known {
+            if self.shown.members.contains(member) {
+                continue;
+            }
             let key = self.moment.names.key(member);
-            if self.shown.members.contains_key(&member) || !self.shown.shows_absence(key.topic) {
+            if !self.shown.shows_absence(key.topic) {
                 continue;
             }
             let slot = self.moment.state.slot(member).unwrap_or(&unknown);
@@ -382,7 +439,7 @@ impl Reconciliation<'_> {
             .chain(&differences.updates)
             .map(|d| (d.member, &d.meta))
             .collect();
-        for (&member, claim) in &self.shown.members {
+        for &(member, ref claim) in self.shown.members.iter() {
             let before = self.moment.state.slot(member);
             let after = changed.get(&member).copied().or_else(|| {
                 before
@@ -398,7 +455,7 @@ impl Reconciliation<'_> {
         }
         let unclaimed = held
             .iter()
-            .filter(|member| !self.shown.members.contains_key(member));
+            .filter(|&&member| !self.shown.members.contains(member));
         let present = unclaimed.filter(|&&member| self.moment.state.present(member).is_some());
         residue.extend(present.map(|&member| Residue {
             member,
@@ -420,12 +477,7 @@ impl Reconciliation<'_> {
             .map(|(&topic, &short)| (topic, short))
             .collect();
         topics.sort_unstable_by(|a, b| names.text(a.0).cmp(names.text(b.0)));
-        let mut members: Vec<_> = self
-            .shown
-            .members
-            .iter()
-            .map(|(&member, claim)| (member, claim.clone()))
-            .collect();
+        let mut members: Vec<_> = self.shown.members.iter().cloned().collect();
         members.sort_unstable_by(|a, b| names.compare(a.0, b.0));
         Whole {
             incomplete: self.shown.incomplete,
