@@ -7,7 +7,7 @@ use super::entry::{
 use super::event::{Event, LinkSaid, MemberSaid, Said, Str, TokenSaid};
 use super::names::{Member, MemberKey, Name, Names, NumberMap};
 use super::order::Stamp;
-use super::reconcile::{self, Shown, claim_once};
+use super::reconcile::{self, Listed, Shown};
 use super::roster::Channel;
 use super::state::State;
 use super::time::{self, Millis};
@@ -195,29 +195,27 @@ impl<'a> Moment<'a> {
     /// What a snapshot or a page lists, each member and topic once. `line` is the stamp of members without their own.
     fn shown(&mut self, channel: Name, said: &super::event::Shown<'_>, line: Stamp) -> Shown {
         let listed: usize = said.topics.iter().map(|topic| topic.members.len()).sum();
-        let mut members = NumberMap::with_capacity_and_hasher(listed, Default::default());
+        let mut members = Listed::with_capacity(listed);
+        let mut before = None;
         // How many publishers a topic should have, and how many different ones are listed.
         let mut topics: NumberMap<Name, (u64, u64)> = NumberMap::default();
         for said in &said.topics {
             let topic = self.names.intern(&said.topic);
-            let before = members.len();
+            let listed_before = members.len();
             for who in &said.members {
-                let member = self.member(channel, topic, who);
+                let behind =
+                    self.names
+                        .member_behind(before, [channel, topic], [&who.user, &who.conn]);
+                let member = behind.unwrap_or_else(|| self.member(channel, topic, who));
+                before = Some(member);
                 let ts = time::counted(who.stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
                 let stamp = Stamp { ts, ..who.stamp };
-                claim_once(
-                    &mut members,
-                    member,
-                    Claim {
-                        meta: who.meta.as_deref().map(Text::from),
-                        stamp,
-                    },
-                    line,
-                );
+                let meta = who.meta.as_deref().map(|meta| self.meta(member, meta));
+                members.claim(member, Claim { meta, stamp }, line);
             }
             let (total, distinct) = topics.entry(topic).or_default();
             *total = (*total).max(said.total.unwrap_or(0));
-            *distinct += (members.len() - before) as u64;
+            *distinct += (members.len() - listed_before) as u64;
         }
         Shown {
             channel,
@@ -232,6 +230,16 @@ impl<'a> Moment<'a> {
                 .collect(),
             members,
         }
+    }
+
+    /// Metadata as text of its own, or what is known of the member where it is the same: most claims change nothing.
+    fn meta(&self, member: Member, meta: &str) -> Text {
+        let known = self
+            .state
+            .slot(member)
+            .and_then(|slot| slot.meta.as_ref())
+            .filter(|known| ***known == *meta);
+        known.map_or_else(|| Text::from(meta), Text::clone)
     }
 
     fn open_sync(
@@ -298,6 +306,7 @@ impl<'a> Moment<'a> {
         let counted = self.counted;
         let mut members: Vec<(Member, Claim)> = shown
             .members
+            .into_claims()
             .into_iter()
             .map(|(member, claim)| {
                 (

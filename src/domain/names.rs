@@ -35,6 +35,8 @@ pub struct Names {
     // std's keyed hash: names come from outside and could be chosen to collide.
     by_text: HashMap<Arc<str>, Name>,
     texts: Vec<Arc<str>>,
+    /// Most members have no connection: its name need not be looked up.
+    empty: Option<Name>,
     by_key: HashMap<MemberKey, Member, BuildHasherDefault<NumberHasher>>,
     keys: Vec<MemberKey>,
 }
@@ -48,12 +50,20 @@ impl Names {
 
     /// The number of a name, given now if it has none yet.
     pub fn intern(&mut self, text: &str) -> Name {
+        if text.is_empty()
+            && let Some(name) = self.empty
+        {
+            return name;
+        }
         if let Some(&name) = self.by_text.get(text) {
             return name;
         }
         let name = Name(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
         let text: Arc<str> = Arc::from(text);
         self.texts.push(Arc::clone(&text));
+        if text.is_empty() {
+            self.empty = Some(name);
+        }
         self.by_text.insert(text, name);
         name
     }
@@ -85,6 +95,24 @@ impl Names {
     #[must_use]
     pub fn find_member(&self, key: MemberKey) -> Option<Member> {
         self.by_key.get(&key).copied()
+    }
+
+    /// The member numbered behind `before`, if it is the one meant. Whoever lists a channel again mostly keeps to the
+    /// order of the first time: then this finds each without a hash.
+    #[must_use]
+    pub fn member_behind(
+        &self,
+        before: Option<Member>,
+        [channel, topic]: [Name; 2],
+        [user, conn]: [&str; 2],
+    ) -> Option<Member> {
+        let member = Member(before?.0.checked_add(1)?);
+        let key = self.keys.get(member.0 as usize)?;
+        let meant = key.channel == channel
+            && key.topic == topic
+            && self.text(key.user) == user
+            && self.text(key.conn) == conn;
+        meant.then_some(member)
     }
 
     /// What a member's number stands for.

@@ -22,7 +22,58 @@ pub(super) struct Shown {
     pub topics_missing: bool,
     /// Each topic listed, and whether publishers of it are missing.
     pub topics: NumberMap<Name, bool>,
-    pub members: NumberMap<Member, Claim>,
+    pub members: Listed,
+}
+
+/// What is claimed of members, each once, in the order in which they were first listed: a large channel is gone
+/// through several times, and what lies in order is read faster.
+#[derive(Default)]
+pub(super) struct Listed {
+    places: NumberMap<Member, u32>,
+    claims: Vec<(Member, Claim)>,
+}
+
+impl Listed {
+    pub fn with_capacity(members: usize) -> Self {
+        Listed {
+            places: NumberMap::with_capacity_and_hasher(members, Default::default()),
+            claims: Vec::with_capacity(members),
+        }
+    }
+
+    /// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last; `line` is
+    /// the stamp of those that have none of their own.
+    pub fn claim(&mut self, member: Member, claim: Claim, line: Stamp) {
+        match self.places.entry(member) {
+            hash_map::Entry::Vacant(place) => {
+                place.insert(u32::try_from(self.claims.len()).unwrap_or(u32::MAX));
+                self.claims.push((member, claim));
+            }
+            hash_map::Entry::Occupied(place) => {
+                if let Some((_, known)) = self.claims.get_mut(*place.get() as usize)
+                    && claim.stamp.or(line).against(known.stamp.or(line), 0) != Order::Older
+                {
+                    *known = claim;
+                }
+            }
+        }
+    }
+
+    pub fn contains(&self, member: Member) -> bool {
+        self.places.contains_key(&member)
+    }
+
+    pub fn len(&self) -> usize {
+        self.claims.len()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &(Member, Claim)> {
+        self.claims.iter()
+    }
+
+    pub fn into_claims(self) -> Vec<(Member, Claim)> {
+        self.claims
+    }
 }
 
 impl Shown {
@@ -88,13 +139,17 @@ pub(super) fn reconcile_pages(
     sync: &Sync,
     incomplete: bool,
 ) -> Vec<Entry> {
+    let mut members = Listed::with_capacity(sync.members.len());
+    for (&member, claim) in &sync.members {
+        members.claim(member, claim.clone(), Stamp::NONE);
+    }
     let shown = Shown {
         channel: name,
         self_user: moment.self_user.or(sync.self_user),
         incomplete: incomplete || sync.incomplete,
         topics_missing: false,
         topics: sync.topics.keys().map(|&topic| (topic, false)).collect(),
-        members: sync.members.clone(),
+        members,
     };
     let nothing_known = Channel::default();
     let channel = moment.state.channels.get(&name).unwrap_or(&nothing_known);
@@ -184,7 +239,7 @@ impl Reconciliation<'_> {
         let listed = self
             .sync
             .map_or(self.moment.counted, |sync| sync.begin.stamp);
-        for (&member, claim) in &self.shown.members {
+        for &(member, ref claim) in self.shown.members.iter() {
             let slot = self.moment.state.slot(member).unwrap_or(&unknown);
             let stamp = claim.stamp.or(listed);
             let present = slot.presence == Presence::Present;
@@ -221,8 +276,11 @@ impl Reconciliation<'_> {
         let departed = self.channel.departed.iter(slots).map(|(_, member)| member);
         let known = self.channel.roster.iter().copied().chain(departed);
         for member in known {
+            if self.shown.members.contains(member) {
+                continue;
+            }
             let key = self.moment.names.key(member);
-            if self.shown.members.contains_key(&member) || !self.shown.shows_absence(key.topic) {
+            if !self.shown.shows_absence(key.topic) {
                 continue;
             }
             let slot = self.moment.state.slot(member).unwrap_or(&unknown);
@@ -385,7 +443,7 @@ impl Reconciliation<'_> {
             .chain(&differences.updates)
             .map(|d| (d.member, &d.meta))
             .collect();
-        for (&member, claim) in &self.shown.members {
+        for &(member, ref claim) in self.shown.members.iter() {
             let before = self.moment.state.slot(member);
             let after = changed.get(&member).copied().or_else(|| {
                 before
@@ -401,7 +459,7 @@ impl Reconciliation<'_> {
         }
         let unclaimed = held
             .iter()
-            .filter(|member| !self.shown.members.contains_key(member));
+            .filter(|&&member| !self.shown.members.contains(member));
         let present = unclaimed.filter(|&&member| self.moment.state.present(member).is_some());
         residue.extend(present.map(|&member| Residue {
             member,
@@ -423,12 +481,7 @@ impl Reconciliation<'_> {
             .map(|(&topic, &short)| (topic, short))
             .collect();
         topics.sort_unstable_by(|a, b| names.text(a.0).cmp(names.text(b.0)));
-        let mut members: Vec<_> = self
-            .shown
-            .members
-            .iter()
-            .map(|(&member, claim)| (member, claim.clone()))
-            .collect();
+        let mut members: Vec<_> = self.shown.members.iter().cloned().collect();
         members.sort_unstable_by(|a, b| names.compare(a.0, b.0));
         Whole {
             incomplete: self.shown.incomplete,

@@ -1,0 +1,69 @@
+//! What the benchmarks share: a load with fixed seeds, stores that have taken it in, and how large everything is.
+#![allow(dead_code)] // each benchmark uses its part
+
+pub mod load;
+
+use load::Load;
+use rollbook::feed::{self, Defaults};
+use rollbook::store::{Batch, Line};
+use rollbook::{Options, Store};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Lines in a batch.
+pub const BATCH: usize = 1_000;
+
+/// A size: the first when measuring (`cargo bench`), the second when only trying whether everything runs
+/// (`cargo test --benches`, `cargo bench -- --test`).
+pub fn size(measured: usize, tried: usize) -> usize {
+    let has = |wanted: &str| std::env::args().any(|arg| arg == wanted);
+    if has("--bench") && !has("--test") {
+        measured
+    } else {
+        tried
+    }
+}
+
+/// A folder beside the build's own files: on a disk, where a temporary folder may be in memory.
+pub fn folder() -> TempDir {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::create_dir_all(place).unwrap();
+    tempfile::tempdir_in(place).unwrap()
+}
+
+/// Lines, parsed, ready for the writer: it need not copy them.
+pub fn parsed(lines: &[String]) -> Batch {
+    let defaults = Defaults {
+        observer: "default",
+        self_user: None,
+    };
+    let event = |line: &String| {
+        let event = feed::parse(line.as_bytes(), &defaults).unwrap();
+        Line::Event(event.into_owned(), None)
+    };
+    Batch {
+        lines: lines.iter().map(event).collect(),
+        ..Batch::default()
+    }
+}
+
+/// Records this many lines of the load.
+pub fn fill(store: &Store, load: &mut Load, lines: usize) {
+    let mut left = lines;
+    while left > 0 {
+        let batch: Vec<String> = load.take(left.min(BATCH)).collect();
+        left -= batch.len();
+        let receipt = store.submit(parsed(&batch)).unwrap().wait().unwrap();
+        assert_eq!(receipt.rejected, []);
+    }
+}
+
+/// A store in a folder that holds this many lines of the load, closed and opened again; keep the folder.
+pub fn filled(load: &mut Load, lines: usize) -> (TempDir, Store) {
+    let folder = folder();
+    let store = Store::open(folder.path(), Options::default()).unwrap();
+    fill(&store, load, lines);
+    drop(store);
+    let store = Store::open(folder.path(), Options::default()).unwrap();
+    (folder, store)
+}
