@@ -8,6 +8,25 @@ use crate::store::{Store, StoreError};
 impl Store {
     /// The channels that the log has heard of, bytewise.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), concat!(
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#, "\n",
+    /// #     r#"{"t":"link","state":"down","ts":2000}"#, "\n",
+    /// #     r#"{"t":"link","state":"up","ts":8000}"#, "\n",
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
+    /// #     "nonsense\n",
+    /// # ))?;
+    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+    /// let channels = store.channels()?;
+    /// assert_eq!((channels[0].channel.as_str(), channels[0].present_now), ("room", 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Where the log cannot be read.
     pub fn channels(&self) -> Result<Vec<ChannelAnswer>, StoreError> {

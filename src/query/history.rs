@@ -34,6 +34,30 @@ pub struct HistoryFilter {
 impl Store {
     /// Gives the entries that match, in the order of the log, to `each`; stops when that returns `false`.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), concat!(
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#, "\n",
+    /// #     r#"{"t":"link","state":"down","ts":2000}"#, "\n",
+    /// #     r#"{"t":"link","state":"up","ts":8000}"#, "\n",
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
+    /// #     "nonsense\n",
+    /// # ))?;
+    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+    /// let inferred = rollbook::query::HistoryFilter { observed: Some(false), ..Default::default() };
+    /// let mut users = Vec::new();
+    /// store.history(&inferred, |entry| {
+    ///     users.extend(entry.user);
+    ///     true
+    /// })?;
+    /// assert_eq!(users, ["tony", "tony", "lily"]); // the baseline join, the leave, the join
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel; what `each` returns.
     pub fn history(

@@ -22,6 +22,26 @@ pub struct MissedFilter {
 impl Store {
     /// For every gap of a channel: who joined, who left, who changed while nobody watched.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), concat!(
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#, "\n",
+    /// #     r#"{"t":"link","state":"down","ts":2000}"#, "\n",
+    /// #     r#"{"t":"link","state":"up","ts":8000}"#, "\n",
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
+    /// #     "nonsense\n",
+    /// # ))?;
+    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+    /// let missed = store.missed("room", &Default::default())?;
+    /// assert_eq!(missed[0].joined[0].user, "lily");
+    /// assert_eq!(missed[0].left[0].user, "tony");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
     pub fn missed(&self, channel: &str, filter: &MissedFilter) -> Result<Vec<Missed>, StoreError> {
@@ -41,6 +61,25 @@ impl Store {
     }
 
     /// The gaps of a channel.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), concat!(
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#, "\n",
+    /// #     r#"{"t":"link","state":"down","ts":2000}"#, "\n",
+    /// #     r#"{"t":"link","state":"up","ts":8000}"#, "\n",
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
+    /// #     "nonsense\n",
+    /// # ))?;
+    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+    /// let gaps = store.gaps("room")?;
+    /// assert_eq!((gaps[0].from.0, gaps[0].to.map(|to| to.0)), (1_000, Some(9_000)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.

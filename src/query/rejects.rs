@@ -8,6 +8,27 @@ use crate::store::{Flow, Scope, Store, StoreError, Visitor};
 impl Store {
     /// Gives the rejected lines, in the order in which they came, to `each`; stops when that returns `false`.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), concat!(
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#, "\n",
+    /// #     r#"{"t":"link","state":"down","ts":2000}"#, "\n",
+    /// #     r#"{"t":"link","state":"up","ts":8000}"#, "\n",
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
+    /// #     "nonsense\n",
+    /// # ))?;
+    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+    /// store.rejects(|reject| {
+    ///     assert_eq!((reject.line, reject.text.as_deref()), (5, Some("nonsense")));
+    ///     true
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Where the log cannot be read.
     pub fn rejects(&self, each: impl FnMut(RejectAnswer) -> bool) -> Result<(), StoreError> {

@@ -30,6 +30,30 @@ impl Store {
     /// Gives the stays that match to `each`: those that are over in the order in which they ended, then those that
     /// go on, in the order in which they began. Stops when `each` returns `false`.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), concat!(
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#, "\n",
+    /// #     r#"{"t":"link","state":"down","ts":2000}"#, "\n",
+    /// #     r#"{"t":"link","state":"up","ts":8000}"#, "\n",
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
+    /// #     "nonsense\n",
+    /// # ))?;
+    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+    /// let mut stays = Vec::new();
+    /// store.sessions(&Default::default(), |stay| {
+    ///     stays.push((stay.user, stay.min_ms, stay.max_ms));
+    ///     true
+    /// })?;
+    /// // Tony was there already when the channel was first seen; lily came in the gap.
+    /// assert_eq!(stays, [("tony".into(), 0, None), ("lily".into(), 0, Some(8_000))]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
     pub fn sessions(

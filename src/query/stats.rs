@@ -30,6 +30,27 @@ impl Store {
     /// Figures of the channels, bytewise: first of the channel as a whole, then of its topics; with `every_ms`, the
     /// stretches of each in order.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), concat!(
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#, "\n",
+    /// #     r#"{"t":"link","state":"down","ts":2000}"#, "\n",
+    /// #     r#"{"t":"link","state":"up","ts":8000}"#, "\n",
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
+    /// #     "nonsense\n",
+    /// # ))?;
+    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+    /// let stats = store.stats(&Default::default())?;
+    /// assert_eq!((stats[0].topic.as_deref(), stats[0].distinct_users), (None, 2));
+    /// assert_eq!(stats[1].topic.as_deref(), Some("chat"));
+    /// assert_eq!(stats[1].presence_ms, 8_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel; [`StoreError::TooManyBuckets`].
     pub fn stats(&self, filter: &StatsFilter) -> Result<Vec<Stats>, StoreError> {

@@ -38,6 +38,31 @@ pub struct WhoFilter {
 impl Store {
     /// Who is, or was, in a channel.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), concat!(
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#, "\n",
+    /// #     r#"{"t":"link","state":"down","ts":2000}"#, "\n",
+    /// #     r#"{"t":"link","state":"up","ts":8000}"#, "\n",
+    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
+    /// #     "nonsense\n",
+    /// # ))?;
+    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+    /// // Tony left, and lily joined, at some moment of the gap from 1000 to 9000.
+    /// let filter = rollbook::query::WhoFilter {
+    ///     when: rollbook::query::WhoWhen::At(5_000),
+    ///     ..Default::default()
+    /// };
+    /// let who = store.who("room", &filter)?;
+    /// assert_eq!(who.coverage, rollbook::query::answer::Coverage::Blind);
+    /// assert_eq!(who.topics[0].publishers.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`StoreError::NoSuchChannel`] where the log has never heard of it.
     pub fn who(&self, channel: &str, filter: &WhoFilter) -> Result<Who, StoreError> {

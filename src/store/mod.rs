@@ -407,6 +407,14 @@ impl Store {
     /// Throws away everything that can be derived from the log, and derives it again. The state before and after
     /// are the same; `Ok(false)` says that they were not.
     ///
+    /// ```
+    /// # fn main() -> Result<(), rollbook::StoreError> {
+    /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// assert!(store.rebuild()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Where the log cannot be read, or the store is being written.
     pub fn rebuild(&self) -> Result<bool, StoreError> {
