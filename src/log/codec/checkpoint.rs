@@ -738,7 +738,8 @@ pub fn finish(state: &mut State) {
         .values()
         .flat_map(|channel| channel.departures.iter().copied())
         .collect();
-    departures.sort_unstable_by_key(|&(seq, member)| (seq, member.0));
+    // Those of one entry are of one channel, and stay in its order.
+    departures.sort_by_key(|&(seq, _)| seq);
     state.departed = departures.len();
     state.departures = departures.into();
 }
