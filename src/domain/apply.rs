@@ -134,19 +134,26 @@ impl State {
             listed: (listed, entry.occurred_at),
             absent,
         };
+        let mut known_absent = Vec::new();
         for &member in &snapshot.held {
             let topic = names.key(member).topic;
             let slot = slot_mut(&mut self.slots, member);
+            let word = channel.last_word(topic, slot);
             if slot.presence == Presence::Unknown {
-                // The last word about somebody unknown is that of the newest cover, whatever it is.
-                continue;
-            }
-            // Fix what was the last word before this snapshot becomes the newest cover.
-            if let Some(word) = channel.last_word(topic, slot) {
+                let Some(word) = word else { continue };
+                slot.word = word;
+                known_absent.push(member);
+            } else if let Some(word) = word {
+                // Fix what was the last word before this snapshot becomes the newest cover.
                 slot.word = word;
             }
             slot.held_at = entry.seq;
         }
+        // Listed, but older than what had shown their absence: that stays the last word about them.
+        for member in known_absent {
+            self.depart(snapshot.channel, member, entry.seq, names);
+        }
+        let channel = self.channels.entry(snapshot.channel).or_default();
         if snapshot.complete {
             let passed = |floor: Stamp| {
                 !matches!(

@@ -252,7 +252,8 @@ pub fn finish(state: &mut State) {
             .values()
             .flat_map(|channel| graves(channel).iter(slots))
             .collect();
-        all.sort_unstable_by_key(|&(seq, member)| (seq, member.0));
+        // Those of one entry are of one channel, and stay in its order.
+        all.sort_by_key(|&(seq, _)| seq);
         Graves::new(all.into())
     };
     *departed = Cemetery {
