@@ -73,7 +73,11 @@ impl Store {
         }
         let scope = Scope {
             channel: filter.channel.as_deref(),
-            start: Start::Behind(filter.after_seq),
+            start: match filter.channel {
+                // Which entries without a channel are of this one only the state says.
+                Some(_) => Start::Behind(filter.after_seq),
+                None => Start::Seq(filter.after_seq.saturating_add(1)),
+            },
             ..Scope::default()
         };
         self.visit(
@@ -127,8 +131,13 @@ impl<F: FnMut(HistoryEntry) -> bool> Listing<'_, F> {
 
 impl<F: FnMut(HistoryEntry) -> bool> Visitor for Listing<'_, F> {
     fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        let on = if self.filter.channel.is_some() {
+            Flow::Apply
+        } else {
+            Flow::Skip
+        };
         if !self.matches(at, entry) {
-            return Ok(Flow::Apply);
+            return Ok(on);
         }
         if !(self.each)(history_entry(entry, at.names)) {
             return Ok(Flow::Stop);
@@ -139,7 +148,7 @@ impl<F: FnMut(HistoryEntry) -> bool> Visitor for Listing<'_, F> {
                 return Ok(Flow::Stop);
             }
         }
-        Ok(Flow::Apply)
+        Ok(on)
     }
 }
 
