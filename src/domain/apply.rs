@@ -10,7 +10,7 @@ use super::order::{Order, Stamp};
 use super::roster::{Channel, Cover, Heard, LastWord, Presence, Slot};
 use super::state::State;
 use super::time::Millis;
-use super::watch::{self, OpenGap, Stretch, Sync};
+use super::watch::{self, Observer, OpenGap, Stretch, Sync};
 use crate::limits;
 
 impl State {
@@ -21,47 +21,44 @@ impl State {
         match &entry.what {
             What::Change(change) => self.apply_change(entry, change, names),
             What::Snapshot(snapshot) => self.apply_snapshot(entry, snapshot, names),
-            What::Link(link) => self.apply_link(entry, link),
-            What::Token(token) => self.apply_token(entry, token),
+            What::Link(link) => {
+                self.apply_link(entry, link);
+                self.count(entry, link.channel);
+            }
+            What::Token(token) => {
+                self.apply_token(entry, token);
+                self.count(entry, token.channel);
+            }
         }
-        self.count(entry, names);
     }
 
-    /// An entry that names no channel is one of every channel of its observer.
-    fn count(&mut self, entry: &Entry, names: &Names) {
-        let named = match &entry.what {
-            What::Change(change) => Some(names.key(change.member).channel),
-            What::Snapshot(snapshot) => Some(snapshot.channel),
-            What::Link(link) => link.channel,
-            What::Token(token) => token.channel,
-        };
-        if let Some(named) = named {
-            if let Some(channel) = self.channels.get_mut(&named) {
-                channel.tally.count(entry.effective_at);
+    /// An entry counts for its channel; one that names none, for every channel of its observer.
+    fn count(&mut self, entry: &Entry, channel: Option<Name>) {
+        let Some(channel) = channel else {
+            let observer = self.observers.get(&entry.observer);
+            for name in observer
+                .iter()
+                .flat_map(|observer| observer.channels.keys())
+            {
+                if let Some(channel) = self.channels.get_mut(name) {
+                    channel.tally.count(entry.effective_at);
+                }
             }
             return;
-        }
-        let observer = self.observers.get(&entry.observer);
-        for name in observer
-            .iter()
-            .flat_map(|observer| observer.channels.keys())
-        {
-            if let Some(channel) = self.channels.get_mut(name) {
-                channel.tally.count(entry.effective_at);
-            }
+        };
+        if let Some(channel) = self.channels.get_mut(&channel) {
+            channel.tally.count(entry.effective_at);
         }
     }
 
     fn apply_change(&mut self, entry: &Entry, change: &Change, names: &Names) {
         let key = names.key(change.member);
-        let observed = change.origin == Origin::Observed;
-        if observed {
-            self.heard_from(entry, key.channel, true);
-        }
         let channel = self.channels.entry(key.channel).or_default();
-        channel.effective_at = channel.effective_at.max(entry.effective_at);
-        channel.effective_seq = entry.seq;
-        channel.lossy |= entry.lossy;
+        if change.origin == Origin::Observed {
+            let observer = self.observers.entry(entry.observer).or_default();
+            heard_from(observer, channel, entry, key.channel, true);
+        }
+        channel.take_effect(entry);
         if change.disposition == super::entry::Disposition::Stale {
             return;
         }
@@ -111,11 +108,10 @@ impl State {
     }
 
     fn apply_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot, names: &Names) {
-        self.heard_from(entry, snapshot.channel, false);
+        let observer = self.observers.entry(entry.observer).or_default();
         let channel = self.channels.entry(snapshot.channel).or_default();
-        channel.effective_at = channel.effective_at.max(entry.effective_at);
-        channel.effective_seq = entry.seq;
-        channel.lossy |= entry.lossy;
+        heard_from(observer, channel, entry, snapshot.channel, false);
+        channel.take_effect(entry);
         if snapshot.stale {
             if snapshot.begin.is_some() {
                 self.end_pages(entry, snapshot.channel);
@@ -252,39 +248,6 @@ impl State {
         }
     }
 
-    /// A message about a channel: its observer is up there. A change of a member `proves` that it watches at
-    /// once; what a snapshot proves depends on what it shows.
-    fn heard_from(&mut self, entry: &Entry, name: Name, proves: bool) {
-        let observer = self.observers.entry(entry.observer).or_default();
-        let channel = self.channels.entry(name).or_default();
-        let first_line = !channel.seen_whole();
-        let watch = channel.watching.of_mut(entry.observer, observer, name);
-        let stale_snapshot = matches!(&entry.what, What::Snapshot(snapshot) if snapshot.stale);
-        if !watch.up && !stale_snapshot {
-            watch.up = true;
-            // A feed without link lines has no such hold.
-            watch.hold = observer.linked.then_some(entry.seq.saturating_sub(1));
-        }
-        let largest = observer
-            .proof
-            .map_or(entry.occurred_at, |(_, time)| time.max(entry.occurred_at));
-        observer.proof = Some((entry.seq, largest));
-        if watch.stretch.is_none() && first_line && !watch.muted {
-            let from_seq = entry.seq;
-            watch.stretch = Some(Stretch {
-                observer: entry.observer,
-                from_seq,
-                to_seq: u64::MAX,
-                proof: None,
-            });
-        }
-        if proves && let Some(stretch) = &mut watch.stretch {
-            stretch.proof = stretch.proof.max(Some(entry.occurred_at));
-            let proof = stretch.proof;
-            channel.watching.last_proof = channel.watching.last_proof.max(proof);
-        }
-    }
-
     fn apply_link(&mut self, entry: &Entry, link: &Link) {
         let observer = self.observers.entry(entry.observer).or_default();
         if link.elsewhere {
@@ -393,6 +356,43 @@ impl State {
                 }
             }
         }
+    }
+}
+
+/// A message about a channel: its observer is up there. A change of a member `proves` that it watches at
+/// once; what a snapshot proves depends on what it shows.
+fn heard_from(
+    observer: &mut Observer,
+    channel: &mut Channel,
+    entry: &Entry,
+    name: Name,
+    proves: bool,
+) {
+    let first_line = !channel.seen_whole();
+    let watch = channel.watching.of_mut(entry.observer, observer, name);
+    let stale_snapshot = matches!(&entry.what, What::Snapshot(snapshot) if snapshot.stale);
+    if !watch.up && !stale_snapshot {
+        watch.up = true;
+        // A feed without link lines has no such hold.
+        watch.hold = observer.linked.then_some(entry.seq.saturating_sub(1));
+    }
+    let largest = observer
+        .proof
+        .map_or(entry.occurred_at, |(_, time)| time.max(entry.occurred_at));
+    observer.proof = Some((entry.seq, largest));
+    if watch.stretch.is_none() && first_line && !watch.muted {
+        let from_seq = entry.seq;
+        watch.stretch = Some(Stretch {
+            observer: entry.observer,
+            from_seq,
+            to_seq: u64::MAX,
+            proof: None,
+        });
+    }
+    if proves && let Some(stretch) = &mut watch.stretch {
+        stretch.proof = stretch.proof.max(Some(entry.occurred_at));
+        let proof = stretch.proof;
+        channel.watching.last_proof = channel.watching.last_proof.max(proof);
     }
 }
 

@@ -285,6 +285,14 @@ impl Channel {
         })
     }
 
+    /// Takes in when a change or snapshot takes effect, and counts it.
+    pub(crate) fn take_effect(&mut self, entry: &super::entry::Entry) {
+        self.effective_at = self.effective_at.max(entry.effective_at);
+        self.effective_seq = entry.seq;
+        self.lossy |= entry.lossy;
+        self.tally.count(entry.effective_at);
+    }
+
     /// What last decided the state of a member in `topic`.
     pub(crate) fn last_word(&self, topic: Name, slot: &Slot) -> Option<LastWord> {
         let decides = |cover: &&Cover| cover.seq > slot.word.seq.max(slot.held_at);

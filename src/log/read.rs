@@ -49,16 +49,17 @@ impl Frame {
         self.position + self.values.len() as u64
     }
 
-    /// Its records. Names and members are interned in `names`.
+    /// Gives its records to `each` ([`frame::decode_each`]), together with the dictionary `names`.
     ///
     /// # Errors
-    /// Where it is not what its header says, or (if that is to be checked) its chain is broken.
-    pub fn records(&self, names: &mut Names, check: Check) -> Result<Vec<Record>, ReadError> {
-        let decoded = frame::decode(&self.values, names, check);
-        let position = self.position;
-        decoded
-            .map(|frame| frame.records)
-            .map_err(|error| ReadError::Frame { position, error })
+    /// Where it is not what its header says, or (if that is to be checked) its chain is broken; those of `each`.
+    pub fn read<E: From<FrameError>>(
+        &self,
+        names: &mut Names,
+        check: Check,
+        each: impl FnMut(&mut Names, Record) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        frame::decode_each(&self.values, names, check, each).map(drop)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::log::engine::Engine;
 use crate::log::frame::{Check, FrameHeader, channel_hash};
-use crate::log::read::{Frame, Frames};
+use crate::log::read::Frames;
 use crate::log::{Record, Reject};
 
 /// The state that the log gives, and how far it was read.
@@ -79,15 +79,6 @@ pub trait Visitor {
     /// How much of a frame is checked as it is read.
     fn check(&self) -> Check {
         Check::Form
-    }
-
-    /// A frame, before its records.
-    ///
-    /// # Errors
-    /// Whatever makes it give up.
-    fn frame(&mut self, frame: &Frame) -> Result<(), StoreError> {
-        let _ = frame;
-        Ok(())
     }
 
     /// A commit, before its entries, with the state before it.
@@ -195,14 +186,30 @@ pub(crate) fn read_on(
         }
         let touches = channel.is_none_or(|channel| header.may_touch(channel));
         if touches && visitor.wants(header) {
-            visitor.frame(&frame)?;
-            let records = frame
-                .records(&mut fold.names, visitor.check())
-                .map_err(|error| damaged(fold, &error))?;
-            for record in records {
-                if !take(fold, record, scope, visitor)? {
-                    return Ok(());
+            let Fold {
+                state,
+                names,
+                aside,
+                ..
+            } = &mut *fold;
+            let mut stopped = false;
+            let read = frame.read(names, visitor.check(), |names, record| {
+                let go_on = take(state, names, aside, record, scope, visitor)?;
+                stopped = !go_on;
+                Ok(go_on)
+            });
+            match read {
+                Err(StoreError::Frame(error)) => {
+                    let detail = format!("at position {}: {error}", frame.position());
+                    return Err(StoreError::Corrupt {
+                        seq: fold.state.head(),
+                        detail,
+                    });
                 }
+                other => other?,
+            }
+            if stopped {
+                return Ok(());
             }
         }
         let header = frame.header();
@@ -224,7 +231,9 @@ fn damaged(fold: &Fold, error: &dyn std::fmt::Display) -> StoreError {
 
 /// Takes in one record; `false` when reading is to stop.
 fn take(
-    fold: &mut Fold,
+    state: &mut State,
+    names: &mut Names,
+    aside: &mut Aside,
     record: Record,
     scope: &Scope<'_>,
     visitor: &mut dyn Visitor,
@@ -237,48 +246,36 @@ fn take(
                         .known_at
                         .is_none_or(|known_at| entry.recorded_at <= known_at)
             };
-            visitor.commit(&fold.state, &mut fold.names, &rules, &entries)?;
+            visitor.commit(state, names, &rules, &entries)?;
             for entry in &entries {
                 if !within(entry) {
                     return Ok(false);
                 }
-                match visitor.entry(
-                    At {
-                        state: &fold.state,
-                        names: &fold.names,
-                    },
-                    entry,
-                )? {
-                    Flow::Apply => fold.state.apply(entry, &fold.names),
+                match visitor.entry(At { state, names }, entry)? {
+                    Flow::Apply => state.apply(entry, names),
                     Flow::Skip => {}
                     Flow::Stop => return Ok(false),
                 }
             }
-            visitor.committed(
-                At {
-                    state: &fold.state,
-                    names: &fold.names,
-                },
-                &entries,
-            )?;
+            visitor.committed(At { state, names }, &entries)?;
         }
         Record::Page { page, .. } => {
             let within = scope
                 .known_at
                 .is_none_or(|known_at| page.recorded_at <= known_at)
-                && scope.last.is_none_or(|last| fold.state.head() < last);
+                && scope.last.is_none_or(|last| state.head() < last);
             if within {
                 visitor.page(page.channel);
-                fold.state.apply_page(&page);
+                state.apply_page(&page);
             }
         }
         Record::Reject(reject) => {
             if visitor.reject(&reject) == Flow::Stop {
                 return Ok(false);
             }
-            fold.aside.count_reject(&reject);
+            aside.count_reject(&reject);
         }
-        Record::Progress(progress) => fold.aside.note_progress(progress),
+        Record::Progress(progress) => aside.note_progress(progress),
     }
     Ok(true)
 }

@@ -4,7 +4,7 @@ use super::FrameError;
 use super::encode::{INFLATION_MAX, tag};
 use super::header::{Compression, Facts, FrameHeader, channel_hash};
 use super::value::{Value, value};
-use crate::domain::entry::Rules;
+use crate::domain::entry::{Entry, Rules};
 use crate::domain::names::Names;
 use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX};
 use crate::log::Record;
@@ -16,6 +16,7 @@ use crate::log::codec::table::{Hashes, Stored, Tables};
 use crate::log::codec::wire::{WEntry, WRules};
 use crate::log::codec::{CodecError, PAYLOAD_VERSION};
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 /// How much of a frame is checked as it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,72 +62,56 @@ pub fn decode<V: AsRef<[u8]>>(
     names: &mut Names,
     check: Check,
 ) -> Result<Decoded, FrameError> {
+    let mut records = Vec::new();
+    let header = decode_each(parts, names, check, |_, record| {
+        records.push(record);
+        Ok::<_, FrameError>(true)
+    })?;
+    Ok(Decoded { header, records })
+}
+
+/// The same, one record after the other to `each`, so that a record is still in the processor's cache when it is
+/// looked at. It ends early when `each` says `false`; what is wrong behind that point is then not found.
+///
+/// # Errors
+/// Those of [`decode`], perhaps behind records that were given already, and those of `each`.
+pub fn decode_each<V: AsRef<[u8]>, E: From<FrameError>>(
+    parts: &[V],
+    names: &mut Names,
+    check: Check,
+    each: impl FnMut(&mut Names, Record) -> Result<bool, E>,
+) -> Result<FrameHeader, E> {
     let body = join(parts)?;
     let (header, payload) = FrameHeader::read(body.frame, body.parts, &body.bytes)?;
     let payload = inflate(&header, payload)?;
     let mut reader = Reader::new(&payload);
-    let layout = reader.byte()?;
+    let layout = reader.byte().map_err(FrameError::from)?;
     if layout != PAYLOAD_VERSION {
-        return Err(FrameError::Layout(layout));
+        return Err(FrameError::Layout(layout).into());
     }
-    let tables = Tables::read(&mut reader)?;
-    let mut verify = match check {
+    let tables = Tables::read(&mut reader).map_err(FrameError::from)?;
+    let verify = match check {
         Check::Form => None,
         Check::Chain => Some(Verify {
-            hashes: tables.hashes()?,
+            hashes: tables.hashes().map_err(FrameError::from)?,
             canon: Canon::default(),
             link: header.link_before,
+            facts: Facts::new(),
+            erased: tables.names.iter().any(Stored::is_erased),
         }),
     };
-    let records = Records {
-        raise: Raise::new(&tables, names)?,
+    Records {
+        raise: Raise::new(&tables, names).map_err(FrameError::from)?,
         reader,
         previous: Previous::default(),
         seq: header.first_seq,
         commits: 0,
         rules: None,
+        verify,
+        run: 0,
     }
-    .read(&header, verify.as_mut())?;
-    if verify.is_some_and(|verify| verify.link != header.link_after) {
-        return Err(FrameError::Chain {
-            frame: header.frame,
-        });
-    }
-    if check == Check::Chain {
-        let erased = tables.names.iter().any(Stored::is_erased);
-        check_facts(&header, &records, names, erased)?;
-    }
-    Ok(Decoded { header, records })
-}
-
-/// That the header says of the entries what they say: queries skip frames by it.
-fn check_facts(
-    header: &FrameHeader,
-    records: &[Record],
-    names: &Names,
-    erased: bool,
-) -> Result<(), FrameError> {
-    let mut facts = Facts::new();
-    for record in records {
-        match record {
-            Record::Commit { entries, .. } => {
-                entries.iter().for_each(|entry| facts.entry(entry, names));
-            }
-            Record::Page { page, .. } => facts.touch(page.channel),
-            Record::Reject(_) | Record::Progress(_) => {}
-        }
-    }
-    let mut said = header.clone();
-    facts.tell(&mut said, |name| channel_hash(names.text(name)));
-    if erased {
-        // A channel's hash cannot be taken again once its name was erased.
-        said.channels = header.channels.clone();
-    }
-    if said == *header {
-        Ok(())
-    } else {
-        Err(FrameError::Disagree("the entries' times or channels"))
-    }
+    .read(&header, names, each)?;
+    Ok(header)
 }
 
 struct Body<'a> {
@@ -172,6 +157,11 @@ fn join<V: AsRef<[u8]>>(parts: &[V]) -> Result<Body<'_>, FrameError> {
     })
 }
 
+thread_local! {
+    /// Setting one up costs as much as a small frame.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
 /// The payload as it was before compression. What it may grow to is bounded by its own length.
 fn inflate<'a>(header: &FrameHeader, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, FrameError> {
     let plain_len = usize::try_from(header.plain_len).map_err(|_| FrameError::Decompress)?;
@@ -182,8 +172,15 @@ fn inflate<'a>(header: &FrameHeader, payload: &'a [u8]) -> Result<Cow<'a, [u8]>,
             if plain_len > FRAME_BYTES_MAX || plain_len / INFLATION_MAX >= payload.len() {
                 return Err(FrameError::Decompress);
             }
-            let plain =
-                zstd::bulk::decompress(payload, plain_len).map_err(|_| FrameError::Decompress)?;
+            let plain = DECOMPRESSOR.with_borrow_mut(|kept| {
+                let new = zstd::bulk::Decompressor::new;
+                let decompressor = match kept {
+                    Some(decompressor) => decompressor,
+                    None => kept.insert(new().map_err(|_| FrameError::Decompress)?),
+                };
+                let plain = decompressor.decompress(payload, plain_len);
+                plain.map_err(|_| FrameError::Decompress)
+            })?;
             if plain.len() != plain_len {
                 return Err(FrameError::Decompress);
             }
@@ -197,6 +194,9 @@ struct Verify {
     hashes: Hashes,
     canon: Canon,
     link: Link,
+    facts: Facts,
+    /// A channel's hash cannot be taken again once its name was erased.
+    erased: bool,
 }
 
 impl Verify {
@@ -212,6 +212,39 @@ impl Verify {
     fn end(&mut self) {
         self.link = self.canon.link();
     }
+
+    /// Takes in what a record says that a header must say, too.
+    fn record(&mut self, record: &Record, names: &Names) {
+        match record {
+            Record::Commit { entries, .. } => {
+                entries
+                    .iter()
+                    .for_each(|entry| self.facts.entry(entry, names));
+            }
+            Record::Page { page, .. } => self.facts.touch(page.channel),
+            Record::Reject(_) | Record::Progress(_) => {}
+        }
+    }
+
+    /// That the header says of the entries what they say: queries skip frames by it.
+    fn check(mut self, header: &FrameHeader, names: &Names) -> Result<(), FrameError> {
+        if self.link != header.link_after {
+            return Err(FrameError::Chain {
+                frame: header.frame,
+            });
+        }
+        let mut said = header.clone();
+        self.facts
+            .tell(&mut said, |name| channel_hash(names.text(name)));
+        if self.erased {
+            said.channels = header.channels.clone();
+        }
+        if said == *header {
+            Ok(())
+        } else {
+            Err(FrameError::Disagree("the entries' times or channels"))
+        }
+    }
 }
 
 struct Records<'a> {
@@ -221,107 +254,117 @@ struct Records<'a> {
     seq: u64,
     commits: u64,
     rules: Option<Rules>,
+    verify: Option<Verify>,
+    /// Commits of one entry that are still to come under the tag read last.
+    run: usize,
 }
 
 impl Records<'_> {
-    fn read(
+    fn read<E: From<FrameError>>(
         mut self,
         header: &FrameHeader,
-        mut verify: Option<&mut Verify>,
-    ) -> Result<Vec<Record>, FrameError> {
-        let mut records = Vec::new();
+        names: &mut Names,
+        mut each: impl FnMut(&mut Names, Record) -> Result<bool, E>,
+    ) -> Result<(), E> {
         let (mut pages, mut rejects, mut progress) = (0, 0, 0);
-        while self.reader.left() > 0 {
-            match self.reader.byte()? {
-                tag::RULES => self.rules = Some(self.reader.body::<WRules>()?.into()),
-                tag::SINGLES => {
-                    let rules = self.rules()?;
-                    // A row takes three bytes or more: flags, a member or body, a difference of times.
-                    let run = self.reader.count(3)?;
-                    records.reserve(run.min(FRAME_ENTRIES_MAX));
-                    for _ in 0..run {
-                        let entries = self.commit(rules, 1, &mut verify)?;
-                        records.push(Record::Commit { rules, entries });
-                    }
-                }
-                tag::COMMIT => {
-                    let rules = self.rules()?;
-                    let count = self.reader.count(3)?;
-                    if count == 0 {
-                        return Err(FrameError::EmptyCommit);
-                    }
-                    let entries = self.commit(rules, count, &mut verify)?;
-                    records.push(Record::Commit { rules, entries });
-                }
-                tag::PAGE => {
-                    let rules = self.rules()?;
-                    let page = self.raise.page(self.reader.body()?)?;
-                    records.push(Record::Page { rules, page });
-                    pages += 1;
-                }
-                tag::REJECT => {
-                    let reject = self.raise.reject(self.reader.body()?)?;
-                    records.push(Record::Reject(reject));
-                    rejects += 1;
-                }
-                tag::PROGRESS => {
-                    let read = self.raise.progress(self.reader.body()?)?;
-                    records.push(Record::Progress(read));
-                    progress += 1;
-                }
-                other => {
-                    return Err(CodecError::Unknown {
-                        what: "record",
-                        value: u64::from(other),
-                    }
-                    .into());
-                }
+        while let Some(record) = self.next_record()? {
+            match &record {
+                Record::Commit { .. } => {}
+                Record::Page { .. } => pages += 1,
+                Record::Reject(_) => rejects += 1,
+                Record::Progress(_) => progress += 1,
+            }
+            if let Some(verify) = &mut self.verify {
+                verify.record(&record, names);
+            }
+            if !each(names, record)? {
+                return Ok(());
             }
         }
+        let entries = self.seq.wrapping_sub(header.first_seq);
         for (what, found, said) in [
-            (
-                "entries",
-                self.seq.wrapping_sub(header.first_seq),
-                header.entries,
-            ),
+            ("entries", entries, header.entries),
             ("commits", self.commits, header.commits),
             ("pages", pages, header.pages),
             ("rejects", rejects, header.rejects),
             ("progress", progress, header.progress),
         ] {
             if found != said {
-                return Err(FrameError::Disagree(what));
+                return Err(FrameError::Disagree(what).into());
             }
         }
-        Ok(records)
+        match self.verify {
+            Some(verify) => Ok(verify.check(header, names)?),
+            None => Ok(()),
+        }
+    }
+
+    fn next_record(&mut self) -> Result<Option<Record>, FrameError> {
+        while self.run == 0 {
+            if self.reader.left() == 0 {
+                return Ok(None);
+            }
+            match self.reader.byte()? {
+                tag::RULES => self.rules = Some(self.reader.body::<WRules>()?.into()),
+                // A row takes three bytes or more: flags, a member or body, a difference of times.
+                tag::SINGLES => self.run = self.reader.count(3)?,
+                tag::COMMIT => {
+                    let rules = self.rules()?;
+                    let count = self.reader.count(3)?;
+                    if count == 0 {
+                        return Err(FrameError::EmptyCommit);
+                    }
+                    let entries = self.commit(rules, count)?;
+                    return Ok(Some(Record::Commit { rules, entries }));
+                }
+                tag::PAGE => {
+                    let rules = self.rules()?;
+                    let page = self.raise.page(self.reader.body()?)?;
+                    return Ok(Some(Record::Page { rules, page }));
+                }
+                tag::REJECT => {
+                    let reject = self.raise.reject(self.reader.body()?)?;
+                    return Ok(Some(Record::Reject(reject)));
+                }
+                tag::PROGRESS => {
+                    let read = self.raise.progress(self.reader.body()?)?;
+                    return Ok(Some(Record::Progress(read)));
+                }
+                other => {
+                    let value = u64::from(other);
+                    return Err(CodecError::Unknown {
+                        what: "record",
+                        value,
+                    }
+                    .into());
+                }
+            }
+        }
+        self.run -= 1;
+        let rules = self.rules()?;
+        let entries = self.commit(rules, 1)?;
+        Ok(Some(Record::Commit { rules, entries }))
     }
 
     fn rules(&self) -> Result<Rules, FrameError> {
         self.rules.ok_or(FrameError::Disagree("rules"))
     }
 
-    fn commit(
-        &mut self,
-        rules: Rules,
-        count: usize,
-        verify: &mut Option<&mut Verify>,
-    ) -> Result<Vec<crate::domain::entry::Entry>, FrameError> {
-        if let Some(verify) = verify {
+    fn commit(&mut self, rules: Rules, count: usize) -> Result<Vec<Entry>, FrameError> {
+        if let Some(verify) = &mut self.verify {
             verify.begin(&rules, self.seq, count);
         }
         let mut entries = Vec::with_capacity(count.min(FRAME_ENTRIES_MAX));
         for _ in 0..count {
             let entry = row::read(&mut self.reader, self.seq, &mut self.previous)?;
             entries.push(self.raise.entry(self.seq, &entry)?);
-            if let Some(verify) = verify {
+            if let Some(verify) = &mut self.verify {
                 verify.entry(&entry);
             }
-            self.seq = self
-                .seq
-                .checked_add(1)
-                .ok_or(FrameError::Disagree("entries"))?;
+            let next = self.seq.checked_add(1);
+            self.seq = next.ok_or(FrameError::Disagree("entries"))?;
         }
-        if let Some(verify) = verify {
+        if let Some(verify) = &mut self.verify {
             verify.end();
         }
         self.commits += 1;

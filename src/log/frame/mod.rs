@@ -15,7 +15,7 @@ mod encode;
 mod header;
 mod value;
 
-pub use decode::{Check, Decoded, decode, header};
+pub use decode::{Check, Decoded, decode, decode_each, header};
 pub use encode::{Encoded, Encoder, Packing, Place};
 pub use header::{CHANNELS_MAX, Channels, Compression, FrameHeader, channel_hash};
 pub use value::{MAGIC, VALUE_HEADER_BYTES, VERSION, Value, value};
