@@ -226,10 +226,11 @@ fn in_parts(tape: &Tape, parts: &[Vec<Heard>], open: impl Fn() -> Desk) {
 }
 
 proptest! {
-    #![proptest_config(cases(6))]
+    // Few, since each opening writes a segment of megabytes.
+    #![proptest_config(cases(3))]
 
     #[test]
-    fn on_disk_too(tape in tape(Shape::Any, 30), sizes in vec(0usize..12, 0..3)) {
+    fn on_disk_too(tape in tape(Shape::Any, 30), sizes in vec(0usize..12, 0..2)) {
         let dir = tempfile::tempdir().unwrap();
         let open = |options| {
             let durability = Durability::None;
