@@ -17,12 +17,17 @@ pub(super) const MIGRATION: Migration = Migration {
 
 fn first_layout(dir: &Path) -> Result<(), StoreError> {
     let log = dir.join("log");
+    // The engine's file is made later than the card: where there is one, a card was there and is gone. With another key
+    // the snapshots in that log would seem damaged.
+    if log.join("db").exists() {
+        return Err(StoreError::Layout {
+            path: dir.join("store.json"),
+            detail: "it is gone, though there is a log".into(),
+        });
+    }
     std::fs::create_dir_all(&log).map_err(|error| StoreError::io(&log, error))?;
     let mut key = [0_u8; 32];
-    getrandom::fill(&mut key).map_err(|error| StoreError::Layout {
-        path: dir.join("store.json"),
-        detail: format!("the system gave no randomness for the digest key: {error}"),
-    })?;
+    getrandom::fill(&mut key).map_err(|error| StoreError::Randomness(error.to_string()))?;
     let mut digest_key = String::with_capacity(64);
     for byte in key {
         // Writing to a String cannot fail.

@@ -55,7 +55,7 @@ pub const CLAMPED_MS: i64 = 60_000;
 
 /// Events that may wait for the writer.
 pub const WRITER_QUEUE_MAX: usize = 8_192;
-/// Most entries in one frame, unless a single commit has more.
+/// Most entries in one frame, unless a single commit has more, or the lines of a file up to its next progress.
 pub const FRAME_ENTRIES_MAX: usize = 4_096;
 /// Largest value given to the engine. Sixteen of them must fit into a quarter of a segment (FORMAT.md).
 pub const VALUE_BYTES_MAX: usize = 96 << 10;

@@ -118,7 +118,13 @@ impl Failure {
     /// The output could not be written. A reader who has seen enough (`| head`) is no failure.
     #[must_use]
     pub fn output(error: &io::Error) -> Failure {
-        if error.kind() == io::ErrorKind::BrokenPipe {
+        // The writer of CSV wraps the error that it met.
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        let kind = match inner.map(csv::Error::kind) {
+            Some(csv::ErrorKind::Io(inner)) => inner.kind(),
+            _ => error.kind(),
+        };
+        if kind == io::ErrorKind::BrokenPipe {
             Failure::new(Exit::Done, "")
         } else {
             Failure::new(

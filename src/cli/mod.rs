@@ -39,6 +39,7 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    quiet_engine();
     let mut output = Output::stdout(cli.format);
     let done = commands::run(&cli, &mut output);
     // What was answered before a failure is still worth having.
@@ -52,4 +53,18 @@ pub fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// The engine panics on some damaged files. Where it is opened that becomes an error with a sentence of its own; the
+/// default message, with its line in a foreign file, would only frighten.
+fn quiet_engine() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let of_engine = panic
+            .location()
+            .is_some_and(|location| location.file().contains("/sled-0."));
+        if !of_engine {
+            usual(panic);
+        }
+    }));
 }

@@ -41,6 +41,12 @@ impl Notices {
         })
     }
 
+    /// How many entries took effect late in all: a batch names only its first ones.
+    pub fn clamped_in_all(&mut self, clamped: u64) {
+        let clamped = usize::try_from(clamped).unwrap_or(usize::MAX);
+        self.clamped = self.clamped.max(clamped);
+    }
+
     /// What was not named.
     #[must_use]
     pub fn rest(&self) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! A source, line by line, into a store: what the command line, the server and the simulator have in common.
 
-use super::source::{Fingerprint, LineText, Source, SourceError};
+use super::source::{Fingerprint, LineText, Source, SourceError, Wait};
 use super::summary::IngestSummary;
 use crate::domain::entry::Rules;
 use crate::domain::event::Said;
@@ -245,6 +245,18 @@ impl Intake<'_> {
             self_user: self.how.self_user.as_deref(),
         };
         while !self.outcome.stopped && !self.watcher.stop() {
+            match source.wait() {
+                Wait::None => {}
+                Wait::Possible => self.hand_over()?,
+                Wait::Likely => {
+                    self.hand_over()?;
+                    self.settle_all()?;
+                    // What was settled may have ended it.
+                    if self.outcome.stopped {
+                        break;
+                    }
+                }
+            }
             let Some(line) = source.next_line()? else {
                 break;
             };
@@ -263,7 +275,8 @@ impl Intake<'_> {
             let mut half = false;
             let (taken, length) = match line.text {
                 LineText::Whole(text) if text.trim_ascii().is_empty() => {
-                    self.place = Some((line.end, line.number));
+                    let ended = line.number - u64::from(!line.terminated);
+                    self.place = Some((line.end, ended));
                     continue;
                 }
                 LineText::Whole(text) => {
@@ -310,9 +323,11 @@ impl Intake<'_> {
             self.outcome.lines += 1;
             self.batch.push(taken);
             self.bytes += length;
-            // A half line may be whole the next time: reading goes on before it then.
+            // A half line may be whole the next time: reading goes on before it then. A whole one without its newline
+            // does not count as a line yet: what comes to stand behind it is the rest of it.
             if !half {
-                self.place = Some((line.end, line.number));
+                let ended = line.number - u64::from(!line.terminated);
+                self.place = Some((line.end, ended));
             }
             if self.batch.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES {
                 self.hand_over()?;
@@ -386,11 +401,17 @@ impl Intake<'_> {
     }
 
     fn finish(&mut self) -> Result<(), IngestError> {
-        let mut done = if self.outcome.stopped {
+        let done = if self.outcome.stopped {
             Ok(())
         } else {
             self.hand_over()
         };
+        done.and(self.settle_all())
+    }
+
+    /// Waits for every batch, also behind one that failed.
+    fn settle_all(&mut self) -> Result<(), IngestError> {
+        let mut done = Ok(());
         while !self.waiting.is_empty() {
             done = done.and(self.settle());
         }

@@ -14,6 +14,8 @@ use std::path::Path;
 const FINGERPRINT_BYTES: usize = 64 << 10;
 /// Read at a time.
 const BUFFER_BYTES: usize = 256 << 10;
+/// What a pipe holds at most; whoever gives less at once has no more to give.
+const PIPE_BYTES: usize = 64 << 10;
 /// The longest line, and `\r\n`.
 const HELD_BYTES_MAX: usize = LINE_BYTES_MAX + 2;
 
@@ -104,6 +106,17 @@ pub enum LineText<'s> {
     },
 }
 
+/// Whether the next line is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// It is, or the source is a file.
+    None,
+    /// Perhaps not: but the source spoke fast up to now.
+    Possible,
+    /// Not a moment ago.
+    Likely,
+}
+
 /// Something that lines come from.
 pub struct Source {
     name: String,
@@ -116,6 +129,8 @@ pub struct Source {
     /// Why nothing more can be read, to be told behind the last line.
     fault: Option<io::Error>,
     ended: bool,
+    /// There was less to read than there was room for: a live feed has nothing more to say at the moment.
+    drained: bool,
     /// The offset of `buffer[from]`, and the lines before it.
     offset: u64,
     lines: u64,
@@ -194,6 +209,7 @@ impl Source {
             to: 0,
             fault: None,
             ended: false,
+            drained: false,
             offset: 0,
             lines: 0,
             long_head: Vec::new(),
@@ -251,6 +267,20 @@ impl Source {
         }
         self.lines = lines;
         Ok(())
+    }
+
+    /// Whether the next line may have to be waited for, for any length of time: who takes the lines should not sit on
+    /// those that he has.
+    #[must_use]
+    pub fn wait(&self) -> Wait {
+        let held = self.buffer.get(self.from..self.to).unwrap_or_default();
+        if self.head.is_some() || self.ended || memchr(b'\n', held).is_some() {
+            Wait::None
+        } else if self.drained {
+            Wait::Likely
+        } else {
+            Wait::Possible
+        }
     }
 
     /// The next line; `None` at the end.
@@ -356,7 +386,10 @@ impl Source {
         let room = self.buffer.get_mut(self.to..).unwrap_or_default();
         match self.reader.read(room) {
             Ok(0) => self.ended = true,
-            Ok(read) => self.to += read,
+            Ok(read) => {
+                self.to += read;
+                self.drained = read < PIPE_BYTES;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 self.ended = true;

@@ -15,6 +15,7 @@ use crate::limits;
 use crate::log::frame::{Encoder, Packing, Place as FramePlace};
 use crate::log::salts::Salts;
 use crate::log::{Record, Reject};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
@@ -31,6 +32,8 @@ pub(super) struct Desk {
     unframed: u64,
     clock: Clock,
     records: Vec<Record>,
+    /// Which of them must stand in one frame.
+    together: Vec<Range<usize>>,
     waiting: usize,
     /// Since the last checkpoint.
     changed: NumberMap<Name, ()>,
@@ -97,6 +100,7 @@ impl Desk {
             encoder: Encoder::new(salts, Packing::default()),
             unframed,
             records: Vec::new(),
+            together: Vec::new(),
             waiting: 0,
             changed,
             fresh_ids: ids,
@@ -160,9 +164,16 @@ impl Desk {
 
     fn take(&mut self, batch: Batch) -> Receipt {
         let mut receipt = Receipt::default();
+        let start = self.records.len();
         for line in batch.lines {
             let refused = match line {
                 Line::Progress(progress) => {
+                    // A frame with lines and not their progress, the last one before a crash, would have them read twice.
+                    let end = self.records.len() + 1;
+                    match self.together.last_mut() {
+                        Some(whole) if whole.start == start => whole.end = end,
+                        _ => self.together.push(start..end),
+                    }
                     self.fold.aside.note_progress(progress.clone());
                     self.records.push(Record::Progress(progress));
                     continue;
@@ -322,7 +333,8 @@ impl Desk {
         let records = std::mem::take(&mut self.records);
         self.waiting = 0;
         let engine = &*self.shared.engine;
-        for chunk in frames(&records) {
+        let together = std::mem::take(&mut self.together);
+        for chunk in frames(&records, &together) {
             let Place { next, frame, link } = self.fold.place;
             let place = FramePlace {
                 frame: frame + 1,
@@ -382,13 +394,14 @@ impl Desk {
     }
 }
 
-/// Records, cut into frames.
-fn frames(records: &[Record]) -> impl Iterator<Item = &[Record]> {
-    let mut rest = records;
+/// Records, cut into frames; but not within the ranges `together`, which are in order.
+fn frames<'a>(
+    records: &'a [Record],
+    together: &'a [Range<usize>],
+) -> impl Iterator<Item = &'a [Record]> {
+    let mut start = 0;
     std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
+        let rest = records.get(start..).filter(|rest| !rest.is_empty())?;
         let mut entries = 0;
         let full = rest.iter().position(|record| {
             entries += match record {
@@ -397,9 +410,20 @@ fn frames(records: &[Record]) -> impl Iterator<Item = &[Record]> {
             };
             entries > limits::FRAME_ENTRIES_MAX
         });
-        let (frame, left) = rest.split_at(full.unwrap_or(rest.len()).max(1));
-        rest = left;
-        Some(frame)
+        let mut end = start + full.unwrap_or(rest.len()).max(1);
+        if let Some(whole) = together
+            .iter()
+            .find(|whole| whole.start < end && end < whole.end)
+        {
+            end = if whole.start > start {
+                whole.start
+            } else {
+                whole.end
+            };
+        }
+        let frame = records.get(start..end);
+        start = end;
+        frame
     })
 }
 

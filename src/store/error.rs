@@ -94,4 +94,18 @@ impl StoreError {
             source,
         }
     }
+
+    /// Whether the store is damaged, rather than out of reach or asked for something that it has not.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            StoreError::Corrupt { .. }
+            | StoreError::Layout { .. }
+            | StoreError::Read(ReadError::Frame { .. }) => true,
+            StoreError::Journal(journal) | StoreError::Read(ReadError::Journal(journal)) => {
+                journal.is_damage()
+            }
+            _ => false,
+        }
+    }
 }

@@ -29,16 +29,18 @@ impl Card {
     /// Reads it; `None` where there is no store.
     pub fn read(dir: &Path) -> Result<Option<Card>, StoreError> {
         let path = dir.join("store.json");
-        let text = match fs::read_to_string(&path) {
+        let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(StoreError::io(path, error)),
         };
-        let card = serde_json::from_str(&text);
-        card.map(Some).map_err(|error| StoreError::Layout {
-            path,
-            detail: error.to_string(),
-        })
+        let card = serde_json::from_slice::<Card>(&text).map_err(|error| error.to_string());
+        let card = card.and_then(|card| match card.format {
+            // Else the first step would be done again, and write another key.
+            0 => Err("there is no format 0".to_owned()),
+            _ => Ok(Some(card)),
+        });
+        card.map_err(|detail| StoreError::Layout { path, detail })
     }
 
     /// Writes it so that after a crash the old one or the new one is there, whole.
@@ -94,11 +96,18 @@ impl Home {
         fs::create_dir_all(dir).map_err(|error| StoreError::io(dir, error))?;
         let lock = lock(dir, patience)?;
         let card = migrate::bring_up_to_date(dir)?;
-        Ok(Home {
+        let home = Home {
             dir: dir.to_owned(),
             card,
             _lock: lock,
-        })
+        };
+        // It was made before the card: a store without it has lost it, and must not begin anew unasked.
+        if !home.log_dir().is_dir() {
+            let detail = "the folder of the log is gone".to_owned();
+            let path = home.log_dir();
+            return Err(StoreError::Layout { path, detail });
+        }
+        Ok(home)
     }
 
     pub fn log_dir(&self) -> PathBuf {
@@ -139,9 +148,19 @@ fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
     }
-    let command = std::env::args().take(2).collect::<Vec<_>>().join(" ");
     file.set_len(0).map_err(io)?;
     file.rewind().map_err(io)?;
-    write!(file, "process {} ({command})", std::process::id()).map_err(io)?;
+    let (process, program) = (std::process::id(), program());
+    write!(file, "process {process}{program}").map_err(io)?;
     Ok(file)
+}
+
+/// The program that this is, in brackets. What it was called with may be anything, and is nobody's business.
+fn program() -> String {
+    let path = std::env::args_os().next().map(PathBuf::from);
+    let name = path
+        .as_deref()
+        .and_then(Path::file_name)
+        .map(|name| name.to_string_lossy().into_owned());
+    name.map_or_else(String::new, |name| format!(" ({name})"))
 }

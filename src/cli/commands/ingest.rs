@@ -57,6 +57,12 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
     .map_err(|error| failure(data, error))?;
     let interrupted = Arc::new(AtomicBool::new(false));
     // Without a handler an interrupt ends the process at once, which loses nothing that was acknowledged.
+    // The second one does: the first waits for a line, and a live feed may have none to give.
+    let _ = signal_hook::flag::register_conditional_shutdown(
+        signal_hook::consts::SIGINT,
+        i32::from(Exit::Interrupted.status()),
+        Arc::clone(&interrupted),
+    );
     let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted));
     let mut outcome = Outcome::default();
     let mut notices = Notices::default();
@@ -80,6 +86,7 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
             break;
         }
     }
+    notices.clamped_in_all(outcome.tally.clamped);
     notices.rest().iter().for_each(|line| say(line));
     drop(store);
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -81,9 +81,7 @@ fn failure(data: &Path, error: StoreError) -> Failure {
             "a newer rollbook wrote it: use that one, or restore a backup of the older format",
         ),
         StoreError::Corrupt { .. } => Failure::corrupt(error.to_string()),
-        StoreError::Journal(ref journal) if journal.is_damage() => {
-            Failure::corrupt(format!("{}: {error}", data.display()))
-        }
+        ref error if error.is_damage() => Failure::corrupt(format!("{}: {error}", data.display())),
         other => Failure::new(Exit::Failed, other.to_string()),
     }
 }

@@ -11,6 +11,7 @@
 //! disagree in any way after a crash, and nothing may depend on their agreeing.
 
 pub mod fault;
+mod mark;
 pub mod memory;
 pub mod sled;
 
@@ -155,6 +156,17 @@ pub enum JournalError {
         /// How.
         what: String,
     },
+    /// The log ends before what had been synced.
+    #[error("the log is damaged: it ends at position {head}, and had been synced up to {synced}")]
+    Short {
+        /// Where it ends.
+        head: u64,
+        /// Where it ended.
+        synced: u64,
+    },
+    /// The engine cannot make sense of its files.
+    #[error("the log's files are damaged: {0}")]
+    Unreadable(String),
     /// The engine failed.
     #[error("the storage engine failed: {0}")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -177,7 +189,10 @@ impl JournalError {
     pub fn is_damage(&self) -> bool {
         matches!(
             self,
-            JournalError::Hole { .. } | JournalError::Damaged { .. }
+            JournalError::Hole { .. }
+                | JournalError::Damaged { .. }
+                | JournalError::Short { .. }
+                | JournalError::Unreadable(_)
         )
     }
 }

@@ -11,12 +11,16 @@
 //! - It keeps each key's neighbours in one page, so a value costs about its own size, and freed space stays its own.
 //! - Its background threads may hold the `db` file, and its lock, for a moment after the last handle is gone: dropping
 //!   a journal waits for them, so that it can be opened again at once.
-//! - Damaged files can make it panic or not open at all, instead of giving an error. Whoever opens files of unknown
-//!   state must do so where a panic does no harm.
+//! - Damaged files can make it panic or not open at all, instead of giving an error. Opening, which reads every page of
+//!   the log, therefore takes a panic for damage.
+//! - A `db` file that was shortened or altered after a crash opens without an error, and with all that lay behind the
+//!   damage gone, checkpoints included. The [`mark`](super::mark) beside it knows how far it went.
 
+use super::mark::Mark;
 use super::{Durability, Journal, JournalError, Shelf, Shelved, Values, fence, fits};
 use crate::limits::VALUE_BYTES_MAX;
 use std::fs::{File, TryLockError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -39,6 +43,9 @@ const TRIM_BATCH: u64 = 1_024;
 const RELEASE_TRIES: u32 = 1_000;
 const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
+/// Beside sled's own files.
+const MARK_FILE: &str = "synced";
+
 /// Under position 0, where no value stands: the first position that is kept, once values were trimmed. It is written
 /// before they go, so that a crash in between leaves only values that nobody asks for.
 const FLOOR_KEY: [u8; 8] = [0; 8];
@@ -55,6 +62,7 @@ pub struct SledJournal {
     durability: Durability,
     /// Held by whoever changes the log.
     changing: Mutex<()>,
+    mark: Mutex<Mark>,
     first: AtomicU64,
     head: AtomicU64,
 }
@@ -81,6 +89,17 @@ impl SledJournal {
     /// # Errors
     /// The folder cannot be used, another process has it open, or the log is damaged.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, JournalError> {
+        let opened = catch_unwind(AssertUnwindSafe(|| Self::open_files(path, durability)));
+        opened.unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(JournalError::Unreadable(
+                said.unwrap_or("no reason given").into(),
+            ))
+        })
+    }
+
+    fn open_files(path: &Path, durability: Durability) -> Result<Self, JournalError> {
         let db = sled::Config::new()
             .path(path)
             .segment_size(SEGMENT_BYTES)
@@ -95,6 +114,8 @@ impl SledJournal {
         let file = File::open(&file)
             .map(OwnHandle)
             .map_err(|source| JournalError::Io { path: file, source })?;
+        let at = path.join(MARK_FILE);
+        let mark = Mark::open(&at).map_err(|source| JournalError::Io { path: at, source })?;
         let mut journal = SledJournal {
             log,
             shelf,
@@ -103,12 +124,17 @@ impl SledJournal {
             path: path.to_path_buf(),
             durability,
             changing: Mutex::new(()),
+            mark: Mutex::new(mark),
             first: AtomicU64::new(1),
             head: AtomicU64::new(0),
         };
         let (first, head) = positions(&journal.log)?;
         journal.first = AtomicU64::new(first);
         journal.head = AtomicU64::new(head);
+        let synced = held(&journal.mark).synced();
+        if head < synced {
+            return Err(JournalError::Short { head, synced });
+        }
         journal.no_blobs()?;
         journal.sync()?;
         journal.sync_folder()?;
@@ -159,9 +185,9 @@ impl SledJournal {
         Ok(())
     }
 
-    fn changing(&self) -> MutexGuard<'_, ()> {
-        // Whoever panicked in there changed the tree by whole batches, and the numbers after them.
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn mark_error(&self, source: std::io::Error) -> JournalError {
+        let path = self.path.join(MARK_FILE);
+        JournalError::Io { path, source }
     }
 
     fn not_kept(&self, position: u64) -> JournalError {
@@ -173,8 +199,20 @@ impl SledJournal {
     }
 }
 
+/// Whoever panicked while holding a lock changed the tree by whole batches, and the numbers after them.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn engine(error: sled::Error) -> JournalError {
-    JournalError::Engine(Box::new(error))
+    match error {
+        sled::Error::Corruption { .. } => JournalError::Unreadable(error.to_string()),
+        // With sound files neither can be: what sled's authors took for impossible, and files of another version.
+        sled::Error::ReportableBug(what) | sled::Error::Unsupported(what) => {
+            JournalError::Unreadable(what)
+        }
+        other => JournalError::Engine(Box::new(other)),
+    }
 }
 
 fn number(bytes: &[u8]) -> Result<u64, JournalError> {
@@ -214,7 +252,7 @@ fn positions(log: &sled::Tree) -> Result<(u64, u64), JournalError> {
 
 impl Journal for SledJournal {
     fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
-        let _changing = self.changing();
+        let _changing = held(&self.changing);
         fence(expected_head, self.head())?;
         fits(values)?;
         let positions = expected_head + 1..;
@@ -239,12 +277,16 @@ impl Journal for SledJournal {
         if self.durability == Durability::None {
             return Ok(());
         }
+        let head = self.head();
         self.db.flush().map_err(engine)?;
         if self.durability == Durability::Power {
             self.file.0.sync_data().map_err(|source| JournalError::Io {
                 path: self.path.join("db"),
                 source,
             })?;
+            // Of what a power cut may take nothing is promised.
+            let raised = held(&self.mark).raise(head);
+            raised.map_err(|error| self.mark_error(error))?;
         }
         Ok(())
     }
@@ -287,7 +329,7 @@ impl Journal for SledJournal {
     }
 
     fn trim(&self, before: u64) -> Result<(), JournalError> {
-        let _changing = self.changing();
+        let _changing = held(&self.changing);
         let (first, before) = (self.first(), before.min(self.head() + 1));
         if before <= first {
             return Ok(());
@@ -308,11 +350,13 @@ impl Journal for SledJournal {
     }
 
     fn cut(&self, head: u64) -> Result<(), JournalError> {
-        let _changing = self.changing();
+        let _changing = held(&self.changing);
         let from = self.head();
         if head + 1 < self.first() || head > from {
             return Err(self.not_kept(head));
         }
+        let lowered = held(&self.mark).lower(head);
+        lowered.map_err(|error| self.mark_error(error))?;
         self.head.store(head, Ordering::Release);
         // From the end, so that a crash in between leaves no hole.
         for position in (head + 1..=from).rev() {

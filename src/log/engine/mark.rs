@@ -1,0 +1,75 @@
+//! How far a log has been synced, in a small file beside it: a floor under what a damaged or shortened log may say.
+//!
+//! An engine that recovers to a shorter log without an error cannot be told from one that never held more. The mark
+//! can. It is written after each sync and not synced itself: after a power cut it says too little, never too much.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
+
+/// The position, and its CRC32C.
+const MARK_BYTES: usize = 12;
+
+/// The mark of one log, open.
+#[derive(Debug)]
+pub(super) struct Mark {
+    file: File,
+    /// What the file says; 0 where it says nothing.
+    synced: u64,
+}
+
+impl Mark {
+    /// Opens it, and makes an empty one where there is none. One that is damaged says nothing.
+    pub fn open(path: &Path) -> io::Result<Mark> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        let mut bytes = Vec::with_capacity(MARK_BYTES);
+        (&file).take(MARK_BYTES as u64).read_to_end(&mut bytes)?;
+        let read = || {
+            let (position, sum) = bytes.split_first_chunk::<8>()?;
+            (sum == crc32c::crc32c(position).to_le_bytes()).then(|| u64::from_le_bytes(*position))
+        };
+        let synced = read().unwrap_or(0);
+        Ok(Mark { file, synced })
+    }
+
+    /// The last position that is known to have been synced.
+    pub fn synced(&self) -> u64 {
+        self.synced
+    }
+
+    /// Everything up to this position has been synced.
+    pub fn raise(&mut self, synced: u64) -> io::Result<()> {
+        if synced > self.synced {
+            self.write(synced)?;
+        }
+        Ok(())
+    }
+
+    /// What lies behind this position is about to be cut off.
+    pub fn lower(&mut self, head: u64) -> io::Result<()> {
+        if head < self.synced {
+            self.write(head)?;
+            // Else a power cut could bring back a mark that the log no longer reaches.
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, synced: u64) -> io::Result<()> {
+        let mut bytes = [0; MARK_BYTES];
+        let position = synced.to_le_bytes();
+        let sum = crc32c::crc32c(&position).to_le_bytes();
+        for (to, from) in bytes.iter_mut().zip(position.iter().chain(&sum)) {
+            *to = *from;
+        }
+        self.file.rewind()?;
+        self.file.write_all(&bytes)?;
+        self.synced = synced;
+        Ok(())
+    }
+}

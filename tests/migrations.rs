@@ -1,0 +1,263 @@
+//! Formats: what a fresh store has, what is refused, and that a store of every format that there was still says what it
+//! said. `migrations/README.md` tells how to add one.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/engine.rs"]
+mod engine;
+#[path = "support/program.rs"]
+mod program;
+mod support;
+
+use engine::Lent;
+use program::Folder;
+use rollbook::care::VerifyDepth;
+use rollbook::ingest::{How, ingest, source::Source};
+use rollbook::log::engine::sled::SledJournal;
+use rollbook::log::engine::{Durability, Journal};
+use rollbook::store::{FORMAT, plan};
+use rollbook::{Store, StoreError};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+const JOIN: &str = r#"{"t":"join","channel":"a","topic":"b","user":"c","ts":1}"#;
+
+fn card(folder: &Folder) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.path("store").join("store.json")).unwrap())
+        .unwrap()
+}
+
+#[test]
+fn a_fresh_store_has_the_newest_format_and_needs_no_step() {
+    let folder = Folder::new();
+    assert_eq!(plan(&folder.path("store")).unwrap().from, 0);
+    folder.ingest(JOIN, &[]);
+    let before = card(&folder);
+    assert_eq!(before["format"], FORMAT);
+    let migrated = folder.run(&["migrate"]).ok();
+    assert!(migrated.err.contains("nothing to do"), "{migrated:?}");
+    assert_eq!(migrated.out, "");
+    assert_eq!(card(&folder), before);
+    assert_eq!(folder.verified(), 1);
+}
+
+#[test]
+fn a_newer_format_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    folder.ingest(JOIN, &[]);
+    let mut newer = card(&folder);
+    newer["format"] = json!(99);
+    let path = folder.path("store").join("store.json");
+    std::fs::write(&path, newer.to_string()).unwrap();
+    let file = folder.file("feed.jsonl", JOIN);
+    for args in [
+        &["history"][..],
+        &["migrate"],
+        &["verify"],
+        &["rebuild"],
+        &["ingest", &file],
+    ] {
+        let refused = folder.run(args).fails(1);
+        assert!(refused.err.contains("format 99"), "{refused:?}");
+        assert!(refused.err.contains("newer rollbook"), "{refused:?}");
+    }
+    assert_eq!(card(&folder), newer);
+    let opened = Store::open(folder.path("store"), support::options());
+    assert!(matches!(
+        opened,
+        Err(StoreError::NewerFormat {
+            found: 99,
+            known: FORMAT,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_broken_card_is_named_and_nothing_is_made_anew() {
+    let folder = Folder::new();
+    folder.ingest(JOIN, &[]);
+    let path = folder.path("store").join("store.json");
+    let whole = std::fs::read(&path).unwrap();
+    let file = folder.file("feed.jsonl", JOIN);
+    for broken in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"format\":1}",
+        "{\"format\":0,\"digest_key\":\"\",\"created_at\":0}",
+        "{\"format\":-1,\"digest_key\":\"\",\"created_at\":0}",
+        "{\"format\":\"1\"}",
+        "\u{0}\u{0}",
+        "nonsense",
+    ] {
+        std::fs::write(&path, broken).unwrap();
+        for args in [&["history"][..], &["migrate"], &["ingest", &file]] {
+            let refused = folder.run(args).fails(5);
+            assert!(
+                refused.err.contains("store.json"),
+                "{broken:?}: {refused:?}"
+            );
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), broken.as_bytes());
+    }
+    let mut card: Value = serde_json::from_slice(&whole).unwrap();
+    for key in ["", "00", &"g".repeat(64), &"é".repeat(32)] {
+        card["digest_key"] = json!(key);
+        std::fs::write(&path, card.to_string()).unwrap();
+        let refused = folder.run(&["history"]).fails(5);
+        assert!(refused.err.contains("64 hexadecimal digits"), "{refused:?}");
+    }
+    std::fs::write(&path, whole).unwrap();
+    assert_eq!(folder.verified(), 1);
+}
+
+fn fixture(format: u32, ending: &str) -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/fixtures");
+    PathBuf::from(folder).join(format!("format-{format}.{ending}"))
+}
+
+/// What a store says: every entry, every reject, how far each file was read, and who is there now.
+fn told(store: &Store) -> String {
+    let mut lines: Vec<String> = support::history(store)
+        .iter()
+        .map(|entry| serde_json::to_string(entry).unwrap())
+        .collect();
+    store
+        .rejects(|reject| {
+            lines.push(serde_json::to_string(&reject).unwrap());
+            true
+        })
+        .unwrap();
+    for source in store.sources().unwrap() {
+        lines.push(
+            json!({"byte": source.byte, "line": source.line, "hashed": source.hashed_len})
+                .to_string(),
+        );
+    }
+    for channel in store.channels().unwrap() {
+        let who = store.who(&channel.channel, &Default::default()).unwrap();
+        lines.push(serde_json::to_string(&who).unwrap());
+        for gap in store.missed(&channel.channel, &Default::default()).unwrap() {
+            lines.push(serde_json::to_string(&gap).unwrap());
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Every kind of record and entry that there is, in a few lines.
+const KINDS: &str = r#"{"t":"link","state":"up","observer":"booth","ts":1000}
+{"t":"snapshot","channel":"hall","ts":2000,"observer":"booth","self":"me","pos":[1,0],"topics":{"stage":[{"user":"me"},{"user":"ana","conn":"1","meta":{"k":[1,2.50]}},{"user":"ben"}]}}
+{"t":"join","channel":"hall","topic":"stage","user":"kim🎈","conn":"tab/2","meta":"x","observer":"booth","id":"a-1","pos":[2,0],"ts":3000,"reason":"ticket"}
+{"t":"update","channel":"hall","topic":"stage","user":"ben","meta":null,"observer":"booth","ts":3500}
+{"t":"join","channel":"hall","topic":"stage","user":"ana","conn":"1","observer":"booth","ts":1}
+{"t":"leave","channel":"hall","topic":"stage","user":"nobody","ts":4000}
+not a line
+{"t":"diff","channel":"hall","observer":"booth","id":"a-2","ts":5000,"leaves":{"stage":[{"user":"ben"}]},"joins":{"stage":[{"user":"cleo"}],"door":[{"user":"dan"}]}}
+{"t":"token","state":"will_expire","channel":"hall","observer":"booth","ts":5500}
+{"t":"token","state":"revoked","observer":"booth","ts":5600,"reason":"policy"}
+{"t":"link","state":"down","channels":["hall"],"observer":"booth","ts":6000,"reason":"lost"}
+{"t":"link","state":"up","channels":["hall"],"observer":"booth","ts":9000}
+{"t":"snapshot","channel":"hall","ts":9500,"observer":"booth","self":"me","incomplete":true,"topics":{"stage":[{"user":"eve"}]}}
+{"t":"snapshot","channel":"hall","ts":10000,"observer":"booth","self":"me","topics":{"stage":[{"user":"eve","meta":1},{"user":"kim🎈","conn":"tab/2","meta":"y"}]}}
+{"t":"snapshot","channel":"hall","ts":2500,"observer":"booth","topics":{}}
+{"t":"snapshot_begin","channel":"lobby","sync":"s1","observer":"door","ts":11000}
+{"t":"snapshot_page","channel":"lobby","sync":"s1","observer":"door","ts":11100,"topics":{"bar":[{"user":"fay"},{"user":"gil","ts":10500}]}}
+{"t":"join","channel":"lobby","topic":"bar","user":"hal","observer":"door","ts":11200}
+{"t":"snapshot_end","channel":"lobby","sync":"s1","observer":"door","ts":11300}
+{"t":"snapshot_begin","channel":"lobby","sync":"s2","observer":"door","ts":12000}
+{"t":"snapshot_page","channel":"lobby","sync":"s2","observer":"door","ts":12100,"topics":{"bar":[{"user":"ida"}]}}
+{"t":"snapshot_end","channel":"hall","sync":"never begun","ts":12200}
+{"event":"linkState","currentState":"CONNECTED","serviceType":"MESSAGE","timestamp":12300}
+{"t":"join","channel":"hall","topic":"stage","user":"late","ts":99999999999999}
+"#;
+
+/// Writes the fixture of the present format. Only for when that format is new: what it says must never change after.
+fn write_fixture() {
+    // The path is part of what is recorded.
+    let dir = tempfile::tempdir().unwrap();
+    std::env::set_current_dir(dir.path()).unwrap();
+    let engine = Lent::default();
+    let evening = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/examples/weak-network-evening.jsonl"
+    );
+    for text in [KINDS, &std::fs::read_to_string(evening).unwrap(), KINDS] {
+        let store = Store::on(Box::new(engine.clone()), support::options()).unwrap();
+        std::fs::write("feed.jsonl", text).unwrap();
+        ingest(
+            &store,
+            Source::open("feed.jsonl".as_ref()).unwrap(),
+            &How::default(),
+            &mut (),
+        )
+        .unwrap();
+    }
+    let store = Store::on(Box::new(engine.clone()), support::options()).unwrap();
+    std::fs::create_dir_all(fixture(FORMAT, "log").parent().unwrap()).unwrap();
+    std::fs::write(fixture(FORMAT, "jsonl"), told(&store)).unwrap();
+    let mut log = Vec::new();
+    for value in engine.values() {
+        log.extend(u32::try_from(value.len()).unwrap().to_le_bytes());
+        log.extend(value);
+    }
+    std::fs::write(fixture(FORMAT, "log"), log).unwrap();
+    let card = json!({"format": FORMAT, "digest_key": "0".repeat(64), "created_at": 0});
+    std::fs::write(fixture(FORMAT, "json"), card.to_string() + "\n").unwrap();
+}
+
+fn values(format: u32) -> Vec<Vec<u8>> {
+    let log = std::fs::read(fixture(format, "log")).unwrap();
+    let (mut rest, mut values) = (log.as_slice(), Vec::new());
+    while let Some((length, tail)) = rest.split_first_chunk::<4>() {
+        let (value, tail) = tail.split_at(u32::from_le_bytes(*length) as usize);
+        values.push(value.to_vec());
+        rest = tail;
+    }
+    assert!(rest.is_empty());
+    values
+}
+
+#[test]
+fn a_store_of_every_format_says_what_it_said() {
+    if std::env::var_os("ROLLBOOK_WRITE_FIXTURE").is_some() {
+        write_fixture();
+    }
+    for format in 1..=FORMAT {
+        let recorded = std::fs::read_to_string(fixture(format, "jsonl")).unwrap();
+        let values = values(format);
+        if format == FORMAT {
+            let store = Store::on(Box::new(Lent::with(&values)), support::options()).unwrap();
+            same(&told(&store), &recorded);
+            let verified = store.verify(VerifyDepth::Deep, |_| {}).unwrap();
+            assert!(verified.ok && verified.entries > 100, "{verified:#?}");
+        }
+        // As a folder, which opening brings up to date.
+        let folder = Folder::new();
+        let store = folder.path("store");
+        std::fs::create_dir_all(store.join("log")).unwrap();
+        std::fs::copy(fixture(format, "json"), store.join("store.json")).unwrap();
+        let journal = SledJournal::open(&store.join("log"), Durability::Power).unwrap();
+        journal.append(0, &values).unwrap();
+        journal.sync().unwrap();
+        drop(journal);
+        folder.run(&["migrate"]).ok();
+        assert_eq!(card(&folder)["format"], FORMAT);
+        same(
+            &told(&Store::open(&store, support::options()).unwrap()),
+            &recorded,
+        );
+        let entries = folder.verified();
+        assert_eq!(folder.ask(&["history"]).len() as u64, entries);
+        // And it goes on: with what it knows of ids, of pages and of who was there.
+        let sum = folder.ingest(KINDS, &[]);
+        assert_eq!(sum["retries"], 2, "{sum}");
+        folder.verified();
+    }
+}
+
+fn same(told: &str, recorded: &str) {
+    let differ = told.lines().zip(recorded.lines()).find(|(a, b)| a != b);
+    assert_eq!(differ, None);
+    assert_eq!(told.lines().count(), recorded.lines().count());
+}

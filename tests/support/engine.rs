@@ -1,0 +1,79 @@
+//! A journal in memory that outlives the store on it.
+#![allow(dead_code)] // each test uses its part
+
+use rollbook::log::engine::memory::MemoryJournal;
+use rollbook::log::engine::{Journal, JournalError, Shelf, Shelved, Values};
+use std::sync::Arc;
+
+/// Lent to stores, one after another.
+#[derive(Debug, Clone, Default)]
+pub struct Lent(Arc<MemoryJournal>);
+
+impl Lent {
+    /// With these values.
+    pub fn with(values: &[Vec<u8>]) -> Lent {
+        let journal = Lent::default();
+        journal.append(0, values).unwrap();
+        journal
+    }
+
+    /// All values.
+    pub fn values(&self) -> Vec<Vec<u8>> {
+        self.read(1).map(|value| value.unwrap().1).collect()
+    }
+
+    /// A copy that ends with the value at `position`, and has nothing on its shelf.
+    pub fn up_to(&self, position: u64) -> Lent {
+        let count = usize::try_from(position).unwrap();
+        Lent::with(&self.values()[..count])
+    }
+}
+
+impl Journal for Lent {
+    fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
+        self.0.append(expected_head, values)
+    }
+    fn sync(&self) -> Result<(), JournalError> {
+        self.0.sync()
+    }
+    fn head(&self) -> u64 {
+        self.0.head()
+    }
+    fn first(&self) -> u64 {
+        self.0.first()
+    }
+    fn get(&self, position: u64) -> Result<Option<Vec<u8>>, JournalError> {
+        self.0.get(position)
+    }
+    fn read(&self, from: u64) -> Values<'_> {
+        self.0.read(from)
+    }
+    fn trim(&self, before: u64) -> Result<(), JournalError> {
+        self.0.trim(before)
+    }
+    fn cut(&self, head: u64) -> Result<(), JournalError> {
+        self.0.cut(head)
+    }
+}
+
+impl Shelf for Lent {
+    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        self.0.shelve(key, value)
+    }
+    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        self.0.shelved(key)
+    }
+    fn last_shelved_before(
+        &self,
+        prefix: &[u8],
+        before: &[u8],
+    ) -> Result<Option<Shelved>, JournalError> {
+        self.0.last_shelved_before(prefix, before)
+    }
+    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+        self.0.shelved_keys(prefix)
+    }
+    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
+        self.0.unshelve(key)
+    }
+}

@@ -1,0 +1,232 @@
+//! The program itself, as a child process in a folder of its own, with a deadline: for tests from the outside.
+#![allow(dead_code)] // each test uses its part
+
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Longer than anything takes on the slowest machine: whoever is not done by then hangs.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub struct Ran {
+    /// `None`: ended by a signal.
+    pub status: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// That it succeeded.
+    pub fn ok(self) -> Ran {
+        assert_eq!(self.status, Some(0), "{self:?}");
+        self
+    }
+
+    /// That it ended with this status, and a sentence instead of a panic.
+    pub fn fails(self, status: i32) -> Ran {
+        assert_eq!(self.status, Some(status), "{self:?}");
+        assert!(!self.err.contains("panicked"), "{self:?}");
+        assert!(!self.err.trim().is_empty(), "{self:?}");
+        self
+    }
+
+    /// Its JSON lines.
+    pub fn lines(&self) -> Vec<Value> {
+        let lines = self.out.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+            .collect()
+    }
+
+    /// Its only JSON line.
+    pub fn line(&self) -> Value {
+        let mut lines = self.lines();
+        assert_eq!(lines.len(), 1, "{self:?}");
+        lines.remove(0)
+    }
+}
+
+/// A folder with a store in `store`, and files beside it.
+pub struct Folder(TempDir);
+
+impl Folder {
+    pub fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file, and gives its path.
+    pub fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+        std::fs::write(self.path(name), text).unwrap();
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    /// Writes more behind a file.
+    pub fn more(&self, name: &str, text: &str) {
+        let mut options = File::options();
+        let mut file = options.append(true).open(self.path(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The program, on the store in `store`.
+    pub fn program(&self, args: &[&str]) -> Command {
+        let mut command = program();
+        command
+            .current_dir(self.0.path())
+            .env("ROLLBOOK_DATA", self.path("store"))
+            .args(args);
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        run(self.program(args))
+    }
+
+    /// Takes in a file with these lines, and gives the summary.
+    pub fn ingest(&self, text: impl AsRef<[u8]>, options: &[&str]) -> Value {
+        let file = self.file("feed.jsonl", text);
+        let args = [&["ingest"], options, &[file.as_str()]].concat();
+        self.run(&args).ok().line()
+    }
+
+    /// What a query answers, as JSON lines.
+    pub fn ask(&self, args: &[&str]) -> Vec<Value> {
+        self.run(args).ok().lines()
+    }
+
+    /// What `verify --deep` says, with its number of entries.
+    pub fn verified(&self) -> u64 {
+        let verified = self.run(&["verify", "--deep"]).ok().line();
+        assert_eq!(verified["ok"], true, "{verified}");
+        verified["entries"].as_u64().unwrap()
+    }
+}
+
+/// The program, with nothing of this process's surroundings that it would heed.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollbook"));
+    for variable in ["ROLLBOOK_DATA", "NO_COLOR", "COLUMNS"] {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end, before [`DEADLINE`].
+pub fn run(command: Command) -> Ran {
+    run_within(command, DEADLINE)
+}
+
+/// Runs a command to its end, before a deadline.
+pub fn run_within(mut command: Command, deadline: Duration) -> Ran {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    let out = reader(child.stdout.take().unwrap());
+    let err = reader(child.stderr.take().unwrap());
+    let status = end(&mut child, deadline, &command);
+    Ran {
+        status: status.code(),
+        out: out.join().unwrap(),
+        err: err.join().unwrap(),
+    }
+}
+
+/// Waits for a child's end.
+pub fn end(child: &mut Child, deadline: Duration, what: &Command) -> ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if started.elapsed() > deadline {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("{what:?} is not done after {deadline:?}");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The lines that a child says, as they come.
+pub fn said(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (said, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let lines = BufReader::new(from).lines().map_while(Result::ok);
+        // Whoever has heard enough may hang up.
+        lines.for_each(|line| drop(said.send(line)));
+    });
+    lines
+}
+
+fn reader(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    })
+}
+
+/// Copies a folder.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for item in std::fs::read_dir(from).unwrap() {
+        let item = item.unwrap();
+        if item.file_type().unwrap().is_dir() {
+            copy(&item.path(), &to.join(item.file_name()));
+        } else {
+            std::fs::copy(item.path(), to.join(item.file_name())).unwrap();
+        }
+    }
+}
+
+/// Entries without what the moment of recording decides.
+pub fn timeless(mut entries: Vec<Value>) -> Vec<Value> {
+    for entry in &mut entries {
+        entry.as_object_mut().unwrap().remove("recorded_at");
+    }
+    entries
+}
+
+/// Numbers that look random and are the same each time.
+pub struct Dice(u64);
+
+impl Dice {
+    /// From `ROLLBOOK_SEED`, or the test's own number.
+    pub fn new(own: u64) -> Dice {
+        let seed = std::env::var("ROLLBOOK_SEED").ok();
+        let seed = seed.map_or(own, |seed| seed.parse().unwrap());
+        println!("ROLLBOOK_SEED={seed}");
+        Dice(seed)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+/// A few rounds, or many where `ROLLBOOK_LONG` is set.
+pub fn rounds(few: usize, many: usize) -> usize {
+    if long() { many } else { few }
+}
+
+/// Whether tests may take long.
+pub fn long() -> bool {
+    std::env::var_os("ROLLBOOK_LONG").is_some_and(|long| !long.is_empty())
+}

@@ -1,0 +1,179 @@
+//! Real traces, through the whole store. They are not part of the repository: `ROLLBOOK_TRACES` names their folder.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use rollbook::care::VerifyDepth;
+use rollbook::ingest::{How, Outcome, ingest, source::Source};
+use rollbook::query::answer::{EntryType, HistoryEntry};
+use rollbook::query::{HistoryFilter, answer::Time};
+use rollbook::replay::ReplayFilter;
+use rollbook::{Options, Store};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// The folder of traces; says so where there is none.
+fn traces() -> Option<PathBuf> {
+    let folder = support::shared("ROLLBOOK_TRACES");
+    if folder.is_none() {
+        println!("ROLLBOOK_TRACES is not set: 0 traces ran");
+    }
+    folder
+}
+
+/// A store on disk with a file in it.
+fn recorded(file: &Path) -> (tempfile::TempDir, Store, Outcome) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Options::default()).unwrap();
+    let outcome = ingest(
+        &store,
+        Source::open(file).unwrap(),
+        &How::default(),
+        &mut (),
+    )
+    .unwrap();
+    assert_eq!(outcome.tally.rejected, 0);
+    (dir, store, outcome)
+}
+
+fn verified(store: &Store) {
+    let verified = store.verify(VerifyDepth::Deep, |_| {}).unwrap();
+    assert!(verified.ok, "{:#?}", verified.problems);
+    assert_eq!(verified.entries, store.head());
+}
+
+/// An entry as JSON, without the moment of recording.
+fn timeless(mut entry: HistoryEntry) -> String {
+    entry.recorded_at = Time(0);
+    serde_json::to_string(&entry).unwrap()
+}
+
+/// The digest of a history, entry by entry: two of a million need not be held side by side.
+fn digest(store: &Store) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    let each = |entry| {
+        hasher.update(timeless(entry).as_bytes());
+        true
+    };
+    store.history(&HistoryFilter::default(), each).unwrap();
+    hasher.finalize()
+}
+
+/// Verifies a trace, plays it as Agora's events, and takes these in again.
+fn round_trip(file: &Path) -> Outcome {
+    let (_dir, store, outcome) = recorded(file);
+    verified(&store);
+    let played = tempfile::NamedTempFile::new().unwrap();
+    let mut lines = BufWriter::new(played.as_file());
+    let each = |line: &str| {
+        writeln!(lines, "{line}").unwrap();
+        true
+    };
+    store.replay_agora(&ReplayFilter::default(), each).unwrap();
+    lines.flush().unwrap();
+    let (_dir, again, _) = recorded(played.path());
+    verified(&again);
+    assert_eq!(again.head(), store.head());
+    assert_eq!(
+        digest(&again),
+        digest(&store),
+        "{}: another history",
+        file.display()
+    );
+    outcome
+}
+
+/// The rows of a table.
+fn table(file: &Path) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let rows = text.lines();
+    rows.map(|row| row.split('\t').map(str::to_owned).collect())
+        .collect()
+}
+
+/// Every inferred join and leave of a store: when, what, channel, topic, user; sorted.
+fn inferred(store: &Store) -> Vec<[String; 5]> {
+    let mut rows = Vec::new();
+    let filter = HistoryFilter {
+        types: vec![EntryType::Join, EntryType::Leave],
+        observed: Some(false),
+        ..HistoryFilter::default()
+    };
+    let each = |entry: HistoryEntry| {
+        let kind = if entry.kind == EntryType::Join {
+            "inferred_join"
+        } else {
+            "inferred_leave"
+        };
+        let at = entry.not_after.unwrap().0.to_string();
+        let names = [entry.channel, entry.topic, entry.user].map(Option::unwrap);
+        let [channel, topic, user] = names;
+        rows.push([at, kind.to_owned(), channel, topic, user]);
+        true
+    };
+    store.history(&filter, each).unwrap();
+    rows.sort();
+    rows
+}
+
+/// The same of a table, whose columns are these.
+fn wanted(file: &Path, columns: [usize; 5]) -> Vec<[String; 5]> {
+    let rows = table(file).into_iter();
+    let rows = rows.map(|row| columns.map(|column| row[column].clone()));
+    let mut rows: Vec<_> = rows.filter(|row| row[1] != "inferred_update").collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn snapshots_after_outages_infer_just_what_was_lost() {
+    let Some(folder) = traces() else { return };
+    for (file, truth, columns, counts) in [
+        (
+            "krijn_w3c_2012-10_lossy.jsonl.gz",
+            "krijn_w3c_2012-10_lossy_truth.tsv",
+            [0, 1, 2, 3, 4],
+            (102, 39),
+        ),
+        ("i2p.jsonl", "inferred_i2p.tsv", [0, 4, 1, 2, 3], (98, 89)),
+    ] {
+        let (_dir, store, outcome) = recorded(&folder.join(file));
+        let tally = outcome.tally;
+        assert_eq!(
+            (tally.inferred_joins, tally.inferred_leaves),
+            counts,
+            "{file}"
+        );
+        let (got, wanted) = (inferred(&store), wanted(&folder.join(truth), columns));
+        assert_eq!(wanted.len() as u64, counts.0 + counts.1);
+        let differ = got.iter().zip(&wanted).find(|(got, wanted)| got != wanted);
+        assert_eq!(differ, None, "{file}");
+        assert_eq!(got.len(), wanted.len());
+    }
+}
+
+#[test]
+fn played_and_taken_in_again_a_trace_has_the_same_history() {
+    let Some(folder) = traces() else { return };
+    for (file, events) in [
+        ("i2p.jsonl", 77),
+        ("krijn_w3c_2012-10_lossy.jsonl.gz", 14_635),
+        ("qtox.jsonl.gz", 26_749),
+    ] {
+        assert_eq!(
+            round_trip(&folder.join(file)).tally.events,
+            events,
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn a_million_events_make_the_round_trip() {
+    let Some(folder) = traces() else { return };
+    let outcome = round_trip(&folder.join("krijn_w3c.jsonl.gz"));
+    assert_eq!(
+        (outcome.lines, outcome.tally.entries),
+        (1_031_203, 1_031_203)
+    );
+}
