@@ -357,6 +357,7 @@ fn skew_tolerance_does_not_add_up() {
         tolerant("20 join a\n16 snap a\n14 leave a"),
         "leave a stale"
     );
+    assert_eq!(tolerant("20 snap a\n16 snap a\n12 snap"), "snapshot stale");
 }
 
 #[test]

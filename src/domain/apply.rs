@@ -126,7 +126,7 @@ impl State {
         });
         let cover = Cover {
             seq: entry.seq,
-            line,
+            line: channel.cover.map_or(line, |before| line.since(before.line)),
             listed: (listed, entry.occurred_at),
             absent,
         };

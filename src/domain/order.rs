@@ -30,6 +30,19 @@ impl Stamp {
         }
     }
 
+    /// This stamp, that was taken though it may be a little older than `before`: forgiven lateness must not add up,
+    /// so where times decide the newest one stays the measure.
+    #[must_use]
+    pub fn since(self, before: Stamp) -> Stamp {
+        let by_time = self.pos.is_none() || before.pos.is_none();
+        let ts = if by_time && self.ts.is_some() {
+            self.ts.max(before.ts)
+        } else {
+            self.ts
+        };
+        Stamp { ts, ..self }
+    }
+
     /// Whether both have a source time, and the same.
     #[must_use]
     pub fn is_at_time_of(self, other: Stamp) -> bool {

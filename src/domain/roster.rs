@@ -23,13 +23,10 @@ pub struct LastWord {
 }
 
 impl LastWord {
-    /// This word, that came after `before`: forgiven lateness must not add up, so the newest time stays the measure.
+    /// This word, that came after `before` ([`Stamp::since`]).
     #[must_use]
     pub fn since(mut self, before: LastWord) -> LastWord {
-        let by_time = self.stamp.pos.is_none() || before.stamp.pos.is_none();
-        if by_time && self.stamp.ts.is_some() {
-            self.stamp.ts = self.stamp.ts.max(before.stamp.ts);
-        }
+        self.stamp = self.stamp.since(before.stamp);
         self
     }
 }
@@ -153,7 +150,7 @@ impl Default for Slot {
 pub struct Cover {
     /// The snapshot's entry.
     pub seq: u64,
-    /// The stamp of its line: a snapshot older than this is stale.
+    /// The newest stamp of complete snapshots' lines: a snapshot older than this is stale.
     pub line: Stamp,
     /// For those it listed.
     pub listed: (Stamp, Millis),

@@ -1,11 +1,11 @@
 //! Bytes and back: the payload of a frame, in numbers that hold within that frame alone.
 //!
 //! This folder is the only place that names bincode. Nothing here knows values, parts, checksums or engines
-//! ([`frame`](super::frame)), and the domain's types know nothing of it: [`wire`] mirrors them.
+//! ([`frame`](super::frame)), and the domain's types know nothing of it: `wire` mirrors them.
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `bytes` | varints, the bounded [`Reader`](bytes::Reader), bincode behind two functions |
+//! | `bytes` | varints, the bounded `Reader`, bincode behind two functions |
 //! | `wire` | the domain's records with numbers of the frame's tables in place of names and texts |
 //! | `table` | the tables of names, members and texts, written and read |
 //! | `lower` | domain → wire, filling the tables |

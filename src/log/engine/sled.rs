@@ -4,7 +4,7 @@
 //! - Its flush ends in `sync_file_range`, which leaves data in the drive's cache: for [`Durability::Power`] the `db`
 //!   file is synced once more through a handle of our own.
 //! - A page over a quarter of a segment goes into `blobs/`, whose files it does not sync. A leaf holds up to 16 values
-//!   and keys, some more while it splits or merges: [`SEGMENT_BYTES`] is chosen so that 20 of the largest fit.
+//!   and keys, some more while it splits or merges: `SEGMENT_BYTES` is chosen so that 20 of the largest fit.
 //! - A file cut short may open without an error and with holes: opening reads all positions.
 //! - Two trees may come apart in a crash: the shelf is therefore derived data only, and all that the log depends on,
 //!   its floor included, stands in the one tree.
@@ -14,7 +14,7 @@
 //! - Damaged files can make it panic or not open at all, instead of giving an error. Opening, which reads every page of
 //!   the log, therefore takes a panic for damage.
 //! - A `db` file that was shortened or altered after a crash opens without an error, and with all that lay behind the
-//!   damage gone, checkpoints included. The [`mark`](super::mark) beside it knows how far it went.
+//!   damage gone, checkpoints included. The `mark` beside it knows how far it went.
 
 use super::mark::Mark;
 use super::{Durability, Journal, JournalError, Shelf, Shelved, Values, fence, fits};

@@ -24,7 +24,7 @@ fn cover_in(cover: CoverWire) -> Cover {
     }
 }
 
-/// A state with no channels yet, from what [`trunk_to_bytes`] wrote.
+/// A state with no channels yet, from what [`trunk_to_bytes`](super::trunk_to_bytes) wrote.
 ///
 /// # Errors
 /// Where the bytes are not such a part.
