@@ -196,17 +196,20 @@ impl<'a> Moment<'a> {
     fn shown(&mut self, channel: Name, said: &super::event::Shown<'_>, line: Stamp) -> Shown {
         let listed: usize = said.topics.iter().map(|topic| topic.members.len()).sum();
         let mut members = Listed::with_capacity(listed);
-        let mut before = None;
+        // A guess that fails costs more than none: it is made only behind one that was, or would have been, right.
+        let (mut before, mut in_order) = (None, false);
         // How many publishers a topic should have, and how many different ones are listed.
         let mut topics: NumberMap<Name, (u64, u64)> = NumberMap::default();
         for said in &said.topics {
             let topic = self.names.intern(&said.topic);
             let listed_before = members.len();
             for who in &said.members {
-                let behind =
-                    self.names
-                        .member_behind(before, [channel, topic], [&who.user, &who.conn]);
+                let behind = before.filter(|_| in_order).and_then(|before: Member| {
+                    let named = [who.user.as_ref(), who.conn.as_ref()];
+                    self.names.member_behind(before, [channel, topic], named)
+                });
                 let member = behind.unwrap_or_else(|| self.member(channel, topic, who));
+                in_order = before.is_some_and(|before| before.is_followed_by(member));
                 before = Some(member);
                 let ts = time::counted(who.stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
                 let stamp = Stamp { ts, ..who.stamp };

@@ -16,6 +16,14 @@ pub struct Name(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Member(pub u32);
 
+impl Member {
+    /// Whether `next` was numbered right behind it.
+    #[must_use]
+    pub fn is_followed_by(self, next: Member) -> bool {
+        self.0.checked_add(1) == Some(next.0)
+    }
+}
+
 /// What a [`Member`] number stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MemberKey {
@@ -102,11 +110,11 @@ impl Names {
     #[must_use]
     pub fn member_behind(
         &self,
-        before: Option<Member>,
+        before: Member,
         [channel, topic]: [Name; 2],
         [user, conn]: [&str; 2],
     ) -> Option<Member> {
-        let member = Member(before?.0.checked_add(1)?);
+        let member = Member(before.0.checked_add(1)?);
         let key = self.keys.get(member.0 as usize)?;
         let meant = key.channel == channel
             && key.topic == topic
