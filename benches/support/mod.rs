@@ -10,6 +10,10 @@ use rollbook::{Options, Store};
 use std::path::Path;
 use tempfile::TempDir;
 
+/// The program's allocator: what is measured here is to be what it does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Lines in a batch.
 pub const BATCH: usize = 1_000;
 

@@ -57,7 +57,7 @@ impl Frame {
         &self,
         names: &mut Names,
         check: Check,
-        each: impl FnMut(&mut Names, Record) -> Result<bool, E>,
+        each: impl FnMut(&mut Names, &Record) -> Result<bool, E>,
     ) -> Result<(), E> {
         frame::decode_each(&self.values, names, check, each).map(drop)
     }

@@ -234,7 +234,7 @@ fn take(
     state: &mut State,
     names: &mut Names,
     aside: &mut Aside,
-    record: Record,
+    record: &Record,
     scope: &Scope<'_>,
     visitor: &mut dyn Visitor,
 ) -> Result<bool, StoreError> {
@@ -246,8 +246,8 @@ fn take(
                         .known_at
                         .is_none_or(|known_at| entry.recorded_at <= known_at)
             };
-            visitor.commit(state, names, &rules, &entries)?;
-            for entry in &entries {
+            visitor.commit(state, names, rules, entries)?;
+            for entry in entries {
                 if !within(entry) {
                     return Ok(false);
                 }
@@ -257,7 +257,7 @@ fn take(
                     Flow::Stop => return Ok(false),
                 }
             }
-            visitor.committed(At { state, names }, &entries)?;
+            visitor.committed(At { state, names }, entries)?;
         }
         Record::Page { page, .. } => {
             let within = scope
@@ -266,16 +266,16 @@ fn take(
                 && scope.last.is_none_or(|last| state.head() < last);
             if within {
                 visitor.page(page.channel);
-                state.apply_page(&page);
+                state.apply_page(page);
             }
         }
         Record::Reject(reject) => {
-            if visitor.reject(&reject) == Flow::Stop {
+            if visitor.reject(reject) == Flow::Stop {
                 return Ok(false);
             }
-            aside.count_reject(&reject);
+            aside.count_reject(reject);
         }
-        Record::Progress(progress) => aside.note_progress(progress),
+        Record::Progress(progress) => aside.note_progress(progress.clone()),
     }
     Ok(true)
 }

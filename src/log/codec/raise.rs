@@ -14,18 +14,21 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// What raising a record needs.
-pub(in crate::log) struct Raise<'a> {
+pub(in crate::log) struct Raise {
     names: Vec<Name>,
     members: Vec<Member>,
-    texts: &'a [Stored<'a>],
+    /// One for all entries of the frame that say it: most metadata is said often.
+    texts: Vec<SharedText>,
 }
 
-impl<'a> Raise<'a> {
+enum SharedText {
+    Kept(Text),
+    Erased(StringHash),
+}
+
+impl Raise {
     /// Interns the frame's names and members.
-    pub(in crate::log) fn new(
-        tables: &'a Tables<'a>,
-        names: &mut Names,
-    ) -> Result<Self, CodecError> {
+    pub(in crate::log) fn new(tables: &Tables<'_>, names: &mut Names) -> Result<Self, CodecError> {
         let local: Vec<Name> = tables
             .names
             .iter()
@@ -49,7 +52,14 @@ impl<'a> Raise<'a> {
         Ok(Raise {
             names: local,
             members,
-            texts: &tables.texts,
+            texts: tables
+                .texts
+                .iter()
+                .map(|text| match text {
+                    Stored::Kept(_, text) => SharedText::Kept(Arc::from(*text)),
+                    Stored::Erased(hash) => SharedText::Erased(**hash),
+                })
+                .collect(),
         })
     }
 
@@ -65,10 +75,17 @@ impl<'a> Raise<'a> {
         look_up(&self.members, "member", at)
     }
 
+    fn shared(&self, index: TextAt) -> Result<&SharedText, CodecError> {
+        self.texts.get(index as usize).ok_or(CodecError::Index {
+            what: "text",
+            index,
+        })
+    }
+
     fn text(&self, at: TextAt) -> Result<Text, CodecError> {
-        Ok(match look_up(self.texts, "text", at)? {
-            Stored::Kept(_, text) => Arc::from(text),
-            Stored::Erased(hash) => Arc::from(erased(hash)),
+        Ok(match self.shared(at)? {
+            SharedText::Kept(text) => Arc::clone(text),
+            SharedText::Erased(hash) => Arc::from(erased(hash)),
         })
     }
 
@@ -79,9 +96,9 @@ impl<'a> Raise<'a> {
     /// Metadata is JSON, even when it was erased.
     fn meta(&self, at: Option<TextAt>) -> Result<Option<Text>, CodecError> {
         at.map(|at| {
-            Ok(match look_up(self.texts, "text", at)? {
-                Stored::Kept(_, text) => Arc::from(text),
-                Stored::Erased(hash) => Arc::from(format!("\"{}\"", erased(hash))),
+            Ok(match self.shared(at)? {
+                SharedText::Kept(text) => Arc::clone(text),
+                SharedText::Erased(hash) => Arc::from(format!("\"{}\"", erased(hash))),
             })
         })
         .transpose()

@@ -64,14 +64,14 @@ pub fn decode<V: AsRef<[u8]>>(
 ) -> Result<Decoded, FrameError> {
     let mut records = Vec::new();
     let header = decode_each(parts, names, check, |_, record| {
-        records.push(record);
+        records.push(record.clone());
         Ok::<_, FrameError>(true)
     })?;
     Ok(Decoded { header, records })
 }
 
 /// The same, one record after the other to `each`, so that a record is still in the processor's cache when it is
-/// looked at. It ends early when `each` says `false`; what is wrong behind that point is then not found.
+/// looked at, and its room is used again for the next one. It ends early when `each` says `false`; what is wrong behind that point is then not found.
 ///
 /// # Errors
 /// Those of [`decode`], perhaps behind records that were given already, and those of `each`.
@@ -79,7 +79,7 @@ pub fn decode_each<V: AsRef<[u8]>, E: From<FrameError>>(
     parts: &[V],
     names: &mut Names,
     check: Check,
-    each: impl FnMut(&mut Names, Record) -> Result<bool, E>,
+    each: impl FnMut(&mut Names, &Record) -> Result<bool, E>,
 ) -> Result<FrameHeader, E> {
     let body = join(parts)?;
     let (header, payload) = FrameHeader::read(body.frame, body.parts, &body.bytes)?;
@@ -109,6 +109,7 @@ pub fn decode_each<V: AsRef<[u8]>, E: From<FrameError>>(
         rules: None,
         verify,
         run: 0,
+        room: Vec::new(),
     }
     .read(&header, names, each)?;
     Ok(header)
@@ -248,7 +249,7 @@ impl Verify {
 }
 
 struct Records<'a> {
-    raise: Raise<'a>,
+    raise: Raise,
     reader: Reader<'a>,
     previous: Previous,
     seq: u64,
@@ -257,6 +258,8 @@ struct Records<'a> {
     verify: Option<Verify>,
     /// Commits of one entry that are still to come under the tag read last.
     run: usize,
+    /// Room for the entries of a commit: most have one, and there are many.
+    room: Vec<Entry>,
 }
 
 impl Records<'_> {
@@ -264,7 +267,7 @@ impl Records<'_> {
         mut self,
         header: &FrameHeader,
         names: &mut Names,
-        mut each: impl FnMut(&mut Names, Record) -> Result<bool, E>,
+        mut each: impl FnMut(&mut Names, &Record) -> Result<bool, E>,
     ) -> Result<(), E> {
         let (mut pages, mut rejects, mut progress) = (0, 0, 0);
         while let Some(record) = self.next_record()? {
@@ -277,8 +280,11 @@ impl Records<'_> {
             if let Some(verify) = &mut self.verify {
                 verify.record(&record, names);
             }
-            if !each(names, record)? {
+            if !each(names, &record)? {
                 return Ok(());
+            }
+            if let Record::Commit { entries, .. } = record {
+                self.room = entries;
             }
         }
         let entries = self.seq.wrapping_sub(header.first_seq);
@@ -354,7 +360,9 @@ impl Records<'_> {
         if let Some(verify) = &mut self.verify {
             verify.begin(&rules, self.seq, count);
         }
-        let mut entries = Vec::with_capacity(count.min(FRAME_ENTRIES_MAX));
+        let mut entries = std::mem::take(&mut self.room);
+        entries.clear();
+        entries.reserve(count.min(FRAME_ENTRIES_MAX));
         for _ in 0..count {
             let entry = row::read(&mut self.reader, self.seq, &mut self.previous)?;
             entries.push(self.raise.entry(self.seq, &entry)?);
