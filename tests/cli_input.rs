@@ -14,8 +14,8 @@ use rollbook::cli::moment::span;
 use rollbook::cli::notices::Notices;
 use rollbook::cli::output::Format;
 use rollbook::cli::text::{count, shown};
-use rollbook::cli::time::{Span, When};
 use rollbook::query::answer::Time;
+use rollbook::query::time::{Span, When};
 use std::path::Path;
 
 /// 2026-05-14T00:00:00Z.

@@ -294,7 +294,7 @@ fn what_a_command_did_fits_a_few_lines() {
     );
     let problems = vec![Problem {
         seq: 9,
-        kind: "chain",
+        kind: "chain".into(),
         detail: "the link does not follow".into(),
     }];
     let damaged = Verified {
@@ -326,7 +326,7 @@ fn nothing_breaks_the_terminal() {
         channel: "studio\r7".into(),
         from: at("20:00:00"),
         to: Some(at("20:30:00")),
-        evidence: "link",
+        evidence: Evidence::Link,
         joined: nasty
             .iter()
             .map(|name| who_missed(name, name, json("\"\u{9b}\""), None, "20:30:00"))

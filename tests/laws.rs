@@ -17,7 +17,7 @@ use feeds::{Shape, cases, tape};
 use proptest::prelude::*;
 use reference::Reference;
 use rollbook::care::VerifyDepth;
-use rollbook::query::answer::{Certainty, EntryType, HistoryEntry, Who};
+use rollbook::query::answer::{Certainty, Disposition, EntryType, HistoryEntry, Origin, Who};
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,7 +64,7 @@ fn in_order(desk: &Desk) {
         assert_eq!(entry.seq, seq, "dense");
         assert!(entry.recorded_at.0 >= recorded, "{entry:?}");
         recorded = entry.recorded_at.0;
-        if entry.origin == "inferred" {
+        if entry.origin == Origin::Inferred {
             let (from, to) = (entry.not_before, entry.not_after.unwrap());
             assert!(from.is_none_or(|from| from <= to), "{entry:?}");
             assert!(entry.effective_at >= to, "{entry:?}");
@@ -117,7 +117,7 @@ fn in_order(desk: &Desk) {
 type Roster = BTreeMap<[String; 3], (Option<String>, i64)>;
 
 fn fold(roster: &mut Roster, entry: &HistoryEntry) {
-    if entry.disposition != "applied" {
+    if entry.disposition != Disposition::Applied {
         return;
     }
     let key = || [&entry.topic, &entry.user, &entry.connection].map(|name| name.clone().unwrap());

@@ -22,7 +22,7 @@ use rollbook::domain::entry::Rules;
 use rollbook::limits::TOMBSTONES_PER_CHANNEL_MAX;
 use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::query::answer::{EntryType, HistoryEntry};
+use rollbook::query::answer::{Disposition, EntryType, HistoryEntry, Origin};
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
 use rollbook::store::{Durability, Tally, Ticket};
 use rollbook::{Options, Store, StoreError};
@@ -165,23 +165,25 @@ fn counted(tally: &Tally, desk: &Desk) {
         history.iter().filter(|entry| of(entry)).count() as u64
     };
     let of = |kind, origin| {
-        count(&|entry| (entry.kind, entry.origin, entry.disposition) == (kind, origin, "applied"))
+        count(&|entry| {
+            (entry.kind, entry.origin, entry.disposition) == (kind, origin, Disposition::Applied)
+        })
     };
     let disposed = |disposition| count(&|entry| entry.disposition == disposition);
     let recounted = Tally {
         events: tally.events,
         entries: history.len() as u64,
-        joins: of(EntryType::Join, "observed"),
-        leaves: of(EntryType::Leave, "observed"),
-        updates: of(EntryType::Update, "observed"),
+        joins: of(EntryType::Join, Origin::Observed),
+        leaves: of(EntryType::Leave, Origin::Observed),
+        updates: of(EntryType::Update, Origin::Observed),
         snapshots: count(&|entry| entry.kind == EntryType::Snapshot),
-        inferred_joins: of(EntryType::Join, "inferred"),
-        inferred_leaves: of(EntryType::Leave, "inferred"),
-        inferred_updates: of(EntryType::Update, "inferred"),
+        inferred_joins: of(EntryType::Join, Origin::Inferred),
+        inferred_leaves: of(EntryType::Leave, Origin::Inferred),
+        inferred_updates: of(EntryType::Update, Origin::Inferred),
         baseline_joins: count(&|entry| entry.baseline),
-        duplicates: disposed("duplicate"),
-        stale: disposed("stale"),
-        unknown: disposed("unknown"),
+        duplicates: disposed(Disposition::Duplicate),
+        stale: disposed(Disposition::Stale),
+        unknown: disposed(Disposition::Unknown),
         retries: tally.retries,
         rejected: tally.rejected,
         clamped: count(&|entry| entry.effective_at.0 - entry.occurred_at.0 > 60_000),
@@ -283,7 +285,10 @@ fn the_floor_survives() {
         true
     };
     desk.store.history(&filter, each).unwrap();
-    assert_eq!(what, ["stale", "applied", "stale"]);
+    assert_eq!(
+        what,
+        [Disposition::Stale, Disposition::Applied, Disposition::Stale]
+    );
     let after = desk.described();
     drop(desk);
     let desk = Desk::on(&engine);

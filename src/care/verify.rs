@@ -90,6 +90,7 @@ struct Verifier<F> {
 impl<F> Verifier<F> {
     fn problem(&mut self, seq: u64, kind: &'static str, detail: String) {
         if self.problems.len() < PROBLEMS_MAX {
+            let kind = kind.to_owned();
             self.problems.push(Problem { seq, kind, detail });
         }
     }

@@ -1,4 +1,4 @@
-//! The `rollbook` command: what can be typed (`args`, `time`), how answers are written (`output`, `record`,
+//! The `rollbook` command: what can be typed (`args`), how answers are written (`output`, `record`,
 //! `tables`), and how it ends (`exit`). One command a file; each calls the library and hands its answer to
 //! [`Output`]. No question is answered here, and nothing below `cli` knows of it.
 //!
@@ -14,7 +14,6 @@ pub mod progress;
 pub mod record;
 pub mod tables;
 pub mod text;
-pub mod time;
 pub mod view;
 
 use args::Cli;

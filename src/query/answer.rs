@@ -2,7 +2,7 @@
 
 use crate::domain::time::Millis;
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// A moment, written as RFC 3339 in UTC with milliseconds.
@@ -24,11 +24,25 @@ impl Serialize for Time {
     }
 }
 
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time = match text.strip_prefix('@') {
+            Some(ms) => ms.parse().ok(),
+            None => DateTime::parse_from_rfc3339(&text)
+                .ok()
+                .map(|time| time.timestamp_millis()),
+        };
+        let not_a_time = || serde::de::Error::custom(format!("\"{text}\" is no time"));
+        time.map(Time).ok_or_else(not_a_time)
+    }
+}
+
 /// Metadata, as JSON; `None` is `null`.
 pub type Meta = Option<Box<RawValue>>;
 
 /// `who`: the members of a channel at a moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Who {
     /// The channel.
     pub channel: String,
@@ -43,7 +57,7 @@ pub struct Who {
 }
 
 /// What is known of a channel at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Coverage {
     /// A snapshot was seen, and the link has been up since.
@@ -55,7 +69,7 @@ pub enum Coverage {
 }
 
 /// A topic and its publishers.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TopicAnswer {
     /// The topic.
     pub topic: String,
@@ -64,7 +78,7 @@ pub struct TopicAnswer {
 }
 
 /// One publisher.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Publisher {
     /// The user.
     pub user: String,
@@ -79,7 +93,7 @@ pub struct Publisher {
 }
 
 /// How sure it is that a member is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
     /// It came or went at an unknown moment around this one.
@@ -91,7 +105,7 @@ pub enum Certainty {
 }
 
 /// `history`: one entry of the log.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HistoryEntry {
     /// Its place in the log.
     pub seq: u64,
@@ -117,11 +131,11 @@ pub struct HistoryEntry {
     /// Who watched.
     pub observer: String,
     /// Of a link or token entry: `up`, `down`, `will_expire`, …
-    pub state: Option<&'static str>,
+    pub state: Option<EntryState>,
     /// `observed` or `inferred`.
-    pub origin: &'static str,
+    pub origin: Origin,
     /// `applied`, `duplicate`, `stale` or `unknown`.
-    pub disposition: &'static str,
+    pub disposition: Disposition,
     /// The snapshot that made one infer it.
     pub snapshot_seq: Option<u64>,
     /// It happened at or after this.
@@ -145,7 +159,7 @@ pub struct HistoryEntry {
 }
 
 /// The type of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum EntryType {
@@ -157,8 +171,55 @@ pub enum EntryType {
     Token,
 }
 
+/// The state that a link or token entry tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum EntryState {
+    Up,
+    Down,
+    WillExpire,
+    Expired,
+    Renewed,
+    Revoked,
+}
+
+/// Where an entry, or an end of a stay, comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A feed said it.
+    Observed,
+    /// A snapshot made one infer it.
+    Inferred,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disposition {
+    /// It took effect.
+    Applied,
+    /// It said what was known.
+    Duplicate,
+    /// It is older than what is known.
+    Stale,
+    /// A leave of somebody who is not there.
+    Unknown,
+}
+
+/// What told of a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Evidence {
+    /// A link event, or a connection that was lost.
+    Link,
+    /// A second snapshot, without a word from the link.
+    Snapshot,
+}
+
 /// `missed`: who came and went in one gap.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Missed {
     /// The gap's number in its channel, from 1.
     pub gap: u32,
@@ -169,7 +230,7 @@ pub struct Missed {
     /// When a snapshot closed it; `None` while it is open.
     pub to: Option<Time>,
     /// What told of it: `link` or `snapshot`.
-    pub evidence: &'static str,
+    pub evidence: Evidence,
     /// Who joined while nobody watched.
     pub joined: Vec<MissedMember>,
     /// Who left.
@@ -182,7 +243,7 @@ pub struct Missed {
 }
 
 /// A member who came, went or changed while nobody watched.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MissedMember {
     /// The topic.
     pub topic: String,
@@ -197,11 +258,11 @@ pub struct MissedMember {
     pub not_before: Option<Time>,
     /// When it happened at the latest.
     #[serde(skip)]
-    pub not_after: Time,
+    pub not_after: Option<Time>,
 }
 
 /// `gaps`: one gap of a channel.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Gap {
     /// Its number in the channel, from 1.
     pub gap: u32,
@@ -212,7 +273,7 @@ pub struct Gap {
     /// When it was over; `None` while it is open.
     pub to: Option<Time>,
     /// What told of it: `link` or `snapshot`.
-    pub evidence: &'static str,
+    pub evidence: Evidence,
     /// The feed went on where it had stopped: nothing was missed.
     pub resumed: bool,
     /// How many joined in it.
@@ -224,7 +285,7 @@ pub struct Gap {
 }
 
 /// `sessions`: one stay of a member.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Session {
     /// The channel.
     pub channel: String,
@@ -243,9 +304,9 @@ pub struct Session {
     /// An inferred leave happened at or after this.
     pub left_not_before: Option<Time>,
     /// `observed` or `inferred`.
-    pub join_origin: &'static str,
+    pub join_origin: Origin,
     /// `observed` or `inferred`; `None` while present.
-    pub leave_origin: Option<&'static str>,
+    pub leave_origin: Option<Origin>,
     /// It had begun when the channel was first seen.
     pub baseline: bool,
     /// It lasted at least so long, ms.
@@ -255,7 +316,7 @@ pub struct Session {
 }
 
 /// `stats`: figures of a channel or topic.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stats {
     /// The channel.
     pub channel: String,
@@ -284,7 +345,7 @@ pub struct Stats {
 }
 
 /// The largest roster that stood.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Peak {
     /// How many members.
     pub count: u64,
@@ -293,7 +354,7 @@ pub struct Peak {
 }
 
 /// `channels`: one channel of the store.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ChannelAnswer {
     /// The channel.
     pub channel: String,
@@ -312,7 +373,7 @@ pub struct ChannelAnswer {
 }
 
 /// `rejects`: one line that could not be taken.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RejectAnswer {
     /// Its number, from 1.
     pub n: u64,
@@ -329,7 +390,7 @@ pub struct RejectAnswer {
 }
 
 /// `verify`: whether the log is whole.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Verified {
     /// Nothing is wrong.
     pub ok: bool,
@@ -342,12 +403,12 @@ pub struct Verified {
 }
 
 /// Something that is wrong with a log.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Problem {
     /// The entry at or behind which it shows.
     pub seq: u64,
     /// What kind: `chain`, `frame`, `digest`, `decision`, …
-    pub kind: &'static str,
+    pub kind: String,
     /// The details, for a person.
     pub detail: String,
 }

@@ -1,6 +1,6 @@
 //! `history`: the entries of the log, as they are.
 
-use super::answer::{EntryType, HistoryEntry, Time};
+use super::answer::{self, EntryState, EntryType, HistoryEntry, Time};
 use super::meta_answer;
 use crate::domain::entry::{Disposition, Entry, Inference, Origin, What};
 use crate::domain::event::{Kind, TokenState};
@@ -182,8 +182,12 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
         effective_at: Time(entry.effective_at),
         observer: text(entry.observer),
         state: None,
-        origin: if inferred { "inferred" } else { "observed" },
-        disposition: "applied",
+        origin: if inferred {
+            answer::Origin::Inferred
+        } else {
+            answer::Origin::Observed
+        },
+        disposition: answer::Disposition::Applied,
         snapshot_seq: None,
         not_before: None,
         not_after: None,
@@ -203,7 +207,7 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
             shown.user = Some(text(key.user));
             shown.connection = Some(text(key.conn));
             shown.meta = meta_answer(change.meta.as_ref());
-            shown.disposition = disposition_name(change.disposition);
+            shown.disposition = disposition_answer(change.disposition);
             shown.reason = change.reason.as_deref().map(str::to_owned);
             if let Origin::Inferred(Inference {
                 snapshot_seq,
@@ -219,38 +223,44 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
         }
         What::Snapshot(snapshot) => {
             shown.channel = Some(text(snapshot.channel));
-            shown.disposition = if snapshot.stale { "stale" } else { "applied" };
+            if snapshot.stale {
+                shown.disposition = answer::Disposition::Stale;
+            }
             shown.members = Some(snapshot.listed);
             shown.complete = Some(snapshot.complete);
         }
         What::Link(link) => {
             shown.channel = link.channel.map(text);
-            shown.state = Some(if link.up { "up" } else { "down" });
+            shown.state = Some(if link.up {
+                EntryState::Up
+            } else {
+                EntryState::Down
+            });
             shown.reason = link.reason.as_deref().map(str::to_owned);
         }
         What::Token(token) => {
             shown.channel = token.channel.map(text);
-            shown.state = Some(token_state(token.state));
+            shown.state = Some(token_answer(token.state));
             shown.reason = token.reason.as_deref().map(str::to_owned);
         }
     }
     shown
 }
 
-fn disposition_name(disposition: Disposition) -> &'static str {
+fn disposition_answer(disposition: Disposition) -> answer::Disposition {
     match disposition {
-        Disposition::Applied => "applied",
-        Disposition::Duplicate => "duplicate",
-        Disposition::Stale => "stale",
-        Disposition::Unknown => "unknown",
+        Disposition::Applied => answer::Disposition::Applied,
+        Disposition::Duplicate => answer::Disposition::Duplicate,
+        Disposition::Stale => answer::Disposition::Stale,
+        Disposition::Unknown => answer::Disposition::Unknown,
     }
 }
 
-fn token_state(state: TokenState) -> &'static str {
+fn token_answer(state: TokenState) -> EntryState {
     match state {
-        TokenState::WillExpire => "will_expire",
-        TokenState::Expired => "expired",
-        TokenState::Renewed => "renewed",
-        TokenState::Revoked => "revoked",
+        TokenState::WillExpire => EntryState::WillExpire,
+        TokenState::Expired => EntryState::Expired,
+        TokenState::Renewed => EntryState::Renewed,
+        TokenState::Revoked => EntryState::Revoked,
     }
 }

@@ -1,6 +1,6 @@
 //! `missed` and `gaps`: the times in which nobody watched a channel, and what must have happened in them.
 
-use super::answer::{Gap, Missed, MissedMember, Time};
+use super::answer::{Evidence, Gap, Missed, MissedMember, Time};
 use super::{member_names, meta_answer};
 use crate::domain::entry::{Entry, Origin, What};
 use crate::domain::event::Kind;
@@ -141,7 +141,7 @@ struct Gaps<'a> {
 }
 
 impl Gaps<'_> {
-    fn open(&mut self, gap: u32, from: Millis, evidence: &'static str) {
+    fn open(&mut self, gap: u32, from: Millis, evidence: Evidence) {
         let missed = Missed {
             gap,
             channel: self.channel.to_owned(),
@@ -189,7 +189,7 @@ impl Visitor for Gaps<'_> {
                         continue;
                     }
                     if change.opens {
-                        self.open(change.gap, change.at, "link");
+                        self.open(change.gap, change.at, Evidence::Link);
                     } else if let Some(found) = self.of(change.gap) {
                         found.resumed = true;
                         found.missed.to = Some(Time(change.at));
@@ -209,7 +209,7 @@ impl Visitor for Gaps<'_> {
                     return Ok(Flow::Apply);
                 };
                 if let Some(from) = seen.opened {
-                    self.open(seen.gap, from, "snapshot");
+                    self.open(seen.gap, from, Evidence::Snapshot);
                     for (kind, _, member) in loose.into_iter().filter(|(_, at, _)| *at >= from) {
                         self.add(seen.gap, kind, member);
                     }
@@ -232,7 +232,7 @@ impl Visitor for Gaps<'_> {
                     connection,
                     meta: meta_answer(change.meta.as_ref()),
                     not_before: by.not_before.map(Time),
-                    not_after: Time(entry.occurred_at),
+                    not_after: Some(Time(entry.occurred_at)),
                 };
                 match self
                     .by_snapshot

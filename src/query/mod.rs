@@ -11,6 +11,7 @@
 //! | `channels` | what channels there are |
 //! | `rejects` | the lines that could not be taken |
 //! | `answer` | the answers: the JSON of the contract |
+//! | `time` | moments and spans as people and programs write them |
 
 pub mod answer;
 mod channels;
@@ -19,6 +20,7 @@ mod missed;
 mod rejects;
 mod sessions;
 mod stats;
+pub mod time;
 mod who;
 
 pub use history::HistoryFilter;

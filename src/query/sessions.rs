@@ -1,6 +1,6 @@
 //! `sessions`: the stays of members, from join to leave, and between which bounds each lasted.
 
-use super::answer::{Session, Time};
+use super::answer::{self, Session, Time};
 use super::member_names;
 use crate::domain::entry::{Change, Entry, Origin, What};
 use crate::domain::event::Kind;
@@ -122,11 +122,11 @@ impl End {
             .map(Time)
     }
 
-    fn origin(&self) -> &'static str {
+    fn origin(&self) -> answer::Origin {
         if self.inferred {
-            "inferred"
+            answer::Origin::Inferred
         } else {
-            "observed"
+            answer::Origin::Observed
         }
     }
 }

@@ -66,7 +66,7 @@ pub fn who_missed(
         connection: String::new(),
         meta,
         not_before: from.map(at),
-        not_after: at(to),
+        not_after: Some(at(to)),
     }
 }
 
@@ -82,7 +82,7 @@ pub fn evening() -> Vec<Missed> {
             channel: "studio-7".into(),
             from: at(gap1.0),
             to: Some(at(gap1.1)),
-            evidence: "link",
+            evidence: Evidence::Link,
             joined: vec![
                 member("chat", "leo", "\"role=guest\"", gap1),
                 member("screen", "ivo", "\"720p\"", gap1),
@@ -99,7 +99,7 @@ pub fn evening() -> Vec<Missed> {
             channel: "studio-7".into(),
             from: at(gap2.0),
             to: Some(at(gap2.1)),
-            evidence: "link",
+            evidence: Evidence::Link,
             joined: vec![],
             left: vec![
                 member("screen", "ana", "\"1080p\"", gap2),
@@ -113,7 +113,7 @@ pub fn evening() -> Vec<Missed> {
             channel: "studio-7".into(),
             from: at("22:00:00"),
             to: Some(at("22:00:04.250")),
-            evidence: "snapshot",
+            evidence: Evidence::Snapshot,
             joined: vec![],
             left: vec![],
             updated: vec![],
@@ -124,7 +124,7 @@ pub fn evening() -> Vec<Missed> {
             channel: "studio-7".into(),
             from: Time(at("23:59:00").0 + 120_000),
             to: None,
-            evidence: "link",
+            evidence: Evidence::Link,
             joined: vec![],
             left: vec![],
             updated: vec![],
@@ -176,8 +176,8 @@ pub fn entry(seq: u64, kind: EntryType, user: &str) -> HistoryEntry {
         effective_at: at("20:40:52.031"),
         observer: "default".into(),
         state: None,
-        origin: "observed",
-        disposition: "applied",
+        origin: Origin::Observed,
+        disposition: Disposition::Applied,
         snapshot_seq: None,
         not_before: None,
         not_after: None,
@@ -202,11 +202,11 @@ pub fn entries() -> Vec<HistoryEntry> {
     vec![
         entry(1, EntryType::Join, "ana"),
         HistoryEntry {
-            disposition: "duplicate",
+            disposition: Disposition::Duplicate,
             ..entry(2, EntryType::Join, "ana")
         },
         nobody(HistoryEntry {
-            state: Some("down"),
+            state: Some(EntryState::Down),
             reason: Some("NETWORK_CHANGE".into()),
             ..entry(3, EntryType::Link, "")
         }),
@@ -216,7 +216,7 @@ pub fn entries() -> Vec<HistoryEntry> {
             ..entry(4, EntryType::Snapshot, "")
         }),
         HistoryEntry {
-            origin: "inferred",
+            origin: Origin::Inferred,
             snapshot_seq: Some(4),
             not_before: Some(at("20:31:00")),
             not_after: Some(at("20:40:52.031")),
@@ -232,7 +232,7 @@ pub fn gap() -> Gap {
         channel: "studio-7".into(),
         from: at("20:40:52.031"),
         to: Some(at("20:48:33.690")),
-        evidence: "link",
+        evidence: Evidence::Link,
         resumed: false,
         joined: 3,
         left: 0,

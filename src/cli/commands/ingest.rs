@@ -1,7 +1,7 @@
 //! `ingest`: record events from files or standard input.
 
 use super::{failure, ingest_failure};
-use crate::cli::args::{Durability, Ingest};
+use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
@@ -11,11 +11,65 @@ use crate::domain::entry::Rules;
 use crate::ingest::source::Source;
 use crate::ingest::{How, Outcome, Watcher, ingest};
 use crate::query::answer::Time;
+use crate::query::time::Span;
 use crate::store::{self, Clamped, Options, Refused, Store};
+use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+
+/// `ingest`.
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "Examples:
+  rollbook ingest evening.jsonl
+  rollbook ingest --resume big.jsonl.zst          go on where an earlier run ended
+  bridge | rollbook ingest --observer bridge-1    from standard input
+")]
+pub struct Ingest {
+    /// JSON lines, also compressed (.gz, .zst); - or none is standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Go on behind the last durable line of an earlier run of the same file
+    #[arg(long)]
+    pub resume: bool,
+    /// Stop at the first line that cannot be taken, keeping what came before it
+    #[arg(long)]
+    pub strict: bool,
+    /// Who watched, for lines that do not say
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub observer: String,
+    /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
+    #[arg(long = "self", value_name = "USER")]
+    pub self_user: Option<String>,
+    /// Lateness forgiven before an event or snapshot counts as stale, for sources that stamp snapshots later than
+    /// they read them (1500, 1500ms, 2s)
+    #[arg(long, value_name = "MS", default_value = "0")]
+    pub skew_tolerance: Span,
+    /// The source may drop or reorder single events: nothing about its channels is certain
+    #[arg(long)]
+    pub lossy_feed: bool,
+    /// By how much windows begin earlier, for what a source may delay or debounce (1500, 1500ms, 2s)
+    #[arg(long, value_name = "MS", default_value = "0")]
+    pub slack: Span,
+    /// How far a source's time may be ahead of the recording before it counts as missing (60000, 60s, 1m)
+    #[arg(long, value_name = "MS", default_value = "60s")]
+    pub max_ahead: Span,
+    /// What an acknowledged line survives
+    #[arg(long, value_name = "LEVEL", default_value = "power")]
+    pub durability: Durability,
+}
+
+/// What an acknowledged line survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Durability {
+    /// A power cut
+    Power,
+    /// The end of the process
+    Process,
+    /// Nothing for sure: written when convenient
+    None,
+}
 
 pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result<(), Failure> {
     let start = Instant::now();

@@ -1,18 +1,18 @@
 //! The commands, one a file: each calls the library and hands its answer to the output.
 
 mod channels;
-mod gaps;
-mod history;
-mod ingest;
+pub mod gaps;
+pub mod history;
+pub mod ingest;
 mod migrate;
-mod missed;
+pub mod missed;
 mod rebuild;
 mod rejects;
-mod replay;
-mod sessions;
-mod stats;
-mod verify;
-mod who;
+pub mod replay;
+pub mod sessions;
+pub mod stats;
+pub mod verify;
+pub mod who;
 
 use super::args::{Cli, Command};
 use super::exit::{Exit, Failure};

@@ -1,12 +1,41 @@
 //! `sessions`: stays of members.
 
 use super::{failure, now, open};
-use crate::cli::args::Sessions;
+use crate::cli::args::{HELP, at_time};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::tables::SessionsTable;
 use crate::query::SessionFilter;
+use crate::query::time::When;
+use clap::Args;
 use std::path::Path;
+
+/// `sessions`.
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "Examples:
+  rollbook sessions studio-7
+  rollbook sessions --user ana --from -24h
+  rollbook sessions studio-7 --format csv > stays.csv
+")]
+pub struct Sessions {
+    /// Only this channel
+    pub channel: Option<String>,
+    /// Only this topic
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// Only this user
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Only stays that were not over at this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("Only stays that were not over at this moment"))]
+    pub from: Option<When>,
+    /// Only stays that had begun before this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<When>,
+    /// As the log was known at this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub known_at: Option<When>,
+}
 
 pub(super) fn run(data: &Path, args: &Sessions, output: &mut Output<'_>) -> Result<(), Failure> {
     let now = now();

@@ -1,12 +1,41 @@
 //! `stats`: how many, at most, how long.
 
 use super::{failure, now, open};
-use crate::cli::args::Stats;
+use crate::cli::args::{HELP, at_time};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::tables::StatsTable;
 use crate::query::StatsFilter;
+use crate::query::time::{Span, When};
+use clap::Args;
 use std::path::Path;
+
+/// `stats`.
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "Examples:
+  rollbook stats studio-7
+  rollbook stats studio-7 --topic chat --from -24h --every 1h
+  rollbook stats --format csv > figures.csv
+")]
+pub struct Stats {
+    /// Only this channel
+    pub channel: Option<String>,
+    /// Only this topic
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// From this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("From this moment"))]
+    pub from: Option<When>,
+    /// Up to this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<When>,
+    /// A line for each such stretch (90s, 15m, 1h, 1d)
+    #[arg(long, value_name = "SPAN")]
+    pub every: Option<Span>,
+    /// As the log was known at this moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub known_at: Option<When>,
+}
 
 pub(super) fn run(data: &Path, args: &Stats, output: &mut Output<'_>) -> Result<(), Failure> {
     let now = now();

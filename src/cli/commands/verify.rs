@@ -2,12 +2,25 @@
 
 use super::{failure, open};
 use crate::care::VerifyDepth;
-use crate::cli::args::Verify;
+use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::tables;
+use clap::Args;
 use std::path::Path;
+
+/// `verify`.
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "Examples:
+  rollbook verify
+  rollbook verify --deep && echo whole
+")]
+pub struct Verify {
+    /// Decide everything again from what was observed, and compare
+    #[arg(long)]
+    pub deep: bool,
+}
 
 pub(super) fn run(data: &Path, args: &Verify, output: &mut Output<'_>) -> Result<(), Failure> {
     let store = open(data)?;

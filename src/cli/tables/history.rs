@@ -6,7 +6,7 @@ use crate::cli::moment::{Fine, clock, day, span};
 use crate::cli::text::{many, member, meta, shown};
 use crate::cli::view::{Ink, View};
 use crate::limits::CLAMPED_MS;
-use crate::query::answer::{EntryType, HistoryEntry, Time};
+use crate::query::answer::{Disposition, EntryState, EntryType, HistoryEntry, Origin, Time};
 use chrono::NaiveDate;
 use std::io::{self, Write};
 
@@ -95,14 +95,25 @@ fn what(entry: &HistoryEntry) -> (Ink, String) {
         EntryType::Link => (Ink::Plain, "link"),
         EntryType::Token => (Ink::Plain, "token"),
     };
-    let ink = if entry.disposition == "applied" {
+    let ink = if entry.disposition == Disposition::Applied {
         ink
     } else {
         Ink::Faint
     };
     match entry.state {
-        Some(state) => (ink, format!("{what} {}", state.replace('_', " "))),
+        Some(state) => (ink, format!("{what} {}", state_words(state))),
         None => (ink, what.to_owned()),
+    }
+}
+
+fn state_words(state: EntryState) -> &'static str {
+    match state {
+        EntryState::Up => "up",
+        EntryState::Down => "down",
+        EntryState::WillExpire => "will expire",
+        EntryState::Expired => "expired",
+        EntryState::Renewed => "renewed",
+        EntryState::Revoked => "revoked",
     }
 }
 
@@ -110,9 +121,10 @@ fn what(entry: &HistoryEntry) -> (Ink, String) {
 fn note(entry: &HistoryEntry) -> String {
     let mut notes = Vec::new();
     match entry.disposition {
-        "applied" => {}
-        "unknown" => notes.push("was not there".to_owned()),
-        other => notes.push(other.to_owned()),
+        Disposition::Applied => {}
+        Disposition::Unknown => notes.push("was not there".to_owned()),
+        Disposition::Duplicate => notes.push("duplicate".to_owned()),
+        Disposition::Stale => notes.push("stale".to_owned()),
     }
     if let Some(members) = entry.members {
         let whole = if entry.complete == Some(false) {
@@ -127,7 +139,7 @@ fn note(entry: &HistoryEntry) -> String {
     }
     if entry.baseline {
         notes.push("there when first seen".to_owned());
-    } else if entry.origin == "inferred" {
+    } else if entry.origin == Origin::Inferred {
         notes.push(inferred(entry));
     }
     let late_ms = entry.effective_at.0.saturating_sub(entry.occurred_at.0);

@@ -5,7 +5,7 @@ use super::grid::{self, Sheet, firm, number, text};
 use crate::cli::moment::{Fine, clock, day, span};
 use crate::cli::text::{count, cut, many, shown};
 use crate::cli::view::{Ink, View};
-use crate::query::answer::{ChannelAnswer, Coverage, Gap, RejectAnswer, Time};
+use crate::query::answer::{ChannelAnswer, Coverage, Evidence, Gap, RejectAnswer, Time};
 use std::io::{self, Write};
 
 /// Draws channels.
@@ -103,10 +103,14 @@ impl Table<Gap> for GapsTable {
             ),
             None => ("still open".to_owned(), String::new()),
         };
+        let told_by = match row.evidence {
+            Evidence::Link => "link",
+            Evidence::Snapshot => "snapshot",
+        };
         let evidence = if row.resumed {
-            format!("{}; resumed", row.evidence)
+            format!("{told_by}; resumed")
         } else {
-            row.evidence.to_owned()
+            told_by.to_owned()
         };
         let tinted = |ink, n: u64| grid::cell(if n > 0 { ink } else { Ink::Faint }, count(n));
         let cells = vec![

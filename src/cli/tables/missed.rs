@@ -7,7 +7,7 @@ use crate::cli::moment::{Fine, clock, day, span};
 use crate::cli::text::{many, member, meta, shown, tally};
 use crate::cli::view::{Ink, View};
 use crate::domain::time::Millis;
-use crate::query::answer::{Missed, MissedMember, Time};
+use crate::query::answer::{Evidence, Missed, MissedMember, Time};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -157,9 +157,8 @@ fn headline(missed: &Missed, day: Option<NaiveDate>) -> String {
         None => "still open".to_owned(),
     };
     let why = match missed.evidence {
-        "link" => "link lost (evidence: link)".to_owned(),
-        "snapshot" => "no link event (evidence: snapshot)".to_owned(),
-        other => format!("evidence: {other}"),
+        Evidence::Link => "link lost (evidence: link)",
+        Evidence::Snapshot => "no link event (evidence: snapshot)",
     };
     format!("Gap {} · {from} → {until} · {why}", missed.gap)
 }
@@ -207,7 +206,7 @@ fn people(
                 ),
                 grid::cell(ink, fate),
                 grid::cell(Ink::Plain, member(&who.user, &who.connection)),
-                grid::cell(Ink::Plain, window(who, day, fine)),
+                grid::cell(Ink::Plain, window(who, missed, day, fine)),
                 grid::cell(Ink::Faint, meta(view, who.meta.as_deref())),
             ]);
         }
@@ -215,12 +214,16 @@ fn people(
     grid::write(sink, &mut table, 2, &[1, 3])
 }
 
-/// When it must have happened.
-fn window(who: &MissedMember, day: Option<NaiveDate>, fine: Fine) -> String {
-    let last = clock(who.not_after, day, fine);
-    match who.not_before {
+/// When it must have happened: in its own window, or, where a server did not say that, in the gap.
+fn window(who: &MissedMember, missed: &Missed, day: Option<NaiveDate>, fine: Fine) -> String {
+    let (not_before, not_after) = match who.not_after {
+        Some(last) => (who.not_before, last),
+        None => (Some(missed.from), missed.to.unwrap_or(missed.from)),
+    };
+    let last = clock(not_after, day, fine);
+    match not_before {
         None => format!("by {last}"),
-        Some(first) if first == who.not_after => format!("at {last}"),
+        Some(first) if first == not_after => format!("at {last}"),
         Some(first) => format!("{} – {last}", clock(first, day, fine)),
     }
 }

@@ -107,7 +107,7 @@ pub fn verify(sink: &mut dyn Write, view: &View, verified: &Verified) -> io::Res
     for problem in &verified.problems {
         table.add_row([
             grid::cell(Ink::Plain, format!("at entry {}", count(problem.seq))),
-            grid::cell(Ink::Left, problem.kind),
+            grid::cell(Ink::Left, &problem.kind),
             grid::cell(Ink::Plain, shown(&problem.detail)),
         ]);
     }
