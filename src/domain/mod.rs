@@ -19,6 +19,7 @@ pub(crate) mod departures;
 mod describe;
 pub mod entry;
 pub mod event;
+mod growing;
 pub mod names;
 pub mod order;
 mod reconcile;

@@ -9,7 +9,7 @@ use super::wire::*;
 use crate::domain::entry::{
     Change, Claim, Claims, Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole,
 };
-use crate::domain::names::{Member, MemberKey, Name, Names};
+use crate::domain::names::{Glossary, Member, MemberKey, Name};
 use crate::log::salts::Salts;
 use crate::log::{Progress, Reject};
 
@@ -52,7 +52,7 @@ fn remember(slots: &mut Vec<(u32, u32)>, epoch: u32, number: u32, at: u32) {
 
 /// What lowering a record needs.
 pub(in crate::log) struct Lower<'a> {
-    pub(in crate::log) names: &'a Names,
+    pub(in crate::log) names: &'a Glossary,
     pub(in crate::log) salts: &'a mut Salts,
     pub(in crate::log) slots: &'a mut Slots,
     pub(in crate::log) tables: &'a mut TableWriter,

@@ -4,7 +4,7 @@ use super::FrameError;
 use super::header::{Compression, Facts, FrameHeader, channel_hash};
 use super::value::cut;
 use crate::domain::entry::Rules;
-use crate::domain::names::{Name, Names};
+use crate::domain::names::{Glossary, Name};
 use crate::limits::FRAME_BYTES_MAX;
 use crate::log::Record;
 use crate::log::chain::{self, Canon, Link};
@@ -130,7 +130,7 @@ impl Encoder {
         &mut self,
         place: Place,
         records: &[Record],
-        names: &Names,
+        names: &Glossary,
     ) -> Result<Encoded, FrameError> {
         if records.is_empty() {
             return Err(FrameError::Empty);
@@ -184,7 +184,7 @@ impl Encoder {
     fn write_records(
         &mut self,
         records: &[Record],
-        names: &Names,
+        names: &Glossary,
         header: &mut FrameHeader,
         facts: &mut Facts,
     ) -> Result<(), FrameError> {
@@ -290,7 +290,7 @@ impl Encoder {
 }
 
 /// The hash of a channel's name, taken once.
-fn channel(hashes: &mut Vec<Option<u64>>, name: Name, names: &Names) -> u64 {
+fn channel(hashes: &mut Vec<Option<u64>>, name: Name, names: &Glossary) -> u64 {
     let at = name.0 as usize;
     if hashes.len() <= at {
         hashes.resize(at + 1, None);

@@ -2,7 +2,7 @@
 
 use super::FrameError;
 use crate::domain::entry::{Entry, Origin, Snapshot, What};
-use crate::domain::names::{Name, Names};
+use crate::domain::names::{Glossary, Name};
 use crate::domain::time::Millis;
 use crate::log::chain::Link;
 use crate::log::codec::bytes::{Seq, pack, unpack};
@@ -229,7 +229,7 @@ impl Facts {
         self.reaches_back_to = self.reaches_back_to.min(moment);
     }
 
-    pub(super) fn entry(&mut self, entry: &Entry, names: &Names) {
+    pub(super) fn entry(&mut self, entry: &Entry, names: &Glossary) {
         let widen = |range: &mut (Millis, Millis), moment: Millis| {
             range.0 = range.0.min(moment);
             range.1 = range.1.max(moment);
