@@ -3,7 +3,8 @@
 use crate::domain::claims;
 use crate::domain::entry::{Entry, Link, Snapshot, Text, Token, What, Whole};
 use crate::domain::event::{
-    ChangeSaid, Event, LinkSaid, MemberSaid, Said, Shown, Str, TokenSaid, TopicShown,
+    ChangeSaid, ConnectionSaid, Event, LinkSaid, MemberSaid, Said, Shown, Str, TokenSaid,
+    TopicShown,
 };
 use crate::domain::names::{Member, Name, Names};
 use crate::domain::order::Stamp;
@@ -33,6 +34,10 @@ pub(super) fn event_behind(
         What::Snapshot(snapshot) => {
             self_user = snapshot.self_user.map(|user| name(user, names));
             snapshot_said(first, snapshot, entries, state, names)?
+        }
+        What::Link(link) if link.connection.is_some() => {
+            // One that has replaced another tells of its loss first.
+            connection_said(entries.last()?)?
         }
         What::Link(link) => link_said(link, entries, names),
         What::Token(token) => token_said(token, names),
@@ -150,6 +155,16 @@ fn link_said(link: &Link, entries: &[Entry], names: &Names) -> Said<'static> {
         elsewhere: link.elsewhere,
         reason: text(link.reason.as_ref()),
     })
+}
+
+fn connection_said(entry: &Entry) -> Option<Said<'static>> {
+    let What::Link(link) = &entry.what else {
+        return None;
+    };
+    Some(Said::Connection(ConnectionSaid {
+        what: link.connection?,
+        at: Some(entry.occurred_at),
+    }))
 }
 
 fn token_said(token: &Token, names: &Names) -> Said<'static> {

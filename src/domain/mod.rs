@@ -14,6 +14,7 @@
 mod apply;
 mod change;
 pub mod claims;
+mod connection;
 pub mod decide;
 pub(crate) mod departures;
 mod describe;

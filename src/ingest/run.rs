@@ -429,6 +429,6 @@ fn may_be_refused(line: &Line) -> bool {
             )
         }
         Line::Rejected(_) => true,
-        Line::Progress(_) => false,
+        Line::Progress(_) | Line::Connection { .. } => false,
     }
 }

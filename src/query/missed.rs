@@ -192,7 +192,7 @@ impl Visitor for Gaps<'_> {
                         self.open(change.gap, change.at, Evidence::Link);
                     } else if let Some(found) = self.of(change.gap) {
                         found.resumed = true;
-                        found.missed.to = Some(Time(change.at));
+                        found.missed.to = Some(Time(entry.occurred_at.max(change.at)));
                     }
                 }
             }

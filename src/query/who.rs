@@ -122,12 +122,18 @@ impl Store {
         at: Millis,
     ) -> Result<Who, StoreError> {
         // Later news reach back: what the head knows of the channel bounds what is certain of any moment.
-        let (last_proof, lossy) = self.as_of(known_at, None, |state, names| {
+        let (proven_to, lossy) = self.as_of(known_at, None, |state, names| {
             let name = heard_of(channel, state, names)?;
             let lossy = state
                 .channel(name)
                 .is_some_and(|channel| channel.is_lossy());
-            Ok::<_, StoreError>((state.last_proof(name), lossy))
+            // The silence of somebody connected says that nothing has happened.
+            let proven_to = if state.is_connected(name) {
+                Millis::MAX
+            } else {
+                state.last_proof(name).unwrap_or(Millis::MIN)
+            };
+            Ok::<_, StoreError>((proven_to, lossy))
         })??;
         let mut moment = AtMoment::new(channel, at);
         let scope = Scope {
@@ -163,8 +169,7 @@ impl Store {
         if moment.gaps.values().any(inside) {
             coverage = Coverage::Blind;
         }
-        let unproven = last_proof.is_none_or(|proof| at >= proof);
-        let base = base_certainty(coverage, lossy || unproven);
+        let base = base_certainty(coverage, lossy || at >= proven_to);
         let mut rows: Vec<Row> = state
             .roster(name, names)
             .into_iter()

@@ -58,8 +58,11 @@ impl Aside {
 
     pub fn note_progress(&mut self, progress: Progress) {
         self.sources.retain(|known| known.source != progress.source);
-        if self.sources.len() >= limits::SOURCES_MAX {
-            self.sources.remove(0);
+        // Feeds come and go by the thousand: they push out no file.
+        let of_kind = |known: &&Progress| known.is_of_feed() == progress.is_of_feed();
+        if self.sources.iter().filter(of_kind).count() >= limits::SOURCES_MAX {
+            let oldest = self.sources.iter().position(|known| of_kind(&known));
+            oldest.map(|oldest| self.sources.remove(oldest));
         }
         self.sources.push(progress);
     }

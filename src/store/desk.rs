@@ -1,23 +1,27 @@
 //! Where the writer decides: lines become entries, entries frames, and now and then the state a checkpoint.
 
 use super::batch::{Batch, Clamped, Line, Receipt, Refused, Rejected, Reply};
+use super::catch_up::{CaughtUp, Since, catch_up};
 use super::checkpoint::{self, Checkpoint, Parts, Place};
 use super::digests::Digests;
 use super::error::StoreError;
 use super::retries::{Remembered, Retries};
-use super::scan::{At, Fold, Scope, Start, Visitor, channel_of, read_on, start};
+use super::scan::{At, Fold, channel_of};
 use super::{Clock, Shared};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Entry, Rules, What};
-use crate::domain::event::Event;
-use crate::domain::names::{Name, NumberMap};
+use crate::domain::event::{Connection, ConnectionSaid, Event, Said};
+use crate::domain::order::Stamp;
+use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::frame::{Encoder, Packing, Place as FramePlace};
 use crate::log::salts::Salts;
 use crate::log::{Record, Reject};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Instant;
 
 use super::writer::Appended;
 
@@ -35,10 +39,10 @@ pub(super) struct Desk {
     /// Which of them must stand in one frame.
     together: Vec<Range<usize>>,
     waiting: usize,
+    /// A connection was up behind the last frame, or has come up since.
+    connected: bool,
     /// Since the last checkpoint.
-    changed: NumberMap<Name, ()>,
-    fresh_ids: Vec<Remembered>,
-    entries_since: usize,
+    since: Since,
     parts: Parts,
     retry_chunks: Vec<u64>,
 }
@@ -53,67 +57,41 @@ const APPEND_ENTRIES_MAX: usize = 16_384;
 
 impl Desk {
     pub fn open(shared: Arc<Shared>) -> Result<Desk, StoreError> {
-        let engine = &*shared.engine;
-        let end = engine.head() + 1;
-        let scope = Scope {
-            start: Start::Behind(u64::MAX),
-            ..Scope::default()
-        };
-        let mut fold = start(engine, end, &scope)?;
-        let (parts, mut retry_chunks) = checkpoint::pointers(engine, &mut fold)?;
-        let mut retries = Retries::default();
-        let mut whole = true;
-        for &chunk in &retry_chunks {
-            match checkpoint::load_retries(engine, chunk)? {
-                Some(ids) => ids.into_iter().for_each(|id| retries.remember(id)),
-                None => whole = false,
-            }
-        }
-        if !whole {
-            // A chunk is gone: read everything again, so that no line is taken twice.
-            fold = Fold::default();
-            retries = Retries::default();
-            retry_chunks.clear();
-        }
-        let mut tail = Tail {
-            retries: &mut retries,
-            changed: NumberMap::default(),
-            ids: Vec::new(),
-            entries: 0,
-        };
-        read_on(engine, &mut fold, end, &Scope::default(), &mut tail)?;
-        let Tail {
-            changed,
-            ids,
-            entries,
-            ..
-        } = tail;
+        let CaughtUp {
+            fold,
+            retries,
+            parts,
+            retry_chunks,
+            since,
+        } = catch_up(&*shared.engine)?;
         let salts =
             Salts::from_system().map_err(|error| StoreError::Randomness(error.to_string()))?;
-        let unframed = fold.state.head() + 1;
         Ok(Desk {
             digests: Digests::new(shared.digest_key),
             clock: Arc::clone(&shared.options.clock),
             shared,
+            unframed: fold.state.head() + 1,
+            connected: fold.state.connected() > 0,
             fold,
             retries,
             encoder: Encoder::new(salts, Packing::default()),
-            unframed,
             records: Vec::new(),
             together: Vec::new(),
             waiting: 0,
-            changed,
-            fresh_ids: ids,
-            entries_since: entries,
+            since,
             parts,
             retry_chunks,
         })
     }
 
     pub fn run(mut self, batches: &Receiver<(Batch, Reply)>, to_sync: &SyncSender<Appended>) {
+        let mut settled = false;
         while let Ok(first) = batches.recv() {
             if self.shared.poison().is_some() {
                 break;
+            }
+            if !std::mem::replace(&mut settled, true) {
+                self.settle();
             }
             let mut replies = Vec::new();
             let mut next = Some(first);
@@ -148,7 +126,7 @@ impl Desk {
             }
         }
         if self.shared.poison().is_none()
-            && self.entries_since > 0
+            && self.since.entries > 0
             && let Ok((next, checkpoint)) = self.append(true)
         {
             let (seq, replies) = (self.fold.state.head(), Vec::new());
@@ -164,6 +142,7 @@ impl Desk {
 
     fn take(&mut self, batch: Batch) -> Receipt {
         let mut receipt = Receipt::default();
+        let lines = batch.lines.len() as u64;
         let start = self.records.len();
         for line in batch.lines {
             let refused = match line {
@@ -176,6 +155,10 @@ impl Desk {
                     }
                     self.fold.aside.note_progress(progress.clone());
                     self.records.push(Record::Progress(progress));
+                    continue;
+                }
+                Line::Connection { observer, what, at } => {
+                    self.connection(observer, what, at, &batch.rules, &mut receipt);
                     continue;
                 }
                 Line::Rejected(rejected) => *rejected,
@@ -201,7 +184,43 @@ impl Desk {
                 break;
             }
         }
+        self.shared.waiting.fetch_sub(lines, Ordering::Relaxed);
         receipt
+    }
+
+    /// Connections that are up in the log were so when the process ended that had the store open before.
+    fn settle(&mut self) {
+        let Fold { state, names, .. } = &self.fold;
+        let up = state
+            .observers()
+            .filter(|(_, observer)| observer.is_connected());
+        let mut up: Vec<String> = up.map(|(name, _)| names.text(name).to_owned()).collect();
+        up.sort_unstable();
+        let rules = self.shared.options.rules;
+        for observer in up {
+            let unasked = &mut Receipt::default();
+            self.connection(observer, Connection::Restart, None, &rules, unasked);
+        }
+    }
+
+    fn connection(
+        &mut self,
+        observer: String,
+        what: Connection,
+        at: Option<Millis>,
+        rules: &Rules,
+        receipt: &mut Receipt,
+    ) {
+        let event = Event {
+            observer: observer.into(),
+            self_user: None,
+            id: None,
+            stamp: Stamp::NONE,
+            said: Said::Connection(ConnectionSaid { what, at }),
+        };
+        // No connection is refused.
+        let _ = self.take_event(&event, rules, receipt);
+        self.connected |= self.fold.state.connected() > 0;
     }
 
     fn take_event(
@@ -220,17 +239,27 @@ impl Desk {
         }
         let now = (self.clock)();
         let Fold { state, names, .. } = &mut self.fold;
+        let reconciles = matches!(event.said, Said::Snapshot { .. } | Said::SnapshotEnd { .. });
+        let began = reconciles.then(Instant::now);
         let commit =
             decide(state, names, event, rules, now).map_err(|refusal| refusal.to_string())?;
+        if let Some(began) = began {
+            self.shared.options.meter.reconciled(began.elapsed());
+        }
         match commit {
             Commit::Nothing => Ok(None),
             Commit::Page(page) => {
                 self.fold.state.apply_page(&page);
-                self.changed.insert(page.channel, ());
+                self.since.note_page(&page);
                 self.records.push(Record::Page {
                     rules: *rules,
                     page,
                 });
+                Ok(None)
+            }
+            Commit::Closed(closed) => {
+                self.fold.state.apply_closed(&closed);
+                self.records.push(Record::Closed(closed));
                 Ok(None)
             }
             Commit::Entries(mut entries) => {
@@ -239,7 +268,7 @@ impl Desk {
                 if let (Some((key, observer)), Some(seq)) = (id, seq) {
                     let id = Remembered { key, observer, seq };
                     self.retries.remember(id);
-                    self.fresh_ids.push(id);
+                    self.since.ids.push(id);
                 }
                 self.records.push(Record::Commit {
                     rules: *rules,
@@ -278,10 +307,10 @@ impl Desk {
                     });
                 }
             }
-            touch(&mut self.changed, entry, &self.fold);
+            let Fold { state, names, .. } = &self.fold;
+            self.since.note(At { state, names }, entry);
         }
         self.waiting += entries.len();
-        self.entries_since += entries.len();
         if let Some(Entry {
             what: What::Snapshot(snapshot),
             ..
@@ -334,12 +363,16 @@ impl Desk {
         self.waiting = 0;
         let engine = &*self.shared.engine;
         let together = std::mem::take(&mut self.together);
+        // A crash may leave only the first of these frames.
+        let still = self.fold.state.connected() > 0;
+        let connected = std::mem::replace(&mut self.connected, still);
         for chunk in frames(&records, &together) {
             let Place { next, frame, link } = self.fold.place;
             let place = FramePlace {
                 frame: frame + 1,
                 first_seq: self.unframed,
                 link,
+                connected,
             };
             let encoded = self.encoder.encode(place, chunk, &self.fold.names)?;
             let head = engine.append(next - 1, &encoded.values)?;
@@ -355,20 +388,20 @@ impl Desk {
             .names
             .members()
             .saturating_mul(CHECKPOINT_ENTRIES_PER_MEMBER);
-        let due = self.entries_since >= CHECKPOINT_ENTRIES_MIN.max(weight)
-            || (last && self.entries_since > 0);
+        let due = self.since.entries >= CHECKPOINT_ENTRIES_MIN.max(weight)
+            || (last && self.since.entries > 0);
         let checkpoint = if due { Some(self.checkpoint()?) } else { None };
         Ok((self.fold.place.next, checkpoint))
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
         let engine = &*self.shared.engine;
-        for ids in self.fresh_ids.chunks(RETRY_CHUNK_IDS) {
+        for ids in self.since.ids.chunks(RETRY_CHUNK_IDS) {
             let chunk = self.retry_chunks.last().map_or(1, |last| last + 1);
             checkpoint::save_retries(engine, chunk, ids)?;
             self.retry_chunks.push(chunk);
         }
-        self.fresh_ids.clear();
+        self.since.ids.clear();
         let kept = (limits::RETRY_IDS_MAX
             + limits::RETRY_OBSERVERS_MAX * limits::RETRY_IDS_PER_OBSERVER_MIN)
             / RETRY_CHUNK_IDS;
@@ -376,7 +409,7 @@ impl Desk {
             let oldest = self.retry_chunks.remove(0);
             // What is still remembered of it goes into the next chunk.
             let ids = checkpoint::load_retries(engine, oldest)?.unwrap_or_default();
-            self.fresh_ids.extend(
+            self.since.ids.extend(
                 ids.into_iter()
                     .filter(|id| self.retries.find(id.key).is_some()),
             );
@@ -384,12 +417,15 @@ impl Desk {
         }
         let made = checkpoint::make(
             &self.fold,
-            &self.changed,
+            &self.since.changed,
             &mut self.parts,
             &self.retry_chunks,
         )?;
-        self.changed.clear();
-        self.entries_since = 0;
+        // The ids that came out of the oldest chunk go into the next.
+        self.since = Since {
+            ids: std::mem::take(&mut self.since.ids),
+            ..Since::default()
+        };
         Ok(made)
     }
 }
@@ -425,62 +461,4 @@ fn frames<'a>(
         start = end;
         frame
     })
-}
-
-/// Notes which channels an entry has changed.
-fn touch(changed: &mut NumberMap<Name, ()>, entry: &Entry, fold: &Fold) {
-    match channel_of(entry, &fold.names) {
-        Some(channel) => {
-            changed.insert(channel, ());
-        }
-        None => {
-            for channel in fold.state.channels_of(entry.observer) {
-                changed.insert(channel, ());
-            }
-        }
-    }
-}
-
-/// Reads what lies behind the last checkpoint when the writer starts.
-struct Tail<'a> {
-    retries: &'a mut Retries,
-    changed: NumberMap<Name, ()>,
-    ids: Vec<Remembered>,
-    entries: usize,
-}
-
-impl Visitor for Tail<'_> {
-    fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
-        self.entries += entries.len();
-        if let Some((id, first)) = entries
-            .first()
-            .and_then(|entry| Some((entry.id.as_deref()?, entry)))
-        {
-            let (key, observer) = Retries::key(at.names.text(first.observer), id);
-            let id = Remembered {
-                key,
-                observer,
-                seq: first.seq,
-            };
-            self.retries.remember(id);
-            self.ids.push(id);
-        }
-        for entry in entries {
-            match at.channel_of(entry) {
-                Some(channel) => {
-                    self.changed.insert(channel, ());
-                }
-                None => {
-                    self.changed
-                        .extend(at.state.channels_of(entry.observer).map(|name| (name, ())));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn page(&mut self, channel: Name) {
-        self.changed.insert(channel, ());
-        self.entries += 1;
-    }
 }

@@ -13,6 +13,7 @@ use crate::limits;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// The threads, and the queue to them.
 pub(super) struct Writer {
@@ -79,14 +80,18 @@ fn sync_all(shared: &Shared, appended: &Receiver<Appended>) {
     while let Ok(first) = appended.recv() {
         let mut all = vec![first];
         all.extend(appended.try_iter());
+        let began = Instant::now();
         let synced = shared.engine.sync();
+        let took = began.elapsed();
         let checkpoints = all
             .iter_mut()
             .filter_map(|appended| appended.checkpoint.take())
             .last();
         let saved = synced.map_err(StoreError::from).and_then(|()| {
             if let Some(last) = all.last() {
+                let before = shared.published().seq;
                 shared.publish(last.next, last.seq);
+                shared.options.meter.synced(took, last.seq - before);
             }
             checkpoints.map_or(Ok(()), |checkpoint| checkpoint.save(&*shared.engine))
         });
@@ -95,7 +100,10 @@ fn sync_all(shared: &Shared, appended: &Receiver<Appended>) {
         }
         for (reply, receipt) in all.into_iter().flat_map(|appended| appended.replies) {
             let outcome = match shared.poison() {
-                None => Ok(receipt),
+                None => {
+                    shared.options.meter.committed(&receipt.tally);
+                    Ok(receipt)
+                }
                 Some(reason) => Err(StoreError::Poisoned(reason)),
             };
             // Nobody has to wait for a receipt.

@@ -7,7 +7,7 @@ use super::bytes::Seq;
 use super::table::TableWriter;
 use super::wire::*;
 use crate::domain::entry::{
-    Change, Claim, Claims, Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole,
+    Change, Claim, Claims, Closed, Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole,
 };
 use crate::domain::names::{Glossary, Member, MemberKey, Name};
 use crate::log::salts::Salts;
@@ -201,6 +201,7 @@ impl Lower<'_> {
                     opens: gap.opens,
                 })
                 .collect()),
+            connection: link.connection.map(Into::into),
         }
     }
 
@@ -232,6 +233,13 @@ impl Lower<'_> {
                 },
                 PageStep::Members(whole) => WPageStep::Members(self.whole(whole)),
             },
+        }
+    }
+
+    pub(in crate::log) fn closed(&mut self, closed: &Closed) -> WClosed {
+        WClosed {
+            observer: self.name(closed.observer),
+            recorded_at: closed.recorded_at,
         }
     }
 

@@ -32,6 +32,7 @@ pub(super) mod tag {
     pub(in crate::log) const PAGE: u8 = 3;
     pub(in crate::log) const REJECT: u8 = 4;
     pub(in crate::log) const PROGRESS: u8 = 5;
+    pub(in crate::log) const CLOSED: u8 = 6;
 }
 
 /// Where a frame stands in the log.
@@ -43,6 +44,8 @@ pub struct Place {
     pub first_seq: u64,
     /// The chain before it.
     pub link: Link,
+    /// An ingest connection may be up behind it.
+    pub connected: bool,
 }
 
 impl Place {
@@ -51,6 +54,7 @@ impl Place {
         frame: 1,
         first_seq: 1,
         link: chain::START,
+        connected: false,
     };
 
     /// Where the frame after this one stands.
@@ -60,6 +64,7 @@ impl Place {
             frame: header.frame.saturating_add(1),
             first_seq: header.first_seq.saturating_add(header.entries),
             link: header.link_after,
+            connected: header.connected,
         }
     }
 }
@@ -153,6 +158,7 @@ impl Encoder {
             unscoped: false,
             link_before: place.link,
             link_after: place.link,
+            connected: place.connected,
         };
         let mut facts = Facts::new();
         self.write_records(records, names, &mut header, &mut facts)?;
@@ -253,6 +259,12 @@ impl Encoder {
                     rows.push(tag::PAGE);
                     pack(&lower.page(page), rows)?;
                     facts.touch(page.channel);
+                    header.pages += 1;
+                }
+                Record::Closed(closed) => {
+                    rows.push(tag::CLOSED);
+                    pack(&lower.closed(closed), rows)?;
+                    facts.scope(None);
                     header.pages += 1;
                 }
                 Record::Reject(reject) => {

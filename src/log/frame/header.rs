@@ -53,7 +53,7 @@ pub struct FrameHeader {
     pub entries: u64,
     /// Commits in it.
     pub commits: u64,
-    /// Pages in it.
+    /// Pages in it, and ends of connections: what is no entry, and changes the state.
     pub pages: u64,
     /// Rejects in it.
     pub rejects: u64,
@@ -76,6 +76,8 @@ pub struct FrameHeader {
     pub link_before: Link,
     /// The chain after its last commit.
     pub link_after: Link,
+    /// An ingest connection may be up behind it: whoever opens the log there has to look.
+    pub connected: bool,
 }
 
 impl FrameHeader {
@@ -115,6 +117,7 @@ impl FrameHeader {
             },
             link_before: self.link_before,
             link_after: self.link_after,
+            connected: self.connected,
         };
         let at = out.len();
         out.extend_from_slice(&[0; 4]);
@@ -178,6 +181,7 @@ impl FrameHeader {
             unscoped: header.unscoped,
             link_before: header.link_before,
             link_after: header.link_after,
+            connected: header.connected,
         };
         Ok((header, payload))
     }
@@ -266,7 +270,7 @@ impl Facts {
         }
     }
 
-    fn scope(&mut self, channel: Option<Name>) {
+    pub(super) fn scope(&mut self, channel: Option<Name>) {
         match channel {
             Some(channel) => self.touch(channel),
             None => self.unscoped = true,
