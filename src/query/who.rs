@@ -344,7 +344,8 @@ impl Visitor for AtMoment<'_> {
         match at.channel_of(entry) {
             Some(channel) if Some(channel) != self.name => return Ok(Flow::Skip),
             Some(_) => {}
-            None if !at.is_shown_in(entry, self.name) => return Ok(Flow::Skip),
+            // One whose observer is heard of here only later may tell of a gap that reaches back.
+            None if !self.passed && !at.is_shown_in(entry, self.name) => return Ok(Flow::Skip),
             None => {}
         }
         let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));
