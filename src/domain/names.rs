@@ -131,6 +131,12 @@ impl Names {
         Self::default()
     }
 
+    /// What its numbers stand for, to be read elsewhere.
+    #[must_use]
+    pub fn glossary(&self) -> &Glossary {
+        &self.glossary
+    }
+
     /// The number of a name, given now if it has none yet.
     pub fn intern(&mut self, text: &str) -> Name {
         if text.is_empty()

@@ -1,8 +1,9 @@
-//! Where the writer decides: lines become entries, entries frames, and now and then the state a checkpoint.
+//! The first half of the writer: lines become entries, and now and then the state a checkpoint. Nothing is written to
+//! the log here.
 
 use super::batch::{Batch, Clamped, Line, Receipt, Refused, Rejected, Reply};
-use super::catch_up::{CaughtUp, Since, catch_up};
-use super::checkpoint::{self, Checkpoint, Parts, Place};
+use super::catch_up::{CaughtUp, Since};
+use super::checkpoint::{self, Draft};
 use super::digests::Digests;
 use super::error::StoreError;
 use super::retries::{Remembered, Retries};
@@ -14,8 +15,6 @@ use crate::domain::event::{Connection, ConnectionSaid, Event, Said};
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
 use crate::limits;
-use crate::log::frame::{Encoder, Packing, Place as FramePlace};
-use crate::log::salts::Salts;
 use crate::log::{Record, Reject};
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Instant;
 
-use super::writer::Appended;
+use super::scribe::Decided;
 
 /// Where the writer decides.
 pub(super) struct Desk {
@@ -31,9 +30,6 @@ pub(super) struct Desk {
     fold: Fold,
     retries: Retries,
     digests: Digests,
-    encoder: Encoder,
-    /// The first entry that is not yet in a frame.
-    unframed: u64,
     clock: Clock,
     records: Vec<Record>,
     /// Which of them must stand in one frame.
@@ -43,7 +39,6 @@ pub(super) struct Desk {
     connected: bool,
     /// Since the last checkpoint.
     since: Since,
-    parts: Parts,
     retry_chunks: Vec<u64>,
 }
 
@@ -52,39 +47,35 @@ const RETRY_CHUNK_IDS: usize = 4_096;
 /// A checkpoint is made after so many entries, or as many more as make its cost small beside theirs.
 const CHECKPOINT_ENTRIES_MIN: usize = 65_536;
 const CHECKPOINT_ENTRIES_PER_MEMBER: usize = 4;
-/// Entries that are decided before they are handed to the engine, though more lines are waiting.
-const APPEND_ENTRIES_MAX: usize = 16_384;
+/// Entries that are decided before they are handed over, though more lines are waiting.
+const HAND_OVER_ENTRIES_MAX: usize = 16_384;
 
 impl Desk {
-    pub fn open(shared: Arc<Shared>) -> Result<Desk, StoreError> {
+    /// A desk that goes on from what the log says.
+    pub fn new(shared: Arc<Shared>, caught_up: CaughtUp) -> Desk {
         let CaughtUp {
             fold,
             retries,
-            parts,
             retry_chunks,
             since,
-        } = catch_up(&*shared.engine)?;
-        let salts =
-            Salts::from_system().map_err(|error| StoreError::Randomness(error.to_string()))?;
-        Ok(Desk {
+            parts: _,
+        } = caught_up;
+        Desk {
             digests: Digests::new(shared.digest_key),
             clock: Arc::clone(&shared.options.clock),
             shared,
-            unframed: fold.state.head() + 1,
             connected: fold.state.connected() > 0,
             fold,
             retries,
-            encoder: Encoder::new(salts, Packing::default()),
             records: Vec::new(),
             together: Vec::new(),
             waiting: 0,
             since,
-            parts,
             retry_chunks,
-        })
+        }
     }
 
-    pub fn run(mut self, batches: &Receiver<(Batch, Reply)>, to_sync: &SyncSender<Appended>) {
+    pub fn run(mut self, batches: &Receiver<(Batch, Reply)>, to_scribe: &SyncSender<Decided>) {
         let mut settled = false;
         while let Ok(first) = batches.recv() {
             if self.shared.poison().is_some() {
@@ -98,27 +89,19 @@ impl Desk {
             while let Some((batch, reply)) = next {
                 let receipt = self.take(batch);
                 replies.push((reply, receipt));
-                next = if self.waiting < APPEND_ENTRIES_MAX {
+                next = if self.waiting < HAND_OVER_ENTRIES_MAX {
                     batches.try_recv().ok()
                 } else {
                     None
                 };
             }
-            match self.append(false) {
-                Ok((next, checkpoint)) => {
-                    let seq = self.fold.state.head();
-                    if to_sync
-                        .send(Appended {
-                            next,
-                            seq,
-                            replies,
-                            checkpoint,
-                        })
-                        .is_err()
-                    {
-                        break;
-                    }
-                }
+            let handed = self.hand_over(replies, false).map(|decided| {
+                // A scribe that has ended has poisoned the store.
+                to_scribe.send(decided).is_ok()
+            });
+            match handed {
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(error) => {
                     self.shared.poison_with(&error);
                     break;
@@ -127,16 +110,10 @@ impl Desk {
         }
         if self.shared.poison().is_none()
             && self.since.entries > 0
-            && let Ok((next, checkpoint)) = self.append(true)
+            && let Ok(decided) = self.hand_over(Vec::new(), true)
         {
-            let (seq, replies) = (self.fold.state.head(), Vec::new());
-            // A syncer that has ended has poisoned the store: then no checkpoint is wanted.
-            let _ = to_sync.send(Appended {
-                next,
-                seq,
-                replies,
-                checkpoint,
-            });
+            // Nor is a checkpoint wanted then.
+            let _ = to_scribe.send(decided);
         }
     }
 
@@ -357,32 +334,15 @@ impl Desk {
         });
     }
 
-    /// Hands what was decided to the engine: the position behind it, and a checkpoint if one is due.
-    fn append(&mut self, last: bool) -> Result<(u64, Option<Checkpoint>), StoreError> {
-        let records = std::mem::take(&mut self.records);
+    /// What was decided since the last time, with a checkpoint if one is due.
+    fn hand_over(
+        &mut self,
+        replies: Vec<(Reply, Receipt)>,
+        last: bool,
+    ) -> Result<Decided, StoreError> {
         self.waiting = 0;
-        let engine = &*self.shared.engine;
-        let together = std::mem::take(&mut self.together);
-        // A crash may leave only the first of these frames.
         let still = self.fold.state.connected() > 0;
         let connected = std::mem::replace(&mut self.connected, still);
-        for chunk in frames(&records, &together) {
-            let Place { next, frame, link } = self.fold.place;
-            let place = FramePlace {
-                frame: frame + 1,
-                first_seq: self.unframed,
-                link,
-                connected,
-            };
-            let encoded = self.encoder.encode(place, chunk, &self.fold.names)?;
-            let head = engine.append(next - 1, &encoded.values)?;
-            self.unframed += encoded.header.entries;
-            self.fold.place = Place {
-                next: head + 1,
-                frame: frame + 1,
-                link: encoded.header.link_after,
-            };
-        }
         let weight = self
             .fold
             .names
@@ -391,10 +351,16 @@ impl Desk {
         let due = self.since.entries >= CHECKPOINT_ENTRIES_MIN.max(weight)
             || (last && self.since.entries > 0);
         let checkpoint = if due { Some(self.checkpoint()?) } else { None };
-        Ok((self.fold.place.next, checkpoint))
+        Ok(Decided {
+            records: std::mem::take(&mut self.records),
+            together: std::mem::take(&mut self.together),
+            connected,
+            replies,
+            checkpoint,
+        })
     }
 
-    fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
+    fn checkpoint(&mut self) -> Result<Draft, StoreError> {
         let engine = &*self.shared.engine;
         for ids in self.since.ids.chunks(RETRY_CHUNK_IDS) {
             let chunk = self.retry_chunks.last().map_or(1, |last| last + 1);
@@ -415,12 +381,7 @@ impl Desk {
             );
             checkpoint::drop_retries(engine, oldest)?;
         }
-        let made = checkpoint::make(
-            &self.fold,
-            &self.since.changed,
-            &mut self.parts,
-            &self.retry_chunks,
-        )?;
+        let made = checkpoint::draft(&self.fold, &self.since.changed, &self.retry_chunks)?;
         // The ids that came out of the oldest chunk go into the next.
         self.since = Since {
             ids: std::mem::take(&mut self.since.ids),
@@ -428,37 +389,4 @@ impl Desk {
         };
         Ok(made)
     }
-}
-
-/// Records, cut into frames; but not within the ranges `together`, which are in order.
-fn frames<'a>(
-    records: &'a [Record],
-    together: &'a [Range<usize>],
-) -> impl Iterator<Item = &'a [Record]> {
-    let mut start = 0;
-    std::iter::from_fn(move || {
-        let rest = records.get(start..).filter(|rest| !rest.is_empty())?;
-        let mut entries = 0;
-        let full = rest.iter().position(|record| {
-            entries += match record {
-                Record::Commit { entries, .. } => entries.len(),
-                _ => 1,
-            };
-            entries > limits::FRAME_ENTRIES_MAX
-        });
-        let mut end = start + full.unwrap_or(rest.len()).max(1);
-        if let Some(whole) = together
-            .iter()
-            .find(|whole| whole.start < end && end < whole.end)
-        {
-            end = if whole.start > start {
-                whole.start
-            } else {
-                whole.end
-            };
-        }
-        let frame = records.get(start..end);
-        start = end;
-        frame
-    })
 }

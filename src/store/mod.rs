@@ -1,15 +1,15 @@
 //! The store: one log, one writer, any number of readers.
 //!
 //! ```text
-//! record / submit ──> writer (decide, append) ──> sync ──> published head ──> receipts
-//!                                                              │
-//!                            visit, as_of, queries  <── scan ──┘
+//! record / submit ──> desk (decide) ──> scribe (append, sync) ──> published head ──> receipts
+//!                                                                      │
+//!                                    visit, as_of, queries  <── scan ──┘
 //! ```
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `batch` | lines in, receipts out |
-//! | `writer`, `desk`, `catch_up` | the threads: decide, append, sync; group commit; poisoning; what they start from |
+//! | `writer`, `desk`, `scribe`, `catch_up` | two threads: one decides, one appends and syncs; group commit; poisoning; what they start from |
 //! | `scan`, `reading` | the log out, folded by `apply`, shown to visitors |
 //! | `checkpoint` | shortcuts into the log |
 //! | `retries` | which ids have been recorded |
@@ -31,6 +31,7 @@ mod migrate;
 mod reading;
 mod retries;
 mod scan;
+mod scribe;
 mod tally;
 mod writer;
 
