@@ -269,7 +269,7 @@ impl Store {
     }
 
     /// Waits until all that was handed over is durable, or has failed, and ends the writer. Whoever hands over more
-    /// starts another.
+    /// starts another, to which connections that are still up are those of a server that is gone.
     pub fn close(&self) {
         if let Some(writer) = held(&self.writer).take() {
             writer.finish();
