@@ -41,7 +41,7 @@ pub(crate) use digests::Digests;
 
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::event::Event;
-use crate::domain::names::Names;
+use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::log::Progress;
@@ -387,16 +387,8 @@ impl Store {
 
     /// That the log has heard of a channel.
     pub(crate) fn expect_channel(&self, channel: &str) -> Result<(), StoreError> {
-        let known = self.as_of(None, None, |state, names| {
-            names
-                .find(channel)
-                .is_some_and(|name| state.channel(name).is_some())
-        })?;
-        if known {
-            Ok(())
-        } else {
-            Err(StoreError::NoSuchChannel(channel.to_owned()))
-        }
+        let known = |state: &State, names: &Names| heard_of(channel, state, names).map(drop);
+        self.as_of(None, None, known)?
     }
 
     /// The key of the rosters' digests.
@@ -436,6 +428,14 @@ impl Store {
         Writer::start(&self.shared)?.finish();
         Ok(before == after)
     }
+}
+
+/// A channel, if the log had heard of it by then.
+pub(crate) fn heard_of(channel: &str, state: &State, names: &Names) -> Result<Name, StoreError> {
+    names
+        .find(channel)
+        .filter(|&name| state.channel(name).is_some())
+        .ok_or_else(|| StoreError::NoSuchChannel(channel.to_owned()))
 }
 
 impl Drop for Store {

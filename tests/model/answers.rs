@@ -1,0 +1,269 @@
+//! The model's answers about members and gaps, as JSON: `who`, `sessions`, `missed`, `gaps`, `channels`, `history`.
+
+use super::log::{Entry, Log, Member, Part, time};
+use super::watch::{Gap, Watched, watch};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The members of a channel when `last` was the last entry to count: each with its join and its metadata.
+fn members<'a>(
+    log: &'a Log,
+    channel: &str,
+    counts: impl Fn(&Entry) -> bool,
+) -> BTreeMap<Member, (&'a Entry, &'a Value)> {
+    let mut members = BTreeMap::new();
+    for entry in log.entries.iter().filter(|entry| counts(entry)) {
+        if entry.channel.as_deref() != Some(channel) || !entry.applied() {
+            continue;
+        }
+        let Some(member) = entry.member() else {
+            continue;
+        };
+        match entry.kind.as_str() {
+            "leave" => drop(members.remove(&member)),
+            "join" => drop(members.insert(member, (entry, &entry.meta))),
+            _ => members.get_mut(&member).unwrap().1 = &entry.meta,
+        }
+    }
+    members
+}
+
+/// `who CHANNEL`, at the head or at a moment; `None`: no such channel.
+pub fn who(
+    log: &Log,
+    name: &str,
+    at: Option<i64>,
+    topic: Option<&str>,
+    certain: bool,
+) -> Option<Value> {
+    let channels = watch(log);
+    let channel = channels.get(name)?;
+    let in_effect = |entry: &Entry| at.is_none_or(|at| entry.effective_at <= at);
+    let mut listed = BTreeMap::<Member, Value>::new();
+    for (member, (join, meta)) in members(log, name, in_effect) {
+        let sure = certainty(log, name, channel, &member, at);
+        listed.insert(member, publisher(Some(join), meta, sure));
+    }
+    // Those whose join takes effect later, but may have happened.
+    if let Some(at) = at {
+        for entry in log
+            .of(name)
+            .filter(|entry| entry.kind == "join" && entry.may_have_happened(at))
+        {
+            let publisher = publisher(None, &entry.meta, "possible");
+            listed.entry(entry.member().unwrap()).or_insert(publisher);
+        }
+    }
+    let mut topics = BTreeMap::<String, Vec<Value>>::new();
+    for ((of_topic, user, connection), mut publisher) in listed {
+        let left_out = certain && publisher["certainty"] == "possible";
+        if left_out || topic.is_some_and(|topic| topic != of_topic) {
+            continue;
+        }
+        publisher["user"] = json!(user);
+        publisher["connection"] = json!(connection);
+        topics.entry(of_topic).or_default().push(publisher);
+    }
+    let topics = topics.into_iter();
+    let topics: Vec<Value> = topics
+        .map(|(topic, publishers)| json!({"topic": topic, "publishers": publishers}))
+        .collect();
+    let of_channel = log
+        .of(name)
+        .filter(|entry| !entry.of_link() && in_effect(entry));
+    let seq = match at {
+        None => log.entries.last().map_or(0, |entry| entry.seq),
+        Some(_) => of_channel.map(|entry| entry.seq).max().unwrap_or(0),
+    };
+    Some(
+        json!({"channel": name, "at": at.map(time), "seq": seq, "coverage": channel.coverage(at), "topics": topics}),
+    )
+}
+
+fn publisher(join: Option<&Entry>, meta: &Value, certainty: &str) -> Value {
+    json!({"meta": meta, "since": join.map(|join| time(join.effective_at)), "certainty": certainty})
+}
+
+fn certainty(
+    log: &Log,
+    name: &str,
+    channel: &Watched,
+    member: &Member,
+    at: Option<i64>,
+) -> &'static str {
+    let Some(at) = at else {
+        let assumed = log.lossy || channel.open_gap().is_some();
+        return if assumed { "assumed" } else { "certain" };
+    };
+    let mut of_member = log
+        .of(name)
+        .filter(|entry| entry.member().as_ref() == Some(member));
+    if of_member.any(|entry| entry.may_have_happened(at)) {
+        return "possible";
+    }
+    let behind = channel.proof.is_none_or(|last| last <= at);
+    if log.lossy || behind || channel.in_gap(at) {
+        "assumed"
+    } else {
+        "certain"
+    }
+}
+
+/// `sessions`: those over in the order of their ends, then the others in that of their joins.
+pub fn sessions(log: &Log, part: &Part) -> Option<Vec<Value>> {
+    let channels = watch(log);
+    if part
+        .channel
+        .is_some_and(|name| !channels.contains_key(name))
+    {
+        return None;
+    }
+    let mut open = BTreeMap::<(&str, Member), &Entry>::new();
+    let mut stays = Vec::new();
+    for entry in log.entries.iter().filter(|entry| entry.moves()) {
+        let member = (entry.channel.as_deref().unwrap(), entry.member().unwrap());
+        if entry.kind == "join" {
+            open.insert(member, entry);
+        } else {
+            stays.push((open.remove(&member).unwrap(), Some(entry)));
+        }
+    }
+    let mut still: Vec<&Entry> = open.into_values().collect();
+    still.sort_by_key(|join| join.seq);
+    stays.extend(still.into_iter().map(|join| (join, None)));
+    stays.retain(|(join, leave)| {
+        let of_channel = part
+            .channel
+            .is_none_or(|name| join.channel.as_deref() == Some(name));
+        let (joined, left) = (join.effective_at, leave.map(|leave| leave.effective_at));
+        let over = |from| left.is_some_and(|left| left <= from) && joined < from;
+        of_channel
+            && part.names(join)
+            && part.to.is_none_or(|to| joined < to)
+            && !part.from.is_some_and(over)
+    });
+    let stays = stays.into_iter().map(|(join, leave)| {
+        stay(
+            log,
+            &channels[join.channel.as_deref().unwrap()],
+            join,
+            leave,
+        )
+    });
+    Some(stays.collect())
+}
+
+fn stay(log: &Log, channel: &Watched, join: &Entry, leave: Option<&Entry>) -> Value {
+    let last = channel.effective.unwrap();
+    let (ends_first, ends_last) = match leave {
+        Some(leave) => (leave.earliest().unwrap_or(i64::MIN), leave.latest()),
+        None => {
+            let bounds = [channel.open_gap().map(|gap| gap.from), channel.proof];
+            (bounds.into_iter().flatten().fold(last, i64::min), last)
+        }
+    };
+    let min = (ends_first.saturating_sub(join.latest())).max(0);
+    let came_unseen = !join.inferred() && channel.unwatched.contains(&join.seq);
+    let max = join.earliest().filter(|_| !came_unseen && !log.lossy);
+    let max = max.map(|earliest| (ends_last - earliest).max(0));
+    let not_before = |end: &Entry| end.earliest().filter(|_| end.inferred()).map(time);
+    let (topic, user, connection) = join.member().unwrap();
+    json!({
+        "channel": join.channel, "topic": topic, "user": user, "connection": connection,
+        "joined_at": time(join.effective_at),
+        "joined_not_before": not_before(join),
+        "left_at": leave.map(|leave| time(leave.effective_at)),
+        "left_not_before": leave.and_then(not_before),
+        "join_origin": join.origin,
+        "leave_origin": leave.map(|leave| &leave.origin),
+        "baseline": join.baseline,
+        "min_ms": if log.lossy { 0 } else { min },
+        "max_ms": max,
+    })
+}
+
+/// `missed CHANNEL`; `None`: no such channel.
+pub fn missed(log: &Log, name: &str, part: &Part) -> Option<Vec<Value>> {
+    let channels = watch(log);
+    let gaps = (1u32..).zip(&channels.get(name)?.gaps);
+    let wanted = gaps.filter(|(number, gap)| {
+        let not_over = |since| gap.to.is_none_or(|to| since < to);
+        part.gap.is_none_or(|wanted| wanted == *number) && part.from.is_none_or(not_over)
+    });
+    Some(
+        wanted
+            .map(|(number, gap)| in_gap(log, name, number, gap))
+            .collect(),
+    )
+}
+
+fn in_gap(log: &Log, name: &str, number: u32, gap: &Gap) -> Value {
+    let part = |kind: &str| {
+        let of_kind = log
+            .of(name)
+            .filter(|entry| entry.inferred() && entry.kind == kind && !entry.baseline);
+        let inside = of_kind.filter(|entry| gap.snapshots.contains(&entry.snapshot_seq.unwrap()));
+        let members = inside.map(|entry| {
+            json!({"topic": entry.topic, "user": entry.user, "connection": entry.connection, "meta": entry.meta})
+        });
+        members.collect::<Vec<_>>()
+    };
+    json!({
+        "gap": number, "channel": name, "from": time(gap.from), "to": gap.to.map(time), "evidence": gap.evidence,
+        "joined": part("join"), "left": part("leave"), "updated": part("update"),
+    })
+}
+
+/// `gaps CHANNEL`.
+pub fn gaps(log: &Log, name: &str) -> Option<Vec<Value>> {
+    let mut gaps = missed(log, name, &Part::default())?;
+    for gap in &mut gaps {
+        for part in ["joined", "left", "updated"] {
+            gap[part] = json!(gap[part].as_array().unwrap().len());
+        }
+        gap["resumed"] = json!(false);
+    }
+    Some(gaps)
+}
+
+/// `channels`.
+pub fn channels(log: &Log) -> Vec<Value> {
+    let channels = watch(log);
+    let each = channels.iter().map(|(name, channel)| {
+        let members = members(log, name, |_| true);
+        let mut topics: Vec<&String> = members.keys().map(|member| &member.0).collect();
+        topics.dedup();
+        let effective = |seq: Option<&u64>| {
+            let entry = log.entries.iter().find(|entry| Some(&entry.seq) == seq);
+            entry.map(|entry| time(entry.effective_at))
+        };
+        json!({
+            "channel": name, "topics": topics.len(), "present_now": members.len(), "entries": channel.shown.len(),
+            "first_at": effective(channel.shown.first()), "last_at": effective(channel.shown.last()),
+            "coverage": channel.coverage(None),
+        })
+    });
+    each.collect()
+}
+
+/// The seqs of the entries that `history` shows, of one channel or of all.
+pub fn history(log: &Log, part: &Part) -> Option<Vec<u64>> {
+    let channels = watch(log);
+    let shown = match part.channel {
+        Some(name) => Some(&channels.get(name)?.shown),
+        None => None,
+    };
+    let of_part = log.entries.iter().filter(|entry| {
+        shown.is_none_or(|shown| shown.contains(&entry.seq))
+            && part.names(entry)
+            && part.from.is_none_or(|from| from <= entry.effective_at)
+            && part.to.is_none_or(|to| entry.effective_at < to)
+            && part.kind.is_none_or(|kind| kind == entry.kind)
+            && part
+                .observed
+                .is_none_or(|observed| observed != entry.inferred())
+            && part.after < entry.seq
+    });
+    let most = part.limit.map_or(usize::MAX, |limit| limit as usize);
+    Some(of_part.take(most).map(|entry| entry.seq).collect())
+}
