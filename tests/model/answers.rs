@@ -1,9 +1,10 @@
 //! The model's answers about members and gaps, as JSON: `who`, `sessions`, `missed`, `gaps`, `channels`, `history`.
 
+use super::Model;
 use super::log::{Entry, Log, Member, Part, time};
-use super::watch::{Gap, Watched, watch};
+use super::watch::{Gap, Watched};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The members of a channel when `last` was the last entry to count: each with its join and its metadata.
 fn members<'a>(
@@ -30,29 +31,38 @@ fn members<'a>(
 
 /// `who CHANNEL`, at the head or at a moment; `None`: no such channel.
 pub fn who(
-    log: &Log,
+    model: &Model,
     name: &str,
     at: Option<i64>,
     topic: Option<&str>,
     certain: bool,
 ) -> Option<Value> {
-    let channels = watch(log);
+    let Model { log, channels } = model;
     let channel = channels.get(name)?;
     let in_effect = |entry: &Entry| at.is_none_or(|at| entry.effective_at <= at);
+    // Those who may just have come or gone: with the entries that say so.
+    let open = log
+        .of(name)
+        .filter(|entry| at.is_some_and(|at| entry.may_have_happened(at)));
+    let open: Vec<&Entry> = open.collect();
+    let possible: BTreeSet<Member> = open.iter().filter_map(|entry| entry.member()).collect();
+    let otherwise = if is_sure(log, channel, at) {
+        "certain"
+    } else {
+        "assumed"
+    };
     let mut listed = BTreeMap::<Member, Value>::new();
     for (member, (join, meta)) in members(log, name, in_effect) {
-        let sure = certainty(log, name, channel, &member, at);
-        listed.insert(member, publisher(Some(join), meta, sure));
+        let certainty = if possible.contains(&member) {
+            "possible"
+        } else {
+            otherwise
+        };
+        listed.insert(member, publisher(Some(join), meta, certainty));
     }
-    // Those whose join takes effect later, but may have happened.
-    if let Some(at) = at {
-        for entry in log
-            .of(name)
-            .filter(|entry| entry.kind == "join" && entry.may_have_happened(at))
-        {
-            let publisher = publisher(None, &entry.meta, "possible");
-            listed.entry(entry.member().unwrap()).or_insert(publisher);
-        }
+    for join in open.iter().filter(|entry| entry.kind == "join") {
+        let coming = || publisher(None, &join.meta, "possible");
+        listed.entry(join.member().unwrap()).or_insert_with(coming);
     }
     let mut topics = BTreeMap::<String, Vec<Value>>::new();
     for ((of_topic, user, connection), mut publisher) in listed {
@@ -84,34 +94,18 @@ fn publisher(join: Option<&Entry>, meta: &Value, certainty: &str) -> Value {
     json!({"meta": meta, "since": join.map(|join| time(join.effective_at)), "certainty": certainty})
 }
 
-fn certainty(
-    log: &Log,
-    name: &str,
-    channel: &Watched,
-    member: &Member,
-    at: Option<i64>,
-) -> &'static str {
-    let Some(at) = at else {
-        let assumed = log.lossy || channel.open_gap().is_some();
-        return if assumed { "assumed" } else { "certain" };
+/// Whether somebody watched at a moment, or watches at the head, and nothing was lost on the way.
+fn is_sure(log: &Log, channel: &Watched, at: Option<i64>) -> bool {
+    let watched = match at {
+        None => channel.open_gap().is_none(),
+        Some(at) => !channel.in_gap(at) && channel.proof.is_some_and(|last| at < last),
     };
-    let mut of_member = log
-        .of(name)
-        .filter(|entry| entry.member().as_ref() == Some(member));
-    if of_member.any(|entry| entry.may_have_happened(at)) {
-        return "possible";
-    }
-    let behind = channel.proof.is_none_or(|last| last <= at);
-    if log.lossy || behind || channel.in_gap(at) {
-        "assumed"
-    } else {
-        "certain"
-    }
+    watched && !log.lossy
 }
 
 /// `sessions`: those over in the order of their ends, then the others in that of their joins.
-pub fn sessions(log: &Log, part: &Part) -> Option<Vec<Value>> {
-    let channels = watch(log);
+pub fn sessions(model: &Model, part: &Part) -> Option<Vec<Value>> {
+    let Model { log, channels } = model;
     if part
         .channel
         .is_some_and(|name| !channels.contains_key(name))
@@ -183,8 +177,8 @@ fn stay(log: &Log, channel: &Watched, join: &Entry, leave: Option<&Entry>) -> Va
 }
 
 /// `missed CHANNEL`; `None`: no such channel.
-pub fn missed(log: &Log, name: &str, part: &Part) -> Option<Vec<Value>> {
-    let channels = watch(log);
+pub fn missed(model: &Model, name: &str, part: &Part) -> Option<Vec<Value>> {
+    let Model { log, channels } = model;
     let gaps = (1u32..).zip(&channels.get(name)?.gaps);
     let wanted = gaps.filter(|(number, gap)| {
         let not_over = |since| gap.to.is_none_or(|to| since < to);
@@ -215,8 +209,8 @@ fn in_gap(log: &Log, name: &str, number: u32, gap: &Gap) -> Value {
 }
 
 /// `gaps CHANNEL`.
-pub fn gaps(log: &Log, name: &str) -> Option<Vec<Value>> {
-    let mut gaps = missed(log, name, &Part::default())?;
+pub fn gaps(model: &Model, name: &str) -> Option<Vec<Value>> {
+    let mut gaps = missed(model, name, &Part::default())?;
     for gap in &mut gaps {
         for part in ["joined", "left", "updated"] {
             gap[part] = json!(gap[part].as_array().unwrap().len());
@@ -227,8 +221,8 @@ pub fn gaps(log: &Log, name: &str) -> Option<Vec<Value>> {
 }
 
 /// `channels`.
-pub fn channels(log: &Log) -> Vec<Value> {
-    let channels = watch(log);
+pub fn channels(model: &Model) -> Vec<Value> {
+    let Model { log, channels } = model;
     let each = channels.iter().map(|(name, channel)| {
         let members = members(log, name, |_| true);
         let mut topics: Vec<&String> = members.keys().map(|member| &member.0).collect();
@@ -247,8 +241,8 @@ pub fn channels(log: &Log) -> Vec<Value> {
 }
 
 /// The seqs of the entries that `history` shows, of one channel or of all.
-pub fn history(log: &Log, part: &Part) -> Option<Vec<u64>> {
-    let channels = watch(log);
+pub fn history(model: &Model, part: &Part) -> Option<Vec<u64>> {
+    let Model { log, channels } = model;
     let shown = match part.channel {
         Some(name) => Some(&channels.get(name)?.shown),
         None => None,

@@ -12,6 +12,7 @@ mod log;
 #[path = "../support/shapes.rs"]
 mod shapes;
 mod stats;
+mod traces;
 mod watch;
 
 use desk::Desk;
@@ -28,10 +29,24 @@ use rollbook::query::{
 };
 use rollbook::{Store, StoreError};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use watch::Watched;
+
+/// The model: the log, and how its channels were watched.
+pub struct Model {
+    log: Log,
+    channels: BTreeMap<String, Watched>,
+}
+
+impl Model {
+    fn of(log: Log) -> Model {
+        let channels = watch::watch(&log);
+        Model { log, channels }
+    }
+}
 
 /// A store that has heard a tape line by line, and the model's log of it.
-fn heard(tape: &Tape) -> (Desk, Log) {
+fn heard(tape: &Tape) -> (Desk, Model) {
     let desk = Desk::new();
     let mut log = Log::default();
     log.lossy = tape.rules.lossy;
@@ -47,7 +62,7 @@ fn heard(tape: &Tape) -> (Desk, Log) {
         .iter()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    (desk, log)
+    (desk, Model::of(log))
 }
 
 fn json(value: impl serde::Serialize) -> Value {
@@ -64,8 +79,8 @@ fn found<T: serde::Serialize>(answer: Result<T, StoreError>) -> Option<Value> {
 }
 
 /// Moments at which something may turn: each time of each entry, and the one before it.
-fn moments(log: &Log) -> BTreeSet<i64> {
-    let times = log.entries.iter().flat_map(|entry| {
+fn moments(model: &Model) -> BTreeSet<i64> {
+    let times = model.log.entries.iter().flat_map(|entry| {
         [
             Some(entry.occurred_at),
             Some(entry.effective_at),
@@ -99,8 +114,8 @@ fn listed(store: &Store, filter: &HistoryFilter) -> Option<Value> {
 }
 
 /// Everything that is asked of the head, or of the log as it was known at a moment.
-fn the_same(store: &Store, log: &Log, known_at: Option<i64>) {
-    let mut moments: Vec<Option<i64>> = moments(log).into_iter().map(Some).collect();
+fn the_same(store: &Store, model: &Model, known_at: Option<i64>) {
+    let mut moments: Vec<Option<i64>> = moments(model).into_iter().map(Some).collect();
     moments.push(None);
     for channel in CHANNELS {
         for &at in &moments {
@@ -112,14 +127,14 @@ fn the_same(store: &Store, log: &Log, known_at: Option<i64>) {
                     certain,
                     topic: topic.map(str::to_owned),
                 };
-                let right = answers::who(log, channel, at, topic, certain);
+                let right = answers::who(model, channel, at, topic, certain);
                 let answer = found(store.who(channel, &filter));
                 assert_eq!(answer, right, "who {channel} {filter:?}");
             }
         }
         the_same_in(
             store,
-            log,
+            model,
             &Part {
                 known_at,
                 channel: Some(channel),
@@ -129,7 +144,7 @@ fn the_same(store: &Store, log: &Log, known_at: Option<i64>) {
     }
     the_same_in(
         store,
-        log,
+        model,
         &Part {
             known_at,
             ..Part::default()
@@ -138,7 +153,7 @@ fn the_same(store: &Store, log: &Log, known_at: Option<i64>) {
 }
 
 /// Stays, figures, gaps and entries of a part of the log.
-fn the_same_in(store: &Store, log: &Log, part: &Part) {
+fn the_same_in(store: &Store, model: &Model, part: &Part) {
     let owned = |name: Option<&str>| name.map(str::to_owned);
     let filter = SessionFilter {
         channel: owned(part.channel),
@@ -148,7 +163,7 @@ fn the_same_in(store: &Store, log: &Log, part: &Part) {
         to: part.to,
         known_at: part.known_at,
     };
-    let right = answers::sessions(log, part).map(json);
+    let right = answers::sessions(model, part).map(json);
     assert_eq!(sessions(store, &filter), right, "{filter:?}");
     let filter = StatsFilter {
         channel: owned(part.channel),
@@ -158,7 +173,7 @@ fn the_same_in(store: &Store, log: &Log, part: &Part) {
         every_ms: part.every,
         known_at: part.known_at,
     };
-    let right = stats::stats(log, part).map(json);
+    let right = stats::stats(model, part).map(json);
     assert_eq!(found(store.stats(&filter)), right, "{filter:?}");
     if let Some(channel) = part.channel {
         let filter = MissedFilter {
@@ -166,7 +181,7 @@ fn the_same_in(store: &Store, log: &Log, part: &Part) {
             since: part.from,
             known_at: part.known_at,
         };
-        let right = answers::missed(log, channel, part).map(json);
+        let right = answers::missed(model, channel, part).map(json);
         let answer = found(store.missed(channel, &filter));
         assert_eq!(answer, right, "{channel} {filter:?}");
     }
@@ -185,18 +200,18 @@ fn the_same_in(store: &Store, log: &Log, part: &Part) {
             after_seq: part.after,
             limit: part.limit,
         };
-        let right = answers::history(log, part).map(json);
+        let right = answers::history(model, part).map(json);
         assert_eq!(listed(store, &filter), right, "{filter:?}");
     }
 }
 
 /// What only the head is asked.
-fn the_same_now(store: &Store, log: &Log) {
-    the_same(store, log, None);
+fn the_same_now(store: &Store, model: &Model) {
+    the_same(store, model, None);
     let channels = json(store.channels().unwrap());
-    assert_eq!(channels, json(answers::channels(log)));
+    assert_eq!(channels, json(answers::channels(model)));
     for channel in CHANNELS {
-        let right = answers::gaps(log, channel).map(json);
+        let right = answers::gaps(model, channel).map(json);
         assert_eq!(found(store.gaps(channel)), right, "gaps {channel}");
     }
 }
@@ -239,8 +254,8 @@ fn what_once_came_apart() {
     ];
     let start = 1_800_000_000_000;
     for lines in tapes {
-        let (desk, log) = heard(&Tape::of(Rules::default(), lines));
-        the_same_now(&desk.store, &log);
+        let (desk, model) = heard(&Tape::of(Rules::default(), lines));
+        the_same_now(&desk.store, &model);
         // A series ends where it is asked to, and the last moment is in it, were it the first of its stretch.
         for (from, to) in [
             (None, Some(start + 500)),
@@ -250,7 +265,7 @@ fn what_once_came_apart() {
             let every = Some(1_000);
             the_same_in(
                 &desk.store,
-                &log,
+                &model,
                 &Part {
                     from,
                     to,
@@ -302,34 +317,35 @@ proptest! {
 
     #[test]
     fn a_part_is_answered_like_the_model(tape in tape(Shape::Any, 30), asked in vec(part(), 8)) {
-        let (desk, log) = heard(&tape);
-        let moments: Vec<i64> = moments(&log).into_iter().collect();
+        let (desk, model) = heard(&tape);
+        let moments: Vec<i64> = moments(&model).into_iter().collect();
         let moment = |at: i64| moments.get(at as usize % (moments.len() + 1)).copied();
         for part in asked {
             let (from, to) = (part.from.and_then(moment), part.to.and_then(moment));
-            the_same_in(&desk.store, &log, &Part { from, to, ..part });
+            the_same_in(&desk.store, &model, &Part { from, to, ..part });
         }
     }
 
     #[test]
     fn the_head_is_answered_like_the_model(tape in tape(Shape::Any, 30)) {
-        let (desk, log) = heard(&tape);
-        the_same_now(&desk.store, &log);
+        let (desk, model) = heard(&tape);
+        the_same_now(&desk.store, &model);
     }
 
     /// As it was known at a moment, or as if the log ended at an entry: what the model says of the log until then.
     #[test]
     fn the_past_is_answered_like_the_model(tape in tape(Shape::Any, 20)) {
-        let (desk, log) = heard(&tape);
-        let recorded: BTreeSet<i64> = log.entries.iter().map(|entry| entry.recorded_at).collect();
+        let (desk, model) = heard(&tape);
+        let recorded: BTreeSet<i64> = model.log.entries.iter().map(|entry| entry.recorded_at).collect();
         for known_at in recorded.into_iter().flat_map(|at| [at - 1, at]) {
-            let known = log.known_at(known_at);
+            let known = Model::of(model.log.known_at(known_at));
             the_same(&desk.store, &known, Some(known_at));
         }
         for last in 0..=desk.store.head() + 1 {
+            let until = Model::of(model.log.until(last));
             for channel in CHANNELS {
                 let filter = WhoFilter { when: WhoWhen::Seq(last), ..WhoFilter::default() };
-                let right = answers::who(&log.until(last), channel, None, None, false);
+                let right = answers::who(&until, channel, None, None, false);
                 assert_eq!(found(desk.store.who(channel, &filter)), right, "who {channel} --seq {last}");
             }
         }

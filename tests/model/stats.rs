@@ -1,7 +1,7 @@
 //! The model of `stats`: every member's stays laid beside the stretch that is asked for.
 
+use super::Model;
 use super::log::{Log, Member, Part, time};
-use super::watch::watch;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,8 +39,8 @@ fn stays(log: &Log, channel: &str) -> Vec<Stay> {
 }
 
 /// `stats`.
-pub fn stats(log: &Log, asked: &Part) -> Option<Vec<Value>> {
-    let channels = watch(log);
+pub fn stats(model: &Model, asked: &Part) -> Option<Vec<Value>> {
+    let Model { log, channels } = model;
     if asked
         .channel
         .is_some_and(|name| !channels.contains_key(name))
@@ -48,7 +48,7 @@ pub fn stats(log: &Log, asked: &Part) -> Option<Vec<Value>> {
         return None;
     }
     let mut lines = Vec::new();
-    for (name, channel) in &channels {
+    for (name, channel) in channels {
         if asked.channel.is_some_and(|asked| asked != name) {
             continue;
         }
@@ -109,12 +109,6 @@ fn line(
     // What comes behind the channel's last entry nobody knows.
     let stretch = from < to && from <= last;
     let within = |at: i64| from <= at && at < to;
-    let standing = |at: i64| {
-        stays
-            .iter()
-            .filter(|stay| stay.from <= at && stay.to.is_none_or(|to| at < to))
-            .count()
-    };
     let there = stays.iter().filter(|stay| {
         stretch
             && stay.from < to
@@ -135,16 +129,19 @@ fn line(
             .filter(|stay| stay.to.is_some_and(within) && stay.inferred[1] == inferred)
             .count()
     };
-    let moments: BTreeSet<i64> = stays
-        .iter()
-        .map(|stay| stay.from)
-        .filter(|&at| within(at))
-        .chain([from])
-        .collect();
-    let mut peak: Option<(usize, i64)> = None;
-    for at in moments {
-        let count = standing(at);
-        if stretch && count > peak.map_or(0, |(count, _)| count) {
+    // How many more, or fewer, there are from each moment on.
+    let mut turns = BTreeMap::<i64, i64>::new();
+    for stay in stays {
+        *turns.entry(stay.from.max(from)).or_default() += 1;
+        if let Some(left) = stay.to {
+            *turns.entry(left.max(from)).or_default() -= 1;
+        }
+    }
+    let mut count = 0;
+    let mut peak = None;
+    for (&at, turn) in turns.range(from..) {
+        count += turn;
+        if stretch && at < to && count > peak.map_or(0, |(most, _)| most) {
             peak = Some((count, at));
         }
     }
