@@ -5,10 +5,9 @@ use super::{coverage_answer, member_names, meta_answer};
 use crate::domain::entry::{Disposition, Entry, Origin, Text, What};
 use crate::domain::event::Kind;
 use crate::domain::names::{Member, Name, Names, NumberMap};
-use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::log::frame::FrameHeader;
-use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor};
+use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor, heard_of};
 
 /// Which moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -211,13 +210,6 @@ impl Store {
     }
 }
 
-fn heard_of(channel: &str, state: &State, names: &Names) -> Result<Name, StoreError> {
-    names
-        .find(channel)
-        .filter(|&name| state.channel(name).is_some())
-        .ok_or_else(|| StoreError::NoSuchChannel(channel.to_owned()))
-}
-
 fn base_certainty(coverage: Coverage, unproven: bool) -> Certainty {
     if coverage == Coverage::Blind || unproven {
         Certainty::Assumed
@@ -293,9 +285,9 @@ impl<'a> AtMoment<'a> {
                     from.is_some_and(|from| from <= self.at) && self.at < entry.effective_at;
                 match change.kind {
                     Kind::Join if inside => {
-                        self.open
-                            .entry(change.member)
-                            .or_insert_with(|| Some(change.meta.clone()));
+                        // Also where an earlier leave of it may have happened by then.
+                        let coming = self.open.entry(change.member).or_insert(None);
+                        coming.get_or_insert_with(|| change.meta.clone());
                     }
                     Kind::Leave if inside => {
                         self.open.entry(change.member).or_insert(None);

@@ -47,7 +47,7 @@ pub(crate) use digests::Digests;
 
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::event::Event;
-use crate::domain::names::Names;
+use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::log::engine::Engine;
@@ -399,6 +399,14 @@ impl Store {
         Writer::start(&self.shared)?.finish();
         Ok(before == after)
     }
+}
+
+/// A channel, if the log had heard of it by then.
+pub(crate) fn heard_of(channel: &str, state: &State, names: &Names) -> Result<Name, StoreError> {
+    names
+        .find(channel)
+        .filter(|&name| state.channel(name).is_some())
+        .ok_or_else(|| StoreError::NoSuchChannel(channel.to_owned()))
 }
 
 impl Drop for Store {

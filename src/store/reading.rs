@@ -4,7 +4,7 @@ use super::error::StoreError;
 use super::home::Home;
 use super::meter::Gauges;
 use super::scan::{self, At, Flow, Fold, Nobody, Scope, Start, Visitor};
-use super::{Projection, Store, held};
+use super::{Projection, Store, heard_of, held};
 use crate::domain::entry::Entry;
 use crate::domain::names::Names;
 use crate::domain::state::State;
@@ -143,16 +143,8 @@ impl Store {
 
     /// That the log has heard of a channel.
     pub(crate) fn expect_channel(&self, channel: &str) -> Result<(), StoreError> {
-        let known = self.as_of(None, None, |state, names| {
-            names
-                .find(channel)
-                .is_some_and(|name| state.channel(name).is_some())
-        })?;
-        if known {
-            Ok(())
-        } else {
-            Err(StoreError::NoSuchChannel(channel.to_owned()))
-        }
+        let known = |state: &State, names: &Names| heard_of(channel, state, names).map(drop);
+        self.as_of(None, None, known)?
     }
 
     /// How the store stands at its durable head.

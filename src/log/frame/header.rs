@@ -250,6 +250,8 @@ impl Facts {
             }
             What::Snapshot(snapshot) => self.snapshot(snapshot),
             What::Link(link) => {
+                // Whoever has sent a link line is taken at another word in all channels.
+                self.unscoped = true;
                 self.scope(link.channel);
                 for gap in &link.gaps {
                     self.touch(gap.channel);
