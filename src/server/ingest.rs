@@ -51,7 +51,7 @@ pub async fn ingest(
     let who = Who::of(params)?;
     Ok(sockets::speaking(upgrade).on_upgrade(async move |socket| {
         let seat = app.observers.take(&who.observer).await;
-        let session = Session::new(socket, Arc::clone(&app), pass, guest);
+        let session = Session::new(socket, Arc::clone(&app), pass, guest).until(seat.over.clone());
         match Intake::begin(app, who).await {
             Ok(intake) => intake.run(session, seat).await,
             Err(fault) => {
@@ -164,7 +164,7 @@ impl Intake {
                 .map_err(Ending::from);
         }
         while end.is_ok() {
-            end = self.step(&mut session, &seat).await;
+            end = self.step(&mut session).await;
         }
         let ending = end.err().unwrap_or(Ending::Gone { in_order: false });
         let in_order = matches!(ending, Ending::Gone { in_order: true });
@@ -191,16 +191,13 @@ impl Intake {
     }
 
     /// The next thing that happens.
-    async fn step(&mut self, session: &mut Session, seat: &Seat) -> Result<(), Ending> {
+    async fn step(&mut self, session: &mut Session) -> Result<(), Ending> {
         let behind = self.waiting.back().map_or(0, |last| last.line);
         let unacknowledged = behind - self.waiting.front().map_or(behind, |first| first.line);
         let listening = unacknowledged < limits::UNACKED_LINES_MAX
             && self.waiting_bytes < limits::UNACKED_BYTES_MAX;
         let event = tokio::select! {
             biased;
-            () = seat.over.cancelled() => {
-                return Err(Ending::Says(code::REPLACED, "a newer connection speaks for this observer"));
-            }
             (line, bytes, done) = first_done(&mut self.waiting) => {
                 self.waiting.pop_front();
                 self.waiting_bytes -= bytes;

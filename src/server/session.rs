@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// Close codes: RFC 6455's, and those of the contract.
 pub mod code {
@@ -45,6 +46,8 @@ pub struct Session {
     warned: bool,
     heard: Instant,
     pinged: Instant,
+    /// Another has taken its place.
+    over: CancellationToken,
     /// Counts the connection as open.
     _guest: Guest,
 }
@@ -59,6 +62,8 @@ pub enum Event {
     Expired,
     /// Nothing was heard for a while.
     Quiet,
+    /// Another has taken its place.
+    Replaced,
     /// The server stops.
     Stop,
 }
@@ -110,8 +115,15 @@ impl Session {
             warned: false,
             heard: now,
             pinged: now,
+            over: CancellationToken::new(),
             _guest: guest,
         }
+    }
+
+    /// The same, until another takes its place: then it says nothing more but farewell.
+    #[must_use]
+    pub fn until(self, over: CancellationToken) -> Session {
+        Session { over, ..self }
     }
 
     /// What it was let in with, or has shown since.
@@ -146,6 +158,7 @@ impl Session {
         tokio::select! {
             biased;
             () = self.app.stop.cancelled() => Event::Stop,
+            () = self.over.cancelled() => Event::Replaced,
             event = token => event,
             message = self.socket.recv(), if listening => {
                 Event::Message(message.and_then(Result::ok))
@@ -196,6 +209,12 @@ impl Session {
             Event::Quiet => {
                 self.pinged = Instant::now();
                 self.send(Message::Ping(axum::body::Bytes::new())).await
+            }
+            Event::Replaced => {
+                return Met::End(
+                    code::REPLACED,
+                    "a newer connection speaks for this observer",
+                );
             }
             Event::Stop => return Met::End(code::AWAY, "the server stops"),
         };
@@ -255,12 +274,18 @@ impl Session {
     /// # Errors
     /// [`Lost`].
     pub async fn send_all(&mut self, messages: impl Iterator<Item = Message>) -> Result<(), Lost> {
-        for message in messages {
-            let fed = timeout(SEND_MAX, self.socket.feed(message)).await;
-            fed.map_err(|_| Lost)?.map_err(|_| Lost)?;
+        let Session { socket, over, .. } = self;
+        let sent = async {
+            for message in messages {
+                timeout(SEND_MAX, socket.feed(message)).await.ok()?.ok()?;
+            }
+            timeout(SEND_MAX, socket.flush()).await.ok()?.ok()
+        };
+        tokio::select! {
+            biased;
+            () = over.cancelled() => Err(Lost),
+            sent = sent => sent.ok_or(Lost),
         }
-        let flushed = timeout(SEND_MAX, self.socket.flush()).await;
-        flushed.map_err(|_| Lost)?.map_err(|_| Lost)
     }
 
     /// Says farewell, and waits a moment for the peer's: what it still sends would otherwise undo ours on the way.
@@ -274,8 +299,13 @@ impl Session {
                 while let Some(Ok(_)) = self.socket.recv().await {}
             }
         };
-        // A peer that says none has had its time.
-        let _ = timeout(FAREWELL_MAX, farewell).await;
+        // A peer that says none has had its time. One that is too slow has more to take before it.
+        let most = if code == code::TOO_SLOW {
+            SEND_MAX
+        } else {
+            FAREWELL_MAX
+        };
+        let _ = timeout(most, farewell).await;
     }
 }
 

@@ -74,13 +74,10 @@ pub async fn pour(
             Ok(said) => {
                 let messages = words(session.pass(), said);
                 if session.send_all(messages.into_iter()).await.is_err() {
-                    return;
+                    break TOO_SLOW;
                 }
             }
-            Err(End::TooSlow) => {
-                session.count_as_too_slow();
-                break (code::TOO_SLOW, "too slow: go on behind the last entry");
-            }
+            Err(End::TooSlow) => break TOO_SLOW,
             Err(End::Closed) => break (code::AWAY, "the server stops"),
             Err(End::Failed(fault)) => {
                 tracing::error!("{fault}");
@@ -88,8 +85,15 @@ pub async fn pour(
             }
         }
     };
+    // Others need the room.
+    drop(tail);
+    if code == code::TOO_SLOW {
+        session.count_as_too_slow();
+    }
     session.close(code, reason).await;
 }
+
+const TOO_SLOW: (u16, &str) = (code::TOO_SLOW, "too slow: go on behind the last entry");
 
 /// A comment now and then shows both ends that the other is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
