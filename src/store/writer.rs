@@ -5,7 +5,7 @@
 //! written: the writer is poisoned, and what was not durable is gone with it.
 
 use super::Shared;
-use super::batch::{Batch, Receipt, Reply, Ticket};
+use super::batch::{Batch, Receipt, Reply};
 use super::checkpoint::Checkpoint;
 use super::desk::Desk;
 use super::error::StoreError;
@@ -47,13 +47,11 @@ impl Writer {
         })
     }
 
-    pub fn submit(&self, batch: Batch) -> Ticket {
-        let (reply, ticket) = Ticket::new();
+    pub fn submit(&self, batch: Batch, reply: Reply) {
         if let Some(queue) = &self.queue {
-            // Where the writer has ended the ticket says so.
+            // Where the writer has ended the reply is dropped, which says so.
             let _ = queue.send((batch, reply));
         }
-        ticket
     }
 
     /// Lets the writer finish what is in hand.
@@ -106,8 +104,7 @@ fn sync_all(shared: &Shared, appended: &Receiver<Appended>) {
                 }
                 Some(reason) => Err(StoreError::Poisoned(reason)),
             };
-            // Nobody has to wait for a receipt.
-            let _ = reply.send(outcome);
+            reply(outcome);
         }
         if shared.poison().is_some() {
             return;
