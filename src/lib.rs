@@ -32,6 +32,7 @@
 //! | [`ingest`] | sources, line by line, into a store | feed, store |
 //! | [`replay`] | recorded history as a feed again | store |
 //! | [`care`] | verify | store |
+//! | [`server`] | HTTP and WebSockets (feature `server`) | ingest, query |
 //! | `cli` | one command a file | all |
 //!
 //! # Invariants
@@ -81,6 +82,8 @@ pub mod limits;
 pub mod log;
 pub mod query;
 pub mod replay;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod store;
 
 pub use store::{Options, Projection, Store, StoreError};

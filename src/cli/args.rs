@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and the help that explains it, examples first. Nothing is done here.
 
 use super::commands::{gaps, history, ingest, missed, replay, sessions, stats, verify, who};
+#[cfg(feature = "server")]
+use super::commands::{serve, token};
 use super::output::Format;
 use crate::query::time::TIME_FORMS;
 use clap::{ArgAction, Parser, Subcommand};
@@ -85,6 +87,12 @@ pub enum Command {
     Rejects,
     /// Play the log again, as lines of a feed on standard output
     Replay(replay::Replay),
+    /// Serve the store over HTTP and WebSockets
+    #[cfg(feature = "server")]
+    Serve(serve::Serve),
+    /// Make a token for a server
+    #[cfg(feature = "server")]
+    Token(token::Token),
     /// Check that the log is whole
     Verify(verify::Verify),
     /// Throw away all that is derived, and make it again from the log

@@ -1,5 +1,6 @@
 //! `ingest`: record events from files or standard input.
 
+use super::taking::Taking;
 use super::{failure, ingest_failure};
 use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
@@ -7,13 +8,11 @@ use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::{Progress, say};
 use crate::cli::tables;
-use crate::domain::entry::Rules;
 use crate::ingest::source::Source;
 use crate::ingest::{How, Outcome, Watcher, ingest};
 use crate::query::answer::Time;
-use crate::query::time::Span;
-use crate::store::{self, Clamped, Options, Refused, Store};
-use clap::{Args, ValueEnum};
+use crate::store::{Clamped, Options, Refused, Store};
+use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,33 +41,9 @@ pub struct Ingest {
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
     #[arg(long = "self", value_name = "USER")]
     pub self_user: Option<String>,
-    /// Lateness forgiven before an event or snapshot counts as stale, for sources that stamp snapshots later than
-    /// they read them (1500, 1500ms, 2s)
-    #[arg(long, value_name = "MS", default_value = "0")]
-    pub skew_tolerance: Span,
-    /// The source may drop or reorder single events: nothing about its channels is certain
-    #[arg(long)]
-    pub lossy_feed: bool,
-    /// By how much windows begin earlier, for what a source may delay or debounce (1500, 1500ms, 2s)
-    #[arg(long, value_name = "MS", default_value = "0")]
-    pub slack: Span,
-    /// How far a source's time may be ahead of the recording before it counts as missing (60000, 60s, 1m)
-    #[arg(long, value_name = "MS", default_value = "60s")]
-    pub max_ahead: Span,
-    /// What an acknowledged line survives
-    #[arg(long, value_name = "LEVEL", default_value = "power")]
-    pub durability: Durability,
-}
-
-/// What an acknowledged line survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Durability {
-    /// A power cut
-    Power,
-    /// The end of the process
-    Process,
-    /// Nothing for sure: written when convenient
-    None,
+    /// How lines are taken and kept.
+    #[command(flatten)]
+    pub taking: Taking,
 }
 
 pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result<(), Failure> {
@@ -76,14 +51,10 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
     let how = How {
         observer: args.observer.clone(),
         self_user: args.self_user.clone(),
-        rules: Rules {
-            skew_tolerance_ms: args.skew_tolerance.0,
-            max_ahead_ms: args.max_ahead.0,
-            slack_ms: args.slack.0,
-            lossy: args.lossy_feed,
-        },
+        rules: args.taking.rules(),
         strict: args.strict,
         resume: args.resume,
+        only: None,
     };
     let standard_input = [PathBuf::from("-")];
     let files = if args.files.is_empty() {
@@ -96,15 +67,10 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
     for file in files {
         sources.push(Source::open(file).map_err(|error| ingest_failure(data, error.into()))?);
     }
-    let durability = match args.durability {
-        Durability::Power => store::Durability::Power,
-        Durability::Process => store::Durability::Process,
-        Durability::None => store::Durability::None,
-    };
     let store = Store::open(
         data,
         Options {
-            durability,
+            durability: args.taking.durability(),
             ..Options::default()
         },
     )

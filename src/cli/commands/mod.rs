@@ -9,8 +9,13 @@ pub mod missed;
 mod rebuild;
 mod rejects;
 pub mod replay;
+#[cfg(feature = "server")]
+pub mod serve;
 pub mod sessions;
 pub mod stats;
+pub mod taking;
+#[cfg(feature = "server")]
+pub mod token;
 pub mod verify;
 pub mod who;
 
@@ -39,6 +44,10 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Channels => channels::run(&cli.data, output),
         Command::Rejects => rejects::run(&cli.data, output),
         Command::Replay(args) => replay::run(&cli.data, args, output),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(&cli.data, cli.verbose, args),
+        #[cfg(feature = "server")]
+        Command::Token(args) => token::run(args, output),
         Command::Verify(args) => verify::run(&cli.data, args, output),
         Command::Rebuild => rebuild::run(&cli.data),
         Command::Migrate => migrate::run(&cli.data),
