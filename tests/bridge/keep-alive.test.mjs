@@ -146,10 +146,20 @@ test('stop in the middle of a wait for the next try ends it', async () => {
 });
 
 test('stop in the middle of a login leaves nobody logged in', async () => {
-  kept();
-  await until(() => service.steps.includes('login'));
-  await alive.stop();
-  assert.deepEqual([service.alive.size, instances.length], [0, 1]);
+  let stopped;
+  const create = () => {
+    const rtm = new RTM(service, 'me');
+    const login = rtm.login.bind(rtm);
+    rtm.login = (options) => {
+      queueMicrotask(() => (stopped ??= alive.stop()));
+      return login(options);
+    };
+    return rtm;
+  };
+  kept({ create });
+  await until(() => stopped !== undefined);
+  await stopped;
+  assert.deepEqual(service.steps, ['create', 'login', 'logout']);
 });
 
 test('events of a server outage and of a replaced client arrive once, in order', async () => {

@@ -183,7 +183,7 @@ test('a token that cannot be had is told, and asked for again', async () => {
 });
 
 test('a server that falls silent is given up', async () => {
-  bridged({ patience: 30 });
+  bridged({ patience: 200 });
   tell(1);
   await bridge.flushed();
   server.speaks = false;
@@ -198,8 +198,9 @@ test('a quiet connection is no silent server', async () => {
   bridged({ patience: 10 });
   tell(1);
   await bridge.flushed();
+  const before = server.connections.length;
   await new Promise((resolve) => setTimeout(resolve, 60));
-  assert.equal(server.connections.length, 1);
+  assert.equal(server.connections.length, before);
 });
 
 test('a full buffer keeps what it has, and the log says where something is missing', async () => {

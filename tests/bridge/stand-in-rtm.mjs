@@ -9,6 +9,9 @@
 /** @typedef {import('agora-rtm').RTMEvents.LinkStateChangeReasonCode} ReasonCode */
 /** @typedef {import('agora-rtm').ServiceType} ServiceType */
 
+/** Nothing is answered in the same turn. @returns {Promise<void>} */
+const answer = () => new Promise((resolve) => setTimeout(resolve));
+
 /** The cloud: rosters, tokens, and how many instances are alive. */
 export class Service {
   /** channel → topic → user → meta @type {Map<string, Map<string, Map<string, string>>>} */
@@ -103,7 +106,7 @@ export class RTM {
     this.service.steps.push('login');
     this.#link('CONNECTING', 'LOGIN');
     this.#loggingIn = true;
-    await undefined;
+    await answer();
     if (!this.#loggingIn) throw new Error('Login is canceled.');
     if (this.service.refuses(token)) {
       this.#link('FAILED', 'TOKEN_EXPIRED');
@@ -118,7 +121,7 @@ export class RTM {
   async logout() {
     this.service.steps.push('logout');
     this.#loggingIn = false;
-    await undefined;
+    await answer();
     this.service.alive.delete(this);
     this.#joined.clear();
     this.#link('IDLE', 'LOGOUT');
@@ -140,7 +143,7 @@ export class RTM {
         if (!this.service.alive.has(this)) throw new Error('not logged in');
         this.service.steps.push(`join ${name}`);
         this.#link('CONNECTING', 'JOIN', name);
-        await undefined;
+        await answer();
         if (this.service.refuses(token)) {
           this.#link('FAILED', 'TOKEN_EXPIRED', name);
           throw new Error('Token is expired.');

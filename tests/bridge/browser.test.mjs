@@ -1,0 +1,88 @@
+/**
+ * The whole way, in a real browser: a stand-in for Agora, the bridge, `rollbook serve`; links lost, tokens expired, the
+ * server killed. In the end `rollbook history` has every event exactly once.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Browser, serveFolder } from './browser.mjs';
+import { Rollbook } from './rollbook.mjs';
+import { numbers, range, until } from './support.mjs';
+
+let rollbook, pages, browser;
+
+before(async () => {
+  rollbook = await Rollbook.start();
+  pages = await serveFolder(import.meta.dirname);
+  browser = await Browser.open(`${pages.url}/page.html`);
+});
+
+after(async () => {
+  await browser?.close();
+  pages?.server.close();
+  await rollbook?.remove();
+});
+
+test('every event exactly once', async () => {
+  const page = (expression) => browser.run(`page.${expression}`);
+  const flushed = () => page('alive.bridge.flushed()');
+  const joined = (times) =>
+    until(() => page(`service.steps.filter((step) => step === 'join room').length === ${times}`), `join ${times}`);
+
+  await page(`service.join('room', 'chat', 'tony')`);
+  await page(`watch('${rollbook.url}/bridge.js', '${rollbook.url}')`);
+  await joined(1);
+  await page(`crowd('first', 20)`);
+  await flushed();
+
+  // A lost link: tony leaves and lily comes while nobody watches.
+  await page(`rtm.disconnect('room')`);
+  await page(`service.leave('room', 'chat', 'tony')`);
+  await page(`service.join('room', 'chat', 'lily')`);
+  await page(`rtm.reconnect('room')`);
+
+  // A token that ends: renewed the first time, too late the second.
+  await page('rtm.warnOfExpiry()');
+  await until(() => page(`service.steps.includes('renew')`));
+  await page('service.expireTokens()');
+  await page(`service.leave('room', 'chat', 'lily')`);
+  await page(`service.join('room', 'chat', 'rose')`);
+  await joined(2);
+
+  // The server dies in the middle of a crowd, and goes in the middle of another.
+  const killed = page(`crowd('killed', 200, 2)`);
+  await until(async () => (await page('alive.bridge.status.acknowledged')) > 60);
+  await rollbook.kill();
+  await page(`crowd('alone', 100)`);
+  await rollbook.again();
+  await killed;
+  const ended = page(`crowd('ended', 200, 2)`);
+  await rollbook.stop();
+  await rollbook.again();
+  await ended;
+  await flushed();
+
+  const present = await page(`service.present('room')`);
+  assert.equal(await page('alive.stop()'), 0);
+  const { acknowledged, pending, lost } = await page('alive.bridge.status');
+  assert.deepEqual([pending, lost], [0, 0]);
+  assert.deepEqual(await page('service.crowd'), 1);
+  assert.deepEqual((await page('problems')).filter(({ kind }) => !['connection', 'login'].includes(kind)), []);
+  assert.deepEqual(browser.complaints, []);
+
+  // An entry that a line made bears its id; the server's own link lines have none.
+  const said = (await rollbook.ask('history')).filter(({ id }) => id !== null);
+  assert.ok(acknowledged > 540);
+  assert.deepEqual([...new Set(numbers(said))], range(1, acknowledged));
+  const joins = said.filter(({ type, origin, topic }) => type === 'join' && origin === 'observed' && topic === 'crowd');
+  assert.equal(joins.length, 520);
+  assert.ok(joins.every(({ disposition }) => disposition === 'applied'));
+
+  const missed = (await rollbook.ask('missed', 'room')).map(({ joined, left }) => [joined, left].map((members) =>
+    members.map(({ user }) => user)));
+  assert.ok(missed.some(([came, went]) => `${came} ${went}` === 'lily tony'), JSON.stringify(missed));
+  assert.ok(missed.some(([came, went]) => `${came} ${went}` === 'rose lily'), JSON.stringify(missed));
+
+  const [who] = await rollbook.ask('who', 'room');
+  const roster = who.topics.map(({ topic, publishers }) => [topic, publishers.map(({ user }) => user)]);
+  assert.deepEqual(Object.fromEntries(roster), present);
+});

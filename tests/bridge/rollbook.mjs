@@ -1,0 +1,64 @@
+/** A `rollbook serve` that is started, killed and started again, and asked on the command line. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { until } from './support.mjs';
+
+const PROGRAM = process.env.ROLLBOOK ?? fileURLToPath(new URL('../../target/debug/rollbook', import.meta.url));
+
+export class Rollbook {
+  /** The first time any port; afterwards the same. */
+  #listen = '127.0.0.1:0';
+
+  static async start() {
+    const rollbook = new Rollbook();
+    rollbook.folder = await mkdtemp(join(tmpdir(), 'rollbook-bridge-'));
+    await rollbook.again();
+    return rollbook;
+  }
+
+  get url() {
+    return `http://${this.#listen}`;
+  }
+
+  async again() {
+    const flags = ['--data', join(this.folder, 'data'), 'serve', '--listen', this.#listen];
+    const serving = spawn(PROGRAM, flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [serving.stdout, serving.stderr]) stream.on('data', (text) => (said += text));
+    this.process = serving;
+    await until(() => {
+      if (serving.exitCode !== null) throw new Error(`rollbook serve ended:\n${said}`);
+      return /127\.0\.0\.1:\d+/.test(said);
+    }, 'rollbook serve');
+    [this.#listen] = /127\.0\.0\.1:\d+/.exec(said);
+    await until(() => fetch(`${this.url}/readyz`).then(({ ok }) => ok, () => false), 'readyz');
+  }
+
+  async kill(signal = 'SIGKILL') {
+    const ended = once(this.process, 'exit');
+    this.process.kill(signal);
+    return ended;
+  }
+
+  async stop() {
+    const [status] = await this.kill('SIGTERM');
+    if (status !== 0) throw new Error(`rollbook serve ended with ${status}`);
+  }
+
+  /** The lines that a query answers with. */
+  async ask(...query) {
+    const flags = ['--data', join(this.folder, 'data'), '--format', 'jsonl', ...query];
+    const { stdout } = await promisify(execFile)(PROGRAM, flags, { maxBuffer: 64 * 1024 * 1024 });
+    return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  }
+
+  async remove() {
+    if (this.process.exitCode === null && this.process.signalCode === null) await this.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
