@@ -52,6 +52,7 @@ const BUFFERED_MOST = 8 * 1024 * 1024;
 const UNDER_WAY_LINES = 2_000;
 const MESSAGE_LINES = 500;
 const MESSAGE_LENGTH = 256 * 1024;
+const LINE_LENGTH_MOST = 4 * 1024 * 1024; // in UTF-8 below 16 MiB, beyond which the server takes no line
 const PATIENCE = 20_000;
 const RETRY = { first: 250, most: 15_000 };
 const RETRY_LOGIN = { first: 1_000, most: 60_000 };
@@ -60,6 +61,7 @@ const LOGOUT_PATIENCE = 10_000;
 const CLOSE_DONE = 1000;
 const CLOSE_GIVEN_UP = 4000; // anything but 1000 tells the server that somebody still meant to watch
 const CLOSE_TOKEN_EXPIRED = 4401;
+const CLOSE_REPLACED = 4409;
 
 /** For these, Agora wants a new instance. Others (a ban, the same user elsewhere) are for the application to judge. */
 const TOKEN_IS_DEAD = ['TOKEN_EXPIRED', 'INVALID_TOKEN'];
@@ -216,13 +218,16 @@ class Bridge {
    */
   note(event) {
     if (this.#state === 'closed') return;
-    if (!this.#overflowed && this.#outbox.length >= (this.#options.maxBuffered ?? BUFFERED_MOST)) {
+    const line = this.#line(event); // at once: the SDK may change its object
+    const full = this.#outbox.length >= (this.#options.maxBuffered ?? BUFFERED_MOST);
+    if (!this.#overflowed && (full || line.length > LINE_LENGTH_MOST)) {
       this.#overflowed = true;
-      this.#add({ t: 'link', state: 'down', reason: 'bridge_buffer_full', ts: Date.now() });
-      this.report({ kind: 'lost', count: 1, message: 'the buffer is full: events are lost until half of it is free' });
+      this.#outbox.add(this.#line({ t: 'link', state: 'down', reason: 'bridge_overflow', ts: Date.now() }));
+      const what = full ? 'the buffer is full' : `an event is ${line.length} long`;
+      this.report({ kind: 'lost', count: 1, message: `${what}: events are lost until half of the buffer is free` });
     }
     if (this.#overflowed) this.#lost += 1;
-    else this.#add(event);
+    else this.#outbox.add(line);
     this.#pump();
   }
 
@@ -253,10 +258,9 @@ class Bridge {
     queueMicrotask(() => this.#options.onError?.(problem));
   }
 
-  /** Written down at once: the SDK may change its object. @param {object} event */
-  #add(event) {
-    this.#events += 1;
-    this.#outbox.add(JSON.stringify({ ...event, id: `${this.#life}.${this.#events}`, self: this.#options.self }));
+  /** @param {object} event */
+  #line(event) {
+    return JSON.stringify({ ...event, id: `${this.#life}.${++this.#events}`, self: this.#options.self });
   }
 
   async #connect(address = new URL(this.#options.url)) {
@@ -279,7 +283,7 @@ class Bridge {
       this.#socket = socket;
     } catch (cause) {
       if (!current()) return;
-      this.report({ kind: 'token', message: 'no token for Rollbook could be had', cause });
+      this.report({ kind: 'token', message: 'no token for Rollbook could be had, or no socket opened', cause });
       this.#later();
     }
   }
@@ -291,6 +295,7 @@ class Bridge {
     if (t === 'ack') this.#acknowledged(line, seq);
     if (t === 'reject') this.report({ kind: 'rejected', message: reason, text: this.#outbox.line(line) });
     if (t === 'token' && state === 'will_expire') this.#renew();
+    if (t === 'token' && state === 'refused') this.report({ kind: 'token', message: reason });
     this.#pump();
   }
 
@@ -314,7 +319,7 @@ class Bridge {
     this.#outbox.settle(line);
     if (this.#overflowed && this.#outbox.length * 2 <= (this.#options.maxBuffered ?? BUFFERED_MOST)) {
       this.#overflowed = false;
-      this.#add({ t: 'link', state: 'up', reason: 'bridge_buffer_free', ts: Date.now() });
+      this.note({ t: 'link', state: 'up', reason: 'bridge_overflow_over', ts: Date.now() });
     }
   }
 
@@ -357,6 +362,8 @@ class Bridge {
   #ended(code) {
     if (code === CLOSE_TOKEN_EXPIRED) this.report({ kind: 'token', message: 'the token for Rollbook has expired' });
     else this.report({ kind: 'connection', message: `the connection to Rollbook ended (${code ?? 'silence'})` });
+    // Another bridge speaks for this observer. The two should not throw each other out without a pause.
+    if (code === CLOSE_REPLACED) this.#failures = Infinity;
     this.#later();
   }
 
@@ -393,7 +400,9 @@ export function attach(rtm, options) {
  * alive at once, and each step is in the log. Any other end of a session is told to `onError`: `restart` or `stop`.
  * @template {Account} T
  * @param {object} how
- * @param {() => T} how.create Makes a client, not logged in: `() => new AgoraRTM.RTM(appId, userId)`.
+ * @param {() => T} how.create Makes a client, not logged in: `() => new AgoraRTM.RTM(appId, userId)`. agora-rtm 2.3.0
+ *   refuses a page its second instance for one user, even after a logout, unless told before:
+ *   `AgoraRTM.setParameter('IGNORE_DUPLICATE_USER_ID_ERR', true)`.
  * @param {(channel?: string) => string | Promise<string>} how.fetchToken Agora's, to log in or for this stream channel.
  * @param {(rtm: T) => unknown} [how.join] Joins the channels with a client that has logged in: the first and each new one.
  * @param {Options} how.bridge
@@ -432,13 +441,10 @@ export function keepAlive({ create, fetchToken, join, bridge: options, retry = R
     /** @type {EventMap['linkState']} */
     const judge = ({ currentState, reasonCode, reason, serviceType, affectedChannels }) => {
       if (over || currentState !== 'FAILED') return;
-      if (!TOKEN_IS_DEAD.includes(reasonCode)) {
-        bridge.report({ kind: 'login', message: `Agora ended the session: ${reason}`, reasonCode });
-        return;
-      }
+      bridge.report({ kind: 'login', message: `Agora ended the session: ${reason}`, reasonCode });
       const [channel] = serviceType === 'STREAM' ? affectedChannels : [];
-      bridge.note({ t: 'token', state: 'expired', channel, reason: reasonCode, ts: Date.now() });
-      end();
+      if (reasonCode === 'TOKEN_EXPIRED') bridge.note({ t: 'token', state: 'expired', channel, ts: Date.now() });
+      if (TOKEN_IS_DEAD.includes(reasonCode)) end();
     };
     bridge.watch(rtm); // listens first, so that Agora's own words stand before ours
     rtm.addEventListener('linkState', judge);

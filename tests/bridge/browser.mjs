@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import CDP from 'chrome-remote-interface';
 
-const TYPES = { '.html': 'text/html', '.mjs': 'text/javascript' };
+const TYPES = { '.html': 'text/html', '.mjs': 'text/javascript', '.js': 'text/javascript' };
 
 /** Serves this folder. Answers with the server and its address. */
 export async function serveFolder(folder) {
@@ -31,9 +31,12 @@ export class Browser {
   static async open(address) {
     const browser = new Browser();
     browser.home = await mkdtemp(join(tmpdir(), 'rollbook-chromium-'));
-    const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'];
-    const own = ['--remote-debugging-port=0', `--user-data-dir=${browser.home}`, 'about:blank'];
-    browser.process = spawn(process.env.CHROMIUM ?? 'chromium', [...flags, ...own], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const flags = [
+      ...['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'],
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1', // the same with and without the internet
+      ...['--remote-debugging-port=0', `--user-data-dir=${browser.home}`, 'about:blank'],
+    ];
+    browser.process = spawn(process.env.CHROMIUM ?? 'chromium', flags, { stdio: ['ignore', 'ignore', 'pipe'] });
     const port = await new Promise((resolve, reject) => {
       let said = '';
       browser.process.stderr.on('data', (text) => {

@@ -3,27 +3,28 @@
  * server killed. In the end `rollbook history` has every event exactly once.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import { Browser, serveFolder } from './browser.mjs';
 import { Rollbook } from './rollbook.mjs';
 import { numbers, range, until } from './support.mjs';
 
 let rollbook, pages, browser;
 
-before(async () => {
+const page = (expression) => browser.run(`page.${expression}`);
+
+beforeEach(async () => {
   rollbook = await Rollbook.start();
   pages = await serveFolder(import.meta.dirname);
   browser = await Browser.open(`${pages.url}/page.html`);
 });
 
-after(async () => {
+afterEach(async () => {
   await browser?.close();
   pages?.server.close();
   await rollbook?.remove();
 });
 
 test('every event exactly once', async () => {
-  const page = (expression) => browser.run(`page.${expression}`);
   const flushed = () => page('alive.bridge.flushed()');
   const joined = (times) =>
     until(() => page(`service.steps.filter((step) => step === 'join room').length === ${times}`), `join ${times}`);
@@ -85,4 +86,19 @@ test('every event exactly once', async () => {
   const [who] = await rollbook.ask('who', 'room');
   const roster = who.topics.map(({ topic, publishers }) => [topic, publishers.map(({ user }) => user)]);
   assert.deepEqual(Object.fromEntries(roster), present);
+});
+
+test('the SDK itself, as far as it goes without Agora: each login, its failure and its logout', async () => {
+  await page(`watchForReal('${rollbook.url}/bridge.js', '${rollbook.url}')`);
+  const invalid = `problems.filter(({ reasonCode }) => reasonCode === 'INVALID_TOKEN').length`;
+  await until(async () => (await page(invalid)) >= 3, 'three logins');
+  await page('alive.stop()');
+  const lives = await page(invalid);
+
+  const said = (await rollbook.ask('history')).filter(({ id }) => id !== null);
+  const life = ['LOGIN', 'INVALID_TOKEN', 'LOGOUT'];
+  assert.deepEqual(said.map(({ reason }) => reason), [...Array(lives).fill(life).flat(), 'bridge_detached']);
+  assert.ok(said.every(({ type, observer }) => type === 'link' && observer === 'real'));
+  assert.deepEqual(numbers(said), range(1, said.length));
+  assert.deepEqual(browser.complaints, []);
 });

@@ -50,7 +50,7 @@ test('an expired token: logout, a new instance, login, join, and a new snapshot 
 
   const life = ['create', 'login', 'join room'];
   assert.deepEqual(service.steps, [...life, 'logout', ...life]);
-  assert.deepEqual(own(), ['token expired TOKEN_EXPIRED', 'link down logout']);
+  assert.deepEqual(own(), ['token expired', 'link down logout']);
   const links = server.log.filter(({ event }) => event === 'linkState');
   assert.ok(links.some(({ currentState, reasonCode }) => currentState === 'FAILED' && reasonCode === 'TOKEN_EXPIRED'));
   assert.deepEqual(links.at(-1).affectedChannels, ['room']);

@@ -163,9 +163,11 @@ test('a token about to expire is renewed in the connection, which counts as no l
   await bridge.flushed();
   server.tellAll({ t: 'token', state: 'will_expire', in_ms: 30_000 });
   await until(() => server.renewed.length === 1);
+  server.tellAll({ t: 'token', state: 'refused', reason: 'another scope' });
   tell(1);
   await bridge.flushed();
   assert.deepEqual([server.renewed, server.connections.length], [['token-2'], 1]);
+  assert.deepEqual(problems.map(({ kind, message }) => [kind, message]), [['token', 'another scope']]);
   assert.deepEqual(numbers(server.log), [1, 2]);
 });
 
@@ -219,6 +221,28 @@ test('a full buffer keeps what it has, and the log says where something is missi
   const joins = (count) => Array(count).fill('REMOTE_JOIN');
   assert.deepEqual(said, [...joins(100 - lost), 'link down', 'link up', ...joins(2)]);
   assert.deepEqual(kinds().filter((kind) => kind === 'lost'), ['lost']);
+});
+
+test('an event that no server would take is lost like one too many', async () => {
+  bridged();
+  tell(1);
+  tell(1, 'x'.repeat(5 * 1024 * 1024));
+  await until(() => server.log.length === 3);
+  tell(1);
+  await bridge.flushed();
+  const said = server.log.map(({ t, state, eventType }) => (t ? `${t} ${state}` : eventType));
+  assert.deepEqual(said, ['REMOTE_JOIN', 'link down', 'link up', 'REMOTE_JOIN']);
+  assert.equal(bridge.status.lost, 1);
+});
+
+test('two bridges for one observer do not throw each other out without a pause', async () => {
+  bridged({ retry: { first: 1, most: 600_000 } });
+  tell(1);
+  await bridge.flushed();
+  server.closeAll(4409);
+  await until(() => bridge.status.state === 'waiting');
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.equal(server.connections.length, 1);
 });
 
 test('a server that knows another past of the feed gets a new one', async () => {

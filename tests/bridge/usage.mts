@@ -17,6 +17,7 @@ const { state, pending }: { state: 'connecting' | 'open' | 'waiting' | 'closed';
 const givenUp: number = await bridge.detach({ within: 1_000 });
 console.log(everything, state, pending, givenUp);
 
+AgoraRTM.setParameter('IGNORE_DUPLICATE_USER_ID_ERR', true);
 const alive = keepAlive({
   create: () => new AgoraRTM.RTM('app', 'me'),
   fetchToken: async (channel) => `token of ${channel ?? 'the login'}`,
