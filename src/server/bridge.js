@@ -69,7 +69,7 @@ const TOKEN_IS_DEAD = ['TOKEN_EXPIRED', 'INVALID_TOKEN'];
 // `crypto.randomUUID` is missing on pages that came over plain HTTP.
 const unique = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('');
 
-/** Random, so that a server that comes back is not met by all its clients at once. @param {Retry} retry @param {number} failures */
+/** Random: not all clients meet a server that comes back at once. @param {Retry} retry @param {number} failures */
 const delay = ({ first, most }, failures) => (Math.min(most, first * 2 ** failures) * (1 + Math.random())) / 2;
 
 /** Waits for `work`, but not longer than `ms`. @param {number} ms @param {Promise<unknown>} work */
@@ -166,6 +166,8 @@ class Bridge {
   #failures = 0;
   /** @type {WebSocket | undefined} */
   #socket;
+  /** @type {string | undefined} */
+  #bearer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** @type {(() => void) | undefined} */
@@ -273,6 +275,7 @@ class Bridge {
     try {
       const bearer = typeof token === 'function' ? await token() : token;
       if (!current()) return;
+      this.#bearer = bearer;
       address.protocol = address.protocol.replace('http', 'ws');
       address.pathname = `${address.pathname.replace(/\/$/, '')}/v1/ingest`;
       address.search = `${new URLSearchParams({ observer, feed: this.#feed, ...(bearer && { access_token: bearer }) })}`;
@@ -329,7 +332,10 @@ class Bridge {
     if (typeof token !== 'function') return;
     try {
       const fresh = await token();
-      if (socket === this.#socket) socket?.send(JSON.stringify({ t: 'renew', token: fresh }));
+      // The same one again would only be warned of again.
+      if (socket !== this.#socket || fresh === this.#bearer) return;
+      this.#bearer = fresh;
+      socket?.send(JSON.stringify({ t: 'renew', token: fresh }));
     } catch (cause) {
       // Not the last chance: the next connection asks again.
       this.report({ kind: 'token', message: 'the token for Rollbook could not be renewed', cause });

@@ -171,6 +171,18 @@ test('a token about to expire is renewed in the connection, which counts as no l
   assert.deepEqual(numbers(server.log), [1, 2]);
 });
 
+test('a token that is no newer is not shown again', async () => {
+  let asked = 0;
+  bridged({ token: () => (asked++, 'the same') });
+  tell(1);
+  await bridge.flushed();
+  server.tellAll({ t: 'token', state: 'will_expire', in_ms: 30_000 });
+  await until(() => asked === 2);
+  tell(1);
+  await bridge.flushed();
+  assert.deepEqual(server.renewed, []);
+});
+
 test('a token that cannot be had is told, and asked for again', async () => {
   let tries = 0;
   bridged({

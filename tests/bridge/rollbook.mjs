@@ -27,15 +27,16 @@ export class Rollbook {
 
   async again() {
     const flags = ['--data', join(this.folder, 'data'), 'serve', '--listen', this.#listen];
-    const serving = spawn(PROGRAM, flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const serving = spawn(PROGRAM, flags, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
-    for (const stream of [serving.stdout, serving.stderr]) stream.on('data', (text) => (said += text));
+    serving.stderr.on('data', (text) => (said += text));
     this.process = serving;
     await until(() => {
       if (serving.exitCode !== null) throw new Error(`rollbook serve ended:\n${said}`);
-      return /127\.0\.0\.1:\d+/.test(said);
+      const listening = /listening on http:\/\/(\S+)\n/.exec(said);
+      if (listening) this.#listen = listening[1];
+      return listening;
     }, 'rollbook serve');
-    [this.#listen] = /127\.0\.0\.1:\d+/.exec(said);
     await until(() => fetch(`${this.url}/readyz`).then(({ ok }) => ok, () => false), 'readyz');
   }
 
