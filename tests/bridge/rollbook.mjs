@@ -51,7 +51,7 @@ export class Rollbook {
     if (status !== 0) throw new Error(`rollbook serve ended with ${status}`);
   }
 
-  /** The lines that a query answers with. */
+  /** The lines that a query of the stopped store answers with. */
   async ask(...query) {
     const flags = ['--data', join(this.folder, 'data'), '--format', 'jsonl', ...query];
     const { stdout } = await promisify(execFile)(PROGRAM, flags, { maxBuffer: 64 * 1024 * 1024 });
