@@ -87,6 +87,10 @@ test('every event exactly once', async () => {
   assert.ok(missed.some(([came, went]) => `${came} ${went}` === 'lily tony'), JSON.stringify(missed));
   assert.ok(missed.some(([came, went]) => `${came} ${went}` === 'rose lily'), JSON.stringify(missed));
 
+  // Nothing was missed while the server was away: the bridge went on with its feed.
+  const resumed = (await rollbook.ask('gaps', 'room')).filter((gap) => gap.resumed);
+  assert.ok(resumed.length >= 2 && resumed.every(({ to }) => to !== null));
+
   const [who] = await rollbook.ask('who', 'room');
   const roster = who.topics.map(({ topic, publishers }) => [topic, publishers.map(({ user }) => user)]);
   assert.deepEqual(Object.fromEntries(roster), present);
