@@ -145,6 +145,16 @@ test('stop in the middle of a wait for the next try ends it', async () => {
   assert.equal(await alive.stop(), 0);
 });
 
+test('a token that comes after the stop logs nobody in', async () => {
+  let answer;
+  kept({ fetchToken: () => new Promise((resolve) => (answer = resolve)) });
+  await until(() => answer !== undefined);
+  await alive.stop();
+  answer('token-1');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(service.steps, ['create', 'logout']);
+});
+
 test('stop in the middle of a login leaves nobody logged in', async () => {
   let stopped;
   const create = () => {
