@@ -102,9 +102,7 @@ class Outbox {
   }
 
   /** @param {number} number */
-  line(number) {
-    return this.#lines[number - this.#first];
-  }
+  line(number) { return this.#lines[number - this.#first]; }
 
   /** The next lines to send, as one message, unless too much is under way. */
   take() {
@@ -135,10 +133,7 @@ class Outbox {
   }
 
   /** What is kept becomes the beginning of another feed. */
-  renumber() {
-    this.#first = 1;
-    this.#sent = this.#everSent = 0;
-  }
+  renumber() { [this.#first, this.#sent, this.#everSent] = [1, 0, 0]; }
 
   /** @returns {Promise<boolean>} */
   flushed() {
@@ -146,9 +141,7 @@ class Outbox {
     return this.size === 0 ? Promise.resolve(true) : new Promise((done) => this.#flushes.push({ upTo, done }));
   }
 
-  abandon() {
-    for (const { done } of this.#flushes.splice(0)) done(false);
-  }
+  abandon() { for (const { done } of this.#flushes.splice(0)) done(false); }
 }
 
 /** One feed, over connections that break. Made by `attach` and `keepAlive`. */
@@ -256,9 +249,7 @@ class Bridge {
   }
 
   /** Later, for a listener that throws must break neither the bridge nor the SDK. @param {Problem} problem */
-  report(problem) {
-    queueMicrotask(() => this.#options.onError?.(problem));
-  }
+  report(problem) { queueMicrotask(() => this.#options.onError?.(problem)); }
 
   /** @param {object} event */
   #line(event) {
