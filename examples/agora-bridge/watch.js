@@ -1,0 +1,52 @@
+/** Watches one stream channel for Rollbook. The bridge comes from the server that it talks to, so the two fit. */
+
+const form = document.querySelector('#watch');
+const stop = document.querySelector('#stop');
+const status = document.querySelector('#status');
+const problems = document.querySelector('#problems');
+
+form.addEventListener('submit', async (submitted) => {
+  submitted.preventDefault();
+  const { appId, user, channel, tokens, rollbook } = Object.fromEntries(new FormData(form));
+  const { keepAlive } = await import(new URL('/bridge.js', rollbook));
+
+  /** From your own server (see the README): to log in, or for one stream channel. */
+  const fetchToken = async (of) => {
+    if (!tokens) return ''; // in testing mode none is needed
+    const query = new URLSearchParams({ user, ...(of && { channel: of }) });
+    const answer = await fetch(`${tokens}?${query}`);
+    if (!answer.ok) throw new Error(`the token server answered ${answer.status}`);
+    return answer.text();
+  };
+
+  // Without it, agora-rtm 2.3.0 refuses a second instance for one user, even after the first has logged out.
+  AgoraRTM.setParameter('IGNORE_DUPLICATE_USER_ID_ERR', true);
+  const alive = keepAlive({
+    create: () => new AgoraRTM.RTM(appId, user),
+    fetchToken,
+    join: async (rtm) => rtm.createStreamChannel(channel).join({ token: await fetchToken(channel) }),
+    bridge: {
+      url: rollbook,
+      observer: user,
+      self: user,
+      // A Rollbook that asks for tokens gets one here, in the same way.
+      onError: ({ kind, message, reasonCode = '', cause = '' }) =>
+        problems.append(`${new Date().toISOString()} ${kind}: ${message} ${reasonCode} ${cause}\n`),
+    },
+  });
+
+  const show = () => (status.textContent = JSON.stringify(alive.bridge.status, null, 2));
+  const showing = setInterval(show, 500);
+  const watching = (yes) => {
+    stop.disabled = !yes;
+    for (const field of form.querySelectorAll('input, button:not(#stop)')) field.disabled = yes;
+  };
+  watching(true);
+  stop.onclick = async () => {
+    stop.disabled = true;
+    await alive.stop(); // all is durable, or given up and told
+    clearInterval(showing);
+    show();
+    watching(false);
+  };
+});

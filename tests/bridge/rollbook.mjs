@@ -1,0 +1,81 @@
+/** A `rollbook serve` that is started, killed and started again, and asked on the command line. */
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { until } from './support.mjs';
+
+const run = promisify(execFile);
+const PROGRAM = process.env.ROLLBOOK ?? fileURLToPath(new URL('../../target/debug/rollbook', import.meta.url));
+
+export class Rollbook {
+  /** The first time any port; afterwards the same. */
+  #listen = '127.0.0.1:0';
+
+  #secret = [];
+
+  /** `tokens`: nobody gets in without one. */
+  static async start({ tokens = false } = {}) {
+    const rollbook = new Rollbook();
+    rollbook.folder = await mkdtemp(join(tmpdir(), 'rollbook-bridge-'));
+    if (tokens) {
+      const file = join(rollbook.folder, 'secret');
+      await writeFile(file, randomBytes(32).toString('hex'), { mode: 0o600 });
+      rollbook.#secret = ['--auth-secret-file', file];
+    }
+    await rollbook.again();
+    return rollbook;
+  }
+
+  get url() {
+    return `http://${this.#listen}`;
+  }
+
+  async again() {
+    const flags = ['--data', join(this.folder, 'data'), 'serve', '--listen', this.#listen, ...this.#secret];
+    const serving = spawn(PROGRAM, flags, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    serving.stderr.on('data', (text) => (said += text));
+    this.process = serving;
+    await until(() => {
+      if (serving.exitCode !== null) throw new Error(`rollbook serve ended:\n${said}`);
+      const listening = /listening on http:\/\/(\S+)\n/.exec(said);
+      if (listening) this.#listen = listening[1];
+      return listening;
+    }, 'rollbook serve');
+    await until(() => fetch(`${this.url}/readyz`).then(({ ok }) => ok, () => false), 'readyz');
+  }
+
+  async kill(signal = 'SIGKILL') {
+    const ended = once(this.process, 'exit');
+    this.process.kill(signal);
+    return ended;
+  }
+
+  async stop() {
+    const [status] = await this.kill('SIGTERM');
+    if (status !== 0) throw new Error(`rollbook serve ended with ${status}`);
+  }
+
+  /** A token that is good for so long. */
+  async token(ttl) {
+    const { stdout } = await run(PROGRAM, ['token', ...this.#secret, '--scope', 'ingest', '--ttl', ttl]);
+    return stdout.trim();
+  }
+
+  /** The lines that a query of the stopped store answers with. */
+  async ask(...query) {
+    const flags = ['--data', join(this.folder, 'data'), '--format', 'jsonl', ...query];
+    const { stdout } = await run(PROGRAM, flags, { maxBuffer: 64 * 1024 * 1024 });
+    return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  }
+
+  async remove() {
+    if (this.process.exitCode === null && this.process.signalCode === null) await this.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
