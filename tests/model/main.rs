@@ -50,7 +50,9 @@ fn heard(tape: &Tape) -> (Desk, Model) {
     let desk = Desk::new();
     let mut log = Log::default();
     log.lossy = tape.rules.lossy;
-    for heard in &tape.lines {
+    // The model is of what lines say; it knows no ingest connections yet.
+    let lines = tape.lines.iter();
+    for heard in lines.filter(|heard| feeds::connection(&heard.text).is_none()) {
         let behind = desk.store.head();
         let receipt = desk.hear_one(tape, heard).unwrap();
         if receipt.tally.rejected == 0 && receipt.tally.retries == 0 {
