@@ -170,6 +170,14 @@ fn windows_do_not_widen_by_a_gap_that_is_over() {
 }
 
 #[test]
+fn what_was_inferred_before_a_gap_that_is_over_is_in_the_next() {
+    let text = "^up\n5 snap a\n8 part b\n^lost\n^resumed\n9 token renewed\n30 snap a b";
+    let store = heard(text);
+    assert_eq!(gaps_of(&store, "c"), ["1 link 5..9", "2 snapshot 5..30"]);
+    assert_eq!(missed(&store, &MissedFilter::default()), ["2: joined b"]);
+}
+
+#[test]
 fn another_feed_that_comes_up_closes_nothing() {
     let store = heard("^up\n5 snap a\n9 join b\n^lost\n^up\n20 join d");
     assert_eq!(gaps_of(&store, "c"), ["1 link 9..?"]);

@@ -86,17 +86,21 @@ impl Store {
     pub fn gaps(&self, channel: &str) -> Result<Vec<Gap>, StoreError> {
         let gaps = self.gaps_found(channel, None)?.into_iter();
         Ok(gaps
-            .map(|Found { missed, resumed }| Gap {
-                gap: missed.gap,
-                channel: missed.channel,
-                from: missed.from,
-                to: missed.to,
-                evidence: missed.evidence,
-                resumed,
-                joined: missed.joined.len() as u64,
-                left: missed.left.len() as u64,
-                updated: missed.updated.len() as u64,
-            })
+            .map(
+                |Found {
+                     missed, resumed, ..
+                 }| Gap {
+                    gap: missed.gap,
+                    channel: missed.channel,
+                    from: missed.from,
+                    to: missed.to,
+                    evidence: missed.evidence,
+                    resumed,
+                    joined: missed.joined.len() as u64,
+                    left: missed.left.len() as u64,
+                    updated: missed.updated.len() as u64,
+                },
+            )
             .collect())
     }
 
@@ -126,6 +130,18 @@ impl Store {
 struct Found {
     missed: Missed,
     resumed: bool,
+    /// What had been inferred, loose, when it was told of.
+    before: Vec<(Kind, Millis, MissedMember)>,
+}
+
+impl Found {
+    fn add(&mut self, kind: Kind, member: MissedMember) {
+        match kind {
+            Kind::Join => self.missed.joined.push(member),
+            Kind::Leave => self.missed.left.push(member),
+            Kind::Update => self.missed.updated.push(member),
+        }
+    }
 }
 
 struct Gaps<'a> {
@@ -154,24 +170,31 @@ impl Gaps<'_> {
             updated: Vec::new(),
             vanished: Vec::new(),
         };
-        self.found.push(Found {
+        let before = std::mem::take(&mut self.loose);
+        let mut found = Found {
             missed,
             resumed: false,
-        });
-        let loose = std::mem::take(&mut self.loose).into_iter();
-        for (kind, _, member) in loose.filter(|(_, at, _)| *at >= from) {
-            self.add(gap, kind, member);
+            before: before.clone(),
+        };
+        for (kind, _, member) in before.into_iter().filter(|(_, at, _)| *at >= from) {
+            found.add(kind, member);
+        }
+        self.found.push(found);
+    }
+
+    /// A gap is over because nothing was missed: what was loose before it is so again.
+    fn over(&mut self, gap: u32, to: Millis) {
+        if let Some(found) = self.of(gap) {
+            found.resumed = true;
+            found.missed.to = Some(Time(to));
+            let before = std::mem::take(&mut found.before);
+            self.loose.splice(..0, before);
         }
     }
 
     fn add(&mut self, gap: u32, kind: Kind, member: MissedMember) {
-        let Some(Found { missed, .. }) = self.of(gap) else {
-            return;
-        };
-        match kind {
-            Kind::Join => missed.joined.push(member),
-            Kind::Leave => missed.left.push(member),
-            Kind::Update => missed.updated.push(member),
+        if let Some(found) = self.of(gap) {
+            found.add(kind, member);
         }
     }
 
@@ -195,9 +218,8 @@ impl Visitor for Gaps<'_> {
                     }
                     if change.opens {
                         self.open(change.gap, change.at, Evidence::Link);
-                    } else if let Some(found) = self.of(change.gap) {
-                        found.resumed = true;
-                        found.missed.to = Some(Time(entry.occurred_at.max(change.at)));
+                    } else {
+                        self.over(change.gap, entry.occurred_at.max(change.at));
                     }
                 }
             }
