@@ -66,7 +66,7 @@ fn front(digest: &blake3::Hash) -> StringHash {
 /// How many bytes are drawn from the generator at a time.
 const POOL_BYTES: usize = 1024;
 
-/// Salts and hashes of the names and members of one [`Names`] dictionary, drawn when first needed.
+/// Salts and hashes of the names and members of one [`Glossary`], drawn when first needed.
 pub struct Salts {
     generator: blake3::OutputReader,
     pool: [u8; POOL_BYTES],

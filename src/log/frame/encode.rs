@@ -88,7 +88,7 @@ pub struct Encoded {
     pub header: FrameHeader,
 }
 
-/// Makes frames. It keeps salts and look-up tables by the numbers of one [`Names`] dictionary: another dictionary
+/// Makes frames. It keeps salts and look-up tables by the numbers of one [`Glossary`]: another one
 /// needs another encoder.
 #[derive(Debug)]
 pub struct Encoder {
