@@ -64,3 +64,8 @@ pub const VALUE_BYTES_MAX: usize = 96 << 10;
 pub const FRAME_BYTES_MAX: usize = 1 << 30;
 /// Files and feeds whose position is remembered for `--resume`.
 pub const SOURCES_MAX: usize = 10_000;
+
+/// Slowest replay that is not paused, in times of how fast it was.
+pub const SPEED_MIN: f64 = 0.001;
+/// Fastest one that is paced.
+pub const SPEED_MAX: f64 = 1_000_000.0;

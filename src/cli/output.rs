@@ -121,8 +121,16 @@ impl<'w> Output<'w> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(mut self) -> Result<(), Failure> {
+    pub fn flush(&mut self) -> Result<(), Failure> {
         self.sink.flush().map_err(|error| Failure::output(&error))
+    }
+
+    /// The same, at the end.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.flush()
     }
 }
 

@@ -332,6 +332,15 @@ impl Default for Rules {
     }
 }
 
+/// How an event was recorded, where its line says so: one that is told again from another log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recording {
+    /// When.
+    pub recorded_at: Option<Millis>,
+    /// By which rules.
+    pub rules: Option<Rules>,
+}
+
 /// A position as the log's output shows it.
 #[must_use]
 pub fn shown_pos(entry: &Entry) -> Option<Pos> {

@@ -47,6 +47,8 @@ pub struct How {
     pub self_user: Option<String>,
     /// How events are taken.
     pub rules: Rules,
+    /// Lines that say when and by which rules they were recorded are recorded so again ([`feed::recording`]).
+    pub keep_recorded: bool,
     /// Stop at the first line that is rejected.
     pub strict: bool,
     /// Go on where an earlier run of the same file ended.
@@ -60,6 +62,7 @@ impl Default for How {
             observer,
             self_user: None,
             rules,
+            keep_recorded: false,
             strict: false,
             resume: false,
         }
@@ -281,10 +284,19 @@ impl Intake<'_> {
                 }
                 LineText::Whole(text) => {
                     let length = text.len() as u64;
-                    let taken = match feed::parse(text, &defaults) {
-                        Ok(event) => {
-                            let raw = Box::new(located(text, length, String::new()));
-                            Line::Event(event.into_owned(), Some(raw))
+                    let heard = feed::parse(text, &defaults).and_then(|event| {
+                        let keep = self.how.keep_recorded;
+                        let recording = keep.then(|| feed::recording(text)).transpose()?;
+                        Ok((event, recording))
+                    });
+                    let taken = match heard {
+                        Ok((event, recording)) => {
+                            let raw = Some(Box::new(located(text, length, String::new())));
+                            let event = event.into_owned();
+                            match recording {
+                                Some(recording) => Line::Again(event, raw, recording),
+                                None => Line::Event(event, raw),
+                            }
                         }
                         Err(refusal) => {
                             half = !line.terminated;
@@ -422,7 +434,7 @@ impl Intake<'_> {
 /// Whether a line may turn out to be a reject, so that a strict run may end before it.
 fn may_be_refused(line: &Line) -> bool {
     match line {
-        Line::Event(event, _) => {
+        Line::Event(event, _) | Line::Again(event, _, _) => {
             matches!(
                 event.said,
                 Said::SnapshotPage { .. } | Said::SnapshotEnd { .. }

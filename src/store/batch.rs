@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use super::tally::Tally;
-use crate::domain::entry::Rules;
+use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::Event;
 use crate::domain::time::Millis;
 use crate::log::Progress;
@@ -14,6 +14,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 pub enum Line {
     /// An event, and its line as it came, for the case that it must be refused.
     Event(Event<'static>, Option<Box<Rejected>>),
+    /// The same of one that was recorded before, and is to be recorded as it was then.
+    Again(Event<'static>, Option<Box<Rejected>>, Recording),
     /// A line that no event could be made of.
     Rejected(Box<Rejected>),
     /// How far a source has been read with the lines before this one.

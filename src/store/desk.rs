@@ -8,9 +8,10 @@ use super::retries::{Remembered, Retries};
 use super::scan::{At, Fold, Scope, Start, Visitor, channel_of, read_on, start};
 use super::{Clock, Shared};
 use crate::domain::decide::decide;
-use crate::domain::entry::{Commit, Entry, Rules, What};
+use crate::domain::entry::{Commit, Entry, Page, Recording, Rules, What};
 use crate::domain::event::Event;
 use crate::domain::names::{Name, NumberMap};
+use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::frame::{Encoder, Packing, Place as FramePlace};
 use crate::log::salts::Salts;
@@ -178,23 +179,16 @@ impl Desk {
                     self.records.push(Record::Progress(progress));
                     continue;
                 }
-                Line::Rejected(rejected) => *rejected,
+                Line::Rejected(rejected) => Some(*rejected),
                 Line::Event(event, raw) => {
-                    match self.take_event(&event, &batch.rules, &mut receipt) {
-                        Ok(seq) => {
-                            receipt.seqs.push(seq);
-                            continue;
-                        }
-                        Err(reason) => {
-                            receipt.seqs.push(None);
-                            Rejected {
-                                reason,
-                                ..raw.map(|raw| *raw).unwrap_or_default()
-                            }
-                        }
-                    }
+                    let recording = Recording::default();
+                    self.take_event(&event, raw, &batch.rules, recording, &mut receipt)
+                }
+                Line::Again(event, raw, recording) => {
+                    self.take_event(&event, raw, &batch.rules, recording, &mut receipt)
                 }
             };
+            let Some(refused) = refused else { continue };
             self.reject(refused, &mut receipt);
             if batch.strict {
                 receipt.stopped = true;
@@ -204,10 +198,30 @@ impl Desk {
         receipt
     }
 
+    /// Takes in an event; gives its line back if it must be refused.
     fn take_event(
         &mut self,
         event: &Event<'static>,
+        raw: Option<Box<Rejected>>,
         rules: &Rules,
+        recording: Recording,
+        receipt: &mut Receipt,
+    ) -> Option<Rejected> {
+        let rules = recording.rules.unwrap_or(*rules);
+        let now = recording.recorded_at.unwrap_or_else(|| (self.clock)());
+        let taken = self.decided(event, &rules, now, receipt);
+        receipt.seqs.push(taken.as_ref().ok().copied().flatten());
+        let reason = taken.err()?;
+        let raw = raw.map(|raw| *raw).unwrap_or_default();
+        Some(Rejected { reason, ..raw })
+    }
+
+    /// Decides about an event, and applies what follows: its first entry.
+    fn decided(
+        &mut self,
+        event: &Event<'static>,
+        rules: &Rules,
+        now: Millis,
         receipt: &mut Receipt,
     ) -> Result<Option<u64>, String> {
         let id = event
@@ -218,7 +232,6 @@ impl Desk {
             receipt.tally.retries += 1;
             return Ok(Some(seq));
         }
-        let now = (self.clock)();
         let Fold { state, names, .. } = &mut self.fold;
         let commit =
             decide(state, names, event, rules, now).map_err(|refusal| refusal.to_string())?;
@@ -479,8 +492,9 @@ impl Visitor for Tail<'_> {
         Ok(())
     }
 
-    fn page(&mut self, channel: Name) {
-        self.changed.insert(channel, ());
+    fn page(&mut self, _at: At<'_>, _rules: &Rules, page: &Page) -> Result<(), StoreError> {
+        self.changed.insert(page.channel, ());
         self.entries += 1;
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@
 
 use super::checkpoint::{self, Aside, Place};
 use super::error::StoreError;
-use crate::domain::entry::{Entry, Rules, What};
+use crate::domain::entry::{Entry, Page, Rules, What};
 use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
@@ -114,9 +114,13 @@ pub trait Visitor {
         Ok(())
     }
 
-    /// A step of a paged snapshot in this channel.
-    fn page(&mut self, channel: Name) {
-        let _ = channel;
+    /// A step of a paged snapshot, with the state before it.
+    ///
+    /// # Errors
+    /// Whatever makes it give up.
+    fn page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<(), StoreError> {
+        let _ = (at, rules, page);
+        Ok(())
     }
 
     /// A rejected line.
@@ -259,13 +263,13 @@ fn take(
             }
             visitor.committed(At { state, names }, entries)?;
         }
-        Record::Page { page, .. } => {
+        Record::Page { rules, page } => {
             let within = scope
                 .known_at
                 .is_none_or(|known_at| page.recorded_at <= known_at)
                 && scope.last.is_none_or(|last| state.head() < last);
             if within {
-                visitor.page(page.channel);
+                visitor.page(At { state, names }, rules, page)?;
                 state.apply_page(page);
             }
         }

@@ -25,6 +25,7 @@ use std::time::Instant;
   rollbook ingest evening.jsonl
   rollbook ingest --resume big.jsonl.zst          go on where an earlier run ended
   bridge | rollbook ingest --observer bridge-1    from standard input
+  rollbook replay --as rollbook | rollbook --data copy ingest --keep-recorded
 ")]
 pub struct Ingest {
     /// JSON lines, also compressed (.gz, .zst); - or none is standard input
@@ -33,6 +34,9 @@ pub struct Ingest {
     /// Go on behind the last durable line of an earlier run of the same file
     #[arg(long)]
     pub resume: bool,
+    /// Record lines that say when they were recorded, as those of `replay --as rollbook` do, as they were then
+    #[arg(long)]
+    pub keep_recorded: bool,
     /// Stop at the first line that cannot be taken, keeping what came before it
     #[arg(long)]
     pub strict: bool,
@@ -82,6 +86,7 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
             slack_ms: args.slack.0,
             lossy: args.lossy_feed,
         },
+        keep_recorded: args.keep_recorded,
         strict: args.strict,
         resume: args.resume,
     };
