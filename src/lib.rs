@@ -31,6 +31,7 @@
 //! | [`query`] | one question a file | store |
 //! | [`ingest`] | sources, line by line, into a store | feed, store |
 //! | [`replay`] | recorded history as a feed again | store |
+//! | [`export`] | entries and stays into files | query, ingest |
 //! | [`care`] | verify | store |
 //! | `cli` | one command a file | all |
 //!
@@ -75,6 +76,7 @@ pub mod care;
 #[doc(hidden)]
 pub mod cli;
 pub mod domain;
+pub mod export;
 pub mod feed;
 pub mod ingest;
 pub mod limits;

@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and the help that explains it, examples first. Nothing is done here.
 
-use super::commands::{gaps, history, ingest, missed, replay, sessions, stats, verify, who};
+use super::commands::{
+    export, gaps, history, ingest, missed, replay, sessions, stats, verify, who,
+};
 use super::output::Format;
 use crate::query::time::TIME_FORMS;
 use clap::{ArgAction, Parser, Subcommand};
@@ -85,6 +87,8 @@ pub enum Command {
     Rejects,
     /// Play the log again, as lines of a feed on standard output
     Replay(replay::Replay),
+    /// Write entries or stays into a file, for spreadsheets and databases
+    Export(export::Export),
     /// Check that the log is whole
     Verify(verify::Verify),
     /// Throw away all that is derived, and make it again from the log

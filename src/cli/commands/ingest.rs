@@ -1,6 +1,6 @@
 //! `ingest`: record events from files or standard input.
 
-use super::{failure, ingest_failure};
+use super::{failure, ingest_failure, interrupted};
 use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::notices::Notices;
@@ -15,7 +15,6 @@ use crate::query::time::Span;
 use crate::store::{self, Clamped, Options, Refused, Store};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -114,15 +113,7 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
         },
     )
     .map_err(|error| failure(data, error))?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    // Without a handler an interrupt ends the process at once, which loses nothing that was acknowledged.
-    // The second one does: the first waits for a line, and a live feed may have none to give.
-    let _ = signal_hook::flag::register_conditional_shutdown(
-        signal_hook::consts::SIGINT,
-        i32::from(Exit::Interrupted.status()),
-        Arc::clone(&interrupted),
-    );
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted));
+    let interrupted = interrupted();
     let mut outcome = Outcome::default();
     let mut notices = Notices::default();
     let mut done = Ok(());

@@ -1,6 +1,7 @@
 //! The commands, one a file: each calls the library and hands its answer to the output.
 
 mod channels;
+pub mod export;
 pub mod gaps;
 pub mod history;
 pub mod ingest;
@@ -21,6 +22,8 @@ use crate::domain::time::Millis;
 use crate::ingest::IngestError;
 use crate::store::{Options, Store, StoreError};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Carries out what was typed.
@@ -39,6 +42,7 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Channels => channels::run(&cli.data, output),
         Command::Rejects => rejects::run(&cli.data, output),
         Command::Replay(args) => replay::run(&cli.data, args, output),
+        Command::Export(args) => export::run(&cli.data, args),
         Command::Verify(args) => verify::run(&cli.data, args, output),
         Command::Rebuild => rebuild::run(&cli.data),
         Command::Migrate => migrate::run(&cli.data),
@@ -65,6 +69,20 @@ fn open_alone(data: &Path, create: bool) -> Result<Store, Failure> {
         ..Options::default()
     };
     Store::open(data, options).map_err(|error| failure(data, error))
+}
+
+/// Whether a person has interrupted the command, which then ends when what is in hand is finished.
+fn interrupted() -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    // Without a handler an interrupt ends the process at once, which loses nothing that was acknowledged.
+    // The second one does: the first waits for a line, and a live feed may have none to give.
+    let _ = signal_hook::flag::register_conditional_shutdown(
+        signal_hook::consts::SIGINT,
+        i32::from(Exit::Interrupted.status()),
+        Arc::clone(&interrupted),
+    );
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted));
+    interrupted
 }
 
 fn now() -> Millis {
