@@ -109,7 +109,11 @@ fn the_command_line_takes_what_it_should() {
         panic!("ingest")
     };
     assert_eq!(
-        (ingest.slack, ingest.max_ahead, ingest.files.len()),
+        (
+            ingest.taking.slack,
+            ingest.taking.max_ahead,
+            ingest.files.len()
+        ),
         (Span(2_000), Span(60_000), 2)
     );
     let Command::History(history) = parse("rollbook history --type join,leave --type link")

@@ -1,7 +1,7 @@
 //! The command line: what can be typed, and the help that explains it, examples first. Nothing is done here.
 
 use super::commands::{
-    export, gaps, history, ingest, missed, replay, sessions, stats, verify, who,
+    export, gaps, history, ingest, missed, rejects, replay, sessions, stats, verify, who,
 };
 use super::output::Format;
 use crate::query::time::TIME_FORMS;
@@ -80,11 +80,7 @@ pub enum Command {
 ")]
     Channels,
     /// The lines that could not be taken
-    #[command(help_template = HELP, before_help = "Examples:
-  rollbook rejects
-  rollbook rejects --format jsonl | jq -r .text
-")]
-    Rejects,
+    Rejects(rejects::Rejects),
     /// Play the log again, as lines of a feed on standard output
     Replay(replay::Replay),
     /// Write entries or stays into a file, for spreadsheets and databases

@@ -440,7 +440,7 @@ fn may_be_refused(line: &Line) -> bool {
                 Said::SnapshotPage { .. } | Said::SnapshotEnd { .. }
             )
         }
-        Line::Rejected(_) => true,
+        Line::Rejected(_) | Line::Retry(..) => true,
         Line::Progress(_) => false,
     }
 }

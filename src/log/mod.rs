@@ -55,6 +55,8 @@ pub enum Record {
     },
     /// A line that could not be taken.
     Reject(Reject),
+    /// A line that could not be taken when it came, and was later: which reject of the log it is, from 1.
+    Settled(u64),
     /// How far a source has been read.
     Progress(Progress),
 }

@@ -1,7 +1,8 @@
 //! Where the writer decides: lines become entries, entries frames, and now and then the state a checkpoint.
 
-use super::batch::{Batch, Clamped, Line, Receipt, Refused, Rejected, Reply};
+use super::batch::{Batch, Clamped, Line, Receipt, Rejected, Reply};
 use super::checkpoint::{self, Checkpoint, Parts, Place};
+use super::cut::frames;
 use super::digests::Digests;
 use super::error::StoreError;
 use super::retries::{Remembered, Retries};
@@ -187,6 +188,19 @@ impl Desk {
                 Line::Again(event, raw, recording) => {
                     self.take_event(&event, raw, &batch.rules, recording, &mut receipt)
                 }
+                Line::Retry(event, raw, reject) => {
+                    let (begin, recording) = (self.records.len(), Recording::default());
+                    let raw = Some(raw);
+                    match self.take_event(&event, raw, &batch.rules, recording, &mut receipt) {
+                        Some(refused) => receipt.refuse(refused),
+                        None => {
+                            // Both or neither, so that it is neither lost nor taken twice.
+                            self.records.push(Record::Settled(reject));
+                            self.together.push(begin..self.records.len());
+                        }
+                    }
+                    continue;
+                }
             };
             let Some(refused) = refused else { continue };
             self.reject(refused, &mut receipt);
@@ -308,7 +322,7 @@ impl Desk {
         receipt.tally.line(entries);
     }
 
-    fn reject(&mut self, rejected: Rejected, receipt: &mut Receipt) {
+    fn reject(&mut self, mut rejected: Rejected, receipt: &mut Receipt) {
         let room =
             self.fold.aside.reject_bytes + rejected.text.len() as u64 <= limits::REJECTS_BYTES_MAX;
         let reject = Reject {
@@ -321,24 +335,11 @@ impl Desk {
             blake3: rejected
                 .blake3
                 .unwrap_or_else(|| *blake3::hash(&rejected.text).as_bytes()),
-            text: room.then_some(rejected.text),
+            text: room.then_some(std::mem::take(&mut rejected.text)),
         };
+        receipt.refuse(rejected);
         self.fold.aside.count_reject(&reject);
         self.records.push(Record::Reject(reject));
-        receipt.tally.rejected += 1;
-        let Rejected {
-            source,
-            line,
-            byte,
-            reason,
-            ..
-        } = rejected;
-        receipt.rejected.push(Refused {
-            source,
-            line,
-            byte,
-            reason,
-        });
     }
 
     /// Hands what was decided to the engine: the position behind it, and a checkpoint if one is due.
@@ -405,39 +406,6 @@ impl Desk {
         self.entries_since = 0;
         Ok(made)
     }
-}
-
-/// Records, cut into frames; but not within the ranges `together`, which are in order.
-fn frames<'a>(
-    records: &'a [Record],
-    together: &'a [Range<usize>],
-) -> impl Iterator<Item = &'a [Record]> {
-    let mut start = 0;
-    std::iter::from_fn(move || {
-        let rest = records.get(start..).filter(|rest| !rest.is_empty())?;
-        let mut entries = 0;
-        let full = rest.iter().position(|record| {
-            entries += match record {
-                Record::Commit { entries, .. } => entries.len(),
-                _ => 1,
-            };
-            entries > limits::FRAME_ENTRIES_MAX
-        });
-        let mut end = start + full.unwrap_or(rest.len()).max(1);
-        if let Some(whole) = together
-            .iter()
-            .find(|whole| whole.start < end && end < whole.end)
-        {
-            end = if whole.start > start {
-                whole.start
-            } else {
-                whole.end
-            };
-        }
-        let frame = records.get(start..end);
-        start = end;
-        frame
-    })
 }
 
 /// Notes which channels an entry has changed.

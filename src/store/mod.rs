@@ -9,10 +9,11 @@
 //! | file | what |
 //! | --- | --- |
 //! | `batch` | lines in, receipts out |
-//! | `writer`, `desk` | the threads: decide, append, sync; group commit; poisoning |
+//! | `writer`, `desk`, `cut` | the threads: decide, append, sync; group commit, frames; poisoning |
 //! | `scan` | the log out, folded by `apply`, shown to visitors |
 //! | `checkpoint` | shortcuts into the log |
 //! | `retries` | which ids have been recorded |
+//! | `rejects` | the lines that could not be taken |
 //! | `digests`, `tally` | what a snapshot's entry and a receipt say |
 //! | `home`, `migrate` | the folder, its lock and its format |
 //!
@@ -20,11 +21,13 @@
 
 mod batch;
 mod checkpoint;
+mod cut;
 mod desk;
 mod digests;
 mod error;
 mod home;
 mod migrate;
+mod rejects;
 mod retries;
 mod scan;
 mod tally;

@@ -128,6 +128,11 @@ pub trait Visitor {
         let _ = reject;
         Flow::Apply
     }
+
+    /// A rejected line, the so-maniest of the log, has been taken after all.
+    fn settled(&mut self, reject: u64) {
+        let _ = reject;
+    }
 }
 
 /// Nobody looks on.
@@ -279,6 +284,7 @@ fn take(
             }
             aside.count_reject(reject);
         }
+        Record::Settled(reject) => visitor.settled(*reject),
         Record::Progress(progress) => aside.note_progress(progress.clone()),
     }
     Ok(true)

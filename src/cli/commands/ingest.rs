@@ -39,6 +39,13 @@ pub struct Ingest {
     /// Stop at the first line that cannot be taken, keeping what came before it
     #[arg(long)]
     pub strict: bool,
+    #[command(flatten)]
+    pub taking: Taking,
+}
+
+/// How lines are taken, whatever they come from.
+#[derive(Debug, Args)]
+pub struct Taking {
     /// Who watched, for lines that do not say
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub observer: String,
@@ -74,20 +81,45 @@ pub enum Durability {
     None,
 }
 
+impl Taking {
+    /// As the library says it.
+    pub(super) fn how(&self) -> How {
+        How {
+            observer: self.observer.clone(),
+            self_user: self.self_user.clone(),
+            rules: Rules {
+                skew_tolerance_ms: self.skew_tolerance.0,
+                max_ahead_ms: self.max_ahead.0,
+                slack_ms: self.slack.0,
+                lossy: self.lossy_feed,
+            },
+            ..How::default()
+        }
+    }
+
+    /// Opens the store for them.
+    pub(super) fn open(&self, data: &Path, create: bool) -> Result<Store, Failure> {
+        let durability = match self.durability {
+            Durability::Power => store::Durability::Power,
+            Durability::Process => store::Durability::Process,
+            Durability::None => store::Durability::None,
+        };
+        let options = Options {
+            create,
+            durability,
+            ..Options::default()
+        };
+        Store::open(data, options).map_err(|error| failure(data, error))
+    }
+}
+
 pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result<(), Failure> {
     let start = Instant::now();
     let how = How {
-        observer: args.observer.clone(),
-        self_user: args.self_user.clone(),
-        rules: Rules {
-            skew_tolerance_ms: args.skew_tolerance.0,
-            max_ahead_ms: args.max_ahead.0,
-            slack_ms: args.slack.0,
-            lossy: args.lossy_feed,
-        },
         keep_recorded: args.keep_recorded,
         strict: args.strict,
         resume: args.resume,
+        ..args.taking.how()
     };
     let standard_input = [PathBuf::from("-")];
     let files = if args.files.is_empty() {
@@ -100,19 +132,7 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
     for file in files {
         sources.push(Source::open(file).map_err(|error| ingest_failure(data, error.into()))?);
     }
-    let durability = match args.durability {
-        Durability::Power => store::Durability::Power,
-        Durability::Process => store::Durability::Process,
-        Durability::None => store::Durability::None,
-    };
-    let store = Store::open(
-        data,
-        Options {
-            durability,
-            ..Options::default()
-        },
-    )
-    .map_err(|error| failure(data, error))?;
+    let store = args.taking.open(data, true)?;
     let interrupted = interrupted();
     let mut outcome = Outcome::default();
     let mut notices = Notices::default();
@@ -160,10 +180,10 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
 }
 
 /// What a person sees while lines are taken.
-struct Screen<'a> {
-    progress: Progress,
-    notices: &'a mut Notices,
-    interrupted: &'a AtomicBool,
+pub(super) struct Screen<'a> {
+    pub(super) progress: Progress,
+    pub(super) notices: &'a mut Notices,
+    pub(super) interrupted: &'a AtomicBool,
 }
 
 impl Watcher for Screen<'_> {

@@ -8,7 +8,7 @@ pub mod ingest;
 mod migrate;
 pub mod missed;
 mod rebuild;
-mod rejects;
+pub mod rejects;
 pub mod replay;
 pub mod sessions;
 pub mod stats;
@@ -40,7 +40,7 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Stats(args) => stats::run(&cli.data, args, output),
         Command::Gaps(args) => gaps::run(&cli.data, args, output),
         Command::Channels => channels::run(&cli.data, output),
-        Command::Rejects => rejects::run(&cli.data, output),
+        Command::Rejects(args) => rejects::run(&cli.data, args, output),
         Command::Replay(args) => replay::run(&cli.data, args, output),
         Command::Export(args) => export::run(&cli.data, args),
         Command::Verify(args) => verify::run(&cli.data, args, output),
