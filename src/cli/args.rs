@@ -1,7 +1,8 @@
 //! The command line: what can be typed, and the help that explains it, examples first. Nothing is done here.
 
 use super::commands::{
-    export, gaps, history, ingest, missed, rejects, replay, sessions, stats, verify, who,
+    completions, export, gaps, history, ingest, man, missed, rejects, replay, sessions, stats,
+    verify, who,
 };
 use super::output::Format;
 use crate::query::time::TIME_FORMS;
@@ -97,6 +98,10 @@ pub enum Command {
   rollbook --data ./evening migrate
 ")]
     Migrate,
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Completions),
+    /// Print the manual, or write its pages
+    Man(man::Pages),
 }
 
 /// Help for the first time of a command, which says how times are written.

@@ -107,9 +107,17 @@ impl<'w> Output<'w> {
     /// # Errors
     /// When it cannot be written.
     pub fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
+        self.text(line)?;
+        self.text(b"\n")
+    }
+
+    /// Writes a text as it is, whatever the format.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn text(&mut self, text: &[u8]) -> Result<(), Failure> {
         self.sink
-            .write_all(line)
-            .and_then(|()| self.sink.write_all(b"\n"))
+            .write_all(text)
             .map_err(|error| Failure::output(&error))
     }
 

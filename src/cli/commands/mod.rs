@@ -1,10 +1,12 @@
 //! The commands, one a file: each calls the library and hands its answer to the output.
 
 mod channels;
+pub mod completions;
 pub mod export;
 pub mod gaps;
 pub mod history;
 pub mod ingest;
+pub mod man;
 mod migrate;
 pub mod missed;
 mod rebuild;
@@ -46,6 +48,8 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&cli.data, args, output),
         Command::Rebuild => rebuild::run(&cli.data),
         Command::Migrate => migrate::run(&cli.data),
+        Command::Completions(args) => completions::run(args, output),
+        Command::Man(args) => man::run(args, output),
     }
 }
 
