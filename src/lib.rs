@@ -33,6 +33,7 @@
 //! | [`replay`] | recorded history as a feed again | store |
 //! | [`export`] | entries and stays into files | query, ingest |
 //! | [`care`] | verify | store |
+//! | [`bench`] | what all this does on a machine, beside a bare file | feed, query, store |
 //! | `cli` | one command a file | all |
 //!
 //! # Invariants
@@ -72,6 +73,7 @@
 //! # }
 //! ```
 
+pub mod bench;
 pub mod care;
 #[doc(hidden)]
 pub mod cli;

@@ -1,8 +1,8 @@
 //! The command line: what can be typed, and the help that explains it, examples first. Nothing is done here.
 
 use super::commands::{
-    completions, export, gaps, history, ingest, man, missed, rejects, replay, sessions, stats,
-    verify, who,
+    bench, completions, export, gaps, history, ingest, man, missed, rejects, replay, sessions,
+    stats, verify, who,
 };
 use super::output::Format;
 use crate::query::time::TIME_FORMS;
@@ -98,6 +98,8 @@ pub enum Command {
   rollbook --data ./evening migrate
 ")]
     Migrate,
+    /// Measure what it does on this machine, beside a bare file
+    Bench(bench::Figures),
     /// Print what a shell needs to complete commands and options
     Completions(completions::Completions),
     /// Print the manual, or write its pages

@@ -20,6 +20,8 @@ mod player;
 
 pub use pace::{Paced, Remote, Speed, Time};
 
+use crate::domain::entry::Recording;
+use crate::domain::event::Event;
 use crate::domain::time::Millis;
 use crate::store::{Scope, Start, Store, StoreError};
 use player::Player;
@@ -73,6 +75,14 @@ impl<F: FnMut(&Played<'_>) -> bool> Sink for F {
     fn line(&mut self, line: &Played<'_>) -> bool {
         self(line)
     }
+}
+
+/// An event as a line of Rollbook's own feed format, without its newline; `None` for one that says nothing.
+///
+/// # Errors
+/// Where its metadata is no JSON.
+pub fn line_of(event: &Event<'_>) -> serde_json::Result<Option<String>> {
+    Ok(own::lines(event, Recording::default())?.pop())
 }
 
 impl Store {

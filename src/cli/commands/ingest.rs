@@ -81,6 +81,16 @@ pub enum Durability {
     None,
 }
 
+impl From<Durability> for store::Durability {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Power => store::Durability::Power,
+            Durability::Process => store::Durability::Process,
+            Durability::None => store::Durability::None,
+        }
+    }
+}
+
 impl Taking {
     /// As the library says it.
     pub(super) fn how(&self) -> How {
@@ -99,14 +109,9 @@ impl Taking {
 
     /// Opens the store for them.
     pub(super) fn open(&self, data: &Path, create: bool) -> Result<Store, Failure> {
-        let durability = match self.durability {
-            Durability::Power => store::Durability::Power,
-            Durability::Process => store::Durability::Process,
-            Durability::None => store::Durability::None,
-        };
         let options = Options {
             create,
-            durability,
+            durability: self.durability.into(),
             ..Options::default()
         };
         Store::open(data, options).map_err(|error| failure(data, error))

@@ -1,5 +1,6 @@
 //! The commands, one a file: each calls the library and hands its answer to the output.
 
+pub mod bench;
 mod channels;
 pub mod completions;
 pub mod export;
@@ -48,6 +49,7 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&cli.data, args, output),
         Command::Rebuild => rebuild::run(&cli.data),
         Command::Migrate => migrate::run(&cli.data),
+        Command::Bench(args) => bench::run(&cli.data, args, output),
         Command::Completions(args) => completions::run(args, output),
         Command::Man(args) => man::run(args, output),
     }
