@@ -52,7 +52,7 @@ fn every_work_has_its_figures_and_leaves_nothing() {
     );
     for work in &done.works {
         let latency = work.latency;
-        assert!(work.per_second > 0.0 && latency.p50_us > 0.0, "{work:?}");
+        assert!(work.per_second > 0.0 && latency.p50_us > 0.1, "{work:?}");
         assert!(latency.p50_us <= latency.p999_us, "{work:?}");
     }
     assert_eq!(told.len(), 5);
