@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use support::{BATCH, folder, parsed, size};
 
 /// Batches made at a time, outside the measured time.
-const READY: u64 = 64;
+const READY: u64 = 8;
 /// Batches handed over before the first one's receipt is awaited.
 const IN_FLIGHT: usize = 4;
 

@@ -62,7 +62,7 @@ pub const VALUE_BYTES_MAX: usize = 96 << 10;
 /// Largest frame, parts and compression undone. A frame holds at least one whole commit: a snapshot of millions of
 /// members is one.
 pub const FRAME_BYTES_MAX: usize = 1 << 30;
-/// Files and feeds whose position is remembered for `--resume`.
+/// Files whose position is remembered for `--resume`, and as many feeds.
 pub const SOURCES_MAX: usize = 10_000;
 
 /// Slowest replay that is not paused, in times of how fast it was.

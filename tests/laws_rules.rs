@@ -88,6 +88,7 @@ fn snapshots(tape: &Tape) {
     let mut pages = BTreeMap::<_, Pages>::new();
     for heard in &tape.lines {
         let Ok(event) = parse(heard.text.as_bytes(), &feeds::DEFAULTS) else {
+            reference.line(heard, &tape.rules);
             continue;
         };
         let now = heard.now.max(reference.state.recorded_at());

@@ -11,10 +11,13 @@ mod support;
 use engine::Lent;
 use program::Folder;
 use rollbook::care::VerifyDepth;
+use rollbook::domain::event::Connection;
+use rollbook::feed::{self, Defaults};
 use rollbook::ingest::{How, ingest, source::Source};
+use rollbook::log::Progress;
 use rollbook::log::engine::sled::SledJournal;
 use rollbook::log::engine::{Durability, Journal};
-use rollbook::store::{FORMAT, plan};
+use rollbook::store::{Batch, FORMAT, Line, plan};
 use rollbook::{Store, StoreError};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -172,6 +175,37 @@ not a line
 {"t":"join","channel":"hall","topic":"stage","user":"late","ts":99999999999999}
 "#;
 
+/// What a server records of a connection: it comes up, is lost, its feed goes on, it ends; and how far it was heard.
+fn live(store: &Store) {
+    let connection = |what| Line::Connection {
+        observer: "gate".into(),
+        what,
+        at: Some(20_000),
+    };
+    let event = |text: &str| {
+        let defaults = Defaults {
+            observer: "gate",
+            self_user: None,
+        };
+        let event = feed::parse(text.as_bytes(), &defaults).unwrap();
+        Line::Event(event.into_owned(), None)
+    };
+    let lines = vec![
+        connection(Connection::Up),
+        event(r#"{"t":"snapshot","channel":"yard","ts":20000,"topics":{"t":[{"user":"jo"}]}}"#),
+        connection(Connection::Lost),
+        connection(Connection::Resumed),
+        event(r#"{"t":"join","channel":"yard","topic":"t","user":"kay","ts":21000}"#),
+        connection(Connection::Closed),
+        Line::Progress(Progress::of_feed("gate", "f1", 2)),
+    ];
+    let batch = Batch {
+        lines,
+        ..Batch::default()
+    };
+    store.submit(batch).unwrap().wait().unwrap();
+}
+
 /// Writes the fixture of the present format. Only for when that format is new: what it says must never change after.
 fn write_fixture() {
     // The path is part of what is recorded.
@@ -194,6 +228,7 @@ fn write_fixture() {
         .unwrap();
     }
     let store = Store::on(Box::new(engine.clone()), support::options()).unwrap();
+    live(&store);
     std::fs::create_dir_all(fixture(FORMAT, "log").parent().unwrap()).unwrap();
     std::fs::write(fixture(FORMAT, "jsonl"), told(&store)).unwrap();
     let mut log = Vec::new();

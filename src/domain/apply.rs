@@ -250,6 +250,9 @@ impl State {
 
     fn apply_link(&mut self, entry: &Entry, link: &Link) {
         let observer = self.observers.entry(entry.observer).or_default();
+        if let Some(what) = link.connection {
+            return self.apply_connection(entry, link, what);
+        }
         if link.elsewhere {
             return;
         }
@@ -269,24 +272,23 @@ impl State {
         for name in targets {
             let channel = self.channels.entry(name).or_default();
             channel.lossy |= entry.lossy;
+            channel.watching.settle(entry.observer);
             let watch = channel.watching.of_mut(entry.observer, observer, name);
             if link.up {
                 watch.up = true;
                 watch.hold = watch.hold.or(Some(entry.seq));
                 continue;
             }
-            watch.up = false;
-            watch.given = false;
-            watch.hold = None;
-            watch.sync = None;
-            let ended = watch.stretch.take().map(|stretch| Stretch {
+            let ended = watch.go_down().map(|stretch| Stretch {
                 proof: watch::told_proof(stretch, observer),
                 ..stretch
             });
-            let proof = ended.and_then(|stretch| stretch.proof);
-            channel.watching.end(ended, entry.seq);
-            channel.watching.last_proof = channel.watching.last_proof.max(proof);
+            channel.watching.break_off(ended, entry.seq);
         }
+        self.apply_gaps(link);
+    }
+
+    pub(super) fn apply_gaps(&mut self, link: &Link) {
         for change in &link.gaps {
             let watching = &mut self.channels.entry(change.channel).or_default().watching;
             watching.gaps = watching.gaps.max(change.gap);
@@ -314,6 +316,7 @@ impl State {
         let observer = self.observers.entry(page.observer).or_default();
         let watching = &mut self.channels.entry(page.channel).or_default().watching;
         let head = self.head;
+        watching.settle(page.observer);
         let watch = watching.of_mut(page.observer, observer, page.channel);
         if !watch.up {
             watch.up = true;
@@ -331,7 +334,7 @@ impl State {
                     .iter()
                     .filter_map(|watch| watch.stretch)
                     .collect();
-                let channel_proof = watching.last_proof;
+                let channel_proof = watching.proven();
                 let watch = watching.of_mut(page.observer, observer, page.channel);
                 watch.sync = Some(Box::new(Sync {
                     name: page.sync.clone(),
@@ -369,8 +372,11 @@ fn heard_from(
     proves: bool,
 ) {
     let first_line = !channel.seen_whole();
-    let watch = channel.watching.of_mut(entry.observer, observer, name);
     let stale_snapshot = matches!(&entry.what, What::Snapshot(snapshot) if snapshot.stale);
+    if !stale_snapshot {
+        channel.watching.settle(entry.observer);
+    }
+    let watch = channel.watching.of_mut(entry.observer, observer, name);
     if !watch.up && !stale_snapshot {
         watch.up = true;
         // A feed without link lines has no such hold.

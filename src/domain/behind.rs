@@ -2,9 +2,10 @@
 //! it again. Decided about by the same rules at the same moment, it makes the same entries.
 
 use super::claims;
-use super::entry::{Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole};
+use super::entry::{Closed, Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole};
 use super::event::{
-    ChangeSaid, Event, Kind, LinkSaid, MemberSaid, Said, Shown, Str, TokenSaid, TopicShown,
+    ChangeSaid, Connection, ConnectionSaid, Event, Kind, LinkSaid, MemberSaid, Said, Shown, Str,
+    TokenSaid, TopicShown,
 };
 use super::names::{Member, Name, Names};
 use super::order::Stamp;
@@ -32,6 +33,10 @@ pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<E
         What::Snapshot(snapshot) => {
             self_user = snapshot.self_user.map(|user| name(user, names));
             snapshot_said(first, snapshot, entries, state, names)?
+        }
+        What::Link(link) if link.connection.is_some() => {
+            // One that has replaced another tells of its loss first.
+            connection_said(entries.last()?)?
         }
         What::Link(link) => link_said(link, entries, names),
         What::Token(token) => token_said(token, names),
@@ -82,6 +87,19 @@ pub fn page_behind(page: &Page, names: &Names) -> Event<'static> {
         }
     }
     event
+}
+
+/// The same for a connection that ended in order.
+#[must_use]
+pub fn closed_behind(closed: &Closed, names: &Names) -> Event<'static> {
+    let what = Connection::Closed;
+    Event {
+        observer: name(closed.observer, names),
+        self_user: None,
+        id: None,
+        stamp: Stamp::NONE,
+        said: Said::Connection(ConnectionSaid { what, at: None }),
+    }
 }
 
 /// A paged snapshot that has ended, told in one line without its pages: the roster that stood after it.
@@ -215,6 +233,16 @@ fn link_said(link: &Link, entries: &[Entry], names: &Names) -> Said<'static> {
         elsewhere: link.elsewhere,
         reason: text(link.reason.as_ref()),
     })
+}
+
+fn connection_said(entry: &Entry) -> Option<Said<'static>> {
+    let What::Link(link) = &entry.what else {
+        return None;
+    };
+    Some(Said::Connection(ConnectionSaid {
+        what: link.connection?,
+        at: Some(entry.occurred_at),
+    }))
 }
 
 fn token_said(token: &Token, names: &Names) -> Said<'static> {

@@ -122,6 +122,7 @@ pub fn decide(
         }
         Said::Link(link) => moment.link(link)?,
         Said::Token(token) => moment.token(token)?,
+        Said::Connection(said) => return Ok(moment.connection(*said)),
     };
     Ok(if entries.is_empty() {
         Commit::Nothing
@@ -253,6 +254,7 @@ impl<'a> Moment<'a> {
         let channel = self.state.channels.get(&channel);
         channel
             .and_then(|channel| channel.watching.of(self.observer))
+            .filter(|watch| watch.lost.is_none())
             .and_then(|watch| watch.sync.as_deref().map(|open| (watch, open)))
             .filter(|(_, open)| &*open.name == sync)
             .ok_or_else(|| Refusal::NotBegun {
@@ -359,6 +361,7 @@ impl<'a> Moment<'a> {
                 except,
                 reason,
                 gaps,
+                connection: None,
             }))
         };
         // What is not restored stays down; a link that is lost spares nothing.
@@ -371,12 +374,11 @@ impl<'a> Moment<'a> {
                 .into_iter()
                 .map(|name| self.names.intern(name))
                 .collect();
-            let mut gaps = Vec::new();
-            if !said.up && !said.elsewhere {
-                let mut lost: Vec<Name> = self.state.channels_of(self.observer).collect();
-                lost.sort_unstable_by(|&a, &b| self.names.text(a).cmp(self.names.text(b)));
-                gaps.extend(lost.into_iter().filter_map(|name| self.gap_opened(name)));
-            }
+            let gaps = if said.up || said.elsewhere {
+                Vec::new()
+            } else {
+                self.gap_changes(|name| self.gap_opened(name))
+            };
             return Ok(vec![
                 self.outside_channels(self.seq, link(None, except, gaps)),
             ]);
@@ -401,10 +403,17 @@ impl<'a> Moment<'a> {
         Ok(entries)
     }
 
+    /// What becomes of the gaps of the observer's channels, in the order of their names.
+    pub(super) fn gap_changes(&self, of: impl Fn(Name) -> Option<GapChange>) -> Vec<GapChange> {
+        let mut channels: Vec<Name> = self.state.channels_of(self.observer).collect();
+        channels.sort_unstable_by(|&a, &b| self.names.text(a).cmp(self.names.text(b)));
+        channels.into_iter().filter_map(of).collect()
+    }
+
     /// The gap that opens when the last observer of a channel, which is this one, goes down.
-    fn gap_opened(&self, name: Name) -> Option<GapChange> {
+    pub(super) fn gap_opened(&self, name: Name) -> Option<GapChange> {
         let watching = &self.state.channels.get(&name)?.watching;
-        let watch = watching.of(self.observer).filter(|watch| watch.up)?;
+        let watch = watching.of(self.observer).filter(|watch| watch.is_up())?;
         if watching.open_gap.is_some() || watching.another_is_up(self.observer) {
             return None;
         }
@@ -412,7 +421,7 @@ impl<'a> Moment<'a> {
         let own = watch
             .stretch
             .and_then(|stretch| watch::told_proof(stretch, observer));
-        let at = watching.last_proof.max(own)?;
+        let at = watching.proven().max(own)?;
         Some(GapChange {
             channel: name,
             gap: watching.gaps + 1,
@@ -448,7 +457,7 @@ impl<'a> Moment<'a> {
         )
     }
 
-    fn outside_channels(&self, seq: u64, what: What) -> Entry {
+    pub(super) fn outside_channels(&self, seq: u64, what: What) -> Entry {
         Entry {
             effective_at: self.occurred_at,
             ..self.entry(seq, &Channel::default(), what)

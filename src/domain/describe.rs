@@ -21,11 +21,12 @@ impl State {
                 .collect();
             channels.sort_unstable();
             facts.push(format!(
-                "observer {:?} channels {channels:?} linked {} up {:?} proof {:?}",
+                "observer {:?} channels {channels:?} linked {} up {:?} proof {:?} connection {:?}",
                 names.text(name),
                 observer.linked,
                 observer.up_at,
-                observer.proof
+                observer.proof,
+                observer.connection,
             ));
         }
         for (&name, channel) in &self.channels {
@@ -124,12 +125,13 @@ fn stretch_words(stretch: &Stretch, names: &Names) -> String {
 
 fn watch_words(watch: &Watch, names: &Names) -> String {
     let mut words = format!(
-        "{:?} up {} given {} muted {} hold {:?} stretch {:?}",
+        "{:?} up {} given {} muted {} hold {:?} lost {:?} stretch {:?}",
         names.text(watch.observer),
         watch.up,
         watch.given,
         watch.muted,
         watch.hold,
+        watch.lost,
         watch
             .stretch
             .as_ref()

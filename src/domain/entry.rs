@@ -2,7 +2,7 @@
 //!
 //! An entry speaks in numbers of a [`Names`](super::names::Names) dictionary; `log` writes the names beside them.
 
-use super::event::{Kind, TokenState};
+use super::event::{Connection, Kind, TokenState};
 use super::names::{Member, Name};
 use super::order::{Pos, Stamp};
 use super::time::Millis;
@@ -236,8 +236,10 @@ pub struct Link {
     pub except: Vec<Name>,
     /// Why, where the source says.
     pub reason: Option<Text>,
-    /// The gaps that it opened or (a feed that missed nothing) closed.
+    /// The gaps that it opened, or (a feed that goes on and missed nothing) that are over with it.
     pub gaps: Vec<GapChange>,
+    /// It speaks of the observer's ingest connection, and not of the source's link.
+    pub connection: Option<Connection>,
 }
 
 /// A gap opens or is over.
@@ -247,9 +249,9 @@ pub struct GapChange {
     pub channel: Name,
     /// Its number there, from 1.
     pub gap: u32,
-    /// The moment: its last proof where it opens.
+    /// Where it opened: the last proof before it.
     pub at: Millis,
-    /// It opens, or is over because nothing was missed.
+    /// It opens; or it is over at the entry's own time, because nothing was missed.
     pub opens: bool,
 }
 
@@ -271,6 +273,8 @@ pub enum Commit {
     Entries(Vec<Entry>),
     /// A paged snapshot goes on: durable, but no entry until its end.
     Page(Page),
+    /// A connection ended in order: durable, but no entry.
+    Closed(Closed),
     /// Nothing to record.
     Nothing,
 }
@@ -308,6 +312,15 @@ pub enum PageStep {
     Members(Whole),
 }
 
+/// An ingest connection that ended in order: whoever opens the store does not find it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// Whose.
+    pub observer: Name,
+    /// When that was recorded.
+    pub recorded_at: Millis,
+}
+
 /// How feeds are to be taken; part of the log, since it decides what follows from an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -339,6 +352,8 @@ pub struct Recording {
     pub recorded_at: Option<Millis>,
     /// By which rules.
     pub rules: Option<Rules>,
+    /// It was no line of a feed, but told of the observer's ingest connection.
+    pub connection: Option<Connection>,
 }
 
 /// A position as the log's output shows it.

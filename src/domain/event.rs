@@ -3,6 +3,7 @@
 //! The shapes that say it (Agora's, Rollbook's own) are `feed`'s business; what follows from it is `decide`'s.
 
 use super::order::Stamp;
+use super::time::Millis;
 use std::borrow::Cow;
 
 /// Text borrowed from a line, owned where the line escapes it.
@@ -74,6 +75,8 @@ pub enum Said<'a> {
     Link(LinkSaid<'a>),
     /// Something about the access token.
     Token(TokenSaid<'a>),
+    /// The ingest connection of the observer came or went: nothing that a source says, but the server that hears it.
+    Connection(ConnectionSaid),
     /// A line that makes no entry (Agora's `NONE`, a live line that applies to nobody).
     Nothing,
 }
@@ -150,6 +153,31 @@ pub struct LinkSaid<'a> {
     pub elsewhere: bool,
     /// Why, where the source says.
     pub reason: Option<Str<'a>>,
+}
+
+/// What is known of an observer's ingest connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionSaid {
+    /// What became of it.
+    pub what: Connection,
+    /// When its first event occurred, where that says so (of one that comes up), Unix ms. One that goes down has done
+    /// so at its last proof.
+    pub at: Option<Millis>,
+}
+
+/// The life of an ingest connection. One at a time speaks for an observer: the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// Its first event has come, of a feed that was not heard before.
+    Up,
+    /// Its first event has come, and goes on behind the last durable line of a feed: nothing was missed.
+    Resumed,
+    /// It broke off.
+    Lost,
+    /// It was found up when the store was opened: its server has died.
+    Restart,
+    /// It ended in order: nothing was lost, and nothing is to be told. It makes no entry.
+    Closed,
 }
 
 /// What a token line says.
@@ -256,6 +284,7 @@ impl Said<'_> {
                 channel: token.channel.map(owned),
                 reason: token.reason.map(owned),
             }),
+            Said::Connection(said) => Said::Connection(said),
             Said::Nothing => Said::Nothing,
         }
     }

@@ -3,9 +3,11 @@
 //! A dictionary has no meaning of its own: two of them that number differently describe the same log.
 //! It lives in memory only; what is stored carries its names with it.
 
+use super::growing::Growing;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// A channel, topic, user, connection or observer name, by number.
@@ -37,90 +39,22 @@ pub struct MemberKey {
     pub conn: Name,
 }
 
-/// Names and members, each once.
+/// What the numbers stand for. It can be cloned and read elsewhere while the [`Names`] that it belongs to grow: what
+/// a number stands for never changes.
+#[derive(Debug, Clone, Default)]
+pub struct Glossary(Arc<Lists>);
+
 #[derive(Debug, Default)]
-pub struct Names {
-    // std's keyed hash: names come from outside and could be chosen to collide.
-    by_text: HashMap<Arc<str>, Name>,
-    texts: Vec<Arc<str>>,
-    /// Most members have no connection: its name need not be looked up.
-    empty: Option<Name>,
-    by_key: HashMap<MemberKey, Member, BuildHasherDefault<NumberHasher>>,
-    keys: Vec<MemberKey>,
+struct Lists {
+    texts: Growing<Arc<str>>,
+    keys: Growing<MemberKey>,
 }
 
-impl Names {
-    /// An empty dictionary.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The number of a name, given now if it has none yet.
-    pub fn intern(&mut self, text: &str) -> Name {
-        if text.is_empty()
-            && let Some(name) = self.empty
-        {
-            return name;
-        }
-        if let Some(&name) = self.by_text.get(text) {
-            return name;
-        }
-        let name = Name(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
-        let text: Arc<str> = Arc::from(text);
-        self.texts.push(Arc::clone(&text));
-        if text.is_empty() {
-            self.empty = Some(name);
-        }
-        self.by_text.insert(text, name);
-        name
-    }
-
-    /// The number of a name, if it has one.
-    #[must_use]
-    pub fn find(&self, text: &str) -> Option<Name> {
-        self.by_text.get(text).copied()
-    }
-
+impl Glossary {
     /// The name behind a number; empty for a number of another dictionary.
     #[must_use]
     pub fn text(&self, name: Name) -> &str {
-        self.texts.get(name.0 as usize).map_or("", |text| text)
-    }
-
-    /// The number of a member, given now if it has none yet.
-    pub fn member(&mut self, key: MemberKey) -> Member {
-        if let Some(&member) = self.by_key.get(&key) {
-            return member;
-        }
-        let member = Member(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
-        self.keys.push(key);
-        self.by_key.insert(key, member);
-        member
-    }
-
-    /// The number of a member, if it has one.
-    #[must_use]
-    pub fn find_member(&self, key: MemberKey) -> Option<Member> {
-        self.by_key.get(&key).copied()
-    }
-
-    /// The member numbered behind `before`, if it is the one meant. Whoever lists a channel again mostly keeps to the
-    /// order of the first time: then this finds each without a hash.
-    #[must_use]
-    pub fn member_behind(
-        &self,
-        before: Member,
-        [channel, topic]: [Name; 2],
-        [user, conn]: [&str; 2],
-    ) -> Option<Member> {
-        let member = Member(before.0.checked_add(1)?);
-        let key = self.keys.get(member.0 as usize)?;
-        let meant = key.channel == channel
-            && key.topic == topic
-            && self.text(key.user) == user
-            && self.text(key.conn) == conn;
-        meant.then_some(member)
+        self.0.texts.get(name.0 as usize).map_or("", |text| text)
     }
 
     /// What a member's number stands for.
@@ -132,7 +66,8 @@ impl Names {
             user: Name(0),
             conn: Name(0),
         };
-        self.keys.get(member.0 as usize).copied().unwrap_or(NOBODY)
+        let key = self.0.keys.get(member.0 as usize);
+        key.copied().unwrap_or(NOBODY)
     }
 
     /// Members in the contract's order: by topic, user and connection, bytewise.
@@ -154,19 +89,113 @@ impl Names {
     /// How many names it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.texts.len()
+        self.0.texts.len()
     }
 
     /// Whether it holds no name.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.texts.is_empty()
+        self.len() == 0
     }
 
     /// How many members it holds.
     #[must_use]
     pub fn members(&self) -> usize {
-        self.keys.len()
+        self.0.keys.len()
+    }
+}
+
+/// Names and members, each once: the glossary, and how it is looked up and grows.
+#[derive(Debug, Default)]
+pub struct Names {
+    glossary: Glossary,
+    // std's keyed hash: names come from outside and could be chosen to collide.
+    by_text: HashMap<Arc<str>, Name>,
+    /// Most members have no connection: its name need not be looked up.
+    empty: Option<Name>,
+    by_key: HashMap<MemberKey, Member, BuildHasherDefault<NumberHasher>>,
+}
+
+impl Deref for Names {
+    type Target = Glossary;
+
+    fn deref(&self) -> &Glossary {
+        &self.glossary
+    }
+}
+
+impl Names {
+    /// An empty dictionary.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What its numbers stand for, to be read elsewhere.
+    #[must_use]
+    pub fn glossary(&self) -> &Glossary {
+        &self.glossary
+    }
+
+    /// The number of a name, given now if it has none yet.
+    pub fn intern(&mut self, text: &str) -> Name {
+        if text.is_empty()
+            && let Some(name) = self.empty
+        {
+            return name;
+        }
+        if let Some(&name) = self.by_text.get(text) {
+            return name;
+        }
+        let name = Name(u32::try_from(self.len()).unwrap_or(u32::MAX));
+        let text: Arc<str> = Arc::from(text);
+        self.glossary.0.texts.push(Arc::clone(&text));
+        if text.is_empty() {
+            self.empty = Some(name);
+        }
+        self.by_text.insert(text, name);
+        name
+    }
+
+    /// The number of a name, if it has one.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<Name> {
+        self.by_text.get(text).copied()
+    }
+
+    /// The number of a member, given now if it has none yet.
+    pub fn member(&mut self, key: MemberKey) -> Member {
+        if let Some(&member) = self.by_key.get(&key) {
+            return member;
+        }
+        let member = Member(u32::try_from(self.members()).unwrap_or(u32::MAX));
+        self.glossary.0.keys.push(key);
+        self.by_key.insert(key, member);
+        member
+    }
+
+    /// The number of a member, if it has one.
+    #[must_use]
+    pub fn find_member(&self, key: MemberKey) -> Option<Member> {
+        self.by_key.get(&key).copied()
+    }
+
+    /// The member numbered behind `before`, if it is the one meant. Whoever lists a channel again mostly keeps to the
+    /// order of the first time: then this finds each without a hash.
+    #[must_use]
+    pub fn member_behind(
+        &self,
+        before: Member,
+        [channel, topic]: [Name; 2],
+        [user, conn]: [&str; 2],
+    ) -> Option<Member> {
+        let member = Member(before.0.checked_add(1)?);
+        let key = self.glossary.0.keys.get(member.0 as usize)?;
+        let meant = key.channel == channel
+            && key.topic == topic
+            && self.text(key.user) == user
+            && self.text(key.conn) == conn;
+        meant.then_some(member)
     }
 }
 

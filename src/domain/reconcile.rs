@@ -120,7 +120,10 @@ pub(super) fn reconcile(moment: &Moment<'_>, shown: Shown) -> Vec<Entry> {
         .channels
         .get(&shown.channel)
         .unwrap_or(&nothing_known);
-    let watch = channel.watching.of(moment.observer);
+    let watch = channel
+        .watching
+        .of(moment.observer)
+        .filter(|watch| watch.lost.is_none());
     Reconciliation {
         moment,
         shown: &shown,
@@ -359,7 +362,7 @@ impl Reconciliation<'_> {
         }
         let proof = self
             .sync
-            .map_or(watching.last_proof, |sync| sync.channel_proof)?;
+            .map_or(watching.proven(), |sync| sync.channel_proof)?;
         Some(GapSeen {
             gap: watching.gaps + 1,
             opened: Some(proof.min(to)),

@@ -35,6 +35,8 @@ pub struct State {
     pub(crate) slots: Vec<Slot>,
     pub(crate) channels: NumberMap<Name, Channel>,
     pub(crate) observers: NumberMap<Name, Observer>,
+    /// Observers whose ingest connection is up.
+    pub(crate) connected: u64,
     /// Tombstones of all channels.
     pub(crate) departed: Cemetery,
 }
@@ -94,6 +96,31 @@ impl State {
             .get(&observer)
             .into_iter()
             .flat_map(|observer| observer.channels.keys().copied())
+    }
+
+    /// How many observers have an ingest connection that is up.
+    #[must_use]
+    pub fn connected(&self) -> u64 {
+        self.connected
+    }
+
+    /// The observers that were heard of, in no order.
+    pub fn observers(&self) -> impl Iterator<Item = (Name, &Observer)> {
+        let observers = self.observers.iter();
+        observers.map(|(&name, observer)| (name, observer))
+    }
+
+    /// Whether somebody who watches a channel is connected: what its silence says is that nothing has happened.
+    #[must_use]
+    pub fn is_connected(&self, channel: Name) -> bool {
+        let watches = self.channels.get(&channel).into_iter();
+        let mut up = watches
+            .flat_map(|channel| &channel.watching.watches)
+            .filter(|watch| watch.is_up() && watch.stretch.is_some());
+        up.any(|watch| {
+            let observer = self.observers.get(&watch.observer);
+            observer.is_some_and(Observer::is_connected)
+        })
     }
 
     /// What is known of a member that is there.

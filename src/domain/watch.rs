@@ -17,6 +17,33 @@ pub struct Observer {
     pub(crate) up_at: Option<u64>,
     /// Its last proof about any channel: the entry, and the largest time so far.
     pub(crate) proof: Option<(u64, Millis)>,
+    /// Its ingest connection, since it first came up until it ended in order.
+    pub(crate) connection: Option<Connected>,
+}
+
+impl Observer {
+    /// Whether its ingest connection is up.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.connection.is_some_and(|connection| !connection.lost)
+    }
+
+    /// The largest time of its messages so far, Unix ms.
+    #[must_use]
+    pub fn last_proof(&self) -> Option<Millis> {
+        self.proof.map(|(_, time)| time)
+    }
+}
+
+/// An ingest connection, or several that one feed went on over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Connected {
+    /// The entry at which it came up.
+    pub(crate) since: u64,
+    /// The time of that.
+    pub(crate) at: Millis,
+    /// It is down, and the feed has not gone on yet.
+    pub(crate) lost: bool,
 }
 
 /// A time during which an observer watched a channel without a break.
@@ -52,6 +79,49 @@ pub struct Watch {
     pub(crate) stretch: Option<Stretch>,
     /// Its unfinished paged snapshot.
     pub(crate) sync: Option<Box<Sync>>,
+    /// Its connection was lost while it was up. All else stays as it was until then: if the feed goes on behind its
+    /// last durable line it has never been away; anything else that is heard of it makes the loss final.
+    pub(crate) lost: Option<Loss>,
+}
+
+/// A connection's loss that is not final yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// The entry that tells it.
+    pub(crate) seq: u64,
+    /// The last proof before it, about any channel: the loss itself was told.
+    pub(crate) proof: Option<Millis>,
+    /// How many gaps the channel had had before it.
+    pub(crate) gaps: u32,
+}
+
+impl Watch {
+    pub(crate) fn is_up(&self) -> bool {
+        self.up && self.lost.is_none()
+    }
+
+    /// Its last stretch of watching: one that goes on, or one whose end is not final yet.
+    fn stretch_now(&self) -> Option<Stretch> {
+        let stretch = self.stretch?;
+        Some(match self.lost {
+            Some(loss) => Stretch {
+                to_seq: loss.seq,
+                proof: loss.proof,
+                ..stretch
+            },
+            None => stretch,
+        })
+    }
+
+    /// Its link goes down: what it was about to tell is void. Gives the stretch that this ends.
+    pub(crate) fn go_down(&mut self) -> Option<Stretch> {
+        self.up = false;
+        self.given = false;
+        self.hold = None;
+        self.sync = None;
+        self.lost = None;
+        self.stretch.take()
+    }
 }
 
 /// A paged snapshot that has begun.
@@ -143,6 +213,7 @@ impl Watching {
                     hold: observer.up_at,
                     stretch: None,
                     sync: None,
+                    lost: None,
                 });
                 self.watches.len() - 1
             }
@@ -154,7 +225,8 @@ impl Watching {
     /// Whether nobody is known to be watching, though somebody was.
     #[must_use]
     pub fn is_blind(&self) -> bool {
-        let nobody = self.watches.iter().all(|watch| watch.stretch.is_none());
+        let watches = |watch: &Watch| watch.stretch.is_some() && watch.lost.is_none();
+        let nobody = !self.watches.iter().any(watches);
         self.open_gap.is_some() || (nobody && self.watches.iter().any(|watch| watch.muted))
     }
 
@@ -169,7 +241,32 @@ impl Watching {
     pub(crate) fn another_is_up(&self, observer: Name) -> bool {
         self.watches
             .iter()
-            .any(|watch| watch.up && watch.observer != observer)
+            .any(|watch| watch.is_up() && watch.observer != observer)
+    }
+
+    /// The channel's last proof, with those by which connections were lost.
+    pub(crate) fn proven(&self) -> Option<Millis> {
+        let lost = self.watches.iter().filter_map(|watch| watch.lost?.proof);
+        lost.chain(self.last_proof).max()
+    }
+
+    /// Makes the loss of an observer's connection final, if it is lost.
+    pub(crate) fn settle(&mut self, observer: Name) {
+        let of_observer = |watch: &&mut Watch| watch.observer == observer && watch.lost.is_some();
+        if let Some(watch) = self.watches.iter_mut().find(of_observer) {
+            let ended = watch.stretch_now();
+            let seq = ended.map_or(0, |stretch| stretch.to_seq);
+            watch.go_down();
+            self.break_off(ended, seq);
+        }
+    }
+
+    /// Ends a stretch of watching of whose end a link has told, at the entry `seq`.
+    pub(crate) fn break_off(&mut self, stretch: Option<Stretch>, seq: u64) {
+        self.last_proof = self
+            .last_proof
+            .max(stretch.and_then(|stretch| stretch.proof));
+        self.end(stretch, seq);
     }
 
     /// Ends a stretch of watching at the entry `seq`.
@@ -188,13 +285,11 @@ impl Watching {
     /// The last moment up to which somebody was watching without a break since the entry `seq`. With a paged
     /// snapshot, only what came before its begin counts.
     pub(crate) fn proof_since(&self, seq: u64, sync: Option<&Sync>) -> Option<Millis> {
-        let going_on = self
-            .watches
-            .iter()
-            .filter_map(|watch| watch.stretch.as_ref());
+        let latest = self.watches.iter().filter_map(Watch::stretch_now);
         self.ended
             .iter()
-            .chain(going_on)
+            .copied()
+            .chain(latest)
             .filter(|stretch| stretch.holds(seq))
             .filter_map(|stretch| match sync {
                 Some(sync) if stretch.to_seq > sync.head => sync
@@ -220,7 +315,7 @@ impl Watching {
                 .stretch
                 .and_then(|stretch| told_proof(stretch, observer))
         });
-        told.chain(self.last_proof).max()
+        told.chain(self.proven()).max()
     }
 }
 

@@ -1,16 +1,18 @@
-//! How a line was recorded, where it is one of a log that is told again: `recorded_at` and `rules`. They count only for
-//! those who ask (`ingest --keep-recorded`), and every shape of line may have them.
+//! How a line was recorded, where it is one of a log that is told again: `recorded_at`, `rules`, and, of a `link` line
+//! that tells of an ingest connection, `connection`. They count only for those who ask (`ingest --keep-recorded`), and every shape of line may have them.
 
 use super::field::{Field, object};
 use super::json::Scanner;
 use super::refusal::Refusal;
 use crate::domain::entry::{Recording, Rules};
+use crate::domain::event::Connection;
 
 object! {
     /// What of a line tells of its recording.
     Recorded {
         recorded_at: "recorded_at",
         rules: "rules",
+        connection: "connection",
     }
 }
 
@@ -57,9 +59,19 @@ pub fn recording(line: &[u8]) -> Result<Recording, Refusal> {
         });
         Ok(())
     })?;
+    let connection = match recorded.connection().string()?.as_deref() {
+        None => None,
+        Some("up") => Some(Connection::Up),
+        Some("resumed") => Some(Connection::Resumed),
+        Some("lost") => Some(Connection::Lost),
+        Some("restart") => Some(Connection::Restart),
+        Some("closed") => Some(Connection::Closed),
+        Some(_) => return Err(recorded.connection().unknown()),
+    };
     Ok(Recording {
         recorded_at: recorded.recorded_at().time()?,
         rules,
+        connection,
     })
 }
 

@@ -441,6 +441,6 @@ fn may_be_refused(line: &Line) -> bool {
             )
         }
         Line::Rejected(_) | Line::Retry(..) => true,
-        Line::Progress(_) => false,
+        Line::Progress(_) | Line::Connection { .. } => false,
     }
 }

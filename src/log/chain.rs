@@ -11,8 +11,8 @@ use super::codec::bytes::{put_varint, put_zigzag};
 use super::codec::row::{disposition_number, kind_number};
 use super::codec::table::Hashes;
 use super::codec::wire::{
-    WBegin, WChange, WClaim, WClaims, WEntry, WLink, WOther, WRules, WSnapshot, WStamp, WToken,
-    WTokenState, WWhat, WWhole,
+    WBegin, WChange, WClaim, WClaims, WConnection, WEntry, WLink, WOther, WRules, WSnapshot,
+    WStamp, WToken, WTokenState, WWhat, WWhole,
 };
 use super::salts::StringHash;
 use crate::domain::entry::{Inference, Origin};
@@ -268,7 +268,14 @@ impl Put<'_> {
 
     fn link(&mut self, link: &WLink) {
         self.name_if(link.channel);
-        self.byte(u8::from(link.up) | u8::from(link.elsewhere) << 1);
+        let connection = link.connection.map_or(0, |what| match what {
+            WConnection::Up => 1,
+            WConnection::Resumed => 2,
+            WConnection::Lost => 3,
+            WConnection::Restart => 4,
+            WConnection::Closed => 5,
+        });
+        self.byte(u8::from(link.up) | u8::from(link.elsewhere) << 1 | connection << 2);
         self.count(link.except.0.len());
         for &channel in &link.except.0 {
             self.name(channel);

@@ -33,7 +33,7 @@ pub mod salts;
 
 pub use codec::checkpoint;
 
-use crate::domain::entry::{Entry, Page, Rules, Text};
+use crate::domain::entry::{Closed, Entry, Page, Rules, Text};
 use crate::domain::time::Millis;
 
 /// One record of a frame.
@@ -53,6 +53,8 @@ pub enum Record {
         /// The step.
         page: Page,
     },
+    /// An ingest connection ended in order: durable, but no entry.
+    Closed(Closed),
     /// A line that could not be taken.
     Reject(Reject),
     /// A line that could not be taken when it came, and was later: which reject of the log it is, from 1.
@@ -82,7 +84,8 @@ pub struct Reject {
     pub blake3: [u8; 32],
 }
 
-/// How far a source has been read, in the same frame as what it said: so `--resume` neither loses nor repeats a line.
+/// How far a source has been read, in the same frame as what it said: so `--resume` neither loses nor repeats a line,
+/// and no more does a feed that comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// The source's fingerprint: BLAKE3 of its first `hashed_len` bytes.
@@ -95,4 +98,34 @@ pub struct Progress {
     pub line: u64,
     /// Where it was found, for people.
     pub path: Text,
+}
+
+impl Progress {
+    /// That the lines of an observer's feed are in the log up to this one, counted from 1.
+    #[must_use]
+    pub fn of_feed(observer: &str, feed: &str, line: u64) -> Progress {
+        Progress {
+            source: Progress::feed(observer, feed),
+            hashed_len: 0,
+            byte: 0,
+            line,
+            path: format!("feed {feed} of {observer}").into(),
+        }
+    }
+
+    /// What stands for the fingerprint of a feed.
+    #[must_use]
+    pub fn feed(observer: &str, feed: &str) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("rollbook feed of an observer");
+        hasher.update(&(observer.len() as u64).to_le_bytes());
+        hasher.update(observer.as_bytes());
+        hasher.update(feed.as_bytes());
+        hasher.finalize().into()
+    }
+
+    /// Whether it is of a feed, and not of a file.
+    #[must_use]
+    pub fn is_of_feed(&self) -> bool {
+        self.hashed_len == 0 && self.byte == 0
+    }
 }

@@ -4,7 +4,7 @@
 //! A name has one salt while the process lives: its hash is then taken once, not once an event. A text (an id, a
 //! reason, metadata) gets a fresh one at each use, so that equal texts cannot be told by equal hashes.
 
-use crate::domain::names::{Member, MemberKey, Name, Names};
+use crate::domain::names::{Glossary, Member, MemberKey, Name};
 
 /// Bytes of a salt.
 pub const SALT_BYTES: usize = 8;
@@ -122,7 +122,7 @@ impl Salts {
     }
 
     /// A name's salt and hash.
-    pub fn name(&mut self, name: Name, names: &Names) -> (Salt, StringHash) {
+    pub fn name(&mut self, name: Name, names: &Glossary) -> (Salt, StringHash) {
         let at = name.0 as usize;
         if let Some(&Some(known)) = self.names.get(at) {
             return known;
@@ -134,7 +134,7 @@ impl Salts {
     }
 
     /// A member's hash.
-    pub fn member(&mut self, member: Member, names: &Names) -> StringHash {
+    pub fn member(&mut self, member: Member, names: &Glossary) -> StringHash {
         let at = member.0 as usize;
         if let Some(&Some(known)) = self.members.get(at) {
             return known;

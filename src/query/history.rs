@@ -92,6 +92,35 @@ impl Store {
     }
 }
 
+/// What a filter looks at, of an entry in whatever form.
+pub(super) struct Seen<'a> {
+    pub seq: u64,
+    pub effective_at: Millis,
+    pub kind: EntryType,
+    pub inferred: bool,
+    pub topic: Option<&'a str>,
+    pub user: Option<&'a str>,
+}
+
+impl HistoryFilter {
+    /// Whether it matches an entry; `is_of` tells whether that is shown in a channel.
+    pub(super) fn matches(&self, seen: &Seen<'_>, is_of: impl FnOnce(&str) -> bool) -> bool {
+        let named = |wanted: &Option<String>, name: Option<&str>| {
+            wanted.is_none() || wanted.as_deref() == name
+        };
+        seen.seq > self.after_seq
+            && self.from.is_none_or(|from| seen.effective_at >= from)
+            && self.to.is_none_or(|to| seen.effective_at < to)
+            && (self.types.is_empty() || self.types.contains(&seen.kind))
+            && self
+                .observed
+                .is_none_or(|observed| observed != seen.inferred)
+            && named(&self.topic, seen.topic)
+            && named(&self.user, seen.user)
+            && self.channel.as_deref().is_none_or(is_of)
+    }
+}
+
 struct Listing<'a, F> {
     filter: &'a HistoryFilter,
     each: F,
@@ -100,32 +129,23 @@ struct Listing<'a, F> {
 
 impl<F: FnMut(HistoryEntry) -> bool> Listing<'_, F> {
     fn matches(&self, at: At<'_>, entry: &Entry) -> bool {
-        let filter = self.filter;
-        let of_channel = || match &filter.channel {
-            None => true,
-            Some(wanted) => match at.channel_of(entry) {
-                Some(channel) => at.names.text(channel) == wanted,
-                None => at.is_shown_in(entry, at.names.find(wanted)),
-            },
-        };
         let change = match &entry.what {
             What::Change(change) => Some(at.names.key(change.member)),
             _ => None,
         };
-        let named = |wanted: &Option<String>, name: Option<_>| match wanted {
-            None => true,
-            Some(wanted) => name.is_some_and(|name| at.names.text(name) == wanted),
+        let seen = Seen {
+            seq: entry.seq,
+            effective_at: entry.effective_at,
+            kind: entry_type(entry),
+            inferred: entry.is_inferred(),
+            topic: change.map(|key| at.names.text(key.topic)),
+            user: change.map(|key| at.names.text(key.user)),
         };
-        entry.seq > filter.after_seq
-            && filter.from.is_none_or(|from| entry.effective_at >= from)
-            && filter.to.is_none_or(|to| entry.effective_at < to)
-            && (filter.types.is_empty() || filter.types.contains(&entry_type(entry)))
-            && filter
-                .observed
-                .is_none_or(|observed| observed != entry.is_inferred())
-            && named(&filter.topic, change.map(|key| key.topic))
-            && named(&filter.user, change.map(|key| key.user))
-            && of_channel()
+        self.filter
+            .matches(&seen, |wanted| match at.channel_of(entry) {
+                Some(channel) => at.names.text(channel) == wanted,
+                None => at.is_shown_in(entry, at.names.find(wanted)),
+            })
     }
 }
 

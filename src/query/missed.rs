@@ -6,7 +6,7 @@ use crate::domain::entry::{Entry, Origin, What};
 use crate::domain::event::Kind;
 use crate::domain::names::{Name, NumberMap};
 use crate::domain::time::Millis;
-use crate::store::{At, Flow, Scope, Store, StoreError, Visitor};
+use crate::store::{At, Flow, Scope, Store, StoreError, Visitor, heard_of};
 
 /// Which gaps.
 #[derive(Debug, Clone, Default)]
@@ -105,7 +105,6 @@ impl Store {
         channel: &str,
         known_at: Option<Millis>,
     ) -> Result<Vec<Found>, StoreError> {
-        self.expect_channel(channel)?;
         let scope = Scope {
             channel: Some(channel),
             known_at,
@@ -118,7 +117,8 @@ impl Store {
             loose: Vec::new(),
             loosed_by: None,
         };
-        self.visit(&scope, &mut gaps)?;
+        let end = self.visit(&scope, &mut gaps)?;
+        heard_of(channel, &end.state, &end.names)?;
         Ok(gaps.found)
     }
 }
@@ -133,14 +133,15 @@ struct Gaps<'a> {
     found: Vec<Found>,
     /// The last snapshot that had to do with a gap, and the gap's number.
     by_snapshot: Option<(u64, u32)>,
-    /// What incomplete snapshots have made one infer outside of any known gap, since the last complete one: a gap
-    /// that no link told of may turn out to have begun before them.
+    /// What incomplete snapshots have made one infer outside of any known gap while nobody proved to be watching,
+    /// since the last complete one: a gap that is told of later may turn out to have begun before them.
     loose: Vec<(Kind, Millis, MissedMember)>,
     /// The last snapshot, if it was an incomplete one outside of any known gap.
     loosed_by: Option<u64>,
 }
 
 impl Gaps<'_> {
+    /// A gap is told of. What was inferred in it before that is in it, too.
     fn open(&mut self, gap: u32, from: Millis, evidence: Evidence) {
         let missed = Missed {
             gap,
@@ -157,6 +158,10 @@ impl Gaps<'_> {
             missed,
             resumed: false,
         });
+        let loose = std::mem::take(&mut self.loose).into_iter();
+        for (kind, _, member) in loose.filter(|(_, at, _)| *at >= from) {
+            self.add(gap, kind, member);
+        }
     }
 
     fn add(&mut self, gap: u32, kind: Kind, member: MissedMember) {
@@ -192,39 +197,36 @@ impl Visitor for Gaps<'_> {
                         self.open(change.gap, change.at, Evidence::Link);
                     } else if let Some(found) = self.of(change.gap) {
                         found.resumed = true;
-                        found.missed.to = Some(Time(change.at));
+                        found.missed.to = Some(Time(entry.occurred_at.max(change.at)));
                     }
                 }
             }
             What::Snapshot(snapshot) if of_channel(snapshot.channel) => {
                 let settles = snapshot.complete && !snapshot.stale;
-                let loose = if settles {
-                    std::mem::take(&mut self.loose)
-                } else {
-                    Vec::new()
-                };
                 self.by_snapshot = snapshot.gap.map(|seen| (entry.seq, seen.gap));
                 self.loosed_by = (!settles && snapshot.gap.is_none()).then_some(entry.seq);
-                let Some(seen) = snapshot.gap else {
-                    return Ok(Flow::Apply);
-                };
-                if let Some(from) = seen.opened {
-                    self.open(seen.gap, from, Evidence::Snapshot);
-                    for (kind, _, member) in loose.into_iter().filter(|(_, at, _)| *at >= from) {
-                        self.add(seen.gap, kind, member);
+                if let Some(seen) = snapshot.gap {
+                    if let Some(from) = seen.opened {
+                        self.open(seen.gap, from, Evidence::Snapshot);
+                    }
+                    if let Some(found) = self.of(seen.gap) {
+                        found.missed.to = seen.closed.map(Time);
                     }
                 }
-                if let Some(found) = self.of(seen.gap) {
-                    found.missed.to = seen.closed.map(Time);
+                if settles {
+                    self.loose.clear();
                 }
             }
             What::Change(change) => {
                 let Origin::Inferred(by) = change.origin else {
                     return Ok(Flow::Apply);
                 };
-                if by.baseline || at.names.text(at.names.key(change.member).channel) != channel {
+                let of = at.names.key(change.member).channel;
+                if by.baseline || !of_channel(of) {
                     return Ok(Flow::Apply);
                 }
+                let known = at.state.channel(of);
+                let is_blind = known.is_some_and(|known| known.watching().is_blind());
                 let [topic, user, connection] = member_names(change.member, at.names);
                 let member = MissedMember {
                     topic,
@@ -239,7 +241,7 @@ impl Visitor for Gaps<'_> {
                     .filter(|(snapshot, _)| *snapshot == by.snapshot_seq)
                 {
                     Some((_, gap)) => self.add(gap, change.kind, member),
-                    None if self.loosed_by == Some(by.snapshot_seq) => {
+                    None if self.loosed_by == Some(by.snapshot_seq) && is_blind => {
                         self.loose.push((change.kind, entry.effective_at, member));
                     }
                     None => {}

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `who` | who is or was there, and how sure that is |
 //! | `history` | the entries |
+//! | `cursor` | the entries as they come |
 //! | `missed` | for every gap: who came, went and changed while nobody watched; and the gaps themselves |
 //! | `sessions` | stays, with the bounds of how long they lasted |
 //! | `stats` | how many, at most, how long |
@@ -15,6 +16,7 @@
 
 pub mod answer;
 mod channels;
+mod cursor;
 mod history;
 mod missed;
 mod rejects;
@@ -23,6 +25,7 @@ mod stats;
 pub mod time;
 mod who;
 
+pub use cursor::{Cursor, Told};
 pub use history::HistoryFilter;
 pub use missed::MissedFilter;
 pub use sessions::SessionFilter;

@@ -7,7 +7,7 @@ use crate::domain::event::Kind;
 use crate::domain::names::{Member, Names, NumberMap};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::store::{At, Flow, Scope, Store, StoreError, Visitor};
+use crate::store::{At, Flow, Scope, Store, StoreError, Visitor, heard_of};
 
 /// Which stays.
 #[derive(Debug, Clone, Default)]
@@ -61,21 +61,30 @@ impl Store {
         filter: &SessionFilter,
         each: impl FnMut(Session) -> bool,
     ) -> Result<(), StoreError> {
-        if let Some(channel) = &filter.channel {
-            self.expect_channel(channel)?;
-        }
         let scope = Scope {
             channel: filter.channel.as_deref(),
             known_at: filter.known_at,
             ..Scope::default()
         };
+        // Any message of an observer may prove something, and a scan of one channel sees only those about it.
+        let of_channel = |channel: &String| {
+            self.as_of(filter.known_at, None, |state, names| {
+                let name = names.find(channel);
+                name.and_then(|name| state.last_proof(name))
+            })
+        };
+        let proven = filter.channel.as_ref().map(of_channel).transpose()?;
         let mut stays = Stays {
             filter,
+            proven: proven.flatten(),
             each,
             open: NumberMap::default(),
             stopped: false,
         };
         let end = self.visit(&scope, &mut stays)?;
+        if let Some(channel) = &filter.channel {
+            heard_of(channel, &end.state, &end.names)?;
+        }
         if !stays.stopped {
             stays.give_open(&end.state, &end.names);
         }
@@ -133,6 +142,8 @@ impl End {
 
 struct Stays<'a, F> {
     filter: &'a SessionFilter,
+    /// The last proof of the channel that is asked for.
+    proven: Option<Millis>,
     each: F,
     open: NumberMap<Member, End>,
     stopped: bool,
@@ -157,9 +168,11 @@ impl<F: FnMut(Session) -> bool> Stays<'_, F> {
         names: &Names,
     ) {
         let filter = self.filter;
-        let over =
-            leave.is_some_and(|leave| filter.from.is_some_and(|from| leave.effective_at < from));
-        if over || filter.to.is_some_and(|to| join.effective_at >= to) {
+        // Who went at a moment is not there at that moment; a stay of no length is there at none, but it was.
+        let over = |from| {
+            leave.is_some_and(|leave| leave.effective_at <= from) && join.effective_at < from
+        };
+        if filter.from.is_some_and(over) || filter.to.is_some_and(|to| join.effective_at >= to) {
             return;
         }
         let [topic, user, connection] = member_names(member, names);
@@ -194,7 +207,7 @@ impl<F: FnMut(Session) -> bool> Stays<'_, F> {
             };
             let last = channel.effective_at();
             let gap = channel.watching().open_gap().map(|gap| gap.from);
-            let proven = state.last_proof(name);
+            let proven = self.proven.max(state.last_proof(name));
             // It was there for sure only as long as somebody was watching.
             let sure = [gap, proven].into_iter().flatten().fold(last, Millis::min);
             let lossy = join.lossy || channel.is_lossy();

@@ -6,7 +6,7 @@ use crate::domain::event::Kind;
 use crate::domain::names::{Name, NumberMap};
 use crate::domain::time::Millis;
 use crate::limits::STATS_BUCKETS_MAX;
-use crate::store::{At, Flow, Scope, Store, StoreError, Visitor};
+use crate::store::{At, Flow, Scope, Store, StoreError, Visitor, heard_of};
 use std::collections::BTreeMap;
 
 /// What to count.
@@ -54,9 +54,6 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel; [`StoreError::TooManyBuckets`].
     pub fn stats(&self, filter: &StatsFilter) -> Result<Vec<Stats>, StoreError> {
-        if let Some(channel) = &filter.channel {
-            self.expect_channel(channel)?;
-        }
         let scope = Scope {
             channel: filter.channel.as_deref(),
             known_at: filter.known_at,
@@ -67,6 +64,17 @@ impl Store {
             counters: NumberMap::default(),
         };
         let end = self.visit(&scope, &mut counting)?;
+        if let Some(channel) = &filter.channel {
+            heard_of(channel, &end.state, &end.names)?;
+        }
+        if filter.every_ms.is_none() {
+            // One that nobody was ever in has its line, too.
+            for (name, channel) in end.state.channels() {
+                if is_wanted(end.names.text(name), filter) {
+                    counting.counter(name, None, channel.effective_at());
+                }
+            }
+        }
         let mut answers: BTreeMap<(String, Option<String>), Vec<Stats>> = BTreeMap::new();
         for (channel, counters) in counting.counters {
             let last = end
@@ -93,25 +101,43 @@ struct Counting<'a> {
     counters: NumberMap<Name, NumberMap<Option<Name>, Counter>>,
 }
 
+impl Counting<'_> {
+    fn counter(&mut self, channel: Name, topic: Option<Name>, first_at: Millis) -> &mut Counter {
+        let counters = self.counters.entry(channel).or_default();
+        let new = || Counter::new(self.filter, first_at);
+        counters.entry(topic).or_insert_with(new)
+    }
+}
+
 impl Visitor for Counting<'_> {
     fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        let channel = match &entry.what {
+            What::Change(change) => at.names.key(change.member).channel,
+            What::Snapshot(snapshot) => snapshot.channel,
+            // Their times are those of another clock.
+            What::Link(_) | What::Token(_) => return Ok(Flow::Apply),
+        };
+        if !is_wanted(at.names.text(channel), self.filter) {
+            return Ok(Flow::Apply);
+        }
+        let (filter, moment) = (self.filter, entry.effective_at);
+        let whole = self.counter(channel, None, moment);
         let What::Change(change) = &entry.what else {
             return Ok(Flow::Apply);
         };
-        let key = at.names.key(change.member);
-        let of_channel = |wanted: &String| at.names.text(key.channel) == wanted;
-        if !change.is_applied() || !self.filter.channel.as_ref().is_none_or(of_channel) {
-            return Ok(Flow::Apply);
-        }
-        let counters = self.counters.entry(key.channel).or_default();
-        for scope in [None, Some(key.topic)] {
-            let counter = counters
-                .entry(scope)
-                .or_insert_with(|| Counter::new(self.filter, entry.effective_at));
-            counter.take(entry.effective_at, change, key.user, self.filter)?;
+        if change.is_applied() {
+            let key = at.names.key(change.member);
+            whole.take(moment, change, key.user, filter)?;
+            let of_topic = self.counter(channel, Some(key.topic), moment);
+            of_topic.take(moment, change, key.user, filter)?;
         }
         Ok(Flow::Apply)
     }
+}
+
+fn is_wanted(channel: &str, filter: &StatsFilter) -> bool {
+    let wanted = filter.channel.as_ref();
+    wanted.is_none_or(|wanted| wanted == channel)
 }
 
 /// Figures of one stretch.
@@ -227,7 +253,8 @@ impl Counter {
                     self.figures.seeded = true;
                 }
             }
-            if at < self.to || self.to == Millis::MAX || filter.every_ms.is_none() {
+            let over = filter.to.is_some_and(|to| to <= self.to);
+            if at < self.to || filter.every_ms.is_none() || over {
                 break;
             }
             self.close(filter)?;
@@ -258,7 +285,7 @@ impl Counter {
         // The last moment stood, too, though for no time.
         self.pass_to(end.max(self.at).saturating_add(1), filter)?;
         self.figures.presence_ms -= self.overrun(end);
-        if self.from < end || self.done.is_empty() {
+        if self.from <= last && self.from < self.to || self.done.is_empty() {
             let figures = std::mem::take(&mut self.figures);
             self.done.push((self.from, self.to, figures));
         }

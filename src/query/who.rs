@@ -5,10 +5,9 @@ use super::{coverage_answer, member_names, meta_answer};
 use crate::domain::entry::{Disposition, Entry, Origin, Text, What};
 use crate::domain::event::Kind;
 use crate::domain::names::{Member, Name, Names, NumberMap};
-use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::log::frame::FrameHeader;
-use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor};
+use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor, heard_of};
 
 /// Which moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -122,12 +121,18 @@ impl Store {
         at: Millis,
     ) -> Result<Who, StoreError> {
         // Later news reach back: what the head knows of the channel bounds what is certain of any moment.
-        let (last_proof, lossy) = self.as_of(known_at, None, |state, names| {
+        let (proven_to, lossy) = self.as_of(known_at, None, |state, names| {
             let name = heard_of(channel, state, names)?;
             let lossy = state
                 .channel(name)
                 .is_some_and(|channel| channel.is_lossy());
-            Ok::<_, StoreError>((state.last_proof(name), lossy))
+            // The silence of somebody connected says that nothing has happened.
+            let proven_to = if state.is_connected(name) {
+                Millis::MAX
+            } else {
+                state.last_proof(name).unwrap_or(Millis::MIN)
+            };
+            Ok::<_, StoreError>((proven_to, lossy))
         })??;
         let mut moment = AtMoment::new(channel, at);
         let scope = Scope {
@@ -163,8 +168,7 @@ impl Store {
         if moment.gaps.values().any(inside) {
             coverage = Coverage::Blind;
         }
-        let unproven = last_proof.is_none_or(|proof| at >= proof);
-        let base = base_certainty(coverage, lossy || unproven);
+        let base = base_certainty(coverage, lossy || at >= proven_to);
         let mut rows: Vec<Row> = state
             .roster(name, names)
             .into_iter()
@@ -204,13 +208,6 @@ impl Store {
             topics,
         })
     }
-}
-
-fn heard_of(channel: &str, state: &State, names: &Names) -> Result<Name, StoreError> {
-    names
-        .find(channel)
-        .filter(|&name| state.channel(name).is_some())
-        .ok_or_else(|| StoreError::NoSuchChannel(channel.to_owned()))
 }
 
 fn base_certainty(coverage: Coverage, unproven: bool) -> Certainty {
@@ -288,9 +285,9 @@ impl<'a> AtMoment<'a> {
                     from.is_some_and(|from| from <= self.at) && self.at < entry.effective_at;
                 match change.kind {
                     Kind::Join if inside => {
-                        self.open
-                            .entry(change.member)
-                            .or_insert_with(|| Some(change.meta.clone()));
+                        // Also where an earlier leave of it may have happened by then.
+                        let coming = self.open.entry(change.member).or_insert(None);
+                        coming.get_or_insert_with(|| change.meta.clone());
                     }
                     Kind::Leave if inside => {
                         self.open.entry(change.member).or_insert(None);
@@ -339,7 +336,8 @@ impl Visitor for AtMoment<'_> {
         match at.channel_of(entry) {
             Some(channel) if Some(channel) != self.name => return Ok(Flow::Skip),
             Some(_) => {}
-            None if !at.is_shown_in(entry, self.name) => return Ok(Flow::Skip),
+            // One whose observer is heard of here only later may tell of a gap that reaches back.
+            None if !self.passed && !at.is_shown_in(entry, self.name) => return Ok(Flow::Skip),
             None => {}
         }
         let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));

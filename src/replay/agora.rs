@@ -73,7 +73,7 @@ struct TokenEvent<'a> {
 }
 
 /// The lines that say `event`: one, but for changes of several kinds or places in the order. A step of a paged
-/// snapshot has none: Agora pages nothing.
+/// snapshot has none, since Agora pages nothing, nor has an ingest connection, of which Agora knows nothing.
 pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
     let line = match &event.said {
         Said::Changes {
@@ -89,6 +89,7 @@ pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
         Said::SnapshotBegin { .. }
         | Said::SnapshotPage { .. }
         | Said::SnapshotEnd { .. }
+        | Said::Connection(_)
         | Said::Nothing => return Ok(Vec::new()),
     };
     Ok(vec![line])

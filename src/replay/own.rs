@@ -4,7 +4,8 @@
 use super::line::{LineFields, raw};
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::{
-    ChangeSaid, Event, Kind, LinkSaid, MemberSaid, Said, Shown, Str, TokenSaid, TokenState,
+    ChangeSaid, Connection, Event, Kind, LinkSaid, MemberSaid, Said, Shown, Str, TokenSaid,
+    TokenState,
 };
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
@@ -45,6 +46,11 @@ enum Body<'a> {
     },
     SnapshotEnd(Paged<'a>),
     Link(Link<'a>),
+    #[serde(rename = "link")]
+    Connection {
+        state: &'static str,
+        connection: &'static str,
+    },
     Token(Token<'a>),
 }
 
@@ -180,6 +186,10 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
         } => Body::SnapshotEnd(paged(channel, sync, *incomplete)),
         Said::Link(said) => Body::Link(link(said)),
         Said::Token(said) => Body::Token(token(said)),
+        Said::Connection(said) => {
+            stamp.ts = said.at;
+            connection(said.what)
+        }
         Said::Nothing => return Ok(Vec::new()),
     };
     let line = Line {
@@ -267,6 +277,17 @@ fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
         elsewhere: said.elsewhere,
         reason: said.reason.as_deref(),
     }
+}
+
+fn connection(what: Connection) -> Body<'static> {
+    let (state, connection) = match what {
+        Connection::Up => ("up", "up"),
+        Connection::Resumed => ("up", "resumed"),
+        Connection::Lost => ("down", "lost"),
+        Connection::Restart => ("down", "restart"),
+        Connection::Closed => ("up", "closed"),
+    };
+    Body::Connection { state, connection }
 }
 
 fn token<'a>(said: &'a TokenSaid<'_>) -> Token<'a> {

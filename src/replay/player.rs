@@ -1,8 +1,8 @@
 //! Which commits are played, and as what events: the log past a visitor.
 
 use super::{Played, ReplayFilter, Shape, Sink, agora, own};
-use crate::domain::behind::{event_behind, page_behind, standing_behind};
-use crate::domain::entry::{Entry, Page, PageStep, Recording, Rules, What};
+use crate::domain::behind::{closed_behind, event_behind, page_behind, standing_behind};
+use crate::domain::entry::{Closed, Entry, Page, PageStep, Recording, Rules, What};
 use crate::domain::event::Event;
 use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
@@ -117,7 +117,24 @@ impl Visitor for Player<'_> {
         })
     }
 
-    fn page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<(), StoreError> {
+    fn page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+        self.play_page(at, rules, page)?;
+        Ok(Flow::Apply)
+    }
+
+    fn closed(&mut self, at: At<'_>, closed: &Closed) -> Result<(), StoreError> {
+        let (seq, moment) = (at.state.head() + 1, closed.recorded_at);
+        if self.stopped || self.filter.channel.is_some() || !self.is_in_range(seq, moment) {
+            return Ok(());
+        }
+        let event = closed_behind(closed, at.names);
+        let recording = recording(closed.recorded_at, &Rules::default());
+        self.say(&event, recording, seq, moment)
+    }
+}
+
+impl Player<'_> {
+    fn play_page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<(), StoreError> {
         let name = at.names.text(page.channel);
         let of_channel = self.filter.channel.as_deref().is_none_or(|of| of == name);
         if self.stopped || self.shape != Shape::Rollbook || !of_channel {
@@ -148,5 +165,6 @@ fn recording(recorded_at: Millis, rules: &Rules) -> Recording {
     Recording {
         recorded_at: Some(recorded_at),
         rules: Some(*rules).filter(|rules| *rules != Rules::default()),
+        connection: None,
     }
 }

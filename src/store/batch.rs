@@ -3,7 +3,7 @@
 use super::error::StoreError;
 use super::tally::Tally;
 use crate::domain::entry::{Recording, Rules};
-use crate::domain::event::Event;
+use crate::domain::event::{Connection, Event};
 use crate::domain::time::Millis;
 use crate::log::Progress;
 use std::sync::Arc;
@@ -23,6 +23,17 @@ pub enum Line {
     Rejected(Box<Rejected>),
     /// How far a source has been read with the lines before this one.
     Progress(Progress),
+    /// The ingest connection of an observer came or went. One that comes up ([`Connection::Up`], or
+    /// [`Connection::Resumed`] where its feed goes on) does so with its first event, which stands right behind this.
+    /// Only the newest connection speaks for an observer: that an older one has ended is not said.
+    Connection {
+        /// Whose.
+        observer: String,
+        /// What became of it.
+        what: Connection,
+        /// Of one that comes up: the source time of its first event, if that has one, Unix ms.
+        at: Option<Millis>,
+    },
 }
 
 /// A line to be kept as a reject.

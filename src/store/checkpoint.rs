@@ -13,7 +13,7 @@
 use super::error::StoreError;
 use super::retries::Remembered;
 use super::scan::{Fold, Nobody, Scope, Start, read_on};
-use crate::domain::names::{Name, Names, NumberMap};
+use crate::domain::names::{Glossary, Name, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::engine::Engine;
@@ -58,8 +58,11 @@ impl Aside {
 
     pub fn note_progress(&mut self, progress: Progress) {
         self.sources.retain(|known| known.source != progress.source);
-        if self.sources.len() >= limits::SOURCES_MAX {
-            self.sources.remove(0);
+        // Feeds come and go by the thousand: they push out no file.
+        let of_kind = |known: &&Progress| known.is_of_feed() == progress.is_of_feed();
+        if self.sources.iter().filter(of_kind).count() >= limits::SOURCES_MAX {
+            let oldest = self.sources.iter().position(|known| of_kind(&known));
+            oldest.map(|oldest| self.sources.remove(oldest));
         }
         self.sources.push(progress);
     }
@@ -68,51 +71,91 @@ impl Aside {
 /// Where the parts of channels that have not changed since were written.
 pub(crate) type Parts = NumberMap<Name, u64>;
 
+/// A checkpoint before its frame is written: the state, and not yet where in the log it stands.
+pub(crate) struct Draft {
+    /// The channels that have changed since the checkpoint before.
+    changed: Vec<(Name, Vec<u8>)>,
+    /// When each channel last took effect.
+    effective: Vec<(Name, Millis)>,
+    seq: u64,
+    recorded_at: Millis,
+    trunk: Vec<u8>,
+    aside: Aside,
+    retry_chunks: Vec<u64>,
+}
+
+/// Makes one of the state as it stands.
+pub(crate) fn draft(
+    fold: &Fold,
+    changed: &NumberMap<Name, ()>,
+    retry_chunks: &[u64],
+) -> Result<Draft, StoreError> {
+    let mut parts = Vec::with_capacity(changed.len());
+    for &name in changed.keys() {
+        if let Some(bytes) = wire::channel_to_bytes(&fold.state, name, &fold.names)? {
+            parts.push((name, bytes));
+        }
+    }
+    let channels = fold.state.channels();
+    Ok(Draft {
+        changed: parts,
+        effective: channels
+            .map(|(name, channel)| (name, channel.effective_at()))
+            .collect(),
+        seq: fold.state.head(),
+        recorded_at: fold.state.recorded_at(),
+        trunk: wire::trunk_to_bytes(&fold.state, &fold.names)?,
+        aside: fold.aside.clone(),
+        retry_chunks: retry_chunks.to_vec(),
+    })
+}
+
+impl Draft {
+    /// The checkpoint, now that its place is known. `parts` are where the channels' parts stand.
+    pub fn finish(
+        self,
+        place: &Place,
+        parts: &mut Parts,
+        names: &Glossary,
+    ) -> Result<Checkpoint, StoreError> {
+        let mut values = Vec::with_capacity(self.changed.len() + 1);
+        for (name, bytes) in self.changed {
+            values.push((channel_key(names.text(name), place.frame), bytes));
+            parts.insert(name, place.frame);
+        }
+        let of_part = |(name, effective_at): (Name, Millis)| {
+            let frame = *parts.get(&name)?;
+            Some(wire::ChannelPart {
+                channel: names.text(name).to_owned(),
+                frame,
+                effective_at,
+            })
+        };
+        let mut index = wire::Index::at(place.next, place.frame, place.link);
+        index.seq = self.seq;
+        index.recorded_at = self.recorded_at;
+        index.channels = self.effective.into_iter().filter_map(of_part).collect();
+        index.rejects = self.aside.rejects;
+        index.reject_bytes = self.aside.reject_bytes;
+        index.retry_chunks = self.retry_chunks;
+        index.trunk = self.trunk;
+        let index = wire::index_to_bytes(index, &self.aside.sources)?;
+        values.push((trunk_key(place.frame), index));
+        Ok(Checkpoint { values })
+    }
+}
+
 /// A checkpoint, ready to be put on the shelf once its frame is durable.
 pub(crate) struct Checkpoint {
     values: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// Makes one. `changed` are the channels that have changed since the parts in `parts` were written.
-pub(crate) fn make(
-    fold: &Fold,
-    changed: &NumberMap<Name, ()>,
-    parts: &mut Parts,
-    retry_chunks: &[u64],
-) -> Result<Checkpoint, StoreError> {
-    let frame = fold.place.frame;
-    let mut values = Vec::new();
-    for &name in changed.keys() {
-        if let Some(bytes) = wire::channel_to_bytes(&fold.state, name, &fold.names)? {
-            values.push((channel_key(fold.names.text(name), frame), bytes));
-            parts.insert(name, frame);
-        }
-    }
-    let channels = parts
-        .iter()
-        .map(|(&name, &frame)| wire::ChannelPart {
-            channel: fold.names.text(name).to_owned(),
-            frame,
-            effective_at: fold
-                .state
-                .channel(name)
-                .map_or(Millis::MIN, |channel| channel.effective_at()),
-        })
-        .collect();
-    let mut index = wire::Index::at(fold.place.next, frame, fold.place.link);
-    index.seq = fold.state.head();
-    index.recorded_at = fold.state.recorded_at();
-    index.channels = channels;
-    index.rejects = fold.aside.rejects;
-    index.reject_bytes = fold.aside.reject_bytes;
-    index.retry_chunks = retry_chunks.to_vec();
-    index.trunk = wire::trunk_to_bytes(&fold.state, &fold.names)?;
-    let index = wire::index_to_bytes(index, &fold.aside.sources)?;
-    values.push((trunk_key(frame), index));
-    Ok(Checkpoint { values })
-}
-
 impl Checkpoint {
+    /// Takes in a later one, which may point to parts of this one.
+    pub fn followed_by(&mut self, later: Checkpoint) {
+        self.values.extend(later.values);
+    }
+
     /// Puts it on the shelf; the trunk, which makes it count, last.
     pub fn save(&self, engine: &dyn Engine) -> Result<(), StoreError> {
         for (key, value) in &self.values {

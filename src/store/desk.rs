@@ -1,27 +1,28 @@
-//! Where the writer decides: lines become entries, entries frames, and now and then the state a checkpoint.
+//! The first half of the writer: lines become entries, and now and then the state a checkpoint. Nothing is written to
+//! the log here.
 
 use super::batch::{Batch, Clamped, Line, Receipt, Rejected, Reply};
-use super::checkpoint::{self, Checkpoint, Parts, Place};
-use super::cut::frames;
+use super::catch_up::{CaughtUp, Since};
+use super::checkpoint::{self, Draft};
 use super::digests::Digests;
 use super::error::StoreError;
 use super::retries::{Remembered, Retries};
-use super::scan::{At, Fold, Scope, Start, Visitor, channel_of, read_on, start};
+use super::scan::{At, Fold, channel_of};
 use super::{Clock, Shared};
 use crate::domain::decide::decide;
-use crate::domain::entry::{Commit, Entry, Page, Recording, Rules, What};
-use crate::domain::event::Event;
-use crate::domain::names::{Name, NumberMap};
+use crate::domain::entry::{Commit, Entry, Recording, Rules, What};
+use crate::domain::event::{Connection, ConnectionSaid, Event, Said};
+use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
 use crate::limits;
-use crate::log::frame::{Encoder, Packing, Place as FramePlace};
-use crate::log::salts::Salts;
 use crate::log::{Record, Reject};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Instant;
 
-use super::writer::Appended;
+use super::scribe::Decided;
 
 /// Where the writer decides.
 pub(super) struct Desk {
@@ -29,19 +30,15 @@ pub(super) struct Desk {
     fold: Fold,
     retries: Retries,
     digests: Digests,
-    encoder: Encoder,
-    /// The first entry that is not yet in a frame.
-    unframed: u64,
     clock: Clock,
     records: Vec<Record>,
     /// Which of them must stand in one frame.
     together: Vec<Range<usize>>,
     waiting: usize,
+    /// A connection was up behind the last frame, or has come up since.
+    connected: bool,
     /// Since the last checkpoint.
-    changed: NumberMap<Name, ()>,
-    fresh_ids: Vec<Remembered>,
-    entries_since: usize,
-    parts: Parts,
+    since: Since,
     retry_chunks: Vec<u64>,
 }
 
@@ -50,99 +47,61 @@ const RETRY_CHUNK_IDS: usize = 4_096;
 /// A checkpoint is made after so many entries, or as many more as make its cost small beside theirs.
 const CHECKPOINT_ENTRIES_MIN: usize = 65_536;
 const CHECKPOINT_ENTRIES_PER_MEMBER: usize = 4;
-/// Entries that are decided before they are handed to the engine, though more lines are waiting.
-const APPEND_ENTRIES_MAX: usize = 16_384;
+/// Entries that are decided before they are handed over, though more lines are waiting.
+const HAND_OVER_ENTRIES_MAX: usize = 16_384;
 
 impl Desk {
-    pub fn open(shared: Arc<Shared>) -> Result<Desk, StoreError> {
-        let engine = &*shared.engine;
-        let end = engine.head() + 1;
-        let scope = Scope {
-            start: Start::Behind(u64::MAX),
-            ..Scope::default()
-        };
-        let mut fold = start(engine, end, &scope)?;
-        let (parts, mut retry_chunks) = checkpoint::pointers(engine, &mut fold)?;
-        let mut retries = Retries::default();
-        let mut whole = true;
-        for &chunk in &retry_chunks {
-            match checkpoint::load_retries(engine, chunk)? {
-                Some(ids) => ids.into_iter().for_each(|id| retries.remember(id)),
-                None => whole = false,
-            }
-        }
-        if !whole {
-            // A chunk is gone: read everything again, so that no line is taken twice.
-            fold = Fold::default();
-            retries = Retries::default();
-            retry_chunks.clear();
-        }
-        let mut tail = Tail {
-            retries: &mut retries,
-            changed: NumberMap::default(),
-            ids: Vec::new(),
-            entries: 0,
-        };
-        read_on(engine, &mut fold, end, &Scope::default(), &mut tail)?;
-        let Tail {
-            changed,
-            ids,
-            entries,
-            ..
-        } = tail;
-        let salts =
-            Salts::from_system().map_err(|error| StoreError::Randomness(error.to_string()))?;
-        let unframed = fold.state.head() + 1;
-        Ok(Desk {
+    /// A desk that goes on from what the log says.
+    pub fn new(shared: Arc<Shared>, caught_up: CaughtUp) -> Desk {
+        let CaughtUp {
+            fold,
+            retries,
+            retry_chunks,
+            since,
+            parts: _,
+        } = caught_up;
+        Desk {
             digests: Digests::new(shared.digest_key),
             clock: Arc::clone(&shared.options.clock),
             shared,
+            connected: fold.state.connected() > 0,
             fold,
             retries,
-            encoder: Encoder::new(salts, Packing::default()),
-            unframed,
             records: Vec::new(),
             together: Vec::new(),
             waiting: 0,
-            changed,
-            fresh_ids: ids,
-            entries_since: entries,
-            parts,
+            since,
             retry_chunks,
-        })
+        }
     }
 
-    pub fn run(mut self, batches: &Receiver<(Batch, Reply)>, to_sync: &SyncSender<Appended>) {
+    pub fn run(mut self, batches: &Receiver<(Batch, Reply)>, to_scribe: &SyncSender<Decided>) {
+        let mut settled = false;
         while let Ok(first) = batches.recv() {
             if self.shared.poison().is_some() {
                 break;
+            }
+            if !std::mem::replace(&mut settled, true) {
+                self.settle();
             }
             let mut replies = Vec::new();
             let mut next = Some(first);
             while let Some((batch, reply)) = next {
                 let receipt = self.take(batch);
                 replies.push((reply, receipt));
-                next = if self.waiting < APPEND_ENTRIES_MAX {
+                next = if self.waiting < HAND_OVER_ENTRIES_MAX {
                     batches.try_recv().ok()
                 } else {
                     None
                 };
             }
-            match self.append(false) {
-                Ok((next, checkpoint)) => {
-                    let seq = self.fold.state.head();
-                    if to_sync
-                        .send(Appended {
-                            next,
-                            seq,
-                            replies,
-                            checkpoint,
-                        })
-                        .is_err()
-                    {
-                        break;
-                    }
-                }
+            let handed = self.hand_over(replies, false).map(|decided| {
+                // A scribe that has ended has poisoned the store.
+                to_scribe.send(decided).is_ok()
+            });
+            match handed {
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(error) => {
                     self.shared.poison_with(&error);
                     break;
@@ -150,22 +109,17 @@ impl Desk {
             }
         }
         if self.shared.poison().is_none()
-            && self.entries_since > 0
-            && let Ok((next, checkpoint)) = self.append(true)
+            && self.since.entries > 0
+            && let Ok(decided) = self.hand_over(Vec::new(), true)
         {
-            let (seq, replies) = (self.fold.state.head(), Vec::new());
-            // A syncer that has ended has poisoned the store: then no checkpoint is wanted.
-            let _ = to_sync.send(Appended {
-                next,
-                seq,
-                replies,
-                checkpoint,
-            });
+            // Nor is a checkpoint wanted then.
+            let _ = to_scribe.send(decided);
         }
     }
 
     fn take(&mut self, batch: Batch) -> Receipt {
         let mut receipt = Receipt::default();
+        let lines = batch.lines.len() as u64;
         let start = self.records.len();
         for line in batch.lines {
             let refused = match line {
@@ -178,6 +132,11 @@ impl Desk {
                     }
                     self.fold.aside.note_progress(progress.clone());
                     self.records.push(Record::Progress(progress));
+                    continue;
+                }
+                Line::Connection { observer, what, at } => {
+                    let now = (self.clock)();
+                    self.connection(observer, what, at, &batch.rules, now, &mut receipt);
                     continue;
                 }
                 Line::Rejected(rejected) => Some(*rejected),
@@ -209,7 +168,45 @@ impl Desk {
                 break;
             }
         }
+        self.shared.waiting.fetch_sub(lines, Ordering::Relaxed);
         receipt
+    }
+
+    /// Connections that are up in the log were so when the process ended that had the store open before.
+    fn settle(&mut self) {
+        let Fold { state, names, .. } = &self.fold;
+        let up = state
+            .observers()
+            .filter(|(_, observer)| observer.is_connected());
+        let mut up: Vec<String> = up.map(|(name, _)| names.text(name).to_owned()).collect();
+        up.sort_unstable();
+        let rules = self.shared.options.rules;
+        for observer in up {
+            let unasked = &mut Receipt::default();
+            let now = (self.clock)();
+            self.connection(observer, Connection::Restart, None, &rules, now, unasked);
+        }
+    }
+
+    fn connection(
+        &mut self,
+        observer: String,
+        what: Connection,
+        at: Option<Millis>,
+        rules: &Rules,
+        now: Millis,
+        receipt: &mut Receipt,
+    ) {
+        let event = Event {
+            observer: observer.into(),
+            self_user: None,
+            id: None,
+            stamp: Stamp::NONE,
+            said: Said::Connection(ConnectionSaid { what, at }),
+        };
+        // No connection is refused.
+        let _ = self.decided(&event, rules, now, receipt);
+        self.connected |= self.fold.state.connected() > 0;
     }
 
     /// Takes in an event; gives its line back if it must be refused.
@@ -223,7 +220,15 @@ impl Desk {
     ) -> Option<Rejected> {
         let rules = recording.rules.unwrap_or(*rules);
         let now = recording.recorded_at.unwrap_or_else(|| (self.clock)());
-        let taken = self.decided(event, &rules, now, receipt);
+        let taken = match recording.connection {
+            Some(what) => {
+                let at = event.stamp.ts;
+                let observer = event.observer.clone().into_owned();
+                self.connection(observer, what, at, &rules, now, receipt);
+                Ok(None)
+            }
+            None => self.decided(event, &rules, now, receipt),
+        };
         receipt.seqs.push(taken.as_ref().ok().copied().flatten());
         let reason = taken.err()?;
         let raw = raw.map(|raw| *raw).unwrap_or_default();
@@ -247,17 +252,27 @@ impl Desk {
             return Ok(Some(seq));
         }
         let Fold { state, names, .. } = &mut self.fold;
+        let reconciles = matches!(event.said, Said::Snapshot { .. } | Said::SnapshotEnd { .. });
+        let began = reconciles.then(Instant::now);
         let commit =
             decide(state, names, event, rules, now).map_err(|refusal| refusal.to_string())?;
+        if let Some(began) = began {
+            self.shared.options.meter.reconciled(began.elapsed());
+        }
         match commit {
             Commit::Nothing => Ok(None),
             Commit::Page(page) => {
                 self.fold.state.apply_page(&page);
-                self.changed.insert(page.channel, ());
+                self.since.note_page(&page);
                 self.records.push(Record::Page {
                     rules: *rules,
                     page,
                 });
+                Ok(None)
+            }
+            Commit::Closed(closed) => {
+                self.fold.state.apply_closed(&closed);
+                self.records.push(Record::Closed(closed));
                 Ok(None)
             }
             Commit::Entries(mut entries) => {
@@ -266,7 +281,7 @@ impl Desk {
                 if let (Some((key, observer)), Some(seq)) = (id, seq) {
                     let id = Remembered { key, observer, seq };
                     self.retries.remember(id);
-                    self.fresh_ids.push(id);
+                    self.since.ids.push(id);
                 }
                 self.records.push(Record::Commit {
                     rules: *rules,
@@ -305,10 +320,10 @@ impl Desk {
                     });
                 }
             }
-            touch(&mut self.changed, entry, &self.fold);
+            let Fold { state, names, .. } = &self.fold;
+            self.since.note(At { state, names }, entry);
         }
         self.waiting += entries.len();
-        self.entries_since += entries.len();
         if let Some(Entry {
             what: What::Snapshot(snapshot),
             ..
@@ -342,47 +357,40 @@ impl Desk {
         self.records.push(Record::Reject(reject));
     }
 
-    /// Hands what was decided to the engine: the position behind it, and a checkpoint if one is due.
-    fn append(&mut self, last: bool) -> Result<(u64, Option<Checkpoint>), StoreError> {
-        let records = std::mem::take(&mut self.records);
+    /// What was decided since the last time, with a checkpoint if one is due.
+    fn hand_over(
+        &mut self,
+        replies: Vec<(Reply, Receipt)>,
+        last: bool,
+    ) -> Result<Decided, StoreError> {
         self.waiting = 0;
-        let engine = &*self.shared.engine;
-        let together = std::mem::take(&mut self.together);
-        for chunk in frames(&records, &together) {
-            let Place { next, frame, link } = self.fold.place;
-            let place = FramePlace {
-                frame: frame + 1,
-                first_seq: self.unframed,
-                link,
-            };
-            let encoded = self.encoder.encode(place, chunk, &self.fold.names)?;
-            let head = engine.append(next - 1, &encoded.values)?;
-            self.unframed += encoded.header.entries;
-            self.fold.place = Place {
-                next: head + 1,
-                frame: frame + 1,
-                link: encoded.header.link_after,
-            };
-        }
+        let still = self.fold.state.connected() > 0;
+        let connected = std::mem::replace(&mut self.connected, still);
         let weight = self
             .fold
             .names
             .members()
             .saturating_mul(CHECKPOINT_ENTRIES_PER_MEMBER);
-        let due = self.entries_since >= CHECKPOINT_ENTRIES_MIN.max(weight)
-            || (last && self.entries_since > 0);
+        let due = self.since.entries >= CHECKPOINT_ENTRIES_MIN.max(weight)
+            || (last && self.since.entries > 0);
         let checkpoint = if due { Some(self.checkpoint()?) } else { None };
-        Ok((self.fold.place.next, checkpoint))
+        Ok(Decided {
+            records: std::mem::take(&mut self.records),
+            together: std::mem::take(&mut self.together),
+            connected,
+            replies,
+            checkpoint,
+        })
     }
 
-    fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
+    fn checkpoint(&mut self) -> Result<Draft, StoreError> {
         let engine = &*self.shared.engine;
-        for ids in self.fresh_ids.chunks(RETRY_CHUNK_IDS) {
+        for ids in self.since.ids.chunks(RETRY_CHUNK_IDS) {
             let chunk = self.retry_chunks.last().map_or(1, |last| last + 1);
             checkpoint::save_retries(engine, chunk, ids)?;
             self.retry_chunks.push(chunk);
         }
-        self.fresh_ids.clear();
+        self.since.ids.clear();
         let kept = (limits::RETRY_IDS_MAX
             + limits::RETRY_OBSERVERS_MAX * limits::RETRY_IDS_PER_OBSERVER_MIN)
             / RETRY_CHUNK_IDS;
@@ -390,79 +398,18 @@ impl Desk {
             let oldest = self.retry_chunks.remove(0);
             // What is still remembered of it goes into the next chunk.
             let ids = checkpoint::load_retries(engine, oldest)?.unwrap_or_default();
-            self.fresh_ids.extend(
+            self.since.ids.extend(
                 ids.into_iter()
                     .filter(|id| self.retries.find(id.key).is_some()),
             );
             checkpoint::drop_retries(engine, oldest)?;
         }
-        let made = checkpoint::make(
-            &self.fold,
-            &self.changed,
-            &mut self.parts,
-            &self.retry_chunks,
-        )?;
-        self.changed.clear();
-        self.entries_since = 0;
+        let made = checkpoint::draft(&self.fold, &self.since.changed, &self.retry_chunks)?;
+        // The ids that came out of the oldest chunk go into the next.
+        self.since = Since {
+            ids: std::mem::take(&mut self.since.ids),
+            ..Since::default()
+        };
         Ok(made)
-    }
-}
-
-/// Notes which channels an entry has changed.
-fn touch(changed: &mut NumberMap<Name, ()>, entry: &Entry, fold: &Fold) {
-    match channel_of(entry, &fold.names) {
-        Some(channel) => {
-            changed.insert(channel, ());
-        }
-        None => {
-            for channel in fold.state.channels_of(entry.observer) {
-                changed.insert(channel, ());
-            }
-        }
-    }
-}
-
-/// Reads what lies behind the last checkpoint when the writer starts.
-struct Tail<'a> {
-    retries: &'a mut Retries,
-    changed: NumberMap<Name, ()>,
-    ids: Vec<Remembered>,
-    entries: usize,
-}
-
-impl Visitor for Tail<'_> {
-    fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
-        self.entries += entries.len();
-        if let Some((id, first)) = entries
-            .first()
-            .and_then(|entry| Some((entry.id.as_deref()?, entry)))
-        {
-            let (key, observer) = Retries::key(at.names.text(first.observer), id);
-            let id = Remembered {
-                key,
-                observer,
-                seq: first.seq,
-            };
-            self.retries.remember(id);
-            self.ids.push(id);
-        }
-        for entry in entries {
-            match at.channel_of(entry) {
-                Some(channel) => {
-                    self.changed.insert(channel, ());
-                }
-                None => {
-                    self.changed
-                        .extend(at.state.channels_of(entry.observer).map(|name| (name, ())));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn page(&mut self, _at: At<'_>, _rules: &Rules, page: &Page) -> Result<(), StoreError> {
-        self.changed.insert(page.channel, ());
-        self.entries += 1;
-        Ok(())
     }
 }

@@ -113,6 +113,22 @@ impl Home {
     pub fn log_dir(&self) -> PathBuf {
         self.dir.join("log")
     }
+
+    /// Bytes of all files, as far as they can be looked at.
+    pub fn bytes(&self) -> u64 {
+        let mut folders = vec![self.dir.clone()];
+        let mut bytes = 0;
+        while let Some(folder) = folders.pop() {
+            for item in fs::read_dir(folder).into_iter().flatten().flatten() {
+                match item.metadata() {
+                    Ok(known) if known.is_dir() => folders.push(item.path()),
+                    Ok(known) => bytes += known.len(),
+                    Err(_) => {}
+                }
+            }
+        }
+        bytes
+    }
 }
 
 fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {

@@ -1,41 +1,46 @@
 //! The store: one log, one writer, any number of readers.
 //!
 //! ```text
-//! record / submit ──> writer (decide, append) ──> sync ──> published head ──> receipts
-//!                                                              │
-//!                            visit, as_of, queries  <── scan ──┘
+//! record / submit ──> desk (decide) ──> scribe (append, sync) ──> published head ──> receipts
+//!                                                                      │
+//!                                    visit, as_of, queries  <── scan ──┘
 //! ```
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `batch` | lines in, receipts out |
-//! | `writer`, `desk`, `cut` | the threads: decide, append, sync; group commit, frames; poisoning |
-//! | `scan` | the log out, folded by `apply`, shown to visitors |
+//! | `writer`, `desk`, `scribe`, `catch_up` | two threads: one decides, one appends and syncs; group commit; poisoning; what they start from |
+//! | `scan`, `reading` | the log out, folded by `apply`, shown to visitors |
 //! | `checkpoint` | shortcuts into the log |
 //! | `retries` | which ids have been recorded |
 //! | `rejects` | the lines that could not be taken |
 //! | `digests`, `tally` | what a snapshot's entry and a receipt say |
+//! | `meter` | what the store tells of its own work |
 //! | `home`, `migrate` | the folder, its lock and its format |
 //!
 //! **Invariants:** it is synchronous. What is read is durable. It knows nothing of feeds and their shapes.
 
 mod batch;
+mod catch_up;
 mod checkpoint;
-mod cut;
 mod desk;
 mod digests;
 mod error;
 mod home;
+mod meter;
 mod migrate;
+mod reading;
 mod rejects;
 mod retries;
 mod scan;
+mod scribe;
 mod tally;
 mod writer;
 
 pub use crate::log::engine::Durability;
 pub use batch::{Batch, Clamped, Line, Receipt, Refused, Rejected, Ticket};
 pub use error::StoreError;
+pub use meter::{Gauges, Meter};
 pub use migrate::{FORMAT, Plan, plan};
 pub use scan::{At, Flow, Fold, Scope, Start, Visitor};
 pub use tally::Tally;
@@ -44,17 +49,16 @@ pub(crate) use digests::Digests;
 
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::event::Event;
-use crate::domain::names::Names;
+use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::log::Progress;
 use crate::log::engine::Engine;
 use crate::log::engine::memory::MemoryJournal;
 use crate::log::engine::sled::SledJournal;
 use crate::log::read;
 use home::Home;
-use scan::Nobody;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use writer::Writer;
@@ -75,6 +79,8 @@ pub struct Options {
     pub patience: Duration,
     /// Default: the system's clock.
     pub clock: Clock,
+    /// Who measures the writer's work. Default: nobody.
+    pub meter: Arc<dyn Meter>,
 }
 
 impl Default for Options {
@@ -90,6 +96,7 @@ impl Default for Options {
                     .unwrap_or_default();
                 Millis::try_from(now.as_millis()).unwrap_or(Millis::MAX)
             }),
+            meter: Arc::new(()),
         }
     }
 }
@@ -130,7 +137,7 @@ pub struct Store {
     /// The fold up to the published head, as far as a query has last asked for it.
     follower: Mutex<Option<Fold>>,
     /// Held for its lock.
-    _home: Option<Home>,
+    home: Option<Home>,
 }
 
 /// What the store's threads share.
@@ -140,7 +147,13 @@ struct Shared {
     digest_key: [u8; 32],
     published: Mutex<Published>,
     poisoned: Mutex<Option<String>>,
+    /// Lines that wait for the writer.
+    waiting: AtomicU64,
+    listeners: Mutex<Vec<Listener>>,
 }
+
+/// Who is told of a new head.
+type Listener = Box<dyn Fn(u64) + Send + Sync>;
 
 /// How far the log is durable.
 #[derive(Debug, Clone, Copy)]
@@ -158,6 +171,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     fn publish(&self, next: u64, seq: u64) {
         *held(&self.published) = Published { next, seq };
+        held(&self.listeners).iter().for_each(|told| told(seq));
     }
 
     fn published(&self) -> Published {
@@ -224,6 +238,7 @@ impl Store {
             let detail = format!("the value at position {} is no end of a frame", next - 1);
             return Err(StoreError::Corrupt { seq: 0, detail });
         }
+        let connected = last.as_ref().is_some_and(|header| header.connected);
         let seq = last.map_or(0, |header| header.first_seq + header.entries - 1);
         let published = Mutex::new(Published { next, seq });
         let shared = Shared {
@@ -232,13 +247,35 @@ impl Store {
             digest_key,
             published,
             poisoned: Mutex::default(),
+            waiting: AtomicU64::new(0),
+            listeners: Mutex::default(),
         };
-        Ok(Store {
+        let store = Store {
             shared: Arc::new(shared),
             writer: Mutex::default(),
             follower: Mutex::default(),
-            _home: home,
-        })
+            home,
+        };
+        if connected {
+            store.settle();
+        }
+        Ok(store)
+    }
+
+    /// Whoever had the store open before has died with connections up: the writer's first act is to say so. Where it
+    /// cannot, whoever writes next is told why.
+    fn settle(&self) {
+        let settled = self.submit(Batch::default()).and_then(Ticket::wait);
+        drop(settled);
+        self.close();
+    }
+
+    /// Waits until all that was handed over is durable, or has failed, and ends the writer. Whoever hands over more
+    /// starts another, to which connections that are still up are those of a server that is gone.
+    pub fn close(&self) {
+        if let Some(writer) = held(&self.writer).take() {
+            writer.finish();
+        }
     }
 
     /// The last durable entry; 0 where there is none.
@@ -294,112 +331,37 @@ impl Store {
             Some(writer) => writer,
             none => none.insert(Writer::start(&self.shared)?),
         };
+        let lines = batch.lines.len() as u64;
+        self.shared.waiting.fetch_add(lines, Ordering::Relaxed);
         Ok(writer.submit(batch))
     }
 
-    /// Gives every entry of a range of seqs to a projection, in order.
+    /// Has `told` called with each new head, once it is durable and can be read. It is called by the writer's thread,
+    /// before receipts are given: it must be quick, and must not call the store.
     ///
-    /// # Errors
-    /// Where the log cannot be read.
-    pub fn replay(
-        &self,
-        range: impl std::ops::RangeBounds<u64>,
-        projection: &mut impl Projection,
-    ) -> Result<(), StoreError> {
-        use std::ops::Bound::{Excluded, Included, Unbounded};
-        let from = match range.start_bound() {
-            Included(&from) => from,
-            Excluded(&before) => before.saturating_add(1),
-            Unbounded => 1,
-        };
-        let last = match range.end_bound() {
-            Included(&last) => Some(last),
-            Excluded(&end) => Some(end.saturating_sub(1)),
-            Unbounded => None,
-        };
-        let scope = Scope {
-            start: Start::Seq(from),
-            last,
-            ..Scope::default()
-        };
-        self.visit(&scope, &mut Told { projection, from }).map(drop)
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+    /// # fn main() -> Result<(), rollbook::StoreError> {
+    /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// let seen = Arc::new(AtomicU64::new(0));
+    /// let head = Arc::clone(&seen);
+    /// store.on_published(move |seq| head.store(seq, Ordering::SeqCst));
+    /// # let file = tempfile::NamedTempFile::new().unwrap();
+    /// # std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#).unwrap();
+    /// # let source = rollbook::ingest::source::Source::open(file.path()).unwrap();
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ()).unwrap();
+    /// assert_eq!(seen.load(Ordering::SeqCst), store.head());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_published(&self, told: impl Fn(u64) + Send + Sync + 'static) {
+        held(&self.shared.listeners).push(Box::new(told));
     }
 
-    /// Reads part of the durable log past a visitor, and gives the state that it then stands at.
-    ///
-    /// # Errors
-    /// Where the log cannot be read, or the visitor gives up.
-    pub fn visit(&self, scope: &Scope<'_>, visitor: &mut dyn Visitor) -> Result<Fold, StoreError> {
-        let engine = &*self.shared.engine;
-        let end = self.shared.published().next;
-        let mut fold = scan::start(engine, end, scope)?;
-        scan::read_on(engine, &mut fold, end, scope, visitor)?;
-        Ok(fold)
-    }
-
-    /// Looks at the state as of the durable head, or as it was recorded at `known_at`, or at the entry `last`.
-    ///
-    /// # Errors
-    /// Where the log cannot be read.
-    pub fn as_of<T>(
-        &self,
-        known_at: Option<Millis>,
-        last: Option<u64>,
-        look: impl FnOnce(&State, &Names) -> T,
-    ) -> Result<T, StoreError> {
-        let scope = Scope {
-            start: Start::Behind(u64::MAX),
-            known_at,
-            last,
-            ..Scope::default()
-        };
-        if known_at.is_some() || last.is_some() {
-            let fold = self.visit(&scope, &mut Nobody)?;
-            return Ok(look(&fold.state, &fold.names));
-        }
-        let mut follower = held(&self.follower);
-        let fold = self.follow(&mut follower)?;
-        Ok(look(&fold.state, &fold.names))
-    }
-
-    /// Catches up with the published head.
-    fn follow<'a>(&self, follower: &'a mut Option<Fold>) -> Result<&'a mut Fold, StoreError> {
-        let engine = &*self.shared.engine;
-        let end = self.shared.published().next;
-        let scope = Scope {
-            start: Start::Behind(u64::MAX),
-            ..Scope::default()
-        };
-        let mut fold = match follower.take() {
-            Some(fold) => fold,
-            None => scan::start(engine, end, &scope)?,
-        };
-        // A fold that failed half way is not kept.
-        scan::read_on(engine, &mut fold, end, &scope, &mut Nobody)?;
-        Ok(follower.insert(fold))
-    }
-
-    /// How far each source has been read, the latest at the back.
-    ///
-    /// # Errors
-    /// Where the log cannot be read.
-    pub fn sources(&self) -> Result<Vec<Progress>, StoreError> {
-        let mut follower = held(&self.follower);
-        Ok(self.follow(&mut follower)?.aside.sources.clone())
-    }
-
-    /// That the log has heard of a channel.
-    pub(crate) fn expect_channel(&self, channel: &str) -> Result<(), StoreError> {
-        let known = self.as_of(None, None, |state, names| {
-            names
-                .find(channel)
-                .is_some_and(|name| state.channel(name).is_some())
-        })?;
-        if known {
-            Ok(())
-        } else {
-            Err(StoreError::NoSuchChannel(channel.to_owned()))
-        }
+    /// Why nothing more is written, if an earlier write failed. Reading goes on.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.shared.poison()
     }
 
     /// The key of the rosters' digests.
@@ -441,24 +403,16 @@ impl Store {
     }
 }
 
+/// A channel, if the log had heard of it by then.
+pub(crate) fn heard_of(channel: &str, state: &State, names: &Names) -> Result<Name, StoreError> {
+    names
+        .find(channel)
+        .filter(|&name| state.channel(name).is_some())
+        .ok_or_else(|| StoreError::NoSuchChannel(channel.to_owned()))
+}
+
 impl Drop for Store {
     fn drop(&mut self) {
-        if let Some(writer) = held(&self.writer).take() {
-            writer.finish();
-        }
-    }
-}
-
-struct Told<'a, P> {
-    projection: &'a mut P,
-    from: u64,
-}
-
-impl<P: Projection> Visitor for Told<'_, P> {
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
-        if entry.seq >= self.from {
-            self.projection.apply(entry, at.names);
-        }
-        Ok(Flow::Skip)
+        self.close();
     }
 }

@@ -5,7 +5,7 @@
 
 use super::checkpoint::{self, Aside, Place};
 use super::error::StoreError;
-use crate::domain::entry::{Entry, Page, Rules, What};
+use crate::domain::entry::{Closed, Entry, Page, Rules, What};
 use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
@@ -76,6 +76,11 @@ pub trait Visitor {
         true
     }
 
+    /// Whether to read on, behind a frame that was read.
+    fn goes_on(&self) -> bool {
+        true
+    }
+
     /// How much of a frame is checked as it is read.
     fn check(&self) -> Check {
         Check::Form
@@ -118,8 +123,17 @@ pub trait Visitor {
     ///
     /// # Errors
     /// Whatever makes it give up.
-    fn page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<(), StoreError> {
+    fn page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
         let _ = (at, rules, page);
+        Ok(Flow::Apply)
+    }
+
+    /// A connection that ended in order.
+    ///
+    /// # Errors
+    /// Whatever makes it give up.
+    fn closed(&mut self, at: At<'_>, closed: &Closed) -> Result<(), StoreError> {
+        let _ = (at, closed);
         Ok(())
     }
 
@@ -227,6 +241,17 @@ pub(crate) fn read_on(
             frame: header.frame,
             link: header.link_after,
         };
+        let verifies = scope.channel.is_none() && visitor.check() == Check::Chain;
+        if verifies && fold.state.connected() > 0 && !header.connected {
+            let detail = format!("frame {} hides that a connection is up", header.frame);
+            return Err(StoreError::Corrupt {
+                seq: fold.state.head(),
+                detail,
+            });
+        }
+        if !visitor.goes_on() {
+            break;
+        }
     }
     Ok(())
 }
@@ -247,6 +272,13 @@ fn take(
     scope: &Scope<'_>,
     visitor: &mut dyn Visitor,
 ) -> Result<bool, StoreError> {
+    // What is no entry belongs to the one before it.
+    let before = |recorded_at: Millis, state: &State| {
+        scope
+            .known_at
+            .is_none_or(|known_at| recorded_at <= known_at)
+            && scope.last.is_none_or(|last| state.head() < last)
+    };
     match record {
         Record::Commit { rules, entries } => {
             let within = |entry: &Entry| {
@@ -269,13 +301,16 @@ fn take(
             visitor.committed(At { state, names }, entries)?;
         }
         Record::Page { rules, page } => {
-            let within = scope
-                .known_at
-                .is_none_or(|known_at| page.recorded_at <= known_at)
-                && scope.last.is_none_or(|last| state.head() < last);
-            if within {
-                visitor.page(At { state, names }, rules, page)?;
+            if before(page.recorded_at, state)
+                && visitor.page(At { state, names }, rules, page)? == Flow::Apply
+            {
                 state.apply_page(page);
+            }
+        }
+        Record::Closed(closed) => {
+            if before(closed.recorded_at, state) {
+                visitor.closed(At { state, names }, closed)?;
+                state.apply_closed(closed);
             }
         }
         Record::Reject(reject) => {

@@ -1,18 +1,23 @@
-//! The one writer: it takes lines from a bounded queue, decides what follows from them, and appends; a second
-//! thread syncs. So a batch is decided while the one before it becomes durable, and what waits is synced together.
+//! The one writer, in two threads: the desk takes lines from a bounded queue and decides what follows from them; the
+//! scribe writes frames, appends and syncs. So a batch is decided while the one before it becomes durable, and what
+//! waits is synced together.
 //!
 //! **Invariant:** a receipt is given only for what is durable. After a failed append or sync nothing more is
 //! written: the writer is poisoned, and what was not durable is gone with it.
 
 use super::Shared;
-use super::batch::{Batch, Receipt, Reply, Ticket};
-use super::checkpoint::Checkpoint;
+use super::batch::{Batch, Reply, Ticket};
+use super::catch_up::catch_up;
 use super::desk::Desk;
 use super::error::StoreError;
+use super::scribe::Scribe;
 use crate::limits;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
+
+/// How often the desk may have decided something while the scribe is still at what came before.
+const DECIDED_AHEAD: usize = 4;
 
 /// The threads, and the queue to them.
 pub(super) struct Writer {
@@ -22,23 +27,28 @@ pub(super) struct Writer {
 
 impl Writer {
     pub fn start(shared: &Arc<Shared>) -> Result<Writer, StoreError> {
-        let desk = Desk::open(Arc::clone(shared))?;
+        let mut caught_up = catch_up(&*shared.engine)?;
+        let fold = &caught_up.fold;
+        let scribe = Scribe::new(
+            Arc::clone(shared),
+            fold.names.glossary().clone(),
+            fold.place,
+            fold.state.head(),
+            std::mem::take(&mut caught_up.parts),
+        )?;
+        let desk = Desk::new(Arc::clone(shared), caught_up);
         let (queue, batches) = sync_channel(limits::WRITER_QUEUE_MAX);
-        let (to_sync, appended) = sync_channel(4);
-        let of_syncer = Arc::clone(shared);
+        let (to_scribe, decided) = sync_channel(DECIDED_AHEAD);
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let thread = std::thread::Builder::new().name(name.into()).spawn(work);
             thread.map_err(|error| StoreError::io("the writer's thread", error))
         };
         let threads = vec![
             spawn(
-                "rollbook-write",
-                Box::new(move || desk.run(&batches, &to_sync)),
+                "rollbook-desk",
+                Box::new(move || desk.run(&batches, &to_scribe)),
             )?,
-            spawn(
-                "rollbook-sync",
-                Box::new(move || sync_all(&of_syncer, &appended)),
-            )?,
+            spawn("rollbook-scribe", Box::new(move || scribe.run(&decided)))?,
         ];
         Ok(Writer {
             queue: Some(queue),
@@ -61,48 +71,6 @@ impl Writer {
         for thread in self.threads.drain(..) {
             // A writer that panicked has poisoned nothing but itself: its tickets say so.
             let _ = thread.join();
-        }
-    }
-}
-
-/// What has been appended, and waits to become durable.
-pub(super) struct Appended {
-    /// The engine's position behind it.
-    pub next: u64,
-    pub seq: u64,
-    pub replies: Vec<(Reply, Receipt)>,
-    pub checkpoint: Option<Checkpoint>,
-}
-
-/// Makes what was appended durable, publishes it, and gives the receipts.
-fn sync_all(shared: &Shared, appended: &Receiver<Appended>) {
-    while let Ok(first) = appended.recv() {
-        let mut all = vec![first];
-        all.extend(appended.try_iter());
-        let synced = shared.engine.sync();
-        let checkpoints = all
-            .iter_mut()
-            .filter_map(|appended| appended.checkpoint.take())
-            .last();
-        let saved = synced.map_err(StoreError::from).and_then(|()| {
-            if let Some(last) = all.last() {
-                shared.publish(last.next, last.seq);
-            }
-            checkpoints.map_or(Ok(()), |checkpoint| checkpoint.save(&*shared.engine))
-        });
-        if let Err(error) = &saved {
-            shared.poison_with(error);
-        }
-        for (reply, receipt) in all.into_iter().flat_map(|appended| appended.replies) {
-            let outcome = match shared.poison() {
-                None => Ok(receipt),
-                Some(reason) => Err(StoreError::Poisoned(reason)),
-            };
-            // Nobody has to wait for a receipt.
-            let _ = reply.send(outcome);
-        }
-        if shared.poison().is_some() {
-            return;
         }
     }
 }

@@ -42,6 +42,7 @@ impl Book {
                 }
             }
             Ok(Commit::Page(page)) => self.state.apply_page(&page),
+            Ok(Commit::Closed(closed)) => self.state.apply_closed(&closed),
             Ok(Commit::Nothing) => {}
             Err(refusal) => self.rejected.push(refusal.to_string()),
         }

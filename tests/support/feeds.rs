@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rollbook::domain::entry::Rules;
+use rollbook::domain::event::Connection;
 use rollbook::feed::{Defaults, parse};
 use rollbook::store::{Batch, Line, Rejected};
 use std::fmt;
@@ -73,8 +74,26 @@ pub const DEFAULTS: Defaults<'static> = Defaults {
     self_user: None,
 };
 
+/// A line that stands for what became of an ingest connection: `^WHAT [OBSERVER]`.
+pub fn connection(text: &str) -> Option<(String, Connection)> {
+    let (what, observer) = text.strip_prefix('^')?.split_once(' ')?;
+    let what = match what {
+        "up" => Connection::Up,
+        "resumed" => Connection::Resumed,
+        "lost" => Connection::Lost,
+        "restart" => Connection::Restart,
+        "closed" => Connection::Closed,
+        other => panic!("no such line: {other}"),
+    };
+    Some((observer.to_owned(), what))
+}
+
 /// One line, parsed for the writer.
 pub fn line(text: &str) -> Line {
+    if let Some((observer, what)) = connection(text) {
+        let at = None;
+        return Line::Connection { observer, what, at };
+    }
     let rejected = |reason: String| {
         Box::new(Rejected {
             source: "tape".into(),
@@ -101,11 +120,12 @@ pub enum Shape {
 
 /// A feed of up to `most` steps, each of one line or a few that belong together.
 pub fn tape(shape: Shape, most: usize) -> impl Strategy<Value = Tape> {
-    let step = (moment(), bodies(shape), extras(shape));
+    let step = (moment(), bodies(shape), extras(shape), connections(shape));
     (rules(), vec(step, 1..most)).prop_map(move |(rules, steps)| {
         let mut hours = Hours::default();
         let mut lines = Vec::new();
-        for (moment, bodies, extras) in steps {
+        for (moment, bodies, extras, connection) in steps {
+            lines.extend(connection.map(|text| hours.at_once(text)));
             let several = bodies.len() > 1;
             for (at, body) in bodies.into_iter().enumerate() {
                 // An id names one occurrence: one line of those that belong together.
@@ -115,6 +135,14 @@ pub fn tape(shape: Shape, most: usize) -> impl Strategy<Value = Tape> {
         }
         Tape { rules, lines }
     })
+}
+
+fn connections(shape: Shape) -> impl Strategy<Value = Option<String>> {
+    let what = select(&["up", "up", "lost", "lost", "resumed", "resumed", "closed"][..]);
+    let line = (what, select(&["default", "default", "o2"][..]));
+    let line = line.prop_map(|(what, observer)| format!("^{what} {observer}"));
+    let now_and_then = proptest::option::weighted(0.2, line);
+    now_and_then.prop_map(move |line| line.filter(|_| shape == Shape::Any))
 }
 
 fn rules() -> impl Strategy<Value = Rules> {
@@ -175,6 +203,11 @@ struct Hours {
 }
 
 impl Hours {
+    fn at_once(&self, text: String) -> Heard {
+        let now = NOW + self.now;
+        Heard { now, text }
+    }
+
     fn line(
         &mut self,
         shape: Shape,

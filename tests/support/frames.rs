@@ -1,7 +1,7 @@
 //! Small frames, made by hand.
 
 use rollbook::domain::entry::*;
-use rollbook::domain::event::Kind;
+use rollbook::domain::event::{Connection, Kind};
 use rollbook::domain::names::{MemberKey, Names};
 use rollbook::domain::order::Stamp;
 use rollbook::log::Record;
@@ -91,6 +91,7 @@ pub fn small(names: &mut Names) -> Vec<Record> {
                 at: 1_699_999_999_999,
                 opens: true,
             }],
+            connection: Some(Connection::Lost),
         })),
         ..join(names, 3, "anna")
     };
@@ -104,6 +105,10 @@ pub fn small(names: &mut Names) -> Vec<Record> {
             },
             entries: vec![leave, link],
         },
+        Record::Closed(Closed {
+            observer: names.intern("anna"),
+            recorded_at: 6,
+        }),
         Record::Reject(rollbook::log::Reject {
             recorded_at: 5,
             source: Arc::from("feed.jsonl"),

@@ -3,8 +3,9 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 use rollbook::domain::entry::*;
-use rollbook::domain::event::{Kind, TokenState};
+use rollbook::domain::event::{Connection, Kind, TokenState};
 use rollbook::domain::names::{Member, MemberKey, Name, Names};
 use rollbook::domain::order::Stamp;
 use rollbook::log::{Progress, Record, Reject};
@@ -188,17 +189,33 @@ fn link() -> impl Strategy<Value = What> {
         vec(name(), 0..3),
         option::of(text()),
         vec(gap, 0..3),
+        option::of(connection()),
     )
-        .prop_map(|(channel, up, elsewhere, except, reason, gaps)| {
-            What::Link(Box::new(Link {
-                channel,
-                up,
-                elsewhere,
-                except,
-                reason,
-                gaps,
-            }))
-        })
+        .prop_map(
+            |(channel, up, elsewhere, except, reason, gaps, connection)| {
+                What::Link(Box::new(Link {
+                    channel,
+                    up,
+                    elsewhere,
+                    except,
+                    reason,
+                    gaps,
+                    connection,
+                }))
+            },
+        )
+}
+
+fn connection() -> impl Strategy<Value = Connection> {
+    select(
+        &[
+            Connection::Up,
+            Connection::Resumed,
+            Connection::Lost,
+            Connection::Restart,
+            Connection::Closed,
+        ][..],
+    )
 }
 
 fn token() -> impl Strategy<Value = What> {
@@ -296,6 +313,7 @@ pub fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
         6 => commit(),
         1 => (rules(), page()).prop_map(|(rules, page)| Record::Page { rules, page }),
+        1 => (name(), time()).prop_map(|(observer, recorded_at)| Record::Closed(Closed { observer, recorded_at })),
         1 => (time(), text(), any::<(u64, u64, u64)>(), text(), option::of(vec(any::<u8>(), 0..50)), any::<[u8; 32]>())
             .prop_map(|(recorded_at, source, (line, byte, length), reason, text, blake3)| {
                 Record::Reject(Reject { recorded_at, source, line, byte, reason, text, length, blake3 })

@@ -1,10 +1,12 @@
 //! The reference for the laws: `decide` and `apply` in a loop, and a map of ids. No log, no batches, no threads.
 #![allow(dead_code)] // each test uses its part
 
-use super::feeds::{DEFAULTS, Heard, Tape};
+use super::feeds::{DEFAULTS, Heard, NOW, Tape, connection};
 use rollbook::domain::decide::decide;
 use rollbook::domain::entry::{Commit, Entry, Rules};
+use rollbook::domain::event::{Connection, ConnectionSaid, Event, Said};
 use rollbook::domain::names::Names;
+use rollbook::domain::order::Stamp;
 use rollbook::domain::state::State;
 use rollbook::feed::parse;
 use std::collections::HashMap;
@@ -33,11 +35,32 @@ impl Reference {
         reference
     }
 
+    /// Lines that whoever opens the store anew would say first: the connections that are up have gone.
+    pub fn restarts(&self) -> Vec<Heard> {
+        let up = self
+            .state
+            .observers()
+            .filter(|(_, observer)| observer.is_connected());
+        let mut up: Vec<&str> = up.map(|(name, _)| self.names.text(name)).collect();
+        up.sort_unstable();
+        let line = |observer: &&str| Heard {
+            now: NOW,
+            text: format!("^restart {observer}"),
+        };
+        up.iter().map(line).collect()
+    }
+
     /// One line.
     pub fn line(&mut self, heard: &Heard, rules: &Rules) {
-        let Ok(event) = parse(heard.text.as_bytes(), &DEFAULTS) else {
-            self.rejected += 1;
-            return;
+        let event = match connection(&heard.text) {
+            Some((observer, what)) => connection_event(observer, what),
+            None => match parse(heard.text.as_bytes(), &DEFAULTS) {
+                Ok(event) => event,
+                Err(_) => {
+                    self.rejected += 1;
+                    return;
+                }
+            },
         };
         let id = event.id.as_ref();
         let id = id.map(|id| (event.observer.to_string(), id.to_string()));
@@ -57,8 +80,19 @@ impl Reference {
                 }
             }
             Ok(Commit::Page(page)) => self.state.apply_page(&page),
+            Ok(Commit::Closed(closed)) => self.state.apply_closed(&closed),
             Ok(Commit::Nothing) => {}
             Err(_) => self.rejected += 1,
         }
+    }
+}
+
+fn connection_event(observer: String, what: Connection) -> Event<'static> {
+    Event {
+        observer: observer.into(),
+        self_user: None,
+        id: None,
+        stamp: Stamp::NONE,
+        said: Said::Connection(ConnectionSaid { what, at: None }),
     }
 }

@@ -7,9 +7,9 @@ use super::bytes::Seq;
 use super::table::TableWriter;
 use super::wire::*;
 use crate::domain::entry::{
-    Change, Claim, Claims, Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole,
+    Change, Claim, Claims, Closed, Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole,
 };
-use crate::domain::names::{Member, MemberKey, Name, Names};
+use crate::domain::names::{Glossary, Member, MemberKey, Name};
 use crate::log::salts::Salts;
 use crate::log::{Progress, Reject};
 
@@ -52,7 +52,7 @@ fn remember(slots: &mut Vec<(u32, u32)>, epoch: u32, number: u32, at: u32) {
 
 /// What lowering a record needs.
 pub(in crate::log) struct Lower<'a> {
-    pub(in crate::log) names: &'a Names,
+    pub(in crate::log) names: &'a Glossary,
     pub(in crate::log) salts: &'a mut Salts,
     pub(in crate::log) slots: &'a mut Slots,
     pub(in crate::log) tables: &'a mut TableWriter,
@@ -201,6 +201,7 @@ impl Lower<'_> {
                     opens: gap.opens,
                 })
                 .collect()),
+            connection: link.connection.map(Into::into),
         }
     }
 
@@ -232,6 +233,13 @@ impl Lower<'_> {
                 },
                 PageStep::Members(whole) => WPageStep::Members(self.whole(whole)),
             },
+        }
+    }
+
+    pub(in crate::log) fn closed(&mut self, closed: &Closed) -> WClosed {
+        WClosed {
+            observer: self.name(closed.observer),
+            recorded_at: closed.recorded_at,
         }
     }
 

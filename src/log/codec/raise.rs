@@ -4,8 +4,8 @@ use super::CodecError;
 use super::table::{Stored, Tables};
 use super::wire::*;
 use crate::domain::entry::{
-    Change, Claim, Claims, Entry, GapChange, Link, Page, PageStep, Residue, Snapshot, Text, Token,
-    What, Whole,
+    Change, Claim, Claims, Closed, Entry, GapChange, Link, Page, PageStep, Residue, Snapshot, Text,
+    Token, What, Whole,
 };
 use crate::domain::names::{Member, MemberKey, Name, Names};
 use crate::log::salts::StringHash;
@@ -225,6 +225,7 @@ impl Raise {
                     })
                 })
                 .collect::<Result<_, CodecError>>()?,
+            connection: link.connection.map(Into::into),
         })
     }
 
@@ -256,6 +257,13 @@ impl Raise {
                 },
                 WPageStep::Members(whole) => PageStep::Members(self.whole(&whole)?),
             },
+        })
+    }
+
+    pub(in crate::log) fn closed(&self, closed: WClosed) -> Result<Closed, CodecError> {
+        Ok(Closed {
+            observer: self.name(closed.observer)?,
+            recorded_at: closed.recorded_at,
         })
     }
 

@@ -5,7 +5,7 @@
 
 use super::bytes::Seq;
 use crate::domain::entry::{Begin, Disposition, GapSeen, Origin, Rules};
-use crate::domain::event::{Kind, TokenState};
+use crate::domain::event::{Connection, Kind, TokenState};
 use crate::domain::order::{Pos, Stamp};
 use crate::domain::time::Millis;
 use bincode::{Decode, Encode};
@@ -37,6 +37,7 @@ pub(in crate::log) struct WHeader {
     pub(in crate::log) channels: Option<Seq<[u8; 8]>>,
     pub(in crate::log) link_before: [u8; 32],
     pub(in crate::log) link_after: [u8; 32],
+    pub(in crate::log) connected: bool,
 }
 
 /// An entry. `row` writes it; its `seq` is the header's first one plus its place.
@@ -140,6 +141,16 @@ pub(in crate::log) struct WLink {
     pub(in crate::log) except: Seq<NameAt>,
     pub(in crate::log) reason: Option<TextAt>,
     pub(in crate::log) gaps: Seq<WGapChange>,
+    pub(in crate::log) connection: Option<WConnection>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) enum WConnection {
+    Up,
+    Resumed,
+    Lost,
+    Restart,
+    Closed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
@@ -191,6 +202,12 @@ pub(in crate::log) enum WPageStep {
         id: Option<TextAt>,
     },
     Members(WWhole),
+}
+
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WClosed {
+    pub(in crate::log) observer: NameAt,
+    pub(in crate::log) recorded_at: Millis,
 }
 
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -297,6 +314,30 @@ impl From<WTokenState> for TokenState {
             WTokenState::Expired => TokenState::Expired,
             WTokenState::Renewed => TokenState::Renewed,
             WTokenState::Revoked => TokenState::Revoked,
+        }
+    }
+}
+
+impl From<Connection> for WConnection {
+    fn from(what: Connection) -> Self {
+        match what {
+            Connection::Up => WConnection::Up,
+            Connection::Resumed => WConnection::Resumed,
+            Connection::Lost => WConnection::Lost,
+            Connection::Restart => WConnection::Restart,
+            Connection::Closed => WConnection::Closed,
+        }
+    }
+}
+
+impl From<WConnection> for Connection {
+    fn from(what: WConnection) -> Self {
+        match what {
+            WConnection::Up => Connection::Up,
+            WConnection::Resumed => Connection::Resumed,
+            WConnection::Lost => Connection::Lost,
+            WConnection::Restart => Connection::Restart,
+            WConnection::Closed => Connection::Closed,
         }
     }
 }

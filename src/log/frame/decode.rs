@@ -223,6 +223,7 @@ impl Verify {
                     .for_each(|entry| self.facts.entry(entry, names));
             }
             Record::Page { page, .. } => self.facts.touch(page.channel),
+            Record::Closed(_) => self.facts.scope(None),
             Record::Reject(_) | Record::Settled(_) | Record::Progress(_) => {}
         }
     }
@@ -273,7 +274,7 @@ impl Records<'_> {
         while let Some(record) = self.next_record()? {
             match &record {
                 Record::Commit { .. } => {}
-                Record::Page { .. } => pages += 1,
+                Record::Page { .. } | Record::Closed(_) => pages += 1,
                 Record::Reject(_) | Record::Settled(_) => rejects += 1,
                 Record::Progress(_) => progress += 1,
             }
@@ -327,6 +328,10 @@ impl Records<'_> {
                     let rules = self.rules()?;
                     let page = self.raise.page(self.reader.body()?)?;
                     return Ok(Some(Record::Page { rules, page }));
+                }
+                tag::CLOSED => {
+                    let closed = self.raise.closed(self.reader.body()?)?;
+                    return Ok(Some(Record::Closed(closed)));
                 }
                 tag::REJECT => {
                     let reject = self.raise.reject(self.reader.body()?)?;

@@ -4,7 +4,7 @@ use super::FrameError;
 use super::header::{Compression, Facts, FrameHeader, channel_hash};
 use super::value::cut;
 use crate::domain::entry::Rules;
-use crate::domain::names::{Name, Names};
+use crate::domain::names::{Glossary, Name};
 use crate::limits::FRAME_BYTES_MAX;
 use crate::log::Record;
 use crate::log::chain::{self, Canon, Link};
@@ -32,7 +32,8 @@ pub(super) mod tag {
     pub(in crate::log) const PAGE: u8 = 3;
     pub(in crate::log) const REJECT: u8 = 4;
     pub(in crate::log) const PROGRESS: u8 = 5;
-    pub(in crate::log) const SETTLED: u8 = 6;
+    pub(in crate::log) const CLOSED: u8 = 6;
+    pub(in crate::log) const SETTLED: u8 = 7;
 }
 
 /// Where a frame stands in the log.
@@ -44,6 +45,8 @@ pub struct Place {
     pub first_seq: u64,
     /// The chain before it.
     pub link: Link,
+    /// An ingest connection may be up behind it.
+    pub connected: bool,
 }
 
 impl Place {
@@ -52,6 +55,7 @@ impl Place {
         frame: 1,
         first_seq: 1,
         link: chain::START,
+        connected: false,
     };
 
     /// Where the frame after this one stands.
@@ -61,6 +65,7 @@ impl Place {
             frame: header.frame.saturating_add(1),
             first_seq: header.first_seq.saturating_add(header.entries),
             link: header.link_after,
+            connected: header.connected,
         }
     }
 }
@@ -131,7 +136,7 @@ impl Encoder {
         &mut self,
         place: Place,
         records: &[Record],
-        names: &Names,
+        names: &Glossary,
     ) -> Result<Encoded, FrameError> {
         if records.is_empty() {
             return Err(FrameError::Empty);
@@ -154,6 +159,7 @@ impl Encoder {
             unscoped: false,
             link_before: place.link,
             link_after: place.link,
+            connected: place.connected,
         };
         let mut facts = Facts::new();
         self.write_records(records, names, &mut header, &mut facts)?;
@@ -185,7 +191,7 @@ impl Encoder {
     fn write_records(
         &mut self,
         records: &[Record],
-        names: &Names,
+        names: &Glossary,
         header: &mut FrameHeader,
         facts: &mut Facts,
     ) -> Result<(), FrameError> {
@@ -256,6 +262,12 @@ impl Encoder {
                     facts.touch(page.channel);
                     header.pages += 1;
                 }
+                Record::Closed(closed) => {
+                    rows.push(tag::CLOSED);
+                    pack(&lower.closed(closed), rows)?;
+                    facts.scope(None);
+                    header.pages += 1;
+                }
                 Record::Reject(reject) => {
                     rows.push(tag::REJECT);
                     pack(&lower.reject(reject), rows)?;
@@ -296,7 +308,7 @@ impl Encoder {
 }
 
 /// The hash of a channel's name, taken once.
-fn channel(hashes: &mut Vec<Option<u64>>, name: Name, names: &Names) -> u64 {
+fn channel(hashes: &mut Vec<Option<u64>>, name: Name, names: &Glossary) -> u64 {
     let at = name.0 as usize;
     if hashes.len() <= at {
         hashes.resize(at + 1, None);

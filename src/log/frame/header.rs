@@ -2,7 +2,7 @@
 
 use super::FrameError;
 use crate::domain::entry::{Entry, Origin, Snapshot, What};
-use crate::domain::names::{Name, Names};
+use crate::domain::names::{Glossary, Name};
 use crate::domain::time::Millis;
 use crate::log::chain::Link;
 use crate::log::codec::bytes::{Seq, pack, unpack};
@@ -53,7 +53,7 @@ pub struct FrameHeader {
     pub entries: u64,
     /// Commits in it.
     pub commits: u64,
-    /// Pages in it.
+    /// Pages in it, and ends of connections: what is no entry, and changes the state.
     pub pages: u64,
     /// Rejects in it.
     pub rejects: u64,
@@ -76,6 +76,8 @@ pub struct FrameHeader {
     pub link_before: Link,
     /// The chain after its last commit.
     pub link_after: Link,
+    /// An ingest connection may be up behind it: whoever opens the log there has to look.
+    pub connected: bool,
 }
 
 impl FrameHeader {
@@ -115,6 +117,7 @@ impl FrameHeader {
             },
             link_before: self.link_before,
             link_after: self.link_after,
+            connected: self.connected,
         };
         let at = out.len();
         out.extend_from_slice(&[0; 4]);
@@ -178,6 +181,7 @@ impl FrameHeader {
             unscoped: header.unscoped,
             link_before: header.link_before,
             link_after: header.link_after,
+            connected: header.connected,
         };
         Ok((header, payload))
     }
@@ -229,7 +233,7 @@ impl Facts {
         self.reaches_back_to = self.reaches_back_to.min(moment);
     }
 
-    pub(super) fn entry(&mut self, entry: &Entry, names: &Names) {
+    pub(super) fn entry(&mut self, entry: &Entry, names: &Glossary) {
         let widen = |range: &mut (Millis, Millis), moment: Millis| {
             range.0 = range.0.min(moment);
             range.1 = range.1.max(moment);
@@ -246,6 +250,8 @@ impl Facts {
             }
             What::Snapshot(snapshot) => self.snapshot(snapshot),
             What::Link(link) => {
+                // Whoever has sent a link line is taken at another word in all channels.
+                self.unscoped = true;
                 self.scope(link.channel);
                 for gap in &link.gaps {
                     self.touch(gap.channel);
@@ -266,7 +272,7 @@ impl Facts {
         }
     }
 
-    fn scope(&mut self, channel: Option<Name>) {
+    pub(super) fn scope(&mut self, channel: Option<Name>) {
         match channel {
             Some(channel) => self.touch(channel),
             None => self.unscoped = true,

@@ -8,7 +8,7 @@ use crate::domain::names::{Member, MemberKey, Name, Names, NumberMap};
 use crate::domain::order::Stamp;
 use crate::domain::roster::{Channel, Cover, Heard, LastWord, Presence, Slot, Tally};
 use crate::domain::state::State;
-use crate::domain::watch::{Observer, OpenGap, Stretch, Sync, Watch, Watching};
+use crate::domain::watch::{Connected, Loss, Observer, OpenGap, Stretch, Sync, Watch, Watching};
 use std::collections::VecDeque;
 
 fn stamp_in((pos, ts): StampWire) -> Stamp {
@@ -53,7 +53,11 @@ pub fn trunk_from_bytes(bytes: &[u8], names: &mut Names) -> Result<State, CodecE
             linked: wire.linked,
             up_at: wire.up_at,
             proof: wire.proof,
+            connection: wire
+                .connection
+                .map(|(since, at, lost)| Connected { since, at, lost }),
         };
+        state.connected += u64::from(observer.is_connected());
         state.observers.insert(name(wire.name)?, observer);
     }
     Ok(state)
@@ -189,6 +193,9 @@ pub fn channel_from_bytes(
             hold: wire.hold,
             stretch: wire.stretch.map(stretch).transpose()?,
             sync: sync.transpose()?,
+            lost: wire
+                .lost
+                .map(|(seq, proof, gaps)| Loss { seq, proof, gaps }),
         });
     }
     let mut topic_covers = NumberMap::default();

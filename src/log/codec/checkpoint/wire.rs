@@ -19,6 +19,8 @@ pub(super) struct ObserverWire {
     pub(super) linked: bool,
     pub(super) up_at: Option<u64>,
     pub(super) proof: Option<(u64, i64)>,
+    /// Since when, the time of that, and whether it is lost.
+    pub(super) connection: Option<(u64, i64, bool)>,
 }
 
 #[derive(Debug, Encode, Decode)]
@@ -75,6 +77,8 @@ pub(super) struct WatchWire {
     pub(super) hold: Option<u64>,
     pub(super) stretch: Option<StretchWire>,
     pub(super) sync: Option<SyncWire>,
+    /// The entry, the last proof, the number of gaps before it.
+    pub(super) lost: Option<(u64, Option<i64>, u32)>,
 }
 
 #[derive(Debug, Encode, Decode)]

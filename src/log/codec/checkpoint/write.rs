@@ -142,6 +142,9 @@ pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecErro
             linked: observer.linked,
             up_at: observer.up_at,
             proof: observer.proof,
+            connection: observer
+                .connection
+                .map(|connection| (connection.since, connection.at, connection.lost)),
         })
         .collect();
     observers.sort_unstable_by_key(|observer| observer.name);
@@ -194,6 +197,7 @@ pub fn channel_to_bytes(
                 .as_ref()
                 .map(|stretch| table.stretch(stretch, names)),
             sync: watch.sync.as_deref().map(|sync| table.sync(sync, names)),
+            lost: watch.lost.map(|loss| (loss.seq, loss.proof, loss.gaps)),
         })
         .collect();
     let topic_covers = channel

@@ -1,0 +1,186 @@
+//! Ingest connections: what follows from one that comes up, is lost, or goes on.
+//!
+//! A connection is not the source's link: while it is up the source may still have been away, so it makes no observer
+//! one that sends link lines. A loss is provisional ([`Loss`]): the feed may come back and go on behind its last durable
+//! line, and then it has never been away. Anything else that is heard of the observer in a channel makes the loss final
+//! there.
+//!
+//! One connection at a time speaks for an observer. A new feed that comes up while another is up has replaced it, so
+//! that one is lost.
+
+use super::decide::Moment;
+use super::entry::{Closed, Commit, Entry, GapChange, Link, Text, What};
+use super::event::{Connection, ConnectionSaid};
+use super::names::Name;
+use super::order::Stamp;
+use super::state::State;
+use super::time::{self, Millis};
+use super::watch::{self, Connected, Loss};
+
+impl Moment<'_> {
+    /// What follows from the life of the observer's connection. What is known already makes nothing.
+    pub(super) fn connection(&self, said: ConnectionSaid) -> Commit {
+        let known = self.state.observers.get(&self.observer);
+        let known = known.and_then(|observer| observer.connection);
+        let up = known.is_some_and(|connection| !connection.lost);
+        let entries = match said.what {
+            Connection::Up if up => vec![
+                self.goes_down(self.seq, Connection::Lost, known),
+                self.comes_up(self.seq + 1, said),
+            ],
+            Connection::Up => vec![self.comes_up(self.seq, said)],
+            // The feed is here again before its old connection was missed.
+            Connection::Resumed if up => Vec::new(),
+            Connection::Resumed => vec![self.comes_up(self.seq, said)],
+            Connection::Lost | Connection::Restart if up => {
+                vec![self.goes_down(self.seq, said.what, known)]
+            }
+            Connection::Closed if up => {
+                let (observer, recorded_at) = (self.observer, self.recorded_at);
+                return Commit::Closed(Closed {
+                    observer,
+                    recorded_at,
+                });
+            }
+            Connection::Lost | Connection::Restart | Connection::Closed => Vec::new(),
+        };
+        if entries.is_empty() {
+            Commit::Nothing
+        } else {
+            Commit::Entries(entries)
+        }
+    }
+
+    fn comes_up(&self, seq: u64, said: ConnectionSaid) -> Entry {
+        let at = time::counted(said.at, self.recorded_at, self.rules.max_ahead_ms);
+        let (reason, gaps) = match said.what {
+            Connection::Resumed => (
+                Some("resumed"),
+                self.gap_changes(|name| self.gap_over(name)),
+            ),
+            _ => (None, Vec::new()),
+        };
+        self.entry_of(seq, at.unwrap_or(self.recorded_at), said.what, reason, gaps)
+    }
+
+    fn goes_down(&self, seq: u64, what: Connection, known: Option<Connected>) -> Entry {
+        let observer = self.state.observers.get(&self.observer);
+        let proof = observer.and_then(|observer| observer.proof);
+        // One that has proved nothing was there when it came up, and that is all.
+        let at = match (proof, known) {
+            (Some((seq, time)), Some(known)) if seq > known.since => time,
+            (_, Some(known)) => known.at,
+            (proof, None) => proof.map_or(self.recorded_at, |(_, time)| time),
+        };
+        let reason = match what {
+            Connection::Restart => "restart",
+            _ => "connection_lost",
+        };
+        let gaps = self.gap_changes(|name| self.gap_opened(name));
+        self.entry_of(seq, at, what, Some(reason), gaps)
+    }
+
+    fn entry_of(
+        &self,
+        seq: u64,
+        at: Millis,
+        what: Connection,
+        reason: Option<&str>,
+        gaps: Vec<GapChange>,
+    ) -> Entry {
+        let link = Link {
+            channel: None,
+            up: matches!(what, Connection::Up | Connection::Resumed),
+            elsewhere: false,
+            except: Vec::new(),
+            reason: reason.map(Text::from),
+            gaps,
+            connection: Some(what),
+        };
+        Entry {
+            occurred_at: at,
+            effective_at: at,
+            stamp: Stamp::NONE,
+            lossy: false,
+            ..self.outside_channels(seq, What::Link(Box::new(link)))
+        }
+    }
+
+    /// The gap that is none, since its channel was watched all the time by the feed that goes on. One that was open
+    /// before its connection was lost stays open.
+    fn gap_over(&self, channel: Name) -> Option<GapChange> {
+        let watching = &self.state.channels.get(&channel)?.watching;
+        let loss = watching.of(self.observer)?.lost?;
+        let open = watching.open_gap.filter(|open| open.gap > loss.gaps)?;
+        Some(GapChange {
+            channel,
+            gap: open.gap,
+            at: open.from,
+            opens: false,
+        })
+    }
+}
+
+impl State {
+    pub(super) fn apply_connection(&mut self, entry: &Entry, link: &Link, what: Connection) {
+        let observer = self.observers.entry(entry.observer).or_default();
+        self.connected -= u64::from(observer.is_connected());
+        let fresh = Connected {
+            since: entry.seq,
+            at: entry.occurred_at,
+            lost: false,
+        };
+        observer.connection = match what {
+            Connection::Up => Some(fresh),
+            Connection::Resumed => Some(Connected {
+                lost: false,
+                ..observer.connection.unwrap_or(fresh)
+            }),
+            Connection::Lost | Connection::Restart => Some(Connected {
+                lost: true,
+                ..observer.connection.unwrap_or(fresh)
+            }),
+            Connection::Closed => None,
+        };
+        self.connected += u64::from(observer.is_connected());
+        if what == Connection::Up {
+            observer.up_at = observer.linked.then_some(entry.seq);
+        }
+        let channels: Vec<Name> = observer.channels.keys().copied().collect();
+        for name in channels {
+            let channel = self.channels.entry(name).or_default();
+            let gaps = channel.watching.gaps;
+            let watch = channel.watching.of_mut(entry.observer, observer, name);
+            match what {
+                Connection::Lost | Connection::Restart if watch.is_up() => {
+                    let stretch = watch.stretch;
+                    watch.lost = Some(Loss {
+                        seq: entry.seq,
+                        proof: stretch.and_then(|stretch| watch::told_proof(stretch, observer)),
+                        gaps,
+                    });
+                }
+                Connection::Resumed => watch.lost = None,
+                Connection::Up if watch.lost.is_some() => {
+                    channel.watching.settle(entry.observer);
+                    let watch = channel.watching.of_mut(entry.observer, observer, name);
+                    watch.up = true;
+                    // A feed without link lines has no such hold.
+                    watch.hold = observer.linked.then_some(entry.seq);
+                }
+                // What is down by the source's own word stays down until it says otherwise.
+                _ => {}
+            }
+        }
+        self.apply_gaps(link);
+    }
+
+    /// Takes in that a connection has ended in order, which is no entry.
+    pub fn apply_closed(&mut self, closed: &Closed) {
+        self.recorded_at = self.recorded_at.max(closed.recorded_at);
+        if let Some(observer) = self.observers.get_mut(&closed.observer) {
+            self.connected -= u64::from(observer.is_connected());
+            observer.connection = None;
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A list that only grows, so that it can be read by several threads while one of them makes it longer: nothing in it
+//! ever moves or changes.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The first piece holds so many; each later one twice as many as the one before it.
+const FIRST: usize = 32;
+/// Enough pieces for every `u32`.
+const PIECES: usize = 28;
+
+type Piece<T> = OnceLock<Box<[OnceLock<T>]>>;
+
+/// The list. One writer at a time: whoever may call [`push`](Growing::push) is the owner's business.
+#[derive(Debug)]
+pub(super) struct Growing<T> {
+    pieces: [Piece<T>; PIECES],
+    len: AtomicUsize,
+}
+
+impl<T> Default for Growing<T> {
+    fn default() -> Self {
+        Growing {
+            pieces: std::array::from_fn(|_| OnceLock::new()),
+            len: AtomicUsize::new(0),
+        }
+    }
+}
+
+/// In which piece an item stands, and where in it.
+fn place(at: usize) -> (usize, usize) {
+    let from_first = at.saturating_add(FIRST);
+    let piece = (from_first / FIRST).ilog2() as usize;
+    (piece, from_first - (FIRST << piece))
+}
+
+impl<T> Growing<T> {
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// The item at a place, if there is one.
+    pub fn get(&self, at: usize) -> Option<&T> {
+        let (piece, at) = place(at);
+        self.pieces.get(piece)?.get()?.get(at)?.get()
+    }
+
+    /// Adds an item behind the last one. A list that is full keeps what it has.
+    pub fn push(&self, item: T) {
+        let len = self.len();
+        let (piece, at) = place(len);
+        let fresh = || (0..FIRST << piece).map(|_| OnceLock::new()).collect();
+        let items = self.pieces.get(piece).map(|piece| piece.get_or_init(fresh));
+        if let Some(slot) = items.and_then(|items| items.get(at))
+            && slot.set(item).is_ok()
+        {
+            self.len.store(len + 1, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_pushed_stays_where_it_is() {
+        let list = Growing::default();
+        assert_eq!((list.len(), list.get(0)), (0, None));
+        for n in 0..10_000_usize {
+            list.push(n);
+            assert_eq!(list.len(), n + 1);
+        }
+        assert!((0..10_000).all(|n| list.get(n) == Some(&n)));
+        assert_eq!(list.get(10_000), None);
+        assert_eq!(list.get(usize::MAX - FIRST), None);
+    }
+
+    #[test]
+    fn readers_see_every_item_up_to_the_length_that_they_saw() {
+        let list = Growing::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..20_000_usize).for_each(|n| list.push(n)));
+            let mut seen = 0;
+            while seen < 20_000 {
+                let len = list.len();
+                assert!((seen..len).all(|n| list.get(n) == Some(&n)));
+                seen = len;
+            }
+        });
+    }
+}

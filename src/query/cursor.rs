@@ -1,0 +1,176 @@
+//! The log as it grows, entry by entry, from a place on: what subscribers are told. Each frame is decoded once, however
+//! many there are: one cursor reads on, and each of them takes what its filter shows.
+
+use super::answer::HistoryEntry;
+use super::history::{HistoryFilter, Seen, history_entry};
+use crate::domain::entry::{Entry, Page, Rules};
+use crate::domain::names::{Name, Names};
+use crate::domain::state::State;
+use crate::store::{At, Flow, Fold, Store, StoreError, Visitor};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+/// An entry, and where it is shown.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The entry.
+    pub entry: HistoryEntry,
+    /// Of an entry that names no channel: those that its observer had spoken of by then.
+    pub channels: Option<Arc<BTreeSet<String>>>,
+}
+
+impl HistoryFilter {
+    /// Whether an entry is among those asked for. How many there may be (`limit`) is not looked at.
+    #[must_use]
+    pub fn shows(&self, told: &Told) -> bool {
+        let entry = &told.entry;
+        let seen = Seen {
+            seq: entry.seq,
+            effective_at: entry.effective_at.0,
+            kind: entry.kind,
+            inferred: entry.origin == super::answer::Origin::Inferred,
+            topic: entry.topic.as_deref(),
+            user: entry.user.as_deref(),
+        };
+        self.matches(&seen, |wanted| match &entry.channel {
+            Some(channel) => channel == wanted,
+            None => {
+                let channels = told.channels.as_deref();
+                channels.is_some_and(|channels| channels.contains(wanted))
+            }
+        })
+    }
+}
+
+/// A place in the log that moves on as the log grows.
+pub struct Cursor {
+    /// It holds names and a place; no state is kept.
+    fold: Fold,
+    /// The channels that each observer has spoken of.
+    spoken: HashMap<String, Arc<BTreeSet<String>>>,
+    ahead: VecDeque<Told>,
+    seq: u64,
+}
+
+/// Names of so many members are kept from one frame to the next.
+const NAMES_KEPT_MAX: usize = 65_536;
+
+impl Store {
+    /// A cursor that stands behind the entry `after_seq`, or at the durable head if that is earlier.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#)?;
+    /// let mut cursor = store.cursor(store.head())?;
+    /// assert!(cursor.next_batch(&store, 100)?.is_empty());
+    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+    /// let told = cursor.next_batch(&store, 100)?;
+    /// assert_eq!(told[0].entry.user.as_deref(), Some("tony"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn cursor(&self, after_seq: u64) -> Result<Cursor, StoreError> {
+        let after_seq = after_seq.min(self.head());
+        let spoken = |state: &State, names: &Names| {
+            let observers = state.observers();
+            let all = observers.map(|(observer, _)| {
+                let channels = state.channels_of(observer);
+                let channels = channels.map(|name| names.text(name).to_owned());
+                (
+                    names.text(observer).to_owned(),
+                    Arc::new(channels.collect()),
+                )
+            });
+            all.collect()
+        };
+        Ok(Cursor {
+            spoken: self.as_of(None, Some(after_seq), spoken)?,
+            fold: self.stand(after_seq)?,
+            ahead: VecDeque::new(),
+            seq: after_seq,
+        })
+    }
+}
+
+impl Cursor {
+    /// The last entry that was given.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The next entries that are durable, at most `most`; none where there are no more yet.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn next_batch(&mut self, store: &Store, most: usize) -> Result<Vec<Told>, StoreError> {
+        if self.ahead.len() < most && self.seq + (self.ahead.len() as u64) < store.head() {
+            if self.fold.names.members() > NAMES_KEPT_MAX {
+                self.fold.names = Names::new();
+            }
+            let behind = self.seq + self.ahead.len() as u64;
+            let mut reading = Reading {
+                spoken: &mut self.spoken,
+                ahead: &mut self.ahead,
+                behind,
+                most,
+            };
+            store.read_on(&mut self.fold, &mut reading)?;
+        }
+        let given: Vec<Told> = self.ahead.drain(..most.min(self.ahead.len())).collect();
+        self.seq += given.len() as u64;
+        Ok(given)
+    }
+}
+
+struct Reading<'a> {
+    spoken: &'a mut HashMap<String, Arc<BTreeSet<String>>>,
+    ahead: &'a mut VecDeque<Told>,
+    /// The last entry that is ahead already, or was given.
+    behind: u64,
+    most: usize,
+}
+
+impl Reading<'_> {
+    fn speaks(&mut self, observer: Name, channel: Name, names: &Names) {
+        let [observer, channel] = [observer, channel].map(|name| names.text(name));
+        let known = self.spoken.get(observer);
+        if known.is_some_and(|known| known.contains(channel)) {
+            return;
+        }
+        let spoken = self.spoken.entry(observer.to_owned()).or_default();
+        // Entries that were told before keep what they were shown in.
+        Arc::make_mut(spoken).insert(channel.to_owned());
+    }
+}
+
+impl Visitor for Reading<'_> {
+    fn goes_on(&self) -> bool {
+        self.ahead.len() < self.most
+    }
+
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        let channel = at.channel_of(entry);
+        if let Some(channel) = channel {
+            self.speaks(entry.observer, channel, at.names);
+        }
+        if entry.seq > self.behind {
+            let spoken = || self.spoken.get(at.names.text(entry.observer)).cloned();
+            let channels = if channel.is_none() { spoken() } else { None };
+            let entry = history_entry(entry, at.names);
+            self.ahead.push_back(Told { entry, channels });
+        }
+        Ok(Flow::Skip)
+    }
+
+    fn page(&mut self, at: At<'_>, _rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+        self.speaks(page.observer, page.channel, at.names);
+        Ok(Flow::Skip)
+    }
+}

@@ -1,0 +1,109 @@
+//! What the writer knows before its first line: the last checkpoint, and what lies behind it.
+
+use super::checkpoint::{self, Parts};
+use super::error::StoreError;
+use super::retries::{Remembered, Retries};
+use super::scan::{At, Flow, Fold, Scope, Start, Visitor, read_on, start};
+use crate::domain::entry::{Entry, Page, Rules};
+use crate::domain::names::{Name, NumberMap};
+use crate::log::engine::Engine;
+
+/// The state at the log's end, and what has changed since the last checkpoint.
+#[derive(Default)]
+pub(super) struct CaughtUp {
+    pub fold: Fold,
+    pub retries: Retries,
+    pub parts: Parts,
+    pub retry_chunks: Vec<u64>,
+    pub since: Since,
+}
+
+/// What has happened since the last checkpoint.
+#[derive(Default)]
+pub(super) struct Since {
+    /// Channels that have changed.
+    pub changed: NumberMap<Name, ()>,
+    /// Ids that no chunk on the shelf has.
+    pub ids: Vec<Remembered>,
+    pub entries: usize,
+}
+
+impl Since {
+    /// Notes which channels an entry has changed.
+    pub fn note(&mut self, at: At<'_>, entry: &Entry) {
+        self.entries += 1;
+        match at.channel_of(entry) {
+            Some(channel) => {
+                self.changed.insert(channel, ());
+            }
+            None => {
+                let channels = at.state.channels_of(entry.observer);
+                self.changed.extend(channels.map(|name| (name, ())));
+            }
+        }
+    }
+
+    /// Notes a step of a paged snapshot.
+    pub fn note_page(&mut self, page: &Page) {
+        self.entries += 1;
+        self.changed.insert(page.channel, ());
+    }
+}
+
+/// Reads what the writer starts from.
+pub(super) fn catch_up(engine: &dyn Engine) -> Result<CaughtUp, StoreError> {
+    let end = engine.head() + 1;
+    let scope = Scope {
+        start: Start::Behind(u64::MAX),
+        ..Scope::default()
+    };
+    let mut caught = CaughtUp {
+        fold: start(engine, end, &scope)?,
+        ..CaughtUp::default()
+    };
+    (caught.parts, caught.retry_chunks) = checkpoint::pointers(engine, &mut caught.fold)?;
+    let mut whole = true;
+    for &chunk in &caught.retry_chunks {
+        match checkpoint::load_retries(engine, chunk)? {
+            Some(ids) => ids.into_iter().for_each(|id| caught.retries.remember(id)),
+            None => whole = false,
+        }
+    }
+    if !whole {
+        // A chunk is gone: read everything again, so that no line is taken twice.
+        caught = CaughtUp {
+            parts: caught.parts,
+            ..CaughtUp::default()
+        };
+    }
+    let mut tail = Tail {
+        retries: &mut caught.retries,
+        since: &mut caught.since,
+    };
+    read_on(engine, &mut caught.fold, end, &Scope::default(), &mut tail)?;
+    Ok(caught)
+}
+
+struct Tail<'a> {
+    retries: &'a mut Retries,
+    since: &'a mut Since,
+}
+
+impl Visitor for Tail<'_> {
+    fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+        let identified = |entry: &Entry| entry.id.clone().map(|id| (id, entry.observer, entry.seq));
+        if let Some((id, observer, seq)) = entries.first().and_then(identified) {
+            let (key, observer) = Retries::key(at.names.text(observer), &id);
+            let id = Remembered { key, observer, seq };
+            self.retries.remember(id);
+            self.since.ids.push(id);
+        }
+        entries.iter().for_each(|entry| self.since.note(at, entry));
+        Ok(())
+    }
+
+    fn page(&mut self, _at: At<'_>, _rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+        self.since.note_page(page);
+        Ok(Flow::Apply)
+    }
+}

@@ -1,0 +1,46 @@
+//! What the store tells of its own work: to whoever measures it, as it happens, and to whoever asks, as it stands.
+
+use super::tally::Tally;
+use std::time::Duration;
+
+/// Whoever measures the writer's work. Called by its threads, so it must be quick, and must not call the store.
+pub trait Meter: Send + Sync {
+    /// What became of a batch; it is durable.
+    fn committed(&self, tally: &Tally) {
+        let _ = tally;
+    }
+
+    /// A sync is through: how long it took, and how many entries it made durable.
+    fn synced(&self, took: Duration, entries: u64) {
+        let _ = (took, entries);
+    }
+
+    /// A snapshot was reconciled with what was known: how long that took.
+    fn reconciled(&self, took: Duration) {
+        let _ = took;
+    }
+}
+
+/// Nobody measures.
+impl Meter for () {}
+
+/// How a store stands ([`Store::gauges`](super::Store::gauges)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// The last durable entry.
+    pub head: u64,
+    /// Lines that were handed over and are waiting for the writer.
+    pub waiting: u64,
+    /// Bytes of its files; 0 for one in memory.
+    pub bytes: u64,
+    /// Channels that were heard of.
+    pub channels: u64,
+    /// Members present in all of them.
+    pub present: u64,
+    /// Gaps that are open.
+    pub gaps_open: u64,
+    /// Observers that were heard of.
+    pub observers: u64,
+    /// Observers whose ingest connection is up.
+    pub connected: u64,
+}

@@ -1,0 +1,188 @@
+//! What can be asked of a store besides queries: its entries, its state, how far sources were read, how it stands.
+
+use super::error::StoreError;
+use super::home::Home;
+use super::meter::Gauges;
+use super::scan::{self, At, Flow, Fold, Nobody, Scope, Start, Visitor};
+use super::{Projection, Store, heard_of, held};
+use crate::domain::entry::Entry;
+use crate::domain::names::Names;
+use crate::domain::state::State;
+use crate::domain::time::Millis;
+use crate::log::Progress;
+use std::sync::atomic::Ordering;
+
+impl Store {
+    /// Gives every entry of a range of seqs to a projection, in order.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn replay(
+        &self,
+        range: impl std::ops::RangeBounds<u64>,
+        projection: &mut impl Projection,
+    ) -> Result<(), StoreError> {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let from = match range.start_bound() {
+            Included(&from) => from,
+            Excluded(&before) => before.saturating_add(1),
+            Unbounded => 1,
+        };
+        let last = match range.end_bound() {
+            Included(&last) => Some(last),
+            Excluded(&end) => Some(end.saturating_sub(1)),
+            Unbounded => None,
+        };
+        let scope = Scope {
+            start: Start::Seq(from),
+            last,
+            ..Scope::default()
+        };
+        self.visit(&scope, &mut Told { projection, from }).map(drop)
+    }
+
+    /// Reads part of the durable log past a visitor, and gives the state that it then stands at.
+    ///
+    /// # Errors
+    /// Where the log cannot be read, or the visitor gives up.
+    pub fn visit(&self, scope: &Scope<'_>, visitor: &mut dyn Visitor) -> Result<Fold, StoreError> {
+        let engine = &*self.shared.engine;
+        let end = self.shared.published().next;
+        let mut fold = scan::start(engine, end, scope)?;
+        scan::read_on(engine, &mut fold, end, scope, visitor)?;
+        Ok(fold)
+    }
+
+    /// A fold with no state that stands at the frame with the entry `seq`, to read on from there.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn stand(&self, seq: u64) -> Result<Fold, StoreError> {
+        let scope = Scope {
+            start: Start::Seq(seq),
+            ..Scope::default()
+        };
+        scan::start(&*self.shared.engine, self.shared.published().next, &scope)
+    }
+
+    /// Reads from where `fold` stands past a visitor, up to the durable head or to where the visitor has enough.
+    ///
+    /// # Errors
+    /// Where the log cannot be read, or the visitor gives up.
+    pub fn read_on(&self, fold: &mut Fold, visitor: &mut dyn Visitor) -> Result<(), StoreError> {
+        let end = self.shared.published().next;
+        scan::read_on(&*self.shared.engine, fold, end, &Scope::default(), visitor)
+    }
+
+    /// Looks at the state as of the durable head, or as it was recorded at `known_at`, or at the entry `last`.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn as_of<T>(
+        &self,
+        known_at: Option<Millis>,
+        last: Option<u64>,
+        look: impl FnOnce(&State, &Names) -> T,
+    ) -> Result<T, StoreError> {
+        let scope = Scope {
+            start: Start::Behind(u64::MAX),
+            known_at,
+            last,
+            ..Scope::default()
+        };
+        if known_at.is_some() || last.is_some() {
+            let fold = self.visit(&scope, &mut Nobody)?;
+            return Ok(look(&fold.state, &fold.names));
+        }
+        let mut follower = held(&self.follower);
+        let fold = self.follow(&mut follower)?;
+        Ok(look(&fold.state, &fold.names))
+    }
+
+    /// Catches up with the published head.
+    pub(super) fn follow<'a>(
+        &self,
+        follower: &'a mut Option<Fold>,
+    ) -> Result<&'a mut Fold, StoreError> {
+        let engine = &*self.shared.engine;
+        let end = self.shared.published().next;
+        let scope = Scope {
+            start: Start::Behind(u64::MAX),
+            ..Scope::default()
+        };
+        let mut fold = match follower.take() {
+            Some(fold) => fold,
+            None => scan::start(engine, end, &scope)?,
+        };
+        // A fold that failed half way is not kept.
+        scan::read_on(engine, &mut fold, end, &scope, &mut Nobody)?;
+        Ok(follower.insert(fold))
+    }
+
+    /// How far each source has been read, the latest at the back.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn sources(&self) -> Result<Vec<Progress>, StoreError> {
+        let mut follower = held(&self.follower);
+        Ok(self.follow(&mut follower)?.aside.sources.clone())
+    }
+
+    /// The last durable line of an observer's feed, counted from 1; 0 where nothing is known of it. It is recorded by
+    /// [`Progress::of_feed`] behind the lines, in their batch.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn feed_position(&self, observer: &str, feed: &str) -> Result<u64, StoreError> {
+        let source = Progress::feed(observer, feed);
+        let mut follower = held(&self.follower);
+        let mut sources = self.follow(&mut follower)?.aside.sources.iter();
+        let known = sources.find(|known| known.source == source);
+        Ok(known.map_or(0, |known| known.line))
+    }
+
+    /// That the log has heard of a channel.
+    pub(crate) fn expect_channel(&self, channel: &str) -> Result<(), StoreError> {
+        let known = |state: &State, names: &Names| heard_of(channel, state, names).map(drop);
+        self.as_of(None, None, known)?
+    }
+
+    /// How the store stands at its durable head.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn gauges(&self) -> Result<Gauges, StoreError> {
+        let bytes = self.home.as_ref().map_or(0, Home::bytes);
+        let waiting = self.shared.waiting.load(Ordering::Relaxed);
+        self.as_of(None, None, |state, _| {
+            let mut gauges = Gauges {
+                head: state.head(),
+                observers: state.observers().count() as u64,
+                connected: state.connected(),
+                waiting,
+                bytes,
+                ..Gauges::default()
+            };
+            for (_, channel) in state.channels() {
+                gauges.channels += 1;
+                gauges.present += channel.roster().len() as u64;
+                gauges.gaps_open += u64::from(channel.watching().open_gap().is_some());
+            }
+            gauges
+        })
+    }
+}
+
+struct Told<'a, P> {
+    projection: &'a mut P,
+    from: u64,
+}
+
+impl<P: Projection> Visitor for Told<'_, P> {
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        if entry.seq >= self.from {
+            self.projection.apply(entry, at.names);
+        }
+        Ok(Flow::Skip)
+    }
+}

@@ -1,0 +1,164 @@
+//! The second half of the writer: what was decided becomes frames, is appended and synced, then published; then the
+//! receipts are given. What waits meanwhile is synced together. Nothing is decided here.
+
+use super::Shared;
+use super::batch::{Receipt, Reply};
+use super::checkpoint::{Checkpoint, Draft, Parts, Place};
+use super::error::StoreError;
+use crate::domain::names::Glossary;
+use crate::limits;
+use crate::log::Record;
+use crate::log::frame::{Encoder, Packing, Place as FramePlace};
+use crate::log::salts::Salts;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+/// What the desk has decided, and who waits for it.
+pub(super) struct Decided {
+    pub records: Vec<Record>,
+    /// Which of them must stand in one frame.
+    pub together: Vec<Range<usize>>,
+    /// A connection was up before it, or came up in it.
+    pub connected: bool,
+    pub replies: Vec<(Reply, Receipt)>,
+    /// The state behind it, if a checkpoint is due.
+    pub checkpoint: Option<Draft>,
+}
+
+/// Where the log is written.
+pub(super) struct Scribe {
+    shared: Arc<Shared>,
+    encoder: Encoder,
+    names: Glossary,
+    place: Place,
+    /// The first entry that is not yet in a frame.
+    unframed: u64,
+    parts: Parts,
+}
+
+impl Scribe {
+    /// A scribe that goes on at `place`, behind the entry `head`, and spells names by `names`.
+    pub fn new(
+        shared: Arc<Shared>,
+        names: Glossary,
+        place: Place,
+        head: u64,
+        parts: Parts,
+    ) -> Result<Scribe, StoreError> {
+        let salts =
+            Salts::from_system().map_err(|error| StoreError::Randomness(error.to_string()))?;
+        Ok(Scribe {
+            shared,
+            encoder: Encoder::new(salts, Packing::default()),
+            names,
+            place,
+            unframed: head + 1,
+            parts,
+        })
+    }
+
+    pub fn run(mut self, decided: &Receiver<Decided>) {
+        while let Ok(first) = decided.recv() {
+            let mut all = vec![first];
+            all.extend(decided.try_iter());
+            if let Err(error) = self.write(&mut all) {
+                self.shared.poison_with(&error);
+            }
+            let poison = self.shared.poison();
+            for (reply, receipt) in all.into_iter().flat_map(|decided| decided.replies) {
+                let outcome = match &poison {
+                    None => {
+                        self.shared.options.meter.committed(&receipt.tally);
+                        Ok(receipt)
+                    }
+                    Some(reason) => Err(StoreError::Poisoned(reason.clone())),
+                };
+                // Nobody has to wait for a receipt.
+                let _ = reply.send(outcome);
+            }
+            if poison.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Appends all of it, syncs once, and publishes.
+    fn write(&mut self, all: &mut [Decided]) -> Result<(), StoreError> {
+        let mut checkpoint: Option<Checkpoint> = None;
+        for decided in all {
+            self.append(decided)?;
+            if let Some(draft) = decided.checkpoint.take() {
+                let made = draft.finish(&self.place, &mut self.parts, &self.names)?;
+                match &mut checkpoint {
+                    Some(earlier) => earlier.followed_by(made),
+                    None => checkpoint = Some(made),
+                }
+            }
+        }
+        let began = Instant::now();
+        self.shared.engine.sync()?;
+        let before = self.shared.published().seq;
+        let head = self.unframed - 1;
+        self.shared.publish(self.place.next, head);
+        let meter = &self.shared.options.meter;
+        meter.synced(began.elapsed(), head - before);
+        checkpoint.map_or(Ok(()), |checkpoint| checkpoint.save(&*self.shared.engine))
+    }
+
+    fn append(&mut self, decided: &Decided) -> Result<(), StoreError> {
+        for chunk in frames(&decided.records, &decided.together) {
+            let Place { next, frame, link } = self.place;
+            let place = FramePlace {
+                frame: frame + 1,
+                first_seq: self.unframed,
+                link,
+                // A crash may leave only the first of these frames.
+                connected: decided.connected,
+            };
+            let encoded = self.encoder.encode(place, chunk, &self.names)?;
+            let head = self.shared.engine.append(next - 1, &encoded.values)?;
+            self.unframed += encoded.header.entries;
+            self.place = Place {
+                next: head + 1,
+                frame: frame + 1,
+                link: encoded.header.link_after,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Records, cut into frames; but not within the ranges `together`, which are in order.
+fn frames<'a>(
+    records: &'a [Record],
+    together: &'a [Range<usize>],
+) -> impl Iterator<Item = &'a [Record]> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let rest = records.get(start..).filter(|rest| !rest.is_empty())?;
+        let mut entries = 0;
+        let full = rest.iter().position(|record| {
+            entries += match record {
+                Record::Commit { entries, .. } => entries.len(),
+                _ => 1,
+            };
+            entries > limits::FRAME_ENTRIES_MAX
+        });
+        let mut end = start + full.unwrap_or(rest.len()).max(1);
+        if let Some(whole) = together
+            .iter()
+            .find(|whole| whole.start < end && end < whole.end)
+        {
+            end = if whole.start > start {
+                whole.start
+            } else {
+                whole.end
+            };
+        }
+        let frame = records.get(start..end);
+        start = end;
+        frame
+    })
+}

@@ -1,0 +1,95 @@
+//! Real traces: who was there at a hundred moments, every stay and every figure, as the model has them. They are not
+//! part of the repository: `ROLLBOOK_TRACES` names their folder. The longest one is read in part, and as a whole where
+//! `ROLLBOOK_LONG` is set.
+
+use super::log::{Log, Part};
+use super::{Model, answers, found, the_same_in};
+use rollbook::ingest::source::{LineText, Source};
+use rollbook::ingest::{How, ingest};
+use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
+use rollbook::{Options, Store};
+use std::io::Write;
+use std::path::Path;
+
+/// As many lines of a long trace are read.
+const LINES_MAX: usize = 40_000;
+
+/// A store with (the first lines of) a trace in it, and the model of it.
+fn recorded(file: &Path) -> (Store, Model) {
+    let most = if std::env::var_os("ROLLBOOK_LONG").is_some() {
+        usize::MAX
+    } else {
+        LINES_MAX
+    };
+    let mut taken = tempfile::NamedTempFile::new().unwrap();
+    let mut source = Source::open(file).unwrap();
+    for _ in 0..most {
+        let Some(line) = source.next_line().unwrap() else {
+            break;
+        };
+        let LineText::Whole(text) = line.text else {
+            panic!("line {} is too long", line.number);
+        };
+        taken.write_all(text).unwrap();
+        taken.write_all(b"\n").unwrap();
+    }
+    let store = Store::in_memory(Options::default()).unwrap();
+    ingest(
+        &store,
+        Source::open(taken.path()).unwrap(),
+        &How::default(),
+        &mut (),
+    )
+    .unwrap();
+    let mut log = Log::default();
+    let each = |entry| {
+        let text = serde_json::to_string(&entry).unwrap();
+        log.entries.push(serde_json::from_str(&text).unwrap());
+        true
+    };
+    store.history(&HistoryFilter::default(), each).unwrap();
+    (store, Model::of(log))
+}
+
+#[test]
+fn a_trace_is_answered_like_the_model() {
+    let Some(folder) = std::env::var_os("ROLLBOOK_TRACES") else {
+        println!("ROLLBOOK_TRACES is not set: 0 traces ran");
+        return;
+    };
+    for file in [
+        "i2p.jsonl",
+        "qtox.jsonl.gz",
+        "krijn_w3c_2012-10_lossy.jsonl.gz",
+        "krijn_w3c.jsonl.gz",
+    ] {
+        let (store, model) = recorded(&Path::new(&folder).join(file));
+        assert!(!model.channels.is_empty(), "{file}");
+        for (name, channel) in &model.channels {
+            let of_channel = || model.log.of(name).map(|entry| entry.effective_at);
+            let (first, last) = (of_channel().min().unwrap(), channel.effective.unwrap());
+            for step in 0..100 {
+                let at = first + (last - first) / 99 * step;
+                let filter = WhoFilter {
+                    when: WhoWhen::At(at),
+                    ..WhoFilter::default()
+                };
+                let right = answers::who(&model, name, Some(at), None, false);
+                assert_eq!(
+                    found(store.who(name, &filter)),
+                    right,
+                    "{file}: {name} --at {at}"
+                );
+            }
+        }
+        let first = model.log.entries[0].effective_at;
+        let last = model.channels.values().filter_map(|of| of.effective).max();
+        for every in [None, last.map(|last| (last - first) / 50)] {
+            let part = Part {
+                every,
+                ..Part::default()
+            };
+            the_same_in(&store, &model, &part);
+        }
+    }
+}

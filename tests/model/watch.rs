@@ -1,0 +1,273 @@
+//! The model of who watched: observers up and down, proofs, gaps, coverage; from the contract's sections 2.5 (9, 12),
+//! 2.6 and 2.7.
+
+use super::log::{Entry, Log};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One observer of one channel.
+#[derive(Debug, Clone, Default)]
+struct Watcher {
+    up: bool,
+    /// It has given a complete snapshot since its link came up.
+    synced: bool,
+    /// Its messages are proofs for the channel.
+    proves: bool,
+    /// It sends no link lines, and an incomplete snapshot has ended its proofs.
+    ended: bool,
+    /// The channel's last proof when its unfinished paged snapshot began.
+    began: Option<Option<i64>>,
+    /// Its last proof, as a link line that now told of a gap would find it: any message counts.
+    told: Option<i64>,
+}
+
+/// A stretch in which nobody watched.
+#[derive(Debug, Clone)]
+pub struct Gap {
+    pub from: i64,
+    pub to: Option<i64>,
+    pub evidence: &'static str,
+    /// The snapshots in it, that which closed it included.
+    pub snapshots: BTreeSet<u64>,
+}
+
+/// What is known of one channel.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    watchers: BTreeMap<String, Watcher>,
+    pub gaps: Vec<Gap>,
+    /// When the first complete snapshot took effect.
+    complete_at: Option<i64>,
+    /// The last effective time.
+    pub effective: Option<i64>,
+    /// The last proof of all observers.
+    pub proof: Option<i64>,
+    /// Incomplete snapshots that came while nobody's messages proved anything, outside of any known gap: one that is
+    /// told of later may have begun before them.
+    loose: Vec<(u64, i64)>,
+    /// What `history CHANNEL` shows.
+    pub shown: Vec<u64>,
+    /// Entries that came while nobody's messages proved anything.
+    pub unwatched: BTreeSet<u64>,
+}
+
+impl Watched {
+    pub fn open_gap(&self) -> Option<&Gap> {
+        self.gaps.last().filter(|gap| gap.to.is_none())
+    }
+
+    pub fn in_gap(&self, at: i64) -> bool {
+        let not_over = |gap: &Gap| gap.to.is_none_or(|to| at < to);
+        self.gaps.iter().any(|gap| gap.from <= at && not_over(gap))
+    }
+
+    /// Coverage at a moment; at the head where that is `None`.
+    pub fn coverage(&self, at: Option<i64>) -> &'static str {
+        let blind = at.map_or(self.open_gap().is_some(), |at| self.in_gap(at));
+        let by_then = |since| at.is_none_or(|at| since <= at);
+        match (blind, self.complete_at.is_some_and(by_then)) {
+            (true, _) => "blind",
+            (_, true) => "complete",
+            (_, false) => "partial",
+        }
+    }
+
+    fn another_is_up(&self, observer: &str) -> bool {
+        let others = self.watchers.iter().filter(|(name, _)| *name != observer);
+        others.into_iter().any(|(_, watcher)| watcher.up)
+    }
+
+    fn is_blind(&self) -> bool {
+        let nobody = self.watchers.values().all(|watcher| !watcher.proves);
+        self.open_gap().is_some() || nobody && self.watchers.values().any(|watcher| watcher.ended)
+    }
+
+    fn watcher(&mut self, observer: &str) -> &mut Watcher {
+        self.watchers.entry(observer.to_owned()).or_default()
+    }
+
+    fn prove(&mut self, at: i64) {
+        self.proof = self.proof.max(Some(at));
+    }
+
+    fn link(&mut self, observer: &str, up: bool) {
+        let alone = !self.another_is_up(observer);
+        let watcher = self.watcher(observer);
+        if up {
+            watcher.up = true;
+            return;
+        }
+        let lost = watcher.up;
+        let told = watcher.told.take().filter(|_| watcher.proves);
+        *watcher = Watcher {
+            ended: watcher.ended,
+            ..Watcher::default()
+        };
+        self.proof = self.proof.max(told);
+        if let Some(from) = self
+            .proof
+            .filter(|_| lost && alone && self.open_gap().is_none())
+        {
+            self.open("link", from);
+        }
+    }
+
+    fn open(&mut self, evidence: &'static str, from: i64) {
+        let inside = self.loose.drain(..).filter(|(_, at)| from <= *at);
+        let snapshots = inside.map(|(seq, _)| seq).collect();
+        self.gaps.push(Gap {
+            from,
+            to: None,
+            evidence,
+            snapshots,
+        });
+    }
+
+    /// A snapshot that is not stale. `begun`: the channel's last proof when its pages began, if it had any.
+    fn snapshot(&mut self, entry: &Entry, linked: bool, begun: Option<Option<i64>>) {
+        let complete = entry.complete == Some(true);
+        let alone = !self.another_is_up(&entry.observer);
+        let again = self.watcher(&entry.observer).synced;
+        if complete && again && alone && self.open_gap().is_none() {
+            let from = begun.unwrap_or(self.proof);
+            from.into_iter()
+                .for_each(|from| self.open("snapshot", from.min(entry.effective_at)));
+        }
+        if let Some(gap) = self.gaps.last_mut().filter(|gap| gap.to.is_none()) {
+            gap.snapshots.insert(entry.seq);
+            gap.to = complete.then(|| entry.effective_at.max(gap.from));
+        }
+        let watcher = self.watcher(&entry.observer);
+        if complete {
+            watcher.synced = true;
+            watcher.proves = true;
+            watcher.ended = false;
+            self.loose.clear();
+            self.complete_at.get_or_insert(entry.effective_at);
+        } else if !linked {
+            watcher.proves = false;
+            watcher.ended = true;
+        }
+        if self.open_gap().is_none() && self.is_blind() {
+            self.loose.push((entry.seq, entry.effective_at));
+        }
+        if self.watcher(&entry.observer).proves {
+            self.prove(entry.occurred_at);
+        }
+    }
+}
+
+/// What is known of an observer, whatever the channel.
+#[derive(Debug, Default)]
+struct Observer {
+    /// It sends link lines.
+    linked: bool,
+    /// The largest time of its member events and snapshots so far.
+    latest: Option<i64>,
+}
+
+#[derive(Default)]
+struct Fold {
+    channels: BTreeMap<String, Watched>,
+    observers: BTreeMap<String, Observer>,
+}
+
+/// The channels of a log, as they were watched.
+pub fn watch(log: &Log) -> BTreeMap<String, Watched> {
+    let mut fold = Fold::default();
+    fold.pages(log, 0);
+    for entry in &log.entries {
+        match &entry.channel {
+            _ if entry.of_link() => fold.link_or_token(log, entry),
+            Some(name) => fold.of_channel(log, entry, name),
+            None => panic!("{entry:?} is of no channel"),
+        }
+        fold.pages(log, entry.seq);
+    }
+    for channel in fold.channels.values_mut() {
+        // Where link lines would tell of a gap, any message of one who watches is a proof.
+        let linked = channel.watchers.iter().filter(|(name, watcher)| {
+            watcher.proves && fold.observers.get(*name).is_some_and(|known| known.linked)
+        });
+        let told = linked.filter_map(|(_, watcher)| watcher.told).max();
+        channel.proof = channel.proof.max(told);
+    }
+    fold.channels
+}
+
+impl Fold {
+    fn pages(&mut self, log: &Log, behind: u64) {
+        for page in log.pages.get(&behind).into_iter().flatten() {
+            let channel = self.channels.entry(page.channel.clone()).or_default();
+            let proof = channel.proof;
+            let watcher = channel.watcher(&page.observer);
+            watcher.up = true;
+            if page.begins {
+                watcher.began = Some(proof);
+            }
+        }
+    }
+
+    fn link_or_token(&mut self, log: &Log, entry: &Entry) {
+        let counts = entry.kind == "link" && !log.elsewhere.contains(&entry.seq);
+        let observer = self.observers.entry(entry.observer.clone()).or_default();
+        observer.linked |= counts;
+        let unrestored = log.unrestored.get(&entry.seq);
+        let unrestored = |name| unrestored.is_some_and(|channels| channels.contains(name));
+        let up = entry.state.as_deref() == Some("up");
+        let mut touched: Vec<&mut Watched> = Vec::new();
+        match &entry.channel {
+            // One who speaks of a token has spoken of the channel, but does not say that he watches it.
+            Some(name) => {
+                let channel = self.channels.entry(name.clone()).or_default();
+                channel.watcher(&entry.observer);
+                channel.shown.push(entry.seq);
+                touched.push(channel);
+            }
+            None => {
+                for (name, channel) in &mut self.channels {
+                    if channel.watchers.contains_key(&entry.observer) {
+                        channel.shown.push(entry.seq);
+                        touched.extend((!up || !unrestored(name)).then_some(channel));
+                    }
+                }
+            }
+        }
+        for channel in touched.into_iter().filter(|_| counts) {
+            channel.link(&entry.observer, up);
+        }
+    }
+
+    fn of_channel(&mut self, log: &Log, entry: &Entry, name: &str) {
+        let channel = self.channels.entry(name.to_owned()).or_default();
+        channel.shown.push(entry.seq);
+        channel.effective = channel.effective.max(Some(entry.effective_at));
+        if channel.is_blind() {
+            channel.unwatched.insert(entry.seq);
+        }
+        if entry.inferred() {
+            return;
+        }
+        let observer = self.observers.entry(entry.observer.clone()).or_default();
+        observer.latest = observer.latest.max(Some(entry.occurred_at));
+        let stale_snapshot = entry.kind == "snapshot" && !entry.applied();
+        let (new, none_complete) = (
+            !channel.watchers.contains_key(&entry.observer),
+            channel.complete_at.is_none(),
+        );
+        let watcher = channel.watcher(&entry.observer);
+        watcher.up |= new || !stale_snapshot;
+        watcher.proves |= none_complete && !watcher.ended;
+        let paged = log.paged.contains(&entry.seq);
+        let began = watcher.began.take_if(|_| paged);
+        if entry.kind == "snapshot" && entry.applied() {
+            channel.snapshot(entry, observer.linked, began);
+        } else if entry.kind != "snapshot" && watcher.proves {
+            channel.prove(entry.occurred_at);
+        }
+        for channel in self.channels.values_mut() {
+            if let Some(watcher) = channel.watchers.get_mut(&entry.observer) {
+                watcher.told = observer.latest;
+            }
+        }
+    }
+}
