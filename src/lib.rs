@@ -33,6 +33,7 @@
 //! | [`replay`] | recorded history as a feed again | store |
 //! | [`export`] | entries and stays into files | query, ingest |
 //! | [`care`] | verify | store |
+//! | [`server`] | HTTP and WebSockets (feature `server`) | ingest, query |
 //! | [`bench`] | what all this does on a machine, beside a bare file | feed, query, store |
 //! | `cli` | one command a file | all |
 //!
@@ -85,6 +86,8 @@ pub mod limits;
 pub mod log;
 pub mod query;
 pub mod replay;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod store;
 
 pub use store::{Options, Projection, Store, StoreError};

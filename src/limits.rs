@@ -65,6 +65,46 @@ pub const FRAME_BYTES_MAX: usize = 1 << 30;
 /// Files whose position is remembered for `--resume`, and as many feeds.
 pub const SOURCES_MAX: usize = 10_000;
 
+/// Connections to the server at a time, sockets among them; who comes then waits.
+pub const CONNECTIONS_MAX: usize = 20_000;
+/// The head of a request.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 64 << 10;
+/// How long a request's head, or the handshake of TLS, may take to arrive.
+pub const REQUEST_HEAD_MS_MAX: u64 = 10_000;
+/// How long the server waits for the next piece of a request's body, for a query's first line, and for a reader to take
+/// more of an answer.
+pub const REQUEST_MS_MAX: u64 = 30_000;
+/// The body of `POST /v1/events`, as it comes over the wire.
+pub const BODY_BYTES_MAX: usize = 256 << 20;
+/// Bodies that are taken in at a time; who comes then waits.
+pub const BODIES_AT_ONCE_MAX: usize = 16;
+/// Queries that run at a time; who comes then waits.
+pub const QUERIES_AT_ONCE_MAX: usize = 16;
+/// A message of an ingest socket. Above [`LINE_BYTES_MAX`], so that a line that is too long is rejected by itself.
+pub const MESSAGE_BYTES_MAX: usize = 20 << 20;
+/// A message of any other socket, where there is little to say.
+pub const CONTROL_BYTES_MAX: usize = 64 << 10;
+/// Lines of one ingest socket that may wait for their acknowledgement; no more are read then.
+pub const UNACKED_LINES_MAX: u64 = 65_536;
+/// Bytes of them.
+pub const UNACKED_BYTES_MAX: usize = 32 << 20;
+/// Entries by which a subscriber may lag behind its channel.
+pub const LAG_ENTRIES_MAX: usize = 4_096;
+/// Entries kept for subscribers in all.
+pub const LIVE_ENTRIES_MAX: usize = 65_536;
+/// Bytes of them.
+pub const LIVE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of history that a subscriber is given at a time.
+pub const CATCH_UP_BYTES: usize = 256 << 10;
+/// How long before a token expires its socket is told.
+pub const TOKEN_WARNING_MS: i64 = 30_000;
+/// A silent socket is asked so often whether it is still there.
+pub const PING_MS: u64 = 30_000;
+/// And is given up after so long.
+pub const SILENCE_MS_MAX: u64 = 90_000;
+/// How long a server that stops waits for what is in hand.
+pub const STOP_MS_MAX: u64 = 8_000;
+
 /// Slowest replay that is not paused, in times of how fast it was.
 pub const SPEED_MIN: f64 = 0.001;
 /// Fastest one that is paced.

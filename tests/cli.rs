@@ -221,6 +221,7 @@ fn how_it_ends() {
         &["who", "studio-7", "--at", "@1", "--seq", "1"],
         &["history", "--type", "arrival"],
         &["history", "--limit", "-1"],
+        &["stats", "--every", "0s"],
         &["ingest", "--slack", "-5s"],
         &["who", "studio-7", "--format", "xml"],
         &[],

@@ -10,7 +10,7 @@
 use rollbook::cli::exit::Exit;
 use rollbook::cli::output::{Format, Output};
 use rollbook::cli::tables::{
-    self, ChannelsTable, GapsTable, HistoryTable, MissedTable, RejectsTable,
+    self, ChannelsTable, GapsTable, HistoryTable, MissedTable, RejectsTable, StatsTable,
 };
 use rollbook::cli::view::View;
 use rollbook::export::record::Record;
@@ -253,6 +253,54 @@ studio-7    12,345       2  1,234,567  2026-05-14 20:00              complete
         list(Format::Table, PLAIN, RejectsTable::default(), &[]),
         "no rejected lines\n"
     );
+}
+
+/// Names keep their room: what all rows share has no column, and a stretch says when its peak was.
+#[test]
+fn figures_of_one_channel_fit_a_narrow_terminal() {
+    let at = Time(1_700_000_002_000);
+    let figures = Stats {
+        channel: "studio-7".into(),
+        topic: Some("night".into()),
+        distinct_users: 5,
+        joins: 1,
+        leaves: 0,
+        inferred_joins: 4,
+        inferred_leaves: 3,
+        peak: Some(Peak { count: 4, at }),
+        presence_ms: 33_000,
+        present_now: 2,
+        from: None,
+        to: None,
+    };
+    let stretch = Stats {
+        from: Some(at),
+        to: Some(Time(1_700_003_602_000)),
+        ..figures.clone()
+    };
+    let table = list(
+        Format::Table,
+        PLAIN,
+        StatsTable::new(true, true),
+        &[stretch.clone(), stretch],
+    );
+    let expected = r#"topic  from (UTC)           users  joins  leaves  inferred  peak  presence
+────────────────────────────────────────────────────────────────────────────
+night  2023-11-14 22:13:22      5      1       0     +4 -3     4  33 s
+night  22:13:22                 5      1       0     +4 -3     4  33 s
+"#;
+    assert_eq!(table, expected, "\n{table}");
+    let table = list(
+        Format::Table,
+        PLAIN,
+        StatsTable::new(true, false),
+        &[figures],
+    );
+    let expected = r#"topic  users  joins  leaves  inferred  peak  at (UTC)          presence  now
+──────────────────────────────────────────────────────────────────────────────
+night      5      1       0     +4 -3     4  2023-11-14 22:13  33 s        2
+"#;
+    assert_eq!(table, expected, "\n{table}");
 }
 
 #[test]

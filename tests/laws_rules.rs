@@ -43,6 +43,14 @@ fn key(member: rollbook::domain::names::Member, names: &Names) -> Key {
     [key.topic, key.user, key.conn].map(|name| names.text(name).to_owned())
 }
 
+/// Whether an observer has a paged snapshot under way.
+fn is_open(channel: &str, observer: &str, reference: &Reference) -> bool {
+    let [channel, observer] = [channel, observer].map(|name| reference.names.find(name));
+    let channel = channel.and_then(|channel| reference.state.channel(channel));
+    let open = channel.zip(observer);
+    open.is_some_and(|(channel, observer)| channel.watching().open_sync(observer).is_some())
+}
+
 /// What is claimed of members: by what stamp, and with what metadata.
 type Listed = BTreeMap<Key, (Stamp, Option<String>)>;
 
@@ -101,6 +109,10 @@ fn snapshots(tape: &Tape) {
             }
             _ => BTreeMap::new(),
         };
+        let is_open = match &event.said {
+            Said::SnapshotBegin { channel, .. } => is_open(channel, &event.observer, &reference),
+            _ => false,
+        };
         reference.line(heard, &tape.rules);
         if passed_over(&reference) > passed_before {
             continue;
@@ -117,7 +129,10 @@ fn snapshots(tape: &Tape) {
                 };
                 // The same begin again, by its id, does not begin again.
                 let again = |open: &Pages| {
-                    begun.id.is_some() && (&open.sync, &open.id) == (&begun.sync, &begun.id)
+                    // A link that was lost in between has discarded it.
+                    is_open
+                        && begun.id.is_some()
+                        && (&open.sync, &open.id) == (&begun.sync, &begun.id)
                 };
                 if !pages.get(&of(channel)).is_some_and(again) {
                     pages.insert(of(channel), begun);

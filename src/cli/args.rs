@@ -4,6 +4,8 @@ use super::commands::{
     bench, completions, export, gaps, history, ingest, man, missed, rejects, replay, sessions,
     stats, verify, who,
 };
+#[cfg(feature = "server")]
+use super::commands::{serve, token};
 use super::output::Format;
 use crate::query::time::TIME_FORMS;
 use clap::{ArgAction, Parser, Subcommand};
@@ -86,6 +88,12 @@ pub enum Command {
     Replay(replay::Replay),
     /// Write entries or stays into a file, for spreadsheets and databases
     Export(export::Export),
+    /// Serve the store over HTTP and WebSockets
+    #[cfg(feature = "server")]
+    Serve(serve::Serve),
+    /// Make a token for a server
+    #[cfg(feature = "server")]
+    Token(token::Token),
     /// Check that the log is whole
     Verify(verify::Verify),
     /// Throw away all that is derived, and make it again from the log

@@ -185,7 +185,8 @@ impl Watching {
     /// incomplete.
     #[must_use]
     pub fn open_sync(&self, observer: Name) -> Option<(&str, bool)> {
-        let sync = self.of(observer)?.sync.as_deref()?;
+        let watch = self.of(observer).filter(|watch| watch.lost.is_none())?;
+        let sync = watch.sync.as_deref()?;
         Some((&sync.name, sync.incomplete))
     }
 

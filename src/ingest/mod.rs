@@ -1,5 +1,6 @@
 //! Sources, line by line, into a store. What a line says is `feed`'s business, what follows from it the store's.
 
+pub mod line;
 mod retry;
 mod run;
 pub mod source;

@@ -1,15 +1,13 @@
 //! A source, line by line, into a store: what the command line, the server and the simulator have in common.
 
+use super::line::{Place, as_recorded};
 use super::source::{Fingerprint, LineText, Source, SourceError, Wait};
 use super::summary::IngestSummary;
 use crate::domain::entry::Rules;
 use crate::domain::event::Said;
 use crate::feed::{self, Defaults};
-use crate::limits;
 use crate::log::Progress;
-use crate::store::{
-    Batch, Clamped, Line, Receipt, Refused, Rejected, Store, StoreError, Tally, Ticket,
-};
+use crate::store::{Batch, Clamped, Line, Receipt, Refused, Store, StoreError, Tally, Ticket};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -53,6 +51,8 @@ pub struct How {
     pub strict: bool,
     /// Go on where an earlier run of the same file ended.
     pub resume: bool,
+    /// The only channels that lines may speak of; `None`: all.
+    pub only: Option<Arc<[String]>>,
 }
 
 impl Default for How {
@@ -65,6 +65,7 @@ impl Default for How {
             keep_recorded: false,
             strict: false,
             resume: false,
+            only: None,
         }
     }
 }
@@ -263,68 +264,31 @@ impl Intake<'_> {
             let Some(line) = source.next_line()? else {
                 break;
             };
-            let located = |text: &[u8], length: u64, reason: String| Rejected {
-                source: Arc::clone(&name),
+            let place = Place {
+                source: &name,
                 line: line.number,
                 byte: line.start,
-                reason,
-                text: text
-                    .get(..limits::REJECT_TEXT_BYTES_MAX)
-                    .unwrap_or(text)
-                    .to_vec(),
-                length,
-                blake3: None,
             };
-            let mut half = false;
-            let (taken, length) = match line.text {
+            let length = match line.text {
                 LineText::Whole(text) if text.trim_ascii().is_empty() => {
                     let ended = line.number - u64::from(!line.terminated);
                     self.place = Some((line.end, ended));
                     continue;
                 }
-                LineText::Whole(text) => {
-                    let length = text.len() as u64;
-                    let heard = feed::parse(text, &defaults).and_then(|event| {
-                        let keep = self.how.keep_recorded;
-                        let recording = keep.then(|| feed::recording(text)).transpose()?;
-                        Ok((event, recording))
-                    });
-                    let taken = match heard {
-                        Ok((event, recording)) => {
-                            let raw = Some(Box::new(located(text, length, String::new())));
-                            let event = event.into_owned();
-                            match recording {
-                                Some(recording) => Line::Again(event, raw, recording),
-                                None => Line::Event(event, raw),
-                            }
-                        }
-                        Err(refusal) => {
-                            half = !line.terminated;
-                            let mut rejected = located(text, length, refusal.to_string());
-                            if text.len() > limits::REJECT_TEXT_BYTES_MAX {
-                                rejected.blake3 = Some(*blake3::hash(text).as_bytes());
-                            }
-                            Line::Rejected(Box::new(rejected))
-                        }
-                    };
-                    (taken, text.len())
-                }
-                LineText::TooLong {
-                    head,
-                    length,
-                    blake3,
-                } => {
-                    let reason = format!(
-                        "the line is {length} bytes long; at most {} are allowed",
-                        limits::LINE_BYTES_MAX
-                    );
-                    let rejected = Rejected {
-                        blake3: Some(blake3),
-                        ..located(head, length, reason)
-                    };
-                    (Line::Rejected(Box::new(rejected)), head.len())
-                }
+                LineText::Whole(text) => text.len(),
+                LineText::TooLong { head, .. } => head.len(),
             };
+            let whole = matches!(line.text, LineText::Whole(_));
+            let recording = match line.text {
+                LineText::Whole(text) if self.how.keep_recorded => Some(feed::recording(text)),
+                _ => None,
+            };
+            let taken = place.take(line.text, &defaults, self.how.only.as_deref());
+            let taken = match recording {
+                Some(recording) => as_recorded(taken, recording),
+                None => taken,
+            };
+            let half = whole && !line.terminated && matches!(taken, Line::Rejected(_));
             if half && from == line.start && self.is_kept(&name, from)? {
                 // The half line that the run before this one has met, and nothing behind it since.
                 break;

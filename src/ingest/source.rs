@@ -177,8 +177,19 @@ impl Source {
     ///
     /// [`SourceError::Open`], if not even its first bytes can be read.
     pub fn stdin() -> Result<Source, SourceError> {
-        let name = "standard input";
-        Source::new(name.to_owned(), io::stdin()).map_err(|cause| SourceError::Open {
+        Source::from_reader("standard input", io::stdin())
+    }
+
+    /// Anything else that gives bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Open`], if not even its first bytes can be read.
+    pub fn from_reader(
+        name: &str,
+        reader: impl Read + Send + 'static,
+    ) -> Result<Source, SourceError> {
+        Source::new(name.to_owned(), reader).map_err(|cause| SourceError::Open {
             name: name.to_owned(),
             cause,
         })

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// `ingest`: what became of the lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct IngestSummary {
     /// Lines read; blank ones are nothing.
     pub lines: u64,

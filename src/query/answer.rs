@@ -24,6 +24,17 @@ impl Serialize for Time {
     }
 }
 
+#[cfg(feature = "server")]
+impl schemars::JsonSchema for Time {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -43,6 +54,7 @@ pub type Meta = Option<Box<RawValue>>;
 
 /// `who`: the members of a channel at a moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Who {
     /// The channel.
     pub channel: String,
@@ -58,6 +70,7 @@ pub struct Who {
 
 /// What is known of a channel at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Coverage {
     /// A snapshot was seen, and the link has been up since.
@@ -70,6 +83,7 @@ pub enum Coverage {
 
 /// A topic and its publishers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct TopicAnswer {
     /// The topic.
     pub topic: String,
@@ -79,6 +93,7 @@ pub struct TopicAnswer {
 
 /// One publisher.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Publisher {
     /// The user.
     pub user: String,
@@ -94,6 +109,7 @@ pub struct Publisher {
 
 /// How sure it is that a member is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
     /// It came or went at an unknown moment around this one.
@@ -106,6 +122,7 @@ pub enum Certainty {
 
 /// `history`: one entry of the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct HistoryEntry {
     /// Its place in the log.
     pub seq: u64,
@@ -160,6 +177,7 @@ pub struct HistoryEntry {
 
 /// The type of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum EntryType {
@@ -171,8 +189,15 @@ pub enum EntryType {
     Token,
 }
 
+impl std::fmt::Display for EntryType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// The state that a link or token entry tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum EntryState {
@@ -186,6 +211,7 @@ pub enum EntryState {
 
 /// Where an entry, or an end of a stay, comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// A feed said it.
@@ -196,6 +222,7 @@ pub enum Origin {
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Disposition {
     /// It took effect.
@@ -210,6 +237,7 @@ pub enum Disposition {
 
 /// What told of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Evidence {
     /// A link event, or a connection that was lost.
@@ -220,6 +248,7 @@ pub enum Evidence {
 
 /// `missed`: who came and went in one gap.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Missed {
     /// The gap's number in its channel, from 1.
     pub gap: u32,
@@ -244,6 +273,7 @@ pub struct Missed {
 
 /// A member who came, went or changed while nobody watched.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct MissedMember {
     /// The topic.
     pub topic: String,
@@ -263,6 +293,7 @@ pub struct MissedMember {
 
 /// `gaps`: one gap of a channel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Gap {
     /// Its number in the channel, from 1.
     pub gap: u32,
@@ -286,6 +317,7 @@ pub struct Gap {
 
 /// `sessions`: one stay of a member.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Session {
     /// The channel.
     pub channel: String,
@@ -317,6 +349,7 @@ pub struct Session {
 
 /// `stats`: figures of a channel or topic.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Stats {
     /// The channel.
     pub channel: String,
@@ -346,6 +379,7 @@ pub struct Stats {
 
 /// The largest roster that stood.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Peak {
     /// How many members.
     pub count: u64,
@@ -355,6 +389,7 @@ pub struct Peak {
 
 /// `channels`: one channel of the store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct ChannelAnswer {
     /// The channel.
     pub channel: String,
@@ -374,6 +409,7 @@ pub struct ChannelAnswer {
 
 /// `rejects`: one line that could not be taken.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct RejectAnswer {
     /// Its number, from 1.
     pub n: u64,
@@ -391,6 +427,7 @@ pub struct RejectAnswer {
 
 /// `verify`: whether the log is whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Verified {
     /// Nothing is wrong.
     pub ok: bool,
@@ -404,6 +441,7 @@ pub struct Verified {
 
 /// Something that is wrong with a log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// The entry at or behind which it shows.
     pub seq: u64,

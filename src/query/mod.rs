@@ -12,6 +12,7 @@
 //! | `channels` | what channels there are |
 //! | `rejects` | the lines that could not be taken |
 //! | `answer` | the answers: the JSON of the contract |
+//! | `params` | what is asked, in the words of the HTTP interface |
 //! | `time` | moments and spans as people and programs write them |
 
 pub mod answer;
@@ -19,6 +20,7 @@ mod channels;
 mod cursor;
 mod history;
 mod missed;
+pub mod params;
 mod rejects;
 mod sessions;
 mod stats;

@@ -4,6 +4,7 @@
 use crate::domain::time::Millis;
 use crate::limits::{TIME_MS_MAX, TIME_MS_MIN};
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use std::fmt::{Display, Formatter};
 use std::str::FromStr;
 
 /// What a time may look like, for help and errors.
@@ -26,6 +27,15 @@ impl When {
         match self {
             When::At(time) => time,
             When::Ago(ms) => now.saturating_sub(ms).clamp(TIME_MS_MIN, TIME_MS_MAX),
+        }
+    }
+}
+
+impl Display for When {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            When::At(time) => write!(f, "@{time}"),
+            When::Ago(ms) => write!(f, "-{ms}ms"),
         }
     }
 }
@@ -94,6 +104,12 @@ fn not_rfc3339(text: &str) -> String {
 /// A length of time as typed, in milliseconds: `1500`, `1500ms`, `60s`, `1m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Millis);
+
+impl Display for Span {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}ms", self.0)
+    }
+}
 
 impl FromStr for Span {
     type Err = String;

@@ -7,7 +7,7 @@ use crate::domain::event::{Connection, Event};
 use crate::domain::time::Millis;
 use crate::log::Progress;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 
 /// One line for the writer.
 #[derive(Debug, Clone)]
@@ -121,26 +121,29 @@ pub struct Clamped {
     pub effective_at: Millis,
 }
 
-/// Where a receipt is awaited.
-pub(super) type Reply = SyncSender<Result<Receipt, StoreError>>;
+/// What became of a batch.
+pub type Outcome = Result<Receipt, StoreError>;
+
+/// Who is told what became of a batch. It is dropped unheard where the writer ends before.
+pub(super) type Reply = Box<dyn FnOnce(Outcome) + Send>;
 
 /// A receipt to come.
-pub struct Ticket(Receiver<Result<Receipt, StoreError>>);
+pub struct Ticket(Receiver<Outcome>);
 
 impl Ticket {
-    /// A ticket, and where its receipt is to be given.
+    /// A ticket, and who gives it its receipt.
     pub(super) fn new() -> (Reply, Ticket) {
-        let (reply, receipt) = sync_channel(1);
-        (reply, Ticket(receipt))
+        let (receipt, outcome) = sync_channel(1);
+        // Nobody has to wait for a receipt.
+        let reply = move |done| drop(receipt.send(done));
+        (Box::new(reply), Ticket(outcome))
     }
-}
 
-impl Ticket {
     /// Waits until the batch is durable.
     ///
     /// # Errors
     /// Where it could not be written.
-    pub fn wait(self) -> Result<Receipt, StoreError> {
+    pub fn wait(self) -> Outcome {
         let gone = || StoreError::Poisoned("the writer has ended".into());
         self.0.recv().unwrap_or_else(|_| Err(gone()))
     }

@@ -217,10 +217,8 @@ fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     Ok((blake3::hash(&value).as_bytes() == sum).then_some(value))
 }
 
-/// The indexes of the checkpoints on the shelf, the newest first.
-fn indexes(
-    engine: &dyn Engine,
-) -> Result<impl Iterator<Item = Result<wire::Index, StoreError>> + '_, StoreError> {
+/// The frames of the checkpoints on the shelf, in order.
+fn checkpoints(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
     let mut frames: Vec<u64> = Vec::new();
     for key in engine.shelved_keys(b"trunk")? {
         let frame = key
@@ -231,48 +229,61 @@ fn indexes(
     }
     frames.sort_unstable();
     frames.dedup();
-    Ok(frames.into_iter().rev().filter_map(|frame| {
-        let value = get(engine, &trunk_key(frame)).transpose()?;
-        Some(value.and_then(|value| Ok(wire::index_from_bytes(&value)?)))
-    }))
+    Ok(frames)
+}
+
+/// The index of a checkpoint. One that cannot be read is as good as missing.
+fn index(engine: &dyn Engine, frame: u64) -> Option<wire::Index> {
+    let value = get(engine, &trunk_key(frame)).ok()??;
+    wire::index_from_bytes(&value).ok()
 }
 
 /// The fold at the newest checkpoint that `scope` allows to begin at, or before the first entry.
 pub(super) fn load(engine: &dyn Engine, end: u64, scope: &Scope<'_>) -> Result<Fold, StoreError> {
-    if let Start::Seq(seq) = scope.start {
-        return at_seq(engine, seq, end);
+    match scope.start {
+        Start::First => return Ok(Fold::default()),
+        Start::Seq(seq) => return at_seq(engine, seq, end),
+        Start::Behind(_) | Start::InEffectAt(_) => {}
     }
-    for index in indexes(engine)? {
-        // One that cannot be read is as good as missing.
-        let Ok(index) = index else { continue };
-        let early = index.next <= end
-            // One behind that very entry may hold pages that came after it.
-            && scope.last.is_none_or(|last| index.seq < last)
-            && scope
-                .known_at
-                .is_none_or(|known_at| index.recorded_at <= known_at);
-        let fits = early
-            && match scope.start {
-                Start::First | Start::Seq(_) => false,
-                Start::Behind(seq) => index.seq <= seq,
-                Start::InEffectAt(at) => index
-                    .channels
-                    .iter()
-                    .find(|part| scope.channel == Some(&part.channel))
-                    .is_some_and(|part| part.effective_at <= at),
-            };
-        if !fits || !is_of_this_log(engine, &index)? {
+    let frames = checkpoints(engine)?;
+    let is_early = |index: &wire::Index| is_early(index, end, scope);
+    // As a rule it is the newest. What is early enough for one is so for all before it, so others are found by halves;
+    // one that cannot be read may be on either side.
+    let early = |frame: &u64| index(engine, *frame).is_none_or(|index| is_early(&index));
+    let late = match frames.last() {
+        Some(last) if !early(last) => frames.partition_point(early),
+        _ => frames.len(),
+    };
+    for &frame in frames.iter().take(late).rev() {
+        let Some(index) = index(engine, frame).filter(is_early) else {
+            continue;
+        };
+        if !is_of_this_log(engine, &index)? {
             continue;
         }
-        let only = match scope.start {
-            Start::InEffectAt(_) => scope.channel,
-            _ => None,
-        };
-        if let Some(fold) = restore(engine, &index, only)? {
+        if let Some(fold) = restore(engine, &index, scope.channel)? {
             return Ok(fold);
         }
     }
     Ok(Fold::default())
+}
+
+/// Whether all that a scope asks for still lies ahead of a checkpoint, or is in it.
+fn is_early(index: &wire::Index, end: u64, scope: &Scope<'_>) -> bool {
+    let known = |known_at| index.recorded_at <= known_at;
+    // One behind that very entry may hold pages that came after it.
+    let before = |last| index.seq < last;
+    let starts = match scope.start {
+        Start::First | Start::Seq(_) => false,
+        Start::Behind(seq) => index.seq <= seq,
+        // A channel that it does not have had not been heard of.
+        Start::InEffectAt(at) => {
+            let mut parts = index.channels.iter();
+            let part = parts.find(|part| scope.channel == Some(&part.channel));
+            part.is_none_or(|part| part.effective_at <= at)
+        }
+    };
+    index.next <= end && scope.last.is_none_or(before) && scope.known_at.is_none_or(known) && starts
 }
 
 /// No state, at the frame that holds the entry `seq`.
@@ -347,8 +358,10 @@ pub(super) fn pointers(
     engine: &dyn Engine,
     fold: &mut Fold,
 ) -> Result<(Parts, Vec<u64>), StoreError> {
-    for index in indexes(engine)? {
-        let Ok(index) = index else { continue };
+    for frame in checkpoints(engine)?.into_iter().rev() {
+        let Some(index) = index(engine, frame) else {
+            continue;
+        };
         if index.frame == fold.place.frame && index.link == fold.place.link {
             let channels = index.channels.iter();
             let parts = channels

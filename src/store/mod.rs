@@ -38,7 +38,7 @@ mod tally;
 mod writer;
 
 pub use crate::log::engine::Durability;
-pub use batch::{Batch, Clamped, Line, Receipt, Refused, Rejected, Ticket};
+pub use batch::{Batch, Clamped, Line, Outcome, Receipt, Refused, Rejected, Ticket};
 pub use error::StoreError;
 pub use meter::{Gauges, Meter};
 pub use migrate::{FORMAT, Plan, plan};
@@ -56,6 +56,7 @@ use crate::log::engine::Engine;
 use crate::log::engine::memory::MemoryJournal;
 use crate::log::engine::sled::SledJournal;
 use crate::log::read;
+use batch::Reply;
 use home::Home;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -323,6 +324,25 @@ impl Store {
     /// # Errors
     /// Where the writer cannot be started, or has ended after a failure.
     pub fn submit(&self, batch: Batch) -> Result<Ticket, StoreError> {
+        let (reply, ticket) = Ticket::new();
+        self.hand_over(batch, reply).map(|()| ticket)
+    }
+
+    /// Hands over lines, and has `done` told what became of them, for those who cannot wait in a thread. It is called
+    /// in the writer's own: it must be short, and must not call the store. Where the writer ends before, it is
+    /// dropped. Blocks like [`submit`](Store::submit).
+    ///
+    /// # Errors
+    /// Where the writer cannot be started, or has ended after a failure.
+    pub fn submit_then(
+        &self,
+        batch: Batch,
+        done: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.hand_over(batch, Box::new(done))
+    }
+
+    fn hand_over(&self, batch: Batch, reply: Reply) -> Result<(), StoreError> {
         if let Some(reason) = self.shared.poison() {
             return Err(StoreError::Poisoned(reason));
         }
@@ -333,7 +353,8 @@ impl Store {
         };
         let lines = batch.lines.len() as u64;
         self.shared.waiting.fetch_add(lines, Ordering::Relaxed);
-        Ok(writer.submit(batch))
+        writer.submit(batch, reply);
+        Ok(())
     }
 
     /// Has `told` called with each new head, once it is durable and can be read. It is called by the writer's thread,

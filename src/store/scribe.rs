@@ -75,8 +75,7 @@ impl Scribe {
                     }
                     Some(reason) => Err(StoreError::Poisoned(reason.clone())),
                 };
-                // Nobody has to wait for a receipt.
-                let _ = reply.send(outcome);
+                reply(outcome);
             }
             if poison.is_some() {
                 return;

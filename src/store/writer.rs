@@ -6,7 +6,7 @@
 //! written: the writer is poisoned, and what was not durable is gone with it.
 
 use super::Shared;
-use super::batch::{Batch, Reply, Ticket};
+use super::batch::{Batch, Reply};
 use super::catch_up::catch_up;
 use super::desk::Desk;
 use super::error::StoreError;
@@ -56,13 +56,11 @@ impl Writer {
         })
     }
 
-    pub fn submit(&self, batch: Batch) -> Ticket {
-        let (reply, ticket) = Ticket::new();
+    pub fn submit(&self, batch: Batch, reply: Reply) {
         if let Some(queue) = &self.queue {
-            // Where the writer has ended the ticket says so.
+            // Where the writer has ended the reply is dropped, which says so.
             let _ = queue.send((batch, reply));
         }
-        ticket
     }
 
     /// Lets the writer finish what is in hand.

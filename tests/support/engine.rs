@@ -3,11 +3,15 @@
 
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::{Journal, JournalError, Shelf, Shelved, Values};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 
 /// Lent to stores, one after another.
 #[derive(Debug, Clone, Default)]
-pub struct Lent(Arc<MemoryJournal>);
+pub struct Lent(Arc<MemoryJournal>, Arc<Gate>);
+
+/// Where syncs wait while it is shut.
+#[derive(Debug, Default)]
+struct Gate(Mutex<bool>, Condvar);
 
 impl Lent {
     /// With these values.
@@ -15,6 +19,17 @@ impl Lent {
         let journal = Lent::default();
         journal.append(0, values).unwrap();
         journal
+    }
+
+    /// Syncs wait until [`open`](Lent::open).
+    pub fn shut(&self) {
+        *self.1.0.lock().unwrap() = true;
+    }
+
+    /// Syncs go on.
+    pub fn open(&self) {
+        *self.1.0.lock().unwrap() = false;
+        self.1.1.notify_all();
     }
 
     /// All values.
@@ -34,6 +49,8 @@ impl Journal for Lent {
         self.0.append(expected_head, values)
     }
     fn sync(&self) -> Result<(), JournalError> {
+        let shut = self.1.0.lock().unwrap();
+        drop(self.1.1.wait_while(shut, |shut| *shut).unwrap());
         self.0.sync()
     }
     fn head(&self) -> u64 {

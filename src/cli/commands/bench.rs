@@ -1,6 +1,6 @@
 //! `bench`: what a Rollbook does on this machine.
 
-use super::ingest::Durability;
+use super::taking::Durability;
 use super::{failure, interrupted};
 use crate::bench::{BenchError, Sizes, bench};
 use crate::cli::args::HELP;

@@ -1,5 +1,6 @@
 //! `ingest`: record events from files or standard input.
 
+use super::taking::Taking;
 use super::{failure, ingest_failure, interrupted};
 use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
@@ -7,13 +8,11 @@ use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::{Progress, say};
 use crate::cli::tables;
-use crate::domain::entry::Rules;
 use crate::ingest::source::Source;
 use crate::ingest::{How, Outcome, Watcher, ingest};
 use crate::query::answer::Time;
-use crate::query::time::Span;
-use crate::store::{self, Clamped, Options, Refused, Store};
-use clap::{Args, ValueEnum};
+use crate::store::{Clamped, Options, Refused, Store};
+use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -39,92 +38,27 @@ pub struct Ingest {
     /// Stop at the first line that cannot be taken, keeping what came before it
     #[arg(long)]
     pub strict: bool,
-    #[command(flatten)]
-    pub taking: Taking,
-}
-
-/// How lines are taken, whatever they come from.
-#[derive(Debug, Args)]
-pub struct Taking {
     /// Who watched, for lines that do not say
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
     #[arg(long = "self", value_name = "USER")]
     pub self_user: Option<String>,
-    /// Lateness forgiven before an event or snapshot counts as stale, for sources that stamp snapshots later than
-    /// they read them (1500, 1500ms, 2s)
-    #[arg(long, value_name = "MS", default_value = "0")]
-    pub skew_tolerance: Span,
-    /// The source may drop or reorder single events: nothing about its channels is certain
-    #[arg(long)]
-    pub lossy_feed: bool,
-    /// By how much windows begin earlier, for what a source may delay or debounce (1500, 1500ms, 2s)
-    #[arg(long, value_name = "MS", default_value = "0")]
-    pub slack: Span,
-    /// How far a source's time may be ahead of the recording before it counts as missing (60000, 60s, 1m)
-    #[arg(long, value_name = "MS", default_value = "60s")]
-    pub max_ahead: Span,
-    /// What an acknowledged line survives
-    #[arg(long, value_name = "LEVEL", default_value = "power")]
-    pub durability: Durability,
-}
-
-/// What an acknowledged line survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Durability {
-    /// A power cut
-    Power,
-    /// The end of the process
-    Process,
-    /// Nothing for sure: written when convenient
-    None,
-}
-
-impl From<Durability> for store::Durability {
-    fn from(durability: Durability) -> Self {
-        match durability {
-            Durability::Power => store::Durability::Power,
-            Durability::Process => store::Durability::Process,
-            Durability::None => store::Durability::None,
-        }
-    }
-}
-
-impl Taking {
-    /// As the library says it.
-    pub(super) fn how(&self) -> How {
-        How {
-            observer: self.observer.clone(),
-            self_user: self.self_user.clone(),
-            rules: Rules {
-                skew_tolerance_ms: self.skew_tolerance.0,
-                max_ahead_ms: self.max_ahead.0,
-                slack_ms: self.slack.0,
-                lossy: self.lossy_feed,
-            },
-            ..How::default()
-        }
-    }
-
-    /// Opens the store for them.
-    pub(super) fn open(&self, data: &Path, create: bool) -> Result<Store, Failure> {
-        let options = Options {
-            create,
-            durability: self.durability.into(),
-            ..Options::default()
-        };
-        Store::open(data, options).map_err(|error| failure(data, error))
-    }
+    /// How lines are taken and kept.
+    #[command(flatten)]
+    pub taking: Taking,
 }
 
 pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result<(), Failure> {
     let start = Instant::now();
     let how = How {
-        keep_recorded: args.keep_recorded,
+        observer: args.observer.clone(),
+        self_user: args.self_user.clone(),
+        rules: args.taking.rules(),
         strict: args.strict,
         resume: args.resume,
-        ..args.taking.how()
+        keep_recorded: args.keep_recorded,
+        only: None,
     };
     let standard_input = [PathBuf::from("-")];
     let files = if args.files.is_empty() {
@@ -137,7 +71,14 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
     for file in files {
         sources.push(Source::open(file).map_err(|error| ingest_failure(data, error.into()))?);
     }
-    let store = args.taking.open(data, true)?;
+    let store = Store::open(
+        data,
+        Options {
+            durability: args.taking.durability(),
+            ..Options::default()
+        },
+    )
+    .map_err(|error| failure(data, error))?;
     let interrupted = interrupted();
     let mut outcome = Outcome::default();
     let mut notices = Notices::default();

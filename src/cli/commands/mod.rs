@@ -13,8 +13,13 @@ pub mod missed;
 mod rebuild;
 pub mod rejects;
 pub mod replay;
+#[cfg(feature = "server")]
+pub mod serve;
 pub mod sessions;
 pub mod stats;
+pub mod taking;
+#[cfg(feature = "server")]
+pub mod token;
 pub mod verify;
 pub mod who;
 
@@ -46,6 +51,10 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Rejects(args) => rejects::run(&cli.data, args, output),
         Command::Replay(args) => replay::run(&cli.data, args, output),
         Command::Export(args) => export::run(&cli.data, args),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(&cli.data, cli.verbose, args),
+        #[cfg(feature = "server")]
+        Command::Token(args) => token::run(args, output),
         Command::Verify(args) => verify::run(&cli.data, args, output),
         Command::Rebuild => rebuild::run(&cli.data),
         Command::Migrate => migrate::run(&cli.data),

@@ -1,6 +1,7 @@
 //! `rejects`: the lines that could not be taken; and taking them in again.
 
-use super::ingest::{Screen, Taking};
+use super::ingest::Screen;
+use super::taking::Taking;
 use super::{failure, ingest_failure, interrupted, open};
 use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
@@ -8,7 +9,8 @@ use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::{Progress, say};
 use crate::cli::tables::{self, RejectsTable};
-use crate::ingest::retry;
+use crate::ingest::{How, retry};
+use crate::store::{Options, Store};
 use clap::Args;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -25,13 +27,20 @@ pub struct Rejects {
     /// Take them in again: those that can be taken now are recorded, and no longer listed
     #[arg(long)]
     pub retry: bool,
+    /// Who watched, for lines that do not say
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub observer: String,
+    /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
+    #[arg(long = "self", value_name = "USER")]
+    pub self_user: Option<String>,
+    /// How lines are taken and kept.
     #[command(flatten)]
     pub taking: Taking,
 }
 
 pub(super) fn run(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Failure> {
     if args.retry {
-        return again(data, &args.taking, output);
+        return again(data, args, output);
     }
     let store = open(data)?;
     let mut list = output.list(RejectsTable::default());
@@ -45,9 +54,20 @@ pub(super) fn run(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Resul
     list.finish()
 }
 
-fn again(data: &Path, taking: &Taking, output: &mut Output<'_>) -> Result<(), Failure> {
+fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Failure> {
     let start = Instant::now();
-    let store = taking.open(data, false)?;
+    let how = How {
+        observer: args.observer.clone(),
+        self_user: args.self_user.clone(),
+        rules: args.taking.rules(),
+        ..How::default()
+    };
+    let options = Options {
+        create: false,
+        durability: args.taking.durability(),
+        ..Options::default()
+    };
+    let store = Store::open(data, options).map_err(|error| failure(data, error))?;
     let interrupted = interrupted();
     let mut notices = Notices::default();
     let mut screen = Screen {
@@ -55,7 +75,7 @@ fn again(data: &Path, taking: &Taking, output: &mut Output<'_>) -> Result<(), Fa
         notices: &mut notices,
         interrupted: &interrupted,
     };
-    let taken = retry(&store, &taking.how(), &mut screen);
+    let taken = retry(&store, &how, &mut screen);
     screen.progress.finish();
     let outcome = taken.map_err(|error| ingest_failure(data, error))?;
     notices.clamped_in_all(outcome.tally.clamped);

@@ -48,7 +48,7 @@ pub(super) fn run(data: &Path, args: &Sessions, output: &mut Output<'_>) -> Resu
         known_at: args.known_at.map(|at| at.resolve(now)),
     };
     let store = open(data)?;
-    let mut list = output.list(SessionsTable::default());
+    let mut list = output.list(SessionsTable::new(args.channel.is_some()));
     let mut written = Ok(());
     let read = store.sessions(&filter, |session| {
         written = list.row(&session);

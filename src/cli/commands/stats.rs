@@ -30,11 +30,21 @@ pub struct Stats {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<When>,
     /// A line for each such stretch (90s, 15m, 1h, 1d)
-    #[arg(long, value_name = "SPAN")]
+    #[arg(long, value_name = "SPAN", value_parser = stretch)]
     pub every: Option<Span>,
     /// As the log was known at this moment
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub known_at: Option<When>,
+}
+
+/// A span in which something can happen.
+fn stretch(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse()?;
+    if span.0 > 0 {
+        Ok(span)
+    } else {
+        Err("a stretch lasts 1ms at least".to_owned())
+    }
 }
 
 pub(super) fn run(data: &Path, args: &Stats, output: &mut Output<'_>) -> Result<(), Failure> {
@@ -50,7 +60,8 @@ pub(super) fn run(data: &Path, args: &Stats, output: &mut Output<'_>) -> Result<
     let stats = open(data)?
         .stats(&filter)
         .map_err(|error| failure(data, error))?;
-    let mut list = output.list(StatsTable::default());
+    let table = StatsTable::new(args.channel.is_some(), args.every.is_some());
+    let mut list = output.list(table);
     for line in stats {
         list.row(&line)?;
     }

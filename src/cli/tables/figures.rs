@@ -1,37 +1,58 @@
 //! `sessions` and `stats`: how long, how many.
 
 use super::Table;
-use super::grid::{Sheet, cell, firm, number, text};
+use super::grid::{Column, Sheet, cell, firm, number, text};
 use crate::cli::moment::{Fine, clock, day, span};
 use crate::cli::text::{count, many, member, shown};
 use crate::cli::view::{Ink, View};
 use crate::query::answer::{Session, Stats, Time};
 use chrono::NaiveDate;
+use comfy_table::Cell;
 use std::io::{self, Write};
 
 /// Draws stays.
 #[derive(Debug)]
 pub struct SessionsTable {
     sheet: Sheet,
+    with_channel: bool,
     day: Option<NaiveDate>,
     stays: u64,
 }
 
-impl Default for SessionsTable {
-    fn default() -> Self {
-        let columns = vec![
-            text("channel"),
+impl SessionsTable {
+    /// `one_channel`: whether all stays are in one channel, which then needs no column.
+    #[must_use]
+    pub fn new(one_channel: bool) -> SessionsTable {
+        let mut columns = channel_column(one_channel);
+        columns.extend([
             text("topic"),
             text("user"),
             firm("joined"),
             firm("left (UTC)"),
             firm("lasted"),
-        ];
+        ]);
         SessionsTable {
             sheet: Sheet::new(columns),
+            with_channel: !one_channel,
             day: None,
             stays: 0,
         }
+    }
+}
+
+fn channel_column(one_channel: bool) -> Vec<Column> {
+    if one_channel {
+        Vec::new()
+    } else {
+        vec![text("channel")]
+    }
+}
+
+fn channel_cell(with_channel: bool, channel: &str) -> Vec<Cell> {
+    if with_channel {
+        vec![cell(Ink::Plain, shown(channel))]
+    } else {
+        Vec::new()
     }
 }
 
@@ -68,14 +89,14 @@ impl Table<Session> for SessionsTable {
             Some(at) => end(row.left_not_before, at, self.day),
             None => "still there".to_owned(),
         };
-        let cells = vec![
-            cell(Ink::Plain, shown(&row.channel)),
+        let mut cells = channel_cell(self.with_channel, &row.channel);
+        cells.extend([
             cell(Ink::Plain, shown(&row.topic)),
             cell(Ink::Plain, member(&row.user, &row.connection)),
             cell(Ink::Plain, joined),
             cell(Ink::Plain, left),
             cell(Ink::Plain, lasted(row)),
-        ];
+        ]);
         self.sheet.row(sink, view, cells)
     }
 
@@ -89,26 +110,33 @@ impl Table<Session> for SessionsTable {
 #[derive(Debug)]
 pub struct StatsTable {
     sheet: Sheet,
+    with_channel: bool,
     day: Option<NaiveDate>,
 }
 
-impl Default for StatsTable {
-    fn default() -> Self {
-        let columns = vec![
-            text("channel"),
-            text("topic"),
-            firm("from (UTC)"),
+impl StatsTable {
+    /// `one_channel`: whether all figures are of one channel, which then needs no column; `series`: whether they are
+    /// of stretches, which say by themselves about when their peak was, and nothing of now.
+    #[must_use]
+    pub fn new(one_channel: bool, series: bool) -> StatsTable {
+        let mut columns = channel_column(one_channel);
+        columns.push(text("topic"));
+        columns.extend(series.then_some(firm("from (UTC)")));
+        columns.extend([
             number("users"),
             number("joins"),
             number("leaves"),
             number("inferred"),
             number("peak"),
-            firm("at"),
-            firm("presence"),
-            number("now"),
-        ];
+        ]);
+        if series {
+            columns.push(firm("presence"));
+        } else {
+            columns.extend([firm("at (UTC)"), firm("presence"), number("now")]);
+        }
         StatsTable {
             sheet: Sheet::new(columns),
+            with_channel: !one_channel,
             day: None,
         }
     }
@@ -116,39 +144,39 @@ impl Default for StatsTable {
 
 impl Table<Stats> for StatsTable {
     fn row(&mut self, sink: &mut dyn Write, view: &View, row: &Stats) -> io::Result<()> {
-        let from = row
-            .from
-            .map_or(String::new(), |from| clock(from, self.day, Fine::Seconds));
-        self.day = row.from.and_then(day);
-        let (peak, at) = row.peak.map_or((String::from("–"), String::new()), |peak| {
-            (count(peak.count), clock(peak.at, self.day, Fine::Seconds))
-        });
+        let peak = row.peak.map_or("–".into(), |peak| count(peak.count));
         let topic = row.topic.as_deref().map_or("all".into(), shown);
         let whole = if row.topic.is_none() {
             Ink::Head
         } else {
             Ink::Plain
         };
-        let cells = vec![
-            cell(Ink::Plain, shown(&row.channel)),
-            cell(whole, topic),
-            cell(Ink::Plain, from),
+        let mut cells = channel_cell(self.with_channel, &row.channel);
+        cells.push(cell(whole, topic));
+        if let Some(from) = row.from {
+            cells.push(cell(Ink::Plain, clock(from, self.day, Fine::Seconds)));
+            self.day = day(from);
+        }
+        let inferred = format!(
+            "+{} -{}",
+            count(row.inferred_joins),
+            count(row.inferred_leaves)
+        );
+        cells.extend([
             cell(Ink::Plain, count(row.distinct_users)),
             cell(Ink::Plain, count(row.joins)),
             cell(Ink::Plain, count(row.leaves)),
-            cell(
-                Ink::Plain,
-                format!(
-                    "+{} -{}",
-                    count(row.inferred_joins),
-                    count(row.inferred_leaves)
-                ),
-            ),
+            cell(Ink::Plain, inferred),
             cell(Ink::Plain, peak),
-            cell(Ink::Plain, at),
-            cell(Ink::Plain, span(row.presence_ms)),
-            cell(Ink::Plain, count(row.present_now)),
-        ];
+        ]);
+        let presence = cell(Ink::Plain, span(row.presence_ms));
+        if row.from.is_some() {
+            cells.push(presence);
+        } else {
+            let at = row.peak.map(|peak| clock(peak.at, None, Fine::Minutes));
+            let now = cell(Ink::Plain, count(row.present_now));
+            cells.extend([cell(Ink::Plain, at.unwrap_or_default()), presence, now]);
+        }
         self.sheet.row(sink, view, cells)
     }
 

@@ -1,0 +1,42 @@
+//! `token`: a token for a server, made from the secret that it looks at tokens with.
+
+use super::now;
+use crate::cli::args::HELP;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::query::time::Span;
+use crate::server::auth::{Scope, Secret};
+use clap::Args;
+use std::path::PathBuf;
+
+/// `token`.
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "Examples:
+  openssl rand -hex 32 > secret && rollbook serve --auth-secret-file secret
+  rollbook token --auth-secret-file secret --scope ingest --ttl 1d
+  rollbook token --auth-secret-file secret --scope read --channels studio-7,studio-8
+")]
+pub struct Token {
+    /// The file with the server's secret (HS256)
+    #[arg(long, value_name = "FILE")]
+    pub auth_secret_file: PathBuf,
+    /// What it is good for: ingest, read, admin (everything)
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', required = true)]
+    pub scope: Vec<Scope>,
+    /// The only channels that it is good for; all unless given
+    #[arg(long, value_name = "CHANNEL", value_delimiter = ',')]
+    pub channels: Option<Vec<String>>,
+    /// How long it is good (90s, 15m, 1h, 30d)
+    #[arg(long, value_name = "SPAN", default_value = "1h")]
+    pub ttl: Span,
+}
+
+pub(super) fn run(args: &Token, output: &mut Output<'_>) -> Result<(), Failure> {
+    let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, error.to_string());
+    let secret = Secret::read(&args.auth_secret_file).map_err(|error| failed(&error))?;
+    let expires_at = now().saturating_add(args.ttl.0);
+    let token = secret
+        .token(&args.scope, args.channels.as_deref(), expires_at)
+        .map_err(|error| failed(&error))?;
+    output.line(token.as_bytes())
+}

@@ -1,0 +1,322 @@
+//! Who may do what: tokens, their scopes and channels, and the door that looks at them. The library compares what is
+//! secret, in constant time; no token is ever written anywhere.
+
+use super::fault::Fault;
+use crate::domain::time::Millis;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// What a token is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// To record.
+    Ingest,
+    /// To ask and to listen.
+    Read,
+    /// Everything.
+    Admin,
+}
+
+impl Scope {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Scope::Ingest => "ingest",
+            Scope::Read => "read",
+            Scope::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Scope, String> {
+        let all = [Scope::Ingest, Scope::Read, Scope::Admin];
+        let found = all.into_iter().find(|scope| scope.word() == word);
+        found.ok_or_else(|| format!("\"{word}\" is no scope: write ingest, read or admin"))
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// What whoever asks may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    scopes: Vec<Scope>,
+    /// `None`: all.
+    channels: Option<Arc<[String]>>,
+    /// Unix ms; `None`: never.
+    expires_at: Option<Millis>,
+}
+
+impl Access {
+    /// Everything, for ever: where no token is asked for.
+    #[must_use]
+    pub fn full() -> Access {
+        Access {
+            scopes: vec![Scope::Admin],
+            channels: None,
+            expires_at: None,
+        }
+    }
+
+    /// The only channels that it is good for; `None`: all.
+    #[must_use]
+    pub fn channels(&self) -> Option<&Arc<[String]>> {
+        self.channels.as_ref()
+    }
+
+    /// When it ends, Unix ms; `None`: never.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Millis> {
+        self.expires_at
+    }
+
+    /// Whether an entry or answer about this channel may be seen; `None`: about no channel by name.
+    #[must_use]
+    pub fn sees(&self, channel: Option<&str>) -> bool {
+        match &self.channels {
+            None => true,
+            Some(allowed) => {
+                channel.is_some_and(|channel| allowed.iter().any(|allowed| allowed == channel))
+            }
+        }
+    }
+
+    /// # Errors
+    /// [`Fault::Forbidden`] where it is good for other things only.
+    pub fn expect(&self, scope: Scope, channel: Option<&str>) -> Result<(), Fault> {
+        let lacks = |what: String| Err(Fault::Forbidden(format!("the token {what}")));
+        if !self
+            .scopes
+            .iter()
+            .any(|&has| has == scope || has == Scope::Admin)
+        {
+            return lacks(format!("lacks the scope \"{scope}\""));
+        }
+        match channel {
+            Some(channel) if !self.sees(Some(channel)) => {
+                lacks(format!("does not allow the channel \"{channel}\""))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// [`Fault::Forbidden`] where it is good for some channels only.
+    pub fn expect_all_channels(&self) -> Result<(), Fault> {
+        match self.channels {
+            None => Ok(()),
+            Some(_) => Err(Fault::Forbidden(
+                "the token does not allow all channels".into(),
+            )),
+        }
+    }
+}
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Claims {
+    /// Unix seconds.
+    exp: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    #[serde(deserialize_with = "words")]
+    scope: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channels: Option<Vec<String>>,
+}
+
+/// A list, or words with spaces or commas between them (RFC 8693 has spaces).
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Words {
+        Text(String),
+        List(Vec<String>),
+    }
+    Ok(match Words::deserialize(deserializer)? {
+        Words::List(list) => list,
+        Words::Text(text) => {
+            let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+            words.map(str::to_owned).collect()
+        }
+    })
+}
+
+/// Why a key is none.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Its file cannot be read.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// A secret that can be guessed protects nothing.
+    #[error("{}: a secret of {length} bytes is too short; at least {SECRET_BYTES_MIN} are needed", path.display())]
+    Short {
+        /// Which.
+        path: PathBuf,
+        /// Its bytes, without white space around them.
+        length: usize,
+    },
+    /// It is no Ed25519 public key in PEM.
+    #[error("{}: no Ed25519 public key in PEM", path.display())]
+    NoKey {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A token could not be made.
+    #[error("the token could not be made: {0}")]
+    Unsigned(String),
+}
+
+/// HS256 wants as much as its hash has.
+const SECRET_BYTES_MIN: usize = 32;
+
+/// A secret that is shared by who makes tokens and who looks at them.
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Reads one, without white space around it.
+    ///
+    /// # Errors
+    /// [`KeyError::Io`], [`KeyError::Short`].
+    pub fn read(path: &Path) -> Result<Secret, KeyError> {
+        let bytes = read(path)?;
+        let secret = bytes.trim_ascii();
+        if secret.len() < SECRET_BYTES_MIN {
+            let (path, length) = (path.to_owned(), secret.len());
+            return Err(KeyError::Short { path, length });
+        }
+        Ok(Secret(secret.to_vec()))
+    }
+
+    /// Makes a token that ends at `expires_at`, Unix ms, rounded up to a second.
+    ///
+    /// # Errors
+    /// [`KeyError::Unsigned`].
+    pub fn token(
+        &self,
+        scopes: &[Scope],
+        channels: Option<&[String]>,
+        expires_at: Millis,
+    ) -> Result<String, KeyError> {
+        let words: Vec<&str> = scopes.iter().map(|scope| scope.word()).collect();
+        let claims = serde_json::json!({
+            "exp": expires_at.saturating_add(999).div_euclid(1_000),
+            "scope": words.join(" "),
+        });
+        let mut claims = claims;
+        if let (Some(channels), Some(claims)) = (channels, claims.as_object_mut()) {
+            claims.insert("channels".into(), channels.into());
+        }
+        let key = EncodingKey::from_secret(&self.0);
+        encode(&Header::new(Algorithm::HS256), &claims, &key)
+            .map_err(|error| KeyError::Unsigned(error.to_string()))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
+    std::fs::read(path).map_err(|cause| {
+        let path = path.to_owned();
+        KeyError::Io { path, cause }
+    })
+}
+
+/// What tokens are looked at with.
+pub struct Keeper {
+    key: DecodingKey,
+    rules: Validation,
+}
+
+impl Keeper {
+    /// Tokens signed with a secret (HS256).
+    #[must_use]
+    pub fn of_secret(secret: &Secret) -> Keeper {
+        Keeper::new(DecodingKey::from_secret(&secret.0), Algorithm::HS256)
+    }
+
+    /// Tokens signed by who has the private key (EdDSA).
+    ///
+    /// # Errors
+    /// [`KeyError::Io`], [`KeyError::NoKey`].
+    pub fn of_public_key(path: &Path) -> Result<Keeper, KeyError> {
+        let key = DecodingKey::from_ed_pem(&read(path)?).map_err(|_| KeyError::NoKey {
+            path: path.to_owned(),
+        })?;
+        Ok(Keeper::new(key, Algorithm::EdDSA))
+    }
+
+    fn new(key: DecodingKey, algorithm: Algorithm) -> Keeper {
+        let mut rules = Validation::new(algorithm);
+        // Times are compared here, with the server's own clock and to the millisecond. Whom a token is for nobody says.
+        rules.validate_exp = false;
+        rules.validate_nbf = false;
+        rules.validate_aud = false;
+        rules.required_spec_claims.clear();
+        Keeper { key, rules }
+    }
+
+    fn access(&self, token: &str, now: Millis) -> Option<Access> {
+        let claims = decode::<Claims>(token, &self.key, &self.rules).ok()?.claims;
+        let expires_at = claims.exp.saturating_mul(1_000);
+        let begins_at = claims.nbf.unwrap_or(0).saturating_mul(1_000);
+        if now >= expires_at || now < begins_at {
+            return None;
+        }
+        // A scope that a later version knows is none of this one's.
+        let scopes = claims.scope.iter().filter_map(|word| word.parse().ok());
+        Some(Access {
+            scopes: scopes.collect(),
+            channels: claims.channels.map(Into::into),
+            expires_at: Some(expires_at),
+        })
+    }
+}
+
+/// How the server is entered.
+pub enum Door {
+    /// By whoever may open the store's folder: the owner's socket.
+    Owner,
+    /// By whoever is on this machine; pages of other sites that a browser here shows are not.
+    Loopback,
+    /// With a token.
+    Tokens(Box<Keeper>),
+}
+
+impl Door {
+    /// What a request may do that shows this token, if any.
+    ///
+    /// # Errors
+    /// [`Fault::Unknown`], [`Fault::Forbidden`].
+    pub fn admit(
+        &self,
+        token: Option<&str>,
+        scope: Scope,
+        channel: Option<&str>,
+        now: Millis,
+    ) -> Result<Access, Fault> {
+        let access = match self {
+            Door::Owner | Door::Loopback => Access::full(),
+            Door::Tokens(keeper) => token
+                .and_then(|token| keeper.access(token, now))
+                .ok_or(Fault::Unknown(scope.word()))?,
+        };
+        access.expect(scope, channel)?;
+        Ok(access)
+    }
+}

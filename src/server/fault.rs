@@ -1,0 +1,97 @@
+//! What a request can fail of, as a status and a sentence in JSON. What the sentence says is for the caller: nothing of
+//! the machine, and of a token no more than what it lacks.
+
+use crate::store::StoreError;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Why a request is not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The request makes no sense; names the parameter.
+    #[error("{0}")]
+    Bad(String),
+    /// There is no valid token; names the scope that it needs.
+    #[error("a valid token with the scope \"{0}\" is needed")]
+    Unknown(&'static str),
+    /// The token, or where the request comes from, does not allow it.
+    #[error("{0}")]
+    Forbidden(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// There is such a thing, but not by this method.
+    #[error("not by this method; /openapi.json says by which")]
+    Method,
+    /// The request's body is too large.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The request came, or the answer was found, too slowly.
+    #[error("{0}")]
+    Late(&'static str),
+    /// Nothing is written any more.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The server failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// An error as a program reads it.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Sentence {
+    /// What happened, and what to do.
+    pub error: String,
+}
+
+impl Fault {
+    /// The status that says it in a number.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Fault::Bad(_) => StatusCode::BAD_REQUEST,
+            Fault::Unknown(_) => StatusCode::UNAUTHORIZED,
+            Fault::Forbidden(_) => StatusCode::FORBIDDEN,
+            Fault::NotFound(_) => StatusCode::NOT_FOUND,
+            Fault::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Fault::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Fault::Late(_) => StatusCode::REQUEST_TIMEOUT,
+            Fault::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Fault::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Fault {
+        match error {
+            StoreError::NoSuchChannel(channel) => {
+                Fault::NotFound(format!("there is no channel \"{channel}\""))
+            }
+            StoreError::TooManyBuckets => Fault::Bad(format!("every: {error}")),
+            StoreError::Poisoned(_) => Fault::Unavailable(error.to_string()),
+            other => Fault::Failed(other.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        if let Fault::Failed(what) = &self {
+            tracing::error!("{what}");
+        }
+        let sentence = Sentence {
+            error: self.to_string(),
+        };
+        let mut response = (self.status(), Json(sentence)).into_response();
+        if matches!(self, Fault::Unknown(_)) {
+            let bearer = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        response
+    }
+}

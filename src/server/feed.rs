@@ -1,0 +1,209 @@
+//! `WS /v1/feed`: a channel as a listener of Agora's JavaScript SDK would see it: what is there, then who comes and
+//! goes. A change of metadata is shown as the SDK shows it, as one who joins with the new.
+
+use super::app::{App, Pass};
+use super::fault::Fault;
+use super::listen::Guest;
+use super::queries::Asked;
+use super::session::Session;
+use super::sockets::{self, Upgrade};
+use super::subscribe::pour;
+use super::tail::{Said, Tail};
+use crate::domain::time::Millis;
+use crate::query::HistoryFilter;
+use crate::query::answer::{Disposition, EntryType, HistoryEntry, Meta, TopicAnswer};
+use crate::query::params::ChannelParams;
+use crate::store::{Store, StoreError};
+use axum::Extension;
+use axum::extract::State;
+use axum::extract::ws::Message;
+use axum::response::Response;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// `WS /v1/feed`.
+pub async fn feed(
+    State(app): State<Arc<App>>,
+    Extension(pass): Extension<Pass>,
+    Extension(guest): Extension<Guest>,
+    Asked(ChannelParams { channel }): Asked<ChannelParams>,
+    Upgrade(upgrade): Upgrade,
+) -> Result<Response, Fault> {
+    let of_channel = channel.clone();
+    let (topics, seq) = app.ask(move |store| roster(store, &of_channel)).await?;
+    let mut listener = Listener::new(channel.clone());
+    let snapshot = listener.snapshot(&topics, app.now());
+    drop(topics);
+    Ok(sockets::listening(upgrade).on_upgrade(async move |socket| {
+        let filter = HistoryFilter {
+            channel: Some(channel),
+            types: vec![EntryType::Join, EntryType::Leave, EntryType::Update],
+            after_seq: seq,
+            ..HistoryFilter::default()
+        };
+        let tail = Tail::new(Arc::clone(&app), filter);
+        let mut session = Session::new(socket, app, pass, guest);
+        if session.send(snapshot).await.is_ok() {
+            pour(session, tail, move |_, said| listener.hear(said)).await;
+        }
+    }))
+}
+
+/// Who is in a channel, and as of which entry. One that nobody has spoken of yet is empty.
+fn roster(store: &Store, channel: &str) -> Result<(Vec<TopicAnswer>, u64), StoreError> {
+    let head = store.head();
+    match store.who(channel, &Default::default()) {
+        Ok(who) => Ok((who.topics, who.seq)),
+        Err(StoreError::NoSuchChannel(_)) => Ok((Vec::new(), head)),
+        Err(error) => Err(error),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TopicEvent<'a> {
+    event_type: &'static str,
+    channel_name: &'a str,
+    publisher: &'a str,
+    timestamp: Millis,
+    total_topics: usize,
+    topic_infos: Vec<TopicInfo<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TopicInfo<'a> {
+    topic_name: &'a str,
+    total_publisher: usize,
+    publishers: Vec<Publisher<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Publisher<'a> {
+    publisher_user_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publisher_meta: &'a Meta,
+}
+
+/// What an SDK's listener knows.
+struct Listener {
+    channel: String,
+    /// The connections of those who have any: the SDK knows one instance a user, who comes with the first and goes
+    /// with the last.
+    connections: HashMap<(String, String), HashSet<String>>,
+}
+
+impl Listener {
+    fn new(channel: String) -> Listener {
+        Listener {
+            channel,
+            connections: HashMap::new(),
+        }
+    }
+
+    fn snapshot(&mut self, topics: &[TopicAnswer], now: Millis) -> Message {
+        let infos = topics.iter().map(|topic| {
+            // Sorted by user, then connection.
+            let users = topic.publishers.chunk_by(|a, b| a.user == b.user);
+            let publishers: Vec<Publisher<'_>> = users
+                .filter_map(|of_user| of_user.last())
+                .map(|shown| Publisher {
+                    publisher_user_id: &shown.user,
+                    publisher_meta: &shown.meta,
+                })
+                .collect();
+            TopicInfo {
+                topic_name: &topic.topic,
+                total_publisher: publishers.len(),
+                publishers,
+            }
+        });
+        let event = TopicEvent {
+            event_type: "SNAPSHOT",
+            channel_name: &self.channel,
+            publisher: "",
+            timestamp: now,
+            total_topics: topics.len(),
+            topic_infos: infos.collect(),
+        };
+        let message = message(&event);
+        for topic in topics {
+            for publisher in &topic.publishers {
+                self.comes(&topic.topic, &publisher.user, &publisher.connection);
+            }
+        }
+        message
+    }
+
+    fn hear(&mut self, said: Said) -> Vec<Message> {
+        let Said::Items(items) = said else {
+            return Vec::new();
+        };
+        let entries = items.iter().map(|item| &item.told.entry);
+        let applied = entries.filter(|entry| entry.disposition == Disposition::Applied);
+        applied.filter_map(|entry| self.event(entry)).collect()
+    }
+
+    fn event(&mut self, entry: &HistoryEntry) -> Option<Message> {
+        let (topic, user) = (entry.topic.as_deref()?, entry.user.as_deref()?);
+        let connection = entry.connection.as_deref()?;
+        let (event_type, publisher_meta) = match entry.kind {
+            EntryType::Join => {
+                self.comes(topic, user, connection);
+                ("REMOTE_JOIN", &entry.meta)
+            }
+            EntryType::Update => ("REMOTE_JOIN", &entry.meta),
+            _ if self.stays(topic, user, connection) => return None,
+            _ => ("REMOTE_LEAVE", &None),
+        };
+        Some(message(&TopicEvent {
+            event_type,
+            channel_name: &self.channel,
+            publisher: user,
+            timestamp: entry.effective_at.0,
+            total_topics: 1,
+            topic_infos: vec![TopicInfo {
+                topic_name: topic,
+                total_publisher: 1,
+                publishers: vec![Publisher {
+                    publisher_user_id: user,
+                    publisher_meta,
+                }],
+            }],
+        }))
+    }
+
+    fn comes(&mut self, topic: &str, user: &str, connection: &str) {
+        if !connection.is_empty() {
+            let key = (topic.to_owned(), user.to_owned());
+            self.connections
+                .entry(key)
+                .or_default()
+                .insert(connection.to_owned());
+        }
+    }
+
+    /// Whether another connection of the user is still there when this one goes.
+    fn stays(&mut self, topic: &str, user: &str, connection: &str) -> bool {
+        if connection.is_empty() {
+            return false;
+        }
+        let key = (topic.to_owned(), user.to_owned());
+        let Some(connections) = self.connections.get_mut(&key) else {
+            return false;
+        };
+        connections.remove(connection);
+        let stays = !connections.is_empty();
+        if !stays {
+            self.connections.remove(&key);
+        }
+        stays
+    }
+}
+
+fn message(event: &TopicEvent<'_>) -> Message {
+    // Strings and JSON that was read before: nothing that could not be written.
+    Message::text(serde_json::to_string(event).unwrap_or_default())
+}

@@ -1,0 +1,117 @@
+//! What every request passes: the door. The token is taken out of the address here, before anybody could write it
+//! down.
+
+use super::app::{App, Pass};
+use super::auth::Door;
+use super::fault::Fault;
+use super::routes::Route;
+use axum::extract::{Request, State};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What the door of one route knows.
+#[derive(Clone)]
+pub struct Guard {
+    pub app: Arc<App>,
+    pub door: Arc<Door>,
+    pub route: &'static Route,
+}
+
+/// Lets a request in, with its [`Pass`], or turns it away.
+pub async fn guard(
+    State(guard): State<Guard>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Fault> {
+    let Guard { app, door, route } = guard;
+    let asked = Asked::take(request.uri_mut());
+    let Some(scope) = route.scope else {
+        return Ok(next.run(request).await);
+    };
+    if matches!(*door, Door::Loopback) {
+        expect_here(request.headers())?;
+    }
+    let token = bearer(request.headers()).or(asked.token.as_deref());
+    let access = door.admit(token, scope, asked.channel.as_deref(), app.now())?;
+    // It has been seen, and nobody behind needs it.
+    request.headers_mut().remove(header::AUTHORIZATION);
+    request.extensions_mut().insert(Pass {
+        access,
+        door,
+        scope,
+        channel: asked.channel,
+    });
+    Ok(next.run(request).await)
+}
+
+/// What the door wants to know of an address.
+#[derive(Default)]
+struct Asked {
+    token: Option<String>,
+    channel: Option<String>,
+}
+
+impl Asked {
+    /// Takes the token out of the address.
+    fn take(uri: &mut Uri) -> Asked {
+        let mut asked = Asked::default();
+        let Some(query) = uri.query() else {
+            return asked;
+        };
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "access_token" => asked.token = Some(value.into_owned()),
+                "channel" => asked.channel = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        if asked.token.is_some() {
+            let names_token = |pair: &&str| {
+                let name = pair.split('=').next().unwrap_or_default();
+                form_urlencoded::parse(name.as_bytes()).any(|(name, _)| name == "access_token")
+            };
+            let kept: Vec<&str> = query.split('&').filter(|pair| !names_token(pair)).collect();
+            let kept = format!("{}?{}", uri.path(), kept.join("&"));
+            let mut parts = uri.clone().into_parts();
+            parts.path_and_query = PathAndQuery::try_from(kept).ok();
+            *uri = Uri::from_parts(parts).unwrap_or_default();
+        }
+        asked
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Without tokens, the machine's own programs are trusted, and a browser is one of them: but not the pages of others
+/// that it shows. They say where they are from; or, with a name that leads here, what they believe to talk to.
+fn expect_here(headers: &HeaderMap) -> Result<(), Fault> {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let origin = headers.get(header::ORIGIN);
+    let from = origin.map(|origin| origin.to_str().unwrap_or_default());
+    let from = from.map(|origin| origin.split_once("://").map_or("", |(_, host)| host));
+    if host.into_iter().chain(from).all(is_here) {
+        return Ok(());
+    }
+    let what = "without tokens only this machine is served, by the name of localhost; \
+        start the server with --auth-secret-file or --auth-public-key to serve others";
+    Err(Fault::Forbidden(what.into()))
+}
+
+fn is_here(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let here = |address: IpAddr| address.is_loopback();
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(here)
+}

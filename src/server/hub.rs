@@ -1,0 +1,260 @@
+//! Entries on their way to subscribers. One thread reads each new entry off the log, once; it lays it into the lanes of
+//! those channels that somebody listens to. A subscriber takes from its lane when it can: nobody waits for it. What it
+//! has not taken when its lane is full is dropped, and then it knows that it was too slow.
+
+use crate::limits;
+use crate::query::Told;
+use axum::extract::ws::Utf8Bytes;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// An entry, ready to be sent.
+#[derive(Debug)]
+pub struct Item {
+    /// What it is.
+    pub told: Told,
+    /// As JSON.
+    pub json: Utf8Bytes,
+}
+
+impl Item {
+    /// Makes one ready; `None` where it has no JSON, which no entry lacks.
+    #[must_use]
+    pub fn of(told: Told) -> Option<Item> {
+        let json = serde_json::to_string(&told.entry).ok()?.into();
+        Some(Item { told, json })
+    }
+}
+
+/// All lanes.
+pub struct Hub {
+    lanes: Mutex<Lanes>,
+}
+
+#[derive(Default)]
+struct Lanes {
+    /// Of one channel, or (`None`) of all.
+    open: HashMap<Option<String>, Lane>,
+    /// The last entry that was laid out.
+    seq: u64,
+    /// In what order lanes were filled, for the bound of all together.
+    order: VecDeque<(Option<String>, u64, usize)>,
+    bytes: usize,
+    closed: bool,
+}
+
+struct Lane {
+    items: VecDeque<Arc<Item>>,
+    /// The last entry that it does not have any more.
+    floor: u64,
+    seats: usize,
+    /// The last entry laid into it.
+    news: watch::Sender<u64>,
+}
+
+/// A subscriber's place at a lane.
+pub struct Seat {
+    hub: Arc<Hub>,
+    channel: Option<String>,
+    news: watch::Receiver<u64>,
+}
+
+/// What a lane has for a subscriber.
+pub enum Next {
+    /// These, in order; perhaps none yet.
+    Items(Vec<Arc<Item>>),
+    /// Some are gone that it has not taken.
+    TooSlow,
+    /// There will be no more.
+    Closed,
+}
+
+impl Hub {
+    /// One that goes on behind the entry `seq`.
+    #[must_use]
+    pub fn new(seq: u64) -> Hub {
+        let lanes = Lanes {
+            seq,
+            ..Lanes::default()
+        };
+        Hub {
+            lanes: Mutex::new(lanes),
+        }
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last entry that was laid out.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.lanes().seq
+    }
+
+    /// How many listen.
+    #[must_use]
+    pub fn seats(&self) -> usize {
+        self.lanes().open.values().map(|lane| lane.seats).sum()
+    }
+
+    /// Lays out entries, in order.
+    pub fn lay_out(&self, told: Vec<Told>) {
+        let mut lanes = self.lanes();
+        for told in told {
+            lanes.seq = told.entry.seq;
+            if !lanes.open.is_empty() {
+                lanes.lay(told);
+            }
+        }
+        lanes.trim();
+    }
+
+    /// No more will come.
+    pub fn close(&self) {
+        let mut lanes = self.lanes();
+        lanes.closed = true;
+        for lane in lanes.open.values() {
+            lane.news.send_replace(u64::MAX);
+        }
+    }
+
+    /// A place at the lane of a channel, or of all.
+    #[must_use]
+    pub fn sit(self: &Arc<Self>, channel: Option<&str>) -> Seat {
+        let channel = channel.map(str::to_owned);
+        let mut lanes = self.lanes();
+        let floor = lanes.seq;
+        let lane = lanes.open.entry(channel.clone()).or_insert_with(|| Lane {
+            items: VecDeque::new(),
+            floor,
+            seats: 0,
+            news: watch::Sender::new(floor),
+        });
+        lane.seats += 1;
+        let news = lane.news.subscribe();
+        drop(lanes);
+        Seat {
+            hub: Arc::clone(self),
+            channel,
+            news,
+        }
+    }
+}
+
+impl Lanes {
+    fn lay(&mut self, told: Told) {
+        let mut listening = vec![None];
+        match (&told.entry.channel, &told.channels) {
+            (Some(channel), _) => listening.push(Some(channel.clone())),
+            (None, Some(channels)) if channels.len() < self.open.len() => {
+                listening.extend(channels.iter().cloned().map(Some));
+            }
+            (None, Some(channels)) => {
+                let named = self.open.keys().flatten();
+                let named = named.filter(|channel| channels.contains(*channel));
+                listening.extend(named.cloned().map(Some));
+            }
+            (None, None) => {}
+        }
+        listening.retain(|channel| self.open.contains_key(channel));
+        if listening.is_empty() {
+            return;
+        }
+        let Some(item) = Item::of(told).map(Arc::new) else {
+            return;
+        };
+        for channel in listening {
+            let Some(lane) = self.open.get_mut(&channel) else {
+                continue;
+            };
+            let (seq, bytes) = (item.told.entry.seq, item.json.len());
+            lane.items.push_back(Arc::clone(&item));
+            if lane.items.len() > limits::LAG_ENTRIES_MAX {
+                lane.drop_up_to(lane.items.front().map_or(0, |item| item.told.entry.seq));
+            }
+            lane.news.send_replace(seq);
+            self.bytes += bytes;
+            self.order.push_back((channel, seq, bytes));
+        }
+    }
+
+    /// Keeps the bound of all lanes together: what was laid out first goes first.
+    fn trim(&mut self) {
+        while self.order.len() > limits::LIVE_ENTRIES_MAX || self.bytes > limits::LIVE_BYTES_MAX {
+            let Some((channel, seq, bytes)) = self.order.pop_front() else {
+                return;
+            };
+            self.bytes -= bytes;
+            if let Some(lane) = self.open.get_mut(&channel) {
+                lane.drop_up_to(seq);
+            }
+        }
+    }
+}
+
+impl Lane {
+    fn drop_up_to(&mut self, seq: u64) {
+        while let Some(item) = self.items.front()
+            && item.told.entry.seq <= seq
+        {
+            self.floor = item.told.entry.seq;
+            self.items.pop_front();
+        }
+    }
+}
+
+impl Seat {
+    /// Whether the lane has everything behind the entry `seq`.
+    #[must_use]
+    pub fn reaches_back_to(&self, seq: u64) -> bool {
+        let lanes = self.hub.lanes();
+        let lane = lanes.open.get(&self.channel);
+        lane.is_some_and(|lane| lane.floor <= seq)
+    }
+
+    /// What the lane has behind the entry `seq`; waits until there is something. May be given up at any time.
+    pub async fn next(&mut self, seq: u64) -> Next {
+        loop {
+            self.news.mark_unchanged();
+            match self.take(seq) {
+                Next::Items(items) if items.is_empty() => {}
+                other => return other,
+            }
+            if self.news.changed().await.is_err() {
+                return Next::Closed;
+            }
+        }
+    }
+
+    fn take(&self, seq: u64) -> Next {
+        let lanes = self.hub.lanes();
+        let Some(lane) = lanes.open.get(&self.channel) else {
+            return Next::Closed;
+        };
+        if lane.floor > seq {
+            return Next::TooSlow;
+        }
+        let known = lane
+            .items
+            .partition_point(|item| item.told.entry.seq <= seq);
+        let items: Vec<_> = lane.items.range(known..).cloned().collect();
+        if items.is_empty() && lanes.closed {
+            return Next::Closed;
+        }
+        Next::Items(items)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut lanes = self.hub.lanes();
+        if let Some(lane) = lanes.open.get_mut(&self.channel) {
+            lane.seats -= 1;
+            if lane.seats == 0 {
+                lanes.open.remove(&self.channel);
+            }
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! `WS /v1/ingest`: lines in, acknowledgements out. Several batches are on their way at a time; a line is acknowledged
+//! when it is durable, and no sooner. Where too much waits for that, no more is read.
+
+use super::app::{App, Pass, broken};
+use super::fault::Fault;
+use super::listen::Guest;
+use super::observers::Seat;
+use super::queries::Asked;
+use super::session::{Event, Lost, Met, Session, code};
+use super::sockets::{self, Upgrade};
+use crate::domain::event::Connection;
+use crate::domain::time::Millis;
+use crate::feed::Defaults;
+use crate::ingest::line::Place;
+use crate::ingest::source::LineText;
+use crate::limits;
+use crate::log::Progress;
+use crate::query::params::IngestParams;
+use crate::store::{Batch, Line, Outcome, StoreError};
+use axum::Extension;
+use axum::extract::State;
+use axum::extract::ws::Utf8Bytes;
+use axum::response::Response;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Lines handed to the writer together.
+const BATCH_LINES: usize = 1_024;
+/// Or so many bytes of them.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// What the server says of lines.
+#[derive(Serialize)]
+#[serde(tag = "t", rename_all = "lowercase")]
+enum Word<'a> {
+    Resume { line: u64 },
+    Ack { line: u64, seq: u64 },
+    Reject { line: u64, reason: &'a str },
+}
+
+/// `WS /v1/ingest`.
+pub async fn ingest(
+    State(app): State<Arc<App>>,
+    Extension(pass): Extension<Pass>,
+    Extension(guest): Extension<Guest>,
+    Asked(params): Asked<IngestParams>,
+    Upgrade(upgrade): Upgrade,
+) -> Result<Response, Fault> {
+    let who = Who::of(params)?;
+    Ok(sockets::speaking(upgrade).on_upgrade(async move |socket| {
+        let seat = app.observers.take(&who.observer).await;
+        let session = Session::new(socket, Arc::clone(&app), pass, guest).until(seat.over.clone());
+        match Intake::begin(app, who).await {
+            Ok(intake) => intake.run(session, seat).await,
+            Err(fault) => {
+                tracing::error!("{fault}");
+                session.close(code::FAILED, "the log cannot be read").await;
+            }
+        }
+    }))
+}
+
+/// Whose lines these are.
+pub struct Who {
+    /// Of lines that name none.
+    pub observer: String,
+    /// Of lines that name none.
+    pub self_user: Option<String>,
+    feed: Option<String>,
+}
+
+impl Who {
+    /// # Errors
+    /// [`Fault::Bad`] where a name is none.
+    pub fn of(params: IngestParams) -> Result<Who, Fault> {
+        let who = Who {
+            observer: params.observer.unwrap_or_else(|| "default".to_owned()),
+            self_user: params.self_user,
+            feed: params.feed,
+        };
+        let observer = ("observer", Some(&who.observer));
+        let named = [
+            observer,
+            ("self", who.self_user.as_ref()),
+            ("feed", who.feed.as_ref()),
+        ];
+        for (parameter, name) in named {
+            let most = limits::NAME_BYTES_MAX;
+            if name.is_some_and(|name| name.is_empty() || name.len() > most) {
+                return Err(Fault::Bad(format!(
+                    "{parameter}: a name has 1 to {most} bytes"
+                )));
+            }
+        }
+        Ok(who)
+    }
+}
+
+struct Intake {
+    app: Arc<App>,
+    who: Who,
+    source: Arc<str>,
+    /// Lines that were sent on this connection, or (with a feed) on it and those before it.
+    lines: u64,
+    /// Bytes that were sent on this connection.
+    bytes: u64,
+    /// Lines of the feed were durable when the connection began.
+    resumed: bool,
+    /// Its first event has been handed over.
+    spoken: bool,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    /// The last entry that its lines have made.
+    seq: u64,
+}
+
+/// A batch on its way.
+struct Waiting {
+    done: oneshot::Receiver<Outcome>,
+    /// The last of its lines.
+    line: u64,
+    bytes: usize,
+}
+
+/// Lines that go together.
+#[derive(Default)]
+struct Gathered {
+    lines: Vec<Line>,
+    bytes: usize,
+}
+
+impl Intake {
+    async fn begin(app: Arc<App>, who: Who) -> Result<Intake, Fault> {
+        let durable = match who.feed.clone() {
+            Some(feed) => {
+                let observer = who.observer.clone();
+                app.ask(move |store| store.feed_position(&observer, &feed))
+                    .await?
+            }
+            None => 0,
+        };
+        Ok(Intake {
+            source: format!("ingest of {}", who.observer).into(),
+            lines: durable,
+            bytes: 0,
+            resumed: durable > 0,
+            spoken: false,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            seq: 0,
+            app,
+            who,
+        })
+    }
+
+    async fn run(mut self, mut session: Session, seat: Seat) {
+        let mut end = Ok(());
+        if self.who.feed.is_some() {
+            end = session
+                .say(&Word::Resume { line: self.lines })
+                .await
+                .map_err(Ending::from);
+        }
+        while end.is_ok() {
+            end = self.step(&mut session).await;
+        }
+        let ending = end.err().unwrap_or(Ending::Gone { in_order: false });
+        let in_order = matches!(ending, Ending::Gone { in_order: true });
+        // What came before the end is taken in, and acknowledged where somebody is still there to hear it.
+        let mut hears = matches!(ending, Ending::Says(..));
+        while let Some(waiting) = self.waiting.pop_front() {
+            let done = waiting.done.await;
+            hears = hears && self.tell(&mut session, waiting.line, done).await.is_ok();
+        }
+        let what = if in_order {
+            Connection::Closed
+        } else {
+            Connection::Lost
+        };
+        if self.spoken
+            && let Err(fault) = self.record_end(what).await
+        {
+            tracing::error!("the end of a connection could not be recorded: {fault}");
+        }
+        drop(seat);
+        if let Ending::Says(code, reason) = ending {
+            session.close(code, reason).await;
+        }
+    }
+
+    /// The next thing that happens.
+    async fn step(&mut self, session: &mut Session) -> Result<(), Ending> {
+        let behind = self.waiting.back().map_or(0, |last| last.line);
+        let unacknowledged = behind - self.waiting.front().map_or(behind, |first| first.line);
+        let listening = unacknowledged < limits::UNACKED_LINES_MAX
+            && self.waiting_bytes < limits::UNACKED_BYTES_MAX;
+        let event = tokio::select! {
+            biased;
+            (line, bytes, done) = first_done(&mut self.waiting) => {
+                self.waiting.pop_front();
+                self.waiting_bytes -= bytes;
+                return self.tell(session, line, done).await;
+            }
+            event = session.event(listening) => event,
+        };
+        let mut gathered = Gathered::default();
+        let met = self.gather(session, event, &mut gathered).await;
+        self.hand_over(gathered).await?;
+        match met {
+            Met::Nothing | Met::Text(_) => Ok(()),
+            Met::Gone { in_order } => Err(Ending::Gone { in_order }),
+            Met::End(code, reason) => Err(Ending::Says(code, reason)),
+        }
+    }
+
+    /// Takes the lines of a message, and of those that are there already.
+    async fn gather(&mut self, session: &mut Session, event: Event, into: &mut Gathered) -> Met {
+        let mut met = session.meet(event).await;
+        while let Met::Text(text) = &met {
+            self.take(session, text, into);
+            if into.lines.len() >= BATCH_LINES || into.bytes >= BATCH_BYTES {
+                break;
+            }
+            match session.ready() {
+                Some(message) => met = session.meet(Event::Message(Some(message))).await,
+                None => break,
+            }
+        }
+        met
+    }
+
+    fn take(&mut self, session: &Session, text: &Utf8Bytes, into: &mut Gathered) {
+        let defaults = Defaults {
+            observer: &self.who.observer,
+            self_user: self.who.self_user.as_deref(),
+        };
+        let only = session.pass().access.channels().map(|only| &**only);
+        for line in text.split_inclusive('\n') {
+            let byte = self.bytes;
+            self.bytes += line.len() as u64;
+            let line = line.trim_end_matches(['\n', '\r']).as_bytes();
+            // Blank lines are nothing, and not counted.
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            self.lines += 1;
+            let place = Place {
+                source: &self.source,
+                line: self.lines,
+                byte,
+            };
+            into.bytes += line.len();
+            into.lines
+                .push(place.take(LineText::Whole(line), &defaults, only));
+        }
+    }
+
+    /// Hands lines to the writer, with how far they bring the feed; and before the first one that the connection is up.
+    async fn hand_over(&mut self, gathered: Gathered) -> Result<(), Ending> {
+        let Gathered { mut lines, bytes } = gathered;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let first = |(at, line): (usize, &Line)| match line {
+            Line::Event(event, _) => Some((at, event.stamp.ts)),
+            _ => None,
+        };
+        if !self.spoken
+            && let Some((first, at)) = lines.iter().enumerate().find_map(first)
+        {
+            self.spoken = true;
+            let what = if self.resumed {
+                Connection::Resumed
+            } else {
+                Connection::Up
+            };
+            lines.insert(first, self.connection(what, at));
+        }
+        if let Some(feed) = &self.who.feed {
+            let progress = Progress::of_feed(&self.who.observer, feed, self.lines);
+            lines.push(Line::Progress(progress));
+        }
+        let done = self.submit(lines).await.map_err(|fault| {
+            tracing::error!("{fault}");
+            Ending::Says(code::FAILED, "nothing more is written")
+        })?;
+        self.waiting_bytes += bytes;
+        self.waiting.push_back(Waiting {
+            done,
+            line: self.lines,
+            bytes,
+        });
+        Ok(())
+    }
+
+    fn connection(&self, what: Connection, at: Option<Millis>) -> Line {
+        Line::Connection {
+            observer: self.who.observer.clone(),
+            what,
+            at,
+        }
+    }
+
+    async fn submit(&self, lines: Vec<Line>) -> Result<oneshot::Receiver<Outcome>, Fault> {
+        let (told, done) = oneshot::channel();
+        let store = Arc::clone(&self.app.store);
+        let batch = Batch {
+            lines,
+            rules: self.app.rules,
+            strict: false,
+        };
+        // It may have to wait for the writer.
+        let submitted = tokio::task::spawn_blocking(move || {
+            // A connection that has ended has no use for the outcome.
+            store.submit_then(batch, move |outcome| drop(told.send(outcome)))
+        });
+        submitted.await.map_err(broken)??;
+        Ok(done)
+    }
+
+    async fn record_end(&self, what: Connection) -> Result<(), Fault> {
+        let done = self.submit(vec![self.connection(what, None)]).await?.await;
+        done.unwrap_or_else(|_| Err(ended()))?;
+        Ok(())
+    }
+
+    /// Says what became of a batch.
+    async fn tell(
+        &mut self,
+        session: &mut Session,
+        line: u64,
+        done: Result<Outcome, oneshot::error::RecvError>,
+    ) -> Result<(), Ending> {
+        let receipt = done.unwrap_or_else(|_| Err(ended())).map_err(|error| {
+            tracing::error!("lines could not be recorded: {error}");
+            Ending::Says(code::FAILED, "nothing more is written")
+        })?;
+        for refused in &receipt.rejected {
+            let (line, reason) = (refused.line, &*refused.reason);
+            session.say(&Word::Reject { line, reason }).await?;
+        }
+        self.seq = receipt
+            .tally
+            .last_seq
+            .unwrap_or(self.seq.max(self.app.store.head()));
+        session
+            .say(&Word::Ack {
+                line,
+                seq: self.seq,
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::Poisoned("the writer has ended".into())
+}
+
+/// Waits for the first batch on its way; for ever where there is none.
+async fn first_done(
+    waiting: &mut VecDeque<Waiting>,
+) -> (u64, usize, Result<Outcome, oneshot::error::RecvError>) {
+    match waiting.front_mut() {
+        Some(first) => {
+            let done = (&mut first.done).await;
+            (first.line, first.bytes, done)
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// How a connection ends.
+enum Ending {
+    /// The peer is gone.
+    Gone { in_order: bool },
+    /// The server says so, with this code and reason.
+    Says(u16, &'static str),
+}
+
+impl From<Lost> for Ending {
+    fn from(Lost: Lost) -> Ending {
+        Ending::Gone { in_order: false }
+    }
+}

@@ -1,0 +1,216 @@
+//! What is counted, in the form that Prometheus reads. The store's threads count as they work; how things stand is
+//! looked up when somebody asks.
+
+use super::app::App;
+use super::fault::Fault;
+use crate::store::{Gauges, Meter, Tally};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A label and its value.
+type Label = [(&'static str, &'static str); 1];
+
+/// All that is counted.
+pub struct Metrics {
+    registry: Registry,
+    appended: Counter,
+    inferred: Family<Label, Counter>,
+    rejected: Counter,
+    retries: Counter,
+    stale: Counter,
+    reconcile: Histogram,
+    sync: Histogram,
+    batch: Histogram,
+    standing: Standing,
+    /// Subscribers that were closed for being too slow.
+    pub too_slow: Counter,
+}
+
+/// How things stand.
+#[derive(Default)]
+struct Standing {
+    head: Gauge,
+    queue: Gauge,
+    bytes: Gauge,
+    channels: Gauge,
+    present: Gauge,
+    gaps: Gauge,
+    observers: Gauge,
+    connected: Gauge,
+    subscribers: Gauge,
+    lag: Gauge,
+    poisoned: Gauge,
+}
+
+impl Metrics {
+    /// Nothing counted yet. They are also the [`Meter`] of the store that is to be served.
+    #[must_use]
+    pub fn new() -> Arc<Metrics> {
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("rollbook"),
+            appended: Counter::default(),
+            inferred: Family::default(),
+            rejected: Counter::default(),
+            retries: Counter::default(),
+            stale: Counter::default(),
+            reconcile: Histogram::new(exponential_buckets(0.000_01, 4.0, 10)),
+            sync: Histogram::new(exponential_buckets(0.000_02, 2.0, 16)),
+            batch: Histogram::new(exponential_buckets(1.0, 4.0, 9)),
+            standing: Standing::default(),
+            too_slow: Counter::default(),
+        };
+        metrics.register();
+        Arc::new(metrics)
+    }
+
+    fn register(&mut self) {
+        let all = &mut self.registry;
+        all.register(
+            "entries_appended",
+            "Entries appended to the log",
+            self.appended.clone(),
+        );
+        all.register(
+            "entries_inferred",
+            "Entries inferred, by kind",
+            self.inferred.clone(),
+        );
+        all.register(
+            "entries_stale",
+            "Entries recorded as stale",
+            self.stale.clone(),
+        );
+        all.register(
+            "lines_rejected",
+            "Lines that could not be taken",
+            self.rejected.clone(),
+        );
+        all.register(
+            "lines_retried",
+            "Lines known by their id",
+            self.retries.clone(),
+        );
+        all.register(
+            "subscribers_too_slow",
+            "Subscribers closed with 4408",
+            self.too_slow.clone(),
+        );
+        let (reconcile, sync) = (self.reconcile.clone(), self.sync.clone());
+        let seconds = || Unit::Seconds;
+        all.register_with_unit(
+            "reconcile",
+            "How long a snapshot took",
+            seconds(),
+            reconcile,
+        );
+        all.register_with_unit("sync", "How long a sync took", seconds(), sync);
+        all.register(
+            "sync_entries",
+            "Entries that one sync made durable",
+            self.batch.clone(),
+        );
+        let of = &self.standing;
+        for (name, help, gauge) in [
+            ("head_seq", "The last durable entry", &of.head),
+            ("queue_lines", "Lines that wait for the writer", &of.queue),
+            ("store_bytes", "Bytes of the store's files", &of.bytes),
+            ("channels", "Channels heard of", &of.channels),
+            (
+                "members_present",
+                "Members present in all channels",
+                &of.present,
+            ),
+            ("gaps_open", "Gaps that are open", &of.gaps),
+            ("observers", "Observers heard of", &of.observers),
+            (
+                "observers_connected",
+                "Observers with an ingest connection",
+                &of.connected,
+            ),
+            (
+                "subscribers",
+                "Subscribers that follow new entries",
+                &of.subscribers,
+            ),
+            (
+                "subscriber_lag_entries",
+                "Durable entries not yet laid out for subscribers",
+                &of.lag,
+            ),
+            (
+                "writer_poisoned",
+                "1 where an earlier write failed and nothing more is written",
+                &of.poisoned,
+            ),
+        ] {
+            all.register(name, help, gauge.clone());
+        }
+    }
+
+    fn text(&self, app: &App, gauges: &Gauges) -> Result<String, Fault> {
+        let set = |gauge: &Gauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        let of = &self.standing;
+        for (gauge, value) in [
+            (&of.head, gauges.head),
+            (&of.queue, gauges.waiting),
+            (&of.bytes, gauges.bytes),
+            (&of.channels, gauges.channels),
+            (&of.present, gauges.present),
+            (&of.gaps, gauges.gaps_open),
+            (&of.observers, gauges.observers),
+            (&of.connected, gauges.connected),
+            (&of.subscribers, app.hub.seats() as u64),
+            (&of.lag, app.store.head().saturating_sub(app.hub.seq())),
+            (&of.poisoned, u64::from(app.store.failure().is_some())),
+        ] {
+            set(gauge, value);
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry).map_err(|error| Fault::Failed(error.to_string()))?;
+        Ok(text)
+    }
+}
+
+impl Meter for Metrics {
+    fn committed(&self, tally: &Tally) {
+        self.appended.inc_by(tally.entries);
+        self.rejected.inc_by(tally.rejected);
+        self.retries.inc_by(tally.retries);
+        self.stale.inc_by(tally.stale);
+        for (kind, count) in [
+            ("join", tally.inferred_joins),
+            ("leave", tally.inferred_leaves),
+            ("update", tally.inferred_updates),
+        ] {
+            self.inferred.get_or_create(&[("kind", kind)]).inc_by(count);
+        }
+    }
+
+    fn synced(&self, took: Duration, entries: u64) {
+        self.sync.observe(took.as_secs_f64());
+        // No count of entries is that large.
+        #[allow(clippy::cast_precision_loss)]
+        self.batch.observe(entries as f64);
+    }
+
+    fn reconciled(&self, took: Duration) {
+        self.reconcile.observe(took.as_secs_f64());
+    }
+}
+
+/// `GET /metrics`.
+pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fault> {
+    let gauges = app.ask(crate::store::Store::gauges).await?;
+    let text = app.metrics.text(&app, &gauges)?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}

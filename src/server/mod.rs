@@ -1,0 +1,153 @@
+//! The live side: HTTP and WebSockets (contract, section 4) over one open [`Store`](crate::Store).
+//!
+//! ```text
+//! listen ─> guard ─┬─> queries ───────────────────────> store (in a bounded pool)
+//!                  ├─> ingest, events ──> feed::parse ─> writer ─> acknowledgements
+//!                  └─> subscribe, feed <── tail <── hub <── pump <── log
+//! ```
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `routes` | every route, once: router and description are made from it |
+//! | `openapi` | the description |
+//! | `listen`, `tls`, `socket` | connections: TCP, TLS, the owner's socket |
+//! | `guard`, `auth`, `clock` | who comes in, and how long |
+//! | `app`, `fault` | what all requests share; what they can fail of |
+//! | `queries`, `events`, `metrics`, `pages` | requests that are answered |
+//! | `session`, `sockets` | what all sockets have in common |
+//! | `ingest`, `observers` | lines in |
+//! | `subscribe`, `feed`, `tail`, `hub`, `pump` | entries out |
+//!
+//! **Invariants:** the store is never called on a worker of the runtime. Nothing that a client does keeps the writer
+//! waiting. No token is written anywhere.
+
+mod app;
+pub mod auth;
+pub mod clock;
+mod events;
+mod fault;
+mod feed;
+mod guard;
+mod hub;
+mod ingest;
+mod listen;
+mod metrics;
+mod observers;
+pub mod openapi;
+mod pages;
+mod pump;
+mod queries;
+mod routes;
+mod session;
+pub mod socket;
+mod sockets;
+mod subscribe;
+mod tail;
+pub mod tls;
+
+pub use listen::Listener;
+pub use metrics::Metrics;
+
+use crate::domain::entry::Rules;
+use crate::limits;
+use crate::store::{Store, StoreError};
+use app::App;
+use auth::{Door, Keeper};
+use clock::{Clock, SystemClock};
+use listen::House;
+use observers::Observers;
+use pump::Pump;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// How a store is served.
+pub struct Config {
+    /// How lines are taken.
+    pub rules: Rules,
+    /// What tokens are looked at with. `None`: none is asked for, and only this machine is served.
+    pub tokens: Option<Keeper>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted; best those that are the store's [`Meter`](crate::store::Meter) already.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            rules: Rules::default(),
+            tokens: None,
+            clock: Arc::new(SystemClock),
+            metrics: Metrics::new(),
+        }
+    }
+}
+
+/// Serves a store to whoever comes in at `listeners`, until `shutdown` ends. Then no more is accepted, what is in hand
+/// is finished and acknowledged, and all sockets are told farewell; that takes 8 s at most.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use rollbook::server::{Config, Listener, serve};
+/// use std::sync::Arc;
+/// let store = Arc::new(rollbook::Store::in_memory(rollbook::Options::default())?);
+/// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// runtime.block_on(async {
+///     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+///     let listeners = vec![Listener::Tcp(listener, None)];
+///     serve(store, listeners, Config::default(), async {}).await
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Where the log cannot be read.
+pub async fn serve(
+    store: Arc<Store>,
+    listeners: Vec<Listener>,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StoreError> {
+    let stop = CancellationToken::new();
+    let starting = Arc::clone(&store);
+    let started = tokio::task::spawn_blocking(move || Pump::start(starting)).await;
+    let (pump, hub) = started.map_err(|error| StoreError::Stopped(error.to_string()))??;
+    let app = Arc::new(App {
+        store,
+        rules: config.rules,
+        clock: config.clock,
+        hub,
+        observers: Observers::default(),
+        metrics: config.metrics,
+        stop: stop.clone(),
+        queries: Arc::new(Semaphore::new(limits::QUERIES_AT_ONCE_MAX)),
+        bodies: Arc::new(Semaphore::new(limits::BODIES_AT_ONCE_MAX)),
+    });
+    let tokens = config.tokens.map(|keeper| Door::Tokens(Box::new(keeper)));
+    let public = Arc::new(tokens.unwrap_or(Door::Loopback));
+    let owner = Arc::new(Door::Owner);
+    let house = House::new(stop.clone());
+    for listener in listeners {
+        let door = match listener {
+            Listener::Tcp(..) => &public,
+            Listener::Unix(_) => &owner,
+        };
+        let router = routes::router(&app, door);
+        house.open.spawn(house.clone().accept(listener, router));
+    }
+    shutdown.await;
+    stop.cancel();
+    house.open.close();
+    const PATIENCE: Duration = Duration::from_millis(limits::STOP_MS_MAX);
+    if timeout(PATIENCE, house.open.wait()).await.is_err() {
+        tracing::warn!("{} connections did not end in time", house.open.len());
+    }
+    // It has nothing left to do, and ends at once.
+    let _ = tokio::task::spawn_blocking(move || pump.stop()).await;
+    Ok(())
+}

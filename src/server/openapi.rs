@@ -1,0 +1,133 @@
+//! The API's own description (OpenAPI 3.1), made from the table of routes and from the types themselves.
+
+use super::fault::Sentence;
+use super::routes::{Answer, ROUTES, Route};
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+/// `GET /openapi.json`.
+pub async fn openapi() -> Response {
+    Json(document()).into_response()
+}
+
+/// The whole description.
+#[must_use]
+pub fn document() -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    let mut generator = settings.into_generator();
+    let mut paths = Map::new();
+    for route in ROUTES {
+        let operation = operation(route, &mut generator);
+        let methods = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Some(methods) = methods.as_object_mut() {
+            methods.insert(route.method.into(), operation);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Rollbook",
+            "description": env!("CARGO_PKG_DESCRIPTION"),
+            "version": env!("CARGO_PKG_VERSION"),
+        },
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "access_token": { "type": "apiKey", "in": "query", "name": "access_token" },
+            },
+        },
+    })
+}
+
+fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let error = |what: &str, generator: &mut SchemaGenerator| {
+        let schema = generator.subschema_for::<Sentence>();
+        json!({ "description": what, "content": { "application/json": { "schema": schema } } })
+    };
+    let mut responses = Map::new();
+    let (status, answer) = answer(route, generator);
+    responses.insert(status.into(), answer);
+    responses.insert(
+        "400".into(),
+        error("A parameter is wrong; names it", generator),
+    );
+    let mut operation = json!({
+        "summary": route.summary,
+        "operationId": format!("{}{}", route.method, route.path.replace(['/', '.'], "_")),
+        "parameters": parameters((route.params)(generator), generator),
+    });
+    let Some(fields) = operation.as_object_mut() else {
+        return operation;
+    };
+    if let Some(scope) = route.scope {
+        responses.insert(
+            "401".into(),
+            error("A token with another scope, or none", generator),
+        );
+        responses.insert(
+            "403".into(),
+            error("The scope or channel that is missing", generator),
+        );
+        let needs = json!([{ "bearer": [scope.word()] }, { "access_token": [scope.word()] }]);
+        fields.insert("security".into(), needs);
+    }
+    if route.path.starts_with("/v1/") && route.method == "get" {
+        responses.insert("404".into(), error("There is no such channel", generator));
+    }
+    if route.method == "post" {
+        let lines = json!({ "application/x-ndjson": { "schema": { "type": "string" } } });
+        fields.insert(
+            "requestBody".into(),
+            json!({ "required": true, "content": lines }),
+        );
+    }
+    fields.insert("responses".into(), responses.into());
+    operation
+}
+
+fn answer(route: &Route, generator: &mut SchemaGenerator) -> (&'static str, Value) {
+    let content = |kind: &str, schema: Value| json!({ "description": route.summary, "content": { kind: { "schema": schema } } });
+    match route.answer {
+        Answer::One(schema) => (
+            "200",
+            content("application/json", schema(generator).to_value()),
+        ),
+        Answer::List(schema) => (
+            "200",
+            content("application/x-ndjson", schema(generator).to_value()),
+        ),
+        Answer::Text(kind) => ("200", content(kind, json!({ "type": "string" }))),
+        Answer::Socket(what) => ("101", json!({ "description": what })),
+    }
+}
+
+/// The fields of a struct of parameters, each a parameter of the query string.
+fn parameters(schema: Schema, generator: &mut SchemaGenerator) -> Value {
+    let whole = schema.get("$ref").and_then(Value::as_str);
+    let whole = whole.and_then(|path| path.rsplit('/').next());
+    let whole = whole.and_then(|name| generator.definitions_mut().remove(name));
+    let whole = whole.unwrap_or_else(|| schema.to_value());
+    let required = whole.get("required").and_then(Value::as_array);
+    let needs = |name: &str| required.is_some_and(|all| all.iter().any(|one| one == name));
+    let fields = whole.get("properties").and_then(Value::as_object);
+    let parameters = fields.into_iter().flatten().map(|(name, schema)| {
+        let mut schema = schema.clone();
+        let what = schema
+            .as_object_mut()
+            .and_then(|schema| schema.remove("description"));
+        json!({
+            "name": name,
+            "in": "query",
+            "description": what,
+            "required": needs(name),
+            "schema": schema,
+        })
+    });
+    parameters.collect()
+}

@@ -1,0 +1,40 @@
+//! What is no query: how the server is, its index, and the bridge.
+
+use super::app::App;
+use super::fault::Fault;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{Html, IntoResponse, Response};
+use std::sync::Arc;
+
+/// `GET /healthz`.
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: not where nothing more is written, nor while the server stops.
+pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Fault> {
+    if app.stop.is_cancelled() {
+        return Err(Fault::Unavailable("the server stops".into()));
+    }
+    match app.store.failure() {
+        Some(reason) => Err(Fault::Unavailable(format!(
+            "nothing more is written: {reason}"
+        ))),
+        None => Ok("ready\n"),
+    }
+}
+
+/// `GET /bridge.js`. Pages of other sites import it.
+pub async fn bridge() -> Response {
+    let kind = [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    (kind, include_str!("bridge.js")).into_response()
+}
+
+/// `GET /`.
+pub async fn index() -> Html<&'static str> {
+    Html(include_str!("index.html"))
+}

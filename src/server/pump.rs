@@ -1,0 +1,140 @@
+//! The thread that reads each new entry off the log, once, and lays it out for subscribers. It is woken by the writer,
+//! and never keeps it waiting.
+
+use super::hub::Hub;
+use crate::query::answer::{EntryType, HistoryEntry, Origin};
+use crate::query::{Cursor, Told};
+use crate::store::{Store, StoreError};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
+
+/// Entries read at a time.
+const READ_ENTRIES: usize = 1_024;
+
+/// The thread, until it is stopped.
+pub struct Pump {
+    stop: Arc<dyn Fn() + Send + Sync>,
+    thread: JoinHandle<()>,
+}
+
+enum Call {
+    News,
+    Stop,
+}
+
+impl Pump {
+    /// Starts it, behind the store's head.
+    ///
+    /// # Errors
+    /// Where the log cannot be read, or the system gives no thread.
+    pub fn start(store: Arc<Store>) -> Result<(Pump, Arc<Hub>), StoreError> {
+        let (calls, called) = sync_channel(64);
+        let news = calls.clone();
+        // One call that waits stands for all.
+        store.on_published(move |_| drop(news.try_send(Call::News)));
+        let cursor = store.cursor(store.head())?;
+        let hub = Arc::new(Hub::new(cursor.seq()));
+        let laid_out = Arc::clone(&hub);
+        let work = move || {
+            let done = pump(&store, cursor, &laid_out, &called);
+            if let Err(error) = done {
+                tracing::error!("entries are not told any more: {error}");
+            }
+            laid_out.close();
+        };
+        let thread = std::thread::Builder::new()
+            .name("rollbook-tell".into())
+            .spawn(work);
+        let thread = thread.map_err(|source| StoreError::Io {
+            path: "a thread".into(),
+            source,
+        })?;
+        let stop = Arc::new(move || drop(calls.send(Call::Stop)));
+        Ok((Pump { stop, thread }, hub))
+    }
+
+    /// Stops it.
+    pub fn stop(self) {
+        (self.stop)();
+        // One that has panicked has closed nothing; the server ends anyway.
+        let _ = self.thread.join();
+    }
+}
+
+fn pump(
+    store: &Store,
+    mut cursor: Cursor,
+    hub: &Hub,
+    called: &Receiver<Call>,
+) -> Result<(), StoreError> {
+    let mut differences = Differences::default();
+    while let Ok(Call::News) = called.recv() {
+        loop {
+            match called.try_recv() {
+                Ok(Call::News) => {}
+                Ok(Call::Stop) | Err(TryRecvError::Disconnected) => return Ok(()),
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        loop {
+            let told = cursor.next_batch(store, READ_ENTRIES)?;
+            if told.is_empty() {
+                break;
+            }
+            if tracing::enabled!(tracing::Level::DEBUG) {
+                differences.note(&told);
+            }
+            hub.lay_out(told);
+        }
+        differences.tell();
+    }
+    Ok(())
+}
+
+/// What a snapshot changed, for the log.
+#[derive(Default)]
+struct Differences {
+    snapshot: Option<(u64, String)>,
+    joined: Vec<String>,
+    left: Vec<String>,
+    updated: Vec<String>,
+}
+
+impl Differences {
+    fn note(&mut self, told: &[Told]) {
+        for Told { entry, .. } in told {
+            match (entry.kind, entry.origin) {
+                (EntryType::Snapshot, _) => {
+                    self.tell();
+                    let channel = entry.channel.clone().unwrap_or_default();
+                    self.snapshot = Some((entry.seq, channel));
+                }
+                (kind, Origin::Inferred) => self.differs(kind, entry),
+                _ => {}
+            }
+        }
+    }
+
+    fn differs(&mut self, kind: EntryType, entry: &HistoryEntry) {
+        let (topic, user) = (entry.topic.as_deref(), entry.user.as_deref());
+        let member = format!("{}/{}", topic.unwrap_or_default(), user.unwrap_or_default());
+        match kind {
+            EntryType::Join => self.joined.push(member),
+            EntryType::Leave => self.left.push(member),
+            _ => self.updated.push(member),
+        }
+    }
+
+    fn tell(&mut self) {
+        let Differences {
+            snapshot,
+            joined,
+            left,
+            updated,
+        } = std::mem::take(self);
+        if let Some((seq, channel)) = snapshot {
+            tracing::debug!(seq, channel, ?joined, ?left, ?updated, "snapshot");
+        }
+    }
+}

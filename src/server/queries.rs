@@ -1,0 +1,146 @@
+//! The queries: what is asked goes to the store, and the answer back, as it is. Whoever may not see a channel does not.
+
+use super::app::{App, Pass};
+use super::fault::Fault;
+use crate::query::params::{
+    ChannelParams, HistoryParams, MissedParams, NoParams, SessionsParams, StatsParams, WhoParams,
+};
+use axum::Extension;
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// The parameters of a request; what is wrong with them is said by name.
+pub struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+        let Query(params) = Query::try_from_uri(&parts.uri).map_err(|error| {
+            let text = error.body_text();
+            let what = text.strip_prefix("Failed to deserialize query string: ");
+            Fault::Bad(what.unwrap_or(&text).to_owned())
+        })?;
+        Ok(Asked(params))
+    }
+}
+
+type Shared = State<Arc<App>>;
+type Answer = Result<Response, Fault>;
+
+pub async fn who(State(app): Shared, Asked(params): Asked<WhoParams>) -> Answer {
+    let filter = params.filter(app.now());
+    let filter = filter.map_err(|what| Fault::Bad(what.to_owned()))?;
+    app.one(move |store| store.who(&params.channel, &filter))
+        .await
+}
+
+pub async fn history(
+    State(app): Shared,
+    Extension(pass): Extension<Pass>,
+    Asked(params): Asked<HistoryParams>,
+) -> Answer {
+    let mut filter = params.filter(app.now());
+    // What may not be seen does not count.
+    let mut left = filter.limit.take().unwrap_or(u64::MAX);
+    app.list(move |store, rows| {
+        if left == 0 {
+            return Ok(());
+        }
+        store.history(&filter, |entry| {
+            if !pass.sees(entry.channel.as_deref()) {
+                return true;
+            }
+            left -= 1;
+            rows.row(&entry) && left > 0
+        })
+    })
+    .await
+}
+
+pub async fn missed(State(app): Shared, Asked(params): Asked<MissedParams>) -> Answer {
+    let filter = params.filter(app.now());
+    app.list(move |store, rows| {
+        let gaps = store.missed(&params.channel, &filter)?;
+        let _ = gaps.iter().all(|gap| rows.row(gap));
+        Ok(())
+    })
+    .await
+}
+
+pub async fn sessions(
+    State(app): Shared,
+    Extension(pass): Extension<Pass>,
+    Asked(params): Asked<SessionsParams>,
+) -> Answer {
+    let filter = params.filter(app.now());
+    app.list(move |store, rows| {
+        store.sessions(&filter, |session| {
+            !pass.sees(Some(&session.channel)) || rows.row(&session)
+        })
+    })
+    .await
+}
+
+pub async fn stats(
+    State(app): Shared,
+    Extension(pass): Extension<Pass>,
+    Asked(params): Asked<StatsParams>,
+) -> Answer {
+    let filter = params.filter(app.now());
+    app.list(move |store, rows| {
+        let stats = store.stats(&filter)?;
+        let mut seen = stats.iter().filter(|line| pass.sees(Some(&line.channel)));
+        let _ = seen.all(|line| rows.row(line));
+        Ok(())
+    })
+    .await
+}
+
+pub async fn channels(
+    State(app): Shared,
+    Extension(pass): Extension<Pass>,
+    Asked(NoParams {}): Asked<NoParams>,
+) -> Answer {
+    app.list(move |store, rows| {
+        let channels = store.channels()?;
+        let mut seen = channels
+            .iter()
+            .filter(|line| pass.sees(Some(&line.channel)));
+        let _ = seen.all(|line| rows.row(line));
+        Ok(())
+    })
+    .await
+}
+
+pub async fn gaps(State(app): Shared, Asked(params): Asked<ChannelParams>) -> Answer {
+    app.list(move |store, rows| {
+        let gaps = store.gaps(&params.channel)?;
+        let _ = gaps.iter().all(|gap| rows.row(gap));
+        Ok(())
+    })
+    .await
+}
+
+/// A rejected line may speak of any channel: whoever sees them sees all.
+pub async fn rejects(
+    State(app): Shared,
+    Extension(pass): Extension<Pass>,
+    Asked(NoParams {}): Asked<NoParams>,
+) -> Answer {
+    pass.access.expect_all_channels()?;
+    app.list(|store, rows| store.rejects(|reject| rows.row(&reject)))
+        .await
+}
+
+impl Pass {
+    /// Whether what is about this channel may be seen. Where the request is about one, all of its answer may: an entry
+    /// that names no channel is then shown as one of that channel.
+    #[must_use]
+    pub fn sees(&self, channel: Option<&str>) -> bool {
+        self.channel.is_some() || self.access.sees(channel)
+    }
+}

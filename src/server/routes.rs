@@ -1,0 +1,113 @@
+//! Every route, once: the router and the API's own description are both made from this table.
+
+use super::app::App;
+use super::auth::{Door, Scope};
+use super::fault::Fault;
+use super::guard::{Guard, guard};
+use super::{events, feed, ingest, metrics, openapi, pages, queries, subscribe};
+use crate::ingest::IngestSummary;
+use crate::query::answer;
+use crate::query::params;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::sync::Arc;
+
+/// One route.
+pub struct Route {
+    /// `get` or `post`.
+    pub method: &'static str,
+    /// Its path; none has variable parts.
+    pub path: &'static str,
+    /// What it is for, in a sentence.
+    pub summary: &'static str,
+    /// What a token for it needs; `None`: it is open to all.
+    pub scope: Option<Scope>,
+    /// What can be asked.
+    pub params: fn(&mut SchemaGenerator) -> Schema,
+    /// What it answers with.
+    pub answer: Answer,
+    handler: fn() -> MethodRouter<Arc<App>>,
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// One JSON object.
+    One(fn(&mut SchemaGenerator) -> Schema),
+    /// JSON lines, each such an object.
+    List(fn(&mut SchemaGenerator) -> Schema),
+    /// Text of this type.
+    Text(&'static str),
+    /// It goes on as a WebSocket; what is said there.
+    Socket(&'static str),
+}
+
+fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// Declares the table.
+macro_rules! routes {
+    ($($method:ident $path:literal $scope:expr, $params:ident, $answer:expr, $handler:expr, $summary:literal;)*) => {
+        /// Every route.
+        pub static ROUTES: &[Route] = &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            summary: $summary,
+            scope: $scope,
+            params: of::<params::$params>,
+            answer: $answer,
+            handler: || $method($handler),
+        }),*];
+    };
+}
+
+use Answer::{List, One, Socket, Text};
+const READ: Option<Scope> = Some(Scope::Read);
+const INGEST: Option<Scope> = Some(Scope::Ingest);
+const OPEN: Option<Scope> = None;
+
+routes! {
+    get "/v1/who" READ, WhoParams, One(of::<answer::Who>), queries::who, "Who is or was present in a channel";
+    get "/v1/history" READ, HistoryParams, List(of::<answer::HistoryEntry>), queries::history, "The entries of the log";
+    get "/v1/missed" READ, MissedParams, List(of::<answer::Missed>), queries::missed, "For every gap: who joined, left and changed while nobody watched";
+    get "/v1/sessions" READ, SessionsParams, List(of::<answer::Session>), queries::sessions, "Stays of members, and how long each lasted";
+    get "/v1/stats" READ, StatsParams, List(of::<answer::Stats>), queries::stats, "How many, at most, how long";
+    get "/v1/channels" READ, NoParams, List(of::<answer::ChannelAnswer>), queries::channels, "The channels there are";
+    get "/v1/gaps" READ, ChannelParams, List(of::<answer::Gap>), queries::gaps, "When nobody watched a channel";
+    get "/v1/rejects" READ, NoParams, List(of::<answer::RejectAnswer>), queries::rejects, "The lines that could not be taken; needs a token for all channels";
+    post "/v1/events" INGEST, IngestParams, One(of::<IngestSummary>), events::events, "Records a body of JSON lines; answers once they are durable";
+    get "/v1/ingest" INGEST, IngestParams, Socket("Lines in; {\"t\":\"ack\",\"line\":n,\"seq\":n}, {\"t\":\"reject\",\"line\":n,\"reason\":s} and, with `feed`, first {\"t\":\"resume\",\"line\":n} out"), ingest::ingest, "Records lines as they come";
+    get "/v1/subscribe" READ, SubscribeParams, Socket("Entries after `after_seq`, then {\"t\":\"live\",\"seq\":n} once, then entries as they come"), subscribe::subscribe, "Follows the entries";
+    get "/v1/stream" READ, SubscribeParams, Text("text/event-stream"), subscribe::stream, "Follows the entries as server-sent events; Last-Event-ID goes on behind a seq";
+    get "/v1/feed" READ, ChannelParams, Socket("SNAPSHOT, then REMOTE_JOIN and REMOTE_LEAVE, as Agora's JavaScript SDK has them"), feed::feed, "Follows a channel as an SDK's listener would";
+    get "/metrics" READ, NoParams, Text("application/openmetrics-text"), metrics::metrics, "Figures for Prometheus";
+    get "/healthz" OPEN, NoParams, Text("text/plain"), pages::healthz, "Whether the server runs";
+    get "/readyz" OPEN, NoParams, Text("text/plain"), pages::readyz, "Whether lines can be recorded";
+    get "/openapi.json" OPEN, NoParams, Text("application/json"), openapi::openapi, "This description";
+    get "/bridge.js" OPEN, NoParams, Text("text/javascript"), pages::bridge, "The bridge from Agora's SDK, an ES module";
+    get "/" OPEN, NoParams, Text("text/html"), pages::index, "The index";
+}
+
+/// The router for those who come in by one door.
+pub fn router(app: &Arc<App>, door: &Arc<Door>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let at_door = Guard {
+            app: Arc::clone(app),
+            door: Arc::clone(door),
+            route,
+        };
+        let handler = (route.handler)().layer(from_fn_with_state(at_door, guard));
+        router = router.route(route.path, handler);
+    }
+    let nothing =
+        async || Fault::NotFound("there is nothing here; /openapi.json says what is where".into());
+    let wrong = async || Fault::Method;
+    router
+        .fallback(nothing)
+        .method_not_allowed_fallback(wrong)
+        .with_state(Arc::clone(app))
+}

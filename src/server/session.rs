@@ -1,0 +1,319 @@
+//! What all sockets have in common: the life of the token, whether the peer is still there, the server's end, and a
+//! proper farewell. What is said on a socket is its own business.
+//!
+//! A socket waits for [`Session::event`] beside its own affairs, and gives what comes to [`Session::meet`]: waiting can
+//! be given up at any time, meeting cannot.
+
+use super::app::{App, Pass};
+use super::listen::Guest;
+use crate::domain::time::Millis;
+use crate::limits;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures_util::{FutureExt, SinkExt};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Close codes: RFC 6455's, and those of the contract.
+pub mod code {
+    /// All is said.
+    pub const DONE: u16 = 1000;
+    /// The server stops.
+    pub const AWAY: u16 = 1001;
+    /// The server failed.
+    pub const FAILED: u16 = 1011;
+    /// The token has expired.
+    pub const EXPIRED: u16 = 4401;
+    /// The reader was too slow.
+    pub const TOO_SLOW: u16 = 4408;
+    /// A newer connection speaks for this observer.
+    pub const REPLACED: u16 = 4409;
+}
+
+const SEND_MAX: Duration = Duration::from_millis(limits::REQUEST_MS_MAX);
+const PING: Duration = Duration::from_millis(limits::PING_MS);
+const SILENCE_MAX: Duration = Duration::from_millis(limits::SILENCE_MS_MAX);
+/// How long the peer's own farewell is waited for.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
+
+/// A socket and its surroundings.
+pub struct Session {
+    socket: WebSocket,
+    app: Arc<App>,
+    pass: Pass,
+    warned: bool,
+    heard: Instant,
+    pinged: Instant,
+    /// Another has taken its place.
+    over: CancellationToken,
+    /// Counts the connection as open.
+    _guest: Guest,
+}
+
+/// Something that happens to a socket.
+pub enum Event {
+    /// A message came; `None`: the connection is gone.
+    Message(Option<Message>),
+    /// The token will expire, in so many ms.
+    WillExpire(Millis),
+    /// It has.
+    Expired,
+    /// Nothing was heard for a while.
+    Quiet,
+    /// Another has taken its place.
+    Replaced,
+    /// The server stops.
+    Stop,
+}
+
+/// What it means for the socket's own affairs.
+pub enum Met {
+    /// Nothing.
+    Nothing,
+    /// The peer says something.
+    Text(Utf8Bytes),
+    /// The peer is gone; in order or not.
+    Gone {
+        /// With close code 1000.
+        in_order: bool,
+    },
+    /// It is to end, with this code and reason.
+    End(u16, &'static str),
+}
+
+/// The peer does not take what is sent.
+pub struct Lost;
+
+/// What the server says of tokens.
+#[derive(Serialize)]
+#[serde(tag = "t", rename = "token")]
+struct TokenNews<'a> {
+    state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_ms: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Renew {
+    t: String,
+    token: String,
+}
+
+impl Session {
+    /// One that has just begun.
+    #[must_use]
+    pub fn new(socket: WebSocket, app: Arc<App>, pass: Pass, guest: Guest) -> Session {
+        let now = Instant::now();
+        Session {
+            socket,
+            app,
+            pass,
+            warned: false,
+            heard: now,
+            pinged: now,
+            over: CancellationToken::new(),
+            _guest: guest,
+        }
+    }
+
+    /// The same, until another takes its place: then it says nothing more but farewell.
+    #[must_use]
+    pub fn until(self, over: CancellationToken) -> Session {
+        Session { over, ..self }
+    }
+
+    /// What it was let in with, or has shown since.
+    #[must_use]
+    pub fn pass(&self) -> &Pass {
+        &self.pass
+    }
+
+    /// Counts its end as that of a reader who was too slow.
+    pub fn count_as_too_slow(&self) {
+        self.app.metrics.too_slow.inc();
+    }
+
+    /// The next thing that happens. `listening`: messages are to be read. May be given up at any time.
+    pub async fn event(&mut self, listening: bool) -> Event {
+        let expires_at = self.pass.access.expires_at();
+        let token = async {
+            let Some(at) = expires_at else {
+                return std::future::pending().await;
+            };
+            let warn_at = at.saturating_sub(limits::TOKEN_WARNING_MS);
+            if self.warned {
+                self.app.clock.until(at).await;
+                return Event::Expired;
+            }
+            self.app.clock.until(warn_at).await;
+            match at.saturating_sub(self.app.now()) {
+                left @ 1.. => Event::WillExpire(left),
+                _ => Event::Expired,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.app.stop.cancelled() => Event::Stop,
+            () = self.over.cancelled() => Event::Replaced,
+            event = token => event,
+            message = self.socket.recv(), if listening => {
+                Event::Message(message.and_then(Result::ok))
+            }
+            () = sleep_until(self.heard.max(self.pinged) + PING) => Event::Quiet,
+        }
+    }
+
+    /// A message that is there already.
+    pub fn ready(&mut self) -> Option<Message> {
+        self.socket.recv().now_or_never()??.ok()
+    }
+
+    /// Does what is to be done about an event.
+    pub async fn meet(&mut self, event: Event) -> Met {
+        let done = match event {
+            Event::Message(None) => return Met::Gone { in_order: false },
+            Event::Message(Some(message)) => {
+                self.heard = Instant::now();
+                match message {
+                    Message::Text(text) => match renewal(&text) {
+                        Some(token) => self.renew(&token).await,
+                        None => return Met::Text(text),
+                    },
+                    Message::Close(frame) => {
+                        let code = frame.map(|frame| frame.code);
+                        // The answer to it, which the library has prepared.
+                        let _ = timeout(FAREWELL_MAX, self.socket.flush()).await;
+                        return Met::Gone {
+                            in_order: code == Some(code::DONE),
+                        };
+                    }
+                    Message::Binary(_) => return Met::End(1003, "say it as text"),
+                    Message::Ping(_) | Message::Pong(_) => Ok(()),
+                }
+            }
+            Event::WillExpire(in_ms) => {
+                self.warned = true;
+                self.say(&TokenNews {
+                    state: "will_expire",
+                    in_ms: Some(in_ms),
+                    reason: None,
+                })
+                .await
+            }
+            Event::Expired => return Met::End(code::EXPIRED, "the token has expired"),
+            Event::Quiet if self.heard.elapsed() >= SILENCE_MAX => Err(Lost),
+            Event::Quiet => {
+                self.pinged = Instant::now();
+                self.send(Message::Ping(axum::body::Bytes::new())).await
+            }
+            Event::Replaced => {
+                return Met::End(
+                    code::REPLACED,
+                    "a newer connection speaks for this observer",
+                );
+            }
+            Event::Stop => return Met::End(code::AWAY, "the server stops"),
+        };
+        match done {
+            Ok(()) => Met::Nothing,
+            Err(Lost) => Met::Gone { in_order: false },
+        }
+    }
+
+    /// A newer token, good for the same, takes the place of the old one; any other changes nothing.
+    async fn renew(&mut self, token: &str) -> Result<(), Lost> {
+        let Pass {
+            door,
+            scope,
+            channel,
+            ..
+        } = &self.pass;
+        let admitted = door.admit(Some(token), *scope, channel.as_deref(), self.app.now());
+        let news = match admitted {
+            Ok(access) => {
+                self.pass.access = access;
+                self.warned = false;
+                TokenNews {
+                    state: "renewed",
+                    in_ms: None,
+                    reason: None,
+                }
+            }
+            Err(fault) => TokenNews {
+                state: "refused",
+                in_ms: None,
+                reason: Some(fault.to_string()),
+            },
+        };
+        self.say(&news).await
+    }
+
+    /// Says something in JSON.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn say(&mut self, what: &impl Serialize) -> Result<(), Lost> {
+        let text = serde_json::to_string(what).map_err(|_| Lost)?;
+        self.send(Message::text(text)).await
+    }
+
+    /// Sends a message. A peer that does not take it in time is given up.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn send(&mut self, message: Message) -> Result<(), Lost> {
+        self.send_all(std::iter::once(message)).await
+    }
+
+    /// Sends messages together.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub async fn send_all(&mut self, messages: impl Iterator<Item = Message>) -> Result<(), Lost> {
+        let Session { socket, over, .. } = self;
+        let sent = async {
+            for message in messages {
+                timeout(SEND_MAX, socket.feed(message)).await.ok()?.ok()?;
+            }
+            timeout(SEND_MAX, socket.flush()).await.ok()?.ok()
+        };
+        tokio::select! {
+            biased;
+            () = over.cancelled() => Err(Lost),
+            sent = sent => sent.ok_or(Lost),
+        }
+    }
+
+    /// Says farewell, and waits a moment for the peer's: what it still sends would otherwise undo ours on the way.
+    pub async fn close(mut self, code: u16, reason: &'static str) {
+        let frame = CloseFrame {
+            code,
+            reason: reason.into(),
+        };
+        let farewell = async {
+            if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
+                while let Some(Ok(_)) = self.socket.recv().await {}
+            }
+        };
+        // A peer that says none has had its time. One that is too slow has more to take before it.
+        let most = if code == code::TOO_SLOW {
+            SEND_MAX
+        } else {
+            FAREWELL_MAX
+        };
+        let _ = timeout(most, farewell).await;
+    }
+}
+
+/// The token of a message that is `{"t":"renew","token":…}` and nothing else.
+fn renewal(text: &str) -> Option<String> {
+    if !text.contains("\"renew\"") {
+        return None;
+    }
+    let renew: Renew = serde_json::from_str(text).ok()?;
+    (renew.t == "renew").then_some(renew.token)
+}

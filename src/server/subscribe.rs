@@ -1,0 +1,155 @@
+//! `WS /v1/subscribe` and `GET /v1/stream`: the entries after a position, then one word that they are told, then those
+//! to come.
+
+use super::app::{App, Pass};
+use super::fault::Fault;
+use super::hub::Item;
+use super::listen::Guest;
+use super::queries::Asked;
+use super::session::{Met, Session, code};
+use super::sockets::{self, Upgrade};
+use super::tail::{End, Said, Tail};
+use crate::query::params::SubscribeParams;
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::extract::ws::Message;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// `WS /v1/subscribe`.
+pub async fn subscribe(
+    State(app): State<Arc<App>>,
+    Extension(pass): Extension<Pass>,
+    Extension(guest): Extension<Guest>,
+    Asked(params): Asked<SubscribeParams>,
+    Upgrade(upgrade): Upgrade,
+) -> Response {
+    sockets::listening(upgrade).on_upgrade(async move |socket| {
+        let tail = Tail::new(Arc::clone(&app), params.filter());
+        let session = Session::new(socket, app, pass, guest);
+        pour(session, tail, entry_or_live).await;
+    })
+}
+
+fn entry_or_live(pass: &Pass, said: Said) -> Vec<Message> {
+    match said {
+        Said::Items(items) => {
+            let seen = items.iter().filter(|item| may_see(pass, item));
+            seen.map(|item| Message::Text(item.json.clone())).collect()
+        }
+        Said::Live(seq) => vec![Message::text(live(seq))],
+    }
+}
+
+fn live(seq: u64) -> String {
+    format!("{{\"t\":\"live\",\"seq\":{seq}}}")
+}
+
+fn may_see(pass: &Pass, item: &Item) -> bool {
+    pass.sees(item.told.entry.channel.as_deref())
+}
+
+/// Pours what comes into a socket, put into words by `words`, until one of the two ends.
+pub async fn pour(
+    mut session: Session,
+    mut tail: Tail,
+    mut words: impl FnMut(&Pass, Said) -> Vec<Message>,
+) {
+    let (code, reason) = loop {
+        let said = tokio::select! {
+            biased;
+            event = session.event(true) => match session.meet(event).await {
+                Met::Nothing | Met::Text(_) => continue,
+                Met::Gone { .. } => return,
+                Met::End(code, reason) => break (code, reason),
+            },
+            said = tail.next() => said,
+        };
+        match said {
+            Ok(said) => {
+                let messages = words(session.pass(), said);
+                if session.send_all(messages.into_iter()).await.is_err() {
+                    break TOO_SLOW;
+                }
+            }
+            Err(End::TooSlow) => break TOO_SLOW,
+            Err(End::Closed) => break (code::AWAY, "the server stops"),
+            Err(End::Failed(fault)) => {
+                tracing::error!("{fault}");
+                break (code::FAILED, "the log cannot be read");
+            }
+        }
+    };
+    // Others need the room.
+    drop(tail);
+    if code == code::TOO_SLOW {
+        session.count_as_too_slow();
+    }
+    session.close(code, reason).await;
+}
+
+const TOO_SLOW: (u16, &str) = (code::TOO_SLOW, "too slow: go on behind the last entry");
+
+/// A comment now and then shows both ends that the other is there.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// `GET /v1/stream`.
+pub async fn stream(
+    State(app): State<Arc<App>>,
+    Extension(pass): Extension<Pass>,
+    Extension(guest): Extension<Guest>,
+    headers: HeaderMap,
+    Asked(params): Asked<SubscribeParams>,
+) -> Result<Response, Fault> {
+    let mut filter = params.filter();
+    if let Some(last) = headers.get("last-event-id") {
+        let last = last.to_str().ok().and_then(|last| last.parse().ok());
+        filter.after_seq = last.ok_or_else(|| Fault::Bad("Last-Event-ID: no seq".into()))?;
+    }
+    let tail = Tail::new(Arc::clone(&app), filter);
+    let events = stream::unfold(
+        (tail, app, pass, guest),
+        async |(mut tail, app, pass, guest)| {
+            let piece = events(&mut tail, &app, &pass).await?;
+            Some((Ok::<_, Fault>(piece), (tail, app, pass, guest)))
+        },
+    );
+    let kind = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((kind, Body::from_stream(events)).into_response())
+}
+
+/// The next events; `None` where the stream ends.
+async fn events(tail: &mut Tail, app: &App, pass: &Pass) -> Option<Bytes> {
+    let expired = async {
+        match pass.access.expires_at() {
+            Some(at) => app.clock.until(at).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = app.stop.cancelled() => None,
+        () = expired => None,
+        said = timeout(HEARTBEAT, tail.next()) => match said {
+            Err(_) => Some(Bytes::from_static(b":\n\n")),
+            Ok(Err(_)) => None,
+            Ok(Ok(Said::Live(seq))) => Some(format!("id: {seq}\ndata: {}\n\n", live(seq)).into()),
+            Ok(Ok(Said::Items(items))) => {
+                let mut text = String::new();
+                for item in items.iter().filter(|item| may_see(pass, item)) {
+                    let (seq, json) = (item.told.entry.seq, &item.json);
+                    text.push_str(&format!("id: {seq}\ndata: {json}\n\n"));
+                }
+                Some(text.into())
+            }
+        },
+    }
+}

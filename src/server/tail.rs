@@ -1,0 +1,153 @@
+//! Entries after a position, and then those to come: none missing, and none twice, where the one passes into the other.
+//!
+//! The log is read up to its head, a piece at a time. Then a seat is taken at the lane of what is new, and if that
+//! reaches back to where reading ended, all goes on from the lane; else a little more is read first.
+
+use super::app::{App, broken};
+use super::fault::Fault;
+use super::hub::{Item, Next, Seat};
+use crate::limits;
+use crate::query::{Cursor, HistoryFilter};
+use crate::store::StoreError;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+
+/// The entries of one subscriber.
+pub struct Tail {
+    app: Arc<App>,
+    filter: Arc<HistoryFilter>,
+    place: Place,
+}
+
+enum Place {
+    /// The history is read: by a task of the pool, or not at the moment.
+    History(Option<Box<Cursor>>, Option<Seat>),
+    Reading(JoinHandle<Read>, Option<Seat>),
+    /// All up to this entry was given; the rest comes from the lane.
+    Live(Seat, u64),
+    Ended,
+}
+
+type Read = Result<(Box<Cursor>, Vec<Arc<Item>>, bool), StoreError>;
+
+/// What comes next.
+pub enum Said {
+    /// Entries, in order.
+    Items(Vec<Arc<Item>>),
+    /// All up to this entry was given; what comes now comes as it happens.
+    Live(u64),
+}
+
+/// Why nothing more comes.
+pub enum End {
+    /// The lane was full.
+    TooSlow,
+    /// The server stops.
+    Closed,
+    /// The log cannot be read.
+    Failed(Fault),
+}
+
+/// Entries read off the log at a time.
+const READ_ENTRIES: usize = 512;
+
+impl Tail {
+    /// Those that `filter` shows (whose `limit` and times are not looked at), behind its `after_seq`.
+    #[must_use]
+    pub fn new(app: Arc<App>, filter: HistoryFilter) -> Tail {
+        Tail {
+            app,
+            filter: Arc::new(filter),
+            place: Place::History(None, None),
+        }
+    }
+
+    /// What comes next; waits for it. May be given up at any time, and asked again.
+    ///
+    /// # Errors
+    /// [`End`].
+    pub async fn next(&mut self) -> Result<Said, End> {
+        loop {
+            match &mut self.place {
+                Place::History(cursor, seat) => {
+                    let turn = self.app.turn().await.map_err(End::Failed)?;
+                    let (cursor, seat) = (cursor.take(), seat.take());
+                    self.place = Place::Reading(self.read(turn, cursor), seat);
+                }
+                Place::Reading(reading, seat) => {
+                    let read = reading.await;
+                    let seat = seat.take();
+                    self.place = Place::Ended;
+                    let read = read
+                        .map_err(broken)
+                        .and_then(|read| read.map_err(Fault::from));
+                    let (cursor, items, at_head) = read.map_err(End::Failed)?;
+                    if let Some(seq) = self.goes_live(cursor, seat, at_head) {
+                        return Ok(Said::Live(seq));
+                    } else if !items.is_empty() {
+                        return Ok(Said::Items(items));
+                    }
+                }
+                Place::Live(seat, at) => match seat.next(*at).await {
+                    Next::Items(items) => {
+                        *at = items.last().map_or(*at, |item| item.told.entry.seq);
+                        let shown = items
+                            .into_iter()
+                            .filter(|item| self.filter.shows(&item.told));
+                        let shown: Vec<_> = shown.collect();
+                        if !shown.is_empty() {
+                            return Ok(Said::Items(shown));
+                        }
+                    }
+                    Next::TooSlow => return Err(End::TooSlow),
+                    Next::Closed => return Err(End::Closed),
+                },
+                Place::Ended => return Err(End::Closed),
+            }
+        }
+    }
+
+    /// Has the next piece of history read. It is at the head where there was nothing more to read.
+    fn read(&self, turn: OwnedSemaphorePermit, cursor: Option<Box<Cursor>>) -> JoinHandle<Read> {
+        let store = Arc::clone(&self.app.store);
+        let filter = Arc::clone(&self.filter);
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let mut cursor = match cursor {
+                Some(cursor) => cursor,
+                None => Box::new(store.cursor(filter.after_seq)?),
+            };
+            let (mut items, mut bytes) = (Vec::new(), 0);
+            loop {
+                let told = cursor.next_batch(&store, READ_ENTRIES)?;
+                let end = told.is_empty();
+                let shown = told.into_iter().filter(|told| filter.shows(told));
+                for item in shown.filter_map(Item::of) {
+                    bytes += item.json.len();
+                    items.push(Arc::new(item));
+                }
+                if end || bytes >= limits::CATCH_UP_BYTES {
+                    let at_head = end && items.is_empty();
+                    return Ok((cursor, items, at_head));
+                }
+            }
+        })
+    }
+
+    /// Passes on to the lane, if reading has come to where that begins.
+    fn goes_live(&mut self, cursor: Box<Cursor>, seat: Option<Seat>, at_head: bool) -> Option<u64> {
+        if !at_head {
+            self.place = Place::History(Some(cursor), seat);
+            return None;
+        }
+        let seat = seat.unwrap_or_else(|| self.app.hub.sit(self.filter.channel.as_deref()));
+        let seq = cursor.seq();
+        if !seat.reaches_back_to(seq) {
+            self.place = Place::History(Some(cursor), Some(seat));
+            return None;
+        }
+        self.place = Place::Live(seat, seq);
+        Some(seq)
+    }
+}

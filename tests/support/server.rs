@@ -1,0 +1,318 @@
+//! A server on a port of its own, and clients for it: HTTP in one go, WebSockets line by line.
+#![allow(dead_code)] // each test uses its part
+
+use futures_util::{SinkExt, StreamExt};
+use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
+use rollbook::Store;
+use rollbook::server::auth::{Keeper, Scope, Secret};
+use rollbook::server::clock::Clock;
+use rollbook::server::{Config, Listener, serve};
+use serde_json::Value;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// Longer than anything takes on the slowest machine: whoever is not done by then hangs.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Waits, but not for ever.
+pub async fn soon<T>(what: impl Future<Output = T>) -> T {
+    timeout(DEADLINE, what).await.expect("this takes too long")
+}
+
+/// A server that runs in this process.
+pub struct Served {
+    pub address: SocketAddr,
+    pub store: Arc<Store>,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+impl Served {
+    /// Serves a store.
+    pub async fn start(store: Store, config: Config) -> Served {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let store = Arc::new(store);
+        let (stop, stopped) = oneshot::channel();
+        let serving = Arc::clone(&store);
+        let ended = tokio::spawn(async move {
+            let listeners = vec![Listener::Tcp(listener, None)];
+            let stopped = async { drop(stopped.await) };
+            serve(serving, listeners, config, stopped).await.unwrap();
+        });
+        Served {
+            address,
+            store,
+            stop,
+            ended,
+        }
+    }
+
+    /// Serves a store to this machine, without tokens.
+    pub async fn open(store: Store) -> Served {
+        Served::start(store, Config::default()).await
+    }
+
+    /// Stops it, and gives the store back.
+    pub async fn stop(self) -> Arc<Store> {
+        self.stop.send(()).unwrap();
+        soon(self.ended).await.unwrap();
+        self.store
+    }
+
+    pub async fn get(&self, path: &str) -> Got {
+        self.ask("GET", path, &[], "").await
+    }
+
+    pub async fn post(&self, path: &str, body: &str) -> Got {
+        self.ask("POST", path, &[], body).await
+    }
+
+    pub async fn ask(&self, method: &str, path: &str, head: &[(&str, &str)], body: &str) -> Got {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        soon(ask(stream, method, path, head, body)).await
+    }
+
+    /// A WebSocket; or the refusal.
+    pub async fn socket(&self, path: &str) -> Result<Socket, Got> {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        soon(connect(stream, path)).await
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Got {
+    pub status: u16,
+    pub kind: String,
+    pub body: String,
+}
+
+impl Got {
+    /// That it has this status.
+    pub fn expect(self, status: u16) -> Got {
+        assert_eq!(self.status, status, "{self:?}");
+        self
+    }
+
+    /// Its one JSON value.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Its JSON lines.
+    pub fn lines(&self) -> Vec<Value> {
+        let lines = self.body.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// What went wrong.
+    pub fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Asks over any stream.
+pub async fn ask(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    method: &str,
+    path: &str,
+    head: &[(&str, &str)],
+    body: &str,
+) -> Got {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let mut request = hyper::Request::builder().method(method).uri(path);
+    if head.iter().all(|(name, _)| *name != "host") {
+        request = request.header("host", "localhost");
+    }
+    for (name, value) in head {
+        request = request.header(*name, *value);
+    }
+    let answer = sender
+        .send_request(request.body(body.to_owned()).unwrap())
+        .await
+        .unwrap();
+    let status = answer.status().as_u16();
+    let kind = answer.headers().get("content-type");
+    let kind = kind.map_or(String::new(), |kind| kind.to_str().unwrap().to_owned());
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    Got { status, kind, body }
+}
+
+/// Asks over the owner's socket.
+pub async fn ask_owner(path: &Path, what: &str) -> Got {
+    let stream = UnixStream::connect(path).await.unwrap();
+    soon(ask(stream, "GET", what, &[], "")).await
+}
+
+async fn connect(stream: TcpStream, path: &str) -> Result<Socket, Got> {
+    let address = format!("ws://localhost{path}");
+    match client_async(address.into_client_request().unwrap(), stream).await {
+        Ok((socket, _)) => Ok(Socket(socket)),
+        Err(Error::Http(refusal)) => Err(Got {
+            status: refusal.status().as_u16(),
+            kind: String::new(),
+            body: String::from_utf8(refusal.into_body().unwrap_or_default()).unwrap(),
+        }),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A WebSocket.
+pub struct Socket(WebSocketStream<TcpStream>);
+
+impl Socket {
+    pub async fn say(&mut self, text: impl Into<String>) {
+        soon(self.0.send(Message::text(text.into()))).await.unwrap();
+    }
+
+    /// Says it, however long the server takes to hear.
+    pub async fn say_in_time(&mut self, text: impl Into<String>) {
+        self.0.send(Message::text(text.into())).await.unwrap();
+    }
+
+    /// The next message, as JSON; or the code with which the server closed the socket.
+    pub async fn hear(&mut self) -> Result<Value, u16> {
+        loop {
+            match soon(self.0.next()).await {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(frame))) => {
+                    return Err(frame.map_or(1005, |frame| frame.code.into()));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(1006),
+            }
+        }
+    }
+
+    /// Messages up to the first that `last` says yes to, with it.
+    pub async fn hear_until(&mut self, last: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut heard = Vec::new();
+        loop {
+            let message = self.hear().await.unwrap();
+            let done = last(&message);
+            heard.push(message);
+            if done {
+                return heard;
+            }
+        }
+    }
+
+    /// Ends it in order.
+    pub async fn close(self) {
+        self.close_with(1000).await;
+    }
+
+    /// Ends it with this code, and waits until the server has ended it, too.
+    pub async fn close_with(mut self, code: u16) {
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: "".into(),
+        };
+        soon(self.0.close(Some(frame))).await.unwrap();
+        while let Some(Ok(_)) = soon(self.0.next()).await {}
+    }
+
+    /// Breaks it off.
+    pub fn drop(self) {}
+}
+
+/// A clock that a test sets.
+pub struct Set(watch::Sender<i64>);
+
+impl Set {
+    pub fn at(now: i64) -> Arc<Set> {
+        Arc::new(Set(watch::Sender::new(now)))
+    }
+
+    pub fn go_on(&self, ms: i64) {
+        self.0.send_modify(|now| *now += ms);
+    }
+}
+
+impl Clock for Set {
+    fn now(&self) -> i64 {
+        *self.0.borrow()
+    }
+
+    fn until(&self, at: i64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let mut now = self.0.subscribe();
+        Box::pin(async move {
+            now.wait_for(|now| *now >= at).await.unwrap();
+        })
+    }
+}
+
+/// When the clock of tests with tokens begins.
+pub const NOW: i64 = 1_800_000_000_000;
+
+/// A secret, and what is made with it.
+pub struct Tokens {
+    secret: Secret,
+    pub clock: Arc<Set>,
+}
+
+impl Tokens {
+    pub fn new() -> Tokens {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "0123456789abcdef0123456789abcdef\n").unwrap();
+        Tokens {
+            secret: Secret::read(file.path()).unwrap(),
+            clock: Set::at(NOW),
+        }
+    }
+
+    /// How a server that asks for them is set up.
+    pub fn config(&self) -> Config {
+        Config {
+            tokens: Some(Keeper::of_secret(&self.secret)),
+            clock: Arc::<Set>::clone(&self.clock),
+            ..Config::default()
+        }
+    }
+
+    /// A token that is good for so many ms.
+    pub fn make(&self, scopes: &[Scope], channels: Option<&[&str]>, ms: i64) -> String {
+        let channels =
+            channels.map(|all| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>());
+        let expires_at = self.clock.now() + ms;
+        self.secret
+            .token(scopes, channels.as_deref(), expires_at)
+            .unwrap()
+    }
+}
+
+/// A join line.
+pub fn join(channel: &str, user: &str, ts: i64) -> String {
+    format!(r#"{{"t":"join","channel":"{channel}","topic":"chat","user":"{user}","ts":{ts}}}"#)
+}
+
+/// A snapshot line of one topic.
+pub fn snapshot(channel: &str, users: &[&str], ts: i64) -> String {
+    let users: Vec<String> = users
+        .iter()
+        .map(|user| format!(r#"{{"user":"{user}"}}"#))
+        .collect();
+    let users = users.join(",");
+    format!(r#"{{"t":"snapshot","channel":"{channel}","topics":{{"chat":[{users}]}},"ts":{ts}}}"#)
+}
