@@ -8,13 +8,13 @@
 mod support;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use rollbook::bench::load::Load;
 use rollbook::store::{Batch, Durability, Ticket};
 use rollbook::{Options, Store};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
 use std::time::{Duration, Instant};
-use support::load::Load;
 use support::{BATCH, folder, parsed, size};
 
 /// Batches made at a time, outside the measured time.

@@ -5,9 +5,9 @@
 mod support;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use rollbook::bench::load::{Load, Random};
 use rollbook::query::{HistoryFilter, MissedFilter, WhoFilter, WhoWhen};
 use std::time::Duration;
-use support::load::{Load, Random};
 use support::{filled, size};
 
 fn query(c: &mut Criterion) {

@@ -12,104 +12,16 @@
 mod support;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use rollbook::bench::load::Crowd;
 use rollbook::domain::decide::decide;
 use rollbook::domain::entry::{Commit, Entry, Rules};
-use rollbook::domain::event::{Event, MemberSaid, Said, Shown, TopicShown};
+use rollbook::domain::event::Event;
 use rollbook::domain::names::Names;
-use rollbook::domain::order::Stamp;
 use rollbook::domain::state::State;
-use support::load::Random;
 use support::size;
 
 const FROM: i64 = 1_700_000_000_000;
 const NOW: i64 = 1_800_000_000_000;
-
-/// The text that the events borrow.
-struct Text {
-    topics: Vec<String>,
-    users: Vec<(usize, String)>,
-    metas: [String; 2],
-    /// The same users in another order; as text in that order too, as it is in a line.
-    shuffled: Vec<(usize, String)>,
-}
-
-fn user(n: usize) -> String {
-    format!("user-{n:06}")
-}
-
-impl Text {
-    fn new(publishers: usize) -> Self {
-        let count = publishers + publishers / 300;
-        let mut shuffled: Vec<usize> = (0..count).collect();
-        let mut random = Random::new(5);
-        for at in (1..count).rev() {
-            shuffled.swap(at, random.below(at + 1));
-        }
-        Text {
-            shuffled: shuffled.into_iter().map(|n| (n, user(n))).collect(),
-            topics: (0..8).map(|n| format!("topic-{n}")).collect(),
-            // Those who are only in the first snapshot, and those who are only in the second, are the last.
-            users: (0..count).map(|n| (n, user(n))).collect(),
-            metas: [
-                r#"{"hand":false,"v":1}"#.into(),
-                r#"{"hand":true,"v":2}"#.into(),
-            ],
-        }
-    }
-
-    /// One of two snapshots of the same channel.
-    fn snapshot(&self, second: bool, shuffled: bool) -> Event<'_> {
-        let changed = self.users.len() / 301;
-        let left = if second {
-            0..changed
-        } else {
-            self.users.len() - changed..self.users.len()
-        };
-        let updated = if second { changed..2 * changed } else { 0..0 };
-        let mut topics: Vec<TopicShown<'_>> = Vec::new();
-        for topic in &self.topics {
-            topics.push(TopicShown {
-                topic: topic.into(),
-                total: None,
-                members: Vec::new(),
-            });
-        }
-        let users = if shuffled {
-            &self.shuffled
-        } else {
-            &self.users
-        };
-        for &(n, ref user) in users {
-            if left.contains(&n) {
-                continue;
-            }
-            let meta = &self.metas[usize::from(updated.contains(&n))];
-            topics[n % self.topics.len()].members.push(MemberSaid {
-                user: user.into(),
-                conn: "".into(),
-                meta: Some(meta.into()),
-                stamp: Stamp::NONE,
-                reason: None,
-            });
-        }
-        Event {
-            observer: "default".into(),
-            self_user: None,
-            id: None,
-            stamp: Stamp {
-                pos: None,
-                ts: Some(FROM),
-            },
-            said: Said::Snapshot {
-                channel: "room".into(),
-                shown: Shown {
-                    topics,
-                    ..Shown::default()
-                },
-            },
-        }
-    }
-}
 
 fn decided(state: &State, names: &mut Names, event: &Event<'_>) -> Vec<Entry> {
     match decide(state, names, event, &Rules::default(), NOW).unwrap() {
@@ -130,11 +42,11 @@ fn reconcile(c: &mut Criterion) {
     let mut group = c.benchmark_group("reconcile");
     for publishers in [20_000, 40_000, 80_000, 100_000] {
         let publishers = size(publishers, publishers / 100);
-        let text = Text::new(publishers);
-        let first = text.snapshot(false, false);
+        let crowd = Crowd::new(publishers);
+        let first = crowd.snapshot(false, false, FROM);
         group.throughput(Throughput::Elements(publishers as u64));
         for (order, shuffled) in [("", false), (", in another order", true)] {
-            let mut events = [false, true].map(|second| text.snapshot(second, shuffled));
+            let mut events = [false, true].map(|second| crowd.snapshot(second, shuffled, FROM));
             let (mut names, mut state) = (Names::new(), State::new());
             assert_eq!(take(&mut state, &mut names, &first), 1 + publishers);
             let mut turn = 1;
@@ -146,7 +58,7 @@ fn reconcile(c: &mut Criterion) {
                     event.stamp.ts = Some(FROM + turn as i64);
                     turn += 1;
                     let entries = take(&mut state, &mut names, event);
-                    assert_eq!(entries, 1 + 3 * (text.users.len() / 301));
+                    assert_eq!(entries, 1 + 3 * (crowd.changed()));
                 });
             });
         }

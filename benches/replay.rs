@@ -6,11 +6,11 @@
 mod support;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rollbook::bench::load::Load;
 use rollbook::domain::entry::Entry;
 use rollbook::domain::names::Names;
 use rollbook::domain::state::State;
 use rollbook::{Options, Projection, Store};
-use support::load::Load;
 use support::{fill, filled, size};
 
 /// Looks at nothing: what is left is reading and decoding.

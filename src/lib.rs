@@ -31,8 +31,10 @@
 //! | [`query`] | one question a file | store |
 //! | [`ingest`] | sources, line by line, into a store | feed, store |
 //! | [`replay`] | recorded history as a feed again | store |
+//! | [`export`] | entries and stays into files | query, ingest |
 //! | [`care`] | verify | store |
 //! | [`server`] | HTTP and WebSockets (feature `server`) | ingest, query |
+//! | [`bench`] | what all this does on a machine, beside a bare file | feed, query, store |
 //! | `cli` | one command a file | all |
 //!
 //! # Invariants
@@ -72,10 +74,12 @@
 //! # }
 //! ```
 
+pub mod bench;
 pub mod care;
 #[doc(hidden)]
 pub mod cli;
 pub mod domain;
+pub mod export;
 pub mod feed;
 pub mod ingest;
 pub mod limits;

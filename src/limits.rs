@@ -104,3 +104,8 @@ pub const PING_MS: u64 = 30_000;
 pub const SILENCE_MS_MAX: u64 = 90_000;
 /// How long a server that stops waits for what is in hand.
 pub const STOP_MS_MAX: u64 = 8_000;
+
+/// Slowest replay that is not paused, in times of how fast it was.
+pub const SPEED_MIN: f64 = 0.001;
+/// Fastest one that is paced.
+pub const SPEED_MAX: f64 = 1_000_000.0;

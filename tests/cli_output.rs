@@ -9,11 +9,11 @@
 
 use rollbook::cli::exit::Exit;
 use rollbook::cli::output::{Format, Output};
-use rollbook::cli::record::Record;
 use rollbook::cli::tables::{
     self, ChannelsTable, GapsTable, HistoryTable, MissedTable, RejectsTable, StatsTable,
 };
 use rollbook::cli::view::View;
+use rollbook::export::record::Record;
 use rollbook::ingest::IngestSummary;
 use rollbook::query::answer::*;
 use std::io;

@@ -1,10 +1,7 @@
-//! Laws of the rules: a complete snapshot makes the roster what it lists, the same one again infers nothing, and what
-//! was heard in Agora's shape can be replayed in it.
+//! Laws of the rules: a complete snapshot makes the roster what it lists, and the same one again infers nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::panic, missing_docs)]
 
-#[path = "support/desk.rs"]
-mod desk;
 #[path = "support/feeds.rs"]
 mod feeds;
 #[path = "support/reference.rs"]
@@ -12,8 +9,7 @@ mod reference;
 #[path = "support/shapes.rs"]
 mod shapes;
 
-use desk::Desk;
-use feeds::{Heard, NOW, Shape, Tape, cases, tape};
+use feeds::{Heard, Shape, Tape, cases, tape};
 use proptest::prelude::*;
 use reference::Reference;
 use rollbook::domain::decide::decide;
@@ -266,42 +262,12 @@ fn without_id(text: &str) -> String {
     }
 }
 
-/// Replays a tape in Agora's shape, and takes it in again.
-fn round_trip(tape: &Tape) {
-    let desk = Desk::of(tape);
-    let mut lines = Vec::new();
-    let each = |line: &str| {
-        lines.push(Heard {
-            now: NOW,
-            text: line.to_owned(),
-        });
-        true
-    };
-    desk.store.replay_agora(&Default::default(), each).unwrap();
-    let replayed = Tape {
-        rules: tape.rules,
-        lines,
-    };
-    let again = Desk::of(&replayed);
-    assert_eq!(
-        again.history_json(),
-        desk.history_json(),
-        "replayed as {replayed:?}"
-    );
-    assert_eq!(again.described(), desk.described());
-}
-
 proptest! {
     #![proptest_config(cases(400))]
 
     #[test]
     fn after_a_complete_snapshot_the_roster_equals_it(tape in tape(Shape::Any, 40)) {
         snapshots(&tape);
-    }
-
-    #[test]
-    fn what_agora_said_can_be_replayed(tape in tape(Shape::Agora, 30)) {
-        round_trip(&tape);
     }
 }
 

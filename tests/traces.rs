@@ -7,7 +7,7 @@ use rollbook::care::VerifyDepth;
 use rollbook::ingest::{How, Outcome, ingest, source::Source};
 use rollbook::query::answer::{EntryType, HistoryEntry};
 use rollbook::query::{HistoryFilter, answer::Time};
-use rollbook::replay::ReplayFilter;
+use rollbook::replay::{Played, ReplayFilter, Shape};
 use rollbook::{Options, Store};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -22,16 +22,14 @@ fn traces() -> Option<PathBuf> {
 }
 
 /// A store on disk with a file in it.
-fn recorded(file: &Path) -> (tempfile::TempDir, Store, Outcome) {
+fn recorded(file: &Path, keep_recorded: bool) -> (tempfile::TempDir, Store, Outcome) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), Options::default()).unwrap();
-    let outcome = ingest(
-        &store,
-        Source::open(file).unwrap(),
-        &How::default(),
-        &mut (),
-    )
-    .unwrap();
+    let how = How {
+        keep_recorded,
+        ..How::default()
+    };
+    let outcome = ingest(&store, Source::open(file).unwrap(), &how, &mut ()).unwrap();
     assert_eq!(outcome.tally.rejected, 0);
     (dir, store, outcome)
 }
@@ -42,44 +40,41 @@ fn verified(store: &Store) {
     assert_eq!(verified.entries, store.head());
 }
 
-/// An entry as JSON, without the moment of recording.
-fn timeless(mut entry: HistoryEntry) -> String {
-    entry.recorded_at = Time(0);
-    serde_json::to_string(&entry).unwrap()
-}
-
 /// The digest of a history, entry by entry: two of a million need not be held side by side.
-fn digest(store: &Store) -> blake3::Hash {
+fn digest(store: &Store, timeless: bool) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
-    let each = |entry| {
-        hasher.update(timeless(entry).as_bytes());
+    let each = |mut entry: HistoryEntry| {
+        if timeless {
+            entry.recorded_at = Time(0);
+        }
+        hasher.update(serde_json::to_string(&entry).unwrap().as_bytes());
         true
     };
     store.history(&HistoryFilter::default(), each).unwrap();
     hasher.finalize()
 }
 
-/// Verifies a trace, plays it as Agora's events, and takes these in again.
+/// Verifies a trace, plays it in both shapes, and takes each in again: Agora's without the moments of recording.
 fn round_trip(file: &Path) -> Outcome {
-    let (_dir, store, outcome) = recorded(file);
+    let (_dir, store, outcome) = recorded(file, false);
     verified(&store);
-    let played = tempfile::NamedTempFile::new().unwrap();
-    let mut lines = BufWriter::new(played.as_file());
-    let each = |line: &str| {
-        writeln!(lines, "{line}").unwrap();
-        true
-    };
-    store.replay_agora(&ReplayFilter::default(), each).unwrap();
-    lines.flush().unwrap();
-    let (_dir, again, _) = recorded(played.path());
-    verified(&again);
-    assert_eq!(again.head(), store.head());
-    assert_eq!(
-        digest(&again),
-        digest(&store),
-        "{}: another history",
-        file.display()
-    );
+    for (shape, timeless) in [(Shape::Agora, true), (Shape::Rollbook, false)] {
+        let played = tempfile::NamedTempFile::new().unwrap();
+        let mut lines = BufWriter::new(played.as_file());
+        let mut each = |line: &Played<'_>| {
+            writeln!(lines, "{}", line.text).unwrap();
+            true
+        };
+        store
+            .play(&ReplayFilter::default(), shape, &mut each)
+            .unwrap();
+        lines.flush().unwrap();
+        let (_dir, again, _) = recorded(played.path(), !timeless);
+        verified(&again);
+        assert_eq!(again.head(), store.head());
+        let [first, second] = [&store, &again].map(|store| digest(store, timeless));
+        assert_eq!(first, second, "{}: another history", file.display());
+    }
     outcome
 }
 
@@ -137,7 +132,7 @@ fn snapshots_after_outages_infer_just_what_was_lost() {
         ),
         ("i2p.jsonl", "inferred_i2p.tsv", [0, 4, 1, 2, 3], (98, 89)),
     ] {
-        let (_dir, store, outcome) = recorded(&folder.join(file));
+        let (_dir, store, outcome) = recorded(&folder.join(file), false);
         let tally = outcome.tally;
         assert_eq!(
             (tally.inferred_joins, tally.inferred_leaves),

@@ -1,9 +1,7 @@
 //! What the benchmarks share: a load with fixed seeds, stores that have taken it in, and how large everything is.
 #![allow(dead_code)] // each benchmark uses its part
 
-pub mod load;
-
-use load::Load;
+use rollbook::bench::load::Load;
 use rollbook::feed::{self, Defaults};
 use rollbook::store::{Batch, Line};
 use rollbook::{Options, Store};

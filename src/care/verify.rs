@@ -1,7 +1,7 @@
 //! `verify`: reads the whole log, checks every frame, the chain, the digest of every roster; deep, it also decides
 //! about every event again, so that a bug in `decide` is found and not sealed in.
 
-use super::again::event_behind;
+use crate::domain::behind::event_behind;
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Entry, Rules, Snapshot, What};
 use crate::domain::names::Names;

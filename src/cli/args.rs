@@ -1,6 +1,9 @@
 //! The command line: what can be typed, and the help that explains it, examples first. Nothing is done here.
 
-use super::commands::{gaps, history, ingest, missed, replay, sessions, stats, verify, who};
+use super::commands::{
+    bench, completions, export, gaps, history, ingest, man, missed, rejects, replay, sessions,
+    stats, verify, who,
+};
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
 use super::output::Format;
@@ -80,13 +83,11 @@ pub enum Command {
 ")]
     Channels,
     /// The lines that could not be taken
-    #[command(help_template = HELP, before_help = "Examples:
-  rollbook rejects
-  rollbook rejects --format jsonl | jq -r .text
-")]
-    Rejects,
+    Rejects(rejects::Rejects),
     /// Play the log again, as lines of a feed on standard output
     Replay(replay::Replay),
+    /// Write entries or stays into a file, for spreadsheets and databases
+    Export(export::Export),
     /// Serve the store over HTTP and WebSockets
     #[cfg(feature = "server")]
     Serve(serve::Serve),
@@ -105,6 +106,12 @@ pub enum Command {
   rollbook --data ./evening migrate
 ")]
     Migrate,
+    /// Measure what it does on this machine, beside a bare file
+    Bench(bench::Figures),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Completions),
+    /// Print the manual, or write its pages
+    Man(man::Pages),
 }
 
 /// Help for the first time of a command, which says how times are written.

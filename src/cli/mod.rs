@@ -1,4 +1,4 @@
-//! The `rollbook` command: what can be typed (`args`), how answers are written (`output`, `record`,
+//! The `rollbook` command: what can be typed (`args`), how answers are written (`output`,
 //! `tables`), and how it ends (`exit`). One command a file; each calls the library and hands its answer to
 //! [`Output`]. No question is answered here, and nothing below `cli` knows of it.
 //!
@@ -11,7 +11,6 @@ pub mod moment;
 pub mod notices;
 pub mod output;
 pub mod progress;
-pub mod record;
 pub mod tables;
 pub mod text;
 pub mod view;

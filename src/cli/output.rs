@@ -1,12 +1,12 @@
 //! Where answers go: standard output, in the format asked for. One answer is written by [`Output::one`]; a list
 //! streams through [`Output::list`], a row at a time, so that its length does not matter.
 //!
-//! How a table looks is `tables`' business, how a record becomes CSV `record`'s.
+//! How a table looks is `tables`' business, how a record becomes CSV `export`'s.
 
 use super::exit::Failure;
-use super::record::{self, Record};
 use super::tables::Table;
 use super::view::View;
+use crate::export::record::{Csv, Record, json_line};
 use clap::ValueEnum;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -75,13 +75,13 @@ impl<'w> Output<'w> {
         let sink = &mut *self.sink;
         let done = match self.format {
             Format::Table => table(sink, &self.view, answer),
-            Format::Json => write_line(sink, &serde_json::to_string_pretty(answer)),
-            Format::Jsonl => write_line(sink, &serde_json::to_string(answer)),
+            Format::Json => serde_json::to_string_pretty(answer)
+                .map_err(io::Error::from)
+                .and_then(|json| writeln!(sink, "{json}")),
+            Format::Jsonl => json_line(sink, answer),
             Format::Csv => {
-                let mut csv = csv::Writer::from_writer(sink);
-                record::header::<T>(&mut csv)
-                    .and_then(|()| answer.rows(&mut csv))
-                    .and_then(|()| csv.flush())
+                let mut csv = Csv::new(sink);
+                csv.row(answer).and_then(|()| csv.finish())
             }
         };
         done.map_err(|error| Failure::output(&error))
@@ -94,15 +94,11 @@ impl<'w> Output<'w> {
             Format::Table => Mode::Table(table, sink),
             Format::Json => Mode::Json { first: true, sink },
             Format::Jsonl => Mode::Jsonl(sink),
-            Format::Csv => Mode::Csv {
-                header: false,
-                csv: Box::new(csv::Writer::from_writer(sink)),
-            },
+            Format::Csv => Mode::Csv(Box::new(Csv::new(sink))),
         };
         List {
             mode,
             view: self.view,
-            row: std::marker::PhantomData,
         }
     }
 
@@ -111,9 +107,17 @@ impl<'w> Output<'w> {
     /// # Errors
     /// When it cannot be written.
     pub fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
+        self.text(line)?;
+        self.text(b"\n")
+    }
+
+    /// Writes a text as it is, whatever the format.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn text(&mut self, text: &[u8]) -> Result<(), Failure> {
         self.sink
-            .write_all(line)
-            .and_then(|()| self.sink.write_all(b"\n"))
+            .write_all(text)
             .map_err(|error| Failure::output(&error))
     }
 
@@ -121,30 +125,34 @@ impl<'w> Output<'w> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(mut self) -> Result<(), Failure> {
+    pub fn flush(&mut self) -> Result<(), Failure> {
         self.sink.flush().map_err(|error| Failure::output(&error))
+    }
+
+    /// The same, at the end.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.flush()
     }
 }
 
 /// A list on its way out.
 #[must_use = "a list must be finished"]
 pub struct List<'o, T, B> {
-    mode: Mode<'o, B>,
+    mode: Mode<'o, T, B>,
     view: View,
-    row: std::marker::PhantomData<fn(&T)>,
 }
 
-enum Mode<'o, B> {
+enum Mode<'o, T, B> {
     Table(B, &'o mut (dyn Write + 'o)),
     Json {
         first: bool,
         sink: &'o mut (dyn Write + 'o),
     },
     Jsonl(&'o mut (dyn Write + 'o)),
-    Csv {
-        header: bool,
-        csv: Box<csv::Writer<&'o mut (dyn Write + 'o)>>,
-    },
+    Csv(Box<Csv<T, &'o mut (dyn Write + 'o)>>),
 }
 
 impl<T: Record, B: Table<T>> List<'_, T, B> {
@@ -164,15 +172,8 @@ impl<T: Record, B: Table<T>> List<'_, T, B> {
                 sink.write_all(lead)
                     .and_then(|()| write_element(*sink, row))
             }
-            Mode::Jsonl(sink) => write_line(*sink, &serde_json::to_string(row)),
-            Mode::Csv { header, csv } => {
-                let named = if std::mem::replace(header, true) {
-                    Ok(())
-                } else {
-                    record::header::<T>(csv)
-                };
-                named.and_then(|()| row.rows(csv))
-            }
+            Mode::Jsonl(sink) => json_line(*sink, row),
+            Mode::Csv(csv) => csv.row(row),
         };
         done.map_err(|error| Failure::output(&error))
     }
@@ -187,23 +188,9 @@ impl<T: Record, B: Table<T>> List<'_, T, B> {
             Mode::Json { first: true, sink } => sink.write_all(b"[]\n"),
             Mode::Json { first: false, sink } => sink.write_all(b"\n]\n"),
             Mode::Jsonl(_) => Ok(()),
-            Mode::Csv { header, mut csv } => {
-                let named = if header {
-                    Ok(())
-                } else {
-                    record::header::<T>(&mut csv)
-                };
-                named.and_then(|()| csv.flush())
-            }
+            Mode::Csv(mut csv) => csv.finish(),
         };
         done.map_err(|error| Failure::output(&error))
-    }
-}
-
-fn write_line(sink: &mut dyn Write, json: &serde_json::Result<String>) -> io::Result<()> {
-    match json {
-        Ok(json) => writeln!(sink, "{json}"),
-        Err(error) => Err(io::Error::other(error.to_string())),
     }
 }
 

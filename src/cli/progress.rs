@@ -1,4 +1,4 @@
-//! The progress bar of `ingest`: on standard error, and only where that is a terminal.
+//! The progress bars of `ingest` and `export`: on standard error, and only where that is a terminal.
 
 use super::text::count;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -35,6 +35,21 @@ impl Progress {
             start: Instant::now(),
             shown: None,
         }
+    }
+
+    /// Begins where only rows are counted.
+    #[must_use]
+    pub fn start_rows() -> Progress {
+        let progress = Progress::start(None);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} rows") {
+            progress.bar.set_style(style);
+        }
+        progress
+    }
+
+    /// So many rows have been written.
+    pub fn rows(&self, rows: u64) {
+        self.bar.set_position(rows);
     }
 
     /// So many bytes and lines have been taken. Cheap enough for every batch.

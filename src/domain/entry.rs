@@ -345,6 +345,17 @@ impl Default for Rules {
     }
 }
 
+/// How an event was recorded, where its line says so: one that is told again from another log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recording {
+    /// When.
+    pub recorded_at: Option<Millis>,
+    /// By which rules.
+    pub rules: Option<Rules>,
+    /// It was no line of a feed, but told of the observer's ingest connection.
+    pub connection: Option<Connection>,
+}
+
 /// A position as the log's output shows it.
 #[must_use]
 pub fn shown_pos(entry: &Entry) -> Option<Pos> {

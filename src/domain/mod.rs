@@ -12,6 +12,7 @@
 //! and the [limits](crate::limits) alone, so that every rule can be tested as a function of its inputs.
 
 mod apply;
+pub mod behind;
 mod change;
 pub mod claims;
 mod connection;

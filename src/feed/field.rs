@@ -219,6 +219,18 @@ impl<'a> Field<'a> {
             .transpose()
     }
 
+    /// What is read of an object; missing is nothing.
+    pub(super) fn object(
+        self,
+        read: impl FnOnce(&mut Scanner<'a>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        match self.given() {
+            None => Ok(()),
+            Some(raw) if raw.first() == b'{' => read(&mut raw.scan()),
+            Some(_) => Err(self.not("an object")),
+        }
+    }
+
     /// The elements of a list, each an object; missing has none.
     pub(super) fn objects(
         self,
@@ -238,22 +250,18 @@ impl<'a> Field<'a> {
         key_is: &'static str,
         mut each: impl FnMut(Str<'a>, Field<'a>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let Some(raw) = self.given() else {
-            return Ok(());
-        };
-        if raw.first() != b'{' {
-            return Err(self.not("an object"));
-        }
-        raw.scan().entries(|key, scanner| {
-            let key = key
-                .decode()
-                .ok_or(Refusal::LoneSurrogate { field: key_is })?;
-            check_name(key_is, &key)?;
-            let list = Field::new(self.name, Some(scanner.value()?));
-            if list.raw.is_none_or(|raw| raw.first() != b'[') {
-                return Err(self.has_no("a list"));
-            }
-            each(key, list)
+        self.object(|scanner| {
+            scanner.entries(|key, scanner| {
+                let key = key
+                    .decode()
+                    .ok_or(Refusal::LoneSurrogate { field: key_is })?;
+                check_name(key_is, &key)?;
+                let list = Field::new(self.name, Some(scanner.value()?));
+                if list.raw.is_none_or(|raw| raw.first() != b'[') {
+                    return Err(self.has_no("a list"));
+                }
+                each(key, list)
+            })
         })
     }
 

@@ -22,8 +22,10 @@ mod field;
 mod json;
 mod meta;
 mod own;
+mod recorded;
 mod refusal;
 
+pub use recorded::recording;
 pub use refusal::Refusal;
 
 use crate::domain::event::{Event, Said};
@@ -63,12 +65,17 @@ field::object! {
         self_user: "self",
         reason: "reason",
         topics: "topics",
+        topics_in_all: "total_topics",
+        totals: "totals",
         incomplete: "incomplete",
         sync: "sync",
         joins: "joins",
         leaves: "leaves",
+        changes: "changes",
         state: "state",
         channels: "channels",
+        unrestored: "unrestored",
+        elsewhere: "elsewhere",
         event: "event",
         type_number: "type",
         topic_info_count: "topicInfoCount",

@@ -8,11 +8,13 @@ use crate::domain::event::{
 };
 use crate::domain::order::Stamp;
 use crate::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 object! {
-    /// A member in a list.
-    Member {
+    /// A member in a list, or a change of one.
+    Listed {
+        t: "t",
+        topic: "topic",
         user: "user",
         conn: "conn",
         meta: "meta",
@@ -49,6 +51,7 @@ pub(super) fn said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
             incomplete: line.incomplete().flag()?,
         }),
         "diff" => diff(line),
+        "changes" => changes(line),
         "link" => link(line),
         "token" => token(line),
         _ => Err(line.t().unknown()),
@@ -81,10 +84,57 @@ fn shown<'a>(line: &Line<'a>) -> Result<Shown<'a>, Refusal> {
     if !line.topics().is_given() {
         return Err(line.topics().lacking());
     }
+    let mut topics = topics(line.topics())?;
+    let mut totals: HashMap<Str<'a>, Option<u64>> = HashMap::new();
+    line.totals().object(|scanner| {
+        scanner.entries(|key, scanner| {
+            let field = line.totals().name();
+            let total = Field::new(field, Some(scanner.value()?)).count()?;
+            let topic = key.decode().ok_or(Refusal::LoneSurrogate { field })?;
+            totals.insert(topic, total);
+            Ok(())
+        })
+    })?;
+    for shown in &mut topics {
+        shown.total = totals.get(&shown.topic).copied().flatten();
+    }
     Ok(Shown {
-        topics: topics(line.topics())?,
-        total_topics: None,
+        topics,
+        total_topics: line.topics_in_all().count()?,
         incomplete: line.incomplete().flag()?,
+    })
+}
+
+/// Changes of any kinds in the order of the list, for what no other line can say.
+fn changes<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+    let channel = line.channel().needed_name()?;
+    if !line.changes().is_given() {
+        return Err(line.changes().lacking());
+    }
+    let mut changes = Vec::new();
+    line.changes().objects(|scanner| {
+        let mut listed = Listed::default();
+        listed.read(scanner)?;
+        let kind = match listed.t().string()?.ok_or(listed.t().lacking())?.as_ref() {
+            "join" => Kind::Join,
+            "leave" => Kind::Leave,
+            "update" => Kind::Update,
+            _ => return Err(listed.t().unknown()),
+        };
+        changes.push(ChangeSaid {
+            kind,
+            topic: listed.topic().needed_name()?,
+            who: listed.member()?,
+        });
+        Ok(())
+    })?;
+    if changes.is_empty() {
+        return Ok(Said::Nothing);
+    }
+    Ok(Said::Changes {
+        channel,
+        changes,
+        together: false,
     })
 }
 
@@ -126,8 +176,8 @@ fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
     Ok(Said::Link(LinkSaid {
         up,
         channels: line.channels().names()?,
-        unrestored: Vec::new(),
-        elsewhere: false,
+        unrestored: line.unrestored().names()?,
+        elsewhere: line.elsewhere().flag()?,
         reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
     }))
 }
@@ -154,9 +204,9 @@ fn topics<'a>(field: Field<'a>) -> Result<Vec<TopicShown<'a>>, Refusal> {
     field.lists("topic", |topic, list| {
         let mut members = Vec::new();
         list.objects(|scanner| {
-            let mut listed = Member::default();
+            let mut listed = Listed::default();
             listed.read(scanner)?;
-            members.push(member(&listed)?);
+            members.push(listed.member()?);
             Ok(())
         })?;
         topics.push(TopicShown {
@@ -175,18 +225,20 @@ fn topics<'a>(field: Field<'a>) -> Result<Vec<TopicShown<'a>>, Refusal> {
     Ok(topics)
 }
 
-fn member<'a>(member: &Member<'a>) -> Result<MemberSaid<'a>, Refusal> {
-    Ok(MemberSaid {
-        user: member.user().needed_name()?,
-        conn: member
-            .conn()
-            .string_up_to(NAME_BYTES_MAX)?
-            .unwrap_or_default(),
-        meta: member.meta().meta()?,
-        stamp: Stamp {
-            pos: member.pos().pos()?,
-            ts: member.ts().time()?,
-        },
-        reason: member.reason().string_up_to(REASON_BYTES_MAX)?,
-    })
+impl<'a> Listed<'a> {
+    fn member(&self) -> Result<MemberSaid<'a>, Refusal> {
+        Ok(MemberSaid {
+            user: self.user().needed_name()?,
+            conn: self
+                .conn()
+                .string_up_to(NAME_BYTES_MAX)?
+                .unwrap_or_default(),
+            meta: self.meta().meta()?,
+            stamp: Stamp {
+                pos: self.pos().pos()?,
+                ts: self.ts().time()?,
+            },
+            reason: self.reason().string_up_to(REASON_BYTES_MAX)?,
+        })
+    }
 }

@@ -2,6 +2,7 @@
 //! sends it may speak of its channels.
 
 use super::source::LineText;
+use crate::domain::entry::Recording;
 use crate::domain::event::{Event, Said, Str};
 use crate::feed::{self, Defaults};
 use crate::limits;
@@ -70,6 +71,19 @@ impl Place<'_> {
             length,
             blake3: blake3.or_else(|| head.map(|_| *blake3::hash(text).as_bytes())),
         }
+    }
+}
+
+/// A line that is to be recorded as it was before.
+#[must_use]
+pub fn as_recorded(taken: Line, recording: Result<Recording, feed::Refusal>) -> Line {
+    match (taken, recording) {
+        (Line::Event(event, raw), Ok(recording)) => Line::Again(event, raw, recording),
+        (Line::Event(_, raw), Err(refusal)) => Line::Rejected(Box::new(Rejected {
+            reason: refusal.to_string(),
+            ..raw.map(|raw| *raw).unwrap_or_default()
+        })),
+        (taken, _) => taken,
     }
 }
 

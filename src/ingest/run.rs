@@ -1,11 +1,11 @@
 //! A source, line by line, into a store: what the command line, the server and the simulator have in common.
 
-use super::line::Place;
+use super::line::{Place, as_recorded};
 use super::source::{Fingerprint, LineText, Source, SourceError, Wait};
 use super::summary::IngestSummary;
 use crate::domain::entry::Rules;
 use crate::domain::event::Said;
-use crate::feed::Defaults;
+use crate::feed::{self, Defaults};
 use crate::log::Progress;
 use crate::store::{Batch, Clamped, Line, Receipt, Refused, Store, StoreError, Tally, Ticket};
 use std::collections::VecDeque;
@@ -45,6 +45,8 @@ pub struct How {
     pub self_user: Option<String>,
     /// How events are taken.
     pub rules: Rules,
+    /// Lines that say when and by which rules they were recorded are recorded so again ([`feed::recording`]).
+    pub keep_recorded: bool,
     /// Stop at the first line that is rejected.
     pub strict: bool,
     /// Go on where an earlier run of the same file ended.
@@ -60,6 +62,7 @@ impl Default for How {
             observer,
             self_user: None,
             rules,
+            keep_recorded: false,
             strict: false,
             resume: false,
             only: None,
@@ -276,7 +279,15 @@ impl Intake<'_> {
                 LineText::TooLong { head, .. } => head.len(),
             };
             let whole = matches!(line.text, LineText::Whole(_));
+            let recording = match line.text {
+                LineText::Whole(text) if self.how.keep_recorded => Some(feed::recording(text)),
+                _ => None,
+            };
             let taken = place.take(line.text, &defaults, self.how.only.as_deref());
+            let taken = match recording {
+                Some(recording) => as_recorded(taken, recording),
+                None => taken,
+            };
             let half = whole && !line.terminated && matches!(taken, Line::Rejected(_));
             if half && from == line.start && self.is_kept(&name, from)? {
                 // The half line that the run before this one has met, and nothing behind it since.
@@ -387,13 +398,13 @@ impl Intake<'_> {
 /// Whether a line may turn out to be a reject, so that a strict run may end before it.
 fn may_be_refused(line: &Line) -> bool {
     match line {
-        Line::Event(event, _) => {
+        Line::Event(event, _) | Line::Again(event, _, _) => {
             matches!(
                 event.said,
                 Said::SnapshotPage { .. } | Said::SnapshotEnd { .. }
             )
         }
-        Line::Rejected(_) => true,
+        Line::Rejected(_) | Line::Retry(..) => true,
         Line::Progress(_) | Line::Connection { .. } => false,
     }
 }

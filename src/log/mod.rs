@@ -57,6 +57,8 @@ pub enum Record {
     Closed(Closed),
     /// A line that could not be taken.
     Reject(Reject),
+    /// A line that could not be taken when it came, and was later: which reject of the log it is, from 1.
+    Settled(u64),
     /// How far a source has been read.
     Progress(Progress),
 }

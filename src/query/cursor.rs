@@ -3,7 +3,7 @@
 
 use super::answer::HistoryEntry;
 use super::history::{HistoryFilter, Seen, history_entry};
-use crate::domain::entry::{Entry, Page};
+use crate::domain::entry::{Entry, Page, Rules};
 use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
 use crate::store::{At, Flow, Fold, Store, StoreError, Visitor};
@@ -169,8 +169,8 @@ impl Visitor for Reading<'_> {
         Ok(Flow::Skip)
     }
 
-    fn page(&mut self, names: &Names, page: &Page) -> Flow {
-        self.speaks(page.observer, page.channel, names);
-        Flow::Skip
+    fn page(&mut self, at: At<'_>, _rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+        self.speaks(page.observer, page.channel, at.names);
+        Ok(Flow::Skip)
     }
 }

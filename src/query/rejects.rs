@@ -1,12 +1,10 @@
-//! `rejects`: the lines that could not be taken.
+//! `rejects`: the lines that could not be taken, and have not been since.
 
 use super::answer::RejectAnswer;
-use crate::log::Reject;
-use crate::log::frame::FrameHeader;
-use crate::store::{Flow, Scope, Store, StoreError, Visitor};
+use crate::store::{Store, StoreError};
 
 impl Store {
-    /// Gives the rejected lines, in the order in which they came, to `each`; stops when that returns `false`.
+    /// Gives the rejected lines that are not settled, in the order in which they came, to `each`; stops when that returns `false`.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,40 +29,17 @@ impl Store {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn rejects(&self, each: impl FnMut(RejectAnswer) -> bool) -> Result<(), StoreError> {
-        self.visit(&Scope::default(), &mut Rejects { each, n: 0 })
-            .map(drop)
-    }
-}
-
-struct Rejects<F> {
-    each: F,
-    n: u64,
-}
-
-impl<F: FnMut(RejectAnswer) -> bool> Visitor for Rejects<F> {
-    fn wants(&self, header: &FrameHeader) -> bool {
-        header.rejects > 0
-    }
-
-    fn reject(&mut self, reject: &Reject) -> Flow {
-        self.n += 1;
-        let text = reject
-            .text
-            .as_deref()
-            .map(|text| String::from_utf8_lossy(text).into_owned());
-        let answer = RejectAnswer {
-            n: self.n,
-            source: reject.source.to_string(),
-            line: reject.line,
-            byte: reject.byte,
-            reason: reject.reason.to_string(),
-            text,
-        };
-        if (self.each)(answer) {
-            Flow::Skip
-        } else {
-            Flow::Stop
-        }
+    pub fn rejects(&self, mut each: impl FnMut(RejectAnswer) -> bool) -> Result<(), StoreError> {
+        self.kept_rejects(|n, reject| {
+            let text = reject.text.as_deref();
+            each(RejectAnswer {
+                n,
+                source: reject.source.to_string(),
+                line: reject.line,
+                byte: reject.byte,
+                reason: reject.reason.to_string(),
+                text: text.map(|text| String::from_utf8_lossy(text).into_owned()),
+            })
+        })
     }
 }

@@ -1,13 +1,12 @@
-//! Entries as lines in the shape of Agora's JavaScript SDK, one line a commit.
+//! Events as lines in the shape of Agora's JavaScript SDK (contract 2.1, 2.3).
 
-use super::ReplayFilter;
-use crate::domain::claims;
-use crate::domain::entry::{Change, Entry, Link, Rules, Snapshot, Text, Token, What, Whole};
-use crate::domain::event::{Kind, TokenState};
-use crate::domain::names::{Name, Names};
-use crate::domain::state::State;
+use super::line::{LineFields, raw};
+use super::own;
+use crate::domain::entry::Recording;
+use crate::domain::event::{
+    ChangeSaid, Event, Kind, LinkSaid, MemberSaid, Said, Shown, TokenSaid, TokenState,
+};
 use crate::domain::time::Millis;
-use crate::store::{At, Flow, StoreError, Visitor};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -73,296 +72,148 @@ struct TokenEvent<'a> {
     line: LineFields<'a>,
 }
 
-/// A token's state that Agora has no word for, in Rollbook's own.
-#[derive(Serialize)]
-struct OwnToken<'a> {
-    t: &'static str,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ts: Option<Millis>,
-    #[serde(flatten)]
-    line: LineFields<'a>,
+/// The lines that say `event`: one, but for changes of several kinds or places in the order. A step of a paged
+/// snapshot has none, since Agora pages nothing, nor has an ingest connection, of which Agora knows nothing.
+pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
+    let line = match &event.said {
+        Said::Changes {
+            channel, changes, ..
+        } => return live(event, channel, changes),
+        Said::Snapshot { channel, shown } => snapshot(event, channel, shown)?,
+        Said::Link(said) => link(event, said)?,
+        // What Agora has no word for keeps Rollbook's.
+        Said::Token(said) => match agora_word(said.state) {
+            Some(word) => token(event, said, word)?,
+            None => return own::lines(event, Recording::default()),
+        },
+        Said::SnapshotBegin { .. }
+        | Said::SnapshotPage { .. }
+        | Said::SnapshotEnd { .. }
+        | Said::Connection(_)
+        | Said::Nothing => return Ok(Vec::new()),
+    };
+    Ok(vec![line])
 }
 
-/// What every line may have.
-#[derive(Serialize)]
-struct LineFields<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    observer: Option<&'a str>,
-    #[serde(rename = "self", skip_serializing_if = "Option::is_none")]
-    self_user: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pos: Option<[i64; 2]>,
-}
-
-impl<'a> LineFields<'a> {
-    fn of(entry: &'a Entry, self_user: Option<Name>, names: &'a Names) -> Self {
-        LineFields {
-            observer: Some(names.text(entry.observer)).filter(|name| *name != "default"),
-            self_user: self_user.map(|user| names.text(user)),
-            id: entry.id.as_deref(),
-            pos: entry.stamp.pos,
-        }
-    }
-}
-
-/// Plays commits as lines.
-pub(super) struct Player<'a, F> {
-    filter: &'a ReplayFilter,
-    each: F,
-    stopped: bool,
-}
-
-impl<'a, F: FnMut(&str) -> bool> Player<'a, F> {
-    pub fn new(filter: &'a ReplayFilter, each: F) -> Self {
-        Player {
-            filter,
-            each,
-            stopped: false,
-        }
-    }
-
-    fn wanted(&self, entry: &Entry, state: &State, names: &Names) -> bool {
-        let at = At { state, names };
-        let filter = self.filter;
-        let of_channel = || match &filter.channel {
-            None => true,
-            Some(wanted) => match at.channel_of(entry) {
-                Some(channel) => names.text(channel) == wanted,
-                None => at.is_shown_in(entry, names.find(wanted)),
-            },
-        };
-        filter.from.is_none_or(|from| entry.effective_at >= from)
-            && filter.to.is_none_or(|to| entry.effective_at < to)
-            && of_channel()
-    }
-
-    fn say(&mut self, line: &impl Serialize) -> Result<(), StoreError> {
-        let line = serde_json::to_string(line)
-            .map_err(|error| StoreError::Stopped(format!("an entry cannot be played: {error}")))?;
-        self.stopped |= !(self.each)(&line);
-        Ok(())
-    }
-
-    fn play(&mut self, entries: &[Entry], state: &State, names: &Names) -> Result<(), StoreError> {
-        let Some(first) = entries.first() else {
-            return Ok(());
-        };
-        match &first.what {
-            What::Change(_) => self.changes(entries, names),
-            What::Snapshot(snapshot) => {
-                let inferred = entries.get(1..).unwrap_or_default();
-                let whole = match snapshot.begin {
-                    // Pages have no line of their own: what stood after them is what they said.
-                    Some(_) => std::borrow::Cow::Owned(claims::standing(
-                        snapshot.channel,
-                        inferred,
-                        state,
-                        names,
-                    )),
-                    None => claims::listed(snapshot, inferred, state, names),
-                };
-                self.snapshot(first, snapshot, &whole, names)
-            }
-            What::Link(link) => self.link(first, link, entries, names),
-            What::Token(token) => self.token(first, token, names),
-        }
-    }
-
-    /// Live changes: one line, as long as they are of one kind and place in the source's order.
-    fn changes(&mut self, entries: &[Entry], names: &Names) -> Result<(), StoreError> {
-        let change = |entry: &'_ Entry| match &entry.what {
-            What::Change(change) => Some(change.clone()),
-            _ => None,
-        };
-        let said = |entry: &Entry| {
-            let said = change(entry).map(|change| change.said);
-            (said == Some(Kind::Leave), entry.stamp)
-        };
-        for run in entries.chunk_by(|a, b| said(a) == said(b)) {
-            let Some(first) = run.first() else { continue };
-            let changes: Vec<&Change> = run
-                .iter()
-                .filter_map(|entry| match &entry.what {
-                    What::Change(change) => Some(change),
-                    _ => None,
-                })
-                .collect();
-            let Some(key) = changes.first().map(|change| names.key(change.member)) else {
-                continue;
-            };
-            let one = changes
-                .iter()
-                .all(|change| names.key(change.member).user == key.user);
-            let of_topic =
-                |a: &&Change, b: &&Change| names.key(a.member).topic == names.key(b.member).topic;
-            let topic_infos: Vec<TopicInfo<'_>> = changes
-                .chunk_by(of_topic)
-                .filter_map(|changes| {
-                    let topic = names.key(changes.first()?.member).topic;
-                    let publishers = changes.iter().map(|change| Publisher {
-                        publisher_user_id: names.text(names.key(change.member).user),
-                        publisher_meta: said_meta(change),
-                    });
-                    Some(TopicInfo {
-                        topic_name: names.text(topic),
-                        total_publisher: changes.len(),
-                        publishers: publishers.collect(),
-                    })
-                })
-                .collect();
-            self.say(&TopicEvent {
-                event_type: if said(first).0 {
+/// Live changes: one line, as long as they are of one kind and place in the source's order.
+fn live(
+    event: &Event<'_>,
+    channel: &str,
+    changes: &[ChangeSaid<'_>],
+) -> serde_json::Result<Vec<String>> {
+    let is_leave = |change: &ChangeSaid<'_>| change.kind == Kind::Leave;
+    let stamp = |change: &ChangeSaid<'_>| change.who.stamp.or(event.stamp);
+    let alike =
+        |a: &ChangeSaid<'_>, b: &ChangeSaid<'_>| (is_leave(a), stamp(a)) == (is_leave(b), stamp(b));
+    changes
+        .chunk_by(alike)
+        .filter_map(|run| Some((run, run.first()?)))
+        .map(|(run, first)| {
+            let user = &first.who.user;
+            let one = run.iter().all(|change| change.who.user == *user);
+            let topic_infos = run
+                .chunk_by(|a, b| a.topic == b.topic)
+                .filter_map(|changes| Some((changes, changes.first()?)))
+                .map(|(changes, first)| topic_info(first, changes))
+                .collect::<serde_json::Result<Vec<_>>>()?;
+            let stamp = stamp(first);
+            serde_json::to_string(&TopicEvent {
+                event_type: if is_leave(first) {
                     "REMOTE_LEAVE"
                 } else {
                     "REMOTE_JOIN"
                 },
-                channel_name: names.text(key.channel),
-                publisher: if one { names.text(key.user) } else { "" },
-                timestamp: first.stamp.ts,
+                channel_name: channel,
+                publisher: if one { user } else { "" },
+                timestamp: stamp.ts,
                 total_topics: topic_infos.len(),
                 topic_infos,
-                line: LineFields::of(first, None, names),
-            })?;
-        }
-        Ok(())
-    }
-
-    fn snapshot(
-        &mut self,
-        entry: &Entry,
-        snapshot: &Snapshot,
-        whole: &Whole,
-        names: &Names,
-    ) -> Result<(), StoreError> {
-        let mut members = whole.members.iter().peekable();
-        let mut topic_infos = Vec::with_capacity(whole.topics.len());
-        for &(topic, short) in &whole.topics {
-            let mut publishers = Vec::new();
-            while let Some((member, claim)) =
-                members.next_if(|(member, _)| names.key(*member).topic == topic)
-            {
-                publishers.push(Publisher {
-                    publisher_user_id: names.text(names.key(*member).user),
-                    publisher_meta: raw(claim.meta.as_ref()),
-                });
-            }
-            // One more than are listed makes it incomplete, as it was.
-            let total_publisher = publishers.len() + usize::from(short || whole.incomplete);
-            topic_infos.push(TopicInfo {
-                topic_name: names.text(topic),
-                total_publisher,
-                publishers,
-            });
-        }
-        let missing = usize::from(whole.topics_missing || whole.incomplete);
-        self.say(&TopicEvent {
-            event_type: "SNAPSHOT",
-            channel_name: names.text(snapshot.channel),
-            publisher: "",
-            timestamp: entry.stamp.ts,
-            total_topics: topic_infos.len() + missing,
-            topic_infos,
-            line: LineFields::of(entry, snapshot.self_user, names),
+                line: LineFields::of(event, stamp),
+            })
         })
-    }
+        .collect()
+}
 
-    fn link(
-        &mut self,
-        entry: &Entry,
-        link: &Link,
-        entries: &[Entry],
-        names: &Names,
-    ) -> Result<(), StoreError> {
-        let channels = entries.iter().filter_map(|entry| match &entry.what {
-            What::Link(link) => link.channel.map(|channel| names.text(channel)),
-            _ => None,
+fn topic_info<'a>(
+    first: &'a ChangeSaid<'_>,
+    changes: &'a [ChangeSaid<'_>],
+) -> serde_json::Result<TopicInfo<'a>> {
+    let publishers = changes.iter().map(|change| publisher(&change.who));
+    Ok(TopicInfo {
+        topic_name: &first.topic,
+        total_publisher: changes.len(),
+        publishers: publishers.collect::<Result<_, _>>()?,
+    })
+}
+
+fn publisher<'a>(who: &'a MemberSaid<'_>) -> serde_json::Result<Publisher<'a>> {
+    Ok(Publisher {
+        publisher_user_id: &who.user,
+        publisher_meta: raw(who.meta.as_ref())?,
+    })
+}
+
+fn snapshot(event: &Event<'_>, channel: &str, shown: &Shown<'_>) -> serde_json::Result<String> {
+    let mut topic_infos = Vec::with_capacity(shown.topics.len());
+    for topic in &shown.topics {
+        let listed = topic.members.len();
+        let publishers = topic.members.iter().map(publisher);
+        // One more than are listed makes it incomplete, as it was.
+        let short = shown.incomplete || topic.total.is_some_and(|total| total > listed as u64);
+        topic_infos.push(TopicInfo {
+            topic_name: &topic.topic,
+            total_publisher: listed + usize::from(short),
+            publishers: publishers.collect::<Result<_, _>>()?,
         });
-        self.say(&LinkState {
-            event: "linkState",
-            current_state: if link.up { "CONNECTED" } else { "DISCONNECTED" },
-            reason_code: link.reason.as_deref(),
-            service_type: link.elsewhere.then_some("MESSAGE"),
-            affected_channels: channels.collect(),
-            unrestored_channels: link
-                .except
-                .iter()
-                .map(|&channel| names.text(channel))
-                .collect(),
-            timestamp: entry.stamp.ts,
-            line: LineFields::of(entry, None, names),
-        })
     }
+    let listed = topic_infos.len();
+    let short = shown.incomplete
+        || shown
+            .total_topics
+            .is_some_and(|total| total > listed as u64);
+    serde_json::to_string(&TopicEvent {
+        event_type: "SNAPSHOT",
+        channel_name: channel,
+        publisher: "",
+        timestamp: event.stamp.ts,
+        total_topics: listed + usize::from(short),
+        topic_infos,
+        line: LineFields::of(event, event.stamp),
+    })
+}
 
-    fn token(&mut self, entry: &Entry, token: &Token, names: &Names) -> Result<(), StoreError> {
-        let channel = token.channel.map(|channel| names.text(channel));
-        let reason = token.reason.as_deref();
-        let line = LineFields::of(entry, None, names);
-        let timestamp = entry.stamp.ts;
-        let own = |state, line| OwnToken {
-            t: "token",
-            state,
-            channel,
-            reason,
-            ts: timestamp,
-            line,
-        };
-        let agora = |event_type, line| TokenEvent {
-            event: "token",
-            event_type,
-            channel_name: channel,
-            reason_code: reason,
-            timestamp,
-            line,
-        };
-        match token.state {
-            TokenState::WillExpire => self.say(&agora("WILL_EXPIRE", line)),
-            TokenState::Revoked => self.say(&agora("READ_PERMISSION_REVOKED", line)),
-            TokenState::Expired => self.say(&own("expired", line)),
-            TokenState::Renewed => self.say(&own("renewed", line)),
-        }
+fn link(event: &Event<'_>, said: &LinkSaid<'_>) -> serde_json::Result<String> {
+    serde_json::to_string(&LinkState {
+        event: "linkState",
+        current_state: if said.up { "CONNECTED" } else { "DISCONNECTED" },
+        reason_code: said.reason.as_deref(),
+        service_type: said.elsewhere.then_some("MESSAGE"),
+        affected_channels: said.channels.iter().map(AsRef::as_ref).collect(),
+        unrestored_channels: said.unrestored.iter().map(AsRef::as_ref).collect(),
+        timestamp: event.stamp.ts,
+        line: LineFields::of(event, event.stamp),
+    })
+}
+
+fn agora_word(state: TokenState) -> Option<&'static str> {
+    match state {
+        TokenState::WillExpire => Some("WILL_EXPIRE"),
+        TokenState::Revoked => Some("READ_PERMISSION_REVOKED"),
+        TokenState::Expired | TokenState::Renewed => None,
     }
 }
 
-/// What the line said of a member's metadata; of an applied leave that is not known, and does not matter.
-fn said_meta(change: &Change) -> Option<&RawValue> {
-    let leave = change.is_applied() && change.kind == Kind::Leave;
-    raw(change.meta.as_ref().filter(|_| !leave))
-}
-
-fn raw(meta: Option<&Text>) -> Option<&RawValue> {
-    // Canonical JSON since it came in.
-    serde_json::from_str(meta?).ok()
-}
-
-impl<F: FnMut(&str) -> bool> Visitor for Player<'_, F> {
-    fn commit(
-        &mut self,
-        state: &State,
-        names: &mut Names,
-        _rules: &Rules,
-        entries: &[Entry],
-    ) -> Result<(), StoreError> {
-        let Some(first) = entries.first() else {
-            return Ok(());
-        };
-        if self.stopped || !self.wanted(first, state, names) {
-            return Ok(());
-        }
-        self.play(entries, state, names)
-    }
-
-    fn entry(&mut self, _at: At<'_>, _entry: &Entry) -> Result<Flow, StoreError> {
-        Ok(if self.stopped {
-            Flow::Stop
-        } else {
-            Flow::Apply
-        })
-    }
+fn token(
+    event: &Event<'_>,
+    said: &TokenSaid<'_>,
+    event_type: &'static str,
+) -> serde_json::Result<String> {
+    serde_json::to_string(&TokenEvent {
+        event: "token",
+        event_type,
+        channel_name: said.channel.as_deref(),
+        reason_code: said.reason.as_deref(),
+        timestamp: event.stamp.ts,
+        line: LineFields::of(event, event.stamp),
+    })
 }

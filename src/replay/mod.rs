@@ -1,11 +1,32 @@
 //! The log, played again: recorded history as the lines of a feed.
+//!
+//! ```text
+//! log ─visit→ Player: the event behind each commit ─shape→ line ─Paced→ Sink
+//! ```
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `player` | which commits are played, and as what events |
+//! | `agora`, `own` | an event as lines of a shape; what they share is in `line` |
+//! | `pace` | when: a sink before another one, that waits; and the remote by which it is paused |
+//!
+//! Nothing is decided here, and no sink knows the log.
 
 mod agora;
+mod line;
+mod own;
+mod pace;
+mod player;
 
+pub use pace::{Paced, Remote, Speed, Time};
+
+use crate::domain::entry::Recording;
+use crate::domain::event::Event;
 use crate::domain::time::Millis;
-use crate::store::{Scope, Store, StoreError};
+use crate::store::{Scope, Start, Store, StoreError};
+use player::Player;
 
-/// Which part of the log is played.
+/// Which part of the log is played. A commit is played whole, by its first entry.
 #[derive(Debug, Clone, Default)]
 pub struct ReplayFilter {
     /// Only this channel.
@@ -14,41 +35,98 @@ pub struct ReplayFilter {
     pub from: Option<Millis>,
     /// Entries in effect before this moment, Unix ms.
     pub to: Option<Millis>,
+    /// This entry and those behind it.
+    pub from_seq: Option<u64>,
+    /// This entry and those before it.
+    pub to_seq: Option<u64>,
+}
+
+/// The shape of the lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shape {
+    /// That of Agora's JavaScript SDK (contract 2.1, 2.3), snapshots whole. A log that came from such lines of one
+    /// observer has, when they are ingested again with the same options, the same history but for the times of
+    /// recording and what derives from them.
+    #[default]
+    Agora,
+    /// Rollbook's own (contract 2.4), with the moment of recording and, where they were not the usual ones, the rules:
+    /// ingested again, and these [kept](crate::ingest::How::keep_recorded), any log has the same history to the letter.
+    Rollbook,
+}
+
+/// A line as it is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Played<'a> {
+    /// The first entry that it made; for a step of a paged snapshot the next one.
+    pub seq: u64,
+    /// When that took effect, Unix ms.
+    pub at: Millis,
+    /// The line, without its newline.
+    pub text: &'a str,
+}
+
+/// Where lines are played to: a closure, or anything else that takes one after another.
+pub trait Sink {
+    /// Takes a line; `false` ends the play.
+    fn line(&mut self, line: &Played<'_>) -> bool;
+}
+
+impl<F: FnMut(&Played<'_>) -> bool> Sink for F {
+    fn line(&mut self, line: &Played<'_>) -> bool {
+        self(line)
+    }
+}
+
+/// An event as a line of Rollbook's own feed format, without its newline; `None` for one that says nothing.
+///
+/// # Errors
+/// Where its metadata is no JSON.
+pub fn line_of(event: &Event<'_>) -> serde_json::Result<Option<String>> {
+    Ok(own::lines(event, Recording::default())?.pop())
 }
 
 impl Store {
-    /// Gives the observed events as lines in the shape of Agora's JavaScript SDK (contract 2.1, 2.3), snapshots
-    /// whole, to `each`; stops when that returns `false`. Ingested again with the same options they give the same
-    /// history, but for the times of recording and what derives from them.
+    /// Plays what was observed, in the order of the log, flat out; put a [`Paced`] before the sink where time is to
+    /// pass as it did.
     ///
     /// ```
-    /// # fn main() -> Result<(), rollbook::StoreError> {
-    /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
-    /// let mut lines = Vec::new();
-    /// store.replay_agora(&Default::default(), |line| {
-    ///     lines.push(line.to_owned());
+    /// use rollbook::replay::{Played, Shape};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # let file = tempfile::NamedTempFile::new()?;
+    /// # std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#)?;
+    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+    /// store.play(&Default::default(), Shape::Agora, &mut |line: &Played<'_>| {
+    ///     assert!(line.text.starts_with(r#"{"eventType":"REMOTE_JOIN","channelName":"room""#));
     ///     true
     /// })?;
-    /// assert!(lines.is_empty());
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
-    pub fn replay_agora(
+    pub fn play(
         &self,
         filter: &ReplayFilter,
-        each: impl FnMut(&str) -> bool,
+        shape: Shape,
+        sink: &mut dyn Sink,
     ) -> Result<(), StoreError> {
         if let Some(channel) = &filter.channel {
             self.expect_channel(channel)?;
         }
+        let start = match filter.from_seq {
+            Some(seq) => Start::Behind(seq.saturating_sub(1)),
+            None => Start::First,
+        };
         let scope = Scope {
             channel: filter.channel.as_deref(),
+            start,
+            last: filter.to_seq,
             ..Scope::default()
         };
-        self.visit(&scope, &mut agora::Player::new(filter, each))
+        self.visit(&scope, &mut Player::new(filter, shape, sink))
             .map(drop)
     }
 }

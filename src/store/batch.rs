@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use super::tally::Tally;
-use crate::domain::entry::Rules;
+use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::{Connection, Event};
 use crate::domain::time::Millis;
 use crate::log::Progress;
@@ -14,6 +14,11 @@ use std::sync::mpsc::{Receiver, sync_channel};
 pub enum Line {
     /// An event, and its line as it came, for the case that it must be refused.
     Event(Event<'static>, Option<Box<Rejected>>),
+    /// The same of one that was recorded before, and is to be recorded as it was then.
+    Again(Event<'static>, Option<Box<Rejected>>, Recording),
+    /// The event of a line that was rejected, that line, and which reject of the log it is: settled if it can be taken
+    /// now; else it stays as it is, and is not kept twice.
+    Retry(Event<'static>, Box<Rejected>, u64),
     /// A line that no event could be made of.
     Rejected(Box<Rejected>),
     /// How far a source has been read with the lines before this one.
@@ -75,6 +80,19 @@ pub struct Receipt {
     pub clamped: Vec<Clamped>,
     /// A strict batch ended at a rejected line.
     pub stopped: bool,
+}
+
+impl Receipt {
+    /// Names a line that was refused.
+    pub(super) fn refuse(&mut self, rejected: Rejected) {
+        self.tally.rejected += 1;
+        self.rejected.push(Refused {
+            source: rejected.source,
+            line: rejected.line,
+            byte: rejected.byte,
+            reason: rejected.reason,
+        });
+    }
 }
 
 /// A line that was rejected.

@@ -4,8 +4,8 @@ use super::checkpoint::{self, Parts};
 use super::error::StoreError;
 use super::retries::{Remembered, Retries};
 use super::scan::{At, Flow, Fold, Scope, Start, Visitor, read_on, start};
-use crate::domain::entry::{Entry, Page};
-use crate::domain::names::{Name, Names, NumberMap};
+use crate::domain::entry::{Entry, Page, Rules};
+use crate::domain::names::{Name, NumberMap};
 use crate::log::engine::Engine;
 
 /// The state at the log's end, and what has changed since the last checkpoint.
@@ -102,8 +102,8 @@ impl Visitor for Tail<'_> {
         Ok(())
     }
 
-    fn page(&mut self, _names: &Names, page: &Page) -> Flow {
+    fn page(&mut self, _at: At<'_>, _rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
         self.since.note_page(page);
-        Flow::Apply
+        Ok(Flow::Apply)
     }
 }

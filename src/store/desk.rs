@@ -1,7 +1,7 @@
 //! The first half of the writer: lines become entries, and now and then the state a checkpoint. Nothing is written to
 //! the log here.
 
-use super::batch::{Batch, Clamped, Line, Receipt, Refused, Rejected, Reply};
+use super::batch::{Batch, Clamped, Line, Receipt, Rejected, Reply};
 use super::catch_up::{CaughtUp, Since};
 use super::checkpoint::{self, Draft};
 use super::digests::Digests;
@@ -10,7 +10,7 @@ use super::retries::{Remembered, Retries};
 use super::scan::{At, Fold, channel_of};
 use super::{Clock, Shared};
 use crate::domain::decide::decide;
-use crate::domain::entry::{Commit, Entry, Rules, What};
+use crate::domain::entry::{Commit, Entry, Recording, Rules, What};
 use crate::domain::event::{Connection, ConnectionSaid, Event, Said};
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
@@ -135,26 +135,33 @@ impl Desk {
                     continue;
                 }
                 Line::Connection { observer, what, at } => {
-                    self.connection(observer, what, at, &batch.rules, &mut receipt);
+                    let now = (self.clock)();
+                    self.connection(observer, what, at, &batch.rules, now, &mut receipt);
                     continue;
                 }
-                Line::Rejected(rejected) => *rejected,
+                Line::Rejected(rejected) => Some(*rejected),
                 Line::Event(event, raw) => {
-                    match self.take_event(&event, &batch.rules, &mut receipt) {
-                        Ok(seq) => {
-                            receipt.seqs.push(seq);
-                            continue;
-                        }
-                        Err(reason) => {
-                            receipt.seqs.push(None);
-                            Rejected {
-                                reason,
-                                ..raw.map(|raw| *raw).unwrap_or_default()
-                            }
+                    let recording = Recording::default();
+                    self.take_event(&event, raw, &batch.rules, recording, &mut receipt)
+                }
+                Line::Again(event, raw, recording) => {
+                    self.take_event(&event, raw, &batch.rules, recording, &mut receipt)
+                }
+                Line::Retry(event, raw, reject) => {
+                    let (begin, recording) = (self.records.len(), Recording::default());
+                    let raw = Some(raw);
+                    match self.take_event(&event, raw, &batch.rules, recording, &mut receipt) {
+                        Some(refused) => receipt.refuse(refused),
+                        None => {
+                            // Both or neither, so that it is neither lost nor taken twice.
+                            self.records.push(Record::Settled(reject));
+                            self.together.push(begin..self.records.len());
                         }
                     }
+                    continue;
                 }
             };
+            let Some(refused) = refused else { continue };
             self.reject(refused, &mut receipt);
             if batch.strict {
                 receipt.stopped = true;
@@ -176,7 +183,8 @@ impl Desk {
         let rules = self.shared.options.rules;
         for observer in up {
             let unasked = &mut Receipt::default();
-            self.connection(observer, Connection::Restart, None, &rules, unasked);
+            let now = (self.clock)();
+            self.connection(observer, Connection::Restart, None, &rules, now, unasked);
         }
     }
 
@@ -186,6 +194,7 @@ impl Desk {
         what: Connection,
         at: Option<Millis>,
         rules: &Rules,
+        now: Millis,
         receipt: &mut Receipt,
     ) {
         let event = Event {
@@ -196,14 +205,42 @@ impl Desk {
             said: Said::Connection(ConnectionSaid { what, at }),
         };
         // No connection is refused.
-        let _ = self.take_event(&event, rules, receipt);
+        let _ = self.decided(&event, rules, now, receipt);
         self.connected |= self.fold.state.connected() > 0;
     }
 
+    /// Takes in an event; gives its line back if it must be refused.
     fn take_event(
         &mut self,
         event: &Event<'static>,
+        raw: Option<Box<Rejected>>,
         rules: &Rules,
+        recording: Recording,
+        receipt: &mut Receipt,
+    ) -> Option<Rejected> {
+        let rules = recording.rules.unwrap_or(*rules);
+        let now = recording.recorded_at.unwrap_or_else(|| (self.clock)());
+        let taken = match recording.connection {
+            Some(what) => {
+                let at = event.stamp.ts;
+                let observer = event.observer.clone().into_owned();
+                self.connection(observer, what, at, &rules, now, receipt);
+                Ok(None)
+            }
+            None => self.decided(event, &rules, now, receipt),
+        };
+        receipt.seqs.push(taken.as_ref().ok().copied().flatten());
+        let reason = taken.err()?;
+        let raw = raw.map(|raw| *raw).unwrap_or_default();
+        Some(Rejected { reason, ..raw })
+    }
+
+    /// Decides about an event, and applies what follows: its first entry.
+    fn decided(
+        &mut self,
+        event: &Event<'static>,
+        rules: &Rules,
+        now: Millis,
         receipt: &mut Receipt,
     ) -> Result<Option<u64>, String> {
         let id = event
@@ -214,7 +251,6 @@ impl Desk {
             receipt.tally.retries += 1;
             return Ok(Some(seq));
         }
-        let now = (self.clock)();
         let Fold { state, names, .. } = &mut self.fold;
         let reconciles = matches!(event.said, Said::Snapshot { .. } | Said::SnapshotEnd { .. });
         let began = reconciles.then(Instant::now);
@@ -301,7 +337,7 @@ impl Desk {
         receipt.tally.line(entries);
     }
 
-    fn reject(&mut self, rejected: Rejected, receipt: &mut Receipt) {
+    fn reject(&mut self, mut rejected: Rejected, receipt: &mut Receipt) {
         let room =
             self.fold.aside.reject_bytes + rejected.text.len() as u64 <= limits::REJECTS_BYTES_MAX;
         let reject = Reject {
@@ -314,24 +350,11 @@ impl Desk {
             blake3: rejected
                 .blake3
                 .unwrap_or_else(|| *blake3::hash(&rejected.text).as_bytes()),
-            text: room.then_some(rejected.text),
+            text: room.then_some(std::mem::take(&mut rejected.text)),
         };
+        receipt.refuse(rejected);
         self.fold.aside.count_reject(&reject);
         self.records.push(Record::Reject(reject));
-        receipt.tally.rejected += 1;
-        let Rejected {
-            source,
-            line,
-            byte,
-            reason,
-            ..
-        } = rejected;
-        receipt.rejected.push(Refused {
-            source,
-            line,
-            byte,
-            reason,
-        });
     }
 
     /// What was decided since the last time, with a checkpoint if one is due.

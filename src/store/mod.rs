@@ -13,6 +13,7 @@
 //! | `scan`, `reading` | the log out, folded by `apply`, shown to visitors |
 //! | `checkpoint` | shortcuts into the log |
 //! | `retries` | which ids have been recorded |
+//! | `rejects` | the lines that could not be taken |
 //! | `digests`, `tally` | what a snapshot's entry and a receipt say |
 //! | `meter` | what the store tells of its own work |
 //! | `home`, `migrate` | the folder, its lock and its format |
@@ -29,6 +30,7 @@ mod home;
 mod meter;
 mod migrate;
 mod reading;
+mod rejects;
 mod retries;
 mod scan;
 mod scribe;

@@ -5,7 +5,7 @@
 
 use super::checkpoint::{self, Aside, Place};
 use super::error::StoreError;
-use crate::domain::entry::{Entry, Page, Rules, What};
+use crate::domain::entry::{Closed, Entry, Page, Rules, What};
 use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
@@ -119,16 +119,33 @@ pub trait Visitor {
         Ok(())
     }
 
-    /// A step of a paged snapshot.
-    fn page(&mut self, names: &Names, page: &Page) -> Flow {
-        let _ = (names, page);
-        Flow::Apply
+    /// A step of a paged snapshot, with the state before it.
+    ///
+    /// # Errors
+    /// Whatever makes it give up.
+    fn page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+        let _ = (at, rules, page);
+        Ok(Flow::Apply)
+    }
+
+    /// A connection that ended in order.
+    ///
+    /// # Errors
+    /// Whatever makes it give up.
+    fn closed(&mut self, at: At<'_>, closed: &Closed) -> Result<(), StoreError> {
+        let _ = (at, closed);
+        Ok(())
     }
 
     /// A rejected line.
     fn reject(&mut self, reject: &Reject) -> Flow {
         let _ = reject;
         Flow::Apply
+    }
+
+    /// A rejected line, the so-maniest of the log, has been taken after all.
+    fn settled(&mut self, reject: u64) {
+        let _ = reject;
     }
 }
 
@@ -283,13 +300,16 @@ fn take(
             }
             visitor.committed(At { state, names }, entries)?;
         }
-        Record::Page { page, .. } => {
-            if before(page.recorded_at, state) && visitor.page(names, page) == Flow::Apply {
+        Record::Page { rules, page } => {
+            if before(page.recorded_at, state)
+                && visitor.page(At { state, names }, rules, page)? == Flow::Apply
+            {
                 state.apply_page(page);
             }
         }
         Record::Closed(closed) => {
             if before(closed.recorded_at, state) {
+                visitor.closed(At { state, names }, closed)?;
                 state.apply_closed(closed);
             }
         }
@@ -299,6 +319,7 @@ fn take(
             }
             aside.count_reject(reject);
         }
+        Record::Settled(reject) => visitor.settled(*reject),
         Record::Progress(progress) => aside.note_progress(progress.clone()),
     }
     Ok(true)

@@ -1,9 +1,9 @@
 //! Answers made by hand, and how the tests write them.
 
 use rollbook::cli::output::{Format, Output};
-use rollbook::cli::record::Record;
 use rollbook::cli::tables::Table;
 use rollbook::cli::view::View;
+use rollbook::export::record::Record;
 use rollbook::query::answer::*;
 use serde_json::value::RawValue;
 use std::io;

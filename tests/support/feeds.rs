@@ -141,8 +141,8 @@ fn connections(shape: Shape) -> impl Strategy<Value = Option<String>> {
     let what = select(&["up", "up", "lost", "lost", "resumed", "resumed", "closed"][..]);
     let line = (what, select(&["default", "default", "o2"][..]));
     let line = line.prop_map(|(what, observer)| format!("^{what} {observer}"));
-    let often = if shape == Shape::Any { 1 } else { 0 };
-    prop_oneof![4 => Just(None), often => line.prop_map(Some)]
+    let now_and_then = proptest::option::weighted(0.2, line);
+    now_and_then.prop_map(move |line| line.filter(|_| shape == Shape::Any))
 }
 
 fn rules() -> impl Strategy<Value = Rules> {

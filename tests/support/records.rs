@@ -318,6 +318,7 @@ pub fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(recorded_at, source, (line, byte, length), reason, text, blake3)| {
                 Record::Reject(Reject { recorded_at, source, line, byte, reason, text, length, blake3 })
             }),
+        1 => any::<u64>().prop_map(Record::Settled),
         1 => (any::<[u8; 32]>(), any::<(u64, u64, u64)>(), text()).prop_map(
             |(source, (hashed_len, byte, line), path)| {
                 Record::Progress(Progress { source, hashed_len, byte, line, path })

@@ -1,7 +1,7 @@
 //! `ingest`: record events from files or standard input.
 
 use super::taking::Taking;
-use super::{failure, ingest_failure};
+use super::{failure, ingest_failure, interrupted};
 use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::notices::Notices;
@@ -14,7 +14,6 @@ use crate::query::answer::Time;
 use crate::store::{Clamped, Options, Refused, Store};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -24,6 +23,7 @@ use std::time::Instant;
   rollbook ingest evening.jsonl
   rollbook ingest --resume big.jsonl.zst          go on where an earlier run ended
   bridge | rollbook ingest --observer bridge-1    from standard input
+  rollbook replay --as rollbook | rollbook --data copy ingest --keep-recorded
 ")]
 pub struct Ingest {
     /// JSON lines, also compressed (.gz, .zst); - or none is standard input
@@ -32,6 +32,9 @@ pub struct Ingest {
     /// Go on behind the last durable line of an earlier run of the same file
     #[arg(long)]
     pub resume: bool,
+    /// Record lines that say when they were recorded, as those of `replay --as rollbook` do, as they were then
+    #[arg(long)]
+    pub keep_recorded: bool,
     /// Stop at the first line that cannot be taken, keeping what came before it
     #[arg(long)]
     pub strict: bool,
@@ -54,6 +57,7 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
         rules: args.taking.rules(),
         strict: args.strict,
         resume: args.resume,
+        keep_recorded: args.keep_recorded,
         only: None,
     };
     let standard_input = [PathBuf::from("-")];
@@ -75,15 +79,7 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
         },
     )
     .map_err(|error| failure(data, error))?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    // Without a handler an interrupt ends the process at once, which loses nothing that was acknowledged.
-    // The second one does: the first waits for a line, and a live feed may have none to give.
-    let _ = signal_hook::flag::register_conditional_shutdown(
-        signal_hook::consts::SIGINT,
-        i32::from(Exit::Interrupted.status()),
-        Arc::clone(&interrupted),
-    );
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted));
+    let interrupted = interrupted();
     let mut outcome = Outcome::default();
     let mut notices = Notices::default();
     let mut done = Ok(());
@@ -130,10 +126,10 @@ pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result
 }
 
 /// What a person sees while lines are taken.
-struct Screen<'a> {
-    progress: Progress,
-    notices: &'a mut Notices,
-    interrupted: &'a AtomicBool,
+pub(super) struct Screen<'a> {
+    pub(super) progress: Progress,
+    pub(super) notices: &'a mut Notices,
+    pub(super) interrupted: &'a AtomicBool,
 }
 
 impl Watcher for Screen<'_> {

@@ -1,13 +1,17 @@
 //! The commands, one a file: each calls the library and hands its answer to the output.
 
+pub mod bench;
 mod channels;
+pub mod completions;
+pub mod export;
 pub mod gaps;
 pub mod history;
 pub mod ingest;
+pub mod man;
 mod migrate;
 pub mod missed;
 mod rebuild;
-mod rejects;
+pub mod rejects;
 pub mod replay;
 #[cfg(feature = "server")]
 pub mod serve;
@@ -26,6 +30,8 @@ use crate::domain::time::Millis;
 use crate::ingest::IngestError;
 use crate::store::{Options, Store, StoreError};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Carries out what was typed.
@@ -42,8 +48,9 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Stats(args) => stats::run(&cli.data, args, output),
         Command::Gaps(args) => gaps::run(&cli.data, args, output),
         Command::Channels => channels::run(&cli.data, output),
-        Command::Rejects => rejects::run(&cli.data, output),
+        Command::Rejects(args) => rejects::run(&cli.data, args, output),
         Command::Replay(args) => replay::run(&cli.data, args, output),
+        Command::Export(args) => export::run(&cli.data, args),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(&cli.data, cli.verbose, args),
         #[cfg(feature = "server")]
@@ -51,6 +58,9 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(&cli.data, args, output),
         Command::Rebuild => rebuild::run(&cli.data),
         Command::Migrate => migrate::run(&cli.data),
+        Command::Bench(args) => bench::run(&cli.data, args, output),
+        Command::Completions(args) => completions::run(args, output),
+        Command::Man(args) => man::run(args, output),
     }
 }
 
@@ -74,6 +84,20 @@ fn open_alone(data: &Path, create: bool) -> Result<Store, Failure> {
         ..Options::default()
     };
     Store::open(data, options).map_err(|error| failure(data, error))
+}
+
+/// Whether a person has interrupted the command, which then ends when what is in hand is finished.
+fn interrupted() -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    // Without a handler an interrupt ends the process at once, which loses nothing that was acknowledged.
+    // The second one does: the first waits for a line, and a live feed may have none to give.
+    let _ = signal_hook::flag::register_conditional_shutdown(
+        signal_hook::consts::SIGINT,
+        i32::from(Exit::Interrupted.status()),
+        Arc::clone(&interrupted),
+    );
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted));
+    interrupted
 }
 
 fn now() -> Millis {

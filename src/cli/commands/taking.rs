@@ -1,4 +1,4 @@
-//! How lines are taken and kept: the flags that `ingest` and `serve` share.
+//! How lines are taken and kept: the flags that `ingest`, `rejects --retry` and `serve` share.
 
 use crate::domain::entry::Rules;
 use crate::query::time::Span;
@@ -52,7 +52,13 @@ impl Taking {
     /// What an acknowledged line survives.
     #[must_use]
     pub fn durability(&self) -> store::Durability {
-        match self.durability {
+        self.durability.into()
+    }
+}
+
+impl From<Durability> for store::Durability {
+    fn from(durability: Durability) -> Self {
+        match durability {
             Durability::Power => store::Durability::Power,
             Durability::Process => store::Durability::Process,
             Durability::None => store::Durability::None,

@@ -2,6 +2,7 @@
 //!
 //! A table is drawn from the answer alone. Nothing here asks the store, and nothing here is for programs.
 
+mod bench;
 mod figures;
 mod grid;
 mod history;
@@ -10,6 +11,7 @@ mod missed;
 mod summary;
 mod who;
 
+pub use bench::bench;
 pub use figures::{SessionsTable, StatsTable};
 pub use history::HistoryTable;
 pub use lists::{ChannelsTable, GapsTable, RejectsTable};

@@ -224,7 +224,7 @@ impl Verify {
             }
             Record::Page { page, .. } => self.facts.touch(page.channel),
             Record::Closed(_) => self.facts.scope(None),
-            Record::Reject(_) | Record::Progress(_) => {}
+            Record::Reject(_) | Record::Settled(_) | Record::Progress(_) => {}
         }
     }
 
@@ -275,7 +275,7 @@ impl Records<'_> {
             match &record {
                 Record::Commit { .. } => {}
                 Record::Page { .. } | Record::Closed(_) => pages += 1,
-                Record::Reject(_) => rejects += 1,
+                Record::Reject(_) | Record::Settled(_) => rejects += 1,
                 Record::Progress(_) => progress += 1,
             }
             if let Some(verify) = &mut self.verify {
@@ -337,6 +337,7 @@ impl Records<'_> {
                     let reject = self.raise.reject(self.reader.body()?)?;
                     return Ok(Some(Record::Reject(reject)));
                 }
+                tag::SETTLED => return Ok(Some(Record::Settled(self.reader.varint()?))),
                 tag::PROGRESS => {
                     let read = self.raise.progress(self.reader.body()?)?;
                     return Ok(Some(Record::Progress(read)));

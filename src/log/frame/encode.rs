@@ -33,6 +33,7 @@ pub(super) mod tag {
     pub(in crate::log) const REJECT: u8 = 4;
     pub(in crate::log) const PROGRESS: u8 = 5;
     pub(in crate::log) const CLOSED: u8 = 6;
+    pub(in crate::log) const SETTLED: u8 = 7;
 }
 
 /// Where a frame stands in the log.
@@ -270,6 +271,11 @@ impl Encoder {
                 Record::Reject(reject) => {
                     rows.push(tag::REJECT);
                     pack(&lower.reject(reject), rows)?;
+                    header.rejects += 1;
+                }
+                Record::Settled(reject) => {
+                    rows.push(tag::SETTLED);
+                    put_varint(rows, *reject);
                     header.rejects += 1;
                 }
                 Record::Progress(progress) => {

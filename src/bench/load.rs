@@ -2,6 +2,10 @@
 //! their metadata, and now and then a snapshot that shows what was missed.
 //!
 //! The same seed gives the same lines, here and everywhere: the generator is in this file.
+#![allow(clippy::indexing_slicing)] // what is indexed is never empty, and every index drawn below its length
+
+use crate::domain::event::{Event, MemberSaid, Said, Shown, TopicShown};
+use crate::domain::order::Stamp;
 
 /// SplitMix64: small, fast, and its sequence is fixed for ever.
 #[derive(Debug, Clone)]
@@ -9,6 +13,7 @@ pub struct Random(u64);
 
 impl Random {
     /// A sequence by its seed.
+    #[must_use]
     pub fn new(seed: u64) -> Self {
         Random(seed)
     }
@@ -36,6 +41,7 @@ pub struct Zipf {
 
 impl Zipf {
     /// Over `count` numbers.
+    #[must_use]
     pub fn new(count: usize) -> Self {
         let mut sum = 0;
         let sums = (1..=count as u64).map(|n| {
@@ -48,6 +54,7 @@ impl Zipf {
     }
 
     /// The next one.
+    #[must_use]
     pub fn draw(&self, random: &mut Random) -> usize {
         let end = self.sums.last().copied().unwrap_or(1);
         let at = random.number() % end;
@@ -80,7 +87,9 @@ impl Load {
     const SNAPSHOT_EVERY: usize = 333;
 
     /// Over this many channels; each has at most `seats` publishers, of whom about half are there.
+    #[must_use]
     pub fn new(seed: u64, channels: usize, seats: usize) -> Self {
+        let (channels, seats) = (channels.max(1), seats.max(1));
         Load {
             random: Random::new(seed),
             zipf: Zipf::new(channels),
@@ -90,11 +99,13 @@ impl Load {
     }
 
     /// The source time of the last line.
+    #[must_use]
     pub fn now(&self) -> i64 {
         self.ts
     }
 
     /// The name of a channel.
+    #[must_use]
     pub fn channel(number: usize) -> String {
         format!("room-{number:04}")
     }
@@ -183,5 +194,100 @@ impl Iterator for Load {
         } else {
             self.change(channel)
         })
+    }
+}
+
+/// A large channel, and two snapshots of it between which 1 % has changed: a third each of leaves, updates and joins.
+/// Events borrow their names from it, as they do from a line.
+#[derive(Debug)]
+pub struct Crowd {
+    topics: Vec<String>,
+    users: Vec<(usize, String)>,
+    /// The same users in another order; as text in that order too, as it is in a line.
+    shuffled: Vec<(usize, String)>,
+    metas: [String; 2],
+}
+
+impl Crowd {
+    /// So many publishers in each snapshot.
+    #[must_use]
+    pub fn new(publishers: usize) -> Self {
+        let count = publishers + publishers / 300;
+        let mut shuffled: Vec<usize> = (0..count).collect();
+        let mut random = Random::new(5);
+        for at in (1..count).rev() {
+            shuffled.swap(at, random.below(at + 1));
+        }
+        let named = |n: usize| (n, format!("user-{n:06}"));
+        Crowd {
+            topics: (0..8).map(|n| format!("topic-{n}")).collect(),
+            // Those who are only in the first snapshot, and those who are only in the second, are the last.
+            users: (0..count).map(named).collect(),
+            shuffled: shuffled.into_iter().map(named).collect(),
+            metas: [
+                r#"{"hand":false,"v":1}"#.into(),
+                r#"{"hand":true,"v":2}"#.into(),
+            ],
+        }
+    }
+
+    /// How many of each kind differ between the two.
+    #[must_use]
+    pub fn changed(&self) -> usize {
+        self.users.len() / 301
+    }
+
+    /// One of the two snapshots, its publishers in one of two orders.
+    #[must_use]
+    pub fn snapshot(&self, second: bool, shuffled: bool, ts: i64) -> Event<'_> {
+        let changed = self.changed();
+        let left = if second {
+            0..changed
+        } else {
+            self.users.len() - changed..self.users.len()
+        };
+        let updated = if second { changed..2 * changed } else { 0..0 };
+        let mut topics: Vec<TopicShown<'_>> = Vec::new();
+        for topic in &self.topics {
+            topics.push(TopicShown {
+                topic: topic.into(),
+                total: None,
+                members: Vec::new(),
+            });
+        }
+        let users = if shuffled {
+            &self.shuffled
+        } else {
+            &self.users
+        };
+        for &(n, ref user) in users {
+            if left.contains(&n) {
+                continue;
+            }
+            let meta = &self.metas[usize::from(updated.contains(&n))];
+            topics[n % self.topics.len()].members.push(MemberSaid {
+                user: user.into(),
+                conn: "".into(),
+                meta: Some(meta.into()),
+                stamp: Stamp::NONE,
+                reason: None,
+            });
+        }
+        Event {
+            observer: "default".into(),
+            self_user: None,
+            id: None,
+            stamp: Stamp {
+                pos: None,
+                ts: Some(ts),
+            },
+            said: Said::Snapshot {
+                channel: "room".into(),
+                shown: Shown {
+                    topics,
+                    ..Shown::default()
+                },
+            },
+        }
     }
 }

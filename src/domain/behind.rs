@@ -1,21 +1,20 @@
-//! The event behind a commit, out of the log: so that `verify --deep` can decide about it again.
+//! The event behind a commit, out of the log: so that `verify --deep` can decide about it again, and replay can tell
+//! it again. Decided about by the same rules at the same moment, it makes the same entries.
 
-use crate::domain::claims;
-use crate::domain::entry::{Entry, Link, Snapshot, Text, Token, What, Whole};
-use crate::domain::event::{
-    ChangeSaid, ConnectionSaid, Event, LinkSaid, MemberSaid, Said, Shown, Str, TokenSaid,
-    TopicShown,
+use super::claims;
+use super::entry::{Closed, Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole};
+use super::event::{
+    ChangeSaid, Connection, ConnectionSaid, Event, Kind, LinkSaid, MemberSaid, Said, Shown, Str,
+    TokenSaid, TopicShown,
 };
-use crate::domain::names::{Member, Name, Names};
-use crate::domain::order::Stamp;
-use crate::domain::state::State;
+use super::names::{Member, Name, Names};
+use super::order::Stamp;
+use super::state::State;
 
-/// What the source said, as far as it matters for what follows. `None` for entries that no event makes.
-pub(super) fn event_behind(
-    entries: &[Entry],
-    state: &State,
-    names: &Names,
-) -> Option<Event<'static>> {
+/// What the source said, as far as it matters for what follows; `state` is that before the commit. `None` for entries
+/// that no event makes.
+#[must_use]
+pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<Event<'static>> {
     let first = entries.first()?;
     let mut self_user = None;
     let mut stamp = first.stamp;
@@ -52,6 +51,82 @@ pub(super) fn event_behind(
     })
 }
 
+/// The same for a step of a paged snapshot.
+#[must_use]
+pub fn page_behind(page: &Page, names: &Names) -> Event<'static> {
+    let (channel, sync) = (name(page.channel, names), Str::Owned(page.sync.to_string()));
+    let mut event = Event {
+        observer: name(page.observer, names),
+        self_user: None,
+        id: None,
+        stamp: Stamp::NONE,
+        said: Said::Nothing,
+    };
+    match &page.step {
+        PageStep::Begin {
+            begin,
+            self_user,
+            incomplete,
+            id,
+        } => {
+            event.self_user = self_user.map(|user| name(user, names));
+            event.id = text(id.as_ref());
+            event.stamp = begin.stamp;
+            event.said = Said::SnapshotBegin {
+                channel,
+                sync,
+                incomplete: *incomplete,
+            };
+        }
+        PageStep::Members(whole) => {
+            event.said = Said::SnapshotPage {
+                channel,
+                sync,
+                shown: shown(whole, names),
+            };
+        }
+    }
+    event
+}
+
+/// The same for a connection that ended in order.
+#[must_use]
+pub fn closed_behind(closed: &Closed, names: &Names) -> Event<'static> {
+    let what = Connection::Closed;
+    Event {
+        observer: name(closed.observer, names),
+        self_user: None,
+        id: None,
+        stamp: Stamp::NONE,
+        said: Said::Connection(ConnectionSaid { what, at: None }),
+    }
+}
+
+/// A paged snapshot that has ended, told in one line without its pages: the roster that stood after it.
+#[must_use]
+pub fn standing_behind(
+    entry: &Entry,
+    snapshot: &Snapshot,
+    inferred: &[Entry],
+    state: &State,
+    names: &Names,
+) -> Event<'static> {
+    let whole = Whole {
+        incomplete: !snapshot.complete,
+        ..claims::standing(snapshot.channel, inferred, state, names)
+    };
+    Event {
+        observer: name(entry.observer, names),
+        self_user: snapshot.self_user.map(|user| name(user, names)),
+        id: text(entry.id.as_ref()),
+        stamp: entry.stamp,
+        said: Said::Snapshot {
+            channel: name(snapshot.channel, names),
+            shown: shown(&whole, names),
+        },
+    }
+}
+
 fn name(name: Name, names: &Names) -> Str<'static> {
     Str::Owned(names.text(name).to_owned())
 }
@@ -76,7 +151,10 @@ fn change_said(entry: &Entry, names: &Names) -> Option<ChangeSaid<'static>> {
     let What::Change(change) = &entry.what else {
         return None;
     };
-    let who = member(change.member, change.meta.as_ref(), entry.stamp, names);
+    // Of a leave that took effect the entry has the last known metadata, and not what the line said; either will do.
+    let leaves = change.is_applied() && change.kind == Kind::Leave;
+    let meta = change.meta.as_ref().filter(|_| !leaves);
+    let who = member(change.member, meta, entry.stamp, names);
     let reason = text(change.reason.as_ref());
     let topic = name(names.key(change.member).topic, names);
     Some(ChangeSaid {

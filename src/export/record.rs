@@ -1,5 +1,5 @@
-//! Answers as rows of CSV: their columns, which are the fields of the contract in its order, and what goes into
-//! a cell. Nothing here is for people: `tables` is.
+//! Answers as rows for machines: lines of JSON, or CSV with columns that are the fields of the contract in its order.
+//! Nothing here is for people.
 
 use crate::ingest::IngestSummary;
 use crate::query::answer::{
@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::marker::PhantomData;
 
 /// An answer that can be written in every format.
 pub trait Record: Serialize {
@@ -40,12 +41,56 @@ fn cell(column: &str, field: Option<&RawValue>) -> io::Result<String> {
     })
 }
 
-/// Writes the header.
+/// Rows of CSV below their header, which stands there without a row, too.
+pub struct Csv<T, W: Write> {
+    csv: csv::Writer<W>,
+    headed: bool,
+    row: PhantomData<fn(&T)>,
+}
+
+impl<T: Record, W: Write> Csv<T, W> {
+    /// None yet.
+    pub fn new(sink: W) -> Self {
+        Csv {
+            csv: csv::Writer::from_writer(sink),
+            headed: false,
+            row: PhantomData,
+        }
+    }
+
+    /// The next row, or rows.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn row(&mut self, row: &T) -> io::Result<()> {
+        self.head()?;
+        row.rows(&mut self.csv)
+    }
+
+    /// Writes out what is still in hand.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.head()?;
+        self.csv.flush()
+    }
+
+    fn head(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.headed, true) {
+            self.csv.write_record(T::COLUMNS)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes an answer as a line of JSON.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn header<T: Record>(csv: &mut csv::Writer<impl Write>) -> io::Result<()> {
-    Ok(csv.write_record(T::COLUMNS)?)
+pub fn json_line(sink: &mut (impl Write + ?Sized), answer: &impl Serialize) -> io::Result<()> {
+    let json = serde_json::to_string(answer)?;
+    writeln!(sink, "{json}")
 }
 
 impl Record for Who {

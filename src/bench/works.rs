@@ -1,0 +1,276 @@
+//! The works: durable append, replay, reconciliation, questions.
+
+use super::clock::Clock;
+use super::load::{Crowd, Load, Random};
+use super::{BenchError, Sizes, Work};
+use crate::domain::decide::decide;
+use crate::domain::entry::{Commit, Rules};
+use crate::domain::names::Names;
+use crate::domain::state::State;
+use crate::feed::{self, Defaults};
+use crate::query::{WhoFilter, WhoWhen};
+use crate::replay;
+use crate::store::{Batch, Durability, Line, Options, Store};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
+/// Publishers of a channel of the load, at most.
+const SEATS: usize = 100;
+/// Batches that the store, and then the file, takes in one turn.
+const TURN: usize = 16;
+/// Batches handed over before the first one's receipt is awaited: one is decided while the one before it is synced.
+const IN_FLIGHT: usize = 4;
+/// The moment of recording, where only deciding is measured: Unix ms.
+const NOW: i64 = 1_800_000_000_000;
+
+/// All of them, in a folder of their own.
+pub(super) fn all(
+    folder: &Path,
+    sizes: &Sizes,
+    durability: Durability,
+    progress: &mut dyn FnMut(&str) -> bool,
+) -> Result<Vec<Work>, BenchError> {
+    let mut begin = |work: &str| match progress(work) {
+        true => Ok(()),
+        false => Err(BenchError::Stopped),
+    };
+    let options = Options {
+        durability,
+        ..Options::default()
+    };
+    let store = Store::open(folder.join("store"), options.clone())?;
+    let mut bare = Bare {
+        file: File::create(folder.join("bare"))?,
+        durability,
+    };
+    let mut load = Load::new(1, sizes.channels, SEATS);
+    let mut works = Vec::new();
+
+    begin("append, one by one")?;
+    works.push(append(
+        &store,
+        &mut bare,
+        &mut load,
+        1,
+        sizes.single_lines,
+        1,
+    )?);
+    begin("append, in batches")?;
+    let (lines, batches) = (sizes.batch_lines, sizes.batches);
+    works.push(append(
+        &store, &mut bare, &mut load, lines, batches, IN_FLIGHT,
+    )?);
+    begin("replay")?;
+    works.push(replayed(&store, sizes)?);
+    begin("questions")?;
+    works.extend(questions(&store, &mut load, sizes));
+    drop(store);
+    begin("reconciliation")?;
+    let store = Store::open(folder.join("crowd"), options)?;
+    works.extend(reconcile(&store, &mut bare, sizes)?);
+    Ok(works)
+}
+
+/// The limit: a bare file.
+struct Bare {
+    file: File,
+    durability: Durability,
+}
+
+impl Bare {
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let sum = crc32c::crc32c(bytes);
+        self.file.write_all(bytes)?;
+        self.file.write_all(&sum.to_le_bytes())?;
+        match self.durability {
+            Durability::Power => self.file.sync_data(),
+            Durability::Process | Durability::None => Ok(()),
+        }
+    }
+}
+
+fn parsed(lines: &[String]) -> Result<Batch, BenchError> {
+    let defaults = Defaults {
+        observer: "default",
+        self_user: None,
+    };
+    let event = |line: &String| {
+        let event = feed::parse(line.as_bytes(), &defaults);
+        let event = event.map_err(|refusal| BenchError::Load(refusal.to_string()))?;
+        Ok(Line::Event(event.into_owned(), None))
+    };
+    Ok(Batch {
+        lines: lines.iter().map(event).collect::<Result<_, BenchError>>()?,
+        ..Batch::default()
+    })
+}
+
+/// Parsed events in, receipts out: decided, reconciled, framed, chained, synced.
+fn append(
+    store: &Store,
+    bare: &mut Bare,
+    load: &mut Load,
+    lines: usize,
+    batches: usize,
+    in_flight: usize,
+) -> Result<Work, BenchError> {
+    let (mut of_store, mut of_file) = (Clock::new(), Clock::new());
+    let mut left = batches;
+    while left > 0 {
+        let turn = left.min(TURN);
+        left -= turn;
+        let texts: Vec<Vec<String>> = (0..turn).map(|_| load.take(lines).collect()).collect();
+        let ready = texts.iter().map(|lines| parsed(lines));
+        let ready = ready.collect::<Result<Vec<_>, _>>()?;
+        let start = Instant::now();
+        let mut waiting = VecDeque::new();
+        for batch in ready {
+            if waiting.len() == in_flight {
+                settle(&mut waiting, &mut of_store)?;
+            }
+            let handed = Instant::now();
+            waiting.push_back((handed, store.submit(batch)?));
+        }
+        while !waiting.is_empty() {
+            settle(&mut waiting, &mut of_store)?;
+        }
+        of_store.spend(start.elapsed());
+        for lines in texts {
+            let bytes = lines.join("\n") + "\n";
+            of_file.time(|| bare.append(bytes.as_bytes()))?;
+        }
+    }
+    let count = (lines * batches) as u64;
+    let work = match lines {
+        1 => "append one by one".to_owned(),
+        lines => format!("append in batches of {lines}"),
+    };
+    Ok(Work {
+        work,
+        unit: "lines",
+        count,
+        per_second: of_store.per_second(count),
+        bare_per_second: Some(of_file.per_second(count)),
+        latency: of_store.latency(),
+        bare_latency: Some(of_file.latency()),
+    })
+}
+
+fn settle(
+    waiting: &mut VecDeque<(Instant, crate::store::Ticket)>,
+    clock: &mut Clock,
+) -> Result<(), BenchError> {
+    if let Some((handed, ticket)) = waiting.pop_front() {
+        ticket.wait()?;
+        clock.sample(handed.elapsed());
+    }
+    Ok(())
+}
+
+/// The whole log, read, checked, decoded, and folded into rosters.
+fn replayed(store: &Store, sizes: &Sizes) -> Result<Work, BenchError> {
+    let mut clock = Clock::new();
+    for _ in 0..sizes.replays {
+        clock.time(|| store.replay(.., &mut State::new()))?;
+    }
+    let count = store.head() * sizes.replays as u64;
+    Ok(Work {
+        work: "replay into rosters".to_owned(),
+        unit: "entries",
+        count,
+        per_second: clock.per_second(count),
+        bare_per_second: None,
+        latency: clock.latency(),
+        bare_latency: None,
+    })
+}
+
+/// Snapshots of a large channel, each 1 % other than the one before: in memory, and durably.
+fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2], BenchError> {
+    let crowd = Crowd::new(sizes.publishers);
+    let (mut state, mut names) = (State::new(), Names::new());
+    let [mut in_memory, mut durably, mut of_file] = [(); 3].map(|()| Clock::new());
+    for turn in 0..=sizes.snapshots {
+        let event = crowd.snapshot(turn % 2 == 1, false, Load::FROM + turn as i64);
+        // The first one is a baseline: it makes the channel, and is not counted.
+        let first = turn == 0;
+        let start = Instant::now();
+        let decided = decide(&state, &mut names, &event, &Rules::default(), NOW);
+        let decided = decided.map_err(|refusal| BenchError::Load(refusal.to_string()))?;
+        if let Commit::Entries(entries) = decided {
+            entries.iter().for_each(|entry| state.apply(entry, &names));
+        }
+        if !first {
+            in_memory.spend(start.elapsed());
+            in_memory.sample(start.elapsed());
+        }
+        let line = replay::line_of(&event).map_err(|error| BenchError::Load(error.to_string()))?;
+        let bytes = line.unwrap_or_default() + "\n";
+        let batch = Batch {
+            lines: vec![Line::Event(event.into_owned(), None)],
+            ..Batch::default()
+        };
+        if first {
+            store.submit(batch)?.wait()?;
+        } else {
+            durably.time(|| store.submit(batch)?.wait())?;
+            of_file.time(|| bare.append(bytes.as_bytes()))?;
+        }
+    }
+    let count = sizes.snapshots as u64;
+    let of = |clock: &Clock, how: &str, bare: Option<&Clock>| Work {
+        work: format!(
+            "reconcile {} publishers, 1 % changed{how}",
+            sizes.publishers
+        ),
+        unit: "snapshots",
+        count,
+        per_second: clock.per_second(count),
+        bare_per_second: bare.map(|bare| bare.per_second(count)),
+        latency: clock.latency(),
+        bare_latency: bare.map(Clock::latency),
+    };
+    Ok([
+        of(&in_memory, "", None),
+        of(&durably, ", durably", Some(&of_file)),
+    ])
+}
+
+/// Who is there, and who was at moments drawn evenly; hot channels are asked about more often.
+fn questions(store: &Store, load: &mut Load, sizes: &Sizes) -> [Work; 2] {
+    let mut random = Random::new(4);
+    let span = usize::try_from(load.now() - Load::FROM).unwrap_or(usize::MAX);
+    let mut ask = |work: &str, at_head: bool| {
+        let mut clock = Clock::new();
+        for _ in 0..sizes.questions {
+            let channel = Load::channel(load.draw());
+            let when = match at_head {
+                true => WhoWhen::Head,
+                false => WhoWhen::At(Load::FROM + random.below(span) as i64),
+            };
+            let filter = WhoFilter {
+                when,
+                ..WhoFilter::default()
+            };
+            // That a quiet channel was not yet heard of is an answer, too.
+            let _ = clock.time(|| store.who(&channel, &filter));
+        }
+        let count = sizes.questions as u64;
+        Work {
+            work: work.to_owned(),
+            unit: "questions",
+            count,
+            per_second: clock.per_second(count),
+            bare_per_second: None,
+            latency: clock.latency(),
+            bare_latency: None,
+        }
+    };
+    [
+        ask("who, at the head", true),
+        ask("who, at random moments", false),
+    ]
+}

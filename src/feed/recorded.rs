@@ -1,0 +1,85 @@
+//! How a line was recorded, where it is one of a log that is told again: `recorded_at`, `rules`, and, of a `link` line
+//! that tells of an ingest connection, `connection`. They count only for those who ask (`ingest --keep-recorded`), and every shape of line may have them.
+
+use super::field::{Field, object};
+use super::json::Scanner;
+use super::refusal::Refusal;
+use crate::domain::entry::{Recording, Rules};
+use crate::domain::event::Connection;
+
+object! {
+    /// What of a line tells of its recording.
+    Recorded {
+        recorded_at: "recorded_at",
+        rules: "rules",
+        connection: "connection",
+    }
+}
+
+object! {
+    /// Rules; what they do not say is as usual.
+    Said {
+        skew_tolerance_ms: "skew_tolerance_ms",
+        max_ahead_ms: "max_ahead_ms",
+        slack_ms: "slack_ms",
+        lossy: "lossy",
+    }
+}
+
+/// When, and by which rules, a line was recorded that [`parse`](super::parse) can read.
+///
+/// ```
+/// let line = br#"{"t":"link","state":"up","recorded_at":1000,"rules":{"lossy":true}}"#;
+/// let recording = rollbook::feed::recording(line)?;
+/// assert_eq!(recording.recorded_at, Some(1000));
+/// assert!(recording.rules.is_some_and(|rules| rules.lossy));
+/// # Ok::<(), rollbook::feed::Refusal>(())
+/// ```
+///
+/// # Errors
+/// A [`Refusal`] where one of the fields has the wrong type, or where it is no line at all.
+pub fn recording(line: &[u8]) -> Result<Recording, Refusal> {
+    let text = std::str::from_utf8(line).map_err(|error| Refusal::NotUtf8 {
+        byte: error.valid_up_to() + 1,
+    })?;
+    let mut scanner = Scanner::new(text.trim_start_matches('\u{feff}'), 0);
+    scanner.space();
+    let mut recorded = Recorded::default();
+    recorded.read(&mut scanner)?;
+    let mut rules = None;
+    recorded.rules().object(|scanner| {
+        let mut said = Said::default();
+        said.read(scanner)?;
+        let usual = Rules::default();
+        rules = Some(Rules {
+            skew_tolerance_ms: ms(said.skew_tolerance_ms())?.unwrap_or(usual.skew_tolerance_ms),
+            max_ahead_ms: ms(said.max_ahead_ms())?.unwrap_or(usual.max_ahead_ms),
+            slack_ms: ms(said.slack_ms())?.unwrap_or(usual.slack_ms),
+            lossy: said.lossy().flag()?,
+        });
+        Ok(())
+    })?;
+    let connection = match recorded.connection().string()?.as_deref() {
+        None => None,
+        Some("up") => Some(Connection::Up),
+        Some("resumed") => Some(Connection::Resumed),
+        Some("lost") => Some(Connection::Lost),
+        Some("restart") => Some(Connection::Restart),
+        Some("closed") => Some(Connection::Closed),
+        Some(_) => return Err(recorded.connection().unknown()),
+    };
+    Ok(Recording {
+        recorded_at: recorded.recorded_at().time()?,
+        rules,
+        connection,
+    })
+}
+
+fn ms(field: Field<'_>) -> Result<Option<i64>, Refusal> {
+    match field.whole("a whole number of milliseconds")? {
+        Some(None) => Err(Refusal::TimeOutOfRange {
+            field: field.name(),
+        }),
+        whole => Ok(whole.flatten()),
+    }
+}

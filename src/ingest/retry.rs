@@ -1,0 +1,125 @@
+//! Rejected lines, taken in again: after an upgrade that understands them, say, or by other rules.
+
+use super::run::{How, IngestError, Outcome, Watcher};
+use crate::feed::{self, Defaults};
+use crate::log::Reject;
+use crate::store::{Batch, Line, Refused, Rejected, Store};
+
+/// Lines handed to the writer together.
+const BATCH_LINES: usize = 1_024;
+/// Or so many bytes of them.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// Reads every kept reject again. One that can be taken is recorded, now, and settled; one that cannot stays as it is,
+/// and is told to the watcher with what is wrong with it today.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use rollbook::ingest::{How, retry};
+/// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+/// let outcome = retry(&store, &How::default(), &mut ())?;
+/// assert_eq!(outcome.lines, 0);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`IngestError::Store`]; what came before is durable.
+pub fn retry(store: &Store, how: &How, watcher: &mut dyn Watcher) -> Result<Outcome, IngestError> {
+    let mut again = Again {
+        store,
+        how,
+        watcher,
+        lines: Vec::new(),
+        bytes: 0,
+        outcome: Outcome::default(),
+    };
+    let mut done = Ok(());
+    store.kept_rejects(|n, reject| {
+        done = again.take(n, reject);
+        done.is_ok() && !again.watcher.stop()
+    })?;
+    done?;
+    again.hand_over()?;
+    Ok(again.outcome)
+}
+
+struct Again<'a> {
+    store: &'a Store,
+    how: &'a How,
+    watcher: &'a mut dyn Watcher,
+    lines: Vec<Line>,
+    bytes: usize,
+    outcome: Outcome,
+}
+
+impl Again<'_> {
+    fn take(&mut self, n: u64, reject: &Reject) -> Result<(), IngestError> {
+        self.outcome.lines += 1;
+        let defaults = Defaults {
+            observer: &self.how.observer,
+            self_user: self.how.self_user.as_deref(),
+        };
+        let text = match &reject.text {
+            Some(text) if text.len() as u64 == reject.length => text,
+            kept => {
+                let (kept, length) = (kept.as_ref().map_or(0, Vec::len), reject.length);
+                let reason = format!(
+                    "only {kept} of its {length} bytes were kept: take it in from its source"
+                );
+                self.refuse(reject, reason);
+                return Ok(());
+            }
+        };
+        match feed::parse(text, &defaults) {
+            Ok(event) => {
+                let raw = Rejected {
+                    source: reject.source.clone(),
+                    line: reject.line,
+                    byte: reject.byte,
+                    ..Rejected::default()
+                };
+                let line = Line::Retry(event.into_owned(), Box::new(raw), n);
+                self.lines.push(line);
+                self.bytes += text.len();
+            }
+            Err(refusal) => self.refuse(reject, refusal.to_string()),
+        }
+        if self.lines.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, reject: &Reject, reason: String) {
+        self.outcome.tally.rejected += 1;
+        self.watcher.rejected(&Refused {
+            source: reject.source.clone(),
+            line: reject.line,
+            byte: reject.byte,
+            reason,
+        });
+    }
+
+    fn hand_over(&mut self) -> Result<(), IngestError> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch {
+            lines: std::mem::take(&mut self.lines),
+            rules: self.how.rules,
+            strict: false,
+        };
+        self.bytes = 0;
+        let receipt = self.store.submit(batch)?.wait()?;
+        self.outcome.tally.add(&receipt.tally);
+        let (refused, clamped) = (&receipt.rejected, &receipt.clamped);
+        refused
+            .iter()
+            .for_each(|refused| self.watcher.rejected(refused));
+        clamped
+            .iter()
+            .for_each(|clamped| self.watcher.clamped(clamped));
+        Ok(())
+    }
+}

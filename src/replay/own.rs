@@ -1,0 +1,304 @@
+//! Events as lines of Rollbook's own feed format (contract 2.4), with how they were recorded. Every event has such a
+//! line: what only other shapes can say has fields here that `feed` reads as well.
+
+use super::line::{LineFields, raw};
+use crate::domain::entry::{Recording, Rules};
+use crate::domain::event::{
+    ChangeSaid, Connection, Event, Kind, LinkSaid, MemberSaid, Said, Shown, Str, TokenSaid,
+    TokenState,
+};
+use crate::domain::order::Stamp;
+use crate::domain::time::Millis;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    body: Body<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ts: Option<Millis>,
+    #[serde(flatten)]
+    line: LineFields<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded_at: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules: Option<RuleFields>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+enum Body<'a> {
+    Join(Alone<'a>),
+    Leave(Alone<'a>),
+    Update(Alone<'a>),
+    Changes {
+        channel: &'a str,
+        changes: Vec<Change<'a>>,
+    },
+    Snapshot(Whole<'a>),
+    SnapshotBegin(Paged<'a>),
+    SnapshotPage {
+        sync: &'a str,
+        #[serde(flatten)]
+        page: Whole<'a>,
+    },
+    SnapshotEnd(Paged<'a>),
+    Link(Link<'a>),
+    #[serde(rename = "link")]
+    Connection {
+        state: &'static str,
+        connection: &'static str,
+    },
+    Token(Token<'a>),
+}
+
+/// One change, with its place in the order left to the line.
+#[derive(Serialize)]
+struct Alone<'a> {
+    channel: &'a str,
+    topic: &'a str,
+    #[serde(flatten)]
+    who: Member<'a>,
+}
+
+/// One of several changes.
+#[derive(Serialize)]
+struct Change<'a> {
+    t: &'static str,
+    topic: &'a str,
+    #[serde(flatten)]
+    who: Member<'a>,
+}
+
+#[derive(Serialize)]
+struct Member<'a> {
+    user: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    conn: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pos: Option<[i64; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ts: Option<Millis>,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    channel: &'a str,
+    topics: BTreeMap<&'a str, Vec<Member<'a>>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    incomplete: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_topics: Option<u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    totals: BTreeMap<&'a str, u64>,
+}
+
+#[derive(Serialize)]
+struct Paged<'a> {
+    channel: &'a str,
+    sync: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    incomplete: bool,
+}
+
+#[derive(Serialize)]
+struct Link<'a> {
+    state: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    channels: &'a [Str<'a>],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unrestored: &'a [Str<'a>],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    elsewhere: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Token<'a> {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RuleFields {
+    skew_tolerance_ms: i64,
+    max_ahead_ms: i64,
+    slack_ms: i64,
+    lossy: bool,
+}
+
+impl From<Rules> for RuleFields {
+    fn from(rules: Rules) -> Self {
+        RuleFields {
+            skew_tolerance_ms: rules.skew_tolerance_ms,
+            max_ahead_ms: rules.max_ahead_ms,
+            slack_ms: rules.slack_ms,
+            lossy: rules.lossy,
+        }
+    }
+}
+
+/// The line that says `event`, and how it was recorded.
+pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Result<Vec<String>> {
+    let mut stamp = event.stamp;
+    let body = match &event.said {
+        Said::Changes {
+            channel, changes, ..
+        } => match changes.as_slice() {
+            [change] => {
+                // A change that is alone has its own place in the order, or the line's: in its line they are one.
+                stamp = change.who.stamp.or(event.stamp);
+                alone(channel, change)?
+            }
+            changes => Body::Changes {
+                channel,
+                changes: changes.iter().map(one_of).collect::<Result<_, _>>()?,
+            },
+        },
+        Said::Snapshot { channel, shown } => Body::Snapshot(whole(channel, shown)?),
+        Said::SnapshotBegin {
+            channel,
+            sync,
+            incomplete,
+        } => Body::SnapshotBegin(paged(channel, sync, *incomplete)),
+        Said::SnapshotPage {
+            channel,
+            sync,
+            shown,
+        } => Body::SnapshotPage {
+            sync,
+            page: whole(channel, shown)?,
+        },
+        Said::SnapshotEnd {
+            channel,
+            sync,
+            incomplete,
+        } => Body::SnapshotEnd(paged(channel, sync, *incomplete)),
+        Said::Link(said) => Body::Link(link(said)),
+        Said::Token(said) => Body::Token(token(said)),
+        Said::Connection(said) => {
+            stamp.ts = said.at;
+            connection(said.what)
+        }
+        Said::Nothing => return Ok(Vec::new()),
+    };
+    let line = Line {
+        body,
+        ts: stamp.ts,
+        line: LineFields::of(event, stamp),
+        recorded_at: recording.recorded_at,
+        rules: recording.rules.map(RuleFields::from),
+    };
+    Ok(vec![serde_json::to_string(&line)?])
+}
+
+fn alone<'a>(channel: &'a str, change: &'a ChangeSaid<'_>) -> serde_json::Result<Body<'a>> {
+    let alone = Alone {
+        channel,
+        topic: &change.topic,
+        who: Member {
+            pos: None,
+            ts: None,
+            ..member(&change.who)?
+        },
+    };
+    Ok(match change.kind {
+        Kind::Join => Body::Join(alone),
+        Kind::Leave => Body::Leave(alone),
+        Kind::Update => Body::Update(alone),
+    })
+}
+
+fn one_of<'a>(change: &'a ChangeSaid<'_>) -> serde_json::Result<Change<'a>> {
+    let t = match change.kind {
+        Kind::Join => "join",
+        Kind::Leave => "leave",
+        Kind::Update => "update",
+    };
+    let topic = &change.topic;
+    let who = member(&change.who)?;
+    Ok(Change { t, topic, who })
+}
+
+fn member<'a>(who: &'a MemberSaid<'_>) -> serde_json::Result<Member<'a>> {
+    let Stamp { pos, ts } = who.stamp;
+    Ok(Member {
+        user: &who.user,
+        conn: &who.conn,
+        meta: raw(who.meta.as_ref())?,
+        reason: who.reason.as_deref(),
+        pos,
+        ts,
+    })
+}
+
+fn whole<'a>(channel: &'a str, shown: &'a Shown<'_>) -> serde_json::Result<Whole<'a>> {
+    let mut whole = Whole {
+        channel,
+        topics: BTreeMap::new(),
+        incomplete: shown.incomplete,
+        total_topics: shown.total_topics,
+        totals: BTreeMap::new(),
+    };
+    for topic in &shown.topics {
+        let members = topic.members.iter().map(member);
+        let members = members.collect::<Result<_, _>>()?;
+        whole.topics.insert(&topic.topic, members);
+        if let Some(total) = topic.total {
+            whole.totals.insert(&topic.topic, total);
+        }
+    }
+    Ok(whole)
+}
+
+fn paged<'a>(channel: &'a str, sync: &'a str, incomplete: bool) -> Paged<'a> {
+    Paged {
+        channel,
+        sync,
+        incomplete,
+    }
+}
+
+fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
+    Link {
+        state: if said.up { "up" } else { "down" },
+        channels: &said.channels,
+        unrestored: &said.unrestored,
+        elsewhere: said.elsewhere,
+        reason: said.reason.as_deref(),
+    }
+}
+
+fn connection(what: Connection) -> Body<'static> {
+    let (state, connection) = match what {
+        Connection::Up => ("up", "up"),
+        Connection::Resumed => ("up", "resumed"),
+        Connection::Lost => ("down", "lost"),
+        Connection::Restart => ("down", "restart"),
+        Connection::Closed => ("up", "closed"),
+    };
+    Body::Connection { state, connection }
+}
+
+fn token<'a>(said: &'a TokenSaid<'_>) -> Token<'a> {
+    Token {
+        state: match said.state {
+            TokenState::WillExpire => "will_expire",
+            TokenState::Expired => "expired",
+            TokenState::Renewed => "renewed",
+            TokenState::Revoked => "revoked",
+        },
+        channel: said.channel.as_deref(),
+        reason: said.reason.as_deref(),
+    }
+}

@@ -1,0 +1,220 @@
+//! When lines are played: as far apart as they were, faster or slower, and not while the play is paused.
+
+use super::{Played, Sink};
+use crate::domain::time::Millis;
+use crate::limits::{SPEED_MAX, SPEED_MIN};
+use std::str::FromStr;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How fast time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Speed {
+    /// It does not: a line as soon as the one before it is taken.
+    #[default]
+    Max,
+    /// So many times as fast as it did.
+    Times(f64),
+}
+
+impl FromStr for Speed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Speed, String> {
+        if text == "max" {
+            return Ok(Speed::Max);
+        }
+        let times = text.strip_suffix('x').unwrap_or(text).parse();
+        match times {
+            Ok(times) if (SPEED_MIN..=SPEED_MAX).contains(&times) => Ok(Speed::Times(times)),
+            _ => Err(format!(
+                "write how many times as fast it is to go, from {SPEED_MIN} to {SPEED_MAX}, or max"
+            )),
+        }
+    }
+}
+
+/// Pauses, resumes and stops a play, from any thread. Clones are the same remote.
+#[derive(Debug, Clone, Default)]
+pub struct Remote(Arc<(Mutex<Mode>, Condvar)>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Mode {
+    #[default]
+    Playing,
+    Paused,
+    Stopped,
+}
+
+impl Remote {
+    /// No line is played until [`resume`](Remote::resume), and no time passes.
+    pub fn pause(&self) {
+        self.turn(Mode::Paused);
+    }
+
+    /// Goes on where it was paused.
+    pub fn resume(&self) {
+        self.turn(Mode::Playing);
+    }
+
+    /// No line is played any more.
+    pub fn stop(&self) {
+        self.turn(Mode::Stopped);
+    }
+
+    /// Waits until it is turned, or so long.
+    pub fn wait(&self, at_most: Duration) {
+        let (mode, turned) = &*self.0;
+        let mode = mode.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *mode;
+        // Whatever ended the wait, who waits looks again.
+        drop(turned.wait_timeout_while(mode, at_most, |mode| *mode == before));
+    }
+
+    fn turn(&self, to: Mode) {
+        let (mode, turned) = &*self.0;
+        let mut mode = mode.lock().unwrap_or_else(PoisonError::into_inner);
+        if *mode != Mode::Stopped {
+            *mode = to;
+        }
+        turned.notify_all();
+    }
+
+    fn mode(&self) -> Mode {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The time by which a play goes.
+pub trait Time {
+    /// How long it has been since some moment before the play.
+    fn now(&mut self) -> Duration;
+
+    /// Lets time pass: until the remote is turned, or so long.
+    fn rest(&mut self, remote: &Remote, at_most: Duration);
+}
+
+/// The time of this machine.
+impl Time for Instant {
+    fn now(&mut self) -> Duration {
+        self.elapsed()
+    }
+
+    fn rest(&mut self, remote: &Remote, at_most: Duration) {
+        remote.wait(at_most);
+    }
+}
+
+/// How long one rest is at most.
+const REST: Duration = Duration::from_millis(100);
+/// What of the time between two looks counts. More than this was no rest: the process was stopped, or the sink did not
+/// take its line. Such a time is a pause, and nothing is hurried to catch up with it.
+const STEP_MAX: Duration = Duration::from_millis(500);
+
+/// A sink that lets as much time pass between lines as did between their effective times.
+///
+/// ```
+/// use rollbook::replay::{Paced, Played, Remote, Shape, Speed};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+/// # let file = tempfile::NamedTempFile::new()?;
+/// # std::fs::write(file.path(), concat!(
+/// #     r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#, "\n",
+/// #     r#"{"t":"leave","channel":"room","topic":"chat","user":"tony","ts":9000}"#))?;
+/// # let source = rollbook::ingest::source::Source::open(file.path())?;
+/// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
+/// let remote = Remote::default(); // a clone of it pauses and resumes from another thread
+/// let mut lines = 0;
+/// let sink = |_: &Played<'_>| {
+///     lines += 1;
+///     remote.stop(); // one is enough
+///     true
+/// };
+/// let mut paced = Paced::new(sink, Speed::Times(2.0), remote.clone());
+/// store.play(&Default::default(), Shape::Rollbook, &mut paced)?;
+/// assert_eq!(lines, 1);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Paced<S, T = Instant> {
+    sink: S,
+    speed: Speed,
+    remote: Remote,
+    time: T,
+    /// The effective time of the first line.
+    from: Option<Millis>,
+    /// How much time has passed in the play.
+    passed: Duration,
+    /// When that was last looked at.
+    looked: Duration,
+}
+
+impl<S: Sink> Paced<S> {
+    /// Before `sink`, by the time of this machine.
+    pub fn new(sink: S, speed: Speed, remote: Remote) -> Self {
+        Paced::by(Instant::now(), sink, speed, remote)
+    }
+}
+
+impl<S: Sink, T: Time> Paced<S, T> {
+    /// The same, by another time.
+    pub fn by(time: T, sink: S, speed: Speed, remote: Remote) -> Self {
+        Paced {
+            sink,
+            speed,
+            remote,
+            time,
+            from: None,
+            passed: Duration::ZERO,
+            looked: Duration::ZERO,
+        }
+    }
+
+    /// When a line is due, in the time of the play.
+    fn due(&mut self, at: Millis) -> Duration {
+        let Speed::Times(times) = self.speed else {
+            return Duration::ZERO;
+        };
+        let from = match self.from {
+            Some(from) => from,
+            None => {
+                self.looked = self.time.now();
+                *self.from.insert(at)
+            }
+        };
+        // Effective times of several channels are in no order; what lies before the first line is due at once.
+        let after_ms = u64::try_from(at.saturating_sub(from)).unwrap_or(0);
+        let seconds = Duration::from_millis(after_ms).as_secs_f64() / times;
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
+    /// Waits until it is time; `false` where the play was stopped.
+    fn wait(&mut self, due: Duration) -> bool {
+        loop {
+            match self.remote.mode() {
+                Mode::Stopped => return false,
+                Mode::Paused => {
+                    self.time.rest(&self.remote, REST);
+                    self.looked = self.time.now();
+                }
+                Mode::Playing => {
+                    let now = self.time.now();
+                    self.passed += now.saturating_sub(self.looked).min(STEP_MAX);
+                    self.looked = now;
+                    let left = due.saturating_sub(self.passed);
+                    if left.is_zero() {
+                        return true;
+                    }
+                    self.time.rest(&self.remote, left.min(REST));
+                }
+            }
+        }
+    }
+}
+
+impl<S: Sink, T: Time> Sink for Paced<S, T> {
+    fn line(&mut self, line: &Played<'_>) -> bool {
+        let due = self.due(line.at);
+        self.wait(due) && self.sink.line(line)
+    }
+}

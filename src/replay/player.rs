@@ -1,0 +1,170 @@
+//! Which commits are played, and as what events: the log past a visitor.
+
+use super::{Played, ReplayFilter, Shape, Sink, agora, own};
+use crate::domain::behind::{closed_behind, event_behind, page_behind, standing_behind};
+use crate::domain::entry::{Closed, Entry, Page, PageStep, Recording, Rules, What};
+use crate::domain::event::Event;
+use crate::domain::names::{Name, Names};
+use crate::domain::state::State;
+use crate::domain::time::Millis;
+use crate::store::{At, Flow, StoreError, Visitor};
+use std::collections::HashSet;
+
+/// Plays commits, and in Rollbook's shape the pages between them, to a sink.
+pub(super) struct Player<'a> {
+    filter: &'a ReplayFilter,
+    shape: Shape,
+    sink: &'a mut dyn Sink,
+    /// Paged snapshots (observer and channel) whose begin was played.
+    begun: HashSet<(Name, Name)>,
+    stopped: bool,
+}
+
+impl<'a> Player<'a> {
+    pub fn new(filter: &'a ReplayFilter, shape: Shape, sink: &'a mut dyn Sink) -> Self {
+        Player {
+            filter,
+            shape,
+            sink,
+            begun: HashSet::new(),
+            stopped: false,
+        }
+    }
+
+    fn is_in_range(&self, seq: u64, at: Millis) -> bool {
+        let filter = self.filter;
+        filter.from.is_none_or(|from| at >= from)
+            && filter.to.is_none_or(|to| at < to)
+            && filter.from_seq.is_none_or(|from| seq >= from)
+            && filter.to_seq.is_none_or(|to| seq <= to)
+    }
+
+    fn is_of_channel(&self, entry: &Entry, at: At<'_>) -> bool {
+        match &self.filter.channel {
+            None => true,
+            Some(wanted) => match at.channel_of(entry) {
+                Some(channel) => at.names.text(channel) == wanted,
+                None => at.is_shown_in(entry, at.names.find(wanted)),
+            },
+        }
+    }
+
+    fn event(&mut self, entries: &[Entry], state: &State, names: &Names) -> Option<Event<'static>> {
+        let first = entries.first()?;
+        if let What::Snapshot(snapshot) = &first.what
+            && snapshot.begin.is_some()
+            && !self.begun.remove(&(first.observer, snapshot.channel))
+        {
+            let inferred = entries.get(1..).unwrap_or_default();
+            return Some(standing_behind(first, snapshot, inferred, state, names));
+        }
+        event_behind(entries, state, names)
+    }
+
+    fn say(
+        &mut self,
+        event: &Event<'_>,
+        recording: Recording,
+        seq: u64,
+        at: Millis,
+    ) -> Result<(), StoreError> {
+        let lines = match self.shape {
+            Shape::Agora => agora::lines(event),
+            Shape::Rollbook => own::lines(event, recording),
+        };
+        let lines = lines
+            .map_err(|error| StoreError::Stopped(format!("an entry cannot be played: {error}")))?;
+        for text in &lines {
+            self.stopped = self.stopped || !self.sink.line(&Played { seq, at, text });
+        }
+        Ok(())
+    }
+}
+
+impl Visitor for Player<'_> {
+    fn commit(
+        &mut self,
+        state: &State,
+        names: &mut Names,
+        rules: &Rules,
+        entries: &[Entry],
+    ) -> Result<(), StoreError> {
+        let names = &*names;
+        let Some(first) = entries.first() else {
+            return Ok(());
+        };
+        let (seq, at) = (first.seq, first.effective_at);
+        if self.stopped
+            || !self.is_in_range(seq, at)
+            || !self.is_of_channel(first, At { state, names })
+        {
+            return Ok(());
+        }
+        let event = self.event(entries, state, names);
+        let event = event.ok_or_else(|| StoreError::Corrupt {
+            seq,
+            detail: "no event can have made these entries".to_owned(),
+        })?;
+        let recording = recording(first.recorded_at, rules);
+        self.say(&event, recording, seq, at)
+    }
+
+    fn entry(&mut self, _at: At<'_>, _entry: &Entry) -> Result<Flow, StoreError> {
+        Ok(if self.stopped {
+            Flow::Stop
+        } else {
+            Flow::Apply
+        })
+    }
+
+    fn page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+        self.play_page(at, rules, page)?;
+        Ok(Flow::Apply)
+    }
+
+    fn closed(&mut self, at: At<'_>, closed: &Closed) -> Result<(), StoreError> {
+        let (seq, moment) = (at.state.head() + 1, closed.recorded_at);
+        if self.stopped || self.filter.channel.is_some() || !self.is_in_range(seq, moment) {
+            return Ok(());
+        }
+        let event = closed_behind(closed, at.names);
+        let recording = recording(closed.recorded_at, &Rules::default());
+        self.say(&event, recording, seq, moment)
+    }
+}
+
+impl Player<'_> {
+    fn play_page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<(), StoreError> {
+        let name = at.names.text(page.channel);
+        let of_channel = self.filter.channel.as_deref().is_none_or(|of| of == name);
+        if self.stopped || self.shape != Shape::Rollbook || !of_channel {
+            return Ok(());
+        }
+        let seq = at.state.head() + 1;
+        let known = at.state.channel(page.channel);
+        let effective_at = known.map_or(Millis::MIN, |channel| channel.effective_at());
+        let (open, mut moment) = ((page.observer, page.channel), effective_at);
+        if let PageStep::Begin { begin, .. } = &page.step {
+            // What was begun in the range is played to its end; of what was begun before it, only the end, as one line.
+            moment = moment.max(begin.occurred_at);
+            if self.is_in_range(seq, moment) {
+                self.begun.insert(open);
+            } else {
+                self.begun.remove(&open);
+            }
+        }
+        if !self.begun.contains(&open) {
+            return Ok(());
+        }
+        let event = page_behind(page, at.names);
+        self.say(&event, recording(page.recorded_at, rules), seq, moment)
+    }
+}
+
+fn recording(recorded_at: Millis, rules: &Rules) -> Recording {
+    Recording {
+        recorded_at: Some(recorded_at),
+        rules: Some(*rules).filter(|rules| *rules != Rules::default()),
+        connection: None,
+    }
+}

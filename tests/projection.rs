@@ -1,0 +1,68 @@
+//! A projection of one's own, that of `examples/minutes_in_channel.rs`: its figures, and that it can be rebuilt from
+//! the log or told what is new.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../examples/minutes_in_channel.rs"]
+#[allow(dead_code)] // it has a main of its own
+mod minutes_in_channel;
+mod support;
+
+use minutes_in_channel::MinutesInChannel;
+use rollbook::Store;
+use std::collections::BTreeMap;
+
+fn evening() -> Store {
+    support::store_of(include_str!("../examples/weak-network-evening.jsonl"))
+}
+
+fn minutes(store: &Store) -> BTreeMap<(String, String, i64), i64> {
+    let mut projection = MinutesInChannel::default();
+    store.replay(.., &mut projection).unwrap();
+    projection.minutes()
+}
+
+#[test]
+fn the_evening_has_these_minutes() {
+    let minutes = minutes(&evening());
+    let day = 20_587; // 2026-05-14
+    let of = |user: &str| minutes[&("studio-7".to_owned(), user.to_owned(), day)];
+    // From the first snapshot at 20:00:02.118 to her leaves at 21:57:59, in two topics at once.
+    assert_eq!(of("carla"), 117);
+    // Came at 21:13:20.448, and was gone by the snapshot of 21:31:47.551.
+    assert_eq!(of("oda"), 18);
+    // Came at 20:04:09.388, and is still there at the last entry, 21:58:46.890.
+    assert_eq!(of("farah"), 114);
+    // Twice: 20:09:26.803 to 20:19:37.281, and 20:51:39.570 to 21:51:40.738.
+    assert_eq!(of("gus"), 70);
+    assert_eq!(minutes.len(), 16, "{minutes:#?}");
+}
+
+#[test]
+fn a_stay_counts_on_the_days_on_which_it_was() {
+    let store = support::store_of(
+        r#"
+{"t":"join","channel":"a","topic":"t","user":"ann","ts":86000000}
+{"t":"join","channel":"a","topic":"u","user":"ann","ts":86100000}
+{"t":"leave","channel":"a","topic":"t","user":"ann","ts":86200000}
+{"t":"leave","channel":"a","topic":"t","user":"ann","ts":86300000}
+{"t":"leave","channel":"a","topic":"u","user":"ann","ts":172000000}
+"#,
+    );
+    let of_day = |day| ("a".to_owned(), "ann".to_owned(), day);
+    // 400 s before midnight, and 85,600 s after it.
+    let wanted = [(of_day(0), 6), (of_day(1), 1_426)];
+    assert_eq!(minutes(&store), BTreeMap::from(wanted));
+}
+
+#[test]
+fn told_in_parts_it_is_the_same() {
+    let store = evening();
+    let mut whole = MinutesInChannel::default();
+    store.replay(.., &mut whole).unwrap();
+    for cut in [1, 40, 63, store.head()] {
+        let mut parts = MinutesInChannel::default();
+        store.replay(..=cut, &mut parts).unwrap();
+        store.replay(cut + 1.., &mut parts).unwrap();
+        assert_eq!(parts, whole, "cut behind entry {cut}");
+    }
+}

@@ -1,0 +1,388 @@
+//! Replay, case by case: what is played, when, and how it is paused.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use rollbook::Store;
+use rollbook::ingest::How;
+use rollbook::replay::{Paced, Played, Remote, ReplayFilter, Shape, Sink, Speed, Time};
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+fn played(store: &Store, filter: &ReplayFilter, shape: Shape) -> Vec<Value> {
+    let mut lines = Vec::new();
+    let mut each = |line: &Played<'_>| {
+        lines.push(serde_json::from_str(line.text).unwrap());
+        true
+    };
+    store.play(filter, shape, &mut each).unwrap();
+    lines
+}
+
+const PAGES: &str = r#"
+{"t":"join","channel":"a","topic":"t","user":"ann","ts":1000}
+{"t":"snapshot_begin","channel":"a","sync":"s","self":"me","ts":2000}
+{"t":"snapshot_page","channel":"a","sync":"s","topics":{"t":[{"user":"ann","meta":1}],"u":[]}}
+{"t":"join","channel":"a","topic":"t","user":"bob","ts":2500}
+{"t":"snapshot_page","channel":"a","sync":"s","topics":{"t":[{"user":"cid","ts":1900}]}}
+{"t":"snapshot_end","channel":"a","sync":"s","ts":3000}
+{"t":"leave","channel":"a","topic":"t","user":"bob","ts":4000,"reason":"tired"}
+"#;
+
+#[test]
+fn rollbooks_shape_keeps_pages_as_they_were() {
+    let store = support::store_of(PAGES);
+    let lines = played(&store, &ReplayFilter::default(), Shape::Rollbook);
+    let kinds: Vec<&str> = lines
+        .iter()
+        .map(|line| line["t"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "join",
+            "snapshot_begin",
+            "snapshot_page",
+            "join",
+            "snapshot_page",
+            "snapshot_end",
+            "leave"
+        ]
+    );
+    let recorded_at = 1_800_000_000_000_i64;
+    assert_eq!(
+        lines[4],
+        json!({"t":"snapshot_page","channel":"a","sync":"s","recorded_at":recorded_at,
+            "topics":{"t":[{"user":"cid","ts":1900}]}})
+    );
+    assert_eq!(
+        lines[6],
+        json!({"t":"leave","channel":"a","topic":"t","user":"bob","ts":4000,"reason":"tired",
+            "recorded_at":recorded_at})
+    );
+}
+
+#[test]
+fn a_range_that_begins_among_pages_has_the_snapshot_whole() {
+    let store = support::store_of(PAGES);
+    // Entry 3 is the snapshot; bob came after its begin.
+    let by_seq = ReplayFilter {
+        from_seq: Some(3),
+        ..ReplayFilter::default()
+    };
+    let by_time = ReplayFilter {
+        from: Some(2_100),
+        ..ReplayFilter::default()
+    };
+    let wanted = [&["snapshot", "leave"][..], &["join", "snapshot", "leave"]];
+    for (filter, wanted) in [by_seq, by_time].iter().zip(wanted) {
+        let lines = played(&store, filter, Shape::Rollbook);
+        let kinds: Vec<&str> = lines
+            .iter()
+            .map(|line| line["t"].as_str().unwrap())
+            .collect();
+        assert_eq!(kinds, wanted, "{filter:?}");
+        let snapshot = &lines[lines.len() - 2];
+        assert_eq!(
+            snapshot["topics"],
+            json!({"t":[{"user":"ann","meta":1},{"user":"bob"},{"user":"cid"}]})
+        );
+        assert_eq!(
+            (&snapshot["ts"], &snapshot["self"]),
+            (&json!(3000), &json!("me"))
+        );
+    }
+}
+
+#[test]
+fn a_range_ends_with_the_last_entry_or_before_a_moment() {
+    let store = support::store_of(PAGES);
+    let until = |to, to_seq| {
+        let filter = ReplayFilter {
+            to,
+            to_seq,
+            ..ReplayFilter::default()
+        };
+        played(&store, &filter, Shape::Agora).len()
+    };
+    assert_eq!(until(None, Some(1)), 1);
+    assert_eq!(until(Some(2_500), None), 1);
+    assert_eq!(until(Some(2_501), None), 2);
+    assert_eq!(until(None, None), 4);
+}
+
+#[test]
+fn an_incomplete_snapshot_stays_one_in_agoras_shape() {
+    for (feed, infers) in [
+        (
+            // The pages say that they do not show the whole channel.
+            r#"
+{"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann"},{"user":"bob"}]},"ts":1000}
+{"t":"snapshot_begin","channel":"a","sync":"s","incomplete":true,"ts":2000}
+{"t":"snapshot_page","channel":"a","sync":"s","topics":{"t":[{"user":"cid"}]}}
+{"t":"snapshot_end","channel":"a","sync":"s","ts":3000}
+"#,
+            ["ann", "bob", "cid"],
+        ),
+        (
+            r#"
+{"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann"},{"user":"bob"}]},"ts":1000}
+{"t":"snapshot","channel":"a","incomplete":true,"topics":{"t":[{"user":"cid"}]},"ts":3000}
+"#,
+            ["ann", "bob", "cid"],
+        ),
+    ] {
+        let store = support::store_of(feed);
+        let lines = played(&store, &ReplayFilter::default(), Shape::Agora);
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        let again = support::store_of(&lines.join("\n"));
+        let history = support::history(&again);
+        let complete: Vec<Option<bool>> = history.iter().map(|entry| entry.complete).collect();
+        assert!(complete.contains(&Some(false)), "{lines:?}");
+        let who = again.who("a", &Default::default()).unwrap();
+        let users: Vec<&str> = who.topics[0].publishers.iter().map(|p| &*p.user).collect();
+        assert_eq!(users, infers, "{lines:?}");
+    }
+}
+
+#[test]
+fn what_only_other_shapes_can_say_has_fields_of_its_own() {
+    let store = support::store_of(
+        r#"
+{"eventType":"SNAPSHOT","channelName":"a","publisher":"","timestamp":1000,"totalTopics":3,"topicInfos":[{"topicName":"t","totalPublisher":2,"publishers":[{"publisherUserId":"ann"}]},{"topicName":"u","publishers":[]}]}
+{"eventType":"REMOTE_JOIN","channelName":"a","publisher":"","timestamp":2000,"topicInfos":[{"topicName":"u","publishers":[{"publisherUserId":"zoe"},{"publisherUserId":"bob"}]}],"id":"x"}
+{"event":"linkState","currentState":"CONNECTED","unrestoredChannels":["a"],"timestamp":3000}
+{"event":"linkState","currentState":"FAILED","serviceType":"MESSAGE","affectedChannels":["a"],"timestamp":4000}
+"#,
+    );
+    let mut lines = played(&store, &ReplayFilter::default(), Shape::Rollbook);
+    for line in &mut lines {
+        line.as_object_mut().unwrap().remove("recorded_at");
+    }
+    let wanted = [
+        json!({"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann"}],"u":[]},"ts":1000,
+            "total_topics":3,"totals":{"t":2}}),
+        json!({"t":"changes","channel":"a","id":"x","changes":[
+            {"t":"join","topic":"u","user":"zoe","ts":2000},
+            {"t":"join","topic":"u","user":"bob","ts":2000}]}),
+        json!({"t":"link","state":"up","unrestored":["a"],"ts":3000}),
+        json!({"t":"link","state":"down","elsewhere":true,"ts":4000}),
+    ];
+    assert_eq!(lines, wanted);
+}
+
+#[test]
+fn lines_say_how_they_were_recorded_and_only_who_asks_heeds_it() {
+    let line = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":9000,"recorded_at":5000,"rules":{"max_ahead_ms":0,"lossy":true}}"#;
+    let keep = How {
+        keep_recorded: true,
+        ..How::default()
+    };
+    let kept = support::store_of("");
+    support::take(&kept, line, &keep);
+    let entry = &support::history(&kept)[0];
+    // Four seconds ahead is too far by these rules.
+    assert_eq!((entry.recorded_at.0, entry.occurred_at.0), (5_000, 5_000));
+    let replayed = &played(&kept, &ReplayFilter::default(), Shape::Rollbook)[0];
+    assert_eq!(
+        replayed["rules"],
+        json!({"skew_tolerance_ms":0,"max_ahead_ms":0,"slack_ms":0,"lossy":true})
+    );
+    let usual = support::store_of(line);
+    let entry = &support::history(&usual)[0];
+    assert_eq!(
+        (entry.recorded_at.0, entry.occurred_at.0),
+        (1_800_000_000_000, 9_000)
+    );
+
+    // Recording times never go back; lines that say nothing have the clock's.
+    let later =
+        r#"{"t":"leave","channel":"a","topic":"t","user":"ann","ts":9500,"recorded_at":4000}"#;
+    support::take(&kept, later, &keep);
+    assert_eq!(support::history(&kept)[1].recorded_at.0, 5_000);
+    let silent = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":9600}"#;
+    support::take(&kept, silent, &keep);
+    assert_eq!(support::history(&kept)[2].recorded_at.0, 1_800_000_000_000);
+
+    for (wrong, why) in [
+        (r#""recorded_at":"now""#, "recorded_at"),
+        (r#""recorded_at":1.5"#, "recorded_at"),
+        (r#""rules":[]"#, "rules is not an object"),
+        (r#""rules":{"slack_ms":"1"}"#, "slack_ms"),
+        (r#""rules":{"lossy":1}"#, "lossy"),
+    ] {
+        let line = format!(r#"{{"t":"link","state":"up",{wrong}}}"#);
+        let store = support::store_of("");
+        assert_eq!(
+            support::take(&store, &line, &keep).tally.rejected,
+            1,
+            "{line}"
+        );
+        store
+            .rejects(|reject| {
+                assert!(reject.reason.contains(why), "{reject:?}");
+                true
+            })
+            .unwrap();
+        assert_eq!(
+            support::take(&store, &line, &How::default()).tally.events,
+            1
+        );
+    }
+}
+
+/// A time that passes only in rests, and tells what it was asked for.
+#[derive(Clone, Default)]
+struct Fake(Rc<RefCell<Told>>);
+
+#[derive(Default)]
+struct Told {
+    now: Duration,
+    rests: usize,
+    /// What happens in which rest.
+    script: Vec<(usize, Happens)>,
+}
+
+#[derive(Clone, Copy)]
+enum Happens {
+    /// The process is stopped so long.
+    Stopped(Duration),
+    Paused,
+    Resumed,
+    Ended,
+}
+
+impl Time for Fake {
+    fn now(&mut self) -> Duration {
+        self.0.borrow().now
+    }
+
+    fn rest(&mut self, remote: &Remote, at_most: Duration) {
+        let mut told = self.0.borrow_mut();
+        told.now += at_most;
+        told.rests += 1;
+        assert!(told.rests < 10_000, "it rests for ever");
+        let rest = told.rests;
+        let now: Vec<Happens> = told
+            .script
+            .iter()
+            .filter(|(at, _)| *at == rest)
+            .map(|&(_, what)| what)
+            .collect();
+        for what in now {
+            match what {
+                Happens::Stopped(long) => told.now += long,
+                Happens::Paused => remote.pause(),
+                Happens::Resumed => remote.resume(),
+                Happens::Ended => remote.stop(),
+            }
+        }
+    }
+}
+
+/// When lines of these effective times are played.
+fn paced(speed: Speed, script: Vec<(usize, Happens)>, at: &[i64]) -> Vec<u128> {
+    let time = Fake::default();
+    time.0.borrow_mut().script = script;
+    let mut when = Vec::new();
+    let sink = |_: &Played<'_>| {
+        when.push(time.0.borrow().now.as_millis());
+        true
+    };
+    let mut paced = Paced::by(time.clone(), sink, speed, Remote::default());
+    for &at in at {
+        let line = Played {
+            seq: 1,
+            at,
+            text: "",
+        };
+        if !paced.line(&line) {
+            break;
+        }
+    }
+    drop(paced);
+    when
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn lines_are_as_far_apart_as_they_were() {
+    let at = [5_000, 6_000, 6_000, 5_500, 9_000];
+    assert_eq!(
+        paced(Speed::Times(1.0), vec![], &at),
+        [0, 1_000, 1_000, 1_000, 4_000]
+    );
+    assert_eq!(
+        paced(Speed::Times(0.5), vec![], &at),
+        [0, 2_000, 2_000, 2_000, 8_000]
+    );
+    assert_eq!(paced(Speed::Times(1_000.0), vec![], &at), [0, 1, 1, 1, 4]);
+    assert_eq!(paced(Speed::Max, vec![], &at), [0; 5]);
+}
+
+#[test]
+fn a_pause_is_no_time() {
+    // Paused in the third rest of a tenth of a second, resumed seven rests later.
+    let script = vec![(3, Happens::Paused), (10, Happens::Resumed)];
+    let at = [0, 1_000, 2_000];
+    assert_eq!(
+        paced(Speed::Times(1.0), script, &at)[1..],
+        [1_700 + 100, 2_700 + 100]
+    );
+}
+
+#[test]
+fn a_stop_of_the_process_is_not_caught_up_with() {
+    let script = vec![(3, Happens::Stopped(MINUTE))];
+    let times = paced(Speed::Times(1.0), script, &[0, 1_000, 2_000, 3_000]);
+    // Of the minute half a second counts.
+    assert_eq!(times, [0, 60_600, 61_600, 62_600]);
+}
+
+#[test]
+fn a_stopped_play_plays_no_more() {
+    let script = vec![(3, Happens::Ended)];
+    assert_eq!(paced(Speed::Times(1.0), script, &[0, 1_000]), [0]);
+    let script = vec![
+        (3, Happens::Paused),
+        (5, Happens::Ended),
+        (6, Happens::Resumed),
+    ];
+    assert_eq!(paced(Speed::Times(1.0), script, &[0, 1_000]), [0]);
+}
+
+#[test]
+fn a_play_is_paused_from_another_thread() {
+    let store = support::store_of(PAGES);
+    let remote = Remote::default();
+    remote.pause();
+    let (heard, lines) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let of_player = remote.clone();
+        let store = &store;
+        scope.spawn(move || {
+            let sink = |line: &Played<'_>| heard.send(line.seq).is_ok();
+            let mut paced = Paced::new(sink, Speed::Max, of_player);
+            store
+                .play(&ReplayFilter::default(), Shape::Agora, &mut paced)
+                .unwrap();
+        });
+        // Paused flat out it plays nothing, however long one waits; resumed, everything.
+        assert!(lines.recv_timeout(Duration::from_millis(20)).is_err());
+        remote.resume();
+        assert_eq!(lines.iter().collect::<Vec<_>>(), [1, 2, 3, 6]);
+    });
+}
+
+#[test]
+fn a_speed_is_a_number_or_max() {
+    assert_eq!("max".parse(), Ok(Speed::Max));
+    assert_eq!("0.5".parse(), Ok(Speed::Times(0.5)));
+    assert_eq!("1000x".parse(), Ok(Speed::Times(1_000.0)));
+    for wrong in ["", "0", "-1", "NaN", "inf", "fast", "1e9"] {
+        assert!(wrong.parse::<Speed>().is_err(), "{wrong}");
+    }
+}
