@@ -337,7 +337,12 @@ async fn a_server_that_stops_acknowledges_what_it_has() {
     socket.say(snapshot("room", &["tony"], 1_000)).await;
     acknowledged(&mut socket, 1).await;
     engine.shut();
+    // That it was read shows in the answer to what was said behind it.
     socket.say(join("room", "lily", 2_000)).await;
+    socket
+        .say(json!({"t":"renew","token":"any"}).to_string())
+        .await;
+    assert_eq!(socket.hear().await.unwrap()["state"], "renewed");
     let stopping = tokio::spawn(served.stop());
     engine.open();
     acknowledged(&mut socket, 2).await;

@@ -28,8 +28,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 const SIGNER: &str = "-----BEGIN PRIVATE KEY-----
-\nMC4CAQAwBQYDK2VwBCIEIOmeNjjaAzMpH9ZKV4OKT/6NqvXjlg7ZXjZnddLTIr5a
-\n-----END PRIVATE KEY-----";
+MC4CAQAwBQYDK2VwBCIEIOmeNjjaAzMpH9ZKV4OKT/6NqvXjlg7ZXjZnddLTIr5a
+-----END PRIVATE KEY-----";
 const SIGNER_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAJIdQKmnVKyAA6Zr7Xs6VIfFr1C5A+apXoQohf9FBMMU=
 -----END PUBLIC KEY-----";

@@ -30,8 +30,8 @@ const SAME: &[(&str, &[&str])] = &[
         &["who", "studio-7", "--seq", "9", "--topic", "chat"],
     ),
     (
-        "who?channel=studio-7&known_at=2020-01-01T00:00:00Z",
-        &["who", "studio-7", "--known-at", "2020-01-01T00:00:00Z"],
+        "who?channel=studio-7&known_at=2100-01-01T00:00:00Z",
+        &["who", "studio-7", "--known-at", "2100-01-01T00:00:00Z"],
     ),
     ("history", &["history"]),
     (
@@ -105,8 +105,9 @@ async fn what_is_asked_is_answered_as_on_the_command_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_said_by_name() {
     let served = Served::open(Store::in_memory(Options::default()).unwrap()).await;
+    let lines = [join("room", "tony", 1_000), join("room", "lily", 1_000_000)];
     served
-        .post("/v1/events", &join("room", "tony", 1_000))
+        .post("/v1/events", &lines.join("\n"))
         .await
         .expect(200);
     for (path, status, error) in [
@@ -139,11 +140,7 @@ async fn what_is_wrong_is_said_by_name() {
             "type: unknown variant `joined`",
         ),
         ("/v1/history?limit=many", 400, "limit: "),
-        (
-            "/v1/stats?from=@0&to=@999999999999&every=1ms",
-            400,
-            "every: the series",
-        ),
+        ("/v1/stats?every=1ms", 400, "every: the series"),
         ("/v1/subscribe", 400, "this is a WebSocket"),
         ("/v1/nothing", 404, "there is nothing here"),
         ("/v1/events", 405, "not by this method"),

@@ -95,7 +95,7 @@ impl Access {
 
     /// # Errors
     /// [`Fault::Forbidden`] where it is good for other things only.
-    pub fn expect(&self, scope: Scope, channel: Option<&str>) -> Result<(), Fault> {
+    pub fn demand(&self, scope: Scope, channel: Option<&str>) -> Result<(), Fault> {
         let lacks = |what: String| Err(Fault::Forbidden(format!("the token {what}")));
         if !self
             .scopes
@@ -114,7 +114,7 @@ impl Access {
 
     /// # Errors
     /// [`Fault::Forbidden`] where it is good for some channels only.
-    pub fn expect_all_channels(&self) -> Result<(), Fault> {
+    pub fn demand_all_channels(&self) -> Result<(), Fault> {
         match self.channels {
             None => Ok(()),
             Some(_) => Err(Fault::Forbidden(
@@ -316,7 +316,7 @@ impl Door {
                 .and_then(|token| keeper.access(token, now))
                 .ok_or(Fault::Unknown(scope.word()))?,
         };
-        access.expect(scope, channel)?;
+        access.demand(scope, channel)?;
         Ok(access)
     }
 }

@@ -131,7 +131,7 @@ pub async fn rejects(
     Extension(pass): Extension<Pass>,
     Asked(NoParams {}): Asked<NoParams>,
 ) -> Answer {
-    pass.access.expect_all_channels()?;
+    pass.access.demand_all_channels()?;
     app.list(|store, rows| store.rejects(|reject| rows.row(&reject)))
         .await
 }

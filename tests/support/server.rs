@@ -193,16 +193,22 @@ impl Socket {
 
     /// The next message, as JSON; or the code with which the server closed the socket.
     pub async fn hear(&mut self) -> Result<Value, u16> {
-        loop {
-            match soon(self.0.next()).await {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
-                Some(Ok(Message::Close(frame))) => {
-                    return Err(frame.map_or(1005, |frame| frame.code.into()));
+        // Pings come for ever: they are no answer.
+        let heard = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Text(text))) => {
+                        return Ok(serde_json::from_str(&text).unwrap());
+                    }
+                    Some(Ok(Message::Close(frame))) => {
+                        return Err(frame.map_or(1005, |frame| frame.code.into()));
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return Err(1006),
                 }
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(1006),
             }
-        }
+        };
+        soon(heard).await
     }
 
     /// Messages up to the first that `last` says yes to, with it.
