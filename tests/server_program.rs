@@ -24,29 +24,28 @@ struct Running {
     child: Child,
     address: String,
     said: Vec<String>,
-    says: Receiver<String>,
+    says: Option<Receiver<String>>,
 }
 
 impl Running {
     fn start(folder: &Folder, options: &[&str]) -> Running {
         let args = [&["serve", "--listen", "127.0.0.1:0"], options].concat();
         let mut command = folder.program(&args);
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let says = self::said(child.stderr.take().unwrap());
-        let mut said = Vec::new();
-        loop {
+        let mut running = Running {
+            child: command.stderr(Stdio::piped()).spawn().unwrap(),
+            address: String::new(),
+            said: Vec::new(),
+            says: None,
+        };
+        let says = self::said(running.child.stderr.take().unwrap());
+        while running.address.is_empty() {
             let line = says.recv_timeout(DEADLINE).unwrap();
-            let address = line.strip_prefix("listening on http://").map(str::to_owned);
-            said.push(line);
-            if let Some(address) = address {
-                return Running {
-                    child,
-                    address,
-                    said,
-                    says,
-                };
-            }
+            let address = line.strip_prefix("listening on http://");
+            running.address = address.unwrap_or_default().to_owned();
+            running.said.push(line);
         }
+        running.says = Some(says);
+        running
     }
 
     async fn get(&self, path: &str, body: Option<&str>) -> support::server::Got {
@@ -60,8 +59,18 @@ impl Running {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::TERM).unwrap();
         let status = end(&mut self.child, DEADLINE, &folder.program(&["serve"]));
-        self.said.extend(self.says.iter());
-        (status.code(), self.said)
+        let mut said = std::mem::take(&mut self.said);
+        said.extend(self.says.iter().flatten());
+        (status.code(), said)
+    }
+}
+
+impl Drop for Running {
+    /// A test that has failed leaves none running.
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
