@@ -78,6 +78,8 @@ pub mod bench;
 pub mod care;
 #[doc(hidden)]
 pub mod cli;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod domain;
 pub mod export;
 pub mod feed;

@@ -1,6 +1,7 @@
 //! `replay`: the log again, as the lines of a feed.
 
-use super::{failure, now, open};
+use super::{failure, now};
+use crate::cli::answers::open_store;
 use crate::cli::args::{HELP, at_time};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
@@ -62,7 +63,7 @@ pub(super) fn run(data: &Path, args: &Replay, output: &mut Output<'_>) -> Result
         Shape::Agora => replay::Shape::Agora,
         Shape::Rollbook => replay::Shape::Rollbook,
     };
-    let store = open(data)?;
+    let store = open_store(data)?;
     let mut written = Ok(());
     let each = |line: &Played<'_>| {
         written = output.line(line.text.as_bytes());
