@@ -208,6 +208,38 @@ fn a_token_that_will_expire_is_waited_out_until_there_is_a_new_one() {
 }
 
 #[test]
+fn tokens_that_are_about_to_expire_from_the_start_are_not_used_up_in_a_hurry() {
+    let mut life = Life::new(true, REST_MAX, 1);
+    let (mut now, mut token, mut logins) = (0, 0, 0);
+    let mut deeds = life.step(now, Happened::Started);
+    while now < 60_000 {
+        let mut next = Vec::new();
+        for deed in deeds {
+            now += 1;
+            match deed {
+                Deed::Take => {
+                    token += 1;
+                    next.extend(life.step(now, Happened::Token(token)));
+                }
+                Deed::LogIn => {
+                    logins += 1;
+                    next.extend(life.step(now, Happened::LoggedIn));
+                    life.step(now, Happened::Spoke);
+                    next.extend(life.step(now, Happened::WillExpire(Some(5_000))));
+                }
+                Deed::Rest(ms) => {
+                    now += ms;
+                    next.extend(life.step(now, Happened::Woke));
+                }
+                _ => {}
+            }
+        }
+        deeds = next;
+    }
+    assert!((30..=60).contains(&logins), "{logins}");
+}
+
+#[test]
 fn where_no_new_token_comes_in_time_it_logs_out_when_the_old_one_expires() {
     let mut life = inside();
     life.step(100_000, Happened::WillExpire(Some(1_500)));

@@ -7,53 +7,13 @@
 mod mock;
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/recording.rs"]
+mod recording;
 
-use mock::{Guest, Mock};
-use program::{DEADLINE, Folder, Ran, end};
+use mock::Mock;
+use program::Folder;
+use recording::Recording;
 use serde_json::{Value, json};
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
-
-/// `record`, at work.
-struct Recording {
-    child: Child,
-    command: Command,
-}
-
-impl Recording {
-    fn start(folder: &Folder, url: &str, options: &[&str]) -> Recording {
-        let mut command = folder.program(&[&["record", url], options].concat());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().unwrap();
-        Recording { child, command }
-    }
-
-    fn signal(&self, signal: &str) {
-        let mut kill = Command::new("kill");
-        kill.args([signal, &self.child.id().to_string()]);
-        assert!(kill.status().unwrap().success());
-    }
-
-    fn end(mut self) -> Ran {
-        let status = end(&mut self.child, DEADLINE, &self.command).code();
-        let mut ran = Ran {
-            status,
-            out: String::new(),
-            err: String::new(),
-        };
-        let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
-        out.unwrap().read_to_string(&mut ran.out).unwrap();
-        err.unwrap().read_to_string(&mut ran.err).unwrap();
-        ran
-    }
-
-    /// Tells it to end, as a supervisor does.
-    fn stop(self, last: Guest) -> Ran {
-        self.signal("-TERM");
-        assert_eq!(last.leaves(), 1000);
-        self.end().ok()
-    }
-}
 
 fn snapshot(users: &[&str], ts: i64) -> String {
     let members: Vec<Value> = users.iter().map(|user| json!({"user": user})).collect();
@@ -258,6 +218,29 @@ fn whatever_code_it_is_closed_with_it_comes_back() {
         .filter(|entry| *entry == "link down connection_lost");
     assert_eq!(lost.count(), 8, "{told:?}");
     assert_eq!(present(&folder), ["tony"]);
+}
+
+#[test]
+fn who_was_killed_says_so_when_he_comes_back() {
+    let (folder, mock) = (Folder::new(), Mock::start());
+    let recording = Recording::start(&folder, &mock.url(), &[]);
+    let mut guest = mock.accept();
+    guest.say(&snapshot(&["tony"], 1000));
+    guest.say("a line that is told of when it is durable");
+    recording.says("not JSON");
+    recording.kill();
+    let recording = Recording::start(&folder, &mock.url(), &[]);
+    let mut guest = mock.accept();
+    guest.say(&snapshot(&["lily"], 9000));
+    recording.stop(guest);
+    let told = told(&folder);
+    assert_eq!(told[..3], ["link up", "snapshot", "join tony"]);
+    assert_eq!(told[3..5], ["link down restart", "link up"]);
+    let missed = folder.ask(&["missed", "a", "--gap", "1"]).remove(0);
+    assert_eq!(
+        (&missed["from"], &missed["evidence"]),
+        (&json!("1970-01-01T00:00:01.000Z"), &json!("link"))
+    );
 }
 
 #[test]

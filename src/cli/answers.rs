@@ -108,7 +108,7 @@ pub enum Answers<'a> {
     Store(&'a Path, Box<Store>),
     /// A server.
     #[cfg(feature = "client")]
-    Server(Remote),
+    Server(Box<Remote>),
 }
 
 impl<'a> Answers<'a> {
@@ -119,14 +119,14 @@ impl<'a> Answers<'a> {
     pub fn of(cli: &'a Cli) -> Result<Answers<'a>, Failure> {
         #[cfg(feature = "client")]
         if let Some(url) = &cli.url {
-            return Ok(Answers::Server(named(url)?));
+            return Ok(Answers::Server(Box::new(named(url)?)));
         }
         let data = &cli.data;
         #[cfg(feature = "client")]
         match open(data, Duration::ZERO) {
             Err(StoreError::InUse { .. }) => {
                 if let Some(owner) = Remote::owner_of(data) {
-                    return Ok(Answers::Server(owner));
+                    return Ok(Answers::Server(Box::new(owner)));
                 }
             }
             Err(error) => return Err(failure(data, error)),
@@ -155,7 +155,7 @@ impl<'a> Answers<'a> {
                 .ask(store, now(), &mut take)
                 .map_err(|error| failure(data, error))?,
             #[cfg(feature = "client")]
-            Answers::Server(server) => server.list(Q::ROUTE, question, take).map_err(unanswered)?,
+            Answers::Server(server) => server.ask(Q::ROUTE, question, take).map_err(unanswered)?,
         }
         done
     }

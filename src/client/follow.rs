@@ -93,7 +93,7 @@ pub async fn follow(
         if !each(Next::Away(&why)) {
             return Ok(());
         }
-        let rest = rests.next().unsigned_abs();
+        let rest = rests.draw().unsigned_abs();
         tokio::time::sleep(Duration::from_millis(rest)).await;
     }
 }

@@ -246,7 +246,12 @@ impl Life {
                     Some(_) => vec![],
                 }
             }
-            Happened::Token(token) if session.until.is_some() && self.token != Some(token) => {
+            Happened::Token(token)
+                if session.until.is_some()
+                    && self.token != Some(token)
+                    // Tokens of seconds would else be used up one after the other.
+                    && now.saturating_sub(session.since) >= TOKEN_POLL_MS =>
+            {
                 let mut deeds = vec![Deed::LogOut, down(TOKEN_WILL_EXPIRE, now)];
                 self.count(session, now);
                 if self.rests.is_fresh() {
@@ -358,7 +363,7 @@ impl Life {
 
     fn rest(&mut self) -> Deed {
         self.state = State::Waiting;
-        Deed::Rest(self.rests.next())
+        Deed::Rest(self.rests.draw())
     }
 }
 

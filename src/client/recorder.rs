@@ -2,6 +2,8 @@
 //! hears what became of them. What a line says is not looked at here.
 
 use crate::domain::entry::Rules;
+use crate::domain::event::{Event, LinkSaid, Said};
+use crate::domain::order::Stamp;
 use crate::ingest::{Outcome, Watcher};
 use crate::limits::RECORD_AHEAD_BYTES_MAX;
 use crate::store::{Batch, Line, Store, StoreError, Ticket};
@@ -30,16 +32,19 @@ pub struct Recorder {
 type Waiting = (Line, OwnedSemaphorePermit);
 
 impl Recorder {
-    /// Begins to record into a store. `watcher` is told of rejects and late entries.
+    /// Begins to record into a store, what `observer` sees. If the log says that he is up, whoever recorded for him
+    /// has died: that is put on record first. `watcher` is told of rejects and late entries.
     ///
     /// # Errors
     /// Where no thread can be started.
     pub fn start(
         store: Arc<Store>,
+        observer: &str,
         rules: Rules,
         watcher: impl Watcher + Send + 'static,
     ) -> std::io::Result<Recorder> {
         let (lines, waiting) = unbounded_channel();
+        let observer = observer.to_owned();
         let intake = Intake {
             store,
             rules,
@@ -51,7 +56,7 @@ impl Recorder {
         Ok(Recorder {
             lines,
             room: Arc::new(Semaphore::new(RECORD_AHEAD_BYTES_MAX)),
-            thread: thread.spawn(move || intake.run(waiting))?,
+            thread: thread.spawn(move || intake.run(&observer, waiting))?,
         })
     }
 
@@ -90,7 +95,17 @@ struct Intake<W> {
 }
 
 impl<W: Watcher> Intake<W> {
-    fn run(mut self, mut waiting: UnboundedReceiver<Waiting>) -> Result<Outcome, StoreError> {
+    fn run(
+        mut self,
+        observer: &str,
+        mut waiting: UnboundedReceiver<Waiting>,
+    ) -> Result<Outcome, StoreError> {
+        if self
+            .store
+            .as_of(None, None, |state, names| state.is_up(names.find(observer)))?
+        {
+            self.store.record(&[died(observer)])?;
+        }
         while let Some(first) = waiting.blocking_recv() {
             let mut batch = vec![first];
             while batch.len() < BATCH_LINES
@@ -135,5 +150,22 @@ impl<W: Watcher> Intake<W> {
         }
         self.watcher.durable(0, lines);
         Ok(())
+    }
+}
+
+/// That whoever recorded before has died.
+fn died(observer: &str) -> Event<'_> {
+    Event {
+        observer: observer.into(),
+        self_user: None,
+        id: None,
+        stamp: Stamp::NONE,
+        said: Said::Link(LinkSaid {
+            up: false,
+            channels: Vec::new(),
+            unrestored: Vec::new(),
+            elsewhere: false,
+            reason: Some("restart".into()),
+        }),
     }
 }

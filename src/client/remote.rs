@@ -124,28 +124,12 @@ impl Remote {
         &self.runtime
     }
 
-    /// Asks for one answer.
-    ///
-    /// # Errors
-    /// [`RemoteError`].
-    pub fn one<T: DeserializeOwned>(
-        &self,
-        route: &str,
-        params: &impl Serialize,
-    ) -> Result<T, RemoteError> {
-        self.runtime.block_on(async {
-            let body = self.get(route, params).await?.into_body();
-            let body = Limited::new(body, limits::ANSWER_BYTES_MAX).collect().await;
-            let bytes = body.map_err(|error| self.away(&error))?.to_bytes();
-            self.read(&bytes)
-        })
-    }
-
-    /// Asks for a list, and gives it a line at a time to `each`; stops when that returns `false`.
+    /// Asks, and gives the answer a line at a time to `each`; stops when that returns `false`. One answer is a list of
+    /// one.
     ///
     /// # Errors
     /// [`RemoteError`]; what was given before is good.
-    pub fn list<T: DeserializeOwned>(
+    pub fn ask<T: DeserializeOwned>(
         &self,
         route: &str,
         params: &impl Serialize,
@@ -159,7 +143,7 @@ impl Remote {
                 held.extend_from_slice(&frame);
                 let Some(end) = memchr::memrchr(b'\n', &held) else {
                     if held.len() > limits::ANSWER_BYTES_MAX {
-                        return Err(self.strange("a line without an end"));
+                        return Err(self.strange("a line that is too long"));
                     }
                     continue;
                 };
@@ -174,11 +158,11 @@ impl Remote {
                 }
                 held.drain(..=end);
             }
-            if held.is_empty() {
-                Ok(())
-            } else {
-                Err(self.strange("a line without an end"))
+            // An answer that was broken off is an error of the body: this is whole.
+            if !held.is_empty() {
+                each(self.read(&held)?);
             }
+            Ok(())
         })
     }
 

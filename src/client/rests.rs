@@ -39,7 +39,7 @@ impl Rests {
     }
 
     /// The next rest, ms: anything from nothing to the whole, which doubles with every failure.
-    pub fn next(&mut self) -> Millis {
+    pub fn draw(&mut self) -> Millis {
         let most = REST_BASE_MS
             .saturating_mul(1 << self.failures.min(20))
             .min(self.max);

@@ -226,7 +226,7 @@ impl Sender {
                     End::Lost(_) => {}
                 }
             }
-            let rest = self.rests.next().unsigned_abs();
+            let rest = self.rests.draw().unsigned_abs();
             tokio::time::sleep(Duration::from_millis(rest)).await;
         }
         Ok(())
@@ -329,12 +329,12 @@ impl Sender {
                 let number = self.sent.lines + line.saturating_sub(self.acked);
                 (self.on_reject)(number, word.reason.as_deref().unwrap_or_default());
             }
-            ("token", _) if word.state.as_deref() == Some("will_expire") => {
-                // The next connection has a new one, and goes on where this one ends.
-                if self.target.tokens.renews() {
-                    let why = "the token will expire".to_owned();
-                    return Ok(Some(Over { code: None, why }));
-                }
+            // The next connection has a new token, and goes on where this one ends.
+            ("token", _)
+                if word.state.as_deref() == Some("will_expire") && self.target.tokens.renews() =>
+            {
+                let why = "the token will expire".to_owned();
+                return Ok(Some(Over { code: None, why }));
             }
             _ => {}
         }

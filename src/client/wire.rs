@@ -159,7 +159,8 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.place, self.uri.scheme_str(), self.uri.authority()) {
             (Place::Tcp(..), Some(scheme), Some(authority)) => {
-                write!(f, "{scheme}://{authority}{}", self.uri.path())
+                let path = self.uri.path().trim_end_matches('/');
+                write!(f, "{scheme}://{authority}{path}")
             }
             (Place::Unix(path), ..) => write!(f, "{}", path.display()),
             (Place::Tcp(host, port), ..) => write!(f, "{host}:{port}"),

@@ -37,13 +37,13 @@ pub(super) fn run(
     let server = match answers {
         Answers::Server(server) => {
             // That there is such a channel, before it is waited for.
-            let limit = Some(0);
+            let limit = Some(1);
             let asked = HistoryParams {
                 limit,
                 ..question.clone()
             };
             server
-                .list("history", &asked, |_: HistoryEntry| true)
+                .ask("history", &asked, |_: HistoryEntry| true)
                 .map_err(unanswered)?;
             server
         }
@@ -57,7 +57,7 @@ pub(super) fn run(
                 shown(&data.to_string_lossy())
             ));
             let io = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
-            Remote::new(Address::unix(data.join(OWNER_SOCKET)), None).map_err(io)?
+            Box::new(Remote::new(Address::unix(data.join(OWNER_SOCKET)), None).map_err(io)?)
         }
     };
     let (from, to) = (

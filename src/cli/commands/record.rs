@@ -100,7 +100,8 @@ pub(super) fn run(data: &Path, args: &Record, output: &mut Output<'_>) -> Result
             };
             let store = Store::open(data, options).map_err(|error| failure(data, error))?;
             let screen = Screen(Arc::clone(&notices));
-            let recorder = Recorder::start(Arc::new(store), args.taking.rules(), screen);
+            let recorder =
+                Recorder::start(Arc::new(store), &args.observer, args.taking.rules(), screen);
             Sink::Store(recorder.map_err(|error| failed(&error))?)
         }
     };
