@@ -181,6 +181,37 @@ fn what_was_not_acknowledged_is_sent_again_and_nothing_else() {
 }
 
 #[test]
+fn recorded_history_is_played_into_a_server() {
+    let (from, to) = (Folder::new(), Folder::new());
+    let left = r#"{"t":"leave","channel":"a","topic":"b","user":"ana","ts":1060}"#;
+    from.ingest(
+        format!("{}\n{left}\n", snapshot(&["ana", "tony"], 1000)),
+        &[],
+    );
+    let serving = Serving::start(&to, &[]);
+    let url = serving.socket("/v1/ingest");
+    let ran = from
+        .run(&["replay", "a", "--speed", "2", "--to-url", &url])
+        .ok();
+    assert_eq!(ran.line()["lines"], 2);
+    serving.stop();
+    let changes = |folder: &Folder| {
+        let entries = folder.ask(&["history", "a", "--type", "join,leave,snapshot"]);
+        let facts = entries.iter().map(|entry| {
+            (
+                entry["type"].clone(),
+                entry["user"].clone(),
+                entry["occurred_at"].clone(),
+            )
+        });
+        facts.collect::<Vec<_>>()
+    };
+    assert_eq!(changes(&from), changes(&to));
+    let nobody = ["replay", "a", "--to-url", "ftp://127.0.0.1"];
+    from.run(&nobody).fails(2);
+}
+
+#[test]
 fn a_server_that_speaks_of_lines_it_was_not_sent_is_no_server() {
     let (folder, source, target) = (Folder::new(), Mock::start(), Mock::start());
     let recording = Recording::start(&folder, &source.url(), &["--to-url", &target.url()]);

@@ -192,7 +192,7 @@ impl<T: Record, B: Table<T>> List<'_, T, B> {
         let done = match &mut self.mode {
             Mode::Table(table, sink) => table.flush(*sink, &self.view).and_then(|()| sink.flush()),
             Mode::Json { sink, .. } | Mode::Jsonl(sink) => sink.flush(),
-            Mode::Csv { csv, .. } => csv.flush(),
+            Mode::Csv(csv) => csv.finish(),
         };
         done.map_err(|error| Failure::output(&error))
     }

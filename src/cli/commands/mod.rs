@@ -17,6 +17,8 @@ mod rebuild;
 pub mod record;
 pub mod rejects;
 pub mod replay;
+#[cfg(feature = "client")]
+mod sending;
 #[cfg(feature = "server")]
 pub mod serve;
 pub mod sessions;

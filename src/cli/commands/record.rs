@@ -1,6 +1,7 @@
 //! `record`: follow a live feed, and record it.
 
 use super::failure;
+use super::sending::{self, Sending, address};
 use super::taking::Taking;
 use super::tokens::Tokens;
 use crate::cli::args::HELP;
@@ -16,17 +17,14 @@ use crate::client::recorder::Recorder;
 use crate::client::rests::seed;
 use crate::client::sink::Sink;
 use crate::client::socket::Patience;
-use crate::client::token::TokenSource;
-use crate::client::uplink::{Target, Uplink};
-use crate::client::wire::Address;
 use crate::domain::time::Millis;
-use crate::ingest::{IngestSummary, Watcher};
+use crate::ingest::Watcher;
 use crate::limits;
 use crate::query::answer::Time;
 use crate::query::time::Span;
 use crate::store::{Clamped, Options, Refused, Store};
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
@@ -55,20 +53,9 @@ pub struct Record {
     /// Where tokens come from.
     #[command(flatten)]
     pub tokens: Tokens,
-    /// Send the lines to another server's /v1/ingest (ws:// or wss://), instead of a data directory
-    #[arg(long, value_name = "URL")]
-    pub to_url: Option<String>,
-    /// A file with the access token of that server; read anew for each login
-    #[arg(
-        long,
-        value_name = "F",
-        requires = "to_url",
-        conflicts_with = "to_token_command"
-    )]
-    pub to_token_file: Option<PathBuf>,
-    /// A shell command that prints a fresh access token of that server
-    #[arg(long, value_name = "CMD", requires = "to_url")]
-    pub to_token_command: Option<String>,
+    /// Where lines are sent, instead of into a data directory.
+    #[command(flatten)]
+    pub sending: Sending,
     /// Give a connection up, and make a new one, when nothing was heard for so long, not even an answer to a ping
     #[arg(long, value_name = "SPAN", default_value_t = Span(limits::SILENCE_MS_MAX as Millis))]
     pub idle_timeout: Span,
@@ -80,18 +67,18 @@ pub struct Record {
 pub(super) fn run(data: &Path, args: &Record, output: &mut Output<'_>) -> Result<(), Failure> {
     let start = Instant::now();
     let feed = args.feed()?;
-    let target = args.target()?;
+    let (patience, rest_max) = (args.patience(), args.rest_max.0);
+    let self_user = args.self_user.as_deref();
+    let target = args
+        .sending
+        .target(&args.observer, self_user, patience, rest_max)?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(&error))?;
     let notices = Arc::new(Mutex::new(Notices::default()));
     let sink = match target {
         Some(target) => {
-            let (source, screen) = (target.address.to_string(), Screen(Arc::clone(&notices)));
-            let rejected = move |line: u64, reason: &str| {
-                screen.notice(|notices| notices.sent_reject(&source, line, reason));
-            };
             let _in = runtime.enter();
-            Sink::Server(Uplink::start(target, Box::new(rejected)))
+            Sink::Server(sending::send(target, &notices))
         }
         None => {
             let options = Options {
@@ -122,16 +109,7 @@ pub(super) fn run(data: &Path, args: &Record, output: &mut Output<'_>) -> Result
             notices.clamped_in_all(outcome.tally.clamped);
             outcome.summary(0)
         }
-        Sink::Server(uplink) => {
-            let sent = runtime.block_on(uplink.finish());
-            let sent = sent.map_err(|error| failed(&shown(&error.to_string())))?;
-            IngestSummary {
-                lines: sent.lines,
-                rejected: sent.rejected,
-                last_seq: sent.last_seq,
-                ..IngestSummary::default()
-            }
-        }
+        Sink::Server(uplink) => sending::summary(runtime.block_on(uplink.finish()))?,
     };
     {
         let notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,34 +140,9 @@ impl Record {
         })
     }
 
-    fn target(&self) -> Result<Option<Target>, Failure> {
-        let Some(url) = &self.to_url else {
-            return Ok(None);
-        };
-        let tokens = match (&self.to_token_file, &self.to_token_command) {
-            (Some(file), _) => TokenSource::File(file.clone()),
-            (None, Some(command)) => TokenSource::Command(command.clone()),
-            (None, None) => TokenSource::None,
-        };
-        Ok(Some(Target {
-            address: address(url)?,
-            tokens,
-            observer: self.observer.clone(),
-            self_user: self.self_user.clone(),
-            patience: self.patience(),
-            rest_max: self.rest_max.0,
-            seed: seed(),
-        }))
-    }
-
     fn patience(&self) -> Patience {
         Patience::idle(Duration::from_millis(self.idle_timeout.0.unsigned_abs()))
     }
-}
-
-fn address(url: &str) -> Result<Address, Failure> {
-    let address = Address::parse(url, ["ws", "wss"]);
-    address.map_err(|error| Failure::new(Exit::Usage, shown(&error.to_string())))
 }
 
 fn failed(what: &dyn std::fmt::Display) -> Failure {
