@@ -34,6 +34,7 @@
 //! | [`export`] | entries and stays into files | query, ingest |
 //! | [`care`] | verify | store |
 //! | [`server`] | HTTP and WebSockets (feature `server`) | ingest, query |
+//! | [`client`] | a feed followed and recorded, a server asked (feature `client`) | feed, store, query, ingest |
 //! | [`bench`] | what all this does on a machine, beside a bare file | feed, query, store |
 //! | `cli` | one command a file | all |
 //!
@@ -78,6 +79,8 @@ pub mod bench;
 pub mod care;
 #[doc(hidden)]
 pub mod cli;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod domain;
 pub mod export;
 pub mod feed;

@@ -80,7 +80,7 @@ pub const BODY_BYTES_MAX: usize = 256 << 20;
 pub const BODIES_AT_ONCE_MAX: usize = 16;
 /// Queries that run at a time; who comes then waits.
 pub const QUERIES_AT_ONCE_MAX: usize = 16;
-/// A message of an ingest socket. Above [`LINE_BYTES_MAX`], so that a line that is too long is rejected by itself.
+/// A message of an ingest socket, or of a feed that is recorded. Above [`LINE_BYTES_MAX`], so that a line that is too long is rejected by itself.
 pub const MESSAGE_BYTES_MAX: usize = 20 << 20;
 /// A message of any other socket, where there is little to say.
 pub const CONTROL_BYTES_MAX: usize = 64 << 10;
@@ -109,3 +109,30 @@ pub const STOP_MS_MAX: u64 = 8_000;
 pub const SPEED_MIN: f64 = 0.001;
 /// Fastest one that is paced.
 pub const SPEED_MAX: f64 = 1_000_000.0;
+
+/// Longest wait for a connection and its handshake, ms.
+pub const CONNECT_MS_MAX: u64 = 10_000;
+/// Longest wait for the other side's close frame, ms.
+pub const CLOSE_MS_MAX: u64 = 1_000;
+/// Longest rest before the first new login, ms; each login that comes to nothing doubles it.
+pub const REST_BASE_MS: i64 = 250;
+/// Longest rest before a login unless it is told otherwise, ms.
+pub const REST_MS_MAX: i64 = 30_000;
+/// A session that held so long was worth its login, ms.
+pub const LOGIN_SETTLED_MS: i64 = 10_000;
+/// How often a new token is looked for where the old one will expire, ms.
+pub const TOKEN_POLL_MS: i64 = 1_000;
+/// Longest access token.
+pub const TOKEN_BYTES_MAX: usize = 16 << 10;
+/// Longest run of a command that prints a token, ms.
+pub const TOKEN_COMMAND_MS_MAX: u64 = 30_000;
+/// Bytes of recorded lines that may wait for the store, or for a server's acknowledgement.
+pub const RECORD_AHEAD_BYTES_MAX: usize = 64 << 20;
+/// Longest wait for a server's answer, and for each further piece of it, ms; longer than a server itself needs to give up.
+pub const ANSWER_MS_MAX: u64 = 45_000;
+/// Longest rest before a server whose entries are followed is asked again, ms.
+pub const FOLLOW_REST_MS_MAX: i64 = 5_000;
+/// Longest single answer that is read.
+pub const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// Lines that may be on their way to a server's `/v1/ingest`, sent and not acknowledged.
+pub const UPLINK_LINES_MAX: usize = 16_384;

@@ -65,7 +65,7 @@ fn missed_with_no_gap_says_so() {
 
 #[test]
 fn missed_as_json_is_the_contract_and_nothing_more() {
-    let rows = evening();
+    let rows: Vec<_> = evening().into_iter().map(|gap| gap.plain()).collect();
     let lines = list(
         Format::Jsonl,
         PLAIN,

@@ -128,38 +128,50 @@ fn imports_go_downward() {
         (
             "src/feed",
             &[
-                "log", "store", "query", "ingest", "replay", "care", "server", "cli",
+                "log", "store", "query", "ingest", "replay", "care", "server", "client", "cli",
             ],
         ),
         (
             "src/log",
             &[
-                "feed", "store", "query", "ingest", "replay", "care", "server", "cli",
+                "feed", "store", "query", "ingest", "replay", "care", "server", "client", "cli",
             ],
         ),
         (
             "src/store",
-            &["feed", "query", "ingest", "replay", "care", "server", "cli"],
+            &[
+                "feed", "query", "ingest", "replay", "care", "server", "client", "cli",
+            ],
         ),
         (
             "src/query",
-            &["feed", "ingest", "replay", "care", "server", "cli"],
+            &[
+                "feed", "ingest", "replay", "care", "server", "client", "cli",
+            ],
         ),
         (
             "src/ingest",
-            &["query", "export", "replay", "care", "server", "cli"],
+            &[
+                "query", "export", "replay", "care", "server", "client", "cli",
+            ],
         ),
         (
             "src/replay",
-            &["feed", "ingest", "export", "care", "server", "cli"],
+            &[
+                "feed", "ingest", "export", "care", "server", "client", "cli",
+            ],
         ),
-        ("src/care", &["feed", "ingest", "replay", "server", "cli"]),
+        (
+            "src/care",
+            &["feed", "ingest", "replay", "server", "client", "cli"],
+        ),
         (
             "src/export",
-            &["feed", "replay", "care", "bench", "server", "cli"],
+            &["feed", "replay", "care", "bench", "server", "client", "cli"],
         ),
-        ("src/bench", &["ingest", "care", "server", "cli"]),
-        ("src/server", &["cli"]),
+        ("src/bench", &["ingest", "care", "server", "client", "cli"]),
+        ("src/server", &["client", "cli"]),
+        ("src/client", &["replay", "export", "care", "server", "cli"]),
     ];
     for (room, above) in rooms {
         let words: Vec<String> = above.iter().map(|room| format!("crate::{room}")).collect();
@@ -198,6 +210,8 @@ fn each_library_has_its_one_place() {
         ("comfy_table::", &["src/cli"]),
         ("clap::", &["src/cli"]),
         ("indicatif::", &["src/cli"]),
+        ("tokio_tungstenite::", "src/client/socket.rs"),
+        ("rustls_native_certs::", "src/client/wire.rs"),
         ("csv::", &["src/export/record.rs"]),
         ("axum::", &["src/server"]),
         ("jsonwebtoken::", &["src/server/auth.rs"]),

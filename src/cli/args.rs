@@ -8,7 +8,9 @@ use super::commands::{
 use super::commands::{serve, token};
 use super::output::Format;
 use crate::query::time::TIME_FORMS;
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+#[cfg(feature = "client")]
+use clap::{error::ErrorKind, parser::ValueSource};
 use std::path::PathBuf;
 
 /// What it does, then examples, then the rest.
@@ -43,6 +45,17 @@ pub struct Cli {
         help_heading = "Everywhere"
     )]
     pub data: PathBuf,
+    /// A server to ask, instead of a data directory; ROLLBOOK_TOKEN holds its token
+    #[cfg(feature = "client")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ROLLBOOK_URL",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Everywhere"
+    )]
+    pub url: Option<String>,
     /// How answers are written; a table on a terminal and JSON lines in a pipe unless given
     #[arg(
         long,
@@ -94,6 +107,9 @@ pub enum Command {
     /// Make a token for a server
     #[cfg(feature = "server")]
     Token(token::Token),
+    /// Follow a live feed, and record it
+    #[cfg(feature = "client")]
+    Record(super::commands::record::Record),
     /// Check that the log is whole
     Verify(verify::Verify),
     /// Throw away all that is derived, and make it again from the log
@@ -112,6 +128,30 @@ pub enum Command {
     Completions(completions::Completions),
     /// Print the manual, or write its pages
     Man(man::Pages),
+}
+
+impl Cli {
+    /// What was typed, and what the surroundings add to it: a data directory that was typed counts more than a server
+    /// in `ROLLBOOK_URL`, and both typed make no sense.
+    ///
+    /// # Errors
+    /// What is wrong with it, or the help that was asked for.
+    pub fn from_command_line(
+        typed: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+    ) -> Result<Cli, clap::Error> {
+        let matches = Cli::command().try_get_matches_from(typed)?;
+        #[allow(unused_mut)] // without the client there is nothing to weigh
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        #[cfg(feature = "client")]
+        if matches.value_source("data") == Some(ValueSource::CommandLine) {
+            if matches.value_source("url") == Some(ValueSource::CommandLine) {
+                let what = "--data and --url cannot be used together\n";
+                return Err(Cli::command().error(ErrorKind::ArgumentConflict, what));
+            }
+            cli.url = None;
+        }
+        Ok(cli)
+    }
 }
 
 /// Help for the first time of a command, which says how times are written.

@@ -4,6 +4,7 @@
 //!
 //! Data goes to standard output, all else to standard error.
 
+pub mod answers;
 pub mod args;
 pub mod commands;
 pub mod exit;
@@ -16,7 +17,6 @@ pub mod text;
 pub mod view;
 
 use args::Cli;
-use clap::Parser;
 use exit::Exit;
 use output::Output;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 /// Runs the command line of this process to its exit status.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::from_command_line(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too, to standard output and with status 0. If they cannot be

@@ -21,6 +21,13 @@ impl Notices {
             .then(|| format!("{}:{line}: byte {byte}: {}", shown(source), shown(reason)))
     }
 
+    /// A server that lines were sent to has rejected one: `URL:LINE: REASON`, while there is room.
+    pub fn sent_reject(&mut self, server: &str, line: u64, reason: &str) -> Option<String> {
+        self.rejects += 1;
+        (self.rejects <= REJECTS_SHOWN_MAX)
+            .then(|| format!("{}:{line}: {}", shown(server), shown(reason)))
+    }
+
     /// An entry takes effect long after it occurred, while there is room.
     pub fn clamped(
         &mut self,

@@ -63,6 +63,12 @@ impl<'w> Output<'w> {
         Output { format, view, sink }
     }
 
+    /// Whether answers are drawn as tables.
+    #[must_use]
+    pub fn is_for_people(&self) -> bool {
+        self.format == Format::Table
+    }
+
     /// Writes one answer. `table` draws it for people.
     ///
     /// # Errors
@@ -174,6 +180,19 @@ impl<T: Record, B: Table<T>> List<'_, T, B> {
             }
             Mode::Jsonl(sink) => json_line(*sink, row),
             Mode::Csv(csv) => csv.row(row),
+        };
+        done.map_err(|error| Failure::output(&error))
+    }
+
+    /// Writes out what is still in hand, for a list that goes on later.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        let done = match &mut self.mode {
+            Mode::Table(table, sink) => table.flush(*sink, &self.view).and_then(|()| sink.flush()),
+            Mode::Json { sink, .. } | Mode::Jsonl(sink) => sink.flush(),
+            Mode::Csv(csv) => csv.finish(),
         };
         done.map_err(|error| Failure::output(&error))
     }

@@ -110,6 +110,13 @@ impl State {
         observers.map(|(&name, observer)| (name, observer))
     }
 
+    /// Whether an observer has said last that its link as a whole is up.
+    #[must_use]
+    pub fn is_up(&self, observer: Option<Name>) -> bool {
+        let observer = observer.and_then(|name| self.observers.get(&name));
+        observer.is_some_and(|observer| observer.linked && observer.up_at.is_some())
+    }
+
     /// Whether somebody who watches a channel is connected: what its silence says is that nothing has happened.
     #[must_use]
     pub fn is_connected(&self, channel: Name) -> bool {

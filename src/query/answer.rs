@@ -266,8 +266,8 @@ pub struct Missed {
     pub left: Vec<MissedMember>,
     /// Whose metadata changed.
     pub updated: Vec<MissedMember>,
-    /// Topics that had publishers before and none after it (for the table).
-    #[serde(skip)]
+    /// Topics that had publishers before and none after it (only in detail).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vanished: Vec<String>,
 }
 
@@ -283,11 +283,11 @@ pub struct MissedMember {
     pub connection: String,
     /// Metadata after it; the last known of one who left.
     pub meta: Meta,
-    /// When it happened at the earliest (for the table; the window of all of `history`).
-    #[serde(skip)]
+    /// When it happened at the earliest (only in detail, as is the latest; the window of all of `history`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
     /// When it happened at the latest.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Time>,
 }
 

@@ -17,6 +17,8 @@ pub struct MissedFilter {
     pub since: Option<Millis>,
     /// As it would have been answered at this time, Unix ms.
     pub known_at: Option<Millis>,
+    /// With what only people want to see: windows, and topics that vanished.
+    pub detail: bool,
 }
 
 impl Store {
@@ -56,7 +58,13 @@ impl Store {
         Ok(gaps
             .into_iter()
             .filter(wanted)
-            .map(|found| found.missed)
+            .map(|found| {
+                if filter.detail {
+                    found.missed
+                } else {
+                    found.missed.plain()
+                }
+            })
             .collect())
     }
 
@@ -124,6 +132,19 @@ impl Store {
         let end = self.visit(&scope, &mut gaps)?;
         heard_of(channel, &end.state, &end.names)?;
         Ok(gaps.found)
+    }
+}
+
+impl Missed {
+    /// Without the details: the JSON of the contract.
+    #[must_use]
+    pub fn plain(mut self) -> Missed {
+        self.vanished.clear();
+        let all = [&mut self.joined, &mut self.left, &mut self.updated];
+        for member in all.into_iter().flatten() {
+            (member.not_before, member.not_after) = (None, None);
+        }
+        self
     }
 }
 

@@ -95,6 +95,9 @@ params! {
         since: Option<When>,
         /// As the log was known at this moment.
         known_at: Option<When>,
+        /// With windows, and the topics that vanished.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        detail: bool,
     }
 
     /// `sessions`.
@@ -214,6 +217,7 @@ impl MissedParams {
             gap: self.gap,
             since: self.since.map(|at| at.resolve(now)),
             known_at: self.known_at.map(|at| at.resolve(now)),
+            detail: self.detail,
         }
     }
 }

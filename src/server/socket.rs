@@ -1,13 +1,11 @@
 //! The owner's socket: the same interface for whoever may open the store's folder, without a token.
 
+use crate::store::OWNER_SOCKET;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
-
-/// Its name in the store's folder.
-pub const NAME: &str = "rollbook.sock";
 
 /// The socket's file, gone when this is dropped.
 pub struct SocketFile(PathBuf);
@@ -18,14 +16,14 @@ pub struct SocketFile(PathBuf);
 /// # Errors
 /// Where the folder does not allow it.
 pub fn bind(dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
-    let path = dir.join(NAME);
+    let path = dir.join(OWNER_SOCKET);
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     // Nobody may come in before the mode is set: it is made elsewhere, in a folder of its own.
     let hall = tempdir(dir)?;
-    let made = hall.join(NAME);
+    let made = hall.join(OWNER_SOCKET);
     let bound = UnixListener::bind(&made).and_then(|listener| {
         fs::set_permissions(&made, Permissions::from_mode(0o600))?;
         fs::rename(&made, &path)?;

@@ -4,6 +4,7 @@
 //! DIR/store.json   format version, the key of the rosters' digests, when it was made
 //! DIR/lock         held by the one process that has the store open; says which
 //! DIR/log/         the engine's files
+//! DIR/rollbook.sock  where a server that owns the store answers its owner
 //! ```
 
 use super::error::StoreError;
@@ -13,6 +14,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+/// The socket in the folder on which a server that owns it answers.
+pub const OWNER_SOCKET: &str = "rollbook.sock";
 
 /// What `store.json` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

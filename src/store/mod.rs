@@ -40,6 +40,7 @@ mod writer;
 pub use crate::log::engine::Durability;
 pub use batch::{Batch, Clamped, Line, Outcome, Receipt, Refused, Rejected, Ticket};
 pub use error::StoreError;
+pub use home::OWNER_SOCKET;
 pub use meter::{Gauges, Meter};
 pub use migrate::{FORMAT, Plan, plan};
 pub use scan::{At, Flow, Fold, Scope, Start, Visitor};

@@ -116,7 +116,13 @@ impl Folder {
 /// The program, with nothing of this process's surroundings that it would heed.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollbook"));
-    for variable in ["ROLLBOOK_DATA", "NO_COLOR", "COLUMNS"] {
+    for variable in [
+        "ROLLBOOK_DATA",
+        "ROLLBOOK_URL",
+        "ROLLBOOK_TOKEN",
+        "NO_COLOR",
+        "COLUMNS",
+    ] {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null());

@@ -1,18 +1,13 @@
 //! `channels`: the channels there are.
 
-use super::{failure, open};
+use crate::cli::answers::{Answers, ListChannels};
+use crate::cli::args::Cli;
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::tables::ChannelsTable;
-use std::path::Path;
 
-pub(super) fn run(data: &Path, output: &mut Output<'_>) -> Result<(), Failure> {
-    let channels = open(data)?
-        .channels()
-        .map_err(|error| failure(data, error))?;
+pub(super) fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
     let mut list = output.list(ChannelsTable::default());
-    for channel in channels {
-        list.row(&channel)?;
-    }
+    Answers::of(cli)?.each(&ListChannels {}, |channel| list.row(channel))?;
     list.finish()
 }

@@ -1,6 +1,7 @@
 //! `export`: entries or stays into a file.
 
-use super::{failure, interrupted, now, open};
+use super::{failure, interrupted, now};
+use crate::cli::answers::open_store;
 use crate::cli::args::{HELP, at_time};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::progress::{Progress, say};
@@ -84,7 +85,7 @@ pub(super) fn run(data: &Path, args: &Export) -> Result<(), Failure> {
     } else {
         Existing::Keep
     };
-    let store = open(data)?;
+    let store = open_store(data)?;
     let interrupted = interrupted();
     let progress = Progress::start_rows();
     let written = store.export(&args.file, &what, existing, |rows| {

@@ -1,12 +1,12 @@
 //! `gaps`: when nobody watched a channel.
 
-use super::{failure, open};
-use crate::cli::args::HELP;
+use crate::cli::answers::Answers;
+use crate::cli::args::{Cli, HELP};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::tables::GapsTable;
+use crate::query::params::ChannelParams;
 use clap::Args;
-use std::path::Path;
 
 /// `gaps`.
 #[derive(Debug, Args)]
@@ -19,13 +19,11 @@ pub struct Channel {
     pub channel: String,
 }
 
-pub(super) fn run(data: &Path, args: &Channel, output: &mut Output<'_>) -> Result<(), Failure> {
-    let gaps = open(data)?
-        .gaps(&args.channel)
-        .map_err(|error| failure(data, error))?;
+pub(super) fn run(cli: &Cli, args: &Channel, output: &mut Output<'_>) -> Result<(), Failure> {
+    let question = ChannelParams {
+        channel: args.channel.clone(),
+    };
     let mut list = output.list(GapsTable::default());
-    for gap in gaps {
-        list.row(&gap)?;
-    }
+    Answers::of(cli)?.each(&question, |gap| list.row(gap))?;
     list.finish()
 }

@@ -1,15 +1,14 @@
 //! `history`: the entries of the log.
 
-use super::{failure, now, open};
-use crate::cli::args::{HELP, at_time};
+use crate::cli::answers::Answers;
+use crate::cli::args::{Cli, HELP, at_time};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::tables::HistoryTable;
-use crate::query::HistoryFilter;
-use crate::query::answer::EntryType;
+use crate::query::answer::{EntryType, Origin};
+use crate::query::params::{HistoryParams, Types};
 use crate::query::time::When;
 use clap::{Args, ValueEnum};
-use std::path::Path;
 
 /// `history`.
 #[derive(Debug, Args)]
@@ -17,6 +16,7 @@ use std::path::Path;
   rollbook history studio-7 --from -2h
   rollbook history --user ana --type join,leave
   rollbook history studio-7 --origin inferred --format csv > inferred.csv
+  rollbook --url http://localhost:7400 history studio-7 --follow
 ")]
 pub struct History {
     /// Only this channel
@@ -45,6 +45,10 @@ pub struct History {
     /// At most so many entries
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+    /// Then go on with new entries as they come, until interrupted; a data directory that no server owns is waited for
+    #[cfg(feature = "client")]
+    #[arg(long)]
+    pub follow: bool,
 }
 
 /// A type of entry, as typed.
@@ -68,35 +72,40 @@ pub enum EntryOrigin {
     Inferred,
 }
 
-pub(super) fn run(data: &Path, args: &History, output: &mut Output<'_>) -> Result<(), Failure> {
-    let now = now();
-    let entry_type = |kind: &EntryKind| match kind {
-        EntryKind::Join => EntryType::Join,
-        EntryKind::Leave => EntryType::Leave,
-        EntryKind::Update => EntryType::Update,
-        EntryKind::Snapshot => EntryType::Snapshot,
-        EntryKind::Link => EntryType::Link,
-        EntryKind::Token => EntryType::Token,
-    };
-    let filter = HistoryFilter {
-        channel: args.channel.clone(),
-        topic: args.topic.clone(),
-        user: args.user.clone(),
-        from: args.from.map(|at| at.resolve(now)),
-        to: args.to.map(|at| at.resolve(now)),
-        types: args.types.iter().map(entry_type).collect(),
-        observed: args.origin.map(|origin| origin == EntryOrigin::Observed),
-        after_seq: args.after_seq,
-        limit: args.limit,
-    };
-    let store = open(data)?;
+pub(super) fn run(cli: &Cli, args: &History, output: &mut Output<'_>) -> Result<(), Failure> {
+    let question = args.question();
+    #[cfg(feature = "client")]
+    if args.follow {
+        return super::follow::run(cli, question, output);
+    }
     let mut list = output.list(HistoryTable::new(args.channel.is_some()));
-    let mut written = Ok(());
-    let read = store.history(&filter, |entry| {
-        written = list.row(&entry);
-        written.is_ok()
-    });
-    read.map_err(|error| failure(data, error))?;
-    written?;
+    Answers::of(cli)?.each(&question, |entry| list.row(entry))?;
     list.finish()
+}
+
+impl History {
+    fn question(&self) -> HistoryParams {
+        let entry_type = |kind: &EntryKind| match kind {
+            EntryKind::Join => EntryType::Join,
+            EntryKind::Leave => EntryType::Leave,
+            EntryKind::Update => EntryType::Update,
+            EntryKind::Snapshot => EntryType::Snapshot,
+            EntryKind::Link => EntryType::Link,
+            EntryKind::Token => EntryType::Token,
+        };
+        HistoryParams {
+            channel: self.channel.clone(),
+            topic: self.topic.clone(),
+            user: self.user.clone(),
+            from: self.from,
+            to: self.to,
+            types: Types(self.types.iter().map(entry_type).collect()),
+            origin: self.origin.map(|origin| match origin {
+                EntryOrigin::Observed => Origin::Observed,
+                EntryOrigin::Inferred => Origin::Inferred,
+            }),
+            after_seq: self.after_seq,
+            limit: self.limit,
+        }
+    }
 }

@@ -1,14 +1,13 @@
 //! `missed`: who came, went and changed while nobody watched.
 
-use super::{failure, now, open};
-use crate::cli::args::{HELP, at_time};
+use crate::cli::answers::Answers;
+use crate::cli::args::{Cli, HELP, at_time};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::tables::MissedTable;
-use crate::query::MissedFilter;
+use crate::query::params::MissedParams;
 use crate::query::time::When;
 use clap::Args;
-use std::path::Path;
 
 /// `missed`.
 #[derive(Debug, Args)]
@@ -31,17 +30,15 @@ pub struct Missed {
     pub known_at: Option<When>,
 }
 
-pub(super) fn run(data: &Path, args: &Missed, output: &mut Output<'_>) -> Result<(), Failure> {
-    let now = now();
-    let filter = MissedFilter {
+pub(super) fn run(cli: &Cli, args: &Missed, output: &mut Output<'_>) -> Result<(), Failure> {
+    let question = MissedParams {
+        channel: args.channel.clone(),
         gap: args.gap,
-        since: args.since.map(|at| at.resolve(now)),
-        known_at: args.known_at.map(|at| at.resolve(now)),
+        since: args.since,
+        known_at: args.known_at,
+        detail: output.is_for_people(),
     };
-    let missed = open(data)?.missed(&args.channel, &filter);
     let mut list = output.list(MissedTable::new(&args.channel));
-    for gap in missed.map_err(|error| failure(data, error))? {
-        list.row(&gap)?;
-    }
+    Answers::of(cli)?.each(&question, |gap| list.row(gap))?;
     list.finish()
 }

@@ -4,6 +4,8 @@ pub mod bench;
 mod channels;
 pub mod completions;
 pub mod export;
+#[cfg(feature = "client")]
+mod follow;
 pub mod gaps;
 pub mod history;
 pub mod ingest;
@@ -11,8 +13,12 @@ pub mod man;
 mod migrate;
 pub mod missed;
 mod rebuild;
+#[cfg(feature = "client")]
+pub mod record;
 pub mod rejects;
 pub mod replay;
+#[cfg(feature = "client")]
+mod sending;
 #[cfg(feature = "server")]
 pub mod serve;
 pub mod sessions;
@@ -20,6 +26,8 @@ pub mod stats;
 pub mod taking;
 #[cfg(feature = "server")]
 pub mod token;
+#[cfg(feature = "client")]
+pub(super) mod tokens;
 pub mod verify;
 pub mod who;
 
@@ -32,7 +40,6 @@ use crate::store::{Options, Store, StoreError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 /// Carries out what was typed.
 ///
@@ -41,20 +48,22 @@ use std::time::Duration;
 pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
     match &cli.command {
         Command::Ingest(args) => ingest::run(&cli.data, args, output),
-        Command::Who(args) => who::run(&cli.data, args, output),
-        Command::History(args) => history::run(&cli.data, args, output),
-        Command::Missed(args) => missed::run(&cli.data, args, output),
-        Command::Sessions(args) => sessions::run(&cli.data, args, output),
-        Command::Stats(args) => stats::run(&cli.data, args, output),
-        Command::Gaps(args) => gaps::run(&cli.data, args, output),
-        Command::Channels => channels::run(&cli.data, output),
-        Command::Rejects(args) => rejects::run(&cli.data, args, output),
+        Command::Who(args) => who::run(cli, args, output),
+        Command::History(args) => history::run(cli, args, output),
+        Command::Missed(args) => missed::run(cli, args, output),
+        Command::Sessions(args) => sessions::run(cli, args, output),
+        Command::Stats(args) => stats::run(cli, args, output),
+        Command::Gaps(args) => gaps::run(cli, args, output),
+        Command::Channels => channels::run(cli, output),
+        Command::Rejects(args) => rejects::run(cli, args, output),
         Command::Replay(args) => replay::run(&cli.data, args, output),
         Command::Export(args) => export::run(&cli.data, args),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(&cli.data, cli.verbose, args),
         #[cfg(feature = "server")]
         Command::Token(args) => token::run(args, output),
+        #[cfg(feature = "client")]
+        Command::Record(args) => record::run(&cli.data, args, output),
         Command::Verify(args) => verify::run(&cli.data, args, output),
         Command::Rebuild => rebuild::run(&cli.data),
         Command::Migrate => migrate::run(&cli.data),
@@ -62,19 +71,6 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Completions(args) => completions::run(args, output),
         Command::Man(args) => man::run(args, output),
     }
-}
-
-/// Queries are short: one that finds another one at work waits for it so long.
-const QUERY_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Opens the store for a query.
-fn open(data: &Path) -> Result<Store, Failure> {
-    let options = Options {
-        create: false,
-        patience: QUERY_PATIENCE,
-        ..Options::default()
-    };
-    Store::open(data, options).map_err(|error| failure(data, error))
 }
 
 /// Opens the store for a command that needs it alone.
@@ -100,12 +96,12 @@ fn interrupted() -> Arc<AtomicBool> {
     interrupted
 }
 
-fn now() -> Millis {
+pub(super) fn now() -> Millis {
     chrono::Utc::now().timestamp_millis()
 }
 
 /// What the library says, as a sentence with what to do.
-fn failure(data: &Path, error: StoreError) -> Failure {
+pub(super) fn failure(data: &Path, error: StoreError) -> Failure {
     match error {
         StoreError::NoSuchStore(dir) => Failure::no_store(&dir),
         StoreError::NoSuchChannel(channel) => Failure::no_channel(&channel, data),

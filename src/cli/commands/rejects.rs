@@ -2,8 +2,9 @@
 
 use super::ingest::Screen;
 use super::taking::Taking;
-use super::{failure, ingest_failure, interrupted, open};
-use crate::cli::args::HELP;
+use super::{failure, ingest_failure, interrupted};
+use crate::cli::answers::{Answers, ListRejects};
+use crate::cli::args::{Cli, HELP};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
@@ -38,19 +39,12 @@ pub struct Rejects {
     pub taking: Taking,
 }
 
-pub(super) fn run(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(super) fn run(cli: &Cli, args: &Rejects, output: &mut Output<'_>) -> Result<(), Failure> {
     if args.retry {
-        return again(data, args, output);
+        return again(&cli.data, args, output);
     }
-    let store = open(data)?;
     let mut list = output.list(RejectsTable::default());
-    let mut written = Ok(());
-    let read = store.rejects(|reject| {
-        written = list.row(&reject);
-        written.is_ok()
-    });
-    read.map_err(|error| failure(data, error))?;
-    written?;
+    Answers::of(cli)?.each(&ListRejects {}, |reject| list.row(reject))?;
     list.finish()
 }
 

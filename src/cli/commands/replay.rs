@@ -1,6 +1,7 @@
 //! `replay`: the log again, as the lines of a feed.
 
-use super::{failure, now, open};
+use super::{failure, now};
+use crate::cli::answers::open_store;
 use crate::cli::args::{HELP, at_time};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
@@ -9,11 +10,27 @@ use crate::replay::{self, Paced, Played, Remote, ReplayFilter, Speed};
 use clap::{Args, ValueEnum};
 use std::path::Path;
 
+#[cfg(feature = "client")]
+use super::sending::{self, Sending};
+#[cfg(feature = "client")]
+use crate::cli::{exit::Exit, progress::say, tables};
+#[cfg(feature = "client")]
+use crate::client::{socket::Patience, uplink::Target};
+#[cfg(feature = "client")]
+use crate::{limits::REST_MS_MAX, store::Store};
+#[cfg(feature = "client")]
+use std::sync::{Arc, PoisonError};
+#[cfg(feature = "client")]
+use std::time::Instant;
+#[cfg(feature = "client")]
+use tokio::runtime::Builder;
+
 /// `replay`.
 #[derive(Debug, Args)]
 #[command(help_template = HELP, before_help = "Examples:
   rollbook replay studio-7 --as agora > evening.jsonl
   rollbook replay --from -2h --to -1h --speed 60 | my-application
+  rollbook replay studio-7 --speed 10 --to-url ws://localhost:7400
   rollbook replay --as rollbook | rollbook --data copy ingest --keep-recorded
 ", after_help = "A paced replay is paused by Ctrl-Z and goes on with fg, and by a reader that stops reading: it goes on \
 where it was, and does not hurry to catch up.")]
@@ -38,6 +55,14 @@ pub struct Replay {
     /// The shape of the lines
     #[arg(long = "as", value_name = "SHAPE", default_value = "agora")]
     pub shape: Shape,
+    /// Who watched, for lines that do not say, where they are sent to a server
+    #[cfg(feature = "client")]
+    #[arg(long, value_name = "NAME", default_value = "replay")]
+    pub observer: String,
+    /// Where lines are sent, instead of to standard output.
+    #[cfg(feature = "client")]
+    #[command(flatten)]
+    pub sending: Sending,
 }
 
 /// A shape of lines.
@@ -62,7 +87,11 @@ pub(super) fn run(data: &Path, args: &Replay, output: &mut Output<'_>) -> Result
         Shape::Agora => replay::Shape::Agora,
         Shape::Rollbook => replay::Shape::Rollbook,
     };
-    let store = open(data)?;
+    #[cfg(feature = "client")]
+    if let Some(target) = args.target()? {
+        return args.send(target, &open_store(data)?, (&filter, shape), data, output);
+    }
+    let store = open_store(data)?;
     let mut written = Ok(());
     let each = |line: &Played<'_>| {
         written = output.line(line.text.as_bytes());
@@ -77,4 +106,50 @@ pub(super) fn run(data: &Path, args: &Replay, output: &mut Output<'_>) -> Result
     drop(sink);
     played.map_err(|error| failure(data, error))?;
     written
+}
+
+#[cfg(feature = "client")]
+impl Replay {
+    fn target(&self) -> Result<Option<Target>, Failure> {
+        let (patience, rest_max) = (Patience::default(), REST_MS_MAX);
+        self.sending
+            .target(&self.observer, None, patience, rest_max)
+    }
+
+    /// Plays into another server, and waits until it has acknowledged all.
+    fn send(
+        &self,
+        target: Target,
+        store: &Store,
+        (filter, shape): (&ReplayFilter, replay::Shape),
+        data: &Path,
+        output: &mut Output<'_>,
+    ) -> Result<(), Failure> {
+        let start = Instant::now();
+        let failed = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
+        // Acknowledgements are heard while a pause lasts.
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(failed)?;
+        let notices = Arc::default();
+        let uplink = {
+            let _in = runtime.enter();
+            sending::send(target, &notices)
+        };
+        let each = |line: &Played<'_>| runtime.block_on(uplink.line(line.text));
+        let mut sink = Paced::new(each, self.speed, Remote::default());
+        let played = store.play(filter, shape, &mut sink);
+        drop(sink);
+        let mut summary = sending::summary(runtime.block_on(uplink.finish()))?;
+        let rest = notices
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .rest();
+        rest.iter().for_each(|line| say(line));
+        summary.elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        output.one(&summary, tables::ingest)?;
+        played.map_err(|error| failure(data, error))
+    }
 }

@@ -1,14 +1,13 @@
 //! `sessions`: stays of members.
 
-use super::{failure, now, open};
-use crate::cli::args::{HELP, at_time};
+use crate::cli::answers::Answers;
+use crate::cli::args::{Cli, HELP, at_time};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::tables::SessionsTable;
-use crate::query::SessionFilter;
+use crate::query::params::SessionsParams;
 use crate::query::time::When;
 use clap::Args;
-use std::path::Path;
 
 /// `sessions`.
 #[derive(Debug, Args)]
@@ -37,24 +36,16 @@ pub struct Sessions {
     pub known_at: Option<When>,
 }
 
-pub(super) fn run(data: &Path, args: &Sessions, output: &mut Output<'_>) -> Result<(), Failure> {
-    let now = now();
-    let filter = SessionFilter {
+pub(super) fn run(cli: &Cli, args: &Sessions, output: &mut Output<'_>) -> Result<(), Failure> {
+    let question = SessionsParams {
         channel: args.channel.clone(),
         topic: args.topic.clone(),
         user: args.user.clone(),
-        from: args.from.map(|at| at.resolve(now)),
-        to: args.to.map(|at| at.resolve(now)),
-        known_at: args.known_at.map(|at| at.resolve(now)),
+        from: args.from,
+        to: args.to,
+        known_at: args.known_at,
     };
-    let store = open(data)?;
     let mut list = output.list(SessionsTable::new(args.channel.is_some()));
-    let mut written = Ok(());
-    let read = store.sessions(&filter, |session| {
-        written = list.row(&session);
-        written.is_ok()
-    });
-    read.map_err(|error| failure(data, error))?;
-    written?;
+    Answers::of(cli)?.each(&question, |session| list.row(session))?;
     list.finish()
 }

@@ -1,14 +1,13 @@
 //! `stats`: how many, at most, how long.
 
-use super::{failure, now, open};
-use crate::cli::args::{HELP, at_time};
+use crate::cli::answers::Answers;
+use crate::cli::args::{Cli, HELP, at_time};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::tables::StatsTable;
-use crate::query::StatsFilter;
+use crate::query::params::StatsParams;
 use crate::query::time::{Span, When};
 use clap::Args;
-use std::path::Path;
 
 /// `stats`.
 #[derive(Debug, Args)]
@@ -47,23 +46,17 @@ fn stretch(text: &str) -> Result<Span, String> {
     }
 }
 
-pub(super) fn run(data: &Path, args: &Stats, output: &mut Output<'_>) -> Result<(), Failure> {
-    let now = now();
-    let filter = StatsFilter {
+pub(super) fn run(cli: &Cli, args: &Stats, output: &mut Output<'_>) -> Result<(), Failure> {
+    let question = StatsParams {
         channel: args.channel.clone(),
         topic: args.topic.clone(),
-        from: args.from.map(|at| at.resolve(now)),
-        to: args.to.map(|at| at.resolve(now)),
-        every_ms: args.every.map(|every| every.0),
-        known_at: args.known_at.map(|at| at.resolve(now)),
+        from: args.from,
+        to: args.to,
+        every: args.every,
+        known_at: args.known_at,
     };
-    let stats = open(data)?
-        .stats(&filter)
-        .map_err(|error| failure(data, error))?;
     let table = StatsTable::new(args.channel.is_some(), args.every.is_some());
     let mut list = output.list(table);
-    for line in stats {
-        list.row(&line)?;
-    }
+    Answers::of(cli)?.each(&question, |line| list.row(line))?;
     list.finish()
 }

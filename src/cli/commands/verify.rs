@@ -1,7 +1,8 @@
 //! `verify`: check that the log is whole.
 
-use super::{failure, open};
+use super::failure;
 use crate::care::VerifyDepth;
+use crate::cli::answers::open_store;
 use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
@@ -23,7 +24,7 @@ pub struct Verify {
 }
 
 pub(super) fn run(data: &Path, args: &Verify, output: &mut Output<'_>) -> Result<(), Failure> {
-    let store = open(data)?;
+    let store = open_store(data)?;
     let depth = if args.deep {
         VerifyDepth::Deep
     } else {

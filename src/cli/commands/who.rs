@@ -1,14 +1,13 @@
 //! `who`: who is, or was, present in a channel.
 
-use super::{failure, now, open};
-use crate::cli::args::{HELP, at_time};
+use crate::cli::answers::Answers;
+use crate::cli::args::{Cli, HELP, at_time};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::tables;
+use crate::query::params::WhoParams;
 use crate::query::time::When;
-use crate::query::{WhoFilter, WhoWhen};
 use clap::Args;
-use std::path::Path;
 
 /// `who`.
 #[derive(Debug, Args)]
@@ -38,21 +37,14 @@ pub struct Who {
     pub certain: bool,
 }
 
-pub(super) fn run(data: &Path, args: &Who, output: &mut Output<'_>) -> Result<(), Failure> {
-    let now = now();
-    let when = match (args.at, args.seq) {
-        (Some(at), _) => WhoWhen::At(at.resolve(now)),
-        (None, Some(seq)) => WhoWhen::Seq(seq),
-        (None, None) => WhoWhen::Head,
-    };
-    let filter = WhoFilter {
+pub(super) fn run(cli: &Cli, args: &Who, output: &mut Output<'_>) -> Result<(), Failure> {
+    let question = WhoParams {
+        channel: args.channel.clone(),
         topic: args.topic.clone(),
-        when,
-        known_at: args.known_at.map(|at| at.resolve(now)),
+        at: args.at,
+        seq: args.seq,
+        known_at: args.known_at,
         certain: args.certain,
     };
-    let who = open(data)?
-        .who(&args.channel, &filter)
-        .map_err(|error| failure(data, error))?;
-    output.one(&who, tables::who)
+    Answers::of(cli)?.each(&question, |who| output.one(who, tables::who))
 }

@@ -76,6 +76,10 @@ impl Table<HistoryEntry> for HistoryTable {
         self.sheet.row(sink, view, row)
     }
 
+    fn flush(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        self.sheet.flush(sink, view)
+    }
+
     fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
         if self.entries == 0 {

@@ -30,6 +30,15 @@ pub trait Table<T> {
     /// When it cannot be written.
     fn row(&mut self, sink: &mut dyn Write, view: &View, row: &T) -> io::Result<()>;
 
+    /// Draws what is still in hand, for a list that goes on later.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn flush(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        let _ = (sink, view);
+        Ok(())
+    }
+
     /// Draws what is still in hand, and sums up.
     ///
     /// # Errors

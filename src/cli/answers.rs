@@ -1,0 +1,210 @@
+//! Where answers come from: the store itself, or a server that has it: the one that was named, or the one that owns the
+//! data directory. A command asks its question and does not know which.
+
+use super::args::Cli;
+use super::commands::{failure, now};
+use super::exit::Failure;
+use crate::domain::time::Millis;
+use crate::query::answer::{
+    ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Who,
+};
+use crate::query::params::{
+    ChannelParams, HistoryParams, MissedParams, SessionsParams, StatsParams, WhoParams,
+};
+use crate::store::{Options, Store, StoreError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+use std::time::Duration;
+
+#[cfg(feature = "client")]
+use super::exit::Exit;
+#[cfg(feature = "client")]
+use crate::client::remote::{Remote, RemoteError};
+
+/// Queries are short: one that finds another one at work waits for it so long.
+const QUERY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A question that a store answers, and a server under its route.
+pub trait Question: Serialize {
+    /// The route under `/v1`.
+    const ROUTE: &'static str;
+    /// One answer, or one of a list.
+    type Answer: DeserializeOwned;
+
+    /// Has the store answer it; stops when `each` returns `false`.
+    ///
+    /// # Errors
+    /// What the store says.
+    fn ask(
+        &self,
+        store: &Store,
+        now: Millis,
+        each: &mut dyn FnMut(Self::Answer) -> bool,
+    ) -> Result<(), StoreError>;
+}
+
+/// Declares questions whose answers are a list.
+macro_rules! questions {
+    ($($route:literal $question:ty => $answer:ty, |$asked:pat_param, $store:pat_param, $now:pat_param, $each:pat_param| $ask:expr;)*) => {$(
+        impl Question for $question {
+            const ROUTE: &'static str = $route;
+            type Answer = $answer;
+
+            fn ask(
+                &self,
+                $store: &Store,
+                $now: Millis,
+                $each: &mut dyn FnMut($answer) -> bool,
+            ) -> Result<(), StoreError> {
+                let $asked = self;
+                $ask
+            }
+        }
+    )*};
+}
+
+/// `channels`.
+#[derive(Debug, Serialize)]
+pub struct ListChannels {}
+
+/// `rejects`.
+#[derive(Debug, Serialize)]
+pub struct ListRejects {}
+
+questions! {
+    "who" WhoParams => Who, |asked, store, now, each| {
+        let filter = asked.filter(now).map_err(|what| StoreError::Stopped(what.to_owned()))?;
+        store.who(&asked.channel, &filter).map(|who| all([who], each))
+    };
+    "history" HistoryParams => HistoryEntry, |asked, store, now, each| {
+        store.history(&asked.filter(now), each)
+    };
+    "missed" MissedParams => Missed, |asked, store, now, each| {
+        store.missed(&asked.channel, &asked.filter(now)).map(|gaps| all(gaps, each))
+    };
+    "sessions" SessionsParams => Session, |asked, store, now, each| {
+        store.sessions(&asked.filter(now), each)
+    };
+    "stats" StatsParams => Stats, |asked, store, now, each| {
+        store.stats(&asked.filter(now)).map(|stats| all(stats, each))
+    };
+    "gaps" ChannelParams => Gap, |asked, store, _, each| {
+        store.gaps(&asked.channel).map(|gaps| all(gaps, each))
+    };
+    "channels" ListChannels => ChannelAnswer, |_, store, _, each| {
+        store.channels().map(|channels| all(channels, each))
+    };
+    "rejects" ListRejects => RejectAnswer, |_, store, _, each| store.rejects(each);
+}
+
+fn all<T>(answers: impl IntoIterator<Item = T>, each: &mut dyn FnMut(T) -> bool) {
+    let _ = answers.into_iter().all(each);
+}
+
+/// Where answers come from.
+pub enum Answers<'a> {
+    /// A data directory that nobody else has open.
+    Store(&'a Path, Box<Store>),
+    /// A server.
+    #[cfg(feature = "client")]
+    Server(Box<Remote>),
+}
+
+impl<'a> Answers<'a> {
+    /// What the command line says.
+    ///
+    /// # Errors
+    /// Where there is no store, or somebody else has it and no server answers for it.
+    pub fn of(cli: &'a Cli) -> Result<Answers<'a>, Failure> {
+        #[cfg(feature = "client")]
+        if let Some(url) = &cli.url {
+            return Ok(Answers::Server(Box::new(named(url)?)));
+        }
+        let data = &cli.data;
+        #[cfg(feature = "client")]
+        match open(data, Duration::ZERO) {
+            Err(StoreError::InUse { .. }) => {
+                if let Some(owner) = Remote::owner_of(data) {
+                    return Ok(Answers::Server(Box::new(owner)));
+                }
+            }
+            Err(error) => return Err(failure(data, error)),
+            Ok(store) => return Ok(Answers::Store(data, Box::new(store))),
+        }
+        let store = open(data, QUERY_PATIENCE).map_err(|error| failure(data, error))?;
+        Ok(Answers::Store(data, Box::new(store)))
+    }
+
+    /// Gives each answer to `each`, until that fails.
+    ///
+    /// # Errors
+    /// Where there is no answer; what `each` says.
+    pub fn each<Q: Question>(
+        &self,
+        question: &Q,
+        mut each: impl FnMut(&Q::Answer) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut done = Ok(());
+        let mut take = |answer: Q::Answer| {
+            done = each(&answer);
+            done.is_ok()
+        };
+        match self {
+            Answers::Store(data, store) => question
+                .ask(store, now(), &mut take)
+                .map_err(|error| failure(data, error))?,
+            #[cfg(feature = "client")]
+            Answers::Server(server) => server.ask(Q::ROUTE, question, take).map_err(unanswered)?,
+        }
+        done
+    }
+}
+
+fn open(data: &Path, patience: Duration) -> Result<Store, StoreError> {
+    let options = Options {
+        create: false,
+        patience,
+        ..Options::default()
+    };
+    Store::open(data, options)
+}
+
+/// Opens the store for a question that only it can answer.
+///
+/// # Errors
+/// Where there is none, or somebody else has it.
+pub fn open_store(data: &Path) -> Result<Store, Failure> {
+    open(data, QUERY_PATIENCE).map_err(|error| failure(data, error))
+}
+
+#[cfg(feature = "client")]
+fn named(url: &str) -> Result<Remote, Failure> {
+    use super::commands::tokens;
+    use super::text::shown;
+    use crate::client::token::TokenSource;
+    use crate::client::wire::Address;
+
+    let address = Address::parse(url, ["http", "https"]);
+    let address = address.map_err(|error| Failure::new(Exit::Usage, shown(&error.to_string())))?;
+    let token = match tokens::from_env()? {
+        TokenSource::Fixed(token) => Some(token),
+        _ => None,
+    };
+    Remote::new(address, token).map_err(|error| Failure::new(Exit::Failed, error.to_string()))
+}
+
+/// What the client says, as a sentence with what to do.
+#[cfg(feature = "client")]
+pub fn unanswered(error: RemoteError) -> Failure {
+    let what = super::text::shown(&error.to_string()).into_owned();
+    match error {
+        RemoteError::NotFound(_) => Failure::new(Exit::NotFound, what)
+            .hint("`rollbook channels` lists the channels that there are"),
+        RemoteError::Refused { .. } => Failure::new(Exit::Failed, what)
+            .hint("ROLLBOOK_TOKEN holds the token; `rollbook token` makes one that allows it"),
+        RemoteError::Away { .. } => Failure::new(Exit::Failed, what)
+            .hint("`rollbook serve` starts a server; --url or ROLLBOOK_URL says where yours is"),
+        _ => Failure::new(Exit::Failed, what),
+    }
+}

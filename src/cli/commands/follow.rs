@@ -1,0 +1,122 @@
+//! `history --follow`: the entries that there are, and then the new ones as they come from the server that has them.
+//! While a data directory is open nobody else can write to it, so that one without a server has nothing new to tell: its
+//! entries are shown, it is closed again, and then a server is waited for.
+
+use super::now;
+use crate::cli::answers::{Answers, unanswered};
+use crate::cli::args::Cli;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::progress::say;
+use crate::cli::tables::HistoryTable;
+use crate::cli::text::shown;
+use crate::client::follow::{FollowError, Next, follow};
+use crate::client::remote::Remote;
+use crate::client::rests::{Rests, seed};
+use crate::client::wire::Address;
+use crate::limits;
+use crate::query::answer::HistoryEntry;
+use crate::query::params::{HistoryParams, SubscribeParams};
+use crate::store::OWNER_SOCKET;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub(super) fn run(
+    cli: &Cli,
+    question: HistoryParams,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let mut list = output.list(HistoryTable::new(question.channel.is_some()));
+    let mut left = question.limit.unwrap_or(u64::MAX);
+    let mut last = question.after_seq;
+    let mut show = |entry: &HistoryEntry| {
+        last = entry.seq;
+        left = left.saturating_sub(1);
+        list.row(entry)
+    };
+    let answers = Answers::of(cli)?;
+    let server = match answers {
+        Answers::Server(server) => {
+            // That there is such a channel, before it is waited for.
+            let limit = Some(1);
+            let asked = HistoryParams {
+                limit,
+                ..question.clone()
+            };
+            server
+                .ask("history", &asked, |_: HistoryEntry| true)
+                .map_err(unanswered)?;
+            server
+        }
+        Answers::Store(..) => {
+            answers.each(&question, &mut show)?;
+            drop(answers);
+            list.flush()?;
+            let data = &cli.data;
+            say(&format!(
+                "no server owns {}: waiting for `rollbook serve`",
+                shown(&data.to_string_lossy())
+            ));
+            let io = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
+            Box::new(Remote::new(Address::unix(data.join(OWNER_SOCKET)), None).map_err(io)?)
+        }
+    };
+    let (from, to) = (
+        question.from.map(|from| from.resolve(now())),
+        question.to.map(|to| to.resolve(now())),
+    );
+    let after = SubscribeParams {
+        channel: question.channel,
+        topic: question.topic,
+        user: question.user,
+        types: question.types,
+        origin: question.origin,
+        after_seq: last,
+    };
+    let mut away = false;
+    let mut live = false;
+    let mut done = Ok(());
+    let mut each = |next: Next<'_>| {
+        done = match next {
+            Next::Entry(entry) => {
+                let wanted = from.is_none_or(|from| entry.effective_at.0 >= from)
+                    && to.is_none_or(|to| entry.effective_at.0 < to);
+                if wanted && left > 0 {
+                    left -= 1;
+                    let row = list.row(&entry);
+                    row.and_then(|()| if live { list.flush() } else { Ok(()) })
+                } else {
+                    Ok(())
+                }
+            }
+            Next::Live => {
+                (away, live) = (false, true);
+                list.flush()
+            }
+            Next::Away(why) => {
+                // Once, however long it takes.
+                if !std::mem::replace(&mut away, true) && live {
+                    say(&format!("{}: trying again", shown(why)));
+                }
+                Ok(())
+            }
+        };
+        done.is_ok() && left > 0
+    };
+    let interrupted = server.runtime().block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let rests = Rests::new(limits::FOLLOW_REST_MS_MAX, seed());
+        tokio::select! {
+            followed = follow(server.address(), server.token(), after, rests, &mut each) => {
+                followed.map(|()| false).map_err(|error: FollowError| error.to_string())
+            }
+            _ = interrupt.recv() => Ok(true),
+        }
+    });
+    done?;
+    list.finish()?;
+    match interrupted {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Failure::new(Exit::Interrupted, "interrupted")),
+        Err(what) => Err(Failure::new(Exit::Failed, shown(&what))),
+    }
+}

@@ -1,0 +1,225 @@
+//! `record`: follow a live feed, and record it.
+
+use super::failure;
+use super::sending::{self, Sending, address};
+use super::taking::Taking;
+use super::tokens::Tokens;
+use crate::cli::args::HELP;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::moment::span;
+use crate::cli::notices::Notices;
+use crate::cli::output::Output;
+use crate::cli::progress::say;
+use crate::cli::tables;
+use crate::cli::text::shown;
+use crate::client::record::{Feed, News, RecordError, record};
+use crate::client::recorder::Recorder;
+use crate::client::rests::seed;
+use crate::client::sink::Sink;
+use crate::client::socket::Patience;
+use crate::domain::time::Millis;
+use crate::ingest::Watcher;
+use crate::limits;
+use crate::query::answer::Time;
+use crate::query::time::Span;
+use crate::store::{Clamped, Options, Refused, Store};
+use clap::Args;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// `record`.
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "Examples:
+  rollbook record 'ws://localhost:7400/v1/feed?channel=studio-7'
+  rollbook record wss://signals.example/feed --token-command ./fresh-token
+  rollbook record wss://signals.example/feed --token-file token --observer bridge-1
+")]
+pub struct Record {
+    /// Where the feed is: a WebSocket (ws:// or wss://) that sends lines
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// Who watched, for lines that do not say, and for what is said of the link
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub observer: String,
+    /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
+    #[arg(long = "self", value_name = "USER")]
+    pub self_user: Option<String>,
+    /// How lines are taken.
+    #[command(flatten)]
+    pub taking: Taking,
+    /// Where tokens come from.
+    #[command(flatten)]
+    pub tokens: Tokens,
+    /// Where lines are sent, instead of into a data directory.
+    #[command(flatten)]
+    pub sending: Sending,
+    /// Give a connection up, and make a new one, when nothing was heard for so long, not even an answer to a ping
+    #[arg(long, value_name = "SPAN", default_value_t = Span(limits::SILENCE_MS_MAX as Millis))]
+    pub idle_timeout: Span,
+    /// The longest rest before a connection is tried again; each that comes to nothing doubles it, from 250 ms
+    #[arg(long, value_name = "SPAN", default_value_t = Span(limits::REST_MS_MAX))]
+    pub rest_max: Span,
+}
+
+pub(super) fn run(data: &Path, args: &Record, output: &mut Output<'_>) -> Result<(), Failure> {
+    let start = Instant::now();
+    let feed = args.feed()?;
+    let (patience, rest_max) = (args.patience(), args.rest_max.0);
+    let self_user = args.self_user.as_deref();
+    let target = args
+        .sending
+        .target(&args.observer, self_user, patience, rest_max)?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed(&error))?;
+    let notices = Arc::new(Mutex::new(Notices::default()));
+    let sink = match target {
+        Some(target) => {
+            let _in = runtime.enter();
+            Sink::Server(sending::send(target, &notices))
+        }
+        None => {
+            let options = Options {
+                durability: args.taking.durability(),
+                ..Options::default()
+            };
+            let store = Store::open(data, options).map_err(|error| failure(data, error))?;
+            let screen = Screen(Arc::clone(&notices));
+            let recorder =
+                Recorder::start(Arc::new(store), &args.observer, args.taking.rules(), screen);
+            Sink::Store(recorder.map_err(|error| failed(&error))?)
+        }
+    };
+    let mut interrupted = false;
+    let recorded = runtime.block_on(async {
+        let (int, term) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        );
+        let stop = async { interrupted = told_to_stop(int, term).await };
+        let place = feed.address.to_string();
+        Ok(record(&feed, &sink, stop, &mut |news| tell(&place, &news)).await)
+    });
+    let mut summary = match sink {
+        Sink::Store(recorder) => {
+            let outcome = recorder.finish().map_err(|error| failure(data, error))?;
+            let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
+            notices.clamped_in_all(outcome.tally.clamped);
+            outcome.summary(0)
+        }
+        Sink::Server(uplink) => sending::summary(runtime.block_on(uplink.finish()))?,
+    };
+    {
+        let notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.rest().iter().for_each(|line| say(line));
+    }
+    summary.elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    output.one(&summary, tables::ingest)?;
+    match recorded.map_err(|error: std::io::Error| failed(&error))? {
+        Err(error) => Err(refused(&error)),
+        Ok(()) if interrupted => Err(Failure::new(
+            Exit::Interrupted,
+            "interrupted; what was heard before is recorded",
+        )),
+        Ok(()) => Ok(()),
+    }
+}
+
+impl Record {
+    fn feed(&self) -> Result<Feed, Failure> {
+        Ok(Feed {
+            address: address(&self.url)?,
+            tokens: self.tokens.source()?,
+            observer: self.observer.clone(),
+            self_user: self.self_user.clone(),
+            patience: self.patience(),
+            rest_max: self.rest_max.0,
+            seed: seed(),
+        })
+    }
+
+    fn patience(&self) -> Patience {
+        Patience::idle(Duration::from_millis(self.idle_timeout.0.unsigned_abs()))
+    }
+}
+
+fn failed(what: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, what.to_string())
+}
+
+/// Waits for the first signal: whether it is a person's. The second one ends the process where it stands, which loses
+/// nothing that was acknowledged.
+async fn told_to_stop(mut int: Signal, mut term: Signal) -> bool {
+    let interrupted = tokio::select! {
+        _ = int.recv() => true,
+        _ = term.recv() => false,
+    };
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = int.recv() => {}
+            _ = term.recv() => {}
+        }
+        std::process::exit(i32::from(Exit::Interrupted.status()));
+    });
+    interrupted
+}
+
+/// Says what happens to the connection.
+fn tell(place: &str, news: &News<'_>) {
+    let place = shown(place);
+    let line = match news {
+        News::Up => format!("{place}: connected"),
+        News::Down(over) => format!("{place}: {}", shown(&over.why)),
+        News::Refused(error) => format!("{place}: no connection: {}", shown(&error.why)),
+        News::NoToken(error) => format!("no token: {}", shown(&error.to_string())),
+        News::Noted(note) => match note.is_up() {
+            Some(false) => format!("link down ({})", note.reason.unwrap_or_default()),
+            Some(true) => return,
+            None => format!("token {}", note.state),
+        },
+        News::Rest(ms) => format!("once more in {}", span(*ms)),
+    };
+    say(&line);
+}
+
+fn refused(error: &RecordError) -> Failure {
+    let failure = Failure::new(Exit::Failed, shown(&error.to_string()));
+    match error {
+        RecordError::Refused { token: true, .. } => {
+            failure.hint("give a token with --token-file, --token-command or ROLLBOOK_TOKEN")
+        }
+        RecordError::Refused { .. } => {
+            failure.hint("look at the URL, and at what the token allows")
+        }
+        _ => failure,
+    }
+}
+
+/// What a person sees while lines are taken.
+struct Screen(Arc<Mutex<Notices>>);
+
+impl Screen {
+    fn notice(&self, notice: impl FnOnce(&mut Notices) -> Option<String>) {
+        let notice = notice(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(notice) = notice {
+            say(&notice);
+        }
+    }
+}
+
+impl Watcher for Screen {
+    fn rejected(&mut self, refused: &Refused) {
+        self.notice(|notices| {
+            notices.reject(&refused.source, refused.line, refused.byte, &refused.reason)
+        });
+    }
+
+    fn clamped(&mut self, clamped: &Clamped) {
+        self.notice(|notices| {
+            let (occurred, effective) = (Time(clamped.occurred_at), Time(clamped.effective_at));
+            notices.clamped(&clamped.channel, clamped.seq, occurred, effective)
+        });
+    }
+}

@@ -1,0 +1,372 @@
+//! The life of a recorded feed: when to log in and out, when to take a token, and what the log is told of it. It is
+//! pure: it hears what has happened and says what is to be done. It reads no clock, opens nothing and never sees a
+//! token; `record` carries out what it says.
+//!
+//! ```text
+//!                ┌────────────────── rest ──────────────────┐
+//!                v                                          │
+//! started ─> take token ─> log in ─> in ── lost, expired ───┘
+//!                              ^      │ will expire: take tokens until there is a new one
+//!                              └──────┘
+//! ```
+//!
+//! A token that has expired is never renewed on a connection that goes on: the feed logs out, and a new client logs in
+//! with the new token. The snapshot that it then gets is reconciled by the log, like every other.
+
+use super::rests::Rests;
+use crate::domain::time::Millis;
+use crate::limits::{LOGIN_SETTLED_MS, TOKEN_POLL_MS, TOKEN_WARNING_MS};
+use serde::Serialize;
+
+/// What has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// The program wants the feed to be followed.
+    Started,
+    /// A token was taken. The same number means the same token.
+    Token(u64),
+    /// None could be taken.
+    NoToken,
+    /// The login was accepted.
+    LoggedIn,
+    /// The login failed.
+    Refused(Refusal),
+    /// The source has said something.
+    Spoke,
+    /// The source says that the token will expire; in so many milliseconds, where it says when.
+    WillExpire(Option<Millis>),
+    /// The source says that the token has expired.
+    Expired,
+    /// The connection is over.
+    Ended(Ending),
+    /// The rest is over.
+    Woke,
+    /// The program is to end.
+    Stopped,
+}
+
+/// Why a login failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The token was not accepted.
+    Token,
+    /// What was asked for is not there, or not allowed: asking again will not help.
+    Wrong,
+    /// Nobody answered, or not now.
+    Away,
+}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The source closed it because the token has expired.
+    Expired,
+    /// It was closed or lost in any other way.
+    Lost,
+}
+
+/// What is to be done, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Take a token from where tokens come from, and tell which.
+    Take,
+    /// Make a new client and log in with the token that was taken last.
+    LogIn,
+    /// Close the connection: what still comes is recorded, and nothing more is told of it.
+    LogOut,
+    /// Record this line.
+    Say(Note),
+    /// Wake after so many milliseconds.
+    Rest(Millis),
+    /// It is over: as asked for, or because it cannot go on.
+    End(Option<Refusal>),
+}
+
+/// A line about the feed itself, in Rollbook's own format (contract 2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Note {
+    t: &'static str,
+    /// What the link or the token has come to.
+    pub state: &'static str,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// When, Unix ms.
+    pub ts: Millis,
+}
+
+impl Note {
+    /// A link line.
+    #[must_use]
+    pub fn link(up: bool, reason: Option<&'static str>, ts: Millis) -> Note {
+        let (t, state) = ("link", if up { "up" } else { "down" });
+        Note {
+            t,
+            state,
+            reason,
+            ts,
+        }
+    }
+
+    fn token(state: &'static str, ts: Millis) -> Note {
+        let (t, reason) = ("token", None);
+        Note {
+            t,
+            state,
+            reason,
+            ts,
+        }
+    }
+
+    /// Whether the link came up (`true`) or went down; `None` for a token's line.
+    #[must_use]
+    pub fn is_up(&self) -> Option<bool> {
+        (self.t == "link").then_some(self.state == "up")
+    }
+}
+
+/// The link went down because the token had expired.
+pub const TOKEN_EXPIRED: &str = "TOKEN_EXPIRED";
+/// The link was taken down, to log in again before the token expires.
+pub const TOKEN_WILL_EXPIRE: &str = "TOKEN_WILL_EXPIRE";
+/// The connection was closed by the other side, or broke, or nobody answered.
+pub const CONNECTION_LOST: &str = "connection_lost";
+/// The program was told to end.
+pub const STOPPED: &str = "stopped";
+
+/// The state of one feed.
+#[derive(Debug)]
+pub struct Life {
+    state: State,
+    /// There is somewhere to take new tokens from.
+    renewable: bool,
+    /// The token of the last login.
+    token: Option<u64>,
+    /// That token was not the one of the login before.
+    fresh: bool,
+    /// It has expired, or will, and the log knows that.
+    lapsing: Option<Lapse>,
+    /// It has been logged in before.
+    known: bool,
+    rests: Rests,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Taking,
+    LoggingIn,
+    In(Session),
+    Over,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Session {
+    since: Millis,
+    spoke: bool,
+    /// Where the token will expire: when.
+    until: Option<Millis>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lapse {
+    Soon,
+    Done,
+}
+
+impl Life {
+    /// A feed that has not begun. `renewable`: tokens can be taken; no rest is longer than `rest_max` ms, and `seed`
+    /// decides their jitter.
+    ///
+    /// ```
+    /// use rollbook::client::life::{Deed, Happened, Life};
+    /// let mut life = Life::new(true, 30_000, 7);
+    /// assert_eq!(life.step(0, Happened::Started), [Deed::Take]);
+    /// assert_eq!(life.step(5, Happened::Token(1)), [Deed::LogIn]);
+    /// ```
+    #[must_use]
+    pub fn new(renewable: bool, rest_max: Millis, seed: u64) -> Life {
+        Life {
+            state: State::Waiting,
+            renewable,
+            token: None,
+            fresh: true,
+            lapsing: None,
+            known: false,
+            rests: Rests::new(rest_max, seed),
+        }
+    }
+
+    /// What is to be done now that this has happened. What cannot happen in the state that it is in changes nothing.
+    pub fn step(&mut self, now: Millis, happened: Happened) -> Vec<Deed> {
+        match (self.state, happened) {
+            (State::Over, _) => vec![],
+            (state, Happened::Stopped) => {
+                self.state = State::Over;
+                let mut deeds = vec![];
+                if let State::In(_) = state {
+                    deeds = vec![Deed::LogOut, down(STOPPED, now)];
+                }
+                deeds.push(Deed::End(None));
+                deeds
+            }
+            (State::Waiting, Happened::Started | Happened::Woke) if self.renewable => {
+                self.state = State::Taking;
+                vec![Deed::Take]
+            }
+            (State::Waiting, Happened::Started | Happened::Woke) => self.log_in(None),
+            (State::Taking, Happened::Token(token)) => self.log_in(Some(token)),
+            (State::Taking, Happened::NoToken) => self.fail(),
+            (State::LoggingIn, Happened::LoggedIn) => self.logged_in(now),
+            (State::LoggingIn, Happened::Refused(refusal)) => self.refused(refusal, now),
+            (State::In(session), happened) => self.inside(session, happened, now),
+            _ => vec![],
+        }
+    }
+
+    fn inside(&mut self, session: Session, happened: Happened, now: Millis) -> Vec<Deed> {
+        match happened {
+            Happened::Spoke => {
+                let spoke = true;
+                self.state = State::In(Session { spoke, ..session });
+                vec![]
+            }
+            Happened::WillExpire(in_ms) => {
+                self.lapsing = Some(Lapse::Soon);
+                let until = now.saturating_add(in_ms.unwrap_or(TOKEN_WARNING_MS).max(0));
+                let sooner = session.until.map_or(until, |known| known.min(until));
+                if !self.renewable {
+                    return vec![];
+                }
+                let until = Some(sooner);
+                self.state = State::In(Session { until, ..session });
+                match session.until {
+                    None => vec![Deed::Take],
+                    // One is being taken, or waited for.
+                    Some(_) => vec![],
+                }
+            }
+            Happened::Token(token)
+                if session.until.is_some()
+                    && self.token != Some(token)
+                    // Tokens of seconds would else be used up one after the other.
+                    && now.saturating_sub(session.since) >= TOKEN_POLL_MS =>
+            {
+                let mut deeds = vec![Deed::LogOut, down(TOKEN_WILL_EXPIRE, now)];
+                self.count(session, now);
+                if self.rests.is_fresh() {
+                    deeds.extend(self.log_in(Some(token)));
+                } else {
+                    // Logins that lead to nothing are not hurried, whatever the source says of its tokens.
+                    deeds.push(self.rest());
+                }
+                deeds
+            }
+            Happened::Token(_) | Happened::NoToken => match session.until {
+                Some(until) => vec![Deed::Rest((until - now).clamp(0, TOKEN_POLL_MS))],
+                None => vec![],
+            },
+            Happened::Woke => match session.until {
+                Some(until) if now < until => vec![Deed::Take],
+                Some(_) => {
+                    let mut deeds = vec![Deed::LogOut];
+                    deeds.extend(self.expired(now));
+                    deeds.push(down(TOKEN_EXPIRED, now));
+                    deeds.push(self.leave(session, now));
+                    deeds
+                }
+                None => vec![],
+            },
+            Happened::Expired => {
+                self.lapsing = Some(Lapse::Done);
+                let rest = self.leave(session, now);
+                vec![Deed::LogOut, down(TOKEN_EXPIRED, now), rest]
+            }
+            Happened::Ended(Ending::Expired) => {
+                let mut deeds = self.expired(now);
+                deeds.push(down(TOKEN_EXPIRED, now));
+                deeds.push(self.leave(session, now));
+                deeds
+            }
+            Happened::Ended(Ending::Lost) => {
+                vec![down(CONNECTION_LOST, now), self.leave(session, now)]
+            }
+            _ => vec![],
+        }
+    }
+
+    fn log_in(&mut self, token: Option<u64>) -> Vec<Deed> {
+        self.fresh = self.token != token;
+        self.token = token;
+        self.state = State::LoggingIn;
+        vec![Deed::LogIn]
+    }
+
+    fn logged_in(&mut self, now: Millis) -> Vec<Deed> {
+        self.known = true;
+        self.state = State::In(Session {
+            since: now,
+            spoke: false,
+            until: None,
+        });
+        let renewed = self.lapsing.take();
+        let mut deeds: Vec<Deed> = renewed
+            .map(|_| Deed::Say(Note::token("renewed", now)))
+            .into_iter()
+            .collect();
+        deeds.push(Deed::Say(Note::link(true, None, now)));
+        deeds
+    }
+
+    fn refused(&mut self, refusal: Refusal, now: Millis) -> Vec<Deed> {
+        let hopeless = match refusal {
+            Refusal::Token => !self.renewable,
+            Refusal::Wrong => !self.known,
+            Refusal::Away => false,
+        };
+        if hopeless {
+            self.state = State::Over;
+            return vec![Deed::End(Some(refusal))];
+        }
+        let mut deeds = vec![];
+        if refusal == Refusal::Token && self.known {
+            deeds = self.expired(now);
+        }
+        deeds.extend(self.fail());
+        deeds
+    }
+
+    /// Says that the token has expired, unless the log knows.
+    fn expired(&mut self, now: Millis) -> Vec<Deed> {
+        let known = self.lapsing.replace(Lapse::Done) == Some(Lapse::Done);
+        let say = (!known).then(|| Deed::Say(Note::token("expired", now)));
+        say.into_iter().collect()
+    }
+
+    fn fail(&mut self) -> Vec<Deed> {
+        self.rests.count(false);
+        vec![self.rest()]
+    }
+
+    /// A session is over: rest before the next one.
+    fn leave(&mut self, session: Session, now: Millis) -> Deed {
+        self.count(session, now);
+        self.rest()
+    }
+
+    /// A session was worth its login where the source spoke, and it held for a while or had a new token: else a source
+    /// that closes at once would be asked without end.
+    fn count(&mut self, session: Session, now: Millis) {
+        let held = now.saturating_sub(session.since) >= LOGIN_SETTLED_MS;
+        self.rests.count(session.spoke && (held || self.fresh));
+    }
+
+    fn rest(&mut self) -> Deed {
+        self.state = State::Waiting;
+        Deed::Rest(self.rests.draw())
+    }
+}
+
+fn down(reason: &'static str, now: Millis) -> Deed {
+    Deed::Say(Note::link(false, Some(reason), now))
+}

@@ -1,0 +1,27 @@
+//! The client: a feed followed and recorded, and a server asked. Nothing here decides what a line means for the log: that is the store's
+//! business.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `life` | when to log in and out, and what the log is told of it: pure |
+//! | `record` | carries that out |
+//! | `sink`, `recorder` | where its lines go; lines into a store |
+//! | `follow` | a server's entries as they come |
+//! | `rests` | how long to wait before trying again: pure |
+//! | `remote` | a server, asked over HTTP |
+//! | `token` | where access tokens come from |
+//! | `socket` | one WebSocket connection |
+//! | `uplink` | lines into another server |
+//! | `wire` | addresses, and byte streams to them: TCP, TLS, Unix sockets |
+
+pub mod follow;
+pub mod life;
+pub mod record;
+pub mod recorder;
+pub mod remote;
+pub mod rests;
+pub mod sink;
+pub mod socket;
+pub mod token;
+pub mod uplink;
+pub mod wire;

@@ -1,0 +1,335 @@
+//! Follows a feed and records it: carries out what its [`life`](super::life) says, on a WebSocket, with tokens and a
+//! place where lines go. Nothing is decided here.
+
+use super::life::{Deed, Ending, Happened, Life, Note, Refusal};
+use super::sink::Sink;
+use super::socket::{CLOSED_EXPIRED, Heard, LoginError, Over, Patience, Socket};
+use super::token::{Token, TokenError, TokenSource};
+use super::wire::Address;
+use crate::domain::event::{Said, TokenState};
+use crate::domain::time::Millis;
+use crate::feed::Defaults;
+use crate::ingest::line::Place;
+use crate::ingest::source::LineText;
+use crate::store::Line;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::select;
+
+/// A feed to be followed.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    /// Where it is.
+    pub address: Address,
+    /// Where its tokens come from.
+    pub tokens: TokenSource,
+    /// The observer of lines that name none, and of what is said of the link.
+    pub observer: String,
+    /// The observer's own user, of lines that name none.
+    pub self_user: Option<String>,
+    /// How long to wait for the source.
+    pub patience: Patience,
+    /// The longest rest before a login, ms.
+    pub rest_max: Millis,
+    /// Decides the jitter of rests.
+    pub seed: u64,
+}
+
+/// Why a feed is not followed any more, unasked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// It does not let us in, and asking again will not help.
+    #[error("{address} does not let us in: {why}")]
+    Refused {
+        /// The feed.
+        address: String,
+        /// Whether it is the token.
+        token: bool,
+        /// What it says.
+        why: String,
+    },
+    /// Nothing more is recorded; the sink knows why.
+    #[error("nothing more is recorded")]
+    Full,
+}
+
+/// What a person may want to hear on the way.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// It has been logged in.
+    Up,
+    /// The connection is over.
+    Down(&'a Over),
+    /// The login failed.
+    Refused(&'a LoginError),
+    /// No token could be taken.
+    NoToken(&'a TokenError),
+    /// What the log is told.
+    Noted(&'a Note),
+    /// The next step comes after so many milliseconds.
+    Rest(Millis),
+}
+
+/// Follows a feed until `stop`, or until it cannot be followed any more. What was heard before is on its way to the
+/// sink then.
+///
+/// # Errors
+/// [`RecordError`].
+pub async fn record(
+    feed: &Feed,
+    sink: &Sink,
+    stop: impl Future<Output = ()>,
+    news: &mut (dyn FnMut(News<'_>) + Send),
+) -> Result<(), RecordError> {
+    let mut hands = Hands {
+        feed,
+        sink,
+        news,
+        source: Arc::from(feed.address.to_string()),
+        token: None,
+        tokens: 0,
+        socket: None,
+        pending: None,
+        refused: None,
+        line: 0,
+        byte: 0,
+    };
+    if !feed.tokens.renews() {
+        hands.took(feed.tokens.take().await);
+    }
+    let mut life = Life::new(feed.tokens.renews(), feed.rest_max, feed.seed);
+    let mut happened = VecDeque::from([Happened::Started]);
+    let mut stop = std::pin::pin!(stop.fuse());
+    loop {
+        while let Some(next) = happened.pop_front() {
+            for deed in life.step(now(), next) {
+                if let Deed::End(refusal) = deed {
+                    return refusal.map_or(Ok(()), |refusal| Err(hands.hopeless(refusal)));
+                }
+                hands.carry_out(deed).await?;
+            }
+        }
+        select! {
+            biased;
+            () = &mut stop => happened.push_back(Happened::Stopped),
+            done = hands.done() => hands.settle(done, &mut happened).await?,
+        }
+    }
+}
+
+/// What was waited for.
+enum Done {
+    Took(Result<Option<Token>, TokenError>),
+    LoggedIn(Result<Box<Socket>, LoginError>),
+    Rested,
+    Heard(Heard),
+}
+
+struct Hands<'a> {
+    feed: &'a Feed,
+    sink: &'a Sink,
+    news: &'a mut (dyn FnMut(News<'_>) + Send),
+    source: Arc<str>,
+    token: Option<Token>,
+    /// How many different ones in a row there have been.
+    tokens: u64,
+    socket: Option<Box<Socket>>,
+    /// The one thing that is waited for, beside the socket.
+    pending: Option<BoxFuture<'static, Done>>,
+    refused: Option<String>,
+    line: u64,
+    byte: u64,
+}
+
+impl Hands<'_> {
+    async fn carry_out(&mut self, deed: Deed) -> Result<(), RecordError> {
+        match deed {
+            Deed::Take => {
+                let tokens = self.feed.tokens.clone();
+                self.pending = Some(async move { Done::Took(tokens.take().await) }.boxed());
+            }
+            Deed::LogIn => {
+                let (address, token) = (self.feed.address.clone(), self.token.clone());
+                let patience = self.feed.patience;
+                let login = async move {
+                    let login = Socket::log_in(&address, token.as_ref(), patience).await;
+                    Done::LoggedIn(login.map(Box::new))
+                };
+                self.pending = Some(login.boxed());
+            }
+            Deed::LogOut => {
+                if let Some(socket) = self.socket.take() {
+                    for message in socket.log_out().await {
+                        self.take_in(&message, &mut VecDeque::new()).await?;
+                    }
+                }
+            }
+            Deed::Say(note) => {
+                (self.news)(News::Noted(&note));
+                if let Ok(line) = serde_json::to_string(&note) {
+                    self.take_in(line.as_bytes(), &mut VecDeque::new()).await?;
+                }
+                if note.is_up() == Some(false) {
+                    self.sink.new_feed();
+                }
+            }
+            Deed::Rest(ms) => {
+                (self.news)(News::Rest(ms));
+                let rest = Duration::from_millis(ms.unsigned_abs());
+                self.pending = Some(tokio::time::sleep(rest).map(|()| Done::Rested).boxed());
+            }
+            Deed::End(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn done(&mut self) -> Done {
+        let Hands {
+            pending: awaited,
+            socket,
+            ..
+        } = self;
+        let awaited = async {
+            match awaited {
+                Some(awaited) => awaited.await,
+                None => pending().await,
+            }
+        };
+        let heard = async {
+            match socket {
+                Some(socket) => socket.next().await,
+                None => pending().await,
+            }
+        };
+        select! {
+            done = awaited => done,
+            heard = heard => Done::Heard(heard),
+        }
+    }
+
+    async fn settle(
+        &mut self,
+        done: Done,
+        happened: &mut VecDeque<Happened>,
+    ) -> Result<(), RecordError> {
+        if !matches!(done, Done::Heard(_)) {
+            self.pending = None;
+        }
+        happened.push_back(match done {
+            Done::Heard(Heard::Message(message)) => return self.take_in(&message, happened).await,
+            Done::Heard(Heard::Over(over)) => {
+                self.socket = None;
+                (self.news)(News::Down(&over));
+                Happened::Ended(match over.code {
+                    Some(CLOSED_EXPIRED) => Ending::Expired,
+                    _ => Ending::Lost,
+                })
+            }
+            Done::Took(taken) => self.took(taken),
+            Done::LoggedIn(Ok(socket)) => {
+                self.socket = Some(socket);
+                (self.news)(News::Up);
+                Happened::LoggedIn
+            }
+            Done::LoggedIn(Err(error)) => {
+                (self.news)(News::Refused(&error));
+                let refusal = error.refusal;
+                self.refused = Some(error.why);
+                Happened::Refused(refusal)
+            }
+            Done::Rested => Happened::Woke,
+        });
+        Ok(())
+    }
+
+    fn took(&mut self, taken: Result<Option<Token>, TokenError>) -> Happened {
+        match taken {
+            Ok(token) => {
+                self.tokens += u64::from(self.token != token);
+                self.token = token;
+                Happened::Token(self.tokens)
+            }
+            Err(error) => {
+                (self.news)(News::NoToken(&error));
+                Happened::NoToken
+            }
+        }
+    }
+
+    /// Records the lines of a message, all of them, and tells what they mean for the feed itself.
+    async fn take_in(
+        &mut self,
+        message: &[u8],
+        happened: &mut VecDeque<Happened>,
+    ) -> Result<(), RecordError> {
+        let defaults = Defaults {
+            observer: &self.feed.observer,
+            self_user: self.feed.self_user.as_deref(),
+        };
+        for text in message.split(|&byte| byte == b'\n') {
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            let byte = self.byte;
+            self.byte += text.len() as u64 + 1;
+            if text.trim_ascii().is_empty() {
+                continue;
+            }
+            self.line += 1;
+            let place = Place {
+                source: &self.source,
+                line: self.line,
+                byte,
+            };
+            let line = place.take(LineText::Whole(text), &defaults, None);
+            happened.extend(meaning(&line, text, &self.feed.observer));
+            if !self.sink.line(line, text).await {
+                return Err(RecordError::Full);
+            }
+        }
+        Ok(())
+    }
+
+    fn hopeless(&mut self, refusal: Refusal) -> RecordError {
+        RecordError::Refused {
+            address: self.source.to_string(),
+            token: refusal == Refusal::Token,
+            why: self.refused.take().unwrap_or_default(),
+        }
+    }
+}
+
+/// What a line means for the feed itself. A token line that names a channel, or is another observer's, is not about the
+/// token with which we are logged in.
+fn meaning(line: &Line, text: &[u8], observer: &str) -> Option<Happened> {
+    let Line::Event(event, _) = line else {
+        return None;
+    };
+    match &event.said {
+        Said::Token(token) if token.channel.is_none() && event.observer == observer => {
+            match token.state {
+                TokenState::WillExpire => Some(Happened::WillExpire(notice(text))),
+                TokenState::Expired => Some(Happened::Expired),
+                TokenState::Renewed | TokenState::Revoked => Some(Happened::Spoke),
+            }
+        }
+        _ => Some(Happened::Spoke),
+    }
+}
+
+/// In how many milliseconds the token will expire, where the line says it.
+fn notice(text: &[u8]) -> Option<Millis> {
+    #[derive(Deserialize)]
+    struct Notice {
+        in_ms: Option<Millis>,
+    }
+    serde_json::from_slice::<Notice>(text).ok()?.in_ms
+}
+
+fn now() -> Millis {
+    chrono::Utc::now().timestamp_millis()
+}

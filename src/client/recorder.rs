@@ -1,0 +1,171 @@
+//! Lines into a store, from a task that must not wait for one: a thread of its own hands them over in batches, and
+//! hears what became of them. What a line says is not looked at here.
+
+use crate::domain::entry::Rules;
+use crate::domain::event::{Event, LinkSaid, Said};
+use crate::domain::order::Stamp;
+use crate::ingest::{Outcome, Watcher};
+use crate::limits::RECORD_AHEAD_BYTES_MAX;
+use crate::store::{Batch, Line, Store, StoreError, Ticket};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Lines handed over together.
+const BATCH_LINES: usize = 1_024;
+/// Batches that may wait for the writer.
+const BATCHES_AHEAD: usize = 4;
+/// What a line costs beyond its bytes, so that many short ones cannot wait without end.
+const LINE_COST: usize = 256;
+
+/// The way into a store.
+pub struct Recorder {
+    lines: UnboundedSender<Waiting>,
+    /// How much may still be on the way.
+    room: Arc<Semaphore>,
+    thread: JoinHandle<Result<Outcome, StoreError>>,
+}
+
+/// A line, and its part of the room.
+type Waiting = (Line, OwnedSemaphorePermit);
+
+impl Recorder {
+    /// Begins to record into a store, what `observer` sees. If the log says that he is up, whoever recorded for him
+    /// has died: that is put on record first. `watcher` is told of rejects and late entries.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn start(
+        store: Arc<Store>,
+        observer: &str,
+        rules: Rules,
+        watcher: impl Watcher + Send + 'static,
+    ) -> std::io::Result<Recorder> {
+        let (lines, waiting) = unbounded_channel();
+        let observer = observer.to_owned();
+        let intake = Intake {
+            store,
+            rules,
+            watcher,
+            tickets: VecDeque::new(),
+            outcome: Outcome::default(),
+        };
+        let thread = std::thread::Builder::new().name("rollbook-record".into());
+        Ok(Recorder {
+            lines,
+            room: Arc::new(Semaphore::new(RECORD_AHEAD_BYTES_MAX)),
+            thread: thread.spawn(move || intake.run(&observer, waiting))?,
+        })
+    }
+
+    /// Takes a line of so many bytes; waits while too many are on the way. `false`: nothing more is taken, and
+    /// [`finish`](Recorder::finish) says why.
+    pub async fn line(&self, line: Line, bytes: usize) -> bool {
+        let cost = (bytes + LINE_COST).min(RECORD_AHEAD_BYTES_MAX);
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
+        match Arc::clone(&self.room).acquire_many_owned(cost).await {
+            Ok(room) => self.lines.send((line, room)).is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    /// Waits until all is durable, and gives what became of it.
+    ///
+    /// # Errors
+    /// Where something could not be written.
+    pub fn finish(self) -> Result<Outcome, StoreError> {
+        drop(self.lines);
+        let gone = |_| {
+            Err(StoreError::Stopped(
+                "the recording thread has panicked".into(),
+            ))
+        };
+        self.thread.join().unwrap_or_else(gone)
+    }
+}
+
+struct Intake<W> {
+    store: Arc<Store>,
+    rules: Rules,
+    watcher: W,
+    tickets: VecDeque<(Ticket, u64, Vec<OwnedSemaphorePermit>)>,
+    outcome: Outcome,
+}
+
+impl<W: Watcher> Intake<W> {
+    fn run(
+        mut self,
+        observer: &str,
+        mut waiting: UnboundedReceiver<Waiting>,
+    ) -> Result<Outcome, StoreError> {
+        if self
+            .store
+            .as_of(None, None, |state, names| state.is_up(names.find(observer)))?
+        {
+            self.store.record(&[died(observer)])?;
+        }
+        while let Some(first) = waiting.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH_LINES
+                && let Ok(next) = waiting.try_recv()
+            {
+                batch.push(next);
+            }
+            self.hand_over(batch)?;
+            // A silent feed is recorded while it is silent.
+            let ahead = if waiting.is_empty() { 0 } else { BATCHES_AHEAD };
+            while self.tickets.len() > ahead {
+                self.settle()?;
+            }
+        }
+        Ok(self.outcome)
+    }
+
+    fn hand_over(&mut self, batch: Vec<Waiting>) -> Result<(), StoreError> {
+        let (lines, room): (Vec<Line>, Vec<_>) = batch.into_iter().unzip();
+        self.outcome.lines += lines.len() as u64;
+        let batch = Batch {
+            lines,
+            rules: self.rules,
+            strict: false,
+        };
+        let ticket = self.store.submit(batch)?;
+        self.tickets.push_back((ticket, self.outcome.lines, room));
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let Some((ticket, lines, _room)) = self.tickets.pop_front() else {
+            return Ok(());
+        };
+        let receipt = ticket.wait()?;
+        self.outcome.tally.add(&receipt.tally);
+        for refused in &receipt.rejected {
+            self.watcher.rejected(refused);
+        }
+        for clamped in &receipt.clamped {
+            self.watcher.clamped(clamped);
+        }
+        self.watcher.durable(0, lines);
+        Ok(())
+    }
+}
+
+/// That whoever recorded before has died.
+fn died(observer: &str) -> Event<'_> {
+    Event {
+        observer: observer.into(),
+        self_user: None,
+        id: None,
+        stamp: Stamp::NONE,
+        said: Said::Link(LinkSaid {
+            up: false,
+            channels: Vec::new(),
+            unrestored: Vec::new(),
+            elsewhere: false,
+            reason: Some("restart".into()),
+        }),
+    }
+}

@@ -1,0 +1,274 @@
+//! A running server, asked over HTTP: on the network, or through the socket beside its data. The questions and answers
+//! are `query`'s; here they only cross the wire.
+
+use super::token::Token;
+use super::wire::{Address, AddressError};
+use crate::limits;
+use crate::store::OWNER_SOCKET;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+/// Why a server did not answer a question.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// It cannot be asked.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// It does not answer.
+    #[error("{address} does not answer: {why}")]
+    Away {
+        /// The server.
+        address: String,
+        /// What happened.
+        why: String,
+    },
+    /// What was asked for is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// It does not let us.
+    #[error("{address} does not allow it: {why}")]
+    Refused {
+        /// The server.
+        address: String,
+        /// What it says.
+        why: String,
+    },
+    /// It could not answer.
+    #[error("{address} answers {status}: {why}")]
+    Failed {
+        /// The server.
+        address: String,
+        /// Its status.
+        status: u16,
+        /// What it says.
+        why: String,
+    },
+    /// The answer is none that is known.
+    #[error("{address} answers something else than a Rollbook does: {why}")]
+    Strange {
+        /// The server.
+        address: String,
+        /// What is strange.
+        why: String,
+    },
+}
+
+/// A server that answers questions.
+pub struct Remote {
+    address: Address,
+    token: Option<Token>,
+    runtime: Runtime,
+}
+
+/// What a server says where it does not answer.
+#[derive(Deserialize)]
+struct Sentence {
+    error: String,
+}
+
+impl Remote {
+    /// A server at an address. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Where the system does not let one wait for a network.
+    pub fn new(address: Address, token: Option<Token>) -> io::Result<Remote> {
+        Ok(Remote {
+            address,
+            token,
+            runtime: Builder::new_current_thread().enable_all().build()?,
+        })
+    }
+
+    /// The server that owns a data directory, where one listens there.
+    #[must_use]
+    pub fn owner_of(data: &Path) -> Option<Remote> {
+        let remote = Remote::new(Address::unix(data.join(OWNER_SOCKET)), None).ok()?;
+        // A socket may be left of a server that is gone.
+        let connected = remote.runtime.block_on(remote.address.connect());
+        connected.is_ok().then_some(remote)
+    }
+
+    /// As it may be shown.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Where it is, for questions that go on.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// What it is asked with.
+    #[must_use]
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    /// Where one may wait for it.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Asks, and gives the answer a line at a time to `each`; stops when that returns `false`. One answer is a list of
+    /// one.
+    ///
+    /// # Errors
+    /// [`RemoteError`]; what was given before is good.
+    pub fn ask<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        params: &impl Serialize,
+        mut each: impl FnMut(T) -> bool,
+    ) -> Result<(), RemoteError> {
+        self.runtime.block_on(async {
+            let mut body = self.get(route, params).await?.into_body();
+            let mut held = Vec::new();
+            while let Some(frame) = next(&mut body).await {
+                let frame = frame.map_err(|error| self.away(&*error))?;
+                held.extend_from_slice(&frame);
+                let Some(end) = memchr::memrchr(b'\n', &held) else {
+                    if held.len() > limits::ANSWER_BYTES_MAX {
+                        return Err(self.strange("a line that is too long"));
+                    }
+                    continue;
+                };
+                for line in held
+                    .get(..end)
+                    .unwrap_or_default()
+                    .split(|&byte| byte == b'\n')
+                {
+                    if !each(self.read(line)?) {
+                        return Ok(());
+                    }
+                }
+                held.drain(..=end);
+            }
+            // An answer that was broken off is an error of the body: this is whole.
+            if !held.is_empty() {
+                each(self.read(&held)?);
+            }
+            Ok(())
+        })
+    }
+
+    /// Asks, and waits for the head of the answer.
+    async fn get(
+        &self,
+        route: &str,
+        params: &impl Serialize,
+    ) -> Result<Response<Incoming>, RemoteError> {
+        let asked = self.address.under("http", &question(route, params))?;
+        let most = Duration::from_millis(limits::CONNECT_MS_MAX);
+        let stream = timeout(most, asked.connect()).await;
+        let stream = stream.map_err(|_| self.away(&"no connection in time"))?;
+        let stream = stream.map_err(|error| self.away(&error))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| self.away(&error))?;
+        // What goes wrong on it the answer's reader hears, too.
+        tokio::spawn(async move { drop(connection.await) });
+        let uri = asked.uri();
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let host = uri.authority().map_or("localhost", |host| host.as_str());
+        let mut request = Request::get(path)
+            .header(HOST, host)
+            .header(ACCEPT, "application/json, application/x-ndjson");
+        if let Some(token) = &self.token
+            && let Ok(mut bearer) = HeaderValue::from_str(&token.bearer())
+        {
+            bearer.set_sensitive(true);
+            request = request.header(AUTHORIZATION, bearer);
+        }
+        let request = request.body(Empty::<Bytes>::new());
+        let request = request.map_err(|error| self.away(&error))?;
+        let answered = timeout(
+            Duration::from_millis(limits::ANSWER_MS_MAX),
+            sender.send_request(request),
+        );
+        let answered = answered
+            .await
+            .map_err(|_| self.away(&"no answer in time"))?;
+        let response = answered.map_err(|error| self.away(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refusal(response).await)
+    }
+
+    async fn refusal(&self, response: Response<Incoming>) -> RemoteError {
+        let status = response.status();
+        let body = Limited::new(response.into_body(), limits::CONTROL_BYTES_MAX);
+        let body = body.collect().await.map(|body| body.to_bytes());
+        let body = body.unwrap_or_default();
+        let sentence: Option<Sentence> = serde_json::from_slice(&body).ok();
+        let why = sentence.map(|sentence| sentence.error);
+        let address = self.shown();
+        match (status, why) {
+            (StatusCode::NOT_FOUND, Some(why)) => RemoteError::NotFound(why),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(why)) => {
+                RemoteError::Refused { address, why }
+            }
+            (status, why) => RemoteError::Failed {
+                address,
+                status: status.as_u16(),
+                why: why.unwrap_or_else(|| "it does not say why".to_owned()),
+            },
+        }
+    }
+
+    fn read<T: DeserializeOwned>(&self, json: &[u8]) -> Result<T, RemoteError> {
+        serde_json::from_slice(json).map_err(|error| self.strange(&error.to_string()))
+    }
+
+    fn away(&self, why: &(impl std::fmt::Display + ?Sized)) -> RemoteError {
+        let (address, why) = (self.shown(), why.to_string());
+        RemoteError::Away { address, why }
+    }
+
+    fn strange(&self, why: &str) -> RemoteError {
+        let (address, why) = (self.shown(), why.to_owned());
+        RemoteError::Strange { address, why }
+    }
+}
+
+/// The path of a question: its route, and its parameters as a query.
+pub(super) fn question(route: &str, params: &impl Serialize) -> String {
+    // Parameters are plain fields, which can always be written so.
+    match serde_urlencoded::to_string(params) {
+        Ok(query) if !query.is_empty() => format!("/v1/{route}?{query}"),
+        _ => format!("/v1/{route}"),
+    }
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// The next piece of a body; a server that falls silent within it is given up.
+async fn next(body: &mut Incoming) -> Option<Result<Bytes, Cause>> {
+    let most = Duration::from_millis(limits::ANSWER_MS_MAX);
+    loop {
+        return match timeout(most, body.frame()).await {
+            Err(_) => Some(Err("it has fallen silent".into())),
+            Ok(None) => None,
+            Ok(Some(Err(error))) => Some(Err(error.into())),
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(bytes) => Some(Ok(bytes)),
+                Err(_) => continue,
+            },
+        };
+    }
+}

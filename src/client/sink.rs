@@ -1,0 +1,31 @@
+//! Where the lines of a feed go: into a store, or to another server.
+
+use super::recorder::Recorder;
+use super::uplink::Uplink;
+use crate::store::Line;
+
+/// A place for lines.
+pub enum Sink {
+    /// A store of this machine.
+    Store(Recorder),
+    /// Another server.
+    Server(Uplink),
+}
+
+impl Sink {
+    /// Takes a line, read and as it came; waits while too many are on the way. `false`: nothing more is taken.
+    pub(super) async fn line(&self, line: Line, text: &[u8]) -> bool {
+        match self {
+            Sink::Store(recorder) => recorder.line(line, text.len()).await,
+            // What is no UTF-8 is no line that could be taken there, either, and is kept as far as it can be said.
+            Sink::Server(uplink) => uplink.line(&String::from_utf8_lossy(text)).await,
+        }
+    }
+
+    /// What follows comes from a new connection to the source.
+    pub(super) fn new_feed(&self) {
+        if let Sink::Server(uplink) = self {
+            uplink.new_feed();
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! One WebSocket connection: made within a time, kept alive by pings, given up when nothing is heard. What the
+//! messages say is not known here.
+
+use super::life::Refusal;
+use super::token::Token;
+use super::wire::{Address, Stream};
+use crate::limits;
+use futures_util::{SinkExt, StreamExt};
+use hyper::StatusCode;
+use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::UrlError;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+/// The code with which a server closes when the token has expired (contract, section 4).
+pub const CLOSED_EXPIRED: u16 = 4401;
+
+/// How long to wait for the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For the connection and its handshake.
+    pub connect: Duration,
+    /// Before it is asked whether it lives.
+    pub ping: Duration,
+    /// Before it is given up.
+    pub idle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            connect: Duration::from_millis(limits::CONNECT_MS_MAX),
+            ping: Duration::from_millis(limits::PING_MS),
+            idle: Duration::from_millis(limits::SILENCE_MS_MAX),
+        }
+    }
+}
+
+impl Patience {
+    /// One that gives up a silent connection after so long, and asks it at a third of that.
+    #[must_use]
+    pub fn idle(idle: Duration) -> Patience {
+        Patience {
+            connect: Patience::default().connect.min(idle),
+            ping: idle / 3,
+            idle,
+        }
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct LoginError {
+    /// Whether asking again may help.
+    pub refusal: Refusal,
+    /// What happened, for people.
+    pub why: String,
+}
+
+/// What came.
+#[derive(Debug)]
+pub enum Heard {
+    /// A message; perhaps no text.
+    Message(Bytes),
+    /// It is over.
+    Over(Over),
+}
+
+/// How a connection came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Over {
+    /// The code of the close frame, where there was one.
+    pub code: Option<u16>,
+    /// What happened, for people.
+    pub why: String,
+}
+
+/// A connection.
+pub struct Socket {
+    stream: WebSocketStream<Box<dyn Stream>>,
+    patience: Patience,
+    heard_at: Instant,
+    pinged: bool,
+}
+
+impl Socket {
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub async fn log_in(
+        address: &Address,
+        token: Option<&Token>,
+        patience: Patience,
+    ) -> Result<Socket, LoginError> {
+        let slow = |_| LoginError {
+            refusal: Refusal::Away,
+            why: format!("no answer within {:?}", patience.connect),
+        };
+        let connecting = async {
+            let mut request = address.uri().into_client_request().map_err(refused)?;
+            if let Some(token) = token {
+                let value = HeaderValue::from_str(&token.bearer());
+                let mut value = value.map_err(|error| refused(Error::from(error)))?;
+                value.set_sensitive(true);
+                request.headers_mut().insert(AUTHORIZATION, value);
+            }
+            let config = WebSocketConfig::default()
+                .max_message_size(Some(limits::MESSAGE_BYTES_MAX))
+                .max_frame_size(Some(limits::MESSAGE_BYTES_MAX));
+            let stream = address
+                .connect()
+                .await
+                .map_err(|error| refused(Error::Io(error)))?;
+            let joined = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
+            joined.await.map_err(refused)
+        };
+        let (stream, _) = timeout(patience.connect, connecting)
+            .await
+            .map_err(slow)??;
+        Ok(Socket {
+            stream,
+            patience,
+            heard_at: Instant::now(),
+            pinged: false,
+        })
+    }
+
+    /// The next message. It can be dropped and called again: nothing is lost by that.
+    pub async fn next(&mut self) -> Heard {
+        loop {
+            let wait = if self.pinged {
+                self.patience.idle
+            } else {
+                self.patience.ping
+            };
+            let Ok(next) = timeout_at(self.heard_at + wait, self.stream.next()).await else {
+                if self.pinged {
+                    let why = format!("nothing was heard for {:?}", self.patience.idle);
+                    return Heard::Over(Over { code: None, why });
+                }
+                self.pinged = true;
+                // Where even that cannot be sent, reading says why.
+                let _ = timeout(
+                    self.patience.idle,
+                    self.stream.send(Message::Ping(Bytes::new())),
+                )
+                .await;
+                continue;
+            };
+            self.heard_at = Instant::now();
+            self.pinged = false;
+            match next {
+                Some(Ok(Message::Text(text))) => return Heard::Message(text.into()),
+                Some(Ok(Message::Binary(bytes))) => return Heard::Message(bytes),
+                Some(Ok(Message::Close(frame))) => return Heard::Over(closed(frame)),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => {
+                    let why = error.to_string();
+                    return Heard::Over(Over { code: None, why });
+                }
+                None => {
+                    let why = "the connection is closed".to_owned();
+                    return Heard::Over(Over { code: None, why });
+                }
+            }
+        }
+    }
+
+    /// Sends a message; waits while the other side does not read.
+    ///
+    /// # Errors
+    /// How the connection came to its end.
+    pub async fn send(&mut self, text: &str) -> Result<(), Over> {
+        let sent = timeout(self.patience.idle, self.stream.send(Message::text(text))).await;
+        let over = |why| Over { code: None, why };
+        match sent {
+            Ok(sent) => sent.map_err(|error| over(error.to_string())),
+            Err(_) => Err(over("the other side does not read".to_owned())),
+        }
+    }
+
+    /// Says goodbye, and gives what the other side still says before it does, too.
+    pub async fn log_out(mut self) -> Vec<Bytes> {
+        let frame = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "".into(),
+        };
+        let mut last = Vec::new();
+        let closing = async {
+            let mut bytes = 0;
+            if self.stream.close(Some(frame)).await.is_err() {
+                return;
+            }
+            while let Some(Ok(message)) = self.stream.next().await
+                && bytes < limits::MESSAGE_BYTES_MAX
+            {
+                if message.is_text() || message.is_binary() {
+                    bytes += message.len();
+                    last.push(message.into_data());
+                }
+            }
+        };
+        let _ = timeout(Duration::from_millis(limits::CLOSE_MS_MAX), closing).await;
+        last
+    }
+}
+
+fn closed(frame: Option<CloseFrame>) -> Over {
+    let Some(frame) = frame else {
+        let why = "it was closed without a code".to_owned();
+        return Over { code: None, why };
+    };
+    let code = u16::from(frame.code);
+    let why = match frame.reason.as_str() {
+        "" => format!("it was closed with code {code}"),
+        reason => format!("it was closed with code {code}: {reason}"),
+    };
+    Over {
+        code: Some(code),
+        why,
+    }
+}
+
+fn refused(error: Error) -> LoginError {
+    let refusal = match &error {
+        Error::Http(response) => match response.status() {
+            StatusCode::UNAUTHORIZED => Refusal::Token,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Refusal::Away,
+            status if status.is_client_error() => Refusal::Wrong,
+            _ => Refusal::Away,
+        },
+        Error::Url(UrlError::TlsFeatureNotEnabled) | Error::Io(_) => Refusal::Away,
+        Error::Url(_) | Error::HttpFormat(_) => Refusal::Wrong,
+        _ => Refusal::Away,
+    };
+    let why = match &error {
+        Error::Http(response) => {
+            let said = response.body().as_deref().map(String::from_utf8_lossy);
+            let said = said.unwrap_or_default();
+            let said = said.lines().next().unwrap_or_default().trim();
+            match said {
+                "" => format!("it answers {}", response.status()),
+                said => format!("it answers {}: {said}", response.status()),
+            }
+        }
+        error => error.to_string(),
+    };
+    LoginError { refusal, why }
+}

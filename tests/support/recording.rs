@@ -1,0 +1,81 @@
+//! `record`, as a child process.
+#![allow(dead_code)] // each test uses its part
+
+use super::mock::Guest;
+use super::program::{DEADLINE, Folder, Ran, end, said};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
+
+/// `record`, at work.
+pub struct Recording {
+    child: Child,
+    command: Command,
+    out: Receiver<String>,
+    err: Receiver<String>,
+    heard: std::cell::RefCell<String>,
+}
+
+impl Recording {
+    pub fn start(folder: &Folder, url: &str, options: &[&str]) -> Recording {
+        let mut command = folder.program(&[&["record", url], options].concat());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let out = said(child.stdout.take().unwrap());
+        let err = said(child.stderr.take().unwrap());
+        Recording {
+            child,
+            command,
+            out,
+            err,
+            heard: Default::default(),
+        }
+    }
+
+    /// Waits until it says something with this in it.
+    pub fn says(&self, what: &str) {
+        loop {
+            let line = self.err.recv_timeout(DEADLINE).unwrap();
+            self.heard.borrow_mut().push_str(&format!("{line}\n"));
+            if line.contains(what) {
+                return;
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let mut kill = Command::new("kill");
+        kill.args([signal, &self.child.id().to_string()]);
+        assert!(kill.status().unwrap().success());
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Ran {
+        let status = end(&mut self.child, DEADLINE, &self.command).code();
+        let lines =
+            |lines: Receiver<String>| lines.iter().map(|line| line + "\n").collect::<String>();
+        Ran {
+            status,
+            out: lines(self.out),
+            err: self.heard.take() + &lines(self.err),
+        }
+    }
+
+    /// Tells it to end, as a supervisor does.
+    pub fn terminate(self) -> Ran {
+        self.signal("-TERM");
+        self.end().ok()
+    }
+
+    /// Tells it to end, and hears its goodbye to the source.
+    pub fn stop(self, last: Guest) -> Ran {
+        self.signal("-TERM");
+        assert_eq!(last.leaves(), 1000);
+        self.end().ok()
+    }
+}
