@@ -33,6 +33,7 @@
 //! | [`replay`] | recorded history as a feed again | store |
 //! | [`care`] | verify | store |
 //! | [`server`] | HTTP and WebSockets (feature `server`) | ingest, query |
+//! | [`sim`] | worlds with a truth, weak links, and a score | feed, query |
 //! | `cli` | one command a file | all |
 //!
 //! # Invariants
@@ -84,6 +85,7 @@ pub mod query;
 pub mod replay;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod sim;
 pub mod store;
 
 pub use store::{Options, Projection, Store, StoreError};

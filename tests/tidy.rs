@@ -128,26 +128,38 @@ fn imports_go_downward() {
         (
             "src/feed",
             &[
-                "log", "store", "query", "ingest", "replay", "care", "server", "cli",
+                "log", "store", "query", "ingest", "replay", "care", "sim", "server", "cli",
             ],
         ),
         (
             "src/log",
             &[
-                "feed", "store", "query", "ingest", "replay", "care", "server", "cli",
+                "feed", "store", "query", "ingest", "replay", "care", "sim", "server", "cli",
             ],
         ),
         (
             "src/store",
-            &["feed", "query", "ingest", "replay", "care", "server", "cli"],
+            &[
+                "feed", "query", "ingest", "replay", "care", "sim", "server", "cli",
+            ],
         ),
         (
             "src/query",
-            &["feed", "ingest", "replay", "care", "server", "cli"],
+            &["feed", "ingest", "replay", "care", "sim", "server", "cli"],
         ),
-        ("src/ingest", &["query", "replay", "care", "server", "cli"]),
-        ("src/replay", &["feed", "ingest", "care", "server", "cli"]),
-        ("src/care", &["feed", "ingest", "replay", "server", "cli"]),
+        (
+            "src/ingest",
+            &["query", "replay", "care", "sim", "server", "cli"],
+        ),
+        (
+            "src/replay",
+            &["feed", "ingest", "care", "sim", "server", "cli"],
+        ),
+        (
+            "src/care",
+            &["feed", "ingest", "replay", "sim", "server", "cli"],
+        ),
+        ("src/sim", &["replay", "care", "server", "cli"]),
         ("src/server", &["cli"]),
     ];
     for (room, above) in rooms {
@@ -170,6 +182,7 @@ fn only_verify_decides_again() {
         "src/cli",
         "src/feed",
         "src/log",
+        "src/sim",
     ] {
         assert_none(with_words(room, &[], &words));
     }
@@ -184,6 +197,7 @@ fn each_library_has_its_one_place() {
         ("sled::", &["src/log/engine/sled.rs"]),
         ("bincode::", &["src/log/codec"]),
         ("flate2::", &["src/ingest/source.rs"]),
+        ("oorandom::", &["src/sim/dice.rs"]),
         ("comfy_table::", &["src/cli"]),
         ("clap::", &["src/cli"]),
         ("indicatif::", &["src/cli"]),

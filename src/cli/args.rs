@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and the help that explains it, examples first. Nothing is done here.
 
-use super::commands::{gaps, history, ingest, missed, replay, sessions, stats, verify, who};
+use super::commands::{
+    gaps, history, ingest, missed, replay, sessions, simulate, stats, verify, who,
+};
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
 use super::output::Format;
@@ -95,6 +97,8 @@ pub enum Command {
     Token(token::Token),
     /// Check that the log is whole
     Verify(verify::Verify),
+    /// Weak-network workloads with a truth, and how the answers score against it
+    Simulate(simulate::Simulate),
     /// Throw away all that is derived, and make it again from the log
     #[command(help_template = HELP, before_help = "Example:
   rollbook --data ./evening rebuild

@@ -12,6 +12,7 @@ pub mod replay;
 #[cfg(feature = "server")]
 pub mod serve;
 pub mod sessions;
+pub mod simulate;
 pub mod stats;
 pub mod taking;
 #[cfg(feature = "server")]
@@ -49,6 +50,7 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         #[cfg(feature = "server")]
         Command::Token(args) => token::run(args, output),
         Command::Verify(args) => verify::run(&cli.data, args, output),
+        Command::Simulate(args) => simulate::run(args, output),
         Command::Rebuild => rebuild::run(&cli.data),
         Command::Migrate => migrate::run(&cli.data),
     }

@@ -7,6 +7,7 @@ mod grid;
 mod history;
 mod lists;
 mod missed;
+mod simulation;
 mod summary;
 mod who;
 
@@ -14,6 +15,7 @@ pub use figures::{SessionsTable, StatsTable};
 pub use history::HistoryTable;
 pub use lists::{ChannelsTable, GapsTable, RejectsTable};
 pub use missed::MissedTable;
+pub use simulation::SimulationTable;
 pub use summary::{ingest, verify};
 pub use who::who;
 
