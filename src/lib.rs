@@ -36,6 +36,7 @@
 //! | [`server`] | HTTP and WebSockets (feature `server`) | ingest, query |
 //! | [`client`] | a feed followed and recorded, a server asked (feature `client`) | feed, store, query, ingest |
 //! | [`bench`] | what all this does on a machine, beside a bare file | feed, query, store |
+//! | [`sim`] | worlds with a truth, weak links, and a score | feed, query |
 //! | `cli` | one command a file | all |
 //!
 //! # Invariants
@@ -91,6 +92,7 @@ pub mod query;
 pub mod replay;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod sim;
 pub mod store;
 
 pub use store::{Options, Projection, Store, StoreError};

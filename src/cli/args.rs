@@ -2,7 +2,7 @@
 
 use super::commands::{
     bench, completions, export, gaps, history, ingest, man, missed, rejects, replay, sessions,
-    stats, verify, who,
+    simulate, stats, verify, who,
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
@@ -112,6 +112,8 @@ pub enum Command {
     Record(super::commands::record::Record),
     /// Check that the log is whole
     Verify(verify::Verify),
+    /// Weak-network workloads with a truth, and how the answers score against it
+    Simulate(simulate::Simulate),
     /// Throw away all that is derived, and make it again from the log
     #[command(help_template = HELP, before_help = "Example:
   rollbook --data ./evening rebuild

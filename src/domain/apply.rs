@@ -64,7 +64,7 @@ impl State {
         }
         let known = channel.last_word(key.topic, slot_mut(&mut self.slots, change.member));
         let slot = slot_mut(&mut self.slots, change.member);
-        slot.word = next_word(entry, change, known);
+        slot.word = next_word(entry, change, known, channel.spoken);
         match (change.is_applied(), change.kind) {
             (true, Kind::Join) => {
                 if slot.presence != Presence::Present {
@@ -120,16 +120,16 @@ impl State {
         }
         let line = entry.counted();
         let begin = snapshot.begin;
-        let listed = begin.map_or(line, |begin| begin.stamp);
-        let absent = begin.map_or((line, entry.occurred_at), |begin| {
-            (begin.stamp, begin.occurred_at)
+        // Its pages were read behind its beginning, and what came then is known from live events.
+        let of = begin.map_or((line, entry.occurred_at), |begin| {
+            (begin.stamp, begin.occurred_at.min(entry.occurred_at))
         });
         let cover = Cover {
             seq: entry.seq,
             line: channel.cover.map_or(line, |before| line.since(before.line)),
-            listed: (listed, entry.occurred_at),
-            absent,
+            of,
         };
+        channel.spoken = Some((entry.seq, of.1));
         let mut known_absent = Vec::new();
         for &member in &snapshot.held {
             let topic = names.key(member).topic;
@@ -152,10 +152,7 @@ impl State {
         let channel = self.channels.entry(snapshot.channel).or_default();
         if snapshot.complete {
             let passed = |floor: Stamp| {
-                !matches!(
-                    cover.absent.0.against(floor, 0),
-                    Order::Older | Order::Unknown
-                )
+                !matches!(cover.of.0.against(floor, 0), Order::Older | Order::Unknown)
             };
             channel.floor = channel.floor.filter(|&floor| !passed(floor));
             channel.cover = Some(cover);
@@ -176,10 +173,10 @@ impl State {
         for (member, claim) in claims.filter(|(_, claim)| explicit(claim)) {
             let slot = slot_mut(&mut self.slots, member);
             if slot.held_at != entry.seq && slot.presence == Presence::Present {
-                let stamp = claim.stamp.or(listed);
+                let stamp = claim.stamp.or(of.0);
                 slot.word = LastWord {
                     seq: entry.seq,
-                    time: entry.occurred_at,
+                    time: of.1,
                     stamp,
                     heard: Heard::NONE,
                 };
@@ -208,16 +205,18 @@ impl State {
         let watch = channel
             .watching
             .of_mut(entry.observer, observer, snapshot.channel);
+        let again = watch.gives_again(observer.linked, snapshot.begin.is_some());
         if snapshot.begin.is_some() {
             watch.sync = None;
         }
         let mut ended = None;
         if snapshot.complete {
             // A second snapshot without a word from the link: something may have been missed before it.
-            if watch.given || watch.stretch.is_none() {
+            if again || watch.stretch.is_none() {
                 let from_seq = entry.seq;
                 let fresh = Stretch {
                     observer: entry.observer,
+                    since: entry.occurred_at,
                     from_seq,
                     to_seq: u64::MAX,
                     proof: None,
@@ -336,6 +335,8 @@ impl State {
                     .collect();
                 let channel_proof = watching.proven();
                 let watch = watching.of_mut(page.observer, observer, page.channel);
+                // Pages that were never ended: something may have been missed behind them.
+                watch.given = watch.gives_again(observer.linked, false);
                 watch.sync = Some(Box::new(Sync {
                     name: page.sync.clone(),
                     begin: *begin,
@@ -390,12 +391,18 @@ fn heard_from(
         let from_seq = entry.seq;
         watch.stretch = Some(Stretch {
             observer: entry.observer,
+            since: entry.occurred_at,
             from_seq,
             to_seq: u64::MAX,
             proof: None,
         });
     }
-    if proves && let Some(stretch) = &mut watch.stretch {
+    // Between a snapshot's pages live events may come behind a gap that nothing told of.
+    let paging = watch.sync.as_ref().map(|sync| sync.head);
+    if proves
+        && let Some(stretch) = &mut watch.stretch
+        && paging.is_none_or(|head| stretch.from_seq > head)
+    {
         stretch.proof = stretch.proof.max(Some(entry.occurred_at));
         let proof = stretch.proof;
         channel.watching.last_proof = channel.watching.last_proof.max(proof);
@@ -436,12 +443,21 @@ fn cover_topics(channel: &mut Channel, whole: &Whole, cover: Cover, slots: &[Slo
     }
 }
 
-/// What has last decided a member once `entry` has spoken of it, too.
-fn next_word(entry: &Entry, change: &Change, known: Option<LastWord>) -> LastWord {
+/// What has last decided a member once `entry` has spoken of it, too. `spoken` is the last snapshot, and of when it
+/// speaks: what it made one infer was so then, and not only at its end.
+fn next_word(
+    entry: &Entry,
+    change: &Change,
+    known: Option<LastWord>,
+    spoken: Option<(u64, Millis)>,
+) -> LastWord {
     let stamp = entry.counted();
+    let of_snapshot = spoken.filter(
+        |&(seq, _)| matches!(change.origin, Origin::Inferred(by) if by.snapshot_seq == seq),
+    );
     let word = LastWord {
         seq: entry.seq,
-        time: entry.occurred_at,
+        time: of_snapshot.map_or(entry.occurred_at, |(_, time)| time),
         stamp,
         heard: Heard::NONE,
     };

@@ -113,12 +113,13 @@ fn slot_words(member: Member, slot: &Slot, names: &Names) -> String {
 fn stretch_words(stretch: &Stretch, names: &Names) -> String {
     let Stretch {
         observer,
+        since,
         from_seq,
         to_seq,
         proof,
     } = *stretch;
     format!(
-        "{:?} {from_seq} to {to_seq} proof {proof:?}",
+        "{:?} since {since}, {from_seq} to {to_seq} proof {proof:?}",
         names.text(observer)
     )
 }

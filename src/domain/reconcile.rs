@@ -356,8 +356,12 @@ impl Reconciliation<'_> {
                 closed,
             });
         }
-        let again = complete && self.watch.is_some_and(|watch| watch.given);
-        if !again || watching.another_is_up(self.moment.observer) {
+        let observer = self.moment.state.observers.get(&self.moment.observer);
+        let linked = observer.is_some_and(|observer| observer.linked);
+        let again = self
+            .watch
+            .is_some_and(|watch| watch.gives_again(linked, self.sync.is_some()));
+        if !complete || !again || watching.another_is_up(self.moment.observer) {
             return None;
         }
         let proof = self

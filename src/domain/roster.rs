@@ -152,14 +152,13 @@ pub struct Cover {
     pub seq: u64,
     /// The newest stamp of complete snapshots' lines: a snapshot older than this is stale.
     pub line: Stamp,
-    /// For those it listed.
-    pub listed: (Stamp, Millis),
-    /// For those it did not (a paged one speaks of its beginning).
-    pub absent: (Stamp, Millis),
+    /// Of when it speaks: a paged one of its beginning.
+    pub of: (Stamp, Millis),
 }
 
 impl Cover {
-    fn word(&self, (stamp, time): (Stamp, Millis)) -> LastWord {
+    fn word(&self) -> LastWord {
+        let (stamp, time) = self.of;
         LastWord {
             seq: self.seq,
             time,
@@ -181,6 +180,8 @@ pub struct Channel {
     pub(crate) effective_seq: u64,
     /// The last complete snapshot.
     pub(crate) cover: Option<Cover>,
+    /// The last snapshot from which something followed, and of when it speaks.
+    pub(crate) spoken: Option<(u64, Millis)>,
     /// Topics that an incomplete snapshot has shown whole since.
     pub(crate) topic_covers: NumberMap<Name, Cover>,
     /// How far tombstones were dropped.
@@ -199,6 +200,7 @@ impl Default for Channel {
             effective_at: Millis::MIN,
             effective_seq: 0,
             cover: None,
+            spoken: None,
             topic_covers: NumberMap::default(),
             floor: None,
             lossy: false,
@@ -296,7 +298,7 @@ impl Channel {
         match slot.presence {
             // A topic's cover lists its members one by one: it has written their words itself.
             Presence::Present => Some(match self.cover.as_ref().filter(decides) {
-                Some(cover) => cover.word(cover.listed).since(slot.word),
+                Some(cover) => cover.word().since(slot.word),
                 None => slot.word,
             }),
             presence => {
@@ -304,11 +306,11 @@ impl Channel {
                 let cover = self.topic_covers.get(&topic).or(whole);
                 match cover.filter(decides) {
                     Some(cover) if presence == Presence::Departed => {
-                        Some(cover.word(cover.absent).since(slot.word))
+                        Some(cover.word().since(slot.word))
                     }
-                    Some(cover) => Some(cover.word(cover.absent)),
+                    Some(cover) => Some(cover.word()),
                     None if presence == Presence::Departed => Some(slot.word),
-                    None => cover.map(|cover| cover.word(cover.absent)),
+                    None => cover.map(|cover| cover.word()),
                 }
             }
         }

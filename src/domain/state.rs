@@ -117,19 +117,6 @@ impl State {
         observer.is_some_and(|observer| observer.linked && observer.up_at.is_some())
     }
 
-    /// Whether somebody who watches a channel is connected: what its silence says is that nothing has happened.
-    #[must_use]
-    pub fn is_connected(&self, channel: Name) -> bool {
-        let watches = self.channels.get(&channel).into_iter();
-        let mut up = watches
-            .flat_map(|channel| &channel.watching.watches)
-            .filter(|watch| watch.is_up() && watch.stretch.is_some());
-        up.any(|watch| {
-            let observer = self.observers.get(&watch.observer);
-            observer.is_some_and(Observer::is_connected)
-        })
-    }
-
     /// What is known of a member that is there.
     #[must_use]
     pub fn present(&self, member: Member) -> Option<Present<'_>> {
@@ -173,6 +160,17 @@ impl State {
     pub fn last_proof(&self, channel: Name) -> Option<Millis> {
         let watching = &self.channels.get(&channel)?.watching;
         watching.last_proof_of_all(|observer| self.observers.get(&observer))
+    }
+
+    /// Whether any observer of a channel is proven to have watched it at a moment.
+    #[must_use]
+    pub fn is_watched_at(&self, channel: Name, at: Millis) -> bool {
+        let channel = self.channels.get(&channel);
+        channel.is_some_and(|channel| {
+            channel
+                .watching
+                .is_watched_at(at, |observer| self.observers.get(&observer))
+        })
     }
 
     pub(crate) fn slot(&self, member: Member) -> Option<&Slot> {

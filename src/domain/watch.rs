@@ -51,6 +51,8 @@ pub(crate) struct Connected {
 pub struct Stretch {
     /// Who watched.
     pub observer: Name,
+    /// The time of its first message.
+    pub since: Millis,
     /// The first entry of it.
     pub from_seq: u64,
     /// The last entry of it; `u64::MAX` while it goes on.
@@ -172,6 +174,14 @@ pub struct Watching {
     /// How many gaps there have been.
     pub(crate) gaps: u32,
     pub(crate) open_gap: Option<OpenGap>,
+}
+
+impl Watch {
+    /// Whether a complete snapshot of it would show that something may have been missed, though nothing told of it:
+    /// it has given one, or had begun one in pages, since its link came up.
+    pub(crate) fn gives_again(&self, linked: bool, paged: bool) -> bool {
+        self.given || (!linked && !paged && self.sync.is_some())
+    }
 }
 
 impl Watching {
@@ -305,18 +315,49 @@ impl Watching {
             .max()
     }
 
+    /// The stretches that go on, as the log's head knows them: while link lines tell of gaps, any message of an
+    /// observer proves that he watches.
+    fn going_on<'a>(
+        &self,
+        observer: impl Fn(Name) -> Option<&'a Observer>,
+    ) -> impl Iterator<Item = (&Watch, Stretch)> {
+        self.watches.iter().filter_map(move |watch| {
+            let stretch = watch.stretch_now()?;
+            let linked = observer(watch.observer).filter(|it| it.linked && watch.lost.is_none());
+            let proof = linked.map_or(stretch.proof, |linked| told_proof(stretch, linked));
+            Some((watch, Stretch { proof, ..stretch }))
+        })
+    }
+
     /// The last proof of all observers, as the log's head knows it.
     pub(crate) fn last_proof_of_all<'a>(
         &self,
         observer: impl Fn(Name) -> Option<&'a Observer>,
     ) -> Option<Millis> {
-        let told = self.watches.iter().filter_map(|watch| {
-            let observer = observer(watch.observer).filter(|observer| observer.linked)?;
-            watch
-                .stretch
-                .and_then(|stretch| told_proof(stretch, observer))
+        let going_on = self.going_on(observer).filter_map(|(_, it)| it.proof);
+        going_on.chain(self.proven()).max()
+    }
+
+    /// Whether an observer is proven to have watched at a moment; the silence of one who is connected says that nothing
+    /// has happened. Of what lies before all stretches that are remembered, the gaps alone tell.
+    pub(crate) fn is_watched_at<'a>(
+        &self,
+        at: Millis,
+        observer: impl Fn(Name) -> Option<&'a Observer>,
+    ) -> bool {
+        let forgotten = self.ended.len() >= limits::ENDED_STRETCHES_MAX
+            && self.ended.iter().all(|stretch| at < stretch.since);
+        let connected = |watch: &Watch| {
+            watch.is_up() && observer(watch.observer).is_some_and(Observer::is_connected)
+        };
+        let going_on = self.going_on(&observer).map(|(watch, stretch)| {
+            let silent = connected(watch).then_some(Millis::MAX);
+            (stretch.since, stretch.proof.max(silent))
         });
-        told.chain(self.proven()).max()
+        let ended = self.ended.iter().map(|it| (it.since, it.proof));
+        let mut stretches = ended.chain(going_on);
+        forgotten
+            || stretches.any(|(since, proof)| since <= at && proof.is_some_and(|proof| at < proof))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::ingest::IngestSummary;
 use crate::query::answer::{
     ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Verified, Who,
 };
+use crate::sim;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -255,6 +256,24 @@ impl Record for IngestSummary {
         "first_seq",
         "last_seq",
         "elapsed_ms",
+    ];
+}
+
+impl Record for sim::Tally {
+    const COLUMNS: &'static [&'static str] = &[
+        "mix",
+        "seeds",
+        "true_events",
+        "lines",
+        "inferred",
+        "moments",
+        "wrong_windows",
+        "wrong_certain",
+        "missed",
+        "invented",
+        "wrong_sessions",
+        "wrong_known_at",
+        "first_wrong",
     ];
 }
 

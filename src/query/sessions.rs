@@ -102,8 +102,8 @@ struct End {
     inferred: bool,
     baseline: bool,
     lossy: bool,
-    /// Nobody was watching: what was observed may have been something else.
-    unwatched: bool,
+    /// Nobody was watching, or the line spoke of a change: it may have come long before.
+    unseen: bool,
 }
 
 impl End {
@@ -121,7 +121,8 @@ impl End {
             inferred,
             baseline,
             lossy: entry.lossy,
-            unwatched: channel.is_some_and(|channel| channel.watching().is_blind()),
+            unseen: change.said == Kind::Update
+                || channel.is_some_and(|channel| channel.watching().is_blind()),
         }
     }
 
@@ -233,7 +234,7 @@ impl Bounds {
             };
         }
         let min_ms = left_earliest.saturating_sub(join.latest).max(0);
-        let unbounded = join.baseline || (!join.inferred && join.unwatched);
+        let unbounded = join.baseline || (!join.inferred && join.unseen);
         let longest = |from: Millis| left_latest.saturating_sub(from).max(min_ms);
         Bounds {
             min_ms,

@@ -121,18 +121,12 @@ impl Store {
         at: Millis,
     ) -> Result<Who, StoreError> {
         // Later news reach back: what the head knows of the channel bounds what is certain of any moment.
-        let (proven_to, lossy) = self.as_of(known_at, None, |state, names| {
+        let (watched, lossy) = self.as_of(known_at, None, |state, names| {
             let name = heard_of(channel, state, names)?;
             let lossy = state
                 .channel(name)
                 .is_some_and(|channel| channel.is_lossy());
-            // The silence of somebody connected says that nothing has happened.
-            let proven_to = if state.is_connected(name) {
-                Millis::MAX
-            } else {
-                state.last_proof(name).unwrap_or(Millis::MIN)
-            };
-            Ok::<_, StoreError>((proven_to, lossy))
+            Ok::<_, StoreError>((state.is_watched_at(name, at), lossy))
         })??;
         let mut moment = AtMoment::new(channel, at);
         let scope = Scope {
@@ -168,7 +162,7 @@ impl Store {
         if moment.gaps.values().any(inside) {
             coverage = Coverage::Blind;
         }
-        let base = base_certainty(coverage, lossy || at >= proven_to);
+        let base = base_certainty(coverage, lossy || !watched);
         let mut rows: Vec<Row> = state
             .roster(name, names)
             .into_iter()

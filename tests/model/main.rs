@@ -182,6 +182,7 @@ fn the_same_in(store: &Store, model: &Model, part: &Part) {
             gap: part.gap,
             since: part.from,
             known_at: part.known_at,
+            ..MissedFilter::default()
         };
         let right = answers::missed(model, channel, part).map(json);
         let answer = found(store.missed(channel, &filter));

@@ -22,6 +22,7 @@ mod sending;
 #[cfg(feature = "server")]
 pub mod serve;
 pub mod sessions;
+pub mod simulate;
 pub mod stats;
 pub mod taking;
 #[cfg(feature = "server")]
@@ -65,6 +66,7 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         #[cfg(feature = "client")]
         Command::Record(args) => record::run(&cli.data, args, output),
         Command::Verify(args) => verify::run(&cli.data, args, output),
+        Command::Simulate(args) => simulate::run(args, output),
         Command::Rebuild => rebuild::run(&cli.data),
         Command::Migrate => migrate::run(&cli.data),
         Command::Bench(args) => bench::run(&cli.data, args, output),

@@ -8,6 +8,7 @@ mod grid;
 mod history;
 mod lists;
 mod missed;
+mod simulation;
 mod summary;
 mod who;
 
@@ -16,6 +17,7 @@ pub use figures::{SessionsTable, StatsTable};
 pub use history::HistoryTable;
 pub use lists::{ChannelsTable, GapsTable, RejectsTable};
 pub use missed::MissedTable;
+pub use simulation::SimulationTable;
 pub use summary::{ingest, verify};
 pub use who::who;
 

@@ -19,8 +19,7 @@ fn cover_in(cover: CoverWire) -> Cover {
     Cover {
         seq: cover.seq,
         line: stamp_in(cover.line),
-        listed: (stamp_in(cover.listed.0), cover.listed.1),
-        absent: (stamp_in(cover.absent.0), cover.absent.1),
+        of: (stamp_in(cover.of.0), cover.of.1),
     }
 }
 
@@ -95,12 +94,14 @@ pub fn channel_from_bytes(
     let stretch = |wire: StretchWire| -> Result<Stretch, CodecError> {
         let StretchWire {
             observer,
+            since,
             from_seq,
             to_seq,
             proof,
         } = wire;
         Ok(Stretch {
             observer: name(observer)?,
+            since,
             from_seq,
             to_seq,
             proof,
@@ -221,6 +222,7 @@ pub fn channel_from_bytes(
             unstamped: Graves::new(unstamped),
         },
         effective_at: wire.effective_at,
+        spoken: wire.spoken,
         effective_seq: wire.effective_seq,
         cover: wire.cover.map(cover_in),
         topic_covers,

@@ -32,6 +32,7 @@ pub(super) struct ChannelWire {
     pub(super) departed: Vec<SlotWire>,
     pub(super) effective_at: i64,
     pub(super) cover: Option<CoverWire>,
+    pub(super) spoken: Option<(u64, i64)>,
     pub(super) topic_covers: Vec<(u32, CoverWire)>,
     pub(super) floor: Option<StampWire>,
     pub(super) lossy: bool,
@@ -64,8 +65,7 @@ pub(super) struct SlotWire {
 pub(super) struct CoverWire {
     pub(super) seq: u64,
     pub(super) line: StampWire,
-    pub(super) listed: (StampWire, i64),
-    pub(super) absent: (StampWire, i64),
+    pub(super) of: (StampWire, i64),
 }
 
 #[derive(Debug, Encode, Decode)]
@@ -84,6 +84,7 @@ pub(super) struct WatchWire {
 #[derive(Debug, Encode, Decode)]
 pub(super) struct StretchWire {
     pub(super) observer: u32,
+    pub(super) since: i64,
     pub(super) from_seq: u64,
     pub(super) to_seq: u64,
     pub(super) proof: Option<i64>,

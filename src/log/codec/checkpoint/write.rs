@@ -67,12 +67,14 @@ impl Table {
     fn stretch(&mut self, stretch: &Stretch, names: &Names) -> StretchWire {
         let Stretch {
             observer,
+            since,
             from_seq,
             to_seq,
             proof,
         } = *stretch;
         StretchWire {
             observer: self.name(observer, names),
+            since,
             from_seq,
             to_seq,
             proof,
@@ -118,8 +120,7 @@ fn cover_out(cover: &Cover) -> CoverWire {
     CoverWire {
         seq: cover.seq,
         line: stamp_out(cover.line),
-        listed: (stamp_out(cover.listed.0), cover.listed.1),
-        absent: (stamp_out(cover.absent.0), cover.absent.1),
+        of: (stamp_out(cover.of.0), cover.of.1),
     }
 }
 
@@ -228,6 +229,7 @@ pub fn channel_to_bytes(
         last_proof: watching.last_proof,
         gaps: watching.gaps,
         open_gap: watching.open_gap.map(|open| (open.gap, open.from)),
+        spoken: channel.spoken,
         effective_seq: channel.effective_seq,
     };
     to_bytes(&wire).map(Some)

@@ -1,0 +1,62 @@
+//! `simulate`: a row a mix.
+
+use super::Table;
+use super::grid::{Sheet, cell, firm, number};
+use crate::cli::text::count;
+use crate::cli::view::{Ink, View};
+use crate::sim::Tally;
+use std::io::{self, Write};
+
+/// Draws what the seeds of each mix came to.
+#[derive(Debug)]
+pub struct SimulationTable {
+    sheet: Sheet,
+}
+
+impl Default for SimulationTable {
+    fn default() -> Self {
+        let columns = vec![
+            firm("mix"),
+            number("seeds"),
+            number("true"),
+            number("inferred"),
+            number("windows"),
+            number("certain"),
+            number("missed"),
+            number("invented"),
+            number("stays"),
+            number("known at"),
+        ];
+        SimulationTable {
+            sheet: Sheet::new(columns),
+        }
+    }
+}
+
+impl Table<Tally> for SimulationTable {
+    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &Tally) -> io::Result<()> {
+        let score = &row.score;
+        let wrong = |many: u64| {
+            let ink = if many > 0 { Ink::Left } else { Ink::Faint };
+            cell(ink, count(many))
+        };
+        let cells = vec![
+            cell(Ink::Plain, &row.mix),
+            cell(Ink::Plain, count(score.seeds)),
+            cell(Ink::Plain, count(score.true_events)),
+            cell(Ink::Plain, count(score.inferred)),
+            wrong(score.wrong_windows),
+            wrong(score.wrong_certain),
+            wrong(score.missed),
+            wrong(score.invented),
+            wrong(score.wrong_sessions),
+            wrong(score.wrong_known_at),
+        ];
+        self.sheet.row(sink, view, cells)
+    }
+
+    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        self.sheet.flush(sink, view)?;
+        writeln!(sink, "\nFrom windows on: how many were wrong.")
+    }
+}

@@ -1,0 +1,333 @@
+//! What was told, written down: as lines of Agora's shape or of Rollbook's own (contract 2.1, 2.3, 2.4). The truth is
+//! written in the second one, too.
+
+use super::link::{Extent, Said, Shown, Token, Told};
+use super::mix::{Mix, Stamps};
+use super::world::{Change, Deed, Meta, Position, Who, World, channel_name, topic_name};
+use serde_json::{Map, Value, json};
+
+/// How lines are written.
+pub(super) struct Pen<'a> {
+    world: &'a World,
+    stamps: Stamps,
+    mix: &'a Mix,
+    agora: bool,
+    ids: bool,
+}
+
+/// The name of an observer.
+pub(super) fn observer_name(observer: usize) -> String {
+    format!("observer-{}", observer + 1)
+}
+
+impl<'a> Pen<'a> {
+    /// A pen for what observers of this mix hear.
+    pub fn new(mix: &'a Mix, world: &'a World, seed: u64) -> Pen<'a> {
+        Pen {
+            world,
+            stamps: mix.source.stamps,
+            mix,
+            agora: mix.speaks_agora(seed),
+            ids: mix.source.ids,
+        }
+    }
+
+    /// The line of something told.
+    pub fn line(&self, told: &Told) -> String {
+        let mut line = if self.agora {
+            self.agora(told)
+        } else {
+            self.own(told)
+        };
+        if let Some(fields) = line.as_object_mut() {
+            fields.insert("observer".into(), observer_name(told.observer).into());
+            if self.ids {
+                fields.insert("id".into(), told.id.to_string().into());
+            }
+        }
+        line.to_string()
+    }
+
+    fn own(&self, told: &Told) -> Value {
+        let (mut line, at) = match &told.said {
+            Said::Changes { of, bare } => match of.as_slice() {
+                [one] => (self.change(*one, *bare), Some((*one, 0))),
+                several => (self.diff(several, *bare), None),
+            },
+            Said::Snapshot(shown) => {
+                let mut line = json!({
+                    "t": "snapshot",
+                    "channel": channel_name(shown.channel),
+                    "topics": self.topics(shown),
+                });
+                if shown.extent != Extent::Whole {
+                    put(&mut line, "incomplete", true);
+                }
+                (line, Some((shown.read, 1)))
+            }
+            Said::Begin {
+                sync,
+                channel,
+                read,
+            } => {
+                let line = json!({"t": "snapshot_begin", "channel": channel_name(*channel), "sync": sync.to_string()});
+                (line, Some((*read, 1)))
+            }
+            Said::Page { sync, shown } => {
+                let line = json!({
+                    "t": "snapshot_page",
+                    "channel": channel_name(shown.channel),
+                    "sync": sync.to_string(),
+                    "topics": self.topics(shown),
+                });
+                (line, Some((shown.read, 1)))
+            }
+            Said::End {
+                sync,
+                channel,
+                read,
+            } => {
+                let line = json!({"t": "snapshot_end", "channel": channel_name(*channel), "sync": sync.to_string()});
+                (line, Some((*read, 1)))
+            }
+            Said::Link { up, expired } => {
+                let mut line = json!({"t": "link", "state": if *up { "up" } else { "down" }});
+                if *expired {
+                    put(&mut line, "reason", "TOKEN_EXPIRED");
+                }
+                (line, None)
+            }
+            Said::Token(token) => {
+                let state = match token {
+                    Token::WillExpire => "will_expire",
+                    Token::Expired => "expired",
+                    Token::Renewed => "renewed",
+                };
+                (json!({"t": "token", "state": state}), None)
+            }
+        };
+        if let Some(stamp) = told.stamp {
+            put(&mut line, "ts", stamp);
+        }
+        if let Some((position, index)) = at.filter(|_| self.has_positions()) {
+            put(&mut line, "pos", json!([position, index]));
+        }
+        line
+    }
+
+    fn has_positions(&self) -> bool {
+        self.stamps == Stamps::TimesAndPositions
+    }
+
+    fn change(&self, position: Position, bare: bool) -> Value {
+        let Some((change, member)) = self.at(position) else {
+            return Value::Null;
+        };
+        let mut line = json!({
+            "t": word(change.deed),
+            "channel": member.channel_name(),
+            "topic": member.topic_name(),
+            "user": member.user_name(),
+        });
+        if member.connection.is_some() {
+            put(&mut line, "conn", member.connection_name());
+        }
+        if let Some(meta) = meta_of(change.deed).filter(|_| !bare) {
+            put(&mut line, "meta", json!({"n": meta}));
+        }
+        line
+    }
+
+    fn at(&self, position: Position) -> Option<(&Change, super::world::Member)> {
+        let change = self.world.change(position)?;
+        Some((change, self.world.member(change.who)?))
+    }
+
+    fn diff(&self, positions: &[Position], bare: bool) -> Value {
+        let (mut joins, mut leaves) = (Map::new(), Map::new());
+        let mut channel = "";
+        for &position in positions {
+            let Some((change, member)) = self.at(position) else {
+                continue;
+            };
+            channel = member.channel_name();
+            let meta = meta_of(change.deed).filter(|_| !bare);
+            let mut listed = self.member(change.who, meta);
+            if self.stamps != Stamps::None {
+                put(&mut listed, "ts", self.mix.stamped(change.noticed));
+            }
+            if self.has_positions() {
+                put(&mut listed, "pos", json!([position, 0]));
+            }
+            let list = match change.deed {
+                Deed::Went => &mut leaves,
+                Deed::Came(_) | Deed::Changed(_) => &mut joins,
+            };
+            add(list, member.topic_name(), listed);
+        }
+        json!({"t": "diff", "channel": channel, "joins": joins, "leaves": leaves})
+    }
+
+    fn member(&self, who: Who, meta: Option<Meta>) -> Value {
+        let mut listed = json!({});
+        if let Some(member) = self.world.member(who) {
+            put(&mut listed, "user", member.user_name());
+            if member.connection.is_some() {
+                put(&mut listed, "conn", member.connection_name());
+            }
+        }
+        if let Some(meta) = meta {
+            put(&mut listed, "meta", json!({"n": meta}));
+        }
+        listed
+    }
+
+    fn topics(&self, shown: &Shown) -> Map<String, Value> {
+        let mut topics = Map::new();
+        for &who in &shown.listed {
+            let meta = self.world.state(who, shown.read).filter(|_| !shown.bare);
+            if let Some(member) = self.world.member(who) {
+                add(&mut topics, member.topic_name(), self.member(who, meta));
+            }
+        }
+        topics
+    }
+
+    fn agora(&self, told: &Told) -> Value {
+        let mut line = match &told.said {
+            Said::Changes { of, bare } => self.agora_change(of, *bare),
+            Said::Snapshot(shown) => self.agora_snapshot(shown),
+            Said::Link { up, expired } => {
+                let (now, before) = if *up {
+                    ("CONNECTED", "CONNECTING")
+                } else {
+                    ("DISCONNECTED", "CONNECTED")
+                };
+                let mut line =
+                    json!({"event": "linkState", "currentState": now, "previousState": before});
+                if *expired {
+                    put(&mut line, "reasonCode", "TOKEN_EXPIRED");
+                }
+                line
+            }
+            Said::Token(Token::WillExpire) => json!({"event": "token", "eventType": "WILL_EXPIRE"}),
+            Said::Token(_) => {
+                json!({"event": "tokenPrivilegeWillExpire", "channelName": channel_name(0)})
+            }
+            // Agora has no pages.
+            Said::Begin { .. } | Said::Page { .. } | Said::End { .. } => Value::Null,
+        };
+        if let Some(stamp) = told.stamp {
+            put(&mut line, "timestamp", stamp);
+        }
+        line
+    }
+
+    fn agora_change(&self, of: &[Position], bare: bool) -> Value {
+        let Some((change, member)) = of.first().and_then(|&position| self.at(position)) else {
+            return Value::Null;
+        };
+        let kind = match change.deed {
+            Deed::Went => "REMOTE_LEAVE",
+            Deed::Came(_) | Deed::Changed(_) => "REMOTE_JOIN",
+        };
+        let meta = meta_of(change.deed).filter(|_| !bare);
+        let publishers = vec![self.publisher(change.who, meta)];
+        json!({
+            "eventType": kind,
+            "channelName": member.channel_name(),
+            "publisher": member.user_name(),
+            "topicInfos": [{"topicName": member.topic_name(), "publishers": publishers}],
+        })
+    }
+
+    fn publisher(&self, who: Who, meta: Option<Meta>) -> Value {
+        let user = self
+            .world
+            .member(who)
+            .map_or("", |member| member.user_name());
+        let mut publisher = json!({"publisherUserId": user});
+        if let Some(meta) = meta {
+            put(&mut publisher, "publisherMeta", meta.to_string());
+        }
+        publisher
+    }
+
+    fn agora_snapshot(&self, shown: &Shown) -> Value {
+        let mut infos: Vec<Value> = Vec::new();
+        // Agora has no word for a part of a channel: it counts more than it lists.
+        let more = usize::from(shown.extent == Extent::Part);
+        for &(topic, total) in &shown.totals {
+            let of_topic = shown.listed.iter().filter(|&&who| {
+                self.world
+                    .member(who)
+                    .is_some_and(|member| member.topic == topic)
+            });
+            let publishers: Vec<Value> = of_topic
+                .map(|&who| {
+                    let meta = self.world.state(who, shown.read);
+                    self.publisher(who, meta.filter(|_| !shown.bare))
+                })
+                .collect();
+            if shown.extent != Extent::PublishersLeftOut && publishers.is_empty() {
+                continue;
+            }
+            let name = topic_name(topic);
+            infos.push(json!({"topicName": name, "totalPublisher": total + more, "publishers": publishers}));
+        }
+        json!({
+            "eventType": "SNAPSHOT",
+            "channelName": channel_name(shown.channel),
+            "publisher": "",
+            "totalTopics": shown.totals.len() + more,
+            "topicInfos": infos,
+        })
+    }
+}
+
+/// A true change as a line, with the time at which it happened and its position.
+pub(super) fn truth(world: &World, position: Position) -> Option<String> {
+    let change = world.change(position)?;
+    let member = world.member(change.who)?;
+    let mut line = json!({
+        "t": word(change.deed),
+        "channel": member.channel_name(),
+        "topic": member.topic_name(),
+        "user": member.user_name(),
+        "conn": member.connection_name(),
+        "ts": change.at,
+        "pos": [position, 0],
+    });
+    if let Some(meta) = meta_of(change.deed) {
+        put(&mut line, "meta", json!({"n": meta}));
+    }
+    Some(line.to_string())
+}
+
+fn word(deed: Deed) -> &'static str {
+    match deed {
+        Deed::Came(_) => "join",
+        Deed::Changed(_) => "update",
+        Deed::Went => "leave",
+    }
+}
+
+fn meta_of(deed: Deed) -> Option<Meta> {
+    match deed {
+        Deed::Came(meta) | Deed::Changed(meta) => Some(meta),
+        Deed::Went => None,
+    }
+}
+
+fn put(line: &mut Value, field: &str, value: impl Into<Value>) {
+    if let Some(fields) = line.as_object_mut() {
+        fields.insert(field.to_owned(), value.into());
+    }
+}
+
+fn add(lists: &mut Map<String, Value>, topic: &str, listed: Value) {
+    let list = lists.entry(topic).or_insert_with(|| json!([]));
+    if let Some(list) = list.as_array_mut() {
+        list.push(listed);
+    }
+}

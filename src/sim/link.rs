@@ -1,0 +1,438 @@
+//! The weak link: what a source sends an observer while it is up, snapshots and live events, and what the observer
+//! says when it is lost. What becomes of that on its way is `way`'s business.
+
+use super::dice::Dice;
+use super::mix::{Link, Mix, Stamps};
+use super::world::{Position, Who, World};
+use crate::domain::time::Millis;
+use std::ops::Range;
+
+/// One line, before it is written down.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub observer: usize,
+    /// When the store records it.
+    pub recorded: Millis,
+    /// The source's time, or the observer's for what it says itself.
+    pub stamp: Option<Millis>,
+    /// Unique to the occurrence.
+    pub id: usize,
+    pub said: Said,
+}
+
+/// What a line says.
+#[derive(Debug, Clone)]
+pub(super) enum Said {
+    /// Live changes, more than one in a `diff`.
+    Changes {
+        of: Vec<Position>,
+        bare: bool,
+    },
+    Snapshot(Shown),
+    Begin {
+        sync: usize,
+        channel: usize,
+        read: Position,
+    },
+    Page {
+        sync: usize,
+        shown: Shown,
+    },
+    End {
+        sync: usize,
+        channel: usize,
+        read: Position,
+    },
+    Link {
+        up: bool,
+        expired: bool,
+    },
+    Token(Token),
+}
+
+/// What is said of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Token {
+    WillExpire,
+    Expired,
+    Renewed,
+}
+
+/// What a snapshot, or a page of it, shows.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub channel: usize,
+    /// As of which position.
+    pub read: Position,
+    pub listed: Vec<Who>,
+    /// Whom it shows to be absent, being not listed.
+    pub absent: Vec<Who>,
+    /// How many publishers each topic has that is counted.
+    pub totals: Vec<(usize, usize)>,
+    pub extent: Extent,
+    /// Without metadata.
+    pub bare: bool,
+}
+
+/// How much of its channel a snapshot shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// It does not show everything, and says no more than that.
+    Part,
+    /// Not every topic.
+    TopicsLeftOut,
+    /// Not everybody of one topic.
+    PublishersLeftOut,
+}
+
+/// A line on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub at: Millis,
+    /// Among those of the same moment.
+    pub order: (Position, u8),
+    pub stamp: Millis,
+    pub id: usize,
+    pub said: Said,
+}
+
+/// What all observers are told, as it arrives at the store.
+pub(super) fn tell(mix: &Mix, world: &World, seed: u64) -> Vec<Told> {
+    let mut dice = Dice::new(seed, 2);
+    let off = mix.source.clocks_off_ms;
+    let recording_off = dice.within(-off..off + 1);
+    let mut told = Vec::new();
+    for observer in 0..mix.source.observers {
+        let mut wire = Wire {
+            mix,
+            world,
+            agora: mix.speaks_agora(seed),
+            dice: Dice::new(seed, 3 + observer as u64),
+            sent: Vec::new(),
+            watched: Vec::new(),
+            ids: 0,
+        };
+        let clock_off = wire.dice.within(-off..off + 1);
+        wire.watch();
+        wire.weaken();
+        told.extend(wire.arrive(observer, recording_off, clock_off));
+    }
+    told.sort_by_key(|told| told.recorded);
+    told
+}
+
+/// One observer's connection to the source.
+pub(super) struct Wire<'a> {
+    pub mix: &'a Mix,
+    pub world: &'a World,
+    pub agora: bool,
+    pub dice: Dice,
+    pub sent: Vec<Sent>,
+    /// From when to when it was up.
+    pub watched: Vec<Range<Millis>>,
+    pub ids: usize,
+}
+
+impl Wire<'_> {
+    /// Comes up and is lost, again and again, until the world ends.
+    fn watch(&mut self) {
+        let pace = self.mix.source.pace_ms;
+        let told = self.mix.source.link == Link::Told;
+        let mut up = self.world.opening + self.dice.within(0..pace);
+        if told && self.dice.falls(500) {
+            self.link(up, true, false);
+        }
+        loop {
+            let stay = match self.dice.one_of(4) {
+                0 => self.dice.within(1..pace),
+                _ => self.dice.within(pace..15 * pace),
+            };
+            let lost = match self.mix.source.link {
+                Link::Steady => self.world.dusk,
+                Link::Told | Link::Silent => up + stay,
+            };
+            self.session(up, lost);
+            if lost >= self.world.dusk {
+                return;
+            }
+            let away = match self.dice.one_of(2) {
+                0 => self.dice.within(1..pace),
+                _ => self.dice.within(pace..12 * pace),
+            };
+            let back = lost + away;
+            if told {
+                self.tell_of_the_link(lost, back);
+            }
+            if back >= self.world.dusk {
+                return;
+            }
+            up = back;
+        }
+    }
+
+    /// It is noticed that the link is lost, sooner or later, and that it is back.
+    fn tell_of_the_link(&mut self, lost: Millis, back: Millis) {
+        let noticed = self.dice.within(lost..back);
+        let expired = self.dice.falls(self.mix.source.expired);
+        if expired {
+            let warned = lost - self.mix.source.pace_ms;
+            self.say(warned, Said::Token(Token::WillExpire));
+        }
+        self.link(noticed, false, expired);
+        if expired {
+            self.say(noticed, Said::Token(Token::Expired));
+            self.say(back, Said::Token(Token::Renewed));
+        }
+        if back < self.world.dusk {
+            self.link(back, true, false);
+        }
+    }
+
+    fn link(&mut self, at: Millis, up: bool, expired: bool) {
+        self.say(at, Said::Link { up, expired });
+    }
+
+    /// Something that the observer says itself: nothing can happen to it on the way.
+    fn say(&mut self, at: Millis, said: Said) {
+        self.send(at, (0, 0), at, said);
+    }
+
+    fn send(&mut self, at: Millis, order: (Position, u8), stamp: Millis, said: Said) {
+        self.ids += 1;
+        let id = self.ids;
+        self.sent.push(Sent {
+            at,
+            order,
+            stamp,
+            id,
+            said,
+        });
+    }
+
+    /// What is sent while the link is up: a snapshot of each channel, and live events.
+    fn session(&mut self, up: Millis, lost: Millis) {
+        self.watched.push(up..lost);
+        let begun = self.sent.len();
+        let subscribed = self.world.positions_at(up).1;
+        let mut channels: Vec<usize> = (0..self.world.channels).collect();
+        self.dice.shuffle(&mut channels);
+        let mut at = up;
+        let mut from = vec![subscribed; channels.len()];
+        for channel in channels {
+            at += self.dice.within(0..self.mix.source.pace_ms / 4);
+            // In Agora's shape a change looks like a join: its SDK begins with a whole snapshot.
+            let first_watch = self.agora && !self.has_shown(channel);
+            let silent = self.mix.source.link != Link::Told || first_watch;
+            let (first, mut free_at) = if first_watch {
+                self.snapshot(channel, at, subscribed, false, 0)
+            } else {
+                self.snapshots(channel, at, subscribed, silent)
+            };
+            if let Some(from) = from.get_mut(channel).filter(|_| silent) {
+                *from = first;
+            }
+            while self.dice.falls(self.mix.source.refreshed) {
+                let later = free_at + self.dice.within(1..8 * self.mix.source.pace_ms);
+                (_, free_at) = self.snapshots(channel, later, subscribed, false);
+            }
+        }
+        for (index, change) in self.world.changes.iter().enumerate().skip(subscribed) {
+            let position = index + 1;
+            let channel = self.world.member(change.who).map_or(0, |it| it.channel);
+            if from.get(channel).is_some_and(|&from| position > from) {
+                let bare = self.dice.falls(self.mix.source.bare);
+                let of = vec![position];
+                let noticed = change.noticed;
+                self.send(noticed, (position, 0), noticed, Said::Changes { of, bare });
+            }
+        }
+        // What was sent when the link was gone has reached nobody.
+        let mut place = 0;
+        self.sent.retain(|sent| {
+            place += 1;
+            place <= begun || sent.at < lost
+        });
+    }
+
+    /// Whether a snapshot of a channel has been sent.
+    fn has_shown(&self, channel: usize) -> bool {
+        self.sent.iter().any(|sent| match &sent.said {
+            Said::Snapshot(shown) => shown.channel == channel,
+            _ => false,
+        })
+    }
+
+    /// A position at which something can be read at a moment: also between two changes of that moment.
+    fn read_at(&mut self, moment: Millis, at_least: Position) -> Position {
+        let (before, by) = self.world.positions_at(moment);
+        let source = self.mix.source;
+        let in_order = source.late + source.overtaken + source.twice == 0;
+        let ties = if in_order || source.stamps == Stamps::TimesAndPositions {
+            self.dice.one_of(by - before + 1)
+        } else {
+            // Where lines come out of order, times must tell which is newer.
+            by - before
+        };
+        (before + ties).max(at_least)
+    }
+
+    /// One or more snapshots of a channel, the last of which is usually complete. Gives the position as of which
+    /// the first was read, and when the last was sent.
+    fn snapshots(
+        &mut self,
+        channel: usize,
+        at: Millis,
+        least: Position,
+        punctual: bool,
+    ) -> (Position, Millis) {
+        let source = self.mix.source;
+        if self.dice.falls(source.paged) {
+            return self.pages(channel, at, least);
+        }
+        let incomplete = self.dice.falls(source.incomplete);
+        let late = if !punctual && self.dice.falls(source.overtaken) {
+            self.dice.within(1..2 * source.pace_ms)
+        } else {
+            0
+        };
+        let (read, at) = self.snapshot(channel, at, least, incomplete, late);
+        if incomplete && self.dice.falls(800) {
+            let later = at + 1 + self.dice.within(0..3 * source.pace_ms);
+            return (read, self.snapshots(channel, later, read, false).1);
+        }
+        (read, at)
+    }
+
+    /// A snapshot that arrives `late`.
+    fn snapshot(
+        &mut self,
+        channel: usize,
+        at: Millis,
+        least: Position,
+        incomplete: bool,
+        late: Millis,
+    ) -> (Position, Millis) {
+        let read = self.read_at(at, least);
+        let shown = self.shown(channel, read, incomplete);
+        let stamp = at + self.dice.within(0..self.mix.source.stamped_late_ms + 1);
+        self.send(at + late, (read, 1), stamp, Said::Snapshot(shown));
+        (read, at)
+    }
+
+    fn present(&self, channel: usize, read: Position) -> Vec<Who> {
+        let of_channel = self.world.of_channel(channel);
+        of_channel
+            .filter(|&who| self.world.state(who, read).is_some())
+            .collect()
+    }
+
+    fn shown(&mut self, channel: usize, read: Position, incomplete: bool) -> Shown {
+        let mut listed = self.present(channel, read);
+        let topic_of = |who: &Who| self.world.member(*who).map_or(0, |member| member.topic);
+        let mut totals: Vec<(usize, usize)> = Vec::new();
+        for topic in listed.iter().map(topic_of) {
+            match totals.iter_mut().find(|(counted, _)| *counted == topic) {
+                Some((_, total)) => *total += 1,
+                None => totals.push((topic, 1)),
+            }
+        }
+        let left_out = self.dice.pick(&totals).map(|&(topic, _)| topic);
+        let extent = match (incomplete, self.dice.one_of(3), left_out) {
+            (false, ..) => Extent::Whole,
+            // Rollbook's own shape only says that something lacks.
+            (true, 1, Some(_)) if self.agora => Extent::TopicsLeftOut,
+            (true, 2, Some(_)) if self.agora => Extent::PublishersLeftOut,
+            (true, ..) => Extent::Part,
+        };
+        match extent {
+            Extent::Whole => {}
+            Extent::Part => listed.retain(|_| self.dice.falls(600)),
+            Extent::TopicsLeftOut => listed.retain(|who| Some(topic_of(who)) != left_out),
+            Extent::PublishersLeftOut => {
+                let mut short = false;
+                listed.retain(|who| {
+                    let goes = Some(topic_of(who)) == left_out && (!short || self.dice.falls(300));
+                    short |= goes;
+                    !goes
+                });
+            }
+        }
+        let shows = |who: &Who| {
+            let topic = topic_of(who);
+            match extent {
+                Extent::Whole => true,
+                Extent::Part => false,
+                // What is not listed is only known to be empty where all topics are.
+                Extent::TopicsLeftOut => listed.iter().any(|other| topic_of(other) == topic),
+                Extent::PublishersLeftOut => Some(topic) != left_out,
+            }
+        };
+        let unlisted = self.world.of_channel(channel);
+        let absent = unlisted
+            .filter(|who| !listed.contains(who) && shows(who))
+            .collect();
+        let bare = self.dice.falls(self.mix.source.bare);
+        Shown {
+            channel,
+            read,
+            listed,
+            absent,
+            totals,
+            extent,
+            bare,
+        }
+    }
+
+    /// A snapshot in pages, each read when it is sent; at times it is given up and begun again.
+    fn pages(&mut self, channel: usize, begin: Millis, at_least: Position) -> (Position, Millis) {
+        let sync = self.ids;
+        let pace = self.mix.source.pace_ms;
+        let first = self.read_at(begin, at_least);
+        let read = first;
+        self.send(
+            begin,
+            (read, 2),
+            begin,
+            Said::Begin {
+                sync,
+                channel,
+                read,
+            },
+        );
+        let everybody: Vec<Who> = self.world.of_channel(channel).collect();
+        let (mut at, mut read) = (begin, read);
+        for part in everybody.chunks(1 + self.dice.one_of(everybody.len())) {
+            at += self.dice.within(0..2 * pace);
+            if self.dice.falls(100) {
+                return (first, self.pages(channel, at + 1, read).1);
+            }
+            read = self.read_at(at, read);
+            let is_there = |who: &Who| self.world.state(*who, read).is_some();
+            let (listed, absent) = part.iter().copied().partition(is_there);
+            let shown = Shown {
+                channel,
+                read,
+                listed,
+                absent,
+                totals: Vec::new(),
+                extent: Extent::Whole,
+                bare: self.dice.falls(self.mix.source.bare),
+            };
+            self.send(at, (read, 3), at, Said::Page { sync, shown });
+        }
+        at += self.dice.within(0..pace);
+        let read = self.read_at(at, read);
+        self.send(
+            at,
+            (read, 4),
+            at,
+            Said::End {
+                sync,
+                channel,
+                read,
+            },
+        );
+        (first, at)
+    }
+}

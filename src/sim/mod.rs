@@ -1,0 +1,82 @@
+//! Worlds with a truth, weak links, and a score: proof by trial that what Rollbook says about windows and certainty
+//! holds.
+//!
+//! ```text
+//! seed ──> world ──link──> told ──feed──> lines ──> store ──┐
+//!            └───────────── truth ────────────────────── score
+//! ```
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `mix` | the table: what a source does wrong, and how it is to be ingested |
+//! | `world` | people who come, change, move and go |
+//! | `link` | what observers are sent of it, and when the link is lost |
+//! | `way` | what of that arrives, and when |
+//! | `feed` | the same as lines |
+//! | `run` | a seed, up to a store that was told its lines, each at its time |
+//! | `score` | the store's answers against the truth |
+//! | `many` | many seeds, on all cores |
+//! | `dice` | chance: all of it follows from the seed |
+//!
+//! **Invariant:** a seed is a run, byte for byte, on every machine. No clock is read; the store's is that of the world.
+
+mod dice;
+mod feed;
+mod link;
+mod many;
+mod mix;
+mod run;
+mod score;
+mod way;
+mod world;
+
+pub use many::{Tally, simulate_many};
+pub use mix::{MIXES, Mix};
+pub use run::{Run, RunError};
+pub use score::{Depth, Score};
+
+use crate::domain::entry::Rules;
+use dice::Dice;
+
+/// Runs a seed of a mix, and scores the store that was told of it.
+///
+/// ```
+/// use rollbook::sim::{Depth, Mix, simulate};
+/// let told = Mix::named("told").unwrap();
+/// let score = simulate(told, 7, Depth::Every)?;
+/// assert_eq!(score.wrong(), 0, "{:?}", score.described);
+/// # Ok::<(), rollbook::sim::RunError>(())
+/// ```
+///
+/// # Errors
+/// [`RunError`], where it could not be run at all. What is wrong with the store's answers is in the score.
+pub fn simulate(mix: &'static Mix, seed: u64, depth: Depth) -> Result<Score, RunError> {
+    simulate_as(mix, seed, depth, mix.rules)
+}
+
+/// The same, ingested by other rules than those that the mix needs.
+///
+/// # Errors
+/// [`RunError`].
+pub fn simulate_as(
+    mix: &'static Mix,
+    seed: u64,
+    depth: Depth,
+    rules: Rules,
+) -> Result<Score, RunError> {
+    let run = Run::new(mix, seed);
+    score::score(&run, &run.tell_all(rules)?, depth, &mut Dice::new(seed, 9))
+}
+
+/// Scores a store that was told of another run against the truth of `run`.
+///
+/// # Errors
+/// [`RunError`].
+pub fn score_another(run: &Run, told: &Run, depth: Depth) -> Result<Score, RunError> {
+    score::score(
+        run,
+        &told.tell_all(told.rules())?,
+        depth,
+        &mut Dice::new(0, 9),
+    )
+}

@@ -1,0 +1,133 @@
+//! One seed of one mix, from the world to the store that was told of it.
+
+use super::feed::{self, Pen};
+use super::link::{self, Told};
+use super::mix::Mix;
+use super::world::World;
+use crate::domain::entry::Rules;
+use crate::domain::time::Millis;
+use crate::feed::{Defaults, Refusal, parse};
+use crate::store::{Options, Store, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// Why a seed could not be run: a fault of the simulator or of the store, whatever was simulated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A line that was written for it cannot be read.
+    #[error("the line {line} of the feed cannot be read: {refusal}")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        refusal: Refusal,
+    },
+    /// A line that makes no sense behind those before it.
+    #[error("the line {line} of the feed was refused: {reason}")]
+    Refused {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What happened in a world, and what was told of it.
+pub struct Run {
+    pub(super) mix: &'static Mix,
+    pub(super) world: World,
+    pub(super) told: Vec<Told>,
+    lines: Vec<String>,
+}
+
+/// A store that was told a run, and behind which entry it stood after each line.
+pub(super) struct Heard {
+    pub store: Store,
+    /// How it took them.
+    pub rules: Rules,
+    pub heads: Vec<u64>,
+}
+
+impl Run {
+    /// The run of a seed: always the same.
+    #[must_use]
+    pub fn new(mix: &'static Mix, seed: u64) -> Run {
+        let world = World::new(mix, seed);
+        let told = link::tell(mix, &world, seed);
+        let pen = Pen::new(mix, &world, seed);
+        let lines = told.iter().map(|told| pen.line(told)).collect();
+        Run {
+            mix,
+            world,
+            told,
+            lines,
+        }
+    }
+
+    /// What was told, line by line.
+    #[must_use]
+    pub fn feed(&self) -> &[String] {
+        &self.lines
+    }
+
+    /// What happened, change by change, as lines of Rollbook's own feed format.
+    #[must_use]
+    pub fn truth(&self) -> Vec<String> {
+        let positions = 1..=self.world.changes.len();
+        positions
+            .filter_map(|position| feed::truth(&self.world, position))
+            .collect()
+    }
+
+    /// The rules that its mix needs.
+    pub(super) fn rules(&self) -> Rules {
+        self.mix.rules
+    }
+
+    /// Tells all lines to a new store.
+    pub(super) fn tell_all(&self, rules: Rules) -> Result<Heard, RunError> {
+        self.tell(self.lines.len(), rules)
+    }
+
+    /// Tells the first `lines` lines to a new store, each at its time.
+    pub(super) fn tell(&self, lines: usize, rules: Rules) -> Result<Heard, RunError> {
+        let now = Arc::new(AtomicI64::new(0));
+        let clock = Arc::clone(&now);
+        let store = Store::in_memory(Options {
+            rules,
+            clock: Arc::new(move || clock.load(Ordering::SeqCst)),
+            ..Options::default()
+        })?;
+        let defaults = Defaults {
+            observer: "default",
+            self_user: None,
+        };
+        let mut heads = Vec::with_capacity(lines);
+        for (index, (told, text)) in self.told.iter().zip(&self.lines).take(lines).enumerate() {
+            let line = index + 1;
+            let event = parse(text.as_bytes(), &defaults)
+                .map_err(|refusal| RunError::Line { line, refusal })?;
+            now.store(told.recorded, Ordering::SeqCst);
+            let receipt = store.record(&[event])?;
+            if let Some(refused) = receipt.rejected.first() {
+                let reason = refused.reason.clone();
+                return Err(RunError::Refused { line, reason });
+            }
+            heads.push(store.head());
+        }
+        Ok(Heard {
+            store,
+            rules,
+            heads,
+        })
+    }
+
+    /// How many lines were recorded at or before a time.
+    pub(super) fn recorded_by(&self, known_at: Millis) -> usize {
+        self.told.partition_point(|told| told.recorded <= known_at)
+    }
+}

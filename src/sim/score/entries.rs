@@ -1,0 +1,186 @@
+//! The entries of the log: everything that could be seen is found, nothing is invented, and every inferred entry's
+//! true time lies in its window.
+
+use super::knowledge::{Knowledge, Lesson};
+use super::stays::Stays;
+use super::{Fault, Score};
+use crate::domain::time::Millis;
+use crate::query::HistoryFilter;
+use crate::query::answer::{Disposition, EntryType, HistoryEntry, Meta, Origin};
+use crate::sim::link::{Said, Told};
+use crate::sim::mix::Stamps;
+use crate::sim::run::{Heard, Run, RunError};
+use crate::sim::world::{self, Who};
+
+/// Goes through the log beside what could be known, line by line.
+pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), RunError> {
+    let mut history = Vec::new();
+    heard.store.history(&HistoryFilter::default(), |entry| {
+        history.push(entry);
+        true
+    })?;
+    let mut knowledge = Knowledge::new(&run.world);
+    let mut stays = Stays::new(run);
+    let mut rest = history.as_slice();
+    for (told, &head) in run.told.iter().zip(&heard.heads) {
+        let (of_line, behind) = rest.split_at(rest.partition_point(|entry| entry.seq <= head));
+        rest = behind;
+        let baseline = |channel| !knowledge.has_seen_whole(channel);
+        let first_seen: Vec<bool> = (0..run.world.channels).map(baseline).collect();
+        let lessons = knowledge.learn(told);
+        let line = Line {
+            run,
+            told,
+            first_seen: &first_seen,
+        };
+        line.compare(&lessons, of_line, &mut stays, score);
+    }
+    stays.score(&heard.store, &knowledge, score)
+}
+
+/// One line, and what it should have done.
+struct Line<'a> {
+    run: &'a Run,
+    told: &'a Told,
+    /// Channels of which no complete snapshot had been seen before.
+    first_seen: &'a [bool],
+}
+
+impl Line<'_> {
+    fn compare(
+        &self,
+        lessons: &[Lesson],
+        entries: &[HistoryEntry],
+        stays: &mut Stays<'_>,
+        score: &mut Score,
+    ) {
+        let mut expected: Vec<(EntryType, &Lesson)> = lessons
+            .iter()
+            .filter_map(|lesson| Some((expected(lesson)?, lesson)))
+            .collect();
+        for entry in entries {
+            stays.time_goes_on(entry);
+            let Some(who) = self.of_member(entry) else {
+                continue;
+            };
+            let fits = |(kind, lesson): &(EntryType, &Lesson)| {
+                *kind == entry.kind
+                    && lesson.who == who
+                    && (*kind == EntryType::Leave || lesson.after.meta == meta_of(&entry.meta))
+            };
+            let Some(found) = expected.iter().position(fits) else {
+                score.fault(Fault::Invented, || said(entry, "did not happen"));
+                continue;
+            };
+            let (_, lesson) = expected.swap_remove(found);
+            match entry.origin {
+                Origin::Inferred => {
+                    score.inferred += 1;
+                    self.window(entry, lesson, score);
+                }
+                Origin::Observed => self.moment(entry, lesson, score),
+            }
+            stays.take(entry, lesson);
+        }
+        for (kind, lesson) in expected {
+            score.fault(Fault::Missed, || {
+                let key = self.run.world.member(lesson.who).map(world::Member::key);
+                format!(
+                    "{kind:?} of {key:?}, shown by {:?}, is in no entry",
+                    self.told.said
+                )
+            });
+        }
+    }
+
+    /// The member whose state an entry changed.
+    fn of_member(&self, entry: &HistoryEntry) -> Option<Who> {
+        if entry.disposition != Disposition::Applied {
+            return None;
+        }
+        let key = [
+            entry.topic.as_deref()?,
+            entry.user.as_deref()?,
+            entry.connection.as_deref()?,
+        ];
+        self.run.world.find(entry.channel.as_deref()?, key)
+    }
+
+    /// All that happened between what was known before and what the snapshot shows lies in the window.
+    fn window(&self, entry: &HistoryEntry, lesson: &Lesson, score: &mut Score) {
+        let first_known = entry.kind == EntryType::Update && lesson.before.meta.is_none();
+        if first_known {
+            // Nothing changed: it was only learned now.
+            return;
+        }
+        let behind = match entry.kind {
+            EntryType::Update => lesson.before.meta_as_of,
+            _ => lesson.before.as_of.unwrap_or(0),
+        };
+        let up_to = lesson.after.as_of.unwrap_or(0);
+        let Some(not_after) = entry.not_after else {
+            score.fault(Fault::Window, || said(entry, "has no not_after"));
+            return;
+        };
+        let channel = self.run.world.member(lesson.who).map_or(0, |it| it.channel);
+        let may_be_baseline = self.first_seen.get(channel).copied().unwrap_or_default();
+        if entry.not_before.is_none() && !(entry.baseline && may_be_baseline) {
+            score.fault(Fault::Window, || said(entry, "has no not_before"));
+        }
+        let not_before = entry.not_before.map_or(Millis::MIN, |time| time.0);
+        let mut happened = self.run.world.between(lesson.who, behind, up_to);
+        let outside = happened.find(|(_, change)| {
+            let at = self.run.mix.stamped(change.at);
+            at < not_before || at > not_after.0
+        });
+        if let Some((position, change)) = outside {
+            score.fault(Fault::Window, || {
+                let change = format!("{:?} at {} (position {position})", change.deed, change.at);
+                said(entry, &format!("does not hold {change}"))
+            });
+        }
+    }
+
+    /// What was observed happened when the source says.
+    fn moment(&self, entry: &HistoryEntry, lesson: &Lesson, score: &mut Score) {
+        let Said::Changes { .. } = self.told.said else {
+            return;
+        };
+        let Some(change) = lesson
+            .after
+            .as_of
+            .and_then(|position| self.run.world.change(position))
+        else {
+            return;
+        };
+        let stamped = self.run.mix.stamped(change.noticed);
+        let has_times = self.run.mix.source.stamps != Stamps::None;
+        if has_times && entry.occurred_at.0 != stamped {
+            score.fault(Fault::Window, || said(entry, "did not happen then"));
+        }
+    }
+}
+
+/// What a lesson should make of the roster.
+fn expected(lesson: &Lesson) -> Option<EntryType> {
+    let Lesson { before, after, .. } = lesson;
+    match (before.present, after.present) {
+        (false, true) => Some(EntryType::Join),
+        (true, false) => Some(EntryType::Leave),
+        (true, true) if after.meta != before.meta => Some(EntryType::Update),
+        _ => None,
+    }
+}
+
+/// Metadata by its number, in whatever shape.
+fn meta_of(meta: &Meta) -> Option<world::Meta> {
+    let digits = meta.as_ref()?.get().chars().filter(char::is_ascii_digit);
+    digits.collect::<String>().parse().ok()
+}
+
+fn said(entry: &HistoryEntry, complaint: &str) -> String {
+    match serde_json::to_string(entry) {
+        Ok(json) => format!("{json} {complaint}"),
+        Err(error) => format!("entry {} ({error}) {complaint}", entry.seq),
+    }
+}

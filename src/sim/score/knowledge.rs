@@ -1,0 +1,155 @@
+//! What can be known after each line: the newest that was said of each member, by the source's own order, which
+//! only the simulator sees. It is what the rules must arrive at with less.
+
+use crate::sim::link::{Extent, Said, Shown, Told};
+use crate::sim::world::{Deed, Meta, Position, Who, World};
+use std::collections::BTreeMap;
+
+/// What is known of one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    /// As of which position; `None`: nothing was ever said.
+    pub as_of: Option<Position>,
+    pub present: bool,
+    pub meta: Option<Meta>,
+    /// As of which position the metadata.
+    pub meta_as_of: Position,
+}
+
+/// Something that a line taught of one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lesson {
+    pub who: Who,
+    pub before: Known,
+    pub after: Known,
+}
+
+/// Unfinished pages: as of which position they began, and what they have shown.
+type Pages<'a> = (Position, Vec<&'a Shown>);
+
+/// What is known of everybody.
+pub(super) struct Knowledge<'a> {
+    world: &'a World,
+    of: Vec<Known>,
+    pages: BTreeMap<(usize, usize), Pages<'a>>,
+    /// Channels of which a complete snapshot was seen.
+    seen_whole: Vec<bool>,
+}
+
+impl<'a> Knowledge<'a> {
+    pub fn new(world: &'a World) -> Self {
+        Knowledge {
+            world,
+            of: vec![Known::default(); world.members.len()],
+            pages: BTreeMap::new(),
+            seen_whole: vec![false; world.channels],
+        }
+    }
+
+    /// Whether a complete snapshot of a channel has been seen.
+    pub fn has_seen_whole(&self, channel: usize) -> bool {
+        self.seen_whole.get(channel).copied().unwrap_or_default()
+    }
+
+    /// As of which position something is known of somebody.
+    pub fn as_of(&self, who: Who) -> Position {
+        self.of.get(who).and_then(|known| known.as_of).unwrap_or(0)
+    }
+
+    /// Takes in a line.
+    pub fn learn(&mut self, told: &'a Told) -> Vec<Lesson> {
+        let mut lessons = Vec::new();
+        match &told.said {
+            Said::Changes { of, bare } => {
+                for &position in of {
+                    self.change(position, *bare, &mut lessons);
+                }
+            }
+            Said::Snapshot(shown) => {
+                self.shown(shown, shown.read, &mut lessons);
+                self.saw_whole(shown.channel, shown.extent);
+            }
+            Said::Begin { sync, read, .. } => {
+                self.pages
+                    .insert((told.observer, *sync), (*read, Vec::new()));
+            }
+            Said::Page { sync, shown } => {
+                if let Some((_, pages)) = self.pages.get_mut(&(told.observer, *sync)) {
+                    pages.push(shown);
+                }
+            }
+            Said::End { sync, channel, .. } => {
+                if let Some((begun, pages)) = self.pages.remove(&(told.observer, *sync)) {
+                    for shown in pages {
+                        self.shown(shown, begun, &mut lessons);
+                    }
+                    self.saw_whole(*channel, Extent::Whole);
+                }
+            }
+            Said::Link { .. } | Said::Token(_) => {}
+        }
+        lessons
+    }
+
+    fn saw_whole(&mut self, channel: usize, extent: Extent) {
+        if let Some(seen) = self.seen_whole.get_mut(channel) {
+            *seen |= extent == Extent::Whole;
+        }
+    }
+
+    fn change(&mut self, position: Position, bare: bool, lessons: &mut Vec<Lesson>) {
+        let Some(change) = self.world.change(position) else {
+            return;
+        };
+        let meta = match change.deed {
+            Deed::Went => None,
+            Deed::Came(meta) | Deed::Changed(meta) => Some(meta).filter(|_| !bare),
+        };
+        let present = change.deed != Deed::Went;
+        self.teach(change.who, position, position, present, meta, lessons);
+    }
+
+    /// What is absent was so when the snapshot began: what is known of a later time holds.
+    fn shown(&mut self, shown: &Shown, begun: Position, lessons: &mut Vec<Lesson>) {
+        for &who in &shown.listed {
+            let meta = self.world.state(who, shown.read);
+            let meta = meta.filter(|_| !shown.bare);
+            self.teach(who, shown.read, shown.read, true, meta, lessons);
+        }
+        for &who in &shown.absent {
+            self.teach(who, begun, shown.read, false, None, lessons);
+        }
+    }
+
+    /// Something newer than `counts_as` holds against it.
+    fn teach(
+        &mut self,
+        who: Who,
+        counts_as: Position,
+        as_of: Position,
+        present: bool,
+        meta: Option<Meta>,
+        lessons: &mut Vec<Lesson>,
+    ) {
+        let Some(known) = self.of.get_mut(who) else {
+            return;
+        };
+        let before = *known;
+        let newer = before
+            .as_of
+            .is_some_and(|known| known > counts_as || known >= as_of);
+        if newer {
+            return;
+        }
+        // Where metadata is missing it says nothing.
+        let keeps = present && before.present && meta.is_none();
+        let after = Known {
+            as_of: Some(as_of),
+            present,
+            meta: if keeps { before.meta } else { meta },
+            meta_as_of: if keeps { before.meta_as_of } else { as_of },
+        };
+        *known = after;
+        lessons.push(Lesson { who, before, after });
+    }
+}

@@ -1,0 +1,250 @@
+//! Moments: no `certain` answer of `who --at` is wrong, also not as it was known earlier; and what was known earlier
+//! is what a store answers that has heard no more.
+
+use super::{Depth, Fault, Score};
+use crate::domain::time::Millis;
+use crate::query::answer::{Certainty, Coverage, Who};
+use crate::query::{MissedFilter, SessionFilter, WhoFilter, WhoWhen};
+use crate::sim::dice::Dice;
+use crate::sim::link::Said;
+use crate::sim::run::{Heard, Run, RunError};
+use crate::sim::world::channel_name;
+use crate::store::{Store, StoreError};
+use std::ops::Range;
+
+/// Asks for moments at and around everything that happened or was told.
+pub(super) fn score(
+    run: &Run,
+    heard: &Heard,
+    depth: Depth,
+    dice: &mut Dice,
+    score: &mut Score,
+) -> Result<(), RunError> {
+    let truth = Truth::of(run);
+    let times: Vec<Millis> = run.told.iter().map(|told| told.recorded).collect();
+    for channel in 0..run.world.channels {
+        let moments = moments(run, channel);
+        for &at in &moments {
+            if depth == Depth::Some && !dice.falls(100) {
+                continue;
+            }
+            truth.ask(&heard.store, channel, at, None, score)?;
+            let known_at = dice.pick(&times).copied();
+            if dice.falls(300) {
+                truth.ask(&heard.store, channel, at, known_at, score)?;
+            }
+        }
+    }
+    let prefixes = match depth {
+        Depth::Every => 2,
+        Depth::Some => usize::from(dice.falls(100)),
+    };
+    for _ in 0..prefixes {
+        if let Some(&known_at) = dice.pick(&times) {
+            then(run, heard, known_at, dice, score)?;
+        }
+    }
+    Ok(())
+}
+
+/// The moments of a channel, and those beside them.
+fn moments(run: &Run, channel: usize) -> Vec<Millis> {
+    let world = &run.world;
+    let changes = world.changes.iter().filter(|change| {
+        let member = world.member(change.who);
+        member.is_some_and(|member| member.channel == channel)
+    });
+    let happened = changes.flat_map(|change| [change.at, change.noticed]);
+    let snapshots = run.told.iter().filter_map(|told| match &told.said {
+        Said::Snapshot(shown) if shown.channel == channel => told.stamp,
+        Said::End { channel: of, .. } if *of == channel => told.stamp,
+        Said::Link { .. } => told.stamp,
+        _ => None,
+    });
+    let mut moments: Vec<Millis> = happened
+        .map(|at| run.mix.stamped(at))
+        .chain(snapshots)
+        .flat_map(|at| [at - 1, at, at + 1])
+        .collect();
+    moments.sort_unstable();
+    moments.dedup();
+    moments
+}
+
+/// Who was there, in truth.
+struct Truth<'a> {
+    run: &'a Run,
+    stays: Vec<Vec<Range<Millis>>>,
+}
+
+impl<'a> Truth<'a> {
+    fn of(run: &'a Run) -> Self {
+        let everybody = 0..run.world.members.len();
+        let stamped = |at| run.mix.stamped(at);
+        let stays = everybody.map(|who| run.world.stays(who, stamped));
+        Truth {
+            run,
+            stays: stays.collect(),
+        }
+    }
+
+    /// Asks who was there, and looks at all of whom the answer is certain.
+    fn ask(
+        &self,
+        store: &Store,
+        channel: usize,
+        at: Millis,
+        known_at: Option<Millis>,
+        score: &mut Score,
+    ) -> Result<(), RunError> {
+        let filter = WhoFilter {
+            when: WhoWhen::At(at),
+            known_at,
+            ..WhoFilter::default()
+        };
+        let answer = match store.who(channel_name(channel), &filter) {
+            Err(StoreError::NoSuchChannel(_)) => return Ok(()),
+            answer => answer?,
+        };
+        score.moments += 1;
+        let blur = self.run.mix.blur_ms();
+        let as_known = || known_at.map_or_else(String::new, |at| format!(" as known at {at}"));
+        let mut listed = Vec::new();
+        let mut certain = false;
+        for topic in &answer.topics {
+            for publisher in &topic.publishers {
+                let key = [topic.topic.as_str(), &publisher.user, &publisher.connection];
+                let who = self.run.world.find(&answer.channel, key);
+                listed.extend(who);
+                if publisher.certainty != Certainty::Certain {
+                    continue;
+                }
+                certain = true;
+                let mut stays = who
+                    .and_then(|who| self.stays.get(who))
+                    .into_iter()
+                    .flatten();
+                let there = stays.any(|stay| stay.start <= at && stay.end > at - blur);
+                if !there || self.run.mix.rules.lossy {
+                    score.fault(Fault::Certain, || {
+                        format!(
+                            "who --at {at}{}: {key:?} is not certain to be there",
+                            as_known()
+                        )
+                    });
+                }
+            }
+        }
+        if certain && answer.coverage == Coverage::Complete {
+            self.nobody_is_lacking(channel, at, &listed, &as_known(), score);
+        }
+        Ok(())
+    }
+
+    /// Where some are certain and the coverage is complete, the others are all there are.
+    fn nobody_is_lacking(
+        &self,
+        channel: usize,
+        at: Millis,
+        listed: &[usize],
+        as_known: &str,
+        score: &mut Score,
+    ) {
+        let blur = self.run.mix.blur_ms();
+        for who in self.run.world.of_channel(channel) {
+            let mut stays = self.stays.get(who).into_iter().flatten();
+            let there = stays.any(|stay| stay.start <= at - blur && stay.end > at);
+            if there && !listed.contains(&who) {
+                score.fault(Fault::Certain, || {
+                    let key = self.run.world.member(who).map(|member| member.key());
+                    format!("who --at {at}{as_known}: {key:?} is lacking")
+                });
+            }
+        }
+    }
+}
+
+/// Compares what was known at a time with what a store answers that was told no more.
+fn then(
+    run: &Run,
+    heard: &Heard,
+    known_at: Millis,
+    dice: &mut Dice,
+    score: &mut Score,
+) -> Result<(), RunError> {
+    let earlier = run.tell(run.recorded_by(known_at), heard.rules)?;
+    for channel in 0..run.world.channels {
+        let moments = moments(run, channel);
+        let mut whens = vec![WhoWhen::Head];
+        whens.extend((0..4).filter_map(|_| dice.pick(&moments).copied().map(WhoWhen::At)));
+        let name = channel_name(channel);
+        let mut differ = |question: &str, now: Option<String>, then: Option<String>| {
+            if now != then {
+                score.fault(Fault::KnownAt, || {
+                    format!("{question} of {name:?} as known at {known_at}: {now:?}, was {then:?}")
+                });
+            }
+        };
+        for when in whens {
+            let who = |store: &Store, known_at| {
+                let filter = WhoFilter {
+                    when,
+                    known_at,
+                    ..WhoFilter::default()
+                };
+                answer(store.who(name, &filter)).map(|who: Option<Who>| json(who.as_ref()))
+            };
+            differ(
+                &format!("who {when:?}"),
+                who(&heard.store, Some(known_at))?,
+                who(&earlier.store, None)?,
+            );
+        }
+        let missed = |store: &Store, known_at| {
+            let filter = MissedFilter {
+                known_at,
+                ..MissedFilter::default()
+            };
+            answer(store.missed(name, &filter)).map(|missed| missed.and_then(|it| json(Some(&it))))
+        };
+        differ(
+            "missed",
+            missed(&heard.store, Some(known_at))?.filter(|it| it != "[]"),
+            missed(&earlier.store, None)?.filter(|it| it != "[]"),
+        );
+    }
+    let sessions = |store: &Store, known_at| -> Result<Vec<String>, RunError> {
+        let filter = SessionFilter {
+            known_at,
+            ..SessionFilter::default()
+        };
+        let mut sessions = Vec::new();
+        store.sessions(&filter, |session| {
+            sessions.extend(json(Some(&session)));
+            true
+        })?;
+        Ok(sessions)
+    };
+    let (now, then) = (
+        sessions(&heard.store, Some(known_at))?,
+        sessions(&earlier.store, None)?,
+    );
+    if now != then {
+        score.fault(Fault::KnownAt, || {
+            format!("sessions as known at {known_at}: {now:?}, were {then:?}")
+        });
+    }
+    Ok(())
+}
+
+/// A channel that was not heard of yet has no answer.
+fn answer<T>(answer: Result<T, StoreError>) -> Result<Option<T>, RunError> {
+    match answer {
+        Err(StoreError::NoSuchChannel(_)) => Ok(None),
+        answer => Ok(Some(answer?)),
+    }
+}
+
+fn json(answer: Option<&impl serde::Serialize>) -> Option<String> {
+    serde_json::to_string(answer?).ok()
+}

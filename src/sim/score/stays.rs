@@ -1,0 +1,159 @@
+//! Stays: `sessions` names each that the log knows of, and the true length lies within its bounds.
+
+use super::knowledge::{Knowledge, Lesson};
+use super::{Fault, Score};
+use crate::domain::time::Millis;
+use crate::query::SessionFilter;
+use crate::query::answer::{EntryType, HistoryEntry, Origin, Session};
+use crate::sim::run::{Run, RunError};
+use crate::sim::world::{Deed, Who};
+use crate::store::Store;
+
+/// A stay as the log knows it, and when it truly began and ended.
+struct Stay {
+    who: Who,
+    began: Millis,
+    /// `None`: it goes on.
+    ended: Option<Millis>,
+}
+
+/// Stays, in the making.
+pub(super) struct Stays<'a> {
+    run: &'a Run,
+    open: Vec<Stay>,
+    over: Vec<Stay>,
+    /// The last effective time of each channel.
+    now: Vec<Millis>,
+}
+
+impl<'a> Stays<'a> {
+    pub fn new(run: &'a Run) -> Self {
+        Stays {
+            run,
+            open: Vec::new(),
+            over: Vec::new(),
+            now: vec![Millis::MIN; run.world.channels],
+        }
+    }
+
+    /// Changes and snapshots move a channel's time.
+    pub fn time_goes_on(&mut self, entry: &HistoryEntry) {
+        if matches!(entry.kind, EntryType::Link | EntryType::Token) {
+            return;
+        }
+        let named = |at: usize| crate::sim::world::channel_name(at);
+        for (channel, now) in self.now.iter_mut().enumerate() {
+            if entry.channel.as_deref() == Some(named(channel)) {
+                *now = (*now).max(entry.effective_at.0);
+            }
+        }
+    }
+
+    /// Takes in a join or a leave that was found.
+    pub fn take(&mut self, entry: &HistoryEntry, lesson: &Lesson) {
+        let world = &self.run.world;
+        let stamped = |at| self.run.mix.stamped(at);
+        let up_to = lesson.after.as_of.unwrap_or(0);
+        match entry.kind {
+            EntryType::Join => {
+                let came = world
+                    .between(lesson.who, 0, up_to)
+                    .filter(|(_, change)| matches!(change.deed, Deed::Came(_)));
+                if let Some((_, came)) = came.last() {
+                    self.open.push(Stay {
+                        who: lesson.who,
+                        began: stamped(came.at),
+                        ended: None,
+                    });
+                }
+            }
+            EntryType::Leave => {
+                let behind = lesson.before.as_of.unwrap_or(0);
+                let mut went = world
+                    .between(lesson.who, behind, up_to)
+                    .filter(|(_, change)| change.deed == Deed::Went);
+                // One that was seen is that one; of those that were not, the first ended the stay.
+                let went = match entry.origin {
+                    Origin::Observed => went.last(),
+                    Origin::Inferred => went.next(),
+                };
+                let open = self.open.iter().position(|stay| stay.who == lesson.who);
+                if let (Some((_, went)), Some(open)) = (went, open) {
+                    let stay = self.open.remove(open);
+                    let ended = Some(stamped(went.at));
+                    self.over.push(Stay { ended, ..stay });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Compares them with what the store says.
+    pub fn score(
+        self,
+        store: &Store,
+        knowledge: &Knowledge<'_>,
+        score: &mut Score,
+    ) -> Result<(), RunError> {
+        let mut sessions = Vec::new();
+        store.sessions(&SessionFilter::default(), |session| {
+            sessions.push(session);
+            true
+        })?;
+        let stays = self.over.iter().chain(&self.open);
+        if sessions.len() != self.over.len() + self.open.len() {
+            score.fault(Fault::Session, || {
+                let known = self.over.len() + self.open.len();
+                format!(
+                    "{} sessions, where the entries tell of {known}",
+                    sessions.len()
+                )
+            });
+            return Ok(());
+        }
+        for (session, stay) in sessions.iter().zip(stays) {
+            self.compare(session, stay, knowledge, score);
+        }
+        Ok(())
+    }
+
+    fn compare(
+        &self,
+        session: &Session,
+        stay: &Stay,
+        knowledge: &Knowledge<'_>,
+        score: &mut Score,
+    ) {
+        let Some(member) = self.run.world.member(stay.who) else {
+            return;
+        };
+        let key = [session.topic.as_str(), &session.user, &session.connection];
+        let is_it = session.channel == member.channel_name() && key == member.key();
+        let goes_on = stay.ended.is_none() == session.left_at.is_none();
+        let now = self.now.get(member.channel).copied().unwrap_or_default();
+        // Absences that nobody could see count as presence: it ended behind what is known last.
+        let ended = stay.ended.unwrap_or_else(|| {
+            let (world, known) = (&self.run.world, knowledge.as_of(stay.who));
+            let mut unseen = world.between(stay.who, known, world.changes.len());
+            let went = unseen.find(|(_, change)| change.deed == Deed::Went);
+            went.map_or(now, |(_, went)| self.run.mix.stamped(went.at).min(now))
+        });
+        let lasted = ended - stay.began;
+        let blur = self.run.mix.blur_ms();
+        let too_short = session.min_ms > (lasted + blur).max(0);
+        let too_long = session.max_ms.is_some_and(|max| max < lasted - blur);
+        if !is_it || !goes_on || too_short || too_long {
+            score.fault(Fault::Session, || {
+                let json = serde_json::to_string(session).unwrap_or_default();
+                let began = stay.began;
+                format!("{json} is {key:?} from {began} to {ended}, {lasted} ms")
+            });
+        }
+        let lossy = self.run.mix.rules.lossy;
+        if lossy && (session.min_ms, session.max_ms) != (0, None) {
+            score.fault(Fault::Session, || {
+                format!("bounds of {key:?}, though the feed is lossy")
+            });
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The truth: channels, topics and people who come, change and go. Nobody watches here, and nothing is lost.
+
+use super::dice::Dice;
+use super::mix::Mix;
+use crate::domain::time::Millis;
+use std::ops::Range;
+
+/// When every world begins, Unix ms.
+pub(super) const DAWN: Millis = 1_700_000_000_000;
+
+/// Names that have broken programs before.
+const CHANNELS: [&str; 2] = ["studio-7", "a/b c"];
+const TOPICS: [&str; 3] = ["chat", "__proto__", "gesture.*"];
+const USERS: [&str; 8] = [
+    "ann",
+    "bob",
+    "cy ",
+    "#dee",
+    "🦀",
+    "Ann",
+    "null",
+    "constructor",
+];
+const CONNECTIONS: [&str; 2] = ["c1", "c2"];
+/// Different metadata: few, so that somebody changes back to what he had.
+const METAS: i64 = 4;
+
+/// One who can publish: a place in [`World::members`].
+pub(super) type Who = usize;
+/// How many changes the source has taken in: its own order.
+pub(super) type Position = usize;
+/// Metadata, by number.
+pub(super) type Meta = i64;
+
+/// A member by the numbers of its names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Member {
+    pub channel: usize,
+    pub topic: usize,
+    pub user: usize,
+    /// `None` where the source allows one instance a user.
+    pub connection: Option<usize>,
+}
+
+impl Member {
+    pub fn channel_name(self) -> &'static str {
+        name(&CHANNELS, self.channel)
+    }
+
+    pub fn topic_name(self) -> &'static str {
+        topic_name(self.topic)
+    }
+
+    pub fn user_name(self) -> &'static str {
+        name(&USERS, self.user)
+    }
+
+    pub fn connection_name(self) -> &'static str {
+        self.connection.map_or("", |at| name(&CONNECTIONS, at))
+    }
+
+    /// Topic, user and connection, as answers name them.
+    pub fn key(self) -> [&'static str; 3] {
+        [self.topic_name(), self.user_name(), self.connection_name()]
+    }
+}
+
+fn name(names: &[&'static str], at: usize) -> &'static str {
+    names.get(at).copied().unwrap_or_default()
+}
+
+pub(super) fn channel_name(at: usize) -> &'static str {
+    name(&CHANNELS, at)
+}
+
+pub(super) fn topic_name(at: usize) -> &'static str {
+    name(&TOPICS, at)
+}
+
+/// What somebody did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Came(Meta),
+    Changed(Meta),
+    Went,
+}
+
+/// One true change.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Change {
+    pub who: Who,
+    pub deed: Deed,
+    /// When it happened.
+    pub at: Millis,
+    /// When the source noticed: it tells, stamps and orders by this.
+    pub noticed: Millis,
+}
+
+/// Everything that happened.
+pub(super) struct World {
+    pub members: Vec<Member>,
+    pub channels: usize,
+    /// In the source's order: the change at position 1 is the first.
+    pub changes: Vec<Change>,
+    /// When the first observer may begin to watch: some are there already.
+    pub opening: Millis,
+    /// Behind the last change.
+    pub dusk: Millis,
+}
+
+impl World {
+    pub fn new(mix: &Mix, seed: u64) -> World {
+        let mut dice = Dice::new(seed, 1);
+        let channels = 1 + dice.one_of(CHANNELS.len());
+        let topics = 1 + dice.one_of(TOPICS.len());
+        let users = 3 + dice.one_of(USERS.len() - 2);
+        let members = members(channels, topics, users, mix.source.connections);
+        let count = 10 + dice.one_of(40);
+        let mut making = Making {
+            mix,
+            dice,
+            there: vec![None; members.len()],
+            free_at: vec![DAWN; members.len()],
+            changes: Vec::with_capacity(count),
+            now: DAWN,
+        };
+        let early = making.dice.one_of(count / 3);
+        let mut opening = DAWN;
+        for made in 0..count {
+            if made == early {
+                opening = making.now;
+            }
+            making.step(&members);
+        }
+        let Making {
+            mut changes, now, ..
+        } = making;
+        changes.sort_by_key(|change| change.noticed);
+        let last = changes.last().map_or(now, |change| change.noticed);
+        World {
+            members,
+            channels,
+            changes,
+            opening,
+            dusk: last + mix.source.pace_ms,
+        }
+    }
+
+    pub fn member(&self, who: Who) -> Option<Member> {
+        self.members.get(who).copied()
+    }
+
+    /// The members of a channel that there could be.
+    pub fn of_channel(&self, channel: usize) -> impl Iterator<Item = Who> + '_ {
+        let of = move |(_, member): &(Who, &Member)| member.channel == channel;
+        self.members
+            .iter()
+            .enumerate()
+            .filter(of)
+            .map(|(who, _)| who)
+    }
+
+    /// Who is named so.
+    pub fn find(&self, channel: &str, key: [&str; 3]) -> Option<Who> {
+        self.members
+            .iter()
+            .position(|member| member.channel_name() == channel && member.key() == key)
+    }
+
+    pub fn change(&self, at: Position) -> Option<&Change> {
+        self.changes.get(at.checked_sub(1)?)
+    }
+
+    /// The changes of one behind a position and up to another.
+    pub fn between(
+        &self,
+        who: Who,
+        behind: Position,
+        up_to: Position,
+    ) -> impl Iterator<Item = (Position, &Change)> {
+        let changes = self.changes.iter().enumerate().map(|(at, it)| (at + 1, it));
+        changes
+            .take(up_to)
+            .skip(behind)
+            .filter(move |(_, change)| change.who == who)
+    }
+
+    /// Whether somebody is there at a position, and with what metadata.
+    pub fn state(&self, who: Who, at: Position) -> Option<Meta> {
+        let last = self
+            .changes
+            .iter()
+            .take(at)
+            .rev()
+            .find(|it| it.who == who)?;
+        match last.deed {
+            Deed::Came(meta) | Deed::Changed(meta) => Some(meta),
+            Deed::Went => None,
+        }
+    }
+
+    /// From when to when somebody was there, as `clock` shows it; to the end of time where nothing ended it.
+    pub fn stays(&self, who: Who, clock: impl Fn(Millis) -> Millis) -> Vec<Range<Millis>> {
+        let mut stays: Vec<Range<Millis>> = Vec::new();
+        for (_, change) in self.between(who, 0, self.changes.len()) {
+            let at = clock(change.at);
+            match change.deed {
+                Deed::Came(_) => stays.push(at..Millis::MAX),
+                Deed::Changed(_) => {}
+                Deed::Went => {
+                    if let Some(last) = stays.last_mut() {
+                        last.end = at;
+                    }
+                }
+            }
+        }
+        stays
+    }
+
+    /// How many changes the source has noticed before a moment; and by its end.
+    pub fn positions_at(&self, moment: Millis) -> (Position, Position) {
+        let before = self.changes.partition_point(|it| it.noticed < moment);
+        let by = self.changes.partition_point(|it| it.noticed <= moment);
+        (before, by)
+    }
+}
+
+fn members(channels: usize, topics: usize, users: usize, connections: bool) -> Vec<Member> {
+    let ways: &[Option<usize>] = if connections {
+        &[Some(0), Some(1)]
+    } else {
+        &[None]
+    };
+    let mut members = Vec::new();
+    for channel in 0..channels {
+        for topic in 0..topics {
+            for user in 0..users {
+                members.extend(ways.iter().map(|&connection| Member {
+                    channel,
+                    topic,
+                    user,
+                    connection,
+                }));
+            }
+        }
+    }
+    members
+}
+
+/// A world in the making.
+struct Making<'a> {
+    mix: &'a Mix,
+    dice: Dice,
+    there: Vec<Option<Meta>>,
+    /// Nobody does two things at once.
+    free_at: Vec<Millis>,
+    changes: Vec<Change>,
+    now: Millis,
+}
+
+impl Making<'_> {
+    /// Somebody does something; at times one who moves to another connection or topic does two things.
+    fn step(&mut self, members: &[Member]) {
+        let pace = self.mix.source.pace_ms;
+        let wait = match self.dice.one_of(4) {
+            // Different people may do something at the same time.
+            0 => self.dice.within(0..2),
+            _ => self.dice.within(0..2 * pace),
+        };
+        self.now += wait;
+        // Few are busy: so that somebody comes back while nobody watches.
+        let busy = self.dice.one_of(members.len());
+        let who = if self.dice.falls(600) {
+            busy % 3.min(members.len())
+        } else {
+            busy
+        };
+        let Some(&there) = self.there.get(who) else {
+            return;
+        };
+        let deed = match there {
+            None => Deed::Came(self.dice.within(0..METAS)),
+            Some(meta) if self.dice.falls(400) => {
+                Deed::Changed((meta + self.dice.within(1..METAS)) % METAS)
+            }
+            Some(_) => Deed::Went,
+        };
+        self.does(who, deed);
+        if deed == Deed::Went && self.dice.falls(400) {
+            self.moves(who, members);
+        }
+    }
+
+    /// Who has left one place turns up in another one of his.
+    fn moves(&mut self, from: Who, members: &[Member]) {
+        let Some(old) = members.get(from) else { return };
+        let is_other = |(who, member): &(Who, &Member)| {
+            *who != from && member.channel == old.channel && member.user == old.user
+        };
+        let places: Vec<Who> = members
+            .iter()
+            .enumerate()
+            .filter(is_other)
+            .map(|(who, _)| who)
+            .collect();
+        let to = self.dice.pick(&places).copied();
+        let absent = |to: &Who| self.there.get(*to).is_some_and(Option::is_none);
+        if let Some(to) = to.filter(absent) {
+            let meta = self.dice.within(0..METAS);
+            self.does(to, Deed::Came(meta));
+        }
+    }
+
+    fn does(&mut self, who: Who, deed: Deed) {
+        let Some(free_at) = self.free_at.get_mut(who) else {
+            return;
+        };
+        let at = self.now.max(*free_at);
+        self.now = at;
+        // The order of what one does is noticed as it was.
+        let late = self.dice.within(0..self.mix.source.notice_ms + 1);
+        let noticed = (at + late).max(*free_at);
+        *free_at = noticed + 1;
+        if let Some(there) = self.there.get_mut(who) {
+            *there = match deed {
+                Deed::Came(meta) | Deed::Changed(meta) => Some(meta),
+                Deed::Went => None,
+            };
+        }
+        self.changes.push(Change {
+            who,
+            deed,
+            at,
+            noticed,
+        });
+    }
+}

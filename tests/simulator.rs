@@ -1,0 +1,131 @@
+//! The simulator: over every mix, what the store answers holds against the truth; and the score can fail.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use rollbook::domain::entry::Rules;
+use rollbook::sim::{
+    Depth, MIXES, Mix, Run, Score, score_another, simulate, simulate_as, simulate_many,
+};
+use std::ops::Range;
+
+/// Seeds of each mix: well over a thousand in all.
+const SEEDS: u64 = 50;
+/// Seeds of each mix where time does not matter (`ROLLBOOK_LONG`).
+const SEEDS_LONG: u64 = 4_000;
+
+fn mix(name: &str) -> &'static Mix {
+    Mix::named(name).unwrap_or_else(|| panic!("no mix {name}"))
+}
+
+fn holds(mix: &'static Mix, seeds: Range<u64>, depth: Depth) {
+    let tally = simulate_many(mix, seeds, depth).unwrap();
+    let Some(seed) = tally.first_wrong else {
+        return;
+    };
+    let described = tally.score.described.join("\n");
+    panic!("mix {}, seed {seed}:\n{described}", mix.name);
+}
+
+#[test]
+fn what_is_said_holds_whatever_the_link_does() {
+    for mix in MIXES {
+        holds(mix, 1..SEEDS + 1, Depth::Every);
+    }
+}
+
+#[test]
+fn what_is_said_holds_over_many_seeds() {
+    if std::env::var_os("ROLLBOOK_LONG").is_none() {
+        return;
+    }
+    for mix in MIXES {
+        holds(mix, 1_000..1_000 + SEEDS_LONG, Depth::Some);
+    }
+}
+
+#[test]
+fn a_seed_is_one_run() {
+    for mix in MIXES {
+        let (once, again) = (Run::new(mix, 11), Run::new(mix, 11));
+        assert_eq!(once.feed(), again.feed());
+        assert_eq!(once.truth(), again.truth());
+        assert_ne!(once.truth(), Run::new(mix, 12).truth());
+        let score = || simulate(mix, 11, Depth::Every).unwrap();
+        assert_eq!(score(), score());
+    }
+}
+
+/// A mix that tests nothing would hold, too.
+#[test]
+fn each_mix_has_something_to_infer() {
+    for mix in MIXES {
+        let score = simulate_many(mix, 1..21, Depth::Some).unwrap().score;
+        assert!(score.true_events > 200, "{}: {score:?}", mix.name);
+        assert!(score.inferred > 20, "{}: {score:?}", mix.name);
+        assert!(score.lines > 200, "{}: {score:?}", mix.name);
+    }
+}
+
+/// What a mix comes to when its source is not ingested as it needs.
+fn wrongly(name: &str, rules: Rules) -> Score {
+    let mut all = Score::default();
+    for seed in 1..41 {
+        all.add(&simulate_as(mix(name), seed, Depth::Every, rules).unwrap());
+    }
+    all
+}
+
+/// The options are not for nothing, and the score sees what they are for.
+#[test]
+fn a_source_that_is_trusted_too_much_is_found_out() {
+    let trusted = Rules {
+        max_ahead_ms: 600_000,
+        ..Rules::default()
+    };
+    let lossy = wrongly("lossy", trusted);
+    assert!(lossy.wrong_windows > 0, "{lossy:?}");
+    assert!(lossy.wrong_certain > 0, "{lossy:?}");
+    let late = wrongly("late", trusted);
+    assert!(late.wrong_windows + late.wrong_certain > 0, "{late:?}");
+    let debounced = wrongly("debounced", trusted);
+    assert!(debounced.wrong_windows > 0, "{debounced:?}");
+    let stamped_late = wrongly("stamped-late", trusted);
+    assert!(stamped_late.missed > 0, "{stamped_late:?}");
+    let skewed = wrongly("skewed-clocks", Rules::default());
+    assert!(skewed.wrong() > 0, "{skewed:?}");
+}
+
+/// A store that heard another world is found to tell of that one.
+#[test]
+fn another_truth_is_found_out() {
+    let mut all = Score::default();
+    for seed in 1..11 {
+        let told = mix("told");
+        let (truth, other) = (Run::new(told, seed), Run::new(told, seed + 100));
+        all.add(&score_another(&truth, &other, Depth::Every).unwrap());
+    }
+    assert!(all.invented > 0, "{all:?}");
+    assert!(all.missed > 0, "{all:?}");
+    assert!(all.wrong_certain > 0, "{all:?}");
+}
+
+/// Seeds by which rules were found to be unsound, and mended.
+#[test]
+fn seeds_that_were_wrong_once_hold() {
+    // An update of somebody unknown is a join, and no proof that he came then.
+    let came_before: &[(&str, u64)] = &[("told", 3), ("positions", 3), ("connections", 3)];
+    // Only incomplete snapshots had spoken: no proof, so no gap, and yet nothing is certain.
+    let never_whole: &[(&str, u64)] = &[("incomplete", 41), ("incomplete-silent", 15)];
+    // Pages speak of their beginning; they may come behind a gap, or be given up for one.
+    let pages: &[(&str, u64)] = &[("paged-silent", 1), ("paged-silent", 2), ("paged-lossy", 4)];
+    // One observer was gone and nobody knew, while the other was on his way back.
+    let two: &[(&str, u64)] = &[
+        ("two-observers", 7),
+        ("two-observers", 10),
+        ("two-observers", 53),
+        ("two-silent", 2),
+        ("two-silent", 14),
+    ];
+    for &(name, seed) in [came_before, never_whole, pages, two].concat().iter() {
+        holds(mix(name), seed..seed + 1, Depth::Every);
+    }
+}
