@@ -36,7 +36,7 @@ fn missed_reads_as_a_story() {
 Gap 1 · 20:40:52 → 20:48:33 (7 min 41 s) · link lost (evidence: link)
   chat    + joined   leo    20:40:52 – 20:48:33  "role=guest"
           - left     dev    20:40:52 – 20:48:33  "role=guest"
-          - left     kim🎈  20:40:52 – 20:48:33  null
+          - left     kim🎈  20:40:52 – 20:48:33
           ~ changed  carla  20:40:52 – 20:48:33  "role=cohost"
   screen  + joined   ivo    20:40:52 – 20:48:33  "720p"
 

@@ -170,6 +170,7 @@ fn where_nobody_answers_it_is_said() {
     folder
         .run(&["--url", "http://x", "--data", "y", "who", "a"])
         .fails(2);
+    folder.run(&["--url", "http://x", "rebuild"]).fails(2);
     // A directory that was typed counts more than a server in the surroundings.
     let mut program = folder.program(&["--data", "none", "who", "a"]);
     program.env("ROLLBOOK_URL", "http://127.0.0.1:1");

@@ -132,6 +132,24 @@ pub enum Command {
     Man(man::Pages),
 }
 
+#[cfg(feature = "client")]
+impl Command {
+    /// Whether a server can answer it.
+    fn is_question(&self) -> bool {
+        match self {
+            Command::Who(_)
+            | Command::History(_)
+            | Command::Missed(_)
+            | Command::Sessions(_)
+            | Command::Stats(_)
+            | Command::Gaps(_)
+            | Command::Channels => true,
+            Command::Rejects(args) => !args.retry,
+            _ => false,
+        }
+    }
+}
+
 impl Cli {
     /// What was typed, and what the surroundings add to it: a data directory that was typed counts more than a server
     /// in `ROLLBOOK_URL`, and both typed make no sense.
@@ -145,12 +163,19 @@ impl Cli {
         #[allow(unused_mut)] // without the client there is nothing to weigh
         let mut cli = Cli::from_arg_matches(&matches)?;
         #[cfg(feature = "client")]
-        if matches.value_source("data") == Some(ValueSource::CommandLine) {
-            if matches.value_source("url") == Some(ValueSource::CommandLine) {
-                let what = "--data and --url cannot be used together\n";
-                return Err(Cli::command().error(ErrorKind::ArgumentConflict, what));
+        {
+            let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+            let wrong = |what: &str| Err(Cli::command().error(ErrorKind::ArgumentConflict, what));
+            match (typed("data"), typed("url")) {
+                (true, true) => return wrong("--data and --url cannot be used together\n"),
+                (false, true) if !cli.command.is_question() => {
+                    return wrong(
+                        "only questions can be asked of a server (--url); this command works on a data directory (--data)\n",
+                    );
+                }
+                (true, false) => cli.url = None,
+                _ => {}
             }
-            cli.url = None;
         }
         Ok(cli)
     }

@@ -60,10 +60,11 @@ pub fn member(user: &str, connection: &str) -> String {
     }
 }
 
-/// Metadata as JSON on one line, cut where it is long; nothing where none is known.
+/// Metadata as JSON on one line, cut where it is long; nothing where none is known, or it is null.
 #[must_use]
 pub fn meta(view: &View, meta: Option<&RawValue>) -> String {
-    meta.map_or_else(String::new, |meta| cut(view, meta.get()))
+    let meta = meta.map(RawValue::get).filter(|meta| *meta != "null");
+    meta.map_or_else(String::new, |meta| cut(view, meta))
 }
 
 /// Text of any kind on one line, cut where it is long.

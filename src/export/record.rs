@@ -127,7 +127,13 @@ impl Record for Who {
                     &topic.topic,
                     &publisher.user,
                     &publisher.connection,
-                    publisher.meta.as_deref().map_or("", RawValue::get),
+                    // As everywhere: a null is an empty cell.
+                    publisher
+                        .meta
+                        .as_deref()
+                        .map(RawValue::get)
+                        .filter(|meta| *meta != "null")
+                        .unwrap_or_default(),
                     &since,
                     &certainty,
                 ])?;
