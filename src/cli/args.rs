@@ -6,16 +6,12 @@ use super::commands::{
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
+use super::help::HELP;
 use super::output::Format;
-use crate::query::time::TIME_FORMS;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(feature = "client")]
 use clap::{error::ErrorKind, parser::ValueSource};
 use std::path::PathBuf;
-
-/// What it does, then examples, then the rest.
-pub(super) const HELP: &str =
-    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -179,9 +175,4 @@ impl Cli {
         }
         Ok(cli)
     }
-}
-
-/// Help for the first time of a command, which says how times are written.
-pub(super) fn at_time(what: &str) -> String {
-    format!("{what}: {TIME_FORMS}")
 }

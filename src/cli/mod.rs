@@ -8,6 +8,7 @@ pub mod answers;
 pub mod args;
 pub mod commands;
 pub mod exit;
+mod help;
 pub mod moment;
 pub mod notices;
 pub mod output;

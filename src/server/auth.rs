@@ -94,7 +94,7 @@ impl Access {
     }
 
     /// # Errors
-    /// [`Fault::Forbidden`] where it is good for other things only.
+    /// 403 where it is good for other things only.
     pub fn demand(&self, scope: Scope, channel: Option<&str>) -> Result<(), Fault> {
         let lacks = |what: String| Err(Fault::Forbidden(format!("the token {what}")));
         if !self
@@ -113,7 +113,7 @@ impl Access {
     }
 
     /// # Errors
-    /// [`Fault::Forbidden`] where it is good for some channels only.
+    /// 403 where it is good for some channels only.
     pub fn demand_all_channels(&self) -> Result<(), Fault> {
         match self.channels {
             None => Ok(()),
@@ -302,7 +302,7 @@ impl Door {
     /// What a request may do that shows this token, if any.
     ///
     /// # Errors
-    /// [`Fault::Unknown`], [`Fault::Forbidden`].
+    /// 401 where no valid token was shown, 403 where it does not reach so far.
     pub fn admit(
         &self,
         token: Option<&str>,

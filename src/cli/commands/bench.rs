@@ -3,8 +3,8 @@
 use super::taking::Durability;
 use super::{failure, interrupted};
 use crate::bench::{BenchError, Sizes, bench};
-use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
 use crate::cli::tables;

@@ -1,7 +1,8 @@
 //! `completions`: what a shell needs to complete commands and options.
 
-use crate::cli::args::{Cli, HELP};
+use crate::cli::args::Cli;
 use crate::cli::exit::Failure;
+use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;

@@ -2,8 +2,8 @@
 
 use super::{failure, interrupted, now};
 use crate::cli::answers::open_store;
-use crate::cli::args::{HELP, at_time};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::help::{HELP, at_time};
 use crate::cli::progress::{Progress, say};
 use crate::cli::text::count;
 use crate::export::{Existing, ExportError, Format, What};

@@ -1,8 +1,9 @@
 //! `gaps`: when nobody watched a channel.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::{Cli, HELP};
+use crate::cli::args::Cli;
 use crate::cli::exit::Failure;
+use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::tables::GapsTable;
 use crate::query::params::ChannelParams;

@@ -1,8 +1,9 @@
 //! `history`: the entries of the log.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::{Cli, HELP, at_time};
+use crate::cli::args::Cli;
 use crate::cli::exit::Failure;
+use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::cli::tables::HistoryTable;
 use crate::query::answer::{EntryType, Origin};

@@ -2,8 +2,8 @@
 
 use super::taking::Taking;
 use super::{failure, ingest_failure, interrupted};
-use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::help::HELP;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::{Progress, say};

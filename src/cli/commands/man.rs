@@ -1,7 +1,8 @@
 //! `man`: the manual, a page for the program and one for each command.
 
-use crate::cli::args::{Cli, HELP};
+use crate::cli::args::Cli;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;

@@ -1,8 +1,9 @@
 //! `missed`: who came, went and changed while nobody watched.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::{Cli, HELP, at_time};
+use crate::cli::args::Cli;
 use crate::cli::exit::Failure;
+use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::cli::tables::MissedTable;
 use crate::query::params::MissedParams;

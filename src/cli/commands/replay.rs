@@ -2,8 +2,8 @@
 
 use super::{failure, now};
 use crate::cli::answers::open_store;
-use crate::cli::args::{HELP, at_time};
 use crate::cli::exit::Failure;
+use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::query::time::When;
 use crate::replay::{self, Paced, Played, Remote, ReplayFilter, Speed};

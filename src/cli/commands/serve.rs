@@ -2,8 +2,8 @@
 
 use super::failure;
 use super::taking::Taking;
-use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::help::HELP;
 use crate::cli::progress::say;
 use crate::server::auth::{Keeper, KeyError, Secret};
 use crate::server::clock::SystemClock;

@@ -1,8 +1,9 @@
 //! `sessions`: stays of members.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::{Cli, HELP, at_time};
+use crate::cli::args::Cli;
 use crate::cli::exit::Failure;
+use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::cli::tables::SessionsTable;
 use crate::query::params::SessionsParams;

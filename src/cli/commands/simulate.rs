@@ -1,7 +1,7 @@
 //! `simulate`: weak-network workloads with ground truth, and how the store's answers score against it.
 
-use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::tables::SimulationTable;
 use crate::sim::{Depth, MIXES, Mix, Run, Tally, simulate_many};

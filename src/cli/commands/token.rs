@@ -1,8 +1,8 @@
 //! `token`: a token for a server, made from the secret that it looks at tokens with.
 
 use super::now;
-use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::query::time::Span;
 use crate::server::auth::{Scope, Secret};

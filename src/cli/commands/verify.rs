@@ -3,8 +3,8 @@
 use super::failure;
 use crate::care::VerifyDepth;
 use crate::cli::answers::open_store;
-use crate::cli::args::HELP;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::tables;

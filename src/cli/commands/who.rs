@@ -1,8 +1,9 @@
 //! `who`: who is, or was, present in a channel.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::{Cli, HELP, at_time};
+use crate::cli::args::Cli;
 use crate::cli::exit::Failure;
+use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::cli::tables;
 use crate::query::params::WhoParams;
