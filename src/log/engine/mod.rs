@@ -1,5 +1,5 @@
 //! Where values are kept. The [`Journal`] trait is the seam for other engines; its laws are a test suite that every
-//! engine runs (`tests/journal.rs`).
+//! engine runs (`tests/log/journal.rs`).
 //!
 //! | engine | for |
 //! | --- | --- |

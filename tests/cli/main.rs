@@ -1,0 +1,24 @@
+//! The command line from the outside: one subject a file.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, missing_docs)]
+
+#[path = "../support/cli_answers.rs"]
+mod answers;
+#[path = "../support/engine.rs"]
+mod engine;
+#[path = "../support/program.rs"]
+mod program;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bench;
+mod commands;
+mod export;
+mod help;
+mod hostile;
+mod ingest;
+mod input;
+mod output;
+mod rejects;
+mod replay;
+mod resume;

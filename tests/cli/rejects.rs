@@ -1,0 +1,148 @@
+//! Rejects, taken in again: what can be taken now is recorded and no longer listed, the rest stays as it was.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use crate::{program, support};
+use program::Folder;
+use rollbook::ingest::{How, retry};
+use rollbook::query::answer::RejectAnswer;
+use rollbook::store::{Batch, Line, Rejected};
+use rollbook::{Options, Store};
+
+const GOOD: &str = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":1000}"#;
+
+/// A line that was rejected by a Rollbook that did not know better.
+fn once_rejected(text: &str, line: u64) -> Line {
+    Line::Rejected(Box::new(Rejected {
+        source: "old.jsonl".into(),
+        line,
+        reason: "no known shape".into(),
+        text: text.as_bytes().to_vec(),
+        length: text.len() as u64,
+        ..Rejected::default()
+    }))
+}
+
+fn keep(store: &Store, texts: &[&str]) {
+    let lines = (1..).zip(texts).map(|(n, text)| once_rejected(text, n));
+    let batch = Batch {
+        lines: lines.collect(),
+        ..Batch::default()
+    };
+    store.submit(batch).unwrap().wait().unwrap();
+}
+
+fn listed(store: &Store) -> Vec<RejectAnswer> {
+    let mut all = Vec::new();
+    let each = |reject| {
+        all.push(reject);
+        true
+    };
+    store.rejects(each).unwrap();
+    all
+}
+
+fn numbers(store: &Store) -> Vec<u64> {
+    listed(store).iter().map(|reject| reject.n).collect()
+}
+
+#[test]
+fn what_can_be_taken_now_is_recorded_once_and_settled() {
+    let store = support::store_of("");
+    let leave = GOOD.replace("join", "leave").replace("1000", "2000");
+    keep(&store, &[GOOD, "nonsense", &leave]);
+    let how = How {
+        observer: "bridge".into(),
+        ..How::default()
+    };
+    let outcome = retry(&store, &how, &mut ()).unwrap();
+    assert_eq!(outcome.lines, 3);
+    let tally = outcome.tally;
+    assert_eq!((tally.joins, tally.leaves, tally.rejected), (1, 1, 1));
+    assert_eq!(numbers(&store), [2]);
+    assert_eq!(listed(&store)[0].reason, "no known shape", "as it was");
+    let history = support::history(&store);
+    assert_eq!(history.len(), 2);
+    assert_eq!(history[0].observer, "bridge");
+
+    // Again: only what is left, and it is not kept twice.
+    let outcome = retry(&store, &how, &mut ()).unwrap();
+    assert_eq!((outcome.lines, outcome.tally.rejected), (1, 1));
+    assert_eq!(numbers(&store), [2]);
+    assert_eq!(store.head(), 2);
+}
+
+#[test]
+fn what_only_the_writer_refuses_stays_until_it_does_not() {
+    let feed = r#"{"t":"snapshot_end","channel":"a","sync":"s","ts":3000}"#;
+    let store = support::store_of(feed);
+    assert_eq!(numbers(&store), [1]);
+    let outcome = retry(&store, &How::default(), &mut ()).unwrap();
+    assert_eq!((outcome.lines, outcome.tally.rejected), (1, 1));
+    assert_eq!(numbers(&store), [1]);
+    let begin = r#"{"t":"snapshot_begin","channel":"a","sync":"s","ts":2000}"#;
+    support::take(&store, begin, &How::default());
+    let outcome = retry(&store, &How::default(), &mut ()).unwrap();
+    assert_eq!((outcome.tally.snapshots, outcome.tally.rejected), (1, 0));
+    assert_eq!(numbers(&store), [0; 0]);
+}
+
+#[test]
+fn settled_rejects_are_settled_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Store::open(dir.path(), Options::default()).unwrap();
+    let texts: Vec<String> = (0..5_000)
+        .map(|n| match n % 2 {
+            0 => GOOD.replace("\"ann\"", &format!("\"u{n}\"")),
+            _ => format!("nonsense {n}"),
+        })
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let store = open();
+    keep(&store, &texts);
+    let outcome = retry(&store, &How::default(), &mut ()).unwrap();
+    assert_eq!(outcome.tally.joins, 2_500);
+    drop(store);
+    let store = open();
+    let left: Vec<u64> = (1..=2_500).map(|n| n * 2).collect();
+    assert_eq!(numbers(&store), left);
+    // New ones are numbered on.
+    keep(&store, &["nonsense"]);
+    assert_eq!(numbers(&store).last(), Some(&5_001));
+}
+
+#[test]
+fn from_the_outside() {
+    let folder = Folder::new();
+    let end = r#"{"t":"snapshot_end","channel":"a","sync":"s","ts":3000}"#;
+    let long = format!("{{\"t\":\"join\",\"channel\":\"{}\"}}", "x".repeat(70_000));
+    folder.ingest(format!("{GOOD}\n{end}\n{long}\nnonsense\n"), &[]);
+    let listed = folder.ask(&["rejects"]);
+    assert_eq!(listed.len(), 3);
+    let again = folder.run(&["rejects", "--retry"]).ok();
+    let summary = again.line();
+    assert_eq!(
+        (&summary["lines"], &summary["rejected"]),
+        (&3.into(), &3.into())
+    );
+    assert!(
+        again.err.contains("only 65536 of its 70025 bytes"),
+        "{}",
+        again.err
+    );
+    assert!(again.err.contains("feed.jsonl:4"), "{}", again.err);
+    assert_eq!(folder.ask(&["rejects"]), listed, "they stay as they were");
+
+    folder.ingest(
+        r#"{"t":"snapshot_begin","channel":"a","sync":"s","ts":2000}"#,
+        &[],
+    );
+    let summary = folder.run(&["rejects", "--retry"]).ok().line();
+    assert_eq!(
+        (&summary["snapshots"], &summary["rejected"]),
+        (&1.into(), &2.into())
+    );
+    let left = folder.ask(&["rejects"]);
+    assert_eq!(left.iter().map(|r| &r["n"]).collect::<Vec<_>>(), [2, 3]);
+    folder.verified();
+    Folder::new().run(&["rejects", "--retry"]).fails(3);
+}

@@ -1,0 +1,19 @@
+//! The client side: what follows, records, asks and sends, over real sockets.
+#![cfg(all(feature = "client", feature = "server"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, missing_docs)]
+
+#[path = "../support/mock.rs"]
+mod mock;
+#[path = "../support/program.rs"]
+mod program;
+#[path = "../support/recording.rs"]
+mod recording;
+#[path = "../support/serving.rs"]
+mod serving;
+
+mod follow;
+mod life;
+mod record;
+mod remote;
+mod uplink;

@@ -1,0 +1,11 @@
+//! From bytes to events: shapes, refusals, sources, and the laws that hold for every line.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, missing_docs)]
+
+#[path = "../support/feed.rs"]
+mod support;
+
+mod agora;
+mod laws;
+mod own;
+mod source;

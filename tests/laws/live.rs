@@ -1,0 +1,268 @@
+//! Laws of the live side: a feed that goes on has never been away, a cursor tells what history tells, and how far a feed
+//! was heard is durable together with what it said.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::panic, missing_docs)]
+
+use crate::{desk, feeds};
+use desk::{Desk, Lent};
+use feeds::{Heard, NOW, Shape, Tape, cases, tape};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use rollbook::care::VerifyDepth;
+use rollbook::log::Progress;
+use rollbook::log::engine::fault::FaultJournal;
+use rollbook::log::engine::memory::MemoryJournal;
+use rollbook::query::answer::EntryType;
+use rollbook::query::{Cursor, HistoryFilter, WhoFilter, WhoWhen};
+use rollbook::store::Line;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const OBSERVERS: [&str; 2] = ["default", "o2"];
+
+fn said(what: &str, observer: &str, now: i64) -> Heard {
+    Heard {
+        now,
+        text: format!("^{what} {observer}"),
+    }
+}
+
+/// The tape of feeds that are connected from its beginning; behind some lines connections are lost, and the feeds go on.
+fn broken(tape: &Tape, breaks: &[(Index, Break)]) -> Tape {
+    let mut lines: Vec<Heard> = OBSERVERS
+        .iter()
+        .map(|observer| said("up", observer, tape.lines[0].now))
+        .collect();
+    for (at, heard) in tape.lines.iter().enumerate() {
+        lines.push(heard.clone());
+        let here = |(index, _): &&(Index, Break)| index.index(tape.lines.len()) == at;
+        for (_, broken) in breaks.iter().filter(here) {
+            let said =
+                |(what, observer): &(&str, usize)| said(what, OBSERVERS[*observer], heard.now);
+            lines.extend(broken.iter().map(said));
+        }
+    }
+    Tape {
+        rules: tape.rules,
+        lines,
+    }
+}
+
+/// What becomes of the connections, one after the other.
+type Break = Vec<(&'static str, usize)>;
+
+fn a_break() -> impl Strategy<Value = Break> {
+    let one = |n| vec![("lost", n), ("resumed", n)];
+    let nested = |a, b| vec![("lost", a), ("lost", b), ("resumed", a), ("resumed", b)];
+    select(vec![
+        one(0),
+        one(1),
+        nested(0, 1),
+        nested(1, 0),
+        [one(0), one(1)].concat(),
+    ])
+}
+
+/// Without what counts the log's entries, or a channel's gaps.
+fn uncounted(mut answer: Value) -> Value {
+    if let Some(fields) = answer.as_object_mut() {
+        for count in ["seq", "snapshot_seq", "gap"] {
+            fields.remove(count);
+        }
+    }
+    answer
+}
+
+/// Moments around all entries.
+fn times(desk: &Desk) -> BTreeSet<i64> {
+    let around = |at: i64| [at - 1, at, at + 1];
+    desk.history()
+        .iter()
+        .flat_map(|entry| [around(entry.occurred_at.0), around(entry.effective_at.0)].concat())
+        .collect()
+}
+
+/// Everything that is said of a store at these times, but for what tells of connections.
+fn answers(desk: &Desk, times: &BTreeSet<i64>) -> Vec<Value> {
+    let store = &desk.store;
+    let history = desk.history();
+    let of_connection =
+        |reason: Option<&str>| matches!(reason, Some("connection_lost" | "resumed"));
+    let told = history
+        .iter()
+        .filter(|entry| !of_connection(entry.reason.as_deref()));
+    let mut answers: Vec<Value> = told
+        .map(|entry| serde_json::to_value(entry).unwrap())
+        .collect();
+    for channel in store.channels().unwrap() {
+        let name = &channel.channel;
+        let missed = store.missed(name, &Default::default()).unwrap();
+        answers.extend(
+            missed
+                .iter()
+                .map(|missed| serde_json::to_value(missed).unwrap()),
+        );
+        let whens = times
+            .iter()
+            .map(|&at| WhoWhen::At(at))
+            .chain([WhoWhen::Head]);
+        for when in whens {
+            let filter = WhoFilter {
+                when,
+                ..WhoFilter::default()
+            };
+            answers.push(serde_json::to_value(store.who(name, &filter).unwrap()).unwrap());
+        }
+    }
+    answers.into_iter().map(uncounted).collect()
+}
+
+fn verified(desk: &Desk) {
+    let verified = desk.store.verify(VerifyDepth::Deep, |_| {}).unwrap();
+    assert!(verified.ok, "{:#?}", verified.problems);
+}
+
+/// All that a cursor has to tell, in batches of `most`.
+fn rest(cursor: &mut Cursor, desk: &Desk, most: usize, filter: &HistoryFilter) -> Vec<String> {
+    let mut told = Vec::new();
+    loop {
+        let before = cursor.seq();
+        let batch = cursor.next_batch(&desk.store, most).unwrap();
+        assert!(batch.len() <= most);
+        assert_eq!(cursor.seq(), before + batch.len() as u64);
+        if batch.is_empty() {
+            assert_eq!(cursor.seq(), desk.store.head());
+            return told;
+        }
+        let shown = batch.iter().filter(|told| filter.shows(told));
+        told.extend(shown.map(|told| serde_json::to_string(&told.entry).unwrap()));
+    }
+}
+
+fn listed(desk: &Desk, filter: &HistoryFilter) -> Vec<String> {
+    let mut entries = Vec::new();
+    let each = |entry| {
+        entries.push(serde_json::to_string(&entry).unwrap());
+        true
+    };
+    match desk.store.history(filter, each) {
+        Err(rollbook::StoreError::NoSuchChannel(_)) | Ok(()) => entries,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn filter() -> impl Strategy<Value = HistoryFilter> {
+    let some = |names: &'static [&'static str]| {
+        proptest::option::of(select(names)).prop_map(|name| name.map(str::to_owned))
+    };
+    let types = select(vec![
+        vec![],
+        vec![EntryType::Link, EntryType::Join],
+        vec![EntryType::Token],
+    ]);
+    (
+        some(&["a", "b", "nowhere"]),
+        some(&["ann", "bob"]),
+        types,
+        proptest::option::of(any::<bool>()),
+    )
+        .prop_map(|(channel, user, types, observed)| HistoryFilter {
+            channel,
+            user,
+            types,
+            observed,
+            ..HistoryFilter::default()
+        })
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn a_feed_that_goes_on_has_never_been_away(
+        mut tape in tape(Shape::Any, 30),
+        breaks in vec((any::<Index>(), a_break()), 1..5),
+    ) {
+        tape.lines.retain(|heard| !heard.text.starts_with('^'));
+        // Entries of connections keep the clock from going back: so it stands still.
+        tape.lines.iter_mut().for_each(|heard| heard.now = NOW);
+        prop_assume!(!tape.lines.is_empty());
+        let away = Desk::of(&broken(&tape, &breaks));
+        let there = Desk::of(&broken(&tape, &[]));
+        let times = times(&away);
+        prop_assert_eq!(answers(&away, &times), answers(&there, &times));
+        verified(&away);
+    }
+
+    #[test]
+    fn a_cursor_tells_what_history_tells(
+        tape in tape(Shape::Any, 40),
+        most in 1usize..9,
+        filter in filter(),
+        sizes in vec(1usize..6, 1..12),
+    ) {
+        // As the log grows.
+        let desk = Desk::new();
+        let mut cursor = desk.store.cursor(0).unwrap();
+        let mut told = Vec::new();
+        let mut lines = &tape.lines[..];
+        for size in sizes {
+            let (now, later) = lines.split_at(size.min(lines.len()));
+            desk.hear(&tape, now);
+            told.extend(rest(&mut cursor, &desk, most, &filter));
+            lines = later;
+        }
+        prop_assert_eq!(told, listed(&desk, &filter));
+        // And from any place.
+        for after_seq in 0..=desk.store.head() {
+            let filter = HistoryFilter { after_seq, ..filter.clone() };
+            let mut cursor = desk.store.cursor(after_seq).unwrap();
+            prop_assert_eq!(rest(&mut cursor, &desk, most, &filter), listed(&desk, &filter));
+        }
+    }
+
+    /// What a feed said up to its position is there, and nothing behind it.
+    #[test]
+    fn the_position_of_a_feed_is_durable_with_its_lines(
+        tape in tape(Shape::Any, 40),
+        sizes in vec(1usize..8, 1..10),
+        good in 0u64..8,
+        syncs in any::<bool>(),
+        survivors in 0u64..4,
+    ) {
+        let still: Vec<Heard> = tape.lines.iter().map(|heard| Heard { now: NOW, text: heard.text.clone() }).collect();
+        let tape = Tape { lines: still, ..tape };
+        let engine = Lent(Arc::new(FaultJournal::new(MemoryJournal::new())));
+        if syncs {
+            engine.0.fail_sync(good);
+        } else {
+            engine.0.fail_append(good, 0);
+        }
+        let desk = Desk::on(&engine);
+        let (mut heard, mut acknowledged) = (0, 0);
+        for size in sizes {
+            let lines = &tape.lines[heard.min(tape.lines.len())..(heard + size).min(tape.lines.len())];
+            heard += lines.len();
+            let mut batch = tape.batch(lines);
+            batch.lines.push(Line::Progress(Progress::of_feed("default", "f", heard as u64)));
+            match desk.store.submit(batch).map(|ticket| ticket.wait()) {
+                Ok(Ok(_)) => acknowledged = heard as u64,
+                _ => break,
+            }
+        }
+        prop_assert_eq!(desk.store.feed_position("default", "f").unwrap(), acknowledged);
+        drop(desk);
+        engine.0.crash(survivors).unwrap();
+        let desk = Desk::on(&engine);
+        let position = desk.store.feed_position("default", "f").unwrap();
+        prop_assert!(position >= acknowledged);
+        let so_far = Tape { lines: tape.lines[..position as usize].to_vec(), ..tape };
+        let expected = Desk::new();
+        expected.hear_together(&so_far, &so_far.lines).unwrap();
+        let mut left = desk.history_json();
+        left.retain(|entry| !entry.contains(r#""reason":"restart""#));
+        prop_assert_eq!(left, expected.history_json());
+    }
+}

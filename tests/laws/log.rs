@@ -1,0 +1,208 @@
+//! Laws of the log: state is the fold of it at every prefix, history alone gives every roster, windows and gaps are in
+//! order, and every decision can be made again. On arbitrary feeds of all shapes and rules.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::panic, missing_docs)]
+
+use crate::{desk, feeds, reference};
+use desk::Desk;
+use feeds::{Shape, cases, tape};
+use proptest::prelude::*;
+use reference::Reference;
+use rollbook::care::VerifyDepth;
+use rollbook::query::answer::{Certainty, Disposition, EntryType, HistoryEntry, Origin, Who};
+use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
+use std::collections::{BTreeMap, BTreeSet};
+
+proptest! {
+    #![proptest_config(cases(150))]
+
+    #[test]
+    fn the_fold_of_the_log_is_the_state_at_every_prefix(tape in tape(Shape::Any, 30)) {
+        let desk = Desk::of(&tape);
+        let reference = Reference::of(&tape);
+        prop_assert_eq!(desk.store.head(), reference.state.head());
+        for (seq, described) in (1..).zip(&reference.described) {
+            prop_assert_eq!(&desk.folded(Some(seq)), described, "at entry {}", seq);
+        }
+        let whole = reference.state.describe(&reference.names);
+        prop_assert_eq!(&desk.folded(None), &whole);
+        prop_assert_eq!(&desk.described(), &whole);
+    }
+
+    #[test]
+    fn every_decision_can_be_made_again(tape in tape(Shape::Any, 60)) {
+        let desk = Desk::of(&tape);
+        let verified = desk.store.verify(VerifyDepth::Deep, |_| {}).unwrap();
+        prop_assert!(verified.ok, "{:#?}", verified.problems);
+        prop_assert_eq!(verified.entries, desk.store.head());
+    }
+
+    #[test]
+    fn history_is_in_order(tape in tape(Shape::Any, 60)) {
+        in_order(&Desk::of(&tape));
+    }
+
+    #[test]
+    fn history_alone_gives_every_roster(tape in tape(Shape::Any, 30)) {
+        rosters(&Desk::of(&tape));
+    }
+}
+
+fn in_order(desk: &Desk) {
+    let history = desk.history();
+    let mut effective = BTreeMap::new();
+    let mut recorded = i64::MIN;
+    for (seq, entry) in (1..).zip(&history) {
+        assert_eq!(entry.seq, seq, "dense");
+        assert!(entry.recorded_at.0 >= recorded, "{entry:?}");
+        recorded = entry.recorded_at.0;
+        if entry.origin == Origin::Inferred {
+            let (from, to) = (entry.not_before, entry.not_after.unwrap());
+            assert!(from.is_none_or(|from| from <= to), "{entry:?}");
+            assert!(entry.effective_at >= to, "{entry:?}");
+            assert!(!entry.baseline || from.is_none(), "{entry:?}");
+            let by = &history[entry.snapshot_seq.unwrap() as usize - 1];
+            assert_eq!(by.kind, EntryType::Snapshot, "{entry:?}");
+            assert_eq!((to, &entry.channel), (by.occurred_at, &by.channel));
+        }
+        if !matches!(entry.kind, EntryType::Link | EntryType::Token) {
+            assert!(entry.effective_at >= entry.occurred_at, "{entry:?}");
+            let last = effective
+                .entry(entry.channel.clone())
+                .or_insert(entry.effective_at);
+            assert!(*last <= entry.effective_at, "{entry:?}");
+            *last = entry.effective_at;
+        }
+    }
+    for channel in desk.store.channels().unwrap() {
+        let mut shown = Vec::new();
+        let filter = HistoryFilter {
+            channel: Some(channel.channel.clone()),
+            ..HistoryFilter::default()
+        };
+        let each = |entry: HistoryEntry| {
+            shown.push(entry.effective_at);
+            true
+        };
+        desk.store.history(&filter, each).unwrap();
+        assert_eq!(channel.entries, shown.len() as u64, "{channel:?}");
+        assert_eq!(channel.first_at, shown.first().copied(), "{channel:?}");
+        assert_eq!(channel.last_at, shown.last().copied(), "{channel:?}");
+        let gaps = desk.store.gaps(&channel.channel).unwrap();
+        for (number, gap) in (1..).zip(&gaps) {
+            assert_eq!(gap.gap, number, "dense");
+            assert!(gap.to.is_none_or(|to| gap.from <= to), "{gap:?}");
+            let last = number as usize == gaps.len();
+            assert!(last || gap.to.is_some(), "only the last is open: {gap:?}");
+        }
+        let missed = desk.store.missed(&channel.channel, &Default::default());
+        for missed in missed.unwrap() {
+            let gap = &gaps[missed.gap as usize - 1];
+            let counts =
+                [&missed.joined, &missed.left, &missed.updated].map(|list| list.len() as u64);
+            assert_eq!(counts, [gap.joined, gap.left, gap.updated]);
+        }
+    }
+}
+
+/// (topic, user, connection) to (metadata, since).
+type Roster = BTreeMap<[String; 3], (Option<String>, i64)>;
+
+fn fold(roster: &mut Roster, entry: &HistoryEntry) {
+    if entry.disposition != Disposition::Applied {
+        return;
+    }
+    let key = || [&entry.topic, &entry.user, &entry.connection].map(|name| name.clone().unwrap());
+    let meta = entry.meta.as_ref().map(|meta| meta.get().to_owned());
+    match entry.kind {
+        EntryType::Join => {
+            let before = roster.insert(key(), (meta, entry.effective_at.0));
+            assert_eq!(before, None, "who joins was not there: {entry:?}");
+        }
+        EntryType::Update => roster.get_mut(&key()).expect("who changes is there").0 = meta,
+        EntryType::Leave => {
+            let (known, _) = roster.remove(&key()).expect("who leaves was there");
+            assert_eq!(meta, known, "the last known: {entry:?}");
+        }
+        EntryType::Snapshot | EntryType::Link | EntryType::Token => {}
+    }
+}
+
+/// Those of whom an answer says that they are there.
+fn there(who: &Who) -> Roster {
+    let mut roster = Roster::new();
+    for topic in &who.topics {
+        for publisher in &topic.publishers {
+            let Some(since) = publisher.since else {
+                assert_eq!(publisher.certainty, Certainty::Possible);
+                continue;
+            };
+            let key = [&topic.topic, &publisher.user, &publisher.connection];
+            let meta = publisher.meta.as_ref().map(|meta| meta.get().to_owned());
+            roster.insert(key.map(String::clone), (meta, since.0));
+        }
+    }
+    roster
+}
+
+fn json(who: &Who) -> String {
+    serde_json::to_string(who).unwrap()
+}
+
+fn rosters(desk: &Desk) {
+    let history = desk.history();
+    for channel in desk.store.channels().unwrap() {
+        let channel = &channel.channel;
+        let ask_as_known = |when, known_at| {
+            let filter = WhoFilter {
+                when,
+                known_at,
+                ..WhoFilter::default()
+            };
+            desk.store.who(channel, &filter)
+        };
+        let ask = |when| ask_as_known(when, None);
+        let of_channel = |entry: &&HistoryEntry| entry.channel.as_ref() == Some(channel);
+        let mut roster = Roster::new();
+        for (at, entry) in history.iter().enumerate() {
+            if of_channel(&entry) {
+                fold(&mut roster, entry);
+            }
+            // A channel may not have been heard of by then.
+            if let Ok(who) = ask(WhoWhen::Seq(entry.seq)) {
+                assert_eq!(who.seq, entry.seq);
+                assert_eq!(there(&who), roster, "{channel} at entry {}", entry.seq);
+                let next = history.get(at + 1).map(|next| next.recorded_at);
+                if next.is_none_or(|next| next > entry.recorded_at) {
+                    let known_at = Some(entry.recorded_at.0);
+                    let then = ask_as_known(WhoWhen::Head, known_at).unwrap();
+                    assert_eq!(json(&then), json(&who), "as known at entry {}", entry.seq);
+                }
+            } else {
+                assert_eq!(roster, Roster::new());
+            }
+        }
+        assert_eq!(there(&ask(WhoWhen::Head).unwrap()), roster);
+        let times: BTreeSet<i64> = history
+            .iter()
+            .filter(of_channel)
+            .flat_map(|entry| [entry.occurred_at.0, entry.effective_at.0])
+            .flat_map(|time| [time - 1, time, time + 1])
+            .collect();
+        for at in times {
+            let mut roster = Roster::new();
+            let mut last = 0; // the last change or snapshot in effect
+            for entry in history.iter().filter(of_channel) {
+                if entry.effective_at.0 <= at {
+                    fold(&mut roster, entry);
+                    if !matches!(entry.kind, EntryType::Link | EntryType::Token) {
+                        last = entry.seq;
+                    }
+                }
+            }
+            let who = ask(WhoWhen::At(at)).unwrap();
+            assert_eq!(there(&who), roster, "{channel} at {at}");
+            assert_eq!(who.seq, last, "{channel} at {at}");
+        }
+    }
+}

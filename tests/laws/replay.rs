@@ -1,0 +1,123 @@
+//! Laws of replay: what is played and taken in again makes the same history; a range is played as a part of the whole.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use crate::{desk, feeds, support};
+use desk::Desk;
+use feeds::{Heard, NOW, Shape, Tape, cases, tape};
+use proptest::prelude::*;
+use rollbook::care::VerifyDepth;
+use rollbook::ingest::How;
+use rollbook::replay::{self, Played, ReplayFilter};
+
+/// A line as it was played, with its entry.
+type Line = (u64, String);
+
+fn played(desk: &Desk, filter: &ReplayFilter, shape: replay::Shape) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut each = |line: &Played<'_>| {
+        lines.push((line.seq, line.text.to_owned()));
+        true
+    };
+    desk.store.play(filter, shape, &mut each).unwrap();
+    lines
+}
+
+fn whole(desk: &Desk, shape: replay::Shape) -> Vec<Line> {
+    played(desk, &ReplayFilter::default(), shape)
+}
+
+/// Plays a log in Agora's shape, and takes it in again by the same rules.
+fn as_agora(tape: &Tape) {
+    let desk = Desk::of(tape);
+    let lines = whole(&desk, replay::Shape::Agora).into_iter();
+    let lines = lines.map(|(_, text)| Heard { now: NOW, text });
+    let replayed = Tape {
+        rules: tape.rules,
+        lines: lines.collect(),
+    };
+    let again = Desk::of(&replayed);
+    assert_eq!(
+        again.history_json(),
+        desk.history_json(),
+        "replayed as {replayed:?}"
+    );
+    assert_eq!(again.described(), desk.described());
+}
+
+/// Plays a log in Rollbook's shape, and takes it in again as it was recorded: by the usual rules, and at a time that
+/// is no other line's.
+fn as_rollbook(desk: &Desk) {
+    let lines = whole(desk, replay::Shape::Rollbook);
+    let lines: String = lines.iter().map(|(_, text)| format!("{text}\n")).collect();
+    let again = Desk::new();
+    let how = How {
+        keep_recorded: true,
+        ..How::default()
+    };
+    let outcome = support::take(&again.store, &lines, &how);
+    assert_eq!(outcome.tally.rejected, 0, "{lines}");
+    assert_eq!(outcome.tally.retries, 0, "{lines}");
+    assert_eq!(again.history_json(), desk.history_json(), "{lines}");
+    assert_eq!(again.described(), desk.described(), "{lines}");
+    let [first, second] = [desk, &again].map(|desk| {
+        let verified = desk.store.verify(VerifyDepth::Deep, |_| {}).unwrap();
+        serde_json::to_string(&verified).unwrap()
+    });
+    assert_eq!(first, second, "{lines}");
+    assert_eq!(
+        whole(&again, replay::Shape::Rollbook),
+        whole(desk, replay::Shape::Rollbook)
+    );
+}
+
+/// Of a range those lines are played that the whole has for it; but of pages that may lie across its ends.
+fn ranges(desk: &Desk) {
+    let channels = desk.store.channels().unwrap().into_iter();
+    let channels = channels.map(|channel| Some(channel.channel));
+    for channel in channels.chain([None]) {
+        for shape in [replay::Shape::Agora, replay::Shape::Rollbook] {
+            let of = |from_seq, to_seq| {
+                let filter = ReplayFilter {
+                    channel: channel.clone(),
+                    from_seq,
+                    to_seq,
+                    ..ReplayFilter::default()
+                };
+                played(desk, &filter, shape)
+            };
+            let whole = of(None, None);
+            if whole
+                .iter()
+                .any(|(_, text)| text.contains(r#""t":"snapshot_begin""#))
+            {
+                continue;
+            }
+            for (from, to) in [(1, 4), (3, 9), (5, 5), (8, u64::MAX)] {
+                let part = whole.iter().filter(|(seq, _)| (from..=to).contains(seq));
+                let part: Vec<Line> = part.cloned().collect();
+                assert_eq!(of(Some(from), Some(to)), part, "{channel:?} {from} to {to}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn what_agora_said_can_be_replayed(tape in tape(Shape::Agora, 30)) {
+        as_agora(&tape);
+    }
+
+    #[test]
+    fn every_log_can_be_replayed(first in tape(Shape::Any, 30), second in tape(Shape::Any, 15)) {
+        let desk = Desk::of(&first);
+        desk.hear(&second, &second.lines);
+        as_rollbook(&desk);
+    }
+
+    #[test]
+    fn a_range_is_played_as_a_part_of_the_whole(tape in tape(Shape::Any, 20)) {
+        ranges(&Desk::of(&tape));
+    }
+}

@@ -1,0 +1,327 @@
+//! Laws of the rules: a complete snapshot makes the roster what it lists, and the same one again infers nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::panic, missing_docs)]
+
+use crate::{feeds, reference};
+use feeds::{Heard, Shape, Tape, cases, tape};
+use proptest::prelude::*;
+use reference::Reference;
+use rollbook::domain::decide::decide;
+use rollbook::domain::entry::{Commit, Entry, Rules, Snapshot, What};
+use rollbook::domain::event::{Said, Shown};
+use rollbook::domain::names::Names;
+use rollbook::domain::order::{Order, Stamp};
+use rollbook::domain::state::State;
+use rollbook::domain::time;
+use rollbook::feed::parse;
+use std::collections::BTreeMap;
+
+/// Topic, user and connection.
+type Key = [String; 3];
+
+fn roster(channel: &str, state: &State, names: &Names) -> BTreeMap<Key, Option<String>> {
+    let Some(channel) = names.find(channel) else {
+        return BTreeMap::new();
+    };
+    let present = state.roster(channel, names).into_iter();
+    present
+        .map(|present| {
+            let meta = present.meta.map(|meta| meta.to_string());
+            (key(present.member, names), meta)
+        })
+        .collect()
+}
+
+fn key(member: rollbook::domain::names::Member, names: &Names) -> Key {
+    let key = names.key(member);
+    [key.topic, key.user, key.conn].map(|name| names.text(name).to_owned())
+}
+
+/// Whether an observer has a paged snapshot under way.
+fn is_open(channel: &str, observer: &str, reference: &Reference) -> bool {
+    let [channel, observer] = [channel, observer].map(|name| reference.names.find(name));
+    let channel = channel.and_then(|channel| reference.state.channel(channel));
+    let open = channel.zip(observer);
+    open.is_some_and(|(channel, observer)| channel.watching().open_sync(observer).is_some())
+}
+
+/// What is claimed of members: by what stamp, and with what metadata.
+type Listed = BTreeMap<Key, (Stamp, Option<String>)>;
+
+/// A paged snapshot that has begun.
+struct Pages {
+    sync: String,
+    id: Option<String>,
+    /// The stamp of its begin.
+    line: Stamp,
+    listed: Listed,
+}
+
+/// A stamp as far as it counts.
+fn counted(stamp: Stamp, now: i64, rules: &Rules) -> Stamp {
+    Stamp {
+        ts: time::counted(stamp.ts, now, rules.max_ahead_ms),
+        ..stamp
+    }
+}
+
+/// What a line lists: of a member listed twice the newest claim, else the last. `line` is the stamp of those that have
+/// none of their own.
+fn claims(shown: &Shown<'_>, line: Stamp, now: i64, rules: &Rules, claims: &mut Listed) {
+    for topic in &shown.topics {
+        for who in &topic.members {
+            let key = [&topic.topic, &who.user, &who.conn].map(|name| name.to_string());
+            let stamp = counted(who.stamp, now, rules).or(line);
+            let older = claims
+                .get(&key)
+                .is_some_and(|(known, _)| stamp.against(*known, 0) == Order::Older);
+            if !older {
+                let meta = who.meta.as_ref().map(ToString::to_string);
+                claims.insert(key, (stamp, meta));
+            }
+        }
+    }
+}
+
+/// Follows a tape, and looks at each complete snapshot that was taken.
+fn snapshots(tape: &Tape) {
+    let mut reference = Reference::default();
+    // What the pages so far have listed, by observer and channel.
+    let mut pages = BTreeMap::<_, Pages>::new();
+    for heard in &tape.lines {
+        let Ok(event) = parse(heard.text.as_bytes(), &feeds::DEFAULTS) else {
+            reference.line(heard, &tape.rules);
+            continue;
+        };
+        let now = heard.now.max(reference.state.recorded_at());
+        let passed_over = |reference: &Reference| reference.rejected + reference.retries;
+        let passed_before = passed_over(&reference);
+        let seen = reference.entries.len();
+        let before = match &event.said {
+            Said::Snapshot { channel, .. } | Said::SnapshotEnd { channel, .. } => {
+                roster(channel, &reference.state, &reference.names)
+            }
+            _ => BTreeMap::new(),
+        };
+        let is_open = match &event.said {
+            Said::SnapshotBegin { channel, .. } => is_open(channel, &event.observer, &reference),
+            _ => false,
+        };
+        reference.line(heard, &tape.rules);
+        if passed_over(&reference) > passed_before {
+            continue;
+        }
+        let entries = &reference.entries[seen..];
+        let of = |channel: &str| (event.observer.to_string(), channel.to_owned());
+        let listed = match &event.said {
+            Said::SnapshotBegin { channel, sync, .. } => {
+                let begun = Pages {
+                    sync: sync.to_string(),
+                    id: event.id.as_ref().map(ToString::to_string),
+                    line: counted(event.stamp, now, &tape.rules),
+                    listed: BTreeMap::new(),
+                };
+                // The same begin again, by its id, does not begin again.
+                let again = |open: &Pages| {
+                    // A link that was lost in between has discarded it.
+                    is_open
+                        && begun.id.is_some()
+                        && (&open.sync, &open.id) == (&begun.sync, &begun.id)
+                };
+                if !pages.get(&of(channel)).is_some_and(again) {
+                    pages.insert(of(channel), begun);
+                }
+                continue;
+            }
+            Said::SnapshotPage { channel, shown, .. } => {
+                let open = pages.get_mut(&of(channel)).unwrap();
+                let line = counted(event.stamp, now, &tape.rules).or(open.line);
+                claims(shown, line, now, &tape.rules, &mut open.listed);
+                continue;
+            }
+            Said::SnapshotEnd { channel, .. } => pages.remove(&of(channel)).unwrap().listed,
+            Said::Snapshot { shown, .. } => {
+                let mut listed = BTreeMap::new();
+                let line = counted(event.stamp, now, &tape.rules);
+                claims(shown, line, now, &tape.rules, &mut listed);
+                listed
+            }
+            _ => continue,
+        };
+        let Some(Entry {
+            what: What::Snapshot(snapshot),
+            ..
+        }) = entries.first()
+        else {
+            continue;
+        };
+        if snapshot.stale || !snapshot.complete {
+            continue;
+        }
+        let (state, names) = (&reference.state, &reference.names);
+        let channel = names.text(snapshot.channel).to_owned();
+        let after = roster(&channel, state, names);
+        equals(snapshot, &listed, &before, &after, names);
+        if matches!(event.said, Said::Snapshot { .. }) {
+            let snapshot = snapshot.clone();
+            again(tape, heard, &snapshot, &channel, &after, &mut reference);
+        }
+    }
+}
+
+/// The roster is what the snapshot listed, but for those whom it was held back from.
+fn equals(
+    snapshot: &Snapshot,
+    listed: &Listed,
+    before: &BTreeMap<Key, Option<String>>,
+    after: &BTreeMap<Key, Option<String>>,
+    names: &Names,
+) {
+    let mut wanted = BTreeMap::new();
+    for (key, (_, meta)) in listed {
+        let known = before.get(key).cloned().flatten();
+        wanted.insert(key.clone(), meta.clone().or(known));
+    }
+    for &held in &snapshot.held {
+        let key = key(held, names);
+        match before.get(&key) {
+            Some(meta) => wanted.insert(key, meta.clone()),
+            None => wanted.remove(&key),
+        };
+    }
+    assert_eq!(*after, wanted);
+    assert_eq!(snapshot.count as usize, after.len());
+    assert_eq!(snapshot.listed as usize, listed.len());
+}
+
+/// The same snapshot again: an entry of its own, and nothing inferred. Only whom the first one was held back from
+/// by the order of arrival behind a link up (contract 2.5.7), the second one may decide about: that hold is for one
+/// snapshot, and a feed without link lines has none.
+fn again(
+    tape: &Tape,
+    heard: &Heard,
+    first: &Snapshot,
+    channel: &str,
+    after: &BTreeMap<Key, Option<String>>,
+    reference: &mut Reference,
+) {
+    let text = without_id(&heard.text);
+    let event = parse(text.as_bytes(), &feeds::DEFAULTS).unwrap();
+    let mut state = reference.state.clone();
+    let names = &mut reference.names;
+    let commit = decide(&state, names, &event, &tape.rules, heard.now).unwrap();
+    let Commit::Entries(entries) = commit else {
+        panic!("{commit:?}");
+    };
+    for entry in &entries {
+        state.apply(entry, names);
+    }
+    let What::Snapshot(second) = &entries[0].what else {
+        panic!("{entries:?}");
+    };
+    assert!(!second.stale && second.complete);
+    let holds = tape.lines.iter().any(|heard| heard.text.contains("link"));
+    for entry in &entries[1..] {
+        assert!(holds, "inferred again: {entry:?}");
+        let What::Change(change) = &entry.what else {
+            panic!("{entry:?}");
+        };
+        assert!(
+            first.held.contains(&change.member),
+            "inferred again: {entry:?}"
+        );
+    }
+    if !holds {
+        assert_eq!(roster(channel, &state, names), *after);
+        return;
+    }
+    let held: Vec<Key> = first
+        .held
+        .iter()
+        .map(|&member| key(member, names))
+        .collect();
+    let mut roster = roster(channel, &state, names);
+    let mut after = after.clone();
+    for key in &held {
+        roster.remove(key);
+        after.remove(key);
+    }
+    assert_eq!(roster, after);
+}
+
+fn without_id(text: &str) -> String {
+    match text.find(r#","id":""#) {
+        Some(at) => text[..at].to_owned() + "}",
+        None => text.to_owned(),
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn after_a_complete_snapshot_the_roster_equals_it(tape in tape(Shape::Any, 40)) {
+        snapshots(&tape);
+    }
+}
+
+/// A paged snapshot is over with its end, though it was stale: no page may follow, and no later end take effect by it.
+#[test]
+fn a_stale_end_ends_its_pages() {
+    let tape = Tape::of(
+        Rules::default(),
+        &[
+            r#"{"t":"snapshot","channel":"a","topics":{},"ts":1800000000000}"#,
+            r#"{"t":"snapshot_begin","channel":"a","sync":"s","ts":1799999999900}"#,
+            r#"{"t":"snapshot_page","channel":"a","sync":"s","topics":{"t":[{"user":"ann"}]},"ts":1799999999900}"#,
+            r#"{"t":"snapshot_end","channel":"a","sync":"s","ts":1799999999900}"#,
+            r#"{"t":"snapshot_page","channel":"a","sync":"s","topics":{},"ts":1800000000100}"#,
+            r#"{"t":"snapshot_end","channel":"a","sync":"s","ts":1800000000100}"#,
+        ],
+    );
+    let reference = Reference::of(&tape);
+    assert_eq!(reference.rejected, 2);
+    assert_eq!(reference.entries.len(), 2);
+}
+
+/// A member's time is the line's where it has none of its own: so the newest of two claims is known.
+#[test]
+fn of_a_member_listed_twice_the_newest_claim_counts() {
+    let twice = r#"{"t":[{"user":"cy","meta":1,"ts":1800000000100},{"user":"cy","meta":2}]}"#;
+    let last = |lines: &[String]| {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let reference = Reference::of(&Tape::of(Rules::default(), &lines));
+        let roster = roster("a", &reference.state, &reference.names);
+        roster.into_values().next().unwrap().unwrap()
+    };
+    let snapshot = |ts: &str| format!(r#"{{"t":"snapshot","channel":"a","topics":{twice}{ts}}}"#);
+    assert_eq!(last(&[snapshot(r#","ts":1800000000000"#)]), "1");
+    assert_eq!(last(&[snapshot(r#","ts":1800000000200"#)]), "2");
+    assert_eq!(last(&[snapshot("")]), "2", "nothing tells which is newer");
+    let paged = |topics: &str| {
+        [
+            r#"{"t":"snapshot_begin","channel":"a","sync":"s","ts":1800000000000}"#.to_owned(),
+            format!(r#"{{"t":"snapshot_page","channel":"a","sync":"s","topics":{topics}}}"#),
+            r#"{"t":"snapshot_end","channel":"a","sync":"s","ts":1800000000200}"#.to_owned(),
+        ]
+    };
+    assert_eq!(last(&paged(twice)), "1");
+    let [begin, page, end] = paged(r#"{"t":[{"user":"cy","meta":1,"ts":1800000000100}]}"#);
+    let second =
+        r#"{"t":"snapshot_page","channel":"a","sync":"s","topics":{"t":[{"user":"cy","meta":2}]}}"#;
+    assert_eq!(last(&[begin, page, second.to_owned(), end]), "1");
+}
+
+/// Somebody whom a snapshot lists by an older place than the one that showed him absent stays absent, however often it
+/// is said: what it could not decide, it does not become the last word about.
+#[test]
+fn what_an_older_claim_could_not_decide_it_does_not_decide_later() {
+    let first = r#"{"t":"snapshot","channel":"a","topics":{},"ts":1800000000000,"pos":[1,0]}"#;
+    let second = r#"{"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann","pos":[0,0]}]},"ts":1800000000000}"#;
+    let join = r#"{"t":"join","channel":"a","topic":"t","user":"ann","pos":[0,5]}"#;
+    let tape = Tape::of(Rules::default(), &[first, second, second, join]);
+    let reference = Reference::of(&tape);
+    let roster = roster("a", &reference.state, &reference.names);
+    assert_eq!(roster, BTreeMap::new());
+    assert_eq!(reference.entries.len(), 4, "three snapshots, a stale join");
+}

@@ -1,0 +1,449 @@
+//! Laws of the store: a checkpoint and its tail are the fold of the log, batches do not matter, and what was
+//! acknowledged survives whatever the engine does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::panic, missing_docs)]
+
+use crate::{desk, feeds, reference};
+use desk::{Desk, Lent};
+use feeds::{Heard, NOW, START, Shape, Tape, cases, tape};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use reference::Reference;
+use rollbook::care::VerifyDepth;
+use rollbook::domain::entry::Rules;
+use rollbook::limits::TOMBSTONES_PER_CHANNEL_MAX;
+use rollbook::log::engine::fault::FaultJournal;
+use rollbook::log::engine::memory::MemoryJournal;
+use rollbook::query::answer::{Disposition, EntryType, HistoryEntry, Origin};
+use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
+use rollbook::store::{Durability, Tally, Ticket};
+use rollbook::{Options, Store, StoreError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+fn memory() -> Lent<MemoryJournal> {
+    Lent(Arc::new(MemoryJournal::new()))
+}
+
+fn cut(mut lines: &[Heard], sizes: &[usize]) -> Vec<Vec<Heard>> {
+    let mut parts = Vec::new();
+    for &size in sizes {
+        let (part, rest) = lines.split_at(size.min(lines.len()));
+        parts.push(part.to_vec());
+        lines = rest;
+    }
+    parts.push(lines.to_vec());
+    parts
+}
+
+/// Everything that can be asked of a store, in words.
+fn answers(desk: &Desk) -> Vec<String> {
+    let store = &desk.store;
+    let mut answers = desk.history_json();
+    let times: BTreeSet<i64> = desk
+        .history()
+        .iter()
+        .flat_map(|entry| {
+            [
+                entry.occurred_at.0,
+                entry.effective_at.0 - 1,
+                entry.effective_at.0,
+            ]
+        })
+        .collect();
+    for channel in store.channels().unwrap() {
+        let name = &channel.channel;
+        answers.push(json(&channel));
+        let gaps = store.gaps(name).unwrap();
+        answers.extend(gaps.iter().map(json));
+        let missed = store.missed(name, &Default::default()).unwrap();
+        answers.extend(missed.iter().map(json));
+        let seqs = 1..=store.head();
+        for after_seq in seqs.clone().step_by(5) {
+            let filter = HistoryFilter {
+                channel: Some(name.clone()),
+                after_seq,
+                ..HistoryFilter::default()
+            };
+            let each = |entry| {
+                answers.push(json(&entry));
+                true
+            };
+            store.history(&filter, each).unwrap();
+        }
+        let whens = times.iter().map(|&at| WhoWhen::At(at));
+        let whens = whens.chain(seqs.map(WhoWhen::Seq));
+        for when in whens.chain([WhoWhen::Head]) {
+            let filter = WhoFilter {
+                when,
+                ..WhoFilter::default()
+            };
+            // The channel may not have been heard of by then.
+            let who = store.who(name, &filter);
+            answers.push(who.map_or_else(|error| error.to_string(), |who| json(&who)));
+        }
+    }
+    answers
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
+fn verified(desk: &Desk) {
+    let verified = desk.store.verify(VerifyDepth::Deep, |_| {}).unwrap();
+    assert!(verified.ok, "{:#?}", verified.problems);
+}
+
+proptest! {
+    #![proptest_config(cases(150))]
+
+    #[test]
+    fn a_checkpoint_and_its_tail_are_the_fold(tape in tape(Shape::Any, 40), sizes in vec(0usize..12, 0..6)) {
+        let engine = memory();
+        in_parts(&tape, &cut(&tape.lines, &sizes), || Desk::on(&engine));
+    }
+
+    /// The same id again is answered with the entry that it made the first time, whatever lies between.
+    #[test]
+    fn retries_survive(tape in tape(Shape::Any, 40), sizes in vec(0usize..12, 0..4)) {
+        let engine = memory();
+        let parts = cut(&tape.lines, &sizes);
+        for part in &parts {
+            Desk::on(&engine).hear(&tape, part);
+        }
+        let reference = Reference::of(&with_restarts(&tape, &parts));
+        let desk = Desk::on(&engine);
+        for heard in &tape.lines {
+            let Ok(event) = rollbook::feed::parse(heard.text.as_bytes(), &feeds::DEFAULTS) else { continue };
+            let Some(id) = &event.id else { continue };
+            let Some(&seq) = reference.ids.get(&(event.observer.to_string(), id.to_string())) else { continue };
+            let receipt = desk.hear_one(&tape, heard).unwrap();
+            prop_assert_eq!((receipt.tally.retries, receipt.tally.entries), (1, 0));
+            prop_assert_eq!(receipt.seqs, vec![Some(seq)]);
+        }
+        prop_assert_eq!(desk.store.head(), reference.state.head());
+    }
+
+    #[test]
+    fn batches_do_not_matter(tape in tape(Shape::Any, 40), sizes in vec(1usize..12, 0..6)) {
+        let still: Vec<Heard> = tape.lines.iter().map(|heard| Heard { now: NOW, text: heard.text.clone() }).collect();
+        let tape = Tape { lines: still, ..tape };
+        let singly = Desk::of(&tape);
+        let together = Desk::new();
+        let all = together.hear_together(&tape, &tape.lines).unwrap();
+        let batched = Desk::new();
+        // Nobody waits: so some are synced together.
+        let batches = cut(&tape.lines, &sizes);
+        let tickets: Vec<_> = batches.iter().map(|lines| batched.store.submit(tape.batch(lines)).unwrap()).collect();
+        let mut tally = Tally::default();
+        for ticket in tickets {
+            tally.add(&ticket.wait().unwrap().tally);
+        }
+        prop_assert_eq!(tally, all.tally);
+        counted(&tally, &singly);
+        let history = singly.history_json();
+        for desk in [&singly, &together, &batched] {
+            prop_assert_eq!(&desk.history_json(), &history);
+            prop_assert_eq!(&desk.described(), &singly.described());
+            verified(desk);
+        }
+    }
+}
+
+/// A receipt counts what history shows.
+fn counted(tally: &Tally, desk: &Desk) {
+    let history = desk.history();
+    let count = |of: &dyn Fn(&HistoryEntry) -> bool| {
+        history.iter().filter(|entry| of(entry)).count() as u64
+    };
+    let of = |kind, origin| {
+        count(&|entry| {
+            (entry.kind, entry.origin, entry.disposition) == (kind, origin, Disposition::Applied)
+        })
+    };
+    let disposed = |disposition| count(&|entry| entry.disposition == disposition);
+    let recounted = Tally {
+        events: tally.events,
+        entries: history.len() as u64,
+        joins: of(EntryType::Join, Origin::Observed),
+        leaves: of(EntryType::Leave, Origin::Observed),
+        updates: of(EntryType::Update, Origin::Observed),
+        snapshots: count(&|entry| entry.kind == EntryType::Snapshot),
+        inferred_joins: of(EntryType::Join, Origin::Inferred),
+        inferred_leaves: of(EntryType::Leave, Origin::Inferred),
+        inferred_updates: of(EntryType::Update, Origin::Inferred),
+        baseline_joins: count(&|entry| entry.baseline),
+        duplicates: disposed(Disposition::Duplicate),
+        stale: disposed(Disposition::Stale),
+        unknown: disposed(Disposition::Unknown),
+        retries: tally.retries,
+        rejected: tally.rejected,
+        clamped: count(&|entry| entry.effective_at.0 - entry.occurred_at.0 > 60_000),
+        first_seq: history.first().map(|entry| entry.seq),
+        last_seq: history.last().map(|entry| entry.seq),
+    };
+    assert_eq!(*tally, recounted);
+    let mut rejects = 0;
+    let each = |_| {
+        rejects += 1;
+        true
+    };
+    desk.store.rejects(each).unwrap();
+    assert_eq!(rejects, tally.rejected);
+}
+
+/// The tape with what is said when a store is opened anew behind each part.
+fn with_restarts(tape: &Tape, parts: &[Vec<Heard>]) -> Tape {
+    let mut reference = Reference::default();
+    let mut lines = Vec::new();
+    for part in parts {
+        part.iter()
+            .for_each(|heard| reference.line(heard, &tape.rules));
+        lines.extend(part.iter().cloned());
+        for heard in reference.restarts() {
+            reference.line(&heard, &tape.rules);
+            lines.push(heard);
+        }
+    }
+    let rules = tape.rules;
+    Tape { rules, lines }
+}
+
+/// A writer that ends leaves a checkpoint: so every part of the tape starts at one.
+fn in_parts(tape: &Tape, parts: &[Vec<Heard>], open: impl Fn() -> Desk) {
+    let mut reference = Reference::default();
+    for part in parts {
+        let desk = open();
+        desk.hear(tape, part);
+        for heard in part {
+            reference.line(heard, &tape.rules);
+        }
+        assert_eq!(desk.described(), reference.state.describe(&reference.names));
+        drop(desk);
+        for heard in reference.restarts() {
+            reference.line(&heard, &tape.rules);
+        }
+        let whole = reference.state.describe(&reference.names);
+        let desk = open();
+        assert_eq!(desk.described(), whole);
+        assert_eq!(desk.folded(None), whole);
+    }
+    // What follows from more lines does not depend on where the state came from, either.
+    let unbroken = answers(&Desk::of(&with_restarts(tape, parts)));
+    let desk = open();
+    assert_eq!(answers(&desk), unbroken);
+    assert!(desk.store.rebuild().unwrap());
+    assert_eq!(answers(&desk), unbroken);
+    let whole = reference.state.describe(&reference.names);
+    assert_eq!(desk.described(), whole);
+    verified(&desk);
+}
+
+proptest! {
+    // Few, since each opening writes a segment of megabytes.
+    #![proptest_config(cases(3))]
+
+    #[test]
+    fn on_disk_too(tape in tape(Shape::Any, 30), sizes in vec(0usize..12, 0..2)) {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |options| {
+            let durability = Durability::None;
+            Store::open(dir.path(), Options { durability, ..options })
+        };
+        in_parts(&tape, &cut(&tape.lines, &sizes), || Desk::with(open));
+    }
+}
+
+/// So many leave that tombstones are dropped: the floor that rises is in the checkpoint as in the log.
+#[test]
+fn the_floor_survives() {
+    let leaves: Vec<String> = (0..TOMBSTONES_PER_CHANNEL_MAX + 3)
+        .map(|n| format!(r#"{{"user":"{n}","ts":{}}}"#, START + n as i64))
+        .collect();
+    let many = format!(
+        r#"{{"t":"diff","channel":"a","leaves":{{"t":[{}]}}}}"#,
+        leaves.join(",")
+    );
+    let rules = Rules {
+        max_ahead_ms: 1_000_000,
+        ..Rules::default()
+    };
+    let first = Tape::of(rules, &[&many]);
+    // Sorted bytewise, "0", "1" and "10" are the first to be dropped: 10 ms after the start is the floor.
+    let join = |user: &str, ts: i64| {
+        format!(r#"{{"t":"join","channel":"a","topic":"t","user":"{user}","ts":{ts}}}"#)
+    };
+    let late = [
+        join("x", START + 10),
+        join("y", START + 11),
+        join("0", START + 5),
+    ];
+    let then = Tape::of(rules, &late.each_ref().map(String::as_str));
+    let engine = memory();
+    let desk = Desk::on(&engine);
+    desk.hear(&first, &first.lines);
+    let before = desk.described();
+    drop(desk);
+    let desk = Desk::on(&engine);
+    assert_eq!(desk.described(), before);
+    desk.hear(&then, &then.lines);
+    let filter = HistoryFilter {
+        after_seq: leaves.len() as u64,
+        ..HistoryFilter::default()
+    };
+    let mut what = Vec::new();
+    let each = |entry: HistoryEntry| {
+        what.push(entry.disposition);
+        true
+    };
+    desk.store.history(&filter, each).unwrap();
+    assert_eq!(
+        what,
+        [Disposition::Stale, Disposition::Applied, Disposition::Stale]
+    );
+    let after = desk.described();
+    drop(desk);
+    let desk = Desk::on(&engine);
+    assert_eq!(desk.described(), after);
+    assert_eq!(desk.folded(None), after);
+}
+
+/// As of an entry, pages behind it have not come yet: not even where a checkpoint behind them is kept.
+#[test]
+fn as_of_an_entry_later_pages_have_not_come() {
+    let tape = Tape::of(
+        Rules::default(),
+        &[
+            r#"{"t":"link","state":"up","ts":1800000000000}"#,
+            r#"{"t":"snapshot_begin","channel":"a","sync":"s","ts":1800000000000}"#,
+        ],
+    );
+    in_parts(&tape, &cut(&tape.lines, &[]), {
+        let engine = memory();
+        move || Desk::on(&engine)
+    });
+}
+
+/// What the engine does.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Append { good: u64, torn: usize },
+    Sync { good: u64 },
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        (0u64..8, 0usize..2).prop_map(|(good, torn)| Fault::Append { good, torn }),
+        (0u64..8).prop_map(|good| Fault::Sync { good }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn what_was_acknowledged_survives(
+        tape in tape(Shape::Any, 40),
+        sizes in vec(1usize..8, 0..10),
+        fault in fault(),
+        survivors in 0u64..3,
+        wait in any::<bool>(),
+        crash in any::<bool>(),
+    ) {
+        let still: Vec<Heard> = tape.lines.iter().map(|heard| Heard { now: NOW, text: heard.text.clone() }).collect();
+        let tape = Tape { lines: still, ..tape };
+        let engine = Lent(Arc::new(FaultJournal::new(MemoryJournal::new())));
+        match fault {
+            Fault::Append { good, torn } => engine.0.fail_append(good, torn),
+            Fault::Sync { good } => engine.0.fail_sync(good),
+        }
+        let decided = Desk::of(&tape).history_json();
+        let desk = Desk::on(&engine);
+        let mut failed = false;
+        let mut acknowledged = 0;
+        let mut tickets = Vec::new();
+        let mut settle = |ticket: Ticket, failed: &mut bool| match ticket.wait() {
+            Ok(receipt) => {
+                assert!(!*failed, "nothing is acknowledged behind a failure");
+                acknowledged = acknowledged.max(receipt.tally.last_seq.unwrap_or(0));
+            }
+            Err(error) => {
+                assert!(matches!(error, StoreError::Poisoned(_)), "{error}");
+                *failed = true;
+            }
+        };
+        for lines in cut(&tape.lines, &sizes) {
+            match desk.store.submit(tape.batch(&lines)) {
+                Ok(ticket) if wait => settle(ticket, &mut failed),
+                Ok(ticket) => tickets.push(ticket),
+                Err(StoreError::Poisoned(_)) => break,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        for ticket in tickets {
+            settle(ticket, &mut failed);
+        }
+        // Reading goes on: of what is durable, and of nothing else.
+        let read = desk.history_json();
+        prop_assert!(read.len() as u64 >= acknowledged);
+        prop_assert_eq!(read.len() as u64, desk.store.head());
+        prop_assert_eq!(&read[..], &decided[..read.len()]);
+        prop_assert_eq!(desk.described(), desk.folded(None));
+        if failed {
+            let refused = desk.hear_together(&tape, &tape.lines);
+            prop_assert!(matches!(refused, Err(StoreError::Poisoned(_))));
+            prop_assert_eq!(desk.store.head(), read.len() as u64);
+        }
+        drop(desk);
+        // Where the machine goes on, all that was written is there.
+        let survivors = if crash { survivors } else { u64::MAX };
+        engine.0.crash(survivors).unwrap();
+        let again = Desk::on(&engine);
+        let mut left = again.history_json();
+        left.retain(|entry| !entry.contains(r#""reason":"restart""#));
+        prop_assert!(left.len() >= read.len(), "{} of {}", left.len(), read.len());
+        prop_assert_eq!(&left[..], &decided[..left.len()]);
+        prop_assert_eq!(again.described(), again.folded(None));
+        // And writing goes on.
+        again.hear_together(&tape, &tape.lines).unwrap();
+        verified(&again);
+        prop_assert_eq!(again.described(), again.folded(None));
+    }
+}
+
+/// A commit of many values is there whole or not at all.
+#[test]
+fn a_torn_commit_of_many_values_is_gone() {
+    let publishers: Vec<String> = (0..6_000u64)
+        .map(|n| {
+            let noise = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let more = noise.rotate_left(17).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+            format!(r#"{{"user":"{n}","meta":"{noise:x}{more:x}"}}"#)
+        })
+        .collect();
+    let snapshot = format!(
+        r#"{{"t":"snapshot","channel":"a","topics":{{"t":[{}]}},"ts":1800000000000}}"#,
+        publishers.join(",")
+    );
+    let first = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":1800000000000}"#;
+    let tape = Tape::of(Rules::default(), &[first, &snapshot]);
+    let engine = Lent(Arc::new(FaultJournal::new(MemoryJournal::new())));
+    Desk::on(&engine).hear(&tape, &tape.lines);
+    let whole = rollbook::log::engine::Journal::head(&engine);
+    assert!(whole > 3, "{whole} values");
+    for torn in 0..whole as usize {
+        let engine = Lent(Arc::new(FaultJournal::new(MemoryJournal::new())));
+        let desk = Desk::on(&engine);
+        desk.hear(&tape, &tape.lines[..1]);
+        engine.0.fail_append(0, torn);
+        desk.hear_one(&tape, &tape.lines[1]).unwrap_err();
+        assert_eq!(desk.store.head(), 1);
+        drop(desk);
+        let desk = Desk::on(&engine);
+        let left = desk.store.head();
+        let all = torn as u64 == whole - 1;
+        assert_eq!(left, if all { 6_003 } else { 1 }, "{torn} of {whole}");
+        verified(&desk);
+    }
+}

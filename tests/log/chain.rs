@@ -1,0 +1,489 @@
+//! The chain: it covers every field, knows no frames, and outlives a name that is erased.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+use crate::{frames, records};
+use frames::{encode, encoder, join, member, restamp, single, small};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use records::{commit, dictionary, number};
+use rollbook::domain::entry::*;
+use rollbook::domain::event::{Connection, Kind, TokenState};
+use rollbook::domain::names::Names;
+use rollbook::domain::order::Stamp;
+use rollbook::log::Record;
+use rollbook::log::frame::{self, Check, FrameError, Packing, Place};
+use std::sync::Arc;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_chain_knows_no_frames(mut all in vec(commit(), 1..20), cuts in vec(1usize..6, 20)) {
+        number(&mut all, 1);
+        let names = dictionary();
+        let whole = encode(&all, &names).header.link_after;
+        let mut encoder = encoder(Packing::Zstd);
+        let mut place = Place::FIRST;
+        let mut rest = &all[..];
+        for cut in cuts {
+            let (now, later) = rest.split_at(cut.min(rest.len()));
+            rest = later;
+            if now.is_empty() {
+                break;
+            }
+            let frame = encoder.encode(place, now, &names).unwrap();
+            place = Place::after(&frame.header);
+        }
+        prop_assert!(rest.is_empty() || place.link != whole);
+        if rest.is_empty() {
+            prop_assert_eq!(place.link, whole);
+            prop_assert_eq!(place.first_seq, encode(&all, &names).header.entries + 1);
+        }
+    }
+
+    #[test]
+    fn two_different_entries_have_different_links(a in records::entry(), b in records::entry()) {
+        let names = dictionary();
+        let link = |entry: &Entry| {
+            let entry = Entry { seq: 1, ..entry.clone() };
+            encode(&[single(entry)], &names).header.link_after
+        };
+        prop_assert_eq!(a == b, link(&a) == link(&b));
+    }
+}
+
+/// A change to an entry.
+type Tamper = fn(&mut Entry, &mut Names);
+
+/// Changes to an entry, each of which has to change the chain.
+fn tamperings() -> Vec<(&'static str, Tamper)> {
+    fn change(entry: &mut Entry) -> &mut Change {
+        match &mut entry.what {
+            What::Change(change) => change,
+            _ => panic!("a change"),
+        }
+    }
+    vec![
+        ("recorded_at", |e, _| e.recorded_at += 1),
+        ("occurred_at", |e, _| e.occurred_at += 1),
+        ("effective_at", |e, _| e.effective_at += 1),
+        ("observer", |e, n| e.observer = n.intern("else")),
+        ("id", |e, _| e.id = Some(Arc::from("id"))),
+        ("pos", |e, _| e.stamp.pos = Some([0, 0])),
+        ("no ts", |e, _| e.stamp.ts = None),
+        ("ts", |e, _| e.stamp.ts = Some(1)),
+        ("lossy", |e, _| e.lossy = true),
+        ("member", |e, n| change(e).member = member(n, "bert")),
+        ("kind", |e, _| change(e).kind = Kind::Leave),
+        ("said", |e, _| change(e).said = Kind::Update),
+        ("disposition", |e, _| {
+            change(e).disposition = Disposition::Stale;
+        }),
+        ("meta", |e, _| change(e).meta = Some(Arc::from("null"))),
+        ("reason", |e, _| change(e).reason = Some(Arc::from("r"))),
+        ("origin", |e, _| {
+            change(e).origin = Origin::Inferred(Inference {
+                snapshot_seq: 1,
+                not_before: None,
+                baseline: false,
+            });
+        }),
+        ("baseline", |e, _| {
+            change(e).origin = Origin::Inferred(Inference {
+                snapshot_seq: 1,
+                not_before: None,
+                baseline: true,
+            });
+        }),
+        ("not_before", |e, _| {
+            change(e).origin = Origin::Inferred(Inference {
+                snapshot_seq: 1,
+                not_before: Some(0),
+                baseline: false,
+            });
+        }),
+    ]
+}
+
+#[test]
+fn the_chain_covers_every_field_of_a_change() {
+    let mut names = Names::new();
+    let plain = join(&mut names, 1, "anna");
+    all_different(&plain, &mut names, tamperings());
+    let mut links = vec![encode(&[single(plain.clone())], &names).header.link_after];
+    let lossy = Rules {
+        lossy: true,
+        ..Rules::default()
+    };
+    for rules in [
+        lossy,
+        Rules {
+            slack_ms: 1,
+            ..Rules::default()
+        },
+        Rules {
+            skew_tolerance_ms: 1,
+            ..Rules::default()
+        },
+        Rules {
+            max_ahead_ms: 1,
+            ..Rules::default()
+        },
+    ] {
+        let entries = vec![plain.clone()];
+        let link = encode(&[Record::Commit { rules, entries }], &names);
+        assert!(!links.contains(&link.header.link_after), "{rules:?}");
+        links.push(link.header.link_after);
+    }
+}
+
+fn entry_of(what: What, names: &mut Names) -> Entry {
+    Entry {
+        what,
+        ..join(names, 1, "anna")
+    }
+}
+
+/// That each tampering gives a link of its own.
+fn all_different(plain: &Entry, names: &mut Names, tamperings: Vec<(&'static str, Tamper)>) {
+    let mut links = vec![encode(&[single(plain.clone())], names).header.link_after];
+    for (what, tamper) in tamperings {
+        let mut entry = plain.clone();
+        tamper(&mut entry, names);
+        let link = encode(&[single(entry)], names).header.link_after;
+        assert!(!links.contains(&link), "{what}");
+        links.push(link);
+    }
+}
+
+#[test]
+fn the_chain_covers_every_field_of_a_snapshot() {
+    fn of(entry: &mut Entry) -> &mut Snapshot {
+        match &mut entry.what {
+            What::Snapshot(snapshot) => snapshot,
+            _ => panic!("a snapshot"),
+        }
+    }
+    fn whole(entry: &mut Entry, whole: Whole) {
+        of(entry).claims = Claims::Whole(whole);
+    }
+    fn claim(entry: &mut Entry, names: &mut Names, claim: Option<Claim>) {
+        let member = member(names, "bert");
+        of(entry).claims = Claims::Residue(vec![Residue { member, claim }]);
+    }
+    let mut names = Names::new();
+    let plain = Snapshot {
+        channel: names.intern("channel"),
+        self_user: None,
+        stale: false,
+        complete: false,
+        listed: 3,
+        claims: Claims::Residue(Vec::new()),
+        held: Vec::new(),
+        begin: None,
+        gap: None,
+        count: 4,
+        digest: [0; 32],
+    };
+    let plain = entry_of(What::Snapshot(Box::new(plain)), &mut names);
+    all_different(
+        &plain,
+        &mut names,
+        vec![
+            ("channel", |e, n| of(e).channel = n.intern("else")),
+            ("self_user", |e, n| {
+                of(e).self_user = Some(n.intern("channel"));
+            }),
+            ("stale", |e, _| of(e).stale = true),
+            ("complete", |e, _| of(e).complete = true),
+            ("listed", |e, _| of(e).listed = 4),
+            ("count", |e, _| of(e).count = 3),
+            ("digest", |e, _| of(e).digest[31] = 1),
+            ("held", |e, n| of(e).held.push(member(n, "anna"))),
+            ("residue", |e, n| claim(e, n, None)),
+            ("claim", |e, n| claim(e, n, Some(Claim::default()))),
+            ("claim meta", |e, n| {
+                let meta = Some(Arc::from("1"));
+                claim(
+                    e,
+                    n,
+                    Some(Claim {
+                        meta,
+                        ..Claim::default()
+                    }),
+                );
+            }),
+            ("claim pos", |e, n| {
+                let stamp = Stamp {
+                    pos: Some([0, 0]),
+                    ts: None,
+                };
+                claim(e, n, Some(Claim { meta: None, stamp }));
+            }),
+            ("claim ts", |e, n| {
+                let stamp = Stamp {
+                    pos: None,
+                    ts: Some(0),
+                };
+                claim(e, n, Some(Claim { meta: None, stamp }));
+            }),
+            ("whole", |e, _| whole(e, Whole::default())),
+            ("incomplete", |e, _| {
+                whole(
+                    e,
+                    Whole {
+                        incomplete: true,
+                        ..Whole::default()
+                    },
+                );
+            }),
+            ("topics_missing", |e, _| {
+                whole(
+                    e,
+                    Whole {
+                        topics_missing: true,
+                        ..Whole::default()
+                    },
+                );
+            }),
+            ("topic", |e, n| {
+                let topics = vec![(n.intern("topic"), false)];
+                whole(
+                    e,
+                    Whole {
+                        topics,
+                        ..Whole::default()
+                    },
+                );
+            }),
+            ("topic missing some", |e, n| {
+                let topics = vec![(n.intern("topic"), true)];
+                whole(
+                    e,
+                    Whole {
+                        topics,
+                        ..Whole::default()
+                    },
+                );
+            }),
+            ("listed member", |e, n| {
+                let members = vec![(member(n, "bert"), Claim::default())];
+                whole(
+                    e,
+                    Whole {
+                        members,
+                        ..Whole::default()
+                    },
+                );
+            }),
+            ("begin", |e, _| {
+                let (stamp, occurred_at) = (Stamp::NONE, 5);
+                of(e).begin = Some(Begin { stamp, occurred_at });
+            }),
+            ("begin time", |e, _| {
+                let (stamp, occurred_at) = (Stamp::NONE, 6);
+                of(e).begin = Some(Begin { stamp, occurred_at });
+            }),
+            ("begin stamp", |e, _| {
+                let stamp = Stamp {
+                    pos: Some([1, 2]),
+                    ts: None,
+                };
+                of(e).begin = Some(Begin {
+                    stamp,
+                    occurred_at: 5,
+                });
+            }),
+            ("gap", |e, _| {
+                of(e).gap = Some(GapSeen {
+                    gap: 1,
+                    opened: None,
+                    closed: None,
+                });
+            }),
+            ("gap number", |e, _| {
+                of(e).gap = Some(GapSeen {
+                    gap: 2,
+                    opened: None,
+                    closed: None,
+                });
+            }),
+            ("gap opened", |e, _| {
+                of(e).gap = Some(GapSeen {
+                    gap: 1,
+                    opened: Some(0),
+                    closed: None,
+                });
+            }),
+            ("gap closed", |e, _| {
+                of(e).gap = Some(GapSeen {
+                    gap: 1,
+                    opened: None,
+                    closed: Some(0),
+                });
+            }),
+        ],
+    );
+}
+
+#[test]
+fn the_chain_covers_every_field_of_links_and_tokens() {
+    fn link(entry: &mut Entry) -> &mut Link {
+        match &mut entry.what {
+            What::Link(link) => link,
+            _ => panic!("a link"),
+        }
+    }
+    fn token(entry: &mut Entry) -> &mut Token {
+        match &mut entry.what {
+            What::Token(token) => token,
+            _ => panic!("a token"),
+        }
+    }
+    fn gap(entry: &mut Entry, names: &mut Names, change: impl Fn(&mut GapChange)) {
+        let mut gap = GapChange {
+            channel: names.intern("channel"),
+            gap: 1,
+            at: 7,
+            opens: false,
+        };
+        change(&mut gap);
+        link(entry).gaps = vec![gap];
+    }
+    let mut names = Names::new();
+    let plain = Link {
+        channel: None,
+        up: false,
+        elsewhere: false,
+        except: Vec::new(),
+        reason: None,
+        gaps: Vec::new(),
+        connection: None,
+    };
+    let plain = entry_of(What::Link(Box::new(plain)), &mut names);
+    all_different(
+        &plain,
+        &mut names,
+        vec![
+            ("channel", |e, n| {
+                link(e).channel = Some(n.intern("channel"))
+            }),
+            ("up", |e, _| link(e).up = true),
+            ("elsewhere", |e, _| link(e).elsewhere = true),
+            ("except", |e, n| link(e).except.push(n.intern("channel"))),
+            ("reason", |e, _| link(e).reason = Some(Arc::from(""))),
+            ("gap", |e, n| gap(e, n, |_| ())),
+            ("gap channel", |e, n| {
+                let channel = n.intern("else");
+                gap(e, n, |gap| gap.channel = channel);
+            }),
+            ("gap number", |e, n| gap(e, n, |gap| gap.gap = 2)),
+            ("gap at", |e, n| gap(e, n, |gap| gap.at = 8)),
+            ("gap opens", |e, n| gap(e, n, |gap| gap.opens = true)),
+            ("connection up", |e, _| {
+                link(e).connection = Some(Connection::Up)
+            }),
+            ("connection resumed", |e, _| {
+                link(e).connection = Some(Connection::Resumed)
+            }),
+            ("connection lost", |e, _| {
+                link(e).connection = Some(Connection::Lost)
+            }),
+            ("connection restart", |e, _| {
+                link(e).connection = Some(Connection::Restart)
+            }),
+        ],
+    );
+    let plain = Token {
+        channel: None,
+        state: TokenState::WillExpire,
+        reason: None,
+    };
+    let plain = entry_of(What::Token(Box::new(plain)), &mut names);
+    all_different(
+        &plain,
+        &mut names,
+        vec![
+            ("channel", |e, n| {
+                token(e).channel = Some(n.intern("channel"))
+            }),
+            ("expired", |e, _| token(e).state = TokenState::Expired),
+            ("renewed", |e, _| token(e).state = TokenState::Renewed),
+            ("revoked", |e, _| token(e).state = TokenState::Revoked),
+            ("reason", |e, _| token(e).reason = Some(Arc::from(""))),
+        ],
+    );
+}
+
+#[test]
+fn no_bit_of_a_forged_body_passes_the_chain_unseen() {
+    let mut names = Names::new();
+    let first = join(&mut names, 1, "anna");
+    let mut second = join(&mut names, 2, "bert");
+    second.id = Some(Arc::from("id"));
+    let written = vec![single(first), single(second)];
+    let frame = encode(&written, &names);
+    let value = &frame.values[0];
+    for bit in 36 * 8..value.len() * 8 {
+        let mut forged = value.clone();
+        forged[bit / 8] ^= 1 << (bit % 8);
+        restamp(&mut forged);
+        if let Ok(read) = frame::decode(&[&forged], &mut names, Check::Chain) {
+            // What the chain does not cover: the link before, together with a header that is otherwise right,
+            // is for whoever knows the frame before. Nothing else may get through, but a false alarm: that a
+            // connection may be up, which makes whoever opens the log look.
+            assert!(
+                read.header.connected,
+                "bit {bit} of the body passes: {:?}",
+                read.header
+            );
+        }
+    }
+}
+
+/// What forgetting does: the string and its salt go, its hash stays, and the chain with it.
+#[test]
+fn an_erased_name_leaves_the_chain_whole() {
+    let mut names = Names::new();
+    let written = small(&mut names);
+    let value = encode(&written, &names).values.remove(0);
+    let at = value.windows(4).position(|four| four == b"anna").unwrap() - 9;
+    assert_eq!(value[at], 4 << 1);
+    let mut erased = value[..at].to_vec();
+    erased.push(1);
+    erased.extend_from_slice(&blake3::hash(&value[at + 1..at + 13]).as_bytes()[..16]);
+    erased.extend_from_slice(&value[at + 13..]);
+    // Four bytes more: in the piece's length, and in the payload's (a two-byte number after the compression).
+    let length = (erased.len() - 36) as u32;
+    erased[24..28].copy_from_slice(&length.to_le_bytes());
+    assert_eq!(erased[40..42], [0, 0xfb]);
+    let plain = u16::from_le_bytes([erased[42], erased[43]]) + 4;
+    erased[42..44].copy_from_slice(&plain.to_le_bytes());
+    restamp(&mut erased);
+
+    let mut names = Names::new();
+    let read = frame::decode(&[&erased], &mut names, Check::Chain).unwrap();
+    assert_eq!(names.find("anna"), None);
+    let Record::Commit { entries, .. } = &read.records[0] else {
+        panic!("a commit");
+    };
+    let What::Change(change) = &entries[0].what else {
+        panic!("a change");
+    };
+    let user = names.text(names.key(change.member).user);
+    assert!(user.starts_with("erased:"), "{user}");
+    // Another hash is another chain.
+    erased[at + 1] ^= 1;
+    restamp(&mut erased);
+    assert!(matches!(
+        frame::decode(&[&erased], &mut names, Check::Chain),
+        Err(FrameError::Chain { frame: 1 })
+    ));
+}

@@ -1,0 +1,20 @@
+//! The rules of the contract, case by case: one subject a file.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, missing_docs)]
+
+#[path = "../support/engine.rs"]
+mod engine;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/told.rs"]
+mod told;
+
+mod connections;
+mod counts;
+mod live;
+mod order;
+mod pages;
+mod snapshot;
+mod watch;
+mod who;
+mod windows;

@@ -1,0 +1,331 @@
+//! Who may do what: every route of the description, channels, and tokens that end.
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use crate::support;
+use rollbook::server::auth::Scope;
+use rollbook::server::openapi::document;
+use rollbook::{Options, Store};
+use serde_json::{Value, json};
+use support::server::{Got, Served, Tokens, join};
+
+async fn served(tokens: &Tokens) -> Served {
+    let store = Store::in_memory(Options::default()).unwrap();
+    let served = Served::start(store, tokens.config()).await;
+    let all = tokens.make(&[Scope::Ingest], None, 60_000);
+    let lines = [join("room", "tony", 1_000), join("attic", "lily", 2_000)].join("\n");
+    served
+        .post(&format!("/v1/events?access_token={all}"), &lines)
+        .await
+        .expect(200);
+    served
+}
+
+/// The status that a route answers with, and what it says.
+async fn status(
+    served: &Served,
+    method: &str,
+    path: &str,
+    socket: bool,
+    token: Option<&str>,
+) -> (u16, String) {
+    let got = if socket {
+        let token = token.map_or(String::new(), |token| format!("&access_token={token}"));
+        match served.socket(&format!("{path}{token}")).await {
+            Ok(_) => return (200, String::new()),
+            Err(got) => got,
+        }
+    } else {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let head: Vec<_> = bearer
+            .iter()
+            .map(|bearer| ("authorization", &**bearer))
+            .collect();
+        served.ask(method, path, &head, "").await
+    };
+    (
+        got.status,
+        if got.status == 200 {
+            String::new()
+        } else {
+            got.error()
+        },
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_asks_for_the_scope_that_it_says() {
+    let tokens = Tokens::new();
+    let served = served(&tokens).await;
+    let document = document();
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let method = method.to_uppercase();
+            let url = format!("{path}?channel=room");
+            let needs_channel = operation["parameters"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|one| one["name"] == "channel");
+            let url = if needs_channel {
+                url
+            } else {
+                format!("{path}?")
+            };
+            let responses = &operation["responses"];
+            let socket = responses.get("101").is_some();
+            let ask =
+                async |token: Option<&str>| status(&served, &method, &url, socket, token).await;
+            let Some(scope) = operation["security"][0]["bearer"][0].as_str() else {
+                assert_eq!(ask(None).await.0, 200, "{path}");
+                continue;
+            };
+            asked += 1;
+            // A stream does not end by itself; that it is let in its sibling, the socket, shows.
+            let ends = responses["200"]["content"]
+                .get("text/event-stream")
+                .is_none();
+            let scope: Scope = scope.parse().unwrap();
+            let other = if scope == Scope::Read {
+                Scope::Ingest
+            } else {
+                Scope::Read
+            };
+            let unknown = (
+                401,
+                format!("a valid token with the scope \"{scope}\" is needed"),
+            );
+            assert_eq!(ask(None).await, unknown, "{path}");
+            assert_eq!(ask(Some("abc.def.ghi")).await, unknown, "{path}");
+            let expired = tokens.make(&[scope], None, 0);
+            assert_eq!(ask(Some(&expired)).await, unknown, "{path}");
+            let foreign = tokens.make(&[other], None, 60_000);
+            assert_eq!(
+                ask(Some(&foreign)).await,
+                (403, format!("the token lacks the scope \"{scope}\"")),
+                "{path}"
+            );
+            if needs_channel {
+                let elsewhere = tokens.make(&[scope], Some(&["attic"]), 60_000);
+                let refusal = (
+                    403,
+                    "the token does not allow the channel \"room\"".to_owned(),
+                );
+                assert_eq!(ask(Some(&elsewhere)).await, refusal, "{path}");
+            }
+            if ends {
+                for good in [&[scope][..], &[Scope::Admin], &[other, scope]] {
+                    assert_eq!(
+                        ask(Some(&tokens.make(good, None, 60_000))).await.0,
+                        200,
+                        "{path}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(asked >= 14, "{asked}");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_some_channels_sees_those_only() {
+    let tokens = Tokens::new();
+    let served = served(&tokens).await;
+    let token = tokens.make(&[Scope::Read], Some(&["attic"]), 60_000);
+    let get = async |path: &str| served.get(&format!("/v1/{path}access_token={token}")).await;
+    for path in [
+        "history?",
+        "sessions?",
+        "stats?",
+        "channels?",
+        "history?limit=1&",
+    ] {
+        let heard = get(path).await.expect(200).lines();
+        assert!(!heard.is_empty(), "{path}");
+        assert!(
+            heard.iter().all(|line| line["channel"] == "attic"),
+            "{path}: {heard:?}"
+        );
+    }
+    get("who?channel=attic&").await.expect(200);
+    // What there is elsewhere is not even said not to be.
+    assert_eq!(get("who?channel=nowhere&").await.status, 403);
+    assert_eq!(
+        get("rejects?").await.expect(403).error(),
+        "the token does not allow all channels"
+    );
+    let mut socket = served
+        .socket(&format!("/v1/subscribe?access_token={token}"))
+        .await
+        .unwrap();
+    let heard = socket.hear_until(|said| said["t"] == "live").await;
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert_eq!(heard[0]["channel"], "attic");
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_for_other_channels_are_rejected() {
+    let tokens = Tokens::new();
+    let served = served(&tokens).await;
+    let token = tokens.make(&[Scope::Ingest], Some(&["attic"]), 60_000);
+    let mut socket = served
+        .socket(&format!("/v1/ingest?access_token={token}"))
+        .await
+        .unwrap();
+    let link = r#"{"event":"linkState","currentState":"DISCONNECTED","affectedChannels":["room"],"timestamp":5000}"#;
+    let lines = [
+        join("room", "ana", 3_000),
+        link.to_owned(),
+        join("attic", "ana", 4_000),
+    ];
+    socket.say(lines.join("\n")).await;
+    let heard = socket.hear_until(|word| word["t"] == "ack").await;
+    let reason = "the token does not allow the channel \"room\"";
+    let reject = |line: u64| json!({"t":"reject","line":line,"reason":reason});
+    assert_eq!(&heard[..2], [reject(1), reject(2)]);
+    let summary = served
+        .post(
+            &format!("/v1/events?access_token={token}"),
+            &lines.join("\n"),
+        )
+        .await
+        .json();
+    assert_eq!(
+        (&summary["rejected"], &summary["duplicates"]),
+        (&json!(2), &json!(1))
+    );
+    // A link line that names no channel counts for those of the token.
+    let lost = r#"{"t":"link","state":"down","ts":6000}"#;
+    served
+        .post(&format!("/v1/events?access_token={token}"), lost)
+        .await
+        .expect(200);
+    let links = served.store_history("link");
+    assert!(
+        links.iter().all(|link| link["channel"] != "room"),
+        "{links:?}"
+    );
+    socket.close().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_is_warned_before_its_token_expires_and_may_show_another() {
+    let tokens = Tokens::new();
+    let served = served(&tokens).await;
+    let token = tokens.make(&[Scope::Read], Some(&["room"]), 100_000);
+    let path = format!("/v1/subscribe?channel=room&after_seq=2&access_token={token}");
+    let mut socket = served.socket(&path).await.unwrap();
+    socket.hear_until(|said| said["t"] == "live").await;
+    tokens.clock.go_on(70_000);
+    let warning = json!({"t":"token","state":"will_expire","in_ms":30_000});
+    assert_eq!(socket.hear().await, Ok(warning.clone()));
+    // One for less changes nothing.
+    let renew = |token: String| json!({"t":"renew","token":token}).to_string();
+    socket
+        .say(renew(tokens.make(
+            &[Scope::Read],
+            Some(&["attic"]),
+            100_000,
+        )))
+        .await;
+    let refused = socket.hear().await.unwrap();
+    assert_eq!(
+        (&refused["t"], &refused["state"]),
+        (&json!("token"), &json!("refused"))
+    );
+    socket
+        .say(renew(tokens.make(&[Scope::Read], None, 100_000)))
+        .await;
+    assert_eq!(
+        socket.hear().await,
+        Ok(json!({"t":"token","state":"renewed"}))
+    );
+    tokens.clock.go_on(31_000);
+    // The old one has ended, and the socket has not.
+    served
+        .post(
+            &format!(
+                "/v1/events?access_token={}",
+                tokens.make(&[Scope::Ingest], None, 9_000)
+            ),
+            &join("room", "ana", 3_000),
+        )
+        .await
+        .expect(200);
+    assert_eq!(socket.hear().await.unwrap()["user"], "ana");
+    tokens.clock.go_on(39_000);
+    assert_eq!(socket.hear().await, Ok(warning));
+    tokens.clock.go_on(30_000);
+    assert_eq!(socket.hear().await, Err(4401));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_short_of_time_is_warned_of_at_once() {
+    let tokens = Tokens::new();
+    let served = served(&tokens).await;
+    let token = tokens.make(&[Scope::Ingest], None, 7_000);
+    let mut socket = served
+        .socket(&format!("/v1/ingest?access_token={token}"))
+        .await
+        .unwrap();
+    let warning = json!({"t":"token","state":"will_expire","in_ms":7_000});
+    assert_eq!(socket.hear().await, Ok(warning));
+    // What was sent before the end is acknowledged before it; a renewal is no line.
+    socket
+        .say(json!({"t":"renew","token":"none"}).to_string())
+        .await;
+    socket.say(join("room", "ana", 3_000)).await;
+    let heard = socket.hear_until(|word| word["t"] == "ack").await;
+    assert_eq!(heard.last().unwrap()["line"], 1);
+    tokens.clock.go_on(7_000);
+    assert_eq!(socket.hear().await, Err(4401));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_another_kind_are_none() {
+    let tokens = Tokens::new();
+    let served = served(&tokens).await;
+    let good = tokens.make(&[Scope::Read], None, 60_000);
+    let mut parts = good.split('.').map(str::to_owned).collect::<Vec<_>>();
+    // {"alg":"none"}, and what was said of nobody.
+    parts[0] = "eyJhbGciOiJub25lIn0".into();
+    let ask = async |token: &str| -> Got {
+        served
+            .get(&format!("/v1/channels?access_token={token}"))
+            .await
+    };
+    ask(&good).await.expect(200);
+    ask(&parts.join(".")).await.expect(401);
+    parts[2] = String::new();
+    ask(&parts.join(".")).await.expect(401);
+    ask("").await.expect(401);
+    served.stop().await;
+}
+
+trait Links {
+    fn store_history(&self, kind: &str) -> Vec<Value>;
+}
+
+impl Links for Served {
+    fn store_history(&self, kind: &str) -> Vec<Value> {
+        let mut entries = Vec::new();
+        let each = |entry| {
+            entries.push(serde_json::to_value(entry).unwrap());
+            true
+        };
+        self.store.history(&Default::default(), each).unwrap();
+        entries.retain(|entry| entry["type"] == kind);
+        entries
+    }
+}

@@ -1,0 +1,95 @@
+//! Limits: who sends too much is held up or told, and nobody else notices.
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use crate::support;
+use rollbook::limits;
+use rollbook::{Options, Store};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use support::engine::Lent;
+use support::server::{Served, join, soon};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_read_while_too_much_waits_for_its_acknowledgement() {
+    const LINES: usize = 64;
+    const MESSAGES: usize = 1_000;
+    let engine = Lent::default();
+    let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
+    let served = Served::open(store).await;
+    let mut socket = served.socket("/v1/ingest").await.unwrap();
+    engine.shut();
+    // About as many bytes again as may wait, and more than the system's own buffers hold.
+    let long = "x".repeat(1_000);
+    let line = move |n: usize| join("room", &format!("{long}{n}"), 1);
+    let sent = Arc::new(AtomicUsize::new(0));
+    let sending = Arc::clone(&sent);
+    let talk = tokio::spawn(async move {
+        for message in 0..MESSAGES {
+            let lines: Vec<String> = (0..LINES).map(|n| line(message * LINES + n)).collect();
+            socket.say_in_time(lines.join("\n")).await;
+            sending.fetch_add(1, Ordering::SeqCst);
+        }
+        socket
+    });
+    // Until it goes on no more.
+    let mut before = usize::MAX;
+    loop {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let now = sent.load(Ordering::SeqCst);
+        if now == before && now > 0 {
+            break;
+        }
+        before = now;
+    }
+    assert!(
+        before < MESSAGES,
+        "all was read, and nothing of it is durable"
+    );
+    engine.open();
+    let mut socket = soon(talk).await.unwrap();
+    let all = (MESSAGES * LINES) as u64;
+    socket
+        .hear_until(|word| word["t"] == "ack" && word["line"] == all)
+        .await;
+    socket.close().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_long_is_rejected_or_ends_its_socket() {
+    let served = Served::open(Store::in_memory(Options::default()).unwrap()).await;
+    let mut socket = served.socket("/v1/ingest").await.unwrap();
+    socket.say("x".repeat(limits::LINE_BYTES_MAX + 1)).await;
+    let heard = socket.hear_until(|word| word["t"] == "ack").await;
+    let reason = format!(
+        "the line is {} bytes long; at most {} are allowed",
+        limits::LINE_BYTES_MAX + 1,
+        limits::LINE_BYTES_MAX
+    );
+    assert_eq!(heard[0], json!({"t":"reject","line":1,"reason":reason}));
+    socket.say(join("room", "tony", 1_000)).await;
+    socket
+        .hear_until(|word| word["t"] == "ack" && word["line"] == 2)
+        .await;
+    socket.close().await;
+    let mut socket = served.socket("/v1/subscribe").await.unwrap();
+    socket.hear_until(|said| said["t"] == "live").await;
+    socket.say("x".repeat(limits::CONTROL_BYTES_MAX + 1)).await;
+    assert!(socket.hear().await.is_err());
+    let name = "x".repeat(limits::NAME_BYTES_MAX + 1);
+    served
+        .post(&format!("/v1/events?observer={name}"), "")
+        .await
+        .expect(400);
+    let long = "x".repeat(4 * limits::REQUEST_HEAD_BYTES_MAX);
+    let head = [("x-long", long.as_str())];
+    served.ask("GET", "/healthz", &head, "").await.expect(431);
+    served.stop().await;
+}

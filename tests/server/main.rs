@@ -1,0 +1,19 @@
+//! The server, over real sockets.
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, missing_docs)]
+
+#[path = "../support"]
+mod support {
+    pub mod engine;
+    pub mod program;
+    pub mod server;
+}
+
+mod auth;
+mod ingest;
+mod keys;
+mod limits;
+mod program;
+mod queries;
+mod subscribe;

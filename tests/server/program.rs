@@ -1,0 +1,205 @@
+//! `rollbook serve` and `rollbook token` from the outside: the owner's socket, signals, refusals, what is logged.
+#![cfg(all(feature = "server", unix))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use crate::support;
+use rustix::process::{Pid, Signal, kill_process};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::Receiver;
+use support::program::{DEADLINE, Folder, end, said};
+use support::server::{ask, ask_owner, soon};
+use tokio::net::TcpStream;
+
+struct Running {
+    child: Child,
+    address: String,
+    said: Vec<String>,
+    says: Option<Receiver<String>>,
+}
+
+impl Running {
+    fn start(folder: &Folder, options: &[&str]) -> Running {
+        let args = [&["serve", "--listen", "127.0.0.1:0"], options].concat();
+        let mut command = folder.program(&args);
+        let mut running = Running {
+            child: command.stderr(Stdio::piped()).spawn().unwrap(),
+            address: String::new(),
+            said: Vec::new(),
+            says: None,
+        };
+        let says = self::said(running.child.stderr.take().unwrap());
+        while running.address.is_empty() {
+            let line = says.recv_timeout(DEADLINE).unwrap();
+            let address = line.strip_prefix("listening on http://");
+            running.address = address.unwrap_or_default().to_owned();
+            running.said.push(line);
+        }
+        running.says = Some(says);
+        running
+    }
+
+    async fn get(&self, path: &str, body: Option<&str>) -> support::server::Got {
+        let stream = TcpStream::connect(&self.address).await.unwrap();
+        let method = if body.is_some() { "POST" } else { "GET" };
+        soon(ask(stream, method, path, &[], body.unwrap_or(""))).await
+    }
+
+    /// Tells it to stop, and gives its status and all that it said.
+    fn stop(mut self, folder: &Folder) -> (Option<i32>, Vec<String>) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).unwrap();
+        let status = end(&mut self.child, DEADLINE, &folder.program(&["serve"]));
+        let mut said = std::mem::take(&mut self.said);
+        said.extend(self.says.iter().flatten());
+        (status.code(), said)
+    }
+}
+
+impl Drop for Running {
+    /// A test that has failed leaves none running.
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn it_serves_the_owner_at_a_socket_and_leaves_in_order() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path("store")).unwrap();
+    // A server that died has left one.
+    std::fs::write(folder.path("store/rollbook.sock"), "").unwrap();
+    let running = Running::start(&folder, &[]);
+    let line = r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#;
+    running
+        .get("/v1/events?observer=x", Some(line))
+        .await
+        .expect(200);
+    let socket = folder.path("store/rollbook.sock");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let heard = ask_owner(&socket, "/v1/channels").await.expect(200).lines();
+    assert_eq!(heard[0]["channel"], "room");
+    let (status, said) = running.stop(&folder);
+    assert_eq!(status, Some(0), "{said:?}");
+    assert!(said[0].starts_with("no tokens are asked for"), "{said:?}");
+    assert!(!socket.exists());
+    assert_eq!(folder.ask(&["channels"])[0]["entries"], 1);
+}
+
+#[tokio::test]
+async fn tokens_are_made_asked_for_and_never_written() {
+    let folder = Folder::new();
+    let secret = folder.file("secret", "a secret of thirty-two bytes, or more\n");
+    let make = |scope: &str| {
+        let args = [
+            "token",
+            "--auth-secret-file",
+            &secret,
+            "--scope",
+            scope,
+            "--channels",
+            "room,attic",
+            "--ttl",
+            "1h",
+        ];
+        folder.run(&args).ok().out.trim().to_owned()
+    };
+    let running = Running::start(&folder, &["--auth-secret-file", &secret, "-vv"]);
+    let token = make("ingest,read");
+    let line = r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#;
+    running.get("/v1/events", Some(line)).await.expect(401);
+    running
+        .get(&format!("/v1/events?access_token={token}"), Some(line))
+        .await
+        .expect(200);
+    running
+        .get(&format!("/v1/who?channel=room&access_token={token}"), None)
+        .await
+        .expect(200);
+    running
+        .get(
+            &format!("/v1/who?channel=cellar&access_token={token}"),
+            None,
+        )
+        .await
+        .expect(403);
+    running
+        .get(
+            &format!("/v1/who?channel=room&access_token={}", make("ingest")),
+            None,
+        )
+        .await
+        .expect(403);
+    // The owner needs none.
+    ask_owner(&folder.path("store/rollbook.sock"), "/v1/channels")
+        .await
+        .expect(200);
+    let (status, said) = running.stop(&folder);
+    assert_eq!(status, Some(0));
+    let all = said.join("\n");
+    assert!(
+        all.contains("snapshot") && all.contains("chat/tony"),
+        "{all}"
+    );
+    let signature = token.rsplit('.').next().unwrap();
+    assert!(
+        !all.contains(signature) && !all.contains("thirty-two"),
+        "{all}"
+    );
+}
+
+#[test]
+fn what_cannot_be_served_is_said() {
+    let folder = Folder::new();
+    let short = folder.file("short", "secret");
+    for (args, status, says) in [
+        (
+            &["serve", "--listen", "0.0.0.0:0"][..],
+            2,
+            "would let in everybody",
+        ),
+        (&["serve", "--listen", "somewhere"], 2, "--listen somewhere"),
+        (
+            &["serve", "--auth-secret-file", &short],
+            1,
+            "a secret of 6 bytes is too short",
+        ),
+        (
+            &["serve", "--auth-secret-file", "none"],
+            1,
+            "none: No such file",
+        ),
+        (
+            &["serve", "--auth-public-key", &short],
+            1,
+            "no Ed25519 public key",
+        ),
+        (
+            &["serve", "--tls-cert", &short, "--tls-key", &short],
+            1,
+            "short: ",
+        ),
+        (
+            &["token", "--auth-secret-file", &short, "--scope", "read"],
+            1,
+            "too short",
+        ),
+        (
+            &["token", "--auth-secret-file", &short, "--scope", "write"],
+            2,
+            "is no scope",
+        ),
+    ] {
+        let ran = folder.run(args).fails(status);
+        assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
+    }
+    assert!(!folder.path("store").exists(), "nothing was made");
+}

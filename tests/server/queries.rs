@@ -1,0 +1,260 @@
+//! Queries over the wire: the command line's own answers, and what is wrong is said by name.
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use crate::support;
+use rollbook::server::openapi::document;
+use rollbook::{Options, Store};
+use serde_json::Value;
+use support::program::Folder;
+use support::server::{Served, join, snapshot};
+
+/// What is asked over the wire, and by the command line.
+const SAME: &[(&str, &[&str])] = &[
+    ("who?channel=studio-7", &["who", "studio-7"]),
+    (
+        "who?channel=studio-7&at=@1778790700000&certain=true",
+        &["who", "studio-7", "--at", "@1778790700000", "--certain"],
+    ),
+    (
+        "who?channel=studio-7&seq=9&topic=chat",
+        &["who", "studio-7", "--seq", "9", "--topic", "chat"],
+    ),
+    (
+        "who?channel=studio-7&known_at=2100-01-01T00:00:00Z",
+        &["who", "studio-7", "--known-at", "2100-01-01T00:00:00Z"],
+    ),
+    ("history", &["history"]),
+    (
+        "history?channel=studio-7&type=join,leave&origin=inferred&after_seq=3&limit=4",
+        &[
+            "history",
+            "studio-7",
+            "--type",
+            "join,leave",
+            "--origin",
+            "inferred",
+            "--after-seq",
+            "3",
+            "--limit",
+            "4",
+        ],
+    ),
+    ("missed?channel=studio-7", &["missed", "studio-7"]),
+    (
+        "missed?channel=studio-7&gap=1&since=@0",
+        &["missed", "studio-7", "--gap", "1", "--since", "@0"],
+    ),
+    ("sessions?channel=studio-7", &["sessions", "studio-7"]),
+    (
+        "sessions?user=ana&to=-1m",
+        &["sessions", "--user", "ana", "--to", "-1m"],
+    ),
+    ("stats", &["stats"]),
+    (
+        "stats?channel=studio-7&every=15m",
+        &["stats", "studio-7", "--every", "15m"],
+    ),
+    ("channels", &["channels"]),
+    ("gaps?channel=studio-7", &["gaps", "studio-7"]),
+    ("rejects", &["rejects"]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_is_answered_as_on_the_command_line() {
+    let folder = Folder::new();
+    let store = Store::open(folder.path("store"), Options::default()).unwrap();
+    let served = Served::open(store).await;
+    let evening = include_str!("../../examples/weak-network-evening.jsonl");
+    served
+        .post("/v1/events?observer=e", &format!("{evening}\nnonsense\n"))
+        .await
+        .expect(200);
+    let mut heard = Vec::new();
+    for (path, _) in SAME {
+        let got = served.get(&format!("/v1/{path}")).await.expect(200);
+        let one = path.starts_with("who");
+        assert_eq!(
+            got.kind,
+            if one {
+                "application/json"
+            } else {
+                "application/x-ndjson"
+            }
+        );
+        heard.push(got.lines());
+    }
+    drop(served.stop().await);
+    let mut entries = 0;
+    for ((path, args), heard) in SAME.iter().zip(heard) {
+        assert_eq!(heard, folder.ask(args), "{path}");
+        entries += heard.len();
+    }
+    assert!(entries > 100, "{entries}: the example says something");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_by_name() {
+    let served = Served::open(Store::in_memory(Options::default()).unwrap()).await;
+    let lines = [join("room", "tony", 1_000), join("room", "lily", 1_000_000)];
+    served
+        .post("/v1/events", &lines.join("\n"))
+        .await
+        .expect(200);
+    for (path, status, error) in [
+        (
+            "/v1/who?channel=nobody",
+            404,
+            "there is no channel \"nobody\"",
+        ),
+        (
+            "/v1/history?channel=nobody",
+            404,
+            "there is no channel \"nobody\"",
+        ),
+        (
+            "/v1/gaps?channel=nobody",
+            404,
+            "there is no channel \"nobody\"",
+        ),
+        ("/v1/who", 400, "missing field `channel`"),
+        ("/v1/who?channel=room&at=yesterday", 400, "at: write 2026"),
+        (
+            "/v1/who?channel=room&at=@1&seq=1",
+            400,
+            "seq: not together with at",
+        ),
+        ("/v1/who?chanel=room", 400, "chanel: unknown field"),
+        (
+            "/v1/history?type=joined",
+            400,
+            "type: unknown variant `joined`",
+        ),
+        ("/v1/history?limit=many", 400, "limit: "),
+        ("/v1/stats?every=1ms", 400, "every: the series"),
+        ("/v1/subscribe", 400, "this is a WebSocket"),
+        ("/v1/nothing", 404, "there is nothing here"),
+        ("/v1/events", 405, "not by this method"),
+    ] {
+        let got = served.get(path).await.expect(status);
+        assert!(got.error().starts_with(error), "{path}: {got:?}");
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_comes_whole() {
+    let served = Served::open(Store::in_memory(Options::default()).unwrap()).await;
+    let lines: Vec<String> = (0..5_000)
+        .map(|n| join("room", &format!("u{n}"), n))
+        .collect();
+    served
+        .post("/v1/events", &lines.join("\n"))
+        .await
+        .expect(200);
+    let heard = served.get("/v1/history").await.lines();
+    let seqs: Vec<u64> = heard
+        .iter()
+        .map(|entry| entry["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(seqs, (1..=5_000).collect::<Vec<_>>());
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_other_sites_are_not_served_where_no_token_is_asked_for() {
+    let served = Served::open(Store::in_memory(Options::default()).unwrap()).await;
+    for (head, status) in [
+        (("origin", "http://localhost:3000"), 200),
+        (("origin", "https://127.0.0.1"), 200),
+        (("origin", "https://evil.example"), 403),
+        (("origin", "null"), 403),
+        (("host", "evil.example:7400"), 403),
+    ] {
+        let got = served.ask("GET", "/v1/channels", &[head], "").await;
+        assert_eq!(got.status, status, "{head:?}: {got:?}");
+    }
+    // What is open is open.
+    served
+        .ask(
+            "GET",
+            "/bridge.js",
+            &[("origin", "https://app.example")],
+            "",
+        )
+        .await
+        .expect(200);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_of_the_description_is_there_and_answers_as_it_says() {
+    let served = Served::open(Store::in_memory(Options::default()).unwrap()).await;
+    served
+        .post("/v1/events", &snapshot("room", &["tony"], 1_000))
+        .await
+        .expect(200);
+    let document: Value = served.get("/openapi.json").await.expect(200).json();
+    assert_eq!(document, self::document());
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() >= 18, "{:?}", paths.keys());
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().unwrap();
+            assert!(
+                parameters
+                    .iter()
+                    .all(|one| one["description"].is_string() && one["schema"].is_object()),
+                "{path}"
+            );
+            let needs = parameters.iter().filter(|one| one["required"] == true);
+            let asked: Vec<String> = needs
+                .map(|one| format!("{}=room", one["name"].as_str().unwrap()))
+                .collect();
+            let url = format!("{path}?{}", asked.join("&"));
+            let responses = operation["responses"].as_object().unwrap();
+            if responses.contains_key("101") {
+                served
+                    .socket(&url)
+                    .await
+                    .unwrap_or_else(|got| panic!("{path}: {got:?}"))
+                    .drop();
+                continue;
+            }
+            let content = responses["200"]["content"].as_object().unwrap();
+            let kind = content.keys().next().unwrap();
+            if kind == "text/event-stream" {
+                continue;
+            }
+            let got = served
+                .ask(&method.to_uppercase(), &url, &[], "")
+                .await
+                .expect(200);
+            assert!(
+                got.kind.starts_with(kind),
+                "{path}: {kind} and {}",
+                got.kind
+            );
+            let schema = &content[kind]["schema"]["$ref"];
+            if let Some(schema) = schema.as_str() {
+                let schema = document.pointer(schema.strip_prefix('#').unwrap()).unwrap();
+                let fields: Vec<&String> =
+                    schema["properties"].as_object().unwrap().keys().collect();
+                for line in got.lines() {
+                    let mut said: Vec<&String> = line.as_object().unwrap().keys().collect();
+                    let mut described = fields.clone();
+                    said.sort();
+                    described.sort();
+                    assert_eq!(said, described, "{path}");
+                }
+            }
+        }
+    }
+    assert_eq!(served.get("/healthz").await.expect(200).body, "ok\n");
+    served.stop().await;
+}
