@@ -40,7 +40,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub struct Record {
     /// Where the feed is: a WebSocket (ws:// or wss://) that sends lines
     #[arg(value_name = "URL")]
-    pub url: String,
+    pub feed: String,
     /// Who watched, for lines that do not say, and for what is said of the link
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub observer: String,
@@ -130,7 +130,7 @@ pub(super) fn run(data: &Path, args: &Record, output: &mut Output<'_>) -> Result
 impl Record {
     fn feed(&self) -> Result<Feed, Failure> {
         Ok(Feed {
-            address: address(&self.url)?,
+            address: address(&self.feed)?,
             tokens: self.tokens.source()?,
             observer: self.observer.clone(),
             self_user: self.self_user.clone(),
