@@ -72,6 +72,7 @@ fn an_interrupt_ends_it_with_130_and_loses_nothing() {
     let recording = Recording::start(&folder, &mock.url(), &[]);
     let mut guest = mock.accept();
     guest.say(&snapshot(&["tony"], 1000));
+    guest.heard();
     recording.signal("-INT");
     assert_eq!(guest.leaves(), 1000);
     recording.end().fails(130);

@@ -122,6 +122,12 @@ impl Guest {
         }
     }
 
+    /// Waits until it has read all that was said to it.
+    pub fn heard(&mut self) {
+        self.socket.send(Message::Ping("?".into())).unwrap();
+        while !matches!(self.socket.read().unwrap(), Message::Pong(_)) {}
+    }
+
     /// Waits for its goodbye, and gives the code.
     pub fn leaves(mut self) -> u16 {
         loop {

@@ -73,7 +73,8 @@ impl Recording {
     }
 
     /// Tells it to end, and hears its goodbye to the source.
-    pub fn stop(self, last: Guest) -> Ran {
+    pub fn stop(self, mut last: Guest) -> Ran {
+        last.heard();
         self.signal("-TERM");
         assert_eq!(last.leaves(), 1000);
         self.end().ok()
