@@ -162,6 +162,14 @@ impl State {
         watching.last_proof_of_all(|observer| self.observers.get(&observer))
     }
 
+    /// Whether an observer watches a channel: between a link that came up and a snapshot he does not yet.
+    #[must_use]
+    pub fn is_watching(&self, observer: Name, channel: Name) -> bool {
+        let channel = self.channels.get(&channel);
+        let watch = channel.and_then(|channel| channel.watching.of(observer));
+        watch.is_some_and(|watch| watch.stretch.is_some())
+    }
+
     /// Whether any observer of a channel is proven to have watched it at a moment.
     #[must_use]
     pub fn is_watched_at(&self, channel: Name, at: Millis) -> bool {

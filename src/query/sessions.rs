@@ -102,7 +102,7 @@ struct End {
     inferred: bool,
     baseline: bool,
     lossy: bool,
-    /// Nobody was watching, or the line spoke of a change: it may have come long before.
+    /// Nobody was watching, or its observer not yet, or the line spoke of a change: it may have come long before.
     unseen: bool,
 }
 
@@ -112,7 +112,12 @@ impl End {
             Origin::Observed => (Some(entry.occurred_at), false, false),
             Origin::Inferred(by) => (by.not_before, true, by.baseline),
         };
-        let channel = state.channel(names.key(change.member).channel);
+        let name = names.key(change.member).channel;
+        let channel = state.channel(name);
+        let blind = channel.is_some_and(|channel| {
+            let beginning = channel.seen_whole() && !state.is_watching(entry.observer, name);
+            beginning || channel.watching().is_blind()
+        });
         End {
             seq: entry.seq,
             effective_at: entry.effective_at,
@@ -121,8 +126,7 @@ impl End {
             inferred,
             baseline,
             lossy: entry.lossy,
-            unseen: change.said == Kind::Update
-                || channel.is_some_and(|channel| channel.watching().is_blind()),
+            unseen: blind || change.said == Kind::Update,
         }
     }
 
@@ -209,8 +213,9 @@ impl<F: FnMut(Session) -> bool> Stays<'_, F> {
             let last = channel.effective_at();
             let gap = channel.watching().open_gap().map(|gap| gap.from);
             let proven = self.proven.max(state.last_proof(name));
-            // It was there for sure only as long as somebody was watching.
-            let sure = [gap, proven].into_iter().flatten().fold(last, Millis::min);
+            // It was there for sure only as long as somebody was watching: without any proof at no time.
+            let proven = proven.unwrap_or(join.latest);
+            let sure = gap.map_or(proven, |gap| gap.min(proven)).min(last);
             let lossy = join.lossy || channel.is_lossy();
             let bounds = Bounds::of(&join, sure, last, lossy);
             self.give(member, join, None, bounds, names);

@@ -319,6 +319,7 @@ pub const MIXES: &[Mix] = &[
         about: "snapshots in pages, from a source that loses events",
         source: Source {
             shape: Shape::Own,
+            stamps: Stamps::TimesAndPositions,
             paged: 700,
             refreshed: 600,
             lost: 200,

@@ -55,9 +55,15 @@ impl Wire<'_> {
     /// Live events that stand side by side come in one line.
     fn put_together(&mut self) {
         let mut lines: Vec<Sent> = Vec::with_capacity(self.sent.len());
+        let mut shown = Vec::new();
         for sent in std::mem::take(&mut self.sent) {
+            if let Said::Snapshot(snapshot) = &sent.said {
+                shown.push(snapshot.channel);
+            }
+            // In a `diff` a change looks like a join: none comes before a snapshot.
             if let Some(last) = lines.last_mut()
                 && self.goes_with(last, &sent)
+                && self.channel_of(&sent).is_some_and(|it| shown.contains(&it))
                 && self.dice.falls(self.mix.source.together)
                 && let (Said::Changes { of, .. }, Said::Changes { of: more, .. }) =
                     (&mut last.said, &sent.said)
@@ -71,6 +77,15 @@ impl Wire<'_> {
         self.sent = lines;
     }
 
+    /// The channel of live changes.
+    fn channel_of(&self, line: &Sent) -> Option<usize> {
+        let Said::Changes { of, .. } = &line.said else {
+            return None;
+        };
+        let change = self.world.change(*of.first()?)?;
+        Some(self.world.member(change.who)?.channel)
+    }
+
     /// Whether two lines are of different people in one channel.
     fn goes_with(&self, line: &Sent, next: &Sent) -> bool {
         let (Said::Changes { of, .. }, Said::Changes { of: more, .. }) = (&line.said, &next.said)
@@ -79,9 +94,7 @@ impl Wire<'_> {
         };
         let up = self.watched.iter().find(|up| up.contains(&line.at));
         let who = |at: &Position| self.world.change(*at).map(|change| change.who);
-        let channel = |at: &Position| Some(self.world.member(who(at)?)?.channel);
-        let channels: Vec<_> = of.iter().chain(more).map(channel).collect();
-        let same = channels.windows(2).all(|pair| pair.first() == pair.last());
+        let same = self.channel_of(line) == self.channel_of(next);
         let different = more
             .iter()
             .all(|at| of.iter().all(|other| who(other) != who(at)));

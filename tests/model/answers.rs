@@ -98,7 +98,7 @@ fn publisher(join: Option<&Entry>, meta: &Value, certainty: &str) -> Value {
 fn is_sure(log: &Log, channel: &Watched, at: Option<i64>) -> bool {
     let watched = match at {
         None => channel.open_gap().is_none(),
-        Some(at) => !channel.in_gap(at) && channel.proof.is_some_and(|last| at < last),
+        Some(at) => !channel.in_gap(at) && channel.is_watched_at(at),
     };
     watched && !log.lossy
 }
@@ -152,12 +152,15 @@ fn stay(log: &Log, channel: &Watched, join: &Entry, leave: Option<&Entry>) -> Va
     let (ends_first, ends_last) = match leave {
         Some(leave) => (leave.earliest().unwrap_or(i64::MIN), leave.latest()),
         None => {
-            let bounds = [channel.open_gap().map(|gap| gap.from), channel.proof];
-            (bounds.into_iter().flatten().fold(last, i64::min), last)
+            // Without any proof nobody was there for sure.
+            let proof = channel.proof.unwrap_or(join.latest());
+            let gap = channel.open_gap().map_or(proof, |gap| gap.from);
+            (last.min(proof).min(gap), last)
         }
     };
     let min = (ends_first.saturating_sub(join.latest())).max(0);
-    let came_unseen = !join.inferred() && channel.unwatched.contains(&join.seq);
+    let unseen = channel.unwatched.contains(&join.seq) || log.changed.contains(&join.seq);
+    let came_unseen = !join.inferred() && unseen;
     let max = join.earliest().filter(|_| !came_unseen && !log.lossy);
     let max = max.map(|earliest| (ends_last - earliest).max(0));
     let not_before = |end: &Entry| end.earliest().filter(|_| end.inferred()).map(time);

@@ -117,6 +117,8 @@ pub struct Page {
     pub observer: String,
     pub channel: String,
     pub begins: bool,
+    /// The name of the paged snapshot, and the line's id: the same begin again begins nothing.
+    pub name: (String, Option<String>),
     recorded_at: i64,
 }
 
@@ -132,6 +134,8 @@ pub struct Log {
     pub elsewhere: BTreeSet<u64>,
     /// Channels that stay down though their observer's link is up again.
     pub unrestored: BTreeMap<u64, Vec<String>>,
+    /// Entries of lines that spoke of a change: whoever came by them has come before.
+    pub changed: BTreeSet<u64>,
     /// Whether the feed may have lost single events.
     pub lossy: bool,
     /// When the last page or entry was recorded.
@@ -154,9 +158,11 @@ impl Log {
                     observer,
                     channel,
                     begins,
+                    name: (text("sync").unwrap(), text("id")),
                     recorded_at: self.recorded_at,
                 });
             }
+            Some("update") => self.changed.extend(made.clone()),
             Some("snapshot_end") => self.paged.extend(made.clone().take(1)),
             _ => {}
         }

@@ -14,8 +14,14 @@ struct Watcher {
     proves: bool,
     /// It sends no link lines, and an incomplete snapshot has ended its proofs.
     ended: bool,
-    /// The channel's last proof when its unfinished paged snapshot began.
+    /// When its messages began to be proofs, and the last of them.
+    since: i64,
+    own: Option<i64>,
+    /// The channel's last proof when its unfinished paged snapshot began; and the name of that.
     began: Option<Option<i64>>,
+    pages: (String, Option<String>),
+    /// Its messages prove nothing until its pages have ended: they may come behind a gap that nothing told of.
+    paging: bool,
     /// Its last proof, as a link line that now told of a gap would find it: any message counts.
     told: Option<i64>,
 }
@@ -41,12 +47,14 @@ pub struct Watched {
     pub effective: Option<i64>,
     /// The last proof of all observers.
     pub proof: Option<i64>,
+    /// From when to when an observer is proven to have watched.
+    watched: Vec<(i64, Option<i64>)>,
     /// Incomplete snapshots that came while nobody's messages proved anything, outside of any known gap: one that is
     /// told of later may have begun before them.
     loose: Vec<(u64, i64)>,
     /// What `history CHANNEL` shows.
     pub shown: Vec<u64>,
-    /// Entries that came while nobody's messages proved anything.
+    /// Entries that came while nobody's messages proved anything, or not yet those of their observer.
     pub unwatched: BTreeSet<u64>,
 }
 
@@ -58,6 +66,14 @@ impl Watched {
     pub fn in_gap(&self, at: i64) -> bool {
         let not_over = |gap: &Gap| gap.to.is_none_or(|to| at < to);
         self.gaps.iter().any(|gap| gap.from <= at && not_over(gap))
+    }
+
+    /// Whether somebody is proven to have watched at a moment.
+    pub fn is_watched_at(&self, at: i64) -> bool {
+        let until = |proof: Option<i64>| proof.is_some_and(|proof| at < proof);
+        self.watched
+            .iter()
+            .any(|&(since, proof)| since <= at && until(proof))
     }
 
     /// Coverage at a moment; at the head where that is `None`.
@@ -98,10 +114,13 @@ impl Watched {
         }
         let lost = watcher.up;
         let told = watcher.told.take().filter(|_| watcher.proves);
+        let watched = (watcher.since, watcher.own.max(told));
+        let watched = watcher.proves.then_some(watched);
         *watcher = Watcher {
             ended: watcher.ended,
             ..Watcher::default()
         };
+        self.watched.extend(watched);
         self.proof = self.proof.max(told);
         if let Some(from) = self
             .proof
@@ -126,7 +145,10 @@ impl Watched {
     fn snapshot(&mut self, entry: &Entry, linked: bool, begun: Option<Option<i64>>) {
         let complete = entry.complete == Some(true);
         let alone = !self.another_is_up(&entry.observer);
-        let again = self.watcher(&entry.observer).synced;
+        let watcher = self.watcher(&entry.observer);
+        // Pages that were never ended show as much as a snapshot before this one.
+        let unended = !linked && begun.is_none() && watcher.began.is_some();
+        let again = watcher.synced || unended;
         if complete && again && alone && self.open_gap().is_none() {
             let from = begun.unwrap_or(self.proof);
             from.into_iter()
@@ -137,16 +159,27 @@ impl Watched {
             gap.to = complete.then(|| entry.effective_at.max(gap.from));
         }
         let watcher = self.watcher(&entry.observer);
+        let mut watched = None;
         if complete {
+            if again || !watcher.proves {
+                watched = watcher.proves.then_some((watcher.since, watcher.own));
+                (watcher.since, watcher.own) = (entry.occurred_at, None);
+                watcher.paging = false;
+            }
+            watcher.own = watcher.own.max(Some(entry.occurred_at));
             watcher.synced = true;
             watcher.proves = true;
             watcher.ended = false;
             self.loose.clear();
             self.complete_at.get_or_insert(entry.effective_at);
         } else if !linked {
+            watched = watcher.proves.then_some((watcher.since, watcher.own));
             watcher.proves = false;
             watcher.ended = true;
+        } else if watcher.proves {
+            watcher.own = watcher.own.max(Some(entry.occurred_at));
         }
+        self.watched.extend(watched);
         if self.open_gap().is_none() && self.is_blind() {
             self.loose.push((entry.seq, entry.effective_at));
         }
@@ -190,6 +223,13 @@ pub fn watch(log: &Log) -> BTreeMap<String, Watched> {
         });
         let told = linked.filter_map(|(_, watcher)| watcher.told).max();
         channel.proof = channel.proof.max(told);
+        for (name, watcher) in &channel.watchers {
+            let linked = fold.observers.get(name).is_some_and(|known| known.linked);
+            let told = watcher.told.filter(|_| linked);
+            let proves = watcher.proves.then_some(watcher.own.max(told));
+            let watched = proves.map(|proof| (watcher.since, proof));
+            channel.watched.extend(watched);
+        }
     }
     fold.channels
 }
@@ -201,8 +241,14 @@ impl Fold {
             let proof = channel.proof;
             let watcher = channel.watcher(&page.observer);
             watcher.up = true;
-            if page.begins {
+            let again = watcher.began.is_some() && page.name.1.is_some();
+            if page.begins && !(again && watcher.pages == page.name) {
+                let linked = self.observers.get(&page.observer);
+                let linked = linked.is_some_and(|known| known.linked);
+                watcher.synced |= !linked && watcher.began.is_some();
                 watcher.began = Some(proof);
+                watcher.pages = page.name.clone();
+                watcher.paging = watcher.proves;
             }
         }
     }
@@ -241,7 +287,9 @@ impl Fold {
         let channel = self.channels.entry(name.to_owned()).or_default();
         channel.shown.push(entry.seq);
         channel.effective = channel.effective.max(Some(entry.effective_at));
-        if channel.is_blind() {
+        let watching = channel.watchers.get(&entry.observer);
+        let not_yet = channel.complete_at.is_some() && !watching.is_some_and(|it| it.proves);
+        if channel.is_blind() || not_yet {
             channel.unwatched.insert(entry.seq);
         }
         if entry.inferred() {
@@ -256,12 +304,17 @@ impl Fold {
         );
         let watcher = channel.watcher(&entry.observer);
         watcher.up |= new || !stale_snapshot;
-        watcher.proves |= none_complete && !watcher.ended;
+        if none_complete && !watcher.ended && !watcher.proves {
+            watcher.proves = true;
+            (watcher.since, watcher.own) = (entry.occurred_at, None);
+        }
         let paged = log.paged.contains(&entry.seq);
         let began = watcher.began.take_if(|_| paged);
+        watcher.paging &= !paged;
         if entry.kind == "snapshot" && entry.applied() {
             channel.snapshot(entry, observer.linked, began);
-        } else if entry.kind != "snapshot" && watcher.proves {
+        } else if entry.kind != "snapshot" && watcher.proves && !watcher.paging {
+            watcher.own = watcher.own.max(Some(entry.occurred_at));
             channel.prove(entry.occurred_at);
         }
         for channel in self.channels.values_mut() {

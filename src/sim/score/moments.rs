@@ -135,7 +135,9 @@ impl<'a> Truth<'a> {
                 }
             }
         }
-        if certain && answer.coverage == Coverage::Complete {
+        // Of two observers one may tell late of what the other one's snapshot has passed over: that is recorded as stale.
+        let alone = self.run.mix.source.observers == 1;
+        if alone && certain && answer.coverage == Coverage::Complete {
             self.nobody_is_lacking(channel, at, &listed, &as_known(), score);
         }
         Ok(())
