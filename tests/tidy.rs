@@ -136,7 +136,9 @@ fn imports_go_downward() {
         ("export", &["domain", "store", "query", "ingest", "sim"]),
         (
             "bench",
-            &["domain", "feed", "log", "store", "query", "replay"],
+            &[
+                "domain", "feed", "log", "store", "query", "replay", "export",
+            ],
         ),
         (
             "sim",
