@@ -96,11 +96,9 @@ impl Default for Config {
 /// use std::sync::Arc;
 /// let store = Arc::new(rollbook::Store::in_memory(rollbook::Options::default())?);
 /// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-/// runtime.block_on(async {
-///     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-///     let listeners = vec![Listener::Tcp(listener, None)];
-///     serve(store, listeners, Config::default(), async {}).await
-/// })?;
+/// let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
+/// let listeners = vec![Listener::Tcp(listener, None)];
+/// runtime.block_on(serve(store, listeners, Config::default(), async {}))?;
 /// # Ok(())
 /// # }
 /// ```
