@@ -124,6 +124,7 @@ fn seeds_that_were_wrong_once_hold() {
         ("two-observers", 53),
         ("two-silent", 2),
         ("two-silent", 14),
+        ("two-silent", 10_910),
     ];
     // Without any proof nobody was there for sure; who is not watching yet does not see who comes.
     let unproven: &[(&str, u64)] = &[

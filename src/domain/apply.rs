@@ -113,8 +113,8 @@ impl State {
         heard_from(observer, channel, entry, snapshot.channel, false);
         channel.take_effect(entry);
         if snapshot.stale {
-            if snapshot.begin.is_some() {
-                self.end_pages(entry, snapshot.channel);
+            if let Some(channel) = self.channels.get_mut(&snapshot.channel) {
+                channel.watching.passed_over(entry, snapshot);
             }
             return;
         }
@@ -183,18 +183,6 @@ impl State {
             }
         }
         self.watched_snapshot(entry, snapshot);
-    }
-
-    /// A paged snapshot is over with its end, also where nothing follows from it.
-    fn end_pages(&mut self, entry: &Entry, channel: Name) {
-        let watches = self
-            .channels
-            .get_mut(&channel)
-            .map(|channel| &mut channel.watching.watches);
-        let of_observer = |watch: &&mut watch::Watch| watch.observer == entry.observer;
-        if let Some(watch) = watches.and_then(|watches| watches.iter_mut().find(of_observer)) {
-            watch.sync = None;
-        }
     }
 
     fn watched_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot) {

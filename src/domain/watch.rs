@@ -1,6 +1,6 @@
 //! Who watches a channel, since when without a break, and up to when that is proven; and its gaps.
 
-use super::entry::{Begin, Claim, GapSeen, Text};
+use super::entry::{Begin, Claim, Entry, GapSeen, Snapshot, Text};
 use super::names::{Member, Name, NumberMap};
 use super::time::Millis;
 use crate::limits;
@@ -269,6 +269,24 @@ impl Watching {
             let seq = ended.map_or(0, |stretch| stretch.to_seq);
             watch.go_down();
             self.break_off(ended, seq);
+        }
+    }
+
+    /// Takes in a snapshot that is stale. Pages are over with their end also then. And where it is newer than all that
+    /// its own observer has said, only another one's has passed it over: something may have been missed before it, and
+    /// what it shows is not in the roster, so that its observer proves nothing until his next one.
+    pub(crate) fn passed_over(&mut self, entry: &Entry, snapshot: &Snapshot) {
+        let of_observer = |watch: &&mut Watch| watch.observer == entry.observer;
+        let Some(watch) = self.watches.iter_mut().find(of_observer) else {
+            return;
+        };
+        if snapshot.begin.is_some() {
+            watch.sync = None;
+        }
+        let newest = |stretch: &mut Stretch| stretch.proof.is_some_and(|it| it < entry.occurred_at);
+        if snapshot.complete && watch.given {
+            let ended = watch.stretch.take_if(newest);
+            self.end(ended, entry.seq.saturating_sub(1));
         }
     }
 

@@ -311,7 +311,15 @@ impl Fold {
         let paged = log.paged.contains(&entry.seq);
         let began = watcher.began.take_if(|_| paged);
         watcher.paging &= !paged;
-        if entry.kind == "snapshot" && entry.applied() {
+        if stale_snapshot {
+            // Newer than all that its observer has said, it was passed over by another one's only.
+            let newest = watcher.own.is_some_and(|own| own < entry.occurred_at);
+            if entry.complete == Some(true) && watcher.synced && watcher.proves && newest {
+                let watched = (watcher.since, watcher.own);
+                watcher.proves = false;
+                channel.watched.push(watched);
+            }
+        } else if entry.kind == "snapshot" {
             channel.snapshot(entry, observer.linked, began);
         } else if entry.kind != "snapshot" && watcher.proves && !watcher.paging {
             watcher.own = watcher.own.max(Some(entry.occurred_at));
