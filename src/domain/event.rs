@@ -180,6 +180,40 @@ pub enum Connection {
     Closed,
 }
 
+impl Connection {
+    const ALL: [Connection; 5] = [
+        Connection::Up,
+        Connection::Resumed,
+        Connection::Lost,
+        Connection::Restart,
+        Connection::Closed,
+    ];
+
+    /// The word for it, where a log is told again.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Connection::Up => "up",
+            Connection::Resumed => "resumed",
+            Connection::Lost => "lost",
+            Connection::Restart => "restart",
+            Connection::Closed => "closed",
+        }
+    }
+
+    /// What a word says.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Connection> {
+        Self::ALL.into_iter().find(|what| what.word() == word)
+    }
+
+    /// Whether the connection is lost by it.
+    #[must_use]
+    pub fn is_loss(self) -> bool {
+        matches!(self, Connection::Lost | Connection::Restart)
+    }
+}
+
 /// What a token line says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenSaid<'a> {

@@ -59,15 +59,11 @@ pub fn recording(line: &[u8]) -> Result<Recording, Refusal> {
         });
         Ok(())
     })?;
-    let connection = match recorded.connection().string()?.as_deref() {
-        None => None,
-        Some("up") => Some(Connection::Up),
-        Some("resumed") => Some(Connection::Resumed),
-        Some("lost") => Some(Connection::Lost),
-        Some("restart") => Some(Connection::Restart),
-        Some("closed") => Some(Connection::Closed),
-        Some(_) => return Err(recorded.connection().unknown()),
-    };
+    let unknown = || recorded.connection().unknown();
+    let connection = recorded.connection().string()?;
+    let connection = connection
+        .map(|word| Connection::of_word(&word).ok_or_else(unknown))
+        .transpose()?;
     Ok(Recording {
         recorded_at: recorded.recorded_at().time()?,
         rules,

@@ -174,7 +174,9 @@ impl Store {
             })
             .collect();
         for row in &mut rows {
-            if moment.open.remove(&row.member).is_some() {
+            let may_have_left = |&left: &Millis| row.since.is_some_and(|since| since <= left);
+            let doubted = moment.doubted.get(&row.member).is_some_and(may_have_left);
+            if moment.open.remove(&row.member).is_some() || doubted {
                 row.certainty = Certainty::Possible;
             }
         }
@@ -250,19 +252,23 @@ struct AtMoment<'a> {
     passed: bool,
     /// Members in whose window the moment lies; with the metadata of the join where it is one that comes later.
     open: NumberMap<Member, Option<Option<Text>>>,
+    /// Members of whom a leave by then was told too late to count: when the last such leave was. It changes nothing,
+    /// but who was there at that time is not certain to have stayed.
+    doubted: NumberMap<Member, Millis>,
     /// Gaps met: where each opens and closes.
     gaps: std::collections::BTreeMap<u32, (Millis, Option<Millis>)>,
 }
 
 impl<'a> AtMoment<'a> {
     fn new(channel: &'a str, at: Millis) -> Self {
-        let (open, gaps) = Default::default();
+        let (open, doubted, gaps) = Default::default();
         AtMoment {
             channel,
             name: None,
             at,
             passed: false,
             open,
+            doubted,
             gaps,
         }
     }
@@ -288,6 +294,14 @@ impl<'a> AtMoment<'a> {
                     }
                     _ => {}
                 }
+            }
+            What::Change(change)
+                if change.disposition == Disposition::Stale
+                    && change.kind == Kind::Leave
+                    && (entry.occurred_at..entry.effective_at).contains(&self.at) =>
+            {
+                let left = self.doubted.entry(change.member).or_insert(Millis::MIN);
+                *left = entry.occurred_at.max(*left);
             }
             What::Snapshot(snapshot) => {
                 let Some(seen) = snapshot.gap else { return };

@@ -280,14 +280,10 @@ fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
 }
 
 fn connection(what: Connection) -> Body<'static> {
-    let (state, connection) = match what {
-        Connection::Up => ("up", "up"),
-        Connection::Resumed => ("up", "resumed"),
-        Connection::Lost => ("down", "lost"),
-        Connection::Restart => ("down", "restart"),
-        Connection::Closed => ("up", "closed"),
-    };
-    Body::Connection { state, connection }
+    Body::Connection {
+        state: if what.is_loss() { "down" } else { "up" },
+        connection: what.word(),
+    }
 }
 
 fn token<'a>(said: &'a TokenSaid<'_>) -> Token<'a> {

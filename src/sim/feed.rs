@@ -34,14 +34,19 @@ impl<'a> Pen<'a> {
 
     /// The line of something told.
     pub fn line(&self, told: &Told) -> String {
-        let mut line = if self.agora {
+        let of_connection = matches!(told.said, Said::Connection(_));
+        let mut line = if self.agora && !of_connection {
             self.agora(told)
         } else {
             self.own(told)
         };
         if let Some(fields) = line.as_object_mut() {
             fields.insert("observer".into(), observer_name(told.observer).into());
-            if self.ids {
+            // What a server has seen counts only in a log that is told again, with its times.
+            if self.mix.is_served() {
+                fields.insert("recorded_at".into(), told.recorded.into());
+            }
+            if self.ids && !of_connection {
                 fields.insert("id".into(), told.id.to_string().into());
             }
         }
@@ -104,6 +109,12 @@ impl<'a> Pen<'a> {
                     Token::Renewed => "renewed",
                 };
                 (json!({"t": "token", "state": state}), None)
+            }
+            // As `replay --as rollbook` tells of it.
+            Said::Connection(what) => {
+                let state = if what.is_loss() { "down" } else { "up" };
+                let line = json!({"t": "link", "state": state, "connection": what.word()});
+                (line, None)
             }
         };
         if let Some(stamp) = told.stamp {
@@ -215,7 +226,9 @@ impl<'a> Pen<'a> {
                 json!({"event": "tokenPrivilegeWillExpire", "channelName": channel_name(0)})
             }
             // Agora has no pages.
-            Said::Begin { .. } | Said::Page { .. } | Said::End { .. } => Value::Null,
+            Said::Begin { .. } | Said::Page { .. } | Said::End { .. } | Said::Connection(_) => {
+                Value::Null
+            }
         };
         if let Some(stamp) = told.stamp {
             put(&mut line, "timestamp", stamp);

@@ -4,6 +4,7 @@
 use super::dice::Dice;
 use super::mix::{Link, Mix, Stamps};
 use super::world::{Position, Who, World};
+use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 use std::ops::Range;
 
@@ -48,6 +49,23 @@ pub(super) enum Said {
         expired: bool,
     },
     Token(Token),
+    /// What a server sees of the observer's connection to it.
+    Connection(Connection),
+}
+
+impl Said {
+    /// The channel that it is about.
+    pub fn channel(&self, world: &World) -> Option<usize> {
+        match self {
+            Said::Changes { of, .. } => {
+                let change = world.change(*of.first()?)?;
+                Some(world.member(change.who)?.channel)
+            }
+            Said::Snapshot(shown) | Said::Page { shown, .. } => Some(shown.channel),
+            Said::Begin { channel, .. } | Said::End { channel, .. } => Some(*channel),
+            Said::Link { .. } | Said::Token(_) | Said::Connection(_) => None,
+        }
+    }
 }
 
 /// What is said of a token.
@@ -140,6 +158,9 @@ impl Wire<'_> {
         let pace = self.mix.source.pace_ms;
         let told = self.mix.source.link == Link::Told;
         let mut up = self.world.opening + self.dice.within(0..pace);
+        if self.mix.is_served() {
+            self.say(up, Said::Connection(Connection::Up));
+        }
         if told && self.dice.falls(500) {
             self.link(up, true, false);
         }
@@ -150,7 +171,7 @@ impl Wire<'_> {
             };
             let lost = match self.mix.source.link {
                 Link::Steady => self.world.dusk,
-                Link::Told | Link::Silent => up + stay,
+                Link::Told | Link::Silent | Link::Served => up + stay,
             };
             self.session(up, lost);
             if lost >= self.world.dusk {
@@ -161,8 +182,10 @@ impl Wire<'_> {
                 _ => self.dice.within(pace..12 * pace),
             };
             let back = lost + away;
-            if told {
-                self.tell_of_the_link(lost, back);
+            match self.mix.source.link {
+                Link::Told => self.tell_of_the_link(lost, back),
+                Link::Served => self.tell_of_the_connection(lost, back),
+                Link::Steady | Link::Silent => {}
             }
             if back >= self.world.dusk {
                 return;
@@ -186,6 +209,25 @@ impl Wire<'_> {
         }
         if back < self.world.dusk {
             self.link(back, true, false);
+        }
+    }
+
+    /// The server notices sooner or later that nobody is there; at the latest when somebody comes instead.
+    fn tell_of_the_connection(&mut self, lost: Millis, back: Millis) {
+        if self.dice.falls(800) {
+            let noticed = self.dice.within(lost..back);
+            let what = self.broken();
+            self.say(noticed, Said::Connection(what));
+        }
+        self.say(back, Said::Connection(Connection::Up));
+    }
+
+    /// A connection breaks off, or its server dies.
+    pub fn broken(&mut self) -> Connection {
+        if self.dice.falls(300) {
+            Connection::Restart
+        } else {
+            Connection::Lost
         }
     }
 

@@ -35,6 +35,9 @@ pub(super) enum Link {
     Told,
     /// It is lost now and then, and nothing says so: after it the source begins with a snapshot.
     Silent,
+    /// It is the observer's connection to the store: a server sees it come up and break off, and after it a new source
+    /// begins with a snapshot.
+    Served,
 }
 
 /// What the source says of the place of a line in its order.
@@ -89,6 +92,9 @@ pub(super) struct Source {
     pub bare: u32,
     /// Links that are lost because the token has expired.
     pub expired: u32,
+    /// Lines at which the observer's connection to the store breaks off, and then goes on where it was. Not for a source
+    /// that can lose its own link meanwhile and says nothing: where link entries tell of some gaps they must tell of all.
+    pub resumed: u32,
 }
 
 const STEADY: Source = Source {
@@ -114,6 +120,7 @@ const STEADY: Source = Source {
     together: 0,
     bare: 0,
     expired: 0,
+    resumed: 0,
 };
 
 const TOLD: Source = Source {
@@ -367,6 +374,46 @@ pub const MIXES: &[Mix] = &[
         rules: PLAIN,
     },
     Mix {
+        name: "served",
+        about: "connections to a server that break off; a new one begins with a snapshot",
+        source: Source {
+            link: Link::Served,
+            ..SILENT
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "served-two",
+        about: "two observers, each with a connection to the server of its own",
+        source: Source {
+            observers: 2,
+            link: Link::Served,
+            ..SILENT
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "resumed",
+        about: "connections to a server that break off and go on where they were; links told as well",
+        source: Source {
+            resumed: 100,
+            refreshed: 300,
+            ..TOLD
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "resumed-two",
+        about: "two observers, connections that go on where they were, links told as well",
+        source: Source {
+            observers: 2,
+            resumed: 100,
+            refreshed: 200,
+            ..TOLD
+        },
+        rules: PLAIN,
+    },
+    Mix {
         name: "skewed-clocks",
         about: "the clocks of observers and of the recording are off by minutes",
         source: Source {
@@ -453,6 +500,11 @@ impl Mix {
     /// Whether the lines of a seed are of Agora's shape.
     pub(super) fn speaks_agora(&self, seed: u64) -> bool {
         self.source.shape == Shape::Either && seed.is_multiple_of(2)
+    }
+
+    /// Whether a server hears its observers, and sees their connections.
+    pub(super) fn is_served(&self) -> bool {
+        self.source.link == Link::Served || self.source.resumed > 0
     }
 
     /// A moment as the source stamps it.

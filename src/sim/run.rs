@@ -5,8 +5,9 @@ use super::link::{self, Told};
 use super::mix::Mix;
 use super::world::World;
 use crate::domain::entry::Rules;
+use crate::domain::event::{ConnectionSaid, Said};
 use crate::domain::time::Millis;
-use crate::feed::{Defaults, Refusal, parse};
+use crate::feed::{Defaults, Refusal, parse, recording};
 use crate::store::{Options, Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -109,8 +110,13 @@ impl Run {
         let mut heads = Vec::with_capacity(lines);
         for (index, (told, text)) in self.told.iter().zip(&self.lines).take(lines).enumerate() {
             let line = index + 1;
-            let event = parse(text.as_bytes(), &defaults)
-                .map_err(|refusal| RunError::Line { line, refusal })?;
+            let unreadable = |refusal| RunError::Line { line, refusal };
+            let mut event = parse(text.as_bytes(), &defaults).map_err(unreadable)?;
+            let recording = recording(text.as_bytes()).map_err(unreadable)?;
+            if let Some(what) = recording.connection {
+                let at = event.stamp.ts;
+                event.said = Said::Connection(ConnectionSaid { what, at });
+            }
             now.store(told.recorded, Ordering::SeqCst);
             let receipt = store.record(&[event])?;
             if let Some(refused) = receipt.rejected.first() {

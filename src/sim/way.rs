@@ -3,6 +3,7 @@
 use super::link::{Said, Sent, Told, Wire};
 use super::mix::Stamps;
 use super::world::Position;
+use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 
 impl Wire<'_> {
@@ -45,7 +46,10 @@ impl Wire<'_> {
         }
         // What is still on its way when the link is lost reaches nobody.
         weakened.retain(|sent| {
-            let own = matches!(sent.said, Said::Link { .. } | Said::Token(_));
+            let own = matches!(
+                sent.said,
+                Said::Link { .. } | Said::Token(_) | Said::Connection(_)
+            );
             own || self.watched.iter().any(|up| up.contains(&sent.at))
         });
         weakened.sort_by_key(|sent| sent.at);
@@ -63,7 +67,10 @@ impl Wire<'_> {
             // In a `diff` a change looks like a join: none comes before a snapshot.
             if let Some(last) = lines.last_mut()
                 && self.goes_with(last, &sent)
-                && self.channel_of(&sent).is_some_and(|it| shown.contains(&it))
+                && sent
+                    .said
+                    .channel(self.world)
+                    .is_some_and(|it| shown.contains(&it))
                 && self.dice.falls(self.mix.source.together)
                 && let (Said::Changes { of, .. }, Said::Changes { of: more, .. }) =
                     (&mut last.said, &sent.said)
@@ -77,15 +84,6 @@ impl Wire<'_> {
         self.sent = lines;
     }
 
-    /// The channel of live changes.
-    fn channel_of(&self, line: &Sent) -> Option<usize> {
-        let Said::Changes { of, .. } = &line.said else {
-            return None;
-        };
-        let change = self.world.change(*of.first()?)?;
-        Some(self.world.member(change.who)?.channel)
-    }
-
     /// Whether two lines are of different people in one channel.
     fn goes_with(&self, line: &Sent, next: &Sent) -> bool {
         let (Said::Changes { of, .. }, Said::Changes { of: more, .. }) = (&line.said, &next.said)
@@ -94,22 +92,26 @@ impl Wire<'_> {
         };
         let up = self.watched.iter().find(|up| up.contains(&line.at));
         let who = |at: &Position| self.world.change(*at).map(|change| change.who);
-        let same = self.channel_of(line) == self.channel_of(next);
+        let same = line.said.channel(self.world) == next.said.channel(self.world);
         let different = more
             .iter()
             .all(|at| of.iter().all(|other| who(other) != who(at)));
         same && different && up.is_some_and(|up| up.contains(&next.at))
     }
 
-    /// Gives each line the time at which it is recorded: none overtakes another on the last stretch.
-    pub fn arrive(self, observer: usize, recording_off: Millis, clock_off: Millis) -> Vec<Told> {
-        let Wire {
-            mix,
-            sent,
-            mut dice,
-            ..
-        } = self;
+    /// Gives each line the time at which it is recorded: none overtakes another on the last stretch. Where the connection
+    /// to the store breaks off and goes on, lines wait for it.
+    pub fn arrive(
+        mut self,
+        observer: usize,
+        recording_off: Millis,
+        clock_off: Millis,
+    ) -> Vec<Told> {
+        let sent = std::mem::take(&mut self.sent);
+        let source = self.mix.source;
         let mut last = Millis::MIN;
+        // What is to be said of the connection as soon as a line comes on it.
+        let mut greeting = None;
         let mut told = Vec::with_capacity(sent.len());
         for Sent {
             at,
@@ -119,21 +121,45 @@ impl Wire<'_> {
             ..
         } in sent
         {
-            last = last.max(at + dice.within(0..mix.source.latency_ms + 1));
+            last = last.max(at + self.dice.within(0..source.latency_ms + 1));
             let own = matches!(said, Said::Link { .. } | Said::Token(_));
-            let stamp = if own {
+            let stamp = match said {
+                Said::Connection(_) => None,
                 // Some bridges stamp these, by their own clock.
-                Some(at + clock_off).filter(|_| dice.falls(500))
-            } else {
-                Some(mix.stamped(stamp)).filter(|_| mix.source.stamps != Stamps::None)
+                _ if own => Some(at + clock_off).filter(|_| self.dice.falls(500)),
+                _ => Some(self.mix.stamped(stamp)).filter(|_| source.stamps != Stamps::None),
             };
-            told.push(Told {
-                observer,
-                recorded: last + recording_off,
-                stamp,
-                id,
-                said,
-            });
+            let mut tell = |recorded, stamp, said| {
+                told.push(Told {
+                    observer,
+                    recorded: recorded + recording_off,
+                    stamp,
+                    id,
+                    said,
+                });
+            };
+            match said {
+                Said::Connection(what @ Connection::Up) => greeting = Some(what),
+                Said::Connection(what) => {
+                    greeting = None;
+                    tell(last, None, Said::Connection(what));
+                }
+                line => {
+                    if greeting.is_none() && self.dice.falls(source.resumed) {
+                        let back = last + self.dice.within(1..8 * source.pace_ms);
+                        if self.dice.falls(800) {
+                            let noticed = self.dice.within(last..back);
+                            tell(noticed, None, Said::Connection(self.broken()));
+                        }
+                        last = back;
+                        greeting = Some(Connection::Resumed);
+                    }
+                    if let Some(what) = greeting.take() {
+                        tell(last, stamp, Said::Connection(what));
+                    }
+                    tell(last, stamp, line);
+                }
+            }
         }
         told
     }

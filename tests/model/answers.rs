@@ -46,6 +46,12 @@ pub fn who(
         .filter(|entry| at.is_some_and(|at| entry.may_have_happened(at)));
     let open: Vec<&Entry> = open.collect();
     let possible: BTreeSet<Member> = open.iter().filter_map(|entry| entry.member()).collect();
+    // A leave that was told too late says all the same that the stay may have been over.
+    let told_late = log.of(name).filter(|entry| {
+        let stale_leave = entry.kind == "leave" && entry.disposition == "stale";
+        stale_leave && at.is_some_and(|at| entry.occurred_at <= at && at < entry.effective_at)
+    });
+    let told_late: Vec<&Entry> = told_late.collect();
     let otherwise = if is_sure(log, channel, at) {
         "certain"
     } else {
@@ -53,7 +59,10 @@ pub fn who(
     };
     let mut listed = BTreeMap::<Member, Value>::new();
     for (member, (join, meta)) in members(log, name, in_effect) {
-        let certainty = if possible.contains(&member) {
+        let may_have_left = |leave: &&Entry| {
+            leave.member().as_ref() == Some(&member) && join.effective_at <= leave.occurred_at
+        };
+        let certainty = if possible.contains(&member) || told_late.iter().any(may_have_left) {
             "possible"
         } else {
             otherwise

@@ -171,6 +171,34 @@ fn between_occurred_at_and_effective_at_it_is_possible() {
 }
 
 #[test]
+fn a_stale_leave_changes_nothing_but_leaves_a_doubt_whether_the_stay_went_through() {
+    at(
+        "1 snap a b\n10 join b\n7 leave b\n20 join z",
+        &[
+            (6, "complete: a b"),
+            (7, "complete: a b?"),
+            (9, "complete: a b?"),
+            (10, "complete: a b"),
+        ],
+    );
+    // Of a stay that came after it, it says nothing.
+    at(
+        "1 snap b\n10 leave b\n12 join b\n15 join a\n10 leave b\n20 join z",
+        &[
+            (9, "complete: b"),
+            (10, "complete:"),
+            (12, "complete: b"),
+            (14, "complete: b"),
+        ],
+    );
+    // Nor is anybody listed for a join that never took effect.
+    at(
+        "1 snap\n10 leave b\n5 join b\n20 join z",
+        &[(5, "complete:"), (10, "complete:")],
+    );
+}
+
+#[test]
 fn inside_a_gap_it_is_assumed() {
     at(
         "1 up\n5 snap a\n8 join b\n10 down\n15 up\n20 snap a b\n30 join z",

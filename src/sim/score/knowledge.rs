@@ -86,7 +86,7 @@ impl<'a> Knowledge<'a> {
                     self.saw_whole(*channel, Extent::Whole);
                 }
             }
-            Said::Link { .. } | Said::Token(_) => {}
+            Said::Link { .. } | Said::Token(_) | Said::Connection(_) => {}
         }
         lessons
     }

@@ -97,6 +97,9 @@ impl<'a> Truth<'a> {
         known_at: Option<Millis>,
         score: &mut Score,
     ) -> Result<(), RunError> {
+        if self.rests_on_a_connection(at, known_at) {
+            return Ok(());
+        }
         let filter = WhoFilter {
             when: WhoWhen::At(at),
             known_at,
@@ -141,6 +144,25 @@ impl<'a> Truth<'a> {
             self.nobody_is_lacking(channel, at, &listed, &as_known(), score);
         }
         Ok(())
+    }
+
+    /// Whether somebody was connected who had said nothing since a moment: the contract trusts the connection then.
+    /// What is on its way, or a connection that is dead and not missed yet, is beyond what a store can know.
+    fn rests_on_a_connection(&self, at: Millis, known_at: Option<Millis>) -> bool {
+        let run = self.run;
+        let heard = known_at.map_or(run.told.len(), |known_at| run.recorded_by(known_at));
+        (0..run.mix.source.observers).any(|observer| {
+            let (mut connected, mut last) = (false, None);
+            let told = run.told.iter().take(heard);
+            for told in told.filter(|told| told.observer == observer) {
+                match told.said {
+                    Said::Connection(what) => connected = !what.is_loss(),
+                    Said::Link { .. } | Said::Token(_) => {}
+                    _ => last = last.max(told.stamp),
+                }
+            }
+            connected && last.is_none_or(|last| last <= at)
+        })
     }
 
     /// Where some are certain and the coverage is complete, the others are all there are.
