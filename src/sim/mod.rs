@@ -8,7 +8,8 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `mix` | the table: what a source does wrong, and how it is to be ingested |
+//! | `mix` | what a source does wrong, and how it is to be ingested |
+//! | `mixes` | the table of them |
 //! | `world` | people who come, change, move and go |
 //! | `link` | what observers are sent of it, and when the link is lost |
 //! | `way` | what of that arrives, and when |
@@ -25,13 +26,15 @@ mod feed;
 mod link;
 mod many;
 mod mix;
+mod mixes;
 mod run;
 mod score;
 mod way;
 mod world;
 
 pub use many::{Tally, simulate_many};
-pub use mix::{MIXES, Mix};
+pub use mix::Mix;
+pub use mixes::MIXES;
 pub use run::{Run, RunError};
 pub use score::{Depth, Score};
 
