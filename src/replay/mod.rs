@@ -8,15 +8,17 @@
 //! | --- | --- |
 //! | `player` | which commits are played, and as what events |
 //! | `agora`, `own` | an event as lines of a shape; what they share is in `line` |
+//! | `topic` | the event of Agora's that tells who is where, for `agora` and for the live feed |
 //! | `pace` | when: a sink before another one, that waits; and the remote by which it is paused |
 //!
 //! Nothing is decided here, and no sink knows the log.
 
 mod agora;
-mod line;
+pub(crate) mod line;
 mod own;
 mod pace;
 mod player;
+pub(crate) mod topic;
 
 pub use pace::{Paced, Remote, Speed, Time};
 
