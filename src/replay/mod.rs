@@ -41,6 +41,9 @@ pub struct ReplayFilter {
     pub from_seq: Option<u64>,
     /// This entry and those before it.
     pub to_seq: Option<u64>,
+    /// Where the range cuts into the history of the channel: first a snapshot of its roster as it stood then, for who
+    /// hears nothing of what was before.
+    pub standing: bool,
 }
 
 /// The shape of the lines.
@@ -128,7 +131,9 @@ impl Store {
             last: filter.to_seq,
             ..Scope::default()
         };
-        self.visit(&scope, &mut Player::new(filter, shape, sink))
-            .map(drop)
+        let mut player = Player::new(filter, shape, sink);
+        let fold = self.visit(&scope, &mut player)?;
+        // Where nothing lies in the range, nor behind it.
+        player.open("default", fold.at())
     }
 }

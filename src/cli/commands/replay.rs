@@ -82,6 +82,7 @@ pub(super) fn run(data: &Path, args: &Replay, output: &mut Output<'_>) -> Result
         to: args.to.map(|at| at.resolve(now)),
         from_seq: args.from_seq,
         to_seq: args.to_seq,
+        standing: false,
     };
     let shape = match args.shape {
         Shape::Agora => replay::Shape::Agora,
