@@ -4,10 +4,10 @@
 use super::app::{App, Pass};
 use super::fault::Fault;
 use super::listen::Guest;
+use super::pour::pour;
 use super::queries::Asked;
 use super::session::Session;
 use super::sockets::{self, Upgrade};
-use super::subscribe::pour;
 use super::tail::{Said, Tail};
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
