@@ -202,6 +202,7 @@ impl Player<'_> {
         if !self.begun.contains(&open) {
             return Ok(());
         }
+        self.open(at.names.text(page.observer), at)?;
         let event = page_behind(page, at.names);
         self.say(&event, recording(page.recorded_at, rules), seq, moment)
     }

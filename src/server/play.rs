@@ -1,5 +1,6 @@
 //! `WS /v1/feed` of a store that is played: a channel's recorded history as its live feed, to each client from the start.
-//! Each has a player of its own, which goes by the server's clock and waits for whoever does not read.
+//! Each has a player of its own, which goes by the server's clock and waits for whoever does not read (as long as a
+//! socket waits at all).
 
 use super::app::{App, Pass, broken};
 use super::clock::Clock;
@@ -26,6 +27,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 /// What is played, and how.
+///
+/// ```
+/// use rollbook::server::{Config, Play};
+/// # fn main() -> Result<(), String> {
+/// // Everything there is, ten times as fast as it was.
+/// let play = Play { speed: "10".parse()?, ..Play::default() };
+/// let config = Config { play: Some(play), ..Config::default() };
+/// # drop(config);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Play {
     /// Which part of the log; where it names a channel, no other one is there.

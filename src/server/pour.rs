@@ -69,4 +69,4 @@ pub async fn pour<S: Source>(
     session.close(code, reason).await;
 }
 
-const TOO_SLOW: (u16, &str) = (code::TOO_SLOW, "too slow: go on behind the last entry");
+const TOO_SLOW: (u16, &str) = (code::TOO_SLOW, "too slow");

@@ -40,10 +40,14 @@ use {
   rollbook replay studio-7 --as agora > evening.jsonl
   rollbook replay --from -2h --to -1h --speed 60 | my-application
   rollbook replay studio-7 --speed 10 --to-url ws://localhost:7400
-  rollbook replay studio-7 --speed 10 --serve 127.0.0.1:7401   live again, at ws://127.0.0.1:7401/v1/feed?channel=studio-7
+  rollbook replay --speed 10 --serve 127.0.0.1:7401        live again, for an application under test
   rollbook replay --as rollbook | rollbook --data copy ingest --keep-recorded
 ", after_help = "A paced replay is paused by Ctrl-Z and goes on with fg, and by a reader that stops reading: it goes on \
-where it was, and does not hurry to catch up.")]
+where it was, and does not hurry to catch up.
+
+With --serve each client of ws://ADDRESS/v1/feed?channel=CHANNEL hears the channel from its start: what this command \
+would print of it, a message a line, and close code 1000 behind the last. Where --from cuts into the history, a SNAPSHOT \
+of who was there comes first. The address has /bridge.js and /healthz, too; `rollbook record` hears all to its end.")]
 pub struct Replay {
     /// Only this channel
     pub channel: Option<String>,
