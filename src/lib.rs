@@ -33,7 +33,7 @@
 //! | [`replay`] | recorded history as a feed again | store |
 //! | [`export`] | entries and stays into files | query, ingest |
 //! | [`care`] | verify | store |
-//! | [`server`] | HTTP and WebSockets (feature `server`) | ingest, query |
+//! | [`server`] | HTTP and WebSockets (feature `server`) | ingest, query, replay |
 //! | [`client`] | a feed followed and recorded, a server asked (feature `client`) | feed, store, query, ingest |
 //! | [`mod@bench`] | what all this does on a machine, beside a bare file | feed, query, store |
 //! | [`sim`] | worlds with a truth, weak links, and a score | feed, query |

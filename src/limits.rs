@@ -80,6 +80,8 @@ pub const BODY_BYTES_MAX: usize = 256 << 20;
 pub const BODIES_AT_ONCE_MAX: usize = 16;
 /// Queries that run at a time; who comes then waits.
 pub const QUERIES_AT_ONCE_MAX: usize = 16;
+/// Clients to whom recorded history is played at a time, each from a thread of its own; who comes then is told so.
+pub const PLAYS_AT_ONCE_MAX: usize = 64;
 /// A message of an ingest socket, or of a feed that is recorded. Above [`LINE_BYTES_MAX`], so that a line that is too long is rejected by itself.
 pub const MESSAGE_BYTES_MAX: usize = 20 << 20;
 /// A message of any other socket, where there is little to say.

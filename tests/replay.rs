@@ -386,3 +386,97 @@ fn a_speed_is_a_number_or_max() {
         assert!(wrong.parse::<Speed>().is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn a_link_line_that_names_several_channels_is_played_for_each() {
+    let store = support::store_of(
+        r#"
+{"t":"join","channel":"a","topic":"t","user":"ann","ts":1000}
+{"t":"join","channel":"b","topic":"t","user":"bob","ts":1000}
+{"event":"linkState","currentState":"DISCONNECTED","affectedChannels":["a","b"],"timestamp":2000}
+{"event":"linkState","currentState":"CONNECTED","unrestoredChannels":["a"],"timestamp":3000}
+"#,
+    );
+    let links = |channel: Option<&str>| -> Vec<Value> {
+        let filter = ReplayFilter {
+            channel: channel.map(str::to_owned),
+            ..ReplayFilter::default()
+        };
+        let lines = played(&store, &filter, Shape::Agora).into_iter();
+        let links = lines.filter(|line| line["event"] == "linkState");
+        links
+            .map(|line| json!([line["affectedChannels"], line["unrestoredChannels"]]))
+            .collect()
+    };
+    assert_eq!(links(None), [json!([["a", "b"], []]), json!([[], ["a"]])]);
+    // Who plays one channel is not told of the others.
+    assert_eq!(links(Some("a")), [json!([["a"], []]), json!([[], ["a"]])]);
+    assert_eq!(links(Some("b")), [json!([["b"], []]), json!([[], []])]);
+}
+
+#[test]
+fn where_the_range_cuts_into_history_the_roster_comes_first() {
+    let store = support::store_of(
+        r#"
+{"t":"link","state":"up","channels":["a"],"ts":500}
+{"t":"join","channel":"a","topic":"t","user":"ann","meta":1,"ts":1000}
+{"t":"join","channel":"a","topic":"u","user":"bob","ts":2000,"observer":"two"}
+{"t":"leave","channel":"a","topic":"t","user":"ann","ts":3000,"observer":"two"}
+{"t":"join","channel":"b","topic":"t","user":"zoe","ts":4000}
+"#,
+    );
+    let played = |channel: &str, from, to| {
+        let filter = ReplayFilter {
+            channel: Some(channel.to_owned()),
+            from: Some(from),
+            to,
+            standing: true,
+            ..ReplayFilter::default()
+        };
+        let mut lines = Vec::new();
+        let mut each = |line: &Played<'_>| {
+            let value: Value = serde_json::from_str(line.text).unwrap();
+            lines.push((line.at, value));
+            true
+        };
+        store.play(&filter, Shape::Agora, &mut each).unwrap();
+        lines
+    };
+    let kinds = |lines: &[(i64, Value)]| -> Vec<String> {
+        let kinds = lines.iter().map(|(_, line)| &line["eventType"]);
+        kinds
+            .map(|kind| kind.as_str().unwrap_or("link").to_owned())
+            .collect()
+    };
+    let snapshot = |ts, topics: Value, observer: Value| {
+        let total = topics.as_array().unwrap().len();
+        let mut line = json!({"eventType":"SNAPSHOT","channelName":"a","publisher":"","timestamp":ts,
+            "totalTopics":total,"topicInfos":topics});
+        if !observer.is_null() {
+            line["observer"] = observer;
+        }
+        line
+    };
+    let ann = json!({"topicName":"t","totalPublisher":1,"publishers":[{"publisherUserId":"ann","publisherMeta":1}]});
+    let bob = json!({"topicName":"u","totalPublisher":1,"publishers":[{"publisherUserId":"bob"}]});
+
+    // What stood, since when, and by whom it goes on; it is played when the range begins.
+    let lines = played("a", 1_500, None);
+    assert_eq!(kinds(&lines), ["SNAPSHOT", "REMOTE_JOIN", "REMOTE_LEAVE"]);
+    assert_eq!(
+        lines[0],
+        (1_500, snapshot(1_000, json!([ann]), json!("two")))
+    );
+    let lines = played("a", 2_500, Some(2_600));
+    assert_eq!(
+        lines,
+        [(2_500, snapshot(2_000, json!([ann, bob]), json!("two")))]
+    );
+    // Nothing lies behind it any more.
+    let lines = played("a", 9_000, None);
+    assert_eq!(lines, [(9_000, snapshot(3_000, json!([bob]), Value::Null))]);
+    // Nothing was known of anybody before.
+    assert_eq!(kinds(&played("a", 0, None))[0], "link");
+    assert_eq!(kinds(&played("a", 700, None))[0], "REMOTE_JOIN");
+    assert_eq!(kinds(&played("b", 0, None)), ["REMOTE_JOIN"]);
+}

@@ -1,9 +1,15 @@
 /** Watches one stream channel for Rollbook. The bridge comes from the server that it talks to, so the two fit. */
+import { PlayedRTM } from './played-rtm.js';
 
 const form = document.querySelector('#watch');
 const stop = document.querySelector('#stop');
 const status = document.querySelector('#status');
 const problems = document.querySelector('#problems');
+const tell = (what) => problems.append(`${new Date().toISOString()} ${what}\n`);
+
+/** Offline: what `rollbook replay --serve` plays at this address takes the place of Agora. */
+const feed = new URLSearchParams(location.search).get('feed');
+if (feed) form.elements.appId.required = false;
 
 form.addEventListener('submit', async (submitted) => {
   submitted.preventDefault();
@@ -19,10 +25,11 @@ form.addEventListener('submit', async (submitted) => {
     return answer.text();
   };
 
+  const played = (of, whole) => tell(whole ? `all of ${of} has been played` : `what was played of ${of} broke off`);
   // Without it, agora-rtm 2.3.0 refuses a second instance for one user, even after the first has logged out.
-  AgoraRTM.setParameter('IGNORE_DUPLICATE_USER_ID_ERR', true);
+  if (!feed) AgoraRTM.setParameter('IGNORE_DUPLICATE_USER_ID_ERR', true);
   const alive = keepAlive({
-    create: () => new AgoraRTM.RTM(appId, user),
+    create: () => (feed ? new PlayedRTM(feed, played) : new AgoraRTM.RTM(appId, user)),
     fetchToken,
     join: async (rtm) => rtm.createStreamChannel(channel).join({ token: await fetchToken(channel) }),
     bridge: {
@@ -30,8 +37,7 @@ form.addEventListener('submit', async (submitted) => {
       observer: user,
       self: user,
       // A Rollbook that asks for tokens gets one here, in the same way.
-      onError: ({ kind, message, reasonCode = '', cause = '' }) =>
-        problems.append(`${new Date().toISOString()} ${kind}: ${message} ${reasonCode} ${cause}\n`),
+      onError: ({ kind, message, reasonCode = '', cause = '' }) => tell(`${kind}: ${message} ${reasonCode} ${cause}`),
     },
   });
 

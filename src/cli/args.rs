@@ -93,7 +93,7 @@ pub enum Command {
     Channels,
     /// The lines that could not be taken
     Rejects(rejects::Rejects),
-    /// Play the log again, as lines of a feed on standard output
+    /// Play the log again, as lines of a feed: on standard output, or live to whoever comes
     Replay(replay::Replay),
     /// Write entries or stays into a file, for spreadsheets and databases
     Export(export::Export),

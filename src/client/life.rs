@@ -12,6 +12,9 @@
 //!
 //! A token that has expired is never renewed on a connection that goes on: the feed logs out, and a new client logs in
 //! with the new token. The snapshot that it then gets is reconciled by the log, like every other.
+//!
+//! A source that plays a recording is no link: nothing is told of it, as of a file, and what it plays ends. It is heard
+//! once, for it would begin anew for who comes back.
 
 use super::rests::Rests;
 use crate::domain::time::Millis;
@@ -29,6 +32,8 @@ pub enum Happened {
     NoToken,
     /// The login was accepted.
     LoggedIn,
+    /// The login was accepted, by a source that plays a recording.
+    Playing,
     /// The login failed.
     Refused(Refusal),
     /// The source has said something.
@@ -61,6 +66,8 @@ pub enum Refusal {
 pub enum Ending {
     /// The source closed it because the token has expired.
     Expired,
+    /// The source has closed it in order (1000): what it plays is over.
+    Done,
     /// It was closed or lost in any other way.
     Lost,
 }
@@ -78,8 +85,10 @@ pub enum Deed {
     Say(Note),
     /// Wake after so many milliseconds.
     Rest(Millis),
-    /// It is over: as asked for, or because it cannot go on.
+    /// It is over: as asked for, because all was heard, or because it cannot go on.
     End(Option<Refusal>),
+    /// It is over, though not all of what was played was heard.
+    BreakOff,
 }
 
 /// A line about the feed itself, in Rollbook's own format (contract 2.4).
@@ -157,6 +166,7 @@ enum State {
     Taking,
     LoggingIn,
     In(Session),
+    Hearing,
     Over,
 }
 
@@ -203,10 +213,11 @@ impl Life {
             (State::Over, _) => vec![],
             (state, Happened::Stopped) => {
                 self.state = State::Over;
-                let mut deeds = vec![];
-                if let State::In(_) = state {
-                    deeds = vec![Deed::LogOut, down(STOPPED, now)];
-                }
+                let mut deeds = match state {
+                    State::In(_) => vec![Deed::LogOut, down(STOPPED, now)],
+                    State::Hearing => vec![Deed::LogOut],
+                    _ => vec![],
+                };
                 deeds.push(Deed::End(None));
                 deeds
             }
@@ -218,8 +229,19 @@ impl Life {
             (State::Taking, Happened::Token(token)) => self.log_in(Some(token)),
             (State::Taking, Happened::NoToken) => self.fail(),
             (State::LoggingIn, Happened::LoggedIn) => self.logged_in(now),
+            (State::LoggingIn, Happened::Playing) => {
+                self.state = State::Hearing;
+                vec![]
+            }
             (State::LoggingIn, Happened::Refused(refusal)) => self.refused(refusal, now),
             (State::In(session), happened) => self.inside(session, happened, now),
+            (State::Hearing, Happened::Ended(ending)) => {
+                self.state = State::Over;
+                match ending {
+                    Ending::Done => vec![Deed::End(None)],
+                    Ending::Expired | Ending::Lost => vec![Deed::BreakOff],
+                }
+            }
             _ => vec![],
         }
     }
@@ -288,7 +310,8 @@ impl Life {
                 deeds.push(self.leave(session, now));
                 deeds
             }
-            Happened::Ended(Ending::Lost) => {
+            // Who follows what is live comes back, in whatever order it was let go.
+            Happened::Ended(Ending::Lost | Ending::Done) => {
                 vec![down(CONNECTION_LOST, now), self.leave(session, now)]
             }
             _ => vec![],

@@ -3,7 +3,7 @@
 
 use super::life::{Deed, Ending, Happened, Life, Note, Refusal};
 use super::sink::Sink;
-use super::socket::{CLOSED_EXPIRED, Heard, LoginError, Over, Patience, Socket};
+use super::socket::{CLOSED_DONE, CLOSED_EXPIRED, Heard, LoginError, Over, Patience, Socket};
 use super::token::{Token, TokenError, TokenSource};
 use super::wire::Address;
 use crate::domain::event::{Said, TokenState};
@@ -53,6 +53,12 @@ pub enum RecordError {
         token: bool,
         /// What it says.
         why: String,
+    },
+    /// It plays a recording, of which not all was heard.
+    #[error("what {address} plays broke off: what was heard before is recorded, and no more")]
+    BrokenOff {
+        /// The feed.
+        address: String,
     },
     /// Nothing more is recorded; the sink knows why.
     #[error("nothing more is recorded")]
@@ -109,10 +115,12 @@ pub async fn record(
     loop {
         while let Some(next) = happened.pop_front() {
             for deed in life.step(now(), next) {
-                if let Deed::End(refusal) = deed {
-                    return refusal.map_or(Ok(()), |refusal| Err(hands.hopeless(refusal)));
+                match deed {
+                    Deed::End(None) => return Ok(()),
+                    Deed::End(Some(refusal)) => return Err(hands.hopeless(refusal)),
+                    Deed::BreakOff => return Err(hands.broken_off()),
+                    deed => hands.carry_out(deed).await?,
                 }
-                hands.carry_out(deed).await?;
             }
         }
         select! {
@@ -184,7 +192,7 @@ impl Hands<'_> {
                 let rest = Duration::from_millis(ms.unsigned_abs());
                 self.pending = Some(tokio::time::sleep(rest).map(|()| Done::Rested).boxed());
             }
-            Deed::End(_) => {}
+            Deed::End(_) | Deed::BreakOff => {}
         }
         Ok(())
     }
@@ -228,14 +236,20 @@ impl Hands<'_> {
                 (self.news)(News::Down(&over));
                 Happened::Ended(match over.code {
                     Some(CLOSED_EXPIRED) => Ending::Expired,
+                    Some(CLOSED_DONE) => Ending::Done,
                     _ => Ending::Lost,
                 })
             }
             Done::Took(taken) => self.took(taken),
             Done::LoggedIn(Ok(socket)) => {
+                let plays = socket.plays();
                 self.socket = Some(socket);
                 (self.news)(News::Up);
-                Happened::LoggedIn
+                if plays {
+                    Happened::Playing
+                } else {
+                    Happened::LoggedIn
+                }
             }
             Done::LoggedIn(Err(error)) => {
                 (self.news)(News::Refused(&error));
@@ -292,6 +306,11 @@ impl Hands<'_> {
             }
         }
         Ok(())
+    }
+
+    fn broken_off(&self) -> RecordError {
+        let address = self.source.to_string();
+        RecordError::BrokenOff { address }
     }
 
     fn hopeless(&mut self, refusal: Refusal) -> RecordError {

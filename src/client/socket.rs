@@ -5,6 +5,7 @@ use super::life::Refusal;
 use super::token::Token;
 use super::wire::{Address, Stream};
 use crate::limits;
+use crate::query::params::{FEED_HEADER, FEED_PLAYED};
 use futures_util::{SinkExt, StreamExt};
 use hyper::StatusCode;
 use std::time::Duration;
@@ -20,6 +21,9 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 /// The code with which a server closes when the token has expired (contract, section 4).
 pub const CLOSED_EXPIRED: u16 = 4401;
+
+/// The code with which one side closes that has said all.
+pub const CLOSED_DONE: u16 = 1000;
 
 /// How long to wait for the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +90,7 @@ pub struct Over {
 pub struct Socket {
     stream: WebSocketStream<Box<dyn Stream>>,
     patience: Patience,
+    plays: bool,
     heard_at: Instant,
     pinged: bool,
 }
@@ -122,15 +127,23 @@ impl Socket {
             let joined = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
             joined.await.map_err(refused)
         };
-        let (stream, _) = timeout(patience.connect, connecting)
+        let (stream, response) = timeout(patience.connect, connecting)
             .await
             .map_err(slow)??;
+        let kind = response.headers().get(FEED_HEADER);
         Ok(Socket {
             stream,
             patience,
+            plays: kind.is_some_and(|kind| kind == FEED_PLAYED),
             heard_at: Instant::now(),
             pinged: false,
         })
+    }
+
+    /// Whether the other side plays a recording, and says so.
+    #[must_use]
+    pub fn plays(&self) -> bool {
+        self.plays
     }
 
     /// The next message. It can be dropped and called again: nothing is lost by that.

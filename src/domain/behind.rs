@@ -127,6 +127,32 @@ pub fn standing_behind(
     }
 }
 
+/// The roster of a channel as it stands, told as a snapshot of the moment since which it does; `None` where nothing has
+/// been heard of its members.
+#[must_use]
+pub fn roster_behind(
+    channel: Name,
+    observer: &str,
+    state: &State,
+    names: &Names,
+) -> Option<Event<'static>> {
+    let known = state.channel(channel)?;
+    let since = (known.effective_seq > 0).then_some(known.effective_at)?;
+    Some(Event {
+        observer: Str::Owned(observer.to_owned()),
+        self_user: None,
+        id: None,
+        stamp: Stamp {
+            ts: Some(since),
+            ..Stamp::NONE
+        },
+        said: Said::Snapshot {
+            channel: name(channel, names),
+            shown: shown(&claims::standing(channel, &[], state, names), names),
+        },
+    })
+}
+
 fn name(name: Name, names: &Names) -> Str<'static> {
     Str::Owned(names.text(name).to_owned())
 }

@@ -12,6 +12,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Display;
 use std::str::FromStr;
 
+/// The header in which a server says what kind of feed its `/v1/feed` is.
+pub const FEED_HEADER: &str = "rollbook-feed";
+/// It is played, not live: the same lines to whoever asks, and then an end (close code 1000). No link is lost in it but
+/// those that it tells of.
+pub const FEED_PLAYED: &str = "played";
+
 /// Declares structs of parameters: strict, so that a misspelt one is told and not ignored.
 macro_rules! params {
     ($($(#[$of_struct:meta])* $name:ident { $($(#[$of_field:meta])* $field:ident: $type:ty,)* })*) => {$(

@@ -2,43 +2,13 @@
 
 use super::line::{LineFields, raw};
 use super::own;
+use super::topic::{EventType, Publisher, TopicEvent, TopicInfo};
 use crate::domain::entry::Recording;
 use crate::domain::event::{
     ChangeSaid, Event, Kind, LinkSaid, MemberSaid, Said, Shown, TokenSaid, TokenState,
 };
 use crate::domain::time::Millis;
 use serde::Serialize;
-use serde_json::value::RawValue;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TopicEvent<'a> {
-    event_type: &'static str,
-    channel_name: &'a str,
-    publisher: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp: Option<Millis>,
-    total_topics: usize,
-    topic_infos: Vec<TopicInfo<'a>>,
-    #[serde(flatten)]
-    line: LineFields<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TopicInfo<'a> {
-    topic_name: &'a str,
-    total_publisher: usize,
-    publishers: Vec<Publisher<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Publisher<'a> {
-    publisher_user_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    publisher_meta: Option<&'a RawValue>,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -119,9 +89,9 @@ fn live(
             let stamp = stamp(first);
             serde_json::to_string(&TopicEvent {
                 event_type: if is_leave(first) {
-                    "REMOTE_LEAVE"
+                    EventType::RemoteLeave
                 } else {
-                    "REMOTE_JOIN"
+                    EventType::RemoteJoin
                 },
                 channel_name: channel,
                 publisher: if one { user } else { "" },
@@ -172,7 +142,7 @@ fn snapshot(event: &Event<'_>, channel: &str, shown: &Shown<'_>) -> serde_json::
             .total_topics
             .is_some_and(|total| total > listed as u64);
     serde_json::to_string(&TopicEvent {
-        event_type: "SNAPSHOT",
+        event_type: EventType::Snapshot,
         channel_name: channel,
         publisher: "",
         timestamp: event.stamp.ts,

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// The fields that any line may have, whatever its shape; only its time has several names.
-#[derive(Serialize)]
-pub(super) struct LineFields<'a> {
+#[derive(Default, Serialize)]
+pub(crate) struct LineFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     observer: Option<&'a str>,
     #[serde(rename = "self", skip_serializing_if = "Option::is_none")]

@@ -8,15 +8,17 @@
 //! | --- | --- |
 //! | `player` | which commits are played, and as what events |
 //! | `agora`, `own` | an event as lines of a shape; what they share is in `line` |
+//! | `topic` | the event of Agora's that tells who is where, for `agora` and for the live feed |
 //! | `pace` | when: a sink before another one, that waits; and the remote by which it is paused |
 //!
 //! Nothing is decided here, and no sink knows the log.
 
 mod agora;
-mod line;
+pub(crate) mod line;
 mod own;
 mod pace;
 mod player;
+pub(crate) mod topic;
 
 pub use pace::{Paced, Remote, Speed, Time};
 
@@ -39,6 +41,9 @@ pub struct ReplayFilter {
     pub from_seq: Option<u64>,
     /// This entry and those before it.
     pub to_seq: Option<u64>,
+    /// Where the range cuts into the history of the channel: first a snapshot of its roster as it stood then, for who
+    /// hears nothing of what was before.
+    pub standing: bool,
 }
 
 /// The shape of the lines.
@@ -126,7 +131,9 @@ impl Store {
             last: filter.to_seq,
             ..Scope::default()
         };
-        self.visit(&scope, &mut Player::new(filter, shape, sink))
-            .map(drop)
+        let mut player = Player::new(filter, shape, sink);
+        let fold = self.visit(&scope, &mut player)?;
+        // Where nothing lies in the range, nor behind it.
+        player.open("default", fold.at())
     }
 }

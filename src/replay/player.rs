@@ -1,9 +1,11 @@
 //! Which commits are played, and as what events: the log past a visitor.
 
 use super::{Played, ReplayFilter, Shape, Sink, agora, own};
-use crate::domain::behind::{closed_behind, event_behind, page_behind, standing_behind};
+use crate::domain::behind::{
+    closed_behind, event_behind, page_behind, roster_behind, standing_behind,
+};
 use crate::domain::entry::{Closed, Entry, Page, PageStep, Recording, Rules, What};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Said};
 use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
@@ -17,6 +19,8 @@ pub(super) struct Player<'a> {
     sink: &'a mut dyn Sink,
     /// Paged snapshots (observer and channel) whose begin was played.
     begun: HashSet<(Name, Name)>,
+    /// What comes first has been played.
+    opened: bool,
     stopped: bool,
 }
 
@@ -27,29 +31,67 @@ impl<'a> Player<'a> {
             shape,
             sink,
             begun: HashSet::new(),
+            opened: false,
             stopped: false,
         }
     }
 
     fn is_in_range(&self, seq: u64, at: Millis) -> bool {
         let filter = self.filter;
-        filter.from.is_none_or(|from| at >= from)
+        !self.is_before_range(seq, at)
             && filter.to.is_none_or(|to| at < to)
-            && filter.from_seq.is_none_or(|from| seq >= from)
             && filter.to_seq.is_none_or(|to| seq <= to)
     }
 
-    fn is_of_channel(&self, entry: &Entry, at: At<'_>) -> bool {
-        match &self.filter.channel {
-            None => true,
-            Some(wanted) => match at.channel_of(entry) {
-                Some(channel) => at.names.text(channel) == wanted,
-                None => at.is_shown_in(entry, at.names.find(wanted)),
-            },
+    fn is_before_range(&self, seq: u64, at: Millis) -> bool {
+        let filter = self.filter;
+        filter.from.is_some_and(|from| at < from) || filter.from_seq.is_some_and(|from| seq < from)
+    }
+
+    /// A line about links may have made an entry in each of several channels.
+    fn is_of_channel(&self, entries: &[Entry], at: At<'_>) -> bool {
+        let Some(wanted) = &self.filter.channel else {
+            return true;
+        };
+        entries.iter().any(|entry| match at.channel_of(entry) {
+            Some(channel) => at.names.text(channel) == wanted,
+            None => at.is_shown_in(entry, at.names.find(wanted)),
+        })
+    }
+
+    /// Plays the roster as it stands at the begin of the range, if that is wanted and something lies before it.
+    pub fn open(&mut self, observer: &str, at: At<'_>) -> Result<(), StoreError> {
+        let At { state, names } = at;
+        if std::mem::replace(&mut self.opened, true) || !self.filter.standing {
+            return Ok(());
         }
+        let name = self.filter.channel.as_deref();
+        let Some(channel) = name.and_then(|name| names.find(name)) else {
+            return Ok(());
+        };
+        let Some(event) = roster_behind(channel, observer, state, names) else {
+            return Ok(());
+        };
+        let moment = self.filter.from.or(event.stamp.ts).unwrap_or(Millis::MIN);
+        self.say(&event, Recording::default(), state.head() + 1, moment)
     }
 
     fn event(&mut self, entries: &[Entry], state: &State, names: &Names) -> Option<Event<'static>> {
+        let mut event = self.whole_event(entries, state, names)?;
+        if let (Some(wanted), Said::Link(link)) = (&self.filter.channel, &mut event.said) {
+            // Who plays one channel hears nothing of the others.
+            link.channels.retain(|channel| channel == wanted);
+            link.unrestored.retain(|channel| channel == wanted);
+        }
+        Some(event)
+    }
+
+    fn whole_event(
+        &mut self,
+        entries: &[Entry],
+        state: &State,
+        names: &Names,
+    ) -> Option<Event<'static>> {
         let first = entries.first()?;
         if let What::Snapshot(snapshot) = &first.what
             && snapshot.begin.is_some()
@@ -95,9 +137,13 @@ impl Visitor for Player<'_> {
         };
         let (seq, at) = (first.seq, first.effective_at);
         if self.stopped
-            || !self.is_in_range(seq, at)
-            || !self.is_of_channel(first, At { state, names })
+            || self.is_before_range(seq, at)
+            || !self.is_of_channel(entries, At { state, names })
         {
+            return Ok(());
+        }
+        self.open(names.text(first.observer), At { state, names })?;
+        if self.stopped || !self.is_in_range(seq, at) {
             return Ok(());
         }
         let event = self.event(entries, state, names);
@@ -156,6 +202,7 @@ impl Player<'_> {
         if !self.begun.contains(&open) {
             return Ok(());
         }
+        self.open(at.names.text(page.observer), at)?;
         let event = page_behind(page, at.names);
         self.say(&event, recording(page.recorded_at, rules), seq, moment)
     }

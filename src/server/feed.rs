@@ -4,21 +4,22 @@
 use super::app::{App, Pass};
 use super::fault::Fault;
 use super::listen::Guest;
+use super::pour::pour;
 use super::queries::Asked;
 use super::session::Session;
 use super::sockets::{self, Upgrade};
-use super::subscribe::pour;
 use super::tail::{Said, Tail};
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
-use crate::query::answer::{Disposition, EntryType, HistoryEntry, Meta, TopicAnswer};
+use crate::query::answer::{Disposition, EntryType, HistoryEntry, TopicAnswer};
 use crate::query::params::ChannelParams;
+use crate::replay::line::LineFields;
+use crate::replay::topic::{EventType, Publisher, TopicEvent, TopicInfo};
 use crate::store::{Store, StoreError};
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::Message;
 use axum::response::Response;
-use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -60,33 +61,6 @@ fn roster(store: &Store, channel: &str) -> Result<(Vec<TopicAnswer>, u64), Store
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TopicEvent<'a> {
-    event_type: &'static str,
-    channel_name: &'a str,
-    publisher: &'a str,
-    timestamp: Millis,
-    total_topics: usize,
-    topic_infos: Vec<TopicInfo<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TopicInfo<'a> {
-    topic_name: &'a str,
-    total_publisher: usize,
-    publishers: Vec<Publisher<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Publisher<'a> {
-    publisher_user_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    publisher_meta: &'a Meta,
-}
-
 /// What an SDK's listener knows.
 struct Listener {
     channel: String,
@@ -111,7 +85,7 @@ impl Listener {
                 .filter_map(|of_user| of_user.last())
                 .map(|shown| Publisher {
                     publisher_user_id: &shown.user,
-                    publisher_meta: &shown.meta,
+                    publisher_meta: shown.meta.as_deref(),
                 })
                 .collect();
             TopicInfo {
@@ -121,12 +95,13 @@ impl Listener {
             }
         });
         let event = TopicEvent {
-            event_type: "SNAPSHOT",
+            event_type: EventType::Snapshot,
             channel_name: &self.channel,
             publisher: "",
-            timestamp: now,
+            timestamp: Some(now),
             total_topics: topics.len(),
             topic_infos: infos.collect(),
+            line: LineFields::default(),
         };
         let message = message(&event);
         for topic in topics {
@@ -152,17 +127,17 @@ impl Listener {
         let (event_type, publisher_meta) = match entry.kind {
             EntryType::Join => {
                 self.comes(topic, user, connection);
-                ("REMOTE_JOIN", &entry.meta)
+                (EventType::RemoteJoin, entry.meta.as_deref())
             }
-            EntryType::Update => ("REMOTE_JOIN", &entry.meta),
+            EntryType::Update => (EventType::RemoteJoin, entry.meta.as_deref()),
             _ if self.stays(topic, user, connection) => return None,
-            _ => ("REMOTE_LEAVE", &None),
+            _ => (EventType::RemoteLeave, None),
         };
         Some(message(&TopicEvent {
             event_type,
             channel_name: &self.channel,
             publisher: user,
-            timestamp: entry.effective_at.0,
+            timestamp: Some(entry.effective_at.0),
             total_topics: 1,
             topic_infos: vec![TopicInfo {
                 topic_name: topic,
@@ -172,6 +147,7 @@ impl Listener {
                     publisher_meta,
                 }],
             }],
+            line: LineFields::default(),
         }))
     }
 

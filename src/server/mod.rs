@@ -3,7 +3,8 @@
 //! ```text
 //! listen ─> guard ─┬─> queries ───────────────────────> store (in a bounded pool)
 //!                  ├─> ingest, events ──> feed::parse ─> writer ─> acknowledgements
-//!                  └─> subscribe, feed <── tail <── hub <── pump <── log
+//!                  ├─> subscribe, feed <── tail <── hub <── pump <── log
+//!                  └─> play <── replay <── log
 //! ```
 //!
 //! | file | what |
@@ -14,9 +15,10 @@
 //! | `guard`, `auth`, `clock` | who comes in, and how long |
 //! | `app`, `fault` | what all requests share; what they can fail of |
 //! | `queries`, `events`, `metrics`, `pages` | requests that are answered |
-//! | `session`, `sockets` | what all sockets have in common |
+//! | `session`, `sockets`, `pour` | what all sockets have in common; those on which only the server speaks |
 //! | `ingest`, `observers` | lines in |
 //! | `subscribe`, `feed`, `tail`, `hub`, `pump` | entries out |
+//! | `play` | recorded history out, as a live feed |
 //!
 //! **Invariants:** the store is never called on a worker of the runtime. Nothing that a client does keeps the writer
 //! waiting. No token is written anywhere.
@@ -35,6 +37,8 @@ mod metrics;
 mod observers;
 pub mod openapi;
 mod pages;
+mod play;
+mod pour;
 mod pump;
 mod queries;
 mod routes;
@@ -47,16 +51,20 @@ pub mod tls;
 
 pub use listen::Listener;
 pub use metrics::Metrics;
+pub use play::Play;
 
 use crate::domain::entry::Rules;
 use crate::limits;
 use crate::store::{Store, StoreError};
 use app::App;
 use auth::{Door, Keeper};
+use axum::Extension;
 use clock::{Clock, SystemClock};
 use listen::House;
 use observers::Observers;
+use play::Plays;
 use pump::Pump;
+use routes::{PLAYED, ROUTES};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +82,8 @@ pub struct Config {
     pub clock: Arc<dyn Clock>,
     /// What is counted; best those that are the store's [`Meter`](crate::store::Meter) already.
     pub metrics: Arc<Metrics>,
+    /// Only this is served to the network: history, played to each client from its start. `None`: the store itself.
+    pub play: Option<Play>,
 }
 
 impl Default for Config {
@@ -83,6 +93,7 @@ impl Default for Config {
             tokens: None,
             clock: Arc::new(SystemClock),
             metrics: Metrics::new(),
+            play: None,
         }
     }
 }
@@ -130,12 +141,15 @@ pub async fn serve(
     let public = Arc::new(tokens.unwrap_or(Door::Loopback));
     let owner = Arc::new(Door::Owner);
     let house = House::new(stop.clone());
+    let plays = config.play.map(Plays::new);
     for listener in listeners {
-        let door = match listener {
-            Listener::Tcp(..) => &public,
-            Listener::Unix(_) => &owner,
+        let router = match (&listener, &plays) {
+            (Listener::Unix(_), _) => routes::router(&app, &owner, ROUTES),
+            (Listener::Tcp(..), None) => routes::router(&app, &public, ROUTES),
+            (Listener::Tcp(..), Some(plays)) => {
+                routes::router(&app, &public, PLAYED).layer(Extension(Arc::clone(plays)))
+            }
         };
-        let router = routes::router(&app, door);
         house.open.spawn(house.clone().accept(listener, router));
     }
     shutdown.await;

@@ -1,4 +1,4 @@
-//! The API's own description (OpenAPI 3.1), made from the table of routes and from the types themselves.
+//! The API's own description (OpenAPI 3.1), made from a table of routes and from the types themselves.
 
 use super::fault::Sentence;
 use super::routes::{Answer, ROUTES, Route};
@@ -8,19 +8,23 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// `GET /openapi.json`.
-pub async fn openapi() -> Response {
-    Json(document()).into_response()
+/// `GET /openapi.json` of a table.
+pub fn of(routes: &[Route]) -> Response {
+    Json(describe(routes)).into_response()
 }
 
-/// The whole description.
+/// The whole description of what is served of a store.
 #[must_use]
 pub fn document() -> Value {
+    describe(ROUTES)
+}
+
+fn describe(routes: &[Route]) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
     let mut generator = settings.into_generator();
     let mut paths = Map::new();
-    for route in ROUTES {
+    for route in routes {
         let operation = operation(route, &mut generator);
         let methods = paths.entry(route.path).or_insert_with(|| json!({}));
         if let Some(methods) = methods.as_object_mut() {

@@ -1,10 +1,10 @@
-//! Every route, once: the router and the API's own description are both made from this table.
+//! Every route, once: the router and the API's own description are both made from these tables.
 
 use super::app::App;
 use super::auth::{Door, Scope};
 use super::fault::Fault;
 use super::guard::{Guard, guard};
-use super::{events, feed, ingest, metrics, openapi, pages, queries, subscribe};
+use super::{events, feed, ingest, metrics, openapi, pages, play, queries, subscribe};
 use crate::ingest::IngestSummary;
 use crate::query::answer;
 use crate::query::params;
@@ -48,11 +48,11 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-/// Declares the table.
+/// Declares a table.
 macro_rules! routes {
-    ($($method:ident $path:literal $scope:expr, $params:ident, $answer:expr, $handler:expr, $summary:literal;)*) => {
-        /// Every route.
-        pub static ROUTES: &[Route] = &[$(Route {
+    ($(#[$doc:meta])* $table:ident: $($method:ident $path:literal $scope:expr, $params:ident, $answer:expr, $handler:expr, $summary:literal;)*) => {
+        $(#[$doc])*
+        pub static $table: &[Route] = &[$(Route {
             method: stringify!($method),
             path: $path,
             summary: $summary,
@@ -70,6 +70,8 @@ const INGEST: Option<Scope> = Some(Scope::Ingest);
 const OPEN: Option<Scope> = None;
 
 routes! {
+    /// What is served of a store.
+    ROUTES:
     get "/v1/who" READ, WhoParams, One(of::<answer::Who>), queries::who, "Who is or was present in a channel";
     get "/v1/history" READ, HistoryParams, List(of::<answer::HistoryEntry>), queries::history, "The entries of the log";
     get "/v1/missed" READ, MissedParams, List(of::<answer::Missed>), queries::missed, "For every gap: who joined, left and changed while nobody watched";
@@ -86,15 +88,24 @@ routes! {
     get "/metrics" READ, NoParams, Text("application/openmetrics-text"), metrics::metrics, "Figures for Prometheus";
     get "/healthz" OPEN, NoParams, Text("text/plain"), pages::healthz, "Whether the server runs";
     get "/readyz" OPEN, NoParams, Text("text/plain"), pages::readyz, "Whether lines can be recorded";
-    get "/openapi.json" OPEN, NoParams, Text("application/json"), openapi::openapi, "This description";
+    get "/openapi.json" OPEN, NoParams, Text("application/json"), async || openapi::of(ROUTES), "This description";
     get "/bridge.js" OPEN, NoParams, Text("text/javascript"), pages::bridge, "The bridge from Agora's SDK, an ES module";
     get "/" OPEN, NoParams, Text("text/html"), pages::index, "The index";
 }
 
-/// The router for those who come in by one door.
-pub fn router(app: &Arc<App>, door: &Arc<Door>) -> Router {
+routes! {
+    /// What is served of a store that is played: what a page needs that would hear it live.
+    PLAYED:
+    get "/v1/feed" READ, ChannelParams, Socket("The channel's recorded events from the first, as Agora's JavaScript SDK had them; close code 1000 behind the last"), play::feed, "Plays a channel as an SDK's listener would have heard it";
+    get "/healthz" OPEN, NoParams, Text("text/plain"), pages::healthz, "Whether the server runs";
+    get "/openapi.json" OPEN, NoParams, Text("application/json"), async || openapi::of(PLAYED), "This description";
+    get "/bridge.js" OPEN, NoParams, Text("text/javascript"), pages::bridge, "The bridge from Agora's SDK, an ES module";
+}
+
+/// The router of a table, for those who come in by one door.
+pub fn router(app: &Arc<App>, door: &Arc<Door>, routes: &'static [Route]) -> Router {
     let mut router = Router::new();
-    for route in ROUTES {
+    for route in routes {
         let at_door = Guard {
             app: Arc::clone(app),
             door: Arc::clone(door),

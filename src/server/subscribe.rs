@@ -5,10 +5,11 @@ use super::app::{App, Pass};
 use super::fault::Fault;
 use super::hub::Item;
 use super::listen::Guest;
+use super::pour::{Source, pour};
 use super::queries::Asked;
-use super::session::{Met, Session, code};
+use super::session::Session;
 use super::sockets::{self, Upgrade};
-use super::tail::{End, Said, Tail};
+use super::tail::{Said, Tail};
 use crate::query::params::SubscribeParams;
 use axum::Extension;
 use axum::body::{Body, Bytes};
@@ -53,47 +54,6 @@ fn live(seq: u64) -> String {
 fn may_see(pass: &Pass, item: &Item) -> bool {
     pass.sees(item.told.entry.channel.as_deref())
 }
-
-/// Pours what comes into a socket, put into words by `words`, until one of the two ends.
-pub async fn pour(
-    mut session: Session,
-    mut tail: Tail,
-    mut words: impl FnMut(&Pass, Said) -> Vec<Message>,
-) {
-    let (code, reason) = loop {
-        let said = tokio::select! {
-            biased;
-            event = session.event(true) => match session.meet(event).await {
-                Met::Nothing | Met::Text(_) => continue,
-                Met::Gone { .. } => return,
-                Met::End(code, reason) => break (code, reason),
-            },
-            said = tail.next() => said,
-        };
-        match said {
-            Ok(said) => {
-                let messages = words(session.pass(), said);
-                if session.send_all(messages.into_iter()).await.is_err() {
-                    break TOO_SLOW;
-                }
-            }
-            Err(End::TooSlow) => break TOO_SLOW,
-            Err(End::Closed) => break (code::AWAY, "the server stops"),
-            Err(End::Failed(fault)) => {
-                tracing::error!("{fault}");
-                break (code::FAILED, "the log cannot be read");
-            }
-        }
-    };
-    // Others need the room.
-    drop(tail);
-    if code == code::TOO_SLOW {
-        session.count_as_too_slow();
-    }
-    session.close(code, reason).await;
-}
-
-const TOO_SLOW: (u16, &str) = (code::TOO_SLOW, "too slow: go on behind the last entry");
 
 /// A comment now and then shows both ends that the other is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);

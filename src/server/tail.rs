@@ -6,6 +6,7 @@
 use super::app::{App, broken};
 use super::fault::Fault;
 use super::hub::{Item, Next, Seat};
+use super::pour::{End, Source};
 use crate::limits;
 use crate::query::{Cursor, HistoryFilter};
 use crate::store::StoreError;
@@ -39,35 +40,13 @@ pub enum Said {
     Live(u64),
 }
 
-/// Why nothing more comes.
-pub enum End {
-    /// The lane was full.
-    TooSlow,
-    /// The server stops.
-    Closed,
-    /// The log cannot be read.
-    Failed(Fault),
-}
-
 /// Entries read off the log at a time.
 const READ_ENTRIES: usize = 512;
 
-impl Tail {
-    /// Those that `filter` shows (whose `limit` and times are not looked at), behind its `after_seq`.
-    #[must_use]
-    pub fn new(app: Arc<App>, filter: HistoryFilter) -> Tail {
-        Tail {
-            app,
-            filter: Arc::new(filter),
-            place: Place::History(None, None),
-        }
-    }
+impl Source for Tail {
+    type Said = Said;
 
-    /// What comes next; waits for it. May be given up at any time, and asked again.
-    ///
-    /// # Errors
-    /// [`End`].
-    pub async fn next(&mut self) -> Result<Said, End> {
+    async fn next(&mut self) -> Result<Said, End> {
         loop {
             match &mut self.place {
                 Place::History(cursor, seat) => {
@@ -105,6 +84,18 @@ impl Tail {
                 },
                 Place::Ended => return Err(End::Closed),
             }
+        }
+    }
+}
+
+impl Tail {
+    /// Those that `filter` shows (whose `limit` and times are not looked at), behind its `after_seq`.
+    #[must_use]
+    pub fn new(app: Arc<App>, filter: HistoryFilter) -> Tail {
+        Tail {
+            app,
+            filter: Arc::new(filter),
+            place: Place::History(None, None),
         }
     }
 

@@ -25,6 +25,17 @@ pub struct Fold {
     pub(crate) place: Place,
 }
 
+impl Fold {
+    /// What was read, to look at.
+    #[must_use]
+    pub fn at(&self) -> At<'_> {
+        At {
+            state: &self.state,
+            names: &self.names,
+        }
+    }
+}
+
 /// The state just before the entry that is visited.
 #[derive(Clone, Copy)]
 pub struct At<'a> {

@@ -12,9 +12,10 @@ const TYPES = { '.html': 'text/html', '.mjs': 'text/javascript', '.js': 'text/ja
 /** Serves this folder. Answers with the server and its address. */
 export async function serveFolder(folder) {
   const server = createServer(async ({ url }, answer) => {
+    const { pathname } = new URL(url, 'http://x');
     try {
-      const text = await readFile(join(folder, new URL(url, 'http://x').pathname));
-      answer.writeHead(200, { 'content-type': TYPES[extname(url)] ?? 'text/plain' }).end(text);
+      const text = await readFile(join(folder, pathname));
+      answer.writeHead(200, { 'content-type': TYPES[extname(pathname)] ?? 'text/plain' }).end(text);
     } catch {
       answer.writeHead(404).end();
     }

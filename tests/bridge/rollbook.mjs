@@ -1,4 +1,4 @@
-/** A `rollbook serve` that is started, killed and started again, and asked on the command line. */
+/** A `rollbook` that serves, is killed and started again, and asked on the command line. */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -16,7 +16,20 @@ export class Rollbook {
   /** The first time any port; afterwards the same. */
   #listen = '127.0.0.1:0';
 
+  #command = ['serve', '--listen'];
   #secret = [];
+
+  /** One that plays this channel of a store in which `observer` saw these lines. */
+  static async play(channel, lines, observer, speed) {
+    const rollbook = new Rollbook();
+    rollbook.folder = await mkdtemp(join(tmpdir(), 'rollbook-bridge-'));
+    const file = join(rollbook.folder, 'lines.jsonl');
+    await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    await rollbook.ask('ingest', '--observer', observer, file);
+    rollbook.#command = ['replay', channel, '--speed', speed, '--serve'];
+    await rollbook.again();
+    return rollbook;
+  }
 
   /** `tokens`: nobody gets in without one. */
   static async start({ tokens = false } = {}) {
@@ -36,18 +49,18 @@ export class Rollbook {
   }
 
   async again() {
-    const flags = ['--data', join(this.folder, 'data'), 'serve', '--listen', this.#listen, ...this.#secret];
+    const flags = ['--data', join(this.folder, 'data'), ...this.#command, this.#listen, ...this.#secret];
     const serving = spawn(PROGRAM, flags, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     serving.stderr.on('data', (text) => (said += text));
     this.process = serving;
     await until(() => {
-      if (serving.exitCode !== null) throw new Error(`rollbook serve ended:\n${said}`);
+      if (serving.exitCode !== null) throw new Error(`rollbook ${flags[2]} ended:\n${said}`);
       const listening = /listening on http:\/\/(\S+)\n/.exec(said);
       if (listening) this.#listen = listening[1];
       return listening;
-    }, 'rollbook serve');
-    await until(() => fetch(`${this.url}/readyz`).then(({ ok }) => ok, () => false), 'readyz');
+    }, 'rollbook to listen');
+    await until(() => fetch(`${this.url}/healthz`).then(({ ok }) => ok, () => false), 'healthz');
   }
 
   async kill(signal = 'SIGKILL') {
@@ -58,7 +71,7 @@ export class Rollbook {
 
   async stop() {
     const [status] = await this.kill('SIGTERM');
-    if (status !== 0) throw new Error(`rollbook serve ended with ${status}`);
+    if (status !== 0) throw new Error(`rollbook ended with ${status}`);
   }
 
   /** A token that is good for so long. */

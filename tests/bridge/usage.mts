@@ -1,6 +1,7 @@
 /** Not run, but checked by tsc: the bridge takes the real SDK, and the stand-in has the SDK's interface. */
 import AgoraRTM, { RTMClient } from 'agora-rtm';
 import { attach, keepAlive } from '../../src/server/bridge.js';
+import { PlayedRTM } from '../../examples/agora-bridge/played-rtm.js';
 import { RTM, Service } from './stand-in-rtm.mjs';
 
 const real: RTMClient = new AgoraRTM.RTM('app', 'me');
@@ -29,9 +30,10 @@ const alive = keepAlive({
 alive.restart();
 await alive.stop();
 
-// The stand-in says and takes nothing that the SDK does not.
-const standIn: Pick<RTMClient, 'addEventListener' | 'removeEventListener' | 'login' | 'logout' | 'renewToken'> = new RTM(new Service(), 'me');
-attach(standIn, { url: 'ws://127.0.0.1:7400', observer: 'test' });
+// The stand-ins say and take nothing that the SDK does not.
+type Account = Pick<RTMClient, 'addEventListener' | 'removeEventListener' | 'login' | 'logout' | 'renewToken'>;
+const standIns: Account[] = [new RTM(new Service(), 'me'), new PlayedRTM('ws://127.0.0.1:7401/v1/feed')];
+for (const standIn of standIns) attach(standIn, { url: 'ws://127.0.0.1:7400', observer: 'test' });
 
 // @ts-expect-error: not without an observer
 attach(real, { url: 'https://rollbook.example' });

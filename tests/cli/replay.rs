@@ -96,3 +96,33 @@ fn a_part_is_played_at_any_speed() {
     }
     folder.run(&["replay", "nowhere"]).fails(3);
 }
+
+#[cfg(feature = "server")]
+#[test]
+fn what_cannot_be_played_to_others_is_said() {
+    let folder = mixed();
+    for (args, status, says) in [
+        (
+            &["--serve", "0.0.0.0:0"][..],
+            2,
+            "--serve 0.0.0.0:0 would let in everybody",
+        ),
+        (&["--serve", "somewhere"], 2, "--serve somewhere"),
+        (
+            &["--serve", "127.0.0.1:0", "--as", "rollbook"],
+            2,
+            "Agora's shape",
+        ),
+        (
+            &["--serve", "127.0.0.1:0", "--to-url", "ws://localhost"],
+            2,
+            "--to-url",
+        ),
+        // Nobody is let in where nothing is served.
+        (&["--auth-secret-file", "secret"], 2, "--serve"),
+        (&["nowhere", "--serve", "127.0.0.1:0"], 3, "nowhere"),
+    ] {
+        let ran = folder.run(&[&["replay"], args].concat()).fails(status);
+        assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
+    }
+}

@@ -13,6 +13,7 @@ fn happened() -> impl Strategy<Value = Happened> {
         1 => (0..4_u64).prop_map(Happened::Token),
         1 => Just(Happened::NoToken),
         3 => Just(Happened::LoggedIn),
+        1 => Just(Happened::Playing),
         1 => Just(Happened::Refused(Refusal::Token)),
         1 => Just(Happened::Refused(Refusal::Away)),
         1 => Just(Happened::Refused(Refusal::Wrong)),
@@ -20,6 +21,7 @@ fn happened() -> impl Strategy<Value = Happened> {
         1 => proptest::option::of(-5..60_000_i64).prop_map(Happened::WillExpire),
         1 => Just(Happened::Expired),
         1 => Just(Happened::Ended(Ending::Expired)),
+        1 => Just(Happened::Ended(Ending::Done)),
         1 => Just(Happened::Ended(Ending::Lost)),
         3 => Just(Happened::Woke),
         1 => Just(Happened::Stopped),
@@ -33,6 +35,8 @@ struct World {
     logging_in: bool,
     resting: Option<i64>,
     inside: bool,
+    /// What is inside is played.
+    playing: bool,
     link_up: bool,
     over: bool,
 }
@@ -43,7 +47,7 @@ impl World {
         match happened {
             Happened::Started => false,
             Happened::Token(_) | Happened::NoToken => self.taking,
-            Happened::LoggedIn | Happened::Refused(_) => self.logging_in,
+            Happened::LoggedIn | Happened::Playing | Happened::Refused(_) => self.logging_in,
             Happened::Woke => self.resting.is_some(),
             Happened::Stopped => true,
             Happened::Spoke | Happened::WillExpire(_) | Happened::Expired | Happened::Ended(_) => {
@@ -56,6 +60,9 @@ impl World {
         match happened {
             Happened::Token(_) | Happened::NoToken => self.taking = false,
             Happened::LoggedIn => (self.logging_in, self.inside) = (false, true),
+            Happened::Playing => {
+                (self.logging_in, self.inside, self.playing) = (false, true, true);
+            }
             Happened::Refused(_) => self.logging_in = false,
             Happened::Woke => self.resting = None,
             Happened::Ended(_) => self.inside = false,
@@ -74,6 +81,7 @@ impl World {
             }
             Deed::LogIn => {
                 assert!(!self.inside && !self.link_up, "two clients at once");
+                assert!(!self.playing, "it would begin anew");
                 (self.taking, self.logging_in, self.resting) = (false, true, None);
             }
             Deed::LogOut => {
@@ -85,6 +93,7 @@ impl World {
                 (self.taking, self.resting) = (false, Some(ms));
             }
             Deed::Say(note) => {
+                assert!(!self.playing, "{note:?}: a recording has no link");
                 if let Some(up) = note.is_up() {
                     assert_ne!(up, self.link_up, "the link comes up and goes down by turns");
                     assert_eq!(up, self.inside, "the log says what is so");
@@ -93,6 +102,10 @@ impl World {
             }
             Deed::End(_) => {
                 assert!(!self.inside && !self.link_up, "an end without goodbye");
+                self.over = true;
+            }
+            Deed::BreakOff => {
+                assert!(self.playing && !self.inside, "nothing broke off");
                 self.over = true;
             }
         }

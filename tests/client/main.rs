@@ -14,6 +14,7 @@ mod serving;
 
 mod follow;
 mod life;
+mod play;
 mod record;
 mod remote;
 mod uplink;

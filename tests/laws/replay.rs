@@ -7,7 +7,10 @@ use feeds::{Heard, NOW, Shape, Tape, cases, tape};
 use proptest::prelude::*;
 use rollbook::care::VerifyDepth;
 use rollbook::ingest::How;
+use rollbook::query::{WhoFilter, WhoWhen};
 use rollbook::replay::{self, Played, ReplayFilter};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A line as it was played, with its entry.
 type Line = (u64, String);
@@ -101,6 +104,70 @@ fn ranges(desk: &Desk) {
     }
 }
 
+/// Topics, and who is in them: user, connection and metadata.
+type Roster = BTreeMap<String, Vec<(String, String, Value)>>;
+
+fn roster(desk: &Desk, channel: &str, seq: u64) -> Option<Roster> {
+    let filter = WhoFilter {
+        when: WhoWhen::Seq(seq),
+        ..WhoFilter::default()
+    };
+    let who = desk.store.who(channel, &filter).ok()?;
+    let topics = who.topics.into_iter().map(|topic| {
+        let members = topic.publishers.into_iter().map(|one| {
+            let meta = one
+                .meta
+                .map(|meta| serde_json::from_str(meta.get()).unwrap());
+            (one.user, one.connection, meta.unwrap_or(Value::Null))
+        });
+        (topic.topic, members.collect())
+    });
+    Some(topics.collect())
+}
+
+/// The roster that a line of a snapshot tells.
+fn told(line: &str) -> Roster {
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["t"], "snapshot", "{line}");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let topics = line["topics"].as_object().unwrap().iter();
+    let topics = topics.map(|(topic, members)| {
+        let members = members.as_array().unwrap().iter();
+        let members =
+            members.map(|one| (text(&one["user"]), text(&one["conn"]), one["meta"].clone()));
+        (topic.clone(), members.collect())
+    });
+    topics.collect()
+}
+
+/// Where a range cuts into a history, first the roster is told as it stood, and then what is told anyway.
+fn cuts(desk: &Desk) {
+    for channel in desk.store.channels().unwrap() {
+        for from in 1..=desk.store.head() + 1 {
+            let of = |standing| {
+                let filter = ReplayFilter {
+                    channel: Some(channel.channel.clone()),
+                    from_seq: Some(from),
+                    standing,
+                    ..ReplayFilter::default()
+                };
+                played(desk, &filter, replay::Shape::Rollbook)
+            };
+            let (part, mut standing) = (of(false), of(true));
+            // Commits are played whole: what is before is before the first of them.
+            let begins = part.first().map_or(desk.store.head() + 1, |(seq, _)| *seq);
+            let before = roster(desk, &channel.channel, begins - 1);
+            if standing.len() > part.len() {
+                let first = standing.remove(0).1;
+                assert_eq!(Some(told(&first)), before, "from {from}: {first}");
+            } else {
+                assert!(before.is_none_or(|before| before.is_empty()), "from {from}");
+            }
+            assert_eq!(standing, part, "from {from}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(cases(400))]
 
@@ -114,6 +181,11 @@ proptest! {
         let desk = Desk::of(&first);
         desk.hear(&second, &second.lines);
         as_rollbook(&desk);
+    }
+
+    #[test]
+    fn before_a_part_the_roster_is_told_as_it_stood(tape in tape(Shape::Any, 20)) {
+        cuts(&Desk::of(&tape));
     }
 
     #[test]

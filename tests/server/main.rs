@@ -14,6 +14,7 @@ mod auth;
 mod ingest;
 mod keys;
 mod limits;
+mod play;
 mod program;
 mod queries;
 mod subscribe;

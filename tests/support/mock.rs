@@ -47,8 +47,21 @@ impl Mock {
 
     /// The next connection, let in.
     pub fn accept(&self) -> Guest {
+        self.accept_with(None)
+    }
+
+    /// The next connection, let in to hear a recording.
+    pub fn accept_to_play(&self) -> Guest {
+        self.accept_with(Some("played"))
+    }
+
+    fn accept_with(&self, kind: Option<&'static str>) -> Guest {
         let (mut token, mut path) = (None, String::new());
-        let look = |request: &Request, response: Response| {
+        let look = |request: &Request, mut response: Response| {
+            if let Some(kind) = kind {
+                let kind = kind.parse().unwrap();
+                response.headers_mut().insert("rollbook-feed", kind);
+            }
             let header = request.headers().get("authorization");
             path = request.uri().to_string();
             token = header.map(|value| value.to_str().unwrap().to_owned());

@@ -1,4 +1,4 @@
-//! `serve`, as a child process on a port of its own.
+//! `serve`, or another command that serves, as a child process on a port of its own.
 #![allow(dead_code)] // each test uses its part
 
 use super::program::{DEADLINE, Folder, end, said};
@@ -22,7 +22,19 @@ impl Serving {
 
     /// Serves it at an address.
     pub fn at(folder: &Folder, address: &str, options: &[&str]) -> Serving {
-        let mut command = folder.program(&[&["serve", "--listen", address], options].concat());
+        Serving::by(folder, &[&["serve", "--listen", address], options].concat())
+    }
+
+    /// Plays the folder's store.
+    pub fn playing(folder: &Folder, options: &[&str]) -> Serving {
+        Serving::by(
+            folder,
+            &[&["replay", "--serve", "127.0.0.1:0"], options].concat(),
+        )
+    }
+
+    fn by(folder: &Folder, args: &[&str]) -> Serving {
+        let mut command = folder.program(args);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let says = said(child.stderr.take().unwrap());
         let url = loop {

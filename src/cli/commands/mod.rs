@@ -9,6 +9,8 @@ mod follow;
 pub mod gaps;
 pub mod history;
 pub mod ingest;
+#[cfg(feature = "server")]
+pub mod listening;
 pub mod man;
 mod migrate;
 pub mod missed;
@@ -57,7 +59,7 @@ pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Gaps(args) => gaps::run(cli, args, output),
         Command::Channels => channels::run(cli, output),
         Command::Rejects(args) => rejects::run(cli, args, output),
-        Command::Replay(args) => replay::run(&cli.data, args, output),
+        Command::Replay(args) => replay::run(cli, args, output),
         Command::Export(args) => export::run(&cli.data, args),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(&cli.data, cli.verbose, args),

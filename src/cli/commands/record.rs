@@ -36,7 +36,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
   rollbook record 'ws://localhost:7400/v1/feed?channel=studio-7'
   rollbook record wss://signals.example/feed --token-command ./fresh-token
   rollbook record wss://signals.example/feed --token-file token --observer bridge-1
-")]
+  rollbook --data copy record 'ws://localhost:7401/v1/feed?channel=studio-7'   what `replay --serve` plays, to its end
+", after_help = "A live feed is followed until you stop it. One that `rollbook replay --serve` plays has an end, and is \
+recorded like a file: nothing is noted of the connection.")]
 pub struct Record {
     /// Where the feed is: a WebSocket (ws:// or wss://) that sends lines
     #[arg(value_name = "URL")]
@@ -192,6 +194,9 @@ fn refused(error: &RecordError) -> Failure {
         }
         RecordError::Refused { .. } => {
             failure.hint("look at the URL, and at what the token allows")
+        }
+        RecordError::BrokenOff { .. } => {
+            failure.hint("it begins anew for who comes back: record it again, into an empty store")
         }
         _ => failure,
     }

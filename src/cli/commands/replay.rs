@@ -2,6 +2,7 @@
 
 use super::{failure, now};
 use crate::cli::answers::open_store;
+use crate::cli::args::Cli;
 use crate::cli::exit::Failure;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
@@ -12,8 +13,10 @@ use std::path::Path;
 
 #[cfg(feature = "client")]
 use super::sending::{self, Sending};
+#[cfg(any(feature = "client", feature = "server"))]
+use crate::cli::exit::Exit;
 #[cfg(feature = "client")]
-use crate::cli::{exit::Exit, progress::say, tables};
+use crate::cli::{progress::say, tables};
 #[cfg(feature = "client")]
 use crate::client::{socket::Patience, uplink::Target};
 #[cfg(feature = "client")]
@@ -24,16 +27,27 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 #[cfg(feature = "client")]
 use tokio::runtime::Builder;
+#[cfg(feature = "server")]
+use {
+    super::listening::Doors,
+    crate::server::{Config, Play},
+};
 
 /// `replay`.
 #[derive(Debug, Args)]
+#[cfg_attr(feature = "server", command(mut_group("Doors", |doors| doors.requires("serve"))))]
 #[command(help_template = HELP, before_help = "Examples:
   rollbook replay studio-7 --as agora > evening.jsonl
   rollbook replay --from -2h --to -1h --speed 60 | my-application
   rollbook replay studio-7 --speed 10 --to-url ws://localhost:7400
+  rollbook replay --speed 10 --serve 127.0.0.1:7401        live again, for an application under test
   rollbook replay --as rollbook | rollbook --data copy ingest --keep-recorded
 ", after_help = "A paced replay is paused by Ctrl-Z and goes on with fg, and by a reader that stops reading: it goes on \
-where it was, and does not hurry to catch up.")]
+where it was, and does not hurry to catch up.
+
+With --serve each client of ws://ADDRESS/v1/feed?channel=CHANNEL hears the channel from its start: what this command \
+would print of it, a message a line, and close code 1000 behind the last. Where --from cuts into the history, a SNAPSHOT \
+of who was there comes first. The address has /bridge.js and /healthz, too; `rollbook record` hears all to its end.")]
 pub struct Replay {
     /// Only this channel
     pub channel: Option<String>,
@@ -55,6 +69,15 @@ pub struct Replay {
     /// The shape of the lines
     #[arg(long = "as", value_name = "SHAPE", default_value = "agora")]
     pub shape: Shape,
+    /// Play to whoever comes: a live /v1/feed?channel=CHANNEL at this address, to each client from the start; port 0 is any that is free
+    #[cfg(feature = "server")]
+    #[arg(long, value_name = "ADDRESS")]
+    #[cfg_attr(feature = "client", arg(conflicts_with = "to_url"))]
+    pub serve: Option<String>,
+    /// Who may come in.
+    #[cfg(feature = "server")]
+    #[command(flatten)]
+    pub doors: Doors,
     /// Who watched, for lines that do not say, where they are sent to a server
     #[cfg(feature = "client")]
     #[arg(long, value_name = "NAME", default_value = "replay")]
@@ -74,15 +97,20 @@ pub enum Shape {
     Rollbook,
 }
 
-pub(super) fn run(data: &Path, args: &Replay, output: &mut Output<'_>) -> Result<(), Failure> {
-    let now = now();
+pub(super) fn run(cli: &Cli, args: &Replay, output: &mut Output<'_>) -> Result<(), Failure> {
+    let (data, now): (&Path, _) = (&cli.data, now());
     let filter = ReplayFilter {
         channel: args.channel.clone(),
         from: args.from.map(|at| at.resolve(now)),
         to: args.to.map(|at| at.resolve(now)),
         from_seq: args.from_seq,
         to_seq: args.to_seq,
+        standing: false,
     };
+    #[cfg(feature = "server")]
+    if let Some(address) = &args.serve {
+        return args.play_at(address, data, filter, cli.verbose);
+    }
     let shape = match args.shape {
         Shape::Agora => replay::Shape::Agora,
         Shape::Rollbook => replay::Shape::Rollbook,
@@ -106,6 +134,38 @@ pub(super) fn run(data: &Path, args: &Replay, output: &mut Output<'_>) -> Result
     drop(sink);
     played.map_err(|error| failure(data, error))?;
     written
+}
+
+#[cfg(feature = "server")]
+impl Replay {
+    /// Plays to whoever comes, until the process is told to stop.
+    fn play_at(
+        &self,
+        address: &str,
+        data: &Path,
+        filter: ReplayFilter,
+        verbose: u8,
+    ) -> Result<(), Failure> {
+        if self.shape != Shape::Agora {
+            let what = "--serve plays a feed in Agora's shape; --as has nothing to say there";
+            return Err(Failure::new(Exit::Usage, what));
+        }
+        let reception = self.doors.open("--serve", address, verbose)?;
+        let store = open_store(data)?;
+        if let Some(channel) = &filter.channel {
+            let known = store.expect_channel(channel);
+            known.map_err(|error| failure(data, error))?;
+        }
+        let play = Play {
+            filter,
+            speed: self.speed,
+        };
+        let config = Config {
+            play: Some(play),
+            ..Config::default()
+        };
+        reception.serve(data, store, config)
+    }
 }
 
 #[cfg(feature = "client")]

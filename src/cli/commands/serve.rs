@@ -1,29 +1,15 @@
 //! `serve`: the store over HTTP and WebSockets, until it is told to stop.
 
 use super::failure;
+use super::listening::Doors;
 use super::taking::Taking;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Failure;
 use crate::cli::help::HELP;
-use crate::cli::progress::say;
-use crate::server::auth::{Keeper, KeyError, Secret};
-use crate::server::clock::SystemClock;
-use crate::server::tls::Tls;
-use crate::server::{Config, Listener, Metrics, serve, socket};
+use crate::server::{Config, Metrics};
 use crate::store::{Options, Store};
 use clap::Args;
-use rustix::process::{Resource, getrlimit, setrlimit};
-use std::io::IsTerminal;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 /// `serve`.
 #[derive(Debug, Args)]
@@ -37,32 +23,16 @@ pub struct Serve {
     /// Where to listen; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7400")]
     pub listen: String,
-    /// Ask for tokens that were signed with the secret in this file (HS256; `rollbook token` makes them)
-    #[arg(long, value_name = "FILE")]
-    pub auth_secret_file: Option<PathBuf>,
-    /// Ask for tokens that were signed by who has the private key of this public one (EdDSA, PEM)
-    #[arg(long, value_name = "FILE", conflicts_with = "auth_secret_file")]
-    pub auth_public_key: Option<PathBuf>,
-    /// Speak TLS, with the certificates in this file (PEM, the server's own first)
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub tls_cert: Option<PathBuf>,
-    /// The key of the certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub tls_key: Option<PathBuf>,
+    /// Who may come in.
+    #[command(flatten)]
+    pub doors: Doors,
     /// How lines are taken and kept.
     #[command(flatten)]
     pub taking: Taking,
 }
 
-/// Work in the pool that is still going on at the end is left after so long.
-const LEAVE: Duration = Duration::from_secs(1);
-
 pub(super) fn run(data: &Path, verbose: u8, args: &Serve) -> Result<(), Failure> {
-    log_from(verbose);
-    let addresses = args.addresses()?;
-    let tokens = args.tokens()?;
-    let tls = args.tls()?;
-    more_files();
+    let reception = args.doors.open("--listen", &args.listen, verbose)?;
     let metrics = Metrics::new();
     let store = Store::open(
         data,
@@ -72,143 +42,11 @@ pub(super) fn run(data: &Path, verbose: u8, args: &Serve) -> Result<(), Failure>
             ..Options::default()
         },
     );
-    let store = Arc::new(store.map_err(|error| failure(data, error))?);
+    let store = store.map_err(|error| failure(data, error))?;
     let config = Config {
         rules: args.taking.rules(),
-        tokens,
-        clock: Arc::new(SystemClock),
         metrics,
+        ..Config::default()
     };
-    let runtime = Runtime::new().map_err(|error| failed("the runtime", &error))?;
-    let served = runtime.block_on(async {
-        let shutdown = told_to_stop()?;
-        let listener = TcpListener::bind(&*addresses)
-            .await
-            .map_err(|error| failed(&args.listen, &error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| failed(&args.listen, &error))?;
-        // Where the folder allows no socket, the network is still there.
-        let owner = socket::bind(data);
-        let (owner, _file) = match owner {
-            Ok((listener, file)) => (Some(Listener::Unix(listener)), Some(file)),
-            Err(error) => {
-                say(&format!(
-                    "no owner's socket in {}: {error}",
-                    data.display()
-                ));
-                (None, None)
-            }
-        };
-        if config.tokens.is_none() {
-            say("no tokens are asked for, so only this machine is served; --auth-secret-file or --auth-public-key asks for them");
-        }
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        say(&format!("listening on {scheme}://{address}"));
-        let listeners = [Listener::Tcp(listener, tls)].into_iter().chain(owner);
-        serve(Arc::clone(&store), listeners.collect(), config, shutdown)
-            .await
-            .map_err(|error| failure(data, error))
-    });
-    runtime.shutdown_timeout(LEAVE);
-    store.close();
-    served?;
-    match store.failure() {
-        Some(reason) => Err(Failure::new(Exit::Failed, reason)),
-        None => Ok(()),
-    }
-}
-
-impl Serve {
-    fn addresses(&self) -> Result<Vec<SocketAddr>, Failure> {
-        let found = self.listen.to_socket_addrs();
-        let found: Vec<SocketAddr> = found
-            .map_err(|error| {
-                Failure::new(Exit::Usage, format!("--listen {}: {error}", self.listen))
-                    .hint("write an address and a port, as in 127.0.0.1:7400 or [::1]:7400")
-            })?
-            .collect();
-        let here = found.iter().all(|address| address.ip().is_loopback());
-        if !here && self.auth_secret_file.is_none() && self.auth_public_key.is_none() {
-            let what = format!(
-                "--listen {} would let in everybody: no tokens are asked for",
-                self.listen
-            );
-            return Err(Failure::new(Exit::Usage, what).hint(
-                "ask for them with --auth-secret-file or --auth-public-key, or listen on 127.0.0.1",
-            ));
-        }
-        Ok(found)
-    }
-
-    fn tokens(&self) -> Result<Option<Keeper>, Failure> {
-        let keeper = match (&self.auth_secret_file, &self.auth_public_key) {
-            (Some(file), _) => Secret::read(file).map(|secret| Keeper::of_secret(&secret)),
-            (None, Some(file)) => Keeper::of_public_key(file),
-            (None, None) => return Ok(None),
-        };
-        keeper.map(Some).map_err(|error| {
-            let short = matches!(error, KeyError::Short { .. });
-            let failure = Failure::new(Exit::Failed, error.to_string());
-            if short {
-                failure.hint("`openssl rand -hex 32` makes one")
-            } else {
-                failure
-            }
-        })
-    }
-
-    fn tls(&self) -> Result<Option<Tls>, Failure> {
-        let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else {
-            return Ok(None);
-        };
-        let tls = Tls::read(cert, key).map(Some);
-        tls.map_err(|error| Failure::new(Exit::Failed, error.to_string()))
-    }
-}
-
-fn failed(what: &str, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Failed, format!("{what}: {error}"))
-}
-
-/// Logs what this program does, and nothing of its libraries: they know more of requests than anybody should read.
-fn log_from(verbose: u8) {
-    let level = match verbose {
-        0 => LevelFilter::INFO,
-        1 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
-    };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
-    // Somebody else's logging stays.
-    let _ = tracing_subscriber::registry()
-        .with(lines)
-        .with(own)
-        .try_init();
-}
-
-/// As many open files as the system allows: each connection is one.
-fn more_files() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Else there are as many as there were.
-    let _ = setrlimit(Resource::Nofile, limit);
-}
-
-/// Ends with the first SIGTERM or SIGINT.
-fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
-    let listen = |kind| signal(kind).map_err(|error| failed("signals", &error));
-    let (mut terminate, mut interrupt) = (
-        listen(SignalKind::terminate())?,
-        listen(SignalKind::interrupt())?,
-    );
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+    reception.serve(data, store, config)
 }
