@@ -1,8 +1,8 @@
 //! Where answers come from: the store itself, or a server that has it: the one that was named, or the one that owns the
 //! data directory. A command asks its question and does not know which.
 
-use super::args::Cli;
 use super::commands::{failure, now};
+use super::everywhere::Everywhere;
 use super::exit::Failure;
 use crate::domain::time::Millis;
 use crate::query::answer::{
@@ -116,12 +116,12 @@ impl<'a> Answers<'a> {
     ///
     /// # Errors
     /// Where there is no store, or somebody else has it and no server answers for it.
-    pub fn of(cli: &'a Cli) -> Result<Answers<'a>, Failure> {
+    pub fn of(everywhere: &'a Everywhere) -> Result<Answers<'a>, Failure> {
         #[cfg(feature = "client")]
-        if let Some(url) = &cli.url {
+        if let Some(url) = &everywhere.url {
             return Ok(Answers::Server(Box::new(named(url)?)));
         }
-        let data = &cli.data;
+        let data = &everywhere.data;
         #[cfg(feature = "client")]
         match open(data, Duration::ZERO) {
             Err(StoreError::InUse { .. }) => {

@@ -6,12 +6,11 @@ use super::commands::{
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
+use super::everywhere::Everywhere;
 use super::help::HELP;
-use super::output::Format;
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(feature = "client")]
 use clap::{error::ErrorKind, parser::ValueSource};
-use std::path::PathBuf;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -30,39 +29,9 @@ use std::path::PathBuf;
     4 store in use, 5 corruption found, 130 interrupted."
 )]
 pub struct Cli {
-    /// The data directory
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "ROLLBOOK_DATA",
-        hide_env_values = true,
-        default_value = "./rollbook-data",
-        global = true,
-        help_heading = "Everywhere"
-    )]
-    pub data: PathBuf,
-    /// A server to ask, instead of a data directory; ROLLBOOK_TOKEN holds its token
-    #[cfg(feature = "client")]
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "ROLLBOOK_URL",
-        hide_env_values = true,
-        global = true,
-        help_heading = "Everywhere"
-    )]
-    pub url: Option<String>,
-    /// How answers are written; a table on a terminal and JSON lines in a pipe unless given
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        global = true,
-        help_heading = "Everywhere"
-    )]
-    pub format: Option<Format>,
-    /// Say more on standard error
-    #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Everywhere")]
-    pub verbose: u8,
+    /// What every command takes.
+    #[command(flatten)]
+    pub everywhere: Everywhere,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -169,7 +138,7 @@ impl Cli {
                         "only questions can be asked of a server (--url); this command works on a data directory (--data)\n",
                     );
                 }
-                (true, false) => cli.url = None,
+                (true, false) => cli.everywhere.url = None,
                 _ => {}
             }
         }

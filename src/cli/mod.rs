@@ -1,4 +1,4 @@
-//! The `rollbook` command: what can be typed (`args`), how answers are written (`output`,
+//! The `rollbook` command: what can be typed (`args`; `everywhere` with any command), how answers are written (`output`,
 //! `tables`), and how it ends (`exit`). One command a file; each calls the library and hands its answer to
 //! [`Output`]. No question is answered here, and nothing below `cli` knows of it.
 //!
@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod args;
 pub mod commands;
+pub mod everywhere;
 pub mod exit;
 mod help;
 pub mod moment;
@@ -17,8 +18,9 @@ pub mod tables;
 pub mod text;
 pub mod view;
 
-use args::Cli;
-use exit::Exit;
+use args::{Cli, Command};
+use clap::CommandFactory;
+use exit::{Exit, Failure};
 use output::Output;
 use std::process::ExitCode;
 
@@ -39,8 +41,8 @@ pub fn main() -> ExitCode {
         }
     };
     quiet_engine();
-    let mut output = Output::stdout(cli.format);
-    let done = commands::run(&cli, &mut output);
+    let mut output = Output::stdout(cli.everywhere.format);
+    let done = run(&cli, &mut output);
     // What was answered before a failure is still worth having.
     let written = output.finish();
     match done.and(written) {
@@ -51,6 +53,39 @@ pub fn main() -> ExitCode {
             }
             failure.exit.into()
         }
+    }
+}
+
+/// Carries out what was typed.
+fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
+    use commands::*;
+    let everywhere = &cli.everywhere;
+    let data = everywhere.data.as_path();
+    match &cli.command {
+        Command::Ingest(args) => ingest::run(data, args, output),
+        Command::Who(args) => who::run(everywhere, args, output),
+        Command::History(args) => history::run(everywhere, args, output),
+        Command::Missed(args) => missed::run(everywhere, args, output),
+        Command::Sessions(args) => sessions::run(everywhere, args, output),
+        Command::Stats(args) => stats::run(everywhere, args, output),
+        Command::Gaps(args) => gaps::run(everywhere, args, output),
+        Command::Channels => channels::run(everywhere, output),
+        Command::Rejects(args) => rejects::run(everywhere, args, output),
+        Command::Replay(args) => replay::run(everywhere, args, output),
+        Command::Export(args) => export::run(data, args),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(data, everywhere.verbose, args),
+        #[cfg(feature = "server")]
+        Command::Token(args) => token::run(args, output),
+        #[cfg(feature = "client")]
+        Command::Record(args) => record::run(data, args, output),
+        Command::Verify(args) => verify::run(data, args, output),
+        Command::Simulate(args) => simulate::run(args, output),
+        Command::Rebuild => rebuild::run(data),
+        Command::Migrate => migrate::run(data),
+        Command::Bench(args) => bench::run(data, args, output),
+        Command::Completions(args) => completions::run(args, Cli::command(), output),
+        Command::Man(args) => man::run(args, Cli::command(), output),
     }
 }
 

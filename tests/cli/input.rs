@@ -92,7 +92,7 @@ fn the_command_line_takes_what_it_should() {
     let cli =
         parse("rollbook who studio-7 --at -90m --known-at -1h --data /tmp/x --format csv").unwrap();
     assert_eq!(
-        (cli.data.as_path(), cli.format),
+        (cli.everywhere.data.as_path(), cli.everywhere.format),
         (Path::new("/tmp/x"), Some(Format::Csv))
     );
     let Command::Who(who) = cli.command else {

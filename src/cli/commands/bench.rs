@@ -30,7 +30,11 @@ pub struct Figures {
     pub durability: Durability,
 }
 
-pub(super) fn run(data: &Path, args: &Figures, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    data: &Path,
+    args: &Figures,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let sizes = if args.quick {
         Sizes::QUICK
     } else {

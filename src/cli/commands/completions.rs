@@ -1,10 +1,9 @@
 //! `completions`: what a shell needs to complete commands and options.
 
-use crate::cli::args::Cli;
 use crate::cli::exit::Failure;
 use crate::cli::help::HELP;
 use crate::cli::output::Output;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 /// `completions`.
@@ -19,8 +18,12 @@ pub struct Completions {
     pub shell: Shell,
 }
 
-pub(super) fn run(args: &Completions, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    args: &Completions,
+    mut whole: Command,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "rollbook", &mut script);
+    clap_complete::generate(args.shell, &mut whole, "rollbook", &mut script);
     output.text(&script)
 }

@@ -55,7 +55,7 @@ pub enum Rows {
     Sessions,
 }
 
-pub(super) fn run(data: &Path, args: &Export) -> Result<(), Failure> {
+pub(in crate::cli) fn run(data: &Path, args: &Export) -> Result<(), Failure> {
     // What cannot be written is better told before a store is opened.
     Format::of(&args.file).map_err(|error| export_failure(data, error))?;
     let now = now();

@@ -4,7 +4,7 @@
 
 use super::now;
 use crate::cli::answers::{Answers, unanswered};
-use crate::cli::args::Cli;
+use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::progress::say;
@@ -21,7 +21,7 @@ use crate::store::OWNER_SOCKET;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) fn run(
-    cli: &Cli,
+    everywhere: &Everywhere,
     question: HistoryParams,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
@@ -33,7 +33,7 @@ pub(super) fn run(
         left = left.saturating_sub(1);
         list.row(entry)
     };
-    let answers = Answers::of(cli)?;
+    let answers = Answers::of(everywhere)?;
     let server = match answers {
         Answers::Server(server) => {
             // That there is such a channel, before it is waited for.
@@ -51,7 +51,7 @@ pub(super) fn run(
             answers.each(&question, &mut show)?;
             drop(answers);
             list.flush()?;
-            let data = &cli.data;
+            let data = &everywhere.data;
             say(&format!(
                 "no server owns {}: waiting for `rollbook serve`",
                 shown(&data.to_string_lossy())

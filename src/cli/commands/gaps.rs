@@ -1,7 +1,7 @@
 //! `gaps`: when nobody watched a channel.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::Cli;
+use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::Failure;
 use crate::cli::help::HELP;
 use crate::cli::output::Output;
@@ -20,11 +20,15 @@ pub struct Channel {
     pub channel: String,
 }
 
-pub(super) fn run(cli: &Cli, args: &Channel, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    everywhere: &Everywhere,
+    args: &Channel,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let question = ChannelParams {
         channel: args.channel.clone(),
     };
     let mut list = output.list(GapsTable::default());
-    Answers::of(cli)?.each(&question, |gap| list.row(gap))?;
+    Answers::of(everywhere)?.each(&question, |gap| list.row(gap))?;
     list.finish()
 }

@@ -1,7 +1,7 @@
 //! `history`: the entries of the log.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::Cli;
+use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::Failure;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
@@ -73,14 +73,18 @@ pub enum EntryOrigin {
     Inferred,
 }
 
-pub(super) fn run(cli: &Cli, args: &History, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    everywhere: &Everywhere,
+    args: &History,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let question = args.question();
     #[cfg(feature = "client")]
     if args.follow {
-        return super::follow::run(cli, question, output);
+        return super::follow::run(everywhere, question, output);
     }
     let mut list = output.list(HistoryTable::new(args.channel.is_some()));
-    Answers::of(cli)?.each(&question, |entry| list.row(entry))?;
+    Answers::of(everywhere)?.each(&question, |entry| list.row(entry))?;
     list.finish()
 }
 

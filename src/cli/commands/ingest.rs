@@ -49,7 +49,11 @@ pub struct Ingest {
     pub taking: Taking,
 }
 
-pub(super) fn run(data: &Path, args: &Ingest, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    data: &Path,
+    args: &Ingest,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let start = Instant::now();
     let how = How {
         observer: args.observer.clone(),

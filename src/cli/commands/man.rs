@@ -1,10 +1,9 @@
 //! `man`: the manual, a page for the program and one for each command.
 
-use crate::cli::args::Cli;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
 use crate::cli::output::Output;
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_mangen::Man;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,24 +20,26 @@ pub struct Pages {
     pub dir: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Pages, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    args: &Pages,
+    whole: Command,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let manual = with_examples(whole);
     let Some(dir) = &args.dir else {
         let mut page = Vec::new();
-        Man::new(manual())
+        Man::new(manual)
             .render(&mut page)
             .map_err(|error| Failure::output(&error))?;
         return output.text(&page);
     };
-    write(dir).map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", dir.display())))
+    write(manual, dir)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", dir.display())))
 }
 
-fn write(dir: &Path) -> io::Result<()> {
+fn write(manual: Command, dir: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    clap_mangen::generate_to(manual(), dir)
-}
-
-fn manual() -> Command {
-    with_examples(Cli::command())
+    clap_mangen::generate_to(manual, dir)
 }
 
 /// Pages have no place for what stands before the help, and one for what stands behind it.

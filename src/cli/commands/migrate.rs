@@ -6,7 +6,7 @@ use crate::cli::progress::say;
 use crate::store::{FORMAT, plan};
 use std::path::Path;
 
-pub(super) fn run(data: &Path) -> Result<(), Failure> {
+pub(in crate::cli) fn run(data: &Path) -> Result<(), Failure> {
     let plan = plan(data).map_err(|error| failure(data, error))?;
     // Opening does what is missing.
     drop(open_alone(data, false)?);

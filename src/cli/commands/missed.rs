@@ -1,7 +1,7 @@
 //! `missed`: who came, went and changed while nobody watched.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::Cli;
+use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::Failure;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
@@ -31,7 +31,11 @@ pub struct Missed {
     pub known_at: Option<When>,
 }
 
-pub(super) fn run(cli: &Cli, args: &Missed, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    everywhere: &Everywhere,
+    args: &Missed,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let question = MissedParams {
         channel: args.channel.clone(),
         gap: args.gap,
@@ -40,6 +44,6 @@ pub(super) fn run(cli: &Cli, args: &Missed, output: &mut Output<'_>) -> Result<(
         detail: output.is_for_people(),
     };
     let mut list = output.list(MissedTable::new(&args.channel));
-    Answers::of(cli)?.each(&question, |gap| list.row(gap))?;
+    Answers::of(everywhere)?.each(&question, |gap| list.row(gap))?;
     list.finish()
 }

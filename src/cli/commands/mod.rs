@@ -1,7 +1,7 @@
 //! The commands, one a file: each calls the library and hands its answer to the output.
 
 pub mod bench;
-mod channels;
+pub mod channels;
 pub mod completions;
 pub mod export;
 #[cfg(feature = "client")]
@@ -12,9 +12,9 @@ pub mod ingest;
 #[cfg(feature = "server")]
 pub mod listening;
 pub mod man;
-mod migrate;
+pub mod migrate;
 pub mod missed;
-mod rebuild;
+pub mod rebuild;
 #[cfg(feature = "client")]
 pub mod record;
 pub mod rejects;
@@ -34,48 +34,13 @@ pub(super) mod tokens;
 pub mod verify;
 pub mod who;
 
-use super::args::{Cli, Command};
 use super::exit::{Exit, Failure};
-use super::output::Output;
 use crate::domain::time::Millis;
 use crate::ingest::IngestError;
 use crate::store::{Options, Store, StoreError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-/// Carries out what was typed.
-///
-/// # Errors
-/// The sentence for standard error, and the exit status.
-pub fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
-    match &cli.command {
-        Command::Ingest(args) => ingest::run(&cli.data, args, output),
-        Command::Who(args) => who::run(cli, args, output),
-        Command::History(args) => history::run(cli, args, output),
-        Command::Missed(args) => missed::run(cli, args, output),
-        Command::Sessions(args) => sessions::run(cli, args, output),
-        Command::Stats(args) => stats::run(cli, args, output),
-        Command::Gaps(args) => gaps::run(cli, args, output),
-        Command::Channels => channels::run(cli, output),
-        Command::Rejects(args) => rejects::run(cli, args, output),
-        Command::Replay(args) => replay::run(cli, args, output),
-        Command::Export(args) => export::run(&cli.data, args),
-        #[cfg(feature = "server")]
-        Command::Serve(args) => serve::run(&cli.data, cli.verbose, args),
-        #[cfg(feature = "server")]
-        Command::Token(args) => token::run(args, output),
-        #[cfg(feature = "client")]
-        Command::Record(args) => record::run(&cli.data, args, output),
-        Command::Verify(args) => verify::run(&cli.data, args, output),
-        Command::Simulate(args) => simulate::run(args, output),
-        Command::Rebuild => rebuild::run(&cli.data),
-        Command::Migrate => migrate::run(&cli.data),
-        Command::Bench(args) => bench::run(&cli.data, args, output),
-        Command::Completions(args) => completions::run(args, output),
-        Command::Man(args) => man::run(args, output),
-    }
-}
 
 /// Opens the store for a command that needs it alone.
 fn open_alone(data: &Path, create: bool) -> Result<Store, Failure> {

@@ -5,7 +5,7 @@ use crate::cli::exit::Failure;
 use crate::cli::progress::say;
 use std::path::Path;
 
-pub(super) fn run(data: &Path) -> Result<(), Failure> {
+pub(in crate::cli) fn run(data: &Path) -> Result<(), Failure> {
     let store = open_alone(data, false)?;
     let same = store.rebuild().map_err(|error| failure(data, error))?;
     let head = store.head();

@@ -66,7 +66,11 @@ pub struct Record {
     pub rest_max: Span,
 }
 
-pub(super) fn run(data: &Path, args: &Record, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    data: &Path,
+    args: &Record,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let start = Instant::now();
     let feed = args.feed()?;
     let (patience, rest_max) = (args.patience(), args.rest_max.0);

@@ -4,7 +4,7 @@ use super::ingest::Screen;
 use super::taking::Taking;
 use super::{failure, ingest_failure, interrupted};
 use crate::cli::answers::{Answers, ListRejects};
-use crate::cli::args::Cli;
+use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
 use crate::cli::notices::Notices;
@@ -40,12 +40,16 @@ pub struct Rejects {
     pub taking: Taking,
 }
 
-pub(super) fn run(cli: &Cli, args: &Rejects, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    everywhere: &Everywhere,
+    args: &Rejects,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     if args.retry {
-        return again(&cli.data, args, output);
+        return again(&everywhere.data, args, output);
     }
     let mut list = output.list(RejectsTable::default());
-    Answers::of(cli)?.each(&ListRejects {}, |reject| list.row(reject))?;
+    Answers::of(everywhere)?.each(&ListRejects {}, |reject| list.row(reject))?;
     list.finish()
 }
 

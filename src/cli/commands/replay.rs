@@ -2,7 +2,7 @@
 
 use super::{failure, now};
 use crate::cli::answers::open_store;
-use crate::cli::args::Cli;
+use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::Failure;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
@@ -97,8 +97,12 @@ pub enum Shape {
     Rollbook,
 }
 
-pub(super) fn run(cli: &Cli, args: &Replay, output: &mut Output<'_>) -> Result<(), Failure> {
-    let (data, now): (&Path, _) = (&cli.data, now());
+pub(in crate::cli) fn run(
+    everywhere: &Everywhere,
+    args: &Replay,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let (data, now): (&Path, _) = (&everywhere.data, now());
     let filter = ReplayFilter {
         channel: args.channel.clone(),
         from: args.from.map(|at| at.resolve(now)),
@@ -109,7 +113,7 @@ pub(super) fn run(cli: &Cli, args: &Replay, output: &mut Output<'_>) -> Result<(
     };
     #[cfg(feature = "server")]
     if let Some(address) = &args.serve {
-        return args.play_at(address, data, filter, cli.verbose);
+        return args.play_at(address, data, filter, everywhere.verbose);
     }
     let shape = match args.shape {
         Shape::Agora => replay::Shape::Agora,

@@ -31,7 +31,7 @@ pub struct Serve {
     pub taking: Taking,
 }
 
-pub(super) fn run(data: &Path, verbose: u8, args: &Serve) -> Result<(), Failure> {
+pub(in crate::cli) fn run(data: &Path, verbose: u8, args: &Serve) -> Result<(), Failure> {
     let reception = args.doors.open("--listen", &args.listen, verbose)?;
     let metrics = Metrics::new();
     let store = Store::open(

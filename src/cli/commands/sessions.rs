@@ -1,7 +1,7 @@
 //! `sessions`: stays of members.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::Cli;
+use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::Failure;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
@@ -37,7 +37,11 @@ pub struct Sessions {
     pub known_at: Option<When>,
 }
 
-pub(super) fn run(cli: &Cli, args: &Sessions, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    everywhere: &Everywhere,
+    args: &Sessions,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let question = SessionsParams {
         channel: args.channel.clone(),
         topic: args.topic.clone(),
@@ -47,6 +51,6 @@ pub(super) fn run(cli: &Cli, args: &Sessions, output: &mut Output<'_>) -> Result
         known_at: args.known_at,
     };
     let mut list = output.list(SessionsTable::new(args.channel.is_some()));
-    Answers::of(cli)?.each(&question, |session| list.row(session))?;
+    Answers::of(everywhere)?.each(&question, |session| list.row(session))?;
     list.finish()
 }

@@ -33,7 +33,7 @@ pub struct Simulate {
     pub write: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Simulate, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(args: &Simulate, output: &mut Output<'_>) -> Result<(), Failure> {
     let mixes = match Mix::named(&args.mix) {
         Some(mix) => std::slice::from_ref(mix),
         None if args.mix == "all" => MIXES,

@@ -1,7 +1,7 @@
 //! `stats`: how many, at most, how long.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::Cli;
+use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::Failure;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
@@ -47,7 +47,11 @@ fn stretch(text: &str) -> Result<Span, String> {
     }
 }
 
-pub(super) fn run(cli: &Cli, args: &Stats, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    everywhere: &Everywhere,
+    args: &Stats,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let question = StatsParams {
         channel: args.channel.clone(),
         topic: args.topic.clone(),
@@ -58,6 +62,6 @@ pub(super) fn run(cli: &Cli, args: &Stats, output: &mut Output<'_>) -> Result<()
     };
     let table = StatsTable::new(args.channel.is_some(), args.every.is_some());
     let mut list = output.list(table);
-    Answers::of(cli)?.each(&question, |line| list.row(line))?;
+    Answers::of(everywhere)?.each(&question, |line| list.row(line))?;
     list.finish()
 }

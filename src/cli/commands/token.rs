@@ -31,7 +31,7 @@ pub struct Token {
     pub ttl: Span,
 }
 
-pub(super) fn run(args: &Token, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(args: &Token, output: &mut Output<'_>) -> Result<(), Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, error.to_string());
     let secret = Secret::read(&args.auth_secret_file).map_err(|error| failed(&error))?;
     let expires_at = now().saturating_add(args.ttl.0);

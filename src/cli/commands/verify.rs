@@ -23,7 +23,11 @@ pub struct Verify {
     pub deep: bool,
 }
 
-pub(super) fn run(data: &Path, args: &Verify, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    data: &Path,
+    args: &Verify,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let store = open_store(data)?;
     let depth = if args.deep {
         VerifyDepth::Deep

@@ -1,7 +1,7 @@
 //! `who`: who is, or was, present in a channel.
 
 use crate::cli::answers::Answers;
-use crate::cli::args::Cli;
+use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::Failure;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
@@ -38,7 +38,11 @@ pub struct Who {
     pub certain: bool,
 }
 
-pub(super) fn run(cli: &Cli, args: &Who, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    everywhere: &Everywhere,
+    args: &Who,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     let question = WhoParams {
         channel: args.channel.clone(),
         topic: args.topic.clone(),
@@ -47,5 +51,5 @@ pub(super) fn run(cli: &Cli, args: &Who, output: &mut Output<'_>) -> Result<(), 
         known_at: args.known_at,
         certain: args.certain,
     };
-    Answers::of(cli)?.each(&question, |who| output.one(who, tables::who))
+    Answers::of(everywhere)?.each(&question, |who| output.one(who, tables::who))
 }

@@ -1,0 +1,43 @@
+//! What every command takes: where the answers come from, and how they are written.
+
+use super::output::Format;
+use clap::{ArgAction, Args};
+use std::path::PathBuf;
+
+/// The options of all commands.
+#[derive(Debug, Args)]
+pub struct Everywhere {
+    /// The data directory
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ROLLBOOK_DATA",
+        hide_env_values = true,
+        default_value = "./rollbook-data",
+        global = true,
+        help_heading = "Everywhere"
+    )]
+    pub data: PathBuf,
+    /// A server to ask, instead of a data directory; ROLLBOOK_TOKEN holds its token
+    #[cfg(feature = "client")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ROLLBOOK_URL",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Everywhere"
+    )]
+    pub url: Option<String>,
+    /// How answers are written; a table on a terminal and JSON lines in a pipe unless given
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        global = true,
+        help_heading = "Everywhere"
+    )]
+    pub format: Option<Format>,
+    /// Say more on standard error
+    #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Everywhere")]
+    pub verbose: u8,
+}
