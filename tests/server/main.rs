@@ -5,6 +5,7 @@
 
 #[path = "../support"]
 mod support {
+    pub mod certificates;
     pub mod engine;
     pub mod program;
     pub mod server;
