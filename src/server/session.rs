@@ -5,6 +5,7 @@
 //! be given up at any time, meeting cannot.
 
 use super::app::{App, Pass};
+use super::auth::Access;
 use super::listen::Guest;
 use crate::domain::time::Millis;
 use crate::limits;
@@ -43,7 +44,8 @@ pub struct Session {
     socket: WebSocket,
     app: Arc<App>,
     pass: Pass,
-    warned: bool,
+    /// When the peer is told that its token will expire, unless it has been.
+    warn_at: Option<Millis>,
     heard: Instant,
     pinged: Instant,
     /// Another has taken its place.
@@ -110,9 +112,9 @@ impl Session {
         let now = Instant::now();
         Session {
             socket,
+            warn_at: warning(&pass.access, app.now()),
             app,
             pass,
-            warned: false,
             heard: now,
             pinged: now,
             over: CancellationToken::new(),
@@ -144,11 +146,10 @@ impl Session {
             let Some(at) = expires_at else {
                 return std::future::pending().await;
             };
-            let warn_at = at.saturating_sub(limits::TOKEN_WARNING_MS);
-            if self.warned {
+            let Some(warn_at) = self.warn_at else {
                 self.app.clock.until(at).await;
                 return Event::Expired;
-            }
+            };
             self.app.clock.until(warn_at).await;
             match at.saturating_sub(self.app.now()) {
                 left @ 1.. => Event::WillExpire(left),
@@ -196,7 +197,7 @@ impl Session {
                 }
             }
             Event::WillExpire(in_ms) => {
-                self.warned = true;
+                self.warn_at = None;
                 self.say(&TokenNews {
                     state: "will_expire",
                     in_ms: Some(in_ms),
@@ -235,8 +236,8 @@ impl Session {
         let admitted = door.admit(Some(token), *scope, channel.as_deref(), self.app.now());
         let news = match admitted {
             Ok(access) => {
+                self.warn_at = warning(&access, self.app.now());
                 self.pass.access = access;
-                self.warned = false;
                 TokenNews {
                     state: "renewed",
                     in_ms: None,
@@ -307,6 +308,19 @@ impl Session {
         };
         let _ = timeout(most, farewell).await;
     }
+}
+
+/// When a peer is told that its token will expire. One that is shorter than the warning ahead is used for half of what
+/// is left of it: who renews it at each warning would else be warned again at once, for ever.
+fn warning(access: &Access, now: Millis) -> Option<Millis> {
+    let at = access.expires_at()?;
+    let left = at.saturating_sub(now).max(0);
+    let ahead = if left < limits::TOKEN_WARNING_MS {
+        left / 2
+    } else {
+        limits::TOKEN_WARNING_MS
+    };
+    Some(at.saturating_sub(ahead))
 }
 
 /// The token of a message that is `{"t":"renew","token":…}` and nothing else.
