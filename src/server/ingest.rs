@@ -194,8 +194,8 @@ impl Intake {
     async fn step(&mut self, session: &mut Session) -> Result<(), Ending> {
         let behind = self.waiting.back().map_or(0, |last| last.line);
         let unacknowledged = behind - self.waiting.front().map_or(behind, |first| first.line);
-        let listening = unacknowledged < limits::UNACKED_LINES_MAX
-            && self.waiting_bytes < limits::UNACKED_BYTES_MAX;
+        let listening = unacknowledged < self.app.bounds.unacked_lines
+            && self.waiting_bytes < self.app.bounds.unacked_bytes;
         let event = tokio::select! {
             biased;
             (line, bytes, done) = first_done(&mut self.waiting) => {

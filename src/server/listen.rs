@@ -67,11 +67,11 @@ pub struct House {
 }
 
 impl House {
-    /// An empty one.
+    /// An empty one, with room for so many.
     #[must_use]
-    pub fn new(stop: CancellationToken) -> House {
+    pub fn new(stop: CancellationToken, connections: usize) -> House {
         House {
-            room: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
+            room: Arc::new(Semaphore::new(connections)),
             open: TaskTracker::new(),
             stop,
         }

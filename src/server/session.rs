@@ -33,9 +33,6 @@ pub mod code {
     pub const REPLACED: u16 = 4409;
 }
 
-const SEND_MAX: Duration = Duration::from_millis(limits::REQUEST_MS_MAX);
-const PING: Duration = Duration::from_millis(limits::PING_MS);
-const SILENCE_MAX: Duration = Duration::from_millis(limits::SILENCE_MS_MAX);
 /// How long the peer's own farewell is waited for.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
@@ -164,7 +161,7 @@ impl Session {
             message = self.socket.recv(), if listening => {
                 Event::Message(message.and_then(Result::ok))
             }
-            () = sleep_until(self.heard.max(self.pinged) + PING) => Event::Quiet,
+            () = sleep_until(self.heard.max(self.pinged) + self.app.bounds.ping) => Event::Quiet,
         }
     }
 
@@ -206,7 +203,7 @@ impl Session {
                 .await
             }
             Event::Expired => return Met::End(code::EXPIRED, "the token has expired"),
-            Event::Quiet if self.heard.elapsed() >= SILENCE_MAX => Err(Lost),
+            Event::Quiet if self.heard.elapsed() >= self.app.bounds.silence => Err(Lost),
             Event::Quiet => {
                 self.pinged = Instant::now();
                 self.send(Message::Ping(axum::body::Bytes::new())).await
@@ -275,12 +272,13 @@ impl Session {
     /// # Errors
     /// [`Lost`].
     pub async fn send_all(&mut self, messages: impl Iterator<Item = Message>) -> Result<(), Lost> {
+        let patience = self.app.bounds.request;
         let Session { socket, over, .. } = self;
         let sent = async {
             for message in messages {
-                timeout(SEND_MAX, socket.feed(message)).await.ok()?.ok()?;
+                timeout(patience, socket.feed(message)).await.ok()?.ok()?;
             }
-            timeout(SEND_MAX, socket.flush()).await.ok()?.ok()
+            timeout(patience, socket.flush()).await.ok()?.ok()
         };
         tokio::select! {
             biased;
@@ -302,7 +300,7 @@ impl Session {
         };
         // A peer that says none has had its time. One that is too slow has more to take before it.
         let most = if code == code::TOO_SLOW {
-            SEND_MAX
+            self.app.bounds.request
         } else {
             FAREWELL_MAX
         };
