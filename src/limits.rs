@@ -107,6 +107,9 @@ pub const SILENCE_MS_MAX: u64 = 90_000;
 /// How long a server that stops waits for what is in hand.
 pub const STOP_MS_MAX: u64 = 8_000;
 
+/// How often the store's files are measured, at most, for who asks how large they are.
+pub const MEASURE_MS: u64 = 10_000;
+
 /// Slowest replay that is not paused, in times of how fast it was.
 pub const SPEED_MIN: f64 = 0.001;
 /// Fastest one that is paced.

@@ -157,10 +157,12 @@ async fn a_token_for_some_channels_sees_those_only() {
     get("who?channel=attic&").await.expect(200);
     // What there is elsewhere is not even said not to be.
     assert_eq!(get("who?channel=nowhere&").await.status, 403);
-    assert_eq!(
-        get("rejects?").await.expect(403).error(),
-        "the token does not allow all channels"
-    );
+    // What cannot be told apart by channels is for those who see all.
+    for path in ["/v1/rejects", "/metrics"] {
+        let got = served.get(&format!("{path}?access_token={token}")).await;
+        let refusal = "the token does not allow all channels";
+        assert_eq!(got.expect(403).error(), refusal, "{path}");
+    }
     let mut socket = served
         .socket(&format!("/v1/subscribe?access_token={token}"))
         .await

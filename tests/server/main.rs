@@ -16,6 +16,7 @@ mod bounds;
 mod ingest;
 mod keys;
 mod limits;
+mod metrics;
 mod play;
 mod program;
 mod queries;
