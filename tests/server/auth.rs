@@ -157,6 +157,9 @@ async fn a_token_for_some_channels_sees_those_only() {
     get("who?channel=attic&").await.expect(200);
     // What there is elsewhere is not even said not to be.
     assert_eq!(get("who?channel=nowhere&").await.status, 403);
+    // Nor does naming one that it allows beside it open the other.
+    get("history?channel=room&channel=attic&").await.expect(400);
+    get("history?channel=attic&channel=room&").await.expect(403);
     // What cannot be told apart by channels is for those who see all.
     for path in ["/v1/rejects", "/metrics"] {
         let got = served.get(&format!("{path}?access_token={token}")).await;
