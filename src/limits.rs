@@ -98,7 +98,7 @@ pub const LIVE_ENTRIES_MAX: usize = 65_536;
 pub const LIVE_BYTES_MAX: usize = 64 << 20;
 /// Bytes of history that a subscriber is given at a time.
 pub const CATCH_UP_BYTES: usize = 256 << 10;
-/// How long before a token expires its socket is told.
+/// How long before a token expires its socket is told; of one that is shorter, at half of what is left.
 pub const TOKEN_WARNING_MS: i64 = 30_000;
 /// A silent socket is asked so often whether it is still there.
 pub const PING_MS: u64 = 30_000;
@@ -106,6 +106,9 @@ pub const PING_MS: u64 = 30_000;
 pub const SILENCE_MS_MAX: u64 = 90_000;
 /// How long a server that stops waits for what is in hand.
 pub const STOP_MS_MAX: u64 = 8_000;
+
+/// How often the store's files are measured, at most, for who asks how large they are.
+pub const MEASURE_MS: u64 = 10_000;
 
 /// Slowest replay that is not paused, in times of how fast it was.
 pub const SPEED_MIN: f64 = 0.001;

@@ -18,7 +18,8 @@ pub struct Everywhere {
         help_heading = "Everywhere"
     )]
     pub data: PathBuf,
-    /// A server to ask, instead of a data directory; ROLLBOOK_TOKEN holds its token
+    /// A server to ask, instead of a data directory; ROLLBOOK_TOKEN holds its token, and SSL_CERT_FILE (for https) names
+    /// certificates to trust instead of the system's
     #[cfg(feature = "client")]
     #[arg(
         long,

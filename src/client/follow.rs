@@ -20,12 +20,12 @@ pub enum FollowError {
     #[error(transparent)]
     Address(#[from] AddressError),
     /// It does not let us in.
-    #[error("{address} does not let us in: {why}")]
+    #[error("no connection to {address}: {error}")]
     Refused {
         /// The server.
         address: String,
-        /// What it says.
-        why: String,
+        /// Why not.
+        error: LoginError,
     },
 }
 
@@ -78,16 +78,13 @@ pub async fn follow(
                     Heard::Over(over) => break over.why,
                 }
             },
-            Err(LoginError {
-                refusal: Refusal::Away,
-                why,
-            }) => {
+            Err(error) if error.refusal == Refusal::Away => {
                 rests.count(false);
-                why
+                error.why
             }
-            Err(LoginError { why, .. }) => {
+            Err(error) => {
                 let address = server.to_string();
-                return Err(FollowError::Refused { address, why });
+                return Err(FollowError::Refused { address, error });
             }
         };
         if !each(Next::Away(&why)) {

@@ -57,6 +57,8 @@ pub enum Refusal {
     Token,
     /// What was asked for is not there, or not allowed: asking again will not help.
     Wrong,
+    /// The server is not to be trusted, or does not speak as its URL says: nor will it then.
+    Untrusted,
     /// Nobody answered, or not now.
     Away,
 }
@@ -344,7 +346,7 @@ impl Life {
     fn refused(&mut self, refusal: Refusal, now: Millis) -> Vec<Deed> {
         let hopeless = match refusal {
             Refusal::Token => !self.renewable,
-            Refusal::Wrong => !self.known,
+            Refusal::Wrong | Refusal::Untrusted => !self.known,
             Refusal::Away => false,
         };
         if hopeless {

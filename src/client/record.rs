@@ -1,7 +1,7 @@
 //! Follows a feed and records it: carries out what its [`life`](super::life) says, on a WebSocket, with tokens and a
 //! place where lines go. Nothing is decided here.
 
-use super::life::{Deed, Ending, Happened, Life, Note, Refusal};
+use super::life::{Deed, Ending, Happened, Life, Note};
 use super::sink::Sink;
 use super::socket::{CLOSED_DONE, CLOSED_EXPIRED, Heard, LoginError, Over, Patience, Socket};
 use super::token::{Token, TokenError, TokenSource};
@@ -45,14 +45,12 @@ pub struct Feed {
 #[non_exhaustive]
 pub enum RecordError {
     /// It does not let us in, and asking again will not help.
-    #[error("{address} does not let us in: {why}")]
+    #[error("no connection to {address}: {error}")]
     Refused {
         /// The feed.
         address: String,
-        /// Whether it is the token.
-        token: bool,
-        /// What it says.
-        why: String,
+        /// Why not.
+        error: LoginError,
     },
     /// It plays a recording, of which not all was heard.
     #[error("what {address} plays broke off: what was heard before is recorded, and no more")]
@@ -117,7 +115,7 @@ pub async fn record(
             for deed in life.step(now(), next) {
                 match deed {
                     Deed::End(None) => return Ok(()),
-                    Deed::End(Some(refusal)) => return Err(hands.hopeless(refusal)),
+                    Deed::End(Some(_)) => return hands.hopeless(),
                     Deed::BreakOff => return Err(hands.broken_off()),
                     deed => hands.carry_out(deed).await?,
                 }
@@ -150,7 +148,8 @@ struct Hands<'a> {
     socket: Option<Box<Socket>>,
     /// The one thing that is waited for, beside the socket.
     pending: Option<BoxFuture<'static, Done>>,
-    refused: Option<String>,
+    /// Why the last login failed.
+    refused: Option<LoginError>,
     line: u64,
     byte: u64,
 }
@@ -254,7 +253,7 @@ impl Hands<'_> {
             Done::LoggedIn(Err(error)) => {
                 (self.news)(News::Refused(&error));
                 let refusal = error.refusal;
-                self.refused = Some(error.why);
+                self.refused = Some(error);
                 Happened::Refused(refusal)
             }
             Done::Rested => Happened::Woke,
@@ -313,12 +312,11 @@ impl Hands<'_> {
         RecordError::BrokenOff { address }
     }
 
-    fn hopeless(&mut self, refusal: Refusal) -> RecordError {
-        RecordError::Refused {
-            address: self.source.to_string(),
-            token: refusal == Refusal::Token,
-            why: self.refused.take().unwrap_or_default(),
-        }
+    /// The last login failed, and asking again will not help.
+    fn hopeless(&mut self) -> Result<(), RecordError> {
+        let address = self.source.to_string();
+        let refused = self.refused.take();
+        refused.map_or(Ok(()), |error| Err(RecordError::Refused { address, error }))
     }
 }
 

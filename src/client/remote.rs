@@ -2,7 +2,7 @@
 //! are `query`'s; here they only cross the wire.
 
 use super::token::Token;
-use super::wire::{Address, AddressError};
+use super::wire::{Address, AddressError, ConnectError};
 use crate::limits;
 use crate::store::OWNER_SOCKET;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -32,6 +32,14 @@ pub enum RemoteError {
         /// The server.
         address: String,
         /// What happened.
+        why: String,
+    },
+    /// It is not to be trusted, or does not speak as its URL says.
+    #[error("{address} is not asked: {why}")]
+    Untrusted {
+        /// The server.
+        address: String,
+        /// What is wrong.
         why: String,
     },
     /// What was asked for is not there.
@@ -176,7 +184,10 @@ impl Remote {
         let most = Duration::from_millis(limits::CONNECT_MS_MAX);
         let stream = timeout(most, asked.connect()).await;
         let stream = stream.map_err(|_| self.away(&"no connection in time"))?;
-        let stream = stream.map_err(|error| self.away(&error))?;
+        let stream = stream.map_err(|error| match error {
+            ConnectError::Away(error) => self.away(&error),
+            wrong => self.untrusted(&wrong),
+        })?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| self.away(&error))?;
@@ -238,6 +249,11 @@ impl Remote {
     fn away(&self, why: &(impl std::fmt::Display + ?Sized)) -> RemoteError {
         let (address, why) = (self.shown(), why.to_string());
         RemoteError::Away { address, why }
+    }
+
+    fn untrusted(&self, why: &ConnectError) -> RemoteError {
+        let (address, why) = (self.shown(), why.to_string());
+        RemoteError::Untrusted { address, why }
     }
 
     fn strange(&self, why: &str) -> RemoteError {

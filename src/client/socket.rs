@@ -3,7 +3,7 @@
 
 use super::life::Refusal;
 use super::token::Token;
-use super::wire::{Address, Stream};
+use super::wire::{Address, ConnectError, Stream};
 use crate::limits;
 use crate::query::params::{FEED_HEADER, FEED_PLAYED};
 use futures_util::{SinkExt, StreamExt};
@@ -120,10 +120,13 @@ impl Socket {
             let config = WebSocketConfig::default()
                 .max_message_size(Some(limits::MESSAGE_BYTES_MAX))
                 .max_frame_size(Some(limits::MESSAGE_BYTES_MAX));
-            let stream = address
-                .connect()
-                .await
-                .map_err(|error| refused(Error::Io(error)))?;
+            let stream = address.connect().await.map_err(|error| LoginError {
+                refusal: match error {
+                    ConnectError::Away(_) => Refusal::Away,
+                    ConnectError::Untrusted(_) | ConnectError::Plain => Refusal::Untrusted,
+                },
+                why: error.to_string(),
+            })?;
             let joined = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
             joined.await.map_err(refused)
         };

@@ -44,12 +44,12 @@ pub enum UplinkError {
     #[error(transparent)]
     Address(#[from] AddressError),
     /// It does not let us in.
-    #[error("{address} does not let us in: {why}")]
+    #[error("no connection to {address}: {error}")]
     Refused {
         /// The server.
         address: String,
-        /// What it says.
-        why: String,
+        /// Why not.
+        error: LoginError,
     },
     /// Somebody else speaks for the same observer.
     #[error("another connection to {0} speaks for the same observer")]
@@ -244,19 +244,19 @@ impl Sender {
             }
         }
         let login = Socket::log_in(address, self.token.as_ref(), self.target.patience).await;
-        let LoginError { refusal, why } = match login {
+        let error = match login {
             Ok(socket) => return Ok(Some(socket)),
             Err(error) => error,
         };
         self.rests.count(false);
-        let hopeless = match refusal {
+        let hopeless = match error.refusal {
             Refusal::Away => false,
             Refusal::Token => !self.target.tokens.renews(),
-            Refusal::Wrong => self.sent.lines == 0,
+            Refusal::Wrong | Refusal::Untrusted => self.sent.lines == 0,
         };
         if hopeless {
             let address = self.target.address.to_string();
-            return Err(UplinkError::Refused { address, why });
+            return Err(UplinkError::Refused { address, error });
         }
         Ok(None)
     }

@@ -10,7 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
 /// Why an address cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +18,20 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 pub struct AddressError {
     shown: String,
     why: String,
+}
+
+/// Why there is no way to a server.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    /// It is not there, or not now.
+    #[error(transparent)]
+    Away(#[from] io::Error),
+    /// It is not to be trusted.
+    #[error("its certificate is not trusted: {0}")]
+    Untrusted(String),
+    /// It speaks something else than its URL says.
+    #[error("it does not speak TLS: the URL of a server without begins with http:// or ws://")]
+    Plain,
 }
 
 /// A server, and what is asked of it.
@@ -138,7 +152,7 @@ impl Address {
     }
 
     /// Connects.
-    pub(super) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    pub(super) async fn connect(&self) -> Result<Box<dyn Stream>, ConnectError> {
         let (host, port) = match &self.place {
             Place::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
             Place::Tcp(host, port) => (host.as_str(), *port),
@@ -150,7 +164,10 @@ impl Address {
         }
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let connector = TlsConnector::from(Arc::new(trust()?));
-        Ok(Box::new(connector.connect(name, stream).await?))
+        match connector.connect(name, stream).await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(error) => Err(no_tls(error)),
+        }
     }
 }
 
@@ -179,19 +196,50 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Whom the system trusts.
-fn trust() -> io::Result<ClientConfig> {
+/// What went wrong in the handshake.
+fn no_tls(error: io::Error) -> ConnectError {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(wrong)) => ConnectError::Untrusted(distrust(wrong)),
+        Some(rustls::Error::InvalidMessage(_)) => ConnectError::Plain,
+        _ => ConnectError::Away(error),
+    }
+}
+
+/// What is wrong with a certificate. What is not named here is said in the library's words.
+fn distrust(wrong: &CertificateError) -> String {
+    use CertificateError as Wrong;
+    match wrong {
+        // The signature is bad where another authority has the name of one that is trusted.
+        Wrong::UnknownIssuer | Wrong::BadSignature => {
+            "nobody whom this system trusts has issued it; \
+            SSL_CERT_FILE names a file with others to trust"
+                .into()
+        }
+        Wrong::Expired | Wrong::ExpiredContext { .. } => "it has expired".into(),
+        Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => "it is not valid yet".into(),
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+            "it is for another host".into()
+        }
+        // What `openssl req -x509` makes unless it is told otherwise.
+        Wrong::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is an authority's (CA:TRUE), and not a server's".into()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Whom the system trusts; where `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, whom that names and nobody else. Looked up
+/// for each connection, since files of certificates are renewed.
+fn trust() -> Result<ClientConfig, ConnectError> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        let why = found
-            .errors
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        return Err(io::Error::other(format!(
-            "the system has no certificates to trust {why}"
+        let why = found.errors.first().map(ToString::to_string);
+        return Err(ConnectError::Untrusted(format!(
+            "this system has no certificates to trust{}",
+            why.map_or(String::new(), |why| format!(" ({why})"))
         )));
     }
     let provider = Arc::new(aws_lc_rs::default_provider());

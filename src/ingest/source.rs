@@ -37,6 +37,8 @@ pub enum SourceError {
         name: String,
         /// How much of the text was read.
         offset: u64,
+        /// How much of that is whole lines.
+        whole: u64,
         /// What the system says.
         cause: io::Error,
     },
@@ -264,7 +266,7 @@ impl Source {
             if held == 0 {
                 if self.ended {
                     let (name, length) = (self.name.clone(), self.offset);
-                    return Err(self.take_fault().unwrap_or(SourceError::Short {
+                    return Err(self.take_fault(self.offset).unwrap_or(SourceError::Short {
                         name,
                         length,
                         wanted: offset,
@@ -316,7 +318,7 @@ impl Source {
             self.fill();
         };
         if newline.is_none() {
-            if let Some(error) = self.take_fault() {
+            if let Some(error) = self.take_fault(self.offset) {
                 return Err(error);
             }
             if seen == 0 {
@@ -362,7 +364,7 @@ impl Source {
             }
             self.fill();
         };
-        if !terminated && let Some(error) = self.take_fault() {
+        if !terminated && let Some(error) = self.take_fault(start) {
             return Err(error);
         }
         self.lines += 1;
@@ -415,8 +417,8 @@ impl Source {
         self.offset += bytes as u64;
     }
 
-    /// What went wrong, if it has not been told yet. `offset` counts all that could be read.
-    fn take_fault(&mut self) -> Option<SourceError> {
+    /// What went wrong, if it has not been told yet. `offset` counts all that could be read, `whole` the lines.
+    fn take_fault(&mut self, whole: u64) -> Option<SourceError> {
         let cause = self.fault.take()?;
         self.pass(self.to - self.from);
         let (name, offset) = (self.name.clone(), self.offset);
@@ -431,6 +433,7 @@ impl Source {
             _ => SourceError::Read {
                 name,
                 offset,
+                whole,
                 cause,
             },
         })

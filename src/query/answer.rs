@@ -189,6 +189,18 @@ pub enum EntryType {
     Token,
 }
 
+impl EntryType {
+    /// All of them.
+    pub const ALL: &[EntryType] = &[
+        EntryType::Join,
+        EntryType::Leave,
+        EntryType::Update,
+        EntryType::Snapshot,
+        EntryType::Link,
+        EntryType::Token,
+    ];
+}
+
 impl std::fmt::Display for EntryType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.serialize(f)
@@ -218,6 +230,17 @@ pub enum Origin {
     Observed,
     /// A snapshot made one infer it.
     Inferred,
+}
+
+impl Origin {
+    /// Both.
+    pub const ALL: &[Origin] = &[Origin::Observed, Origin::Inferred];
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// What became of an entry.

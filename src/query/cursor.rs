@@ -6,7 +6,8 @@ use super::history::{HistoryFilter, Seen, history_entry};
 use crate::domain::entry::{Entry, Page, Rules};
 use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
-use crate::store::{At, Flow, Fold, Store, StoreError, Visitor};
+use crate::log::frame::{FrameHeader, channel_hash};
+use crate::store::{At, Flow, Fold, Scope, Start, Store, StoreError, Visitor};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -46,24 +47,30 @@ impl HistoryFilter {
 pub struct Cursor {
     /// It holds names and a place; no state is kept.
     fold: Fold,
+    /// The only channel whose frames are decoded, by its hash.
+    channel: Option<u64>,
     /// The channels that each observer has spoken of.
     spoken: HashMap<String, Arc<BTreeSet<String>>>,
     ahead: VecDeque<Told>,
+    /// The last entry that was given, or passed over behind it.
     seq: u64,
+    /// The last entry that was read, or passed over.
+    read: u64,
 }
 
 /// Names of so many members are kept from one frame to the next.
 const NAMES_KEPT_MAX: usize = 65_536;
 
 impl Store {
-    /// A cursor that stands behind the entry `after_seq`, or at the durable head if that is earlier.
+    /// A cursor that stands behind the entry `after_seq`, or at the durable head if that is earlier. One for a channel
+    /// passes over frames that do not touch it; of the others it gives all entries.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
     /// # let file = tempfile::NamedTempFile::new()?;
     /// # std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#)?;
-    /// let mut cursor = store.cursor(store.head())?;
+    /// let mut cursor = store.cursor(store.head(), None)?;
     /// assert!(cursor.next_batch(&store, 100)?.is_empty());
     /// # let source = rollbook::ingest::source::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
@@ -75,7 +82,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn cursor(&self, after_seq: u64) -> Result<Cursor, StoreError> {
+    pub fn cursor(&self, after_seq: u64, channel: Option<&str>) -> Result<Cursor, StoreError> {
         let after_seq = after_seq.min(self.head());
         let spoken = |state: &State, names: &Names| {
             let observers = state.observers();
@@ -89,17 +96,26 @@ impl Store {
             });
             all.collect()
         };
+        let scope = Scope {
+            channel,
+            start: Start::Behind(after_seq),
+            last: Some(after_seq),
+            ..Scope::default()
+        };
+        let before = self.visit(&scope, &mut StateOnly)?;
         Ok(Cursor {
-            spoken: self.as_of(None, Some(after_seq), spoken)?,
+            spoken: spoken(&before.state, &before.names),
+            channel: channel.map(channel_hash),
             fold: self.stand(after_seq)?,
             ahead: VecDeque::new(),
             seq: after_seq,
+            read: after_seq,
         })
     }
 }
 
 impl Cursor {
-    /// The last entry that was given.
+    /// The last entry that was given; where there are no more yet, the last that was read.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.seq
@@ -110,30 +126,41 @@ impl Cursor {
     /// # Errors
     /// Where the log cannot be read.
     pub fn next_batch(&mut self, store: &Store, most: usize) -> Result<Vec<Told>, StoreError> {
-        if self.ahead.len() < most && self.seq + (self.ahead.len() as u64) < store.head() {
+        if self.ahead.len() < most && self.read < store.head() {
             if self.fold.names.members() > NAMES_KEPT_MAX {
                 self.fold.names = Names::new();
             }
-            let behind = self.seq + self.ahead.len() as u64;
             let mut reading = Reading {
+                channel: self.channel,
                 spoken: &mut self.spoken,
                 ahead: &mut self.ahead,
-                behind,
+                behind: self.read,
+                read: &mut self.read,
                 most,
             };
             store.read_on(&mut self.fold, &mut reading)?;
         }
         let given: Vec<Told> = self.ahead.drain(..most.min(self.ahead.len())).collect();
-        self.seq += given.len() as u64;
+        self.seq = match given.last() {
+            Some(last) if !self.ahead.is_empty() => last.entry.seq,
+            _ => self.read,
+        };
         Ok(given)
     }
 }
 
+/// The state is wanted, and nothing on the way to it.
+struct StateOnly;
+
+impl Visitor for StateOnly {}
+
 struct Reading<'a> {
+    channel: Option<u64>,
     spoken: &'a mut HashMap<String, Arc<BTreeSet<String>>>,
     ahead: &'a mut VecDeque<Told>,
     /// The last entry that is ahead already, or was given.
     behind: u64,
+    read: &'a mut u64,
     most: usize,
 }
 
@@ -151,6 +178,12 @@ impl Reading<'_> {
 }
 
 impl Visitor for Reading<'_> {
+    fn wants(&mut self, header: &FrameHeader) -> bool {
+        let last = (header.first_seq + header.entries).saturating_sub(1);
+        *self.read = last.max(self.behind);
+        self.channel.is_none_or(|channel| header.may_touch(channel))
+    }
+
     fn goes_on(&self) -> bool {
         self.ahead.len() < self.most
     }

@@ -155,7 +155,7 @@ struct Stays<'a, F> {
 }
 
 impl<F: FnMut(Session) -> bool> Stays<'_, F> {
-    fn wants(&self, member: Member, names: &Names) -> bool {
+    fn is_asked_for(&self, member: Member, names: &Names) -> bool {
         let [topic, user, _] = member_names(member, names);
         let channel = names.text(names.key(member).channel);
         let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
@@ -258,7 +258,7 @@ impl<F: FnMut(Session) -> bool> Visitor for Stays<'_, F> {
         };
         if !change.is_applied()
             || change.kind == Kind::Update
-            || !self.wants(change.member, at.names)
+            || !self.is_asked_for(change.member, at.names)
         {
             return Ok(Flow::Apply);
         }

@@ -333,7 +333,7 @@ impl<'a> AtMoment<'a> {
 }
 
 impl Visitor for AtMoment<'_> {
-    fn wants(&self, header: &FrameHeader) -> bool {
+    fn wants(&mut self, header: &FrameHeader) -> bool {
         !self.passed || header.reaches_back_to <= self.at
     }
 

@@ -4,6 +4,7 @@
 //! at a time than the limits say.
 
 use super::auth::{Access, Door, Scope};
+use super::bounds::Bounds;
 use super::clock::Clock;
 use super::fault::Fault;
 use super::hub::Hub;
@@ -11,7 +12,6 @@ use super::metrics::Metrics;
 use super::observers::Observers;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
-use crate::limits;
 use crate::store::{Store, StoreError};
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -39,6 +39,8 @@ pub struct App {
     pub observers: Observers,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is borne of those who come.
+    pub bounds: Bounds,
     /// Nothing new is begun any more, and what is in hand comes to its end.
     pub stop: CancellationToken,
     /// Room for queries.
@@ -61,7 +63,6 @@ pub struct Pass {
 }
 
 const TOO_LONG: Fault = Fault::Late("the answer was not found in time; ask for less, or later");
-const REQUEST_MAX: Duration = Duration::from_millis(limits::REQUEST_MS_MAX);
 
 /// Lists are sent in pieces of about this size.
 const PIECE_BYTES: usize = 32 << 10;
@@ -86,7 +87,9 @@ impl App {
             });
             answer.await.map_err(broken)?.map_err(Fault::from)
         };
-        timeout(REQUEST_MAX, asked).await.unwrap_or(Err(TOO_LONG))
+        timeout(self.bounds.request, asked)
+            .await
+            .unwrap_or(Err(TOO_LONG))
     }
 
     /// Answers with one object.
@@ -116,6 +119,7 @@ impl App {
                 piece: Vec::new(),
                 pieces,
                 runtime: Handle::current(),
+                patience: self.bounds.request,
             };
             tokio::task::spawn_blocking(move || {
                 let _turn = turn;
@@ -124,7 +128,9 @@ impl App {
             });
             reader.recv().await.unwrap_or(Ok(Bytes::new()))
         };
-        let first = timeout(REQUEST_MAX, begun).await.unwrap_or(Err(TOO_LONG))?;
+        let first = timeout(self.bounds.request, begun)
+            .await
+            .unwrap_or(Err(TOO_LONG))?;
         let rest = stream::unfold(reader, async |mut reader| {
             let piece: Result<Bytes, Fault> = reader.recv().await?;
             Some((piece, reader))
@@ -160,6 +166,8 @@ pub struct Rows {
     piece: Vec<u8>,
     pieces: mpsc::Sender<Result<Bytes, Fault>>,
     runtime: Handle,
+    /// For the reader.
+    patience: Duration,
 }
 
 impl Rows {
@@ -178,7 +186,7 @@ impl Rows {
     }
 
     fn send(&self, piece: Result<Bytes, Fault>) -> bool {
-        let sent = async { timeout(REQUEST_MAX, self.pieces.send(piece)).await };
+        let sent = async { timeout(self.patience, self.pieces.send(piece)).await };
         matches!(self.runtime.block_on(sent), Ok(Ok(())))
     }
 

@@ -2,21 +2,21 @@
 //! by the same intake as a file.
 
 use super::app::{App, Pass, broken};
+use super::bounds::Bounds;
 use super::fault::Fault;
 use super::ingest::Who;
 use super::queries::Asked;
 use crate::ingest::source::{Source, SourceError};
 use crate::ingest::{How, IngestError, ingest};
-use crate::limits;
 use crate::query::params::IngestParams;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::{Stream, StreamExt, stream};
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::time::timeout;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -38,34 +38,40 @@ pub async fn events(
     };
     let room = Arc::clone(&app.bodies).acquire_owned().await;
     let room = room.map_err(|_| Fault::Unavailable("the server stops".into()))?;
-    let reader = SyncIoBridge::new(StreamReader::new(Box::pin(pieces(body))));
+    let bounds = app.bounds;
+    let reader = SyncIoBridge::new(StreamReader::new(Box::pin(pieces(body, bounds))));
     let taken = tokio::task::spawn_blocking(move || {
         let _room = room;
         let name = format!("events of {}", how.observer);
         let source = Source::from_reader(&name, Filled(reader))?;
         ingest(&app.store, source, &how, &mut ())
     });
-    let outcome = taken.await.map_err(broken)?.map_err(fault)?;
+    let outcome = taken
+        .await
+        .map_err(broken)?
+        .map_err(|error| fault(error, bounds))?;
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Json(outcome.summary(elapsed_ms)).into_response())
 }
 
 /// The body, as far as it may be long, and only while it goes on coming.
-fn pieces(body: Body) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    const WAIT: Duration = Duration::from_millis(limits::REQUEST_MS_MAX);
-    stream::unfold((body.into_data_stream(), 0), async |(mut body, before)| {
-        let piece = match timeout(WAIT, body.next()).await {
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-            Ok(None) => return None,
-            Ok(Some(piece)) => piece.map_err(io::Error::other),
-        };
-        let length = before + piece.as_ref().map_or(0, Bytes::len);
-        let piece = match piece {
-            Ok(_) if length > limits::BODY_BYTES_MAX => Err(io::ErrorKind::FileTooLarge.into()),
-            piece => piece,
-        };
-        Some((piece, (body, length)))
-    })
+fn pieces(body: Body, bounds: Bounds) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    stream::unfold(
+        (body.into_data_stream(), 0),
+        move |(mut body, before): (BodyDataStream, usize)| async move {
+            let piece = match timeout(bounds.request, body.next()).await {
+                Err(_) => Err(io::ErrorKind::TimedOut.into()),
+                Ok(None) => return None,
+                Ok(Some(piece)) => piece.map_err(io::Error::other),
+            };
+            let length = before + piece.as_ref().map_or(0, Bytes::len);
+            let piece = match piece {
+                Ok(_) if length > bounds.body_bytes => Err(io::ErrorKind::FileTooLarge.into()),
+                piece => piece,
+            };
+            Some((piece, (body, length)))
+        },
+    )
 }
 
 /// Reads until there is as much as was asked for: a body has an end, and what has come of it need not be recorded
@@ -88,18 +94,20 @@ impl<R: Read> Read for Filled<R> {
     }
 }
 
-fn fault(error: IngestError) -> Fault {
+fn fault(error: IngestError, bounds: Bounds) -> Fault {
     match error {
         IngestError::Store(error) => error.into(),
-        IngestError::Source(SourceError::Read { cause, offset, .. }) => match cause.kind() {
+        IngestError::Source(SourceError::Read { cause, whole, .. }) => match cause.kind() {
             io::ErrorKind::TimedOut => {
                 Fault::Late("the rest of the body did not come; what came before it is recorded")
             }
             io::ErrorKind::FileTooLarge => Fault::TooLarge(format!(
-                "a body has at most {} bytes; the lines up to byte {offset} are recorded",
-                limits::BODY_BYTES_MAX
+                "a body has at most {} bytes; the lines up to byte {whole} are recorded",
+                bounds.body_bytes
             )),
-            _ => Fault::Bad(format!("the body broke off at byte {offset}: {cause}")),
+            _ => Fault::Bad(format!(
+                "the body broke off ({cause}); the lines up to byte {whole} are recorded"
+            )),
         },
         other => Fault::Bad(other.to_string()),
     }

@@ -7,7 +7,7 @@ use super::listen::Guest;
 use super::pour::pour;
 use super::queries::Asked;
 use super::session::Session;
-use super::sockets::{self, Upgrade};
+use super::sockets::{Speaker, Upgrade};
 use super::tail::{Said, Tail};
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
@@ -29,14 +29,14 @@ pub async fn feed(
     Extension(pass): Extension<Pass>,
     Extension(guest): Extension<Guest>,
     Asked(ChannelParams { channel }): Asked<ChannelParams>,
-    Upgrade(upgrade): Upgrade,
+    upgrade: Upgrade,
 ) -> Result<Response, Fault> {
     let of_channel = channel.clone();
     let (topics, seq) = app.ask(move |store| roster(store, &of_channel)).await?;
     let mut listener = Listener::new(channel.clone());
     let snapshot = listener.snapshot(&topics, app.now());
     drop(topics);
-    Ok(sockets::listening(upgrade).on_upgrade(async move |socket| {
+    Ok(upgrade.with(Speaker::Server, async move |socket| {
         let filter = HistoryFilter {
             channel: Some(channel),
             types: vec![EntryType::Join, EntryType::Leave, EntryType::Update],

@@ -41,6 +41,8 @@ struct Lanes {
     /// In what order lanes were filled, for the bound of all together.
     order: VecDeque<(Option<String>, u64, usize)>,
     bytes: usize,
+    /// Seats that were ever taken.
+    sat: u64,
     closed: bool,
 }
 
@@ -48,7 +50,8 @@ struct Lane {
     items: VecDeque<Arc<Item>>,
     /// The last entry that it does not have any more.
     floor: u64,
-    seats: usize,
+    /// Who sits there, and the last entry that each has taken.
+    seats: HashMap<u64, u64>,
     /// The last entry laid into it.
     news: watch::Sender<u64>,
 }
@@ -57,6 +60,7 @@ struct Lane {
 pub struct Seat {
     hub: Arc<Hub>,
     channel: Option<String>,
+    number: u64,
     news: watch::Receiver<u64>,
 }
 
@@ -87,16 +91,23 @@ impl Hub {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last entry that was laid out.
-    #[must_use]
-    pub fn seq(&self) -> u64 {
-        self.lanes().seq
-    }
-
     /// How many listen.
     #[must_use]
     pub fn seats(&self) -> usize {
-        self.lanes().open.values().map(|lane| lane.seats).sum()
+        self.lanes()
+            .open
+            .values()
+            .map(|lane| lane.seats.len())
+            .sum()
+    }
+
+    /// How many entries, at most, the subscriber furthest behind has not taken: what its lane holds for it, and what is
+    /// durable up to `head` and not laid out yet. Those who still read the history are not counted.
+    #[must_use]
+    pub fn lag(&self, head: u64) -> u64 {
+        let lanes = self.lanes();
+        let behind = lanes.open.values().filter_map(Lane::lag).max();
+        behind.map_or(0, |behind| behind + head.saturating_sub(lanes.seq))
     }
 
     /// Lays out entries, in order.
@@ -126,18 +137,21 @@ impl Hub {
         let channel = channel.map(str::to_owned);
         let mut lanes = self.lanes();
         let floor = lanes.seq;
+        lanes.sat += 1;
+        let number = lanes.sat;
         let lane = lanes.open.entry(channel.clone()).or_insert_with(|| Lane {
             items: VecDeque::new(),
             floor,
-            seats: 0,
+            seats: HashMap::new(),
             news: watch::Sender::new(floor),
         });
-        lane.seats += 1;
+        lane.seats.insert(number, floor);
         let news = lane.news.subscribe();
         drop(lanes);
         Seat {
             hub: Arc::clone(self),
             channel,
+            number,
             news,
         }
     }
@@ -195,6 +209,18 @@ impl Lanes {
 }
 
 impl Lane {
+    /// How many entries it holds for the one who is furthest behind.
+    fn lag(&self) -> Option<u64> {
+        let last = self.seats.values().min()?;
+        Some((self.items.len() - self.taken(*last)) as u64)
+    }
+
+    /// How many of its entries are not behind the entry `seq`.
+    fn taken(&self, seq: u64) -> usize {
+        self.items
+            .partition_point(|item| item.told.entry.seq <= seq)
+    }
+
     fn drop_up_to(&mut self, seq: u64) {
         while let Some(item) = self.items.front()
             && item.told.entry.seq <= seq
@@ -229,18 +255,17 @@ impl Seat {
     }
 
     fn take(&self, seq: u64) -> Next {
-        let lanes = self.hub.lanes();
-        let Some(lane) = lanes.open.get(&self.channel) else {
+        let mut lanes = self.hub.lanes();
+        let closed = lanes.closed;
+        let Some(lane) = lanes.open.get_mut(&self.channel) else {
             return Next::Closed;
         };
+        lane.seats.insert(self.number, seq);
         if lane.floor > seq {
             return Next::TooSlow;
         }
-        let known = lane
-            .items
-            .partition_point(|item| item.told.entry.seq <= seq);
-        let items: Vec<_> = lane.items.range(known..).cloned().collect();
-        if items.is_empty() && lanes.closed {
+        let items: Vec<_> = lane.items.range(lane.taken(seq)..).cloned().collect();
+        if items.is_empty() && closed {
             return Next::Closed;
         }
         Next::Items(items)
@@ -251,8 +276,8 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut lanes = self.hub.lanes();
         if let Some(lane) = lanes.open.get_mut(&self.channel) {
-            lane.seats -= 1;
-            if lane.seats == 0 {
+            lane.seats.remove(&self.number);
+            if lane.seats.is_empty() {
                 lanes.open.remove(&self.channel);
             }
         }

@@ -7,7 +7,7 @@ use super::listen::Guest;
 use super::observers::Seat;
 use super::queries::Asked;
 use super::session::{Event, Lost, Met, Session, code};
-use super::sockets::{self, Upgrade};
+use super::sockets::{Speaker, Upgrade};
 use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 use crate::feed::Defaults;
@@ -46,10 +46,10 @@ pub async fn ingest(
     Extension(pass): Extension<Pass>,
     Extension(guest): Extension<Guest>,
     Asked(params): Asked<IngestParams>,
-    Upgrade(upgrade): Upgrade,
+    upgrade: Upgrade,
 ) -> Result<Response, Fault> {
     let who = Who::of(params)?;
-    Ok(sockets::speaking(upgrade).on_upgrade(async move |socket| {
+    Ok(upgrade.with(Speaker::Client, async move |socket| {
         let seat = app.observers.take(&who.observer).await;
         let session = Session::new(socket, Arc::clone(&app), pass, guest).until(seat.over.clone());
         match Intake::begin(app, who).await {
@@ -194,8 +194,8 @@ impl Intake {
     async fn step(&mut self, session: &mut Session) -> Result<(), Ending> {
         let behind = self.waiting.back().map_or(0, |last| last.line);
         let unacknowledged = behind - self.waiting.front().map_or(behind, |first| first.line);
-        let listening = unacknowledged < limits::UNACKED_LINES_MAX
-            && self.waiting_bytes < limits::UNACKED_BYTES_MAX;
+        let listening = unacknowledged < self.app.bounds.unacked_lines
+            && self.waiting_bytes < self.app.bounds.unacked_bytes;
         let event = tokio::select! {
             biased;
             (line, bytes, done) = first_done(&mut self.waiting) => {

@@ -1,7 +1,8 @@
 //! Connections, one by one: accepted while there is room, greeted in TLS where it is spoken, served, and ended when the
 //! server stops.
 
-use super::tls::Tls;
+use super::fault::Fault;
+use super::tls::{Greeted, Tls};
 use crate::limits;
 use axum::Router;
 use axum::extract::Request;
@@ -66,11 +67,11 @@ pub struct House {
 }
 
 impl House {
-    /// An empty one.
+    /// An empty one, with room for so many.
     #[must_use]
-    pub fn new(stop: CancellationToken) -> House {
+    pub fn new(stop: CancellationToken, connections: usize) -> House {
         House {
-            room: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
+            room: Arc::new(Semaphore::new(connections)),
             open: TaskTracker::new(),
             stop,
         }
@@ -113,11 +114,18 @@ async fn serve(stream: Stream, router: Router, guest: Guest, stop: CancellationT
         Stream::Unix(stream) => talk(stream, router, guest, stop).await,
         Stream::Tcp(stream, None) => talk(stream, router, guest, stop).await,
         Stream::Tcp(stream, Some(tls)) => match timeout(HEAD_MAX, tls.greet(stream)).await {
-            Ok(Ok(stream)) => talk(stream, router, guest, stop).await,
+            Ok(Ok(Greeted::Tls(stream))) => talk(stream, router, guest, stop).await,
+            Ok(Ok(Greeted::Plain(stream))) => talk(stream, speak_tls(), guest, stop).await,
             Ok(Err(error)) => tracing::debug!("no TLS: {error}"),
             Err(_) => tracing::debug!("no TLS: the handshake took too long"),
         },
     }
+}
+
+/// For those who have not: they hear why they are not served.
+fn speak_tls() -> Router {
+    let what = "this port speaks TLS: begin the URL with https:// or wss://";
+    Router::new().fallback(async || Fault::Bad(what.into()))
 }
 
 async fn talk(

@@ -1,9 +1,10 @@
 //! What is counted, in the form that Prometheus reads. The store's threads count as they work; how things stand is
 //! looked up when somebody asks.
 
-use super::app::App;
+use super::app::{App, Pass};
 use super::fault::Fault;
 use crate::store::{Gauges, Meter, Tally};
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -143,7 +144,7 @@ impl Metrics {
             ),
             (
                 "subscriber_lag_entries",
-                "Durable entries not yet laid out for subscribers",
+                "Entries that the subscriber furthest behind has not taken, at most",
                 &of.lag,
             ),
             (
@@ -169,7 +170,7 @@ impl Metrics {
             (&of.observers, gauges.observers),
             (&of.connected, gauges.connected),
             (&of.subscribers, app.hub.seats() as u64),
-            (&of.lag, app.store.head().saturating_sub(app.hub.seq())),
+            (&of.lag, app.hub.lag(app.store.head())),
             (&of.poisoned, u64::from(app.store.failure().is_some())),
         ] {
             set(gauge, value);
@@ -207,8 +208,12 @@ impl Meter for Metrics {
     }
 }
 
-/// `GET /metrics`.
-pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Fault> {
+/// `GET /metrics`. The figures are of all channels together: whoever sees them sees all.
+pub async fn metrics(
+    State(app): State<Arc<App>>,
+    Extension(pass): Extension<Pass>,
+) -> Result<Response, Fault> {
+    pass.access.demand_all_channels()?;
     let gauges = app.ask(crate::store::Store::gauges).await?;
     let text = app.metrics.text(&app, &gauges)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -13,7 +13,7 @@
 //! | `openapi` | the description |
 //! | `listen`, `tls`, `socket` | connections: TCP, TLS, the owner's socket |
 //! | `guard`, `auth`, `clock` | who comes in, and how long |
-//! | `app`, `fault` | what all requests share; what they can fail of |
+//! | `app`, `bounds`, `fault` | what all requests share; what they may take; what they can fail of |
 //! | `queries`, `events`, `metrics`, `pages` | requests that are answered |
 //! | `session`, `sockets`, `pour` | what all sockets have in common; those on which only the server speaks |
 //! | `ingest`, `observers` | lines in |
@@ -25,6 +25,7 @@
 
 mod app;
 pub mod auth;
+mod bounds;
 pub mod clock;
 mod events;
 mod fault;
@@ -49,6 +50,7 @@ mod subscribe;
 mod tail;
 pub mod tls;
 
+pub use bounds::Bounds;
 pub use listen::Listener;
 pub use metrics::Metrics;
 pub use play::Play;
@@ -84,6 +86,8 @@ pub struct Config {
     pub metrics: Arc<Metrics>,
     /// Only this is served to the network: history, played to each client from its start. `None`: the store itself.
     pub play: Option<Play>,
+    /// What is borne of those who come.
+    pub bounds: Bounds,
 }
 
 impl Default for Config {
@@ -94,6 +98,7 @@ impl Default for Config {
             clock: Arc::new(SystemClock),
             metrics: Metrics::new(),
             play: None,
+            bounds: Bounds::default(),
         }
     }
 }
@@ -133,6 +138,7 @@ pub async fn serve(
         hub,
         observers: Observers::default(),
         metrics: config.metrics,
+        bounds: config.bounds,
         stop: stop.clone(),
         queries: Arc::new(Semaphore::new(limits::QUERIES_AT_ONCE_MAX)),
         bodies: Arc::new(Semaphore::new(limits::BODIES_AT_ONCE_MAX)),
@@ -140,7 +146,7 @@ pub async fn serve(
     let tokens = config.tokens.map(|keeper| Door::Tokens(Box::new(keeper)));
     let public = Arc::new(tokens.unwrap_or(Door::Loopback));
     let owner = Arc::new(Door::Owner);
-    let house = House::new(stop.clone());
+    let house = House::new(stop.clone(), config.bounds.connections);
     let plays = config.play.map(Plays::new);
     for listener in listeners {
         let router = match (&listener, &plays) {

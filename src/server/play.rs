@@ -9,7 +9,7 @@ use super::listen::Guest;
 use super::pour::{End, Source, pour};
 use super::queries::Asked;
 use super::session::Session;
-use super::sockets::{self, Upgrade};
+use super::sockets::{Speaker, Upgrade};
 use crate::domain::time::Millis;
 use crate::limits::PLAYS_AT_ONCE_MAX;
 use crate::query::params::{ChannelParams, FEED_HEADER, FEED_PLAYED};
@@ -82,7 +82,7 @@ pub async fn feed(
     Extension(pass): Extension<Pass>,
     Extension(guest): Extension<Guest>,
     Asked(ChannelParams { channel }): Asked<ChannelParams>,
-    Upgrade(upgrade): Upgrade,
+    upgrade: Upgrade,
 ) -> Result<Response, Fault> {
     let filter = plays.of(&channel)?;
     app.ask(move |store| store.expect_channel(&channel)).await?;
@@ -90,7 +90,7 @@ pub async fn feed(
         let what = format!("{PLAYS_AT_ONCE_MAX} clients are played to already; come again later");
         Fault::Unavailable(what)
     })?;
-    let mut response = sockets::listening(upgrade).on_upgrade(async move |socket| {
+    let mut response = upgrade.with(Speaker::Server, async move |socket| {
         let player = Player::start(Arc::clone(&app), filter, plays.play.speed, room);
         let session = Session::new(socket, app, pass, guest);
         pour(session, player, |_, lines| {

@@ -33,7 +33,7 @@ impl Pump {
         let news = calls.clone();
         // One call that waits stands for all.
         store.on_published(move |_| drop(news.try_send(Call::News)));
-        let cursor = store.cursor(store.head())?;
+        let cursor = store.cursor(store.head(), None)?;
         let hub = Arc::new(Hub::new(cursor.seq()));
         let laid_out = Arc::clone(&hub);
         let work = move || {

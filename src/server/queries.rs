@@ -46,10 +46,9 @@ pub async fn history(
     let mut filter = params.filter(app.now());
     // What may not be seen does not count.
     let mut left = filter.limit.take().unwrap_or(u64::MAX);
+    // Who wants none still hears whether there is such a channel.
+    filter.limit = (left == 0).then_some(0);
     app.list(move |store, rows| {
-        if left == 0 {
-            return Ok(());
-        }
         store.history(&filter, |entry| {
             if !pass.sees(entry.channel.as_deref()) {
                 return true;

@@ -85,7 +85,7 @@ routes! {
     get "/v1/subscribe" READ, SubscribeParams, Socket("Entries after `after_seq`, then {\"t\":\"live\",\"seq\":n} once, then entries as they come"), subscribe::subscribe, "Follows the entries";
     get "/v1/stream" READ, SubscribeParams, Text("text/event-stream"), subscribe::stream, "Follows the entries as server-sent events; Last-Event-ID goes on behind a seq";
     get "/v1/feed" READ, ChannelParams, Socket("SNAPSHOT, then REMOTE_JOIN and REMOTE_LEAVE, as Agora's JavaScript SDK has them"), feed::feed, "Follows a channel as an SDK's listener would";
-    get "/metrics" READ, NoParams, Text("application/openmetrics-text"), metrics::metrics, "Figures for Prometheus";
+    get "/metrics" READ, NoParams, Text("application/openmetrics-text"), metrics::metrics, "Figures for Prometheus; needs a token for all channels";
     get "/healthz" OPEN, NoParams, Text("text/plain"), pages::healthz, "Whether the server runs";
     get "/readyz" OPEN, NoParams, Text("text/plain"), pages::readyz, "Whether lines can be recorded";
     get "/openapi.json" OPEN, NoParams, Text("application/json"), async || openapi::of(ROUTES), "This description";

@@ -5,6 +5,7 @@
 //! be given up at any time, meeting cannot.
 
 use super::app::{App, Pass};
+use super::auth::Access;
 use super::listen::Guest;
 use crate::domain::time::Millis;
 use crate::limits;
@@ -32,9 +33,6 @@ pub mod code {
     pub const REPLACED: u16 = 4409;
 }
 
-const SEND_MAX: Duration = Duration::from_millis(limits::REQUEST_MS_MAX);
-const PING: Duration = Duration::from_millis(limits::PING_MS);
-const SILENCE_MAX: Duration = Duration::from_millis(limits::SILENCE_MS_MAX);
 /// How long the peer's own farewell is waited for.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
@@ -43,7 +41,8 @@ pub struct Session {
     socket: WebSocket,
     app: Arc<App>,
     pass: Pass,
-    warned: bool,
+    /// When the peer is told that its token will expire, unless it has been.
+    warn_at: Option<Millis>,
     heard: Instant,
     pinged: Instant,
     /// Another has taken its place.
@@ -110,9 +109,9 @@ impl Session {
         let now = Instant::now();
         Session {
             socket,
+            warn_at: warning(&pass.access, app.now()),
             app,
             pass,
-            warned: false,
             heard: now,
             pinged: now,
             over: CancellationToken::new(),
@@ -144,11 +143,10 @@ impl Session {
             let Some(at) = expires_at else {
                 return std::future::pending().await;
             };
-            let warn_at = at.saturating_sub(limits::TOKEN_WARNING_MS);
-            if self.warned {
+            let Some(warn_at) = self.warn_at else {
                 self.app.clock.until(at).await;
                 return Event::Expired;
-            }
+            };
             self.app.clock.until(warn_at).await;
             match at.saturating_sub(self.app.now()) {
                 left @ 1.. => Event::WillExpire(left),
@@ -163,7 +161,7 @@ impl Session {
             message = self.socket.recv(), if listening => {
                 Event::Message(message.and_then(Result::ok))
             }
-            () = sleep_until(self.heard.max(self.pinged) + PING) => Event::Quiet,
+            () = sleep_until(self.heard.max(self.pinged) + self.app.bounds.ping) => Event::Quiet,
         }
     }
 
@@ -196,7 +194,7 @@ impl Session {
                 }
             }
             Event::WillExpire(in_ms) => {
-                self.warned = true;
+                self.warn_at = None;
                 self.say(&TokenNews {
                     state: "will_expire",
                     in_ms: Some(in_ms),
@@ -205,7 +203,7 @@ impl Session {
                 .await
             }
             Event::Expired => return Met::End(code::EXPIRED, "the token has expired"),
-            Event::Quiet if self.heard.elapsed() >= SILENCE_MAX => Err(Lost),
+            Event::Quiet if self.heard.elapsed() >= self.app.bounds.silence => Err(Lost),
             Event::Quiet => {
                 self.pinged = Instant::now();
                 self.send(Message::Ping(axum::body::Bytes::new())).await
@@ -235,8 +233,8 @@ impl Session {
         let admitted = door.admit(Some(token), *scope, channel.as_deref(), self.app.now());
         let news = match admitted {
             Ok(access) => {
+                self.warn_at = warning(&access, self.app.now());
                 self.pass.access = access;
-                self.warned = false;
                 TokenNews {
                     state: "renewed",
                     in_ms: None,
@@ -274,12 +272,13 @@ impl Session {
     /// # Errors
     /// [`Lost`].
     pub async fn send_all(&mut self, messages: impl Iterator<Item = Message>) -> Result<(), Lost> {
+        let patience = self.app.bounds.request;
         let Session { socket, over, .. } = self;
         let sent = async {
             for message in messages {
-                timeout(SEND_MAX, socket.feed(message)).await.ok()?.ok()?;
+                timeout(patience, socket.feed(message)).await.ok()?.ok()?;
             }
-            timeout(SEND_MAX, socket.flush()).await.ok()?.ok()
+            timeout(patience, socket.flush()).await.ok()?.ok()
         };
         tokio::select! {
             biased;
@@ -301,12 +300,25 @@ impl Session {
         };
         // A peer that says none has had its time. One that is too slow has more to take before it.
         let most = if code == code::TOO_SLOW {
-            SEND_MAX
+            self.app.bounds.request
         } else {
             FAREWELL_MAX
         };
         let _ = timeout(most, farewell).await;
     }
+}
+
+/// When a peer is told that its token will expire. One that is shorter than the warning ahead is used for half of what
+/// is left of it: who renews it at each warning would else be warned again at once, for ever.
+fn warning(access: &Access, now: Millis) -> Option<Millis> {
+    let at = access.expires_at()?;
+    let left = at.saturating_sub(now).max(0);
+    let ahead = if left < limits::TOKEN_WARNING_MS {
+        left / 2
+    } else {
+        limits::TOKEN_WARNING_MS
+    };
+    Some(at.saturating_sub(ahead))
 }
 
 /// The token of a message that is `{"t":"renew","token":…}` and nothing else.

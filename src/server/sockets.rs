@@ -2,12 +2,14 @@
 
 use super::fault::Fault;
 use crate::limits;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{FromRequestParts, ws};
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::http::request::Parts;
+use axum::response::Response;
+use std::future::Future;
 
 /// A request to go on as a WebSocket.
-pub struct Upgrade(pub ws::WebSocketUpgrade);
+pub struct Upgrade(WebSocketUpgrade);
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
     type Rejection = Fault;
@@ -20,29 +22,35 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
     }
 }
 
-/// Read at a time from those who have little to say.
-const SMALL_READ_BYTES: usize = 4 << 10;
-/// Read at a time from a feed.
-const LARGE_READ_BYTES: usize = 64 << 10;
 /// Gathered before it is written.
 const WRITE_BYTES: usize = 16 << 10;
 
-/// A socket on which the server speaks.
-pub fn listening(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    let upgrade = upgrade
-        .read_buffer_size(SMALL_READ_BYTES)
-        .write_buffer_size(WRITE_BYTES);
-    upgrade
-        .max_message_size(limits::CONTROL_BYTES_MAX)
-        .max_frame_size(limits::CONTROL_BYTES_MAX)
+/// Who speaks on a socket.
+#[derive(Clone, Copy)]
+pub enum Speaker {
+    /// The server; the client has little to say.
+    Server,
+    /// The client: a feed.
+    Client,
 }
 
-/// A socket on which the client speaks.
-pub fn speaking(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    let upgrade = upgrade
-        .read_buffer_size(LARGE_READ_BYTES)
-        .write_buffer_size(WRITE_BYTES);
-    upgrade
-        .max_message_size(limits::MESSAGE_BYTES_MAX)
-        .max_frame_size(limits::MESSAGE_BYTES_MAX)
+impl Upgrade {
+    /// Goes on with a socket of the size that fits who speaks on it.
+    pub fn with<F>(
+        self,
+        speaker: Speaker,
+        talk: impl FnOnce(WebSocket) -> F + Send + 'static,
+    ) -> Response
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (read_bytes, message_bytes) = match speaker {
+            Speaker::Server => (4 << 10, limits::CONTROL_BYTES_MAX),
+            Speaker::Client => (64 << 10, limits::MESSAGE_BYTES_MAX),
+        };
+        let upgrade = self.0.write_buffer_size(WRITE_BYTES);
+        let upgrade = upgrade.read_buffer_size(read_bytes);
+        let upgrade = upgrade.max_message_size(message_bytes);
+        upgrade.max_frame_size(message_bytes).on_upgrade(talk)
+    }
 }

@@ -8,7 +8,7 @@ use super::listen::Guest;
 use super::pour::{Source, pour};
 use super::queries::Asked;
 use super::session::Session;
-use super::sockets::{self, Upgrade};
+use super::sockets::{Speaker, Upgrade};
 use super::tail::{Said, Tail};
 use crate::query::params::SubscribeParams;
 use axum::Extension;
@@ -28,9 +28,9 @@ pub async fn subscribe(
     Extension(pass): Extension<Pass>,
     Extension(guest): Extension<Guest>,
     Asked(params): Asked<SubscribeParams>,
-    Upgrade(upgrade): Upgrade,
+    upgrade: Upgrade,
 ) -> Response {
-    sockets::listening(upgrade).on_upgrade(async move |socket| {
+    upgrade.with(Speaker::Server, async move |socket| {
         let tail = Tail::new(Arc::clone(&app), params.filter());
         let session = Session::new(socket, app, pass, guest);
         pour(session, tail, entry_or_live).await;

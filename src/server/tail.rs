@@ -107,7 +107,7 @@ impl Tail {
             let _turn = turn;
             let mut cursor = match cursor {
                 Some(cursor) => cursor,
-                None => Box::new(store.cursor(filter.after_seq)?),
+                None => Box::new(store.cursor(filter.after_seq, filter.channel.as_deref())?),
             };
             let (mut items, mut bytes) = (Vec::new(), 0);
             loop {

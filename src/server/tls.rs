@@ -14,6 +14,17 @@ use tokio_rustls::server::TlsStream;
 #[derive(Clone)]
 pub struct Tls(TlsAcceptor);
 
+/// What the client turned out to speak.
+pub enum Greeted {
+    /// TLS.
+    Tls(Box<TlsStream<TcpStream>>),
+    /// Something else, of which nothing is read yet.
+    Plain(TcpStream),
+}
+
+/// With this byte every conversation in TLS begins (RFC 8446, 5.1).
+const HANDSHAKE: u8 = 22;
+
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -58,8 +69,13 @@ impl Tls {
     /// Does the handshake.
     ///
     /// # Errors
-    /// Where the client speaks something else.
-    pub async fn greet(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        self.0.accept(stream).await
+    /// Where it fails.
+    pub async fn greet(&self, stream: TcpStream) -> io::Result<Greeted> {
+        let mut first = [0];
+        if stream.peek(&mut first).await? == 1 && first != [HANDSHAKE] {
+            return Ok(Greeted::Plain(stream));
+        }
+        let stream = self.0.accept(stream).await?;
+        Ok(Greeted::Tls(Box::new(stream)))
     }
 }

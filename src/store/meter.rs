@@ -1,7 +1,7 @@
 //! What the store tells of its own work: to whoever measures it, as it happens, and to whoever asks, as it stands.
 
 use super::tally::Tally;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Whoever measures the writer's work. Called by its threads, so it must be quick, and must not call the store.
 pub trait Meter: Send + Sync {
@@ -24,6 +24,17 @@ pub trait Meter: Send + Sync {
 /// Nobody measures.
 impl Meter for () {}
 
+/// How the store stood when it was last looked at, which is not done more often than there is something new.
+#[derive(Debug, Default)]
+pub(super) struct Stood {
+    /// Where the log ended: what is told of its state is good for just that.
+    pub next: u64,
+    /// When its files were measured.
+    pub measured: Option<Instant>,
+    /// What was found.
+    pub gauges: Gauges,
+}
+
 /// How a store stands ([`Store::gauges`](super::Store::gauges)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gauges {
@@ -31,7 +42,7 @@ pub struct Gauges {
     pub head: u64,
     /// Lines that were handed over and are waiting for the writer.
     pub waiting: u64,
-    /// Bytes of its files; 0 for one in memory.
+    /// Bytes of its files, some seconds ago; 0 for one in memory.
     pub bytes: u64,
     /// Channels that were heard of.
     pub channels: u64,

@@ -41,6 +41,7 @@ pub use crate::log::engine::Durability;
 pub use batch::{Batch, Clamped, Line, Outcome, Receipt, Refused, Rejected, Ticket};
 pub use error::StoreError;
 pub use home::OWNER_SOCKET;
+use meter::Stood;
 pub use meter::{Gauges, Meter};
 pub use migrate::{FORMAT, Plan, plan};
 pub use scan::{At, Flow, Fold, Scope, Start, Visitor};
@@ -138,6 +139,8 @@ pub struct Store {
     writer: Mutex<Option<Writer>>,
     /// The fold up to the published head, as far as a query has last asked for it.
     follower: Mutex<Option<Fold>>,
+    /// How it stood when somebody last asked.
+    stood: Mutex<Stood>,
     /// Held for its lock.
     home: Option<Home>,
 }
@@ -256,6 +259,7 @@ impl Store {
             shared: Arc::new(shared),
             writer: Mutex::default(),
             follower: Mutex::default(),
+            stood: Mutex::default(),
             home,
         };
         if connected {

@@ -9,8 +9,10 @@ use crate::domain::entry::Entry;
 use crate::domain::names::Names;
 use crate::domain::state::State;
 use crate::domain::time::Millis;
+use crate::limits::MEASURE_MS;
 use crate::log::Progress;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 impl Store {
     /// Gives every entry of a range of seqs to a projection, in order.
@@ -147,30 +149,44 @@ impl Store {
         self.as_of(None, None, known)?
     }
 
-    /// How the store stands at its durable head.
+    /// How the store stands at its durable head. Channels are gone through only where something was recorded since
+    /// somebody last asked, and its files are measured every [`MEASURE_MS`] at most.
     ///
     /// # Errors
     /// Where the log cannot be read.
     pub fn gauges(&self) -> Result<Gauges, StoreError> {
-        let bytes = self.home.as_ref().map_or(0, Home::bytes);
-        let waiting = self.shared.waiting.load(Ordering::Relaxed);
-        self.as_of(None, None, |state, _| {
-            let mut gauges = Gauges {
-                head: state.head(),
-                observers: state.observers().count() as u64,
-                connected: state.connected(),
-                waiting,
-                bytes,
-                ..Gauges::default()
-            };
-            for (_, channel) in state.channels() {
-                gauges.channels += 1;
-                gauges.present += channel.roster().len() as u64;
-                gauges.gaps_open += u64::from(channel.watching().open_gap().is_some());
-            }
-            gauges
+        let mut stood = held(&self.stood);
+        let next = self.shared.published().next;
+        if stood.next != next {
+            let bytes = stood.gauges.bytes;
+            stood.gauges = self.as_of(None, None, |state, _| standing(state))?;
+            (stood.next, stood.gauges.bytes) = (next, bytes);
+        }
+        let measured = stood.measured.map(|at| at.elapsed());
+        if measured.is_none_or(|ago| ago >= Duration::from_millis(MEASURE_MS)) {
+            stood.gauges.bytes = self.home.as_ref().map_or(0, Home::bytes);
+            stood.measured = Some(Instant::now());
+        }
+        Ok(Gauges {
+            waiting: self.shared.waiting.load(Ordering::Relaxed),
+            ..stood.gauges
         })
     }
+}
+
+fn standing(state: &State) -> Gauges {
+    let mut gauges = Gauges {
+        head: state.head(),
+        observers: state.observers().count() as u64,
+        connected: state.connected(),
+        ..Gauges::default()
+    };
+    for (_, channel) in state.channels() {
+        gauges.channels += 1;
+        gauges.present += channel.roster().len() as u64;
+        gauges.gaps_open += u64::from(channel.watching().open_gap().is_some());
+    }
+    gauges
 }
 
 struct Told<'a, P> {

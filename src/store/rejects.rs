@@ -31,7 +31,7 @@ impl Store {
 struct Settled(HashSet<u64>);
 
 impl Visitor for Settled {
-    fn wants(&self, header: &FrameHeader) -> bool {
+    fn wants(&mut self, header: &FrameHeader) -> bool {
         header.rejects > 0
     }
 
@@ -47,7 +47,7 @@ struct Kept<F> {
 }
 
 impl<F: FnMut(u64, &Reject) -> bool> Visitor for Kept<F> {
-    fn wants(&self, header: &FrameHeader) -> bool {
+    fn wants(&mut self, header: &FrameHeader) -> bool {
         header.rejects > 0
     }
 

@@ -82,7 +82,7 @@ pub enum Flow {
 /// Who looks on while the log is read. All methods have a default that lets everything be applied.
 pub trait Visitor {
     /// Whether a frame is of interest; it is not even decoded where not.
-    fn wants(&self, header: &FrameHeader) -> bool {
+    fn wants(&mut self, header: &FrameHeader) -> bool {
         let _ = header;
         true
     }

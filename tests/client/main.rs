@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[path = "../support/mock.rs"]
 mod mock;
 #[path = "../support/program.rs"]
@@ -17,4 +19,5 @@ mod life;
 mod play;
 mod record;
 mod remote;
+mod tls;
 mod uplink;

@@ -66,6 +66,42 @@ const QUESTIONS: &[&[&str]] = &[
     ],
 ];
 
+/// Every question that names a channel, of one that there is not.
+const NOWHERE: &[&[&str]] = &[
+    &["who", "nowhere"],
+    &["who", "nowhere", "--at", "@1", "--topic", "b"],
+    &["who", "nowhere", "--seq", "1"],
+    &["who", "nowhere", "--known-at", "@1"],
+    &["history", "nowhere"],
+    &["history", "nowhere", "--limit", "0"],
+    &["history", "nowhere", "--after-seq", "99", "--type", "link"],
+    &["missed", "nowhere"],
+    &["missed", "nowhere", "--gap", "1"],
+    &["sessions", "nowhere"],
+    &["sessions", "nowhere", "--user", "ana", "--to", "@1"],
+    &["stats", "nowhere"],
+    &["stats", "nowhere", "--every", "1h", "--topic", "b"],
+    &["gaps", "nowhere"],
+];
+
+#[test]
+fn a_channel_that_there_is_not_is_not_found_wherever_it_is_asked_for() {
+    let folder = Folder::new();
+    folder.ingest(FEED, &[]);
+    let ask = |place: &[&str]| {
+        for question in NOWHERE {
+            let ran = folder.run(&[place, question].concat()).fails(3);
+            assert!(ran.err.contains("nowhere"), "{question:?}: {ran:?}");
+            assert_eq!(ran.out, "", "{question:?}");
+        }
+    };
+    ask(&[]);
+    let serving = Serving::start(&folder, &[]);
+    ask(&["--url", &serving.url]);
+    ask(&[]);
+    serving.stop();
+}
+
 /// Status and output of every question in every format.
 fn answers(folder: &Folder, place: &[&str]) -> Vec<(Vec<String>, Option<i32>, String)> {
     let mut all = Vec::new();

@@ -157,10 +157,15 @@ async fn a_token_for_some_channels_sees_those_only() {
     get("who?channel=attic&").await.expect(200);
     // What there is elsewhere is not even said not to be.
     assert_eq!(get("who?channel=nowhere&").await.status, 403);
-    assert_eq!(
-        get("rejects?").await.expect(403).error(),
-        "the token does not allow all channels"
-    );
+    // Nor does naming one that it allows beside it open the other.
+    get("history?channel=room&channel=attic&").await.expect(400);
+    get("history?channel=attic&channel=room&").await.expect(403);
+    // What cannot be told apart by channels is for those who see all.
+    for path in ["/v1/rejects", "/metrics"] {
+        let got = served.get(&format!("{path}?access_token={token}")).await;
+        let refusal = "the token does not allow all channels";
+        assert_eq!(got.expect(403).error(), refusal, "{path}");
+    }
     let mut socket = served
         .socket(&format!("/v1/subscribe?access_token={token}"))
         .await
@@ -270,7 +275,7 @@ async fn a_socket_is_warned_before_its_token_expires_and_may_show_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_short_of_time_is_warned_of_at_once() {
+async fn a_token_that_is_short_of_time_is_warned_of_at_half_of_it() {
     let tokens = Tokens::new();
     let served = served(&tokens).await;
     let token = tokens.make(&[Scope::Ingest], None, 7_000);
@@ -278,7 +283,8 @@ async fn a_token_that_is_short_of_time_is_warned_of_at_once() {
         .socket(&format!("/v1/ingest?access_token={token}"))
         .await
         .unwrap();
-    let warning = json!({"t":"token","state":"will_expire","in_ms":7_000});
+    tokens.clock.go_on(3_500);
+    let warning = json!({"t":"token","state":"will_expire","in_ms":3_500});
     assert_eq!(socket.hear().await, Ok(warning));
     // What was sent before the end is acknowledged before it; a renewal is no line.
     socket
@@ -287,8 +293,31 @@ async fn a_token_that_is_short_of_time_is_warned_of_at_once() {
     socket.say(join("room", "ana", 3_000)).await;
     let heard = socket.hear_until(|word| word["t"] == "ack").await;
     assert_eq!(heard.last().unwrap()["line"], 1);
-    tokens.clock.go_on(7_000);
+    tokens.clock.go_on(3_500);
     assert_eq!(socket.hear().await, Err(4401));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_renews_a_short_token_at_each_warning_is_warned_once_for_each() {
+    let tokens = Tokens::new();
+    let served = served(&tokens).await;
+    let token = || tokens.make(&[Scope::Read], None, 10_000);
+    let path = format!("/v1/subscribe?after_seq=2&access_token={}", token());
+    let mut socket = served.socket(&path).await.unwrap();
+    socket.hear_until(|said| said["t"] == "live").await;
+    let warning = json!({"t":"token","state":"will_expire","in_ms":5_000});
+    let renewed = json!({"t":"token","state":"renewed"});
+    for _ in 0..5 {
+        tokens.clock.go_on(5_000);
+        assert_eq!(socket.hear().await, Ok(warning.clone()));
+        // A second renewal shows that nothing is said between.
+        for _ in 0..2 {
+            let renew = json!({"t":"renew","token":token()});
+            socket.say(renew.to_string()).await;
+            assert_eq!(socket.hear().await, Ok(renewed.clone()));
+        }
+    }
     served.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! Keys: tokens that another has signed, and TLS. Those here are made for these tests and good for nothing else.
+//! Keys: tokens that another has signed, and TLS. Those written here are made for these tests and good for nothing else.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ use rollbook::{Options, Store};
 use serde_json::json;
 use std::io::Write;
 use std::sync::Arc;
+use support::certificates::Authority;
 use support::server::{NOW, Served, Set, ask, soon};
 use tempfile::NamedTempFile;
 use tokio::net::{TcpListener, TcpStream};
@@ -30,22 +31,6 @@ MC4CAQAwBQYDK2VwBCIEIOmeNjjaAzMpH9ZKV4OKT/6NqvXjlg7ZXjZnddLTIr5a
 const SIGNER_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAJIdQKmnVKyAA6Zr7Xs6VIfFr1C5A+apXoQohf9FBMMU=
 -----END PUBLIC KEY-----";
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
-MIIBXjCCAQSgAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
-c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
-CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABAi0kLXFZ4SPCEqJ
-nqalm6Y8RG6cELS0fWI4ZG0RwawVg5win2HZBWQzkmPNK+g/RFHJnv8qnwlhpgjo
-F0UnJ/ujRTBDMBQGA1UdEQQNMAuCCWxvY2FsaG9zdDAMBgNVHRMBAf8EAjAAMB0G
-A1UdDgQWBBT/Pg9SaAT6L5MwOm1g5K7cW7QssDAKBggqhkjOPQQDAgNIADBFAiEA
-hRWdDkdqHOSEi5hMCGU85gTXfDwOPLV4dlhQTKy3Y80CIF85/JPOPhHRODoUG5KT
-dCs7xKPwDzSZsooiaD7F6JiN
------END CERTIFICATE-----";
-const KEY: &str = "-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgPO19x8VRIITfdslG
-NmndHfrhA3zEqR9MzmnKtsdUBLmhRANCAAQItJC1xWeEjwhKiZ6mpZumPERunBC0
-tH1iOGRtEcGsFYOcIp9h2QVkM5JjzSvoP0RRyZ7/Kp8JYaYI6BdFJyf7
------END PRIVATE KEY-----";
-
 fn file(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
@@ -104,7 +89,9 @@ async fn who_has_the_public_key_lets_in_what_the_private_one_has_signed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_speaks_tls() {
-    let tls = Tls::read(file(CERTIFICATE).path(), file(KEY).path()).unwrap();
+    let authority = Authority::new("ours");
+    let issued = authority.issues("localhost");
+    let tls = Tls::read(file(&issued.certificate).path(), file(&issued.key).path()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -117,7 +104,7 @@ async fn it_speaks_tls() {
     });
     let mut roots = RootCertStore::empty();
     roots
-        .add(CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap())
+        .add(CertificateDer::from_pem_slice(authority.certificate().as_bytes()).unwrap())
         .unwrap();
     let config = ClientConfig::builder()
         .with_root_certificates(roots)
@@ -132,6 +119,10 @@ async fn it_speaks_tls() {
     soon(ask(stream, "GET", "/v1/channels", &[], ""))
         .await
         .expect(200);
+    // Who speaks plainly hears that it is not understood.
+    let plain = TcpStream::connect(address).await.unwrap();
+    let told = soon(ask(plain, "GET", "/v1/channels", &[], "")).await;
+    assert!(told.expect(400).error().contains("https://"));
     drop(silent);
     stop.send(()).unwrap();
     soon(serving).await.unwrap();

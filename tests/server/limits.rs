@@ -9,6 +9,7 @@
 
 use crate::support;
 use rollbook::limits;
+use rollbook::server::{Bounds, Config};
 use rollbook::{Options, Store};
 use serde_json::json;
 use std::sync::Arc;
@@ -16,13 +17,34 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use support::engine::Lent;
 use support::server::{Served, join, soon};
 
+/// Messages of the talk, and lines of each.
+const MESSAGES: usize = 1_000;
+const LINES: usize = 64;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_is_read_while_too_much_waits_for_its_acknowledgement() {
-    const LINES: usize = 64;
-    const MESSAGES: usize = 1_000;
+async fn no_more_is_read_while_too_many_bytes_wait_for_their_acknowledgement() {
+    assert!(read_unacknowledged(Bounds::default()).await < MESSAGES);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_read_while_too_many_lines_wait_for_their_acknowledgement() {
+    let bounds = Bounds {
+        unacked_lines: 100,
+        ..Bounds::default()
+    };
+    // The bytes alone would have let in 500.
+    assert!(read_unacknowledged(bounds).await < 400);
+}
+
+/// How many messages are taken from a client while nothing becomes durable. All are acknowledged in the end.
+async fn read_unacknowledged(bounds: Bounds) -> usize {
     let engine = Lent::default();
     let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
-    let served = Served::open(store).await;
+    let config = Config {
+        bounds,
+        ..Config::default()
+    };
+    let served = Served::start(store, config).await;
     let mut socket = served.socket("/v1/ingest").await.unwrap();
     engine.shut();
     // About as many bytes again as may wait, and more than the system's own buffers hold.
@@ -48,10 +70,6 @@ async fn no_more_is_read_while_too_much_waits_for_its_acknowledgement() {
         }
         before = now;
     }
-    assert!(
-        before < MESSAGES,
-        "all was read, and nothing of it is durable"
-    );
     engine.open();
     let mut socket = soon(talk).await.unwrap();
     let all = (MESSAGES * LINES) as u64;
@@ -60,6 +78,7 @@ async fn no_more_is_read_while_too_much_waits_for_its_acknowledgement() {
         .await;
     socket.close().await;
     served.stop().await;
+    before
 }
 
 #[tokio::test(flavor = "multi_thread")]

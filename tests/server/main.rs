@@ -5,15 +5,18 @@
 
 #[path = "../support"]
 mod support {
+    pub mod certificates;
     pub mod engine;
     pub mod program;
     pub mod server;
 }
 
 mod auth;
+mod bounds;
 mod ingest;
 mod keys;
 mod limits;
+mod metrics;
 mod play;
 mod program;
 mod queries;

@@ -51,9 +51,13 @@ impl Running {
     }
 
     /// Tells it to stop, and gives its status and all that it said.
-    fn stop(mut self, folder: &Folder) -> (Option<i32>, Vec<String>) {
+    fn stop(self, folder: &Folder) -> (Option<i32>, Vec<String>) {
+        self.stop_by(Signal::TERM, folder)
+    }
+
+    fn stop_by(mut self, signal: Signal, folder: &Folder) -> (Option<i32>, Vec<String>) {
         let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).unwrap();
+        kill_process(pid, signal).unwrap();
         let status = end(&mut self.child, DEADLINE, &folder.program(&["serve"]));
         let mut said = std::mem::take(&mut self.said);
         said.extend(self.says.iter().flatten());
@@ -92,6 +96,18 @@ async fn it_serves_the_owner_at_a_socket_and_leaves_in_order() {
     assert!(said[0].starts_with("no tokens are asked for"), "{said:?}");
     assert!(!socket.exists());
     assert_eq!(folder.ask(&["channels"])[0]["entries"], 1);
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_it_in_order_too() {
+    let folder = Folder::new();
+    let running = Running::start(&folder, &[]);
+    let line = r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#;
+    running.get("/v1/events", Some(line)).await.expect(200);
+    let (status, said) = running.stop_by(Signal::INT, &folder);
+    assert_eq!(status, Some(0), "{said:?}");
+    assert!(!folder.path("store/rollbook.sock").exists());
+    assert_eq!(folder.verified(), 1);
 }
 
 #[tokio::test]

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 /// Longer than anything takes on the slowest machine: whoever is not done by then hangs.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
+/// The file of a folder with the certificates that are trusted in it.
+pub const TRUSTED: &str = "trusted.pem";
+
 /// What a run of the program left.
 #[derive(Debug)]
 pub struct Ran {
@@ -78,13 +81,16 @@ impl Folder {
         file.write_all(text.as_bytes()).unwrap();
     }
 
-    /// The program, on the store in `store`.
+    /// The program, on the store in `store`; it trusts those in [`TRUSTED`], where there is such a file.
     pub fn program(&self, args: &[&str]) -> Command {
         let mut command = program();
         command
             .current_dir(self.0.path())
             .env("ROLLBOOK_DATA", self.path("store"))
             .args(args);
+        if self.path(TRUSTED).exists() {
+            command.env("SSL_CERT_FILE", self.path(TRUSTED));
+        }
         command
     }
 

@@ -77,3 +77,12 @@ impl Serving {
         self.child.wait().unwrap();
     }
 }
+
+impl Drop for Serving {
+    /// A test that has failed leaves none running.
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

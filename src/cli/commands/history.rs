@@ -9,7 +9,9 @@ use crate::cli::tables::HistoryTable;
 use crate::query::answer::{EntryType, Origin};
 use crate::query::params::{HistoryParams, Types};
 use crate::query::time::When;
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::fmt::Display;
 
 /// `history`.
 #[derive(Debug, Args)]
@@ -35,11 +37,11 @@ pub struct History {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<When>,
     /// Only entries of these types
-    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
-    pub types: Vec<EntryKind>,
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = one_of(EntryType::ALL))]
+    pub types: Vec<EntryType>,
     /// Only what a feed said, or only what was inferred
-    #[arg(long)]
-    pub origin: Option<EntryOrigin>,
+    #[arg(long, value_parser = one_of(Origin::ALL))]
+    pub origin: Option<Origin>,
     /// Only entries after this one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub after_seq: u64,
@@ -52,25 +54,15 @@ pub struct History {
     pub follow: bool,
 }
 
-/// A type of entry, as typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs)]
-pub enum EntryKind {
-    Join,
-    Leave,
-    Update,
-    Snapshot,
-    Link,
-    Token,
-}
-
-/// Where an entry comes from, as typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EntryOrigin {
-    /// A feed said it
-    Observed,
-    /// A snapshot made one infer it
-    Inferred,
+/// Reads one of these words; help and completions name them all.
+fn one_of<T: Copy + Display + Send + Sync + 'static>(
+    all: &'static [T],
+) -> impl TypedValueParser<Value = T> {
+    let words = all.iter().map(ToString::to_string);
+    PossibleValuesParser::new(words).try_map(move |word| {
+        let found = all.iter().find(|one| one.to_string() == word);
+        found.copied().ok_or("no such word")
+    })
 }
 
 pub(in crate::cli) fn run(
@@ -90,25 +82,14 @@ pub(in crate::cli) fn run(
 
 impl History {
     fn question(&self) -> HistoryParams {
-        let entry_type = |kind: &EntryKind| match kind {
-            EntryKind::Join => EntryType::Join,
-            EntryKind::Leave => EntryType::Leave,
-            EntryKind::Update => EntryType::Update,
-            EntryKind::Snapshot => EntryType::Snapshot,
-            EntryKind::Link => EntryType::Link,
-            EntryKind::Token => EntryType::Token,
-        };
         HistoryParams {
             channel: self.channel.clone(),
             topic: self.topic.clone(),
             user: self.user.clone(),
             from: self.from,
             to: self.to,
-            types: Types(self.types.iter().map(entry_type).collect()),
-            origin: self.origin.map(|origin| match origin {
-                EntryOrigin::Observed => Origin::Observed,
-                EntryOrigin::Inferred => Origin::Inferred,
-            }),
+            types: Types(self.types.clone()),
+            origin: self.origin,
             after_seq: self.after_seq,
             limit: self.limit,
         }

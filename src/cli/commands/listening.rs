@@ -32,7 +32,7 @@ pub struct Doors {
     /// Ask for tokens that were signed by who has the private key of this public one (EdDSA, PEM)
     #[arg(long, value_name = "FILE", conflicts_with = "auth_secret_file")]
     pub auth_public_key: Option<PathBuf>,
-    /// Speak TLS, with the certificates in this file (PEM, the server's own first)
+    /// Speak TLS, and nothing else, with the certificates in this file (PEM, the server's own first)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
     /// The key of the certificate (PEM)

@@ -38,7 +38,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
   rollbook record wss://signals.example/feed --token-file token --observer bridge-1
   rollbook --data copy record 'ws://localhost:7401/v1/feed?channel=studio-7'   what `replay --serve` plays, to its end
 ", after_help = "A live feed is followed until you stop it. One that `rollbook replay --serve` plays has an end, and is \
-recorded like a file: nothing is noted of the connection.")]
+recorded like a file: nothing is noted of the connection.
+
+With wss://, who the system trusts is trusted; or those whose certificates are in the file (PEM) that \
+SSL_CERT_FILE names, where it is set: a private authority's, say.")]
 pub struct Record {
     /// Where the feed is: a WebSocket (ws:// or wss://) that sends lines
     #[arg(value_name = "URL")]
@@ -193,12 +196,11 @@ fn tell(place: &str, news: &News<'_>) {
 fn refused(error: &RecordError) -> Failure {
     let failure = Failure::new(Exit::Failed, shown(&error.to_string()));
     match error {
-        RecordError::Refused { token: true, .. } => {
-            failure.hint("give a token with --token-file, --token-command or ROLLBOOK_TOKEN")
-        }
-        RecordError::Refused { .. } => {
-            failure.hint("look at the URL, and at what the token allows")
-        }
+        RecordError::Refused { error, .. } => sending::advise(
+            failure,
+            error,
+            "give a token with --token-file, --token-command or ROLLBOOK_TOKEN",
+        ),
         RecordError::BrokenOff { .. } => {
             failure.hint("it begins anew for who comes back: record it again, into an empty store")
         }

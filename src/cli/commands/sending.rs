@@ -4,8 +4,9 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::notices::Notices;
 use crate::cli::progress::say;
 use crate::cli::text::shown;
+use crate::client::life::Refusal;
 use crate::client::rests::seed;
-use crate::client::socket::Patience;
+use crate::client::socket::{LoginError, Patience};
 use crate::client::token::TokenSource;
 use crate::client::uplink::{Sent, Target, Uplink, UplinkError};
 use crate::client::wire::Address;
@@ -102,12 +103,25 @@ pub fn summary(sent: Result<Sent, UplinkError>) -> Result<IngestSummary, Failure
         Err(error) => {
             let failure = Failure::new(Exit::Failed, shown(&error.to_string()));
             Err(match error {
-                UplinkError::Refused { .. } => {
-                    failure.hint("--to-token-file or --to-token-command gives it a token")
-                }
+                UplinkError::Refused { error, .. } => advise(
+                    failure,
+                    &error,
+                    "give it a token with --to-token-file or --to-token-command",
+                ),
                 UplinkError::Replaced(_) => failure.hint("give each its own --observer"),
                 _ => failure,
             })
         }
+    }
+}
+
+/// What to do where a server does not let us in; `token` says how it is given one.
+#[must_use]
+pub fn advise(failure: Failure, refused: &LoginError, token: &str) -> Failure {
+    match refused.refusal {
+        Refusal::Token => failure.hint(token),
+        Refusal::Wrong => failure.hint("look at the URL, and at what the token allows"),
+        // It says itself what to do, or only time will tell.
+        Refusal::Untrusted | Refusal::Away => failure,
     }
 }

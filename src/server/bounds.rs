@@ -1,0 +1,38 @@
+//! What a server bears of those who come: how many, how much, how long. As `limits` says, unless whoever starts it wants
+//! less.
+
+use crate::limits;
+use std::time::Duration;
+
+/// How many, how much, how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Connections at a time; who comes then waits.
+    pub connections: usize,
+    /// Bytes of one body.
+    pub body_bytes: usize,
+    /// Lines of one ingest socket that may wait for their acknowledgement.
+    pub unacked_lines: u64,
+    /// Bytes of them.
+    pub unacked_bytes: usize,
+    /// The wait for the next piece of a body, for an answer, and for who takes it.
+    pub request: Duration,
+    /// The silence of a socket before it is asked whether it is still there.
+    pub ping: Duration,
+    /// The silence before it is given up.
+    pub silence: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            connections: limits::CONNECTIONS_MAX,
+            body_bytes: limits::BODY_BYTES_MAX,
+            unacked_lines: limits::UNACKED_LINES_MAX,
+            unacked_bytes: limits::UNACKED_BYTES_MAX,
+            request: Duration::from_millis(limits::REQUEST_MS_MAX),
+            ping: Duration::from_millis(limits::PING_MS),
+            silence: Duration::from_millis(limits::SILENCE_MS_MAX),
+        }
+    }
+}

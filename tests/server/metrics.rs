@@ -1,0 +1,141 @@
+//! Figures: what is known to have happened is what they say.
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use crate::support;
+use rollbook::server::{Config, Metrics};
+use rollbook::{Options, Store};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use support::server::{Served, join, snapshot, soon};
+
+async fn served(dir: &Path) -> Served {
+    let metrics = Metrics::new();
+    let options = Options {
+        meter: Arc::<Metrics>::clone(&metrics),
+        ..Options::default()
+    };
+    let config = Config {
+        metrics,
+        ..Config::default()
+    };
+    Served::start(Store::open(dir, options).unwrap(), config).await
+}
+
+/// All figures, by name and labels.
+async fn figures(served: &Served) -> BTreeMap<String, f64> {
+    let got = served.get("/metrics").await.expect(200);
+    let lines = got.body.lines().filter(|line| !line.starts_with('#'));
+    let figures = lines.map(|line| {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        let name = name.strip_prefix("rollbook_").unwrap();
+        (name.to_owned(), value.parse().unwrap())
+    });
+    figures.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_in_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = served(dir.path()).await;
+    let update = r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily","meta":1}]},"ts":3000}"#;
+    let known = r#"{"t":"join","channel":"attic","topic":"chat","user":"eve","ts":5000,"id":"x"}"#;
+    let lines = [
+        snapshot("room", &["tony"], 1_000),
+        snapshot("room", &["lily"], 2_000),
+        update.to_owned(),
+        join("attic", "ana", 3_000),
+        join("attic", "ana", 2_500),
+        known.to_owned(),
+        known.to_owned(),
+        "nonsense".to_owned(),
+        r#"{"t":"link","state":"down","channels":["room"],"ts":6000}"#.to_owned(),
+    ];
+    let summary = served.post("/v1/events", &lines.join("\n")).await;
+    let entries = summary.expect(200).json()["entries"].as_f64().unwrap();
+    let is = figures(&served).await;
+    for (name, value) in [
+        ("entries_appended_total", entries),
+        ("entries_inferred_total{kind=\"join\"}", 2.0),
+        ("entries_inferred_total{kind=\"leave\"}", 1.0),
+        ("entries_inferred_total{kind=\"update\"}", 1.0),
+        ("entries_stale_total", 1.0),
+        ("lines_rejected_total", 1.0),
+        ("lines_retried_total", 1.0),
+        ("subscribers_too_slow_total", 0.0),
+        ("reconcile_seconds_count", 3.0),
+        ("sync_entries_sum", entries),
+        ("head_seq", entries),
+        ("queue_lines", 0.0),
+        ("channels", 2.0),
+        ("members_present", 3.0),
+        ("gaps_open", 1.0),
+        ("observers", 1.0),
+        ("observers_connected", 0.0),
+        ("subscribers", 0.0),
+        ("subscriber_lag_entries", 0.0),
+        ("writer_poisoned", 0.0),
+    ] {
+        assert_eq!(is.get(name), Some(&value), "{name}: {is:#?}");
+    }
+    assert_eq!(is["sync_seconds_count"], is["sync_entries_count"]);
+    assert!(is["sync_seconds_count"] >= 1.0 && is["sync_seconds_sum"] > 0.0);
+    assert!(is["store_bytes"] > 0.0);
+    // How it stands is told anew where something was recorded.
+    let mut socket = served.socket("/v1/ingest?observer=eye").await.unwrap();
+    socket.say(snapshot("room", &["lily"], 7_000)).await;
+    socket.hear_until(|word| word["t"] == "ack").await;
+    let is = figures(&served).await;
+    assert_eq!((is["gaps_open"], is["observers_connected"]), (0.0, 1.0));
+    socket.close().await;
+    assert_eq!(figures(&served).await["observers_connected"], 0.0);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lag_is_that_of_the_subscriber_furthest_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = served(dir.path()).await;
+    let mut quick = served.socket("/v1/subscribe?channel=room").await.unwrap();
+    let mut slow = served.socket("/v1/subscribe?channel=room").await.unwrap();
+    for socket in [&mut quick, &mut slow] {
+        socket.hear_until(|said| said["t"] == "live").await;
+    }
+    assert_eq!(figures(&served).await["subscribers"], 2.0);
+    // More than the system's own buffers hold, and less entries than one may lag behind.
+    const ENTRIES: i64 = 3_000;
+    let meta = "x".repeat(8_000);
+    let line = |n: i64| {
+        let line = json!({"t":"join","channel":"room","topic":"chat","user":format!("u{n}"),"meta":meta,"ts":n});
+        line.to_string()
+    };
+    let lines: Vec<String> = (1..=ENTRIES).map(line).collect();
+    let reading = tokio::spawn(async move {
+        quick.hear_until(|said| said["seq"] == ENTRIES).await;
+        quick
+    });
+    served
+        .post("/v1/events", &lines.join("\n"))
+        .await
+        .expect(200);
+    let quick = soon(reading).await.unwrap();
+    let lag = figures(&served).await["subscriber_lag_entries"];
+    assert!(lag > 0.0 && lag < ENTRIES as f64, "{lag}");
+    slow.hear_until(|said| said["seq"] == ENTRIES).await;
+    let caught_up = async {
+        while figures(&served).await["subscriber_lag_entries"] > 0.0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(caught_up).await;
+    quick.close().await;
+    slow.close().await;
+    served.stop().await;
+}
