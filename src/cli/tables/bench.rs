@@ -10,7 +10,9 @@ use std::io::{self, Write};
 /// Figures come one by one, and each is drawn when it comes: so that they stand below each other, what stands to the
 /// left of others has a width that all fit into.
 const NAME_WIDTH: usize = 58;
-const TIME_WIDTH: usize = 8;
+const NUMBER_WIDTH: usize = 9;
+/// The heading of that column.
+const SHARE: &str = "of the limit";
 
 /// Draws figures, and below them what they were taken on.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ impl Default for BenchTable {
         let columns = vec![
             firm("work"),
             number("a second"),
-            number("of the limit"),
+            number(SHARE),
             number("p50"),
             number("p90"),
             number("p99"),
@@ -44,6 +46,7 @@ impl Table<Figure> for BenchTable {
         let share = work
             .bare_per_second
             .map_or_else(String::new, |bare| format!("{:.2}", work.per_second / bare));
+        let share = format!("{share:>0$}", SHARE.len());
         let name = format!("{} ({})", work.work, work.unit);
         let mut cells = vec![
             cell(Ink::Plain, format!("{name:NAME_WIDTH$}")),
@@ -105,7 +108,7 @@ fn rate(per_second: f64) -> String {
         few if few < 100.0 => format!("{few:.1}"),
         many => count(many as u64),
     };
-    format!("{rate:>TIME_WIDTH$}")
+    format!("{rate:>NUMBER_WIDTH$}")
 }
 
 fn time(us: f64) -> String {
@@ -114,5 +117,5 @@ fn time(us: f64) -> String {
         us if us < 1_000_000.0 => format!("{:.2} ms", us / 1_000.0),
         us => format!("{:.2} s", us / 1_000_000.0),
     };
-    format!("{time:>TIME_WIDTH$}")
+    format!("{time:>NUMBER_WIDTH$}")
 }
