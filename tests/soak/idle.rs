@@ -45,6 +45,13 @@ async fn told(mut socket: Socket, word: &str) -> Socket {
     socket
 }
 
+/// Tells the server a line, and leaves: who stays and does not listen is given up.
+async fn tell(address: &str, line: &str) {
+    let mut source = Source::start(address, "x", "").await;
+    source.send(&[line.to_owned()], 1).await;
+    source.end().await;
+}
+
 #[test]
 fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
     on_its_own(async {
@@ -52,8 +59,7 @@ fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
         let folder = Folder::new();
         let serving = Serving::start(&folder, &[]);
         let address = serving.address();
-        let mut source = Source::start(&address, "x", "").await;
-        source.send(&[join("room", "tony", 1)], 1).await;
+        tell(&address, &join("room", "tony", 1)).await;
         let before = memory(serving.pid(), "VmRSS:");
 
         let start = Instant::now();
@@ -85,7 +91,7 @@ fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
         assert!(waiting.iter().all(|waits| !waits.is_finished()));
 
         let start = Instant::now();
-        source.send(&[join("room", "lily", 2)], 1).await;
+        tell(&address, &join("room", "lily", 2)).await;
         let mut all = Vec::new();
         for waits in waiting {
             all.push(soon(waits).await.unwrap());
@@ -105,7 +111,6 @@ fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
             took.as_millis()
         );
         drop(all);
-        source.end().await;
         serving.stop();
     });
 }
