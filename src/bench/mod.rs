@@ -58,7 +58,7 @@ impl Sizes {
         snapshots: 40,
         replays: 5,
         questions: 5_000,
-        moments: 500,
+        moments: 200,
     };
     /// A first impression: a few seconds.
     pub const QUICK: Sizes = Sizes {
