@@ -35,7 +35,7 @@
 //! | [`care`] | verify | store |
 //! | [`server`] | HTTP and WebSockets (feature `server`) | ingest, query, replay |
 //! | [`client`] | a feed followed and recorded, a server asked (feature `client`) | feed, store, query, ingest |
-//! | [`mod@bench`] | what all this does on a machine, beside a bare file | feed, query, store |
+//! | [`mod@bench`] | what all this does on a machine, beside a bare file | feed, query, store; client, server |
 //! | [`sim`] | worlds with a truth, weak links, and a score | feed, query |
 //! | `cli` | one command a file | all |
 //!

@@ -58,6 +58,7 @@ impl Clock {
             p90_us: at(0.9),
             p99_us: at(0.99),
             p999_us: at(0.999),
+            max_us: at(1.0),
         }
     }
 }

@@ -5,9 +5,15 @@
 //! | file | what |
 //! | --- | --- |
 //! | `load` | the lines; the benchmarks in `benches/` use them, too |
-//! | `works` | the works, one a function |
+//! | `works` | the works of a store, one a function |
+//! | `live` | a line's way through a server to a subscriber |
+//! | `bare` | the bare file |
 //! | `clock` | latencies, and what is made of them |
+
+mod bare;
 mod clock;
+#[cfg(all(feature = "client", feature = "server"))]
+mod live;
 #[doc(hidden)]
 pub mod load;
 mod works;
@@ -16,9 +22,10 @@ use crate::export::record::Record;
 use crate::store::{Durability, StoreError};
 use serde::Serialize;
 use std::path::Path;
+use tempfile::TempDir;
 
 /// How much is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     /// Lines that are recorded one by one.
     pub single_lines: usize,
@@ -34,8 +41,10 @@ pub struct Sizes {
     pub snapshots: usize,
     /// Times that the log is replayed.
     pub replays: usize,
-    /// Questions of each kind.
+    /// Questions about now.
     pub questions: usize,
+    /// Questions about random moments.
+    pub moments: usize,
 }
 
 impl Sizes {
@@ -49,6 +58,7 @@ impl Sizes {
         snapshots: 40,
         replays: 5,
         questions: 5_000,
+        moments: 200,
     };
     /// A first impression: a few seconds.
     pub const QUICK: Sizes = Sizes {
@@ -60,35 +70,92 @@ impl Sizes {
         snapshots: 4,
         replays: 1,
         questions: 100,
+        moments: 20,
     };
 }
 
-/// The answer of `bench`.
+/// How steadily lines come, and how many.
+#[cfg(all(feature = "client", feature = "server"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flow {
+    /// Lines a second, each sent in its time whatever has become of those before it.
+    pub per_second: u32,
+    /// Lines in all.
+    pub lines: usize,
+}
+
+#[cfg(all(feature = "client", feature = "server"))]
+impl Flow {
+    /// What is worth publishing: less than a minute.
+    pub const FULL: Flow = Flow {
+        per_second: 1_000,
+        lines: 20_000,
+    };
+    /// A first impression: a few seconds.
+    pub const QUICK: Flow = Flow {
+        per_second: 1_000,
+        lines: 2_000,
+    };
+}
+
+/// One figure, with where it was taken: it can be read alone.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Bench {
+pub struct Figure {
+    /// What was measured.
+    #[serde(flatten)]
+    pub work: Work,
+    /// On what.
+    #[serde(flatten)]
+    pub setting: Setting,
+}
+
+impl Record for Figure {
+    const COLUMNS: &'static [&'static str] = &[
+        "work",
+        "unit",
+        "count",
+        "per_second",
+        "bare_per_second",
+        "latency",
+        "bare_latency",
+        "durability",
+        "version",
+        "optimised",
+        "machine",
+    ];
+}
+
+/// On what figures were taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// What an acknowledged line survives.
+    pub durability: &'static str,
     /// The program's version.
     pub version: &'static str,
     /// An optimised build; figures of another one say little.
     pub optimised: bool,
-    /// What an acknowledged line survives.
-    pub durability: &'static str,
     /// Where it ran.
     pub machine: Machine,
-    /// How much was done.
-    pub sizes: Sizes,
-    /// The works, in the order in which they were done.
-    pub works: Vec<Work>,
 }
 
-impl Record for Bench {
-    const COLUMNS: &'static [&'static str] = &[
-        "version",
-        "optimised",
-        "durability",
-        "machine",
-        "sizes",
-        "works",
-    ];
+impl Setting {
+    fn of(durability: Durability) -> Setting {
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok();
+        Setting {
+            durability: match durability {
+                Durability::Power => "power",
+                Durability::Process => "process",
+                Durability::None => "none",
+            },
+            version: env!("CARGO_PKG_VERSION"),
+            optimised: !cfg!(debug_assertions),
+            machine: Machine {
+                cores: std::thread::available_parallelism().map_or(1, usize::from),
+                system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+                kernel: kernel.map(|kernel| kernel.trim().to_owned()),
+            },
+        }
+    }
 }
 
 /// Where it ran.
@@ -102,7 +169,7 @@ pub struct Machine {
     pub kernel: Option<String>,
 }
 
-/// One figure.
+/// What was done, and how long it took.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Work {
     /// What was done.
@@ -132,6 +199,8 @@ pub struct Latency {
     pub p99_us: f64,
     /// All but one in a thousand.
     pub p999_us: f64,
+    /// The longest.
+    pub max_us: f64,
 }
 
 /// Why there are no figures.
@@ -147,13 +216,28 @@ pub enum BenchError {
     /// The load cannot be read: a bug of ours.
     #[error("the load is no feed: {0}")]
     Load(String),
+    /// The live side could not be had, or broke off.
+    #[error("the bench's server: {0}")]
+    Live(String),
     /// Whoever looked on wanted no more.
     #[error("the bench was stopped")]
     Stopped,
 }
 
-/// Does all works in a new folder inside `place`, and takes it away again. `progress` is told each work before it begins;
-/// it ends the bench by returning `false`.
+/// What whoever looks on is told.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// This work begins, or goes on.
+    Begins(&'a str),
+    /// A work is done.
+    Measured(Box<Figure>),
+}
+
+/// Who looks on; the bench is ended by returning `false`.
+pub type Onlooker<'a> = &'a mut dyn FnMut(News<'_>) -> bool;
+
+/// Does all works of a store in a new folder inside `place`, takes that away again, and tells each figure as soon as it
+/// is taken.
 ///
 /// # Errors
 /// [`BenchError`].
@@ -161,27 +245,62 @@ pub fn bench(
     place: &Path,
     sizes: &Sizes,
     durability: Durability,
-    progress: &mut dyn FnMut(&str) -> bool,
-) -> Result<Bench, BenchError> {
-    let folder = tempfile::Builder::new()
-        .prefix(".rollbook-bench-")
-        .tempdir_in(place)?;
-    let works = works::all(folder.path(), sizes, durability, progress)?;
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok();
-    Ok(Bench {
-        version: env!("CARGO_PKG_VERSION"),
-        optimised: !cfg!(debug_assertions),
-        durability: match durability {
-            Durability::Power => "power",
-            Durability::Process => "process",
-            Durability::None => "none",
-        },
-        machine: Machine {
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
-            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            kernel: kernel.map(|kernel| kernel.trim().to_owned()),
-        },
-        sizes: *sizes,
-        works,
-    })
+    onlooker: Onlooker<'_>,
+) -> Result<(), BenchError> {
+    works::all(&mut Run::new(place, durability, onlooker)?, sizes)
+}
+
+/// Has lines recorded by a server and told to a subscriber, over WebSockets of this machine: from the moment at which a
+/// line was to be sent to the moment at which it is acknowledged, and to that at which the subscriber has it.
+///
+/// # Errors
+/// [`BenchError`].
+#[cfg(all(feature = "client", feature = "server"))]
+pub fn live(
+    place: &Path,
+    flow: &Flow,
+    durability: Durability,
+    onlooker: Onlooker<'_>,
+) -> Result<(), BenchError> {
+    live::all(&mut Run::new(place, durability, onlooker)?, flow)
+}
+
+/// One run: its folder, which goes with it, and who is told.
+struct Run<'a> {
+    folder: TempDir,
+    durability: Durability,
+    setting: Setting,
+    onlooker: Onlooker<'a>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        place: &Path,
+        durability: Durability,
+        onlooker: Onlooker<'a>,
+    ) -> Result<Self, BenchError> {
+        let mut folder = tempfile::Builder::new();
+        Ok(Run {
+            folder: folder.prefix(".rollbook-bench-").tempdir_in(place)?,
+            durability,
+            setting: Setting::of(durability),
+            onlooker,
+        })
+    }
+
+    fn begins(&mut self, work: &str) -> Result<(), BenchError> {
+        self.tell(News::Begins(work))
+    }
+
+    fn measured(&mut self, work: Work) -> Result<(), BenchError> {
+        let setting = self.setting.clone();
+        self.tell(News::Measured(Box::new(Figure { work, setting })))
+    }
+
+    fn tell(&mut self, news: News<'_>) -> Result<(), BenchError> {
+        match (self.onlooker)(news) {
+            true => Ok(()),
+            false => Err(BenchError::Stopped),
+        }
+    }
 }

@@ -1,8 +1,9 @@
-//! The works: durable append, replay, reconciliation, questions.
+//! The works of a store: durable append, replay, reconciliation, questions.
 
+use super::bare::Bare;
 use super::clock::Clock;
 use super::load::{Crowd, Load, Random};
-use super::{BenchError, Sizes, Work};
+use super::{BenchError, Run, Sizes, Work};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Rules};
 use crate::domain::names::Names;
@@ -10,11 +11,8 @@ use crate::domain::state::State;
 use crate::feed::{self, Defaults};
 use crate::query::{WhoFilter, WhoWhen};
 use crate::replay;
-use crate::store::{Batch, Durability, Line, Options, Store};
+use crate::store::{Batch, Line, Options, Store, Ticket};
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
 use std::time::Instant;
 
 /// Publishers of a channel of the load, at most.
@@ -26,70 +24,37 @@ const IN_FLIGHT: usize = 4;
 /// The moment of recording, where only deciding is measured: Unix ms.
 const NOW: i64 = 1_800_000_000_000;
 
-/// All of them, in a folder of their own.
-pub(super) fn all(
-    folder: &Path,
-    sizes: &Sizes,
-    durability: Durability,
-    progress: &mut dyn FnMut(&str) -> bool,
-) -> Result<Vec<Work>, BenchError> {
-    let mut begin = |work: &str| match progress(work) {
-        true => Ok(()),
-        false => Err(BenchError::Stopped),
-    };
+/// All of them.
+pub(super) fn all(run: &mut Run<'_>, sizes: &Sizes) -> Result<(), BenchError> {
     let options = Options {
-        durability,
+        durability: run.durability,
         ..Options::default()
     };
+    let folder = run.folder.path();
     let store = Store::open(folder.join("store"), options.clone())?;
-    let mut bare = Bare {
-        file: File::create(folder.join("bare"))?,
-        durability,
-    };
+    let crowd = folder.join("crowd");
+    let mut bare = Bare::create(&folder.join("bare"), run.durability)?;
     let mut load = Load::new(1, sizes.channels, SEATS);
-    let mut works = Vec::new();
 
-    begin("append, one by one")?;
-    works.push(append(
-        &store,
-        &mut bare,
-        &mut load,
-        1,
-        sizes.single_lines,
-        1,
-    )?);
-    begin("append, in batches")?;
+    run.begins("append, one by one")?;
     let (lines, batches) = (sizes.batch_lines, sizes.batches);
-    works.push(append(
-        &store, &mut bare, &mut load, lines, batches, IN_FLIGHT,
-    )?);
-    begin("replay")?;
-    works.push(replayed(&store, sizes)?);
-    begin("questions")?;
-    works.extend(questions(&store, &mut load, sizes));
+    let one_by_one = append(&store, &mut bare, &mut load, 1, sizes.single_lines, 1)?;
+    run.measured(one_by_one)?;
+    run.begins("append, in batches")?;
+    let in_batches = append(&store, &mut bare, &mut load, lines, batches, IN_FLIGHT)?;
+    run.measured(in_batches)?;
+    run.begins("replay")?;
+    run.measured(replayed(&store, sizes)?)?;
+    run.begins("questions")?;
+    run.measured(questions(&store, &mut load, sizes.questions, true))?;
+    run.measured(questions(&store, &mut load, sizes.moments, false))?;
     drop(store);
-    begin("reconciliation")?;
-    let store = Store::open(folder.join("crowd"), options)?;
-    works.extend(reconcile(&store, &mut bare, sizes)?);
-    Ok(works)
-}
-
-/// The limit: a bare file.
-struct Bare {
-    file: File,
-    durability: Durability,
-}
-
-impl Bare {
-    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        let sum = crc32c::crc32c(bytes);
-        self.file.write_all(bytes)?;
-        self.file.write_all(&sum.to_le_bytes())?;
-        match self.durability {
-            Durability::Power => self.file.sync_data(),
-            Durability::Process | Durability::None => Ok(()),
-        }
+    run.begins("reconciliation")?;
+    let store = Store::open(crowd, options)?;
+    for work in reconcile(&store, &mut bare, sizes)? {
+        run.measured(work)?;
     }
+    Ok(())
 }
 
 fn parsed(lines: &[String]) -> Result<Batch, BenchError> {
@@ -159,10 +124,7 @@ fn append(
     })
 }
 
-fn settle(
-    waiting: &mut VecDeque<(Instant, crate::store::Ticket)>,
-    clock: &mut Clock,
-) -> Result<(), BenchError> {
+fn settle(waiting: &mut VecDeque<(Instant, Ticket)>, clock: &mut Clock) -> Result<(), BenchError> {
     if let Some((handed, ticket)) = waiting.pop_front() {
         ticket.wait()?;
         clock.sample(handed.elapsed());
@@ -239,38 +201,35 @@ fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2],
     ])
 }
 
-/// Who is there, and who was at moments drawn evenly; hot channels are asked about more often.
-fn questions(store: &Store, load: &mut Load, sizes: &Sizes) -> [Work; 2] {
+/// Who is there, or who was at moments drawn evenly; hot channels are asked about more often.
+fn questions(store: &Store, load: &mut Load, count: usize, at_head: bool) -> Work {
     let mut random = Random::new(4);
     let span = usize::try_from(load.now() - Load::FROM).unwrap_or(usize::MAX);
-    let mut ask = |work: &str, at_head: bool| {
-        let mut clock = Clock::new();
-        for _ in 0..sizes.questions {
-            let channel = Load::channel(load.draw());
-            let when = match at_head {
-                true => WhoWhen::Head,
-                false => WhoWhen::At(Load::FROM + random.below(span) as i64),
-            };
-            let filter = WhoFilter {
-                when,
-                ..WhoFilter::default()
-            };
-            // That a quiet channel was not yet heard of is an answer, too.
-            let _ = clock.time(|| store.who(&channel, &filter));
-        }
-        let count = sizes.questions as u64;
-        Work {
-            work: work.to_owned(),
-            unit: "questions",
-            count,
-            per_second: clock.per_second(count),
-            bare_per_second: None,
-            latency: clock.latency(),
-            bare_latency: None,
-        }
+    let mut clock = Clock::new();
+    for _ in 0..count {
+        let channel = Load::channel(load.draw());
+        let when = match at_head {
+            true => WhoWhen::Head,
+            false => WhoWhen::At(Load::FROM + random.below(span) as i64),
+        };
+        let filter = WhoFilter {
+            when,
+            ..WhoFilter::default()
+        };
+        // That a quiet channel was not yet heard of is an answer, too.
+        let _ = clock.time(|| store.who(&channel, &filter));
+    }
+    let work = match at_head {
+        true => "who, at the head",
+        false => "who, at random moments",
     };
-    [
-        ask("who, at the head", true),
-        ask("who, at random moments", false),
-    ]
+    Work {
+        work: work.to_owned(),
+        unit: "questions",
+        count: count as u64,
+        per_second: clock.per_second(count as u64),
+        bare_per_second: None,
+        latency: clock.latency(),
+        bare_latency: None,
+    }
 }

@@ -64,6 +64,9 @@ fn roster(store: &Store, channel: &str) -> Result<(Vec<TopicAnswer>, u64), Store
 /// What an SDK's listener knows.
 struct Listener {
     channel: String,
+    /// The time of the snapshot. What is told behind it happened later for whoever listens, however long it was on its
+    /// way here: as something of before the snapshot it would be stale.
+    shown_at: Millis,
     /// The connections of those who have any: the SDK knows one instance a user, who comes with the first and goes
     /// with the last.
     connections: HashMap<(String, String), HashSet<String>>,
@@ -73,6 +76,7 @@ impl Listener {
     fn new(channel: String) -> Listener {
         Listener {
             channel,
+            shown_at: Millis::MIN,
             connections: HashMap::new(),
         }
     }
@@ -104,6 +108,7 @@ impl Listener {
             line: LineFields::default(),
         };
         let message = message(&event);
+        self.shown_at = now;
         for topic in topics {
             for publisher in &topic.publishers {
                 self.comes(&topic.topic, &publisher.user, &publisher.connection);
@@ -137,7 +142,7 @@ impl Listener {
             event_type,
             channel_name: &self.channel,
             publisher: user,
-            timestamp: Some(entry.effective_at.0),
+            timestamp: Some(entry.effective_at.0.max(self.shown_at)),
             total_topics: 1,
             topic_infos: vec![TopicInfo {
                 topic_name: topic,

@@ -3,7 +3,7 @@
 
 use crate::program;
 use program::Folder;
-use rollbook::bench::{BenchError, Sizes, bench};
+use rollbook::bench::{BenchError, Figure, News, Sizes, Work, bench};
 use rollbook::store::Durability;
 
 const TINY: Sizes = Sizes {
@@ -15,20 +15,34 @@ const TINY: Sizes = Sizes {
     snapshots: 2,
     replays: 1,
     questions: 5,
+    moments: 4,
 };
 
+fn sound(work: &Work) {
+    for latency in [Some(work.latency), work.bare_latency].iter().flatten() {
+        assert!(work.per_second > 0.0 && latency.p50_us > 0.1, "{work:?}");
+        assert!(latency.p50_us <= latency.p999_us, "{work:?}");
+        assert!(latency.p999_us <= latency.max_us, "{work:?}");
+    }
+}
+
 #[test]
-fn every_work_has_its_figures_and_leaves_nothing() {
+fn every_figure_is_told_when_it_is_taken_and_nothing_stays() {
     let dir = tempfile::tempdir().unwrap();
-    let mut told = Vec::new();
-    let mut progress = |work: &str| {
-        told.push(work.to_owned());
+    let (mut begun, mut figures) = (Vec::new(), Vec::<Figure>::new());
+    let mut onlooker = |news: News<'_>| {
+        match news {
+            News::Begins(_) => begun.push(figures.len()),
+            News::Measured(figure) => figures.push(*figure),
+        }
         true
     };
-    let done = bench(dir.path(), &TINY, Durability::None, &mut progress).unwrap();
-    let works: Vec<(&str, u64, bool)> = done
-        .works
+    bench(dir.path(), &TINY, Durability::None, &mut onlooker).unwrap();
+    // Each work begins when those before it have been told.
+    assert_eq!(begun, [0, 1, 2, 3, 5]);
+    let works: Vec<(&str, u64, bool)> = figures
         .iter()
+        .map(|figure| &figure.work)
         .map(|work| (&*work.work, work.count, work.bare_per_second.is_some()))
         .collect();
     let replayed = works[2].1;
@@ -43,17 +57,14 @@ fn every_work_has_its_figures_and_leaves_nothing() {
             ("append in batches of 20", 60, true),
             ("replay into rosters", replayed, false),
             ("who, at the head", 5, false),
-            ("who, at random moments", 5, false),
+            ("who, at random moments", 4, false),
             ("reconcile 300 publishers, 1 % changed", 2, false),
             ("reconcile 300 publishers, 1 % changed, durably", 2, true),
         ]
     );
-    for work in &done.works {
-        let latency = work.latency;
-        assert!(work.per_second > 0.0 && latency.p50_us > 0.1, "{work:?}");
-        assert!(latency.p50_us <= latency.p999_us, "{work:?}");
+    for figure in &figures {
+        sound(&figure.work);
     }
-    assert_eq!(told.len(), 5);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -61,12 +72,47 @@ fn every_work_has_its_figures_and_leaves_nothing() {
 fn it_can_be_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let mut left = 2;
-    let mut progress = |_: &str| {
+    let mut onlooker = |_: News<'_>| {
         left -= 1;
         left > 0
     };
-    let stopped = bench(dir.path(), &TINY, Durability::None, &mut progress);
+    let stopped = bench(dir.path(), &TINY, Durability::None, &mut onlooker);
     assert!(matches!(stopped, Err(BenchError::Stopped)));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[cfg(all(feature = "client", feature = "server"))]
+#[test]
+fn lines_are_timed_on_their_way_through_a_server() {
+    use rollbook::bench::{Flow, live};
+    let dir = tempfile::tempdir().unwrap();
+    let flow = Flow {
+        per_second: 200,
+        lines: 300,
+    };
+    let mut figures = Vec::new();
+    let mut onlooker = |news: News<'_>| {
+        if let News::Measured(figure) = news {
+            figures.push(*figure);
+        }
+        true
+    };
+    live(dir.path(), &flow, Durability::None, &mut onlooker).unwrap();
+    let works: Vec<(&str, u64)> = figures
+        .iter()
+        .map(|figure| (&*figure.work.work, figure.work.count))
+        .collect();
+    assert_eq!(
+        works,
+        [
+            ("line to acknowledgement, 200 a second", 300),
+            ("line to subscriber, 200 a second", 300)
+        ]
+    );
+    for figure in &figures {
+        sound(&figure.work);
+        assert!(figure.work.bare_latency.is_some());
+    }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -74,11 +120,32 @@ fn it_can_be_stopped() {
 fn from_the_outside() {
     let folder = Folder::new();
     let args = ["bench", "--quick", "--durability", "none", "--format"];
-    let json = folder.run(&[&args[..], &["jsonl"]].concat()).ok();
-    let answer = json.line();
-    assert_eq!(answer["durability"], "none");
-    assert_eq!(answer["works"].as_array().unwrap().len(), 7);
-    assert!(answer["machine"]["cores"].as_u64().unwrap() > 0);
+    let figures = folder.run(&[&args[..], &["jsonl"]].concat()).ok().lines();
+    assert_eq!(figures.len(), 7);
+    for figure in figures {
+        assert_eq!(figure["durability"], "none");
+        assert!(figure["machine"]["cores"].as_u64().unwrap() > 0);
+        assert!(figure["latency"]["max_us"].as_f64().unwrap() > 0.0);
+    }
     assert!(!folder.path("store").exists());
     folder.run(&["bench", "--dir", "nowhere"]).fails(1);
+}
+
+#[cfg(all(feature = "client", feature = "server"))]
+#[test]
+fn live_from_the_outside() {
+    let folder = Folder::new();
+    let args = ["bench", "--live", "--quick", "--durability", "none"];
+    let table = folder
+        .run(&[&args[..], &["--format", "table"]].concat())
+        .ok();
+    for word in [
+        "line to acknowledgement",
+        "line to subscriber",
+        "a bare file",
+        "p99.9",
+        "max",
+    ] {
+        assert!(table.out.contains(word), "{table:?}");
+    }
 }

@@ -315,3 +315,24 @@ async fn a_feed_shows_a_channel_as_the_sdk_would() {
     drop((empty, socket));
     stop(served).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_feed_tells_is_never_older_than_its_snapshot() {
+    let served = served().await;
+    served
+        .post("/v1/events", &snapshot("room", &["lily"], 1_000))
+        .await
+        .expect(200);
+    let mut socket = served.socket("/v1/feed?channel=room").await.unwrap();
+    let shown = socket.hear().await.unwrap()["timestamp"].as_i64().unwrap();
+    // It was long on its way, or is played from a record: who is told of it must not take it for one of the past.
+    served
+        .post("/v1/events", &join("room", "ana", 2_000))
+        .await
+        .expect(200);
+    let told = socket.hear().await.unwrap();
+    assert_eq!(told["publisher"], "ana");
+    assert_eq!(told["timestamp"], shown);
+    drop(socket);
+    stop(served).await;
+}

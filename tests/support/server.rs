@@ -21,9 +21,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// Longer than anything takes on the slowest machine: whoever is not done by then hangs.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -165,9 +165,13 @@ pub async fn ask_owner(path: &Path, what: &str) -> Got {
     soon(ask(stream, "GET", what, &[], "")).await
 }
 
-async fn connect(stream: TcpStream, path: &str) -> Result<Socket, Got> {
+/// A WebSocket over a connection; or the refusal.
+pub async fn connect(stream: TcpStream, path: &str) -> Result<Socket, Got> {
     let address = format!("ws://localhost{path}");
-    match client_async(address.into_client_request().unwrap(), stream).await {
+    let request = address.into_client_request().unwrap();
+    // There may be thousands of them.
+    let config = WebSocketConfig::default().read_buffer_size(16 << 10);
+    match client_async_with_config(request, stream, Some(config)).await {
         Ok((socket, _)) => Ok(Socket(socket)),
         Err(Error::Http(refusal)) => Err(Got {
             status: refusal.status().as_u16(),
@@ -193,22 +197,23 @@ impl Socket {
 
     /// The next message, as JSON; or the code with which the server closed the socket.
     pub async fn hear(&mut self) -> Result<Value, u16> {
+        let text = soon(self.text()).await?;
+        Ok(serde_json::from_str(&text).unwrap())
+    }
+
+    /// The next message as it is, however long it takes; or the code with which the server closed the socket.
+    pub async fn text(&mut self) -> Result<Utf8Bytes, u16> {
         // Pings come for ever: they are no answer.
-        let heard = async {
-            loop {
-                match self.0.next().await {
-                    Some(Ok(Message::Text(text))) => {
-                        return Ok(serde_json::from_str(&text).unwrap());
-                    }
-                    Some(Ok(Message::Close(frame))) => {
-                        return Err(frame.map_or(1005, |frame| frame.code.into()));
-                    }
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return Err(1006),
+        loop {
+            match self.0.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(text),
+                Some(Ok(Message::Close(frame))) => {
+                    return Err(frame.map_or(1005, |frame| frame.code.into()));
                 }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(1006),
             }
-        };
-        soon(heard).await
+        }
     }
 
     /// Messages up to the first that `last` says yes to, with it.

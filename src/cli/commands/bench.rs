@@ -2,12 +2,14 @@
 
 use super::taking::Durability;
 use super::{failure, interrupted};
-use crate::bench::{BenchError, Sizes, bench};
+use crate::bench::{BenchError, News, Onlooker, Sizes, bench};
+#[cfg(all(feature = "client", feature = "server"))]
+use crate::bench::{Flow, live};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
-use crate::cli::tables;
+use crate::cli::tables::BenchTable;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -17,11 +19,16 @@ use std::sync::atomic::Ordering;
 #[command(help_template = HELP, before_help = "Examples:
   rollbook bench --quick
   rollbook bench --dir /mnt/disk --format json > figures.json
+  rollbook bench --live --durability none
 ")]
 pub struct Figures {
-    /// A few seconds instead of a minute or more; the figures are coarse
+    /// A few seconds instead of a minute or two; the figures are coarse
     #[arg(long)]
     pub quick: bool,
+    /// A server instead of a store: how long a line takes to its acknowledgement, and to a subscriber
+    #[cfg(all(feature = "client", feature = "server"))]
+    #[arg(long)]
+    pub live: bool,
     /// On which disk: a folder is made in this one, and taken away again
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
@@ -35,21 +42,39 @@ pub(in crate::cli) fn run(
     args: &Figures,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let sizes = if args.quick {
-        Sizes::QUICK
-    } else {
-        Sizes::FULL
-    };
     let interrupted = interrupted();
-    let mut progress = |work: &str| {
-        say(&format!("{work} …"));
-        !interrupted.load(Ordering::Relaxed)
-    };
-    let done = bench(&args.dir, &sizes, args.durability.into(), &mut progress);
-    let figures = done.map_err(|error| match error {
+    let mut list = output.list(BenchTable::default());
+    let mut written = Ok(());
+    let done = args.measure(&mut |news| {
+        match news {
+            News::Begins(work) => say(&format!("{work} …")),
+            // Each may take long: none waits for the next.
+            News::Measured(figure) => written = list.row(&figure).and_then(|()| list.flush()),
+        }
+        written.is_ok() && !interrupted.load(Ordering::Relaxed)
+    });
+    written?;
+    list.finish()?;
+    done.map_err(|error| match error {
         BenchError::Store(error) => failure(data, error),
         BenchError::Stopped => Failure::new(Exit::Interrupted, error.to_string()),
         other => Failure::new(Exit::Failed, other.to_string()),
-    })?;
-    output.one(&figures, tables::bench)
+    })
+}
+
+impl Figures {
+    fn measure(&self, onlooker: Onlooker<'_>) -> Result<(), BenchError> {
+        let (dir, durability) = (&self.dir, self.durability.into());
+        #[cfg(all(feature = "client", feature = "server"))]
+        if self.live {
+            let flow = if self.quick { Flow::QUICK } else { Flow::FULL };
+            return live(dir, &flow, durability, onlooker);
+        }
+        let sizes = if self.quick {
+            Sizes::QUICK
+        } else {
+            Sizes::FULL
+        };
+        bench(dir, &sizes, durability, onlooker)
+    }
 }

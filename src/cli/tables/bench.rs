@@ -1,83 +1,121 @@
 //! The figures of `bench`: a row a work, the bare file's below it.
 
-use super::grid::{Sheet, cell, firm, number, text};
-use crate::bench::{Bench, Latency};
+use super::Table;
+use super::grid::{Sheet, cell, firm, number};
+use crate::bench::{Figure, Latency, Setting};
 use crate::cli::text::count;
 use crate::cli::view::{Ink, View};
 use std::io::{self, Write};
 
-/// Draws the figures, and below them what they were taken on.
-///
-/// # Errors
-/// When they cannot be written.
-pub fn bench(sink: &mut dyn Write, view: &View, bench: &Bench) -> io::Result<()> {
-    let mut sheet = Sheet::new(vec![
-        text("work"),
-        number("a second"),
-        firm("of the limit"),
-        number("p50"),
-        number("p90"),
-        number("p99"),
-        number("p99.9"),
-    ]);
-    for work in &bench.works {
+/// Figures come one by one, and each is drawn when it comes: so that they stand below each other, what stands to the
+/// left of others has a width that all fit into.
+const NAME_WIDTH: usize = 58;
+const NUMBER_WIDTH: usize = 9;
+/// The heading of that column.
+const SHARE: &str = "of the limit";
+
+/// Draws figures, and below them what they were taken on.
+#[derive(Debug)]
+pub struct BenchTable {
+    sheet: Sheet,
+    setting: Option<Setting>,
+}
+
+impl Default for BenchTable {
+    fn default() -> Self {
+        let columns = vec![
+            firm("work"),
+            number("a second"),
+            number(SHARE),
+            number("p50"),
+            number("p90"),
+            number("p99"),
+            number("p99.9"),
+            number("max"),
+        ];
+        BenchTable {
+            sheet: Sheet::new(columns),
+            setting: None,
+        }
+    }
+}
+
+impl Table<Figure> for BenchTable {
+    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &Figure) -> io::Result<()> {
+        let work = &row.work;
         let share = work
             .bare_per_second
             .map_or_else(String::new, |bare| format!("{:.2}", work.per_second / bare));
+        let share = format!("{share:>0$}", SHARE.len());
         let name = format!("{} ({})", work.work, work.unit);
-        let mut row = vec![
-            cell(Ink::Plain, name),
+        let mut cells = vec![
+            cell(Ink::Plain, format!("{name:NAME_WIDTH$}")),
             cell(Ink::Head, rate(work.per_second)),
             cell(Ink::Plain, share),
         ];
-        row.extend(latencies(Ink::Plain, &work.latency));
-        sheet.row(sink, view, row)?;
+        cells.extend(latencies(Ink::Plain, &work.latency));
+        self.sheet.row(sink, view, cells)?;
         if let (Some(bare), Some(latency)) = (work.bare_per_second, &work.bare_latency) {
-            let mut row = vec![
+            let mut cells = vec![
                 cell(Ink::Faint, "  a bare file"),
                 cell(Ink::Faint, rate(bare)),
                 cell(Ink::Faint, ""),
             ];
-            row.extend(latencies(Ink::Faint, latency));
-            sheet.row(sink, view, row)?;
+            cells.extend(latencies(Ink::Faint, latency));
+            self.sheet.row(sink, view, cells)?;
         }
+        self.setting = Some(row.setting.clone());
+        Ok(())
     }
-    sheet.flush(sink, view)?;
-    let machine = &bench.machine;
-    let kernel = machine.kernel.as_deref().unwrap_or("?");
-    writeln!(
-        sink,
-        "\nrollbook {}, durability {}; {} cores, {}, kernel {kernel}",
-        bench.version, bench.durability, machine.cores, machine.system
-    )?;
-    if !bench.optimised {
-        writeln!(sink, "not an optimised build: these figures say little")?;
+
+    fn flush(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        self.sheet.flush(sink, view)
     }
-    Ok(())
+
+    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+        self.sheet.flush(sink, view)?;
+        let Some(setting) = &self.setting else {
+            return Ok(());
+        };
+        let machine = &setting.machine;
+        let kernel = machine.kernel.as_deref().unwrap_or("?");
+        writeln!(
+            sink,
+            "\nrollbook {}, durability {}; {} cores, {}, kernel {kernel}",
+            setting.version, setting.durability, machine.cores, machine.system
+        )?;
+        if !setting.optimised {
+            writeln!(sink, "not an optimised build: these figures say little")?;
+        }
+        Ok(())
+    }
 }
 
-fn latencies(ink: Ink, latency: &Latency) -> [comfy_table::Cell; 4] {
+fn latencies(ink: Ink, latency: &Latency) -> [comfy_table::Cell; 5] {
     let Latency {
         p50_us,
         p90_us,
         p99_us,
         p999_us,
+        max_us,
     } = *latency;
-    [p50_us, p90_us, p99_us, p999_us].map(|us| cell(ink, time(us)))
+    [p50_us, p90_us, p99_us, p999_us, max_us].map(|us| cell(ink, time(us)))
 }
 
 /// Three digits, as far as they say something.
 fn rate(per_second: f64) -> String {
-    if per_second < 100.0 {
-        return format!("{per_second:.1}");
-    }
-    count(per_second as u64)
+    let rate = match per_second {
+        few if few < 100.0 => format!("{few:.1}"),
+        many => count(many as u64),
+    };
+    format!("{rate:>NUMBER_WIDTH$}")
 }
 
 fn time(us: f64) -> String {
-    match us {
+    let time = match us {
         us if us < 1_000.0 => format!("{us:.1} µs"),
         us if us < 1_000_000.0 => format!("{:.2} ms", us / 1_000.0),
         us => format!("{:.2} s", us / 1_000_000.0),
-    }
+    };
+    format!("{time:>NUMBER_WIDTH$}")
 }

@@ -12,7 +12,7 @@ mod simulation;
 mod summary;
 mod who;
 
-pub use bench::bench;
+pub use bench::BenchTable;
 pub use figures::{SessionsTable, StatsTable};
 pub use history::HistoryTable;
 pub use lists::{ChannelsTable, GapsTable, RejectsTable};

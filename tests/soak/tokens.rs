@@ -1,0 +1,254 @@
+//! Tokens of seconds: a feed is recorded through one expiry after the other, while who is there changes all the time.
+//! Each expiry is in the log, each gap is where it was, what is inferred happened within its window, and behind each
+//! gap the recorded roster is the source's own.
+
+use crate::alone;
+use crate::source::Source;
+use crate::support::program::{Dice, Folder, long, rounds};
+use crate::support::recording::Recording;
+use crate::support::serving::Serving;
+use chrono::DateTime;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Who comes and goes: so many users in each topic.
+const USERS: u64 = 12;
+const TOPICS: [&str; 2] = ["chat", "stage"];
+/// Between two changes.
+const REST: Duration = Duration::from_millis(5);
+
+type Member = (String, String);
+
+/// A time of an answer, Unix ms.
+fn ms(entry: &Value, field: &str) -> i64 {
+    let text = entry[field].as_str().unwrap();
+    DateTime::parse_from_rfc3339(text)
+        .unwrap()
+        .timestamp_millis()
+}
+
+fn word<'e>(entry: &'e Value, field: &str) -> &'e str {
+    entry[field].as_str().unwrap_or_default()
+}
+
+fn member(entry: &Value) -> Member {
+    (
+        word(entry, "topic").to_owned(),
+        word(entry, "user").to_owned(),
+    )
+}
+
+/// Changes who is there, until told to stop.
+async fn change(address: String, token: String, seed: u64, stop: Arc<AtomicBool>) {
+    let mut source = Source::start(&address, "x", &format!("&access_token={token}")).await;
+    let mut dice = Dice::new(seed);
+    let (mut there, mut last) = (BTreeSet::new(), 0);
+    while !stop.load(Ordering::SeqCst) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        last = (now.as_millis() as i64).max(last + 1);
+        let who = (dice.below(TOPICS.len() as u64), dice.below(USERS));
+        let kind = if there.remove(&who) {
+            "leave"
+        } else {
+            there.insert(who);
+            "join"
+        };
+        let (topic, user) = (TOPICS[who.0 as usize], who.1);
+        let line = format!(
+            r#"{{"t":"{kind}","channel":"room","topic":"{topic}","user":"user-{user}","ts":{last}}}"#
+        );
+        source.send(&[line], 1).await;
+        tokio::time::sleep(REST).await;
+    }
+    source.end().await;
+}
+
+/// What the source's log says: rosters by when they were recorded.
+struct Truth {
+    entries: Vec<Value>,
+    rosters: Vec<(i64, BTreeSet<Member>)>,
+}
+
+impl Truth {
+    fn of(far: &Folder) -> Truth {
+        let entries = far.ask(&["history", "room", "--type", "join,leave"]);
+        let (mut roster, mut rosters) = (BTreeSet::new(), vec![(i64::MIN, BTreeSet::new())]);
+        for entry in &entries {
+            apply(&mut roster, entry);
+            rosters.push((ms(entry, "recorded_at"), roster.clone()));
+        }
+        Truth { entries, rosters }
+    }
+
+    /// Whether this was the roster that the source showed at some moment between the two. Of what it has recorded one
+    /// entry may not be durable yet, and is not shown: they come one by one.
+    fn was(&self, roster: &BTreeSet<Member>, from: i64, to: i64) -> bool {
+        let first = self.rosters.partition_point(|(at, _)| *at < from);
+        let behind = self.rosters.partition_point(|(at, _)| *at <= to);
+        let between = &self.rosters[first.saturating_sub(2)..behind];
+        between.iter().any(|(_, was)| was == roster)
+    }
+
+    /// Whether something like this happened within its window.
+    fn happened(&self, inferred: &Value) -> bool {
+        let (from, to) = (ms(inferred, "not_before"), ms(inferred, "not_after"));
+        let alike =
+            |entry: &&Value| entry["type"] == inferred["type"] && member(entry) == member(inferred);
+        let mut alike = self.entries.iter().filter(alike);
+        alike.any(|entry| (from..=to).contains(&ms(entry, "recorded_at")))
+    }
+}
+
+fn apply(roster: &mut BTreeSet<Member>, entry: &Value) {
+    match word(entry, "type") {
+        "join" => drop(roster.insert(member(entry))),
+        "leave" => drop(roster.remove(&member(entry))),
+        _ => {}
+    }
+}
+
+/// Holds what was recorded against the truth: how often each of its token and link entries is there.
+fn check(near: &Folder, truth: &Truth) -> BTreeMap<String, usize> {
+    let (mut told, mut gaps) = (BTreeMap::new(), Vec::new());
+    let mut roster = BTreeSet::new();
+    // The last proof; since when nobody watches; the snapshot whose differences are being told.
+    let (mut proof, mut open, mut snapshot) = (i64::MIN, None, None);
+    let mut down = i64::MIN;
+    for entry in near.ask(&["history"]) {
+        assert_ne!(entry["disposition"], "stale", "{entry}");
+        let inferred = entry["origin"] == "inferred";
+        if !inferred && let Some(at) = snapshot.take() {
+            assert!(
+                truth.was(&roster, down, at),
+                "behind the snapshot before {entry}"
+            );
+        }
+        match word(&entry, "type") {
+            kind @ ("link" | "token") => {
+                let what = format!(
+                    "{kind} {} {}",
+                    word(&entry, "state"),
+                    word(&entry, "reason")
+                );
+                *told.entry(what.trim().to_owned()).or_insert(0) += 1;
+                if entry["state"] == "down" {
+                    down = ms(&entry, "occurred_at");
+                    open = open.or(Some(proof));
+                }
+                continue;
+            }
+            "snapshot" => {
+                snapshot = Some(ms(&entry, "occurred_at"));
+                gaps.extend(
+                    open.take()
+                        .map(|from| (from, Some(ms(&entry, "effective_at")))),
+                );
+            }
+            _ if inferred && entry["baseline"] != true => {
+                assert!(truth.happened(&entry), "{entry}")
+            }
+            _ => {}
+        }
+        apply(&mut roster, &entry);
+        if !inferred {
+            proof = proof.max(ms(&entry, "occurred_at"));
+        }
+    }
+    gaps.extend(open.map(|from| (from, None)));
+    let shown = near.ask(&["gaps", "room"]);
+    let shown = shown.iter().map(|gap| {
+        assert_eq!(
+            (word(gap, "evidence"), &gap["resumed"]),
+            ("link", &false.into())
+        );
+        let to = (!gap["to"].is_null()).then(|| ms(gap, "to"));
+        (ms(gap, "from"), to)
+    });
+    assert_eq!(shown.collect::<Vec<_>>(), gaps);
+    // Nothing has changed since the last snapshot.
+    assert_eq!(
+        Some(&roster),
+        truth.rosters.last().map(|(_, roster)| roster)
+    );
+    near.verified();
+    told
+}
+
+#[test]
+fn a_feed_is_recorded_through_many_expiries_and_the_roster_is_the_source_s() {
+    let _alone = alone();
+    let ttl = if long() { 5 } else { 2 };
+    let expiries = rounds(1, 10);
+    let far = Folder::new();
+    let secret = far.file("secret", "0123456789abcdef0123456789abcdef");
+    let serving = Serving::start(&far, &["--auth-secret-file", &secret]);
+    let ask = |scope: &str, ttl: &str| {
+        let program = env!("CARGO_BIN_EXE_rollbook");
+        format!("{program} token --auth-secret-file {secret} --scope {scope} --ttl {ttl}")
+    };
+    let fresh = ask("read", &format!("{ttl}s"));
+    // One who gives no new token before the old one has expired.
+    let kept = far.path("kept").to_str().unwrap().to_owned();
+    let script = format!(
+        "now=$(date +%s); made=$(cat {kept}.made 2>/dev/null || echo 0)\n\
+         if [ $((now - made)) -gt {ttl} ]; then echo $now > {kept}.made; {fresh} > {kept}; fi\n\
+         cat {kept}\n"
+    );
+    let late = format!("sh {}", far.file("late", script));
+    let token = far.run(&["token", "--auth-secret-file", &secret, "--scope", "ingest"]);
+    let token = token.ok().out.trim().to_owned();
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let changing = change(serving.address(), token, 19, Arc::clone(&stop));
+    let changing = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(changing);
+    });
+    let feed = serving.socket("/v1/feed?channel=room");
+    let record = |command: &str| {
+        let near = Folder::new();
+        let options = ["--token-command", command, "--rest-max", "1s"];
+        let recording = Recording::start(&near, &feed, &options);
+        (near, recording)
+    };
+    let recorded = [
+        (
+            record(&fresh),
+            ["token renewed", "link down TOKEN_WILL_EXPIRE"],
+        ),
+        (record(&late), ["token expired", "link down TOKEN_EXPIRED"]),
+    ];
+    for ((_, recording), _) in &recorded {
+        (0..expiries).for_each(|_| recording.says("token renewed"));
+    }
+    stop.store(true, Ordering::SeqCst);
+    changing.join().unwrap();
+    for ((_, recording), _) in &recorded {
+        // Perhaps one that was on its way; behind the second one nothing has changed.
+        (0..2).for_each(|_| recording.says("token renewed"));
+    }
+    let recorded = recorded.map(|((near, recording), must)| {
+        recording.terminate();
+        (near, must)
+    });
+    serving.stop();
+    let truth = Truth::of(&far);
+    for (near, must) in recorded {
+        let told = check(&near, &truth);
+        for what in must
+            .iter()
+            .chain(&["token will_expire", "token renewed", "link up"])
+        {
+            assert!(told.get(*what) >= Some(&expiries), "{what}: {told:?}");
+        }
+        println!(
+            "tokens of {ttl} s, {} changes: every gap in its place, every inferred change in its window, every roster the source's; {told:?}",
+            truth.entries.len()
+        );
+    }
+}
