@@ -48,10 +48,11 @@ pub(super) fn all(run: &mut Run<'_>, flow: &Flow) -> Result<(), BenchError> {
     }
     drop(guests);
     server.stop()?;
+    let level = run.durability.name();
     for (work, clock) in [("acknowledgement", acked), ("subscriber", told)] {
         let count = flow.lines as u64;
         run.measured(Work {
-            work: format!("line to {work}, {} a second", flow.per_second),
+            work: format!("line to {work}, {} a second, {level}", flow.per_second),
             unit: "lines",
             count,
             per_second: clock.per_second(count),

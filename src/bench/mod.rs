@@ -142,11 +142,7 @@ impl Setting {
     fn of(durability: Durability) -> Setting {
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok();
         Setting {
-            durability: match durability {
-                Durability::Power => "power",
-                Durability::Process => "process",
-                Durability::None => "none",
-            },
+            durability: durability.name(),
             version: env!("CARGO_PKG_VERSION"),
             optimised: !cfg!(debug_assertions),
             machine: Machine {

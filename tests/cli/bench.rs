@@ -105,8 +105,8 @@ fn lines_are_timed_on_their_way_through_a_server() {
     assert_eq!(
         works,
         [
-            ("line to acknowledgement, 200 a second", 300),
-            ("line to subscriber, 200 a second", 300)
+            ("line to acknowledgement, 200 a second, none", 300),
+            ("line to subscriber, 200 a second, none", 300)
         ]
     );
     for figure in &figures {
@@ -135,13 +135,14 @@ fn from_the_outside() {
 #[test]
 fn live_from_the_outside() {
     let folder = Folder::new();
-    let args = ["bench", "--live", "--quick", "--durability", "none"];
+    let args = ["bench", "--live", "--quick"];
     let table = folder
         .run(&[&args[..], &["--format", "table"]].concat())
         .ok();
     for word in [
-        "line to acknowledgement",
-        "line to subscriber",
+        "line to acknowledgement, 1000 a second, power",
+        "line to subscriber, 1000 a second, power",
+        "line to subscriber, 1000 a second, none",
         "a bare file",
         "p99.9",
         "max",

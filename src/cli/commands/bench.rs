@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 #[command(help_template = HELP, before_help = "Examples:
   rollbook bench --quick
   rollbook bench --dir /mnt/disk --format json > figures.json
-  rollbook bench --live --durability none
+  rollbook bench --live
 ")]
 pub struct Figures {
     /// A few seconds instead of a minute or two; the figures are coarse
@@ -32,9 +32,10 @@ pub struct Figures {
     /// On which disk: a folder is made in this one, and taken away again
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
-    /// What an acknowledged line survives; the bare file beside it survives the same
-    #[arg(long, value_name = "LEVEL", default_value = "power")]
-    pub durability: Durability,
+    /// What an acknowledged line survives, and a line of the bare file beside it: power unless given, and with --live
+    /// power and then none
+    #[arg(long, value_name = "LEVEL")]
+    pub durability: Option<Durability>,
 }
 
 pub(in crate::cli) fn run(
@@ -64,17 +65,20 @@ pub(in crate::cli) fn run(
 
 impl Figures {
     fn measure(&self, onlooker: Onlooker<'_>) -> Result<(), BenchError> {
-        let (dir, durability) = (&self.dir, self.durability.into());
+        let (dir, given) = (&self.dir, self.durability);
         #[cfg(all(feature = "client", feature = "server"))]
         if self.live {
             let flow = if self.quick { Flow::QUICK } else { Flow::FULL };
-            return live(dir, &flow, durability, onlooker);
+            let levels = [Durability::Power, Durability::None];
+            let mut levels = levels.into_iter().filter(|_| given.is_none()).chain(given);
+            return levels.try_for_each(|level| live(dir, &flow, level.into(), onlooker));
         }
         let sizes = if self.quick {
             Sizes::QUICK
         } else {
             Sizes::FULL
         };
-        bench(dir, &sizes, durability, onlooker)
+        let level = given.unwrap_or(Durability::Power);
+        bench(dir, &sizes, level.into(), onlooker)
     }
 }

@@ -19,6 +19,8 @@ const SHARE: &str = "of the limit";
 pub struct BenchTable {
     sheet: Sheet,
     setting: Option<Setting>,
+    /// All levels at which figures were taken.
+    durability: Vec<&'static str>,
 }
 
 impl Default for BenchTable {
@@ -36,6 +38,7 @@ impl Default for BenchTable {
         BenchTable {
             sheet: Sheet::new(columns),
             setting: None,
+            durability: Vec::new(),
         }
     }
 }
@@ -64,6 +67,10 @@ impl Table<Figure> for BenchTable {
             cells.extend(latencies(Ink::Faint, latency));
             self.sheet.row(sink, view, cells)?;
         }
+        let level = row.setting.durability;
+        if !self.durability.contains(&level) {
+            self.durability.push(level);
+        }
         self.setting = Some(row.setting.clone());
         Ok(())
     }
@@ -82,7 +89,10 @@ impl Table<Figure> for BenchTable {
         writeln!(
             sink,
             "\nrollbook {}, durability {}; {} cores, {}, kernel {kernel}",
-            setting.version, setting.durability, machine.cores, machine.system
+            setting.version,
+            self.durability.join(" and "),
+            machine.cores,
+            machine.system
         )?;
         if !setting.optimised {
             writeln!(sink, "not an optimised build: these figures say little")?;

@@ -209,6 +209,18 @@ pub enum Durability {
     None,
 }
 
+impl Durability {
+    /// Its name, as options have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Durability::Power => "power",
+            Durability::Process => "process",
+            Durability::None => "none",
+        }
+    }
+}
+
 /// Refuses values that would break an engine's layout.
 fn fits(values: &[Vec<u8>]) -> Result<(), JournalError> {
     match values.iter().find(|value| value.len() > VALUE_BYTES_MAX) {
