@@ -126,34 +126,3 @@ fn what_cannot_be_played_to_others_is_said() {
         assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
     }
 }
-
-#[test]
-fn a_line_that_was_recorded_in_the_future_is_rejected() {
-    let folder = Folder::new();
-    let line = |user: &str, recorded_at: i64| {
-        format!(
-            r#"{{"t":"join","channel":"a","topic":"b","user":"{user}","recorded_at":{recorded_at}}}"#
-        )
-    };
-    // The year 2200: all that is recorded later would bear that time, too.
-    let (far, near) = (line("ana", 7_258_118_400_000), line("tony", 1_000));
-    let lines = folder.file("lines.jsonl", format!("{far}\n{near}\n"));
-    let ran = folder.run(&["ingest", "--keep-recorded", &lines]).ok();
-    assert_eq!(
-        (&ran.line()["rejected"], &ran.line()["joins"]),
-        (&1.into(), &1.into())
-    );
-    assert!(ran.err.contains("recorded_at is further ahead"), "{ran:?}");
-    let entries = folder.ask(&["history"]);
-    assert_eq!(entries[0]["recorded_at"], "1970-01-01T00:00:01.000Z");
-    // Who means it can say so.
-    let lines = folder.file("lines.jsonl", far);
-    let meant = [
-        "ingest",
-        "--keep-recorded",
-        "--max-ahead",
-        "100000d",
-        &lines,
-    ];
-    assert_eq!(folder.run(&meant).ok().line()["rejected"], 0);
-}
