@@ -139,5 +139,7 @@ pub const ANSWER_MS_MAX: u64 = 45_000;
 pub const FOLLOW_REST_MS_MAX: i64 = 5_000;
 /// Longest single answer that is read.
 pub const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// Lines of a body that could not be taken and are named in its answer; all are in `rejects`.
+pub const REFUSALS_NAMED_MAX: usize = 1_000;
 /// Lines that may be on their way to a server's `/v1/ingest`, sent and not acknowledged.
 pub const UPLINK_LINES_MAX: usize = 16_384;

@@ -58,6 +58,12 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// What happened, in a sentence.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// What happened, and where, in a sentence.
     #[must_use]
     pub fn new(exit: Exit, what: impl Into<String>) -> Failure {

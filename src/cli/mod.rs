@@ -10,6 +10,7 @@ pub mod commands;
 pub mod everywhere;
 pub mod exit;
 mod help;
+pub mod interrupt;
 pub mod moment;
 pub mod notices;
 pub mod output;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         }
     };
     quiet_engine();
+    interrupt::ends();
     let mut output = Output::stdout(cli.everywhere.format);
     let done = run(&cli, &mut output);
     // What was answered before a failure is still worth having.

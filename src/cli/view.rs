@@ -4,7 +4,7 @@ use comfy_table::Table;
 use std::env;
 use std::io::{self, IsTerminal};
 
-/// The width where there is no terminal to ask.
+/// The width where there is no terminal to ask, and no `COLUMNS`.
 const WIDTH_DEFAULT: u16 = 80;
 /// Narrower than this, tables would only be columns of single letters.
 const WIDTH_MIN: u16 = 40;
@@ -41,7 +41,9 @@ impl View {
     pub fn of_stdout() -> View {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let width = Table::new().width().unwrap_or(WIDTH_DEFAULT).max(WIDTH_MIN);
+        let asked = || env::var("COLUMNS").ok()?.parse().ok();
+        let width = Table::new().width().or_else(asked);
+        let width = width.unwrap_or(WIDTH_DEFAULT).max(WIDTH_MIN);
         View {
             width,
             colour: io::stdout().is_terminal() && !refused,

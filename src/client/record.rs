@@ -1,7 +1,7 @@
 //! Follows a feed and records it: carries out what its [`life`](super::life) says, on a WebSocket, with tokens and a
 //! place where lines go. Nothing is decided here.
 
-use super::life::{Deed, Ending, Happened, Life, Note};
+use super::life::{Deed, Ending, Happened, Life, Note, TOKEN_EXPIRED};
 use super::sink::Sink;
 use super::socket::{CLOSED_DONE, CLOSED_EXPIRED, Heard, LoginError, Over, Patience, Socket};
 use super::token::{Token, TokenError, TokenSource};
@@ -321,7 +321,7 @@ impl Hands<'_> {
 }
 
 /// What a line means for the feed itself. A token line that names a channel, or is another observer's, is not about the
-/// token with which we are logged in.
+/// token with which we are logged in. A link that is down for the token's sake stays down until somebody logs in anew.
 fn meaning(line: &Line, text: &[u8], observer: &str) -> Option<Happened> {
     let Line::Event(event, _) = line else {
         return None;
@@ -332,6 +332,12 @@ fn meaning(line: &Line, text: &[u8], observer: &str) -> Option<Happened> {
                 TokenState::WillExpire => Some(Happened::WillExpire(notice(text))),
                 TokenState::Expired => Some(Happened::Expired),
                 TokenState::Renewed | TokenState::Revoked => Some(Happened::Spoke),
+            }
+        }
+        Said::Link(link) if !link.up && event.observer == observer => {
+            match link.reason.as_deref() {
+                Some(TOKEN_EXPIRED) => Some(Happened::Expired),
+                _ => Some(Happened::Spoke),
             }
         }
         _ => Some(Happened::Spoke),

@@ -47,9 +47,12 @@ pub enum TokenError {
         "what it gives is no token: it must be one word of at most {TOKEN_BYTES_MAX} printable ASCII characters"
     )]
     Unusable,
-    /// The file or command could not be read.
+    /// The command could not be run, or what it says not be read.
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    /// The file could not be read.
+    #[error("{0}: {1}")]
+    File(String, std::io::Error),
     /// The command failed.
     #[error("the command ended with {0}")]
     Command(std::process::ExitStatus),
@@ -87,7 +90,7 @@ impl TokenSource {
             TokenSource::None => return Ok(None),
             TokenSource::Fixed(token) => return Ok(Some(token.clone())),
             TokenSource::File(path) => {
-                let path = path.clone();
+                let (path, shown) = (path.clone(), path.display().to_string());
                 let read = move || {
                     use std::io::Read;
                     let mut text = String::new();
@@ -96,7 +99,8 @@ impl TokenSource {
                     Ok::<_, std::io::Error>(text)
                 };
                 let read = tokio::task::spawn_blocking(read).await;
-                read.map_err(std::io::Error::other)??
+                let read = read.map_err(std::io::Error::other)?;
+                read.map_err(|error| TokenError::File(shown, error))?
             }
             TokenSource::Command(command) => {
                 let most = Duration::from_millis(TOKEN_COMMAND_MS_MAX);

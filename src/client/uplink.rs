@@ -201,8 +201,10 @@ impl Sender {
     /// Sends all lines of a feed, on as many connections as that takes.
     async fn send_feed(&mut self) -> Result<(), UplinkError> {
         let feed = format!("{:016x}-{}", self.target.seed, self.feed);
+        // An observer that the URL names is meant.
+        let named = self.target.address.has("observer");
         let params = IngestParams {
-            observer: Some(self.target.observer.clone()),
+            observer: (!named).then(|| self.target.observer.clone()),
             self_user: self.target.self_user.clone(),
             feed: Some(feed),
         };

@@ -102,6 +102,15 @@ impl Address {
         }
     }
 
+    /// Whether its query has this parameter.
+    #[must_use]
+    pub fn has(&self, parameter: &str) -> bool {
+        let query = self.uri.query().unwrap_or_default();
+        query
+            .split('&')
+            .any(|pair| pair.split('=').next() == Some(parameter))
+    }
+
     /// The same server, asked for another path (with its query) under that of this address. What this address has in its
     /// own query stays, unless the path's says otherwise.
     ///

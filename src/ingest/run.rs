@@ -188,6 +188,7 @@ pub fn ingest(
         bytes: 0,
         place: None,
         waiting: VecDeque::new(),
+        settled: 0,
         outcome: Outcome::default(),
     };
     let read = intake.read(&mut source, from);
@@ -238,6 +239,8 @@ struct Intake<'a> {
     /// Behind the last line that was taken: byte, and lines before it.
     place: Option<(u64, u64)>,
     waiting: VecDeque<(Ticket, u64, u64)>,
+    /// Lines that have been settled.
+    settled: u64,
     outcome: Outcome,
 }
 
@@ -363,7 +366,12 @@ impl Intake<'_> {
         };
         let receipt: Receipt = ticket.wait()?;
         self.outcome.tally.add(&receipt.tally);
-        self.outcome.stopped |= receipt.stopped;
+        if receipt.stopped {
+            // Those behind the one at which it stopped were read, and not taken.
+            self.outcome.stopped = true;
+            self.outcome.lines = self.settled + receipt.lines;
+        }
+        self.settled = lines;
         receipt
             .rejected
             .iter()

@@ -394,9 +394,11 @@ pub struct Stats {
     pub presence_ms: i64,
     /// Members present at the head of the log.
     pub present_now: u64,
-    /// Where the stretch of a series begins.
+    /// Where the stretch of a series begins; only a series has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Time>,
     /// Where it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Time>,
 }
 
@@ -460,6 +462,24 @@ pub struct Verified {
     pub commits: u64,
     /// What is wrong.
     pub problems: Vec<Problem>,
+}
+
+impl Verified {
+    /// Of a log of which nothing can be read.
+    #[must_use]
+    pub fn unreadable(why: &str) -> Verified {
+        let problem = Problem {
+            seq: 0,
+            kind: "store".to_owned(),
+            detail: why.to_owned(),
+        };
+        Verified {
+            ok: false,
+            entries: 0,
+            commits: 0,
+            problems: vec![problem],
+        }
+    }
 }
 
 /// Something that is wrong with a log.

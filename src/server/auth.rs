@@ -165,13 +165,11 @@ pub enum KeyError {
         /// What the system says.
         cause: std::io::Error,
     },
-    /// A secret that can be guessed protects nothing.
-    #[error("{}: a secret of {length} bytes is too short; at least {SECRET_BYTES_MIN} are needed", path.display())]
-    Short {
+    /// There is no secret in it.
+    #[error("{}: it is empty, and no secret", path.display())]
+    Empty {
         /// Which.
         path: PathBuf,
-        /// Its bytes, without white space around them.
-        length: usize,
     },
     /// It is no Ed25519 public key in PEM.
     #[error("{}: no Ed25519 public key in PEM", path.display())]
@@ -185,7 +183,7 @@ pub enum KeyError {
 }
 
 /// HS256 wants as much as its hash has.
-const SECRET_BYTES_MIN: usize = 32;
+const SECRET_BYTES: usize = 32;
 
 /// A secret that is shared by who makes tokens and who looks at them.
 pub struct Secret(Vec<u8>);
@@ -194,15 +192,21 @@ impl Secret {
     /// Reads one, without white space around it.
     ///
     /// # Errors
-    /// [`KeyError::Io`], [`KeyError::Short`].
+    /// [`KeyError::Io`], [`KeyError::Empty`].
     pub fn read(path: &Path) -> Result<Secret, KeyError> {
         let bytes = read(path)?;
         let secret = bytes.trim_ascii();
-        if secret.len() < SECRET_BYTES_MIN {
-            let (path, length) = (path.to_owned(), secret.len());
-            return Err(KeyError::Short { path, length });
+        if secret.is_empty() {
+            let path = path.to_owned();
+            return Err(KeyError::Empty { path });
         }
         Ok(Secret(secret.to_vec()))
+    }
+
+    /// Whether it is shorter than HS256 asks for (RFC 7518, 3.2), so that who has one token may guess it.
+    #[must_use]
+    pub fn is_weak(&self) -> bool {
+        self.0.len() < SECRET_BYTES
     }
 
     /// Makes a token that ends at `expires_at`, Unix ms, rounded up to a second.

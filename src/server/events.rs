@@ -7,13 +7,17 @@ use super::fault::Fault;
 use super::ingest::Who;
 use super::queries::Asked;
 use crate::ingest::source::{Source, SourceError};
-use crate::ingest::{How, IngestError, ingest};
+use crate::ingest::{How, IngestError, IngestSummary, Watcher, ingest};
+use crate::limits;
 use crate::query::params::IngestParams;
+use crate::store::Refused;
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::{Stream, StreamExt, stream};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,14 +48,54 @@ pub async fn events(
         let _room = room;
         let name = format!("events of {}", how.observer);
         let source = Source::from_reader(&name, Filled(reader))?;
-        ingest(&app.store, source, &how, &mut ())
+        let mut refusals = Refusals::default();
+        let outcome = ingest(&app.store, source, &how, &mut refusals)?;
+        Ok((outcome, refusals.0))
     });
-    let outcome = taken
+    let (outcome, rejects) = taken
         .await
         .map_err(broken)?
         .map_err(|error| fault(error, bounds))?;
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(Json(outcome.summary(elapsed_ms)).into_response())
+    let summary = outcome.summary(elapsed_ms);
+    Ok(Json(Taken { summary, rejects }).into_response())
+}
+
+/// What became of a body.
+#[derive(Serialize, JsonSchema)]
+pub struct Taken {
+    #[serde(flatten)]
+    summary: IngestSummary,
+    /// Its lines that could not be taken, the first thousand of them; where there are none, this is not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rejects: Vec<Refusal>,
+}
+
+/// A line that could not be taken.
+#[derive(Serialize, JsonSchema)]
+struct Refusal {
+    /// Which, from 1.
+    line: u64,
+    /// Where it starts.
+    byte: u64,
+    /// What is wrong with it.
+    reason: String,
+}
+
+/// Keeps what is to be answered.
+#[derive(Default)]
+struct Refusals(Vec<Refusal>);
+
+impl Watcher for Refusals {
+    fn rejected(&mut self, refused: &Refused) {
+        if self.0.len() < limits::REFUSALS_NAMED_MAX {
+            self.0.push(Refusal {
+                line: refused.line,
+                byte: refused.byte,
+                reason: refused.reason.clone(),
+            });
+        }
+    }
 }
 
 /// The body, as far as it may be long, and only while it goes on coming.

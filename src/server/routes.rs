@@ -5,7 +5,6 @@ use super::auth::{Door, Scope};
 use super::fault::Fault;
 use super::guard::{Guard, guard};
 use super::{events, feed, ingest, metrics, openapi, pages, play, queries, subscribe};
-use crate::ingest::IngestSummary;
 use crate::query::answer;
 use crate::query::params;
 use axum::Router;
@@ -80,7 +79,7 @@ routes! {
     get "/v1/channels" READ, NoParams, List(of::<answer::ChannelAnswer>), queries::channels, "The channels there are";
     get "/v1/gaps" READ, ChannelParams, List(of::<answer::Gap>), queries::gaps, "When nobody watched a channel";
     get "/v1/rejects" READ, NoParams, List(of::<answer::RejectAnswer>), queries::rejects, "The lines that could not be taken; needs a token for all channels";
-    post "/v1/events" INGEST, IngestParams, One(of::<IngestSummary>), events::events, "Records a body of JSON lines; answers once they are durable";
+    post "/v1/events" INGEST, IngestParams, One(of::<events::Taken>), events::events, "Records a body of JSON lines; answers once they are durable";
     get "/v1/ingest" INGEST, IngestParams, Socket("Lines in; {\"t\":\"ack\",\"line\":n,\"seq\":n}, {\"t\":\"reject\",\"line\":n,\"reason\":s} and, with `feed`, first {\"t\":\"resume\",\"line\":n} out"), ingest::ingest, "Records lines as they come";
     get "/v1/subscribe" READ, SubscribeParams, Socket("Entries after `after_seq`, then {\"t\":\"live\",\"seq\":n} once, then entries as they come"), subscribe::subscribe, "Follows the entries";
     get "/v1/stream" READ, SubscribeParams, Text("text/event-stream"), subscribe::stream, "Follows the entries as server-sent events; Last-Event-ID goes on behind a seq";

@@ -74,6 +74,8 @@ pub struct Receipt {
     /// For each event of the batch the first entry that it made; `None` where it made none. A retry has the
     /// entry that it made the first time.
     pub seqs: Vec<Option<u64>>,
+    /// Lines that were looked at: of a strict batch those up to the one at which it stopped.
+    pub lines: u64,
     /// The lines that were rejected.
     pub rejected: Vec<Refused>,
     /// The first entries that take effect much later than they occurred.

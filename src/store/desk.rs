@@ -139,7 +139,10 @@ impl Desk {
                     self.connection(observer, what, at, &batch.rules, now, &mut receipt);
                     continue;
                 }
-                Line::Rejected(rejected) => Some(*rejected),
+                Line::Rejected(rejected) => {
+                    receipt.lines += 1;
+                    Some(*rejected)
+                }
                 Line::Event(event, raw) => {
                     let recording = Recording::default();
                     self.take_event(&event, raw, &batch.rules, recording, &mut receipt)
@@ -229,6 +232,7 @@ impl Desk {
             }
             None => self.decided(event, &rules, now, receipt),
         };
+        receipt.lines += 1;
         receipt.seqs.push(taken.as_ref().ok().copied().flatten());
         let reason = taken.err()?;
         let raw = raw.map(|raw| *raw).unwrap_or_default();

@@ -311,6 +311,20 @@ fn a_damaged_log_ends_with_status_5() {
 }
 
 #[test]
+fn of_a_store_that_cannot_be_opened_verify_says_so_as_of_any_other() {
+    let (folder, _) = evening();
+    folder.run(&["ingest", EVENING]).ok();
+    let db = folder.path("store").join("log").join("db");
+    let bytes = std::fs::read(&db).unwrap();
+    std::fs::write(&db, &bytes[..2_000]).unwrap();
+    let verified = folder.run(&["verify"]).fails(5);
+    let answer = verified.line();
+    assert_eq!(answer["ok"], false);
+    assert_eq!(answer["problems"][0]["kind"], "store", "{answer}");
+    assert!(!verified.err.contains("`rollbook verify`"), "{verified:?}");
+}
+
+#[test]
 fn a_reader_who_has_seen_enough_is_no_failure() {
     let folder = Folder::new();
     let line = |n: u32| {

@@ -223,6 +223,7 @@ fn strict_stops_at_the_first_bad_line_and_keeps_what_came_before() {
     );
     let sum = stopped.line();
     assert_eq!((&sum["entries"], &sum["rejected"]), (&json!(2), &json!(1)));
+    assert_eq!(sum["lines"], 3, "what stands behind it was not taken");
     assert_eq!(column(&folder.ask(&["history"]), "user"), ["ana", "ben"]);
     assert_eq!(folder.ask(&["rejects"])[0]["text"], "bad");
     // Mended, it goes on where it stopped.

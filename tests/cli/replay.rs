@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use crate::program;
-use program::{Folder, timeless};
+use program::{DEADLINE, Folder, timeless};
+use std::process::Stdio;
 
 const EVENING: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -125,4 +126,21 @@ fn what_cannot_be_played_to_others_is_said() {
         let ran = folder.run(&[&["replay"], args].concat()).fails(status);
         assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
     }
+}
+
+#[test]
+fn an_interrupt_ends_it_with_130() {
+    let folder = Folder::new();
+    folder.run(&["ingest", EVENING]).ok();
+    let mut command = folder.program(&["replay", "--speed", "1"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    // It plays for an hour: the first line is there at once.
+    let lines = program::said(child.stdout.take().unwrap());
+    lines.recv_timeout(DEADLINE).unwrap();
+    let mut kill = std::process::Command::new("kill");
+    kill.args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    let status = program::end(&mut child, DEADLINE, &command);
+    assert_eq!(status.code(), Some(130));
 }

@@ -80,6 +80,25 @@ fn an_interrupt_ends_it_with_130_and_loses_nothing() {
 }
 
 #[test]
+fn a_link_that_is_down_for_its_token_is_logged_in_anew() {
+    let (folder, mock) = (Folder::new(), Mock::start());
+    let file = folder.file("token", "secret-1\n");
+    let recording = Recording::start(&folder, &mock.url(), &["--token-file", &file]);
+    let mut guest = mock.accept();
+    guest.say(&snapshot(&["tony"], 1000));
+    folder.file("token", "secret-2\n");
+    guest.say(
+        r#"{"event":"linkState","currentState":"FAILED","previousState":"CONNECTED","reasonCode":"TOKEN_EXPIRED","timestamp":2000}"#,
+    );
+    assert_eq!(guest.leaves(), 1000);
+    let mut guest = mock.accept();
+    assert_eq!(guest.token.as_deref(), Some("Bearer secret-2"));
+    guest.say(&snapshot(&["lily"], 9000));
+    recording.stop(guest);
+    assert_eq!(present(&folder), ["lily"]);
+}
+
+#[test]
 fn before_a_token_expires_a_new_client_logs_in_with_a_new_one() {
     let (folder, mock) = (Folder::new(), Mock::start());
     let file = folder.file("token", "secret-1\n");

@@ -114,6 +114,22 @@ fn lines_go_to_another_server_and_on_after_it_was_killed() {
     folder.verified();
 }
 
+#[test]
+fn an_observer_that_the_url_names_is_meant() {
+    let (near, far) = (Folder::new(), Folder::new());
+    near.ingest(snapshot(&["ana"], 1000), &[]);
+    let serving = Serving::start(&far, &[]);
+    let url = serving.socket("/v1/ingest?observer=booth");
+    near.run(&["replay", "a", "--to-url", &url]).ok();
+    serving.stop();
+    let entries = far.ask(&["history", "a"]);
+    assert!(!entries.is_empty());
+    assert!(
+        entries.iter().all(|entry| entry["observer"] == "booth"),
+        "{entries:?}"
+    );
+}
+
 /// The lines of the next message.
 fn lines(server: &mut Guest) -> Vec<String> {
     let message = server.hears().unwrap();

@@ -300,6 +300,13 @@ async fn a_body_is_answered_with_the_summary_of_ingest() {
     ] {
         assert_eq!(summary[field], value, "{field} of {summary}");
     }
+    let refused = &summary["rejects"][0];
+    assert_eq!(refused["line"], 2, "{summary}");
+    assert_eq!(refused["byte"], body.find("nonsense").unwrap(), "{summary}");
+    assert!(
+        refused["reason"].as_str().unwrap().contains("JSON"),
+        "{summary}"
+    );
     assert_eq!(
         served
             .post("/v1/events?feed=", "")

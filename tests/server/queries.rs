@@ -192,6 +192,15 @@ async fn pages_of_other_sites_are_not_served_where_no_token_is_asked_for() {
     served.stop().await;
 }
 
+/// Fields that are left out where they do not apply: of a stretch in a series, and of a body's rejects.
+fn left_out(path: &str) -> &[&str] {
+    match path {
+        "/v1/stats" => &["from", "to"],
+        "/v1/events" => &["rejects"],
+        _ => &[],
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_of_the_description_is_there_and_answers_as_it_says() {
     let served = Served::open(Store::in_memory(Options::default()).unwrap()).await;
@@ -243,13 +252,13 @@ async fn every_route_of_the_description_is_there_and_answers_as_it_says() {
             let schema = &content[kind]["schema"]["$ref"];
             if let Some(schema) = schema.as_str() {
                 let schema = document.pointer(schema.strip_prefix('#').unwrap()).unwrap();
-                let fields: Vec<&String> =
-                    schema["properties"].as_object().unwrap().keys().collect();
+                let fields = schema["properties"].as_object().unwrap().keys();
+                let fields = fields.filter(|field| !left_out(path).contains(&field.as_str()));
+                let mut described: Vec<&String> = fields.collect();
+                described.sort();
                 for line in got.lines() {
                     let mut said: Vec<&String> = line.as_object().unwrap().keys().collect();
-                    let mut described = fields.clone();
                     said.sort();
-                    described.sort();
                     assert_eq!(said, described, "{path}");
                 }
             }

@@ -1,12 +1,13 @@
 //! `bench`: what a Rollbook does on this machine.
 
+use super::failure;
 use super::taking::Durability;
-use super::{failure, interrupted};
 use crate::bench::{BenchError, News, Onlooker, Sizes, bench};
 #[cfg(all(feature = "client", feature = "server"))]
 use crate::bench::{Flow, live};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
+use crate::cli::interrupt::interrupted;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
 use crate::cli::tables::BenchTable;

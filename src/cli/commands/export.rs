@@ -1,9 +1,10 @@
 //! `export`: entries or stays into a file.
 
-use super::{failure, interrupted, now};
+use super::{failure, now};
 use crate::cli::answers::open_store;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::{HELP, at_time};
+use crate::cli::interrupt::interrupted;
 use crate::cli::progress::{Progress, say};
 use crate::cli::text::count;
 use crate::export::{Existing, ExportError, Format, What};

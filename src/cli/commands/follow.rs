@@ -6,6 +6,7 @@ use super::now;
 use crate::cli::answers::{Answers, unanswered};
 use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::interrupt;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
 use crate::cli::tables::HistoryTable;
@@ -103,6 +104,7 @@ pub(super) fn run(
         done.is_ok() && left > 0
     };
     let interrupted = server.runtime().block_on(async {
+        interrupt::is_heard();
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
         let rests = Rests::new(limits::FOLLOW_REST_MS_MAX, seed());
         tokio::select! {

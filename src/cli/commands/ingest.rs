@@ -1,9 +1,10 @@
 //! `ingest`: record events from files or standard input.
 
 use super::taking::Taking;
-use super::{failure, ingest_failure, interrupted};
+use super::{failure, ingest_failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
+use crate::cli::interrupt::interrupted;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::{Progress, say};
@@ -117,7 +118,7 @@ pub(in crate::cli) fn run(
             Exit::Failed,
             "stopped at a line that could not be taken (--strict)",
         )
-        .hint("mend the line and run it again with --resume, or leave --strict away"));
+        .hint("what came before it is recorded: give what begins with it, mended, as a file of its own (`tail -n +LINE FILE`), or leave --strict away"));
     }
     if interrupted.load(Ordering::Relaxed) {
         return Err(Failure::new(

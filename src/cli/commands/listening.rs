@@ -2,9 +2,11 @@
 //! last one's end. What is served is the command's business.
 
 use super::failure;
+use super::token::secret;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::interrupt;
 use crate::cli::progress::say;
-use crate::server::auth::{Keeper, KeyError, Secret};
+use crate::server::auth::{Keeper, KeyError};
 use crate::server::tls::Tls;
 use crate::server::{Config, Listener, serve, socket};
 use crate::store::Store;
@@ -87,20 +89,13 @@ impl Doors {
     }
 
     fn tokens(&self) -> Result<Option<Keeper>, Failure> {
+        let failed = |error: KeyError| Failure::new(Exit::Failed, error.to_string());
         let keeper = match (&self.auth_secret_file, &self.auth_public_key) {
-            (Some(file), _) => Secret::read(file).map(|secret| Keeper::of_secret(&secret)),
-            (None, Some(file)) => Keeper::of_public_key(file),
+            (Some(file), _) => Ok(Keeper::of_secret(&secret(file)?)),
+            (None, Some(file)) => Keeper::of_public_key(file).map_err(failed),
             (None, None) => return Ok(None),
         };
-        keeper.map(Some).map_err(|error| {
-            let short = matches!(error, KeyError::Short { .. });
-            let failure = Failure::new(Exit::Failed, error.to_string());
-            if short {
-                failure.hint("`openssl rand -hex 32` makes one")
-            } else {
-                failure
-            }
-        })
+        keeper.map(Some)
     }
 
     fn tls(&self) -> Result<Option<Tls>, Failure> {
@@ -195,6 +190,7 @@ fn more_files() {
 
 /// Ends with the first SIGTERM or SIGINT.
 fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+    interrupt::is_heard();
     let listen = |kind| signal(kind).map_err(|error| failed("signals", &error));
     let (mut terminate, mut interrupt) = (
         listen(SignalKind::terminate())?,

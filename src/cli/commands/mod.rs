@@ -39,8 +39,6 @@ use crate::domain::time::Millis;
 use crate::ingest::IngestError;
 use crate::store::{Options, Store, StoreError};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Opens the store for a command that needs it alone.
 fn open_alone(data: &Path, create: bool) -> Result<Store, Failure> {
@@ -49,20 +47,6 @@ fn open_alone(data: &Path, create: bool) -> Result<Store, Failure> {
         ..Options::default()
     };
     Store::open(data, options).map_err(|error| failure(data, error))
-}
-
-/// Whether a person has interrupted the command, which then ends when what is in hand is finished.
-fn interrupted() -> Arc<AtomicBool> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    // Without a handler an interrupt ends the process at once, which loses nothing that was acknowledged.
-    // The second one does: the first waits for a line, and a live feed may have none to give.
-    let _ = signal_hook::flag::register_conditional_shutdown(
-        signal_hook::consts::SIGINT,
-        i32::from(Exit::Interrupted.status()),
-        Arc::clone(&interrupted),
-    );
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted));
-    interrupted
 }
 
 pub(super) fn now() -> Millis {

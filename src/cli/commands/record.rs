@@ -6,6 +6,7 @@ use super::taking::Taking;
 use super::tokens::Tokens;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
+use crate::cli::interrupt;
 use crate::cli::moment::span;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
@@ -103,6 +104,7 @@ pub(in crate::cli) fn run(
     };
     let mut interrupted = false;
     let recorded = runtime.block_on(async {
+        interrupt::is_heard();
         let (int, term) = (
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,

@@ -2,11 +2,12 @@
 
 use super::ingest::Screen;
 use super::taking::Taking;
-use super::{failure, ingest_failure, interrupted};
+use super::{failure, ingest_failure};
 use crate::cli::answers::{Answers, ListRejects};
 use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
+use crate::cli::interrupt::interrupted;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::{Progress, say};

@@ -4,10 +4,11 @@ use super::now;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
 use crate::cli::output::Output;
+use crate::cli::progress::say;
 use crate::query::time::Span;
 use crate::server::auth::{Scope, Secret};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `token`.
 #[derive(Debug, Args)]
@@ -33,10 +34,27 @@ pub struct Token {
 
 pub(in crate::cli) fn run(args: &Token, output: &mut Output<'_>) -> Result<(), Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, error.to_string());
-    let secret = Secret::read(&args.auth_secret_file).map_err(|error| failed(&error))?;
+    let secret = secret(&args.auth_secret_file)?;
     let expires_at = now().saturating_add(args.ttl.0);
     let token = secret
         .token(&args.scope, args.channels.as_deref(), expires_at)
         .map_err(|error| failed(&error))?;
     output.line(token.as_bytes())
+}
+
+/// The secret in a file; one that can be guessed is complained of.
+///
+/// # Errors
+/// Where there is none.
+pub fn secret(file: &Path) -> Result<Secret, Failure> {
+    let advice = "`openssl rand -hex 32` makes one";
+    let secret = Secret::read(file)
+        .map_err(|error| Failure::new(Exit::Failed, error.to_string()).hint(advice))?;
+    if secret.is_weak() {
+        let file = file.display();
+        say(&format!(
+            "the secret in {file} is shorter than 32 bytes: who has a token of it may guess it; {advice}"
+        ));
+    }
+    Ok(secret)
 }

@@ -8,6 +8,7 @@ use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::tables;
+use crate::query::answer::Verified;
 use clap::Args;
 use std::path::Path;
 
@@ -28,7 +29,19 @@ pub(in crate::cli) fn run(
     args: &Verify,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let store = open_store(data)?;
+    let damaged = || {
+        let what = format!("the log in {} is damaged", data.display());
+        Failure::new(Exit::Corrupt, what)
+            .hint("keep a copy of the folder as it is, and restore the last backup beside it")
+    };
+    let store = match open_store(data) {
+        // What cannot even be opened has been looked at, too.
+        Err(failure) if failure.exit == Exit::Corrupt => {
+            output.one(&Verified::unreadable(failure.what()), tables::verify)?;
+            return Err(damaged());
+        }
+        opened => opened?,
+    };
     let depth = if args.deep {
         VerifyDepth::Deep
     } else {
@@ -42,9 +55,5 @@ pub(in crate::cli) fn run(
     if verified.ok {
         return Ok(());
     }
-    Err(Failure::new(
-        Exit::Corrupt,
-        format!("the log in {} is damaged", data.display()),
-    )
-    .hint("keep a copy of the folder as it is, and restore the last backup beside it"))
+    Err(damaged())
 }
