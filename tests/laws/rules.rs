@@ -72,14 +72,19 @@ fn claims(shown: &Shown<'_>, line: Stamp, now: i64, rules: &Rules, claims: &mut 
         for who in &topic.members {
             let key = [&topic.topic, &who.user, &who.conn].map(|name| name.to_string());
             let stamp = counted(who.stamp, now, rules).or(line);
-            let older = claims
-                .get(&key)
-                .is_some_and(|(known, _)| stamp.against(*known, 0) == Order::Older);
-            if !older {
-                let meta = who.meta.as_ref().map(ToString::to_string);
-                claims.insert(key, (stamp, meta));
-            }
+            let meta = who.meta.as_ref().map(ToString::to_string);
+            claim(claims, key, (stamp, meta));
         }
+    }
+}
+
+/// A claim behind others: an older one is none.
+fn claim(claims: &mut Listed, key: Key, (stamp, meta): (Stamp, Option<String>)) {
+    let older = claims
+        .get(&key)
+        .is_some_and(|(known, _)| stamp.against(*known, 0) == Order::Older);
+    if !older {
+        claims.insert(key, (stamp, meta));
     }
 }
 
@@ -136,7 +141,12 @@ fn snapshots(tape: &Tape) {
             Said::SnapshotPage { channel, shown, .. } => {
                 let open = pages.get_mut(&of(channel)).unwrap();
                 let line = counted(event.stamp, now, &tape.rules).or(open.line);
-                claims(shown, line, now, &tape.rules, &mut open.listed);
+                // Each page says one thing of a member: what it says of it twice is settled first.
+                let mut page = BTreeMap::new();
+                claims(shown, line, now, &tape.rules, &mut page);
+                for (key, said) in page {
+                    claim(&mut open.listed, key, said);
+                }
                 continue;
             }
             Said::SnapshotEnd { channel, .. } => pages.remove(&of(channel)).unwrap().listed,

@@ -146,12 +146,15 @@ fn line(
         }
     }
     let presence = |stay: &&Stay| (stay.to.unwrap_or(last).min(to) - stay.from.max(from)).max(0);
-    json!({
+    let mut row = json!({
         "channel": channel, "topic": topic, "distinct_users": users.len(),
         "joins": joins(false), "leaves": leaves(false), "inferred_joins": joins(true), "inferred_leaves": leaves(true),
         "peak": peak.map(|(count, at)| json!({"count": count, "at": time(at)})),
         "presence_ms": stays.iter().map(presence).sum::<i64>(),
         "present_now": now,
-        "from": series.then(|| time(from)), "to": series.then(|| time(to)),
-    })
+    });
+    if series {
+        (row["from"], row["to"]) = (time(from), time(to));
+    }
+    row
 }
