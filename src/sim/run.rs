@@ -7,7 +7,7 @@ use super::world::World;
 use crate::domain::entry::Rules;
 use crate::domain::event::{ConnectionSaid, Said};
 use crate::domain::time::Millis;
-use crate::feed::{Defaults, Refusal, parse, recording};
+use crate::feed::{Defaults, Refusal, parse};
 use crate::store::{Options, Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -110,10 +110,9 @@ impl Run {
         let mut heads = Vec::with_capacity(lines);
         for (index, (told, text)) in self.told.iter().zip(&self.lines).take(lines).enumerate() {
             let line = index + 1;
-            let unreadable = |refusal| RunError::Line { line, refusal };
-            let mut event = parse(text.as_bytes(), &defaults).map_err(unreadable)?;
-            let recording = recording(text.as_bytes()).map_err(unreadable)?;
-            if let Some(what) = recording.connection {
+            let mut event = parse(text.as_bytes(), &defaults)
+                .map_err(|refusal| RunError::Line { line, refusal })?;
+            if let link::Said::Connection(what) = told.said {
                 let at = event.stamp.ts;
                 event.said = Said::Connection(ConnectionSaid { what, at });
             }

@@ -90,12 +90,11 @@ impl Doors {
 
     fn tokens(&self) -> Result<Option<Keeper>, Failure> {
         let failed = |error: KeyError| Failure::new(Exit::Failed, error.to_string());
-        let keeper = match (&self.auth_secret_file, &self.auth_public_key) {
-            (Some(file), _) => Ok(Keeper::of_secret(&secret(file)?)),
-            (None, Some(file)) => Keeper::of_public_key(file).map_err(failed),
-            (None, None) => return Ok(None),
-        };
-        keeper.map(Some)
+        Ok(match (&self.auth_secret_file, &self.auth_public_key) {
+            (Some(file), _) => Some(Keeper::of_secret(&secret(file)?)),
+            (None, Some(file)) => Some(Keeper::of_public_key(file).map_err(failed)?),
+            (None, None) => None,
+        })
     }
 
     fn tls(&self) -> Result<Option<Tls>, Failure> {
