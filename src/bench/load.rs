@@ -271,6 +271,7 @@ impl Crowd {
                 meta: Some(meta.into()),
                 stamp: Stamp::NONE,
                 reason: None,
+                late_ms: 0,
             });
         }
         Event {

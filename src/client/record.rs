@@ -334,7 +334,7 @@ fn meaning(line: &Line, text: &[u8], observer: &str) -> Option<Happened> {
                 TokenState::Renewed | TokenState::Revoked => Some(Happened::Spoke),
             }
         }
-        Said::Link(link) if !link.up && event.observer == observer => {
+        Said::Link(link) if !link.state.is_up() && event.observer == observer => {
             match link.reason.as_deref() {
                 Some(TOKEN_EXPIRED) => Some(Happened::Expired),
                 _ => Some(Happened::Spoke),

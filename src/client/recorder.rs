@@ -2,7 +2,7 @@
 //! hears what became of them. What a line says is not looked at here.
 
 use crate::domain::entry::Rules;
-use crate::domain::event::{Event, LinkSaid, Said};
+use crate::domain::event::{Event, LinkSaid, LinkState, Said, Service};
 use crate::domain::order::Stamp;
 use crate::ingest::{Outcome, Watcher};
 use crate::limits::RECORD_AHEAD_BYTES_MAX;
@@ -161,10 +161,10 @@ fn died(observer: &str) -> Event<'_> {
         id: None,
         stamp: Stamp::NONE,
         said: Said::Link(LinkSaid {
-            up: false,
+            state: LinkState::Down,
             channels: Vec::new(),
             unrestored: Vec::new(),
-            elsewhere: false,
+            service: Service::All,
             reason: Some("restart".into()),
         }),
     }

@@ -4,8 +4,8 @@
 use super::claims;
 use super::entry::{Closed, Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole};
 use super::event::{
-    ChangeSaid, Connection, ConnectionSaid, Event, Kind, LinkSaid, MemberSaid, Said, Shown, Str,
-    TokenSaid, TopicShown,
+    ChangeSaid, Connection, ConnectionSaid, Event, Kind, LinkSaid, LinkState, MemberSaid, Said,
+    Service, Shown, Str, TokenSaid, TopicShown,
 };
 use super::names::{Member, Name, Names};
 use super::order::Stamp;
@@ -28,6 +28,7 @@ pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<E
                 channel,
                 changes: changes.collect::<Option<_>>()?,
                 together: false,
+                occupancy: None,
             }
         }
         What::Snapshot(snapshot) => {
@@ -170,6 +171,7 @@ fn member(of: Member, meta: Option<&Text>, stamp: Stamp, names: &Names) -> Membe
         meta: text(meta),
         stamp,
         reason: None,
+        late_ms: 0,
     }
 }
 
@@ -249,14 +251,22 @@ fn link_said(link: &Link, entries: &[Entry], names: &Names) -> Said<'static> {
         _ => None,
     });
     Said::Link(LinkSaid {
-        up: link.up,
+        state: if link.up {
+            LinkState::Up
+        } else {
+            LinkState::Down
+        },
         channels: channels.collect(),
         unrestored: link
             .except
             .iter()
             .map(|&channel| name(channel, names))
             .collect(),
-        elsewhere: link.elsewhere,
+        service: if link.elsewhere {
+            Service::Other
+        } else {
+            Service::All
+        },
         reason: text(link.reason.as_ref()),
     })
 }

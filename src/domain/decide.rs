@@ -4,7 +4,7 @@
 use super::entry::{
     Begin, Claim, Commit, Entry, GapChange, Link, Page, PageStep, Rules, Text, Token, What, Whole,
 };
-use super::event::{Event, LinkSaid, MemberSaid, Said, Str, TokenSaid};
+use super::event::{Event, LinkSaid, MemberSaid, Said, Service, Str, TokenSaid};
 use super::names::{Member, MemberKey, Name, Names, NumberMap};
 use super::order::Stamp;
 use super::reconcile::{self, Listed, Shown};
@@ -90,6 +90,7 @@ pub fn decide(
             channel,
             changes,
             together,
+            ..
         } => {
             let channel = moment.channel(channel)?;
             moment.changes(channel, changes, *together)
@@ -352,8 +353,10 @@ impl<'a> Moment<'a> {
 
     fn link(&mut self, said: &LinkSaid<'_>) -> Result<Vec<Entry>, Refusal> {
         let reason = said.reason.as_deref().map(Text::from);
+        let elsewhere = matches!(said.service, Service::Presence | Service::Other);
+        let up = said.state.is_up();
         let link = |channel, except, gaps| {
-            let (up, elsewhere, reason) = (said.up, said.elsewhere, reason.clone());
+            let (up, reason) = (said.state.is_up(), reason.clone());
             What::Link(Box::new(Link {
                 channel,
                 up,
@@ -365,16 +368,16 @@ impl<'a> Moment<'a> {
             }))
         };
         // What is not restored stays down; a link that is lost spares nothing.
-        let unrestored = said.unrestored.iter().filter(|_| said.up);
+        let unrestored = said.unrestored.iter().filter(|_| up);
         let mut except: Vec<&str> = unrestored.map(AsRef::as_ref).collect();
         except.sort_unstable();
         except.dedup();
-        if said.channels.is_empty() || said.elsewhere {
+        if said.channels.is_empty() || elsewhere {
             let except: Vec<Name> = except
                 .into_iter()
                 .map(|name| self.names.intern(name))
                 .collect();
-            let gaps = if said.up || said.elsewhere {
+            let gaps = if up || elsewhere {
                 Vec::new()
             } else {
                 self.gap_changes(|name| self.gap_opened(name))
@@ -392,7 +395,7 @@ impl<'a> Moment<'a> {
             .filter(|name| except.binary_search(name).is_err())
         {
             let name = self.channel(name)?;
-            let gaps = if said.up { None } else { self.gap_opened(name) };
+            let gaps = if up { None } else { self.gap_opened(name) };
             let seq = self.seq + entries.len() as u64;
             entries.push(self.within(
                 seq,

@@ -36,6 +36,9 @@ pub enum Said<'a> {
         /// Applied together (contract 2.4, `diff`): leaves before joins, each sorted; a present member in both
         /// is one update.
         together: bool,
+        /// How many members the source counts after them (Agora's presence intervals). Where the roster's size
+        /// differs, something was missed.
+        occupancy: Option<u64>,
     },
     /// The whole of a channel, or the part of it that the line shows.
     Snapshot {
@@ -116,6 +119,9 @@ pub struct MemberSaid<'a> {
     pub stamp: Stamp,
     /// Why, where the source says.
     pub reason: Option<Str<'a>>,
+    /// How much later than it happened the source may have noticed a change, ms; 0: not at all. It means nothing where
+    /// a snapshot lists the member.
+    pub late_ms: Millis,
 }
 
 /// What a snapshot (or a page) lists.
@@ -143,16 +149,53 @@ pub struct TopicShown<'a> {
 /// What a link line says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinkSaid<'a> {
-    /// Up (`CONNECTED`) or down (everything else).
-    pub up: bool,
-    /// The channels it names; none = all of the observer's.
+    /// What became of the link.
+    pub state: LinkState,
+    /// The channels it names; none = all of the observer's that belong to the service.
     pub channels: Vec<Str<'a>>,
     /// Channels that stay as they are, whatever the rest of the line says.
     pub unrestored: Vec<Str<'a>>,
-    /// It speaks of another service: it is recorded, and touches nothing.
-    pub elsewhere: bool,
+    /// Which of the observer's channels the link carries.
+    pub service: Service,
     /// Why, where the source says.
     pub reason: Option<Str<'a>>,
+}
+
+/// What became of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    /// It came up. What was missed, the next snapshot shows.
+    Up,
+    /// It came up, and the source tells what was missed as joins and leaves instead of a snapshot.
+    UpWithDifferences,
+    /// It is up, and all such differences have been told by now.
+    Synced,
+    /// It went down (with Agora: any state but `CONNECTED`).
+    Down,
+}
+
+impl LinkState {
+    /// Whether the link is up.
+    #[must_use]
+    pub fn is_up(self) -> bool {
+        self != LinkState::Down
+    }
+}
+
+/// The service of the source that a link belongs to, and with it the channels that the link carries. Agora has one for
+/// messages and presence and one for stream channels and their topics; other sources have one for everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// All of the observer's channels.
+    All,
+    /// The channels of topics.
+    Topics,
+    /// The channels of presence events. They are called `message:NAME` and `stream:NAME`; the line names just `NAME`.
+    Presence,
+    /// Both: a line of Agora that names no service. A `NAME` is the channel of its topics, and as for presence.
+    TopicsAndPresence,
+    /// None: the line is recorded, and touches nothing.
+    Other,
 }
 
 /// What is known of an observer's ingest connection.
@@ -263,6 +306,7 @@ impl Said<'_> {
                 channel,
                 changes,
                 together,
+                occupancy,
             } => {
                 let changes = changes.into_iter().map(|change| ChangeSaid {
                     kind: change.kind,
@@ -273,6 +317,7 @@ impl Said<'_> {
                     channel: owned(channel),
                     changes: changes.collect(),
                     together,
+                    occupancy,
                 }
             }
             Said::Snapshot { channel, shown } => Said::Snapshot {
@@ -307,10 +352,10 @@ impl Said<'_> {
                 incomplete,
             },
             Said::Link(link) => Said::Link(LinkSaid {
-                up: link.up,
+                state: link.state,
                 channels: link.channels.into_iter().map(owned).collect(),
                 unrestored: link.unrestored.into_iter().map(owned).collect(),
-                elsewhere: link.elsewhere,
+                service: link.service,
                 reason: link.reason.map(owned),
             }),
             Said::Token(token) => Said::Token(TokenSaid {
@@ -351,6 +396,7 @@ impl MemberSaid<'_> {
             meta: self.meta.map(owned),
             stamp: self.stamp,
             reason: self.reason.map(owned),
+            late_ms: self.late_ms,
         }
     }
 }

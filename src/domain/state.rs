@@ -13,13 +13,14 @@ use super::watch::{Coverage, Observer};
 /// ```
 /// use rollbook::domain::{decide::decide, entry::{Commit, Rules}, event::*, names::Names, order::Stamp, state::State};
 /// let (mut names, mut state) = (Names::new(), State::new());
-/// let lily = MemberSaid { user: "lily".into(), conn: "".into(), meta: None, stamp: Stamp::NONE, reason: None };
+/// let lily = MemberSaid { user: "lily".into(), conn: "".into(), meta: None, stamp: Stamp::NONE, reason: None, late_ms: 0 };
 /// let event = Event {
 ///     observer: "default".into(), self_user: None, id: None, stamp: Stamp { pos: None, ts: Some(1_000) },
 ///     said: Said::Changes {
 ///         channel: "room".into(),
 ///         changes: vec![ChangeSaid { kind: Kind::Join, topic: "gesture".into(), who: lily }],
 ///         together: false,
+///         occupancy: None,
 ///     },
 /// };
 /// if let Ok(Commit::Entries(entries)) = decide(&state, &mut names, &event, &Rules::default(), 2_000) {

@@ -3,7 +3,7 @@
 
 use super::refusal::Refusal;
 use super::{Line, agora_js};
-use crate::domain::event::{LinkSaid, Said, TokenSaid, TokenState};
+use crate::domain::event::{LinkSaid, LinkState, Said, Service, TokenSaid, TokenState};
 use crate::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
 
 /// What a line with an `event` says.
@@ -23,17 +23,22 @@ fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
         .current_state()
         .string()?
         .ok_or(line.current_state().lacking())?;
-    let up = match state.as_ref() {
-        "CONNECTED" => true,
-        "IDLE" | "CONNECTING" | "DISCONNECTED" | "SUSPENDED" | "FAILED" => false,
+    let state = match state.as_ref() {
+        "CONNECTED" => LinkState::Up,
+        "IDLE" | "CONNECTING" | "DISCONNECTED" | "SUSPENDED" | "FAILED" => LinkState::Down,
         _ => return Err(line.current_state().unknown()),
     };
     let service = line.service_type().string()?;
     Ok(Said::Link(LinkSaid {
-        up,
+        state,
         channels: line.affected_channels().names()?,
         unrestored: line.unrestored_channels().names()?,
-        elsewhere: service.is_some_and(|service| service != "STREAM"),
+        service: match service.as_deref() {
+            None => Service::TopicsAndPresence,
+            Some("STREAM") => Service::Topics,
+            Some("MESSAGE") => Service::Presence,
+            Some(_) => Service::Other,
+        },
         reason: line.reason_code().string_up_to(REASON_BYTES_MAX)?,
     }))
 }

@@ -135,6 +135,7 @@ fn live<'a>(
         channel,
         changes,
         together: false,
+        occupancy: None,
     }
 }
 
@@ -146,5 +147,6 @@ fn member<'a>(user: Str<'a>, meta: Option<Str<'a>>) -> MemberSaid<'a> {
         meta,
         stamp: Stamp::NONE,
         reason: None,
+        late_ms: 0,
     }
 }

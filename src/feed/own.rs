@@ -4,7 +4,8 @@ use super::Line;
 use super::field::{Field, object};
 use super::refusal::Refusal;
 use crate::domain::event::{
-    ChangeSaid, Kind, LinkSaid, MemberSaid, Said, Shown, Str, TokenSaid, TokenState, TopicShown,
+    ChangeSaid, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown, Str, TokenSaid,
+    TokenState, TopicShown,
 };
 use crate::domain::order::Stamp;
 use crate::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
@@ -74,9 +75,11 @@ fn change<'a>(line: &Line<'a>, kind: Kind) -> Result<Said<'a>, Refusal> {
                 meta: line.meta().meta()?,
                 stamp: Stamp::NONE,
                 reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
+                late_ms: 0,
             },
         }],
         together: false,
+        occupancy: None,
     })
 }
 
@@ -135,6 +138,7 @@ fn changes<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
         channel,
         changes,
         together: false,
+        occupancy: None,
     })
 }
 
@@ -163,21 +167,26 @@ fn diff<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
         channel,
         changes,
         together: true,
+        occupancy: None,
     })
 }
 
 fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
     let state = line.state().string()?.ok_or(line.state().lacking())?;
-    let up = match state.as_ref() {
-        "up" => true,
-        "down" => false,
+    let state = match state.as_ref() {
+        "up" => LinkState::Up,
+        "down" => LinkState::Down,
         _ => return Err(line.state().unknown()),
     };
     Ok(Said::Link(LinkSaid {
-        up,
+        state,
         channels: line.channels().names()?,
         unrestored: line.unrestored().names()?,
-        elsewhere: line.elsewhere().flag()?,
+        service: if line.elsewhere().flag()? {
+            Service::Other
+        } else {
+            Service::All
+        },
         reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
     }))
 }
@@ -239,6 +248,7 @@ impl<'a> Listed<'a> {
                 ts: self.ts().time()?,
             },
             reason: self.reason().string_up_to(REASON_BYTES_MAX)?,
+            late_ms: 0,
         })
     }
 }

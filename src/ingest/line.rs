@@ -3,7 +3,7 @@
 
 use super::source::LineText;
 use crate::domain::entry::Recording;
-use crate::domain::event::{Event, Said, Str};
+use crate::domain::event::{Event, Said, Service, Str};
 use crate::feed::{self, Defaults};
 use crate::limits;
 use crate::store::{Line, Rejected};
@@ -105,7 +105,7 @@ fn stranger(event: &mut Event<'_>, only: &[String]) -> Option<String> {
         | Said::SnapshotPage { channel, .. }
         | Said::SnapshotEnd { channel, .. } => Some(&*channel).filter(|channel| strange(channel)),
         Said::Link(link) => {
-            if link.channels.is_empty() && !link.elsewhere {
+            if link.channels.is_empty() && link.service != Service::Other {
                 link.channels = only.iter().map(|channel| channel.clone().into()).collect();
             }
             let named = link.channels.iter().chain(&link.unrestored);

@@ -5,7 +5,7 @@ use super::own;
 use super::topic::{EventType, Publisher, TopicEvent, TopicInfo};
 use crate::domain::entry::Recording;
 use crate::domain::event::{
-    ChangeSaid, Event, Kind, LinkSaid, MemberSaid, Said, Shown, TokenSaid, TokenState,
+    ChangeSaid, Event, Kind, LinkSaid, MemberSaid, Said, Service, Shown, TokenSaid, TokenState,
 };
 use crate::domain::time::Millis;
 use serde::Serialize;
@@ -155,9 +155,13 @@ fn snapshot(event: &Event<'_>, channel: &str, shown: &Shown<'_>) -> serde_json::
 fn link(event: &Event<'_>, said: &LinkSaid<'_>) -> serde_json::Result<String> {
     serde_json::to_string(&LinkState {
         event: "linkState",
-        current_state: if said.up { "CONNECTED" } else { "DISCONNECTED" },
+        current_state: if said.state.is_up() {
+            "CONNECTED"
+        } else {
+            "DISCONNECTED"
+        },
         reason_code: said.reason.as_deref(),
-        service_type: said.elsewhere.then_some("MESSAGE"),
+        service_type: (said.service == Service::Other).then_some("OTHER"),
         affected_channels: said.channels.iter().map(AsRef::as_ref).collect(),
         unrestored_channels: said.unrestored.iter().map(AsRef::as_ref).collect(),
         timestamp: event.stamp.ts,

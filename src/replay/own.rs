@@ -4,8 +4,8 @@
 use super::line::{LineFields, raw};
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::{
-    ChangeSaid, Connection, Event, Kind, LinkSaid, MemberSaid, Said, Shown, Str, TokenSaid,
-    TokenState,
+    ChangeSaid, Connection, Event, Kind, LinkSaid, MemberSaid, Said, Service, Shown, Str,
+    TokenSaid, TokenState,
 };
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
@@ -271,10 +271,10 @@ fn paged<'a>(channel: &'a str, sync: &'a str, incomplete: bool) -> Paged<'a> {
 
 fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
     Link {
-        state: if said.up { "up" } else { "down" },
+        state: if said.state.is_up() { "up" } else { "down" },
         channels: &said.channels,
         unrestored: &said.unrestored,
-        elsewhere: said.elsewhere,
+        elsewhere: said.service == Service::Other,
         reason: said.reason.as_deref(),
     }
 }

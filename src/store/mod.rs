@@ -296,7 +296,7 @@ impl Store {
     /// use rollbook::domain::{event::*, order::Stamp};
     /// # fn main() -> Result<(), rollbook::StoreError> {
     /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
-    /// let lily = MemberSaid { user: "lily".into(), conn: "".into(), meta: None, stamp: Stamp::NONE, reason: None };
+    /// let lily = MemberSaid { user: "lily".into(), conn: "".into(), meta: None, stamp: Stamp::NONE, reason: None, late_ms: 0 };
     /// let topic = TopicShown { topic: "gesture".into(), total: None, members: vec![lily] };
     /// let shown = Shown { topics: vec![topic], ..Shown::default() };
     /// let receipt = store.record(&[Event {

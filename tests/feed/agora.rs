@@ -35,6 +35,7 @@ fn agora_js_live() {
                 who: who("ann", Some(r#""{\"a\":1}""#)),
             }],
             together: false,
+            occupancy: None,
         }
     );
 }
@@ -246,10 +247,10 @@ fn agora_link_and_token() {
             r#"{"event":"linkState","currentState":"CONNECTED","previousState":"CONNECTING","reasonCode":"LOGIN_SUCCESS","affectedChannels":["a","b"],"unrestoredChannels":["b"],"isResumed":false,"timestamp":1}"#
         ),
         LinkSaid {
-            up: true,
+            state: LinkState::Up,
             channels: vec!["a".into(), "b".into()],
             unrestored: vec!["b".into()],
-            elsewhere: false,
+            service: Service::TopicsAndPresence,
             reason: Some("LOGIN_SUCCESS".into()),
         }
     );
@@ -259,16 +260,17 @@ fn agora_link_and_token() {
         assert_eq!(
             said(&line),
             Said::Link(LinkSaid {
-                up: false,
+                state: LinkState::Down,
                 channels: vec![],
                 unrestored: vec![],
-                elsewhere: false,
+                service: Service::Topics,
                 reason: None
             })
         );
     }
-    assert!(
-        link(r#"{"event":"linkState","currentState":"FAILED","serviceType":"MESSAGE"}"#).elsewhere
+    assert_eq!(
+        link(r#"{"event":"linkState","currentState":"FAILED","serviceType":"MESSAGE"}"#).service,
+        Service::Presence
     );
 
     let token = |line| match said(line) {
@@ -310,13 +312,19 @@ fn the_first_recogniser_wins() {
         said(
             r#"{"type":1,"eventType":"SNAPSHOT","event":"linkState","currentState":"FAILED","t":"link","state":"up"}"#
         ),
-        Said::Link(LinkSaid { up: true, .. })
+        Said::Link(LinkSaid {
+            state: LinkState::Up,
+            ..
+        })
     ));
     assert!(matches!(
         said(
             r#"{"type":1,"eventType":"SNAPSHOT","event":"linkState","currentState":"FAILED","t":1}"#
         ),
-        Said::Link(LinkSaid { up: false, .. })
+        Said::Link(LinkSaid {
+            state: LinkState::Down,
+            ..
+        })
     ));
     let both = js("NONE", "", "[]").replacen('{', r#"{"type":1,"#, 1);
     assert_eq!(said(&both), Said::Nothing);

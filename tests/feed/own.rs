@@ -34,6 +34,7 @@ fn own_changes() {
                     },
                 }],
                 together: false,
+                occupancy: None,
             },
         }
     );
@@ -128,16 +129,19 @@ fn own_link_and_token() {
     assert_eq!(
         said(r#"{"t":"link","state":"down","channels":["a"],"reason":"r"}"#),
         Said::Link(LinkSaid {
-            up: false,
+            state: LinkState::Down,
             channels: vec!["a".into()],
             unrestored: vec![],
-            elsewhere: false,
+            service: Service::All,
             reason: Some("r".into())
         })
     );
     assert!(matches!(
         said(r#"{"t":"link","state":"up"}"#),
-        Said::Link(LinkSaid { up: true, .. })
+        Said::Link(LinkSaid {
+            state: LinkState::Up,
+            ..
+        })
     ));
     for (state, wanted) in [
         ("will_expire", TokenState::WillExpire),

@@ -31,6 +31,7 @@ pub fn who<'a>(user: &'a str, meta: Option<&'a str>) -> MemberSaid<'a> {
         meta: meta.map(Into::into),
         stamp: Stamp::NONE,
         reason: None,
+        late_ms: 0,
     }
 }
 
