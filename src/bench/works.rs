@@ -58,10 +58,7 @@ pub(super) fn all(run: &mut Run<'_>, sizes: &Sizes) -> Result<(), BenchError> {
 }
 
 fn parsed(lines: &[String]) -> Result<Batch, BenchError> {
-    let defaults = Defaults {
-        observer: "default",
-        self_user: None,
-    };
+    let defaults = Defaults::of("default");
     let event = |line: &String| {
         let event = feed::parse(line.as_bytes(), &defaults);
         let event = event.map_err(|refusal| BenchError::Load(refusal.to_string()))?;

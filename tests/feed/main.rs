@@ -7,5 +7,8 @@ mod support;
 
 mod agora;
 mod laws;
+mod links;
 mod own;
+mod presence;
 mod source;
+mod values;

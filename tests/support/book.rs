@@ -29,7 +29,7 @@ impl Book {
 
     /// Takes in one line, as the store would.
     pub fn line(&mut self, line: &str) {
-        let defaults = Defaults { observer: "default", self_user: None };
+        let defaults = Defaults::of("default");
         let event = match feed::parse(line.as_bytes(), &defaults) {
             Ok(event) => event,
             Err(refusal) => return self.rejected.push(refusal.to_string()),
