@@ -5,6 +5,7 @@
 #[path = "../support/feed.rs"]
 mod support;
 
+mod again;
 mod agora;
 mod laws;
 mod links;
