@@ -400,11 +400,10 @@ impl Visitor for AtMoment<'_> {
         if self.name.is_none() {
             self.name = at.names.find(self.channel);
         }
-        // What names no channel counts here, too: that its observer sends link lines, and gaps that reach back.
-        if at
-            .channel_of(entry)
-            .is_some_and(|channel| Some(channel) != self.name)
-        {
+        // What names no channel counts here, too, and that an observer sends link lines, wherever it does so.
+        let channel = at.channel_of(entry);
+        let elsewhere = channel.is_some_and(|channel| Some(channel) != self.name);
+        if elsewhere && !matches!(entry.what, What::Link(_)) {
             return Ok(Flow::Skip);
         }
         let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));
