@@ -271,7 +271,7 @@ impl State {
                 continue;
             }
             let ended = watch.go_down().map(|stretch| Stretch {
-                proof: observer.proof_over_link(stretch, own_link),
+                proof: observer.proof_over_link(stretch, name, own_link),
                 ..stretch
             });
             channel.watching.break_off(ended, entry.seq);

@@ -158,7 +158,7 @@ impl State {
                     watch.lost = Some(Loss {
                         seq: entry.seq,
                         proof: stretch
-                            .and_then(|stretch| observer.proof_over_link(stretch, own_link)),
+                            .and_then(|stretch| observer.proof_over_link(stretch, name, own_link)),
                         gaps,
                     });
                 }

@@ -428,7 +428,7 @@ impl<'a> Moment<'a> {
         let own_link = named || observer.has_own_link(name);
         let own = watch
             .stretch
-            .and_then(|stretch| observer.proof_over_link(stretch, own_link));
+            .and_then(|stretch| observer.proof_over_link(stretch, name, own_link));
         let at = watching.proven().max(own)?;
         Some(GapChange {
             channel: name,

@@ -75,9 +75,15 @@ impl Observer {
 
     /// The proof of a stretch of one of its channels that a link line ends: any message that came over the same link
     /// since the stretch began counts.
-    pub(crate) fn proof_over_link(&self, stretch: Stretch, own_link: bool) -> Option<Millis> {
-        let shared = self.shared.filter(|_| !own_link);
-        let of_link = shared.filter(|proof| proof.seq >= stretch.from_seq);
+    pub(crate) fn proof_over_link(
+        &self,
+        stretch: Stretch,
+        channel: Name,
+        own_link: bool,
+    ) -> Option<Millis> {
+        let own = || self.channels.get(&channel)?.proof;
+        let heard = if own_link { own() } else { self.shared };
+        let of_link = heard.filter(|proof| proof.seq >= stretch.from_seq);
         stretch.proof.max(of_link.map(|proof| proof.time))
     }
 }
@@ -407,7 +413,7 @@ impl Watching {
             let stretch = watch.stretch_now()?;
             let linked = observer(watch.observer).filter(|it| it.linked && watch.lost.is_none());
             let proof = linked.map_or(stretch.proof, |linked| {
-                linked.proof_over_link(stretch, linked.has_own_link(channel))
+                linked.proof_over_link(stretch, channel, linked.has_own_link(channel))
             });
             Some((watch, Stretch { proof, ..stretch }))
         })
