@@ -127,6 +127,8 @@ pub const REST_MS_MAX: i64 = 30_000;
 pub const LOGIN_SETTLED_MS: i64 = 10_000;
 /// How often a new token is looked for where the old one will expire, ms.
 pub const TOKEN_POLL_MS: i64 = 1_000;
+/// Longest wait for a source's answer to a new token on the connection that there is, ms; then a new client is made.
+pub const RENEWAL_MS_MAX: i64 = 5_000;
 /// Longest access token.
 pub const TOKEN_BYTES_MAX: usize = 16 << 10;
 /// Longest run of a command that prints a token, ms.

@@ -185,6 +185,8 @@ fn tell(place: &str, news: &News<'_>) {
         News::Down(over) => format!("{place}: {}", shown(&over.why)),
         News::Refused(error) => format!("{place}: no connection: {}", shown(&error.why)),
         News::NoToken(error) => format!("no token: {}", shown(&error.to_string())),
+        News::Renewed => "token renewed".to_owned(),
+        News::RenewalRefused(why) => format!("the new token was refused: {}", shown(why)),
         News::Noted(note) => match note.is_up() {
             Some(false) => format!("link down ({})", note.reason.unwrap_or_default()),
             Some(true) => return,
