@@ -16,6 +16,9 @@ pub enum StoreError {
     /// The log has never heard of this channel.
     #[error("the log has never heard of the channel \"{0}\"")]
     NoSuchChannel(String),
+    /// What should be the folder of a store is a file.
+    #[error("{} is a file, and a store is a folder", .0.display())]
+    NotAFolder(PathBuf),
     /// Another process has the store open.
     #[error("{} is in use by {holder}", dir.display())]
     InUse {

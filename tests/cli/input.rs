@@ -7,7 +7,9 @@
     clippy::indexing_slicing
 )]
 
+use crate::program;
 use clap::{CommandFactory, Parser};
+use program::{Folder, run};
 use rollbook::cli::args::{Cli, Command};
 use rollbook::cli::exit::{Exit, Failure};
 use rollbook::cli::moment::span;
@@ -164,6 +166,60 @@ fn a_failure_says_what_where_and_what_to_do() {
         Exit::Interrupted,
     ];
     assert_eq!(statuses.map(Exit::status), [0, 1, 2, 3, 4, 5, 130]);
+}
+
+#[test]
+fn names_and_times_may_begin_with_a_minus() {
+    let folder = Folder::new();
+    let line = r#"{"t":"join","channel":"-5","topic":"-t","user":"-x","ts":1000}"#;
+    folder.ingest(line, &["--observer", "-eye", "--self", "-me"]);
+    let one = |args: &[&str]| assert_eq!(folder.ask(args).len(), 1, "{args:?}");
+    one(&["history", "--topic", "-t", "--user", "-x"]);
+    one(&["history", "--topic", "-t", "--", "-5"]);
+    one(&["sessions", "--user", "-x", "--topic", "-t", "--to", "-1h"]);
+    one(&["stats", "--topic", "-t", "--from", "@0", "--to", "-1h"]);
+    one(&["who", "--topic", "-t", "--known-at", "-0s", "--", "-5"]);
+    one(&["replay", "--observer", "-eye", "--to", "-1h", "--", "-5"]);
+    assert_eq!(folder.ask(&["history"])[0]["observer"], "-eye");
+    folder
+        .run(&["export", "--to", "a.csv", "--topic", "-t", "--user", "-x"])
+        .ok();
+    folder
+        .run(&["rejects", "--retry", "--observer", "-eye", "--self", "-x"])
+        .ok();
+    for option in ["--observer", "--self"] {
+        let long = "n".repeat(1_025);
+        for name in ["", &long] {
+            let ran = folder.run(&["ingest", option, name]).fails(2);
+            assert!(ran.err.contains("a name has 1 to 1024 bytes"), "{ran:?}");
+        }
+    }
+    // What is none says how it is typed.
+    let ran = folder.run(&["who", "-5"]).fails(2);
+    assert!(ran.err.contains("-- -5"), "{ran:?}");
+}
+
+#[test]
+fn a_file_is_no_data_directory() {
+    let folder = Folder::new();
+    let file = folder.file("evening.jsonl", "");
+    let inside = format!("{file}/store");
+    for data in [&file, &inside] {
+        for args in [
+            &["ingest", "-"][..],
+            &["who", "room"],
+            &["verify"],
+            &["migrate"],
+            &["export", "--to", "a.csv"],
+        ] {
+            let mut command = folder.program(&[&["--data", data], args].concat());
+            command.stdin(std::process::Stdio::null());
+            let ran = run(command).fails(3);
+            let wanted = format!("{file} is a file, and a store is a folder");
+            assert!(ran.err.contains(&wanted), "{ran:?}");
+            assert!(ran.err.contains("--data or ROLLBOOK_DATA"), "{ran:?}");
+        }
+    }
 }
 
 #[test]

@@ -34,10 +34,10 @@ pub struct Export {
     #[arg(long)]
     pub force: bool,
     /// Only this topic
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub topic: Option<String>,
     /// Only this user
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub user: Option<String>,
     /// Only what takes effect at or after this moment; stays that were not over at it
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("Only what takes effect at or after this moment; stays that were not over at it"))]

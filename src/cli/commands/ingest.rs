@@ -1,6 +1,6 @@
 //! `ingest`: record events from files or standard input.
 
-use super::taking::Taking;
+use super::taking::{self, Taking};
 use super::{failure, ingest_failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -40,10 +40,16 @@ pub struct Ingest {
     #[arg(long)]
     pub strict: bool,
     /// Who watched, for lines that do not say
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "default",
+        allow_hyphen_values = true,
+        value_parser = taking::name
+    )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER")]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
     pub self_user: Option<String>,
     /// How lines are taken and kept.
     #[command(flatten)]

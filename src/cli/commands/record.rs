@@ -2,7 +2,7 @@
 
 use super::failure;
 use super::sending::{self, Sending, address};
-use super::taking::Taking;
+use super::taking::{self, Taking};
 use super::tokens::Tokens;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -48,10 +48,16 @@ pub struct Record {
     #[arg(value_name = "URL")]
     pub feed: String,
     /// Who watched, for lines that do not say, and for what is said of the link
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "default",
+        allow_hyphen_values = true,
+        value_parser = taking::name
+    )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER")]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
     pub self_user: Option<String>,
     /// How lines are taken.
     #[command(flatten)]

@@ -80,7 +80,13 @@ pub struct Replay {
     pub doors: Doors,
     /// Who watched, for lines that do not say, where they are sent to a server
     #[cfg(feature = "client")]
-    #[arg(long, value_name = "NAME", default_value = "replay")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "replay",
+        allow_hyphen_values = true,
+        value_parser = super::taking::name
+    )]
     pub observer: String,
     /// Where lines are sent, instead of to standard output.
     #[cfg(feature = "client")]

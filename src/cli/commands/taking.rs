@@ -1,9 +1,22 @@
 //! How lines are taken and kept: the flags that `ingest`, `rejects --retry` and `serve` share.
 
 use crate::domain::entry::Rules;
+use crate::limits::NAME_BYTES_MAX;
 use crate::query::time::Span;
 use crate::store;
 use clap::{Args, ValueEnum};
+
+/// A name that an observer or a user can bear.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn name(text: &str) -> Result<String, String> {
+    if (1..=NAME_BYTES_MAX).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("a name has 1 to {NAME_BYTES_MAX} bytes"))
+    }
+}
 
 /// How lines are taken and kept.
 #[derive(Debug, Args)]
