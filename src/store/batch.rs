@@ -2,9 +2,10 @@
 
 use super::error::StoreError;
 use super::tally::Tally;
-use crate::domain::entry::{Recording, Rules};
+use crate::domain::entry::{Disposition, Recording, Rules};
 use crate::domain::event::{Connection, Event};
 use crate::domain::time::Millis;
+use crate::limits::DIFFERING_SHOWN_MAX;
 use crate::log::Progress;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -78,8 +79,10 @@ pub struct Receipt {
     pub lines: u64,
     /// The lines that were rejected.
     pub rejected: Vec<Refused>,
-    /// The first entries that take effect much later than they occurred.
+    /// The first entries that lie far behind the time of their channel.
     pub clamped: Vec<Clamped>,
+    /// The first lines whose id was recorded before with other contents.
+    pub differing: Vec<DifferingRetry>,
     /// A strict batch ended at a rejected line.
     pub stopped: bool,
 }
@@ -94,6 +97,20 @@ impl Receipt {
             byte: rejected.byte,
             reason: rejected.reason,
         });
+    }
+
+    /// Notes that an event, whose line was `raw`, is not what was recorded with its id as the entry `seq`.
+    pub(super) fn differs(&mut self, event: &Event<'_>, raw: Option<&Rejected>, seq: u64) {
+        self.tally.retries_differing += 1;
+        if self.differing.len() < DIFFERING_SHOWN_MAX {
+            self.differing.push(DifferingRetry {
+                source: raw.map_or_else(|| Arc::from(""), |raw| Arc::clone(&raw.source)),
+                line: raw.map_or(0, |raw| raw.line),
+                byte: raw.map_or(0, |raw| raw.byte),
+                id: event.id.as_deref().unwrap_or_default().to_owned(),
+                seq,
+            });
+        }
     }
 }
 
@@ -110,7 +127,7 @@ pub struct Refused {
     pub reason: String,
 }
 
-/// An entry that takes effect more than [`crate::limits::CLAMPED_MS`] after it occurred.
+/// An entry whose effective time is more than [`crate::limits::CLAMPED_MS`] after it occurred.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clamped {
     /// The entry.
@@ -119,8 +136,40 @@ pub struct Clamped {
     pub channel: String,
     /// When it occurred.
     pub occurred_at: Millis,
-    /// When it takes effect.
+    /// Its effective time.
     pub effective_at: Millis,
+    /// What became of it: only one that is applied takes effect at all.
+    pub disposition: Disposition,
+    /// The entry that moved the channel's time there; `None` where it is not known.
+    pub frontier: Option<Frontier>,
+}
+
+/// An entry at which the time of its channel stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frontier {
+    /// The entry.
+    pub seq: u64,
+    /// Its effective time.
+    pub effective_at: Millis,
+    /// It has no source time that counts: its time is that of its recording.
+    pub untimed: bool,
+    /// The source of its line, and the line there, from 1; `None` where it was recorded by an earlier run.
+    pub line: Option<(Arc<str>, u64)>,
+}
+
+/// A line with an id that was recorded before, with other contents: it is taken for a retry all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DifferingRetry {
+    /// The file or feed.
+    pub source: Arc<str>,
+    /// The line there, from 1.
+    pub line: u64,
+    /// Where that line begins.
+    pub byte: u64,
+    /// The id.
+    pub id: String,
+    /// The first entry that was recorded with this id.
+    pub seq: u64,
 }
 
 /// What became of a batch.

@@ -12,7 +12,8 @@
 //! | `writer`, `desk`, `scribe`, `catch_up` | two threads: one decides, one appends and syncs; group commit; poisoning; what they start from |
 //! | `scan`, `reading` | the log out, folded by `apply`, shown to visitors |
 //! | `checkpoint` | shortcuts into the log |
-//! | `retries` | which ids have been recorded |
+//! | `clamped` | entries far behind the time of their channel, and what moved it |
+//! | `retries`, `gist` | which ids have been recorded, and what their lines said |
 //! | `rejects` | the lines that could not be taken |
 //! | `digests`, `tally` | what a snapshot's entry and a receipt say |
 //! | `meter` | what the store tells of its own work |
@@ -23,9 +24,11 @@
 mod batch;
 mod catch_up;
 mod checkpoint;
+mod clamped;
 mod desk;
 mod digests;
 mod error;
+mod gist;
 mod home;
 mod meter;
 mod migrate;
@@ -38,7 +41,9 @@ mod tally;
 mod writer;
 
 pub use crate::log::engine::Durability;
-pub use batch::{Batch, Clamped, Line, Outcome, Receipt, Refused, Rejected, Ticket};
+pub use batch::{
+    Batch, Clamped, DifferingRetry, Frontier, Line, Outcome, Receipt, Refused, Rejected, Ticket,
+};
 pub use error::StoreError;
 pub use home::OWNER_SOCKET;
 use meter::Stood;

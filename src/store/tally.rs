@@ -21,6 +21,7 @@ pub struct Tally {
     pub stale: u64,
     pub unknown: u64,
     pub retries: u64,
+    pub retries_differing: u64,
     pub rejected: u64,
     pub clamped: u64,
     pub first_seq: Option<u64>,
@@ -86,6 +87,7 @@ impl Tally {
         self.stale += later.stale;
         self.unknown += later.unknown;
         self.retries += later.retries;
+        self.retries_differing += later.retries_differing;
         self.rejected += later.rejected;
         self.clamped += later.clamped;
         self.first_seq = self.first_seq.or(later.first_seq);

@@ -16,8 +16,10 @@ use rollbook::cli::moment::span;
 use rollbook::cli::notices::Notices;
 use rollbook::cli::output::Format;
 use rollbook::cli::text::{count, shown};
+use rollbook::domain::entry::Disposition;
 use rollbook::query::answer::Time;
 use rollbook::query::time::{Span, When};
+use rollbook::store::{Clamped, Frontier};
 use std::path::Path;
 
 /// 2026-05-14T00:00:00Z.
@@ -230,17 +232,47 @@ fn notices_stop_at_ten() {
         .collect();
     assert_eq!(lines.len(), 10);
     assert_eq!(lines[1], "a.jsonl:2: byte 9: not JSON");
-    let clamped = notices
-        .clamped("studio-7", 812, at("20:10:00"), at("20:13:20"))
-        .unwrap();
-    assert!(
-        clamped.starts_with("studio-7: entry 812 occurred 2026-05-14 20:10:00.000 UTC"),
-        "{clamped}"
-    );
     assert_eq!(
         notices.rest(),
         ["… and 9,990 more; rollbook rejects lists them"]
     );
+}
+
+#[test]
+fn a_late_entry_is_said_to_do_what_it_does_and_what_moved_the_time_is_named_once() {
+    let mut notices = Notices::default();
+    let mut clamped = Clamped {
+        seq: 812,
+        channel: "studio-7".into(),
+        occurred_at: at("20:10:00").0,
+        effective_at: at("20:13:20").0,
+        disposition: Disposition::Applied,
+        frontier: Some(Frontier {
+            seq: 700,
+            effective_at: at("20:13:20").0,
+            untimed: true,
+            line: Some(("evening.jsonl".into(), 9)),
+        }),
+    };
+    let late = "studio-7: entry 812 occurred 2026-05-14 20:10:00.000 UTC and takes effect 3 min 20 s later, 20:13:20.000: time in a channel never goes back";
+    let moved = format!(
+        "{late}, and entry 700 (evening.jsonl:9) moved it there: it has no time that counts, and took effect when it was recorded"
+    );
+    assert_eq!(notices.clamped(&clamped).unwrap(), moved);
+    assert_eq!(notices.clamped(&clamped).unwrap(), late);
+    clamped.disposition = Disposition::Stale;
+    let stale = "studio-7: entry 812 occurred 2026-05-14 20:10:00.000 UTC and is older than what is known: it is recorded as stale and changes nothing";
+    assert_eq!(notices.clamped(&clamped).unwrap(), stale);
+    clamped.disposition = Disposition::Unknown;
+    let idle = notices.clamped(&clamped).unwrap();
+    assert!(idle.ends_with("UTC and changes nothing"), "{idle}");
+    assert_eq!(
+        (0..20).filter_map(|_| notices.clamped(&clamped)).count(),
+        6,
+        "ten in all"
+    );
+    let rest = notices.rest();
+    assert!(rest[0].starts_with("… and 14 more entries"), "{rest:?}");
 }
 
 #[test]

@@ -11,8 +11,7 @@ use crate::cli::progress::{Progress, say};
 use crate::cli::tables;
 use crate::ingest::source::Source;
 use crate::ingest::{How, Outcome, Watcher, ingest};
-use crate::query::answer::Time;
-use crate::store::{Clamped, Options, Refused, Store};
+use crate::store::{Clamped, DifferingRetry, Options, Refused, Store};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,7 +112,7 @@ pub(in crate::cli) fn run(
             break;
         }
     }
-    notices.clamped_in_all(outcome.tally.clamped);
+    notices.in_all(&outcome.tally);
     notices.rest().iter().for_each(|line| say(line));
     drop(store);
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -161,16 +160,13 @@ impl Watcher for Screen<'_> {
     }
 
     fn clamped(&mut self, clamped: &Clamped) {
-        let Clamped {
-            seq,
-            channel,
-            occurred_at,
-            effective_at,
-        } = clamped;
-        let notice = self
-            .notices
-            .clamped(channel, *seq, Time(*occurred_at), Time(*effective_at));
-        if let Some(notice) = notice {
+        if let Some(notice) = self.notices.clamped(clamped) {
+            self.progress.say(&notice);
+        }
+    }
+
+    fn differing(&mut self, retry: &DifferingRetry) {
+        if let Some(notice) = self.notices.differing(retry) {
             self.progress.say(&notice);
         }
     }

@@ -21,9 +21,8 @@ use crate::client::socket::Patience;
 use crate::domain::time::Millis;
 use crate::ingest::Watcher;
 use crate::limits;
-use crate::query::answer::Time;
 use crate::query::time::Span;
-use crate::store::{Clamped, Options, Refused, Store};
+use crate::store::{Clamped, DifferingRetry, Options, Refused, Store};
 use clap::Args;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -123,7 +122,7 @@ pub(in crate::cli) fn run(
         Sink::Store(recorder) => {
             let outcome = recorder.finish().map_err(|error| failure(data, error))?;
             let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
-            notices.clamped_in_all(outcome.tally.clamped);
+            notices.in_all(&outcome.tally);
             outcome.summary(0)
         }
         Sink::Server(uplink) => sending::summary(runtime.block_on(uplink.finish()))?,
@@ -238,9 +237,10 @@ impl Watcher for Screen {
     }
 
     fn clamped(&mut self, clamped: &Clamped) {
-        self.notice(|notices| {
-            let (occurred, effective) = (Time(clamped.occurred_at), Time(clamped.effective_at));
-            notices.clamped(&clamped.channel, clamped.seq, occurred, effective)
-        });
+        self.notice(|notices| notices.clamped(clamped));
+    }
+
+    fn differing(&mut self, retry: &DifferingRetry) {
+        self.notice(|notices| notices.differing(retry));
     }
 }

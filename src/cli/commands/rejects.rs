@@ -84,7 +84,7 @@ fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Fai
     let taken = retry(&store, &how, &mut screen);
     screen.progress.finish();
     let outcome = taken.map_err(|error| ingest_failure(data, error))?;
-    notices.clamped_in_all(outcome.tally.clamped);
+    notices.in_all(&outcome.tally);
     notices.rest().iter().for_each(|line| say(line));
     drop(store);
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
