@@ -50,6 +50,8 @@ pub const REJECTS_BYTES_MAX: u64 = 256 << 20;
 pub const REJECTS_SHOWN_MAX: usize = 10;
 /// Clamped entries named on standard error in one run.
 pub const CLAMPED_SHOWN_MAX: usize = 10;
+/// Entries that cannot be told, and are named in one run.
+pub const UNTOLD_SHOWN_MAX: usize = 10;
 /// Retries that differ from what was recorded, and are named in one run.
 pub const DIFFERING_SHOWN_MAX: usize = 10;
 /// How far an effective time may lie behind its `occurred_at` before the entry is named as clamped.

@@ -1,10 +1,12 @@
-//! What is said on standard error while lines are taken: the first rejects, retries that differ and clamped entries by
-//! name, the rest as a count. Only the words are made here; who writes them must mind the progress bar.
+//! What is said on standard error while lines are taken or told: the first rejects, retries that differ, clamped entries
+//! and entries that cannot be told by name, the rest as a count. Only the words are made here; who writes them must mind
+//! the progress bar.
 
+use super::exit::{Exit, Failure};
 use super::moment::{Fine, clock, day, span};
-use super::text::{count, shown};
+use super::text::{count, many, shown};
 use crate::domain::entry::Disposition;
-use crate::limits::{CLAMPED_SHOWN_MAX, DIFFERING_SHOWN_MAX, REJECTS_SHOWN_MAX};
+use crate::limits::{CLAMPED_SHOWN_MAX, DIFFERING_SHOWN_MAX, REJECTS_SHOWN_MAX, UNTOLD_SHOWN_MAX};
 use crate::query::answer::Time;
 use crate::store::{Clamped, DifferingRetry, Frontier, Tally};
 use std::collections::HashSet;
@@ -15,6 +17,7 @@ pub struct Notices {
     rejects: usize,
     clamped: usize,
     differing: usize,
+    untold: usize,
     /// Entries that moved the time of their channel, and were named.
     frontiers: HashSet<u64>,
 }
@@ -86,6 +89,26 @@ impl Notices {
         })
     }
 
+    /// An entry of the log cannot be told, or not as it is, while there is room.
+    pub fn untold(&mut self, seq: u64, why: &str) -> Option<String> {
+        self.untold += 1;
+        (self.untold <= UNTOLD_SHOWN_MAX).then(|| format!("entry {seq}: {}", shown(why)))
+    }
+
+    /// Why a command that was to tell entries has not told all of them as they are, if that is so.
+    #[must_use]
+    pub fn all_told(&self) -> Option<Failure> {
+        let untold = u64::try_from(self.untold).unwrap_or(u64::MAX);
+        let what = many(untold, "entry", "entries");
+        (untold > 0).then(|| {
+            Failure::new(
+                Exit::Corrupt,
+                format!("{what} of the log could not be told as they are; all others were"),
+            )
+            .hint("`rollbook verify --deep` says what is wrong with them")
+        })
+    }
+
     /// How many there were in all: a batch names only its first ones.
     pub fn in_all(&mut self, tally: &Tally) {
         let in_all = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
@@ -116,7 +139,8 @@ impl Notices {
             CLAMPED_SHOWN_MAX,
             " entries that occurred long before the time of their channel; rollbook history shows them",
         );
-        [rejects, differing, clamped]
+        let untold = more(self.untold, UNTOLD_SHOWN_MAX, " entries");
+        [rejects, differing, clamped, untold]
             .into_iter()
             .flatten()
             .collect()

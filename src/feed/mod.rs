@@ -17,7 +17,6 @@ mod agora_js;
 mod agora_link;
 mod agora_native;
 mod agora_topics;
-mod decimal;
 mod field;
 mod json;
 mod meta;
@@ -28,6 +27,7 @@ mod refusal;
 pub use recorded::recording;
 pub use refusal::Refusal;
 
+use crate::decimal;
 use crate::domain::event::{Event, Said};
 use crate::domain::order::Stamp;
 use crate::limits::ID_BYTES_MAX;

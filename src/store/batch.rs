@@ -1,5 +1,6 @@
 //! What is handed to the writer, and what comes back.
 
+use super::check;
 use super::error::StoreError;
 use super::tally::Tally;
 use crate::domain::entry::{Disposition, Recording, Rules};
@@ -13,7 +14,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 /// One line for the writer.
 #[derive(Debug, Clone)]
 pub enum Line {
-    /// An event, and its line as it came, for the case that it must be refused.
+    /// An event, and the line that a feed has read it off, for the case that it must be refused. One without a line
+    /// comes from elsewhere, and is [checked](super::check).
     Event(Event<'static>, Option<Box<Rejected>>),
     /// The same of one that was recorded before, and is to be recorded as it was then.
     Again(Event<'static>, Option<Box<Rejected>>, Recording),
@@ -65,6 +67,23 @@ pub struct Batch {
     pub rules: Rules,
     /// Stop at the first line that is rejected: that one is kept, and nothing behind it is taken.
     pub strict: bool,
+}
+
+impl Batch {
+    /// That all that no feed has read off a line can be recorded.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        for (line, at) in self.lines.iter().zip(1..) {
+            let checked = match line {
+                Line::Event(event, None) | Line::Again(event, None, _) => check::check(event),
+                Line::Connection { observer, at, .. } => {
+                    check::name("observer", observer).and_then(|()| check::time("ts", *at))
+                }
+                _ => Ok(()),
+            };
+            checked.map_err(|unfit| StoreError::Unfit { at, unfit })?;
+        }
+        Ok(())
+    }
 }
 
 /// What became of a batch. All of it is durable.

@@ -3,6 +3,7 @@
 
 use super::batch::{Batch, Line, Receipt, Rejected, Reply};
 use super::catch_up::{CaughtUp, Since};
+use super::check;
 use super::checkpoint::{self, Draft};
 use super::clamped::{Frontiers, is_clamped};
 use super::digests::Digests;
@@ -263,6 +264,8 @@ impl Desk {
             }
             return Ok(Some(seq));
         }
+        // A feed has these from its line, or from whoever has set it up.
+        check::whose(event).map_err(|unfit| unfit.to_string())?;
         let Fold { state, names, .. } = &mut self.fold;
         let reconciles = matches!(event.said, Said::Snapshot { .. } | Said::SnapshotEnd { .. });
         let began = reconciles.then(Instant::now);
