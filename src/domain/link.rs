@@ -60,11 +60,10 @@ impl Moment<'_> {
             let gaps = match state {
                 _ if service == Service::Other => Vec::new(),
                 LinkState::Up | LinkState::Synced => Vec::new(),
-                LinkState::Down => self.gap_changes(|name| self.gap_of_loss(service, name)),
-                LinkState::UpWithDifferences => self.gap_changes(|name| {
-                    let lists = self.watch(name)?.own_list.is_some();
-                    let concerned = lists && !except.values().any(|&it| it == Some(name));
-                    self.gap_of_loss(service, name).filter(|_| concerned)
+                // A link that came up with differences had been lost.
+                LinkState::Down | LinkState::UpWithDifferences => self.gap_changes(|name| {
+                    let spared = except.values().any(|&it| it == Some(name));
+                    self.gap_of_loss(service, name).filter(|_| !spared)
                 }),
             };
             let except = except.into_keys().map(|name| self.names.intern(&name));
@@ -76,16 +75,9 @@ impl Moment<'_> {
         let mut entries = Vec::with_capacity(named.len());
         for name in named.into_keys().filter(|name| !except.contains_key(name)) {
             let name = self.channel(&name)?;
-            let lists = || self.watch(name).is_some_and(|it| it.own_list.is_some());
-            let loses = match state {
-                LinkState::Up | LinkState::Synced => false,
-                LinkState::Down => true,
-                LinkState::UpWithDifferences => lists(),
-            };
-            let gap = if loses {
-                self.gap_opened(name, true)
-            } else {
-                None
+            let gap = match state {
+                LinkState::Up | LinkState::Synced => None,
+                LinkState::Down | LinkState::UpWithDifferences => self.gap_opened(name, true),
             };
             let gaps = gap.into_iter().collect();
             let seq = self.seq + entries.len() as u64;
@@ -198,9 +190,10 @@ impl State {
         }
         let own_link = observer.has_own_link(name);
         let watch = channel.watching.of_mut(entry.observer, observer, name);
-        let collects = link.state == LinkState::UpWithDifferences && watch.own_list.is_some();
+        let resumed = link.state == LinkState::UpWithDifferences;
+        let collects = resumed && watch.own_list.is_some();
         let mut ended = None;
-        if collects || link.state == LinkState::Down {
+        if resumed || link.state == LinkState::Down {
             ended = watch.go_down().map(|stretch| Stretch {
                 proof: observer.proof_over_link(name, stretch, own_link),
                 ..stretch

@@ -179,6 +179,7 @@ fn standing(state: &State) -> Gauges {
         head: state.head(),
         observers: state.observers().count() as u64,
         connected: state.connected(),
+        resyncs_open: state.resyncs_open(),
         ..Gauges::default()
     };
     for (_, channel) in state.channels() {
