@@ -7,7 +7,8 @@
  *     const bridge = attach(rtm, { url: 'https://rollbook.example', observer: 'lobby', self: userId, token: fetchToken })
  *
  * `Outbox` numbers lines and keeps them until they are acknowledged; `Bridge` carries them over a WebSocket that may
- * break at any moment; `keepAlive` replaces a client whose token has expired. What events mean is the server's business.
+ * break at any moment; `Resync` finds out when a resumed channel has told all; `keepAlive` replaces a client whose token
+ * has expired. What events mean is the server's business.
  *
  * Lines wait in memory: a page that is closed or reloaded loses those that are not acknowledged yet. The server then
  * sees a connection end without a farewell, and notes a gap.
@@ -26,11 +27,19 @@
  * - `feed`: the server knows another past of this feed (was its store put back?). The bridge goes on under a new id.
  * - `token`: one of either service has expired, could not be had or not be renewed.
  * - `login`: a client could not log in, join or log out, or Agora ended its session, for `reasonCode`.
- * @typedef {{ kind: 'connection' | 'lost' | 'rejected' | 'feed' | 'token' | 'login', message: string, count?: number,
+ * - `resync`: a resumed channel could not be asked whether it has told all. It is asked again.
+ * @typedef {{ kind: 'connection' | 'lost' | 'rejected' | 'feed' | 'token' | 'login' | 'resync', message: string, count?: number,
  *   text?: string, reasonCode?: string, cause?: unknown }} Problem
  */
 
 /** @typedef {{ first: number, most: number }} Retry How long to wait before the next try, in ms: doubling, up to `most`. */
+
+/**
+ * Asks something that is answered over this stream channel's own connection, and waits for the answer. `false`: there is
+ * nothing to ask with. agora-rtm 2.3.0 has one such request: `rtm.renewToken(token, { channelName })`. All others are
+ * answered from memory, over the message connection, or not at all.
+ * @typedef {(channel: string) => unknown} Probe
+ */
 
 /**
  * @typedef {object} Options
@@ -39,6 +48,9 @@
  * @property {string} [self] The client's own user id: a snapshot that lacks it does not say that it left.
  * @property {string | (() => string | Promise<string>)} [token] Rollbook's, or better: what fetches a fresh one.
  * @property {string} [feed] The id of this unbroken connection; made up where missing. Never use one twice.
+ * @property {boolean} [presence] Forward `presence` events, too.
+ * @property {Probe} [probe] Lets the bridge say when a resumed channel has told all. `keepAlive` has one.
+ * @property {{ resumed: number, quiet: number }} [settle] Ask so many ms after a resume, and after the last event: 4 s, 2 s.
  * @property {number} [maxBuffered] How much may wait for its acknowledgement, in UTF-16 units: 8 Mi, some 20,000 events.
  * @property {Retry} [retry] 250 ms to 15 s.
  * @property {number} [patience] A server that owes an answer for so many ms is given up: 20,000.
@@ -57,6 +69,9 @@ const PATIENCE = 20_000;
 const RETRY = { first: 250, most: 15_000 };
 const RETRY_LOGIN = { first: 1_000, most: 60_000 };
 const LOGOUT_PATIENCE = 10_000;
+// agora-rtc-sdk-ng 4.24 takes users that the gateway has not named again for gone 3 s after a resume.
+const SETTLE = { resumed: 4_000, quiet: 2_000 };
+const RETRY_PROBE = { first: 2_000, most: 60_000 };
 
 const CLOSE_DONE = 1000;
 const CLOSE_GIVEN_UP = 4000; // anything but 1000 tells the server that somebody still meant to watch
@@ -144,6 +159,75 @@ class Outbox {
   abandon() { for (const { done } of this.#flushes.splice(0)) done(false); }
 }
 
+/**
+ * After a connection that it resumed by itself, agora-rtm sends no SNAPSHOT. It emits what differs as live events, and
+ * does not say when it has emitted all. This finds out, for each channel: a request on the channel's own connection is
+ * answered behind what the gateway had sent before. With an answer, and no event for a while, all was told by the time of
+ * the asking. A clock alone proves nothing: a dead connection is quiet, too.
+ */
+class Resync {
+  /** @type {Map<string, { quietAt: number, over: boolean, wake?: () => void }>} */
+  #pending = new Map();
+  #how;
+
+  /** @param {{ probe: Probe, settle: { resumed: number, quiet: number }, now: () => number,
+   *   onSynced: (channel: string, time: number) => void, onFailure: (channel: string, cause: unknown) => void }} how */
+  constructor(how) {
+    this.#how = how;
+  }
+
+  /** The channel's connection has resumed. @param {string} channel */
+  begin(channel) {
+    this.end(channel);
+    const state = { quietAt: Date.now() + this.#how.settle.resumed, over: false };
+    this.#pending.set(channel, state);
+    this.#run(channel, state);
+  }
+
+  /** An event came of this channel. @param {string} channel */
+  heard(channel) {
+    const state = this.#pending.get(channel);
+    if (state) state.quietAt = Math.max(state.quietAt + 1, Date.now() + this.#how.settle.quiet);
+  }
+
+  /** There is nothing more to find out: of this channel, or of any. @param {string} [channel] */
+  end(channel) {
+    for (const [name, state] of this.#pending) {
+      if (channel !== undefined && name !== channel) continue;
+      state.over = true;
+      state.wake?.();
+      this.#pending.delete(name);
+    }
+  }
+
+  /** @param {string} channel @param {{ quietAt: number, over: boolean, wake?: () => void }} state */
+  async #run(channel, state) {
+    const { probe, now, onSynced, onFailure } = this.#how;
+    const sleep = (/** @type {number} */ ms) => new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      state.wake = () => resolve(clearTimeout(timer));
+    });
+    for (let failures = 0; !state.over; ) {
+      const { quietAt } = state;
+      if (Date.now() < quietAt) {
+        await sleep(quietAt - Date.now());
+        continue;
+      }
+      const asked = now();
+      try {
+        const answer = await probe(channel);
+        // An event that came meanwhile may be one of several: wait again.
+        if (state.over || state.quietAt !== quietAt) continue;
+        this.end(channel);
+        if (answer !== false) onSynced(channel, asked);
+      } catch (cause) {
+        if (!state.over && failures === 0) onFailure(channel, cause);
+        if (!state.over) await sleep(delay(RETRY_PROBE, failures++));
+      }
+    }
+  }
+}
+
 /** One feed, over connections that break. Made by `attach` and `keepAlive`. */
 class Bridge {
   #options;
@@ -152,6 +236,9 @@ class Bridge {
   #life = unique(); // ids must not repeat, even where a page uses a feed twice
   #events = 0;
   #lost = 0;
+  #ahead = 0; // the client's events against the clock of this page, in ms
+  /** Does the server have the client's own list? By channel, for topics and for presence. @type {Record<'topic' | 'presence', Map<string, boolean>>} */
+  #listed = { topic: new Map(), presence: new Map() };
   #overflowed = false;
   /** @type {'connecting' | 'open' | 'waiting' | 'closed'} */
   #state = 'waiting'; // for the next try
@@ -165,6 +252,7 @@ class Bridge {
   #timer;
   /** @type {(() => void) | undefined} */
   #unwatch;
+  #endResync = () => {};
   /** @type {Promise<number> | undefined} */
   #detached;
 
@@ -184,24 +272,89 @@ class Bridge {
   /** True as soon as all events until now are durable, false if `detach` gives them up. */
   flushed() { return this.#outbox.flushed(); }
 
-  /** Listens to this client, and no more to the one before. @param {Source} rtm */
-  watch(rtm) {
+  /** The time by the clock of the client's events, for lines of the bridge's own that stand beside them. */
+  now() { return Date.now() + this.#ahead; }
+
+  /** Listens to this client, and no more to the one before. @param {Source} rtm @param {Probe} [probe] */
+  watch(rtm, probe = this.#options.probe) {
     this.#unwatch?.();
-    /** @type {Pick<EventMap, 'topic' | 'linkState' | 'token' | 'tokenPrivilegeWillExpire'>} */
+    this.#forget();
+    const resync = probe && new Resync({
+      probe,
+      settle: this.#options.settle ?? SETTLE,
+      now: () => this.now(),
+      onSynced: (channel, ts) => this.note({ t: 'link', state: 'synced', channels: [channel], ts }),
+      onFailure: (channel, cause) =>
+        this.report({ kind: 'resync', message: `whether "${channel}" has told all could not be asked`, cause }),
+    });
+    /** @type {Pick<EventMap, 'topic' | 'linkState' | 'token' | 'tokenPrivilegeWillExpire'> & Partial<Pick<EventMap, 'presence'>>} */
     const listeners = {
-      topic: (said) => this.note(said),
-      linkState: (said) => this.note({ event: 'linkState', ...said }),
-      token: (said) => this.note({ event: 'token', ...said }),
+      topic: (said) => {
+        this.#clock(said);
+        this.note(said);
+        this.#list('topic', said.channelName, said.eventType);
+        if (said.eventType === 'SNAPSHOT') resync?.end(said.channelName);
+        else resync?.heard(said.channelName);
+      },
+      linkState: (said) => {
+        this.#clock(said);
+        this.note({ event: 'linkState', ...said, isResumed: said.isResumed && this.#followed(said) });
+        if (said.serviceType !== 'STREAM') return;
+        for (const channel of said.affectedChannels) {
+          if (said.isResumed && this.#followed(said)) resync?.begin(channel);
+          else resync?.end(channel);
+        }
+      },
+      token: (said) => {
+        this.#clock(said);
+        this.note({ event: 'token', ...said });
+      },
       // The SDK gives no time with this one.
       tokenPrivilegeWillExpire: (channelName = '') =>
-        this.note({ event: 'tokenPrivilegeWillExpire', channelName, timestamp: Date.now() }),
+        this.note({ event: 'tokenPrivilegeWillExpire', channelName, timestamp: this.now() }),
     };
+    if (this.#options.presence) {
+      listeners.presence = (said) => {
+        this.#clock(said);
+        this.note(said);
+        this.#list('presence', `${said.channelType} ${said.channelName}`, said.eventType);
+      };
+    }
     const names = /** @type {(keyof typeof listeners)[]} */ (Object.keys(listeners));
-    for (const name of names) rtm.addEventListener(name, listeners[name]);
+    for (const name of names) rtm.addEventListener(name, /** @type {any} */ (listeners[name]));
     this.#unwatch = () => {
-      for (const name of names) rtm.removeEventListener(name, listeners[name]);
+      for (const name of names) rtm.removeEventListener(name, /** @type {any} */ (listeners[name]));
+      resync?.end();
       this.#unwatch = undefined;
     };
+    this.#endResync = () => resync?.end();
+  }
+
+  /** @param {{ timestamp?: number }} said */
+  #clock({ timestamp }) { if (timestamp) this.#ahead = timestamp - Date.now(); }
+
+  /** @param {'topic' | 'presence'} of @param {string} channel @param {string} eventType */
+  #list(of, channel, eventType) {
+    const listed = this.#listed[of];
+    if (eventType === 'SNAPSHOT' && !this.#overflowed) listed.set(channel, true);
+    else if (!listed.has(channel)) listed.set(channel, false);
+  }
+
+  /**
+   * Does the server have what the client compares with? Differences from a list that it has not had, or not whole, say
+   * nothing: such a resume is told as a plain one, and its gap waits for a SNAPSHOT.
+   * @param {{ serviceType: string, affectedChannels: string[] }} said
+   */
+  #followed({ serviceType, affectedChannels }) {
+    const { topic, presence } = this.#listed;
+    if (serviceType === 'STREAM') return affectedChannels.every((channel) => topic.get(channel));
+    return [...presence.values()].every(Boolean);
+  }
+
+  /** Events are missing from here on, or before: no list is whole. */
+  #forget() {
+    for (const listed of Object.values(this.#listed)) for (const channel of listed.keys()) listed.set(channel, false);
+    this.#endResync();
   }
 
   /**
@@ -217,7 +370,8 @@ class Bridge {
     const full = this.#outbox.length >= (this.#options.maxBuffered ?? BUFFERED_MOST);
     if (!this.#overflowed && (full || line.length > LINE_LENGTH_MOST)) {
       this.#overflowed = true;
-      this.#outbox.add(this.#line({ t: 'link', state: 'down', reason: 'bridge_overflow', ts: Date.now() }));
+      this.#forget();
+      this.#outbox.add(this.#line({ t: 'link', state: 'down', reason: 'bridge_overflow', ts: this.now() }));
       const what = full ? 'the buffer is full' : `an event is ${line.length} long`;
       this.report({ kind: 'lost', count: 1, message: `${what}: events are lost until half of the buffer is free` });
     }
@@ -235,7 +389,7 @@ class Bridge {
       this.#unwatch?.();
       // Whatever the client goes on to do, nobody watches from here on.
       if (this.#events > 0 && !this.#overflowed) {
-        this.note({ t: 'link', state: 'down', reason: 'bridge_detached', ts: Date.now() });
+        this.note({ t: 'link', state: 'down', reason: 'bridge_detached', ts: this.now() });
       }
       await atMost(within, this.flushed());
       const count = this.#outbox.size;
@@ -287,7 +441,10 @@ class Bridge {
     this.#expectNothing();
     if (t === 'resume') this.#resume(line);
     if (t === 'ack') this.#acknowledged(line, seq);
-    if (t === 'reject') this.report({ kind: 'rejected', message: reason, text: this.#outbox.line(line) });
+    if (t === 'reject') {
+      this.#forget();
+      this.report({ kind: 'rejected', message: reason, text: this.#outbox.line(line) });
+    }
     if (t === 'token' && state === 'will_expire') this.#renew();
     if (t === 'token' && state === 'refused') this.report({ kind: 'token', message: reason });
     this.#pump();
@@ -313,7 +470,7 @@ class Bridge {
     this.#outbox.settle(line);
     if (this.#overflowed && this.#outbox.length * 2 <= (this.#options.maxBuffered ?? BUFFERED_MOST)) {
       this.#overflowed = false;
-      this.note({ t: 'link', state: 'up', reason: 'bridge_overflow_over', ts: Date.now() });
+      this.note({ t: 'link', state: 'up', reason: 'bridge_overflow_over', ts: this.now() });
     }
   }
 
@@ -428,7 +585,7 @@ export function keepAlive({ create, fetchToken, join, bridge: options, retry = R
         const token = await fetchToken(channel || undefined);
         if (over) return;
         await rtm.renewToken(token, channel ? { channelName: channel } : undefined);
-        bridge.note({ t: 'token', state: 'renewed', channel: channel || undefined, ts: Date.now() });
+        bridge.note({ t: 'token', state: 'renewed', channel: channel || undefined, ts: bridge.now() });
       } catch (cause) {
         bridge.report({ kind: 'token', message: "Agora's token could not be renewed", cause });
       } finally {
@@ -440,10 +597,16 @@ export function keepAlive({ create, fetchToken, join, bridge: options, retry = R
       if (over || currentState !== 'FAILED') return;
       bridge.report({ kind: 'login', message: `Agora ended the session: ${reason}`, reasonCode });
       const [channel] = serviceType === 'STREAM' ? affectedChannels : [];
-      if (reasonCode === 'TOKEN_EXPIRED') bridge.note({ t: 'token', state: 'expired', channel, ts: Date.now() });
+      if (reasonCode === 'TOKEN_EXPIRED') bridge.note({ t: 'token', state: 'expired', channel, ts: bridge.now() });
       if (TOKEN_IS_DEAD.includes(reasonCode)) end();
     };
-    bridge.watch(rtm); // listens first, so that Agora's own words stand before ours
+    const probe = async (/** @type {string} */ channel) => {
+      const token = await fetchToken(channel);
+      if (over || !token) return false; // a project in testing mode has none
+      await rtm.renewToken(token, { channelName: channel });
+      bridge.note({ t: 'token', state: 'renewed', channel, ts: bridge.now() });
+    };
+    bridge.watch(rtm, options.probe ?? probe); // listens first, so that Agora's own words stand before ours
     rtm.addEventListener('linkState', judge);
     rtm.addEventListener('tokenPrivilegeWillExpire', renew);
     rtm.addEventListener('token', ({ eventType }) => void (eventType === 'WILL_EXPIRE' && renew()));
@@ -460,7 +623,7 @@ export function keepAlive({ create, fetchToken, join, bridge: options, retry = R
       await ended;
     } finally {
       over = true;
-      if (loggedIn) bridge.note({ t: 'link', state: 'down', reason: 'logout', ts: Date.now() });
+      if (loggedIn) bridge.note({ t: 'link', state: 'down', reason: 'logout', ts: bridge.now() });
       // Should it not answer: of two logins of one user, Agora itself ends the older.
       await atMost(LOGOUT_PATIENCE, rtm.logout()).catch(failed);
     }
