@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * The bridge from Agora to Rollbook: what an `agora-rtm` 2.x client tells of topics, links and tokens goes to a running
- * `rollbook serve`, each event once. One module without dependencies, for the browser; the server has it at `/bridge.js`.
+ * `rollbook serve`, each event once. For the browser, without dependencies; the server has all of it, as one module, at
+ * `/bridge.js`.
  *
  *     import { attach } from 'https://rollbook.example/bridge.js'
  *     const bridge = attach(rtm, { url: 'https://rollbook.example', observer: 'lobby', self: userId, token: fetchToken })
@@ -14,6 +15,12 @@
  * sees a connection end without a farewell, and notes a gap.
  */
 
+import { Outbox } from './bridge/outbox.js';
+import { Resync, SETTLE } from './bridge/resync.js';
+import { atMost, delay } from './bridge/timing.js';
+
+/** @typedef {import('./bridge/resync.js').Probe} Probe */
+/** @typedef {import('./bridge/timing.js').Retry} Retry */
 /** @typedef {import('agora-rtm').RTMClient} RTMClient */
 /** @typedef {import('agora-rtm').RTMEvents.RTMClientEventMap} EventMap */
 /** @typedef {Pick<RTMClient, 'addEventListener' | 'removeEventListener'>} Source What the bridge needs of a client. */
@@ -30,15 +37,6 @@
  * - `resync`: a resumed channel could not be asked whether it has told all. It is asked again.
  * @typedef {{ kind: 'connection' | 'lost' | 'rejected' | 'feed' | 'token' | 'login' | 'resync', message: string, count?: number,
  *   text?: string, reasonCode?: string, cause?: unknown }} Problem
- */
-
-/** @typedef {{ first: number, most: number }} Retry How long to wait before the next try, in ms: doubling, up to `most`. */
-
-/**
- * Asks something that is answered over this stream channel's own connection, and waits for the answer. `false`: there is
- * nothing to ask with. agora-rtm 2.3.0 has one such request: `rtm.renewToken(token, { channelName })`. All others are
- * answered from memory, over the message connection, or not at all.
- * @typedef {(channel: string) => unknown} Probe
  */
 
 /**
@@ -60,18 +58,11 @@
  */
 
 const BUFFERED_MOST = 8 * 1024 * 1024;
-// What is under way unacknowledged is sent again when a connection is lost.
-const UNDER_WAY_LINES = 2_000;
-const MESSAGE_LINES = 500;
-const MESSAGE_LENGTH = 256 * 1024;
 const LINE_LENGTH_MOST = 4 * 1024 * 1024; // in UTF-8 below 16 MiB, beyond which the server takes no line
 const PATIENCE = 20_000;
 const RETRY = { first: 250, most: 15_000 };
 const RETRY_LOGIN = { first: 1_000, most: 60_000 };
 const LOGOUT_PATIENCE = 10_000;
-// agora-rtc-sdk-ng 4.24 takes users that the gateway has not named again for gone 3 s after a resume.
-const SETTLE = { resumed: 4_000, quiet: 2_000 };
-const RETRY_PROBE = { first: 2_000, most: 60_000 };
 
 const CLOSE_DONE = 1000;
 const CLOSE_GIVEN_UP = 4000; // anything but 1000 tells the server that somebody still meant to watch
@@ -84,150 +75,6 @@ const TOKEN_IS_DEAD = ['TOKEN_EXPIRED', 'INVALID_TOKEN'];
 // `crypto.randomUUID` is missing on pages that came over plain HTTP.
 const unique = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('');
 
-/** Random: not all clients meet a server that comes back at once. @param {Retry} retry @param {number} failures */
-const delay = ({ first, most }, failures) => (Math.min(most, first * 2 ** failures) * (1 + Math.random())) / 2;
-
-/** Waits for `work`, but not longer than `ms`. @param {number} ms @param {Promise<unknown>} work */
-function atMost(ms, work) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  const late = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-/** Lines and their numbers in the feed, kept until they are acknowledged. */
-class Outbox {
-  /** @type {string[]} */
-  #lines = [];
-  #first = 1; // the number of the oldest line kept
-  #sent = 0; // the number of the last one sent on this connection
-  #everSent = 0; // on any
-  /** @type {{ upTo: number, done: (all: boolean) => void }[]} */
-  #flushes = [];
-  length = 0;
-  acknowledged = 0;
-
-  get size() { return this.#lines.length; }
-  get underWay() { return this.#sent + 1 - this.#first; }
-
-  /** @param {string} line */
-  add(line) {
-    this.#lines.push(line);
-    this.length += line.length;
-  }
-
-  /** @param {number} number */
-  line(number) { return this.#lines[number - this.#first]; }
-
-  /** The next lines to send, as one message, unless too much is under way. */
-  take() {
-    const from = this.underWay;
-    const end = Math.min(this.size, from + MESSAGE_LINES, UNDER_WAY_LINES);
-    let to = from;
-    for (let length = 0; to < end && length < MESSAGE_LENGTH; to++) length += this.#lines[to].length;
-    this.#sent += to - from;
-    this.#everSent = Math.max(this.#everSent, this.#sent);
-    return to > from ? this.#lines.slice(from, to).join('\n') : undefined;
-  }
-
-  /** Lines up to this number are durable. @param {number} number */
-  settle(number) {
-    const done = this.#lines.splice(0, Math.max(0, Math.min(number, this.#sent) + 1 - this.#first));
-    for (const line of done) this.length -= line.length;
-    this.#first += done.length;
-    this.acknowledged += done.length;
-    while (this.#flushes[0]?.upTo <= this.acknowledged) this.#flushes.shift()?.done(true);
-  }
-
-  /** A new connection goes on behind this line; false if the next is kept no more, or this one was never sent. */
-  resume(/** @type {number} */ number) {
-    if (number < this.#first - 1 || number > this.#everSent) return false;
-    this.#sent = number;
-    this.settle(number);
-    return true;
-  }
-
-  /** What is kept becomes the beginning of another feed. */
-  renumber() { [this.#first, this.#sent, this.#everSent] = [1, 0, 0]; }
-
-  /** @returns {Promise<boolean>} */
-  flushed() {
-    const upTo = this.acknowledged + this.size;
-    return this.size === 0 ? Promise.resolve(true) : new Promise((done) => this.#flushes.push({ upTo, done }));
-  }
-
-  abandon() { for (const { done } of this.#flushes.splice(0)) done(false); }
-}
-
-/**
- * After a connection that it resumed by itself, agora-rtm sends no SNAPSHOT. It emits what differs as live events, and
- * does not say when it has emitted all. This finds out, for each channel: a request on the channel's own connection is
- * answered behind what the gateway had sent before. With an answer, and no event for a while, all was told by the time of
- * the asking. A clock alone proves nothing: a dead connection is quiet, too.
- */
-class Resync {
-  /** @type {Map<string, { quietAt: number, over: boolean, wake?: () => void }>} */
-  #pending = new Map();
-  #how;
-
-  /** @param {{ probe: Probe, settle: { resumed: number, quiet: number }, now: () => number,
-   *   onSynced: (channel: string, time: number) => void, onFailure: (channel: string, cause: unknown) => void }} how */
-  constructor(how) {
-    this.#how = how;
-  }
-
-  /** The channel's connection has resumed. @param {string} channel */
-  begin(channel) {
-    this.end(channel);
-    const state = { quietAt: Date.now() + this.#how.settle.resumed, over: false };
-    this.#pending.set(channel, state);
-    this.#run(channel, state);
-  }
-
-  /** An event came of this channel. @param {string} channel */
-  heard(channel) {
-    const state = this.#pending.get(channel);
-    if (state) state.quietAt = Math.max(state.quietAt + 1, Date.now() + this.#how.settle.quiet);
-  }
-
-  /** There is nothing more to find out: of this channel, or of any. @param {string} [channel] */
-  end(channel) {
-    for (const [name, state] of this.#pending) {
-      if (channel !== undefined && name !== channel) continue;
-      state.over = true;
-      state.wake?.();
-      this.#pending.delete(name);
-    }
-  }
-
-  /** @param {string} channel @param {{ quietAt: number, over: boolean, wake?: () => void }} state */
-  async #run(channel, state) {
-    const { probe, now, onSynced, onFailure } = this.#how;
-    const sleep = (/** @type {number} */ ms) => new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      state.wake = () => resolve(clearTimeout(timer));
-    });
-    for (let failures = 0; !state.over; ) {
-      const { quietAt } = state;
-      if (Date.now() < quietAt) {
-        await sleep(quietAt - Date.now());
-        continue;
-      }
-      const asked = now();
-      try {
-        const answer = await probe(channel);
-        // An event that came meanwhile may be one of several: wait again.
-        if (state.over || state.quietAt !== quietAt) continue;
-        this.end(channel);
-        if (answer !== false) onSynced(channel, asked);
-      } catch (cause) {
-        if (!state.over && failures === 0) onFailure(channel, cause);
-        if (!state.over) await sleep(delay(RETRY_PROBE, failures++));
-      }
-    }
-  }
-}
-
 /** One feed, over connections that break. Made by `attach` and `keepAlive`. */
 class Bridge {
   #options;
@@ -237,7 +84,7 @@ class Bridge {
   #events = 0;
   #lost = 0;
   #ahead = 0; // the client's events against the clock of this page, in ms
-  /** Does the server have the client's own list? By channel, for topics and for presence. @type {Record<'topic' | 'presence', Map<string, boolean>>} */
+  /** Does the server have the client's own list? By channel. @type {Record<'topic' | 'presence', Map<string, boolean>>} */
   #listed = { topic: new Map(), presence: new Map() };
   #overflowed = false;
   /** @type {'connecting' | 'open' | 'waiting' | 'closed'} */
@@ -279,44 +126,42 @@ class Bridge {
   watch(rtm, probe = this.#options.probe) {
     this.#unwatch?.();
     this.#forget();
+    const { settle = SETTLE } = this.#options;
     const resync = probe && new Resync({
       probe,
-      settle: this.#options.settle ?? SETTLE,
+      settle,
       now: () => this.now(),
       onSynced: (channel, ts) => this.note({ t: 'link', state: 'synced', channels: [channel], ts }),
       onFailure: (channel, cause) =>
         this.report({ kind: 'resync', message: `whether "${channel}" has told all could not be asked`, cause }),
     });
+    const tell = (/** @type {{ timestamp?: number }} */ said, /** @type {object} */ line = said) => {
+      if (said.timestamp) this.#ahead = said.timestamp - Date.now();
+      this.note(line);
+    };
     /** @type {Pick<EventMap, 'topic' | 'linkState' | 'token' | 'tokenPrivilegeWillExpire'> & Partial<Pick<EventMap, 'presence'>>} */
     const listeners = {
       topic: (said) => {
-        this.#clock(said);
-        this.note(said);
+        tell(said);
         this.#list('topic', said.channelName, said.eventType);
-        if (said.eventType === 'SNAPSHOT') resync?.end(said.channelName);
-        else resync?.heard(said.channelName);
+        resync?.[said.eventType === 'SNAPSHOT' ? 'end' : 'heard'](said.channelName);
       },
       linkState: (said) => {
-        this.#clock(said);
-        this.note({ event: 'linkState', ...said, isResumed: said.isResumed && this.#followed(said) });
-        if (said.serviceType !== 'STREAM') return;
-        for (const channel of said.affectedChannels) {
-          if (said.isResumed && this.#followed(said)) resync?.begin(channel);
-          else resync?.end(channel);
-        }
+        const { serviceType, affectedChannels = [] } = said;
+        const resumed = () => said.isResumed && this.#followed(serviceType, affectedChannels);
+        tell(said, { event: 'linkState', ...said, isResumed: resumed() });
+        if (serviceType !== 'STREAM') return;
+        const step = resumed() ? 'begin' : 'end'; // the line itself may have been lost
+        for (const channel of affectedChannels) resync?.[step](channel);
       },
-      token: (said) => {
-        this.#clock(said);
-        this.note({ event: 'token', ...said });
-      },
+      token: (said) => tell(said, { event: 'token', ...said }),
       // The SDK gives no time with this one.
       tokenPrivilegeWillExpire: (channelName = '') =>
         this.note({ event: 'tokenPrivilegeWillExpire', channelName, timestamp: this.now() }),
     };
     if (this.#options.presence) {
       listeners.presence = (said) => {
-        this.#clock(said);
-        this.note(said);
+        tell(said);
         this.#list('presence', `${said.channelType} ${said.channelName}`, said.eventType);
       };
     }
@@ -330,9 +175,6 @@ class Bridge {
     this.#endResync = () => resync?.end();
   }
 
-  /** @param {{ timestamp?: number }} said */
-  #clock({ timestamp }) { if (timestamp) this.#ahead = timestamp - Date.now(); }
-
   /** @param {'topic' | 'presence'} of @param {string} channel @param {string} eventType */
   #list(of, channel, eventType) {
     const listed = this.#listed[of];
@@ -343,12 +185,11 @@ class Bridge {
   /**
    * Does the server have what the client compares with? Differences from a list that it has not had, or not whole, say
    * nothing: such a resume is told as a plain one, and its gap waits for a SNAPSHOT.
-   * @param {{ serviceType: string, affectedChannels: string[] }} said
+   * @param {string} serviceType @param {string[]} channels
    */
-  #followed({ serviceType, affectedChannels }) {
+  #followed(serviceType, channels) {
     const { topic, presence } = this.#listed;
-    if (serviceType === 'STREAM') return affectedChannels.every((channel) => topic.get(channel));
-    return [...presence.values()].every(Boolean);
+    return serviceType === 'STREAM' ? channels.every((channel) => topic.get(channel)) : [...presence.values()].every(Boolean);
   }
 
   /** Events are missing from here on, or before: no list is whole. */
