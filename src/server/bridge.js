@@ -189,7 +189,7 @@ class Bridge {
    */
   #followed(serviceType, channels) {
     const { topic, presence } = this.#listed;
-    return serviceType === 'STREAM' ? channels.every((channel) => topic.get(channel)) : [...presence.values()].every(Boolean);
+    return serviceType !== 'MESSAGE' ? channels.every((channel) => topic.get(channel)) : [...presence.values()].every(Boolean);
   }
 
   /** Events are missing from here on, or before: no list is whole. */
