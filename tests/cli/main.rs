@@ -19,6 +19,7 @@ mod hostile;
 mod ingest;
 mod input;
 mod output;
+mod readme;
 mod rejects;
 mod replay;
 mod resume;
