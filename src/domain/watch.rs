@@ -2,6 +2,7 @@
 
 use super::entry::{Begin, Claim, Entry, GapSeen, Snapshot, Text};
 use super::names::{Member, Name, NumberMap};
+use super::own_list::{Collected, Collecting, OwnList};
 use super::time::Millis;
 use crate::limits;
 use std::collections::VecDeque;
@@ -10,15 +11,19 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone, Default)]
 pub struct Observer {
     /// The channels that it has sent a line about, or that a link line of it has named.
-    pub(crate) channels: NumberMap<Name, ()>,
+    pub(crate) channels: NumberMap<Name, ChannelLink>,
     /// It sends link lines.
     pub(crate) linked: bool,
     /// The entry at which it said that its link as a whole came up, until it went down.
     pub(crate) up_at: Option<u64>,
-    /// Its last proof about any channel: the entry, and the largest time so far.
-    pub(crate) proof: Option<(u64, Millis)>,
+    /// Its last message about any channel.
+    pub(crate) proof: Option<Proof>,
+    /// Its last message about any of the channels that share one link.
+    pub(crate) shared: Option<Proof>,
     /// Its ingest connection, since it first came up until it ended in order.
     pub(crate) connection: Option<Connected>,
+    /// Channels of which its source is sending differences.
+    pub(crate) collecting: NumberMap<Name, ()>,
 }
 
 impl Observer {
@@ -31,8 +36,86 @@ impl Observer {
     /// The largest time of its messages so far, Unix ms.
     #[must_use]
     pub fn last_proof(&self) -> Option<Millis> {
-        self.proof.map(|(_, time)| time)
+        self.proof.map(|proof| proof.time)
     }
+
+    /// Whether messages about other channels are proofs for this one.
+    pub(crate) fn shares_link(&self, channel: Name) -> bool {
+        let sharing = |link: &&ChannelLink| !link.own;
+        self.linked
+            && !self.has_own_link(channel)
+            && self.channels.values().filter(sharing).nth(1).is_some()
+    }
+
+    /// Whether a link line has named the channel: it then has a link of its own, and what is heard of other channels
+    /// proves nothing about it.
+    pub(crate) fn has_own_link(&self, channel: Name) -> bool {
+        self.channels.get(&channel).is_some_and(|link| link.own)
+    }
+
+    /// A link line has named a channel. What was heard of it is no longer a proof for the channels that share a link.
+    pub(crate) fn give_own_link(&mut self, channel: Name) {
+        let link = self.channels.entry(channel).or_default();
+        if !std::mem::replace(&mut link.own, true) && link.proof.is_some() {
+            self.share_proofs();
+        }
+    }
+
+    /// Works out the last message about any of the channels that share one link.
+    pub(crate) fn share_proofs(&mut self) {
+        let sharing = self.channels.values().filter(|link| !link.own);
+        self.shared = sharing.filter_map(|link| link.proof).reduce(|a, b| Proof {
+            seq: a.seq.max(b.seq),
+            time: a.time.max(b.time),
+        });
+    }
+
+    /// Takes in the time of a message about a channel.
+    pub(crate) fn hear(&mut self, channel: Name, seq: u64, time: Millis) {
+        let later = |proof: Option<Proof>| Proof {
+            seq,
+            time: proof.map_or(time, |proof| proof.time.max(time)),
+        };
+        let link = self.channels.entry(channel).or_default();
+        link.proof = Some(later(link.proof));
+        if !link.own {
+            self.shared = Some(later(self.shared));
+        }
+        self.proof = Some(later(self.proof));
+    }
+
+    /// The proof of a stretch of one of its channels that a link line ends: any message that came over the same link
+    /// since the stretch began counts.
+    pub(crate) fn proof_over_link(
+        &self,
+        channel: Name,
+        stretch: Stretch,
+        own_link: bool,
+    ) -> Option<Millis> {
+        let of_link = if own_link {
+            self.channels.get(&channel).and_then(|link| link.proof)
+        } else {
+            self.shared
+        };
+        let of_link = of_link.filter(|proof| proof.seq >= stretch.from_seq);
+        stretch.proof.max(of_link.map(|proof| proof.time))
+    }
+}
+
+/// The last message of some kind: its entry, and the largest time so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Proof {
+    pub(crate) seq: u64,
+    pub(crate) time: Millis,
+}
+
+/// How an observer hears of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ChannelLink {
+    /// A link line has named the channel: its link is its own. All other channels of the observer share one.
+    pub(crate) own: bool,
+    /// The last message about it.
+    pub(crate) proof: Option<Proof>,
 }
 
 /// An ingest connection, or several that one feed went on over.
@@ -84,6 +167,10 @@ pub struct Watch {
     /// Its connection was lost while it was up. All else stays as it was until then: if the feed goes on behind its
     /// last durable line it has never been away; anything else that is heard of it makes the loss final.
     pub(crate) lost: Option<Loss>,
+    /// What it last showed, from its first complete snapshot on.
+    pub(crate) own_list: Option<Box<OwnList>>,
+    /// Its source is sending, as differences, what was missed.
+    pub(crate) collecting: Option<Box<Collecting>>,
 }
 
 /// A connection's loss that is not final yet.
@@ -98,8 +185,14 @@ pub(crate) struct Loss {
 }
 
 impl Watch {
+    /// Whether it watches: while its source is still sending what was missed, it does not.
     pub(crate) fn is_up(&self) -> bool {
-        self.up && self.lost.is_none()
+        self.up && self.lost.is_none() && self.collecting.is_none()
+    }
+
+    /// What its source has sent of what was missed, while it does so.
+    pub(crate) fn collecting(&self) -> Option<&Collecting> {
+        self.collecting.as_deref().filter(|_| self.lost.is_none())
     }
 
     /// Its last stretch of watching: one that goes on, or one whose end is not final yet.
@@ -122,6 +215,7 @@ impl Watch {
         self.hold = None;
         self.sync = None;
         self.lost = None;
+        self.collecting = None;
         self.stretch.take()
     }
 }
@@ -142,6 +236,8 @@ pub struct Sync {
     pub(crate) channel_proof: Option<Millis>,
     pub(crate) topics: NumberMap<Name, ()>,
     pub(crate) members: NumberMap<Member, Claim>,
+    /// Differences that its source had sent before.
+    pub(crate) collected: NumberMap<Member, Collected>,
 }
 
 /// A gap that has not been closed yet.
@@ -215,7 +311,7 @@ impl Watching {
         let at = match self.watches.iter().position(|watch| watch.observer == name) {
             Some(at) => at,
             None => {
-                observer.channels.insert(channel, ());
+                observer.channels.entry(channel).or_default();
                 self.watches.push(Watch {
                     observer: name,
                     up: true,
@@ -225,6 +321,8 @@ impl Watching {
                     stretch: None,
                     sync: None,
                     lost: None,
+                    own_list: None,
+                    collecting: None,
                 });
                 self.watches.len() - 1
             }
@@ -333,16 +431,19 @@ impl Watching {
             .max()
     }
 
-    /// The stretches that go on, as the log's head knows them: while link lines tell of gaps, any message of an
-    /// observer proves that he watches.
+    /// The stretches of `channel`, which this is, that go on, as the log's head knows them: while link lines tell of
+    /// gaps, any message over the same link proves that its observer watches.
     fn going_on<'a>(
         &self,
+        channel: Name,
         observer: impl Fn(Name) -> Option<&'a Observer>,
     ) -> impl Iterator<Item = (&Watch, Stretch)> {
         self.watches.iter().filter_map(move |watch| {
             let stretch = watch.stretch_now()?;
             let linked = observer(watch.observer).filter(|it| it.linked && watch.lost.is_none());
-            let proof = linked.map_or(stretch.proof, |linked| told_proof(stretch, linked));
+            let proof = linked.map_or(stretch.proof, |linked| {
+                linked.proof_over_link(channel, stretch, linked.has_own_link(channel))
+            });
             Some((watch, Stretch { proof, ..stretch }))
         })
     }
@@ -350,9 +451,11 @@ impl Watching {
     /// The last proof of all observers, as the log's head knows it.
     pub(crate) fn last_proof_of_all<'a>(
         &self,
+        channel: Name,
         observer: impl Fn(Name) -> Option<&'a Observer>,
     ) -> Option<Millis> {
-        let going_on = self.going_on(observer).filter_map(|(_, it)| it.proof);
+        let going_on = self.going_on(channel, observer);
+        let going_on = going_on.filter_map(|(_, it)| it.proof);
         going_on.chain(self.proven()).max()
     }
 
@@ -360,6 +463,7 @@ impl Watching {
     /// has happened. Of what lies before all stretches that are remembered, the gaps alone tell.
     pub(crate) fn is_watched_at<'a>(
         &self,
+        channel: Name,
         at: Millis,
         observer: impl Fn(Name) -> Option<&'a Observer>,
     ) -> bool {
@@ -368,7 +472,7 @@ impl Watching {
         let connected = |watch: &Watch| {
             watch.is_up() && observer(watch.observer).is_some_and(Observer::is_connected)
         };
-        let going_on = self.going_on(&observer).map(|(watch, stretch)| {
+        let going_on = self.going_on(channel, &observer).map(|(watch, stretch)| {
             let silent = connected(watch).then_some(Millis::MAX);
             (stretch.since, stretch.proof.max(silent))
         });
@@ -377,15 +481,6 @@ impl Watching {
         forgotten
             || stretches.any(|(since, proof)| since <= at && proof.is_some_and(|proof| at < proof))
     }
-}
-
-/// The proof of a stretch that a link line ends: any message of the observer since it began counts.
-pub(crate) fn told_proof(stretch: Stretch, observer: &Observer) -> Option<Millis> {
-    let of_any_channel = observer
-        .proof
-        .filter(|(seq, _)| *seq >= stretch.from_seq)
-        .map(|(_, time)| time);
-    stretch.proof.max(of_any_channel)
 }
 
 impl GapSeen {

@@ -2,10 +2,11 @@
 //! line: what only other shapes can say has fields here that `feed` reads as well.
 
 use super::line::{LineFields, raw};
+use super::presence;
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::{
     ChangeSaid, Connection, Event, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown,
-    Str, TokenSaid, TokenState,
+    TokenSaid, TokenState,
 };
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
@@ -118,10 +119,10 @@ struct Link<'a> {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     resync: Option<&'static str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    channels: &'a [Str<'a>],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    unrestored: &'a [Str<'a>],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    channels: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unrestored: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +144,14 @@ struct RuleFields {
     max_ahead_ms: i64,
     slack_ms: i64,
     lossy: bool,
+    #[serde(skip_serializing_if = "is_usual_resync")]
+    resync_ms: i64,
+}
+
+/// What is as usual needs no mention: a log of before there was a choice says the same.
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_usual_resync(resync_ms: &i64) -> bool {
+    *resync_ms == Rules::RESYNC_MS
 }
 
 impl From<Rules> for RuleFields {
@@ -152,6 +161,7 @@ impl From<Rules> for RuleFields {
             max_ahead_ms: rules.max_ahead_ms,
             slack_ms: rules.slack_ms,
             lossy: rules.lossy,
+            resync_ms: rules.resync_ms,
         }
     }
 }
@@ -203,7 +213,14 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
             stamp.ts = said.at;
             connection(said.what)
         }
-        Said::Nothing => return Ok(Vec::new()),
+        Said::Occupancy { channel, members } => Body::Changes {
+            channel,
+            changes: Vec::new(),
+            together: false,
+            occupancy: Some(*members),
+        },
+        // It follows again.
+        Said::Resync { .. } | Said::Nothing => return Ok(Vec::new()),
     };
     let line = Line {
         body,
@@ -291,8 +308,8 @@ fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
             LinkState::Down => "down",
         },
         resync: (said.state == LinkState::UpWithDifferences).then_some("differences"),
-        channels: &said.channels,
-        unrestored: &said.unrestored,
+        channels: presence::as_named(&said.channels, said.service),
+        unrestored: presence::as_named(&said.unrestored, said.service),
         service: match said.service {
             Service::All => None,
             Service::Topics => Some("topics"),
