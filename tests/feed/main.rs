@@ -6,6 +6,7 @@
 mod support;
 
 mod agora;
+mod forms;
 mod laws;
 mod own;
 mod source;
