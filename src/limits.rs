@@ -61,6 +61,11 @@ pub const DIFFERING_SHOWN_MAX: usize = 10;
 /// How far an effective time may lie behind its `occurred_at` before the entry is named as clamped.
 pub const CLAMPED_MS: i64 = 60_000;
 
+/// Lines that `ingest --reorder` holds at most; beyond them the earliest goes on, whatever may still come.
+pub const REORDER_LINES_MAX: usize = 100_000;
+/// Bytes of them.
+pub const REORDER_BYTES_MAX: usize = 64 << 20;
+
 /// Events that may wait for the writer.
 pub const WRITER_QUEUE_MAX: usize = 8_192;
 /// Most entries in one frame, unless a single commit has more, or the lines of a file up to its next progress.

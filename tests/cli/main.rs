@@ -14,6 +14,7 @@ mod support;
 mod bench;
 mod commands;
 mod export;
+mod files;
 mod help;
 mod hostile;
 mod ingest;
