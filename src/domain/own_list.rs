@@ -126,10 +126,9 @@ impl State {
                 }
                 (false, _) => {}
             }
-            if own && change.disposition == Disposition::Collected {
-                if let Some(collecting) = &mut watch.collecting {
-                    collecting.add(entry, change);
-                }
+            let collected = own && change.disposition == Disposition::Collected;
+            if let Some(collecting) = watch.collecting.as_mut().filter(|_| collected) {
+                collecting.add(entry, change);
             }
         }
     }
