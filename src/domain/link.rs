@@ -10,7 +10,9 @@ use super::watch::{OpenGap, Stretch};
 use std::collections::BTreeMap;
 
 /// What the channels of presence events are called: one of these, and the name that the source gives.
-const PRESENCE_PREFIXES: [&str; 2] = ["message:", "stream:"];
+const PRESENCE_PREFIXES: [&str; 2] = ["message:", STREAM_PREFIX];
+/// Of these the one for the presence of stream channels.
+const STREAM_PREFIX: &str = "stream:";
 
 impl Service {
     /// Whether a link line of it that names no channel concerns this one.
@@ -49,7 +51,13 @@ impl Moment<'_> {
         // What is not restored stays down; a link that is lost spares nothing.
         let unrestored = said.unrestored.iter().filter(|_| state.is_up());
         let except = self.channels_named(said.service, unrestored.map(AsRef::as_ref));
-        let named = self.channels_named(said.service, said.channels.iter().map(AsRef::as_ref));
+        let mut named = self.channels_named(said.service, said.channels.iter().map(AsRef::as_ref));
+        if said.service == Service::Presence && !said.channels.is_empty() {
+            // The SDK names message channels only; the presence of stream channels rides on the same connection.
+            let known = self.state.channels_of(self.observer);
+            let names = known.map(|known| (self.names.text(known).to_owned(), Some(known)));
+            named.extend(names.filter(|(name, _)| name.starts_with(STREAM_PREFIX)));
+        }
         let service = match said.service {
             Service::TopicsAndPresence => Service::All,
             // It names channels, and none that are known.
