@@ -79,7 +79,7 @@ async fn it_serves_the_owner_at_a_socket_and_leaves_in_order() {
     let folder = Folder::new();
     std::fs::create_dir_all(folder.path("store")).unwrap();
     // A server that died has left one.
-    std::fs::write(folder.path("store/rollbook.sock"), "").unwrap();
+    drop(std::os::unix::net::UnixListener::bind(folder.path("store/rollbook.sock")).unwrap());
     let running = Running::start(&folder, &[]);
     let line = r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#;
     running
