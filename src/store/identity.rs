@@ -39,7 +39,7 @@ pub(super) fn compare_ids(home: &Home, log: &SledJournal) -> Result<(), StoreErr
             return Err(StoreError::Layout {
                 path: home.log_dir(),
                 detail: format!(
-                    "this log is of another store; of its own, {known} entries are known: {GO_ON}"
+                    "this log is of another store: put back this store's own, of which {known} entries are known"
                 ),
             });
         }
@@ -54,7 +54,7 @@ pub(super) fn compare_ids(home: &Home, log: &SledJournal) -> Result<(), StoreErr
             return Err(StoreError::Layout {
                 path: home.log_dir(),
                 detail: format!(
-                    "this log bears no store's id: it is another one, or an old copy; of its own, {known} entries are known: {GO_ON}, and \"store_id\""
+                    "this log bears no store's id: it is another one, or an old copy: put back this store's own, of which {known} entries are known"
                 ),
             });
         }

@@ -99,6 +99,27 @@ async fn it_serves_the_owner_at_a_socket_and_leaves_in_order() {
 }
 
 #[tokio::test]
+async fn a_file_in_the_socket_s_place_stays() {
+    let folder = with_store();
+    let file = folder.file("store/rollbook.sock", "somebody's own");
+    let running = Running::start(&folder, &[]);
+    let (status, said) = running.stop(&folder);
+    assert_eq!(status, Some(0), "{said:?}");
+    assert!(
+        said.iter().any(|line| line.contains("is no socket")),
+        "{said:?}"
+    );
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "somebody's own");
+}
+
+/// A folder with an empty store.
+fn with_store() -> Folder {
+    let folder = Folder::new();
+    drop(rollbook::Store::open(folder.path("store"), rollbook::Options::default()).unwrap());
+    folder
+}
+
+#[tokio::test]
 async fn an_interrupt_ends_it_in_order_too() {
     let folder = Folder::new();
     let running = Running::start(&folder, &[]);

@@ -72,7 +72,9 @@ pub(super) fn failure(data: &Path, error: StoreError) -> Failure {
         StoreError::NewerFormat { .. } => Failure::new(Exit::Failed, error.to_string()).hint(
             "a newer rollbook wrote it: use that one, or restore a backup of the older format",
         ),
-        StoreError::Corrupt { .. } => Failure::corrupt(error.to_string()),
+        StoreError::Corrupt { .. } | StoreError::Layout { .. } => {
+            Failure::corrupt(error.to_string())
+        }
         ref error if error.is_damage() => Failure::corrupt(format!("{}: {error}", data.display())),
         other => Failure::new(Exit::Failed, other.to_string()),
     }

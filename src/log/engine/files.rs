@@ -12,9 +12,10 @@
 
 use super::JournalError;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Bytes behind the content of a snapshot: its length, and a checksum.
 const SNAPSHOT_TAIL: usize = 12;
@@ -22,6 +23,9 @@ const SNAPSHOT_TAIL: usize = 12;
 const SETTINGS_NONE: usize = 8;
 /// A CRC-32 of sled's.
 const SUM_BYTES: usize = 4;
+/// How often, and how long in between, a closing journal looks whether sled let go of its file: a second in all.
+const RELEASE_TRIES: u32 = 1_000;
+const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
 /// Clears what a crash left in the folder, so that sled can open it. The caller holds the store's lock.
 ///
@@ -191,4 +195,20 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
         return Ok(());
     }
     File::open(folder)?.sync_all()
+}
+
+/// Our own handle of sled's file, for fdatasync.
+#[derive(Debug)]
+pub(super) struct OwnHandle(pub File);
+
+impl Drop for OwnHandle {
+    fn drop(&mut self) {
+        for _ in 0..RELEASE_TRIES {
+            match self.0.try_lock() {
+                Err(TryLockError::WouldBlock) => std::thread::sleep(RELEASE_PAUSE),
+                // Ours, until the file is closed a moment from now; or there are no locks here.
+                Ok(()) | Err(TryLockError::Error(_)) => return,
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Calls of an engine that panics on damaged files, and on disks that fail, instead of giving an error.
 
 use super::JournalError;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Calls what may panic. A panic that speaks of an error of the system is one; any other is damage.
@@ -11,13 +12,17 @@ pub(super) fn guarded<T>(
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
         let said = said.unwrap_or("no reason given");
-        let system = said.split_once("Os { code: ").and_then(|(_, rest)| {
-            let end = rest.find(|character: char| !character.is_ascii_digit())?;
-            rest.get(..end)?.parse().ok()
-        });
-        Err(match system {
-            Some(code) => JournalError::Engine(Box::new(std::io::Error::from_raw_os_error(code))),
+        Err(match of_system(said) {
+            Some(error) => JournalError::Engine(Box::new(error)),
             None => JournalError::Unreadable(said.into()),
         })
     })
+}
+
+/// The system's error in a text that was made from its debug form.
+pub(super) fn of_system(text: &str) -> Option<io::Error> {
+    let (_, rest) = text.split_once("Os { code: ")?;
+    let end = rest.find(|character: char| !character.is_ascii_digit())?;
+    let code = rest.get(..end)?.parse().ok()?;
+    Some(io::Error::from_raw_os_error(code))
 }

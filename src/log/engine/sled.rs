@@ -11,6 +11,7 @@
 //! - It keeps each key's neighbours in one page, so a value costs about its own size, and freed space stays its own.
 //! - Its background threads may hold the `db` file, and its lock, for a moment after the last handle is gone: dropping
 //!   a journal waits for them, so that it can be opened again at once.
+//! - A flush may wait for ever where a write fails: the `watchdog` looks for sled's own note of the error.
 //! - Damaged files can make it panic or not open at all, instead of giving an error: a panic is taken for damage,
 //!   unless it speaks of the system's refusal. With a clock before 1970 it panics as well.
 //! - A kill or a full disk while it opens leaves files over which it stumbles the next time: `files` clears them.
@@ -20,17 +21,18 @@
 //! - A `db` file that was shortened or altered after a crash opens without an error, and with all that lay behind the
 //!   damage gone, checkpoints included. The `mark` beside it knows how far it went.
 
-use super::files;
+use super::files::{self, OwnHandle};
 use super::mark::Mark;
-use super::panics::guarded;
+use super::panics::{guarded, of_system};
+use super::watchdog::Watchdog;
 use super::{Durability, Journal, JournalError, Shelf, Shelved, Values, fence, fits};
 use crate::limits::VALUE_BYTES_MAX;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// sled's segment. A quarter of it must hold a leaf of the largest values (FORMAT.md).
 const SEGMENT_BYTES: usize = 8 << 20;
@@ -44,10 +46,6 @@ const KEY_BYTES_MAX: usize = 48;
 const CACHE_BYTES: u64 = 32 << 20;
 /// Positions removed in one batch: bounds what a batch holds in memory.
 const TRIM_BATCH: u64 = 1_024;
-
-/// How often, and how long in between, a closing journal looks whether sled let go of its file: a second in all.
-const RELEASE_TRIES: u32 = 1_000;
-const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
 /// One look at a value for so many of its bytes, so that the leaves that sled keeps are about 32 MiB together.
 const LOOK_BYTES: usize = 2 << 10;
@@ -67,7 +65,8 @@ const FLOOR_KEY: [u8; 8] = [0; 8];
 /// A journal in a folder.
 #[derive(Debug)]
 pub struct SledJournal {
-    // In this order: dropping the last handle writes what is left, and then `file` sees that all let go.
+    // In this order: `watchdog` has a handle; dropping the last handle writes what is left, and then `file` sees that all let go.
+    watchdog: Watchdog,
     log: sled::Tree,
     shelf: sled::Tree,
     db: sled::Db,
@@ -90,22 +89,6 @@ impl Drop for LastHandle {
     fn drop(&mut self) {
         let last = self.0.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(last)));
-    }
-}
-
-/// Our own handle of sled's file, for fdatasync.
-#[derive(Debug)]
-struct OwnHandle(File);
-
-impl Drop for OwnHandle {
-    fn drop(&mut self) {
-        for _ in 0..RELEASE_TRIES {
-            match self.0.try_lock() {
-                Err(TryLockError::WouldBlock) => std::thread::sleep(RELEASE_PAUSE),
-                // Ours, until the file is closed a moment from now; or there are no locks here.
-                Ok(()) | Err(TryLockError::Error(_)) => return,
-            }
-        }
     }
 }
 
@@ -145,7 +128,16 @@ impl SledJournal {
         if !files::is_open_to_others(path).map_err(io(path))? {
             files::close_to_others(path).map_err(io(path))?;
         }
+        // A flush that finds the error wakes those that wait.
+        let watched = db.clone();
+        let help = move || {
+            if watched.context.global_error().is_err() {
+                drop(guarded(|| watched.flush().map_err(engine)));
+            }
+        };
+        let watchdog = Watchdog::start(help).map_err(io(path))?;
         let mut journal = SledJournal {
+            watchdog,
             log,
             shelf,
             _last: LastHandle(Some(db.clone())),
@@ -238,7 +230,8 @@ impl SledJournal {
             return Ok(());
         }
         let head = self.head();
-        guarded(|| self.db.flush().map(drop).map_err(engine))?;
+        let flush = || self.db.flush().map(drop).map_err(engine);
+        guarded(|| self.watchdog.look_after(flush))?;
         if durability == Durability::Power {
             self.file.0.sync_data().map_err(|source| JournalError::Io {
                 path: self.path.join("db"),
@@ -285,7 +278,10 @@ fn engine(error: sled::Error) -> JournalError {
         sled::Error::ReportableBug(what) | sled::Error::Unsupported(what) => {
             JournalError::Unreadable(what)
         }
-        sled::Error::Io(error) => JournalError::Engine(Box::new(error)),
+        // It hands on copies, whose text is the debug form of the first.
+        sled::Error::Io(error) => {
+            JournalError::Engine(Box::new(of_system(&error.to_string()).unwrap_or(error)))
+        }
         other => JournalError::Engine(Box::new(other)),
     }
 }
