@@ -12,6 +12,10 @@ pub const ID_BYTES_MAX: usize = 128;
 pub const REASON_BYTES_MAX: usize = 4096;
 /// Longest metadata of a member, in its canonical form.
 pub const META_BYTES_MAX: usize = 256 << 10;
+/// Latest that a source may say it has noticed something after it happened, ms: a year.
+pub const LATE_MS_MAX: i64 = 366 * 86_400_000;
+/// A source of which every time lies before this one (1973, Unix ms) may have counted seconds.
+pub const SECONDS_SUSPECTED_MS: i64 = 94_694_400_000;
 /// Deepest nesting of JSON in a line.
 pub const JSON_DEPTH_MAX: usize = 128;
 /// Earliest source time that can be printed as RFC 3339: 0001-01-01, Unix ms.
@@ -50,6 +54,10 @@ pub const REJECTS_BYTES_MAX: u64 = 256 << 20;
 pub const REJECTS_SHOWN_MAX: usize = 10;
 /// Clamped entries named on standard error in one run.
 pub const CLAMPED_SHOWN_MAX: usize = 10;
+/// Entries that cannot be told, and are named in one run.
+pub const UNTOLD_SHOWN_MAX: usize = 10;
+/// Retries that differ from what was recorded, and are named in one run.
+pub const DIFFERING_SHOWN_MAX: usize = 10;
 /// How far an effective time may lie behind its `occurred_at` before the entry is named as clamped.
 pub const CLAMPED_MS: i64 = 60_000;
 
@@ -139,6 +147,8 @@ pub const REST_MS_MAX: i64 = 30_000;
 pub const LOGIN_SETTLED_MS: i64 = 10_000;
 /// How often a new token is looked for where the old one will expire, ms.
 pub const TOKEN_POLL_MS: i64 = 1_000;
+/// Longest wait for a source's answer to a new token on the connection that there is, ms; then a new client is made.
+pub const RENEWAL_MS_MAX: i64 = 5_000;
 /// Longest access token.
 pub const TOKEN_BYTES_MAX: usize = 16 << 10;
 /// Longest run of a command that prints a token, ms.
@@ -155,3 +165,6 @@ pub const ANSWER_BYTES_MAX: usize = 256 << 20;
 pub const REFUSALS_NAMED_MAX: usize = 1_000;
 /// Lines that may be on their way to a server's `/v1/ingest`, sent and not acknowledged.
 pub const UPLINK_LINES_MAX: usize = 16_384;
+
+/// Differences of an open gap that `missed` names, of those that a source has sent so far.
+pub const MISSED_COLLECTED_SHOWN_MAX: usize = 10;

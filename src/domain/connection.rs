@@ -10,12 +10,13 @@
 
 use super::decide::Moment;
 use super::entry::{Closed, Commit, Entry, GapChange, Link, Text, What};
-use super::event::{Connection, ConnectionSaid};
+use super::event::{Connection, ConnectionSaid, LinkState, Service};
 use super::names::Name;
+use super::observer::Connected;
 use super::order::Stamp;
 use super::state::State;
 use super::time::{self, Millis};
-use super::watch::{self, Connected, Loss};
+use super::watch::Loss;
 
 impl Moment<'_> {
     /// What follows from the life of the observer's connection. What is known already makes nothing.
@@ -68,15 +69,15 @@ impl Moment<'_> {
         let proof = observer.and_then(|observer| observer.proof);
         // One that has proved nothing was there when it came up, and that is all.
         let at = match (proof, known) {
-            (Some((seq, time)), Some(known)) if seq > known.since => time,
+            (Some(proof), Some(known)) if proof.seq > known.since => proof.time,
             (_, Some(known)) => known.at,
-            (proof, None) => proof.map_or(self.recorded_at, |(_, time)| time),
+            (proof, None) => proof.map_or(self.recorded_at, |proof| proof.time),
         };
         let reason = match what {
             Connection::Restart => "restart",
             _ => "connection_lost",
         };
-        let gaps = self.gap_changes(|name| self.gap_opened(name));
+        let gaps = self.gap_changes(|name| self.gap_opened(name, false));
         self.entry_of(seq, at, what, Some(reason), gaps)
     }
 
@@ -90,8 +91,12 @@ impl Moment<'_> {
     ) -> Entry {
         let link = Link {
             channel: None,
-            up: matches!(what, Connection::Up | Connection::Resumed),
-            elsewhere: false,
+            state: if what.is_loss() {
+                LinkState::Down
+            } else {
+                LinkState::Up
+            },
+            service: Service::All,
             except: Vec::new(),
             reason: reason.map(Text::from),
             gaps,
@@ -147,16 +152,18 @@ impl State {
             observer.up_at = observer.linked.then_some(entry.seq);
         }
         let channels: Vec<Name> = observer.channels.keys().copied().collect();
-        for name in channels {
+        for &name in &channels {
             let channel = self.channels.entry(name).or_default();
             let gaps = channel.watching.gaps;
+            let own_link = observer.has_own_link(name);
             let watch = channel.watching.of_mut(entry.observer, observer, name);
             match what {
-                Connection::Lost | Connection::Restart if watch.is_up() => {
+                Connection::Lost | Connection::Restart if watch.up && watch.lost.is_none() => {
                     let stretch = watch.stretch;
                     watch.lost = Some(Loss {
                         seq: entry.seq,
-                        proof: stretch.and_then(|stretch| watch::told_proof(stretch, observer)),
+                        proof: stretch
+                            .and_then(|stretch| observer.proof_over_link(name, stretch, own_link)),
                         gaps,
                     });
                 }
@@ -171,6 +178,9 @@ impl State {
                 // What is down by the source's own word stays down until it says otherwise.
                 _ => {}
             }
+        }
+        for name in channels {
+            self.note_collecting(entry.observer, name);
         }
         self.apply_gaps(link);
     }

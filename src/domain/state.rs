@@ -4,9 +4,10 @@
 
 use super::departures::Cemetery;
 use super::names::{Member, Name, Names, NumberMap};
+use super::observer::Observer;
 use super::roster::{Channel, Presence, Slot};
 use super::time::Millis;
-use super::watch::{Coverage, Observer};
+use super::watch::Coverage;
 
 /// The fold of the log up to an entry.
 ///
@@ -38,6 +39,8 @@ pub struct State {
     pub(crate) observers: NumberMap<Name, Observer>,
     /// Observers whose ingest connection is up.
     pub(crate) connected: u64,
+    /// Channels, counted for each observer, of which a source is sending differences.
+    pub(crate) collecting: u64,
     /// Tombstones of all channels.
     pub(crate) departed: Cemetery,
 }
@@ -160,7 +163,18 @@ impl State {
     #[must_use]
     pub fn last_proof(&self, channel: Name) -> Option<Millis> {
         let watching = &self.channels.get(&channel)?.watching;
-        watching.last_proof_of_all(|observer| self.observers.get(&observer))
+        watching.last_proof_of_all(channel, |observer| self.observers.get(&observer))
+    }
+
+    /// Whether what observers say of other channels is a proof for this one, too.
+    #[must_use]
+    pub fn shares_proofs(&self, channel: Name) -> bool {
+        let watches = self.channels.get(&channel).map(|it| &it.watching.watches);
+        let mut observers = watches.into_iter().flatten().map(|watch| watch.observer);
+        observers.any(|name| {
+            let observer = self.observers.get(&name);
+            observer.is_some_and(|observer| observer.shares_link(channel))
+        })
     }
 
     /// Whether an observer watches a channel: between a link that came up and a snapshot he does not yet.
@@ -174,11 +188,9 @@ impl State {
     /// Whether any observer of a channel is proven to have watched it at a moment.
     #[must_use]
     pub fn is_watched_at(&self, channel: Name, at: Millis) -> bool {
-        let channel = self.channels.get(&channel);
-        channel.is_some_and(|channel| {
-            channel
-                .watching
-                .is_watched_at(at, |observer| self.observers.get(&observer))
+        let watching = self.channels.get(&channel).map(|known| &known.watching);
+        watching.is_some_and(|watching| {
+            watching.is_watched_at(channel, at, |observer| self.observers.get(&observer))
         })
     }
 

@@ -2,49 +2,11 @@
 
 use super::entry::{Begin, Claim, Entry, GapSeen, Snapshot, Text};
 use super::names::{Member, Name, NumberMap};
+use super::observer::Observer;
+use super::own_list::{Collected, Collecting, OwnList};
 use super::time::Millis;
 use crate::limits;
 use std::collections::VecDeque;
-
-/// What is known of one observer, whatever the channel.
-#[derive(Debug, Clone, Default)]
-pub struct Observer {
-    /// The channels that it has sent a line about, or that a link line of it has named.
-    pub(crate) channels: NumberMap<Name, ()>,
-    /// It sends link lines.
-    pub(crate) linked: bool,
-    /// The entry at which it said that its link as a whole came up, until it went down.
-    pub(crate) up_at: Option<u64>,
-    /// Its last proof about any channel: the entry, and the largest time so far.
-    pub(crate) proof: Option<(u64, Millis)>,
-    /// Its ingest connection, since it first came up until it ended in order.
-    pub(crate) connection: Option<Connected>,
-}
-
-impl Observer {
-    /// Whether its ingest connection is up.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        self.connection.is_some_and(|connection| !connection.lost)
-    }
-
-    /// The largest time of its messages so far, Unix ms.
-    #[must_use]
-    pub fn last_proof(&self) -> Option<Millis> {
-        self.proof.map(|(_, time)| time)
-    }
-}
-
-/// An ingest connection, or several that one feed went on over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Connected {
-    /// The entry at which it came up.
-    pub(crate) since: u64,
-    /// The time of that.
-    pub(crate) at: Millis,
-    /// It is down, and the feed has not gone on yet.
-    pub(crate) lost: bool,
-}
 
 /// A time during which an observer watched a channel without a break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +46,10 @@ pub struct Watch {
     /// Its connection was lost while it was up. All else stays as it was until then: if the feed goes on behind its
     /// last durable line it has never been away; anything else that is heard of it makes the loss final.
     pub(crate) lost: Option<Loss>,
+    /// What it last showed, from its first complete snapshot on.
+    pub(crate) own_list: Option<Box<OwnList>>,
+    /// Its source is sending, as differences, what was missed.
+    pub(crate) collecting: Option<Box<Collecting>>,
 }
 
 /// A connection's loss that is not final yet.
@@ -98,8 +64,14 @@ pub(crate) struct Loss {
 }
 
 impl Watch {
+    /// Whether it watches: while its source is still sending what was missed, it does not.
     pub(crate) fn is_up(&self) -> bool {
-        self.up && self.lost.is_none()
+        self.up && self.lost.is_none() && self.collecting.is_none()
+    }
+
+    /// What its source has sent of what was missed, while it does so.
+    pub(crate) fn collecting(&self) -> Option<&Collecting> {
+        self.collecting.as_deref().filter(|_| self.lost.is_none())
     }
 
     /// Its last stretch of watching: one that goes on, or one whose end is not final yet.
@@ -122,6 +94,7 @@ impl Watch {
         self.hold = None;
         self.sync = None;
         self.lost = None;
+        self.collecting = None;
         self.stretch.take()
     }
 }
@@ -142,6 +115,8 @@ pub struct Sync {
     pub(crate) channel_proof: Option<Millis>,
     pub(crate) topics: NumberMap<Name, ()>,
     pub(crate) members: NumberMap<Member, Claim>,
+    /// Differences that its source had sent before.
+    pub(crate) collected: NumberMap<Member, Collected>,
 }
 
 /// A gap that has not been closed yet.
@@ -171,6 +146,8 @@ pub struct Watching {
     /// Ended stretches, oldest first.
     pub(crate) ended: VecDeque<Stretch>,
     pub(crate) last_proof: Option<Millis>,
+    /// The last proof that was a message about the channel itself.
+    pub(crate) heard_at: Option<Millis>,
     /// How many gaps there have been.
     pub(crate) gaps: u32,
     pub(crate) open_gap: Option<OpenGap>,
@@ -215,7 +192,7 @@ impl Watching {
         let at = match self.watches.iter().position(|watch| watch.observer == name) {
             Some(at) => at,
             None => {
-                observer.channels.insert(channel, ());
+                observer.channels.entry(channel).or_default();
                 self.watches.push(Watch {
                     observer: name,
                     up: true,
@@ -225,12 +202,26 @@ impl Watching {
                     stretch: None,
                     sync: None,
                     lost: None,
+                    own_list: None,
+                    collecting: None,
                 });
                 self.watches.len() - 1
             }
         };
         #[allow(clippy::indexing_slicing)] // found or pushed just above
         &mut self.watches[at]
+    }
+
+    /// The last proof among the messages about the channel itself, Unix ms.
+    #[must_use]
+    pub fn heard_at(&self) -> Option<Millis> {
+        self.heard_at
+    }
+
+    /// Takes in a proof that is a message about the channel itself.
+    pub(crate) fn hear(&mut self, proof: Option<Millis>) {
+        self.last_proof = self.last_proof.max(proof);
+        self.heard_at = self.heard_at.max(proof);
     }
 
     /// Whether nobody is known to be watching, though somebody was.
@@ -333,16 +324,19 @@ impl Watching {
             .max()
     }
 
-    /// The stretches that go on, as the log's head knows them: while link lines tell of gaps, any message of an
-    /// observer proves that he watches.
+    /// The stretches of `channel`, which this is, that go on, as the log's head knows them: while link lines tell of
+    /// gaps, any message over the same link proves that its observer watches.
     fn going_on<'a>(
         &self,
+        channel: Name,
         observer: impl Fn(Name) -> Option<&'a Observer>,
     ) -> impl Iterator<Item = (&Watch, Stretch)> {
         self.watches.iter().filter_map(move |watch| {
             let stretch = watch.stretch_now()?;
             let linked = observer(watch.observer).filter(|it| it.linked && watch.lost.is_none());
-            let proof = linked.map_or(stretch.proof, |linked| told_proof(stretch, linked));
+            let proof = linked.map_or(stretch.proof, |linked| {
+                linked.proof_over_link(channel, stretch, linked.has_own_link(channel))
+            });
             Some((watch, Stretch { proof, ..stretch }))
         })
     }
@@ -350,9 +344,11 @@ impl Watching {
     /// The last proof of all observers, as the log's head knows it.
     pub(crate) fn last_proof_of_all<'a>(
         &self,
+        channel: Name,
         observer: impl Fn(Name) -> Option<&'a Observer>,
     ) -> Option<Millis> {
-        let going_on = self.going_on(observer).filter_map(|(_, it)| it.proof);
+        let going_on = self.going_on(channel, observer);
+        let going_on = going_on.filter_map(|(_, it)| it.proof);
         going_on.chain(self.proven()).max()
     }
 
@@ -360,6 +356,7 @@ impl Watching {
     /// has happened. Of what lies before all stretches that are remembered, the gaps alone tell.
     pub(crate) fn is_watched_at<'a>(
         &self,
+        channel: Name,
         at: Millis,
         observer: impl Fn(Name) -> Option<&'a Observer>,
     ) -> bool {
@@ -368,7 +365,7 @@ impl Watching {
         let connected = |watch: &Watch| {
             watch.is_up() && observer(watch.observer).is_some_and(Observer::is_connected)
         };
-        let going_on = self.going_on(&observer).map(|(watch, stretch)| {
+        let going_on = self.going_on(channel, &observer).map(|(watch, stretch)| {
             let silent = connected(watch).then_some(Millis::MAX);
             (stretch.since, stretch.proof.max(silent))
         });
@@ -377,15 +374,6 @@ impl Watching {
         forgotten
             || stretches.any(|(since, proof)| since <= at && proof.is_some_and(|proof| at < proof))
     }
-}
-
-/// The proof of a stretch that a link line ends: any message of the observer since it began counts.
-pub(crate) fn told_proof(stretch: Stretch, observer: &Observer) -> Option<Millis> {
-    let of_any_channel = observer
-        .proof
-        .filter(|(seq, _)| *seq >= stretch.from_seq)
-        .map(|(_, time)| time);
-    stretch.proof.max(of_any_channel)
 }
 
 impl GapSeen {

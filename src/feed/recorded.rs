@@ -4,6 +4,7 @@
 use super::field::{Field, object};
 use super::json::Scanner;
 use super::refusal::Refusal;
+use super::settings::TimeUnit;
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::Connection;
 
@@ -23,6 +24,7 @@ object! {
         max_ahead_ms: "max_ahead_ms",
         slack_ms: "slack_ms",
         lossy: "lossy",
+        resync_ms: "resync_ms",
     }
 }
 
@@ -56,6 +58,7 @@ pub fn recording(line: &[u8]) -> Result<Recording, Refusal> {
             max_ahead_ms: ms(said.max_ahead_ms())?.unwrap_or(usual.max_ahead_ms),
             slack_ms: ms(said.slack_ms())?.unwrap_or(usual.slack_ms),
             lossy: said.lossy().flag()?,
+            resync_ms: ms(said.resync_ms())?.unwrap_or(usual.resync_ms),
         });
         Ok(())
     })?;
@@ -65,7 +68,7 @@ pub fn recording(line: &[u8]) -> Result<Recording, Refusal> {
         .map(|word| Connection::of_word(&word).ok_or_else(unknown))
         .transpose()?;
     Ok(Recording {
-        recorded_at: recorded.recorded_at().time()?,
+        recorded_at: recorded.recorded_at().time(TimeUnit::Millis)?,
         rules,
         connection,
     })

@@ -4,6 +4,7 @@
 use super::source::LineText;
 use crate::domain::entry::Recording;
 use crate::domain::event::{Event, Said, Service, Str};
+use crate::domain::time::Millis;
 use crate::feed::{self, Defaults};
 use crate::limits;
 use crate::store::{Line, Rejected};
@@ -74,6 +75,22 @@ impl Place<'_> {
     }
 }
 
+/// The time that the source gave for a line, or for the first member that has one of its own.
+#[must_use]
+pub fn source_time(line: &Line) -> Option<Millis> {
+    let (Line::Event(event, _) | Line::Again(event, ..)) = line else {
+        return None;
+    };
+    let first = match &event.said {
+        Said::Changes { changes, .. } => changes.first().map(|change| &change.who),
+        Said::Snapshot { shown, .. } | Said::SnapshotPage { shown, .. } => {
+            shown.topics.iter().flat_map(|topic| &topic.members).next()
+        }
+        _ => None,
+    };
+    event.stamp.ts.or(first.and_then(|who| who.stamp.ts))
+}
+
 /// A line that is to be recorded as it was before.
 #[must_use]
 pub fn as_recorded(taken: Line, recording: Result<Recording, feed::Refusal>) -> Line {
@@ -103,7 +120,9 @@ fn stranger(event: &mut Event<'_>, only: &[String]) -> Option<String> {
         | Said::Snapshot { channel, .. }
         | Said::SnapshotBegin { channel, .. }
         | Said::SnapshotPage { channel, .. }
-        | Said::SnapshotEnd { channel, .. } => Some(&*channel).filter(|channel| strange(channel)),
+        | Said::SnapshotEnd { channel, .. }
+        | Said::Occupancy { channel, .. }
+        | Said::Resync { channel, .. } => Some(&*channel).filter(|channel| strange(channel)),
         Said::Link(link) => {
             if link.channels.is_empty() && link.service != Service::Other {
                 link.channels = only.iter().map(|channel| channel.clone().into()).collect();

@@ -1,13 +1,16 @@
 //! A source, line by line, into a store: what the command line, the server and the simulator have in common.
 
-use super::line::{Place, as_recorded};
+use super::line::{Place, as_recorded, source_time};
 use super::source::{Fingerprint, LineText, Source, SourceError, Wait};
 use super::summary::IngestSummary;
 use crate::domain::entry::Rules;
 use crate::domain::event::Said;
-use crate::feed::{self, Defaults};
+use crate::domain::time::Millis;
+use crate::feed::{self, Defaults, Settings};
 use crate::log::Progress;
-use crate::store::{Batch, Clamped, Line, Receipt, Refused, Store, StoreError, Tally, Ticket};
+use crate::store::{
+    Batch, Clamped, DifferingRetry, Line, Receipt, Refused, Store, StoreError, Tally, Ticket,
+};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -43,6 +46,8 @@ pub struct How {
     pub observer: String,
     /// The observer's own user, of lines that name none.
     pub self_user: Option<String>,
+    /// How lines are read.
+    pub settings: Settings,
     /// How events are taken.
     pub rules: Rules,
     /// Lines that say when and by which rules they were recorded are recorded so again ([`feed::recording`]).
@@ -61,6 +66,7 @@ impl Default for How {
         How {
             observer,
             self_user: None,
+            settings: Settings::USUAL,
             rules,
             keep_recorded: false,
             strict: false,
@@ -82,9 +88,27 @@ pub trait Watcher {
         let _ = refused;
     }
 
-    /// An entry takes effect much later than it occurred.
+    /// An entry lies far behind the time of its channel.
     fn clamped(&mut self, clamped: &Clamped) {
         let _ = clamped;
+    }
+
+    /// A line was taken for a retry, though its id was recorded with other contents.
+    fn differing(&mut self, retry: &DifferingRetry) {
+        let _ = retry;
+    }
+
+    /// All that is to be said of a batch, now that it is durable.
+    fn receipt(&mut self, receipt: &Receipt) {
+        for refused in &receipt.rejected {
+            self.rejected(refused);
+        }
+        for clamped in &receipt.clamped {
+            self.clamped(clamped);
+        }
+        for retry in &receipt.differing {
+            self.differing(retry);
+        }
     }
 
     /// Whether to stop reading.
@@ -103,6 +127,8 @@ pub struct Outcome {
     pub lines: u64,
     /// What became of them.
     pub tally: Tally,
+    /// The latest time that the source gave, Unix ms.
+    pub latest_time: Option<Millis>,
     /// It ended at a rejected line (`strict`).
     pub stopped: bool,
 }
@@ -112,6 +138,7 @@ impl Outcome {
     pub fn add(&mut self, later: &Outcome) {
         self.lines += later.lines;
         self.tally.add(&later.tally);
+        self.latest_time = self.latest_time.max(later.latest_time);
         self.stopped |= later.stopped;
     }
 
@@ -134,7 +161,9 @@ impl Outcome {
             duplicates: tally.duplicates,
             stale: tally.stale,
             unknown: tally.unknown,
+            collected: tally.collected,
             retries: tally.retries,
+            retries_differing: tally.retries_differing,
             rejected: tally.rejected,
             clamped: tally.clamped,
             first_seq: tally.first_seq,
@@ -250,6 +279,7 @@ impl Intake<'_> {
         let defaults = Defaults {
             observer: &self.how.observer,
             self_user: self.how.self_user.as_deref(),
+            settings: self.how.settings,
         };
         while !self.outcome.stopped && !self.watcher.stop() {
             match source.wait() {
@@ -300,6 +330,7 @@ impl Intake<'_> {
                 self.mark();
             }
             self.outcome.lines += 1;
+            self.outcome.latest_time = self.outcome.latest_time.max(source_time(&taken));
             self.batch.push(taken);
             self.bytes += length;
             // A half line may be whole the next time: reading goes on before it then. A whole one without its newline
@@ -372,14 +403,7 @@ impl Intake<'_> {
             self.outcome.lines = self.settled + receipt.lines;
         }
         self.settled = lines;
-        receipt
-            .rejected
-            .iter()
-            .for_each(|refused| self.watcher.rejected(refused));
-        receipt
-            .clamped
-            .iter()
-            .for_each(|clamped| self.watcher.clamped(clamped));
+        self.watcher.receipt(&receipt);
         self.watcher.durable(byte, lines);
         Ok(())
     }

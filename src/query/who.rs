@@ -109,6 +109,7 @@ impl Store {
                 at: None,
                 seq: state.head(),
                 coverage,
+                last_proof: state.last_proof(name).map(Time),
                 topics,
             })
         })?
@@ -121,12 +122,13 @@ impl Store {
         at: Millis,
     ) -> Result<Who, StoreError> {
         // Later news reach back: what the head knows of the channel bounds what is certain of any moment.
-        let (watched, lossy) = self.as_of(known_at, None, |state, names| {
+        let (watched, lossy, shares) = self.as_of(known_at, None, |state, names| {
             let name = heard_of(channel, state, names)?;
             let lossy = state
                 .channel(name)
                 .is_some_and(|channel| channel.is_lossy());
-            Ok::<_, StoreError>((state.is_watched_at(name, at), lossy))
+            let shares = state.shares_proofs(name);
+            Ok::<_, StoreError>((state.is_watched_at(name, at), lossy, shares))
         })??;
         let mut moment = AtMoment::new(channel, at);
         let scope = Scope {
@@ -159,9 +161,18 @@ impl Store {
         }
         let inside =
             |&(from, to): &(Millis, Option<Millis>)| from <= at && to.is_none_or(|to| at < to);
-        if moment.gaps.values().any(inside) {
+        let gap = moment.gaps.values().find(|gap| inside(gap));
+        if gap.is_some() {
             coverage = Coverage::Blind;
         }
+        let last_proof = match gap {
+            Some(&(from, _)) => Some(from),
+            None if shares => {
+                let last = state.channel(name).map_or(0, |it| it.effective_seq());
+                self.last_proof_at(channel, last, at, known_at)?
+            }
+            None => state.channel(name).and_then(|it| it.watching().heard_at()),
+        };
         let base = base_certainty(coverage, lossy || !watched);
         let mut rows: Vec<Row> = state
             .roster(name, names)
@@ -201,7 +212,55 @@ impl Store {
             at,
             seq,
             coverage,
+            last_proof: last_proof.map(Time),
             topics,
+        })
+    }
+}
+
+impl Store {
+    /// The last proof of a channel at a moment, where other channels of its observers prove something, too: what is in
+    /// effect there at that moment ends with the entry `last`.
+    fn last_proof_at(
+        &self,
+        channel: &str,
+        last: u64,
+        at: Millis,
+        known_at: Option<Millis>,
+    ) -> Result<Option<Millis>, StoreError> {
+        let scope = Scope {
+            start: Start::Behind(last),
+            known_at,
+            ..Scope::default()
+        };
+        let mut all = AllInEffect { channel, last, at };
+        let end = self.visit(&scope, &mut all)?;
+        let name = end.names.find(channel);
+        let proof = name.and_then(|name| end.state.last_proof(name));
+        Ok(proof.map(|proof| proof.min(at)))
+    }
+}
+
+/// Applies what is in effect at a moment behind an entry, of all channels, up to what takes effect in one of them later.
+struct AllInEffect<'a> {
+    channel: &'a str,
+    last: u64,
+    at: Millis,
+}
+
+impl Visitor for AllInEffect<'_> {
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        if entry.seq <= self.last || entry.effective_at <= self.at {
+            return Ok(Flow::Apply);
+        }
+        let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));
+        let of_channel = at
+            .channel_of(entry)
+            .is_some_and(|name| at.names.text(name) == self.channel);
+        Ok(if moves && of_channel {
+            Flow::Stop
+        } else {
+            Flow::Skip
         })
     }
 }
@@ -276,10 +335,10 @@ impl<'a> AtMoment<'a> {
     fn look_ahead(&mut self, entry: &Entry) {
         match &entry.what {
             What::Change(change) if change.disposition == Disposition::Applied => {
-                let from = match change.origin {
-                    Origin::Observed => Some(entry.occurred_at),
-                    Origin::Inferred(by) if by.baseline => None,
-                    Origin::Inferred(by) => by.not_before,
+                let baseline = matches!(change.origin, Origin::Inferred(by) if by.baseline);
+                let from = match entry.window() {
+                    Some(window) => window.not_before.filter(|_| !baseline),
+                    None => Some(entry.occurred_at),
                 };
                 let inside =
                     from.is_some_and(|from| from <= self.at) && self.at < entry.effective_at;
@@ -341,12 +400,11 @@ impl Visitor for AtMoment<'_> {
         if self.name.is_none() {
             self.name = at.names.find(self.channel);
         }
-        match at.channel_of(entry) {
-            Some(channel) if Some(channel) != self.name => return Ok(Flow::Skip),
-            Some(_) => {}
-            // One whose observer is heard of here only later may tell of a gap that reaches back.
-            None if !self.passed && !at.is_shown_in(entry, self.name) => return Ok(Flow::Skip),
-            None => {}
+        // What names no channel counts here, too, and that an observer sends link lines, wherever it does so.
+        let channel = at.channel_of(entry);
+        let elsewhere = channel.is_some_and(|channel| Some(channel) != self.name);
+        if elsewhere && !matches!(entry.what, What::Link(_)) {
+            return Ok(Flow::Skip);
         }
         let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));
         self.passed |= moves && entry.effective_at > self.at;

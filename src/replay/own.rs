@@ -4,8 +4,8 @@
 use super::line::{LineFields, raw};
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::{
-    ChangeSaid, Connection, Event, Kind, LinkSaid, MemberSaid, Said, Service, Shown, Str,
-    TokenSaid, TokenState,
+    ChangeSaid, Connection, Event, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown,
+    Str, TokenSaid, TokenState,
 };
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
@@ -36,6 +36,10 @@ enum Body<'a> {
     Changes {
         channel: &'a str,
         changes: Vec<Change<'a>>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        together: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        occupancy: Option<u64>,
     },
     Snapshot(Whole<'a>),
     SnapshotBegin(Paged<'a>),
@@ -82,6 +86,8 @@ struct Member<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    late_ms: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pos: Option<[i64; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ts: Option<Millis>,
@@ -110,12 +116,14 @@ struct Paged<'a> {
 #[derive(Serialize)]
 struct Link<'a> {
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resync: Option<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     channels: &'a [Str<'a>],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unrestored: &'a [Str<'a>],
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    elsewhere: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
@@ -135,6 +143,14 @@ struct RuleFields {
     max_ahead_ms: i64,
     slack_ms: i64,
     lossy: bool,
+    #[serde(skip_serializing_if = "is_usual_resync")]
+    resync_ms: i64,
+}
+
+/// What is as usual needs no mention: a log of before there was a choice says the same.
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_usual_resync(resync_ms: &i64) -> bool {
+    *resync_ms == Rules::RESYNC_MS
 }
 
 impl From<Rules> for RuleFields {
@@ -144,6 +160,7 @@ impl From<Rules> for RuleFields {
             max_ahead_ms: rules.max_ahead_ms,
             slack_ms: rules.slack_ms,
             lossy: rules.lossy,
+            resync_ms: rules.resync_ms,
         }
     }
 }
@@ -153,9 +170,12 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
     let mut stamp = event.stamp;
     let body = match &event.said {
         Said::Changes {
-            channel, changes, ..
+            channel,
+            changes,
+            together,
+            occupancy,
         } => match changes.as_slice() {
-            [change] => {
+            [change] if occupancy.is_none() => {
                 // A change that is alone has its own place in the order, or the line's: in its line they are one.
                 stamp = change.who.stamp.or(event.stamp);
                 alone(channel, change)?
@@ -163,6 +183,8 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
             changes => Body::Changes {
                 channel,
                 changes: changes.iter().map(one_of).collect::<Result<_, _>>()?,
+                together: *together,
+                occupancy: *occupancy,
             },
         },
         Said::Snapshot { channel, shown } => Body::Snapshot(whole(channel, shown)?),
@@ -190,7 +212,14 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
             stamp.ts = said.at;
             connection(said.what)
         }
-        Said::Nothing => return Ok(Vec::new()),
+        Said::Occupancy { channel, members } => Body::Changes {
+            channel,
+            changes: Vec::new(),
+            together: false,
+            occupancy: Some(*members),
+        },
+        // It follows again from the lines before it.
+        Said::Resync { .. } | Said::Nothing => return Ok(Vec::new()),
     };
     let line = Line {
         body,
@@ -237,6 +266,7 @@ fn member<'a>(who: &'a MemberSaid<'_>) -> serde_json::Result<Member<'a>> {
         conn: &who.conn,
         meta: raw(who.meta.as_ref())?,
         reason: who.reason.as_deref(),
+        late_ms: Some(who.late_ms).filter(|&late| late != 0),
         pos,
         ts,
     })
@@ -271,10 +301,21 @@ fn paged<'a>(channel: &'a str, sync: &'a str, incomplete: bool) -> Paged<'a> {
 
 fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
     Link {
-        state: if said.state.is_up() { "up" } else { "down" },
+        state: match said.state {
+            LinkState::Up | LinkState::UpWithDifferences => "up",
+            LinkState::Synced => "synced",
+            LinkState::Down => "down",
+        },
+        resync: (said.state == LinkState::UpWithDifferences).then_some("differences"),
         channels: &said.channels,
         unrestored: &said.unrestored,
-        elsewhere: said.service == Service::Other,
+        service: match said.service {
+            Service::All => None,
+            Service::Topics => Some("topics"),
+            Service::Presence => Some("presence"),
+            Service::TopicsAndPresence => Some("topics_and_presence"),
+            Service::Other => Some("other"),
+        },
         reason: said.reason.as_deref(),
     }
 }

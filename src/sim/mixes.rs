@@ -42,6 +42,7 @@ const SILENT: Source = Source {
 };
 
 const PLAIN: Rules = Rules {
+    resync_ms: Rules::RESYNC_MS,
     skew_tolerance_ms: 0,
     max_ahead_ms: 60_000,
     slack_ms: 0,

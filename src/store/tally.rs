@@ -20,7 +20,9 @@ pub struct Tally {
     pub duplicates: u64,
     pub stale: u64,
     pub unknown: u64,
+    pub collected: u64,
     pub retries: u64,
+    pub retries_differing: u64,
     pub rejected: u64,
     pub clamped: u64,
     pub first_seq: Option<u64>,
@@ -52,6 +54,7 @@ impl Tally {
             (Disposition::Duplicate, _) => &mut self.duplicates,
             (Disposition::Stale, _) => &mut self.stale,
             (Disposition::Unknown, _) => &mut self.unknown,
+            (Disposition::Collected, _) => &mut self.collected,
             (Disposition::Applied, Kind::Join) if observed => &mut self.joins,
             (Disposition::Applied, Kind::Leave) if observed => &mut self.leaves,
             (Disposition::Applied, Kind::Update) if observed => &mut self.updates,
@@ -85,7 +88,9 @@ impl Tally {
         self.duplicates += later.duplicates;
         self.stale += later.stale;
         self.unknown += later.unknown;
+        self.collected += later.collected;
         self.retries += later.retries;
+        self.retries_differing += later.retries_differing;
         self.rejected += later.rejected;
         self.clamped += later.clamped;
         self.first_seq = self.first_seq.or(later.first_seq);

@@ -22,3 +22,5 @@ mod output;
 mod rejects;
 mod replay;
 mod resume;
+mod times;
+mod unfit;

@@ -46,6 +46,7 @@ pub(in crate::cli) fn run(data: &Path, verbose: u8, args: &Serve) -> Result<(), 
     caution(data, &store)?;
     let config = Config {
         rules: args.taking.rules(),
+        settings: args.taking.settings(),
         metrics,
         ..Config::default()
     };
