@@ -1,7 +1,7 @@
 //! `ingest`: record events from files or standard input.
 
 use super::taking::{self, Taking};
-use super::{failure, ingest_failure};
+use super::{caution, failure, ingest_failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
 use crate::cli::interrupt::interrupted;
@@ -113,6 +113,7 @@ pub(in crate::cli) fn run(
         },
     )
     .map_err(|error| failure(data, error))?;
+    caution(data, &store)?;
     let interrupted = interrupted();
     let mut outcome = Outcome::default();
     let mut notices = Notices::default();
@@ -142,12 +143,14 @@ pub(in crate::cli) fn run(
     }
     notices.in_all(&outcome.tally);
     notices.rest().iter().for_each(|line| say(line));
+    let closed = store.close();
     let doubt = args.taking.doubt_of_times(outcome.latest_time);
     doubt.iter().for_each(|line| say(line));
     drop(store);
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     output.one(&outcome.summary(elapsed_ms), tables::ingest)?;
     done?;
+    closed.map_err(|error| failure(data, error))?;
     if outcome.stopped {
         let hint = match args.reorder {
             None => {
