@@ -7,7 +7,7 @@
 use super::entry::{Change, Claims, Disposition, Entry, Origin, Snapshot, SnapshotOrigin, Text};
 use super::event::Kind;
 use super::names::{Member, Name, Names, NumberMap};
-use super::order::Stamp;
+use super::order::{Order, Stamp};
 use super::roster::Presence;
 use super::state::State;
 use super::time::Millis;
@@ -159,12 +159,21 @@ impl State {
                     known.clone()
                 };
                 let of_roster = channel.roster.iter().copied();
-                let members = of_roster.chain(known.differs.into_keys());
-                for member in members.filter(|&member| shown.shows(member, &listed)) {
-                    list.set(member, listed.contains_key(&member), is_there(member));
-                }
-                for &member in listed.keys() {
-                    list.set(member, true, is_there(member));
+                let members = of_roster.chain(known.differs.keys().copied());
+                let members = members.filter(|&member| shown.shows(member, &listed));
+                let line = entry.counted();
+                for member in members.chain(listed.keys().copied()) {
+                    let in_roster = is_there(member);
+                    let newer = self.slot(member).is_some_and(|slot| {
+                        line.against(slot.word.stamp, 0) == Order::Older
+                            && shown.is_held_by_own(member, watch, self)
+                    });
+                    let own = if newer {
+                        known.has(member, in_roster)
+                    } else {
+                        listed.contains_key(&member)
+                    };
+                    list.set(member, own, in_roster);
                 }
                 list
             }
