@@ -136,13 +136,17 @@ impl Watched {
                 watcher.collecting = false;
                 return;
             }
-            // Where it has a list, this tells of a loss just before it.
-            Link::Differences if watcher.lists => {
+            // It tells of a loss just before it; where it has a list, differences from that follow.
+            Link::Differences => {
+                let lists = watcher.lists;
                 self.link(observer, Link::Down, seq, heard);
-                self.watcher(observer).collecting = true;
+                if lists {
+                    self.watcher(observer).collecting = true;
+                } else {
+                    self.link(observer, Link::Up, seq, heard);
+                }
                 return;
             }
-            Link::Differences => return self.link(observer, Link::Up, seq, heard),
             Link::Down => {}
         }
         let lost = watcher.up;
