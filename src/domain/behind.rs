@@ -212,7 +212,11 @@ pub fn resync_behind(
         together: false,
         occupancy: None,
     };
-    vec![event(Some(collecting.up_at), link), event(None, said)]
+    let mut events = vec![event(Some(collecting.up_at), link)];
+    if !collecting.members.is_empty() {
+        events.push(event(None, said));
+    }
+    events
 }
 
 fn name(name: Name, names: &Names) -> Str<'static> {

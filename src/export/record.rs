@@ -273,6 +273,7 @@ impl Record for IngestSummary {
         "duplicates",
         "stale",
         "unknown",
+        "collected",
         "retries",
         "retries_differing",
         "rejected",

@@ -218,7 +218,7 @@ fn csv_quotes_what_needs_it_and_keeps_json_as_text() {
     let none = list(Format::Csv, PLAIN, GapsTable::default(), &[]);
     assert_eq!(
         none,
-        "gap,channel,from,to,evidence,resumed,joined,left,updated\n"
+        "gap,channel,from,to,evidence,closed_by,resumed,joined,left,updated\n"
     );
     assert_eq!(list(Format::Json, PLAIN, GapsTable::default(), &[]), "[]\n");
     assert_eq!(list(Format::Jsonl, PLAIN, GapsTable::default(), &[]), "");

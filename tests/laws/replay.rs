@@ -160,6 +160,15 @@ fn cuts(desk: &Desk) {
             if standing.len() > part.len() {
                 let first = standing.remove(0).1;
                 assert_eq!(Some(told(&first)), before, "from {from}: {first}");
+                // Then what the source was sending of a resync, if it was.
+                while standing.len() > part.len() {
+                    let (_, resync) = standing.remove(0);
+                    let of_it = resync.contains(r#""resync":"differences""#)
+                        || resync.contains(r#""t":"join""#)
+                        || resync.contains(r#""t":"leave""#)
+                        || resync.contains(r#""t":"changes""#);
+                    assert!(of_it, "from {from}: {resync}");
+                }
             } else {
                 assert!(before.is_none_or(|before| before.is_empty()), "from {from}");
             }

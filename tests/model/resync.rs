@@ -15,6 +15,8 @@ struct OwnList {
     exists: bool,
     /// While what it says holds against the snapshot that comes (a link line or pages came before): of whom it spoke.
     since: Option<BTreeSet<Member>>,
+    /// When it was last heard of whom, live; for ever where its events have a place of their own in the order.
+    heard: BTreeMap<Member, i64>,
 }
 
 /// What it has sent since its link came up again.
@@ -201,6 +203,13 @@ impl Told {
         if let Some(since) = &mut list.since {
             since.insert(member.clone());
         }
+        let at = if entry.pos.is_null() {
+            entry.occurred_at
+        } else {
+            i64::MAX
+        };
+        let heard = list.heard.entry(member.clone()).or_insert(at);
+        *heard = at.max(*heard);
         if list.exists {
             list.unsure.remove(&member);
             if entry.kind == "leave" {
@@ -225,7 +234,9 @@ impl Told {
             // What others said, or what is told of before or after, may hold against it.
             Some(shown) if whole && list.since.as_ref().is_none_or(BTreeSet::is_empty) => {
                 list.members = shown;
-                list.unsure.clear();
+                // A newer event of the observer's own, by the order of its source, holds against it.
+                let newer = list.heard.iter().filter(|(_, at)| **at > entry.occurred_at);
+                list.unsure = newer.map(|(member, _)| member.clone()).collect();
             }
             shown => {
                 let mut all = std::mem::take(&mut list.members);
