@@ -1,8 +1,8 @@
 //! What was told, written down: as lines of Agora's shape or of Rollbook's own (contract 2.1, 2.3, 2.4). The truth is
 //! written in the second one, too.
 
-use super::link::{Extent, Said, Shown, Token, Told};
 use super::mix::{Mix, Stamps};
+use super::told::{Extent, LinkEvent, Said, Shown, Token, Told};
 use super::world::{Change, Deed, Meta, Position, Who, World, channel_name, topic_name};
 use serde_json::{Map, Value, json};
 
@@ -95,13 +95,10 @@ impl<'a> Pen<'a> {
                 let line = json!({"t": "snapshot_end", "channel": channel_name(*channel), "sync": sync.to_string()});
                 (line, Some((*read, 1)))
             }
-            Said::Link { up, expired } => {
-                let mut line = json!({"t": "link", "state": if *up { "up" } else { "down" }});
-                if *expired {
-                    put(&mut line, "reason", "TOKEN_EXPIRED");
-                }
-                (line, None)
+            Said::Difference { who, present, read } => {
+                (self.difference(*who, *present, *read), Some((*read, 0)))
             }
+            Said::Link { event, channel } => (own_link(*event, *channel), None),
             Said::Token(token) => {
                 let state = match token {
                     Token::WillExpire => "will_expire",
@@ -144,6 +141,22 @@ impl<'a> Pen<'a> {
             put(&mut line, "conn", member.connection_name());
         }
         if let Some(meta) = meta_of(change.deed).filter(|_| !bare) {
+            put(&mut line, "meta", json!({"n": meta}));
+        }
+        line
+    }
+
+    fn difference(&self, who: Who, present: bool, read: Position) -> Value {
+        let Some(member) = self.world.member(who) else {
+            return Value::Null;
+        };
+        let mut line = json!({
+            "t": if present { "join" } else { "leave" },
+            "channel": member.channel_name(),
+            "topic": member.topic_name(),
+            "user": member.user_name(),
+        });
+        if let Some(meta) = self.world.state(who, read).filter(|_| present) {
             put(&mut line, "meta", json!({"n": meta}));
         }
         line
@@ -208,19 +221,16 @@ impl<'a> Pen<'a> {
         let mut line = match &told.said {
             Said::Changes { of, bare } => self.agora_change(of, *bare),
             Said::Snapshot(shown) => self.agora_snapshot(shown),
-            Said::Link { up, expired } => {
-                let (now, before) = if *up {
-                    ("CONNECTED", "CONNECTING")
+            Said::Difference { who, present, read } => {
+                let meta = self.world.state(*who, *read).filter(|_| *present);
+                let kind = if *present {
+                    "REMOTE_JOIN"
                 } else {
-                    ("DISCONNECTED", "CONNECTED")
+                    "REMOTE_LEAVE"
                 };
-                let mut line =
-                    json!({"event": "linkState", "currentState": now, "previousState": before});
-                if *expired {
-                    put(&mut line, "reasonCode", "TOKEN_EXPIRED");
-                }
-                line
+                self.agora_live(kind, *who, meta)
             }
+            Said::Link { event, channel } => agora_link(*event, *channel),
             Said::Token(Token::WillExpire) => json!({"event": "token", "eventType": "WILL_EXPIRE"}),
             Said::Token(_) => {
                 json!({"event": "tokenPrivilegeWillExpire", "channelName": channel_name(0)})
@@ -237,7 +247,7 @@ impl<'a> Pen<'a> {
     }
 
     fn agora_change(&self, of: &[Position], bare: bool) -> Value {
-        let Some((change, member)) = of.first().and_then(|&position| self.at(position)) else {
+        let Some((change, _)) = of.first().and_then(|&position| self.at(position)) else {
             return Value::Null;
         };
         let kind = match change.deed {
@@ -245,7 +255,14 @@ impl<'a> Pen<'a> {
             Deed::Came(_) | Deed::Changed(_) => "REMOTE_JOIN",
         };
         let meta = meta_of(change.deed).filter(|_| !bare);
-        let publishers = vec![self.publisher(change.who, meta)];
+        self.agora_live(kind, change.who, meta)
+    }
+
+    fn agora_live(&self, kind: &str, who: Who, meta: Option<Meta>) -> Value {
+        let Some(member) = self.world.member(who) else {
+            return Value::Null;
+        };
+        let publishers = vec![self.publisher(who, meta)];
         json!({
             "eventType": kind,
             "channelName": member.channel_name(),
@@ -296,6 +313,52 @@ impl<'a> Pen<'a> {
             "topicInfos": infos,
         })
     }
+}
+
+fn own_link(event: LinkEvent, channel: Option<usize>) -> Value {
+    let state = match event {
+        LinkEvent::Up | LinkEvent::Resumed => "up",
+        LinkEvent::Synced => "synced",
+        LinkEvent::Down | LinkEvent::Expired | LinkEvent::Failed => "down",
+    };
+    let mut line = json!({"t": "link", "state": state});
+    match event {
+        LinkEvent::Resumed => put(&mut line, "resync", "differences"),
+        LinkEvent::Expired => put(&mut line, "reason", "TOKEN_EXPIRED"),
+        LinkEvent::Up | LinkEvent::Synced | LinkEvent::Down | LinkEvent::Failed => {}
+    }
+    if let Some(channel) = channel {
+        put(&mut line, "channels", json!([channel_name(channel)]));
+    }
+    line
+}
+
+fn agora_link(event: LinkEvent, channel: Option<usize>) -> Value {
+    let (now, before) = match event {
+        // The SDK has no such event: a bridge adds it.
+        LinkEvent::Synced => return own_link(event, channel),
+        LinkEvent::Up | LinkEvent::Resumed => ("CONNECTED", "CONNECTING"),
+        LinkEvent::Down | LinkEvent::Expired => ("DISCONNECTED", "CONNECTED"),
+        LinkEvent::Failed => ("FAILED", "CONNECTING"),
+    };
+    let mut line = json!({"event": "linkState", "currentState": now, "previousState": before});
+    match event {
+        LinkEvent::Resumed => {
+            put(&mut line, "isResumed", true);
+            put(&mut line, "reasonCode", "RECONNECT_SUCCESS");
+        }
+        LinkEvent::Expired => put(&mut line, "reasonCode", "TOKEN_EXPIRED"),
+        LinkEvent::Up | LinkEvent::Synced | LinkEvent::Down | LinkEvent::Failed => {}
+    }
+    if let Some(channel) = channel {
+        put(
+            &mut line,
+            "affectedChannels",
+            json!([channel_name(channel)]),
+        );
+        put(&mut line, "serviceType", "STREAM");
+    }
+    line
 }
 
 /// A true change as a line, with the time at which it happened and its position.

@@ -1,12 +1,13 @@
 //! The table of mixes. What its columns mean stands in `mix`.
 
-use super::mix::{Link, Mix, Shape, Source, Stamps};
+use super::mix::{Link, Mix, Reconnection, Shape, Source, Stamps};
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 
 const STEADY: Source = Source {
     shape: Shape::Either,
     observers: 1,
+    channels: 0,
     link: Link::Steady,
     stamps: Stamps::Times,
     grain_ms: 1,
@@ -39,6 +40,42 @@ const SILENT: Source = Source {
     link: Link::Silent,
     refreshed: 300,
     ..STEADY
+};
+
+/// Four channels, each with a link of its own, whose losses are noticed late; each comes back with a snapshot.
+const APART: Reconnection = Reconnection {
+    resuming: 0,
+    resumed: 0,
+    shared: 0,
+    unnamed: 300,
+    falls_again: 0,
+    synced: 0,
+    noticed_ms: 20_000,
+    up_ms: 60_000,
+    down_ms: 15_000,
+};
+
+/// Sessions are resumed, and differences told.
+const RESUMING: Reconnection = Reconnection {
+    resuming: 2,
+    resumed: 750,
+    shared: 300,
+    ..APART
+};
+
+const CLIENT: Source = Source {
+    channels: 4,
+    pace_ms: 2_500,
+    link: Link::Client(APART),
+    ..STEADY
+};
+
+const DIFFERENCES: Source = Source {
+    channels: 2,
+    refreshed: 150,
+    overtaken: 500,
+    link: Link::Client(RESUMING),
+    ..CLIENT
 };
 
 const PLAIN: Rules = Rules {
@@ -394,5 +431,67 @@ pub const MIXES: &[Mix] = &[
             slack_ms: DELAY_MS,
             ..LOSSY
         },
+    },
+    Mix {
+        name: "links-apart",
+        about: "four channels, each with a link of its own, whose losses are noticed late",
+        source: CLIENT,
+        rules: PLAIN,
+    },
+    Mix {
+        name: "differences",
+        about: "sessions that are resumed: differences are told instead of a snapshot",
+        source: DIFFERENCES,
+        rules: PLAIN,
+    },
+    Mix {
+        name: "differences-synced",
+        about: "the same, and a line says when all differences have been told",
+        source: Source {
+            link: Link::Client(Reconnection {
+                synced: 700,
+                ..RESUMING
+            }),
+            ..DIFFERENCES
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "differences-two",
+        about: "two observers: one tells differences, the other one gives snapshots",
+        source: Source {
+            observers: 2,
+            link: Link::Client(Reconnection {
+                resuming: 1,
+                synced: 200,
+                ..RESUMING
+            }),
+            ..DIFFERENCES
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "differences-quiet",
+        about: "differences of channels in which little happens",
+        source: Source {
+            channels: 3,
+            pace_ms: 15_000,
+            ..DIFFERENCES
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "differences-falling",
+        about: "differences of links that are lost again before all is told",
+        source: Source {
+            link: Link::Client(Reconnection {
+                resumed: 850,
+                falls_again: 700,
+                synced: 200,
+                ..RESUMING
+            }),
+            ..DIFFERENCES
+        },
+        rules: PLAIN,
     },
 ];

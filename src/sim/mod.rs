@@ -11,7 +11,9 @@
 //! | `mix` | what a source does wrong, and how it is to be ingested |
 //! | `mixes` | the table of them |
 //! | `world` | people who come, change, move and go |
+//! | `told` | what a line says |
 //! | `link` | what observers are sent of it, and when the link is lost |
+//! | `agora` | the same for a client that has a link a channel, and may resume its session |
 //! | `way` | what of that arrives, and when |
 //! | `feed` | the same as lines |
 //! | `run` | a seed, up to a store that was told its lines, each at its time |
@@ -21,6 +23,7 @@
 //!
 //! **Invariant:** a seed is a run, byte for byte, on every machine. No clock is read; the store's is that of the world.
 
+mod agora;
 mod dice;
 mod feed;
 mod link;
@@ -29,6 +32,7 @@ mod mix;
 mod mixes;
 mod run;
 mod score;
+mod told;
 mod way;
 mod world;
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 pub(super) const DAWN: Millis = 1_700_000_000_000;
 
 /// Names that have broken programs before.
-const CHANNELS: [&str; 2] = ["studio-7", "a/b c"];
+const CHANNELS: [&str; 4] = ["studio-7", "a/b c", "studio-70", "🎧"];
 const TOPICS: [&str; 3] = ["chat", "__proto__", "gesture.*"];
 const USERS: [&str; 8] = [
     "ann",
@@ -111,11 +111,17 @@ pub(super) struct World {
 impl World {
     pub fn new(mix: &Mix, seed: u64) -> World {
         let mut dice = Dice::new(seed, 1);
-        let channels = 1 + dice.one_of(CHANNELS.len());
+        let channels = match mix.source.channels {
+            0 => 1 + dice.one_of(2),
+            channels => channels,
+        };
         let topics = 1 + dice.one_of(TOPICS.len());
         let users = 3 + dice.one_of(USERS.len() - 2);
         let members = members(channels, topics, users, mix.source.connections);
-        let count = 10 + dice.one_of(40);
+        let count = match mix.source.channels {
+            0 => 10 + dice.one_of(40),
+            _ => 20 + dice.one_of(80),
+        };
         let mut making = Making {
             mix,
             dice,
@@ -123,6 +129,7 @@ impl World {
             free_at: vec![DAWN; members.len()],
             changes: Vec::with_capacity(count),
             now: DAWN,
+            busy_channels: mix.source.channels.max(1),
         };
         let early = making.dice.one_of(count / 3);
         let mut opening = DAWN;
@@ -256,6 +263,8 @@ struct Making<'a> {
     free_at: Vec<Millis>,
     changes: Vec<Change>,
     now: Millis,
+    /// Over how many channels the few that are busy are spread.
+    busy_channels: usize,
 }
 
 impl Making<'_> {
@@ -271,7 +280,12 @@ impl Making<'_> {
         // Few are busy: so that somebody comes back while nobody watches.
         let busy = self.dice.one_of(members.len());
         let who = if self.dice.falls(600) {
-            busy % 3.min(members.len())
+            let of_channel = members.len() / self.busy_channels;
+            let channel = match self.busy_channels {
+                1 => 0,
+                channels => self.dice.one_of(channels),
+            };
+            channel * of_channel + busy % 3.min(of_channel)
         } else {
             busy
         };

@@ -7,10 +7,13 @@ use super::{Fault, Score};
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
 use crate::query::answer::{Disposition, EntryType, HistoryEntry, Meta, Origin};
-use crate::sim::link::{Said, Told};
 use crate::sim::mix::Stamps;
 use crate::sim::run::{Heard, Run, RunError};
-use crate::sim::world::{self, Who};
+use crate::sim::told::{Said, Told};
+use crate::sim::world::{self, Who, channel_name};
+
+/// All that differs has been told so long after a resumption (`--resync`).
+const RESYNC_MS: Millis = 10_000;
 
 /// Goes through the log beside what could be known, line by line.
 pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), RunError> {
@@ -19,7 +22,7 @@ pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), R
         history.push(entry);
         true
     })?;
-    let mut knowledge = Knowledge::new(&run.world);
+    let mut knowledge = Knowledge::new(&run.world, RESYNC_MS);
     let mut stays = Stays::new(run);
     let mut rest = history.as_slice();
     for (told, &head) in run.told.iter().zip(&heard.heads) {
@@ -27,13 +30,14 @@ pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), R
         rest = behind;
         let baseline = |channel| !knowledge.has_seen_whole(channel);
         let first_seen: Vec<bool> = (0..run.world.channels).map(baseline).collect();
-        let lessons = knowledge.learn(told);
+        let learnt = knowledge.learn(told);
         let line = Line {
             run,
             told,
             first_seen: &first_seen,
         };
-        line.compare(&lessons, of_line, &mut stays, score);
+        line.compare(&learnt.lessons, of_line, &mut stays, score);
+        line.resyncs(&learnt.resyncs, of_line, score);
     }
     stays.score(&heard.store, &knowledge, score)
 }
@@ -90,6 +94,29 @@ impl Line<'_> {
                     self.told.said
                 )
             });
+        }
+    }
+
+    /// Where an observer has told all that differs, and nowhere else, its list is in the log as a snapshot.
+    fn resyncs(&self, expected: &[usize], entries: &[HistoryEntry], score: &mut Score) {
+        let mut expected: Vec<&str> = expected.iter().map(|&it| channel_name(it)).collect();
+        for entry in entries {
+            let is_resync = entry.kind == EntryType::Snapshot
+                && entry.reason.as_deref() == Some("resync")
+                && entry.origin == Origin::Observed;
+            if !is_resync {
+                continue;
+            }
+            let channel = entry.channel.as_deref();
+            match expected.iter().position(|it| Some(*it) == channel) {
+                Some(found) => {
+                    expected.swap_remove(found);
+                }
+                None => score.fault(Fault::Invented, || said(entry, "is no resync")),
+            }
+        }
+        for channel in expected {
+            score.fault(Fault::Missed, || format!("no resync of {channel:?} here"));
         }
     }
 

@@ -1,7 +1,9 @@
 //! What can be known after each line: the newest that was said of each member, by the source's own order, which
 //! only the simulator sees. It is what the rules must arrive at with less.
 
-use crate::sim::link::{Extent, Said, Shown, Told};
+use super::lists::{Lists, Resync};
+use crate::domain::time::Millis;
+use crate::sim::told::{Extent, Said, Shown, Told};
 use crate::sim::world::{Deed, Meta, Position, Who, World};
 use std::collections::BTreeMap;
 
@@ -24,6 +26,13 @@ pub(super) struct Lesson {
     pub after: Known,
 }
 
+/// What a line taught.
+pub(super) struct Learnt {
+    pub lessons: Vec<Lesson>,
+    /// Channels of which an observer's own list took effect as a snapshot.
+    pub resyncs: Vec<usize>,
+}
+
 /// Unfinished pages: as of which position they began, and what they have shown.
 type Pages<'a> = (Position, Vec<&'a Shown>);
 
@@ -34,15 +43,17 @@ pub(super) struct Knowledge<'a> {
     pages: BTreeMap<(usize, usize), Pages<'a>>,
     /// Channels of which a complete snapshot was seen.
     seen_whole: Vec<bool>,
+    lists: Lists<'a>,
 }
 
 impl<'a> Knowledge<'a> {
-    pub fn new(world: &'a World) -> Self {
+    pub fn new(world: &'a World, resync_ms: Millis) -> Self {
         Knowledge {
             world,
             of: vec![Known::default(); world.members.len()],
             pages: BTreeMap::new(),
             seen_whole: vec![false; world.channels],
+            lists: Lists::new(world, resync_ms),
         }
     }
 
@@ -57,16 +68,29 @@ impl<'a> Knowledge<'a> {
     }
 
     /// Takes in a line.
-    pub fn learn(&mut self, told: &'a Told) -> Vec<Lesson> {
+    pub fn learn(&mut self, told: &'a Told) -> Learnt {
         let mut lessons = Vec::new();
+        let taken = self.lists.take(told);
+        let resyncs = taken.resyncs.iter().map(|resync| resync.channel).collect();
+        for resync in &taken.resyncs {
+            self.resync(resync, &mut lessons);
+        }
         match &told.said {
+            _ if taken.collected => {}
+            Said::Difference { who, present, read } => {
+                let meta = self.world.state(*who, *read).filter(|_| *present);
+                self.teach(*who, *read, *read, *present, meta, &mut lessons);
+            }
             Said::Changes { of, bare } => {
                 for &position in of {
                     self.change(position, *bare, &mut lessons);
                 }
             }
             Said::Snapshot(shown) => {
-                self.shown(shown, shown.read, &mut lessons);
+                match &taken.worked_in {
+                    Some(worked_in) => self.resync(worked_in, &mut lessons),
+                    None => self.shown(shown, shown.read, &mut lessons),
+                }
                 self.saw_whole(shown.channel, shown.extent);
             }
             Said::Begin { sync, read, .. } => {
@@ -88,7 +112,13 @@ impl<'a> Knowledge<'a> {
             }
             Said::Link { .. } | Said::Token(_) | Said::Connection(_) => {}
         }
-        lessons
+        Learnt { lessons, resyncs }
+    }
+
+    fn resync(&mut self, resync: &Resync, lessons: &mut Vec<Lesson>) {
+        for &(who, present, meta) in &resync.shown {
+            self.teach(who, resync.read, resync.read, present, meta, lessons);
+        }
     }
 
     fn saw_whole(&mut self, channel: usize, extent: Extent) {

@@ -3,6 +3,7 @@
 //! | file | question |
 //! | --- | --- |
 //! | `knowledge` | what could be known after each line |
+//! | `lists` | what each observer believes, and what is still collected |
 //! | `entries` | is that found, and no more; do windows hold what happened |
 //! | `stays` | do the bounds of `sessions` hold |
 //! | `moments` | is what is `certain` true; is what was known then what is said now to have been known |
@@ -11,6 +12,7 @@
 
 mod entries;
 mod knowledge;
+mod lists;
 mod moments;
 mod stays;
 

@@ -6,8 +6,8 @@ use crate::domain::time::Millis;
 use crate::query::answer::{Certainty, Coverage, Who};
 use crate::query::{MissedFilter, SessionFilter, WhoFilter, WhoWhen};
 use crate::sim::dice::Dice;
-use crate::sim::link::Said;
 use crate::sim::run::{Heard, Run, RunError};
+use crate::sim::told::{LinkEvent, Said, Told};
 use crate::sim::world::channel_name;
 use crate::store::{Store, StoreError};
 use std::ops::Range;
@@ -58,12 +58,22 @@ fn moments(run: &Run, channel: usize) -> Vec<Millis> {
     let snapshots = run.told.iter().filter_map(|told| match &told.said {
         Said::Snapshot(shown) if shown.channel == channel => told.stamp,
         Said::End { channel: of, .. } if *of == channel => told.stamp,
-        Said::Link { .. } => told.stamp,
+        Said::Link { .. } | Said::Difference { .. } => told.stamp,
+        _ => None,
+    });
+    // All that differs is told by then.
+    let resyncs = run.told.iter().filter_map(|told| match told.said {
+        Said::Difference { .. } => Some(told.stamp? + 10_000),
+        Said::Link {
+            event: LinkEvent::Resumed,
+            ..
+        } => Some(told.stamp? + 10_000),
         _ => None,
     });
     let mut moments: Vec<Millis> = happened
         .map(|at| run.mix.stamped(at))
         .chain(snapshots)
+        .chain(resyncs)
         .flat_map(|at| [at - 1, at, at + 1])
         .collect();
     moments.sort_unstable();
@@ -97,7 +107,7 @@ impl<'a> Truth<'a> {
         known_at: Option<Millis>,
         score: &mut Score,
     ) -> Result<(), RunError> {
-        if self.rests_on_a_connection(at, known_at) {
+        if self.rests_on_a_connection(at, known_at) || self.seems_to_share(channel, known_at) {
             return Ok(());
         }
         let filter = WhoFilter {
@@ -163,6 +173,14 @@ impl<'a> Truth<'a> {
             }
             connected && last.is_none_or(|last| last <= at)
         })
+    }
+
+    /// Whether a link line has named a channel only later: until then it seems to share its link with other channels.
+    fn seems_to_share(&self, channel: usize, known_at: Option<Millis>) -> bool {
+        let heard = known_at.map_or(self.run.told.len(), |it| self.run.recorded_by(it));
+        let names = |told: &Told| matches!(told.said, Said::Link { channel: named, .. } if named == Some(channel));
+        let named = self.run.told.iter().position(names);
+        named.is_some_and(|named| named >= heard)
     }
 
     /// Where some are certain and the coverage is complete, the others are all there are.
