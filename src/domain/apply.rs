@@ -10,7 +10,7 @@ use super::order::{Order, Stamp};
 use super::roster::{Channel, Cover, Heard, LastWord, Presence, Slot};
 use super::state::State;
 use super::time::Millis;
-use super::watch::{self, Observer, OpenGap, Stretch, Sync};
+use super::watch::{Observer, OpenGap, Stretch, Sync};
 use crate::limits;
 
 impl State {
@@ -260,6 +260,10 @@ impl State {
             let channel = self.channels.entry(name).or_default();
             channel.lossy |= entry.lossy;
             channel.watching.settle(entry.observer);
+            if link.channel.is_some() {
+                observer.give_own_link(name);
+            }
+            let own_link = observer.has_own_link(name);
             let watch = channel.watching.of_mut(entry.observer, observer, name);
             if link.up {
                 watch.up = true;
@@ -267,7 +271,7 @@ impl State {
                 continue;
             }
             let ended = watch.go_down().map(|stretch| Stretch {
-                proof: watch::told_proof(stretch, observer),
+                proof: observer.proof_over_link(stretch, own_link),
                 ..stretch
             });
             channel.watching.break_off(ended, entry.seq);
@@ -371,10 +375,7 @@ fn heard_from(
         // A feed without link lines has no such hold.
         watch.hold = observer.linked.then_some(entry.seq.saturating_sub(1));
     }
-    let largest = observer
-        .proof
-        .map_or(entry.occurred_at, |(_, time)| time.max(entry.occurred_at));
-    observer.proof = Some((entry.seq, largest));
+    observer.hear(name, entry.seq, entry.occurred_at);
     if watch.stretch.is_none() && first_line && !watch.muted {
         let from_seq = entry.seq;
         watch.stretch = Some(Stretch {

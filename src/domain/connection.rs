@@ -15,7 +15,7 @@ use super::names::Name;
 use super::order::Stamp;
 use super::state::State;
 use super::time::{self, Millis};
-use super::watch::{self, Connected, Loss};
+use super::watch::{Connected, Loss};
 
 impl Moment<'_> {
     /// What follows from the life of the observer's connection. What is known already makes nothing.
@@ -68,15 +68,15 @@ impl Moment<'_> {
         let proof = observer.and_then(|observer| observer.proof);
         // One that has proved nothing was there when it came up, and that is all.
         let at = match (proof, known) {
-            (Some((seq, time)), Some(known)) if seq > known.since => time,
+            (Some(proof), Some(known)) if proof.seq > known.since => proof.time,
             (_, Some(known)) => known.at,
-            (proof, None) => proof.map_or(self.recorded_at, |(_, time)| time),
+            (proof, None) => proof.map_or(self.recorded_at, |proof| proof.time),
         };
         let reason = match what {
             Connection::Restart => "restart",
             _ => "connection_lost",
         };
-        let gaps = self.gap_changes(|name| self.gap_opened(name));
+        let gaps = self.gap_changes(|name| self.gap_opened(name, false));
         self.entry_of(seq, at, what, Some(reason), gaps)
     }
 
@@ -150,13 +150,15 @@ impl State {
         for name in channels {
             let channel = self.channels.entry(name).or_default();
             let gaps = channel.watching.gaps;
+            let own_link = observer.has_own_link(name);
             let watch = channel.watching.of_mut(entry.observer, observer, name);
             match what {
                 Connection::Lost | Connection::Restart if watch.is_up() => {
                     let stretch = watch.stretch;
                     watch.lost = Some(Loss {
                         seq: entry.seq,
-                        proof: stretch.and_then(|stretch| watch::told_proof(stretch, observer)),
+                        proof: stretch
+                            .and_then(|stretch| observer.proof_over_link(stretch, own_link)),
                         gaps,
                     });
                 }

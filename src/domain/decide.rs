@@ -380,7 +380,7 @@ impl<'a> Moment<'a> {
             let gaps = if up || elsewhere {
                 Vec::new()
             } else {
-                self.gap_changes(|name| self.gap_opened(name))
+                self.gap_changes(|name| self.gap_opened(name, false))
             };
             return Ok(vec![
                 self.outside_channels(self.seq, link(None, except, gaps)),
@@ -395,7 +395,11 @@ impl<'a> Moment<'a> {
             .filter(|name| except.binary_search(name).is_err())
         {
             let name = self.channel(name)?;
-            let gaps = if up { None } else { self.gap_opened(name) };
+            let gaps = if up {
+                None
+            } else {
+                self.gap_opened(name, true)
+            };
             let seq = self.seq + entries.len() as u64;
             entries.push(self.within(
                 seq,
@@ -413,17 +417,18 @@ impl<'a> Moment<'a> {
         channels.into_iter().filter_map(of).collect()
     }
 
-    /// The gap that opens when the last observer of a channel, which is this one, goes down.
-    pub(super) fn gap_opened(&self, name: Name) -> Option<GapChange> {
+    /// The gap that opens when the last observer of a channel, which is this one, goes down; `named` by the line.
+    pub(super) fn gap_opened(&self, name: Name, named: bool) -> Option<GapChange> {
         let watching = &self.state.channels.get(&name)?.watching;
         let watch = watching.of(self.observer).filter(|watch| watch.is_up())?;
         if watching.open_gap.is_some() || watching.another_is_up(self.observer) {
             return None;
         }
         let observer = self.state.observers.get(&self.observer)?;
+        let own_link = named || observer.has_own_link(name);
         let own = watch
             .stretch
-            .and_then(|stretch| watch::told_proof(stretch, observer));
+            .and_then(|stretch| observer.proof_over_link(stretch, own_link));
         let at = watching.proven().max(own)?;
         Some(GapChange {
             channel: name,

@@ -14,18 +14,19 @@ impl State {
     pub fn describe(&self, names: &Names) -> String {
         let mut facts = vec![format!("head {} recorded {}", self.head, self.recorded_at)];
         for (&name, observer) in &self.observers {
-            let mut channels: Vec<&str> = observer
+            let mut channels: Vec<_> = observer
                 .channels
-                .keys()
-                .map(|&channel| names.text(channel))
+                .iter()
+                .map(|(&channel, link)| (names.text(channel), link.own, link.proof))
                 .collect();
-            channels.sort_unstable();
+            channels.sort_unstable_by_key(|&(name, ..)| name);
             facts.push(format!(
-                "observer {:?} channels {channels:?} linked {} up {:?} proof {:?} connection {:?}",
+                "observer {:?} channels {channels:?} linked {} up {:?} proof {:?} shared {:?} connection {:?}",
                 names.text(name),
                 observer.linked,
                 observer.up_at,
                 observer.proof,
+                observer.shared,
                 observer.connection,
             ));
         }

@@ -160,7 +160,7 @@ impl State {
     #[must_use]
     pub fn last_proof(&self, channel: Name) -> Option<Millis> {
         let watching = &self.channels.get(&channel)?.watching;
-        watching.last_proof_of_all(|observer| self.observers.get(&observer))
+        watching.last_proof_of_all(channel, |observer| self.observers.get(&observer))
     }
 
     /// Whether an observer watches a channel: between a link that came up and a snapshot he does not yet.
@@ -174,11 +174,9 @@ impl State {
     /// Whether any observer of a channel is proven to have watched it at a moment.
     #[must_use]
     pub fn is_watched_at(&self, channel: Name, at: Millis) -> bool {
-        let channel = self.channels.get(&channel);
-        channel.is_some_and(|channel| {
-            channel
-                .watching
-                .is_watched_at(at, |observer| self.observers.get(&observer))
+        let watching = self.channels.get(&channel).map(|known| &known.watching);
+        watching.is_some_and(|watching| {
+            watching.is_watched_at(channel, at, |observer| self.observers.get(&observer))
         })
     }
 

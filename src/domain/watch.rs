@@ -10,13 +10,15 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone, Default)]
 pub struct Observer {
     /// The channels that it has sent a line about, or that a link line of it has named.
-    pub(crate) channels: NumberMap<Name, ()>,
+    pub(crate) channels: NumberMap<Name, ChannelLink>,
     /// It sends link lines.
     pub(crate) linked: bool,
     /// The entry at which it said that its link as a whole came up, until it went down.
     pub(crate) up_at: Option<u64>,
-    /// Its last proof about any channel: the entry, and the largest time so far.
-    pub(crate) proof: Option<(u64, Millis)>,
+    /// Its last message about any channel.
+    pub(crate) proof: Option<Proof>,
+    /// Its last message about any of the channels that share one link.
+    pub(crate) shared: Option<Proof>,
     /// Its ingest connection, since it first came up until it ended in order.
     pub(crate) connection: Option<Connected>,
 }
@@ -31,8 +33,69 @@ impl Observer {
     /// The largest time of its messages so far, Unix ms.
     #[must_use]
     pub fn last_proof(&self) -> Option<Millis> {
-        self.proof.map(|(_, time)| time)
+        self.proof.map(|proof| proof.time)
     }
+
+    /// Whether a link line has named the channel: it then has a link of its own, and what is heard of other channels
+    /// proves nothing about it.
+    pub(crate) fn has_own_link(&self, channel: Name) -> bool {
+        self.channels.get(&channel).is_some_and(|link| link.own)
+    }
+
+    /// A link line has named a channel. What was heard of it is no longer a proof for the channels that share a link.
+    pub(crate) fn give_own_link(&mut self, channel: Name) {
+        let link = self.channels.entry(channel).or_default();
+        if !std::mem::replace(&mut link.own, true) && link.proof.is_some() {
+            self.share_proofs();
+        }
+    }
+
+    /// Works out the last message about any of the channels that share one link.
+    pub(crate) fn share_proofs(&mut self) {
+        let sharing = self.channels.values().filter(|link| !link.own);
+        self.shared = sharing.filter_map(|link| link.proof).reduce(|a, b| Proof {
+            seq: a.seq.max(b.seq),
+            time: a.time.max(b.time),
+        });
+    }
+
+    /// Takes in the time of a message about a channel.
+    pub(crate) fn hear(&mut self, channel: Name, seq: u64, time: Millis) {
+        let later = |proof: Option<Proof>| Proof {
+            seq,
+            time: proof.map_or(time, |proof| proof.time.max(time)),
+        };
+        let link = self.channels.entry(channel).or_default();
+        link.proof = Some(later(link.proof));
+        if !link.own {
+            self.shared = Some(later(self.shared));
+        }
+        self.proof = Some(later(self.proof));
+    }
+
+    /// The proof of a stretch of one of its channels that a link line ends: any message that came over the same link
+    /// since the stretch began counts.
+    pub(crate) fn proof_over_link(&self, stretch: Stretch, own_link: bool) -> Option<Millis> {
+        let shared = self.shared.filter(|_| !own_link);
+        let of_link = shared.filter(|proof| proof.seq >= stretch.from_seq);
+        stretch.proof.max(of_link.map(|proof| proof.time))
+    }
+}
+
+/// The last message of some kind: its entry, and the largest time so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Proof {
+    pub(crate) seq: u64,
+    pub(crate) time: Millis,
+}
+
+/// How an observer hears of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ChannelLink {
+    /// A link line has named the channel: its link is its own. All other channels of the observer share one.
+    pub(crate) own: bool,
+    /// The last message about it.
+    pub(crate) proof: Option<Proof>,
 }
 
 /// An ingest connection, or several that one feed went on over.
@@ -215,7 +278,7 @@ impl Watching {
         let at = match self.watches.iter().position(|watch| watch.observer == name) {
             Some(at) => at,
             None => {
-                observer.channels.insert(channel, ());
+                observer.channels.entry(channel).or_default();
                 self.watches.push(Watch {
                     observer: name,
                     up: true,
@@ -333,16 +396,19 @@ impl Watching {
             .max()
     }
 
-    /// The stretches that go on, as the log's head knows them: while link lines tell of gaps, any message of an
-    /// observer proves that he watches.
+    /// The stretches of `channel`, which this is, that go on, as the log's head knows them: while link lines tell of
+    /// gaps, any message over the same link proves that its observer watches.
     fn going_on<'a>(
         &self,
+        channel: Name,
         observer: impl Fn(Name) -> Option<&'a Observer>,
     ) -> impl Iterator<Item = (&Watch, Stretch)> {
         self.watches.iter().filter_map(move |watch| {
             let stretch = watch.stretch_now()?;
             let linked = observer(watch.observer).filter(|it| it.linked && watch.lost.is_none());
-            let proof = linked.map_or(stretch.proof, |linked| told_proof(stretch, linked));
+            let proof = linked.map_or(stretch.proof, |linked| {
+                linked.proof_over_link(stretch, linked.has_own_link(channel))
+            });
             Some((watch, Stretch { proof, ..stretch }))
         })
     }
@@ -350,9 +416,11 @@ impl Watching {
     /// The last proof of all observers, as the log's head knows it.
     pub(crate) fn last_proof_of_all<'a>(
         &self,
+        channel: Name,
         observer: impl Fn(Name) -> Option<&'a Observer>,
     ) -> Option<Millis> {
-        let going_on = self.going_on(observer).filter_map(|(_, it)| it.proof);
+        let going_on = self.going_on(channel, observer);
+        let going_on = going_on.filter_map(|(_, it)| it.proof);
         going_on.chain(self.proven()).max()
     }
 
@@ -360,6 +428,7 @@ impl Watching {
     /// has happened. Of what lies before all stretches that are remembered, the gaps alone tell.
     pub(crate) fn is_watched_at<'a>(
         &self,
+        channel: Name,
         at: Millis,
         observer: impl Fn(Name) -> Option<&'a Observer>,
     ) -> bool {
@@ -368,7 +437,7 @@ impl Watching {
         let connected = |watch: &Watch| {
             watch.is_up() && observer(watch.observer).is_some_and(Observer::is_connected)
         };
-        let going_on = self.going_on(&observer).map(|(watch, stretch)| {
+        let going_on = self.going_on(channel, &observer).map(|(watch, stretch)| {
             let silent = connected(watch).then_some(Millis::MAX);
             (stretch.since, stretch.proof.max(silent))
         });
@@ -377,15 +446,6 @@ impl Watching {
         forgotten
             || stretches.any(|(since, proof)| since <= at && proof.is_some_and(|proof| at < proof))
     }
-}
-
-/// The proof of a stretch that a link line ends: any message of the observer since it began counts.
-pub(crate) fn told_proof(stretch: Stretch, observer: &Observer) -> Option<Millis> {
-    let of_any_channel = observer
-        .proof
-        .filter(|(seq, _)| *seq >= stretch.from_seq)
-        .map(|(_, time)| time);
-    stretch.proof.max(of_any_channel)
 }
 
 impl GapSeen {

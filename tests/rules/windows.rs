@@ -167,10 +167,38 @@ fn where_link_events_tell_of_the_gap_any_message_of_the_observer_counts() {
         "1 up\n5 snap a\n8 join b :ch=d :obs=p\n10 down\n11 up\n20 snap",
         &["leave a 5..20"],
     );
+}
+
+#[test]
+fn a_channel_that_a_link_line_has_named_has_a_link_of_its_own() {
+    // Another channel goes on over a link of its own, or over the one that all others share.
+    for named in ["1 up :chs=c", "1 up", "1 up :chs=c,d"] {
+        spans(
+            &format!(
+                "{named}\n5 snap a\n8 join b :ch=d\n10 down :chs=c\n14 join b :ch=d\n15 up :chs=c\n20 snap"
+            ),
+            &["leave a 5..20"],
+        );
+    }
+    // Of those that share one, what is heard of the other still counts; what was heard of the named one does not.
     spans(
-        "1 up\n5 snap a\n8 join b :ch=d\n10 down :chs=c\n14 join b :ch=d\n15 up :chs=c\n20 snap",
+        "1 up\n5 snap a\n8 join b :ch=d\n9 join b :ch=e\n10 down :chs=e\n12 down\n13 up\n20 snap",
         &["leave a 8..20"],
     );
+    // A line that names none ends the links of all.
+    spans(
+        "1 up :chs=c\n5 snap a\n8 join b :ch=d\n10 down\n11 up\n20 snap",
+        &["leave a 5..20"],
+    );
+}
+
+#[test]
+fn what_is_heard_of_another_link_makes_nothing_certain() {
+    let text = "1 up :chs=c\n2 up :chs=d\n5 snap a\n6 snap b :ch=d\n30 join z :ch=d";
+    assert_eq!(sure(&store(text), WhoWhen::At(4)), "partial:");
+    assert_eq!(sure(&store(text), WhoWhen::At(20)), "complete: a~");
+    let shared = text.replace(":chs=c", "").replace(":chs=d", "");
+    assert_eq!(sure(&store(&shared), WhoWhen::At(20)), "complete: a");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Parts → state.
 
-use super::wire::{ChannelWire, CoverWire, MARKS_FROM, SlotWire, StampWire, StretchWire, Trunk};
+use super::wire::{
+    ChannelWire, CoverWire, MARKS_FROM, ProofWire, SlotWire, StampWire, StretchWire, Trunk,
+};
 use super::{CodecError, from_bytes, missing};
 use crate::domain::departures::{Cemetery, Graves};
 use crate::domain::entry::{Begin, Claim, Text};
@@ -8,11 +10,17 @@ use crate::domain::names::{Member, MemberKey, Name, Names, NumberMap};
 use crate::domain::order::Stamp;
 use crate::domain::roster::{Channel, Cover, Heard, LastWord, Presence, Slot, Tally};
 use crate::domain::state::State;
-use crate::domain::watch::{Connected, Loss, Observer, OpenGap, Stretch, Sync, Watch, Watching};
+use crate::domain::watch::{
+    ChannelLink, Connected, Loss, Observer, OpenGap, Proof, Stretch, Sync, Watch, Watching,
+};
 use std::collections::VecDeque;
 
 fn stamp_in((pos, ts): StampWire) -> Stamp {
     Stamp { pos, ts }
+}
+
+fn proof_in((seq, time): ProofWire) -> Proof {
+    Proof { seq, time }
 }
 
 fn cover_in(cover: CoverWire) -> Cover {
@@ -45,17 +53,22 @@ pub fn trunk_from_bytes(bytes: &[u8], names: &mut Names) -> Result<State, CodecE
         let channels = wire
             .channels
             .iter()
-            .map(|&number| Ok((name(number)?, ())))
+            .map(|&(number, own, proof)| {
+                let proof = proof.map(proof_in);
+                Ok((name(number)?, ChannelLink { own, proof }))
+            })
             .collect::<Result<_, _>>()?;
-        let observer = Observer {
+        let mut observer = Observer {
             channels,
             linked: wire.linked,
             up_at: wire.up_at,
-            proof: wire.proof,
+            proof: wire.proof.map(proof_in),
+            shared: None,
             connection: wire
                 .connection
                 .map(|(since, at, lost)| Connected { since, at, lost }),
         };
+        observer.share_proofs();
         state.connected += u64::from(observer.is_connected());
         state.observers.insert(name(wire.name)?, observer);
     }

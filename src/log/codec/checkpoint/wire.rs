@@ -3,6 +3,12 @@
 use crate::domain::order::Pos;
 use bincode::{Decode, Encode};
 
+/// The entry of a message, and the largest time so far.
+pub(super) type ProofWire = (u64, i64);
+
+/// A channel of an observer: its name, whether it has a link of its own, the last message about it.
+pub(super) type ObservedWire = (u32, bool, Option<ProofWire>);
+
 /// The part of a checkpoint that is not of one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Trunk {
@@ -15,10 +21,10 @@ pub(super) struct Trunk {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(super) struct ObserverWire {
     pub(super) name: u32,
-    pub(super) channels: Vec<u32>,
+    pub(super) channels: Vec<ObservedWire>,
     pub(super) linked: bool,
     pub(super) up_at: Option<u64>,
-    pub(super) proof: Option<(u64, i64)>,
+    pub(super) proof: Option<ProofWire>,
     /// Since when, the time of that, and whether it is lost.
     pub(super) connection: Option<(u64, i64, bool)>,
 }

@@ -1,15 +1,15 @@
 //! State → parts.
 
 use super::wire::{
-    ChannelWire, CoverWire, MARKS_FROM, ObserverWire, SlotWire, StampWire, StretchWire, SyncWire,
-    Trunk, WatchWire,
+    ChannelWire, CoverWire, MARKS_FROM, ObserverWire, ProofWire, SlotWire, StampWire, StretchWire,
+    SyncWire, Trunk, WatchWire,
 };
 use super::{CodecError, to_bytes};
 use crate::domain::names::{Member, Name, Names, NumberMap};
 use crate::domain::order::Stamp;
 use crate::domain::roster::{Cover, Slot};
 use crate::domain::state::State;
-use crate::domain::watch::{Stretch, Sync};
+use crate::domain::watch::{Proof, Stretch, Sync};
 
 /// Numbers names and members anew for one part.
 #[derive(Default)]
@@ -116,6 +116,10 @@ fn stamp_out(stamp: Stamp) -> StampWire {
     (stamp.pos, stamp.ts)
 }
 
+fn proof_out(proof: Proof) -> ProofWire {
+    (proof.seq, proof.time)
+}
+
 fn cover_out(cover: &Cover) -> CoverWire {
     CoverWire {
         seq: cover.seq,
@@ -137,12 +141,12 @@ pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecErro
             name: table.name(name, names),
             channels: observer
                 .channels
-                .keys()
-                .map(|&name| table.name(name, names))
+                .iter()
+                .map(|(&name, link)| (table.name(name, names), link.own, link.proof.map(proof_out)))
                 .collect(),
             linked: observer.linked,
             up_at: observer.up_at,
-            proof: observer.proof,
+            proof: observer.proof.map(proof_out),
             connection: observer
                 .connection
                 .map(|connection| (connection.since, connection.at, connection.lost)),
