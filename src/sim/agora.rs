@@ -32,7 +32,7 @@ struct Session {
 impl Wire<'_> {
     /// Follows all channels until the world ends.
     pub fn follow(&mut self, how: &Reconnection, observer: usize) {
-        let all = 0..self.world.channels;
+        let all = self.world.channels.clone();
         let shared = self.dice.falls(how.shared);
         let first_named = !self.dice.falls(how.unnamed);
         let links: Vec<Vec<usize>> = if shared {
@@ -64,7 +64,9 @@ impl Wire<'_> {
         }
         let mut resumed = false;
         loop {
-            let stay = if resumed && self.dice.falls(how.falls_again) {
+            let stay = if how.up_ms == 0 {
+                dusk
+            } else if resumed && self.dice.falls(how.falls_again) {
                 self.dice.within(1..TOLD_BY_MS + 2_000)
             } else {
                 self.dice.within(1..how.up_ms)
@@ -244,12 +246,30 @@ impl Wire<'_> {
                 Deed::Went => list.remove(&change.who),
                 Deed::Changed(_) => true,
             };
-            if new {
-                let position = index + 1;
-                let of = vec![position];
-                let said = Said::Changes { of, bare: false };
-                self.send(change.noticed, (position, 0), change.noticed, said);
+            if !new {
+                continue;
             }
+            let position = index + 1;
+            if world.in_interval(change) {
+                self.in_interval(change.noticed, position);
+                continue;
+            }
+            let of = vec![position];
+            let said = Said::Changes { of, bare: false };
+            self.send(change.noticed, (position, 0), change.noticed, said);
         }
+    }
+
+    /// Adds a change to the line of its interval.
+    fn in_interval(&mut self, at: Millis, position: Position) {
+        if let Some(last) = self.sent.last_mut()
+            && let (true, Said::Interval { of, .. }) = (last.at == at, &mut last.said)
+        {
+            of.push(position);
+            return;
+        }
+        let of = vec![position];
+        let apart = self.agora;
+        self.send(at, (position, 0), at, Said::Interval { of, apart });
     }
 }

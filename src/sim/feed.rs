@@ -2,13 +2,14 @@
 //! written in the second one, too.
 
 use super::mix::{Mix, Stamps};
+use super::presence_feed::of_presence;
 use super::told::{Extent, LinkEvent, Said, Shown, Token, Told};
-use super::world::{Change, Deed, Meta, Position, Who, World, channel_name, topic_name};
+use super::world::{Change, Deed, Member, Meta, Position, Who, World, channel_name, topic_name};
 use serde_json::{Map, Value, json};
 
 /// How lines are written.
 pub(super) struct Pen<'a> {
-    world: &'a World,
+    pub world: &'a World,
     stamps: Stamps,
     mix: &'a Mix,
     agora: bool,
@@ -36,7 +37,9 @@ impl<'a> Pen<'a> {
     pub fn line(&self, told: &Told) -> String {
         let of_connection = matches!(told.said, Said::Connection(_));
         let mut line = if self.agora && !of_connection {
-            self.agora(told)
+            self.agora_presence(told)
+                .filter(|_| self.world.is_presence())
+                .unwrap_or_else(|| self.agora(told))
         } else {
             self.own(told)
         };
@@ -59,6 +62,7 @@ impl<'a> Pen<'a> {
                 [one] => (self.change(*one, *bare), Some((*one, 0))),
                 several => (self.diff(several, *bare), None),
             },
+            Said::Interval { of, .. } => (self.late_diff(of), None),
             Said::Snapshot(shown) => {
                 let mut line = json!({
                     "t": "snapshot",
@@ -143,6 +147,10 @@ impl<'a> Pen<'a> {
         if let Some(meta) = meta_of(change.deed).filter(|_| !bare) {
             put(&mut line, "meta", json!({"n": meta}));
         }
+        let late = self.world.late_ms(change);
+        if late > 0 {
+            put(&mut line, "late_ms", late);
+        }
         line
     }
 
@@ -162,7 +170,7 @@ impl<'a> Pen<'a> {
         line
     }
 
-    fn at(&self, position: Position) -> Option<(&Change, super::world::Member)> {
+    pub fn at(&self, position: Position) -> Option<(&Change, Member)> {
         let change = self.world.change(position)?;
         Some((change, self.world.member(change.who)?))
     }
@@ -193,13 +201,10 @@ impl<'a> Pen<'a> {
     }
 
     fn member(&self, who: Who, meta: Option<Meta>) -> Value {
-        let mut listed = json!({});
-        if let Some(member) = self.world.member(who) {
-            put(&mut listed, "user", member.user_name());
-            if member.connection.is_some() {
-                put(&mut listed, "conn", member.connection_name());
-            }
-        }
+        let mut listed = self
+            .world
+            .member(who)
+            .map_or_else(|| json!({}), member_line);
         if let Some(meta) = meta {
             put(&mut listed, "meta", json!({"n": meta}));
         }
@@ -230,15 +235,23 @@ impl<'a> Pen<'a> {
                 };
                 self.agora_live(kind, *who, meta)
             }
-            Said::Link { event, channel } => agora_link(*event, *channel),
+            Said::Link { event, channel } => {
+                let mut line = agora_link(*event, *channel);
+                if self.world.is_presence() {
+                    of_presence(&mut line, *event, channel.map(channel_name));
+                }
+                line
+            }
             Said::Token(Token::WillExpire) => json!({"event": "token", "eventType": "WILL_EXPIRE"}),
             Said::Token(_) => {
                 json!({"event": "tokenPrivilegeWillExpire", "channelName": channel_name(0)})
             }
             // Agora has no pages.
-            Said::Begin { .. } | Said::Page { .. } | Said::End { .. } | Said::Connection(_) => {
-                Value::Null
-            }
+            Said::Interval { .. }
+            | Said::Begin { .. }
+            | Said::Page { .. }
+            | Said::End { .. }
+            | Said::Connection(_) => Value::Null,
         };
         if let Some(stamp) = told.stamp {
             put(&mut line, "timestamp", stamp);
@@ -338,6 +351,7 @@ fn agora_link(event: LinkEvent, channel: Option<usize>) -> Value {
         // The SDK has no such event: a bridge adds it.
         LinkEvent::Synced => return own_link(event, channel),
         LinkEvent::Up | LinkEvent::Resumed => ("CONNECTED", "CONNECTING"),
+        LinkEvent::Down if channel.is_some() => ("CONNECTING", "CONNECTED"),
         LinkEvent::Down | LinkEvent::Expired => ("DISCONNECTED", "CONNECTED"),
         LinkEvent::Failed => ("FAILED", "CONNECTING"),
     };
@@ -359,6 +373,15 @@ fn agora_link(event: LinkEvent, channel: Option<usize>) -> Value {
         put(&mut line, "serviceType", "STREAM");
     }
     line
+}
+
+/// A member as a list names it.
+pub(super) fn member_line(member: Member) -> Value {
+    let mut listed = json!({"user": member.user_name()});
+    if member.connection.is_some() {
+        put(&mut listed, "conn", member.connection_name());
+    }
+    listed
 }
 
 /// A true change as a line, with the time at which it happened and its position.
@@ -395,7 +418,7 @@ fn meta_of(deed: Deed) -> Option<Meta> {
     }
 }
 
-fn put(line: &mut Value, field: &str, value: impl Into<Value>) {
+pub(super) fn put(line: &mut Value, field: &str, value: impl Into<Value>) {
     if let Some(fields) = line.as_object_mut() {
         fields.insert(field.to_owned(), value.into());
     }

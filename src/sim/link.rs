@@ -159,10 +159,10 @@ impl Wire<'_> {
         self.watched.push(up..lost);
         let begun = self.sent.len();
         let subscribed = self.world.positions_at(up).1;
-        let mut channels: Vec<usize> = (0..self.world.channels).collect();
+        let mut channels: Vec<usize> = self.world.channels.clone().collect();
         self.dice.shuffle(&mut channels);
         let mut at = up;
-        let mut from = vec![subscribed; channels.len()];
+        let mut from = vec![subscribed; self.world.channels.end];
         for channel in channels {
             at += self.dice.within(0..self.mix.source.pace_ms / 4);
             // In Agora's shape a change looks like a join: its SDK begins with a whole snapshot.
@@ -211,6 +211,10 @@ impl Wire<'_> {
     pub fn read_at(&mut self, moment: Millis, at_least: Position) -> Position {
         let (before, by) = self.world.positions_at(moment);
         let source = self.mix.source;
+        // A presence service tells all of a moment at once.
+        if self.world.is_presence() {
+            return by.max(at_least);
+        }
         let in_order = source.late + source.overtaken + source.twice == 0;
         let ties = if in_order || source.stamps == Stamps::TimesAndPositions {
             self.dice.one_of(by - before + 1)

@@ -26,6 +26,18 @@ pub(super) enum Shape {
     Either,
 }
 
+/// What a source tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Events {
+    /// The publishers of topics.
+    Topics,
+    /// Who is in a channel, as Agora's presence service has it.
+    Presence {
+        /// For a part of the time it tells once an interval.
+        intervals: bool,
+    },
+}
+
 /// What becomes of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
@@ -79,6 +91,7 @@ pub(super) enum Stamps {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Source {
     pub shape: Shape,
+    pub events: Events,
     pub observers: usize,
     /// How many channels; 0: one or two, as the seed has it.
     pub channels: usize,
@@ -149,6 +162,10 @@ impl Mix {
 
     /// How far its times may lie behind the truth.
     pub(super) fn blur_ms(&self) -> Millis {
-        self.rules.slack_ms
+        match self.source.events {
+            Events::Topics => self.rules.slack_ms,
+            // What was noticed late bears a window of its own.
+            Events::Presence { .. } => 0,
+        }
     }
 }

@@ -25,6 +25,12 @@ pub(super) enum Said {
         of: Vec<Position>,
         bare: bool,
     },
+    /// Live changes of an interval, in one line.
+    Interval {
+        of: Vec<Position>,
+        /// A join tells nothing of metadata, but another list of the line does.
+        apart: bool,
+    },
     Snapshot(Shown),
     Begin {
         sync: usize,
@@ -61,7 +67,7 @@ impl Said {
     /// The channel that it is about.
     pub fn channel(&self, world: &World) -> Option<usize> {
         match self {
-            Said::Changes { of, .. } => {
+            Said::Changes { of, .. } | Said::Interval { of, .. } => {
                 let change = world.change(*of.first()?)?;
                 Some(world.member(change.who)?.channel)
             }

@@ -13,7 +13,7 @@ use crate::sim::told::{Said, Told};
 use crate::sim::world::{self, Who, channel_name};
 
 /// All that differs has been told so long after a resumption (`--resync`).
-const RESYNC_MS: Millis = 10_000;
+pub(super) const RESYNC_MS: Millis = 10_000;
 
 /// Goes through the log beside what could be known, line by line.
 pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), RunError> {
@@ -29,7 +29,7 @@ pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), R
         let (of_line, behind) = rest.split_at(rest.partition_point(|entry| entry.seq <= head));
         rest = behind;
         let baseline = |channel| !knowledge.has_seen_whole(channel);
-        let first_seen: Vec<bool> = (0..run.world.channels).map(baseline).collect();
+        let first_seen: Vec<bool> = (0..run.world.channels.end).map(baseline).collect();
         let learnt = knowledge.learn(told);
         let line = Line {
             run,
@@ -170,9 +170,9 @@ impl Line<'_> {
 
     /// What was observed happened when the source says.
     fn moment(&self, entry: &HistoryEntry, lesson: &Lesson, score: &mut Score) {
-        let Said::Changes { .. } = self.told.said else {
+        if !matches!(self.told.said, Said::Changes { .. } | Said::Interval { .. }) {
             return;
-        };
+        }
         let Some(change) = lesson
             .after
             .as_of
@@ -184,6 +184,30 @@ impl Line<'_> {
         let has_times = self.run.mix.source.stamps != Stamps::None;
         if has_times && entry.occurred_at.0 != stamped {
             score.fault(Fault::Window, || said(entry, "did not happen then"));
+        }
+        let late = self.run.world.late_ms(change);
+        let holds = match (entry.not_before, entry.not_after) {
+            (None, None) => late == 0,
+            (Some(from), Some(to)) => {
+                late > 0
+                    && from.0 <= change.at
+                    && change.at <= to.0
+                    && to == entry.occurred_at
+                    && from.0 >= to.0 - late
+            }
+            _ => false,
+        };
+        if !holds {
+            score.fault(Fault::Window, || {
+                let at = change.at;
+                said(
+                    entry,
+                    &format!(
+                        "does not hold {:?} at {at}, up to {late} ms late",
+                        change.deed
+                    ),
+                )
+            });
         }
     }
 }
@@ -201,6 +225,10 @@ fn expected(lesson: &Lesson) -> Option<EntryType> {
 
 /// Metadata by its number, in whatever shape.
 fn meta_of(meta: &Meta) -> Option<world::Meta> {
+    // States of one who has none.
+    if meta.as_ref()?.get() == "{}" {
+        return Some(0);
+    }
     let digits = meta.as_ref()?.get().chars().filter(char::is_ascii_digit);
     digits.collect::<String>().parse().ok()
 }

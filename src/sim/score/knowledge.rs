@@ -52,7 +52,7 @@ impl<'a> Knowledge<'a> {
             world,
             of: vec![Known::default(); world.members.len()],
             pages: BTreeMap::new(),
-            seen_whole: vec![false; world.channels],
+            seen_whole: vec![false; world.channels.end],
             lists: Lists::new(world, resync_ms),
         }
     }
@@ -84,6 +84,11 @@ impl<'a> Knowledge<'a> {
             Said::Changes { of, bare } => {
                 for &position in of {
                     self.change(position, *bare, &mut lessons);
+                }
+            }
+            Said::Interval { of, apart } => {
+                for &position in of {
+                    self.of_interval(position, *apart, &mut lessons);
                 }
             }
             Said::Snapshot(shown) => {
@@ -137,6 +142,28 @@ impl<'a> Knowledge<'a> {
         };
         let present = change.deed != Deed::Went;
         self.teach(change.who, position, position, present, meta, lessons);
+    }
+
+    /// A join in the list of an interval tells nothing of metadata; the metadata follows in the same line.
+    fn of_interval(&mut self, position: Position, apart: bool, lessons: &mut Vec<Lesson>) {
+        self.change(position, false, lessons);
+        let Some(last) = lessons.last_mut().filter(|_| apart) else {
+            return;
+        };
+        let came = self.world.change(position).map(|change| change.deed);
+        if let (Some(Deed::Came(meta)), Some(position_of)) = (came, last.after.as_of)
+            && meta != 0
+            && position_of == position
+        {
+            let whole = last.after;
+            last.after.meta = Some(0);
+            let (who, before) = (last.who, last.after);
+            lessons.push(Lesson {
+                who,
+                before,
+                after: whole,
+            });
+        }
     }
 
     /// What is absent was so when the snapshot began: what is known of a later time holds.

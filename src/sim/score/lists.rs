@@ -85,7 +85,9 @@ impl<'a> Lists<'a> {
             Said::Link { event, channel } => {
                 self.link(told.observer, at, *event, *channel, &mut taken.resyncs);
             }
-            Said::Changes { .. } | Said::Difference { .. } => self.live(told, at, &mut taken),
+            Said::Changes { .. } | Said::Interval { .. } | Said::Difference { .. } => {
+                self.live(told, at, &mut taken);
+            }
             Said::Snapshot(shown) if shown.extent == Extent::Whole => {
                 taken.worked_in = self.whole(told.observer, at, shown);
             }
@@ -249,6 +251,13 @@ impl Collecting {
 /// What a live line says: of whom, whether he is there, as of which position, with what metadata.
 fn said(world: &World, said: &Said) -> Vec<(Who, bool, Position, Option<Meta>)> {
     match said {
+        Said::Interval { of, .. } => {
+            let said = Said::Changes {
+                of: of.clone(),
+                bare: false,
+            };
+            self::said(world, &said)
+        }
         Said::Changes { of, bare } => of
             .iter()
             .filter_map(|&position| {

@@ -1,6 +1,8 @@
 //! Moments: no `certain` answer of `who --at` is wrong, also not as it was known earlier; and what was known earlier
 //! is what a store answers that has heard no more.
 
+use super::entries::RESYNC_MS;
+use super::knowledge::Knowledge;
 use super::{Depth, Fault, Score};
 use crate::domain::time::Millis;
 use crate::query::answer::{Certainty, Coverage, Who};
@@ -8,7 +10,7 @@ use crate::query::{MissedFilter, SessionFilter, WhoFilter, WhoWhen};
 use crate::sim::dice::Dice;
 use crate::sim::run::{Heard, Run, RunError};
 use crate::sim::told::{LinkEvent, Said, Told};
-use crate::sim::world::channel_name;
+use crate::sim::world::{Position, channel_name};
 use crate::store::{Store, StoreError};
 use std::ops::Range;
 
@@ -22,7 +24,7 @@ pub(super) fn score(
 ) -> Result<(), RunError> {
     let truth = Truth::of(run);
     let times: Vec<Millis> = run.told.iter().map(|told| told.recorded).collect();
-    for channel in 0..run.world.channels {
+    for channel in run.world.channels.clone() {
         let moments = moments(run, channel);
         for &at in &moments {
             if depth == Depth::Some && !dice.falls(100) {
@@ -63,11 +65,11 @@ fn moments(run: &Run, channel: usize) -> Vec<Millis> {
     });
     // All that differs is told by then.
     let resyncs = run.told.iter().filter_map(|told| match told.said {
-        Said::Difference { .. } => Some(told.stamp? + 10_000),
+        Said::Difference { .. } => Some(told.stamp? + RESYNC_MS),
         Said::Link {
             event: LinkEvent::Resumed,
             ..
-        } => Some(told.stamp? + 10_000),
+        } => Some(told.stamp? + RESYNC_MS),
         _ => None,
     });
     let mut moments: Vec<Millis> = happened
@@ -85,16 +87,25 @@ fn moments(run: &Run, channel: usize) -> Vec<Millis> {
 struct Truth<'a> {
     run: &'a Run,
     stays: Vec<Vec<Range<Millis>>>,
+    /// As of which position everybody is known behind each line, where the source notices late.
+    known: Vec<Vec<Position>>,
 }
 
 impl<'a> Truth<'a> {
     fn of(run: &'a Run) -> Self {
         let everybody = 0..run.world.members.len();
         let stamped = |at| run.mix.stamped(at);
-        let stays = everybody.map(|who| run.world.stays(who, stamped));
+        let stays = everybody.clone().map(|who| run.world.stays(who, stamped));
+        let mut knowledge = Knowledge::new(&run.world, RESYNC_MS);
+        let told = run.told.iter().filter(|_| run.world.is_presence());
+        let known = told.map(|told| {
+            knowledge.learn(told);
+            everybody.clone().map(|who| knowledge.as_of(who)).collect()
+        });
         Truth {
             run,
             stays: stays.collect(),
+            known: known.collect(),
         }
     }
 
@@ -138,7 +149,8 @@ impl<'a> Truth<'a> {
                     .into_iter()
                     .flatten();
                 let there = stays.any(|stay| stay.start <= at && stay.end > at - blur);
-                if !there || self.run.mix.rules.lossy {
+                let unnoticed = who.is_some_and(|who| self.is_unnoticed(who, at, known_at));
+                if (!there && !unnoticed) || self.run.mix.rules.lossy {
                     score.fault(Fault::Certain, || {
                         format!(
                             "who --at {at}{}: {key:?} is not certain to be there",
@@ -151,7 +163,7 @@ impl<'a> Truth<'a> {
         // Of two observers one may tell late of what the other one's snapshot has passed over: that is recorded as stale.
         let alone = self.run.mix.source.observers == 1;
         if alone && certain && answer.coverage == Coverage::Complete {
-            self.nobody_is_lacking(channel, at, &listed, &as_known(), score);
+            self.nobody_is_lacking(channel, (at, known_at), &listed, &as_known(), score);
         }
         Ok(())
     }
@@ -175,6 +187,21 @@ impl<'a> Truth<'a> {
         })
     }
 
+    /// Whether a source that notices late had not noticed what somebody had done by a moment, when it was last heard.
+    fn is_unnoticed(&self, who: usize, at: Millis, known_at: Option<Millis>) -> bool {
+        let heard = known_at.map_or(self.run.told.len(), |it| self.run.recorded_by(it));
+        let known = heard
+            .checked_sub(1)
+            .and_then(|last| self.known.get(last)?.get(who));
+        known.is_some_and(|&known| {
+            let mut later = self
+                .run
+                .world
+                .between(who, known, self.run.world.changes.len());
+            later.any(|(_, change)| change.at <= at && change.noticed > change.at)
+        })
+    }
+
     /// Whether a link line has named a channel only later: until then it seems to share its link with other channels.
     fn seems_to_share(&self, channel: usize, known_at: Option<Millis>) -> bool {
         let heard = known_at.map_or(self.run.told.len(), |it| self.run.recorded_by(it));
@@ -187,7 +214,7 @@ impl<'a> Truth<'a> {
     fn nobody_is_lacking(
         &self,
         channel: usize,
-        at: Millis,
+        (at, known_at): (Millis, Option<Millis>),
         listed: &[usize],
         as_known: &str,
         score: &mut Score,
@@ -196,7 +223,7 @@ impl<'a> Truth<'a> {
         for who in self.run.world.of_channel(channel) {
             let mut stays = self.stays.get(who).into_iter().flatten();
             let there = stays.any(|stay| stay.start <= at - blur && stay.end > at);
-            if there && !listed.contains(&who) {
+            if there && !listed.contains(&who) && !self.is_unnoticed(who, at, known_at) {
                 score.fault(Fault::Certain, || {
                     let key = self.run.world.member(who).map(|member| member.key());
                     format!("who --at {at}{as_known}: {key:?} is lacking")
@@ -215,7 +242,7 @@ fn then(
     score: &mut Score,
 ) -> Result<(), RunError> {
     let earlier = run.tell(run.recorded_by(known_at), heard.rules)?;
-    for channel in 0..run.world.channels {
+    for channel in run.world.channels.clone() {
         let moments = moments(run, channel);
         let mut whens = vec![WhoWhen::Head];
         whens.extend((0..4).filter_map(|_| dice.pick(&moments).copied().map(WhoWhen::At)));
