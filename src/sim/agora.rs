@@ -40,6 +40,13 @@ impl Wire<'_> {
         } else {
             all.map(|channel| vec![channel]).collect()
         };
+        // The client's other service has a link, too, and loses it.
+        for _ in 0..self.dice.one_of(4) {
+            let at = self.dice.within(self.world.opening..self.world.dusk);
+            if self.agora {
+                self.link(at, LinkEvent::Elsewhere, None);
+            }
+        }
         for channels in links {
             let session = Session {
                 named: channels.first().copied().filter(|_| !shared),

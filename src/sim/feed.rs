@@ -237,8 +237,11 @@ impl<'a> Pen<'a> {
             }
             Said::Link { event, channel } => {
                 let mut line = agora_link(*event, *channel);
-                if self.world.is_presence() {
+                let elsewhere = *event == LinkEvent::Elsewhere;
+                if self.world.is_presence() != elsewhere {
                     of_presence(&mut line, *event, channel.map(channel_name));
+                } else if elsewhere {
+                    put(&mut line, "serviceType", "STREAM");
                 }
                 line
             }
@@ -330,7 +333,7 @@ impl<'a> Pen<'a> {
 
 fn own_link(event: LinkEvent, channel: Option<usize>) -> Value {
     let state = match event {
-        LinkEvent::Up | LinkEvent::Resumed => "up",
+        LinkEvent::Up | LinkEvent::Resumed | LinkEvent::Elsewhere => "up",
         LinkEvent::Synced => "synced",
         LinkEvent::Down | LinkEvent::Expired | LinkEvent::Failed => "down",
     };
@@ -338,7 +341,7 @@ fn own_link(event: LinkEvent, channel: Option<usize>) -> Value {
     match event {
         LinkEvent::Resumed => put(&mut line, "resync", "differences"),
         LinkEvent::Expired => put(&mut line, "reason", "TOKEN_EXPIRED"),
-        LinkEvent::Up | LinkEvent::Synced | LinkEvent::Down | LinkEvent::Failed => {}
+        _ => {}
     }
     if let Some(channel) = channel {
         put(&mut line, "channels", json!([channel_name(channel)]));
@@ -354,15 +357,16 @@ fn agora_link(event: LinkEvent, channel: Option<usize>) -> Value {
         LinkEvent::Down if channel.is_some() => ("CONNECTING", "CONNECTED"),
         LinkEvent::Down | LinkEvent::Expired => ("DISCONNECTED", "CONNECTED"),
         LinkEvent::Failed => ("FAILED", "CONNECTING"),
+        LinkEvent::Elsewhere => ("CONNECTED", "DISCONNECTED"),
     };
     let mut line = json!({"event": "linkState", "currentState": now, "previousState": before});
     match event {
-        LinkEvent::Resumed => {
+        LinkEvent::Resumed | LinkEvent::Elsewhere => {
             put(&mut line, "isResumed", true);
             put(&mut line, "reasonCode", "RECONNECT_SUCCESS");
         }
         LinkEvent::Expired => put(&mut line, "reasonCode", "TOKEN_EXPIRED"),
-        LinkEvent::Up | LinkEvent::Synced | LinkEvent::Down | LinkEvent::Failed => {}
+        _ => {}
     }
     if let Some(channel) = channel {
         put(

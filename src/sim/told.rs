@@ -92,6 +92,8 @@ pub(super) enum LinkEvent {
     Expired,
     /// The session is lost as well.
     Failed,
+    /// Something became of the link of another service, which says nothing of these channels.
+    Elsewhere,
 }
 
 /// What is said of a token.

@@ -37,6 +37,8 @@ struct List {
 /// The lists of one observer at one moment turn into a snapshot of the channel.
 pub(super) struct Resync {
     pub channel: usize,
+    /// When it takes effect.
+    pub at: Millis,
     /// As of which position.
     pub read: Position,
     /// Everybody of the channel: whether he is there, and his metadata where that was told.
@@ -51,6 +53,8 @@ pub(super) struct Taken {
     pub collected: bool,
     /// How it takes effect where it is a snapshot that ends a collecting: what was collected of a later time holds.
     pub worked_in: Option<Resync>,
+    /// It is a snapshot older than one that was seen.
+    pub stale: bool,
 }
 
 /// All lists.
@@ -80,6 +84,7 @@ impl<'a> Lists<'a> {
             resyncs: Vec::new(),
             collected: false,
             worked_in: None,
+            stale: false,
         };
         match &told.said {
             Said::Link { event, channel } => {
@@ -89,7 +94,9 @@ impl<'a> Lists<'a> {
                 self.live(told, at, &mut taken);
             }
             Said::Snapshot(shown) if shown.extent == Extent::Whole => {
-                taken.worked_in = self.whole(told.observer, at, shown);
+                let last = self.last_whole.get(&shown.channel);
+                taken.stale = last.is_some_and(|&last| at < last);
+                taken.worked_in = self.whole(told.observer, at, shown, taken.stale);
             }
             _ => {}
         }
@@ -104,6 +111,9 @@ impl<'a> Lists<'a> {
         named: Option<usize>,
         resyncs: &mut Vec<Resync>,
     ) {
+        if event == LinkEvent::Elsewhere {
+            return;
+        }
         if let Some(channel) = named {
             self.lists.entry((observer, channel)).or_default().named = true;
         }
@@ -125,9 +135,7 @@ impl<'a> Lists<'a> {
                     let until = list.collecting.as_ref().map(|it| it.until(at));
                     resyncs.extend(until.and_then(|until| self.end(key, until)));
                 }
-                LinkEvent::Up | LinkEvent::Down | LinkEvent::Expired | LinkEvent::Failed => {
-                    list.collecting = None;
-                }
+                _ => list.collecting = None,
             }
         }
     }
@@ -200,17 +208,14 @@ impl<'a> Lists<'a> {
         });
         Some(Resync {
             channel: key.1,
+            at: until,
             read: before.max(collecting.position),
             shown: shown.collect(),
         })
     }
 
     /// A snapshot of the source's own: what was said of a later time holds.
-    fn whole(&mut self, observer: usize, at: Millis, shown: &Shown) -> Option<Resync> {
-        let stale = self
-            .last_whole
-            .get(&shown.channel)
-            .is_some_and(|&last| at < last);
+    fn whole(&mut self, observer: usize, at: Millis, shown: &Shown, stale: bool) -> Option<Resync> {
         let list = self.lists.entry((observer, shown.channel)).or_default();
         let of = list.of.get_or_insert_with(BTreeMap::new);
         let mut worked_in = Vec::new();
@@ -230,11 +235,12 @@ impl<'a> Lists<'a> {
         }
         let collected = list.collecting.take();
         let latest = collected.as_ref().and_then(|it| it.latest);
-        self.last_whole
-            .insert(shown.channel, latest.map_or(at, |latest| latest.max(at)));
+        let effect = latest.map_or(at, |latest| latest.max(at));
+        self.last_whole.insert(shown.channel, effect);
         let collecting = collected?;
         Some(Resync {
             channel: shown.channel,
+            at: effect,
             read: collecting.position.max(shown.read),
             shown: worked_in,
         })
