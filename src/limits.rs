@@ -143,3 +143,6 @@ pub const ANSWER_BYTES_MAX: usize = 256 << 20;
 pub const REFUSALS_NAMED_MAX: usize = 1_000;
 /// Lines that may be on their way to a server's `/v1/ingest`, sent and not acknowledged.
 pub const UPLINK_LINES_MAX: usize = 16_384;
+
+/// Differences of an open gap that `missed` names, of those that a source has sent so far.
+pub const MISSED_COLLECTED_SHOWN_MAX: usize = 10;

@@ -4,16 +4,26 @@
 
 mod support;
 
+use rollbook::ingest::How;
 use rollbook::query::{WhoFilter, WhoWhen};
 use serde_json::{Value, json};
 
 #[test]
 fn every_vector_gives_its_history_roster_and_answers() {
+    every_one_of("vectors.json");
+}
+
+#[test]
+fn every_resync_gives_its_history_gaps_and_answers() {
+    every_one_of("resync.json");
+}
+
+fn every_one_of(file: &str) {
     let Some(folder) = support::shared("ROLLBOOK_VECTORS") else {
         println!("ROLLBOOK_VECTORS is not set: 0 vectors ran");
         return;
     };
-    let text = std::fs::read_to_string(folder.join("vectors.json")).unwrap();
+    let text = std::fs::read_to_string(folder.join(file)).unwrap();
     let all: Value = serde_json::from_str(&text).unwrap();
     let vectors = all["vectors"].as_array().unwrap();
     assert!(!vectors.is_empty());
@@ -39,10 +49,11 @@ fn check(vector: &Value) -> Result<(), String> {
         .map(Value::to_string)
         .collect();
     let store = support::store_of("");
-    let outcome = support::take(&store, &lines.join("\n"), &Default::default());
-    let history: Vec<Value> = support::history(&store)
+    let outcome = support::take(&store, &lines.join("\n"), &how(&vector["options"]));
+    let all: Vec<Value> = support::history(&store).iter().map(json_of).collect();
+    let history: Vec<Value> = all
         .iter()
-        .map(|entry| serde_json::to_value(entry).unwrap())
+        .cloned()
         .filter(|entry| ["join", "leave", "update"].contains(&entry["type"].as_str().unwrap()))
         .skip(usize::try_from(vector["initial_entries"].as_u64().unwrap()).unwrap())
         .collect();
@@ -55,16 +66,47 @@ fn check(vector: &Value) -> Result<(), String> {
             expected.len()
         ));
     }
-    for (got, wanted) in history.iter().zip(expected) {
-        for (field, value) in wanted.as_object().unwrap() {
-            if field == "reason" && value.is_null() {
-                continue;
-            }
-            if got[field] != *value {
-                return Err(format!("{id}: {field} is {}, not {value}", got[field]));
-            }
-        }
-    }
+    let expected: Vec<Value> = expected.iter().map(without_null_reason).collect();
+    same(&format!("{id}: history"), &history, &json!(expected))?;
+    let of_types = |types: &[&str]| -> Vec<Value> {
+        let is = |entry: &&Value| types.contains(&entry["type"].as_str().unwrap());
+        all.iter().filter(is).cloned().collect()
+    };
+    let links = of_types(&["link", "token"]);
+    same(
+        &format!("{id}: links"),
+        &links,
+        &vector["expected_link_entries"],
+    )?;
+    let snapshots = of_types(&["snapshot"]);
+    let wanted = &vector["expected_snapshot_entries"];
+    same(&format!("{id}: snapshots"), &snapshots, wanted)?;
+    let gaps: Vec<Value> = store.gaps("room-1").unwrap().iter().map(json_of).collect();
+    same(&format!("{id}: gaps"), &gaps, &vector["expected_gaps"])?;
+    let missed = store.missed("room-1", &Default::default()).unwrap();
+    let missed: Vec<Value> = missed.iter().map(json_of).collect();
+    same(
+        &format!("{id}: missed"),
+        &missed,
+        &vector["expected_missed"],
+    )?;
+    let mut sessions = Vec::new();
+    store
+        .sessions(&Default::default(), |session| {
+            sessions.push(json_of(&session));
+            true
+        })
+        .unwrap();
+    let key = |session: &Value| {
+        ["topic", "user", "connection", "joined_at"]
+            .map(|it| session[it].as_str().unwrap().to_owned())
+    };
+    sessions.sort_by_key(key);
+    same(
+        &format!("{id}: sessions"),
+        &sessions,
+        &vector["expected_sessions"],
+    )?;
     let count = |field: &str| vector[field].as_u64().unwrap_or(0);
     let counts = (outcome.tally.rejected, outcome.tally.retries);
     if counts != (count("expected_rejected"), count("expected_retries")) {
@@ -109,8 +151,101 @@ fn check(vector: &Value) -> Result<(), String> {
         if !right {
             return Err(format!("{id}: {query} gives {users:?}"));
         }
+        let answer = json_of(&who);
+        for field in ["coverage", "last_proof"] {
+            if query
+                .get(field)
+                .is_some_and(|wanted| *wanted != answer[field])
+            {
+                return Err(format!("{id}: {query} gives {field} {}", answer[field]));
+            }
+        }
+        for (topic, users) in query["certainties"].as_object().into_iter().flatten() {
+            for (user, certainty) in users.as_object().unwrap() {
+                let of_topic = who.topics.iter().filter(|it| it.topic == *topic);
+                let publishers = of_topic.flat_map(|it| &it.publishers);
+                let found: Vec<Value> = publishers
+                    .filter(|it| it.user == *user)
+                    .map(|it| json!(it.certainty))
+                    .collect();
+                if found != [certainty.clone()] {
+                    return Err(format!("{id}: {query}: {user} is {found:?}"));
+                }
+            }
+        }
     }
     Ok(())
+}
+
+fn json_of(answer: &impl serde::Serialize) -> Value {
+    serde_json::to_value(answer).unwrap()
+}
+
+fn without_null_reason(entry: &Value) -> Value {
+    let mut entry = entry.clone();
+    if entry["reason"].is_null() {
+        entry.as_object_mut().unwrap().remove("reason");
+    }
+    entry
+}
+
+/// Compares the fields that are given, of lists of the same length; nothing is compared where none is expected.
+fn same(what: &str, got: &[Value], wanted: &Value) -> Result<(), String> {
+    let Some(wanted) = wanted.as_array() else {
+        return Ok(());
+    };
+    if got.len() != wanted.len() {
+        return Err(format!(
+            "{what}: {} of them, not {}: {got:?}",
+            got.len(),
+            wanted.len()
+        ));
+    }
+    for (got, wanted) in got.iter().zip(wanted) {
+        for (field, value) in wanted.as_object().unwrap() {
+            let is_list = value.is_array() && got[field].is_array();
+            if is_list {
+                same(
+                    &format!("{what}: {field}"),
+                    got[field].as_array().unwrap(),
+                    value,
+                )?;
+            } else if got[field] != *value {
+                return Err(format!(
+                    "{what}: {field} is {}, not {value}: {got}",
+                    got[field]
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The options of a vector, as the command line has them.
+fn how(options: &Value) -> How {
+    let words: Vec<&str> = options
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|word| word.as_str().unwrap())
+        .collect();
+    let mut how = How::default();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        let mut ms = || match value {
+            "" => words.next().unwrap().parse().unwrap(),
+            given => given.parse().unwrap(),
+        };
+        match name {
+            "--resync" => how.rules.resync_ms = ms(),
+            "--slack" => how.rules.slack_ms = ms(),
+            "--skew-tolerance" => how.rules.skew_tolerance_ms = ms(),
+            "--lossy-feed" => how.rules.lossy = true,
+            other => panic!("{other} is no option that this test knows"),
+        }
+    }
+    how
 }
 
 /// Topic → publishers, without `since` and `certainty`.

@@ -2,15 +2,17 @@
 
 use super::departures::slot_mut;
 use super::entry::{
-    Change, Claim, Claims, Entry, Link, Origin, Page, PageStep, Snapshot, Text, Token, What, Whole,
+    Change, Claim, Claims, Disposition, Entry, Origin, Page, PageStep, Snapshot, SnapshotOrigin,
+    Text, Token, What, Whole,
 };
 use super::event::Kind;
 use super::names::{Member, Name, Names, NumberMap};
 use super::order::{Order, Stamp};
 use super::roster::{Channel, Cover, Heard, LastWord, Presence, Slot};
+use super::snapshot::claim_once;
 use super::state::State;
 use super::time::Millis;
-use super::watch::{Observer, OpenGap, Stretch, Sync};
+use super::watch::{Observer, Stretch, Sync};
 use crate::limits;
 
 impl State {
@@ -22,7 +24,7 @@ impl State {
             What::Change(change) => self.apply_change(entry, change, names),
             What::Snapshot(snapshot) => self.apply_snapshot(entry, snapshot, names),
             What::Link(link) => {
-                self.apply_link(entry, link);
+                self.apply_link(entry, link, names);
                 self.count(entry, link.channel);
             }
             What::Token(token) => {
@@ -53,18 +55,37 @@ impl State {
 
     fn apply_change(&mut self, entry: &Entry, change: &Change, names: &Names) {
         let key = names.key(change.member);
+        let before = self.present(change.member).is_some();
+        self.apply_change_to(entry, change, names);
+        self.list_change(entry, change, key.channel, before);
+        if self.collecting > 0 {
+            // Its first message after a lost connection ends what its source was sending.
+            self.note_collecting(entry.observer, key.channel);
+        }
+    }
+
+    fn apply_change_to(&mut self, entry: &Entry, change: &Change, names: &Names) {
+        let key = names.key(change.member);
         let channel = self.channels.entry(key.channel).or_default();
+        if change.disposition == Disposition::Collected {
+            channel.take_effect(entry);
+            return;
+        }
         if change.origin == Origin::Observed {
             let observer = self.observers.entry(entry.observer).or_default();
             heard_from(observer, channel, entry, key.channel, true);
         }
         channel.take_effect(entry);
-        if change.disposition == super::entry::Disposition::Stale {
+        if change.disposition == Disposition::Stale {
             return;
         }
         let known = channel.last_word(key.topic, slot_mut(&mut self.slots, change.member));
         let slot = slot_mut(&mut self.slots, change.member);
         slot.word = next_word(entry, change, known, channel.spoken);
+        if change.is_applied() {
+            let window = entry.window();
+            slot.changed_at = window.map_or(Some(entry.occurred_at), |window| window.not_before);
+        }
         match (change.is_applied(), change.kind) {
             (true, Kind::Join) => {
                 if slot.presence != Presence::Present {
@@ -108,6 +129,18 @@ impl State {
     }
 
     fn apply_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot, names: &Names) {
+        self.list_snapshot(entry, snapshot, names);
+        self.apply_snapshot_to(entry, snapshot, names);
+        let own = snapshot.origin == SnapshotOrigin::Differences;
+        if !snapshot.stale || own {
+            if let Some(watch) = self.watch_mut(snapshot.channel, entry.observer) {
+                watch.collecting = None;
+            }
+            self.note_collecting(entry.observer, snapshot.channel);
+        }
+    }
+
+    fn apply_snapshot_to(&mut self, entry: &Entry, snapshot: &Snapshot, names: &Names) {
         let observer = self.observers.entry(entry.observer).or_default();
         let channel = self.channels.entry(snapshot.channel).or_default();
         heard_from(observer, channel, entry, snapshot.channel, false);
@@ -156,6 +189,9 @@ impl State {
             };
             channel.floor = channel.floor.filter(|&floor| !passed(floor));
             channel.cover = Some(cover);
+            if snapshot.origin == SnapshotOrigin::Listed {
+                channel.listed_cover = Some(cover);
+            }
             channel.topic_covers.clear();
             self.bury_covered(snapshot.channel, entry.seq);
         } else if let Claims::Whole(whole) = &snapshot.claims {
@@ -217,7 +253,7 @@ impl State {
             if let Some(stretch) = &mut watch.stretch {
                 stretch.proof = stretch.proof.max(Some(entry.occurred_at));
             }
-        } else if !observer.linked {
+        } else if !observer.linked || snapshot.origin == SnapshotOrigin::Occupancy {
             watch.muted = true;
             ended = watch.stretch.take();
         } else if let Some(stretch) = &mut watch.stretch {
@@ -235,61 +271,6 @@ impl State {
         }
     }
 
-    fn apply_link(&mut self, entry: &Entry, link: &Link) {
-        let observer = self.observers.entry(entry.observer).or_default();
-        if let Some(what) = link.connection {
-            return self.apply_connection(entry, link, what);
-        }
-        if link.elsewhere {
-            return;
-        }
-        observer.linked = true;
-        let targets: Vec<Name> = match link.channel {
-            Some(channel) => vec![channel],
-            None => {
-                observer.up_at = link.up.then_some(entry.seq);
-                let except: NumberMap<Name, ()> =
-                    link.except.iter().map(|&name| (name, ())).collect();
-                let known = observer.channels.keys().copied();
-                known
-                    .filter(|channel| !except.contains_key(channel))
-                    .collect()
-            }
-        };
-        for name in targets {
-            let channel = self.channels.entry(name).or_default();
-            channel.lossy |= entry.lossy;
-            channel.watching.settle(entry.observer);
-            if link.channel.is_some() {
-                observer.give_own_link(name);
-            }
-            let own_link = observer.has_own_link(name);
-            let watch = channel.watching.of_mut(entry.observer, observer, name);
-            if link.up {
-                watch.up = true;
-                watch.hold = watch.hold.or(Some(entry.seq));
-                continue;
-            }
-            let ended = watch.go_down().map(|stretch| Stretch {
-                proof: observer.proof_over_link(stretch, own_link),
-                ..stretch
-            });
-            channel.watching.break_off(ended, entry.seq);
-        }
-        self.apply_gaps(link);
-    }
-
-    pub(super) fn apply_gaps(&mut self, link: &Link) {
-        for change in &link.gaps {
-            let watching = &mut self.channels.entry(change.channel).or_default().watching;
-            watching.gaps = watching.gaps.max(change.gap);
-            watching.open_gap = change.opens.then_some(OpenGap {
-                gap: change.gap,
-                from: change.at,
-            });
-        }
-    }
-
     fn apply_token(&mut self, entry: &Entry, token: &Token) {
         let observer = self.observers.entry(entry.observer).or_default();
         if let Some(name) = token.channel {
@@ -303,6 +284,11 @@ impl State {
 
     /// Takes in a step of a paged snapshot, which is no entry.
     pub fn apply_page(&mut self, page: &Page) {
+        self.apply_step(page);
+        self.note_collecting(page.observer, page.channel);
+    }
+
+    fn apply_step(&mut self, page: &Page) {
         self.recorded_at = self.recorded_at.max(page.recorded_at);
         let observer = self.observers.entry(page.observer).or_default();
         let watching = &mut self.channels.entry(page.channel).or_default().watching;
@@ -329,6 +315,7 @@ impl State {
                 let watch = watching.of_mut(page.observer, observer, page.channel);
                 // Pages that were never ended: something may have been missed behind them.
                 watch.given = watch.gives_again(observer.linked, false);
+                let collecting = watch.collecting.take();
                 watch.sync = Some(Box::new(Sync {
                     name: page.sync.clone(),
                     begin: *begin,
@@ -340,6 +327,7 @@ impl State {
                     channel_proof,
                     topics: NumberMap::default(),
                     members: Default::default(),
+                    collected: collecting.map_or_else(Default::default, |it| it.members),
                 }));
             }
             PageStep::Members(page) => {
@@ -348,7 +336,7 @@ impl State {
                     .extend(page.topics.iter().map(|&(topic, _)| (topic, ())));
                 for (member, claim) in &page.members {
                     let (claim, line) = (claim.clone(), sync.begin.stamp);
-                    super::reconcile::claim_once(&mut sync.members, *member, claim, line);
+                    claim_once(&mut sync.members, *member, claim, line);
                 }
             }
         }

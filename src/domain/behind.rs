@@ -2,10 +2,12 @@
 //! it again. Decided about by the same rules at the same moment, it makes the same entries.
 
 use super::claims;
-use super::entry::{Closed, Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole};
+use super::entry::{
+    Closed, Entry, Link, Page, PageStep, Snapshot, SnapshotOrigin, Text, Token, What, Whole,
+};
 use super::event::{
-    ChangeSaid, Connection, ConnectionSaid, Event, Kind, LinkSaid, LinkState, MemberSaid, Said,
-    Service, Shown, Str, TokenSaid, TopicShown,
+    ChangeSaid, Connection, ConnectionSaid, Event, Kind, LinkSaid, MemberSaid, Said, Shown, Str,
+    TokenSaid, TopicShown,
 };
 use super::names::{Member, Name, Names};
 use super::order::Stamp;
@@ -183,12 +185,17 @@ fn change_said(entry: &Entry, names: &Names) -> Option<ChangeSaid<'static>> {
     let leaves = change.is_applied() && change.kind == Kind::Leave;
     let meta = change.meta.as_ref().filter(|_| !leaves);
     let who = member(change.member, meta, entry.stamp, names);
+    let late_ms = change.late.map_or(0, |late| late.late_ms);
     let reason = text(change.reason.as_ref());
     let topic = name(names.key(change.member).topic, names);
     Some(ChangeSaid {
         kind: change.said,
         topic,
-        who: MemberSaid { reason, ..who },
+        who: MemberSaid {
+            reason,
+            late_ms,
+            ..who
+        },
     })
 }
 
@@ -200,6 +207,17 @@ fn snapshot_said(
     names: &Names,
 ) -> Option<Said<'static>> {
     let channel = name(snapshot.channel, names);
+    match snapshot.origin {
+        SnapshotOrigin::Listed => {}
+        SnapshotOrigin::Differences => {
+            let at = entry.occurred_at;
+            return Some(Said::Resync { channel, at });
+        }
+        SnapshotOrigin::Occupancy => {
+            let members = u64::from(snapshot.listed);
+            return Some(Said::Occupancy { channel, members });
+        }
+    }
     if snapshot.begin.is_some() {
         // Its pages are in the log, and so in the state.
         let watching = state.channel(snapshot.channel)?.watching();
@@ -251,22 +269,14 @@ fn link_said(link: &Link, entries: &[Entry], names: &Names) -> Said<'static> {
         _ => None,
     });
     Said::Link(LinkSaid {
-        state: if link.up {
-            LinkState::Up
-        } else {
-            LinkState::Down
-        },
+        state: link.state,
         channels: channels.collect(),
         unrestored: link
             .except
             .iter()
             .map(|&channel| name(channel, names))
             .collect(),
-        service: if link.elsewhere {
-            Service::Other
-        } else {
-            Service::All
-        },
+        service: link.service,
         reason: text(link.reason.as_ref()),
     })
 }

@@ -1,12 +1,12 @@
 //! What follows from live changes of members: applied, duplicate, stale, or of somebody unknown.
 
 use super::decide::Moment;
-use super::entry::{Change, Disposition, Entry, Origin, Text, What};
+use super::entry::{Change, Disposition, Entry, Late, Origin, Text, What};
 use super::event::{ChangeSaid, Kind};
 use super::names::{Member, Name, NumberMap};
 use super::order::{Order, Stamp};
 use super::roster::{Channel, LastWord, Presence, Slot};
-use super::time;
+use super::time::{self, Millis};
 
 /// A member as the changes before it in the same line have left it.
 #[derive(Clone)]
@@ -14,6 +14,7 @@ struct View {
     present: bool,
     known: bool,
     word: Option<LastWord>,
+    changed_at: Option<Millis>,
     meta: Option<Text>,
 }
 
@@ -24,32 +25,10 @@ impl Moment<'_> {
         said: &[ChangeSaid<'_>],
         together: bool,
     ) -> Vec<Entry> {
-        let mut changes: Vec<(Member, &ChangeSaid<'_>)> = Vec::with_capacity(said.len());
-        for change in said {
-            let topic = self.names.intern(&change.topic);
-            changes.push((self.member(name, topic, &change.who), change));
-        }
+        let is_there = |moment: &Self, member| moment.state.present(member).is_some();
+        let changes = self.in_order(name, said, together, is_there);
         let nothing_known = Channel::default();
         let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
-        if together {
-            let order = |kind| u8::from(kind != Kind::Leave);
-            changes.sort_by(|(a, x), (b, y)| {
-                order(x.kind)
-                    .cmp(&order(y.kind))
-                    .then_with(|| self.names.compare(*a, *b))
-            });
-            let joining: NumberMap<Member, ()> = changes
-                .iter()
-                .filter(|(_, change)| change.kind != Kind::Leave)
-                .map(|&(member, _)| (member, ()))
-                .collect();
-            // Somebody who is there and in both lists has changed, and not gone.
-            changes.retain(|(member, change)| {
-                change.kind != Kind::Leave
-                    || !joining.contains_key(member)
-                    || self.state.present(*member).is_none()
-            });
-        }
         let mut seen: NumberMap<Member, View> = NumberMap::default();
         let mut effective_at = channel.effective_at;
         let mut entries = Vec::with_capacity(changes.len());
@@ -71,6 +50,84 @@ impl Moment<'_> {
         entries
     }
 
+    /// Changes by which a source sends what was missed: they decide nothing yet.
+    pub(super) fn collected(
+        &mut self,
+        name: Name,
+        said: &[ChangeSaid<'_>],
+        together: bool,
+    ) -> Vec<Entry> {
+        let is_listed = |moment: &Self, member| {
+            let watch = moment.watch(name);
+            let list = watch.and_then(|watch| watch.own_list.as_deref());
+            list.is_some_and(|list| list.has(member, moment.state.present(member).is_some()))
+        };
+        let changes = self.in_order(name, said, together, is_listed);
+        let nothing_known = Channel::default();
+        let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
+        let mut effective_at = channel.effective_at;
+        let mut entries = Vec::with_capacity(changes.len());
+        for (member, said) in changes {
+            let seq = self.seq + entries.len() as u64;
+            let what = Change {
+                member,
+                kind: said.kind,
+                said: said.kind,
+                disposition: Disposition::Collected,
+                meta: said.who.meta.as_deref().map(Text::from),
+                reason: said.who.reason.as_deref().map(Text::from),
+                origin: Origin::Observed,
+                late: None,
+            };
+            let stamp = said.who.stamp.or(self.stamp);
+            let ts = time::counted(stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
+            let occurred_at = ts.unwrap_or(self.recorded_at);
+            effective_at = occurred_at.max(effective_at);
+            entries.push(Entry {
+                occurred_at,
+                effective_at,
+                stamp,
+                ..self.entry(seq, channel, What::Change(what))
+            });
+        }
+        entries
+    }
+
+    /// The changes of a line in the order in which they are to be taken. Of those applied `together`, somebody who
+    /// `is_there` and both leaves and joins has changed, and not gone.
+    fn in_order<'c, 'a>(
+        &mut self,
+        name: Name,
+        said: &'c [ChangeSaid<'a>],
+        together: bool,
+        is_there: impl Fn(&Self, Member) -> bool,
+    ) -> Vec<(Member, &'c ChangeSaid<'a>)> {
+        let mut changes: Vec<(Member, &ChangeSaid<'_>)> = Vec::with_capacity(said.len());
+        for change in said {
+            let topic = self.names.intern(&change.topic);
+            changes.push((self.member(name, topic, &change.who), change));
+        }
+        if together {
+            let order = |kind| u8::from(kind != Kind::Leave);
+            changes.sort_by(|(a, x), (b, y)| {
+                order(x.kind)
+                    .cmp(&order(y.kind))
+                    .then_with(|| self.names.compare(*a, *b))
+            });
+            let joining: NumberMap<Member, ()> = changes
+                .iter()
+                .filter(|(_, change)| change.kind != Kind::Leave)
+                .map(|&(member, _)| (member, ()))
+                .collect();
+            changes.retain(|(member, change)| {
+                change.kind != Kind::Leave
+                    || !joining.contains_key(member)
+                    || !is_there(self, *member)
+            });
+        }
+        changes
+    }
+
     fn view(&self, channel: &Channel, member: Member) -> View {
         let unknown = Slot::default();
         let slot = self.state.slot(member).unwrap_or(&unknown);
@@ -78,6 +135,7 @@ impl Moment<'_> {
             present: slot.presence == Presence::Present,
             known: slot.presence != Presence::Unknown,
             word: channel.last_word(self.names.key(member).topic, slot),
+            changed_at: slot.changed_at,
             meta: slot.meta.clone(),
         }
     }
@@ -119,6 +177,17 @@ impl Moment<'_> {
         let meta = if leaves { view.meta.clone() } else { meta };
         let reason = change.who.reason.as_deref().map(Text::from);
         let origin = Origin::Observed;
+        let occurred_at = ts.unwrap_or(self.recorded_at);
+        let late_ms = change.who.late_ms;
+        let late = (late_ms > 0 && disposition == Disposition::Applied).then(|| {
+            let not_before = occurred_at.saturating_sub(late_ms);
+            Late {
+                late_ms,
+                not_before: view.changed_at.map_or(not_before, |changed| {
+                    changed.min(occurred_at).max(not_before)
+                }),
+            }
+        });
         let what = What::Change(Change {
             member,
             kind,
@@ -127,8 +196,8 @@ impl Moment<'_> {
             meta,
             reason,
             origin,
+            late,
         });
-        let occurred_at = ts.unwrap_or(self.recorded_at);
         Entry {
             occurred_at,
             stamp,
@@ -155,6 +224,11 @@ impl View {
             present,
             known: true,
             word: self.word,
+            changed_at: match entry.window() {
+                _ if !change.is_applied() => self.changed_at,
+                Some(window) => window.not_before,
+                None => Some(entry.occurred_at),
+            },
             meta,
         }
     }

@@ -10,7 +10,7 @@
 
 use super::decide::Moment;
 use super::entry::{Closed, Commit, Entry, GapChange, Link, Text, What};
-use super::event::{Connection, ConnectionSaid};
+use super::event::{Connection, ConnectionSaid, LinkState, Service};
 use super::names::Name;
 use super::order::Stamp;
 use super::state::State;
@@ -90,8 +90,12 @@ impl Moment<'_> {
     ) -> Entry {
         let link = Link {
             channel: None,
-            up: matches!(what, Connection::Up | Connection::Resumed),
-            elsewhere: false,
+            state: if what.is_loss() {
+                LinkState::Down
+            } else {
+                LinkState::Up
+            },
+            service: Service::All,
             except: Vec::new(),
             reason: reason.map(Text::from),
             gaps,
@@ -147,18 +151,18 @@ impl State {
             observer.up_at = observer.linked.then_some(entry.seq);
         }
         let channels: Vec<Name> = observer.channels.keys().copied().collect();
-        for name in channels {
+        for &name in &channels {
             let channel = self.channels.entry(name).or_default();
             let gaps = channel.watching.gaps;
             let own_link = observer.has_own_link(name);
             let watch = channel.watching.of_mut(entry.observer, observer, name);
             match what {
-                Connection::Lost | Connection::Restart if watch.is_up() => {
+                Connection::Lost | Connection::Restart if watch.up && watch.lost.is_none() => {
                     let stretch = watch.stretch;
                     watch.lost = Some(Loss {
                         seq: entry.seq,
                         proof: stretch
-                            .and_then(|stretch| observer.proof_over_link(stretch, own_link)),
+                            .and_then(|stretch| observer.proof_over_link(name, stretch, own_link)),
                         gaps,
                     });
                 }
@@ -173,6 +177,9 @@ impl State {
                 // What is down by the source's own word stays down until it says otherwise.
                 _ => {}
             }
+        }
+        for name in channels {
+            self.note_collecting(entry.observer, name);
         }
         self.apply_gaps(link);
     }

@@ -2,13 +2,14 @@
 //! may grow.
 
 use super::entry::{
-    Begin, Claim, Commit, Entry, GapChange, Link, Page, PageStep, Rules, Text, Token, What, Whole,
+    Begin, Claim, Commit, Entry, Page, PageStep, Rules, SnapshotOrigin, Text, Token, What, Whole,
 };
-use super::event::{Event, LinkSaid, MemberSaid, Said, Service, Str, TokenSaid};
+use super::event::{Event, MemberSaid, Said, Str, TokenSaid};
 use super::names::{Member, MemberKey, Name, Names, NumberMap};
 use super::order::Stamp;
-use super::reconcile::{self, Listed, Shown};
+use super::reconcile;
 use super::roster::Channel;
+use super::snapshot::{Listed, Shown};
 use super::state::State;
 use super::time::{self, Millis};
 use super::watch;
@@ -28,6 +29,8 @@ pub enum Refusal {
     TooManyObservers,
     /// The unfinished paged snapshot of the channel lists too many members.
     TooManyPageMembers,
+    /// A resync by differences of a channel of which none are being sent.
+    NothingCollected,
 }
 
 impl std::fmt::Display for Refusal {
@@ -47,6 +50,9 @@ impl std::fmt::Display for Refusal {
                 "the unfinished paged snapshot would list more than {} members; that is the limit",
                 limits::OPEN_PAGE_MEMBERS_MAX
             ),
+            Refusal::NothingCollected => {
+                f.write_str("no differences of the channel are being collected")
+            }
         }
     }
 }
@@ -93,12 +99,16 @@ pub fn decide(
             ..
         } => {
             let channel = moment.channel(channel)?;
-            moment.changes(channel, changes, *together)
+            if moment.collecting(channel).is_some() {
+                moment.collected(channel, changes, *together)
+            } else {
+                moment.changes(channel, changes, *together)
+            }
         }
         Said::Snapshot { channel, shown } => {
             let channel = moment.channel(channel)?;
             let shown = moment.shown(channel, shown, moment.counted);
-            reconcile::reconcile(&moment, shown)
+            reconcile::reconcile(&moment, shown, SnapshotOrigin::Listed)
         }
         Said::SnapshotBegin {
             channel,
@@ -124,6 +134,14 @@ pub fn decide(
         Said::Link(link) => moment.link(link)?,
         Said::Token(token) => moment.token(token)?,
         Said::Connection(said) => return Ok(moment.connection(*said)),
+        Said::Occupancy { channel, members } => {
+            let channel = moment.channel(channel)?;
+            moment.occupancy(channel, *members)
+        }
+        Said::Resync { channel, at } => {
+            let channel = moment.channel(channel)?;
+            moment.resync(channel, *at)?
+        }
     };
     Ok(if entries.is_empty() {
         Commit::Nothing
@@ -170,7 +188,7 @@ impl<'a> Moment<'a> {
     }
 
     /// The channel's name; refused where this would be one observer too many of it.
-    fn channel(&mut self, name: &str) -> Result<Name, Refusal> {
+    pub(super) fn channel(&mut self, name: &str) -> Result<Name, Refusal> {
         let name = self.names.intern(name);
         match self.state.channels.get(&name) {
             Some(channel)
@@ -351,93 +369,6 @@ impl<'a> Moment<'a> {
         })
     }
 
-    fn link(&mut self, said: &LinkSaid<'_>) -> Result<Vec<Entry>, Refusal> {
-        let reason = said.reason.as_deref().map(Text::from);
-        let elsewhere = matches!(said.service, Service::Presence | Service::Other);
-        let up = said.state.is_up();
-        let link = |channel, except, gaps| {
-            let (up, reason) = (said.state.is_up(), reason.clone());
-            What::Link(Box::new(Link {
-                channel,
-                up,
-                elsewhere,
-                except,
-                reason,
-                gaps,
-                connection: None,
-            }))
-        };
-        // What is not restored stays down; a link that is lost spares nothing.
-        let unrestored = said.unrestored.iter().filter(|_| up);
-        let mut except: Vec<&str> = unrestored.map(AsRef::as_ref).collect();
-        except.sort_unstable();
-        except.dedup();
-        if said.channels.is_empty() || elsewhere {
-            let except: Vec<Name> = except
-                .into_iter()
-                .map(|name| self.names.intern(name))
-                .collect();
-            let gaps = if up || elsewhere {
-                Vec::new()
-            } else {
-                self.gap_changes(|name| self.gap_opened(name, false))
-            };
-            return Ok(vec![
-                self.outside_channels(self.seq, link(None, except, gaps)),
-            ]);
-        }
-        let mut channels: Vec<&str> = said.channels.iter().map(AsRef::as_ref).collect();
-        channels.sort_unstable();
-        channels.dedup();
-        let mut entries = Vec::with_capacity(channels.len());
-        for name in channels
-            .into_iter()
-            .filter(|name| except.binary_search(name).is_err())
-        {
-            let name = self.channel(name)?;
-            let gaps = if up {
-                None
-            } else {
-                self.gap_opened(name, true)
-            };
-            let seq = self.seq + entries.len() as u64;
-            entries.push(self.within(
-                seq,
-                name,
-                link(Some(name), Vec::new(), gaps.into_iter().collect()),
-            ));
-        }
-        Ok(entries)
-    }
-
-    /// What becomes of the gaps of the observer's channels, in the order of their names.
-    pub(super) fn gap_changes(&self, of: impl Fn(Name) -> Option<GapChange>) -> Vec<GapChange> {
-        let mut channels: Vec<Name> = self.state.channels_of(self.observer).collect();
-        channels.sort_unstable_by(|&a, &b| self.names.text(a).cmp(self.names.text(b)));
-        channels.into_iter().filter_map(of).collect()
-    }
-
-    /// The gap that opens when the last observer of a channel, which is this one, goes down; `named` by the line.
-    pub(super) fn gap_opened(&self, name: Name, named: bool) -> Option<GapChange> {
-        let watching = &self.state.channels.get(&name)?.watching;
-        let watch = watching.of(self.observer).filter(|watch| watch.is_up())?;
-        if watching.open_gap.is_some() || watching.another_is_up(self.observer) {
-            return None;
-        }
-        let observer = self.state.observers.get(&self.observer)?;
-        let own_link = named || observer.has_own_link(name);
-        let own = watch
-            .stretch
-            .and_then(|stretch| observer.proof_over_link(stretch, own_link));
-        let at = watching.proven().max(own)?;
-        Some(GapChange {
-            channel: name,
-            gap: watching.gaps + 1,
-            at,
-            opens: true,
-        })
-    }
-
     fn token(&mut self, said: &TokenSaid<'_>) -> Result<Vec<Entry>, Refusal> {
         let reason = said.reason.as_deref().map(Text::from);
         let channel = said
@@ -456,7 +387,7 @@ impl<'a> Moment<'a> {
         }])
     }
 
-    fn within(&self, seq: u64, channel: Name, what: What) -> Entry {
+    pub(super) fn within(&self, seq: u64, channel: Name, what: What) -> Entry {
         let nothing_known = Channel::default();
         self.entry(
             seq,

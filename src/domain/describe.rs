@@ -2,7 +2,8 @@
 //!
 //! For laws and checks (`rebuild`, `verify`, tests), not for people in a hurry.
 
-use super::names::{Member, Name, Names};
+use super::names::{Member, Name, Names, NumberMap};
+use super::own_list::{Collected, Collecting};
 use super::roster::{Channel, Heard, Presence, Slot};
 use super::state::State;
 use super::watch::{Stretch, Watch};
@@ -47,10 +48,11 @@ impl State {
         let of = names.text(name);
         let watching = &channel.watching;
         facts.push(format!(
-            "channel {of:?} effective {} by {} cover {:?} floor {:?} lossy {} tally {:?} departed {} last proof {:?} gaps {} open {:?}",
+            "channel {of:?} effective {} by {} cover {:?} listed {:?} floor {:?} lossy {} tally {:?} departed {} last proof {:?} gaps {} open {:?}",
             channel.effective_at,
             channel.effective_seq,
             channel.cover,
+            channel.listed_cover,
             channel.floor,
             channel.lossy,
             channel.tally,
@@ -108,6 +110,7 @@ fn slot_words(member: Member, slot: &Slot, names: &Names) -> String {
         Presence::Present => write!(words, " since {} meta {:?}", slot.since, slot.meta),
         _ => write!(words, " departed {}", slot.departed_at),
     };
+    let _ = write!(words, " changed {:?}", slot.changed_at);
     words
 }
 
@@ -139,6 +142,37 @@ fn watch_words(watch: &Watch, names: &Names) -> String {
             .as_ref()
             .map(|stretch| stretch_words(stretch, names)),
     );
+    let member_words = |member: Member| {
+        let key = names.key(member);
+        [key.topic, key.user, key.conn].map(|name| names.text(name))
+    };
+    if let Some(list) = &watch.own_list {
+        let mut differs: Vec<_> = list.differs.keys().copied().map(member_words).collect();
+        differs.sort_unstable();
+        let user = list.self_user.map(|user| names.text(user));
+        let _ = write!(words, " own list {user:?} {differs:?}");
+    }
+    let collected_words = |collected: &NumberMap<Member, Collected>| {
+        let each = collected.iter();
+        let mut each: Vec<_> = each
+            .map(|(&member, collected)| format!("{:?} {collected:?}", member_words(member)))
+            .collect();
+        each.sort_unstable();
+        each.join(", ")
+    };
+    if let Some(collecting) = &watch.collecting {
+        let Collecting {
+            up_at,
+            first_at,
+            latest_at,
+            members,
+        } = &**collecting;
+        let members = collected_words(members);
+        let _ = write!(
+            words,
+            " collecting {up_at} {first_at:?} {latest_at:?} {members}"
+        );
+    }
     if let Some(sync) = &watch.sync {
         let mut topics: Vec<&str> = sync.topics.keys().map(|&topic| names.text(topic)).collect();
         topics.sort_unstable();
@@ -154,7 +188,7 @@ fn watch_words(watch: &Watch, names: &Names) -> String {
         members.sort_unstable();
         let _ = write!(
             words,
-            " sync {:?} {:?} self {:?} incomplete {} id {:?} head {} proofs {} channel {:?} topics {topics:?} {members:?}",
+            " sync {:?} {:?} self {:?} incomplete {} id {:?} head {} proofs {} channel {:?} topics {topics:?} {members:?} collected {}",
             sync.name,
             sync.begin,
             sync.self_user.map(|user| names.text(user)),
@@ -166,6 +200,7 @@ fn watch_words(watch: &Watch, names: &Names) -> String {
                 .map(|stretch| stretch_words(stretch, names))
                 .collect::<String>(),
             sync.channel_proof,
+            collected_words(&sync.collected),
         );
     }
     words

@@ -2,7 +2,7 @@
 //!
 //! An entry speaks in numbers of a [`Names`](super::names::Names) dictionary; `log` writes the names beside them.
 
-use super::event::{Connection, Kind, TokenState};
+use super::event::{Connection, Kind, LinkState, Service, TokenState};
 use super::names::{Member, Name};
 use super::order::{Pos, Stamp};
 use super::time::Millis;
@@ -39,10 +39,13 @@ impl Entry {
     /// The stamp as far as it counts: a source time that is 0 or too far ahead is as good as missing.
     #[must_use]
     pub fn counted(&self) -> Stamp {
-        let ts = if self.is_inferred() {
-            self.stamp.ts
-        } else {
-            self.stamp.ts.filter(|&ts| ts == self.occurred_at)
+        let ts = match &self.what {
+            // Its source gave it no time: it stands for a list that would have borne this one.
+            What::Snapshot(snapshot) if snapshot.origin == SnapshotOrigin::Differences => {
+                Some(self.occurred_at)
+            }
+            _ if self.is_inferred() => self.stamp.ts,
+            _ => self.stamp.ts.filter(|&ts| ts == self.occurred_at),
         };
         Stamp {
             pos: self.stamp.pos,
@@ -61,6 +64,32 @@ impl Entry {
             })
         )
     }
+
+    /// The window in which a change happened, where it is not known to have happened at `occurred_at`.
+    #[must_use]
+    pub fn window(&self) -> Option<Window> {
+        let What::Change(change) = &self.what else {
+            return None;
+        };
+        let not_before = match (change.origin, change.late) {
+            (Origin::Inferred(by), _) => by.not_before,
+            (Origin::Observed, late) => Some(late?.not_before),
+        };
+        let not_after = self.occurred_at;
+        Some(Window {
+            not_before,
+            not_after,
+        })
+    }
+}
+
+/// When a change can have happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// At this moment or later; `None`: at any moment before `not_after`.
+    pub not_before: Option<Millis>,
+    /// Not later than this.
+    pub not_after: Millis,
 }
 
 /// What an entry says.
@@ -93,6 +122,17 @@ pub struct Change {
     pub reason: Option<Text>,
     /// Seen or inferred.
     pub origin: Origin,
+    /// Its source may have noticed it late: then its window. Only of an observed change that took effect.
+    pub late: Option<Late>,
+}
+
+/// How late an observed change may have been noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Late {
+    /// At most so long after it happened, ms; as the source gave it.
+    pub late_ms: Millis,
+    /// It happened at or after this: so long before, or since the member's change before it.
+    pub not_before: Millis,
 }
 
 impl Change {
@@ -114,6 +154,8 @@ pub enum Disposition {
     Stale,
     /// A leave of somebody who is not there.
     Unknown,
+    /// One of the differences by which a source tells what was missed: the snapshot that they add up to decides.
+    Collected,
 }
 
 /// Where an entry comes from.
@@ -143,11 +185,13 @@ pub struct Snapshot {
     pub channel: Name,
     /// The observer's own user, where the line said it.
     pub self_user: Option<Name>,
+    /// Where its list comes from.
+    pub origin: SnapshotOrigin,
     /// Older than the channel's last complete one: nothing follows from it.
     pub stale: bool,
     /// It showed the whole channel.
     pub complete: bool,
-    /// How many distinct members it listed.
+    /// How many distinct members it listed, or only counted.
     pub listed: u32,
     /// What it said.
     pub claims: Claims,
@@ -161,6 +205,19 @@ pub struct Snapshot {
     pub count: u32,
     /// The digest of the roster after it (log/digest); zero until the log has computed it.
     pub digest: [u8; 32],
+}
+
+/// Where a snapshot's list comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SnapshotOrigin {
+    /// The source sent it.
+    #[default]
+    Listed,
+    /// It is the observer's own list, once the source had sent all differences from it that came about while its link
+    /// was lost.
+    Differences,
+    /// The source only counted the members, and there are not as many in the roster: it shows nobody.
+    Occupancy,
 }
 
 /// What a snapshot listed.
@@ -228,10 +285,10 @@ pub struct GapSeen {
 pub struct Link {
     /// The channel; `None`: all of the observer's.
     pub channel: Option<Name>,
-    /// Up or down.
-    pub up: bool,
-    /// It spoke of another service: it touched nothing.
-    pub elsewhere: bool,
+    /// What became of it.
+    pub state: LinkState,
+    /// Which channels it concerned, where it names none.
+    pub service: Service,
     /// Channels that it left as they were (only where `channel` is `None`).
     pub except: Vec<Name>,
     /// Why, where the source says.
@@ -332,6 +389,13 @@ pub struct Rules {
     pub slack_ms: i64,
     /// The source may drop or reorder single events (`--lossy-feed`).
     pub lossy: bool,
+    /// How long a source may take to send what was missed as differences, ms (`--resync`); 0: it never does.
+    pub resync_ms: i64,
+}
+
+impl Rules {
+    /// What `resync_ms` is by default.
+    pub const RESYNC_MS: i64 = 10_000;
 }
 
 impl Default for Rules {
@@ -341,6 +405,7 @@ impl Default for Rules {
             max_ahead_ms: 60_000,
             slack_ms: 0,
             lossy: false,
+            resync_ms: Rules::RESYNC_MS,
         }
     }
 }

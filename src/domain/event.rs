@@ -80,6 +80,21 @@ pub enum Said<'a> {
     Token(TokenSaid<'a>),
     /// The ingest connection of the observer came or went: nothing that a source says, but the server that hears it.
     Connection(ConnectionSaid),
+    /// The source counts the members of a channel.
+    Occupancy {
+        /// The channel.
+        channel: Str<'a>,
+        /// How many it has.
+        members: u64,
+    },
+    /// The source has sent all differences by now: no line says so, it follows from one
+    /// ([`resyncs_before`](super::resync::resyncs_before)).
+    Resync {
+        /// The channel.
+        channel: Str<'a>,
+        /// The moment of which the observer's list speaks, Unix ms.
+        at: Millis,
+    },
     /// A line that makes no entry (Agora's `NONE`, a live line that applies to nobody).
     Nothing,
 }
@@ -364,6 +379,14 @@ impl Said<'_> {
                 reason: token.reason.map(owned),
             }),
             Said::Connection(said) => Said::Connection(said),
+            Said::Occupancy { channel, members } => Said::Occupancy {
+                channel: owned(channel),
+                members,
+            },
+            Said::Resync { channel, at } => Said::Resync {
+                channel: owned(channel),
+                at,
+            },
             Said::Nothing => Said::Nothing,
         }
     }

@@ -3,133 +3,31 @@
 
 use super::decide::Moment;
 use super::entry::{
-    Begin, Change, Claim, Claims, Disposition, Entry, GapSeen, Inference, Origin, Residue,
-    Snapshot, Text, What, Whole,
+    Begin, Change, Claims, Disposition, Entry, GapSeen, Inference, Origin, Residue, Snapshot,
+    SnapshotOrigin, Text, What, Whole,
 };
 use super::event::Kind;
 use super::names::{Member, Name, NumberMap};
 use super::order::{Order, Stamp};
 use super::roster::{Channel, LastWord, Presence, Slot};
+use super::snapshot::{Listed, Shown};
 use super::time::Millis;
 use super::watch::{Sync, Watch};
-use std::collections::hash_map;
-
-/// A snapshot, read into the dictionary: each member and each topic once.
-pub(super) struct Shown {
-    pub channel: Name,
-    pub self_user: Option<Name>,
-    pub incomplete: bool,
-    pub topics_missing: bool,
-    /// Each topic listed, and whether publishers of it are missing.
-    pub topics: NumberMap<Name, bool>,
-    pub members: Listed,
-}
-
-/// What is claimed of members, each once, in the order in which they were first listed: a large channel is gone
-/// through several times, and what lies in order is read faster.
-#[derive(Default)]
-pub(super) struct Listed {
-    places: NumberMap<Member, u32>,
-    claims: Vec<(Member, Claim)>,
-}
-
-impl Listed {
-    pub fn with_capacity(members: usize) -> Self {
-        Listed {
-            places: NumberMap::with_capacity_and_hasher(members, Default::default()),
-            claims: Vec::with_capacity(members),
-        }
-    }
-
-    /// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last; `line` is
-    /// the stamp of those that have none of their own.
-    pub fn claim(&mut self, member: Member, claim: Claim, line: Stamp) {
-        match self.places.entry(member) {
-            hash_map::Entry::Vacant(place) => {
-                place.insert(u32::try_from(self.claims.len()).unwrap_or(u32::MAX));
-                self.claims.push((member, claim));
-            }
-            hash_map::Entry::Occupied(place) => {
-                if let Some((_, known)) = self.claims.get_mut(*place.get() as usize)
-                    && claim.stamp.or(line).against(known.stamp.or(line), 0) != Order::Older
-                {
-                    *known = claim;
-                }
-            }
-        }
-    }
-
-    pub fn contains(&self, member: Member) -> bool {
-        self.places.contains_key(&member)
-    }
-
-    pub fn len(&self) -> usize {
-        self.claims.len()
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &(Member, Claim)> {
-        self.claims.iter()
-    }
-
-    pub fn into_claims(self) -> Vec<(Member, Claim)> {
-        self.claims
-    }
-}
-
-impl Shown {
-    fn is_complete(&self) -> bool {
-        !self.incomplete && !self.topics_missing && self.topics.values().all(|short| !short)
-    }
-
-    /// Whether somebody in `topic` who is not listed is thereby shown to be absent.
-    fn shows_absence(&self, topic: Name) -> bool {
-        !self.incomplete
-            && self
-                .topics
-                .get(&topic)
-                .map_or(!self.topics_missing, |short| !short)
-    }
-}
-
-/// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last; `line` is the
-/// stamp of those that have none of their own.
-pub(super) fn claim_once(
-    claims: &mut NumberMap<Member, Claim>,
-    member: Member,
-    claim: Claim,
-    line: Stamp,
-) {
-    match claims.entry(member) {
-        hash_map::Entry::Vacant(place) => {
-            place.insert(claim);
-        }
-        hash_map::Entry::Occupied(mut place) => {
-            let known = place.get().stamp.or(line);
-            if claim.stamp.or(line).against(known, 0) != Order::Older {
-                place.insert(claim);
-            }
-        }
-    }
-}
 
 /// The entries of a snapshot: its own, then one for each difference.
-pub(super) fn reconcile(moment: &Moment<'_>, shown: Shown) -> Vec<Entry> {
+pub(super) fn reconcile(moment: &Moment<'_>, shown: Shown, origin: SnapshotOrigin) -> Vec<Entry> {
     let nothing_known = Channel::default();
-    let channel = moment
-        .state
-        .channels
-        .get(&shown.channel)
-        .unwrap_or(&nothing_known);
-    let watch = channel
-        .watching
-        .of(moment.observer)
-        .filter(|watch| watch.lost.is_none());
+    let known = moment.state.channels.get(&shown.channel);
+    let channel = known.unwrap_or(&nothing_known);
+    let watch = channel.watching.of(moment.observer);
     Reconciliation {
         moment,
-        shown: &shown,
+        shown,
+        origin,
         channel,
-        watch,
+        watch: watch.filter(|watch| watch.lost.is_none()),
         sync: None,
+        not_after: moment.occurred_at,
     }
     .entries()
 }
@@ -158,20 +56,25 @@ pub(super) fn reconcile_pages(
     let channel = moment.state.channels.get(&name).unwrap_or(&nothing_known);
     Reconciliation {
         moment,
-        shown: &shown,
+        shown,
+        origin: SnapshotOrigin::Listed,
         channel,
         watch: Some(watch),
         sync: Some(sync),
+        not_after: moment.occurred_at,
     }
     .entries()
 }
 
 struct Reconciliation<'a> {
     moment: &'a Moment<'a>,
-    shown: &'a Shown,
+    shown: Shown,
+    origin: SnapshotOrigin,
     channel: &'a Channel,
     watch: Option<&'a Watch>,
     sync: Option<&'a Sync>,
+    /// The latest moment of which it speaks: what it makes one infer has happened by then.
+    not_after: Millis,
 }
 
 /// Differences found, and members for whom the snapshot does not decide.
@@ -192,7 +95,7 @@ struct Difference {
 }
 
 impl Reconciliation<'_> {
-    fn entries(&self) -> Vec<Entry> {
+    fn entries(mut self) -> Vec<Entry> {
         let complete = self.shown.is_complete();
         let stale = self.channel.cover.is_some_and(|cover| {
             let order = self
@@ -205,6 +108,7 @@ impl Reconciliation<'_> {
             let claims = Claims::Whole(self.whole());
             return vec![self.entry(self.snapshot(true, complete, claims, Vec::new(), None))];
         }
+        self.work_in();
         let mut differences = self.differences();
         let names = &*self.moment.names;
         for list in [
@@ -236,15 +140,41 @@ impl Reconciliation<'_> {
         entries
     }
 
+    /// Differences that the source had sent before its snapshot came all the same.
+    fn work_in(&mut self) {
+        let collecting = self.watch.and_then(Watch::collecting);
+        let collected = match self.sync {
+            _ if self.origin != SnapshotOrigin::Listed => None,
+            Some(sync) => Some(&sync.collected),
+            None => collecting.map(|collecting| &collecting.members),
+        };
+        let Some(collected) = collected.filter(|collected| !collected.is_empty()) else {
+            return;
+        };
+        let tolerance_ms = self.moment.rules.skew_tolerance_ms;
+        let (line, names) = (self.line(), &*self.moment.names);
+        let latest = self.shown.work_in(collected, line, tolerance_ms, names);
+        self.not_after = latest.map_or(self.not_after, |latest| latest.max(self.not_after));
+    }
+
+    /// The stamp of what it lists, where that has none of its own.
+    fn line(&self) -> Stamp {
+        self.sync
+            .map_or(self.moment.counted, |sync| sync.begin.stamp)
+    }
+
+    /// When it takes effect.
+    fn effective_at(&self) -> Millis {
+        self.not_after.max(self.channel.effective_at)
+    }
+
     fn differences(&self) -> Differences {
         let mut found = Differences::default();
         let unknown = Slot::default();
-        let listed = self
-            .sync
-            .map_or(self.moment.counted, |sync| sync.begin.stamp);
+        let line = self.line();
         for &(member, ref claim) in self.shown.members.iter() {
             let slot = self.moment.state.slot(member).unwrap_or(&unknown);
-            let stamp = claim.stamp.or(listed);
+            let stamp = claim.stamp.or(line);
             let present = slot.presence == Presence::Present;
             let word = self.last_word(member, slot);
             let sunk = slot.presence == Presence::Unknown && self.channel.is_under_floor(stamp);
@@ -257,6 +187,11 @@ impl Reconciliation<'_> {
                 continue;
             }
             let baseline = slot.presence == Presence::Unknown && self.channel.cover.is_none();
+            let word = if present {
+                Some(self.channel.last_word_on_meta(slot))
+            } else {
+                word
+            };
             let not_before = word.filter(|_| !baseline).map(|word| self.not_before(word));
             let meta = claim.meta.clone();
             let list = if present {
@@ -272,9 +207,6 @@ impl Reconciliation<'_> {
                 baseline,
             });
         }
-        let absent = self
-            .sync
-            .map_or(self.moment.counted, |sync| sync.begin.stamp);
         let slots = &self.moment.state.slots;
         let departed = self.channel.departed.iter(slots).map(|(_, member)| member);
         let known = self.channel.roster.iter().copied().chain(departed);
@@ -291,8 +223,7 @@ impl Reconciliation<'_> {
                 continue;
             };
             let present = slot.presence == Presence::Present;
-            let is_self = present && self.shown.self_user == Some(key.user);
-            if is_self || !self.decides(absent, word, false) {
+            if (present && self.is_spared(member, key.user)) || !self.decides(line, word, false) {
                 found.held.push(member);
             } else if present {
                 let not_before = Some(self.not_before(word));
@@ -300,13 +231,23 @@ impl Reconciliation<'_> {
                 found.leaves.push(Difference {
                     member,
                     meta,
-                    stamp: absent,
+                    stamp: line,
                     not_before,
                     baseline: false,
                 });
             }
         }
         found
+    }
+
+    /// Whether a member is the observer itself, which its source need not list. A leave of itself that was among the
+    /// differences is one all the same.
+    fn is_spared(&self, member: Member, user: Name) -> bool {
+        let collecting = self.watch.and_then(Watch::collecting);
+        let collected = collecting.and_then(|collecting| collecting.members.get(&member));
+        let left = self.origin == SnapshotOrigin::Differences
+            && collected.is_some_and(|collected| !collected.present);
+        self.shown.self_user == Some(user) && !left
     }
 
     fn last_word(&self, member: Member, slot: &Slot) -> Option<LastWord> {
@@ -334,7 +275,7 @@ impl Reconciliation<'_> {
     /// The last proof that a member's state was still the known one.
     fn not_before(&self, word: LastWord) -> Millis {
         let rules = self.moment.rules;
-        let not_after = self.moment.occurred_at;
+        let not_after = self.not_after;
         let proof = match self.channel.watching.proof_since(word.seq, self.sync) {
             Some(proof) if !rules.lossy && proof.max(word.time) <= not_after => {
                 proof.max(word.time)
@@ -347,7 +288,7 @@ impl Reconciliation<'_> {
     /// What the snapshot has to do with a gap.
     fn gap(&self, complete: bool) -> Option<GapSeen> {
         let watching = &self.channel.watching;
-        let to = self.moment.effective_at(self.channel);
+        let to = self.effective_at();
         if let Some(open) = watching.open_gap {
             let closed = complete.then(|| to.max(open.from));
             return Some(GapSeen {
@@ -386,6 +327,7 @@ impl Reconciliation<'_> {
         Snapshot {
             channel: self.shown.channel,
             self_user: self.shown.self_user,
+            origin: self.origin,
             stale,
             complete,
             listed: u32::try_from(self.shown.members.len()).unwrap_or(u32::MAX),
@@ -399,11 +341,11 @@ impl Reconciliation<'_> {
     }
 
     fn entry(&self, snapshot: Snapshot) -> Entry {
-        self.moment.entry(
-            self.moment.seq,
-            self.channel,
-            What::Snapshot(Box::new(snapshot)),
-        )
+        let what = What::Snapshot(Box::new(snapshot));
+        Entry {
+            effective_at: self.effective_at(),
+            ..self.moment.entry(self.moment.seq, self.channel, what)
+        }
     }
 
     fn inferred(&self, seq: u64, kind: Kind, difference: Difference) -> Entry {
@@ -428,9 +370,12 @@ impl Reconciliation<'_> {
             meta,
             reason: None,
             origin,
+            late: None,
         };
         let entry = self.moment.entry(seq, self.channel, What::Change(change));
         Entry {
+            occurred_at: self.not_after,
+            effective_at: self.effective_at(),
             stamp,
             id: None,
             ..entry
@@ -442,6 +387,8 @@ impl Reconciliation<'_> {
         if !complete {
             return Claims::Whole(self.whole());
         }
+        // Of a list without metadata nothing is claimed but who is in it.
+        let metadata = self.origin == SnapshotOrigin::Listed;
         let half = self.shown.members.len() / 2;
         let mut residue: Vec<Residue> = Vec::new();
         let changed: NumberMap<Member, &Option<Text>> = differences
@@ -457,7 +404,8 @@ impl Reconciliation<'_> {
                     .filter(|slot| slot.presence == Presence::Present)
                     .map(|slot| &slot.meta)
             });
-            if after != Some(&claim.meta) || !claim.stamp.is_none() {
+            let follows = after.is_some_and(|after| !metadata || *after == claim.meta);
+            if !follows || !claim.stamp.is_none() {
                 residue.push(Residue {
                     member,
                     claim: Some(claim.clone()),
@@ -472,7 +420,7 @@ impl Reconciliation<'_> {
             member,
             claim: None,
         }));
-        if residue.len() > half {
+        if metadata && residue.len() > half {
             return Claims::Whole(self.whole());
         }
         residue.sort_unstable_by(|a, b| self.moment.names.compare(a.member, b.member));

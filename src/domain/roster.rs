@@ -86,6 +86,14 @@ impl Heard {
         by != Self::NOBODY && by != observer.0
     }
 
+    /// Whether this observer has brought any.
+    #[must_use]
+    pub fn any_by(self, observer: Name) -> bool {
+        self.by_kind
+            .iter()
+            .any(|&by| by == observer.0 || by == Self::SEVERAL)
+    }
+
     /// Whether another observer has brought any.
     #[must_use]
     pub fn any_by_other(self, observer: Name) -> bool {
@@ -117,6 +125,8 @@ pub struct Slot {
     /// Covers up to this entry did not decide for it.
     pub(crate) held_at: u64,
     pub(crate) since: Millis,
+    /// When it last joined, changed or left: at this moment or later. `None` where that is not known.
+    pub(crate) changed_at: Option<Millis>,
     /// The entry that made its tombstone, while it has one.
     pub(crate) departed_at: u64,
     /// Whether that tombstone has a place in the source's order.
@@ -138,6 +148,7 @@ impl Default for Slot {
             word,
             held_at: 0,
             since: 0,
+            changed_at: None,
             departed_at: 0,
             stamped: false,
             meta: None,
@@ -180,6 +191,8 @@ pub struct Channel {
     pub(crate) effective_seq: u64,
     /// The last complete snapshot.
     pub(crate) cover: Option<Cover>,
+    /// The last complete snapshot that its source listed: only such a one shows metadata.
+    pub(crate) listed_cover: Option<Cover>,
     /// The last snapshot from which something followed, and of when it speaks.
     pub(crate) spoken: Option<(u64, Millis)>,
     /// Topics that an incomplete snapshot has shown whole since.
@@ -200,6 +213,7 @@ impl Default for Channel {
             effective_at: Millis::MIN,
             effective_seq: 0,
             cover: None,
+            listed_cover: None,
             spoken: None,
             topic_covers: NumberMap::default(),
             floor: None,
@@ -290,6 +304,16 @@ impl Channel {
         self.effective_seq = entry.seq;
         self.lossy |= entry.lossy;
         self.tally.count(entry.effective_at);
+    }
+
+    /// What last decided the metadata of a member that is there. A snapshot that was worked out from differences lists
+    /// its members, but not their metadata.
+    pub(crate) fn last_word_on_meta(&self, slot: &Slot) -> LastWord {
+        let decides = |cover: &&Cover| cover.seq > slot.word.seq.max(slot.held_at);
+        match self.listed_cover.as_ref().filter(decides) {
+            Some(cover) => cover.word().since(slot.word),
+            None => slot.word,
+        }
     }
 
     /// What last decided the state of a member in `topic`.

@@ -38,6 +38,8 @@ pub struct State {
     pub(crate) observers: NumberMap<Name, Observer>,
     /// Observers whose ingest connection is up.
     pub(crate) connected: u64,
+    /// Channels, counted for each observer, of which a source is sending differences.
+    pub(crate) collecting: u64,
     /// Tombstones of all channels.
     pub(crate) departed: Cemetery,
 }
@@ -161,6 +163,17 @@ impl State {
     pub fn last_proof(&self, channel: Name) -> Option<Millis> {
         let watching = &self.channels.get(&channel)?.watching;
         watching.last_proof_of_all(channel, |observer| self.observers.get(&observer))
+    }
+
+    /// Whether what observers say of other channels is a proof for this one, too.
+    #[must_use]
+    pub fn shares_proofs(&self, channel: Name) -> bool {
+        let watches = self.channels.get(&channel).map(|it| &it.watching.watches);
+        let mut observers = watches.into_iter().flatten().map(|watch| watch.observer);
+        observers.any(|name| {
+            let observer = self.observers.get(&name);
+            observer.is_some_and(|observer| observer.shares_link(channel))
+        })
     }
 
     /// Whether an observer watches a channel: between a link that came up and a snapshot he does not yet.

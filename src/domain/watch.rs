@@ -2,6 +2,7 @@
 
 use super::entry::{Begin, Claim, Entry, GapSeen, Snapshot, Text};
 use super::names::{Member, Name, NumberMap};
+use super::own_list::{Collected, Collecting, OwnList};
 use super::time::Millis;
 use crate::limits;
 use std::collections::VecDeque;
@@ -21,6 +22,8 @@ pub struct Observer {
     pub(crate) shared: Option<Proof>,
     /// Its ingest connection, since it first came up until it ended in order.
     pub(crate) connection: Option<Connected>,
+    /// Channels of which its source is sending differences.
+    pub(crate) collecting: NumberMap<Name, ()>,
 }
 
 impl Observer {
@@ -34,6 +37,14 @@ impl Observer {
     #[must_use]
     pub fn last_proof(&self) -> Option<Millis> {
         self.proof.map(|proof| proof.time)
+    }
+
+    /// Whether messages about other channels are proofs for this one.
+    pub(crate) fn shares_link(&self, channel: Name) -> bool {
+        let sharing = |link: &&ChannelLink| !link.own;
+        self.linked
+            && !self.has_own_link(channel)
+            && self.channels.values().filter(sharing).nth(1).is_some()
     }
 
     /// Whether a link line has named the channel: it then has a link of its own, and what is heard of other channels
@@ -75,9 +86,18 @@ impl Observer {
 
     /// The proof of a stretch of one of its channels that a link line ends: any message that came over the same link
     /// since the stretch began counts.
-    pub(crate) fn proof_over_link(&self, stretch: Stretch, own_link: bool) -> Option<Millis> {
-        let shared = self.shared.filter(|_| !own_link);
-        let of_link = shared.filter(|proof| proof.seq >= stretch.from_seq);
+    pub(crate) fn proof_over_link(
+        &self,
+        channel: Name,
+        stretch: Stretch,
+        own_link: bool,
+    ) -> Option<Millis> {
+        let of_link = if own_link {
+            self.channels.get(&channel).and_then(|link| link.proof)
+        } else {
+            self.shared
+        };
+        let of_link = of_link.filter(|proof| proof.seq >= stretch.from_seq);
         stretch.proof.max(of_link.map(|proof| proof.time))
     }
 }
@@ -147,6 +167,10 @@ pub struct Watch {
     /// Its connection was lost while it was up. All else stays as it was until then: if the feed goes on behind its
     /// last durable line it has never been away; anything else that is heard of it makes the loss final.
     pub(crate) lost: Option<Loss>,
+    /// What it last showed, from its first complete snapshot on.
+    pub(crate) own_list: Option<Box<OwnList>>,
+    /// Its source is sending, as differences, what was missed.
+    pub(crate) collecting: Option<Box<Collecting>>,
 }
 
 /// A connection's loss that is not final yet.
@@ -161,8 +185,14 @@ pub(crate) struct Loss {
 }
 
 impl Watch {
+    /// Whether it watches: while its source is still sending what was missed, it does not.
     pub(crate) fn is_up(&self) -> bool {
-        self.up && self.lost.is_none()
+        self.up && self.lost.is_none() && self.collecting.is_none()
+    }
+
+    /// What its source has sent of what was missed, while it does so.
+    pub(crate) fn collecting(&self) -> Option<&Collecting> {
+        self.collecting.as_deref().filter(|_| self.lost.is_none())
     }
 
     /// Its last stretch of watching: one that goes on, or one whose end is not final yet.
@@ -185,6 +215,7 @@ impl Watch {
         self.hold = None;
         self.sync = None;
         self.lost = None;
+        self.collecting = None;
         self.stretch.take()
     }
 }
@@ -205,6 +236,8 @@ pub struct Sync {
     pub(crate) channel_proof: Option<Millis>,
     pub(crate) topics: NumberMap<Name, ()>,
     pub(crate) members: NumberMap<Member, Claim>,
+    /// Differences that its source had sent before.
+    pub(crate) collected: NumberMap<Member, Collected>,
 }
 
 /// A gap that has not been closed yet.
@@ -288,6 +321,8 @@ impl Watching {
                     stretch: None,
                     sync: None,
                     lost: None,
+                    own_list: None,
+                    collecting: None,
                 });
                 self.watches.len() - 1
             }
@@ -407,7 +442,7 @@ impl Watching {
             let stretch = watch.stretch_now()?;
             let linked = observer(watch.observer).filter(|it| it.linked && watch.lost.is_none());
             let proof = linked.map_or(stretch.proof, |linked| {
-                linked.proof_over_link(stretch, linked.has_own_link(channel))
+                linked.proof_over_link(channel, stretch, linked.has_own_link(channel))
             });
             Some((watch, Stretch { proof, ..stretch }))
         })

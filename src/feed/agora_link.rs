@@ -24,6 +24,7 @@ fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
         .string()?
         .ok_or(line.current_state().lacking())?;
     let state = match state.as_ref() {
+        "CONNECTED" if line.is_resumed().flag()? => LinkState::UpWithDifferences,
         "CONNECTED" => LinkState::Up,
         "IDLE" | "CONNECTING" | "DISCONNECTED" | "SUSPENDED" | "FAILED" => LinkState::Down,
         _ => return Err(line.current_state().unknown()),

@@ -75,7 +75,7 @@ fn change<'a>(line: &Line<'a>, kind: Kind) -> Result<Said<'a>, Refusal> {
                 meta: line.meta().meta()?,
                 stamp: Stamp::NONE,
                 reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
-                late_ms: 0,
+                late_ms: line.late_ms().whole("a number")?.flatten().unwrap_or(0),
             },
         }],
         together: false,
@@ -174,7 +174,9 @@ fn diff<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
     let state = line.state().string()?.ok_or(line.state().lacking())?;
     let state = match state.as_ref() {
+        "up" if line.resync().is_string() => LinkState::UpWithDifferences,
         "up" => LinkState::Up,
+        "synced" => LinkState::Synced,
         "down" => LinkState::Down,
         _ => return Err(line.state().unknown()),
     };

@@ -23,6 +23,7 @@ object! {
         max_ahead_ms: "max_ahead_ms",
         slack_ms: "slack_ms",
         lossy: "lossy",
+        resync_ms: "resync_ms",
     }
 }
 
@@ -56,6 +57,7 @@ pub fn recording(line: &[u8]) -> Result<Recording, Refusal> {
             max_ahead_ms: ms(said.max_ahead_ms())?.unwrap_or(usual.max_ahead_ms),
             slack_ms: ms(said.slack_ms())?.unwrap_or(usual.slack_ms),
             lossy: said.lossy().flag()?,
+            resync_ms: ms(said.resync_ms())?.unwrap_or(usual.resync_ms),
         });
         Ok(())
     })?;

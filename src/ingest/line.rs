@@ -103,7 +103,9 @@ fn stranger(event: &mut Event<'_>, only: &[String]) -> Option<String> {
         | Said::Snapshot { channel, .. }
         | Said::SnapshotBegin { channel, .. }
         | Said::SnapshotPage { channel, .. }
-        | Said::SnapshotEnd { channel, .. } => Some(&*channel).filter(|channel| strange(channel)),
+        | Said::SnapshotEnd { channel, .. }
+        | Said::Occupancy { channel, .. }
+        | Said::Resync { channel, .. } => Some(&*channel).filter(|channel| strange(channel)),
         Said::Link(link) => {
             if link.channels.is_empty() && link.service != Service::Other {
                 link.channels = only.iter().map(|channel| channel.clone().into()).collect();

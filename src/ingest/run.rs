@@ -134,6 +134,7 @@ impl Outcome {
             duplicates: tally.duplicates,
             stale: tally.stale,
             unknown: tally.unknown,
+            collected: tally.collected,
             retries: tally.retries,
             rejected: tally.rejected,
             clamped: tally.clamped,

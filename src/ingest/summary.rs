@@ -34,6 +34,8 @@ pub struct IngestSummary {
     pub stale: u64,
     /// Leaves of somebody who was not there.
     pub unknown: u64,
+    /// Differences that a source sent after its link came up.
+    pub collected: u64,
     /// Lines that had been recorded before, by their id.
     pub retries: u64,
     /// Lines that could not be taken.

@@ -11,11 +11,11 @@ use super::codec::bytes::{put_varint, put_zigzag};
 use super::codec::row::{disposition_number, kind_number};
 use super::codec::table::Hashes;
 use super::codec::wire::{
-    WBegin, WChange, WClaim, WClaims, WConnection, WEntry, WLink, WOther, WRules, WSnapshot,
-    WStamp, WToken, WTokenState, WWhat, WWhole,
+    WBegin, WChange, WClaim, WClaims, WConnection, WEntry, WLink, WLinkState, WOther, WRulesOf,
+    WService, WSnapshot, WSnapshotOrigin, WStamp, WToken, WTokenState, WWhat, WWhole,
 };
 use super::salts::StringHash;
-use crate::domain::entry::{Inference, Origin};
+use crate::domain::entry::{Disposition, Inference, Origin, Rules};
 use crate::domain::time::Millis;
 
 /// A link of the chain.
@@ -35,14 +35,20 @@ pub(super) struct Canon {
 
 impl Canon {
     /// Begins a commit of `entries` entries, the first of which is number `seq`.
-    pub(super) fn begin(&mut self, before: &Link, rules: &WRules, seq: u64, entries: usize) {
+    pub(super) fn begin(&mut self, before: &Link, rules: &WRulesOf, seq: u64, entries: usize) {
+        let WRulesOf { rules, resync_ms } = *rules;
+        let more = (resync_ms != Rules::RESYNC_MS).then_some(resync_ms);
         self.out.clear();
         self.out.extend_from_slice(before);
         self.out.push(SCHEMA);
-        self.out.push(u8::from(rules.lossy));
+        self.out
+            .push(u8::from(rules.lossy) | u8::from(more.is_some()) << 1);
         put_zigzag(&mut self.out, rules.skew_tolerance_ms);
         put_zigzag(&mut self.out, rules.max_ahead_ms);
         put_zigzag(&mut self.out, rules.slack_ms);
+        if let Some(resync_ms) = more {
+            put_zigzag(&mut self.out, resync_ms);
+        }
         put_varint(&mut self.out, seq);
         put_varint(&mut self.out, entries as u64);
     }
@@ -61,8 +67,8 @@ impl Canon {
         let tag = match &entry.what {
             WWhat::Change(change) => kind_number(change.kind),
             WWhat::Other(other) => match &**other {
-                WOther::Snapshot(_) => 3,
-                WOther::Link(_) => 4,
+                WOther::Snapshot(_) | WOther::SnapshotOf(..) => 3,
+                WOther::Link(_) | WOther::LinkOf(..) => 4,
                 WOther::Token(_) => 5,
             },
         };
@@ -90,8 +96,10 @@ impl Canon {
         match &entry.what {
             WWhat::Change(change) => put.change(change),
             WWhat::Other(other) => match &**other {
-                WOther::Snapshot(snapshot) => put.snapshot(snapshot),
-                WOther::Link(link) => put.link(link),
+                WOther::Snapshot(snapshot) => put.snapshot(snapshot, None),
+                WOther::SnapshotOf(snapshot, origin) => put.snapshot(snapshot, Some(*origin)),
+                WOther::Link(link) => put.link(link, None),
+                WOther::LinkOf(link, state, service) => put.link(link, Some((*state, *service))),
                 WOther::Token(token) => put.token(token),
             },
         }
@@ -169,13 +177,25 @@ impl Put<'_> {
             Origin::Observed => None,
             Origin::Inferred(inference) => Some(inference),
         };
+        // What no change had at first stands in a byte of its own, so that all others keep their bytes.
+        let collected = change.disposition == Disposition::Collected;
+        let disposition = if collected {
+            0
+        } else {
+            disposition_number(change.disposition)
+        };
+        let more = u8::from(collected) | u8::from(change.late.is_some()) << 1;
         self.byte(
             kind_number(change.said)
-                | disposition_number(change.disposition) << 2
+                | disposition << 2
                 | u8::from(change.meta.is_some()) << 4
                 | u8::from(change.reason.is_some()) << 5
-                | u8::from(inference.is_some()) << 6,
+                | u8::from(inference.is_some()) << 6
+                | u8::from(more != 0) << 7,
         );
+        if more != 0 {
+            self.byte(more);
+        }
         self.member(change.member);
         if let Some(meta) = change.meta {
             self.text(meta);
@@ -192,6 +212,10 @@ impl Put<'_> {
             put_varint(self.out, snapshot_seq);
             self.flag(baseline);
             self.time_if(not_before);
+        }
+        if let Some(late) = change.late {
+            self.time(late.late_ms);
+            self.time(late.not_before);
         }
     }
 
@@ -225,10 +249,14 @@ impl Put<'_> {
         }
     }
 
-    fn snapshot(&mut self, snapshot: &WSnapshot) {
+    fn snapshot(&mut self, snapshot: &WSnapshot, origin: Option<WSnapshotOrigin>) {
         self.name(snapshot.channel);
         self.name_if(snapshot.self_user);
-        self.byte(u8::from(snapshot.stale) | u8::from(snapshot.complete) << 1);
+        let origin = origin.map_or(0, |origin| match origin {
+            WSnapshotOrigin::Differences => 1,
+            WSnapshotOrigin::Occupancy => 2,
+        });
+        self.byte(u8::from(snapshot.stale) | u8::from(snapshot.complete) << 1 | origin << 2);
         self.number(snapshot.listed);
         match &snapshot.claims {
             WClaims::Residue(residue) => {
@@ -266,7 +294,7 @@ impl Put<'_> {
         self.out.extend_from_slice(&snapshot.digest);
     }
 
-    fn link(&mut self, link: &WLink) {
+    fn link(&mut self, link: &WLink, of: Option<(WLinkState, WService)>) {
         self.name_if(link.channel);
         let connection = link.connection.map_or(0, |what| match what {
             WConnection::Up => 1,
@@ -275,7 +303,26 @@ impl Put<'_> {
             WConnection::Restart => 4,
             WConnection::Closed => 5,
         });
-        self.byte(u8::from(link.up) | u8::from(link.elsewhere) << 1 | connection << 2);
+        self.byte(
+            u8::from(link.up)
+                | u8::from(link.elsewhere) << 1
+                | connection << 2
+                | u8::from(of.is_some()) << 5,
+        );
+        if let Some((state, service)) = of {
+            self.byte(match state {
+                WLinkState::Up => 0,
+                WLinkState::UpWithDifferences => 1,
+                WLinkState::Synced => 2,
+                WLinkState::Down => 3,
+            });
+            self.byte(match service {
+                WService::All => 0,
+                WService::Topics => 1,
+                WService::Presence => 2,
+                WService::Other => 3,
+            });
+        }
         self.count(link.except.0.len());
         for &channel in &link.except.0 {
             self.name(channel);

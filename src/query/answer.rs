@@ -64,6 +64,8 @@ pub struct Who {
     pub seq: u64,
     /// What is known of the channel at that moment.
     pub coverage: Coverage,
+    /// The last moment up to which an observer is known to have watched by then; `None`: none has.
+    pub last_proof: Option<Time>,
     /// Topics with members, bytewise.
     pub topics: Vec<TopicAnswer>,
 }
@@ -151,7 +153,7 @@ pub struct HistoryEntry {
     pub state: Option<EntryState>,
     /// `observed` or `inferred`.
     pub origin: Origin,
-    /// `applied`, `duplicate`, `stale` or `unknown`.
+    /// `applied`, `duplicate`, `stale`, `unknown` or `collected`.
     pub disposition: Disposition,
     /// The snapshot that made one infer it.
     pub snapshot_seq: Option<u64>,
@@ -214,6 +216,7 @@ impl std::fmt::Display for EntryType {
 #[allow(missing_docs)]
 pub enum EntryState {
     Up,
+    Synced,
     Down,
     WillExpire,
     Expired,
@@ -256,6 +259,8 @@ pub enum Disposition {
     Stale,
     /// A leave of somebody who is not there.
     Unknown,
+    /// One of the differences that a source sent after its link came up: the snapshot that they add up to decides.
+    Collected,
 }
 
 /// What told of a gap.
@@ -267,6 +272,19 @@ pub enum Evidence {
     Link,
     /// A second snapshot, without a word from the link.
     Snapshot,
+}
+
+/// What closed a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ClosedBy {
+    /// The next complete snapshot.
+    Snapshot,
+    /// The differences that a source sent in place of a snapshot.
+    Differences,
+    /// A feed that went on where it had stopped: nothing was missed.
+    Resumed,
 }
 
 /// `missed`: who came and went in one gap.
@@ -283,15 +301,32 @@ pub struct Missed {
     pub to: Option<Time>,
     /// What told of it: `link` or `snapshot`.
     pub evidence: Evidence,
+    /// What closed it: `snapshot`, `differences` or `resumed`; `None` while it is open.
+    pub closed_by: Option<ClosedBy>,
     /// Who joined while nobody watched.
     pub joined: Vec<MissedMember>,
     /// Who left.
     pub left: Vec<MissedMember>,
     /// Whose metadata changed.
     pub updated: Vec<MissedMember>,
+    /// While it is open: differences that the source has sent so far, which decide nothing yet (only in detail).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collected: Vec<CollectedChange>,
     /// Topics that had publishers before and none after it (only in detail).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vanished: Vec<String>,
+}
+
+/// A difference that a source has sent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+pub struct CollectedChange {
+    /// `join`, `leave` or `update`.
+    #[serde(rename = "type")]
+    pub kind: EntryType,
+    /// The member.
+    #[serde(flatten)]
+    pub member: MissedMember,
 }
 
 /// A member who came, went or changed while nobody watched.
@@ -328,6 +363,8 @@ pub struct Gap {
     pub to: Option<Time>,
     /// What told of it: `link` or `snapshot`.
     pub evidence: Evidence,
+    /// What closed it: `snapshot`, `differences` or `resumed`; `None` while it is open.
+    pub closed_by: Option<ClosedBy>,
     /// The feed went on where it had stopped: nothing was missed.
     pub resumed: bool,
     /// How many joined in it.

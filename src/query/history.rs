@@ -2,8 +2,8 @@
 
 use super::answer::{self, EntryState, EntryType, HistoryEntry, Time};
 use super::meta_answer;
-use crate::domain::entry::{Disposition, Entry, Inference, Origin, What};
-use crate::domain::event::{Kind, TokenState};
+use crate::domain::entry::{Disposition, Entry, Origin, SnapshotOrigin, What};
+use crate::domain::event::{Kind, LinkState, TokenState};
 use crate::domain::names::Names;
 use crate::domain::time::Millis;
 use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor};
@@ -172,7 +172,7 @@ impl<F: FnMut(HistoryEntry) -> bool> Visitor for Listing<'_, F> {
     }
 }
 
-fn entry_type(entry: &Entry) -> EntryType {
+pub(super) fn entry_type(entry: &Entry) -> EntryType {
     match &entry.what {
         What::Change(change) => match change.kind {
             Kind::Join => EntryType::Join,
@@ -229,16 +229,13 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
             shown.meta = meta_answer(change.meta.as_ref());
             shown.disposition = disposition_answer(change.disposition);
             shown.reason = change.reason.as_deref().map(str::to_owned);
-            if let Origin::Inferred(Inference {
-                snapshot_seq,
-                not_before,
-                baseline,
-            }) = change.origin
-            {
-                shown.snapshot_seq = Some(snapshot_seq);
-                shown.not_before = not_before.map(Time);
-                shown.not_after = Some(Time(entry.occurred_at));
-                shown.baseline = baseline;
+            if let Origin::Inferred(by) = change.origin {
+                shown.snapshot_seq = Some(by.snapshot_seq);
+                shown.baseline = by.baseline;
+            }
+            if let Some(window) = entry.window() {
+                shown.not_before = window.not_before.map(Time);
+                shown.not_after = Some(Time(window.not_after));
             }
         }
         What::Snapshot(snapshot) => {
@@ -246,15 +243,16 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
             if snapshot.stale {
                 shown.disposition = answer::Disposition::Stale;
             }
+            shown.reason = snapshot_reason(snapshot.origin).map(str::to_owned);
             shown.members = Some(snapshot.listed);
             shown.complete = Some(snapshot.complete);
         }
         What::Link(link) => {
             shown.channel = link.channel.map(text);
-            shown.state = Some(if link.up {
-                EntryState::Up
-            } else {
-                EntryState::Down
+            shown.state = Some(match link.state {
+                LinkState::Up | LinkState::UpWithDifferences => EntryState::Up,
+                LinkState::Synced => EntryState::Synced,
+                LinkState::Down => EntryState::Down,
             });
             shown.reason = link.reason.as_deref().map(str::to_owned);
         }
@@ -267,12 +265,22 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
     shown
 }
 
+/// Why there is a snapshot that no source has sent.
+fn snapshot_reason(origin: SnapshotOrigin) -> Option<&'static str> {
+    match origin {
+        SnapshotOrigin::Listed => None,
+        SnapshotOrigin::Differences => Some("resync"),
+        SnapshotOrigin::Occupancy => Some("occupancy"),
+    }
+}
+
 fn disposition_answer(disposition: Disposition) -> answer::Disposition {
     match disposition {
         Disposition::Applied => answer::Disposition::Applied,
         Disposition::Duplicate => answer::Disposition::Duplicate,
         Disposition::Stale => answer::Disposition::Stale,
         Disposition::Unknown => answer::Disposition::Unknown,
+        Disposition::Collected => answer::Disposition::Collected,
     }
 }
 

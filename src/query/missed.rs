@@ -1,10 +1,11 @@
 //! `missed` and `gaps`: the times in which nobody watched a channel, and what must have happened in them.
 
-use super::answer::{Evidence, Gap, Missed, MissedMember, Time};
+use super::answer::{ClosedBy, CollectedChange, Evidence, Gap, Missed, MissedMember, Time};
+use super::history::entry_type;
 use super::{member_names, meta_answer};
-use crate::domain::entry::{Entry, Origin, What};
+use crate::domain::entry::{Change, Disposition, Entry, Origin, SnapshotOrigin, What};
 use crate::domain::event::Kind;
-use crate::domain::names::{Name, NumberMap};
+use crate::domain::names::{Name, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::store::{At, Flow, Scope, Store, StoreError, Visitor, heard_of};
 
@@ -103,6 +104,7 @@ impl Store {
                     from: missed.from,
                     to: missed.to,
                     evidence: missed.evidence,
+                    closed_by: missed.closed_by,
                     resumed,
                     joined: missed.joined.len() as u64,
                     left: missed.left.len() as u64,
@@ -139,6 +141,7 @@ impl Missed {
     /// Without the details: the JSON of the contract.
     #[must_use]
     pub fn plain(mut self) -> Missed {
+        self.collected.clear();
         self.vanished.clear();
         let all = [&mut self.joined, &mut self.left, &mut self.updated];
         for member in all.into_iter().flatten() {
@@ -186,9 +189,11 @@ impl Gaps<'_> {
             from: Time(from),
             to: None,
             evidence,
+            closed_by: None,
             joined: Vec::new(),
             left: Vec::new(),
             updated: Vec::new(),
+            collected: Vec::new(),
             vanished: Vec::new(),
         };
         let before = std::mem::take(&mut self.loose);
@@ -208,9 +213,33 @@ impl Gaps<'_> {
         if let Some(found) = self.of(gap) {
             found.resumed = true;
             found.missed.to = Some(Time(to));
+            found.missed.closed_by = Some(ClosedBy::Resumed);
             let before = std::mem::take(&mut found.before);
             self.loose.splice(..0, before);
         }
+    }
+
+    /// A difference that the source has sent in the gap that is open.
+    fn collect(&mut self, entry: &Entry, change: &Change, names: &Names) {
+        let open = self.found.last_mut().filter(|it| it.missed.to.is_none());
+        let Some(found) = open else { return };
+        let [topic, user, connection] = member_names(change.member, names);
+        let member = MissedMember {
+            topic,
+            user,
+            connection,
+            meta: meta_answer(change.meta.as_ref()),
+            not_before: None,
+            not_after: None,
+        };
+        let kind = entry_type(entry);
+        let collected = &mut found.missed.collected;
+        let known = |it: &CollectedChange| {
+            let (a, b) = (&it.member, &member);
+            (&a.topic, &a.user, &a.connection) == (&b.topic, &b.user, &b.connection)
+        };
+        collected.retain(|it| !known(it));
+        collected.push(CollectedChange { kind, member });
     }
 
     fn add(&mut self, gap: u32, kind: Kind, member: MissedMember) {
@@ -254,6 +283,15 @@ impl Visitor for Gaps<'_> {
                     }
                     if let Some(found) = self.of(seen.gap) {
                         found.missed.to = seen.closed.map(Time);
+                        if seen.is_closed() {
+                            found.missed.collected.clear();
+                        }
+                        found.missed.closed_by = seen.closed.map(|_| match snapshot.origin {
+                            SnapshotOrigin::Differences => ClosedBy::Differences,
+                            SnapshotOrigin::Listed | SnapshotOrigin::Occupancy => {
+                                ClosedBy::Snapshot
+                            }
+                        });
                     }
                 }
                 if settles {
@@ -261,10 +299,13 @@ impl Visitor for Gaps<'_> {
                 }
             }
             What::Change(change) => {
+                let of = at.names.key(change.member).channel;
                 let Origin::Inferred(by) = change.origin else {
+                    if change.disposition == Disposition::Collected && of_channel(of) {
+                        self.collect(entry, change, at.names);
+                    }
                     return Ok(Flow::Apply);
                 };
-                let of = at.names.key(change.member).channel;
                 if by.baseline || !of_channel(of) {
                     return Ok(Flow::Apply);
                 }

@@ -99,6 +99,8 @@ struct End {
     effective_at: Millis,
     earliest: Option<Millis>,
     latest: Millis,
+    /// It has a window.
+    windowed: bool,
     inferred: bool,
     baseline: bool,
     lossy: bool,
@@ -108,10 +110,12 @@ struct End {
 
 impl End {
     fn of(entry: &Entry, change: &Change, state: &State, names: &Names) -> End {
-        let (earliest, inferred, baseline) = match change.origin {
-            Origin::Observed => (Some(entry.occurred_at), false, false),
-            Origin::Inferred(by) => (by.not_before, true, by.baseline),
+        let (inferred, baseline) = match change.origin {
+            Origin::Observed => (false, false),
+            Origin::Inferred(by) => (true, by.baseline),
         };
+        let window = entry.window();
+        let earliest = window.map_or(Some(entry.occurred_at), |window| window.not_before);
         let name = names.key(change.member).channel;
         let channel = state.channel(name);
         let blind = channel.is_some_and(|channel| {
@@ -123,6 +127,7 @@ impl End {
             effective_at: entry.effective_at,
             earliest,
             latest: entry.occurred_at,
+            windowed: window.is_some(),
             inferred,
             baseline,
             lossy: entry.lossy,
@@ -132,7 +137,7 @@ impl End {
 
     fn not_before(&self) -> Option<Time> {
         self.earliest
-            .filter(|_| self.inferred && !self.baseline)
+            .filter(|_| self.windowed && !self.baseline)
             .map(Time)
     }
 

@@ -7,7 +7,7 @@ use crate::domain::event::Kind;
 use crate::domain::names::{Member, Name, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::log::frame::FrameHeader;
-use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor, heard_of};
+use crate::store::{At, Flow, Fold, Scope, Start, Store, StoreError, Visitor, heard_of};
 
 /// Which moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,6 +109,7 @@ impl Store {
                 at: None,
                 seq: state.head(),
                 coverage,
+                last_proof: state.last_proof(name).map(Time),
                 topics,
             })
         })?
@@ -159,9 +160,14 @@ impl Store {
         }
         let inside =
             |&(from, to): &(Millis, Option<Millis>)| from <= at && to.is_none_or(|to| at < to);
-        if moment.gaps.values().any(inside) {
+        let gap = moment.gaps.values().find(|gap| inside(gap));
+        if gap.is_some() {
             coverage = Coverage::Blind;
         }
+        let last_proof = match gap {
+            Some(&(from, _)) => Some(from),
+            None => self.last_proof_at(channel, &end, at, known_at)?,
+        };
         let base = base_certainty(coverage, lossy || !watched);
         let mut rows: Vec<Row> = state
             .roster(name, names)
@@ -201,7 +207,61 @@ impl Store {
             at,
             seq,
             coverage,
+            last_proof: last_proof.map(Time),
             topics,
+        })
+    }
+}
+
+impl Store {
+    /// The last proof at a moment at which a channel is in no gap; `end` is the fold of what is in effect there by then.
+    fn last_proof_at(
+        &self,
+        channel: &str,
+        end: &Fold,
+        at: Millis,
+        known_at: Option<Millis>,
+    ) -> Result<Option<Millis>, StoreError> {
+        let Some(name) = end.names.find(channel) else {
+            return Ok(None);
+        };
+        let known = end.state.channel(name);
+        if !end.state.shares_proofs(name) {
+            return Ok(end.state.last_proof(name));
+        }
+        // What was heard of other channels counts as well, and was not read.
+        let behind = known.map_or(0, |known| known.effective_seq());
+        let scope = Scope {
+            start: Start::Behind(behind),
+            known_at,
+            ..Scope::default()
+        };
+        let mut all = AllInEffect { channel, at };
+        let end = self.visit(&scope, &mut all)?;
+        let name = end.names.find(channel);
+        Ok(name.and_then(|name| end.state.last_proof(name)))
+    }
+}
+
+/// Applies what is in effect at a moment, of all channels, up to what takes effect in one of them later.
+struct AllInEffect<'a> {
+    channel: &'a str,
+    at: Millis,
+}
+
+impl Visitor for AllInEffect<'_> {
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        if entry.effective_at <= self.at {
+            return Ok(Flow::Apply);
+        }
+        let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));
+        let of_channel = at
+            .channel_of(entry)
+            .is_some_and(|name| at.names.text(name) == self.channel);
+        Ok(if moves && of_channel {
+            Flow::Stop
+        } else {
+            Flow::Skip
         })
     }
 }
@@ -276,10 +336,10 @@ impl<'a> AtMoment<'a> {
     fn look_ahead(&mut self, entry: &Entry) {
         match &entry.what {
             What::Change(change) if change.disposition == Disposition::Applied => {
-                let from = match change.origin {
-                    Origin::Observed => Some(entry.occurred_at),
-                    Origin::Inferred(by) if by.baseline => None,
-                    Origin::Inferred(by) => by.not_before,
+                let baseline = matches!(change.origin, Origin::Inferred(by) if by.baseline);
+                let from = match entry.window() {
+                    Some(window) => window.not_before.filter(|_| !baseline),
+                    None => Some(entry.occurred_at),
                 };
                 let inside =
                     from.is_some_and(|from| from <= self.at) && self.at < entry.effective_at;

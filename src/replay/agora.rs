@@ -56,10 +56,12 @@ pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
             Some(word) => token(event, said, word)?,
             None => return own::lines(event, Recording::default()),
         },
+        Said::Occupancy { .. } => return own::lines(event, Recording::default()),
         Said::SnapshotBegin { .. }
         | Said::SnapshotPage { .. }
         | Said::SnapshotEnd { .. }
         | Said::Connection(_)
+        | Said::Resync { .. }
         | Said::Nothing => return Ok(Vec::new()),
     };
     Ok(vec![line])

@@ -4,8 +4,8 @@
 use super::line::{LineFields, raw};
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::{
-    ChangeSaid, Connection, Event, Kind, LinkSaid, MemberSaid, Said, Service, Shown, Str,
-    TokenSaid, TokenState,
+    ChangeSaid, Connection, Event, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown,
+    Str, TokenSaid, TokenState,
 };
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
@@ -110,6 +110,8 @@ struct Paged<'a> {
 #[derive(Serialize)]
 struct Link<'a> {
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resync: Option<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     channels: &'a [Str<'a>],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -135,6 +137,14 @@ struct RuleFields {
     max_ahead_ms: i64,
     slack_ms: i64,
     lossy: bool,
+    #[serde(skip_serializing_if = "is_usual_resync")]
+    resync_ms: i64,
+}
+
+/// What is as usual needs no mention: a log of before there was a choice says the same.
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_usual_resync(resync_ms: &i64) -> bool {
+    *resync_ms == Rules::RESYNC_MS
 }
 
 impl From<Rules> for RuleFields {
@@ -144,6 +154,7 @@ impl From<Rules> for RuleFields {
             max_ahead_ms: rules.max_ahead_ms,
             slack_ms: rules.slack_ms,
             lossy: rules.lossy,
+            resync_ms: rules.resync_ms,
         }
     }
 }
@@ -190,7 +201,7 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
             stamp.ts = said.at;
             connection(said.what)
         }
-        Said::Nothing => return Ok(Vec::new()),
+        Said::Occupancy { .. } | Said::Resync { .. } | Said::Nothing => return Ok(Vec::new()),
     };
     let line = Line {
         body,
@@ -271,7 +282,12 @@ fn paged<'a>(channel: &'a str, sync: &'a str, incomplete: bool) -> Paged<'a> {
 
 fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
     Link {
-        state: if said.state.is_up() { "up" } else { "down" },
+        state: match said.state {
+            LinkState::Up | LinkState::UpWithDifferences => "up",
+            LinkState::Synced => "synced",
+            LinkState::Down => "down",
+        },
+        resync: (said.state == LinkState::UpWithDifferences).then_some("differences"),
         channels: &said.channels,
         unrestored: &said.unrestored,
         elsewhere: said.service == Service::Other,

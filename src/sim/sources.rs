@@ -106,6 +106,7 @@ pub(super) const PLAIN: Rules = Rules {
     max_ahead_ms: 60_000,
     slack_ms: 0,
     lossy: false,
+    resync_ms: Rules::RESYNC_MS,
 };
 
 pub(super) const LOSSY: Rules = Rules {

@@ -6,13 +6,14 @@ use super::catch_up::{CaughtUp, Since};
 use super::checkpoint::{self, Draft};
 use super::digests::Digests;
 use super::error::StoreError;
-use super::retries::{Remembered, Retries};
+use super::retries::{Remembered, Retries, RetryKey};
 use super::scan::{At, Fold, channel_of};
 use super::{Clock, Shared};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Entry, Recording, Rules, What};
 use crate::domain::event::{Connection, ConnectionSaid, Event, Said};
 use crate::domain::order::Stamp;
+use crate::domain::resync::{occupancy_behind, resyncs_before};
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::{Record, Reject};
@@ -255,6 +256,27 @@ impl Desk {
             receipt.tally.retries += 1;
             return Ok(Some(seq));
         }
+        let Fold { state, names, .. } = &self.fold;
+        for resync in resyncs_before(state, names, event, rules, now) {
+            // One that could not be decided has nothing to decide about.
+            let _ = self.decide_one(&resync, None, rules, now, receipt);
+        }
+        let seq = self.decide_one(event, id, rules, now, receipt)?;
+        if let Some(occupancy) = occupancy_behind(event) {
+            self.decide_one(&occupancy, None, rules, now, receipt)?;
+        }
+        Ok(seq)
+    }
+
+    /// Decides about one event that is not known yet.
+    fn decide_one(
+        &mut self,
+        event: &Event<'_>,
+        id: Option<(RetryKey, u64)>,
+        rules: &Rules,
+        now: Millis,
+        receipt: &mut Receipt,
+    ) -> Result<Option<u64>, String> {
         let Fold { state, names, .. } = &mut self.fold;
         let reconciles = matches!(event.said, Said::Snapshot { .. } | Said::SnapshotEnd { .. });
         let began = reconciles.then(Instant::now);

@@ -20,6 +20,7 @@ pub struct Tally {
     pub duplicates: u64,
     pub stale: u64,
     pub unknown: u64,
+    pub collected: u64,
     pub retries: u64,
     pub rejected: u64,
     pub clamped: u64,
@@ -52,6 +53,7 @@ impl Tally {
             (Disposition::Duplicate, _) => &mut self.duplicates,
             (Disposition::Stale, _) => &mut self.stale,
             (Disposition::Unknown, _) => &mut self.unknown,
+            (Disposition::Collected, _) => &mut self.collected,
             (Disposition::Applied, Kind::Join) if observed => &mut self.joins,
             (Disposition::Applied, Kind::Leave) if observed => &mut self.leaves,
             (Disposition::Applied, Kind::Update) if observed => &mut self.updates,
@@ -85,6 +87,7 @@ impl Tally {
         self.duplicates += later.duplicates;
         self.stale += later.stale;
         self.unknown += later.unknown;
+        self.collected += later.collected;
         self.retries += later.retries;
         self.rejected += later.rejected;
         self.clamped += later.clamped;

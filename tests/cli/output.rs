@@ -373,12 +373,14 @@ fn nothing_breaks_the_terminal() {
         from: at("20:00:00"),
         to: Some(at("20:30:00")),
         evidence: Evidence::Link,
+        closed_by: None,
         joined: nasty
             .iter()
             .map(|name| who_missed(name, name, json("\"\u{9b}\""), None, "20:30:00"))
             .collect(),
         left: vec![],
         updated: vec![],
+        collected: Vec::new(),
         vanished: vec![],
     }];
     let text = list(Format::Table, PLAIN, MissedTable::new("studio\r7"), &rows);

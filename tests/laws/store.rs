@@ -177,6 +177,7 @@ fn counted(tally: &Tally, desk: &Desk) {
         duplicates: disposed(Disposition::Duplicate),
         stale: disposed(Disposition::Stale),
         unknown: disposed(Disposition::Unknown),
+        collected: disposed(Disposition::Collected),
         retries: tally.retries,
         rejected: tally.rejected,
         clamped: count(&|entry| entry.effective_at.0 - entry.occurred_at.0 > 60_000),

@@ -14,7 +14,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use records::{commit, dictionary, number};
 use rollbook::domain::entry::*;
-use rollbook::domain::event::{Connection, Kind, TokenState};
+use rollbook::domain::event::{Connection, Kind, LinkState, Service, TokenState};
 use rollbook::domain::names::Names;
 use rollbook::domain::order::Stamp;
 use rollbook::log::Record;
@@ -86,6 +86,27 @@ fn tamperings() -> Vec<(&'static str, Tamper)> {
         ("disposition", |e, _| {
             change(e).disposition = Disposition::Stale;
         }),
+        ("collected", |e, _| {
+            change(e).disposition = Disposition::Collected;
+        }),
+        ("late", |e, _| {
+            change(e).late = Some(Late {
+                late_ms: 1,
+                not_before: 0,
+            });
+        }),
+        ("late not before", |e, _| {
+            change(e).late = Some(Late {
+                late_ms: 1,
+                not_before: 1,
+            });
+        }),
+        ("how late", |e, _| {
+            change(e).late = Some(Late {
+                late_ms: 2,
+                not_before: 0,
+            });
+        }),
         ("meta", |e, _| change(e).meta = Some(Arc::from("null"))),
         ("reason", |e, _| change(e).reason = Some(Arc::from("r"))),
         ("origin", |e, _| {
@@ -136,6 +157,10 @@ fn the_chain_covers_every_field_of_a_change() {
             max_ahead_ms: 1,
             ..Rules::default()
         },
+        Rules {
+            resync_ms: 1,
+            ..Rules::default()
+        },
     ] {
         let entries = vec![plain.clone()];
         let link = encode(&[Record::Commit { rules, entries }], &names);
@@ -182,6 +207,7 @@ fn the_chain_covers_every_field_of_a_snapshot() {
     let plain = Snapshot {
         channel: names.intern("channel"),
         self_user: None,
+        origin: SnapshotOrigin::Listed,
         stale: false,
         complete: false,
         listed: 3,
@@ -201,6 +227,10 @@ fn the_chain_covers_every_field_of_a_snapshot() {
             ("self_user", |e, n| {
                 of(e).self_user = Some(n.intern("channel"));
             }),
+            ("differences", |e, _| {
+                of(e).origin = SnapshotOrigin::Differences;
+            }),
+            ("occupancy", |e, _| of(e).origin = SnapshotOrigin::Occupancy),
             ("stale", |e, _| of(e).stale = true),
             ("complete", |e, _| of(e).complete = true),
             ("listed", |e, _| of(e).listed = 4),
@@ -360,8 +390,8 @@ fn the_chain_covers_every_field_of_links_and_tokens() {
     let mut names = Names::new();
     let plain = Link {
         channel: None,
-        up: false,
-        elsewhere: false,
+        state: LinkState::Down,
+        service: Service::All,
         except: Vec::new(),
         reason: None,
         gaps: Vec::new(),
@@ -375,8 +405,16 @@ fn the_chain_covers_every_field_of_links_and_tokens() {
             ("channel", |e, n| {
                 link(e).channel = Some(n.intern("channel"))
             }),
-            ("up", |e, _| link(e).up = true),
-            ("elsewhere", |e, _| link(e).elsewhere = true),
+            ("up", |e, _| link(e).state = LinkState::Up),
+            ("up with differences", |e, _| {
+                link(e).state = LinkState::UpWithDifferences;
+            }),
+            ("synced", |e, _| link(e).state = LinkState::Synced),
+            ("of topics", |e, _| link(e).service = Service::Topics),
+            ("of presence", |e, _| link(e).service = Service::Presence),
+            ("of another service", |e, _| {
+                link(e).service = Service::Other;
+            }),
             ("except", |e, n| link(e).except.push(n.intern("channel"))),
             ("reason", |e, _| link(e).reason = Some(Arc::from(""))),
             ("gap", |e, n| gap(e, n, |_| ())),

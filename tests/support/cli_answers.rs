@@ -83,6 +83,7 @@ pub fn evening() -> Vec<Missed> {
             from: at(gap1.0),
             to: Some(at(gap1.1)),
             evidence: Evidence::Link,
+            closed_by: None,
             joined: vec![
                 member("chat", "leo", "\"role=guest\"", gap1),
                 member("screen", "ivo", "\"720p\"", gap1),
@@ -92,6 +93,7 @@ pub fn evening() -> Vec<Missed> {
                 member("chat", "kim🎈", "null", gap1),
             ],
             updated: vec![member("chat", "carla", "\"role=cohost\"", gap1)],
+            collected: Vec::new(),
             vanished: vec![],
         },
         Missed {
@@ -100,12 +102,14 @@ pub fn evening() -> Vec<Missed> {
             from: at(gap2.0),
             to: Some(at(gap2.1)),
             evidence: Evidence::Link,
+            closed_by: None,
             joined: vec![],
             left: vec![
                 member("screen", "ana", "\"1080p\"", gap2),
                 member("screen", "ivo", "\"720p\"", gap2),
             ],
             updated: vec![],
+            collected: Vec::new(),
             vanished: vec!["screen".into()],
         },
         Missed {
@@ -114,9 +118,11 @@ pub fn evening() -> Vec<Missed> {
             from: at("22:00:00"),
             to: Some(at("22:00:04.250")),
             evidence: Evidence::Snapshot,
+            closed_by: None,
             joined: vec![],
             left: vec![],
             updated: vec![],
+            collected: Vec::new(),
             vanished: vec![],
         },
         Missed {
@@ -125,9 +131,11 @@ pub fn evening() -> Vec<Missed> {
             from: Time(at("23:59:00").0 + 120_000),
             to: None,
             evidence: Evidence::Link,
+            closed_by: None,
             joined: vec![],
             left: vec![],
             updated: vec![],
+            collected: Vec::new(),
             vanished: vec![],
         },
     ]
@@ -146,6 +154,7 @@ pub fn roll(coverage: Coverage, when: Option<Time>) -> Who {
         at: when,
         seq: 41,
         coverage,
+        last_proof: None,
         topics: vec![
             TopicAnswer {
                 topic: "chat".into(),
@@ -233,6 +242,7 @@ pub fn gap() -> Gap {
         from: at("20:40:52.031"),
         to: Some(at("20:48:33.690")),
         evidence: Evidence::Link,
+        closed_by: None,
         resumed: false,
         joined: 3,
         left: 0,

@@ -154,6 +154,7 @@ fn rules() -> impl Strategy<Value = Rules> {
         lossy,
     )
         .prop_map(|(skew_tolerance_ms, max_ahead_ms, slack_ms, lossy)| Rules {
+            resync_ms: Rules::RESYNC_MS,
             skew_tolerance_ms,
             max_ahead_ms,
             slack_ms,

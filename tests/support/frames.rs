@@ -1,7 +1,7 @@
 //! Small frames, made by hand.
 
 use rollbook::domain::entry::*;
-use rollbook::domain::event::{Connection, Kind};
+use rollbook::domain::event::{Connection, Kind, LinkState, Service};
 use rollbook::domain::names::{MemberKey, Names};
 use rollbook::domain::order::Stamp;
 use rollbook::log::Record;
@@ -54,6 +54,7 @@ pub fn join(names: &mut Names, seq: u64, user: &str) -> Entry {
             meta: None,
             reason: None,
             origin: Origin::Observed,
+            late: None,
         }),
     }
 }
@@ -81,8 +82,8 @@ pub fn small(names: &mut Names) -> Vec<Record> {
     let link = Entry {
         what: What::Link(Box::new(Link {
             channel: None,
-            up: false,
-            elsewhere: false,
+            state: LinkState::Down,
+            service: Service::All,
             except: Vec::new(),
             reason: Some(Arc::from("INTERRUPTED")),
             gaps: vec![GapChange {

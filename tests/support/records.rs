@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rollbook::domain::entry::*;
-use rollbook::domain::event::{Connection, Kind, TokenState};
+use rollbook::domain::event::{Connection, Kind, LinkState, Service, TokenState};
 use rollbook::domain::names::{Member, MemberKey, Name, Names};
 use rollbook::domain::order::Stamp;
 use rollbook::log::{Progress, Record, Reject};
@@ -71,8 +71,13 @@ fn change() -> impl Strategy<Value = What> {
         3 => Just(Disposition::Applied),
         1 => Just(Disposition::Duplicate),
         1 => Just(Disposition::Stale),
-        1 => Just(Disposition::Unknown)
+        1 => Just(Disposition::Unknown),
+        1 => Just(Disposition::Collected)
     ];
+    let late = (time(), time()).prop_map(|(late_ms, not_before)| Late {
+        late_ms,
+        not_before,
+    });
     let origin = prop_oneof![
         Just(Origin::Observed),
         (any::<u64>(), option::of(time()), any::<bool>()).prop_map(
@@ -91,18 +96,22 @@ fn change() -> impl Strategy<Value = What> {
         option::of(text()),
         option::of(text()),
         origin,
+        option::of(late),
     )
-        .prop_map(|(member, kind, said, disposition, meta, reason, origin)| {
-            What::Change(Change {
-                member,
-                kind,
-                said,
-                disposition,
-                meta,
-                reason,
-                origin,
-            })
-        })
+        .prop_map(
+            |(member, kind, said, disposition, meta, reason, origin, late)| {
+                What::Change(Change {
+                    member,
+                    kind,
+                    said,
+                    disposition,
+                    meta,
+                    reason,
+                    origin,
+                    late,
+                })
+            },
+        )
 }
 
 fn claim() -> impl Strategy<Value = Claim> {
@@ -146,7 +155,18 @@ fn snapshot() -> impl Strategy<Value = What> {
             }
         });
     (
-        (name(), option::of(name()), any::<bool>(), any::<bool>()),
+        (
+            (name(), option::of(name())),
+            select(
+                &[
+                    SnapshotOrigin::Listed,
+                    SnapshotOrigin::Differences,
+                    SnapshotOrigin::Occupancy,
+                ][..],
+            ),
+            any::<bool>(),
+            any::<bool>(),
+        ),
         any::<u32>(),
         claims,
         vec(member(), 0..4),
@@ -157,8 +177,9 @@ fn snapshot() -> impl Strategy<Value = What> {
     )
         .prop_map(|(head, listed, claims, held, begin, gap, count, digest)| {
             What::Snapshot(Box::new(Snapshot {
-                channel: head.0,
-                self_user: head.1,
+                channel: head.0.0,
+                self_user: head.0.1,
+                origin: head.1,
                 stale: head.2,
                 complete: head.3,
                 listed,
@@ -184,19 +205,33 @@ fn link() -> impl Strategy<Value = What> {
         });
     (
         option::of(name()),
-        any::<bool>(),
-        any::<bool>(),
+        select(
+            &[
+                LinkState::Up,
+                LinkState::UpWithDifferences,
+                LinkState::Synced,
+                LinkState::Down,
+            ][..],
+        ),
+        select(
+            &[
+                Service::All,
+                Service::Topics,
+                Service::Presence,
+                Service::Other,
+            ][..],
+        ),
         vec(name(), 0..3),
         option::of(text()),
         vec(gap, 0..3),
         option::of(connection()),
     )
         .prop_map(
-            |(channel, up, elsewhere, except, reason, gaps, connection)| {
+            |(channel, state, service, except, reason, gaps, connection)| {
                 What::Link(Box::new(Link {
                     channel,
-                    up,
-                    elsewhere,
+                    state,
+                    service,
                     except,
                     reason,
                     gaps,
@@ -266,11 +301,12 @@ pub fn entry() -> impl Strategy<Value = Entry> {
 fn rules() -> impl Strategy<Value = Rules> {
     prop_oneof![
         3 => Just(Rules::default()),
-        1 => (any::<[i64; 3]>(), any::<bool>()).prop_map(|(ms, lossy)| Rules {
+        1 => (any::<[i64; 4]>(), any::<bool>()).prop_map(|(ms, lossy)| Rules {
             skew_tolerance_ms: ms[0],
             max_ahead_ms: ms[1],
             slack_ms: ms[2],
             lossy,
+            resync_ms: ms[3],
         })
     ]
 }

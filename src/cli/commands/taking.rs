@@ -21,6 +21,10 @@ pub struct Taking {
     /// How far a source's time may be ahead of the recording before it counts as missing (60000, 60s, 1m)
     #[arg(long, value_name = "MS", default_value = "60s")]
     pub max_ahead: Span,
+    /// How long a source may take, after its link came up, to send what was missed as joins and leaves instead of a
+    /// snapshot; 0: it never does (10000, 10s)
+    #[arg(long, value_name = "MS", default_value = "10s")]
+    pub resync: Span,
     /// What an acknowledged line survives
     #[arg(long, value_name = "LEVEL", default_value = "power")]
     pub durability: Durability,
@@ -46,6 +50,7 @@ impl Taking {
             max_ahead_ms: self.max_ahead.0,
             slack_ms: self.slack.0,
             lossy: self.lossy_feed,
+            resync_ms: self.resync.0,
         }
     }
 

@@ -113,6 +113,7 @@ fn what(entry: &HistoryEntry) -> (Ink, String) {
 fn state_words(state: EntryState) -> &'static str {
     match state {
         EntryState::Up => "up",
+        EntryState::Synced => "synced",
         EntryState::Down => "down",
         EntryState::WillExpire => "will expire",
         EntryState::Expired => "expired",
@@ -129,6 +130,7 @@ fn note(entry: &HistoryEntry) -> String {
         Disposition::Unknown => notes.push("was not there".to_owned()),
         Disposition::Duplicate => notes.push("duplicate".to_owned()),
         Disposition::Stale => notes.push("stale".to_owned()),
+        Disposition::Collected => notes.push("collected: one of the differences".to_owned()),
     }
     if let Some(members) = entry.members {
         let whole = if entry.complete == Some(false) {
@@ -145,6 +147,9 @@ fn note(entry: &HistoryEntry) -> String {
         notes.push("there when first seen".to_owned());
     } else if entry.origin == Origin::Inferred {
         notes.push(inferred(entry));
+    } else if let Some(first) = entry.not_before {
+        let since = clock(first, day(entry.effective_at), Fine::Millis);
+        notes.push(format!("noticed late: after {since}"));
     }
     let late_ms = entry.effective_at.0.saturating_sub(entry.occurred_at.0);
     if late_ms > CLAMPED_MS {

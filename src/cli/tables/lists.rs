@@ -5,7 +5,7 @@ use super::grid::{self, Sheet, firm, number, text};
 use crate::cli::moment::{Fine, clock, day, span};
 use crate::cli::text::{count, cut, many, shown};
 use crate::cli::view::{Ink, View};
-use crate::query::answer::{ChannelAnswer, Coverage, Evidence, Gap, RejectAnswer, Time};
+use crate::query::answer::{ChannelAnswer, ClosedBy, Coverage, Evidence, Gap, RejectAnswer, Time};
 use std::io::{self, Write};
 
 /// Draws channels.
@@ -107,10 +107,10 @@ impl Table<Gap> for GapsTable {
             Evidence::Link => "link",
             Evidence::Snapshot => "snapshot",
         };
-        let evidence = if row.resumed {
-            format!("{told_by}; resumed")
-        } else {
-            told_by.to_owned()
+        let evidence = match row.closed_by {
+            Some(ClosedBy::Resumed) => format!("{told_by}; resumed"),
+            Some(ClosedBy::Differences) => format!("{told_by}; closed by differences"),
+            Some(ClosedBy::Snapshot) | None => told_by.to_owned(),
         };
         let tinted = |ink, n: u64| grid::cell(if n > 0 { ink } else { Ink::Faint }, count(n));
         let cells = vec![

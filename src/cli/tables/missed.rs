@@ -7,7 +7,8 @@ use crate::cli::moment::{Fine, clock, day, span};
 use crate::cli::text::{many, member, meta, shown, tally};
 use crate::cli::view::{Ink, View};
 use crate::domain::time::Millis;
-use crate::query::answer::{Evidence, Missed, MissedMember, Time};
+use crate::limits::MISSED_COLLECTED_SHOWN_MAX;
+use crate::query::answer::{EntryType, Evidence, Missed, MissedMember, Time};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -104,11 +105,14 @@ impl MissedTable {
             (self.left, "left", "left"),
             (self.changed, "changed", "changed"),
         ]);
-        parts.push(if people.is_empty() {
-            "nobody came or went".to_owned()
-        } else {
-            people
-        });
+        if !people.is_empty() {
+            parts.push(people);
+        } else if self.gaps > self.open {
+            parts.push("nobody came or went".to_owned());
+        }
+        if self.open > 0 {
+            parts.push("who came or went in an open gap is not known yet".to_owned());
+        }
         parts.join(" · ")
     }
 }
@@ -122,15 +126,15 @@ impl Table<Missed> for MissedTable {
             "\n{}",
             view.ink(Ink::Head, &headline(missed, self.day))
         )?;
-        if missed.joined.is_empty() && missed.left.is_empty() && missed.updated.is_empty() {
-            let words = if missed.to.is_some() {
-                "nobody came or went"
-            } else {
-                "who came or went shows with the next snapshot"
-            };
-            return writeln!(sink, "  {words}");
+        if !(missed.joined.is_empty() && missed.left.is_empty() && missed.updated.is_empty()) {
+            people(sink, view, missed, self.day)?;
+        } else if missed.to.is_some() {
+            writeln!(sink, "  nobody came or went")?;
         }
-        people(sink, view, missed, self.day)
+        if missed.to.is_none() {
+            writeln!(sink, "  {}", not_known_yet(missed))?;
+        }
+        Ok(())
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
@@ -143,6 +147,34 @@ impl Table<Missed> for MissedTable {
         }
         writeln!(sink, "\n{}", self.summary())
     }
+}
+
+/// What an open gap leaves open, what has come of it so far, and what will close it.
+fn not_known_yet(missed: &Missed) -> String {
+    if missed.collected.is_empty() {
+        return "not known yet: the next snapshot will show who came or went".to_owned();
+    }
+    let collected = missed.collected.iter().map(|it| {
+        let sign = match it.kind {
+            EntryType::Leave => '-',
+            EntryType::Update => '~',
+            _ => '+',
+        };
+        let who = member(&it.member.user, &it.member.connection);
+        format!("{sign} {} {who}", shown(&it.member.topic))
+    });
+    let most = MISSED_COLLECTED_SHOWN_MAX;
+    let shown: Vec<String> = collected.take(most).collect();
+    let more = missed.collected.len().saturating_sub(most);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!(
+        "not known yet: the source has sent {}{more} so far; the next event after the resync, or a snapshot, will close the gap",
+        shown.join(", ")
+    )
 }
 
 /// The gap in words.

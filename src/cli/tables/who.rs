@@ -27,6 +27,7 @@ pub fn who(sink: &mut dyn Write, view: &View, who: &Who) -> io::Result<()> {
         view.ink(Ink::Head, &shown(&who.channel)),
         coverage(who.coverage)
     )?;
+    writeln!(sink, "{}", proof(who))?;
     writeln!(sink)?;
     if all().next().is_none() {
         return writeln!(sink, "  nobody is known to have been there");
@@ -97,6 +98,15 @@ fn coverage(coverage: Coverage) -> &'static str {
         Coverage::Partial => "partial: no full snapshot yet, there may be others",
         Coverage::Blind => "blind: nobody was watching then",
     }
+}
+
+/// How old the answer is: when the channel was last heard of by then.
+fn proof(who: &Who) -> String {
+    let Some(proof) = who.last_proof else {
+        return "no message of a source proves anything of it by then".to_owned();
+    };
+    let proof = clock(proof, None, Fine::Seconds);
+    format!("last proof: a message of {proof} UTC; what came after it is not known")
 }
 
 /// Said only where it is not certain.

@@ -7,8 +7,10 @@ use super::bytes::Seq;
 use super::table::TableWriter;
 use super::wire::*;
 use crate::domain::entry::{
-    Change, Claim, Claims, Closed, Entry, Link, Page, PageStep, Snapshot, Text, Token, What, Whole,
+    Change, Claim, Claims, Closed, Entry, Link, Page, PageStep, Snapshot, SnapshotOrigin, Text,
+    Token, What, Whole,
 };
+use crate::domain::event::{LinkState, Service};
 use crate::domain::names::{Glossary, Member, MemberKey, Name};
 use crate::log::salts::Salts;
 use crate::log::{Progress, Reject};
@@ -111,9 +113,27 @@ impl Lower<'_> {
             what: match &entry.what {
                 What::Change(change) => WWhat::Change(self.change(change)),
                 What::Snapshot(snapshot) => {
-                    WWhat::Other(Box::new(WOther::Snapshot(self.snapshot(snapshot))))
+                    let wire = self.snapshot(snapshot);
+                    WWhat::Other(Box::new(match snapshot.origin {
+                        SnapshotOrigin::Listed => WOther::Snapshot(wire),
+                        SnapshotOrigin::Differences => {
+                            WOther::SnapshotOf(wire, WSnapshotOrigin::Differences)
+                        }
+                        SnapshotOrigin::Occupancy => {
+                            WOther::SnapshotOf(wire, WSnapshotOrigin::Occupancy)
+                        }
+                    }))
                 }
-                What::Link(link) => WWhat::Other(Box::new(WOther::Link(self.link(link)))),
+                What::Link(link) => {
+                    let wire = self.link(link);
+                    let plain = matches!(link.state, LinkState::Up | LinkState::Down)
+                        && matches!(link.service, Service::All | Service::Other);
+                    WWhat::Other(Box::new(if plain {
+                        WOther::Link(wire)
+                    } else {
+                        WOther::LinkOf(wire, link.state.into(), link.service.into())
+                    }))
+                }
                 What::Token(token) => WWhat::Other(Box::new(WOther::Token(self.token(token)))),
             },
         }
@@ -128,6 +148,7 @@ impl Lower<'_> {
             meta: self.text_if(change.meta.as_ref()),
             reason: self.text_if(change.reason.as_ref()),
             origin: change.origin,
+            late: change.late,
         }
     }
 
@@ -187,8 +208,8 @@ impl Lower<'_> {
     fn link(&mut self, link: &Link) -> WLink {
         WLink {
             channel: self.name_if(link.channel),
-            up: link.up,
-            elsewhere: link.elsewhere,
+            up: link.state.is_up(),
+            elsewhere: link.service == Service::Other,
             except: Seq(link.except.iter().map(|&name| self.name(name)).collect()),
             reason: self.text_if(link.reason.as_ref()),
             gaps: Seq(link

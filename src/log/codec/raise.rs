@@ -4,9 +4,10 @@ use super::CodecError;
 use super::table::{Stored, Tables};
 use super::wire::*;
 use crate::domain::entry::{
-    Change, Claim, Claims, Closed, Entry, GapChange, Link, Page, PageStep, Residue, Snapshot, Text,
-    Token, What, Whole,
+    Change, Claim, Claims, Closed, Entry, GapChange, Link, Page, PageStep, Residue, Snapshot,
+    SnapshotOrigin, Text, Token, What, Whole,
 };
+use crate::domain::event::{LinkState, Service};
 use crate::domain::names::{Member, MemberKey, Name, Names};
 use crate::log::salts::StringHash;
 use crate::log::{Progress, Reject};
@@ -118,9 +119,18 @@ impl Raise {
                 WWhat::Change(change) => What::Change(self.change(change)?),
                 WWhat::Other(other) => match &**other {
                     WOther::Snapshot(snapshot) => {
-                        What::Snapshot(Box::new(self.snapshot(snapshot)?))
+                        let origin = SnapshotOrigin::Listed;
+                        What::Snapshot(Box::new(self.snapshot(snapshot, origin)?))
+                    }
+                    WOther::SnapshotOf(snapshot, origin) => {
+                        What::Snapshot(Box::new(self.snapshot(snapshot, (*origin).into())?))
                     }
                     WOther::Link(link) => What::Link(Box::new(self.link(link)?)),
+                    WOther::LinkOf(link, state, service) => What::Link(Box::new(Link {
+                        state: (*state).into(),
+                        service: (*service).into(),
+                        ..self.link(link)?
+                    })),
                     WOther::Token(token) => What::Token(Box::new(self.token(token)?)),
                 },
             },
@@ -136,13 +146,19 @@ impl Raise {
             meta: self.meta(change.meta)?,
             reason: self.text_if(change.reason)?,
             origin: change.origin,
+            late: change.late,
         })
     }
 
-    fn snapshot(&self, snapshot: &WSnapshot) -> Result<Snapshot, CodecError> {
+    fn snapshot(
+        &self,
+        snapshot: &WSnapshot,
+        origin: SnapshotOrigin,
+    ) -> Result<Snapshot, CodecError> {
         Ok(Snapshot {
             channel: self.name(snapshot.channel)?,
             self_user: self.name_if(snapshot.self_user)?,
+            origin,
             stale: snapshot.stale,
             complete: snapshot.complete,
             listed: snapshot.listed,
@@ -203,8 +219,16 @@ impl Raise {
     fn link(&self, link: &WLink) -> Result<Link, CodecError> {
         Ok(Link {
             channel: self.name_if(link.channel)?,
-            up: link.up,
-            elsewhere: link.elsewhere,
+            state: if link.up {
+                LinkState::Up
+            } else {
+                LinkState::Down
+            },
+            service: if link.elsewhere {
+                Service::Other
+            } else {
+                Service::All
+            },
             except: link
                 .except
                 .0

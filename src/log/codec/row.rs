@@ -7,13 +7,13 @@
 //!         bit 5  stamp.ts is occurred_at               bit 6     recorded at another time than the row before
 //!         bit 7  has metadata
 //! more    bit 0  id     bit 1  pos     bit 2  stamp.ts is some other time     bit 3  lossy
-//!         bit 4  reason bit 5  inferred   bit 6  said or disposition differ from the plain   bit 7  0
+//!         bit 4  reason bit 5  inferred   bit 6  said or disposition differ from the plain   bit 7  late
 //! ```
 
 use super::CodecError;
 use super::bytes::{Reader, pack, put_varint, put_zigzag};
 use super::wire::{WChange, WEntry, WWhat};
-use crate::domain::entry::{Disposition, Inference, Origin};
+use crate::domain::entry::{Disposition, Inference, Late, Origin};
 use crate::domain::event::Kind;
 use crate::domain::order::Stamp;
 
@@ -33,7 +33,7 @@ const LOSSY: u8 = 1 << 3;
 const REASON: u8 = 1 << 4;
 const INFERRED: u8 = 1 << 5;
 const SAID: u8 = 1 << 6;
-const UNUSED: u8 = 1 << 7;
+const LATE: u8 = 1 << 7;
 
 const BASELINE: u8 = 1;
 const NOT_BEFORE: u8 = 1 << 1;
@@ -80,6 +80,7 @@ pub(in crate::log) fn write(
     });
     let said = change
         .filter(|change| change.said != change.kind || change.disposition != Disposition::Applied);
+    let late = change.and_then(|change| change.late);
     let meta = change.and_then(|change| change.meta);
     let reason = change.and_then(|change| change.reason);
     let more = flag(entry.id.is_some(), ID)
@@ -88,7 +89,8 @@ pub(in crate::log) fn write(
         | flag(entry.lossy, LOSSY)
         | flag(reason.is_some(), REASON)
         | flag(inference.is_some(), INFERRED)
-        | flag(said.is_some(), SAID);
+        | flag(said.is_some(), SAID)
+        | flag(late.is_some(), LATE);
     let flags = flag(more != 0, MORE)
         | flag(entry.observer != previous.observer, OBSERVER)
         | kind << KIND_SHIFT
@@ -135,6 +137,10 @@ pub(in crate::log) fn write(
             put_zigzag(out, entry.occurred_at.wrapping_sub(not_before));
         }
     }
+    if let Some(late) = late {
+        put_zigzag(out, late.late_ms);
+        put_zigzag(out, entry.occurred_at.wrapping_sub(late.not_before));
+    }
     if let WWhat::Other(other) = &entry.what {
         pack(&**other, out)?;
     }
@@ -150,12 +156,6 @@ pub(in crate::log) fn read(
 ) -> Result<WEntry, CodecError> {
     let flags = reader.byte()?;
     let more = if flags & MORE != 0 { reader.byte()? } else { 0 };
-    if more & UNUSED != 0 {
-        return Err(CodecError::Unknown {
-            what: "set of flags",
-            value: u64::from(more),
-        });
-    }
     let observer = if flags & OBSERVER != 0 {
         reader.index()?
     } else {
@@ -216,6 +216,16 @@ pub(in crate::log) fn read(
         } else {
             Origin::Observed
         };
+        let late = if more & LATE != 0 {
+            let late_ms = reader.zigzag()?;
+            let not_before = occurred_at.wrapping_sub(reader.zigzag()?);
+            Some(Late {
+                late_ms,
+                not_before,
+            })
+        } else {
+            None
+        };
         WWhat::Change(WChange {
             member,
             kind,
@@ -224,6 +234,7 @@ pub(in crate::log) fn read(
             meta,
             reason,
             origin,
+            late,
         })
     };
     let entry = WEntry {
@@ -293,6 +304,7 @@ pub(in crate::log) fn disposition_number(disposition: Disposition) -> u8 {
         Disposition::Duplicate => 1,
         Disposition::Stale => 2,
         Disposition::Unknown => 3,
+        Disposition::Collected => 4,
     }
 }
 
@@ -302,6 +314,7 @@ fn disposition_of(number: u8) -> Result<Disposition, CodecError> {
         1 => Ok(Disposition::Duplicate),
         2 => Ok(Disposition::Stale),
         3 => Ok(Disposition::Unknown),
+        4 => Ok(Disposition::Collected),
         _ => Err(CodecError::Unknown {
             what: "disposition",
             value: u64::from(number),

@@ -4,8 +4,8 @@
 //! the old type kept beside it.
 
 use super::bytes::Seq;
-use crate::domain::entry::{Begin, Disposition, GapSeen, Origin, Rules};
-use crate::domain::event::{Connection, Kind, TokenState};
+use crate::domain::entry::{Begin, Disposition, GapSeen, Late, Origin, Rules, SnapshotOrigin};
+use crate::domain::event::{Connection, Kind, LinkState, Service, TokenState};
 use crate::domain::order::{Pos, Stamp};
 use crate::domain::time::Millis;
 use bincode::{Decode, Encode};
@@ -69,6 +69,7 @@ pub(in crate::log) struct WChange {
     pub(in crate::log) meta: Option<TextAt>,
     pub(in crate::log) reason: Option<TextAt>,
     pub(in crate::log) origin: Origin,
+    pub(in crate::log) late: Option<Late>,
 }
 
 /// Everything that is no change, after the entry's common fields.
@@ -77,6 +78,32 @@ pub(in crate::log) enum WOther {
     Snapshot(WSnapshot),
     Link(WLink),
     Token(WToken),
+    /// A link of which the plain form cannot tell everything.
+    LinkOf(WLink, WLinkState, WService),
+    /// A snapshot that no source has listed.
+    SnapshotOf(WSnapshot, WSnapshotOrigin),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) enum WLinkState {
+    Up,
+    UpWithDifferences,
+    Synced,
+    Down,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) enum WService {
+    All,
+    Topics,
+    Presence,
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) enum WSnapshotOrigin {
+    Differences,
+    Occupancy,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
@@ -182,6 +209,13 @@ pub(in crate::log) struct WRules {
     pub(in crate::log) max_ahead_ms: i64,
     pub(in crate::log) slack_ms: i64,
     pub(in crate::log) lossy: bool,
+}
+
+/// Rules of which the plain form cannot tell everything.
+#[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
+pub(in crate::log) struct WRulesOf {
+    pub(in crate::log) rules: WRules,
+    pub(in crate::log) resync_ms: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -342,13 +376,85 @@ impl From<WConnection> for Connection {
     }
 }
 
-impl From<Rules> for WRules {
+impl From<Rules> for WRulesOf {
     fn from(rules: Rules) -> Self {
-        WRules {
-            skew_tolerance_ms: rules.skew_tolerance_ms,
-            max_ahead_ms: rules.max_ahead_ms,
-            slack_ms: rules.slack_ms,
-            lossy: rules.lossy,
+        WRulesOf {
+            rules: WRules {
+                skew_tolerance_ms: rules.skew_tolerance_ms,
+                max_ahead_ms: rules.max_ahead_ms,
+                slack_ms: rules.slack_ms,
+                lossy: rules.lossy,
+            },
+            resync_ms: rules.resync_ms,
+        }
+    }
+}
+
+impl WRulesOf {
+    /// Whether the plain form tells everything.
+    pub(in crate::log) fn is_plain(&self) -> bool {
+        self.resync_ms == Rules::RESYNC_MS
+    }
+}
+
+impl From<WRulesOf> for Rules {
+    fn from(WRulesOf { rules, resync_ms }: WRulesOf) -> Self {
+        Rules {
+            resync_ms,
+            ..rules.into()
+        }
+    }
+}
+
+impl From<Service> for WService {
+    fn from(service: Service) -> Self {
+        match service {
+            Service::All | Service::TopicsAndPresence => WService::All,
+            Service::Topics => WService::Topics,
+            Service::Presence => WService::Presence,
+            Service::Other => WService::Other,
+        }
+    }
+}
+
+impl From<WService> for Service {
+    fn from(service: WService) -> Self {
+        match service {
+            WService::All => Service::All,
+            WService::Topics => Service::Topics,
+            WService::Presence => Service::Presence,
+            WService::Other => Service::Other,
+        }
+    }
+}
+
+impl From<LinkState> for WLinkState {
+    fn from(state: LinkState) -> Self {
+        match state {
+            LinkState::Up => WLinkState::Up,
+            LinkState::UpWithDifferences => WLinkState::UpWithDifferences,
+            LinkState::Synced => WLinkState::Synced,
+            LinkState::Down => WLinkState::Down,
+        }
+    }
+}
+
+impl From<WLinkState> for LinkState {
+    fn from(state: WLinkState) -> Self {
+        match state {
+            WLinkState::Up => LinkState::Up,
+            WLinkState::UpWithDifferences => LinkState::UpWithDifferences,
+            WLinkState::Synced => LinkState::Synced,
+            WLinkState::Down => LinkState::Down,
+        }
+    }
+}
+
+impl From<WSnapshotOrigin> for SnapshotOrigin {
+    fn from(origin: WSnapshotOrigin) -> Self {
+        match origin {
+            WSnapshotOrigin::Differences => SnapshotOrigin::Differences,
+            WSnapshotOrigin::Occupancy => SnapshotOrigin::Occupancy,
         }
     }
 }
@@ -360,6 +466,7 @@ impl From<WRules> for Rules {
             max_ahead_ms: rules.max_ahead_ms,
             slack_ms: rules.slack_ms,
             lossy: rules.lossy,
+            resync_ms: Rules::RESYNC_MS,
         }
     }
 }

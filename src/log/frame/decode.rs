@@ -13,7 +13,7 @@ use crate::log::codec::bytes::Reader;
 use crate::log::codec::raise::Raise;
 use crate::log::codec::row::{self, Previous};
 use crate::log::codec::table::{Hashes, Stored, Tables};
-use crate::log::codec::wire::{WEntry, WRules};
+use crate::log::codec::wire::{WEntry, WRules, WRulesOf};
 use crate::log::codec::{CodecError, PAYLOAD_VERSION};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -203,7 +203,7 @@ struct Verify {
 impl Verify {
     fn begin(&mut self, rules: &Rules, seq: u64, entries: usize) {
         self.canon
-            .begin(&self.link, &WRules::from(*rules), seq, entries);
+            .begin(&self.link, &WRulesOf::from(*rules), seq, entries);
     }
 
     fn entry(&mut self, entry: &WEntry) {
@@ -313,6 +313,7 @@ impl Records<'_> {
             }
             match self.reader.byte()? {
                 tag::RULES => self.rules = Some(self.reader.body::<WRules>()?.into()),
+                tag::RULES_OF => self.rules = Some(self.reader.body::<WRulesOf>()?.into()),
                 // A row takes three bytes or more: flags, a member or body, a difference of times.
                 tag::SINGLES => self.run = self.reader.count(3)?,
                 tag::COMMIT => {

@@ -13,7 +13,7 @@ use crate::log::codec::bytes::{pack, put_varint};
 use crate::log::codec::lower::{Lower, Slots};
 use crate::log::codec::row::{self, Previous};
 use crate::log::codec::table::TableWriter;
-use crate::log::codec::wire::WRules;
+use crate::log::codec::wire::WRulesOf;
 use crate::log::salts::Salts;
 
 /// Payloads below this are not worth the compressor's set-up: it saves less than it costs.
@@ -34,6 +34,7 @@ pub(super) mod tag {
     pub(in crate::log) const PROGRESS: u8 = 5;
     pub(in crate::log) const CLOSED: u8 = 6;
     pub(in crate::log) const SETTLED: u8 = 7;
+    pub(in crate::log) const RULES_OF: u8 = 8;
 }
 
 /// Where a frame stands in the log.
@@ -225,7 +226,7 @@ impl Encoder {
                         1
                     };
                     let (run, rest) = left.split_at_checked(run).unwrap_or((left, &[]));
-                    let rules = WRules::from(*rules);
+                    let rules = WRulesOf::from(*rules);
                     for record in run {
                         let Record::Commit { entries, .. } = record else {
                             continue;
@@ -332,8 +333,14 @@ fn singles(records: &[Record], now: &Rules) -> usize {
 
 fn put_rules(rows: &mut Vec<u8>, now: &mut Option<Rules>, rules: Rules) -> Result<(), FrameError> {
     if *now != Some(rules) {
-        rows.push(tag::RULES);
-        pack(&WRules::from(rules), rows)?;
+        let wire = WRulesOf::from(rules);
+        if wire.is_plain() {
+            rows.push(tag::RULES);
+            pack(&wire.rules, rows)?;
+        } else {
+            rows.push(tag::RULES_OF);
+            pack(&wire, rows)?;
+        }
         *now = Some(rules);
     }
     Ok(())

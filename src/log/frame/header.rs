@@ -1,7 +1,7 @@
 //! What a query needs to know of a frame before it reads the payload.
 
 use super::FrameError;
-use crate::domain::entry::{Entry, Origin, Snapshot, What};
+use crate::domain::entry::{Entry, Snapshot, What};
 use crate::domain::names::{Glossary, Name};
 use crate::domain::time::Millis;
 use crate::log::chain::Link;
@@ -244,8 +244,8 @@ impl Facts {
         match &entry.what {
             What::Change(change) => {
                 self.touch(names.key(change.member).channel);
-                if let Origin::Inferred(inference) = change.origin {
-                    self.reach(inference.not_before.unwrap_or(Millis::MIN));
+                if let Some(window) = entry.window() {
+                    self.reach(window.not_before.unwrap_or(Millis::MIN));
                 }
             }
             What::Snapshot(snapshot) => self.snapshot(snapshot),

@@ -12,9 +12,6 @@ use crate::sim::run::{Heard, Run, RunError};
 use crate::sim::told::{Said, Told};
 use crate::sim::world::{self, Who, channel_name};
 
-/// All that differs has been told so long after a resumption (`--resync`).
-pub(super) const RESYNC_MS: Millis = 10_000;
-
 /// Goes through the log beside what could be known, line by line.
 pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), RunError> {
     let mut history = Vec::new();
@@ -22,7 +19,7 @@ pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), R
         history.push(entry);
         true
     })?;
-    let mut knowledge = Knowledge::new(&run.world, RESYNC_MS);
+    let mut knowledge = Knowledge::new(&run.world, run.mix.rules.resync_ms);
     let mut stays = Stays::new(run);
     let mut rest = history.as_slice();
     for (told, &head) in run.told.iter().zip(&heard.heads) {

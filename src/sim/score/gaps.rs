@@ -30,19 +30,14 @@ struct Watched {
 }
 
 /// Compares the gaps that link lines tell of with those that the store knows.
-pub(super) fn score(
-    run: &Run,
-    heard: &Heard,
-    resync_ms: Millis,
-    score: &mut Score,
-) -> Result<(), RunError> {
+pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), RunError> {
     let told_alone = run.mix.source.observers == 1;
     let by_client = matches!(run.mix.source.link, Link::Client(_));
     // An interval's total can show that something was missed: that ends proofs, too.
     if !told_alone || !by_client || run.world.is_presence() {
         return Ok(());
     }
-    let expected = expected(run, resync_ms);
+    let expected = expected(run);
     for (channel, expected) in run.world.channels.clone().zip(expected) {
         let gaps = match heard.store.gaps(channel_name(channel)) {
             Err(StoreError::NoSuchChannel(_)) => continue,
@@ -60,8 +55,8 @@ pub(super) fn score(
     Ok(())
 }
 
-fn expected(run: &Run, resync_ms: Millis) -> Vec<Vec<Gap>> {
-    let mut lists = Lists::new(&run.world, resync_ms);
+fn expected(run: &Run) -> Vec<Vec<Gap>> {
+    let mut lists = Lists::new(&run.world, run.mix.rules.resync_ms);
     let mut channels: Vec<Watched> = Vec::new();
     channels.resize_with(run.world.channels.end, Watched::default);
     for told in &run.told {

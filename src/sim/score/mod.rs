@@ -141,7 +141,7 @@ pub(super) fn score(
         ..Score::default()
     };
     entries::score(run, heard, &mut score)?;
-    gaps::score(run, heard, entries::RESYNC_MS, &mut score)?;
+    gaps::score(run, heard, &mut score)?;
     moments::score(run, heard, depth, dice, &mut score)?;
     Ok(score)
 }

@@ -1,7 +1,6 @@
 //! Moments: no `certain` answer of `who --at` is wrong, also not as it was known earlier; and what was known earlier
 //! is what a store answers that has heard no more.
 
-use super::entries::RESYNC_MS;
 use super::knowledge::Knowledge;
 use super::{Depth, Fault, Score};
 use crate::domain::time::Millis;
@@ -65,11 +64,11 @@ fn moments(run: &Run, channel: usize) -> Vec<Millis> {
     });
     // All that differs is told by then.
     let resyncs = run.told.iter().filter_map(|told| match told.said {
-        Said::Difference { .. } => Some(told.stamp? + RESYNC_MS),
+        Said::Difference { .. } => Some(told.stamp? + run.mix.rules.resync_ms),
         Said::Link {
             event: LinkEvent::Resumed,
             ..
-        } => Some(told.stamp? + RESYNC_MS),
+        } => Some(told.stamp? + run.mix.rules.resync_ms),
         _ => None,
     });
     let mut moments: Vec<Millis> = happened
@@ -96,7 +95,7 @@ impl<'a> Truth<'a> {
         let everybody = 0..run.world.members.len();
         let stamped = |at| run.mix.stamped(at);
         let stays = everybody.clone().map(|who| run.world.stays(who, stamped));
-        let mut knowledge = Knowledge::new(&run.world, RESYNC_MS);
+        let mut knowledge = Knowledge::new(&run.world, run.mix.rules.resync_ms);
         let told = run.told.iter().filter(|_| run.world.is_presence());
         let known = told.map(|told| {
             knowledge.learn(told);

@@ -1,13 +1,15 @@
 //! Parts → state.
 
 use super::wire::{
-    ChannelWire, CoverWire, MARKS_FROM, ProofWire, SlotWire, StampWire, StretchWire, Trunk,
+    ChannelWire, CollectedWire, CoverWire, MARKS_FROM, ProofWire, SlotWire, StampWire, StretchWire,
+    Trunk,
 };
 use super::{CodecError, from_bytes, missing};
 use crate::domain::departures::{Cemetery, Graves};
 use crate::domain::entry::{Begin, Claim, Text};
 use crate::domain::names::{Member, MemberKey, Name, Names, NumberMap};
 use crate::domain::order::Stamp;
+use crate::domain::own_list::{Collected, Collecting, OwnList};
 use crate::domain::roster::{Channel, Cover, Heard, LastWord, Presence, Slot, Tally};
 use crate::domain::state::State;
 use crate::domain::watch::{
@@ -64,6 +66,7 @@ pub fn trunk_from_bytes(bytes: &[u8], names: &mut Names) -> Result<State, CodecE
             up_at: wire.up_at,
             proof: wire.proof.map(proof_in),
             shared: None,
+            collecting: NumberMap::default(),
             connection: wire
                 .connection
                 .map(|(since, at, lost)| Connected { since, at, lost }),
@@ -133,12 +136,14 @@ pub fn channel_from_bytes(
         };
         let meta = wire.meta.map(Text::from);
         let (held_at, since, departed_at) = (wire.held_at, wire.since, wire.departed_at);
+        let changed_at = wire.changed_at;
         let slot = Slot {
             presence,
             seat,
             word,
             held_at,
             since,
+            changed_at,
             departed_at,
             stamped: wire.stamped,
             meta,
@@ -164,6 +169,19 @@ pub fn channel_from_bytes(
         graves.push_back((slot.departed_at, member));
         slots.push((member, slot));
     }
+    let collected = |wires: Vec<CollectedWire>| {
+        let one = |wire: CollectedWire| -> Result<(Member, Collected), CodecError> {
+            let collected = Collected {
+                present: wire.present,
+                meta: wire.meta.map(Text::from),
+                stamp: stamp_in(wire.stamp),
+                at: wire.at,
+            };
+            Ok((member(wire.member)?, collected))
+        };
+        let members = wires.into_iter().map(one);
+        members.collect::<Result<NumberMap<Member, Collected>, _>>()
+    };
     let mut watches = Vec::with_capacity(wire.watches.len());
     for wire in wire.watches {
         let sync = wire.sync.map(|wire| -> Result<Box<Sync>, CodecError> {
@@ -197,6 +215,7 @@ pub fn channel_from_bytes(
                     .map(|topic| Ok((name(topic)?, ())))
                     .collect::<Result<_, _>>()?,
                 members: claims,
+                collected: collected(wire.collected)?,
             }))
         });
         watches.push(Watch {
@@ -210,6 +229,27 @@ pub fn channel_from_bytes(
             lost: wire
                 .lost
                 .map(|(seq, proof, gaps)| Loss { seq, proof, gaps }),
+            own_list: wire
+                .own_list
+                .map(|(user, differs)| -> Result<Box<OwnList>, CodecError> {
+                    let differs = differs.into_iter().map(|it| Ok((member(it)?, ())));
+                    Ok(Box::new(OwnList {
+                        self_user: user.map(name).transpose()?,
+                        differs: differs.collect::<Result<_, CodecError>>()?,
+                    }))
+                })
+                .transpose()?,
+            collecting: wire
+                .collecting
+                .map(|it| -> Result<Box<Collecting>, CodecError> {
+                    Ok(Box::new(Collecting {
+                        up_at: it.up_at,
+                        first_at: it.first_at,
+                        latest_at: it.latest_at,
+                        members: collected(it.members)?,
+                    }))
+                })
+                .transpose()?,
         });
     }
     let mut topic_covers = NumberMap::default();
@@ -238,6 +278,7 @@ pub fn channel_from_bytes(
         spoken: wire.spoken,
         effective_seq: wire.effective_seq,
         cover: wire.cover.map(cover_in),
+        listed_cover: wire.listed_cover.map(cover_in),
         topic_covers,
         floor: wire.floor.map(stamp_in),
         lossy: wire.lossy,
@@ -257,7 +298,12 @@ pub fn channel_from_bytes(
             *place = slot;
         }
     }
+    let watches = channel.watching.watches.iter();
+    let observers: Vec<Name> = watches.map(|watch| watch.observer).collect();
     state.channels.insert(channel_name, channel);
+    for observer in observers {
+        state.note_collecting(observer, channel_name);
+    }
     Ok(channel_name)
 }
 

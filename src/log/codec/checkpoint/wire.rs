@@ -38,6 +38,7 @@ pub(super) struct ChannelWire {
     pub(super) departed: Vec<SlotWire>,
     pub(super) effective_at: i64,
     pub(super) cover: Option<CoverWire>,
+    pub(super) listed_cover: Option<CoverWire>,
     pub(super) spoken: Option<(u64, i64)>,
     pub(super) topic_covers: Vec<(u32, CoverWire)>,
     pub(super) floor: Option<StampWire>,
@@ -62,6 +63,7 @@ pub(super) struct SlotWire {
     pub(super) heard: [u32; 3],
     pub(super) held_at: u64,
     pub(super) since: i64,
+    pub(super) changed_at: Option<i64>,
     pub(super) departed_at: u64,
     pub(super) stamped: bool,
     pub(super) meta: Option<String>,
@@ -85,6 +87,26 @@ pub(super) struct WatchWire {
     pub(super) sync: Option<SyncWire>,
     /// The entry, the last proof, the number of gaps before it.
     pub(super) lost: Option<(u64, Option<i64>, u32)>,
+    /// The observer's own user, and the members by which its own list differs from the roster.
+    pub(super) own_list: Option<(Option<u32>, Vec<u32>)>,
+    pub(super) collecting: Option<CollectingWire>,
+}
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct CollectingWire {
+    pub(super) up_at: i64,
+    pub(super) first_at: Option<i64>,
+    pub(super) latest_at: Option<i64>,
+    pub(super) members: Vec<CollectedWire>,
+}
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct CollectedWire {
+    pub(super) member: u32,
+    pub(super) present: bool,
+    pub(super) meta: Option<String>,
+    pub(super) stamp: StampWire,
+    pub(super) at: i64,
 }
 
 #[derive(Debug, Encode, Decode)]
@@ -108,6 +130,7 @@ pub(super) struct SyncWire {
     pub(super) channel_proof: Option<i64>,
     pub(super) topics: Vec<u32>,
     pub(super) members: Vec<(u32, Option<String>, StampWire)>,
+    pub(super) collected: Vec<CollectedWire>,
 }
 
 /// Marks in [`SlotWire::heard`] that stand for no observer and for several are kept as they are.

@@ -1,12 +1,13 @@
 //! State → parts.
 
 use super::wire::{
-    ChannelWire, CoverWire, MARKS_FROM, ObserverWire, ProofWire, SlotWire, StampWire, StretchWire,
-    SyncWire, Trunk, WatchWire,
+    ChannelWire, CollectedWire, CollectingWire, CoverWire, MARKS_FROM, ObserverWire, ProofWire,
+    SlotWire, StampWire, StretchWire, SyncWire, Trunk, WatchWire,
 };
 use super::{CodecError, to_bytes};
 use crate::domain::names::{Member, Name, Names, NumberMap};
 use crate::domain::order::Stamp;
+use crate::domain::own_list::Collected;
 use crate::domain::roster::{Cover, Slot};
 use crate::domain::state::State;
 use crate::domain::watch::{Proof, Stretch, Sync};
@@ -58,6 +59,7 @@ impl Table {
             heard,
             held_at: slot.held_at,
             since: slot.since,
+            changed_at: slot.changed_at,
             departed_at: slot.departed_at,
             stamped: slot.stamped,
             meta: slot.meta.as_deref().map(str::to_owned),
@@ -108,7 +110,23 @@ impl Table {
                     (self.member(member, names), meta, stamp_out(claim.stamp))
                 })
                 .collect(),
+            collected: self.collected(&sync.collected, names),
         }
+    }
+
+    fn collected(
+        &mut self,
+        members: &NumberMap<Member, Collected>,
+        names: &Names,
+    ) -> Vec<CollectedWire> {
+        let wire = |(&member, collected): (&Member, &Collected)| CollectedWire {
+            member: self.member(member, names),
+            present: collected.present,
+            meta: collected.meta.as_deref().map(str::to_owned),
+            stamp: stamp_out(collected.stamp),
+            at: collected.at,
+        };
+        members.iter().map(wire).collect()
     }
 }
 
@@ -203,6 +221,18 @@ pub fn channel_to_bytes(
                 .map(|stretch| table.stretch(stretch, names)),
             sync: watch.sync.as_deref().map(|sync| table.sync(sync, names)),
             lost: watch.lost.map(|loss| (loss.seq, loss.proof, loss.gaps)),
+            own_list: watch.own_list.as_deref().map(|list| {
+                let user = list.self_user.map(|user| table.name(user, names));
+                let differs = list.differs.keys();
+                let differs = differs.map(|&member| table.member(member, names));
+                (user, differs.collect())
+            }),
+            collecting: watch.collecting.as_deref().map(|it| CollectingWire {
+                up_at: it.up_at,
+                first_at: it.first_at,
+                latest_at: it.latest_at,
+                members: table.collected(&it.members, names),
+            }),
         })
         .collect();
     let topic_covers = channel
@@ -224,6 +254,7 @@ pub fn channel_to_bytes(
         departed,
         effective_at: channel.effective_at,
         cover: channel.cover.as_ref().map(cover_out),
+        listed_cover: channel.listed_cover.as_ref().map(cover_out),
         topic_covers,
         floor: channel.floor.map(stamp_out),
         lossy: channel.lossy,

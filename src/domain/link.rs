@@ -1,0 +1,230 @@
+//! Link lines: which channels one concerns, which gaps it opens, and what it changes in how they are watched.
+
+use super::decide::{Moment, Refusal};
+use super::entry::{Entry, GapChange, Link, Text, What};
+use super::event::{LinkSaid, LinkState, Service};
+use super::names::{Name, Names, NumberMap};
+use super::own_list::Collecting;
+use super::state::State;
+use super::watch::{OpenGap, Stretch};
+use std::collections::BTreeMap;
+
+/// What the channels of presence events are called: one of these, and the name that the source gives.
+const PRESENCE_PREFIXES: [&str; 2] = ["message:", "stream:"];
+
+impl Service {
+    /// Whether a link line of it that names no channel concerns this one.
+    fn carries(self, channel: &str) -> bool {
+        let presence = PRESENCE_PREFIXES
+            .iter()
+            .any(|prefix| channel.starts_with(prefix));
+        match self {
+            Service::All | Service::TopicsAndPresence => true,
+            Service::Topics => !presence,
+            Service::Presence => presence,
+            Service::Other => false,
+        }
+    }
+}
+
+impl Moment<'_> {
+    pub(super) fn link(&mut self, said: &LinkSaid<'_>) -> Result<Vec<Entry>, Refusal> {
+        let state = match said.state {
+            // By these rules the source sends a snapshot.
+            LinkState::UpWithDifferences if self.rules.resync_ms <= 0 => LinkState::Up,
+            state => state,
+        };
+        let reason = said.reason.as_deref().map(Text::from);
+        let link = |channel, service, except, gaps| {
+            What::Link(Box::new(Link {
+                channel,
+                state,
+                service,
+                except,
+                reason: reason.clone(),
+                gaps,
+                connection: None,
+            }))
+        };
+        // What is not restored stays down; a link that is lost spares nothing.
+        let unrestored = said.unrestored.iter().filter(|_| state.is_up());
+        let except = self.channels_named(said.service, unrestored.map(AsRef::as_ref));
+        let named = self.channels_named(said.service, said.channels.iter().map(AsRef::as_ref));
+        let service = match said.service {
+            Service::TopicsAndPresence => Service::All,
+            // It names channels, and none that are known.
+            Service::Presence if named.is_empty() && !said.channels.is_empty() => Service::Other,
+            service => service,
+        };
+        if said.channels.is_empty() || service == Service::Other {
+            let gaps = match state {
+                _ if service == Service::Other => Vec::new(),
+                LinkState::Up | LinkState::Synced => Vec::new(),
+                LinkState::Down => self.gap_changes(|name| self.gap_of_loss(service, name)),
+                LinkState::UpWithDifferences => self.gap_changes(|name| {
+                    let lists = self.watch(name)?.own_list.is_some();
+                    let concerned = lists && !except.values().any(|&it| it == Some(name));
+                    self.gap_of_loss(service, name).filter(|_| concerned)
+                }),
+            };
+            let except = except.into_keys().map(|name| self.names.intern(&name));
+            let except = except.collect();
+            return Ok(vec![
+                self.outside_channels(self.seq, link(None, service, except, gaps)),
+            ]);
+        }
+        let mut entries = Vec::with_capacity(named.len());
+        for name in named.into_keys().filter(|name| !except.contains_key(name)) {
+            let name = self.channel(&name)?;
+            let lists = || self.watch(name).is_some_and(|it| it.own_list.is_some());
+            let loses = match state {
+                LinkState::Up | LinkState::Synced => false,
+                LinkState::Down => true,
+                LinkState::UpWithDifferences => lists(),
+            };
+            let gap = if loses {
+                self.gap_opened(name, true)
+            } else {
+                None
+            };
+            let gaps = gap.into_iter().collect();
+            let seq = self.seq + entries.len() as u64;
+            let what = link(Some(name), service, Vec::new(), gaps);
+            entries.push(self.within(seq, name, what));
+        }
+        Ok(entries)
+    }
+
+    /// The channels that a link line of a service names, bytewise. Presence has other names for them, and only those
+    /// that the observer has spoken of.
+    fn channels_named<'n>(
+        &self,
+        service: Service,
+        named: impl Iterator<Item = &'n str>,
+    ) -> BTreeMap<String, Option<Name>> {
+        let mut channels = BTreeMap::new();
+        let literal = service != Service::Presence;
+        let presence = matches!(service, Service::Presence | Service::TopicsAndPresence);
+        for name in named {
+            if literal {
+                channels.insert(name.to_owned(), self.names.find(name));
+            }
+            for prefix in PRESENCE_PREFIXES.iter().filter(|_| presence) {
+                let name = format!("{prefix}{name}");
+                if let Some(known) = self.names.find(&name)
+                    && self.state.is_channel_of(self.observer, known)
+                {
+                    channels.insert(name, Some(known));
+                }
+            }
+        }
+        channels
+    }
+
+    fn gap_of_loss(&self, service: Service, name: Name) -> Option<GapChange> {
+        let carried = service.carries(self.names.text(name));
+        self.gap_opened(name, false).filter(|_| carried)
+    }
+
+    /// What becomes of the gaps of the observer's channels, in the order of their names.
+    pub(super) fn gap_changes(&self, of: impl Fn(Name) -> Option<GapChange>) -> Vec<GapChange> {
+        let mut channels: Vec<Name> = self.state.channels_of(self.observer).collect();
+        channels.sort_unstable_by(|&a, &b| self.names.text(a).cmp(self.names.text(b)));
+        channels.into_iter().filter_map(of).collect()
+    }
+
+    /// The gap that opens when the last observer of a channel, which is this one, goes down; `named` by the line.
+    pub(super) fn gap_opened(&self, name: Name, named: bool) -> Option<GapChange> {
+        let watching = &self.state.channels.get(&name)?.watching;
+        let watch = watching.of(self.observer).filter(|watch| watch.is_up())?;
+        if watching.open_gap.is_some() || watching.another_is_up(self.observer) {
+            return None;
+        }
+        let observer = self.state.observers.get(&self.observer)?;
+        let own_link = named || observer.has_own_link(name);
+        let own = watch
+            .stretch
+            .and_then(|stretch| observer.proof_over_link(name, stretch, own_link));
+        let at = watching.proven().max(own)?;
+        Some(GapChange {
+            channel: name,
+            gap: watching.gaps + 1,
+            at,
+            opens: true,
+        })
+    }
+}
+
+impl State {
+    pub(super) fn apply_link(&mut self, entry: &Entry, link: &Link, names: &Names) {
+        if let Some(what) = link.connection {
+            return self.apply_connection(entry, link, what);
+        }
+        let observer = self.observers.entry(entry.observer).or_default();
+        let targets: Vec<Name> = match link.channel {
+            Some(channel) => vec![channel],
+            None => {
+                let except: NumberMap<Name, ()> =
+                    link.except.iter().map(|&name| (name, ())).collect();
+                let known = observer.channels.keys().copied();
+                known
+                    .filter(|&channel| link.service.carries(names.text(channel)))
+                    .filter(|channel| !except.contains_key(channel))
+                    .collect()
+            }
+        };
+        if link.channel.is_none() {
+            let as_a_whole = matches!(link.service, Service::All | Service::Topics);
+            if as_a_whole && link.state != LinkState::Synced {
+                observer.up_at = link.state.is_up().then_some(entry.seq);
+            }
+            observer.linked |= as_a_whole;
+        }
+        observer.linked |= !targets.is_empty();
+        for name in targets {
+            self.apply_link_to(name, entry, link);
+            self.note_collecting(entry.observer, name);
+        }
+        self.apply_gaps(link);
+    }
+
+    fn apply_link_to(&mut self, name: Name, entry: &Entry, link: &Link) {
+        let observer = self.observers.entry(entry.observer).or_default();
+        let channel = self.channels.entry(name).or_default();
+        channel.lossy |= entry.lossy;
+        channel.watching.settle(entry.observer);
+        if link.channel.is_some() {
+            observer.give_own_link(name);
+        }
+        let own_link = observer.has_own_link(name);
+        let watch = channel.watching.of_mut(entry.observer, observer, name);
+        let collects = link.state == LinkState::UpWithDifferences && watch.own_list.is_some();
+        let mut ended = None;
+        if collects || link.state == LinkState::Down {
+            ended = watch.go_down().map(|stretch| Stretch {
+                proof: observer.proof_over_link(name, stretch, own_link),
+                ..stretch
+            });
+        }
+        match link.state {
+            LinkState::Up | LinkState::UpWithDifferences => {
+                watch.up = true;
+                watch.hold = watch.hold.or(Some(entry.seq));
+                watch.collecting = collects.then(|| Box::new(Collecting::since(entry.occurred_at)));
+            }
+            LinkState::Synced | LinkState::Down => {}
+        }
+        channel.watching.break_off(ended, entry.seq);
+    }
+
+    pub(super) fn apply_gaps(&mut self, link: &Link) {
+        for change in &link.gaps {
+            let watching = &mut self.channels.entry(change.channel).or_default().watching;
+            watching.gaps = watching.gaps.max(change.gap);
+            watching.open_gap = change.opens.then_some(OpenGap {
+                gap: change.gap,
+                from: change.at,
+            });
+        }
+    }
+}

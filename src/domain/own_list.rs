@@ -1,0 +1,279 @@
+//! What an observer's source last showed to be the members of a channel, and what it sends as differences from that
+//! after a lost link. Data, and how entries change it; when the differences are complete is decided in `resync`.
+//!
+//! The own list of an observer is the roster, but for what other observers have brought and for what the roster did not
+//! follow. So only the members by which the two differ are kept.
+
+use super::entry::{Change, Claims, Disposition, Entry, Origin, Snapshot, SnapshotOrigin, Text};
+use super::event::Kind;
+use super::names::{Member, Name, Names, NumberMap};
+use super::order::Stamp;
+use super::roster::Presence;
+use super::state::State;
+use super::time::Millis;
+use super::watch::Watch;
+
+/// An observer's own list of a channel.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OwnList {
+    /// Its own user, where its last complete snapshot named it: its lists may lack it.
+    pub(crate) self_user: Option<Name>,
+    /// Members that are either in this list or in the roster, and not in both.
+    pub(crate) differs: NumberMap<Member, ()>,
+}
+
+impl OwnList {
+    /// Whether the list has a member that the roster has or has not.
+    pub(crate) fn has(&self, member: Member, in_roster: bool) -> bool {
+        in_roster != self.differs.contains_key(&member)
+    }
+
+    fn set(&mut self, member: Member, listed: bool, in_roster: bool) {
+        if listed == in_roster {
+            self.differs.remove(&member);
+        } else {
+            self.differs.insert(member, ());
+        }
+    }
+}
+
+/// Differences that a source is sending after its link came up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Collecting {
+    /// The time of the line by which the link came up.
+    pub(crate) up_at: Millis,
+    /// The time of the first of them.
+    pub(crate) first_at: Option<Millis>,
+    /// The latest time of any.
+    pub(crate) latest_at: Option<Millis>,
+    /// What each member's last one says.
+    pub(crate) members: NumberMap<Member, Collected>,
+}
+
+impl Collecting {
+    pub(crate) fn since(up_at: Millis) -> Collecting {
+        Collecting {
+            up_at,
+            ..Collecting::default()
+        }
+    }
+
+    /// When they are complete, if the source takes no longer than `resync_ms` to send them.
+    pub(crate) fn complete_at(&self, resync_ms: i64) -> Millis {
+        self.first_at
+            .map_or(self.up_at, |first| first.max(self.up_at))
+            .saturating_add(resync_ms)
+    }
+
+    /// The latest moment of which they are known to speak.
+    pub(crate) fn latest(&self) -> Millis {
+        self.latest_at
+            .map_or(self.up_at, |latest| latest.max(self.up_at))
+    }
+
+    fn add(&mut self, entry: &Entry, change: &Change) {
+        let at = entry.occurred_at;
+        self.first_at = self.first_at.or(Some(at));
+        self.latest_at = self.latest_at.max(Some(at));
+        let present = change.said != Kind::Leave;
+        let known = self.members.remove(&change.member);
+        let known = known.filter(|known| known.present && present);
+        let meta = change.meta.clone().filter(|_| present);
+        let collected = Collected {
+            present,
+            meta: meta.or_else(|| known.and_then(|known| known.meta)),
+            stamp: entry.counted(),
+            at,
+        };
+        self.members.insert(change.member, collected);
+    }
+}
+
+/// What a source has sent of one member.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Collected {
+    /// It is there.
+    pub(crate) present: bool,
+    /// Its metadata, where that was sent.
+    pub(crate) meta: Option<Text>,
+    /// Its place in the source's order, as far as it counts.
+    pub(crate) stamp: Stamp,
+    /// The time of that.
+    pub(crate) at: Millis,
+}
+
+impl State {
+    /// Keeps the own lists of a channel's observers, once a change has been applied; `before` is whether its member was
+    /// in the roster until then.
+    pub(super) fn list_change(&mut self, entry: &Entry, change: &Change, name: Name, before: bool) {
+        let after = self.present(change.member).is_some();
+        let by_snapshot = matches!(change.origin, Origin::Inferred(_));
+        let Some(channel) = self.channels.get_mut(&name) else {
+            return;
+        };
+        for watch in &mut channel.watching.watches {
+            let own = watch.observer == entry.observer;
+            let Some(list) = watch.own_list.as_deref_mut() else {
+                continue;
+            };
+            match (own, by_snapshot) {
+                // Its list is what its snapshot has listed: what follows from that is known.
+                (true, true) => {}
+                (true, false) => list.set(change.member, change.said != Kind::Leave, after),
+                (false, _) if before != after => {
+                    let listed = list.has(change.member, before);
+                    list.set(change.member, listed, after);
+                }
+                (false, _) => {}
+            }
+            if own && change.disposition == Disposition::Collected {
+                if let Some(collecting) = &mut watch.collecting {
+                    collecting.add(entry, change);
+                }
+            }
+        }
+    }
+
+    /// Keeps the own list of a snapshot's observer. The roster is still the one before what the snapshot makes one
+    /// infer: only its held members will differ from what it lists.
+    pub(super) fn list_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot, names: &Names) {
+        let Some(channel) = self.channels.get(&snapshot.channel) else {
+            return;
+        };
+        let Some(watch) = channel.watching.of(entry.observer) else {
+            return;
+        };
+        if watch.own_list.is_none() && !snapshot.complete {
+            return;
+        }
+        let known = watch.own_list.as_deref().cloned().unwrap_or_default();
+        let shown = Shows { snapshot, names };
+        let is_there = |member| self.present(member).is_some();
+        let list = match snapshot.origin {
+            SnapshotOrigin::Occupancy => known,
+            SnapshotOrigin::Differences if snapshot.stale => known,
+            SnapshotOrigin::Listed if snapshot.stale => {
+                let listed = shown.listed(is_there);
+                let mut list = if snapshot.complete {
+                    OwnList::default()
+                } else {
+                    known.clone()
+                };
+                let of_roster = channel.roster.iter().copied();
+                let members = of_roster.chain(known.differs.into_keys());
+                for member in members.filter(|&member| shown.shows(member, &listed)) {
+                    list.set(member, listed.contains_key(&member), is_there(member));
+                }
+                for &member in listed.keys() {
+                    list.set(member, true, is_there(member));
+                }
+                list
+            }
+            SnapshotOrigin::Listed | SnapshotOrigin::Differences => {
+                let listed = shown.listed(is_there);
+                let mut list = known.clone();
+                list.differs
+                    .retain(|&member, ()| !shown.shows(member, &listed));
+                for &member in &snapshot.held {
+                    let in_roster = is_there(member);
+                    let own = if shown.is_held_by_own(member, watch, self) {
+                        known.has(member, in_roster)
+                    } else if shown.shows(member, &listed) {
+                        listed.contains_key(&member)
+                    } else {
+                        continue;
+                    };
+                    list.set(member, own, in_roster);
+                }
+                list
+            }
+        };
+        let self_user = match snapshot.origin {
+            SnapshotOrigin::Listed if snapshot.complete => snapshot.self_user,
+            _ => list.self_user,
+        };
+        let list = OwnList { self_user, ..list };
+        if let Some(watch) = self.watch_mut(snapshot.channel, entry.observer) {
+            watch.own_list = Some(Box::new(list));
+        }
+    }
+
+    /// The watch of an observer, if it has one of the channel.
+    pub(super) fn watch_mut(&mut self, channel: Name, observer: Name) -> Option<&mut Watch> {
+        let watching = &mut self.channels.get_mut(&channel)?.watching;
+        let mut watches = watching.watches.iter_mut();
+        watches.find(|watch| watch.observer == observer)
+    }
+
+    /// Keeps the set of channels of which an observer's source is sending differences.
+    pub(crate) fn note_collecting(&mut self, observer: Name, channel: Name) {
+        let watch = self.channels.get(&channel);
+        let watch = watch.and_then(|channel| channel.watching.of(observer));
+        let collects = watch.is_some_and(|watch| watch.collecting.is_some());
+        let Some(observer) = self.observers.get_mut(&observer) else {
+            return;
+        };
+        if collects {
+            self.collecting += u64::from(observer.collecting.insert(channel, ()).is_none());
+        } else {
+            self.collecting -= u64::from(observer.collecting.remove(&channel).is_some());
+        }
+    }
+}
+
+/// What a snapshot says about being listed.
+struct Shows<'a> {
+    snapshot: &'a Snapshot,
+    names: &'a Names,
+}
+
+impl Shows<'_> {
+    /// The members that it lists, as far as that does not follow from the roster after it.
+    fn listed(&self, is_there: impl Fn(Member) -> bool) -> NumberMap<Member, ()> {
+        match &self.snapshot.claims {
+            Claims::Whole(whole) => {
+                let members = whole.members.iter();
+                members.map(|&(member, _)| (member, ())).collect()
+            }
+            Claims::Residue(residue) => {
+                // Held members are in the roster after it as before; all others are as it lists them.
+                let held = self.snapshot.held.iter().copied();
+                let mut listed: NumberMap<Member, ()> = held
+                    .filter(|&member| is_there(member))
+                    .map(|member| (member, ()))
+                    .collect();
+                for item in residue {
+                    match item.claim {
+                        Some(_) => listed.insert(item.member, ()),
+                        None => listed.remove(&item.member),
+                    };
+                }
+                listed
+            }
+        }
+    }
+
+    /// Whether it shows that a member is there, or that it is not.
+    fn shows(&self, member: Member, listed: &NumberMap<Member, ()>) -> bool {
+        if self.snapshot.complete || listed.contains_key(&member) {
+            return true;
+        }
+        let Claims::Whole(whole) = &self.snapshot.claims else {
+            return false;
+        };
+        let topic = self.names.key(member).topic;
+        let short = whole.topics.iter().find(|&&(name, _)| name == topic);
+        !whole.incomplete && short.map_or(!whole.topics_missing, |&(_, short)| !short)
+    }
+
+    /// Whether a live event of the snapshot's own observer holds against it.
+    fn is_held_by_own(&self, member: Member, watch: &Watch, state: &State) -> bool {
+        let of_pages = watch.sync.as_ref().map(|sync| sync.head);
+        let hold = watch.hold.into_iter().chain(of_pages).min();
+        let Some(slot) = state.slot(member) else {
+            return false;
+        };
+        let by_own = slot.presence != Presence::Unknown && slot.word.heard.any_by(watch.observer);
+        by_own && hold.is_some_and(|hold| slot.word.seq > hold)
+    }
+}

@@ -1,0 +1,242 @@
+//! A resync by differences: a source that was away sends no snapshot, but what differs from what it had sent before.
+//! Those events are collected; once all have come, they and the observer's own list add up to a snapshot.
+//!
+//! What a snapshot makes one infer is decided in `reconcile`, as of any other.
+
+use super::decide::{Moment, Refusal};
+use super::entry::{Claim, Claims, Entry, Rules, Snapshot, SnapshotOrigin, What, Whole};
+use super::event::{ChangeSaid, Event, LinkState, Said, Str};
+use super::names::{Name, Names, NumberMap};
+use super::order::Stamp;
+use super::own_list::Collecting;
+use super::reconcile;
+use super::roster::Channel;
+use super::snapshot::{Listed, Shown};
+use super::state::State;
+use super::time::{self, Millis};
+use super::watch::{Observer, Watch};
+
+/// The resyncs that are complete when `event` comes, which is to be decided about after them: one for each channel of
+/// the same link whose differences have all been sent by then.
+#[must_use]
+pub fn resyncs_before(
+    state: &State,
+    names: &Names,
+    event: &Event<'_>,
+    rules: &Rules,
+    now: Millis,
+) -> Vec<Event<'static>> {
+    if state.collecting == 0 {
+        return Vec::new();
+    }
+    let observer = names.find(&event.observer);
+    let known = observer.and_then(|name| Some((name, state.observers.get(&name)?)));
+    let Some((name, observer)) = known else {
+        return Vec::new();
+    };
+    let recorded_at = now.max(state.recorded_at);
+    let time = |ts| time::counted(ts, recorded_at, rules.max_ahead_ms).unwrap_or(recorded_at);
+    let ends = match &event.said {
+        Said::Changes {
+            channel, changes, ..
+        } => {
+            let of = |change: &ChangeSaid<'_>| time(change.who.stamp.or(event.stamp).ts);
+            let Some(at) = changes.iter().map(of).max() else {
+                return Vec::new();
+            };
+            Ends::Live {
+                channel: names.find(channel),
+                at,
+            }
+        }
+        Said::Link(link) if link.state == LinkState::Synced => Ends::Synced {
+            channels: link
+                .channels
+                .iter()
+                .filter_map(|it| names.find(it))
+                .collect(),
+            all: link.channels.is_empty(),
+            at: time(event.stamp.ts),
+        },
+        _ => return Vec::new(),
+    };
+    let collecting = |channel: Name| {
+        let watch = state.channel(channel)?.watching.of(name)?;
+        watch.collecting()
+    };
+    if let Ends::Live {
+        channel: Some(channel),
+        at,
+    } = &ends
+        && collecting(*channel).is_some_and(|it| *at < it.complete_at(rules.resync_ms))
+    {
+        return Vec::new();
+    }
+    let mut complete: Vec<(Name, Millis)> = observer
+        .collecting
+        .keys()
+        .filter_map(|&channel| {
+            let at = ends.of(observer, channel, collecting(channel)?, rules)?;
+            Some((channel, at))
+        })
+        .collect();
+    complete.sort_unstable_by(|&(a, _), &(b, _)| names.text(a).cmp(names.text(b)));
+    let resync = |(channel, at)| Event {
+        observer: Str::Owned(event.observer.clone().into_owned()),
+        self_user: None,
+        id: None,
+        stamp: Stamp::NONE,
+        said: Said::Resync {
+            channel: Str::Owned(names.text(channel).to_owned()),
+            at,
+        },
+    };
+    complete.into_iter().map(resync).collect()
+}
+
+/// What ends a resync.
+enum Ends {
+    /// A live event about a channel of the same link, not too early.
+    Live { channel: Option<Name>, at: Millis },
+    /// The source says so, for these channels or for all.
+    Synced {
+        channels: Vec<Name>,
+        all: bool,
+        at: Millis,
+    },
+}
+
+impl Ends {
+    /// The moment at which this ends the resync of a channel, if it does.
+    fn of(
+        &self,
+        observer: &Observer,
+        channel: Name,
+        collecting: &Collecting,
+        rules: &Rules,
+    ) -> Option<Millis> {
+        match self {
+            Ends::Live { channel: of, at } => {
+                let shares = |name| !observer.has_own_link(name);
+                let same_link = match of {
+                    Some(of) => *of == channel || (shares(*of) && shares(channel)),
+                    None => shares(channel),
+                };
+                let complete_at = collecting.complete_at(rules.resync_ms);
+                (same_link && *at >= complete_at).then_some(complete_at)
+            }
+            Ends::Synced { channels, all, at } => {
+                (*all || channels.contains(&channel)).then(|| collecting.latest().max(*at))
+            }
+        }
+    }
+}
+
+/// What a line says beside its changes: how many members its source counts after them.
+#[must_use]
+pub fn occupancy_behind<'a>(event: &Event<'a>) -> Option<Event<'a>> {
+    let Said::Changes {
+        channel,
+        occupancy: Some(members),
+        ..
+    } = &event.said
+    else {
+        return None;
+    };
+    Some(Event {
+        observer: event.observer.clone(),
+        self_user: None,
+        id: None,
+        stamp: event.stamp,
+        said: Said::Occupancy {
+            channel: channel.clone(),
+            members: *members,
+        },
+    })
+}
+
+impl Moment<'_> {
+    /// The differences that this observer's source is sending of a channel, while it does so.
+    pub(super) fn collecting(&self, channel: Name) -> Option<&Collecting> {
+        self.watch(channel)?.collecting()
+    }
+
+    pub(super) fn watch(&self, channel: Name) -> Option<&Watch> {
+        let channel = self.state.channels.get(&channel)?;
+        channel.watching.of(self.observer)
+    }
+
+    /// The observer's own list, as a snapshot of the moment by which all differences have come.
+    pub(super) fn resync(&mut self, channel: Name, at: Millis) -> Result<Vec<Entry>, Refusal> {
+        self.occurred_at = at;
+        self.counted = Stamp {
+            pos: None,
+            ts: Some(at),
+        };
+        let shown = self.own_list(channel).ok_or(Refusal::NothingCollected)?;
+        Ok(reconcile::reconcile(
+            self,
+            shown,
+            SnapshotOrigin::Differences,
+        ))
+    }
+
+    fn own_list(&self, name: Name) -> Option<Shown> {
+        let channel = self.state.channels.get(&name)?;
+        let watch = self.watch(name)?;
+        let (list, collecting) = (watch.own_list.as_deref()?, watch.collecting()?);
+        let in_roster = |member| self.state.present(member).is_some();
+        let only_here = list.differs.keys().copied();
+        let only_here = only_here.filter(|&member| !in_roster(member));
+        let both = channel.roster.iter().copied();
+        let both = both.filter(|&member| list.has(member, true));
+        let mut members = Listed::with_capacity(channel.roster.len());
+        let mut topics: NumberMap<Name, bool> = NumberMap::default();
+        for member in both.chain(only_here) {
+            topics.insert(self.names.key(member).topic, false);
+            let collected = collecting.members.get(&member);
+            let claim = Claim {
+                meta: collected.and_then(|collected| collected.meta.clone()),
+                stamp: Stamp::NONE,
+            };
+            members.claim(member, claim, Stamp::NONE);
+        }
+        Some(Shown {
+            channel: name,
+            self_user: list.self_user,
+            incomplete: false,
+            topics_missing: false,
+            topics,
+            members,
+        })
+    }
+
+    /// A snapshot that shows nobody, where the source counts other than the roster does: something was missed.
+    pub(super) fn occupancy(&self, name: Name, members: u64) -> Vec<Entry> {
+        let nothing_known = Channel::default();
+        let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
+        let present = channel.roster.len();
+        if present as u64 == members || self.collecting(name).is_some() {
+            return Vec::new();
+        }
+        let snapshot = Snapshot {
+            channel: name,
+            self_user: None,
+            origin: SnapshotOrigin::Occupancy,
+            stale: false,
+            complete: false,
+            listed: u32::try_from(members).unwrap_or(u32::MAX),
+            claims: Claims::Whole(Whole {
+                incomplete: true,
+                ..Whole::default()
+            }),
+            held: Vec::new(),
+            begin: None,
+            gap: None,
+            count: u32::try_from(present).unwrap_or(u32::MAX),
+            digest: [0; 32],
+        };
+        let what = What::Snapshot(Box::new(snapshot));
+        vec![self.entry(self.seq, channel, what)]
+    }
+}

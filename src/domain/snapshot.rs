@@ -1,0 +1,172 @@
+//! What a snapshot lists, read into the dictionary: each topic and member once.
+//!
+//! What follows from it is decided in `reconcile`.
+
+use super::entry::Claim;
+use super::names::{Member, Name, Names, NumberMap};
+use super::order::{Order, Stamp};
+use super::own_list::Collected;
+use super::time::Millis;
+use std::collections::hash_map;
+
+/// A snapshot, read into the dictionary: each member and each topic once.
+pub(super) struct Shown {
+    pub channel: Name,
+    pub self_user: Option<Name>,
+    pub incomplete: bool,
+    pub topics_missing: bool,
+    /// Each topic listed, and whether publishers of it are missing.
+    pub topics: NumberMap<Name, bool>,
+    pub members: Listed,
+}
+
+/// What is claimed of members, each once, in the order in which they were first listed: a large channel is gone
+/// through several times, and what lies in order is read faster.
+#[derive(Default)]
+pub(super) struct Listed {
+    places: NumberMap<Member, u32>,
+    claims: Vec<(Member, Claim)>,
+}
+
+impl Listed {
+    pub fn with_capacity(members: usize) -> Self {
+        Listed {
+            places: NumberMap::with_capacity_and_hasher(members, Default::default()),
+            claims: Vec::with_capacity(members),
+        }
+    }
+
+    /// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last; `line` is
+    /// the stamp of those that have none of their own.
+    pub fn claim(&mut self, member: Member, claim: Claim, line: Stamp) {
+        match self.places.entry(member) {
+            hash_map::Entry::Vacant(place) => {
+                place.insert(u32::try_from(self.claims.len()).unwrap_or(u32::MAX));
+                self.claims.push((member, claim));
+            }
+            hash_map::Entry::Occupied(place) => {
+                if let Some((_, known)) = self.claims.get_mut(*place.get() as usize)
+                    && claim.stamp.or(line).against(known.stamp.or(line), 0) != Order::Older
+                {
+                    *known = claim;
+                }
+            }
+        }
+    }
+
+    /// What is claimed of a member.
+    pub fn get(&self, member: Member) -> Option<&Claim> {
+        let place = self.places.get(&member)?;
+        let (_, claim) = self.claims.get(*place as usize)?;
+        Some(claim)
+    }
+
+    /// Claims this of a member, whatever was claimed before.
+    pub fn put(&mut self, member: Member, claim: Claim) {
+        let place = self.places.get(&member).map(|&place| place as usize);
+        match place.and_then(|place| self.claims.get_mut(place)) {
+            Some((_, known)) => *known = claim,
+            None => self.claim(member, claim, Stamp::NONE),
+        }
+    }
+
+    /// Lists these members no longer.
+    pub fn remove(&mut self, gone: &NumberMap<Member, ()>) {
+        let claims = std::mem::take(&mut self.claims);
+        *self = Listed::with_capacity(claims.len());
+        for (member, claim) in claims {
+            if !gone.contains_key(&member) {
+                self.claim(member, claim, Stamp::NONE);
+            }
+        }
+    }
+
+    pub fn contains(&self, member: Member) -> bool {
+        self.places.contains_key(&member)
+    }
+
+    pub fn len(&self) -> usize {
+        self.claims.len()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &(Member, Claim)> {
+        self.claims.iter()
+    }
+
+    pub fn into_claims(self) -> Vec<(Member, Claim)> {
+        self.claims
+    }
+}
+
+impl Shown {
+    /// Works in what the source had already sent as differences, as far as it holds against the list: a snapshot comes
+    /// all the same. `line` is the stamp of members without their own. Gives the latest time of what was worked in.
+    pub fn work_in(
+        &mut self,
+        collected: &NumberMap<Member, Collected>,
+        line: Stamp,
+        tolerance_ms: i64,
+        names: &Names,
+    ) -> Option<Millis> {
+        let mut latest = None;
+        let mut gone: NumberMap<Member, ()> = NumberMap::default();
+        for (&member, collected) in collected {
+            let own = self.members.get(member);
+            let stamp = own.map_or(line, |claim| claim.stamp.or(line));
+            if stamp.against(collected.stamp, tolerance_ms).is_newer() {
+                continue;
+            }
+            latest = latest.max(Some(collected.at));
+            if collected.present {
+                let known = own.and_then(|claim| claim.meta.clone());
+                let claim = Claim {
+                    meta: collected.meta.clone().or(known),
+                    stamp: Stamp::NONE,
+                };
+                self.members.put(member, claim);
+                let topic = names.key(member).topic;
+                self.topics.entry(topic).or_insert(false);
+            } else {
+                gone.insert(member, ());
+            }
+        }
+        if !gone.is_empty() {
+            self.members.remove(&gone);
+        }
+        latest
+    }
+
+    pub fn is_complete(&self) -> bool {
+        !self.incomplete && !self.topics_missing && self.topics.values().all(|short| !short)
+    }
+
+    /// Whether somebody in `topic` who is not listed is thereby shown to be absent.
+    pub fn shows_absence(&self, topic: Name) -> bool {
+        !self.incomplete
+            && self
+                .topics
+                .get(&topic)
+                .map_or(!self.topics_missing, |short| !short)
+    }
+}
+
+/// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last; `line` is the
+/// stamp of those that have none of their own.
+pub(super) fn claim_once(
+    claims: &mut NumberMap<Member, Claim>,
+    member: Member,
+    claim: Claim,
+    line: Stamp,
+) {
+    match claims.entry(member) {
+        hash_map::Entry::Vacant(place) => {
+            place.insert(claim);
+        }
+        hash_map::Entry::Occupied(mut place) => {
+            let known = place.get().stamp.or(line);
+            if claim.stamp.or(line).against(known, 0) != Order::Older {
+                place.insert(claim);
+            }
+        }
+    }
+}
