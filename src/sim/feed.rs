@@ -257,7 +257,7 @@ impl<'a> Pen<'a> {
             | Said::Connection(_) => Value::Null,
         };
         if let Some(stamp) = told.stamp {
-            put(&mut line, "timestamp", stamp);
+            put(&mut line, stamp_field(&told.said), stamp);
         }
         line
     }
@@ -328,6 +328,17 @@ impl<'a> Pen<'a> {
             "totalTopics": shown.totals.len() + more,
             "topicInfos": infos,
         })
+    }
+}
+
+/// Where a line of Agora's shape bears its time. No SDK says that all is told: a bridge does, in Rollbook's own words.
+fn stamp_field(said: &Said) -> &'static str {
+    match said {
+        Said::Link {
+            event: LinkEvent::Synced,
+            ..
+        } => "ts",
+        _ => "timestamp",
     }
 }
 
