@@ -12,6 +12,10 @@ pub const ID_BYTES_MAX: usize = 128;
 pub const REASON_BYTES_MAX: usize = 4096;
 /// Longest metadata of a member, in its canonical form.
 pub const META_BYTES_MAX: usize = 256 << 10;
+/// Latest that a source may say it has noticed something after it happened, ms: a year.
+pub const LATE_MS_MAX: i64 = 366 * 86_400_000;
+/// A source of which every time lies before this one (1973, Unix ms) may have counted seconds.
+pub const SECONDS_SUSPECTED_MS: i64 = 94_694_400_000;
 /// Deepest nesting of JSON in a line.
 pub const JSON_DEPTH_MAX: usize = 128;
 /// Earliest source time that can be printed as RFC 3339: 0001-01-01, Unix ms.

@@ -19,10 +19,7 @@ use std::time::Duration;
 
 /// The lines of a connection's batch: what became of it, then its events, then how far it was heard.
 fn batch(what: Connection, events: &[&str], heard: u64) -> Batch {
-    let defaults = Defaults {
-        observer: "gate",
-        self_user: None,
-    };
+    let defaults = Defaults::of("gate");
     let parse = |line: &&str| {
         feed::parse(line.as_bytes(), &defaults)
             .unwrap()

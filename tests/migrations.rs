@@ -183,10 +183,7 @@ fn live(store: &Store) {
         at: Some(20_000),
     };
     let event = |text: &str| {
-        let defaults = Defaults {
-            observer: "gate",
-            self_user: None,
-        };
+        let defaults = Defaults::of("gate");
         let event = feed::parse(text.as_bytes(), &defaults).unwrap();
         Line::Event(event.into_owned(), None)
     };

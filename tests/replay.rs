@@ -154,7 +154,7 @@ fn what_only_other_shapes_can_say_has_fields_of_its_own() {
 {"eventType":"SNAPSHOT","channelName":"a","publisher":"","timestamp":1000,"totalTopics":3,"topicInfos":[{"topicName":"t","totalPublisher":2,"publishers":[{"publisherUserId":"ann"}]},{"topicName":"u","publishers":[]}]}
 {"eventType":"REMOTE_JOIN","channelName":"a","publisher":"","timestamp":2000,"topicInfos":[{"topicName":"u","publishers":[{"publisherUserId":"zoe"},{"publisherUserId":"bob"}]}],"id":"x"}
 {"event":"linkState","currentState":"CONNECTED","unrestoredChannels":["a"],"timestamp":3000}
-{"event":"linkState","currentState":"FAILED","serviceType":"MESSAGE","affectedChannels":["a"],"timestamp":4000}
+{"event":"linkState","currentState":"FAILED","serviceType":"OTHER","affectedChannels":["a"],"timestamp":4000}
 "#,
     );
     let mut lines = played(&store, &ReplayFilter::default(), Shape::Rollbook);
@@ -168,7 +168,7 @@ fn what_only_other_shapes_can_say_has_fields_of_its_own() {
             {"t":"join","topic":"u","user":"zoe","ts":2000},
             {"t":"join","topic":"u","user":"bob","ts":2000}]}),
         json!({"t":"link","state":"up","unrestored":["a"],"ts":3000}),
-        json!({"t":"link","state":"down","elsewhere":true,"ts":4000}),
+        json!({"t":"link","state":"down","service":"other","ts":4000}),
     ];
     assert_eq!(lines, wanted);
 }

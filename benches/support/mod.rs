@@ -35,10 +35,7 @@ pub fn folder() -> TempDir {
 
 /// Lines, parsed, ready for the writer: it need not copy them.
 pub fn parsed(lines: &[String]) -> Batch {
-    let defaults = Defaults {
-        observer: "default",
-        self_user: None,
-    };
+    let defaults = Defaults::of("default");
     let event = |line: &String| {
         let event = feed::parse(line.as_bytes(), &defaults).unwrap();
         Line::Event(event.into_owned(), None)

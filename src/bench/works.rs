@@ -10,7 +10,7 @@ use crate::domain::names::Names;
 use crate::domain::state::State;
 use crate::feed::{self, Defaults};
 use crate::query::{WhoFilter, WhoWhen};
-use crate::replay;
+use crate::replay::{self, Shape};
 use crate::store::{Batch, Line, Options, Store, Ticket};
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -58,10 +58,7 @@ pub(super) fn all(run: &mut Run<'_>, sizes: &Sizes) -> Result<(), BenchError> {
 }
 
 fn parsed(lines: &[String]) -> Result<Batch, BenchError> {
-    let defaults = Defaults {
-        observer: "default",
-        self_user: None,
-    };
+    let defaults = Defaults::of("default");
     let event = |line: &String| {
         let event = feed::parse(line.as_bytes(), &defaults);
         let event = event.map_err(|refusal| BenchError::Load(refusal.to_string()))?;
@@ -169,8 +166,9 @@ fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2],
             in_memory.spend(start.elapsed());
             in_memory.sample(start.elapsed());
         }
-        let line = replay::line_of(&event).map_err(|error| BenchError::Load(error.to_string()))?;
-        let bytes = line.unwrap_or_default() + "\n";
+        let lines = replay::lines_of(&event, Shape::Rollbook);
+        let lines = lines.map_err(|error| BenchError::Load(error.to_string()))?;
+        let bytes = lines.join("\n") + "\n";
         let batch = Batch {
             lines: vec![Line::Event(event.into_owned(), None)],
             ..Batch::default()

@@ -8,7 +8,7 @@ use super::token::{Token, TokenError, TokenSource};
 use super::wire::Address;
 use crate::domain::event::{Said, TokenState};
 use crate::domain::time::Millis;
-use crate::feed::Defaults;
+use crate::feed::{Defaults, Settings};
 use crate::ingest::line::Place;
 use crate::ingest::source::LineText;
 use crate::store::Line;
@@ -32,6 +32,8 @@ pub struct Feed {
     pub observer: String,
     /// The observer's own user, of lines that name none.
     pub self_user: Option<String>,
+    /// How lines are read.
+    pub settings: Settings,
     /// How long to wait for the source.
     pub patience: Patience,
     /// The longest rest before a login, ms.
@@ -284,6 +286,7 @@ impl Hands<'_> {
         let defaults = Defaults {
             observer: &self.feed.observer,
             self_user: self.feed.self_user.as_deref(),
+            settings: self.feed.settings,
         };
         for text in message.split(|&byte| byte == b'\n') {
             let text = text.strip_suffix(b"\r").unwrap_or(text);

@@ -4,6 +4,7 @@
 use crate::domain::entry::Rules;
 use crate::domain::event::{Event, LinkSaid, LinkState, Said, Service};
 use crate::domain::order::Stamp;
+use crate::ingest::line::source_time;
 use crate::ingest::{Outcome, Watcher};
 use crate::limits::RECORD_AHEAD_BYTES_MAX;
 use crate::store::{Batch, Line, Store, StoreError, Ticket};
@@ -126,6 +127,8 @@ impl<W: Watcher> Intake<W> {
     fn hand_over(&mut self, batch: Vec<Waiting>) -> Result<(), StoreError> {
         let (lines, room): (Vec<Line>, Vec<_>) = batch.into_iter().unzip();
         self.outcome.lines += lines.len() as u64;
+        let latest = lines.iter().filter_map(source_time).max();
+        self.outcome.latest_time = self.outcome.latest_time.max(latest);
         let batch = Batch {
             lines,
             rules: self.rules,

@@ -7,12 +7,13 @@ use super::entry::{
 };
 use super::event::Kind;
 use super::names::{Member, Name, Names, NumberMap};
+use super::observer::Observer;
 use super::order::{Order, Stamp};
 use super::roster::{Channel, Cover, Heard, LastWord, Presence, Slot};
 use super::snapshot::claim_once;
 use super::state::State;
 use super::time::Millis;
-use super::watch::{Observer, Stretch, Sync};
+use super::watch::{Stretch, Sync};
 use crate::limits;
 
 impl State {
@@ -262,7 +263,7 @@ impl State {
         let proof = watch.stretch.and_then(|stretch| stretch.proof);
         let watching = &mut channel.watching;
         watching.end(ended, entry.seq.saturating_sub(1));
-        watching.last_proof = watching.last_proof.max(proof);
+        watching.hear(proof);
         if let Some(gap) = snapshot.gap {
             watching.gaps = watching.gaps.max(gap.gap);
             if gap.is_closed() {
@@ -382,7 +383,7 @@ fn heard_from(
     {
         stretch.proof = stretch.proof.max(Some(entry.occurred_at));
         let proof = stretch.proof;
-        channel.watching.last_proof = channel.watching.last_proof.max(proof);
+        channel.watching.hear(proof);
     }
 }
 

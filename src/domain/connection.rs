@@ -12,10 +12,11 @@ use super::decide::Moment;
 use super::entry::{Closed, Commit, Entry, GapChange, Link, Text, What};
 use super::event::{Connection, ConnectionSaid, LinkState, Service};
 use super::names::Name;
+use super::observer::Connected;
 use super::order::Stamp;
 use super::state::State;
 use super::time::{self, Millis};
-use super::watch::{Connected, Loss};
+use super::watch::Loss;
 
 impl Moment<'_> {
     /// What follows from the life of the observer's connection. What is known already makes nothing.

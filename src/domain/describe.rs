@@ -48,7 +48,7 @@ impl State {
         let of = names.text(name);
         let watching = &channel.watching;
         facts.push(format!(
-            "channel {of:?} effective {} by {} cover {:?} listed {:?} floor {:?} lossy {} tally {:?} departed {} last proof {:?} gaps {} open {:?}",
+            "channel {of:?} effective {} by {} cover {:?} listed {:?} floor {:?} lossy {} tally {:?} departed {} last proof {:?} heard {:?} gaps {} open {:?}",
             channel.effective_at,
             channel.effective_seq,
             channel.cover,
@@ -58,6 +58,7 @@ impl State {
             channel.tally,
             channel.departed.len(),
             watching.last_proof,
+            watching.heard_at,
             watching.gaps,
             watching.open_gap,
         ));

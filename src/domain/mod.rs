@@ -24,6 +24,7 @@ pub mod event;
 mod growing;
 mod link;
 pub mod names;
+pub mod observer;
 pub mod order;
 pub(crate) mod own_list;
 mod reconcile;

@@ -7,6 +7,7 @@ use super::decide::{Moment, Refusal};
 use super::entry::{Claim, Claims, Entry, Rules, Snapshot, SnapshotOrigin, What, Whole};
 use super::event::{ChangeSaid, Event, LinkState, Said, Str};
 use super::names::{Name, Names, NumberMap};
+use super::observer::Observer;
 use super::order::Stamp;
 use super::own_list::Collecting;
 use super::reconcile;
@@ -14,7 +15,7 @@ use super::roster::Channel;
 use super::snapshot::{Listed, Shown};
 use super::state::State;
 use super::time::{self, Millis};
-use super::watch::{Observer, Watch};
+use super::watch::Watch;
 
 /// The resyncs that are complete when `event` comes, which is to be decided about after them: one for each channel of
 /// the same link whose differences have all been sent by then.

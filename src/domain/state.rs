@@ -4,9 +4,10 @@
 
 use super::departures::Cemetery;
 use super::names::{Member, Name, Names, NumberMap};
+use super::observer::Observer;
 use super::roster::{Channel, Presence, Slot};
 use super::time::Millis;
-use super::watch::{Coverage, Observer};
+use super::watch::Coverage;
 
 /// The fold of the log up to an entry.
 ///

@@ -2,132 +2,11 @@
 
 use super::entry::{Begin, Claim, Entry, GapSeen, Snapshot, Text};
 use super::names::{Member, Name, NumberMap};
+use super::observer::Observer;
 use super::own_list::{Collected, Collecting, OwnList};
 use super::time::Millis;
 use crate::limits;
 use std::collections::VecDeque;
-
-/// What is known of one observer, whatever the channel.
-#[derive(Debug, Clone, Default)]
-pub struct Observer {
-    /// The channels that it has sent a line about, or that a link line of it has named.
-    pub(crate) channels: NumberMap<Name, ChannelLink>,
-    /// It sends link lines.
-    pub(crate) linked: bool,
-    /// The entry at which it said that its link as a whole came up, until it went down.
-    pub(crate) up_at: Option<u64>,
-    /// Its last message about any channel.
-    pub(crate) proof: Option<Proof>,
-    /// Its last message about any of the channels that share one link.
-    pub(crate) shared: Option<Proof>,
-    /// Its ingest connection, since it first came up until it ended in order.
-    pub(crate) connection: Option<Connected>,
-    /// Channels of which its source is sending differences.
-    pub(crate) collecting: NumberMap<Name, ()>,
-}
-
-impl Observer {
-    /// Whether its ingest connection is up.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        self.connection.is_some_and(|connection| !connection.lost)
-    }
-
-    /// The largest time of its messages so far, Unix ms.
-    #[must_use]
-    pub fn last_proof(&self) -> Option<Millis> {
-        self.proof.map(|proof| proof.time)
-    }
-
-    /// Whether messages about other channels are proofs for this one.
-    pub(crate) fn shares_link(&self, channel: Name) -> bool {
-        let sharing = |link: &&ChannelLink| !link.own;
-        self.linked
-            && !self.has_own_link(channel)
-            && self.channels.values().filter(sharing).nth(1).is_some()
-    }
-
-    /// Whether a link line has named the channel: it then has a link of its own, and what is heard of other channels
-    /// proves nothing about it.
-    pub(crate) fn has_own_link(&self, channel: Name) -> bool {
-        self.channels.get(&channel).is_some_and(|link| link.own)
-    }
-
-    /// A link line has named a channel. What was heard of it is no longer a proof for the channels that share a link.
-    pub(crate) fn give_own_link(&mut self, channel: Name) {
-        let link = self.channels.entry(channel).or_default();
-        if !std::mem::replace(&mut link.own, true) && link.proof.is_some() {
-            self.share_proofs();
-        }
-    }
-
-    /// Works out the last message about any of the channels that share one link.
-    pub(crate) fn share_proofs(&mut self) {
-        let sharing = self.channels.values().filter(|link| !link.own);
-        self.shared = sharing.filter_map(|link| link.proof).reduce(|a, b| Proof {
-            seq: a.seq.max(b.seq),
-            time: a.time.max(b.time),
-        });
-    }
-
-    /// Takes in the time of a message about a channel.
-    pub(crate) fn hear(&mut self, channel: Name, seq: u64, time: Millis) {
-        let later = |proof: Option<Proof>| Proof {
-            seq,
-            time: proof.map_or(time, |proof| proof.time.max(time)),
-        };
-        let link = self.channels.entry(channel).or_default();
-        link.proof = Some(later(link.proof));
-        if !link.own {
-            self.shared = Some(later(self.shared));
-        }
-        self.proof = Some(later(self.proof));
-    }
-
-    /// The proof of a stretch of one of its channels that a link line ends: any message that came over the same link
-    /// since the stretch began counts.
-    pub(crate) fn proof_over_link(
-        &self,
-        channel: Name,
-        stretch: Stretch,
-        own_link: bool,
-    ) -> Option<Millis> {
-        let of_link = if own_link {
-            self.channels.get(&channel).and_then(|link| link.proof)
-        } else {
-            self.shared
-        };
-        let of_link = of_link.filter(|proof| proof.seq >= stretch.from_seq);
-        stretch.proof.max(of_link.map(|proof| proof.time))
-    }
-}
-
-/// The last message of some kind: its entry, and the largest time so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Proof {
-    pub(crate) seq: u64,
-    pub(crate) time: Millis,
-}
-
-/// How an observer hears of one channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct ChannelLink {
-    /// A link line has named the channel: its link is its own. All other channels of the observer share one.
-    pub(crate) own: bool,
-    /// The last message about it.
-    pub(crate) proof: Option<Proof>,
-}
-
-/// An ingest connection, or several that one feed went on over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Connected {
-    /// The entry at which it came up.
-    pub(crate) since: u64,
-    /// The time of that.
-    pub(crate) at: Millis,
-    /// It is down, and the feed has not gone on yet.
-    pub(crate) lost: bool,
-}
 
 /// A time during which an observer watched a channel without a break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -267,6 +146,8 @@ pub struct Watching {
     /// Ended stretches, oldest first.
     pub(crate) ended: VecDeque<Stretch>,
     pub(crate) last_proof: Option<Millis>,
+    /// The last proof that was a message about the channel itself.
+    pub(crate) heard_at: Option<Millis>,
     /// How many gaps there have been.
     pub(crate) gaps: u32,
     pub(crate) open_gap: Option<OpenGap>,
@@ -329,6 +210,18 @@ impl Watching {
         };
         #[allow(clippy::indexing_slicing)] // found or pushed just above
         &mut self.watches[at]
+    }
+
+    /// The last proof among the messages about the channel itself, Unix ms.
+    #[must_use]
+    pub fn heard_at(&self) -> Option<Millis> {
+        self.heard_at
+    }
+
+    /// Takes in a proof that is a message about the channel itself.
+    pub(crate) fn hear(&mut self, proof: Option<Millis>) {
+        self.last_proof = self.last_proof.max(proof);
+        self.heard_at = self.heard_at.max(proof);
     }
 
     /// Whether nobody is known to be watching, though somebody was.

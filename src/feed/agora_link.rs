@@ -1,16 +1,26 @@
-//! Agora's events as a bridge forwards them, under their event's name (contract 2.3): link, token, and the topic event
-//! itself.
+//! Agora's events as a bridge forwards them, under their event's name (contract 2.3): link, token, and the topic and
+//! presence events themselves. The native SDKs write the numbers of their enums in place of words.
 
 use super::refusal::Refusal;
-use super::{Line, agora_js};
-use crate::domain::event::{LinkSaid, LinkState, Said, Service, TokenSaid, TokenState};
-use crate::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
+use super::settings::Settings;
+use super::{Line, agora_js, agora_native, agora_presence};
+use crate::domain::event::{LinkSaid, LinkState, Said, Service, Str, TokenSaid, TokenState};
+use crate::limits::REASON_BYTES_MAX;
+
+/// The native SDKs' number for the link state `CONNECTED`.
+const CONNECTED: i64 = 2;
+/// Their numbers for the services; a sum is several of them.
+const MESSAGE: i64 = 1;
+const STREAM: i64 = 2;
 
 /// What a line with an `event` says.
-pub(super) fn said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+pub(super) fn said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>, Refusal> {
     let event = line.event().string()?.ok_or(line.event().lacking())?;
     match event.as_ref() {
-        "topic" => agora_js::said(line),
+        "topic" if line.event_type().is_given() => agora_js::said(line),
+        "topic" if line.type_number().is_number() => agora_native::said(line),
+        "topic" => Err(line.event_type().lacking()),
+        "presence" => agora_presence::said(line, settings),
         "linkState" => link(line),
         "token" => token(line),
         "tokenPrivilegeWillExpire" => token_in(line, TokenState::WillExpire),
@@ -19,29 +29,57 @@ pub(super) fn said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 }
 
 fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
-    let state = line
-        .current_state()
-        .string()?
-        .ok_or(line.current_state().lacking())?;
-    let state = match state.as_ref() {
-        "CONNECTED" if line.is_resumed().flag()? => LinkState::UpWithDifferences,
-        "CONNECTED" => LinkState::Up,
-        "IDLE" | "CONNECTING" | "DISCONNECTED" | "SUSPENDED" | "FAILED" => LinkState::Down,
-        _ => return Err(line.current_state().unknown()),
-    };
-    let service = line.service_type().string()?;
+    let resumed = line.is_resumed().flag()?;
     Ok(Said::Link(LinkSaid {
-        state,
+        state: match (is_connected(line)?, resumed) {
+            (true, false) => LinkState::Up,
+            // The SDK tells what was missed as joins and leaves, and sends no snapshot.
+            (true, true) => LinkState::UpWithDifferences,
+            (false, _) => LinkState::Down,
+        },
         channels: line.affected_channels().names()?,
         unrestored: line.unrestored_channels().names()?,
-        service: match service.as_deref() {
-            None => Service::TopicsAndPresence,
-            Some("STREAM") => Service::Topics,
-            Some("MESSAGE") => Service::Presence,
-            Some(_) => Service::Other,
-        },
-        reason: line.reason_code().string_up_to(REASON_BYTES_MAX)?,
+        service: service(line)?,
+        reason: reason(line)?,
     }))
+}
+
+/// Whether the state is the one in which all is well. One that is not known is not.
+fn is_connected(line: &Line<'_>) -> Result<bool, Refusal> {
+    let state = line.current_state();
+    if state.is_number() {
+        return Ok(state.whole("a word or a whole number")?.flatten() == Some(CONNECTED));
+    }
+    Ok(state.string()?.ok_or(state.lacking())? == "CONNECTED")
+}
+
+fn service(line: &Line<'_>) -> Result<Service, Refusal> {
+    let service = line.service_type();
+    if service.is_number() {
+        let sum = service.whole("a word or a whole number")?.flatten();
+        return Ok(match sum.map(|sum| (sum, sum & (MESSAGE | STREAM))) {
+            // The enum's own word for 0 is "none".
+            Some((0, _)) => Service::TopicsAndPresence,
+            Some((_, MESSAGE)) => Service::Presence,
+            Some((_, STREAM)) => Service::Topics,
+            None | Some((_, 0)) => Service::Other,
+            Some(_) => Service::TopicsAndPresence,
+        });
+    }
+    Ok(match service.string()?.as_deref() {
+        None | Some("NONE") => Service::TopicsAndPresence,
+        Some("STREAM") => Service::Topics,
+        Some("MESSAGE") => Service::Presence,
+        Some(_) => Service::Other,
+    })
+}
+
+/// Why: the code's word; of a code that is a number the text beside it, or else its digits.
+fn reason<'a>(line: &Line<'a>) -> Result<Option<Str<'a>>, Refusal> {
+    let code = line.reason_code().text_up_to(REASON_BYTES_MAX)?;
+    let text = line.reason().string_up_to(REASON_BYTES_MAX)?;
+    let is_word = line.reason_code().is_string();
+    Ok(if is_word { code } else { text.or(code) })
 }
 
 fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
@@ -65,11 +103,11 @@ fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 
 /// Agora's callback gives an empty channel name for a token that is good for all of them.
 fn token_in<'a>(line: &Line<'a>, state: TokenState) -> Result<Said<'a>, Refusal> {
-    let named = line.channel_name().string_up_to(NAME_BYTES_MAX)?;
-    let also = line.channel().string_up_to(NAME_BYTES_MAX)?;
+    let named = line.channel_name().name_or_empty()?;
+    let also = line.channel().name_or_empty()?;
     Ok(Said::Token(TokenSaid {
         state,
-        channel: named.or(also).filter(|channel| !channel.is_empty()),
-        reason: line.reason_code().string_up_to(REASON_BYTES_MAX)?,
+        channel: [named, also].into_iter().find(|name| !name.is_empty()),
+        reason: reason(line)?,
     }))
 }

@@ -5,7 +5,6 @@ use super::field::{Field, object};
 use super::refusal::Refusal;
 use crate::domain::event::{ChangeSaid, Kind, MemberSaid, Said, Shown, Str, TopicShown};
 use crate::domain::order::Stamp;
-use crate::limits::NAME_BYTES_MAX;
 use std::borrow::Cow;
 
 object! {
@@ -51,14 +50,14 @@ pub(super) struct Words {
 /// What the line says. All of it is checked, also where nothing follows from it.
 pub(super) fn said<'a>(line: &Line<'a>, what: What, words: &Words) -> Result<Said<'a>, Refusal> {
     let channel = line.channel_name().needed_name()?;
-    let publisher = line
-        .publisher()
-        .string_up_to(NAME_BYTES_MAX)?
-        .unwrap_or_default();
+    let publisher = line.publisher().name_or_empty()?;
     let total_topics = (words.total_topics)(line).count()?;
-    // Agora's presence events bear the same types, but no topics: they must not empty a channel.
-    if !matches!(what, What::None) && !line.topic_infos().is_given() {
-        return Err(line.topic_infos().lacking());
+    // Agora's presence events bear the same types, but no topics: they must not empty a channel. A null beside a total
+    // of 0 is an empty list, of a language that has no others.
+    let infos = line.topic_infos();
+    let none_told = infos.is_null() && total_topics == Some(0);
+    if !matches!(what, What::None) && !infos.is_given() && !none_told {
+        return Err(infos.lacking());
     }
     let topics = topics(line, words)?;
     Ok(match what {
@@ -81,17 +80,15 @@ fn topics<'a>(line: &Line<'a>, words: &Words) -> Result<Vec<TopicShown<'a>>, Ref
     line.topic_infos().objects(|scanner| {
         let mut topic = Topic::default();
         topic.read(scanner)?;
-        if !topic.publishers().is_given() {
+        if !topic.publishers().is_there() {
             return Err(topic.publishers().lacking());
         }
         let mut members = Vec::with_capacity(1);
         topic.publishers().objects(|scanner| {
             let mut publisher = Publisher::default();
             publisher.read(scanner)?;
-            members.push(member(
-                publisher.user().needed_name()?,
-                publisher.meta().meta()?,
-            ));
+            let who = member(publisher.user().needed_name()?);
+            members.push(publisher.meta().meta()?.of_member(who));
             Ok(())
         })?;
         topics.push(TopicShown {
@@ -117,7 +114,7 @@ fn live<'a>(
             changes.push(ChangeSaid {
                 kind,
                 topic,
-                who: member(publisher.clone(), None),
+                who: member(publisher.clone()),
             });
             continue;
         }
@@ -140,11 +137,11 @@ fn live<'a>(
 }
 
 /// Agora allows one instance a user, and gives members no place of their own.
-fn member<'a>(user: Str<'a>, meta: Option<Str<'a>>) -> MemberSaid<'a> {
+pub(super) fn member(user: Str<'_>) -> MemberSaid<'_> {
     MemberSaid {
         user,
         conn: Cow::Borrowed(""),
-        meta,
+        meta: None,
         stamp: Stamp::NONE,
         reason: None,
         late_ms: 0,

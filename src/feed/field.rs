@@ -1,15 +1,21 @@
 //! Fields of an object by their types: each reading gives the value or the sentence that says what is wrong with it.
 //!
-//! A null counts as missing, but for metadata, where it is a value.
+//! A null counts as missing, but for metadata, where it is a value; a list that is missing is empty.
 
 use super::decimal::{self, Whole};
 use super::json::{Raw, Scanner};
-use super::meta;
+use super::meta::{self, Meta};
 use super::refusal::Refusal;
+use super::settings::TimeUnit;
 use crate::domain::event::Str;
 use crate::domain::order::Pos;
 use crate::domain::time::Millis;
-use crate::limits::{NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN};
+use crate::limits::{LATE_MS_MAX, NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN};
+use chrono::DateTime;
+use std::borrow::Cow;
+
+/// What may stand where a user, a topic or a channel is named.
+const NAME_FORMS: &str = "a string or a whole number";
 
 /// A field that a shape knows, and what the line has for it.
 #[derive(Debug, Clone, Copy)]
@@ -74,9 +80,29 @@ impl<'a> Field<'a> {
         self.name
     }
 
-    /// Whether it is there.
+    /// Whether it is there, and not null.
     pub(super) fn is_given(self) -> bool {
         self.given().is_some()
+    }
+
+    /// Whether it is there, be it null.
+    pub(super) fn is_there(self) -> bool {
+        self.raw.is_some()
+    }
+
+    /// Whether it is there, and null.
+    pub(super) fn is_null(self) -> bool {
+        self.is_there() && !self.is_given()
+    }
+
+    /// The value as it stands in the line; null where it is missing.
+    pub(super) fn written(self) -> &'a str {
+        self.raw.map_or("null", Raw::text)
+    }
+
+    /// Whether it is an object.
+    pub(super) fn is_object(self) -> bool {
+        self.raw.is_some_and(|raw| raw.first() == b'{')
     }
 
     /// Whether it is a string.
@@ -121,18 +147,59 @@ impl<'a> Field<'a> {
         Ok(string)
     }
 
-    /// A name that may be missing.
+    /// A string that is not empty, and may be missing.
+    pub(super) fn maybe_label(self) -> Result<Option<Str<'a>>, Refusal> {
+        let label = self.string()?;
+        if let Some(label) = &label {
+            check_name(self.name, label)?;
+        }
+        Ok(label)
+    }
+
+    /// A string that is needed, and not empty.
+    pub(super) fn needed_label(self) -> Result<Str<'a>, Refusal> {
+        self.maybe_label()?.ok_or(self.lacking())
+    }
+
+    /// The name of a user, a topic or a channel; a whole number in its place is its digits. It may be missing.
     pub(super) fn maybe_name(self) -> Result<Option<Str<'a>>, Refusal> {
-        let name = self.string()?;
+        let name = self.text()?;
         if let Some(name) = &name {
             check_name(self.name, name)?;
         }
         Ok(name)
     }
 
-    /// A name that is needed.
+    /// The same, and needed.
     pub(super) fn needed_name(self) -> Result<Str<'a>, Refusal> {
         self.maybe_name()?.ok_or(self.lacking())
+    }
+
+    /// The same, and empty where it names nobody.
+    pub(super) fn name_or_empty(self) -> Result<Str<'a>, Refusal> {
+        self.text_up_to(NAME_BYTES_MAX)
+            .map(Option::unwrap_or_default)
+    }
+
+    /// A string of at most `most` bytes, or the digits of a whole number.
+    pub(super) fn text_up_to(self, most: usize) -> Result<Option<Str<'a>>, Refusal> {
+        let text = self.text()?;
+        if let Some(text) = &text {
+            check_length(self.name, text, most)?;
+        }
+        Ok(text)
+    }
+
+    /// A string, or the digits of a whole number.
+    fn text(self) -> Result<Option<Str<'a>>, Refusal> {
+        match self.given() {
+            Some(raw) if raw.first() != b'"' => {
+                let digits = Some(raw.text()).filter(|text| is_plain_whole(text));
+                let digits = digits.ok_or(self.not(NAME_FORMS))?;
+                Ok(Some(Cow::Borrowed(digits)))
+            }
+            _ => self.string(),
+        }
     }
 
     /// A list of names; missing is empty.
@@ -140,8 +207,8 @@ impl<'a> Field<'a> {
         let mut names = Vec::new();
         self.items(|scanner| {
             let element = Field::new(self.name, Some(scanner.value()?));
-            if !element.is_string() {
-                return Err(self.has_no("a string"));
+            if !element.is_string() && !element.is_number() {
+                return Err(self.has_no(NAME_FORMS));
             }
             names.push(element.needed_name()?);
             Ok(())
@@ -149,15 +216,33 @@ impl<'a> Field<'a> {
         Ok(names)
     }
 
-    /// A time of the source.
-    pub(super) fn time(self) -> Result<Option<Millis>, Refusal> {
-        let wanted = "a whole number of milliseconds";
-        self.whole(wanted)?
-            .map(|whole| match whole {
-                Some(ms @ TIME_MS_MIN..=TIME_MS_MAX) => Ok(ms),
-                _ => Err(Refusal::TimeOutOfRange { field: self.name }),
-            })
-            .transpose()
+    /// A time of the source: a number of `unit`s, or a text of RFC 3339.
+    pub(super) fn time(self, unit: TimeUnit) -> Result<Option<Millis>, Refusal> {
+        let wanted = "a whole number or a time such as 2026-05-14T20:30:00Z";
+        let ms = if self.is_string() {
+            let text = self.string()?.unwrap_or_default();
+            let time = DateTime::parse_from_rfc3339(&text);
+            Some(time.map_err(|_| self.not(wanted))?.timestamp_millis())
+        } else {
+            match self.whole(wanted)? {
+                Some(count) => count.and_then(|count| unit.millis(count)),
+                None => return Ok(None),
+            }
+        };
+        match ms {
+            Some(TIME_MS_MIN..=TIME_MS_MAX) => Ok(ms),
+            _ => Err(Refusal::TimeOutOfRange { field: self.name }),
+        }
+    }
+
+    /// How much later than it happened something may have been noticed, ms; missing is not at all.
+    pub(super) fn late(self) -> Result<Millis, Refusal> {
+        let wanted = "a whole number of milliseconds, from 0 to a year";
+        match self.whole(wanted)? {
+            None => Ok(0),
+            Some(Some(ms @ 0..=LATE_MS_MAX)) => Ok(ms),
+            Some(_) => Err(self.not(wanted)),
+        }
     }
 
     /// A position in the source's own order.
@@ -213,10 +298,10 @@ impl<'a> Field<'a> {
     }
 
     /// Metadata in its canonical text; a null is `"null"`.
-    pub(super) fn meta(self) -> Result<Option<Str<'a>>, Refusal> {
-        self.raw
-            .map(|raw| meta::canonical(self.name, raw))
-            .transpose()
+    pub(super) fn meta(self) -> Result<Meta<'a>, Refusal> {
+        self.raw.map_or(Ok(Meta::Missing), |raw| {
+            Ok(Meta::of(meta::canonical(self.name, raw)?))
+        })
     }
 
     /// What is read of an object; missing is nothing.
@@ -257,7 +342,7 @@ impl<'a> Field<'a> {
                     .ok_or(Refusal::LoneSurrogate { field: key_is })?;
                 check_name(key_is, &key)?;
                 let list = Field::new(self.name, Some(scanner.value()?));
-                if list.raw.is_none_or(|raw| raw.first() != b'[') {
+                if !list.is_null() && list.raw.is_none_or(|raw| raw.first() != b'[') {
                     return Err(self.has_no("a list"));
                 }
                 each(key, list)
@@ -295,6 +380,12 @@ fn is_number(raw: Raw<'_>) -> bool {
     matches!(raw.first(), b'-' | b'0'..=b'9')
 }
 
+/// Whether a number is written as nothing but its digits, and perhaps a minus.
+fn is_plain_whole(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn check_name(field: &'static str, name: &str) -> Result<(), Refusal> {
     if name.is_empty() {
         return Err(Refusal::Empty { field });
@@ -302,7 +393,7 @@ fn check_name(field: &'static str, name: &str) -> Result<(), Refusal> {
     check_length(field, name, NAME_BYTES_MAX)
 }
 
-fn check_length(field: &'static str, text: &str, most: usize) -> Result<(), Refusal> {
+pub(super) fn check_length(field: &'static str, text: &str, most: usize) -> Result<(), Refusal> {
     let length = text.len();
     if length > most {
         return Err(Refusal::TooLong {

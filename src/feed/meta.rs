@@ -1,13 +1,53 @@
 //! Metadata as canonical JSON text: two values are the same (contract 2.5.5) exactly if their texts are.
 //!
 //! No white space; keys of an object bytewise, of repeated ones the last; numbers by [`decimal`];
-//! strings escape only what JSON demands.
+//! strings escape only what JSON demands. What becomes of a member whose metadata is too large is decided here.
 
 use super::decimal;
 use super::json::{Raw, Scanner};
 use super::refusal::Refusal;
+use crate::domain::event::MemberSaid;
 use crate::limits::META_BYTES_MAX;
 use std::borrow::Cow;
+
+/// The `reason` of a member whose metadata is too large to be kept.
+const TOO_LARGE: &str = "meta_too_large";
+
+/// What a line says of a member's metadata.
+pub(super) enum Meta<'a> {
+    /// Nothing: what is known stays.
+    Missing,
+    /// It is this, as canonical JSON text.
+    Is(Cow<'a, str>),
+    /// Something that is too large to be kept.
+    TooLarge,
+}
+
+impl<'a> Meta<'a> {
+    /// Metadata by its canonical text.
+    pub(super) fn of(canonical: Cow<'a, str>) -> Meta<'a> {
+        if canonical.len() > META_BYTES_MAX {
+            Meta::TooLarge
+        } else {
+            Meta::Is(canonical)
+        }
+    }
+
+    /// The member with this metadata. Where that is too large, the member counts all the same: what was known of the
+    /// metadata no longer holds, so it is null from now on, and the reason says why.
+    pub(super) fn of_member(self, who: MemberSaid<'a>) -> MemberSaid<'a> {
+        let (meta, reason) = match self {
+            Meta::Missing => (None, who.reason),
+            Meta::Is(meta) => (Some(meta), who.reason),
+            Meta::TooLarge => (Some("null".into()), Some(TOO_LARGE.into())),
+        };
+        MemberSaid {
+            meta,
+            reason,
+            ..who
+        }
+    }
+}
 
 /// The canonical text of a value, borrowed where the line has it so.
 pub(super) fn canonical<'a>(field: &'static str, raw: Raw<'a>) -> Result<Cow<'a, str>, Refusal> {
@@ -27,13 +67,6 @@ pub(super) fn canonical<'a>(field: &'static str, raw: Raw<'a>) -> Result<Cow<'a,
             Cow::Owned(out)
         }
     };
-    if canonical.len() > META_BYTES_MAX {
-        return Err(Refusal::TooLong {
-            field,
-            length: canonical.len(),
-            most: META_BYTES_MAX,
-        });
-    }
     Ok(canonical)
 }
 

@@ -7,15 +7,20 @@
 //! | --- | --- |
 //! | `t`, a string | Rollbook's own (`own`) |
 //! | `event`, a string | an Agora event under its event's name, from a bridge (`agora_link`) |
-//! | `eventType`, a string | Agora, JavaScript SDK (`agora_js`) |
-//! | `type`, a number | Agora, native SDKs (`agora_native`) |
+//! | `eventType`, a string | Agora, JavaScript SDK: with `channelType` and `stateChanged` a presence event (`agora_presence`), else a topic event (`agora_js`) |
+//! | `type`, a number | Agora, native SDKs: with `channelType`, and with a presence event's fields or without a topic event's, a presence event (`agora_presence`), else a topic event (`agora_native`) |
 //!
 //! A line with none of them has no known shape. Fields that a shape does not know are ignored, whatever they hold.
 //! A field that it knows is looked at even where the line does not need it, and one of the wrong type rejects the line.
+//!
+//! What the shapes have in common: a list that is null is empty (`topicInfos` only beside a total of 0); a whole number
+//! where a user, a topic or a channel is named is its digits; a time is a number, whose unit the [`Settings`] give, or
+//! RFC 3339 text, in `ts` or else in `timestamp`; of a member whose metadata is too large the rest is taken.
 
 mod agora_js;
 mod agora_link;
 mod agora_native;
+mod agora_presence;
 mod agora_topics;
 mod decimal;
 mod field;
@@ -24,9 +29,11 @@ mod meta;
 mod own;
 mod recorded;
 mod refusal;
+mod settings;
 
 pub use recorded::recording;
 pub use refusal::Refusal;
+pub use settings::{Settings, TimeUnit};
 
 use crate::domain::event::{Event, Said};
 use crate::domain::order::Stamp;
@@ -41,6 +48,20 @@ pub struct Defaults<'a> {
     pub observer: &'a str,
     /// The observer's own user id, where it is known.
     pub self_user: Option<&'a str>,
+    /// How lines are read.
+    pub settings: Settings,
+}
+
+impl<'a> Defaults<'a> {
+    /// Those of an observer of whom no more is known.
+    #[must_use]
+    pub const fn of(observer: &'a str) -> Defaults<'a> {
+        Defaults {
+            observer,
+            self_user: None,
+            settings: Settings::USUAL,
+        }
+    }
 }
 
 field::object! {
@@ -75,10 +96,11 @@ field::object! {
         state: "state",
         channels: "channels",
         unrestored: "unrestored",
-        elsewhere: "elsewhere",
+        service: "service",
         resync: "resync",
         late_ms: "late_ms",
-        is_resumed: "isResumed",
+        occupancy: "occupancy",
+        together: "together",
         event: "event",
         type_number: "type",
         topic_info_count: "topicInfoCount",
@@ -87,6 +109,12 @@ field::object! {
         service_type: "serviceType",
         affected_channels: "affectedChannels",
         unrestored_channels: "unrestoredChannels",
+        is_resumed: "isResumed",
+        channel_type: "channelType",
+        state_changed: "stateChanged",
+        state_items: "stateItems",
+        snapshot: "snapshot",
+        interval: "interval",
     }
 }
 
@@ -96,7 +124,7 @@ field::object! {
 /// use rollbook::domain::event::Said;
 /// use rollbook::feed::{Defaults, parse};
 ///
-/// let defaults = Defaults { observer: "default", self_user: None };
+/// let defaults = Defaults::of("default");
 /// let line = br#"{"t":"join","channel":"room-1","topic":"lobby","user":"ann","ts":1000}"#;
 /// let event = parse(line, &defaults)?;
 /// assert_eq!(event.stamp.ts, Some(1000));
@@ -127,15 +155,17 @@ pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, R
     line.read(&mut scanner)?;
     scanner.end()?;
 
-    let (said, ts) = if line.t().is_string() {
-        (own::said(&line)?, line.ts().time()?)
+    let settings = &defaults.settings;
+    let said = if line.t().is_string() {
+        own::said(&line, settings)?
     } else {
-        (agora_said(&line)?, agora_time(&line)?)
+        agora_said(&line, settings)?
     };
+    let timestamp = line.timestamp().time(settings.time_unit)?;
     Ok(Event {
         observer: line
             .observer()
-            .maybe_name()?
+            .maybe_label()?
             .unwrap_or(Cow::Borrowed(defaults.observer)),
         self_user: line
             .self_user()
@@ -144,28 +174,31 @@ pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, R
         id: id(&line)?,
         stamp: Stamp {
             pos: line.pos().pos()?,
-            ts,
+            // `ts` is the name that every line may use: where it is added to an event of Agora's, it is meant to count.
+            ts: line.ts().time(settings.time_unit)?.or(timestamp),
         },
         said,
     })
 }
 
-fn agora_said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+fn agora_said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>, Refusal> {
     if line.event().is_string() {
-        agora_link::said(line)
+        agora_link::said(line, settings)
     } else if line.event_type().is_string() {
-        agora_js::said(line)
+        if agora_presence::is_js(line) {
+            agora_presence::said(line, settings)
+        } else {
+            agora_js::said(line)
+        }
     } else if line.type_number().is_number() {
-        agora_native::said(line)
+        if agora_presence::is_native(line) {
+            agora_presence::said(line, settings)
+        } else {
+            agora_native::said(line)
+        }
     } else {
         Err(Refusal::NoShape)
     }
-}
-
-/// `ts` is the name that every line may use: whoever adds it to an Agora event means it to count.
-fn agora_time(line: &Line<'_>) -> Result<Option<i64>, Refusal> {
-    let timestamp = line.timestamp().time()?;
-    Ok(line.ts().time()?.or(timestamp))
 }
 
 /// An empty id would make retries of all lines that bear it.

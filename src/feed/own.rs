@@ -3,6 +3,7 @@
 use super::Line;
 use super::field::{Field, object};
 use super::refusal::Refusal;
+use super::settings::{Settings, TimeUnit};
 use crate::domain::event::{
     ChangeSaid, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown, Str, TokenSaid,
     TokenState, TopicShown,
@@ -22,37 +23,47 @@ object! {
         pos: "pos",
         ts: "ts",
         reason: "reason",
+        late_ms: "late_ms",
     }
 }
 
+/// The words for the services of a `link` line; none of them is all.
+const SERVICES: [(&str, Service); 4] = [
+    ("topics", Service::Topics),
+    ("presence", Service::Presence),
+    ("topics_and_presence", Service::TopicsAndPresence),
+    ("other", Service::Other),
+];
+
 /// What a line with a `t` says.
-pub(super) fn said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+pub(super) fn said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>, Refusal> {
     let t = line.t().string()?.ok_or(line.t().lacking())?;
+    let unit = settings.time_unit;
     match t.as_ref() {
         "join" => change(line, Kind::Join),
         "leave" => change(line, Kind::Leave),
         "update" => change(line, Kind::Update),
         "snapshot" => Ok(Said::Snapshot {
             channel: line.channel().needed_name()?,
-            shown: shown(line)?,
+            shown: shown(line, unit)?,
         }),
         "snapshot_begin" => Ok(Said::SnapshotBegin {
             channel: line.channel().needed_name()?,
-            sync: line.sync().needed_name()?,
+            sync: line.sync().needed_label()?,
             incomplete: line.incomplete().flag()?,
         }),
         "snapshot_page" => Ok(Said::SnapshotPage {
             channel: line.channel().needed_name()?,
-            sync: line.sync().needed_name()?,
-            shown: shown(line)?,
+            sync: line.sync().needed_label()?,
+            shown: shown(line, unit)?,
         }),
         "snapshot_end" => Ok(Said::SnapshotEnd {
             channel: line.channel().needed_name()?,
-            sync: line.sync().needed_name()?,
+            sync: line.sync().needed_label()?,
             incomplete: line.incomplete().flag()?,
         }),
-        "diff" => diff(line),
-        "changes" => changes(line),
+        "diff" => diff(line, unit),
+        "changes" => changes(line, unit),
         "link" => link(line),
         "token" => token(line),
         _ => Err(line.t().unknown()),
@@ -61,33 +72,37 @@ pub(super) fn said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 
 /// The line's own `pos` and `ts` are the event's, not the member's.
 fn change<'a>(line: &Line<'a>, kind: Kind) -> Result<Said<'a>, Refusal> {
+    let who = MemberSaid {
+        user: line.user().needed_name()?,
+        conn: conn(line.conn())?,
+        meta: None,
+        stamp: Stamp::NONE,
+        reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
+        late_ms: line.late_ms().late()?,
+    };
     Ok(Said::Changes {
         channel: line.channel().needed_name()?,
         changes: vec![ChangeSaid {
             kind,
             topic: line.topic().needed_name()?,
-            who: MemberSaid {
-                user: line.user().needed_name()?,
-                conn: line
-                    .conn()
-                    .string_up_to(NAME_BYTES_MAX)?
-                    .unwrap_or_default(),
-                meta: line.meta().meta()?,
-                stamp: Stamp::NONE,
-                reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
-                late_ms: line.late_ms().whole("a number")?.flatten().unwrap_or(0),
-            },
+            who: line.meta().meta()?.of_member(who),
         }],
         together: false,
         occupancy: None,
     })
 }
 
-fn shown<'a>(line: &Line<'a>) -> Result<Shown<'a>, Refusal> {
+fn conn(field: Field<'_>) -> Result<Str<'_>, Refusal> {
+    field
+        .string_up_to(NAME_BYTES_MAX)
+        .map(Option::unwrap_or_default)
+}
+
+fn shown<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Shown<'a>, Refusal> {
     if !line.topics().is_given() {
         return Err(line.topics().lacking());
     }
-    let mut topics = topics(line.topics())?;
+    let mut topics = topics(line.topics(), unit)?;
     let mut totals: HashMap<Str<'a>, Option<u64>> = HashMap::new();
     line.totals().object(|scanner| {
         scanner.entries(|key, scanner| {
@@ -109,9 +124,9 @@ fn shown<'a>(line: &Line<'a>) -> Result<Shown<'a>, Refusal> {
 }
 
 /// Changes of any kinds in the order of the list, for what no other line can say.
-fn changes<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+fn changes<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Said<'a>, Refusal> {
     let channel = line.channel().needed_name()?;
-    if !line.changes().is_given() {
+    if !line.changes().is_there() {
         return Err(line.changes().lacking());
     }
     let mut changes = Vec::new();
@@ -127,22 +142,34 @@ fn changes<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
         changes.push(ChangeSaid {
             kind,
             topic: listed.topic().needed_name()?,
-            who: listed.member()?,
+            who: listed.member(unit)?,
         });
         Ok(())
     })?;
-    if changes.is_empty() {
+    let together = line.together().flag()?;
+    several(line, channel, changes, together)
+}
+
+/// Several changes, and how many members the source counts after them, which is something to say even without changes.
+fn several<'a>(
+    line: &Line<'a>,
+    channel: Str<'a>,
+    changes: Vec<ChangeSaid<'a>>,
+    together: bool,
+) -> Result<Said<'a>, Refusal> {
+    let occupancy = line.occupancy().count()?;
+    if changes.is_empty() && occupancy.is_none() {
         return Ok(Said::Nothing);
     }
     Ok(Said::Changes {
         channel,
         changes,
-        together: false,
-        occupancy: None,
+        together,
+        occupancy,
     })
 }
 
-fn diff<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+fn diff<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Said<'a>, Refusal> {
     let channel = line.channel().needed_name()?;
     if !line.joins().is_given() && !line.leaves().is_given() {
         // Either may be missing, but a line with neither was meant otherwise.
@@ -152,7 +179,7 @@ fn diff<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
     }
     let mut changes = Vec::new();
     for (kind, field) in [(Kind::Leave, line.leaves()), (Kind::Join, line.joins())] {
-        for TopicShown { topic, members, .. } in topics(field)? {
+        for TopicShown { topic, members, .. } in topics(field, unit)? {
             changes.extend(members.into_iter().map(|who| ChangeSaid {
                 kind,
                 topic: topic.clone(),
@@ -160,37 +187,51 @@ fn diff<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
             }));
         }
     }
-    if changes.is_empty() {
-        return Ok(Said::Nothing);
-    }
-    Ok(Said::Changes {
-        channel,
-        changes,
-        together: true,
-        occupancy: None,
-    })
+    several(line, channel, changes, true)
 }
 
 fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
     let state = line.state().string()?.ok_or(line.state().lacking())?;
+    let with_differences = with_differences(line)?;
     let state = match state.as_ref() {
-        "up" if line.resync().is_string() => LinkState::UpWithDifferences,
+        "up" if with_differences => LinkState::UpWithDifferences,
         "up" => LinkState::Up,
-        "synced" => LinkState::Synced,
+        _ if with_differences => {
+            return Err(Refusal::Misplaced {
+                field: line.resync().name(),
+                place: "with state \"up\"",
+            });
+        }
         "down" => LinkState::Down,
+        "synced" => LinkState::Synced,
         _ => return Err(line.state().unknown()),
     };
     Ok(Said::Link(LinkSaid {
         state,
         channels: line.channels().names()?,
         unrestored: line.unrestored().names()?,
-        service: if line.elsewhere().flag()? {
-            Service::Other
-        } else {
-            Service::All
-        },
+        service: service(line)?,
         reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
     }))
+}
+
+/// How the source tells what was missed: as a snapshot, where it does not say.
+fn with_differences(line: &Line<'_>) -> Result<bool, Refusal> {
+    match line.resync().string()?.as_deref() {
+        None => Ok(false),
+        Some("differences") => Ok(true),
+        Some(_) => Err(line.resync().unknown()),
+    }
+}
+
+fn service(line: &Line<'_>) -> Result<Service, Refusal> {
+    let Some(word) = line.service().string()? else {
+        return Ok(Service::All);
+    };
+    let service = SERVICES.iter().find(|(known, _)| *known == word);
+    service
+        .map(|&(_, service)| service)
+        .ok_or(line.service().unknown())
 }
 
 fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
@@ -210,14 +251,14 @@ fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 }
 
 /// `{topic: [member]}`. Of a topic that comes twice the last list counts, as everywhere in JSON.
-fn topics<'a>(field: Field<'a>) -> Result<Vec<TopicShown<'a>>, Refusal> {
+fn topics<'a>(field: Field<'a>, unit: TimeUnit) -> Result<Vec<TopicShown<'a>>, Refusal> {
     let mut topics = Vec::new();
     field.lists("topic", |topic, list| {
         let mut members = Vec::new();
         list.objects(|scanner| {
             let mut listed = Listed::default();
             listed.read(scanner)?;
-            members.push(listed.member()?);
+            members.push(listed.member(unit)?);
             Ok(())
         })?;
         topics.push(TopicShown {
@@ -237,20 +278,18 @@ fn topics<'a>(field: Field<'a>) -> Result<Vec<TopicShown<'a>>, Refusal> {
 }
 
 impl<'a> Listed<'a> {
-    fn member(&self) -> Result<MemberSaid<'a>, Refusal> {
-        Ok(MemberSaid {
+    fn member(&self, unit: TimeUnit) -> Result<MemberSaid<'a>, Refusal> {
+        let who = MemberSaid {
             user: self.user().needed_name()?,
-            conn: self
-                .conn()
-                .string_up_to(NAME_BYTES_MAX)?
-                .unwrap_or_default(),
-            meta: self.meta().meta()?,
+            conn: conn(self.conn())?,
+            meta: None,
             stamp: Stamp {
                 pos: self.pos().pos()?,
-                ts: self.ts().time()?,
+                ts: self.ts().time(unit)?,
             },
             reason: self.reason().string_up_to(REASON_BYTES_MAX)?,
-            late_ms: 0,
-        })
+            late_ms: self.late_ms().late()?,
+        };
+        Ok(self.meta().meta()?.of_member(who))
     }
 }

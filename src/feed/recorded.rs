@@ -4,6 +4,7 @@
 use super::field::{Field, object};
 use super::json::Scanner;
 use super::refusal::Refusal;
+use super::settings::TimeUnit;
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::Connection;
 
@@ -67,7 +68,7 @@ pub fn recording(line: &[u8]) -> Result<Recording, Refusal> {
         .map(|word| Connection::of_word(&word).ok_or_else(unknown))
         .transpose()?;
     Ok(Recording {
-        recorded_at: recorded.recorded_at().time()?,
+        recorded_at: recorded.recorded_at().time(TimeUnit::Millis)?,
         rules,
         connection,
     })

@@ -88,6 +88,14 @@ pub enum Refusal {
         /// Which.
         field: &'static str,
     },
+    /// A field stands where it means nothing.
+    #[error("{field} goes only {place}")]
+    Misplaced {
+        /// Which.
+        field: &'static str,
+        /// Where it means something.
+        place: &'static str,
+    },
     /// A word that the field does not know.
     #[error("{field} is {value}, which is not known")]
     Unknown {

@@ -4,6 +4,7 @@
 use super::source::LineText;
 use crate::domain::entry::Recording;
 use crate::domain::event::{Event, Said, Service, Str};
+use crate::domain::time::Millis;
 use crate::feed::{self, Defaults};
 use crate::limits;
 use crate::store::{Line, Rejected};
@@ -72,6 +73,22 @@ impl Place<'_> {
             blake3: blake3.or_else(|| head.map(|_| *blake3::hash(text).as_bytes())),
         }
     }
+}
+
+/// The time that the source gave for a line, or for the first member that has one of its own.
+#[must_use]
+pub fn source_time(line: &Line) -> Option<Millis> {
+    let (Line::Event(event, _) | Line::Again(event, ..)) = line else {
+        return None;
+    };
+    let first = match &event.said {
+        Said::Changes { changes, .. } => changes.first().map(|change| &change.who),
+        Said::Snapshot { shown, .. } | Said::SnapshotPage { shown, .. } => {
+            shown.topics.iter().flat_map(|topic| &topic.members).next()
+        }
+        _ => None,
+    };
+    event.stamp.ts.or(first.and_then(|who| who.stamp.ts))
 }
 
 /// A line that is to be recorded as it was before.

@@ -59,6 +59,7 @@ impl Again<'_> {
         let defaults = Defaults {
             observer: &self.how.observer,
             self_user: self.how.self_user.as_deref(),
+            settings: self.how.settings,
         };
         let text = match &reject.text {
             Some(text) if text.len() as u64 == reject.length => text,

@@ -1,11 +1,12 @@
 //! A source, line by line, into a store: what the command line, the server and the simulator have in common.
 
-use super::line::{Place, as_recorded};
+use super::line::{Place, as_recorded, source_time};
 use super::source::{Fingerprint, LineText, Source, SourceError, Wait};
 use super::summary::IngestSummary;
 use crate::domain::entry::Rules;
 use crate::domain::event::Said;
-use crate::feed::{self, Defaults};
+use crate::domain::time::Millis;
+use crate::feed::{self, Defaults, Settings};
 use crate::log::Progress;
 use crate::store::{Batch, Clamped, Line, Receipt, Refused, Store, StoreError, Tally, Ticket};
 use std::collections::VecDeque;
@@ -43,6 +44,8 @@ pub struct How {
     pub observer: String,
     /// The observer's own user, of lines that name none.
     pub self_user: Option<String>,
+    /// How lines are read.
+    pub settings: Settings,
     /// How events are taken.
     pub rules: Rules,
     /// Lines that say when and by which rules they were recorded are recorded so again ([`feed::recording`]).
@@ -61,6 +64,7 @@ impl Default for How {
         How {
             observer,
             self_user: None,
+            settings: Settings::USUAL,
             rules,
             keep_recorded: false,
             strict: false,
@@ -103,6 +107,8 @@ pub struct Outcome {
     pub lines: u64,
     /// What became of them.
     pub tally: Tally,
+    /// The latest time that the source gave, Unix ms.
+    pub latest_time: Option<Millis>,
     /// It ended at a rejected line (`strict`).
     pub stopped: bool,
 }
@@ -112,6 +118,7 @@ impl Outcome {
     pub fn add(&mut self, later: &Outcome) {
         self.lines += later.lines;
         self.tally.add(&later.tally);
+        self.latest_time = self.latest_time.max(later.latest_time);
         self.stopped |= later.stopped;
     }
 
@@ -251,6 +258,7 @@ impl Intake<'_> {
         let defaults = Defaults {
             observer: &self.how.observer,
             self_user: self.how.self_user.as_deref(),
+            settings: self.how.settings,
         };
         while !self.outcome.stopped && !self.watcher.stop() {
             match source.wait() {
@@ -301,6 +309,7 @@ impl Intake<'_> {
                 self.mark();
             }
             self.outcome.lines += 1;
+            self.outcome.latest_time = self.outcome.latest_time.max(source_time(&taken));
             self.batch.push(taken);
             self.bytes += length;
             // A half line may be whole the next time: reading goes on before it then. A whole one without its newline

@@ -7,7 +7,7 @@ use crate::domain::event::Kind;
 use crate::domain::names::{Member, Name, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::log::frame::FrameHeader;
-use crate::store::{At, Flow, Fold, Scope, Start, Store, StoreError, Visitor, heard_of};
+use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor, heard_of};
 
 /// Which moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -122,12 +122,13 @@ impl Store {
         at: Millis,
     ) -> Result<Who, StoreError> {
         // Later news reach back: what the head knows of the channel bounds what is certain of any moment.
-        let (watched, lossy) = self.as_of(known_at, None, |state, names| {
+        let (watched, lossy, shares) = self.as_of(known_at, None, |state, names| {
             let name = heard_of(channel, state, names)?;
             let lossy = state
                 .channel(name)
                 .is_some_and(|channel| channel.is_lossy());
-            Ok::<_, StoreError>((state.is_watched_at(name, at), lossy))
+            let shares = state.shares_proofs(name);
+            Ok::<_, StoreError>((state.is_watched_at(name, at), lossy, shares))
         })??;
         let mut moment = AtMoment::new(channel, at);
         let scope = Scope {
@@ -166,7 +167,11 @@ impl Store {
         }
         let last_proof = match gap {
             Some(&(from, _)) => Some(from),
-            None => self.last_proof_at(channel, &end, at, known_at)?,
+            None if shares => {
+                let last = state.channel(name).map_or(0, |it| it.effective_seq());
+                self.last_proof_at(channel, last, at, known_at)?
+            }
+            None => state.channel(name).and_then(|it| it.watching().heard_at()),
         };
         let base = base_certainty(coverage, lossy || !watched);
         let mut rows: Vec<Row> = state
@@ -214,44 +219,38 @@ impl Store {
 }
 
 impl Store {
-    /// The last proof at a moment at which a channel is in no gap; `end` is the fold of what is in effect there by then.
+    /// The last proof of a channel at a moment, where other channels of its observers prove something, too: what is in
+    /// effect there at that moment ends with the entry `last`.
     fn last_proof_at(
         &self,
         channel: &str,
-        end: &Fold,
+        last: u64,
         at: Millis,
         known_at: Option<Millis>,
     ) -> Result<Option<Millis>, StoreError> {
-        let Some(name) = end.names.find(channel) else {
-            return Ok(None);
-        };
-        let known = end.state.channel(name);
-        if !end.state.shares_proofs(name) {
-            return Ok(end.state.last_proof(name));
-        }
-        // What was heard of other channels counts as well, and was not read.
-        let behind = known.map_or(0, |known| known.effective_seq());
         let scope = Scope {
-            start: Start::Behind(behind),
+            start: Start::Behind(last),
             known_at,
             ..Scope::default()
         };
-        let mut all = AllInEffect { channel, at };
+        let mut all = AllInEffect { channel, last, at };
         let end = self.visit(&scope, &mut all)?;
         let name = end.names.find(channel);
-        Ok(name.and_then(|name| end.state.last_proof(name)))
+        let proof = name.and_then(|name| end.state.last_proof(name));
+        Ok(proof.map(|proof| proof.min(at)))
     }
 }
 
-/// Applies what is in effect at a moment, of all channels, up to what takes effect in one of them later.
+/// Applies what is in effect at a moment behind an entry, of all channels, up to what takes effect in one of them later.
 struct AllInEffect<'a> {
     channel: &'a str,
+    last: u64,
     at: Millis,
 }
 
 impl Visitor for AllInEffect<'_> {
     fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
-        if entry.effective_at <= self.at {
+        if entry.seq <= self.last || entry.effective_at <= self.at {
             return Ok(Flow::Apply);
         }
         let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));
@@ -401,12 +400,11 @@ impl Visitor for AtMoment<'_> {
         if self.name.is_none() {
             self.name = at.names.find(self.channel);
         }
-        match at.channel_of(entry) {
-            Some(channel) if Some(channel) != self.name => return Ok(Flow::Skip),
-            Some(_) => {}
-            // One whose observer is heard of here only later may tell of a gap that reaches back.
-            None if !self.passed && !at.is_shown_in(entry, self.name) => return Ok(Flow::Skip),
-            None => {}
+        // What names no channel counts here, too, and that an observer sends link lines, wherever it does so.
+        let channel = at.channel_of(entry);
+        let elsewhere = channel.is_some_and(|channel| Some(channel) != self.name);
+        if elsewhere && !matches!(entry.what, What::Link(_)) {
+            return Ok(Flow::Skip);
         }
         let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));
         self.passed |= moves && entry.effective_at > self.at;

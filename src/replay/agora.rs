@@ -1,20 +1,23 @@
-//! Events as lines in the shape of Agora's JavaScript SDK (contract 2.1, 2.3).
+//! Events as lines in the shape of Agora's JavaScript SDK (contract 2.1, 2.3). What is of presence is in `presence`.
 
 use super::line::{LineFields, raw};
-use super::own;
 use super::topic::{EventType, Publisher, TopicEvent, TopicInfo};
+use super::{own, presence};
 use crate::domain::entry::Recording;
 use crate::domain::event::{
-    ChangeSaid, Event, Kind, LinkSaid, MemberSaid, Said, Service, Shown, TokenSaid, TokenState,
+    ChangeSaid, Event, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown, TokenSaid,
+    TokenState,
 };
 use crate::domain::time::Millis;
 use serde::Serialize;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct LinkState<'a> {
+struct LinkEvent<'a> {
     event: &'static str,
     current_state: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_resumed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason_code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,20 +46,24 @@ struct TokenEvent<'a> {
 }
 
 /// The lines that say `event`: one, but for changes of several kinds or places in the order. A step of a paged
-/// snapshot has none, since Agora pages nothing, nor has an ingest connection, of which Agora knows nothing.
+/// snapshot has none, since Agora pages nothing, nor has an ingest connection, of which Agora knows nothing. What no
+/// event of Agora's says as it was keeps Rollbook's words.
 pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
     let line = match &event.said {
         Said::Changes {
             channel, changes, ..
-        } => return live(event, channel, changes),
-        Said::Snapshot { channel, shown } => snapshot(event, channel, shown)?,
-        Said::Link(said) => link(event, said)?,
-        // What Agora has no word for keeps Rollbook's.
-        Said::Token(said) => match agora_word(said.state) {
-            Some(word) => token(event, said, word)?,
-            None => return own::lines(event, Recording::default()),
+        } => match presence::channel(channel) {
+            Some(of) => presence::changes(event, of)?,
+            None if changes.iter().all(is_agoras) => return live(event, channel, changes),
+            None => None,
         },
-        Said::Occupancy { .. } => return own::lines(event, Recording::default()),
+        Said::Snapshot { channel, shown } => match presence::channel(channel) {
+            Some(of) => presence::snapshot(event, of, shown)?,
+            None => Some(snapshot(event, channel, shown)?),
+        },
+        Said::Link(said) => link(event, said)?,
+        Said::Token(said) => token(event, said)?,
+        Said::Occupancy { .. } => None,
         Said::SnapshotBegin { .. }
         | Said::SnapshotPage { .. }
         | Said::SnapshotEnd { .. }
@@ -64,7 +71,16 @@ pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
         | Said::Resync { .. }
         | Said::Nothing => return Ok(Vec::new()),
     };
-    Ok(vec![line])
+    match line {
+        Some(line) => Ok(vec![line]),
+        None => own::lines(event, Recording::default()),
+    }
+}
+
+/// Whether a topic event can say a change: not where it was noticed late, nor why its metadata was not kept.
+fn is_agoras(change: &ChangeSaid<'_>) -> bool {
+    let who = &change.who;
+    who.late_ms == 0 && (who.reason.is_none() || who.meta.as_deref() != Some("null"))
 }
 
 /// Live changes: one line, as long as they are of one kind and place in the source's order.
@@ -154,21 +170,34 @@ fn snapshot(event: &Event<'_>, channel: &str, shown: &Shown<'_>) -> serde_json::
     })
 }
 
-fn link(event: &Event<'_>, said: &LinkSaid<'_>) -> serde_json::Result<String> {
-    serde_json::to_string(&LinkState {
+/// Agora's names of channels do not say whether topics or presence are meant, so only those of topics can be told.
+fn link(event: &Event<'_>, said: &LinkSaid<'_>) -> serde_json::Result<Option<String>> {
+    let mut named = said.channels.iter().chain(&said.unrestored);
+    let service_type = match said.service {
+        _ if named.any(|channel| presence::channel(channel).is_some()) => return Ok(None),
+        Service::All | Service::TopicsAndPresence if said.channels.is_empty() => None,
+        Service::All | Service::Topics => Some("STREAM"),
+        Service::Presence if said.channels.is_empty() => Some("MESSAGE"),
+        Service::Other => Some("OTHER"),
+        Service::TopicsAndPresence | Service::Presence => return Ok(None),
+    };
+    let current_state = match said.state {
+        LinkState::Up | LinkState::UpWithDifferences => "CONNECTED",
+        LinkState::Down => "DISCONNECTED",
+        LinkState::Synced => return Ok(None),
+    };
+    let line = LinkEvent {
         event: "linkState",
-        current_state: if said.state.is_up() {
-            "CONNECTED"
-        } else {
-            "DISCONNECTED"
-        },
+        current_state,
+        is_resumed: said.state == LinkState::UpWithDifferences,
         reason_code: said.reason.as_deref(),
-        service_type: (said.service == Service::Other).then_some("OTHER"),
+        service_type,
         affected_channels: said.channels.iter().map(AsRef::as_ref).collect(),
         unrestored_channels: said.unrestored.iter().map(AsRef::as_ref).collect(),
         timestamp: event.stamp.ts,
         line: LineFields::of(event, event.stamp),
-    })
+    };
+    serde_json::to_string(&line).map(Some)
 }
 
 fn agora_word(state: TokenState) -> Option<&'static str> {
@@ -179,17 +208,17 @@ fn agora_word(state: TokenState) -> Option<&'static str> {
     }
 }
 
-fn token(
-    event: &Event<'_>,
-    said: &TokenSaid<'_>,
-    event_type: &'static str,
-) -> serde_json::Result<String> {
-    serde_json::to_string(&TokenEvent {
+fn token(event: &Event<'_>, said: &TokenSaid<'_>) -> serde_json::Result<Option<String>> {
+    let Some(event_type) = agora_word(said.state) else {
+        return Ok(None);
+    };
+    let line = TokenEvent {
         event: "token",
         event_type,
         channel_name: said.channel.as_deref(),
         reason_code: said.reason.as_deref(),
         timestamp: event.stamp.ts,
         line: LineFields::of(event, event.stamp),
-    })
+    };
+    serde_json::to_string(&line).map(Some)
 }

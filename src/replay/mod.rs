@@ -7,7 +7,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `player` | which commits are played, and as what events |
-//! | `agora`, `own` | an event as lines of a shape; what they share is in `line` |
+//! | `agora`, `own` | an event as lines of a shape; what they share is in `line`. `presence` is the part of `agora` that tells of presence |
 //! | `topic` | the event of Agora's that tells who is where, for `agora` and for the live feed |
 //! | `pace` | when: a sink before another one, that waits; and the remote by which it is paused |
 //!
@@ -18,6 +18,7 @@ pub(crate) mod line;
 mod own;
 mod pace;
 mod player;
+mod presence;
 pub(crate) mod topic;
 
 pub use pace::{Paced, Remote, Speed, Time};
@@ -49,7 +50,8 @@ pub struct ReplayFilter {
 /// The shape of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Shape {
-    /// That of Agora's JavaScript SDK (contract 2.1, 2.3), snapshots whole. A log that came from such lines of one
+    /// That of Agora's JavaScript SDK (contract 2.1 to 2.3), snapshots whole; what none of its events says exactly is
+    /// told as [`Shape::Rollbook`] tells it. A log that came from such lines of one
     /// observer has, when they are ingested again with the same options, the same history but for the times of
     /// recording and what derives from them.
     #[default]
@@ -82,12 +84,25 @@ impl<F: FnMut(&Played<'_>) -> bool> Sink for F {
     }
 }
 
-/// An event as a line of Rollbook's own feed format, without its newline; `None` for one that says nothing.
+/// An event as lines of a shape, without their newlines: one in Rollbook's own, in Agora's as many as it takes. None for
+/// an event that says nothing, or of which Agora knows nothing.
+///
+/// ```
+/// use rollbook::feed::{Defaults, parse};
+/// use rollbook::replay::{Shape, lines_of};
+/// let event = parse(br#"{"t":"link","state":"up"}"#, &Defaults::of("default"))?;
+/// let line = r#"{"event":"linkState","currentState":"CONNECTED","affectedChannels":[],"unrestoredChannels":[]}"#;
+/// assert_eq!(lines_of(&event, Shape::Agora)?, [line]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// Where its metadata is no JSON.
-pub fn line_of(event: &Event<'_>) -> serde_json::Result<Option<String>> {
-    Ok(own::lines(event, Recording::default())?.pop())
+pub fn lines_of(event: &Event<'_>, shape: Shape) -> serde_json::Result<Vec<String>> {
+    match shape {
+        Shape::Agora => agora::lines(event),
+        Shape::Rollbook => own::lines(event, Recording::default()),
+    }
 }
 
 impl Store {

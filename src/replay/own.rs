@@ -36,6 +36,10 @@ enum Body<'a> {
     Changes {
         channel: &'a str,
         changes: Vec<Change<'a>>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        together: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        occupancy: Option<u64>,
     },
     Snapshot(Whole<'a>),
     SnapshotBegin(Paged<'a>),
@@ -82,6 +86,8 @@ struct Member<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    late_ms: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pos: Option<[i64; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ts: Option<Millis>,
@@ -116,8 +122,8 @@ struct Link<'a> {
     channels: &'a [Str<'a>],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unrestored: &'a [Str<'a>],
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    elsewhere: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
@@ -164,9 +170,12 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
     let mut stamp = event.stamp;
     let body = match &event.said {
         Said::Changes {
-            channel, changes, ..
+            channel,
+            changes,
+            together,
+            occupancy,
         } => match changes.as_slice() {
-            [change] => {
+            [change] if occupancy.is_none() => {
                 // A change that is alone has its own place in the order, or the line's: in its line they are one.
                 stamp = change.who.stamp.or(event.stamp);
                 alone(channel, change)?
@@ -174,6 +183,8 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
             changes => Body::Changes {
                 channel,
                 changes: changes.iter().map(one_of).collect::<Result<_, _>>()?,
+                together: *together,
+                occupancy: *occupancy,
             },
         },
         Said::Snapshot { channel, shown } => Body::Snapshot(whole(channel, shown)?),
@@ -201,7 +212,14 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
             stamp.ts = said.at;
             connection(said.what)
         }
-        Said::Occupancy { .. } | Said::Resync { .. } | Said::Nothing => return Ok(Vec::new()),
+        Said::Occupancy { channel, members } => Body::Changes {
+            channel,
+            changes: Vec::new(),
+            together: false,
+            occupancy: Some(*members),
+        },
+        // It follows again from the lines before it.
+        Said::Resync { .. } | Said::Nothing => return Ok(Vec::new()),
     };
     let line = Line {
         body,
@@ -248,6 +266,7 @@ fn member<'a>(who: &'a MemberSaid<'_>) -> serde_json::Result<Member<'a>> {
         conn: &who.conn,
         meta: raw(who.meta.as_ref())?,
         reason: who.reason.as_deref(),
+        late_ms: Some(who.late_ms).filter(|&late| late != 0),
         pos,
         ts,
     })
@@ -290,7 +309,13 @@ fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
         resync: (said.state == LinkState::UpWithDifferences).then_some("differences"),
         channels: &said.channels,
         unrestored: &said.unrestored,
-        elsewhere: said.service == Service::Other,
+        service: match said.service {
+            Service::All => None,
+            Service::Topics => Some("topics"),
+            Service::Presence => Some("presence"),
+            Service::TopicsAndPresence => Some("topics_and_presence"),
+            Service::Other => Some("other"),
+        },
         reason: said.reason.as_deref(),
     }
 }

@@ -12,6 +12,7 @@ use super::metrics::Metrics;
 use super::observers::Observers;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
+use crate::feed::Settings;
 use crate::store::{Store, StoreError};
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -31,6 +32,8 @@ pub struct App {
     pub store: Arc<Store>,
     /// How lines are taken.
     pub rules: Rules,
+    /// How lines are read.
+    pub settings: Settings,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Entries on their way to subscribers.

@@ -36,6 +36,7 @@ pub async fn events(
     let how = How {
         observer: who.observer,
         self_user: who.self_user,
+        settings: app.settings,
         rules: app.rules,
         only: pass.access.channels().cloned(),
         ..How::default()

@@ -235,6 +235,7 @@ impl Intake {
         let defaults = Defaults {
             observer: &self.who.observer,
             self_user: self.who.self_user.as_deref(),
+            settings: self.app.settings,
         };
         let only = session.pass().access.channels().map(|only| &**only);
         for line in text.split_inclusive('\n') {

@@ -56,6 +56,7 @@ pub use metrics::Metrics;
 pub use play::Play;
 
 use crate::domain::entry::Rules;
+use crate::feed::Settings;
 use crate::limits;
 use crate::store::{Store, StoreError};
 use app::App;
@@ -78,6 +79,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Config {
     /// How lines are taken.
     pub rules: Rules,
+    /// How lines are read.
+    pub settings: Settings,
     /// What tokens are looked at with. `None`: none is asked for, and only this machine is served.
     pub tokens: Option<Keeper>,
     /// What time it is.
@@ -94,6 +97,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             rules: Rules::default(),
+            settings: Settings::USUAL,
             tokens: None,
             clock: Arc::new(SystemClock),
             metrics: Metrics::new(),
@@ -134,6 +138,7 @@ pub async fn serve(
     let app = Arc::new(App {
         store,
         rules: config.rules,
+        settings: config.settings,
         clock: config.clock,
         hub,
         observers: Observers::default(),

@@ -104,10 +104,7 @@ impl Run {
             clock: Arc::new(move || clock.load(Ordering::SeqCst)),
             ..Options::default()
         })?;
-        let defaults = Defaults {
-            observer: "default",
-            self_user: None,
-        };
+        let defaults = Defaults::of("default");
         let mut heads = Vec::with_capacity(lines);
         for (index, (told, text)) in self.told.iter().zip(&self.lines).take(lines).enumerate() {
             let line = index + 1;

@@ -257,12 +257,13 @@ fn entries_that_take_effect_late_are_named_ten_at_most() {
     let ran = folder.run(&["ingest", &file]).ok();
     assert_eq!(ran.line()["clamped"], 13);
     let named: Vec<&str> = ran.err.lines().collect();
-    assert_eq!(named.len(), 11, "{named:#?}");
+    assert_eq!(named.len(), 12, "{named:#?}");
     assert!(
         named[0].starts_with("a: entry 2 occurred 1970-01-01 00:15:00.000 UTC"),
         "{named:#?}"
     );
     assert!(named[10].starts_with("… and 3 more"), "{named:#?}");
+    assert!(named[11].contains("before 1973"), "{named:#?}");
 }
 
 #[test]

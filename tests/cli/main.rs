@@ -22,3 +22,4 @@ mod output;
 mod rejects;
 mod replay;
 mod resume;
+mod times;

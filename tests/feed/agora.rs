@@ -177,20 +177,20 @@ fn agora_refusals() {
             "publisherUserId is missing",
         ),
         (
-            r#"{"eventType":"SNAPSHOT","channelName":"c","topicInfos":[{"topicName":"t","publishers":[{"publisherUserId":1}]}]}"#,
-            "publisherUserId is not a string",
+            r#"{"eventType":"SNAPSHOT","channelName":"c","topicInfos":[{"topicName":"t","publishers":[{"publisherUserId":1.5}]}]}"#,
+            "publisherUserId is not a string or a whole number",
         ),
         (
-            r#"{"eventType":"SNAPSHOT","channelName":1,"topicInfos":[]}"#,
-            "channelName is not a string",
+            r#"{"eventType":"SNAPSHOT","channelName":true,"topicInfos":[]}"#,
+            "channelName is not a string or a whole number",
         ),
         (
             r#"{"eventType":"SNAPSHOT","channelName":"","topicInfos":[]}"#,
             "channelName is empty",
         ),
         (
-            r#"{"eventType":"SNAPSHOT","channelName":"c","publisher":5,"topicInfos":[]}"#,
-            "publisher is not a string",
+            r#"{"eventType":"SNAPSHOT","channelName":"c","publisher":[],"topicInfos":[]}"#,
+            "publisher is not a string or a whole number",
         ),
         (
             r#"{"eventType":"REMOTE_STATE_CHANGED","channelName":"c","topicInfos":[]}"#,
@@ -201,13 +201,17 @@ fn agora_refusals() {
             "totalTopics is not a whole number of 0 or more",
         ),
         (
-            r#"{"event":"presence","channelName":"c"}"#,
-            "event is \"presence\", which is not known",
+            r#"{"event":"lock","channelName":"c"}"#,
+            "event is \"lock\", which is not known",
         ),
         (r#"{"event":"linkState"}"#, "currentState is missing"),
         (
-            r#"{"event":"linkState","currentState":"CONNECTEDISH"}"#,
-            "currentState is \"CONNECTEDISH\", which is not known",
+            r#"{"event":"linkState","currentState":2.5}"#,
+            "currentState is not a word or a whole number",
+        ),
+        (
+            r#"{"event":"linkState","currentState":2,"isResumed":1}"#,
+            "isResumed is not true or false",
         ),
         (
             r#"{"event":"linkState","currentState":"CONNECTED","affectedChannels":"c"}"#,
@@ -215,15 +219,15 @@ fn agora_refusals() {
         ),
         (
             r#"{"event":"linkState","currentState":"CONNECTED","affectedChannels":[null]}"#,
-            "affectedChannels has an element that is not a string",
+            "affectedChannels has an element that is not a string or a whole number",
         ),
         (
             r#"{"event":"linkState","currentState":"CONNECTED","unrestoredChannels":[""]}"#,
             "unrestoredChannels is empty",
         ),
         (
-            r#"{"event":"linkState","currentState":"FAILED","reasonCode":3}"#,
-            "reasonCode is not a string",
+            r#"{"event":"linkState","currentState":"FAILED","reasonCode":3.5}"#,
+            "reasonCode is not a string or a whole number",
         ),
         (
             r#"{"event":"token","eventType":"X"}"#,
@@ -303,6 +307,9 @@ fn agora_link_and_token() {
     );
     let topic = js("SNAPSHOT", "", "[]").replacen('{', r#"{"event":"topic","#, 1);
     assert_eq!(shown(&topic), Shown::default());
+    let native = r#"{"event":"topic","type":3,"channelName":"c","publisher":"u","topicInfos":[{"topic":"t","publishers":[]}]}"#;
+    assert_eq!(changes(native), ["Leave t u"]);
+    assert_eq!(refused(r#"{"event":"topic"}"#), "eventType is missing");
 }
 
 #[test]

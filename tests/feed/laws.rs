@@ -10,10 +10,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-const DEFAULTS: Defaults<'static> = Defaults {
-    observer: "default",
-    self_user: None,
-};
+const DEFAULTS: Defaults<'static> = Defaults::of("default");
 
 /// The canonical text of `meta`, and whether it was borrowed.
 fn canonical(meta: &str) -> Result<(String, bool), Refusal> {
@@ -214,7 +211,7 @@ fn alike(a: &Value, b: &Value) -> bool {
 }
 
 /// Lines of every shape, to be mutilated.
-const LINES: [&str; 8] = [
+const LINES: [&str; 15] = [
     r#"{"channelType":"STREAM","channelName":"w3c","eventType":"REMOTE_JOIN","publisher":"a","timestamp":1174478940000,"topicInfos":[{"topicName":"html-wg","publishers":[{"publisherUserId":"a","publisherMeta":"x"}]}]}"#,
     r#"{"type":1,"channelName":"c","publisher":"","timestamp":1,"topicInfoCount":1,"topicInfos":[{"topic":"t","publisherCount":1,"publishers":[{"publisherUserId":"u"}]}]}"#,
     r#"{"event":"linkState","currentState":"CONNECTED","reasonCode":"X","affectedChannels":["a"],"unrestoredChannels":[],"timestamp":1}"#,
@@ -223,6 +220,13 @@ const LINES: [&str; 8] = [
     r#"{"t":"diff","channel":"c","joins":{"t":[{"user":"u","meta":[1,-0.0]}]},"leaves":{"t":[{"user":"v","reason":"r"}]}}"#,
     r#"{"t":"snapshot_page","channel":"c","sync":"s","topics":{"a":[],"b":[{"user":"u","ts":1}]},"id":"i"}"#,
     r#"{"t":"link","state":"down","channels":["a","b"],"observer":"o","self":"me"}"#,
+    r#"{"t":"link","state":"up","resync":"differences","service":"topics","unrestored":[1]}"#,
+    r#"{"t":"changes","channel":1,"together":true,"occupancy":2,"changes":[{"t":"leave","topic":"t","user":-5,"late_ms":30000}]}"#,
+    r#"{"event":"linkState","currentState":2,"serviceType":3,"reasonCode":8,"reason":"R","affectedChannels":null,"isResumed":true,"timestamp":"2026-05-14T20:30:00Z"}"#,
+    r#"{"eventType":"INTERVAL","channelType":"MESSAGE","channelName":"c","publisher":"","stateChanged":{},"interval":{"join":{"users":["a"],"userCount":1},"leave":{"users":[]},"timeout":{"users":["b"]},"userStateList":[{"userId":"a","states":{"k":"v"},"statesCount":1}],"totalOccupancy":3},"snapshot":[],"timestamp":1}"#,
+    r#"{"eventType":"SNAPSHOT","channelType":"STREAM","channelName":"c","publisher":"","stateChanged":{},"interval":null,"snapshot":[{"userId":"a","states":{"k":"v"},"statesCount":1}],"timestamp":1}"#,
+    r#"{"type":6,"channelType":1,"channelName":"c","publisher":"a","stateItems":[{"key":"k","value":"v"}],"stateItemCount":1,"timestamp":1}"#,
+    r#"{"type":1,"channelType":2,"channelName":"c","publisher":"","stateItems":[],"interval":null,"snapshot":{"userStateList":[{"userId":"a","states":null}],"userCount":1},"timestamp":1}"#,
 ];
 
 fn is_json(refusal: Option<&Refusal>) -> bool {

@@ -5,7 +5,11 @@
 #[path = "../support/feed.rs"]
 mod support;
 
+mod again;
 mod agora;
 mod laws;
+mod links;
 mod own;
+mod presence;
 mod source;
+mod values;

@@ -9,6 +9,9 @@ use rollbook::feed::{Defaults, parse};
 use std::borrow::Cow;
 use support::*;
 
+/// What is said of a `ts` that is none.
+const NO_TIME: &str = "ts is not a whole number or a time such as 2026-05-14T20:30:00Z";
+
 #[test]
 fn own_changes() {
     let line = r#"{"t":"leave","channel":"c","topic":"t","user":"u","conn":"x","meta":{"b":1.0,"a":null},"reason":"r","pos":[3,-1],"ts":1e3,"id":"i","observer":"o","self":"me","else":[1]}"#;
@@ -194,10 +197,6 @@ fn own_refusals() {
             "topics has an element that is not a list",
         ),
         (
-            r#"{"t":"snapshot","channel":"c","topics":{"t":null}}"#,
-            "topics has an element that is not a list",
-        ),
-        (
             r#"{"t":"snapshot","channel":"c","topics":{"":[]}}"#,
             "topic is empty",
         ),
@@ -211,7 +210,7 @@ fn own_refusals() {
         ),
         (
             r#"{"t":"snapshot","channel":"c","topics":{"t":[{"user":"u","ts":"1"}]}}"#,
-            "ts is not a whole number of milliseconds",
+            NO_TIME,
         ),
         (
             r#"{"t":"snapshot","channel":"c","topics":{},"incomplete":1}"#,
@@ -253,9 +252,9 @@ fn own_refusals() {
 fn line_fields() {
     let with = |fields: &str| format!(r#"{{"t":"link","state":"up",{fields}}}"#);
     let cases = [
-        (r#""ts":1.5"#, "ts is not a whole number of milliseconds"),
-        (r#""ts":"1000""#, "ts is not a whole number of milliseconds"),
-        (r#""ts":true"#, "ts is not a whole number of milliseconds"),
+        (r#""ts":1.5"#, NO_TIME),
+        (r#""ts":"1000""#, NO_TIME),
+        (r#""ts":true"#, NO_TIME),
         (
             r#""ts":253402300800000"#,
             "ts is outside the years 1 to 9999",
@@ -265,10 +264,7 @@ fn line_fields() {
             "ts is outside the years 1 to 9999",
         ),
         (r#""ts":1e99"#, "ts is outside the years 1 to 9999"),
-        (
-            r#""ts":1e-99999999999"#,
-            "ts is not a whole number of milliseconds",
-        ),
+        (r#""ts":1e-99999999999"#, NO_TIME),
         (r#""pos":1"#, "pos is not a list"),
         (
             r#""pos":[1]"#,
@@ -289,7 +285,8 @@ fn line_fields() {
         (r#""id":1"#, "id is not a string"),
         (r#""id":"""#, "id is empty"),
         (r#""observer":"""#, "observer is empty"),
-        (r#""self":[]"#, "self is not a string"),
+        (r#""observer":1"#, "observer is not a string"),
+        (r#""self":[]"#, "self is not a string or a whole number"),
         (r#""observer":"\udc00""#, "observer has a lone surrogate"),
         (r#""reason":"\ud800x""#, "reason has a lone surrogate"),
         (r#""reason":"\ud800\ud800""#, "reason has a lone surrogate"),
@@ -322,11 +319,11 @@ fn line_fields() {
     assert_eq!(event(&agora.replace(":6", ":null")).stamp.ts, Some(5));
     assert_eq!(
         refused(agora.replace(":5", ":\"5\"")),
-        "timestamp is not a whole number of milliseconds"
+        NO_TIME.replace("ts", "timestamp")
     );
     let defaults = Defaults {
-        observer: "d",
         self_user: Some("me"),
+        ..Defaults::of("d")
     };
     let line = with(r#""observer":"o""#);
     let event = parse(line.as_bytes(), &defaults).unwrap();
@@ -365,13 +362,6 @@ fn limits() {
         "u",
         &format!(r#","meta":"{}""#, "m".repeat((256 << 10) - 2)),
     ));
-    assert_eq!(
-        refused(join(
-            "u",
-            &format!(r#","meta":"{}""#, "m".repeat((256 << 10) - 1))
-        )),
-        "meta is 262145 bytes long; at most 262144 are allowed"
-    );
     let nested = |depth: usize| {
         let brackets = "[".repeat(depth) + &"]".repeat(depth);
         (

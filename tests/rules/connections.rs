@@ -15,10 +15,7 @@ use told::{clock, coverage, entries, gaps_of, missed, ms, roster, sure, told, wi
 /// Takes in a feed in which `^up`, `^resumed`, `^lost`, `^restart`, `^closed` tell of the connection of `default`, or of
 /// the observer behind them. Gives how many lines were rejected.
 fn hear(store: &Store, text: &str) -> u64 {
-    let defaults = Defaults {
-        observer: "default",
-        self_user: None,
-    };
+    let defaults = Defaults::of("default");
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim)

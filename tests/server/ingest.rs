@@ -9,7 +9,9 @@
 )]
 
 use crate::support;
+use rollbook::feed::{Settings, TimeUnit};
 use rollbook::query::answer::{EntryState, EntryType, Evidence, HistoryEntry};
+use rollbook::server::Config;
 use rollbook::{Options, Store};
 use serde_json::{Value, json};
 use support::engine::Lent;
@@ -329,6 +331,31 @@ async fn a_body_is_answered_with_the_summary_of_ingest() {
         (&json!(2), &json!("nonsense"))
     );
     served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_are_read_as_the_server_is_told() {
+    let settings = Settings {
+        time_unit: TimeUnit::Seconds,
+        ..Settings::USUAL
+    };
+    let config = Config {
+        settings,
+        ..Config::default()
+    };
+    let served = Served::start(store(), config).await;
+    served
+        .post("/v1/events", &join("room", "ana", 1_778_790_600))
+        .await
+        .expect(200);
+    let mut socket = served.socket("/v1/ingest").await.unwrap();
+    socket.say(join("room", "ben", 1_778_790_601)).await;
+    acknowledged(&mut socket, 1).await;
+    let store = served.stop().await;
+    let entries = history(&store);
+    let joins = entries.iter().filter(|entry| entry.kind == EntryType::Join);
+    let times: Vec<i64> = joins.map(|entry| entry.occurred_at.0).collect();
+    assert_eq!(times, [1_778_790_600_000, 1_778_790_601_000]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

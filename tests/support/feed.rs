@@ -5,10 +5,7 @@ use rollbook::domain::event::*;
 use rollbook::domain::order::Stamp;
 use rollbook::feed::{Defaults, parse};
 
-pub const DEFAULTS: Defaults<'static> = Defaults {
-    observer: "default",
-    self_user: None,
-};
+pub const DEFAULTS: Defaults<'static> = Defaults::of("default");
 
 pub fn event(line: &str) -> Event<'_> {
     parse(line.as_bytes(), &DEFAULTS).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))

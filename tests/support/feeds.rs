@@ -69,10 +69,7 @@ impl Tape {
 }
 
 /// Those of lines that say nothing else.
-pub const DEFAULTS: Defaults<'static> = Defaults {
-    observer: "default",
-    self_user: None,
-};
+pub const DEFAULTS: Defaults<'static> = Defaults::of("default");
 
 /// A line that stands for what became of an ingest connection: `^WHAT [OBSERVER]`.
 pub fn connection(text: &str) -> Option<(String, Connection)> {

@@ -7,6 +7,7 @@ use rollbook::domain::entry::{Commit, Entry, Rules};
 use rollbook::domain::event::{Connection, ConnectionSaid, Event, Said};
 use rollbook::domain::names::Names;
 use rollbook::domain::order::Stamp;
+use rollbook::domain::resync::{occupancy_behind, resyncs_before};
 use rollbook::domain::state::State;
 use rollbook::feed::parse;
 use std::collections::HashMap;
@@ -68,7 +69,17 @@ impl Reference {
             self.retries += 1;
             return;
         }
-        match decide(&self.state, &mut self.names, &event, rules, heard.now) {
+        for resync in resyncs_before(&self.state, &self.names, &event, rules, heard.now) {
+            self.decide(&resync, None, rules, heard.now);
+        }
+        self.decide(&event, id, rules, heard.now);
+        if let Some(occupancy) = occupancy_behind(&event) {
+            self.decide(&occupancy, None, rules, heard.now);
+        }
+    }
+
+    fn decide(&mut self, event: &Event<'_>, id: Option<(String, String)>, rules: &Rules, now: i64) {
+        match decide(&self.state, &mut self.names, event, rules, now) {
             Ok(Commit::Entries(entries)) => {
                 if let (Some(id), Some(first)) = (id, entries.first()) {
                     self.ids.insert(id, first.seq);

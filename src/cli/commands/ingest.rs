@@ -59,6 +59,7 @@ pub(in crate::cli) fn run(
     let how = How {
         observer: args.observer.clone(),
         self_user: args.self_user.clone(),
+        settings: args.taking.settings(),
         rules: args.taking.rules(),
         strict: args.strict,
         resume: args.resume,
@@ -109,6 +110,8 @@ pub(in crate::cli) fn run(
     }
     notices.clamped_in_all(outcome.tally.clamped);
     notices.rest().iter().for_each(|line| say(line));
+    let doubt = args.taking.doubt_of_times(outcome.latest_time);
+    doubt.iter().for_each(|line| say(line));
     drop(store);
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     output.one(&outcome.summary(elapsed_ms), tables::ingest)?;

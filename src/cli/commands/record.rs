@@ -82,6 +82,9 @@ pub(in crate::cli) fn run(
     let target = args
         .sending
         .target(&args.observer, self_user, patience, rest_max)?;
+    if target.is_some() {
+        args.taking.no_settings()?;
+    }
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(&error))?;
     let notices = Arc::new(Mutex::new(Notices::default()));
@@ -118,6 +121,8 @@ pub(in crate::cli) fn run(
             let outcome = recorder.finish().map_err(|error| failure(data, error))?;
             let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
             notices.clamped_in_all(outcome.tally.clamped);
+            let doubt = args.taking.doubt_of_times(outcome.latest_time);
+            doubt.iter().for_each(|line| say(line));
             outcome.summary(0)
         }
         Sink::Server(uplink) => sending::summary(runtime.block_on(uplink.finish()))?,
@@ -145,6 +150,7 @@ impl Record {
             tokens: self.tokens.source()?,
             observer: self.observer.clone(),
             self_user: self.self_user.clone(),
+            settings: self.taking.settings(),
             patience: self.patience(),
             rest_max: self.rest_max.0,
             seed: seed(),

@@ -59,6 +59,7 @@ fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Fai
     let how = How {
         observer: args.observer.clone(),
         self_user: args.self_user.clone(),
+        settings: args.taking.settings(),
         rules: args.taking.rules(),
         ..How::default()
     };

@@ -45,6 +45,7 @@ pub(in crate::cli) fn run(data: &Path, verbose: u8, args: &Serve) -> Result<(), 
     let store = store.map_err(|error| failure(data, error))?;
     let config = Config {
         rules: args.taking.rules(),
+        settings: args.taking.settings(),
         metrics,
         ..Config::default()
     };

@@ -1,6 +1,12 @@
-//! How lines are taken and kept: the flags that `ingest`, `rejects --retry` and `serve` share.
+//! How lines are read, taken and kept: the flags that `ingest`, `record`, `rejects --retry` and `serve` share.
 
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::moment::{Fine, clock};
 use crate::domain::entry::Rules;
+use crate::domain::time::Millis;
+use crate::feed::{Settings, TimeUnit};
+use crate::limits::{LATE_MS_MAX, SECONDS_SUSPECTED_MS};
+use crate::query::answer::Time;
 use crate::query::time::Span;
 use crate::store;
 use clap::{Args, ValueEnum};
@@ -28,6 +34,37 @@ pub struct Taking {
     /// What an acknowledged line survives
     #[arg(long, value_name = "LEVEL", default_value = "power")]
     pub durability: Durability,
+    /// What a number counts where a line gives a time; RFC 3339 texts are taken as well
+    #[arg(long, value_name = "UNIT", default_value = "ms")]
+    pub time_unit: Unit,
+    /// The presenceTimeout of the Agora clients: so late a presence event may tell of a time-out (300000, 300s, 5m)
+    #[arg(long, value_name = "MS", default_value = "300s", value_parser = lateness)]
+    pub presence_timeout: Span,
+    /// The interval of Agora's interval mode: so late it may tell of anything (30000, 30s)
+    #[arg(long, value_name = "MS", default_value = "30s", value_parser = lateness)]
+    pub presence_interval: Span,
+    /// How long Agora holds the leaves of presence events back (2000, 2s)
+    #[arg(long, value_name = "MS", default_value = "2s", value_parser = lateness)]
+    pub presence_debounce: Span,
+}
+
+/// What a number counts where a line gives a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Unit {
+    /// Seconds since 1970
+    S,
+    /// Milliseconds
+    Ms,
+    /// Microseconds
+    Us,
+}
+
+fn lateness(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse()?;
+    if span.0 > LATE_MS_MAX {
+        return Err("nothing is told later than a year".to_owned());
+    }
+    Ok(span)
 }
 
 /// What an acknowledged line survives.
@@ -52,6 +89,49 @@ impl Taking {
             lossy: self.lossy_feed,
             resync_ms: self.resync.0,
         }
+    }
+
+    /// How lines are read.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            time_unit: match self.time_unit {
+                Unit::S => TimeUnit::Seconds,
+                Unit::Ms => TimeUnit::Millis,
+                Unit::Us => TimeUnit::Micros,
+            },
+            presence_timeout_ms: self.presence_timeout.0,
+            presence_interval_ms: self.presence_interval.0,
+            presence_debounce_ms: self.presence_debounce.0,
+        }
+    }
+
+    /// The same, where lines are not read here but handed on as they are: there is nothing to set then.
+    ///
+    /// # Errors
+    /// Where something was set.
+    pub fn no_settings(&self) -> Result<(), Failure> {
+        if self.settings() == Settings::USUAL {
+            return Ok(());
+        }
+        let what = "--time-unit and --presence-… say how lines are read, and with --to-url the other server reads them";
+        Err(Failure::new(Exit::Usage, what).hint("give them to its `rollbook serve`"))
+    }
+
+    /// What to say of a run of which no time is later than `latest`: where that is long ago, its numbers may have
+    /// counted something else.
+    #[must_use]
+    pub fn doubt_of_times(&self, latest: Option<Millis>) -> Option<String> {
+        let latest = latest.filter(|&ms| ms < SECONDS_SUSPECTED_MS && ms != 0)?;
+        let more = match self.time_unit {
+            Unit::S => return None,
+            Unit::Ms => "if they count seconds, say --time-unit s",
+            Unit::Us => "if they count milliseconds, leave --time-unit away",
+        };
+        Some(format!(
+            "all times lie before 1973, the latest at {}: {more}",
+            clock(Time(latest), None, Fine::Millis)
+        ))
     }
 
     /// What an acknowledged line survives.

@@ -8,13 +8,12 @@ use super::{CodecError, from_bytes, missing};
 use crate::domain::departures::{Cemetery, Graves};
 use crate::domain::entry::{Begin, Claim, Text};
 use crate::domain::names::{Member, MemberKey, Name, Names, NumberMap};
+use crate::domain::observer::{ChannelLink, Connected, Observer, Proof};
 use crate::domain::order::Stamp;
 use crate::domain::own_list::{Collected, Collecting, OwnList};
 use crate::domain::roster::{Channel, Cover, Heard, LastWord, Presence, Slot, Tally};
 use crate::domain::state::State;
-use crate::domain::watch::{
-    ChannelLink, Connected, Loss, Observer, OpenGap, Proof, Stretch, Sync, Watch, Watching,
-};
+use crate::domain::watch::{Loss, OpenGap, Stretch, Sync, Watch, Watching};
 use std::collections::VecDeque;
 
 fn stamp_in((pos, ts): StampWire) -> Stamp {
@@ -265,6 +264,7 @@ pub fn channel_from_bytes(
             .map(stretch)
             .collect::<Result<_, _>>()?,
         last_proof: wire.last_proof,
+        heard_at: wire.heard_at,
         gaps: wire.gaps,
         open_gap: wire.open_gap.map(|(gap, from)| OpenGap { gap, from }),
     };

@@ -47,6 +47,7 @@ pub(super) struct ChannelWire {
     pub(super) watches: Vec<WatchWire>,
     pub(super) ended: Vec<StretchWire>,
     pub(super) last_proof: Option<i64>,
+    pub(super) heard_at: Option<i64>,
     pub(super) gaps: u32,
     pub(super) open_gap: Option<(u32, i64)>,
     pub(super) effective_seq: u64,

@@ -6,11 +6,12 @@ use super::wire::{
 };
 use super::{CodecError, to_bytes};
 use crate::domain::names::{Member, Name, Names, NumberMap};
+use crate::domain::observer::Proof;
 use crate::domain::order::Stamp;
 use crate::domain::own_list::Collected;
 use crate::domain::roster::{Cover, Slot};
 use crate::domain::state::State;
-use crate::domain::watch::{Proof, Stretch, Sync};
+use crate::domain::watch::{Stretch, Sync};
 
 /// Numbers names and members anew for one part.
 #[derive(Default)]
@@ -262,6 +263,7 @@ pub fn channel_to_bytes(
         watches,
         ended,
         last_proof: watching.last_proof,
+        heard_at: watching.heard_at,
         gaps: watching.gaps,
         open_gap: watching.open_gap.map(|open| (open.gap, open.from)),
         spoken: channel.spoken,

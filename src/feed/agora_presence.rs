@@ -1,0 +1,326 @@
+//! The `presence` event of Agora's SDKs (contract 2.2b), in the words of all of them: who is in a channel, whatever its
+//! topics. It bears the event types of a topic event and must not touch the roster of its publishers; so its channel
+//! here is `message:NAME` or `stream:NAME`, and its one topic `presence`.
+
+use super::Line;
+use super::agora_topics::member;
+use super::field::{Field, check_length, object};
+use super::json::Scanner;
+use super::meta::{self, Meta};
+use super::refusal::Refusal;
+use super::settings::Settings;
+use crate::domain::event::{ChangeSaid, Kind, MemberSaid, Said, Shown, Str, TopicShown};
+use crate::domain::time::Millis;
+use crate::limits::{LATE_MS_MAX, NAME_BYTES_MAX};
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// The one topic of a channel of presence.
+const TOPIC: &str = "presence";
+/// Why a member has left of whom nothing was heard.
+const TIMEOUT: &str = "timeout";
+
+object! {
+    /// Who was there with which states.
+    User {
+        user: "userId",
+        states: "states",
+    }
+}
+
+object! {
+    /// A native SDK's snapshot; that of the JavaScript SDK is the list itself.
+    Listed {
+        users: "userStateList",
+        count: "userCount",
+    }
+}
+
+object! {
+    /// What has happened within an interval, in the JavaScript SDK's words and in the native ones.
+    Interval {
+        join: "join",
+        leave: "leave",
+        timeout: "timeout",
+        join_list: "joinUserList",
+        leave_list: "leaveUserList",
+        timeout_list: "timeoutUserList",
+        states: "userStateList",
+        occupancy: "totalOccupancy",
+    }
+}
+
+object! {
+    /// A list of users.
+    Users {
+        users: "users",
+    }
+}
+
+object! {
+    /// A state, where a list of them stands for an object.
+    Item {
+        key: "key",
+        value: "value",
+    }
+}
+
+/// What kind of presence event it is.
+enum Told {
+    Nothing,
+    Snapshot,
+    Interval,
+    Joined,
+    Left,
+    TimedOut,
+    Changed,
+}
+
+/// Whether a line with an `eventType` is a presence event: only they tell which states have changed.
+pub(super) fn is_js(line: &Line<'_>) -> bool {
+    line.channel_type().is_given() && line.state_changed().is_there()
+}
+
+/// Whether a line with a numeric `type` is a presence event. A topic event has no type of channel; one to which it was
+/// added has its topics, or says at least how many there are.
+pub(super) fn is_native(line: &Line<'_>) -> bool {
+    let of_presence = [
+        line.state_items(),
+        line.state_changed(),
+        line.interval(),
+        line.snapshot(),
+    ];
+    let of_topics = [line.topic_infos(), line.topic_info_count()];
+    line.channel_type().is_given()
+        && !line.topic_infos().is_given()
+        && (of_presence.into_iter().any(Field::is_there)
+            || !of_topics.into_iter().any(Field::is_there))
+}
+
+/// What a presence event says. All of it is checked, also where nothing follows from it.
+pub(super) fn said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>, Refusal> {
+    let told = told(line)?;
+    let channel = channel(line)?;
+    let publisher = line.publisher().name_or_empty()?;
+    let states = match states(line.state_changed())? {
+        Meta::Missing => states(line.state_items())?,
+        told => told,
+    };
+    let shown = shown(line.snapshot())?;
+    let (changes, occupancy) = interval(line.interval(), settings)?;
+    let live = |kind, meta: Meta<'a>, reason: Option<&'static str>, late_ms| {
+        if publisher.is_empty() {
+            return Err(line.publisher().lacking());
+        }
+        let who = MemberSaid {
+            reason: reason.map(Into::into),
+            late_ms,
+            ..member(publisher.clone())
+        };
+        Ok(Said::Changes {
+            channel: channel.clone(),
+            changes: vec![change(kind, meta.of_member(who))],
+            together: false,
+            occupancy: None,
+        })
+    };
+    match told {
+        Told::Nothing => Ok(Said::Nothing),
+        Told::Snapshot if !line.snapshot().is_there() => Err(line.snapshot().lacking()),
+        Told::Snapshot => Ok(Said::Snapshot { channel, shown }),
+        Told::Interval if !line.interval().is_given() => Err(line.interval().lacking()),
+        Told::Interval if changes.is_empty() && occupancy.is_none() => Ok(Said::Nothing),
+        Told::Interval => Ok(Said::Changes {
+            channel,
+            changes,
+            together: true,
+            occupancy,
+        }),
+        Told::Joined if matches!(states, Meta::Missing) => live(Kind::Join, no_states(), None, 0),
+        Told::Joined => live(Kind::Join, states, None, 0),
+        Told::Left => live(
+            Kind::Leave,
+            Meta::Missing,
+            None,
+            settings.presence_debounce_ms,
+        ),
+        Told::TimedOut => live(
+            Kind::Leave,
+            Meta::Missing,
+            Some(TIMEOUT),
+            settings.presence_timeout_ms,
+        ),
+        Told::Changed if matches!(states, Meta::Missing) => Err(line.state_changed().lacking()),
+        Told::Changed => live(Kind::Update, states, None, 0),
+    }
+}
+
+fn told(line: &Line<'_>) -> Result<Told, Refusal> {
+    if line.event_type().is_given() || !line.type_number().is_number() {
+        let word = line.event_type().string()?;
+        return match word.ok_or(line.event_type().lacking())?.as_ref() {
+            "NONE" | "ERROR_OUT_OF_SERVICE" => Ok(Told::Nothing),
+            "SNAPSHOT" => Ok(Told::Snapshot),
+            "INTERVAL" => Ok(Told::Interval),
+            "REMOTE_JOIN" => Ok(Told::Joined),
+            "REMOTE_LEAVE" => Ok(Told::Left),
+            "REMOTE_TIMEOUT" => Ok(Told::TimedOut),
+            "REMOTE_STATE_CHANGED" => Ok(Told::Changed),
+            _ => Err(line.event_type().unknown()),
+        };
+    }
+    match line.type_number().whole("a whole number")?.flatten() {
+        Some(0 | 7) => Ok(Told::Nothing),
+        Some(1) => Ok(Told::Snapshot),
+        Some(2) => Ok(Told::Interval),
+        Some(3) => Ok(Told::Joined),
+        Some(4) => Ok(Told::Left),
+        Some(5) => Ok(Told::TimedOut),
+        Some(6) => Ok(Told::Changed),
+        _ => Err(line.type_number().unknown()),
+    }
+}
+
+fn channel<'a>(line: &Line<'a>) -> Result<Str<'a>, Refusal> {
+    let of = line.channel_type();
+    let prefix = if of.is_number() {
+        match of.whole("a word or a whole number")?.flatten() {
+            Some(1) => "message",
+            Some(2) => "stream",
+            _ => return Err(of.unknown()),
+        }
+    } else {
+        match of.string()?.ok_or(of.lacking())?.as_ref() {
+            "MESSAGE" => "message",
+            "STREAM" => "stream",
+            _ => return Err(of.unknown()),
+        }
+    };
+    let channel = format!("{prefix}:{}", line.channel_name().needed_name()?);
+    check_length(line.channel_name().name(), &channel, NAME_BYTES_MAX)?;
+    Ok(Cow::Owned(channel))
+}
+
+fn shown<'a>(field: Field<'a>) -> Result<Shown<'a>, Refusal> {
+    let (list, count) = if field.is_object() {
+        let mut listed = Listed::default();
+        field.object(|scanner| listed.read(scanner))?;
+        (listed.users(), listed.count().count()?)
+    } else {
+        (field, None)
+    };
+    Ok(Shown {
+        topics: vec![TopicShown {
+            topic: TOPIC.into(),
+            total: count,
+            members: users_with_states(list)?,
+        }],
+        ..Shown::default()
+    })
+}
+
+/// The lists of an interval as changes, and how many there are after them.
+fn interval<'a>(
+    field: Field<'a>,
+    settings: &Settings,
+) -> Result<(Vec<ChangeSaid<'a>>, Option<u64>), Refusal> {
+    let mut interval = Interval::default();
+    field.object(|scanner| interval.read(scanner))?;
+    let each = settings.presence_interval_ms;
+    let late = |more: Millis| each.saturating_add(more).min(LATE_MS_MAX);
+    let mut timed_out = users(interval.timeout())?;
+    timed_out.extend(users(interval.timeout_list())?);
+    let mut left = users(interval.leave())?;
+    left.extend(users(interval.leave_list())?);
+    let mut joined = users(interval.join())?;
+    joined.extend(users(interval.join_list())?);
+
+    // Whose connection has timed out leaves as well when the server takes him off its list: that is one leave, and it
+    // can have happened as early as the time-out says.
+    let mut gone: HashSet<Str<'a>> = HashSet::with_capacity(timed_out.len() + left.len());
+    let mut changes = Vec::with_capacity(timed_out.len() + left.len() + joined.len());
+    let leaves = [
+        (timed_out, Some(TIMEOUT), late(settings.presence_timeout_ms)),
+        (left, None, late(settings.presence_debounce_ms)),
+    ];
+    for (users, reason, late_ms) in leaves {
+        for user in users {
+            if gone.insert(user.clone()) {
+                let who = MemberSaid {
+                    reason: reason.map(Into::into),
+                    late_ms,
+                    ..member(user)
+                };
+                changes.push(change(Kind::Leave, who));
+            }
+        }
+    }
+    let late_by = |who: MemberSaid<'a>| MemberSaid {
+        late_ms: late(0),
+        ..who
+    };
+    for user in joined {
+        let who = no_states().of_member(member(user));
+        changes.push(change(Kind::Join, late_by(who)));
+    }
+    for who in users_with_states(interval.states())? {
+        changes.push(change(Kind::Update, late_by(who)));
+    }
+    Ok((changes, interval.occupancy().count()?))
+}
+
+fn change<'a>(kind: Kind, who: MemberSaid<'a>) -> ChangeSaid<'a> {
+    ChangeSaid {
+        kind,
+        topic: TOPIC.into(),
+        who,
+    }
+}
+
+/// `{"users":[…]}`.
+fn users<'a>(field: Field<'a>) -> Result<Vec<Str<'a>>, Refusal> {
+    let mut list = Users::default();
+    field.object(|scanner| list.read(scanner))?;
+    list.users().names()
+}
+
+fn users_with_states<'a>(list: Field<'a>) -> Result<Vec<MemberSaid<'a>>, Refusal> {
+    let mut members = Vec::new();
+    list.objects(|scanner| {
+        let mut user = User::default();
+        user.read(scanner)?;
+        let who = member(user.user().needed_name()?);
+        members.push(states(user.states())?.of_member(who));
+        Ok(())
+    })?;
+    Ok(members)
+}
+
+fn no_states<'a>() -> Meta<'a> {
+    Meta::Is("{}".into())
+}
+
+/// States as metadata: an object, or the same as a list of keys and values. A null is an empty one.
+fn states<'a>(field: Field<'a>) -> Result<Meta<'a>, Refusal> {
+    if field.is_null() {
+        return Ok(no_states());
+    }
+    if field.is_object() || !field.is_given() {
+        return field.meta();
+    }
+    let mut object = String::from("{");
+    field.objects(|scanner| {
+        let mut item = Item::default();
+        item.read(scanner)?;
+        item.key().string()?.ok_or(item.key().lacking())?;
+        if object.len() > 1 {
+            object.push(',');
+        }
+        object.extend([item.key().written(), ":", item.value().written()]);
+        Ok(())
+    })?;
+    object.push('}');
+    let raw = Scanner::new(&object, 0).value()?;
+    let canonical = meta::canonical(field.name(), raw)?.into_owned();
+    Ok(Meta::of(Cow::Owned(canonical)))
+}

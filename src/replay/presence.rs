@@ -1,0 +1,268 @@
+//! What happened in a channel of presence, as the `presence` event of Agora's JavaScript SDK (contract 2.2b): only where
+//! that says all of it, read with the usual settings.
+
+use super::line::{LineFields, raw};
+use crate::domain::event::{ChangeSaid, Event, Kind, MemberSaid, Said, Shown, Str};
+use crate::domain::order::Stamp;
+use crate::domain::time::Millis;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// How late the service tells of a time-out when nobody has set it, of anything in its interval mode, and of a leave.
+const TIMEOUT_MS: Millis = 300_000;
+const INTERVAL_MS: Millis = 30_000;
+const DEBOUNCE_MS: Millis = 2_000;
+
+/// The one topic of a channel of presence.
+const TOPIC: &str = "presence";
+
+/// A channel of presence, in Agora's words.
+#[derive(Clone, Copy)]
+pub(super) struct Channel<'a> {
+    kind: &'static str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PresenceEvent<'a> {
+    event_type: &'static str,
+    channel_type: &'static str,
+    channel_name: &'a str,
+    publisher: &'a str,
+    state_changed: &'a RawValue,
+    interval: Option<Interval<'a>>,
+    snapshot: Option<Vec<UserState<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<Millis>,
+    #[serde(flatten)]
+    line: LineFields<'a>,
+}
+
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Interval<'a> {
+    join: UserList<'a>,
+    leave: UserList<'a>,
+    timeout: UserList<'a>,
+    user_state_list: Vec<UserState<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_occupancy: Option<u64>,
+}
+
+#[derive(Default, Serialize)]
+struct UserList<'a> {
+    users: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UserState<'a> {
+    user_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    states: Option<&'a RawValue>,
+}
+
+/// The channel of presence that is called so, if it is one.
+pub(super) fn channel(name: &str) -> Option<Channel<'_>> {
+    let (kind, name) = name.split_once(':')?;
+    let kind = match kind {
+        "message" => "MESSAGE",
+        "stream" => "STREAM",
+        _ => return None,
+    };
+    Some(Channel { kind, name }).filter(|channel| !channel.name.is_empty())
+}
+
+/// Changes as one event, if there is one that says just that.
+pub(super) fn changes(
+    event: &Event<'_>,
+    channel: Channel<'_>,
+) -> serde_json::Result<Option<String>> {
+    let Said::Changes {
+        changes, occupancy, ..
+    } = &event.said
+    else {
+        return Ok(None);
+    };
+    let stamp = changes
+        .first()
+        .map_or(event.stamp, |first| first.who.stamp.or(event.stamp));
+    let plain = changes.iter().all(|change| {
+        *change.topic == *TOPIC
+            && change.who.conn.is_empty()
+            && change.who.stamp.or(event.stamp) == stamp
+    });
+    if !plain {
+        return Ok(None);
+    }
+    let none = RawValue::from_string("{}".to_owned())?;
+    let told = Told {
+        event,
+        channel,
+        stamp,
+        none: &none,
+    };
+    if let ([change], None) = (changes.as_slice(), occupancy)
+        && let Some((event_type, states)) = alone(change)
+    {
+        let states = raw(states)?.unwrap_or(&none);
+        return told
+            .line(event_type, &change.who.user, states, None, None)
+            .map(Some);
+    }
+    match interval(changes, *occupancy)? {
+        Some(interval) => told
+            .line("INTERVAL", "", &none, Some(interval), None)
+            .map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The snapshot of a channel, if it lists nothing but what such an event can.
+pub(super) fn snapshot(
+    event: &Event<'_>,
+    channel: Channel<'_>,
+    shown: &Shown<'_>,
+) -> serde_json::Result<Option<String>> {
+    let can_say = |who: &MemberSaid<'_>| {
+        who.conn.is_empty()
+            && who.stamp == Stamp::NONE
+            && who.reason.is_none()
+            && who.meta.as_ref().is_none_or(is_object)
+    };
+    let members = match shown.topics.as_slice() {
+        [] => &[][..],
+        [only] if *only.topic == *TOPIC && only.total.is_none() => only.members.as_slice(),
+        _ => return Ok(None),
+    };
+    if shown.incomplete || shown.total_topics.is_some() || !members.iter().all(can_say) {
+        return Ok(None);
+    }
+    let users = members.iter().map(user_state);
+    let users = users.collect::<serde_json::Result<Vec<_>>>()?;
+    let none = RawValue::from_string("{}".to_owned())?;
+    let told = Told {
+        event,
+        channel,
+        stamp: event.stamp,
+        none: &none,
+    };
+    told.line("SNAPSHOT", "", told.none, None, Some(users))
+        .map(Some)
+}
+
+/// What all events have.
+struct Told<'a> {
+    event: &'a Event<'a>,
+    channel: Channel<'a>,
+    stamp: Stamp,
+    none: &'a RawValue,
+}
+
+impl<'a> Told<'a> {
+    fn line(
+        &self,
+        event_type: &'static str,
+        publisher: &str,
+        state_changed: &RawValue,
+        interval: Option<Interval<'_>>,
+        snapshot: Option<Vec<UserState<'_>>>,
+    ) -> serde_json::Result<String> {
+        serde_json::to_string(&PresenceEvent {
+            event_type,
+            channel_type: self.channel.kind,
+            channel_name: self.channel.name,
+            publisher,
+            state_changed,
+            interval,
+            snapshot,
+            timestamp: self.stamp.ts,
+            line: LineFields::of(self.event, self.stamp),
+        })
+    }
+}
+
+/// The event that tells of one change at once, with the states that it gives.
+fn alone<'a>(change: &'a ChangeSaid<'_>) -> Option<(&'static str, Option<&'a Str<'a>>)> {
+    let MemberSaid {
+        meta,
+        reason,
+        late_ms,
+        ..
+    } = &change.who;
+    let states = meta.as_ref().filter(|meta| is_object(meta));
+    match (change.kind, reason.as_deref(), *late_ms) {
+        (Kind::Join, None, 0) => states.map(|states| ("REMOTE_JOIN", Some(states))),
+        (Kind::Update, None, 0) => states.map(|states| ("REMOTE_STATE_CHANGED", Some(states))),
+        (Kind::Leave, None, DEBOUNCE_MS) if meta.is_none() => Some(("REMOTE_LEAVE", None)),
+        (Kind::Leave, Some("timeout"), TIMEOUT_MS) if meta.is_none() => {
+            Some(("REMOTE_TIMEOUT", None))
+        }
+        _ => None,
+    }
+}
+
+/// Changes as what happened within an interval. They are read in an order of their own, leaves first and each kind by
+/// user, and whoever is there and in two lists has changed: they must be so already.
+fn interval<'a>(
+    changes: &'a [ChangeSaid<'_>],
+    occupancy: Option<u64>,
+) -> serde_json::Result<Option<Interval<'a>>> {
+    let mut told = Interval {
+        total_occupancy: occupancy,
+        ..Interval::default()
+    };
+    let rank = |change: &ChangeSaid<'_>| u8::from(change.kind != Kind::Leave);
+    let place = |change: &'a ChangeSaid<'_>| (rank(change), change.who.user.as_ref());
+    let in_order = changes
+        .windows(2)
+        .all(|pair| matches!(pair, [a, b] if place(a) < place(b) || follows(a, b)));
+    let leaves = changes.partition_point(|change| change.kind == Kind::Leave);
+    let (gone, rest) = changes.split_at_checked(leaves).unwrap_or_default();
+    let returns = |change: &ChangeSaid<'_>| {
+        let same = |gone: &ChangeSaid<'_>| gone.who.user.as_ref().cmp(change.who.user.as_ref());
+        gone.binary_search_by(same).is_ok()
+    };
+    if !in_order || rest.iter().any(returns) {
+        return Ok(None);
+    }
+    for change in changes {
+        let who = &change.who;
+        let user = who.user.as_ref();
+        match (change.kind, who.reason.as_deref(), who.meta.as_deref()) {
+            (Kind::Leave, None, None) if who.late_ms == INTERVAL_MS + DEBOUNCE_MS => {
+                told.leave.users.push(user);
+            }
+            (Kind::Leave, Some("timeout"), None) if who.late_ms == INTERVAL_MS + TIMEOUT_MS => {
+                told.timeout.users.push(user);
+            }
+            (Kind::Join, None, Some("{}")) if who.late_ms == INTERVAL_MS => {
+                told.join.users.push(user);
+            }
+            (Kind::Update, None, _)
+                if who.late_ms == INTERVAL_MS && who.meta.as_ref().is_none_or(is_object) =>
+            {
+                told.user_state_list.push(user_state(who)?);
+            }
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(told))
+}
+
+/// Whether a change of states follows the join of the same user.
+fn follows(a: &ChangeSaid<'_>, b: &ChangeSaid<'_>) -> bool {
+    (a.kind, b.kind) == (Kind::Join, Kind::Update) && a.who.user == b.who.user
+}
+
+fn user_state<'a>(who: &'a MemberSaid<'_>) -> serde_json::Result<UserState<'a>> {
+    Ok(UserState {
+        user_id: &who.user,
+        states: raw(who.meta.as_ref())?,
+    })
+}
+
+fn is_object(meta: &Str<'_>) -> bool {
+    meta.starts_with('{')
+}
