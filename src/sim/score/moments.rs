@@ -9,7 +9,7 @@ use crate::query::{MissedFilter, SessionFilter, WhoFilter, WhoWhen};
 use crate::sim::dice::Dice;
 use crate::sim::run::{Heard, Run, RunError};
 use crate::sim::told::{LinkEvent, Said, Told};
-use crate::sim::world::{Position, channel_name};
+use crate::sim::world::{Deed, Position, channel_name};
 use crate::store::{Store, StoreError};
 use std::ops::Range;
 
@@ -186,19 +186,32 @@ impl<'a> Truth<'a> {
         })
     }
 
-    /// Whether a source that notices late had not noticed what somebody had done by a moment, when it was last heard.
+    /// Whether what somebody had last done by a moment is unknown because the source notices late: it had not noticed
+    /// when it was last heard, or when the link was lost over which nobody was told before it was undone.
     fn is_unnoticed(&self, who: usize, at: Millis, known_at: Option<Millis>) -> bool {
+        let world = &self.run.world;
         let heard = known_at.map_or(self.run.told.len(), |it| self.run.recorded_by(it));
-        let known = heard
-            .checked_sub(1)
-            .and_then(|last| self.known.get(last)?.get(who));
-        known.is_some_and(|&known| {
-            let mut later = self
-                .run
-                .world
-                .between(who, known, self.run.world.changes.len());
-            later.any(|(_, change)| change.at <= at && change.noticed > change.at)
-        })
+        let mut last = None;
+        let mut undone = world.changes.len() + 1;
+        for (position, change) in world.between(who, 0, world.changes.len()) {
+            if matches!(change.deed, Deed::Changed(_)) {
+                continue;
+            }
+            if change.at > at {
+                undone = position;
+                break;
+            }
+            last = Some((position, change));
+        }
+        let Some((position, _)) = last.filter(|(_, last)| last.noticed > last.at) else {
+            return false;
+        };
+        let mut known = self
+            .known
+            .iter()
+            .take(heard)
+            .filter_map(|line| line.get(who));
+        world.is_presence() && !known.any(|as_of| (position..undone).contains(as_of))
     }
 
     /// Whether a link line has named a channel only later: until then it seems to share its link with other channels.
