@@ -82,6 +82,7 @@ pub mod care;
 pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
+mod decimal;
 pub mod domain;
 pub mod export;
 pub mod feed;

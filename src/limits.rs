@@ -54,6 +54,10 @@ pub const REJECTS_BYTES_MAX: u64 = 256 << 20;
 pub const REJECTS_SHOWN_MAX: usize = 10;
 /// Clamped entries named on standard error in one run.
 pub const CLAMPED_SHOWN_MAX: usize = 10;
+/// Entries that cannot be told, and are named in one run.
+pub const UNTOLD_SHOWN_MAX: usize = 10;
+/// Retries that differ from what was recorded, and are named in one run.
+pub const DIFFERING_SHOWN_MAX: usize = 10;
 /// How far an effective time may lie behind its `occurred_at` before the entry is named as clamped.
 pub const CLAMPED_MS: i64 = 60_000;
 
@@ -131,6 +135,8 @@ pub const REST_MS_MAX: i64 = 30_000;
 pub const LOGIN_SETTLED_MS: i64 = 10_000;
 /// How often a new token is looked for where the old one will expire, ms.
 pub const TOKEN_POLL_MS: i64 = 1_000;
+/// Longest wait for a source's answer to a new token on the connection that there is, ms; then a new client is made.
+pub const RENEWAL_MS_MAX: i64 = 5_000;
 /// Longest access token.
 pub const TOKEN_BYTES_MAX: usize = 16 << 10;
 /// Longest run of a command that prints a token, ms.

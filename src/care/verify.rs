@@ -1,14 +1,16 @@
 //! `verify`: reads the whole log, checks every frame, the chain, the digest of every roster; deep, it also decides
-//! about every event again, so that a bug in `decide` is found and not sealed in.
+//! about every event again, so that a bug in `decide` is found and not sealed in, and looks whether each is one that can
+//! be recorded: older programs took others.
 
-use crate::domain::behind::event_behind;
+use crate::domain::behind::{event_behind, page_behind};
 use crate::domain::decide::decide;
-use crate::domain::entry::{Commit, Entry, Rules, Snapshot, What};
+use crate::domain::entry::{Commit, Entry, Page, Rules, Snapshot, What};
+use crate::domain::event::Event;
 use crate::domain::names::Names;
 use crate::domain::state::State;
 use crate::log::frame::Check;
 use crate::query::answer::{Problem, Verified};
-use crate::store::{At, Digests, Flow, Scope, Store, StoreError, Visitor};
+use crate::store::{At, Digests, Flow, Scope, Store, StoreError, Visitor, check};
 
 /// How much is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,12 +97,20 @@ impl<F> Verifier<F> {
         }
     }
 
+    /// That the event behind an entry, or behind a step of a paged snapshot, is one that can be recorded.
+    fn check(&mut self, seq: u64, event: &Event<'_>) {
+        if let Err(unfit) = check(event) {
+            self.problem(seq, "unfit", unfit.to_string());
+        }
+    }
+
     fn decide_again(&mut self, state: &State, names: &mut Names, rules: &Rules, entries: &[Entry]) {
         let Some(first) = entries.first() else { return };
         let Some(event) = event_behind(entries, state, names) else {
             let detail = "no event can have made these entries".to_owned();
             return self.problem(first.seq, "decision", detail);
         };
+        self.check(first.seq, &event);
         let again = match decide(state, names, &event, rules, first.recorded_at) {
             Ok(Commit::Entries(again)) => again,
             Ok(_) => Vec::new(),
@@ -158,6 +168,13 @@ impl<F: FnMut(u64)> Visitor for Verifier<F> {
             self.decide_again(state, names, rules, entries);
         }
         Ok(())
+    }
+
+    fn page(&mut self, at: At<'_>, _rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+        if self.depth == VerifyDepth::Deep {
+            self.check(at.state.head() + 1, &page_behind(page, at.names));
+        }
+        Ok(Flow::Apply)
     }
 
     fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {

@@ -1,16 +1,25 @@
-//! What is said on standard error while lines are taken: the first rejects and clamped entries by name, the rest
-//! as a count. Only the words are made here; who writes them must mind the progress bar.
+//! What is said on standard error while lines are taken or told: the first rejects, retries that differ, clamped entries
+//! and entries that cannot be told by name, the rest as a count. Only the words are made here; who writes them must mind
+//! the progress bar.
 
+use super::exit::{Exit, Failure};
 use super::moment::{Fine, clock, day, span};
-use super::text::{count, shown};
-use crate::limits::{CLAMPED_SHOWN_MAX, REJECTS_SHOWN_MAX};
+use super::text::{count, many, shown};
+use crate::domain::entry::Disposition;
+use crate::limits::{CLAMPED_SHOWN_MAX, DIFFERING_SHOWN_MAX, REJECTS_SHOWN_MAX, UNTOLD_SHOWN_MAX};
 use crate::query::answer::Time;
+use crate::store::{Clamped, DifferingRetry, Frontier, Tally};
+use std::collections::HashSet;
 
 /// The notices of one run.
 #[derive(Debug, Default)]
 pub struct Notices {
     rejects: usize,
     clamped: usize,
+    differing: usize,
+    untold: usize,
+    /// Entries that moved the time of their channel, and were named.
+    frontiers: HashSet<u64>,
 }
 
 impl Notices {
@@ -28,51 +37,125 @@ impl Notices {
             .then(|| format!("{}:{line}: {}", shown(server), shown(reason)))
     }
 
-    /// An entry takes effect long after it occurred, while there is room.
-    pub fn clamped(
-        &mut self,
-        channel: &str,
-        seq: u64,
-        occurred_at: Time,
-        effective_at: Time,
-    ) -> Option<String> {
+    /// An entry lies far behind the time of its channel, while there is room: what becomes of it, and, the first time,
+    /// which entry moved that time.
+    pub fn clamped(&mut self, clamped: &Clamped) -> Option<String> {
         self.clamped += 1;
-        (self.clamped <= CLAMPED_SHOWN_MAX).then(|| {
+        if self.clamped > CLAMPED_SHOWN_MAX {
+            return None;
+        }
+        let (occurred_at, effective_at) = (Time(clamped.occurred_at), Time(clamped.effective_at));
+        let outcome = match clamped.disposition {
+            Disposition::Applied => {
+                let frontier = clamped.frontier.as_ref();
+                let frontier = frontier.filter(|frontier| self.frontiers.insert(frontier.seq));
+                format!(
+                    "and takes effect {} later, {}: time in a channel never goes back{}",
+                    span(clamped.effective_at.saturating_sub(clamped.occurred_at)),
+                    clock(effective_at, day(occurred_at), Fine::Millis),
+                    frontier.map_or_else(String::new, moved)
+                )
+            }
+            Disposition::Stale => {
+                "and is older than what is known: it is recorded as stale and changes nothing"
+                    .into()
+            }
+            _ => "and changes nothing".to_owned(),
+        };
+        Some(format!(
+            "{}: entry {} occurred {} UTC {outcome}",
+            shown(&clamped.channel),
+            clamped.seq,
+            clock(occurred_at, None, Fine::Millis)
+        ))
+    }
+
+    /// A line was taken for a retry, though its id was recorded with other contents, while there is room.
+    pub fn differing(&mut self, retry: &DifferingRetry) -> Option<String> {
+        self.differing += 1;
+        let DifferingRetry {
+            source,
+            line,
+            byte,
+            id,
+            seq,
+        } = retry;
+        (self.differing <= DIFFERING_SHOWN_MAX).then(|| {
             format!(
-                "{}: entry {seq} occurred {} UTC and takes effect {} later, {}: time in a channel never goes back",
-                shown(channel),
-                clock(occurred_at, None, Fine::Millis),
-                span(effective_at.0.saturating_sub(occurred_at.0)),
-                clock(effective_at, day(occurred_at), Fine::Millis),
+                "{}:{line}: byte {byte}: the id {} was recorded before, as entry {seq}, with other contents: this line counts as a retry and is not recorded",
+                shown(source),
+                shown(id)
             )
         })
     }
 
-    /// How many entries took effect late in all: a batch names only its first ones.
-    pub fn clamped_in_all(&mut self, clamped: u64) {
-        let clamped = usize::try_from(clamped).unwrap_or(usize::MAX);
-        self.clamped = self.clamped.max(clamped);
+    /// An entry of the log cannot be told, or not as it is, while there is room.
+    pub fn untold(&mut self, seq: u64, why: &str) -> Option<String> {
+        self.untold += 1;
+        (self.untold <= UNTOLD_SHOWN_MAX).then(|| format!("entry {seq}: {}", shown(why)))
+    }
+
+    /// Why a command that was to tell entries has not told all of them as they are, if that is so.
+    #[must_use]
+    pub fn all_told(&self) -> Option<Failure> {
+        let untold = u64::try_from(self.untold).unwrap_or(u64::MAX);
+        let what = many(untold, "entry", "entries");
+        (untold > 0).then(|| {
+            Failure::new(
+                Exit::Corrupt,
+                format!("{what} of the log could not be told as they are; all others were"),
+            )
+            .hint("`rollbook verify --deep` says what is wrong with them")
+        })
+    }
+
+    /// How many there were in all: a batch names only its first ones.
+    pub fn in_all(&mut self, tally: &Tally) {
+        let in_all = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        self.clamped = self.clamped.max(in_all(tally.clamped));
+        self.differing = self.differing.max(in_all(tally.retries_differing));
     }
 
     /// What was not named.
     #[must_use]
     pub fn rest(&self) -> Vec<String> {
-        let rejects = self.rejects.saturating_sub(REJECTS_SHOWN_MAX);
-        let clamped = self.clamped.saturating_sub(CLAMPED_SHOWN_MAX);
-        let more = |n: usize| count(u64::try_from(n).unwrap_or(u64::MAX));
-        let mut lines = Vec::new();
-        if rejects > 0 {
-            lines.push(format!(
-                "… and {} more; rollbook rejects lists them",
-                more(rejects)
-            ));
-        }
-        if clamped > 0 {
-            lines.push(format!(
-                "… and {} more entries that take effect late; rollbook history shows them",
-                more(clamped)
-            ));
-        }
-        lines
+        let more = |n: usize, named: usize, what: &str| {
+            let more = n.checked_sub(named).filter(|more| *more > 0)?;
+            let more = count(u64::try_from(more).unwrap_or(u64::MAX));
+            Some(format!("… and {more} more{what}"))
+        };
+        let rejects = more(
+            self.rejects,
+            REJECTS_SHOWN_MAX,
+            "; rollbook rejects lists them",
+        );
+        let differing = more(
+            self.differing,
+            DIFFERING_SHOWN_MAX,
+            " lines with the id of another line",
+        );
+        let clamped = more(
+            self.clamped,
+            CLAMPED_SHOWN_MAX,
+            " entries that occurred long before the time of their channel; rollbook history shows them",
+        );
+        let untold = more(self.untold, UNTOLD_SHOWN_MAX, " entries");
+        [rejects, differing, clamped, untold]
+            .into_iter()
+            .flatten()
+            .collect()
     }
+}
+
+/// Which entry moved the time of its channel.
+fn moved(frontier: &Frontier) -> String {
+    let mut text = format!(", and entry {}", frontier.seq);
+    if let Some((source, line)) = &frontier.line {
+        text.push_str(&format!(" ({}:{line})", shown(source)));
+    }
+    text.push_str(" moved it there");
+    if frontier.untimed {
+        text.push_str(": it has no time that counts, and took effect when it was recorded");
+    }
+    text
 }

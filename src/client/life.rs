@@ -10,15 +10,17 @@
 //!                              └──────┘
 //! ```
 //!
-//! A token that has expired is never renewed on a connection that goes on: the feed logs out, and a new client logs in
-//! with the new token. The snapshot that it then gets is reconciled by the log, like every other.
+//! Where the source takes a new token on the connection that there is (a Rollbook does), the token is renewed there, and
+//! nothing is missed. Any other source, one that does not answer to that, and one whose token has expired: the feed logs
+//! out, and a new client logs in with the new token. The snapshot that it then gets is reconciled by the log, like every
+//! other.
 //!
 //! A source that plays a recording is no link: nothing is told of it, as of a file, and what it plays ends. It is heard
 //! once, for it would begin anew for who comes back.
 
 use super::rests::Rests;
 use crate::domain::time::Millis;
-use crate::limits::{LOGIN_SETTLED_MS, TOKEN_POLL_MS, TOKEN_WARNING_MS};
+use crate::limits::{LOGIN_SETTLED_MS, RENEWAL_MS_MAX, TOKEN_POLL_MS, TOKEN_WARNING_MS};
 use serde::Serialize;
 
 /// What has happened.
@@ -31,7 +33,10 @@ pub enum Happened {
     /// None could be taken.
     NoToken,
     /// The login was accepted.
-    LoggedIn,
+    LoggedIn {
+        /// The source takes new tokens on this connection.
+        renews: bool,
+    },
     /// The login was accepted, by a source that plays a recording.
     Playing,
     /// The login failed.
@@ -40,6 +45,10 @@ pub enum Happened {
     Spoke,
     /// The source says that the token will expire; in so many milliseconds, where it says when.
     WillExpire(Option<Millis>),
+    /// The source says that the token was renewed.
+    Renewed,
+    /// The source does not take the new token on this connection.
+    RenewalRefused,
     /// The source says that the token has expired.
     Expired,
     /// The connection is over.
@@ -81,6 +90,8 @@ pub enum Deed {
     Take,
     /// Make a new client and log in with the token that was taken last.
     LogIn,
+    /// Give the token that was taken last to the source, on the connection that there is.
+    Renew,
     /// Close the connection: what still comes is recorded, and nothing more is told of it.
     LogOut,
     /// Record this line.
@@ -178,6 +189,20 @@ struct Session {
     spoke: bool,
     /// Where the token will expire: when.
     until: Option<Millis>,
+    /// The source takes new tokens on this connection.
+    renews: bool,
+    /// Since when the token is this one.
+    token_since: Millis,
+    /// The token that was given to the source, and what became of that.
+    given: Option<(u64, Given)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Given {
+    /// It has not answered yet.
+    Pending,
+    /// It does not take that one.
+    Refused,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,7 +255,7 @@ impl Life {
             (State::Waiting, Happened::Started | Happened::Woke) => self.log_in(None),
             (State::Taking, Happened::Token(token)) => self.log_in(Some(token)),
             (State::Taking, Happened::NoToken) => self.fail(),
-            (State::LoggingIn, Happened::LoggedIn) => self.logged_in(now),
+            (State::LoggingIn, Happened::LoggedIn { renews }) => self.logged_in(renews, now),
             (State::LoggingIn, Happened::Playing) => {
                 self.state = State::Hearing;
                 vec![]
@@ -271,25 +296,53 @@ impl Life {
                 }
             }
             Happened::Token(token)
-                if session.until.is_some()
+                if let Some(until) = session.until
                     && self.token != Some(token)
+                    && session.given != Some((token, Given::Refused))
                     // Tokens of seconds would else be used up one after the other.
-                    && now.saturating_sub(session.since) >= TOKEN_POLL_MS =>
+                    && now.saturating_sub(session.token_since) >= TOKEN_POLL_MS =>
             {
-                let mut deeds = vec![Deed::LogOut, down(TOKEN_WILL_EXPIRE, now)];
-                self.count(session, now);
-                if self.rests.is_fresh() {
-                    deeds.extend(self.log_in(Some(token)));
-                } else {
-                    // Logins that lead to nothing are not hurried, whatever the source says of its tokens.
-                    deeds.push(self.rest());
+                if !session.renews {
+                    return self.log_in_anew(session, token, now);
                 }
-                deeds
+                let given = Some((token, Given::Pending));
+                self.state = State::In(Session { given, ..session });
+                // What it does not say before the old one expires it does not say in time.
+                let answer = (until - now).clamp(0, RENEWAL_MS_MAX);
+                vec![Deed::Renew, Deed::Rest(answer)]
+            }
+            Happened::Renewed => {
+                let mut renewed = Session {
+                    spoke: true,
+                    ..session
+                };
+                if let Some((token, _)) = session.given {
+                    self.token = Some(token);
+                    self.lapsing = None;
+                    (renewed.until, renewed.given) = (None, None);
+                    renewed.token_since = now;
+                }
+                self.state = State::In(renewed);
+                vec![]
+            }
+            Happened::RenewalRefused => {
+                let given = session.given.map(|(token, _)| (token, Given::Refused));
+                self.state = State::In(Session { given, ..session });
+                match session.until {
+                    Some(until) if given.is_some() => vec![poll(until, now)],
+                    _ => vec![],
+                }
             }
             Happened::Token(_) | Happened::NoToken => match session.until {
-                Some(until) => vec![Deed::Rest((until - now).clamp(0, TOKEN_POLL_MS))],
+                Some(until) => vec![poll(until, now)],
                 None => vec![],
             },
+            Happened::Woke
+                if session.until.is_some()
+                    && let Some((token, Given::Pending)) = session.given =>
+            {
+                self.log_in_anew(session, token, now)
+            }
             Happened::Woke => match session.until {
                 Some(until) if now < until => vec![Deed::Take],
                 Some(_) => {
@@ -327,12 +380,28 @@ impl Life {
         vec![Deed::LogIn]
     }
 
-    fn logged_in(&mut self, now: Millis) -> Vec<Deed> {
+    /// A new client is made with a new token, while the old one is still good.
+    fn log_in_anew(&mut self, session: Session, token: u64, now: Millis) -> Vec<Deed> {
+        let mut deeds = vec![Deed::LogOut, down(TOKEN_WILL_EXPIRE, now)];
+        self.count(session, now);
+        if self.rests.is_fresh() {
+            deeds.extend(self.log_in(Some(token)));
+        } else {
+            // Logins that lead to nothing are not hurried, whatever the source says of its tokens.
+            deeds.push(self.rest());
+        }
+        deeds
+    }
+
+    fn logged_in(&mut self, renews: bool, now: Millis) -> Vec<Deed> {
         self.known = true;
         self.state = State::In(Session {
             since: now,
             spoke: false,
             until: None,
+            renews,
+            token_since: now,
+            given: None,
         });
         let renewed = self.lapsing.take();
         let mut deeds: Vec<Deed> = renewed
@@ -390,6 +459,11 @@ impl Life {
         self.state = State::Waiting;
         Deed::Rest(self.rests.draw())
     }
+}
+
+/// When a new token is looked for again, while the old one is still good.
+fn poll(until: Millis, now: Millis) -> Deed {
+    Deed::Rest((until - now).clamp(0, TOKEN_POLL_MS))
 }
 
 fn down(reason: &'static str, now: Millis) -> Deed {

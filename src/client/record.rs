@@ -76,6 +76,10 @@ pub enum News<'a> {
     Refused(&'a LoginError),
     /// No token could be taken.
     NoToken(&'a TokenError),
+    /// The source has taken a new token on the connection that there is.
+    Renewed,
+    /// It has not, and says why.
+    RenewalRefused(&'a str),
     /// What the log is told.
     Noted(&'a Note),
     /// The next step comes after so many milliseconds.
@@ -179,6 +183,12 @@ impl Hands<'_> {
                     }
                 }
             }
+            Deed::Renew => {
+                if let (Some(socket), Some(token)) = (&mut self.socket, &self.token) {
+                    // Where it cannot be sent, reading says why.
+                    let _ = socket.send(&token.renewal()).await;
+                }
+            }
             Deed::Say(note) => {
                 (self.news)(News::Noted(&note));
                 if let Ok(line) = serde_json::to_string(&note) {
@@ -243,13 +253,13 @@ impl Hands<'_> {
             }
             Done::Took(taken) => self.took(taken),
             Done::LoggedIn(Ok(socket)) => {
-                let plays = socket.plays();
+                let (plays, renews) = (socket.plays(), socket.renews());
                 self.socket = Some(socket);
                 (self.news)(News::Up);
                 if plays {
                     Happened::Playing
                 } else {
-                    Happened::LoggedIn
+                    Happened::LoggedIn { renews }
                 }
             }
             Done::LoggedIn(Err(error)) => {
@@ -301,8 +311,18 @@ impl Hands<'_> {
                 line: self.line,
                 byte,
             };
+            if let Some(why) = renewal_refused(text) {
+                // It is about this connection, and nothing that a log would tell.
+                (self.news)(News::RenewalRefused(&why));
+                happened.push_back(Happened::RenewalRefused);
+                continue;
+            }
             let line = place.take(LineText::Whole(text), &defaults, None);
-            happened.extend(meaning(&line, text, &self.feed.observer));
+            let meaning = meaning(&line, text, &self.feed.observer);
+            if meaning == Some(Happened::Renewed) {
+                (self.news)(News::Renewed);
+            }
+            happened.extend(meaning);
             if !self.sink.line(line, text).await {
                 return Err(RecordError::Full);
             }
@@ -334,7 +354,8 @@ fn meaning(line: &Line, text: &[u8], observer: &str) -> Option<Happened> {
             match token.state {
                 TokenState::WillExpire => Some(Happened::WillExpire(notice(text))),
                 TokenState::Expired => Some(Happened::Expired),
-                TokenState::Renewed | TokenState::Revoked => Some(Happened::Spoke),
+                TokenState::Renewed => Some(Happened::Renewed),
+                TokenState::Revoked => Some(Happened::Spoke),
             }
         }
         Said::Link(link) if !link.state.is_up() && event.observer == observer => {
@@ -354,6 +375,23 @@ fn notice(text: &[u8]) -> Option<Millis> {
         in_ms: Option<Millis>,
     }
     serde_json::from_slice::<Notice>(text).ok()?.in_ms
+}
+
+/// Why a Rollbook does not take a new token, where the line says that.
+fn renewal_refused(text: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Refused {
+        t: String,
+        state: String,
+        reason: Option<String>,
+    }
+    const WORD: &[u8] = b"\"refused\"";
+    if !text.windows(WORD.len()).take(256).any(|part| part == WORD) {
+        return None;
+    }
+    let refused: Refused = serde_json::from_slice(text).ok()?;
+    let is = refused.t == "token" && refused.state == "refused";
+    is.then(|| refused.reason.unwrap_or_default())
 }
 
 fn now() -> Millis {

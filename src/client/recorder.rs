@@ -145,12 +145,7 @@ impl<W: Watcher> Intake<W> {
         };
         let receipt = ticket.wait()?;
         self.outcome.tally.add(&receipt.tally);
-        for refused in &receipt.rejected {
-            self.watcher.rejected(refused);
-        }
-        for clamped in &receipt.clamped {
-            self.watcher.clamped(clamped);
-        }
+        self.watcher.receipt(&receipt);
         self.watcher.durable(0, lines);
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::life::Refusal;
 use super::token::Token;
 use super::wire::{Address, ConnectError, Stream};
 use crate::limits;
-use crate::query::params::{FEED_HEADER, FEED_PLAYED};
+use crate::query::params::{FEED_HEADER, FEED_LIVE, FEED_PLAYED};
 use futures_util::{SinkExt, StreamExt};
 use hyper::StatusCode;
 use std::time::Duration;
@@ -91,6 +91,7 @@ pub struct Socket {
     stream: WebSocketStream<Box<dyn Stream>>,
     patience: Patience,
     plays: bool,
+    renews: bool,
     heard_at: Instant,
     pinged: bool,
 }
@@ -134,10 +135,12 @@ impl Socket {
             .await
             .map_err(slow)??;
         let kind = response.headers().get(FEED_HEADER);
+        let is = |word: &str| kind.is_some_and(|kind| kind == word);
         Ok(Socket {
             stream,
             patience,
-            plays: kind.is_some_and(|kind| kind == FEED_PLAYED),
+            plays: is(FEED_PLAYED),
+            renews: is(FEED_LIVE),
             heard_at: Instant::now(),
             pinged: false,
         })
@@ -147,6 +150,12 @@ impl Socket {
     #[must_use]
     pub fn plays(&self) -> bool {
         self.plays
+    }
+
+    /// Whether the other side takes new tokens on this connection, as a Rollbook does.
+    #[must_use]
+    pub fn renews(&self) -> bool {
+        self.renews
     }
 
     /// The next message. It can be dropped and called again: nothing is lost by that.

@@ -36,6 +36,11 @@ impl Token {
     pub(super) fn bearer(&self) -> String {
         format!("Bearer {}", self.0)
     }
+
+    /// What renews it on a connection of a Rollbook (contract, section 4), and nothing else.
+    pub(super) fn renewal(&self) -> String {
+        serde_json::json!({ "t": "renew", "token": self.0 }).to_string()
+    }
 }
 
 /// Why there is no token.

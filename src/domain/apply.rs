@@ -130,6 +130,10 @@ impl State {
     }
 
     fn apply_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot, names: &Names) {
+        let observer = self.observers.entry(entry.observer).or_default();
+        let channel = self.channels.entry(snapshot.channel).or_default();
+        let watching = &mut channel.watching;
+        watching.of_mut(entry.observer, observer, snapshot.channel);
         self.list_snapshot(entry, snapshot, names);
         self.apply_snapshot_to(entry, snapshot, names);
         let own = snapshot.origin == SnapshotOrigin::Differences;

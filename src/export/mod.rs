@@ -5,7 +5,8 @@
 
 pub mod record;
 
-use crate::query::{HistoryFilter, SessionFilter};
+use crate::domain::entry::{self, Entry};
+use crate::query::{HistoryFilter, SessionFilter, is_shown_as_it_is};
 use crate::store::{Store, StoreError};
 use record::{Csv, Record, json_line};
 use std::io::{self, BufWriter, Write};
@@ -91,7 +92,8 @@ pub enum Existing {
 
 impl Store {
     /// Writes a file, in the format that its name ends in, and gives the number of its rows. `progress` is told now and
-    /// then how many have been written, and stops the export by returning `false`.
+    /// then how many have been written, and stops the export by returning `false`; `unclear` is told each entry whose
+    /// metadata is no JSON, as an older program may have taken it, and stands in the file as a string.
     ///
     /// ```
     /// use rollbook::export::{Existing, What};
@@ -99,7 +101,7 @@ impl Store {
     /// # let dir = tempfile::tempdir()?;
     /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
     /// let file = dir.path().join("stays.csv");
-    /// store.export(&file, &What::Sessions(Default::default()), Existing::Keep, |_| true)?;
+    /// store.export(&file, &What::Sessions(Default::default()), Existing::Keep, |_| true, |_| {})?;
     /// assert!(std::fs::read_to_string(&file)?.starts_with("channel,topic,user,connection,joined_at"));
     /// # Ok(())
     /// # }
@@ -113,6 +115,7 @@ impl Store {
         what: &What,
         existing: Existing,
         mut progress: impl FnMut(u64) -> bool,
+        mut unclear: impl FnMut(u64),
     ) -> Result<u64, ExportError> {
         let format = Format::of(file)?;
         if existing == Existing::Keep && file.exists() {
@@ -130,7 +133,12 @@ impl Store {
         let (done, ended) = match what {
             What::Entries(filter) => {
                 let mut rows = Rows::new(format, sink, &mut progress);
-                let ended = self.history(filter, |entry| rows.row(&entry));
+                let ended = self.history_beside(filter, |shown, entry| {
+                    if !is_shown(entry) {
+                        unclear(entry.seq);
+                    }
+                    rows.row(&shown)
+                });
                 (rows.finish(), ended)
             }
             What::Sessions(filter) => {
@@ -155,6 +163,14 @@ impl Store {
             }
             Err(failure) => Err(failed(failure.error)),
         }
+    }
+}
+
+/// Whether an entry's metadata is shown as it is.
+fn is_shown(entry: &Entry) -> bool {
+    match &entry.what {
+        entry::What::Change(change) => change.meta.as_deref().is_none_or(is_shown_as_it_is),
+        _ => true,
     }
 }
 

@@ -257,6 +257,7 @@ impl Record for IngestSummary {
         "stale",
         "unknown",
         "retries",
+        "retries_differing",
         "rejected",
         "clamped",
         "first_seq",

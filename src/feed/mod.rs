@@ -22,7 +22,6 @@ mod agora_link;
 mod agora_native;
 mod agora_presence;
 mod agora_topics;
-mod decimal;
 mod field;
 mod json;
 mod meta;
@@ -35,6 +34,7 @@ pub use recorded::recording;
 pub use refusal::Refusal;
 pub use settings::{Settings, TimeUnit};
 
+use crate::decimal;
 use crate::domain::event::{Event, Said};
 use crate::domain::order::Stamp;
 use crate::limits::ID_BYTES_MAX;

@@ -114,13 +114,7 @@ impl Again<'_> {
         self.bytes = 0;
         let receipt = self.store.submit(batch)?.wait()?;
         self.outcome.tally.add(&receipt.tally);
-        let (refused, clamped) = (&receipt.rejected, &receipt.clamped);
-        refused
-            .iter()
-            .for_each(|refused| self.watcher.rejected(refused));
-        clamped
-            .iter()
-            .for_each(|clamped| self.watcher.clamped(clamped));
+        self.watcher.receipt(&receipt);
         Ok(())
     }
 }

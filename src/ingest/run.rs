@@ -8,7 +8,9 @@ use crate::domain::event::Said;
 use crate::domain::time::Millis;
 use crate::feed::{self, Defaults, Settings};
 use crate::log::Progress;
-use crate::store::{Batch, Clamped, Line, Receipt, Refused, Store, StoreError, Tally, Ticket};
+use crate::store::{
+    Batch, Clamped, DifferingRetry, Line, Receipt, Refused, Store, StoreError, Tally, Ticket,
+};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -86,9 +88,27 @@ pub trait Watcher {
         let _ = refused;
     }
 
-    /// An entry takes effect much later than it occurred.
+    /// An entry lies far behind the time of its channel.
     fn clamped(&mut self, clamped: &Clamped) {
         let _ = clamped;
+    }
+
+    /// A line was taken for a retry, though its id was recorded with other contents.
+    fn differing(&mut self, retry: &DifferingRetry) {
+        let _ = retry;
+    }
+
+    /// All that is to be said of a batch, now that it is durable.
+    fn receipt(&mut self, receipt: &Receipt) {
+        for refused in &receipt.rejected {
+            self.rejected(refused);
+        }
+        for clamped in &receipt.clamped {
+            self.clamped(clamped);
+        }
+        for retry in &receipt.differing {
+            self.differing(retry);
+        }
     }
 
     /// Whether to stop reading.
@@ -143,6 +163,7 @@ impl Outcome {
             unknown: tally.unknown,
             collected: tally.collected,
             retries: tally.retries,
+            retries_differing: tally.retries_differing,
             rejected: tally.rejected,
             clamped: tally.clamped,
             first_seq: tally.first_seq,
@@ -382,14 +403,7 @@ impl Intake<'_> {
             self.outcome.lines = self.settled + receipt.lines;
         }
         self.settled = lines;
-        receipt
-            .rejected
-            .iter()
-            .for_each(|refused| self.watcher.rejected(refused));
-        receipt
-            .clamped
-            .iter()
-            .for_each(|clamped| self.watcher.clamped(clamped));
+        self.watcher.receipt(&receipt);
         self.watcher.durable(byte, lines);
         Ok(())
     }

@@ -38,9 +38,11 @@ pub struct IngestSummary {
     pub collected: u64,
     /// Lines that had been recorded before, by their id.
     pub retries: u64,
+    /// Those of them that said something else the first time.
+    pub retries_differing: u64,
     /// Lines that could not be taken.
     pub rejected: u64,
-    /// Entries that take effect more than 60 s after they occurred.
+    /// Entries whose effective time is more than 60 s after they occurred.
     pub clamped: u64,
     /// The first entry appended.
     pub first_seq: Option<u64>,

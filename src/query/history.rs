@@ -63,7 +63,16 @@ impl Store {
     pub fn history(
         &self,
         filter: &HistoryFilter,
-        each: impl FnMut(HistoryEntry) -> bool,
+        mut each: impl FnMut(HistoryEntry) -> bool,
+    ) -> Result<(), StoreError> {
+        self.history_beside(filter, |shown, _| each(shown))
+    }
+
+    /// The same, each entry as it is shown beside the entry of the log.
+    pub(crate) fn history_beside(
+        &self,
+        filter: &HistoryFilter,
+        each: impl FnMut(HistoryEntry, &Entry) -> bool,
     ) -> Result<(), StoreError> {
         if let Some(channel) = &filter.channel {
             self.expect_channel(channel)?;
@@ -127,7 +136,7 @@ struct Listing<'a, F> {
     left: Option<u64>,
 }
 
-impl<F: FnMut(HistoryEntry) -> bool> Listing<'_, F> {
+impl<F: FnMut(HistoryEntry, &Entry) -> bool> Listing<'_, F> {
     fn matches(&self, at: At<'_>, entry: &Entry) -> bool {
         let change = match &entry.what {
             What::Change(change) => Some(at.names.key(change.member)),
@@ -149,7 +158,7 @@ impl<F: FnMut(HistoryEntry) -> bool> Listing<'_, F> {
     }
 }
 
-impl<F: FnMut(HistoryEntry) -> bool> Visitor for Listing<'_, F> {
+impl<F: FnMut(HistoryEntry, &Entry) -> bool> Visitor for Listing<'_, F> {
     fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
         let on = if self.filter.channel.is_some() {
             Flow::Apply
@@ -159,7 +168,7 @@ impl<F: FnMut(HistoryEntry) -> bool> Visitor for Listing<'_, F> {
         if !self.matches(at, entry) {
             return Ok(on);
         }
-        if !(self.each)(history_entry(entry, at.names)) {
+        if !(self.each)(history_entry(entry, at.names), entry) {
             return Ok(Flow::Stop);
         }
         if let Some(left) = &mut self.left {

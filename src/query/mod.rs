@@ -39,12 +39,20 @@ use crate::domain::names::{Member, Names};
 use crate::domain::watch;
 use serde_json::value::RawValue;
 
-/// Metadata as an answer shows it. It was canonical JSON when it came in; were it not, it is shown as a string.
+/// Metadata as an answer shows it. It is canonical JSON since it came in; what an older program has taken that is not is
+/// shown as a string.
 fn meta_answer(meta: Option<&Text>) -> answer::Meta {
     let text = meta?;
-    let raw = RawValue::from_string(text.to_string());
-    raw.or_else(|_| serde_json::value::to_raw_value(&**text))
-        .ok()
+    let raw = match is_shown_as_it_is(text) {
+        true => RawValue::from_string(text.to_string()),
+        false => serde_json::value::to_raw_value(&**text),
+    };
+    raw.ok()
+}
+
+/// Whether metadata is JSON, and in one line.
+pub(crate) fn is_shown_as_it_is(meta: &str) -> bool {
+    !meta.contains(['\n', '\r']) && serde_json::from_str::<&RawValue>(meta).is_ok()
 }
 
 fn coverage_answer(coverage: watch::Coverage) -> answer::Coverage {

@@ -17,6 +17,8 @@ pub const FEED_HEADER: &str = "rollbook-feed";
 /// It is played, not live: the same lines to whoever asks, and then an end (close code 1000). No link is lost in it but
 /// those that it tells of.
 pub const FEED_PLAYED: &str = "played";
+/// It is live, and its token can be renewed on the connection (`{"t":"renew","token":…}`).
+pub const FEED_LIVE: &str = "live";
 
 /// Declares structs of parameters: strict, so that a misspelt one is told and not ignored.
 macro_rules! params {

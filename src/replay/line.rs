@@ -3,6 +3,7 @@
 use crate::domain::event::{Event, Str};
 use crate::domain::order::Stamp;
 use serde::Serialize;
+use serde::ser::Error as _;
 use serde_json::value::RawValue;
 
 /// The fields that any line may have, whatever its shape; only its time has several names.
@@ -30,7 +31,13 @@ impl<'a> LineFields<'a> {
     }
 }
 
-/// Metadata, which is canonical JSON since it came in.
+/// Metadata, which is canonical JSON since it came in; but an older program may have taken what is not. White space
+/// that would break the line cannot be told either.
 pub(super) fn raw<'a>(meta: Option<&'a Str<'_>>) -> serde_json::Result<Option<&'a RawValue>> {
-    meta.map(|meta| serde_json::from_str(meta)).transpose()
+    let one_line = |meta: &'a Str<'_>| match meta.contains(['\n', '\r']) {
+        false => serde_json::from_str(meta),
+        true => Err(serde_json::Error::custom("it is no single line")),
+    };
+    let named = |error| serde_json::Error::custom(format!("its metadata is no JSON: {error}"));
+    meta.map(one_line).transpose().map_err(named)
 }

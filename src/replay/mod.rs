@@ -72,10 +72,24 @@ pub struct Played<'a> {
     pub text: &'a str,
 }
 
+/// What has no line, though it should: the log has it, and it cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untold {
+    /// The first entry that it made; for a step of a paged snapshot the next one.
+    pub seq: u64,
+    /// Why not.
+    pub why: String,
+}
+
 /// Where lines are played to: a closure, or anything else that takes one after another.
 pub trait Sink {
     /// Takes a line; `false` ends the play.
     fn line(&mut self, line: &Played<'_>) -> bool;
+
+    /// Hears of what cannot be told. The play goes on behind it.
+    fn untold(&mut self, untold: &Untold) {
+        let _ = untold;
+    }
 }
 
 impl<F: FnMut(&Played<'_>) -> bool> Sink for F {
@@ -106,7 +120,7 @@ pub fn lines_of(event: &Event<'_>, shape: Shape) -> serde_json::Result<Vec<Strin
 }
 
 impl Store {
-    /// Plays what was observed, in the order of the log, flat out; put a [`Paced`] before the sink where time is to
+    /// Plays what was observed, in the order of the log, flat out, and goes on behind what cannot be told ([`Untold`]); put a [`Paced`] before the sink where time is to
     /// pass as it did.
     ///
     /// ```
@@ -149,6 +163,7 @@ impl Store {
         let mut player = Player::new(filter, shape, sink);
         let fold = self.visit(&scope, &mut player)?;
         // Where nothing lies in the range, nor behind it.
-        player.open("default", fold.at())
+        player.open("default", fold.at());
+        Ok(())
     }
 }

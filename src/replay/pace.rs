@@ -1,6 +1,6 @@
 //! When lines are played: as far apart as they were, faster or slower, and not while the play is paused.
 
-use super::{Played, Sink};
+use super::{Played, Sink, Untold};
 use crate::domain::time::Millis;
 use crate::limits::{SPEED_MAX, SPEED_MIN};
 use std::str::FromStr;
@@ -216,5 +216,9 @@ impl<S: Sink, T: Time> Sink for Paced<S, T> {
     fn line(&mut self, line: &Played<'_>) -> bool {
         let due = self.due(line.at);
         self.wait(due) && self.sink.line(line)
+    }
+
+    fn untold(&mut self, untold: &Untold) {
+        self.sink.untold(untold);
     }
 }

@@ -1,6 +1,6 @@
 //! Which commits are played, and as what events: the log past a visitor.
 
-use super::{Played, ReplayFilter, Shape, Sink, agora, own};
+use super::{Played, ReplayFilter, Shape, Sink, Untold, agora, own};
 use crate::domain::behind::{
     closed_behind, event_behind, page_behind, roster_behind, standing_behind,
 };
@@ -60,20 +60,20 @@ impl<'a> Player<'a> {
     }
 
     /// Plays the roster as it stands at the begin of the range, if that is wanted and something lies before it.
-    pub fn open(&mut self, observer: &str, at: At<'_>) -> Result<(), StoreError> {
+    pub fn open(&mut self, observer: &str, at: At<'_>) {
         let At { state, names } = at;
         if std::mem::replace(&mut self.opened, true) || !self.filter.standing {
-            return Ok(());
+            return;
         }
         let name = self.filter.channel.as_deref();
         let Some(channel) = name.and_then(|name| names.find(name)) else {
-            return Ok(());
+            return;
         };
         let Some(event) = roster_behind(channel, observer, state, names) else {
-            return Ok(());
+            return;
         };
         let moment = self.filter.from.or(event.stamp.ts).unwrap_or(Millis::MIN);
-        self.say(&event, Recording::default(), state.head() + 1, moment)
+        self.say(&event, Recording::default(), state.head() + 1, moment);
     }
 
     fn event(&mut self, entries: &[Entry], state: &State, names: &Names) -> Option<Event<'static>> {
@@ -103,23 +103,23 @@ impl<'a> Player<'a> {
         event_behind(entries, state, names)
     }
 
-    fn say(
-        &mut self,
-        event: &Event<'_>,
-        recording: Recording,
-        seq: u64,
-        at: Millis,
-    ) -> Result<(), StoreError> {
+    fn say(&mut self, event: &Event<'_>, recording: Recording, seq: u64, at: Millis) {
         let lines = match self.shape {
             Shape::Agora => agora::lines(event),
             Shape::Rollbook => own::lines(event, recording),
         };
-        let lines = lines
-            .map_err(|error| StoreError::Stopped(format!("an entry cannot be played: {error}")))?;
-        for text in &lines {
-            self.stopped = self.stopped || !self.sink.line(&Played { seq, at, text });
+        match lines {
+            Ok(lines) => {
+                for text in &lines {
+                    self.stopped = self.stopped || !self.sink.line(&Played { seq, at, text });
+                }
+            }
+            Err(error) => self.untold(seq, error.to_string()),
         }
-        Ok(())
+    }
+
+    fn untold(&mut self, seq: u64, why: String) {
+        self.sink.untold(&Untold { seq, why });
     }
 }
 
@@ -142,17 +142,15 @@ impl Visitor for Player<'_> {
         {
             return Ok(());
         }
-        self.open(names.text(first.observer), At { state, names })?;
+        self.open(names.text(first.observer), At { state, names });
         if self.stopped || !self.is_in_range(seq, at) {
             return Ok(());
         }
-        let event = self.event(entries, state, names);
-        let event = event.ok_or_else(|| StoreError::Corrupt {
-            seq,
-            detail: "no event can have made these entries".to_owned(),
-        })?;
-        let recording = recording(first.recorded_at, rules);
-        self.say(&event, recording, seq, at)
+        match self.event(entries, state, names) {
+            Some(event) => self.say(&event, recording(first.recorded_at, rules), seq, at),
+            None => self.untold(seq, "no event can have made these entries".to_owned()),
+        }
+        Ok(())
     }
 
     fn entry(&mut self, _at: At<'_>, _entry: &Entry) -> Result<Flow, StoreError> {
@@ -164,7 +162,7 @@ impl Visitor for Player<'_> {
     }
 
     fn page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
-        self.play_page(at, rules, page)?;
+        self.play_page(at, rules, page);
         Ok(Flow::Apply)
     }
 
@@ -175,16 +173,17 @@ impl Visitor for Player<'_> {
         }
         let event = closed_behind(closed, at.names);
         let recording = recording(closed.recorded_at, &Rules::default());
-        self.say(&event, recording, seq, moment)
+        self.say(&event, recording, seq, moment);
+        Ok(())
     }
 }
 
 impl Player<'_> {
-    fn play_page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<(), StoreError> {
+    fn play_page(&mut self, at: At<'_>, rules: &Rules, page: &Page) {
         let name = at.names.text(page.channel);
         let of_channel = self.filter.channel.as_deref().is_none_or(|of| of == name);
         if self.stopped || self.shape != Shape::Rollbook || !of_channel {
-            return Ok(());
+            return;
         }
         let seq = at.state.head() + 1;
         let known = at.state.channel(page.channel);
@@ -200,11 +199,11 @@ impl Player<'_> {
             }
         }
         if !self.begun.contains(&open) {
-            return Ok(());
+            return;
         }
-        self.open(at.names.text(page.observer), at)?;
+        self.open(at.names.text(page.observer), at);
         let event = page_behind(page, at.names);
-        self.say(&event, recording(page.recorded_at, rules), seq, moment)
+        self.say(&event, recording(page.recorded_at, rules), seq, moment);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ingest::source::{Source, SourceError};
 use crate::ingest::{How, IngestError, IngestSummary, Watcher, ingest};
 use crate::limits;
 use crate::query::params::IngestParams;
-use crate::store::Refused;
+use crate::store::{DifferingRetry, Refused};
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -51,15 +51,21 @@ pub async fn events(
         let source = Source::from_reader(&name, Filled(reader))?;
         let mut refusals = Refusals::default();
         let outcome = ingest(&app.store, source, &how, &mut refusals)?;
-        Ok((outcome, refusals.0))
+        Ok((outcome, refusals))
     });
-    let (outcome, rejects) = taken
+    let (outcome, refusals) = taken
         .await
         .map_err(broken)?
         .map_err(|error| fault(error, bounds))?;
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let summary = outcome.summary(elapsed_ms);
-    Ok(Json(Taken { summary, rejects }).into_response())
+    let Refusals { rejects, differing } = refusals;
+    let taken = Taken {
+        summary,
+        rejects,
+        differing,
+    };
+    Ok(Json(taken).into_response())
 }
 
 /// What became of a body.
@@ -70,6 +76,23 @@ pub struct Taken {
     /// Its lines that could not be taken, the first thousand of them; where there are none, this is not there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejects: Vec<Refusal>,
+    /// Its lines whose id was recorded before with other contents, the first of them; where there are none, this is not
+    /// there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differing: Vec<Differing>,
+}
+
+/// A line that counts as a retry of another one, and says something else.
+#[derive(Serialize, JsonSchema)]
+struct Differing {
+    /// Which, from 1.
+    line: u64,
+    /// Where it starts.
+    byte: u64,
+    /// The id of both.
+    id: String,
+    /// The first entry that was recorded with that id.
+    seq: u64,
 }
 
 /// A line that could not be taken.
@@ -85,12 +108,26 @@ struct Refusal {
 
 /// Keeps what is to be answered.
 #[derive(Default)]
-struct Refusals(Vec<Refusal>);
+struct Refusals {
+    rejects: Vec<Refusal>,
+    differing: Vec<Differing>,
+}
 
 impl Watcher for Refusals {
+    fn differing(&mut self, retry: &DifferingRetry) {
+        if self.differing.len() < limits::DIFFERING_SHOWN_MAX {
+            self.differing.push(Differing {
+                line: retry.line,
+                byte: retry.byte,
+                id: retry.id.clone(),
+                seq: retry.seq,
+            });
+        }
+    }
+
     fn rejected(&mut self, refused: &Refused) {
-        if self.0.len() < limits::REFUSALS_NAMED_MAX {
-            self.0.push(Refusal {
+        if self.rejects.len() < limits::REFUSALS_NAMED_MAX {
+            self.rejects.push(Refusal {
                 line: refused.line,
                 byte: refused.byte,
                 reason: refused.reason.clone(),

@@ -12,13 +12,14 @@ use super::tail::{Said, Tail};
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
 use crate::query::answer::{Disposition, EntryType, HistoryEntry, TopicAnswer};
-use crate::query::params::ChannelParams;
+use crate::query::params::{ChannelParams, FEED_HEADER, FEED_LIVE};
 use crate::replay::line::LineFields;
 use crate::replay::topic::{EventType, Publisher, TopicEvent, TopicInfo};
 use crate::store::{Store, StoreError};
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::Message;
+use axum::http::HeaderValue;
 use axum::response::Response;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -36,7 +37,7 @@ pub async fn feed(
     let mut listener = Listener::new(channel.clone());
     let snapshot = listener.snapshot(&topics, app.now());
     drop(topics);
-    Ok(upgrade.with(Speaker::Server, async move |socket| {
+    let mut response = upgrade.with(Speaker::Server, async move |socket| {
         let filter = HistoryFilter {
             channel: Some(channel),
             types: vec![EntryType::Join, EntryType::Leave, EntryType::Update],
@@ -48,7 +49,10 @@ pub async fn feed(
         if session.send(snapshot).await.is_ok() {
             pour(session, tail, move |_, said| listener.hear(said)).await;
         }
-    }))
+    });
+    let headers = response.headers_mut();
+    headers.insert(FEED_HEADER, HeaderValue::from_static(FEED_LIVE));
+    Ok(response)
 }
 
 /// Who is in a channel, and as of which entry. One that nobody has spoken of yet is empty.

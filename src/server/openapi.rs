@@ -61,10 +61,14 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "400".into(),
         error("A parameter is wrong; names it", generator),
     );
+    let parameters = parameters((route.params)(generator), generator);
+    let of_channel = parameters
+        .as_array()
+        .is_some_and(|all| all.iter().any(|one| one["name"] == "channel"));
     let mut operation = json!({
         "summary": route.summary,
         "operationId": format!("{}{}", route.method, route.path.replace(['/', '.'], "_")),
-        "parameters": parameters((route.params)(generator), generator),
+        "parameters": parameters,
     });
     let Some(fields) = operation.as_object_mut() else {
         return operation;
@@ -81,7 +85,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         let needs = json!([{ "bearer": [scope.word()] }, { "access_token": [scope.word()] }]);
         fields.insert("security".into(), needs);
     }
-    if route.path.starts_with("/v1/") && route.method == "get" {
+    if of_channel && !matches!(route.answer, Answer::Live(_) | Answer::Text(_)) {
         responses.insert("404".into(), error("There is no such channel", generator));
     }
     if route.method == "post" {
@@ -107,7 +111,7 @@ fn answer(route: &Route, generator: &mut SchemaGenerator) -> (&'static str, Valu
             content("application/x-ndjson", schema(generator).to_value()),
         ),
         Answer::Text(kind) => ("200", content(kind, json!({ "type": "string" }))),
-        Answer::Socket(what) => ("101", json!({ "description": what })),
+        Answer::Socket(what) | Answer::Live(what) => ("101", json!({ "description": what })),
     }
 }
 

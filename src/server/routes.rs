@@ -41,6 +41,8 @@ pub enum Answer {
     Text(&'static str),
     /// It goes on as a WebSocket; what is said there.
     Socket(&'static str),
+    /// The same, of a channel that need not have begun: it is waited for.
+    Live(&'static str),
 }
 
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
@@ -63,7 +65,7 @@ macro_rules! routes {
     };
 }
 
-use Answer::{List, One, Socket, Text};
+use Answer::{List, Live, One, Socket, Text};
 const READ: Option<Scope> = Some(Scope::Read);
 const INGEST: Option<Scope> = Some(Scope::Ingest);
 const OPEN: Option<Scope> = None;
@@ -81,9 +83,9 @@ routes! {
     get "/v1/rejects" READ, NoParams, List(of::<answer::RejectAnswer>), queries::rejects, "The lines that could not be taken; needs a token for all channels";
     post "/v1/events" INGEST, IngestParams, One(of::<events::Taken>), events::events, "Records a body of JSON lines; answers once they are durable";
     get "/v1/ingest" INGEST, IngestParams, Socket("Lines in; {\"t\":\"ack\",\"line\":n,\"seq\":n}, {\"t\":\"reject\",\"line\":n,\"reason\":s} and, with `feed`, first {\"t\":\"resume\",\"line\":n} out"), ingest::ingest, "Records lines as they come";
-    get "/v1/subscribe" READ, SubscribeParams, Socket("Entries after `after_seq`, then {\"t\":\"live\",\"seq\":n} once, then entries as they come"), subscribe::subscribe, "Follows the entries";
-    get "/v1/stream" READ, SubscribeParams, Text("text/event-stream"), subscribe::stream, "Follows the entries as server-sent events; Last-Event-ID goes on behind a seq";
-    get "/v1/feed" READ, ChannelParams, Socket("SNAPSHOT, then REMOTE_JOIN and REMOTE_LEAVE, as Agora's JavaScript SDK has them"), feed::feed, "Follows a channel as an SDK's listener would";
+    get "/v1/subscribe" READ, SubscribeParams, Live("Entries after `after_seq`, then {\"t\":\"live\",\"seq\":n} once, then entries as they come"), subscribe::subscribe, "Follows the entries; a channel that nobody has spoken of yet is waited for";
+    get "/v1/stream" READ, SubscribeParams, Text("text/event-stream"), subscribe::stream, "Follows the entries as server-sent events; Last-Event-ID goes on behind a seq; a channel that nobody has spoken of yet is waited for";
+    get "/v1/feed" READ, ChannelParams, Live("SNAPSHOT, then REMOTE_JOIN and REMOTE_LEAVE, as Agora's JavaScript SDK has them"), feed::feed, "Follows a channel as an SDK's listener would; one that nobody has spoken of yet is empty, and is waited for";
     get "/metrics" READ, NoParams, Text("application/openmetrics-text"), metrics::metrics, "Figures for Prometheus; needs a token for all channels";
     get "/healthz" OPEN, NoParams, Text("text/plain"), pages::healthz, "Whether the server runs";
     get "/readyz" OPEN, NoParams, Text("text/plain"), pages::readyz, "Whether lines can be recorded";

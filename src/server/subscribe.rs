@@ -1,5 +1,5 @@
 //! `WS /v1/subscribe` and `GET /v1/stream`: the entries after a position, then one word that they are told, then those
-//! to come.
+//! to come. Who listens may come before the first event of a channel: one that nobody has spoken of yet is waited for.
 
 use super::app::{App, Pass};
 use super::fault::Fault;

@@ -1,10 +1,12 @@
 //! What is handed to the writer, and what comes back.
 
+use super::check;
 use super::error::StoreError;
 use super::tally::Tally;
-use crate::domain::entry::{Recording, Rules};
+use crate::domain::entry::{Disposition, Recording, Rules};
 use crate::domain::event::{Connection, Event};
 use crate::domain::time::Millis;
+use crate::limits::DIFFERING_SHOWN_MAX;
 use crate::log::Progress;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -12,7 +14,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 /// One line for the writer.
 #[derive(Debug, Clone)]
 pub enum Line {
-    /// An event, and its line as it came, for the case that it must be refused.
+    /// An event, and the line that a feed has read it off, for the case that it must be refused. One without a line
+    /// comes from elsewhere, and is [checked](super::check).
     Event(Event<'static>, Option<Box<Rejected>>),
     /// The same of one that was recorded before, and is to be recorded as it was then.
     Again(Event<'static>, Option<Box<Rejected>>, Recording),
@@ -66,6 +69,23 @@ pub struct Batch {
     pub strict: bool,
 }
 
+impl Batch {
+    /// That all that no feed has read off a line can be recorded.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        for (line, at) in self.lines.iter().zip(1..) {
+            let checked = match line {
+                Line::Event(event, None) | Line::Again(event, None, _) => check::check(event),
+                Line::Connection { observer, at, .. } => {
+                    check::name("observer", observer).and_then(|()| check::time("ts", *at))
+                }
+                _ => Ok(()),
+            };
+            checked.map_err(|unfit| StoreError::Unfit { at, unfit })?;
+        }
+        Ok(())
+    }
+}
+
 /// What became of a batch. All of it is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Receipt {
@@ -78,8 +98,10 @@ pub struct Receipt {
     pub lines: u64,
     /// The lines that were rejected.
     pub rejected: Vec<Refused>,
-    /// The first entries that take effect much later than they occurred.
+    /// The first entries that lie far behind the time of their channel.
     pub clamped: Vec<Clamped>,
+    /// The first lines whose id was recorded before with other contents.
+    pub differing: Vec<DifferingRetry>,
     /// A strict batch ended at a rejected line.
     pub stopped: bool,
 }
@@ -94,6 +116,20 @@ impl Receipt {
             byte: rejected.byte,
             reason: rejected.reason,
         });
+    }
+
+    /// Notes that an event, whose line was `raw`, is not what was recorded with its id as the entry `seq`.
+    pub(super) fn differs(&mut self, event: &Event<'_>, raw: Option<&Rejected>, seq: u64) {
+        self.tally.retries_differing += 1;
+        if self.differing.len() < DIFFERING_SHOWN_MAX {
+            self.differing.push(DifferingRetry {
+                source: raw.map_or_else(|| Arc::from(""), |raw| Arc::clone(&raw.source)),
+                line: raw.map_or(0, |raw| raw.line),
+                byte: raw.map_or(0, |raw| raw.byte),
+                id: event.id.as_deref().unwrap_or_default().to_owned(),
+                seq,
+            });
+        }
     }
 }
 
@@ -110,7 +146,7 @@ pub struct Refused {
     pub reason: String,
 }
 
-/// An entry that takes effect more than [`crate::limits::CLAMPED_MS`] after it occurred.
+/// An entry whose effective time is more than [`crate::limits::CLAMPED_MS`] after it occurred.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clamped {
     /// The entry.
@@ -119,8 +155,40 @@ pub struct Clamped {
     pub channel: String,
     /// When it occurred.
     pub occurred_at: Millis,
-    /// When it takes effect.
+    /// Its effective time.
     pub effective_at: Millis,
+    /// What became of it: only one that is applied takes effect at all.
+    pub disposition: Disposition,
+    /// The entry that moved the channel's time there; `None` where it is not known.
+    pub frontier: Option<Frontier>,
+}
+
+/// An entry at which the time of its channel stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frontier {
+    /// The entry.
+    pub seq: u64,
+    /// Its effective time.
+    pub effective_at: Millis,
+    /// It has no source time that counts: its time is that of its recording.
+    pub untimed: bool,
+    /// The source of its line, and the line there, from 1; `None` where it was recorded by an earlier run.
+    pub line: Option<(Arc<str>, u64)>,
+}
+
+/// A line with an id that was recorded before, with other contents: it is taken for a retry all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DifferingRetry {
+    /// The file or feed.
+    pub source: Arc<str>,
+    /// The line there, from 1.
+    pub line: u64,
+    /// Where that line begins.
+    pub byte: u64,
+    /// The id.
+    pub id: String,
+    /// The first entry that was recorded with this id.
+    pub seq: u64,
 }
 
 /// What became of a batch.

@@ -94,7 +94,12 @@ impl Visitor for Tail<'_> {
         let identified = |entry: &Entry| entry.id.clone().map(|id| (id, entry.observer, entry.seq));
         if let Some((id, observer, seq)) = entries.first().and_then(identified) {
             let (key, observer) = Retries::key(at.names.text(observer), &id);
-            let id = Remembered { key, observer, seq };
+            let id = Remembered {
+                key,
+                observer,
+                seq,
+                said: None,
+            };
             self.retries.remember(id);
             self.since.ids.push(id);
         }

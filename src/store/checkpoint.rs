@@ -8,9 +8,12 @@
 //! shelf key                                  value
 //! "trunk" frame                              what belongs to no channel; where each channel's last part is
 //! "chan"  hash of the channel, frame         one channel
+//! "retry" chunk                              ids of lines, and the entries that they made
+//! "said"  chunk                              what the lines of these ids said, in their order
 //! ```
 
 use super::error::StoreError;
+use super::gist::Gist;
 use super::retries::Remembered;
 use super::scan::{Fold, Nobody, Scope, Start, read_on};
 use crate::domain::names::{Glossary, Name, Names, NumberMap};
@@ -176,6 +179,10 @@ fn channel_key(channel: &str, frame: u64) -> Vec<u8> {
 
 fn retry_key(chunk: u64) -> Vec<u8> {
     [b"retry".as_slice(), &chunk.to_be_bytes()].concat()
+}
+
+fn said_key(chunk: u64) -> Vec<u8> {
+    [b"said".as_slice(), &chunk.to_be_bytes()].concat()
 }
 
 /// Puts a value of any size on the shelf, cut to what the engine takes.
@@ -373,12 +380,15 @@ pub(super) fn pointers(
     Ok(Default::default())
 }
 
-/// Puts a chunk of retry ids on the shelf.
+/// Puts a chunk of retry ids on the shelf, what their lines said first: without that they are known all the same.
 pub(super) fn save_retries(
     engine: &dyn Engine,
     chunk: u64,
     ids: &[Remembered],
 ) -> Result<(), StoreError> {
+    let said = ids.iter().map(|id| id.said.map_or(0, Gist::get));
+    let said: Vec<u8> = said.flat_map(u64::to_le_bytes).collect();
+    put(engine, &said_key(chunk), &said)?;
     let rows: Vec<_> = ids.iter().map(|id| (id.key, id.observer, id.seq)).collect();
     put(engine, &retry_key(chunk), &wire::retries_to_bytes(&rows)?)
 }
@@ -391,17 +401,30 @@ pub(super) fn load_retries(
     let Some(bytes) = get(engine, &retry_key(chunk))? else {
         return Ok(None);
     };
-    let rows = wire::retries_from_bytes(&bytes);
-    Ok(rows.ok().map(|rows| {
-        rows.into_iter()
-            .map(|(key, observer, seq)| Remembered { key, observer, seq })
-            .collect()
-    }))
+    let Ok(rows) = wire::retries_from_bytes(&bytes) else {
+        return Ok(None);
+    };
+    // An older program has kept none.
+    let said = get(engine, &said_key(chunk))?.unwrap_or_default();
+    let whole = said.len() == rows.len() * 8;
+    let (said, _) = said.as_chunks::<8>();
+    let of_row = |at: usize| said.get(at).filter(|_| whole).copied();
+    let ids = rows.into_iter().enumerate().map(|(at, row)| {
+        let (key, observer, seq) = row;
+        Remembered {
+            key,
+            observer,
+            seq,
+            said: of_row(at).map(u64::from_le_bytes).and_then(Gist::new),
+        }
+    });
+    Ok(Some(ids.collect()))
 }
 
 /// Takes a chunk of retry ids off the shelf.
 pub(super) fn drop_retries(engine: &dyn Engine, chunk: u64) -> Result<(), StoreError> {
-    remove(engine, &retry_key(chunk))
+    remove(engine, &retry_key(chunk))?;
+    remove(engine, &said_key(chunk))
 }
 
 /// Takes every key that begins with `prefix` off the shelf.

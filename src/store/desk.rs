@@ -1,13 +1,16 @@
 //! The first half of the writer: lines become entries, and now and then the state a checkpoint. Nothing is written to
 //! the log here.
 
-use super::batch::{Batch, Clamped, Line, Receipt, Rejected, Reply};
+use super::batch::{Batch, Line, Receipt, Rejected, Reply};
 use super::catch_up::{CaughtUp, Since};
+use super::check;
 use super::checkpoint::{self, Draft};
+use super::clamped::{Frontiers, is_clamped};
 use super::digests::Digests;
 use super::error::StoreError;
+use super::gist::gist;
 use super::retries::{Remembered, Retries, RetryKey};
-use super::scan::{At, Fold, channel_of};
+use super::scan::{At, Fold};
 use super::{Clock, Shared};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Entry, Recording, Rules, What};
@@ -31,6 +34,7 @@ pub(super) struct Desk {
     fold: Fold,
     retries: Retries,
     digests: Digests,
+    frontiers: Frontiers,
     clock: Clock,
     records: Vec<Record>,
     /// Which of them must stand in one frame.
@@ -63,6 +67,7 @@ impl Desk {
         } = caught_up;
         Desk {
             digests: Digests::new(shared.digest_key),
+            frontiers: Frontiers::default(),
             clock: Arc::clone(&shared.options.clock),
             shared,
             connected: fold.state.connected() > 0,
@@ -209,7 +214,7 @@ impl Desk {
             said: Said::Connection(ConnectionSaid { what, at }),
         };
         // No connection is refused.
-        let _ = self.decided(&event, rules, now, receipt);
+        let _ = self.decided(&event, None, rules, now, receipt);
         self.connected |= self.fold.state.connected() > 0;
     }
 
@@ -231,7 +236,7 @@ impl Desk {
                 self.connection(observer, what, at, &rules, now, receipt);
                 Ok(None)
             }
-            None => self.decided(event, &rules, now, receipt),
+            None => self.decided(event, raw.as_deref(), &rules, now, receipt),
         };
         receipt.lines += 1;
         receipt.seqs.push(taken.as_ref().ok().copied().flatten());
@@ -240,10 +245,11 @@ impl Desk {
         Some(Rejected { reason, ..raw })
     }
 
-    /// Decides about an event, and applies what follows: its first entry.
+    /// Decides about an event, whose line was `raw`, and applies what follows: its first entry.
     fn decided(
         &mut self,
         event: &Event<'static>,
+        raw: Option<&Rejected>,
         rules: &Rules,
         now: Millis,
         receipt: &mut Receipt,
@@ -252,18 +258,23 @@ impl Desk {
             .id
             .as_deref()
             .map(|id| Retries::key(&event.observer, id));
-        if let Some(seq) = id.and_then(|(key, _)| self.retries.find(key)) {
+        if let Some((seq, said)) = id.and_then(|(key, _)| self.retries.find(key)) {
             receipt.tally.retries += 1;
+            if said.is_some_and(|said| said != gist(event)) {
+                receipt.differs(event, raw, seq);
+            }
             return Ok(Some(seq));
         }
+        // A feed has these from its line, or from whoever has set it up.
+        check::whose(event).map_err(|unfit| unfit.to_string())?;
         let Fold { state, names, .. } = &self.fold;
         for resync in resyncs_before(state, names, event, rules, now) {
             // One that could not be decided has nothing to decide about.
-            let _ = self.decide_one(&resync, None, rules, now, receipt);
+            let _ = self.decide_one(&resync, None, raw, rules, now, receipt);
         }
-        let seq = self.decide_one(event, id, rules, now, receipt)?;
+        let seq = self.decide_one(event, id, raw, rules, now, receipt)?;
         if let Some(occupancy) = occupancy_behind(event) {
-            self.decide_one(&occupancy, None, rules, now, receipt)?;
+            self.decide_one(&occupancy, None, raw, rules, now, receipt)?;
         }
         Ok(seq)
     }
@@ -273,6 +284,7 @@ impl Desk {
         &mut self,
         event: &Event<'_>,
         id: Option<(RetryKey, u64)>,
+        raw: Option<&Rejected>,
         rules: &Rules,
         now: Millis,
         receipt: &mut Receipt,
@@ -303,9 +315,14 @@ impl Desk {
             }
             Commit::Entries(mut entries) => {
                 let seq = entries.first().map(|entry| entry.seq);
-                self.take_in(&mut entries, receipt);
+                self.take_in(&mut entries, raw, receipt);
                 if let (Some((key, observer)), Some(seq)) = (id, seq) {
-                    let id = Remembered { key, observer, seq };
+                    let id = Remembered {
+                        key,
+                        observer,
+                        seq,
+                        said: Some(gist(event)),
+                    };
                     self.retries.remember(id);
                     self.since.ids.push(id);
                 }
@@ -319,31 +336,19 @@ impl Desk {
     }
 
     /// Applies the entries of a commit, and stamps the digest of the roster on its snapshot.
-    fn take_in(&mut self, entries: &mut [Entry], receipt: &mut Receipt) {
+    fn take_in(&mut self, entries: &mut [Entry], raw: Option<&Rejected>, receipt: &mut Receipt) {
         for entry in entries.iter() {
             self.digests
                 .before(entry, &self.fold.state, &self.fold.names);
             self.fold.state.apply(entry, &self.fold.names);
             receipt.tally.count(entry);
-            if entry.effective_at.saturating_sub(entry.occurred_at) > limits::CLAMPED_MS {
+            self.frontiers.note(entry, &self.fold.names, raw);
+            if is_clamped(entry) {
                 receipt.tally.clamped += 1;
                 if receipt.clamped.len() < limits::CLAMPED_SHOWN_MAX {
-                    let &Entry {
-                        seq,
-                        occurred_at,
-                        effective_at,
-                        ..
-                    } = entry;
-                    let channel = channel_of(entry, &self.fold.names);
-                    let channel = channel
-                        .map_or("", |name| self.fold.names.text(name))
-                        .to_owned();
-                    receipt.clamped.push(Clamped {
-                        seq,
-                        channel,
-                        occurred_at,
-                        effective_at,
-                    });
+                    let names = &self.fold.names;
+                    let clamped = self.frontiers.clamped(entry, names, &self.shared);
+                    receipt.clamped.push(clamped);
                 }
             }
             let Fold { state, names, .. } = &self.fold;

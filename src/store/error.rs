@@ -1,5 +1,6 @@
 //! What can go wrong with a store, typed. Sentences for people are made at the edge, from these.
 
+use super::check::Unfit;
 use crate::log::codec::CodecError;
 use crate::log::engine::JournalError;
 use crate::log::frame::FrameError;
@@ -16,6 +17,17 @@ pub enum StoreError {
     /// The log has never heard of this channel.
     #[error("the log has never heard of the channel \"{0}\"")]
     NoSuchChannel(String),
+    /// What should be the folder of a store is a file.
+    #[error("{} is a file, and a store is a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// An event is not such as can be recorded. Nothing that was handed over with it is.
+    #[error("event {at} cannot be recorded: {unfit}")]
+    Unfit {
+        /// Which of those that were handed over, from 1.
+        at: usize,
+        /// What is wrong with it.
+        unfit: Unfit,
+    },
     /// Another process has the store open.
     #[error("{} is in use by {holder}", dir.display())]
     InUse {

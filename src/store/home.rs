@@ -36,6 +36,9 @@ impl Card {
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                return Err(no_folder(dir));
+            }
             Err(error) => return Err(StoreError::io(path, error)),
         };
         let card = serde_json::from_slice::<Card>(&text).map_err(|error| error.to_string());
@@ -97,7 +100,10 @@ impl Home {
         if !create && Card::read(dir)?.is_none() {
             return Err(StoreError::NoSuchStore(dir.to_owned()));
         }
-        fs::create_dir_all(dir).map_err(|error| StoreError::io(dir, error))?;
+        fs::create_dir_all(dir).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => no_folder(dir),
+            _ => StoreError::io(dir, error),
+        })?;
         let lock = lock(dir, patience)?;
         let card = migrate::bring_up_to_date(dir)?;
         let home = Home {
@@ -133,6 +139,12 @@ impl Home {
         }
         bytes
     }
+}
+
+/// `dir`, or what it lies in, is a file: which.
+fn no_folder(dir: &Path) -> StoreError {
+    let file = dir.ancestors().find(|path| path.is_file());
+    StoreError::NotAFolder(file.unwrap_or(dir).to_owned())
 }
 
 fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {

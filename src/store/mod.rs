@@ -9,10 +9,12 @@
 //! | file | what |
 //! | --- | --- |
 //! | `batch` | lines in, receipts out |
+//! | `check` | what an event must be like to be recorded |
 //! | `writer`, `desk`, `scribe`, `catch_up` | two threads: one decides, one appends and syncs; group commit; poisoning; what they start from |
 //! | `scan`, `reading` | the log out, folded by `apply`, shown to visitors |
 //! | `checkpoint` | shortcuts into the log |
-//! | `retries` | which ids have been recorded |
+//! | `clamped` | entries far behind the time of their channel, and what moved it |
+//! | `retries`, `gist` | which ids have been recorded, and what their lines said |
 //! | `rejects` | the lines that could not be taken |
 //! | `digests`, `tally` | what a snapshot's entry and a receipt say |
 //! | `meter` | what the store tells of its own work |
@@ -22,10 +24,13 @@
 
 mod batch;
 mod catch_up;
+mod check;
 mod checkpoint;
+mod clamped;
 mod desk;
 mod digests;
 mod error;
+mod gist;
 mod home;
 mod meter;
 mod migrate;
@@ -38,7 +43,10 @@ mod tally;
 mod writer;
 
 pub use crate::log::engine::Durability;
-pub use batch::{Batch, Clamped, Line, Outcome, Receipt, Refused, Rejected, Ticket};
+pub use batch::{
+    Batch, Clamped, DifferingRetry, Frontier, Line, Outcome, Receipt, Refused, Rejected, Ticket,
+};
+pub use check::{Unfit, check};
 pub use error::StoreError;
 pub use home::OWNER_SOCKET;
 use meter::Stood;
@@ -310,8 +318,9 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// Where they could not be written; nothing more is then. An event that is refused is kept as a reject, and named
-    /// in the receipt.
+    /// [`StoreError::Unfit`] where one of them is not such as a feed gives ([`check`]): none of them is recorded then.
+    /// Where they could not be written; nothing more is then. An event that is refused by what is known of its channel
+    /// is kept as a reject, and named in the receipt.
     pub fn record(&self, events: &[Event<'_>]) -> Result<Receipt, StoreError> {
         let lines = events
             .iter()
@@ -327,7 +336,7 @@ impl Store {
     /// Hands over lines without waiting. Blocks while too many are waiting for the writer.
     ///
     /// # Errors
-    /// Where the writer cannot be started, or has ended after a failure.
+    /// [`StoreError::Unfit`]; where the writer cannot be started, or has ended after a failure.
     pub fn submit(&self, batch: Batch) -> Result<Ticket, StoreError> {
         let (reply, ticket) = Ticket::new();
         self.hand_over(batch, reply).map(|()| ticket)
@@ -338,7 +347,7 @@ impl Store {
     /// dropped. Blocks like [`submit`](Store::submit).
     ///
     /// # Errors
-    /// Where the writer cannot be started, or has ended after a failure.
+    /// [`StoreError::Unfit`]; where the writer cannot be started, or has ended after a failure.
     pub fn submit_then(
         &self,
         batch: Batch,
@@ -351,6 +360,7 @@ impl Store {
         if let Some(reason) = self.shared.poison() {
             return Err(StoreError::Poisoned(reason));
         }
+        batch.check()?;
         let mut writer = held(&self.writer);
         let writer = match &mut *writer {
             Some(writer) => writer,

@@ -1,8 +1,10 @@
 //! Which lines have been recorded already, by their id: the last [`RETRY_IDS_MAX`] of the store, and at least
 //! [`RETRY_IDS_PER_OBSERVER_MIN`] of each observer heard lately (contract 2.5.8).
 //!
-//! Derived from the log: entries bear their ids. What is saved is a shortcut for opening.
+//! Derived from the log: entries bear their ids. What is saved is a shortcut for opening; only what each id was recorded
+//! with stands nowhere else, and is not known of those that were read off the log again, after a crash or a rebuild.
 
+use super::gist::Gist;
 use crate::limits::{RETRY_IDS_MAX, RETRY_IDS_PER_OBSERVER_MIN, RETRY_OBSERVERS_MAX};
 use std::collections::{HashMap, VecDeque};
 
@@ -16,6 +18,8 @@ pub(super) struct Remembered {
     pub observer: u64,
     /// The first entry that its line made.
     pub seq: u64,
+    /// What that line said, where it is known.
+    pub said: Option<Gist>,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +32,7 @@ struct OfObserver {
 /// The ids remembered.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
-    seqs: HashMap<RetryKey, u64>,
+    known: HashMap<RetryKey, (u64, Option<Gist>)>,
     order: VecDeque<(RetryKey, u64)>,
     observers: HashMap<u64, OfObserver>,
     /// The observers heard last, the latest at the back.
@@ -52,17 +56,17 @@ impl Retries {
         (u128::from_le_bytes(key), u64::from_le_bytes(number))
     }
 
-    /// The first entry that the line with this id made, if it is remembered.
-    pub fn find(&self, key: RetryKey) -> Option<u64> {
-        self.seqs.get(&key).copied()
+    /// The first entry that the line with this id made, and what that said, if it is remembered.
+    pub fn find(&self, key: RetryKey) -> Option<(u64, Option<Gist>)> {
+        self.known.get(&key).copied()
     }
 
     /// Remembers an id; the first seq given for it stays.
     pub fn remember(&mut self, id: Remembered) {
-        if self.seqs.contains_key(&id.key) {
+        if self.known.contains_key(&id.key) {
             return;
         }
-        self.seqs.insert(id.key, id.seq);
+        self.known.insert(id.key, (id.seq, id.said));
         self.order.push_back((id.key, id.observer));
         self.observers.entry(id.observer).or_default().remembered += 1;
         self.hear(id.observer);
@@ -79,7 +83,7 @@ impl Retries {
                 of.spared.push_back(key);
             } else {
                 of.remembered = of.remembered.saturating_sub(1);
-                self.seqs.remove(&key);
+                self.known.remove(&key);
             }
         }
     }
@@ -96,7 +100,7 @@ impl Retries {
         {
             of.remembered = of.remembered.saturating_sub(of.spared.len());
             for key in of.spared.drain(..) {
-                self.seqs.remove(&key);
+                self.known.remove(&key);
             }
             if of.remembered == 0 {
                 self.observers.remove(&silent);
@@ -113,7 +117,7 @@ impl Retries {
             && let Some(key) = of.spared.pop_front()
         {
             of.remembered -= 1;
-            self.seqs.remove(&key);
+            self.known.remove(&key);
         }
     }
 }
@@ -127,6 +131,7 @@ mod tests {
             key: u128::from(observer) << 64 | u128::from(n),
             observer,
             seq: n + 1,
+            said: None,
         }
     }
 
@@ -141,7 +146,7 @@ mod tests {
         }
         assert_eq!(
             retries.find(id(2, 0).key),
-            Some(1),
+            Some((1, None)),
             "the last million of the store"
         );
         assert_eq!(
@@ -151,7 +156,7 @@ mod tests {
         );
         assert_eq!(
             retries.find(id(1, 10_000).key),
-            Some(10_001),
+            Some((10_001, None)),
             "within the observer's share"
         );
         retries.remember(id(2, RETRY_IDS_MAX as u64));
@@ -171,7 +176,7 @@ mod tests {
         let mut retries = Retries::default();
         retries.remember(Remembered { seq: 7, ..id(1, 1) });
         retries.remember(Remembered { seq: 9, ..id(1, 1) });
-        assert_eq!(retries.find(id(1, 1).key), Some(7));
+        assert_eq!(retries.find(id(1, 1).key), Some((7, None)));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub struct Tally {
     pub unknown: u64,
     pub collected: u64,
     pub retries: u64,
+    pub retries_differing: u64,
     pub rejected: u64,
     pub clamped: u64,
     pub first_seq: Option<u64>,
@@ -89,6 +90,7 @@ impl Tally {
         self.unknown += later.unknown;
         self.collected += later.collected;
         self.retries += later.retries;
+        self.retries_differing += later.retries_differing;
         self.rejected += later.rejected;
         self.clamped += later.clamped;
         self.first_seq = self.first_seq.or(later.first_seq);

@@ -62,7 +62,7 @@ fn first_of<'a>(json: &'a str, list: &str) -> &'a str {
 const HISTORY: &str = "seq channel type topic user connection meta occurred_at recorded_at effective_at observer state \
      origin disposition snapshot_seq not_before not_after baseline reason id pos source_ts members complete";
 const INGEST: &str = "lines events entries joins leaves updates snapshots inferred_joins inferred_leaves \
-     inferred_updates baseline_joins duplicates stale unknown retries rejected clamped first_seq last_seq elapsed_ms";
+     inferred_updates baseline_joins duplicates stale unknown retries retries_differing rejected clamped first_seq last_seq elapsed_ms";
 
 #[test]
 fn the_fields_of_every_answer_stand_in_the_order_of_the_contract() {

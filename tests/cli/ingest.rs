@@ -267,6 +267,86 @@ fn entries_that_take_effect_late_are_named_ten_at_most() {
 }
 
 #[test]
+fn a_stale_event_is_said_to_change_nothing() {
+    let folder = Folder::new();
+    // The leave's time is in seconds.
+    let text = join("ana", 1_778_790_000_000)
+        + r#"{"t":"leave","channel":"a","topic":"b","user":"ana","ts":1778793600}"#;
+    let file = folder.file("feed.jsonl", text);
+    let ran = folder.run(&["ingest", &file]).ok();
+    let sum = ran.line();
+    assert_eq!((&sum["stale"], &sum["clamped"]), (&json!(1), &json!(1)));
+    let named: Vec<&str> = ran.err.lines().collect();
+    let wanted = "a: entry 2 occurred 1970-01-21 14:06:33.600 UTC and is older than what is known: it is recorded as stale and changes nothing";
+    assert_eq!(named, [wanted]);
+}
+
+#[test]
+fn the_line_that_moved_a_channel_s_time_is_named_once() {
+    let folder = Folder::new();
+    let untimed = "{\"t\":\"join\",\"channel\":\"a\",\"topic\":\"b\",\"user\":\"ben\"}\n";
+    let text = join("ana", 1_000) + untimed + &join("cleo", 2_000) + &join("dan", 3_000);
+    let file = folder.file("feed.jsonl", text);
+    let ran = folder.run(&["ingest", &file]).ok();
+    assert_eq!(ran.line()["clamped"], 2);
+    let named: Vec<&str> = ran.err.lines().collect();
+    assert_eq!(named.len(), 2, "{named:#?}");
+    let culprit = format!(
+        "and entry 2 ({file}:2) moved it there: it has no time that counts, and took effect when it was recorded"
+    );
+    assert!(named[0].starts_with("a: entry 3 occurred") && named[0].ends_with(&culprit));
+    assert!(named[1].ends_with("time in a channel never goes back"));
+    // It is found again when the run that recorded it is over.
+    let later = folder.file("later.jsonl", join("eve", 4_000));
+    let ran = folder.run(&["ingest", &later]).ok();
+    assert!(
+        ran.err.contains("and entry 2 moved it there: it has"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn an_id_that_comes_again_with_other_contents_is_counted_and_named() {
+    let folder = Folder::new();
+    let line = |n: usize, user: &str| {
+        format!(
+            "{{\"t\":\"join\",\"id\":\"k{n}\",\"channel\":\"a\",\"topic\":\"b\",\"user\":\"{user}\",\"meta\":{{\"a\":1,\"b\":2}},\"ts\":{n}}}\n"
+        )
+    };
+    let snapshot = r#"{"t":"snapshot","id":"s","channel":"z","topics":{"b":[{"user":"x"},{"user":"y","meta":1}],"c":[]},"ts":5}"#;
+    let mut text = String::new();
+    (1..=12).for_each(|n| text += &line(n, "ana"));
+    folder.ingest(text + snapshot, &[]);
+    // Told again in another way, it is the same.
+    let again = r#"{"recorded_at":7,"ts":1,"user":"ana","meta":{"b":2.0,"a":1},"topic":"b","channel":"a","id":"k1","t":"join","self":"me"}
+{"ts":5,"topics":{"c":[],"b":[{"user":"y","meta":1},{"user":"x"}]},"channel":"z","id":"s","t":"snapshot"}
+"#;
+    let sum = folder.ingest(again, &[]);
+    let counts = |sum: &Value| (sum["retries"].clone(), sum["retries_differing"].clone());
+    assert_eq!(counts(&sum), (json!(2), json!(0)));
+    let mut text = String::new();
+    (1..=12).for_each(|n| text += &line(n, "ben"));
+    text += &snapshot.replace("\"y\"", "\"w\"");
+    let file = folder.file("others.jsonl", &text);
+    let ran = folder.run(&["ingest", &file]).ok();
+    let sum = ran.line();
+    assert_eq!(counts(&sum), (json!(13), json!(13)));
+    assert_eq!((&sum["entries"], &sum["rejected"]), (&json!(0), &json!(0)));
+    let named: Vec<&str> = ran.err.lines().collect();
+    assert_eq!(named.len(), 11, "{named:#?}");
+    let first = format!(
+        "{file}:1: byte 0: the id k1 was recorded before, as entry 1, with other contents: this line counts as a retry and is not recorded"
+    );
+    assert_eq!(named[0], first);
+    assert!(named[10].starts_with("… and 3 more lines"), "{named:#?}");
+    let table = folder.run(&["--format", "table", "ingest", &file]).ok().out;
+    assert!(table.contains("retries that differ"), "{table}");
+    // What was recorded with them cannot be known where all was read off the log again; that is not said to differ.
+    folder.run(&["rebuild"]).ok();
+    assert_eq!(counts(&folder.ingest(text, &[])), (json!(13), json!(0)));
+}
+
+#[test]
 fn times_may_be_relative_to_now() {
     let folder = Folder::new();
     let text = join("old", now() - 7_200_000) + &join("new", now() - 60_000);

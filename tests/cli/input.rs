@@ -7,15 +7,19 @@
     clippy::indexing_slicing
 )]
 
+use crate::program;
 use clap::{CommandFactory, Parser};
+use program::{Folder, run};
 use rollbook::cli::args::{Cli, Command};
 use rollbook::cli::exit::{Exit, Failure};
 use rollbook::cli::moment::span;
 use rollbook::cli::notices::Notices;
 use rollbook::cli::output::Format;
 use rollbook::cli::text::{count, shown};
+use rollbook::domain::entry::Disposition;
 use rollbook::query::answer::Time;
 use rollbook::query::time::{Span, When};
+use rollbook::store::{Clamped, Frontier};
 use std::path::Path;
 
 /// 2026-05-14T00:00:00Z.
@@ -167,6 +171,60 @@ fn a_failure_says_what_where_and_what_to_do() {
 }
 
 #[test]
+fn names_and_times_may_begin_with_a_minus() {
+    let folder = Folder::new();
+    let line = r#"{"t":"join","channel":"-5","topic":"-t","user":"-x","ts":1000}"#;
+    folder.ingest(line, &["--observer", "-eye", "--self", "-me"]);
+    let one = |args: &[&str]| assert_eq!(folder.ask(args).len(), 1, "{args:?}");
+    one(&["history", "--topic", "-t", "--user", "-x"]);
+    one(&["history", "--topic", "-t", "--", "-5"]);
+    one(&["sessions", "--user", "-x", "--topic", "-t", "--to", "-1h"]);
+    one(&["stats", "--topic", "-t", "--from", "@0", "--to", "-1h"]);
+    one(&["who", "--topic", "-t", "--known-at", "-0s", "--", "-5"]);
+    one(&["replay", "--observer", "-eye", "--to", "-1h", "--", "-5"]);
+    assert_eq!(folder.ask(&["history"])[0]["observer"], "-eye");
+    folder
+        .run(&["export", "--to", "a.csv", "--topic", "-t", "--user", "-x"])
+        .ok();
+    folder
+        .run(&["rejects", "--retry", "--observer", "-eye", "--self", "-x"])
+        .ok();
+    for option in ["--observer", "--self"] {
+        let long = "n".repeat(1_025);
+        for name in ["", &long] {
+            let ran = folder.run(&["ingest", option, name]).fails(2);
+            assert!(ran.err.contains("a name has 1 to 1024 bytes"), "{ran:?}");
+        }
+    }
+    // What is none says how it is typed.
+    let ran = folder.run(&["who", "-5"]).fails(2);
+    assert!(ran.err.contains("-- -5"), "{ran:?}");
+}
+
+#[test]
+fn a_file_is_no_data_directory() {
+    let folder = Folder::new();
+    let file = folder.file("evening.jsonl", "");
+    let inside = format!("{file}/store");
+    for data in [&file, &inside] {
+        for args in [
+            &["ingest", "-"][..],
+            &["who", "room"],
+            &["verify"],
+            &["migrate"],
+            &["export", "--to", "a.csv"],
+        ] {
+            let mut command = folder.program(&[&["--data", data], args].concat());
+            command.stdin(std::process::Stdio::null());
+            let ran = run(command).fails(3);
+            let wanted = format!("{file} is a file, and a store is a folder");
+            assert!(ran.err.contains(&wanted), "{ran:?}");
+            assert!(ran.err.contains("--data or ROLLBOOK_DATA"), "{ran:?}");
+        }
+    }
+}
+
+#[test]
 fn notices_stop_at_ten() {
     let mut notices = Notices::default();
     let lines: Vec<String> = (0..10_000)
@@ -174,17 +232,47 @@ fn notices_stop_at_ten() {
         .collect();
     assert_eq!(lines.len(), 10);
     assert_eq!(lines[1], "a.jsonl:2: byte 9: not JSON");
-    let clamped = notices
-        .clamped("studio-7", 812, at("20:10:00"), at("20:13:20"))
-        .unwrap();
-    assert!(
-        clamped.starts_with("studio-7: entry 812 occurred 2026-05-14 20:10:00.000 UTC"),
-        "{clamped}"
-    );
     assert_eq!(
         notices.rest(),
         ["… and 9,990 more; rollbook rejects lists them"]
     );
+}
+
+#[test]
+fn a_late_entry_is_said_to_do_what_it_does_and_what_moved_the_time_is_named_once() {
+    let mut notices = Notices::default();
+    let mut clamped = Clamped {
+        seq: 812,
+        channel: "studio-7".into(),
+        occurred_at: at("20:10:00").0,
+        effective_at: at("20:13:20").0,
+        disposition: Disposition::Applied,
+        frontier: Some(Frontier {
+            seq: 700,
+            effective_at: at("20:13:20").0,
+            untimed: true,
+            line: Some(("evening.jsonl".into(), 9)),
+        }),
+    };
+    let late = "studio-7: entry 812 occurred 2026-05-14 20:10:00.000 UTC and takes effect 3 min 20 s later, 20:13:20.000: time in a channel never goes back";
+    let moved = format!(
+        "{late}, and entry 700 (evening.jsonl:9) moved it there: it has no time that counts, and took effect when it was recorded"
+    );
+    assert_eq!(notices.clamped(&clamped).unwrap(), moved);
+    assert_eq!(notices.clamped(&clamped).unwrap(), late);
+    clamped.disposition = Disposition::Stale;
+    let stale = "studio-7: entry 812 occurred 2026-05-14 20:10:00.000 UTC and is older than what is known: it is recorded as stale and changes nothing";
+    assert_eq!(notices.clamped(&clamped).unwrap(), stale);
+    clamped.disposition = Disposition::Unknown;
+    let idle = notices.clamped(&clamped).unwrap();
+    assert!(idle.ends_with("UTC and changes nothing"), "{idle}");
+    assert_eq!(
+        (0..20).filter_map(|_| notices.clamped(&clamped)).count(),
+        6,
+        "ten in all"
+    );
+    let rest = notices.rest();
+    assert!(rest[0].starts_with("… and 14 more entries"), "{rest:?}");
 }
 
 #[test]

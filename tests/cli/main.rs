@@ -23,3 +23,4 @@ mod rejects;
 mod replay;
 mod resume;
 mod times;
+mod unfit;

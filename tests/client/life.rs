@@ -12,7 +12,9 @@ fn happened() -> impl Strategy<Value = Happened> {
     prop_oneof![
         1 => (0..4_u64).prop_map(Happened::Token),
         1 => Just(Happened::NoToken),
-        3 => Just(Happened::LoggedIn),
+        3 => any::<bool>().prop_map(|renews| Happened::LoggedIn { renews }),
+        1 => Just(Happened::Renewed),
+        1 => Just(Happened::RenewalRefused),
         1 => Just(Happened::Playing),
         1 => Just(Happened::Refused(Refusal::Token)),
         1 => Just(Happened::Refused(Refusal::Away)),
@@ -47,19 +49,22 @@ impl World {
         match happened {
             Happened::Started => false,
             Happened::Token(_) | Happened::NoToken => self.taking,
-            Happened::LoggedIn | Happened::Playing | Happened::Refused(_) => self.logging_in,
+            Happened::LoggedIn { .. } | Happened::Playing | Happened::Refused(_) => self.logging_in,
             Happened::Woke => self.resting.is_some(),
             Happened::Stopped => true,
-            Happened::Spoke | Happened::WillExpire(_) | Happened::Expired | Happened::Ended(_) => {
-                self.inside
-            }
+            Happened::Spoke
+            | Happened::WillExpire(_)
+            | Happened::Renewed
+            | Happened::RenewalRefused
+            | Happened::Expired
+            | Happened::Ended(_) => self.inside,
         }
     }
 
     fn happens(&mut self, happened: Happened) {
         match happened {
             Happened::Token(_) | Happened::NoToken => self.taking = false,
-            Happened::LoggedIn => (self.logging_in, self.inside) = (false, true),
+            Happened::LoggedIn { .. } => (self.logging_in, self.inside) = (false, true),
             Happened::Playing => {
                 (self.logging_in, self.inside, self.playing) = (false, true, true);
             }
@@ -84,6 +89,7 @@ impl World {
                 assert!(!self.playing, "it would begin anew");
                 (self.taking, self.logging_in, self.resting) = (false, true, None);
             }
+            Deed::Renew => assert!(self.inside && !self.playing, "renewed to nobody"),
             Deed::LogOut => {
                 assert!(self.inside, "out of nowhere");
                 self.inside = false;
@@ -195,7 +201,7 @@ fn inside() -> Life {
     let mut life = Life::new(true, REST_MAX, 1);
     life.step(0, Happened::Started);
     life.step(0, Happened::Token(1));
-    life.step(0, Happened::LoggedIn);
+    life.step(0, Happened::LoggedIn { renews: false });
     life.step(0, Happened::Spoke);
     life
 }
@@ -215,9 +221,71 @@ fn a_token_that_will_expire_is_waited_out_until_there_is_a_new_one() {
     let deeds = lines(&life.step(102_030, Happened::Token(2)));
     let down = r#"{"t":"link","state":"down","reason":"TOKEN_WILL_EXPIRE","ts":102030}"#;
     assert_eq!(deeds, ["LogOut", down, "LogIn"]);
-    let deeds = lines(&life.step(102_050, Happened::LoggedIn));
+    let deeds = lines(&life.step(102_050, Happened::LoggedIn { renews: false }));
     let renewed = r#"{"t":"token","state":"renewed","ts":102050}"#;
     assert_eq!(deeds, [renewed, r#"{"t":"link","state":"up","ts":102050}"#]);
+}
+
+/// One whose source takes new tokens on the connection that there is, and has just said that its token will expire.
+fn renewing() -> Life {
+    let mut life = Life::new(true, REST_MAX, 1);
+    life.step(0, Happened::Started);
+    life.step(0, Happened::Token(1));
+    life.step(0, Happened::LoggedIn { renews: true });
+    life.step(0, Happened::Spoke);
+    let deeds = life.step(100_000, Happened::WillExpire(Some(30_000)));
+    assert_eq!(deeds, [Deed::Take]);
+    life
+}
+
+#[test]
+fn a_token_is_renewed_on_the_connection_that_there_is_where_the_source_takes_it() {
+    let mut life = renewing();
+    let deeds = life.step(100_010, Happened::Token(2));
+    assert_eq!(deeds, [Deed::Renew, Deed::Rest(5_000)]);
+    assert_eq!(life.step(100_020, Happened::Renewed), []);
+    // The rest is over, and nothing is left to do; the next warning is another one.
+    assert_eq!(life.step(105_010, Happened::Woke), []);
+    let deeds = life.step(200_000, Happened::WillExpire(Some(30_000)));
+    assert_eq!(deeds, [Deed::Take]);
+    assert_eq!(
+        life.step(200_010, Happened::Token(3)),
+        [Deed::Renew, Deed::Rest(5_000)]
+    );
+    // What is lost then is lost as ever, and comes back with the token that was taken last.
+    let deeds = lines(&life.step(200_020, Happened::Ended(Ending::Lost)));
+    let down = r#"{"t":"link","state":"down","reason":"connection_lost","ts":200020}"#;
+    assert_eq!(deeds[0], down);
+}
+
+#[test]
+fn a_source_that_does_not_answer_to_a_renewal_gets_a_new_client() {
+    let mut life = renewing();
+    life.step(128_000, Happened::Token(1));
+    let deeds = life.step(128_500, Happened::Token(2));
+    assert_eq!(deeds, [Deed::Renew, Deed::Rest(1_500)]);
+    let deeds = lines(&life.step(130_000, Happened::Woke));
+    let down = r#"{"t":"link","state":"down","reason":"TOKEN_WILL_EXPIRE","ts":130000}"#;
+    assert_eq!(deeds, ["LogOut", down, "LogIn"]);
+}
+
+#[test]
+fn a_renewal_that_is_refused_waits_for_another_token_until_the_old_one_expires() {
+    let mut life = renewing();
+    life.step(100_010, Happened::Token(2));
+    let deeds = life.step(100_020, Happened::RenewalRefused);
+    assert_eq!(deeds, [Deed::Rest(1_000)]);
+    assert_eq!(life.step(101_020, Happened::Woke), [Deed::Take]);
+    // Not that one again.
+    assert_eq!(life.step(101_030, Happened::Token(2)), [Deed::Rest(1_000)]);
+    assert_eq!(life.step(102_030, Happened::Woke), [Deed::Take]);
+    let deeds = life.step(102_040, Happened::Token(3));
+    assert_eq!(deeds, [Deed::Renew, Deed::Rest(5_000)]);
+    life.step(102_050, Happened::RenewalRefused);
+    let deeds = life.step(130_000, Happened::Woke);
+    let expired = r#"{"t":"token","state":"expired","ts":130000}"#;
+    let down = r#"{"t":"link","state":"down","reason":"TOKEN_EXPIRED","ts":130000}"#;
+    assert_eq!(lines(&deeds[..3]), ["LogOut", expired, down]);
 }
 
 #[test]
@@ -236,7 +304,7 @@ fn tokens_that_are_about_to_expire_from_the_start_are_not_used_up_in_a_hurry() {
                 }
                 Deed::LogIn => {
                     logins += 1;
-                    next.extend(life.step(now, Happened::LoggedIn));
+                    next.extend(life.step(now, Happened::LoggedIn { renews: false }));
                     life.step(now, Happened::Spoke);
                     next.extend(life.step(now, Happened::WillExpire(Some(5_000))));
                 }
@@ -297,7 +365,7 @@ fn logins_that_are_let_in_and_thrown_out_again_are_not_hurried() {
         life.step(0, Happened::Woke);
         // Always the same token, and always a word before the end.
         life.step(0, Happened::Token(1));
-        life.step(0, Happened::LoggedIn);
+        life.step(0, Happened::LoggedIn { renews: false });
         life.step(0, Happened::Spoke);
     }
     assert!(most > REST_MAX / 4, "{most}");

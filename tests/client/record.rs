@@ -135,6 +135,65 @@ fn before_a_token_expires_a_new_client_logs_in_with_a_new_one() {
 }
 
 #[test]
+fn a_rollbook_is_given_the_new_token_on_the_connection_and_nothing_is_missed() {
+    let (folder, mock) = (Folder::new(), Mock::start());
+    let file = folder.file("token", "secret-1\n");
+    let recording = Recording::start(&folder, &mock.url(), &["--token-file", &file]);
+    let mut guest = mock.accept_as_rollbook();
+    guest.say(&snapshot(&["tony"], 1000));
+    guest.heard();
+    // Not within a second of the login: tokens of seconds are not used up one after the other.
+    let renewal = |guest: &mut mock::Guest, token: &str| {
+        folder.file("token", token);
+        guest.say(r#"{"t":"token","state":"will_expire","in_ms":30000}"#);
+        let said: Value = serde_json::from_str(&guest.hears().unwrap()).unwrap();
+        assert_eq!(said, json!({"t": "renew", "token": token}));
+    };
+    renewal(&mut guest, "secret-2");
+    guest.say(r#"{"t":"token","state":"refused","reason":"the token lacks the scope read"}"#);
+    recording.says("the new token was refused: the token lacks the scope read");
+    folder.file("token", "secret-3");
+    assert!(guest.hears().unwrap().contains("secret-3"));
+    guest.say(r#"{"t":"token","state":"renewed"}"#);
+    guest.say(r#"{"t":"join","channel":"a","topic":"b","user":"lily","ts":2000}"#);
+    recording.says("token renewed");
+    let ran = recording.stop(guest);
+    assert!(!ran.err.contains("secret"), "{ran:?}");
+    assert_eq!(ran.line()["rejected"], 0);
+    let entries = [
+        "link up",
+        "snapshot",
+        "join tony",
+        "token will_expire",
+        "token renewed",
+        "join lily",
+        "link down stopped",
+    ];
+    assert_eq!(told(&folder), entries);
+    let gaps = folder.ask(&["gaps", "a"]);
+    assert_eq!((gaps.len(), &gaps[0]["to"]), (1, &Value::Null), "the end");
+}
+
+#[test]
+fn a_rollbook_that_does_not_answer_to_a_new_token_gets_a_new_client() {
+    let (folder, mock) = (Folder::new(), Mock::start());
+    let file = folder.file("token", "secret-1\n");
+    let recording = Recording::start(&folder, &mock.url(), &["--token-file", &file]);
+    let mut guest = mock.accept_as_rollbook();
+    guest.say(&snapshot(&["tony"], 1000));
+    folder.file("token", "secret-2");
+    guest.say(r#"{"t":"token","state":"will_expire","in_ms":8000}"#);
+    assert!(guest.hears().unwrap().contains("secret-2"));
+    assert_eq!(guest.leaves(), 1000);
+    let mut guest = mock.accept_as_rollbook();
+    assert_eq!(guest.token.as_deref(), Some("Bearer secret-2"));
+    guest.say(&snapshot(&["tony"], 2000));
+    recording.stop(guest);
+    let told = told(&folder);
+    assert_eq!(told[4..6], ["link down TOKEN_WILL_EXPIRE", "token renewed"]);
+}
+
+#[test]
 fn an_expired_token_is_followed_by_a_new_client_with_a_new_one() {
     let (folder, mock) = (Folder::new(), Mock::start());
     let count = folder.file("count", "");

@@ -102,7 +102,7 @@ fn what_no_event_of_agoras_says_exactly_keeps_rollbooks_words() {
         // Read as an interval, they would change places.
         r#"{"t":"changes","channel":"message:c","changes":[{"t":"leave","topic":"presence","user":"b","late_ms":32000},{"t":"leave","topic":"presence","user":"a","late_ms":32000}]}"#.to_owned(),
         r#"{"t":"snapshot","channel":"message:c","topics":{"presence":[]},"incomplete":true}"#.to_owned(),
-        r#"{"t":"snapshot","channel":"stream:c","topics":{"presence":[],"chat":[]}}"#.to_owned(),
+        r#"{"t":"snapshot","channel":"stream:c","topics":{"chat":[],"presence":[]}}"#.to_owned(),
         r#"{"t":"snapshot","channel":"stream:c","topics":{"presence":[{"user":"a","meta":1}]}}"#.to_owned(),
         r#"{"t":"link","state":"synced","channels":["c"]}"#.to_owned(),
         r#"{"t":"link","state":"down","channels":["c","message:c"]}"#.to_owned(),

@@ -25,10 +25,21 @@ fn canonical(meta: &str) -> Result<(String, bool), Refusal> {
     }
 }
 
+/// Whether a store takes metadata that no feed has read.
+fn fits(meta: &str) -> bool {
+    let line = r#"{"t":"join","channel":"c","topic":"t","user":"u"}"#;
+    let mut event = parse(line.as_bytes(), &DEFAULTS).unwrap();
+    if let Said::Changes { changes, .. } = &mut event.said {
+        changes[0].who.meta = Some(meta.into());
+    }
+    rollbook::store::check(&event).is_ok()
+}
+
 fn same(meta: &str, wanted: &str) {
     let (text, borrowed) = canonical(meta).unwrap();
     assert_eq!(text, wanted, "{meta}");
     assert_eq!(borrowed, meta == wanted, "{meta}");
+    assert_eq!((fits(wanted), fits(meta)), (true, meta == wanted), "{meta}");
 }
 
 #[test]
@@ -270,6 +281,9 @@ proptest! {
         prop_assert_eq!(&text, &canonical(&two).unwrap().0);
         // Once canonical, it stays so, and is borrowed.
         prop_assert_eq!((text.clone(), true), canonical(&text).unwrap());
+        // A store takes it from anyone, and nothing else that means the same.
+        prop_assert!(fits(&text));
+        prop_assert_eq!(fits(&one), one == text);
         // It means what was written.
         prop_assert!(alike(&serde_json::from_str(&one).unwrap(), &serde_json::from_str(&text).unwrap()));
     }

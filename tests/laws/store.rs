@@ -179,6 +179,7 @@ fn counted(tally: &Tally, desk: &Desk) {
         unknown: disposed(Disposition::Unknown),
         collected: disposed(Disposition::Collected),
         retries: tally.retries,
+        retries_differing: tally.retries_differing,
         rejected: tally.rejected,
         clamped: count(&|entry| entry.effective_at.0 - entry.occurred_at.0 > 60_000),
         first_seq: history.first().map(|entry| entry.seq),

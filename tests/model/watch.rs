@@ -22,8 +22,18 @@ struct Watcher {
     pages: (String, Option<String>),
     /// Its messages prove nothing until its pages have ended: they may come behind a gap that nothing told of.
     paging: bool,
-    /// Its last proof, as a link line that now told of a gap would find it: any message counts.
-    told: Option<i64>,
+    /// The entry at which its link was last lost: messages behind it count for what a link line tells of.
+    lost_at: u64,
+}
+
+impl Watcher {
+    /// Its last proof, as a link line that now told of a gap would find it: any message over the link since it came up
+    /// counts.
+    fn told(&self, heard: &[(u64, i64)]) -> Option<i64> {
+        let since = heard.iter().any(|&(seq, _)| self.lost_at < seq);
+        let latest = heard.iter().map(|&(_, at)| at).max();
+        latest.filter(|_| since && self.proves)
+    }
 }
 
 /// A stretch in which nobody watched.
@@ -105,7 +115,8 @@ impl Watched {
         self.proof = self.proof.max(Some(at));
     }
 
-    fn link(&mut self, observer: &str, up: bool) {
+    /// A link line, entry `seq`. `heard`: what came over the link.
+    fn link(&mut self, observer: &str, up: bool, seq: u64, heard: &[(u64, i64)]) {
         let alone = !self.another_is_up(observer);
         let watcher = self.watcher(observer);
         if up {
@@ -113,11 +124,12 @@ impl Watched {
             return;
         }
         let lost = watcher.up;
-        let told = watcher.told.take().filter(|_| watcher.proves);
+        let told = watcher.told(heard);
         let watched = (watcher.since, watcher.own.max(told));
         let watched = watcher.proves.then_some(watched);
         *watcher = Watcher {
             ended: watcher.ended,
+            lost_at: seq,
             ..Watcher::default()
         };
         self.watched.extend(watched);
@@ -194,8 +206,29 @@ impl Watched {
 struct Observer {
     /// It sends link lines.
     linked: bool,
-    /// The largest time of its member events and snapshots so far.
-    latest: Option<i64>,
+    /// The channels that its link lines have named: each has a link of its own. All others share one.
+    named: BTreeSet<String>,
+    /// Its member events and snapshots about each channel: the last entry, and the largest time.
+    heard: BTreeMap<String, (u64, i64)>,
+}
+
+impl Observer {
+    fn hear(&mut self, channel: &str, entry: &Entry) {
+        let heard = self.heard.entry(channel.to_owned());
+        let heard = heard.or_insert((entry.seq, entry.occurred_at));
+        *heard = (entry.seq, heard.1.max(entry.occurred_at));
+    }
+
+    /// What was heard over the link over which it hears of a channel.
+    fn over_link_of(&self, channel: &str) -> Vec<(u64, i64)> {
+        let own = self.named.contains(channel);
+        let same = |name: &&String| match own {
+            true => name.as_str() == channel,
+            false => !self.named.contains(*name),
+        };
+        let heard = self.heard.iter().filter(|(name, _)| same(name));
+        heard.map(|(_, &heard)| heard).collect()
+    }
 }
 
 #[derive(Default)]
@@ -216,16 +249,12 @@ pub fn watch(log: &Log) -> BTreeMap<String, Watched> {
         }
         fold.pages(log, entry.seq);
     }
-    for channel in fold.channels.values_mut() {
-        // Where link lines would tell of a gap, any message of one who watches is a proof.
-        let linked = channel.watchers.iter().filter(|(name, watcher)| {
-            watcher.proves && fold.observers.get(*name).is_some_and(|known| known.linked)
-        });
-        let told = linked.filter_map(|(_, watcher)| watcher.told).max();
-        channel.proof = channel.proof.max(told);
+    for (channel_name, channel) in &mut fold.channels {
+        // Where link lines would tell of a gap, any message over the link of one who watches is a proof.
         for (name, watcher) in &channel.watchers {
-            let linked = fold.observers.get(name).is_some_and(|known| known.linked);
-            let told = watcher.told.filter(|_| linked);
+            let linked = fold.observers.get(name).filter(|known| known.linked);
+            let told = linked.and_then(|known| watcher.told(&known.over_link_of(channel_name)));
+            channel.proof = channel.proof.max(told);
             let proves = watcher.proves.then_some(watcher.own.max(told));
             let watched = proves.map(|proof| (watcher.since, proof));
             channel.watched.extend(watched);
@@ -260,26 +289,30 @@ impl Fold {
         let unrestored = log.unrestored.get(&entry.seq);
         let unrestored = |name| unrestored.is_some_and(|channels| channels.contains(name));
         let up = entry.state.as_deref() == Some("up");
-        let mut touched: Vec<&mut Watched> = Vec::new();
+        let mut touched: Vec<(&String, &mut Watched)> = Vec::new();
         match &entry.channel {
             // One who speaks of a token has spoken of the channel, but does not say that he watches it.
             Some(name) => {
                 let channel = self.channels.entry(name.clone()).or_default();
                 channel.watcher(&entry.observer);
                 channel.shown.push(entry.seq);
-                touched.push(channel);
+                touched.push((name, channel));
+                if counts {
+                    observer.named.insert(name.clone());
+                }
             }
             None => {
                 for (name, channel) in &mut self.channels {
                     if channel.watchers.contains_key(&entry.observer) {
                         channel.shown.push(entry.seq);
-                        touched.extend((!up || !unrestored(name)).then_some(channel));
+                        touched.extend((!up || !unrestored(name)).then_some((name, channel)));
                     }
                 }
             }
         }
-        for channel in touched.into_iter().filter(|_| counts) {
-            channel.link(&entry.observer, up);
+        for (name, channel) in touched.into_iter().filter(|_| counts) {
+            let heard = observer.over_link_of(name);
+            channel.link(&entry.observer, up, entry.seq, &heard);
         }
     }
 
@@ -296,7 +329,7 @@ impl Fold {
             return;
         }
         let observer = self.observers.entry(entry.observer.clone()).or_default();
-        observer.latest = observer.latest.max(Some(entry.occurred_at));
+        observer.hear(name, entry);
         let stale_snapshot = entry.kind == "snapshot" && !entry.applied();
         let (new, none_complete) = (
             !channel.watchers.contains_key(&entry.observer),
@@ -324,11 +357,6 @@ impl Fold {
         } else if entry.kind != "snapshot" && watcher.proves && !watcher.paging {
             watcher.own = watcher.own.max(Some(entry.occurred_at));
             channel.prove(entry.occurred_at);
-        }
-        for channel in self.channels.values_mut() {
-            if let Some(watcher) = channel.watchers.get_mut(&entry.observer) {
-                watcher.told = observer.latest;
-            }
         }
     }
 }

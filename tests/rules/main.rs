@@ -15,6 +15,7 @@ mod live;
 mod order;
 mod pages;
 mod snapshot;
+mod unfit;
 mod watch;
 mod who;
 mod windows;

@@ -202,6 +202,18 @@ fn what_is_heard_of_another_link_makes_nothing_certain() {
 }
 
 #[test]
+fn where_link_events_tell_of_the_gap_what_comes_between_pages_counts() {
+    for chs in ["", " :chs=c"] {
+        let text = format!("1 up{chs}\n5 snap a\n6 begin s\n8 join b");
+        assert_eq!(sure(&store(&text), WhoWhen::At(7)), "complete: a");
+        spans(
+            &format!("{text}\n10 down{chs}\n11 up{chs}\n20 snap"),
+            &["leave a 8..20", "leave b 8..20"],
+        );
+    }
+}
+
+#[test]
 fn where_no_link_event_told_of_the_gap_only_messages_about_that_channel_count() {
     spans(
         "5 snap a\n8 join b\n15 join x :ch=d\n20 snap b",

@@ -325,6 +325,17 @@ async fn a_body_is_answered_with_the_summary_of_ingest() {
         (&again["retries"], &again["entries"]),
         (&json!(1), &json!(0))
     );
+    assert_eq!(again["retries_differing"], 0);
+    assert!(again.get("differing").is_none(), "{again}");
+    // Another one with that id counts as a retry, too; but that is said.
+    let other = line.replace("ana", "eve");
+    let differs = served.post("/v1/events", &other).await.expect(200).json();
+    assert_eq!(
+        (&differs["retries"], &differs["retries_differing"]),
+        (&json!(1), &json!(1))
+    );
+    let wanted = json!([{"line": 1, "byte": 0, "id": "once", "seq": 4}]);
+    assert_eq!(differs["differing"], wanted);
     let rejects = served.get("/v1/rejects").await.lines();
     assert_eq!(
         (&rejects[0]["line"], &rejects[0]["text"]),

@@ -254,6 +254,67 @@ async fn a_stream_of_events_goes_on_behind_the_last_one_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_has_not_begun_is_waited_for_as_the_description_says() {
+    let served = served().await;
+    served
+        .post("/v1/events", &join("attic", "ana", 1))
+        .await
+        .expect(200);
+    let path = "/v1/subscribe?channel=room";
+    let mut socket = served.socket(path).await.unwrap();
+    assert_eq!(socket.hear().await.unwrap(), json!({"t": "live", "seq": 1}));
+    let mut feed = served.socket("/v1/feed?channel=room").await.unwrap();
+    let shown = feed.hear().await.unwrap();
+    assert_eq!(
+        (&shown["eventType"], &shown["topicInfos"]),
+        (&json!("SNAPSHOT"), &json!([]))
+    );
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let request = "GET /v1/stream?channel=room HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    let mut read = async |wanted: &str| {
+        let mut piece = [0; 4_096];
+        while !text.contains(wanted) {
+            let length = soon(stream.read(&mut piece)).await.unwrap();
+            assert!(length > 0, "{text}");
+            text.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+        }
+    };
+    read("\"live\"").await;
+    served
+        .post("/v1/events", &join("room", "tony", 2))
+        .await
+        .expect(200);
+    assert_eq!(socket.hear().await.unwrap()["user"], "tony");
+    assert_eq!(feed.hear().await.unwrap()["publisher"], "tony");
+    read("\"tony\"").await;
+    // A question about what was is another thing.
+    let described = served.get("/openapi.json").await.expect(200).json();
+    for (path, waits) in [
+        ("subscribe", true),
+        ("stream", true),
+        ("feed", true),
+        ("history", false),
+        ("who", false),
+        ("gaps", false),
+    ] {
+        let operation = &described["paths"][format!("/v1/{path}")]["get"];
+        assert_eq!(operation["responses"]["404"].is_null(), waits, "{path}");
+        let summary = operation["summary"].as_str().unwrap();
+        assert_eq!(summary.contains("is waited for"), waits, "{path}");
+        if !waits {
+            let path = format!("/v1/{path}?channel=nobody");
+            served.get(&path).await.expect(404);
+        }
+    }
+    let ingest = &described["paths"]["/v1/ingest"]["get"]["responses"];
+    assert!(ingest["404"].is_null(), "it names no channel");
+    drop((socket, feed, stream));
+    stop(served).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_feed_shows_a_channel_as_the_sdk_would() {
     let served = served().await;
     let mut empty = served.socket("/v1/feed?channel=attic").await.unwrap();

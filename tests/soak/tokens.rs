@@ -1,6 +1,7 @@
 //! Tokens of seconds: a feed is recorded through one expiry after the other, while who is there changes all the time.
-//! Each expiry is in the log, each gap is where it was, what is inferred happened within its window, and behind each
-//! gap the recorded roster is the source's own.
+//! Where new tokens come in time they are renewed on the connection, and nothing is missed. Where they do not, each expiry
+//! is in the log, each gap is where it was, what is inferred happened within its window, and behind each gap the recorded
+//! roster is the source's own.
 
 use crate::alone;
 use crate::source::Source;
@@ -219,33 +220,45 @@ fn a_feed_is_recorded_through_many_expiries_and_the_roster_is_the_source_s() {
     let recorded = [
         (
             record(&fresh),
-            ["token renewed", "link down TOKEN_WILL_EXPIRE"],
+            &["token will_expire", "token renewed"][..],
+            &["link up", "link down stopped"][..],
         ),
-        (record(&late), ["token expired", "link down TOKEN_EXPIRED"]),
+        (
+            record(&late),
+            &[
+                "token will_expire",
+                "token expired",
+                "link down TOKEN_EXPIRED",
+                "token renewed",
+                "link up",
+            ],
+            &["link down stopped"],
+        ),
     ];
-    for ((_, recording), _) in &recorded {
+    for ((_, recording), ..) in &recorded {
         (0..expiries).for_each(|_| recording.says("token renewed"));
     }
     stop.store(true, Ordering::SeqCst);
     changing.join().unwrap();
-    for ((_, recording), _) in &recorded {
+    for ((_, recording), ..) in &recorded {
         // Perhaps one that was on its way; behind the second one nothing has changed.
         (0..2).for_each(|_| recording.says("token renewed"));
     }
-    let recorded = recorded.map(|((near, recording), must)| {
+    let recorded = recorded.map(|((near, recording), often, once)| {
         recording.terminate();
-        (near, must)
+        (near, often, once)
     });
     serving.stop();
     let truth = Truth::of(&far);
-    for (near, must) in recorded {
+    for (near, often, once) in recorded {
         let told = check(&near, &truth);
-        for what in must
-            .iter()
-            .chain(&["token will_expire", "token renewed", "link up"])
-        {
+        for what in often {
             assert!(told.get(*what) >= Some(&expiries), "{what}: {told:?}");
         }
+        for what in once {
+            assert_eq!(told.get(*what), Some(&1), "{what}: {told:?}");
+        }
+        assert_eq!(told.len(), often.len() + once.len(), "{told:?}");
         println!(
             "tokens of {ttl} s, {} changes: every gap in its place, every inferred change in its window, every roster the source's; {told:?}",
             truth.entries.len()

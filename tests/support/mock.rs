@@ -55,6 +55,11 @@ impl Mock {
         self.accept_with(Some("played"))
     }
 
+    /// The next connection, let in as a Rollbook does.
+    pub fn accept_as_rollbook(&self) -> Guest {
+        self.accept_with(Some("live"))
+    }
+
     fn accept_with(&self, kind: Option<&'static str>) -> Guest {
         let (mut token, mut path) = (None, String::new());
         let look = |request: &Request, mut response: Response| {

@@ -5,6 +5,7 @@ use crate::cli::answers::open_store;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::{HELP, at_time};
 use crate::cli::interrupt::interrupted;
+use crate::cli::notices::Notices;
 use crate::cli::progress::{Progress, say};
 use crate::cli::text::count;
 use crate::export::{Existing, ExportError, Format, What};
@@ -34,10 +35,10 @@ pub struct Export {
     #[arg(long)]
     pub force: bool,
     /// Only this topic
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub topic: Option<String>,
     /// Only this user
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub user: Option<String>,
     /// Only what takes effect at or after this moment; stays that were not over at it
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("Only what takes effect at or after this moment; stays that were not over at it"))]
@@ -89,14 +90,27 @@ pub(in crate::cli) fn run(data: &Path, args: &Export) -> Result<(), Failure> {
     let store = open_store(data)?;
     let interrupted = interrupted();
     let progress = Progress::start_rows();
-    let written = store.export(&args.file, &what, existing, |rows| {
-        progress.rows(rows);
-        !interrupted.load(Ordering::Relaxed)
-    });
+    let mut notices = Notices::default();
+    let mut named = Vec::new();
+    let written = store.export(
+        &args.file,
+        &what,
+        existing,
+        |rows| {
+            progress.rows(rows);
+            !interrupted.load(Ordering::Relaxed)
+        },
+        |seq| {
+            let why = "its metadata is no JSON, and is written as a string";
+            named.extend(notices.untold(seq, why));
+        },
+    );
     progress.finish();
+    named.extend(notices.rest());
+    named.iter().for_each(|line| say(line));
     let rows = written.map_err(|error| export_failure(data, error))?;
     say(&format!("{} rows in {}", count(rows), args.file.display()));
-    Ok(())
+    notices.all_told().map_or(Ok(()), Err)
 }
 
 fn export_failure(data: &Path, error: ExportError) -> Failure {

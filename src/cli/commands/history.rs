@@ -25,10 +25,10 @@ pub struct History {
     /// Only this channel
     pub channel: Option<String>,
     /// Only this topic
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub topic: Option<String>,
     /// Only this user
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub user: Option<String>,
     /// Only what takes effect at or after this moment
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("Only what takes effect at or after this moment"))]

@@ -1,6 +1,6 @@
 //! `ingest`: record events from files or standard input.
 
-use super::taking::Taking;
+use super::taking::{self, Taking};
 use super::{failure, ingest_failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -11,8 +11,7 @@ use crate::cli::progress::{Progress, say};
 use crate::cli::tables;
 use crate::ingest::source::Source;
 use crate::ingest::{How, Outcome, Watcher, ingest};
-use crate::query::answer::Time;
-use crate::store::{Clamped, Options, Refused, Store};
+use crate::store::{Clamped, DifferingRetry, Options, Refused, Store};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,10 +39,16 @@ pub struct Ingest {
     #[arg(long)]
     pub strict: bool,
     /// Who watched, for lines that do not say
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "default",
+        allow_hyphen_values = true,
+        value_parser = taking::name
+    )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER")]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
     pub self_user: Option<String>,
     /// How lines are taken and kept.
     #[command(flatten)]
@@ -108,7 +113,7 @@ pub(in crate::cli) fn run(
             break;
         }
     }
-    notices.clamped_in_all(outcome.tally.clamped);
+    notices.in_all(&outcome.tally);
     notices.rest().iter().for_each(|line| say(line));
     let doubt = args.taking.doubt_of_times(outcome.latest_time);
     doubt.iter().for_each(|line| say(line));
@@ -158,16 +163,13 @@ impl Watcher for Screen<'_> {
     }
 
     fn clamped(&mut self, clamped: &Clamped) {
-        let Clamped {
-            seq,
-            channel,
-            occurred_at,
-            effective_at,
-        } = clamped;
-        let notice = self
-            .notices
-            .clamped(channel, *seq, Time(*occurred_at), Time(*effective_at));
-        if let Some(notice) = notice {
+        if let Some(notice) = self.notices.clamped(clamped) {
+            self.progress.say(&notice);
+        }
+    }
+
+    fn differing(&mut self, retry: &DifferingRetry) {
+        if let Some(notice) = self.notices.differing(retry) {
             self.progress.say(&notice);
         }
     }

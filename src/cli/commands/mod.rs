@@ -57,6 +57,9 @@ pub(super) fn now() -> Millis {
 pub(super) fn failure(data: &Path, error: StoreError) -> Failure {
     match error {
         StoreError::NoSuchStore(dir) => Failure::no_store(&dir),
+        StoreError::NotAFolder(_) => Failure::new(Exit::NotFound, error.to_string()).hint(
+            "--data or ROLLBOOK_DATA names the folder of a store; a file of events is given to `rollbook ingest`",
+        ),
         StoreError::NoSuchChannel(channel) => Failure::no_channel(&channel, data),
         StoreError::InUse { dir, holder } => Failure::in_use(&dir, Some(&holder)),
         StoreError::NewerFormat { .. } => Failure::new(Exit::Failed, error.to_string()).hint(

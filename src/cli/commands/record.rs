@@ -2,7 +2,7 @@
 
 use super::failure;
 use super::sending::{self, Sending, address};
-use super::taking::Taking;
+use super::taking::{self, Taking};
 use super::tokens::Tokens;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -21,9 +21,8 @@ use crate::client::socket::Patience;
 use crate::domain::time::Millis;
 use crate::ingest::Watcher;
 use crate::limits;
-use crate::query::answer::Time;
 use crate::query::time::Span;
-use crate::store::{Clamped, Options, Refused, Store};
+use crate::store::{Clamped, DifferingRetry, Options, Refused, Store};
 use clap::Args;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,10 +47,16 @@ pub struct Record {
     #[arg(value_name = "URL")]
     pub feed: String,
     /// Who watched, for lines that do not say, and for what is said of the link
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "default",
+        allow_hyphen_values = true,
+        value_parser = taking::name
+    )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER")]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
     pub self_user: Option<String>,
     /// How lines are taken.
     #[command(flatten)]
@@ -120,7 +125,7 @@ pub(in crate::cli) fn run(
         Sink::Store(recorder) => {
             let outcome = recorder.finish().map_err(|error| failure(data, error))?;
             let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
-            notices.clamped_in_all(outcome.tally.clamped);
+            notices.in_all(&outcome.tally);
             let doubt = args.taking.doubt_of_times(outcome.latest_time);
             doubt.iter().for_each(|line| say(line));
             outcome.summary(0)
@@ -191,6 +196,8 @@ fn tell(place: &str, news: &News<'_>) {
         News::Down(over) => format!("{place}: {}", shown(&over.why)),
         News::Refused(error) => format!("{place}: no connection: {}", shown(&error.why)),
         News::NoToken(error) => format!("no token: {}", shown(&error.to_string())),
+        News::Renewed => "token renewed".to_owned(),
+        News::RenewalRefused(why) => format!("the new token was refused: {}", shown(why)),
         News::Noted(note) => match note.is_up() {
             Some(false) => format!("link down ({})", note.reason.unwrap_or_default()),
             Some(true) => return,
@@ -236,9 +243,10 @@ impl Watcher for Screen {
     }
 
     fn clamped(&mut self, clamped: &Clamped) {
-        self.notice(|notices| {
-            let (occurred, effective) = (Time(clamped.occurred_at), Time(clamped.effective_at));
-            notices.clamped(&clamped.channel, clamped.seq, occurred, effective)
-        });
+        self.notice(|notices| notices.clamped(clamped));
+    }
+
+    fn differing(&mut self, retry: &DifferingRetry) {
+        self.notice(|notices| notices.differing(retry));
     }
 }

@@ -1,7 +1,7 @@
 //! `rejects`: the lines that could not be taken; and taking them in again.
 
 use super::ingest::Screen;
-use super::taking::Taking;
+use super::taking::{self, Taking};
 use super::{failure, ingest_failure};
 use crate::cli::answers::{Answers, ListRejects};
 use crate::cli::everywhere::Everywhere;
@@ -31,10 +31,16 @@ pub struct Rejects {
     #[arg(long)]
     pub retry: bool,
     /// Who watched, for lines that do not say
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "default",
+        allow_hyphen_values = true,
+        value_parser = taking::name
+    )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER")]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
     pub self_user: Option<String>,
     /// How lines are taken and kept.
     #[command(flatten)]
@@ -79,7 +85,7 @@ fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Fai
     let taken = retry(&store, &how, &mut screen);
     screen.progress.finish();
     let outcome = taken.map_err(|error| ingest_failure(data, error))?;
-    notices.clamped_in_all(outcome.tally.clamped);
+    notices.in_all(&outcome.tally);
     notices.rest().iter().for_each(|line| say(line));
     drop(store);
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);

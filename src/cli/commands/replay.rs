@@ -5,9 +5,11 @@ use crate::cli::answers::open_store;
 use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::Failure;
 use crate::cli::help::{HELP, at_time};
+use crate::cli::notices::Notices;
 use crate::cli::output::Output;
+use crate::cli::progress::say;
 use crate::query::time::When;
-use crate::replay::{self, Paced, Played, Remote, ReplayFilter, Speed};
+use crate::replay::{self, Paced, Played, Remote, ReplayFilter, Sink, Speed, Untold};
 use clap::{Args, ValueEnum};
 use std::path::Path;
 
@@ -16,7 +18,7 @@ use super::sending::{self, Sending};
 #[cfg(any(feature = "client", feature = "server"))]
 use crate::cli::exit::Exit;
 #[cfg(feature = "client")]
-use crate::cli::{progress::say, tables};
+use crate::cli::tables;
 #[cfg(feature = "client")]
 use crate::client::{socket::Patience, uplink::Target};
 #[cfg(feature = "client")]
@@ -80,7 +82,13 @@ pub struct Replay {
     pub doors: Doors,
     /// Who watched, for lines that do not say, where they are sent to a server
     #[cfg(feature = "client")]
-    #[arg(long, value_name = "NAME", default_value = "replay")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "replay",
+        allow_hyphen_values = true,
+        value_parser = super::taking::name
+    )]
     pub observer: String,
     /// Where lines are sent, instead of to standard output.
     #[cfg(feature = "client")]
@@ -125,6 +133,7 @@ pub(in crate::cli) fn run(
     }
     let store = open_store(data)?;
     let mut written = Ok(());
+    let mut notices = Notices::default();
     let each = |line: &Played<'_>| {
         written = output.line(line.text.as_bytes());
         if args.speed != Speed::Max && written.is_ok() {
@@ -133,11 +142,41 @@ pub(in crate::cli) fn run(
         }
         written.is_ok()
     };
-    let mut sink = Paced::new(each, args.speed, Remote::default());
+    let sink = Naming {
+        each,
+        notices: &mut notices,
+    };
+    let mut sink = Paced::new(sink, args.speed, Remote::default());
     let played = store.play(&filter, shape, &mut sink);
     drop(sink);
     played.map_err(|error| failure(data, error))?;
-    written
+    written?;
+    all_told(&notices)
+}
+
+/// A place for lines, and what cannot be told is named on standard error.
+struct Naming<'n, F> {
+    each: F,
+    notices: &'n mut Notices,
+}
+
+impl<F: FnMut(&Played<'_>) -> bool> Sink for Naming<'_, F> {
+    fn line(&mut self, line: &Played<'_>) -> bool {
+        (self.each)(line)
+    }
+
+    fn untold(&mut self, untold: &Untold) {
+        let what = format!("it cannot be told, and is left out: {}", untold.why);
+        if let Some(notice) = self.notices.untold(untold.seq, &what) {
+            say(&notice);
+        }
+    }
+}
+
+/// What was not named, and whether all was told.
+fn all_told(notices: &Notices) -> Result<(), Failure> {
+    notices.rest().iter().for_each(|line| say(line));
+    notices.all_told().map_or(Ok(()), Err)
 }
 
 #[cfg(feature = "server")]
@@ -202,8 +241,13 @@ impl Replay {
             let _in = runtime.enter();
             sending::send(target, &notices)
         };
+        let mut untold = Notices::default();
         let each = |line: &Played<'_>| runtime.block_on(uplink.line(line.text));
-        let mut sink = Paced::new(each, self.speed, Remote::default());
+        let sink = Naming {
+            each,
+            notices: &mut untold,
+        };
+        let mut sink = Paced::new(sink, self.speed, Remote::default());
         let played = store.play(filter, shape, &mut sink);
         drop(sink);
         let mut summary = sending::summary(runtime.block_on(uplink.finish()))?;
@@ -214,6 +258,7 @@ impl Replay {
         rest.iter().for_each(|line| say(line));
         summary.elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         output.one(&summary, tables::ingest)?;
-        played.map_err(|error| failure(data, error))
+        played.map_err(|error| failure(data, error))?;
+        all_told(&untold)
     }
 }

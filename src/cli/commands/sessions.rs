@@ -21,10 +21,10 @@ pub struct Sessions {
     /// Only this channel
     pub channel: Option<String>,
     /// Only this topic
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub topic: Option<String>,
     /// Only this user
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub user: Option<String>,
     /// Only stays that were not over at this moment
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("Only stays that were not over at this moment"))]

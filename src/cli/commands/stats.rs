@@ -21,7 +21,7 @@ pub struct Stats {
     /// Only this channel
     pub channel: Option<String>,
     /// Only this topic
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub topic: Option<String>,
     /// From this moment
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("From this moment"))]

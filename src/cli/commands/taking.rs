@@ -5,11 +5,23 @@ use crate::cli::moment::{Fine, clock};
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 use crate::feed::{Settings, TimeUnit};
-use crate::limits::{LATE_MS_MAX, SECONDS_SUSPECTED_MS};
+use crate::limits::{LATE_MS_MAX, NAME_BYTES_MAX, SECONDS_SUSPECTED_MS};
 use crate::query::answer::Time;
 use crate::query::time::Span;
 use crate::store;
 use clap::{Args, ValueEnum};
+
+/// A name that an observer or a user can bear.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn name(text: &str) -> Result<String, String> {
+    if (1..=NAME_BYTES_MAX).contains(&text.len()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("a name has 1 to {NAME_BYTES_MAX} bytes"))
+    }
+}
 
 /// How lines are taken and kept.
 #[derive(Debug, Args)]

@@ -25,7 +25,12 @@ pub struct Token {
     #[arg(long, value_name = "SCOPE", value_delimiter = ',', required = true)]
     pub scope: Vec<Scope>,
     /// The only channels that it is good for; all unless given
-    #[arg(long, value_name = "CHANNEL", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "CHANNEL",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     pub channels: Option<Vec<String>>,
     /// How long it is good (90s, 15m, 1h, 30d)
     #[arg(long, value_name = "SPAN", default_value = "1h")]

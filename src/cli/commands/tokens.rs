@@ -9,10 +9,10 @@ use std::path::PathBuf;
 /// Where tokens come from.
 #[derive(Debug, Clone, Args)]
 pub struct Tokens {
-    /// A file with the access token; read anew for each login [else: ROLLBOOK_TOKEN]
+    /// A file with the access token; read anew for each login, and for each renewal [else: ROLLBOOK_TOKEN]
     #[arg(long, value_name = "F", conflicts_with = "token_command")]
     pub token_file: Option<PathBuf>,
-    /// A shell command that prints a fresh access token; run for each login
+    /// A shell command that prints a fresh access token; run for each login, and for each renewal
     #[arg(long, value_name = "CMD")]
     pub token_command: Option<String>,
 }

@@ -22,7 +22,7 @@ pub struct Who {
     /// The channel
     pub channel: String,
     /// Only this topic
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub topic: Option<String>,
     /// At this moment
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, help = at_time("At this moment"))]

@@ -61,6 +61,11 @@ pub fn ingest(sink: &mut dyn Write, view: &View, sum: &IngestSummary) -> io::Res
         (Ink::Plain, "inferred", inferred),
         (Ink::Plain, "no change", idle),
         (
+            Ink::Left,
+            "retries that differ",
+            tally(&[(sum.retries_differing, "line", "lines")]),
+        ),
+        (
             Ink::Changed,
             "clamped",
             tally(&[(sum.clamped, "entry", "entries")]),

@@ -8,7 +8,7 @@ struct Parts {
 }
 
 /// A JSON number as a whole number.
-pub(super) enum Whole {
+pub(crate) enum Whole {
     /// It is this one.
     Is(i64),
     /// It is whole, but fits no `i64`.
@@ -21,7 +21,7 @@ pub(super) enum Whole {
 const PLAIN_DIGITS_MAX: usize = 21;
 
 /// Whether a JSON number is whole, and which one.
-pub(super) fn whole(number: &str) -> Whole {
+pub(crate) fn whole(number: &str) -> Whole {
     if let Ok(value) = number.parse() {
         return Whole::Is(value);
     }
@@ -58,7 +58,7 @@ pub(super) fn whole(number: &str) -> Whole {
 }
 
 /// Writes a JSON number so that two of the same value look the same; `None` if its exponent is absurd.
-pub(super) fn write(number: &str, out: &mut String) -> Option<()> {
+pub(crate) fn write(number: &str, out: &mut String) -> Option<()> {
     let unsigned = number.strip_prefix('-').unwrap_or(number);
     let plain = unsigned.len() <= PLAIN_DIGITS_MAX && unsigned.bytes().all(|b| b.is_ascii_digit());
     if plain && unsigned != "0" {

@@ -1,0 +1,284 @@
+//! What an event must be like to be recorded: names, texts and times within their limits, metadata in its canonical form.
+//! A feed reads nothing else off its lines; what comes from anywhere else is looked at here. What follows from an event
+//! is `decide`'s business.
+
+use crate::decimal;
+use crate::domain::event::{Event, MemberSaid, Said, Shown, Str};
+use crate::domain::order::Stamp;
+use crate::domain::time::Millis;
+use crate::limits::{
+    ID_BYTES_MAX, JSON_DEPTH_MAX, META_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, TIME_MS_MAX,
+    TIME_MS_MIN,
+};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Why an event cannot be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// A name has no bytes.
+    #[error("{field} is empty")]
+    Empty {
+        /// Which.
+        field: &'static str,
+    },
+    /// A text breaks its limit.
+    #[error("{field} is {length} bytes long; at most {most} are allowed")]
+    TooLong {
+        /// Which.
+        field: &'static str,
+        /// Its bytes.
+        length: usize,
+        /// How many are allowed.
+        most: usize,
+    },
+    /// A time that cannot be printed.
+    #[error("{field} is outside the years 1 to 9999")]
+    TimeOutOfRange {
+        /// Which.
+        field: &'static str,
+    },
+    /// A lateness that is less than nothing, or longer than all time.
+    #[error("{field} is {value}: it must be from 0 to {TIME_MS_MAX}")]
+    Lateness {
+        /// Which.
+        field: &'static str,
+        /// What it is.
+        value: Millis,
+    },
+    /// Metadata that is no JSON.
+    #[error("{field} is no JSON")]
+    NotJson {
+        /// Which.
+        field: &'static str,
+    },
+    /// Metadata that is JSON, but written in another way than the log compares it by.
+    #[error(
+        "{field} is not in its canonical form: no white space, keys sorted and each once, numbers and strings written in the one way"
+    )]
+    NotCanonical {
+        /// Which.
+        field: &'static str,
+    },
+}
+
+/// That an event can be recorded.
+///
+/// ```
+/// use rollbook::domain::{event::*, order::Stamp};
+/// use rollbook::store::{Unfit, check};
+/// let link = LinkSaid { state: LinkState::Up, channels: vec!["".into()], unrestored: vec![], service: Service::All, reason: None };
+/// let event = Event { observer: "default".into(), self_user: None, id: None, stamp: Stamp::NONE, said: Said::Link(link) };
+/// assert_eq!(check(&event), Err(Unfit::Empty { field: "channels" }));
+/// ```
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn check(event: &Event<'_>) -> Result<(), Unfit> {
+    whose(event)?;
+    at_most("id", event.id.as_ref(), ID_BYTES_MAX)?;
+    stamp(event.stamp)?;
+    match &event.said {
+        Said::Changes {
+            channel, changes, ..
+        } => {
+            name("channel", channel)?;
+            changes.iter().try_for_each(|change| {
+                name("topic", &change.topic)?;
+                member(&change.who)
+            })
+        }
+        Said::Snapshot { channel, shown } => {
+            name("channel", channel)?;
+            listed(shown)
+        }
+        Said::SnapshotBegin { channel, sync, .. } | Said::SnapshotEnd { channel, sync, .. } => {
+            name("channel", channel)?;
+            name("sync", sync)
+        }
+        Said::SnapshotPage {
+            channel,
+            sync,
+            shown,
+        } => {
+            name("channel", channel)?;
+            name("sync", sync)?;
+            listed(shown)
+        }
+        Said::Link(link) => {
+            let names =
+                |field, names: &[Str<'_>]| names.iter().try_for_each(|one| name(field, one));
+            names("channels", &link.channels)?;
+            names("unrestored", &link.unrestored)?;
+            at_most("reason", link.reason.as_ref(), REASON_BYTES_MAX)
+        }
+        Said::Token(token) => {
+            maybe_name("channel", token.channel.as_ref())?;
+            at_most("reason", token.reason.as_ref(), REASON_BYTES_MAX)
+        }
+        Said::Connection(said) => time("ts", said.at),
+        Said::Occupancy { channel, .. } => name("channel", channel),
+        Said::Resync { channel, at } => {
+            name("channel", channel)?;
+            time("ts", Some(*at))
+        }
+        Said::Nothing => Ok(()),
+    }
+}
+
+/// That those whose names no line needs to bear can bear them: who watched, and which user that is.
+pub(super) fn whose(event: &Event<'_>) -> Result<(), Unfit> {
+    name("observer", &event.observer)?;
+    maybe_name("self", event.self_user.as_ref())
+}
+
+fn listed(shown: &Shown<'_>) -> Result<(), Unfit> {
+    shown.topics.iter().try_for_each(|topic| {
+        name("topic", &topic.topic)?;
+        topic.members.iter().try_for_each(member)
+    })
+}
+
+fn member(who: &MemberSaid<'_>) -> Result<(), Unfit> {
+    name("user", &who.user)?;
+    at_most("conn", Some(&who.conn), NAME_BYTES_MAX)?;
+    at_most("reason", who.reason.as_ref(), REASON_BYTES_MAX)?;
+    stamp(who.stamp)?;
+    if !(0..=TIME_MS_MAX).contains(&who.late_ms) {
+        return Err(Unfit::Lateness {
+            field: "late_ms",
+            value: who.late_ms,
+        });
+    }
+    who.meta.as_ref().map_or(Ok(()), |text| meta(text))
+}
+
+/// That a channel, topic, user or observer can bear this name.
+pub(super) fn name(field: &'static str, name: &str) -> Result<(), Unfit> {
+    if name.is_empty() {
+        return Err(Unfit::Empty { field });
+    }
+    length(field, name, NAME_BYTES_MAX)
+}
+
+fn maybe_name(field: &'static str, text: Option<&Str<'_>>) -> Result<(), Unfit> {
+    text.map_or(Ok(()), |text| name(field, text))
+}
+
+fn at_most(field: &'static str, text: Option<&Str<'_>>, most: usize) -> Result<(), Unfit> {
+    text.map_or(Ok(()), |text| length(field, text, most))
+}
+
+fn length(field: &'static str, text: &str, most: usize) -> Result<(), Unfit> {
+    let length = text.len();
+    if length > most {
+        return Err(Unfit::TooLong {
+            field,
+            length,
+            most,
+        });
+    }
+    Ok(())
+}
+
+fn stamp(stamp: Stamp) -> Result<(), Unfit> {
+    time("ts", stamp.ts)
+}
+
+/// That a time can be printed.
+pub(super) fn time(field: &'static str, ms: Option<Millis>) -> Result<(), Unfit> {
+    match ms {
+        Some(ms) if !(TIME_MS_MIN..=TIME_MS_MAX).contains(&ms) => {
+            Err(Unfit::TimeOutOfRange { field })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn meta(text: &str) -> Result<(), Unfit> {
+    let field = "meta";
+    length(field, text, META_BYTES_MAX)?;
+    if serde_json::from_str::<&RawValue>(text).is_err() {
+        return Err(Unfit::NotJson { field });
+    }
+    let mut canonical = String::with_capacity(text.len());
+    match write(text, &mut canonical, JSON_DEPTH_MAX) {
+        Some(()) if canonical == text => Ok(()),
+        _ => Err(Unfit::NotCanonical { field }),
+    }
+}
+
+/// Writes JSON in its canonical form; `None` where it has none.
+fn write(text: &str, out: &mut String, deeper: usize) -> Option<()> {
+    let deeper = deeper.checked_sub(1)?;
+    match text.trim_ascii_start().as_bytes().first()? {
+        b'{' => {
+            let mut fields = serde_json::from_str::<Fields<'_>>(text).ok()?.0;
+            // The sort is stable: of a repeated key the last one counts.
+            fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+            out.push('{');
+            let mut rest = fields.iter().peekable();
+            while let Some((key, value)) = rest.next() {
+                if rest.peek().is_some_and(|(next, _)| next == key) {
+                    continue;
+                }
+                out.push_str(&serde_json::to_string(key).ok()?);
+                out.push(':');
+                write(value.get(), out, deeper)?;
+                out.push(',');
+            }
+            end(out, '{', '}');
+        }
+        b'[' => {
+            out.push('[');
+            for item in serde_json::from_str::<Vec<&RawValue>>(text).ok()? {
+                write(item.get(), out, deeper)?;
+                out.push(',');
+            }
+            end(out, '[', ']');
+        }
+        b'"' => {
+            let string: String = serde_json::from_str(text).ok()?;
+            out.push_str(&serde_json::to_string(&string).ok()?);
+        }
+        b'-' | b'0'..=b'9' => decimal::write(text.trim_ascii(), out)?,
+        _ => out.push_str(text.trim_ascii()),
+    }
+    Some(())
+}
+
+fn end(out: &mut String, open: char, close: char) {
+    if !out.ends_with(open) {
+        out.pop();
+    }
+    out.push(close);
+}
+
+/// An object as it is written: keys in their order, repeated ones, too.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}

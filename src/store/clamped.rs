@@ -1,0 +1,134 @@
+//! Entries that lie far behind the time of their channel, and which entry moved that time ahead of them. Only what
+//! people are shown of it is made here; `decide` knows nothing of it.
+
+use super::Shared;
+use super::batch::{Clamped, Frontier, Rejected};
+use super::error::StoreError;
+use super::scan::{self, At, Flow, Fold, Scope, Start, Visitor, channel_of};
+use crate::domain::entry::{Disposition, Entry, What};
+use crate::domain::names::{Name, Names, NumberMap};
+use crate::domain::time::Millis;
+use crate::limits;
+
+/// How often the log is searched for an entry that was recorded before this writer began.
+const SEARCHES_MAX: u32 = 10;
+
+/// For each channel the entry at which its time stands, as far as this writer has seen it.
+#[derive(Debug, Default)]
+pub(super) struct Frontiers {
+    known: NumberMap<Name, Frontier>,
+    searches: u32,
+}
+
+impl Frontiers {
+    /// Notes an entry, made by the line `raw`, if it has moved the time of its channel.
+    pub fn note(&mut self, entry: &Entry, names: &Names, raw: Option<&Rejected>) {
+        let moves = matches!(entry.what, What::Change(_) | What::Snapshot(_));
+        let Some(channel) = channel_of(entry, names).filter(|_| moves) else {
+            return;
+        };
+        if entry.effective_at > entry.occurred_at {
+            return;
+        }
+        match self.known.get_mut(&channel) {
+            Some(known) if known.effective_at >= entry.effective_at => {}
+            Some(known) => *known = frontier(entry, raw),
+            None => drop(self.known.insert(channel, frontier(entry, raw))),
+        }
+    }
+
+    /// What is to be said of an entry that lies far behind its channel's time. `shared` has the log with what was
+    /// recorded before this writer began.
+    pub fn clamped(&mut self, entry: &Entry, names: &Names, shared: &Shared) -> Clamped {
+        let channel = channel_of(entry, names);
+        let at = entry.effective_at;
+        Clamped {
+            seq: entry.seq,
+            channel: channel.map_or("", |name| names.text(name)).to_owned(),
+            occurred_at: entry.occurred_at,
+            effective_at: at,
+            disposition: disposition(entry),
+            frontier: channel.and_then(|channel| self.find(channel, at, names, shared)),
+        }
+    }
+
+    fn find(
+        &mut self,
+        channel: Name,
+        effective_at: Millis,
+        names: &Names,
+        shared: &Shared,
+    ) -> Option<Frontier> {
+        let known = self.known.get(&channel).cloned();
+        if known.is_some() || self.searches >= SEARCHES_MAX {
+            return known;
+        }
+        self.searches += 1;
+        // Where it cannot be found, the notice does without it.
+        let found = search(names.text(channel), effective_at, shared).ok()??;
+        self.known.insert(channel, found.clone());
+        Some(found)
+    }
+}
+
+fn frontier(entry: &Entry, raw: Option<&Rejected>) -> Frontier {
+    Frontier {
+        seq: entry.seq,
+        effective_at: entry.effective_at,
+        untimed: !entry.is_inferred() && entry.counted().ts.is_none(),
+        line: raw.map(|raw| (raw.source.clone(), raw.line)),
+    }
+}
+
+fn disposition(entry: &Entry) -> Disposition {
+    match &entry.what {
+        What::Change(change) => change.disposition,
+        What::Snapshot(snapshot) if snapshot.stale => Disposition::Stale,
+        What::Snapshot(_) | What::Link(_) | What::Token(_) => Disposition::Applied,
+    }
+}
+
+/// The first entry of a channel in the durable log that takes effect at this moment or later.
+fn search(
+    channel: &str,
+    effective_at: Millis,
+    shared: &Shared,
+) -> Result<Option<Frontier>, StoreError> {
+    let scope = Scope {
+        channel: Some(channel),
+        start: Start::InEffectAt(effective_at.saturating_sub(1)),
+        ..Scope::default()
+    };
+    let (engine, end) = (&*shared.engine, shared.published().next);
+    let mut fold: Fold = scan::start(engine, end, &scope)?;
+    let mut search = Search {
+        channel,
+        effective_at,
+        found: None,
+    };
+    scan::read_on(engine, &mut fold, end, &scope, &mut search)?;
+    Ok(search.found)
+}
+
+struct Search<'a> {
+    channel: &'a str,
+    effective_at: Millis,
+    found: Option<Frontier>,
+}
+
+impl Visitor for Search<'_> {
+    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+        let moves = matches!(entry.what, What::Change(_) | What::Snapshot(_));
+        let of_channel = at.channel_of(entry).map(|name| at.names.text(name));
+        if !moves || of_channel != Some(self.channel) || entry.effective_at < self.effective_at {
+            return Ok(Flow::Apply);
+        }
+        self.found = Some(frontier(entry, None));
+        Ok(Flow::Stop)
+    }
+}
+
+/// Whether an entry lies so far behind its channel's time that people are shown it.
+pub(super) fn is_clamped(entry: &Entry) -> bool {
+    entry.effective_at.saturating_sub(entry.occurred_at) > limits::CLAMPED_MS
+}
