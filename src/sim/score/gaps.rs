@@ -66,18 +66,18 @@ fn expected(run: &Run) -> Vec<Vec<Gap>> {
         let at = told.stamp.unwrap_or(told.recorded);
         let taken = lists.take(told);
         for Resync { channel, at, .. } in &taken.resyncs {
-            whole(&mut channels, *channel, *at);
+            whole(&mut channels, *channel, *at, *at);
         }
         match &told.said {
             Said::Link { event, channel } => link(&mut channels, *event, *channel),
             Said::Snapshot(_) if taken.stale => {}
             Said::Snapshot(shown) => {
-                let at = taken.worked_in.as_ref().map_or(at, |it| it.at);
-                whole(&mut channels, shown.channel, at);
+                let effect = taken.worked_in.as_ref().map_or(at, |it| it.at);
+                whole(&mut channels, shown.channel, effect, at);
             }
             Said::Changes { .. } if !taken.collected => {
                 if let Some(channel) = told.said.channel(&run.world) {
-                    message(&mut channels, channel, at);
+                    message(&mut channels, channel, at, at);
                 }
             }
             _ => {}
@@ -109,8 +109,9 @@ fn link(channels: &mut [Watched], event: LinkEvent, named: Option<usize>) {
     }
 }
 
-/// A snapshot, or differences that are as good.
-fn whole(channels: &mut [Watched], channel: usize, at: Millis) {
+/// A snapshot, or differences that are as good. It takes effect when what was collected was told; to other channels it
+/// proves what its own time does.
+fn whole(channels: &mut [Watched], channel: usize, at: Millis, stamp: Millis) {
     if let Some(watched) = channels.get_mut(channel) {
         let to = watched.now.map_or(at, |now| now.max(at));
         if !watched.watching {
@@ -121,11 +122,11 @@ fn whole(channels: &mut [Watched], channel: usize, at: Millis) {
             *open = Some(to);
         }
     }
-    message(channels, channel, at);
+    message(channels, channel, at, stamp);
 }
 
 /// A message about a channel proves that its link was up.
-fn message(channels: &mut [Watched], channel: usize, at: Millis) {
+fn message(channels: &mut [Watched], channel: usize, at: Millis, stamp: Millis) {
     let shares = channels.get(channel).is_some_and(|watched| !watched.named);
     for (other, watched) in channels.iter_mut().enumerate() {
         if other == channel {
@@ -137,7 +138,7 @@ fn message(channels: &mut [Watched], channel: usize, at: Millis) {
         if other == channel {
             watched.own = watched.own.max(Some(at));
         } else if shares {
-            watched.shared = watched.shared.max(Some(at));
+            watched.shared = watched.shared.max(Some(stamp));
         }
     }
 }

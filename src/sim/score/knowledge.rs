@@ -44,6 +44,8 @@ pub(super) struct Knowledge<'a> {
     /// Channels of which a complete snapshot was seen.
     seen_whole: Vec<bool>,
     lists: Lists<'a>,
+    /// The line is a snapshot older than one that was seen.
+    stale: bool,
 }
 
 impl<'a> Knowledge<'a> {
@@ -54,6 +56,7 @@ impl<'a> Knowledge<'a> {
             pages: BTreeMap::new(),
             seen_whole: vec![false; world.channels.end],
             lists: Lists::new(world, resync_ms),
+            stale: false,
         }
     }
 
@@ -75,6 +78,7 @@ impl<'a> Knowledge<'a> {
         for resync in &taken.resyncs {
             self.resync(resync, &mut lessons);
         }
+        self.stale = taken.stale;
         match &told.said {
             _ if taken.collected => {}
             Said::Difference { who, present, read } => {
@@ -195,7 +199,15 @@ impl<'a> Knowledge<'a> {
         let newer = before
             .as_of
             .is_some_and(|known| known > counts_as || known >= as_of);
-        if newer {
+        // Differences tell nothing of the metadata of those who stayed: a snapshot as of the same position still does.
+        let first_told = before.as_of == Some(as_of)
+            && counts_as == as_of
+            && present
+            && before.present
+            && meta.is_some()
+            && before.meta_as_of < as_of
+            && !self.stale;
+        if newer && !first_told {
             return;
         }
         // Where metadata is missing it says nothing.
