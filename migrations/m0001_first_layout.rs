@@ -3,9 +3,9 @@
 //! The bytes in the log are described in `src/log/FORMAT.md`.
 
 use super::Migration;
+use crate::log::engine::files::make_folder;
 use crate::store::error::StoreError;
-use crate::store::home::Card;
-use std::fmt::Write as _;
+use crate::store::home::{Card, GONE, hex};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,23 +22,20 @@ fn first_layout(dir: &Path) -> Result<(), StoreError> {
     if log.join("db").exists() {
         return Err(StoreError::Layout {
             path: dir.join("store.json"),
-            detail: "it is gone, though there is a log".into(),
+            detail: GONE.into(),
         });
     }
-    std::fs::create_dir_all(&log).map_err(|error| StoreError::io(&log, error))?;
+    make_folder(&log).map_err(|error| StoreError::io(&log, error))?;
     let mut key = [0_u8; 32];
     getrandom::fill(&mut key).map_err(|error| StoreError::Randomness(error.to_string()))?;
-    let mut digest_key = String::with_capacity(64);
-    for byte in key {
-        // Writing to a String cannot fail.
-        let _ = write!(digest_key, "{byte:02x}");
-    }
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let created_at = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
     Card {
         format: 1,
-        digest_key,
+        digest_key: hex(&key),
         created_at,
+        store_id: None,
+        head: None,
     }
     .write(dir)
 }

@@ -61,6 +61,23 @@ pub const DIFFERING_SHOWN_MAX: usize = 10;
 /// How far an effective time may lie behind its `occurred_at` before the entry is named as clamped.
 pub const CLAMPED_MS: i64 = 60_000;
 
+/// Lines that `ingest --reorder` holds at most; beyond them the earliest goes on, whatever may still come.
+pub const REORDER_LINES_MAX: usize = 100_000;
+/// Bytes of them.
+pub const REORDER_BYTES_MAX: usize = 64 << 20;
+
+/// How far the clock may be ahead of the last entry's recording before who records is warned.
+pub const CLOCK_AHEAD_MS: i64 = 366 * 86_400_000;
+/// And how far behind it.
+pub const CLOCK_BEHIND_MS: i64 = 86_400_000;
+
+/// Largest store that is copied to be read where it cannot be written.
+pub const READ_COPY_BYTES_MAX: u64 = 16 << 30;
+/// Largest one that is copied into memory where no disk has room.
+pub const READ_COPY_MEMORY_BYTES_MAX: u64 = 512 << 20;
+/// How often a copy is made of a store whose files change meanwhile.
+pub const READ_COPIES_MAX: u32 = 3;
+
 /// Events that may wait for the writer.
 pub const WRITER_QUEUE_MAX: usize = 8_192;
 /// Most entries in one frame, unless a single commit has more, or the lines of a file up to its next progress.

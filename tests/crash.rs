@@ -241,11 +241,49 @@ fn damage(folder: &Folder, full: u64, dice: &mut Dice, name: &str) {
     println!("{name}: {seen:?}");
 }
 
+/// Damages the log's file together with another one: what one of them knew of the other is gone.
+fn damage_two(folder: &Folder, full: u64, dice: &mut Dice, name: &str) {
+    let (store, copied) = (folder.path("store"), folder.path("damaged"));
+    let mut seen = Seen::default();
+    let files = std::fs::read_dir(store.join("log")).unwrap();
+    let files = files.map(|item| item.unwrap());
+    let files = files.filter(|item| item.file_type().unwrap().is_file());
+    let files = files.map(|item| format!("log/{}", item.file_name().to_str().unwrap()));
+    let mut beside: Vec<String> = files.filter(|file| file != "log/db").collect();
+    beside.push("store.json".to_owned());
+    beside.sort();
+    for _ in 0..rounds(12, 600) {
+        let _ = std::fs::remove_dir_all(&copied);
+        copy(&store, &copied);
+        let other = beside[dice.below(beside.len() as u64) as usize].clone();
+        let mut what = format!("{name}, two");
+        for file in ["log/db", &other] {
+            let mut bytes = std::fs::read(copied.join(file)).unwrap();
+            let used = bytes.iter().rposition(|&byte| byte != 0).unwrap_or(0) as u64 + 1;
+            let at = dice.below(used) as usize;
+            match dice.below(3) {
+                0 => bytes.truncate(at),
+                1 => bytes[at] ^= 1 << dice.below(8),
+                _ => bytes
+                    .iter_mut()
+                    .skip(at)
+                    .take(512)
+                    .for_each(|byte| *byte = 0),
+            }
+            let _ = write!(what, ", {file} from byte {at}");
+            std::fs::write(copied.join(file), bytes).unwrap();
+        }
+        look(&copied, full, &what, &mut seen);
+    }
+    println!("{name}, two at a time: {seen:?}");
+}
+
 #[test]
 fn damage_is_named_or_has_no_effect() {
     let mut dice = Dice::new(6);
     let (folder, full) = store();
     damage(&folder, full, &mut dice, "closed");
+    damage_two(&folder, full, &mut dice, "closed");
     // As a kill leaves it: without the engine's own note of where everything is.
     for item in std::fs::read_dir(folder.path("store").join("log")).unwrap() {
         let item = item.unwrap();
@@ -254,6 +292,7 @@ fn damage_is_named_or_has_no_effect() {
         }
     }
     damage(&folder, full, &mut dice, "killed");
+    damage_two(&folder, full, &mut dice, "killed");
 }
 
 #[test]
@@ -279,7 +318,7 @@ fn lost_files_are_named_or_have_no_effect() {
     look(&copied, full, "store.json without a log", &mut seen);
     // Without its card it is no store, and must not become another one.
     std::fs::remove_file(store.join("store.json")).unwrap();
-    folder.run(&["verify"]).fails(3);
+    folder.run(&["verify"]).fails(5);
     let file = folder.file("feed.jsonl", line(9, 1, 100));
     let refused = folder.run(&["ingest", &file]).fails(5);
     assert!(

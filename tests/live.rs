@@ -186,7 +186,7 @@ fn closing_finishes_what_is_in_hand() {
     let tickets: Vec<_> = (1..=50)
         .map(|line| store.submit(batch(Connection::Up, &[JOIN], line)).unwrap())
         .collect();
-    store.close();
+    store.close().unwrap();
     assert_eq!(store.feed_position("gate", "f").unwrap(), 50);
     assert!(store.gauges().unwrap().bytes > 0);
     for ticket in tickets {

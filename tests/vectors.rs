@@ -53,9 +53,9 @@ fn check(vector: &Value) -> Result<(), String> {
     let all: Vec<Value> = support::history(&store).iter().map(json_of).collect();
     let history: Vec<Value> = all
         .iter()
-        .cloned()
         .filter(|entry| ["join", "leave", "update"].contains(&entry["type"].as_str().unwrap()))
         .skip(usize::try_from(vector["initial_entries"].as_u64().unwrap()).unwrap())
+        .cloned()
         .collect();
     let id = &vector["id"];
     let expected = vector["expected_history"].as_array().unwrap();

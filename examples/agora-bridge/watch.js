@@ -5,11 +5,34 @@ const form = document.querySelector('#watch');
 const stop = document.querySelector('#stop');
 const status = document.querySelector('#status');
 const problems = document.querySelector('#problems');
+const slipped = document.querySelector('#slipped');
 const tell = (what) => problems.append(`${new Date().toISOString()} ${what}\n`);
 
 /** Offline: what `rollbook replay --serve` plays at this address takes the place of Agora. */
 const feed = new URLSearchParams(location.search).get('feed');
 if (feed) form.elements.appId.required = false;
+
+/** Shows who slipped in or out while nobody watched, as soon as it is known. Returns what ends it. */
+function listen(rollbook, channel) {
+  const address = new URL('/v1/subscribe', rollbook.replace(/^http/, 'ws'));
+  let [seq, socket, over] = [0, undefined, false];
+  const open = () => {
+    address.search = new URLSearchParams({ channel, origin: 'inferred', after_seq: seq });
+    socket = new WebSocket(address);
+    socket.onmessage = ({ data }) => {
+      const { type, user, topic, baseline, not_before: from, not_after: to, ...entry } = JSON.parse(data);
+      seq = entry.seq; // after a lost connection it goes on from here
+      // A baseline join is of one whom the first snapshot found.
+      if (type && !baseline) slipped.append(`${user}, ${topic}: ${type} between ${from} and ${to}\n`);
+    };
+    socket.onclose = () => over || setTimeout(open, 1_000);
+  };
+  open();
+  return () => {
+    over = true;
+    socket.close();
+  };
+}
 
 form.addEventListener('submit', async (submitted) => {
   submitted.preventDefault();
@@ -41,6 +64,7 @@ form.addEventListener('submit', async (submitted) => {
     },
   });
 
+  const listening = listen(rollbook, channel);
   const show = () => (status.textContent = JSON.stringify(alive.bridge.status, null, 2));
   const showing = setInterval(show, 500);
   const watching = (yes) => {
@@ -51,6 +75,7 @@ form.addEventListener('submit', async (submitted) => {
   stop.onclick = async () => {
     stop.disabled = true;
     await alive.stop(); // all is durable, or given up and told
+    listening();
     clearInterval(showing);
     show();
     watching(false);

@@ -169,8 +169,7 @@ impl Server {
         // It may have ended already; why, it says itself.
         let _ = self.stop.send(());
         self.runtime.block_on(self.ended).map_err(live)??;
-        self.store.close();
-        Ok(())
+        self.store.close().map_err(live)
     }
 }
 

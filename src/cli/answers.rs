@@ -4,6 +4,7 @@
 use super::commands::{failure, now};
 use super::everywhere::Everywhere;
 use super::exit::Failure;
+use super::progress::say;
 use crate::domain::time::Millis;
 use crate::query::answer::{
     ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Who,
@@ -167,7 +168,17 @@ fn open(data: &Path, patience: Duration) -> Result<Store, StoreError> {
         patience,
         ..Options::default()
     };
-    Store::open(data, options)
+    match Store::open(data, options) {
+        Err(error) if error.forbids_writing() => {
+            let store = Store::open_read_only(data)?;
+            say(&format!(
+                "{} cannot be written ({error}): read from a copy, nothing is settled",
+                data.display()
+            ));
+            Ok(store)
+        }
+        opened => opened,
+    }
 }
 
 /// Opens the store for a question that only it can answer.

@@ -235,6 +235,9 @@ impl State {
             .watching
             .of_mut(entry.observer, observer, snapshot.channel);
         let again = watch.gives_again(observer.linked, snapshot.begin.is_some());
+        // What had been collected was worked into it: it speaks of that moment, too.
+        let collected = watch.collected_until().map(|at| at.min(entry.effective_at));
+        let shown_at = collected.max(Some(entry.occurred_at));
         if snapshot.begin.is_some() {
             watch.sync = None;
         }
@@ -256,13 +259,13 @@ impl State {
             watch.muted = false;
             watch.hold = None;
             if let Some(stretch) = &mut watch.stretch {
-                stretch.proof = stretch.proof.max(Some(entry.occurred_at));
+                stretch.proof = stretch.proof.max(shown_at);
             }
         } else if !observer.linked || snapshot.origin == SnapshotOrigin::Occupancy {
             watch.muted = true;
             ended = watch.stretch.take();
         } else if let Some(stretch) = &mut watch.stretch {
-            stretch.proof = stretch.proof.max(Some(entry.occurred_at));
+            stretch.proof = stretch.proof.max(shown_at);
         }
         let proof = watch.stretch.and_then(|stretch| stretch.proof);
         let watching = &mut channel.watching;

@@ -7,6 +7,7 @@ use super::names::{Member, Name, NumberMap};
 use super::order::{Order, Stamp};
 use super::roster::{Channel, LastWord, Presence, Slot};
 use super::time::{self, Millis};
+use crate::limits::TIME_MS_MIN;
 
 /// A member as the changes before it in the same line have left it.
 #[derive(Clone)]
@@ -180,7 +181,7 @@ impl Moment<'_> {
         let occurred_at = ts.unwrap_or(self.recorded_at);
         let late_ms = change.who.late_ms;
         let late = (late_ms > 0 && disposition == Disposition::Applied).then(|| {
-            let not_before = occurred_at.saturating_sub(late_ms);
+            let not_before = occurred_at.saturating_sub(late_ms).max(TIME_MS_MIN);
             Late {
                 late_ms,
                 not_before: view.changed_at.map_or(not_before, |changed| {

@@ -10,7 +10,9 @@ use super::watch::{OpenGap, Stretch};
 use std::collections::BTreeMap;
 
 /// What the channels of presence events are called: one of these, and the name that the source gives.
-const PRESENCE_PREFIXES: [&str; 2] = ["message:", "stream:"];
+const PRESENCE_PREFIXES: [&str; 2] = ["message:", STREAM_PREFIX];
+/// Of these the one for the presence of stream channels.
+const STREAM_PREFIX: &str = "stream:";
 
 impl Service {
     /// Whether a link line of it that names no channel concerns this one.
@@ -49,7 +51,13 @@ impl Moment<'_> {
         // What is not restored stays down; a link that is lost spares nothing.
         let unrestored = said.unrestored.iter().filter(|_| state.is_up());
         let except = self.channels_named(said.service, unrestored.map(AsRef::as_ref));
-        let named = self.channels_named(said.service, said.channels.iter().map(AsRef::as_ref));
+        let mut named = self.channels_named(said.service, said.channels.iter().map(AsRef::as_ref));
+        if said.service == Service::Presence && !said.channels.is_empty() {
+            // The SDK names message channels only; the presence of stream channels rides on the same connection.
+            let known = self.state.channels_of(self.observer);
+            let names = known.map(|known| (self.names.text(known).to_owned(), Some(known)));
+            named.extend(names.filter(|(name, _)| name.starts_with(STREAM_PREFIX)));
+        }
         let service = match said.service {
             Service::TopicsAndPresence => Service::All,
             // It names channels, and none that are known.
@@ -60,11 +68,10 @@ impl Moment<'_> {
             let gaps = match state {
                 _ if service == Service::Other => Vec::new(),
                 LinkState::Up | LinkState::Synced => Vec::new(),
-                LinkState::Down => self.gap_changes(|name| self.gap_of_loss(service, name)),
-                LinkState::UpWithDifferences => self.gap_changes(|name| {
-                    let lists = self.watch(name)?.own_list.is_some();
-                    let concerned = lists && !except.values().any(|&it| it == Some(name));
-                    self.gap_of_loss(service, name).filter(|_| concerned)
+                // A link that came up with differences had been lost.
+                LinkState::Down | LinkState::UpWithDifferences => self.gap_changes(|name| {
+                    let spared = except.values().any(|&it| it == Some(name));
+                    self.gap_of_loss(service, name).filter(|_| !spared)
                 }),
             };
             let except = except.into_keys().map(|name| self.names.intern(&name));
@@ -76,16 +83,9 @@ impl Moment<'_> {
         let mut entries = Vec::with_capacity(named.len());
         for name in named.into_keys().filter(|name| !except.contains_key(name)) {
             let name = self.channel(&name)?;
-            let lists = || self.watch(name).is_some_and(|it| it.own_list.is_some());
-            let loses = match state {
-                LinkState::Up | LinkState::Synced => false,
-                LinkState::Down => true,
-                LinkState::UpWithDifferences => lists(),
-            };
-            let gap = if loses {
-                self.gap_opened(name, true)
-            } else {
-                None
+            let gap = match state {
+                LinkState::Up | LinkState::Synced => None,
+                LinkState::Down | LinkState::UpWithDifferences => self.gap_opened(name, true),
             };
             let gaps = gap.into_iter().collect();
             let seq = self.seq + entries.len() as u64;
@@ -198,9 +198,10 @@ impl State {
         }
         let own_link = observer.has_own_link(name);
         let watch = channel.watching.of_mut(entry.observer, observer, name);
-        let collects = link.state == LinkState::UpWithDifferences && watch.own_list.is_some();
+        let resumed = link.state == LinkState::UpWithDifferences;
+        let collects = resumed && watch.own_list.is_some();
         let mut ended = None;
-        if collects || link.state == LinkState::Down {
+        if resumed || link.state == LinkState::Down {
             ended = watch.go_down().map(|stretch| Stretch {
                 proof: observer.proof_over_link(name, stretch, own_link),
                 ..stretch

@@ -126,10 +126,9 @@ impl State {
                 }
                 (false, _) => {}
             }
-            if own && change.disposition == Disposition::Collected {
-                if let Some(collecting) = &mut watch.collecting {
-                    collecting.add(entry, change);
-                }
+            let collected = own && change.disposition == Disposition::Collected;
+            if let Some(collecting) = watch.collecting.as_mut().filter(|_| collected) {
+                collecting.add(entry, change);
             }
         }
     }
@@ -266,14 +265,11 @@ impl Shows<'_> {
         !whole.incomplete && short.map_or(!whole.topics_missing, |&(_, short)| !short)
     }
 
-    /// Whether a live event of the snapshot's own observer holds against it.
+    /// Whether it is held from a member by a live event of its own observer, which then holds for its list, too.
     fn is_held_by_own(&self, member: Member, watch: &Watch, state: &State) -> bool {
-        let of_pages = watch.sync.as_ref().map(|sync| sync.head);
-        let hold = watch.hold.into_iter().chain(of_pages).min();
-        let Some(slot) = state.slot(member) else {
-            return false;
-        };
-        let by_own = slot.presence != Presence::Unknown && slot.word.heard.any_by(watch.observer);
-        by_own && hold.is_some_and(|hold| slot.word.seq > hold)
+        let slot = state.slot(member);
+        slot.is_some_and(|slot| {
+            slot.presence != Presence::Unknown && slot.word.heard.any_by(watch.observer)
+        })
     }
 }

@@ -108,6 +108,12 @@ impl State {
         self.connected
     }
 
+    /// Channels, counted for each observer, of which a source is sending what was missed as differences.
+    #[must_use]
+    pub fn resyncs_open(&self) -> u64 {
+        self.collecting
+    }
+
     /// The observers that were heard of, in no order.
     pub fn observers(&self) -> impl Iterator<Item = (Name, &Observer)> {
         let observers = self.observers.iter();

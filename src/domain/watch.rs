@@ -74,6 +74,16 @@ impl Watch {
         self.collecting.as_deref().filter(|_| self.lost.is_none())
     }
 
+    /// The latest time of the differences that its source had sent before its snapshot came all the same.
+    pub(crate) fn collected_until(&self) -> Option<Millis> {
+        let collecting = self.collecting.as_ref().and_then(|it| it.latest_at);
+        let of_pages = self.sync.iter().flat_map(|sync| sync.collected.values());
+        of_pages
+            .map(|collected| collected.at)
+            .chain(collecting)
+            .max()
+    }
+
     /// Its last stretch of watching: one that goes on, or one whose end is not final yet.
     fn stretch_now(&self) -> Option<Stretch> {
         let stretch = self.stretch?;

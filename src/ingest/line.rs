@@ -40,12 +40,7 @@ impl Place<'_> {
                 blake3,
             } => return too_long(self.keep(head, length, Some(blake3))),
         };
-        let refuse = |reason: String| {
-            Line::Rejected(Box::new(Rejected {
-                reason,
-                ..self.keep(text, text.len() as u64, None)
-            }))
-        };
+        let refuse = |reason: String| self.refuse(text, reason);
         match feed::parse(text, defaults) {
             Err(refusal) => refuse(refusal.to_string()),
             Ok(mut event) => match only.and_then(|only| stranger(&mut event, only)) {
@@ -58,6 +53,14 @@ impl Place<'_> {
                 }
             },
         }
+    }
+
+    /// A line that is rejected for a reason that is known before its event is looked at.
+    pub(super) fn refuse(self, text: &[u8], reason: String) -> Line {
+        Line::Rejected(Box::new(Rejected {
+            reason,
+            ..self.keep(text, text.len() as u64, None)
+        }))
     }
 
     /// What is kept of a line where it is rejected; a reason is still to come.

@@ -1,11 +1,26 @@
 //! Sources, line by line, into a store. What a line says is `feed`'s business, what follows from it the store's.
 
+mod buffer;
+mod envelope;
+mod fault;
+mod foreign;
 pub mod line;
+mod packing;
+mod piece;
+mod reorder;
+mod resume;
 mod retry;
 mod run;
 pub mod source;
+mod start;
 mod summary;
+mod values;
+mod wide;
+
+pub use envelope::Pointer;
+pub use fault::{IngestError, Unfinished};
+pub use foreign::Looks;
 
 pub use retry::retry;
-pub use run::{How, IngestError, Outcome, Watcher, ingest};
+pub use run::{How, Outcome, Watcher, ingest};
 pub use summary::IngestSummary;

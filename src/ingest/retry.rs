@@ -1,6 +1,7 @@
 //! Rejected lines, taken in again: after an upgrade that understands them, say, or by other rules.
 
-use super::run::{How, IngestError, Outcome, Watcher};
+use super::fault::IngestError;
+use super::run::{How, Outcome, Watcher};
 use crate::feed::{self, Defaults};
 use crate::log::Reject;
 use crate::store::{Batch, Line, Refused, Rejected, Store};

@@ -1,43 +1,20 @@
 //! A source, line by line, into a store: what the command line, the server and the simulator have in common.
 
+use super::envelope::Pointer;
+use super::fault::{IngestError, Unfinished};
 use super::line::{Place, as_recorded, source_time};
-use super::source::{Fingerprint, LineText, Source, SourceError, Wait};
+use super::reorder::Reorder;
+use super::resume::{go_on, is_kept};
+use super::source::{Fingerprint, LineText, Source, Wait};
 use super::summary::IngestSummary;
 use crate::domain::entry::Rules;
 use crate::domain::event::Said;
 use crate::domain::time::Millis;
 use crate::feed::{self, Defaults, Settings};
 use crate::log::Progress;
-use crate::store::{
-    Batch, Clamped, DifferingRetry, Line, Receipt, Refused, Store, StoreError, Tally, Ticket,
-};
+use crate::store::{Batch, Clamped, DifferingRetry, Line, Receipt, Refused, Store, Tally, Ticket};
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// Why a source could not be taken in to its end. What came before is durable.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum IngestError {
-    /// It gives no more lines.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The store takes no more.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// It is to be gone on with, and does not begin as it did.
-    #[error(
-        "{path} does not begin as it did when it was read up to byte {byte}; it is another file now"
-    )]
-    Changed {
-        /// The file.
-        path: String,
-        /// How far it had been read.
-        byte: u64,
-    },
-    /// It is to be gone on with, and is no file.
-    #[error("{0} is no file: there is nothing by which it would be known again")]
-    NoFile(String),
-}
 
 /// How lines are taken.
 #[derive(Debug, Clone)]
@@ -52,6 +29,11 @@ pub struct How {
     pub rules: Rules,
     /// Lines that say when and by which rules they were recorded are recorded so again ([`feed::recording`]).
     pub keep_recorded: bool,
+    /// Where the events stand in their lines; `None`: each line is one.
+    pub at: Option<Pointer>,
+    /// Lines that lie apart by no more than so many ms of their times are decided in the order of these; `None`: all in
+    /// the order in which they stand.
+    pub reorder_ms: Option<Millis>,
     /// Stop at the first line that is rejected.
     pub strict: bool,
     /// Go on where an earlier run of the same file ended.
@@ -69,6 +51,8 @@ impl Default for How {
             settings: Settings::USUAL,
             rules,
             keep_recorded: false,
+            at: None,
+            reorder_ms: None,
             strict: false,
             resume: false,
             only: None,
@@ -195,15 +179,22 @@ const BATCHES_AHEAD: usize = 4;
 /// ```
 ///
 /// # Errors
-/// [`IngestError`]; what came before is durable.
+/// [`Unfinished`], which says what is durable all the same.
 pub fn ingest(
     store: &Store,
     mut source: Source,
     how: &How,
     watcher: &mut dyn Watcher,
-) -> Result<Outcome, IngestError> {
+) -> Result<Outcome, Box<Unfinished>> {
+    let unfinished = |error, outcome, byte| {
+        Box::new(Unfinished {
+            outcome,
+            byte,
+            error,
+        })
+    };
     let from = if how.resume {
-        go_on(store, &mut source)?
+        go_on(store, &mut source).map_err(|error| unfinished(error, Outcome::default(), 0))?
     } else {
         0
     };
@@ -215,7 +206,10 @@ pub fn ingest(
         fingerprint: source.fingerprint(),
         batch: Vec::new(),
         bytes: 0,
+        reorder: how.reorder_ms.map(Reorder::new),
         place: None,
+        reached: from,
+        durable: from,
         waiting: VecDeque::new(),
         settled: 0,
         outcome: Outcome::default(),
@@ -223,37 +217,10 @@ pub fn ingest(
     let read = intake.read(&mut source, from);
     // What was read before a failure counts.
     let written = intake.finish();
-    read.and(written)?;
-    Ok(intake.outcome)
-}
-
-/// Finds where an earlier run ended, and goes there.
-fn go_on(store: &Store, source: &mut Source) -> Result<u64, IngestError> {
-    if source.fingerprint().is_none() {
-        return Err(IngestError::NoFile(source.name().to_owned()));
-    }
-    let sources = store.sources()?;
-    let as_known = |known: &&Progress| {
-        source.matches(&Fingerprint {
-            hash: known.source,
-            hashed: known.hashed_len,
-        })
-    };
-    if let Some(known) = sources.iter().rev().find(as_known) {
-        let (byte, line) = (known.byte, known.line);
-        source.skip_to(byte, line)?;
-        return Ok(byte);
-    }
-    match sources
-        .iter()
-        .rev()
-        .find(|known| *known.path == *source.name() && known.byte > 0)
-    {
-        Some(known) => Err(IngestError::Changed {
-            path: source.name().to_owned(),
-            byte: known.byte,
-        }),
-        None => Ok(0),
+    let (outcome, byte) = (intake.outcome, intake.durable);
+    match read.and(written) {
+        Ok(()) => Ok(outcome),
+        Err(error) => Err(unfinished(error, outcome, byte)),
     }
 }
 
@@ -265,8 +232,13 @@ struct Intake<'a> {
     fingerprint: Option<Fingerprint>,
     batch: Vec<Line>,
     bytes: usize,
+    /// Lines that wait for earlier ones.
+    reorder: Option<Reorder>,
     /// Behind the last line that was taken: byte, and lines before it.
     place: Option<(u64, u64)>,
+    /// The last such byte, and the last of those that are durable.
+    reached: u64,
+    durable: u64,
     waiting: VecDeque<(Ticket, u64, u64)>,
     /// Lines that have been settled.
     settled: u64,
@@ -302,42 +274,66 @@ impl Intake<'_> {
                 line: line.number,
                 byte: line.start,
             };
-            let length = match line.text {
-                LineText::Whole(text) if text.trim_ascii().is_empty() => {
-                    let ended = line.number - u64::from(!line.terminated);
-                    self.place = Some((line.end, ended));
+            let text = match line.text {
+                LineText::Whole(text) if is_blank(text, line.start) => {
+                    self.place = Some((line.end, line.lines));
                     continue;
                 }
-                LineText::Whole(text) => text.len(),
-                LineText::TooLong { head, .. } => head.len(),
+                LineText::Whole(text) => Some(text),
+                LineText::TooLong { .. } => None,
             };
-            let whole = matches!(line.text, LineText::Whole(_));
-            let recording = match line.text {
-                LineText::Whole(text) if self.how.keep_recorded => Some(feed::recording(text)),
-                _ => None,
-            };
-            let taken = place.take(line.text, &defaults, self.how.only.as_deref());
-            let taken = match recording {
-                Some(recording) => as_recorded(taken, recording),
-                None => taken,
-            };
-            let half = whole && !line.terminated && matches!(taken, Line::Rejected(_));
-            if half && from == line.start && self.is_kept(&name, from)? {
-                // The half line that the run before this one has met, and nothing behind it since.
-                break;
+            let mut half = false;
+            let (end, lines) = (line.end, line.lines);
+            if let (Some(text), Some(at)) = (text, &self.how.at) {
+                let taken = match at.open(text) {
+                    Err(reason) => {
+                        half = !line.terminated;
+                        vec![(place.refuse(text, reason), text.len())]
+                    }
+                    Ok(events) => events
+                        .into_iter()
+                        .map(|(event, before)| {
+                            let byte = place.byte + before as u64;
+                            let text = LineText::Whole(event.as_bytes());
+                            (
+                                self.take(Place { byte, ..place }, text, &defaults),
+                                event.len(),
+                            )
+                        })
+                        .collect(),
+                };
+                // A strict run ends before a line, not within it.
+                let bad = |(taken, _): &&(Line, usize)| matches!(taken, Line::Rejected(_));
+                match taken.iter().find(bad).filter(|_| self.how.strict) {
+                    Some((bad, length)) => self.put(bad.clone(), *length),
+                    None => {
+                        for (taken, length) in taken {
+                            self.put(taken, length);
+                        }
+                    }
+                }
+            } else {
+                let length = match line.text {
+                    LineText::Whole(text) => text.len(),
+                    LineText::TooLong { head, .. } => head.len(),
+                };
+                let taken = self.take(place, line.text, &defaults);
+                if let Line::Rejected(rejected) = &taken
+                    && !line.terminated
+                {
+                    half = true;
+                    if from == line.start && self.how.resume && is_kept(self.store, rejected)? {
+                        // The half line that the run before this one has met, and nothing behind it since.
+                        break;
+                    }
+                }
+                self.put(taken, length);
             }
-            if self.how.strict && may_be_refused(&taken) {
-                self.mark();
-            }
-            self.outcome.lines += 1;
-            self.outcome.latest_time = self.outcome.latest_time.max(source_time(&taken));
-            self.batch.push(taken);
-            self.bytes += length;
             // A half line may be whole the next time: reading goes on before it then. A whole one without its newline
             // does not count as a line yet: what comes to stand behind it is the rest of it.
             if !half {
-                let ended = line.number - u64::from(!line.terminated);
-                self.place = Some((line.end, ended));
+                self.place = Some((end, lines));
+                self.reached = end;
             }
             if self.batch.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES {
                 self.hand_over()?;
@@ -346,18 +342,46 @@ impl Intake<'_> {
         Ok(())
     }
 
-    /// Whether the line that begins at `byte` was rejected before.
-    fn is_kept(&self, name: &str, byte: u64) -> Result<bool, StoreError> {
-        let mut kept = false;
-        self.store.rejects(|reject| {
-            kept |= reject.byte == byte && reject.source == name;
-            !kept
-        })?;
-        Ok(kept)
+    /// What is to be handed to the writer for an event.
+    fn take(&self, place: Place<'_>, text: LineText<'_>, defaults: &Defaults<'_>) -> Line {
+        let taken = place.take(text, defaults, self.how.only.as_deref());
+        match text {
+            LineText::Whole(text) if self.how.keep_recorded => {
+                as_recorded(taken, feed::recording(text))
+            }
+            _ => taken,
+        }
+    }
+
+    /// Puts a line of `length` bytes where it belongs.
+    fn put(&mut self, line: Line, length: usize) {
+        let Some(reorder) = &mut self.reorder else {
+            return self.put_behind(line, length);
+        };
+        let now = chrono::Utc::now().timestamp_millis();
+        let latest = now.saturating_add(self.how.rules.max_ahead_ms);
+        reorder.push(line, length, latest);
+        while let Some((line, length)) = self.reorder.as_mut().and_then(|held| held.pop(false)) {
+            self.put_behind(line, length);
+        }
+    }
+
+    fn put_behind(&mut self, line: Line, length: usize) {
+        if self.how.strict && may_be_refused(&line) {
+            self.mark();
+        }
+        self.outcome.lines += 1;
+        self.outcome.latest_time = self.outcome.latest_time.max(source_time(&line));
+        self.batch.push(line);
+        self.bytes += length;
     }
 
     /// Puts the place that was reached behind the lines before it.
     fn mark(&mut self) {
+        // No byte of the source is the one up to which all is handed over while earlier lines wait for others.
+        if self.reorder.as_ref().is_some_and(|held| !held.is_empty()) {
+            return;
+        }
         if let (Some((byte, line)), Some(fingerprint)) = (self.place.take(), self.fingerprint) {
             self.batch.push(Line::Progress(Progress {
                 source: fingerprint.hash,
@@ -370,7 +394,7 @@ impl Intake<'_> {
     }
 
     fn hand_over(&mut self) -> Result<(), IngestError> {
-        let (byte, lines) = (self.place.map_or(0, |(byte, _)| byte), self.outcome.lines);
+        let (byte, lines) = (self.reached, self.outcome.lines);
         self.mark();
         if self.batch.is_empty() {
             return Ok(());
@@ -403,17 +427,27 @@ impl Intake<'_> {
             self.outcome.lines = self.settled + receipt.lines;
         }
         self.settled = lines;
+        self.durable = byte;
         self.watcher.receipt(&receipt);
         self.watcher.durable(byte, lines);
         Ok(())
     }
 
     fn finish(&mut self) -> Result<(), IngestError> {
-        let done = if self.outcome.stopped {
-            Ok(())
-        } else {
-            self.hand_over()
-        };
+        let mut done = Ok(());
+        while !self.outcome.stopped && done.is_ok() {
+            let next = self.reorder.as_mut().and_then(|held| held.pop(true));
+            let last = next.is_none();
+            if let Some((line, length)) = next {
+                self.put_behind(line, length);
+            }
+            if last || self.batch.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES {
+                done = self.hand_over();
+            }
+            if last {
+                break;
+            }
+        }
         done.and(self.settle_all())
     }
 
@@ -425,6 +459,14 @@ impl Intake<'_> {
         }
         done
     }
+}
+
+/// Whether a line says nothing: white space, or the mark at the start of a text alone.
+fn is_blank(text: &[u8], start: u64) -> bool {
+    let marked = text
+        .strip_prefix("\u{feff}".as_bytes())
+        .filter(|_| start == 0);
+    marked.unwrap_or(text).trim_ascii().is_empty()
 }
 
 /// Whether a line may turn out to be a reject, so that a strict run may end before it.

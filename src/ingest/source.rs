@@ -1,73 +1,23 @@
-//! Lines from files and standard input: plain, gzip (of any number of members) or zstd (of any number of frames),
-//! recognised by their first bytes, whatever the name says. What a line says is not looked at here.
+//! Lines from files and standard input, and values where a text has no event a line ([`super::start`] says when): out of
+//! what is packed ([`super::packing`]) or wide ([`super::wide`]). What a line says is not looked at here.
 //!
-//! All offsets are in the text, after decompression. A line is borrowed from the one buffer there is: nothing is copied,
-//! and nothing allocated per line.
+//! All offsets are in the text, after decompression, in UTF-8. A line is borrowed from the one buffer there is: nothing
+//! is copied, and nothing allocated per line.
 
-use crate::limits::{LINE_BYTES_MAX, REJECT_TEXT_BYTES_MAX};
+use super::buffer::{BUFFER_BYTES, Buffer};
+pub use super::fault::SourceError;
+use super::packing::{packing, unpacked};
+use super::piece::{Digest, HELD_BYTES_MAX};
+pub use super::piece::{Line, LineText};
+use super::start::{Reading, start};
+use super::values::{Front, ValueScanner};
 use memchr::memchr;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// The start of a text by which a file is known again.
 const FINGERPRINT_BYTES: usize = 64 << 10;
-/// Read at a time.
-const BUFFER_BYTES: usize = 256 << 10;
-/// What a pipe holds at most; whoever gives less at once has no more to give.
-const PIPE_BYTES: usize = 64 << 10;
-/// The longest line, and `\r\n`.
-const HELD_BYTES_MAX: usize = LINE_BYTES_MAX + 2;
-
-/// Why a source gives no (more) lines. The lines before the fault have been given by then.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// It cannot be opened.
-    #[error("cannot open {name}: {cause}")]
-    Open {
-        /// The source.
-        name: String,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// It cannot be read any further.
-    #[error("cannot read {name} beyond byte {offset}: {cause}")]
-    Read {
-        /// The source.
-        name: String,
-        /// How much of the text was read.
-        offset: u64,
-        /// How much of that is whole lines.
-        whole: u64,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// Its compressed data is damaged or cut short.
-    #[error(
-        "{name} is damaged or cut short: its {packing} data gives no more than {offset} bytes of text ({cause})"
-    )]
-    Corrupt {
-        /// The source.
-        name: String,
-        /// How it is compressed.
-        packing: &'static str,
-        /// How much of the text could be read.
-        offset: u64,
-        /// What the decoder says.
-        cause: io::Error,
-    },
-    /// It is shorter than the offset at which to go on.
-    #[error("{name} ends at byte {length}, before byte {wanted}, where reading was to go on")]
-    Short {
-        /// The source.
-        name: String,
-        /// Where it ends.
-        length: u64,
-        /// Where reading was to go on.
-        wanted: u64,
-    },
-}
-
 /// By what a file is known again: a hash of its text's first 64 KiB, or of all of it where it was shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint {
@@ -75,37 +25,6 @@ pub struct Fingerprint {
     pub hash: [u8; 32],
     /// How many bytes were hashed: a file that has grown since is still known.
     pub hashed: u64,
-}
-
-/// One line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'s> {
-    /// Its number, from 1.
-    pub number: u64,
-    /// Where it starts.
-    pub start: u64,
-    /// The offset behind it and its newline.
-    pub end: u64,
-    /// Whether a newline ended it. Only the last line may lack it: it may still be being written.
-    pub terminated: bool,
-    /// What it says.
-    pub text: LineText<'s>,
-}
-
-/// The text of a line, without `\n` or `\r\n`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineText<'s> {
-    /// All of it; perhaps blank.
-    Whole(&'s [u8]),
-    /// It is longer than [`LINE_BYTES_MAX`].
-    TooLong {
-        /// Its first [`REJECT_TEXT_BYTES_MAX`] bytes.
-        head: &'s [u8],
-        /// Its length in bytes.
-        length: u64,
-        /// BLAKE3 of all of it.
-        blake3: [u8; 32],
-    },
 }
 
 /// Whether the next line is there.
@@ -123,23 +42,18 @@ pub enum Wait {
 pub struct Source {
     name: String,
     packing: Option<&'static str>,
-    reader: Box<dyn Read + Send>,
-    /// What has been read and not yet given: `buffer[from..to]`.
-    buffer: Vec<u8>,
-    from: usize,
-    to: usize,
-    /// Why nothing more can be read, to be told behind the last line.
-    fault: Option<io::Error>,
-    ended: bool,
-    /// There was less to read than there was room for: a live feed has nothing more to say at the moment.
-    drained: bool,
-    /// The offset of `buffer[from]`, and the lines before it.
-    offset: u64,
-    lines: u64,
+    /// How it is read, once its start has told.
+    form: Option<SourceForm>,
+    input: Buffer,
     /// The head of the last line that was too long.
     long_head: Vec<u8>,
     /// The first bytes of a file's text.
     head: Option<Box<[u8]>>,
+}
+
+enum SourceForm {
+    Lines,
+    Values(ValueScanner),
 }
 
 impl Source {
@@ -159,11 +73,9 @@ impl Source {
             let mut source = Source::new(name.clone(), file)?;
             // A pipe is not read ahead: it may be a live feed, and there is nothing to resume.
             if regular {
-                while source.to < FINGERPRINT_BYTES && !source.ended {
-                    source.fill();
-                }
-                let end = source.to.min(FINGERPRINT_BYTES);
-                source.head = source.buffer.get(..end).map(Into::into);
+                source.read_start();
+                let held = source.input.held();
+                source.head = Some(held.get(..FINGERPRINT_BYTES).unwrap_or(held).into());
             }
             Ok(source)
         };
@@ -200,34 +112,24 @@ impl Source {
     fn new(name: String, mut raw: impl Read + Send + 'static) -> io::Result<Source> {
         let mut magic = Vec::with_capacity(4);
         raw.by_ref().take(4).read_to_end(&mut magic)?;
-        let packing = match magic.as_slice() {
-            [0x1f, 0x8b, ..] => Some("gzip"),
-            // A frame, or one to be skipped, as some packers put before the first.
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Some("zstd"),
-            _ => None,
-        };
-        let raw = Cursor::new(magic).chain(raw);
-        let packed = |raw| BufReader::with_capacity(BUFFER_BYTES, raw);
-        let reader: Box<dyn Read + Send> = match packing {
-            Some("gzip") => Box::new(flate2::bufread::MultiGzDecoder::new(packed(raw))),
-            Some(_) => Box::new(zstd::stream::read::Decoder::with_buffer(packed(raw))?),
-            None => Box::new(raw),
-        };
+        let packing = packing(&magic);
+        let input = Buffer::new(unpacked(magic, raw, BUFFER_BYTES)?);
         Ok(Source {
             name,
             packing,
-            reader,
-            buffer: vec![0; BUFFER_BYTES],
-            from: 0,
-            to: 0,
-            fault: None,
-            ended: false,
-            drained: false,
-            offset: 0,
-            lines: 0,
+            form: None,
+            input,
             long_head: Vec::new(),
             head: None,
         })
+    }
+
+    /// Reads as much as its form is known by. What has an end should be looked at so; a live feed may have nothing more
+    /// to say for a while, and is known by its first line.
+    pub fn read_start(&mut self) {
+        while self.input.held().len() < FINGERPRINT_BYTES && !self.input.ended {
+            self.input.fill();
+        }
     }
 
     /// What it is called in messages: the path as given.
@@ -261,35 +163,42 @@ impl Source {
     ///
     /// [`SourceError::Short`], or what reading met on the way.
     pub fn skip_to(&mut self, offset: u64, lines: u64) -> Result<(), SourceError> {
-        while self.offset < offset {
-            let held = self.to - self.from;
+        self.find_form()?;
+        if offset > 0
+            && let Some(SourceForm::Values(values)) = &mut self.form
+        {
+            values.go_on();
+        }
+        while self.input.offset < offset {
+            let held = self.input.held().len();
             if held == 0 {
-                if self.ended {
-                    let (name, length) = (self.name.clone(), self.offset);
-                    return Err(self.take_fault(self.offset).unwrap_or(SourceError::Short {
-                        name,
-                        length,
-                        wanted: offset,
-                    }));
+                if self.input.ended {
+                    let (name, length) = (self.name.clone(), self.input.offset);
+                    return Err(self
+                        .take_fault(self.input.offset)
+                        .unwrap_or(SourceError::Short {
+                            name,
+                            length,
+                            wanted: offset,
+                        }));
                 }
-                self.fill();
+                self.input.fill();
                 continue;
             }
-            let wanted = usize::try_from(offset - self.offset).unwrap_or(usize::MAX);
-            self.pass(held.min(wanted));
+            let wanted = usize::try_from(offset - self.input.offset).unwrap_or(usize::MAX);
+            self.input.pass(held.min(wanted));
         }
-        self.lines = lines;
+        self.input.lines = lines;
         Ok(())
     }
 
     /// Whether the next line may have to be waited for, for any length of time: who takes the lines should not sit on
     /// those that he has.
     #[must_use]
-    pub fn wait(&self) -> Wait {
-        let held = self.buffer.get(self.from..self.to).unwrap_or_default();
-        if self.head.is_some() || self.ended || memchr(b'\n', held).is_some() {
+    pub fn wait(&mut self) -> Wait {
+        if self.head.is_some() || self.input.ended || self.has_next() {
             Wait::None
-        } else if self.drained {
+        } else if self.input.drained {
             Wait::Likely
         } else {
             Wait::Possible
@@ -302,78 +211,80 @@ impl Source {
     ///
     /// Once, behind the last whole line, if the rest cannot be read; a line that is cut off by that is not given.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, SourceError> {
+        match self.form {
+            Some(SourceForm::Lines) => {}
+            Some(SourceForm::Values(_)) => return self.next_value(),
+            None => {
+                self.find_form()?;
+                return self.next_line();
+            }
+        }
         let mut seen = 0;
         let newline = loop {
-            let unseen = self.buffer.get(self.from + seen..self.to);
+            let unseen = self.input.held().get(seen..);
             if let Some(at) = memchr(b'\n', unseen.unwrap_or_default()) {
                 break Some(seen + at);
             }
-            seen = self.to - self.from;
+            seen = self.input.held().len();
             if seen >= HELD_BYTES_MAX {
                 return self.long_line().map(Some);
             }
-            if self.ended {
+            if self.input.ended {
                 break None;
             }
-            self.fill();
+            self.input.fill();
         };
         if newline.is_none() {
-            if let Some(error) = self.take_fault(self.offset) {
+            if let Some(error) = self.take_fault(self.input.offset) {
                 return Err(error);
             }
             if seen == 0 {
                 return Ok(None);
             }
         }
-        let (number, start) = (self.lines + 1, self.offset);
-        let (begin, length) = (self.from, newline.unwrap_or(seen));
-        self.pass(length + usize::from(newline.is_some()));
-        self.lines = number;
-        let text = self.buffer.get(begin..begin + length).unwrap_or_default();
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        let text = if text.len() > LINE_BYTES_MAX {
-            LineText::TooLong {
-                head: text.get(..REJECT_TEXT_BYTES_MAX).unwrap_or_default(),
-                length: text.len() as u64,
-                blake3: *blake3::hash(text).as_bytes(),
-            }
-        } else {
-            LineText::Whole(text)
-        };
+        let (number, start) = (self.input.lines + 1, self.input.offset);
+        let length = newline.unwrap_or(seen);
+        let gone = length + usize::from(newline.is_some());
+        self.input.pass(gone);
+        self.input.lines = number;
+        let text = self.input.gone(gone, length);
+        let text = LineText::of(text.strip_suffix(b"\r").unwrap_or(text));
         Ok(Some(Line {
             number,
             start,
-            end: self.offset,
+            end: self.input.offset,
             terminated: newline.is_some(),
+            lines: number - u64::from(newline.is_none()),
             text,
         }))
     }
 
     /// Goes through a line that is longer than may be held, and keeps its head.
     fn long_line(&mut self) -> Result<Line<'_>, SourceError> {
-        let (number, start) = (self.lines + 1, self.offset);
+        let (number, start) = (self.input.lines + 1, self.input.offset);
         let mut digest = Digest::default();
         let terminated = loop {
-            let held = self.buffer.get(self.from..self.to).unwrap_or_default();
+            let held = self.input.held();
             let newline = memchr(b'\n', held);
             let length = newline.unwrap_or(held.len());
             digest.add(held.get(..length).unwrap_or_default());
-            self.pass(length + usize::from(newline.is_some()));
-            if newline.is_some() || self.ended {
+            self.input.pass(length + usize::from(newline.is_some()));
+            if newline.is_some() || self.input.ended {
                 break newline.is_some();
             }
-            self.fill();
+            self.input.fill();
         };
         if !terminated && let Some(error) = self.take_fault(start) {
             return Err(error);
         }
-        self.lines += 1;
+        self.input.lines += 1;
         self.long_head = digest.head;
         Ok(Line {
             number,
             start,
-            end: self.offset,
+            end: self.input.offset,
             terminated,
+            lines: number - u64::from(!terminated),
             text: LineText::TooLong {
                 head: &self.long_head,
                 length: digest.length,
@@ -382,49 +293,146 @@ impl Source {
         })
     }
 
-    /// Reads more behind what is held, or learns that there is no more.
-    fn fill(&mut self) {
-        if self.from == self.to {
-            (self.from, self.to) = (0, 0);
-        }
-        if self.to == self.buffer.len() {
-            if self.from > 0 {
-                self.buffer.copy_within(self.from..self.to, 0);
-                (self.from, self.to) = (0, self.to - self.from);
-            } else {
-                let more = (self.buffer.len() * 2).min(HELD_BYTES_MAX);
-                self.buffer.resize(more, 0);
+    /// Learns by its start how it is read.
+    fn find_form(&mut self) -> Result<(), SourceError> {
+        while self.form.is_none() {
+            let held = self.input.held();
+            match start(held, self.input.ended) {
+                None => self.input.fill(),
+                Some(Reading::Values) => {
+                    let mark = "\u{feff}".as_bytes();
+                    let marked = held.starts_with(mark);
+                    self.input.pass(if marked { mark.len() } else { 0 });
+                    self.form = Some(SourceForm::Values(ValueScanner::new()));
+                }
+                // What reading met is worse than what could be read looks.
+                Some(Reading::Foreign(looks)) if self.input.fault.is_none() => {
+                    self.form = Some(SourceForm::Lines);
+                    self.input.give_up();
+                    let name = self.name.clone();
+                    return Err(SourceError::Foreign { name, looks });
+                }
+                Some(Reading::Lines | Reading::Foreign(_)) => self.form = Some(SourceForm::Lines),
             }
         }
-        let room = self.buffer.get_mut(self.to..).unwrap_or_default();
-        match self.reader.read(room) {
-            Ok(0) => self.ended = true,
-            Ok(read) => {
-                self.to += read;
-                self.drained = read < PIPE_BYTES;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                self.ended = true;
-                self.fault = Some(error);
+        Ok(())
+    }
+
+    /// Whether the next line, or value, is held whole.
+    fn has_next(&mut self) -> bool {
+        loop {
+            let held = self.input.held();
+            let Some(SourceForm::Values(values)) = &mut self.form else {
+                return memchr(b'\n', held).is_some();
+            };
+            match values.look(held, false, false) {
+                Front::Nothing(bytes) => self.input.pass_lines(bytes),
+                front => return matches!(front, Front::Value(_)),
             }
         }
     }
 
-    /// Goes over bytes that are held.
-    fn pass(&mut self, bytes: usize) {
-        self.from += bytes;
-        self.offset += bytes as u64;
+    /// The next value; `None` at the end.
+    fn next_value(&mut self) -> Result<Option<Line<'_>>, SourceError> {
+        let extent = loop {
+            let held = self.input.held();
+            let Some(SourceForm::Values(values)) = &mut self.form else {
+                return Ok(None);
+            };
+            let full = held.len() >= HELD_BYTES_MAX;
+            match values.look(held, self.input.ended, full) {
+                Front::Nothing(bytes) => self.input.pass_lines(bytes),
+                Front::Value(extent) => break extent,
+                Front::More if self.input.ended => {
+                    let open = values.is_inside();
+                    values.go_on();
+                    let (name, offset) = (self.name.clone(), self.input.offset);
+                    return match self.take_fault(offset) {
+                        Some(error) => Err(error),
+                        None if open => Err(SourceError::Unclosed { name, offset }),
+                        None => Ok(None),
+                    };
+                }
+                Front::More if full => return self.long_value().map(Some),
+                Front::More => self.input.fill(),
+            }
+        };
+        if !extent.whole
+            && let Some(error) = self.take_fault(self.input.offset)
+        {
+            return Err(error);
+        }
+        let (number, start) = (self.input.lines + 1, self.input.offset);
+        self.pass_value(extent.length);
+        let text = self.input.gone(extent.length, extent.text);
+        Ok(Some(Line {
+            number,
+            start,
+            end: self.input.offset,
+            terminated: extent.whole,
+            lines: self.input.lines,
+            text: LineText::of(text),
+        }))
+    }
+
+    /// Goes through a value that is longer than may be held, and keeps its head.
+    fn long_value(&mut self) -> Result<Line<'_>, SourceError> {
+        let (number, start) = (self.input.lines + 1, self.input.offset);
+        let mut digest = Digest::default();
+        let whole = loop {
+            let held = self.input.held();
+            let Some(SourceForm::Values(values)) = &mut self.form else {
+                break false;
+            };
+            match values.look(held, self.input.ended, false) {
+                Front::Value(extent) => {
+                    digest.add(held.get(..extent.text).unwrap_or_default());
+                    self.pass_value(extent.length);
+                    break extent.whole;
+                }
+                _ if self.input.ended => break false,
+                _ => {
+                    let gone = values.gone_through(held);
+                    values.give_up(gone);
+                    digest.add(held.get(..gone).unwrap_or_default());
+                    self.input.pass_lines(gone);
+                    self.input.fill();
+                }
+            }
+        };
+        if !whole && let Some(error) = self.take_fault(start) {
+            return Err(error);
+        }
+        self.long_head = digest.head;
+        Ok(Line {
+            number,
+            start,
+            end: self.input.offset,
+            terminated: whole,
+            lines: self.input.lines,
+            text: LineText::TooLong {
+                head: &self.long_head,
+                length: digest.length,
+                blake3: *digest.hasher.finalize().as_bytes(),
+            },
+        })
+    }
+
+    fn pass_value(&mut self, bytes: usize) {
+        if let Some(SourceForm::Values(values)) = &mut self.form {
+            values.pass(self.input.held().get(..bytes).unwrap_or_default());
+        }
+        self.input.pass_lines(bytes);
     }
 
     /// What went wrong, if it has not been told yet. `offset` counts all that could be read, `whole` the lines.
     fn take_fault(&mut self, whole: u64) -> Option<SourceError> {
-        let cause = self.fault.take()?;
-        self.pass(self.to - self.from);
-        let (name, offset) = (self.name.clone(), self.offset);
-        // The decoders have their own words for damage, but a failing disk is no damage of the file.
-        Some(match self.packing {
-            Some(packing) if cause.raw_os_error().is_none() => SourceError::Corrupt {
+        let cause = self.input.fault.take()?;
+        self.input.pass(self.input.held().len());
+        let (name, offset) = (self.name.clone(), self.input.offset);
+        let wide = self.input.is_wide().then_some("UTF-16");
+        Some(match self.packing.or(wide) {
+            Some(packing) if is_damage(&cause) => SourceError::Corrupt {
                 name,
                 packing,
                 offset,
@@ -440,45 +448,20 @@ impl Source {
     }
 }
 
+/// Whether a decoder says so, in its own words: a failing disk is no damage of the file, and neither is a body that
+/// stops coming or is too large.
+fn is_damage(cause: &io::Error) -> bool {
+    let of_body = [io::ErrorKind::TimedOut, io::ErrorKind::FileTooLarge];
+    cause.raw_os_error().is_none() && !of_body.contains(&cause.kind())
+}
+
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Source")
             .field("name", &self.name)
             .field("packing", &self.packing)
-            .field("offset", &self.offset)
-            .field("lines", &self.lines)
+            .field("offset", &self.input.offset)
+            .field("lines", &self.input.lines)
             .finish_non_exhaustive()
-    }
-}
-
-/// What is kept of a line that is too long. A `\r` counts only when something follows it: the last one belongs to the
-/// line's end.
-#[derive(Default)]
-struct Digest {
-    hasher: blake3::Hasher,
-    head: Vec<u8>,
-    length: u64,
-    held_back: bool,
-}
-
-impl Digest {
-    fn add(&mut self, piece: &[u8]) {
-        if piece.is_empty() {
-            return;
-        }
-        if self.held_back {
-            self.count(b"\r");
-        }
-        let text = piece.strip_suffix(b"\r");
-        self.held_back = text.is_some();
-        self.count(text.unwrap_or(piece));
-    }
-
-    fn count(&mut self, text: &[u8]) {
-        self.hasher.update(text);
-        self.length += text.len() as u64;
-        let room = REJECT_TEXT_BYTES_MAX - self.head.len();
-        self.head
-            .extend_from_slice(text.get(..room).unwrap_or(text));
     }
 }

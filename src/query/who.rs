@@ -165,14 +165,15 @@ impl Store {
         if gap.is_some() {
             coverage = Coverage::Blind;
         }
-        let last_proof = match gap {
-            Some(&(from, _)) => Some(from),
-            None if shares => {
+        let heard = match shares {
+            true => {
                 let last = state.channel(name).map_or(0, |it| it.effective_seq());
                 self.last_proof_at(channel, last, at, known_at)?
             }
-            None => state.channel(name).and_then(|it| it.watching().heard_at()),
+            false => state.channel(name).and_then(|it| it.watching().heard_at()),
         };
+        // The gap tells of the proofs before it, and while it is open there may be some of a first line.
+        let last_proof = heard.max(gap.map(|&(from, _)| from));
         let base = base_certainty(coverage, lossy || !watched);
         let mut rows: Vec<Row> = state
             .roster(name, names)

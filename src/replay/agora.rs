@@ -63,7 +63,10 @@ pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
         },
         Said::Link(said) => link(event, said)?,
         Said::Token(said) => token(event, said)?,
-        Said::Occupancy { .. } => None,
+        Said::Occupancy { channel, members } => match presence::channel(channel) {
+            Some(of) => Some(presence::occupancy(event, of, *members)?),
+            None => None,
+        },
         Said::SnapshotBegin { .. }
         | Said::SnapshotPage { .. }
         | Said::SnapshotEnd { .. }
@@ -170,16 +173,17 @@ fn snapshot(event: &Event<'_>, channel: &str, shown: &Shown<'_>) -> serde_json::
     })
 }
 
-/// Agora's names of channels do not say whether topics or presence are meant, so only those of topics can be told.
+/// Agora's names of channels do not say whether topics or presence are meant; only the service of the line does.
 fn link(event: &Event<'_>, said: &LinkSaid<'_>) -> serde_json::Result<Option<String>> {
     let mut named = said.channels.iter().chain(&said.unrestored);
+    let of_presence = named.any(|channel| presence::channel(channel).is_some());
     let service_type = match said.service {
-        _ if named.any(|channel| presence::channel(channel).is_some()) => return Ok(None),
-        Service::All | Service::TopicsAndPresence if said.channels.is_empty() => None,
+        Service::Presence => Some("MESSAGE"),
+        _ if of_presence => return Ok(None),
+        Service::TopicsAndPresence => None,
+        Service::All if said.channels.is_empty() => None,
         Service::All | Service::Topics => Some("STREAM"),
-        Service::Presence if said.channels.is_empty() => Some("MESSAGE"),
         Service::Other => Some("OTHER"),
-        Service::TopicsAndPresence | Service::Presence => return Ok(None),
     };
     let current_state = match said.state {
         LinkState::Up | LinkState::UpWithDifferences => "CONNECTED",
@@ -192,8 +196,8 @@ fn link(event: &Event<'_>, said: &LinkSaid<'_>) -> serde_json::Result<Option<Str
         is_resumed: said.state == LinkState::UpWithDifferences,
         reason_code: said.reason.as_deref(),
         service_type,
-        affected_channels: said.channels.iter().map(AsRef::as_ref).collect(),
-        unrestored_channels: said.unrestored.iter().map(AsRef::as_ref).collect(),
+        affected_channels: presence::as_named(&said.channels, said.service),
+        unrestored_channels: presence::as_named(&said.unrestored, said.service),
         timestamp: event.stamp.ts,
         line: LineFields::of(event, event.stamp),
     };

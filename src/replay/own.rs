@@ -2,10 +2,11 @@
 //! line: what only other shapes can say has fields here that `feed` reads as well.
 
 use super::line::{LineFields, raw};
+use super::presence;
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::{
     ChangeSaid, Connection, Event, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown,
-    Str, TokenSaid, TokenState,
+    TokenSaid, TokenState,
 };
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
@@ -118,10 +119,10 @@ struct Link<'a> {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     resync: Option<&'static str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    channels: &'a [Str<'a>],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    unrestored: &'a [Str<'a>],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    channels: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unrestored: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -307,8 +308,8 @@ fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
             LinkState::Down => "down",
         },
         resync: (said.state == LinkState::UpWithDifferences).then_some("differences"),
-        channels: &said.channels,
-        unrestored: &said.unrestored,
+        channels: presence::as_named(&said.channels, said.service),
+        unrestored: presence::as_named(&said.unrestored, said.service),
         service: match said.service {
             Service::All => None,
             Service::Topics => Some("topics"),

@@ -2,7 +2,7 @@
 //! that says all of it, read with the usual settings.
 
 use super::line::{LineFields, raw};
-use crate::domain::event::{ChangeSaid, Event, Kind, MemberSaid, Said, Shown, Str};
+use crate::domain::event::{ChangeSaid, Event, Kind, MemberSaid, Said, Service, Shown, Str};
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
 use serde::Serialize;
@@ -72,6 +72,40 @@ pub(super) fn channel(name: &str) -> Option<Channel<'_>> {
         _ => return None,
     };
     Some(Channel { kind, name }).filter(|channel| !channel.name.is_empty())
+}
+
+/// The channels of a link line as a source names them: one of presence by its bare name, where the line is of presence.
+pub(super) fn as_named<'a>(channels: &'a [Str<'_>], service: Service) -> Vec<&'a str> {
+    let bare = |name: &'a str| match channel(name) {
+        Some(channel) if service == Service::Presence => channel.name,
+        _ => name,
+    };
+    let mut named: Vec<&str> = channels.iter().map(|name| bare(name)).collect();
+    if service == Service::Presence {
+        named.sort_unstable();
+        named.dedup();
+    }
+    named
+}
+
+/// The count of a channel's members.
+pub(super) fn occupancy(
+    event: &Event<'_>,
+    channel: Channel<'_>,
+    members: u64,
+) -> serde_json::Result<String> {
+    let none = RawValue::from_string("{}".to_owned())?;
+    let told = Told {
+        event,
+        channel,
+        stamp: event.stamp,
+        none: &none,
+    };
+    let interval = Interval {
+        total_occupancy: Some(members),
+        ..Interval::default()
+    };
+    told.line("INTERVAL", "", told.none, Some(interval), None)
 }
 
 /// Changes as one event, if there is one that says just that.

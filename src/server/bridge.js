@@ -1,18 +1,26 @@
 // @ts-check
 /**
  * The bridge from Agora to Rollbook: what an `agora-rtm` 2.x client tells of topics, links and tokens goes to a running
- * `rollbook serve`, each event once. One module without dependencies, for the browser; the server has it at `/bridge.js`.
+ * `rollbook serve`, each event once. For the browser, without dependencies; the server has all of it, as one module, at
+ * `/bridge.js`.
  *
  *     import { attach } from 'https://rollbook.example/bridge.js'
  *     const bridge = attach(rtm, { url: 'https://rollbook.example', observer: 'lobby', self: userId, token: fetchToken })
  *
  * `Outbox` numbers lines and keeps them until they are acknowledged; `Bridge` carries them over a WebSocket that may
- * break at any moment; `keepAlive` replaces a client whose token has expired. What events mean is the server's business.
+ * break at any moment; `Resync` finds out when a resumed channel has told all; `keepAlive` replaces a client whose token
+ * has expired. What events mean is the server's business.
  *
  * Lines wait in memory: a page that is closed or reloaded loses those that are not acknowledged yet. The server then
  * sees a connection end without a farewell, and notes a gap.
  */
 
+import { Outbox } from './bridge/outbox.js';
+import { Resync, SETTLE } from './bridge/resync.js';
+import { atMost, delay } from './bridge/timing.js';
+
+/** @typedef {import('./bridge/resync.js').Probe} Probe */
+/** @typedef {import('./bridge/timing.js').Retry} Retry */
 /** @typedef {import('agora-rtm').RTMClient} RTMClient */
 /** @typedef {import('agora-rtm').RTMEvents.RTMClientEventMap} EventMap */
 /** @typedef {Pick<RTMClient, 'addEventListener' | 'removeEventListener'>} Source What the bridge needs of a client. */
@@ -26,11 +34,10 @@
  * - `feed`: the server knows another past of this feed (was its store put back?). The bridge goes on under a new id.
  * - `token`: one of either service has expired, could not be had or not be renewed.
  * - `login`: a client could not log in, join or log out, or Agora ended its session, for `reasonCode`.
- * @typedef {{ kind: 'connection' | 'lost' | 'rejected' | 'feed' | 'token' | 'login', message: string, count?: number,
+ * - `resync`: a resumed channel could not be asked whether it has told all. It is asked again.
+ * @typedef {{ kind: 'connection' | 'lost' | 'rejected' | 'feed' | 'token' | 'login' | 'resync', message: string, count?: number,
  *   text?: string, reasonCode?: string, cause?: unknown }} Problem
  */
-
-/** @typedef {{ first: number, most: number }} Retry How long to wait before the next try, in ms: doubling, up to `most`. */
 
 /**
  * @typedef {object} Options
@@ -39,6 +46,9 @@
  * @property {string} [self] The client's own user id: a snapshot that lacks it does not say that it left.
  * @property {string | (() => string | Promise<string>)} [token] Rollbook's, or better: what fetches a fresh one.
  * @property {string} [feed] The id of this unbroken connection; made up where missing. Never use one twice.
+ * @property {boolean} [presence] Forward `presence` events, too.
+ * @property {Probe} [probe] Lets the bridge say when a resumed channel has told all. `keepAlive` has one.
+ * @property {{ resumed: number, quiet: number }} [settle] Ask so many ms after a resume, and after the last event: 4 s, 2 s.
  * @property {number} [maxBuffered] How much may wait for its acknowledgement, in UTF-16 units: 8 Mi, some 20,000 events.
  * @property {Retry} [retry] 250 ms to 15 s.
  * @property {number} [patience] A server that owes an answer for so many ms is given up: 20,000.
@@ -48,10 +58,6 @@
  */
 
 const BUFFERED_MOST = 8 * 1024 * 1024;
-// What is under way unacknowledged is sent again when a connection is lost.
-const UNDER_WAY_LINES = 2_000;
-const MESSAGE_LINES = 500;
-const MESSAGE_LENGTH = 256 * 1024;
 const LINE_LENGTH_MOST = 4 * 1024 * 1024; // in UTF-8 below 16 MiB, beyond which the server takes no line
 const PATIENCE = 20_000;
 const RETRY = { first: 250, most: 15_000 };
@@ -69,81 +75,6 @@ const TOKEN_IS_DEAD = ['TOKEN_EXPIRED', 'INVALID_TOKEN'];
 // `crypto.randomUUID` is missing on pages that came over plain HTTP.
 const unique = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('');
 
-/** Random: not all clients meet a server that comes back at once. @param {Retry} retry @param {number} failures */
-const delay = ({ first, most }, failures) => (Math.min(most, first * 2 ** failures) * (1 + Math.random())) / 2;
-
-/** Waits for `work`, but not longer than `ms`. @param {number} ms @param {Promise<unknown>} work */
-function atMost(ms, work) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  const late = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-/** Lines and their numbers in the feed, kept until they are acknowledged. */
-class Outbox {
-  /** @type {string[]} */
-  #lines = [];
-  #first = 1; // the number of the oldest line kept
-  #sent = 0; // the number of the last one sent on this connection
-  #everSent = 0; // on any
-  /** @type {{ upTo: number, done: (all: boolean) => void }[]} */
-  #flushes = [];
-  length = 0;
-  acknowledged = 0;
-
-  get size() { return this.#lines.length; }
-  get underWay() { return this.#sent + 1 - this.#first; }
-
-  /** @param {string} line */
-  add(line) {
-    this.#lines.push(line);
-    this.length += line.length;
-  }
-
-  /** @param {number} number */
-  line(number) { return this.#lines[number - this.#first]; }
-
-  /** The next lines to send, as one message, unless too much is under way. */
-  take() {
-    const from = this.underWay;
-    const end = Math.min(this.size, from + MESSAGE_LINES, UNDER_WAY_LINES);
-    let to = from;
-    for (let length = 0; to < end && length < MESSAGE_LENGTH; to++) length += this.#lines[to].length;
-    this.#sent += to - from;
-    this.#everSent = Math.max(this.#everSent, this.#sent);
-    return to > from ? this.#lines.slice(from, to).join('\n') : undefined;
-  }
-
-  /** Lines up to this number are durable. @param {number} number */
-  settle(number) {
-    const done = this.#lines.splice(0, Math.max(0, Math.min(number, this.#sent) + 1 - this.#first));
-    for (const line of done) this.length -= line.length;
-    this.#first += done.length;
-    this.acknowledged += done.length;
-    while (this.#flushes[0]?.upTo <= this.acknowledged) this.#flushes.shift()?.done(true);
-  }
-
-  /** A new connection goes on behind this line; false if the next is kept no more, or this one was never sent. */
-  resume(/** @type {number} */ number) {
-    if (number < this.#first - 1 || number > this.#everSent) return false;
-    this.#sent = number;
-    this.settle(number);
-    return true;
-  }
-
-  /** What is kept becomes the beginning of another feed. */
-  renumber() { [this.#first, this.#sent, this.#everSent] = [1, 0, 0]; }
-
-  /** @returns {Promise<boolean>} */
-  flushed() {
-    const upTo = this.acknowledged + this.size;
-    return this.size === 0 ? Promise.resolve(true) : new Promise((done) => this.#flushes.push({ upTo, done }));
-  }
-
-  abandon() { for (const { done } of this.#flushes.splice(0)) done(false); }
-}
-
 /** One feed, over connections that break. Made by `attach` and `keepAlive`. */
 class Bridge {
   #options;
@@ -152,6 +83,9 @@ class Bridge {
   #life = unique(); // ids must not repeat, even where a page uses a feed twice
   #events = 0;
   #lost = 0;
+  #ahead = 0; // the client's events against the clock of this page, in ms
+  /** Does the server have the client's own list? By channel. @type {Record<'topic' | 'presence', Map<string, boolean>>} */
+  #listed = { topic: new Map(), presence: new Map() };
   #overflowed = false;
   /** @type {'connecting' | 'open' | 'waiting' | 'closed'} */
   #state = 'waiting'; // for the next try
@@ -165,6 +99,7 @@ class Bridge {
   #timer;
   /** @type {(() => void) | undefined} */
   #unwatch;
+  #endResync = () => {};
   /** @type {Promise<number> | undefined} */
   #detached;
 
@@ -184,24 +119,83 @@ class Bridge {
   /** True as soon as all events until now are durable, false if `detach` gives them up. */
   flushed() { return this.#outbox.flushed(); }
 
-  /** Listens to this client, and no more to the one before. @param {Source} rtm */
-  watch(rtm) {
+  /** The time by the clock of the client's events, for lines of the bridge's own that stand beside them. */
+  now() { return Date.now() + this.#ahead; }
+
+  /** Listens to this client, and no more to the one before. @param {Source} rtm @param {Probe} [probe] */
+  watch(rtm, probe = this.#options.probe) {
     this.#unwatch?.();
-    /** @type {Pick<EventMap, 'topic' | 'linkState' | 'token' | 'tokenPrivilegeWillExpire'>} */
+    this.#forget();
+    const { settle = SETTLE } = this.#options;
+    const resync = probe && new Resync({
+      probe,
+      settle,
+      now: () => this.now(),
+      onSynced: (channel, ts) => this.note({ t: 'link', state: 'synced', channels: [channel], ts }),
+      onFailure: (channel, cause) =>
+        this.report({ kind: 'resync', message: `whether "${channel}" has told all could not be asked`, cause }),
+    });
+    const tell = (/** @type {{ timestamp?: number }} */ said, /** @type {object} */ line = said) => {
+      if (said.timestamp) this.#ahead = said.timestamp - Date.now();
+      this.note(line);
+    };
+    /** @type {Pick<EventMap, 'topic' | 'linkState' | 'token' | 'tokenPrivilegeWillExpire'> & Partial<Pick<EventMap, 'presence'>>} */
     const listeners = {
-      topic: (said) => this.note(said),
-      linkState: (said) => this.note({ event: 'linkState', ...said }),
-      token: (said) => this.note({ event: 'token', ...said }),
+      topic: (said) => {
+        tell(said);
+        this.#list('topic', said.channelName, said.eventType);
+        resync?.[said.eventType === 'SNAPSHOT' ? 'end' : 'heard'](said.channelName);
+      },
+      linkState: (said) => {
+        const { serviceType, affectedChannels = [] } = said;
+        const resumed = () => said.isResumed && this.#followed(serviceType, affectedChannels);
+        tell(said, { event: 'linkState', ...said, isResumed: resumed() });
+        if (serviceType !== 'STREAM') return;
+        const step = resumed() ? 'begin' : 'end'; // the line itself may have been lost
+        for (const channel of affectedChannels) resync?.[step](channel);
+      },
+      token: (said) => tell(said, { event: 'token', ...said }),
       // The SDK gives no time with this one.
       tokenPrivilegeWillExpire: (channelName = '') =>
-        this.note({ event: 'tokenPrivilegeWillExpire', channelName, timestamp: Date.now() }),
+        this.note({ event: 'tokenPrivilegeWillExpire', channelName, timestamp: this.now() }),
     };
+    if (this.#options.presence) {
+      listeners.presence = (said) => {
+        tell(said);
+        this.#list('presence', `${said.channelType} ${said.channelName}`, said.eventType);
+      };
+    }
     const names = /** @type {(keyof typeof listeners)[]} */ (Object.keys(listeners));
-    for (const name of names) rtm.addEventListener(name, listeners[name]);
+    for (const name of names) rtm.addEventListener(name, /** @type {any} */ (listeners[name]));
     this.#unwatch = () => {
-      for (const name of names) rtm.removeEventListener(name, listeners[name]);
+      for (const name of names) rtm.removeEventListener(name, /** @type {any} */ (listeners[name]));
+      resync?.end();
       this.#unwatch = undefined;
     };
+    this.#endResync = () => resync?.end();
+  }
+
+  /** @param {'topic' | 'presence'} of @param {string} channel @param {string} eventType */
+  #list(of, channel, eventType) {
+    const listed = this.#listed[of];
+    if (eventType === 'SNAPSHOT' && !this.#overflowed) listed.set(channel, true);
+    else if (!listed.has(channel)) listed.set(channel, false);
+  }
+
+  /**
+   * Does the server have what the client compares with? Differences from a list that it has not had, or not whole, say
+   * nothing: such a resume is told as a plain one, and its gap waits for a SNAPSHOT.
+   * @param {string} serviceType @param {string[]} channels
+   */
+  #followed(serviceType, channels) {
+    const { topic, presence } = this.#listed;
+    return serviceType !== 'MESSAGE' ? channels.every((channel) => topic.get(channel)) : [...presence.values()].every(Boolean);
+  }
+
+  /** Events are missing from here on, or before: no list is whole. */
+  #forget() {
+    for (const listed of Object.values(this.#listed)) for (const channel of listed.keys()) listed.set(channel, false);
+    this.#endResync();
   }
 
   /**
@@ -217,7 +211,8 @@ class Bridge {
     const full = this.#outbox.length >= (this.#options.maxBuffered ?? BUFFERED_MOST);
     if (!this.#overflowed && (full || line.length > LINE_LENGTH_MOST)) {
       this.#overflowed = true;
-      this.#outbox.add(this.#line({ t: 'link', state: 'down', reason: 'bridge_overflow', ts: Date.now() }));
+      this.#forget();
+      this.#outbox.add(this.#line({ t: 'link', state: 'down', reason: 'bridge_overflow', ts: this.now() }));
       const what = full ? 'the buffer is full' : `an event is ${line.length} long`;
       this.report({ kind: 'lost', count: 1, message: `${what}: events are lost until half of the buffer is free` });
     }
@@ -235,7 +230,7 @@ class Bridge {
       this.#unwatch?.();
       // Whatever the client goes on to do, nobody watches from here on.
       if (this.#events > 0 && !this.#overflowed) {
-        this.note({ t: 'link', state: 'down', reason: 'bridge_detached', ts: Date.now() });
+        this.note({ t: 'link', state: 'down', reason: 'bridge_detached', ts: this.now() });
       }
       await atMost(within, this.flushed());
       const count = this.#outbox.size;
@@ -287,7 +282,10 @@ class Bridge {
     this.#expectNothing();
     if (t === 'resume') this.#resume(line);
     if (t === 'ack') this.#acknowledged(line, seq);
-    if (t === 'reject') this.report({ kind: 'rejected', message: reason, text: this.#outbox.line(line) });
+    if (t === 'reject') {
+      this.#forget();
+      this.report({ kind: 'rejected', message: reason, text: this.#outbox.line(line) });
+    }
     if (t === 'token' && state === 'will_expire') this.#renew();
     if (t === 'token' && state === 'refused') this.report({ kind: 'token', message: reason });
     this.#pump();
@@ -313,7 +311,7 @@ class Bridge {
     this.#outbox.settle(line);
     if (this.#overflowed && this.#outbox.length * 2 <= (this.#options.maxBuffered ?? BUFFERED_MOST)) {
       this.#overflowed = false;
-      this.note({ t: 'link', state: 'up', reason: 'bridge_overflow_over', ts: Date.now() });
+      this.note({ t: 'link', state: 'up', reason: 'bridge_overflow_over', ts: this.now() });
     }
   }
 
@@ -428,7 +426,7 @@ export function keepAlive({ create, fetchToken, join, bridge: options, retry = R
         const token = await fetchToken(channel || undefined);
         if (over) return;
         await rtm.renewToken(token, channel ? { channelName: channel } : undefined);
-        bridge.note({ t: 'token', state: 'renewed', channel: channel || undefined, ts: Date.now() });
+        bridge.note({ t: 'token', state: 'renewed', channel: channel || undefined, ts: bridge.now() });
       } catch (cause) {
         bridge.report({ kind: 'token', message: "Agora's token could not be renewed", cause });
       } finally {
@@ -440,10 +438,16 @@ export function keepAlive({ create, fetchToken, join, bridge: options, retry = R
       if (over || currentState !== 'FAILED') return;
       bridge.report({ kind: 'login', message: `Agora ended the session: ${reason}`, reasonCode });
       const [channel] = serviceType === 'STREAM' ? affectedChannels : [];
-      if (reasonCode === 'TOKEN_EXPIRED') bridge.note({ t: 'token', state: 'expired', channel, ts: Date.now() });
+      if (reasonCode === 'TOKEN_EXPIRED') bridge.note({ t: 'token', state: 'expired', channel, ts: bridge.now() });
       if (TOKEN_IS_DEAD.includes(reasonCode)) end();
     };
-    bridge.watch(rtm); // listens first, so that Agora's own words stand before ours
+    const probe = async (/** @type {string} */ channel) => {
+      const token = await fetchToken(channel);
+      if (over || !token) return false; // a project in testing mode has none
+      await rtm.renewToken(token, { channelName: channel });
+      bridge.note({ t: 'token', state: 'renewed', channel, ts: bridge.now() });
+    };
+    bridge.watch(rtm, options.probe ?? probe); // listens first, so that Agora's own words stand before ours
     rtm.addEventListener('linkState', judge);
     rtm.addEventListener('tokenPrivilegeWillExpire', renew);
     rtm.addEventListener('token', ({ eventType }) => void (eventType === 'WILL_EXPIRE' && renew()));
@@ -460,7 +464,7 @@ export function keepAlive({ create, fetchToken, join, bridge: options, retry = R
       await ended;
     } finally {
       over = true;
-      if (loggedIn) bridge.note({ t: 'link', state: 'down', reason: 'logout', ts: Date.now() });
+      if (loggedIn) bridge.note({ t: 'link', state: 'down', reason: 'logout', ts: bridge.now() });
       // Should it not answer: of two logins of one user, Agora itself ends the older.
       await atMost(LOGOUT_PATIENCE, rtm.logout()).catch(failed);
     }

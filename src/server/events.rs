@@ -7,12 +7,13 @@ use super::fault::Fault;
 use super::ingest::Who;
 use super::queries::Asked;
 use crate::ingest::source::{Source, SourceError};
-use crate::ingest::{How, IngestError, IngestSummary, Watcher, ingest};
+use crate::ingest::{How, IngestError, IngestSummary, Outcome, Unfinished, Watcher, ingest};
 use crate::limits;
 use crate::query::params::IngestParams;
 use crate::store::{DifferingRetry, Refused};
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::{Stream, StreamExt, stream};
@@ -20,6 +21,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tokio::time::timeout;
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -48,29 +50,60 @@ pub async fn events(
     let taken = tokio::task::spawn_blocking(move || {
         let _room = room;
         let name = format!("events of {}", how.observer);
-        let source = Source::from_reader(&name, Filled(reader))?;
+        let spoken = Arc::new(AtomicBool::new(false));
+        let filled = Filled {
+            reader,
+            spoken: Arc::clone(&spoken),
+        };
+        let mut source = Source::from_reader(&name, filled)?;
+        source.read_start();
         let mut refusals = Refusals::default();
-        let outcome = ingest(&app.store, source, &how, &mut refusals)?;
-        Ok((outcome, refusals))
+        let taken = ingest(&app.store, source, &how, &mut refusals);
+        Ok((taken, refusals, spoken.load(Ordering::Relaxed)))
     });
-    let (outcome, refusals) = taken
-        .await
-        .map_err(broken)?
-        .map_err(|error| fault(error, bounds))?;
+    let taken: Result<_, SourceError> = taken.await.map_err(broken)?;
+    let (taken, refusals, spoken) = taken.map_err(|error| fault(error.into(), 0, bounds))?;
+    let (outcome, fault) = match taken {
+        Ok(outcome) if !spoken => (outcome, Some(Fault::Bad("the body is empty".into()))),
+        Ok(outcome) => (outcome, None),
+        Err(unfinished) => {
+            let Unfinished {
+                outcome,
+                byte,
+                error,
+            } = *unfinished;
+            (outcome, Some(fault(error, byte, bounds)))
+        }
+    };
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let summary = outcome.summary(elapsed_ms);
+    let status = match &fault {
+        Some(fault) => fault.status(),
+        None if all_rejected(&outcome) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
+    if let Some(Fault::Failed(what)) = &fault {
+        tracing::error!("{what}");
+    }
     let Refusals { rejects, differing } = refusals;
     let taken = Taken {
-        summary,
+        error: fault.map(|fault| fault.to_string()),
+        summary: outcome.summary(elapsed_ms),
         rejects,
         differing,
     };
-    Ok(Json(taken).into_response())
+    Ok((status, Json(taken)).into_response())
+}
+
+fn all_rejected(outcome: &Outcome) -> bool {
+    outcome.lines > 0 && outcome.tally.rejected == outcome.lines
 }
 
 /// What became of a body.
 #[derive(Serialize, JsonSchema)]
 pub struct Taken {
+    /// Why it was not taken in to its end, and how far it was; where it was, this is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     #[serde(flatten)]
     summary: IngestSummary,
     /// Its lines that could not be taken, the first thousand of them; where there are none, this is not there.
@@ -158,13 +191,17 @@ fn pieces(body: Body, bounds: Bounds) -> impl Stream<Item = io::Result<Bytes>> +
 
 /// Reads until there is as much as was asked for: a body has an end, and what has come of it need not be recorded
 /// before the rest is there.
-struct Filled<R>(R);
+struct Filled<R> {
+    reader: R,
+    /// Something but white space has come.
+    spoken: Arc<AtomicBool>,
+}
 
 impl<R: Read> Read for Filled<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.0.read(rest) {
+            match self.reader.read(rest) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -172,25 +209,32 @@ impl<R: Read> Read for Filled<R> {
                 Err(error) => return Err(error),
             }
         }
+        let said = buffer.get(..filled).unwrap_or_default();
+        if !said.trim_ascii().is_empty() {
+            self.spoken.store(true, Ordering::Relaxed);
+        }
         Ok(filled)
     }
 }
 
-fn fault(error: IngestError, bounds: Bounds) -> Fault {
+/// `byte`: what stands before it is recorded.
+fn fault(error: IngestError, byte: u64, bounds: Bounds) -> Fault {
+    let recorded = format!("the lines up to byte {byte} are recorded");
     match error {
         IngestError::Store(error) => error.into(),
-        IngestError::Source(SourceError::Read { cause, whole, .. }) => match cause.kind() {
+        IngestError::Source(SourceError::Read { cause, .. }) => match cause.kind() {
             io::ErrorKind::TimedOut => {
                 Fault::Late("the rest of the body did not come; what came before it is recorded")
             }
             io::ErrorKind::FileTooLarge => Fault::TooLarge(format!(
-                "a body has at most {} bytes; the lines up to byte {whole} are recorded",
+                "a body has at most {} bytes; {recorded}",
                 bounds.body_bytes
             )),
-            _ => Fault::Bad(format!(
-                "the body broke off ({cause}); the lines up to byte {whole} are recorded"
-            )),
+            _ => Fault::Bad(format!("the body broke off ({cause}); {recorded}")),
         },
+        IngestError::Source(
+            error @ (SourceError::Corrupt { .. } | SourceError::Unclosed { .. }),
+        ) => Fault::Bad(format!("{error}; {recorded}")),
         other => Fault::Bad(other.to_string()),
     }
 }

@@ -28,6 +28,7 @@ pub struct Metrics {
     rejected: Counter,
     retries: Counter,
     stale: Counter,
+    collected: Counter,
     reconcile: Histogram,
     sync: Histogram,
     batch: Histogram,
@@ -45,6 +46,7 @@ struct Standing {
     channels: Gauge,
     present: Gauge,
     gaps: Gauge,
+    resyncs: Gauge,
     observers: Gauge,
     connected: Gauge,
     subscribers: Gauge,
@@ -63,6 +65,7 @@ impl Metrics {
             rejected: Counter::default(),
             retries: Counter::default(),
             stale: Counter::default(),
+            collected: Counter::default(),
             reconcile: Histogram::new(exponential_buckets(0.000_01, 4.0, 10)),
             sync: Histogram::new(exponential_buckets(0.000_02, 2.0, 16)),
             batch: Histogram::new(exponential_buckets(1.0, 4.0, 9)),
@@ -89,6 +92,11 @@ impl Metrics {
             "entries_stale",
             "Entries recorded as stale",
             self.stale.clone(),
+        );
+        all.register(
+            "entries_collected",
+            "Differences that sources sent after a lost link",
+            self.collected.clone(),
         );
         all.register(
             "lines_rejected",
@@ -131,6 +139,11 @@ impl Metrics {
                 &of.present,
             ),
             ("gaps_open", "Gaps that are open", &of.gaps),
+            (
+                "resyncs_open",
+                "Channels of which a source is sending what was missed as differences",
+                &of.resyncs,
+            ),
             ("observers", "Observers heard of", &of.observers),
             (
                 "observers_connected",
@@ -167,6 +180,7 @@ impl Metrics {
             (&of.channels, gauges.channels),
             (&of.present, gauges.present),
             (&of.gaps, gauges.gaps_open),
+            (&of.resyncs, gauges.resyncs_open),
             (&of.observers, gauges.observers),
             (&of.connected, gauges.connected),
             (&of.subscribers, app.hub.seats() as u64),
@@ -187,6 +201,7 @@ impl Meter for Metrics {
         self.rejected.inc_by(tally.rejected);
         self.retries.inc_by(tally.retries);
         self.stale.inc_by(tally.stale);
+        self.collected.inc_by(tally.collected);
         for (kind, count) in [
             ("join", tally.inferred_joins),
             ("leave", tally.inferred_leaves),

@@ -89,6 +89,12 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         responses.insert("404".into(), error("There is no such channel", generator));
     }
     if route.method == "post" {
+        let (_, mut rejected) = self::answer(route, generator);
+        if let Some(fields) = rejected.as_object_mut() {
+            let what = "Every line was rejected: the same answer, with what is wrong";
+            fields.insert("description".into(), what.into());
+        }
+        responses.insert("422".into(), rejected);
         let lines = json!({ "application/x-ndjson": { "schema": { "type": "string" } } });
         fields.insert(
             "requestBody".into(),

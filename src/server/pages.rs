@@ -5,7 +5,22 @@ use super::fault::Fault;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+/// The bridge and its parts, which name each other as files do.
+const BRIDGE: [&str; 4] = [
+    include_str!("bridge.js"),
+    include_str!("bridge/outbox.js"),
+    include_str!("bridge/resync.js"),
+    include_str!("bridge/timing.js"),
+];
+
+/// As one module: what a part imports from another stands beside it.
+static ONE_BRIDGE: LazyLock<String> = LazyLock::new(|| {
+    let lines = BRIDGE.iter().flat_map(|part| part.lines());
+    let own = lines.filter(|line| !line.starts_with("import {"));
+    own.flat_map(|line| [line, "\n"]).collect()
+});
 
 /// `GET /healthz`.
 pub async fn healthz() -> &'static str {
@@ -31,7 +46,7 @@ pub async fn bridge() -> Response {
         (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     ];
-    (kind, include_str!("bridge.js")).into_response()
+    (kind, ONE_BRIDGE.as_str()).into_response()
 }
 
 /// `GET /`.

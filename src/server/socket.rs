@@ -3,23 +3,28 @@
 use crate::store::OWNER_SOCKET;
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
 
 /// The socket's file, gone when this is dropped.
 pub struct SocketFile(PathBuf);
 
-/// Makes the socket, with mode 0600. A file that is there already is of a server that died: whoever calls this holds
-/// the store's lock, so nobody else listens.
+/// Makes the socket, with mode 0600. A socket that is there already is of a server that died: the caller holds the
+/// store's lock, so nobody else listens. Anything else of that name is somebody's file, and stays.
 ///
 /// # Errors
-/// Where the folder does not allow it.
+/// Where the folder does not allow it, or something else has the name.
 pub fn bind(dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let path = dir.join(OWNER_SOCKET);
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    match fs::symlink_metadata(&path) {
+        Ok(known) if known.file_type().is_socket() => fs::remove_file(&path)?,
+        Ok(_) => {
+            let what = format!("{} is there and is no socket; move it away", path.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
     // Nobody may come in before the mode is set: it is made elsewhere, in a folder of its own.
     let hall = tempdir(dir)?;

@@ -5,6 +5,7 @@ use crate::log::codec::CodecError;
 use crate::log::engine::JournalError;
 use crate::log::frame::FrameError;
 use crate::log::read::ReadError;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// Why a call on a [`Store`](super::Store) failed.
@@ -74,6 +75,17 @@ pub enum StoreError {
     /// The log could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The store was opened to be read only.
+    #[error("the store was opened to be read only")]
+    ReadOnly,
+    /// A store that cannot be written could not be copied to be read either.
+    #[error("{} cannot be written, and is too large or too busy to be read from a copy: {detail}", dir.display())]
+    NotCopied {
+        /// The store's folder.
+        dir: PathBuf,
+        /// Why.
+        detail: String,
+    },
     /// The system gave no randomness for salts and keys.
     #[error("the system gave no randomness: {0}")]
     Randomness(String),
@@ -105,6 +117,25 @@ impl StoreError {
             path: path.into(),
             source,
         }
+    }
+
+    /// Whether the folder cannot be written, as one on a full disk or a read-only mount, or somebody else's.
+    #[must_use]
+    pub fn forbids_writing(&self) -> bool {
+        let kind = match self {
+            StoreError::Io { source, .. } => Some(source.kind()),
+            StoreError::Journal(journal) => journal.refusal(),
+            _ => None,
+        };
+        kind.is_some_and(|kind| {
+            matches!(
+                kind,
+                ErrorKind::PermissionDenied
+                    | ErrorKind::ReadOnlyFilesystem
+                    | ErrorKind::StorageFull
+                    | ErrorKind::QuotaExceeded
+            )
+        })
     }
 
     /// Whether the store is damaged, rather than out of reach or asked for something that it has not.

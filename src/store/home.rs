@@ -1,7 +1,7 @@
 //! The folder of a store: its identity card, its lock, its format.
 //!
 //! ```text
-//! DIR/store.json   format version, the key of the rosters' digests, when it was made
+//! DIR/store.json   format version, the key of the rosters' digests, when it was made, which log it has, how far
 //! DIR/lock         held by the one process that has the store open; says which
 //! DIR/log/         the engine's files
 //! DIR/rollbook.sock  where a server that owns the store answers its owner
@@ -9,10 +9,13 @@
 
 use super::error::StoreError;
 use super::migrate;
+use crate::log::engine::files::{for_owner, is_open_to_others, make_folder};
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The socket in the folder on which a server that owns it answers.
@@ -27,6 +30,37 @@ pub(crate) struct Card {
     pub digest_key: String,
     /// When the store was made, Unix ms.
     pub created_at: i64,
+    /// Which store this is: the log bears the same, hexadecimal. Stores of older programs have none until they are
+    /// opened to be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_id: Option<String>,
+    /// How far the log went when this was last written: never further than it is durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<KnownHead>,
+}
+
+/// A place in the log that has been durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownHead {
+    /// The last entry up to there.
+    pub seq: u64,
+    /// The engine's position of the last value.
+    pub position: u64,
+    /// The chain's link behind it, hexadecimal.
+    pub link: String,
+}
+
+/// What is wrong with a `store.json` that is not there, beside a log.
+pub(crate) const GONE: &str = "it is gone, though there is a log: put it back from a backup of the folder, since the key in it belongs to the log";
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 impl Card {
@@ -58,8 +92,16 @@ impl Card {
             detail: error.to_string(),
         })?;
         text.push('\n');
-        let written = File::create(&fresh)
+        let mut options = OpenOptions::new();
+        let options = for_owner(options.write(true).create(true).truncate(true));
+        let before = fs::metadata(&path).ok();
+        let written = options
+            .open(&fresh)
             .and_then(|mut file| {
+                // Whom its owner has let read it since may go on.
+                if let Some(before) = before {
+                    file.set_permissions(before.permissions())?;
+                }
                 file.write_all(text.as_bytes())
                     .and_then(|()| file.sync_all())
             })
@@ -89,7 +131,7 @@ impl Card {
 #[derive(Debug)]
 pub(crate) struct Home {
     pub dir: PathBuf,
-    pub card: Card,
+    card: Mutex<Card>,
     _lock: File,
 }
 
@@ -97,10 +139,10 @@ impl Home {
     /// Opens the folder, making the store where `create` says so, and brings its format up to date. Waits up to
     /// `patience` for another process to let go of it.
     pub fn open(dir: &Path, create: bool, patience: Duration) -> Result<Home, StoreError> {
-        if !create && Card::read(dir)?.is_none() {
-            return Err(StoreError::NoSuchStore(dir.to_owned()));
+        if !create {
+            expect(dir)?;
         }
-        fs::create_dir_all(dir).map_err(|error| match error.kind() {
+        make_folder(dir).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => no_folder(dir),
             _ => StoreError::io(dir, error),
         })?;
@@ -108,7 +150,7 @@ impl Home {
         let card = migrate::bring_up_to_date(dir)?;
         let home = Home {
             dir: dir.to_owned(),
-            card,
+            card: Mutex::new(card),
             _lock: lock,
         };
         // It was made before the card: a store without it has lost it, and must not begin anew unasked.
@@ -122,6 +164,31 @@ impl Home {
 
     pub fn log_dir(&self) -> PathBuf {
         self.dir.join("log")
+    }
+
+    pub fn card(&self) -> Card {
+        let card = self.card.lock().unwrap_or_else(PoisonError::into_inner);
+        card.clone()
+    }
+
+    /// Writes a card in the place of the one that is there, if it says something else.
+    pub fn replace_card(&self, card: Card) -> Result<(), StoreError> {
+        let mut known = self.card.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != card {
+            card.write(&self.dir)?;
+            *known = card;
+        }
+        Ok(())
+    }
+
+    /// Files with the store's secrets that others than their owner may read.
+    pub fn open_files(&self) -> Vec<PathBuf> {
+        let others = |path: &PathBuf| is_open_to_others(path).unwrap_or(false);
+        if !others(&self.dir) {
+            return Vec::new();
+        }
+        let files = [self.dir.join("store.json"), self.log_dir()];
+        files.into_iter().filter(others).collect()
     }
 
     /// Bytes of all files, as far as they can be looked at.
@@ -141,6 +208,18 @@ impl Home {
     }
 }
 
+/// That there is a store in the folder.
+pub(super) fn expect(dir: &Path) -> Result<Card, StoreError> {
+    if let Some(card) = Card::read(dir)? {
+        return Ok(card);
+    }
+    if dir.join("log").join("db").exists() {
+        let (path, detail) = (dir.join("store.json"), GONE.to_owned());
+        return Err(StoreError::Layout { path, detail });
+    }
+    Err(StoreError::NoSuchStore(dir.to_owned()))
+}
+
 /// `dir`, or what it lies in, is a file: which.
 fn no_folder(dir: &Path) -> StoreError {
     let file = dir.ancestors().find(|path| path.is_file());
@@ -151,13 +230,8 @@ fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
     let path = dir.join("lock");
     let io = |error| StoreError::io(&path, error);
     let mut options = OpenOptions::new();
-    let mut file = options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(io)?;
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let mut file = for_owner(options).open(&path).map_err(io)?;
     let deadline = Instant::now() + patience;
     loop {
         match file.try_lock() {
@@ -166,15 +240,9 @@ fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
                 std::thread::sleep(Duration::from_millis(20));
             }
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let read = file.read_to_string(&mut holder);
-                let holder = match read {
-                    Ok(_) if !holder.trim().is_empty() => holder.trim().to_owned(),
-                    _ => "another process".to_owned(),
-                };
                 return Err(StoreError::InUse {
                     dir: dir.to_owned(),
-                    holder,
+                    holder: holder(file),
                 });
             }
             Err(TryLockError::Error(error)) => return Err(io(error)),
@@ -183,8 +251,18 @@ fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
     file.set_len(0).map_err(io)?;
     file.rewind().map_err(io)?;
     let (process, program) = (std::process::id(), program());
-    write!(file, "process {process}{program}").map_err(io)?;
+    // Who holds it is said for people: the lock is the same on a full disk.
+    let _ = file.write_all(format!("process {process}{program}").as_bytes());
     Ok(file)
+}
+
+/// What a lock says about the process that holds it.
+pub(super) fn holder(mut lock: File) -> String {
+    let mut holder = String::new();
+    match lock.read_to_string(&mut holder) {
+        Ok(_) if !holder.trim().is_empty() => holder.trim().to_owned(),
+        _ => "another process".to_owned(),
+    }
 }
 
 /// The program that this is, in brackets. What it was called with may be anything, and is nobody's business.

@@ -50,6 +50,8 @@ pub struct Gauges {
     pub present: u64,
     /// Gaps that are open.
     pub gaps_open: u64,
+    /// Channels, counted for each observer, of which a source is sending what was missed as differences.
+    pub resyncs_open: u64,
     /// Observers that were heard of.
     pub observers: u64,
     /// Observers whose ingest connection is up.

@@ -17,13 +17,18 @@
 //! | `retries`, `gist` | which ids have been recorded, and what their lines said |
 //! | `rejects` | the lines that could not be taken |
 //! | `digests`, `tally` | what a snapshot's entry and a receipt say |
+//! | `caution` | what should be known before more is recorded |
 //! | `meter` | what the store tells of its own work |
+//! | `opening` | how a store is opened and closed |
 //! | `home`, `migrate` | the folder, its lock and its format |
+//! | `read_only` | stores that cannot be written |
+//! | `identity` | whether the folder's card and its log belong together |
 //!
 //! **Invariants:** it is synchronous. What is read is durable. It knows nothing of feeds and their shapes.
 
 mod batch;
 mod catch_up;
+mod caution;
 mod check;
 mod checkpoint;
 mod clamped;
@@ -32,8 +37,11 @@ mod digests;
 mod error;
 mod gist;
 mod home;
+mod identity;
 mod meter;
 mod migrate;
+mod opening;
+mod read_only;
 mod reading;
 mod rejects;
 mod retries;
@@ -46,6 +54,7 @@ pub use crate::log::engine::Durability;
 pub use batch::{
     Batch, Clamped, DifferingRetry, Frontier, Line, Outcome, Receipt, Refused, Rejected, Ticket,
 };
+pub use caution::Caution;
 pub use check::{Unfit, check};
 pub use error::StoreError;
 pub use home::OWNER_SOCKET;
@@ -63,12 +72,8 @@ use crate::domain::names::{Name, Names};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::log::engine::Engine;
-use crate::log::engine::memory::MemoryJournal;
-use crate::log::engine::sled::SledJournal;
-use crate::log::read;
 use batch::Reply;
 use home::Home;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -149,8 +154,6 @@ pub struct Store {
     follower: Mutex<Option<Fold>>,
     /// How it stood when somebody last asked.
     stood: Mutex<Stood>,
-    /// Held for its lock.
-    home: Option<Home>,
 }
 
 /// What the store's threads share.
@@ -158,6 +161,10 @@ struct Shared {
     engine: Box<dyn Engine>,
     options: Options,
     digest_key: [u8; 32],
+    /// The folder, where there is one; held for its lock.
+    home: Option<Home>,
+    /// The copy that is read in the place of a store that cannot be written; gone after the engine.
+    copy: Mutex<Option<tempfile::TempDir>>,
     published: Mutex<Published>,
     poisoned: Mutex<Option<String>>,
     /// Lines that wait for the writer.
@@ -201,97 +208,6 @@ impl Shared {
 }
 
 impl Store {
-    /// Opens the store in a folder, and makes it if there is none.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let dir = tempfile::tempdir()?;
-    /// let store = rollbook::Store::open(dir.path(), rollbook::Options::default())?;
-    /// assert_eq!(store.head(), 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`StoreError::InUse`] where another process has it, [`StoreError::NewerFormat`], [`StoreError::NoSuchStore`]
-    /// where it may not be made, [`StoreError::Corrupt`].
-    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Store, StoreError> {
-        let home = Home::open(dir.as_ref(), options.create, options.patience)?;
-        let engine = SledJournal::open(&home.log_dir(), options.durability)?;
-        let key = home.card.key(&home.dir)?;
-        Store::assemble(Box::new(engine), key, Some(home), options)
-    }
-
-    /// A store that lives in memory, and is gone when it is dropped.
-    ///
-    /// # Errors
-    /// None that can be met; the signature is that of every other way to open a store.
-    pub fn in_memory(options: Options) -> Result<Store, StoreError> {
-        Store::on(Box::new(MemoryJournal::new()), options)
-    }
-
-    /// A store on an engine of one's own.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] where what the engine holds is no log.
-    pub fn on(engine: Box<dyn Engine>, options: Options) -> Result<Store, StoreError> {
-        Store::assemble(engine, [0; 32], None, options)
-    }
-
-    fn assemble(
-        engine: Box<dyn Engine>,
-        digest_key: [u8; 32],
-        home: Option<Home>,
-        options: Options,
-    ) -> Result<Store, StoreError> {
-        read::drop_unfinished(&*engine)?;
-        let next = engine.head() + 1;
-        let last = read::header_ending_before(&*engine, next)?;
-        if last.is_none() && next > 1 {
-            let detail = format!("the value at position {} is no end of a frame", next - 1);
-            return Err(StoreError::Corrupt { seq: 0, detail });
-        }
-        let connected = last.as_ref().is_some_and(|header| header.connected);
-        let seq = last.map_or(0, |header| header.first_seq + header.entries - 1);
-        let published = Mutex::new(Published { next, seq });
-        let shared = Shared {
-            engine,
-            options,
-            digest_key,
-            published,
-            poisoned: Mutex::default(),
-            waiting: AtomicU64::new(0),
-            listeners: Mutex::default(),
-        };
-        let store = Store {
-            shared: Arc::new(shared),
-            writer: Mutex::default(),
-            follower: Mutex::default(),
-            stood: Mutex::default(),
-            home,
-        };
-        if connected {
-            store.settle();
-        }
-        Ok(store)
-    }
-
-    /// Whoever had the store open before has died with connections up: the writer's first act is to say so. Where it
-    /// cannot, whoever writes next is told why.
-    fn settle(&self) {
-        let settled = self.submit(Batch::default()).and_then(Ticket::wait);
-        drop(settled);
-        self.close();
-    }
-
-    /// Waits until all that was handed over is durable, or has failed, and ends the writer. Whoever hands over more
-    /// starts another, to which connections that are still up are those of a server that is gone.
-    pub fn close(&self) {
-        if let Some(writer) = held(&self.writer).take() {
-            writer.finish();
-        }
-    }
-
     /// The last durable entry; 0 where there is none.
     #[must_use]
     pub fn head(&self) -> u64 {
@@ -445,10 +361,4 @@ pub(crate) fn heard_of(channel: &str, state: &State, names: &Names) -> Result<Na
         .find(channel)
         .filter(|&name| state.channel(name).is_some())
         .ok_or_else(|| StoreError::NoSuchChannel(channel.to_owned()))
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        self.close();
-    }
 }

@@ -164,7 +164,7 @@ impl Store {
         }
         let measured = stood.measured.map(|at| at.elapsed());
         if measured.is_none_or(|ago| ago >= Duration::from_millis(MEASURE_MS)) {
-            stood.gauges.bytes = self.home.as_ref().map_or(0, Home::bytes);
+            stood.gauges.bytes = self.shared.home.as_ref().map_or(0, Home::bytes);
             stood.measured = Some(Instant::now());
         }
         Ok(Gauges {
@@ -179,6 +179,7 @@ fn standing(state: &State) -> Gauges {
         head: state.head(),
         observers: state.observers().count() as u64,
         connected: state.connected(),
+        resyncs_open: state.resyncs_open(),
         ..Gauges::default()
     };
     for (_, channel) in state.channels() {

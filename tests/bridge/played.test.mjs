@@ -3,7 +3,8 @@
  * example's page hears it and forwards it by the bridge, and a `rollbook serve` has the same history in the end.
  */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { readFile } from 'node:fs/promises';
+import { afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Browser, serveFolder } from './browser.mjs';
 import { Rollbook } from './rollbook.mjs';
@@ -45,15 +46,23 @@ const LINES = [
 
 let original, copy, pages, browser;
 
-before(async () => {
-  original = await Rollbook.play(CHANNEL, LINES, OBSERVER, `${SPEED}`);
+/** Plays these lines of a channel to the page, and watches it there. */
+const watch = async (channel, lines, speed) => {
+  original = await Rollbook.play(channel, lines, OBSERVER, `${speed}`);
   copy = await Rollbook.start();
   pages = await serveFolder(EXAMPLE);
   const feed = `${original.url.replace('http', 'ws')}/v1/feed`;
   browser = await Browser.open(`${pages.url}/index.html?${new URLSearchParams({ feed })}`);
-});
+  await browser.run(`{
+    const { channel, rollbook } = document.querySelector('#watch').elements;
+    [channel.value, rollbook.value] = [${JSON.stringify(channel)}, '${copy.url}'];
+    document.querySelector('#watch').requestSubmit();
+  }`);
+};
 
-after(async () => {
+const text = (of) => browser.run(`document.querySelector('${of}').textContent`);
+
+afterEach(async () => {
   await browser?.close();
   pages?.server.close();
   await copy?.remove();
@@ -68,21 +77,16 @@ const plain = (entries) => {
 };
 
 test('what is played reaches the copy through the page, in its time', async () => {
-  const problems = () => browser.run(`document.querySelector('#problems').textContent`);
   const began = performance.now();
-  await browser.run(`{
-    const { channel, rollbook } = document.querySelector('#watch').elements;
-    [channel.value, rollbook.value] = [${JSON.stringify(CHANNEL)}, '${copy.url}'];
-    document.querySelector('#watch').requestSubmit();
-  }`);
-  await until(async () => (await problems()).includes('has been played'), 'the end of what is played');
+  await watch(CHANNEL, LINES, SPEED);
+  await until(async () => (await text('#problems')).includes('has been played'), 'the end of what is played');
   assert.ok(performance.now() - began >= 20_000 / SPEED, 'it is not played faster than it was asked for');
   await browser.run(`document.querySelector('#stop').click()`);
-  const status = () => browser.run(`JSON.parse(document.querySelector('#status').textContent)`);
+  const status = async () => JSON.parse(await text('#status'));
   await until(async () => (await status()).state === 'closed', 'the bridge to be closed');
   const { pending, acknowledged, lost } = await status();
   assert.deepEqual([pending, lost, acknowledged], [0, 0, LINES.length + 2]);
-  assert.equal((await problems()).trim().split('\n').length, 1);
+  assert.equal((await text('#problems')).trim().split('\n').length, 1);
   assert.deepEqual(browser.complaints, []);
 
   await copy.stop();
@@ -97,4 +101,14 @@ test('what is played reaches the copy through the page, in its time', async () =
   assert.deepEqual(plain(copied), plain(recorded));
   assert.equal(copied.filter(({ origin }) => origin === 'inferred').length, 7);
   assert.deepEqual(numbers(copied.filter(({ id }) => id !== null)), range(1, LINES.length));
+});
+
+test('a short interruption is played, and the page shows who slipped in and out', async () => {
+  const file = await readFile(new URL('../../examples/short-interruption.jsonl', import.meta.url), 'utf8');
+  await watch('rehearsal-3', file.trim().split('\n').map((line) => JSON.parse(line)), 600);
+  await until(async () => (await text('#problems')).includes('has been played'), 'the end of what is played');
+  await until(async () => (await text('#slipped')).trim().split('\n').length === 2, 'who slipped in and out');
+  const window = 'between 2026-05-15T18:11:32.408Z and 2026-05-15T18:15:18.236Z';
+  assert.equal(await text('#slipped'), `ben, chat: leave ${window}\nfay, chat: join ${window}\n`);
+  assert.deepEqual(browser.complaints, []);
 });

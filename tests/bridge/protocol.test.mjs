@@ -7,7 +7,7 @@ import { RTM, Service } from './stand-in-rtm.mjs';
 import { StandInServer } from './stand-in-server.mjs';
 import { numbers, range, until } from './support.mjs';
 
-let server, service, rtm, problems, bridge;
+let server, service, rtm, problems, bridge, told;
 
 const bridged = (options = {}) => {
   const all = { url: server.url, observer: 'lobby', retry: { first: 5, most: 40 }, WebSocket };
@@ -17,7 +17,7 @@ const bridged = (options = {}) => {
 
 /** So many events of the client. */
 const tell = (count, meta = '') => {
-  for (let n = 0; n < count; n++) service.join('room', 'chat', `user-${n}`, meta);
+  for (let n = 0; n < count; n++) service.join('room', 'chat', `user-${told++}`, meta);
 };
 
 const kinds = () => problems.map(({ kind }) => kind);
@@ -25,7 +25,7 @@ const kinds = () => problems.map(({ kind }) => kind);
 beforeEach(async () => {
   server = await new StandInServer().start();
   service = new Service();
-  problems = [];
+  [problems, told] = [[], 0];
   rtm = new RTM(service, 'me');
   await rtm.login({ token: await service.fetchToken() });
   await rtm.createStreamChannel('room').join({ token: await service.fetchToken() });
@@ -50,7 +50,7 @@ test('events go over as the SDK gave them, with an id and the own user', async (
   assert.deepEqual(topic.topicInfos, [{ topicName: 'chat', publishers, totalPublisher: 1 }]);
   assert.equal(topic.eventType, 'REMOTE_JOIN');
   assert.equal(topic.event, undefined);
-  assert.deepEqual([link.event, link.currentState, link.affectedChannels], ['linkState', 'DISCONNECTED', ['room']]);
+  assert.deepEqual([link.event, link.currentState, link.affectedChannels], ['linkState', 'CONNECTING', ['room']]);
   assert.deepEqual([expiry.event, expiry.channelName, typeof expiry.timestamp], ['tokenPrivilegeWillExpire', '', 'number']);
   assert.deepEqual([token.event, token.eventType], ['token', 'WILL_EXPIRE']);
   assert.ok(server.log.every(({ id, self }) => id.length <= 128 && self === 'me'));

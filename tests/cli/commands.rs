@@ -421,7 +421,7 @@ fn arguments_may_be_any_bytes() {
     std::fs::write(&strange, "bad\n").unwrap();
     let mut command = folder.program(&["ingest"]);
     command.arg(&strange);
-    let named = run(command).ok();
+    let named = run(command).fails(1);
     assert!(
         named.err.contains("feed\u{fffd}.jsonl:1: byte 0: not JSON"),
         "{named:?}"

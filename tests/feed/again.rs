@@ -106,6 +106,7 @@ fn what_no_event_of_agoras_says_exactly_keeps_rollbooks_words() {
         r#"{"t":"snapshot","channel":"stream:c","topics":{"presence":[{"user":"a","meta":1}]}}"#.to_owned(),
         r#"{"t":"link","state":"synced","channels":["c"]}"#.to_owned(),
         r#"{"t":"link","state":"down","channels":["c","message:c"]}"#.to_owned(),
+        r#"{"t":"link","state":"down","channels":["message:c"],"service":"topics"}"#.to_owned(),
         // A topic's event says neither of these.
         r#"{"t":"leave","channel":"c","topic":"t","user":"u","late_ms":1}"#.to_owned(),
         r#"{"t":"join","channel":"c","topic":"t","user":"u","meta":null,"reason":"meta_too_large"}"#.to_owned(),
@@ -145,4 +146,67 @@ fn links_are_written_with_their_service() {
     let all = line(r#"{"t":"link","state":"down"}"#);
     assert!(!all.contains("serviceType") && !all.contains("isResumed"));
     assert!(matches!(said(&all), Said::Link(_)));
+}
+
+/// An event of the log, which no line says by itself.
+fn logged(said: Said<'_>) -> rollbook::domain::event::Event<'_> {
+    rollbook::domain::event::Event {
+        said,
+        ..event(r#"{"t":"link","state":"up","ts":5}"#)
+    }
+}
+
+#[test]
+fn the_channels_of_presence_are_named_as_the_source_names_them() {
+    // The log has the channels that a line of the service was about.
+    let link = |service: &str| {
+        let line = format!(
+            r#"{{"t":"link","state":"down","channels":["message:b","message:a","stream:a"],"service":"{service}"}}"#
+        );
+        let told = event(&line).into_owned();
+        [Shape::Agora, Shape::Rollbook].map(|shape| lines_of(&told, shape).unwrap().concat())
+    };
+    let [agora, own] = link("presence");
+    assert!(
+        agora.contains(r#""serviceType":"MESSAGE","affectedChannels":["a","b"]"#),
+        "{agora}"
+    );
+    assert!(
+        own.contains(r#""channels":["a","b"],"service":"presence""#),
+        "{own}"
+    );
+    let [agora, own] = link("topics");
+    assert_eq!(agora, own);
+    assert!(
+        own.contains(r#""channels":["message:b","message:a","stream:a"]"#),
+        "{own}"
+    );
+}
+
+#[test]
+fn a_count_that_differs_is_written_as_one() {
+    let count = |channel: &'static str| {
+        logged(Said::Occupancy {
+            channel: channel.into(),
+            members: 7,
+        })
+    };
+    for (channel, shape, begins) in [
+        (
+            "stream:c",
+            Shape::Agora,
+            r#"{"eventType":"INTERVAL","channelType":"STREAM""#,
+        ),
+        ("c", Shape::Agora, r#"{"t":"changes""#),
+        ("stream:c", Shape::Rollbook, r#"{"t":"changes""#),
+    ] {
+        let lines = lines_of(&count(channel), shape).unwrap();
+        assert!(lines[0].starts_with(begins), "{}", lines[0]);
+        let again = event(&lines[0]);
+        assert_eq!(again.stamp.ts, Some(5));
+        assert!(matches!(
+            again.said,
+            Said::Changes { channel: of, changes, occupancy: Some(7), .. } if of == channel && changes.is_empty()
+        ));
+    }
 }

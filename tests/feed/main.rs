@@ -7,6 +7,7 @@ mod support;
 
 mod again;
 mod agora;
+mod forms;
 mod laws;
 mod links;
 mod own;

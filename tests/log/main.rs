@@ -8,5 +8,6 @@ mod frames;
 mod records;
 
 mod chain;
+mod chain_fields;
 mod frame;
 mod journal;

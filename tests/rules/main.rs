@@ -11,9 +11,11 @@ mod told;
 
 mod connections;
 mod counts;
+mod late;
 mod live;
 mod order;
 mod pages;
+mod resync;
 mod snapshot;
 mod unfit;
 mod watch;

@@ -12,6 +12,7 @@ mod support {
 }
 
 mod auth;
+mod bodies;
 mod bounds;
 mod ingest;
 mod keys;

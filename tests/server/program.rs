@@ -79,7 +79,7 @@ async fn it_serves_the_owner_at_a_socket_and_leaves_in_order() {
     let folder = Folder::new();
     std::fs::create_dir_all(folder.path("store")).unwrap();
     // A server that died has left one.
-    std::fs::write(folder.path("store/rollbook.sock"), "").unwrap();
+    drop(std::os::unix::net::UnixListener::bind(folder.path("store/rollbook.sock")).unwrap());
     let running = Running::start(&folder, &[]);
     let line = r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#;
     running
@@ -96,6 +96,27 @@ async fn it_serves_the_owner_at_a_socket_and_leaves_in_order() {
     assert!(said[0].starts_with("no tokens are asked for"), "{said:?}");
     assert!(!socket.exists());
     assert_eq!(folder.ask(&["channels"])[0]["entries"], 1);
+}
+
+#[tokio::test]
+async fn a_file_in_the_socket_s_place_stays() {
+    let folder = with_store();
+    let file = folder.file("store/rollbook.sock", "somebody's own");
+    let running = Running::start(&folder, &[]);
+    let (status, said) = running.stop(&folder);
+    assert_eq!(status, Some(0), "{said:?}");
+    assert!(
+        said.iter().any(|line| line.contains("is no socket")),
+        "{said:?}"
+    );
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "somebody's own");
+}
+
+/// A folder with an empty store.
+fn with_store() -> Folder {
+    let folder = Folder::new();
+    drop(rollbook::Store::open(folder.path("store"), rollbook::Options::default()).unwrap());
+    folder
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 #![allow(dead_code)] // each test uses its part
 
 use futures_util::{SinkExt, StreamExt};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use rollbook::Store;
 use rollbook::server::auth::{Keeper, Scope, Secret};
@@ -78,11 +79,17 @@ impl Served {
         self.ask("GET", path, &[], "").await
     }
 
-    pub async fn post(&self, path: &str, body: &str) -> Got {
+    pub async fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Got {
         self.ask("POST", path, &[], body).await
     }
 
-    pub async fn ask(&self, method: &str, path: &str, head: &[(&str, &str)], body: &str) -> Got {
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        head: &[(&str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> Got {
         let stream = TcpStream::connect(self.address).await.unwrap();
         soon(ask(stream, method, path, head, body)).await
     }
@@ -134,7 +141,7 @@ pub async fn ask(
     method: &str,
     path: &str,
     head: &[(&str, &str)],
-    body: &str,
+    body: impl AsRef<[u8]>,
 ) -> Got {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
@@ -147,8 +154,9 @@ pub async fn ask(
     for (name, value) in head {
         request = request.header(*name, *value);
     }
+    let body = Full::new(Bytes::copy_from_slice(body.as_ref()));
     let answer = sender
-        .send_request(request.body(body.to_owned()).unwrap())
+        .send_request(request.body(body).unwrap())
         .await
         .unwrap();
     let status = answer.status().as_u16();

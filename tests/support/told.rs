@@ -5,7 +5,7 @@
 //! | part | is |
 //! | --- | --- |
 //! | `TS` | source time, Unix ms; `-`: none |
-//! | `VERB` | `join` `leave` `update` `diff` (members `+m` `-m`), `snap`, `part` (an incomplete snapshot), `begin` `page` `end` (their first word is the sync), `up` `down`, `token` (its first word is the state) |
+//! | `VERB` | `join` `leave` `update` `diff` (members `+m` `-m`), `snap`, `part` (an incomplete snapshot), `begin` `page` `end` (their first word is the sync), `up` `down` `synced`, `resync` (a link up with differences), `token` (its first word is the state) |
 //! | `MEMBER` | `topic/user#conn=meta@ts!serial.index`, all but the user optional; the topic is `t` |
 //! | options | `:ch` channel (`c`), `:chs` channels, `:obs` observer, `:self`, `:id`, `:pos`, `:why` reason |
 #![allow(dead_code)] // each test uses its part
@@ -67,11 +67,11 @@ fn line(text: &str) -> String {
     let kind = match verb {
         "snap" | "part" => "snapshot",
         "begin" | "page" | "end" => &format!("snapshot_{verb}"),
-        "up" | "down" => "link",
+        "up" | "down" | "synced" | "resync" => "link",
         other => other,
     };
     out.insert("t".into(), json!(kind));
-    if !matches!(verb, "up" | "down" | "token") {
+    if kind != "link" && verb != "token" {
         out.insert("channel".into(), json!("c"));
     }
     if ts != "-" {
@@ -100,7 +100,11 @@ fn line(text: &str) -> String {
                 out.insert("topics".into(), topics(rest[1..].iter().copied()));
             }
         }
-        "up" | "down" => drop(out.insert("state".into(), json!(verb))),
+        "up" | "down" | "synced" => drop(out.insert("state".into(), json!(verb))),
+        "resync" => {
+            out.insert("state".into(), json!("up"));
+            out.insert("resync".into(), json!("differences"));
+        }
         "token" => drop(out.insert("state".into(), json!(rest[0]))),
         other => panic!("no such verb: {other}"),
     }
@@ -112,6 +116,7 @@ fn line(text: &str) -> String {
             "obs" => ("observer", json!(value)),
             "why" => ("reason", json!(value)),
             "pos" => ("pos", pos(value)),
+            "late" => ("late_ms", json!(value.parse::<i64>().unwrap())),
             other => (other, json!(value)),
         };
         out.insert(name.into(), value);

@@ -1,7 +1,7 @@
 //! `ingest`: record events from files or standard input.
 
 use super::taking::{self, Taking};
-use super::{failure, ingest_failure};
+use super::{caution, failure, ingest_failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
 use crate::cli::interrupt::interrupted;
@@ -9,8 +9,10 @@ use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::{Progress, say};
 use crate::cli::tables;
-use crate::ingest::source::Source;
-use crate::ingest::{How, Outcome, Watcher, ingest};
+use crate::cli::text::many;
+use crate::ingest::source::{Source, SourceError};
+use crate::ingest::{How, IngestError, Outcome, Pointer, Unfinished, Watcher, ingest};
+use crate::query::time::Span;
 use crate::store::{Clamped, DifferingRetry, Options, Refused, Store};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -23,10 +25,18 @@ use std::time::Instant;
   rollbook ingest evening.jsonl
   rollbook ingest --resume big.jsonl.zst          go on where an earlier run ended
   bridge | rollbook ingest --observer bridge-1    from standard input
+  rollbook ingest webhooks.json --at /payload     events in an envelope
+  rollbook ingest mixed.jsonl --reorder 5s        lines that were delivered out of order
   rollbook replay --as rollbook | rollbook --data copy ingest --keep-recorded
-")]
+", after_help = "A file has JSON lines; or it is, as its start tells, one JSON array of events, or JSON that is \
+spread over lines. It may be UTF-16 with a byte-order mark, and packed (gzip, zstd). In an array, or in what is spread \
+over lines, each element or value counts as a line, named by where it begins. A bad one is a reject, and the rest goes \
+on. Bytes are counted in the text, unpacked and in UTF-8.
+
+Exit status 1: a file could not be read to its end, or every line was rejected; what was recorded is in the summary.")]
 pub struct Ingest {
-    /// JSON lines, also compressed (.gz, .zst); - or none is standard input
+    /// JSON lines, a JSON array of events, or JSON spread over lines, also packed (.gz, .zst); - or none is standard
+    /// input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Go on behind the last durable line of an earlier run of the same file
@@ -35,6 +45,17 @@ pub struct Ingest {
     /// Record lines that say when they were recorded, as those of `replay --as rollbook` do, as they were then
     #[arg(long)]
     pub keep_recorded: bool,
+    /// Where the event stands in its line, as a JSON pointer: an object, text that is JSON again, or an array of events.
+    /// --at /payload takes {"id":7,"payload":{"t":"join",…}}
+    #[arg(long, value_name = "POINTER")]
+    pub at: Option<Pointer>,
+    /// Decide lines in the order of their times where these lie apart by no more than this (5000, 5000ms, 5s): a leave
+    /// that was delivered before its join then makes a stay. --reorder 5s. At most 100,000 lines or 64 MiB wait; beyond
+    /// that the earliest goes on. Lines of the same time keep their order, a line without a time stays behind the line
+    /// before it, and the last lines of a live feed wait until later ones come. Not with --resume: no byte is the one up
+    /// to which all is recorded. With --strict, what has earlier times is recorded when it stops
+    #[arg(long, value_name = "MS", conflicts_with = "resume")]
+    pub reorder: Option<Span>,
     /// Stop at the first line that cannot be taken, keeping what came before it
     #[arg(long)]
     pub strict: bool,
@@ -69,6 +90,8 @@ pub(in crate::cli) fn run(
         strict: args.strict,
         resume: args.resume,
         keep_recorded: args.keep_recorded,
+        at: args.at.clone(),
+        reorder_ms: args.reorder.map(|window| window.0),
         only: None,
     };
     let standard_input = [PathBuf::from("-")];
@@ -90,6 +113,7 @@ pub(in crate::cli) fn run(
         },
     )
     .map_err(|error| failure(data, error))?;
+    caution(data, &store)?;
     let interrupted = interrupted();
     let mut outcome = Outcome::default();
     let mut notices = Notices::default();
@@ -103,11 +127,15 @@ pub(in crate::cli) fn run(
             notices: &mut notices,
             interrupted: &interrupted,
         };
+        let known_again = source.fingerprint().is_some() && args.reorder.is_none();
         let taken = ingest(&store, source, &how, &mut screen);
         screen.progress.finish();
         match taken {
             Ok(taken) => outcome.add(&taken),
-            Err(error) => done = Err(ingest_failure(data, error)),
+            Err(unfinished) => {
+                outcome.add(&unfinished.outcome);
+                done = Err(cut_short(data, *unfinished, known_again));
+            }
         }
         if done.is_err() || outcome.stopped || interrupted.load(Ordering::Relaxed) {
             break;
@@ -115,18 +143,25 @@ pub(in crate::cli) fn run(
     }
     notices.in_all(&outcome.tally);
     notices.rest().iter().for_each(|line| say(line));
+    let closed = store.close();
     let doubt = args.taking.doubt_of_times(outcome.latest_time);
     doubt.iter().for_each(|line| say(line));
     drop(store);
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     output.one(&outcome.summary(elapsed_ms), tables::ingest)?;
     done?;
+    closed.map_err(|error| failure(data, error))?;
     if outcome.stopped {
-        return Err(Failure::new(
-            Exit::Failed,
-            "stopped at a line that could not be taken (--strict)",
-        )
-        .hint("what came before it is recorded: give what begins with it, mended, as a file of its own (`tail -n +LINE FILE`), or leave --strict away"));
+        let hint = match args.reorder {
+            None => {
+                "what came before it is recorded: give what begins with it, mended, as a file of its own (`tail -n +LINE FILE`), or leave --strict away"
+            }
+            Some(_) => {
+                "what has earlier times is recorded: mend the line and take the file in again, into an empty store, or leave --strict away"
+            }
+        };
+        let what = "stopped at a line that could not be taken (--strict)";
+        return Err(Failure::new(Exit::Failed, what).hint(hint));
     }
     if interrupted.load(Ordering::Relaxed) {
         return Err(Failure::new(
@@ -135,7 +170,40 @@ pub(in crate::cli) fn run(
         )
         .hint("`rollbook ingest --resume` with the same files goes on from here"));
     }
+    if outcome.lines > 0 && outcome.tally.rejected == outcome.lines {
+        let what = format!(
+            "none of {} could be taken",
+            many(outcome.lines, "line", "lines")
+        );
+        return Err(Failure::new(Exit::Failed, what).hint(
+            "`rollbook rejects` lists them with what is wrong; where events stand in an envelope, --at says where",
+        ));
+    }
     Ok(())
+}
+
+/// Why a file was not taken in to its end, and how far it was.
+fn cut_short(data: &Path, unfinished: Unfinished, known_again: bool) -> Failure {
+    let Unfinished { byte, error, .. } = unfinished;
+    let recorded = matches!(
+        error,
+        IngestError::Source(
+            SourceError::Read { .. } | SourceError::Corrupt { .. } | SourceError::Unclosed { .. }
+        )
+    );
+    let failure = ingest_failure(data, error);
+    if recorded {
+        let again = if known_again {
+            "; once the file is whole, `rollbook ingest --resume` goes on there"
+        } else {
+            ""
+        };
+        failure.hint(format!(
+            "what stands before byte {byte} of its text is recorded{again}"
+        ))
+    } else {
+        failure
+    }
 }
 
 /// What a person sees while lines are taken.

@@ -147,11 +147,11 @@ impl Reception {
                 .map_err(|error| failure(data, error))
         });
         runtime.shutdown_timeout(LEAVE);
-        store.close();
+        let closed = store.close();
         served?;
         match store.failure() {
             Some(reason) => Err(Failure::new(Exit::Failed, reason)),
-            None => Ok(()),
+            None => closed.map_err(|error| failure(data, error)),
         }
     }
 }

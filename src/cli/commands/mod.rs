@@ -35,6 +35,7 @@ pub mod verify;
 pub mod who;
 
 use super::exit::{Exit, Failure};
+use super::progress::say;
 use crate::domain::time::Millis;
 use crate::ingest::IngestError;
 use crate::store::{Options, Store, StoreError};
@@ -47,6 +48,15 @@ fn open_alone(data: &Path, create: bool) -> Result<Store, Failure> {
         ..Options::default()
     };
     Store::open(data, options).map_err(|error| failure(data, error))
+}
+
+/// Says what should be known before more is recorded.
+fn caution(data: &Path, store: &Store) -> Result<(), Failure> {
+    let cautions = store.cautions().map_err(|error| failure(data, error))?;
+    cautions
+        .iter()
+        .for_each(|caution| say(&caution.to_string()));
+    Ok(())
 }
 
 pub(super) fn now() -> Millis {
@@ -65,7 +75,9 @@ pub(super) fn failure(data: &Path, error: StoreError) -> Failure {
         StoreError::NewerFormat { .. } => Failure::new(Exit::Failed, error.to_string()).hint(
             "a newer rollbook wrote it: use that one, or restore a backup of the older format",
         ),
-        StoreError::Corrupt { .. } => Failure::corrupt(error.to_string()),
+        StoreError::Corrupt { .. } | StoreError::Layout { .. } => {
+            Failure::corrupt(error.to_string())
+        }
         ref error if error.is_damage() => Failure::corrupt(format!("{}: {error}", data.display())),
         other => Failure::new(Exit::Failed, other.to_string()),
     }

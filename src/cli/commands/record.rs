@@ -1,9 +1,9 @@
 //! `record`: follow a live feed, and record it.
 
-use super::failure;
 use super::sending::{self, Sending, address};
 use super::taking::{self, Taking};
 use super::tokens::Tokens;
+use super::{caution, failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
 use crate::cli::interrupt;
@@ -93,6 +93,7 @@ pub(in crate::cli) fn run(
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(&error))?;
     let notices = Arc::new(Mutex::new(Notices::default()));
+    let mut opened = None;
     let sink = match target {
         Some(target) => {
             let _in = runtime.enter();
@@ -104,9 +105,11 @@ pub(in crate::cli) fn run(
                 ..Options::default()
             };
             let store = Store::open(data, options).map_err(|error| failure(data, error))?;
+            caution(data, &store)?;
+            let store = Arc::new(store);
+            opened = Some(Arc::clone(&store));
             let screen = Screen(Arc::clone(&notices));
-            let recorder =
-                Recorder::start(Arc::new(store), &args.observer, args.taking.rules(), screen);
+            let recorder = Recorder::start(store, &args.observer, args.taking.rules(), screen);
             Sink::Store(recorder.map_err(|error| failed(&error))?)
         }
     };
@@ -136,8 +139,10 @@ pub(in crate::cli) fn run(
         let notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.rest().iter().for_each(|line| say(line));
     }
+    let closed = opened.map_or(Ok(()), |store| store.close());
     summary.elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     output.one(&summary, tables::ingest)?;
+    closed.map_err(|error| failure(data, error))?;
     match recorded.map_err(|error: std::io::Error| failed(&error))? {
         Err(error) => Err(refused(&error)),
         Ok(()) if interrupted => Err(Failure::new(

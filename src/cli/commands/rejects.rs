@@ -87,9 +87,11 @@ fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Fai
     let outcome = taken.map_err(|error| ingest_failure(data, error))?;
     notices.in_all(&outcome.tally);
     notices.rest().iter().for_each(|line| say(line));
+    let closed = store.close();
     drop(store);
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     output.one(&outcome.summary(elapsed_ms), tables::ingest)?;
+    closed.map_err(|error| failure(data, error))?;
     if interrupted.load(Ordering::Relaxed) {
         return Err(Failure::new(
             Exit::Interrupted,

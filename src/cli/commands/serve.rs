@@ -1,8 +1,8 @@
 //! `serve`: the store over HTTP and WebSockets, until it is told to stop.
 
-use super::failure;
 use super::listening::Doors;
 use super::taking::Taking;
+use super::{caution, failure};
 use crate::cli::exit::Failure;
 use crate::cli::help::HELP;
 use crate::server::{Config, Metrics};
@@ -43,6 +43,7 @@ pub(in crate::cli) fn run(data: &Path, verbose: u8, args: &Serve) -> Result<(), 
         },
     );
     let store = store.map_err(|error| failure(data, error))?;
+    caution(data, &store)?;
     let config = Config {
         rules: args.taking.rules(),
         settings: args.taking.settings(),

@@ -152,6 +152,11 @@ impl<E: Engine> Journal for FaultJournal<E> {
         plan.synced_head = plan.synced_head.min(head);
         Ok(())
     }
+
+    fn close(&self) -> Result<(), JournalError> {
+        self.sync()?;
+        self.inner.close()
+    }
 }
 
 impl<E: Engine> Shelf for FaultJournal<E> {

@@ -3,6 +3,7 @@
 //! An engine that recovers to a shorter log without an error cannot be told from one that never held more. The mark
 //! can. It is written after each sync and not synced itself: after a power cut it says too little, never too much.
 
+use super::files::for_owner;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
@@ -21,12 +22,9 @@ pub(super) struct Mark {
 impl Mark {
     /// Opens it, and makes an empty one where there is none. One that is damaged says nothing.
     pub fn open(path: &Path) -> io::Result<Mark> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let file = for_owner(options).open(path)?;
         let mut bytes = Vec::with_capacity(MARK_BYTES);
         (&file).take(MARK_BYTES as u64).read_to_end(&mut bytes)?;
         let read = || {

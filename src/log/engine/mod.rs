@@ -11,9 +11,12 @@
 //! disagree in any way after a crash, and nothing may depend on their agreeing.
 
 pub mod fault;
+pub(crate) mod files;
 mod mark;
 pub mod memory;
+mod panics;
 pub mod sled;
+mod watchdog;
 
 use crate::limits::VALUE_BYTES_MAX;
 use std::path::PathBuf;
@@ -64,6 +67,14 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// The engine failed, or the position is not kept.
     fn cut(&self, head: u64) -> Result<(), JournalError>;
+
+    /// Makes all of it durable, however durable a [`sync`](Journal::sync) is: nothing more will be appended.
+    ///
+    /// # Errors
+    /// Those of [`sync`](Journal::sync).
+    fn close(&self) -> Result<(), JournalError> {
+        self.sync()
+    }
 }
 
 /// The values that [`Journal::read`] gives, each with its position.
@@ -178,12 +189,30 @@ pub enum JournalError {
         /// Why.
         source: std::io::Error,
     },
+    /// The system's clock stands before 1970, where the engine cannot work.
+    #[error(
+        "this machine's clock stands before 1970; set it, and try again: nothing is wrong with the store"
+    )]
+    Clock,
     /// A test asked for it.
     #[error("a fault that was asked for")]
     Injected,
 }
 
 impl JournalError {
+    /// What the system said, where it refused something.
+    #[must_use]
+    pub fn refusal(&self) -> Option<std::io::ErrorKind> {
+        match self {
+            JournalError::Io { source, .. } => Some(source.kind()),
+            JournalError::Engine(source) => {
+                let error = source.downcast_ref::<std::io::Error>();
+                error.map(std::io::Error::kind)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the files are damaged, rather than out of reach.
     #[must_use]
     pub fn is_damage(&self) -> bool {

@@ -11,20 +11,28 @@
 //! - It keeps each key's neighbours in one page, so a value costs about its own size, and freed space stays its own.
 //! - Its background threads may hold the `db` file, and its lock, for a moment after the last handle is gone: dropping
 //!   a journal waits for them, so that it can be opened again at once.
-//! - Damaged files can make it panic or not open at all, instead of giving an error. Opening, which reads every page of
-//!   the log, therefore takes a panic for damage.
+//! - A flush may wait for ever where a write fails: the `watchdog` looks for sled's own note of the error.
+//! - Damaged files can make it panic or not open at all, instead of giving an error: a panic is taken for damage,
+//!   unless it speaks of the system's refusal. With a clock before 1970 it panics as well.
+//! - A kill or a full disk while it opens leaves files over which it stumbles the next time: `files` clears them.
+//! - Its cache counts a page only once 64 accesses have come together in one of 256 parts, so that reading a log once
+//!   would keep 16,384 leaves of up to 16 values each, whatever the capacity: who reads looks at each place again until
+//!   enough have.
 //! - A `db` file that was shortened or altered after a crash opens without an error, and with all that lay behind the
 //!   damage gone, checkpoints included. The `mark` beside it knows how far it went.
 
+use super::files::{self, OwnHandle};
 use super::mark::Mark;
+use super::panics::{guarded, of_system};
+use super::watchdog::Watchdog;
 use super::{Durability, Journal, JournalError, Shelf, Shelved, Values, fence, fits};
 use crate::limits::VALUE_BYTES_MAX;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::SystemTime;
 
 /// sled's segment. A quarter of it must hold a leaf of the largest values (FORMAT.md).
 const SEGMENT_BYTES: usize = 8 << 20;
@@ -39,9 +47,13 @@ const CACHE_BYTES: u64 = 32 << 20;
 /// Positions removed in one batch: bounds what a batch holds in memory.
 const TRIM_BATCH: u64 = 1_024;
 
-/// How often, and how long in between, a closing journal looks whether sled let go of its file: a second in all.
-const RELEASE_TRIES: u32 = 1_000;
-const RELEASE_PAUSE: Duration = Duration::from_millis(1);
+/// One look at a value for so many of its bytes, so that the leaves that sled keeps are about 32 MiB together.
+const LOOK_BYTES: usize = 2 << 10;
+/// No value needs more looks: a leaf of 8 is then counted at once.
+const LOOKS_MAX: usize = 8;
+
+/// In sled's own tree: which store this log is of.
+const STORE_KEY: &str = "store";
 
 /// Beside sled's own files.
 const MARK_FILE: &str = "synced";
@@ -53,10 +65,12 @@ const FLOOR_KEY: [u8; 8] = [0; 8];
 /// A journal in a folder.
 #[derive(Debug)]
 pub struct SledJournal {
-    // In this order: dropping trees and database writes what is left, and then `file` sees that all let go.
+    // In this order: `watchdog` has a handle; dropping the last handle writes what is left, and then `file` sees that all let go.
+    watchdog: Watchdog,
     log: sled::Tree,
     shelf: sled::Tree,
     db: sled::Db,
+    _last: LastHandle,
     file: OwnHandle,
     path: PathBuf,
     durability: Durability,
@@ -67,39 +81,36 @@ pub struct SledJournal {
     head: AtomicU64,
 }
 
-/// Our own handle of sled's file, for fdatasync.
+/// The handle that is dropped last. sled syncs then, and panics where it cannot: what had to be durable is so by then.
 #[derive(Debug)]
-struct OwnHandle(File);
+struct LastHandle(Option<sled::Db>);
 
-impl Drop for OwnHandle {
+impl Drop for LastHandle {
     fn drop(&mut self) {
-        for _ in 0..RELEASE_TRIES {
-            match self.0.try_lock() {
-                Err(TryLockError::WouldBlock) => std::thread::sleep(RELEASE_PAUSE),
-                // Ours, until the file is closed a moment from now; or there are no locks here.
-                Ok(()) | Err(TryLockError::Error(_)) => return,
-            }
-        }
+        let last = self.0.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(last)));
     }
 }
 
 impl SledJournal {
-    /// Opens or makes the journal in a folder, and checks that no position is missing.
+    /// Opens or makes the journal in a folder. That no position is missing is checked by those who read.
     ///
     /// # Errors
     /// The folder cannot be used, another process has it open, or the log is damaged.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, JournalError> {
-        let opened = catch_unwind(AssertUnwindSafe(|| Self::open_files(path, durability)));
-        opened.unwrap_or_else(|panic| {
-            let said = panic.downcast_ref::<String>().map(String::as_str);
-            let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-            Err(JournalError::Unreadable(
-                said.unwrap_or("no reason given").into(),
-            ))
-        })
+        if SystemTime::now() < SystemTime::UNIX_EPOCH {
+            return Err(JournalError::Clock);
+        }
+        guarded(|| Self::open_files(path, durability))
     }
 
     fn open_files(path: &Path, durability: Durability) -> Result<Self, JournalError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| JournalError::Io { path, source }
+        };
+        files::make_folder(path).map_err(io(path))?;
+        files::clear(path)?;
         let db = sled::Config::new()
             .path(path)
             .segment_size(SEGMENT_BYTES)
@@ -111,14 +122,25 @@ impl SledJournal {
         let log = db.open_tree("log").map_err(engine)?;
         let shelf = db.open_tree("shelf").map_err(engine)?;
         let file = path.join("db");
-        let file = File::open(&file)
-            .map(OwnHandle)
-            .map_err(|source| JournalError::Io { path: file, source })?;
+        let file = File::open(&file).map(OwnHandle).map_err(io(&file))?;
         let at = path.join(MARK_FILE);
-        let mark = Mark::open(&at).map_err(|source| JournalError::Io { path: at, source })?;
+        let mark = Mark::open(&at).map_err(io(&at))?;
+        if !files::is_open_to_others(path).map_err(io(path))? {
+            files::close_to_others(path).map_err(io(path))?;
+        }
+        // A flush that finds the error wakes those that wait.
+        let watched = db.clone();
+        let help = move || {
+            if watched.context.global_error().is_err() {
+                drop(guarded(|| watched.flush().map_err(engine)));
+            }
+        };
+        let watchdog = Watchdog::start(help).map_err(io(path))?;
         let mut journal = SledJournal {
+            watchdog,
             log,
             shelf,
+            _last: LastHandle(Some(db.clone())),
             db,
             file,
             path: path.to_path_buf(),
@@ -128,7 +150,7 @@ impl SledJournal {
             first: AtomicU64::new(1),
             head: AtomicU64::new(0),
         };
-        let (first, head) = positions(&journal.log)?;
+        let (first, head) = ends(&journal.log)?;
         journal.first = AtomicU64::new(first);
         journal.head = AtomicU64::new(head);
         let synced = held(&journal.mark).synced();
@@ -166,21 +188,66 @@ impl SledJournal {
         self.db.size_on_disk().map_err(engine)
     }
 
-    /// Makes the names of new files durable: data in a file that no folder names is lost.
+    /// Which store the log is of, if that was ever written.
+    ///
+    /// # Errors
+    /// The engine failed.
+    pub fn store_id(&self) -> Result<Option<Vec<u8>>, JournalError> {
+        guarded(|| {
+            let id = self.db.get(STORE_KEY).map_err(engine)?;
+            Ok(id.map(|id| id.to_vec()))
+        })
+    }
+
+    /// Writes which store the log is of, so that it survives a power cut.
+    ///
+    /// # Errors
+    /// The engine failed.
+    pub fn set_store_id(&self, id: &[u8]) -> Result<(), JournalError> {
+        guarded(|| self.db.insert(STORE_KEY, id).map(drop).map_err(engine))?;
+        self.sync_to(Durability::Power)
+    }
+
+    /// Makes the names of new files durable.
     fn sync_folder(&self) -> Result<(), JournalError> {
-        if self.durability != Durability::Power || cfg!(windows) {
+        if self.durability != Durability::Power {
             return Ok(());
         }
         for folder in [Some(self.path.as_path()), self.path.parent()] {
             let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else {
                 continue;
             };
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(|source| JournalError::Io {
-                    path: folder.to_path_buf(),
-                    source,
-                })?;
+            files::sync_folder(folder).map_err(|source| JournalError::Io {
+                path: folder.to_path_buf(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn sync_to(&self, durability: Durability) -> Result<(), JournalError> {
+        if durability == Durability::None {
+            return Ok(());
+        }
+        let head = self.head();
+        let flush = || self.db.flush().map(drop).map_err(engine);
+        guarded(|| self.watchdog.look_after(flush))?;
+        if durability == Durability::Power {
+            self.file.0.sync_data().map_err(|source| JournalError::Io {
+                path: self.path.join("db"),
+                source,
+            })?;
+            // Of what a power cut may take nothing is promised.
+            let raised = held(&self.mark).raise(head);
+            raised.map_err(|error| self.mark_error(error))?;
+        }
+        Ok(())
+    }
+
+    /// Has sled count its accesses to the page of a key, so that it gives up others.
+    fn look_again(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        for _ in 0..(value.len() / LOOK_BYTES).min(LOOKS_MAX) {
+            self.log.contains_key(key).map_err(engine)?;
         }
         Ok(())
     }
@@ -211,6 +278,10 @@ fn engine(error: sled::Error) -> JournalError {
         sled::Error::ReportableBug(what) | sled::Error::Unsupported(what) => {
             JournalError::Unreadable(what)
         }
+        // It hands on copies, whose text is the debug form of the first.
+        sled::Error::Io(error) => {
+            JournalError::Engine(Box::new(of_system(&error.to_string()).unwrap_or(error)))
+        }
         other => JournalError::Engine(Box::new(other)),
     }
 }
@@ -224,30 +295,34 @@ fn number(bytes: &[u8]) -> Result<u64, JournalError> {
     }
 }
 
-/// First and last position, after a look at every one.
-fn positions(log: &sled::Tree) -> Result<(u64, u64), JournalError> {
+/// First and last position.
+fn ends(log: &sled::Tree) -> Result<(u64, u64), JournalError> {
     let floor = match log.get(FLOOR_KEY).map_err(engine)? {
         Some(floor) => number(&floor)?.max(1),
         None => 1,
     };
-    let mut next = floor;
-    for key in log.range(floor.to_be_bytes()..).keys() {
-        let found = number(&key.map_err(engine)?)?;
-        if found != next {
-            return Err(JournalError::Hole {
-                expected: next,
-                found,
-            });
-        }
-        next += 1;
-    }
     // What a crash left below the floor.
     let mut left = sled::Batch::default();
     for key in log.range(1u64.to_be_bytes()..floor.to_be_bytes()).keys() {
         left.remove(key.map_err(engine)?);
     }
     log.apply_batch(left).map_err(engine)?;
-    Ok((floor, next - 1))
+    let mut kept = log.range(floor.to_be_bytes()..).keys();
+    let Some(last) = kept.next_back().transpose().map_err(engine)? else {
+        return Ok((floor, floor - 1));
+    };
+    let last = number(&last)?;
+    match kept.next().transpose().map_err(engine)? {
+        Some(first) if number(&first)? != floor => Err(JournalError::Hole {
+            expected: floor,
+            found: number(&first)?,
+        }),
+        None if last != floor => Err(JournalError::Hole {
+            expected: floor,
+            found: last,
+        }),
+        _ => Ok((floor, last)),
+    }
 }
 
 impl Journal for SledJournal {
@@ -256,39 +331,29 @@ impl Journal for SledJournal {
         fence(expected_head, self.head())?;
         fits(values)?;
         let positions = expected_head + 1..;
-        if let [value] = values {
-            // A batch of one costs a second record in sled's log.
-            self.log
-                .insert((expected_head + 1).to_be_bytes(), value.as_slice())
-                .map_err(engine)?;
-        } else {
+        guarded(|| {
+            if let [value] = values {
+                // A batch of one costs a second record in sled's log.
+                let put = self.log.insert((expected_head + 1).to_be_bytes(), &**value);
+                return put.map(drop).map_err(engine);
+            }
             let mut batch = sled::Batch::default();
             for (position, value) in positions.zip(values) {
                 batch.insert(&position.to_be_bytes(), value.as_slice());
             }
-            self.log.apply_batch(batch).map_err(engine)?;
-        }
+            self.log.apply_batch(batch).map_err(engine)
+        })?;
         let head = expected_head + values.len() as u64;
         self.head.store(head, Ordering::Release);
         Ok(head)
     }
 
     fn sync(&self) -> Result<(), JournalError> {
-        if self.durability == Durability::None {
-            return Ok(());
-        }
-        let head = self.head();
-        self.db.flush().map_err(engine)?;
-        if self.durability == Durability::Power {
-            self.file.0.sync_data().map_err(|source| JournalError::Io {
-                path: self.path.join("db"),
-                source,
-            })?;
-            // Of what a power cut may take nothing is promised.
-            let raised = held(&self.mark).raise(head);
-            raised.map_err(|error| self.mark_error(error))?;
-        }
-        Ok(())
+        self.sync_to(self.durability)
+    }
+
+    fn close(&self) -> Result<(), JournalError> {
+        self.sync_to(Durability::Power)
     }
 
     fn head(&self) -> u64 {
@@ -303,7 +368,7 @@ impl Journal for SledJournal {
         if position < self.first() || position > self.head() {
             return Ok(None);
         }
-        let value = self.log.get(position.to_be_bytes()).map_err(engine)?;
+        let value = guarded(|| self.log.get(position.to_be_bytes()).map_err(engine))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
@@ -313,18 +378,33 @@ impl Journal for SledJournal {
         if range.start() > range.end() {
             return Box::new(std::iter::empty());
         }
-        Box::new(self.log.range(range).map(move |item| {
-            let (key, value) = item.map_err(engine)?;
-            let found = number(&key)?;
-            // What was trimmed since the reading began is no hole.
-            if found != next && found > self.first() {
-                return Err(JournalError::Hole {
-                    expected: next,
-                    found,
-                });
+        let mut values = self.log.range(range);
+        let mut ended = false;
+        Box::new(std::iter::from_fn(move || {
+            if ended {
+                return None;
             }
-            next = found + 1;
-            Ok((found, value.to_vec()))
+            let read = guarded(|| {
+                let Some((key, value)) = values.next().transpose().map_err(engine)? else {
+                    return Ok(None);
+                };
+                self.look_again(&key, &value)?;
+                Ok(Some((number(&key)?, value.to_vec())))
+            });
+            let read = read.and_then(|read| match read {
+                // What was trimmed since the reading began is no hole.
+                Some((found, _)) if found != next && found > self.first() => {
+                    let expected = next;
+                    Err(JournalError::Hole { expected, found })
+                }
+                Some((found, value)) => {
+                    next = found + 1;
+                    Ok(Some((found, value)))
+                }
+                None => Ok(None),
+            });
+            ended = !matches!(read, Ok(Some(_)));
+            read.transpose()
         }))
     }
 
@@ -371,12 +451,11 @@ impl Shelf for SledJournal {
         if value.len() > VALUE_BYTES_MAX || key.len() > KEY_BYTES_MAX {
             return Err(JournalError::TooLarge(key.len() + value.len()));
         }
-        self.shelf.insert(key, value).map_err(engine)?;
-        Ok(())
+        guarded(|| self.shelf.insert(key, value).map(drop).map_err(engine))
     }
 
     fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        let value = self.shelf.get(key).map_err(engine)?;
+        let value = guarded(|| self.shelf.get(key).map_err(engine))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
@@ -388,24 +467,27 @@ impl Shelf for SledJournal {
         if before <= prefix {
             return Ok(None);
         }
-        for item in self.shelf.range(prefix..before).rev() {
-            let (key, value) = item.map_err(engine)?;
-            // Keys without the prefix may lie between the last one with it and `before`.
-            if key.starts_with(prefix) {
-                return Ok(Some((key.to_vec(), value.to_vec())));
+        guarded(|| {
+            for item in self.shelf.range(prefix..before).rev() {
+                let (key, value) = item.map_err(engine)?;
+                // Keys without the prefix may lie between the last one with it and `before`.
+                if key.starts_with(prefix) {
+                    return Ok(Some((key.to_vec(), value.to_vec())));
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 
     fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
-        let keys = self.shelf.scan_prefix(prefix).keys();
-        keys.map(|key| key.map(|key| key.to_vec()).map_err(engine))
-            .collect()
+        guarded(|| {
+            let keys = self.shelf.scan_prefix(prefix).keys();
+            keys.map(|key| key.map(|key| key.to_vec()).map_err(engine))
+                .collect()
+        })
     }
 
     fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
-        self.shelf.remove(key).map_err(engine)?;
-        Ok(())
+        guarded(|| self.shelf.remove(key).map(drop).map_err(engine))
     }
 }

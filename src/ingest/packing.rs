@@ -1,0 +1,81 @@
+//! Packed bytes -> the bytes that were packed: gzip (of any number of members, zeros behind the last) and zstd (of any
+//! number of frames), recognised by the first bytes, whatever the name says. What the bytes mean is not looked at here.
+
+use flate2::bufread::GzDecoder;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+
+/// How a source is packed, by its first bytes; `None`: not at all.
+pub(super) fn packing(magic: &[u8]) -> Option<&'static str> {
+    match magic {
+        [0x1f, 0x8b, ..] => Some("gzip"),
+        // A frame, or one to be skipped, as some packers put before the first.
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Some("zstd"),
+        _ => None,
+    }
+}
+
+/// Reads through the packing that `magic`, the source's first bytes, tells of.
+pub(super) fn unpacked(
+    magic: Vec<u8>,
+    raw: impl Read + Send + 'static,
+    buffer: usize,
+) -> io::Result<Box<dyn Read + Send>> {
+    let packing = packing(&magic);
+    let raw = Cursor::new(magic).chain(raw);
+    let packed = |raw| BufReader::with_capacity(buffer, raw);
+    Ok(match packing {
+        Some("gzip") => Box::new(Members::Inside(GzDecoder::new(packed(raw)))),
+        Some(_) => Box::new(zstd::stream::read::Decoder::with_buffer(packed(raw))?),
+        None => Box::new(raw),
+    })
+}
+
+/// The members of a gzip file, one after the other. The decoder for several of them takes zeros behind the last one
+/// (a tape's, or a disk's that was laid out in advance) for a damaged member.
+enum Members<R> {
+    Inside(GzDecoder<R>),
+    Over,
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Members::Inside(member) = self else {
+                return Ok(0);
+            };
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            if let Members::Inside(member) = std::mem::replace(self, Members::Over) {
+                let mut packed = member.into_inner();
+                if another(&mut packed)? {
+                    *self = Members::Inside(GzDecoder::new(packed));
+                }
+            }
+        }
+    }
+}
+
+/// Whether another member follows; zeros are gone over.
+fn another(packed: &mut impl BufRead) -> io::Result<bool> {
+    let mut zeros = false;
+    loop {
+        let held = packed.fill_buf()?;
+        let Some(&first) = held.first() else {
+            return Ok(false);
+        };
+        if first != 0 {
+            // The next decoder says what is wrong with it, if it is no member.
+            return if zeros {
+                let what = "something that is no zero follows the zeros behind its data";
+                Err(io::Error::new(io::ErrorKind::InvalidData, what))
+            } else {
+                Ok(true)
+            };
+        }
+        zeros = true;
+        let length = held.iter().take_while(|&&byte| byte == 0).count();
+        packed.consume(length);
+    }
+}

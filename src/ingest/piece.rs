@@ -1,0 +1,84 @@
+//! What a source gives: a line or a value, with its place; and what is kept of one that is too long to be held.
+
+use crate::limits::{LINE_BYTES_MAX, REJECT_TEXT_BYTES_MAX};
+
+/// The longest line, and `\r\n`.
+pub(super) const HELD_BYTES_MAX: usize = LINE_BYTES_MAX + 2;
+
+/// One line, or one value of a text that is read value by value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'s> {
+    /// The number of the line, or of that in which the value begins, from 1.
+    pub number: u64,
+    /// Where it starts.
+    pub start: u64,
+    /// The offset behind it and its newline.
+    pub end: u64,
+    /// Whether a newline ended it, or a value its own end. Only the last may lack it: it may still be being written.
+    pub terminated: bool,
+    /// The lines that end before `end`.
+    pub lines: u64,
+    /// What it says.
+    pub text: LineText<'s>,
+}
+
+/// The text of a line, without `\n` or `\r\n`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineText<'s> {
+    /// All of it; perhaps blank.
+    Whole(&'s [u8]),
+    /// It is longer than [`LINE_BYTES_MAX`].
+    TooLong {
+        /// Its first [`REJECT_TEXT_BYTES_MAX`] bytes.
+        head: &'s [u8],
+        /// Its length in bytes.
+        length: u64,
+        /// BLAKE3 of all of it.
+        blake3: [u8; 32],
+    },
+}
+
+impl<'s> LineText<'s> {
+    pub(super) fn of(text: &'s [u8]) -> LineText<'s> {
+        if text.len() <= LINE_BYTES_MAX {
+            return LineText::Whole(text);
+        }
+        LineText::TooLong {
+            head: text.get(..REJECT_TEXT_BYTES_MAX).unwrap_or_default(),
+            length: text.len() as u64,
+            blake3: *blake3::hash(text).as_bytes(),
+        }
+    }
+}
+
+/// What is kept of a line that is too long. A `\r` counts only when something follows it: the last one belongs to the
+/// line's end.
+#[derive(Default)]
+pub(super) struct Digest {
+    pub(super) hasher: blake3::Hasher,
+    pub(super) head: Vec<u8>,
+    pub(super) length: u64,
+    held_back: bool,
+}
+
+impl Digest {
+    pub(super) fn add(&mut self, piece: &[u8]) {
+        if piece.is_empty() {
+            return;
+        }
+        if self.held_back {
+            self.count(b"\r");
+        }
+        let text = piece.strip_suffix(b"\r");
+        self.held_back = text.is_some();
+        self.count(text.unwrap_or(piece));
+    }
+
+    fn count(&mut self, text: &[u8]) {
+        self.hasher.update(text);
+        self.length += text.len() as u64;
+        let room = REJECT_TEXT_BYTES_MAX - self.head.len();
+        self.head
+            .extend_from_slice(text.get(..room).unwrap_or(text));
+    }
+}

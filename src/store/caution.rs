@@ -1,0 +1,89 @@
+//! What is no error, and should be known to who records: a clock that is far from the log's, files that others may read.
+
+use super::Store;
+use super::error::StoreError;
+use crate::domain::time::Millis;
+use crate::limits::{CLOCK_AHEAD_MS, CLOCK_BEHIND_MS};
+use crate::log::read;
+use std::path::PathBuf;
+
+/// Something that the owner of a store should know before more is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Caution {
+    /// The clock stands far ahead of the last entry. What is recorded now cannot be taken back when it is set right.
+    #[error(
+        "the clock is {} days ahead of the last entry's recording; if it is wrong, stop and set it: recording times never go back", days(*.now, *.last)
+    )]
+    ClockAhead {
+        /// When the last entry was recorded, Unix ms.
+        last: Millis,
+        /// What the clock says, Unix ms.
+        now: Millis,
+    },
+    /// The clock stands behind the last entry.
+    #[error(
+        "the clock is {} days behind the last entry's recording: until it has caught up, all is recorded at that time; set the clock, or restore a backup of before it was wrong", days(*.last, *.now)
+    )]
+    ClockBehind {
+        /// When the last entry was recorded, Unix ms.
+        last: Millis,
+        /// What the clock says, Unix ms.
+        now: Millis,
+    },
+    /// Others than the owner may read a file or folder with the store's secrets.
+    #[error("{}: other users of this machine may read it; `chmod go= {}` ends that", .0.display(), .0.display())]
+    OpenToOthers(PathBuf),
+}
+
+fn days(late: Millis, early: Millis) -> Millis {
+    late.saturating_sub(early) / 86_400_000
+}
+
+impl Store {
+    /// What should be known before more is recorded.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), rollbook::StoreError> {
+    /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// assert_eq!(store.cautions()?, []);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn cautions(&self) -> Result<Vec<Caution>, StoreError> {
+        let files = self.shared.home.as_ref().map(|home| home.open_files());
+        let mut cautions: Vec<_> = files
+            .into_iter()
+            .flatten()
+            .map(Caution::OpenToOthers)
+            .collect();
+        let now = (self.shared.options.clock)();
+        match self.last_recorded()? {
+            Some(last) if now.saturating_sub(last) > CLOCK_AHEAD_MS => {
+                cautions.push(Caution::ClockAhead { last, now });
+            }
+            Some(last) if last.saturating_sub(now) > CLOCK_BEHIND_MS => {
+                cautions.push(Caution::ClockBehind { last, now });
+            }
+            _ => {}
+        }
+        Ok(cautions)
+    }
+
+    /// When the last entry was recorded.
+    fn last_recorded(&self) -> Result<Option<Millis>, StoreError> {
+        let engine = &*self.shared.engine;
+        let mut next = self.shared.published().next;
+        // Frames without entries may stand behind it.
+        while let Some(header) = read::header_ending_before(engine, next)? {
+            if header.entries > 0 {
+                return Ok(Some(header.recorded_at.1));
+            }
+            next = next.saturating_sub(u64::from(header.parts.max(1)));
+        }
+        Ok(None)
+    }
+}

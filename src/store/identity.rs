@@ -1,0 +1,132 @@
+//! Whether the folder's card and its log belong together: the log bears the store's id, and goes at least as far as
+//! the card knows. A log that is gone, another store's or an old copy would open without an error otherwise.
+//!
+//! **Invariant:** the card knows only of what was durable, and is written after it. It may know too little after a
+//! crash, and never too much.
+
+use super::error::StoreError;
+use super::home::{Card, Home, KnownHead, hex};
+use crate::log::engine::Engine;
+use crate::log::engine::sled::SledJournal;
+use crate::log::frame::FrameHeader;
+use crate::log::read;
+use std::path::PathBuf;
+
+/// Bytes of a store's id.
+const ID_BYTES: usize = 16;
+/// What to do where the right log is not there to be put back.
+const GO_ON: &str = "put back the log that belongs to it; to go on without what is lost, take \"head\" out of store.json";
+
+/// That the log's file is there if the card knows of entries: an engine that finds none begins anew.
+pub(super) fn expect_log(home: &Home) -> Result<(), StoreError> {
+    let known = home.card().head.map_or(0, |head| head.seq);
+    let db = home.log_dir().join("db");
+    let bytes = std::fs::metadata(&db).map_or(0, |file| file.len());
+    if known > 0 && bytes == 0 {
+        return Err(lost(db, "it is gone or empty", 0, known));
+    }
+    Ok(())
+}
+
+/// Compares the store's id with the log's, and gives both one where they have none yet.
+pub(super) fn compare_ids(home: &Home, log: &SledJournal) -> Result<(), StoreError> {
+    let card = home.card();
+    let known = card.head.as_ref().map_or(0, |head| head.seq);
+    let of_log = log.store_id()?;
+    let id = match (&card.store_id, of_log) {
+        (Some(id), Some(of_log)) if *id == hex(&of_log) => return Ok(()),
+        (Some(_), Some(_)) => {
+            return Err(StoreError::Layout {
+                path: home.log_dir(),
+                detail: format!(
+                    "this log is of another store: put back this store's own, of which {known} entries are known"
+                ),
+            });
+        }
+        (Some(id), None) if log_is_empty(log) && known == 0 => {
+            log.set_store_id(&bytes_of(id))?;
+            return Ok(());
+        }
+        (Some(_), None) if log_is_empty(log) => {
+            return Err(lost(home.log_dir(), "the log is empty", 0, known));
+        }
+        (Some(_), None) => {
+            return Err(StoreError::Layout {
+                path: home.log_dir(),
+                detail: format!(
+                    "this log bears no store's id: it is another one, or an old copy: put back this store's own, of which {known} entries are known"
+                ),
+            });
+        }
+        (None, Some(of_log)) => of_log,
+        (None, None) => {
+            let mut id = [0; ID_BYTES];
+            getrandom::fill(&mut id).map_err(|error| StoreError::Randomness(error.to_string()))?;
+            log.set_store_id(&id)?;
+            id.to_vec()
+        }
+    };
+    let store_id = Some(hex(&id));
+    home.replace_card(Card { store_id, ..card })
+}
+
+/// That the log goes as far as the card knows, and is the same there.
+pub(super) fn compare_heads(
+    card: &Card,
+    log_dir: PathBuf,
+    log: &dyn Engine,
+    last: Option<&FrameHeader>,
+) -> Result<(), StoreError> {
+    let Some(known) = &card.head else {
+        return Ok(());
+    };
+    let seq = last.map_or(0, |last| last.first_seq + last.entries - 1);
+    if log.head() < known.position {
+        return Err(lost(log_dir, "the log ends too early", seq, known.seq));
+    }
+    if known.position < log.first() {
+        return Ok(());
+    }
+    let there = read::header_ending_before(log, known.position + 1)?;
+    if there.is_some_and(|header| hex(&header.link_after) == known.link) {
+        return Ok(());
+    }
+    Err(StoreError::Layout {
+        path: log_dir,
+        detail: format!(
+            "this log has another history than the one of which store.json knows {} entries: {GO_ON}",
+            known.seq
+        ),
+    })
+}
+
+/// What the card may say of a log that is durable up to a frame.
+pub(super) fn known_head(position: u64, last: &FrameHeader) -> KnownHead {
+    KnownHead {
+        seq: last.first_seq + last.entries - 1,
+        position,
+        link: hex(&last.link_after),
+    }
+}
+
+fn log_is_empty(log: &SledJournal) -> bool {
+    use crate::log::engine::Journal;
+    log.head() < log.first()
+}
+
+fn bytes_of(id: &str) -> Vec<u8> {
+    let digits = id.as_bytes().chunks(2);
+    let byte = |two: &[u8]| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok();
+    digits.filter_map(byte).collect()
+}
+
+fn lost(path: PathBuf, what: &str, seq: u64, known: u64) -> StoreError {
+    let first = seq + 1;
+    let lost = if seq < known {
+        format!("entries {first} to {known}")
+    } else {
+        "lines that made no entry".to_owned()
+    };
+    let detail = format!("{what}: {lost} are lost: {GO_ON}");
+    StoreError::Layout { path, detail }
+}

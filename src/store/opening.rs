@@ -1,0 +1,170 @@
+//! Opening a store and closing it.
+
+use super::batch::{Batch, Ticket};
+use super::error::StoreError;
+use super::home::{Card, Home};
+use super::{Durability, Options, Published, Shared, Store, held, identity};
+use crate::log::engine::Engine;
+use crate::log::engine::memory::MemoryJournal;
+use crate::log::engine::sled::SledJournal;
+use crate::log::read;
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+impl Store {
+    /// Opens the store in a folder, and makes it if there is none.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let dir = tempfile::tempdir()?;
+    /// let store = rollbook::Store::open(dir.path(), rollbook::Options::default())?;
+    /// assert_eq!(store.head(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] where another process has it, [`StoreError::NewerFormat`], [`StoreError::NoSuchStore`]
+    /// where it may not be made, [`StoreError::Corrupt`].
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Store, StoreError> {
+        let home = Home::open(dir.as_ref(), options.create, options.patience)?;
+        let durability = options.durability;
+        let (store, connected) = Store::open_home(home, options)?;
+        if connected {
+            store.settle();
+        } else if durability == Durability::Power {
+            // A card that knows less than it could is no failure.
+            drop(store.shared.note_head());
+        }
+        Ok(store)
+    }
+
+    /// Opens the log of a folder; whether connections were up at its end.
+    pub(super) fn open_home(home: Home, options: Options) -> Result<(Store, bool), StoreError> {
+        let key = home.card().key(&home.dir)?;
+        identity::expect_log(&home)?;
+        let engine = SledJournal::open(&home.log_dir(), options.durability)?;
+        identity::compare_ids(&home, &engine)?;
+        Store::assemble(Box::new(engine), key, Some(home), options)
+    }
+
+    /// A store that lives in memory, and is gone when it is dropped.
+    ///
+    /// # Errors
+    /// None that can be met; the signature is that of every other way to open a store.
+    pub fn in_memory(options: Options) -> Result<Store, StoreError> {
+        Store::on(Box::new(MemoryJournal::new()), options)
+    }
+
+    /// A store on an engine of one's own.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where what the engine holds is no log.
+    pub fn on(engine: Box<dyn Engine>, options: Options) -> Result<Store, StoreError> {
+        let (store, connected) = Store::assemble(engine, [0; 32], None, options)?;
+        if connected {
+            store.settle();
+        }
+        Ok(store)
+    }
+
+    fn assemble(
+        engine: Box<dyn Engine>,
+        digest_key: [u8; 32],
+        home: Option<Home>,
+        options: Options,
+    ) -> Result<(Store, bool), StoreError> {
+        read::drop_unfinished(&*engine)?;
+        let next = engine.head() + 1;
+        let last = read::header_ending_before(&*engine, next)?;
+        if last.is_none() && next > 1 {
+            let detail = format!("the value at position {} is no end of a frame", next - 1);
+            return Err(StoreError::Corrupt { seq: 0, detail });
+        }
+        if let Some(home) = &home {
+            identity::compare_heads(&home.card(), home.log_dir(), &*engine, last.as_ref())?;
+        }
+        let connected = last.as_ref().is_some_and(|header| header.connected);
+        let seq = last.map_or(0, |header| header.first_seq + header.entries - 1);
+        let published = Mutex::new(Published { next, seq });
+        let shared = Shared {
+            engine,
+            options,
+            digest_key,
+            home,
+            copy: Mutex::default(),
+            published,
+            poisoned: Mutex::default(),
+            waiting: AtomicU64::new(0),
+            listeners: Mutex::default(),
+        };
+        let store = Store {
+            shared: Arc::new(shared),
+            writer: Mutex::default(),
+            follower: Mutex::default(),
+            stood: Mutex::default(),
+        };
+        Ok((store, connected))
+    }
+
+    /// Has the folder of a copy live as long as the store.
+    pub(super) fn keep(&self, copy: tempfile::TempDir) {
+        held(&self.shared.copy).replace(copy);
+    }
+
+    /// Whoever had the store open before has died with connections up: the writer's first act is to say so. Where it
+    /// cannot, whoever writes next is told why.
+    fn settle(&self) {
+        let settled = self.submit(Batch::default()).and_then(Ticket::wait);
+        drop(settled);
+        drop(self.close());
+    }
+
+    /// Waits until all that was handed over is durable, or has failed, and ends the writer. Whoever hands over more
+    /// starts another, to which connections that are still up are those of a server that is gone. Dropping the store
+    /// does the same, and has nobody to tell of a failure.
+    ///
+    /// # Errors
+    /// Where the log cannot be synced, or an earlier write had failed.
+    pub fn close(&self) -> Result<(), StoreError> {
+        let Some(writer) = held(&self.writer).take() else {
+            return Ok(());
+        };
+        writer.finish();
+        if let Some(reason) = self.shared.poison() {
+            return Err(StoreError::Poisoned(reason));
+        }
+        let closed = self.shared.engine.close().map_err(StoreError::from);
+        if let Err(error) = &closed {
+            // A second sync may succeed without having written anything.
+            self.shared.poison_with(error);
+        }
+        closed?;
+        // A card that knows less than it could is no failure: all is durable.
+        drop(self.shared.note_head());
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Has the folder's card know how far the log goes. Only for a log that is durable so far.
+    pub(super) fn note_head(&self) -> Result<(), StoreError> {
+        let Some(home) = &self.home else {
+            return Ok(());
+        };
+        let next = self.published().next;
+        let Some(last) = read::header_ending_before(&*self.engine, next)? else {
+            return Ok(());
+        };
+        let head = Some(identity::known_head(next - 1, &last));
+        let card = home.card();
+        home.replace_card(Card { head, ..card })
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        drop(self.close());
+    }
+}

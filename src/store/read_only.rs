@@ -1,0 +1,169 @@
+//! Opening a store that cannot be written: on a read-only mount, a full disk, in somebody else's folder. The engine
+//! always writes, so a private copy of the folder's files is opened instead, and goes with the store.
+//!
+//! **Invariant:** nothing in the store's own folder is written, made or locked. A copy is used only if nobody wrote the
+//! files while it was made.
+
+use super::error::StoreError;
+use super::home::{self, Home};
+use super::{Durability, Options, Store, migrate};
+use crate::limits::{READ_COPIES_MAX, READ_COPY_BYTES_MAX, READ_COPY_MEMORY_BYTES_MAX};
+use crate::log::engine::JournalError;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
+
+/// Where Linux keeps files in memory, for the case that no disk has room.
+const IN_MEMORY: &str = "/dev/shm";
+
+/// A file of the store, and how it looked.
+type Looked = (PathBuf, u64, Option<SystemTime>);
+
+impl Store {
+    /// Opens a store to be read only, from a private copy of its files in the system's folder for such (`TMPDIR`), or in
+    /// memory where that is full. What is recorded in it afterwards is not seen. Connections that were up when its server
+    /// died still count as up: only who opens it to write can say otherwise.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # drop(rollbook::Store::open(dir.path(), rollbook::Options::default())?);
+    /// let store = rollbook::Store::open_read_only(dir.path())?;
+    /// assert!(store.record(&[]).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`StoreError::NotCopied`] where the files are too large or there is no room.
+    pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Store, StoreError> {
+        let dir = dir.as_ref();
+        home::expect(dir)?;
+        // A newer format is better named before it is copied.
+        migrate::plan(dir)?;
+        let copy = copy(dir)?;
+        let inside = |error| of_original(error, copy.path(), dir);
+        let home = Home::open(copy.path(), false, Duration::ZERO).map_err(inside)?;
+        let options = Options {
+            create: false,
+            durability: Durability::None,
+            ..Options::default()
+        };
+        let store = Store::open_home(home, options).map_err(inside)?.0;
+        store.shared.poison_with(&StoreError::ReadOnly);
+        store.keep(copy);
+        Ok(store)
+    }
+}
+
+/// Copies the store's files while nobody writes them.
+fn copy(dir: &Path) -> Result<TempDir, StoreError> {
+    let not = |detail: String| StoreError::NotCopied {
+        dir: dir.to_owned(),
+        detail,
+    };
+    for _ in 0..READ_COPIES_MAX {
+        expect_unused(dir)?;
+        let before = files(dir).map_err(|error| StoreError::io(dir, error))?;
+        let bytes = before.iter().map(|(_, bytes, _)| bytes).sum::<u64>();
+        let places = [
+            (std::env::temp_dir(), READ_COPY_BYTES_MAX),
+            (PathBuf::from(IN_MEMORY), READ_COPY_MEMORY_BYTES_MAX),
+        ];
+        let mut made = Err(format!("{bytes} bytes are too many"));
+        for (place, most) in &places {
+            if bytes <= *most {
+                made = copy_to(place, dir, &before)
+                    .map_err(|error| format!("no copy in {}: {error}", place.display()));
+            }
+            if made.is_ok() {
+                break;
+            }
+        }
+        let made = made.map_err(not)?;
+        expect_unused(dir)?;
+        if files(dir).is_ok_and(|after| after == before) {
+            return Ok(made);
+        }
+    }
+    Err(not("its files change all the time".into()))
+}
+
+/// That no process has the store open to write it.
+fn expect_unused(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join("lock");
+    let lock = match File::open(&path) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::io(path, error)),
+    };
+    match lock.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
+            dir: dir.to_owned(),
+            holder: home::holder(lock),
+        }),
+        // It ends with the file, a moment from now; or there are no locks here.
+        _ => Ok(()),
+    }
+}
+
+/// The files that make the store, in order.
+fn files(dir: &Path) -> io::Result<Vec<Looked>> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from("log")];
+    let look = |path: PathBuf| -> io::Result<Looked> {
+        let known = fs::metadata(dir.join(&path))?;
+        Ok((path, known.len(), known.modified().ok()))
+    };
+    found.push(look("store.json".into())?);
+    while let Some(folder) = folders.pop() {
+        for item in fs::read_dir(dir.join(&folder))? {
+            let item = item?;
+            let path = folder.join(item.file_name());
+            if item.file_type()?.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(look(path)?);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn copy_to(place: &Path, dir: &Path, files: &[Looked]) -> io::Result<TempDir> {
+    let copy = tempfile::Builder::new()
+        .prefix("rollbook-read-")
+        .tempdir_in(place)?;
+    fs::create_dir(copy.path().join("log"))?;
+    for (file, _, _) in files {
+        let to = copy.path().join(file);
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        // Not its mode: it may be read-only.
+        io::copy(&mut File::open(dir.join(file))?, &mut File::create(to)?)?;
+    }
+    Ok(copy)
+}
+
+/// An error about the copy, as one about the store itself.
+fn of_original(error: StoreError, copy: &Path, dir: &Path) -> StoreError {
+    let place = |path: PathBuf| match path.strip_prefix(copy) {
+        Ok(rest) => dir.join(rest),
+        Err(_) => path,
+    };
+    match error {
+        StoreError::Layout { path, detail } => StoreError::Layout {
+            path: place(path),
+            detail,
+        },
+        StoreError::Journal(JournalError::Damaged { path, what }) => {
+            let path = place(path);
+            StoreError::Journal(JournalError::Damaged { path, what })
+        }
+        other => other,
+    }
+}

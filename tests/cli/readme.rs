@@ -1,0 +1,122 @@
+//! The commands of the README's live section, as they stand: one shell session, in a folder like a fresh clone.
+
+use super::program::DEADLINE;
+use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+const README: &str = include_str!("../../README.md");
+const PORTS: [&str; 3] = ["7400", "7401", "7402"];
+
+/// The text between the heading "## Live" and the next one.
+fn live() -> &'static str {
+    let live = README.split("\n## Live\n").nth(1).unwrap();
+    live.split("\n## ").next().unwrap()
+}
+
+/// The blocks of one language, in order.
+fn blocks(text: &'static str, language: &str) -> Vec<&'static str> {
+    let opening = format!("\n```{language}\n");
+    let behind = text.split(opening.as_str()).skip(1);
+    behind
+        .map(|block| block.split("```").next().unwrap())
+        .collect()
+}
+
+/// The whole section as one script, with ports that are free.
+fn script() -> String {
+    let held: Vec<_> = PORTS
+        .iter()
+        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let mut script = String::from("set -euo pipefail\ntrap 'kill $(jobs -p)' EXIT\n");
+    let mut serving = PORTS[0];
+    for line in blocks(live(), "sh").concat().lines() {
+        if line.ends_with('&') {
+            let named = PORTS.into_iter().find(|port| line.contains(port));
+            serving = named.unwrap_or(PORTS[0]);
+            let listen = if named.is_none() {
+                " --listen 127.0.0.1:7400 &"
+            } else {
+                " &"
+            };
+            script.push_str(line.strip_suffix(" &").unwrap());
+            script.push_str(listen);
+        } else if line == "sleep 1" {
+            // As long as it takes, instead: a slow machine is no error.
+            script.push_str(&format!(
+                "until curl -so /dev/null http://127.0.0.1:{serving}/healthz; do sleep 0.05; done"
+            ));
+        } else {
+            script.push_str(line);
+        }
+        script.push('\n');
+    }
+    for (port, held) in PORTS.iter().zip(&held) {
+        let free = held.local_addr().unwrap().port().to_string();
+        script = script.replace(port, &free);
+    }
+    script
+}
+
+fn run(script: &str, folder: &Path) -> Output {
+    let program = Path::new(env!("CARGO_BIN_EXE_rollbook")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let mut shell = Command::new("bash")
+        .args(["-c", script])
+        .current_dir(folder)
+        .env("PATH", format!("{}:{path}", program.display()))
+        .stdout(std::fs::File::create(folder.join("out")).unwrap())
+        .stderr(std::fs::File::create(folder.join("err")).unwrap())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = shell.try_wait().unwrap() {
+            break status;
+        }
+        if began.elapsed() > DEADLINE {
+            let _ = shell.kill();
+            panic!("the commands of the README hang:\n{script}");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    Output {
+        status,
+        stdout: read("out"),
+        stderr: read("err"),
+    }
+}
+
+#[test]
+fn the_commands_of_the_live_section_run_as_they_stand() {
+    let has = |tool: &str| Command::new(tool).arg("--version").output().is_ok();
+    if let Some(missing) = ["bash", "curl", "openssl"]
+        .into_iter()
+        .find(|tool| !has(tool))
+    {
+        eprintln!("not run: {missing} is missing");
+        return;
+    }
+    let clone = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    symlink(root.join("examples"), clone.path().join("examples")).unwrap();
+    let script = script();
+    let ran = run(&script, clone.path());
+    let out = String::from_utf8(ran.stdout).unwrap();
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert!(ran.status.success(), "{script}\n{out}\n{err}");
+    for shown in blocks(live(), "text") {
+        assert!(out.contains(shown), "not answered:\n{shown}\nbut:\n{out}");
+    }
+    // Each way to ask gives the same answer: on the spot, later, after it was played, with a token.
+    let gaps = out.lines().filter(|line| line.starts_with("{\"gap\":1"));
+    let mut gaps: Vec<&str> = gaps.collect();
+    assert!(gaps.len() >= 2, "{out}");
+    gaps.dedup();
+    assert_eq!(gaps.len(), 1, "{out}");
+}
