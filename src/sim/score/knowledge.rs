@@ -125,6 +125,7 @@ impl<'a> Knowledge<'a> {
     }
 
     fn resync(&mut self, resync: &Resync, lessons: &mut Vec<Lesson>) {
+        self.stale = resync.stale;
         for &(who, present, meta) in &resync.shown {
             self.teach(who, resync.read, resync.read, present, meta, lessons);
         }

@@ -39,6 +39,8 @@ pub(super) struct Resync {
     pub channel: usize,
     /// When it takes effect.
     pub at: Millis,
+    /// It is older than a snapshot that was seen.
+    pub stale: bool,
     /// As of which position.
     pub read: Position,
     /// Everybody of the channel: whether he is there, and his metadata where that was told.
@@ -209,6 +211,7 @@ impl<'a> Lists<'a> {
         Some(Resync {
             channel: key.1,
             at: until,
+            stale,
             read: before.max(collecting.position),
             shown: shown.collect(),
         })
@@ -241,6 +244,7 @@ impl<'a> Lists<'a> {
         Some(Resync {
             channel: shown.channel,
             at: effect,
+            stale: false,
             read: collecting.position.max(shown.read),
             shown: worked_in,
         })
