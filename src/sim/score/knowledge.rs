@@ -206,7 +206,7 @@ impl<'a> Knowledge<'a> {
             && present
             && before.present
             && meta.is_some()
-            && before.meta_as_of < as_of
+            && (before.meta.is_none() || before.meta_as_of < as_of)
             && !self.stale;
         if newer && !first_told {
             return;

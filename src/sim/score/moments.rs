@@ -214,12 +214,16 @@ impl<'a> Truth<'a> {
         world.is_presence() && !known.any(|as_of| (position..undone).contains(as_of))
     }
 
-    /// Whether a link line has named a channel only later: until then it seems to share its link with other channels.
+    /// Whether no link line has named a channel yet, where they name channels: until then it seems to share its link.
     fn seems_to_share(&self, channel: usize, known_at: Option<Millis>) -> bool {
         let heard = known_at.map_or(self.run.told.len(), |it| self.run.recorded_by(it));
-        let names = |told: &Told| matches!(told.said, Said::Link { channel: named, .. } if named == Some(channel));
-        let named = self.run.told.iter().position(names);
-        named.is_some_and(|named| named >= heard)
+        let named = |told: &Told| match told.said {
+            Said::Link { channel, .. } => channel,
+            _ => None,
+        };
+        let heard = self.run.told.iter().take(heard);
+        let is_named = heard.filter_map(named).any(|it| it == channel);
+        !is_named && self.run.told.iter().any(|told| named(told).is_some())
     }
 
     /// Where some are certain and the coverage is complete, the others are all there are.
