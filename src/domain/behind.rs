@@ -6,12 +6,14 @@ use super::entry::{
     Closed, Entry, Link, Page, PageStep, Snapshot, SnapshotOrigin, Text, Token, What, Whole,
 };
 use super::event::{
-    ChangeSaid, Connection, ConnectionSaid, Event, Kind, LinkSaid, MemberSaid, Said, Shown, Str,
-    TokenSaid, TopicShown,
+    ChangeSaid, Connection, ConnectionSaid, Event, Kind, LinkSaid, LinkState, MemberSaid, Said,
+    Service, Shown, Str, TokenSaid, TopicShown,
 };
 use super::names::{Member, Name, Names};
 use super::order::Stamp;
+use super::own_list::Collected;
 use super::state::State;
+use super::watch::Watch;
 
 /// What the source said, as far as it matters for what follows; `state` is that before the commit. `None` for entries
 /// that no event makes.
@@ -154,6 +156,63 @@ pub fn roster_behind(
             shown: shown(&claims::standing(channel, &[], state, names), names),
         },
     })
+}
+
+/// What an observer's source has sent of what was missed in a channel, while it does so: the link up that began it, and
+/// the differences so far.
+#[must_use]
+pub fn resync_behind(
+    channel: Name,
+    observer: &str,
+    state: &State,
+    names: &Names,
+) -> Vec<Event<'static>> {
+    let watch = names.find(observer).and_then(|observer| {
+        let watching = state.channel(channel)?.watching();
+        watching.of(observer)
+    });
+    let Some(collecting) = watch.and_then(Watch::collecting) else {
+        return Vec::new();
+    };
+    let event = |ts, said| Event {
+        observer: Str::Owned(observer.to_owned()),
+        self_user: None,
+        id: None,
+        stamp: Stamp { pos: None, ts },
+        said,
+    };
+    let link = Said::Link(LinkSaid {
+        state: LinkState::UpWithDifferences,
+        channels: vec![name(channel, names)],
+        unrestored: Vec::new(),
+        service: Service::All,
+        reason: None,
+    });
+    let mut members: Vec<(&Member, &Collected)> = collecting.members.iter().collect();
+    members
+        .sort_unstable_by(|(a, x), (b, y)| x.at.cmp(&y.at).then_with(|| names.compare(**a, **b)));
+    let changes = members.into_iter().map(|(&of, collected)| {
+        let stamp = Stamp {
+            ts: Some(collected.at),
+            ..collected.stamp
+        };
+        ChangeSaid {
+            kind: if collected.present {
+                Kind::Join
+            } else {
+                Kind::Leave
+            },
+            topic: name(names.key(of).topic, names),
+            who: member(of, collected.meta.as_ref(), stamp, names),
+        }
+    });
+    let said = Said::Changes {
+        channel: name(channel, names),
+        changes: changes.collect(),
+        together: false,
+        occupancy: None,
+    };
+    vec![event(Some(collecting.up_at), link), event(None, said)]
 }
 
 fn name(name: Name, names: &Names) -> Str<'static> {

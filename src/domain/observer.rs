@@ -37,14 +37,6 @@ impl Observer {
         self.proof.map(|proof| proof.time)
     }
 
-    /// Whether messages about other channels are proofs for this one.
-    pub(crate) fn shares_link(&self, channel: Name) -> bool {
-        let sharing = |link: &&ChannelLink| !link.own;
-        self.linked
-            && !self.has_own_link(channel)
-            && self.channels.values().filter(sharing).nth(1).is_some()
-    }
-
     /// Whether a link line has named the channel: it then has a link of its own, and what is heard of other channels
     /// proves nothing about it.
     pub(crate) fn has_own_link(&self, channel: Name) -> bool {

@@ -7,7 +7,7 @@
 use super::entry::{Change, Claims, Disposition, Entry, Origin, Snapshot, SnapshotOrigin, Text};
 use super::event::Kind;
 use super::names::{Member, Name, Names, NumberMap};
-use super::order::Stamp;
+use super::order::{Order, Stamp};
 use super::roster::Presence;
 use super::state::State;
 use super::time::Millis;
@@ -145,56 +145,81 @@ impl State {
         if watch.own_list.is_none() && !snapshot.complete {
             return;
         }
-        let known = watch.own_list.as_deref().cloned().unwrap_or_default();
         let shown = Shows { snapshot, names };
-        let is_there = |member| self.present(member).is_some();
-        let list = match snapshot.origin {
-            SnapshotOrigin::Occupancy => known,
-            SnapshotOrigin::Differences if snapshot.stale => known,
-            SnapshotOrigin::Listed if snapshot.stale => {
-                let listed = shown.listed(is_there);
-                let mut list = if snapshot.complete {
-                    OwnList::default()
-                } else {
-                    known.clone()
-                };
-                let of_roster = channel.roster.iter().copied();
-                let members = of_roster.chain(known.differs.into_keys());
-                for member in members.filter(|&member| shown.shows(member, &listed)) {
-                    list.set(member, listed.contains_key(&member), is_there(member));
-                }
-                for &member in listed.keys() {
-                    list.set(member, true, is_there(member));
-                }
-                list
+        let mut list = match (snapshot.origin, snapshot.stale) {
+            (SnapshotOrigin::Occupancy, _) | (SnapshotOrigin::Differences, true) => return,
+            (SnapshotOrigin::Listed, true) => {
+                self.list_overtaken(&shown, entry, &channel.roster, watch)
             }
-            SnapshotOrigin::Listed | SnapshotOrigin::Differences => {
-                let listed = shown.listed(is_there);
-                let mut list = known.clone();
-                list.differs
-                    .retain(|&member, ()| !shown.shows(member, &listed));
-                for &member in &snapshot.held {
-                    let in_roster = is_there(member);
-                    let own = if shown.is_held_by_own(member, watch, self) {
-                        known.has(member, in_roster)
-                    } else if shown.shows(member, &listed) {
-                        listed.contains_key(&member)
-                    } else {
-                        continue;
-                    };
-                    list.set(member, own, in_roster);
-                }
-                list
+            (SnapshotOrigin::Listed | SnapshotOrigin::Differences, false) => {
+                self.list_shown(&shown, watch)
             }
         };
-        let self_user = match snapshot.origin {
-            SnapshotOrigin::Listed if snapshot.complete => snapshot.self_user,
-            _ => list.self_user,
-        };
-        let list = OwnList { self_user, ..list };
+        if snapshot.origin == SnapshotOrigin::Listed && snapshot.complete {
+            list.self_user = snapshot.self_user;
+        }
         if let Some(watch) = self.watch_mut(snapshot.channel, entry.observer) {
             watch.own_list = Some(Box::new(list));
         }
+    }
+
+    /// The own list after a snapshot from which something follows.
+    fn list_shown(&self, shown: &Shows<'_>, watch: &Watch) -> OwnList {
+        let known = watch.own_list.as_deref().cloned().unwrap_or_default();
+        let snapshot = shown.snapshot;
+        if snapshot.complete && snapshot.held.is_empty() {
+            // The roster will be what it lists.
+            return OwnList {
+                differs: NumberMap::default(),
+                ..known
+            };
+        }
+        let is_there = |member| self.present(member).is_some();
+        let listed = shown.listed(is_there);
+        let mut list = known.clone();
+        list.differs
+            .retain(|&member, ()| !shown.shows(member, &listed));
+        for &member in &snapshot.held {
+            let in_roster = is_there(member);
+            if shown.is_held_by_own(member, watch, self) {
+                list.set(member, known.has(member, in_roster), in_roster);
+            } else if shown.shows(member, &listed) {
+                list.set(member, listed.contains_key(&member), in_roster);
+            }
+        }
+        list
+    }
+
+    /// The own list after a snapshot that is stale: it counts, but for what the observer's own newer events have said.
+    fn list_overtaken(
+        &self,
+        shown: &Shows<'_>,
+        entry: &Entry,
+        roster: &[Member],
+        watch: &Watch,
+    ) -> OwnList {
+        let known = watch.own_list.as_deref().cloned().unwrap_or_default();
+        let is_there = |member| self.present(member).is_some();
+        let listed = shown.listed(is_there);
+        let line = entry.counted();
+        let own_is_newer = |member| {
+            let slot = self.slot(member);
+            slot.is_some_and(|slot| line.against(slot.word.stamp, 0) == Order::Older)
+                && shown.is_held_by_own(member, watch, self)
+        };
+        let mut list = known.clone();
+        let members = roster.iter().chain(known.differs.keys()).copied();
+        let members = members.filter(|&member| shown.shows(member, &listed));
+        for member in members.chain(listed.keys().copied()) {
+            let in_roster = is_there(member);
+            let own = if own_is_newer(member) {
+                known.has(member, in_roster)
+            } else {
+                listed.contains_key(&member)
+            };
+            list.set(member, own, in_roster);
+        }
+        list
     }
 
     /// The watch of an observer, if it has one of the channel.

@@ -16,6 +16,7 @@ use super::snapshot::{Listed, Shown};
 use super::state::State;
 use super::time::{self, Millis};
 use super::watch::Watch;
+use std::collections::HashMap;
 
 /// The resyncs that are complete when `event` comes, which is to be decided about after them: one for each channel of
 /// the same link whose differences have all been sent by then.
@@ -41,8 +42,13 @@ pub fn resyncs_before(
         Said::Changes {
             channel, changes, ..
         } => {
+            // Of a member that leaves and joins in one line, the line may make one event.
+            let last: HashMap<_, &ChangeSaid<'_>> = changes
+                .iter()
+                .map(|change| ((&change.topic, &change.who.user, &change.who.conn), change))
+                .collect();
             let of = |change: &ChangeSaid<'_>| time(change.who.stamp.or(event.stamp).ts);
-            let Some(at) = changes.iter().map(of).max() else {
+            let Some(at) = last.into_values().map(of).max() else {
                 return Vec::new();
             };
             Ends::Live {

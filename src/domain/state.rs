@@ -172,17 +172,6 @@ impl State {
         watching.last_proof_of_all(channel, |observer| self.observers.get(&observer))
     }
 
-    /// Whether what observers say of other channels is a proof for this one, too.
-    #[must_use]
-    pub fn shares_proofs(&self, channel: Name) -> bool {
-        let watches = self.channels.get(&channel).map(|it| &it.watching.watches);
-        let mut observers = watches.into_iter().flatten().map(|watch| watch.observer);
-        observers.any(|name| {
-            let observer = self.observers.get(&name);
-            observer.is_some_and(|observer| observer.shares_link(channel))
-        })
-    }
-
     /// Whether an observer watches a channel: between a link that came up and a snapshot he does not yet.
     #[must_use]
     pub fn is_watching(&self, observer: Name, channel: Name) -> bool {

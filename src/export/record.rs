@@ -179,7 +179,15 @@ impl Record for HistoryEntry {
 
 impl Record for Missed {
     const COLUMNS: &'static [&'static str] = &[
-        "gap", "channel", "from", "to", "evidence", "joined", "left", "updated",
+        "gap",
+        "channel",
+        "from",
+        "to",
+        "evidence",
+        "closed_by",
+        "joined",
+        "left",
+        "updated",
     ];
 }
 
@@ -220,7 +228,16 @@ impl Record for Stats {
 
 impl Record for Gap {
     const COLUMNS: &'static [&'static str] = &[
-        "gap", "channel", "from", "to", "evidence", "resumed", "joined", "left", "updated",
+        "gap",
+        "channel",
+        "from",
+        "to",
+        "evidence",
+        "closed_by",
+        "resumed",
+        "joined",
+        "left",
+        "updated",
     ];
 }
 

@@ -122,13 +122,12 @@ impl Store {
         at: Millis,
     ) -> Result<Who, StoreError> {
         // Later news reach back: what the head knows of the channel bounds what is certain of any moment.
-        let (watched, lossy, shares) = self.as_of(known_at, None, |state, names| {
+        let (watched, lossy) = self.as_of(known_at, None, |state, names| {
             let name = heard_of(channel, state, names)?;
             let lossy = state
                 .channel(name)
                 .is_some_and(|channel| channel.is_lossy());
-            let shares = state.shares_proofs(name);
-            Ok::<_, StoreError>((state.is_watched_at(name, at), lossy, shares))
+            Ok::<_, StoreError>((state.is_watched_at(name, at), lossy))
         })??;
         let mut moment = AtMoment::new(channel, at);
         let scope = Scope {
@@ -165,14 +164,8 @@ impl Store {
         if gap.is_some() {
             coverage = Coverage::Blind;
         }
-        let heard = match shares {
-            true => {
-                let last = state.channel(name).map_or(0, |it| it.effective_seq());
-                self.last_proof_at(channel, last, at, known_at)?
-            }
-            false => state.channel(name).and_then(|it| it.watching().heard_at()),
-        };
-        // The gap tells of the proofs before it, and while it is open there may be some of a first line.
+        // What was heard of other channels over the same link is in the gap's beginning, and only there.
+        let heard = state.channel(name).and_then(|it| it.watching().heard_at());
         let last_proof = heard.max(gap.map(|&(from, _)| from));
         let base = base_certainty(coverage, lossy || !watched);
         let mut rows: Vec<Row> = state
@@ -215,53 +208,6 @@ impl Store {
             coverage,
             last_proof: last_proof.map(Time),
             topics,
-        })
-    }
-}
-
-impl Store {
-    /// The last proof of a channel at a moment, where other channels of its observers prove something, too: what is in
-    /// effect there at that moment ends with the entry `last`.
-    fn last_proof_at(
-        &self,
-        channel: &str,
-        last: u64,
-        at: Millis,
-        known_at: Option<Millis>,
-    ) -> Result<Option<Millis>, StoreError> {
-        let scope = Scope {
-            start: Start::Behind(last),
-            known_at,
-            ..Scope::default()
-        };
-        let mut all = AllInEffect { channel, last, at };
-        let end = self.visit(&scope, &mut all)?;
-        let name = end.names.find(channel);
-        let proof = name.and_then(|name| end.state.last_proof(name));
-        Ok(proof.map(|proof| proof.min(at)))
-    }
-}
-
-/// Applies what is in effect at a moment behind an entry, of all channels, up to what takes effect in one of them later.
-struct AllInEffect<'a> {
-    channel: &'a str,
-    last: u64,
-    at: Millis,
-}
-
-impl Visitor for AllInEffect<'_> {
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
-        if entry.seq <= self.last || entry.effective_at <= self.at {
-            return Ok(Flow::Apply);
-        }
-        let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));
-        let of_channel = at
-            .channel_of(entry)
-            .is_some_and(|name| at.names.text(name) == self.channel);
-        Ok(if moves && of_channel {
-            Flow::Stop
-        } else {
-            Flow::Skip
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Played, ReplayFilter, Shape, Sink, Untold, agora, own};
 use crate::domain::behind::{
-    closed_behind, event_behind, page_behind, roster_behind, standing_behind,
+    closed_behind, event_behind, page_behind, resync_behind, roster_behind, standing_behind,
 };
 use crate::domain::entry::{Closed, Entry, Page, PageStep, Recording, Rules, What};
 use crate::domain::event::{Event, Said};
@@ -74,6 +74,9 @@ impl<'a> Player<'a> {
         };
         let moment = self.filter.from.or(event.stamp.ts).unwrap_or(Millis::MIN);
         self.say(&event, Recording::default(), state.head() + 1, moment);
+        for event in resync_behind(channel, observer, state, names) {
+            self.say(&event, Recording::default(), state.head() + 1, moment);
+        }
     }
 
     fn event(&mut self, entries: &[Entry], state: &State, names: &Names) -> Option<Event<'static>> {

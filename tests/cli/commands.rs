@@ -62,7 +62,7 @@ fn first_of<'a>(json: &'a str, list: &str) -> &'a str {
 const HISTORY: &str = "seq channel type topic user connection meta occurred_at recorded_at effective_at observer state \
      origin disposition snapshot_seq not_before not_after baseline reason id pos source_ts members complete";
 const INGEST: &str = "lines events entries joins leaves updates snapshots inferred_joins inferred_leaves \
-     inferred_updates baseline_joins duplicates stale unknown retries retries_differing rejected clamped first_seq last_seq elapsed_ms";
+     inferred_updates baseline_joins duplicates stale unknown collected retries retries_differing rejected clamped first_seq last_seq elapsed_ms";
 
 #[test]
 fn the_fields_of_every_answer_stand_in_the_order_of_the_contract() {
@@ -70,7 +70,7 @@ fn the_fields_of_every_answer_stand_in_the_order_of_the_contract() {
     let line = |args: &[&str]| folder.run(args).ok().out.lines().next().unwrap().to_owned();
     assert_eq!(fields(&summary), INGEST);
     let who = line(&["who", "studio-7"]);
-    assert_eq!(fields(&who), "channel at seq coverage topics");
+    assert_eq!(fields(&who), "channel at seq coverage last_proof topics");
     let topic = first_of(&who, "topics");
     assert_eq!(fields(topic), "topic publishers");
     let publisher = first_of(topic, "publishers");
@@ -81,7 +81,7 @@ fn the_fields_of_every_answer_stand_in_the_order_of_the_contract() {
     let missed = line(&["missed", "studio-7"]);
     assert_eq!(
         fields(&missed),
-        "gap channel from to evidence joined left updated"
+        "gap channel from to evidence closed_by joined left updated"
     );
     for list in ["joined", "left", "updated"] {
         assert_eq!(
@@ -92,7 +92,7 @@ fn the_fields_of_every_answer_stand_in_the_order_of_the_contract() {
     for (args, wanted) in [
         (
             &["gaps", "studio-7"][..],
-            "gap channel from to evidence resumed joined left updated",
+            "gap channel from to evidence closed_by resumed joined left updated",
         ),
         (
             &["channels"],

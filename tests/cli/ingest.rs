@@ -289,7 +289,8 @@ fn the_line_that_moved_a_channel_s_time_is_named_once() {
     let file = folder.file("feed.jsonl", text);
     let ran = folder.run(&["ingest", &file]).ok();
     assert_eq!(ran.line()["clamped"], 2);
-    let named: Vec<&str> = ran.err.lines().collect();
+    let of_entries = |line: &&str| line.contains("entry");
+    let named: Vec<&str> = ran.err.lines().filter(of_entries).collect();
     assert_eq!(named.len(), 2, "{named:#?}");
     let culprit = format!(
         "and entry 2 ({file}:2) moved it there: it has no time that counts, and took effect when it was recorded"
@@ -332,7 +333,8 @@ fn an_id_that_comes_again_with_other_contents_is_counted_and_named() {
     let sum = ran.line();
     assert_eq!(counts(&sum), (json!(13), json!(13)));
     assert_eq!((&sum["entries"], &sum["rejected"]), (&json!(0), &json!(0)));
-    let named: Vec<&str> = ran.err.lines().collect();
+    let of_lines = |line: &&str| !line.starts_with("all times lie before 1973");
+    let named: Vec<&str> = ran.err.lines().filter(of_lines).collect();
     assert_eq!(named.len(), 11, "{named:#?}");
     let first = format!(
         "{file}:1: byte 0: the id k1 was recorded before, as entry 1, with other contents: this line counts as a retry and is not recorded"

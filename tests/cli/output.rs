@@ -48,9 +48,9 @@ Gap 3 · 22:00:00.000 → 22:00:04.250 (4 s 250 ms) · no link event (evidence: 
 2026-05-15 (times in UTC)
 
 Gap 4 · 00:01:00 → still open · link lost (evidence: link)
-  who came or went shows with the next snapshot
+  not known yet: the next snapshot will show who came or went
 
-4 gaps · 26 min 13 s unwatched · 1 still open · 2 joined, 4 left, 1 changed
+4 gaps · 26 min 13 s unwatched · 1 still open · 2 joined, 4 left, 1 changed · who came or went in an open gap is not known yet
 "#;
     assert_eq!(table, expected, "\n{table}");
 }
@@ -74,7 +74,7 @@ fn missed_as_json_is_the_contract_and_nothing_more() {
         lines,
         concat!(
             r#"{"gap":2,"channel":"studio-7","from":"2026-05-14T21:13:20.448Z","to":"2026-05-14T21:31:47.551Z","#,
-            r#""evidence":"link","joined":[],"left":[{"topic":"screen","user":"ana","connection":"","meta":"1080p"},"#,
+            r#""evidence":"link","closed_by":null,"joined":[],"left":[{"topic":"screen","user":"ana","connection":"","meta":"1080p"},"#,
             r#"{"topic":"screen","user":"ivo","connection":"","meta":"720p"}],"updated":[]}"#,
             "\n"
         )
@@ -94,6 +94,7 @@ fn who_says_moment_coverage_and_doubt_in_words() {
         tables::who,
     );
     let expected = r#"studio-7 · 2026-05-14 20:45:00.000 UTC · blind: nobody was watching then
+no message of a source proves anything of it by then
 
   chat    ana          since 20:00:02                       {"role":"guest"}
           ana · phone  since 2026-05-13 23:59:59  assumed   {"role":"guest"}
@@ -110,7 +111,7 @@ possible: came or went at an unknown moment around then
     };
     assert_eq!(
         one(Format::Table, &nobody, tables::who),
-        "studio-7 · as of entry 41 · partial: no full snapshot yet, there may be others\n\n  \
+        "studio-7 · as of entry 41 · partial: no full snapshot yet, there may be others\nno message of a source proves anything of it by then\n\n  \
          nobody is known to have been there\n"
     );
 }

@@ -63,7 +63,9 @@ fn in_order(desk: &Desk) {
             assert!(!entry.baseline || from.is_none(), "{entry:?}");
             let by = &history[entry.snapshot_seq.unwrap() as usize - 1];
             assert_eq!(by.kind, EntryType::Snapshot, "{entry:?}");
-            assert_eq!((to, &entry.channel), (by.occurred_at, &by.channel));
+            // One into which is worked what was collected takes effect at the latest of their times.
+            assert!(by.occurred_at <= to && to <= by.effective_at, "{entry:?}");
+            assert_eq!(entry.channel, by.channel);
         }
         if !matches!(entry.kind, EntryType::Link | EntryType::Token) {
             assert!(entry.effective_at >= entry.occurred_at, "{entry:?}");

@@ -7,14 +7,14 @@ use feeds::{Heard, Shape, Tape, cases, tape};
 use proptest::prelude::*;
 use reference::Reference;
 use rollbook::domain::decide::decide;
-use rollbook::domain::entry::{Commit, Entry, Rules, Snapshot, What};
+use rollbook::domain::entry::{Commit, Disposition, Entry, Rules, Snapshot, What};
 use rollbook::domain::event::{Said, Shown};
 use rollbook::domain::names::Names;
 use rollbook::domain::order::{Order, Stamp};
 use rollbook::domain::state::State;
 use rollbook::domain::time;
 use rollbook::feed::parse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Topic, user and connection.
 type Key = [String; 3];
@@ -93,6 +93,8 @@ fn snapshots(tape: &Tape) {
     let mut reference = Reference::default();
     // What the pages so far have listed, by observer and channel.
     let mut pages = BTreeMap::<_, Pages>::new();
+    // Whose collected events are worked into the next snapshot: it is then more than it lists.
+    let mut collected = BTreeSet::new();
     for heard in &tape.lines {
         let Ok(event) = parse(heard.text.as_bytes(), &feeds::DEFAULTS) else {
             reference.line(heard, &tape.rules);
@@ -118,6 +120,12 @@ fn snapshots(tape: &Tape) {
         }
         let entries = &reference.entries[seen..];
         let of = |channel: &str| (event.observer.to_string(), channel.to_owned());
+        let is_collected = |entry: &Entry| matches!(&entry.what, What::Change(it) if it.disposition == Disposition::Collected);
+        if let (Said::Changes { channel, .. }, true) =
+            (&event.said, entries.iter().any(is_collected))
+        {
+            collected.insert(of(channel));
+        }
         let listed = match &event.said {
             Said::SnapshotBegin { channel, sync, .. } => {
                 let begun = Pages {
@@ -170,6 +178,9 @@ fn snapshots(tape: &Tape) {
         }
         let (state, names) = (&reference.state, &reference.names);
         let channel = names.text(snapshot.channel).to_owned();
+        if collected.remove(&of(&channel)) {
+            continue;
+        }
         let after = roster(&channel, state, names);
         equals(snapshot, &listed, &before, &after, names);
         if matches!(event.said, Said::Snapshot { .. }) {

@@ -95,7 +95,7 @@ pub fn who(
         Some(_) => of_channel.map(|entry| entry.seq).max().unwrap_or(0),
     };
     Some(
-        json!({"channel": name, "at": at.map(time), "seq": seq, "coverage": channel.coverage(at), "topics": topics}),
+        json!({"channel": name, "at": at.map(time), "seq": seq, "coverage": channel.coverage(at), "last_proof": channel.proof.map(time), "topics": topics}),
     )
 }
 
@@ -172,7 +172,7 @@ fn stay(log: &Log, channel: &Watched, join: &Entry, leave: Option<&Entry>) -> Va
     let came_unseen = !join.inferred() && unseen;
     let max = join.earliest().filter(|_| !came_unseen && !log.lossy);
     let max = max.map(|earliest| (ends_last - earliest).max(0));
-    let not_before = |end: &Entry| end.earliest().filter(|_| end.inferred()).map(time);
+    let not_before = |end: &Entry| end.earliest().filter(|_| end.has_window()).map(time);
     let (topic, user, connection) = join.member().unwrap();
     json!({
         "channel": join.channel, "topic": topic, "user": user, "connection": connection,
@@ -216,7 +216,7 @@ fn in_gap(log: &Log, name: &str, number: u32, gap: &Gap) -> Value {
     };
     json!({
         "gap": number, "channel": name, "from": time(gap.from), "to": gap.to.map(time), "evidence": gap.evidence,
-        "joined": part("join"), "left": part("leave"), "updated": part("update"),
+        "closed_by": gap.closed_by, "joined": part("join"), "left": part("leave"), "updated": part("update"),
     })
 }
 

@@ -4,6 +4,7 @@ use super::feeds::Heard;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 /// One entry, read back from its JSON.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +34,11 @@ pub struct Entry {
     pub not_after: Option<i64>,
     pub baseline: bool,
     pub complete: Option<bool>,
+    pub members: Option<u64>,
+    pub reason: Option<String>,
+    pub id: Value,
+    pub pos: Value,
+    pub source_ts: Value,
 }
 
 /// Topic, user, connection.
@@ -41,6 +47,20 @@ pub type Member = (String, String, String);
 impl Entry {
     pub fn inferred(&self) -> bool {
         self.origin == "inferred"
+    }
+
+    /// Whether it can have happened at any moment of a window.
+    pub fn has_window(&self) -> bool {
+        self.inferred() || self.not_before.is_some()
+    }
+
+    /// Whether it is an observer's own list, taken as a snapshot when all differences were told.
+    pub fn resync(&self) -> bool {
+        self.kind == "snapshot" && self.reason.as_deref() == Some("resync")
+    }
+
+    pub fn collected(&self) -> bool {
+        self.disposition == "collected"
     }
 
     pub fn applied(&self) -> bool {
@@ -68,7 +88,7 @@ impl Entry {
 
     /// When it can have happened, at the earliest; `None` where nobody knows.
     pub fn earliest(&self) -> Option<i64> {
-        match (self.inferred(), self.baseline) {
+        match (self.has_window(), self.baseline) {
             (false, _) => Some(self.occurred_at),
             (true, true) => None,
             (true, false) => self.not_before,
@@ -77,7 +97,7 @@ impl Entry {
 
     /// And at the latest.
     pub fn latest(&self) -> i64 {
-        if self.inferred() {
+        if self.has_window() {
             self.not_after.unwrap()
         } else {
             self.occurred_at
@@ -132,6 +152,12 @@ pub struct Log {
     pub paged: BTreeSet<u64>,
     /// Link entries of another service than streams.
     pub elsewhere: BTreeSet<u64>,
+    /// Link entries after which differences are told.
+    pub differences: BTreeSet<u64>,
+    /// How long a source tells them; 0: it tells none.
+    pub resync_ms: i64,
+    /// The lines, each with the entries that it made.
+    pub lines: Vec<(RangeInclusive<u64>, Value)>,
     /// Channels that stay down though their observer's link is up again.
     pub unrestored: BTreeMap<u64, Vec<String>>,
     /// Entries of lines that spoke of a change: whoever came by them has come before.
@@ -169,6 +195,12 @@ impl Log {
         if head > behind {
             self.recorded_at = self.recorded_at.max(heard.now);
         }
+        let own = line["state"] == "up" && line["resync"] == "differences";
+        let agora = line["currentState"] == "CONNECTED" && line["isResumed"] == true;
+        if self.resync_ms > 0 && (own || agora) {
+            self.differences.extend(made.clone());
+        }
+        self.lines.push((made.clone(), line.clone()));
         if line["event"] == "linkState" {
             if text("serviceType").is_some_and(|service| service != "STREAM") {
                 self.elsewhere.extend(made.clone());

@@ -9,6 +9,7 @@ mod desk;
 #[path = "../support/feeds.rs"]
 mod feeds;
 mod log;
+mod resync;
 #[path = "../support/shapes.rs"]
 mod shapes;
 mod stats;
@@ -50,6 +51,7 @@ fn heard(tape: &Tape) -> (Desk, Model) {
     let desk = Desk::new();
     let mut log = Log::default();
     log.lossy = tape.rules.lossy;
+    log.resync_ms = tape.rules.resync_ms;
     // The model is of what lines say; it knows no ingest connections yet.
     let lines = tape.lines.iter();
     for heard in lines.filter(|heard| feeds::connection(&heard.text).is_none()) {
@@ -115,6 +117,13 @@ fn listed(store: &Store, filter: &HistoryFilter) -> Option<Value> {
     found(answer.map(|()| seqs))
 }
 
+/// An answer about a moment knows of no proof behind it; the model does not say which was the last one before.
+fn no_later(answer: &Value, at: i64) {
+    if let Some(proof) = answer["last_proof"].as_str() {
+        assert!(proof <= log::time(at).as_str().unwrap(), "{answer}");
+    }
+}
+
 /// Everything that is asked of the head, or of the log as it was known at a moment.
 fn the_same(store: &Store, model: &Model, known_at: Option<i64>) {
     let mut moments: Vec<Option<i64>> = moments(model).into_iter().map(Some).collect();
@@ -129,8 +138,13 @@ fn the_same(store: &Store, model: &Model, known_at: Option<i64>) {
                     certain,
                     topic: topic.map(str::to_owned),
                 };
-                let right = answers::who(model, channel, at, topic, certain);
-                let answer = found(store.who(channel, &filter));
+                let mut right = answers::who(model, channel, at, topic, certain);
+                let mut answer = found(store.who(channel, &filter));
+                if let (Some(at), Some(right), Some(answer)) = (at, &mut right, &mut answer) {
+                    no_later(answer, at);
+                    right["last_proof"].take();
+                    answer["last_proof"].take();
+                }
                 assert_eq!(answer, right, "who {channel} {filter:?}");
             }
         }
@@ -210,6 +224,7 @@ fn the_same_in(store: &Store, model: &Model, part: &Part) {
 
 /// What only the head is asked.
 fn the_same_now(store: &Store, model: &Model) {
+    resync::check(&model.log);
     the_same(store, model, None);
     let channels = json(store.channels().unwrap());
     assert_eq!(channels, json(answers::channels(model)));

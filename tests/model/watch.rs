@@ -12,6 +12,10 @@ struct Watcher {
     synced: bool,
     /// Its messages are proofs for the channel.
     proves: bool,
+    /// It has given a complete snapshot: there is a list of its own to which differences can be told.
+    lists: bool,
+    /// It tells them.
+    collecting: bool,
     /// It sends no link lines, and an incomplete snapshot has ended its proofs.
     ended: bool,
     /// When its messages began to be proofs, and the last of them.
@@ -42,6 +46,7 @@ pub struct Gap {
     pub from: i64,
     pub to: Option<i64>,
     pub evidence: &'static str,
+    pub closed_by: Option<&'static str>,
     /// The snapshots in it, that which closed it included.
     pub snapshots: BTreeSet<u64>,
 }
@@ -116,12 +121,33 @@ impl Watched {
     }
 
     /// A link line, entry `seq`. `heard`: what came over the link.
-    fn link(&mut self, observer: &str, up: bool, seq: u64, heard: &[(u64, i64)]) {
+    fn link(&mut self, observer: &str, state: Link, seq: u64, heard: &[(u64, i64)]) {
         let alone = !self.another_is_up(observer);
+        let new = !self.watchers.contains_key(observer);
         let watcher = self.watcher(observer);
-        if up {
-            watcher.up = true;
-            return;
+        match state {
+            // The link was up.
+            Link::Synced => {
+                watcher.up |= new;
+                return;
+            }
+            Link::Up => {
+                watcher.up = true;
+                watcher.collecting = false;
+                return;
+            }
+            // It tells of a loss just before it; where it has a list, differences from that follow.
+            Link::Differences => {
+                let lists = watcher.lists;
+                self.link(observer, Link::Down, seq, heard);
+                if lists {
+                    self.watcher(observer).collecting = true;
+                } else {
+                    self.link(observer, Link::Up, seq, heard);
+                }
+                return;
+            }
+            Link::Down => {}
         }
         let lost = watcher.up;
         let told = watcher.told(heard);
@@ -129,6 +155,7 @@ impl Watched {
         let watched = watcher.proves.then_some(watched);
         *watcher = Watcher {
             ended: watcher.ended,
+            lists: watcher.lists,
             lost_at: seq,
             ..Watcher::default()
         };
@@ -149,6 +176,7 @@ impl Watched {
             from,
             to: None,
             evidence,
+            closed_by: None,
             snapshots,
         });
     }
@@ -169,6 +197,12 @@ impl Watched {
         if let Some(gap) = self.gaps.last_mut().filter(|gap| gap.to.is_none()) {
             gap.snapshots.insert(entry.seq);
             gap.to = complete.then(|| entry.effective_at.max(gap.from));
+            let by = if entry.resync() {
+                "differences"
+            } else {
+                "snapshot"
+            };
+            gap.closed_by = complete.then_some(by);
         }
         let watcher = self.watcher(&entry.observer);
         let mut watched = None;
@@ -201,8 +235,17 @@ impl Watched {
     }
 }
 
+/// What a link line says.
+#[derive(Debug, Clone, Copy)]
+enum Link {
+    Up,
+    Differences,
+    Synced,
+    Down,
+}
+
 /// What is known of an observer, whatever the channel.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Observer {
     /// It sends link lines.
     linked: bool,
@@ -272,6 +315,7 @@ impl Fold {
             watcher.up = true;
             let again = watcher.began.is_some() && page.name.1.is_some();
             if page.begins && !(again && watcher.pages == page.name) {
+                watcher.collecting = false;
                 let linked = self.observers.get(&page.observer);
                 let linked = linked.is_some_and(|known| known.linked);
                 watcher.synced |= !linked && watcher.began.is_some();
@@ -288,13 +332,21 @@ impl Fold {
         observer.linked |= counts;
         let unrestored = log.unrestored.get(&entry.seq);
         let unrestored = |name| unrestored.is_some_and(|channels| channels.contains(name));
-        let up = entry.state.as_deref() == Some("up");
+        let state = match entry.state.as_deref() {
+            Some("up") if log.differences.contains(&entry.seq) => Link::Differences,
+            Some("up") => Link::Up,
+            Some("synced") => Link::Synced,
+            _ => Link::Down,
+        };
+        let up = matches!(state, Link::Up | Link::Differences);
         let mut touched: Vec<(&String, &mut Watched)> = Vec::new();
         match &entry.channel {
             // One who speaks of a token has spoken of the channel, but does not say that he watches it.
             Some(name) => {
                 let channel = self.channels.entry(name.clone()).or_default();
-                channel.watcher(&entry.observer);
+                if !counts {
+                    channel.watcher(&entry.observer);
+                }
                 channel.shown.push(entry.seq);
                 touched.push((name, channel));
                 if counts {
@@ -312,7 +364,7 @@ impl Fold {
         }
         for (name, channel) in touched.into_iter().filter(|_| counts) {
             let heard = observer.over_link_of(name);
-            channel.link(&entry.observer, up, entry.seq, &heard);
+            channel.link(&entry.observer, state, entry.seq, &heard);
         }
     }
 
@@ -325,7 +377,7 @@ impl Fold {
         if channel.is_blind() || not_yet {
             channel.unwatched.insert(entry.seq);
         }
-        if entry.inferred() {
+        if entry.inferred() || entry.collected() {
             return;
         }
         let observer = self.observers.entry(entry.observer.clone()).or_default();
@@ -336,7 +388,9 @@ impl Fold {
             channel.complete_at.is_none(),
         );
         let watcher = channel.watcher(&entry.observer);
-        watcher.up |= new || !stale_snapshot;
+        watcher.up |= new || !stale_snapshot || entry.resync();
+        watcher.collecting &= !watcher.up;
+        watcher.lists |= entry.complete == Some(true);
         if none_complete && !watcher.ended && !watcher.proves {
             watcher.proves = true;
             (watcher.since, watcher.own) = (entry.occurred_at, None);

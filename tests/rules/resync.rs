@@ -200,6 +200,16 @@ fn the_own_list_is_what_its_observer_was_sent_whatever_became_of_it() {
 }
 
 #[test]
+fn the_order_of_the_source_holds_for_the_own_list_too() {
+    // A snapshot that was overtaken does not take off the list who has come since, stale or not.
+    for overtaken in ["6 snap a b", "4 snap a b"] {
+        let text =
+            format!("1 up\n5 snap a b\n9 join z\n{overtaken}\n10 down\n20 resync\n30 join y");
+        assert_eq!(roster(&by_differences(&text)), "a b y z", "{overtaken}");
+    }
+}
+
+#[test]
 fn metadata_that_it_does_not_bear_it_does_not_prove() {
     let store = goes_on(
         "30 join y\n40 down\n45 up\n50 snap a=2 b y",

@@ -148,15 +148,18 @@ fn rules() -> impl Strategy<Value = Rules> {
         select(&[0, 0, 150][..]),
         select(&[60_000, 60_000, 5_000, 0][..]),
         select(&[0, 0, 70][..]),
+        select(&[300, 300, Rules::RESYNC_MS, 0][..]),
         lossy,
     )
-        .prop_map(|(skew_tolerance_ms, max_ahead_ms, slack_ms, lossy)| Rules {
-            resync_ms: Rules::RESYNC_MS,
-            skew_tolerance_ms,
-            max_ahead_ms,
-            slack_ms,
-            lossy,
-        })
+        .prop_map(
+            |(skew_tolerance_ms, max_ahead_ms, slack_ms, resync_ms, lossy)| Rules {
+                resync_ms,
+                skew_tolerance_ms,
+                max_ahead_ms,
+                slack_ms,
+                lossy,
+            },
+        )
 }
 
 /// The time of a line by its source, and by the clock.

@@ -44,6 +44,7 @@ pub fn bodies(shape: Shape) -> BoxedStrategy<Vec<Body>> {
         4 => one(snapshot()),
         2 => one(page_step()),
         3 => pages(),
+        2 => resync(),
         3 => one(link()),
         1 => one(token()),
         1 => one(select(&[r#""t":"join","channel":"a""#, r#""t":"who""#][..]).prop_map(|bad| own(bad.to_owned()))),
@@ -97,6 +98,21 @@ fn reason() -> impl Strategy<Value = &'static str> {
     select(&["", "", r#","reason":"gone""#][..])
 }
 
+/// By how much the source may have noticed late.
+fn late() -> impl Strategy<Value = &'static str> {
+    select(
+        &[
+            "",
+            "",
+            "",
+            "",
+            r#","late_ms":0"#,
+            r#","late_ms":150"#,
+            r#","late_ms":30000"#,
+        ][..],
+    )
+}
+
 fn change() -> impl Strategy<Value = Body> {
     let kind = select(&["join", "join", "leave", "leave", "update"][..]);
     (
@@ -107,10 +123,11 @@ fn change() -> impl Strategy<Value = Body> {
         conn(),
         meta("meta"),
         reason(),
+        late(),
     )
-        .prop_map(|(kind, channel, topic, user, conn, meta, reason)| {
+        .prop_map(|(kind, channel, topic, user, conn, meta, reason, late)| {
             own(format!(
-                r#""t":"{kind}","channel":"{channel}","topic":"{topic}","user":"{user}"{conn}{meta}{reason}"#
+                r#""t":"{kind}","channel":"{channel}","topic":"{topic}","user":"{user}"{conn}{meta}{reason}{late}"#
             ))
         })
 }
@@ -124,9 +141,9 @@ fn member() -> impl Strategy<Value = String> {
         7 => Just(String::new()),
         1 => (-2i64..10, 0i64..2).prop_map(|(serial, index)| format!(r#","pos":[{serial},{index}]"#)),
     ];
-    (user(), conn(), meta("meta"), ts, pos, reason()).prop_map(
-        |(user, conn, meta, ts, pos, reason)| {
-            format!(r#"{{"user":"{user}"{conn}{meta}{ts}{pos}{reason}}}"#)
+    (user(), conn(), meta("meta"), ts, pos, reason(), late()).prop_map(
+        |(user, conn, meta, ts, pos, reason, late)| {
+            format!(r#"{{"user":"{user}"{conn}{meta}{ts}{pos}{reason}{late}}}"#)
         },
     )
 }
@@ -217,12 +234,42 @@ fn pages() -> BoxedStrategy<Vec<Body>> {
         .boxed()
 }
 
+/// A resync by differences, and now and then what ends it.
+fn resync() -> BoxedStrategy<Vec<Body>> {
+    let midst = prop_oneof![4 => change(), 2 => diff(), 1 => agora_live(), 1 => snapshot()];
+    (channel(), channels(), topics(), vec(midst, 0..4), 0..3)
+        .prop_map(|(channel, channels, topics, midst, end)| {
+            let link = |state: &str| {
+                own(format!(
+                    r#""t":"link","state":{state},"channels":{channels}"#
+                ))
+            };
+            let listed = format!(r#""t":"snapshot","channel":"{channel}","topics":{topics}"#);
+            let mut all = vec![own(listed), link(r#""up","resync":"differences""#)];
+            all.extend(midst);
+            if end > 0 {
+                all.push(link(r#""synced""#));
+            }
+            all
+        })
+        .boxed()
+}
+
 fn channels() -> impl Strategy<Value = &'static str> {
     select(&["[]", "[]", r#"["a"]"#, r#"["b","a"]"#, r#"["a","c","a"]"#][..])
 }
 
 fn link() -> impl Strategy<Value = Body> {
-    (select(&["up", "down"][..]), channels(), reason()).prop_map(|(state, channels, reason)| {
+    let differences = r#"up","resync":"differences"#;
+    let state = select(vec![
+        "up",
+        differences,
+        differences,
+        "synced",
+        "down",
+        "down",
+    ]);
+    (state, channels(), reason()).prop_map(|(state, channels, reason)| {
         own(format!(
             r#""t":"link","state":"{state}","channels":{channels}{reason}"#
         ))
@@ -351,10 +398,11 @@ fn agora_link() -> impl Strategy<Value = Body> {
         ][..],
     );
     let reason = select(&["", r#","reasonCode":"INTERRUPTED""#][..]);
-    (state, channels(), unrestored, service, reason).prop_map(
-        |(state, channels, unrestored, service, reason)| {
+    let resumed = select(&["", r#","isResumed":false"#, r#","isResumed":true"#][..]);
+    (state, channels(), unrestored, service, reason, resumed).prop_map(
+        |(state, channels, unrestored, service, reason, resumed)| {
             foreign(format!(
-                r#""event":"linkState","currentState":"{state}","affectedChannels":{channels}{unrestored}{service}{reason}"#
+                r#""event":"linkState","currentState":"{state}","affectedChannels":{channels}{unrestored}{service}{reason}{resumed}"#
             ))
         },
     )

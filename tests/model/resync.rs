@@ -1,0 +1,283 @@
+//! The model of a resync by differences (contract 2.5.13): which events are collected, when that ends, and what the
+//! `resync` snapshot lists.
+
+use super::log::{Entry, Log, Member};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an observer has sent of one channel.
+#[derive(Debug, Default)]
+struct OwnList {
+    /// Those who are on it for sure, and those of whom that depends on the order of what was sent.
+    members: BTreeSet<Member>,
+    unsure: BTreeSet<Member>,
+    /// It has given a complete snapshot.
+    exists: bool,
+    /// While what it says holds against the snapshot that comes (a link line or pages came before): of whom it spoke.
+    since: Option<BTreeSet<Member>>,
+}
+
+/// What it has sent since its link came up again.
+#[derive(Debug)]
+struct Collecting {
+    up_at: i64,
+    first: Option<i64>,
+    latest: Option<i64>,
+    members: BTreeSet<Member>,
+}
+
+#[derive(Default)]
+struct Told {
+    /// By observer and channel.
+    lists: BTreeMap<(String, String), OwnList>,
+    collecting: BTreeMap<(String, String), Collecting>,
+    named: BTreeSet<(String, String)>,
+    /// Observers whose link as a whole came up: that is so for channels that they speak of later.
+    up: BTreeSet<String>,
+}
+
+/// That the log collects, and ends its resyncs, as the lines make it.
+pub fn check(log: &Log) {
+    if log.resync_ms == 0 {
+        let none = |entry: &Entry| !entry.collected() && !entry.resync();
+        assert!(log.entries.iter().all(none), "there is no resync");
+        return;
+    }
+    let mut told = Told::default();
+    for (made, line) in &log.lines {
+        let made = log.entries.iter().filter(|entry| made.contains(&entry.seq));
+        let made: Vec<&Entry> = made.collect();
+        told.line(log, &made, line);
+    }
+}
+
+fn is_live(entry: &Entry) -> bool {
+    !entry.inferred() && entry.member().is_some()
+}
+
+impl Told {
+    fn line(&mut self, log: &Log, made: &[&Entry], line: &Value) {
+        let observer = line["observer"].as_str().unwrap_or("default");
+        let resyncs: Vec<&Entry> = made.iter().copied().filter(|it| it.resync()).collect();
+        let ends = self.ends(log, made, line, observer);
+        let found = resyncs.iter();
+        let found = found.map(|it| (it.channel.clone().unwrap(), it.occurred_at));
+        assert_eq!(found.collect::<Vec<_>>(), ends, "resyncs before {line}");
+        for resync in resyncs {
+            self.resync(resync, made);
+        }
+        match line["t"].as_str() {
+            Some("snapshot_begin") => {
+                let key = (
+                    observer.to_owned(),
+                    line["channel"].as_str().unwrap().to_owned(),
+                );
+                self.collecting.remove(&key);
+                let list = self.lists.entry(key).or_default();
+                list.since.get_or_insert_default();
+            }
+            _ if line["event"] == "linkState" || line["t"] == "link" => {
+                self.link(log, made, observer);
+            }
+            _ => {}
+        }
+        for entry in made {
+            let Some(channel) = entry.channel.clone() else {
+                continue;
+            };
+            let key = (observer.to_owned(), channel);
+            if is_live(entry) {
+                self.live(&key, entry);
+            } else if entry.kind == "snapshot" && !entry.resync() {
+                if entry.applied() {
+                    self.collecting.remove(&key);
+                }
+                self.snapshot(&key, entry, line);
+            }
+        }
+    }
+
+    /// The resyncs that are over before a line, each with its time.
+    fn ends(&self, log: &Log, made: &[&Entry], line: &Value, by: &str) -> Vec<(String, i64)> {
+        let of_observer = self.collecting.iter().filter(|((name, _), _)| name == by);
+        let over = of_observer.filter_map(|((_, channel), collecting)| {
+            let first = collecting.first.unwrap_or(i64::MIN);
+            let complete = collecting.up_at.max(first) + log.resync_ms;
+            if line["state"] == "synced" {
+                let entries = made.iter().filter(|it| it.kind == "link");
+                let covers = |it: &&&Entry| it.channel.as_ref().is_none_or(|it| it == channel);
+                let at = entries.filter(covers).map(|it| it.occurred_at).max()?;
+                let latest = collecting.latest.unwrap_or(i64::MIN);
+                return Some((channel.clone(), at.max(collecting.up_at).max(latest)));
+            }
+            let live = made.iter().filter(|it| is_live(it) && !it.collected());
+            let (at, of) = live
+                .filter_map(|it| Some((it.occurred_at, it.channel.as_ref()?)))
+                .max()?;
+            let shares = |name: &String| !self.named.contains(&(by.to_owned(), name.clone()));
+            let same_link = of == channel || shares(of) && shares(channel);
+            (same_link && complete <= at).then(|| (channel.clone(), complete))
+        });
+        over.collect()
+    }
+
+    fn resync(&mut self, entry: &Entry, made: &[&Entry]) {
+        let none = [&entry.id, &entry.pos, &entry.source_ts];
+        assert!(none.iter().all(|field| field.is_null()), "{entry:?}");
+        assert_eq!(entry.complete, Some(true), "{entry:?}");
+        let key = (entry.observer.clone(), entry.channel.clone().unwrap());
+        let collecting = self.collecting.remove(&key).unwrap();
+        let list = self.lists.get_mut(&key).unwrap();
+        let fewest = list.members.len() as u64;
+        let most = fewest + list.unsure.len() as u64;
+        let listed = entry.members.unwrap();
+        assert!(fewest <= listed && listed <= most, "{entry:?}: {list:?}");
+        let follow = made.iter().filter(|it| it.snapshot_seq == Some(entry.seq));
+        for inferred in follow {
+            let member = inferred.member().unwrap();
+            let sure = list.members.contains(&member);
+            let may = sure || list.unsure.contains(&member);
+            let right = if inferred.kind == "leave" { !sure } else { may };
+            assert!(right, "{inferred:?}: {list:?}");
+            // Of metadata it bears only what was collected.
+            let collected = collecting.members.contains(&member);
+            assert!(inferred.kind != "update" || collected, "{inferred:?}");
+        }
+        list.since = None;
+    }
+
+    fn link(&mut self, log: &Log, made: &[&Entry], observer: &str) {
+        for entry in made.iter().filter(|entry| entry.kind == "link") {
+            if log.elsewhere.contains(&entry.seq) {
+                continue;
+            }
+            if let Some(name) = &entry.channel {
+                let key = (observer.to_owned(), name.clone());
+                self.named.insert(key.clone());
+                self.lists.entry(key).or_default();
+            }
+            let unrestored = log.unrestored.get(&entry.seq);
+            let up = entry.state.as_deref() == Some("up");
+            if up && entry.channel.is_none() {
+                self.up.insert(observer.to_owned());
+            }
+            for (key, list) in &mut self.lists {
+                let named = entry.channel.as_ref().is_none_or(|name| *name == key.1);
+                let stays_down = up && unrestored.is_some_and(|names| names.contains(&key.1));
+                let synced = entry.state.as_deref() == Some("synced");
+                if key.0 != observer || !named || stays_down || synced {
+                    continue;
+                }
+                self.collecting.remove(key);
+                list.since.get_or_insert_default();
+                if list.exists && log.differences.contains(&entry.seq) {
+                    let collecting = Collecting {
+                        up_at: entry.occurred_at,
+                        first: None,
+                        latest: None,
+                        members: BTreeSet::new(),
+                    };
+                    self.collecting.insert(key.clone(), collecting);
+                }
+            }
+        }
+    }
+
+    fn live(&mut self, key: &(String, String), entry: &Entry) {
+        let collecting = self.collecting.get_mut(key);
+        assert_eq!(collecting.is_some(), entry.collected(), "{entry:?}");
+        let member = entry.member().unwrap();
+        if let Some(collecting) = collecting {
+            let at = entry.occurred_at;
+            collecting.first.get_or_insert(at);
+            collecting.latest = collecting.latest.max(Some(at));
+            collecting.members.insert(member.clone());
+        }
+        let holds = self.up.contains(&key.0);
+        let list = self.lists.entry(key.clone()).or_insert_with(|| OwnList {
+            since: holds.then(BTreeSet::new),
+            ..OwnList::default()
+        });
+        if let Some(since) = &mut list.since {
+            since.insert(member.clone());
+        }
+        if list.exists {
+            list.unsure.remove(&member);
+            if entry.kind == "leave" {
+                list.members.remove(&member);
+            } else {
+                list.members.insert(member);
+            }
+        }
+    }
+
+    fn snapshot(&mut self, key: &(String, String), entry: &Entry, line: &Value) {
+        let complete = entry.complete == Some(true);
+        let list = self.lists.entry(key.clone()).or_default();
+        if !complete && !list.exists {
+            list.since = None;
+            return;
+        }
+        list.exists = true;
+        let shown = listed(line);
+        let whole = complete && entry.applied();
+        match shown {
+            // What others said, or what is told of before or after, may hold against it.
+            Some(shown) if whole && list.since.as_ref().is_none_or(BTreeSet::is_empty) => {
+                list.members = shown;
+                list.unsure.clear();
+            }
+            shown => {
+                let mut all = std::mem::take(&mut list.members);
+                all.extend(list.since.iter().flatten().cloned());
+                match shown {
+                    Some(mut shown) => all.append(&mut shown),
+                    None => all.extend(everybody()),
+                }
+                list.unsure.append(&mut all);
+            }
+        }
+        if entry.applied() {
+            list.since = None;
+        }
+    }
+}
+
+/// Whom a snapshot lists, where its line is all of it and no member has a place of its own in the order.
+fn listed(line: &Value) -> Option<BTreeSet<Member>> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut members = BTreeSet::new();
+    if let Some(topics) = line["topics"].as_object() {
+        for (topic, listed) in topics {
+            for member in listed.as_array()? {
+                if !member["ts"].is_null() || !member["pos"].is_null() {
+                    return None;
+                }
+                members.insert((topic.clone(), text(&member["user"]), text(&member["conn"])));
+            }
+        }
+        return Some(members);
+    }
+    for info in line["topicInfos"].as_array()? {
+        let topic = info.get("topicName").or_else(|| info.get("topic"))?;
+        for publisher in info["publishers"].as_array()? {
+            members.insert((
+                text(topic),
+                text(&publisher["publisherUserId"]),
+                String::new(),
+            ));
+        }
+    }
+    Some(members)
+}
+
+/// All whom the feeds speak of.
+fn everybody() -> impl Iterator<Item = Member> {
+    let topics = ["t", "u"].into_iter();
+    topics.flat_map(|topic| {
+        let users = ["ann", "bob", "cy"].into_iter();
+        users.flat_map(move |user| {
+            ["", "k"].map(|conn| (topic.to_owned(), user.to_owned(), conn.to_owned()))
+        })
+    })
+}
