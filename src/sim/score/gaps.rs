@@ -98,11 +98,14 @@ fn link(channels: &mut [Watched], event: LinkEvent, named: Option<usize>) {
             continue;
         }
         watched.named |= named.is_some();
-        if !lost || !watched.watching {
+        if !lost {
+            continue;
+        }
+        let shared = watched.shared.take().filter(|_| !watched.named);
+        if !watched.watching {
             continue;
         }
         watched.watching = false;
-        let shared = watched.shared.filter(|_| !watched.named);
         if let Some(from) = watched.own.max(shared) {
             watched.gaps.push((from, None));
         }
@@ -115,7 +118,7 @@ fn whole(channels: &mut [Watched], channel: usize, at: Millis, stamp: Millis) {
     if let Some(watched) = channels.get_mut(channel) {
         let to = watched.now.map_or(at, |now| now.max(at));
         if !watched.watching {
-            (watched.own, watched.shared) = (None, None);
+            watched.own = None;
         }
         watched.watching = true;
         if let Some((_, open @ None)) = watched.gaps.last_mut() {
@@ -132,12 +135,10 @@ fn message(channels: &mut [Watched], channel: usize, at: Millis, stamp: Millis) 
         if other == channel {
             watched.now = watched.now.max(Some(at));
         }
-        if !watched.watching {
-            continue;
-        }
-        if other == channel {
+        // What a link has carried counts as soon as the channel is seen whole, and be it seen late.
+        if other == channel && watched.watching {
             watched.own = watched.own.max(Some(at));
-        } else if shares {
+        } else if other != channel && shares {
             watched.shared = watched.shared.max(Some(stamp));
         }
     }
