@@ -94,6 +94,28 @@ fn a_source_that_is_trusted_too_much_is_found_out() {
     assert!(skewed.wrong() > 0, "{skewed:?}");
 }
 
+/// Differences that are taken for what they look like put people into the log when they were told, not when they came.
+#[test]
+fn differences_that_are_taken_for_live_events_are_found_out() {
+    let live = Rules {
+        resync_ms: 0,
+        ..Rules::default()
+    };
+    let differences = wrongly("differences", live);
+    assert!(differences.invented > 0, "{differences:?}");
+    assert!(differences.missed > 0, "{differences:?}");
+    assert!(differences.wrong_certain > 0, "{differences:?}");
+    assert!(differences.wrong_gaps > 0, "{differences:?}");
+}
+
+/// What a presence service had not noticed when the link was lost needs slack.
+#[test]
+fn late_news_of_a_link_that_is_lost_needs_slack() {
+    let lost = wrongly("presence-lost", Rules::default());
+    assert!(lost.wrong_windows > 0, "{lost:?}");
+    assert!(lost.wrong_certain > 0, "{lost:?}");
+}
+
 /// A store that heard another world is found to tell of that one.
 #[test]
 fn another_truth_is_found_out() {
@@ -138,7 +160,28 @@ fn seeds_that_were_wrong_once_hold() {
         ("two-silent", 10_463),
         ("two-silent", 13_448),
     ];
-    let all = [came_before, never_whole, pages, two, unproven, passed_over];
+    // The first line of a channel makes an own list; what an observer said of a later time than its snapshot stays in it.
+    let own_lists: &[(&str, u64)] = &[
+        ("differences-quiet", 1),
+        ("differences-quiet", 29),
+        ("differences", 94),
+        ("differences-two", 2),
+        ("differences-two", 94),
+        ("differences-synced", 31),
+        ("differences-falling", 122),
+    ];
+    // A snapshot that ends a collecting speaks of what was collected, too; to other channels only of its own time.
+    let worked_in: &[(&str, u64)] = &[("differences-falling", 24), ("differences-quiet", 52)];
+    let all = [
+        came_before,
+        never_whole,
+        pages,
+        two,
+        unproven,
+        passed_over,
+        own_lists,
+        worked_in,
+    ];
     for &(name, seed) in all.concat().iter() {
         holds(mix(name), seed..seed + 1, Depth::Every);
     }

@@ -1,14 +1,15 @@
 //! What was told, written down: as lines of Agora's shape or of Rollbook's own (contract 2.1, 2.3, 2.4). The truth is
 //! written in the second one, too.
 
-use super::link::{Extent, Said, Shown, Token, Told};
 use super::mix::{Mix, Stamps};
-use super::world::{Change, Deed, Meta, Position, Who, World, channel_name, topic_name};
+use super::presence_feed::of_presence;
+use super::told::{Extent, LinkEvent, Said, Shown, Token, Told};
+use super::world::{Change, Deed, Member, Meta, Position, Who, World, channel_name, topic_name};
 use serde_json::{Map, Value, json};
 
 /// How lines are written.
 pub(super) struct Pen<'a> {
-    world: &'a World,
+    pub world: &'a World,
     stamps: Stamps,
     mix: &'a Mix,
     agora: bool,
@@ -36,7 +37,9 @@ impl<'a> Pen<'a> {
     pub fn line(&self, told: &Told) -> String {
         let of_connection = matches!(told.said, Said::Connection(_));
         let mut line = if self.agora && !of_connection {
-            self.agora(told)
+            self.agora_presence(told)
+                .filter(|_| self.world.is_presence())
+                .unwrap_or_else(|| self.agora(told))
         } else {
             self.own(told)
         };
@@ -59,6 +62,7 @@ impl<'a> Pen<'a> {
                 [one] => (self.change(*one, *bare), Some((*one, 0))),
                 several => (self.diff(several, *bare), None),
             },
+            Said::Interval { of, .. } => (self.late_diff(of), None),
             Said::Snapshot(shown) => {
                 let mut line = json!({
                     "t": "snapshot",
@@ -95,13 +99,10 @@ impl<'a> Pen<'a> {
                 let line = json!({"t": "snapshot_end", "channel": channel_name(*channel), "sync": sync.to_string()});
                 (line, Some((*read, 1)))
             }
-            Said::Link { up, expired } => {
-                let mut line = json!({"t": "link", "state": if *up { "up" } else { "down" }});
-                if *expired {
-                    put(&mut line, "reason", "TOKEN_EXPIRED");
-                }
-                (line, None)
+            Said::Difference { who, present, read } => {
+                (self.difference(*who, *present, *read), Some((*read, 0)))
             }
+            Said::Link { event, channel } => (own_link(*event, *channel), None),
             Said::Token(token) => {
                 let state = match token {
                     Token::WillExpire => "will_expire",
@@ -146,10 +147,30 @@ impl<'a> Pen<'a> {
         if let Some(meta) = meta_of(change.deed).filter(|_| !bare) {
             put(&mut line, "meta", json!({"n": meta}));
         }
+        let late = self.world.late_ms(change);
+        if late > 0 {
+            put(&mut line, "late_ms", late);
+        }
         line
     }
 
-    fn at(&self, position: Position) -> Option<(&Change, super::world::Member)> {
+    fn difference(&self, who: Who, present: bool, read: Position) -> Value {
+        let Some(member) = self.world.member(who) else {
+            return Value::Null;
+        };
+        let mut line = json!({
+            "t": if present { "join" } else { "leave" },
+            "channel": member.channel_name(),
+            "topic": member.topic_name(),
+            "user": member.user_name(),
+        });
+        if let Some(meta) = self.world.state(who, read).filter(|_| present) {
+            put(&mut line, "meta", json!({"n": meta}));
+        }
+        line
+    }
+
+    pub fn at(&self, position: Position) -> Option<(&Change, Member)> {
         let change = self.world.change(position)?;
         Some((change, self.world.member(change.who)?))
     }
@@ -180,13 +201,10 @@ impl<'a> Pen<'a> {
     }
 
     fn member(&self, who: Who, meta: Option<Meta>) -> Value {
-        let mut listed = json!({});
-        if let Some(member) = self.world.member(who) {
-            put(&mut listed, "user", member.user_name());
-            if member.connection.is_some() {
-                put(&mut listed, "conn", member.connection_name());
-            }
-        }
+        let mut listed = self
+            .world
+            .member(who)
+            .map_or_else(|| json!({}), member_line);
         if let Some(meta) = meta {
             put(&mut listed, "meta", json!({"n": meta}));
         }
@@ -208,16 +226,22 @@ impl<'a> Pen<'a> {
         let mut line = match &told.said {
             Said::Changes { of, bare } => self.agora_change(of, *bare),
             Said::Snapshot(shown) => self.agora_snapshot(shown),
-            Said::Link { up, expired } => {
-                let (now, before) = if *up {
-                    ("CONNECTED", "CONNECTING")
+            Said::Difference { who, present, read } => {
+                let meta = self.world.state(*who, *read).filter(|_| *present);
+                let kind = if *present {
+                    "REMOTE_JOIN"
                 } else {
-                    ("DISCONNECTED", "CONNECTED")
+                    "REMOTE_LEAVE"
                 };
-                let mut line =
-                    json!({"event": "linkState", "currentState": now, "previousState": before});
-                if *expired {
-                    put(&mut line, "reasonCode", "TOKEN_EXPIRED");
+                self.agora_live(kind, *who, meta)
+            }
+            Said::Link { event, channel } => {
+                let mut line = agora_link(*event, *channel);
+                let elsewhere = *event == LinkEvent::Elsewhere;
+                if self.world.is_presence() != elsewhere {
+                    of_presence(&mut line, *event, channel.map(channel_name));
+                } else if elsewhere {
+                    put(&mut line, "serviceType", "STREAM");
                 }
                 line
             }
@@ -226,18 +250,20 @@ impl<'a> Pen<'a> {
                 json!({"event": "tokenPrivilegeWillExpire", "channelName": channel_name(0)})
             }
             // Agora has no pages.
-            Said::Begin { .. } | Said::Page { .. } | Said::End { .. } | Said::Connection(_) => {
-                Value::Null
-            }
+            Said::Interval { .. }
+            | Said::Begin { .. }
+            | Said::Page { .. }
+            | Said::End { .. }
+            | Said::Connection(_) => Value::Null,
         };
         if let Some(stamp) = told.stamp {
-            put(&mut line, "timestamp", stamp);
+            put(&mut line, stamp_field(&told.said), stamp);
         }
         line
     }
 
     fn agora_change(&self, of: &[Position], bare: bool) -> Value {
-        let Some((change, member)) = of.first().and_then(|&position| self.at(position)) else {
+        let Some((change, _)) = of.first().and_then(|&position| self.at(position)) else {
             return Value::Null;
         };
         let kind = match change.deed {
@@ -245,7 +271,14 @@ impl<'a> Pen<'a> {
             Deed::Came(_) | Deed::Changed(_) => "REMOTE_JOIN",
         };
         let meta = meta_of(change.deed).filter(|_| !bare);
-        let publishers = vec![self.publisher(change.who, meta)];
+        self.agora_live(kind, change.who, meta)
+    }
+
+    fn agora_live(&self, kind: &str, who: Who, meta: Option<Meta>) -> Value {
+        let Some(member) = self.world.member(who) else {
+            return Value::Null;
+        };
+        let publishers = vec![self.publisher(who, meta)];
         json!({
             "eventType": kind,
             "channelName": member.channel_name(),
@@ -298,6 +331,74 @@ impl<'a> Pen<'a> {
     }
 }
 
+/// Where a line of Agora's shape bears its time. No SDK says that all is told: a bridge does, in Rollbook's own words.
+fn stamp_field(said: &Said) -> &'static str {
+    match said {
+        Said::Link {
+            event: LinkEvent::Synced,
+            ..
+        } => "ts",
+        _ => "timestamp",
+    }
+}
+
+fn own_link(event: LinkEvent, channel: Option<usize>) -> Value {
+    let state = match event {
+        LinkEvent::Up | LinkEvent::Resumed | LinkEvent::Elsewhere => "up",
+        LinkEvent::Synced => "synced",
+        LinkEvent::Down | LinkEvent::Expired | LinkEvent::Failed => "down",
+    };
+    let mut line = json!({"t": "link", "state": state});
+    match event {
+        LinkEvent::Resumed => put(&mut line, "resync", "differences"),
+        LinkEvent::Expired => put(&mut line, "reason", "TOKEN_EXPIRED"),
+        _ => {}
+    }
+    if let Some(channel) = channel {
+        put(&mut line, "channels", json!([channel_name(channel)]));
+    }
+    line
+}
+
+fn agora_link(event: LinkEvent, channel: Option<usize>) -> Value {
+    let (now, before) = match event {
+        // The SDK has no such event: a bridge adds it.
+        LinkEvent::Synced => return own_link(event, channel),
+        LinkEvent::Up | LinkEvent::Resumed => ("CONNECTED", "CONNECTING"),
+        LinkEvent::Down if channel.is_some() => ("CONNECTING", "CONNECTED"),
+        LinkEvent::Down | LinkEvent::Expired => ("DISCONNECTED", "CONNECTED"),
+        LinkEvent::Failed => ("FAILED", "CONNECTING"),
+        LinkEvent::Elsewhere => ("CONNECTED", "DISCONNECTED"),
+    };
+    let mut line = json!({"event": "linkState", "currentState": now, "previousState": before});
+    match event {
+        LinkEvent::Resumed | LinkEvent::Elsewhere => {
+            put(&mut line, "isResumed", true);
+            put(&mut line, "reasonCode", "RECONNECT_SUCCESS");
+        }
+        LinkEvent::Expired => put(&mut line, "reasonCode", "TOKEN_EXPIRED"),
+        _ => {}
+    }
+    if let Some(channel) = channel {
+        put(
+            &mut line,
+            "affectedChannels",
+            json!([channel_name(channel)]),
+        );
+        put(&mut line, "serviceType", "STREAM");
+    }
+    line
+}
+
+/// A member as a list names it.
+pub(super) fn member_line(member: Member) -> Value {
+    let mut listed = json!({"user": member.user_name()});
+    if member.connection.is_some() {
+        put(&mut listed, "conn", member.connection_name());
+    }
+    listed
+}
+
 /// A true change as a line, with the time at which it happened and its position.
 pub(super) fn truth(world: &World, position: Position) -> Option<String> {
     let change = world.change(position)?;
@@ -332,7 +433,7 @@ fn meta_of(deed: Deed) -> Option<Meta> {
     }
 }
 
-fn put(line: &mut Value, field: &str, value: impl Into<Value>) {
+pub(super) fn put(line: &mut Value, field: &str, value: impl Into<Value>) {
     if let Some(fields) = line.as_object_mut() {
         fields.insert(field.to_owned(), value.into());
     }

@@ -3,117 +3,11 @@
 
 use super::dice::Dice;
 use super::mix::{Link, Mix, Stamps};
+use super::told::{Extent, LinkEvent, Said, Sent, Shown, Token, Told};
 use super::world::{Position, Who, World};
 use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 use std::ops::Range;
-
-/// One line, before it is written down.
-#[derive(Debug, Clone)]
-pub(super) struct Told {
-    pub observer: usize,
-    /// When the store records it.
-    pub recorded: Millis,
-    /// The source's time, or the observer's for what it says itself.
-    pub stamp: Option<Millis>,
-    /// Unique to the occurrence.
-    pub id: usize,
-    pub said: Said,
-}
-
-/// What a line says.
-#[derive(Debug, Clone)]
-pub(super) enum Said {
-    /// Live changes, more than one in a `diff`.
-    Changes {
-        of: Vec<Position>,
-        bare: bool,
-    },
-    Snapshot(Shown),
-    Begin {
-        sync: usize,
-        channel: usize,
-        read: Position,
-    },
-    Page {
-        sync: usize,
-        shown: Shown,
-    },
-    End {
-        sync: usize,
-        channel: usize,
-        read: Position,
-    },
-    Link {
-        up: bool,
-        expired: bool,
-    },
-    Token(Token),
-    /// What a server sees of the observer's connection to it.
-    Connection(Connection),
-}
-
-impl Said {
-    /// The channel that it is about.
-    pub fn channel(&self, world: &World) -> Option<usize> {
-        match self {
-            Said::Changes { of, .. } => {
-                let change = world.change(*of.first()?)?;
-                Some(world.member(change.who)?.channel)
-            }
-            Said::Snapshot(shown) | Said::Page { shown, .. } => Some(shown.channel),
-            Said::Begin { channel, .. } | Said::End { channel, .. } => Some(*channel),
-            Said::Link { .. } | Said::Token(_) | Said::Connection(_) => None,
-        }
-    }
-}
-
-/// What is said of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token {
-    WillExpire,
-    Expired,
-    Renewed,
-}
-
-/// What a snapshot, or a page of it, shows.
-#[derive(Debug, Clone)]
-pub(super) struct Shown {
-    pub channel: usize,
-    /// As of which position.
-    pub read: Position,
-    pub listed: Vec<Who>,
-    /// Whom it shows to be absent, being not listed.
-    pub absent: Vec<Who>,
-    /// How many publishers each topic has that is counted.
-    pub totals: Vec<(usize, usize)>,
-    pub extent: Extent,
-    /// Without metadata.
-    pub bare: bool,
-}
-
-/// How much of its channel a snapshot shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    Whole,
-    /// It does not show everything, and says no more than that.
-    Part,
-    /// Not every topic.
-    TopicsLeftOut,
-    /// Not everybody of one topic.
-    PublishersLeftOut,
-}
-
-/// A line on its way.
-#[derive(Debug, Clone)]
-pub(super) struct Sent {
-    pub at: Millis,
-    /// Among those of the same moment.
-    pub order: (Position, u8),
-    pub stamp: Millis,
-    pub id: usize,
-    pub said: Said,
-}
 
 /// What all observers are told, as it arrives at the store.
 pub(super) fn tell(mix: &Mix, world: &World, seed: u64) -> Vec<Told> {
@@ -132,7 +26,10 @@ pub(super) fn tell(mix: &Mix, world: &World, seed: u64) -> Vec<Told> {
             ids: 0,
         };
         let clock_off = wire.dice.within(-off..off + 1);
-        wire.watch();
+        match mix.source.link {
+            Link::Client(reconnection) => wire.follow(&reconnection, observer),
+            Link::Steady | Link::Told | Link::Silent | Link::Served => wire.watch(),
+        }
         wire.weaken();
         told.extend(wire.arrive(observer, recording_off, clock_off));
     }
@@ -162,7 +59,7 @@ impl Wire<'_> {
             self.say(up, Said::Connection(Connection::Up));
         }
         if told && self.dice.falls(500) {
-            self.link(up, true, false);
+            self.link(up, LinkEvent::Up, None);
         }
         loop {
             let stay = match self.dice.one_of(4) {
@@ -171,7 +68,7 @@ impl Wire<'_> {
             };
             let lost = match self.mix.source.link {
                 Link::Steady => self.world.dusk,
-                Link::Told | Link::Silent | Link::Served => up + stay,
+                Link::Told | Link::Silent | Link::Served | Link::Client(_) => up + stay,
             };
             self.session(up, lost);
             if lost >= self.world.dusk {
@@ -185,7 +82,7 @@ impl Wire<'_> {
             match self.mix.source.link {
                 Link::Told => self.tell_of_the_link(lost, back),
                 Link::Served => self.tell_of_the_connection(lost, back),
-                Link::Steady | Link::Silent => {}
+                Link::Steady | Link::Silent | Link::Client(_) => {}
             }
             if back >= self.world.dusk {
                 return;
@@ -202,13 +99,18 @@ impl Wire<'_> {
             let warned = lost - self.mix.source.pace_ms;
             self.say(warned, Said::Token(Token::WillExpire));
         }
-        self.link(noticed, false, expired);
+        let event = if expired {
+            LinkEvent::Expired
+        } else {
+            LinkEvent::Down
+        };
+        self.link(noticed, event, None);
         if expired {
             self.say(noticed, Said::Token(Token::Expired));
             self.say(back, Said::Token(Token::Renewed));
         }
         if back < self.world.dusk {
-            self.link(back, true, false);
+            self.link(back, LinkEvent::Up, None);
         }
     }
 
@@ -231,8 +133,8 @@ impl Wire<'_> {
         }
     }
 
-    fn link(&mut self, at: Millis, up: bool, expired: bool) {
-        self.say(at, Said::Link { up, expired });
+    pub fn link(&mut self, at: Millis, event: LinkEvent, channel: Option<usize>) {
+        self.say(at, Said::Link { event, channel });
     }
 
     /// Something that the observer says itself: nothing can happen to it on the way.
@@ -240,7 +142,7 @@ impl Wire<'_> {
         self.send(at, (0, 0), at, said);
     }
 
-    fn send(&mut self, at: Millis, order: (Position, u8), stamp: Millis, said: Said) {
+    pub fn send(&mut self, at: Millis, order: (Position, u8), stamp: Millis, said: Said) {
         self.ids += 1;
         let id = self.ids;
         self.sent.push(Sent {
@@ -257,10 +159,10 @@ impl Wire<'_> {
         self.watched.push(up..lost);
         let begun = self.sent.len();
         let subscribed = self.world.positions_at(up).1;
-        let mut channels: Vec<usize> = (0..self.world.channels).collect();
+        let mut channels: Vec<usize> = self.world.channels.clone().collect();
         self.dice.shuffle(&mut channels);
         let mut at = up;
-        let mut from = vec![subscribed; channels.len()];
+        let mut from = vec![subscribed; self.world.channels.end];
         for channel in channels {
             at += self.dice.within(0..self.mix.source.pace_ms / 4);
             // In Agora's shape a change looks like a join: its SDK begins with a whole snapshot.
@@ -306,9 +208,13 @@ impl Wire<'_> {
     }
 
     /// A position at which something can be read at a moment: also between two changes of that moment.
-    fn read_at(&mut self, moment: Millis, at_least: Position) -> Position {
+    pub fn read_at(&mut self, moment: Millis, at_least: Position) -> Position {
         let (before, by) = self.world.positions_at(moment);
         let source = self.mix.source;
+        // A presence service tells all of a moment at once.
+        if self.world.is_presence() {
+            return by.max(at_least);
+        }
         let in_order = source.late + source.overtaken + source.twice == 0;
         let ties = if in_order || source.stamps == Stamps::TimesAndPositions {
             self.dice.one_of(by - before + 1)
@@ -347,7 +253,7 @@ impl Wire<'_> {
     }
 
     /// A snapshot that arrives `late`.
-    fn snapshot(
+    pub fn snapshot(
         &mut self,
         channel: usize,
         at: Millis,
@@ -362,14 +268,14 @@ impl Wire<'_> {
         (read, at)
     }
 
-    fn present(&self, channel: usize, read: Position) -> Vec<Who> {
+    pub fn present(&self, channel: usize, read: Position) -> Vec<Who> {
         let of_channel = self.world.of_channel(channel);
         of_channel
             .filter(|&who| self.world.state(who, read).is_some())
             .collect()
     }
 
-    fn shown(&mut self, channel: usize, read: Position, incomplete: bool) -> Shown {
+    pub fn shown(&mut self, channel: usize, read: Position, incomplete: bool) -> Shown {
         let mut listed = self.present(channel, read);
         let topic_of = |who: &Who| self.world.member(*who).map_or(0, |member| member.topic);
         let mut totals: Vec<(usize, usize)> = Vec::new();

@@ -26,6 +26,18 @@ pub(super) enum Shape {
     Either,
 }
 
+/// What a source tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Events {
+    /// The publishers of topics.
+    Topics,
+    /// Who is in a channel, as Agora's presence service has it.
+    Presence {
+        /// For a part of the time it tells once an interval.
+        intervals: bool,
+    },
+}
+
 /// What becomes of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
@@ -35,9 +47,35 @@ pub(super) enum Link {
     Told,
     /// It is lost now and then, and nothing says so: after it the source begins with a snapshot.
     Silent,
+    /// Each channel has a link of its own, as with a client like agora-rtm.
+    Client(Reconnection),
     /// It is the observer's connection to the store: a server sees it come up and break off, and after it a new source
     /// begins with a snapshot.
     Served,
+}
+
+/// How a client like agora-rtm comes back after its link was lost. Rates are per mille, times ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reconnection {
+    /// How many of the observers ever resume a session.
+    pub resuming: usize,
+    /// Links that come back with the session resumed: the client tells differences. The other ones come back with a
+    /// new session, and a snapshot.
+    pub resumed: u32,
+    /// Feeds in which all channels share a link, and no link line names any.
+    pub shared: u32,
+    /// Feeds in which the client was connected before the first line was forwarded.
+    pub unnamed: u32,
+    /// Resumed links that fall again before all is told.
+    pub falls_again: u32,
+    /// Resumed links of which the source says when all has been told.
+    pub synced: u32,
+    /// How late a loss may be noticed.
+    pub noticed_ms: Millis,
+    /// How long the link may be up.
+    pub up_ms: Millis,
+    /// How long it may be down after the loss was noticed.
+    pub down_ms: Millis,
 }
 
 /// What the source says of the place of a line in its order.
@@ -53,7 +91,10 @@ pub(super) enum Stamps {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Source {
     pub shape: Shape,
+    pub events: Events,
     pub observers: usize,
+    /// How many channels; 0: one or two, as the seed has it.
+    pub channels: usize,
     pub link: Link,
     pub stamps: Stamps,
     /// To what its times are cut.
@@ -121,6 +162,10 @@ impl Mix {
 
     /// How far its times may lie behind the truth.
     pub(super) fn blur_ms(&self) -> Millis {
-        self.rules.slack_ms
+        match self.source.events {
+            Events::Topics => self.rules.slack_ms,
+            // What was noticed late bears a window of its own.
+            Events::Presence { .. } => 0,
+        }
     }
 }

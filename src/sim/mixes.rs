@@ -1,63 +1,11 @@
 //! The table of mixes. What its columns mean stands in `mix`.
 
-use super::mix::{Link, Mix, Shape, Source, Stamps};
+use super::mix::{Events, Link, Mix, Reconnection, Shape, Source, Stamps};
+use super::sources::{
+    CLIENT, CLOCKS_OFF_MS, DELAY_MS, DIFFERENCES, LOSSY, PLAIN, PRESENCE, PRESENCE_LOST,
+    PRESENCE_RULES, RESUMING, SILENT, STEADY, TOLD,
+};
 use crate::domain::entry::Rules;
-use crate::domain::time::Millis;
-
-const STEADY: Source = Source {
-    shape: Shape::Either,
-    observers: 1,
-    link: Link::Steady,
-    stamps: Stamps::Times,
-    grain_ms: 1,
-    pace_ms: 400,
-    connections: false,
-    notice_ms: 0,
-    stamped_late_ms: 0,
-    latency_ms: 80,
-    clocks_off_ms: 0,
-    lost: 0,
-    late: 0,
-    twice: 0,
-    ids: false,
-    incomplete: 0,
-    paged: 0,
-    overtaken: 0,
-    refreshed: 0,
-    together: 0,
-    bare: 0,
-    expired: 0,
-    resumed: 0,
-};
-
-const TOLD: Source = Source {
-    link: Link::Told,
-    ..STEADY
-};
-
-const SILENT: Source = Source {
-    link: Link::Silent,
-    refreshed: 300,
-    ..STEADY
-};
-
-const PLAIN: Rules = Rules {
-    resync_ms: Rules::RESYNC_MS,
-    skew_tolerance_ms: 0,
-    max_ahead_ms: 60_000,
-    slack_ms: 0,
-    lossy: false,
-};
-
-const LOSSY: Rules = Rules {
-    lossy: true,
-    ..PLAIN
-};
-
-/// How much a source that is not exact may delay.
-const DELAY_MS: Millis = 700;
-/// How far a clock may be off.
-const CLOCKS_OFF_MS: Millis = 300_000;
 
 /// All of them.
 pub const MIXES: &[Mix] = &[
@@ -395,5 +343,107 @@ pub const MIXES: &[Mix] = &[
             slack_ms: DELAY_MS,
             ..LOSSY
         },
+    },
+    Mix {
+        name: "links-apart",
+        about: "four channels, each with a link of its own, whose losses are noticed late",
+        source: CLIENT,
+        rules: PLAIN,
+    },
+    Mix {
+        name: "differences",
+        about: "sessions that are resumed: differences are told instead of a snapshot",
+        source: DIFFERENCES,
+        rules: PLAIN,
+    },
+    Mix {
+        name: "differences-synced",
+        about: "the same, and a line says when all differences have been told",
+        source: Source {
+            link: Link::Client(Reconnection {
+                synced: 700,
+                ..RESUMING
+            }),
+            ..DIFFERENCES
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "differences-two",
+        about: "two observers: one tells differences, the other one gives snapshots",
+        source: Source {
+            observers: 2,
+            link: Link::Client(Reconnection {
+                resuming: 1,
+                synced: 200,
+                ..RESUMING
+            }),
+            ..DIFFERENCES
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "differences-quiet",
+        about: "differences of channels in which little happens",
+        source: Source {
+            channels: 3,
+            pace_ms: 15_000,
+            ..DIFFERENCES
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "differences-falling",
+        about: "differences of links that are lost again before all is told",
+        source: Source {
+            link: Link::Client(Reconnection {
+                resumed: 850,
+                falls_again: 700,
+                synced: 200,
+                ..RESUMING
+            }),
+            ..DIFFERENCES
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "presence",
+        about: "presence of a channel: leaves and time-outs are noticed late",
+        source: PRESENCE,
+        rules: PLAIN,
+    },
+    Mix {
+        name: "presence-interval",
+        about: "presence that is told once an interval for a part of the time",
+        source: Source {
+            events: Events::Presence { intervals: true },
+            ..PRESENCE
+        },
+        rules: PLAIN,
+    },
+    Mix {
+        name: "presence-lost",
+        about: "presence, at times once an interval; a link that is lost comes back with a snapshot",
+        source: Source {
+            events: Events::Presence { intervals: true },
+            link: Link::Client(PRESENCE_LOST),
+            ..PRESENCE
+        },
+        rules: PRESENCE_RULES,
+    },
+    Mix {
+        name: "presence-differences",
+        about: "the same; a link that is lost mostly comes back with differences",
+        source: Source {
+            events: Events::Presence { intervals: true },
+            link: Link::Client(Reconnection {
+                resuming: 1,
+                resumed: 750,
+                synced: 300,
+                ..PRESENCE_LOST
+            }),
+            ..PRESENCE
+        },
+        rules: PRESENCE_RULES,
     },
 ];

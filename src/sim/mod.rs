@@ -10,10 +10,15 @@
 //! | --- | --- |
 //! | `mix` | what a source does wrong, and how it is to be ingested |
 //! | `mixes` | the table of them |
+//! | `sources` | what mixes have in common |
 //! | `world` | people who come, change, move and go |
+//! | `presence` | the same as a presence service has it: noticed late, told once an interval |
+//! | `told` | what a line says |
 //! | `link` | what observers are sent of it, and when the link is lost |
+//! | `agora` | the same for a client that has a link a channel, and may resume its session |
 //! | `way` | what of that arrives, and when |
 //! | `feed` | the same as lines |
+//! | `presence_feed` | presence events as lines |
 //! | `run` | a seed, up to a store that was told its lines, each at its time |
 //! | `score` | the store's answers against the truth |
 //! | `many` | many seeds, on all cores |
@@ -21,14 +26,19 @@
 //!
 //! **Invariant:** a seed is a run, byte for byte, on every machine. No clock is read; the store's is that of the world.
 
+mod agora;
 mod dice;
 mod feed;
 mod link;
 mod many;
 mod mix;
 mod mixes;
+mod presence;
+mod presence_feed;
 mod run;
 mod score;
+mod sources;
+mod told;
 mod way;
 mod world;
 

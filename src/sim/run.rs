@@ -1,8 +1,9 @@
 //! One seed of one mix, from the world to the store that was told of it.
 
 use super::feed::{self, Pen};
-use super::link::{self, Told};
+use super::link;
 use super::mix::Mix;
+use super::told::{self, Told};
 use super::world::World;
 use crate::domain::entry::Rules;
 use crate::domain::event::{ConnectionSaid, Said};
@@ -109,7 +110,7 @@ impl Run {
             let line = index + 1;
             let mut event = parse(text.as_bytes(), &defaults)
                 .map_err(|refusal| RunError::Line { line, refusal })?;
-            if let link::Said::Connection(what) = told.said {
+            if let told::Said::Connection(what) = told.said {
                 let at = event.stamp.ts;
                 event.said = Said::Connection(ConnectionSaid { what, at });
             }

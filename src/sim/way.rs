@@ -1,7 +1,8 @@
 //! The way from the source to the store: lines are put together, lost, late, doubled, and recorded.
 
-use super::link::{Said, Sent, Told, Wire};
-use super::mix::Stamps;
+use super::link::Wire;
+use super::mix::{Link, Stamps};
+use super::told::{LinkEvent, Said, Sent, Told};
 use super::world::Position;
 use crate::domain::event::Connection;
 use crate::domain::time::Millis;
@@ -109,6 +110,11 @@ impl Wire<'_> {
     ) -> Vec<Told> {
         let sent = std::mem::take(&mut self.sent);
         let source = self.mix.source;
+        // A client like agora-rtm stamps them as it stamps all events.
+        let stamped = match source.link {
+            Link::Client(_) => 900,
+            _ => 500,
+        };
         let mut last = Millis::MIN;
         // What is to be said of the connection as soon as a line comes on it.
         let mut greeting = None;
@@ -125,8 +131,13 @@ impl Wire<'_> {
             let own = matches!(said, Said::Link { .. } | Said::Token(_));
             let stamp = match said {
                 Said::Connection(_) => None,
+                // A time at which all had been told makes sense only by the source's clock.
+                Said::Link {
+                    event: LinkEvent::Synced,
+                    ..
+                } => Some(at),
                 // Some bridges stamp these, by their own clock.
-                _ if own => Some(at + clock_off).filter(|_| self.dice.falls(500)),
+                _ if own => Some(at + clock_off).filter(|_| self.dice.falls(stamped)),
                 _ => Some(self.mix.stamped(stamp)).filter(|_| source.stamps != Stamps::None),
             };
             let mut tell = |recorded, stamp, said| {

@@ -1,7 +1,8 @@
 //! The truth: channels, topics and people who come, change and go. Nobody watches here, and nothing is lost.
 
 use super::dice::Dice;
-use super::mix::Mix;
+use super::mix::{Events, Mix};
+use super::presence;
 use crate::domain::time::Millis;
 use std::ops::Range;
 
@@ -9,8 +10,11 @@ use std::ops::Range;
 pub(super) const DAWN: Millis = 1_700_000_000_000;
 
 /// Names that have broken programs before.
-const CHANNELS: [&str; 2] = ["studio-7", "a/b c"];
-const TOPICS: [&str; 3] = ["chat", "__proto__", "gesture.*"];
+const CHANNELS: [&str; 5] = ["studio-7", "a/b c", "studio-70", "🎧", "message:studio-7"];
+const TOPICS: [&str; 4] = ["chat", "__proto__", "gesture.*", "presence"];
+/// Where presence events are about, in both lists; topics' channels come before.
+pub(super) const PRESENCE_CHANNEL: usize = 4;
+pub(super) const PRESENCE_TOPIC: usize = 3;
 const USERS: [&str; 8] = [
     "ann",
     "bob",
@@ -23,7 +27,7 @@ const USERS: [&str; 8] = [
 ];
 const CONNECTIONS: [&str; 2] = ["c1", "c2"];
 /// Different metadata: few, so that somebody changes back to what he had.
-const METAS: i64 = 4;
+pub(super) const METAS: i64 = 4;
 
 /// One who can publish: a place in [`World::members`].
 pub(super) type Who = usize;
@@ -85,6 +89,16 @@ pub(super) enum Deed {
     Went,
 }
 
+impl Deed {
+    /// What it leaves behind: the metadata of one who is there.
+    pub fn meta(self) -> Option<Meta> {
+        match self {
+            Deed::Came(meta) | Deed::Changed(meta) => Some(meta),
+            Deed::Went => None,
+        }
+    }
+}
+
 /// One true change.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Change {
@@ -94,14 +108,18 @@ pub(super) struct Change {
     pub at: Millis,
     /// When the source noticed: it tells, stamps and orders by this.
     pub noticed: Millis,
+    /// He went without a word, and a time-out told.
+    pub vanished: bool,
 }
 
 /// Everything that happened.
 pub(super) struct World {
     pub members: Vec<Member>,
-    pub channels: usize,
+    pub channels: Range<usize>,
     /// In the source's order: the change at position 1 is the first.
     pub changes: Vec<Change>,
+    /// From when to when changes are told once an interval.
+    pub intervals: Vec<Range<Millis>>,
     /// When the first observer may begin to watch: some are there already.
     pub opening: Millis,
     /// Behind the last change.
@@ -110,12 +128,21 @@ pub(super) struct World {
 
 impl World {
     pub fn new(mix: &Mix, seed: u64) -> World {
+        if let Events::Presence { intervals } = mix.source.events {
+            return presence::world(seed, intervals);
+        }
         let mut dice = Dice::new(seed, 1);
-        let channels = 1 + dice.one_of(CHANNELS.len());
-        let topics = 1 + dice.one_of(TOPICS.len());
+        let channels = match mix.source.channels {
+            0 => 1 + dice.one_of(2),
+            channels => channels,
+        };
+        let topics = 1 + dice.one_of(PRESENCE_TOPIC);
         let users = 3 + dice.one_of(USERS.len() - 2);
         let members = members(channels, topics, users, mix.source.connections);
-        let count = 10 + dice.one_of(40);
+        let count = match mix.source.channels {
+            0 => 10 + dice.one_of(40),
+            _ => 20 + dice.one_of(80),
+        };
         let mut making = Making {
             mix,
             dice,
@@ -123,6 +150,7 @@ impl World {
             free_at: vec![DAWN; members.len()],
             changes: Vec::with_capacity(count),
             now: DAWN,
+            busy_channels: mix.source.channels.max(1),
         };
         let early = making.dice.one_of(count / 3);
         let mut opening = DAWN;
@@ -139,8 +167,9 @@ impl World {
         let last = changes.last().map_or(now, |change| change.noticed);
         World {
             members,
-            channels,
+            channels: 0..channels,
             changes,
+            intervals: Vec::new(),
             opening,
             dusk: last + mix.source.pace_ms,
         }
@@ -193,10 +222,7 @@ impl World {
             .take(at)
             .rev()
             .find(|it| it.who == who)?;
-        match last.deed {
-            Deed::Came(meta) | Deed::Changed(meta) => Some(meta),
-            Deed::Went => None,
-        }
+        last.deed.meta()
     }
 
     /// From when to when somebody was there, as `clock` shows it; to the end of time where nothing ended it.
@@ -256,6 +282,8 @@ struct Making<'a> {
     free_at: Vec<Millis>,
     changes: Vec<Change>,
     now: Millis,
+    /// Over how many channels the few that are busy are spread.
+    busy_channels: usize,
 }
 
 impl Making<'_> {
@@ -271,7 +299,12 @@ impl Making<'_> {
         // Few are busy: so that somebody comes back while nobody watches.
         let busy = self.dice.one_of(members.len());
         let who = if self.dice.falls(600) {
-            busy % 3.min(members.len())
+            let of_channel = members.len() / self.busy_channels;
+            let channel = match self.busy_channels {
+                1 => 0,
+                channels => self.dice.one_of(channels),
+            };
+            channel * of_channel + busy % 3.min(of_channel)
         } else {
             busy
         };
@@ -322,16 +355,14 @@ impl Making<'_> {
         let noticed = (at + late).max(*free_at);
         *free_at = noticed + 1;
         if let Some(there) = self.there.get_mut(who) {
-            *there = match deed {
-                Deed::Came(meta) | Deed::Changed(meta) => Some(meta),
-                Deed::Went => None,
-            };
+            *there = deed.meta();
         }
         self.changes.push(Change {
             who,
             deed,
             at,
             noticed,
+            vanished: false,
         });
     }
 }

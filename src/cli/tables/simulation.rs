@@ -25,6 +25,7 @@ impl Default for SimulationTable {
             number("missed"),
             number("invented"),
             number("stays"),
+            number("gaps"),
             number("known at"),
         ];
         SimulationTable {
@@ -50,6 +51,7 @@ impl Table<Tally> for SimulationTable {
             wrong(score.missed),
             wrong(score.invented),
             wrong(score.wrong_sessions),
+            wrong(score.wrong_gaps),
             wrong(score.wrong_known_at),
         ];
         self.sheet.row(sink, view, cells)

@@ -7,10 +7,10 @@ use super::{Fault, Score};
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
 use crate::query::answer::{Disposition, EntryType, HistoryEntry, Meta, Origin};
-use crate::sim::link::{Said, Told};
 use crate::sim::mix::Stamps;
 use crate::sim::run::{Heard, Run, RunError};
-use crate::sim::world::{self, Who};
+use crate::sim::told::{Said, Told};
+use crate::sim::world::{self, Who, channel_name};
 
 /// Goes through the log beside what could be known, line by line.
 pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), RunError> {
@@ -19,21 +19,22 @@ pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), R
         history.push(entry);
         true
     })?;
-    let mut knowledge = Knowledge::new(&run.world);
+    let mut knowledge = Knowledge::new(&run.world, run.mix.rules.resync_ms);
     let mut stays = Stays::new(run);
     let mut rest = history.as_slice();
     for (told, &head) in run.told.iter().zip(&heard.heads) {
         let (of_line, behind) = rest.split_at(rest.partition_point(|entry| entry.seq <= head));
         rest = behind;
         let baseline = |channel| !knowledge.has_seen_whole(channel);
-        let first_seen: Vec<bool> = (0..run.world.channels).map(baseline).collect();
-        let lessons = knowledge.learn(told);
+        let first_seen: Vec<bool> = (0..run.world.channels.end).map(baseline).collect();
+        let learnt = knowledge.learn(told);
         let line = Line {
             run,
             told,
             first_seen: &first_seen,
         };
-        line.compare(&lessons, of_line, &mut stays, score);
+        line.compare(&learnt.lessons, of_line, &mut stays, score);
+        line.resyncs(&learnt.resyncs, of_line, score);
     }
     stays.score(&heard.store, &knowledge, score)
 }
@@ -93,6 +94,29 @@ impl Line<'_> {
         }
     }
 
+    /// Where an observer has told all that differs, and nowhere else, its list is in the log as a snapshot.
+    fn resyncs(&self, expected: &[usize], entries: &[HistoryEntry], score: &mut Score) {
+        let mut expected: Vec<&str> = expected.iter().map(|&it| channel_name(it)).collect();
+        for entry in entries {
+            let is_resync = entry.kind == EntryType::Snapshot
+                && entry.reason.as_deref() == Some("resync")
+                && entry.origin == Origin::Observed;
+            if !is_resync {
+                continue;
+            }
+            let channel = entry.channel.as_deref();
+            match expected.iter().position(|it| Some(*it) == channel) {
+                Some(found) => {
+                    expected.swap_remove(found);
+                }
+                None => score.fault(Fault::Invented, || said(entry, "is no resync")),
+            }
+        }
+        for channel in expected {
+            score.fault(Fault::Missed, || format!("no resync of {channel:?} here"));
+        }
+    }
+
     /// The member whose state an entry changed.
     fn of_member(&self, entry: &HistoryEntry) -> Option<Who> {
         if entry.disposition != Disposition::Applied {
@@ -143,9 +167,9 @@ impl Line<'_> {
 
     /// What was observed happened when the source says.
     fn moment(&self, entry: &HistoryEntry, lesson: &Lesson, score: &mut Score) {
-        let Said::Changes { .. } = self.told.said else {
+        if !matches!(self.told.said, Said::Changes { .. } | Said::Interval { .. }) {
             return;
-        };
+        }
         let Some(change) = lesson
             .after
             .as_of
@@ -157,6 +181,30 @@ impl Line<'_> {
         let has_times = self.run.mix.source.stamps != Stamps::None;
         if has_times && entry.occurred_at.0 != stamped {
             score.fault(Fault::Window, || said(entry, "did not happen then"));
+        }
+        let late = self.run.world.late_ms(change);
+        let holds = match (entry.not_before, entry.not_after) {
+            (None, None) => late == 0,
+            (Some(from), Some(to)) => {
+                late > 0
+                    && from.0 <= change.at
+                    && change.at <= to.0
+                    && to == entry.occurred_at
+                    && from.0 >= to.0 - late
+            }
+            _ => false,
+        };
+        if !holds {
+            score.fault(Fault::Window, || {
+                let at = change.at;
+                said(
+                    entry,
+                    &format!(
+                        "does not hold {:?} at {at}, up to {late} ms late",
+                        change.deed
+                    ),
+                )
+            });
         }
     }
 }
@@ -174,6 +222,10 @@ fn expected(lesson: &Lesson) -> Option<EntryType> {
 
 /// Metadata by its number, in whatever shape.
 fn meta_of(meta: &Meta) -> Option<world::Meta> {
+    // States of one who has none.
+    if meta.as_ref()?.get() == "{}" {
+        return Some(0);
+    }
     let digits = meta.as_ref()?.get().chars().filter(char::is_ascii_digit);
     digits.collect::<String>().parse().ok()
 }

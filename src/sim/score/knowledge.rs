@@ -1,7 +1,9 @@
 //! What can be known after each line: the newest that was said of each member, by the source's own order, which
 //! only the simulator sees. It is what the rules must arrive at with less.
 
-use crate::sim::link::{Extent, Said, Shown, Told};
+use super::lists::{Lists, Resync};
+use crate::domain::time::Millis;
+use crate::sim::told::{Extent, Said, Shown, Told};
 use crate::sim::world::{Deed, Meta, Position, Who, World};
 use std::collections::BTreeMap;
 
@@ -24,6 +26,13 @@ pub(super) struct Lesson {
     pub after: Known,
 }
 
+/// What a line taught.
+pub(super) struct Learnt {
+    pub lessons: Vec<Lesson>,
+    /// Channels of which an observer's own list took effect as a snapshot.
+    pub resyncs: Vec<usize>,
+}
+
 /// Unfinished pages: as of which position they began, and what they have shown.
 type Pages<'a> = (Position, Vec<&'a Shown>);
 
@@ -34,15 +43,20 @@ pub(super) struct Knowledge<'a> {
     pages: BTreeMap<(usize, usize), Pages<'a>>,
     /// Channels of which a complete snapshot was seen.
     seen_whole: Vec<bool>,
+    lists: Lists<'a>,
+    /// The line is a snapshot older than one that was seen.
+    stale: bool,
 }
 
 impl<'a> Knowledge<'a> {
-    pub fn new(world: &'a World) -> Self {
+    pub fn new(world: &'a World, resync_ms: Millis) -> Self {
         Knowledge {
             world,
             of: vec![Known::default(); world.members.len()],
             pages: BTreeMap::new(),
-            seen_whole: vec![false; world.channels],
+            seen_whole: vec![false; world.channels.end],
+            lists: Lists::new(world, resync_ms),
+            stale: false,
         }
     }
 
@@ -57,16 +71,35 @@ impl<'a> Knowledge<'a> {
     }
 
     /// Takes in a line.
-    pub fn learn(&mut self, told: &'a Told) -> Vec<Lesson> {
+    pub fn learn(&mut self, told: &'a Told) -> Learnt {
         let mut lessons = Vec::new();
+        let taken = self.lists.take(told);
+        let resyncs = taken.resyncs.iter().map(|resync| resync.channel).collect();
+        for resync in &taken.resyncs {
+            self.resync(resync, &mut lessons);
+        }
+        self.stale = taken.stale;
         match &told.said {
+            _ if taken.collected => {}
+            Said::Difference { who, present, read } => {
+                let meta = self.world.state(*who, *read).filter(|_| *present);
+                self.teach(*who, *read, *read, *present, meta, &mut lessons);
+            }
             Said::Changes { of, bare } => {
                 for &position in of {
                     self.change(position, *bare, &mut lessons);
                 }
             }
+            Said::Interval { of, apart } => {
+                for &position in of {
+                    self.of_interval(position, *apart, &mut lessons);
+                }
+            }
             Said::Snapshot(shown) => {
-                self.shown(shown, shown.read, &mut lessons);
+                match &taken.worked_in {
+                    Some(worked_in) => self.resync(worked_in, &mut lessons),
+                    None => self.shown(shown, shown.read, &mut lessons),
+                }
                 self.saw_whole(shown.channel, shown.extent);
             }
             Said::Begin { sync, read, .. } => {
@@ -88,7 +121,14 @@ impl<'a> Knowledge<'a> {
             }
             Said::Link { .. } | Said::Token(_) | Said::Connection(_) => {}
         }
-        lessons
+        Learnt { lessons, resyncs }
+    }
+
+    fn resync(&mut self, resync: &Resync, lessons: &mut Vec<Lesson>) {
+        self.stale = resync.stale;
+        for &(who, present, meta) in &resync.shown {
+            self.teach(who, resync.read, resync.read, present, meta, lessons);
+        }
     }
 
     fn saw_whole(&mut self, channel: usize, extent: Extent) {
@@ -107,6 +147,28 @@ impl<'a> Knowledge<'a> {
         };
         let present = change.deed != Deed::Went;
         self.teach(change.who, position, position, present, meta, lessons);
+    }
+
+    /// A join in the list of an interval tells nothing of metadata; the metadata follows in the same line.
+    fn of_interval(&mut self, position: Position, apart: bool, lessons: &mut Vec<Lesson>) {
+        self.change(position, false, lessons);
+        let Some(last) = lessons.last_mut().filter(|_| apart) else {
+            return;
+        };
+        let came = self.world.change(position).map(|change| change.deed);
+        if let (Some(Deed::Came(meta)), Some(position_of)) = (came, last.after.as_of)
+            && meta != 0
+            && position_of == position
+        {
+            let whole = last.after;
+            last.after.meta = Some(0);
+            let (who, before) = (last.who, last.after);
+            lessons.push(Lesson {
+                who,
+                before,
+                after: whole,
+            });
+        }
     }
 
     /// What is absent was so when the snapshot began: what is known of a later time holds.
@@ -138,7 +200,15 @@ impl<'a> Knowledge<'a> {
         let newer = before
             .as_of
             .is_some_and(|known| known > counts_as || known >= as_of);
-        if newer {
+        // Differences tell nothing of the metadata of those who stayed: a snapshot as of the same position still does.
+        let first_told = before.as_of == Some(as_of)
+            && counts_as == as_of
+            && present
+            && before.present
+            && meta.is_some()
+            && (before.meta.is_none() || before.meta_as_of < as_of)
+            && !self.stale;
+        if newer && !first_told {
             return;
         }
         // Where metadata is missing it says nothing.

@@ -3,14 +3,18 @@
 //! | file | question |
 //! | --- | --- |
 //! | `knowledge` | what could be known after each line |
+//! | `lists` | what each observer believes, and what is still collected |
 //! | `entries` | is that found, and no more; do windows hold what happened |
 //! | `stays` | do the bounds of `sessions` hold |
+//! | `gaps` | are gaps where link lines tell of them |
 //! | `moments` | is what is `certain` true; is what was known then what is said now to have been known |
 //!
 //! A store is asked what anyone may ask. No rule is known here but what the contract promises.
 
 mod entries;
+mod gaps;
 mod knowledge;
+mod lists;
 mod moments;
 mod stays;
 
@@ -35,6 +39,7 @@ pub(super) enum Fault {
     Missed,
     Invented,
     Session,
+    Gap,
     KnownAt,
 }
 
@@ -64,6 +69,8 @@ pub struct Score {
     pub invented: u64,
     /// Stays whose bounds do not hold.
     pub wrong_sessions: u64,
+    /// Channels whose gaps are not those that link lines tell of.
+    pub wrong_gaps: u64,
     /// Answers that are not what was known then.
     pub wrong_known_at: u64,
     /// What was wrong, in words; the first few.
@@ -80,6 +87,7 @@ impl Score {
             + self.missed
             + self.invented
             + self.wrong_sessions
+            + self.wrong_gaps
             + self.wrong_known_at
     }
 
@@ -95,6 +103,7 @@ impl Score {
         self.missed += other.missed;
         self.invented += other.invented;
         self.wrong_sessions += other.wrong_sessions;
+        self.wrong_gaps += other.wrong_gaps;
         self.wrong_known_at += other.wrong_known_at;
         let room = DESCRIBED_MAX.saturating_sub(self.described.len());
         self.described
@@ -108,6 +117,7 @@ impl Score {
             Fault::Missed => &mut self.missed,
             Fault::Invented => &mut self.invented,
             Fault::Session => &mut self.wrong_sessions,
+            Fault::Gap => &mut self.wrong_gaps,
             Fault::KnownAt => &mut self.wrong_known_at,
         };
         *count += 1;
@@ -131,6 +141,7 @@ pub(super) fn score(
         ..Score::default()
     };
     entries::score(run, heard, &mut score)?;
+    gaps::score(run, heard, &mut score)?;
     moments::score(run, heard, depth, dice, &mut score)?;
     Ok(score)
 }

@@ -1,14 +1,15 @@
 //! Moments: no `certain` answer of `who --at` is wrong, also not as it was known earlier; and what was known earlier
 //! is what a store answers that has heard no more.
 
+use super::knowledge::Knowledge;
 use super::{Depth, Fault, Score};
 use crate::domain::time::Millis;
 use crate::query::answer::{Certainty, Coverage, Who};
 use crate::query::{MissedFilter, SessionFilter, WhoFilter, WhoWhen};
 use crate::sim::dice::Dice;
-use crate::sim::link::Said;
 use crate::sim::run::{Heard, Run, RunError};
-use crate::sim::world::channel_name;
+use crate::sim::told::{LinkEvent, Said, Told};
+use crate::sim::world::{Deed, Position, channel_name};
 use crate::store::{Store, StoreError};
 use std::ops::Range;
 
@@ -22,7 +23,7 @@ pub(super) fn score(
 ) -> Result<(), RunError> {
     let truth = Truth::of(run);
     let times: Vec<Millis> = run.told.iter().map(|told| told.recorded).collect();
-    for channel in 0..run.world.channels {
+    for channel in run.world.channels.clone() {
         let moments = moments(run, channel);
         for &at in &moments {
             if depth == Depth::Some && !dice.falls(100) {
@@ -58,12 +59,22 @@ fn moments(run: &Run, channel: usize) -> Vec<Millis> {
     let snapshots = run.told.iter().filter_map(|told| match &told.said {
         Said::Snapshot(shown) if shown.channel == channel => told.stamp,
         Said::End { channel: of, .. } if *of == channel => told.stamp,
-        Said::Link { .. } => told.stamp,
+        Said::Link { .. } | Said::Difference { .. } => told.stamp,
+        _ => None,
+    });
+    // All that differs is told by then.
+    let resyncs = run.told.iter().filter_map(|told| match told.said {
+        Said::Difference { .. } => Some(told.stamp? + run.mix.rules.resync_ms),
+        Said::Link {
+            event: LinkEvent::Resumed,
+            ..
+        } => Some(told.stamp? + run.mix.rules.resync_ms),
         _ => None,
     });
     let mut moments: Vec<Millis> = happened
         .map(|at| run.mix.stamped(at))
         .chain(snapshots)
+        .chain(resyncs)
         .flat_map(|at| [at - 1, at, at + 1])
         .collect();
     moments.sort_unstable();
@@ -75,16 +86,25 @@ fn moments(run: &Run, channel: usize) -> Vec<Millis> {
 struct Truth<'a> {
     run: &'a Run,
     stays: Vec<Vec<Range<Millis>>>,
+    /// As of which position everybody is known behind each line, where the source notices late.
+    known: Vec<Vec<Position>>,
 }
 
 impl<'a> Truth<'a> {
     fn of(run: &'a Run) -> Self {
         let everybody = 0..run.world.members.len();
         let stamped = |at| run.mix.stamped(at);
-        let stays = everybody.map(|who| run.world.stays(who, stamped));
+        let stays = everybody.clone().map(|who| run.world.stays(who, stamped));
+        let mut knowledge = Knowledge::new(&run.world, run.mix.rules.resync_ms);
+        let told = run.told.iter().filter(|_| run.world.is_presence());
+        let known = told.map(|told| {
+            knowledge.learn(told);
+            everybody.clone().map(|who| knowledge.as_of(who)).collect()
+        });
         Truth {
             run,
             stays: stays.collect(),
+            known: known.collect(),
         }
     }
 
@@ -97,7 +117,7 @@ impl<'a> Truth<'a> {
         known_at: Option<Millis>,
         score: &mut Score,
     ) -> Result<(), RunError> {
-        if self.rests_on_a_connection(at, known_at) {
+        if self.rests_on_a_connection(at, known_at) || self.seems_to_share(channel, known_at) {
             return Ok(());
         }
         let filter = WhoFilter {
@@ -128,7 +148,8 @@ impl<'a> Truth<'a> {
                     .into_iter()
                     .flatten();
                 let there = stays.any(|stay| stay.start <= at && stay.end > at - blur);
-                if !there || self.run.mix.rules.lossy {
+                let unnoticed = who.is_some_and(|who| self.is_unnoticed(who, at, known_at));
+                if (!there && !unnoticed) || self.run.mix.rules.lossy {
                     score.fault(Fault::Certain, || {
                         format!(
                             "who --at {at}{}: {key:?} is not certain to be there",
@@ -141,7 +162,7 @@ impl<'a> Truth<'a> {
         // Of two observers one may tell late of what the other one's snapshot has passed over: that is recorded as stale.
         let alone = self.run.mix.source.observers == 1;
         if alone && certain && answer.coverage == Coverage::Complete {
-            self.nobody_is_lacking(channel, at, &listed, &as_known(), score);
+            self.nobody_is_lacking(channel, (at, known_at), &listed, &as_known(), score);
         }
         Ok(())
     }
@@ -165,11 +186,51 @@ impl<'a> Truth<'a> {
         })
     }
 
+    /// Whether what somebody had last done by a moment is unknown because the source notices late: it had not noticed
+    /// when it was last heard, or when the link was lost over which nobody was told before it was undone.
+    fn is_unnoticed(&self, who: usize, at: Millis, known_at: Option<Millis>) -> bool {
+        let world = &self.run.world;
+        let heard = known_at.map_or(self.run.told.len(), |it| self.run.recorded_by(it));
+        let mut last = None;
+        let mut undone = world.changes.len() + 1;
+        for (position, change) in world.between(who, 0, world.changes.len()) {
+            if matches!(change.deed, Deed::Changed(_)) {
+                continue;
+            }
+            if change.at > at {
+                undone = position;
+                break;
+            }
+            last = Some((position, change));
+        }
+        let Some((position, _)) = last.filter(|(_, last)| last.noticed > last.at) else {
+            return false;
+        };
+        let mut known = self
+            .known
+            .iter()
+            .take(heard)
+            .filter_map(|line| line.get(who));
+        world.is_presence() && !known.any(|as_of| (position..undone).contains(as_of))
+    }
+
+    /// Whether no link line has named a channel yet, where they name channels: until then it seems to share its link.
+    fn seems_to_share(&self, channel: usize, known_at: Option<Millis>) -> bool {
+        let heard = known_at.map_or(self.run.told.len(), |it| self.run.recorded_by(it));
+        let named = |told: &Told| match told.said {
+            Said::Link { channel, .. } => channel,
+            _ => None,
+        };
+        let heard = self.run.told.iter().take(heard);
+        let is_named = heard.filter_map(named).any(|it| it == channel);
+        !is_named && self.run.told.iter().any(|told| named(told).is_some())
+    }
+
     /// Where some are certain and the coverage is complete, the others are all there are.
     fn nobody_is_lacking(
         &self,
         channel: usize,
-        at: Millis,
+        (at, known_at): (Millis, Option<Millis>),
         listed: &[usize],
         as_known: &str,
         score: &mut Score,
@@ -178,7 +239,7 @@ impl<'a> Truth<'a> {
         for who in self.run.world.of_channel(channel) {
             let mut stays = self.stays.get(who).into_iter().flatten();
             let there = stays.any(|stay| stay.start <= at - blur && stay.end > at);
-            if there && !listed.contains(&who) {
+            if there && !listed.contains(&who) && !self.is_unnoticed(who, at, known_at) {
                 score.fault(Fault::Certain, || {
                     let key = self.run.world.member(who).map(|member| member.key());
                     format!("who --at {at}{as_known}: {key:?} is lacking")
@@ -197,7 +258,7 @@ fn then(
     score: &mut Score,
 ) -> Result<(), RunError> {
     let earlier = run.tell(run.recorded_by(known_at), heard.rules)?;
-    for channel in 0..run.world.channels {
+    for channel in run.world.channels.clone() {
         let moments = moments(run, channel);
         let mut whens = vec![WhoWhen::Head];
         whens.extend((0..4).filter_map(|_| dice.pick(&moments).copied().map(WhoWhen::At)));

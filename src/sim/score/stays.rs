@@ -6,7 +6,7 @@ use crate::domain::time::Millis;
 use crate::query::SessionFilter;
 use crate::query::answer::{EntryType, HistoryEntry, Origin, Session};
 use crate::sim::run::{Run, RunError};
-use crate::sim::world::{Deed, Who};
+use crate::sim::world::{Change, Deed, Who};
 use crate::store::Store;
 
 /// A stay as the log knows it, and when it truly began and ended.
@@ -32,7 +32,7 @@ impl<'a> Stays<'a> {
             run,
             open: Vec::new(),
             over: Vec::new(),
-            now: vec![Millis::MIN; run.world.channels],
+            now: vec![Millis::MIN; run.world.channels.end],
         }
     }
 
@@ -117,6 +117,14 @@ impl<'a> Stays<'a> {
         Ok(())
     }
 
+    /// The first leave of somebody of which nothing is known.
+    fn unseen(&self, who: Who, knowledge: &Knowledge<'_>) -> Option<&Change> {
+        let world = &self.run.world;
+        let mut unseen = world.between(who, knowledge.as_of(who), world.changes.len());
+        let went = unseen.find(|(_, change)| change.deed == Deed::Went);
+        went.map(|(_, went)| went)
+    }
+
     fn compare(
         &self,
         session: &Session,
@@ -133,14 +141,18 @@ impl<'a> Stays<'a> {
         let now = self.now.get(member.channel).copied().unwrap_or_default();
         // Absences that nobody could see count as presence: it ended behind what is known last.
         let ended = stay.ended.unwrap_or_else(|| {
-            let (world, known) = (&self.run.world, knowledge.as_of(stay.who));
-            let mut unseen = world.between(stay.who, known, world.changes.len());
-            let went = unseen.find(|(_, change)| change.deed == Deed::Went);
-            went.map_or(now, |(_, went)| self.run.mix.stamped(went.at).min(now))
+            let went = self.unseen(stay.who, knowledge);
+            went.map_or(now, |went| self.run.mix.stamped(went.at).min(now))
         });
         let lasted = ended - stay.began;
         let blur = self.run.mix.blur_ms();
-        let too_short = session.min_ms > (lasted + blur).max(0);
+        // What the source had not noticed yet nobody can know.
+        let noticed = match (stay.ended, self.run.world.is_presence()) {
+            (None, true) => self.unseen(stay.who, knowledge).map(|went| went.noticed),
+            _ => None,
+        };
+        let at_least = noticed.map_or(lasted, |noticed| noticed.min(now) - stay.began);
+        let too_short = session.min_ms > (at_least + blur).max(0);
         let too_long = session.max_ms.is_some_and(|max| max < lasted - blur);
         if !is_it || !goes_on || too_short || too_long {
             score.fault(Fault::Session, || {

@@ -1,0 +1,282 @@
+//! A client like agora-rtm: each channel has a link of its own, a loss is noticed late, and a session that was resumed
+//! tells differences between the server's list and its own instead of a snapshot. The numbers of it are the mix's.
+
+use super::link::Wire;
+use super::mix::Reconnection;
+use super::told::{LinkEvent, Said};
+use super::world::{Deed, Position, Who};
+use crate::domain::time::Millis;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// Users whom the server does not name again within this time after a resumption are taken for gone.
+const UNNAMED_MS: Millis = 3_000;
+/// How long the server may take to send its list.
+const LIST_MS: Millis = 1_500;
+/// How late a snapshot may come that live events overtake.
+const LATE_MS: Millis = 5_000;
+/// How long behind that a bridge may wait before it says that all has been told.
+const SYNCED_MS: Millis = 6_000;
+/// All has been told by then (the contract's `--resync`); links that fall again fall before.
+const TOLD_BY_MS: Millis = 10_000;
+
+/// One link, and what the client believes of the channels behind it.
+struct Session {
+    channels: Vec<usize>,
+    /// What link lines name.
+    named: Option<usize>,
+    /// Who is there, by the client's own list; `None` before the first snapshot.
+    lists: Vec<Option<BTreeSet<Who>>>,
+}
+
+impl Wire<'_> {
+    /// Follows all channels until the world ends.
+    pub fn follow(&mut self, how: &Reconnection, observer: usize) {
+        let all = self.world.channels.clone();
+        let shared = self.dice.falls(how.shared);
+        let first_named = !self.dice.falls(how.unnamed);
+        let links: Vec<Vec<usize>> = if shared {
+            vec![all.collect()]
+        } else {
+            all.map(|channel| vec![channel]).collect()
+        };
+        // The client's other service has a link, too, and loses it.
+        for _ in 0..self.dice.one_of(4) {
+            let at = self.dice.within(self.world.opening..self.world.dusk);
+            if self.agora {
+                self.link(at, LinkEvent::Elsewhere, None);
+            }
+        }
+        for channels in links {
+            let session = Session {
+                named: channels.first().copied().filter(|_| !shared),
+                lists: vec![None; channels.len()],
+                channels,
+            };
+            self.follow_link(how, observer < how.resuming, first_named, session);
+        }
+    }
+
+    fn follow_link(
+        &mut self,
+        how: &Reconnection,
+        resumes: bool,
+        first_named: bool,
+        mut session: Session,
+    ) {
+        let dusk = self.world.dusk;
+        let mut up = self.world.opening + self.dice.within(0..self.mix.source.pace_ms);
+        if first_named {
+            self.link(up, LinkEvent::Up, session.named);
+        }
+        let mut resumed = false;
+        loop {
+            let stay = if how.up_ms == 0 {
+                dusk
+            } else if resumed && self.dice.falls(how.falls_again) {
+                self.dice.within(1..TOLD_BY_MS + 2_000)
+            } else {
+                self.dice.within(1..how.up_ms)
+            };
+            let lost = (up + stay).min(dusk);
+            self.watched.push(up..lost);
+            // Other SDKs give a snapshot even so.
+            let differences = resumed && self.dice.falls(900);
+            for place in 0..session.channels.len() {
+                self.hear(&mut session, place, differences, up..lost);
+            }
+            if resumed && self.dice.falls(how.synced) {
+                let at = up + UNNAMED_MS + 1 + self.dice.within(0..SYNCED_MS);
+                if at < lost {
+                    self.link(at, LinkEvent::Synced, session.named);
+                }
+            }
+            if lost >= dusk {
+                return;
+            }
+            let noticed = lost + self.dice.within(0..how.noticed_ms);
+            let back = noticed + 1 + self.dice.within(0..how.down_ms);
+            resumed = resumes && self.dice.falls(how.resumed);
+            // A loss that is over before it is noticed.
+            let unnoticed = resumed && self.dice.falls(100);
+            if !unnoticed && noticed < dusk {
+                self.link(noticed, LinkEvent::Down, session.named);
+            }
+            if back >= dusk {
+                return;
+            }
+            if !resumed && resumes {
+                let failed = self.dice.within(noticed..back);
+                self.link(failed, LinkEvent::Failed, session.named);
+            }
+            let event = if resumed {
+                LinkEvent::Resumed
+            } else {
+                LinkEvent::Up
+            };
+            self.link(back, event, session.named);
+            up = back;
+        }
+    }
+
+    /// What comes of one channel while the link is up.
+    fn hear(&mut self, session: &mut Session, place: usize, differences: bool, up: Range<Millis>) {
+        let (Some(&channel), Some(list)) =
+            (session.channels.get(place), session.lists.get_mut(place))
+        else {
+            return;
+        };
+        let from = match list {
+            Some(list) if differences => self.differences(channel, list, &up),
+            _ => self.whole(channel, list, &up),
+        };
+        let Some(list) = list else { return };
+        let changes = self.world.changes.len();
+        self.live(channel, list, from..changes, up.end);
+        // The client's list is the truth by then.
+        let later = up.start + UNNAMED_MS + 1;
+        if later < up.end && self.dice.falls(self.mix.source.refreshed) {
+            let at = self.dice.within(later..up.end);
+            let late = if self.dice.falls(self.mix.source.overtaken) {
+                self.dice.within(0..(up.end - at).min(LATE_MS))
+            } else {
+                0
+            };
+            self.snapshot(channel, at, 0, false, late);
+        }
+    }
+
+    /// A snapshot, and at times live events before it. Gives as of which position live events come.
+    fn whole(
+        &mut self,
+        channel: usize,
+        list: &mut Option<BTreeSet<Who>>,
+        up: &Range<Millis>,
+    ) -> Position {
+        let at = up.start + self.dice.within(0..LIST_MS);
+        let subscribed = self.world.positions_at(up.start).1;
+        let read = self.read_at(at, subscribed);
+        // A client tells nothing of a channel of which it has no list yet.
+        let early = list.is_some() && self.dice.falls(500);
+        if let Some(list) = list.as_mut().filter(|_| early) {
+            self.live(channel, list, subscribed..read, up.end);
+        }
+        if at >= up.end {
+            return self.world.changes.len();
+        }
+        let shown = self.shown(channel, read, false);
+        *list = Some(shown.listed.iter().copied().collect());
+        self.send(at, (read, 1), at, Said::Snapshot(shown));
+        read
+    }
+
+    /// How the server's list differs from the client's: leaves, then joins, in one burst; those whom the server has not
+    /// named are gone three seconds after the link was up. Gives as of which position live events come.
+    fn differences(
+        &mut self,
+        channel: usize,
+        list: &mut BTreeSet<Who>,
+        up: &Range<Millis>,
+    ) -> Position {
+        let listed_at = up.start + self.dice.within(0..LIST_MS);
+        let read = self.world.positions_at(listed_at).1;
+        let present: BTreeSet<Who> = self.present(channel, read).into_iter().collect();
+        let mut gone: Vec<Who> = list.difference(&present).copied().collect();
+        let mut come: Vec<Who> = present.difference(list).copied().collect();
+        self.dice.shuffle(&mut gone);
+        self.dice.shuffle(&mut come);
+        let unnamed: Vec<Who> = gone
+            .iter()
+            .copied()
+            .filter(|_| self.dice.falls(300))
+            .collect();
+        gone.retain(|who| !unnamed.contains(who));
+        // One burst: nothing else is told in between.
+        let next = self.world.change(read + 1).map(|it| it.noticed);
+        let burst_end = next.unwrap_or(Millis::MAX).saturating_sub(1);
+        let mut at = listed_at;
+        let told = gone.into_iter().map(|who| (who, false));
+        for (who, is_there) in told.chain(come.into_iter().map(|who| (who, true))) {
+            if at >= up.end {
+                return read;
+            }
+            self.difference(at, who, is_there, read, list);
+            at = (at + self.dice.within(0..3)).min(burst_end.max(listed_at));
+        }
+        let at = up.start + UNNAMED_MS;
+        let by_then = self.world.positions_at(at).1;
+        for who in unnamed {
+            let mut since = self.world.between(who, read, by_then);
+            let named = since.any(|(_, change)| matches!(change.deed, Deed::Came(_)));
+            if !named && at < up.end {
+                self.difference(at, who, false, by_then, list);
+            }
+        }
+        read
+    }
+
+    fn difference(
+        &mut self,
+        at: Millis,
+        who: Who,
+        present: bool,
+        read: Position,
+        list: &mut BTreeSet<Who>,
+    ) {
+        if present {
+            list.insert(who);
+        } else {
+            list.remove(&who);
+        }
+        let said = Said::Difference { who, present, read };
+        self.send(at, (read, 2), at, said);
+    }
+
+    /// Live events behind a position and up to another. One who comes back before the client has noticed that he was
+    /// gone has not come.
+    fn live(
+        &mut self,
+        channel: usize,
+        list: &mut BTreeSet<Who>,
+        positions: Range<Position>,
+        lost: Millis,
+    ) {
+        let world = self.world;
+        let changes = world.changes.iter().enumerate().take(positions.end);
+        for (index, change) in changes.skip(positions.start) {
+            let of = world.member(change.who);
+            if change.noticed >= lost || of.is_none_or(|member| member.channel != channel) {
+                continue;
+            }
+            let new = match change.deed {
+                Deed::Came(_) => list.insert(change.who),
+                Deed::Went => list.remove(&change.who),
+                Deed::Changed(_) => true,
+            };
+            if !new {
+                continue;
+            }
+            let position = index + 1;
+            if world.in_interval(change) {
+                self.in_interval(change.noticed, position);
+                continue;
+            }
+            let of = vec![position];
+            let said = Said::Changes { of, bare: false };
+            self.send(change.noticed, (position, 0), change.noticed, said);
+        }
+    }
+
+    /// Adds a change to the line of its interval.
+    fn in_interval(&mut self, at: Millis, position: Position) {
+        if let Some(last) = self.sent.last_mut()
+            && let (true, Said::Interval { of, .. }) = (last.at == at, &mut last.said)
+        {
+            of.push(position);
+            return;
+        }
+        let of = vec![position];
+        let apart = self.agora;
+        self.send(at, (position, 0), at, Said::Interval { of, apart });
+    }
+}

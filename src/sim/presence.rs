@@ -1,0 +1,203 @@
+//! The truth of a channel as Agora's presence service has it: who joins is seen at once, who leaves only after a while,
+//! who vanishes when his time-out is over; when much happens the service tells once an interval. An hour of it.
+
+use super::dice::Dice;
+use super::world::{self, Change, DAWN, Deed, Member, Meta, Who, World};
+use crate::domain::time::Millis;
+use std::ops::Range;
+
+const MINUTE_MS: Millis = 60_000;
+const HOUR_MS: Millis = 60 * MINUTE_MS;
+/// Who leaves and comes back within this time has not left.
+pub(super) const DEBOUNCE_MS: Millis = 2_000;
+/// How often changes are told where they are not told at once.
+pub(super) const INTERVAL_MS: Millis = 30_000;
+/// How long one who has vanished may count as present.
+pub(super) const TIMEOUT_MS: Millis = 300_000;
+const TIMEOUT_MIN_MS: Millis = 10_000;
+/// How much later than it happened anything may be noticed.
+pub(super) const NOTICE_MS: Millis = TIMEOUT_MS + INTERVAL_MS;
+
+/// The world of a seed. With `intervals` the service tells once an interval for a part of the hour, once or twice.
+pub(super) fn world(seed: u64, intervals: bool) -> World {
+    let mut dice = Dice::new(seed, 1);
+    let channel = world::PRESENCE_CHANNEL;
+    let users = 4 + dice.one_of(5);
+    let members: Vec<Member> = (0..users)
+        .map(|user| Member {
+            channel,
+            topic: world::PRESENCE_TOPIC,
+            user,
+            connection: None,
+        })
+        .collect();
+    let intervals = if intervals {
+        stretches(&mut dice)
+    } else {
+        Vec::new()
+    };
+    let mut changes = Vec::new();
+    for who in 0..users {
+        let noticed = noticed(&mut dice, who);
+        changes.extend(once_an_interval(noticed, &intervals));
+    }
+    changes.sort_by_key(|change| change.noticed);
+    let last = changes.last().map_or(DAWN, |change| change.noticed);
+    World {
+        members,
+        channels: channel..channel + 1,
+        changes,
+        intervals,
+        opening: DAWN + dice.within(0..10 * MINUTE_MS),
+        dusk: last.max(DAWN + HOUR_MS) + 1,
+    }
+}
+
+/// From when to when changes are told once an interval.
+fn stretches(dice: &mut Dice) -> Vec<Range<Millis>> {
+    let mut stretches = Vec::new();
+    let mut from = DAWN;
+    for _ in 0..1 + dice.one_of(2) {
+        from += dice.within(5 * MINUTE_MS..20 * MINUTE_MS);
+        let to = from + INTERVAL_MS * dice.within(6..30);
+        stretches.push(from..to);
+        from = to;
+    }
+    stretches
+}
+
+/// What one user does, and when the service notices.
+fn noticed(dice: &mut Dice, who: Who) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    let mut at = DAWN + dice.within(0..15 * MINUTE_MS);
+    let mut there: Option<Meta> = None;
+    while at < DAWN + HOUR_MS {
+        let mut change = Change {
+            who,
+            deed: Deed::Went,
+            at,
+            noticed: at,
+            vanished: false,
+        };
+        let wait = match there {
+            None => {
+                let meta = if dice.falls(500) {
+                    0
+                } else {
+                    dice.within(1..world::METAS)
+                };
+                change.deed = Deed::Came(meta);
+                dice.within(1..5 * MINUTE_MS)
+            }
+            Some(meta) if dice.falls(400) => {
+                let other = (meta + dice.within(1..world::METAS)) % world::METAS;
+                change.deed = Deed::Changed(other);
+                dice.within(1..3 * MINUTE_MS)
+            }
+            Some(_) if dice.falls(350) => {
+                change.vanished = true;
+                change.noticed = at + dice.within(TIMEOUT_MIN_MS..TIMEOUT_MS + 1);
+                dice.within(1..8 * MINUTE_MS)
+            }
+            Some(_) => {
+                change.noticed = at + DEBOUNCE_MS;
+                match dice.one_of(3) {
+                    0 => dice.within(1..2 * DEBOUNCE_MS),
+                    _ => dice.within(1..6 * MINUTE_MS),
+                }
+            }
+        };
+        there = change.deed.meta();
+        add(&mut changes, change);
+        at += wait;
+    }
+    changes
+}
+
+/// Adds a change; one who is back before it was noticed that he went has stayed.
+fn add(changes: &mut Vec<Change>, change: Change) {
+    let unnoticed = changes.last().is_some_and(|last| last.noticed >= change.at);
+    let (true, Deed::Came(meta)) = (unnoticed, change.deed) else {
+        changes.push(change);
+        return;
+    };
+    changes.pop();
+    let before = changes.last().and_then(|last| last.deed.meta());
+    if before != Some(meta) {
+        let deed = Deed::Changed(meta);
+        changes.push(Change { deed, ..change });
+    }
+}
+
+/// Where the service tells once an interval, only what is different at its end is noticed, and then.
+fn once_an_interval(changes: Vec<Change>, intervals: &[Range<Millis>]) -> Vec<Change> {
+    let mut told: Vec<Change> = Vec::new();
+    let mut rest = changes.as_slice();
+    let mut was: Option<Meta> = None;
+    while let Some((first, behind)) = rest.split_first() {
+        let Some(end) = end_of_interval(first.noticed, intervals) else {
+            told.push(*first);
+            (was, rest) = (first.deed.meta(), behind);
+            continue;
+        };
+        let within = rest.partition_point(|change| change.noticed <= end);
+        let (group, behind) = rest.split_at(within);
+        rest = behind;
+        let is = group.last().and_then(|last| last.deed.meta());
+        let last_of = |of: fn(&Change) -> bool| group.iter().rev().find(|it| of(it)).copied();
+        let told_of = match (was, is) {
+            (None, Some(meta)) => {
+                let came = last_of(|it| matches!(it.deed, Deed::Came(_)));
+                came.map(|came| (came, Deed::Came(meta)))
+            }
+            (Some(_), None) => last_of(|it| it.deed == Deed::Went).map(|went| (went, Deed::Went)),
+            (Some(before), Some(meta)) if before != meta => {
+                group.last().map(|last| (*last, Deed::Changed(meta)))
+            }
+            _ => None,
+        };
+        told.extend(told_of.map(|(change, deed)| Change {
+            deed,
+            noticed: end,
+            ..change
+        }));
+        was = is;
+    }
+    told
+}
+
+/// When what is noticed at a moment is told, where that is not at once.
+fn end_of_interval(noticed: Millis, intervals: &[Range<Millis>]) -> Option<Millis> {
+    let of = intervals
+        .iter()
+        .find(|of| noticed > of.start && noticed <= of.end)?;
+    let begun = (noticed - of.start - 1) / INTERVAL_MS;
+    Some(of.start + (begun + 1) * INTERVAL_MS)
+}
+
+impl World {
+    /// Whether a change is told in the list of an interval.
+    pub fn in_interval(&self, change: &Change) -> bool {
+        end_of_interval(change.noticed, &self.intervals).is_some()
+    }
+
+    /// How much later than it happened a change may have been noticed.
+    pub fn late_ms(&self, change: &Change) -> Millis {
+        let of_interval = if self.in_interval(change) {
+            INTERVAL_MS
+        } else {
+            0
+        };
+        let of_leave = match (change.deed, change.vanished) {
+            (Deed::Went, true) => TIMEOUT_MS,
+            (Deed::Went, false) if self.is_presence() => DEBOUNCE_MS,
+            _ => 0,
+        };
+        of_interval + of_leave
+    }
+
+    /// Whether it is a channel's presence, not its topics.
+    pub fn is_presence(&self) -> bool {
+        self.channels.start == world::PRESENCE_CHANNEL
+    }
+}

@@ -1,0 +1,160 @@
+//! Presence events as lines: of Agora's shape (contract 2.2b), or of Rollbook's own with `late_ms` (2.5.14).
+
+use super::feed::{Pen, member_line, put};
+use super::told::{LinkEvent, Said, Shown, Told};
+use super::world::{Change, Deed, Meta, Position, Who};
+use serde_json::{Map, Value, json};
+
+/// The name of the channel, as the service has it.
+fn plain_name(name: &str) -> &str {
+    name.split_once(':').map_or(name, |(_, plain)| plain)
+}
+
+impl Pen<'_> {
+    /// A presence event of Agora's shape; `None` where the line is of another kind.
+    pub fn agora_presence(&self, told: &Told) -> Option<Value> {
+        let mut line = match &told.said {
+            Said::Changes { of, .. } => {
+                let (change, _) = self.at(*of.first()?)?;
+                let kind = match (change.deed, change.vanished) {
+                    (Deed::Came(_), _) => "REMOTE_JOIN",
+                    (Deed::Changed(_), _) => "REMOTE_STATE_CHANGED",
+                    (Deed::Went, true) => "REMOTE_TIMEOUT",
+                    (Deed::Went, false) => "REMOTE_LEAVE",
+                };
+                self.presence_event(kind, Some(change.who), change.deed.meta())
+            }
+            Said::Difference { who, present, read } => {
+                let meta = self.world.state(*who, *read).filter(|_| *present);
+                let kind = match (present, read % 3) {
+                    (true, _) => "REMOTE_JOIN",
+                    (false, 0) => "REMOTE_TIMEOUT",
+                    (false, _) => "REMOTE_LEAVE",
+                };
+                self.presence_event(kind, Some(*who), meta)
+            }
+            Said::Interval { of, .. } => {
+                let mut line = self.presence_event("INTERVAL", None, None);
+                put(&mut line, "interval", self.interval(of));
+                line
+            }
+            Said::Snapshot(shown) => {
+                let mut line = self.presence_event("SNAPSHOT", None, None);
+                put(&mut line, "snapshot", self.users_with_states(shown));
+                line
+            }
+            _ => return None,
+        };
+        if let Some(stamp) = told.stamp {
+            put(&mut line, "timestamp", stamp);
+        }
+        Some(line)
+    }
+
+    fn presence_event(&self, kind: &str, who: Option<Who>, meta: Option<Meta>) -> Value {
+        let channel = self
+            .world
+            .members
+            .first()
+            .map_or("", |it| it.channel_name());
+        json!({
+            "eventType": kind,
+            "channelType": "MESSAGE",
+            "channelName": plain_name(channel),
+            "publisher": who.map_or("", |who| self.user(who)),
+            "stateChanged": states(meta.unwrap_or(0)),
+            "snapshot": null,
+            "interval": null,
+        })
+    }
+
+    fn user(&self, who: Who) -> &'static str {
+        self.world.member(who).map_or("", |it| it.user_name())
+    }
+
+    fn interval(&self, of: &[Position]) -> Value {
+        let users = |fits: &dyn Fn(&Change) -> bool| -> Value {
+            let changes = of
+                .iter()
+                .filter_map(|&position| self.world.change(position));
+            let users = changes.filter(|it| fits(it)).map(|it| self.user(it.who));
+            json!({"users": users.collect::<Vec<_>>()})
+        };
+        let changes = of
+            .iter()
+            .filter_map(|&position| self.world.change(position));
+        let with_states = changes.filter_map(|change| match change.deed {
+            Deed::Came(0) | Deed::Went => None,
+            Deed::Came(meta) | Deed::Changed(meta) => Some(self.user_with_states(change.who, meta)),
+        });
+        let mut interval = json!({
+            "join": users(&|it| matches!(it.deed, Deed::Came(_))),
+            "leave": users(&|it| it.deed == Deed::Went && !it.vanished),
+            "timeout": users(&|it| it.deed == Deed::Went && it.vanished),
+            "userStateList": with_states.collect::<Vec<_>>(),
+        });
+        // Not every SDK counts.
+        let last = of.last().copied().unwrap_or(0);
+        if last % 3 != 0 {
+            let everybody = 0..self.world.members.len();
+            let there = everybody.filter(|&who| self.world.state(who, last).is_some());
+            put(&mut interval, "totalOccupancy", there.count());
+        }
+        interval
+    }
+
+    fn user_with_states(&self, who: Who, meta: Meta) -> Value {
+        let states = states(meta);
+        let count = states.as_object().map_or(0, Map::len);
+        json!({"userId": self.user(who), "states": states, "statesCount": count})
+    }
+
+    fn users_with_states(&self, shown: &Shown) -> Vec<Value> {
+        let listed = shown.listed.iter();
+        listed
+            .map(|&who| {
+                let meta = self.world.state(who, shown.read).unwrap_or(0);
+                self.user_with_states(who, meta)
+            })
+            .collect()
+    }
+
+    /// The changes of an interval as a `diff` of Rollbook's own.
+    pub fn late_diff(&self, of: &[Position]) -> Value {
+        let (mut joins, mut leaves) = (Vec::new(), Vec::new());
+        let mut names = ("", "");
+        for (change, member) in of.iter().filter_map(|&position| self.at(position)) {
+            names = (member.channel_name(), member.topic_name());
+            let mut listed = member_line(member);
+            put(&mut listed, "late_ms", self.world.late_ms(change));
+            match change.deed.meta() {
+                Some(meta) => {
+                    put(&mut listed, "meta", json!({"n": meta}));
+                    joins.push(listed);
+                }
+                None => leaves.push(listed),
+            }
+        }
+        let (channel, topic) = names;
+        json!({"t": "diff", "channel": channel, "joins": {topic: joins}, "leaves": {topic: leaves}})
+    }
+}
+
+/// A `linkState` of the service that presence belongs to.
+pub(super) fn of_presence(line: &mut Value, event: LinkEvent, channel: Option<&str>) {
+    if event == LinkEvent::Synced {
+        return;
+    }
+    put(line, "serviceType", "MESSAGE");
+    if let Some(channel) = channel {
+        put(line, "affectedChannels", json!([plain_name(channel)]));
+    }
+}
+
+/// States by their number; none of them is 0.
+fn states(meta: Meta) -> Value {
+    match meta {
+        0 => json!({}),
+        meta => json!({"n": meta.to_string()}),
+    }
+}

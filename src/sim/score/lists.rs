@@ -1,0 +1,288 @@
+//! The own lists of observers (contract 2.5.13): whom each believes to be there by what it said itself, and what of it
+//! is still being collected. Written down from the contract, not from the rules.
+
+use crate::domain::time::Millis;
+use crate::sim::told::{Extent, LinkEvent, Said, Shown, Told};
+use crate::sim::world::{Deed, Meta, Position, Who, World};
+use std::collections::BTreeMap;
+
+/// What one observer said last of one.
+#[derive(Debug, Clone, Copy)]
+struct Listed {
+    present: bool,
+    as_of: Position,
+}
+
+/// A channel whose differences are being told.
+#[derive(Debug, Clone, Default)]
+struct Collecting {
+    up: Millis,
+    first: Option<Millis>,
+    latest: Option<Millis>,
+    /// The position of the latest live event.
+    position: Position,
+    metas: BTreeMap<Who, Meta>,
+}
+
+/// One channel, as one observer tells of it.
+#[derive(Debug, Clone, Default)]
+struct List {
+    /// `None` before the first complete snapshot.
+    of: Option<BTreeMap<Who, Listed>>,
+    collecting: Option<Collecting>,
+    /// Whether a link line has named it.
+    named: bool,
+}
+
+/// The lists of one observer at one moment turn into a snapshot of the channel.
+pub(super) struct Resync {
+    pub channel: usize,
+    /// When it takes effect.
+    pub at: Millis,
+    /// It is older than a snapshot that was seen.
+    pub stale: bool,
+    /// As of which position.
+    pub read: Position,
+    /// Everybody of the channel: whether he is there, and his metadata where that was told.
+    pub shown: Vec<(Who, bool, Option<Meta>)>,
+}
+
+/// What becomes of a line.
+pub(super) struct Taken {
+    /// Snapshots that take effect before it.
+    pub resyncs: Vec<Resync>,
+    /// It is only collected.
+    pub collected: bool,
+    /// How it takes effect where it is a snapshot that ends a collecting: what was collected of a later time holds.
+    pub worked_in: Option<Resync>,
+    /// It is a snapshot older than one that was seen.
+    pub stale: bool,
+}
+
+/// All lists.
+pub(super) struct Lists<'a> {
+    world: &'a World,
+    /// By observer and channel.
+    lists: BTreeMap<(usize, usize), List>,
+    /// The time of each channel's last complete snapshot.
+    last_whole: BTreeMap<usize, Millis>,
+    resync_ms: Millis,
+}
+
+impl<'a> Lists<'a> {
+    pub fn new(world: &'a World, resync_ms: Millis) -> Self {
+        Lists {
+            world,
+            lists: BTreeMap::new(),
+            last_whole: BTreeMap::new(),
+            resync_ms,
+        }
+    }
+
+    /// Takes in a line.
+    pub fn take(&mut self, told: &Told) -> Taken {
+        let at = told.stamp.unwrap_or(told.recorded);
+        let mut taken = Taken {
+            resyncs: Vec::new(),
+            collected: false,
+            worked_in: None,
+            stale: false,
+        };
+        match &told.said {
+            Said::Link { event, channel } => {
+                self.link(told.observer, at, *event, *channel, &mut taken.resyncs);
+            }
+            Said::Changes { .. } | Said::Interval { .. } | Said::Difference { .. } => {
+                self.live(told, at, &mut taken);
+            }
+            Said::Snapshot(shown) if shown.extent == Extent::Whole => {
+                let last = self.last_whole.get(&shown.channel);
+                taken.stale = last.is_some_and(|&last| at < last);
+                taken.worked_in = self.whole(told.observer, at, shown, taken.stale);
+            }
+            _ => {}
+        }
+        taken
+    }
+
+    fn link(
+        &mut self,
+        observer: usize,
+        at: Millis,
+        event: LinkEvent,
+        named: Option<usize>,
+        resyncs: &mut Vec<Resync>,
+    ) {
+        if event == LinkEvent::Elsewhere {
+            return;
+        }
+        if let Some(channel) = named {
+            self.lists.entry((observer, channel)).or_default().named = true;
+        }
+        let covers = |key: (usize, usize)| key.0 == observer && named.is_none_or(|it| it == key.1);
+        let covered: Vec<(usize, usize)> = self.lists.keys().copied().collect();
+        for key in covered.into_iter().filter(|key| covers(*key)) {
+            let Some(list) = self.lists.get_mut(&key) else {
+                continue;
+            };
+            match event {
+                LinkEvent::Resumed => {
+                    let collecting = Collecting {
+                        up: at,
+                        ..Collecting::default()
+                    };
+                    list.collecting = list.of.is_some().then_some(collecting);
+                }
+                LinkEvent::Synced => {
+                    let until = list.collecting.as_ref().map(|it| it.until(at));
+                    resyncs.extend(until.and_then(|until| self.end(key, until)));
+                }
+                _ => list.collecting = None,
+            }
+        }
+    }
+
+    fn live(&mut self, told: &Told, at: Millis, taken: &mut Taken) {
+        let Some(channel) = told.said.channel(self.world) else {
+            return;
+        };
+        let key = (told.observer, channel);
+        taken.resyncs.extend(self.end_if_over(key, at));
+        let list = self.lists.entry(key).or_default();
+        let named = list.named;
+        taken.collected = list.collecting.is_some();
+        if !taken.collected {
+            let keys: Vec<(usize, usize)> = self.lists.keys().copied().collect();
+            let same_link = |key: &(usize, usize)| {
+                let other = self.lists.get(key).is_some_and(|list| !list.named);
+                key.0 == told.observer && !named && other
+            };
+            let others: Vec<(usize, usize)> = keys.into_iter().filter(same_link).collect();
+            for other in others {
+                taken.resyncs.extend(self.end_if_over(other, at));
+            }
+        }
+        for (who, present, as_of, meta) in said(self.world, &told.said) {
+            let Some(list) = self.lists.get_mut(&key) else {
+                continue;
+            };
+            if let Some(of) = &mut list.of {
+                of.insert(who, Listed { present, as_of });
+            }
+            if let Some(collecting) = &mut list.collecting {
+                collecting.first.get_or_insert(at);
+                collecting.latest = collecting.latest.max(Some(at));
+                collecting.position = collecting.position.max(as_of);
+                match meta {
+                    Some(meta) => collecting.metas.insert(who, meta),
+                    None => collecting.metas.remove(&who),
+                };
+            }
+        }
+    }
+
+    /// Ends the collecting of a channel where an event of this time shows that all has been told.
+    fn end_if_over(&mut self, key: (usize, usize), at: Millis) -> Option<Resync> {
+        let collecting = self.lists.get(&key)?.collecting.as_ref()?;
+        let last = collecting.first.unwrap_or(collecting.up);
+        let until = last.max(collecting.up) + self.resync_ms;
+        if at < until {
+            return None;
+        }
+        self.end(key, until)
+    }
+
+    fn end(&mut self, key: (usize, usize), until: Millis) -> Option<Resync> {
+        let list = self.lists.get_mut(&key)?;
+        let collecting = list.collecting.take()?;
+        let (before, _) = self.world.positions_at(until);
+        let stale = self
+            .last_whole
+            .get(&key.1)
+            .is_some_and(|&last| until < last);
+        if !stale {
+            self.last_whole.insert(key.1, until);
+        }
+        let of = list.of.as_ref()?;
+        let shown = self.world.of_channel(key.1).map(|who| {
+            let present = of.get(&who).is_some_and(|listed| listed.present);
+            (who, present, collecting.metas.get(&who).copied())
+        });
+        Some(Resync {
+            channel: key.1,
+            at: until,
+            stale,
+            read: before.max(collecting.position),
+            shown: shown.collect(),
+        })
+    }
+
+    /// A snapshot of the source's own: what was said of a later time holds.
+    fn whole(&mut self, observer: usize, at: Millis, shown: &Shown, stale: bool) -> Option<Resync> {
+        let list = self.lists.entry((observer, shown.channel)).or_default();
+        let of = list.of.get_or_insert_with(BTreeMap::new);
+        let mut worked_in = Vec::new();
+        for who in self.world.of_channel(shown.channel) {
+            let listed = Listed {
+                present: shown.listed.contains(&who),
+                as_of: shown.read,
+            };
+            let later = of.get(&who).filter(|it| it.as_of > shown.read);
+            let holds = later.copied().unwrap_or(listed);
+            of.insert(who, holds);
+            let meta = self.world.state(who, holds.as_of);
+            worked_in.push((who, holds.present, meta.filter(|_| holds.present)));
+        }
+        if stale {
+            return None;
+        }
+        let collected = list.collecting.take();
+        let latest = collected.as_ref().and_then(|it| it.latest);
+        let effect = latest.map_or(at, |latest| latest.max(at));
+        self.last_whole.insert(shown.channel, effect);
+        let collecting = collected?;
+        Some(Resync {
+            channel: shown.channel,
+            at: effect,
+            stale: false,
+            read: collecting.position.max(shown.read),
+            shown: worked_in,
+        })
+    }
+}
+
+impl Collecting {
+    /// As of when all had been told, where the source says so at a time.
+    fn until(&self, synced: Millis) -> Millis {
+        synced.max(self.up).max(self.latest.unwrap_or(Millis::MIN))
+    }
+}
+
+/// What a live line says: of whom, whether he is there, as of which position, with what metadata.
+fn said(world: &World, said: &Said) -> Vec<(Who, bool, Position, Option<Meta>)> {
+    match said {
+        Said::Interval { of, .. } => {
+            let said = Said::Changes {
+                of: of.clone(),
+                bare: false,
+            };
+            self::said(world, &said)
+        }
+        Said::Changes { of, bare } => of
+            .iter()
+            .filter_map(|&position| {
+                let change = world.change(position)?;
+                let meta = match change.deed {
+                    Deed::Went => None,
+                    Deed::Came(meta) | Deed::Changed(meta) => Some(meta).filter(|_| !bare),
+                };
+                Some((change.who, change.deed != Deed::Went, position, meta))
+            })
+            .collect(),
+        Said::Difference { who, present, read } => {
+            let meta = world.state(*who, *read).filter(|_| *present);
+            vec![(*who, *present, *read, meta)]
+        }
+        _ => Vec::new(),
+    }
+}

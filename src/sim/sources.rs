@@ -1,0 +1,120 @@
+//! What mixes have in common: sources that others differ from, and the rules by which they are ingested.
+
+use super::mix::{Events, Link, Reconnection, Shape, Source, Stamps};
+use super::presence;
+use crate::domain::entry::Rules;
+use crate::domain::time::Millis;
+
+pub(super) const STEADY: Source = Source {
+    shape: Shape::Either,
+    events: Events::Topics,
+    observers: 1,
+    channels: 0,
+    link: Link::Steady,
+    stamps: Stamps::Times,
+    grain_ms: 1,
+    pace_ms: 400,
+    connections: false,
+    notice_ms: 0,
+    stamped_late_ms: 0,
+    latency_ms: 80,
+    clocks_off_ms: 0,
+    lost: 0,
+    late: 0,
+    twice: 0,
+    ids: false,
+    incomplete: 0,
+    paged: 0,
+    overtaken: 0,
+    refreshed: 0,
+    together: 0,
+    bare: 0,
+    expired: 0,
+    resumed: 0,
+};
+
+pub(super) const TOLD: Source = Source {
+    link: Link::Told,
+    ..STEADY
+};
+
+pub(super) const SILENT: Source = Source {
+    link: Link::Silent,
+    refreshed: 300,
+    ..STEADY
+};
+
+/// Four channels, each with a link of its own, whose losses are noticed late; each comes back with a snapshot.
+pub(super) const APART: Reconnection = Reconnection {
+    resuming: 0,
+    resumed: 0,
+    shared: 0,
+    unnamed: 300,
+    falls_again: 0,
+    synced: 0,
+    noticed_ms: 20_000,
+    up_ms: 60_000,
+    down_ms: 15_000,
+};
+
+/// Sessions are resumed, and differences told.
+pub(super) const RESUMING: Reconnection = Reconnection {
+    resuming: 2,
+    resumed: 750,
+    shared: 300,
+    ..APART
+};
+
+pub(super) const CLIENT: Source = Source {
+    channels: 4,
+    pace_ms: 2_500,
+    link: Link::Client(APART),
+    ..STEADY
+};
+
+pub(super) const DIFFERENCES: Source = Source {
+    channels: 2,
+    refreshed: 150,
+    overtaken: 500,
+    link: Link::Client(RESUMING),
+    ..CLIENT
+};
+
+/// Presence, on a link that holds.
+pub(super) const PRESENCE: Source = Source {
+    events: Events::Presence { intervals: false },
+    link: Link::Client(Reconnection { up_ms: 0, ..APART }),
+    ..STEADY
+};
+
+/// The link is lost now and then, and comes back with a new subscription.
+pub(super) const PRESENCE_LOST: Reconnection = Reconnection {
+    shared: 500,
+    unnamed: 0,
+    up_ms: 15 * 60_000,
+    down_ms: 3 * 60_000,
+    ..APART
+};
+
+pub(super) const PRESENCE_RULES: Rules = Rules {
+    slack_ms: presence::NOTICE_MS,
+    ..PLAIN
+};
+
+pub(super) const PLAIN: Rules = Rules {
+    skew_tolerance_ms: 0,
+    max_ahead_ms: 60_000,
+    slack_ms: 0,
+    lossy: false,
+    resync_ms: Rules::RESYNC_MS,
+};
+
+pub(super) const LOSSY: Rules = Rules {
+    lossy: true,
+    ..PLAIN
+};
+
+/// How much a source that is not exact may delay.
+pub(super) const DELAY_MS: Millis = 700;
+/// How far a clock may be off.
+pub(super) const CLOCKS_OFF_MS: Millis = 300_000;
