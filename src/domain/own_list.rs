@@ -181,7 +181,11 @@ impl State {
             .retain(|&member, ()| !shown.shows(member, &listed));
         for &member in &snapshot.held {
             let in_roster = is_there(member);
-            if shown.is_held_by_own(member, watch, self) {
+            let is_self = snapshot.self_user == Some(shown.names.key(member).user);
+            if is_self && !listed.contains_key(&member) {
+                // It is spared, and not on the list all the same.
+                list.set(member, false, in_roster);
+            } else if shown.is_held_by_own(member, watch, self) {
                 list.set(member, known.has(member, in_roster), in_roster);
             } else if shown.shows(member, &listed) {
                 list.set(member, listed.contains_key(&member), in_roster);

@@ -140,6 +140,24 @@ fn told(line: &str) -> Roster {
     topics.collect()
 }
 
+/// Resyncs are not played, since they follow again: what is before a range is before them, too.
+fn before_resyncs(desk: &Desk, channel: &str, from: u64, begins: u64) -> u64 {
+    let history = desk.history_json();
+    let history: Vec<Value> = history
+        .iter()
+        .map(|entry| serde_json::from_str(entry).unwrap())
+        .collect();
+    let of_resync = |entry: &&Value| entry["reason"] == "resync" && entry["channel"] == channel;
+    let starts = history.iter().filter(of_resync).map(|entry| {
+        let seq = entry["seq"].as_u64().unwrap();
+        let inferred = history.iter().filter(|it| it["snapshot_seq"] == seq);
+        let last = inferred.map(|it| it["seq"].as_u64().unwrap()).max();
+        (seq, last.unwrap_or(seq))
+    });
+    let within = starts.filter(|&(seq, last)| last >= from && seq < begins);
+    within.map(|(seq, _)| seq).min().unwrap_or(begins)
+}
+
 /// Where a range cuts into a history, first the roster is told as it stood, and then what is told anyway.
 fn cuts(desk: &Desk) {
     for channel in desk.store.channels().unwrap() {
@@ -156,6 +174,7 @@ fn cuts(desk: &Desk) {
             let (part, mut standing) = (of(false), of(true));
             // Commits are played whole: what is before is before the first of them.
             let begins = part.first().map_or(desk.store.head() + 1, |(seq, _)| *seq);
+            let begins = before_resyncs(desk, &channel.channel, from, begins);
             let before = roster(desk, &channel.channel, begins - 1);
             if standing.len() > part.len() {
                 let first = standing.remove(0).1;
