@@ -3,6 +3,7 @@
 
 use super::fault::Fault;
 use crate::domain::time::Millis;
+use crate::ingest::Reach;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -53,8 +54,7 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     scopes: Vec<Scope>,
-    /// `None`: all.
-    channels: Option<Arc<[String]>>,
+    reach: Reach,
     /// Unix ms; `None`: never.
     expires_at: Option<Millis>,
 }
@@ -65,7 +65,7 @@ impl Access {
     pub fn full() -> Access {
         Access {
             scopes: vec![Scope::Admin],
-            channels: None,
+            reach: Reach::default(),
             expires_at: None,
         }
     }
@@ -73,7 +73,13 @@ impl Access {
     /// The only channels that it is good for; `None`: all.
     #[must_use]
     pub fn channels(&self) -> Option<&Arc<[String]>> {
-        self.channels.as_ref()
+        self.reach.channels.as_ref()
+    }
+
+    /// What it may write.
+    #[must_use]
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// When it ends, Unix ms; `None`: never.
@@ -85,7 +91,7 @@ impl Access {
     /// Whether an entry or answer about this channel may be seen; `None`: about no channel by name.
     #[must_use]
     pub fn sees(&self, channel: Option<&str>) -> bool {
-        match &self.channels {
+        match &self.reach.channels {
             None => true,
             Some(allowed) => {
                 channel.is_some_and(|channel| allowed.iter().any(|allowed| allowed == channel))
@@ -113,9 +119,16 @@ impl Access {
     }
 
     /// # Errors
+    /// 403 where it may not speak for this observer.
+    pub fn demand_observer(&self, observer: &str) -> Result<(), Fault> {
+        let allowed = self.reach.observer(observer);
+        allowed.map_err(|what| Fault::Forbidden(format!("the token does not allow {what}")))
+    }
+
+    /// # Errors
     /// 403 where it is good for some channels only.
     pub fn demand_all_channels(&self) -> Result<(), Fault> {
-        match self.channels {
+        match self.reach.channels {
             None => Ok(()),
             Some(_) => Err(Fault::Forbidden(
                 "the token does not allow all channels".into(),
@@ -135,6 +148,21 @@ struct Claims {
     scope: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     channels: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    observers: Option<Vec<String>>,
+}
+
+/// What a token is to be good for.
+#[derive(Debug, Clone, Copy)]
+pub struct Grant<'a> {
+    /// What for.
+    pub scopes: &'a [Scope],
+    /// The only channels; `None`: all.
+    pub channels: Option<&'a [String]>,
+    /// The only observers for which it may write; `None`: all.
+    pub observers: Option<&'a [String]>,
+    /// When it ends, Unix ms; rounded up to a second.
+    pub expires_at: Millis,
 }
 
 /// A list, or words with spaces or commas between them (RFC 8693 has spaces).
@@ -209,24 +237,20 @@ impl Secret {
         self.0.len() < SECRET_BYTES
     }
 
-    /// Makes a token that ends at `expires_at`, Unix ms, rounded up to a second.
+    /// Makes a token.
     ///
     /// # Errors
     /// [`KeyError::Unsigned`].
-    pub fn token(
-        &self,
-        scopes: &[Scope],
-        channels: Option<&[String]>,
-        expires_at: Millis,
-    ) -> Result<String, KeyError> {
-        let words: Vec<&str> = scopes.iter().map(|scope| scope.word()).collect();
-        let claims = serde_json::json!({
-            "exp": expires_at.saturating_add(999).div_euclid(1_000),
-            "scope": words.join(" "),
-        });
-        let mut claims = claims;
-        if let (Some(channels), Some(claims)) = (channels, claims.as_object_mut()) {
-            claims.insert("channels".into(), channels.into());
+    pub fn token(&self, grant: &Grant<'_>) -> Result<String, KeyError> {
+        let words: Vec<&str> = grant.scopes.iter().map(|scope| scope.word()).collect();
+        let mut claims = serde_json::Map::new();
+        let exp = grant.expires_at.saturating_add(999).div_euclid(1_000);
+        claims.insert("exp".into(), exp.into());
+        claims.insert("scope".into(), words.join(" ").into());
+        for (name, only) in [("channels", grant.channels), ("observers", grant.observers)] {
+            if let Some(only) = only {
+                claims.insert(name.into(), only.into());
+            }
         }
         let key = EncodingKey::from_secret(&self.0);
         encode(&Header::new(Algorithm::HS256), &claims, &key)
@@ -286,7 +310,10 @@ impl Keeper {
         let scopes = claims.scope.iter().filter_map(|word| word.parse().ok());
         Some(Access {
             scopes: scopes.collect(),
-            channels: claims.channels.map(Into::into),
+            reach: Reach {
+                channels: claims.channels.map(Into::into),
+                observers: claims.observers.map(Into::into),
+            },
             expires_at: Some(expires_at),
         })
     }

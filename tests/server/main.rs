@@ -21,4 +21,5 @@ mod metrics;
 mod play;
 mod program;
 mod queries;
+mod reach;
 mod subscribe;

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use rollbook::Store;
-use rollbook::server::auth::{Keeper, Scope, Secret};
+use rollbook::server::auth::{Grant, Keeper, Scope, Secret};
 use rollbook::server::clock::Clock;
 use rollbook::server::{Config, Listener, serve};
 use serde_json::Value;
@@ -312,12 +312,26 @@ impl Tokens {
 
     /// A token that is good for so many ms.
     pub fn make(&self, scopes: &[Scope], channels: Option<&[&str]>, ms: i64) -> String {
-        let channels =
-            channels.map(|all| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>());
-        let expires_at = self.clock.now() + ms;
-        self.secret
-            .token(scopes, channels.as_deref(), expires_at)
-            .unwrap()
+        self.make_for(scopes, channels, None, ms)
+    }
+
+    /// One that is good for some observers only.
+    pub fn make_for(
+        &self,
+        scopes: &[Scope],
+        channels: Option<&[&str]>,
+        observers: Option<&[&str]>,
+        ms: i64,
+    ) -> String {
+        let owned = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
+        let (channels, observers) = (channels.map(owned), observers.map(owned));
+        let grant = Grant {
+            scopes,
+            channels: channels.as_deref(),
+            observers: observers.as_deref(),
+            expires_at: self.clock.now() + ms,
+        };
+        self.secret.token(&grant).unwrap()
     }
 }
 
