@@ -225,7 +225,7 @@ impl Intake {
                 break;
             }
             match session.ready() {
-                Some(message) => met = session.meet(Event::Message(Some(message))).await,
+                Some(event) => met = session.meet(event).await,
                 None => break,
             }
         }
