@@ -2,6 +2,7 @@
 //! secret, in constant time; no token is ever written anywhere.
 
 use super::fault::Fault;
+use super::origin::Origin;
 use crate::domain::time::Millis;
 use crate::ingest::Reach;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
@@ -300,7 +301,12 @@ impl Keeper {
     }
 
     fn access(&self, token: &str, now: Millis) -> Option<Access> {
-        let claims = decode::<Claims>(token, &self.key, &self.rules).ok()?.claims;
+        let read = decode::<Claims>(token, &self.key, &self.rules).ok()?;
+        // It must be refused by those who do not know what it calls critical (RFC 7515, 4.1.11); nothing is known here.
+        if read.header.crit.is_some() {
+            return None;
+        }
+        let claims = read.claims;
         let expires_at = claims.exp.saturating_mul(1_000);
         let begins_at = claims.nbf.unwrap_or(0).saturating_mul(1_000);
         if now >= expires_at || now < begins_at {
@@ -323,8 +329,8 @@ impl Keeper {
 pub enum Door {
     /// By whoever may open the store's folder: the owner's socket.
     Owner,
-    /// By whoever is on this machine; pages of other sites that a browser here shows are not.
-    Loopback,
+    /// By whoever is on this machine; of the pages that a browser here shows only the server's own, and these.
+    Loopback(Arc<[Origin]>),
     /// With a token.
     Tokens(Box<Keeper>),
 }
@@ -342,7 +348,7 @@ impl Door {
         now: Millis,
     ) -> Result<Access, Fault> {
         let access = match self {
-            Door::Owner | Door::Loopback => Access::full(),
+            Door::Owner | Door::Loopback(_) => Access::full(),
             Door::Tokens(keeper) => token
                 .and_then(|token| keeper.access(token, now))
                 .ok_or(Fault::Unknown(scope.word()))?,

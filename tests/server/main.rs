@@ -18,6 +18,7 @@ mod ingest;
 mod keys;
 mod limits;
 mod metrics;
+mod pages;
 mod play;
 mod program;
 mod queries;

@@ -106,6 +106,7 @@ impl Served {
 pub struct Got {
     pub status: u16,
     pub kind: String,
+    pub head: hyper::HeaderMap,
     pub body: String,
 }
 
@@ -114,6 +115,12 @@ impl Got {
     pub fn expect(self, status: u16) -> Got {
         assert_eq!(self.status, status, "{self:?}");
         self
+    }
+
+    /// A header; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.head.get(name);
+        value.map_or("", |value| value.to_str().unwrap())
     }
 
     /// Its one JSON value.
@@ -162,9 +169,15 @@ pub async fn ask(
     let status = answer.status().as_u16();
     let kind = answer.headers().get("content-type");
     let kind = kind.map_or(String::new(), |kind| kind.to_str().unwrap().to_owned());
+    let head = answer.headers().clone();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     let body = String::from_utf8(body.to_vec()).unwrap();
-    Got { status, kind, body }
+    Got {
+        status,
+        kind,
+        head,
+        body,
+    }
 }
 
 /// Asks over the owner's socket.
@@ -184,6 +197,7 @@ pub async fn connect(stream: TcpStream, path: &str) -> Result<Socket, Got> {
         Err(Error::Http(refusal)) => Err(Got {
             status: refusal.status().as_u16(),
             kind: String::new(),
+            head: refusal.headers().clone(),
             body: String::from_utf8(refusal.into_body().unwrap_or_default()).unwrap(),
         }),
         Err(error) => panic!("{error}"),

@@ -8,7 +8,7 @@ use crate::cli::interrupt;
 use crate::cli::progress::say;
 use crate::server::auth::{Keeper, KeyError};
 use crate::server::tls::Tls;
-use crate::server::{Config, Listener, serve, socket};
+use crate::server::{Config, Listener, Origin, serve, socket};
 use crate::store::Store;
 use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -34,6 +34,10 @@ pub struct Doors {
     /// Ask for tokens that were signed by who has the private key of this public one (EdDSA, PEM)
     #[arg(long, value_name = "FILE", conflicts_with = "auth_secret_file")]
     pub auth_public_key: Option<PathBuf>,
+    /// Let pages of this origin ask (https://app.example; may be given several times); without tokens, only these and the
+    /// server's own are served
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<Origin>,
     /// Speak TLS, and nothing else, with the certificates in this file (PEM, the server's own first)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -48,6 +52,7 @@ pub struct Reception {
     at: String,
     addresses: Vec<SocketAddr>,
     tokens: Option<Keeper>,
+    origins: Vec<Origin>,
     tls: Option<Tls>,
 }
 
@@ -65,6 +70,7 @@ impl Doors {
             at: address.to_owned(),
             addresses: self.addresses(option, address)?,
             tokens: self.tokens()?,
+            origins: self.allow_origin.clone(),
             tls: self.tls()?,
         })
     }
@@ -116,6 +122,7 @@ impl Reception {
         let store = Arc::new(store);
         let config = Config {
             tokens: self.tokens,
+            origins: self.origins,
             ..config
         };
         let runtime = Runtime::new().map_err(|error| failed("the runtime", &error))?;
