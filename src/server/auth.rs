@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,17 +266,23 @@ fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
     })
 }
 
-/// What tokens are looked at with.
-pub struct Keeper {
-    key: DecodingKey,
+/// What tokens are looked at with. Clones share it.
+#[derive(Clone)]
+pub struct Keeper(Arc<RwLock<Keys>>);
+
+/// Any of the keys may have signed a token.
+struct Keys {
+    keys: Vec<DecodingKey>,
     rules: Validation,
 }
 
 impl Keeper {
-    /// Tokens signed with a secret (HS256).
+    /// Tokens signed with one of these secrets (HS256).
     #[must_use]
-    pub fn of_secret(secret: &Secret) -> Keeper {
-        Keeper::new(DecodingKey::from_secret(&secret.0), Algorithm::HS256)
+    pub fn of_secrets(secrets: &[Secret]) -> Keeper {
+        let keys = secrets.iter();
+        let keys = keys.map(|secret| DecodingKey::from_secret(&secret.0));
+        Keeper::new(keys.collect(), Algorithm::HS256)
     }
 
     /// Tokens signed by who has the private key (EdDSA).
@@ -287,21 +293,34 @@ impl Keeper {
         let key = DecodingKey::from_ed_pem(&read(path)?).map_err(|_| KeyError::NoKey {
             path: path.to_owned(),
         })?;
-        Ok(Keeper::new(key, Algorithm::EdDSA))
+        Ok(Keeper::new(vec![key], Algorithm::EdDSA))
     }
 
-    fn new(key: DecodingKey, algorithm: Algorithm) -> Keeper {
+    /// Goes on with the keys of a newer one, for all clones.
+    pub fn replace(&self, newer: Keeper) {
+        let newer = Arc::try_unwrap(newer.0).map(RwLock::into_inner);
+        if let Ok(keys) = newer {
+            let keys = keys.unwrap_or_else(PoisonError::into_inner);
+            *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        }
+    }
+
+    fn new(keys: Vec<DecodingKey>, algorithm: Algorithm) -> Keeper {
         let mut rules = Validation::new(algorithm);
         // Times are compared here, with the server's own clock and to the millisecond. Whom a token is for nobody says.
         rules.validate_exp = false;
         rules.validate_nbf = false;
         rules.validate_aud = false;
         rules.required_spec_claims.clear();
-        Keeper { key, rules }
+        Keeper(Arc::new(RwLock::new(Keys { keys, rules })))
     }
 
     fn access(&self, token: &str, now: Millis) -> Option<Access> {
-        let read = decode::<Claims>(token, &self.key, &self.rules).ok()?;
+        let read = {
+            let Keys { keys, rules } = &*self.0.read().unwrap_or_else(PoisonError::into_inner);
+            let mut read = keys.iter().map(|key| decode::<Claims>(token, key, rules));
+            read.find_map(Result::ok)?
+        };
         // It must be refused by those who do not know what it calls critical (RFC 7515, 4.1.11); nothing is known here.
         if read.header.crit.is_some() {
             return None;
@@ -332,7 +351,7 @@ pub enum Door {
     /// By whoever is on this machine; of the pages that a browser here shows only the server's own, and these.
     Loopback(Arc<[Origin]>),
     /// With a token.
-    Tokens(Box<Keeper>),
+    Tokens(Keeper),
 }
 
 impl Door {

@@ -153,7 +153,7 @@ pub async fn serve(
         queries: Arc::new(Semaphore::new(limits::QUERIES_AT_ONCE_MAX)),
         bodies: Arc::new(Semaphore::new(limits::BODIES_AT_ONCE_MAX)),
     });
-    let tokens = config.tokens.map(|keeper| Door::Tokens(Box::new(keeper)));
+    let tokens = config.tokens.map(Door::Tokens);
     let origins: Arc<[Origin]> = config.origins.into();
     let public = Arc::new(tokens.unwrap_or_else(|| Door::Loopback(Arc::clone(&origins))));
     let owner = Arc::new(Door::Owner);

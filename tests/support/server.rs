@@ -318,7 +318,7 @@ impl Tokens {
     /// How a server that asks for them is set up.
     pub fn config(&self) -> Config {
         Config {
-            tokens: Some(Keeper::of_secret(&self.secret)),
+            tokens: Some(Keeper::of_secrets(std::slice::from_ref(&self.secret))),
             clock: Arc::<Set>::clone(&self.clock),
             ..Config::default()
         }
