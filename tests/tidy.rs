@@ -201,7 +201,10 @@ fn each_library_has_its_one_place() {
         ("comfy_table::", &["src/cli"]),
         ("clap::", &["src/cli"]),
         ("indicatif::", &["src/cli"]),
-        ("tokio_tungstenite::", &["src/client/socket.rs"]),
+        (
+            "tokio_tungstenite::",
+            &["src/client/socket.rs", "src/server/session.rs"],
+        ),
         ("rustls_native_certs::", &["src/client/wire.rs"]),
         ("csv::", &["src/export/record.rs"]),
         ("axum::", &["src/server"]),

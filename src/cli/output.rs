@@ -5,6 +5,7 @@
 
 use super::exit::Failure;
 use super::tables::Table;
+use super::text::{Terminal, on_terminal};
 use super::view::View;
 use crate::export::record::{Csv, Record, json_line};
 use clap::ValueEnum;
@@ -43,6 +44,7 @@ pub struct Output<'w> {
     format: Format,
     view: View,
     sink: Box<dyn Write + 'w>,
+    terminal: bool,
 }
 
 impl Output<'static> {
@@ -51,8 +53,13 @@ impl Output<'static> {
     pub fn stdout(asked: Option<Format>) -> Output<'static> {
         let stdout = io::stdout();
         let format = Format::resolve(asked, stdout.is_terminal());
+        let terminal = stdout.is_terminal();
         let sink = BufWriter::with_capacity(BUFFER_BYTES, stdout.lock());
-        Output::new(format, View::of_stdout(), Box::new(sink))
+        let sink: Box<dyn Write> = Box::new(sink);
+        if terminal {
+            return Output::on_terminal(format, View::of_stdout(), sink);
+        }
+        Output::new(format, View::of_stdout(), sink)
     }
 }
 
@@ -60,7 +67,27 @@ impl<'w> Output<'w> {
     /// Any other place.
     #[must_use]
     pub fn new(format: Format, view: View, sink: Box<dyn Write + 'w>) -> Output<'w> {
-        Output { format, view, sink }
+        Output {
+            format,
+            view,
+            sink,
+            terminal: false,
+        }
+    }
+
+    /// A terminal: what it would obey instead of showing it is escaped.
+    #[must_use]
+    pub fn on_terminal(format: Format, view: View, sink: Box<dyn Write + 'w>) -> Output<'w> {
+        let sink = match format {
+            // It escapes names itself, and has colours.
+            Format::Table => sink,
+            Format::Json | Format::Jsonl | Format::Csv => Box::new(Terminal::new(sink)),
+        };
+        let terminal = true;
+        Output {
+            terminal,
+            ..Output::new(format, view, sink)
+        }
     }
 
     /// Whether answers are drawn as tables.
@@ -108,12 +135,18 @@ impl<'w> Output<'w> {
         }
     }
 
-    /// Writes one line as it is, whatever the format: for what has a form of its own (`replay`).
+    /// Writes one line as it is, whatever the format: for what has a form of its own (`replay`). A terminal is shown it
+    /// escaped.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn line(&mut self, line: &[u8]) -> Result<(), Failure> {
-        self.text(line)?;
+        if self.terminal {
+            let line = String::from_utf8_lossy(line);
+            self.text(on_terminal(&line).as_bytes())?;
+        } else {
+            self.text(line)?;
+        }
         self.text(b"\n")
     }
 

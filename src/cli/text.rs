@@ -4,6 +4,7 @@ use super::view::View;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::io;
 
 /// What a table shows of metadata, or of a rejected line, as a share of its width; machine formats have all of it.
 const CELL_SHARE: u16 = 3;
@@ -76,8 +77,7 @@ pub fn cut(view: &View, text: &str) -> String {
     let mut line = String::with_capacity(head.len() + 4);
     for c in head.chars() {
         if is_unsafe(c) {
-            // As JSON would escape it; a rejected line is not always JSON, but mostly.
-            let _ = write!(line, "\\u{:04x}", u32::from(c));
+            push_escaped(&mut line, c);
         } else {
             line.push(c);
         }
@@ -86,6 +86,68 @@ pub fn cut(view: &View, text: &str) -> String {
         line.push('…');
     }
     line
+}
+
+/// As JSON would escape it; a rejected line is not always JSON, but mostly.
+fn push_escaped(text: &mut String, c: char) {
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\\u{unit:04x}");
+    }
+}
+
+/// What a machine format says, as a terminal may show it: what would move the cursor, turn the writing round or be
+/// invisible is written as JSON escapes it. Lines stay lines.
+#[must_use]
+pub fn on_terminal(text: &str) -> Cow<'_, str> {
+    let moves = |c: char| c != '\n' && is_unsafe(c);
+    if !text.contains(moves) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if moves(c) {
+            push_escaped(&mut shown, c);
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// A terminal that shows machine formats: what is written to it is written as [`on_terminal`] has it.
+pub struct Terminal<W> {
+    sink: W,
+    /// The front of a character whose rest is still to come.
+    front: Vec<u8>,
+}
+
+impl<W: io::Write> Terminal<W> {
+    /// One that is written to at `sink`.
+    #[must_use]
+    pub fn new(sink: W) -> Terminal<W> {
+        let front = Vec::new();
+        Terminal { sink, front }
+    }
+}
+
+impl<W: io::Write> io::Write for Terminal<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.front.extend_from_slice(bytes);
+        let mut text = std::mem::take(&mut self.front);
+        if let Err(error) = std::str::from_utf8(&text)
+            && error.error_len().is_none()
+        {
+            self.front = text.split_off(error.valid_up_to());
+        }
+        let text = String::from_utf8_lossy(&text);
+        self.sink.write_all(on_terminal(&text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
 }
 
 /// A number with its thousands apart: `9,990`.

@@ -9,6 +9,7 @@ use super::wire::Address;
 use crate::domain::event::{Said, TokenState};
 use crate::domain::time::Millis;
 use crate::feed::{Defaults, Settings};
+use crate::ingest::Reach;
 use crate::ingest::line::Place;
 use crate::ingest::source::LineText;
 use crate::store::Line;
@@ -317,7 +318,7 @@ impl Hands<'_> {
                 happened.push_back(Happened::RenewalRefused);
                 continue;
             }
-            let line = place.take(LineText::Whole(text), &defaults, None);
+            let line = place.take(LineText::Whole(text), &defaults, &Reach::default());
             let meaning = meaning(&line, text, &self.feed.observer);
             if meaning == Some(Happened::Renewed) {
                 (self.news)(News::Renewed);

@@ -16,7 +16,7 @@ const STREAM_PREFIX: &str = "stream:";
 
 impl Service {
     /// Whether a link line of it that names no channel concerns this one.
-    fn carries(self, channel: &str) -> bool {
+    pub(crate) fn carries(self, channel: &str) -> bool {
         let presence = PRESENCE_PREFIXES
             .iter()
             .any(|prefix| channel.starts_with(prefix));
@@ -26,6 +26,15 @@ impl Service {
             Service::Presence => presence,
             Service::Other => false,
         }
+    }
+
+    /// The channels that a link line of it may mean by a name.
+    pub(crate) fn channels_of(self, name: &str) -> Vec<String> {
+        let literal = (self != Service::Presence).then(|| name.to_owned());
+        let presence = matches!(self, Service::Presence | Service::TopicsAndPresence);
+        let prefixes = PRESENCE_PREFIXES.iter().filter(|_| presence);
+        let prefixed = prefixes.map(|prefix| format!("{prefix}{name}"));
+        literal.into_iter().chain(prefixed).collect()
     }
 }
 
@@ -103,18 +112,12 @@ impl Moment<'_> {
         named: impl Iterator<Item = &'n str>,
     ) -> BTreeMap<String, Option<Name>> {
         let mut channels = BTreeMap::new();
-        let literal = service != Service::Presence;
-        let presence = matches!(service, Service::Presence | Service::TopicsAndPresence);
         for name in named {
-            if literal {
-                channels.insert(name.to_owned(), self.names.find(name));
-            }
-            for prefix in PRESENCE_PREFIXES.iter().filter(|_| presence) {
-                let name = format!("{prefix}{name}");
-                if let Some(known) = self.names.find(&name)
-                    && self.state.is_channel_of(self.observer, known)
-                {
-                    channels.insert(name, Some(known));
+            for channel in service.channels_of(name) {
+                let known = self.names.find(&channel);
+                let of_observer = |known| self.state.is_channel_of(self.observer, known);
+                if channel == name || known.is_some_and(of_observer) {
+                    channels.insert(channel, known);
                 }
             }
         }

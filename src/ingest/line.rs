@@ -1,13 +1,14 @@
-//! One line for the writer: the event that it tells, or what is kept of it where it tells none. And whether whoever
-//! sends it may speak of its channels.
+//! One line for the writer: the event that it tells, or what is kept of it where it tells none. What its sender may write
+//! is decided in `reach`.
 
+use super::reach::Reach;
 use super::source::LineText;
 use crate::domain::entry::Recording;
-use crate::domain::event::{Event, Said, Service, Str};
+use crate::domain::event::Said;
 use crate::domain::time::Millis;
 use crate::feed::{self, Defaults};
 use crate::limits;
-use crate::store::{Line, Rejected};
+use crate::store::{Line, Refused, Rejected};
 use std::sync::Arc;
 
 /// Where a line stands.
@@ -21,13 +22,10 @@ pub struct Place<'a> {
     pub byte: u64,
 }
 
-/// The only channels that lines may speak of; `None`: all.
-pub type Only<'a> = Option<&'a [String]>;
-
 impl Place<'_> {
     /// What is to be handed to the writer for a line that is not blank.
     #[must_use]
-    pub fn take(self, text: LineText<'_>, defaults: &Defaults<'_>, only: Only<'_>) -> Line {
+    pub fn take(self, text: LineText<'_>, defaults: &Defaults<'_>, reach: &Reach) -> Line {
         let text = match text {
             LineText::Whole(text) if text.len() <= limits::LINE_BYTES_MAX => text,
             LineText::Whole(text) => {
@@ -40,18 +38,27 @@ impl Place<'_> {
                 blake3,
             } => return too_long(self.keep(head, length, Some(blake3))),
         };
-        let refuse = |reason: String| self.refuse(text, reason);
-        match feed::parse(text, defaults) {
-            Err(refusal) => refuse(refusal.to_string()),
-            Ok(mut event) => match only.and_then(|only| stranger(&mut event, only)) {
-                Some(channel) => refuse(format!(
-                    "the token does not allow the channel \"{channel}\""
-                )),
-                None => {
-                    let raw = Box::new(self.keep(text, text.len() as u64, None));
-                    Line::Event(event.into_owned(), Some(raw))
-                }
-            },
+        let kept = || Rejected {
+            limited: reach.is_limited(),
+            ..self.keep(text, text.len() as u64, None)
+        };
+        let mut event = match feed::parse(text, defaults) {
+            Ok(event) => event,
+            Err(refusal) => {
+                return Line::Rejected(Box::new(Rejected {
+                    reason: refusal.to_string(),
+                    ..kept()
+                }));
+            }
+        };
+        match reach.narrow(&mut event) {
+            Ok(()) => Line::Event(event.into_owned(), Some(Box::new(kept()))),
+            Err(what) => Line::Forbidden(Refused {
+                source: Arc::clone(self.source),
+                line: self.line,
+                byte: self.byte,
+                reason: format!("the token does not allow {what}"),
+            }),
         }
     }
 
@@ -74,6 +81,7 @@ impl Place<'_> {
             text: head.unwrap_or(text).to_vec(),
             length,
             blake3: blake3.or_else(|| head.map(|_| *blake3::hash(text).as_bytes())),
+            limited: false,
         }
     }
 }
@@ -113,28 +121,4 @@ fn too_long(rejected: Rejected) -> Line {
         reason: format!("the line is {length} bytes long; at most {most} are allowed"),
         ..rejected
     }))
-}
-
-/// A channel of the event that is not among those allowed. A link line that names none means those only.
-fn stranger(event: &mut Event<'_>, only: &[String]) -> Option<String> {
-    let strange = |channel: &Str<'_>| !only.iter().any(|allowed| *allowed == **channel);
-    let found = match &mut event.said {
-        Said::Changes { channel, .. }
-        | Said::Snapshot { channel, .. }
-        | Said::SnapshotBegin { channel, .. }
-        | Said::SnapshotPage { channel, .. }
-        | Said::SnapshotEnd { channel, .. }
-        | Said::Occupancy { channel, .. }
-        | Said::Resync { channel, .. } => Some(&*channel).filter(|channel| strange(channel)),
-        Said::Link(link) => {
-            if link.channels.is_empty() && link.service != Service::Other {
-                link.channels = only.iter().map(|channel| channel.clone().into()).collect();
-            }
-            let named = link.channels.iter().chain(&link.unrestored);
-            named.into_iter().find(|channel| strange(channel))
-        }
-        Said::Token(token) => token.channel.as_ref().filter(|channel| strange(channel)),
-        Said::Connection(_) | Said::Nothing => None,
-    };
-    found.map(|channel| channel.to_string())
 }

@@ -7,6 +7,7 @@ mod foreign;
 pub mod line;
 mod packing;
 mod piece;
+mod reach;
 mod reorder;
 mod resume;
 mod retry;
@@ -20,6 +21,7 @@ mod wide;
 pub use envelope::Pointer;
 pub use fault::{IngestError, Unfinished};
 pub use foreign::Looks;
+pub use reach::Reach;
 
 pub use retry::retry;
 pub use run::{How, Outcome, Watcher, ingest};

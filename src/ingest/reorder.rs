@@ -78,7 +78,9 @@ impl Reorder {
 fn time(line: &Line) -> Option<Millis> {
     match line {
         Line::Event(event, _) | Line::Again(event, ..) | Line::Retry(event, ..) => event.stamp.ts,
-        Line::Rejected(_) | Line::Progress(_) | Line::Connection { .. } => None,
+        Line::Rejected(_) | Line::Forbidden(_) | Line::Progress(_) | Line::Connection { .. } => {
+            None
+        }
     }
 }
 

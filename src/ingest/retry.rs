@@ -4,7 +4,7 @@ use super::fault::IngestError;
 use super::run::{How, Outcome, Watcher};
 use crate::feed::{self, Defaults};
 use crate::log::Reject;
-use crate::store::{Batch, Line, Refused, Rejected, Store};
+use crate::store::{Batch, Line, Refused, Rejected, Store, may_be_retried};
 
 /// Lines handed to the writer together.
 const BATCH_LINES: usize = 1_024;
@@ -62,6 +62,10 @@ impl Again<'_> {
             self_user: self.how.self_user.as_deref(),
             settings: self.how.settings,
         };
+        if !may_be_retried(reject) {
+            self.refuse(reject, reject.reason.to_string());
+            return Ok(());
+        }
         let text = match &reject.text {
             Some(text) if text.len() as u64 == reject.length => text,
             kept => {

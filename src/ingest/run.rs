@@ -3,6 +3,7 @@
 use super::envelope::Pointer;
 use super::fault::{IngestError, Unfinished};
 use super::line::{Place, as_recorded, source_time};
+use super::reach::Reach;
 use super::reorder::Reorder;
 use super::resume::{go_on, is_kept};
 use super::source::{Fingerprint, LineText, Source, Wait};
@@ -38,8 +39,8 @@ pub struct How {
     pub strict: bool,
     /// Go on where an earlier run of the same file ended.
     pub resume: bool,
-    /// The only channels that lines may speak of; `None`: all.
-    pub only: Option<Arc<[String]>>,
+    /// What the sender may write.
+    pub reach: Reach,
 }
 
 impl Default for How {
@@ -55,7 +56,7 @@ impl Default for How {
             reorder_ms: None,
             strict: false,
             resume: false,
-            only: None,
+            reach: Reach::default(),
         }
     }
 }
@@ -69,6 +70,11 @@ pub trait Watcher {
 
     /// A line was rejected, and is kept.
     fn rejected(&mut self, refused: &Refused) {
+        let _ = refused;
+    }
+
+    /// The sender had no right to write a line: it is neither recorded nor kept.
+    fn forbidden(&mut self, refused: &Refused) {
         let _ = refused;
     }
 
@@ -86,6 +92,9 @@ pub trait Watcher {
     fn receipt(&mut self, receipt: &Receipt) {
         for refused in &receipt.rejected {
             self.rejected(refused);
+        }
+        for refused in &receipt.forbidden {
+            self.forbidden(refused);
         }
         for clamped in &receipt.clamped {
             self.clamped(clamped);
@@ -303,7 +312,9 @@ impl Intake<'_> {
                         .collect(),
                 };
                 // A strict run ends before a line, not within it.
-                let bad = |(taken, _): &&(Line, usize)| matches!(taken, Line::Rejected(_));
+                let bad = |(taken, _): &&(Line, usize)| {
+                    matches!(taken, Line::Rejected(_) | Line::Forbidden(_))
+                };
                 match taken.iter().find(bad).filter(|_| self.how.strict) {
                     Some((bad, length)) => self.put(bad.clone(), *length),
                     None => {
@@ -344,7 +355,7 @@ impl Intake<'_> {
 
     /// What is to be handed to the writer for an event.
     fn take(&self, place: Place<'_>, text: LineText<'_>, defaults: &Defaults<'_>) -> Line {
-        let taken = place.take(text, defaults, self.how.only.as_deref());
+        let taken = place.take(text, defaults, &self.how.reach);
         match text {
             LineText::Whole(text) if self.how.keep_recorded => {
                 as_recorded(taken, feed::recording(text))
@@ -478,7 +489,7 @@ fn may_be_refused(line: &Line) -> bool {
                 Said::SnapshotPage { .. } | Said::SnapshotEnd { .. }
             )
         }
-        Line::Rejected(_) | Line::Retry(..) => true,
+        Line::Rejected(_) | Line::Forbidden(_) | Line::Retry(..) => true,
         Line::Progress(_) | Line::Connection { .. } => false,
     }
 }

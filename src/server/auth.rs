@@ -2,13 +2,15 @@
 //! secret, in constant time; no token is ever written anywhere.
 
 use super::fault::Fault;
+use super::origin::Origin;
 use crate::domain::time::Millis;
+use crate::ingest::Reach;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +55,7 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     scopes: Vec<Scope>,
-    /// `None`: all.
-    channels: Option<Arc<[String]>>,
+    reach: Reach,
     /// Unix ms; `None`: never.
     expires_at: Option<Millis>,
 }
@@ -65,7 +66,7 @@ impl Access {
     pub fn full() -> Access {
         Access {
             scopes: vec![Scope::Admin],
-            channels: None,
+            reach: Reach::default(),
             expires_at: None,
         }
     }
@@ -73,7 +74,13 @@ impl Access {
     /// The only channels that it is good for; `None`: all.
     #[must_use]
     pub fn channels(&self) -> Option<&Arc<[String]>> {
-        self.channels.as_ref()
+        self.reach.channels.as_ref()
+    }
+
+    /// What it may write.
+    #[must_use]
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// When it ends, Unix ms; `None`: never.
@@ -85,7 +92,7 @@ impl Access {
     /// Whether an entry or answer about this channel may be seen; `None`: about no channel by name.
     #[must_use]
     pub fn sees(&self, channel: Option<&str>) -> bool {
-        match &self.channels {
+        match &self.reach.channels {
             None => true,
             Some(allowed) => {
                 channel.is_some_and(|channel| allowed.iter().any(|allowed| allowed == channel))
@@ -113,9 +120,16 @@ impl Access {
     }
 
     /// # Errors
+    /// 403 where it may not speak for this observer.
+    pub fn demand_observer(&self, observer: &str) -> Result<(), Fault> {
+        let allowed = self.reach.observer(observer);
+        allowed.map_err(|what| Fault::Forbidden(format!("the token does not allow {what}")))
+    }
+
+    /// # Errors
     /// 403 where it is good for some channels only.
     pub fn demand_all_channels(&self) -> Result<(), Fault> {
-        match self.channels {
+        match self.reach.channels {
             None => Ok(()),
             Some(_) => Err(Fault::Forbidden(
                 "the token does not allow all channels".into(),
@@ -135,6 +149,21 @@ struct Claims {
     scope: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     channels: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    observers: Option<Vec<String>>,
+}
+
+/// What a token is to be good for.
+#[derive(Debug, Clone, Copy)]
+pub struct Grant<'a> {
+    /// What for.
+    pub scopes: &'a [Scope],
+    /// The only channels; `None`: all.
+    pub channels: Option<&'a [String]>,
+    /// The only observers for which it may write; `None`: all.
+    pub observers: Option<&'a [String]>,
+    /// When it ends, Unix ms; rounded up to a second.
+    pub expires_at: Millis,
 }
 
 /// A list, or words with spaces or commas between them (RFC 8693 has spaces).
@@ -209,24 +238,20 @@ impl Secret {
         self.0.len() < SECRET_BYTES
     }
 
-    /// Makes a token that ends at `expires_at`, Unix ms, rounded up to a second.
+    /// Makes a token.
     ///
     /// # Errors
     /// [`KeyError::Unsigned`].
-    pub fn token(
-        &self,
-        scopes: &[Scope],
-        channels: Option<&[String]>,
-        expires_at: Millis,
-    ) -> Result<String, KeyError> {
-        let words: Vec<&str> = scopes.iter().map(|scope| scope.word()).collect();
-        let claims = serde_json::json!({
-            "exp": expires_at.saturating_add(999).div_euclid(1_000),
-            "scope": words.join(" "),
-        });
-        let mut claims = claims;
-        if let (Some(channels), Some(claims)) = (channels, claims.as_object_mut()) {
-            claims.insert("channels".into(), channels.into());
+    pub fn token(&self, grant: &Grant<'_>) -> Result<String, KeyError> {
+        let words: Vec<&str> = grant.scopes.iter().map(|scope| scope.word()).collect();
+        let mut claims = serde_json::Map::new();
+        let exp = grant.expires_at.saturating_add(999).div_euclid(1_000);
+        claims.insert("exp".into(), exp.into());
+        claims.insert("scope".into(), words.join(" ").into());
+        for (name, only) in [("channels", grant.channels), ("observers", grant.observers)] {
+            if let Some(only) = only {
+                claims.insert(name.into(), only.into());
+            }
         }
         let key = EncodingKey::from_secret(&self.0);
         encode(&Header::new(Algorithm::HS256), &claims, &key)
@@ -241,17 +266,23 @@ fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
     })
 }
 
-/// What tokens are looked at with.
-pub struct Keeper {
-    key: DecodingKey,
+/// What tokens are looked at with. Clones share it.
+#[derive(Clone)]
+pub struct Keeper(Arc<RwLock<Keys>>);
+
+/// Any of the keys may have signed a token.
+struct Keys {
+    keys: Vec<DecodingKey>,
     rules: Validation,
 }
 
 impl Keeper {
-    /// Tokens signed with a secret (HS256).
+    /// Tokens signed with one of these secrets (HS256).
     #[must_use]
-    pub fn of_secret(secret: &Secret) -> Keeper {
-        Keeper::new(DecodingKey::from_secret(&secret.0), Algorithm::HS256)
+    pub fn of_secrets(secrets: &[Secret]) -> Keeper {
+        let keys = secrets.iter();
+        let keys = keys.map(|secret| DecodingKey::from_secret(&secret.0));
+        Keeper::new(keys.collect(), Algorithm::HS256)
     }
 
     /// Tokens signed by who has the private key (EdDSA).
@@ -262,21 +293,39 @@ impl Keeper {
         let key = DecodingKey::from_ed_pem(&read(path)?).map_err(|_| KeyError::NoKey {
             path: path.to_owned(),
         })?;
-        Ok(Keeper::new(key, Algorithm::EdDSA))
+        Ok(Keeper::new(vec![key], Algorithm::EdDSA))
     }
 
-    fn new(key: DecodingKey, algorithm: Algorithm) -> Keeper {
+    /// Goes on with the keys of a newer one, for all clones.
+    pub fn replace(&self, newer: Keeper) {
+        let newer = Arc::try_unwrap(newer.0).map(RwLock::into_inner);
+        if let Ok(keys) = newer {
+            let keys = keys.unwrap_or_else(PoisonError::into_inner);
+            *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        }
+    }
+
+    fn new(keys: Vec<DecodingKey>, algorithm: Algorithm) -> Keeper {
         let mut rules = Validation::new(algorithm);
         // Times are compared here, with the server's own clock and to the millisecond. Whom a token is for nobody says.
         rules.validate_exp = false;
         rules.validate_nbf = false;
         rules.validate_aud = false;
         rules.required_spec_claims.clear();
-        Keeper { key, rules }
+        Keeper(Arc::new(RwLock::new(Keys { keys, rules })))
     }
 
     fn access(&self, token: &str, now: Millis) -> Option<Access> {
-        let claims = decode::<Claims>(token, &self.key, &self.rules).ok()?.claims;
+        let read = {
+            let Keys { keys, rules } = &*self.0.read().unwrap_or_else(PoisonError::into_inner);
+            let mut read = keys.iter().map(|key| decode::<Claims>(token, key, rules));
+            read.find_map(Result::ok)?
+        };
+        // It must be refused by those who do not know what it calls critical (RFC 7515, 4.1.11); nothing is known here.
+        if read.header.crit.is_some() {
+            return None;
+        }
+        let claims = read.claims;
         let expires_at = claims.exp.saturating_mul(1_000);
         let begins_at = claims.nbf.unwrap_or(0).saturating_mul(1_000);
         if now >= expires_at || now < begins_at {
@@ -286,7 +335,10 @@ impl Keeper {
         let scopes = claims.scope.iter().filter_map(|word| word.parse().ok());
         Some(Access {
             scopes: scopes.collect(),
-            channels: claims.channels.map(Into::into),
+            reach: Reach {
+                channels: claims.channels.map(Into::into),
+                observers: claims.observers.map(Into::into),
+            },
             expires_at: Some(expires_at),
         })
     }
@@ -296,10 +348,10 @@ impl Keeper {
 pub enum Door {
     /// By whoever may open the store's folder: the owner's socket.
     Owner,
-    /// By whoever is on this machine; pages of other sites that a browser here shows are not.
-    Loopback,
+    /// By whoever is on this machine; of the pages that a browser here shows only the server's own, and these.
+    Loopback(Arc<[Origin]>),
     /// With a token.
-    Tokens(Box<Keeper>),
+    Tokens(Keeper),
 }
 
 impl Door {
@@ -315,7 +367,7 @@ impl Door {
         now: Millis,
     ) -> Result<Access, Fault> {
         let access = match self {
-            Door::Owner | Door::Loopback => Access::full(),
+            Door::Owner | Door::Loopback(_) => Access::full(),
             Door::Tokens(keeper) => token
                 .and_then(|token| keeper.access(token, now))
                 .ok_or(Fault::Unknown(scope.word()))?,

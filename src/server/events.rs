@@ -35,12 +35,13 @@ pub async fn events(
 ) -> Result<Response, Fault> {
     let started = Instant::now();
     let who = Who::of(params)?;
+    pass.access.demand_observer(&who.observer)?;
     let how = How {
         observer: who.observer,
         self_user: who.self_user,
         settings: app.settings,
         rules: app.rules,
-        only: pass.access.channels().cloned(),
+        reach: pass.access.reach().clone(),
         ..How::default()
     };
     let room = Arc::clone(&app.bodies).acquire_owned().await;
@@ -65,7 +66,7 @@ pub async fn events(
     let (taken, refusals, spoken) = taken.map_err(|error| fault(error.into(), 0, bounds))?;
     let (outcome, fault) = match taken {
         Ok(outcome) if !spoken => (outcome, Some(Fault::Bad("the body is empty".into()))),
-        Ok(outcome) => (outcome, None),
+        Ok(outcome) => (outcome, refusals.fault(outcome.tally.forbidden)),
         Err(unfinished) => {
             let Unfinished {
                 outcome,
@@ -84,11 +85,16 @@ pub async fn events(
     if let Some(Fault::Failed(what)) = &fault {
         tracing::error!("{what}");
     }
-    let Refusals { rejects, differing } = refusals;
+    let Refusals {
+        rejects,
+        forbidden,
+        differing,
+    } = refusals;
     let taken = Taken {
         error: fault.map(|fault| fault.to_string()),
         summary: outcome.summary(elapsed_ms),
         rejects,
+        forbidden,
         differing,
     };
     Ok((status, Json(taken)).into_response())
@@ -109,6 +115,10 @@ pub struct Taken {
     /// Its lines that could not be taken, the first thousand of them; where there are none, this is not there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rejects: Vec<Refusal>,
+    /// Its lines that the token did not allow, the first thousand of them: they are neither recorded nor kept; where
+    /// there are none, this is not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    forbidden: Vec<Refusal>,
     /// Its lines whose id was recorded before with other contents, the first of them; where there are none, this is not
     /// there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -143,6 +153,7 @@ struct Refusal {
 #[derive(Default)]
 struct Refusals {
     rejects: Vec<Refusal>,
+    forbidden: Vec<Refusal>,
     differing: Vec<Differing>,
 }
 
@@ -159,13 +170,37 @@ impl Watcher for Refusals {
     }
 
     fn rejected(&mut self, refused: &Refused) {
-        if self.rejects.len() < limits::REFUSALS_NAMED_MAX {
-            self.rejects.push(Refusal {
-                line: refused.line,
-                byte: refused.byte,
-                reason: refused.reason.clone(),
-            });
-        }
+        name(&mut self.rejects, refused);
+    }
+
+    fn forbidden(&mut self, refused: &Refused) {
+        name(&mut self.forbidden, refused);
+    }
+}
+
+fn name(list: &mut Vec<Refusal>, refused: &Refused) {
+    if list.len() < limits::REFUSALS_NAMED_MAX {
+        list.push(Refusal {
+            line: refused.line,
+            byte: refused.byte,
+            reason: refused.reason.clone(),
+        });
+    }
+}
+
+impl Refusals {
+    /// What is answered where the token did not allow so many lines.
+    fn fault(&self, forbidden: u64) -> Option<Fault> {
+        let first = self.forbidden.first()?;
+        let (line, reason) = (first.line, &first.reason);
+        let lines = if forbidden == 1 {
+            "line is"
+        } else {
+            "lines are"
+        };
+        Some(Fault::Forbidden(format!(
+            "line {line}: {reason}; for such reasons {forbidden} {lines} not recorded"
+        )))
     }
 }
 

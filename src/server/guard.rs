@@ -4,6 +4,7 @@
 use super::app::{App, Pass};
 use super::auth::Door;
 use super::fault::Fault;
+use super::origin::{self, Origin};
 use super::routes::Route;
 use axum::extract::{Request, State};
 use axum::http::uri::PathAndQuery;
@@ -32,8 +33,8 @@ pub async fn guard(
     let Some(scope) = route.scope else {
         return Ok(next.run(request).await);
     };
-    if matches!(*door, Door::Loopback) {
-        expect_here(request.headers())?;
+    if let Door::Loopback(origins) = &*door {
+        expect_here(request.headers(), origins)?;
     }
     let token = bearer(request.headers()).or(asked.token.as_deref());
     let access = door.admit(token, scope, asked.channel.as_deref(), app.now())?;
@@ -92,18 +93,24 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Without tokens, the machine's own programs are trusted, and a browser is one of them: but not the pages of others
 /// that it shows. They say where they are from; or, with a name that leads here, what they believe to talk to.
-fn expect_here(headers: &HeaderMap) -> Result<(), Fault> {
+fn expect_here(headers: &HeaderMap, origins: &[Origin]) -> Result<(), Fault> {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    let origin = headers.get(header::ORIGIN);
-    let from = origin.map(|origin| origin.to_str().unwrap_or_default());
-    let from = from.map(|origin| origin.split_once("://").map_or("", |(_, host)| host));
-    if host.into_iter().chain(from).all(is_here) {
+    if !host.is_none_or(is_here) {
+        let what = "without tokens only this machine is served, by the name of localhost; \
+            start the server with --auth-secret-file or --auth-public-key to serve others";
+        return Err(Fault::Forbidden(what.into()));
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Ok(());
+    };
+    let named = origins.iter().any(|named| named.is(origin));
+    if named || host.is_some_and(|host| origin::is_of(origin, host)) {
         return Ok(());
     }
-    let what = "without tokens only this machine is served, by the name of localhost; \
-        start the server with --auth-secret-file or --auth-public-key to serve others";
+    let what = "without tokens only the server's own pages are served, and those of origins that it names; \
+        start the server with --allow-origin to name one";
     Err(Fault::Forbidden(what.into()))
 }
 

@@ -16,7 +16,7 @@ use crate::ingest::source::LineText;
 use crate::limits;
 use crate::log::Progress;
 use crate::query::params::IngestParams;
-use crate::store::{Batch, Line, Outcome, StoreError};
+use crate::store::{Batch, Line, Outcome, Refused, StoreError};
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::Utf8Bytes;
@@ -49,6 +49,7 @@ pub async fn ingest(
     upgrade: Upgrade,
 ) -> Result<Response, Fault> {
     let who = Who::of(params)?;
+    pass.access.demand_observer(&who.observer)?;
     Ok(upgrade.with(Speaker::Client, async move |socket| {
         let seat = app.observers.take(&who.observer).await;
         let session = Session::new(socket, Arc::clone(&app), pass, guest).until(seat.over.clone());
@@ -224,7 +225,7 @@ impl Intake {
                 break;
             }
             match session.ready() {
-                Some(message) => met = session.meet(Event::Message(Some(message))).await,
+                Some(event) => met = session.meet(event).await,
                 None => break,
             }
         }
@@ -237,7 +238,7 @@ impl Intake {
             self_user: self.who.self_user.as_deref(),
             settings: self.app.settings,
         };
-        let only = session.pass().access.channels().map(|only| &**only);
+        let reach = session.pass().access.reach();
         for line in text.split_inclusive('\n') {
             let byte = self.bytes;
             self.bytes += line.len() as u64;
@@ -254,7 +255,7 @@ impl Intake {
             };
             into.bytes += line.len();
             into.lines
-                .push(place.take(LineText::Whole(line), &defaults, only));
+                .push(place.take(LineText::Whole(line), &defaults, reach));
         }
     }
 
@@ -338,7 +339,10 @@ impl Intake {
             tracing::error!("lines could not be recorded: {error}");
             Ending::Says(code::FAILED, "nothing more is written")
         })?;
-        for refused in &receipt.rejected {
+        let mut refused: Vec<&Refused> = receipt.rejected.iter().collect();
+        refused.extend(&receipt.forbidden);
+        refused.sort_by_key(|refused| refused.line);
+        for refused in refused {
             let (line, reason) = (refused.line, &*refused.reason);
             session.say(&Word::Reject { line, reason }).await?;
         }

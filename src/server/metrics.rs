@@ -26,6 +26,7 @@ pub struct Metrics {
     appended: Counter,
     inferred: Family<Label, Counter>,
     rejected: Counter,
+    forbidden: Counter,
     retries: Counter,
     stale: Counter,
     collected: Counter,
@@ -63,6 +64,7 @@ impl Metrics {
             appended: Counter::default(),
             inferred: Family::default(),
             rejected: Counter::default(),
+            forbidden: Counter::default(),
             retries: Counter::default(),
             stale: Counter::default(),
             collected: Counter::default(),
@@ -102,6 +104,11 @@ impl Metrics {
             "lines_rejected",
             "Lines that could not be taken",
             self.rejected.clone(),
+        );
+        all.register(
+            "lines_forbidden",
+            "Lines that a token did not allow",
+            self.forbidden.clone(),
         );
         all.register(
             "lines_retried",
@@ -199,6 +206,7 @@ impl Meter for Metrics {
     fn committed(&self, tally: &Tally) {
         self.appended.inc_by(tally.entries);
         self.rejected.inc_by(tally.rejected);
+        self.forbidden.inc_by(tally.forbidden);
         self.retries.inc_by(tally.retries);
         self.stale.inc_by(tally.stale);
         self.collected.inc_by(tally.collected);

@@ -12,7 +12,7 @@
 //! | `routes` | every route, once: router and description are made from it |
 //! | `openapi` | the description |
 //! | `listen`, `tls`, `socket` | connections: TCP, TLS, the owner's socket |
-//! | `guard`, `auth`, `clock` | who comes in, and how long |
+//! | `guard`, `origin`, `auth`, `clock` | who comes in, from which pages, and how long |
 //! | `app`, `bounds`, `fault` | what all requests share; what they may take; what they can fail of |
 //! | `queries`, `events`, `metrics`, `pages` | requests that are answered |
 //! | `session`, `sockets`, `pour` | what all sockets have in common; those on which only the server speaks |
@@ -37,6 +37,7 @@ mod listen;
 mod metrics;
 mod observers;
 pub mod openapi;
+mod origin;
 mod pages;
 mod play;
 mod pour;
@@ -53,6 +54,7 @@ pub mod tls;
 pub use bounds::Bounds;
 pub use listen::Listener;
 pub use metrics::Metrics;
+pub use origin::Origin;
 pub use play::Play;
 
 use crate::domain::entry::Rules;
@@ -83,6 +85,8 @@ pub struct Config {
     pub settings: Settings,
     /// What tokens are looked at with. `None`: none is asked for, and only this machine is served.
     pub tokens: Option<Keeper>,
+    /// Pages of other sites that may ask. Without tokens, no others are served.
+    pub origins: Vec<Origin>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What is counted; best those that are the store's [`Meter`](crate::store::Meter) already.
@@ -99,6 +103,7 @@ impl Default for Config {
             rules: Rules::default(),
             settings: Settings::USUAL,
             tokens: None,
+            origins: Vec::new(),
             clock: Arc::new(SystemClock),
             metrics: Metrics::new(),
             play: None,
@@ -148,17 +153,18 @@ pub async fn serve(
         queries: Arc::new(Semaphore::new(limits::QUERIES_AT_ONCE_MAX)),
         bodies: Arc::new(Semaphore::new(limits::BODIES_AT_ONCE_MAX)),
     });
-    let tokens = config.tokens.map(|keeper| Door::Tokens(Box::new(keeper)));
-    let public = Arc::new(tokens.unwrap_or(Door::Loopback));
+    let tokens = config.tokens.map(Door::Tokens);
+    let origins: Arc<[Origin]> = config.origins.into();
+    let public = Arc::new(tokens.unwrap_or_else(|| Door::Loopback(Arc::clone(&origins))));
     let owner = Arc::new(Door::Owner);
     let house = House::new(stop.clone(), config.bounds.connections);
     let plays = config.play.map(Plays::new);
     for listener in listeners {
         let router = match (&listener, &plays) {
-            (Listener::Unix(_), _) => routes::router(&app, &owner, ROUTES),
-            (Listener::Tcp(..), None) => routes::router(&app, &public, ROUTES),
+            (Listener::Unix(_), _) => routes::router(&app, &owner, &Arc::default(), ROUTES),
+            (Listener::Tcp(..), None) => routes::router(&app, &public, &origins, ROUTES),
             (Listener::Tcp(..), Some(plays)) => {
-                routes::router(&app, &public, PLAYED).layer(Extension(Arc::clone(plays)))
+                routes::router(&app, &public, &origins, PLAYED).layer(Extension(Arc::clone(plays)))
             }
         };
         house.open.spawn(house.clone().accept(listener, router));

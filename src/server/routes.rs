@@ -4,6 +4,7 @@ use super::app::App;
 use super::auth::{Door, Scope};
 use super::fault::Fault;
 use super::guard::{Guard, guard};
+use super::origin::{Origin, around};
 use super::{events, feed, ingest, metrics, openapi, pages, play, queries, subscribe};
 use crate::query::answer;
 use crate::query::params;
@@ -103,8 +104,13 @@ routes! {
     get "/bridge.js" OPEN, NoParams, Text("text/javascript"), pages::bridge, "The bridge from Agora's SDK, an ES module";
 }
 
-/// The router of a table, for those who come in by one door.
-pub fn router(app: &Arc<App>, door: &Arc<Door>, routes: &'static [Route]) -> Router {
+/// The router of a table, for those who come in by one door, and for pages of these origins.
+pub fn router(
+    app: &Arc<App>,
+    door: &Arc<Door>,
+    origins: &Arc<[Origin]>,
+    routes: &'static [Route],
+) -> Router {
     let mut router = Router::new();
     for route in routes {
         let at_door = Guard {
@@ -121,5 +127,6 @@ pub fn router(app: &Arc<App>, door: &Arc<Door>, routes: &'static [Route]) -> Rou
     router
         .fallback(nothing)
         .method_not_allowed_fallback(wrong)
+        .layer(from_fn_with_state(Arc::clone(origins), around))
         .with_state(Arc::clone(app))
 }

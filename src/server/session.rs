@@ -23,6 +23,12 @@ pub mod code {
     pub const DONE: u16 = 1000;
     /// The server stops.
     pub const AWAY: u16 = 1001;
+    /// What came is no WebSocket.
+    pub const NO_PROTOCOL: u16 = 1002;
+    /// A text is not UTF-8.
+    pub const NO_TEXT: u16 = 1007;
+    /// A message is too large.
+    pub const TOO_LARGE: u16 = 1009;
     /// The server failed.
     pub const FAILED: u16 = 1011;
     /// The token has expired.
@@ -55,6 +61,8 @@ pub struct Session {
 pub enum Event {
     /// A message came; `None`: the connection is gone.
     Message(Option<Message>),
+    /// What came is no WebSocket, or too much; with the code and reason for it.
+    Broken(u16, &'static str),
     /// The token will expire, in so many ms.
     WillExpire(Millis),
     /// It has.
@@ -158,16 +166,14 @@ impl Session {
             () = self.app.stop.cancelled() => Event::Stop,
             () = self.over.cancelled() => Event::Replaced,
             event = token => event,
-            message = self.socket.recv(), if listening => {
-                Event::Message(message.and_then(Result::ok))
-            }
+            message = self.socket.recv(), if listening => heard(message),
             () = sleep_until(self.heard.max(self.pinged) + self.app.bounds.ping) => Event::Quiet,
         }
     }
 
-    /// A message that is there already.
-    pub fn ready(&mut self) -> Option<Message> {
-        self.socket.recv().now_or_never()??.ok()
+    /// What a message says that is there already.
+    pub fn ready(&mut self) -> Option<Event> {
+        self.socket.recv().now_or_never().map(heard)
     }
 
     /// Does what is to be done about an event.
@@ -193,6 +199,7 @@ impl Session {
                     Message::Ping(_) | Message::Pong(_) => Ok(()),
                 }
             }
+            Event::Broken(code, reason) => return Met::End(code, reason),
             Event::WillExpire(in_ms) => {
                 self.warn_at = None;
                 self.say(&TokenNews {
@@ -296,6 +303,11 @@ impl Session {
         let farewell = async {
             if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
                 while let Some(Ok(_)) = self.socket.recv().await {}
+                // Nothing is read behind an error, but what is closed on unread bytes takes our farewell with it.
+                let errors = [code::NO_PROTOCOL, code::NO_TEXT, code::TOO_LARGE];
+                if errors.contains(&code) {
+                    std::future::pending().await
+                }
             }
         };
         // A peer that says none has had its time. One that is too slow has more to take before it.
@@ -305,6 +317,33 @@ impl Session {
             FAREWELL_MAX
         };
         let _ = timeout(most, farewell).await;
+    }
+}
+
+/// What has been heard; `None`: the connection is gone.
+fn heard(message: Option<Result<Message, axum::Error>>) -> Event {
+    match message {
+        None => Event::Message(None),
+        Some(Ok(message)) => Event::Message(Some(message)),
+        Some(Err(error)) => match broken(error) {
+            Some((code, reason)) => Event::Broken(code, reason),
+            None => Event::Message(None),
+        },
+    }
+}
+
+/// The code and reason for an error that is the peer's; `None` where it is only gone.
+fn broken(error: axum::Error) -> Option<(u16, &'static str)> {
+    use tokio_tungstenite::tungstenite::Error;
+    use tokio_tungstenite::tungstenite::error::ProtocolError;
+    match error.into_inner().downcast_ref()? {
+        Error::Capacity(_) => Some((code::TOO_LARGE, "the message is too large")),
+        Error::Utf8(_) => Some((code::NO_TEXT, "the text is not UTF-8")),
+        Error::Protocol(
+            ProtocolError::ResetWithoutClosingHandshake | ProtocolError::ReceivedAfterClosing,
+        ) => None,
+        Error::Protocol(_) => Some((code::NO_PROTOCOL, "that is no WebSocket")),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -10,9 +10,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 
-/// What greets a client in TLS.
+/// What greets a client in TLS. Clones share it.
 #[derive(Clone)]
-pub struct Tls(TlsAcceptor);
+pub struct Tls(Arc<RwLock<TlsAcceptor>>);
 
 /// What the client turned out to speak.
 pub enum Greeted {
@@ -63,7 +63,21 @@ impl Tls {
             .with_no_client_auth()
             .with_single_cert(certificates, key_der)
             .map_err(|error| TlsError::Unfit(error.to_string()))?;
-        Ok(Tls(TlsAcceptor::from(Arc::new(config))))
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Ok(Tls(Arc::new(RwLock::new(acceptor))))
+    }
+
+    /// Greets the next clients with the certificate of a newer one, for all clones.
+    pub fn replace(&self, newer: &Tls) {
+        let newer = newer.acceptor();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = newer;
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Does the handshake.
@@ -75,7 +89,7 @@ impl Tls {
         if stream.peek(&mut first).await? == 1 && first != [HANDSHAKE] {
             return Ok(Greeted::Plain(stream));
         }
-        let stream = self.0.accept(stream).await?;
+        let stream = self.acceptor().accept(stream).await?;
         Ok(Greeted::Tls(Box::new(stream)))
     }
 }

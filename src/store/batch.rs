@@ -24,6 +24,8 @@ pub enum Line {
     Retry(Event<'static>, Box<Rejected>, u64),
     /// A line that no event could be made of.
     Rejected(Box<Rejected>),
+    /// A line that the sender had no right to write: it is named and counted, and neither recorded nor kept.
+    Forbidden(Refused),
     /// How far a source has been read with the lines before this one.
     Progress(Progress),
     /// The ingest connection of an observer came or went. One that comes up ([`Connection::Up`], or
@@ -56,6 +58,8 @@ pub struct Rejected {
     pub length: u64,
     /// BLAKE3 of the whole line, where `text` is not all of it.
     pub blake3: Option<[u8; 32]>,
+    /// The sender may write to some channels only. A retry knows nothing of these, so it must not take the line.
+    pub limited: bool,
 }
 
 /// Lines that are handed over together.
@@ -98,6 +102,8 @@ pub struct Receipt {
     pub lines: u64,
     /// The lines that were rejected.
     pub rejected: Vec<Refused>,
+    /// The lines that the sender had no right to write.
+    pub forbidden: Vec<Refused>,
     /// The first entries that lie far behind the time of their channel.
     pub clamped: Vec<Clamped>,
     /// The first lines whose id was recorded before with other contents.
@@ -118,6 +124,12 @@ impl Receipt {
         });
     }
 
+    /// Names a line that the sender had no right to write.
+    pub(super) fn forbid(&mut self, forbidden: Refused) {
+        self.tally.forbidden += 1;
+        self.forbidden.push(forbidden);
+    }
+
     /// Notes that an event, whose line was `raw`, is not what was recorded with its id as the entry `seq`.
     pub(super) fn differs(&mut self, event: &Event<'_>, raw: Option<&Rejected>, seq: u64) {
         self.tally.retries_differing += 1;
@@ -133,7 +145,7 @@ impl Receipt {
     }
 }
 
-/// A line that was rejected.
+/// A line that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The file or feed.

@@ -9,6 +9,7 @@ use super::clamped::{Frontiers, is_clamped};
 use super::digests::Digests;
 use super::error::StoreError;
 use super::gist::gist;
+use super::rejects::kept_reason;
 use super::retries::{Remembered, Retries, RetryKey};
 use super::scan::{At, Fold};
 use super::{Clock, Shared};
@@ -148,6 +149,15 @@ impl Desk {
                 Line::Rejected(rejected) => {
                     receipt.lines += 1;
                     Some(*rejected)
+                }
+                Line::Forbidden(forbidden) => {
+                    receipt.lines += 1;
+                    receipt.forbid(forbidden);
+                    if batch.strict {
+                        receipt.stopped = true;
+                        break;
+                    }
+                    continue;
                 }
                 Line::Event(event, raw) => {
                     let recording = Recording::default();
@@ -376,7 +386,7 @@ impl Desk {
             source: Arc::clone(&rejected.source),
             line: rejected.line,
             byte: rejected.byte,
-            reason: Arc::from(rejected.reason.as_str()),
+            reason: kept_reason(&rejected),
             length: rejected.length,
             blake3: rejected
                 .blake3

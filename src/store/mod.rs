@@ -61,6 +61,7 @@ pub use home::OWNER_SOCKET;
 use meter::Stood;
 pub use meter::{Gauges, Meter};
 pub use migrate::{FORMAT, Plan, plan};
+pub use rejects::may_be_retried;
 pub use scan::{At, Flow, Fold, Scope, Start, Visitor};
 pub use tally::Tally;
 

@@ -1,11 +1,30 @@
 //! The lines that could not be taken, as long as they have not been taken after all.
 
 use super::Store;
+use super::batch::Rejected;
 use super::error::StoreError;
 use super::scan::{Flow, Scope, Visitor};
 use crate::log::Reject;
 use crate::log::frame::FrameHeader;
 use std::collections::HashSet;
+use std::sync::Arc;
+
+/// How the kept reason of a line ends whose sender may write to some channels only.
+const LIMITED: &str = "; its sender may write to some channels only, so no retry takes it";
+/// How the reason begins of a line that an earlier version kept, though its sender had no right to write it.
+const FORBIDDEN: &str = "the token does not allow ";
+
+/// The reason that is kept with a line.
+pub(super) fn kept_reason(rejected: &Rejected) -> Arc<str> {
+    let mark = if rejected.limited { LIMITED } else { "" };
+    Arc::from(format!("{}{mark}", rejected.reason))
+}
+
+/// Whether a retry may take a reject: not one whose sender had no right to write it, or may have had none.
+#[must_use]
+pub fn may_be_retried(reject: &Reject) -> bool {
+    !reject.reason.ends_with(LIMITED) && !reject.reason.starts_with(FORBIDDEN)
+}
 
 impl Store {
     /// Gives each reject that is not settled, with its number among all rejects of the log, from 1, to `each`; stops

@@ -24,6 +24,7 @@ pub struct Tally {
     pub retries: u64,
     pub retries_differing: u64,
     pub rejected: u64,
+    pub forbidden: u64,
     pub clamped: u64,
     pub first_seq: Option<u64>,
     pub last_seq: Option<u64>,
@@ -92,6 +93,7 @@ impl Tally {
         self.retries += later.retries;
         self.retries_differing += later.retries_differing;
         self.rejected += later.rejected;
+        self.forbidden += later.forbidden;
         self.clamped += later.clamped;
         self.first_seq = self.first_seq.or(later.first_seq);
         self.last_seq = later.last_seq.or(self.last_seq);

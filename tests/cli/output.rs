@@ -452,3 +452,42 @@ fn a_closed_pipe_ends_quietly() {
         assert_eq!(failure.exit, Exit::Done);
     }
 }
+
+#[test]
+fn a_terminal_is_shown_what_it_would_obey() {
+    let hostile = "a\u{1b}[2J\u{202e}b\u{7f}\u{9b}c\rd\u{e0001}";
+    let escaped = r"a\u001b[2J\u202eb\u007f\u009bc\u000dd\udb40\udc01";
+    let mut row = evening().remove(0).plain();
+    row.channel = hostile.into();
+    for format in [Format::Jsonl, Format::Json, Format::Csv, Format::Table] {
+        let (mut shown, mut piped) = (Vec::new(), Vec::new());
+        for (terminal, written) in [(true, &mut shown), (false, &mut piped)] {
+            let mut output = if terminal {
+                Output::on_terminal(format, PLAIN, Box::new(written))
+            } else {
+                Output::new(format, PLAIN, Box::new(written))
+            };
+            if format != Format::Table {
+                let mut list = output.list(MissedTable::new("studio-7"));
+                list.row(&row).unwrap();
+                list.finish().unwrap();
+            }
+            // As `replay` writes its lines, in every format.
+            output.line(hostile.as_bytes()).unwrap();
+            output.finish().unwrap();
+        }
+        let (shown, piped) = (String::from_utf8(shown), String::from_utf8(piped));
+        let (shown, piped) = (shown.unwrap(), piped.unwrap());
+        let obeyed = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!shown.contains(obeyed), "{shown:?}");
+        assert!(shown.ends_with(&format!("{escaped}\n")), "{shown:?}");
+        assert!(piped.ends_with(&format!("{hostile}\n")), "{piped:?}");
+        // The same values for who takes it off the screen.
+        if format == Format::Jsonl {
+            let value = |text: &str| {
+                serde_json::from_str::<serde_json::Value>(text.lines().next().unwrap())
+            };
+            assert_eq!(value(&shown).unwrap(), value(&piped).unwrap());
+        }
+    }
+}

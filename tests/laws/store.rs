@@ -181,6 +181,7 @@ fn counted(tally: &Tally, desk: &Desk) {
         retries: tally.retries,
         retries_differing: tally.retries_differing,
         rejected: tally.rejected,
+        forbidden: tally.forbidden,
         clamped: count(&|entry| entry.effective_at.0 - entry.occurred_at.0 > 60_000),
         first_seq: history.first().map(|entry| entry.seq),
         last_seq: history.last().map(|entry| entry.seq),

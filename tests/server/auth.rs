@@ -11,7 +11,7 @@ use crate::support;
 use rollbook::server::auth::Scope;
 use rollbook::server::openapi::document;
 use rollbook::{Options, Store};
-use serde_json::{Value, json};
+use serde_json::json;
 use support::server::{Got, Served, Tokens, join};
 
 async fn served(tokens: &Tokens) -> Served {
@@ -178,52 +178,6 @@ async fn a_token_for_some_channels_sees_those_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_for_other_channels_are_rejected() {
-    let tokens = Tokens::new();
-    let served = served(&tokens).await;
-    let token = tokens.make(&[Scope::Ingest], Some(&["attic"]), 60_000);
-    let mut socket = served
-        .socket(&format!("/v1/ingest?access_token={token}"))
-        .await
-        .unwrap();
-    let link = r#"{"event":"linkState","currentState":"DISCONNECTED","affectedChannels":["room"],"timestamp":5000}"#;
-    let lines = [
-        join("room", "ana", 3_000),
-        link.to_owned(),
-        join("attic", "ana", 4_000),
-    ];
-    socket.say(lines.join("\n")).await;
-    let heard = socket.hear_until(|word| word["t"] == "ack").await;
-    let reason = "the token does not allow the channel \"room\"";
-    let reject = |line: u64| json!({"t":"reject","line":line,"reason":reason});
-    assert_eq!(&heard[..2], [reject(1), reject(2)]);
-    let summary = served
-        .post(
-            &format!("/v1/events?access_token={token}"),
-            &lines.join("\n"),
-        )
-        .await
-        .json();
-    assert_eq!(
-        (&summary["rejected"], &summary["duplicates"]),
-        (&json!(2), &json!(1))
-    );
-    // A link line that names no channel counts for those of the token.
-    let lost = r#"{"t":"link","state":"down","ts":6000}"#;
-    served
-        .post(&format!("/v1/events?access_token={token}"), lost)
-        .await
-        .expect(200);
-    let links = served.store_history("link");
-    assert!(
-        links.iter().all(|link| link["channel"] != "room"),
-        "{links:?}"
-    );
-    socket.close().await;
-    served.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_socket_is_warned_before_its_token_expires_and_may_show_another() {
     let tokens = Tokens::new();
     let served = served(&tokens).await;
@@ -341,21 +295,4 @@ async fn tokens_of_another_kind_are_none() {
     ask(&parts.join(".")).await.expect(401);
     ask("").await.expect(401);
     served.stop().await;
-}
-
-trait Links {
-    fn store_history(&self, kind: &str) -> Vec<Value>;
-}
-
-impl Links for Served {
-    fn store_history(&self, kind: &str) -> Vec<Value> {
-        let mut entries = Vec::new();
-        let each = |entry| {
-            entries.push(serde_json::to_value(entry).unwrap());
-            true
-        };
-        self.store.history(&Default::default(), each).unwrap();
-        entries.retain(|entry| entry["type"] == kind);
-        entries
-    }
 }

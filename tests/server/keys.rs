@@ -84,6 +84,13 @@ async fn who_has_the_public_key_lets_in_what_the_private_one_has_signed() {
     )
     .unwrap();
     assert_eq!(get(forged).await, 401);
+    // What a token calls critical nobody here knows.
+    let header = Header {
+        crit: Some(vec!["exp".into()]),
+        ..Header::new(Algorithm::EdDSA)
+    };
+    let critical = encode(&header, &claims(json!("read")), &key).unwrap();
+    assert_eq!(get(critical).await, 401);
     served.stop().await;
 }
 

@@ -68,6 +68,7 @@ async fn what_was_taken_in_is_counted() {
         ("entries_inferred_total{kind=\"update\"}", 1.0),
         ("entries_stale_total", 1.0),
         ("lines_rejected_total", 1.0),
+        ("lines_forbidden_total", 0.0),
         ("lines_retried_total", 1.0),
         ("subscribers_too_slow_total", 0.0),
         ("reconcile_seconds_count", 3.0),

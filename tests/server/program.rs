@@ -132,6 +132,45 @@ async fn an_interrupt_ends_it_in_order_too() {
 }
 
 #[tokio::test]
+async fn a_hangup_has_the_secrets_read_again() {
+    let folder = Folder::new();
+    let [old, new] = ["old", "new"].map(|name| {
+        let secret = format!("the {name} secret, of thirty-two bytes or more");
+        folder.file(name, &secret)
+    });
+    let token = |file: &str| {
+        let args = ["token", "--auth-secret-file", file, "--scope", "read"];
+        let made = folder.program(&args).output().unwrap();
+        String::from_utf8(made.stdout).unwrap().trim().to_owned()
+    };
+    let (by_old, by_new) = (token(&old), token(&new));
+    let both = ["--auth-secret-file", &old, "--auth-secret-file", &new];
+    let mut running = Running::start(&folder, &both);
+    let status = async |running: &Running, token: &str| {
+        let path = format!("/v1/channels?access_token={token}");
+        running.get(&path, None).await.status
+    };
+    assert_eq!(status(&running, &by_old).await, 200);
+    assert_eq!(status(&running, &by_new).await, 200);
+    // The old one has had its time; then a file is spoiled, and what was good stays so.
+    for (text, says) in [
+        (std::fs::read_to_string(&new).unwrap(), "are read again"),
+        (String::new(), "the old keys and certificate stay"),
+    ] {
+        std::fs::write(&old, text).unwrap();
+        kill_process(Pid::from_child(&running.child), Signal::HUP).unwrap();
+        let line = running.says.as_ref().unwrap().recv_timeout(DEADLINE);
+        let line = line.unwrap();
+        assert!(line.contains("SIGHUP") && line.contains(says), "{line}");
+        running.said.push(line);
+        assert_eq!(status(&running, &by_old).await, 401);
+        assert_eq!(status(&running, &by_new).await, 200);
+    }
+    let (status, said) = running.stop(&folder);
+    assert_eq!(status, Some(0), "{said:?}");
+}
+
+#[tokio::test]
 async fn tokens_are_made_asked_for_and_never_written() {
     let folder = Folder::new();
     let secret = folder.file("secret", "a secret of thirty-two bytes, or more\n");

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use rollbook::Store;
-use rollbook::server::auth::{Keeper, Scope, Secret};
+use rollbook::server::auth::{Grant, Keeper, Scope, Secret};
 use rollbook::server::clock::Clock;
 use rollbook::server::{Config, Listener, serve};
 use serde_json::Value;
@@ -106,6 +106,7 @@ impl Served {
 pub struct Got {
     pub status: u16,
     pub kind: String,
+    pub head: hyper::HeaderMap,
     pub body: String,
 }
 
@@ -114,6 +115,12 @@ impl Got {
     pub fn expect(self, status: u16) -> Got {
         assert_eq!(self.status, status, "{self:?}");
         self
+    }
+
+    /// A header; empty where there is none.
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.head.get(name);
+        value.map_or("", |value| value.to_str().unwrap())
     }
 
     /// Its one JSON value.
@@ -162,9 +169,15 @@ pub async fn ask(
     let status = answer.status().as_u16();
     let kind = answer.headers().get("content-type");
     let kind = kind.map_or(String::new(), |kind| kind.to_str().unwrap().to_owned());
+    let head = answer.headers().clone();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     let body = String::from_utf8(body.to_vec()).unwrap();
-    Got { status, kind, body }
+    Got {
+        status,
+        kind,
+        head,
+        body,
+    }
 }
 
 /// Asks over the owner's socket.
@@ -184,6 +197,7 @@ pub async fn connect(stream: TcpStream, path: &str) -> Result<Socket, Got> {
         Err(Error::Http(refusal)) => Err(Got {
             status: refusal.status().as_u16(),
             kind: String::new(),
+            head: refusal.headers().clone(),
             body: String::from_utf8(refusal.into_body().unwrap_or_default()).unwrap(),
         }),
         Err(error) => panic!("{error}"),
@@ -304,7 +318,7 @@ impl Tokens {
     /// How a server that asks for them is set up.
     pub fn config(&self) -> Config {
         Config {
-            tokens: Some(Keeper::of_secret(&self.secret)),
+            tokens: Some(Keeper::of_secrets(std::slice::from_ref(&self.secret))),
             clock: Arc::<Set>::clone(&self.clock),
             ..Config::default()
         }
@@ -312,12 +326,26 @@ impl Tokens {
 
     /// A token that is good for so many ms.
     pub fn make(&self, scopes: &[Scope], channels: Option<&[&str]>, ms: i64) -> String {
-        let channels =
-            channels.map(|all| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>());
-        let expires_at = self.clock.now() + ms;
-        self.secret
-            .token(scopes, channels.as_deref(), expires_at)
-            .unwrap()
+        self.make_for(scopes, channels, None, ms)
+    }
+
+    /// One that is good for some observers only.
+    pub fn make_for(
+        &self,
+        scopes: &[Scope],
+        channels: Option<&[&str]>,
+        observers: Option<&[&str]>,
+        ms: i64,
+    ) -> String {
+        let owned = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
+        let (channels, observers) = (channels.map(owned), observers.map(owned));
+        let grant = Grant {
+            scopes,
+            channels: channels.as_deref(),
+            observers: observers.as_deref(),
+            expires_at: self.clock.now() + ms,
+        };
+        self.secret.token(&grant).unwrap()
     }
 }
 

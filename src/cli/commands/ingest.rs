@@ -11,7 +11,7 @@ use crate::cli::progress::{Progress, say};
 use crate::cli::tables;
 use crate::cli::text::many;
 use crate::ingest::source::{Source, SourceError};
-use crate::ingest::{How, IngestError, Outcome, Pointer, Unfinished, Watcher, ingest};
+use crate::ingest::{How, IngestError, Outcome, Pointer, Reach, Unfinished, Watcher, ingest};
 use crate::query::time::Span;
 use crate::store::{Clamped, DifferingRetry, Options, Refused, Store};
 use clap::Args;
@@ -92,7 +92,7 @@ pub(in crate::cli) fn run(
         keep_recorded: args.keep_recorded,
         at: args.at.clone(),
         reorder_ms: args.reorder.map(|window| window.0),
-        only: None,
+        reach: Reach::default(),
     };
     let standard_input = [PathBuf::from("-")];
     let files = if args.files.is_empty() {

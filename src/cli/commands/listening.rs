@@ -6,9 +6,9 @@ use super::token::secret;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupt;
 use crate::cli::progress::say;
-use crate::server::auth::{Keeper, KeyError};
-use crate::server::tls::Tls;
-use crate::server::{Config, Listener, serve, socket};
+use crate::server::auth::{Keeper, KeyError, Secret};
+use crate::server::tls::{Tls, TlsError};
+use crate::server::{Config, Listener, Origin, serve, socket};
 use crate::store::Store;
 use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -19,21 +19,26 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Who may come in, and how.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Doors {
-    /// Ask for tokens that were signed with the secret in this file (HS256; `rollbook token` makes them)
+    /// Ask for tokens that were signed with the secret in this file (HS256; `rollbook token` makes them); may be given
+    /// several times: each secret is good, so that a new one can take over; SIGHUP has keys and certificate read again
     #[arg(long, value_name = "FILE")]
-    pub auth_secret_file: Option<PathBuf>,
+    pub auth_secret_file: Vec<PathBuf>,
     /// Ask for tokens that were signed by who has the private key of this public one (EdDSA, PEM)
     #[arg(long, value_name = "FILE", conflicts_with = "auth_secret_file")]
     pub auth_public_key: Option<PathBuf>,
+    /// Let pages of this origin ask (https://app.example; may be given several times); without tokens, only these and the
+    /// server's own are served
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Vec<Origin>,
     /// Speak TLS, and nothing else, with the certificates in this file (PEM, the server's own first)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -48,7 +53,10 @@ pub struct Reception {
     at: String,
     addresses: Vec<SocketAddr>,
     tokens: Option<Keeper>,
+    origins: Vec<Origin>,
     tls: Option<Tls>,
+    /// Where keys and certificate are read from.
+    doors: Doors,
 }
 
 /// Work in the pool that is still going on at the end is left after so long.
@@ -65,7 +73,11 @@ impl Doors {
             at: address.to_owned(),
             addresses: self.addresses(option, address)?,
             tokens: self.tokens()?,
-            tls: self.tls()?,
+            origins: self.allow_origin.clone(),
+            tls: self
+                .tls()
+                .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?,
+            doors: self.clone(),
         })
     }
 
@@ -78,7 +90,7 @@ impl Doors {
             })?
             .collect();
         let here = found.iter().all(|address| address.ip().is_loopback());
-        if !here && self.auth_secret_file.is_none() && self.auth_public_key.is_none() {
+        if !here && self.auth_secret_file.is_empty() && self.auth_public_key.is_none() {
             let what =
                 format!("{option} {address} would let in everybody: no tokens are asked for");
             return Err(Failure::new(Exit::Usage, what).hint(
@@ -89,20 +101,50 @@ impl Doors {
     }
 
     fn tokens(&self) -> Result<Option<Keeper>, Failure> {
-        let failed = |error: KeyError| Failure::new(Exit::Failed, error.to_string());
-        Ok(match (&self.auth_secret_file, &self.auth_public_key) {
-            (Some(file), _) => Some(Keeper::of_secret(&secret(file)?)),
-            (None, Some(file)) => Some(Keeper::of_public_key(file).map_err(failed)?),
-            (None, None) => None,
-        })
+        for file in &self.auth_secret_file {
+            secret(file)?;
+        }
+        let keeper = self.keeper();
+        keeper.map_err(|error| Failure::new(Exit::Failed, error.to_string()))
     }
 
-    fn tls(&self) -> Result<Option<Tls>, Failure> {
+    fn keeper(&self) -> Result<Option<Keeper>, KeyError> {
+        if let Some(file) = &self.auth_public_key {
+            return Keeper::of_public_key(file).map(Some);
+        }
+        let secrets = self.auth_secret_file.iter().map(|file| Secret::read(file));
+        let secrets: Vec<Secret> = secrets.collect::<Result<_, _>>()?;
+        Ok((!secrets.is_empty()).then(|| Keeper::of_secrets(&secrets)))
+    }
+
+    fn tls(&self) -> Result<Option<Tls>, TlsError> {
         let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else {
             return Ok(None);
         };
-        let tls = Tls::read(cert, key).map(Some);
-        tls.map_err(|error| Failure::new(Exit::Failed, error.to_string()))
+        Tls::read(cert, key).map(Some)
+    }
+
+    /// Reads keys and certificate again. Where one of them cannot be used, the old ones stay.
+    fn read_again(&self, tokens: Option<&Keeper>, tls: Option<&Tls>) -> Result<(), String> {
+        let newer_tokens = self.keeper().map_err(|error| error.to_string())?;
+        let newer_tls = self.tls().map_err(|error| error.to_string())?;
+        if let (Some(tokens), Some(newer)) = (tokens, newer_tokens) {
+            tokens.replace(newer);
+        }
+        if let (Some(tls), Some(newer)) = (tls, newer_tls) {
+            tls.replace(&newer);
+        }
+        Ok(())
+    }
+
+    /// Reads them again at each SIGHUP.
+    async fn read_at(self, mut hangup: Signal, tokens: Option<Keeper>, tls: Option<Tls>) {
+        while hangup.recv().await.is_some() {
+            match self.read_again(tokens.as_ref(), tls.as_ref()) {
+                Ok(()) => tracing::info!("SIGHUP: keys and certificate are read again"),
+                Err(what) => tracing::error!("SIGHUP: the old keys and certificate stay: {what}"),
+            }
+        }
     }
 }
 
@@ -115,12 +157,17 @@ impl Reception {
         more_files();
         let store = Arc::new(store);
         let config = Config {
-            tokens: self.tokens,
+            tokens: self.tokens.clone(),
+            origins: self.origins,
             ..config
         };
         let runtime = Runtime::new().map_err(|error| failed("the runtime", &error))?;
         let served = runtime.block_on(async {
             let shutdown = told_to_stop()?;
+            let hangup = listen_for(SignalKind::hangup())?;
+            let reading = self.doors.read_at(hangup, self.tokens, self.tls.clone());
+            // It ends with the runtime.
+            tokio::spawn(reading);
             let bound = TcpListener::bind(&*self.addresses).await;
             let listener = bound.map_err(|error| failed(&self.at, &error))?;
             let address = listener.local_addr();
@@ -187,13 +234,16 @@ fn more_files() {
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
+fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| failed("signals", &error))
+}
+
 /// Ends with the first SIGTERM or SIGINT.
 fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
     interrupt::is_heard();
-    let listen = |kind| signal(kind).map_err(|error| failed("signals", &error));
     let (mut terminate, mut interrupt) = (
-        listen(SignalKind::terminate())?,
-        listen(SignalKind::interrupt())?,
+        listen_for(SignalKind::terminate())?,
+        listen_for(SignalKind::interrupt())?,
     );
     Ok(async move {
         tokio::select! {

@@ -6,7 +6,7 @@ use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
 use crate::query::time::Span;
-use crate::server::auth::{Scope, Secret};
+use crate::server::auth::{Grant, Scope, Secret};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +32,14 @@ pub struct Token {
         allow_hyphen_values = true
     )]
     pub channels: Option<Vec<String>>,
+    /// The only observers for which it may write; all unless given
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    pub observers: Option<Vec<String>>,
     /// How long it is good (90s, 15m, 1h, 30d)
     #[arg(long, value_name = "SPAN", default_value = "1h")]
     pub ttl: Span,
@@ -42,7 +50,12 @@ pub(in crate::cli) fn run(args: &Token, output: &mut Output<'_>) -> Result<(), F
     let secret = secret(&args.auth_secret_file)?;
     let expires_at = now().saturating_add(args.ttl.0);
     let token = secret
-        .token(&args.scope, args.channels.as_deref(), expires_at)
+        .token(&Grant {
+            scopes: &args.scope,
+            channels: args.channels.as_deref(),
+            observers: args.observers.as_deref(),
+            expires_at,
+        })
         .map_err(|error| failed(&error))?;
     output.line(token.as_bytes())
 }

@@ -1,0 +1,105 @@
+//! What a sender may write: to which channels, and for which observers. Where the right comes from is not known here.
+
+use crate::domain::event::{Event, LinkSaid, Said, Service, Str};
+use std::sync::Arc;
+
+/// What a sender may write.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The only channels; `None`: all.
+    pub channels: Option<Arc<[String]>>,
+    /// The only observers; `None`: all.
+    pub observers: Option<Arc<[String]>>,
+}
+
+impl Reach {
+    /// Whether anything is out of reach.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.channels.is_some() || self.observers.is_some()
+    }
+
+    /// Narrows an event to what the sender may write. A link line that names no channel concerns the sender's only.
+    ///
+    /// # Errors
+    /// What is out of reach, in words.
+    pub fn narrow(&self, event: &mut Event<'_>) -> Result<(), String> {
+        self.observer(&event.observer)?;
+        match &self.channels {
+            Some(channels) => narrow(&mut event.said, channels),
+            None => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// The observer, in words, where it is out of reach.
+    pub fn observer(&self, observer: &str) -> Result<(), String> {
+        match &self.observers {
+            Some(allowed) if !allowed.iter().any(|allowed| allowed == observer) => {
+                Err(format!("the observer \"{observer}\""))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn narrow(said: &mut Said<'_>, allowed: &[String]) -> Result<(), String> {
+    match said {
+        Said::Changes { channel, .. }
+        | Said::Snapshot { channel, .. }
+        | Said::SnapshotBegin { channel, .. }
+        | Said::SnapshotPage { channel, .. }
+        | Said::SnapshotEnd { channel, .. }
+        | Said::Occupancy { channel, .. }
+        | Said::Resync { channel, .. } => expect(channel, allowed),
+        Said::Link(link) => {
+            narrow_link(link, allowed)?;
+            // No channel of the sender's is concerned; without channels the entry would stand in the history of all.
+            if link.channels.is_empty() {
+                *said = Said::Nothing;
+            }
+            Ok(())
+        }
+        Said::Token(token) => match (&token.channel, allowed) {
+            (Some(channel), _) => expect(channel, allowed),
+            (None, [only]) => {
+                token.channel = Some(only.clone().into());
+                Ok(())
+            }
+            (None, _) => Err("all channels: name one".to_owned()),
+        },
+        Said::Connection(_) | Said::Nothing => Ok(()),
+    }
+}
+
+/// Makes a link line name the channels themselves, whatever its service calls them.
+fn narrow_link(link: &mut LinkSaid<'_>, allowed: &[String]) -> Result<(), String> {
+    let service = std::mem::replace(&mut link.service, Service::All);
+    let named = std::mem::take(&mut link.channels);
+    let within = |name: &str| -> Vec<Str<'static>> {
+        let names = service.channels_of(name);
+        let within = allowed.iter().filter(|allowed| names.contains(allowed));
+        within.map(|name| name.clone().into()).collect()
+    };
+    for name in &named {
+        let known = within(name);
+        if known.is_empty() {
+            return Err(format!("the channel \"{name}\""));
+        }
+        link.channels.extend(known);
+    }
+    if named.is_empty() {
+        let carried = allowed.iter().filter(|allowed| service.carries(allowed));
+        link.channels = carried.map(|name| name.clone().into()).collect();
+    }
+    let unrestored = std::mem::take(&mut link.unrestored);
+    link.unrestored = unrestored.iter().flat_map(|name| within(name)).collect();
+    Ok(())
+}
+
+fn expect(channel: &str, allowed: &[String]) -> Result<(), String> {
+    if allowed.iter().any(|allowed| allowed == channel) {
+        return Ok(());
+    }
+    Err(format!("the channel \"{channel}\""))
+}

@@ -1,0 +1,105 @@
+//! Pages and where they are from: the origins that may ask, what a browser is to know of answers (CORS, content types,
+//! what a page may load), and requests that say twice whom they are for.
+
+use super::fault::Fault;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Where a page is from: scheme, host and port, as a browser writes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(HeaderValue);
+
+impl Origin {
+    /// Whether a header names it.
+    #[must_use]
+    pub fn is(&self, header: &HeaderValue) -> bool {
+        self.0 == header
+    }
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Origin, String> {
+        let lower = text.to_ascii_lowercase();
+        let host = lower.split_once("://").map_or("", |(_, host)| host);
+        let value = HeaderValue::from_str(&lower).ok();
+        let whole = !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ', ',']);
+        value.filter(|_| whole).map(Origin).ok_or_else(|| {
+            format!(
+                "\"{text}\" is no origin: write scheme, host and port, as in https://app.example"
+            )
+        })
+    }
+}
+
+/// Whether a page is from the host that it asks.
+pub fn is_of(origin: &HeaderValue, host: &str) -> bool {
+    let origin = origin.to_str().unwrap_or_default();
+    let pages = origin
+        .strip_prefix("http://")
+        .or(origin.strip_prefix("https://"));
+    pages.is_some_and(|from| from.eq_ignore_ascii_case(host))
+}
+
+/// What a page of the server's own may load: nothing but links to follow.
+const POLICY: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// For how long, in seconds, a browser need not ask again whether it may ask.
+const ALLOWED_FOR: &str = "600";
+
+/// What all requests pass before their door, and all answers behind it.
+pub async fn around(
+    State(origins): State<Arc<[Origin]>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let headers = request.headers();
+    if headers.get_all(header::HOST).iter().count() > 1 {
+        return Fault::Bad("the request has more than one Host header".into()).into_response();
+    }
+    let origin = headers.get(header::ORIGIN).cloned();
+    let origin = origin.filter(|origin| origins.iter().any(|named| named.is(origin)));
+    let asks_first = request.method() == Method::OPTIONS
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = if asks_first {
+        preflight(origin.is_some())
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.insert(name, HeaderValue::from_static(value));
+    };
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::CONTENT_SECURITY_POLICY, POLICY);
+    if !origins.is_empty() {
+        set(header::VARY, "origin");
+    }
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+    response
+}
+
+/// The answer to a browser that asks whether a page may ask.
+fn preflight(allowed: bool) -> Response {
+    if !allowed {
+        let what =
+            "pages of this origin may not ask; start the server with --allow-origin to let them";
+        return Fault::Forbidden(what.into()).into_response();
+    }
+    let may = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type, last-event-id",
+        ),
+        (header::ACCESS_CONTROL_MAX_AGE, ALLOWED_FOR),
+    ];
+    (StatusCode::NO_CONTENT, may).into_response()
+}
