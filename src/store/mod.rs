@@ -74,7 +74,7 @@ use crate::domain::time::Millis;
 use crate::log::engine::Engine;
 use batch::Reply;
 use home::Home;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use writer::Writer;
@@ -167,6 +167,8 @@ struct Shared {
     copy: Mutex<Option<tempfile::TempDir>>,
     published: Mutex<Published>,
     poisoned: Mutex<Option<String>>,
+    /// A checkpoint could not be saved: the next one must not point to its parts.
+    checkpoint_lost: AtomicBool,
     /// Lines that wait for the writer.
     waiting: AtomicU64,
     listeners: Mutex<Vec<Listener>>,
@@ -204,6 +206,12 @@ impl Shared {
 
     fn poison_with(&self, error: &StoreError) {
         held(&self.poisoned).get_or_insert_with(|| error.to_string());
+    }
+
+    /// A checkpoint is derived: without it more of the log is read again, and nothing is lost.
+    fn checkpoint_failed(&self, error: &StoreError) {
+        self.checkpoint_lost.store(true, Ordering::Relaxed);
+        self.options.meter.checkpoint_failed(error);
     }
 }
 

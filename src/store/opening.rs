@@ -9,7 +9,7 @@ use crate::log::engine::memory::MemoryJournal;
 use crate::log::engine::sled::SledJournal;
 use crate::log::read;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 impl Store {
@@ -96,6 +96,7 @@ impl Store {
             copy: Mutex::default(),
             published,
             poisoned: Mutex::default(),
+            checkpoint_lost: AtomicBool::new(false),
             waiting: AtomicU64::new(0),
             listeners: Mutex::default(),
         };

@@ -22,3 +22,4 @@ mod play;
 mod program;
 mod queries;
 mod subscribe;
+mod writer;

@@ -3,11 +3,12 @@
 
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::{Journal, JournalError, Shelf, Shelved, Values};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 /// Lent to stores, one after another.
 #[derive(Debug, Clone, Default)]
-pub struct Lent(Arc<MemoryJournal>, Arc<Gate>);
+pub struct Lent(Arc<MemoryJournal>, Arc<Gate>, Arc<AtomicBool>);
 
 /// Where syncs wait while it is shut.
 #[derive(Debug, Default)]
@@ -30,6 +31,11 @@ impl Lent {
     pub fn open(&self) {
         *self.1.0.lock().unwrap() = false;
         self.1.1.notify_all();
+    }
+
+    /// The shelf takes nothing, or takes everything again.
+    pub fn fail_shelf(&self, fails: bool) {
+        self.2.store(fails, Ordering::SeqCst);
     }
 
     /// All values.
@@ -75,6 +81,9 @@ impl Journal for Lent {
 
 impl Shelf for Lent {
     fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        if self.2.load(Ordering::SeqCst) {
+            return Err(JournalError::Injected);
+        }
         self.0.shelve(key, value)
     }
     fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
