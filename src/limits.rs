@@ -50,6 +50,23 @@ pub const STATS_BUCKETS_MAX: usize = 100_000;
 pub const REJECT_TEXT_BYTES_MAX: usize = 64 << 10;
 /// Bytes of rejected lines kept in all; beyond it lengths and checksums are.
 pub const REJECTS_BYTES_MAX: u64 = 256 << 20;
+/// Rejects kept of one source while the store is open; beyond it they are only counted. A file or body with more of
+/// them is not read on.
+pub const REJECTS_PER_SOURCE_MAX: u64 = 100_000;
+/// Bytes of rejected lines kept of one source while the store is open.
+pub const REJECTS_PER_SOURCE_BYTES_MAX: u64 = 64 << 20;
+/// Rejects kept in all; beyond it they are only counted.
+pub const REJECTS_MAX: u64 = 1_000_000;
+/// Sources whose rejects are counted one by one.
+pub const REJECT_SOURCES_MAX: usize = 10_000;
+/// Rejects that are only counted stand for so many, at least, in one record.
+pub const REJECTS_MERGED_MIN: u64 = 1_024;
+/// What a packed text may be larger than its packed form, times, beyond [`UNPACKED_BYTES_FREE`].
+pub const UNPACKED_RATIO_MAX: u64 = 200;
+/// Bytes that may come out of a packed text, however small that is.
+pub const UNPACKED_BYTES_FREE: u64 = 64 << 20;
+/// Bytes that may come out of a packed body.
+pub const UNPACKED_BODY_BYTES_MAX: u64 = 1 << 30;
 /// Rejects named on standard error in one run; after them only a count.
 pub const REJECTS_SHOWN_MAX: usize = 10;
 /// Clamped entries named on standard error in one run.
@@ -78,8 +95,10 @@ pub const READ_COPY_MEMORY_BYTES_MAX: u64 = 512 << 20;
 /// How often a copy is made of a store whose files change meanwhile.
 pub const READ_COPIES_MAX: u32 = 3;
 
-/// Events that may wait for the writer.
+/// Batches that may wait for the writer.
 pub const WRITER_QUEUE_MAX: usize = 8_192;
+/// Bytes of lines that may be on their way through the writer, of all who hand over; a larger batch goes alone.
+pub const WRITER_BYTES_MAX: u64 = 64 << 20;
 /// Most entries in one frame, unless a single commit has more, or the lines of a file up to its next progress.
 pub const FRAME_ENTRIES_MAX: usize = 4_096;
 /// Largest value given to the engine. Sixteen of them must fit into a quarter of a segment (FORMAT.md).

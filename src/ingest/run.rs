@@ -11,6 +11,7 @@ use crate::domain::entry::Rules;
 use crate::domain::event::Said;
 use crate::domain::time::Millis;
 use crate::feed::{self, Defaults, Settings};
+use crate::limits;
 use crate::log::Progress;
 use crate::store::{Batch, Clamped, DifferingRetry, Line, Receipt, Refused, Store, Tally, Ticket};
 use std::collections::VecDeque;
@@ -36,6 +37,8 @@ pub struct How {
     pub reorder_ms: Option<Millis>,
     /// Stop at the first line that is rejected.
     pub strict: bool,
+    /// Stop once more lines than this were rejected.
+    pub max_rejects: u64,
     /// Go on where an earlier run of the same file ended.
     pub resume: bool,
     /// The only channels that lines may speak of; `None`: all.
@@ -54,6 +57,7 @@ impl Default for How {
             at: None,
             reorder_ms: None,
             strict: false,
+            max_rejects: limits::REJECTS_PER_SOURCE_MAX,
             resume: false,
             only: None,
         }
@@ -430,6 +434,10 @@ impl Intake<'_> {
         self.durable = byte;
         self.watcher.receipt(&receipt);
         self.watcher.durable(byte, lines);
+        if self.outcome.tally.rejected > self.how.max_rejects {
+            let (name, most) = (self.name.to_string(), self.how.max_rejects);
+            return Err(IngestError::TooManyRejects { name, most });
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use super::clamped::{Frontiers, is_clamped};
 use super::digests::Digests;
 use super::error::StoreError;
 use super::gist::gist;
+use super::ration::Ration;
 use super::retries::{Remembered, Retries, RetryKey};
 use super::scan::{At, Fold};
 use super::writer::PoisonOnPanic;
@@ -46,6 +47,7 @@ pub(super) struct Desk {
     /// Since the last checkpoint.
     since: Since,
     retry_chunks: Vec<u64>,
+    ration: Ration,
 }
 
 /// How many ids one chunk on the shelf holds.
@@ -79,6 +81,7 @@ impl Desk {
             waiting: 0,
             since,
             retry_chunks,
+            ration: Ration::default(),
         }
     }
 
@@ -113,7 +116,12 @@ impl Desk {
                 break;
             }
         }
-        if self.shared.poison().is_none() && self.since.entries > 0 {
+        if self.shared.poison().is_some() {
+            return;
+        }
+        let rest = self.ration.rest();
+        self.keep(rest);
+        if self.since.entries > 0 || !self.records.is_empty() {
             let decided = self.hand_over(Vec::new(), true);
             // Nor is a checkpoint wanted then.
             let _ = to_scribe.send(decided);
@@ -366,8 +374,6 @@ impl Desk {
     }
 
     fn reject(&mut self, mut rejected: Rejected, receipt: &mut Receipt) {
-        let room =
-            self.fold.aside.reject_bytes + rejected.text.len() as u64 <= limits::REJECTS_BYTES_MAX;
         let reject = Reject {
             recorded_at: (self.clock)(),
             source: Arc::clone(&rejected.source),
@@ -378,11 +384,18 @@ impl Desk {
             blake3: rejected
                 .blake3
                 .unwrap_or_else(|| *blake3::hash(&rejected.text).as_bytes()),
-            text: room.then_some(std::mem::take(&mut rejected.text)),
+            text: Some(std::mem::take(&mut rejected.text)),
         };
         receipt.refuse(rejected);
-        self.fold.aside.count_reject(&reject);
-        self.records.push(Record::Reject(reject));
+        let kept = self.ration.of(reject, &self.fold.aside);
+        self.keep(kept);
+    }
+
+    fn keep(&mut self, reject: Option<Reject>) {
+        if let Some(reject) = reject {
+            self.fold.aside.count_reject(&reject);
+            self.records.push(Record::Reject(reject));
+        }
     }
 
     /// What was decided since the last time, with a checkpoint if one is due.

@@ -3,7 +3,9 @@
 use super::batch::{Batch, Ticket};
 use super::error::StoreError;
 use super::home::{Card, Home};
+use super::room::Room;
 use super::{Durability, Options, Published, Shared, Store, held, identity};
+use crate::limits::WRITER_BYTES_MAX;
 use crate::log::engine::Engine;
 use crate::log::engine::memory::MemoryJournal;
 use crate::log::engine::sled::SledJournal;
@@ -97,6 +99,7 @@ impl Store {
             published,
             poisoned: Mutex::default(),
             checkpoint_lost: AtomicBool::new(false),
+            room: Room::new(WRITER_BYTES_MAX),
             waiting: AtomicU64::new(0),
             listeners: Mutex::default(),
         };

@@ -34,7 +34,7 @@ impl Drop for PoisonOnPanic {
 
 /// The threads, and the queue to them.
 pub(super) struct Writer {
-    queue: Option<SyncSender<(Batch, Reply)>>,
+    queue: SyncSender<(Batch, Reply)>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -63,23 +63,19 @@ impl Writer {
             )?,
             spawn("rollbook-scribe", Box::new(move || scribe.run(&decided)))?,
         ];
-        Ok(Writer {
-            queue: Some(queue),
-            threads,
-        })
+        Ok(Writer { queue, threads })
     }
 
-    pub fn submit(&self, batch: Batch, reply: Reply) {
-        if let Some(queue) = &self.queue {
-            // Where the writer has ended the reply is dropped, which says so.
-            let _ = queue.send((batch, reply));
-        }
+    /// Where batches are handed over.
+    pub fn queue(&self) -> SyncSender<(Batch, Reply)> {
+        self.queue.clone()
     }
 
     /// Lets the writer finish what is in hand.
-    pub fn finish(mut self) {
-        self.queue = None;
-        for thread in self.threads.drain(..) {
+    pub fn finish(self) {
+        let Writer { queue, threads } = self;
+        drop(queue);
+        for thread in threads {
             // A thread that panicked has poisoned the store.
             let _ = thread.join();
         }
