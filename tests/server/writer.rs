@@ -12,13 +12,15 @@ use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::ingest::source::Source;
 use rollbook::ingest::{How, ingest};
+use rollbook::limits;
 use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::store::Meter;
+use rollbook::store::{Batch, Line, Meter, Rejected};
 use rollbook::{Options, Store, StoreError};
 use std::io::Cursor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 use support::engine::Lent;
 use support::server::{Served, join};
 
@@ -112,4 +114,54 @@ fn a_checkpoint_that_cannot_be_saved_takes_nothing_back() {
     let store = Store::on(Box::new(engine), options).unwrap();
     assert_eq!(format!("{:?}", store.channels().unwrap()), channels);
     assert!(store.verify(VerifyDepth::Deep, |_| {}).unwrap().ok);
+}
+
+#[test]
+fn bytes_that_wait_for_the_writer_are_bounded_over_all_who_hand_over() {
+    const BATCHES: usize = 100;
+    let engine = Lent::default();
+    let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
+    let batch = || {
+        let line = Rejected {
+            source: "flood".into(),
+            reason: "bad".into(),
+            text: vec![b'x'; limits::REJECT_TEXT_BYTES_MAX],
+            ..Rejected::default()
+        };
+        Batch {
+            lines: vec![Line::Rejected(Box::new(line)); 32],
+            ..Batch::default()
+        }
+    };
+    engine.shut();
+    let handed = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..BATCHES)
+            .map(|_| {
+                scope.spawn(|| {
+                    let ticket = store.submit(batch()).unwrap();
+                    handed.fetch_add(1, Ordering::SeqCst);
+                    ticket.wait().unwrap();
+                })
+            })
+            .collect();
+        // Until it goes on no more.
+        let mut before = u64::MAX;
+        loop {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = handed.load(Ordering::SeqCst);
+            if now == before && now > 0 {
+                break;
+            }
+            before = now;
+        }
+        assert!(before * (32 << 16) <= limits::WRITER_BYTES_MAX, "{before}");
+        // Those who wait hold up nobody who wants something else of the writer.
+        assert!(store.rebuild().is_err());
+        engine.open();
+        for each in all {
+            each.join().unwrap();
+        }
+    });
+    assert_eq!(handed.load(Ordering::SeqCst), BATCHES as u64);
 }
