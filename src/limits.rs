@@ -118,6 +118,22 @@ pub const REQUEST_HEAD_MS_MAX: u64 = 10_000;
 /// How long the server waits for the next piece of a request's body, for a query's first line, and for a reader to take
 /// more of an answer.
 pub const REQUEST_MS_MAX: u64 = 30_000;
+/// How long the server waits for a client in all, over a whole body or answer.
+pub const WHOLE_MS_MAX: u64 = 600_000;
+/// Bytes a second that a client sends of a body, or takes of an answer, at least, beyond [`REQUEST_MS_MAX`].
+pub const RATE_BYTES_MIN: u64 = 1 << 10;
+/// How long the server waits for the next of them while others wait for the place.
+pub const CROWDED_MS_MAX: u64 = 1_000;
+/// Bytes of a body that have come before it gets a place among those that are taken in, unless it is shorter.
+pub const BODY_START_BYTES: usize = 64 << 10;
+/// Bodies whose start is read at a time.
+pub const BODY_STARTS_MAX: usize = 1_024;
+/// Answers that wait for their readers at a time, beside the queries that run.
+pub const SLOW_READERS_MAX: usize = 64;
+/// Subscribers for whom what was read ahead of the log is kept while they take what was read before.
+pub const READ_AHEAD_SUBSCRIBERS_MAX: usize = 64;
+/// Batches of ingest sockets that are handed to the writer at a time; who comes then waits.
+pub const HANDED_OVER_AT_ONCE_MAX: usize = 64;
 /// The body of `POST /v1/events`, as it comes over the wire.
 pub const BODY_BYTES_MAX: usize = 256 << 20;
 /// Bodies that are taken in at a time; who comes then waits.
@@ -140,8 +156,8 @@ pub const LAG_ENTRIES_MAX: usize = 4_096;
 pub const LIVE_ENTRIES_MAX: usize = 65_536;
 /// Bytes of them.
 pub const LIVE_BYTES_MAX: usize = 64 << 20;
-/// Bytes of history that a subscriber is given at a time.
-pub const CATCH_UP_BYTES: usize = 256 << 10;
+/// Bytes that a subscriber is given at a time.
+pub const CATCH_UP_BYTES: usize = 128 << 10;
 /// How long before a token expires its socket is told; of one that is shorter, at half of what is left.
 pub const TOKEN_WARNING_MS: i64 = 30_000;
 /// A silent socket is asked so often whether it is still there.

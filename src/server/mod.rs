@@ -38,6 +38,7 @@ mod metrics;
 mod observers;
 pub mod openapi;
 mod pages;
+mod patience;
 mod play;
 mod pour;
 mod pump;
@@ -65,6 +66,7 @@ use axum::Extension;
 use clock::{Clock, SystemClock};
 use listen::House;
 use observers::Observers;
+use patience::Places;
 use play::Plays;
 use pump::Pump;
 use routes::{PLAYED, ROUTES};
@@ -145,8 +147,12 @@ pub async fn serve(
         metrics: config.metrics,
         bounds: config.bounds,
         stop: stop.clone(),
-        queries: Arc::new(Semaphore::new(limits::QUERIES_AT_ONCE_MAX)),
-        bodies: Arc::new(Semaphore::new(limits::BODIES_AT_ONCE_MAX)),
+        queries: Arc::new(Semaphore::new(config.bounds.queries)),
+        slow_readers: Places::new(config.bounds.slow_readers),
+        starts: Places::new(config.bounds.starts),
+        bodies: Places::new(config.bounds.bodies),
+        read_ahead: Places::new(config.bounds.read_ahead),
+        handed_over: Semaphore::new(limits::HANDED_OVER_AT_ONCE_MAX),
     });
     let tokens = config.tokens.map(|keeper| Door::Tokens(Box::new(keeper)));
     let public = Arc::new(tokens.unwrap_or(Door::Loopback));

@@ -14,6 +14,7 @@ mod support {
 mod auth;
 mod bodies;
 mod bounds;
+mod flood;
 mod ingest;
 mod keys;
 mod limits;
@@ -21,5 +22,6 @@ mod metrics;
 mod play;
 mod program;
 mod queries;
+mod slow;
 mod subscribe;
 mod writer;
