@@ -13,8 +13,6 @@ use rollbook::domain::entry::Rules;
 use rollbook::ingest::source::Source;
 use rollbook::ingest::{How, ingest};
 use rollbook::limits;
-use rollbook::log::engine::fault::FaultJournal;
-use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::store::{Batch, Line, Meter, Rejected};
 use rollbook::{Options, Store, StoreError};
 use std::io::Cursor;
@@ -56,8 +54,8 @@ async fn a_panic_where_lines_are_decided_is_the_end_of_writing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_where_the_log_is_written_is_the_end_of_writing() {
-    let engine = FaultJournal::new(MemoryJournal::new());
-    engine.panic_sync(0);
+    let engine = Lent::default();
+    engine.panic_on_sync();
     never_ready(Store::on(Box::new(engine), Options::default()).unwrap()).await;
 }
 

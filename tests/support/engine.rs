@@ -8,7 +8,14 @@ use std::sync::{Arc, Condvar, Mutex};
 
 /// Lent to stores, one after another.
 #[derive(Debug, Clone, Default)]
-pub struct Lent(Arc<MemoryJournal>, Arc<Gate>, Arc<AtomicBool>);
+pub struct Lent(Arc<MemoryJournal>, Arc<Gate>, Arc<Faults>);
+
+/// What fails.
+#[derive(Debug, Default)]
+struct Faults {
+    shelf: AtomicBool,
+    sync_panics: AtomicBool,
+}
 
 /// Where syncs wait while it is shut.
 #[derive(Debug, Default)]
@@ -35,7 +42,12 @@ impl Lent {
 
     /// The shelf takes nothing, or takes everything again.
     pub fn fail_shelf(&self, fails: bool) {
-        self.2.store(fails, Ordering::SeqCst);
+        self.2.shelf.store(fails, Ordering::SeqCst);
+    }
+
+    /// Syncs panic.
+    pub fn panic_on_sync(&self) {
+        self.2.sync_panics.store(true, Ordering::SeqCst);
     }
 
     /// All values.
@@ -55,6 +67,7 @@ impl Journal for Lent {
         self.0.append(expected_head, values)
     }
     fn sync(&self) -> Result<(), JournalError> {
+        assert!(!self.2.sync_panics.load(Ordering::SeqCst), "asked for");
         let shut = self.1.0.lock().unwrap();
         drop(self.1.1.wait_while(shut, |shut| *shut).unwrap());
         self.0.sync()
@@ -81,7 +94,7 @@ impl Journal for Lent {
 
 impl Shelf for Lent {
     fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
-        if self.2.load(Ordering::SeqCst) {
+        if self.2.shelf.load(Ordering::SeqCst) {
             return Err(JournalError::Injected);
         }
         self.0.shelve(key, value)

@@ -1,5 +1,5 @@
-//! Any engine with faults: the nth append or sync fails or panics, a crash takes what was not synced, a read
-//! value has a bit flipped. For tests, here and in programs that use the library.
+//! Any engine with faults: the nth append or sync fails, a crash takes what was not synced, a read value has a bit
+//! flipped. For tests, here and in programs that use the library.
 
 use super::{Engine, Journal, JournalError, Shelf, Shelved, Values};
 use std::collections::BTreeMap;
@@ -17,7 +17,6 @@ struct Plan {
     appends_until_failure: Option<u64>,
     appended_by_failure: usize,
     syncs_until_failure: Option<u64>,
-    syncs_until_panic: Option<u64>,
     /// Bits to flip, by position.
     flips: BTreeMap<u64, Vec<u64>>,
     synced_head: u64,
@@ -65,11 +64,6 @@ impl<E: Engine> FaultJournal<E> {
     /// The sync after `good` more fails.
     pub fn fail_sync(&self, good: u64) {
         self.plan().syncs_until_failure = Some(good);
-    }
-
-    /// The sync after `good` more panics.
-    pub fn panic_sync(&self, good: u64) {
-        self.plan().syncs_until_panic = Some(good);
     }
 
     /// A bit of the value at a position reads wrong from now on (of a shorter value: bit modulo its length).
@@ -121,10 +115,6 @@ impl<E: Engine> Journal for FaultJournal<E> {
         let mut plan = self.plan();
         if fails(&mut plan.syncs_until_failure) {
             return Err(JournalError::Injected);
-        }
-        #[allow(clippy::panic)] // Asked for.
-        if fails(&mut plan.syncs_until_panic) {
-            panic!("the injected panic of a sync");
         }
         let head = self.inner.head();
         self.inner.sync()?;
