@@ -50,6 +50,23 @@ pub const STATS_BUCKETS_MAX: usize = 100_000;
 pub const REJECT_TEXT_BYTES_MAX: usize = 64 << 10;
 /// Bytes of rejected lines kept in all; beyond it lengths and checksums are.
 pub const REJECTS_BYTES_MAX: u64 = 256 << 20;
+/// Rejects kept of one source while the store is open; beyond it they are only counted. A file or body with more of
+/// them is not read on.
+pub const REJECTS_PER_SOURCE_MAX: u64 = 100_000;
+/// Bytes of rejected lines kept of one source while the store is open.
+pub const REJECTS_PER_SOURCE_BYTES_MAX: u64 = 64 << 20;
+/// Rejects kept in all; beyond it they are only counted.
+pub const REJECTS_MAX: u64 = 1_000_000;
+/// Sources whose rejects are counted one by one.
+pub const REJECT_SOURCES_MAX: usize = 10_000;
+/// Rejects that are only counted stand for so many, at least, in one record.
+pub const REJECTS_MERGED_MIN: u64 = 1_024;
+/// What a packed text may be larger than its packed form, times, beyond [`UNPACKED_BYTES_FREE`].
+pub const UNPACKED_RATIO_MAX: u64 = 200;
+/// Bytes that may come out of a packed text, however small that is.
+pub const UNPACKED_BYTES_FREE: u64 = 64 << 20;
+/// Bytes that may come out of a packed body.
+pub const UNPACKED_BODY_BYTES_MAX: u64 = 1 << 30;
 /// Rejects named on standard error in one run; after them only a count.
 pub const REJECTS_SHOWN_MAX: usize = 10;
 /// Clamped entries named on standard error in one run.
@@ -78,8 +95,10 @@ pub const READ_COPY_MEMORY_BYTES_MAX: u64 = 512 << 20;
 /// How often a copy is made of a store whose files change meanwhile.
 pub const READ_COPIES_MAX: u32 = 3;
 
-/// Events that may wait for the writer.
+/// Batches that may wait for the writer.
 pub const WRITER_QUEUE_MAX: usize = 8_192;
+/// Bytes of lines that may be on their way through the writer, of all who hand over; a larger batch goes alone.
+pub const WRITER_BYTES_MAX: u64 = 64 << 20;
 /// Most entries in one frame, unless a single commit has more, or the lines of a file up to its next progress.
 pub const FRAME_ENTRIES_MAX: usize = 4_096;
 /// Largest value given to the engine. Sixteen of them must fit into a quarter of a segment (FORMAT.md).
@@ -99,6 +118,22 @@ pub const REQUEST_HEAD_MS_MAX: u64 = 10_000;
 /// How long the server waits for the next piece of a request's body, for a query's first line, and for a reader to take
 /// more of an answer.
 pub const REQUEST_MS_MAX: u64 = 30_000;
+/// How long the server waits for a client in all, over a whole body or answer.
+pub const WHOLE_MS_MAX: u64 = 600_000;
+/// Bytes a second that a client sends of a body, or takes of an answer, at least, beyond [`REQUEST_MS_MAX`].
+pub const RATE_BYTES_MIN: u64 = 1 << 10;
+/// How long the server waits for the next of them while others wait for the place.
+pub const CROWDED_MS_MAX: u64 = 1_000;
+/// Bytes of a body that have come before it gets a place among those that are taken in, unless it is shorter.
+pub const BODY_START_BYTES: usize = 64 << 10;
+/// Bodies whose start is read at a time.
+pub const BODY_STARTS_MAX: usize = 1_024;
+/// Answers that wait for their readers at a time, beside the queries that run.
+pub const SLOW_READERS_MAX: usize = 64;
+/// Subscribers for whom what was read ahead of the log is kept while they take what was read before.
+pub const READ_AHEAD_SUBSCRIBERS_MAX: usize = 64;
+/// Batches of ingest sockets that are handed to the writer at a time; who comes then waits.
+pub const HANDED_OVER_AT_ONCE_MAX: usize = 64;
 /// The body of `POST /v1/events`, as it comes over the wire.
 pub const BODY_BYTES_MAX: usize = 256 << 20;
 /// Bodies that are taken in at a time; who comes then waits.
@@ -121,8 +156,8 @@ pub const LAG_ENTRIES_MAX: usize = 4_096;
 pub const LIVE_ENTRIES_MAX: usize = 65_536;
 /// Bytes of them.
 pub const LIVE_BYTES_MAX: usize = 64 << 20;
-/// Bytes of history that a subscriber is given at a time.
-pub const CATCH_UP_BYTES: usize = 256 << 10;
+/// Bytes that a subscriber is given at a time.
+pub const CATCH_UP_BYTES: usize = 128 << 10;
 /// How long before a token expires its socket is told; of one that is shorter, at half of what is left.
 pub const TOKEN_WARNING_MS: i64 = 30_000;
 /// A silent socket is asked so often whether it is still there.

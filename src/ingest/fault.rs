@@ -42,6 +42,18 @@ pub enum SourceError {
         /// What the decoder says.
         cause: io::Error,
     },
+    /// More comes out of it than is allowed.
+    #[error(
+        "{name} unpacks to more than {unpacked} bytes of text, out of {packed}; that is more than is allowed"
+    )]
+    Overpacked {
+        /// The source.
+        name: String,
+        /// Bytes that were unpacked.
+        packed: u64,
+        /// Bytes that may come out of these.
+        unpacked: u64,
+    },
     /// It is no feed.
     #[error("{name} is no feed of events: it looks like {}; {}", .looks.like, .looks.advice)]
     Foreign {
@@ -82,6 +94,14 @@ pub enum IngestError {
     /// The store takes no more.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Too many of its lines could not be taken.
+    #[error("more than {most} lines of {name} could not be taken; it was not read on")]
+    TooManyRejects {
+        /// The source.
+        name: String,
+        /// How many may be.
+        most: u64,
+    },
     /// It is to be gone on with, and does not begin as it did.
     #[error(
         "{path} does not begin as it did when it was read up to byte {byte}; it is another file now"

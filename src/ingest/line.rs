@@ -122,3 +122,17 @@ fn too_long(rejected: Rejected) -> Line {
         ..rejected
     }))
 }
+
+/// Whether a line may turn out to be a reject, so that a strict run may end before it.
+pub(super) fn may_be_refused(line: &Line) -> bool {
+    match line {
+        Line::Event(event, _) | Line::Again(event, _, _) => {
+            matches!(
+                event.said,
+                Said::SnapshotPage { .. } | Said::SnapshotEnd { .. }
+            )
+        }
+        Line::Rejected(_) | Line::Forbidden(_) | Line::Retry(..) => true,
+        Line::Progress(_) | Line::Connection { .. } => false,
+    }
+}

@@ -1,8 +1,88 @@
 //! Packed bytes -> the bytes that were packed: gzip (of any number of members, zeros behind the last) and zstd (of any
 //! number of frames), recognised by the first bytes, whatever the name says. What the bytes mean is not looked at here.
 
+use crate::limits;
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How much may come out of what is packed.
+pub(super) struct Allowance {
+    packed: AtomicU64,
+    most: AtomicU64,
+    at_any_ratio: AtomicU64,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Allowance {
+            packed: AtomicU64::new(0),
+            most: AtomicU64::new(u64::MAX),
+            at_any_ratio: AtomicU64::new(limits::UNPACKED_BYTES_FREE),
+        }
+    }
+}
+
+impl Allowance {
+    /// No more than so many bytes.
+    pub fn at_most(&self, bytes: u64) {
+        self.most.store(bytes, Ordering::Relaxed);
+    }
+
+    /// So many bytes, however few they are packed in.
+    pub fn at_any_ratio(&self, bytes: u64) {
+        self.at_any_ratio.store(bytes, Ordering::Relaxed);
+    }
+
+    fn bytes(&self) -> u64 {
+        let packed = self.packed.load(Ordering::Relaxed);
+        let by_ratio = packed.saturating_mul(limits::UNPACKED_RATIO_MAX);
+        let at_any_ratio = self.at_any_ratio.load(Ordering::Relaxed);
+        by_ratio
+            .max(at_any_ratio)
+            .min(self.most.load(Ordering::Relaxed))
+    }
+}
+
+/// More came out than is allowed.
+#[derive(Debug, thiserror::Error)]
+#[error("{packed} packed bytes give more than {unpacked}")]
+pub(super) struct Overpacked {
+    pub packed: u64,
+    pub unpacked: u64,
+}
+
+/// Counts what is read.
+struct Counted<R>(R, Arc<Allowance>);
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        self.1.packed.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+/// Gives no more than is allowed.
+struct Allowed<R> {
+    reader: R,
+    allowance: Arc<Allowance>,
+    unpacked: u64,
+}
+
+impl<R: Read> Read for Allowed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.unpacked += read as u64;
+        let unpacked = self.allowance.bytes();
+        if self.unpacked > unpacked {
+            let packed = self.allowance.packed.load(Ordering::Relaxed);
+            return Err(io::Error::other(Overpacked { packed, unpacked }));
+        }
+        Ok(read)
+    }
+}
 
 /// How a source is packed, by its first bytes; `None`: not at all.
 pub(super) fn packing(magic: &[u8]) -> Option<&'static str> {
@@ -19,15 +99,21 @@ pub(super) fn unpacked(
     magic: Vec<u8>,
     raw: impl Read + Send + 'static,
     buffer: usize,
+    allowance: &Arc<Allowance>,
 ) -> io::Result<Box<dyn Read + Send>> {
     let packing = packing(&magic);
     let raw = Cursor::new(magic).chain(raw);
-    let packed = |raw| BufReader::with_capacity(buffer, raw);
-    Ok(match packing {
+    let packed = |raw| BufReader::with_capacity(buffer, Counted(raw, Arc::clone(allowance)));
+    let reader: Box<dyn Read + Send> = match packing {
         Some("gzip") => Box::new(Members::Inside(GzDecoder::new(packed(raw)))),
         Some(_) => Box::new(zstd::stream::read::Decoder::with_buffer(packed(raw))?),
-        None => Box::new(raw),
-    })
+        None => return Ok(Box::new(raw)),
+    };
+    Ok(Box::new(Allowed {
+        reader,
+        allowance: Arc::clone(allowance),
+        unpacked: 0,
+    }))
 }
 
 /// The members of a gzip file, one after the other. The decoder for several of them takes zeros behind the last one

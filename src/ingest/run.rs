@@ -2,16 +2,16 @@
 
 use super::envelope::Pointer;
 use super::fault::{IngestError, Unfinished};
-use super::line::{Place, as_recorded, source_time};
+use super::line::{Place, as_recorded, may_be_refused, source_time};
 use super::reach::Reach;
 use super::reorder::Reorder;
 use super::resume::{go_on, is_kept};
 use super::source::{Fingerprint, LineText, Source, Wait};
 use super::summary::IngestSummary;
 use crate::domain::entry::Rules;
-use crate::domain::event::Said;
 use crate::domain::time::Millis;
 use crate::feed::{self, Defaults, Settings};
+use crate::limits;
 use crate::log::Progress;
 use crate::store::{Batch, Clamped, DifferingRetry, Line, Receipt, Refused, Store, Tally, Ticket};
 use std::collections::VecDeque;
@@ -37,6 +37,8 @@ pub struct How {
     pub reorder_ms: Option<Millis>,
     /// Stop at the first line that is rejected.
     pub strict: bool,
+    /// Stop once more lines than this were rejected.
+    pub max_rejects: u64,
     /// Go on where an earlier run of the same file ended.
     pub resume: bool,
     /// What the sender may write.
@@ -55,6 +57,7 @@ impl Default for How {
             at: None,
             reorder_ms: None,
             strict: false,
+            max_rejects: limits::REJECTS_PER_SOURCE_MAX,
             resume: false,
             reach: Reach::default(),
         }
@@ -441,6 +444,10 @@ impl Intake<'_> {
         self.durable = byte;
         self.watcher.receipt(&receipt);
         self.watcher.durable(byte, lines);
+        if self.outcome.tally.rejected > self.how.max_rejects {
+            let (name, most) = (self.name.to_string(), self.how.max_rejects);
+            return Err(IngestError::TooManyRejects { name, most });
+        }
         Ok(())
     }
 
@@ -478,18 +485,4 @@ fn is_blank(text: &[u8], start: u64) -> bool {
         .strip_prefix("\u{feff}".as_bytes())
         .filter(|_| start == 0);
     marked.unwrap_or(text).trim_ascii().is_empty()
-}
-
-/// Whether a line may turn out to be a reject, so that a strict run may end before it.
-fn may_be_refused(line: &Line) -> bool {
-    match line {
-        Line::Event(event, _) | Line::Again(event, _, _) => {
-            matches!(
-                event.said,
-                Said::SnapshotPage { .. } | Said::SnapshotEnd { .. }
-            )
-        }
-        Line::Rejected(_) | Line::Forbidden(_) | Line::Retry(..) => true,
-        Line::Progress(_) | Line::Connection { .. } => false,
-    }
 }

@@ -6,7 +6,7 @@
 
 use super::buffer::{BUFFER_BYTES, Buffer};
 pub use super::fault::SourceError;
-use super::packing::{packing, unpacked};
+use super::packing::{Allowance, Overpacked, packing, unpacked};
 use super::piece::{Digest, HELD_BYTES_MAX};
 pub use super::piece::{Line, LineText};
 use super::start::{Reading, start};
@@ -15,6 +15,7 @@ use memchr::memchr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The start of a text by which a file is known again.
 const FINGERPRINT_BYTES: usize = 64 << 10;
@@ -42,6 +43,8 @@ pub enum Wait {
 pub struct Source {
     name: String,
     packing: Option<&'static str>,
+    /// How much may be unpacked.
+    allowance: Arc<Allowance>,
     /// How it is read, once its start has told.
     form: Option<SourceForm>,
     input: Buffer,
@@ -113,10 +116,12 @@ impl Source {
         let mut magic = Vec::with_capacity(4);
         raw.by_ref().take(4).read_to_end(&mut magic)?;
         let packing = packing(&magic);
-        let input = Buffer::new(unpacked(magic, raw, BUFFER_BYTES)?);
+        let allowance = Arc::default();
+        let input = Buffer::new(unpacked(magic, raw, BUFFER_BYTES, &allowance)?);
         Ok(Source {
             name,
             packing,
+            allowance,
             form: None,
             input,
             long_head: Vec::new(),
@@ -130,6 +135,16 @@ impl Source {
         while self.input.held().len() < FINGERPRINT_BYTES && !self.input.ended {
             self.input.fill();
         }
+    }
+
+    /// Of one that is packed no more than so many bytes are unpacked.
+    pub fn unpack_at_most(&self, bytes: u64) {
+        self.allowance.at_most(bytes);
+    }
+
+    /// Of one that is packed so many bytes are unpacked, in however few they are packed.
+    pub fn unpack_at_any_ratio(&self, bytes: u64) {
+        self.allowance.at_any_ratio(bytes);
     }
 
     /// What it is called in messages: the path as given.
@@ -430,6 +445,14 @@ impl Source {
         let cause = self.input.fault.take()?;
         self.input.pass(self.input.held().len());
         let (name, offset) = (self.name.clone(), self.input.offset);
+        let overpacked = cause.get_ref().and_then(|cause| cause.downcast_ref());
+        if let Some(&Overpacked { packed, unpacked }) = overpacked {
+            return Some(SourceError::Overpacked {
+                name,
+                packed,
+                unpacked,
+            });
+        }
         let wide = self.input.is_wide().then_some("UTF-16");
         Some(match self.packing.or(wide) {
             Some(packing) if is_damage(&cause) => SourceError::Corrupt {

@@ -10,6 +10,7 @@ use super::fault::Fault;
 use super::hub::Hub;
 use super::metrics::Metrics;
 use super::observers::Observers;
+use super::patience::{Patience, Places};
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 use crate::feed::Settings;
@@ -20,8 +21,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -48,8 +49,16 @@ pub struct App {
     pub stop: CancellationToken,
     /// Room for queries.
     pub queries: Arc<Semaphore>,
-    /// Room for bodies.
-    pub bodies: Arc<Semaphore>,
+    /// Places of answers that wait for their readers.
+    pub slow_readers: Arc<Places>,
+    /// Places of bodies of which the start is read.
+    pub starts: Arc<Places>,
+    /// Places of bodies that are taken in.
+    pub bodies: Arc<Places>,
+    /// Places of subscribers for whom what was read ahead is kept.
+    pub read_ahead: Arc<Places>,
+    /// Room for batches of sockets that are handed to the writer.
+    pub handed_over: Semaphore,
 }
 
 /// What a request was let in with; enough to look at a newer token, too.
@@ -70,7 +79,8 @@ const TOO_LONG: Fault = Fault::Late("the answer was not found in time; ask for l
 /// Lists are sent in pieces of about this size.
 const PIECE_BYTES: usize = 32 << 10;
 /// Pieces that wait for the reader.
-const PIECES_AHEAD: usize = 2;
+const PIECES_AHEAD: usize = 8;
+const BROKE_OFF: &str = "the answer broke off";
 
 impl App {
     /// Asks the store something, in the pool.
@@ -122,24 +132,40 @@ impl App {
                 piece: Vec::new(),
                 pieces,
                 runtime: Handle::current(),
-                patience: self.bounds.request,
+                bounds: self.bounds,
+                patience: Patience::new(self.bounds),
+                turn: Some(turn),
+                slow_readers: Arc::clone(&self.slow_readers),
+                place: None,
+                given_up: false,
             };
             tokio::task::spawn_blocking(move || {
-                let _turn = turn;
                 let read = question(&store, &mut rows);
                 rows.finish(read);
             });
-            reader.recv().await.unwrap_or(Ok(Bytes::new()))
+            let first = reader.recv().await;
+            first.unwrap_or_else(|| Err(Fault::Failed(BROKE_OFF.into())))
         };
         let first = timeout(self.bounds.request, begun)
             .await
             .unwrap_or(Err(TOO_LONG))?;
-        let rest = stream::unfold(reader, async |mut reader| {
-            let piece: Result<Bytes, Fault> = reader.recv().await?;
-            Some((piece, reader))
+        let pieces = stream::unfold(Some((Some(first), reader)), async |going_on| {
+            let (first, mut reader) = going_on?;
+            let piece = match first {
+                Some(first) => Ok(first),
+                // An answer without its end is not passed off as a whole one.
+                None => reader
+                    .recv()
+                    .await
+                    .unwrap_or_else(|| Err(Fault::Failed(BROKE_OFF.into()))),
+            };
+            Some(match piece {
+                Ok(Piece::More(bytes)) => (Ok(bytes), Some((None, reader))),
+                Ok(Piece::Last(bytes)) => (Ok(bytes), None),
+                Err(fault) => (Err(fault), None),
+            })
         });
-        let body = stream::once(async { Ok(first) });
-        let body = Body::from_stream(futures_util::StreamExt::chain(body, rest));
+        let body = Body::from_stream(pieces);
         Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
     }
 
@@ -164,13 +190,27 @@ pub fn broken(error: tokio::task::JoinError) -> Fault {
     Fault::Failed(format!("a call of the store broke off: {error}"))
 }
 
+/// A piece of an answer.
+enum Piece {
+    More(Bytes),
+    Last(Bytes),
+}
+
 /// The lines of a list, on their way to the reader.
 pub struct Rows {
     piece: Vec<u8>,
-    pieces: mpsc::Sender<Result<Bytes, Fault>>,
+    pieces: mpsc::Sender<Result<Piece, Fault>>,
     runtime: Handle,
-    /// For the reader.
-    patience: Duration,
+    bounds: Bounds,
+    /// With the reader.
+    patience: Patience,
+    /// Given back once the reader has to be waited for.
+    turn: Option<OwnedSemaphorePermit>,
+    slow_readers: Arc<Places>,
+    /// Among those, then.
+    place: Option<OwnedSemaphorePermit>,
+    /// The reader is gone, or too slow.
+    given_up: bool,
 }
 
 impl Rows {
@@ -180,24 +220,51 @@ impl Rows {
             return self.send(Err(Fault::Failed(error.to_string())));
         }
         self.piece.push(b'\n');
-        self.piece.len() < PIECE_BYTES || self.flush()
-    }
-
-    fn flush(&mut self) -> bool {
+        if self.piece.len() < PIECE_BYTES {
+            return true;
+        }
         let piece = std::mem::take(&mut self.piece);
-        self.send(Ok(piece.into()))
+        self.send(Ok(Piece::More(piece.into())))
     }
 
-    fn send(&self, piece: Result<Bytes, Fault>) -> bool {
-        let sent = async { timeout(self.patience, self.pieces.send(piece)).await };
-        matches!(self.runtime.block_on(sent), Ok(Ok(())))
+    fn send(&mut self, piece: Result<Piece, Fault>) -> bool {
+        if let Ok(Piece::More(bytes) | Piece::Last(bytes)) = &piece {
+            self.patience.moved(bytes.len());
+        }
+        let sent = match self.pieces.try_send(piece) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(piece)) => self.send_slowly(piece),
+        };
+        self.given_up |= !sent;
+        sent
+    }
+
+    /// Waits for the reader, at a place where nobody else has to.
+    fn send_slowly(&mut self, piece: Result<Piece, Fault>) -> bool {
+        if self.place.is_none() {
+            let place = self.slow_readers.take(self.bounds.request);
+            self.place = self.runtime.block_on(place);
+            if self.place.is_none() {
+                return false;
+            }
+            self.turn = None;
+        }
+        let sent = self
+            .patience
+            .wait(self.pieces.send(piece), &self.slow_readers);
+        matches!(self.runtime.block_on(sent), Some(Ok(())))
     }
 
     fn finish(mut self, read: Result<(), StoreError>) {
+        if self.given_up {
+            return;
+        }
+        let piece = std::mem::take(&mut self.piece);
         // Where nobody reads any more there is nobody to tell.
-        let _ = match read {
-            Ok(()) => self.flush(),
-            Err(error) => self.send(Err(error.into())),
-        };
+        let _ = self.send(match read {
+            Ok(()) => Ok(Piece::Last(piece.into())),
+            Err(error) => Err(error.into()),
+        });
     }
 }

@@ -17,6 +17,22 @@ pub struct Bounds {
     pub unacked_bytes: usize,
     /// The wait for the next piece of a body, for an answer, and for who takes it.
     pub request: Duration,
+    /// The wait for all pieces of a body, and for who takes all of an answer.
+    pub whole: Duration,
+    /// Bytes a second that a client sends of a body, or takes of an answer, at least.
+    pub rate: u64,
+    /// The wait for the next of them while others want the place.
+    pub crowded: Duration,
+    /// Bodies that are taken in at a time.
+    pub bodies: usize,
+    /// Bodies whose start is read at a time.
+    pub starts: usize,
+    /// Queries that run at a time.
+    pub queries: usize,
+    /// Answers that wait for their readers at a time.
+    pub slow_readers: usize,
+    /// Subscribers for whom what was read ahead is kept.
+    pub read_ahead: usize,
     /// The silence of a socket before it is asked whether it is still there.
     pub ping: Duration,
     /// The silence before it is given up.
@@ -31,6 +47,14 @@ impl Default for Bounds {
             unacked_lines: limits::UNACKED_LINES_MAX,
             unacked_bytes: limits::UNACKED_BYTES_MAX,
             request: Duration::from_millis(limits::REQUEST_MS_MAX),
+            whole: Duration::from_millis(limits::WHOLE_MS_MAX),
+            rate: limits::RATE_BYTES_MIN,
+            crowded: Duration::from_millis(limits::CROWDED_MS_MAX),
+            bodies: limits::BODIES_AT_ONCE_MAX,
+            starts: limits::BODY_STARTS_MAX,
+            queries: limits::QUERIES_AT_ONCE_MAX,
+            slow_readers: limits::SLOW_READERS_MAX,
+            read_ahead: limits::READ_AHEAD_SUBSCRIBERS_MAX,
             ping: Duration::from_millis(limits::PING_MS),
             silence: Duration::from_millis(limits::SILENCE_MS_MAX),
         }

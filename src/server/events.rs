@@ -5,6 +5,7 @@ use super::app::{App, Pass, broken};
 use super::bounds::Bounds;
 use super::fault::Fault;
 use super::ingest::Who;
+use super::patience::{Patience, Places};
 use super::queries::Asked;
 use crate::ingest::source::{Source, SourceError};
 use crate::ingest::{How, IngestError, IngestSummary, Outcome, Unfinished, Watcher, ingest};
@@ -16,15 +17,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use tokio::time::timeout;
 use tokio_util::io::{StreamReader, SyncIoBridge};
+use tokio_util::sync::CancellationToken;
 
 /// `POST /v1/events`.
 pub async fn events(
@@ -44,10 +45,22 @@ pub async fn events(
         reach: pass.access.reach().clone(),
         ..How::default()
     };
-    let room = Arc::clone(&app.bodies).acquire_owned().await;
-    let room = room.map_err(|_| Fault::Unavailable("the server stops".into()))?;
     let bounds = app.bounds;
-    let reader = SyncIoBridge::new(StreamReader::new(Box::pin(pieces(body, bounds))));
+    let start = app.starts.take(bounds.request).await.ok_or(TOO_MANY)?;
+    let mut pieces = Pieces::of(body, bounds, &app.starts);
+    let begun = pieces.start().await;
+    let room = app.bodies.take(bounds.request).await.ok_or(TOO_MANY)?;
+    drop(start);
+    pieces.place = Arc::clone(&app.bodies);
+    let rest = stream::unfold(pieces, async |mut pieces| {
+        let piece = pieces.next().await?;
+        Some((piece, pieces))
+    });
+    let body = stream::iter(begun).chain(rest);
+    let reader = SyncIoBridge::new(StreamReader::new(Box::pin(body)));
+    // Whoever asks no more drops this call, and the guard with it.
+    let gone = CancellationToken::new();
+    let _gone = gone.clone().drop_guard();
     let taken = tokio::task::spawn_blocking(move || {
         let _room = room;
         let name = format!("events of {}", how.observer);
@@ -58,7 +71,11 @@ pub async fn events(
         };
         let mut source = Source::from_reader(&name, filled)?;
         source.read_start();
-        let mut refusals = Refusals::default();
+        source.unpack_at_most(limits::UNPACKED_BODY_BYTES_MAX);
+        let mut refusals = Refusals {
+            gone,
+            ..Refusals::default()
+        };
         let taken = ingest(&app.store, source, &how, &mut refusals);
         Ok((taken, refusals, spoken.load(Ordering::Relaxed)))
     });
@@ -89,6 +106,7 @@ pub async fn events(
         rejects,
         forbidden,
         differing,
+        ..
     } = refusals;
     let taken = Taken {
         error: fault.map(|fault| fault.to_string()),
@@ -155,9 +173,15 @@ struct Refusals {
     rejects: Vec<Refusal>,
     forbidden: Vec<Refusal>,
     differing: Vec<Differing>,
+    /// Nobody waits for the answer any more.
+    gone: CancellationToken,
 }
 
 impl Watcher for Refusals {
+    fn stop(&self) -> bool {
+        self.gone.is_cancelled()
+    }
+
     fn differing(&mut self, retry: &DifferingRetry) {
         if self.differing.len() < limits::DIFFERING_SHOWN_MAX {
             self.differing.push(Differing {
@@ -204,24 +228,61 @@ impl Refusals {
     }
 }
 
+const TOO_MANY: Fault = Fault::Late("too many bodies are on their way; try again later");
+
 /// The body, as far as it may be long, and only while it goes on coming.
-fn pieces(body: Body, bounds: Bounds) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    stream::unfold(
-        (body.into_data_stream(), 0),
-        move |(mut body, before): (BodyDataStream, usize)| async move {
-            let piece = match timeout(bounds.request, body.next()).await {
-                Err(_) => Err(io::ErrorKind::TimedOut.into()),
-                Ok(None) => return None,
-                Ok(Some(piece)) => piece.map_err(io::Error::other),
+struct Pieces {
+    body: BodyDataStream,
+    bounds: Bounds,
+    patience: Patience,
+    /// Where it keeps a place.
+    place: Arc<Places>,
+    length: usize,
+}
+
+impl Pieces {
+    fn of(body: Body, bounds: Bounds, place: &Arc<Places>) -> Pieces {
+        Pieces {
+            body: body.into_data_stream(),
+            bounds,
+            patience: Patience::new(bounds),
+            place: Arc::clone(place),
+            length: 0,
+        }
+    }
+
+    /// So much that the rest can be expected to come: a body that does not go on takes no place from others.
+    async fn start(&mut self) -> Vec<io::Result<Bytes>> {
+        let mut begun = Vec::new();
+        while self.length < limits::BODY_START_BYTES {
+            let Some(piece) = self.next().await else {
+                break;
             };
-            let length = before + piece.as_ref().map_or(0, Bytes::len);
-            let piece = match piece {
-                Ok(_) if length > bounds.body_bytes => Err(io::ErrorKind::FileTooLarge.into()),
-                piece => piece,
-            };
-            Some((piece, (body, length)))
-        },
-    )
+            let broken = piece.is_err();
+            begun.push(piece);
+            if broken {
+                break;
+            }
+        }
+        begun
+    }
+
+    async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        let piece = match self.patience.wait(self.body.next(), &self.place).await {
+            None => Err(io::ErrorKind::TimedOut.into()),
+            Some(None) => return None,
+            Some(Some(piece)) => piece.map_err(io::Error::other),
+        };
+        let length = piece.as_ref().map_or(0, Bytes::len);
+        self.patience.moved(length);
+        self.length += length;
+        Some(match piece {
+            Ok(_) if self.length > self.bounds.body_bytes => {
+                Err(io::ErrorKind::FileTooLarge.into())
+            }
+            piece => piece,
+        })
+    }
 }
 
 /// Reads until there is as much as was asked for: a body has an end, and what has come of it need not be recorded
@@ -270,6 +331,10 @@ fn fault(error: IngestError, byte: u64, bounds: Bounds) -> Fault {
         IngestError::Source(
             error @ (SourceError::Corrupt { .. } | SourceError::Unclosed { .. }),
         ) => Fault::Bad(format!("{error}; {recorded}")),
+        error @ (IngestError::TooManyRejects { .. }
+        | IngestError::Source(SourceError::Overpacked { .. })) => {
+            Fault::TooLarge(format!("{error}; {recorded}"))
+        }
         other => Fault::Bad(other.to_string()),
     }
 }

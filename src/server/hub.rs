@@ -194,6 +194,19 @@ impl Lanes {
         }
     }
 
+    /// What was laid into a lane that is gone counts no more.
+    fn forget(&mut self, gone: &Option<String>) {
+        let bytes = &mut self.bytes;
+        self.order.retain(|(channel, _, length)| {
+            let kept = channel != gone;
+            *bytes -= if kept { 0 } else { *length };
+            kept
+        });
+        if self.open.is_empty() {
+            self.order = VecDeque::new();
+        }
+    }
+
     /// Keeps the bound of all lanes together: what was laid out first goes first.
     fn trim(&mut self) {
         while self.order.len() > limits::LIVE_ENTRIES_MAX || self.bytes > limits::LIVE_BYTES_MAX {
@@ -264,7 +277,15 @@ impl Seat {
         if lane.floor > seq {
             return Next::TooSlow;
         }
-        let items: Vec<_> = lane.items.range(lane.taken(seq)..).cloned().collect();
+        // What it holds it keeps from being dropped.
+        let mut bytes = 0;
+        let fits = |item: &&Arc<Item>| {
+            let before = bytes;
+            bytes += item.json.len();
+            before < limits::CATCH_UP_BYTES
+        };
+        let behind = lane.items.range(lane.taken(seq)..);
+        let items: Vec<_> = behind.take_while(fits).cloned().collect();
         if items.is_empty() && closed {
             return Next::Closed;
         }
@@ -279,6 +300,7 @@ impl Drop for Seat {
             lane.seats.remove(&self.number);
             if lane.seats.is_empty() {
                 lanes.open.remove(&self.channel);
+                lanes.forget(&self.channel);
             }
         }
     }

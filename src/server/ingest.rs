@@ -313,12 +313,15 @@ impl Intake {
             rules: self.app.rules,
             strict: false,
         };
-        // It may have to wait for the writer.
+        // It may have to wait for the writer; those who ask need threads meanwhile.
+        let turn = self.app.handed_over.acquire().await;
+        let turn = turn.map_err(|_| Fault::Unavailable("the server stops".into()))?;
         let submitted = tokio::task::spawn_blocking(move || {
             // A connection that has ended has no use for the outcome.
             store.submit_then(batch, move |outcome| drop(told.send(outcome)))
         });
         submitted.await.map_err(broken)??;
+        drop(turn);
         Ok(done)
     }
 

@@ -3,7 +3,7 @@
 
 use super::app::{App, Pass};
 use super::fault::Fault;
-use crate::store::{Gauges, Meter, Tally};
+use crate::store::{Gauges, Meter, StoreError, Tally};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
@@ -33,6 +33,7 @@ pub struct Metrics {
     reconcile: Histogram,
     sync: Histogram,
     batch: Histogram,
+    checkpoints_failed: Counter,
     standing: Standing,
     /// Subscribers that were closed for being too slow.
     pub too_slow: Counter,
@@ -71,6 +72,7 @@ impl Metrics {
             reconcile: Histogram::new(exponential_buckets(0.000_01, 4.0, 10)),
             sync: Histogram::new(exponential_buckets(0.000_02, 2.0, 16)),
             batch: Histogram::new(exponential_buckets(1.0, 4.0, 9)),
+            checkpoints_failed: Counter::default(),
             standing: Standing::default(),
             too_slow: Counter::default(),
         };
@@ -109,6 +111,11 @@ impl Metrics {
             "lines_forbidden",
             "Lines that a token did not allow",
             self.forbidden.clone(),
+        );
+        all.register(
+            "checkpoints_failed",
+            "Checkpoints that could not be saved; nothing is lost by it",
+            self.checkpoints_failed.clone(),
         );
         all.register(
             "lines_retried",
@@ -228,6 +235,11 @@ impl Meter for Metrics {
 
     fn reconciled(&self, took: Duration) {
         self.reconcile.observe(took.as_secs_f64());
+    }
+
+    fn checkpoint_failed(&self, error: &StoreError) {
+        self.checkpoints_failed.inc();
+        tracing::warn!("a checkpoint could not be saved; nothing is lost: {error}");
     }
 }
 

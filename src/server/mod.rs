@@ -39,6 +39,7 @@ mod observers;
 pub mod openapi;
 mod origin;
 mod pages;
+mod patience;
 mod play;
 mod pour;
 mod pump;
@@ -67,6 +68,7 @@ use axum::Extension;
 use clock::{Clock, SystemClock};
 use listen::House;
 use observers::Observers;
+use patience::Places;
 use play::Plays;
 use pump::Pump;
 use routes::{PLAYED, ROUTES};
@@ -150,8 +152,12 @@ pub async fn serve(
         metrics: config.metrics,
         bounds: config.bounds,
         stop: stop.clone(),
-        queries: Arc::new(Semaphore::new(limits::QUERIES_AT_ONCE_MAX)),
-        bodies: Arc::new(Semaphore::new(limits::BODIES_AT_ONCE_MAX)),
+        queries: Arc::new(Semaphore::new(config.bounds.queries)),
+        slow_readers: Places::new(config.bounds.slow_readers),
+        starts: Places::new(config.bounds.starts),
+        bodies: Places::new(config.bounds.bodies),
+        read_ahead: Places::new(config.bounds.read_ahead),
+        handed_over: Semaphore::new(limits::HANDED_OVER_AT_ONCE_MAX),
     });
     let tokens = config.tokens.map(Door::Tokens);
     let origins: Arc<[Origin]> = config.origins.into();

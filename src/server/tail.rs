@@ -19,18 +19,27 @@ pub struct Tail {
     app: Arc<App>,
     filter: Arc<HistoryFilter>,
     place: Place,
+    /// All up to this entry was read.
+    read: u64,
 }
 
 enum Place {
     /// The history is read: by a task of the pool, or not at the moment.
-    History(Option<Box<Cursor>>, Option<Seat>),
+    History(Option<Ahead>, Option<Seat>),
     Reading(JoinHandle<Read>, Option<Seat>),
     /// All up to this entry was given; the rest comes from the lane.
     Live(Seat, u64),
     Ended,
 }
 
-type Read = Result<(Box<Cursor>, Vec<Arc<Item>>, bool), StoreError>;
+/// A cursor, which holds what it has read ahead, while the subscriber takes what was read before. There are only so many:
+/// others are made anew when they are needed.
+struct Ahead {
+    cursor: Box<Cursor>,
+    place: OwnedSemaphorePermit,
+}
+
+type Read = Result<(Option<Ahead>, u64, Vec<Arc<Item>>, bool), StoreError>;
 
 /// What comes next.
 pub enum Said {
@@ -41,7 +50,7 @@ pub enum Said {
 }
 
 /// Entries read off the log at a time.
-const READ_ENTRIES: usize = 512;
+const READ_ENTRIES: usize = 128;
 
 impl Source for Tail {
     type Said = Said;
@@ -49,10 +58,10 @@ impl Source for Tail {
     async fn next(&mut self) -> Result<Said, End> {
         loop {
             match &mut self.place {
-                Place::History(cursor, seat) => {
+                Place::History(ahead, seat) => {
                     let turn = self.app.turn().await.map_err(End::Failed)?;
-                    let (cursor, seat) = (cursor.take(), seat.take());
-                    self.place = Place::Reading(self.read(turn, cursor), seat);
+                    let (ahead, seat) = (ahead.take(), seat.take());
+                    self.place = Place::Reading(self.read(turn, ahead), seat);
                 }
                 Place::Reading(reading, seat) => {
                     let read = reading.await;
@@ -61,8 +70,9 @@ impl Source for Tail {
                     let read = read
                         .map_err(broken)
                         .and_then(|read| read.map_err(Fault::from));
-                    let (cursor, items, at_head) = read.map_err(End::Failed)?;
-                    if let Some(seq) = self.goes_live(cursor, seat, at_head) {
+                    let (ahead, seq, items, at_head) = read.map_err(End::Failed)?;
+                    self.read = seq;
+                    if let Some(seq) = self.goes_live(ahead, seat, at_head) {
                         return Ok(Said::Live(seq));
                     } else if !items.is_empty() {
                         return Ok(Said::Items(items));
@@ -94,24 +104,30 @@ impl Tail {
     pub fn new(app: Arc<App>, filter: HistoryFilter) -> Tail {
         Tail {
             app,
+            read: filter.after_seq,
             filter: Arc::new(filter),
             place: Place::History(None, None),
         }
     }
 
     /// Has the next piece of history read. It is at the head where there was nothing more to read.
-    fn read(&self, turn: OwnedSemaphorePermit, cursor: Option<Box<Cursor>>) -> JoinHandle<Read> {
-        let store = Arc::clone(&self.app.store);
+    fn read(&self, turn: OwnedSemaphorePermit, ahead: Option<Ahead>) -> JoinHandle<Read> {
+        let app = Arc::clone(&self.app);
         let filter = Arc::clone(&self.filter);
+        let behind = self.read;
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let mut cursor = match cursor {
-                Some(cursor) => cursor,
-                None => Box::new(store.cursor(filter.after_seq, filter.channel.as_deref())?),
+            let store = &*app.store;
+            let (mut cursor, place) = match ahead {
+                Some(Ahead { cursor, place }) => (cursor, Some(place)),
+                None => {
+                    let cursor = store.cursor(behind, filter.channel.as_deref())?;
+                    (Box::new(cursor), app.read_ahead.free())
+                }
             };
             let (mut items, mut bytes) = (Vec::new(), 0);
             loop {
-                let told = cursor.next_batch(&store, READ_ENTRIES)?;
+                let told = cursor.next_batch(store, READ_ENTRIES)?;
                 let end = told.is_empty();
                 let shown = told.into_iter().filter(|told| filter.shows(told));
                 for item in shown.filter_map(Item::of) {
@@ -120,25 +136,31 @@ impl Tail {
                 }
                 if end || bytes >= limits::CATCH_UP_BYTES {
                     let at_head = end && items.is_empty();
-                    return Ok((cursor, items, at_head));
+                    let seq = cursor.seq();
+                    let ahead = place.map(|place| Ahead { cursor, place });
+                    return Ok((ahead, seq, items, at_head));
                 }
             }
         })
     }
 
     /// Passes on to the lane, if reading has come to where that begins.
-    fn goes_live(&mut self, cursor: Box<Cursor>, seat: Option<Seat>, at_head: bool) -> Option<u64> {
+    fn goes_live(
+        &mut self,
+        ahead: Option<Ahead>,
+        seat: Option<Seat>,
+        at_head: bool,
+    ) -> Option<u64> {
         if !at_head {
-            self.place = Place::History(Some(cursor), seat);
+            self.place = Place::History(ahead, seat);
             return None;
         }
         let seat = seat.unwrap_or_else(|| self.app.hub.sit(self.filter.channel.as_deref()));
-        let seq = cursor.seq();
-        if !seat.reaches_back_to(seq) {
-            self.place = Place::History(Some(cursor), Some(seat));
+        if !seat.reaches_back_to(self.read) {
+            self.place = Place::History(ahead, Some(seat));
             return None;
         }
-        self.place = Place::Live(seat, seq);
-        Some(seq)
+        self.place = Place::Live(seat, self.read);
+        Some(self.read)
     }
 }

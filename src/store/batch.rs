@@ -73,7 +73,23 @@ pub struct Batch {
     pub strict: bool,
 }
 
+/// What a line costs besides its text, about.
+const LINE_WEIGHT: u64 = 256;
+
 impl Batch {
+    /// About how many bytes it has.
+    pub(super) fn weight(&self) -> u64 {
+        let of_line = |line: &Line| match line {
+            Line::Event(_, raw) | Line::Again(_, raw, _) => {
+                raw.as_ref().map_or(0, |raw| raw.length)
+            }
+            Line::Retry(_, raw, _) | Line::Rejected(raw) => raw.text.len() as u64,
+            Line::Forbidden(_) | Line::Progress(_) | Line::Connection { .. } => 0,
+        };
+        let lines = self.lines.iter();
+        lines.map(|line| LINE_WEIGHT + of_line(line)).sum()
+    }
+
     /// That all that no feed has read off a line can be recorded.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         for (line, at) in self.lines.iter().zip(1..) {

@@ -9,9 +9,11 @@ use super::clamped::{Frontiers, is_clamped};
 use super::digests::Digests;
 use super::error::StoreError;
 use super::gist::gist;
+use super::ration::Ration;
 use super::rejects::kept_reason;
 use super::retries::{Remembered, Retries, RetryKey};
 use super::scan::{At, Fold};
+use super::writer::PoisonOnPanic;
 use super::{Clock, Shared};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Entry, Recording, Rules, What};
@@ -46,6 +48,7 @@ pub(super) struct Desk {
     /// Since the last checkpoint.
     since: Since,
     retry_chunks: Vec<u64>,
+    ration: Ration,
 }
 
 /// How many ids one chunk on the shelf holds.
@@ -79,11 +82,15 @@ impl Desk {
             waiting: 0,
             since,
             retry_chunks,
+            ration: Ration::default(),
         }
     }
 
     pub fn run(mut self, batches: &Receiver<(Batch, Reply)>, to_scribe: &SyncSender<Decided>) {
         let mut settled = false;
+        let mut replies: Vec<(Reply, Receipt)> = Vec::new();
+        // Dropped before the replies, so that nobody hears of an end that the store does not know of yet.
+        let _guard = PoisonOnPanic(Arc::clone(&self.shared));
         while let Ok(first) = batches.recv() {
             if self.shared.poison().is_some() {
                 break;
@@ -91,34 +98,32 @@ impl Desk {
             if !std::mem::replace(&mut settled, true) {
                 self.settle();
             }
-            let mut replies = Vec::new();
             let mut next = Some(first);
             while let Some((batch, reply)) = next {
+                replies.push((reply, Receipt::default()));
                 let receipt = self.take(batch);
-                replies.push((reply, receipt));
+                if let Some((_, given)) = replies.last_mut() {
+                    *given = receipt;
+                }
                 next = if self.waiting < HAND_OVER_ENTRIES_MAX {
                     batches.try_recv().ok()
                 } else {
                     None
                 };
             }
-            let handed = self.hand_over(replies, false).map(|decided| {
-                // A scribe that has ended has poisoned the store.
-                to_scribe.send(decided).is_ok()
-            });
-            match handed {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    self.shared.poison_with(&error);
-                    break;
-                }
+            let decided = self.hand_over(std::mem::take(&mut replies), false);
+            // A scribe that has ended has poisoned the store.
+            if to_scribe.send(decided).is_err() {
+                break;
             }
         }
-        if self.shared.poison().is_none()
-            && self.since.entries > 0
-            && let Ok(decided) = self.hand_over(Vec::new(), true)
-        {
+        if self.shared.poison().is_some() {
+            return;
+        }
+        let rest = self.ration.rest();
+        self.keep(rest);
+        if self.since.entries > 0 || !self.records.is_empty() {
+            let decided = self.hand_over(Vec::new(), true);
             // Nor is a checkpoint wanted then.
             let _ = to_scribe.send(decided);
         }
@@ -379,8 +384,6 @@ impl Desk {
     }
 
     fn reject(&mut self, mut rejected: Rejected, receipt: &mut Receipt) {
-        let room =
-            self.fold.aside.reject_bytes + rejected.text.len() as u64 <= limits::REJECTS_BYTES_MAX;
         let reject = Reject {
             recorded_at: (self.clock)(),
             source: Arc::clone(&rejected.source),
@@ -391,19 +394,22 @@ impl Desk {
             blake3: rejected
                 .blake3
                 .unwrap_or_else(|| *blake3::hash(&rejected.text).as_bytes()),
-            text: room.then_some(std::mem::take(&mut rejected.text)),
+            text: Some(std::mem::take(&mut rejected.text)),
         };
         receipt.refuse(rejected);
-        self.fold.aside.count_reject(&reject);
-        self.records.push(Record::Reject(reject));
+        let kept = self.ration.of(reject, &self.fold.aside);
+        self.keep(kept);
+    }
+
+    fn keep(&mut self, reject: Option<Reject>) {
+        if let Some(reject) = reject {
+            self.fold.aside.count_reject(&reject);
+            self.records.push(Record::Reject(reject));
+        }
     }
 
     /// What was decided since the last time, with a checkpoint if one is due.
-    fn hand_over(
-        &mut self,
-        replies: Vec<(Reply, Receipt)>,
-        last: bool,
-    ) -> Result<Decided, StoreError> {
+    fn hand_over(&mut self, replies: Vec<(Reply, Receipt)>, last: bool) -> Decided {
         self.waiting = 0;
         let still = self.fold.state.connected() > 0;
         let connected = std::mem::replace(&mut self.connected, still);
@@ -414,36 +420,52 @@ impl Desk {
             .saturating_mul(CHECKPOINT_ENTRIES_PER_MEMBER);
         let due = self.since.entries >= CHECKPOINT_ENTRIES_MIN.max(weight)
             || (last && self.since.entries > 0);
-        let checkpoint = if due { Some(self.checkpoint()?) } else { None };
-        Ok(Decided {
+        let checkpoint = due.then(|| self.checkpoint()).and_then(|made| {
+            // One that fails is tried again when the next is due.
+            self.since.entries = 0;
+            made.map_err(|error| self.shared.checkpoint_failed(&error))
+                .ok()
+        });
+        Decided {
             records: std::mem::take(&mut self.records),
             together: std::mem::take(&mut self.together),
             connected,
             replies,
             checkpoint,
-        })
+        }
     }
 
     fn checkpoint(&mut self) -> Result<Draft, StoreError> {
         let engine = &*self.shared.engine;
-        for ids in self.since.ids.chunks(RETRY_CHUNK_IDS) {
+        while !self.since.ids.is_empty() {
             let chunk = self.retry_chunks.last().map_or(1, |last| last + 1);
+            let length = self.since.ids.len().min(RETRY_CHUNK_IDS);
+            let ids = self.since.ids.get(..length).unwrap_or_default();
             checkpoint::save_retries(engine, chunk, ids)?;
             self.retry_chunks.push(chunk);
+            self.since.ids.drain(..length);
         }
-        self.since.ids.clear();
         let kept = (limits::RETRY_IDS_MAX
             + limits::RETRY_OBSERVERS_MAX * limits::RETRY_IDS_PER_OBSERVER_MIN)
             / RETRY_CHUNK_IDS;
         while self.retry_chunks.len() > 2 * kept {
-            let oldest = self.retry_chunks.remove(0);
+            let Some(&oldest) = self.retry_chunks.first() else {
+                break;
+            };
             // What is still remembered of it goes into the next chunk.
             let ids = checkpoint::load_retries(engine, oldest)?.unwrap_or_default();
             self.since.ids.extend(
                 ids.into_iter()
                     .filter(|id| self.retries.find(id.key).is_some()),
             );
+            self.retry_chunks.remove(0);
             checkpoint::drop_retries(engine, oldest)?;
+        }
+        if self.shared.checkpoint_lost.swap(false, Ordering::Relaxed) {
+            let channels = self.fold.state.channels();
+            self.since
+                .changed
+                .extend(channels.map(|(name, _)| (name, ())));
         }
         let made = checkpoint::draft(&self.fold, &self.since.changed, &self.retry_chunks)?;
         // The ids that came out of the oldest chunk go into the next.

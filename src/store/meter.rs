@@ -1,5 +1,6 @@
 //! What the store tells of its own work: to whoever measures it, as it happens, and to whoever asks, as it stands.
 
+use super::error::StoreError;
 use super::tally::Tally;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,11 @@ pub trait Meter: Send + Sync {
     /// A snapshot was reconciled with what was known: how long that took.
     fn reconciled(&self, took: Duration) {
         let _ = took;
+    }
+
+    /// A checkpoint could not be made or saved. Nothing is lost: the next opening reads more of the log.
+    fn checkpoint_failed(&self, error: &StoreError) {
+        let _ = error;
     }
 }
 

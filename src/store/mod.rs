@@ -15,7 +15,8 @@
 //! | `checkpoint` | shortcuts into the log |
 //! | `clamped` | entries far behind the time of their channel, and what moved it |
 //! | `retries`, `gist` | which ids have been recorded, and what their lines said |
-//! | `rejects` | the lines that could not be taken |
+//! | `rejects`, `ration` | the lines that could not be taken; how many of them are kept |
+//! | `room` | how much may wait for the writer |
 //! | `digests`, `tally` | what a snapshot's entry and a receipt say |
 //! | `caution` | what should be known before more is recorded |
 //! | `meter` | what the store tells of its own work |
@@ -41,10 +42,12 @@ mod identity;
 mod meter;
 mod migrate;
 mod opening;
+mod ration;
 mod read_only;
 mod reading;
 mod rejects;
 mod retries;
+mod room;
 mod scan;
 mod scribe;
 mod tally;
@@ -75,7 +78,8 @@ use crate::domain::time::Millis;
 use crate::log::engine::Engine;
 use batch::Reply;
 use home::Home;
-use std::sync::atomic::{AtomicU64, Ordering};
+use room::Room;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use writer::Writer;
@@ -168,6 +172,10 @@ struct Shared {
     copy: Mutex<Option<tempfile::TempDir>>,
     published: Mutex<Published>,
     poisoned: Mutex<Option<String>>,
+    /// A checkpoint could not be saved: the next one must not point to its parts.
+    checkpoint_lost: AtomicBool,
+    /// For what is on its way through the writer.
+    room: Arc<Room>,
     /// Lines that wait for the writer.
     waiting: AtomicU64,
     listeners: Mutex<Vec<Listener>>,
@@ -205,6 +213,12 @@ impl Shared {
 
     fn poison_with(&self, error: &StoreError) {
         held(&self.poisoned).get_or_insert_with(|| error.to_string());
+    }
+
+    /// A checkpoint is derived: without it more of the log is read again, and nothing is lost.
+    fn checkpoint_failed(&self, error: &StoreError) {
+        self.checkpoint_lost.store(true, Ordering::Relaxed);
+        self.options.meter.checkpoint_failed(error);
     }
 }
 
@@ -250,7 +264,7 @@ impl Store {
         self.submit(batch)?.wait()
     }
 
-    /// Hands over lines without waiting. Blocks while too many are waiting for the writer.
+    /// Hands over lines without waiting. Blocks while too many, or too many bytes of them, are waiting for the writer.
     ///
     /// # Errors
     /// [`StoreError::Unfit`]; where the writer cannot be started, or has ended after a failure.
@@ -278,14 +292,23 @@ impl Store {
             return Err(StoreError::Poisoned(reason));
         }
         batch.check()?;
-        let mut writer = held(&self.writer);
-        let writer = match &mut *writer {
-            Some(writer) => writer,
-            none => none.insert(Writer::start(&self.shared)?),
+        let place = self.shared.room.take(batch.weight());
+        let reply: Reply = Box::new(move |outcome| {
+            drop(place);
+            reply(outcome);
+        });
+        // What may have to be waited for is not waited for with the writer in hand.
+        let queue = match &mut *held(&self.writer) {
+            Some(writer) => writer.queue(),
+            none => none.insert(Writer::start(&self.shared)?).queue(),
         };
         let lines = batch.lines.len() as u64;
-        self.shared.waiting.fetch_add(lines, Ordering::Relaxed);
-        writer.submit(batch, reply);
+        let waiting = &self.shared.waiting;
+        waiting.fetch_add(lines, Ordering::Relaxed);
+        if queue.send((batch, reply)).is_err() {
+            // Where the writer has ended the reply is dropped, which says so.
+            waiting.fetch_sub(lines, Ordering::Relaxed);
+        }
         Ok(())
     }
 

@@ -3,13 +3,15 @@
 use super::batch::{Batch, Ticket};
 use super::error::StoreError;
 use super::home::{Card, Home};
+use super::room::Room;
 use super::{Durability, Options, Published, Shared, Store, held, identity};
+use crate::limits::WRITER_BYTES_MAX;
 use crate::log::engine::Engine;
 use crate::log::engine::memory::MemoryJournal;
 use crate::log::engine::sled::SledJournal;
 use crate::log::read;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 impl Store {
@@ -96,6 +98,8 @@ impl Store {
             copy: Mutex::default(),
             published,
             poisoned: Mutex::default(),
+            checkpoint_lost: AtomicBool::new(false),
+            room: Room::new(WRITER_BYTES_MAX),
             waiting: AtomicU64::new(0),
             listeners: Mutex::default(),
         };

@@ -5,6 +5,7 @@ use super::Shared;
 use super::batch::{Receipt, Reply};
 use super::checkpoint::{Checkpoint, Draft, Parts, Place};
 use super::error::StoreError;
+use super::writer::PoisonOnPanic;
 use crate::domain::names::Glossary;
 use crate::limits;
 use crate::log::Record;
@@ -61,14 +62,17 @@ impl Scribe {
     }
 
     pub fn run(mut self, decided: &Receiver<Decided>) {
+        let mut all = Vec::new();
+        // Dropped before the replies, so that nobody hears of an end that the store does not know of yet.
+        let _guard = PoisonOnPanic(Arc::clone(&self.shared));
         while let Ok(first) = decided.recv() {
-            let mut all = vec![first];
+            all.push(first);
             all.extend(decided.try_iter());
             if let Err(error) = self.write(&mut all) {
                 self.shared.poison_with(&error);
             }
             let poison = self.shared.poison();
-            for (reply, receipt) in all.into_iter().flat_map(|decided| decided.replies) {
+            for (reply, receipt) in all.drain(..).flat_map(|decided| decided.replies) {
                 let outcome = match &poison {
                     None => {
                         self.shared.options.meter.committed(&receipt.tally);
@@ -90,10 +94,12 @@ impl Scribe {
         for decided in all {
             self.append(decided)?;
             if let Some(draft) = decided.checkpoint.take() {
-                let made = draft.finish(&self.place, &mut self.parts, &self.names)?;
-                match &mut checkpoint {
-                    Some(earlier) => earlier.followed_by(made),
-                    None => checkpoint = Some(made),
+                match draft.finish(&self.place, &mut self.parts, &self.names) {
+                    Ok(made) => match &mut checkpoint {
+                        Some(earlier) => earlier.followed_by(made),
+                        None => checkpoint = Some(made),
+                    },
+                    Err(error) => self.shared.checkpoint_failed(&error),
                 }
             }
         }
@@ -108,7 +114,13 @@ impl Scribe {
             // A card that knows less than it could is no reason to stop.
             drop(self.shared.note_head());
         }
-        checkpoint.map_or(Ok(()), |checkpoint| checkpoint.save(&*self.shared.engine))
+        if let Some(checkpoint) = checkpoint
+            && let Err(error) = checkpoint.save(&*self.shared.engine)
+        {
+            // The lines are durable and published, and no less so without it.
+            self.shared.checkpoint_failed(&error);
+        }
+        Ok(())
     }
 
     fn append(&mut self, decided: &Decided) -> Result<(), StoreError> {

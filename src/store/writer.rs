@@ -3,14 +3,14 @@
 //! waits is synced together.
 //!
 //! **Invariant:** a receipt is given only for what is durable. After a failed append or sync nothing more is
-//! written: the writer is poisoned, and what was not durable is gone with it.
+//! written: the writer is poisoned, and what was not durable is gone with it. A thread that panics poisons it, too.
 
-use super::Shared;
 use super::batch::{Batch, Reply};
 use super::catch_up::catch_up;
 use super::desk::Desk;
 use super::error::StoreError;
 use super::scribe::Scribe;
+use super::{Shared, held};
 use crate::limits;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -19,9 +19,22 @@ use std::thread::JoinHandle;
 /// How often the desk may have decided something while the scribe is still at what came before.
 const DECIDED_AHEAD: usize = 4;
 
+/// Poisons the store when its thread panics: without the thread nothing more is written.
+pub(super) struct PoisonOnPanic(pub Arc<Shared>);
+
+impl Drop for PoisonOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let thread = std::thread::current();
+            let name = thread.name().unwrap_or("a thread of the writer");
+            held(&self.0.poisoned).get_or_insert_with(|| format!("{name} has panicked"));
+        }
+    }
+}
+
 /// The threads, and the queue to them.
 pub(super) struct Writer {
-    queue: Option<SyncSender<(Batch, Reply)>>,
+    queue: SyncSender<(Batch, Reply)>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -50,24 +63,20 @@ impl Writer {
             )?,
             spawn("rollbook-scribe", Box::new(move || scribe.run(&decided)))?,
         ];
-        Ok(Writer {
-            queue: Some(queue),
-            threads,
-        })
+        Ok(Writer { queue, threads })
     }
 
-    pub fn submit(&self, batch: Batch, reply: Reply) {
-        if let Some(queue) = &self.queue {
-            // Where the writer has ended the reply is dropped, which says so.
-            let _ = queue.send((batch, reply));
-        }
+    /// Where batches are handed over.
+    pub fn queue(&self) -> SyncSender<(Batch, Reply)> {
+        self.queue.clone()
     }
 
     /// Lets the writer finish what is in hand.
-    pub fn finish(mut self) {
-        self.queue = None;
-        for thread in self.threads.drain(..) {
-            // A writer that panicked has poisoned nothing but itself: its tickets say so.
+    pub fn finish(self) {
+        let Writer { queue, threads } = self;
+        drop(queue);
+        for thread in threads {
+            // A thread that panicked has poisoned the store.
             let _ = thread.join();
         }
     }

@@ -146,3 +146,33 @@ fn from_the_outside() {
     folder.verified();
     Folder::new().run(&["rejects", "--retry"]).fails(3);
 }
+
+#[test]
+fn a_file_with_too_many_bad_lines_is_not_read_on() {
+    let folder = Folder::new();
+    let file = folder.file("bad.jsonl", format!("{GOOD}\n{}", "bad\n".repeat(20)));
+    let ran = folder
+        .run(&["ingest", "--max-rejects", "19", &file])
+        .fails(1);
+    assert!(ran.err.contains("more than 19 lines"), "{}", ran.err);
+    assert!(ran.err.contains("--max-rejects"), "{}", ran.err);
+    folder.run(&["ingest", "--max-rejects", "20", &file]).ok();
+}
+
+#[test]
+fn a_file_that_unpacks_to_far_more_is_taken_only_where_that_is_allowed() {
+    use std::io::Write;
+    let folder = Folder::new();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let blank = [vec![b' '; 1 << 20], vec![b'\n']].concat();
+    for _ in 0..100 {
+        packed.write_all(&blank).unwrap();
+    }
+    packed.write_all(GOOD.as_bytes()).unwrap();
+    let file = folder.file("bomb.gz", packed.finish().unwrap());
+    let ran = folder.run(&["ingest", &file]).fails(1);
+    assert!(ran.err.contains("unpacks to more than"), "{}", ran.err);
+    assert!(ran.err.contains("--max-unpacked"), "{}", ran.err);
+    let ran = folder.run(&["ingest", "--max-unpacked", "200000000", &file]);
+    assert_eq!(ran.ok().line()["joins"], 1);
+}

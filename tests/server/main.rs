@@ -14,6 +14,7 @@ mod support {
 mod auth;
 mod bodies;
 mod bounds;
+mod flood;
 mod ingest;
 mod keys;
 mod limits;
@@ -23,4 +24,6 @@ mod play;
 mod program;
 mod queries;
 mod reach;
+mod slow;
 mod subscribe;
+mod writer;

@@ -3,11 +3,19 @@
 
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::{Journal, JournalError, Shelf, Shelved, Values};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 /// Lent to stores, one after another.
 #[derive(Debug, Clone, Default)]
-pub struct Lent(Arc<MemoryJournal>, Arc<Gate>);
+pub struct Lent(Arc<MemoryJournal>, Arc<Gate>, Arc<Faults>);
+
+/// What fails.
+#[derive(Debug, Default)]
+struct Faults {
+    shelf: AtomicBool,
+    sync_panics: AtomicBool,
+}
 
 /// Where syncs wait while it is shut.
 #[derive(Debug, Default)]
@@ -32,6 +40,16 @@ impl Lent {
         self.1.1.notify_all();
     }
 
+    /// The shelf takes nothing, or takes everything again.
+    pub fn fail_shelf(&self, fails: bool) {
+        self.2.shelf.store(fails, Ordering::SeqCst);
+    }
+
+    /// Syncs panic.
+    pub fn panic_on_sync(&self) {
+        self.2.sync_panics.store(true, Ordering::SeqCst);
+    }
+
     /// All values.
     pub fn values(&self) -> Vec<Vec<u8>> {
         self.read(1).map(|value| value.unwrap().1).collect()
@@ -49,6 +67,7 @@ impl Journal for Lent {
         self.0.append(expected_head, values)
     }
     fn sync(&self) -> Result<(), JournalError> {
+        assert!(!self.2.sync_panics.load(Ordering::SeqCst), "asked for");
         let shut = self.1.0.lock().unwrap();
         drop(self.1.1.wait_while(shut, |shut| *shut).unwrap());
         self.0.sync()
@@ -75,6 +94,9 @@ impl Journal for Lent {
 
 impl Shelf for Lent {
     fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        if self.2.shelf.load(Ordering::SeqCst) {
+            return Err(JournalError::Injected);
+        }
         self.0.shelve(key, value)
     }
     fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {

@@ -12,6 +12,7 @@ use crate::cli::tables;
 use crate::cli::text::many;
 use crate::ingest::source::{Source, SourceError};
 use crate::ingest::{How, IngestError, Outcome, Pointer, Reach, Unfinished, Watcher, ingest};
+use crate::limits::REJECTS_PER_SOURCE_MAX;
 use crate::query::time::Span;
 use crate::store::{Clamped, DifferingRetry, Options, Refused, Store};
 use clap::Args;
@@ -59,6 +60,13 @@ pub struct Ingest {
     /// Stop at the first line that cannot be taken, keeping what came before it
     #[arg(long)]
     pub strict: bool,
+    /// Stop once more lines than this could not be taken. Beyond 100,000 of one file they are only counted
+    #[arg(long, value_name = "N", default_value_t = REJECTS_PER_SOURCE_MAX, hide_default_value = true)]
+    pub max_rejects: u64,
+    /// Take in so many bytes of a packed file, however small that is. Else it may be 200 times as large as it is packed,
+    /// or 64 MiB
+    #[arg(long, value_name = "BYTES")]
+    pub max_unpacked: Option<u64>,
     /// Who watched, for lines that do not say
     #[arg(
         long,
@@ -88,6 +96,7 @@ pub(in crate::cli) fn run(
         settings: args.taking.settings(),
         rules: args.taking.rules(),
         strict: args.strict,
+        max_rejects: args.max_rejects,
         resume: args.resume,
         keep_recorded: args.keep_recorded,
         at: args.at.clone(),
@@ -103,7 +112,11 @@ pub(in crate::cli) fn run(
     // A file that is not there is better told before a store is made.
     let mut sources = Vec::with_capacity(files.len());
     for file in files {
-        sources.push(Source::open(file).map_err(|error| ingest_failure(data, error.into()))?);
+        let source = Source::open(file).map_err(|error| ingest_failure(data, error.into()))?;
+        if let Some(bytes) = args.max_unpacked {
+            source.unpack_at_any_ratio(bytes);
+        }
+        sources.push(source);
     }
     let store = Store::open(
         data,

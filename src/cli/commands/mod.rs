@@ -38,6 +38,7 @@ use super::exit::{Exit, Failure};
 use super::progress::say;
 use crate::domain::time::Millis;
 use crate::ingest::IngestError;
+use crate::ingest::source::SourceError;
 use crate::store::{Options, Store, StoreError};
 use std::path::Path;
 
@@ -88,6 +89,12 @@ fn ingest_failure(data: &Path, error: IngestError) -> Failure {
         IngestError::Store(error) => failure(data, error),
         IngestError::Changed { .. } => Failure::new(Exit::Failed, error.to_string())
             .hint("leave --resume away to take in the whole file, or name the file that was meant"),
+        IngestError::TooManyRejects { .. } => Failure::new(Exit::Failed, error.to_string())
+            .hint("--max-rejects allows more; `rollbook rejects` shows what is wrong with them"),
+        IngestError::Source(SourceError::Overpacked { .. }) => {
+            Failure::new(Exit::Failed, error.to_string())
+                .hint("if it is what it should be, --max-unpacked BYTES allows more")
+        }
         other => Failure::new(Exit::Failed, other.to_string()),
     }
 }

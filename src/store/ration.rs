@@ -1,0 +1,100 @@
+//! How many rejects are kept, and how many bytes of them: of one source, and in all. Of those beyond it stays a count, in
+//! records that stand for ever more of them. What a reject says is not looked at here.
+
+use super::checkpoint::Aside;
+use crate::domain::time::Millis;
+use crate::limits;
+use crate::log::Reject;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What was kept of each source since the store was opened, and what was not.
+#[derive(Default)]
+pub(super) struct Ration {
+    kept: HashMap<Arc<str>, Kept>,
+    merged: Option<Merged>,
+    /// Rejects that stand in records of several.
+    merged_before: u64,
+}
+
+#[derive(Default)]
+struct Kept {
+    rejects: u64,
+    bytes: u64,
+}
+
+/// Rejects that are only counted.
+struct Merged {
+    first: Reject,
+    /// When the last of them came.
+    last: Millis,
+    rejects: u64,
+    bytes: u64,
+    /// Over the checksums of their lines.
+    hasher: blake3::Hasher,
+}
+
+/// A record stands for at least this part of all that stood in such records before it: so there are few of them.
+const MERGED_PART: u64 = 8;
+
+impl Ration {
+    /// What is to be recorded of a reject: itself, or one record of many, or nothing yet.
+    pub fn of(&mut self, mut reject: Reject, aside: &Aside) -> Option<Reject> {
+        if self.kept.len() >= limits::REJECT_SOURCES_MAX && !self.kept.contains_key(&reject.source)
+        {
+            self.kept.clear();
+        }
+        let kept = self.kept.entry(Arc::clone(&reject.source)).or_default();
+        if kept.rejects >= limits::REJECTS_PER_SOURCE_MAX || aside.rejects >= limits::REJECTS_MAX {
+            return self.merge(reject);
+        }
+        let bytes = reject.text.as_ref().map_or(0, |text| text.len() as u64);
+        if kept.bytes + bytes > limits::REJECTS_PER_SOURCE_BYTES_MAX
+            || aside.reject_bytes + bytes > limits::REJECTS_BYTES_MAX
+        {
+            reject.text = None;
+        } else {
+            kept.bytes += bytes;
+        }
+        kept.rejects += 1;
+        Some(reject)
+    }
+
+    fn merge(&mut self, reject: Reject) -> Option<Reject> {
+        let (length, blake3, last) = (reject.length, reject.blake3, reject.recorded_at);
+        let merged = self.merged.get_or_insert_with(|| Merged {
+            first: reject,
+            last,
+            rejects: 0,
+            bytes: 0,
+            hasher: blake3::Hasher::new(),
+        });
+        merged.last = last;
+        merged.rejects += 1;
+        merged.bytes = merged.bytes.saturating_add(length);
+        merged.hasher.update(&blake3);
+        let due = limits::REJECTS_MERGED_MIN.max(self.merged_before / MERGED_PART);
+        if merged.rejects < due {
+            return None;
+        }
+        self.rest()
+    }
+
+    /// The record of those that stand in none yet.
+    pub fn rest(&mut self) -> Option<Reject> {
+        let merged = self.merged.take()?;
+        self.merged_before += merged.rejects;
+        let reason = format!(
+            "{} lines from this one on, of this source or others, are only counted: too many could not be taken",
+            merged.rejects
+        );
+        Some(Reject {
+            recorded_at: merged.last,
+            reason: reason.into(),
+            text: None,
+            length: merged.bytes,
+            blake3: *merged.hasher.finalize().as_bytes(),
+            ..merged.first
+        })
+    }
+}

@@ -1,0 +1,47 @@
+//! Room for what is on its way through the writer, in bytes, shared by all who hand over. What the bytes are is not
+//! looked at here.
+
+use super::held;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// So many bytes, and those that are taken.
+pub(super) struct Room {
+    most: u64,
+    taken: Mutex<u64>,
+    freed: Condvar,
+}
+
+impl Room {
+    pub fn new(most: u64) -> Arc<Room> {
+        Arc::new(Room {
+            most,
+            taken: Mutex::default(),
+            freed: Condvar::new(),
+        })
+    }
+
+    /// Waits until there is room. More than there is in all gets all of it.
+    pub fn take(self: &Arc<Self>, bytes: u64) -> Place {
+        let bytes = bytes.min(self.most);
+        let full = |taken: &mut u64| *taken + bytes > self.most;
+        let waited = self.freed.wait_while(held(&self.taken), full);
+        *waited.unwrap_or_else(PoisonError::into_inner) += bytes;
+        Place {
+            room: Arc::clone(self),
+            bytes,
+        }
+    }
+}
+
+/// Room that is taken, until this is dropped.
+pub(super) struct Place {
+    room: Arc<Room>,
+    bytes: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *held(&self.room.taken) -= self.bytes;
+        self.room.freed.notify_all();
+    }
+}

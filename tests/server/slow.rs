@@ -1,0 +1,164 @@
+//! Slow clients: bodies that do not go on, and readers who do not read, keep nobody else out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use crate::support;
+use rollbook::query::HistoryFilter;
+use rollbook::server::{Bounds, Config};
+use rollbook::{Options, Store};
+use std::time::Duration;
+use support::server::{Served, join, soon};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Longer than any test waits.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// Nobody is given up but for those who wait.
+fn patient() -> Bounds {
+    Bounds {
+        request: LONG,
+        whole: LONG,
+        crowded: Duration::from_millis(300),
+        ..Bounds::default()
+    }
+}
+
+async fn served(bounds: Bounds) -> Served {
+    let config = Config {
+        bounds,
+        ..Config::default()
+    };
+    Served::start(Store::in_memory(Options::default()).unwrap(), config).await
+}
+
+fn lines(count: i64) -> String {
+    let lines = (0..count).map(|n| join("room", &format!("u{n}"), n) + "\n");
+    lines.collect()
+}
+
+/// Sends a request, and then nothing more.
+async fn silent(served: &Served, request: String) -> TcpStream {
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    soon(stream.write_all(request.as_bytes())).await.unwrap();
+    stream
+}
+
+fn post(length: usize, body: &str) -> String {
+    format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_never_end_keep_no_others_out() {
+    let bounds = Bounds {
+        bodies: 2,
+        starts: 3,
+        ..patient()
+    };
+    let served = served(bounds).await;
+    let long = lines(2_000);
+    let mut stalled = Vec::new();
+    for _ in 0..4 {
+        stalled.push(silent(&served, post(10 << 20, &long)).await);
+        stalled.push(silent(&served, post(1_000, &lines(1))).await);
+    }
+    for _ in 0..3 {
+        served.post("/v1/events", lines(3)).await.expect(200);
+    }
+    drop(stalled);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_only_drips_is_not_waited_for() {
+    let bounds = Bounds {
+        request: Duration::from_millis(500),
+        rate: 1 << 20,
+        ..Bounds::default()
+    };
+    let served = served(bounds).await;
+    let stream = silent(&served, post(10 << 20, "")).await;
+    let (mut reader, mut writer) = stream.into_split();
+    let drip = tokio::spawn(async move {
+        while writer.write_all(lines(1).as_bytes()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let mut answer = vec![0; 12];
+    soon(reader.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 408");
+    drip.abort();
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_who_do_not_read_keep_no_others_out() {
+    let bounds = Bounds {
+        queries: 1,
+        slow_readers: 1,
+        ..patient()
+    };
+    let served = served(bounds).await;
+    served.post("/v1/events", lines(60_000)).await.expect(200);
+    let mut stalled = Vec::new();
+    for _ in 0..3 {
+        let request = "GET /v1/history HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        let mut stream = silent(&served, request.into()).await;
+        soon(stream.read_exact(&mut [0; 12])).await.unwrap();
+        stalled.push(stream);
+    }
+    let who = served.get("/v1/who?channel=room").await.expect(200);
+    assert_eq!(
+        who.json()["topics"][0]["publishers"]
+            .as_array()
+            .unwrap()
+            .len(),
+        60_000
+    );
+    let history = served.get("/v1/history").await.expect(200);
+    assert_eq!(history.body.lines().count(), 60_000);
+    // What was broken off does not look whole.
+    let mut cut = Vec::new();
+    let read = soon(stalled[0].read_to_end(&mut cut)).await;
+    assert!(read.is_err() || !cut.ends_with(b"0\r\n\r\n"));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_for_whom_nothing_is_read_ahead_is_given_the_same() {
+    let bounds = Bounds {
+        read_ahead: 0,
+        ..Bounds::default()
+    };
+    let served = served(bounds).await;
+    served.post("/v1/events", lines(1_500)).await.expect(200);
+    let link = r#"{"t":"link","state":"down"}"#;
+    let later = lines(1_500).replace("room", "other");
+    let body = format!("{link}\n{later}{}", lines(1_500));
+    served.post("/v1/events", &body).await.expect(200);
+    for channel in ["room", "other"] {
+        let mut socket = served
+            .socket(&format!("/v1/subscribe?channel={channel}"))
+            .await
+            .unwrap();
+        let mut heard = socket.hear_until(|said| said["t"] == "live").await;
+        heard.pop();
+        let mut history = Vec::new();
+        let filter = HistoryFilter {
+            channel: Some(channel.into()),
+            ..HistoryFilter::default()
+        };
+        let each = |entry| {
+            history.push(serde_json::to_value(entry).unwrap());
+            true
+        };
+        served.store.history(&filter, each).unwrap();
+        assert_eq!(heard, history);
+        socket.close().await;
+    }
+    served.stop().await;
+}
