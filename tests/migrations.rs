@@ -288,8 +288,19 @@ fn a_store_of_every_format_says_what_it_said() {
     }
 }
 
+/// Compares the fields that answers had when the fixture was recorded.
 fn same(told: &str, recorded: &str) {
-    let differ = told.lines().zip(recorded.lines()).find(|(a, b)| a != b);
+    let same = |(now, then): &(&str, &str)| match [now, then].map(|it| serde_json::from_str(it)) {
+        [
+            Ok(serde_json::Value::Object(mut now)),
+            Ok(serde_json::Value::Object(then)),
+        ] => {
+            now.retain(|field, _| then.contains_key(field));
+            now == then
+        }
+        _ => now == then,
+    };
+    let differ = told.lines().zip(recorded.lines()).find(|it| !same(it));
     assert_eq!(differ, None);
     assert_eq!(told.lines().count(), recorded.lines().count());
 }
