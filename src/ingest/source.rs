@@ -1,5 +1,5 @@
-//! Lines from files and standard input, and values where a text has no event a line ([`super::start`] says when): out of
-//! what is packed ([`super::packing`]) or wide ([`super::wide`]). What a line says is not looked at here.
+//! Lines from files and standard input, and values where a text has no event a line (`start` says when): out of
+//! what is packed (`packing`) or wide (`wide`). What a line says is not looked at here.
 //!
 //! All offsets are in the text, after decompression, in UTF-8. A line is borrowed from the one buffer there is: nothing
 //! is copied, and nothing allocated per line.

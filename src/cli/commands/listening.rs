@@ -35,7 +35,7 @@ pub struct Doors {
     /// Ask for tokens that were signed by who has the private key of this public one (EdDSA, PEM)
     #[arg(long, value_name = "FILE", conflicts_with = "auth_secret_file")]
     pub auth_public_key: Option<PathBuf>,
-    /// Let pages of this origin ask (https://app.example; may be given several times); without tokens, only these and the
+    /// Let pages of this origin ask (`https://app.example`; may be given several times); without tokens, only these and the
     /// server's own are served
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<Origin>,
