@@ -14,8 +14,8 @@ let rollbook, pages, browser;
 const page = (expression) => browser.run(`page.${expression}`);
 
 beforeEach(async () => {
-  rollbook = await Rollbook.start();
   pages = await serveFolder(import.meta.dirname);
+  rollbook = await Rollbook.start({ origin: pages.url });
   browser = await Browser.open(`${pages.url}/page.html`);
 });
 

@@ -48,9 +48,9 @@ let original, copy, pages, browser;
 
 /** Plays these lines of a channel to the page, and watches it there. */
 const watch = async (channel, lines, speed) => {
-  original = await Rollbook.play(channel, lines, OBSERVER, `${speed}`);
-  copy = await Rollbook.start();
   pages = await serveFolder(EXAMPLE);
+  original = await Rollbook.play(channel, lines, OBSERVER, `${speed}`, pages.url);
+  copy = await Rollbook.start({ origin: pages.url });
   const feed = `${original.url.replace('http', 'ws')}/v1/feed`;
   browser = await Browser.open(`${pages.url}/index.html?${new URLSearchParams({ feed })}`);
   await browser.run(`{

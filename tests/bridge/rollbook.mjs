@@ -18,10 +18,12 @@ export class Rollbook {
 
   #command = ['serve', '--listen'];
   #secret = [];
+  #origin = [];
 
-  /** One that plays this channel of a store in which `observer` saw these lines. */
-  static async play(channel, lines, observer, speed) {
+  /** One that plays this channel of a store in which `observer` saw these lines, to pages of `origin`. */
+  static async play(channel, lines, observer, speed, origin) {
     const rollbook = new Rollbook();
+    rollbook.#origin = ['--allow-origin', origin];
     rollbook.folder = await mkdtemp(join(tmpdir(), 'rollbook-bridge-'));
     const file = join(rollbook.folder, 'lines.jsonl');
     await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
@@ -31,9 +33,10 @@ export class Rollbook {
     return rollbook;
   }
 
-  /** `tokens`: nobody gets in without one. */
-  static async start({ tokens = false } = {}) {
+  /** `tokens`: nobody gets in without one. `origin`: of the pages that may ask. */
+  static async start({ tokens = false, origin } = {}) {
     const rollbook = new Rollbook();
+    if (origin) rollbook.#origin = ['--allow-origin', origin];
     rollbook.folder = await mkdtemp(join(tmpdir(), 'rollbook-bridge-'));
     if (tokens) {
       const file = join(rollbook.folder, 'secret');
@@ -49,7 +52,7 @@ export class Rollbook {
   }
 
   async again() {
-    const flags = ['--data', join(this.folder, 'data'), ...this.#command, this.#listen, ...this.#secret];
+    const flags = ['--data', join(this.folder, 'data'), ...this.#command, this.#listen, ...this.#secret, ...this.#origin];
     const serving = spawn(PROGRAM, flags, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     serving.stderr.on('data', (text) => (said += text));
