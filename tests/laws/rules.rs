@@ -178,7 +178,11 @@ fn snapshots(tape: &Tape) {
         }
         let (state, names) = (&reference.state, &reference.names);
         let channel = names.text(snapshot.channel).to_owned();
-        if collected.remove(&of(&channel)) {
+        if collected.contains(&of(&channel)) {
+            // Pages that are open may still have them to work in.
+            if !pages.contains_key(&of(&channel)) {
+                collected.remove(&of(&channel));
+            }
             continue;
         }
         let after = roster(&channel, state, names);

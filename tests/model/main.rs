@@ -345,7 +345,6 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "last_proof of a snapshot into which differences were worked is another one in the model"]
     fn the_head_is_answered_like_the_model(tape in tape(Shape::Any, 30)) {
         let (desk, model) = heard(&tape);
         the_same_now(&desk.store, &model);

@@ -16,6 +16,8 @@ struct Watcher {
     lists: bool,
     /// It tells them.
     collecting: bool,
+    /// The latest of what was collected: the snapshot that ends it speaks of that moment, too.
+    collected: Option<i64>,
     /// It sends no link lines, and an incomplete snapshot has ended its proofs.
     ended: bool,
     /// When its messages began to be proofs, and the last of them.
@@ -206,13 +208,18 @@ impl Watched {
         }
         let watcher = self.watcher(&entry.observer);
         let mut watched = None;
+        let collected = watcher.collected.map(|at| at.min(entry.effective_at));
+        let shown_at = entry.occurred_at.max(collected.unwrap_or(i64::MIN));
+        if watcher.began.is_none() {
+            watcher.collected = None;
+        }
         if complete {
             if again || !watcher.proves {
                 watched = watcher.proves.then_some((watcher.since, watcher.own));
                 (watcher.since, watcher.own) = (entry.occurred_at, None);
                 watcher.paging = false;
             }
-            watcher.own = watcher.own.max(Some(entry.occurred_at));
+            watcher.own = watcher.own.max(Some(shown_at));
             watcher.synced = true;
             watcher.proves = true;
             watcher.ended = false;
@@ -223,14 +230,14 @@ impl Watched {
             watcher.proves = false;
             watcher.ended = true;
         } else if watcher.proves {
-            watcher.own = watcher.own.max(Some(entry.occurred_at));
+            watcher.own = watcher.own.max(Some(shown_at));
         }
         self.watched.extend(watched);
         if self.open_gap().is_none() && self.is_blind() {
             self.loose.push((entry.seq, entry.effective_at));
         }
         if self.watcher(&entry.observer).proves {
-            self.prove(entry.occurred_at);
+            self.prove(shown_at);
         }
     }
 }
@@ -376,6 +383,10 @@ impl Fold {
         let not_yet = channel.complete_at.is_some() && !watching.is_some_and(|it| it.proves);
         if channel.is_blind() || not_yet {
             channel.unwatched.insert(entry.seq);
+        }
+        if entry.collected() {
+            let watcher = channel.watcher(&entry.observer);
+            watcher.collected = watcher.collected.max(Some(entry.occurred_at));
         }
         if entry.inferred() || entry.collected() {
             return;
