@@ -169,6 +169,8 @@ fn seeds_that_were_wrong_once_hold() {
         ("differences-two", 94),
         ("differences-synced", 31),
         ("differences-falling", 122),
+        ("differences-synced", 3595),
+        ("differences-two", 3595),
     ];
     // A snapshot that ends a collecting speaks of what was collected, too; to other channels only of its own time.
     let worked_in: &[(&str, u64)] = &[("differences-falling", 24), ("differences-quiet", 52)];

@@ -151,7 +151,11 @@ fn watch_words(watch: &Watch, names: &Names) -> String {
         let mut differs: Vec<_> = list.differs.keys().copied().map(member_words).collect();
         differs.sort_unstable();
         let user = list.self_user.map(|user| names.text(user));
-        let _ = write!(words, " own list {user:?} {differs:?}");
+        let _ = write!(
+            words,
+            " own list {user:?} {:?} {differs:?}",
+            list.resynced_at
+        );
     }
     let collected_words = |collected: &NumberMap<Member, Collected>| {
         let each = collected.iter();

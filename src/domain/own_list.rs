@@ -18,6 +18,8 @@ use super::watch::Watch;
 pub(crate) struct OwnList {
     /// Its own user, where its last complete snapshot named it: its lists may lack it.
     pub(crate) self_user: Option<Name>,
+    /// The moment of which it speaks, where a resync was the last that it came from.
+    pub(crate) resynced_at: Option<Millis>,
     /// Members that are either in this list or in the roster, and not in both.
     pub(crate) differs: NumberMap<Member, ()>,
 }
@@ -155,8 +157,14 @@ impl State {
                 self.list_shown(&shown, watch)
             }
         };
-        if snapshot.origin == SnapshotOrigin::Listed && snapshot.complete {
-            list.self_user = snapshot.self_user;
+        match snapshot.origin {
+            SnapshotOrigin::Listed if snapshot.complete && !snapshot.stale => {
+                list.self_user = snapshot.self_user;
+                list.resynced_at = None;
+            }
+            SnapshotOrigin::Listed if snapshot.complete => list.self_user = snapshot.self_user,
+            SnapshotOrigin::Differences => list.resynced_at = Some(entry.occurred_at),
+            SnapshotOrigin::Listed | SnapshotOrigin::Occupancy => {}
         }
         if let Some(watch) = self.watch_mut(snapshot.channel, entry.observer) {
             watch.own_list = Some(Box::new(list));
@@ -206,6 +214,10 @@ impl State {
         let is_there = |member| self.present(member).is_some();
         let listed = shown.listed(is_there);
         let line = entry.counted();
+        if line.ts < known.resynced_at && line.ts.is_some() {
+            // It was overtaken by what the source itself has sent since.
+            return known;
+        }
         let own_is_newer = |member| {
             let slot = self.slot(member);
             slot.is_some_and(|slot| line.against(slot.word.stamp, 0) == Order::Older)

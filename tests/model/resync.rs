@@ -241,6 +241,8 @@ impl Told {
             shown => {
                 let mut all = std::mem::take(&mut list.members);
                 all.extend(list.since.iter().flatten().cloned());
+                let newer = list.heard.iter().filter(|(_, at)| **at > entry.occurred_at);
+                all.extend(newer.map(|(member, _)| member.clone()));
                 match shown {
                     Some(mut shown) => all.append(&mut shown),
                     None => all.extend(everybody()),

@@ -136,6 +136,9 @@ impl Watched {
             Link::Up => {
                 watcher.up = true;
                 watcher.collecting = false;
+                if watcher.began.is_none() {
+                    watcher.collected = None;
+                }
                 return;
             }
             // It tells of a loss just before it; where it has a list, differences from that follow.
@@ -322,7 +325,9 @@ impl Fold {
             watcher.up = true;
             let again = watcher.began.is_some() && page.name.1.is_some();
             if page.begins && !(again && watcher.pages == page.name) {
-                watcher.collecting = false;
+                if !std::mem::take(&mut watcher.collecting) {
+                    watcher.collected = None;
+                }
                 let linked = self.observers.get(&page.observer);
                 let linked = linked.is_some_and(|known| known.linked);
                 watcher.synced |= !linked && watcher.began.is_some();
@@ -410,6 +415,9 @@ impl Fold {
         let began = watcher.began.take_if(|_| paged);
         watcher.paging &= !paged;
         if stale_snapshot {
+            if paged && !watcher.collecting {
+                watcher.collected = None;
+            }
             // Newer than all that its observer has said, it was passed over by another one's only.
             let newest = watcher.own.is_some_and(|own| own < entry.occurred_at);
             if entry.complete == Some(true) && watcher.synced && watcher.proves && newest {

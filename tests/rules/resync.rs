@@ -210,6 +210,13 @@ fn the_order_of_the_source_holds_for_the_own_list_too() {
 }
 
 #[test]
+fn a_snapshot_that_a_resync_has_overtaken_takes_nobody_off_the_own_list() {
+    let text = "21 leave b\n29 join z\n32 join y\n28 snap a b\n40 down\n50 resync\n60 join x";
+    let store = by_differences(&format!("{LOST}\n{text}"));
+    assert_eq!(roster(&store), "a=1 x y z");
+}
+
+#[test]
 fn metadata_that_it_does_not_bear_it_does_not_prove() {
     let store = goes_on(
         "30 join y\n40 down\n45 up\n50 snap a=2 b y",

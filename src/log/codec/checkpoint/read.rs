@@ -230,10 +230,11 @@ pub fn channel_from_bytes(
                 .map(|(seq, proof, gaps)| Loss { seq, proof, gaps }),
             own_list: wire
                 .own_list
-                .map(|(user, differs)| -> Result<Box<OwnList>, CodecError> {
-                    let differs = differs.into_iter().map(|it| Ok((member(it)?, ())));
+                .map(|list| -> Result<Box<OwnList>, CodecError> {
+                    let differs = list.differs.into_iter().map(|it| Ok((member(it)?, ())));
                     Ok(Box::new(OwnList {
-                        self_user: user.map(name).transpose()?,
+                        self_user: list.self_user.map(name).transpose()?,
+                        resynced_at: list.resynced_at,
                         differs: differs.collect::<Result<_, CodecError>>()?,
                     }))
                 })

@@ -88,9 +88,15 @@ pub(super) struct WatchWire {
     pub(super) sync: Option<SyncWire>,
     /// The entry, the last proof, the number of gaps before it.
     pub(super) lost: Option<(u64, Option<i64>, u32)>,
-    /// The observer's own user, and the members by which its own list differs from the roster.
-    pub(super) own_list: Option<(Option<u32>, Vec<u32>)>,
+    pub(super) own_list: Option<OwnListWire>,
     pub(super) collecting: Option<CollectingWire>,
+}
+
+#[derive(Debug, Encode, Decode)]
+pub(super) struct OwnListWire {
+    pub(super) self_user: Option<u32>,
+    pub(super) resynced_at: Option<i64>,
+    pub(super) differs: Vec<u32>,
 }
 
 #[derive(Debug, Encode, Decode)]

@@ -1,8 +1,8 @@
 //! State → parts.
 
 use super::wire::{
-    ChannelWire, CollectedWire, CollectingWire, CoverWire, MARKS_FROM, ObserverWire, ProofWire,
-    SlotWire, StampWire, StretchWire, SyncWire, Trunk, WatchWire,
+    ChannelWire, CollectedWire, CollectingWire, CoverWire, MARKS_FROM, ObserverWire, OwnListWire,
+    ProofWire, SlotWire, StampWire, StretchWire, SyncWire, Trunk, WatchWire,
 };
 use super::{CodecError, to_bytes};
 use crate::domain::names::{Member, Name, Names, NumberMap};
@@ -223,10 +223,14 @@ pub fn channel_to_bytes(
             sync: watch.sync.as_deref().map(|sync| table.sync(sync, names)),
             lost: watch.lost.map(|loss| (loss.seq, loss.proof, loss.gaps)),
             own_list: watch.own_list.as_deref().map(|list| {
-                let user = list.self_user.map(|user| table.name(user, names));
+                let self_user = list.self_user.map(|user| table.name(user, names));
                 let differs = list.differs.keys();
                 let differs = differs.map(|&member| table.member(member, names));
-                (user, differs.collect())
+                OwnListWire {
+                    self_user,
+                    resynced_at: list.resynced_at,
+                    differs: differs.collect(),
+                }
             }),
             collecting: watch.collecting.as_deref().map(|it| CollectingWire {
                 up_at: it.up_at,
