@@ -110,7 +110,9 @@ impl State {
     pub(super) fn list_change(&mut self, entry: &Entry, change: &Change, name: Name, before: bool) {
         let after = self.present(change.member).is_some();
         let by_snapshot = matches!(change.origin, Origin::Inferred(_));
-        let Some(channel) = self.channels.get_mut(&name) else {
+        let channel = self.channels.get_mut(&name);
+        // Most channels of most files have none.
+        let Some(channel) = channel.filter(|it| it.seen_whole()) else {
             return;
         };
         for watch in &mut channel.watching.watches {

@@ -357,6 +357,7 @@ impl Intake<'_> {
     }
 
     /// What is to be handed to the writer for an event.
+    #[inline]
     fn take(&self, place: Place<'_>, text: LineText<'_>, defaults: &Defaults<'_>) -> Line {
         let taken = place.take(text, defaults, &self.how.reach);
         match text {
@@ -368,6 +369,7 @@ impl Intake<'_> {
     }
 
     /// Puts a line of `length` bytes where it belongs.
+    #[inline]
     fn put(&mut self, line: Line, length: usize) {
         let Some(reorder) = &mut self.reorder else {
             return self.put_behind(line, length);
@@ -380,6 +382,7 @@ impl Intake<'_> {
         }
     }
 
+    #[inline]
     fn put_behind(&mut self, line: Line, length: usize) {
         if self.how.strict && may_be_refused(&line) {
             self.mark();
@@ -414,7 +417,7 @@ impl Intake<'_> {
             return Ok(());
         }
         let batch = Batch {
-            lines: std::mem::take(&mut self.batch),
+            lines: std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_LINES)),
             rules: self.how.rules,
             strict: self.how.strict,
         };
