@@ -43,6 +43,10 @@ pub const RETRY_IDS_PER_OBSERVER_MIN: usize = 10_000;
 /// Observers whose ids are so protected.
 pub const RETRY_OBSERVERS_MAX: usize = 64;
 
+/// Names and members that are kept in memory though nobody present, no tombstone and no observer needs them; or half as
+/// many as are needed, if that is more.
+pub const SPARE_NAMES_MIN: usize = 65_536;
+
 /// Stretches of one series of `stats --every`.
 pub const STATS_BUCKETS_MAX: usize = 100_000;
 

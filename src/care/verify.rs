@@ -6,7 +6,7 @@ use crate::domain::behind::{event_behind, page_behind};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Entry, Page, Rules, Snapshot, What};
 use crate::domain::event::Event;
-use crate::domain::names::Names;
+use crate::domain::names::{Names, Renumbering};
 use crate::domain::state::State;
 use crate::log::frame::Check;
 use crate::query::answer::{Problem, Verified};
@@ -152,6 +152,14 @@ fn same(entry: &Entry, again: &Entry) -> bool {
 }
 
 impl<F: FnMut(u64)> Visitor for Verifier<F> {
+    fn renumbers(&self) -> bool {
+        true
+    }
+
+    fn renumbered(&mut self, renumbering: &Renumbering) {
+        self.digests.renumber(renumbering);
+    }
+
     fn check(&self) -> Check {
         Check::Chain
     }

@@ -21,6 +21,7 @@ pub(crate) mod departures;
 mod describe;
 pub mod entry;
 pub mod event;
+mod forget;
 mod growing;
 mod link;
 pub mod names;

@@ -199,6 +199,111 @@ impl Names {
     }
 }
 
+/// Which names and members of a [`Names`] are needed.
+#[derive(Debug)]
+pub struct Marks {
+    names: Vec<bool>,
+    members: Vec<bool>,
+}
+
+impl Marks {
+    /// A name is needed.
+    pub fn mark_name(&mut self, name: Name) {
+        if let Some(mark) = self.names.get_mut(name.0 as usize) {
+            *mark = true;
+        }
+    }
+
+    /// A member is needed, and with it the names of its key.
+    pub fn mark_member(&mut self, member: Member) {
+        if let Some(mark) = self.members.get_mut(member.0 as usize) {
+            *mark = true;
+        }
+    }
+}
+
+/// The numbers of a [`Names`] that was made again with only part of its names.
+#[derive(Debug)]
+pub struct Renumbering {
+    names: Vec<Option<Name>>,
+    members: Vec<Option<Member>>,
+}
+
+impl Renumbering {
+    /// The new number of a name; `None` where it was forgotten.
+    #[must_use]
+    pub fn name(&self, old: Name) -> Option<Name> {
+        self.names.get(old.0 as usize).copied().flatten()
+    }
+
+    /// The new number of a member; `None` where it was forgotten.
+    #[must_use]
+    pub fn member(&self, old: Member) -> Option<Member> {
+        self.members.get(old.0 as usize).copied().flatten()
+    }
+
+    /// A map by members, in the new numbers; what belongs to a forgotten member is dropped.
+    #[must_use]
+    pub fn by_member<V>(&self, old: NumberMap<Member, V>) -> NumberMap<Member, V> {
+        let old = old.into_iter();
+        old.filter_map(|(member, value)| Some((self.member(member)?, value)))
+            .collect()
+    }
+
+    /// A map by names, in the new numbers; what belongs to a forgotten name is dropped.
+    #[must_use]
+    pub fn by_name<V>(&self, old: NumberMap<Name, V>) -> NumberMap<Name, V> {
+        let old = old.into_iter();
+        old.filter_map(|(name, value)| Some((self.name(name)?, value)))
+            .collect()
+    }
+}
+
+impl Names {
+    /// Marks for all of its names and members, none of them set.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        Marks {
+            names: vec![false; self.len()],
+            members: vec![false; self.members()],
+        }
+    }
+
+    /// A dictionary of the marked names and members alone, in the same order.
+    #[must_use]
+    pub fn only(&self, mut marks: Marks) -> (Names, Renumbering) {
+        let mut only = Names::new();
+        let numbers = (0..).zip(&marks.members);
+        let members: Vec<_> = numbers
+            .map(|(number, &marked)| marked.then(|| self.key(Member(number))))
+            .collect();
+        for key in members.iter().flatten() {
+            for name in [key.channel, key.topic, key.user, key.conn] {
+                marks.mark_name(name);
+            }
+        }
+        let numbers = (0..).zip(&marks.names);
+        let names = numbers
+            .map(|(number, &marked)| marked.then(|| only.intern(self.text(Name(number)))))
+            .collect();
+        let mut renumbering = Renumbering {
+            names,
+            members: Vec::new(),
+        };
+        let member = |key: Option<MemberKey>| {
+            let key = key?;
+            Some(only.member(MemberKey {
+                channel: renumbering.name(key.channel)?,
+                topic: renumbering.name(key.topic)?,
+                user: renumbering.name(key.user)?,
+                conn: renumbering.name(key.conn)?,
+            }))
+        };
+        renumbering.members = members.into_iter().map(member).collect();
+        (only, renumbering)
+    }
+}
+
 /// A hash for keys made of numbers that this program gave out itself: nobody outside can choose them.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct NumberHasher(u64);

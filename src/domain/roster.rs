@@ -94,6 +94,12 @@ impl Heard {
             .any(|&by| by == observer.0 || by == Self::SEVERAL)
     }
 
+    /// The observers that are known by name.
+    pub(super) fn observers_mut(&mut self) -> impl Iterator<Item = &mut u32> {
+        let by_kind = self.by_kind.iter_mut();
+        by_kind.filter(|by| **by < Self::SEVERAL)
+    }
+
     /// Whether another observer has brought any.
     #[must_use]
     pub fn any_by_other(self, observer: Name) -> bool {

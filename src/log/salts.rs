@@ -105,6 +105,12 @@ impl Salts {
         }
     }
 
+    /// Drops what is kept by the numbers of a glossary; those of another one may follow.
+    pub fn forget_names(&mut self) {
+        self.names = Vec::new();
+        self.members = Vec::new();
+    }
+
     /// A fresh salt.
     pub fn draw(&mut self) -> Salt {
         loop {

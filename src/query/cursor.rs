@@ -152,7 +152,11 @@ impl Cursor {
 /// The state is wanted, and nothing on the way to it.
 struct StateOnly;
 
-impl Visitor for StateOnly {}
+impl Visitor for StateOnly {
+    fn renumbers(&self) -> bool {
+        true
+    }
+}
 
 struct Reading<'a> {
     channel: Option<u64>,

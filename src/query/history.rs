@@ -159,6 +159,10 @@ impl<F: FnMut(HistoryEntry, &Entry) -> bool> Listing<'_, F> {
 }
 
 impl<F: FnMut(HistoryEntry, &Entry) -> bool> Visitor for Listing<'_, F> {
+    fn renumbers(&self) -> bool {
+        true
+    }
+
     fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
         let on = if self.filter.channel.is_some() {
             Flow::Apply

@@ -257,6 +257,10 @@ impl Gaps<'_> {
 }
 
 impl Visitor for Gaps<'_> {
+    fn renumbers(&self) -> bool {
+        true
+    }
+
     fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
         let channel = self.channel;
         let of_channel = |name| at.names.text(name) == channel;

@@ -4,7 +4,7 @@ use super::answer::{self, Session, Time};
 use super::member_names;
 use crate::domain::entry::{Change, Entry, Origin, What};
 use crate::domain::event::Kind;
-use crate::domain::names::{Member, Names, NumberMap};
+use crate::domain::names::{Member, Names, NumberMap, Renumbering};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::store::{At, Flow, Scope, Store, StoreError, Visitor, heard_of};
@@ -254,6 +254,15 @@ impl Bounds {
 }
 
 impl<F: FnMut(Session) -> bool> Visitor for Stays<'_, F> {
+    fn renumbers(&self) -> bool {
+        true
+    }
+
+    fn renumbered(&mut self, renumbering: &Renumbering) {
+        // Their members are there, and so none of them is forgotten.
+        self.open = renumbering.by_member(std::mem::take(&mut self.open));
+    }
+
     fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
         if self.stopped {
             return Ok(Flow::Stop);

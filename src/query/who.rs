@@ -4,7 +4,7 @@ use super::answer::{Certainty, Coverage, Publisher, Time, TopicAnswer, Who};
 use super::{coverage_answer, member_names, meta_answer};
 use crate::domain::entry::{Disposition, Entry, Origin, Text, What};
 use crate::domain::event::Kind;
-use crate::domain::names::{Member, Name, Names, NumberMap};
+use crate::domain::names::{Member, Name, Names, NumberMap, Renumbering};
 use crate::domain::time::Millis;
 use crate::log::frame::FrameHeader;
 use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor, heard_of};
@@ -339,6 +339,14 @@ impl<'a> AtMoment<'a> {
 }
 
 impl Visitor for AtMoment<'_> {
+    fn renumbers(&self) -> bool {
+        !self.passed
+    }
+
+    fn renumbered(&mut self, renumbering: &Renumbering) {
+        self.name = self.name.and_then(|name| renumbering.name(name));
+    }
+
     fn wants(&mut self, header: &FrameHeader) -> bool {
         !self.passed || header.reaches_back_to <= self.at
     }

@@ -6,7 +6,7 @@ use crate::domain::behind::{
 };
 use crate::domain::entry::{Closed, Entry, Page, PageStep, Recording, Rules, What};
 use crate::domain::event::{Event, Said};
-use crate::domain::names::{Name, Names};
+use crate::domain::names::{Name, Names, Renumbering};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::store::{At, Flow, StoreError, Visitor};
@@ -127,6 +127,17 @@ impl<'a> Player<'a> {
 }
 
 impl Visitor for Player<'_> {
+    fn renumbers(&self) -> bool {
+        true
+    }
+
+    fn renumbered(&mut self, renumbering: &Renumbering) {
+        let begun = self.begun.drain().filter_map(|(observer, channel)| {
+            Some((renumbering.name(observer)?, renumbering.name(channel)?))
+        });
+        self.begun = begun.collect();
+    }
+
     fn commit(
         &mut self,
         state: &State,

@@ -5,7 +5,7 @@ use super::error::StoreError;
 use super::retries::{Remembered, Retries};
 use super::scan::{At, Flow, Fold, Scope, Start, Visitor, read_on, start};
 use crate::domain::entry::{Entry, Page, Rules};
-use crate::domain::names::{Name, NumberMap};
+use crate::domain::names::{Name, NumberMap, Renumbering};
 use crate::log::engine::Engine;
 
 /// The state at the log's end, and what has changed since the last checkpoint.
@@ -43,6 +43,11 @@ impl Since {
         }
     }
 
+    /// Takes over the numbers of a dictionary that was made again.
+    pub fn renumber(&mut self, renumbering: &Renumbering) {
+        self.changed = renumbering.by_name(std::mem::take(&mut self.changed));
+    }
+
     /// Notes a step of a paged snapshot.
     pub fn note_page(&mut self, page: &Page) {
         self.entries += 1;
@@ -77,6 +82,7 @@ pub(super) fn catch_up(engine: &dyn Engine) -> Result<CaughtUp, StoreError> {
         };
     }
     let mut tail = Tail {
+        parts: &mut caught.parts,
         retries: &mut caught.retries,
         since: &mut caught.since,
     };
@@ -85,11 +91,21 @@ pub(super) fn catch_up(engine: &dyn Engine) -> Result<CaughtUp, StoreError> {
 }
 
 struct Tail<'a> {
+    parts: &'a mut Parts,
     retries: &'a mut Retries,
     since: &'a mut Since,
 }
 
 impl Visitor for Tail<'_> {
+    fn renumbers(&self) -> bool {
+        true
+    }
+
+    fn renumbered(&mut self, renumbering: &Renumbering) {
+        self.since.renumber(renumbering);
+        *self.parts = renumbering.by_name(std::mem::take(self.parts));
+    }
+
     fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
         let identified = |entry: &Entry| entry.id.clone().map(|id| (id, entry.observer, entry.seq));
         if let Some((id, observer, seq)) = entries.first().and_then(identified) {

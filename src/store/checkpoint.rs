@@ -352,6 +352,7 @@ fn restore(
         link: index.link,
     };
     Ok(Some(Fold {
+        needed: names.len() + names.members(),
         state,
         names,
         aside,

@@ -6,7 +6,7 @@ use super::batch::{Clamped, Frontier, Rejected};
 use super::error::StoreError;
 use super::scan::{self, At, Flow, Fold, Scope, Start, Visitor, channel_of};
 use crate::domain::entry::{Disposition, Entry, What};
-use crate::domain::names::{Name, Names, NumberMap};
+use crate::domain::names::{Name, Names, NumberMap, Renumbering};
 use crate::domain::time::Millis;
 use crate::limits;
 
@@ -21,6 +21,11 @@ pub(super) struct Frontiers {
 }
 
 impl Frontiers {
+    /// Takes over the numbers of a dictionary that was made again.
+    pub fn renumber(&mut self, renumbering: &Renumbering) {
+        self.known = renumbering.by_name(std::mem::take(&mut self.known));
+    }
+
     /// Notes an entry, made by the line `raw`, if it has moved the time of its channel.
     pub fn note(&mut self, entry: &Entry, names: &Names, raw: Option<&Rejected>) {
         let moves = matches!(entry.what, What::Change(_) | What::Snapshot(_));

@@ -29,7 +29,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Instant;
 
-use super::scribe::Decided;
+use super::scribe::{Decided, Respelt};
 
 /// Where the writer decides.
 pub(super) struct Desk {
@@ -432,7 +432,20 @@ impl Desk {
             connected,
             replies,
             checkpoint,
+            respelt: self.forget_absent(),
         }
+    }
+
+    /// Forgets the names that nothing needs. No record with a number of theirs is in hand any more.
+    fn forget_absent(&mut self) -> Option<Respelt> {
+        let renumbering = self.fold.forget_absent()?;
+        self.digests.renumber(&renumbering);
+        self.frontiers.renumber(&renumbering);
+        self.since.renumber(&renumbering);
+        Some(Respelt {
+            names: self.fold.names.glossary().clone(),
+            renumbering,
+        })
     }
 
     fn checkpoint(&mut self) -> Result<Draft, StoreError> {

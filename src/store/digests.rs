@@ -4,7 +4,7 @@
 
 use crate::domain::entry::{Entry, What};
 use crate::domain::event::Kind;
-use crate::domain::names::{Member, Name, Names, NumberMap};
+use crate::domain::names::{Member, Name, Names, NumberMap, Renumbering};
 use crate::domain::state::State;
 use crate::log::digest::{RosterDigest, Sum, member_hash};
 
@@ -21,6 +21,11 @@ impl Digests {
             key,
             by_channel: NumberMap::default(),
         }
+    }
+
+    /// Takes over the numbers of a dictionary that was made again.
+    pub fn renumber(&mut self, renumbering: &Renumbering) {
+        self.by_channel = renumbering.by_name(std::mem::take(&mut self.by_channel));
     }
 
     /// Takes in an entry that is about to be applied to `state`.

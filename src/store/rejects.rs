@@ -50,6 +50,10 @@ impl Store {
 struct Settled(HashSet<u64>);
 
 impl Visitor for Settled {
+    fn renumbers(&self) -> bool {
+        true
+    }
+
     fn wants(&mut self, header: &FrameHeader) -> bool {
         header.rejects > 0
     }
@@ -66,6 +70,10 @@ struct Kept<F> {
 }
 
 impl<F: FnMut(u64, &Reject) -> bool> Visitor for Kept<F> {
+    fn renumbers(&self) -> bool {
+        true
+    }
+
     fn wants(&mut self, header: &FrameHeader) -> bool {
         header.rejects > 0
     }

@@ -6,9 +6,10 @@
 use super::checkpoint::{self, Aside, Place};
 use super::error::StoreError;
 use crate::domain::entry::{Closed, Entry, Page, Rules, What};
-use crate::domain::names::{Name, Names};
+use crate::domain::names::{Name, Names, Renumbering};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
+use crate::limits;
 use crate::log::engine::Engine;
 use crate::log::frame::{Check, FrameHeader, channel_hash};
 use crate::log::read::Frames;
@@ -23,9 +24,23 @@ pub struct Fold {
     pub names: Names,
     pub(crate) aside: Aside,
     pub(crate) place: Place,
+    /// How many names and members the dictionary had when it was last known to have none too many.
+    pub(crate) needed: usize,
 }
 
 impl Fold {
+    /// Forgets the names that nothing needs, once they may be the greater part of what is kept.
+    pub(crate) fn forget_absent(&mut self) -> Option<Renumbering> {
+        let size = |names: &Names| names.len() + names.members();
+        let spare = limits::SPARE_NAMES_MIN.max(self.needed / 2);
+        if size(&self.names) <= self.needed.saturating_add(spare) {
+            return None;
+        }
+        let renumbering = self.state.forget_absent(&mut self.names);
+        self.needed = size(&self.names);
+        Some(renumbering)
+    }
+
     /// What was read, to look at.
     #[must_use]
     pub fn at(&self) -> At<'_> {
@@ -90,6 +105,16 @@ pub trait Visitor {
     /// Whether to read on, behind a frame that was read.
     fn goes_on(&self) -> bool {
         true
+    }
+
+    /// Behind a frame: names that nothing needs may be forgotten, if it translates the numbers that it keeps.
+    fn renumbers(&self) -> bool {
+        false
+    }
+
+    /// Names were forgotten, and the numbers of the others have changed.
+    fn renumbered(&mut self, renumbering: &Renumbering) {
+        let _ = renumbering;
     }
 
     /// How much of a frame is checked as it is read.
@@ -163,7 +188,11 @@ pub trait Visitor {
 /// Nobody looks on.
 pub(crate) struct Nobody;
 
-impl Visitor for Nobody {}
+impl Visitor for Nobody {
+    fn renumbers(&self) -> bool {
+        true
+    }
+}
 
 /// Where to begin reading; earlier where only an earlier checkpoint is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -259,6 +288,11 @@ pub(crate) fn read_on(
                 seq: fold.state.head(),
                 detail,
             });
+        }
+        if visitor.renumbers()
+            && let Some(renumbering) = fold.forget_absent()
+        {
+            visitor.renumbered(&renumbering);
         }
         if !visitor.goes_on() {
             break;

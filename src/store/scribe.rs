@@ -6,7 +6,7 @@ use super::batch::{Receipt, Reply};
 use super::checkpoint::{Checkpoint, Draft, Parts, Place};
 use super::error::StoreError;
 use super::writer::PoisonOnPanic;
-use crate::domain::names::Glossary;
+use crate::domain::names::{Glossary, Renumbering};
 use crate::limits;
 use crate::log::Record;
 use crate::log::engine::Durability;
@@ -27,6 +27,14 @@ pub(super) struct Decided {
     pub replies: Vec<(Reply, Receipt)>,
     /// The state behind it, if a checkpoint is due.
     pub checkpoint: Option<Draft>,
+    /// How all that is decided from then on spells its names, if that has changed.
+    pub respelt: Option<Respelt>,
+}
+
+/// A dictionary that was made again.
+pub(super) struct Respelt {
+    pub names: Glossary,
+    pub renumbering: Renumbering,
 }
 
 /// Where the log is written.
@@ -101,6 +109,11 @@ impl Scribe {
                     },
                     Err(error) => self.shared.checkpoint_failed(&error),
                 }
+            }
+            if let Some(respelt) = decided.respelt.take() {
+                self.parts = respelt.renumbering.by_name(std::mem::take(&mut self.parts));
+                self.names = respelt.names;
+                self.encoder.forget_names();
             }
         }
         let began = Instant::now();

@@ -9,6 +9,10 @@ use feeds::{Shape, cases, tape};
 use proptest::prelude::*;
 use reference::Reference;
 use rollbook::care::VerifyDepth;
+use rollbook::domain::entry::Rules;
+use rollbook::log::Record;
+use rollbook::log::frame::{Encoder, Packing, Place};
+use rollbook::log::salts::Salts;
 use rollbook::query::answer::{Certainty, Disposition, EntryType, HistoryEntry, Origin, Who};
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +34,27 @@ proptest! {
     }
 
     #[test]
+    fn what_is_forgotten_changes_nothing(tape in tape(Shape::Any, 60), every in 1_usize..5) {
+        let (mut whole, mut forgetful) = (Reference::default(), Reference::default());
+        for (n, heard) in tape.lines.iter().enumerate() {
+            let known = whole.entries.len();
+            whole.line(heard, &tape.rules);
+            forgetful.line(heard, &tape.rules);
+            prop_assert_eq!(&whole.described, &forgetful.described);
+            prop_assert_eq!(frame(&whole, known), frame(&forgetful, known), "at line {}", n + 1);
+            if n % every == 0 {
+                forgetful.state.forget_absent(&mut forgetful.names);
+            }
+        }
+        forgetful.state.forget_absent(&mut forgetful.names);
+        prop_assert_eq!(
+            forgetful.state.describe(&forgetful.names),
+            whole.state.describe(&whole.names)
+        );
+        prop_assert!(forgetful.names.len() <= whole.names.len());
+    }
+
+    #[test]
     fn every_decision_can_be_made_again(tape in tape(Shape::Any, 60)) {
         let desk = Desk::of(&tape);
         let verified = desk.store.verify(VerifyDepth::Deep, |_| {}).unwrap();
@@ -46,6 +71,22 @@ proptest! {
     fn history_alone_gives_every_roster(tape in tape(Shape::Any, 30)) {
         rosters(&Desk::of(&tape));
     }
+}
+
+/// The bytes of the entries behind the first `known`: they tell all of them but the numbers of names.
+fn frame(reference: &Reference, known: usize) -> Option<Vec<Vec<u8>>> {
+    let entries = reference.entries[known..].to_vec();
+    let place = Place {
+        first_seq: entries.first()?.seq,
+        ..Place::FIRST
+    };
+    let records = [Record::Commit {
+        rules: Rules::default(),
+        entries,
+    }];
+    let mut encoder = Encoder::new(Salts::from_seed([7; 32]), Packing::Plain);
+    let frame = encoder.encode(place, &records, &reference.names).unwrap();
+    Some(frame.values)
 }
 
 fn in_order(desk: &Desk) {

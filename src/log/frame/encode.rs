@@ -90,8 +90,8 @@ pub struct Encoded {
     pub header: FrameHeader,
 }
 
-/// Makes frames. It keeps salts and look-up tables by the numbers of one [`Glossary`]: another one
-/// needs another encoder.
+/// Makes frames. It keeps salts and look-up tables by the numbers of one [`Glossary`], until it is told to
+/// [forget](Encoder::forget_names) them.
 #[derive(Debug)]
 pub struct Encoder {
     salts: Salts,
@@ -127,6 +127,13 @@ impl Encoder {
             packing,
             zstd: None,
         }
+    }
+
+    /// The next frame is spelt by another glossary.
+    pub fn forget_names(&mut self) {
+        self.salts.forget_names();
+        self.slots = Slots::default();
+        self.channel_hashes = Vec::new();
     }
 
     /// Makes a frame of records whose entries are numbered from `place.first_seq`.

@@ -1,0 +1,192 @@
+//! Forgetting names that nothing needs any more, so that memory follows who is present and not who ever was.
+//!
+//! The dictionary only grows. Now and then it is made again, with the names and members to which the state refers. Their
+//! order stays; their numbers change. A [`Renumbering`] translates numbers that are kept elsewhere.
+//!
+//! **Invariant:** what the log says next is the same as if nothing had been forgotten.
+
+use super::departures::{Cemetery, Graves};
+use super::names::{Marks, Member, Name, Names, NumberMap, Renumbering};
+use super::observer::Observer;
+use super::own_list::{Collecting, OwnList};
+use super::roster::{Channel, Heard, Presence, Slot};
+use super::state::State;
+use super::watch::{Stretch, Sync, Watch, Watching};
+use std::hash::Hash;
+
+/// Something that gives each number a new one.
+trait Numbers {
+    fn name(&mut self, name: Name) -> Name;
+    fn member(&mut self, member: Member) -> Member;
+}
+
+/// The first round leaves all numbers as they are, and finds out which are needed.
+impl Numbers for Marks {
+    fn name(&mut self, name: Name) -> Name {
+        self.mark_name(name);
+        name
+    }
+
+    fn member(&mut self, member: Member) -> Member {
+        self.mark_member(member);
+        member
+    }
+}
+
+/// The second round translates them. Both take the same way through the state, so that none is missing.
+impl Numbers for &Renumbering {
+    fn name(&mut self, name: Name) -> Name {
+        let new = Renumbering::name(self, name);
+        assert!(new.is_some(), "a name that the state needs was forgotten");
+        new.unwrap_or(name)
+    }
+
+    fn member(&mut self, member: Member) -> Member {
+        let new = Renumbering::member(self, member);
+        assert!(new.is_some(), "a member that the state needs was forgotten");
+        new.unwrap_or(member)
+    }
+}
+
+impl State {
+    /// Makes `names` again without what this state does not refer to, and gives the numbers that both then use.
+    ///
+    /// ```
+    /// # use rollbook::domain::{names::Names, state::State};
+    /// let (mut names, mut state) = (Names::new(), State::new());
+    /// let lily = names.intern("lily");
+    /// let renumbering = state.forget_absent(&mut names);
+    /// assert_eq!((renumbering.name(lily), names.len()), (None, 0));
+    /// ```
+    pub fn forget_absent(&mut self, names: &mut Names) -> Renumbering {
+        let mut marks = names.marks();
+        self.number(&mut marks);
+        let (kept, renumbering) = names.only(marks);
+        *names = kept;
+        self.number(&mut &renumbering);
+        renumbering
+    }
+
+    fn number(&mut self, numbers: &mut impl Numbers) {
+        let State {
+            slots,
+            channels,
+            observers,
+            departed,
+            ..
+        } = self;
+        number_graves(departed, slots, numbers);
+        for channel in channels.values_mut() {
+            number_channel(channel, slots, numbers);
+        }
+        number_keys(channels, |name| numbers.name(name));
+        for observer in observers.values_mut() {
+            number_observer(observer, numbers);
+        }
+        number_keys(observers, |name| numbers.name(name));
+        number_slots(slots, numbers);
+    }
+}
+
+fn number_keys<K: Hash + Eq, V>(map: &mut NumberMap<K, V>, mut number: impl FnMut(K) -> K) {
+    let old = std::mem::take(map).into_iter();
+    *map = old.map(|(key, value)| (number(key), value)).collect();
+}
+
+/// Slots of members of whom nothing is known are left behind.
+fn number_slots(slots: &mut Vec<Slot>, numbers: &mut impl Numbers) {
+    let mut kept = Vec::new();
+    for (number, mut slot) in (0..).zip(std::mem::take(slots)) {
+        if slot.presence == Presence::Unknown {
+            continue;
+        }
+        number_heard(&mut slot.word.heard, numbers);
+        let at = numbers.member(Member(number)).0 as usize;
+        // Members keep their order: each comes behind the one before it.
+        kept.resize_with(at.max(kept.len()), Slot::default);
+        kept.push(slot);
+    }
+    *slots = kept;
+}
+
+fn number_heard(heard: &mut Heard, numbers: &mut impl Numbers) {
+    for observer in heard.observers_mut() {
+        *observer = numbers.name(Name(*observer)).0;
+    }
+}
+
+fn number_graves(departed: &mut Cemetery, slots: &[Slot], numbers: &mut impl Numbers) {
+    let Cemetery { stamped, unstamped } = departed;
+    for graves in [stamped, unstamped] {
+        let living = graves.iter(slots);
+        let living = living.map(|(seq, member)| (seq, numbers.member(member)));
+        *graves = Graves::new(living.collect());
+    }
+}
+
+fn number_channel(channel: &mut Channel, slots: &[Slot], numbers: &mut impl Numbers) {
+    number_graves(&mut channel.departed, slots, numbers);
+    for member in &mut channel.roster {
+        *member = numbers.member(*member);
+    }
+    number_keys(&mut channel.topic_covers, |topic| numbers.name(topic));
+    let Watching { watches, ended, .. } = &mut channel.watching;
+    for stretch in ended {
+        number_stretch(stretch, numbers);
+    }
+    for watch in watches {
+        number_watch(watch, numbers);
+    }
+}
+
+fn number_stretch(stretch: &mut Stretch, numbers: &mut impl Numbers) {
+    stretch.observer = numbers.name(stretch.observer);
+}
+
+fn number_watch(watch: &mut Watch, numbers: &mut impl Numbers) {
+    watch.observer = numbers.name(watch.observer);
+    if let Some(stretch) = &mut watch.stretch {
+        number_stretch(stretch, numbers);
+    }
+    if let Some(sync) = watch.sync.as_deref_mut() {
+        number_sync(sync, numbers);
+    }
+    if let Some(OwnList {
+        self_user, differs, ..
+    }) = watch.own_list.as_deref_mut()
+    {
+        *self_user = self_user.map(|user| numbers.name(user));
+        number_keys(differs, |member| numbers.member(member));
+    }
+    if let Some(Collecting { members, .. }) = watch.collecting.as_deref_mut() {
+        number_keys(members, |member| numbers.member(member));
+    }
+}
+
+fn number_sync(sync: &mut Sync, numbers: &mut impl Numbers) {
+    let Sync {
+        self_user,
+        proofs,
+        topics,
+        members,
+        collected,
+        ..
+    } = sync;
+    *self_user = self_user.map(|user| numbers.name(user));
+    for stretch in proofs {
+        number_stretch(stretch, numbers);
+    }
+    number_keys(topics, |topic| numbers.name(topic));
+    number_keys(members, |member| numbers.member(member));
+    number_keys(collected, |member| numbers.member(member));
+}
+
+fn number_observer(observer: &mut Observer, numbers: &mut impl Numbers) {
+    let Observer {
+        channels,
+        collecting,
+        ..
+    } = observer;
+    number_keys(channels, |name| numbers.name(name));
+    number_keys(collecting, |name| numbers.name(name));
+}
