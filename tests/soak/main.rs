@@ -16,6 +16,7 @@ mod support {
 
 mod idle;
 mod killed;
+mod passing;
 mod seam;
 mod slow;
 mod source;

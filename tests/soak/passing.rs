@@ -1,0 +1,63 @@
+//! Users who come and go and never come again: the server's memory follows who is present, and not who ever was.
+
+use crate::on_its_own;
+use crate::source::Source;
+use crate::support::program::{Folder, long};
+use crate::support::serving::Serving;
+
+/// Lines of a message.
+const MESSAGE: usize = 1_000;
+
+/// The resident size of a process, KiB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    kib.unwrap()
+}
+
+/// A user who comes, and one who came before and goes.
+fn passing(n: usize) -> [String; 2] {
+    let line = |what: &str, user: usize, at: usize| {
+        format!(
+            r#"{{"t":"{what}","channel":"hall","topic":"t","user":"user-{user}","ts":{at},"id":"{what}-{user}"}}"#
+        )
+    };
+    [line("join", n, 10 * n + 5), line("leave", n, 10 * n + 6)]
+}
+
+#[test]
+fn memory_follows_who_is_present_and_not_who_ever_was() {
+    on_its_own(async {
+        // What is remembered of those who have gone is bounded; the first part fills it.
+        let (parts, users) = if long() { (10, 500_000) } else { (5, 80_000) };
+        let folder = Folder::new();
+        let serving = Serving::start(&folder, &[]);
+        let mut source = Source::start(&serving.address(), "door", "").await;
+        let mut sizes = Vec::new();
+        let mut user = 0;
+        for _ in 0..parts {
+            for _ in 0..users / (MESSAGE / 2) {
+                let lines: Vec<String> = (0..MESSAGE / 2).flat_map(|n| passing(user + n)).collect();
+                user += MESSAGE / 2;
+                source.send(&lines, MESSAGE).await;
+            }
+            let asked = folder.run(&["who", "hall"]).ok();
+            assert!(!asked.out.contains("user-"), "{}", asked.out);
+            sizes.push(resident(serving.pid()) >> 10);
+        }
+        source.end().await;
+        serving.stop();
+        // Each line is an entry; the link that came up and ended in order is one more.
+        assert_eq!(folder.verified(), 2 * user as u64 + 1);
+        println!(
+            "{} lines of {user} users who came and went, resident size after each part, MiB: {sizes:?}",
+            2 * user
+        );
+        let (first, last) = (sizes[1], sizes[sizes.len() - 1]);
+        assert!(
+            last <= first + first / 4 + 32,
+            "memory grows with everybody who ever was: {sizes:?} MiB"
+        );
+    });
+}
