@@ -115,12 +115,21 @@ pub const SOURCES_MAX: usize = 10_000;
 
 /// Connections to the server at a time, sockets among them; who comes then waits.
 pub const CONNECTIONS_MAX: usize = 20_000;
+/// Percent of a kind of places that one client has at most, rounded up: of connections, sockets, bodies, queries, slow
+/// readers and plays. A client is a token's subject, or the token; without tokens it is an address (of IPv6, a /64).
+pub const CLIENT_SHARE_PERCENT: usize = 75;
+/// Sockets and streams at a time; the rest of the connections is for who asks or sends a body.
+pub const SOCKETS_MAX: usize = 15_000;
+/// Connections beyond an address's share that are told so at a time; more are closed without a word.
+pub const TURNED_AWAY_AT_ONCE_MAX: usize = 64;
+/// Bytes of an answer that the system holds for a connection and that are not on their way yet.
+pub const UNSENT_BYTES_MAX: u32 = 64 << 10;
 /// The head of a request.
 pub const REQUEST_HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long a request's head, or the handshake of TLS, may take to arrive.
 pub const REQUEST_HEAD_MS_MAX: u64 = 10_000;
 /// How long the server waits for the next piece of a request's body, for a query's first line, and for a reader to take
-/// more of an answer.
+/// more of an answer. A connection on which a client takes nothing for twice as long is broken off.
 pub const REQUEST_MS_MAX: u64 = 30_000;
 /// How long the server waits for a client in all, over a whole body or answer.
 pub const WHOLE_MS_MAX: u64 = 600_000;

@@ -6,11 +6,12 @@
 use super::auth::{Access, Door, Scope};
 use super::bounds::Bounds;
 use super::clock::Clock;
+use super::crowd::{Client, Full, Permit, Places};
 use super::fault::Fault;
 use super::hub::Hub;
 use super::metrics::Metrics;
 use super::observers::Observers;
-use super::patience::{Patience, Places};
+use super::patience::Patience;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 use crate::feed::Settings;
@@ -21,10 +22,11 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Serialize;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// What all requests share.
@@ -48,7 +50,9 @@ pub struct App {
     /// Nothing new is begun any more, and what is in hand comes to its end.
     pub stop: CancellationToken,
     /// Room for queries.
-    pub queries: Arc<Semaphore>,
+    pub queries: Arc<Places>,
+    /// Places of sockets and streams.
+    pub sockets: Arc<Places>,
     /// Places of answers that wait for their readers.
     pub slow_readers: Arc<Places>,
     /// Places of bodies of which the start is read.
@@ -58,7 +62,7 @@ pub struct App {
     /// Places of subscribers for whom what was read ahead is kept.
     pub read_ahead: Arc<Places>,
     /// Room for batches of sockets that are handed to the writer.
-    pub handed_over: Semaphore,
+    pub handed_over: Arc<Places>,
 }
 
 /// What a request was let in with; enough to look at a newer token, too.
@@ -66,6 +70,8 @@ pub struct App {
 pub struct Pass {
     /// What it may do.
     pub access: Access,
+    /// Who asks.
+    pub client: Client,
     /// Where it came in.
     pub door: Arc<Door>,
     /// What it needs.
@@ -89,10 +95,12 @@ impl App {
     /// What the store says; [`Fault::Late`].
     pub async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
+        client: &Client,
         question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Fault> {
+        let began = Instant::now();
+        let turn = self.turn(client).await?;
         let asked = async {
-            let turn = self.turn().await?;
             let store = Arc::clone(&self.store);
             let answer = tokio::task::spawn_blocking(move || {
                 let _turn = turn;
@@ -100,7 +108,7 @@ impl App {
             });
             answer.await.map_err(broken)?.map_err(Fault::from)
         };
-        timeout(self.bounds.request, asked)
+        timeout(self.left(began), asked)
             .await
             .unwrap_or(Err(TOO_LONG))
     }
@@ -111,9 +119,10 @@ impl App {
     /// As [`ask`](App::ask).
     pub async fn one<T: Serialize + Send + 'static>(
         self: &Arc<Self>,
+        client: &Client,
         question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Response, Fault> {
-        Ok(axum::Json(self.ask(question).await?).into_response())
+        Ok(axum::Json(self.ask(client, question).await?).into_response())
     }
 
     /// Answers with JSON lines, as they are found. A reader who is too slow is left.
@@ -122,11 +131,13 @@ impl App {
     /// As [`ask`](App::ask); but where the first line was found, later trouble only breaks the answer off.
     pub async fn list(
         self: &Arc<Self>,
+        client: &Client,
         question: impl FnOnce(&Store, &mut Rows) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<Response, Fault> {
         let (pieces, mut reader) = mpsc::channel(PIECES_AHEAD);
+        let began = Instant::now();
+        let turn = self.turn(client).await?;
         let begun = async {
-            let turn = self.turn().await?;
             let store = Arc::clone(&self.store);
             let mut rows = Rows {
                 piece: Vec::new(),
@@ -136,6 +147,7 @@ impl App {
                 patience: Patience::new(self.bounds),
                 turn: Some(turn),
                 slow_readers: Arc::clone(&self.slow_readers),
+                client: client.clone(),
                 place: None,
                 given_up: false,
             };
@@ -146,7 +158,7 @@ impl App {
             let first = reader.recv().await;
             first.unwrap_or_else(|| Err(Fault::Failed(BROKE_OFF.into())))
         };
-        let first = timeout(self.bounds.request, begun)
+        let first = timeout(self.left(began), begun)
             .await
             .unwrap_or(Err(TOO_LONG))?;
         let pieces = stream::unfold(Some((Some(first), reader)), async |going_on| {
@@ -169,13 +181,21 @@ impl App {
         Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
     }
 
-    /// Waits for a place in the pool.
+    /// Waits for a place in the pool, as long as for an answer.
     ///
     /// # Errors
-    /// Where the server stops.
-    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        let turn = Arc::clone(&self.queries).acquire_owned().await;
-        turn.map_err(|_| Fault::Unavailable("the server stops".into()))
+    /// [`Fault::Crowded`], [`Fault::Late`].
+    pub async fn turn(&self, client: &Client) -> Result<Permit, Fault> {
+        let turn = self.queries.take(client, self.bounds.request).await;
+        turn.map_err(|full| match full {
+            Full::Share => full.fault("queries"),
+            Full::Room => TOO_LONG,
+        })
+    }
+
+    /// How much longer an answer is waited for.
+    fn left(&self, began: Instant) -> Duration {
+        self.bounds.request.saturating_sub(began.elapsed())
     }
 
     /// Unix milliseconds.
@@ -183,6 +203,13 @@ impl App {
     pub fn now(&self) -> Millis {
         self.clock.now()
     }
+}
+
+/// The thread that tells subscribers has ended, and the server has not.
+#[must_use]
+pub fn untold() -> Fault {
+    let what = "new entries are told to nobody any more; they are recorded; restart the server";
+    Fault::Unavailable(what.into())
 }
 
 /// A call in the pool has panicked.
@@ -205,10 +232,11 @@ pub struct Rows {
     /// With the reader.
     patience: Patience,
     /// Given back once the reader has to be waited for.
-    turn: Option<OwnedSemaphorePermit>,
+    turn: Option<Permit>,
     slow_readers: Arc<Places>,
+    client: Client,
     /// Among those, then.
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Permit>,
     /// The reader is gone, or too slow.
     given_up: bool,
 }
@@ -242,17 +270,19 @@ impl Rows {
 
     /// Waits for the reader, at a place where nobody else has to.
     fn send_slowly(&mut self, piece: Result<Piece, Fault>) -> bool {
-        if self.place.is_none() {
-            let place = self.slow_readers.take(self.bounds.request);
-            self.place = self.runtime.block_on(place);
-            if self.place.is_none() {
-                return false;
+        let place = match self.place.take() {
+            Some(place) => place,
+            None => {
+                let place = self.slow_readers.take(&self.client, self.bounds.request);
+                let Ok(place) = self.runtime.block_on(place) else {
+                    return false;
+                };
+                self.turn = None;
+                place
             }
-            self.turn = None;
-        }
-        let sent = self
-            .patience
-            .wait(self.pieces.send(piece), &self.slow_readers);
+        };
+        let place = self.place.insert(place);
+        let sent = self.patience.wait(self.pieces.send(piece), place);
         matches!(self.runtime.block_on(sent), Some(Ok(())))
     }
 

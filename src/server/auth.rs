@@ -1,6 +1,7 @@
 //! Who may do what: tokens, their scopes and channels, and the door that looks at them. The library compares what is
 //! secret, in constant time; no token is ever written anywhere.
 
+use super::crowd::Client;
 use super::fault::Fault;
 use super::origin::Origin;
 use crate::domain::time::Millis;
@@ -8,6 +9,7 @@ use crate::ingest::Reach;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -58,6 +60,8 @@ pub struct Access {
     reach: Reach,
     /// Unix ms; `None`: never.
     expires_at: Option<Millis>,
+    /// Whose token it is, as a digest: its subject, or the token itself.
+    holder: Option<[u8; 32]>,
 }
 
 impl Access {
@@ -68,7 +72,15 @@ impl Access {
             scopes: vec![Scope::Admin],
             reach: Reach::default(),
             expires_at: None,
+            holder: None,
         }
+    }
+
+    /// Which client has it, that comes from this address.
+    #[must_use]
+    pub fn client(&self, address: Option<IpAddr>) -> Client {
+        self.holder
+            .map_or_else(|| Client::at(address), Client::Token)
     }
 
     /// The only channels that it is good for; `None`: all.
@@ -151,6 +163,9 @@ struct Claims {
     channels: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     observers: Option<Vec<String>>,
+    /// A text (RFC 7519, 4.1.2); anything else names nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sub: Option<serde_json::Value>,
 }
 
 /// What a token is to be good for.
@@ -162,6 +177,8 @@ pub struct Grant<'a> {
     pub channels: Option<&'a [String]>,
     /// The only observers for which it may write; `None`: all.
     pub observers: Option<&'a [String]>,
+    /// Who is to have it: tokens of one subject count as one client.
+    pub subject: Option<&'a str>,
     /// When it ends, Unix ms; rounded up to a second.
     pub expires_at: Millis,
 }
@@ -253,6 +270,9 @@ impl Secret {
                 claims.insert(name.into(), only.into());
             }
         }
+        if let Some(subject) = grant.subject {
+            claims.insert("sub".into(), subject.into());
+        }
         let key = EncodingKey::from_secret(&self.0);
         encode(&Header::new(Algorithm::HS256), &claims, &key)
             .map_err(|error| KeyError::Unsigned(error.to_string()))
@@ -333,7 +353,12 @@ impl Keeper {
         }
         // A scope that a later version knows is none of this one's.
         let scopes = claims.scope.iter().filter_map(|word| word.parse().ok());
+        let holder = match claims.sub.as_ref().and_then(serde_json::Value::as_str) {
+            Some(subject) => blake3::keyed_hash(&SUBJECT, subject.as_bytes()),
+            None => blake3::hash(token.as_bytes()),
+        };
         Some(Access {
+            holder: Some(holder.into()),
             scopes: scopes.collect(),
             reach: Reach {
                 channels: claims.channels.map(Into::into),
@@ -343,6 +368,9 @@ impl Keeper {
         })
     }
 }
+
+/// So that no subject can be taken for a token.
+const SUBJECT: [u8; 32] = *b"rollbook: the subject of a token";
 
 /// How the server is entered.
 pub enum Door {

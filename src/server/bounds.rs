@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Bounds {
     /// Connections at a time; who comes then waits.
     pub connections: usize,
+    /// Sockets and streams at a time; who comes then is told so.
+    pub sockets: usize,
     /// Bytes of one body.
     pub body_bytes: usize,
     /// Lines of one ingest socket that may wait for their acknowledgement.
@@ -43,6 +45,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Bounds {
             connections: limits::CONNECTIONS_MAX,
+            sockets: limits::SOCKETS_MAX,
             body_bytes: limits::BODY_BYTES_MAX,
             unacked_lines: limits::UNACKED_LINES_MAX,
             unacked_bytes: limits::UNACKED_BYTES_MAX,

@@ -3,9 +3,10 @@
 
 use super::app::{App, Pass, broken};
 use super::bounds::Bounds;
+use super::crowd::{Full, Permit};
 use super::fault::Fault;
 use super::ingest::Who;
-use super::patience::{Patience, Places};
+use super::patience::Patience;
 use super::queries::Asked;
 use crate::ingest::source::{Source, SourceError};
 use crate::ingest::{How, IngestError, IngestSummary, Outcome, Unfinished, Watcher, ingest};
@@ -46,12 +47,14 @@ pub async fn events(
         ..How::default()
     };
     let bounds = app.bounds;
-    let start = app.starts.take(bounds.request).await.ok_or(TOO_MANY)?;
-    let mut pieces = Pieces::of(body, bounds, &app.starts);
+    let client = &pass.client;
+    let start = app.starts.take(client, bounds.request).await;
+    let mut pieces = Pieces::of(body, bounds, start.map_err(too_many)?);
     let begun = pieces.start().await;
-    let room = app.bodies.take(bounds.request).await.ok_or(TOO_MANY)?;
-    drop(start);
-    pieces.place = Arc::clone(&app.bodies);
+    let room = app.bodies.take(client, bounds.request).await;
+    let room = Arc::new(room.map_err(too_many)?);
+    // The place of its start is free with that.
+    pieces.place = Arc::clone(&room);
     let rest = stream::unfold(pieces, async |mut pieces| {
         let piece = pieces.next().await?;
         Some((piece, pieces))
@@ -228,7 +231,12 @@ impl Refusals {
     }
 }
 
-const TOO_MANY: Fault = Fault::Late("too many bodies are on their way; try again later");
+fn too_many(full: Full) -> Fault {
+    match full {
+        Full::Share => full.fault("bodies"),
+        Full::Room => Fault::Late("too many bodies are on their way; try again later"),
+    }
+}
 
 /// The body, as far as it may be long, and only while it goes on coming.
 struct Pieces {
@@ -236,17 +244,17 @@ struct Pieces {
     bounds: Bounds,
     patience: Patience,
     /// Where it keeps a place.
-    place: Arc<Places>,
+    place: Arc<Permit>,
     length: usize,
 }
 
 impl Pieces {
-    fn of(body: Body, bounds: Bounds, place: &Arc<Places>) -> Pieces {
+    fn of(body: Body, bounds: Bounds, place: Permit) -> Pieces {
         Pieces {
             body: body.into_data_stream(),
             bounds,
             patience: Patience::new(bounds),
-            place: Arc::clone(place),
+            place: Arc::new(place),
             length: 0,
         }
     }

@@ -31,7 +31,10 @@ pub enum Fault {
     /// The request came, or the answer was found, too slowly.
     #[error("{0}")]
     Late(&'static str),
-    /// Nothing is written any more.
+    /// The client has as much at a time as one may have.
+    #[error("{0}")]
+    Crowded(String),
+    /// Nothing is written any more, or all places are taken.
     #[error("{0}")]
     Unavailable(String),
     /// The server failed.
@@ -58,6 +61,7 @@ impl Fault {
             Fault::Method => StatusCode::METHOD_NOT_ALLOWED,
             Fault::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Fault::Late(_) => StatusCode::REQUEST_TIMEOUT,
+            Fault::Crowded(_) => StatusCode::TOO_MANY_REQUESTS,
             Fault::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Fault::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -92,6 +96,13 @@ impl IntoResponse for Fault {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, bearer);
         }
+        if matches!(self, Fault::Crowded(_)) {
+            let seconds = HeaderValue::from_static(RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
         response
     }
 }
+
+/// When a client with too much at a time may come again, in seconds.
+const RETRY_AFTER: &str = "1";

@@ -33,7 +33,9 @@ pub async fn feed(
     upgrade: Upgrade,
 ) -> Result<Response, Fault> {
     let of_channel = channel.clone();
-    let (topics, seq) = app.ask(move |store| roster(store, &of_channel)).await?;
+    let (topics, seq) = app
+        .ask(&pass.client, move |store| roster(store, &of_channel))
+        .await?;
     let mut listener = Listener::new(channel.clone());
     let snapshot = listener.snapshot(&topics, app.now());
     drop(topics);
@@ -44,7 +46,7 @@ pub async fn feed(
             after_seq: seq,
             ..HistoryFilter::default()
         };
-        let tail = Tail::new(Arc::clone(&app), filter);
+        let tail = Tail::new(Arc::clone(&app), pass.client.clone(), filter);
         let mut session = Session::new(socket, app, pass, guest);
         if session.send(snapshot).await.is_ok() {
             pour(session, tail, move |_, said| listener.hear(said)).await;

@@ -4,6 +4,7 @@
 use super::app::{App, Pass};
 use super::auth::Door;
 use super::fault::Fault;
+use super::listen::Guest;
 use super::origin::{self, Origin};
 use super::routes::Route;
 use axum::extract::{Request, State};
@@ -38,10 +39,18 @@ pub async fn guard(
     }
     let token = bearer(request.headers()).or(asked.token.as_deref());
     let access = door.admit(token, scope, asked.channel.as_deref(), app.now())?;
+    let mut guest: Guest = request.extensions().get().cloned().unwrap_or_default();
+    let client = access.client(guest.address());
+    if route.answer.stays() {
+        let place = app.sockets.free(&client);
+        guest.stay(place.map_err(|full| full.fault("sockets and streams"))?);
+        request.extensions_mut().insert(guest);
+    }
     // It has been seen, and nobody behind needs it.
     request.headers_mut().remove(header::AUTHORIZATION);
     request.extensions_mut().insert(Pass {
         access,
+        client,
         door,
         scope,
         channel: asked.channel,

@@ -131,6 +131,12 @@ impl Hub {
         }
     }
 
+    /// Whether no more will come.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lanes().closed
+    }
+
     /// A place at the lane of a channel, or of all.
     #[must_use]
     pub fn sit(self: &Arc<Self>, channel: Option<&str>) -> Seat {

@@ -2,6 +2,7 @@
 //! when it is durable, and no sooner. Where too much waits for that, no more is read.
 
 use super::app::{App, Pass, broken};
+use super::crowd::Client;
 use super::fault::Fault;
 use super::listen::Guest;
 use super::observers::Seat;
@@ -24,6 +25,7 @@ use axum::response::Response;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Lines handed to the writer together.
@@ -52,8 +54,9 @@ pub async fn ingest(
     pass.access.demand_observer(&who.observer)?;
     Ok(upgrade.with(Speaker::Client, async move |socket| {
         let seat = app.observers.take(&who.observer).await;
+        let client = pass.client.clone();
         let session = Session::new(socket, Arc::clone(&app), pass, guest).until(seat.over.clone());
-        match Intake::begin(app, who).await {
+        match Intake::begin(app, client, who).await {
             Ok(intake) => intake.run(session, seat).await,
             Err(fault) => {
                 tracing::error!("{fault}");
@@ -101,6 +104,7 @@ impl Who {
 
 struct Intake {
     app: Arc<App>,
+    client: Client,
     who: Who,
     source: Arc<str>,
     /// Lines that were sent on this connection, or (with a feed) on it and those before it.
@@ -133,11 +137,11 @@ struct Gathered {
 }
 
 impl Intake {
-    async fn begin(app: Arc<App>, who: Who) -> Result<Intake, Fault> {
+    async fn begin(app: Arc<App>, client: Client, who: Who) -> Result<Intake, Fault> {
         let durable = match who.feed.clone() {
             Some(feed) => {
                 let observer = who.observer.clone();
-                app.ask(move |store| store.feed_position(&observer, &feed))
+                app.ask(&client, move |store| store.feed_position(&observer, &feed))
                     .await?
             }
             None => 0,
@@ -152,6 +156,7 @@ impl Intake {
             waiting_bytes: 0,
             seq: 0,
             app,
+            client,
             who,
         })
     }
@@ -314,8 +319,8 @@ impl Intake {
             strict: false,
         };
         // It may have to wait for the writer; those who ask need threads meanwhile.
-        let turn = self.app.handed_over.acquire().await;
-        let turn = turn.map_err(|_| Fault::Unavailable("the server stops".into()))?;
+        let turn = self.app.handed_over.take(&self.client, Duration::MAX).await;
+        let turn = turn.map_err(|full| full.fault("batches"))?;
         let submitted = tokio::task::spawn_blocking(move || {
             // A connection that has ended has no use for the outcome.
             store.submit_then(batch, move |outcome| drop(told.send(outcome)))

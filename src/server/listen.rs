@@ -1,15 +1,23 @@
 //! Connections, one by one: accepted while there is room, greeted in TLS where it is spoken, served, and ended when the
 //! server stops.
 
+use super::bounds::Bounds;
+use super::crowd::{Client, Full, Permit, Places};
 use super::fault::Fault;
+use super::patience::Impatient;
 use super::tls::{Greeted, Tls};
 use crate::limits;
 use axum::Router;
 use axum::extract::Request;
+use axum::http::header;
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use socket2::SockRef;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -22,10 +30,27 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 /// A connection that is open: while any clone of this lives it counts, and the server waits for it before it ends.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Guest {
-    _room: Arc<OwnedSemaphorePermit>,
-    _counted: TaskTrackerToken,
+    /// Where it comes from; `None`: by the owner's socket.
+    address: Option<IpAddr>,
+    _room: Option<Arc<(OwnedSemaphorePermit, Permit)>>,
+    /// Its place among those who stay.
+    _stays: Option<Arc<Permit>>,
+    _counted: Option<TaskTrackerToken>,
+}
+
+impl Guest {
+    /// Where it comes from; `None`: by the owner's socket.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// It stays, in this place.
+    pub fn stay(&mut self, place: Permit) {
+        self._stays = Some(Arc::new(place));
+    }
 }
 
 /// Where connections come in.
@@ -42,15 +67,18 @@ enum Stream {
 }
 
 impl Listener {
-    async fn accept(&self) -> io::Result<Stream> {
+    async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
         Ok(match self {
             Listener::Tcp(listener, tls) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, peer) = listener.accept().await?;
                 // Entries are small, and waited for.
                 stream.set_nodelay(true)?;
-                Stream::Tcp(stream, tls.clone())
+                // The system would hold megabytes for a client that does not read.
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                SockRef::from(&stream).set_tcp_notsent_lowat(limits::UNSENT_BYTES_MAX)?;
+                (Stream::Tcp(stream, tls.clone()), Some(peer.ip()))
             }
-            Listener::Unix(listener) => Stream::Unix(listener.accept().await?.0),
+            Listener::Unix(listener) => (Stream::Unix(listener.accept().await?.0), None),
         })
     }
 }
@@ -64,14 +92,22 @@ pub struct House {
     pub open: TaskTracker,
     /// No more are accepted, and those that are idle end.
     pub stop: CancellationToken,
+    /// Connections of each address.
+    addresses: Arc<Places>,
+    /// Room for those that are told that they are too many.
+    turned_away: Arc<Semaphore>,
+    bounds: Bounds,
 }
 
 impl House {
-    /// An empty one, with room for so many.
+    /// An empty one.
     #[must_use]
-    pub fn new(stop: CancellationToken, connections: usize) -> House {
+    pub fn new(stop: CancellationToken, bounds: Bounds) -> House {
         House {
-            room: Arc::new(Semaphore::new(connections)),
+            room: Arc::new(Semaphore::new(bounds.connections)),
+            addresses: Places::new(bounds.connections),
+            turned_away: Arc::new(Semaphore::new(limits::TURNED_AWAY_AT_ONCE_MAX)),
+            bounds,
             open: TaskTracker::new(),
             stop,
         }
@@ -89,12 +125,19 @@ impl House {
                 accepted = accepted => accepted,
             };
             match (room, stream) {
-                (Ok(room), Ok(stream)) => {
-                    let guest = Guest {
-                        _room: Arc::new(room),
-                        _counted: self.open.token(),
-                    };
-                    tokio::spawn(serve(stream, router.clone(), guest, self.stop.clone()));
+                (Ok(room), Ok((stream, address))) => {
+                    match self.addresses.free(&Client::at(address)) {
+                        Ok(place) => {
+                            let guest = Guest {
+                                address,
+                                _room: Some(Arc::new((room, place))),
+                                _stays: None,
+                                _counted: Some(self.open.token()),
+                            };
+                            tokio::spawn(serve(stream, router.clone(), guest, self.clone()));
+                        }
+                        Err(full) => self.turn_away(stream, full),
+                    }
                 }
                 (_, Err(error)) => {
                     // Out of files, most likely: others must end before it gets better.
@@ -107,15 +150,35 @@ impl House {
     }
 }
 
+impl House {
+    /// Tells a client why it is not let in, if not too many are being told; it takes no place of others.
+    fn turn_away(&self, stream: Stream, full: Full) {
+        let Ok(place) = Arc::clone(&self.turned_away).try_acquire_owned() else {
+            return;
+        };
+        let house = self.clone();
+        let answer = async move || {
+            let close = [(header::CONNECTION, "close")];
+            (close, full.fault("connections")).into_response()
+        };
+        let router = Router::new().fallback(answer);
+        tokio::spawn(async move {
+            let told = serve(stream, router, Guest::default(), house);
+            let _ = timeout(HEAD_MAX, told).await;
+            drop(place);
+        });
+    }
+}
+
 const HEAD_MAX: Duration = Duration::from_millis(limits::REQUEST_HEAD_MS_MAX);
 
-async fn serve(stream: Stream, router: Router, guest: Guest, stop: CancellationToken) {
+async fn serve(stream: Stream, router: Router, guest: Guest, house: House) {
     match stream {
-        Stream::Unix(stream) => talk(stream, router, guest, stop).await,
-        Stream::Tcp(stream, None) => talk(stream, router, guest, stop).await,
+        Stream::Unix(stream) => talk(stream, router, guest, house).await,
+        Stream::Tcp(stream, None) => talk(stream, router, guest, house).await,
         Stream::Tcp(stream, Some(tls)) => match timeout(HEAD_MAX, tls.greet(stream)).await {
-            Ok(Ok(Greeted::Tls(stream))) => talk(stream, router, guest, stop).await,
-            Ok(Ok(Greeted::Plain(stream))) => talk(stream, speak_tls(), guest, stop).await,
+            Ok(Ok(Greeted::Tls(stream))) => talk(stream, router, guest, house).await,
+            Ok(Ok(Greeted::Plain(stream))) => talk(stream, speak_tls(), guest, house).await,
             Ok(Err(error)) => tracing::debug!("no TLS: {error}"),
             Err(_) => tracing::debug!("no TLS: the handshake took too long"),
         },
@@ -132,8 +195,11 @@ async fn talk(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
     guest: Guest,
-    stop: CancellationToken,
+    house: House,
 ) {
+    let House { stop, bounds, .. } = house;
+    // Twice: who looks after what it writes, as sockets do, has given up by then.
+    let stream = Impatient::new(stream, bounds.request.saturating_mul(2));
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(guest.clone());

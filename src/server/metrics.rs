@@ -53,6 +53,7 @@ struct Standing {
     connected: Gauge,
     subscribers: Gauge,
     lag: Gauge,
+    clients: Gauge,
     poisoned: Gauge,
 }
 
@@ -175,6 +176,11 @@ impl Metrics {
                 &of.lag,
             ),
             (
+                "socket_clients",
+                "Clients that have sockets or streams open",
+                &of.clients,
+            ),
+            (
                 "writer_poisoned",
                 "1 where an earlier write failed and nothing more is written",
                 &of.poisoned,
@@ -199,6 +205,7 @@ impl Metrics {
             (&of.connected, gauges.connected),
             (&of.subscribers, app.hub.seats() as u64),
             (&of.lag, app.hub.lag(app.store.head())),
+            (&of.clients, app.sockets.clients() as u64),
             (&of.poisoned, u64::from(app.store.failure().is_some())),
         ] {
             set(gauge, value);
@@ -249,7 +256,7 @@ pub async fn metrics(
     Extension(pass): Extension<Pass>,
 ) -> Result<Response, Fault> {
     pass.access.demand_all_channels()?;
-    let gauges = app.ask(crate::store::Store::gauges).await?;
+    let gauges = app.ask(&pass.client, crate::store::Store::gauges).await?;
     let text = app.metrics.text(&app, &gauges)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())

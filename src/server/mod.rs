@@ -14,6 +14,7 @@
 //! | `listen`, `tls`, `socket` | connections: TCP, TLS, the owner's socket |
 //! | `guard`, `origin`, `auth`, `clock` | who comes in, from which pages, and how long |
 //! | `app`, `bounds`, `fault` | what all requests share; what they may take; what they can fail of |
+//! | `crowd`, `patience` | places, and how many of them one client has; how long it is waited for |
 //! | `queries`, `events`, `metrics`, `pages` | requests that are answered |
 //! | `session`, `sockets`, `pour` | what all sockets have in common; those on which only the server speaks |
 //! | `ingest`, `observers` | lines in |
@@ -27,6 +28,7 @@ mod app;
 pub mod auth;
 mod bounds;
 pub mod clock;
+mod crowd;
 mod events;
 mod fault;
 mod feed;
@@ -66,16 +68,15 @@ use app::App;
 use auth::{Door, Keeper};
 use axum::Extension;
 use clock::{Clock, SystemClock};
+use crowd::Places;
 use listen::House;
 use observers::Observers;
-use patience::Places;
 use play::Plays;
 use pump::Pump;
 use routes::{PLAYED, ROUTES};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -152,18 +153,19 @@ pub async fn serve(
         metrics: config.metrics,
         bounds: config.bounds,
         stop: stop.clone(),
-        queries: Arc::new(Semaphore::new(config.bounds.queries)),
+        queries: Places::new(config.bounds.queries),
+        sockets: Places::new(config.bounds.sockets),
         slow_readers: Places::new(config.bounds.slow_readers),
         starts: Places::new(config.bounds.starts),
         bodies: Places::new(config.bounds.bodies),
         read_ahead: Places::new(config.bounds.read_ahead),
-        handed_over: Semaphore::new(limits::HANDED_OVER_AT_ONCE_MAX),
+        handed_over: Places::new(limits::HANDED_OVER_AT_ONCE_MAX),
     });
     let tokens = config.tokens.map(Door::Tokens);
     let origins: Arc<[Origin]> = config.origins.into();
     let public = Arc::new(tokens.unwrap_or_else(|| Door::Loopback(Arc::clone(&origins))));
     let owner = Arc::new(Door::Owner);
-    let house = House::new(stop.clone(), config.bounds.connections);
+    let house = House::new(stop.clone(), config.bounds);
     let plays = config.play.map(Plays::new);
     for listener in listeners {
         let router = match (&listener, &plays) {

@@ -82,6 +82,13 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             "403".into(),
             error("The scope or channel that is missing", generator),
         );
+        responses.insert(
+            "429".into(),
+            error(
+                "This client has as much at a time as one may have; `retry-after` says when to come again",
+                generator,
+            ),
+        );
         let needs = json!([{ "bearer": [scope.word()] }, { "access_token": [scope.word()] }]);
         fields.insert("security".into(), needs);
     }

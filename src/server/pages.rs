@@ -1,6 +1,6 @@
 //! What is no query: how the server is, its index, and the bridge.
 
-use super::app::App;
+use super::app::{App, untold};
 use super::fault::Fault;
 use axum::extract::State;
 use axum::http::header;
@@ -27,10 +27,13 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: not where nothing more is written, nor while the server stops.
+/// `GET /readyz`: not where nothing more is written or told, nor while the server stops.
 pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Fault> {
     if app.stop.is_cancelled() {
         return Err(Fault::Unavailable("the server stops".into()));
+    }
+    if app.hub.is_closed() {
+        return Err(untold());
     }
     match app.store.failure() {
         Some(reason) => Err(Fault::Unavailable(format!(

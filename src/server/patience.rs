@@ -1,68 +1,14 @@
-//! How long a slow client is waited for, and places of which there are only so many: who keeps one and does not go on
-//! loses it to those who wait. What is sent or read meanwhile is not looked at here.
+//! How long a slow client is waited for: over a body, over an answer, and over each write to its connection. What is sent
+//! or read meanwhile is not looked at here.
 
 use super::bounds::Bounds;
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use super::crowd::Permit;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
-
-/// So many places, and those who wait for one.
-pub struct Places {
-    room: Arc<Semaphore>,
-    waiting: AtomicUsize,
-}
-
-impl Places {
-    /// With nobody in them.
-    #[must_use]
-    pub fn new(places: usize) -> Arc<Places> {
-        Arc::new(Places {
-            room: Arc::new(Semaphore::new(places)),
-            waiting: AtomicUsize::new(0),
-        })
-    }
-
-    /// Waits for a place, for so long; `None` where there is none by then.
-    pub async fn take(&self, patience: Duration) -> Option<OwnedSemaphorePermit> {
-        if let Some(place) = self.free() {
-            return Some(place);
-        }
-        let _waiting = Waiting::among(&self.waiting);
-        let place = Arc::clone(&self.room).acquire_owned();
-        timeout(patience, place).await.ok()?.ok()
-    }
-
-    /// A place, if one is free.
-    #[must_use]
-    pub fn free(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).try_acquire_owned().ok()
-    }
-
-    /// Whether somebody waits for one.
-    #[must_use]
-    pub fn are_wanted(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// Counted among those who wait, until it is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Waiting<'_> {
-    fn among(waiting: &AtomicUsize) -> Waiting<'_> {
-        waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting(waiting)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 /// The patience with one client, over all that it sends or takes.
 pub struct Patience {
@@ -96,7 +42,7 @@ impl Patience {
     }
 
     /// Waits for it; `None` where it is too slow: for one piece, for all of them, or while others want its place.
-    pub async fn wait<T>(&mut self, what: impl Future<Output = T>, place: &Places) -> Option<T> {
+    pub async fn wait<T>(&mut self, what: impl Future<Output = T>, place: &Permit) -> Option<T> {
         let mut what = pin!(what);
         let mut here = Duration::ZERO;
         loop {
@@ -110,9 +56,91 @@ impl Patience {
             if let Ok(come) = come {
                 return Some(come);
             }
-            if here >= self.bounds.request || place.are_wanted() {
+            if here >= self.bounds.request || place.is_wanted() {
                 return None;
             }
         }
+    }
+}
+
+/// A connection on which no write waits for ever: where the client takes nothing for so long, it is broken off. So is an
+/// answer that nobody looks after while it is written.
+pub struct Impatient<S> {
+    stream: S,
+    patience: Duration,
+    /// When the write that waits is given up.
+    given_up: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Impatient<S> {
+    /// One on which nothing waits yet.
+    pub fn new(stream: S, patience: Duration) -> Impatient<S> {
+        Impatient {
+            stream,
+            patience,
+            given_up: None,
+        }
+    }
+
+    fn wrote<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wrote: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if wrote.is_ready() {
+            self.given_up = None;
+            return wrote;
+        }
+        let patience = self.patience;
+        let given_up = self
+            .given_up
+            .get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(given_up.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(cx, wrote)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        self.wrote(cx, wrote)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What TLS holds is written here.
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.wrote(cx, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.wrote(cx, shut)
     }
 }

@@ -4,6 +4,7 @@
 
 use super::app::{App, Pass, broken};
 use super::clock::Clock;
+use super::crowd::{Permit, Places};
 use super::fault::Fault;
 use super::listen::Guest;
 use super::pour::{End, Source, pour};
@@ -23,7 +24,7 @@ use axum::response::Response;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// What is played, and how.
@@ -50,14 +51,14 @@ pub struct Play {
 pub struct Plays {
     play: Play,
     /// Room for players: each has a thread.
-    room: Arc<Semaphore>,
+    room: Arc<Places>,
 }
 
 impl Plays {
     /// Nobody is played to.
     #[must_use]
     pub fn new(play: Play) -> Arc<Plays> {
-        let room = Arc::new(Semaphore::new(PLAYS_AT_ONCE_MAX));
+        let room = Places::new(PLAYS_AT_ONCE_MAX);
         Arc::new(Plays { play, room })
     }
 
@@ -85,11 +86,10 @@ pub async fn feed(
     upgrade: Upgrade,
 ) -> Result<Response, Fault> {
     let filter = plays.of(&channel)?;
-    app.ask(move |store| store.expect_channel(&channel)).await?;
-    let room = Arc::clone(&plays.room).try_acquire_owned().map_err(|_| {
-        let what = format!("{PLAYS_AT_ONCE_MAX} clients are played to already; come again later");
-        Fault::Unavailable(what)
-    })?;
+    app.ask(&pass.client, move |store| store.expect_channel(&channel))
+        .await?;
+    let room = plays.room.free(&pass.client);
+    let room = room.map_err(|full| full.fault("plays"))?;
     let mut response = upgrade.with(Speaker::Server, async move |socket| {
         let player = Player::start(Arc::clone(&app), filter, plays.play.speed, room);
         let session = Session::new(socket, app, pass, guest);
@@ -113,12 +113,7 @@ struct Player {
 }
 
 impl Player {
-    fn start(
-        app: Arc<App>,
-        filter: ReplayFilter,
-        speed: Speed,
-        room: OwnedSemaphorePermit,
-    ) -> Player {
+    fn start(app: Arc<App>, filter: ReplayFilter, speed: Speed, room: Permit) -> Player {
         let (sender, lines) = mpsc::channel(LINES_AHEAD);
         let playing = tokio::task::spawn_blocking(move || {
             let _room = room;

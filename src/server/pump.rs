@@ -18,6 +18,15 @@ pub struct Pump {
     thread: JoinHandle<()>,
 }
 
+/// Closes the hub when it is dropped.
+struct Closed(Arc<Hub>);
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 enum Call {
     News,
     Stop,
@@ -37,11 +46,12 @@ impl Pump {
         let hub = Arc::new(Hub::new(cursor.seq()));
         let laid_out = Arc::clone(&hub);
         let work = move || {
-            let done = pump(&store, cursor, &laid_out, &called);
+            // However it ends: who listens is not left to wait.
+            let laid_out = Closed(laid_out);
+            let done = pump(&store, cursor, &laid_out.0, &called);
             if let Err(error) = done {
                 tracing::error!("entries are not told any more: {error}");
             }
-            laid_out.close();
         };
         let thread = std::thread::Builder::new()
             .name("rollbook-tell".into())
@@ -57,7 +67,7 @@ impl Pump {
     /// Stops it.
     pub fn stop(self) {
         (self.stop)();
-        // One that has panicked has closed nothing; the server ends anyway.
+        // One that has panicked has said so; the server ends anyway.
         let _ = self.thread.join();
     }
 }

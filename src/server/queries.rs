@@ -31,11 +31,17 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
 type Shared = State<Arc<App>>;
 type Answer = Result<Response, Fault>;
 
-pub async fn who(State(app): Shared, Asked(params): Asked<WhoParams>) -> Answer {
+pub async fn who(
+    State(app): Shared,
+    Extension(pass): Extension<Pass>,
+    Asked(params): Asked<WhoParams>,
+) -> Answer {
     let filter = params.filter(app.now());
     let filter = filter.map_err(|what| Fault::Bad(what.to_owned()))?;
-    app.one(move |store| store.who(&params.channel, &filter))
-        .await
+    app.one(&pass.client, move |store| {
+        store.who(&params.channel, &filter)
+    })
+    .await
 }
 
 pub async fn history(
@@ -48,7 +54,8 @@ pub async fn history(
     let mut left = filter.limit.take().unwrap_or(u64::MAX);
     // Who wants none still hears whether there is such a channel.
     filter.limit = (left == 0).then_some(0);
-    app.list(move |store, rows| {
+    let client = pass.client.clone();
+    app.list(&client, move |store, rows| {
         store.history(&filter, |entry| {
             if !pass.sees(entry.channel.as_deref()) {
                 return true;
@@ -60,9 +67,14 @@ pub async fn history(
     .await
 }
 
-pub async fn missed(State(app): Shared, Asked(params): Asked<MissedParams>) -> Answer {
+pub async fn missed(
+    State(app): Shared,
+    Extension(pass): Extension<Pass>,
+    Asked(params): Asked<MissedParams>,
+) -> Answer {
     let filter = params.filter(app.now());
-    app.list(move |store, rows| {
+    let client = pass.client.clone();
+    app.list(&client, move |store, rows| {
         let gaps = store.missed(&params.channel, &filter)?;
         let _ = gaps.iter().all(|gap| rows.row(gap));
         Ok(())
@@ -76,7 +88,8 @@ pub async fn sessions(
     Asked(params): Asked<SessionsParams>,
 ) -> Answer {
     let filter = params.filter(app.now());
-    app.list(move |store, rows| {
+    let client = pass.client.clone();
+    app.list(&client, move |store, rows| {
         store.sessions(&filter, |session| {
             !pass.sees(Some(&session.channel)) || rows.row(&session)
         })
@@ -90,7 +103,8 @@ pub async fn stats(
     Asked(params): Asked<StatsParams>,
 ) -> Answer {
     let filter = params.filter(app.now());
-    app.list(move |store, rows| {
+    let client = pass.client.clone();
+    app.list(&client, move |store, rows| {
         let stats = store.stats(&filter)?;
         let mut seen = stats.iter().filter(|line| pass.sees(Some(&line.channel)));
         let _ = seen.all(|line| rows.row(line));
@@ -104,7 +118,8 @@ pub async fn channels(
     Extension(pass): Extension<Pass>,
     Asked(NoParams {}): Asked<NoParams>,
 ) -> Answer {
-    app.list(move |store, rows| {
+    let client = pass.client.clone();
+    app.list(&client, move |store, rows| {
         let channels = store.channels()?;
         let mut seen = channels
             .iter()
@@ -115,8 +130,13 @@ pub async fn channels(
     .await
 }
 
-pub async fn gaps(State(app): Shared, Asked(params): Asked<ChannelParams>) -> Answer {
-    app.list(move |store, rows| {
+pub async fn gaps(
+    State(app): Shared,
+    Extension(pass): Extension<Pass>,
+    Asked(params): Asked<ChannelParams>,
+) -> Answer {
+    let client = pass.client.clone();
+    app.list(&client, move |store, rows| {
         let gaps = store.gaps(&params.channel)?;
         let _ = gaps.iter().all(|gap| rows.row(gap));
         Ok(())
@@ -131,8 +151,10 @@ pub async fn rejects(
     Asked(NoParams {}): Asked<NoParams>,
 ) -> Answer {
     pass.access.demand_all_channels()?;
-    app.list(|store, rows| store.rejects(|reject| rows.row(&reject)))
-        .await
+    app.list(&pass.client, |store, rows| {
+        store.rejects(|reject| rows.row(&reject))
+    })
+    .await
 }
 
 impl Pass {

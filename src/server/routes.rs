@@ -46,6 +46,17 @@ pub enum Answer {
     Live(&'static str),
 }
 
+impl Answer {
+    /// Whether it goes on until one of the two ends it.
+    #[must_use]
+    pub fn stays(self) -> bool {
+        matches!(
+            self,
+            Answer::Socket(_) | Answer::Live(_) | Answer::Text("text/event-stream")
+        )
+    }
+}
+
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }

@@ -31,7 +31,7 @@ pub async fn subscribe(
     upgrade: Upgrade,
 ) -> Response {
     upgrade.with(Speaker::Server, async move |socket| {
-        let tail = Tail::new(Arc::clone(&app), params.filter());
+        let tail = Tail::new(Arc::clone(&app), pass.client.clone(), params.filter());
         let session = Session::new(socket, app, pass, guest);
         pour(session, tail, entry_or_live).await;
     })
@@ -71,7 +71,7 @@ pub async fn stream(
         let last = last.to_str().ok().and_then(|last| last.parse().ok());
         filter.after_seq = last.ok_or_else(|| Fault::Bad("Last-Event-ID: no seq".into()))?;
     }
-    let tail = Tail::new(Arc::clone(&app), filter);
+    let tail = Tail::new(Arc::clone(&app), pass.client.clone(), filter);
     let events = stream::unfold(
         (tail, app, pass, guest),
         async |(mut tail, app, pass, guest)| {

@@ -3,7 +3,8 @@
 //! The log is read up to its head, a piece at a time. Then a seat is taken at the lane of what is new, and if that
 //! reaches back to where reading ended, all goes on from the lane; else a little more is read first.
 
-use super::app::{App, broken};
+use super::app::{App, broken, untold};
+use super::crowd::{Client, Permit};
 use super::fault::Fault;
 use super::hub::{Item, Next, Seat};
 use super::pour::{End, Source};
@@ -11,12 +12,12 @@ use crate::limits;
 use crate::query::{Cursor, HistoryFilter};
 use crate::store::StoreError;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 /// The entries of one subscriber.
 pub struct Tail {
     app: Arc<App>,
+    client: Client,
     filter: Arc<HistoryFilter>,
     place: Place,
     /// All up to this entry was read.
@@ -36,7 +37,7 @@ enum Place {
 /// others are made anew when they are needed.
 struct Ahead {
     cursor: Box<Cursor>,
-    place: OwnedSemaphorePermit,
+    place: Permit,
 }
 
 type Read = Result<(Option<Ahead>, u64, Vec<Arc<Item>>, bool), StoreError>;
@@ -59,7 +60,7 @@ impl Source for Tail {
         loop {
             match &mut self.place {
                 Place::History(ahead, seat) => {
-                    let turn = self.app.turn().await.map_err(End::Failed)?;
+                    let turn = self.app.turn(&self.client).await.map_err(End::Failed)?;
                     let (ahead, seat) = (ahead.take(), seat.take());
                     self.place = Place::Reading(self.read(turn, ahead), seat);
                 }
@@ -90,7 +91,8 @@ impl Source for Tail {
                         }
                     }
                     Next::TooSlow => return Err(End::TooSlow),
-                    Next::Closed => return Err(End::Closed),
+                    Next::Closed if self.app.stop.is_cancelled() => return Err(End::Closed),
+                    Next::Closed => return Err(End::Failed(untold())),
                 },
                 Place::Ended => return Err(End::Closed),
             }
@@ -101,9 +103,10 @@ impl Source for Tail {
 impl Tail {
     /// Those that `filter` shows (whose `limit` and times are not looked at), behind its `after_seq`.
     #[must_use]
-    pub fn new(app: Arc<App>, filter: HistoryFilter) -> Tail {
+    pub fn new(app: Arc<App>, client: Client, filter: HistoryFilter) -> Tail {
         Tail {
             app,
+            client,
             read: filter.after_seq,
             filter: Arc::new(filter),
             place: Place::History(None, None),
@@ -111,10 +114,10 @@ impl Tail {
     }
 
     /// Has the next piece of history read. It is at the head where there was nothing more to read.
-    fn read(&self, turn: OwnedSemaphorePermit, ahead: Option<Ahead>) -> JoinHandle<Read> {
+    fn read(&self, turn: Permit, ahead: Option<Ahead>) -> JoinHandle<Read> {
         let app = Arc::clone(&self.app);
         let filter = Arc::clone(&self.filter);
-        let behind = self.read;
+        let (client, behind) = (self.client.clone(), self.read);
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let store = &*app.store;
@@ -122,7 +125,7 @@ impl Tail {
                 Some(Ahead { cursor, place }) => (cursor, Some(place)),
                 None => {
                     let cursor = store.cursor(behind, filter.channel.as_deref())?;
-                    (Box::new(cursor), app.read_ahead.free())
+                    (Box::new(cursor), app.read_ahead.free(&client).ok())
                 }
             };
             let (mut items, mut bytes) = (Vec::new(), 0);

@@ -14,12 +14,14 @@ mod support {
 mod auth;
 mod bodies;
 mod bounds;
+mod crowd;
 mod flood;
 mod ingest;
 mod keys;
 mod limits;
 mod metrics;
 mod pages;
+mod panics;
 mod play;
 mod program;
 mod queries;

@@ -8,7 +8,7 @@
 )]
 
 use crate::support;
-use rollbook::limits::PLAYS_AT_ONCE_MAX;
+use rollbook::limits::{CLIENT_SHARE_PERCENT, PLAYS_AT_ONCE_MAX};
 use rollbook::replay::{Played, ReplayFilter, Shape, Speed};
 use rollbook::server::auth::Scope;
 use rollbook::server::clock::Clock;
@@ -19,7 +19,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use support::server::{NOW, Served, Set, Socket, Tokens, join, snapshot, soon};
+use support::server::{NOW, Served, Set, Socket, Tokens, connect, from, join, snapshot, soon};
 
 /// A store with these lines.
 async fn store_of(lines: &[String]) -> Store {
@@ -240,17 +240,26 @@ async fn a_server_that_stops_ends_what_it_plays() {
 async fn so_many_are_played_to_and_no_more() {
     let served = standing().await;
     let path = "/v1/feed?channel=room";
+    let of_one = (PLAYS_AT_ONCE_MAX * CLIENT_SHARE_PERCENT).div_ceil(100);
     let mut sockets = Vec::new();
-    for _ in 0..PLAYS_AT_ONCE_MAX {
+    for _ in 0..of_one {
         sockets.push(served.socket(path).await.unwrap());
     }
     let Err(refusal) = served.socket(path).await else {
+        panic!("one client has more than its share");
+    };
+    assert!(refusal.expect(429).error().contains("plays of this client"));
+    let other = async || connect(from("127.0.0.2:0", served.address).await, path).await;
+    for _ in of_one..PLAYS_AT_ONCE_MAX {
+        sockets.push(other().await.unwrap());
+    }
+    let Err(refusal) = other().await else {
         panic!("there is room for one more");
     };
     assert!(refusal.expect(503).error().contains("come again"));
     // Where one goes there is room.
     sockets.pop().unwrap().close().await;
-    let again = async { while served.socket(path).await.is_err() {} };
+    let again = async { while other().await.is_err() {} };
     soon(again).await;
     drop(sockets);
     served.stop().await;

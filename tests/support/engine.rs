@@ -15,6 +15,7 @@ pub struct Lent(Arc<MemoryJournal>, Arc<Gate>, Arc<Faults>);
 struct Faults {
     shelf: AtomicBool,
     sync_panics: AtomicBool,
+    read_panics: AtomicBool,
 }
 
 /// Where syncs wait while it is shut.
@@ -50,6 +51,15 @@ impl Lent {
         self.2.sync_panics.store(true, Ordering::SeqCst);
     }
 
+    /// Reads panic, or do so no more.
+    pub fn panic_on_read(&self, panics: bool) {
+        self.2.read_panics.store(panics, Ordering::SeqCst);
+    }
+
+    fn may_read(&self) {
+        assert!(!self.2.read_panics.load(Ordering::SeqCst), "asked for");
+    }
+
     /// All values.
     pub fn values(&self) -> Vec<Vec<u8>> {
         self.read(1).map(|value| value.unwrap().1).collect()
@@ -79,9 +89,11 @@ impl Journal for Lent {
         self.0.first()
     }
     fn get(&self, position: u64) -> Result<Option<Vec<u8>>, JournalError> {
+        self.may_read();
         self.0.get(position)
     }
     fn read(&self, from: u64) -> Values<'_> {
+        self.may_read();
         self.0.read(from)
     }
     fn trim(&self, before: u64) -> Result<(), JournalError> {

@@ -6,6 +6,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use rollbook::Store;
+use rollbook::ingest::source::Source;
+use rollbook::ingest::{How, ingest};
 use rollbook::server::auth::{Grant, Keeper, Scope, Secret};
 use rollbook::server::clock::Clock;
 use rollbook::server::{Config, Listener, serve};
@@ -17,7 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -73,6 +75,12 @@ impl Served {
         self.stop.send(()).unwrap();
         soon(self.ended).await.unwrap();
         self.store
+    }
+
+    /// Records lines without the network.
+    pub fn store_lines(&self, lines: &str) {
+        let source = Source::from_reader("lines", std::io::Cursor::new(lines.to_owned())).unwrap();
+        ingest(&self.store, source, &How::default(), &mut ()).unwrap();
     }
 
     pub async fn get(&self, path: &str) -> Got {
@@ -184,6 +192,13 @@ pub async fn ask(
 pub async fn ask_owner(path: &Path, what: &str) -> Got {
     let stream = UnixStream::connect(path).await.unwrap();
     soon(ask(stream, "GET", what, &[], "")).await
+}
+
+/// A connection from an address of this machine.
+pub async fn from(address: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(address.parse().unwrap()).unwrap();
+    soon(socket.connect(to)).await.unwrap()
 }
 
 /// A WebSocket over a connection; or the refusal.
@@ -343,6 +358,19 @@ impl Tokens {
             scopes,
             channels: channels.as_deref(),
             observers: observers.as_deref(),
+            subject: None,
+            expires_at: self.clock.now() + ms,
+        };
+        self.secret.token(&grant).unwrap()
+    }
+
+    /// One of a subject.
+    pub fn make_of(&self, subject: &str, scopes: &[Scope], ms: i64) -> String {
+        let grant = Grant {
+            scopes,
+            channels: None,
+            observers: None,
+            subject: Some(subject),
             expires_at: self.clock.now() + ms,
         };
         self.secret.token(&grant).unwrap()

@@ -40,6 +40,10 @@ pub struct Token {
         allow_hyphen_values = true
     )]
     pub observers: Option<Vec<String>>,
+    /// Who is to have it (`sub`): tokens of one subject share the places that one client has on a server; without it each
+    /// token counts for itself
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub subject: Option<String>,
     /// How long it is good (90s, 15m, 1h, 30d)
     #[arg(long, value_name = "SPAN", default_value = "1h")]
     pub ttl: Span,
@@ -54,6 +58,7 @@ pub(in crate::cli) fn run(args: &Token, output: &mut Output<'_>) -> Result<(), F
             scopes: &args.scope,
             channels: args.channels.as_deref(),
             observers: args.observers.as_deref(),
+            subject: args.subject.as_deref(),
             expires_at,
         })
         .map_err(|error| failed(&error))?;

@@ -1,0 +1,242 @@
+//! Who counts as one client, and places of which there are only so many: one client never has all of them, and who keeps
+//! one and does not go on loses it to those who wait. What a place is for is not looked at here.
+
+use super::fault::Fault;
+use crate::limits;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
+
+/// One client, however many connections it has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Client {
+    /// Who may open the store's folder. It has as many places as there are.
+    Owner,
+    /// Who has this token, or another one of the same subject: a digest.
+    Token([u8; 32]),
+    /// Who comes from this address without a token; IPv6 gives one client a whole network.
+    Address(IpAddr),
+}
+
+impl Client {
+    /// Who comes from an address; `None`: by the owner's socket.
+    #[must_use]
+    pub fn at(address: Option<IpAddr>) -> Client {
+        match address.map(|address| address.to_canonical()) {
+            None => Client::Owner,
+            Some(IpAddr::V6(address)) => {
+                let network = address.to_bits() & !u128::from(u64::MAX);
+                Client::Address(Ipv6Addr::from_bits(network).into())
+            }
+            Some(address) => Client::Address(address),
+        }
+    }
+}
+
+/// So many places, and those who wait for one.
+pub struct Places {
+    room: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    /// Places that one client has at most.
+    share: usize,
+    /// Of those who have a place or wait for one.
+    shares: Mutex<HashMap<Client, Share>>,
+}
+
+/// What one client has.
+struct Share {
+    room: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    /// Places that it has or waits for.
+    uses: usize,
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// The client has its share.
+    Share,
+    /// All are taken.
+    Room,
+}
+
+impl Full {
+    /// What is answered; `what`: what there are too many of.
+    #[must_use]
+    pub fn fault(self, what: &str) -> Fault {
+        match self {
+            Full::Share => Fault::Crowded(format!(
+                "too many {what} of this client at a time; end some, or come again later (each token is a client, and \
+                 without tokens each address)"
+            )),
+            Full::Room => {
+                Fault::Unavailable(format!("too many {what} at a time; come again later"))
+            }
+        }
+    }
+}
+
+impl Places {
+    /// With nobody in them.
+    #[must_use]
+    pub fn new(places: usize) -> Arc<Places> {
+        let places = places.min(Semaphore::MAX_PERMITS);
+        Arc::new(Places {
+            room: Arc::new(Semaphore::new(places)),
+            waiting: AtomicUsize::new(0),
+            share: (places * limits::CLIENT_SHARE_PERCENT).div_ceil(100),
+            shares: Mutex::default(),
+        })
+    }
+
+    /// Waits for a place, for so long.
+    ///
+    /// # Errors
+    /// [`Full`], where there is none by then.
+    pub async fn take(
+        self: &Arc<Self>,
+        client: &Client,
+        patience: Duration,
+    ) -> Result<Permit, Full> {
+        let began = Instant::now();
+        let used = self.uses(client);
+        let share = match &used {
+            None => None,
+            Some(used) => Some(
+                within(&used.room, &used.waiting, patience)
+                    .await
+                    .ok_or(Full::Share)?,
+            ),
+        };
+        let left = patience.saturating_sub(began.elapsed());
+        let room = within(&self.room, &self.waiting, left).await;
+        Ok(Permit {
+            _room: room.ok_or(Full::Room)?,
+            _share: share,
+            used,
+            places: Arc::clone(self),
+        })
+    }
+
+    /// A place, if one is free.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn free(self: &Arc<Self>, client: &Client) -> Result<Permit, Full> {
+        let used = self.uses(client);
+        let share = used
+            .as_ref()
+            .map(|used| free(&used.room))
+            .map(|free| free.ok_or(Full::Share));
+        Ok(Permit {
+            _share: share.transpose()?,
+            _room: free(&self.room).ok_or(Full::Room)?,
+            used,
+            places: Arc::clone(self),
+        })
+    }
+
+    /// How many clients have a place or wait for one.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.shares().len()
+    }
+
+    fn shares(&self) -> MutexGuard<'_, HashMap<Client, Share>> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn uses(self: &Arc<Self>, client: &Client) -> Option<Used> {
+        if *client == Client::Owner {
+            return None;
+        }
+        let mut shares = self.shares();
+        let share = shares.entry(client.clone()).or_insert_with(|| Share {
+            room: Arc::new(Semaphore::new(self.share)),
+            waiting: Arc::default(),
+            uses: 0,
+        });
+        share.uses += 1;
+        Some(Used {
+            places: Arc::clone(self),
+            client: client.clone(),
+            room: Arc::clone(&share.room),
+            waiting: Arc::clone(&share.waiting),
+        })
+    }
+}
+
+fn free(room: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    Arc::clone(room).try_acquire_owned().ok()
+}
+
+async fn within(
+    room: &Arc<Semaphore>,
+    waiting: &AtomicUsize,
+    patience: Duration,
+) -> Option<OwnedSemaphorePermit> {
+    if let Some(place) = free(room) {
+        return Some(place);
+    }
+    let _waiting = Waiting::among(waiting);
+    let place = Arc::clone(room).acquire_owned();
+    timeout(patience, place).await.ok()?.ok()
+}
+
+/// A place; it is free again when this is dropped.
+pub struct Permit {
+    // Given back before the share that they are counted in is forgotten.
+    _room: OwnedSemaphorePermit,
+    _share: Option<OwnedSemaphorePermit>,
+    used: Option<Used>,
+    places: Arc<Places>,
+}
+
+impl Permit {
+    /// Whether somebody waits who could have this place: anybody at all, or of those that count with its client.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        let waits = |waiting: &AtomicUsize| waiting.load(Ordering::Relaxed) > 0;
+        waits(&self.places.waiting) || self.used.as_ref().is_some_and(|used| waits(&used.waiting))
+    }
+}
+
+/// One place of a client's share, from the first wait for it to its end.
+struct Used {
+    places: Arc<Places>,
+    client: Client,
+    room: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        let mut shares = self.places.shares();
+        if let Some(share) = shares.get_mut(&self.client) {
+            share.uses -= 1;
+            if share.uses == 0 {
+                shares.remove(&self.client);
+            }
+        }
+    }
+}
+
+/// Counted among those who wait, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Waiting<'_> {
+    fn among(waiting: &AtomicUsize) -> Waiting<'_> {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,357 @@
+//! Places, and how many of them one client has: whatever one does, another is served at once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use crate::support;
+use rollbook::server::auth::Scope;
+use rollbook::server::{Bounds, Config};
+use rollbook::{Options, Store};
+use std::time::Duration;
+use support::server::{Got, Served, Socket, Tokens, ask, connect, from, join, soon};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Longer than any test waits: nobody is given up, and nobody loses a place.
+const LONG: Duration = Duration::from_secs(3_600);
+/// The address of most clients, and of another one.
+const ONE: &str = "127.0.0.1:0";
+const OTHER: &str = "127.0.0.2:0";
+
+/// Nothing is free again before those who have it end.
+fn patient() -> Bounds {
+    Bounds {
+        request: LONG,
+        whole: LONG,
+        crowded: LONG,
+        ..Bounds::default()
+    }
+}
+
+async fn served(bounds: Bounds) -> Served {
+    let config = Config {
+        bounds,
+        ..Config::default()
+    };
+    Served::start(Store::in_memory(Options::default()).unwrap(), config).await
+}
+
+async fn ask_from(address: &str, served: &Served, method: &str, path: &str, body: &str) -> Got {
+    let stream = from(address, served.address).await;
+    soon(ask(stream, method, path, &[], body)).await
+}
+
+async fn socket_from(address: &str, served: &Served, path: &str) -> Result<Socket, Got> {
+    soon(connect(from(address, served.address).await, path)).await
+}
+
+/// Sends a request, and then nothing more.
+async fn silent(address: &str, served: &Served, request: &str) -> TcpStream {
+    let mut stream = from(address, served.address).await;
+    soon(stream.write_all(request.as_bytes())).await.unwrap();
+    stream
+}
+
+fn post(query: &str, body: &str) -> String {
+    format!(
+        "POST /v1/events{query} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000000\r\n\r\n{body}"
+    )
+}
+
+fn lines(count: i64) -> String {
+    let lines = (0..count).map(|n| join("room", &format!("u{n}"), n) + "\n");
+    lines.collect()
+}
+
+/// A figure of `/metrics`, as soon as it is this one.
+async fn figure_becomes(served: &Served, name: &str, value: u64) {
+    let wanted = format!("rollbook_{name} {value}\n");
+    let becomes = async {
+        while !served.get("/metrics").await.body.contains(&wanted) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon(becomes).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unfinished_bodies_of_one_client_leave_places_to_another() {
+    let served = served(patient()).await;
+    let long = lines(2_000);
+    let mut unfinished = Vec::new();
+    for _ in 0..60 {
+        unfinished.push(silent(ONE, &served, &post("", &long)).await);
+    }
+    for _ in 0..20 {
+        let posted = ask_from(OTHER, &served, "POST", "/v1/events", &lines(3)).await;
+        posted.expect(200);
+    }
+    drop(unfinished);
+    // Its own places are free again.
+    served.post("/v1/events", lines(3)).await.expect(200);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn starts_of_bodies_of_one_client_leave_places_to_another() {
+    let bounds = Bounds {
+        starts: 4,
+        ..patient()
+    };
+    let served = served(bounds).await;
+    let mut unfinished = Vec::new();
+    for _ in 0..60 {
+        unfinished.push(silent(ONE, &served, &post("", &lines(1))).await);
+    }
+    let posted = ask_from(OTHER, &served, "POST", "/v1/events", &lines(3)).await;
+    posted.expect(200);
+    drop(unfinished);
+    served.post("/v1/events", lines(3)).await.expect(200);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_beyond_the_share_wait_and_are_then_refused_with_429() {
+    let bounds = Bounds {
+        starts: 1,
+        request: Duration::from_secs(2),
+        // Who has a place and goes on keeps it.
+        rate: 0,
+        whole: LONG,
+        crowded: LONG,
+        ..Bounds::default()
+    };
+    let served = served(bounds).await;
+    let request = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000000\r\n\
+        expect: 100-continue\r\n\r\n";
+    let (mut reader, mut writer) = silent(ONE, &served, request).await.into_split();
+    // It is asked to go on as soon as it has its place.
+    let mut status = [0; 12];
+    soon(reader.read_exact(&mut status)).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 100");
+    let drip = tokio::spawn(async move {
+        while writer.write_all(b"\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let refused = served.post("/v1/events", lines(1)).await.expect(429);
+    assert_eq!(refused.header("retry-after"), "1");
+    let error = refused.error();
+    assert!(
+        error.starts_with("too many bodies of this client"),
+        "{error}"
+    );
+    drip.abort();
+    // The place is free with the end of its connection.
+    let _ = soon(reader.read_to_end(&mut Vec::new())).await;
+    served.post("/v1/events", lines(1)).await.expect(200);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_readers_of_one_client_leave_places_to_another() {
+    let bounds = Bounds {
+        queries: 4,
+        slow_readers: 4,
+        ..patient()
+    };
+    let served = served(bounds).await;
+    served.post("/v1/events", lines(60_000)).await.expect(200);
+    let request = "GET /v1/history HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        slow.push(silent(ONE, &served, request).await);
+    }
+    // Three of them wait at places of their own, and three have the client's share of queries.
+    for stream in slow.iter_mut().take(3) {
+        soon(stream.read_exact(&mut [0; 12])).await.unwrap();
+    }
+    for path in ["/v1/who?channel=room", "/v1/history"] {
+        let answer = ask_from(OTHER, &served, "GET", path, "").await.expect(200);
+        assert!(answer.body.contains("u59999"));
+    }
+    drop(slow);
+    served.get("/v1/who?channel=room").await.expect(200);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_and_streams_beyond_the_share_are_refused_and_leave_nothing_behind() {
+    let bounds = Bounds {
+        sockets: 4,
+        ..Bounds::default()
+    };
+    let served = served(bounds).await;
+    let mut first = served.socket("/v1/subscribe").await.unwrap();
+    first.hear_until(|said| said["t"] == "live").await;
+    let second = served.socket("/v1/feed?channel=room").await.unwrap();
+    let stream = "GET /v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut stream = silent(ONE, &served, stream).await;
+    soon(stream.read_exact(&mut [0; 12])).await.unwrap();
+    for path in ["/v1/subscribe", "/v1/ingest", "/v1/feed?channel=room"] {
+        let Err(refused) = served.socket(path).await else {
+            panic!("{path}");
+        };
+        assert_eq!(refused.status, 429, "{path}");
+        assert_eq!(refused.header("retry-after"), "1");
+    }
+    let refused = served.get("/v1/stream").await.expect(429);
+    assert!(
+        refused
+            .error()
+            .starts_with("too many sockets and streams of this client"),
+        "{refused:?}"
+    );
+    // Requests have other places.
+    served.post("/v1/events", lines(1)).await.expect(200);
+    // The last one is another's; then there is none.
+    let other = socket_from(OTHER, &served, "/v1/subscribe").await.unwrap();
+    figure_becomes(&served, "socket_clients", 2).await;
+    let Err(refused) = socket_from("127.0.0.3:0", &served, "/v1/subscribe").await else {
+        panic!("all are taken");
+    };
+    assert_eq!(refused.status, 503);
+    // In order, broken off, and by HTTP: each is free again.
+    second.close().await;
+    first.drop();
+    drop(stream);
+    other.close().await;
+    figure_becomes(&served, "socket_clients", 0).await;
+    for _ in 0..8 {
+        let again = served.socket("/v1/ingest").await.unwrap();
+        again.close().await;
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_share_of_an_address_are_told_so() {
+    let bounds = Bounds {
+        connections: 8,
+        ..Bounds::default()
+    };
+    let served = served(bounds).await;
+    let mut silent = Vec::new();
+    for _ in 0..6 {
+        silent.push(from(ONE, served.address).await);
+    }
+    let refused = served.get("/healthz").await.expect(429);
+    assert!(
+        refused
+            .error()
+            .starts_with("too many connections of this client")
+    );
+    assert_eq!(refused.header("connection"), "close");
+    for _ in 0..20 {
+        let answer = ask_from(OTHER, &served, "GET", "/healthz", "").await;
+        answer.expect(200);
+    }
+    drop(silent);
+    let again = async { while served.get("/healthz").await.status != 200 {} };
+    soon(again).await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tokens_of_one_address_are_two_clients_and_two_of_one_subject_are_one() {
+    let tokens = Tokens::new();
+    let bounds = Bounds {
+        sockets: 4,
+        ..patient()
+    };
+    let config = Config {
+        bounds,
+        ..tokens.config()
+    };
+    let store = Store::in_memory(Options::default()).unwrap();
+    let served = Served::start(store, config).await;
+    let both = [Scope::Read, Scope::Ingest];
+    let [one, other] = [50_000, 60_000].map(|ms| tokens.make(&both, None, ms));
+    let query = format!("?access_token={one}");
+    let long = lines(2_000);
+    let mut unfinished = Vec::new();
+    for _ in 0..60 {
+        unfinished.push(silent(ONE, &served, &post(&query, &long)).await);
+    }
+    let path = format!("/v1/events?access_token={other}");
+    served.post(&path, lines(3)).await.expect(200);
+    drop(unfinished);
+
+    let subject = |ms| tokens.make_of("ana", &both, ms);
+    let mut sockets = Vec::new();
+    for ms in [10_000, 20_000, 30_000] {
+        let path = format!("/v1/subscribe?access_token={}", subject(ms));
+        sockets.push(served.socket(&path).await.unwrap());
+    }
+    let path = format!("/v1/subscribe?access_token={}", subject(40_000));
+    let Err(refused) = served.socket(&path).await else {
+        panic!("ana has her share");
+    };
+    assert_eq!(refused.status, 429);
+    let path = format!("/v1/subscribe?access_token={other}");
+    served.socket(&path).await.unwrap().close().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_has_as_many_places_as_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (listener, _file) = rollbook::server::socket::bind(folder.path()).unwrap();
+    let path = folder.path().join("rollbook.sock");
+    let bounds = Bounds {
+        sockets: 2,
+        connections: 3,
+        ..Bounds::default()
+    };
+    let config = Config {
+        bounds,
+        ..Config::default()
+    };
+    let store = std::sync::Arc::new(Store::in_memory(Options::default()).unwrap());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let listeners = vec![rollbook::server::Listener::Unix(listener)];
+    let served = tokio::spawn(rollbook::server::serve(store, listeners, config, async {
+        drop(stopped.await);
+    }));
+    let request = "GET /v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let mut stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut status = [0; 12];
+        soon(stream.read_exact(&mut status)).await.unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200");
+        streams.push(stream);
+    }
+    let answer = support::server::ask_owner(&path, "/v1/channels").await;
+    answer.expect(200);
+    drop(streams);
+    stop.send(()).unwrap();
+    soon(served).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_of_a_stream_who_takes_nothing_is_let_go() {
+    let bounds = Bounds {
+        request: Duration::from_millis(100),
+        ..Bounds::default()
+    };
+    let served = served(bounds).await;
+    let request = "GET /v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(8 << 10).unwrap();
+    let mut stream = soon(socket.connect(served.address)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    soon(stream.read_exact(&mut [0; 12])).await.unwrap();
+    figure_becomes(&served, "socket_clients", 1).await;
+    // The body's deadline is that of the test, too.
+    for _ in 0..20 {
+        served.store_lines(&lines(1_000));
+    }
+    figure_becomes(&served, "socket_clients", 0).await;
+    drop(stream);
+    served.stop().await;
+}

@@ -1,0 +1,57 @@
+//! Threads that panic: what they were asked is answered with the failure, no place stays taken, and the rest goes on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use crate::support;
+use rollbook::server::{Bounds, Config};
+use rollbook::{Options, Store};
+use support::engine::Lent;
+use support::server::{Served, join};
+
+async fn served(engine: &Lent) -> Served {
+    let config = Config {
+        bounds: Bounds {
+            queries: 1,
+            slow_readers: 1,
+            ..Bounds::default()
+        },
+        ..Config::default()
+    };
+    let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
+    let served = Served::start(store, config).await;
+    let line = join("room", "ana", 1);
+    served.post("/v1/events", &line).await.expect(200);
+    served
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_thread_that_tells_panics_nobody_is_left_to_wait() {
+    let engine = Lent::default();
+    let served = served(&engine).await;
+    let mut live = served.socket("/v1/subscribe").await.unwrap();
+    live.hear_until(|said| said["t"] == "live").await;
+    served.get("/readyz").await.expect(200);
+    engine.panic_on_read(true);
+    let line = join("room", "ben", 2);
+    served.post("/v1/events", &line).await.expect(200);
+    assert_eq!(live.hear().await, Err(1011));
+    engine.panic_on_read(false);
+    let error = served.get("/readyz").await.expect(503).error();
+    assert!(
+        error.starts_with("new entries are told to nobody"),
+        "{error}"
+    );
+    // It is recorded all the same, and found by who asks.
+    let line = join("room", "eve", 3);
+    served.post("/v1/events", &line).await.expect(200);
+    assert_eq!(served.get("/v1/history").await.expect(200).lines().len(), 3);
+    let mut late = served.socket("/v1/subscribe").await.unwrap();
+    late.hear_until(|said| said["user"] == "eve").await;
+    late.hear_until(|said| said["t"] == "live").await;
+    assert_eq!(late.hear().await, Err(1011));
+    served.stop().await;
+}
