@@ -177,6 +177,10 @@ pub const TOKEN_WARNING_MS: i64 = 30_000;
 pub const PING_MS: u64 = 30_000;
 /// And is given up after so long.
 pub const SILENCE_MS_MAX: u64 = 90_000;
+/// Answers that only the owner gets, at a time.
+pub const OWNER_ANSWERS_MAX: usize = 16;
+/// How often such an answer says that it goes on, where it has nothing else to say.
+pub const STILL_READING_MS: u64 = 5_000;
 /// How long a server that stops waits for what is in hand.
 pub const STOP_MS_MAX: u64 = 8_000;
 

@@ -22,9 +22,14 @@ use std::time::Duration;
 use super::exit::Exit;
 #[cfg(feature = "client")]
 use crate::client::remote::{Remote, RemoteError};
+#[cfg(feature = "client")]
+use crate::query::owner::OwnerFailure;
 
-/// Queries are short: one that finds another one at work waits for it so long.
-const QUERY_PATIENCE: Duration = Duration::from_secs(5);
+/// Queries are short, and so is the opening of a store: who finds one of them at work waits for it so long.
+const QUERY_PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks whether it is done, or answers.
+#[cfg(feature = "client")]
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A question that a store answers, and a server under its route.
 pub trait Question: Serialize {
@@ -123,18 +128,11 @@ impl<'a> Answers<'a> {
             return Ok(Answers::Server(Box::new(named(url)?)));
         }
         let data = &everywhere.data;
-        #[cfg(feature = "client")]
-        match open(data, Duration::ZERO) {
-            Err(StoreError::InUse { .. }) => {
-                if let Some(owner) = Remote::owner_of(data) {
-                    return Ok(Answers::Server(Box::new(owner)));
-                }
-            }
-            Err(error) => return Err(failure(data, error)),
-            Ok(store) => return Ok(Answers::Store(data, Box::new(store))),
-        }
-        let store = open(data, QUERY_PATIENCE).map_err(|error| failure(data, error))?;
-        Ok(Answers::Store(data, Box::new(store)))
+        Ok(match find(data, open)? {
+            Found::Store(store) => Answers::Store(data, store),
+            #[cfg(feature = "client")]
+            Found::Owner(owner) => Answers::Server(owner),
+        })
     }
 
     /// Gives each answer to `each`, until that fails.
@@ -162,7 +160,48 @@ impl<'a> Answers<'a> {
     }
 }
 
-fn open(data: &Path, patience: Duration) -> Result<Store, StoreError> {
+/// Who can tell of the store in a folder.
+pub enum Found<S> {
+    /// Nobody else has it open.
+    Store(Box<S>),
+    /// The process that has it open, and answers for it.
+    #[cfg(feature = "client")]
+    Owner(Box<Remote>),
+}
+
+/// Opens the store in a folder, in the way that is given, or finds who has it open.
+///
+/// # Errors
+/// Where there is no store, or somebody else has it and does not answer for it.
+pub fn find<S>(
+    data: &Path,
+    open: impl Fn(&Path, Duration) -> Result<S, StoreError>,
+) -> Result<Found<S>, Failure> {
+    #[cfg(feature = "client")]
+    for _ in 0..QUERY_PATIENCE.as_millis() / LOOK.as_millis() {
+        match open(data, Duration::ZERO) {
+            Err(StoreError::InUse { .. }) => {}
+            Err(error) => return Err(failure(data, error)),
+            Ok(store) => return Ok(Found::Store(Box::new(store))),
+        }
+        if let Some(owner) = Remote::owner_of(data) {
+            return Ok(Found::Owner(Box::new(owner)));
+        }
+        std::thread::sleep(LOOK);
+    }
+    #[cfg(not(feature = "client"))]
+    const LAST: Duration = QUERY_PATIENCE;
+    #[cfg(feature = "client")]
+    const LAST: Duration = Duration::ZERO;
+    let store = open(data, LAST).map_err(|error| failure(data, error))?;
+    Ok(Found::Store(Box::new(store)))
+}
+
+/// Opens a store for a question; one that cannot be written is read from a copy.
+///
+/// # Errors
+/// What the store says.
+pub fn open(data: &Path, patience: Duration) -> Result<Store, StoreError> {
     let options = Options {
         create: false,
         patience,
@@ -181,12 +220,15 @@ fn open(data: &Path, patience: Duration) -> Result<Store, StoreError> {
     }
 }
 
-/// Opens the store for a question that only it can answer.
+/// Opens the store for a command that serves it by itself.
 ///
 /// # Errors
 /// Where there is none, or somebody else has it.
+#[cfg(feature = "server")]
 pub fn open_store(data: &Path) -> Result<Store, Failure> {
-    open(data, QUERY_PATIENCE).map_err(|error| failure(data, error))
+    /// As long as a short question takes.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    open(data, PATIENCE).map_err(|error| failure(data, error))
 }
 
 #[cfg(feature = "client")]
@@ -205,13 +247,27 @@ fn named(url: &str) -> Result<Remote, Failure> {
     Remote::new(address, token).map_err(|error| Failure::new(Exit::Failed, error.to_string()))
 }
 
+/// The same, of a process that has the store in `data` open.
+#[cfg(feature = "client")]
+pub fn unanswered_by_owner(data: &Path, error: RemoteError) -> Failure {
+    match error {
+        RemoteError::Owner(OwnerFailure::NoSuchChannel(channel)) => {
+            Failure::no_channel(&channel, data)
+        }
+        other => unanswered(other),
+    }
+}
+
 /// What the client says, as a sentence with what to do.
 #[cfg(feature = "client")]
 pub fn unanswered(error: RemoteError) -> Failure {
     let what = super::text::shown(&error.to_string()).into_owned();
     match error {
-        RemoteError::NotFound(_) => Failure::new(Exit::NotFound, what)
-            .hint("`rollbook channels` lists the channels that there are"),
+        RemoteError::Owner(OwnerFailure::NoSuchChannel(_)) | RemoteError::NotFound(_) => {
+            Failure::new(Exit::NotFound, what)
+                .hint("`rollbook channels` lists the channels that there are")
+        }
+        RemoteError::Owner(OwnerFailure::Damaged(_)) => Failure::corrupt(what),
         RemoteError::Refused { .. } => Failure::new(Exit::Failed, what)
             .hint("ROLLBOOK_TOKEN holds the token; `rollbook token` makes one that allows it"),
         RemoteError::Away { .. } => Failure::new(Exit::Failed, what)

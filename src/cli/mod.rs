@@ -10,6 +10,7 @@ pub mod commands;
 pub mod everywhere;
 pub mod exit;
 mod help;
+pub mod holding;
 pub mod interrupt;
 pub mod moment;
 pub mod notices;

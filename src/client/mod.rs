@@ -9,6 +9,7 @@
 //! | `follow` | a server's entries as they come |
 //! | `rests` | how long to wait before trying again: pure |
 //! | `remote` | a server, asked over HTTP |
+//! | `owner` | what the owner of a store asks of the process that has it |
 //! | `token` | where access tokens come from |
 //! | `socket` | one WebSocket connection |
 //! | `uplink` | lines into another server |
@@ -16,6 +17,7 @@
 
 pub mod follow;
 pub mod life;
+pub mod owner;
 pub mod record;
 pub mod recorder;
 pub mod remote;

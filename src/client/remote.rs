@@ -4,12 +4,13 @@
 use super::token::Token;
 use super::wire::{Address, AddressError, ConnectError};
 use crate::limits;
+use crate::query::owner::{OwnerFailure, Piece};
 use crate::store::OWNER_SOCKET;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Why a server did not answer a question.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,9 @@ pub enum RemoteError {
         /// What it says.
         why: String,
     },
+    /// It says why it does not give all of an answer that only the owner gets.
+    #[error(transparent)]
+    Owner(#[from] OwnerFailure),
     /// The answer is none that is known.
     #[error("{address} answers something else than a Rollbook does: {why}")]
     Strange {
@@ -143,40 +147,71 @@ impl Remote {
         params: &impl Serialize,
         mut each: impl FnMut(T) -> bool,
     ) -> Result<(), RemoteError> {
-        self.runtime.block_on(async {
-            let mut body = self.get(route, params).await?.into_body();
-            let mut held = Vec::new();
-            while let Some(frame) = next(&mut body).await {
-                let frame = frame.map_err(|error| self.away(&*error))?;
-                held.extend_from_slice(&frame);
-                let Some(end) = memchr::memrchr(b'\n', &held) else {
-                    if held.len() > limits::ANSWER_BYTES_MAX {
-                        return Err(self.strange("a line that is too long"));
-                    }
-                    continue;
-                };
-                for line in held
-                    .get(..end)
-                    .unwrap_or_default()
-                    .split(|&byte| byte == b'\n')
-                {
-                    if !each(self.read(line)?) {
-                        return Ok(());
+        let mut lines = self.lines(Method::GET, route, params)?;
+        while let Some(line) = lines.next(&|| false)? {
+            if !each(self.read(&line)?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks what only the owner may, and gives the rows of the answer to `each`, until that returns `false`, and to
+    /// `read` how many entries have been read. `stop` is looked at while the answer is waited for. `None`: it was
+    /// stopped by one of them.
+    ///
+    /// # Errors
+    /// [`RemoteError`]; what was given before is good.
+    pub fn ask_owner<T: DeserializeOwned, D: DeserializeOwned>(
+        &self,
+        (method, route): (Method, &str),
+        params: &impl Serialize,
+        stop: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(T) -> bool,
+        read: &mut dyn FnMut(u64),
+    ) -> Result<Option<D>, RemoteError> {
+        let mut lines = self.lines(method, route, params)?;
+        while let Some(line) = lines.next(stop)? {
+            if line.is_empty() {
+                continue;
+            }
+            match self.read(&line)? {
+                Piece::Row(row) => {
+                    if !each(row) {
+                        return Ok(None);
                     }
                 }
-                held.drain(..=end);
+                Piece::Read(entries) => read(entries),
+                Piece::Done(done) => return Ok(Some(done)),
+                Piece::Failed(failure) => return Err(RemoteError::Owner(failure)),
             }
-            // An answer that was broken off is an error of the body: this is whole.
-            if !held.is_empty() {
-                each(self.read(&held)?);
-            }
-            Ok(())
+        }
+        if stop() {
+            return Ok(None);
+        }
+        Err(self.broke_off())
+    }
+
+    /// Asks, and waits for the head of the answer.
+    fn lines(
+        &self,
+        method: Method,
+        route: &str,
+        params: &impl Serialize,
+    ) -> Result<Lines<'_>, RemoteError> {
+        let answered = self.send(method, route, params);
+        Ok(Lines {
+            remote: self,
+            body: Some(self.runtime.block_on(answered)?.into_body()),
+            held: Vec::new(),
+            given: 0,
         })
     }
 
     /// Asks, and waits for the head of the answer.
-    async fn get(
+    async fn send(
         &self,
+        method: Method,
         route: &str,
         params: &impl Serialize,
     ) -> Result<Response<Incoming>, RemoteError> {
@@ -196,7 +231,9 @@ impl Remote {
         let uri = asked.uri();
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let host = uri.authority().map_or("localhost", |host| host.as_str());
-        let mut request = Request::get(path)
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
             .header(HOST, host)
             .header(ACCEPT, "application/json, application/x-ndjson");
         if let Some(token) = &self.token
@@ -246,6 +283,11 @@ impl Remote {
         serde_json::from_slice(json).map_err(|error| self.strange(&error.to_string()))
     }
 
+    /// The answer has no end.
+    pub(super) fn broke_off(&self) -> RemoteError {
+        self.away(&"the answer broke off")
+    }
+
     fn away(&self, why: &(impl std::fmt::Display + ?Sized)) -> RemoteError {
         let (address, why) = (self.shown(), why.to_string());
         RemoteError::Away { address, why }
@@ -271,13 +313,62 @@ pub(super) fn question(route: &str, params: &impl Serialize) -> String {
     }
 }
 
+/// The lines of an answer, as they come.
+struct Lines<'r> {
+    remote: &'r Remote,
+    /// Until its end.
+    body: Option<Incoming>,
+    held: Vec<u8>,
+    /// So much of it was given already.
+    given: usize,
+}
+
+impl Lines<'_> {
+    /// The next line, without its newline; `None` at the end, or where it was stopped. An answer that was broken off is
+    /// an error of the body.
+    fn next(&mut self, stop: &dyn Fn() -> bool) -> Result<Option<Vec<u8>>, RemoteError> {
+        let mut seen = self.given;
+        loop {
+            let fresh = self.held.get(seen..).unwrap_or_default();
+            if let Some(end) = memchr::memchr(b'\n', fresh).map(|at| seen + at) {
+                let line = self.held.get(self.given..end).map(<[u8]>::to_vec);
+                self.given = end + 1;
+                return Ok(line);
+            }
+            self.held.drain(..self.given);
+            self.given = 0;
+            seen = self.held.len();
+            if seen > limits::ANSWER_BYTES_MAX {
+                return Err(self.remote.strange("a line that is too long"));
+            }
+            let Some(body) = &mut self.body else {
+                let rest = std::mem::take(&mut self.held);
+                return Ok((!rest.is_empty()).then_some(rest));
+            };
+            match self.remote.runtime.block_on(next(body, stop)) {
+                Some(Ok(bytes)) => self.held.extend_from_slice(&bytes),
+                Some(Err(error)) => return Err(self.remote.away(&*error)),
+                None if stop() => return Ok(None),
+                None => self.body = None,
+            }
+        }
+    }
+}
+
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// The next piece of a body; a server that falls silent within it is given up.
-async fn next(body: &mut Incoming) -> Option<Result<Bytes, Cause>> {
+/// How often it is looked whether an answer is still wanted.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The next piece of a body; `None` at its end, or where it is not wanted any more. A server that falls silent within it
+/// is given up.
+async fn next(body: &mut Incoming, stop: &dyn Fn() -> bool) -> Option<Result<Bytes, Cause>> {
     let most = Duration::from_millis(limits::ANSWER_MS_MAX);
+    let began = Instant::now();
     loop {
-        return match timeout(most, body.frame()).await {
+        return match timeout(LOOK, body.frame()).await {
+            _ if stop() => None,
+            Err(_) if began.elapsed() < most => continue,
             Err(_) => Some(Err("it has fallen silent".into())),
             Ok(None) => None,
             Ok(Some(Err(error))) => Some(Err(error.into())),

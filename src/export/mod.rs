@@ -6,6 +6,7 @@
 pub mod record;
 
 use crate::domain::entry::{self, Entry};
+use crate::query::answer::HistoryEntry;
 use crate::query::{HistoryFilter, SessionFilter, is_shown_as_it_is};
 use crate::store::{Store, StoreError};
 use record::{Csv, Record, json_line};
@@ -117,52 +118,77 @@ impl Store {
         mut progress: impl FnMut(u64) -> bool,
         mut unclear: impl FnMut(u64),
     ) -> Result<u64, ExportError> {
-        let format = Format::of(file)?;
-        if existing == Existing::Keep && file.exists() {
-            return Err(ExportError::Exists(file.to_owned()));
-        }
-        let failed = |error| ExportError::File {
-            path: file.to_owned(),
-            error,
-        };
-        let folder = file
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let beside = new_file(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-        let sink = BufWriter::with_capacity(BUFFER_BYTES, beside.as_file());
-        let (done, ended) = match what {
-            What::Entries(filter) => {
-                let mut rows = Rows::new(format, sink, &mut progress);
-                let ended = self.history_beside(filter, |shown, entry| {
-                    if !is_shown(entry) {
+        match what {
+            What::Entries(filter) => write_file(file, existing, &mut progress, |row| {
+                let ended = self.entry_rows(filter, |entry, is_unclear| {
+                    if is_unclear {
                         unclear(entry.seq);
                     }
-                    rows.row(&shown)
+                    row(&entry)
                 });
-                (rows.finish(), ended)
-            }
-            What::Sessions(filter) => {
-                let mut rows = Rows::new(format, sink, &mut progress);
-                let ended = self.sessions(filter, |stay| rows.row(&stay));
-                (rows.finish(), ended)
-            }
-        };
-        ended?;
-        let Some(rows) = done.map_err(failed)? else {
-            return Err(ExportError::Stopped);
-        };
-        beside.as_file().sync_all().map_err(failed)?;
-        let renamed = match existing {
-            Existing::Keep => beside.persist_noclobber(file),
-            Existing::Replace => beside.persist(file),
-        };
-        match renamed {
-            Ok(_) => Ok(rows),
-            Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(ExportError::Exists(file.to_owned()))
-            }
-            Err(failure) => Err(failed(failure.error)),
+                ended.map_err(ExportError::from)
+            }),
+            What::Sessions(filter) => write_file(file, existing, &mut progress, |row| {
+                let ended = self.sessions(filter, |stay| row(&stay));
+                ended.map_err(ExportError::from)
+            }),
         }
+    }
+
+    /// Gives the rows of an export of entries to `each`, with whether the metadata of an entry is no JSON; stops when
+    /// that returns `false`.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchChannel`]; where the log cannot be read.
+    pub fn entry_rows(
+        &self,
+        filter: &HistoryFilter,
+        mut each: impl FnMut(HistoryEntry, bool) -> bool,
+    ) -> Result<(), StoreError> {
+        self.history_beside(filter, |shown, entry| each(shown, !is_shown(entry)))
+    }
+}
+
+/// Writes a file as [`Store::export`] does, with rows from anywhere: `feed` gives them, one after another, to what it is
+/// handed, until that returns `false`.
+///
+/// # Errors
+/// [`ExportError`], that of `feed` among them; then there is no file, or the one that was there.
+pub fn write_file<T: Record>(
+    file: &Path,
+    existing: Existing,
+    progress: &mut dyn FnMut(u64) -> bool,
+    feed: impl FnOnce(&mut dyn FnMut(&T) -> bool) -> Result<(), ExportError>,
+) -> Result<u64, ExportError> {
+    let format = Format::of(file)?;
+    if existing == Existing::Keep && file.exists() {
+        return Err(ExportError::Exists(file.to_owned()));
+    }
+    let failed = |error| ExportError::File {
+        path: file.to_owned(),
+        error,
+    };
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let beside = new_file(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+    let sink = BufWriter::with_capacity(BUFFER_BYTES, beside.as_file());
+    let mut rows = Rows::new(format, sink, progress);
+    feed(&mut |row| rows.row(row))?;
+    let Some(rows) = rows.finish().map_err(failed)? else {
+        return Err(ExportError::Stopped);
+    };
+    beside.as_file().sync_all().map_err(failed)?;
+    let renamed = match existing {
+        Existing::Keep => beside.persist_noclobber(file),
+        Existing::Replace => beside.persist(file),
+    };
+    match renamed {
+        Ok(_) => Ok(rows),
+        Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(ExportError::Exists(file.to_owned()))
+        }
+        Err(failure) => Err(failed(failure.error)),
     }
 }
 

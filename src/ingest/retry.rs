@@ -27,6 +27,7 @@ const BATCH_BYTES: usize = 4 << 20;
 /// # Errors
 /// [`IngestError::Store`]; what came before is durable.
 pub fn retry(store: &Store, how: &How, watcher: &mut dyn Watcher) -> Result<Outcome, IngestError> {
+    let _alone = store.retry_alone();
     let mut again = Again {
         store,
         how,

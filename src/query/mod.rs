@@ -13,6 +13,7 @@
 //! | `rejects` | the lines that could not be taken |
 //! | `answer` | the answers: the JSON of the contract |
 //! | `params` | what is asked, in the words of the HTTP interface |
+//! | `owner` | answers that only the store's owner gets, line by line |
 //! | `time` | moments and spans as people and programs write them |
 
 pub mod answer;
@@ -20,6 +21,7 @@ mod channels;
 mod cursor;
 mod history;
 mod missed;
+pub mod owner;
 pub mod params;
 mod rejects;
 mod sessions;

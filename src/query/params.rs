@@ -160,6 +160,58 @@ params! {
         /// `ingest`).
         feed: Option<String>,
     }
+
+    /// `verify`.
+    VerifyParams {
+        /// Decide everything again, and compare.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deep: bool,
+    }
+
+    /// `replay`.
+    ReplayParams {
+        /// Only this channel.
+        channel: Option<String>,
+        /// Only what takes effect at or after this moment.
+        from: Option<When>,
+        /// Only what takes effect before this moment.
+        to: Option<When>,
+        /// Only this entry and those behind it.
+        from_seq: Option<u64>,
+        /// Only this entry and those before it.
+        to_seq: Option<u64>,
+        /// Lines in Rollbook's own shape; else in Agora's.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rollbook: bool,
+    }
+
+    /// `rejects --retry`: by whom and how the lines are read and taken this time.
+    RetryParams {
+        /// Who watched, for lines that do not say.
+        observer: String,
+        /// The observer's own user id, for lines that do not say.
+        #[serde(rename = "self")]
+        self_user: Option<String>,
+        /// Lateness that is forgiven.
+        skew_tolerance: Span,
+        /// How far a source's time may be ahead of the recording.
+        max_ahead: Span,
+        /// By how much windows begin earlier.
+        slack: Span,
+        /// The source may drop or reorder single events.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        lossy: bool,
+        /// How long a source may take to send what was missed as differences.
+        resync: Span,
+        /// What a number counts where a line gives a time: `s`, `ms` or `us`.
+        time_unit: String,
+        /// How late a time-out may be told of.
+        presence_timeout: Span,
+        /// How long a change may wait in Agora's interval mode.
+        presence_interval: Span,
+        /// How long Agora holds a leave back.
+        presence_debounce: Span,
+    }
 }
 
 impl WhoParams {

@@ -102,7 +102,7 @@ fn not_rfc3339(text: &str) -> String {
 }
 
 /// A length of time as typed, in milliseconds: `1500`, `1500ms`, `60s`, `1m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Span(pub Millis);
 
 impl Display for Span {

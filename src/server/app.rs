@@ -8,10 +8,10 @@ use super::bounds::Bounds;
 use super::clock::Clock;
 use super::crowd::{Client, Full, Permit, Places};
 use super::fault::Fault;
-use super::hub::Hub;
 use super::metrics::Metrics;
 use super::observers::Observers;
 use super::patience::Patience;
+use super::pump::Pump;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 use crate::feed::Settings;
@@ -40,7 +40,7 @@ pub struct App {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Entries on their way to subscribers.
-    pub hub: Arc<Hub>,
+    pub pump: Pump,
     /// Which connection speaks for which observer.
     pub observers: Observers,
     /// What is counted.
@@ -61,6 +61,8 @@ pub struct App {
     pub bodies: Arc<Places>,
     /// Places of subscribers for whom what was read ahead is kept.
     pub read_ahead: Arc<Places>,
+    /// Places of answers that only the owner gets.
+    pub owner_answers: Arc<Places>,
     /// Room for batches of sockets that are handed to the writer.
     pub handed_over: Arc<Places>,
 }

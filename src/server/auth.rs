@@ -376,11 +376,17 @@ const SUBJECT: [u8; 32] = *b"rollbook: the subject of a token";
 pub enum Door {
     /// By whoever may open the store's folder: the owner's socket.
     Owner,
+    /// The same, while the process that has the store only reads it: nothing is taken.
+    OwnerReads,
     /// By whoever is on this machine; of the pages that a browser here shows only the server's own, and these.
     Loopback(Arc<[Origin]>),
     /// With a token.
     Tokens(Keeper),
 }
+
+/// Why nothing is taken.
+const ONLY_READ: &str =
+    "the process that has the store open only reads it: nothing is recorded before it is done";
 
 impl Door {
     /// What a request may do that shows this token, if any.
@@ -395,7 +401,10 @@ impl Door {
         now: Millis,
     ) -> Result<Access, Fault> {
         let access = match self {
-            Door::Owner | Door::Loopback(_) => Access::full(),
+            Door::OwnerReads if scope == Scope::Ingest => {
+                return Err(Fault::Unavailable(ONLY_READ.into()));
+            }
+            Door::Owner | Door::OwnerReads | Door::Loopback(_) => Access::full(),
             Door::Tokens(keeper) => token
                 .and_then(|token| keeper.access(token, now))
                 .ok_or(Fault::Unknown(scope.word()))?,

@@ -91,6 +91,11 @@ impl Hub {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has entries behind `seq` come. Only for one at which nobody has sat yet.
+    pub fn begin_behind(&self, seq: u64) {
+        self.lanes().seq = seq;
+    }
+
     /// How many listen.
     #[must_use]
     pub fn seats(&self) -> usize {

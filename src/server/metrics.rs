@@ -203,8 +203,8 @@ impl Metrics {
             (&of.resyncs, gauges.resyncs_open),
             (&of.observers, gauges.observers),
             (&of.connected, gauges.connected),
-            (&of.subscribers, app.hub.seats() as u64),
-            (&of.lag, app.hub.lag(app.store.head())),
+            (&of.subscribers, app.pump.hub().seats() as u64),
+            (&of.lag, app.pump.hub().lag(app.store.head())),
             (&of.clients, app.sockets.clients() as u64),
             (&of.poisoned, u64::from(app.store.failure().is_some())),
         ] {

@@ -16,6 +16,8 @@
 //! | `app`, `bounds`, `fault` | what all requests share; what they may take; what they can fail of |
 //! | `crowd`, `patience` | places, and how many of them one client has; how long it is waited for |
 //! | `queries`, `events`, `metrics`, `pages` | requests that are answered |
+//! | `owner` | requests that are answered to the store's owner only |
+//! | `beside` | the owner's socket of a process that has something else to do |
 //! | `session`, `sockets`, `pour` | what all sockets have in common; those on which only the server speaks |
 //! | `ingest`, `observers` | lines in |
 //! | `subscribe`, `feed`, `tail`, `hub`, `pump` | entries out |
@@ -26,6 +28,7 @@
 
 mod app;
 pub mod auth;
+mod beside;
 mod bounds;
 pub mod clock;
 mod crowd;
@@ -40,6 +43,7 @@ mod metrics;
 mod observers;
 pub mod openapi;
 mod origin;
+mod owner;
 mod pages;
 mod patience;
 mod play;
@@ -54,6 +58,7 @@ mod subscribe;
 mod tail;
 pub mod tls;
 
+pub use beside::OwnerSocket;
 pub use bounds::Bounds;
 pub use listen::Listener;
 pub use metrics::Metrics;
@@ -73,7 +78,7 @@ use listen::House;
 use observers::Observers;
 use play::Plays;
 use pump::Pump;
-use routes::{PLAYED, ROUTES};
+use routes::{OWNERS, PLAYED, ROUTES};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +101,8 @@ pub struct Config {
     pub metrics: Arc<Metrics>,
     /// Only this is served to the network: history, played to each client from its start. `None`: the store itself.
     pub play: Option<Play>,
+    /// The process has the store open to read it: through the owner's socket nothing is taken either.
+    pub only_read: bool,
     /// What is borne of those who come.
     pub bounds: Bounds,
 }
@@ -110,6 +117,7 @@ impl Default for Config {
             clock: Arc::new(SystemClock),
             metrics: Metrics::new(),
             play: None,
+            only_read: false,
             bounds: Bounds::default(),
         }
     }
@@ -140,15 +148,15 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StoreError> {
     let stop = CancellationToken::new();
-    let starting = Arc::clone(&store);
-    let started = tokio::task::spawn_blocking(move || Pump::start(starting)).await;
-    let (pump, hub) = started.map_err(|error| StoreError::Stopped(error.to_string()))??;
+    let networked = listeners
+        .iter()
+        .any(|listener| matches!(listener, Listener::Tcp(..)));
     let app = Arc::new(App {
+        pump: Pump::new(Arc::clone(&store)),
         store,
         rules: config.rules,
         settings: config.settings,
         clock: config.clock,
-        hub,
         observers: Observers::default(),
         metrics: config.metrics,
         bounds: config.bounds,
@@ -159,21 +167,32 @@ pub async fn serve(
         starts: Places::new(config.bounds.starts),
         bodies: Places::new(config.bounds.bodies),
         read_ahead: Places::new(config.bounds.read_ahead),
+        owner_answers: Places::new(limits::OWNER_ANSWERS_MAX),
         handed_over: Places::new(limits::HANDED_OVER_AT_ONCE_MAX),
     });
+    if networked {
+        // Subscribers are to be expected, and the debug log tells of each snapshot.
+        let starting = Arc::clone(&app);
+        let started = tokio::task::spawn_blocking(move || starting.pump.start()).await;
+        started.map_err(|error| StoreError::Stopped(error.to_string()))??;
+    }
     let tokens = config.tokens.map(Door::Tokens);
     let origins: Arc<[Origin]> = config.origins.into();
     let public = Arc::new(tokens.unwrap_or_else(|| Door::Loopback(Arc::clone(&origins))));
-    let owner = Arc::new(Door::Owner);
+    let owner = Arc::new(match config.only_read {
+        true => Door::OwnerReads,
+        false => Door::Owner,
+    });
     let house = House::new(stop.clone(), config.bounds);
     let plays = config.play.map(Plays::new);
     for listener in listeners {
         let router = match (&listener, &plays) {
-            (Listener::Unix(_), _) => routes::router(&app, &owner, &Arc::default(), ROUTES),
-            (Listener::Tcp(..), None) => routes::router(&app, &public, &origins, ROUTES),
-            (Listener::Tcp(..), Some(plays)) => {
-                routes::router(&app, &public, &origins, PLAYED).layer(Extension(Arc::clone(plays)))
+            (Listener::Unix(_), _) => {
+                routes::router(&app, &owner, &Arc::default(), &[ROUTES, OWNERS])
             }
+            (Listener::Tcp(..), None) => routes::router(&app, &public, &origins, &[ROUTES]),
+            (Listener::Tcp(..), Some(plays)) => routes::router(&app, &public, &origins, &[PLAYED])
+                .layer(Extension(Arc::clone(plays))),
         };
         house.open.spawn(house.clone().accept(listener, router));
     }
@@ -185,6 +204,6 @@ pub async fn serve(
         tracing::warn!("{} connections did not end in time", house.open.len());
     }
     // It has nothing left to do, and ends at once.
-    let _ = tokio::task::spawn_blocking(move || pump.stop()).await;
+    let _ = tokio::task::spawn_blocking(move || app.pump.stop()).await;
     Ok(())
 }

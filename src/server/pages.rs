@@ -32,7 +32,7 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Fault> 
     if app.stop.is_cancelled() {
         return Err(Fault::Unavailable("the server stops".into()));
     }
-    if app.hub.is_closed() {
+    if app.pump.hub().is_closed() {
         return Err(untold());
     }
     match app.store.failure() {

@@ -5,16 +5,23 @@ use super::hub::Hub;
 use crate::query::answer::{EntryType, HistoryEntry, Origin};
 use crate::query::{Cursor, Told};
 use crate::store::{Store, StoreError};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// Entries read at a time.
 const READ_ENTRIES: usize = 1_024;
 
-/// The thread, until it is stopped.
+/// The thread, from the first subscriber on until it is stopped. Before that nothing is read: an `ingest` beside which
+/// nobody subscribes is no slower.
 pub struct Pump {
-    stop: Arc<dyn Fn() + Send + Sync>,
+    store: Arc<Store>,
+    hub: Arc<Hub>,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    calls: SyncSender<Call>,
     thread: JoinHandle<()>,
 }
 
@@ -33,22 +40,43 @@ enum Call {
 }
 
 impl Pump {
-    /// Starts it, behind the store's head.
+    /// One that does not run yet.
+    #[must_use]
+    pub fn new(store: Arc<Store>) -> Pump {
+        Pump {
+            hub: Arc::new(Hub::new(store.head())),
+            store,
+            running: Mutex::default(),
+        }
+    }
+
+    /// Where entries are laid out.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Starts it behind the store's head, unless it runs. Nobody may sit at the hub before. It calls the store.
     ///
     /// # Errors
     /// Where the log cannot be read, or the system gives no thread.
-    pub fn start(store: Arc<Store>) -> Result<(Pump, Arc<Hub>), StoreError> {
+    pub fn start(&self) -> Result<(), StoreError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.is_some() {
+            return Ok(());
+        }
         let (calls, called) = sync_channel(64);
         let news = calls.clone();
         // One call that waits stands for all.
-        store.on_published(move |_| drop(news.try_send(Call::News)));
-        let cursor = store.cursor(store.head(), None)?;
-        let hub = Arc::new(Hub::new(cursor.seq()));
-        let laid_out = Arc::clone(&hub);
+        self.store
+            .on_published(move |_| drop(news.try_send(Call::News)));
+        let cursor = self.store.cursor(self.store.head(), None)?;
+        self.hub.begin_behind(cursor.seq());
+        let (store, hub) = (Arc::clone(&self.store), Arc::clone(&self.hub));
         let work = move || {
             // However it ends: who listens is not left to wait.
-            let laid_out = Closed(laid_out);
-            let done = pump(&store, cursor, &laid_out.0, &called);
+            let hub = Closed(hub);
+            let done = pump(&store, cursor, &hub.0, &called);
             if let Err(error) = done {
                 tracing::error!("entries are not told any more: {error}");
             }
@@ -60,15 +88,22 @@ impl Pump {
             path: "a thread".into(),
             source,
         })?;
-        let stop = Arc::new(move || drop(calls.send(Call::Stop)));
-        Ok((Pump { stop, thread }, hub))
+        *running = Some(Running { calls, thread });
+        Ok(())
     }
 
-    /// Stops it.
-    pub fn stop(self) {
-        (self.stop)();
-        // One that has panicked has said so; the server ends anyway.
-        let _ = self.thread.join();
+    /// Stops it, if it runs.
+    pub fn stop(&self) {
+        let running = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(Running { calls, thread }) = running {
+            drop(calls.send(Call::Stop));
+            // One that has panicked has closed nothing; the server ends anyway.
+            let _ = thread.join();
+        }
     }
 }
 

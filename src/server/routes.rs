@@ -5,7 +5,7 @@ use super::auth::{Door, Scope};
 use super::fault::Fault;
 use super::guard::{Guard, guard};
 use super::origin::{Origin, around};
-use super::{events, feed, ingest, metrics, openapi, pages, play, queries, subscribe};
+use super::{events, feed, ingest, metrics, openapi, owner, pages, play, queries, subscribe};
 use crate::query::answer;
 use crate::query::params;
 use axum::Router;
@@ -81,6 +81,7 @@ use Answer::{List, Live, One, Socket, Text};
 const READ: Option<Scope> = Some(Scope::Read);
 const INGEST: Option<Scope> = Some(Scope::Ingest);
 const OPEN: Option<Scope> = None;
+const PIECES: Answer = Text("application/x-ndjson");
 
 routes! {
     /// What is served of a store.
@@ -115,15 +116,25 @@ routes! {
     get "/bridge.js" OPEN, NoParams, Text("text/javascript"), pages::bridge, "The bridge from Agora's SDK, an ES module";
 }
 
-/// The router of a table, for those who come in by one door, and for pages of these origins.
+routes! {
+    /// What is served at the owner's socket besides: it may read the whole log, and its answers are `query::owner`'s.
+    OWNERS:
+    get "/v1/verify" READ, VerifyParams, PIECES, owner::verify, "Whether the log is whole";
+    get "/v1/export/entries" READ, HistoryParams, PIECES, owner::entries, "The rows of an export of entries";
+    get "/v1/export/sessions" READ, SessionsParams, PIECES, owner::sessions, "The rows of an export of stays";
+    get "/v1/replay" READ, ReplayParams, PIECES, owner::replay, "The log as the lines of a feed";
+    post "/v1/rejects/retry" INGEST, RetryParams, PIECES, owner::retry, "Takes the rejects in again";
+}
+
+/// The router of tables, for those who come in by one door, and for pages of these origins.
 pub fn router(
     app: &Arc<App>,
     door: &Arc<Door>,
     origins: &Arc<[Origin]>,
-    routes: &'static [Route],
+    tables: &[&'static [Route]],
 ) -> Router {
     let mut router = Router::new();
-    for route in routes {
+    for route in tables.iter().copied().flatten() {
         let at_door = Guard {
             app: Arc::clone(app),
             door: Arc::clone(door),

@@ -121,6 +121,8 @@ impl Tail {
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let store = &*app.store;
+            // Before a seat is taken.
+            app.pump.start()?;
             let (mut cursor, place) = match ahead {
                 Some(Ahead { cursor, place }) => (cursor, Some(place)),
                 None => {
@@ -158,7 +160,7 @@ impl Tail {
             self.place = Place::History(ahead, seat);
             return None;
         }
-        let seat = seat.unwrap_or_else(|| self.app.hub.sit(self.filter.channel.as_deref()));
+        let seat = seat.unwrap_or_else(|| self.app.pump.hub().sit(self.filter.channel.as_deref()));
         if !seat.reaches_back_to(self.read) {
             self.place = Place::History(ahead, Some(seat));
             return None;

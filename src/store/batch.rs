@@ -8,6 +8,7 @@ use crate::domain::event::{Connection, Event};
 use crate::domain::time::Millis;
 use crate::limits::DIFFERING_SHOWN_MAX;
 use crate::log::Progress;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -162,7 +163,7 @@ impl Receipt {
 }
 
 /// A line that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     /// The file or feed.
     pub source: Arc<str>,
@@ -175,7 +176,7 @@ pub struct Refused {
 }
 
 /// An entry whose effective time is more than [`crate::limits::CLAMPED_MS`] after it occurred.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clamped {
     /// The entry.
     pub seq: u64,
@@ -186,13 +187,25 @@ pub struct Clamped {
     /// Its effective time.
     pub effective_at: Millis,
     /// What became of it: only one that is applied takes effect at all.
+    #[serde(with = "DispositionWord")]
     pub disposition: Disposition,
     /// The entry that moved the channel's time there; `None` where it is not known.
     pub frontier: Option<Frontier>,
 }
 
+/// [`Disposition`] as a word: the domain knows nothing of how it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Disposition", rename_all = "lowercase")]
+enum DispositionWord {
+    Applied,
+    Duplicate,
+    Stale,
+    Unknown,
+    Collected,
+}
+
 /// An entry at which the time of its channel stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frontier {
     /// The entry.
     pub seq: u64,
@@ -205,7 +218,7 @@ pub struct Frontier {
 }
 
 /// A line with an id that was recorded before, with other contents: it is taken for a retry all the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DifferingRetry {
     /// The file or feed.
     pub source: Arc<str>,

@@ -159,6 +159,8 @@ pub struct Store {
     follower: Mutex<Option<Fold>>,
     /// How it stood when somebody last asked.
     stood: Mutex<Stood>,
+    /// Held by who takes rejects in again.
+    retrying: Mutex<()>,
 }
 
 /// What the store's threads share.

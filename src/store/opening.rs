@@ -108,6 +108,7 @@ impl Store {
             writer: Mutex::default(),
             follower: Mutex::default(),
             stood: Mutex::default(),
+            retrying: Mutex::default(),
         };
         Ok((store, connected))
     }

@@ -15,6 +15,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 impl Store {
+    /// Whether it is read from a copy, since its folder cannot be written.
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        held(&self.shared.copy).is_some()
+    }
+
     /// Gives every entry of a range of seqs to a projection, in order.
     ///
     /// # Errors

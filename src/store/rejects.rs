@@ -1,13 +1,13 @@
 //! The lines that could not be taken, as long as they have not been taken after all.
 
-use super::Store;
 use super::batch::Rejected;
 use super::error::StoreError;
 use super::scan::{Flow, Scope, Visitor};
+use super::{Store, held};
 use crate::log::Reject;
 use crate::log::frame::FrameHeader;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 /// How the kept reason of a line ends whose sender may write to some channels only.
 const LIMITED: &str = "; its sender may write to some channels only, so no retry takes it";
@@ -27,6 +27,11 @@ pub fn may_be_retried(reject: &Reject) -> bool {
 }
 
 impl Store {
+    /// Waits until nobody else takes rejects in again: two who read the same ones would record them twice.
+    pub(crate) fn retry_alone(&self) -> MutexGuard<'_, ()> {
+        held(&self.retrying)
+    }
+
     /// Gives each reject that is not settled, with its number among all rejects of the log, from 1, to `each`; stops
     /// when that returns `false`.
     ///

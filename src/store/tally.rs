@@ -2,9 +2,10 @@
 
 use crate::domain::entry::{Change, Disposition, Entry, Origin, What};
 use crate::domain::event::Kind;
+use serde::{Deserialize, Serialize};
 
 /// What became of some lines (contract 3, `ingest`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // each is explained where it is shown: ingest::IngestSummary
 pub struct Tally {
     pub events: u64,

@@ -1,19 +1,31 @@
 //! `export`: entries or stays into a file.
 
 use super::{failure, now};
-use crate::cli::answers::open_store;
+use crate::cli::answers::{Found, find, open};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::{HELP, at_time};
+use crate::cli::holding::Holding;
 use crate::cli::interrupt::interrupted;
 use crate::cli::notices::Notices;
 use crate::cli::progress::{Progress, say};
 use crate::cli::text::count;
+use crate::domain::time::Millis;
 use crate::export::{Existing, ExportError, Format, What};
+use crate::query::params::{HistoryParams, SessionsParams};
 use crate::query::time::When;
-use crate::query::{HistoryFilter, SessionFilter};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+#[cfg(feature = "client")]
+use {
+    crate::cli::answers::unanswered_by_owner,
+    crate::client::{
+        owner::Reader,
+        remote::{Remote, RemoteError},
+    },
+    crate::export::write_file,
+    crate::query::owner::EntryRow,
+};
 
 /// `export`.
 #[derive(Debug, Args)]
@@ -60,57 +72,122 @@ pub enum Rows {
 pub(in crate::cli) fn run(data: &Path, args: &Export) -> Result<(), Failure> {
     // What cannot be written is better told before a store is opened.
     Format::of(&args.file).map_err(|error| export_failure(data, error))?;
-    let now = now();
-    let (channel, topic, user) = (args.channel.clone(), args.topic.clone(), args.user.clone());
-    let from = args.from.map(|at| at.resolve(now));
-    let to = args.until.map(|at| at.resolve(now));
-    let what = match args.what {
-        Rows::Entries => What::Entries(HistoryFilter {
-            channel,
-            topic,
-            user,
-            from,
-            to,
-            ..HistoryFilter::default()
-        }),
-        Rows::Sessions => What::Sessions(SessionFilter {
-            channel,
-            topic,
-            user,
-            from,
-            to,
-            known_at: None,
-        }),
-    };
     let existing = if args.force {
         Existing::Replace
     } else {
         Existing::Keep
     };
-    let store = open_store(data)?;
+    let found = find(data, open)?;
     let interrupted = interrupted();
     let progress = Progress::start_rows();
     let mut notices = Notices::default();
     let mut named = Vec::new();
-    let written = store.export(
-        &args.file,
-        &what,
-        existing,
-        |rows| {
-            progress.rows(rows);
-            !interrupted.load(Ordering::Relaxed)
-        },
-        |seq| {
-            let why = "its metadata is no JSON, and is written as a string";
-            named.extend(notices.untold(seq, why));
-        },
-    );
+    let mut count_rows = |rows| {
+        progress.rows(rows);
+        !interrupted.load(Ordering::Relaxed)
+    };
+    let mut unclear = |seq| {
+        let why = "its metadata is no JSON, and is written as a string";
+        named.extend(notices.untold(seq, why));
+    };
+    let written = match found {
+        Found::Store(store) => {
+            let mut holding = Holding::read(data, *store);
+            let (file, what) = (&args.file, args.what(now()));
+            let written = holding
+                .store()
+                .export(file, &what, existing, count_rows, unclear);
+            let written = written.map_err(|error| export_failure(data, error));
+            written.and_then(|rows| holding.close(data).map(|()| rows))
+        }
+        #[cfg(feature = "client")]
+        Found::Owner(owner) => {
+            let stop = &|| interrupted.load(Ordering::Relaxed);
+            args.export_from(
+                data,
+                (&owner, stop),
+                existing,
+                &mut count_rows,
+                &mut unclear,
+            )
+        }
+    };
     progress.finish();
     named.extend(notices.rest());
     named.iter().for_each(|line| say(line));
-    let rows = written.map_err(|error| export_failure(data, error))?;
+    let rows = written?;
     say(&format!("{} rows in {}", count(rows), args.file.display()));
     notices.all_told().map_or(Ok(()), Err)
+}
+
+impl Export {
+    /// What to write, as it is meant at `now`.
+    fn what(&self, now: Millis) -> What {
+        match self.what {
+            Rows::Entries => What::Entries(self.entries().filter(now)),
+            Rows::Sessions => What::Sessions(self.sessions().filter(now)),
+        }
+    }
+
+    fn entries(&self) -> HistoryParams {
+        HistoryParams {
+            channel: self.channel.clone(),
+            topic: self.topic.clone(),
+            user: self.user.clone(),
+            from: self.from,
+            to: self.until,
+            ..HistoryParams::default()
+        }
+    }
+
+    fn sessions(&self) -> SessionsParams {
+        SessionsParams {
+            channel: self.channel.clone(),
+            topic: self.topic.clone(),
+            user: self.user.clone(),
+            from: self.from,
+            to: self.until,
+            known_at: None,
+        }
+    }
+
+    /// Writes what the process that has the store open gives.
+    #[cfg(feature = "client")]
+    fn export_from(
+        &self,
+        data: &Path,
+        (owner, stop): (&Remote, &dyn Fn() -> bool),
+        existing: Existing,
+        progress: &mut dyn FnMut(u64) -> bool,
+        unclear: &mut dyn FnMut(u64),
+    ) -> Result<u64, Failure> {
+        let mut answered = Ok(());
+        let mut end = |ended: Result<(), RemoteError>| {
+            answered = ended.map_err(|error| unanswered_by_owner(data, error));
+            match (&answered, stop()) {
+                (Ok(()), false) => Ok(()),
+                // Nothing that is not whole takes the file's place.
+                _ => Err(ExportError::Stopped),
+            }
+        };
+        let written = match self.what {
+            Rows::Entries => write_file(&self.file, existing, progress, |row| {
+                let each = &mut |EntryRow { entry, unclear: is }: EntryRow| {
+                    if is {
+                        unclear(entry.seq);
+                    }
+                    row(&entry)
+                };
+                end(owner.entry_rows(&self.entries(), Reader { stop, each }))
+            }),
+            Rows::Sessions => write_file(&self.file, existing, progress, |row| {
+                let each = &mut |stay| row(&stay);
+                end(owner.session_rows(&self.sessions(), Reader { stop, each }))
+            }),
+        };
+        answered?;
+        written.map_err(|error| export_failure(data, error))
+    }
 }
 
 fn export_failure(data: &Path, error: ExportError) -> Failure {

@@ -4,6 +4,7 @@ use super::taking::{self, Taking};
 use super::{caution, failure, ingest_failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
+use crate::cli::holding::Holding;
 use crate::cli::interrupt::interrupted;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
@@ -14,7 +15,7 @@ use crate::ingest::source::{Source, SourceError};
 use crate::ingest::{How, IngestError, Outcome, Pointer, Reach, Unfinished, Watcher, ingest};
 use crate::limits::REJECTS_PER_SOURCE_MAX;
 use crate::query::time::Span;
-use crate::store::{Clamped, DifferingRetry, Options, Refused, Store};
+use crate::store::{Clamped, DifferingRetry, Options, Refused};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -118,15 +119,13 @@ pub(in crate::cli) fn run(
         }
         sources.push(source);
     }
-    let store = Store::open(
-        data,
-        Options {
-            durability: args.taking.durability(),
-            ..Options::default()
-        },
-    )
-    .map_err(|error| failure(data, error))?;
-    caution(data, &store)?;
+    let options = Options {
+        durability: args.taking.durability(),
+        ..Options::default()
+    };
+    let holding = Holding::record(data, options, how.rules, how.settings);
+    let mut holding = holding.map_err(|error| failure(data, error))?;
+    caution(data, holding.store())?;
     let interrupted = interrupted();
     let mut outcome = Outcome::default();
     let mut notices = Notices::default();
@@ -141,7 +140,7 @@ pub(in crate::cli) fn run(
             interrupted: &interrupted,
         };
         let known_again = source.fingerprint().is_some() && args.reorder.is_none();
-        let taken = ingest(&store, source, &how, &mut screen);
+        let taken = ingest(holding.store(), source, &how, &mut screen);
         screen.progress.finish();
         match taken {
             Ok(taken) => outcome.add(&taken),
@@ -156,14 +155,14 @@ pub(in crate::cli) fn run(
     }
     notices.in_all(&outcome.tally);
     notices.rest().iter().for_each(|line| say(line));
-    let closed = store.close();
+    let closed = holding.close(data);
     let doubt = args.taking.doubt_of_times(outcome.latest_time);
     doubt.iter().for_each(|line| say(line));
-    drop(store);
+    drop(holding);
     let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     output.one(&outcome.summary(elapsed_ms), tables::ingest)?;
     done?;
-    closed.map_err(|error| failure(data, error))?;
+    closed?;
     if outcome.stopped {
         let hint = match args.reorder {
             None => {

@@ -6,6 +6,7 @@ use super::tokens::Tokens;
 use super::{caution, failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
+use crate::cli::holding::Holding;
 use crate::cli::interrupt;
 use crate::cli::moment::span;
 use crate::cli::notices::Notices;
@@ -22,7 +23,7 @@ use crate::domain::time::Millis;
 use crate::ingest::Watcher;
 use crate::limits;
 use crate::query::time::Span;
-use crate::store::{Clamped, DifferingRetry, Options, Refused, Store};
+use crate::store::{Clamped, DifferingRetry, Options, Refused};
 use clap::Args;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -104,10 +105,12 @@ pub(in crate::cli) fn run(
                 durability: args.taking.durability(),
                 ..Options::default()
             };
-            let store = Store::open(data, options).map_err(|error| failure(data, error))?;
-            caution(data, &store)?;
-            let store = Arc::new(store);
-            opened = Some(Arc::clone(&store));
+            let (rules, settings) = (args.taking.rules(), args.taking.settings());
+            let holding = Holding::record(data, options, rules, settings);
+            let holding = holding.map_err(|error| failure(data, error))?;
+            caution(data, holding.store())?;
+            let store = Arc::clone(holding.store());
+            opened = Some(holding);
             let screen = Screen(Arc::clone(&notices));
             let recorder = Recorder::start(store, &args.observer, args.taking.rules(), screen);
             Sink::Store(recorder.map_err(|error| failed(&error))?)
@@ -139,10 +142,10 @@ pub(in crate::cli) fn run(
         let notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.rest().iter().for_each(|line| say(line));
     }
-    let closed = opened.map_or(Ok(()), |store| store.close());
+    let closed = opened.map_or(Ok(()), |mut holding| holding.close(data));
     summary.elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     output.one(&summary, tables::ingest)?;
-    closed.map_err(|error| failure(data, error))?;
+    closed?;
     match recorded.map_err(|error: std::io::Error| failed(&error))? {
         Err(error) => Err(refused(&error)),
         Ok(()) if interrupted => Err(Failure::new(

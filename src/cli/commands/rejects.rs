@@ -1,23 +1,30 @@
 //! `rejects`: the lines that could not be taken; and taking them in again.
 
 use super::ingest::Screen;
+use super::ingest_failure;
 use super::taking::{self, Taking};
-use super::{failure, ingest_failure};
-use crate::cli::answers::{Answers, ListRejects};
+use crate::cli::answers::{Answers, Found, ListRejects, find};
 use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
+use crate::cli::holding::Holding;
 use crate::cli::interrupt::interrupted;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::{Progress, say};
 use crate::cli::tables::{self, RejectsTable};
-use crate::ingest::{How, retry};
-use crate::store::{Options, Store};
+use crate::ingest::{How, Outcome, retry};
+use crate::query::owner::Retried;
+use crate::store::Options;
 use clap::Args;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+#[cfg(feature = "client")]
+use {
+    crate::cli::answers::unanswered_by_owner, crate::client::owner::Reader, crate::ingest::Watcher,
+    crate::query::owner::RetryRow, crate::query::params::RetryParams,
+};
 
 /// `rejects`.
 #[derive(Debug, Args)]
@@ -62,19 +69,6 @@ pub(in crate::cli) fn run(
 
 fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Failure> {
     let start = Instant::now();
-    let how = How {
-        observer: args.observer.clone(),
-        self_user: args.self_user.clone(),
-        settings: args.taking.settings(),
-        rules: args.taking.rules(),
-        ..How::default()
-    };
-    let options = Options {
-        create: false,
-        durability: args.taking.durability(),
-        ..Options::default()
-    };
-    let store = Store::open(data, options).map_err(|error| failure(data, error))?;
     let interrupted = interrupted();
     let mut notices = Notices::default();
     let mut screen = Screen {
@@ -82,16 +76,21 @@ fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Fai
         notices: &mut notices,
         interrupted: &interrupted,
     };
-    let taken = retry(&store, &how, &mut screen);
+    let taken = args.take_again(data, &mut screen);
     screen.progress.finish();
-    let outcome = taken.map_err(|error| ingest_failure(data, error))?;
-    notices.in_all(&outcome.tally);
-    notices.rest().iter().for_each(|line| say(line));
-    let closed = store.close();
-    drop(store);
-    let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    output.one(&outcome.summary(elapsed_ms), tables::ingest)?;
-    closed.map_err(|error| failure(data, error))?;
+    let (taken, closed) = taken?;
+    if let Some(Retried { lines, tally }) = taken {
+        notices.in_all(&tally);
+        notices.rest().iter().for_each(|line| say(line));
+        let outcome = Outcome {
+            lines,
+            tally,
+            ..Outcome::default()
+        };
+        let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        output.one(&outcome.summary(elapsed_ms), tables::ingest)?;
+    }
+    closed?;
     if interrupted.load(Ordering::Relaxed) {
         return Err(Failure::new(
             Exit::Interrupted,
@@ -100,4 +99,77 @@ fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Fai
         .hint("`rollbook rejects --retry` goes on with those that are left"));
     }
     Ok(())
+}
+
+impl Rejects {
+    /// What became of them, and whether the store was closed in order. `None`: the process that has the store open was
+    /// interrupted at it, and has not said how far it was.
+    fn take_again(
+        &self,
+        data: &Path,
+        screen: &mut Screen<'_>,
+    ) -> Result<(Option<Retried>, Result<(), Failure>), Failure> {
+        let options = Options {
+            create: false,
+            durability: self.taking.durability(),
+            ..Options::default()
+        };
+        let (rules, settings) = (self.taking.rules(), self.taking.settings());
+        let open = |data: &Path, patience| {
+            let options = Options {
+                patience,
+                ..options.clone()
+            };
+            Holding::record(data, options, rules, settings)
+        };
+        match find(data, open)? {
+            Found::Store(mut holding) => {
+                let how = How {
+                    observer: self.observer.clone(),
+                    self_user: self.self_user.clone(),
+                    settings,
+                    rules,
+                    ..How::default()
+                };
+                let outcome = retry(holding.store(), &how, screen);
+                let outcome = outcome.map_err(|error| ingest_failure(data, error))?;
+                let (lines, tally) = (outcome.lines, outcome.tally);
+                Ok((Some(Retried { lines, tally }), holding.close(data)))
+            }
+            #[cfg(feature = "client")]
+            Found::Owner(owner) => {
+                let interrupted = screen.interrupted;
+                let each = &mut |row| {
+                    match row {
+                        RetryRow::Rejected(refused) => screen.rejected(&refused),
+                        RetryRow::Clamped(clamped) => screen.clamped(&clamped),
+                        RetryRow::Differing(retry) => screen.differing(&retry),
+                    }
+                    true
+                };
+                let stop = &|| interrupted.load(Ordering::Relaxed);
+                let taken = owner.retry_rejects(&self.params(), Reader { stop, each });
+                let taken = taken.map_err(|error| unanswered_by_owner(data, error))?;
+                Ok((taken, Ok(())))
+            }
+        }
+    }
+
+    #[cfg(feature = "client")]
+    fn params(&self) -> RetryParams {
+        let taking = &self.taking;
+        RetryParams {
+            observer: self.observer.clone(),
+            self_user: self.self_user.clone(),
+            skew_tolerance: taking.skew_tolerance,
+            max_ahead: taking.max_ahead,
+            slack: taking.slack,
+            lossy: taking.lossy_feed,
+            resync: taking.resync,
+            time_unit: taking.time_unit.word().to_owned(),
+            presence_timeout: taking.presence_timeout,
+            presence_interval: taking.presence_interval,
+            presence_debounce: taking.presence_debounce,
+        }
+    }
 }

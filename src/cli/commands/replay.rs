@@ -1,10 +1,11 @@
 //! `replay`: the log again, as the lines of a feed.
 
 use super::{failure, now};
-use crate::cli::answers::open_store;
+use crate::cli::answers::{Found, find, open};
 use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::Failure;
 use crate::cli::help::{HELP, at_time};
+use crate::cli::holding::Holding;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
@@ -15,14 +16,18 @@ use std::path::Path;
 
 #[cfg(feature = "client")]
 use super::sending::{self, Sending};
+#[cfg(feature = "client")]
+use crate::cli::answers::unanswered_by_owner;
 #[cfg(any(feature = "client", feature = "server"))]
 use crate::cli::exit::Exit;
 #[cfg(feature = "client")]
 use crate::cli::tables;
 #[cfg(feature = "client")]
-use crate::client::{socket::Patience, uplink::Target};
+use crate::client::{owner::Reader, remote, socket::Patience, uplink::Target};
 #[cfg(feature = "client")]
-use crate::{limits::REST_MS_MAX, store::Store};
+use crate::limits::REST_MS_MAX;
+#[cfg(feature = "client")]
+use crate::query::{owner::ReplayRow, params::ReplayParams};
 #[cfg(feature = "client")]
 use std::sync::{Arc, PoisonError};
 #[cfg(feature = "client")]
@@ -32,6 +37,7 @@ use tokio::runtime::Builder;
 #[cfg(feature = "server")]
 use {
     super::listening::Doors,
+    crate::cli::answers::open_store,
     crate::server::{Config, Play},
 };
 
@@ -129,9 +135,9 @@ pub(in crate::cli) fn run(
     };
     #[cfg(feature = "client")]
     if let Some(target) = args.target()? {
-        return args.send(target, &open_store(data)?, (&filter, shape), data, output);
+        return args.send(target, &Told::find(data)?, (&filter, shape), output);
     }
-    let store = open_store(data)?;
+    let told = Told::find(data)?;
     let mut written = Ok(());
     let mut notices = Notices::default();
     let each = |line: &Played<'_>| {
@@ -147,11 +153,66 @@ pub(in crate::cli) fn run(
         notices: &mut notices,
     };
     let mut sink = Paced::new(sink, args.speed, Remote::default());
-    let played = store.play(&filter, shape, &mut sink);
+    let played = told.play(&filter, shape, &mut sink);
     drop(sink);
-    played.map_err(|error| failure(data, error))?;
+    played?;
     written?;
     all_told(&notices)
+}
+
+/// Where the log is told from: the store, or the process that has it open.
+enum Told<'a> {
+    Store(&'a Path, Box<Holding>),
+    #[cfg(feature = "client")]
+    Owner(&'a Path, Box<remote::Remote>),
+}
+
+impl<'a> Told<'a> {
+    fn find(data: &'a Path) -> Result<Told<'a>, Failure> {
+        Ok(match find(data, open)? {
+            Found::Store(store) => Told::Store(data, Box::new(Holding::read(data, *store))),
+            #[cfg(feature = "client")]
+            Found::Owner(owner) => Told::Owner(data, owner),
+        })
+    }
+
+    fn play(
+        &self,
+        filter: &ReplayFilter,
+        shape: replay::Shape,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Failure> {
+        match self {
+            Told::Store(data, holding) => {
+                let played = holding.store().play(filter, shape, sink);
+                played.map_err(|error| failure(data, error))
+            }
+            #[cfg(feature = "client")]
+            Told::Owner(data, owner) => {
+                let params = ReplayParams {
+                    channel: filter.channel.clone(),
+                    from: filter.from.map(When::At),
+                    to: filter.to.map(When::At),
+                    from_seq: filter.from_seq,
+                    to_seq: filter.to_seq,
+                    rollbook: shape == replay::Shape::Rollbook,
+                };
+                let each = &mut |row| match row {
+                    ReplayRow::Line { seq, at, text } => {
+                        let text = &text;
+                        sink.line(&Played { seq, at, text })
+                    }
+                    ReplayRow::Untold { seq, why } => {
+                        sink.untold(&Untold { seq, why });
+                        true
+                    }
+                };
+                let stop = &|| false;
+                let played = owner.replay(&params, Reader { stop, each });
+                played.map_err(|error| unanswered_by_owner(data, error))
+            }
+        }
+    }
 }
 
 /// A place for lines, and what cannot be told is named on standard error.
@@ -223,9 +284,8 @@ impl Replay {
     fn send(
         &self,
         target: Target,
-        store: &Store,
+        told: &Told<'_>,
         (filter, shape): (&ReplayFilter, replay::Shape),
-        data: &Path,
         output: &mut Output<'_>,
     ) -> Result<(), Failure> {
         let start = Instant::now();
@@ -248,7 +308,7 @@ impl Replay {
             notices: &mut untold,
         };
         let mut sink = Paced::new(sink, self.speed, Remote::default());
-        let played = store.play(filter, shape, &mut sink);
+        let played = told.play(filter, shape, &mut sink);
         drop(sink);
         let mut summary = sending::summary(runtime.block_on(uplink.finish()))?;
         let rest = notices
@@ -258,7 +318,7 @@ impl Replay {
         rest.iter().for_each(|line| say(line));
         summary.elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         output.one(&summary, tables::ingest)?;
-        played.map_err(|error| failure(data, error))?;
+        played?;
         all_told(&untold)
     }
 }

@@ -71,6 +71,18 @@ pub enum Unit {
     Us,
 }
 
+impl Unit {
+    /// As it is typed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Unit::S => "s",
+            Unit::Ms => "ms",
+            Unit::Us => "us",
+        }
+    }
+}
+
 fn lateness(text: &str) -> Result<Span, String> {
     let span: Span = text.parse()?;
     if span.0 > LATE_MS_MAX {

@@ -2,15 +2,20 @@
 
 use super::failure;
 use crate::care::VerifyDepth;
-use crate::cli::answers::open_store;
+use crate::cli::answers::{Found, find, open};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
+use crate::cli::holding::Holding;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::tables;
 use crate::query::answer::Verified;
+use crate::store::Store;
 use clap::Args;
 use std::path::Path;
+
+#[cfg(feature = "client")]
+use crate::{cli::answers::unanswered_by_owner, query::params::VerifyParams};
 
 /// `verify`.
 #[derive(Debug, Args)]
@@ -34,7 +39,7 @@ pub(in crate::cli) fn run(
         Failure::new(Exit::Corrupt, what)
             .hint("keep a copy of the folder as it is, and restore the last backup beside it")
     };
-    let store = match open_store(data) {
+    let found = match find(data, open) {
         // What cannot even be opened has been looked at, too.
         Err(failure) if failure.exit == Exit::Corrupt => {
             output.one(&Verified::unreadable(failure.what()), tables::verify)?;
@@ -42,18 +47,42 @@ pub(in crate::cli) fn run(
         }
         opened => opened?,
     };
-    let depth = if args.deep {
-        VerifyDepth::Deep
-    } else {
-        VerifyDepth::Form
-    };
     let mut progress = Progress::start(None);
-    let verified = store.verify(depth, |entries| progress.at(0, entries));
+    let verified = args.verify(data, found, &mut |entries| progress.at(0, entries));
     progress.finish();
-    let verified = verified.map_err(|error| failure(data, error))?;
+    let verified = verified?;
     output.one(&verified, tables::verify)?;
     if verified.ok {
         return Ok(());
     }
     Err(damaged())
+}
+
+impl Verify {
+    fn verify(
+        &self,
+        data: &Path,
+        found: Found<Store>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Verified, Failure> {
+        match found {
+            Found::Store(store) => {
+                let depth = if self.deep {
+                    VerifyDepth::Deep
+                } else {
+                    VerifyDepth::Form
+                };
+                let mut holding = Holding::read(data, *store);
+                let verified = holding.store().verify(depth, progress);
+                let verified = verified.map_err(|error| failure(data, error))?;
+                holding.close(data).map(|()| verified)
+            }
+            #[cfg(feature = "client")]
+            Found::Owner(owner) => {
+                let deep = self.deep;
+                let verified = owner.verify(&VerifyParams { deep }, progress);
+                verified.map_err(|error| unanswered_by_owner(data, error))
+            }
+        }
+    }
 }

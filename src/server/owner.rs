@@ -1,0 +1,247 @@
+//! What only the store's owner may ask: whether the log is whole, exports, replays, rejects taken in again. Each answer
+//! may read the whole log, so it takes as long as it takes, and its reader may take as long: the owner's programs are
+//! trusted. It is sent as it is found, so that its size costs no memory.
+
+use super::app::App;
+use super::crowd::Client;
+use super::fault::Fault;
+use super::queries::Asked;
+use crate::care::VerifyDepth;
+use crate::domain::entry::Rules;
+use crate::feed::{Settings, TimeUnit};
+use crate::ingest::{How, IngestError, Watcher, retry as take_again};
+use crate::limits;
+use crate::query::owner::{EntryRow, OwnerFailure, Piece, ReplayRow, Retried, RetryRow};
+use crate::query::params::{
+    HistoryParams, ReplayParams, RetryParams, SessionsParams, VerifyParams,
+};
+use crate::replay::{Played, ReplayFilter, Shape, Sink, Untold};
+use crate::store::{Clamped, DifferingRetry, Refused, Store};
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+type Shared = State<Arc<App>>;
+type Answer = Result<Response, Fault>;
+
+/// Pieces are sent together, in about so many bytes.
+const BYTES_TOGETHER: usize = 32 << 10;
+/// So many of these wait for the reader.
+const WAITING_MAX: usize = 4;
+
+/// `GET /v1/verify`.
+pub async fn verify(
+    State(app): Shared,
+    Asked(VerifyParams { deep }): Asked<VerifyParams>,
+) -> Answer {
+    let depth = match deep {
+        true => VerifyDepth::Deep,
+        false => VerifyDepth::Form,
+    };
+    let verify = move |store: &Store, pieces: &mut Pieces| {
+        store
+            .verify(depth, |entries| {
+                // Who has gone away finds the log read to its end all the same.
+                let _ = pieces.read(entries);
+            })
+            .map_err(OwnerFailure::from)
+    };
+    app.pieces(verify).await
+}
+
+/// `GET /v1/export/entries`.
+pub async fn entries(State(app): Shared, Asked(params): Asked<HistoryParams>) -> Answer {
+    let filter = params.filter(app.now());
+    let read = move |store: &Store, pieces: &mut Pieces| {
+        let each = |entry, unclear| pieces.row(&EntryRow { entry, unclear });
+        store.entry_rows(&filter, each).map_err(OwnerFailure::from)
+    };
+    app.pieces(read).await
+}
+
+/// `GET /v1/export/sessions`.
+pub async fn sessions(State(app): Shared, Asked(params): Asked<SessionsParams>) -> Answer {
+    let filter = params.filter(app.now());
+    let read = move |store: &Store, pieces: &mut Pieces| {
+        store
+            .sessions(&filter, |session| pieces.row(&session))
+            .map_err(OwnerFailure::from)
+    };
+    app.pieces(read).await
+}
+
+/// `GET /v1/replay`.
+pub async fn replay(State(app): Shared, Asked(params): Asked<ReplayParams>) -> Answer {
+    let now = app.now();
+    let filter = ReplayFilter {
+        channel: params.channel,
+        from: params.from.map(|at| at.resolve(now)),
+        to: params.to.map(|at| at.resolve(now)),
+        from_seq: params.from_seq,
+        to_seq: params.to_seq,
+        standing: false,
+    };
+    let shape = match params.rollbook {
+        true => Shape::Rollbook,
+        false => Shape::Agora,
+    };
+    let read = move |store: &Store, pieces: &mut Pieces| {
+        store
+            .play(&filter, shape, pieces)
+            .map_err(OwnerFailure::from)
+    };
+    app.pieces(read).await
+}
+
+/// `POST /v1/rejects/retry`.
+pub async fn retry(State(app): Shared, Asked(params): Asked<RetryParams>) -> Answer {
+    let how = how(params)?;
+    let again = move |store: &Store, pieces: &mut Pieces| {
+        let outcome = take_again(store, &how, pieces).map_err(|error| match error {
+            IngestError::Store(error) => OwnerFailure::from(error),
+            other => OwnerFailure::Other(other.to_string()),
+        })?;
+        let (lines, tally) = (outcome.lines, outcome.tally);
+        Ok(Retried { lines, tally })
+    };
+    app.pieces(again).await
+}
+
+fn how(params: RetryParams) -> Result<How, Fault> {
+    let time_unit = match params.time_unit.as_str() {
+        "s" => TimeUnit::Seconds,
+        "ms" => TimeUnit::Millis,
+        "us" => TimeUnit::Micros,
+        other => {
+            let what = format!("time_unit: \"{other}\" is none: write s, ms or us");
+            return Err(Fault::Bad(what));
+        }
+    };
+    Ok(How {
+        observer: params.observer,
+        self_user: params.self_user,
+        settings: Settings {
+            time_unit,
+            presence_timeout_ms: params.presence_timeout.0,
+            presence_interval_ms: params.presence_interval.0,
+            presence_debounce_ms: params.presence_debounce.0,
+        },
+        rules: Rules {
+            skew_tolerance_ms: params.skew_tolerance.0,
+            max_ahead_ms: params.max_ahead.0,
+            slack_ms: params.slack.0,
+            lossy: params.lossy,
+            resync_ms: params.resync.0,
+        },
+        ..How::default()
+    })
+}
+
+impl App {
+    /// Answers with pieces, as `work` finds them.
+    async fn pieces<D: Serialize>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Store, &mut Pieces) -> Result<D, OwnerFailure> + Send + 'static,
+    ) -> Answer {
+        let place = self.owner_answers.take(&Client::Owner, self.bounds.request);
+        let place = place.await.map_err(|full| full.fault("such answers"))?;
+        let (sender, reader) = mpsc::channel(WAITING_MAX);
+        let store = Arc::clone(&self.store);
+        tokio::task::spawn_blocking(move || {
+            let _place = place;
+            let mut pieces = Pieces {
+                bytes: Vec::new(),
+                sender,
+            };
+            let last = match work(&store, &mut pieces) {
+                Ok(done) => Piece::<(), D>::Done(done),
+                Err(failure) => Piece::Failed(failure),
+            };
+            let _ = pieces.add(&last) && pieces.send();
+        });
+        let body = stream::unfold(reader, async |mut reader| {
+            let most = Duration::from_millis(limits::STILL_READING_MS);
+            let bytes = match timeout(most, reader.recv()).await {
+                Ok(bytes) => bytes?,
+                Err(_) => Bytes::from_static(b"\n"),
+            };
+            Some((Ok::<_, std::convert::Infallible>(bytes), reader))
+        });
+        let body = Body::from_stream(body);
+        Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+    }
+}
+
+/// Pieces on their way to the reader, who is waited for.
+struct Pieces {
+    bytes: Vec<u8>,
+    sender: mpsc::Sender<Bytes>,
+}
+
+impl Pieces {
+    /// Adds a row; `false`: nobody wants more.
+    fn row(&mut self, row: &impl Serialize) -> bool {
+        self.add(&Piece::<_, ()>::Row(row))
+    }
+
+    /// Says how many entries have been read, at once.
+    fn read(&mut self, entries: u64) -> bool {
+        self.add(&Piece::<(), ()>::Read(entries)) && self.send()
+    }
+
+    fn add<T: Serialize, D: Serialize>(&mut self, piece: &Piece<T, D>) -> bool {
+        let whole = self.bytes.len();
+        if let Err(error) = serde_json::to_writer(&mut self.bytes, piece) {
+            // Without its last line the answer has broken off.
+            tracing::error!("an answer broke off: {error}");
+            self.bytes.truncate(whole);
+            return false;
+        }
+        self.bytes.push(b'\n');
+        self.bytes.len() < BYTES_TOGETHER || self.send()
+    }
+
+    fn send(&mut self) -> bool {
+        let bytes = std::mem::take(&mut self.bytes);
+        bytes.is_empty() || self.sender.blocking_send(bytes.into()).is_ok()
+    }
+}
+
+impl Sink for Pieces {
+    fn line(&mut self, line: &Played<'_>) -> bool {
+        let Played { seq, at, text } = *line;
+        let text = text.to_owned();
+        self.row(&ReplayRow::Line { seq, at, text })
+    }
+
+    fn untold(&mut self, untold: &Untold) {
+        let Untold { seq, why } = untold.clone();
+        // Whether anybody wants more, the next line finds out.
+        let _ = self.row(&ReplayRow::Untold { seq, why });
+    }
+}
+
+impl Watcher for Pieces {
+    fn rejected(&mut self, refused: &Refused) {
+        let _ = self.row(&RetryRow::Rejected(refused.clone()));
+    }
+
+    fn clamped(&mut self, clamped: &Clamped) {
+        let _ = self.row(&RetryRow::Clamped(clamped.clone()));
+    }
+
+    fn differing(&mut self, retry: &DifferingRetry) {
+        let _ = self.row(&RetryRow::Differing(retry.clone()));
+    }
+
+    fn stop(&self) -> bool {
+        self.sender.is_closed()
+    }
+}
