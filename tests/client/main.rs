@@ -14,6 +14,7 @@ mod recording;
 #[path = "../support/serving.rs"]
 mod serving;
 
+mod beside;
 mod follow;
 mod life;
 mod play;
