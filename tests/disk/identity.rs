@@ -49,7 +49,9 @@ fn a_log_that_is_gone_is_named_with_what_is_lost() {
             }
         } else {
             // Together with the mark, which would tell.
-            fs::remove_file(log.join("synced")).unwrap();
+            for mark in ["synced", "synced.copy"] {
+                fs::remove_file(log.join(mark)).unwrap();
+            }
             fs::write(log.join("db"), "").unwrap();
             named_snapshots(&log);
         }
@@ -83,7 +85,7 @@ fn an_old_copy_of_the_log_is_named_with_what_is_lost() {
             fs::remove_dir_all(folder.path("store/log")).unwrap();
             copy(&folder.path("old/log"), &folder.path("store/log"));
         } else {
-            for file in ["db", "synced"] {
+            for file in ["db", "synced", "synced.copy"] {
                 fs::copy(
                     folder.path("old/log").join(file),
                     folder.path("store/log").join(file),

@@ -55,9 +55,6 @@ const LOOKS_MAX: usize = 8;
 /// In sled's own tree: which store this log is of.
 const STORE_KEY: &str = "store";
 
-/// Beside sled's own files.
-const MARK_FILE: &str = "synced";
-
 /// Under position 0, where no value stands: the first position that is kept, once values were trimmed. It is written
 /// before they go, so that a crash in between leaves only values that nobody asks for.
 const FLOOR_KEY: [u8; 8] = [0; 8];
@@ -123,8 +120,7 @@ impl SledJournal {
         let shelf = db.open_tree("shelf").map_err(engine)?;
         let file = path.join("db");
         let file = File::open(&file).map(OwnHandle).map_err(io(&file))?;
-        let at = path.join(MARK_FILE);
-        let mark = Mark::open(&at).map_err(io(&at))?;
+        let mark = Mark::open(path).map_err(io(path))?;
         if !files::is_open_to_others(path).map_err(io(path))? {
             files::close_to_others(path).map_err(io(path))?;
         }
@@ -253,7 +249,7 @@ impl SledJournal {
     }
 
     fn mark_error(&self, source: std::io::Error) -> JournalError {
-        let path = self.path.join(MARK_FILE);
+        let path = self.path.clone();
         JournalError::Io { path, source }
     }
 
