@@ -252,6 +252,7 @@ fn the_top_level_is_the_one_that_was_asked_for() {
         "Cargo.lock",
         "LICENSE",
         "README.md",
+        "SECURITY.md",
         ".ci",
         ".git",
         ".gitignore",

@@ -1,25 +1,15 @@
 //! Disks that fail when a store is closed: a sentence, and no panic.
 
 use crate::program::{Folder, run};
-use crate::{has, joins, with_entries};
+use crate::traced::{has, traced};
+use crate::{joins, with_entries};
 use std::process::Command;
 
 /// The program under strace, which has some calls fail.
 fn failing(folder: &Folder, args: &[&str], faults: &[&str]) -> Command {
-    let program = folder.program(args);
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o", "/dev/null"]);
-    for fault in faults {
-        command.args(["-e", fault]);
-    }
-    command.arg(program.get_program()).args(program.get_args());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command
+    let mut options = vec!["-o", "/dev/null"];
+    options.extend(faults.iter().flat_map(|fault| ["-e", fault]));
+    traced(&folder.program(args), &options)
 }
 
 #[test]

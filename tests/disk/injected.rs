@@ -1,50 +1,25 @@
-//! Kills and failing calls at each system call of an opening, of a small run and of a store's making, by strace's fault
-//! injection. Short: a sample of the calls that change files. Long: every call of every kind.
+//! Kills and failing calls at each system call of an opening, of a small run, of a rebuild, of a migration, of a retry and
+//! of a store's making, by strace's fault injection. Short: a sample of the calls that change files. Long: every call of
+//! every kind.
 
 use crate::program::{Dice, Folder, copy, long, rounds, run};
-use crate::{has, joins, with_entries};
+use crate::reliability::row;
+use crate::stores::{RETRY, of_format_1, with_rejects};
+use crate::traced::{CHANGING, OF_DISK, SYNCS, calls, has, traced};
+use crate::{joins, with_entries};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-/// Calls that change files or what is known of them.
-const CHANGING: [&str; 14] = [
-    "chmod",
-    "fchmod",
-    "fdatasync",
-    "flock",
-    "fsync",
-    "ftruncate",
-    "mkdir",
-    "openat",
-    "pwrite64",
-    "rename",
-    "sync_file_range",
-    "unlink",
-    "unlinkat",
-    "write",
-];
-/// Calls that a full or broken disk fails.
-const OF_DISK: [&str; 8] = [
-    "fdatasync",
-    "fsync",
-    "ftruncate",
-    "mkdir",
-    "pwrite64",
-    "rename",
-    "sync_file_range",
-    "write",
-];
-
 /// What is done while something fails.
 struct Scene {
     name: &'static str,
-    /// What the store holds before; `None` where there is none yet.
-    before: Option<u64>,
+    /// Of which store; `None` where there is none yet.
+    before: Option<&'static str>,
     args: Vec<String>,
-    /// What it holds after it has succeeded.
-    after: u64,
+    /// How many entries the store has at least, and how many after it has succeeded.
+    entries: (u64, u64),
 }
 
 struct Stage {
@@ -58,19 +33,33 @@ const MORE: u64 = 50;
 impl Stage {
     fn new() -> Stage {
         let folder = with_entries(ENTRIES);
-        copy(&folder.path("store"), &folder.path("sound"));
+        let put = |name| fs::rename(folder.path("store"), folder.path(name)).unwrap();
+        put("sound");
+        with_rejects(&folder, MORE);
+        put("rejects");
+        of_format_1(&folder.path("store"));
+        copy(&folder.path("store"), &folder.path("format-1"));
+        let old = folder.verified();
         let file = folder.file("more.jsonl", joins(1_000, 1_000 + MORE));
-        let scene = |name, before, args: &[&str], after| Scene {
+        let scene = |name, before, args: &[&str], entries| Scene {
             name,
             before,
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-            after,
+            entries,
         };
+        let (sound, whole) = (Some("sound"), (ENTRIES, ENTRIES));
         let scenes = vec![
-            scene("open", Some(ENTRIES), &["who", "c"], ENTRIES),
-            scene("rebuild", Some(ENTRIES), &["rebuild"], ENTRIES),
-            scene("ingest", Some(ENTRIES), &["ingest", &file], ENTRIES + MORE),
-            scene("make", None, &["ingest", &file], MORE),
+            scene("an opening", sound, &["who", "c"], whole),
+            scene("rebuild", sound, &["rebuild"], whole),
+            scene("migrate", Some("format-1"), &["migrate"], (old, old)),
+            scene(
+                "ingest",
+                sound,
+                &["ingest", &file],
+                (ENTRIES, ENTRIES + MORE),
+            ),
+            scene("a store's making", None, &["ingest", &file], (0, MORE)),
+            scene("rejects --retry", Some("rejects"), &RETRY, (1, 1 + MORE)),
         ];
         Stage { folder, scenes }
     }
@@ -81,42 +70,18 @@ impl Stage {
         if store.exists() {
             fs::remove_dir_all(&store).unwrap();
         }
-        if scene.before.is_some() {
-            copy(&self.folder.path("sound"), &store);
+        if let Some(before) = scene.before {
+            copy(&self.folder.path(before), &store);
         }
         let args: Vec<&str> = scene.args.iter().map(String::as_str).collect();
-        let program = self.folder.program(&args);
-        let mut command = Command::new("strace");
-        command.args(["-f", "-qq"]).args(options);
-        command.arg(program.get_program()).args(program.get_args());
-        for (name, value) in program.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
+        traced(&self.folder.program(&args), options)
     }
 
     /// How often each call is made at most by one thread.
     fn calls(&self, scene: &Scene) -> BTreeMap<String, u64> {
         let trace = self.folder.path("trace");
         run(self.play(scene, &["-o", trace.to_str().unwrap()])).ok();
-        let mut by_thread = BTreeMap::<(String, String), u64>::new();
-        for line in fs::read_to_string(trace).unwrap().lines() {
-            let mut words = line.split_whitespace();
-            let thread = words.next().unwrap_or_default().to_owned();
-            let Some((call, _)) = words.next().and_then(|word| word.split_once('(')) else {
-                continue;
-            };
-            *by_thread.entry((thread, call.to_owned())).or_default() += 1;
-        }
-        let mut calls = BTreeMap::new();
-        for ((_, call), count) in by_thread {
-            let most = calls.entry(call).or_default();
-            *most = count.max(*most);
-        }
-        calls
+        calls(&fs::read_to_string(trace).unwrap())
     }
 
     /// That what was acknowledged is there, and nothing is damaged.
@@ -127,13 +92,14 @@ impl Stage {
         }
         let verified: Value = ran.ok().line();
         let entries = verified["entries"].as_u64().unwrap();
-        let least = if done {
-            scene.after
-        } else {
-            scene.before.unwrap_or(0)
-        };
+        let (before, after) = scene.entries;
+        let least = if done { after } else { before };
         assert!(entries >= least, "{what}: {entries} entries of {least}");
-        assert!(entries <= scene.after, "{what}: {entries} entries");
+        assert!(entries <= after, "{what}: {entries} entries");
+        if scene.before == Some("rejects") {
+            let left = self.folder.ask(&["rejects"]).len() as u64;
+            assert_eq!(entries + left, after, "{what}: lost or doubled");
+        }
     }
 }
 
@@ -151,22 +117,26 @@ fn a_kill_at_any_call_leaves_a_store_that_opens() {
     if !has("strace") {
         return;
     }
-    let (stage, mut dice, mut kills) = (Stage::new(), Dice::new(11), 0);
+    let (stage, mut dice) = (Stage::new(), Dice::new(11));
     for scene in &stage.scenes {
+        let mut kills = 0;
         let calls = stage.calls(scene).into_iter();
         let calls = calls.filter(|(call, _)| long() || CHANGING.contains(&call.as_str()));
-        // Without its first instructions it is no program yet.
-        let calls = calls.filter(|(call, _)| call != "execve");
         let all = calls.flat_map(|(call, most)| (1..=most).map(move |n| (call.clone(), n)));
-        for (call, n) in some(all.collect(), rounds(10, 0), &mut dice) {
+        for (call, n) in some(all.collect(), rounds(8, 0), &mut dice) {
             let fault = format!("inject={call}:signal=KILL:when={n}");
             let ran = run(stage.play(scene, &["-o", "/dev/null", "-e", &fault]));
             let what = format!("{}: {fault}", scene.name);
-            kills += u32::from(ran.status != Some(0));
+            kills += u64::from(ran.status != Some(0));
             stage.look(scene, ran.status == Some(0), &what);
         }
+        let found = [("lost", 0), ("doubled", 0), ("stores that do not open", 0)];
+        row(
+            &format!("kills at each system call of {}", scene.name),
+            kills,
+            &found,
+        );
     }
-    println!("{kills} kills at a system call: 0 stores that do not open, 0 entries lost");
 }
 
 #[test]
@@ -174,17 +144,18 @@ fn a_disk_that_fails_at_any_write_is_said_and_damages_nothing() {
     if !has("strace") {
         return;
     }
-    let (stage, mut dice, mut faults) = (Stage::new(), Dice::new(12), 0);
+    let (stage, mut dice) = (Stage::new(), Dice::new(12));
+    let mut tried = BTreeMap::<&str, u64>::new();
     for scene in &stage.scenes {
         let calls = stage.calls(scene).into_iter();
         let calls = calls.filter(|(call, _)| OF_DISK.contains(&call.as_str()));
         let all = calls.flat_map(|(call, most)| {
-            // A full disk stays full; a bad one fails once.
-            let faults = [("ENOSPC", "+"), ("EIO", "")];
+            // A full disk stays full, or has room again; a bad one fails once, or for good.
+            let faults = [("ENOSPC", "+"), ("ENOSPC", ""), ("EIO", ""), ("EIO", "+")];
             let of = move |n| faults.map(|(error, on)| (call.clone(), n, error, on));
             (1..=most).flat_map(of)
         });
-        for (call, n, error, on) in some(all.collect(), rounds(12, 0), &mut dice) {
+        for (call, n, error, on) in some(all.collect(), rounds(10, 0), &mut dice) {
             let fault = format!("inject={call}:error={error}:when={n}{on}");
             let ran = run(stage.play(scene, &["-o", "/dev/null", "-e", &fault]));
             let what = format!("{}: {fault}: {ran:?}", scene.name);
@@ -195,9 +166,17 @@ fn a_disk_that_fails_at_any_write_is_said_and_damages_nothing() {
                 ran.status == Some(0) || call == "write" || !ran.err.is_empty(),
                 "{what}"
             );
-            faults += 1;
+            let kind = match (SYNCS.contains(&call.as_str()), error) {
+                (true, _) => "failing syncs, each of a small run",
+                (false, "ENOSPC") => "full disk at each write of a small run",
+                (false, _) => "failing writes, each of a small run",
+            };
+            *tried.entry(kind).or_default() += 1;
             stage.look(scene, ran.status == Some(0), &what);
         }
     }
-    println!("{faults} failing calls: 0 acknowledged entries lost, 0 taken for damage");
+    for (kind, tried) in tried {
+        let found = [("acknowledged entries lost", 0), ("taken for damage", 0)];
+        row(kind, tried, &found);
+    }
 }

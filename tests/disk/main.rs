@@ -4,6 +4,12 @@
 
 #[path = "../support/program.rs"]
 mod program;
+#[path = "../support/reliability.rs"]
+mod reliability;
+#[path = "../support/stores.rs"]
+mod stores;
+#[path = "../support/traced.rs"]
+mod traced;
 
 mod clock;
 mod closed;
@@ -32,15 +38,4 @@ pub fn with_entries(entries: u64) -> Folder {
     let folder = Folder::new();
     folder.ingest(joins(1, entries + 1), &[]);
     folder
-}
-
-/// Whether a program can be run here.
-pub fn has(program: &str) -> bool {
-    let mut command = std::process::Command::new(program);
-    let command = command.arg("--version");
-    let found = command.output().is_ok();
-    if !found {
-        println!("not tried: there is no {program} here");
-    }
-    found
 }

@@ -1,7 +1,8 @@
 //! Stores that cannot be written: they are asked all the same, and nothing in them changes.
 
 use crate::program::{Folder, copy, program, run};
-use crate::{has, joins, with_entries};
+use crate::traced::has;
+use crate::{joins, with_entries};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -11,6 +11,7 @@ use flate2::{Compression, write::GzEncoder};
 use rollbook::{Options, Store};
 use serde_json::{Value, json};
 use std::io::Write;
+use support::reliability::row;
 use support::server::{Served, join};
 
 async fn served() -> Served {
@@ -35,6 +36,11 @@ async fn bodies_of_one_bad_line_are_each_kept() {
     let answer = served.post("/v1/events", &half).await.expect(200).json();
     assert_eq!(counts(&answer), [2, 1, 1]);
     served.stop().await;
+    row(
+        "bodies with a bad line",
+        4,
+        &[("kept as rejects", 4), ("good lines lost", 0)],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,6 +53,7 @@ async fn an_empty_body_is_no_request() {
     let answer = served.post("/v1/events", "[]").await.expect(200).json();
     assert_eq!(counts(&answer), [0, 0, 0]);
     served.stop().await;
+    row("empty bodies", 3, &[("answered 400", 3)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,6 +80,8 @@ async fn a_damaged_body_is_answered_with_what_is_recorded() {
     assert!(answer.error().contains("within an array"), "{answer:?}");
     assert_eq!(counts(&answer.json()), [2, 2, 0]);
     served.stop().await;
+    let found = [("answered with what is recorded", 2), ("lost", 0)];
+    row("bodies that are damaged or cut short", 2, &found);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use rollbook::limits;
 use rollbook::{Options, Store};
 use std::io::Write;
 use std::time::Duration;
+use support::reliability::row;
 use support::server::{Served, join, soon};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -39,6 +40,8 @@ async fn a_small_body_does_not_unpack_for_ever() {
     let most = format!("unpacks to more than {} bytes", limits::UNPACKED_BYTES_FREE);
     assert!(error.contains(&most), "{error}");
     assert_eq!(served.stop().await.head(), 1);
+    let found = [("answered 413", 1), ("lines before it lost", 0)];
+    row("a small gzip body that unpacks to 200 MiB", 1, &found);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,6 +77,8 @@ async fn of_endless_rejects_only_so_many_are_kept_and_the_rest_is_counted() {
     assert_eq!(kept, limits::REJECTS_PER_SOURCE_MAX + 1);
     assert_eq!(kept + counted, rejected + 1);
     assert!(records < 60, "{records}");
+    let found = [("kept", kept), ("only counted", counted), ("lost", 0)];
+    row("bodies of 250,000 lines that are none", 3, &found);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,4 +111,6 @@ async fn work_ends_when_nobody_waits_for_its_answer() {
     let head = soon(rests(500)).await;
     assert!(head < LINES as u64, "{head}");
     served.stop().await;
+    let found = [("lines recorded after it was given up", 0)];
+    row("a body of 1,500,000 lines whose client hangs up", 1, &found);
 }

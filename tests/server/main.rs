@@ -8,6 +8,7 @@ mod support {
     pub mod certificates;
     pub mod engine;
     pub mod program;
+    pub mod reliability;
     pub mod server;
 }
 

@@ -14,6 +14,7 @@ use rollbook::server::{Config, Metrics};
 use rollbook::{Options, Store};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use support::reliability::row;
 use support::server::{Served, Tokens, join};
 
 const NOT_ROOM: &str = "the token does not allow the channel \"room\"";
@@ -152,7 +153,7 @@ async fn what_a_limited_token_sent_wrong_is_kept_and_no_retry_takes_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_shape_that_speaks_of_another_channel_is_forbidden() {
     let (served, _, path) = limited(&["attic"]).await;
-    for line in [
+    let lines = [
         r#"{"t":"leave","channel":"room","topic":"chat","user":"tony","recorded_at":1000}"#,
         r#"{"t":"snapshot","channel":"room","topics":{}}"#,
         r#"{"t":"snapshot_begin","channel":"room","sync":"s"}"#,
@@ -168,12 +169,19 @@ async fn every_shape_that_speaks_of_another_channel_is_forbidden() {
         // `message:attic` is another channel than `attic`.
         r#"{"eventType":"SNAPSHOT","channelType":"MESSAGE","channelName":"attic","stateChanged":{},"snapshot":[]}"#,
         r#"{"eventType":"INTERVAL","channelType":"MESSAGE","channelName":"attic","stateChanged":{},"interval":{"totalOccupancy":0}}"#,
-    ] {
+    ];
+    for line in lines {
         let got = served.post(&path, line).await;
         assert_eq!(got.status, 403, "{line}: {got:?}");
     }
     let store = served.stop().await;
     assert_eq!((written(&store).len(), kept_rejects(&store)), (0, 0));
+    let found = [("recorded", 0), ("kept for a retry", 0)];
+    row(
+        "lines for a channel that the token does not name",
+        lines.len() as u64,
+        &found,
+    );
 }
 
 /// What a body writes with a token for these channels: the channels of its entries.

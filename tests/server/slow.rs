@@ -11,6 +11,8 @@ use rollbook::query::HistoryFilter;
 use rollbook::server::{Bounds, Config};
 use rollbook::{Options, Store};
 use std::time::Duration;
+use support::program::rounds;
+use support::reliability::row;
 use support::server::{Served, join, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -62,13 +64,19 @@ async fn bodies_that_never_end_keep_no_others_out() {
     let served = served(bounds).await;
     let long = lines(2_000);
     let mut stalled = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..rounds(4, 30) {
         stalled.push(silent(&served, post(10 << 20, &long)).await);
         stalled.push(silent(&served, post(1_000, &lines(1))).await);
     }
     for _ in 0..3 {
         served.post("/v1/events", lines(3)).await.expect(200);
     }
+    let found = [("others kept out", 0), ("others served beside them", 3)];
+    row(
+        "bodies that never end, at once",
+        stalled.len() as u64,
+        &found,
+    );
     drop(stalled);
     served.stop().await;
 }
@@ -91,6 +99,7 @@ async fn a_body_that_only_drips_is_not_waited_for() {
     let mut answer = vec![0; 12];
     soon(reader.read_exact(&mut answer)).await.unwrap();
     assert_eq!(answer, b"HTTP/1.1 408");
+    row("a body that only drips", 1, &[("answered 408", 1)]);
     drip.abort();
     served.stop().await;
 }
@@ -105,7 +114,7 @@ async fn readers_who_do_not_read_keep_no_others_out() {
     let served = served(bounds).await;
     served.post("/v1/events", lines(60_000)).await.expect(200);
     let mut stalled = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..rounds(3, 20) {
         let request = "GET /v1/history HTTP/1.1\r\nhost: localhost\r\n\r\n";
         let mut stream = silent(&served, request.into()).await;
         soon(stream.read_exact(&mut [0; 12])).await.unwrap();
@@ -121,6 +130,12 @@ async fn readers_who_do_not_read_keep_no_others_out() {
     );
     let history = served.get("/v1/history").await.expect(200);
     assert_eq!(history.body.lines().count(), 60_000);
+    let found = [("others kept out", 0), ("others served beside them", 2)];
+    row(
+        "readers who do not read, at once",
+        stalled.len() as u64,
+        &found,
+    );
     // What was broken off does not look whole.
     let mut cut = Vec::new();
     let read = soon(stalled[0].read_to_end(&mut cut)).await;

@@ -2,8 +2,8 @@
 #![allow(dead_code)] // each test uses its part
 
 use super::program::{DEADLINE, Folder, end, said};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Receiver;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 /// A server.
 pub struct Serving {
@@ -34,21 +34,33 @@ impl Serving {
     }
 
     fn by(folder: &Folder, args: &[&str]) -> Serving {
-        let mut command = folder.program(args);
+        Serving::of(folder.program(args)).unwrap_or_else(|said| panic!("{said:?}"))
+    }
+
+    /// Serves by a command, perhaps under strace; or what was said by one that ended before it listened.
+    pub fn of(mut command: Command) -> Result<Serving, Vec<String>> {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let says = said(child.stderr.take().unwrap());
+        let mut before = Vec::new();
         let url = loop {
-            let line = says.recv_timeout(DEADLINE).unwrap();
-            if let Some((_, url)) = line.split_once("listening on ") {
-                break url.to_owned();
+            match says.recv_timeout(DEADLINE) {
+                Ok(line) => match line.split_once("listening on ") {
+                    Some((_, url)) => break url.to_owned(),
+                    None => before.push(line),
+                },
+                Err(RecvTimeoutError::Disconnected) => {
+                    end(&mut child, DEADLINE, &command);
+                    return Err(before);
+                }
+                Err(RecvTimeoutError::Timeout) => panic!("it does not listen: {before:?}"),
             }
         };
-        Serving {
+        Ok(Serving {
             child,
             command,
             says,
             url,
-        }
+        })
     }
 
     /// The same place, under another scheme and path.
@@ -66,14 +78,29 @@ impl Serving {
         self.child.id()
     }
 
+    /// The server's own process, where strace is between.
+    pub fn server(&self) -> u32 {
+        let pid = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
+        let child = children.split_whitespace().next();
+        child.map_or(pid, |child| child.parse().unwrap())
+    }
+
     /// Tells it to end.
-    pub fn stop(mut self) {
+    pub fn stop(self) {
+        let (status, said) = self.end_in_order();
+        assert_eq!(status.code(), Some(0), "{said:?}");
+    }
+
+    /// Tells it to end, if it has not: how it ended, and what it has said.
+    pub fn end_in_order(mut self) -> (ExitStatus, Vec<String>) {
         let mut kill = Command::new("kill");
-        kill.args(["-TERM", &self.child.id().to_string()]);
-        assert!(kill.status().unwrap().success());
+        kill.args(["-TERM", &self.server().to_string()]);
+        // It may be gone by now.
+        drop(kill.stderr(Stdio::null()).status());
         let status = end(&mut self.child, DEADLINE, &self.command);
-        let rest: Vec<String> = self.says.try_iter().collect();
-        assert_eq!(status.code(), Some(0), "{rest:?}");
+        (status, self.says.iter().collect())
     }
 
     /// Ends it as a power cut would.
@@ -87,6 +114,13 @@ impl Drop for Serving {
     /// A test that has failed leaves none running.
     fn drop(&mut self) {
         // It may have ended.
+        let server = self.server();
+        if server != self.child.id() {
+            // A tracer that is killed lets go of what it traces.
+            let mut kill = Command::new("kill");
+            let kill = kill.args(["-KILL", &server.to_string()]);
+            drop(kill.stderr(Stdio::null()).status());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

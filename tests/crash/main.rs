@@ -1,0 +1,22 @@
+//! What survives: a program that is killed at any moment loses nothing that it acknowledged, and damaged, lost, old and
+//! foreign files are named.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../support"]
+mod support {
+    pub mod program;
+    pub mod reliability;
+    #[cfg(all(feature = "client", feature = "server"))]
+    pub mod serving;
+    pub mod stores;
+    pub mod traced;
+}
+
+mod damaged;
+mod exchanged;
+mod ingest;
+#[cfg(all(feature = "client", feature = "server", target_os = "linux"))]
+mod serve;
+#[cfg(all(feature = "client", feature = "server", target_os = "linux"))]
+mod sources;
+mod upkeep;

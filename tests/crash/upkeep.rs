@@ -1,0 +1,184 @@
+//! Openings, `rebuild`, `migrate` and `rejects --retry`, killed at any moment: the store opens, and the work can be done
+//! again.
+
+use crate::ingest::line;
+use crate::support::program::{Dice, Folder, copy, rounds, run};
+use crate::support::reliability::row;
+use crate::support::stores::{RETRY, of_format_1, with_rejects};
+use std::io::Write as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const REJECTS: u64 = 3_000;
+
+/// Kills a command at moments all over its run, each time on a copy of the store; looks at what it has left, and lets it
+/// be done again. The number of kills.
+fn killed(folder: &Folder, args: &[&str], kills: usize, look: impl Fn(&Folder)) -> u64 {
+    let (store, sound) = (folder.path("store"), folder.path("sound"));
+    std::fs::rename(&store, &sound).unwrap();
+    let fresh = || {
+        if store.exists() {
+            std::fs::remove_dir_all(&store).unwrap();
+        }
+        copy(&sound, &store);
+    };
+    let mut dice = Dice::new(21);
+    fresh();
+    let began = Instant::now();
+    folder.run(args).ok();
+    let took = began.elapsed().as_micros() as u64;
+    let (mut killed, mut tried) = (0, 0);
+    while killed < kills {
+        tried += 1;
+        assert!(tried < 100 * kills, "{args:?} has always ended before");
+        fresh();
+        let mut command = folder.program(args);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(dice.below(took)));
+        child.kill().unwrap();
+        killed += usize::from(!child.wait().unwrap().success());
+        look(folder);
+        folder.run(args).ok();
+        look(folder);
+    }
+    killed as u64
+}
+
+fn print(what: &str, kills: u64) {
+    let found = [("lost", 0), ("doubled", 0), ("stores that do not open", 0)];
+    row(&format!("kills of {what} at random moments"), kills, &found);
+}
+
+/// A store whose writer was killed, and its entries.
+pub fn left_by_a_kill() -> (Folder, u64) {
+    let folder = Folder::new();
+    let mut command = folder.program(&["ingest"]);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let notices = crate::support::program::said(child.stderr.take().unwrap());
+    let mut feed = child.stdin.take().unwrap();
+    let text: String = (1..=6_000).map(|n| line(0, n, 6_000)).collect();
+    feed.write_all(text.as_bytes()).unwrap();
+    // The last line is named once those before it are durable.
+    notices
+        .recv_timeout(crate::support::program::DEADLINE)
+        .unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let sound = folder.path("sound");
+    copy(&folder.path("store"), &sound);
+    let entries = folder.verified();
+    std::fs::remove_dir_all(folder.path("store")).unwrap();
+    std::fs::rename(sound, folder.path("store")).unwrap();
+    (folder, entries)
+}
+
+#[test]
+fn an_opening_that_is_killed_leaves_all_that_was_there() {
+    let (folder, entries) = left_by_a_kill();
+    let look = |folder: &Folder| assert_eq!(folder.verified(), entries);
+    let kills = killed(&folder, &["who", "c1"], rounds(5, 100), look);
+    print("an opening after a kill", kills);
+}
+
+#[test]
+fn a_rebuild_that_is_killed_leaves_all_that_was_there() {
+    let (folder, entries) = left_by_a_kill();
+    let look = |folder: &Folder| assert_eq!(folder.verified(), entries);
+    print(
+        "rebuild",
+        killed(&folder, &["rebuild"], rounds(5, 100), look),
+    );
+}
+
+#[test]
+fn a_migration_that_is_killed_leaves_all_that_was_there() {
+    let folder = Folder::new();
+    of_format_1(&folder.path("store"));
+    copy(&folder.path("store"), &folder.path("known"));
+    let history = folder.run(&["history"]).ok().out;
+    let rejects = folder.run(&["rejects"]).ok().out;
+    std::fs::remove_dir_all(folder.path("store")).unwrap();
+    std::fs::rename(folder.path("known"), folder.path("store")).unwrap();
+    let look = |folder: &Folder| {
+        assert_eq!(folder.run(&["history"]).ok().out, history);
+        assert_eq!(folder.run(&["rejects"]).ok().out, rejects);
+        folder.verified();
+    };
+    print(
+        "migrate",
+        killed(&folder, &["migrate"], rounds(5, 100), look),
+    );
+}
+
+#[test]
+fn rejects_are_taken_once_whenever_the_retry_is_killed() {
+    let folder = Folder::new();
+    with_rejects(&folder, REJECTS);
+    let look = |folder: &Folder| {
+        let mut users: Vec<String> = folder
+            .ask(&["history"])
+            .iter()
+            .map(|entry| entry["user"].as_str().unwrap().to_owned())
+            .collect();
+        let taken = users.len() as u64;
+        let left = folder.run(&["rejects"]).ok().out.lines().count() as u64;
+        assert_eq!(taken + left, REJECTS + 1, "lost or doubled");
+        users.sort();
+        users.dedup();
+        assert_eq!(users.len() as u64, taken, "doubled");
+        assert_eq!(folder.verified(), taken);
+    };
+    print(
+        "rejects --retry",
+        killed(&folder, &RETRY, rounds(5, 100), look),
+    );
+    assert_eq!(folder.run(&["rejects"]).ok().out, "");
+}
+
+/// What asks and what writes at the same moment, the writer killed.
+#[test]
+fn what_asks_beside_a_killed_writer_answers_afterwards() {
+    let mut dice = Dice::new(22);
+    let folder = Folder::new();
+    let kills = rounds(4, 60);
+    let mut least = 0;
+    for round in 0..kills {
+        let mut command = folder.program(&["ingest"]);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        let mut feed = child.stdin.take().unwrap();
+        let feeder = std::thread::spawn(move || {
+            for n in 1.. {
+                if feed.write_all(line(round, n, u64::MAX).as_bytes()).is_err() {
+                    return;
+                }
+            }
+        });
+        let asking: Vec<_> = (0..3)
+            .map(|_| folder.program(&["history", "--limit", "5"]))
+            .collect();
+        let asking = std::thread::spawn(move || asking.into_iter().map(run).collect::<Vec<_>>());
+        std::thread::sleep(Duration::from_micros(dice.below(40_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        feeder.join().unwrap();
+        for ran in asking.join().unwrap() {
+            assert!(!ran.err.contains("panicked"), "{ran:?}");
+            assert_ne!(ran.status, Some(5), "{ran:?}");
+        }
+        let entries = match folder.run(&["verify", "--deep"]) {
+            // It was not there yet.
+            ran if round == 0 && ran.status == Some(3) => 0,
+            ran => ran.ok().line()["entries"].as_u64().unwrap(),
+        };
+        assert!(entries >= least, "round {round}: {entries} of {least}");
+        least = entries;
+    }
+    row(
+        "kills of ingest while others ask",
+        kills as u64,
+        &[("lost", 0), ("stores that do not open", 0)],
+    );
+}

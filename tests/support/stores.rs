@@ -1,0 +1,48 @@
+//! Stores that have something left to be done: rejects that can be taken now, an older format.
+#![allow(dead_code)] // each test uses its part
+
+use super::program::Folder;
+use rollbook::log::engine::sled::SledJournal;
+use rollbook::log::engine::{Durability, Journal};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Takes in what [`with_rejects`] has kept.
+pub const RETRY: [&str; 4] = ["rejects", "--retry", "--time-unit", "us"];
+
+/// Keeps so many lines as rejects: their times are microseconds, too far off to be milliseconds. One entry is there.
+pub fn with_rejects(folder: &Folder, rejects: u64) {
+    let line = |n: u64, ts: u64| {
+        format!(r#"{{"t":"join","channel":"c","topic":"t","user":"u{n}","ts":{ts}}}"#)
+    };
+    let first = line(0, 1_700_000_000_000);
+    let text = (1..=rejects).fold(first, |mut text, n| {
+        let _ = write!(text, "\n{}", line(n, 1_700_000_000_000_000 + n));
+        text
+    });
+    let sum = folder.ingest(text, &[]);
+    assert_eq!(sum["rejected"], rejects, "{sum}");
+}
+
+/// Makes the store that format 1 has as its fixture.
+pub fn of_format_1(store: &Path) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/fixtures");
+    std::fs::create_dir_all(store.join("log")).unwrap();
+    std::fs::copy(fixtures.join("format-1.json"), store.join("store.json")).unwrap();
+    let journal = SledJournal::open(&store.join("log"), Durability::Power).unwrap();
+    let values = lengthed(&std::fs::read(fixtures.join("format-1.log")).unwrap());
+    journal.append(0, &values).unwrap();
+    journal.sync().unwrap();
+}
+
+/// Values, each behind its length.
+fn lengthed(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut values = Vec::new();
+    while let Some((length, tail)) = bytes.split_first_chunk::<4>() {
+        let (value, tail) = tail.split_at(u32::from_le_bytes(*length) as usize);
+        values.push(value.to_vec());
+        bytes = tail;
+    }
+    assert!(bytes.is_empty());
+    values
+}
