@@ -167,10 +167,13 @@ pub fn find_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<u64, ReadErro
     while low < high {
         let middle = low + (high - low) / 2;
         let (position, header) = frame_around(engine, middle)?;
-        if header.first_seq + header.entries <= seq {
-            low = position + u64::from(header.parts);
+        // A frame that does not reach as far as the part of it that was met must not lead back, round and round.
+        if header.first_seq.saturating_add(header.entries) <= seq {
+            low = position
+                .saturating_add(u64::from(header.parts))
+                .max(middle + 1);
         } else {
-            high = position;
+            high = position.min(middle);
         }
     }
     Ok(low)

@@ -17,8 +17,11 @@ use rollbook::domain::entry::*;
 use rollbook::domain::names::Names;
 use rollbook::limits::VALUE_BYTES_MAX;
 use rollbook::log::Record;
+use rollbook::log::engine::Journal;
+use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::frame::{self, Channels, Check, Encoder, FrameError, Packing, Place};
 use rollbook::log::salts::Salts;
+use rollbook::{Options, Store};
 use std::sync::Arc;
 
 proptest! {
@@ -240,6 +243,27 @@ fn records_that_are_no_frame_are_refused() {
             found: 2
         }
     ));
+}
+
+/// A log that begins so is refused, and nothing reckons with such numbers.
+#[test]
+fn entries_count_from_one_and_do_not_run_over() {
+    let names = &mut Names::new();
+    let aside = small(names).split_off(3);
+    for (first_seq, fits) in [(0, false), (1, true), (u64::MAX, true)] {
+        let place = Place {
+            first_seq,
+            ..Place::FIRST
+        };
+        let frame = encoder(Packing::Plain)
+            .encode(place, &aside, names)
+            .unwrap();
+        assert_eq!(frame::header(&frame.values[0]).is_ok(), fits, "{first_seq}");
+        let journal = MemoryJournal::new();
+        journal.append(0, &frame.values).unwrap();
+        let opened = Store::on(Box::new(journal), Options::default());
+        assert_eq!(opened.is_ok(), fits, "{first_seq}");
+    }
 }
 
 /// Format 1, byte for byte. If this fails, what is stored can no longer be read, or no longer proves its chain.

@@ -8,13 +8,16 @@
     missing_docs
 )]
 
+use crate::frames::{encode, restamp, small};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use rollbook::domain::names::Names;
 use rollbook::limits::VALUE_BYTES_MAX;
 use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::sled::SledJournal;
 use rollbook::log::engine::{Durability, Engine, Journal, JournalError, Shelf};
+use rollbook::log::read::find_seq;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -357,4 +360,22 @@ fn faults_come_when_they_are_asked_for() {
     journal.flip(1, 9);
     assert_eq!(journal.get(1).unwrap().unwrap(), [0, 2, 0, 0]);
     assert_eq!(all(&journal, 1), [(1, vec![0, 2, 0, 0])]);
+}
+
+/// A part that says that its frame began further back than that frame reaches.
+#[test]
+fn a_part_that_leads_back_is_not_followed_round_and_round() {
+    let mut names = Names::new();
+    let records = small(&mut names);
+    let whole = encode(&records, &names).values.remove(0);
+    let mut stray = whole.clone();
+    stray[16..20].copy_from_slice(&1u32.to_le_bytes());
+    stray[20..24].copy_from_slice(&3u32.to_le_bytes());
+    restamp(&mut stray);
+    let journal = MemoryJournal::new();
+    journal.append(0, &[whole, stray]).unwrap();
+    for seq in [0, 1, 4, u64::MAX] {
+        let found = find_seq(&journal, seq, 3).unwrap();
+        assert!((1..=3).contains(&found), "{seq}: {found}");
+    }
 }

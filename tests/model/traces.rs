@@ -2,8 +2,8 @@
 //! part of the repository: `ROLLBOOK_TRACES` names their folder. The longest one is read in part, and as a whole where
 //! `ROLLBOOK_LONG` is set.
 
-use super::log::{Log, Part};
-use super::{Model, answers, found, no_later, the_same_in};
+use super::compared::log::{Log, Part};
+use super::compared::{Model, answers, found, no_later, the_same_in};
 use rollbook::ingest::source::{LineText, Source};
 use rollbook::ingest::{How, ingest};
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};

@@ -9,9 +9,15 @@ use bincode::error::{DecodeError, EncodeError};
 
 /// The most that bincode may claim for one body: beyond what a frame can hold, so only nonsense meets it.
 const BODY_BYTES_MAX: usize = crate::limits::FRAME_BYTES_MAX;
+/// Bytes of memory that a byte of the wire stands for at most: a reservation beyond that is nonsense, too.
+const MEMORY_RATIO_MAX: usize = 64;
 
-const CONFIG: Configuration<LittleEndian, Varint, Limit<BODY_BYTES_MAX>> =
-    bincode::config::standard().with_limit::<BODY_BYTES_MAX>();
+type Within<const LIMIT: usize> = Configuration<LittleEndian, Varint, Limit<LIMIT>>;
+const CONFIG: Within<BODY_BYTES_MAX> = within();
+
+const fn within<const LIMIT: usize>() -> Within<LIMIT> {
+    bincode::config::standard().with_limit::<LIMIT>()
+}
 
 /// Appends `value` in bincode's varint form.
 pub(in crate::log) fn pack<T: Encode>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -22,7 +28,15 @@ pub(in crate::log) fn pack<T: Encode>(value: &T, out: &mut Vec<u8>) -> Result<()
 
 /// A `T` from the front of `bytes`, and how many of them it took.
 pub(in crate::log) fn unpack<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
-    bincode::decode_from_slice(bytes, CONFIG).map_err(|error| CodecError::Body(error.to_string()))
+    // bincode reserves room for a list or a text by the length that it names, which a few bytes can make as large as
+    // the limit.
+    let decoded = match bytes.len().saturating_mul(MEMORY_RATIO_MAX) {
+        ..=0x10_0000 => bincode::decode_from_slice(bytes, within::<0x10_0000>()),
+        ..=0x100_0000 => bincode::decode_from_slice(bytes, within::<0x100_0000>()),
+        ..=0x1000_0000 => bincode::decode_from_slice(bytes, within::<0x1000_0000>()),
+        _ => bincode::decode_from_slice(bytes, CONFIG),
+    };
+    decoded.map_err(|error| CodecError::Body(error.to_string()))
 }
 
 /// LEB128: seven bits a byte, low bits first.

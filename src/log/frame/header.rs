@@ -147,6 +147,10 @@ impl FrameHeader {
         if used != bytes.len() {
             return Err(cut);
         }
+        // Entries count from 1, and the number behind the last is one, too: whoever reckons with them need not look.
+        if header.first_seq == 0 || header.first_seq.checked_add(header.entries).is_none() {
+            return Err(FrameError::Disagree("the entries' numbers"));
+        }
         let effective_min = header.recorded_min.wrapping_add(header.effective_min);
         let header = FrameHeader {
             frame,

@@ -1,0 +1,108 @@
+//! The kept corpus of the fuzz targets (`fuzz/`), run as the fuzzer would run it: nothing that was once found comes back.
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, missing_docs)]
+
+#[path = "support/fuzzed/bodies.rs"]
+mod bodies;
+#[path = "support/fuzzed/checkpoints.rs"]
+mod checkpoints;
+#[path = "support/fuzzed/events.rs"]
+mod events;
+#[path = "support/fuzzed/feed.rs"]
+mod feed;
+#[path = "support/fuzzed/frames.rs"]
+mod frames;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Larger than anything that a small file needs at once.
+const ALLOCATION_MAX: usize = 32 << 20;
+/// The largest room that was asked for at once.
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+
+struct Watched;
+
+#[global_allocator]
+static ALLOCATOR: Watched = Watched;
+
+// What few bytes make a reader reserve is seen nowhere else: room that is not written to costs nothing.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Watched {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        LARGEST.fetch_max(size, Ordering::Relaxed);
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+/// Panics on every thread: those of a server's tasks are caught, and must not be.
+static PANICS: AtomicU64 = AtomicU64::new(0);
+static ONE: Mutex<()> = Mutex::new(());
+
+/// Runs every file of a target's corpus.
+fn run(target: &str, body: fn(&[u8])) {
+    let _one_at_a_time = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICS.fetch_add(1, Ordering::SeqCst);
+        told(panic);
+    }));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "{}", folder.display());
+    for file in files {
+        let done = std::panic::catch_unwind(|| body(&std::fs::read(&file).unwrap()));
+        let panics = PANICS.swap(0, Ordering::SeqCst);
+        assert!(done.is_ok() && panics == 0, "{}", file.display());
+        let largest = LARGEST.swap(0, Ordering::SeqCst);
+        assert!(largest <= ALLOCATION_MAX, "{}: {largest}", file.display());
+    }
+}
+
+#[test]
+fn feed() {
+    run("feed", feed::feed);
+}
+
+#[test]
+fn frames() {
+    run("frames", frames::frames);
+}
+
+#[test]
+fn checkpoints() {
+    run("checkpoints", checkpoints::checkpoints);
+}
+
+#[test]
+fn bodies() {
+    run("bodies", bodies::bodies);
+}
+
+#[test]
+fn events() {
+    run("events", events::events);
+}

@@ -1,0 +1,232 @@
+//! Model and store, asked the same. The fuzz target `events` has this file, too.
+#![allow(dead_code)] // each has its part
+
+#[path = "answers.rs"]
+pub mod answers;
+#[path = "../support/desk.rs"]
+pub mod desk;
+#[path = "../support/feeds.rs"]
+pub mod feeds;
+#[path = "log.rs"]
+pub mod log;
+#[path = "resync.rs"]
+mod resync;
+#[path = "../support/shapes.rs"]
+mod shapes;
+#[path = "stats.rs"]
+mod stats;
+#[path = "watch.rs"]
+mod watch;
+
+use desk::Desk;
+use feeds::Tape;
+use log::{Log, Part};
+use rollbook::query::answer::HistoryEntry;
+use rollbook::query::{
+    HistoryFilter, MissedFilter, SessionFilter, StatsFilter, WhoFilter, WhoWhen,
+};
+use rollbook::{Store, StoreError};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use watch::Watched;
+
+/// The model: the log, and how its channels were watched.
+pub struct Model {
+    pub log: Log,
+    pub channels: BTreeMap<String, Watched>,
+}
+
+impl Model {
+    pub fn of(log: Log) -> Model {
+        let channels = watch::watch(&log);
+        Model { log, channels }
+    }
+}
+
+/// A store that has heard a tape line by line, and the model's log of it.
+pub fn heard(tape: &Tape) -> (Desk, Model) {
+    let desk = Desk::new();
+    let mut log = Log::default();
+    log.lossy = tape.rules.lossy;
+    log.resync_ms = tape.rules.resync_ms;
+    // The model is of what lines say; it knows no ingest connections yet.
+    let lines = tape.lines.iter();
+    for heard in lines.filter(|heard| feeds::connection(&heard.text).is_none()) {
+        let behind = desk.store.head();
+        let receipt = desk.hear_one(tape, heard).unwrap();
+        if receipt.tally.rejected == 0 && receipt.tally.retries == 0 {
+            log.tell(heard, behind, desk.store.head());
+        }
+    }
+    let lines = desk.history_json();
+    log.entries = lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    (desk, Model::of(log))
+}
+
+fn json(value: impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap()
+}
+
+/// An answer as JSON; `None` where there is no such channel.
+pub fn found<T: serde::Serialize>(answer: Result<T, StoreError>) -> Option<Value> {
+    match answer {
+        Ok(answer) => Some(json(answer)),
+        Err(StoreError::NoSuchChannel(_)) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Moments at which something may turn: each time of each entry, and the one before it.
+pub fn moments(model: &Model) -> BTreeSet<i64> {
+    let times = model.log.entries.iter().flat_map(|entry| {
+        [
+            Some(entry.occurred_at),
+            Some(entry.effective_at),
+            entry.not_before,
+        ]
+    });
+    times.flatten().flat_map(|at| [at - 1, at]).collect()
+}
+
+pub const CHANNELS: [&str; 4] = ["a", "b", "c", "nowhere"];
+
+fn sessions(store: &Store, filter: &SessionFilter) -> Option<Value> {
+    let mut all = Vec::new();
+    let each = |session| {
+        all.push(json(session));
+        true
+    };
+    let answer = store.sessions(filter, each);
+    found(answer.map(|()| all))
+}
+
+/// The entries that history lists: their seqs.
+fn listed(store: &Store, filter: &HistoryFilter) -> Option<Value> {
+    let mut seqs = Vec::new();
+    let each = |entry: HistoryEntry| {
+        seqs.push(entry.seq);
+        true
+    };
+    let answer = store.history(filter, each);
+    found(answer.map(|()| seqs))
+}
+
+/// An answer about a moment knows of no proof behind it; the model does not say which was the last one before.
+pub fn no_later(answer: &Value, at: i64) {
+    if let Some(proof) = answer["last_proof"].as_str() {
+        assert!(proof <= log::time(at).as_str().unwrap(), "{answer}");
+    }
+}
+
+/// Everything that is asked of the head, or of the log as it was known at a moment.
+pub fn the_same(store: &Store, model: &Model, known_at: Option<i64>) {
+    let mut moments: Vec<Option<i64>> = moments(model).into_iter().map(Some).collect();
+    moments.push(None);
+    for channel in CHANNELS {
+        for &at in &moments {
+            let when = at.map_or(WhoWhen::Head, WhoWhen::At);
+            for (topic, certain) in [(None, false), (Some("t"), true)] {
+                let filter = WhoFilter {
+                    when,
+                    known_at,
+                    certain,
+                    topic: topic.map(str::to_owned),
+                };
+                let mut right = answers::who(model, channel, at, topic, certain);
+                let mut answer = found(store.who(channel, &filter));
+                if let (Some(at), Some(right), Some(answer)) = (at, &mut right, &mut answer) {
+                    no_later(answer, at);
+                    right["last_proof"].take();
+                    answer["last_proof"].take();
+                }
+                assert_eq!(answer, right, "who {channel} {filter:?}");
+            }
+        }
+        the_same_in(
+            store,
+            model,
+            &Part {
+                known_at,
+                channel: Some(channel),
+                ..Part::default()
+            },
+        );
+    }
+    the_same_in(
+        store,
+        model,
+        &Part {
+            known_at,
+            ..Part::default()
+        },
+    );
+}
+
+/// Stays, figures, gaps and entries of a part of the log.
+pub fn the_same_in(store: &Store, model: &Model, part: &Part) {
+    let owned = |name: Option<&str>| name.map(str::to_owned);
+    let filter = SessionFilter {
+        channel: owned(part.channel),
+        topic: owned(part.topic),
+        user: owned(part.user),
+        from: part.from,
+        to: part.to,
+        known_at: part.known_at,
+    };
+    let right = answers::sessions(model, part).map(json);
+    assert_eq!(sessions(store, &filter), right, "{filter:?}");
+    let filter = StatsFilter {
+        channel: owned(part.channel),
+        topic: owned(part.topic),
+        from: part.from,
+        to: part.to,
+        every_ms: part.every,
+        known_at: part.known_at,
+    };
+    let right = stats::stats(model, part).map(json);
+    assert_eq!(found(store.stats(&filter)), right, "{filter:?}");
+    if let Some(channel) = part.channel {
+        let filter = MissedFilter {
+            gap: part.gap,
+            since: part.from,
+            known_at: part.known_at,
+            ..MissedFilter::default()
+        };
+        let right = answers::missed(model, channel, part).map(json);
+        let answer = found(store.missed(channel, &filter));
+        assert_eq!(answer, right, "{channel} {filter:?}");
+    }
+    if part.known_at.is_none() {
+        let kind = part
+            .kind
+            .map(|kind| serde_json::from_value(json(kind)).unwrap());
+        let filter = HistoryFilter {
+            channel: owned(part.channel),
+            topic: owned(part.topic),
+            user: owned(part.user),
+            from: part.from,
+            to: part.to,
+            types: kind.into_iter().collect(),
+            observed: part.observed,
+            after_seq: part.after,
+            limit: part.limit,
+        };
+        let right = answers::history(model, part).map(json);
+        assert_eq!(listed(store, &filter), right, "{filter:?}");
+    }
+}
+
+/// What only the head is asked.
+pub fn the_same_now(store: &Store, model: &Model) {
+    resync::check(&model.log);
+    the_same(store, model, None);
+    let channels = json(store.channels().unwrap());
+    assert_eq!(channels, json(answers::channels(model)));
+    for channel in CHANNELS {
+        let right = answers::gaps(model, channel).map(json);
+        assert_eq!(found(store.gaps(channel)), right, "gaps {channel}");
+    }
+}

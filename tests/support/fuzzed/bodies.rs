@@ -1,0 +1,165 @@
+//! Any bytes as what comes to a server: it answers, and with no failure of its own; and its store stays whole.
+
+use rollbook::care::VerifyDepth;
+use rollbook::ingest::{How, ingest, source::Source};
+use rollbook::server::{Config, Listener, serve};
+use rollbook::{Options, Store};
+use std::io::Cursor;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(1).enable_all().build().unwrap()
+});
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().unwrap());
+
+/// Between one request and the next.
+const NEXT: &[u8] = b"\n%%\n";
+/// Whoever has said nothing for so long waits, for more of the request or of the log.
+const IDLE: Duration = Duration::from_millis(50);
+/// Longer than anything takes.
+const DEADLINE: Duration = Duration::from_secs(8);
+
+const LINES: &str = r#"{"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann","meta":{"k":1}},{"user":"bob"}]},"ts":1000,"id":"1"}
+{"t":"link","state":"down","ts":1300}
+{"t":"snapshot","channel":"a","topics":{"t":[{"user":"cy"}]},"ts":1500}
+{"t":"leave","channel":"a","topic":"t","user":"cy","ts":1600}
+{"t":"join","channel":"b","topic":"t","user":"ann","ts":1700}
+no line
+"#;
+
+/// Requests as they are written by hand: a first line without its version, lines of the head, an empty line, the body.
+/// The first byte says where they come in: the owner's socket, or the network.
+pub fn bodies(bytes: &[u8]) {
+    let Some((&door, requests)) = bytes.split_first() else {
+        return;
+    };
+    let options = Options {
+        clock: Arc::new(|| 1_800_000_000_000),
+        ..Options::default()
+    };
+    let store = Arc::new(Store::in_memory(options).unwrap());
+    let source = Source::from_reader("lines", Cursor::new(LINES)).unwrap();
+    ingest(&store, source, &How::default(), &mut ()).unwrap();
+    RUNTIME.block_on(async {
+        let (listener, at) = Door::open(door & 1 == 1).await;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async { drop(stopped.await) };
+        let serving = serve(
+            Arc::clone(&store),
+            vec![listener],
+            Config::default(),
+            stopped,
+        );
+        let served = tokio::spawn(serving);
+        for request in split(requests) {
+            let request = whole(request);
+            let answer = match &at {
+                Door::Owner(path) => ask(UnixStream::connect(path).await.unwrap(), &request).await,
+                Door::Network(port) => {
+                    let stream = TcpStream::connect(("127.0.0.1", *port)).await.unwrap();
+                    ask(stream, &request).await
+                }
+            };
+            let failed = answer.starts_with(b"HTTP/1.1 500");
+            assert!(!failed, "{}", String::from_utf8_lossy(&answer));
+        }
+        stop.send(()).unwrap();
+        let ended = timeout(DEADLINE, served).await;
+        ended.expect("the server does not end").unwrap().unwrap();
+        if let Door::Owner(path) = at {
+            std::fs::remove_file(path).unwrap();
+        }
+    });
+    assert!(store.failure().is_none(), "{:?}", store.failure());
+    let verified = store.verify(VerifyDepth::Deep, |_| {}).unwrap();
+    assert!(verified.ok, "{:?}", verified.problems);
+}
+
+enum Door {
+    Owner(PathBuf),
+    Network(u16),
+}
+
+impl Door {
+    async fn open(network: bool) -> (Listener, Door) {
+        if network {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            return (Listener::Tcp(listener, None), Door::Network(port));
+        }
+        let path = FOLDER.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        (Listener::Unix(listener), Door::Owner(path))
+    }
+}
+
+fn split(mut requests: &[u8]) -> Vec<&[u8]> {
+    let mut each = Vec::new();
+    while let Some(at) = requests.windows(NEXT.len()).position(|here| here == NEXT) {
+        each.push(&requests[..at]);
+        requests = &requests[at + NEXT.len()..];
+    }
+    each.push(requests);
+    each.truncate(8);
+    each
+}
+
+/// With what HTTP asks for and a hand leaves out: the version, the host, the body's length.
+fn whole(request: &[u8]) -> Vec<u8> {
+    let end = request.windows(2).position(|here| here == b"\n\n");
+    let (head, body) = match end {
+        Some(at) => (&request[..at], &request[at + 2..]),
+        None => (request, &[][..]),
+    };
+    let mut lines = head.split(|&byte| byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    let mut whole = [first, b" HTTP/1.1\r\nhost: localhost\r\n"].concat();
+    let mut framed = false;
+    for line in lines {
+        whole.extend_from_slice(line);
+        whole.extend_from_slice(b"\r\n");
+        let line = line.to_ascii_lowercase();
+        framed |= ["content-length", "transfer-encoding", "upgrade"]
+            .iter()
+            .any(|name| line.starts_with(name.as_bytes()));
+    }
+    if !framed {
+        let length = format!("content-length: {}\r\nconnection: close\r\n", body.len());
+        whole.extend_from_slice(length.as_bytes());
+    }
+    whole.extend_from_slice(b"\r\n");
+    whole.extend_from_slice(body);
+    whole
+}
+
+/// Says it all, and hears what is answered until the server ends it, or waits for more.
+async fn ask(
+    mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    request: &[u8],
+) -> Vec<u8> {
+    // A server that has heard enough may end it before.
+    let _ = timeout(DEADLINE, stream.write_all(request)).await;
+    let mut answer = Vec::new();
+    let mut ended = false;
+    loop {
+        let patience = if ended { DEADLINE } else { IDLE };
+        match timeout(patience, stream.read_buf(&mut answer)).await {
+            Ok(Ok(0) | Err(_)) => return answer,
+            Ok(Ok(_)) => {}
+            Err(_) if ended => panic!("the server keeps a connection that the client has left"),
+            Err(_) => {
+                ended = true;
+                let _ = stream.shutdown().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Any bytes as parts of a checkpoint: what can be read is written and read again, and a store that is opened with
+//! them, or without them, opens and answers.
+
+use rollbook::care::VerifyDepth;
+use rollbook::domain::names::Names;
+use rollbook::ingest::{How, ingest, source::Source};
+use rollbook::log::checkpoint;
+use rollbook::log::engine::{Journal, Shelf, Shelved};
+use rollbook::query::{HistoryFilter, SessionFilter, StatsFilter, WhoFilter};
+use rollbook::{Options, Store};
+use std::io::Cursor;
+use std::sync::{Arc, LazyLock};
+
+#[path = "../engine.rs"]
+mod engine;
+use engine::Lent;
+
+/// The first byte says which part the others are.
+pub fn checkpoints(bytes: &[u8]) {
+    let Some((&kind, part)) = bytes.split_first() else {
+        return;
+    };
+    match kind % 5 {
+        0 => index(part),
+        1 => trunk(part),
+        2 => channel(part),
+        3 => retries(part),
+        _ => {}
+    }
+    is_opened(kind, part);
+}
+
+fn index(part: &[u8]) {
+    if let Ok(index) = checkpoint::index_from_bytes(part) {
+        let written = checkpoint::index_to_bytes(index.clone(), &index.sources()).unwrap();
+        assert_eq!(checkpoint::index_from_bytes(&written).unwrap(), index);
+    }
+}
+
+fn retries(part: &[u8]) {
+    if let Ok(ids) = checkpoint::retries_from_bytes(part) {
+        let written = checkpoint::retries_to_bytes(&ids).unwrap();
+        assert_eq!(checkpoint::retries_from_bytes(&written).unwrap(), ids);
+    }
+}
+
+fn trunk(part: &[u8]) {
+    let mut names = Names::new();
+    if let Ok(mut state) = checkpoint::trunk_from_bytes(part, &mut names) {
+        let written = checkpoint::trunk_to_bytes(&state, &names).unwrap();
+        checkpoint::finish(&mut state);
+        let described = state.describe(&names);
+        let mut names = Names::new();
+        let state = checkpoint::trunk_from_bytes(&written, &mut names).unwrap();
+        assert_eq!(state.describe(&names), described);
+    }
+}
+
+fn channel(part: &[u8]) {
+    let read = |part: &[u8]| {
+        let (mut state, mut names) = (Default::default(), Names::new());
+        let name = checkpoint::channel_from_bytes(part, &mut state, &mut names).ok()?;
+        checkpoint::finish(&mut state);
+        Some((state, names, name))
+    };
+    if let Some((state, names, name)) = read(part) {
+        let written = checkpoint::channel_to_bytes(&state, name, &names).unwrap();
+        let (again, again_names, _) = read(&written.unwrap()).unwrap();
+        assert_eq!(again.describe(&again_names), state.describe(&names));
+    }
+}
+
+/// Of everything that a checkpoint has: members, tombstones, gaps, ids, pages and differences that have not ended.
+const LINES: &str = r#"{"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann","meta":{"k":1}},{"user":"bob"}]},"ts":1000,"id":"1"}
+{"t":"join","channel":"a","topic":"u","user":"cy","conn":"k","meta":"x","ts":1100,"pos":[7,0],"id":"2"}
+{"t":"leave","channel":"a","topic":"t","user":"bob","ts":1200,"late_ms":50}
+{"t":"link","state":"down","channels":["a"],"ts":1300}
+{"t":"join","channel":"a","topic":"t","user":"dan","ts":1250,"observer":"o2"}
+{"t":"link","state":"up","channels":["a"],"resync":"differences","ts":1400}
+{"t":"join","channel":"a","topic":"t","user":"eve","ts":1450,"meta":null}
+{"t":"snapshot","channel":"b","topics":{"t":[{"user":"ann"}]},"incomplete":true,"ts":1500,"observer":"o2"}
+{"t":"snapshot","channel":"b","topics":{"t":[{"user":"ann"}],"u":[{"user":"bob"}]},"ts":1600,"observer":"o2"}
+{"t":"snapshot_begin","channel":"b","sync":"s","ts":1700,"observer":"o2","self":"ann","id":"3"}
+{"t":"snapshot_page","channel":"b","sync":"s","topics":{"t":[{"user":"cy","meta":[2]}],"v":[]},"observer":"o2"}
+{"t":"leave","channel":"b","topic":"t","user":"ann","ts":1750}
+{"t":"token","state":"renewed","channel":"b","ts":1800}
+no line
+"#;
+
+/// The log of a store that has heard them, and its shelf.
+static KEPT: LazyLock<(Vec<Vec<u8>>, Vec<Shelved>)> = LazyLock::new(|| {
+    let journal = Lent::default();
+    let store = open(&journal);
+    take(&store);
+    drop(store);
+    let log = journal.read(1).map(|value| value.unwrap().1).collect();
+    let keys = journal.shelved_keys(b"").unwrap().into_iter();
+    let shelf = keys.map(|key| {
+        let value = journal.shelved(&key).unwrap().unwrap();
+        (key, value)
+    });
+    (log, shelf.collect())
+});
+
+/// That store's journal.
+fn kept() -> Lent {
+    let (log, shelf) = &*KEPT;
+    let journal = Lent::with(log);
+    for (key, value) in shelf {
+        journal.shelve(key, value).unwrap();
+    }
+    journal
+}
+
+fn open(journal: &Lent) -> Store {
+    let options = Options {
+        clock: Arc::new(|| 1_800_000_000_000),
+        ..Options::default()
+    };
+    Store::on(Box::new(journal.clone()), options).unwrap()
+}
+
+fn take(store: &Store) {
+    let source = Source::from_reader("lines", Cursor::new(LINES)).unwrap();
+    ingest(store, source, &How::default(), &mut ()).unwrap();
+}
+
+/// A store whose checkpoint has this part in the place of its own, with the right checksum.
+fn is_opened(kind: u8, part: &[u8]) {
+    let journal = kept();
+    let prefix = match kind % 5 {
+        0 | 1 => "trunk",
+        2 => "chan",
+        3 => "retry",
+        _ => "said",
+    };
+    for key in journal.shelved_keys(prefix.as_bytes()).unwrap() {
+        let value = if kind % 5 == 1 {
+            let shelved = journal.shelved(&key).unwrap().unwrap();
+            let Ok(mut index) = checkpoint::index_from_bytes(&shelved[36..]) else {
+                continue;
+            };
+            let sources = index.sources();
+            index.trunk = part.to_vec();
+            checkpoint::index_to_bytes(index, &sources).unwrap()
+        } else {
+            part.to_vec()
+        };
+        let sum = blake3::hash(&value);
+        let count = 1 + u32::from(kind >> 6);
+        let whole = [sum.as_bytes(), &count.to_be_bytes()[..], &value].concat();
+        journal.shelve(&key, &whole).unwrap();
+    }
+    let store = open(&journal);
+    is_asked(&store);
+    take(&store);
+    is_asked(&store);
+}
+
+/// Everything is asked: what is answered is not the point.
+fn is_asked(store: &Store) {
+    let described = store.as_of(None, None, |state, names| state.describe(names));
+    assert!(!described.unwrap().is_empty());
+    for channel in ["a", "b"] {
+        let _ = store.who(channel, &WhoFilter::default());
+        let _ = store.gaps(channel);
+        let _ = store.missed(channel, &Default::default());
+    }
+    let _ = store.channels();
+    let _ = store.stats(&StatsFilter::default());
+    let _ = store.sessions(&SessionFilter::default(), |_| true);
+    let _ = store.history(&HistoryFilter::default(), |_| true);
+    let _ = store.verify(VerifyDepth::Deep, |_| {});
+}
+#[test]
+fn write_seeds() {
+    for (n, (key, value)) in KEPT.1.iter().enumerate() {
+        let kind = if key.starts_with(b"trunk") {
+            0u8
+        } else if key.starts_with(b"chan") {
+            2
+        } else if key.starts_with(b"retry") {
+            3
+        } else {
+            4
+        };
+        let put = |kind: u8, part: &[u8]| {
+            std::fs::write(
+                format!("fuzz/corpus/checkpoints/seed-{kind}-{n}"),
+                [&[kind], part].concat(),
+            )
+            .unwrap()
+        };
+        put(kind, &value[36..]);
+        if kind == 0 {
+            put(
+                1,
+                &checkpoint::index_from_bytes(&value[36..]).unwrap().trunk,
+            );
+        }
+    }
+    let (log, _) = &*KEPT;
+    for (n, value) in log.iter().enumerate() {
+        std::fs::write(
+            format!("fuzz/corpus/frames/seed-log-{n}"),
+            [&[0], &value[36..]].concat(),
+        )
+        .unwrap();
+    }
+}

@@ -1,0 +1,163 @@
+//! Any bytes as a feed: nothing panics, every line is taken or a reject, and what was taken is written and read again.
+
+use flate2::{Compression, write::GzEncoder};
+use rollbook::care::VerifyDepth;
+use rollbook::domain::event::Event;
+use rollbook::feed::{Defaults, Settings, TimeUnit, parse};
+use rollbook::ingest::source::Source;
+use rollbook::ingest::{How, Outcome, ingest, retry};
+use rollbook::query::HistoryFilter;
+use rollbook::replay::{Played, ReplayFilter, Shape, lines_of};
+use rollbook::{Options, Store};
+use std::io::{Cursor, Write};
+use std::sync::Arc;
+
+/// The first byte says how the others are taken.
+pub fn feed(bytes: &[u8]) {
+    let Some((&how, text)) = bytes.split_first() else {
+        return;
+    };
+    let settings = Settings {
+        time_unit: match how >> 3 & 3 {
+            1 => TimeUnit::Seconds,
+            2 => TimeUnit::Micros,
+            _ => TimeUnit::Millis,
+        },
+        ..Settings::USUAL
+    };
+    for line in text.split(|&byte| byte == b'\n') {
+        line_is_written_again(line, &settings);
+    }
+    let how = How {
+        settings,
+        keep_recorded: how & 0x20 != 0,
+        at: (how & 0x40 != 0).then(|| "/data/event".parse().unwrap()),
+        reorder_ms: (how & 0x80 != 0).then_some(1_000),
+        ..How::default()
+    };
+    let store = store();
+    let rejected = take(&store, packed(bytes[0] & 7, text), &how);
+    let mut kept = 0;
+    let each = |_| {
+        kept += 1;
+        true
+    };
+    store.rejects(each).unwrap();
+    assert_eq!(kept, rejected, "rejects kept");
+    let verified = store.verify(VerifyDepth::Deep, |_| {}).unwrap();
+    assert!(verified.ok, "{:?}", verified.problems);
+    is_played_again(&store);
+    retry(&store, &how, &mut ()).unwrap();
+}
+
+fn store() -> Store {
+    let options = Options {
+        clock: Arc::new(|| 1_800_000_000_000),
+        ..Options::default()
+    };
+    Store::in_memory(options).unwrap()
+}
+
+/// The text as a file of some kind has it.
+fn packed(kind: u8, text: &[u8]) -> Vec<u8> {
+    let wide = |mark: [u8; 2], of: fn(u16) -> [u8; 2]| {
+        let text = String::from_utf8_lossy(text);
+        let units = text.encode_utf16().flat_map(of);
+        mark.into_iter().chain(units).collect()
+    };
+    match kind {
+        1 => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        }
+        2 => zstd::encode_all(text, 1).unwrap(),
+        3 => wide([0xff, 0xfe], u16::to_le_bytes),
+        4 => wide([0xfe, 0xff], u16::to_be_bytes),
+        // An odd end, and halves of pairs.
+        5 => [&[0xff, 0xfe], text].concat(),
+        _ => text.to_vec(),
+    }
+}
+
+/// Takes in a text; how many lines were rejected.
+fn take(store: &Store, text: Vec<u8>, how: &How) -> u64 {
+    let source = Source::from_reader("fuzz", Cursor::new(text)).unwrap();
+    source.unpack_at_most(4 << 20);
+    let outcome: Outcome = match ingest(store, source, how, &mut ()) {
+        Ok(outcome) => outcome,
+        Err(unfinished) => unfinished.outcome,
+    };
+    let tally = &outcome.tally;
+    assert!(tally.rejected <= outcome.lines, "{outcome:?}");
+    let head = store.head();
+    assert_eq!(tally.entries, head, "{outcome:?}");
+    tally.rejected
+}
+
+/// An event is what the line says that it is written as.
+fn line_is_written_again(line: &[u8], settings: &Settings) {
+    let defaults = Defaults {
+        settings: *settings,
+        ..Defaults::of("default")
+    };
+    let Ok(event) = parse(line, &defaults) else {
+        return;
+    };
+    for shape in [Shape::Rollbook, Shape::Agora] {
+        let lines = lines_of(&event, shape).unwrap();
+        if shape == Shape::Rollbook && lines.len() > 1 {
+            panic!("more than one line of Rollbook's own: {lines:?}");
+        }
+        let mut again = lines.iter().map(|line| {
+            let defaults = Defaults::of("default");
+            let said = parse(line.as_bytes(), &defaults);
+            said.unwrap_or_else(|refusal| panic!("{refusal}: {line}"))
+        });
+        // Agora's lines need not say all of it, but are lines.
+        if shape == Shape::Rollbook
+            && let Some(said) = again.next()
+        {
+            let event: &Event<'_> = &event;
+            assert_eq!(&said, event, "{lines:?}");
+        }
+        again.for_each(drop);
+    }
+}
+
+/// A log that is played, and taken in as it was recorded, makes the same log.
+fn is_played_again(store: &Store) {
+    let mut lines = Vec::new();
+    let mut each = |line: &Played<'_>| {
+        lines.extend_from_slice(line.text.as_bytes());
+        lines.push(b'\n');
+        true
+    };
+    let all = ReplayFilter::default();
+    store.play(&all, Shape::Rollbook, &mut each).unwrap();
+    let again = self::store();
+    let how = How {
+        keep_recorded: true,
+        ..How::default()
+    };
+    let said = String::from_utf8_lossy(&lines).into_owned();
+    assert_eq!(take(&again, lines, &how), 0, "{said}");
+    assert_eq!(history(&again), history(store), "{said}");
+    assert_eq!(described(&again), described(store), "{said}");
+}
+
+fn history(store: &Store) -> Vec<String> {
+    let mut entries = Vec::new();
+    let each = |entry| {
+        entries.push(serde_json::to_string(&entry).unwrap());
+        true
+    };
+    store.history(&HistoryFilter::default(), each).unwrap();
+    entries
+}
+
+fn described(store: &Store) -> String {
+    store
+        .as_of(None, None, |state, names| state.describe(names))
+        .unwrap()
+}

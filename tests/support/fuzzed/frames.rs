@@ -1,0 +1,135 @@
+//! Any bytes as frames: reading answers with an error or with records, and those are written and read again.
+
+use rollbook::care::VerifyDepth;
+use rollbook::domain::names::Names;
+use rollbook::log::Record;
+use rollbook::log::engine::memory::MemoryJournal;
+use rollbook::log::engine::{Engine, Journal};
+use rollbook::log::frame::{
+    Check, Encoder, FrameError, MAGIC, Packing, Place, VALUE_HEADER_BYTES, VERSION, decode,
+    decode_each, header, value,
+};
+use rollbook::log::read::{Frames, drop_unfinished, find_seq, header_ending_before};
+use rollbook::log::salts::Salts;
+use rollbook::{Options, Store};
+
+/// The bytes as a value, and as the body of a frame whose checksums are right. The first byte says in how many parts.
+pub fn frames(bytes: &[u8]) {
+    let _ = (value(bytes), header(bytes));
+    for check in [Check::Form, Check::Chain] {
+        let _ = decode(&[bytes], &mut Names::new(), check);
+    }
+    let Some((&how, body)) = bytes.split_first() else {
+        return;
+    };
+    let body = with_its_length(body).unwrap_or_else(|| body.to_vec());
+    let values = cut(&body, usize::from(how >> 4) + 1);
+    if let Ok(header) = header(&values[0]) {
+        is_read(&values, header.first_seq);
+    }
+    is_opened(&values);
+}
+
+/// The body with the length of its payload in its header, so that what is put into the payload gets past that: the
+/// header is four bytes of its own length, one of compression, and the payload's length.
+fn with_its_length(body: &[u8]) -> Option<Vec<u8>> {
+    let (length, rest) = body.split_first_chunk::<4>()?;
+    let length = u32::from_le_bytes(*length) as usize;
+    let (header, payload) = rest.split_at_checked(length)?;
+    let (&zstd, header) = header.split_first()?;
+    let (&first, header) = header.split_first()?;
+    let rest = match first {
+        0..=250 => header,
+        251 => header.get(2..)?,
+        252 => header.get(4..)?,
+        _ => header.get(8..)?,
+    };
+    let mut plain = vec![zstd, 252];
+    plain.extend_from_slice(&u32::try_from(payload.len()).ok()?.to_le_bytes());
+    plain.extend_from_slice(rest);
+    let mut whole = u32::try_from(plain.len()).ok()?.to_le_bytes().to_vec();
+    whole.extend_from_slice(&plain);
+    if zstd == 1 {
+        whole.extend_from_slice(&zstd::bulk::compress(payload, 1).ok()?);
+    } else {
+        whole.extend_from_slice(payload);
+    }
+    Some(whole)
+}
+
+/// A body as values, as `FORMAT.md` says.
+fn cut(body: &[u8], parts: usize) -> Vec<Vec<u8>> {
+    let pieces: Vec<&[u8]> = body.chunks(body.len().div_ceil(parts).max(1)).collect();
+    let pieces = if pieces.is_empty() {
+        vec![&[][..]]
+    } else {
+        pieces
+    };
+    let count = pieces.len() as u32;
+    let of_piece = |(part, piece): (u32, &&[u8])| {
+        let mut value = MAGIC.to_vec();
+        value.extend_from_slice(&[VERSION, 0, 0, 0]);
+        value.extend_from_slice(&1u64.to_le_bytes());
+        value.extend_from_slice(&part.to_le_bytes());
+        value.extend_from_slice(&count.to_le_bytes());
+        value.extend_from_slice(&(piece.len() as u32).to_le_bytes());
+        value.extend_from_slice(&crc32c::crc32c(body).to_le_bytes());
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&value), piece);
+        value.extend_from_slice(&crc.to_le_bytes());
+        assert_eq!(value.len(), VALUE_HEADER_BYTES);
+        value.extend_from_slice(piece);
+        value
+    };
+    (0..).zip(&pieces).map(of_piece).collect()
+}
+
+/// What could be read of a frame is written and read again.
+fn is_read(values: &[Vec<u8>], first_seq: u64) {
+    let _ = decode(values, &mut Names::new(), Check::Chain);
+    let mut names = Names::new();
+    let mut records: Vec<Record> = Vec::new();
+    // Behind an error, too: the header may not say how many there are.
+    let _ = decode_each(values, &mut names, Check::Form, |_, record| {
+        records.push(record.clone());
+        Ok::<_, FrameError>(true)
+    });
+    let place = Place {
+        first_seq,
+        ..Place::FIRST
+    };
+    for packing in [Packing::Plain, Packing::Zstd] {
+        let mut encoder = Encoder::new(Salts::from_seed([42; 32]), packing);
+        let frame = match encoder.encode(place, &records, &names) {
+            Ok(frame) => frame,
+            Err(FrameError::Empty) if records.is_empty() => return,
+            Err(error) => panic!("{error}: {records:?}"),
+        };
+        let again = decode(&frame.values, &mut names, Check::Chain);
+        let again = again.unwrap_or_else(|error| panic!("{error}: {records:?}"));
+        assert_eq!(again.records, records);
+        assert_eq!(again.header, frame.header);
+    }
+}
+
+/// A log that has them is read to its end or to its error, and so is a store on it.
+fn is_opened(values: &[Vec<u8>]) {
+    let journal = MemoryJournal::new();
+    let end = journal.append(0, values).unwrap();
+    is_gone_through(&journal, end);
+    if let Ok(store) = Store::on(Box::new(journal), Options::default()) {
+        let _ = store.verify(VerifyDepth::Deep, |_| {});
+    }
+}
+
+fn is_gone_through(engine: &dyn Engine, end: u64) {
+    let mut frames = Frames::new(engine, 1, end + 1);
+    while let Ok(Some(frame)) = frames.next_frame() {
+        let mut names = Names::new();
+        let _ = frame.read(&mut names, Check::Chain, |_, _| Ok::<_, FrameError>(true));
+    }
+    for at in 0..=end + 2 {
+        let _ = header_ending_before(engine, at);
+        let _ = find_seq(engine, at, end + 1);
+    }
+    drop_unfinished(engine).unwrap();
+}
