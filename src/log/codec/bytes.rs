@@ -30,11 +30,15 @@ pub(in crate::log) fn pack<T: Encode>(value: &T, out: &mut Vec<u8>) -> Result<()
 pub(in crate::log) fn unpack<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
     // bincode reserves room for a list or a text by the length that it names, which a few bytes can make as large as
     // the limit.
-    let decoded = match bytes.len().saturating_mul(MEMORY_RATIO_MAX) {
-        ..=0x10_0000 => bincode::decode_from_slice(bytes, within::<0x10_0000>()),
-        ..=0x100_0000 => bincode::decode_from_slice(bytes, within::<0x100_0000>()),
-        ..=0x1000_0000 => bincode::decode_from_slice(bytes, within::<0x1000_0000>()),
-        _ => bincode::decode_from_slice(bytes, CONFIG),
+    let most = bytes.len().saturating_mul(MEMORY_RATIO_MAX);
+    let decoded = if most <= 1 << 20 {
+        bincode::decode_from_slice(bytes, within::<{ 1 << 20 }>())
+    } else if most <= 1 << 24 {
+        bincode::decode_from_slice(bytes, within::<{ 1 << 24 }>())
+    } else if most <= 1 << 28 {
+        bincode::decode_from_slice(bytes, within::<{ 1 << 28 }>())
+    } else {
+        bincode::decode_from_slice(bytes, CONFIG)
     };
     decoded.map_err(|error| CodecError::Body(error.to_string()))
 }
