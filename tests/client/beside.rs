@@ -71,15 +71,16 @@ const QUESTIONS: &[&[&str]] = &[
     &["export", "nowhere", "--force", "--to", "rows.csv"],
 ];
 
-/// Status, output and file of every question.
-fn answers(
-    folder: &Folder,
-) -> Vec<(
+/// A question, the status with which it ended, its output and its file.
+type Answered = (
     &'static [&'static str],
     Option<i32>,
     String,
     Option<Vec<u8>>,
-)> {
+);
+
+/// What every question is answered.
+fn answers(folder: &Folder) -> Vec<Answered> {
     let each = QUESTIONS.iter().map(|&question| {
         let Ran { status, out, .. } = folder.run(question);
         let file = question.iter().find(|word| word.starts_with("rows."));
@@ -228,7 +229,8 @@ fn a_killed_holder_s_socket_hinders_nobody() {
     assert!(socket.exists(), "it had no time to take it away");
     assert_eq!(folder.ask(&["channels"]).len(), 2);
     folder.verified();
-    let holder = Holder::ingest(&folder, "nonsense\n");
+    let line = FEED.lines().next().unwrap();
+    let holder = Holder::ingest(&folder, &format!("{line}\nnonsense\n"));
     assert_eq!(folder.ask(&["channels"]).len(), 2);
     holder.finish();
     assert!(!socket.exists());

@@ -196,7 +196,8 @@ pub fn copy(from: &Path, to: &Path) {
         let item = item.unwrap();
         if item.file_type().unwrap().is_dir() {
             copy(&item.path(), &to.join(item.file_name()));
-        } else {
+        } else if item.file_type().unwrap().is_file() {
+            // A killed program has left its socket.
             std::fs::copy(item.path(), to.join(item.file_name())).unwrap();
         }
     }
