@@ -82,11 +82,11 @@ pub(in crate::cli) fn run(data: &Path, args: &Export) -> Result<(), Failure> {
     let progress = Progress::start_rows();
     let mut notices = Notices::default();
     let mut named = Vec::new();
-    let mut count_rows = |rows| {
+    let count_rows = |rows| {
         progress.rows(rows);
         !interrupted.load(Ordering::Relaxed)
     };
-    let mut unclear = |seq| {
+    let unclear = |seq| {
         let why = "its metadata is no JSON, and is written as a string";
         named.extend(notices.untold(seq, why));
     };
@@ -103,13 +103,9 @@ pub(in crate::cli) fn run(data: &Path, args: &Export) -> Result<(), Failure> {
         #[cfg(feature = "client")]
         Found::Owner(owner) => {
             let stop = &|| interrupted.load(Ordering::Relaxed);
-            args.export_from(
-                data,
-                (&owner, stop),
-                existing,
-                &mut count_rows,
-                &mut unclear,
-            )
+            args.export_from(data, (&owner, stop), existing, &mut { count_rows }, &mut {
+                unclear
+            })
         }
     };
     progress.finish();
