@@ -4,7 +4,7 @@
 //! The same seed gives the same lines, here and everywhere: the generator is in this file.
 #![allow(clippy::indexing_slicing)] // what is indexed is never empty, and every index drawn below its length
 
-use crate::domain::event::{Event, MemberSaid, Said, Shown, TopicShown};
+use crate::domain::event::{Event, EventPayload, ReportedListing, ReportedMember, ReportedTopic};
 use crate::domain::order::Stamp;
 
 /// SplitMix64: small, fast, and its sequence is fixed for ever.
@@ -66,7 +66,7 @@ const TOPICS: [&str; 4] = ["audio", "chat", "gesture", "whiteboard"];
 
 /// One who may be in a channel: whether he is, and the metadata he has.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seat {
+struct LoadMember {
     there: bool,
     version: u32,
 }
@@ -76,7 +76,7 @@ struct Seat {
 pub struct Load {
     random: Random,
     zipf: Zipf,
-    channels: Vec<Vec<Seat>>,
+    channels: Vec<Vec<LoadMember>>,
     ts: i64,
 }
 
@@ -93,7 +93,7 @@ impl Load {
         Load {
             random: Random::new(seed),
             zipf: Zipf::new(channels),
-            channels: vec![vec![Seat::default(); seats]; channels],
+            channels: vec![vec![LoadMember::default(); seats]; channels],
             ts: Self::FROM,
         }
     }
@@ -247,9 +247,9 @@ impl Crowd {
             self.users.len() - changed..self.users.len()
         };
         let updated = if second { changed..2 * changed } else { 0..0 };
-        let mut topics: Vec<TopicShown<'_>> = Vec::new();
+        let mut topics: Vec<ReportedTopic<'_>> = Vec::new();
         for topic in &self.topics {
-            topics.push(TopicShown {
+            topics.push(ReportedTopic {
                 topic: topic.into(),
                 total: None,
                 members: Vec::new(),
@@ -265,7 +265,7 @@ impl Crowd {
                 continue;
             }
             let meta = &self.metas[usize::from(updated.contains(&n))];
-            topics[n % self.topics.len()].members.push(MemberSaid {
+            topics[n % self.topics.len()].members.push(ReportedMember {
                 user: user.into(),
                 conn: "".into(),
                 meta: Some(meta.into()),
@@ -282,11 +282,11 @@ impl Crowd {
                 pos: None,
                 ts: Some(ts),
             },
-            said: Said::Snapshot {
+            said: EventPayload::Snapshot {
                 channel: "room".into(),
-                shown: Shown {
+                shown: ReportedListing {
                     topics,
-                    ..Shown::default()
+                    ..ReportedListing::default()
                 },
             },
         }

@@ -1,6 +1,6 @@
 //! What the owner of a store asks of the process that has it open, each question a call: `remote` carries it out.
 
-use super::remote::{Remote, RemoteError};
+use super::remote::{RemoteError, ServerClient};
 use crate::query::answer::{Session, Verified};
 use crate::query::owner::{EntryRow, ReplayRow, Retried, RetryRow};
 use crate::query::params::{
@@ -19,7 +19,7 @@ pub struct Reader<'a, T> {
 /// Declares questions whose rows are all that is asked for.
 macro_rules! rows {
     ($($(#[$doc:meta])* $name:ident $route:literal $params:ty => $row:ty;)*) => {
-        impl Remote {$(
+        impl ServerClient {$(
             $(#[$doc])*
             ///
             /// # Errors
@@ -42,7 +42,7 @@ rows! {
     replay "replay" ReplayParams => ReplayRow;
 }
 
-impl Remote {
+impl ServerClient {
     /// Whether the log is whole. `read` hears how many entries have been read.
     ///
     /// # Errors

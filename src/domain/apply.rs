@@ -2,18 +2,18 @@
 
 use super::departures::slot_mut;
 use super::entry::{
-    Change, Claim, Claims, Disposition, Entry, Origin, Page, PageStep, Snapshot, SnapshotOrigin,
-    Text, Token, What, Whole,
+    Change, Disposition, Entry, FullListing, ListedMember, Listing, Origin, Page, PageStep,
+    Payload, Snapshot, SnapshotOrigin, Text, TokenChange,
 };
-use super::event::Kind;
-use super::names::{Member, Name, Names, NumberMap};
+use super::event::ChangeKind;
+use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::order::{Order, Stamp};
-use super::roster::{Channel, Cover, Heard, LastWord, Presence, Slot};
+use super::roster::{ChannelState, LastUpdate, Presence, Reporters, Slot, SnapshotCover};
 use super::snapshot::claim_once;
 use super::state::State;
 use super::time::Millis;
-use super::watch::{Stretch, Sync};
+use super::watch::{ObservedInterval, PagedSnapshot};
 use crate::limits;
 
 impl State {
@@ -22,13 +22,13 @@ impl State {
         self.head = entry.seq;
         self.recorded_at = entry.recorded_at;
         match &entry.what {
-            What::Change(change) => self.apply_change(entry, change, names),
-            What::Snapshot(snapshot) => self.apply_snapshot(entry, snapshot, names),
-            What::Link(link) => {
+            Payload::Change(change) => self.apply_change(entry, change, names),
+            Payload::Snapshot(snapshot) => self.apply_snapshot(entry, snapshot, names),
+            Payload::Link(link) => {
                 self.apply_link(entry, link, names);
                 self.count(entry, link.channel);
             }
-            What::Token(token) => {
+            Payload::Token(token) => {
                 self.apply_token(entry, token);
                 self.count(entry, token.channel);
             }
@@ -36,7 +36,7 @@ impl State {
     }
 
     /// An entry counts for its channel; one that names none, for every channel of its observer.
-    fn count(&mut self, entry: &Entry, channel: Option<Name>) {
+    fn count(&mut self, entry: &Entry, channel: Option<NameId>) {
         let Some(channel) = channel else {
             let observer = self.observers.get(&entry.observer);
             for name in observer
@@ -88,15 +88,15 @@ impl State {
             slot.changed_at = window.map_or(Some(entry.occurred_at), |window| window.not_before);
         }
         match (change.is_applied(), change.kind) {
-            (true, Kind::Join) => {
+            (true, ChangeKind::Join) => {
                 if slot.presence != Presence::Present {
                     let meta = change.meta.clone();
                     self.exhume(key.channel, change.member);
                     self.seat(key.channel, change.member, meta, entry.effective_at);
                 }
             }
-            (true, Kind::Update) => slot.meta.clone_from(&change.meta),
-            (true, Kind::Leave) => {
+            (true, ChangeKind::Update) => slot.meta.clone_from(&change.meta),
+            (true, ChangeKind::Leave) => {
                 self.unseat(key.channel, change.member);
                 // What a complete snapshot shows to be gone is gone by its cover; anybody else needs a tombstone.
                 let covered = matches!(change.origin, Origin::Inferred(by)
@@ -115,7 +115,7 @@ impl State {
         }
     }
 
-    fn seat(&mut self, name: Name, member: Member, meta: Option<Text>, since: Millis) {
+    fn seat(&mut self, name: NameId, member: MemberId, meta: Option<Text>, since: Millis) {
         let channel = self.channels.entry(name).or_default();
         let slot = slot_mut(&mut self.slots, member);
         slot.seat = u32::try_from(channel.roster.len()).unwrap_or(u32::MAX);
@@ -125,7 +125,7 @@ impl State {
         slot.meta = meta;
     }
 
-    fn cover_seq(&self, channel: Name) -> Option<u64> {
+    fn cover_seq(&self, channel: NameId) -> Option<u64> {
         self.channels.get(&channel)?.cover.map(|cover| cover.seq)
     }
 
@@ -162,7 +162,7 @@ impl State {
         let of = begin.map_or((line, entry.occurred_at), |begin| {
             (begin.stamp, begin.occurred_at.min(entry.occurred_at))
         });
-        let cover = Cover {
+        let cover = SnapshotCover {
             seq: entry.seq,
             line: channel.cover.map_or(line, |before| line.since(before.line)),
             of,
@@ -199,15 +199,15 @@ impl State {
             }
             channel.topic_covers.clear();
             self.bury_covered(snapshot.channel, entry.seq);
-        } else if let Claims::Whole(whole) = &snapshot.claims {
+        } else if let Listing::Whole(whole) = &snapshot.claims {
             cover_topics(channel, whole, cover, &self.slots, names);
         }
-        let explicit = |claim: &Claim| !snapshot.complete || !claim.stamp.is_none();
-        let claims: &mut dyn Iterator<Item = (Member, &Claim)> = match &snapshot.claims {
-            Claims::Whole(whole) => {
+        let explicit = |claim: &ListedMember| !snapshot.complete || !claim.stamp.is_none();
+        let claims: &mut dyn Iterator<Item = (MemberId, &ListedMember)> = match &snapshot.claims {
+            Listing::Whole(whole) => {
                 &mut whole.members.iter().map(|(member, claim)| (*member, claim))
             }
-            Claims::Residue(residue) => &mut residue
+            Listing::Residue(residue) => &mut residue
                 .iter()
                 .filter_map(|item| item.claim.as_ref().map(|claim| (item.member, claim))),
         };
@@ -215,11 +215,11 @@ impl State {
             let slot = slot_mut(&mut self.slots, member);
             if slot.held_at != entry.seq && slot.presence == Presence::Present {
                 let stamp = claim.stamp.or(of.0);
-                slot.word = LastWord {
+                slot.word = LastUpdate {
                     seq: entry.seq,
                     time: of.1,
                     stamp,
-                    heard: Heard::NONE,
+                    heard: Reporters::NONE,
                 };
             }
         }
@@ -246,7 +246,7 @@ impl State {
             // A second snapshot without a word from the link: something may have been missed before it.
             if again || watch.stretch.is_none() {
                 let from_seq = entry.seq;
-                let fresh = Stretch {
+                let fresh = ObservedInterval {
                     observer: entry.observer,
                     since: entry.occurred_at,
                     from_seq,
@@ -279,7 +279,7 @@ impl State {
         }
     }
 
-    fn apply_token(&mut self, entry: &Entry, token: &Token) {
+    fn apply_token(&mut self, entry: &Entry, token: &TokenChange) {
         let observer = self.observers.entry(entry.observer).or_default();
         if let Some(name) = token.channel {
             let watching = &mut self.channels.entry(name).or_default().watching;
@@ -324,7 +324,7 @@ impl State {
                 // Pages that were never ended: something may have been missed behind them.
                 watch.given = watch.gives_again(observer.linked, false);
                 let collecting = watch.collecting.take();
-                watch.sync = Some(Box::new(Sync {
+                watch.sync = Some(Box::new(PagedSnapshot {
                     name: page.sync.clone(),
                     begin: *begin,
                     self_user: *self_user,
@@ -355,13 +355,13 @@ impl State {
 /// once; what a snapshot proves depends on what it shows.
 fn heard_from(
     observer: &mut Observer,
-    channel: &mut Channel,
+    channel: &mut ChannelState,
     entry: &Entry,
-    name: Name,
+    name: NameId,
     proves: bool,
 ) {
     let first_line = !channel.seen_whole();
-    let stale_snapshot = matches!(&entry.what, What::Snapshot(snapshot) if snapshot.stale);
+    let stale_snapshot = matches!(&entry.what, Payload::Snapshot(snapshot) if snapshot.stale);
     if !stale_snapshot {
         channel.watching.settle(entry.observer);
     }
@@ -374,7 +374,7 @@ fn heard_from(
     observer.hear(name, entry.seq, entry.occurred_at);
     if watch.stretch.is_none() && first_line && !watch.muted {
         let from_seq = entry.seq;
-        watch.stretch = Some(Stretch {
+        watch.stretch = Some(ObservedInterval {
             observer: entry.observer,
             since: entry.occurred_at,
             from_seq,
@@ -395,11 +395,17 @@ fn heard_from(
 }
 
 /// Topics that an incomplete snapshot shows whole are decided by it, for those it does not list.
-fn cover_topics(channel: &mut Channel, whole: &Whole, cover: Cover, slots: &[Slot], names: &Names) {
+fn cover_topics(
+    channel: &mut ChannelState,
+    whole: &FullListing,
+    cover: SnapshotCover,
+    slots: &[Slot],
+    names: &Names,
+) {
     if whole.incomplete {
         return;
     }
-    let shown: Vec<Name> = whole
+    let shown: Vec<NameId> = whole
         .topics
         .iter()
         .filter(|(_, short)| !short)
@@ -407,11 +413,11 @@ fn cover_topics(channel: &mut Channel, whole: &Whole, cover: Cover, slots: &[Slo
         .collect();
     let mut covered = shown;
     if !whole.topics_missing {
-        let listed: NumberMap<Name, ()> =
+        let listed: NumberMap<NameId, ()> =
             whole.topics.iter().map(|&(topic, _)| (topic, ())).collect();
         let departed = channel.departed.iter(slots).map(|(_, member)| member);
         let known = channel.roster.iter().copied().chain(departed);
-        let topics: NumberMap<Name, ()> =
+        let topics: NumberMap<NameId, ()> =
             known.map(|member| (names.key(member).topic, ())).collect();
         covered.extend(
             topics
@@ -433,25 +439,25 @@ fn cover_topics(channel: &mut Channel, whole: &Whole, cover: Cover, slots: &[Slo
 fn next_word(
     entry: &Entry,
     change: &Change,
-    known: Option<LastWord>,
+    known: Option<LastUpdate>,
     spoken: Option<(u64, Millis)>,
-) -> LastWord {
+) -> LastUpdate {
     let stamp = entry.counted();
     let of_snapshot = spoken.filter(
         |&(seq, _)| matches!(change.origin, Origin::Inferred(by) if by.snapshot_seq == seq),
     );
-    let word = LastWord {
+    let word = LastUpdate {
         seq: entry.seq,
         time: of_snapshot.map_or(entry.occurred_at, |(_, time)| time),
         stamp,
-        heard: Heard::NONE,
+        heard: Reporters::NONE,
     };
     if change.origin != Origin::Observed {
         return word;
     }
-    let fresh = Heard::only(change.said, entry.observer);
+    let fresh = Reporters::only(change.said, entry.observer);
     let Some(known) = known else {
-        return LastWord {
+        return LastUpdate {
             heard: fresh,
             ..word
         };
@@ -462,5 +468,5 @@ fn next_word(
     } else {
         fresh
     };
-    LastWord { heard, ..word }.since(known)
+    LastUpdate { heard, ..word }.since(known)
 }

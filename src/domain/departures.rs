@@ -3,7 +3,7 @@
 //! A tombstone without a place in the source's order makes no event stale and raises no floor; it is kept, under a
 //! limit of its own, since it says that its member was seen, and when.
 
-use super::names::{Member, Name, Names};
+use super::names::{MemberId, NameId, Names};
 use super::order::Stamp;
 use super::roster::{Presence, Slot};
 use super::state::State;
@@ -13,14 +13,14 @@ use std::collections::VecDeque;
 /// Tombstones, in the order in which they were made. Those of members that came back are passed over, and swept out
 /// when they are the greater part.
 #[derive(Debug, Clone, Default)]
-pub struct Graves {
-    queue: VecDeque<(u64, Member)>,
+pub struct TombstoneQueue {
+    queue: VecDeque<(u64, MemberId)>,
     living: usize,
 }
 
-impl Graves {
-    pub(crate) fn new(queue: VecDeque<(u64, Member)>) -> Self {
-        Graves {
+impl TombstoneQueue {
+    pub(crate) fn new(queue: VecDeque<(u64, MemberId)>) -> Self {
+        TombstoneQueue {
             living: queue.len(),
             queue,
         }
@@ -35,14 +35,14 @@ impl Graves {
     pub(crate) fn iter<'a>(
         &'a self,
         slots: &'a [Slot],
-    ) -> impl Iterator<Item = (u64, Member)> + 'a {
+    ) -> impl Iterator<Item = (u64, MemberId)> + 'a {
         self.queue
             .iter()
             .copied()
             .filter(|&(seq, member)| lies_there(slots, member, seq))
     }
 
-    fn push(&mut self, seq: u64, member: Member) {
+    fn push(&mut self, seq: u64, member: MemberId) {
         self.queue.push_back((seq, member));
         self.living += 1;
     }
@@ -56,7 +56,7 @@ impl Graves {
         }
     }
 
-    fn oldest(&mut self, slots: &[Slot]) -> Option<Member> {
+    fn oldest(&mut self, slots: &[Slot]) -> Option<MemberId> {
         while let Some((seq, member)) = self.queue.pop_front() {
             if lies_there(slots, member, seq) {
                 return Some(member);
@@ -68,12 +68,12 @@ impl Graves {
 
 /// Tombstones by whether they have a place in the source's order.
 #[derive(Debug, Clone, Default)]
-pub struct Cemetery {
-    pub(crate) stamped: Graves,
-    pub(crate) unstamped: Graves,
+pub struct Tombstones {
+    pub(crate) stamped: TombstoneQueue,
+    pub(crate) unstamped: TombstoneQueue,
 }
 
-impl Cemetery {
+impl Tombstones {
     /// How many tombstones there are.
     pub(crate) fn len(&self) -> usize {
         self.stamped.len() + self.unstamped.len()
@@ -83,11 +83,11 @@ impl Cemetery {
     pub(crate) fn iter<'a>(
         &'a self,
         slots: &'a [Slot],
-    ) -> impl Iterator<Item = (u64, Member)> + 'a {
+    ) -> impl Iterator<Item = (u64, MemberId)> + 'a {
         self.stamped.iter(slots).chain(self.unstamped.iter(slots))
     }
 
-    fn part(&mut self, stamped: bool) -> &mut Graves {
+    fn part(&mut self, stamped: bool) -> &mut TombstoneQueue {
         if stamped {
             &mut self.stamped
         } else {
@@ -95,8 +95,8 @@ impl Cemetery {
         }
     }
 
-    fn full(&mut self, limit: usize) -> Option<&mut Graves> {
-        let Cemetery { stamped, unstamped } = self;
+    fn full(&mut self, limit: usize) -> Option<&mut TombstoneQueue> {
+        let Tombstones { stamped, unstamped } = self;
         [stamped, unstamped]
             .into_iter()
             .find(|part| part.len() > limit)
@@ -105,7 +105,7 @@ impl Cemetery {
 
 impl State {
     /// Takes a member out of its channel's roster.
-    pub(super) fn unseat(&mut self, channel: Name, member: Member) {
+    pub(super) fn unseat(&mut self, channel: NameId, member: MemberId) {
         let slot = slot_mut(&mut self.slots, member);
         slot.presence = Presence::Unknown;
         slot.meta = None;
@@ -122,7 +122,7 @@ impl State {
     }
 
     /// Keeps a tombstone, and drops the oldest ones beyond the limits.
-    pub(super) fn depart(&mut self, channel: Name, member: Member, seq: u64, names: &Names) {
+    pub(super) fn depart(&mut self, channel: NameId, member: MemberId, seq: u64, names: &Names) {
         self.exhume(channel, member);
         let slot = slot_mut(&mut self.slots, member);
         slot.presence = Presence::Departed;
@@ -145,7 +145,7 @@ impl State {
     }
 
     /// Whatever tombstone a member has is no more.
-    pub(super) fn exhume(&mut self, channel: Name, member: Member) {
+    pub(super) fn exhume(&mut self, channel: NameId, member: MemberId) {
         let slot = slot_mut(&mut self.slots, member);
         if slot.presence != Presence::Departed {
             return;
@@ -159,7 +159,7 @@ impl State {
     }
 
     /// Forgets a member that has left; the floor remembers how new it was.
-    fn drop_tombstone(&mut self, name: Name, member: Member) {
+    fn drop_tombstone(&mut self, name: NameId, member: MemberId) {
         let stamp = slot_mut(&mut self.slots, member).word.stamp;
         if let Some(channel) = self.channels.get_mut(&name)
             && !stamp.is_none()
@@ -175,7 +175,7 @@ impl State {
     }
 
     /// A complete snapshot is newer than the tombstones that do not hold against it.
-    pub(super) fn bury_covered(&mut self, name: Name, seq: u64) {
+    pub(super) fn bury_covered(&mut self, name: NameId, seq: u64) {
         let Some(channel) = self.channels.get(&name) else {
             return;
         };
@@ -189,7 +189,7 @@ impl State {
     }
 }
 
-pub(super) fn slot_mut(slots: &mut Vec<Slot>, member: Member) -> &mut Slot {
+pub(super) fn slot_mut(slots: &mut Vec<Slot>, member: MemberId) -> &mut Slot {
     let at = member.0 as usize;
     if at >= slots.len() {
         slots.resize_with(at + 1, Slot::default);
@@ -198,7 +198,7 @@ pub(super) fn slot_mut(slots: &mut Vec<Slot>, member: Member) -> &mut Slot {
     &mut slots[at]
 }
 
-fn lies_there(slots: &[Slot], member: Member, seq: u64) -> bool {
+fn lies_there(slots: &[Slot], member: MemberId, seq: u64) -> bool {
     slots
         .get(member.0 as usize)
         .is_some_and(|slot| slot.presence == Presence::Departed && slot.departed_at == seq)

@@ -21,8 +21,8 @@ mod wide;
 pub use envelope::Pointer;
 pub use fault::{IngestError, Unfinished};
 pub use foreign::Looks;
-pub use reach::Reach;
+pub use reach::WritePermissions;
 
 pub use retry::retry;
-pub use run::{How, Outcome, Watcher, ingest};
+pub use run::{IngestOptions, IngestOutcome, ProgressListener, ingest};
 pub use summary::IngestSummary;

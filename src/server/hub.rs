@@ -3,7 +3,7 @@
 //! has not taken when its lane is full is dropped, and then it knows that it was too slow.
 
 use crate::limits;
-use crate::query::Told;
+use crate::query::DeliveredEntry;
 use axum::extract::ws::Utf8Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,31 +11,31 @@ use tokio::sync::watch;
 
 /// An entry, ready to be sent.
 #[derive(Debug)]
-pub struct Item {
+pub struct LiveEntry {
     /// What it is.
-    pub told: Told,
+    pub told: DeliveredEntry,
     /// As JSON.
     pub json: Utf8Bytes,
 }
 
-impl Item {
+impl LiveEntry {
     /// Makes one ready; `None` where it has no JSON, which no entry lacks.
     #[must_use]
-    pub fn of(told: Told) -> Option<Item> {
+    pub fn of(told: DeliveredEntry) -> Option<LiveEntry> {
         let json = serde_json::to_string(&told.entry).ok()?.into();
-        Some(Item { told, json })
+        Some(LiveEntry { told, json })
     }
 }
 
 /// All lanes.
 pub struct Hub {
-    lanes: Mutex<Lanes>,
+    lanes: Mutex<RingBuffers>,
 }
 
 #[derive(Default)]
-struct Lanes {
+struct RingBuffers {
     /// Of one channel, or (`None`) of all.
-    open: HashMap<Option<String>, Lane>,
+    open: HashMap<Option<String>, RingBuffer>,
     /// The last entry that was laid out.
     seq: u64,
     /// In what order lanes were filled, for the bound of all together.
@@ -46,8 +46,8 @@ struct Lanes {
     closed: bool,
 }
 
-struct Lane {
-    items: VecDeque<Arc<Item>>,
+struct RingBuffer {
+    items: VecDeque<Arc<LiveEntry>>,
     /// The last entry that it does not have any more.
     floor: u64,
     /// Who sits there, and the last entry that each has taken.
@@ -57,7 +57,7 @@ struct Lane {
 }
 
 /// A subscriber's place at a lane.
-pub struct Seat {
+pub struct Subscriber {
     hub: Arc<Hub>,
     channel: Option<String>,
     number: u64,
@@ -65,9 +65,9 @@ pub struct Seat {
 }
 
 /// What a lane has for a subscriber.
-pub enum Next {
+pub enum NextEntries {
     /// These, in order; perhaps none yet.
-    Items(Vec<Arc<Item>>),
+    Items(Vec<Arc<LiveEntry>>),
     /// Some are gone that it has not taken.
     TooSlow,
     /// There will be no more.
@@ -78,16 +78,16 @@ impl Hub {
     /// One that goes on behind the entry `seq`.
     #[must_use]
     pub fn new(seq: u64) -> Hub {
-        let lanes = Lanes {
+        let lanes = RingBuffers {
             seq,
-            ..Lanes::default()
+            ..RingBuffers::default()
         };
         Hub {
             lanes: Mutex::new(lanes),
         }
     }
 
-    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+    fn lanes(&self) -> MutexGuard<'_, RingBuffers> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -111,12 +111,12 @@ impl Hub {
     #[must_use]
     pub fn lag(&self, head: u64) -> u64 {
         let lanes = self.lanes();
-        let behind = lanes.open.values().filter_map(Lane::lag).max();
+        let behind = lanes.open.values().filter_map(RingBuffer::lag).max();
         behind.map_or(0, |behind| behind + head.saturating_sub(lanes.seq))
     }
 
     /// Lays out entries, in order.
-    pub fn lay_out(&self, told: Vec<Told>) {
+    pub fn lay_out(&self, told: Vec<DeliveredEntry>) {
         let mut lanes = self.lanes();
         for told in told {
             lanes.seq = told.entry.seq;
@@ -144,22 +144,25 @@ impl Hub {
 
     /// A place at the lane of a channel, or of all.
     #[must_use]
-    pub fn sit(self: &Arc<Self>, channel: Option<&str>) -> Seat {
+    pub fn sit(self: &Arc<Self>, channel: Option<&str>) -> Subscriber {
         let channel = channel.map(str::to_owned);
         let mut lanes = self.lanes();
         let floor = lanes.seq;
         lanes.sat += 1;
         let number = lanes.sat;
-        let lane = lanes.open.entry(channel.clone()).or_insert_with(|| Lane {
-            items: VecDeque::new(),
-            floor,
-            seats: HashMap::new(),
-            news: watch::Sender::new(floor),
-        });
+        let lane = lanes
+            .open
+            .entry(channel.clone())
+            .or_insert_with(|| RingBuffer {
+                items: VecDeque::new(),
+                floor,
+                seats: HashMap::new(),
+                news: watch::Sender::new(floor),
+            });
         lane.seats.insert(number, floor);
         let news = lane.news.subscribe();
         drop(lanes);
-        Seat {
+        Subscriber {
             hub: Arc::clone(self),
             channel,
             number,
@@ -168,8 +171,8 @@ impl Hub {
     }
 }
 
-impl Lanes {
-    fn lay(&mut self, told: Told) {
+impl RingBuffers {
+    fn lay(&mut self, told: DeliveredEntry) {
         let mut listening = vec![None];
         match (&told.entry.channel, &told.channels) {
             (Some(channel), _) => listening.push(Some(channel.clone())),
@@ -187,7 +190,7 @@ impl Lanes {
         if listening.is_empty() {
             return;
         }
-        let Some(item) = Item::of(told).map(Arc::new) else {
+        let Some(item) = LiveEntry::of(told).map(Arc::new) else {
             return;
         };
         for channel in listening {
@@ -232,7 +235,7 @@ impl Lanes {
     }
 }
 
-impl Lane {
+impl RingBuffer {
     /// How many entries it holds for the one who is furthest behind.
     fn lag(&self) -> Option<u64> {
         let last = self.seats.values().min()?;
@@ -255,7 +258,7 @@ impl Lane {
     }
 }
 
-impl Seat {
+impl Subscriber {
     /// Whether the lane has everything behind the entry `seq`.
     #[must_use]
     pub fn reaches_back_to(&self, seq: u64) -> bool {
@@ -265,32 +268,32 @@ impl Seat {
     }
 
     /// What the lane has behind the entry `seq`; waits until there is something. May be given up at any time.
-    pub async fn next(&mut self, seq: u64) -> Next {
+    pub async fn next(&mut self, seq: u64) -> NextEntries {
         loop {
             self.news.mark_unchanged();
             match self.take(seq) {
-                Next::Items(items) if items.is_empty() => {}
+                NextEntries::Items(items) if items.is_empty() => {}
                 other => return other,
             }
             if self.news.changed().await.is_err() {
-                return Next::Closed;
+                return NextEntries::Closed;
             }
         }
     }
 
-    fn take(&self, seq: u64) -> Next {
+    fn take(&self, seq: u64) -> NextEntries {
         let mut lanes = self.hub.lanes();
         let closed = lanes.closed;
         let Some(lane) = lanes.open.get_mut(&self.channel) else {
-            return Next::Closed;
+            return NextEntries::Closed;
         };
         lane.seats.insert(self.number, seq);
         if lane.floor > seq {
-            return Next::TooSlow;
+            return NextEntries::TooSlow;
         }
         // What it holds it keeps from being dropped.
         let mut bytes = 0;
-        let fits = |item: &&Arc<Item>| {
+        let fits = |item: &&Arc<LiveEntry>| {
             let before = bytes;
             bytes += item.json.len();
             before < limits::CATCH_UP_BYTES
@@ -298,13 +301,13 @@ impl Seat {
         let behind = lane.items.range(lane.taken(seq)..);
         let items: Vec<_> = behind.take_while(fits).cloned().collect();
         if items.is_empty() && closed {
-            return Next::Closed;
+            return NextEntries::Closed;
         }
-        Next::Items(items)
+        NextEntries::Items(items)
     }
 }
 
-impl Drop for Seat {
+impl Drop for Subscriber {
     fn drop(&mut self) {
         let mut lanes = self.hub.lanes();
         if let Some(lane) = lanes.open.get_mut(&self.channel) {

@@ -59,10 +59,10 @@ mod tail;
 pub mod tls;
 
 pub use beside::OwnerSocket;
-pub use bounds::Bounds;
+pub use bounds::ServerLimits;
 pub use listen::Listener;
 pub use metrics::Metrics;
-pub use origin::Origin;
+pub use origin::PageOrigin;
 pub use play::Play;
 
 use crate::domain::entry::Rules;
@@ -70,14 +70,14 @@ use crate::feed::Settings;
 use crate::limits;
 use crate::store::{Store, StoreError};
 use app::App;
-use auth::{Door, Keeper};
+use auth::{AuthPolicy, TokenVerifier};
 use axum::Extension;
-use clock::{Clock, SystemClock};
+use clock::{ServerClock, SystemClock};
 use crowd::Places;
-use listen::House;
+use listen::Acceptor;
 use observers::Observers;
 use play::Plays;
-use pump::Pump;
+use pump::LogTailer;
 use routes::{OWNERS, PLAYED, ROUTES};
 use std::future::Future;
 use std::sync::Arc;
@@ -92,11 +92,11 @@ pub struct Config {
     /// How lines are read.
     pub settings: Settings,
     /// What tokens are looked at with. `None`: none is asked for, and only this machine is served.
-    pub tokens: Option<Keeper>,
+    pub tokens: Option<TokenVerifier>,
     /// Pages of other sites that may ask. Without tokens, no others are served.
-    pub origins: Vec<Origin>,
+    pub origins: Vec<PageOrigin>,
     /// What time it is.
-    pub clock: Arc<dyn Clock>,
+    pub clock: Arc<dyn ServerClock>,
     /// What is counted; best those that are the store's [`Meter`](crate::store::Meter) already.
     pub metrics: Arc<Metrics>,
     /// Only this is served to the network: history, played to each client from its start. `None`: the store itself.
@@ -104,7 +104,7 @@ pub struct Config {
     /// The process has the store open to read it: through the owner's socket nothing is taken either.
     pub only_read: bool,
     /// What is borne of those who come.
-    pub bounds: Bounds,
+    pub bounds: ServerLimits,
 }
 
 impl Default for Config {
@@ -118,7 +118,7 @@ impl Default for Config {
             metrics: Metrics::new(),
             play: None,
             only_read: false,
-            bounds: Bounds::default(),
+            bounds: ServerLimits::default(),
         }
     }
 }
@@ -152,7 +152,7 @@ pub async fn serve(
         .iter()
         .any(|listener| matches!(listener, Listener::Tcp(..)));
     let app = Arc::new(App {
-        pump: Pump::new(Arc::clone(&store)),
+        pump: LogTailer::new(Arc::clone(&store)),
         store,
         rules: config.rules,
         settings: config.settings,
@@ -176,14 +176,14 @@ pub async fn serve(
         let started = tokio::task::spawn_blocking(move || starting.pump.start()).await;
         started.map_err(|error| StoreError::Stopped(error.to_string()))??;
     }
-    let tokens = config.tokens.map(Door::Tokens);
-    let origins: Arc<[Origin]> = config.origins.into();
-    let public = Arc::new(tokens.unwrap_or_else(|| Door::Loopback(Arc::clone(&origins))));
+    let tokens = config.tokens.map(AuthPolicy::Tokens);
+    let origins: Arc<[PageOrigin]> = config.origins.into();
+    let public = Arc::new(tokens.unwrap_or_else(|| AuthPolicy::Loopback(Arc::clone(&origins))));
     let owner = Arc::new(match config.only_read {
-        true => Door::OwnerReads,
-        false => Door::Owner,
+        true => AuthPolicy::OwnerReads,
+        false => AuthPolicy::Owner,
     });
-    let house = House::new(stop.clone(), config.bounds);
+    let house = Acceptor::new(stop.clone(), config.bounds);
     let plays = config.play.map(Plays::new);
     for listener in listeners {
         let router = match (&listener, &plays) {

@@ -4,19 +4,19 @@
 
 use super::app::App;
 use super::crowd::Client;
-use super::fault::Fault;
-use super::queries::Asked;
+use super::fault::ApiError;
+use super::queries::QueryParams;
 use crate::care::VerifyDepth;
 use crate::domain::entry::Rules;
 use crate::feed::{Settings, TimeUnit};
-use crate::ingest::{How, IngestError, Watcher, retry as take_again};
+use crate::ingest::{IngestError, IngestOptions, ProgressListener, retry as take_again};
 use crate::limits;
 use crate::query::owner::{EntryRow, OwnerFailure, Piece, ReplayRow, Retried, RetryRow};
 use crate::query::params::{
     HistoryParams, ReplayParams, RetryParams, SessionsParams, VerifyParams,
 };
-use crate::replay::{Played, ReplayFilter, Shape, Sink, Untold};
-use crate::store::{Clamped, DifferingRetry, Refused, Store};
+use crate::replay::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry};
+use crate::store::{Clamped, DifferingRetry, RefusedLine, Store};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 type Shared = State<Arc<App>>;
-type Answer = Result<Response, Fault>;
+type Answer = Result<Response, ApiError>;
 
 /// Pieces are sent together, in about so many bytes.
 const BYTES_TOGETHER: usize = 32 << 10;
@@ -39,7 +39,7 @@ const WAITING_MAX: usize = 4;
 /// `GET /v1/verify`.
 pub async fn verify(
     State(app): Shared,
-    Asked(VerifyParams { deep }): Asked<VerifyParams>,
+    QueryParams(VerifyParams { deep }): QueryParams<VerifyParams>,
 ) -> Answer {
     let depth = match deep {
         true => VerifyDepth::Deep,
@@ -57,7 +57,10 @@ pub async fn verify(
 }
 
 /// `GET /v1/export/entries`.
-pub async fn entries(State(app): Shared, Asked(params): Asked<HistoryParams>) -> Answer {
+pub async fn entries(
+    State(app): Shared,
+    QueryParams(params): QueryParams<HistoryParams>,
+) -> Answer {
     let filter = params.filter(app.now());
     let read = move |store: &Store, pieces: &mut Pieces| {
         let each = |entry, unclear| pieces.row(&EntryRow { entry, unclear });
@@ -67,7 +70,10 @@ pub async fn entries(State(app): Shared, Asked(params): Asked<HistoryParams>) ->
 }
 
 /// `GET /v1/export/sessions`.
-pub async fn sessions(State(app): Shared, Asked(params): Asked<SessionsParams>) -> Answer {
+pub async fn sessions(
+    State(app): Shared,
+    QueryParams(params): QueryParams<SessionsParams>,
+) -> Answer {
     let filter = params.filter(app.now());
     let read = move |store: &Store, pieces: &mut Pieces| {
         store
@@ -78,7 +84,7 @@ pub async fn sessions(State(app): Shared, Asked(params): Asked<SessionsParams>) 
 }
 
 /// `GET /v1/replay`.
-pub async fn replay(State(app): Shared, Asked(params): Asked<ReplayParams>) -> Answer {
+pub async fn replay(State(app): Shared, QueryParams(params): QueryParams<ReplayParams>) -> Answer {
     let now = app.now();
     let filter = ReplayFilter {
         channel: params.channel,
@@ -89,8 +95,8 @@ pub async fn replay(State(app): Shared, Asked(params): Asked<ReplayParams>) -> A
         standing: false,
     };
     let shape = match params.rollbook {
-        true => Shape::Rollbook,
-        false => Shape::Agora,
+        true => LineShape::Rollbook,
+        false => LineShape::Agora,
     };
     let read = move |store: &Store, pieces: &mut Pieces| {
         store
@@ -101,7 +107,7 @@ pub async fn replay(State(app): Shared, Asked(params): Asked<ReplayParams>) -> A
 }
 
 /// `POST /v1/rejects/retry`.
-pub async fn retry(State(app): Shared, Asked(params): Asked<RetryParams>) -> Answer {
+pub async fn retry(State(app): Shared, QueryParams(params): QueryParams<RetryParams>) -> Answer {
     let how = how(params)?;
     let again = move |store: &Store, pieces: &mut Pieces| {
         let outcome = take_again(store, &how, pieces).map_err(|error| match error {
@@ -114,17 +120,17 @@ pub async fn retry(State(app): Shared, Asked(params): Asked<RetryParams>) -> Ans
     app.pieces(again).await
 }
 
-fn how(params: RetryParams) -> Result<How, Fault> {
+fn how(params: RetryParams) -> Result<IngestOptions, ApiError> {
     let time_unit = match params.time_unit.as_str() {
         "s" => TimeUnit::Seconds,
         "ms" => TimeUnit::Millis,
         "us" => TimeUnit::Micros,
         other => {
             let what = format!("time_unit: \"{other}\" is none: write s, ms or us");
-            return Err(Fault::Bad(what));
+            return Err(ApiError::Bad(what));
         }
     };
-    Ok(How {
+    Ok(IngestOptions {
         observer: params.observer,
         self_user: params.self_user,
         settings: Settings {
@@ -140,7 +146,7 @@ fn how(params: RetryParams) -> Result<How, Fault> {
             lossy: params.lossy,
             resync_ms: params.resync.0,
         },
-        ..How::default()
+        ..IngestOptions::default()
     })
 }
 
@@ -214,22 +220,22 @@ impl Pieces {
     }
 }
 
-impl Sink for Pieces {
-    fn line(&mut self, line: &Played<'_>) -> bool {
-        let Played { seq, at, text } = *line;
+impl LineSink for Pieces {
+    fn line(&mut self, line: &PlayedLine<'_>) -> bool {
+        let PlayedLine { seq, at, text } = *line;
         let text = text.to_owned();
         self.row(&ReplayRow::Line { seq, at, text })
     }
 
-    fn untold(&mut self, untold: &Untold) {
-        let Untold { seq, why } = untold.clone();
+    fn untold(&mut self, untold: &SkippedEntry) {
+        let SkippedEntry { seq, why } = untold.clone();
         // Whether anybody wants more, the next line finds out.
         let _ = self.row(&ReplayRow::Untold { seq, why });
     }
 }
 
-impl Watcher for Pieces {
-    fn rejected(&mut self, refused: &Refused) {
+impl ProgressListener for Pieces {
+    fn rejected(&mut self, refused: &RefusedLine) {
         let _ = self.row(&RetryRow::Rejected(refused.clone()));
     }
 

@@ -42,14 +42,14 @@ mod told;
 mod way;
 mod world;
 
-pub use many::{Tally, simulate_many};
+pub use many::{MixTotals, simulate_many};
 pub use mix::Mix;
 pub use mixes::MIXES;
-pub use run::{Run, RunError};
+pub use run::{RunError, SimRun};
 pub use score::{Depth, Score};
 
 use crate::domain::entry::Rules;
-use dice::Dice;
+use dice::SimRng;
 
 /// Runs a seed of a mix, and scores the store that was told of it.
 ///
@@ -77,19 +77,24 @@ pub fn simulate_as(
     depth: Depth,
     rules: Rules,
 ) -> Result<Score, RunError> {
-    let run = Run::new(mix, seed);
-    score::score(&run, &run.tell_all(rules)?, depth, &mut Dice::new(seed, 9))
+    let run = SimRun::new(mix, seed);
+    score::score(
+        &run,
+        &run.tell_all(rules)?,
+        depth,
+        &mut SimRng::new(seed, 9),
+    )
 }
 
 /// Scores a store that was told of another run against the truth of `run`.
 ///
 /// # Errors
 /// [`RunError`].
-pub fn score_another(run: &Run, told: &Run, depth: Depth) -> Result<Score, RunError> {
+pub fn score_another(run: &SimRun, told: &SimRun, depth: Depth) -> Result<Score, RunError> {
     score::score(
         run,
         &told.tell_all(told.rules())?,
         depth,
-        &mut Dice::new(0, 9),
+        &mut SimRng::new(0, 9),
     )
 }

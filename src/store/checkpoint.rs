@@ -13,10 +13,10 @@
 //! ```
 
 use super::error::StoreError;
-use super::gist::Gist;
+use super::gist::ContentHash;
 use super::retries::Remembered;
-use super::scan::{Fold, Nobody, Scope, Start, read_on};
-use crate::domain::names::{Glossary, Name, Names, NumberMap};
+use super::scan::{NoVisitor, ScanScope, ScanStart, StateCursor, read_on};
+use crate::domain::names::{NameId, NameTable, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::engine::Engine;
@@ -24,7 +24,7 @@ use crate::log::{Progress, Reject, checkpoint as wire, read};
 
 /// A place between two frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct LogPosition {
     /// The engine's position of the next frame.
     pub next: u64,
     /// The number of the last frame.
@@ -33,9 +33,9 @@ pub(crate) struct Place {
     pub link: [u8; 32],
 }
 
-impl Default for Place {
+impl Default for LogPosition {
     fn default() -> Self {
-        Place {
+        LogPosition {
             next: 1,
             frame: 0,
             link: [0; 32],
@@ -45,7 +45,7 @@ impl Default for Place {
 
 /// What the log says that is no presence: how far sources were read, and how much was rejected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Aside {
+pub(crate) struct Bookkeeping {
     /// The latest at the back.
     pub sources: Vec<Progress>,
     pub rejects: u64,
@@ -53,7 +53,7 @@ pub(crate) struct Aside {
     pub reject_bytes: u64,
 }
 
-impl Aside {
+impl Bookkeeping {
     pub fn count_reject(&mut self, reject: &Reject) {
         self.rejects += 1;
         self.reject_bytes += reject.text.as_ref().map_or(0, |text| text.len() as u64);
@@ -72,27 +72,27 @@ impl Aside {
 }
 
 /// Where the parts of channels that have not changed since were written.
-pub(crate) type Parts = NumberMap<Name, u64>;
+pub(crate) type PartFrames = NumberMap<NameId, u64>;
 
 /// A checkpoint before its frame is written: the state, and not yet where in the log it stands.
-pub(crate) struct Draft {
+pub(crate) struct PendingCheckpoint {
     /// The channels that have changed since the checkpoint before.
-    changed: Vec<(Name, Vec<u8>)>,
+    changed: Vec<(NameId, Vec<u8>)>,
     /// When each channel last took effect.
-    effective: Vec<(Name, Millis)>,
+    effective: Vec<(NameId, Millis)>,
     seq: u64,
     recorded_at: Millis,
     trunk: Vec<u8>,
-    aside: Aside,
+    aside: Bookkeeping,
     retry_chunks: Vec<u64>,
 }
 
 /// Makes one of the state as it stands.
 pub(crate) fn draft(
-    fold: &Fold,
-    changed: &NumberMap<Name, ()>,
+    fold: &StateCursor,
+    changed: &NumberMap<NameId, ()>,
     retry_chunks: &[u64],
-) -> Result<Draft, StoreError> {
+) -> Result<PendingCheckpoint, StoreError> {
     let mut parts = Vec::with_capacity(changed.len());
     for &name in changed.keys() {
         if let Some(bytes) = wire::channel_to_bytes(&fold.state, name, &fold.names)? {
@@ -100,7 +100,7 @@ pub(crate) fn draft(
         }
     }
     let channels = fold.state.channels();
-    Ok(Draft {
+    Ok(PendingCheckpoint {
         changed: parts,
         effective: channels
             .map(|(name, channel)| (name, channel.effective_at()))
@@ -113,20 +113,20 @@ pub(crate) fn draft(
     })
 }
 
-impl Draft {
+impl PendingCheckpoint {
     /// The checkpoint, now that its place is known. `parts` are where the channels' parts stand.
     pub fn finish(
         self,
-        place: &Place,
-        parts: &mut Parts,
-        names: &Glossary,
+        place: &LogPosition,
+        parts: &mut PartFrames,
+        names: &NameTable,
     ) -> Result<Checkpoint, StoreError> {
         let mut values = Vec::with_capacity(self.changed.len() + 1);
         for (name, bytes) in self.changed {
             values.push((channel_key(names.text(name), place.frame), bytes));
             parts.insert(name, place.frame);
         }
-        let of_part = |(name, effective_at): (Name, Millis)| {
+        let of_part = |(name, effective_at): (NameId, Millis)| {
             let frame = *parts.get(&name)?;
             Some(wire::ChannelPart {
                 channel: names.text(name).to_owned(),
@@ -246,11 +246,15 @@ fn index(engine: &dyn Engine, frame: u64) -> Option<wire::Index> {
 }
 
 /// The fold at the newest checkpoint that `scope` allows to begin at, or before the first entry.
-pub(super) fn load(engine: &dyn Engine, end: u64, scope: &Scope<'_>) -> Result<Fold, StoreError> {
+pub(super) fn load(
+    engine: &dyn Engine,
+    end: u64,
+    scope: &ScanScope<'_>,
+) -> Result<StateCursor, StoreError> {
     match scope.start {
-        Start::First => return Ok(Fold::default()),
-        Start::Seq(seq) => return at_seq(engine, seq, end),
-        Start::Behind(_) | Start::InEffectAt(_) => {}
+        ScanStart::First => return Ok(StateCursor::default()),
+        ScanStart::Seq(seq) => return at_seq(engine, seq, end),
+        ScanStart::Behind(_) | ScanStart::InEffectAt(_) => {}
     }
     let frames = checkpoints(engine)?;
     let is_early = |index: &wire::Index| is_early(index, end, scope);
@@ -272,19 +276,19 @@ pub(super) fn load(engine: &dyn Engine, end: u64, scope: &Scope<'_>) -> Result<F
             return Ok(fold);
         }
     }
-    Ok(Fold::default())
+    Ok(StateCursor::default())
 }
 
 /// Whether all that a scope asks for still lies ahead of a checkpoint, or is in it.
-fn is_early(index: &wire::Index, end: u64, scope: &Scope<'_>) -> bool {
+fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> bool {
     let known = |known_at| index.recorded_at <= known_at;
     // One behind that very entry may hold pages that came after it.
     let before = |last| index.seq < last;
     let starts = match scope.start {
-        Start::First | Start::Seq(_) => false,
-        Start::Behind(seq) => index.seq <= seq,
+        ScanStart::First | ScanStart::Seq(_) => false,
+        ScanStart::Behind(seq) => index.seq <= seq,
         // A channel that it does not have had not been heard of.
-        Start::InEffectAt(at) => {
+        ScanStart::InEffectAt(at) => {
             let mut parts = index.channels.iter();
             let part = parts.find(|part| scope.channel == Some(&part.channel));
             part.is_none_or(|part| part.effective_at <= at)
@@ -294,22 +298,22 @@ fn is_early(index: &wire::Index, end: u64, scope: &Scope<'_>) -> bool {
 }
 
 /// No state, at the frame that holds the entry `seq`.
-fn at_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<Fold, StoreError> {
+fn at_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<StateCursor, StoreError> {
     let next = read::find_seq(engine, seq, end)?;
     let place = match read::header_ending_before(engine, next)? {
-        Some(header) => Place {
+        Some(header) => LogPosition {
             next,
             frame: header.frame,
             link: header.link_after,
         },
-        None => Place {
+        None => LogPosition {
             next,
-            ..Place::default()
+            ..LogPosition::default()
         },
     };
-    Ok(Fold {
+    Ok(StateCursor {
         place,
-        ..Fold::default()
+        ..StateCursor::default()
     })
 }
 
@@ -323,7 +327,7 @@ fn restore(
     engine: &dyn Engine,
     index: &wire::Index,
     only: Option<&str>,
-) -> Result<Option<Fold>, StoreError> {
+) -> Result<Option<StateCursor>, StoreError> {
     let mut names = Names::new();
     let Ok(mut state) = wire::trunk_from_bytes(&index.trunk, &mut names) else {
         return Ok(None);
@@ -341,17 +345,17 @@ fn restore(
         }
     }
     wire::finish(&mut state);
-    let aside = Aside {
+    let aside = Bookkeeping {
         sources: index.sources(),
         rejects: index.rejects,
         reject_bytes: index.reject_bytes,
     };
-    let place = Place {
+    let place = LogPosition {
         next: index.next,
         frame: index.frame,
         link: index.link,
     };
-    Ok(Some(Fold {
+    Ok(Some(StateCursor {
         needed: names.len() + names.members(),
         state,
         names,
@@ -364,8 +368,8 @@ fn restore(
 /// no checkpoint.
 pub(super) fn pointers(
     engine: &dyn Engine,
-    fold: &mut Fold,
-) -> Result<(Parts, Vec<u64>), StoreError> {
+    fold: &mut StateCursor,
+) -> Result<(PartFrames, Vec<u64>), StoreError> {
     for frame in checkpoints(engine)?.into_iter().rev() {
         let Some(index) = index(engine, frame) else {
             continue;
@@ -387,7 +391,7 @@ pub(super) fn save_retries(
     chunk: u64,
     ids: &[Remembered],
 ) -> Result<(), StoreError> {
-    let said = ids.iter().map(|id| id.said.map_or(0, Gist::get));
+    let said = ids.iter().map(|id| id.said.map_or(0, ContentHash::get));
     let said: Vec<u8> = said.flat_map(u64::to_le_bytes).collect();
     put(engine, &said_key(chunk), &said)?;
     let rows: Vec<_> = ids.iter().map(|id| (id.key, id.observer, id.seq)).collect();
@@ -416,7 +420,9 @@ pub(super) fn load_retries(
             key,
             observer,
             seq,
-            said: of_row(at).map(u64::from_le_bytes).and_then(Gist::new),
+            said: of_row(at)
+                .map(u64::from_le_bytes)
+                .and_then(ContentHash::new),
         }
     });
     Ok(Some(ids.collect()))
@@ -437,9 +443,15 @@ fn remove(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
 }
 
 /// Takes everything off the shelf and folds the log from its first entry.
-pub(super) fn rebuild(engine: &dyn Engine, end: u64) -> Result<Fold, StoreError> {
+pub(super) fn rebuild(engine: &dyn Engine, end: u64) -> Result<StateCursor, StoreError> {
     remove(engine, b"")?;
-    let mut fold = Fold::default();
-    read_on(engine, &mut fold, end, &Scope::default(), &mut Nobody)?;
+    let mut fold = StateCursor::default();
+    read_on(
+        engine,
+        &mut fold,
+        end,
+        &ScanScope::default(),
+        &mut NoVisitor,
+    )?;
     Ok(fold)
 }

@@ -23,7 +23,7 @@ pub const OWNER_SOCKET: &str = "rollbook.sock";
 
 /// What `store.json` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Card {
+pub(crate) struct Manifest {
     /// The version of everything in the folder.
     pub format: u32,
     /// The key of the rosters' digests, hexadecimal. No secret to its owner, but unknown to who chooses names.
@@ -63,9 +63,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     digits
 }
 
-impl Card {
+impl Manifest {
     /// Reads it; `None` where there is no store.
-    pub fn read(dir: &Path) -> Result<Option<Card>, StoreError> {
+    pub fn read(dir: &Path) -> Result<Option<Manifest>, StoreError> {
         let path = dir.join("store.json");
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -75,7 +75,7 @@ impl Card {
             }
             Err(error) => return Err(StoreError::io(path, error)),
         };
-        let card = serde_json::from_slice::<Card>(&text).map_err(|error| error.to_string());
+        let card = serde_json::from_slice::<Manifest>(&text).map_err(|error| error.to_string());
         let card = card.and_then(|card| match card.format {
             // Else the first step would be done again, and write another key.
             0 => Err("there is no format 0".to_owned()),
@@ -129,16 +129,16 @@ impl Card {
 
 /// An opened folder: while this lives, nobody else opens it.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct DataDir {
     pub dir: PathBuf,
-    card: Mutex<Card>,
+    card: Mutex<Manifest>,
     _lock: File,
 }
 
-impl Home {
+impl DataDir {
     /// Opens the folder, making the store where `create` says so, and brings its format up to date. Waits up to
     /// `patience` for another process to let go of it.
-    pub fn open(dir: &Path, create: bool, patience: Duration) -> Result<Home, StoreError> {
+    pub fn open(dir: &Path, create: bool, patience: Duration) -> Result<DataDir, StoreError> {
         if !create {
             expect(dir)?;
         }
@@ -148,7 +148,7 @@ impl Home {
         })?;
         let lock = lock(dir, patience)?;
         let card = migrate::bring_up_to_date(dir)?;
-        let home = Home {
+        let home = DataDir {
             dir: dir.to_owned(),
             card: Mutex::new(card),
             _lock: lock,
@@ -166,13 +166,13 @@ impl Home {
         self.dir.join("log")
     }
 
-    pub fn card(&self) -> Card {
+    pub fn card(&self) -> Manifest {
         let card = self.card.lock().unwrap_or_else(PoisonError::into_inner);
         card.clone()
     }
 
     /// Writes a card in the place of the one that is there, if it says something else.
-    pub fn replace_card(&self, card: Card) -> Result<(), StoreError> {
+    pub fn replace_card(&self, card: Manifest) -> Result<(), StoreError> {
         let mut known = self.card.lock().unwrap_or_else(PoisonError::into_inner);
         if *known != card {
             card.write(&self.dir)?;
@@ -209,8 +209,8 @@ impl Home {
 }
 
 /// That there is a store in the folder.
-pub(super) fn expect(dir: &Path) -> Result<Card, StoreError> {
-    if let Some(card) = Card::read(dir)? {
+pub(super) fn expect(dir: &Path) -> Result<Manifest, StoreError> {
+    if let Some(card) = Manifest::read(dir)? {
         return Ok(card);
     }
     if dir.join("log").join("db").exists() {

@@ -5,7 +5,7 @@
 //! crash, and never too much.
 
 use super::error::StoreError;
-use super::home::{Card, Home, KnownHead, hex};
+use super::home::{DataDir, KnownHead, Manifest, hex};
 use crate::log::engine::Engine;
 use crate::log::engine::sled::SledJournal;
 use crate::log::frame::FrameHeader;
@@ -18,7 +18,7 @@ const ID_BYTES: usize = 16;
 const GO_ON: &str = "put back the log that belongs to it; to go on without what is lost, take \"head\" out of store.json";
 
 /// That the log's file is there if the card knows of entries: an engine that finds none begins anew.
-pub(super) fn expect_log(home: &Home) -> Result<(), StoreError> {
+pub(super) fn expect_log(home: &DataDir) -> Result<(), StoreError> {
     let known = home.card().head.map_or(0, |head| head.seq);
     let db = home.log_dir().join("db");
     let bytes = std::fs::metadata(&db).map_or(0, |file| file.len());
@@ -29,7 +29,7 @@ pub(super) fn expect_log(home: &Home) -> Result<(), StoreError> {
 }
 
 /// Compares the store's id with the log's, and gives both one where they have none yet.
-pub(super) fn compare_ids(home: &Home, log: &SledJournal) -> Result<(), StoreError> {
+pub(super) fn compare_ids(home: &DataDir, log: &SledJournal) -> Result<(), StoreError> {
     let card = home.card();
     let known = card.head.as_ref().map_or(0, |head| head.seq);
     let of_log = log.store_id()?;
@@ -67,12 +67,12 @@ pub(super) fn compare_ids(home: &Home, log: &SledJournal) -> Result<(), StoreErr
         }
     };
     let store_id = Some(hex(&id));
-    home.replace_card(Card { store_id, ..card })
+    home.replace_card(Manifest { store_id, ..card })
 }
 
 /// That the log goes as far as the card knows, and is the same there.
 pub(super) fn compare_heads(
-    card: &Card,
+    card: &Manifest,
     log_dir: PathBuf,
     log: &dyn Engine,
     last: Option<&FrameHeader>,

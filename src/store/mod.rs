@@ -55,30 +55,31 @@ mod writer;
 
 pub use crate::log::engine::Durability;
 pub use batch::{
-    Batch, Clamped, DifferingRetry, Frontier, Line, Outcome, Receipt, Refused, Rejected, Ticket,
+    Batch, BatchLine, BatchOutcome, Clamped, DifferingRetry, Frontier, Receipt, RefusedLine,
+    RejectedLine, Ticket,
 };
 pub use caution::Caution;
-pub use check::{Unfit, check};
+pub use check::{InvalidEvent, check};
 pub use error::StoreError;
 pub use home::OWNER_SOCKET;
-use meter::Stood;
+use meter::CachedGauges;
 pub use meter::{Gauges, Meter};
-pub use migrate::{FORMAT, Plan, plan};
+pub use migrate::{FORMAT, MigrationPlan, plan};
 pub use rejects::may_be_retried;
-pub use scan::{At, Flow, Fold, Scope, Start, Visitor};
-pub use tally::Tally;
+pub use scan::{ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor};
+pub use tally::LineCounts;
 
 pub(crate) use digests::Digests;
 
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::event::Event;
-use crate::domain::names::{Name, Names};
+use crate::domain::names::{NameId, Names};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::log::engine::Engine;
 use batch::Reply;
-use home::Home;
-use room::Room;
+use home::DataDir;
+use room::ByteBudget;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -153,23 +154,23 @@ impl Projection for State {
 
 /// A presence log, open. Dropping it finishes what is in hand.
 pub struct Store {
-    shared: Arc<Shared>,
+    shared: Arc<StoreShared>,
     writer: Mutex<Option<Writer>>,
     /// The fold up to the published head, as far as a query has last asked for it.
-    follower: Mutex<Option<Fold>>,
+    follower: Mutex<Option<StateCursor>>,
     /// How it stood when somebody last asked.
-    stood: Mutex<Stood>,
+    stood: Mutex<CachedGauges>,
     /// Held by who takes rejects in again.
     retrying: Mutex<()>,
 }
 
 /// What the store's threads share.
-struct Shared {
+struct StoreShared {
     engine: Box<dyn Engine>,
     options: Options,
     digest_key: [u8; 32],
     /// The folder, where there is one; held for its lock.
-    home: Option<Home>,
+    home: Option<DataDir>,
     /// The copy that is read in the place of a store that cannot be written; gone after the engine.
     copy: Mutex<Option<tempfile::TempDir>>,
     published: Mutex<Published>,
@@ -177,14 +178,14 @@ struct Shared {
     /// A checkpoint could not be saved: the next one must not point to its parts.
     checkpoint_lost: AtomicBool,
     /// For what is on its way through the writer.
-    room: Arc<Room>,
+    room: Arc<ByteBudget>,
     /// Lines that wait for the writer.
     waiting: AtomicU64,
-    listeners: Mutex<Vec<Listener>>,
+    listeners: Mutex<Vec<HeadListener>>,
 }
 
 /// Who is told of a new head.
-type Listener = Box<dyn Fn(u64) + Send + Sync>;
+type HeadListener = Box<dyn Fn(u64) + Send + Sync>;
 
 /// How far the log is durable.
 #[derive(Debug, Clone, Copy)]
@@ -199,7 +200,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Shared {
+impl StoreShared {
     fn publish(&self, next: u64, seq: u64) {
         *held(&self.published) = Published { next, seq };
         held(&self.listeners).iter().for_each(|told| told(seq));
@@ -257,7 +258,7 @@ impl Store {
     pub fn record(&self, events: &[Event<'_>]) -> Result<Receipt, StoreError> {
         let lines = events
             .iter()
-            .map(|event| Line::Event(event.clone().into_owned(), None));
+            .map(|event| BatchLine::Event(event.clone().into_owned(), None));
         let batch = Batch {
             lines: lines.collect(),
             rules: self.shared.options.rules,
@@ -284,7 +285,7 @@ impl Store {
     pub fn submit_then(
         &self,
         batch: Batch,
-        done: impl FnOnce(Outcome) + Send + 'static,
+        done: impl FnOnce(BatchOutcome) + Send + 'static,
     ) -> Result<(), StoreError> {
         self.hand_over(batch, Box::new(done))
     }
@@ -382,7 +383,7 @@ impl Store {
 }
 
 /// A channel, if the log had heard of it by then.
-pub(crate) fn heard_of(channel: &str, state: &State, names: &Names) -> Result<Name, StoreError> {
+pub(crate) fn heard_of(channel: &str, state: &State, names: &Names) -> Result<NameId, StoreError> {
     names
         .find(channel)
         .filter(|&name| state.channel(name).is_some())

@@ -2,9 +2,9 @@
 
 use super::batch::{Batch, Ticket};
 use super::error::StoreError;
-use super::home::{Card, Home};
-use super::room::Room;
-use super::{Durability, Options, Published, Shared, Store, held, identity};
+use super::home::{DataDir, Manifest};
+use super::room::ByteBudget;
+use super::{Durability, Options, Published, Store, StoreShared, held, identity};
 use crate::limits::WRITER_BYTES_MAX;
 use crate::log::engine::Engine;
 use crate::log::engine::memory::MemoryJournal;
@@ -30,7 +30,7 @@ impl Store {
     /// [`StoreError::InUse`] where another process has it, [`StoreError::NewerFormat`], [`StoreError::NoSuchStore`]
     /// where it may not be made, [`StoreError::Corrupt`].
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Store, StoreError> {
-        let home = Home::open(dir.as_ref(), options.create, options.patience)?;
+        let home = DataDir::open(dir.as_ref(), options.create, options.patience)?;
         let durability = options.durability;
         let (store, connected) = Store::open_home(home, options)?;
         if connected {
@@ -43,7 +43,7 @@ impl Store {
     }
 
     /// Opens the log of a folder; whether connections were up at its end.
-    pub(super) fn open_home(home: Home, options: Options) -> Result<(Store, bool), StoreError> {
+    pub(super) fn open_home(home: DataDir, options: Options) -> Result<(Store, bool), StoreError> {
         let key = home.card().key(&home.dir)?;
         identity::expect_log(&home)?;
         let engine = SledJournal::open(&home.log_dir(), options.durability)?;
@@ -74,7 +74,7 @@ impl Store {
     fn assemble(
         engine: Box<dyn Engine>,
         digest_key: [u8; 32],
-        home: Option<Home>,
+        home: Option<DataDir>,
         options: Options,
     ) -> Result<(Store, bool), StoreError> {
         read::drop_unfinished(&*engine)?;
@@ -90,7 +90,7 @@ impl Store {
         let connected = last.as_ref().is_some_and(|header| header.connected);
         let seq = last.map_or(0, |header| header.first_seq + header.entries - 1);
         let published = Mutex::new(Published { next, seq });
-        let shared = Shared {
+        let shared = StoreShared {
             engine,
             options,
             digest_key,
@@ -99,7 +99,7 @@ impl Store {
             published,
             poisoned: Mutex::default(),
             checkpoint_lost: AtomicBool::new(false),
-            room: Room::new(WRITER_BYTES_MAX),
+            room: ByteBudget::new(WRITER_BYTES_MAX),
             waiting: AtomicU64::new(0),
             listeners: Mutex::default(),
         };
@@ -152,7 +152,7 @@ impl Store {
     }
 }
 
-impl Shared {
+impl StoreShared {
     /// Has the folder's card know how far the log goes. Only for a log that is durable so far.
     pub(super) fn note_head(&self) -> Result<(), StoreError> {
         let Some(home) = &self.home else {
@@ -164,7 +164,7 @@ impl Shared {
         };
         let head = Some(identity::known_head(next - 1, &last));
         let card = home.card();
-        home.replace_card(Card { head, ..card })
+        home.replace_card(Manifest { head, ..card })
     }
 }
 

@@ -5,7 +5,7 @@
 //! files while it was made.
 
 use super::error::StoreError;
-use super::home::{self, Home};
+use super::home::{self, DataDir};
 use super::{Durability, Options, Store, migrate};
 use crate::limits::{READ_COPIES_MAX, READ_COPY_BYTES_MAX, READ_COPY_MEMORY_BYTES_MAX};
 use crate::log::engine::JournalError;
@@ -45,7 +45,7 @@ impl Store {
         migrate::plan(dir)?;
         let copy = copy(dir)?;
         let inside = |error| of_original(error, copy.path(), dir);
-        let home = Home::open(copy.path(), false, Duration::ZERO).map_err(inside)?;
+        let home = DataDir::open(copy.path(), false, Duration::ZERO).map_err(inside)?;
         let options = Options {
             create: false,
             durability: Durability::None,

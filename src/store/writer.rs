@@ -7,10 +7,10 @@
 
 use super::batch::{Batch, Reply};
 use super::catch_up::catch_up;
-use super::desk::Desk;
+use super::desk::Decider;
 use super::error::StoreError;
-use super::scribe::Scribe;
-use super::{Shared, held};
+use super::scribe::Committer;
+use super::{StoreShared, held};
 use crate::limits;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 const DECIDED_AHEAD: usize = 4;
 
 /// Poisons the store when its thread panics: without the thread nothing more is written.
-pub(super) struct PoisonOnPanic(pub Arc<Shared>);
+pub(super) struct PoisonOnPanic(pub Arc<StoreShared>);
 
 impl Drop for PoisonOnPanic {
     fn drop(&mut self) {
@@ -39,17 +39,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub fn start(shared: &Arc<Shared>) -> Result<Writer, StoreError> {
+    pub fn start(shared: &Arc<StoreShared>) -> Result<Writer, StoreError> {
         let mut caught_up = catch_up(&*shared.engine)?;
         let fold = &caught_up.fold;
-        let scribe = Scribe::new(
+        let scribe = Committer::new(
             Arc::clone(shared),
             fold.names.glossary().clone(),
             fold.place,
             fold.state.head(),
             std::mem::take(&mut caught_up.parts),
         )?;
-        let desk = Desk::new(Arc::clone(shared), caught_up);
+        let desk = Decider::new(Arc::clone(shared), caught_up);
         let (queue, batches) = sync_channel(limits::WRITER_QUEUE_MAX);
         let (to_scribe, decided) = sync_channel(DECIDED_AHEAD);
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {

@@ -16,7 +16,7 @@ use rollbook::limits::VALUE_BYTES_MAX;
 use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::sled::SledJournal;
-use rollbook::log::engine::{Durability, Engine, Journal, JournalError, Shelf};
+use rollbook::log::engine::{Durability, Engine, Journal, JournalError, KeyValues};
 use rollbook::log::read::find_seq;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;

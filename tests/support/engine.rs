@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test uses its part
 
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::log::engine::{Journal, JournalError, Shelf, Shelved, Values};
+use rollbook::log::engine::{Journal, JournalError, KeyValue, KeyValues, Values};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -104,7 +104,7 @@ impl Journal for Lent {
     }
 }
 
-impl Shelf for Lent {
+impl KeyValues for Lent {
     fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         if self.2.shelf.load(Ordering::SeqCst) {
             return Err(JournalError::Injected);
@@ -118,7 +118,7 @@ impl Shelf for Lent {
         &self,
         prefix: &[u8],
         before: &[u8],
-    ) -> Result<Option<Shelved>, JournalError> {
+    ) -> Result<Option<KeyValue>, JournalError> {
         self.0.last_shelved_before(prefix, before)
     }
     fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {

@@ -1,6 +1,6 @@
 //! A journal in memory. Nothing outlives it; it says by example what the laws ask for.
 
-use super::{Journal, JournalError, Shelf, Shelved, Values, fence, fits};
+use super::{Journal, JournalError, KeyValue, KeyValues, Values, fence, fits};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -106,7 +106,7 @@ impl Journal for MemoryJournal {
     }
 }
 
-impl Shelf for MemoryJournal {
+impl KeyValues for MemoryJournal {
     fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         if value.len() > crate::limits::VALUE_BYTES_MAX {
             return Err(JournalError::TooLarge(value.len()));
@@ -123,7 +123,7 @@ impl Shelf for MemoryJournal {
         &self,
         prefix: &[u8],
         before: &[u8],
-    ) -> Result<Option<Shelved>, JournalError> {
+    ) -> Result<Option<KeyValue>, JournalError> {
         if before <= prefix {
             return Ok(None);
         }

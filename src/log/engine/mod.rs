@@ -7,7 +7,7 @@
 //! | [`sled`] | stores on disk; alone in naming the crate |
 //! | [`fault`] | around another one: failing, crashing, flipping bits, in tests |
 //!
-//! **Invariant:** nothing here knows what a value means. What the log holds and what is kept on the [`Shelf`] may
+//! **Invariant:** nothing here knows what a value means. What the log holds and what is kept on the [`KeyValues`] may
 //! disagree in any way after a crash, and nothing may depend on their agreeing.
 
 pub mod fault;
@@ -82,7 +82,7 @@ pub type Values<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), JournalErro
 
 /// A place beside the log for what can be rebuilt from it: checkpoints, retry ids. It has no laws after a crash:
 /// what stands there may be older or newer than the log, or gone.
-pub trait Shelf: Send + Sync {
+pub trait KeyValues: Send + Sync {
     /// Puts something there, in the place of what the key held.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ pub trait Shelf: Send + Sync {
         &self,
         prefix: &[u8],
         before: &[u8],
-    ) -> Result<Option<Shelved>, JournalError>;
+    ) -> Result<Option<KeyValue>, JournalError>;
 
     /// The keys that begin with `prefix`, in order.
     ///
@@ -119,12 +119,12 @@ pub trait Shelf: Send + Sync {
 }
 
 /// A key of the shelf, and what it holds.
-pub type Shelved = (Vec<u8>, Vec<u8>);
+pub type KeyValue = (Vec<u8>, Vec<u8>);
 
 /// What a store runs on: a log, and a shelf beside it.
-pub trait Engine: Journal + Shelf {}
+pub trait Engine: Journal + KeyValues {}
 
-impl<T: Journal + Shelf + ?Sized> Engine for T {}
+impl<T: Journal + KeyValues + ?Sized> Engine for T {}
 
 /// Why an engine refused or failed.
 #[derive(Debug, thiserror::Error)]

@@ -25,7 +25,7 @@ use super::files::{self, OwnHandle};
 use super::mark::Mark;
 use super::panics::{guarded, of_system};
 use super::watchdog::Watchdog;
-use super::{Durability, Journal, JournalError, Shelf, Shelved, Values, fence, fits};
+use super::{Durability, Journal, JournalError, KeyValue, KeyValues, Values, fence, fits};
 use crate::limits::VALUE_BYTES_MAX;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -442,7 +442,7 @@ impl Journal for SledJournal {
     }
 }
 
-impl Shelf for SledJournal {
+impl KeyValues for SledJournal {
     fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         if value.len() > VALUE_BYTES_MAX || key.len() > KEY_BYTES_MAX {
             return Err(JournalError::TooLarge(key.len() + value.len()));
@@ -459,7 +459,7 @@ impl Shelf for SledJournal {
         &self,
         prefix: &[u8],
         before: &[u8],
-    ) -> Result<Option<Shelved>, JournalError> {
+    ) -> Result<Option<KeyValue>, JournalError> {
         if before <= prefix {
             return Ok(None);
         }

@@ -3,9 +3,9 @@
 
 use rollbook::care::VerifyDepth;
 use rollbook::domain::names::Names;
-use rollbook::ingest::{How, ingest, source::Source};
+use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::log::checkpoint;
-use rollbook::log::engine::{Journal, Shelf, Shelved};
+use rollbook::log::engine::{Journal, KeyValue, KeyValues};
 use rollbook::query::{HistoryFilter, SessionFilter, StatsFilter, WhoFilter};
 use rollbook::{Options, Store};
 use std::io::Cursor;
@@ -88,7 +88,7 @@ no line
 "#;
 
 /// The log of a store that has heard them, and its shelf.
-static KEPT: LazyLock<(Vec<Vec<u8>>, Vec<Shelved>)> = LazyLock::new(|| {
+static KEPT: LazyLock<(Vec<Vec<u8>>, Vec<KeyValue>)> = LazyLock::new(|| {
     let journal = Lent::default();
     let store = open(&journal);
     take(&store);
@@ -122,7 +122,7 @@ fn open(journal: &Lent) -> Store {
 
 fn take(store: &Store) {
     let source = Source::from_reader("lines", Cursor::new(LINES)).unwrap();
-    ingest(store, source, &How::default(), &mut ()).unwrap();
+    ingest(store, source, &IngestOptions::default(), &mut ()).unwrap();
 }
 
 /// A store whose checkpoint has this part in the place of its own, with the right checksum.
