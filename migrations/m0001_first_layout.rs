@@ -4,8 +4,8 @@
 
 use super::Migration;
 use crate::log::engine::files::make_folder;
+use crate::store::data_dir::{GONE, Manifest, hex};
 use crate::store::error::StoreError;
-use crate::store::home::{GONE, Manifest, hex};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -7,7 +7,7 @@ use super::clock::LatencyRecorder;
 use super::load::Load;
 use super::{BenchError, BenchRun, LineFlow, Work};
 use crate::client::socket::{Socket, SocketInput, SocketTimeouts};
-use crate::client::wire::Address;
+use crate::client::transport::Address;
 use crate::server::{Config, Listener, Metrics, serve};
 use crate::store::{Durability, Options, Store, StoreError};
 use serde::Deserialize;

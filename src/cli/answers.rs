@@ -2,8 +2,8 @@
 //! data directory. A command asks its question and does not know which.
 
 use super::commands::{failure, now};
-use super::everywhere::GlobalArgs;
 use super::exit::Failure;
+use super::global_args::GlobalArgs;
 use super::progress::say;
 use crate::domain::time::Millis;
 use crate::query::answer::{
@@ -235,14 +235,14 @@ pub fn open_store(data: &Path) -> Result<Store, Failure> {
 
 #[cfg(feature = "client")]
 fn named(url: &str) -> Result<ServerClient, Failure> {
-    use super::commands::tokens;
+    use super::commands::token_source_args;
     use super::text::shown;
     use crate::client::token::TokenSource;
-    use crate::client::wire::Address;
+    use crate::client::transport::Address;
 
     let address = Address::parse(url, ["http", "https"]);
     let address = address.map_err(|error| Failure::new(Exit::Usage, shown(&error.to_string())))?;
-    let token = match tokens::from_env()? {
+    let token = match token_source_args::from_env()? {
         TokenSource::Fixed(token) => Some(token),
         _ => None,
     };

@@ -6,7 +6,7 @@ use super::commands::{
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
-use super::everywhere::GlobalArgs;
+use super::global_args::GlobalArgs;
 use super::help::HELP;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(feature = "client")]

@@ -4,9 +4,9 @@
 //! How a table looks is `tables`' business, how a record becomes CSV `export`'s.
 
 use super::exit::Failure;
+use super::style::TerminalStyle;
 use super::tables::Table;
 use super::text::{Terminal, on_terminal};
-use super::view::TerminalStyle;
 use crate::export::record::{Csv, ExportRow, json_line};
 use clap::ValueEnum;
 use std::io::{self, BufWriter, IsTerminal, Write};

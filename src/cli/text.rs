@@ -1,6 +1,6 @@
 //! Names and metadata made safe and short for a terminal, and numbers in words. No layout, no colour.
 
-use super::view::TerminalStyle;
+use super::style::TerminalStyle;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -1,12 +1,12 @@
 //! A server's entries as they come: those after a position, and then the new ones; none missing and none twice, however
 //! often the connection is lost on the way.
 
-use super::life::LoginRefusal;
+use super::backoff::Backoff;
 use super::remote::question;
-use super::rests::Backoff;
+use super::session::LoginRefusal;
 use super::socket::{LoginError, Socket, SocketInput, SocketTimeouts};
 use super::token::Token;
-use super::wire::{Address, AddressError};
+use super::transport::{Address, AddressError};
 use crate::query::answer::HistoryEntry;
 use crate::query::params::SubscribeParams;
 use serde::Deserialize;

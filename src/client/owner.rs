@@ -9,7 +9,7 @@ use crate::query::params::{
 use hyper::Method;
 
 /// What an answer goes to.
-pub struct Reader<'a, T> {
+pub struct PieceReader<'a, T> {
     /// Whether no more is wanted; looked at while an answer is waited for.
     pub stop: &'a dyn Fn() -> bool,
     /// Each row; `false`: no more is wanted.
@@ -24,8 +24,8 @@ macro_rules! rows {
             ///
             /// # Errors
             /// [`RemoteError`]; the rows given before are good.
-            pub fn $name(&self, params: &$params, reader: Reader<'_, $row>) -> Result<(), RemoteError> {
-                let Reader { stop, each } = reader;
+            pub fn $name(&self, params: &$params, reader: PieceReader<'_, $row>) -> Result<(), RemoteError> {
+                let PieceReader { stop, each } = reader;
                 let asked = (Method::GET, $route);
                 self.ask_owner(asked, params, stop, each, &mut |_| {}).map(|_: Option<()>| ())
             }
@@ -64,9 +64,9 @@ impl ServerClient {
     pub fn retry_rejects(
         &self,
         params: &RetryParams,
-        reader: Reader<'_, RetryRow>,
+        reader: PieceReader<'_, RetryRow>,
     ) -> Result<Option<Retried>, RemoteError> {
-        let Reader { stop, each } = reader;
+        let PieceReader { stop, each } = reader;
         let asked = (Method::POST, "rejects/retry");
         self.ask_owner(asked, params, stop, each, &mut |_| {})
     }

@@ -1,13 +1,15 @@
 //! Follows a feed and records it: carries out what its [`life`](super::life) says, on a WebSocket, with tokens and a
 //! place where lines go. Nothing is decided here.
 
-use super::life::{Note, SessionAction, SessionEnd, SessionInput, SessionMachine, TOKEN_EXPIRED};
+use super::session::{
+    Note, SessionAction, SessionEnd, SessionInput, SessionMachine, TOKEN_EXPIRED,
+};
 use super::sink::FeedSink;
 use super::socket::{
     CLOSED_DONE, CLOSED_EXPIRED, LoginError, Socket, SocketEnd, SocketInput, SocketTimeouts,
 };
 use super::token::{Token, TokenError, TokenSource};
-use super::wire::Address;
+use super::transport::Address;
 use crate::domain::event::{EventPayload, TokenState};
 use crate::domain::time::Millis;
 use crate::feed::{Defaults, Settings};

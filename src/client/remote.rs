@@ -2,7 +2,7 @@
 //! are `query`'s; here they only cross the wire.
 
 use super::token::Token;
-use super::wire::{Address, AddressError, ConnectError};
+use super::transport::{Address, AddressError, ConnectError};
 use crate::limits;
 use crate::query::owner::{OwnerFailure, Piece};
 use crate::store::OWNER_SOCKET;

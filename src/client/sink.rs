@@ -1,7 +1,7 @@
 //! Where the lines of a feed go: into a store, or to another server.
 
+use super::forwarder::Forwarder;
 use super::recorder::Recorder;
-use super::uplink::Forwarder;
 use crate::store::BatchLine;
 
 /// A place for lines.

@@ -1,9 +1,9 @@
 //! One WebSocket connection: made within a time, kept alive by pings, given up when nothing is heard. What the
 //! messages say is not known here.
 
-use super::life::LoginRefusal;
+use super::session::LoginRefusal;
 use super::token::Token;
-use super::wire::{Address, ByteStream, ConnectError};
+use super::transport::{Address, ByteStream, ConnectError};
 use crate::limits;
 use crate::query::params::{FEED_HEADER, FEED_LIVE, FEED_PLAYED};
 use futures_util::{SinkExt, StreamExt};

@@ -1,6 +1,5 @@
 //! The only way that state comes about: an entry, applied. Nothing is decided here.
 
-use super::departures::slot_mut;
 use super::entry::{
     Change, Disposition, Entry, FullListing, ListedMember, Listing, Origin, Page, PageStep,
     Payload, Snapshot, SnapshotOrigin, Text, TokenChange,
@@ -13,6 +12,7 @@ use super::roster::{ChannelState, LastUpdate, Presence, Reporters, Slot, Snapsho
 use super::snapshot::claim_once;
 use super::state::State;
 use super::time::Millis;
+use super::tombstones::slot_mut;
 use super::watch::{ObservedInterval, PagedSnapshot};
 use crate::limits;
 

@@ -5,12 +5,12 @@
 //!
 //! **Invariant:** what the log says next is the same as if nothing had been forgotten.
 
-use super::departures::{TombstoneQueue, Tombstones};
 use super::names::{Marks, MemberId, NameId, Names, NumberMap, Renumbering};
 use super::observer::Observer;
 use super::own_list::{Collecting, OwnList};
 use super::roster::{ChannelState, Presence, Reporters, Slot};
 use super::state::State;
+use super::tombstones::{TombstoneQueue, Tombstones};
 use super::watch::{ChannelWatches, ObservedInterval, PagedSnapshot, Watch};
 use std::hash::Hash;
 

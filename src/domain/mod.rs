@@ -11,18 +11,17 @@
 //! **Invariant:** nothing here does I/O, reads a clock, is async, or knows JSON or sled; it imports `std`
 //! and the [limits](crate::limits) alone, so that every rule can be tested as a function of its inputs.
 
+mod append_vec;
 mod apply;
 pub mod behind;
 mod change;
 pub mod claims;
 mod connection;
 pub mod decide;
-pub(crate) mod departures;
 mod describe;
 pub mod entry;
 pub mod event;
 mod forget;
-mod growing;
 mod link;
 pub mod names;
 pub mod observer;
@@ -34,4 +33,5 @@ pub mod roster;
 mod snapshot;
 pub mod state;
 pub mod time;
+pub(crate) mod tombstones;
 pub mod watch;

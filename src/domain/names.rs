@@ -3,7 +3,7 @@
 //! A dictionary has no meaning of its own: two of them that number differently describe the same log.
 //! It lives in memory only; what is stored carries its names with it.
 
-use super::growing::AppendVec;
+use super::append_vec::AppendVec;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

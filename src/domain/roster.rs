@@ -2,12 +2,12 @@
 //!
 //! Data and look-ups only: what changes them is `apply`, what draws conclusions from them is `decide`.
 
-use super::departures::Tombstones;
 use super::entry::Text;
 use super::event::ChangeKind;
 use super::names::{MemberId, NameId, NumberMap};
 use super::order::{Order, Stamp};
 use super::time::Millis;
+use super::tombstones::Tombstones;
 
 /// What last decided a member's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 //!
 //! It comes about by [`apply`](State::apply) alone: in the writer, on open, in every query, in replay.
 
-use super::departures::Tombstones;
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::roster::{ChannelState, Presence, Slot};
 use super::time::Millis;
+use super::tombstones::Tombstones;
 use super::watch::Coverage;
 
 /// The fold of the log up to an entry.

@@ -2,7 +2,7 @@
 
 use super::Line;
 use super::agora_topics::{self, FieldNames, TopicEventKind};
-use super::refusal::LineError;
+use super::line_error::LineError;
 use crate::domain::event::{ChangeKind, EventPayload};
 
 const WORDS: FieldNames = FieldNames {

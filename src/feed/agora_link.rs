@@ -1,7 +1,7 @@
 //! Agora's events as a bridge forwards them, under their event's name (contract 2.3): link, token, and the topic and
 //! presence events themselves. The native SDKs write the numbers of their enums in place of words.
 
-use super::refusal::LineError;
+use super::line_error::LineError;
 use super::settings::Settings;
 use super::{Line, agora_js, agora_native, agora_presence};
 use crate::domain::event::{

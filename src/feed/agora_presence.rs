@@ -6,8 +6,8 @@ use super::Line;
 use super::agora_topics::member;
 use super::field::{Field, check_length, object};
 use super::json::Scanner;
+use super::line_error::LineError;
 use super::meta::{self, ParsedMeta};
-use super::refusal::LineError;
 use super::settings::Settings;
 use crate::domain::event::{
     ChangeKind, EventPayload, ReportedChange, ReportedListing, ReportedMember, ReportedTopic, Str,

@@ -2,7 +2,7 @@
 
 use super::Line;
 use super::field::{Field, object};
-use super::refusal::LineError;
+use super::line_error::LineError;
 use crate::domain::event::{
     ChangeKind, EventPayload, ReportedChange, ReportedListing, ReportedMember, ReportedTopic, Str,
 };

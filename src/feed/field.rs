@@ -4,8 +4,8 @@
 
 use super::decimal::{self, WholeNumber};
 use super::json::{Raw, Scanner};
+use super::line_error::LineError;
 use super::meta::{self, ParsedMeta};
-use super::refusal::LineError;
 use super::settings::TimeUnit;
 use crate::domain::event::Str;
 use crate::domain::order::Pos;
@@ -45,7 +45,7 @@ macro_rules! object {
             pub(in crate::feed) fn read(
                 &mut self,
                 scanner: &mut $crate::feed::json::Scanner<'a>,
-            ) -> Result<(), $crate::feed::refusal::LineError> {
+            ) -> Result<(), $crate::feed::line_error::LineError> {
                 scanner.entries(|key, scanner| {
                     let value = scanner.value()?;
                     let decoded;

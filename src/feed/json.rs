@@ -5,7 +5,7 @@
 //! (derived types refuse them), a depth limit for what is skipped as well, and refusals that name the field. Tests hold
 //! this scanner to `serde_json`'s notion of JSON.
 
-use super::refusal::LineError;
+use super::line_error::LineError;
 use crate::limits::JSON_DEPTH_MAX;
 use std::borrow::Cow;
 

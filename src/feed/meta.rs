@@ -5,7 +5,7 @@
 
 use super::decimal;
 use super::json::{Raw, Scanner};
-use super::refusal::LineError;
+use super::line_error::LineError;
 use crate::domain::event::ReportedMember;
 use crate::limits::META_BYTES_MAX;
 use std::borrow::Cow;

@@ -24,14 +24,14 @@ mod agora_presence;
 mod agora_topics;
 mod field;
 mod json;
+mod line_error;
 mod meta;
 mod own;
 mod recorded;
-mod refusal;
 mod settings;
 
+pub use line_error::LineError;
 pub use recorded::recording;
-pub use refusal::LineError;
 pub use settings::{Settings, TimeUnit};
 
 use crate::decimal;

@@ -2,7 +2,7 @@
 
 use super::Line;
 use super::field::{Field, object};
-use super::refusal::LineError;
+use super::line_error::LineError;
 use super::settings::{Settings, TimeUnit};
 use crate::domain::event::{
     ChangeKind, EventPayload, LinkState, ReportedChange, ReportedLink, ReportedListing,

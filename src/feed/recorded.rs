@@ -3,7 +3,7 @@
 
 use super::field::{Field, object};
 use super::json::Scanner;
-use super::refusal::LineError;
+use super::line_error::LineError;
 use super::settings::TimeUnit;
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::Connection;

@@ -1,7 +1,7 @@
 //! One line for the writer: the event that it tells, or what is kept of it where it tells none. What its sender may write
 //! is decided in `reach`.
 
-use super::reach::WritePermissions;
+use super::permissions::WritePermissions;
 use super::source::LineText;
 use crate::domain::entry::Recording;
 use crate::domain::event::EventPayload;

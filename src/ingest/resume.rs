@@ -1,6 +1,6 @@
 //! Going on with a file: where an earlier run of it ended, and what that one has met of its last line.
 
-use super::fault::IngestError;
+use super::error::IngestError;
 use super::source::{Fingerprint, Source};
 use crate::log::Progress;
 use crate::store::{RejectedLine, Store, StoreError};

@@ -1,6 +1,6 @@
 //! Rejected lines, taken in again: after an upgrade that understands them, say, or by other rules.
 
-use super::fault::IngestError;
+use super::error::IngestError;
 use super::run::{IngestOptions, IngestOutcome, ProgressListener};
 use crate::feed::{self, Defaults};
 use crate::log::Reject;

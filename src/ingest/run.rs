@@ -1,9 +1,9 @@
 //! A source, line by line, into a store: what the command line, the server and the simulator have in common.
 
 use super::envelope::Pointer;
-use super::fault::{IngestError, Unfinished};
+use super::error::{IngestError, Unfinished};
 use super::line::{LineLocation, as_recorded, may_be_refused, source_time};
-use super::reach::WritePermissions;
+use super::permissions::WritePermissions;
 use super::reorder::Reorder;
 use super::resume::{go_on, is_kept};
 use super::source::{Fingerprint, LineText, Source, Wait};

@@ -5,7 +5,7 @@
 //! is copied, and nothing allocated per line.
 
 use super::buffer::{BUFFER_BYTES, Buffer};
-pub use super::fault::SourceError;
+pub use super::error::SourceError;
 use super::packing::{Allowance, Overpacked, packing, unpacked};
 use super::piece::{Digest, HELD_BYTES_MAX};
 pub use super::piece::{LineText, SourceLine};

@@ -91,7 +91,7 @@ impl Store {
         };
         self.visit(
             &scope,
-            &mut Listing {
+            &mut HistoryScan {
                 filter,
                 each,
                 left: filter.limit,
@@ -130,13 +130,13 @@ impl HistoryFilter {
     }
 }
 
-struct Listing<'a, F> {
+struct HistoryScan<'a, F> {
     filter: &'a HistoryFilter,
     each: F,
     left: Option<u64>,
 }
 
-impl<F: FnMut(HistoryEntry, &Entry) -> bool> Listing<'_, F> {
+impl<F: FnMut(HistoryEntry, &Entry) -> bool> HistoryScan<'_, F> {
     fn matches(&self, at: StateView<'_>, entry: &Entry) -> bool {
         let change = match &entry.what {
             Payload::Change(change) => Some(at.names.key(change.member)),
@@ -158,7 +158,7 @@ impl<F: FnMut(HistoryEntry, &Entry) -> bool> Listing<'_, F> {
     }
 }
 
-impl<F: FnMut(HistoryEntry, &Entry) -> bool> Visitor for Listing<'_, F> {
+impl<F: FnMut(HistoryEntry, &Entry) -> bool> Visitor for HistoryScan<'_, F> {
     fn renumbers(&self) -> bool {
         true
     }

@@ -49,7 +49,7 @@ impl Store {
     /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
     pub fn missed(&self, channel: &str, filter: &MissedFilter) -> Result<Vec<Missed>, StoreError> {
         let gaps = self.gaps_found(channel, filter.known_at)?;
-        let wanted = |found: &Found| {
+        let wanted = |found: &FoundGap| {
             !found.resumed
                 && filter.gap.is_none_or(|gap| found.missed.gap == gap)
                 && filter
@@ -96,7 +96,7 @@ impl Store {
         let gaps = self.gaps_found(channel, None)?.into_iter();
         Ok(gaps
             .map(
-                |Found {
+                |FoundGap {
                      missed, resumed, ..
                  }| Gap {
                     gap: missed.gap,
@@ -118,7 +118,7 @@ impl Store {
         &self,
         channel: &str,
         known_at: Option<Millis>,
-    ) -> Result<Vec<Found>, StoreError> {
+    ) -> Result<Vec<FoundGap>, StoreError> {
         let scope = ScanScope {
             channel: Some(channel),
             known_at,
@@ -151,14 +151,14 @@ impl Missed {
     }
 }
 
-struct Found {
+struct FoundGap {
     missed: Missed,
     resumed: bool,
     /// What had been inferred, loose, when it was told of.
     before: Vec<(ChangeKind, Millis, MissedMember)>,
 }
 
-impl Found {
+impl FoundGap {
     fn add(&mut self, kind: ChangeKind, member: MissedMember) {
         match kind {
             ChangeKind::Join => self.missed.joined.push(member),
@@ -170,7 +170,7 @@ impl Found {
 
 struct Gaps<'a> {
     channel: &'a str,
-    found: Vec<Found>,
+    found: Vec<FoundGap>,
     /// The last snapshot that had to do with a gap, and the gap's number.
     by_snapshot: Option<(u64, u32)>,
     /// What incomplete snapshots have made one infer outside of any known gap while nobody proved to be watching,
@@ -197,7 +197,7 @@ impl Gaps<'_> {
             vanished: Vec::new(),
         };
         let before = std::mem::take(&mut self.loose);
-        let mut found = Found {
+        let mut found = FoundGap {
             missed,
             resumed: false,
             before: before.clone(),
@@ -248,7 +248,7 @@ impl Gaps<'_> {
         }
     }
 
-    fn of(&mut self, gap: u32) -> Option<&mut Found> {
+    fn of(&mut self, gap: u32) -> Option<&mut FoundGap> {
         self.found
             .iter_mut()
             .rev()

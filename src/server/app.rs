@@ -3,15 +3,15 @@
 //! **Invariant:** the store is only called from the blocking pool, never on a worker of the runtime; and not more often
 //! at a time than the limits say.
 
+use super::api_error::ApiError;
 use super::auth::{Access, AuthPolicy, TokenScope};
-use super::bounds::ServerLimits;
 use super::clock::ServerClock;
 use super::crowd::{Client, Full, Permit, Places};
-use super::fault::ApiError;
 use super::metrics::Metrics;
 use super::observers::Observers;
 use super::patience::Patience;
-use super::pump::LogTailer;
+use super::server_limits::ServerLimits;
+use super::tailer::LogTailer;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 use crate::feed::Settings;

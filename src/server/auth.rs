@@ -1,8 +1,8 @@
 //! Who may do what: tokens, their scopes and channels, and the door that looks at them. The library compares what is
 //! secret, in constant time; no token is ever written anywhere.
 
+use super::api_error::ApiError;
 use super::crowd::Client;
-use super::fault::ApiError;
 use super::origin::PageOrigin;
 use crate::domain::time::Millis;
 use crate::ingest::WritePermissions;

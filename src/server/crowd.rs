@@ -1,7 +1,7 @@
 //! Who counts as one client, and places of which there are only so many: one client never has all of them, and who keeps
 //! one and does not go on loses it to those who wait. What a place is for is not looked at here.
 
-use super::fault::ApiError;
+use super::api_error::ApiError;
 use crate::limits;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -1,13 +1,13 @@
 //! `POST /v1/events`: a body of lines, answered with what became of them once they are durable. It is read as it comes,
 //! by the same intake as a file.
 
+use super::api_error::ApiError;
 use super::app::{App, AuthContext, broken};
-use super::bounds::ServerLimits;
 use super::crowd::{Full, Permit};
-use super::fault::ApiError;
 use super::ingest::IngestIdentity;
 use super::patience::Patience;
 use super::queries::QueryParams;
+use super::server_limits::ServerLimits;
 use crate::ingest::source::{Source, SourceError};
 use crate::ingest::{
     IngestError, IngestOptions, IngestOutcome, IngestSummary, ProgressListener, Unfinished, ingest,

@@ -1,14 +1,14 @@
 //! `WS /v1/feed`: a channel as a listener of Agora's JavaScript SDK would see it: what is there, then who comes and
 //! goes. A change of metadata is shown as the SDK shows it, as one who joins with the new.
 
+use super::api_error::ApiError;
 use super::app::{App, AuthContext};
-use super::fault::ApiError;
+use super::entry_stream::{EntryStream, StreamItem};
+use super::forward::pour;
 use super::listen::ConnectionGuard;
-use super::pour::pour;
 use super::queries::QueryParams;
 use super::session::SocketSession;
 use super::sockets::{Speaker, Upgrade};
-use super::tail::{EntryStream, StreamItem};
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
 use crate::query::answer::{DispositionAnswer, EntryType, HistoryEntry, TopicAnswer};

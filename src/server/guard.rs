@@ -1,9 +1,9 @@
 //! What every request passes: the door. The token is taken out of the address here, before anybody could write it
 //! down.
 
+use super::api_error::ApiError;
 use super::app::{App, AuthContext};
 use super::auth::AuthPolicy;
-use super::fault::ApiError;
 use super::listen::ConnectionGuard;
 use super::origin::{self, PageOrigin};
 use super::routes::Route;

@@ -1,9 +1,9 @@
 //! `WS /v1/ingest`: lines in, acknowledgements out. Several batches are on their way at a time; a line is acknowledged
 //! when it is durable, and no sooner. Where too much waits for that, no more is read.
 
+use super::api_error::ApiError;
 use super::app::{App, AuthContext, broken};
 use super::crowd::Client;
-use super::fault::ApiError;
 use super::listen::ConnectionGuard;
 use super::observers::ObserverLease;
 use super::queries::QueryParams;

@@ -1,10 +1,10 @@
 //! Connections, one by one: accepted while there is room, greeted in TLS where it is spoken, served, and ended when the
 //! server stops.
 
-use super::bounds::ServerLimits;
+use super::api_error::ApiError;
 use super::crowd::{Client, Full, Permit, Places};
-use super::fault::ApiError;
 use super::patience::Impatient;
+use super::server_limits::ServerLimits;
 use super::tls::{Greeted, Tls};
 use crate::limits;
 use axum::Router;

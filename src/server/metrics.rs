@@ -1,8 +1,8 @@
 //! What is counted, in the form that Prometheus reads. The store's threads count as they work; how things stand is
 //! looked up when somebody asks.
 
+use super::api_error::ApiError;
 use super::app::{App, AuthContext};
-use super::fault::ApiError;
 use crate::store::{Gauges, LineCounts, Meter, StoreError};
 use axum::Extension;
 use axum::extract::State;

@@ -26,15 +26,16 @@
 //! **Invariants:** the store is never called on a worker of the runtime. Nothing that a client does keeps the writer
 //! waiting. No token is written anywhere.
 
+mod api_error;
 mod app;
 pub mod auth;
 mod beside;
-mod bounds;
 pub mod clock;
 mod crowd;
+mod entry_stream;
 mod events;
-mod fault;
 mod feed;
+mod forward;
 mod guard;
 mod hub;
 mod ingest;
@@ -47,23 +48,22 @@ mod owner;
 mod pages;
 mod patience;
 mod play;
-mod pour;
-mod pump;
 mod queries;
 mod routes;
+mod server_limits;
 mod session;
 pub mod socket;
 mod sockets;
 mod subscribe;
-mod tail;
+mod tailer;
 pub mod tls;
 
 pub use beside::OwnerSocket;
-pub use bounds::ServerLimits;
 pub use listen::Listener;
 pub use metrics::Metrics;
 pub use origin::PageOrigin;
 pub use play::Play;
+pub use server_limits::ServerLimits;
 
 use crate::domain::entry::Rules;
 use crate::feed::Settings;
@@ -77,11 +77,11 @@ use crowd::Places;
 use listen::Acceptor;
 use observers::Observers;
 use play::Plays;
-use pump::LogTailer;
 use routes::{OWNERS, PLAYED, ROUTES};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tailer::LogTailer;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 

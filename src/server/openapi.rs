@@ -1,6 +1,6 @@
 //! The API's own description (OpenAPI 3.1), made from a table of routes and from the types themselves.
 
-use super::fault::ErrorBody;
+use super::api_error::ErrorBody;
 use super::routes::{AnswerForm, ROUTES, Route};
 use axum::Json;
 use axum::response::{IntoResponse, Response};

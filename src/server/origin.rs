@@ -1,7 +1,7 @@
 //! Pages and where they are from: the origins that may ask, what a browser is to know of answers (CORS, content types,
 //! what a page may load), and requests that say twice whom they are for.
 
-use super::fault::ApiError;
+use super::api_error::ApiError;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;

@@ -2,9 +2,9 @@
 //! may read the whole log, so it takes as long as it takes, and its reader may take as long: the owner's programs are
 //! trusted. It is sent as it is found, so that its size costs no memory.
 
+use super::api_error::ApiError;
 use super::app::App;
 use super::crowd::Client;
-use super::fault::ApiError;
 use super::queries::QueryParams;
 use crate::care::VerifyDepth;
 use crate::domain::entry::Rules;
@@ -45,7 +45,7 @@ pub async fn verify(
         true => VerifyDepth::Deep,
         false => VerifyDepth::Form,
     };
-    let verify = move |store: &Store, pieces: &mut Pieces| {
+    let verify = move |store: &Store, pieces: &mut OwnerPieces| {
         store
             .verify(depth, |entries| {
                 // Who has gone away finds the log read to its end all the same.
@@ -62,7 +62,7 @@ pub async fn entries(
     QueryParams(params): QueryParams<HistoryParams>,
 ) -> Answer {
     let filter = params.filter(app.now());
-    let read = move |store: &Store, pieces: &mut Pieces| {
+    let read = move |store: &Store, pieces: &mut OwnerPieces| {
         let each = |entry, unclear| pieces.row(&EntryRow { entry, unclear });
         store.entry_rows(&filter, each).map_err(OwnerFailure::from)
     };
@@ -75,7 +75,7 @@ pub async fn sessions(
     QueryParams(params): QueryParams<SessionsParams>,
 ) -> Answer {
     let filter = params.filter(app.now());
-    let read = move |store: &Store, pieces: &mut Pieces| {
+    let read = move |store: &Store, pieces: &mut OwnerPieces| {
         store
             .sessions(&filter, |session| pieces.row(&session))
             .map_err(OwnerFailure::from)
@@ -98,7 +98,7 @@ pub async fn replay(State(app): Shared, QueryParams(params): QueryParams<ReplayP
         true => LineShape::Rollbook,
         false => LineShape::Agora,
     };
-    let read = move |store: &Store, pieces: &mut Pieces| {
+    let read = move |store: &Store, pieces: &mut OwnerPieces| {
         store
             .play(&filter, shape, pieces)
             .map_err(OwnerFailure::from)
@@ -109,7 +109,7 @@ pub async fn replay(State(app): Shared, QueryParams(params): QueryParams<ReplayP
 /// `POST /v1/rejects/retry`.
 pub async fn retry(State(app): Shared, QueryParams(params): QueryParams<RetryParams>) -> Answer {
     let how = how(params)?;
-    let again = move |store: &Store, pieces: &mut Pieces| {
+    let again = move |store: &Store, pieces: &mut OwnerPieces| {
         let outcome = take_again(store, &how, pieces).map_err(|error| match error {
             IngestError::Store(error) => OwnerFailure::from(error),
             other => OwnerFailure::Other(other.to_string()),
@@ -154,7 +154,7 @@ impl App {
     /// Answers with pieces, as `work` finds them.
     async fn pieces<D: Serialize>(
         self: &Arc<Self>,
-        work: impl FnOnce(&Store, &mut Pieces) -> Result<D, OwnerFailure> + Send + 'static,
+        work: impl FnOnce(&Store, &mut OwnerPieces) -> Result<D, OwnerFailure> + Send + 'static,
     ) -> Answer {
         let place = self.owner_answers.take(&Client::Owner, self.bounds.request);
         let place = place.await.map_err(|full| full.fault("such answers"))?;
@@ -162,7 +162,7 @@ impl App {
         let store = Arc::clone(&self.store);
         tokio::task::spawn_blocking(move || {
             let _place = place;
-            let mut pieces = Pieces {
+            let mut pieces = OwnerPieces {
                 bytes: Vec::new(),
                 sender,
             };
@@ -186,12 +186,12 @@ impl App {
 }
 
 /// Pieces on their way to the reader, who is waited for.
-struct Pieces {
+struct OwnerPieces {
     bytes: Vec<u8>,
     sender: mpsc::Sender<Bytes>,
 }
 
-impl Pieces {
+impl OwnerPieces {
     /// Adds a row; `false`: nobody wants more.
     fn row(&mut self, row: &impl Serialize) -> bool {
         self.add(&Piece::<_, ()>::Row(row))
@@ -220,7 +220,7 @@ impl Pieces {
     }
 }
 
-impl LineSink for Pieces {
+impl LineSink for OwnerPieces {
     fn line(&mut self, line: &PlayedLine<'_>) -> bool {
         let PlayedLine { seq, at, text } = *line;
         let text = text.to_owned();
@@ -234,7 +234,7 @@ impl LineSink for Pieces {
     }
 }
 
-impl ProgressListener for Pieces {
+impl ProgressListener for OwnerPieces {
     fn rejected(&mut self, refused: &RefusedLine) {
         let _ = self.row(&RetryRow::Rejected(refused.clone()));
     }

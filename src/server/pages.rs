@@ -1,7 +1,7 @@
 //! What is no query: how the server is, its index, and the bridge.
 
+use super::api_error::ApiError;
 use super::app::{App, untold};
-use super::fault::ApiError;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};

@@ -1,8 +1,8 @@
 //! How long a slow client is waited for: over a body, over an answer, and over each write to its connection. What is sent
 //! or read meanwhile is not looked at here.
 
-use super::bounds::ServerLimits;
 use super::crowd::Permit;
+use super::server_limits::ServerLimits;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};

@@ -2,12 +2,12 @@
 //! Each has a player of its own, which goes by the server's clock and waits for whoever does not read (as long as a
 //! socket waits at all).
 
+use super::api_error::ApiError;
 use super::app::{App, AuthContext, broken};
 use super::clock::ServerClock;
 use super::crowd::{Permit, Places};
-use super::fault::ApiError;
+use super::forward::{MessageStream, StreamEnd, pour};
 use super::listen::ConnectionGuard;
-use super::pour::{MessageStream, StreamEnd, pour};
 use super::queries::QueryParams;
 use super::session::SocketSession;
 use super::sockets::{Speaker, Upgrade};

@@ -1,7 +1,7 @@
 //! The queries: what is asked goes to the store, and the answer back, as it is. Whoever may not see a channel does not.
 
+use super::api_error::ApiError;
 use super::app::{App, AuthContext};
-use super::fault::ApiError;
 use crate::query::params::{
     ChannelParams, HistoryParams, MissedParams, NoParams, SessionsParams, StatsParams, WhoParams,
 };

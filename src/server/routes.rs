@@ -1,8 +1,8 @@
 //! Every route, once: the router and the API's own description are both made from these tables.
 
+use super::api_error::ApiError;
 use super::app::App;
 use super::auth::{AuthPolicy, TokenScope};
-use super::fault::ApiError;
 use super::guard::{Guard, guard};
 use super::origin::{PageOrigin, around};
 use super::{events, feed, ingest, metrics, openapi, owner, pages, play, queries, subscribe};

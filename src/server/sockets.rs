@@ -1,6 +1,6 @@
 //! How sockets begin: sizes of buffers and messages. Ten thousand idle ones must fit into little memory.
 
-use super::fault::ApiError;
+use super::api_error::ApiError;
 use crate::limits;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};

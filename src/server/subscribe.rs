@@ -1,15 +1,15 @@
 //! `WS /v1/subscribe` and `GET /v1/stream`: the entries after a position, then one word that they are told, then those
 //! to come. Who listens may come before the first event of a channel: one that nobody has spoken of yet is waited for.
 
+use super::api_error::ApiError;
 use super::app::{App, AuthContext};
-use super::fault::ApiError;
+use super::entry_stream::{EntryStream, StreamItem};
+use super::forward::{MessageStream, pour};
 use super::hub::LiveEntry;
 use super::listen::ConnectionGuard;
-use super::pour::{MessageStream, pour};
 use super::queries::QueryParams;
 use super::session::SocketSession;
 use super::sockets::{Speaker, Upgrade};
-use super::tail::{EntryStream, StreamItem};
 use crate::query::params::SubscribeParams;
 use axum::Extension;
 use axum::body::{Body, Bytes};

@@ -1,8 +1,8 @@
 //! The weak link: what a source sends an observer while it is up, snapshots and live events, and what the observer
 //! says when it is lost. What becomes of that on its way is `way`'s business.
 
-use super::dice::SimRng;
 use super::mix::{LinkKind, Mix, Stamps};
+use super::rng::SimRng;
 use super::told::{Extent, SentLine, SimLine, SimLink, SimListing, SimPayload, SimToken};
 use super::world::{Person, Position, World};
 use crate::domain::event::Connection;

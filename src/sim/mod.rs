@@ -27,7 +27,6 @@
 //! **Invariant:** a seed is a run, byte for byte, on every machine. No clock is read; the store's is that of the world.
 
 mod agora;
-mod dice;
 mod feed;
 mod link;
 mod many;
@@ -35,6 +34,7 @@ mod mix;
 mod mixes;
 mod presence;
 mod presence_feed;
+mod rng;
 mod run;
 mod score;
 mod sources;
@@ -49,7 +49,7 @@ pub use run::{RunError, SimRun};
 pub use score::{Depth, Score};
 
 use crate::domain::entry::Rules;
-use dice::SimRng;
+use rng::SimRng;
 
 /// Runs a seed of a mix, and scores the store that was told of it.
 ///

@@ -1,7 +1,7 @@
 //! The truth of a channel as Agora's presence service has it: who joins is seen at once, who leaves only after a while,
 //! who vanishes when his time-out is over; when much happens the service tells once an interval. An hour of it.
 
-use super::dice::SimRng;
+use super::rng::SimRng;
 use super::world::{self, DAWN, MetaNumber, Person, World, WorldAction, WorldChange, WorldMember};
 use crate::domain::time::Millis;
 use std::ops::Range;

@@ -1,8 +1,8 @@
 //! The truth: channels, topics and people who come, change and go. Nobody watches here, and nothing is lost.
 
-use super::dice::SimRng;
 use super::mix::{Events, Mix};
 use super::presence;
+use super::rng::SimRng;
 use crate::domain::time::Millis;
 use std::ops::Range;
 

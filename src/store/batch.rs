@@ -2,7 +2,7 @@
 
 use super::check;
 use super::error::StoreError;
-use super::tally::LineCounts;
+use super::line_counts::LineCounts;
 use crate::domain::entry::{Disposition, Recording, Rules};
 use crate::domain::event::{Connection, Event};
 use crate::domain::time::Millis;

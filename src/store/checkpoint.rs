@@ -12,8 +12,8 @@
 //! "said"  chunk                              what the lines of these ids said, in their order
 //! ```
 
+use super::content_hash::ContentHash;
 use super::error::StoreError;
-use super::gist::ContentHash;
 use super::retries::Remembered;
 use super::scan::{NoVisitor, ScanScope, ScanStart, StateCursor, read_on};
 use crate::domain::names::{NameId, NameTable, Names, NumberMap};

@@ -4,8 +4,8 @@
 //! **Invariant:** the card knows only of what was durable, and is written after it. It may know too little after a
 //! crash, and never too much.
 
+use super::data_dir::{DataDir, KnownHead, Manifest, hex};
 use super::error::StoreError;
-use super::home::{DataDir, KnownHead, Manifest, hex};
 use crate::log::engine::Engine;
 use crate::log::engine::sled::SledJournal;
 use crate::log::frame::FrameHeader;

@@ -1,7 +1,7 @@
 //! What the store tells of its own work: to whoever measures it, as it happens, and to whoever asks, as it stands.
 
 use super::error::StoreError;
-use super::tally::LineCounts;
+use super::line_counts::LineCounts;
 use std::time::{Duration, Instant};
 
 /// Whoever measures the writer's work. Called by its threads, so it must be quick, and must not call the store.

@@ -28,29 +28,29 @@
 //! **Invariants:** it is synchronous. What is read is durable. It knows nothing of feeds and their shapes.
 
 mod batch;
-mod catch_up;
+mod byte_budget;
 mod caution;
 mod check;
 mod checkpoint;
 mod clamped;
-mod desk;
+mod committer;
+mod content_hash;
+mod data_dir;
+mod decider;
 mod digests;
 mod error;
-mod gist;
-mod home;
 mod identity;
+mod line_counts;
 mod meter;
 mod migrate;
 mod opening;
-mod ration;
 mod read_only;
 mod reading;
+mod recovery;
+mod reject_quota;
 mod rejects;
 mod retries;
-mod room;
 mod scan;
-mod scribe;
-mod tally;
 mod writer;
 
 pub use crate::log::engine::Durability;
@@ -60,14 +60,14 @@ pub use batch::{
 };
 pub use caution::Caution;
 pub use check::{InvalidEvent, check};
+pub use data_dir::OWNER_SOCKET;
 pub use error::StoreError;
-pub use home::OWNER_SOCKET;
+pub use line_counts::LineCounts;
 use meter::CachedGauges;
 pub use meter::{Gauges, Meter};
 pub use migrate::{FORMAT, MigrationPlan, plan};
 pub use rejects::may_be_retried;
 pub use scan::{ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor};
-pub use tally::LineCounts;
 
 pub(crate) use digests::Digests;
 
@@ -78,8 +78,8 @@ use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::log::engine::Engine;
 use batch::Reply;
-use home::DataDir;
-use room::ByteBudget;
+use byte_budget::ByteBudget;
+use data_dir::DataDir;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,9 +1,9 @@
 //! Opening a store and closing it.
 
 use super::batch::{Batch, Ticket};
+use super::byte_budget::ByteBudget;
+use super::data_dir::{DataDir, Manifest};
 use super::error::StoreError;
-use super::home::{DataDir, Manifest};
-use super::room::ByteBudget;
 use super::{Durability, Options, Published, Store, StoreShared, held, identity};
 use crate::limits::WRITER_BYTES_MAX;
 use crate::log::engine::Engine;

@@ -1,7 +1,7 @@
 //! What can be asked of a store besides queries: its entries, its state, how far sources were read, how it stands.
 
+use super::data_dir::DataDir;
 use super::error::StoreError;
-use super::home::DataDir;
 use super::meter::Gauges;
 use super::scan::{
     self, NoVisitor, ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor,

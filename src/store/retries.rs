@@ -4,7 +4,7 @@
 //! Derived from the log: entries bear their ids. What is saved is a shortcut for opening; only what each id was recorded
 //! with stands nowhere else, and is not known of those that were read off the log again, after a crash or a rebuild.
 
-use super::gist::ContentHash;
+use super::content_hash::ContentHash;
 use crate::limits::{RETRY_IDS_MAX, RETRY_IDS_PER_OBSERVER_MIN, RETRY_OBSERVERS_MAX};
 use std::collections::{HashMap, VecDeque};
 

@@ -6,10 +6,10 @@
 //! written: the writer is poisoned, and what was not durable is gone with it. A thread that panics poisons it, too.
 
 use super::batch::{Batch, Reply};
-use super::catch_up::catch_up;
-use super::desk::Decider;
+use super::committer::Committer;
+use super::decider::Decider;
 use super::error::StoreError;
-use super::scribe::Committer;
+use super::recovery::catch_up;
 use super::{StoreShared, held};
 use crate::limits;
 use std::sync::Arc;

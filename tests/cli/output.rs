@@ -10,10 +10,10 @@
 use crate::answers;
 use rollbook::cli::exit::Exit;
 use rollbook::cli::output::{Output, OutputFormat};
+use rollbook::cli::style::TerminalStyle;
 use rollbook::cli::tables::{
     self, ChannelsTable, GapsTable, HistoryTable, MissedTable, RejectsTable, StatsTable,
 };
-use rollbook::cli::view::TerminalStyle;
 use rollbook::export::record::ExportRow;
 use rollbook::ingest::IngestSummary;
 use rollbook::query::answer::*;

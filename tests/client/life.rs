@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use proptest::prelude::*;
-use rollbook::client::life::{
+use rollbook::client::session::{
     LoginRefusal, SessionAction, SessionEnd, SessionInput, SessionMachine,
 };
 

@@ -3,7 +3,7 @@
 
 use crate::support::program::Dice;
 use rollbook::client::socket::{Socket, SocketInput, SocketTimeouts};
-use rollbook::client::wire::Address;
+use rollbook::client::transport::Address;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};

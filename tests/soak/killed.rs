@@ -5,7 +5,7 @@ use crate::support::program::{DEADLINE, Dice, Folder, rounds, said};
 use crate::support::serving::Serving;
 use crate::{alone, source::rate};
 use rollbook::client::socket::{Socket, SocketInput, SocketTimeouts};
-use rollbook::client::wire::Address;
+use rollbook::client::transport::Address;
 use rollbook::query::HistoryFilter;
 use rollbook::query::answer::EntryType;
 use rollbook::{Options, Store};

@@ -1,8 +1,8 @@
 //! Answers made by hand, and how the tests write them.
 
 use rollbook::cli::output::{Output, OutputFormat};
+use rollbook::cli::style::TerminalStyle;
 use rollbook::cli::tables::Table;
-use rollbook::cli::view::TerminalStyle;
 use rollbook::export::record::ExportRow;
 use rollbook::query::answer::*;
 use serde_json::value::RawValue;

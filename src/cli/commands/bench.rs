@@ -1,7 +1,7 @@
 //! `bench`: what a Rollbook does on this machine.
 
 use super::failure;
-use super::taking::DurabilityArg;
+use super::write_args::DurabilityArg;
 use crate::bench::{BenchError, BenchEvent, BenchListener, Sizes, bench};
 #[cfg(all(feature = "client", feature = "server"))]
 use crate::bench::{LineFlow, live};

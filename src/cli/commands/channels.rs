@@ -1,8 +1,8 @@
 //! `channels`: the channels there are.
 
 use crate::cli::answers::{ListChannels, QueryBackend};
-use crate::cli::everywhere::GlobalArgs;
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::output::Output;
 use crate::cli::tables::ChannelsTable;
 

@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering;
 use {
     crate::cli::answers::unanswered_by_owner,
     crate::client::{
-        owner::Reader,
+        owner::PieceReader,
         remote::{RemoteError, ServerClient},
     },
     crate::export::write_file,
@@ -174,11 +174,11 @@ impl ExportArgs {
                     }
                     row(&entry)
                 };
-                end(owner.entry_rows(&self.entries(), Reader { stop, each }))
+                end(owner.entry_rows(&self.entries(), PieceReader { stop, each }))
             }),
             ExportRows::Sessions => write_file(&self.file, existing, progress, |row| {
                 let each = &mut |stay| row(&stay);
-                end(owner.session_rows(&self.sessions(), Reader { stop, each }))
+                end(owner.session_rows(&self.sessions(), PieceReader { stop, each }))
             }),
         };
         answered?;

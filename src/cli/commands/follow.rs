@@ -4,17 +4,17 @@
 
 use super::now;
 use crate::cli::answers::{QueryBackend, unanswered};
-use crate::cli::everywhere::GlobalArgs;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::interrupt;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
 use crate::cli::tables::HistoryTable;
 use crate::cli::text::shown;
+use crate::client::backoff::{Backoff, seed};
 use crate::client::follow::{FollowError, FollowItem, follow};
 use crate::client::remote::ServerClient;
-use crate::client::rests::{Backoff, seed};
-use crate::client::wire::Address;
+use crate::client::transport::Address;
 use crate::limits;
 use crate::query::answer::HistoryEntry;
 use crate::query::params::{HistoryParams, SubscribeParams};

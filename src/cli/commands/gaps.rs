@@ -1,8 +1,8 @@
 //! `gaps`: when nobody watched a channel.
 
 use crate::cli::answers::QueryBackend;
-use crate::cli::everywhere::GlobalArgs;
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::tables::GapsTable;

@@ -1,6 +1,6 @@
 //! `ingest`: record events from files or standard input.
 
-use super::taking::{self, WriteArgs};
+use super::write_args::{self, WriteArgs};
 use super::{caution, failure, ingest_failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -77,11 +77,11 @@ pub struct IngestArgs {
         value_name = "NAME",
         default_value = "default",
         allow_hyphen_values = true,
-        value_parser = taking::name
+        value_parser = write_args::name
     )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = write_args::name)]
     pub self_user: Option<String>,
     /// How lines are taken and kept.
     #[command(flatten)]

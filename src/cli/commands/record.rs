@@ -1,8 +1,8 @@
 //! `record`: follow a live feed, and record it.
 
-use super::sending::{self, ForwardArgs, address};
-use super::taking::{self, WriteArgs};
-use super::tokens::TokenSourceArgs;
+use super::forward_args::{self, ForwardArgs, address};
+use super::token_source_args::TokenSourceArgs;
+use super::write_args::{self, WriteArgs};
 use super::{caution, failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -14,9 +14,9 @@ use crate::cli::output::Output;
 use crate::cli::progress::say;
 use crate::cli::tables;
 use crate::cli::text::shown;
+use crate::client::backoff::seed;
 use crate::client::record::{Feed, RecordError, RecordEvent, record};
 use crate::client::recorder::Recorder;
-use crate::client::rests::seed;
 use crate::client::sink::FeedSink;
 use crate::client::socket::SocketTimeouts;
 use crate::domain::time::Millis;
@@ -53,11 +53,11 @@ pub struct RecordArgs {
         value_name = "NAME",
         default_value = "default",
         allow_hyphen_values = true,
-        value_parser = taking::name
+        value_parser = write_args::name
     )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = write_args::name)]
     pub self_user: Option<String>,
     /// How lines are taken.
     #[command(flatten)]
@@ -98,7 +98,7 @@ pub(in crate::cli) fn run(
     let sink = match target {
         Some(target) => {
             let _in = runtime.enter();
-            FeedSink::Server(sending::send(target, &notices))
+            FeedSink::Server(forward_args::send(target, &notices))
         }
         None => {
             let options = Options {
@@ -136,7 +136,7 @@ pub(in crate::cli) fn run(
             doubt.iter().for_each(|line| say(line));
             outcome.summary(0)
         }
-        FeedSink::Server(uplink) => sending::summary(runtime.block_on(uplink.finish()))?,
+        FeedSink::Server(uplink) => forward_args::summary(runtime.block_on(uplink.finish()))?,
     };
     {
         let notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -219,7 +219,7 @@ fn tell(place: &str, news: &RecordEvent<'_>) {
 fn refused(error: &RecordError) -> Failure {
     let failure = Failure::new(Exit::Failed, shown(&error.to_string()));
     match error {
-        RecordError::Refused { error, .. } => sending::advise(
+        RecordError::Refused { error, .. } => forward_args::advise(
             failure,
             error,
             "give a token with --token-file, --token-command or ROLLBOOK_TOKEN",

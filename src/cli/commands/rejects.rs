@@ -2,10 +2,10 @@
 
 use super::ingest::IngestScreen;
 use super::ingest_failure;
-use super::taking::{self, WriteArgs};
+use super::write_args::{self, WriteArgs};
 use crate::cli::answers::{Found, ListRejects, QueryBackend, find};
-use crate::cli::everywhere::GlobalArgs;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::HELP;
 use crate::cli::holding::Holding;
 use crate::cli::interrupt::interrupted;
@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 #[cfg(feature = "client")]
 use {
-    crate::cli::answers::unanswered_by_owner, crate::client::owner::Reader,
+    crate::cli::answers::unanswered_by_owner, crate::client::owner::PieceReader,
     crate::ingest::ProgressListener, crate::query::owner::RetryRow,
     crate::query::params::RetryParams,
 };
@@ -44,11 +44,11 @@ pub struct RejectsArgs {
         value_name = "NAME",
         default_value = "default",
         allow_hyphen_values = true,
-        value_parser = taking::name
+        value_parser = write_args::name
     )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = write_args::name)]
     pub self_user: Option<String>,
     /// How lines are taken and kept.
     #[command(flatten)]
@@ -149,7 +149,7 @@ impl RejectsArgs {
                     true
                 };
                 let stop = &|| interrupted.load(Ordering::Relaxed);
-                let taken = owner.retry_rejects(&self.params(), Reader { stop, each });
+                let taken = owner.retry_rejects(&self.params(), PieceReader { stop, each });
                 let taken = taken.map_err(|error| unanswered_by_owner(data, error))?;
                 Ok((taken, Ok(())))
             }

@@ -2,8 +2,8 @@
 
 use super::{failure, now};
 use crate::cli::answers::{Found, find, open};
-use crate::cli::everywhere::GlobalArgs;
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::holding::Holding;
 use crate::cli::notices::Notices;
@@ -17,7 +17,7 @@ use clap::{Args, ValueEnum};
 use std::path::Path;
 
 #[cfg(feature = "client")]
-use super::sending::{self, ForwardArgs};
+use super::forward_args::{self, ForwardArgs};
 #[cfg(feature = "client")]
 use crate::cli::answers::unanswered_by_owner;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -25,7 +25,7 @@ use crate::cli::exit::Exit;
 #[cfg(feature = "client")]
 use crate::cli::tables;
 #[cfg(feature = "client")]
-use crate::client::{owner::Reader, remote, socket::SocketTimeouts, uplink::Target};
+use crate::client::{forwarder::Target, owner::PieceReader, remote, socket::SocketTimeouts};
 #[cfg(feature = "client")]
 use crate::limits::REST_MS_MAX;
 #[cfg(feature = "client")]
@@ -38,7 +38,7 @@ use std::time::Instant;
 use tokio::runtime::Builder;
 #[cfg(feature = "server")]
 use {
-    super::listening::ListenArgs,
+    super::listen_args::ListenArgs,
     crate::cli::answers::open_store,
     crate::server::{Config, Play},
 };
@@ -95,7 +95,7 @@ pub struct ReplayArgs {
         value_name = "NAME",
         default_value = "replay",
         allow_hyphen_values = true,
-        value_parser = super::taking::name
+        value_parser = super::write_args::name
     )]
     pub observer: String,
     /// Where lines are sent, instead of to standard output.
@@ -210,7 +210,7 @@ impl<'a> Told<'a> {
                     }
                 };
                 let stop = &|| false;
-                let played = owner.replay(&params, Reader { stop, each });
+                let played = owner.replay(&params, PieceReader { stop, each });
                 played.map_err(|error| unanswered_by_owner(data, error))
             }
         }
@@ -301,7 +301,7 @@ impl ReplayArgs {
         let notices = Arc::default();
         let uplink = {
             let _in = runtime.enter();
-            sending::send(target, &notices)
+            forward_args::send(target, &notices)
         };
         let mut untold = Notices::default();
         let each = |line: &PlayedLine<'_>| runtime.block_on(uplink.line(line.text));
@@ -312,7 +312,7 @@ impl ReplayArgs {
         let mut sink = PacedSink::new(sink, self.speed, PlaybackControl::default());
         let played = told.play(filter, shape, &mut sink);
         drop(sink);
-        let mut summary = sending::summary(runtime.block_on(uplink.finish()))?;
+        let mut summary = forward_args::summary(runtime.block_on(uplink.finish()))?;
         let rest = notices
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,7 +1,7 @@
 //! `serve`: the store over HTTP and WebSockets, until it is told to stop.
 
-use super::listening::ListenArgs;
-use super::taking::WriteArgs;
+use super::listen_args::ListenArgs;
+use super::write_args::WriteArgs;
 use super::{caution, failure};
 use crate::cli::exit::Failure;
 use crate::cli::help::HELP;

@@ -3,8 +3,8 @@
 use super::Table;
 use super::grid::{PagedTable, cell, firm, number};
 use crate::bench::{Figure, Latency, Setting};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::count;
-use crate::cli::view::{TerminalStyle, TextColor};
 use std::io::{self, Write};
 
 /// Figures come one by one, and each is drawn when it comes: so that they stand below each other, what stands to the

@@ -3,8 +3,8 @@
 use super::Table;
 use super::grid::{Column, PagedTable, cell, firm, number, text};
 use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, many, member, shown};
-use crate::cli::view::{TerminalStyle, TextColor};
 use crate::query::answer::{Session, Stats, Time};
 use chrono::NaiveDate;
 use comfy_table::Cell;

@@ -1,6 +1,6 @@
 //! Columns that line up: a thin layer over comfy-table. A sheet draws a long list in pages, so that it streams.
 
-use crate::cli::view::{TerminalStyle, TextColor};
+use crate::cli::style::{TerminalStyle, TextColor};
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table,
     TableComponent, Width, presets,

@@ -3,8 +3,8 @@
 use super::Table;
 use super::grid::{self, PagedTable, firm, number, text};
 use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, cut, many, shown};
-use crate::cli::view::{TerminalStyle, TextColor};
 use crate::query::answer::{
     ChannelAnswer, ClosedBy, CoverageAnswer, Evidence, Gap, RejectAnswer, Time,
 };

@@ -4,8 +4,8 @@
 use super::Table;
 use super::grid;
 use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{many, member, meta, shown, tally};
-use crate::cli::view::{TerminalStyle, TextColor};
 use crate::domain::time::Millis;
 use crate::limits::MISSED_COLLECTED_SHOWN_MAX;
 use crate::query::answer::{EntryType, Evidence, Missed, MissedMember, Time};

@@ -21,7 +21,7 @@ pub use simulation::SimulationTable;
 pub use summary::{ingest, verify};
 pub use who::who;
 
-use super::view::TerminalStyle;
+use super::style::TerminalStyle;
 use std::io::{self, Write};
 
 /// Draws the rows of a list as they come.

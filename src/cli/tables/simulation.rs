@@ -2,8 +2,8 @@
 
 use super::Table;
 use super::grid::{PagedTable, cell, firm, number};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::count;
-use crate::cli::view::{TerminalStyle, TextColor};
 use crate::sim::MixTotals;
 use std::io::{self, Write};
 

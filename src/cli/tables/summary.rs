@@ -2,8 +2,8 @@
 
 use super::grid;
 use crate::cli::moment::span;
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, many, shown, tally};
-use crate::cli::view::{TerminalStyle, TextColor};
 use crate::ingest::IngestSummary;
 use crate::query::answer::Verified;
 use std::io::{self, Write};

@@ -2,8 +2,8 @@
 
 use super::grid;
 use crate::cli::moment::{Fine, clock, day};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{many, member, meta, shown};
-use crate::cli::view::{TerminalStyle, TextColor};
 use crate::query::answer::{Certainty, CoverageAnswer, Publisher, Who};
 use chrono::NaiveDate;
 use std::collections::BTreeSet;

@@ -17,10 +17,10 @@
 
 pub(super) mod bytes;
 pub mod checkpoint;
-pub(super) mod lower;
-pub(super) mod raise;
+pub(super) mod from_wire;
 pub(super) mod row;
 pub(super) mod table;
+pub(super) mod to_wire;
 pub(super) mod wire;
 
 /// The version of the payload's layout, its first byte. A change of anything in this folder that alters bytes needs

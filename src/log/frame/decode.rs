@@ -10,7 +10,7 @@ use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX};
 use crate::log::Record;
 use crate::log::chain::{CanonicalEncoder, ChainLink};
 use crate::log::codec::bytes::Reader;
-use crate::log::codec::raise::FromWire;
+use crate::log::codec::from_wire::FromWire;
 use crate::log::codec::row::{self, Previous};
 use crate::log::codec::table::{Hashes, Stored, Tables};
 use crate::log::codec::wire::{WEntry, WRules, WRulesOf};

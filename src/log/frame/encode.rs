@@ -10,9 +10,9 @@ use crate::log::Record;
 use crate::log::chain::{self, CanonicalEncoder, ChainLink};
 use crate::log::codec::PAYLOAD_VERSION;
 use crate::log::codec::bytes::{pack, put_varint};
-use crate::log::codec::lower::{TablePositions, ToWire};
 use crate::log::codec::row::{self, Previous};
 use crate::log::codec::table::TableWriter;
+use crate::log::codec::to_wire::{TablePositions, ToWire};
 use crate::log::codec::wire::WRulesOf;
 use crate::log::salts::Salts;
 

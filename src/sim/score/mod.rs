@@ -18,7 +18,7 @@ mod lists;
 mod moments;
 mod stays;
 
-use super::dice::SimRng;
+use super::rng::SimRng;
 use super::run::{RecordedRun, RunError, SimRun};
 use serde::Serialize;
 

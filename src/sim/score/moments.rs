@@ -6,7 +6,7 @@ use super::{Depth, Score, ScoreFault};
 use crate::domain::time::Millis;
 use crate::query::answer::{Certainty, CoverageAnswer, Who};
 use crate::query::{MissedFilter, SessionFilter, WhoFilter, WhoWhen};
-use crate::sim::dice::SimRng;
+use crate::sim::rng::SimRng;
 use crate::sim::run::{RecordedRun, RunError, SimRun};
 use crate::sim::told::{SimLine, SimLink, SimPayload};
 use crate::sim::world::{Position, WorldAction, channel_name};

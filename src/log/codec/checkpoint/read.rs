@@ -5,7 +5,6 @@ use super::wire::{
     StretchWire,
 };
 use super::{CodecError, from_bytes, missing};
-use crate::domain::departures::{TombstoneQueue, Tombstones};
 use crate::domain::entry::{ListedMember, SnapshotBegin, Text};
 use crate::domain::names::{MemberId, MemberKey, NameId, Names, NumberMap};
 use crate::domain::observer::{ChannelLink, Connected, Observer, Proof};
@@ -15,6 +14,7 @@ use crate::domain::roster::{
     ChannelState, ChannelTally, LastUpdate, Presence, Reporters, Slot, SnapshotCover,
 };
 use crate::domain::state::State;
+use crate::domain::tombstones::{TombstoneQueue, Tombstones};
 use crate::domain::watch::{
     ChannelWatches, ObservedInterval, OpenGap, PagedSnapshot, PendingLoss, Watch,
 };

@@ -1,7 +1,7 @@
 //! What comes from somewhere, poured into a socket: the part of all sockets on which only the server speaks.
 
+use super::api_error::ApiError;
 use super::app::AuthContext;
-use super::fault::ApiError;
 use super::session::{SocketOutcome, SocketSession, code};
 use axum::extract::ws::Message;
 

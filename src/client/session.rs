@@ -18,7 +18,7 @@
 //! A source that plays a recording is no link: nothing is told of it, as of a file, and what it plays ends. It is heard
 //! once, for it would begin anew for who comes back.
 
-use super::rests::Backoff;
+use super::backoff::Backoff;
 use crate::domain::time::Millis;
 use crate::limits::{LOGIN_SETTLED_MS, RENEWAL_MS_MAX, TOKEN_POLL_MS, TOKEN_WARNING_MS};
 use serde::Serialize;
@@ -216,7 +216,7 @@ impl SessionMachine {
     /// decides their jitter.
     ///
     /// ```
-    /// use rollbook::client::life::{Deed, Happened, Life};
+    /// use rollbook::client::session::{Deed, Happened, Life};
     /// let mut life = Life::new(true, 30_000, 7);
     /// assert_eq!(life.step(0, Happened::Started), [Deed::Take]);
     /// assert_eq!(life.step(5, Happened::Token(1)), [Deed::LogIn]);

@@ -3,11 +3,11 @@
 //! The log is read up to its head, a piece at a time. Then a seat is taken at the lane of what is new, and if that
 //! reaches back to where reading ended, all goes on from the lane; else a little more is read first.
 
+use super::api_error::ApiError;
 use super::app::{App, broken, untold};
 use super::crowd::{Client, Permit};
-use super::fault::ApiError;
+use super::forward::{MessageStream, StreamEnd};
 use super::hub::{LiveEntry, NextEntries, Subscriber};
-use super::pour::{MessageStream, StreamEnd};
 use crate::limits;
 use crate::query::{Cursor, HistoryFilter};
 use crate::store::StoreError;

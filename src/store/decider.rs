@@ -2,14 +2,14 @@
 //! the log here.
 
 use super::batch::{Batch, BatchLine, Receipt, RejectedLine, Reply};
-use super::catch_up::{DirtySet, Recovered};
 use super::check;
 use super::checkpoint::{self, PendingCheckpoint};
 use super::clamped::{Frontiers, is_clamped};
+use super::content_hash::gist;
 use super::digests::Digests;
 use super::error::StoreError;
-use super::gist::gist;
-use super::ration::RejectQuota;
+use super::recovery::{DirtySet, Recovered};
+use super::reject_quota::RejectQuota;
 use super::rejects::kept_reason;
 use super::retries::{Remembered, Retries, RetryKey};
 use super::scan::{StateCursor, StateView};
@@ -29,7 +29,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Instant;
 
-use super::scribe::{DecidedBatch, NewNames};
+use super::committer::{DecidedBatch, NewNames};
 
 /// Where the writer decides.
 pub(super) struct Decider {

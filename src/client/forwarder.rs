@@ -1,12 +1,12 @@
 //! Lines into another server's `/v1/ingest`: kept until they are acknowledged, and sent again after a lost connection
 //! behind the last one that is durable there. What a line says is not looked at here.
 
-use super::life::LoginRefusal;
+use super::backoff::Backoff;
 use super::remote::question;
-use super::rests::Backoff;
+use super::session::LoginRefusal;
 use super::socket::{LoginError, Socket, SocketEnd, SocketInput, SocketTimeouts};
 use super::token::{Token, TokenSource};
-use super::wire::{Address, AddressError};
+use super::transport::{Address, AddressError};
 use crate::limits::{MESSAGE_BYTES_MAX, RECORD_AHEAD_BYTES_MAX, UPLINK_LINES_MAX};
 use crate::query::params::IngestParams;
 use serde::Deserialize;
