@@ -32,7 +32,7 @@ pub struct MinutesInChannel {
 
 impl Projection for MinutesInChannel {
     fn apply(&mut self, entry: &Entry, names: &Names) {
-        let channel = match &entry.what {
+        let channel = match &entry.payload {
             Payload::Change(change) => names.key(change.member).channel,
             Payload::Snapshot(snapshot) => snapshot.channel,
             // These are about who watches, not about who is there.
@@ -41,7 +41,7 @@ impl Projection for MinutesInChannel {
         let channel = names.text(channel).to_owned();
         self.until.insert(channel.clone(), entry.effective_at);
         // What is stale, a duplicate or unknown is in the log, and changed nothing. Inferred entries count like others.
-        let Payload::Change(change) = &entry.what else {
+        let Payload::Change(change) = &entry.payload else {
             return;
         };
         if !change.is_applied() || change.kind == ChangeKind::Update {

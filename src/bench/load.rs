@@ -121,20 +121,20 @@ impl Load {
         let seats = &mut self.channels[channel];
         let at = self.random.below(seats.len());
         let (topic, user) = publisher(channel, at);
-        let seat = &mut seats[at];
-        let kind = match (seat.there, self.random.below(2)) {
+        let place = &mut seats[at];
+        let kind = match (place.there, self.random.below(2)) {
             (false, _) => "join",
             (true, 0) => "update",
             (true, _) => "leave",
         };
-        seat.there = kind != "leave";
-        seat.version += 1;
+        place.there = kind != "leave";
+        place.version += 1;
         if kind == "leave" {
             return format!(
                 r#"{{"t":"leave","channel":"{name}","topic":"{topic}","user":"{user}","ts":{ts}}}"#
             );
         }
-        let meta = meta(seat.version);
+        let meta = meta(place.version);
         format!(
             r#"{{"t":"{kind}","channel":"{name}","topic":"{topic}","user":"{user}","meta":{meta},"ts":{ts}}}"#
         )
@@ -151,12 +151,12 @@ impl Load {
         let mut topics = Vec::new();
         for wanted in TOPICS {
             let mut members = Vec::new();
-            for (at, seat) in seats.iter().enumerate().filter(|(_, seat)| seat.there) {
+            for (at, place) in seats.iter().enumerate().filter(|(_, place)| place.there) {
                 let (topic, user) = publisher(channel, at);
                 if topic == wanted {
                     members.push(format!(
                         r#"{{"user":"{user}","meta":{}}}"#,
-                        meta(seat.version)
+                        meta(place.version)
                     ));
                 }
             }
@@ -170,11 +170,11 @@ impl Load {
     }
 }
 
-fn publisher(channel: usize, seat: usize) -> (&'static str, String) {
+fn publisher(channel: usize, place: usize) -> (&'static str, String) {
     // Publishers are in several channels: each speaks of a window of all of them.
     (
-        TOPICS[seat % TOPICS.len()],
-        format!("user-{:05}", channel * 7 + seat),
+        TOPICS[place % TOPICS.len()],
+        format!("user-{:05}", channel * 7 + place),
     )
 }
 
@@ -282,7 +282,7 @@ impl Crowd {
                 pos: None,
                 ts: Some(ts),
             },
-            said: EventPayload::Snapshot {
+            payload: EventPayload::Snapshot {
                 channel: "room".into(),
                 shown: ReportedListing {
                     topics,

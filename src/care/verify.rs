@@ -53,7 +53,7 @@ impl Store {
             commits: 0,
             problems: Vec::new(),
         };
-        match self.visit(&ScanScope::default(), &mut verifier) {
+        match self.scan(&ScanScope::default(), &mut verifier) {
             Ok(end) => {
                 let head = self.head();
                 if end.state.head() != head {
@@ -136,10 +136,10 @@ impl<F> Verifier<F> {
 
 /// Whether two entries say the same, but for the digest, which `decide` does not know.
 fn same(entry: &Entry, again: &Entry) -> bool {
-    match (&entry.what, &again.what) {
+    match (&entry.payload, &again.payload) {
         (Payload::Snapshot(snapshot), Payload::Snapshot(other)) => {
             let again = Entry {
-                what: Payload::Snapshot(Box::new(Snapshot {
+                payload: Payload::Snapshot(Box::new(Snapshot {
                     digest: snapshot.digest,
                     ..(**other).clone()
                 })),
@@ -206,7 +206,7 @@ impl<F: FnMut(u64)> Visitor for Verifier<F> {
     fn committed(&mut self, at: StateView<'_>, entries: &[Entry]) -> Result<(), StoreError> {
         let Some(Entry {
             seq,
-            what: Payload::Snapshot(snapshot),
+            payload: Payload::Snapshot(snapshot),
             ..
         }) = entries.first()
         else {

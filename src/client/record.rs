@@ -184,7 +184,7 @@ impl Hands<'_> {
             SessionAction::LogOut => {
                 if let Some(socket) = self.socket.take() {
                     for message in socket.log_out().await {
-                        self.take_in(&message, &mut VecDeque::new()).await?;
+                        self.apply_commit(&message, &mut VecDeque::new()).await?;
                     }
                 }
             }
@@ -197,7 +197,8 @@ impl Hands<'_> {
             SessionAction::Say(note) => {
                 (self.news)(RecordEvent::Noted(&note));
                 if let Ok(line) = serde_json::to_string(&note) {
-                    self.take_in(line.as_bytes(), &mut VecDeque::new()).await?;
+                    self.apply_commit(line.as_bytes(), &mut VecDeque::new())
+                        .await?;
                 }
                 if note.is_up() == Some(false) {
                     self.sink.new_feed();
@@ -247,7 +248,7 @@ impl Hands<'_> {
         }
         happened.push_back(match done {
             Done::Heard(SocketInput::Message(message)) => {
-                return self.take_in(&message, happened).await;
+                return self.apply_commit(&message, happened).await;
             }
             Done::Heard(SocketInput::Over(over)) => {
                 self.socket = None;
@@ -295,7 +296,7 @@ impl Hands<'_> {
     }
 
     /// Records the lines of a message, all of them, and tells what they mean for the feed itself.
-    async fn take_in(
+    async fn apply_commit(
         &mut self,
         message: &[u8],
         happened: &mut VecDeque<SessionInput>,
@@ -360,7 +361,7 @@ fn meaning(line: &BatchLine, text: &[u8], observer: &str) -> Option<SessionInput
     let BatchLine::Event(event, _) = line else {
         return None;
     };
-    match &event.said {
+    match &event.payload {
         EventPayload::Token(token) if token.channel.is_none() && event.observer == observer => {
             match token.state {
                 TokenState::WillExpire => Some(SessionInput::WillExpire(notice(text))),

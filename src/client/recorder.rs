@@ -114,7 +114,7 @@ impl<W: ProgressListener> RecorderIngest<W> {
             {
                 batch.push(next);
             }
-            self.hand_over(batch)?;
+            self.send_decided(batch)?;
             // A silent feed is recorded while it is silent.
             let ahead = if waiting.is_empty() { 0 } else { BATCHES_AHEAD };
             while self.tickets.len() > ahead {
@@ -124,7 +124,7 @@ impl<W: ProgressListener> RecorderIngest<W> {
         Ok(self.outcome)
     }
 
-    fn hand_over(&mut self, batch: Vec<WaitingLine>) -> Result<(), StoreError> {
+    fn send_decided(&mut self, batch: Vec<WaitingLine>) -> Result<(), StoreError> {
         let (lines, room): (Vec<BatchLine>, Vec<_>) = batch.into_iter().unzip();
         self.outcome.lines += lines.len() as u64;
         let latest = lines.iter().filter_map(source_time).max();
@@ -158,7 +158,7 @@ fn died(observer: &str) -> Event<'_> {
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: EventPayload::Link(ReportedLink {
+        payload: EventPayload::Link(ReportedLink {
             state: LinkState::Down,
             channels: Vec::new(),
             unrestored: Vec::new(),

@@ -21,7 +21,7 @@ impl State {
     pub fn apply(&mut self, entry: &Entry, names: &Names) {
         self.head = entry.seq;
         self.recorded_at = entry.recorded_at;
-        match &entry.what {
+        match &entry.payload {
             Payload::Change(change) => self.apply_change(entry, change, names),
             Payload::Snapshot(snapshot) => self.apply_snapshot(entry, snapshot, names),
             Payload::Link(link) => {
@@ -82,7 +82,7 @@ impl State {
         }
         let known = channel.last_word(key.topic, slot_mut(&mut self.slots, change.member));
         let slot = slot_mut(&mut self.slots, change.member);
-        slot.word = next_word(entry, change, known, channel.spoken);
+        slot.last_update = next_word(entry, change, known, channel.spoken);
         if change.is_applied() {
             let window = entry.window();
             slot.changed_at = window.map_or(Some(entry.occurred_at), |window| window.not_before);
@@ -91,13 +91,13 @@ impl State {
             (true, ChangeKind::Join) => {
                 if slot.presence != Presence::Present {
                     let meta = change.meta.clone();
-                    self.exhume(key.channel, change.member);
-                    self.seat(key.channel, change.member, meta, entry.effective_at);
+                    self.remove_tombstone(key.channel, change.member);
+                    self.place(key.channel, change.member, meta, entry.effective_at);
                 }
             }
             (true, ChangeKind::Update) => slot.meta.clone_from(&change.meta),
             (true, ChangeKind::Leave) => {
-                self.unseat(key.channel, change.member);
+                self.leave_roster(key.channel, change.member);
                 // What a complete snapshot shows to be gone is gone by its cover; anybody else needs a tombstone.
                 let covered = matches!(change.origin, Origin::Inferred(by)
                     if self.cover_seq(key.channel) == Some(by.snapshot_seq));
@@ -105,20 +105,20 @@ impl State {
                     // Nothing stays of somebody unknown: a checkpoint does not keep it either.
                     *slot_mut(&mut self.slots, change.member) = Slot::default();
                 } else {
-                    self.depart(key.channel, change.member, entry.seq, names);
+                    self.add_tombstone(key.channel, change.member, entry.seq, names);
                 }
             }
             (false, _) if slot.presence != Presence::Present => {
-                self.depart(key.channel, change.member, entry.seq, names);
+                self.add_tombstone(key.channel, change.member, entry.seq, names);
             }
             (false, _) => {}
         }
     }
 
-    fn seat(&mut self, name: NameId, member: MemberId, meta: Option<Text>, since: Millis) {
+    fn place(&mut self, name: NameId, member: MemberId, meta: Option<Text>, since: Millis) {
         let channel = self.channels.entry(name).or_default();
         let slot = slot_mut(&mut self.slots, member);
-        slot.seat = u32::try_from(channel.roster.len()).unwrap_or(u32::MAX);
+        slot.place = u32::try_from(channel.roster.len()).unwrap_or(u32::MAX);
         channel.roster.push(member);
         slot.presence = Presence::Present;
         slot.since = since;
@@ -175,17 +175,17 @@ impl State {
             let word = channel.last_word(topic, slot);
             if slot.presence == Presence::Unknown {
                 let Some(word) = word else { continue };
-                slot.word = word;
+                slot.last_update = word;
                 known_absent.push(member);
             } else if let Some(word) = word {
                 // Fix what was the last word before this snapshot becomes the newest cover.
-                slot.word = word;
+                slot.last_update = word;
             }
             slot.held_at = entry.seq;
         }
         // Listed, but older than what had shown their absence: that stays the last word about them.
         for member in known_absent {
-            self.depart(snapshot.channel, member, entry.seq, names);
+            self.add_tombstone(snapshot.channel, member, entry.seq, names);
         }
         let channel = self.channels.entry(snapshot.channel).or_default();
         if snapshot.complete {
@@ -198,7 +198,7 @@ impl State {
                 channel.listed_cover = Some(cover);
             }
             channel.topic_covers.clear();
-            self.bury_covered(snapshot.channel, entry.seq);
+            self.remove_covered_tombstones(snapshot.channel, entry.seq);
         } else if let Listing::Whole(whole) = &snapshot.claims {
             cover_topics(channel, whole, cover, &self.slots, names);
         }
@@ -215,11 +215,11 @@ impl State {
             let slot = slot_mut(&mut self.slots, member);
             if slot.held_at != entry.seq && slot.presence == Presence::Present {
                 let stamp = claim.stamp.or(of.0);
-                slot.word = LastUpdate {
+                slot.last_update = LastUpdate {
                     seq: entry.seq,
                     time: of.1,
                     stamp,
-                    heard: Reporters::NONE,
+                    reporters: Reporters::NONE,
                 };
             }
         }
@@ -361,7 +361,7 @@ fn heard_from(
     proves: bool,
 ) {
     let first_line = !channel.seen_whole();
-    let stale_snapshot = matches!(&entry.what, Payload::Snapshot(snapshot) if snapshot.stale);
+    let stale_snapshot = matches!(&entry.payload, Payload::Snapshot(snapshot) if snapshot.stale);
     if !stale_snapshot {
         channel.watching.settle(entry.observer);
     }
@@ -450,23 +450,27 @@ fn next_word(
         seq: entry.seq,
         time: of_snapshot.map_or(entry.occurred_at, |(_, time)| time),
         stamp,
-        heard: Reporters::NONE,
+        reporters: Reporters::NONE,
     };
     if change.origin != Origin::Observed {
         return word;
     }
-    let fresh = Reporters::only(change.said, entry.observer);
+    let fresh = Reporters::only(change.reported, entry.observer);
     let Some(known) = known else {
         return LastUpdate {
-            heard: fresh,
+            reporters: fresh,
             ..word
         };
     };
     let same_time = stamp.ts.is_some() && stamp.ts == known.stamp.ts;
     let heard = if same_time {
-        known.heard.and(change.said, entry.observer)
+        known.reporters.and(change.reported, entry.observer)
     } else {
         fresh
     };
-    LastUpdate { heard, ..word }.since(known)
+    LastUpdate {
+        reporters: heard,
+        ..word
+    }
+    .since(known)
 }

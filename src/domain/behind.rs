@@ -23,7 +23,7 @@ pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<E
     let first = entries.first()?;
     let mut self_user = None;
     let mut stamp = first.stamp;
-    let said = match &first.what {
+    let said = match &first.payload {
         Payload::Change(change) => {
             // Each change bears its own stamp, or the line's: either way it is the change's now.
             stamp = Stamp::NONE;
@@ -53,7 +53,7 @@ pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<E
         self_user,
         id: text(first.id.as_ref()),
         stamp,
-        said,
+        payload: said,
     })
 }
 
@@ -66,7 +66,7 @@ pub fn page_behind(page: &Page, names: &Names) -> Event<'static> {
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: EventPayload::Nothing,
+        payload: EventPayload::Nothing,
     };
     match &page.step {
         PageStep::Begin {
@@ -78,14 +78,14 @@ pub fn page_behind(page: &Page, names: &Names) -> Event<'static> {
             event.self_user = self_user.map(|user| name(user, names));
             event.id = text(id.as_ref());
             event.stamp = begin.stamp;
-            event.said = EventPayload::SnapshotBegin {
+            event.payload = EventPayload::SnapshotBegin {
                 channel,
                 sync,
                 incomplete: *incomplete,
             };
         }
         PageStep::Members(whole) => {
-            event.said = EventPayload::SnapshotPage {
+            event.payload = EventPayload::SnapshotPage {
                 channel,
                 sync,
                 shown: shown(whole, names),
@@ -104,7 +104,7 @@ pub fn closed_behind(closed: &ConnectionEnd, names: &Names) -> Event<'static> {
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: EventPayload::Connection(ReportedConnection { what, at: None }),
+        payload: EventPayload::Connection(ReportedConnection { what, at: None }),
     }
 }
 
@@ -126,7 +126,7 @@ pub fn standing_behind(
         self_user: snapshot.self_user.map(|user| name(user, names)),
         id: text(entry.id.as_ref()),
         stamp: entry.stamp,
-        said: EventPayload::Snapshot {
+        payload: EventPayload::Snapshot {
             channel: name(snapshot.channel, names),
             shown: shown(&whole, names),
         },
@@ -152,7 +152,7 @@ pub fn roster_behind(
             ts: Some(since),
             ..Stamp::NONE
         },
-        said: EventPayload::Snapshot {
+        payload: EventPayload::Snapshot {
             channel: name(channel, names),
             shown: shown(&claims::standing(channel, &[], state, names), names),
         },
@@ -180,7 +180,7 @@ pub fn resync_behind(
         self_user: None,
         id: None,
         stamp: Stamp { pos: None, ts },
-        said,
+        payload: said,
     };
     let link = EventPayload::Link(ReportedLink {
         state: LinkState::UpWithDifferences,
@@ -247,7 +247,7 @@ fn member(
 }
 
 fn change_said(entry: &Entry, names: &Names) -> Option<ReportedChange<'static>> {
-    let Payload::Change(change) = &entry.what else {
+    let Payload::Change(change) = &entry.payload else {
         return None;
     };
     // Of a leave that took effect the entry has the last known metadata, and not what the line said; either will do.
@@ -258,7 +258,7 @@ fn change_said(entry: &Entry, names: &Names) -> Option<ReportedChange<'static>> 
     let reason = text(change.reason.as_ref());
     let topic = name(names.key(change.member).topic, names);
     Some(ReportedChange {
-        kind: change.said,
+        kind: change.reported,
         topic,
         who: ReportedMember {
             reason,
@@ -333,7 +333,7 @@ fn shown(whole: &FullListing, names: &Names) -> ReportedListing<'static> {
 }
 
 fn link_said(link: &LinkChange, entries: &[Entry], names: &Names) -> EventPayload<'static> {
-    let channels = entries.iter().filter_map(|entry| match &entry.what {
+    let channels = entries.iter().filter_map(|entry| match &entry.payload {
         Payload::Link(link) => link.channel.map(|channel| name(channel, names)),
         _ => None,
     });
@@ -351,7 +351,7 @@ fn link_said(link: &LinkChange, entries: &[Entry], names: &Names) -> EventPayloa
 }
 
 fn connection_said(entry: &Entry) -> Option<EventPayload<'static>> {
-    let Payload::Link(link) = &entry.what else {
+    let Payload::Link(link) = &entry.payload else {
         return None;
     };
     Some(EventPayload::Connection(ReportedConnection {

@@ -73,7 +73,7 @@ impl DecideContext<'_> {
             let what = Change {
                 member,
                 kind: said.kind,
-                said: said.kind,
+                reported: said.kind,
                 disposition: Disposition::Collected,
                 meta: said.who.meta.as_deref().map(Text::from),
                 reason: said.who.reason.as_deref().map(Text::from),
@@ -158,7 +158,7 @@ impl DecideContext<'_> {
             .word
             .map(|word| counted.against(word.stamp, self.rules.skew_tolerance_ms));
         let told_by_other = view.word.is_some_and(|word| {
-            counted.is_at_time_of(word.stamp) && word.heard.by_other(said, self.observer)
+            counted.is_at_time_of(word.stamp) && word.reporters.by_other(said, self.observer)
         });
         let (kind, disposition) = match order {
             _ if !view.known && channel.is_under_floor(counted) => (said, Disposition::Stale),
@@ -192,7 +192,7 @@ impl DecideContext<'_> {
         let what = Payload::Change(Change {
             member,
             kind,
-            said,
+            reported: said,
             disposition,
             meta,
             reason,
@@ -209,7 +209,7 @@ impl DecideContext<'_> {
 
 impl PendingMember {
     fn after(self, entry: &Entry) -> PendingMember {
-        let Payload::Change(change) = &entry.what else {
+        let Payload::Change(change) = &entry.payload else {
             return self;
         };
         if change.disposition == Disposition::Stale {

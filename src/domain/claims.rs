@@ -58,7 +58,7 @@ fn roster_after(
     for entry in entries {
         let Payload::Change(Change {
             member, kind, meta, ..
-        }) = &entry.what
+        }) = &entry.payload
         else {
             continue;
         };

@@ -91,7 +91,7 @@ pub fn decide(
             ts,
         },
     };
-    let entries = match &event.said {
+    let entries = match &event.payload {
         EventPayload::Nothing => Vec::new(),
         EventPayload::Changes {
             channel,
@@ -184,7 +184,7 @@ impl<'a> DecideContext<'a> {
             id: self.id.clone(),
             stamp: self.stamp,
             lossy: self.rules.lossy,
-            what,
+            payload: what,
         }
     }
 

@@ -95,8 +95,8 @@ impl State {
 fn slot_words(member: MemberId, slot: &Slot, names: &Names) -> String {
     let key = names.key(member);
     let [topic, user, conn] = [key.topic, key.user, key.conn].map(|name| names.text(name));
-    let word = slot.word;
-    let Reporters { by_kind } = word.heard;
+    let word = slot.last_update;
+    let Reporters { by_kind } = word.reporters;
     let heard = by_kind.map(|by| match by {
         u32::MAX => "nobody",
         by if by == u32::MAX - 1 => "several",

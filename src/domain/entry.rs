@@ -32,14 +32,14 @@ pub struct Entry {
     /// The source may drop or reorder single events: nothing about its channels is certain.
     pub lossy: bool,
     /// What it says.
-    pub what: Payload,
+    pub payload: Payload,
 }
 
 impl Entry {
     /// The stamp as far as it counts: a source time that is 0 or too far ahead is as good as missing.
     #[must_use]
     pub fn counted(&self) -> Stamp {
-        let ts = match &self.what {
+        let ts = match &self.payload {
             // Its source gave it no time: it stands for a list that would have borne this one.
             Payload::Snapshot(snapshot) if snapshot.origin == SnapshotOrigin::Differences => {
                 Some(self.occurred_at)
@@ -57,7 +57,7 @@ impl Entry {
     #[must_use]
     pub fn is_inferred(&self) -> bool {
         matches!(
-            &self.what,
+            &self.payload,
             Payload::Change(Change {
                 origin: Origin::Inferred(_),
                 ..
@@ -68,7 +68,7 @@ impl Entry {
     /// The window in which a change happened, where it is not known to have happened at `occurred_at`.
     #[must_use]
     pub fn window(&self) -> Option<Window> {
-        let Payload::Change(change) = &self.what else {
+        let Payload::Change(change) = &self.payload else {
             return None;
         };
         let not_before = match (change.origin, change.late) {
@@ -113,7 +113,7 @@ pub struct Change {
     /// What the entry is: an update of an unknown member is a join, a join with other metadata an update.
     pub kind: ChangeKind,
     /// What the line said.
-    pub said: ChangeKind,
+    pub reported: ChangeKind,
     /// What became of it.
     pub disposition: Disposition,
     /// Metadata after it; of a leave, the last known; of an entry that changed nothing, what the line said.

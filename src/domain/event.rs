@@ -21,7 +21,7 @@ pub struct Event<'a> {
     /// The line's place in the source's order.
     pub stamp: Stamp,
     /// What it says.
-    pub said: EventPayload<'a>,
+    pub payload: EventPayload<'a>,
 }
 
 /// What a line says.
@@ -309,7 +309,7 @@ impl Event<'_> {
             self_user: self.self_user.map(owned),
             id: self.id.map(owned),
             stamp: self.stamp,
-            said: self.said.into_owned(),
+            payload: self.payload.into_owned(),
         }
     }
 }

@@ -100,7 +100,7 @@ fn number_slots(slots: &mut Vec<Slot>, numbers: &mut impl Numbers) {
         if slot.presence == Presence::Unknown {
             continue;
         }
-        number_heard(&mut slot.word.heard, numbers);
+        number_heard(&mut slot.last_update.reporters, numbers);
         let at = numbers.member(MemberId(number)).0 as usize;
         // Members keep their order: each comes behind the one before it.
         kept.resize_with(at.max(kept.len()), Slot::default);

@@ -77,7 +77,7 @@ impl Collecting {
         let at = entry.occurred_at;
         self.first_at = self.first_at.or(Some(at));
         self.latest_at = self.latest_at.max(Some(at));
-        let present = change.said != ChangeKind::Leave;
+        let present = change.reported != ChangeKind::Leave;
         let known = self.members.remove(&change.member);
         let known = known.filter(|known| known.present && present);
         let meta = change.meta.clone().filter(|_| present);
@@ -129,7 +129,9 @@ impl State {
             match (own, by_snapshot) {
                 // Its list is what its snapshot has listed: what follows from that is known.
                 (true, true) => {}
-                (true, false) => list.set(change.member, change.said != ChangeKind::Leave, after),
+                (true, false) => {
+                    list.set(change.member, change.reported != ChangeKind::Leave, after)
+                }
                 (false, _) if before != after => {
                     let listed = list.has(change.member, before);
                     list.set(change.member, listed, after);
@@ -228,7 +230,7 @@ impl State {
         }
         let own_is_newer = |member| {
             let slot = self.slot(member);
-            slot.is_some_and(|slot| line.against(slot.word.stamp, 0) == Order::Older)
+            slot.is_some_and(|slot| line.against(slot.last_update.stamp, 0) == Order::Older)
                 && shown.is_held_by_own(member, watch, self)
         };
         let mut list = known.clone();
@@ -318,7 +320,7 @@ impl Shows<'_> {
     fn is_held_by_own(&self, member: MemberId, watch: &Watch, state: &State) -> bool {
         let slot = state.slot(member);
         slot.is_some_and(|slot| {
-            slot.presence != Presence::Unknown && slot.word.heard.any_by(watch.observer)
+            slot.presence != Presence::Unknown && slot.last_update.reporters.any_by(watch.observer)
         })
     }
 }

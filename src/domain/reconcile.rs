@@ -264,8 +264,8 @@ impl Reconciliation<'_> {
         let of_link = self.watch.and_then(|watch| watch.hold);
         let of_pages = self.sync.map(|sync| sync.head);
         let hold = of_link.into_iter().chain(of_pages).min();
-        let holds = word.heard.is_live() && hold.is_some_and(|hold| word.seq > hold);
-        if stamp.is_at_time_of(word.stamp) && word.heard.any_by_other(self.moment.observer) {
+        let holds = word.reporters.is_live() && hold.is_some_and(|hold| word.seq > hold);
+        if stamp.is_at_time_of(word.stamp) && word.reporters.any_by_other(self.moment.observer) {
             return false;
         }
         match stamp.against(word.stamp, self.moment.rules.skew_tolerance_ms) {
@@ -369,7 +369,7 @@ impl Reconciliation<'_> {
         let change = Change {
             member,
             kind,
-            said: kind,
+            reported: kind,
             disposition,
             meta,
             reason: None,

@@ -40,7 +40,7 @@ pub fn resyncs_before(
     };
     let recorded_at = now.max(state.recorded_at);
     let time = |ts| time::counted(ts, recorded_at, rules.max_ahead_ms).unwrap_or(recorded_at);
-    let ends = match &event.said {
+    let ends = match &event.payload {
         EventPayload::Changes {
             channel, changes, ..
         } => {
@@ -95,7 +95,7 @@ pub fn resyncs_before(
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: EventPayload::Resync {
+        payload: EventPayload::Resync {
             channel: Str::Owned(names.text(channel).to_owned()),
             at,
         },
@@ -148,7 +148,7 @@ pub fn occupancy_behind<'a>(event: &Event<'a>) -> Option<Event<'a>> {
         channel,
         occupancy: Some(members),
         ..
-    } = &event.said
+    } = &event.payload
     else {
         return None;
     };
@@ -157,7 +157,7 @@ pub fn occupancy_behind<'a>(event: &Event<'a>) -> Option<Event<'a>> {
         self_user: None,
         id: None,
         stamp: event.stamp,
-        said: EventPayload::Occupancy {
+        payload: EventPayload::Occupancy {
             channel: channel.clone(),
             members: *members,
         },

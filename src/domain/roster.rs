@@ -19,7 +19,7 @@ pub struct LastUpdate {
     /// Its place in the source's order, as far as it counts.
     pub stamp: Stamp,
     /// Which live events said it.
-    pub heard: Reporters,
+    pub reporters: Reporters,
 }
 
 impl LastUpdate {
@@ -126,8 +126,8 @@ pub enum Presence {
 pub struct Slot {
     pub(crate) presence: Presence,
     /// Its place in the channel's roster while it is there.
-    pub(crate) seat: u32,
-    pub(crate) word: LastUpdate,
+    pub(crate) place: u32,
+    pub(crate) last_update: LastUpdate,
     /// Covers up to this entry did not decide for it.
     pub(crate) held_at: u64,
     pub(crate) since: Millis,
@@ -146,12 +146,12 @@ impl Default for Slot {
             seq: 0,
             time: 0,
             stamp: Stamp::NONE,
-            heard: Reporters::NONE,
+            reporters: Reporters::NONE,
         };
         Slot {
             presence: Presence::Unknown,
-            seat: 0,
-            word,
+            place: 0,
+            last_update: word,
             held_at: 0,
             since: 0,
             changed_at: None,
@@ -180,7 +180,7 @@ impl SnapshotCover {
             seq: self.seq,
             time,
             stamp,
-            heard: Reporters::NONE,
+            reporters: Reporters::NONE,
         }
     }
 }
@@ -315,31 +315,31 @@ impl ChannelState {
     /// What last decided the metadata of a member that is there. A snapshot that was worked out from differences lists
     /// its members, but not their metadata.
     pub(crate) fn last_word_on_meta(&self, slot: &Slot) -> LastUpdate {
-        let decides = |cover: &&SnapshotCover| cover.seq > slot.word.seq.max(slot.held_at);
+        let decides = |cover: &&SnapshotCover| cover.seq > slot.last_update.seq.max(slot.held_at);
         match self.listed_cover.as_ref().filter(decides) {
-            Some(cover) => cover.word().since(slot.word),
-            None => slot.word,
+            Some(cover) => cover.word().since(slot.last_update),
+            None => slot.last_update,
         }
     }
 
     /// What last decided the state of a member in `topic`.
     pub(crate) fn last_word(&self, topic: NameId, slot: &Slot) -> Option<LastUpdate> {
-        let decides = |cover: &&SnapshotCover| cover.seq > slot.word.seq.max(slot.held_at);
+        let decides = |cover: &&SnapshotCover| cover.seq > slot.last_update.seq.max(slot.held_at);
         match slot.presence {
             // A topic's cover lists its members one by one: it has written their words itself.
             Presence::Present => Some(match self.cover.as_ref().filter(decides) {
-                Some(cover) => cover.word().since(slot.word),
-                None => slot.word,
+                Some(cover) => cover.word().since(slot.last_update),
+                None => slot.last_update,
             }),
             presence => {
                 let whole = self.cover.as_ref();
                 let cover = self.topic_covers.get(&topic).or(whole);
                 match cover.filter(decides) {
                     Some(cover) if presence == Presence::Departed => {
-                        Some(cover.word().since(slot.word))
+                        Some(cover.word().since(slot.last_update))
                     }
                     Some(cover) => Some(cover.word()),
-                    None if presence == Presence::Departed => Some(slot.word),
+                    None if presence == Presence::Departed => Some(slot.last_update),
                     None => cover.map(|cover| cover.word()),
                 }
             }

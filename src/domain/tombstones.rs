@@ -39,7 +39,7 @@ impl TombstoneQueue {
         self.queue
             .iter()
             .copied()
-            .filter(|&(seq, member)| lies_there(slots, member, seq))
+            .filter(|&(seq, member)| is_current(slots, member, seq))
     }
 
     fn push(&mut self, seq: u64, member: MemberId) {
@@ -52,13 +52,13 @@ impl TombstoneQueue {
         self.living = self.living.saturating_sub(1);
         if self.queue.len() > 2 * self.living + 64 {
             self.queue
-                .retain(|&(seq, member)| lies_there(slots, member, seq));
+                .retain(|&(seq, member)| is_current(slots, member, seq));
         }
     }
 
     fn oldest(&mut self, slots: &[Slot]) -> Option<MemberId> {
         while let Some((seq, member)) = self.queue.pop_front() {
-            if lies_there(slots, member, seq) {
+            if is_current(slots, member, seq) {
                 return Some(member);
             }
         }
@@ -105,29 +105,35 @@ impl Tombstones {
 
 impl State {
     /// Takes a member out of its channel's roster.
-    pub(super) fn unseat(&mut self, channel: NameId, member: MemberId) {
+    pub(super) fn leave_roster(&mut self, channel: NameId, member: MemberId) {
         let slot = slot_mut(&mut self.slots, member);
         slot.presence = Presence::Unknown;
         slot.meta = None;
-        let seat = slot.seat as usize;
+        let place = slot.place as usize;
         let Some(channel) = self.channels.get_mut(&channel) else {
             return;
         };
-        if seat < channel.roster.len() {
-            channel.roster.swap_remove(seat);
-            if let Some(&moved) = channel.roster.get(seat) {
-                slot_mut(&mut self.slots, moved).seat = u32::try_from(seat).unwrap_or(u32::MAX);
+        if place < channel.roster.len() {
+            channel.roster.swap_remove(place);
+            if let Some(&moved) = channel.roster.get(place) {
+                slot_mut(&mut self.slots, moved).place = u32::try_from(place).unwrap_or(u32::MAX);
             }
         }
     }
 
     /// Keeps a tombstone, and drops the oldest ones beyond the limits.
-    pub(super) fn depart(&mut self, channel: NameId, member: MemberId, seq: u64, names: &Names) {
-        self.exhume(channel, member);
+    pub(super) fn add_tombstone(
+        &mut self,
+        channel: NameId,
+        member: MemberId,
+        seq: u64,
+        names: &Names,
+    ) {
+        self.remove_tombstone(channel, member);
         let slot = slot_mut(&mut self.slots, member);
         slot.presence = Presence::Departed;
         slot.departed_at = seq;
-        slot.stamped = !slot.word.stamp.is_none();
+        slot.stamped = !slot.last_update.stamp.is_none();
         let stamped = slot.stamped;
         self.departed.part(stamped).push(seq, member);
         let graves = &mut self.channels.entry(channel).or_default().departed;
@@ -145,7 +151,7 @@ impl State {
     }
 
     /// Whatever tombstone a member has is no more.
-    pub(super) fn exhume(&mut self, channel: NameId, member: MemberId) {
+    pub(super) fn remove_tombstone(&mut self, channel: NameId, member: MemberId) {
         let slot = slot_mut(&mut self.slots, member);
         if slot.presence != Presence::Departed {
             return;
@@ -160,7 +166,7 @@ impl State {
 
     /// Forgets a member that has left; the floor remembers how new it was.
     fn drop_tombstone(&mut self, name: NameId, member: MemberId) {
-        let stamp = slot_mut(&mut self.slots, member).word.stamp;
+        let stamp = slot_mut(&mut self.slots, member).last_update.stamp;
         if let Some(channel) = self.channels.get_mut(&name)
             && !stamp.is_none()
         {
@@ -170,12 +176,12 @@ impl State {
                 ts: floor.ts.max(stamp.ts),
             });
         }
-        self.exhume(name, member);
+        self.remove_tombstone(name, member);
         *slot_mut(&mut self.slots, member) = Slot::default();
     }
 
     /// A complete snapshot is newer than the tombstones that do not hold against it.
-    pub(super) fn bury_covered(&mut self, name: NameId, seq: u64) {
+    pub(super) fn remove_covered_tombstones(&mut self, name: NameId, seq: u64) {
         let Some(channel) = self.channels.get(&name) else {
             return;
         };
@@ -183,7 +189,7 @@ impl State {
         let covered =
             lying.filter(|member| self.slot(*member).is_some_and(|slot| slot.held_at != seq));
         for member in covered.collect::<Vec<_>>() {
-            self.exhume(name, member);
+            self.remove_tombstone(name, member);
             *slot_mut(&mut self.slots, member) = Slot::default();
         }
     }
@@ -198,7 +204,7 @@ pub(super) fn slot_mut(slots: &mut Vec<Slot>, member: MemberId) -> &mut Slot {
     &mut slots[at]
 }
 
-fn lies_there(slots: &[Slot], member: MemberId, seq: u64) -> bool {
+fn is_current(slots: &[Slot], member: MemberId, seq: u64) -> bool {
     slots
         .get(member.0 as usize)
         .is_some_and(|slot| slot.presence == Presence::Departed && slot.departed_at == seq)

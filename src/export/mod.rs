@@ -194,7 +194,7 @@ pub fn write_file<T: ExportRow>(
 
 /// Whether an entry's metadata is shown as it is.
 fn is_shown(entry: &Entry) -> bool {
-    match &entry.what {
+    match &entry.payload {
         entry::Payload::Change(change) => change.meta.as_deref().is_none_or(is_shown_as_it_is),
         _ => true,
     }

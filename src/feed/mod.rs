@@ -177,7 +177,7 @@ pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, L
             // `ts` is the name that every line may use: where it is added to an event of Agora's, it is meant to count.
             ts: line.ts().time(settings.time_unit)?.or(timestamp),
         },
-        said,
+        payload: said,
     })
 }
 

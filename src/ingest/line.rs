@@ -97,7 +97,7 @@ pub fn source_time(line: &BatchLine) -> Option<Millis> {
     let (BatchLine::Event(event, _) | BatchLine::Again(event, ..)) = line else {
         return None;
     };
-    let first = match &event.said {
+    let first = match &event.payload {
         EventPayload::Changes { changes, .. } => changes.first().map(|change| &change.who),
         EventPayload::Snapshot { shown, .. } | EventPayload::SnapshotPage { shown, .. } => {
             shown.topics.iter().flat_map(|topic| &topic.members).next()
@@ -133,7 +133,7 @@ pub(super) fn may_be_refused(line: &BatchLine) -> bool {
     match line {
         BatchLine::Event(event, _) | BatchLine::Again(event, _, _) => {
             matches!(
-                event.said,
+                event.payload,
                 EventPayload::SnapshotPage { .. } | EventPayload::SnapshotEnd { .. }
             )
         }

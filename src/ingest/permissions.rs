@@ -26,7 +26,7 @@ impl WritePermissions {
     pub fn narrow(&self, event: &mut Event<'_>) -> Result<(), String> {
         self.observer(&event.observer)?;
         match &self.channels {
-            Some(channels) => narrow(&mut event.said, channels),
+            Some(channels) => narrow(&mut event.payload, channels),
             None => Ok(()),
         }
     }

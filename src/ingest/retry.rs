@@ -46,7 +46,7 @@ pub fn retry(
         done.is_ok() && !again.watcher.stop()
     })?;
     done?;
-    again.hand_over()?;
+    again.send_decided()?;
     Ok(again.outcome)
 }
 
@@ -97,7 +97,7 @@ impl RetryIngest<'_> {
             Err(refusal) => self.refuse(reject, refusal.to_string()),
         }
         if self.lines.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES {
-            self.hand_over()?;
+            self.send_decided()?;
         }
         Ok(())
     }
@@ -112,7 +112,7 @@ impl RetryIngest<'_> {
         });
     }
 
-    fn hand_over(&mut self) -> Result<(), IngestError> {
+    fn send_decided(&mut self) -> Result<(), IngestError> {
         if self.lines.is_empty() {
             return Ok(());
         }

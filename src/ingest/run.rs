@@ -270,9 +270,9 @@ impl SourceIngest<'_> {
         while !self.outcome.stopped && !self.watcher.stop() {
             match source.wait() {
                 Wait::None => {}
-                Wait::Possible => self.hand_over()?,
+                Wait::Possible => self.send_decided()?,
                 Wait::Likely => {
-                    self.hand_over()?;
+                    self.send_decided()?;
                     self.settle_all()?;
                     // What was settled may have ended it.
                     if self.outcome.stopped {
@@ -352,7 +352,7 @@ impl SourceIngest<'_> {
                 self.reached = end;
             }
             if self.batch.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES {
-                self.hand_over()?;
+                self.send_decided()?;
             }
         }
         Ok(())
@@ -417,7 +417,7 @@ impl SourceIngest<'_> {
         }
     }
 
-    fn hand_over(&mut self) -> Result<(), IngestError> {
+    fn send_decided(&mut self) -> Result<(), IngestError> {
         let (byte, lines) = (self.reached, self.outcome.lines);
         self.mark();
         if self.batch.is_empty() {
@@ -470,7 +470,7 @@ impl SourceIngest<'_> {
                 self.put_behind(line, length);
             }
             if last || self.batch.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES {
-                done = self.hand_over();
+                done = self.send_decided();
             }
             if last {
                 break;

@@ -104,11 +104,11 @@ impl Store {
             last: Some(after_seq),
             ..ScanScope::default()
         };
-        let before = self.visit(&scope, &mut StateOnly)?;
+        let before = self.scan(&scope, &mut StateOnly)?;
         Ok(Cursor {
             spoken: spoken(&before.state, &before.names),
             channel: channel.map(channel_hash),
-            fold: self.stand(after_seq)?,
+            fold: self.seek(after_seq)?,
             ahead: VecDeque::new(),
             seq: after_seq,
             read: after_seq,
@@ -144,7 +144,7 @@ impl Cursor {
                 read: &mut self.read,
                 most,
             };
-            store.read_on(&mut self.fold, &mut reading)?;
+            store.advance(&mut self.fold, &mut reading)?;
         }
         let given: Vec<DeliveredEntry> = self.ahead.drain(..most.min(self.ahead.len())).collect();
         self.seq = match given.last() {

@@ -89,7 +89,7 @@ impl Store {
             },
             ..ScanScope::default()
         };
-        self.visit(
+        self.scan(
             &scope,
             &mut HistoryScan {
                 filter,
@@ -138,7 +138,7 @@ struct HistoryScan<'a, F> {
 
 impl<F: FnMut(HistoryEntry, &Entry) -> bool> HistoryScan<'_, F> {
     fn matches(&self, at: StateView<'_>, entry: &Entry) -> bool {
-        let change = match &entry.what {
+        let change = match &entry.payload {
             Payload::Change(change) => Some(at.names.key(change.member)),
             _ => None,
         };
@@ -186,7 +186,7 @@ impl<F: FnMut(HistoryEntry, &Entry) -> bool> Visitor for HistoryScan<'_, F> {
 }
 
 pub(super) fn entry_type(entry: &Entry) -> EntryType {
-    match &entry.what {
+    match &entry.payload {
         Payload::Change(change) => match change.kind {
             ChangeKind::Join => EntryType::Join,
             ChangeKind::Leave => EntryType::Leave,
@@ -232,7 +232,7 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
         members: None,
         complete: None,
     };
-    match &entry.what {
+    match &entry.payload {
         Payload::Change(change) => {
             let key = names.key(change.member);
             shown.channel = Some(text(key.channel));

@@ -131,7 +131,7 @@ impl Store {
             loose: Vec::new(),
             loosed_by: None,
         };
-        let end = self.visit(&scope, &mut gaps)?;
+        let end = self.scan(&scope, &mut gaps)?;
         heard_of(channel, &end.state, &end.names)?;
         Ok(gaps.found)
     }
@@ -264,7 +264,7 @@ impl Visitor for Gaps<'_> {
     fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
         let channel = self.channel;
         let of_channel = |name| at.names.text(name) == channel;
-        match &entry.what {
+        match &entry.payload {
             Payload::Link(link) => {
                 for change in &link.gaps {
                     if !of_channel(change.channel) {
@@ -343,7 +343,7 @@ impl Visitor for Gaps<'_> {
     fn committed(&mut self, at: StateView<'_>, entries: &[Entry]) -> Result<(), StoreError> {
         let Some(Entry {
             seq,
-            what: Payload::Snapshot(snapshot),
+            payload: Payload::Snapshot(snapshot),
             ..
         }) = entries.first()
         else {
@@ -352,7 +352,7 @@ impl Visitor for Gaps<'_> {
         let Some((_, gap)) = self.by_snapshot.filter(|(by, _)| by == seq) else {
             return Ok(());
         };
-        let left = entries.iter().filter_map(|entry| match &entry.what {
+        let left = entries.iter().filter_map(|entry| match &entry.payload {
             Payload::Change(change) if change.kind == ChangeKind::Leave => {
                 Some(at.names.key(change.member).topic)
             }

@@ -81,7 +81,7 @@ impl Store {
             open: NumberMap::default(),
             stopped: false,
         };
-        let end = self.visit(&scope, &mut stays)?;
+        let end = self.scan(&scope, &mut stays)?;
         if let Some(channel) = &filter.channel {
             heard_of(channel, &end.state, &end.names)?;
         }
@@ -131,7 +131,7 @@ impl StayEnd {
             inferred,
             baseline,
             lossy: entry.lossy,
-            unseen: blind || change.said == ChangeKind::Update,
+            unseen: blind || change.reported == ChangeKind::Update,
         }
     }
 
@@ -267,7 +267,7 @@ impl<F: FnMut(Session) -> bool> Visitor for StayCollector<'_, F> {
         if self.stopped {
             return Ok(ScanFlow::Stop);
         }
-        let Payload::Change(change) = &entry.what else {
+        let Payload::Change(change) = &entry.payload else {
             return Ok(ScanFlow::Apply);
         };
         if !change.is_applied()

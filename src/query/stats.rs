@@ -63,7 +63,7 @@ impl Store {
             filter,
             counters: NumberMap::default(),
         };
-        let end = self.visit(&scope, &mut counting)?;
+        let end = self.scan(&scope, &mut counting)?;
         if let Some(channel) = &filter.channel {
             heard_of(channel, &end.state, &end.names)?;
         }
@@ -116,7 +116,7 @@ impl Counting<'_> {
 
 impl Visitor for Counting<'_> {
     fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
-        let channel = match &entry.what {
+        let channel = match &entry.payload {
             Payload::Change(change) => at.names.key(change.member).channel,
             Payload::Snapshot(snapshot) => snapshot.channel,
             // Their times are those of another clock.
@@ -127,7 +127,7 @@ impl Visitor for Counting<'_> {
         }
         let (filter, moment) = (self.filter, entry.effective_at);
         let whole = self.counter(channel, None, moment);
-        let Payload::Change(change) = &entry.what else {
+        let Payload::Change(change) = &entry.payload else {
             return Ok(ScanFlow::Apply);
         };
         if change.is_applied() {

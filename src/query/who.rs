@@ -138,7 +138,7 @@ impl Store {
             known_at,
             ..ScanScope::default()
         };
-        let end = self.visit(&scope, &mut moment)?;
+        let end = self.scan(&scope, &mut moment)?;
         let (state, names) = (&end.state, &end.names);
         let Some(name) = names.find(channel) else {
             return Err(StoreError::NoSuchChannel(channel.to_owned()));
@@ -282,7 +282,7 @@ impl<'a> AtMoment<'a> {
     }
 
     fn look_ahead(&mut self, entry: &Entry) {
-        match &entry.what {
+        match &entry.payload {
             Payload::Change(change) if change.disposition == Disposition::Applied => {
                 let baseline = matches!(change.origin, Origin::Inferred(by) if by.baseline);
                 let from = match entry.window() {
@@ -360,10 +360,10 @@ impl Visitor for AtMoment<'_> {
         // What names no channel counts here, too, and that an observer sends link lines, wherever it does so.
         let channel = at.channel_of(entry);
         let elsewhere = channel.is_some_and(|channel| Some(channel) != self.name);
-        if elsewhere && !matches!(entry.what, Payload::Link(_)) {
+        if elsewhere && !matches!(entry.payload, Payload::Link(_)) {
             return Ok(ScanFlow::Skip);
         }
-        let moves = matches!(&entry.what, Payload::Change(_) | Payload::Snapshot(_));
+        let moves = matches!(&entry.payload, Payload::Change(_) | Payload::Snapshot(_));
         self.passed |= moves && entry.effective_at > self.at;
         if self.passed {
             self.look_ahead(entry);

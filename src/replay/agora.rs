@@ -49,7 +49,7 @@ struct AgoraTokenEvent<'a> {
 /// snapshot has none, since Agora pages nothing, nor has an ingest connection, of which Agora knows nothing. What no
 /// event of Agora's says as it was keeps Rollbook's words.
 pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
-    let line = match &event.said {
+    let line = match &event.payload {
         EventPayload::Changes {
             channel, changes, ..
         } => match presence::channel(channel) {

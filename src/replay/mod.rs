@@ -161,7 +161,7 @@ impl Store {
             ..ScanScope::default()
         };
         let mut player = Player::new(filter, shape, sink);
-        let fold = self.visit(&scope, &mut player)?;
+        let fold = self.scan(&scope, &mut player)?;
         // Where nothing lies in the range, nor behind it.
         player.open("default", fold.at());
         Ok(())

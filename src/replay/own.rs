@@ -169,7 +169,7 @@ impl From<Rules> for RuleFields {
 /// The line that says `event`, and how it was recorded.
 pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Result<Vec<String>> {
     let mut stamp = event.stamp;
-    let body = match &event.said {
+    let body = match &event.payload {
         EventPayload::Changes {
             channel,
             changes,

@@ -81,7 +81,8 @@ impl<'a> Player<'a> {
 
     fn event(&mut self, entries: &[Entry], state: &State, names: &Names) -> Option<Event<'static>> {
         let mut event = self.whole_event(entries, state, names)?;
-        if let (Some(wanted), EventPayload::Link(link)) = (&self.filter.channel, &mut event.said) {
+        if let (Some(wanted), EventPayload::Link(link)) = (&self.filter.channel, &mut event.payload)
+        {
             // Who plays one channel hears nothing of the others.
             link.channels.retain(|channel| channel == wanted);
             link.unrestored.retain(|channel| channel == wanted);
@@ -96,7 +97,7 @@ impl<'a> Player<'a> {
         names: &Names,
     ) -> Option<Event<'static>> {
         let first = entries.first()?;
-        if let Payload::Snapshot(snapshot) = &first.what
+        if let Payload::Snapshot(snapshot) = &first.payload
             && snapshot.begin.is_some()
             && !self.begun.remove(&(first.observer, snapshot.channel))
         {

@@ -117,7 +117,7 @@ pub(super) fn changes(
 ) -> serde_json::Result<Option<String>> {
     let EventPayload::Changes {
         changes, occupancy, ..
-    } = &event.said
+    } = &event.payload
     else {
         return Ok(None);
     };

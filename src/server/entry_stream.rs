@@ -1,7 +1,7 @@
 //! Entries after a position, and then those to come: none missing, and none twice, where the one passes into the other.
 //!
-//! The log is read up to its head, a piece at a time. Then a seat is taken at the lane of what is new, and if that
-//! reaches back to where reading ended, all goes on from the lane; else a little more is read first.
+//! The log is read up to its head, a piece at a time. Then a place is taken at the buffer of what is new, and if that
+//! reaches back to where reading ended, all goes on from the buffer; else a little more is read first.
 
 use super::api_error::ApiError;
 use super::app::{App, broken, untold};
@@ -28,7 +28,7 @@ enum StreamPlace {
     /// The history is read: by a task of the pool, or not at the moment.
     History(Option<Ahead>, Option<Subscriber>),
     Reading(JoinHandle<Read>, Option<Subscriber>),
-    /// All up to this entry was given; the rest comes from the lane.
+    /// All up to this entry was given; the rest comes from the buffer.
     Live(Subscriber, u64),
     Ended,
 }
@@ -59,31 +59,31 @@ impl MessageStream for EntryStream {
     async fn next(&mut self) -> Result<StreamItem, StreamEnd> {
         loop {
             match &mut self.place {
-                StreamPlace::History(ahead, seat) => {
+                StreamPlace::History(ahead, place) => {
                     let turn = self
                         .app
                         .turn(&self.client)
                         .await
                         .map_err(StreamEnd::Failed)?;
-                    let (ahead, seat) = (ahead.take(), seat.take());
-                    self.place = StreamPlace::Reading(self.read(turn, ahead), seat);
+                    let (ahead, place) = (ahead.take(), place.take());
+                    self.place = StreamPlace::Reading(self.read(turn, ahead), place);
                 }
-                StreamPlace::Reading(reading, seat) => {
+                StreamPlace::Reading(reading, place) => {
                     let read = reading.await;
-                    let seat = seat.take();
+                    let place = place.take();
                     self.place = StreamPlace::Ended;
                     let read = read
                         .map_err(broken)
                         .and_then(|read| read.map_err(ApiError::from));
                     let (ahead, seq, items, at_head) = read.map_err(StreamEnd::Failed)?;
                     self.read = seq;
-                    if let Some(seq) = self.goes_live(ahead, seat, at_head) {
+                    if let Some(seq) = self.goes_live(ahead, place, at_head) {
                         return Ok(StreamItem::Live(seq));
                     } else if !items.is_empty() {
                         return Ok(StreamItem::Items(items));
                     }
                 }
-                StreamPlace::Live(seat, at) => match seat.next(*at).await {
+                StreamPlace::Live(place, at) => match place.next(*at).await {
                     NextEntries::Items(items) => {
                         *at = items.last().map_or(*at, |item| item.told.entry.seq);
                         let shown = items
@@ -127,7 +127,7 @@ impl EntryStream {
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let store = &*app.store;
-            // Before a seat is taken.
+            // Before a place is taken.
             app.pump.start()?;
             let (mut cursor, place) = match ahead {
                 Some(Ahead { cursor, place }) => (cursor, Some(place)),
@@ -155,23 +155,28 @@ impl EntryStream {
         })
     }
 
-    /// Passes on to the lane, if reading has come to where that begins.
+    /// Passes on to the buffer, if reading has come to where that begins.
     fn goes_live(
         &mut self,
         ahead: Option<Ahead>,
-        seat: Option<Subscriber>,
+        place: Option<Subscriber>,
         at_head: bool,
     ) -> Option<u64> {
         if !at_head {
-            self.place = StreamPlace::History(ahead, seat);
+            self.place = StreamPlace::History(ahead, place);
             return None;
         }
-        let seat = seat.unwrap_or_else(|| self.app.pump.hub().sit(self.filter.channel.as_deref()));
-        if !seat.reaches_back_to(self.read) {
-            self.place = StreamPlace::History(ahead, Some(seat));
+        let place = place.unwrap_or_else(|| {
+            self.app
+                .pump
+                .hub()
+                .subscribe(self.filter.channel.as_deref())
+        });
+        if !place.reaches_back_to(self.read) {
+            self.place = StreamPlace::History(ahead, Some(place));
             return None;
         }
-        self.place = StreamPlace::Live(seat, self.read);
+        self.place = StreamPlace::Live(place, self.read);
         Some(self.read)
     }
 }

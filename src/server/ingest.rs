@@ -53,12 +53,12 @@ pub async fn ingest(
     let who = IngestIdentity::of(params)?;
     pass.access.demand_observer(&who.observer)?;
     Ok(upgrade.with(Speaker::Client, async move |socket| {
-        let seat = app.observers.take(&who.observer).await;
+        let place = app.observers.take(&who.observer).await;
         let client = pass.client.clone();
         let session =
-            SocketSession::new(socket, Arc::clone(&app), pass, guest).until(seat.over.clone());
+            SocketSession::new(socket, Arc::clone(&app), pass, guest).until(place.over.clone());
         match SocketIngest::begin(app, client, who).await {
-            Ok(intake) => intake.run(session, seat).await,
+            Ok(intake) => intake.run(session, place).await,
             Err(fault) => {
                 tracing::error!("{fault}");
                 session.close(code::FAILED, "the log cannot be read").await;
@@ -166,7 +166,7 @@ impl SocketIngest {
         })
     }
 
-    async fn run(mut self, mut session: SocketSession, seat: ObserverLease) {
+    async fn run(mut self, mut session: SocketSession, place: ObserverLease) {
         let mut end = Ok(());
         if self.who.feed.is_some() {
             end = session
@@ -195,7 +195,7 @@ impl SocketIngest {
         {
             tracing::error!("the end of a connection could not be recorded: {fault}");
         }
-        drop(seat);
+        drop(place);
         if let IngestEnd::Says(code, reason) = ending {
             session.close(code, reason).await;
         }
@@ -218,7 +218,7 @@ impl SocketIngest {
         };
         let mut gathered = LineGroup::default();
         let met = self.gather(session, event, &mut gathered).await;
-        self.hand_over(gathered).await?;
+        self.send_decided(gathered).await?;
         match met {
             SocketOutcome::Nothing | SocketOutcome::Text(_) => Ok(()),
             SocketOutcome::Gone { in_order } => Err(IngestEnd::Gone { in_order }),
@@ -275,7 +275,7 @@ impl SocketIngest {
     }
 
     /// Hands lines to the writer, with how far they bring the feed; and before the first one that the connection is up.
-    async fn hand_over(&mut self, gathered: LineGroup) -> Result<(), IngestEnd> {
+    async fn send_decided(&mut self, gathered: LineGroup) -> Result<(), IngestEnd> {
         let LineGroup { mut lines, bytes } = gathered;
         if lines.is_empty() {
             return Ok(());

@@ -130,7 +130,7 @@ fn pump(
             if tracing::enabled!(tracing::Level::DEBUG) {
                 differences.note(&told);
             }
-            hub.lay_out(told);
+            hub.publish_entries(told);
         }
         differences.tell();
     }

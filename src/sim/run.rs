@@ -112,7 +112,7 @@ impl SimRun {
                 .map_err(|refusal| RunError::Line { line, refusal })?;
             if let told::SimPayload::Connection(what) = told.said {
                 let at = event.stamp.ts;
-                event.said = EventPayload::Connection(ReportedConnection { what, at });
+                event.payload = EventPayload::Connection(ReportedConnection { what, at });
             }
             now.store(told.recorded, Ordering::SeqCst);
             let receipt = store.record(&[event])?;

@@ -80,7 +80,7 @@ pub fn check(event: &Event<'_>) -> Result<(), InvalidEvent> {
     whose(event)?;
     at_most("id", event.id.as_ref(), ID_BYTES_MAX)?;
     stamp(event.stamp)?;
-    match &event.said {
+    match &event.payload {
         EventPayload::Changes {
             channel, changes, ..
         } => {

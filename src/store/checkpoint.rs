@@ -15,7 +15,7 @@
 use super::content_hash::ContentHash;
 use super::error::StoreError;
 use super::retries::Remembered;
-use super::scan::{NoVisitor, ScanScope, ScanStart, StateCursor, read_on};
+use super::scan::{NoVisitor, ScanScope, ScanStart, StateCursor, advance};
 use crate::domain::names::{NameId, NameTable, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::limits;
@@ -197,15 +197,15 @@ fn put(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<(), StoreError> 
     ]
     .concat();
     for (at, piece) in (1_u32..).zip(pieces) {
-        engine.shelve(&[key, &at.to_be_bytes()[..]].concat(), piece)?;
+        engine.put(&[key, &at.to_be_bytes()[..]].concat(), piece)?;
     }
-    engine.shelve(&[key, &0_u32.to_be_bytes()[..]].concat(), &first)?;
+    engine.put(&[key, &0_u32.to_be_bytes()[..]].concat(), &first)?;
     Ok(())
 }
 
 /// What [`put`] put there, if it is there whole.
 fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(first) = engine.shelved(&[key, &0_u32.to_be_bytes()[..]].concat())? else {
+    let Some(first) = engine.lookup(&[key, &0_u32.to_be_bytes()[..]].concat())? else {
         return Ok(None);
     };
     let Some((sum, rest)) = first.split_first_chunk::<32>() else {
@@ -216,7 +216,7 @@ fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     };
     let mut value = piece.to_vec();
     for at in 1..u32::from_be_bytes(*count) {
-        match engine.shelved(&[key, &at.to_be_bytes()[..]].concat())? {
+        match engine.lookup(&[key, &at.to_be_bytes()[..]].concat())? {
             Some(piece) => value.extend_from_slice(&piece),
             None => return Ok(None),
         }
@@ -227,7 +227,7 @@ fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
 /// The frames of the checkpoints on the shelf, in order.
 fn checkpoints(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
     let mut frames: Vec<u64> = Vec::new();
-    for key in engine.shelved_keys(b"trunk")? {
+    for key in engine.keys(b"trunk")? {
         let frame = key
             .get(5..13)
             .and_then(|bytes| bytes.try_into().ok())
@@ -436,8 +436,8 @@ pub(super) fn drop_retries(engine: &dyn Engine, chunk: u64) -> Result<(), StoreE
 
 /// Takes every key that begins with `prefix` off the shelf.
 fn remove(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
-    for key in engine.shelved_keys(prefix)? {
-        engine.unshelve(&key)?;
+    for key in engine.keys(prefix)? {
+        engine.remove(&key)?;
     }
     Ok(())
 }
@@ -446,7 +446,7 @@ fn remove(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
 pub(super) fn rebuild(engine: &dyn Engine, end: u64) -> Result<StateCursor, StoreError> {
     remove(engine, b"")?;
     let mut fold = StateCursor::default();
-    read_on(
+    advance(
         engine,
         &mut fold,
         end,

@@ -30,7 +30,7 @@ impl Frontiers {
 
     /// Notes an entry, made by the line `raw`, if it has moved the time of its channel.
     pub fn note(&mut self, entry: &Entry, names: &Names, raw: Option<&RejectedLine>) {
-        let moves = matches!(entry.what, Payload::Change(_) | Payload::Snapshot(_));
+        let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
         let Some(channel) = channel_of(entry, names).filter(|_| moves) else {
             return;
         };
@@ -88,7 +88,7 @@ fn frontier(entry: &Entry, raw: Option<&RejectedLine>) -> Frontier {
 }
 
 fn disposition(entry: &Entry) -> Disposition {
-    match &entry.what {
+    match &entry.payload {
         Payload::Change(change) => change.disposition,
         Payload::Snapshot(snapshot) if snapshot.stale => Disposition::Stale,
         Payload::Snapshot(_) | Payload::Link(_) | Payload::Token(_) => Disposition::Applied,
@@ -113,7 +113,7 @@ fn search(
         effective_at,
         found: None,
     };
-    scan::read_on(engine, &mut fold, end, &scope, &mut search)?;
+    scan::advance(engine, &mut fold, end, &scope, &mut search)?;
     Ok(search.found)
 }
 
@@ -125,7 +125,7 @@ struct Search<'a> {
 
 impl Visitor for Search<'_> {
     fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
-        let moves = matches!(entry.what, Payload::Change(_) | Payload::Snapshot(_));
+        let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
         let of_channel = at.channel_of(entry).map(|name| at.names.text(name));
         if !moves || of_channel != Some(self.channel) || entry.effective_at < self.effective_at {
             return Ok(ScanFlow::Apply);

@@ -19,7 +19,7 @@ pub(super) type ContentHash = NonZeroU64;
 /// The hash of what an event says.
 pub(super) fn gist(event: &Event<'_>) -> ContentHash {
     let mut parts = EventParts::default();
-    match &event.said {
+    match &event.payload {
         EventPayload::Changes {
             channel, changes, ..
         } => {

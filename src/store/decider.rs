@@ -111,7 +111,7 @@ impl Decider {
                     None
                 };
             }
-            let decided = self.hand_over(std::mem::take(&mut replies), false);
+            let decided = self.send_decided(std::mem::take(&mut replies), false);
             // A scribe that has ended has poisoned the store.
             if to_scribe.send(decided).is_err() {
                 break;
@@ -123,7 +123,7 @@ impl Decider {
         let rest = self.ration.rest();
         self.keep(rest);
         if self.since.entries > 0 || !self.records.is_empty() {
-            let decided = self.hand_over(Vec::new(), true);
+            let decided = self.send_decided(Vec::new(), true);
             // Nor is a checkpoint wanted then.
             let _ = to_scribe.send(decided);
         }
@@ -226,7 +226,7 @@ impl Decider {
             self_user: None,
             id: None,
             stamp: Stamp::NONE,
-            said: EventPayload::Connection(ReportedConnection { what, at }),
+            payload: EventPayload::Connection(ReportedConnection { what, at }),
         };
         // No connection is refused.
         let _ = self.decided(&event, None, rules, now, receipt);
@@ -306,7 +306,7 @@ impl Decider {
     ) -> Result<Option<u64>, String> {
         let StateCursor { state, names, .. } = &mut self.fold;
         let reconciles = matches!(
-            event.said,
+            event.payload,
             EventPayload::Snapshot { .. } | EventPayload::SnapshotEnd { .. }
         );
         let began = reconciles.then(Instant::now);
@@ -333,7 +333,7 @@ impl Decider {
             }
             Commit::Entries(mut entries) => {
                 let seq = entries.first().map(|entry| entry.seq);
-                self.take_in(&mut entries, raw, receipt);
+                self.apply_commit(&mut entries, raw, receipt);
                 if let (Some((key, observer)), Some(seq)) = (id, seq) {
                     let id = Remembered {
                         key,
@@ -354,7 +354,7 @@ impl Decider {
     }
 
     /// Applies the entries of a commit, and stamps the digest of the roster on its snapshot.
-    fn take_in(
+    fn apply_commit(
         &mut self,
         entries: &mut [Entry],
         raw: Option<&RejectedLine>,
@@ -379,7 +379,7 @@ impl Decider {
         }
         self.waiting += entries.len();
         if let Some(Entry {
-            what: Payload::Snapshot(snapshot),
+            payload: Payload::Snapshot(snapshot),
             ..
         }) = entries.first_mut()
             && !snapshot.stale
@@ -417,7 +417,7 @@ impl Decider {
     }
 
     /// What was decided since the last time, with a checkpoint if one is due.
-    fn hand_over(&mut self, replies: Vec<(Reply, Receipt)>, last: bool) -> DecidedBatch {
+    fn send_decided(&mut self, replies: Vec<(Reply, Receipt)>, last: bool) -> DecidedBatch {
         self.waiting = 0;
         let still = self.fold.state.connected() > 0;
         let connected = std::mem::replace(&mut self.connected, still);

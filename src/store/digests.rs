@@ -30,7 +30,7 @@ impl Digests {
 
     /// Takes in an entry that is about to be applied to `state`.
     pub fn before(&mut self, entry: &Entry, state: &State, names: &Names) {
-        let Payload::Change(change) = &entry.what else {
+        let Payload::Change(change) = &entry.payload else {
             return;
         };
         if !change.is_applied() {

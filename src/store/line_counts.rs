@@ -37,7 +37,7 @@ impl LineCounts {
         self.entries += 1;
         self.first_seq = self.first_seq.or(Some(entry.seq));
         self.last_seq = Some(entry.seq);
-        match &entry.what {
+        match &entry.payload {
             Payload::Change(change) => self.change(change),
             Payload::Snapshot(snapshot) => {
                 self.snapshots += 1;
@@ -71,7 +71,7 @@ impl LineCounts {
     pub(super) fn line(&mut self, entries: &[Entry]) {
         let changes = entries
             .iter()
-            .all(|entry| matches!(entry.what, Payload::Change(_)));
+            .all(|entry| matches!(entry.payload, Payload::Change(_)));
         self.events += if changes { entries.len() as u64 } else { 1 };
     }
 

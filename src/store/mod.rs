@@ -273,7 +273,7 @@ impl Store {
     /// [`StoreError::Unfit`]; where the writer cannot be started, or has ended after a failure.
     pub fn submit(&self, batch: Batch) -> Result<Ticket, StoreError> {
         let (reply, ticket) = Ticket::new();
-        self.hand_over(batch, reply).map(|()| ticket)
+        self.send_decided(batch, reply).map(|()| ticket)
     }
 
     /// Hands over lines, and has `done` told what became of them, for those who cannot wait in a thread. It is called
@@ -287,10 +287,10 @@ impl Store {
         batch: Batch,
         done: impl FnOnce(BatchOutcome) + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.hand_over(batch, Box::new(done))
+        self.send_decided(batch, Box::new(done))
     }
 
-    fn hand_over(&self, batch: Batch, reply: Reply) -> Result<(), StoreError> {
+    fn send_decided(&self, batch: Batch, reply: Reply) -> Result<(), StoreError> {
         if let Some(reason) = self.shared.poison() {
             return Err(StoreError::Poisoned(reason));
         }

@@ -48,7 +48,7 @@ impl Store {
             last,
             ..ScanScope::default()
         };
-        self.visit(&scope, &mut ProjectionVisitor { projection, from })
+        self.scan(&scope, &mut ProjectionVisitor { projection, from })
             .map(drop)
     }
 
@@ -56,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the log cannot be read, or the visitor gives up.
-    pub fn visit(
+    pub fn scan(
         &self,
         scope: &ScanScope<'_>,
         visitor: &mut dyn Visitor,
@@ -64,7 +64,7 @@ impl Store {
         let engine = &*self.shared.engine;
         let end = self.shared.published().next;
         let mut fold = scan::start(engine, end, scope)?;
-        scan::read_on(engine, &mut fold, end, scope, visitor)?;
+        scan::advance(engine, &mut fold, end, scope, visitor)?;
         Ok(fold)
     }
 
@@ -72,7 +72,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn stand(&self, seq: u64) -> Result<StateCursor, StoreError> {
+    pub fn seek(&self, seq: u64) -> Result<StateCursor, StoreError> {
         let scope = ScanScope {
             start: ScanStart::Seq(seq),
             ..ScanScope::default()
@@ -84,13 +84,13 @@ impl Store {
     ///
     /// # Errors
     /// Where the log cannot be read, or the visitor gives up.
-    pub fn read_on(
+    pub fn advance(
         &self,
         fold: &mut StateCursor,
         visitor: &mut dyn Visitor,
     ) -> Result<(), StoreError> {
         let end = self.shared.published().next;
-        scan::read_on(
+        scan::advance(
             &*self.shared.engine,
             fold,
             end,
@@ -116,7 +116,7 @@ impl Store {
             ..ScanScope::default()
         };
         if known_at.is_some() || last.is_some() {
-            let fold = self.visit(&scope, &mut NoVisitor)?;
+            let fold = self.scan(&scope, &mut NoVisitor)?;
             return Ok(look(&fold.state, &fold.names));
         }
         let mut follower = held(&self.follower);
@@ -140,7 +140,7 @@ impl Store {
             None => scan::start(engine, end, &scope)?,
         };
         // A fold that failed half way is not kept.
-        scan::read_on(engine, &mut fold, end, &scope, &mut NoVisitor)?;
+        scan::advance(engine, &mut fold, end, &scope, &mut NoVisitor)?;
         Ok(follower.insert(fold))
     }
 

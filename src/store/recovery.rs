@@ -4,7 +4,7 @@ use super::checkpoint::{self, PartFrames};
 use super::error::StoreError;
 use super::retries::{Remembered, Retries};
 use super::scan::{
-    ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor, read_on, start,
+    ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor, advance, start,
 };
 use crate::domain::entry::{Entry, Page, Rules};
 use crate::domain::names::{NameId, NumberMap, Renumbering};
@@ -88,7 +88,7 @@ pub(super) fn catch_up(engine: &dyn Engine) -> Result<Recovered, StoreError> {
         retries: &mut caught.retries,
         since: &mut caught.since,
     };
-    read_on(
+    advance(
         engine,
         &mut caught.fold,
         end,

@@ -39,14 +39,14 @@ impl Store {
     /// Where the log cannot be read.
     pub fn kept_rejects(&self, each: impl FnMut(u64, &Reject) -> bool) -> Result<(), StoreError> {
         let mut settled = ResolvedRejects::default();
-        self.visit(&ScanScope::default(), &mut settled)?;
+        self.scan(&ScanScope::default(), &mut settled)?;
         let settled = settled.0;
         let mut kept = OpenRejects {
             each,
             settled,
             n: 0,
         };
-        self.visit(&ScanScope::default(), &mut kept).map(drop)
+        self.scan(&ScanScope::default(), &mut kept).map(drop)
     }
 }
 

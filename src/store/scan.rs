@@ -75,7 +75,7 @@ impl StateView<'_> {
 }
 
 pub(crate) fn channel_of(entry: &Entry, names: &Names) -> Option<NameId> {
-    match &entry.what {
+    match &entry.payload {
         Payload::Change(change) => Some(names.key(change.member).channel),
         Payload::Snapshot(snapshot) => Some(snapshot.channel),
         Payload::Link(link) => link.channel,
@@ -227,7 +227,7 @@ pub struct ScanScope<'a> {
 }
 
 /// Reads on from where `fold` is, up to (not including) the engine's position `end`.
-pub(crate) fn read_on(
+pub(crate) fn advance(
     engine: &dyn Engine,
     fold: &mut StateCursor,
     end: u64,

@@ -30,7 +30,7 @@ fn join(user: &str, meta: Option<&'static str>, ts: i64) -> Event<'static> {
         self_user: None,
         id: None,
         stamp,
-        said: EventPayload::Changes {
+        payload: EventPayload::Changes {
             channel: "room".into(),
             changes: vec![ReportedChange { kind, topic, who }],
             together: false,

@@ -21,7 +21,7 @@ fn cautions(dir: &std::path::Path, now: i64) -> Vec<Caution> {
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: EventPayload::Snapshot {
+        payload: EventPayload::Snapshot {
             channel: "c".into(),
             shown: ReportedListing::default(),
         },

@@ -156,7 +156,7 @@ fn links_are_written_with_their_service() {
 /// An event of the log, which no line says by itself.
 fn logged(said: EventPayload<'_>) -> rollbook::domain::event::Event<'_> {
     rollbook::domain::event::Event {
-        said,
+        payload: said,
         ..event(r#"{"t":"link","state":"up","ts":5}"#)
     }
 }
@@ -211,7 +211,7 @@ fn a_count_that_differs_is_written_as_one() {
         let again = event(&lines[0]);
         assert_eq!(again.stamp.ts, Some(5));
         assert!(matches!(
-            again.said,
+            again.payload,
             EventPayload::Changes { channel: of, changes, occupancy: Some(7), .. } if of == channel && changes.is_empty()
         ));
     }

@@ -26,7 +26,7 @@ fn agora_js_live() {
         }
     );
     assert_eq!(
-        event.said,
+        event.payload,
         EventPayload::Changes {
             channel: "c".into(),
             changes: vec![ReportedChange {

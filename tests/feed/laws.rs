@@ -15,7 +15,7 @@ const DEFAULTS: Defaults<'static> = Defaults::of("default");
 /// The canonical text of `meta`, and whether it was borrowed.
 fn canonical(meta: &str) -> Result<(String, bool), LineError> {
     let line = format!(r#"{{"t":"join","channel":"c","topic":"t","user":"u","meta":{meta}}}"#);
-    match parse(line.as_bytes(), &DEFAULTS)?.said {
+    match parse(line.as_bytes(), &DEFAULTS)?.payload {
         EventPayload::Changes { mut changes, .. } => {
             let meta = changes.pop().and_then(|change| change.who.meta).unwrap();
             let borrowed = matches!(meta, Cow::Borrowed(_));
@@ -29,7 +29,7 @@ fn canonical(meta: &str) -> Result<(String, bool), LineError> {
 fn fits(meta: &str) -> bool {
     let line = r#"{"t":"join","channel":"c","topic":"t","user":"u"}"#;
     let mut event = parse(line.as_bytes(), &DEFAULTS).unwrap();
-    if let EventPayload::Changes { changes, .. } = &mut event.said {
+    if let EventPayload::Changes { changes, .. } = &mut event.payload {
         changes[0].who.meta = Some(meta.into());
     }
     rollbook::store::check(&event).is_ok()

@@ -25,7 +25,7 @@ fn own_changes() {
                 pos: Some([3, -1]),
                 ts: Some(1000)
             },
-            said: EventPayload::Changes {
+            payload: EventPayload::Changes {
                 channel: "c".into(),
                 changes: vec![ReportedChange {
                     kind: ChangeKind::Leave,

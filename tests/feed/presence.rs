@@ -293,7 +293,12 @@ fn how_late_is_a_setting() {
         },
         ..Defaults::of("default")
     };
-    let said = |line: &str| parse(line.as_bytes(), &defaults).unwrap().into_owned().said;
+    let said = |line: &str| {
+        parse(line.as_bytes(), &defaults)
+            .unwrap()
+            .into_owned()
+            .payload
+    };
     assert_eq!(
         said(&js_event("INTERVAL", &[("interval", INTERVAL)])),
         interval([15_000, 5_000, 5_000])

@@ -30,7 +30,9 @@ fn whole_numbers_in_place_of_names_are_their_digits() {
             format!(r#"{{"t":"link","state":"up","channels":[{number},"c"],"self":{number}}}"#);
         let heard = event(&link);
         assert_eq!(heard.self_user.as_deref(), Some(number));
-        assert!(matches!(heard.said, EventPayload::Link(link) if link.channels == [number, "c"]));
+        assert!(
+            matches!(heard.payload, EventPayload::Link(link) if link.channels == [number, "c"])
+        );
 
         let token = format!(r#"{{"event":"tokenPrivilegeWillExpire","channelName":{number}}}"#);
         assert!(
@@ -134,7 +136,7 @@ fn time(value: &str, time_unit: TimeUnit) -> Option<i64> {
     let member = format!(
         r#"{{"t":"snapshot","channel":"c","topics":{{"t":[{{"user":"u","ts":{value}}}]}}}}"#
     );
-    let EventPayload::Snapshot { shown, .. } = parse(member.as_bytes(), &defaults).unwrap().said
+    let EventPayload::Snapshot { shown, .. } = parse(member.as_bytes(), &defaults).unwrap().payload
     else {
         panic!()
     };

@@ -104,13 +104,13 @@ fn snapshots(tape: &Tape) {
         let passed_over = |reference: &Reference| reference.rejected + reference.retries;
         let passed_before = passed_over(&reference);
         let seen = reference.entries.len();
-        let before = match &event.said {
+        let before = match &event.payload {
             EventPayload::Snapshot { channel, .. } | EventPayload::SnapshotEnd { channel, .. } => {
                 roster(channel, &reference.state, &reference.names)
             }
             _ => BTreeMap::new(),
         };
-        let is_open = match &event.said {
+        let is_open = match &event.payload {
             EventPayload::SnapshotBegin { channel, .. } => {
                 is_open(channel, &event.observer, &reference)
             }
@@ -122,13 +122,13 @@ fn snapshots(tape: &Tape) {
         }
         let entries = &reference.entries[seen..];
         let of = |channel: &str| (event.observer.to_string(), channel.to_owned());
-        let is_collected = |entry: &Entry| matches!(&entry.what, Payload::Change(it) if it.disposition == Disposition::Collected);
+        let is_collected = |entry: &Entry| matches!(&entry.payload, Payload::Change(it) if it.disposition == Disposition::Collected);
         if let (EventPayload::Changes { channel, .. }, true) =
-            (&event.said, entries.iter().any(is_collected))
+            (&event.payload, entries.iter().any(is_collected))
         {
             collected.insert(of(channel));
         }
-        let listed = match &event.said {
+        let listed = match &event.payload {
             EventPayload::SnapshotBegin { channel, sync, .. } => {
                 let begun = Pages {
                     sync: sync.to_string(),
@@ -169,7 +169,7 @@ fn snapshots(tape: &Tape) {
             _ => continue,
         };
         let Some(Entry {
-            what: Payload::Snapshot(snapshot),
+            payload: Payload::Snapshot(snapshot),
             ..
         }) = entries.first()
         else {
@@ -189,7 +189,7 @@ fn snapshots(tape: &Tape) {
         }
         let after = roster(&channel, state, names);
         equals(snapshot, &listed, &before, &after, names);
-        if matches!(event.said, EventPayload::Snapshot { .. }) {
+        if matches!(event.payload, EventPayload::Snapshot { .. }) {
             let snapshot = snapshot.clone();
             again(tape, heard, &snapshot, &channel, &after, &mut reference);
         }
@@ -243,14 +243,14 @@ fn again(
     for entry in &entries {
         state.apply(entry, names);
     }
-    let Payload::Snapshot(second) = &entries[0].what else {
+    let Payload::Snapshot(second) = &entries[0].payload else {
         panic!("{entries:?}");
     };
     assert!(!second.stale && second.complete);
     let holds = tape.lines.iter().any(|heard| heard.text.contains("link"));
     for entry in &entries[1..] {
         assert!(holds, "inferred again: {entry:?}");
-        let Payload::Change(change) = &entry.what else {
+        let Payload::Change(change) = &entry.payload else {
             panic!("{entry:?}");
         };
         assert!(

@@ -64,7 +64,7 @@ pub type Tamper = fn(&mut Entry, &mut Names);
 /// Changes to an entry, each of which has to change the chain.
 fn tamperings() -> Vec<(&'static str, Tamper)> {
     fn change(entry: &mut Entry) -> &mut Change {
-        match &mut entry.what {
+        match &mut entry.payload {
             Payload::Change(change) => change,
             _ => panic!("a change"),
         }
@@ -81,7 +81,7 @@ fn tamperings() -> Vec<(&'static str, Tamper)> {
         ("lossy", |e, _| e.lossy = true),
         ("member", |e, n| change(e).member = member(n, "bert")),
         ("kind", |e, _| change(e).kind = ChangeKind::Leave),
-        ("said", |e, _| change(e).said = ChangeKind::Update),
+        ("said", |e, _| change(e).reported = ChangeKind::Update),
         ("disposition", |e, _| {
             change(e).disposition = Disposition::Stale;
         }),
@@ -170,7 +170,7 @@ fn the_chain_covers_every_field_of_a_change() {
 
 pub fn entry_of(what: Payload, names: &mut Names) -> Entry {
     Entry {
-        what,
+        payload: what,
         ..join(names, 1, "anna")
     }
 }
@@ -239,7 +239,7 @@ fn an_erased_name_leaves_the_chain_whole() {
     let Record::Commit { entries, .. } = &read.records[0] else {
         panic!("a commit");
     };
-    let Payload::Change(change) = &entries[0].what else {
+    let Payload::Change(change) = &entries[0].payload else {
         panic!("a change");
     };
     let user = names.text(names.key(change.member).user);

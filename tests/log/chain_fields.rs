@@ -19,7 +19,7 @@ use std::sync::Arc;
 #[test]
 fn the_chain_covers_every_field_of_a_snapshot() {
     fn of(entry: &mut Entry) -> &mut Snapshot {
-        match &mut entry.what {
+        match &mut entry.payload {
             Payload::Snapshot(snapshot) => snapshot,
             _ => panic!("a snapshot"),
         }
@@ -194,13 +194,13 @@ fn the_chain_covers_every_field_of_a_snapshot() {
 #[test]
 fn the_chain_covers_every_field_of_links_and_tokens() {
     fn link(entry: &mut Entry) -> &mut LinkChange {
-        match &mut entry.what {
+        match &mut entry.payload {
             Payload::Link(link) => link,
             _ => panic!("a link"),
         }
     }
     fn token(entry: &mut Entry) -> &mut TokenChange {
-        match &mut entry.what {
+        match &mut entry.payload {
             Payload::Token(token) => token,
             _ => panic!("a token"),
         }

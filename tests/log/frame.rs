@@ -171,7 +171,7 @@ fn the_header_says_what_the_records_say() {
 
     // A window without a lower end reaches back as far as there is time.
     let mut open = join(&mut names, 1, "anna");
-    if let Payload::Change(change) = &mut open.what {
+    if let Payload::Change(change) = &mut open.payload {
         change.origin = Origin::Inferred(Inference {
             snapshot_seq: 1,
             not_before: None,
@@ -191,7 +191,7 @@ fn a_header_of_very_many_channels_names_none() {
     let entries = (1..=5_000)
         .map(|seq| {
             let mut entry = join(&mut names, seq, "anna");
-            entry.what = Payload::Token(Box::new(TokenChange {
+            entry.payload = Payload::Token(Box::new(TokenChange {
                 channel: Some(names.intern(&format!("channel {seq}"))),
                 state: rollbook::domain::event::TokenState::Renewed,
                 reason: None,

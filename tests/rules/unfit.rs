@@ -28,7 +28,7 @@ fn event(said: EventPayload<'_>) -> Event<'_> {
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said,
+        payload: said,
     }
 }
 

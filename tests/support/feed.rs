@@ -12,7 +12,7 @@ pub fn event(line: &str) -> Event<'_> {
 }
 
 pub fn said(line: &str) -> EventPayload<'_> {
-    event(line).said
+    event(line).payload
 }
 
 pub fn refused(line: impl AsRef<[u8]>) -> String {

@@ -46,10 +46,10 @@ pub fn join(names: &mut Names, seq: u64, user: &str) -> Entry {
             ts: Some(at),
         },
         lossy: false,
-        what: Payload::Change(Change {
+        payload: Payload::Change(Change {
             member: member(names, user),
             kind: ChangeKind::Join,
-            said: ChangeKind::Join,
+            reported: ChangeKind::Join,
             disposition: Disposition::Applied,
             meta: None,
             reason: None,
@@ -69,9 +69,9 @@ pub fn single(entry: Entry) -> Record {
 /// A small frame of several kinds of records.
 pub fn small(names: &mut Names) -> Vec<Record> {
     let mut leave = join(names, 2, "anna");
-    if let Payload::Change(change) = &mut leave.what {
+    if let Payload::Change(change) = &mut leave.payload {
         change.kind = ChangeKind::Leave;
-        change.said = ChangeKind::Leave;
+        change.reported = ChangeKind::Leave;
         change.meta = Some(Arc::from("{\"a\":1}"));
         change.origin = Origin::Inferred(Inference {
             snapshot_seq: 1,
@@ -80,7 +80,7 @@ pub fn small(names: &mut Names) -> Vec<Record> {
         });
     }
     let link = Entry {
-        what: Payload::Link(Box::new(LinkChange {
+        payload: Payload::Link(Box::new(LinkChange {
             channel: None,
             state: LinkState::Down,
             service: Service::All,

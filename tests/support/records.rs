@@ -107,7 +107,7 @@ fn change() -> impl Strategy<Value = Payload> {
                 Payload::Change(Change {
                     member,
                     kind,
-                    said,
+                    reported: said,
                     disposition,
                     meta,
                     reason,
@@ -299,7 +299,7 @@ pub fn entry() -> impl Strategy<Value = Entry> {
                 id,
                 stamp: Stamp { ts, ..stamp },
                 lossy,
-                what,
+                payload: what,
             }
         })
 }

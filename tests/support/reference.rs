@@ -104,6 +104,6 @@ fn connection_event(observer: String, what: Connection) -> Event<'static> {
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: EventPayload::Connection(ReportedConnection { what, at: None }),
+        payload: EventPayload::Connection(ReportedConnection { what, at: None }),
     }
 }

@@ -115,7 +115,7 @@ impl FromWire {
             id: self.text_if(entry.id)?,
             stamp: entry.stamp,
             lossy: entry.lossy,
-            what: match &entry.what {
+            payload: match &entry.what {
                 WWhat::Change(change) => Payload::Change(self.change(change)?),
                 WWhat::Other(other) => match &**other {
                     WOther::Snapshot(snapshot) => {
@@ -141,7 +141,7 @@ impl FromWire {
         Ok(Change {
             member: self.member(change.member)?,
             kind: change.kind,
-            said: change.said,
+            reported: change.said,
             disposition: change.disposition,
             meta: self.meta(change.meta)?,
             reason: self.text_if(change.reason)?,

@@ -110,7 +110,7 @@ impl ToWire<'_> {
             id: self.text_if(entry.id.as_ref()),
             stamp: entry.stamp,
             lossy: entry.lossy,
-            what: match &entry.what {
+            what: match &entry.payload {
                 Payload::Change(change) => WWhat::Change(self.change(change)),
                 Payload::Snapshot(snapshot) => {
                     let wire = self.snapshot(snapshot);
@@ -143,7 +143,7 @@ impl ToWire<'_> {
         WChange {
             member: self.member(change.member),
             kind: change.kind,
-            said: change.said,
+            said: change.reported,
             disposition: change.disposition,
             meta: self.text_if(change.meta.as_ref()),
             reason: self.text_if(change.reason.as_ref()),

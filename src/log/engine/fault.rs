@@ -160,27 +160,23 @@ impl<E: Engine> Journal for FaultJournal<E> {
 }
 
 impl<E: Engine> KeyValues for FaultJournal<E> {
-    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
-        self.inner.shelve(key, value)
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        self.inner.put(key, value)
     }
 
-    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        self.inner.shelved(key)
+    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        self.inner.lookup(key)
     }
 
-    fn last_shelved_before(
-        &self,
-        prefix: &[u8],
-        before: &[u8],
-    ) -> Result<Option<KeyValue>, JournalError> {
-        self.inner.last_shelved_before(prefix, before)
+    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
+        self.inner.last_before(prefix, before)
     }
 
-    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
-        self.inner.shelved_keys(prefix)
+    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+        self.inner.keys(prefix)
     }
 
-    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
-        self.inner.unshelve(key)
+    fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
+        self.inner.remove(key)
     }
 }

@@ -107,7 +107,7 @@ impl Journal for MemoryJournal {
 }
 
 impl KeyValues for MemoryJournal {
-    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         if value.len() > crate::limits::VALUE_BYTES_MAX {
             return Err(JournalError::TooLarge(value.len()));
         }
@@ -115,15 +115,11 @@ impl KeyValues for MemoryJournal {
         Ok(())
     }
 
-    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
         Ok(lock(&self.shelf).get(key).cloned())
     }
 
-    fn last_shelved_before(
-        &self,
-        prefix: &[u8],
-        before: &[u8],
-    ) -> Result<Option<KeyValue>, JournalError> {
+    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
         if before <= prefix {
             return Ok(None);
         }
@@ -135,7 +131,7 @@ impl KeyValues for MemoryJournal {
         Ok(last.map(|(key, value)| (key.clone(), value.clone())))
     }
 
-    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
         let shelf = lock(&self.shelf);
         Ok(shelf
             .range(prefix.to_vec()..)
@@ -145,7 +141,7 @@ impl KeyValues for MemoryJournal {
             .collect())
     }
 
-    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
+    fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
         lock(&self.shelf).remove(key);
         Ok(())
     }

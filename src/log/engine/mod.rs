@@ -87,35 +87,31 @@ pub trait KeyValues: Send + Sync {
     ///
     /// # Errors
     /// The engine failed, or the value is too large.
-    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError>;
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError>;
 
     /// What a key holds.
     ///
     /// # Errors
     /// The engine failed.
-    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError>;
+    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError>;
 
     /// The last of the keys that begin with `prefix` and are less than `before`, with what it holds.
     ///
     /// # Errors
     /// The engine failed.
-    fn last_shelved_before(
-        &self,
-        prefix: &[u8],
-        before: &[u8],
-    ) -> Result<Option<KeyValue>, JournalError>;
+    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError>;
 
     /// The keys that begin with `prefix`, in order.
     ///
     /// # Errors
     /// The engine failed.
-    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError>;
+    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError>;
 
     /// Takes a key away, if it is there.
     ///
     /// # Errors
     /// The engine failed.
-    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError>;
+    fn remove(&self, key: &[u8]) -> Result<(), JournalError>;
 }
 
 /// A key of the shelf, and what it holds.

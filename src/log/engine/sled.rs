@@ -443,23 +443,19 @@ impl Journal for SledJournal {
 }
 
 impl KeyValues for SledJournal {
-    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         if value.len() > VALUE_BYTES_MAX || key.len() > KEY_BYTES_MAX {
             return Err(JournalError::TooLarge(key.len() + value.len()));
         }
         guarded(|| self.shelf.insert(key, value).map(drop).map_err(engine))
     }
 
-    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
         let value = guarded(|| self.shelf.get(key).map_err(engine))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
-    fn last_shelved_before(
-        &self,
-        prefix: &[u8],
-        before: &[u8],
-    ) -> Result<Option<KeyValue>, JournalError> {
+    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
         if before <= prefix {
             return Ok(None);
         }
@@ -475,7 +471,7 @@ impl KeyValues for SledJournal {
         })
     }
 
-    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
         guarded(|| {
             let keys = self.shelf.scan_prefix(prefix).keys();
             keys.map(|key| key.map(|key| key.to_vec()).map_err(engine))
@@ -483,7 +479,7 @@ impl KeyValues for SledJournal {
         })
     }
 
-    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
+    fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
         guarded(|| self.shelf.remove(key).map(drop).map_err(engine))
     }
 }

@@ -245,7 +245,7 @@ impl FrameStatistics {
         widen(&mut self.effective_at, entry.effective_at);
         widen(&mut self.recorded_at, entry.recorded_at);
         self.reach(entry.occurred_at);
-        match &entry.what {
+        match &entry.payload {
             Payload::Change(change) => {
                 self.touch(names.key(change.member).channel);
                 if let Some(window) = entry.window() {

@@ -126,7 +126,7 @@ pub fn channel_from_bytes(
             proof,
         })
     };
-    let slot = |wire: SlotWire, presence, seat| -> Result<(MemberId, Slot), CodecError> {
+    let slot = |wire: SlotWire, presence, place| -> Result<(MemberId, Slot), CodecError> {
         let mut by_kind = wire.heard;
         for by in &mut by_kind {
             *by = if *by >= MARKS_FROM { *by } else { name(*by)?.0 };
@@ -135,15 +135,15 @@ pub fn channel_from_bytes(
             seq: wire.seq,
             time: wire.time,
             stamp: stamp_in(wire.stamp),
-            heard: Reporters { by_kind },
+            reporters: Reporters { by_kind },
         };
         let meta = wire.meta.map(Text::from);
         let (held_at, since, departed_at) = (wire.held_at, wire.since, wire.departed_at);
         let changed_at = wire.changed_at;
         let slot = Slot {
             presence,
-            seat,
-            word,
+            place,
+            last_update: word,
             held_at,
             since,
             changed_at,
@@ -156,8 +156,8 @@ pub fn channel_from_bytes(
     let mut slots: Vec<(MemberId, Slot)> = Vec::new();
     let mut roster = Vec::with_capacity(wire.present.len());
     for wire in wire.present {
-        let seat = u32::try_from(roster.len()).unwrap_or(u32::MAX);
-        let (member, slot) = slot(wire, Presence::Present, seat)?;
+        let place = u32::try_from(roster.len()).unwrap_or(u32::MAX);
+        let (member, slot) = slot(wire, Presence::Present, place)?;
         roster.push(member);
         slots.push((member, slot));
     }

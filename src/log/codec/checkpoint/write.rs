@@ -45,7 +45,7 @@ impl PartTable {
     }
 
     fn slot(&mut self, member: MemberId, slot: &Slot, names: &Names) -> SlotWire {
-        let heard = slot.word.heard.by_kind.map(|by| {
+        let heard = slot.last_update.reporters.by_kind.map(|by| {
             if by >= MARKS_FROM {
                 by
             } else {
@@ -54,9 +54,9 @@ impl PartTable {
         });
         SlotWire {
             member: self.member(member, names),
-            seq: slot.word.seq,
-            time: slot.word.time,
-            stamp: stamp_out(slot.word.stamp),
+            seq: slot.last_update.seq,
+            time: slot.last_update.time,
+            stamp: stamp_out(slot.last_update.stamp),
             heard,
             held_at: slot.held_at,
             since: slot.since,
