@@ -86,7 +86,7 @@ impl Load {
     /// Lines to one snapshot.
     const SNAPSHOT_EVERY: usize = 333;
 
-    /// Over this many channels; each has at most `seats` publishers, of whom about half are there.
+    /// Over this many channels; each has at most `publishers` of them, of whom about half are there.
     #[must_use]
     pub fn new(seed: u64, channels: usize, seats: usize) -> Self {
         let (channels, seats) = (channels.max(1), seats.max(1));

@@ -220,7 +220,7 @@ pub enum BenchError {
     Stopped,
 }
 
-/// What whoever looks on is told.
+/// What a listener of the bench is given.
 #[derive(Debug)]
 pub enum BenchEvent<'a> {
     /// This work begins, or goes on.

@@ -62,7 +62,7 @@ pub enum Command {
     Channels,
     /// The lines that could not be taken
     Rejects(rejects::RejectsArgs),
-    /// Play the log again, as lines of a feed: on standard output, or live to whoever comes
+    /// Play the log again, as lines of a feed: on standard output, or live to every client that connects
     Replay(replay::ReplayArgs),
     /// Write entries or stays into a file, for spreadsheets and databases
     Export(export::ExportArgs),

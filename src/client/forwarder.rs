@@ -122,7 +122,7 @@ impl Forwarder {
     }
 
     /// Takes a line, without its newline; waits while too many are on the way. `false`: nothing more is taken, and
-    /// [`finish`](Uplink::finish) says why.
+    /// [`finish`](Forwarder::finish) says why.
     pub async fn line(&self, text: &str) -> bool {
         let cost = (text.len() + LINE_COST).min(RECORD_AHEAD_BYTES_MAX);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);

@@ -12,7 +12,7 @@
 //! | `owner` | what the owner of a store asks of the process that has it |
 //! | `token` | where access tokens come from |
 //! | `socket` | one WebSocket connection |
-//! | `uplink` | lines into another server |
+//! | `forwarder` | lines into another server |
 //! | `wire` | addresses, and byte streams to them: TCP, TLS, Unix sockets |
 
 pub mod backoff;

@@ -1,4 +1,4 @@
-//! Follows a feed and records it: carries out what its [`life`](super::life) says, on a WebSocket, with tokens and a
+//! Follows a feed and records it: carries out what its [`session`](super::session) says, on a WebSocket, with tokens and a
 //! place where lines go. Nothing is decided here.
 
 use super::session::{

@@ -33,7 +33,7 @@ pub struct Recorder {
 type WaitingLine = (BatchLine, OwnedSemaphorePermit);
 
 impl Recorder {
-    /// Begins to record into a store, what `observer` sees. If the log says that he is up, whoever recorded for him
+    /// Begins to record into a store, what `observer` sees. If the log says that he is up, the process that recorded for it
     /// has died: that is put on record first. `watcher` is told of rejects and late entries.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl<W: ProgressListener> RecorderIngest<W> {
     }
 }
 
-/// That whoever recorded before has died.
+/// The process that recorded before has died.
 fn died(observer: &str) -> Event<'_> {
     Event {
         observer: observer.into(),

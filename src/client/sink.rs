@@ -18,14 +18,14 @@ impl FeedSink {
         match self {
             FeedSink::Store(recorder) => recorder.line(line, text.len()).await,
             // What is no UTF-8 is no line that could be taken there, either, and is kept as far as it can be said.
-            FeedSink::Server(uplink) => uplink.line(&String::from_utf8_lossy(text)).await,
+            FeedSink::Server(forwarder) => forwarder.line(&String::from_utf8_lossy(text)).await,
         }
     }
 
     /// What follows comes from a new connection to the source.
     pub(super) fn new_feed(&self) {
-        if let FeedSink::Server(uplink) = self {
-            uplink.new_feed();
+        if let FeedSink::Server(forwarder) = self {
+            forwarder.new_feed();
         }
     }
 }

@@ -11,7 +11,7 @@ const PIECES: usize = 28;
 
 type Chunk<T> = OnceLock<Box<[OnceLock<T>]>>;
 
-/// The list. One writer at a time: whoever may call [`push`](Growing::push) is the owner's business.
+/// The list. One writer at a time: the owner ensures it.
 #[derive(Debug)]
 pub(super) struct AppendVec<T> {
     pieces: [Chunk<T>; PIECES],

@@ -369,7 +369,7 @@ pub enum PageStep {
     Members(FullListing),
 }
 
-/// An ingest connection that ended in order: whoever opens the store does not find it up.
+/// An ingest connection that ended in order: a store that is opened later does not find it up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionEnd {
     /// Whose.

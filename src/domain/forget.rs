@@ -75,7 +75,7 @@ impl State {
             departed,
             ..
         } = self;
-        number_graves(departed, slots, numbers);
+        number_tombstones(departed, slots, numbers);
         for channel in channels.values_mut() {
             number_channel(channel, slots, numbers);
         }
@@ -115,17 +115,17 @@ fn number_heard(heard: &mut Reporters, numbers: &mut impl Numbers) {
     }
 }
 
-fn number_graves(departed: &mut Tombstones, slots: &[Slot], numbers: &mut impl Numbers) {
+fn number_tombstones(departed: &mut Tombstones, slots: &[Slot], numbers: &mut impl Numbers) {
     let Tombstones { stamped, unstamped } = departed;
-    for graves in [stamped, unstamped] {
-        let living = graves.iter(slots);
+    for tombstones in [stamped, unstamped] {
+        let living = tombstones.iter(slots);
         let living = living.map(|(seq, member)| (seq, numbers.member(member)));
-        *graves = TombstoneQueue::new(living.collect());
+        *tombstones = TombstoneQueue::new(living.collect());
     }
 }
 
 fn number_channel(channel: &mut ChannelState, slots: &[Slot], numbers: &mut impl Numbers) {
-    number_graves(&mut channel.departed, slots, numbers);
+    number_tombstones(&mut channel.departed, slots, numbers);
     for member in &mut channel.roster {
         *member = numbers.member(*member);
     }

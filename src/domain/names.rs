@@ -105,10 +105,10 @@ impl NameTable {
     }
 }
 
-/// Names and members, each once: the glossary, and how it is looked up and grows.
+/// Names and members, each once: the table, and how it is looked up and grows.
 #[derive(Debug, Default)]
 pub struct Names {
-    glossary: NameTable,
+    table: NameTable,
     // std's keyed hash: names come from outside and could be chosen to collide.
     by_text: HashMap<Arc<str>, NameId>,
     /// Most members have no connection: its name need not be looked up.
@@ -120,7 +120,7 @@ impl Deref for Names {
     type Target = NameTable;
 
     fn deref(&self) -> &NameTable {
-        &self.glossary
+        &self.table
     }
 }
 
@@ -133,8 +133,8 @@ impl Names {
 
     /// What its numbers stand for, to be read elsewhere.
     #[must_use]
-    pub fn glossary(&self) -> &NameTable {
-        &self.glossary
+    pub fn table(&self) -> &NameTable {
+        &self.table
     }
 
     /// The number of a name, given now if it has none yet.
@@ -149,7 +149,7 @@ impl Names {
         }
         let name = NameId(u32::try_from(self.len()).unwrap_or(u32::MAX));
         let text: Arc<str> = Arc::from(text);
-        self.glossary.0.texts.push(Arc::clone(&text));
+        self.table.0.texts.push(Arc::clone(&text));
         if text.is_empty() {
             self.empty = Some(name);
         }
@@ -169,7 +169,7 @@ impl Names {
             return member;
         }
         let member = MemberId(u32::try_from(self.members()).unwrap_or(u32::MAX));
-        self.glossary.0.keys.push(key);
+        self.table.0.keys.push(key);
         self.by_key.insert(key, member);
         member
     }
@@ -190,7 +190,7 @@ impl Names {
         [user, conn]: [&str; 2],
     ) -> Option<MemberId> {
         let member = MemberId(before.0.checked_add(1)?);
-        let key = self.glossary.0.keys.get(member.0 as usize)?;
+        let key = self.table.0.keys.get(member.0 as usize)?;
         let meant = key.channel == channel
             && key.topic == topic
             && self.text(key.user) == user

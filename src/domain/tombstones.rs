@@ -136,9 +136,9 @@ impl State {
         slot.stamped = !slot.last_update.stamp.is_none();
         let stamped = slot.stamped;
         self.departed.part(stamped).push(seq, member);
-        let graves = &mut self.channels.entry(channel).or_default().departed;
-        graves.part(stamped).push(seq, member);
-        if let Some(full) = graves.full(limits::TOMBSTONES_PER_CHANNEL_MAX)
+        let tombstones = &mut self.channels.entry(channel).or_default().departed;
+        tombstones.part(stamped).push(seq, member);
+        if let Some(full) = tombstones.full(limits::TOMBSTONES_PER_CHANNEL_MAX)
             && let Some(oldest) = full.oldest(&self.slots)
         {
             self.drop_tombstone(channel, oldest);

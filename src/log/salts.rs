@@ -105,7 +105,7 @@ impl Salts {
         }
     }
 
-    /// Drops what is kept by the numbers of a glossary; those of another one may follow.
+    /// Drops what is kept by the numbers of a name table; those of another one may follow.
     pub fn forget_names(&mut self) {
         self.names = Vec::new();
         self.members = Vec::new();

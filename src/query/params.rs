@@ -1,6 +1,6 @@
 //! What a question asks, in the words of the HTTP interface: one struct a route, read from a query string by the server
 //! and written into one by the client. What the words mean is the filters' business; a relative time is worked out
-//! against the `now` of whoever answers.
+//! against the clock of the process that answers.
 
 use super::answer::{EntryType, OriginAnswer};
 use super::time::{Span, When};
@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 /// The header in which a server says what kind of feed its `/v1/feed` is.
 pub const FEED_HEADER: &str = "rollbook-feed";
-/// It is played, not live: the same lines to whoever asks, and then an end (close code 1000). No link is lost in it but
+/// It is played, not live: the same lines for every client, and then an end (close code 1000). No link is lost in it but
 /// those that it tells of.
 pub const FEED_PLAYED: &str = "played";
 /// It is live, and its token can be renewed on the connection (`{"t":"renew","token":…}`).

@@ -57,7 +57,7 @@ pub enum LineShape {
     #[default]
     Agora,
     /// Rollbook's own (contract 2.4), with the moment of recording and, where they were not the usual ones, the rules:
-    /// ingested again, and these [kept](crate::ingest::How::keep_recorded), any log has the same history to the letter.
+    /// ingested again, and these [kept](crate::ingest::IngestOptions::keep_recorded), any log has the same history to the letter.
     Rollbook,
 }
 

@@ -47,7 +47,7 @@ enum PlaybackMode {
 }
 
 impl PlaybackControl {
-    /// No line is played until [`resume`](Remote::resume), and no time passes.
+    /// No line is played until [`resume`](PlaybackControl::resume), and no time passes.
     pub fn pause(&self) {
         self.turn(PlaybackMode::Paused);
     }

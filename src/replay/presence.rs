@@ -242,7 +242,7 @@ fn alone<'a>(change: &'a ReportedChange<'_>) -> Option<(&'static str, Option<&'a
 }
 
 /// Changes as what happened within an interval. They are read in an order of their own, leaves first and each kind by
-/// user, and whoever is there and in two lists has changed: they must be so already.
+/// user, and a user who is present and in two lists has changed: they must be so already.
 fn interval<'a>(
     changes: &'a [ReportedChange<'_>],
     occupancy: Option<u64>,

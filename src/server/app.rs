@@ -40,7 +40,7 @@ pub struct App {
     /// What time it is.
     pub clock: Arc<dyn ServerClock>,
     /// Entries on their way to subscribers.
-    pub pump: LogTailer,
+    pub tailer: LogTailer,
     /// Which connection speaks for which observer.
     pub observers: Observers,
     /// What is counted.

@@ -53,7 +53,7 @@ impl fmt::Display for TokenScope {
     }
 }
 
-/// What whoever asks may do.
+/// What the caller may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     scopes: Vec<TokenScope>,
@@ -376,11 +376,11 @@ const SUBJECT: [u8; 32] = *b"rollbook: the subject of a token";
 
 /// How the server is entered.
 pub enum AuthPolicy {
-    /// By whoever may open the store's folder: the owner's socket.
+    /// By anyone who may open the store's folder: the owner's socket.
     Owner,
     /// The same, while the process that has the store only reads it: nothing is taken.
     OwnerReads,
-    /// By whoever is on this machine; of the pages that a browser here shows only the server's own, and these.
+    /// By anyone on this machine; of the pages that a browser here shows only the server's own, and these.
     Loopback(Arc<[PageOrigin]>),
     /// With a token.
     Tokens(TokenVerifier),

@@ -128,7 +128,7 @@ impl EntryStream {
             let _turn = turn;
             let store = &*app.store;
             // Before a place is taken.
-            app.pump.start()?;
+            app.tailer.start()?;
             let (mut cursor, place) = match ahead {
                 Some(Ahead { cursor, place }) => (cursor, Some(place)),
                 None => {
@@ -168,7 +168,7 @@ impl EntryStream {
         }
         let place = place.unwrap_or_else(|| {
             self.app
-                .pump
+                .tailer
                 .hub()
                 .subscribe(self.filter.channel.as_deref())
         });

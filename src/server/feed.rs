@@ -4,7 +4,7 @@
 use super::api_error::ApiError;
 use super::app::{App, AuthContext};
 use super::entry_stream::{EntryStream, StreamItem};
-use super::forward::pour;
+use super::forward::forward;
 use super::listen::ConnectionGuard;
 use super::queries::QueryParams;
 use super::session::SocketSession;
@@ -49,7 +49,7 @@ pub async fn feed(
         let tail = EntryStream::new(Arc::clone(&app), pass.client.clone(), filter);
         let mut session = SocketSession::new(socket, app, pass, guest);
         if session.send(snapshot).await.is_ok() {
-            pour(session, tail, move |_, said| listener.hear(said)).await;
+            forward(session, tail, move |_, said| listener.hear(said)).await;
         }
     });
     let headers = response.headers_mut();
@@ -70,7 +70,7 @@ fn roster(store: &Store, channel: &str) -> Result<(Vec<TopicAnswer>, u64), Store
 /// What an SDK's listener knows.
 struct FeedListener {
     channel: String,
-    /// The time of the snapshot. What is told behind it happened later for whoever listens, however long it was on its
+    /// The time of the snapshot. What follows it happened later for the listener, however long it was on its
     /// way here: as something of before the snapshot it would be stale.
     shown_at: Millis,
     /// The connections of those who have any: the SDK knows one instance a user, who comes with the first and goes

@@ -30,7 +30,7 @@ pub enum StreamEnd {
 }
 
 /// Pours what comes into a socket, put into words by `words`, until one of the two ends.
-pub async fn pour<S: MessageStream>(
+pub async fn forward<S: MessageStream>(
     mut session: SocketSession,
     mut source: S,
     mut words: impl FnMut(&AuthContext, S::Said) -> Vec<Message>,

@@ -51,7 +51,7 @@ struct RingBuffer {
     /// The last entry that it does not have any more.
     floor: u64,
     /// Who sits there, and the last entry that each has taken.
-    seats: HashMap<u64, u64>,
+    subscribers: HashMap<u64, u64>,
     /// The last entry laid into it.
     news: watch::Sender<u64>,
 }
@@ -98,11 +98,11 @@ impl Hub {
 
     /// How many listen.
     #[must_use]
-    pub fn seats(&self) -> usize {
+    pub fn subscribers(&self) -> usize {
         self.buffers()
             .open
             .values()
-            .map(|buffer| buffer.seats.len())
+            .map(|buffer| buffer.subscribers.len())
             .sum()
     }
 
@@ -156,10 +156,10 @@ impl Hub {
             .or_insert_with(|| RingBuffer {
                 items: VecDeque::new(),
                 floor,
-                seats: HashMap::new(),
+                subscribers: HashMap::new(),
                 news: watch::Sender::new(floor),
             });
-        buffer.seats.insert(number, floor);
+        buffer.subscribers.insert(number, floor);
         let news = buffer.news.subscribe();
         drop(buffers);
         Subscriber {
@@ -238,7 +238,7 @@ impl RingBuffers {
 impl RingBuffer {
     /// How many entries it holds for the one who is furthest behind.
     fn lag(&self) -> Option<u64> {
-        let last = self.seats.values().min()?;
+        let last = self.subscribers.values().min()?;
         Some((self.items.len() - self.taken(*last)) as u64)
     }
 
@@ -287,7 +287,7 @@ impl Subscriber {
         let Some(buffer) = buffers.open.get_mut(&self.channel) else {
             return NextEntries::Closed;
         };
-        buffer.seats.insert(self.number, seq);
+        buffer.subscribers.insert(self.number, seq);
         if buffer.floor > seq {
             return NextEntries::TooSlow;
         }
@@ -311,8 +311,8 @@ impl Drop for Subscriber {
     fn drop(&mut self) {
         let mut buffers = self.hub.buffers();
         if let Some(buffer) = buffers.open.get_mut(&self.channel) {
-            buffer.seats.remove(&self.number);
-            if buffer.seats.is_empty() {
+            buffer.subscribers.remove(&self.number);
+            if buffer.subscribers.is_empty() {
                 buffers.open.remove(&self.channel);
                 buffers.forget(&self.channel);
             }

@@ -203,8 +203,8 @@ impl Metrics {
             (&of.resyncs, gauges.resyncs_open),
             (&of.observers, gauges.observers),
             (&of.connected, gauges.connected),
-            (&of.subscribers, app.pump.hub().seats() as u64),
-            (&of.lag, app.pump.hub().lag(app.store.head())),
+            (&of.subscribers, app.tailer.hub().subscribers() as u64),
+            (&of.lag, app.tailer.hub().lag(app.store.head())),
             (&of.clients, app.sockets.clients() as u64),
             (&of.poisoned, u64::from(app.store.failure().is_some())),
         ] {
@@ -250,7 +250,7 @@ impl Meter for Metrics {
     }
 }
 
-/// `GET /metrics`. The figures are of all channels together: whoever sees them sees all.
+/// `GET /metrics`. The figures are of all channels together: only a token for all channels may read them.
 pub async fn metrics(
     State(app): State<Arc<App>>,
     Extension(pass): Extension<AuthContext>,

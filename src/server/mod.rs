@@ -3,7 +3,7 @@
 //! ```text
 //! listen ─> guard ─┬─> queries ───────────────────────> store (in a bounded pool)
 //!                  ├─> ingest, events ──> feed::parse ─> writer ─> acknowledgements
-//!                  ├─> subscribe, feed <── tail <── hub <── pump <── log
+//!                  ├─> subscribe, feed <── tail <── hub <── tailer <── log
 //!                  └─> play <── replay <── log
 //! ```
 //!
@@ -18,9 +18,9 @@
 //! | `queries`, `events`, `metrics`, `pages` | requests that are answered |
 //! | `owner` | requests that are answered to the store's owner only |
 //! | `beside` | the owner's socket of a process that has something else to do |
-//! | `session`, `sockets`, `pour` | what all sockets have in common; those on which only the server speaks |
+//! | `session`, `sockets`, `forward` | what all sockets have in common; those on which only the server speaks |
 //! | `ingest`, `observers` | lines in |
-//! | `subscribe`, `feed`, `tail`, `hub`, `pump` | entries out |
+//! | `subscribe`, `feed`, `entry_stream`, `hub`, `tailer` | entries out |
 //! | `play` | recorded history out, as a live feed |
 //!
 //! **Invariants:** the store is never called on a worker of the runtime. Nothing that a client does keeps the writer
@@ -123,7 +123,7 @@ impl Default for Config {
     }
 }
 
-/// Serves a store to whoever comes in at `listeners`, until `shutdown` ends. Then no more is accepted, what is in hand
+/// Serves a store at `listeners`, until `shutdown` ends. Then no more is accepted, what is in hand
 /// is finished and acknowledged, and all sockets are told farewell; that takes 8 s at most.
 ///
 /// ```
@@ -152,7 +152,7 @@ pub async fn serve(
         .iter()
         .any(|listener| matches!(listener, Listener::Tcp(..)));
     let app = Arc::new(App {
-        pump: LogTailer::new(Arc::clone(&store)),
+        tailer: LogTailer::new(Arc::clone(&store)),
         store,
         rules: config.rules,
         settings: config.settings,
@@ -173,7 +173,7 @@ pub async fn serve(
     if networked {
         // Subscribers are to be expected, and the debug log tells of each snapshot.
         let starting = Arc::clone(&app);
-        let started = tokio::task::spawn_blocking(move || starting.pump.start()).await;
+        let started = tokio::task::spawn_blocking(move || starting.tailer.start()).await;
         started.map_err(|error| StoreError::Stopped(error.to_string()))??;
     }
     let tokens = config.tokens.map(AuthPolicy::Tokens);
@@ -204,6 +204,6 @@ pub async fn serve(
         tracing::warn!("{} connections did not end in time", house.open.len());
     }
     // It has nothing left to do, and ends at once.
-    let _ = tokio::task::spawn_blocking(move || app.pump.stop()).await;
+    let _ = tokio::task::spawn_blocking(move || app.tailer.stop()).await;
     Ok(())
 }

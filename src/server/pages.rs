@@ -32,7 +32,7 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, ApiErro
     if app.stop.is_cancelled() {
         return Err(ApiError::Unavailable("the server stops".into()));
     }
-    if app.pump.hub().is_closed() {
+    if app.tailer.hub().is_closed() {
         return Err(untold());
     }
     match app.store.failure() {

@@ -1,12 +1,12 @@
 //! `WS /v1/feed` of a store that is played: a channel's recorded history as its live feed, to each client from the start.
-//! Each has a player of its own, which goes by the server's clock and waits for whoever does not read (as long as a
+//! Each has a player of its own, which goes by the server's clock and waits for a client that does not read (as long as a
 //! socket waits at all).
 
 use super::api_error::ApiError;
 use super::app::{App, AuthContext, broken};
 use super::clock::ServerClock;
 use super::crowd::{Permit, Places};
-use super::forward::{MessageStream, StreamEnd, pour};
+use super::forward::{MessageStream, StreamEnd, forward};
 use super::listen::ConnectionGuard;
 use super::queries::QueryParams;
 use super::session::SocketSession;
@@ -95,7 +95,7 @@ pub async fn feed(
     let mut response = upgrade.with(Speaker::Server, async move |socket| {
         let player = Playback::start(Arc::clone(&app), filter, plays.play.speed, room);
         let session = SocketSession::new(socket, app, pass, guest);
-        pour(session, player, |_, lines| {
+        forward(session, player, |_, lines| {
             lines.into_iter().map(Message::text).collect()
         })
         .await;

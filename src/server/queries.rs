@@ -144,7 +144,7 @@ pub async fn gaps(
     .await
 }
 
-/// A rejected line may speak of any channel: whoever sees them sees all.
+/// A rejected line may concern any channel, so only a token for all channels may read them.
 pub async fn rejects(
     State(app): SharedApp,
     Extension(pass): Extension<AuthContext>,

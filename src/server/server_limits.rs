@@ -1,4 +1,4 @@
-//! What a server bears of those who come: how many, how much, how long. As `limits` says, unless whoever starts it wants
+//! What a server bears of those who come: how many, how much, how long. As `limits` says, unless the caller wants
 //! less.
 
 use crate::limits;

@@ -4,7 +4,7 @@
 use super::api_error::ApiError;
 use super::app::{App, AuthContext};
 use super::entry_stream::{EntryStream, StreamItem};
-use super::forward::{MessageStream, pour};
+use super::forward::{MessageStream, forward};
 use super::hub::LiveEntry;
 use super::listen::ConnectionGuard;
 use super::queries::QueryParams;
@@ -33,7 +33,7 @@ pub async fn subscribe(
     upgrade.with(Speaker::Server, async move |socket| {
         let tail = EntryStream::new(Arc::clone(&app), pass.client.clone(), params.filter());
         let session = SocketSession::new(socket, app, pass, guest);
-        pour(session, tail, entry_or_live).await;
+        forward(session, tail, entry_or_live).await;
     })
 }
 

@@ -76,7 +76,7 @@ impl LogTailer {
         let work = move || {
             // However it ends: who listens is not left to wait.
             let hub = Closed(hub);
-            let done = pump(&store, cursor, &hub.0, &called);
+            let done = run(&store, cursor, &hub.0, &called);
             if let Err(error) = done {
                 tracing::error!("entries are not told any more: {error}");
             }
@@ -107,7 +107,7 @@ impl LogTailer {
     }
 }
 
-fn pump(
+fn run(
     store: &Store,
     mut cursor: Cursor,
     hub: &Hub,

@@ -83,7 +83,7 @@ pub(crate) struct PendingCheckpoint {
     seq: u64,
     recorded_at: Millis,
     trunk: Vec<u8>,
-    aside: Bookkeeping,
+    bookkeeping: Bookkeeping,
     retry_chunks: Vec<u64>,
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn draft(
         seq: fold.state.head(),
         recorded_at: fold.state.recorded_at(),
         trunk: wire::trunk_to_bytes(&fold.state, &fold.names)?,
-        aside: fold.aside.clone(),
+        bookkeeping: fold.bookkeeping.clone(),
         retry_chunks: retry_chunks.to_vec(),
     })
 }
@@ -138,17 +138,17 @@ impl PendingCheckpoint {
         index.seq = self.seq;
         index.recorded_at = self.recorded_at;
         index.channels = self.effective.into_iter().filter_map(of_part).collect();
-        index.rejects = self.aside.rejects;
-        index.reject_bytes = self.aside.reject_bytes;
+        index.rejects = self.bookkeeping.rejects;
+        index.reject_bytes = self.bookkeeping.reject_bytes;
         index.retry_chunks = self.retry_chunks;
         index.trunk = self.trunk;
-        let index = wire::index_to_bytes(index, &self.aside.sources)?;
+        let index = wire::index_to_bytes(index, &self.bookkeeping.sources)?;
         values.push((trunk_key(place.frame), index));
         Ok(Checkpoint { values })
     }
 }
 
-/// A checkpoint, ready to be put on the shelf once its frame is durable.
+/// A checkpoint, ready to be put among the key values once its frame is durable.
 pub(crate) struct Checkpoint {
     values: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -159,7 +159,7 @@ impl Checkpoint {
         self.values.extend(later.values);
     }
 
-    /// Puts it on the shelf; the trunk, which makes it count, last.
+    /// Puts it among the key values; the trunk, which makes it count, last.
     pub fn save(&self, engine: &dyn Engine) -> Result<(), StoreError> {
         for (key, value) in &self.values {
             put(engine, key, value)?;
@@ -185,7 +185,7 @@ fn said_key(chunk: u64) -> Vec<u8> {
     [b"said".as_slice(), &chunk.to_be_bytes()].concat()
 }
 
-/// Puts a value of any size on the shelf, cut to what the engine takes.
+/// Puts a value of any size among the key values, cut to what the engine takes.
 fn put(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
     let sum = blake3::hash(value);
     let mut pieces = value.chunks(limits::VALUE_BYTES_MAX - 64);
@@ -224,7 +224,7 @@ fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     Ok((blake3::hash(&value).as_bytes() == sum).then_some(value))
 }
 
-/// The frames of the checkpoints on the shelf, in order.
+/// The frames of the checkpoints among the key values, in order.
 fn checkpoints(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
     let mut frames: Vec<u64> = Vec::new();
     for key in engine.keys(b"trunk")? {
@@ -345,7 +345,7 @@ fn restore(
         }
     }
     wire::finish(&mut state);
-    let aside = Bookkeeping {
+    let bookkeeping = Bookkeeping {
         sources: index.sources(),
         rejects: index.rejects,
         reject_bytes: index.reject_bytes,
@@ -359,7 +359,7 @@ fn restore(
         needed: names.len() + names.members(),
         state,
         names,
-        aside,
+        bookkeeping,
         place,
     }))
 }
@@ -385,7 +385,7 @@ pub(super) fn pointers(
     Ok(Default::default())
 }
 
-/// Puts a chunk of retry ids on the shelf, what their lines said first: without that they are known all the same.
+/// Puts a chunk of retry ids among the key values, what their lines said first: without that they are known all the same.
 pub(super) fn save_retries(
     engine: &dyn Engine,
     chunk: u64,
@@ -428,13 +428,13 @@ pub(super) fn load_retries(
     Ok(Some(ids.collect()))
 }
 
-/// Takes a chunk of retry ids off the shelf.
+/// Takes a chunk of retry ids from the key values.
 pub(super) fn drop_retries(engine: &dyn Engine, chunk: u64) -> Result<(), StoreError> {
     remove(engine, &retry_key(chunk))?;
     remove(engine, &said_key(chunk))
 }
 
-/// Takes every key that begins with `prefix` off the shelf.
+/// Takes every key that begins with `prefix` from the key values.
 fn remove(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
     for key in engine.keys(prefix)? {
         engine.remove(&key)?;
@@ -442,7 +442,7 @@ fn remove(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes everything off the shelf and folds the log from its first entry.
+/// Takes everything from the key values and folds the log from its first entry.
 pub(super) fn rebuild(engine: &dyn Engine, end: u64) -> Result<StateCursor, StoreError> {
     remove(engine, b"")?;
     let mut fold = StateCursor::default();

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-/// What the desk has decided, and who waits for it.
+/// What the decider has decided, and who waits for it.
 pub(super) struct DecidedBatch {
     pub records: Vec<Record>,
     /// Which of them must stand in one frame.
@@ -49,7 +49,7 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    /// A scribe that goes on at `place`, behind the entry `head`, and spells names by `names`.
+    /// A committer that goes on at `place`, behind the entry `head`, and spells names by `names`.
     pub fn new(
         shared: Arc<StoreShared>,
         names: NameTable,

@@ -3,7 +3,7 @@
 //!
 //! Lines that mean the same have the same hash: the order of fields and of members does not count, nor does anything
 //! that the options of a run add (`self`, how late news may be). Two that differ only in what is left out here pass for
-//! the same; the reverse never happens. It is kept on the shelf across restarts and changes of the program, so it does
+//! the same; the reverse never happens. It is kept among the key values across restarts and changes of the program, so it does
 //! not depend on how types are laid out or printed.
 
 use crate::domain::event::{

@@ -48,10 +48,10 @@ pub(super) struct Decider {
     /// Since the last checkpoint.
     since: DirtySet,
     retry_chunks: Vec<u64>,
-    ration: RejectQuota,
+    quota: RejectQuota,
 }
 
-/// How many ids one chunk on the shelf holds.
+/// How many ids one chunk among the key values holds.
 const RETRY_CHUNK_IDS: usize = 4_096;
 /// A checkpoint is made after so many entries, or as many more as make its cost small beside theirs.
 const CHECKPOINT_ENTRIES_MIN: usize = 65_536;
@@ -60,15 +60,15 @@ const CHECKPOINT_ENTRIES_PER_MEMBER: usize = 4;
 const HAND_OVER_ENTRIES_MAX: usize = 16_384;
 
 impl Decider {
-    /// A desk that goes on from what the log says.
-    pub fn new(shared: Arc<StoreShared>, caught_up: Recovered) -> Decider {
+    /// A decider that goes on from what the log says.
+    pub fn new(shared: Arc<StoreShared>, recovered: Recovered) -> Decider {
         let Recovered {
             fold,
             retries,
             retry_chunks,
             since,
             parts: _,
-        } = caught_up;
+        } = recovered;
         Decider {
             digests: Digests::new(shared.digest_key),
             frontiers: Frontiers::default(),
@@ -82,11 +82,15 @@ impl Decider {
             waiting: 0,
             since,
             retry_chunks,
-            ration: RejectQuota::default(),
+            quota: RejectQuota::default(),
         }
     }
 
-    pub fn run(mut self, batches: &Receiver<(Batch, Reply)>, to_scribe: &SyncSender<DecidedBatch>) {
+    pub fn run(
+        mut self,
+        batches: &Receiver<(Batch, Reply)>,
+        to_committer: &SyncSender<DecidedBatch>,
+    ) {
         let mut settled = false;
         let mut replies: Vec<(Reply, Receipt)> = Vec::new();
         // Dropped before the replies, so that nobody hears of an end that the store does not know of yet.
@@ -112,20 +116,20 @@ impl Decider {
                 };
             }
             let decided = self.send_decided(std::mem::take(&mut replies), false);
-            // A scribe that has ended has poisoned the store.
-            if to_scribe.send(decided).is_err() {
+            // A committer that has ended has poisoned the store.
+            if to_committer.send(decided).is_err() {
                 break;
             }
         }
         if self.shared.poison().is_some() {
             return;
         }
-        let rest = self.ration.rest();
+        let rest = self.quota.rest();
         self.keep(rest);
         if self.since.entries > 0 || !self.records.is_empty() {
             let decided = self.send_decided(Vec::new(), true);
             // Nor is a checkpoint wanted then.
-            let _ = to_scribe.send(decided);
+            let _ = to_committer.send(decided);
         }
     }
 
@@ -142,7 +146,7 @@ impl Decider {
                         Some(whole) if whole.start == start => whole.end = end,
                         _ => self.together.push(start..end),
                     }
-                    self.fold.aside.note_progress(progress.clone());
+                    self.fold.bookkeeping.note_progress(progress.clone());
                     self.records.push(Record::Progress(progress));
                     continue;
                 }
@@ -280,7 +284,7 @@ impl Decider {
             }
             return Ok(Some(seq));
         }
-        // A feed has these from its line, or from whoever has set it up.
+        // A feed has these from its line or from its settings.
         check::whose(event).map_err(|unfit| unfit.to_string())?;
         let StateCursor { state, names, .. } = &self.fold;
         for resync in resyncs_before(state, names, event, rules, now) {
@@ -405,13 +409,13 @@ impl Decider {
             text: Some(std::mem::take(&mut rejected.text)),
         };
         receipt.refuse(rejected);
-        let kept = self.ration.of(reject, &self.fold.aside);
+        let kept = self.quota.of(reject, &self.fold.bookkeeping);
         self.keep(kept);
     }
 
     fn keep(&mut self, reject: Option<Reject>) {
         if let Some(reject) = reject {
-            self.fold.aside.count_reject(&reject);
+            self.fold.bookkeeping.count_reject(&reject);
             self.records.push(Record::Reject(reject));
         }
     }
@@ -451,7 +455,7 @@ impl Decider {
         self.frontiers.renumber(&renumbering);
         self.since.renumber(&renumbering);
         Some(NewNames {
-            names: self.fold.names.glossary().clone(),
+            names: self.fold.names.table().clone(),
             renumbering,
         })
     }

@@ -1,4 +1,4 @@
-//! What the store tells of its own work: to whoever measures it, as it happens, and to whoever asks, as it stands.
+//! What the store tells of its own work: events for a meter as they happen, and gauges on request.
 
 use super::error::StoreError;
 use super::line_counts::LineCounts;

@@ -38,7 +38,7 @@ pub struct MigrationPlan {
 /// # Errors
 /// [`StoreError::NewerFormat`] where a newer program has written it.
 pub fn plan(dir: &Path) -> Result<MigrationPlan, StoreError> {
-    let from = Manifest::read(dir)?.map_or(0, |card| card.format);
+    let from = Manifest::read(dir)?.map_or(0, |manifest| manifest.format);
     if from > FORMAT {
         return Err(StoreError::NewerFormat {
             dir: dir.to_owned(),

@@ -1,7 +1,7 @@
 //! The store: one log, one writer, any number of readers.
 //!
 //! ```text
-//! record / submit ──> desk (decide) ──> scribe (append, sync) ──> published head ──> receipts
+//! record / submit ──> decider (decide) ──> committer (append, sync) ──> published head ──> receipts
 //!                                                                      │
 //!                                    visit, as_of, queries  <── scan ──┘
 //! ```
@@ -10,20 +10,20 @@
 //! | --- | --- |
 //! | `batch` | lines in, receipts out |
 //! | `check` | what an event must be like to be recorded |
-//! | `writer`, `desk`, `scribe`, `catch_up` | two threads: one decides, one appends and syncs; group commit; poisoning; what they start from |
+//! | `writer`, `decider`, `committer`, `recovery` | two threads: one decides, one appends and syncs; group commit; poisoning; what they start from |
 //! | `scan`, `reading` | the log out, folded by `apply`, shown to visitors |
 //! | `checkpoint` | shortcuts into the log |
 //! | `clamped` | entries far behind the time of their channel, and what moved it |
 //! | `retries`, `gist` | which ids have been recorded, and what their lines said |
-//! | `rejects`, `ration` | the lines that could not be taken; how many of them are kept |
+//! | `rejects`, `quota` | the lines that could not be taken; how many of them are kept |
 //! | `room` | how much may wait for the writer |
 //! | `digests`, `tally` | what a snapshot's entry and a receipt say |
 //! | `caution` | what should be known before more is recorded |
 //! | `meter` | what the store tells of its own work |
 //! | `opening` | how a store is opened and closed |
-//! | `home`, `migrate` | the folder, its lock and its format |
+//! | `data_dir`, `migrate` | the folder, its lock and its format |
 //! | `read_only` | stores that cannot be written |
-//! | `identity` | whether the folder's card and its log belong together |
+//! | `identity` | whether the folder's manifest and its log belong together |
 //!
 //! **Invariants:** it is synchronous. What is read is durable. It knows nothing of feeds and their shapes.
 
@@ -170,7 +170,7 @@ struct StoreShared {
     options: Options,
     digest_key: [u8; 32],
     /// The folder, where there is one; held for its lock.
-    home: Option<DataDir>,
+    data_dir: Option<DataDir>,
     /// The copy that is read in the place of a store that cannot be written; gone after the engine.
     copy: Mutex<Option<tempfile::TempDir>>,
     published: Mutex<Published>,
@@ -195,7 +195,7 @@ struct Published {
     seq: u64,
 }
 
-/// A mutex of plain data: whoever panicked while holding it has left it whole.
+/// A mutex of plain data: a panic while it was held has left it whole.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -376,7 +376,7 @@ impl Store {
         let fold = checkpoint::rebuild(engine, end)?;
         let after = fold.state.describe(&fold.names);
         *follower = Some(fold);
-        // A writer that finds the shelf empty reads the whole log, and leaves a checkpoint when it ends.
+        // A writer that finds the key values empty reads the whole log, and leaves a checkpoint when it ends.
         Writer::start(&self.shared)?.finish();
         Ok(before == after)
     }

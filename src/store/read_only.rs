@@ -45,13 +45,13 @@ impl Store {
         migrate::plan(dir)?;
         let copy = copy(dir)?;
         let inside = |error| of_original(error, copy.path(), dir);
-        let home = DataDir::open(copy.path(), false, Duration::ZERO).map_err(inside)?;
+        let data_dir = DataDir::open(copy.path(), false, Duration::ZERO).map_err(inside)?;
         let options = Options {
             create: false,
             durability: Durability::None,
             ..Options::default()
         };
-        let store = Store::open_home(home, options).map_err(inside)?.0;
+        let store = Store::open_data_dir(data_dir, options).map_err(inside)?.0;
         store.shared.poison_with(&StoreError::ReadOnly);
         store.keep(copy);
         Ok(store)

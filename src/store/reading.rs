@@ -150,7 +150,7 @@ impl Store {
     /// Where the log cannot be read.
     pub fn sources(&self) -> Result<Vec<Progress>, StoreError> {
         let mut follower = held(&self.follower);
-        Ok(self.follow(&mut follower)?.aside.sources.clone())
+        Ok(self.follow(&mut follower)?.bookkeeping.sources.clone())
     }
 
     /// The last durable line of an observer's feed, counted from 1; 0 where nothing is known of it. It is recorded by
@@ -161,7 +161,7 @@ impl Store {
     pub fn feed_position(&self, observer: &str, feed: &str) -> Result<u64, StoreError> {
         let source = Progress::feed(observer, feed);
         let mut follower = held(&self.follower);
-        let mut sources = self.follow(&mut follower)?.aside.sources.iter();
+        let mut sources = self.follow(&mut follower)?.bookkeeping.sources.iter();
         let known = sources.find(|known| known.source == source);
         Ok(known.map_or(0, |known| known.line))
     }
@@ -187,7 +187,7 @@ impl Store {
         }
         let measured = stood.measured.map(|at| at.elapsed());
         if measured.is_none_or(|ago| ago >= Duration::from_millis(MEASURE_MS)) {
-            stood.gauges.bytes = self.shared.home.as_ref().map_or(0, DataDir::bytes);
+            stood.gauges.bytes = self.shared.data_dir.as_ref().map_or(0, DataDir::bytes);
             stood.measured = Some(Instant::now());
         }
         Ok(Gauges {

@@ -25,7 +25,7 @@ pub(super) struct Recovered {
 pub(super) struct DirtySet {
     /// Channels that have changed.
     pub changed: NumberMap<NameId, ()>,
-    /// Ids that no chunk on the shelf has.
+    /// Ids that no chunk among the key values has.
     pub ids: Vec<Remembered>,
     pub entries: usize,
 }
@@ -58,44 +58,46 @@ impl DirtySet {
 }
 
 /// Reads what the writer starts from.
-pub(super) fn catch_up(engine: &dyn Engine) -> Result<Recovered, StoreError> {
+pub(super) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
     let end = engine.head() + 1;
     let scope = ScanScope {
         start: ScanStart::Behind(u64::MAX),
         ..ScanScope::default()
     };
-    let mut caught = Recovered {
+    let mut recovered = Recovered {
         fold: start(engine, end, &scope)?,
         ..Recovered::default()
     };
-    (caught.parts, caught.retry_chunks) = checkpoint::pointers(engine, &mut caught.fold)?;
+    (recovered.parts, recovered.retry_chunks) = checkpoint::pointers(engine, &mut recovered.fold)?;
     let mut whole = true;
-    for &chunk in &caught.retry_chunks {
+    for &chunk in &recovered.retry_chunks {
         match checkpoint::load_retries(engine, chunk)? {
-            Some(ids) => ids.into_iter().for_each(|id| caught.retries.remember(id)),
+            Some(ids) => ids
+                .into_iter()
+                .for_each(|id| recovered.retries.remember(id)),
             None => whole = false,
         }
     }
     if !whole {
         // A chunk is gone: read everything again, so that no line is taken twice.
-        caught = Recovered {
-            parts: caught.parts,
+        recovered = Recovered {
+            parts: recovered.parts,
             ..Recovered::default()
         };
     }
     let mut tail = TailReader {
-        parts: &mut caught.parts,
-        retries: &mut caught.retries,
-        since: &mut caught.since,
+        parts: &mut recovered.parts,
+        retries: &mut recovered.retries,
+        since: &mut recovered.since,
     };
     advance(
         engine,
-        &mut caught.fold,
+        &mut recovered.fold,
         end,
         &ScanScope::default(),
         &mut tail,
     )?;
-    Ok(caught)
+    Ok(recovered)
 }
 
 struct TailReader<'a> {

@@ -39,18 +39,20 @@ const MERGED_PART: u64 = 8;
 
 impl RejectQuota {
     /// What is to be recorded of a reject: itself, or one record of many, or nothing yet.
-    pub fn of(&mut self, mut reject: Reject, aside: &Bookkeeping) -> Option<Reject> {
+    pub fn of(&mut self, mut reject: Reject, bookkeeping: &Bookkeeping) -> Option<Reject> {
         if self.kept.len() >= limits::REJECT_SOURCES_MAX && !self.kept.contains_key(&reject.source)
         {
             self.kept.clear();
         }
         let kept = self.kept.entry(Arc::clone(&reject.source)).or_default();
-        if kept.rejects >= limits::REJECTS_PER_SOURCE_MAX || aside.rejects >= limits::REJECTS_MAX {
+        if kept.rejects >= limits::REJECTS_PER_SOURCE_MAX
+            || bookkeeping.rejects >= limits::REJECTS_MAX
+        {
             return self.merge(reject);
         }
         let bytes = reject.text.as_ref().map_or(0, |text| text.len() as u64);
         if kept.bytes + bytes > limits::REJECTS_PER_SOURCE_BYTES_MAX
-            || aside.reject_bytes + bytes > limits::REJECTS_BYTES_MAX
+            || bookkeeping.reject_bytes + bytes > limits::REJECTS_BYTES_MAX
         {
             reject.text = None;
         } else {

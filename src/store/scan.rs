@@ -22,7 +22,7 @@ pub struct StateCursor {
     pub state: State,
     /// The dictionary in whose numbers it speaks.
     pub names: Names,
-    pub(crate) aside: Bookkeeping,
+    pub(crate) bookkeeping: Bookkeeping,
     pub(crate) place: LogPosition,
     /// How many names and members the dictionary had when it was last known to have none too many.
     pub(crate) needed: usize,
@@ -184,7 +184,7 @@ pub trait Visitor {
         ScanFlow::Apply
     }
 
-    /// A rejected line, the so-maniest of the log, has been taken after all.
+    /// A rejected line, by its ordinal from 1, was accepted by a later retry.
     fn settled(&mut self, reject: u64) {
         let _ = reject;
     }
@@ -257,12 +257,12 @@ pub(crate) fn advance(
             let StateCursor {
                 state,
                 names,
-                aside,
+                bookkeeping,
                 ..
             } = &mut *fold;
             let mut stopped = false;
             let read = frame.read(names, visitor.check(), |names, record| {
-                let go_on = take(state, names, aside, record, scope, visitor)?;
+                let go_on = take(state, names, bookkeeping, record, scope, visitor)?;
                 stopped = !go_on;
                 Ok(go_on)
             });
@@ -317,7 +317,7 @@ fn damaged(fold: &StateCursor, error: &dyn std::fmt::Display) -> StoreError {
 fn take(
     state: &mut State,
     names: &mut Names,
-    aside: &mut Bookkeeping,
+    bookkeeping: &mut Bookkeeping,
     record: &Record,
     scope: &ScanScope<'_>,
     visitor: &mut dyn Visitor,
@@ -367,10 +367,10 @@ fn take(
             if visitor.reject(reject) == ScanFlow::Stop {
                 return Ok(false);
             }
-            aside.count_reject(reject);
+            bookkeeping.count_reject(reject);
         }
         Record::Settled(reject) => visitor.settled(*reject),
-        Record::Progress(progress) => aside.note_progress(progress.clone()),
+        Record::Progress(progress) => bookkeeping.note_progress(progress.clone()),
     }
     Ok(true)
 }

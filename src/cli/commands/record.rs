@@ -136,7 +136,7 @@ pub(in crate::cli) fn run(
             doubt.iter().for_each(|line| say(line));
             outcome.summary(0)
         }
-        FeedSink::Server(uplink) => forward_args::summary(runtime.block_on(uplink.finish()))?,
+        FeedSink::Server(forwarder) => forward_args::summary(runtime.block_on(forwarder.finish()))?,
     };
     {
         let notices = notices.lock().unwrap_or_else(PoisonError::into_inner);

@@ -45,7 +45,7 @@ use {
 
 /// `replay`.
 #[derive(Debug, Args)]
-#[cfg_attr(feature = "server", command(mut_group("Doors", |doors| doors.requires("serve"))))]
+#[cfg_attr(feature = "server", command(mut_group("ListenArgs", |doors| doors.requires("serve"))))]
 #[command(help_template = HELP, before_help = "Examples:
   rollbook replay studio-7 --as agora > evening.jsonl
   rollbook replay --from -2h --to -1h --speed 60 | my-application
@@ -79,7 +79,7 @@ pub struct ReplayArgs {
     /// The shape of the lines
     #[arg(long = "as", value_name = "SHAPE", default_value = "agora")]
     pub shape: ShapeArg,
-    /// Play to whoever comes: a live /v1/feed?channel=CHANNEL at this address, to each client from the start; port 0 is any that is free
+    /// Play to every client that connects: a live /v1/feed?channel=CHANNEL at this address, to each client from the start; port 0 is any that is free
     #[cfg(feature = "server")]
     #[arg(long, value_name = "ADDRESS")]
     #[cfg_attr(feature = "client", arg(conflicts_with = "to_url"))]
@@ -244,7 +244,7 @@ fn all_told(notices: &Notices) -> Result<(), Failure> {
 
 #[cfg(feature = "server")]
 impl ReplayArgs {
-    /// Plays to whoever comes, until the process is told to stop.
+    /// Plays to every client that connects, until the process is told to stop.
     fn play_at(
         &self,
         address: &str,
@@ -299,12 +299,12 @@ impl ReplayArgs {
             .build();
         let runtime = runtime.map_err(failed)?;
         let notices = Arc::default();
-        let uplink = {
+        let forwarder = {
             let _in = runtime.enter();
             forward_args::send(target, &notices)
         };
         let mut untold = Notices::default();
-        let each = |line: &PlayedLine<'_>| runtime.block_on(uplink.line(line.text));
+        let each = |line: &PlayedLine<'_>| runtime.block_on(forwarder.line(line.text));
         let sink = Naming {
             each,
             notices: &mut untold,
@@ -312,7 +312,7 @@ impl ReplayArgs {
         let mut sink = PacedSink::new(sink, self.speed, PlaybackControl::default());
         let played = told.play(filter, shape, &mut sink);
         drop(sink);
-        let mut summary = forward_args::summary(runtime.block_on(uplink.finish()))?;
+        let mut summary = forward_args::summary(runtime.block_on(forwarder.finish()))?;
         let rest = notices
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -10,7 +10,7 @@
 //! | `table` | the tables of names, members and texts, written and read |
 //! | `lower` | domain → wire, filling the tables |
 //! | `raise` | wire → domain, out of the tables |
-//! | [`checkpoint`] | the state, for the shelf |
+//! | [`checkpoint`] | the state, for the key values |
 //! | `row` | one entry, delta-coded against the one before it |
 //!
 //! **Invariant:** reading never panics, and never allocates more than a fixed multiple of the bytes given to it.

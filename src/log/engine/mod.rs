@@ -114,10 +114,10 @@ pub trait KeyValues: Send + Sync {
     fn remove(&self, key: &[u8]) -> Result<(), JournalError>;
 }
 
-/// A key of the shelf, and what it holds.
+/// A key of the key values, and what it holds.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 
-/// What a store runs on: a log, and a shelf beside it.
+/// What a store runs on: a log, and key values beside it.
 pub trait Engine: Journal + KeyValues {}
 
 impl<T: Journal + KeyValues + ?Sized> Engine for T {}

@@ -23,7 +23,7 @@ use std::cell::RefCell;
 pub enum Check {
     /// Checksums and the form: enough against a medium that errs.
     Form,
-    /// The chain as well, and that the header says of the entries what they say: also against whoever alters a frame
+    /// The chain as well, and that the header says of the entries what they say: also against an attacker who alters a frame
     /// and its checksums. It costs more than the reading.
     Chain,
 }

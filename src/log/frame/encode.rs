@@ -129,7 +129,7 @@ impl Encoder {
         }
     }
 
-    /// The next frame is spelt by another glossary.
+    /// The next frame is spelt by another name table.
     pub fn forget_names(&mut self) {
         self.salts.forget_names();
         self.slots = TablePositions::default();

@@ -76,7 +76,7 @@ pub struct FrameHeader {
     pub link_before: ChainLink,
     /// The chain after its last commit.
     pub link_after: ChainLink,
-    /// An ingest connection may be up behind it: whoever opens the log there has to look.
+    /// An ingest connection may be up behind it: a reader that opens the log there must look.
     pub connected: bool,
 }
 

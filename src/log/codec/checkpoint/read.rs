@@ -164,12 +164,12 @@ pub fn channel_from_bytes(
     let (mut stamped, mut unstamped) = (VecDeque::new(), VecDeque::new());
     for wire in wire.departed {
         let (member, slot) = slot(wire, Presence::Departed, 0)?;
-        let graves = if slot.stamped {
+        let tombstones = if slot.stamped {
             &mut stamped
         } else {
             &mut unstamped
         };
-        graves.push_back((slot.departed_at, member));
+        tombstones.push_back((slot.departed_at, member));
         slots.push((member, slot));
     }
     let collected = |wires: Vec<CollectedWire>| {
@@ -322,10 +322,10 @@ pub fn finish(state: &mut State) {
         departed,
         ..
     } = state;
-    let all = |graves: fn(&ChannelState) -> &TombstoneQueue| {
+    let all = |tombstones: fn(&ChannelState) -> &TombstoneQueue| {
         let mut all: Vec<(u64, MemberId)> = channels
             .values()
-            .flat_map(|channel| graves(channel).iter(slots))
+            .flat_map(|channel| tombstones(channel).iter(slots))
             .collect();
         // Those of one entry are of one channel, and stay in its order.
         all.sort_by_key(|&(seq, _)| seq);

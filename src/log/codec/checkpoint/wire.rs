@@ -1,4 +1,4 @@
-//! A checkpoint's parts as they stand on the shelf.
+//! A checkpoint's parts as they stand among the key values.
 
 use crate::domain::order::Pos;
 use bincode::{Decode, Encode};
