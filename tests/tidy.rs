@@ -172,7 +172,9 @@ fn each_room_exists_and_a_type_name_stands_for_one_type() {
     assert!(all.len() > 100, "the rooms are gone");
     for (name, text) in &all {
         for line in code(text).lines() {
-            let line = line.trim_start_matches("pub ").trim_start_matches("pub(crate) ");
+            let line = line
+                .trim_start_matches("pub ")
+                .trim_start_matches("pub(crate) ");
             let line = line.trim_start_matches("pub(super) ");
             let kinds = ["struct ", "enum ", "trait ", "type ", "union "];
             let Some(rest) = kinds.iter().find_map(|kind| line.strip_prefix(kind)) else {
@@ -180,12 +182,19 @@ fn each_room_exists_and_a_type_name_stands_for_one_type() {
             };
             let name_of = |c: char| !c.is_alphanumeric() && c != '_';
             let of_type = rest.split(name_of).next().unwrap();
-            types.entry(of_type.to_owned()).or_default().push(name.clone());
+            types
+                .entry(of_type.to_owned())
+                .or_default()
+                .push(name.clone());
         }
     }
     assert!(types.len() > 300, "no types are found");
     let twice = types.into_iter().filter(|(_, files)| files.len() > 1);
-    assert_none(twice.map(|(name, files)| format!("{name}: {files:?}")).collect());
+    assert_none(
+        twice
+            .map(|(name, files)| format!("{name}: {files:?}"))
+            .collect(),
+    );
 }
 
 #[test]

@@ -35,6 +35,7 @@
 //! **Invariant:** nothing here does I/O, reads a clock, is async, or knows JSON or sled; it imports `std`
 //! and the [limits](crate::limits) alone, so that every rule can be tested as a function of its inputs.
 
+mod append_vec;
 mod apply;
 pub mod behind;
 mod change;

@@ -62,13 +62,7 @@ const HAND_OVER_ENTRIES_MAX: usize = 16_384;
 impl Decider {
     /// A decider that goes on from what the log says.
     pub fn new(shared: Arc<StoreShared>, recovered: Recovered) -> Decider {
-        let Recovered {
-            fold,
-            retries,
-            retry_chunks,
-            since,
-            parts: _,
-        } = recovered;
+        let fold = recovered.fold;
         Decider {
             digests: Digests::new(shared.digest_key),
             frontiers: Frontiers::default(),
@@ -76,12 +70,12 @@ impl Decider {
             shared,
             connected: fold.state.connected() > 0,
             fold,
-            retries,
+            retries: recovered.retries,
             records: Vec::new(),
             together: Vec::new(),
             waiting: 0,
-            since,
-            retry_chunks,
+            since: recovered.since,
+            retry_chunks: recovered.retry_chunks,
             quota: RejectQuota::default(),
         }
     }

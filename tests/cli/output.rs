@@ -9,13 +9,14 @@
 
 use crate::answers;
 use rollbook::cli::exit::Exit;
-use rollbook::cli::output::{Output, OutputFormat};
+use rollbook::cli::output::{Output, OutputFormat as Format};
 use rollbook::cli::style::TerminalStyle;
 use rollbook::cli::tables::{
     self, ChannelsTable, GapsTable, HistoryTable, MissedTable, RejectsTable, StatsTable,
 };
 use rollbook::export::record::ExportRow;
 use rollbook::ingest::IngestSummary;
+use rollbook::query::answer::CoverageAnswer as Coverage;
 use rollbook::query::answer::*;
 use std::io;
 
@@ -24,7 +25,7 @@ use answers::*;
 #[test]
 fn missed_reads_as_a_story() {
     let table = list(
-        OutputFormat::Table,
+        Format::Table,
         PLAIN,
         MissedTable::new("studio-7"),
         &evening(),
@@ -57,12 +58,7 @@ Gap 4 · 00:01:00 → still open · link lost (evidence: link)
 
 #[test]
 fn missed_with_no_gap_says_so() {
-    let table = list(
-        OutputFormat::Table,
-        PLAIN,
-        MissedTable::new("studio-7"),
-        &[],
-    );
+    let table = list(Format::Table, PLAIN, MissedTable::new("studio-7"), &[]);
     assert_eq!(table, "studio-7 · no gaps: nothing was missed\n");
 }
 
@@ -70,7 +66,7 @@ fn missed_with_no_gap_says_so() {
 fn missed_as_json_is_the_contract_and_nothing_more() {
     let rows: Vec<_> = evening().into_iter().map(|gap| gap.plain()).collect();
     let lines = list(
-        OutputFormat::Jsonl,
+        Format::Jsonl,
         PLAIN,
         MissedTable::new("studio-7"),
         &rows[1..2],
@@ -84,12 +80,7 @@ fn missed_as_json_is_the_contract_and_nothing_more() {
             "\n"
         )
     );
-    let array = list(
-        OutputFormat::Json,
-        PLAIN,
-        MissedTable::new("studio-7"),
-        &rows,
-    );
+    let array = list(Format::Json, PLAIN, MissedTable::new("studio-7"), &rows);
     let values: serde_json::Value = serde_json::from_str(&array).unwrap();
     assert_eq!(values.as_array().unwrap().len(), 4);
     assert!(array.starts_with("[\n  {\n    \"gap\": 1,\n"), "{array}");
@@ -99,8 +90,8 @@ fn missed_as_json_is_the_contract_and_nothing_more() {
 #[test]
 fn who_says_moment_coverage_and_doubt_in_words() {
     let table = one(
-        OutputFormat::Table,
-        &roll(CoverageAnswer::Blind, Some(at("20:45:00"))),
+        Format::Table,
+        &roll(Coverage::Blind, Some(at("20:45:00"))),
         tables::who,
     );
     let expected = r#"studio-7 · 2026-05-14 20:45:00.000 UTC · blind: nobody was watching then
@@ -117,10 +108,10 @@ possible: came or went at an unknown moment around then
     assert_eq!(table, expected, "\n{table}");
     let nobody = Who {
         topics: vec![],
-        ..roll(CoverageAnswer::Partial, None)
+        ..roll(Coverage::Partial, None)
     };
     assert_eq!(
-        one(OutputFormat::Table, &nobody, tables::who),
+        one(Format::Table, &nobody, tables::who),
         "studio-7 · as of entry 41 · partial: no full snapshot yet, there may be others\nno message of a source proves anything of it by then\n\n  \
          nobody is known to have been there\n"
     );
@@ -128,11 +119,7 @@ possible: came or went at an unknown moment around then
 
 #[test]
 fn who_as_csv_is_a_row_a_publisher() {
-    let csv = one(
-        OutputFormat::Csv,
-        &roll(CoverageAnswer::Blind, None),
-        tables::who,
-    );
+    let csv = one(Format::Csv, &roll(Coverage::Blind, None), tables::who);
     assert_eq!(
         csv,
         "channel,at,seq,coverage,topic,user,connection,meta,since,certainty\n\
@@ -144,12 +131,7 @@ fn who_as_csv_is_a_row_a_publisher() {
 
 #[test]
 fn history_is_an_entry_a_line() {
-    let table = list(
-        OutputFormat::Table,
-        PLAIN,
-        HistoryTable::new(true),
-        &entries(),
-    );
+    let table = list(Format::Table, PLAIN, HistoryTable::new(true), &entries());
     let expected = r#"2026-05-14 (times in UTC)
 seq  time          what        topic  who          note           meta
 ────────────────────────────────────────────────────────────────────────────────
@@ -172,7 +154,7 @@ fn long_lists_are_drawn_in_pages_and_keep_their_widths() {
     let rows: Vec<HistoryEntry> = (1..=600)
         .map(|n| entry(n, EntryType::Join, &format!("user-{n:04}")))
         .collect();
-    let table = list(OutputFormat::Table, PLAIN, HistoryTable::new(true), &rows);
+    let table = list(Format::Table, PLAIN, HistoryTable::new(true), &rows);
     assert_eq!(
         table.lines().count(),
         1 + 2 + 600 + 2,
@@ -222,47 +204,31 @@ fn columns_are_the_fields_in_their_order() {
 
 #[test]
 fn csv_quotes_what_needs_it_and_keeps_json_as_text() {
-    let csv = list(
-        OutputFormat::Csv,
-        PLAIN,
-        RejectsTable::default(),
-        &[reject()],
-    );
+    let csv = list(Format::Csv, PLAIN, RejectsTable::default(), &[reject()]);
     assert_eq!(
         csv,
         "n,source,line,byte,reason,text\n\
          1,\"feed, odd.jsonl\",17,4096,\"not JSON: \"\"}\"\" expected\",\"{\"\"t\"\":\u{7}\"\n"
     );
-    let csv = list(
-        OutputFormat::Csv,
-        PLAIN,
-        HistoryTable::new(true),
-        &entries()[..1],
-    );
+    let csv = list(Format::Csv, PLAIN, HistoryTable::new(true), &entries()[..1]);
     assert!(
         csv.contains(",\"\"\"role=guest\"\"\","),
         "metadata stays JSON: {csv}"
     );
     assert!(csv.contains(",\"[7,0]\","), "{csv}");
-    let none = list(OutputFormat::Csv, PLAIN, GapsTable::default(), &[]);
+    let none = list(Format::Csv, PLAIN, GapsTable::default(), &[]);
     assert_eq!(
         none,
         "gap,channel,from,to,evidence,closed_by,resumed,joined,left,updated\n"
     );
-    assert_eq!(
-        list(OutputFormat::Json, PLAIN, GapsTable::default(), &[]),
-        "[]\n"
-    );
-    assert_eq!(
-        list(OutputFormat::Jsonl, PLAIN, GapsTable::default(), &[]),
-        ""
-    );
+    assert_eq!(list(Format::Json, PLAIN, GapsTable::default(), &[]), "[]\n");
+    assert_eq!(list(Format::Jsonl, PLAIN, GapsTable::default(), &[]), "");
 }
 
 #[test]
 fn short_lists_have_headings_and_a_sum() {
     let table = list(
-        OutputFormat::Table,
+        Format::Table,
         PLAIN,
         GapsTable::default(),
         &[gap(), Gap { to: None, ..gap() }],
@@ -275,12 +241,7 @@ fn short_lists_have_headings_and_a_sum() {
 2 gaps (+ joined, - left, ~ changed)
 "#;
     assert_eq!(table, expected, "\n{table}");
-    let table = list(
-        OutputFormat::Table,
-        PLAIN,
-        ChannelsTable::default(),
-        &[channel()],
-    );
+    let table = list(Format::Table, PLAIN, ChannelsTable::default(), &[channel()]);
     let expected = r#"channel   here now  topics    entries  first             last (UTC)  coverage
 ───────────────────────────────────────────────────────────────────────────────
 studio-7    12,345       2  1,234,567  2026-05-14 20:00              complete
@@ -289,7 +250,7 @@ studio-7    12,345       2  1,234,567  2026-05-14 20:00              complete
 "#;
     assert_eq!(table, expected, "\n{table}");
     assert_eq!(
-        list(OutputFormat::Table, PLAIN, RejectsTable::default(), &[]),
+        list(Format::Table, PLAIN, RejectsTable::default(), &[]),
         "no rejected lines\n"
     );
 }
@@ -318,7 +279,7 @@ fn figures_of_one_channel_fit_a_narrow_terminal() {
         ..figures.clone()
     };
     let table = list(
-        OutputFormat::Table,
+        Format::Table,
         PLAIN,
         StatsTable::new(true, true),
         &[stretch.clone(), stretch],
@@ -330,7 +291,7 @@ night  22:13:22                 5      1       0     +4 -3     4  33 s
 "#;
     assert_eq!(table, expected, "\n{table}");
     let table = list(
-        OutputFormat::Table,
+        Format::Table,
         PLAIN,
         StatsTable::new(true, false),
         &[figures],
@@ -359,7 +320,7 @@ fn what_a_command_did_fits_a_few_lines() {
         elapsed_ms: 12,
         ..IngestSummary::default()
     };
-    let table = one(OutputFormat::Table, &sum, tables::ingest);
+    let table = one(Format::Table, &sum, tables::ingest);
     let expected = r#"73 lines → 97 entries (1 to 97) in 12 ms
   observed   40 joins, 3 snapshots
   inferred   9 joins, 11 leaves; 5 of the joins were there when first seen
@@ -367,7 +328,7 @@ fn what_a_command_did_fits_a_few_lines() {
   rejected   2 lines
 "#;
     assert_eq!(table, expected, "\n{table}");
-    let json = one(OutputFormat::Json, &sum, tables::ingest);
+    let json = one(Format::Json, &sum, tables::ingest);
     assert!(json.starts_with("{\n  \"lines\": 73,\n"), "{json}");
     let whole = Verified {
         ok: true,
@@ -376,7 +337,7 @@ fn what_a_command_did_fits_a_few_lines() {
         problems: vec![],
     };
     assert_eq!(
-        one(OutputFormat::Table, &whole, tables::verify),
+        one(Format::Table, &whole, tables::verify),
         "ok · 97 entries in 73 commits, nothing is wrong\n"
     );
     let problems = vec![Problem {
@@ -390,7 +351,7 @@ fn what_a_command_did_fits_a_few_lines() {
         ..whole
     };
     assert_eq!(
-        one(OutputFormat::Table, &damaged, tables::verify),
+        one(Format::Table, &damaged, tables::verify),
         "damaged · 1 problem · 97 entries in 73 commits read\n  at entry 9  chain  the link does not follow\n"
     );
 }
@@ -424,12 +385,7 @@ fn nothing_breaks_the_terminal() {
         collected: Vec::new(),
         vanished: vec![],
     }];
-    let text = list(
-        OutputFormat::Table,
-        PLAIN,
-        MissedTable::new("studio\r7"),
-        &rows,
-    );
+    let text = list(Format::Table, PLAIN, MissedTable::new("studio\r7"), &rows);
     assert!(
         !text
             .chars()
@@ -445,7 +401,7 @@ fn nothing_breaks_the_terminal() {
 #[test]
 fn colour_says_nothing_that_is_not_said_without() {
     let coloured = list(
-        OutputFormat::Table,
+        Format::Table,
         TerminalStyle {
             colour: true,
             ..PLAIN
@@ -467,7 +423,7 @@ fn colour_says_nothing_that_is_not_said_without() {
     assert_eq!(
         trimmed(&bare),
         list(
-            OutputFormat::Table,
+            Format::Table,
             PLAIN,
             MissedTable::new("studio-7"),
             &evening()
@@ -489,7 +445,7 @@ impl io::Write for Head {
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
-    for format in [OutputFormat::Table, OutputFormat::Json, OutputFormat::Jsonl] {
+    for format in [Format::Table, Format::Json, Format::Jsonl] {
         let mut output = Output::new(format, PLAIN, Box::new(Head));
         let mut list = output.list(GapsTable::default());
         let failure = list.row(&gap()).and_then(|()| list.finish()).unwrap_err();
@@ -504,12 +460,7 @@ fn a_terminal_is_shown_what_it_would_obey() {
     let escaped = r"a\u001b[2J\u202eb\u007f\u009bc\u000dd\udb40\udc01";
     let mut row = evening().remove(0).plain();
     row.channel = hostile.into();
-    for format in [
-        OutputFormat::Jsonl,
-        OutputFormat::Json,
-        OutputFormat::Csv,
-        OutputFormat::Table,
-    ] {
+    for format in [Format::Jsonl, Format::Json, Format::Csv, Format::Table] {
         let (mut shown, mut piped) = (Vec::new(), Vec::new());
         for (terminal, written) in [(true, &mut shown), (false, &mut piped)] {
             let mut output = if terminal {
@@ -517,7 +468,7 @@ fn a_terminal_is_shown_what_it_would_obey() {
             } else {
                 Output::new(format, PLAIN, Box::new(written))
             };
-            if format != OutputFormat::Table {
+            if format != Format::Table {
                 let mut list = output.list(MissedTable::new("studio-7"));
                 list.row(&row).unwrap();
                 list.finish().unwrap();
@@ -533,7 +484,7 @@ fn a_terminal_is_shown_what_it_would_obey() {
         assert!(shown.ends_with(&format!("{escaped}\n")), "{shown:?}");
         assert!(piped.ends_with(&format!("{hostile}\n")), "{piped:?}");
         // The same values for who takes it off the screen.
-        if format == OutputFormat::Jsonl {
+        if format == Format::Jsonl {
             let value = |text: &str| {
                 serde_json::from_str::<serde_json::Value>(text.lines().next().unwrap())
             };
