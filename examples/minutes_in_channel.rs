@@ -7,10 +7,10 @@
 //! Run it: `cargo run --example minutes_in_channel -- examples/weak-network-evening.jsonl`
 
 use chrono::DateTime;
-use rollbook::domain::entry::{Entry, What};
-use rollbook::domain::event::Kind;
+use rollbook::domain::entry::{Entry, Payload};
+use rollbook::domain::event::ChangeKind;
 use rollbook::domain::names::Names;
-use rollbook::ingest::{How, ingest, source::Source};
+use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::{Options, Projection, Store};
 use std::collections::BTreeMap;
 
@@ -32,19 +32,19 @@ pub struct MinutesInChannel {
 
 impl Projection for MinutesInChannel {
     fn apply(&mut self, entry: &Entry, names: &Names) {
-        let channel = match &entry.what {
-            What::Change(change) => names.key(change.member).channel,
-            What::Snapshot(snapshot) => snapshot.channel,
+        let channel = match &entry.payload {
+            Payload::Change(change) => names.key(change.member).channel,
+            Payload::Snapshot(snapshot) => snapshot.channel,
             // These are about who watches, not about who is there.
-            What::Link(_) | What::Token(_) => return,
+            Payload::Link(_) | Payload::Token(_) => return,
         };
         let channel = names.text(channel).to_owned();
         self.until.insert(channel.clone(), entry.effective_at);
         // What is stale, a duplicate or unknown is in the log, and changed nothing. Inferred entries count like others.
-        let What::Change(change) = &entry.what else {
+        let Payload::Change(change) = &entry.payload else {
             return;
         };
-        if !change.is_applied() || change.kind == Kind::Update {
+        if !change.is_applied() || change.kind == ChangeKind::Update {
             return;
         }
         let who = (
@@ -53,8 +53,8 @@ impl Projection for MinutesInChannel {
         );
         let (members, since) = self.present.remove(&who).unwrap_or((0, entry.effective_at));
         let members = match change.kind {
-            Kind::Join | Kind::Update => members + 1,
-            Kind::Leave => members - 1,
+            ChangeKind::Join | ChangeKind::Update => members + 1,
+            ChangeKind::Leave => members - 1,
         };
         if members > 0 {
             self.present.insert(who, (members, since));
@@ -104,7 +104,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ingest(
         &store,
         Source::open(feed.as_ref())?,
-        &How::default(),
+        &IngestOptions::default(),
         &mut (),
     )?;
 

@@ -4,8 +4,8 @@
 
 use super::Migration;
 use crate::log::engine::files::make_folder;
+use crate::store::data_dir::{GONE, Manifest, hex};
 use crate::store::error::StoreError;
-use crate::store::home::{Card, GONE, hex};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -30,7 +30,7 @@ fn first_layout(dir: &Path) -> Result<(), StoreError> {
     getrandom::fill(&mut key).map_err(|error| StoreError::Randomness(error.to_string()))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let created_at = now.map_or(0, |now| i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-    Card {
+    Manifest {
         format: 1,
         digest_key: hex(&key),
         created_at,

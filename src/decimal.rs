@@ -1,14 +1,14 @@
 //! JSON numbers by their decimal value: exact, whatever their size, never through a float.
 
 /// A number other than zero: `0.digits × 10^point`, without zeros at either end of the digits.
-struct Parts {
+struct DecimalParts {
     negative: bool,
     digits: String,
     point: i64,
 }
 
 /// A JSON number as a whole number.
-pub(crate) enum Whole {
+pub(crate) enum WholeNumber {
     /// It is this one.
     Is(i64),
     /// It is whole, but fits no `i64`.
@@ -21,40 +21,40 @@ pub(crate) enum Whole {
 const PLAIN_DIGITS_MAX: usize = 21;
 
 /// Whether a JSON number is whole, and which one.
-pub(crate) fn whole(number: &str) -> Whole {
+pub(crate) fn whole(number: &str) -> WholeNumber {
     if let Ok(value) = number.parse() {
-        return Whole::Is(value);
+        return WholeNumber::Is(value);
     }
-    let Some(parts) = Parts::of(number) else {
+    let Some(parts) = DecimalParts::of(number) else {
         // The exponent is absurd.
         return if number.contains("e-") || number.contains("E-") {
-            Whole::Not
+            WholeNumber::Not
         } else {
-            Whole::Beyond
+            WholeNumber::Beyond
         };
     };
-    let Some(Parts {
+    let Some(DecimalParts {
         negative,
         mut digits,
         point,
     }) = parts
     else {
-        return Whole::Is(0);
+        return WholeNumber::Is(0);
     };
     let Ok(length) = usize::try_from(point) else {
-        return Whole::Not;
+        return WholeNumber::Not;
     };
     if length < digits.len() {
-        return Whole::Not;
+        return WholeNumber::Not;
     }
     if length > PLAIN_DIGITS_MAX {
-        return Whole::Beyond;
+        return WholeNumber::Beyond;
     }
     digits.extend(std::iter::repeat_n('0', length - digits.len()));
     if negative {
         digits.insert(0, '-');
     }
-    digits.parse().map_or(Whole::Beyond, Whole::Is)
+    digits.parse().map_or(WholeNumber::Beyond, WholeNumber::Is)
 }
 
 /// Writes a JSON number so that two of the same value look the same; `None` if its exponent is absurd.
@@ -65,11 +65,11 @@ pub(crate) fn write(number: &str, out: &mut String) -> Option<()> {
         out.push_str(number);
         return Some(());
     }
-    let Some(Parts {
+    let Some(DecimalParts {
         negative,
         digits,
         point,
-    }) = Parts::of(number)?
+    }) = DecimalParts::of(number)?
     else {
         out.push('0');
         return Some(());
@@ -106,9 +106,9 @@ pub(crate) fn write(number: &str, out: &mut String) -> Option<()> {
     Some(())
 }
 
-impl Parts {
+impl DecimalParts {
     /// `None`: its exponent is absurd. `Some(None)`: it is zero.
-    fn of(number: &str) -> Option<Option<Parts>> {
+    fn of(number: &str) -> Option<Option<DecimalParts>> {
         let (negative, unsigned) = match number.strip_prefix('-') {
             Some(unsigned) => (true, unsigned),
             None => (false, number),
@@ -126,7 +126,7 @@ impl Parts {
         let point = exponent.parse::<i64>().ok()?.checked_add(shift)?;
         // The written exponent is bounded, not the one that was read: what is written must be readable again.
         i32::try_from(point - 1).ok()?;
-        Some(Some(Parts {
+        Some(Some(DecimalParts {
             negative,
             digits,
             point,

@@ -10,7 +10,7 @@ use program::Folder;
 use rollbook::domain::event::Connection;
 use rollbook::feed::{self, Defaults};
 use rollbook::log::Progress;
-use rollbook::store::{Batch, Line, Meter, Tally};
+use rollbook::store::{Batch, BatchLine, LineCounts, Meter};
 use rollbook::{Options, Store};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -26,13 +26,17 @@ fn batch(what: Connection, events: &[&str], heard: u64) -> Batch {
             .into_owned()
     };
     let events: Vec<_> = events.iter().map(parse).collect();
-    let mut lines = vec![Line::Connection {
+    let mut lines = vec![BatchLine::Connection {
         observer: "gate".into(),
         what,
         at: events.first().and_then(|event| event.stamp.ts),
     }];
-    lines.extend(events.into_iter().map(|event| Line::Event(event, None)));
-    lines.push(Line::Progress(Progress::of_feed("gate", "f", heard)));
+    lines.extend(
+        events
+            .into_iter()
+            .map(|event| BatchLine::Event(event, None)),
+    );
+    lines.push(BatchLine::Progress(Progress::of_feed("gate", "f", heard)));
     Batch {
         lines,
         ..Batch::default()
@@ -44,7 +48,7 @@ const SNAPSHOT: &str =
 const JOIN: &str = r#"{"t":"join","channel":"yard","topic":"t","user":"lou","ts":4000}"#;
 const LEAVE: &str = r#"{"t":"leave","channel":"yard","topic":"t","user":"jo","ts":9000}"#;
 
-fn take(store: &Store, batch: Batch) -> Tally {
+fn take(store: &Store, batch: Batch) -> LineCounts {
     store.submit(batch).unwrap().wait().unwrap().tally
 }
 
@@ -137,7 +141,7 @@ fn whoever_asked_is_told_of_new_heads_once_they_can_be_read() {
 struct Measured(Mutex<(u64, u64, u32, u32)>);
 
 impl Meter for Measured {
-    fn committed(&self, tally: &Tally) {
+    fn committed(&self, tally: &LineCounts) {
         self.0.lock().unwrap().0 += tally.entries;
     }
 

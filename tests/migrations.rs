@@ -13,11 +13,11 @@ use program::Folder;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::event::Connection;
 use rollbook::feed::{self, Defaults};
-use rollbook::ingest::{How, ingest, source::Source};
+use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::log::Progress;
 use rollbook::log::engine::sled::SledJournal;
 use rollbook::log::engine::{Durability, Journal};
-use rollbook::store::{Batch, FORMAT, Line, plan};
+use rollbook::store::{Batch, BatchLine, FORMAT, plan};
 use rollbook::{Store, StoreError};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -177,7 +177,7 @@ not a line
 
 /// What a server records of a connection: it comes up, is lost, its feed goes on, it ends; and how far it was heard.
 fn live(store: &Store) {
-    let connection = |what| Line::Connection {
+    let connection = |what| BatchLine::Connection {
         observer: "gate".into(),
         what,
         at: Some(20_000),
@@ -185,7 +185,7 @@ fn live(store: &Store) {
     let event = |text: &str| {
         let defaults = Defaults::of("gate");
         let event = feed::parse(text.as_bytes(), &defaults).unwrap();
-        Line::Event(event.into_owned(), None)
+        BatchLine::Event(event.into_owned(), None)
     };
     let lines = vec![
         connection(Connection::Up),
@@ -194,7 +194,7 @@ fn live(store: &Store) {
         connection(Connection::Resumed),
         event(r#"{"t":"join","channel":"yard","topic":"t","user":"kay","ts":21000}"#),
         connection(Connection::Closed),
-        Line::Progress(Progress::of_feed("gate", "f1", 2)),
+        BatchLine::Progress(Progress::of_feed("gate", "f1", 2)),
     ];
     let batch = Batch {
         lines,
@@ -219,7 +219,7 @@ fn write_fixture() {
         ingest(
             &store,
             Source::open("feed.jsonl".as_ref()).unwrap(),
-            &How::default(),
+            &IngestOptions::default(),
             &mut (),
         )
         .unwrap();

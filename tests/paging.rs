@@ -5,7 +5,7 @@
 mod support;
 
 use rollbook::Store;
-use rollbook::ingest::How;
+use rollbook::ingest::IngestOptions;
 use rollbook::query::HistoryFilter;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -71,7 +71,7 @@ fn who_pages_while_the_log_grows_gets_every_entry_once() {
             threads.spawn(move || pages(store, channel, limit, over))
         });
         for round in 1..60 {
-            support::take(&store, &lines(round), &How::default());
+            support::take(&store, &lines(round), &IngestOptions::default());
         }
         over.store(true, Ordering::SeqCst);
         readers.map(|reader| reader.join().unwrap())

@@ -4,16 +4,18 @@
 mod support;
 
 use rollbook::Store;
-use rollbook::ingest::How;
-use rollbook::replay::{Paced, Played, Remote, ReplayFilter, Shape, Sink, Speed, Time};
+use rollbook::ingest::IngestOptions;
+use rollbook::replay::{
+    LineShape, LineSink, PacedSink, PlaybackClock, PlaybackControl, PlayedLine, ReplayFilter, Speed,
+};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-fn played(store: &Store, filter: &ReplayFilter, shape: Shape) -> Vec<Value> {
+fn played(store: &Store, filter: &ReplayFilter, shape: LineShape) -> Vec<Value> {
     let mut lines = Vec::new();
-    let mut each = |line: &Played<'_>| {
+    let mut each = |line: &PlayedLine<'_>| {
         lines.push(serde_json::from_str(line.text).unwrap());
         true
     };
@@ -34,7 +36,7 @@ const PAGES: &str = r#"
 #[test]
 fn rollbooks_shape_keeps_pages_as_they_were() {
     let store = support::store_of(PAGES);
-    let lines = played(&store, &ReplayFilter::default(), Shape::Rollbook);
+    let lines = played(&store, &ReplayFilter::default(), LineShape::Rollbook);
     let kinds: Vec<&str> = lines
         .iter()
         .map(|line| line["t"].as_str().unwrap())
@@ -78,7 +80,7 @@ fn a_range_that_begins_among_pages_has_the_snapshot_whole() {
     };
     let wanted = [&["snapshot", "leave"][..], &["join", "snapshot", "leave"]];
     for (filter, wanted) in [by_seq, by_time].iter().zip(wanted) {
-        let lines = played(&store, filter, Shape::Rollbook);
+        let lines = played(&store, filter, LineShape::Rollbook);
         let kinds: Vec<&str> = lines
             .iter()
             .map(|line| line["t"].as_str().unwrap())
@@ -105,7 +107,7 @@ fn a_range_ends_with_the_last_entry_or_before_a_moment() {
             to_seq,
             ..ReplayFilter::default()
         };
-        played(&store, &filter, Shape::Agora).len()
+        played(&store, &filter, LineShape::Agora).len()
     };
     assert_eq!(until(None, Some(1)), 1);
     assert_eq!(until(Some(2_500), None), 1);
@@ -135,7 +137,7 @@ fn an_incomplete_snapshot_stays_one_in_agoras_shape() {
         ),
     ] {
         let store = support::store_of(feed);
-        let lines = played(&store, &ReplayFilter::default(), Shape::Agora);
+        let lines = played(&store, &ReplayFilter::default(), LineShape::Agora);
         let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
         let again = support::store_of(&lines.join("\n"));
         let history = support::history(&again);
@@ -157,7 +159,7 @@ fn what_only_other_shapes_can_say_has_fields_of_its_own() {
 {"event":"linkState","currentState":"FAILED","serviceType":"OTHER","affectedChannels":["a"],"timestamp":4000}
 "#,
     );
-    let mut lines = played(&store, &ReplayFilter::default(), Shape::Rollbook);
+    let mut lines = played(&store, &ReplayFilter::default(), LineShape::Rollbook);
     for line in &mut lines {
         line.as_object_mut().unwrap().remove("recorded_at");
     }
@@ -176,16 +178,16 @@ fn what_only_other_shapes_can_say_has_fields_of_its_own() {
 #[test]
 fn lines_say_how_they_were_recorded_and_only_who_asks_heeds_it() {
     let line = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":9000,"recorded_at":5000,"rules":{"max_ahead_ms":0,"lossy":true}}"#;
-    let keep = How {
+    let keep = IngestOptions {
         keep_recorded: true,
-        ..How::default()
+        ..IngestOptions::default()
     };
     let kept = support::store_of("");
     support::take(&kept, line, &keep);
     let entry = &support::history(&kept)[0];
     // Four seconds ahead is too far by these rules.
     assert_eq!((entry.recorded_at.0, entry.occurred_at.0), (5_000, 5_000));
-    let replayed = &played(&kept, &ReplayFilter::default(), Shape::Rollbook)[0];
+    let replayed = &played(&kept, &ReplayFilter::default(), LineShape::Rollbook)[0];
     assert_eq!(
         replayed["rules"],
         json!({"skew_tolerance_ms":0,"max_ahead_ms":0,"slack_ms":0,"lossy":true})
@@ -227,7 +229,9 @@ fn lines_say_how_they_were_recorded_and_only_who_asks_heeds_it() {
             })
             .unwrap();
         assert_eq!(
-            support::take(&store, &line, &How::default()).tally.events,
+            support::take(&store, &line, &IngestOptions::default())
+                .tally
+                .events,
             1
         );
     }
@@ -254,12 +258,12 @@ enum Happens {
     Ended,
 }
 
-impl Time for Fake {
+impl PlaybackClock for Fake {
     fn now(&mut self) -> Duration {
         self.0.borrow().now
     }
 
-    fn rest(&mut self, remote: &Remote, at_most: Duration) {
+    fn rest(&mut self, remote: &PlaybackControl, at_most: Duration) {
         let mut told = self.0.borrow_mut();
         told.now += at_most;
         told.rests += 1;
@@ -287,13 +291,13 @@ fn paced(speed: Speed, script: Vec<(usize, Happens)>, at: &[i64]) -> Vec<u128> {
     let time = Fake::default();
     time.0.borrow_mut().script = script;
     let mut when = Vec::new();
-    let sink = |_: &Played<'_>| {
+    let sink = |_: &PlayedLine<'_>| {
         when.push(time.0.borrow().now.as_millis());
         true
     };
-    let mut paced = Paced::by(time.clone(), sink, speed, Remote::default());
+    let mut paced = PacedSink::by(time.clone(), sink, speed, PlaybackControl::default());
     for &at in at {
-        let line = Played {
+        let line = PlayedLine {
             seq: 1,
             at,
             text: "",
@@ -357,17 +361,17 @@ fn a_stopped_play_plays_no_more() {
 #[test]
 fn a_play_is_paused_from_another_thread() {
     let store = support::store_of(PAGES);
-    let remote = Remote::default();
+    let remote = PlaybackControl::default();
     remote.pause();
     let (heard, lines) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
         let of_player = remote.clone();
         let store = &store;
         scope.spawn(move || {
-            let sink = |line: &Played<'_>| heard.send(line.seq).is_ok();
-            let mut paced = Paced::new(sink, Speed::Max, of_player);
+            let sink = |line: &PlayedLine<'_>| heard.send(line.seq).is_ok();
+            let mut paced = PacedSink::new(sink, Speed::Max, of_player);
             store
-                .play(&ReplayFilter::default(), Shape::Agora, &mut paced)
+                .play(&ReplayFilter::default(), LineShape::Agora, &mut paced)
                 .unwrap();
         });
         // Paused flat out it plays nothing, however long one waits; resumed, everything.
@@ -402,7 +406,7 @@ fn a_link_line_that_names_several_channels_is_played_for_each() {
             channel: channel.map(str::to_owned),
             ..ReplayFilter::default()
         };
-        let lines = played(&store, &filter, Shape::Agora).into_iter();
+        let lines = played(&store, &filter, LineShape::Agora).into_iter();
         let links = lines.filter(|line| line["event"] == "linkState");
         links
             .map(|line| json!([line["affectedChannels"], line["unrestoredChannels"]]))
@@ -434,12 +438,12 @@ fn where_the_range_cuts_into_history_the_roster_comes_first() {
             ..ReplayFilter::default()
         };
         let mut lines = Vec::new();
-        let mut each = |line: &Played<'_>| {
+        let mut each = |line: &PlayedLine<'_>| {
             let value: Value = serde_json::from_str(line.text).unwrap();
             lines.push((line.at, value));
             true
         };
-        store.play(&filter, Shape::Agora, &mut each).unwrap();
+        store.play(&filter, LineShape::Agora, &mut each).unwrap();
         lines
     };
     let kinds = |lines: &[(i64, Value)]| -> Vec<String> {

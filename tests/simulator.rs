@@ -3,7 +3,7 @@
 
 use rollbook::domain::entry::Rules;
 use rollbook::sim::{
-    Depth, MIXES, Mix, Run, Score, score_another, simulate, simulate_as, simulate_many,
+    Depth, MIXES, Mix, Score, SimRun, score_another, simulate, simulate_as, simulate_many,
 };
 use std::ops::Range;
 
@@ -45,10 +45,10 @@ fn what_is_said_holds_over_many_seeds() {
 #[test]
 fn a_seed_is_one_run() {
     for mix in MIXES {
-        let (once, again) = (Run::new(mix, 11), Run::new(mix, 11));
+        let (once, again) = (SimRun::new(mix, 11), SimRun::new(mix, 11));
         assert_eq!(once.feed(), again.feed());
         assert_eq!(once.truth(), again.truth());
-        assert_ne!(once.truth(), Run::new(mix, 12).truth());
+        assert_ne!(once.truth(), SimRun::new(mix, 12).truth());
         let score = || simulate(mix, 11, Depth::Every).unwrap();
         assert_eq!(score(), score());
     }
@@ -122,7 +122,7 @@ fn another_truth_is_found_out() {
     let mut all = Score::default();
     for seed in 1..11 {
         let told = mix("told");
-        let (truth, other) = (Run::new(told, seed), Run::new(told, seed + 100));
+        let (truth, other) = (SimRun::new(told, seed), SimRun::new(told, seed + 100));
         all.add(&score_another(&truth, &other, Depth::Every).unwrap());
     }
     assert!(all.invented > 0, "{all:?}");

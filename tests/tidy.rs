@@ -1,6 +1,7 @@
 //! The walls of the house: what may name what, how long a file may be, what each must begin with.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -165,6 +166,38 @@ fn imports_go_downward() {
 }
 
 #[test]
+fn each_room_exists_and_a_type_name_stands_for_one_type() {
+    let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let all = files("src");
+    assert!(all.len() > 100, "the rooms are gone");
+    for (name, text) in &all {
+        for line in code(text).lines() {
+            let line = line
+                .trim_start_matches("pub ")
+                .trim_start_matches("pub(crate) ");
+            let line = line.trim_start_matches("pub(super) ");
+            let kinds = ["struct ", "enum ", "trait ", "type ", "union "];
+            let Some(rest) = kinds.iter().find_map(|kind| line.strip_prefix(kind)) else {
+                continue;
+            };
+            let name_of = |c: char| !c.is_alphanumeric() && c != '_';
+            let of_type = rest.split(name_of).next().unwrap();
+            types
+                .entry(of_type.to_owned())
+                .or_default()
+                .push(name.clone());
+        }
+    }
+    assert!(types.len() > 300, "no types are found");
+    let twice = types.into_iter().filter(|(_, files)| files.len() > 1);
+    assert_none(
+        twice
+            .map(|(name, files)| format!("{name}: {files:?}"))
+            .collect(),
+    );
+}
+
+#[test]
 fn only_verify_decides_again() {
     let words = ["decide::", "reconcile"];
     for room in [
@@ -197,7 +230,7 @@ fn each_library_has_its_one_place() {
             "flate2::",
             &["src/ingest/packing.rs", "src/log/engine/files.rs"],
         ),
-        ("oorandom::", &["src/sim/dice.rs"]),
+        ("oorandom::", &["src/sim/rng.rs"]),
         ("comfy_table::", &["src/cli"]),
         ("clap::", &["src/cli"]),
         ("indicatif::", &["src/cli"]),
@@ -205,7 +238,7 @@ fn each_library_has_its_one_place() {
             "tokio_tungstenite::",
             &["src/client/socket.rs", "src/server/session.rs"],
         ),
-        ("rustls_native_certs::", &["src/client/wire.rs"]),
+        ("rustls_native_certs::", &["src/client/transport.rs"]),
         ("csv::", &["src/export/record.rs"]),
         ("axum::", &["src/server"]),
         ("jsonwebtoken::", &["src/server/auth.rs"]),

@@ -4,10 +4,10 @@
 mod support;
 
 use rollbook::care::VerifyDepth;
-use rollbook::ingest::{How, Outcome, ingest, source::Source};
+use rollbook::ingest::{IngestOptions, IngestOutcome, ingest, source::Source};
 use rollbook::query::answer::{EntryType, HistoryEntry};
 use rollbook::query::{HistoryFilter, answer::Time};
-use rollbook::replay::{Played, ReplayFilter, Shape};
+use rollbook::replay::{LineShape, PlayedLine, ReplayFilter};
 use rollbook::{Options, Store};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -22,12 +22,12 @@ fn traces() -> Option<PathBuf> {
 }
 
 /// A store on disk with a file in it.
-fn recorded(file: &Path, keep_recorded: bool) -> (tempfile::TempDir, Store, Outcome) {
+fn recorded(file: &Path, keep_recorded: bool) -> (tempfile::TempDir, Store, IngestOutcome) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), Options::default()).unwrap();
-    let how = How {
+    let how = IngestOptions {
         keep_recorded,
-        ..How::default()
+        ..IngestOptions::default()
     };
     let outcome = ingest(&store, Source::open(file).unwrap(), &how, &mut ()).unwrap();
     assert_eq!(outcome.tally.rejected, 0);
@@ -55,13 +55,13 @@ fn digest(store: &Store, timeless: bool) -> blake3::Hash {
 }
 
 /// Verifies a trace, plays it in both shapes, and takes each in again: Agora's without the moments of recording.
-fn round_trip(file: &Path) -> Outcome {
+fn round_trip(file: &Path) -> IngestOutcome {
     let (_dir, store, outcome) = recorded(file, false);
     verified(&store);
-    for (shape, timeless) in [(Shape::Agora, true), (Shape::Rollbook, false)] {
+    for (shape, timeless) in [(LineShape::Agora, true), (LineShape::Rollbook, false)] {
         let played = tempfile::NamedTempFile::new().unwrap();
         let mut lines = BufWriter::new(played.as_file());
-        let mut each = |line: &Played<'_>| {
+        let mut each = |line: &PlayedLine<'_>| {
             writeln!(lines, "{}", line.text).unwrap();
             true
         };

@@ -4,7 +4,7 @@
 
 mod support;
 
-use rollbook::ingest::How;
+use rollbook::ingest::IngestOptions;
 use rollbook::query::{WhoFilter, WhoWhen};
 use serde_json::{Value, json};
 
@@ -222,14 +222,14 @@ fn same(what: &str, got: &[Value], wanted: &Value) -> Result<(), String> {
 }
 
 /// The options of a vector, as the command line has them.
-fn how(options: &Value) -> How {
+fn how(options: &Value) -> IngestOptions {
     let words: Vec<&str> = options
         .as_array()
         .into_iter()
         .flatten()
         .map(|word| word.as_str().unwrap())
         .collect();
-    let mut how = How::default();
+    let mut how = IngestOptions::default();
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));

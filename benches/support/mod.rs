@@ -3,7 +3,7 @@
 
 use rollbook::bench::load::Load;
 use rollbook::feed::{self, Defaults};
-use rollbook::store::{Batch, Line};
+use rollbook::store::{Batch, BatchLine};
 use rollbook::{Options, Store};
 use std::path::Path;
 use tempfile::TempDir;
@@ -38,7 +38,7 @@ pub fn parsed(lines: &[String]) -> Batch {
     let defaults = Defaults::of("default");
     let event = |line: &String| {
         let event = feed::parse(line.as_bytes(), &defaults).unwrap();
-        Line::Event(event.into_owned(), None)
+        BatchLine::Event(event.into_owned(), None)
     };
     Batch {
         lines: lines.iter().map(event).collect(),

@@ -5,15 +5,15 @@ use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};
 
 /// Latencies, exact to three digits.
-pub(super) struct Clock {
+pub(super) struct LatencyRecorder {
     /// In nanoseconds; `None` would be a histogram that cannot be made, which has no samples.
     taken: Option<Histogram<u64>>,
     spent: Duration,
 }
 
-impl Clock {
+impl LatencyRecorder {
     pub fn new() -> Self {
-        Clock {
+        LatencyRecorder {
             taken: Histogram::new(3).ok(),
             spent: Duration::ZERO,
         }

@@ -3,11 +3,11 @@
 //! up. The bare file takes turns with the server, at the same pace; what is due at the same time it syncs at once.
 
 use super::bare::Bare;
-use super::clock::Clock;
+use super::clock::LatencyRecorder;
 use super::load::Load;
-use super::{BenchError, Flow, Run, Work};
-use crate::client::socket::{Heard, Patience, Socket};
-use crate::client::wire::Address;
+use super::{BenchError, BenchRun, LineFlow, Work};
+use crate::client::socket::{Socket, SocketInput, SocketTimeouts};
+use crate::client::transport::Address;
 use crate::server::{Config, Listener, Metrics, serve};
 use crate::store::{Durability, Options, Store, StoreError};
 use serde::Deserialize;
@@ -27,13 +27,13 @@ const SIZE: (usize, usize) = (100, 100);
 const TURN_SECONDS: usize = 5;
 
 /// All of it.
-pub(super) fn all(run: &mut Run<'_>, flow: &Flow) -> Result<(), BenchError> {
+pub(super) fn all(run: &mut BenchRun<'_>, flow: &LineFlow) -> Result<(), BenchError> {
     let folder = run.folder.path();
     let mut bare = Bare::create(&folder.join("bare"), run.durability)?;
     let server = Server::start(&folder.join("store"), run.durability)?;
     let clients = Builder::new_current_thread().enable_all().build()?;
     let mut guests = clients.block_on(Guests::log_in(&server.address))?;
-    let [mut acked, mut told, mut of_file] = [(); 3].map(|()| Clock::new());
+    let [mut acked, mut told, mut of_file] = [(); 3].map(|()| LatencyRecorder::new());
     let mut load = Load::new(1, SIZE.0, SIZE.1);
     let turn = TURN_SECONDS * flow.per_second as usize;
     while guests.sent < flow.lines {
@@ -82,7 +82,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(flow: &Flow) -> Pace {
+    fn new(flow: &LineFlow) -> Pace {
         Pace {
             start: Instant::now(),
             every: Duration::from_secs(1) / flow.per_second.max(1),
@@ -103,8 +103,8 @@ impl Pace {
 fn bare_turn(
     bare: &mut Bare,
     lines: &[String],
-    flow: &Flow,
-    clock: &mut Clock,
+    flow: &LineFlow,
+    clock: &mut LatencyRecorder,
 ) -> Result<(), BenchError> {
     let pace = Pace::new(flow);
     let mut lines = lines.iter().enumerate().peekable();
@@ -183,7 +183,7 @@ struct Guests {
 
 /// What the server says.
 #[derive(Deserialize)]
-struct Word {
+struct ServerMessage {
     t: Option<String>,
     line: Option<usize>,
     id: Option<String>,
@@ -193,7 +193,7 @@ impl Guests {
     async fn log_in(server: &Address) -> Result<Guests, BenchError> {
         let socket = async |path: &str| {
             let address = server.under("ws", path).map_err(live)?;
-            let socket = Socket::log_in(&address, None, Patience::default()).await;
+            let socket = Socket::log_in(&address, None, SocketTimeouts::default()).await;
             socket.map_err(live)
         };
         let mut guests = Guests {
@@ -210,8 +210,8 @@ impl Guests {
         &mut self,
         clients: &Runtime,
         lines: &[String],
-        flow: &Flow,
-        (acked, told): (&mut Clock, &mut Clock),
+        flow: &LineFlow,
+        (acked, told): (&mut LatencyRecorder, &mut LatencyRecorder),
     ) -> Result<(), BenchError> {
         let (due, is_due) = unbounded_channel();
         let before = self.sent;
@@ -240,7 +240,7 @@ async fn talk(
     lines: &[String],
     before: usize,
     pace: Pace,
-    clock: &mut Clock,
+    clock: &mut LatencyRecorder,
 ) -> Result<(), BenchError> {
     let (mut to_send, mut acked) = (lines.iter(), 0);
     while acked < lines.len() {
@@ -270,7 +270,7 @@ async fn listen(
     lines: usize,
     before: usize,
     pace: Pace,
-    clock: &mut Clock,
+    clock: &mut LatencyRecorder,
 ) -> Result<(), BenchError> {
     let mut told = 0;
     while told < lines {
@@ -288,9 +288,9 @@ async fn listen(
     Ok(())
 }
 
-async fn hear(socket: &mut Socket) -> Result<Word, BenchError> {
+async fn hear(socket: &mut Socket) -> Result<ServerMessage, BenchError> {
     match socket.next().await {
-        Heard::Message(message) => serde_json::from_slice(&message).map_err(live),
-        Heard::Over(over) => Err(live(over.why)),
+        SocketInput::Message(message) => serde_json::from_slice(&message).map_err(live),
+        SocketInput::Over(over) => Err(live(over.why)),
     }
 }

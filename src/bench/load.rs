@@ -4,7 +4,7 @@
 //! The same seed gives the same lines, here and everywhere: the generator is in this file.
 #![allow(clippy::indexing_slicing)] // what is indexed is never empty, and every index drawn below its length
 
-use crate::domain::event::{Event, MemberSaid, Said, Shown, TopicShown};
+use crate::domain::event::{Event, EventPayload, ReportedListing, ReportedMember, ReportedTopic};
 use crate::domain::order::Stamp;
 
 /// SplitMix64: small, fast, and its sequence is fixed for ever.
@@ -66,7 +66,7 @@ const TOPICS: [&str; 4] = ["audio", "chat", "gesture", "whiteboard"];
 
 /// One who may be in a channel: whether he is, and the metadata he has.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seat {
+struct LoadMember {
     there: bool,
     version: u32,
 }
@@ -76,7 +76,7 @@ struct Seat {
 pub struct Load {
     random: Random,
     zipf: Zipf,
-    channels: Vec<Vec<Seat>>,
+    channels: Vec<Vec<LoadMember>>,
     ts: i64,
 }
 
@@ -86,14 +86,14 @@ impl Load {
     /// Lines to one snapshot.
     const SNAPSHOT_EVERY: usize = 333;
 
-    /// Over this many channels; each has at most `seats` publishers, of whom about half are there.
+    /// Over this many channels; each has at most `publishers` of them, of whom about half are there.
     #[must_use]
     pub fn new(seed: u64, channels: usize, seats: usize) -> Self {
         let (channels, seats) = (channels.max(1), seats.max(1));
         Load {
             random: Random::new(seed),
             zipf: Zipf::new(channels),
-            channels: vec![vec![Seat::default(); seats]; channels],
+            channels: vec![vec![LoadMember::default(); seats]; channels],
             ts: Self::FROM,
         }
     }
@@ -121,20 +121,20 @@ impl Load {
         let seats = &mut self.channels[channel];
         let at = self.random.below(seats.len());
         let (topic, user) = publisher(channel, at);
-        let seat = &mut seats[at];
-        let kind = match (seat.there, self.random.below(2)) {
+        let place = &mut seats[at];
+        let kind = match (place.there, self.random.below(2)) {
             (false, _) => "join",
             (true, 0) => "update",
             (true, _) => "leave",
         };
-        seat.there = kind != "leave";
-        seat.version += 1;
+        place.there = kind != "leave";
+        place.version += 1;
         if kind == "leave" {
             return format!(
                 r#"{{"t":"leave","channel":"{name}","topic":"{topic}","user":"{user}","ts":{ts}}}"#
             );
         }
-        let meta = meta(seat.version);
+        let meta = meta(place.version);
         format!(
             r#"{{"t":"{kind}","channel":"{name}","topic":"{topic}","user":"{user}","meta":{meta},"ts":{ts}}}"#
         )
@@ -151,12 +151,12 @@ impl Load {
         let mut topics = Vec::new();
         for wanted in TOPICS {
             let mut members = Vec::new();
-            for (at, seat) in seats.iter().enumerate().filter(|(_, seat)| seat.there) {
+            for (at, place) in seats.iter().enumerate().filter(|(_, place)| place.there) {
                 let (topic, user) = publisher(channel, at);
                 if topic == wanted {
                     members.push(format!(
                         r#"{{"user":"{user}","meta":{}}}"#,
-                        meta(seat.version)
+                        meta(place.version)
                     ));
                 }
             }
@@ -170,11 +170,11 @@ impl Load {
     }
 }
 
-fn publisher(channel: usize, seat: usize) -> (&'static str, String) {
+fn publisher(channel: usize, place: usize) -> (&'static str, String) {
     // Publishers are in several channels: each speaks of a window of all of them.
     (
-        TOPICS[seat % TOPICS.len()],
-        format!("user-{:05}", channel * 7 + seat),
+        TOPICS[place % TOPICS.len()],
+        format!("user-{:05}", channel * 7 + place),
     )
 }
 
@@ -247,9 +247,9 @@ impl Crowd {
             self.users.len() - changed..self.users.len()
         };
         let updated = if second { changed..2 * changed } else { 0..0 };
-        let mut topics: Vec<TopicShown<'_>> = Vec::new();
+        let mut topics: Vec<ReportedTopic<'_>> = Vec::new();
         for topic in &self.topics {
-            topics.push(TopicShown {
+            topics.push(ReportedTopic {
                 topic: topic.into(),
                 total: None,
                 members: Vec::new(),
@@ -265,7 +265,7 @@ impl Crowd {
                 continue;
             }
             let meta = &self.metas[usize::from(updated.contains(&n))];
-            topics[n % self.topics.len()].members.push(MemberSaid {
+            topics[n % self.topics.len()].members.push(ReportedMember {
                 user: user.into(),
                 conn: "".into(),
                 meta: Some(meta.into()),
@@ -282,11 +282,11 @@ impl Crowd {
                 pos: None,
                 ts: Some(ts),
             },
-            said: Said::Snapshot {
+            payload: EventPayload::Snapshot {
                 channel: "room".into(),
-                shown: Shown {
+                shown: ReportedListing {
                     topics,
-                    ..Shown::default()
+                    ..ReportedListing::default()
                 },
             },
         }

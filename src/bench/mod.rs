@@ -18,7 +18,7 @@ mod live;
 pub mod load;
 mod works;
 
-use crate::export::record::Record;
+use crate::export::record::ExportRow;
 use crate::store::{Durability, StoreError};
 use serde::Serialize;
 use std::path::Path;
@@ -77,7 +77,7 @@ impl Sizes {
 /// How steadily lines come, and how many.
 #[cfg(all(feature = "client", feature = "server"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flow {
+pub struct LineFlow {
     /// Lines a second, each sent in its time whatever has become of those before it.
     pub per_second: u32,
     /// Lines in all.
@@ -85,14 +85,14 @@ pub struct Flow {
 }
 
 #[cfg(all(feature = "client", feature = "server"))]
-impl Flow {
+impl LineFlow {
     /// What is worth publishing: less than a minute.
-    pub const FULL: Flow = Flow {
+    pub const FULL: LineFlow = LineFlow {
         per_second: 1_000,
         lines: 20_000,
     };
     /// A first impression: a few seconds.
-    pub const QUICK: Flow = Flow {
+    pub const QUICK: LineFlow = LineFlow {
         per_second: 1_000,
         lines: 2_000,
     };
@@ -109,7 +109,7 @@ pub struct Figure {
     pub setting: Setting,
 }
 
-impl Record for Figure {
+impl ExportRow for Figure {
     const COLUMNS: &'static [&'static str] = &[
         "work",
         "unit",
@@ -220,9 +220,9 @@ pub enum BenchError {
     Stopped,
 }
 
-/// What whoever looks on is told.
+/// What a listener of the bench is given.
 #[derive(Debug)]
-pub enum News<'a> {
+pub enum BenchEvent<'a> {
     /// This work begins, or goes on.
     Begins(&'a str),
     /// A work is done.
@@ -230,7 +230,7 @@ pub enum News<'a> {
 }
 
 /// Who looks on; the bench is ended by returning `false`.
-pub type Onlooker<'a> = &'a mut dyn FnMut(News<'_>) -> bool;
+pub type BenchListener<'a> = &'a mut dyn FnMut(BenchEvent<'_>) -> bool;
 
 /// Does all works of a store in a new folder inside `place`, takes that away again, and tells each figure as soon as it
 /// is taken.
@@ -241,9 +241,9 @@ pub fn bench(
     place: &Path,
     sizes: &Sizes,
     durability: Durability,
-    onlooker: Onlooker<'_>,
+    onlooker: BenchListener<'_>,
 ) -> Result<(), BenchError> {
-    works::all(&mut Run::new(place, durability, onlooker)?, sizes)
+    works::all(&mut BenchRun::new(place, durability, onlooker)?, sizes)
 }
 
 /// Has lines recorded by a server and told to a subscriber, over WebSockets of this machine: from the moment at which a
@@ -254,29 +254,29 @@ pub fn bench(
 #[cfg(all(feature = "client", feature = "server"))]
 pub fn live(
     place: &Path,
-    flow: &Flow,
+    flow: &LineFlow,
     durability: Durability,
-    onlooker: Onlooker<'_>,
+    onlooker: BenchListener<'_>,
 ) -> Result<(), BenchError> {
-    live::all(&mut Run::new(place, durability, onlooker)?, flow)
+    live::all(&mut BenchRun::new(place, durability, onlooker)?, flow)
 }
 
 /// One run: its folder, which goes with it, and who is told.
-struct Run<'a> {
+struct BenchRun<'a> {
     folder: TempDir,
     durability: Durability,
     setting: Setting,
-    onlooker: Onlooker<'a>,
+    onlooker: BenchListener<'a>,
 }
 
-impl<'a> Run<'a> {
+impl<'a> BenchRun<'a> {
     fn new(
         place: &Path,
         durability: Durability,
-        onlooker: Onlooker<'a>,
+        onlooker: BenchListener<'a>,
     ) -> Result<Self, BenchError> {
         let mut folder = tempfile::Builder::new();
-        Ok(Run {
+        Ok(BenchRun {
             folder: folder.prefix(".rollbook-bench-").tempdir_in(place)?,
             durability,
             setting: Setting::of(durability),
@@ -285,15 +285,15 @@ impl<'a> Run<'a> {
     }
 
     fn begins(&mut self, work: &str) -> Result<(), BenchError> {
-        self.tell(News::Begins(work))
+        self.tell(BenchEvent::Begins(work))
     }
 
     fn measured(&mut self, work: Work) -> Result<(), BenchError> {
         let setting = self.setting.clone();
-        self.tell(News::Measured(Box::new(Figure { work, setting })))
+        self.tell(BenchEvent::Measured(Box::new(Figure { work, setting })))
     }
 
-    fn tell(&mut self, news: News<'_>) -> Result<(), BenchError> {
+    fn tell(&mut self, news: BenchEvent<'_>) -> Result<(), BenchError> {
         match (self.onlooker)(news) {
             true => Ok(()),
             false => Err(BenchError::Stopped),

@@ -1,17 +1,17 @@
 //! The works of a store: durable append, replay, reconciliation, questions.
 
 use super::bare::Bare;
-use super::clock::Clock;
+use super::clock::LatencyRecorder;
 use super::load::{Crowd, Load, Random};
-use super::{BenchError, Run, Sizes, Work};
+use super::{BenchError, BenchRun, Sizes, Work};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Rules};
 use crate::domain::names::Names;
 use crate::domain::state::State;
 use crate::feed::{self, Defaults};
 use crate::query::{WhoFilter, WhoWhen};
-use crate::replay::{self, Shape};
-use crate::store::{Batch, Line, Options, Store, Ticket};
+use crate::replay::{self, LineShape};
+use crate::store::{Batch, BatchLine, Options, Store, Ticket};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ const IN_FLIGHT: usize = 4;
 const NOW: i64 = 1_800_000_000_000;
 
 /// All of them.
-pub(super) fn all(run: &mut Run<'_>, sizes: &Sizes) -> Result<(), BenchError> {
+pub(super) fn all(run: &mut BenchRun<'_>, sizes: &Sizes) -> Result<(), BenchError> {
     let options = Options {
         durability: run.durability,
         ..Options::default()
@@ -62,7 +62,7 @@ fn parsed(lines: &[String]) -> Result<Batch, BenchError> {
     let event = |line: &String| {
         let event = feed::parse(line.as_bytes(), &defaults);
         let event = event.map_err(|refusal| BenchError::Load(refusal.to_string()))?;
-        Ok(Line::Event(event.into_owned(), None))
+        Ok(BatchLine::Event(event.into_owned(), None))
     };
     Ok(Batch {
         lines: lines.iter().map(event).collect::<Result<_, BenchError>>()?,
@@ -79,7 +79,7 @@ fn append(
     batches: usize,
     in_flight: usize,
 ) -> Result<Work, BenchError> {
-    let (mut of_store, mut of_file) = (Clock::new(), Clock::new());
+    let (mut of_store, mut of_file) = (LatencyRecorder::new(), LatencyRecorder::new());
     let mut left = batches;
     while left > 0 {
         let turn = left.min(TURN);
@@ -121,7 +121,10 @@ fn append(
     })
 }
 
-fn settle(waiting: &mut VecDeque<(Instant, Ticket)>, clock: &mut Clock) -> Result<(), BenchError> {
+fn settle(
+    waiting: &mut VecDeque<(Instant, Ticket)>,
+    clock: &mut LatencyRecorder,
+) -> Result<(), BenchError> {
     if let Some((handed, ticket)) = waiting.pop_front() {
         ticket.wait()?;
         clock.sample(handed.elapsed());
@@ -131,7 +134,7 @@ fn settle(waiting: &mut VecDeque<(Instant, Ticket)>, clock: &mut Clock) -> Resul
 
 /// The whole log, read, checked, decoded, and folded into rosters.
 fn replayed(store: &Store, sizes: &Sizes) -> Result<Work, BenchError> {
-    let mut clock = Clock::new();
+    let mut clock = LatencyRecorder::new();
     for _ in 0..sizes.replays {
         clock.time(|| store.replay(.., &mut State::new()))?;
     }
@@ -151,7 +154,7 @@ fn replayed(store: &Store, sizes: &Sizes) -> Result<Work, BenchError> {
 fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2], BenchError> {
     let crowd = Crowd::new(sizes.publishers);
     let (mut state, mut names) = (State::new(), Names::new());
-    let [mut in_memory, mut durably, mut of_file] = [(); 3].map(|()| Clock::new());
+    let [mut in_memory, mut durably, mut of_file] = [(); 3].map(|()| LatencyRecorder::new());
     for turn in 0..=sizes.snapshots {
         let event = crowd.snapshot(turn % 2 == 1, false, Load::FROM + turn as i64);
         // The first one is a baseline: it makes the channel, and is not counted.
@@ -166,11 +169,11 @@ fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2],
             in_memory.spend(start.elapsed());
             in_memory.sample(start.elapsed());
         }
-        let lines = replay::lines_of(&event, Shape::Rollbook);
+        let lines = replay::lines_of(&event, LineShape::Rollbook);
         let lines = lines.map_err(|error| BenchError::Load(error.to_string()))?;
         let bytes = lines.join("\n") + "\n";
         let batch = Batch {
-            lines: vec![Line::Event(event.into_owned(), None)],
+            lines: vec![BatchLine::Event(event.into_owned(), None)],
             ..Batch::default()
         };
         if first {
@@ -181,7 +184,7 @@ fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2],
         }
     }
     let count = sizes.snapshots as u64;
-    let of = |clock: &Clock, how: &str, bare: Option<&Clock>| Work {
+    let of = |clock: &LatencyRecorder, how: &str, bare: Option<&LatencyRecorder>| Work {
         work: format!(
             "reconcile {} publishers, 1 % changed{how}",
             sizes.publishers
@@ -191,7 +194,7 @@ fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2],
         per_second: clock.per_second(count),
         bare_per_second: bare.map(|bare| bare.per_second(count)),
         latency: clock.latency(),
-        bare_latency: bare.map(Clock::latency),
+        bare_latency: bare.map(LatencyRecorder::latency),
     };
     Ok([
         of(&in_memory, "", None),
@@ -203,7 +206,7 @@ fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2],
 fn questions(store: &Store, load: &mut Load, count: usize, at_head: bool) -> Work {
     let mut random = Random::new(4);
     let span = usize::try_from(load.now() - Load::FROM).unwrap_or(usize::MAX);
-    let mut clock = Clock::new();
+    let mut clock = LatencyRecorder::new();
     for _ in 0..count {
         let channel = Load::channel(load.draw());
         let when = match at_head {

@@ -4,13 +4,13 @@
 
 use crate::domain::behind::{event_behind, page_behind};
 use crate::domain::decide::decide;
-use crate::domain::entry::{Commit, Entry, Page, Rules, Snapshot, What};
+use crate::domain::entry::{Commit, Entry, Page, Payload, Rules, Snapshot};
 use crate::domain::event::Event;
 use crate::domain::names::{Names, Renumbering};
 use crate::domain::state::State;
 use crate::log::frame::Check;
 use crate::query::answer::{Problem, Verified};
-use crate::store::{At, Digests, Flow, Scope, Store, StoreError, Visitor, check};
+use crate::store::{Digests, ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, check};
 
 /// How much is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,7 +53,7 @@ impl Store {
             commits: 0,
             problems: Vec::new(),
         };
-        match self.visit(&Scope::default(), &mut verifier) {
+        match self.scan(&ScanScope::default(), &mut verifier) {
             Ok(end) => {
                 let head = self.head();
                 if end.state.head() != head {
@@ -136,10 +136,10 @@ impl<F> Verifier<F> {
 
 /// Whether two entries say the same, but for the digest, which `decide` does not know.
 fn same(entry: &Entry, again: &Entry) -> bool {
-    match (&entry.what, &again.what) {
-        (What::Snapshot(snapshot), What::Snapshot(other)) => {
+    match (&entry.payload, &again.payload) {
+        (Payload::Snapshot(snapshot), Payload::Snapshot(other)) => {
             let again = Entry {
-                what: What::Snapshot(Box::new(Snapshot {
+                payload: Payload::Snapshot(Box::new(Snapshot {
                     digest: snapshot.digest,
                     ..(**other).clone()
                 })),
@@ -178,14 +178,19 @@ impl<F: FnMut(u64)> Visitor for Verifier<F> {
         Ok(())
     }
 
-    fn page(&mut self, at: At<'_>, _rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+    fn page(
+        &mut self,
+        at: StateView<'_>,
+        _rules: &Rules,
+        page: &Page,
+    ) -> Result<ScanFlow, StoreError> {
         if self.depth == VerifyDepth::Deep {
             self.check(at.state.head() + 1, &page_behind(page, at.names));
         }
-        Ok(Flow::Apply)
+        Ok(ScanFlow::Apply)
     }
 
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
         if entry.seq != at.state.head() + 1 {
             let detail = format!("entry {} follows entry {}", entry.seq, at.state.head());
             self.problem(entry.seq, "order", detail);
@@ -195,13 +200,13 @@ impl<F: FnMut(u64)> Visitor for Verifier<F> {
         if self.entries.is_multiple_of(65_536) {
             (self.progress)(self.entries);
         }
-        Ok(Flow::Apply)
+        Ok(ScanFlow::Apply)
     }
 
-    fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+    fn committed(&mut self, at: StateView<'_>, entries: &[Entry]) -> Result<(), StoreError> {
         let Some(Entry {
             seq,
-            what: What::Snapshot(snapshot),
+            payload: Payload::Snapshot(snapshot),
             ..
         }) = entries.first()
         else {

@@ -2,8 +2,8 @@
 //! data directory. A command asks its question and does not know which.
 
 use super::commands::{failure, now};
-use super::everywhere::Everywhere;
 use super::exit::Failure;
+use super::global_args::GlobalArgs;
 use super::progress::say;
 use crate::domain::time::Millis;
 use crate::query::answer::{
@@ -21,7 +21,7 @@ use std::time::Duration;
 #[cfg(feature = "client")]
 use super::exit::Exit;
 #[cfg(feature = "client")]
-use crate::client::remote::{Remote, RemoteError};
+use crate::client::remote::{RemoteError, ServerClient};
 #[cfg(feature = "client")]
 use crate::query::owner::OwnerFailure;
 
@@ -109,29 +109,29 @@ fn all<T>(answers: impl IntoIterator<Item = T>, each: &mut dyn FnMut(T) -> bool)
 }
 
 /// Where answers come from.
-pub enum Answers<'a> {
+pub enum QueryBackend<'a> {
     /// A data directory that nobody else has open.
     Store(&'a Path, Box<Store>),
     /// A server.
     #[cfg(feature = "client")]
-    Server(Box<Remote>),
+    Server(Box<ServerClient>),
 }
 
-impl<'a> Answers<'a> {
+impl<'a> QueryBackend<'a> {
     /// What the command line says.
     ///
     /// # Errors
     /// Where there is no store, or somebody else has it and no server answers for it.
-    pub fn of(everywhere: &'a Everywhere) -> Result<Answers<'a>, Failure> {
+    pub fn of(everywhere: &'a GlobalArgs) -> Result<QueryBackend<'a>, Failure> {
         #[cfg(feature = "client")]
         if let Some(url) = &everywhere.url {
-            return Ok(Answers::Server(Box::new(named(url)?)));
+            return Ok(QueryBackend::Server(Box::new(named(url)?)));
         }
         let data = &everywhere.data;
         Ok(match find(data, open)? {
-            Found::Store(store) => Answers::Store(data, store),
+            Found::Store(store) => QueryBackend::Store(data, store),
             #[cfg(feature = "client")]
-            Found::Owner(owner) => Answers::Server(owner),
+            Found::Owner(owner) => QueryBackend::Server(owner),
         })
     }
 
@@ -150,11 +150,13 @@ impl<'a> Answers<'a> {
             done.is_ok()
         };
         match self {
-            Answers::Store(data, store) => question
+            QueryBackend::Store(data, store) => question
                 .ask(store, now(), &mut take)
                 .map_err(|error| failure(data, error))?,
             #[cfg(feature = "client")]
-            Answers::Server(server) => server.ask(Q::ROUTE, question, take).map_err(unanswered)?,
+            QueryBackend::Server(server) => {
+                server.ask(Q::ROUTE, question, take).map_err(unanswered)?
+            }
         }
         done
     }
@@ -166,7 +168,7 @@ pub enum Found<S> {
     Store(Box<S>),
     /// The process that has it open, and answers for it.
     #[cfg(feature = "client")]
-    Owner(Box<Remote>),
+    Owner(Box<ServerClient>),
 }
 
 /// Opens the store in a folder, in the way that is given, or finds who has it open.
@@ -184,7 +186,7 @@ pub fn find<S>(
             Err(error) => return Err(failure(data, error)),
             Ok(store) => return Ok(Found::Store(Box::new(store))),
         }
-        if let Some(owner) = Remote::owner_of(data) {
+        if let Some(owner) = ServerClient::owner_of(data) {
             return Ok(Found::Owner(Box::new(owner)));
         }
         std::thread::sleep(LOOK);
@@ -232,19 +234,19 @@ pub fn open_store(data: &Path) -> Result<Store, Failure> {
 }
 
 #[cfg(feature = "client")]
-fn named(url: &str) -> Result<Remote, Failure> {
-    use super::commands::tokens;
+fn named(url: &str) -> Result<ServerClient, Failure> {
+    use super::commands::token_source_args;
     use super::text::shown;
     use crate::client::token::TokenSource;
-    use crate::client::wire::Address;
+    use crate::client::transport::Address;
 
     let address = Address::parse(url, ["http", "https"]);
     let address = address.map_err(|error| Failure::new(Exit::Usage, shown(&error.to_string())))?;
-    let token = match tokens::from_env()? {
+    let token = match token_source_args::from_env()? {
         TokenSource::Fixed(token) => Some(token),
         _ => None,
     };
-    Remote::new(address, token).map_err(|error| Failure::new(Exit::Failed, error.to_string()))
+    ServerClient::new(address, token).map_err(|error| Failure::new(Exit::Failed, error.to_string()))
 }
 
 /// The same, of a process that has the store in `data` open.

@@ -6,7 +6,7 @@ use super::commands::{
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
-use super::everywhere::Everywhere;
+use super::global_args::GlobalArgs;
 use super::help::HELP;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(feature = "client")]
@@ -31,7 +31,7 @@ use clap::{error::ErrorKind, parser::ValueSource};
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
-    pub everywhere: Everywhere,
+    pub everywhere: GlobalArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -41,19 +41,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Record events from files, or from standard input
-    Ingest(ingest::Ingest),
+    Ingest(ingest::IngestArgs),
     /// Who is, or was, present in a channel
-    Who(who::Who),
+    Who(who::WhoArgs),
     /// The entries of the log
-    History(history::History),
+    History(history::HistoryArgs),
     /// Who came, went and changed while nobody watched
-    Missed(missed::Missed),
+    Missed(missed::MissedArgs),
     /// Stays of members, and how long each lasted
-    Sessions(sessions::Sessions),
+    Sessions(sessions::SessionsArgs),
     /// How many, at most, how long
-    Stats(stats::Stats),
+    Stats(stats::StatsArgs),
     /// When nobody watched a channel
-    Gaps(gaps::Channel),
+    Gaps(gaps::GapsArgs),
     /// The channels there are
     #[command(help_template = HELP, before_help = "Examples:
   rollbook channels
@@ -61,24 +61,24 @@ pub enum Command {
 ")]
     Channels,
     /// The lines that could not be taken
-    Rejects(rejects::Rejects),
-    /// Play the log again, as lines of a feed: on standard output, or live to whoever comes
-    Replay(replay::Replay),
+    Rejects(rejects::RejectsArgs),
+    /// Play the log again, as lines of a feed: on standard output, or live to every client that connects
+    Replay(replay::ReplayArgs),
     /// Write entries or stays into a file, for spreadsheets and databases
-    Export(export::Export),
+    Export(export::ExportArgs),
     /// Serve the store over HTTP and WebSockets
     #[cfg(feature = "server")]
-    Serve(serve::Serve),
+    Serve(serve::ServeArgs),
     /// Make a token for a server
     #[cfg(feature = "server")]
-    Token(token::Token),
+    Token(token::TokenArgs),
     /// Follow a live feed, and record it
     #[cfg(feature = "client")]
-    Record(super::commands::record::Record),
+    Record(super::commands::record::RecordArgs),
     /// Check that the log is whole
-    Verify(verify::Verify),
+    Verify(verify::VerifyArgs),
     /// Weak-network workloads with a truth, and how the answers score against it
-    Simulate(simulate::Simulate),
+    Simulate(simulate::SimulateArgs),
     /// Throw away all that is derived, and make it again from the log
     #[command(help_template = HELP, before_help = "Example:
   rollbook --data ./evening rebuild
@@ -90,11 +90,11 @@ pub enum Command {
 ")]
     Migrate,
     /// Measure what it does on this machine, beside a bare file
-    Bench(bench::Figures),
+    Bench(bench::BenchArgs),
     /// Print what a shell needs to complete commands and options
-    Completions(completions::Completions),
+    Completions(completions::CompletionsArgs),
     /// Print the manual, or write its pages
-    Man(man::Pages),
+    Man(man::ManArgs),
 }
 
 #[cfg(feature = "client")]

@@ -7,8 +7,8 @@
 pub mod answers;
 pub mod args;
 pub mod commands;
-pub mod everywhere;
 pub mod exit;
+pub mod global_args;
 mod help;
 pub mod holding;
 pub mod interrupt;
@@ -16,9 +16,9 @@ pub mod moment;
 pub mod notices;
 pub mod output;
 pub mod progress;
+pub mod style;
 pub mod tables;
 pub mod text;
-pub mod view;
 
 use args::{Cli, Command};
 use clap::CommandFactory;

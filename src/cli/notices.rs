@@ -8,7 +8,7 @@ use super::text::{count, many, shown};
 use crate::domain::entry::Disposition;
 use crate::limits::{CLAMPED_SHOWN_MAX, DIFFERING_SHOWN_MAX, REJECTS_SHOWN_MAX, UNTOLD_SHOWN_MAX};
 use crate::query::answer::Time;
-use crate::store::{Clamped, DifferingRetry, Frontier, Tally};
+use crate::store::{Clamped, DifferingRetry, Frontier, LineCounts};
 use std::collections::HashSet;
 
 /// The notices of one run.
@@ -110,7 +110,7 @@ impl Notices {
     }
 
     /// How many there were in all: a batch names only its first ones.
-    pub fn in_all(&mut self, tally: &Tally) {
+    pub fn in_all(&mut self, tally: &LineCounts) {
         let in_all = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         self.clamped = self.clamped.max(in_all(tally.clamped));
         self.differing = self.differing.max(in_all(tally.retries_differing));

@@ -4,10 +4,10 @@
 //! How a table looks is `tables`' business, how a record becomes CSV `export`'s.
 
 use super::exit::Failure;
+use super::style::TerminalStyle;
 use super::tables::Table;
 use super::text::{Terminal, on_terminal};
-use super::view::View;
-use crate::export::record::{Csv, Record, json_line};
+use crate::export::record::{Csv, ExportRow, json_line};
 use clap::ValueEnum;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -16,7 +16,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// How answers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum OutputFormat {
     /// For people
     Table,
     /// One JSON value, indented: an object, or an array for what lists
@@ -27,22 +27,22 @@ pub enum Format {
     Csv,
 }
 
-impl Format {
+impl OutputFormat {
     /// The format asked for; else tables on a terminal, JSON lines in a pipe.
     #[must_use]
-    pub fn resolve(asked: Option<Format>, terminal: bool) -> Format {
+    pub fn resolve(asked: Option<OutputFormat>, terminal: bool) -> OutputFormat {
         match asked {
             Some(format) => format,
-            None if terminal => Format::Table,
-            None => Format::Jsonl,
+            None if terminal => OutputFormat::Table,
+            None => OutputFormat::Jsonl,
         }
     }
 }
 
 /// The place where answers go.
 pub struct Output<'w> {
-    format: Format,
-    view: View,
+    format: OutputFormat,
+    view: TerminalStyle,
     sink: Box<dyn Write + 'w>,
     terminal: bool,
 }
@@ -50,23 +50,23 @@ pub struct Output<'w> {
 impl Output<'static> {
     /// Standard output, locked and buffered.
     #[must_use]
-    pub fn stdout(asked: Option<Format>) -> Output<'static> {
+    pub fn stdout(asked: Option<OutputFormat>) -> Output<'static> {
         let stdout = io::stdout();
-        let format = Format::resolve(asked, stdout.is_terminal());
+        let format = OutputFormat::resolve(asked, stdout.is_terminal());
         let terminal = stdout.is_terminal();
         let sink = BufWriter::with_capacity(BUFFER_BYTES, stdout.lock());
         let sink: Box<dyn Write> = Box::new(sink);
         if terminal {
-            return Output::on_terminal(format, View::of_stdout(), sink);
+            return Output::on_terminal(format, TerminalStyle::of_stdout(), sink);
         }
-        Output::new(format, View::of_stdout(), sink)
+        Output::new(format, TerminalStyle::of_stdout(), sink)
     }
 }
 
 impl<'w> Output<'w> {
     /// Any other place.
     #[must_use]
-    pub fn new(format: Format, view: View, sink: Box<dyn Write + 'w>) -> Output<'w> {
+    pub fn new(format: OutputFormat, view: TerminalStyle, sink: Box<dyn Write + 'w>) -> Output<'w> {
         Output {
             format,
             view,
@@ -77,11 +77,17 @@ impl<'w> Output<'w> {
 
     /// A terminal: what it would obey instead of showing it is escaped.
     #[must_use]
-    pub fn on_terminal(format: Format, view: View, sink: Box<dyn Write + 'w>) -> Output<'w> {
+    pub fn on_terminal(
+        format: OutputFormat,
+        view: TerminalStyle,
+        sink: Box<dyn Write + 'w>,
+    ) -> Output<'w> {
         let sink = match format {
             // It escapes names itself, and has colours.
-            Format::Table => sink,
-            Format::Json | Format::Jsonl | Format::Csv => Box::new(Terminal::new(sink)),
+            OutputFormat::Table => sink,
+            OutputFormat::Json | OutputFormat::Jsonl | OutputFormat::Csv => {
+                Box::new(Terminal::new(sink))
+            }
         };
         let terminal = true;
         Output {
@@ -93,26 +99,26 @@ impl<'w> Output<'w> {
     /// Whether answers are drawn as tables.
     #[must_use]
     pub fn is_for_people(&self) -> bool {
-        self.format == Format::Table
+        self.format == OutputFormat::Table
     }
 
     /// Writes one answer. `table` draws it for people.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn one<T: Record>(
+    pub fn one<T: ExportRow>(
         &mut self,
         answer: &T,
-        table: impl FnOnce(&mut dyn Write, &View, &T) -> io::Result<()>,
+        table: impl FnOnce(&mut dyn Write, &TerminalStyle, &T) -> io::Result<()>,
     ) -> Result<(), Failure> {
         let sink = &mut *self.sink;
         let done = match self.format {
-            Format::Table => table(sink, &self.view, answer),
-            Format::Json => serde_json::to_string_pretty(answer)
+            OutputFormat::Table => table(sink, &self.view, answer),
+            OutputFormat::Json => serde_json::to_string_pretty(answer)
                 .map_err(io::Error::from)
                 .and_then(|json| writeln!(sink, "{json}")),
-            Format::Jsonl => json_line(sink, answer),
-            Format::Csv => {
+            OutputFormat::Jsonl => json_line(sink, answer),
+            OutputFormat::Csv => {
                 let mut csv = Csv::new(sink);
                 csv.row(answer).and_then(|()| csv.finish())
             }
@@ -120,16 +126,16 @@ impl<'w> Output<'w> {
         done.map_err(|error| Failure::output(&error))
     }
 
-    /// Begins a list. `table` draws its rows for people. The list must be ended by [`List::finish`].
-    pub fn list<T: Record, B: Table<T>>(&mut self, table: B) -> List<'_, T, B> {
+    /// Begins a list. `table` draws its rows for people. The list must be ended by [`ListOutput::finish`].
+    pub fn list<T: ExportRow, B: Table<T>>(&mut self, table: B) -> ListOutput<'_, T, B> {
         let sink = &mut *self.sink;
         let mode = match self.format {
-            Format::Table => Mode::Table(table, sink),
-            Format::Json => Mode::Json { first: true, sink },
-            Format::Jsonl => Mode::Jsonl(sink),
-            Format::Csv => Mode::Csv(Box::new(Csv::new(sink))),
+            OutputFormat::Table => ListMode::Table(table, sink),
+            OutputFormat::Json => ListMode::Json { first: true, sink },
+            OutputFormat::Jsonl => ListMode::Jsonl(sink),
+            OutputFormat::Csv => ListMode::Csv(Box::new(Csv::new(sink))),
         };
-        List {
+        ListOutput {
             mode,
             view: self.view,
         }
@@ -179,12 +185,12 @@ impl<'w> Output<'w> {
 
 /// A list on its way out.
 #[must_use = "a list must be finished"]
-pub struct List<'o, T, B> {
-    mode: Mode<'o, T, B>,
-    view: View,
+pub struct ListOutput<'o, T, B> {
+    mode: ListMode<'o, T, B>,
+    view: TerminalStyle,
 }
 
-enum Mode<'o, T, B> {
+enum ListMode<'o, T, B> {
     Table(B, &'o mut (dyn Write + 'o)),
     Json {
         first: bool,
@@ -194,15 +200,15 @@ enum Mode<'o, T, B> {
     Csv(Box<Csv<T, &'o mut (dyn Write + 'o)>>),
 }
 
-impl<T: Record, B: Table<T>> List<'_, T, B> {
+impl<T: ExportRow, B: Table<T>> ListOutput<'_, T, B> {
     /// Writes the next row.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn row(&mut self, row: &T) -> Result<(), Failure> {
         let done = match &mut self.mode {
-            Mode::Table(table, sink) => table.row(*sink, &self.view, row),
-            Mode::Json { first, sink } => {
+            ListMode::Table(table, sink) => table.row(*sink, &self.view, row),
+            ListMode::Json { first, sink } => {
                 let lead: &[u8] = if std::mem::take(first) {
                     b"[\n"
                 } else {
@@ -211,8 +217,8 @@ impl<T: Record, B: Table<T>> List<'_, T, B> {
                 sink.write_all(lead)
                     .and_then(|()| write_element(*sink, row))
             }
-            Mode::Jsonl(sink) => json_line(*sink, row),
-            Mode::Csv(csv) => csv.row(row),
+            ListMode::Jsonl(sink) => json_line(*sink, row),
+            ListMode::Csv(csv) => csv.row(row),
         };
         done.map_err(|error| Failure::output(&error))
     }
@@ -223,9 +229,11 @@ impl<T: Record, B: Table<T>> List<'_, T, B> {
     /// When it cannot be written.
     pub fn flush(&mut self) -> Result<(), Failure> {
         let done = match &mut self.mode {
-            Mode::Table(table, sink) => table.flush(*sink, &self.view).and_then(|()| sink.flush()),
-            Mode::Json { sink, .. } | Mode::Jsonl(sink) => sink.flush(),
-            Mode::Csv(csv) => csv.finish(),
+            ListMode::Table(table, sink) => {
+                table.flush(*sink, &self.view).and_then(|()| sink.flush())
+            }
+            ListMode::Json { sink, .. } | ListMode::Jsonl(sink) => sink.flush(),
+            ListMode::Csv(csv) => csv.finish(),
         };
         done.map_err(|error| Failure::output(&error))
     }
@@ -236,18 +244,18 @@ impl<T: Record, B: Table<T>> List<'_, T, B> {
     /// When it cannot be written.
     pub fn finish(self) -> Result<(), Failure> {
         let done = match self.mode {
-            Mode::Table(mut table, sink) => table.finish(sink, &self.view),
-            Mode::Json { first: true, sink } => sink.write_all(b"[]\n"),
-            Mode::Json { first: false, sink } => sink.write_all(b"\n]\n"),
-            Mode::Jsonl(_) => Ok(()),
-            Mode::Csv(mut csv) => csv.finish(),
+            ListMode::Table(mut table, sink) => table.finish(sink, &self.view),
+            ListMode::Json { first: true, sink } => sink.write_all(b"[]\n"),
+            ListMode::Json { first: false, sink } => sink.write_all(b"\n]\n"),
+            ListMode::Jsonl(_) => Ok(()),
+            ListMode::Csv(mut csv) => csv.finish(),
         };
         done.map_err(|error| Failure::output(&error))
     }
 }
 
 /// One element of an array, indented. JSON has no line breaks inside its strings, so lines can be moved freely.
-fn write_element<T: Record>(sink: &mut dyn Write, row: &T) -> io::Result<()> {
+fn write_element<T: ExportRow>(sink: &mut dyn Write, row: &T) -> io::Result<()> {
     let json = serde_json::to_string_pretty(row)?;
     let mut between: &[u8] = b"  ";
     for line in json.lines() {

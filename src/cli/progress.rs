@@ -10,16 +10,16 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// How far a file has been taken.
 #[derive(Debug)]
-pub struct Progress {
+pub struct FileProgress {
     bar: ProgressBar,
     start: Instant,
     shown: Option<Instant>,
 }
 
-impl Progress {
+impl FileProgress {
     /// Begins. `bytes`: the size of the file as it lies on disk, where it has one.
     #[must_use]
-    pub fn start(bytes: Option<u64>) -> Progress {
+    pub fn start(bytes: Option<u64>) -> FileProgress {
         // The target is hidden by itself where standard error is no terminal.
         let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr());
         let form = match bytes {
@@ -30,7 +30,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(form) {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        Progress {
+        FileProgress {
             bar,
             start: Instant::now(),
             shown: None,
@@ -39,8 +39,8 @@ impl Progress {
 
     /// Begins where only rows are counted.
     #[must_use]
-    pub fn start_rows() -> Progress {
-        let progress = Progress::start(None);
+    pub fn start_rows() -> FileProgress {
+        let progress = FileProgress::start(None);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {human_pos} rows") {
             progress.bar.set_style(style);
         }

@@ -1,6 +1,6 @@
 //! Names and metadata made safe and short for a terminal, and numbers in words. No layout, no colour.
 
-use super::view::View;
+use super::style::TerminalStyle;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -63,14 +63,14 @@ pub fn member(user: &str, connection: &str) -> String {
 
 /// Metadata as JSON on one line, cut where it is long; nothing where none is known, or it is null.
 #[must_use]
-pub fn meta(view: &View, meta: Option<&RawValue>) -> String {
+pub fn meta(view: &TerminalStyle, meta: Option<&RawValue>) -> String {
     let meta = meta.map(RawValue::get).filter(|meta| *meta != "null");
     meta.map_or_else(String::new, |meta| cut(view, meta))
 }
 
 /// Text of any kind on one line, cut where it is long.
 #[must_use]
-pub fn cut(view: &View, text: &str) -> String {
+pub fn cut(view: &TerminalStyle, text: &str) -> String {
     let chars_max = usize::from(view.width / CELL_SHARE);
     let end = text.char_indices().nth(chars_max).map(|(at, _)| at);
     let head = end.and_then(|end| text.get(..end)).unwrap_or(text);

@@ -1,12 +1,12 @@
 //! A server's entries as they come: those after a position, and then the new ones; none missing and none twice, however
 //! often the connection is lost on the way.
 
-use super::life::Refusal;
+use super::backoff::Backoff;
 use super::remote::question;
-use super::rests::Rests;
-use super::socket::{Heard, LoginError, Patience, Socket};
+use super::session::LoginRefusal;
+use super::socket::{LoginError, Socket, SocketInput, SocketTimeouts};
 use super::token::Token;
-use super::wire::{Address, AddressError};
+use super::transport::{Address, AddressError};
 use crate::query::answer::HistoryEntry;
 use crate::query::params::SubscribeParams;
 use serde::Deserialize;
@@ -31,7 +31,7 @@ pub enum FollowError {
 
 /// What comes.
 #[derive(Debug)]
-pub enum Next<'a> {
+pub enum FollowItem<'a> {
     /// An entry.
     Entry(Box<HistoryEntry>),
     /// All that there was has come; what comes now is new.
@@ -48,25 +48,25 @@ pub async fn follow(
     server: &Address,
     token: Option<&Token>,
     mut from: SubscribeParams,
-    mut rests: Rests,
-    each: &mut dyn FnMut(Next<'_>) -> bool,
+    mut rests: Backoff,
+    each: &mut dyn FnMut(FollowItem<'_>) -> bool,
 ) -> Result<(), FollowError> {
     loop {
         let address = server.under("ws", &question("subscribe", &from))?;
-        let why = match Socket::log_in(&address, token, Patience::default()).await {
+        let why = match Socket::log_in(&address, token, SocketTimeouts::default()).await {
             Ok(mut socket) => loop {
                 match socket.next().await {
-                    Heard::Message(message) => {
+                    SocketInput::Message(message) => {
                         rests.count(true);
                         let go_on = match read(&message) {
-                            Some(Said::Entry(entry)) => {
+                            Some(FollowMessage::Entry(entry)) => {
                                 from.after_seq = entry.seq;
-                                each(Next::Entry(entry))
+                                each(FollowItem::Entry(entry))
                             }
-                            Some(Said::Live(seq)) => {
+                            Some(FollowMessage::Live(seq)) => {
                                 // What was not shown need not be looked at again.
                                 from.after_seq = from.after_seq.max(seq);
-                                each(Next::Live)
+                                each(FollowItem::Live)
                             }
                             None => true,
                         };
@@ -75,10 +75,10 @@ pub async fn follow(
                             return Ok(());
                         }
                     }
-                    Heard::Over(over) => break over.why,
+                    SocketInput::Over(over) => break over.why,
                 }
             },
-            Err(error) if error.refusal == Refusal::Away => {
+            Err(error) if error.refusal == LoginRefusal::Away => {
                 rests.count(false);
                 error.why
             }
@@ -87,7 +87,7 @@ pub async fn follow(
                 return Err(FollowError::Refused { address, error });
             }
         };
-        if !each(Next::Away(&why)) {
+        if !each(FollowItem::Away(&why)) {
             return Ok(());
         }
         let rest = rests.draw().unsigned_abs();
@@ -95,21 +95,23 @@ pub async fn follow(
     }
 }
 
-enum Said {
+enum FollowMessage {
     Entry(Box<HistoryEntry>),
     Live(u64),
 }
 
 /// What a message says; nothing where it is about the connection itself.
-fn read(message: &[u8]) -> Option<Said> {
+fn read(message: &[u8]) -> Option<FollowMessage> {
     #[derive(Deserialize)]
     struct Control {
         t: String,
         seq: Option<u64>,
     }
     match serde_json::from_slice::<Control>(message) {
-        Ok(control) if control.t == "live" => control.seq.map(Said::Live),
+        Ok(control) if control.t == "live" => control.seq.map(FollowMessage::Live),
         Ok(_) => None,
-        Err(_) => serde_json::from_slice(message).ok().map(Said::Entry),
+        Err(_) => serde_json::from_slice(message)
+            .ok()
+            .map(FollowMessage::Entry),
     }
 }

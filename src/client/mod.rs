@@ -12,18 +12,18 @@
 //! | `owner` | what the owner of a store asks of the process that has it |
 //! | `token` | where access tokens come from |
 //! | `socket` | one WebSocket connection |
-//! | `uplink` | lines into another server |
+//! | `forwarder` | lines into another server |
 //! | `wire` | addresses, and byte streams to them: TCP, TLS, Unix sockets |
 
+pub mod backoff;
 pub mod follow;
-pub mod life;
+pub mod forwarder;
 pub mod owner;
 pub mod record;
 pub mod recorder;
 pub mod remote;
-pub mod rests;
+pub mod session;
 pub mod sink;
 pub mod socket;
 pub mod token;
-pub mod uplink;
-pub mod wire;
+pub mod transport;

@@ -1,6 +1,6 @@
 //! What the owner of a store asks of the process that has it open, each question a call: `remote` carries it out.
 
-use super::remote::{Remote, RemoteError};
+use super::remote::{RemoteError, ServerClient};
 use crate::query::answer::{Session, Verified};
 use crate::query::owner::{EntryRow, ReplayRow, Retried, RetryRow};
 use crate::query::params::{
@@ -9,7 +9,7 @@ use crate::query::params::{
 use hyper::Method;
 
 /// What an answer goes to.
-pub struct Reader<'a, T> {
+pub struct PieceReader<'a, T> {
     /// Whether no more is wanted; looked at while an answer is waited for.
     pub stop: &'a dyn Fn() -> bool,
     /// Each row; `false`: no more is wanted.
@@ -19,13 +19,13 @@ pub struct Reader<'a, T> {
 /// Declares questions whose rows are all that is asked for.
 macro_rules! rows {
     ($($(#[$doc:meta])* $name:ident $route:literal $params:ty => $row:ty;)*) => {
-        impl Remote {$(
+        impl ServerClient {$(
             $(#[$doc])*
             ///
             /// # Errors
             /// [`RemoteError`]; the rows given before are good.
-            pub fn $name(&self, params: &$params, reader: Reader<'_, $row>) -> Result<(), RemoteError> {
-                let Reader { stop, each } = reader;
+            pub fn $name(&self, params: &$params, reader: PieceReader<'_, $row>) -> Result<(), RemoteError> {
+                let PieceReader { stop, each } = reader;
                 let asked = (Method::GET, $route);
                 self.ask_owner(asked, params, stop, each, &mut |_| {}).map(|_: Option<()>| ())
             }
@@ -42,7 +42,7 @@ rows! {
     replay "replay" ReplayParams => ReplayRow;
 }
 
-impl Remote {
+impl ServerClient {
     /// Whether the log is whole. `read` hears how many entries have been read.
     ///
     /// # Errors
@@ -64,9 +64,9 @@ impl Remote {
     pub fn retry_rejects(
         &self,
         params: &RetryParams,
-        reader: Reader<'_, RetryRow>,
+        reader: PieceReader<'_, RetryRow>,
     ) -> Result<Option<Retried>, RemoteError> {
-        let Reader { stop, each } = reader;
+        let PieceReader { stop, each } = reader;
         let asked = (Method::POST, "rejects/retry");
         self.ask_owner(asked, params, stop, each, &mut |_| {})
     }

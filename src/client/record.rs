@@ -1,18 +1,22 @@
-//! Follows a feed and records it: carries out what its [`life`](super::life) says, on a WebSocket, with tokens and a
+//! Follows a feed and records it: carries out what its [`session`](super::session) says, on a WebSocket, with tokens and a
 //! place where lines go. Nothing is decided here.
 
-use super::life::{Deed, Ending, Happened, Life, Note, TOKEN_EXPIRED};
-use super::sink::Sink;
-use super::socket::{CLOSED_DONE, CLOSED_EXPIRED, Heard, LoginError, Over, Patience, Socket};
+use super::session::{
+    Note, SessionAction, SessionEnd, SessionInput, SessionMachine, TOKEN_EXPIRED,
+};
+use super::sink::FeedSink;
+use super::socket::{
+    CLOSED_DONE, CLOSED_EXPIRED, LoginError, Socket, SocketEnd, SocketInput, SocketTimeouts,
+};
 use super::token::{Token, TokenError, TokenSource};
-use super::wire::Address;
-use crate::domain::event::{Said, TokenState};
+use super::transport::Address;
+use crate::domain::event::{EventPayload, TokenState};
 use crate::domain::time::Millis;
 use crate::feed::{Defaults, Settings};
-use crate::ingest::Reach;
-use crate::ingest::line::Place;
+use crate::ingest::WritePermissions;
+use crate::ingest::line::LineLocation;
 use crate::ingest::source::LineText;
-use crate::store::Line;
+use crate::store::BatchLine;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -36,7 +40,7 @@ pub struct Feed {
     /// How lines are read.
     pub settings: Settings,
     /// How long to wait for the source.
-    pub patience: Patience,
+    pub patience: SocketTimeouts,
     /// The longest rest before a login, ms.
     pub rest_max: Millis,
     /// Decides the jitter of rests.
@@ -68,11 +72,11 @@ pub enum RecordError {
 
 /// What a person may want to hear on the way.
 #[derive(Debug)]
-pub enum News<'a> {
+pub enum RecordEvent<'a> {
     /// It has been logged in.
     Up,
     /// The connection is over.
-    Down(&'a Over),
+    Down(&'a SocketEnd),
     /// The login failed.
     Refused(&'a LoginError),
     /// No token could be taken.
@@ -94,9 +98,9 @@ pub enum News<'a> {
 /// [`RecordError`].
 pub async fn record(
     feed: &Feed,
-    sink: &Sink,
+    sink: &FeedSink,
     stop: impl Future<Output = ()>,
-    news: &mut (dyn FnMut(News<'_>) + Send),
+    news: &mut (dyn FnMut(RecordEvent<'_>) + Send),
 ) -> Result<(), RecordError> {
     let mut hands = Hands {
         feed,
@@ -114,23 +118,23 @@ pub async fn record(
     if !feed.tokens.renews() {
         hands.took(feed.tokens.take().await);
     }
-    let mut life = Life::new(feed.tokens.renews(), feed.rest_max, feed.seed);
-    let mut happened = VecDeque::from([Happened::Started]);
+    let mut life = SessionMachine::new(feed.tokens.renews(), feed.rest_max, feed.seed);
+    let mut happened = VecDeque::from([SessionInput::Started]);
     let mut stop = std::pin::pin!(stop.fuse());
     loop {
         while let Some(next) = happened.pop_front() {
             for deed in life.step(now(), next) {
                 match deed {
-                    Deed::End(None) => return Ok(()),
-                    Deed::End(Some(_)) => return hands.hopeless(),
-                    Deed::BreakOff => return Err(hands.broken_off()),
+                    SessionAction::End(None) => return Ok(()),
+                    SessionAction::End(Some(_)) => return hands.hopeless(),
+                    SessionAction::BreakOff => return Err(hands.broken_off()),
                     deed => hands.carry_out(deed).await?,
                 }
             }
         }
         select! {
             biased;
-            () = &mut stop => happened.push_back(Happened::Stopped),
+            () = &mut stop => happened.push_back(SessionInput::Stopped),
             done = hands.done() => hands.settle(done, &mut happened).await?,
         }
     }
@@ -141,13 +145,13 @@ enum Done {
     Took(Result<Option<Token>, TokenError>),
     LoggedIn(Result<Box<Socket>, LoginError>),
     Rested,
-    Heard(Heard),
+    Heard(SocketInput),
 }
 
 struct Hands<'a> {
     feed: &'a Feed,
-    sink: &'a Sink,
-    news: &'a mut (dyn FnMut(News<'_>) + Send),
+    sink: &'a FeedSink,
+    news: &'a mut (dyn FnMut(RecordEvent<'_>) + Send),
     source: Arc<str>,
     token: Option<Token>,
     /// How many different ones in a row there have been.
@@ -162,13 +166,13 @@ struct Hands<'a> {
 }
 
 impl Hands<'_> {
-    async fn carry_out(&mut self, deed: Deed) -> Result<(), RecordError> {
+    async fn carry_out(&mut self, deed: SessionAction) -> Result<(), RecordError> {
         match deed {
-            Deed::Take => {
+            SessionAction::Take => {
                 let tokens = self.feed.tokens.clone();
                 self.pending = Some(async move { Done::Took(tokens.take().await) }.boxed());
             }
-            Deed::LogIn => {
+            SessionAction::LogIn => {
                 let (address, token) = (self.feed.address.clone(), self.token.clone());
                 let patience = self.feed.patience;
                 let login = async move {
@@ -177,34 +181,35 @@ impl Hands<'_> {
                 };
                 self.pending = Some(login.boxed());
             }
-            Deed::LogOut => {
+            SessionAction::LogOut => {
                 if let Some(socket) = self.socket.take() {
                     for message in socket.log_out().await {
-                        self.take_in(&message, &mut VecDeque::new()).await?;
+                        self.apply_commit(&message, &mut VecDeque::new()).await?;
                     }
                 }
             }
-            Deed::Renew => {
+            SessionAction::Renew => {
                 if let (Some(socket), Some(token)) = (&mut self.socket, &self.token) {
                     // Where it cannot be sent, reading says why.
                     let _ = socket.send(&token.renewal()).await;
                 }
             }
-            Deed::Say(note) => {
-                (self.news)(News::Noted(&note));
+            SessionAction::Say(note) => {
+                (self.news)(RecordEvent::Noted(&note));
                 if let Ok(line) = serde_json::to_string(&note) {
-                    self.take_in(line.as_bytes(), &mut VecDeque::new()).await?;
+                    self.apply_commit(line.as_bytes(), &mut VecDeque::new())
+                        .await?;
                 }
                 if note.is_up() == Some(false) {
                     self.sink.new_feed();
                 }
             }
-            Deed::Rest(ms) => {
-                (self.news)(News::Rest(ms));
+            SessionAction::Rest(ms) => {
+                (self.news)(RecordEvent::Rest(ms));
                 let rest = Duration::from_millis(ms.unsigned_abs());
                 self.pending = Some(tokio::time::sleep(rest).map(|()| Done::Rested).boxed());
             }
-            Deed::End(_) | Deed::BreakOff => {}
+            SessionAction::End(_) | SessionAction::BreakOff => {}
         }
         Ok(())
     }
@@ -236,63 +241,65 @@ impl Hands<'_> {
     async fn settle(
         &mut self,
         done: Done,
-        happened: &mut VecDeque<Happened>,
+        happened: &mut VecDeque<SessionInput>,
     ) -> Result<(), RecordError> {
         if !matches!(done, Done::Heard(_)) {
             self.pending = None;
         }
         happened.push_back(match done {
-            Done::Heard(Heard::Message(message)) => return self.take_in(&message, happened).await,
-            Done::Heard(Heard::Over(over)) => {
+            Done::Heard(SocketInput::Message(message)) => {
+                return self.apply_commit(&message, happened).await;
+            }
+            Done::Heard(SocketInput::Over(over)) => {
                 self.socket = None;
-                (self.news)(News::Down(&over));
-                Happened::Ended(match over.code {
-                    Some(CLOSED_EXPIRED) => Ending::Expired,
-                    Some(CLOSED_DONE) => Ending::Done,
-                    _ => Ending::Lost,
+                (self.news)(RecordEvent::Down(&over));
+                SessionInput::Ended(match over.code {
+                    Some(CLOSED_EXPIRED) => SessionEnd::Expired,
+                    Some(CLOSED_DONE) => SessionEnd::Done,
+                    _ => SessionEnd::Lost,
                 })
             }
             Done::Took(taken) => self.took(taken),
             Done::LoggedIn(Ok(socket)) => {
                 let (plays, renews) = (socket.plays(), socket.renews());
                 self.socket = Some(socket);
-                (self.news)(News::Up);
+                (self.news)(RecordEvent::Up);
                 if plays {
-                    Happened::Playing
+                    SessionInput::Playing
                 } else {
-                    Happened::LoggedIn { renews }
+                    SessionInput::LoggedIn { renews }
                 }
             }
             Done::LoggedIn(Err(error)) => {
-                (self.news)(News::Refused(&error));
+                (self.news)(RecordEvent::Refused(&error));
                 let refusal = error.refusal;
                 self.refused = Some(error);
-                Happened::Refused(refusal)
+                SessionInput::Refused(refusal)
             }
-            Done::Rested => Happened::Woke,
+            Done::Rested => SessionInput::Woke,
         });
         Ok(())
     }
 
-    fn took(&mut self, taken: Result<Option<Token>, TokenError>) -> Happened {
+    fn took(&mut self, taken: Result<Option<Token>, TokenError>) -> SessionInput {
         match taken {
             Ok(token) => {
                 self.tokens += u64::from(self.token != token);
                 self.token = token;
-                Happened::Token(self.tokens)
+                SessionInput::Token(self.tokens)
             }
             Err(error) => {
-                (self.news)(News::NoToken(&error));
-                Happened::NoToken
+                (self.news)(RecordEvent::NoToken(&error));
+                SessionInput::NoToken
             }
         }
     }
 
     /// Records the lines of a message, all of them, and tells what they mean for the feed itself.
-    async fn take_in(
+    async fn apply_commit(
         &mut self,
         message: &[u8],
-        happened: &mut VecDeque<Happened>,
+        happened: &mut VecDeque<SessionInput>,
     ) -> Result<(), RecordError> {
         let defaults = Defaults {
             observer: &self.feed.observer,
@@ -307,21 +314,25 @@ impl Hands<'_> {
                 continue;
             }
             self.line += 1;
-            let place = Place {
+            let place = LineLocation {
                 source: &self.source,
                 line: self.line,
                 byte,
             };
             if let Some(why) = renewal_refused(text) {
                 // It is about this connection, and nothing that a log would tell.
-                (self.news)(News::RenewalRefused(&why));
-                happened.push_back(Happened::RenewalRefused);
+                (self.news)(RecordEvent::RenewalRefused(&why));
+                happened.push_back(SessionInput::RenewalRefused);
                 continue;
             }
-            let line = place.take(LineText::Whole(text), &defaults, &Reach::default());
+            let line = place.take(
+                LineText::Whole(text),
+                &defaults,
+                &WritePermissions::default(),
+            );
             let meaning = meaning(&line, text, &self.feed.observer);
-            if meaning == Some(Happened::Renewed) {
-                (self.news)(News::Renewed);
+            if meaning == Some(SessionInput::Renewed) {
+                (self.news)(RecordEvent::Renewed);
             }
             happened.extend(meaning);
             if !self.sink.line(line, text).await {
@@ -346,26 +357,26 @@ impl Hands<'_> {
 
 /// What a line means for the feed itself. A token line that names a channel, or is another observer's, is not about the
 /// token with which we are logged in. A link that is down for the token's sake stays down until somebody logs in anew.
-fn meaning(line: &Line, text: &[u8], observer: &str) -> Option<Happened> {
-    let Line::Event(event, _) = line else {
+fn meaning(line: &BatchLine, text: &[u8], observer: &str) -> Option<SessionInput> {
+    let BatchLine::Event(event, _) = line else {
         return None;
     };
-    match &event.said {
-        Said::Token(token) if token.channel.is_none() && event.observer == observer => {
+    match &event.payload {
+        EventPayload::Token(token) if token.channel.is_none() && event.observer == observer => {
             match token.state {
-                TokenState::WillExpire => Some(Happened::WillExpire(notice(text))),
-                TokenState::Expired => Some(Happened::Expired),
-                TokenState::Renewed => Some(Happened::Renewed),
-                TokenState::Revoked => Some(Happened::Spoke),
+                TokenState::WillExpire => Some(SessionInput::WillExpire(notice(text))),
+                TokenState::Expired => Some(SessionInput::Expired),
+                TokenState::Renewed => Some(SessionInput::Renewed),
+                TokenState::Revoked => Some(SessionInput::Spoke),
             }
         }
-        Said::Link(link) if !link.state.is_up() && event.observer == observer => {
+        EventPayload::Link(link) if !link.state.is_up() && event.observer == observer => {
             match link.reason.as_deref() {
-                Some(TOKEN_EXPIRED) => Some(Happened::Expired),
-                _ => Some(Happened::Spoke),
+                Some(TOKEN_EXPIRED) => Some(SessionInput::Expired),
+                _ => Some(SessionInput::Spoke),
             }
         }
-        _ => Some(Happened::Spoke),
+        _ => Some(SessionInput::Spoke),
     }
 }
 
@@ -381,7 +392,7 @@ fn notice(text: &[u8]) -> Option<Millis> {
 /// Why a Rollbook does not take a new token, where the line says that.
 fn renewal_refused(text: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
-    struct Refused {
+    struct FeedRefused {
         t: String,
         state: String,
         reason: Option<String>,
@@ -390,7 +401,7 @@ fn renewal_refused(text: &[u8]) -> Option<String> {
     if !text.windows(WORD.len()).take(256).any(|part| part == WORD) {
         return None;
     }
-    let refused: Refused = serde_json::from_slice(text).ok()?;
+    let refused: FeedRefused = serde_json::from_slice(text).ok()?;
     let is = refused.t == "token" && refused.state == "refused";
     is.then(|| refused.reason.unwrap_or_default())
 }

@@ -2,12 +2,12 @@
 //! hears what became of them. What a line says is not looked at here.
 
 use crate::domain::entry::Rules;
-use crate::domain::event::{Event, LinkSaid, LinkState, Said, Service};
+use crate::domain::event::{Event, EventPayload, LinkState, ReportedLink, Service};
 use crate::domain::order::Stamp;
 use crate::ingest::line::source_time;
-use crate::ingest::{Outcome, Watcher};
+use crate::ingest::{IngestOutcome, ProgressListener};
 use crate::limits::RECORD_AHEAD_BYTES_MAX;
-use crate::store::{Batch, Line, Store, StoreError, Ticket};
+use crate::store::{Batch, BatchLine, Store, StoreError, Ticket};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -23,17 +23,17 @@ const LINE_COST: usize = 256;
 
 /// The way into a store.
 pub struct Recorder {
-    lines: UnboundedSender<Waiting>,
+    lines: UnboundedSender<WaitingLine>,
     /// How much may still be on the way.
     room: Arc<Semaphore>,
-    thread: JoinHandle<Result<Outcome, StoreError>>,
+    thread: JoinHandle<Result<IngestOutcome, StoreError>>,
 }
 
 /// A line, and its part of the room.
-type Waiting = (Line, OwnedSemaphorePermit);
+type WaitingLine = (BatchLine, OwnedSemaphorePermit);
 
 impl Recorder {
-    /// Begins to record into a store, what `observer` sees. If the log says that he is up, whoever recorded for him
+    /// Begins to record into a store, what `observer` sees. If the log says that he is up, the process that recorded for it
     /// has died: that is put on record first. `watcher` is told of rejects and late entries.
     ///
     /// # Errors
@@ -42,16 +42,16 @@ impl Recorder {
         store: Arc<Store>,
         observer: &str,
         rules: Rules,
-        watcher: impl Watcher + Send + 'static,
+        watcher: impl ProgressListener + Send + 'static,
     ) -> std::io::Result<Recorder> {
         let (lines, waiting) = unbounded_channel();
         let observer = observer.to_owned();
-        let intake = Intake {
+        let intake = RecorderIngest {
             store,
             rules,
             watcher,
             tickets: VecDeque::new(),
-            outcome: Outcome::default(),
+            outcome: IngestOutcome::default(),
         };
         let thread = std::thread::Builder::new().name("rollbook-record".into());
         Ok(Recorder {
@@ -63,7 +63,7 @@ impl Recorder {
 
     /// Takes a line of so many bytes; waits while too many are on the way. `false`: nothing more is taken, and
     /// [`finish`](Recorder::finish) says why.
-    pub async fn line(&self, line: Line, bytes: usize) -> bool {
+    pub async fn line(&self, line: BatchLine, bytes: usize) -> bool {
         let cost = (bytes + LINE_COST).min(RECORD_AHEAD_BYTES_MAX);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         match Arc::clone(&self.room).acquire_many_owned(cost).await {
@@ -76,7 +76,7 @@ impl Recorder {
     ///
     /// # Errors
     /// Where something could not be written.
-    pub fn finish(self) -> Result<Outcome, StoreError> {
+    pub fn finish(self) -> Result<IngestOutcome, StoreError> {
         drop(self.lines);
         let gone = |_| {
             Err(StoreError::Stopped(
@@ -87,20 +87,20 @@ impl Recorder {
     }
 }
 
-struct Intake<W> {
+struct RecorderIngest<W> {
     store: Arc<Store>,
     rules: Rules,
     watcher: W,
     tickets: VecDeque<(Ticket, u64, Vec<OwnedSemaphorePermit>)>,
-    outcome: Outcome,
+    outcome: IngestOutcome,
 }
 
-impl<W: Watcher> Intake<W> {
+impl<W: ProgressListener> RecorderIngest<W> {
     fn run(
         mut self,
         observer: &str,
-        mut waiting: UnboundedReceiver<Waiting>,
-    ) -> Result<Outcome, StoreError> {
+        mut waiting: UnboundedReceiver<WaitingLine>,
+    ) -> Result<IngestOutcome, StoreError> {
         if self
             .store
             .as_of(None, None, |state, names| state.is_up(names.find(observer)))?
@@ -114,7 +114,7 @@ impl<W: Watcher> Intake<W> {
             {
                 batch.push(next);
             }
-            self.hand_over(batch)?;
+            self.send_decided(batch)?;
             // A silent feed is recorded while it is silent.
             let ahead = if waiting.is_empty() { 0 } else { BATCHES_AHEAD };
             while self.tickets.len() > ahead {
@@ -124,8 +124,8 @@ impl<W: Watcher> Intake<W> {
         Ok(self.outcome)
     }
 
-    fn hand_over(&mut self, batch: Vec<Waiting>) -> Result<(), StoreError> {
-        let (lines, room): (Vec<Line>, Vec<_>) = batch.into_iter().unzip();
+    fn send_decided(&mut self, batch: Vec<WaitingLine>) -> Result<(), StoreError> {
+        let (lines, room): (Vec<BatchLine>, Vec<_>) = batch.into_iter().unzip();
         self.outcome.lines += lines.len() as u64;
         let latest = lines.iter().filter_map(source_time).max();
         self.outcome.latest_time = self.outcome.latest_time.max(latest);
@@ -151,14 +151,14 @@ impl<W: Watcher> Intake<W> {
     }
 }
 
-/// That whoever recorded before has died.
+/// The process that recorded before has died.
 fn died(observer: &str) -> Event<'_> {
     Event {
         observer: observer.into(),
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: Said::Link(LinkSaid {
+        payload: EventPayload::Link(ReportedLink {
             state: LinkState::Down,
             channels: Vec::new(),
             unrestored: Vec::new(),

@@ -2,7 +2,7 @@
 //! are `query`'s; here they only cross the wire.
 
 use super::token::Token;
-use super::wire::{Address, AddressError, ConnectError};
+use super::transport::{Address, AddressError, ConnectError};
 use crate::limits;
 use crate::query::owner::{OwnerFailure, Piece};
 use crate::store::OWNER_SOCKET;
@@ -78,7 +78,7 @@ pub enum RemoteError {
 }
 
 /// A server that answers questions.
-pub struct Remote {
+pub struct ServerClient {
     address: Address,
     token: Option<Token>,
     runtime: Runtime,
@@ -86,17 +86,17 @@ pub struct Remote {
 
 /// What a server says where it does not answer.
 #[derive(Deserialize)]
-struct Sentence {
+struct ServerSentence {
     error: String,
 }
 
-impl Remote {
+impl ServerClient {
     /// A server at an address. Nothing is sent yet.
     ///
     /// # Errors
     /// Where the system does not let one wait for a network.
-    pub fn new(address: Address, token: Option<Token>) -> io::Result<Remote> {
-        Ok(Remote {
+    pub fn new(address: Address, token: Option<Token>) -> io::Result<ServerClient> {
+        Ok(ServerClient {
             address,
             token,
             runtime: Builder::new_current_thread().enable_all().build()?,
@@ -105,8 +105,8 @@ impl Remote {
 
     /// The server that owns a data directory, where one listens there.
     #[must_use]
-    pub fn owner_of(data: &Path) -> Option<Remote> {
-        let remote = Remote::new(Address::unix(data.join(OWNER_SOCKET)), None).ok()?;
+    pub fn owner_of(data: &Path) -> Option<ServerClient> {
+        let remote = ServerClient::new(Address::unix(data.join(OWNER_SOCKET)), None).ok()?;
         // A socket may be left of a server that is gone.
         let connected = remote.runtime.block_on(remote.address.connect());
         connected.is_ok().then_some(remote)
@@ -263,7 +263,7 @@ impl Remote {
         let body = Limited::new(response.into_body(), limits::CONTROL_BYTES_MAX);
         let body = body.collect().await.map(|body| body.to_bytes());
         let body = body.unwrap_or_default();
-        let sentence: Option<Sentence> = serde_json::from_slice(&body).ok();
+        let sentence: Option<ServerSentence> = serde_json::from_slice(&body).ok();
         let why = sentence.map(|sentence| sentence.error);
         let address = self.shown();
         match (status, why) {
@@ -315,7 +315,7 @@ pub(super) fn question(route: &str, params: &impl Serialize) -> String {
 
 /// The lines of an answer, as they come.
 struct Lines<'r> {
-    remote: &'r Remote,
+    remote: &'r ServerClient,
     /// Until its end.
     body: Option<Incoming>,
     held: Vec<u8>,

@@ -1,31 +1,31 @@
 //! Where the lines of a feed go: into a store, or to another server.
 
+use super::forwarder::Forwarder;
 use super::recorder::Recorder;
-use super::uplink::Uplink;
-use crate::store::Line;
+use crate::store::BatchLine;
 
 /// A place for lines.
-pub enum Sink {
+pub enum FeedSink {
     /// A store of this machine.
     Store(Recorder),
     /// Another server.
-    Server(Uplink),
+    Server(Forwarder),
 }
 
-impl Sink {
+impl FeedSink {
     /// Takes a line, read and as it came; waits while too many are on the way. `false`: nothing more is taken.
-    pub(super) async fn line(&self, line: Line, text: &[u8]) -> bool {
+    pub(super) async fn line(&self, line: BatchLine, text: &[u8]) -> bool {
         match self {
-            Sink::Store(recorder) => recorder.line(line, text.len()).await,
+            FeedSink::Store(recorder) => recorder.line(line, text.len()).await,
             // What is no UTF-8 is no line that could be taken there, either, and is kept as far as it can be said.
-            Sink::Server(uplink) => uplink.line(&String::from_utf8_lossy(text)).await,
+            FeedSink::Server(forwarder) => forwarder.line(&String::from_utf8_lossy(text)).await,
         }
     }
 
     /// What follows comes from a new connection to the source.
     pub(super) fn new_feed(&self) {
-        if let Sink::Server(uplink) = self {
-            uplink.new_feed();
+        if let FeedSink::Server(forwarder) = self {
+            forwarder.new_feed();
         }
     }
 }

@@ -1,9 +1,9 @@
 //! One WebSocket connection: made within a time, kept alive by pings, given up when nothing is heard. What the
 //! messages say is not known here.
 
-use super::life::Refusal;
+use super::session::LoginRefusal;
 use super::token::Token;
-use super::wire::{Address, ConnectError, Stream};
+use super::transport::{Address, ByteStream, ConnectError};
 use crate::limits;
 use crate::query::params::{FEED_HEADER, FEED_LIVE, FEED_PLAYED};
 use futures_util::{SinkExt, StreamExt};
@@ -27,7 +27,7 @@ pub const CLOSED_DONE: u16 = 1000;
 
 /// How long to wait for the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct SocketTimeouts {
     /// For the connection and its handshake.
     pub connect: Duration,
     /// Before it is asked whether it lives.
@@ -36,9 +36,9 @@ pub struct Patience {
     pub idle: Duration,
 }
 
-impl Default for Patience {
+impl Default for SocketTimeouts {
     fn default() -> Self {
-        Patience {
+        SocketTimeouts {
             connect: Duration::from_millis(limits::CONNECT_MS_MAX),
             ping: Duration::from_millis(limits::PING_MS),
             idle: Duration::from_millis(limits::SILENCE_MS_MAX),
@@ -46,12 +46,12 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
+impl SocketTimeouts {
     /// One that gives up a silent connection after so long, and asks it at a third of that.
     #[must_use]
-    pub fn idle(idle: Duration) -> Patience {
-        Patience {
-            connect: Patience::default().connect.min(idle),
+    pub fn idle(idle: Duration) -> SocketTimeouts {
+        SocketTimeouts {
+            connect: SocketTimeouts::default().connect.min(idle),
             ping: idle / 3,
             idle,
         }
@@ -63,23 +63,23 @@ impl Patience {
 #[error("{why}")]
 pub struct LoginError {
     /// Whether asking again may help.
-    pub refusal: Refusal,
+    pub refusal: LoginRefusal,
     /// What happened, for people.
     pub why: String,
 }
 
 /// What came.
 #[derive(Debug)]
-pub enum Heard {
+pub enum SocketInput {
     /// A message; perhaps no text.
     Message(Bytes),
     /// It is over.
-    Over(Over),
+    Over(SocketEnd),
 }
 
 /// How a connection came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Over {
+pub struct SocketEnd {
     /// The code of the close frame, where there was one.
     pub code: Option<u16>,
     /// What happened, for people.
@@ -88,8 +88,8 @@ pub struct Over {
 
 /// A connection.
 pub struct Socket {
-    stream: WebSocketStream<Box<dyn Stream>>,
-    patience: Patience,
+    stream: WebSocketStream<Box<dyn ByteStream>>,
+    patience: SocketTimeouts,
     plays: bool,
     renews: bool,
     heard_at: Instant,
@@ -104,10 +104,10 @@ impl Socket {
     pub async fn log_in(
         address: &Address,
         token: Option<&Token>,
-        patience: Patience,
+        patience: SocketTimeouts,
     ) -> Result<Socket, LoginError> {
         let slow = |_| LoginError {
-            refusal: Refusal::Away,
+            refusal: LoginRefusal::Away,
             why: format!("no answer within {:?}", patience.connect),
         };
         let connecting = async {
@@ -123,8 +123,8 @@ impl Socket {
                 .max_frame_size(Some(limits::MESSAGE_BYTES_MAX));
             let stream = address.connect().await.map_err(|error| LoginError {
                 refusal: match error {
-                    ConnectError::Away(_) => Refusal::Away,
-                    ConnectError::Untrusted(_) | ConnectError::Plain => Refusal::Untrusted,
+                    ConnectError::Away(_) => LoginRefusal::Away,
+                    ConnectError::Untrusted(_) | ConnectError::Plain => LoginRefusal::Untrusted,
                 },
                 why: error.to_string(),
             })?;
@@ -159,7 +159,7 @@ impl Socket {
     }
 
     /// The next message. It can be dropped and called again: nothing is lost by that.
-    pub async fn next(&mut self) -> Heard {
+    pub async fn next(&mut self) -> SocketInput {
         loop {
             let wait = if self.pinged {
                 self.patience.idle
@@ -169,7 +169,7 @@ impl Socket {
             let Ok(next) = timeout_at(self.heard_at + wait, self.stream.next()).await else {
                 if self.pinged {
                     let why = format!("nothing was heard for {:?}", self.patience.idle);
-                    return Heard::Over(Over { code: None, why });
+                    return SocketInput::Over(SocketEnd { code: None, why });
                 }
                 self.pinged = true;
                 // Where even that cannot be sent, reading says why.
@@ -183,17 +183,17 @@ impl Socket {
             self.heard_at = Instant::now();
             self.pinged = false;
             match next {
-                Some(Ok(Message::Text(text))) => return Heard::Message(text.into()),
-                Some(Ok(Message::Binary(bytes))) => return Heard::Message(bytes),
-                Some(Ok(Message::Close(frame))) => return Heard::Over(closed(frame)),
+                Some(Ok(Message::Text(text))) => return SocketInput::Message(text.into()),
+                Some(Ok(Message::Binary(bytes))) => return SocketInput::Message(bytes),
+                Some(Ok(Message::Close(frame))) => return SocketInput::Over(closed(frame)),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
                     let why = error.to_string();
-                    return Heard::Over(Over { code: None, why });
+                    return SocketInput::Over(SocketEnd { code: None, why });
                 }
                 None => {
                     let why = "the connection is closed".to_owned();
-                    return Heard::Over(Over { code: None, why });
+                    return SocketInput::Over(SocketEnd { code: None, why });
                 }
             }
         }
@@ -203,9 +203,9 @@ impl Socket {
     ///
     /// # Errors
     /// How the connection came to its end.
-    pub async fn send(&mut self, text: &str) -> Result<(), Over> {
+    pub async fn send(&mut self, text: &str) -> Result<(), SocketEnd> {
         let sent = timeout(self.patience.idle, self.stream.send(Message::text(text))).await;
-        let over = |why| Over { code: None, why };
+        let over = |why| SocketEnd { code: None, why };
         match sent {
             Ok(sent) => sent.map_err(|error| over(error.to_string())),
             Err(_) => Err(over("the other side does not read".to_owned())),
@@ -238,17 +238,17 @@ impl Socket {
     }
 }
 
-fn closed(frame: Option<CloseFrame>) -> Over {
+fn closed(frame: Option<CloseFrame>) -> SocketEnd {
     let Some(frame) = frame else {
         let why = "it was closed without a code".to_owned();
-        return Over { code: None, why };
+        return SocketEnd { code: None, why };
     };
     let code = u16::from(frame.code);
     let why = match frame.reason.as_str() {
         "" => format!("it was closed with code {code}"),
         reason => format!("it was closed with code {code}: {reason}"),
     };
-    Over {
+    SocketEnd {
         code: Some(code),
         why,
     }
@@ -257,14 +257,14 @@ fn closed(frame: Option<CloseFrame>) -> Over {
 fn refused(error: Error) -> LoginError {
     let refusal = match &error {
         Error::Http(response) => match response.status() {
-            StatusCode::UNAUTHORIZED => Refusal::Token,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Refusal::Away,
-            status if status.is_client_error() => Refusal::Wrong,
-            _ => Refusal::Away,
+            StatusCode::UNAUTHORIZED => LoginRefusal::Token,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => LoginRefusal::Away,
+            status if status.is_client_error() => LoginRefusal::Wrong,
+            _ => LoginRefusal::Away,
         },
-        Error::Url(UrlError::TlsFeatureNotEnabled) | Error::Io(_) => Refusal::Away,
-        Error::Url(_) | Error::HttpFormat(_) => Refusal::Wrong,
-        _ => Refusal::Away,
+        Error::Url(UrlError::TlsFeatureNotEnabled) | Error::Io(_) => LoginRefusal::Away,
+        Error::Url(_) | Error::HttpFormat(_) => LoginRefusal::Wrong,
+        _ => LoginRefusal::Away,
     };
     let why = match &error {
         Error::Http(response) => {

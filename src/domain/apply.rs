@@ -1,19 +1,19 @@
 //! The only way that state comes about: an entry, applied. Nothing is decided here.
 
-use super::departures::slot_mut;
 use super::entry::{
-    Change, Claim, Claims, Disposition, Entry, Origin, Page, PageStep, Snapshot, SnapshotOrigin,
-    Text, Token, What, Whole,
+    Change, Disposition, Entry, FullListing, ListedMember, Listing, Origin, Page, PageStep,
+    Payload, Snapshot, SnapshotOrigin, Text, TokenChange,
 };
-use super::event::Kind;
-use super::names::{Member, Name, Names, NumberMap};
+use super::event::ChangeKind;
+use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::order::{Order, Stamp};
-use super::roster::{Channel, Cover, Heard, LastWord, Presence, Slot};
+use super::roster::{ChannelState, LastUpdate, Presence, Reporters, Slot, SnapshotCover};
 use super::snapshot::claim_once;
 use super::state::State;
 use super::time::Millis;
-use super::watch::{Stretch, Sync};
+use super::tombstones::slot_mut;
+use super::watch::{ObservedInterval, PagedSnapshot};
 use crate::limits;
 
 impl State {
@@ -21,14 +21,14 @@ impl State {
     pub fn apply(&mut self, entry: &Entry, names: &Names) {
         self.head = entry.seq;
         self.recorded_at = entry.recorded_at;
-        match &entry.what {
-            What::Change(change) => self.apply_change(entry, change, names),
-            What::Snapshot(snapshot) => self.apply_snapshot(entry, snapshot, names),
-            What::Link(link) => {
+        match &entry.payload {
+            Payload::Change(change) => self.apply_change(entry, change, names),
+            Payload::Snapshot(snapshot) => self.apply_snapshot(entry, snapshot, names),
+            Payload::Link(link) => {
                 self.apply_link(entry, link, names);
                 self.count(entry, link.channel);
             }
-            What::Token(token) => {
+            Payload::Token(token) => {
                 self.apply_token(entry, token);
                 self.count(entry, token.channel);
             }
@@ -36,7 +36,7 @@ impl State {
     }
 
     /// An entry counts for its channel; one that names none, for every channel of its observer.
-    fn count(&mut self, entry: &Entry, channel: Option<Name>) {
+    fn count(&mut self, entry: &Entry, channel: Option<NameId>) {
         let Some(channel) = channel else {
             let observer = self.observers.get(&entry.observer);
             for name in observer
@@ -82,22 +82,22 @@ impl State {
         }
         let known = channel.last_word(key.topic, slot_mut(&mut self.slots, change.member));
         let slot = slot_mut(&mut self.slots, change.member);
-        slot.word = next_word(entry, change, known, channel.spoken);
+        slot.last_update = next_word(entry, change, known, channel.spoken);
         if change.is_applied() {
             let window = entry.window();
             slot.changed_at = window.map_or(Some(entry.occurred_at), |window| window.not_before);
         }
         match (change.is_applied(), change.kind) {
-            (true, Kind::Join) => {
+            (true, ChangeKind::Join) => {
                 if slot.presence != Presence::Present {
                     let meta = change.meta.clone();
-                    self.exhume(key.channel, change.member);
-                    self.seat(key.channel, change.member, meta, entry.effective_at);
+                    self.remove_tombstone(key.channel, change.member);
+                    self.place(key.channel, change.member, meta, entry.effective_at);
                 }
             }
-            (true, Kind::Update) => slot.meta.clone_from(&change.meta),
-            (true, Kind::Leave) => {
-                self.unseat(key.channel, change.member);
+            (true, ChangeKind::Update) => slot.meta.clone_from(&change.meta),
+            (true, ChangeKind::Leave) => {
+                self.leave_roster(key.channel, change.member);
                 // What a complete snapshot shows to be gone is gone by its cover; anybody else needs a tombstone.
                 let covered = matches!(change.origin, Origin::Inferred(by)
                     if self.cover_seq(key.channel) == Some(by.snapshot_seq));
@@ -105,27 +105,27 @@ impl State {
                     // Nothing stays of somebody unknown: a checkpoint does not keep it either.
                     *slot_mut(&mut self.slots, change.member) = Slot::default();
                 } else {
-                    self.depart(key.channel, change.member, entry.seq, names);
+                    self.add_tombstone(key.channel, change.member, entry.seq, names);
                 }
             }
             (false, _) if slot.presence != Presence::Present => {
-                self.depart(key.channel, change.member, entry.seq, names);
+                self.add_tombstone(key.channel, change.member, entry.seq, names);
             }
             (false, _) => {}
         }
     }
 
-    fn seat(&mut self, name: Name, member: Member, meta: Option<Text>, since: Millis) {
+    fn place(&mut self, name: NameId, member: MemberId, meta: Option<Text>, since: Millis) {
         let channel = self.channels.entry(name).or_default();
         let slot = slot_mut(&mut self.slots, member);
-        slot.seat = u32::try_from(channel.roster.len()).unwrap_or(u32::MAX);
+        slot.place = u32::try_from(channel.roster.len()).unwrap_or(u32::MAX);
         channel.roster.push(member);
         slot.presence = Presence::Present;
         slot.since = since;
         slot.meta = meta;
     }
 
-    fn cover_seq(&self, channel: Name) -> Option<u64> {
+    fn cover_seq(&self, channel: NameId) -> Option<u64> {
         self.channels.get(&channel)?.cover.map(|cover| cover.seq)
     }
 
@@ -162,7 +162,7 @@ impl State {
         let of = begin.map_or((line, entry.occurred_at), |begin| {
             (begin.stamp, begin.occurred_at.min(entry.occurred_at))
         });
-        let cover = Cover {
+        let cover = SnapshotCover {
             seq: entry.seq,
             line: channel.cover.map_or(line, |before| line.since(before.line)),
             of,
@@ -175,17 +175,17 @@ impl State {
             let word = channel.last_word(topic, slot);
             if slot.presence == Presence::Unknown {
                 let Some(word) = word else { continue };
-                slot.word = word;
+                slot.last_update = word;
                 known_absent.push(member);
             } else if let Some(word) = word {
                 // Fix what was the last word before this snapshot becomes the newest cover.
-                slot.word = word;
+                slot.last_update = word;
             }
             slot.held_at = entry.seq;
         }
         // Listed, but older than what had shown their absence: that stays the last word about them.
         for member in known_absent {
-            self.depart(snapshot.channel, member, entry.seq, names);
+            self.add_tombstone(snapshot.channel, member, entry.seq, names);
         }
         let channel = self.channels.entry(snapshot.channel).or_default();
         if snapshot.complete {
@@ -198,16 +198,16 @@ impl State {
                 channel.listed_cover = Some(cover);
             }
             channel.topic_covers.clear();
-            self.bury_covered(snapshot.channel, entry.seq);
-        } else if let Claims::Whole(whole) = &snapshot.claims {
+            self.remove_covered_tombstones(snapshot.channel, entry.seq);
+        } else if let Listing::Whole(whole) = &snapshot.claims {
             cover_topics(channel, whole, cover, &self.slots, names);
         }
-        let explicit = |claim: &Claim| !snapshot.complete || !claim.stamp.is_none();
-        let claims: &mut dyn Iterator<Item = (Member, &Claim)> = match &snapshot.claims {
-            Claims::Whole(whole) => {
+        let explicit = |claim: &ListedMember| !snapshot.complete || !claim.stamp.is_none();
+        let claims: &mut dyn Iterator<Item = (MemberId, &ListedMember)> = match &snapshot.claims {
+            Listing::Whole(whole) => {
                 &mut whole.members.iter().map(|(member, claim)| (*member, claim))
             }
-            Claims::Residue(residue) => &mut residue
+            Listing::Residue(residue) => &mut residue
                 .iter()
                 .filter_map(|item| item.claim.as_ref().map(|claim| (item.member, claim))),
         };
@@ -215,11 +215,11 @@ impl State {
             let slot = slot_mut(&mut self.slots, member);
             if slot.held_at != entry.seq && slot.presence == Presence::Present {
                 let stamp = claim.stamp.or(of.0);
-                slot.word = LastWord {
+                slot.last_update = LastUpdate {
                     seq: entry.seq,
                     time: of.1,
                     stamp,
-                    heard: Heard::NONE,
+                    reporters: Reporters::NONE,
                 };
             }
         }
@@ -246,7 +246,7 @@ impl State {
             // A second snapshot without a word from the link: something may have been missed before it.
             if again || watch.stretch.is_none() {
                 let from_seq = entry.seq;
-                let fresh = Stretch {
+                let fresh = ObservedInterval {
                     observer: entry.observer,
                     since: entry.occurred_at,
                     from_seq,
@@ -279,7 +279,7 @@ impl State {
         }
     }
 
-    fn apply_token(&mut self, entry: &Entry, token: &Token) {
+    fn apply_token(&mut self, entry: &Entry, token: &TokenChange) {
         let observer = self.observers.entry(entry.observer).or_default();
         if let Some(name) = token.channel {
             let watching = &mut self.channels.entry(name).or_default().watching;
@@ -324,7 +324,7 @@ impl State {
                 // Pages that were never ended: something may have been missed behind them.
                 watch.given = watch.gives_again(observer.linked, false);
                 let collecting = watch.collecting.take();
-                watch.sync = Some(Box::new(Sync {
+                watch.sync = Some(Box::new(PagedSnapshot {
                     name: page.sync.clone(),
                     begin: *begin,
                     self_user: *self_user,
@@ -355,13 +355,13 @@ impl State {
 /// once; what a snapshot proves depends on what it shows.
 fn heard_from(
     observer: &mut Observer,
-    channel: &mut Channel,
+    channel: &mut ChannelState,
     entry: &Entry,
-    name: Name,
+    name: NameId,
     proves: bool,
 ) {
     let first_line = !channel.seen_whole();
-    let stale_snapshot = matches!(&entry.what, What::Snapshot(snapshot) if snapshot.stale);
+    let stale_snapshot = matches!(&entry.payload, Payload::Snapshot(snapshot) if snapshot.stale);
     if !stale_snapshot {
         channel.watching.settle(entry.observer);
     }
@@ -374,7 +374,7 @@ fn heard_from(
     observer.hear(name, entry.seq, entry.occurred_at);
     if watch.stretch.is_none() && first_line && !watch.muted {
         let from_seq = entry.seq;
-        watch.stretch = Some(Stretch {
+        watch.stretch = Some(ObservedInterval {
             observer: entry.observer,
             since: entry.occurred_at,
             from_seq,
@@ -395,11 +395,17 @@ fn heard_from(
 }
 
 /// Topics that an incomplete snapshot shows whole are decided by it, for those it does not list.
-fn cover_topics(channel: &mut Channel, whole: &Whole, cover: Cover, slots: &[Slot], names: &Names) {
+fn cover_topics(
+    channel: &mut ChannelState,
+    whole: &FullListing,
+    cover: SnapshotCover,
+    slots: &[Slot],
+    names: &Names,
+) {
     if whole.incomplete {
         return;
     }
-    let shown: Vec<Name> = whole
+    let shown: Vec<NameId> = whole
         .topics
         .iter()
         .filter(|(_, short)| !short)
@@ -407,11 +413,11 @@ fn cover_topics(channel: &mut Channel, whole: &Whole, cover: Cover, slots: &[Slo
         .collect();
     let mut covered = shown;
     if !whole.topics_missing {
-        let listed: NumberMap<Name, ()> =
+        let listed: NumberMap<NameId, ()> =
             whole.topics.iter().map(|&(topic, _)| (topic, ())).collect();
         let departed = channel.departed.iter(slots).map(|(_, member)| member);
         let known = channel.roster.iter().copied().chain(departed);
-        let topics: NumberMap<Name, ()> =
+        let topics: NumberMap<NameId, ()> =
             known.map(|member| (names.key(member).topic, ())).collect();
         covered.extend(
             topics
@@ -433,34 +439,38 @@ fn cover_topics(channel: &mut Channel, whole: &Whole, cover: Cover, slots: &[Slo
 fn next_word(
     entry: &Entry,
     change: &Change,
-    known: Option<LastWord>,
+    known: Option<LastUpdate>,
     spoken: Option<(u64, Millis)>,
-) -> LastWord {
+) -> LastUpdate {
     let stamp = entry.counted();
     let of_snapshot = spoken.filter(
         |&(seq, _)| matches!(change.origin, Origin::Inferred(by) if by.snapshot_seq == seq),
     );
-    let word = LastWord {
+    let word = LastUpdate {
         seq: entry.seq,
         time: of_snapshot.map_or(entry.occurred_at, |(_, time)| time),
         stamp,
-        heard: Heard::NONE,
+        reporters: Reporters::NONE,
     };
     if change.origin != Origin::Observed {
         return word;
     }
-    let fresh = Heard::only(change.said, entry.observer);
+    let fresh = Reporters::only(change.reported, entry.observer);
     let Some(known) = known else {
-        return LastWord {
-            heard: fresh,
+        return LastUpdate {
+            reporters: fresh,
             ..word
         };
     };
     let same_time = stamp.ts.is_some() && stamp.ts == known.stamp.ts;
     let heard = if same_time {
-        known.heard.and(change.said, entry.observer)
+        known.reporters.and(change.reported, entry.observer)
     } else {
         fresh
     };
-    LastWord { heard, ..word }.since(known)
+    LastUpdate {
+        reporters: heard,
+        ..word
+    }
+    .since(known)
 }

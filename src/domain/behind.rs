@@ -3,13 +3,14 @@
 
 use super::claims;
 use super::entry::{
-    Closed, Entry, Link, Page, PageStep, Snapshot, SnapshotOrigin, Text, Token, What, Whole,
+    ConnectionEnd, Entry, FullListing, LinkChange, Page, PageStep, Payload, Snapshot,
+    SnapshotOrigin, Text, TokenChange,
 };
 use super::event::{
-    ChangeSaid, Connection, ConnectionSaid, Event, Kind, LinkSaid, LinkState, MemberSaid, Said,
-    Service, Shown, Str, TokenSaid, TopicShown,
+    ChangeKind, Connection, Event, EventPayload, LinkState, ReportedChange, ReportedConnection,
+    ReportedLink, ReportedListing, ReportedMember, ReportedToken, ReportedTopic, Service, Str,
 };
-use super::names::{Member, Name, Names};
+use super::names::{MemberId, NameId, Names};
 use super::order::Stamp;
 use super::own_list::Collected;
 use super::state::State;
@@ -22,29 +23,29 @@ pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<E
     let first = entries.first()?;
     let mut self_user = None;
     let mut stamp = first.stamp;
-    let said = match &first.what {
-        What::Change(change) => {
+    let said = match &first.payload {
+        Payload::Change(change) => {
             // Each change bears its own stamp, or the line's: either way it is the change's now.
             stamp = Stamp::NONE;
             let channel = name(names.key(change.member).channel, names);
             let changes = entries.iter().map(|entry| change_said(entry, names));
-            Said::Changes {
+            EventPayload::Changes {
                 channel,
                 changes: changes.collect::<Option<_>>()?,
                 together: false,
                 occupancy: None,
             }
         }
-        What::Snapshot(snapshot) => {
+        Payload::Snapshot(snapshot) => {
             self_user = snapshot.self_user.map(|user| name(user, names));
             snapshot_said(first, snapshot, entries, state, names)?
         }
-        What::Link(link) if link.connection.is_some() => {
+        Payload::Link(link) if link.connection.is_some() => {
             // One that has replaced another tells of its loss first.
             connection_said(entries.last()?)?
         }
-        What::Link(link) => link_said(link, entries, names),
-        What::Token(token) => token_said(token, names),
+        Payload::Link(link) => link_said(link, entries, names),
+        Payload::Token(token) => token_said(token, names),
     };
     let observer = name(first.observer, names);
     Some(Event {
@@ -52,7 +53,7 @@ pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<E
         self_user,
         id: text(first.id.as_ref()),
         stamp,
-        said,
+        payload: said,
     })
 }
 
@@ -65,7 +66,7 @@ pub fn page_behind(page: &Page, names: &Names) -> Event<'static> {
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: Said::Nothing,
+        payload: EventPayload::Nothing,
     };
     match &page.step {
         PageStep::Begin {
@@ -77,14 +78,14 @@ pub fn page_behind(page: &Page, names: &Names) -> Event<'static> {
             event.self_user = self_user.map(|user| name(user, names));
             event.id = text(id.as_ref());
             event.stamp = begin.stamp;
-            event.said = Said::SnapshotBegin {
+            event.payload = EventPayload::SnapshotBegin {
                 channel,
                 sync,
                 incomplete: *incomplete,
             };
         }
         PageStep::Members(whole) => {
-            event.said = Said::SnapshotPage {
+            event.payload = EventPayload::SnapshotPage {
                 channel,
                 sync,
                 shown: shown(whole, names),
@@ -96,14 +97,14 @@ pub fn page_behind(page: &Page, names: &Names) -> Event<'static> {
 
 /// The same for a connection that ended in order.
 #[must_use]
-pub fn closed_behind(closed: &Closed, names: &Names) -> Event<'static> {
+pub fn closed_behind(closed: &ConnectionEnd, names: &Names) -> Event<'static> {
     let what = Connection::Closed;
     Event {
         observer: name(closed.observer, names),
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: Said::Connection(ConnectionSaid { what, at: None }),
+        payload: EventPayload::Connection(ReportedConnection { what, at: None }),
     }
 }
 
@@ -116,7 +117,7 @@ pub fn standing_behind(
     state: &State,
     names: &Names,
 ) -> Event<'static> {
-    let whole = Whole {
+    let whole = FullListing {
         incomplete: !snapshot.complete,
         ..claims::standing(snapshot.channel, inferred, state, names)
     };
@@ -125,7 +126,7 @@ pub fn standing_behind(
         self_user: snapshot.self_user.map(|user| name(user, names)),
         id: text(entry.id.as_ref()),
         stamp: entry.stamp,
-        said: Said::Snapshot {
+        payload: EventPayload::Snapshot {
             channel: name(snapshot.channel, names),
             shown: shown(&whole, names),
         },
@@ -136,7 +137,7 @@ pub fn standing_behind(
 /// been heard of its members.
 #[must_use]
 pub fn roster_behind(
-    channel: Name,
+    channel: NameId,
     observer: &str,
     state: &State,
     names: &Names,
@@ -151,7 +152,7 @@ pub fn roster_behind(
             ts: Some(since),
             ..Stamp::NONE
         },
-        said: Said::Snapshot {
+        payload: EventPayload::Snapshot {
             channel: name(channel, names),
             shown: shown(&claims::standing(channel, &[], state, names), names),
         },
@@ -162,7 +163,7 @@ pub fn roster_behind(
 /// the differences so far.
 #[must_use]
 pub fn resync_behind(
-    channel: Name,
+    channel: NameId,
     observer: &str,
     state: &State,
     names: &Names,
@@ -179,16 +180,16 @@ pub fn resync_behind(
         self_user: None,
         id: None,
         stamp: Stamp { pos: None, ts },
-        said,
+        payload: said,
     };
-    let link = Said::Link(LinkSaid {
+    let link = EventPayload::Link(ReportedLink {
         state: LinkState::UpWithDifferences,
         channels: vec![name(channel, names)],
         unrestored: Vec::new(),
         service: Service::All,
         reason: None,
     });
-    let mut members: Vec<(&Member, &Collected)> = collecting.members.iter().collect();
+    let mut members: Vec<(&MemberId, &Collected)> = collecting.members.iter().collect();
     members
         .sort_unstable_by(|(a, x), (b, y)| x.at.cmp(&y.at).then_with(|| names.compare(**a, **b)));
     let changes = members.into_iter().map(|(&of, collected)| {
@@ -196,17 +197,17 @@ pub fn resync_behind(
             ts: Some(collected.at),
             ..collected.stamp
         };
-        ChangeSaid {
+        ReportedChange {
             kind: if collected.present {
-                Kind::Join
+                ChangeKind::Join
             } else {
-                Kind::Leave
+                ChangeKind::Leave
             },
             topic: name(names.key(of).topic, names),
             who: member(of, collected.meta.as_ref(), stamp, names),
         }
     });
-    let said = Said::Changes {
+    let said = EventPayload::Changes {
         channel: name(channel, names),
         changes: changes.collect(),
         together: false,
@@ -219,7 +220,7 @@ pub fn resync_behind(
     events
 }
 
-fn name(name: Name, names: &Names) -> Str<'static> {
+fn name(name: NameId, names: &Names) -> Str<'static> {
     Str::Owned(names.text(name).to_owned())
 }
 
@@ -227,10 +228,15 @@ fn text(text: Option<&Text>) -> Option<Str<'static>> {
     text.map(|text| Str::Owned(text.to_string()))
 }
 
-fn member(of: Member, meta: Option<&Text>, stamp: Stamp, names: &Names) -> MemberSaid<'static> {
+fn member(
+    of: MemberId,
+    meta: Option<&Text>,
+    stamp: Stamp,
+    names: &Names,
+) -> ReportedMember<'static> {
     let key = names.key(of);
     let (user, conn) = (name(key.user, names), name(key.conn, names));
-    MemberSaid {
+    ReportedMember {
         user,
         conn,
         meta: text(meta),
@@ -240,21 +246,21 @@ fn member(of: Member, meta: Option<&Text>, stamp: Stamp, names: &Names) -> Membe
     }
 }
 
-fn change_said(entry: &Entry, names: &Names) -> Option<ChangeSaid<'static>> {
-    let What::Change(change) = &entry.what else {
+fn change_said(entry: &Entry, names: &Names) -> Option<ReportedChange<'static>> {
+    let Payload::Change(change) = &entry.payload else {
         return None;
     };
     // Of a leave that took effect the entry has the last known metadata, and not what the line said; either will do.
-    let leaves = change.is_applied() && change.kind == Kind::Leave;
+    let leaves = change.is_applied() && change.kind == ChangeKind::Leave;
     let meta = change.meta.as_ref().filter(|_| !leaves);
     let who = member(change.member, meta, entry.stamp, names);
     let late_ms = change.late.map_or(0, |late| late.late_ms);
     let reason = text(change.reason.as_ref());
     let topic = name(names.key(change.member).topic, names);
-    Some(ChangeSaid {
-        kind: change.said,
+    Some(ReportedChange {
+        kind: change.reported,
         topic,
-        who: MemberSaid {
+        who: ReportedMember {
             reason,
             late_ms,
             ..who
@@ -268,17 +274,17 @@ fn snapshot_said(
     entries: &[Entry],
     state: &State,
     names: &Names,
-) -> Option<Said<'static>> {
+) -> Option<EventPayload<'static>> {
     let channel = name(snapshot.channel, names);
     match snapshot.origin {
         SnapshotOrigin::Listed => {}
         SnapshotOrigin::Differences => {
             let at = entry.occurred_at;
-            return Some(Said::Resync { channel, at });
+            return Some(EventPayload::Resync { channel, at });
         }
         SnapshotOrigin::Occupancy => {
             let members = u64::from(snapshot.listed);
-            return Some(Said::Occupancy { channel, members });
+            return Some(EventPayload::Occupancy { channel, members });
         }
     }
     if snapshot.begin.is_some() {
@@ -286,7 +292,7 @@ fn snapshot_said(
         let watching = state.channel(snapshot.channel)?.watching();
         let (sync, already) = watching.open_sync(entry.observer)?;
         let incomplete = !snapshot.complete && !already;
-        return Some(Said::SnapshotEnd {
+        return Some(EventPayload::SnapshotEnd {
             channel,
             sync: Str::Owned(sync.to_owned()),
             incomplete,
@@ -294,15 +300,15 @@ fn snapshot_said(
     }
     let inferred = entries.get(1..).unwrap_or_default();
     let whole = claims::listed(snapshot, inferred, state, names);
-    Some(Said::Snapshot {
+    Some(EventPayload::Snapshot {
         channel,
         shown: shown(&whole, names),
     })
 }
 
-fn shown(whole: &Whole, names: &Names) -> Shown<'static> {
+fn shown(whole: &FullListing, names: &Names) -> ReportedListing<'static> {
     let mut members = whole.members.iter().peekable();
-    let topics: Vec<TopicShown<'static>> = whole
+    let topics: Vec<ReportedTopic<'static>> = whole
         .topics
         .iter()
         .map(|&(topic, short)| {
@@ -311,7 +317,7 @@ fn shown(whole: &Whole, names: &Names) -> Shown<'static> {
                 listed.push(member(*of, claim.meta.as_ref(), claim.stamp, names));
             }
             let total = short.then_some(listed.len() as u64 + 1);
-            TopicShown {
+            ReportedTopic {
                 topic: name(topic, names),
                 total,
                 members: listed,
@@ -319,19 +325,19 @@ fn shown(whole: &Whole, names: &Names) -> Shown<'static> {
         })
         .collect();
     let total_topics = whole.topics_missing.then_some(topics.len() as u64 + 1);
-    Shown {
+    ReportedListing {
         topics,
         total_topics,
         incomplete: whole.incomplete,
     }
 }
 
-fn link_said(link: &Link, entries: &[Entry], names: &Names) -> Said<'static> {
-    let channels = entries.iter().filter_map(|entry| match &entry.what {
-        What::Link(link) => link.channel.map(|channel| name(channel, names)),
+fn link_said(link: &LinkChange, entries: &[Entry], names: &Names) -> EventPayload<'static> {
+    let channels = entries.iter().filter_map(|entry| match &entry.payload {
+        Payload::Link(link) => link.channel.map(|channel| name(channel, names)),
         _ => None,
     });
-    Said::Link(LinkSaid {
+    EventPayload::Link(ReportedLink {
         state: link.state,
         channels: channels.collect(),
         unrestored: link
@@ -344,18 +350,18 @@ fn link_said(link: &Link, entries: &[Entry], names: &Names) -> Said<'static> {
     })
 }
 
-fn connection_said(entry: &Entry) -> Option<Said<'static>> {
-    let What::Link(link) = &entry.what else {
+fn connection_said(entry: &Entry) -> Option<EventPayload<'static>> {
+    let Payload::Link(link) = &entry.payload else {
         return None;
     };
-    Some(Said::Connection(ConnectionSaid {
+    Some(EventPayload::Connection(ReportedConnection {
         what: link.connection?,
         at: Some(entry.occurred_at),
     }))
 }
 
-fn token_said(token: &Token, names: &Names) -> Said<'static> {
-    Said::Token(TokenSaid {
+fn token_said(token: &TokenChange, names: &Names) -> EventPayload<'static> {
+    EventPayload::Token(ReportedToken {
         state: token.state,
         channel: token.channel.map(|channel| name(channel, names)),
         reason: text(token.reason.as_ref()),

@@ -1,36 +1,36 @@
 //! What follows from live changes of members: applied, duplicate, stale, or of somebody unknown.
 
-use super::decide::Moment;
-use super::entry::{Change, Disposition, Entry, Late, Origin, Text, What};
-use super::event::{ChangeSaid, Kind};
-use super::names::{Member, Name, NumberMap};
+use super::decide::DecideContext;
+use super::entry::{Change, Disposition, Entry, Late, Origin, Payload, Text};
+use super::event::{ChangeKind, ReportedChange};
+use super::names::{MemberId, NameId, NumberMap};
 use super::order::{Order, Stamp};
-use super::roster::{Channel, LastWord, Presence, Slot};
+use super::roster::{ChannelState, LastUpdate, Presence, Slot};
 use super::time::{self, Millis};
 use crate::limits::TIME_MS_MIN;
 
 /// A member as the changes before it in the same line have left it.
 #[derive(Clone)]
-struct View {
+struct PendingMember {
     present: bool,
     known: bool,
-    word: Option<LastWord>,
+    word: Option<LastUpdate>,
     changed_at: Option<Millis>,
     meta: Option<Text>,
 }
 
-impl Moment<'_> {
+impl DecideContext<'_> {
     pub(super) fn changes(
         &mut self,
-        name: Name,
-        said: &[ChangeSaid<'_>],
+        name: NameId,
+        said: &[ReportedChange<'_>],
         together: bool,
     ) -> Vec<Entry> {
         let is_there = |moment: &Self, member| moment.state.present(member).is_some();
         let changes = self.in_order(name, said, together, is_there);
-        let nothing_known = Channel::default();
+        let nothing_known = ChannelState::default();
         let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
-        let mut seen: NumberMap<Member, View> = NumberMap::default();
+        let mut seen: NumberMap<MemberId, PendingMember> = NumberMap::default();
         let mut effective_at = channel.effective_at;
         let mut entries = Vec::with_capacity(changes.len());
         let alone = changes.len() == 1;
@@ -54,8 +54,8 @@ impl Moment<'_> {
     /// Changes by which a source sends what was missed: they decide nothing yet.
     pub(super) fn collected(
         &mut self,
-        name: Name,
-        said: &[ChangeSaid<'_>],
+        name: NameId,
+        said: &[ReportedChange<'_>],
         together: bool,
     ) -> Vec<Entry> {
         let is_listed = |moment: &Self, member| {
@@ -64,7 +64,7 @@ impl Moment<'_> {
             list.is_some_and(|list| list.has(member, moment.state.present(member).is_some()))
         };
         let changes = self.in_order(name, said, together, is_listed);
-        let nothing_known = Channel::default();
+        let nothing_known = ChannelState::default();
         let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
         let mut effective_at = channel.effective_at;
         let mut entries = Vec::with_capacity(changes.len());
@@ -73,7 +73,7 @@ impl Moment<'_> {
             let what = Change {
                 member,
                 kind: said.kind,
-                said: said.kind,
+                reported: said.kind,
                 disposition: Disposition::Collected,
                 meta: said.who.meta.as_deref().map(Text::from),
                 reason: said.who.reason.as_deref().map(Text::from),
@@ -88,7 +88,7 @@ impl Moment<'_> {
                 occurred_at,
                 effective_at,
                 stamp,
-                ..self.entry(seq, channel, What::Change(what))
+                ..self.entry(seq, channel, Payload::Change(what))
             });
         }
         entries
@@ -98,30 +98,30 @@ impl Moment<'_> {
     /// `is_there` and both leaves and joins has changed, and not gone.
     fn in_order<'c, 'a>(
         &mut self,
-        name: Name,
-        said: &'c [ChangeSaid<'a>],
+        name: NameId,
+        said: &'c [ReportedChange<'a>],
         together: bool,
-        is_there: impl Fn(&Self, Member) -> bool,
-    ) -> Vec<(Member, &'c ChangeSaid<'a>)> {
-        let mut changes: Vec<(Member, &ChangeSaid<'_>)> = Vec::with_capacity(said.len());
+        is_there: impl Fn(&Self, MemberId) -> bool,
+    ) -> Vec<(MemberId, &'c ReportedChange<'a>)> {
+        let mut changes: Vec<(MemberId, &ReportedChange<'_>)> = Vec::with_capacity(said.len());
         for change in said {
             let topic = self.names.intern(&change.topic);
             changes.push((self.member(name, topic, &change.who), change));
         }
         if together {
-            let order = |kind| u8::from(kind != Kind::Leave);
+            let order = |kind| u8::from(kind != ChangeKind::Leave);
             changes.sort_by(|(a, x), (b, y)| {
                 order(x.kind)
                     .cmp(&order(y.kind))
                     .then_with(|| self.names.compare(*a, *b))
             });
-            let joining: NumberMap<Member, ()> = changes
+            let joining: NumberMap<MemberId, ()> = changes
                 .iter()
-                .filter(|(_, change)| change.kind != Kind::Leave)
+                .filter(|(_, change)| change.kind != ChangeKind::Leave)
                 .map(|&(member, _)| (member, ()))
                 .collect();
             changes.retain(|(member, change)| {
-                change.kind != Kind::Leave
+                change.kind != ChangeKind::Leave
                     || !joining.contains_key(member)
                     || !is_there(self, *member)
             });
@@ -129,10 +129,10 @@ impl Moment<'_> {
         changes
     }
 
-    fn view(&self, channel: &Channel, member: Member) -> View {
+    fn view(&self, channel: &ChannelState, member: MemberId) -> PendingMember {
         let unknown = Slot::default();
         let slot = self.state.slot(member).unwrap_or(&unknown);
-        View {
+        PendingMember {
             present: slot.presence == Presence::Present,
             known: slot.presence != Presence::Unknown,
             word: channel.last_word(self.names.key(member).topic, slot),
@@ -144,10 +144,10 @@ impl Moment<'_> {
     fn change(
         &self,
         seq: u64,
-        channel: &Channel,
-        member: Member,
-        change: &ChangeSaid<'_>,
-        view: &View,
+        channel: &ChannelState,
+        member: MemberId,
+        change: &ReportedChange<'_>,
+        view: &PendingMember,
     ) -> Entry {
         let stamp = change.who.stamp.or(self.stamp);
         let ts = time::counted(stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
@@ -158,7 +158,7 @@ impl Moment<'_> {
             .word
             .map(|word| counted.against(word.stamp, self.rules.skew_tolerance_ms));
         let told_by_other = view.word.is_some_and(|word| {
-            counted.is_at_time_of(word.stamp) && word.heard.by_other(said, self.observer)
+            counted.is_at_time_of(word.stamp) && word.reporters.by_other(said, self.observer)
         });
         let (kind, disposition) = match order {
             _ if !view.known && channel.is_under_floor(counted) => (said, Disposition::Stale),
@@ -167,14 +167,14 @@ impl Moment<'_> {
             Some(Order::Older) => (said, Disposition::Stale),
             Some(Order::SameMessage) => (said, Disposition::Duplicate),
             _ => match (said, view.present) {
-                (Kind::Leave, true) => (Kind::Leave, Disposition::Applied),
-                (Kind::Leave, false) => (Kind::Leave, Disposition::Unknown),
+                (ChangeKind::Leave, true) => (ChangeKind::Leave, Disposition::Applied),
+                (ChangeKind::Leave, false) => (ChangeKind::Leave, Disposition::Unknown),
                 (_, true) if meta.is_none() || meta == view.meta => (said, Disposition::Duplicate),
-                (_, true) => (Kind::Update, Disposition::Applied),
-                (_, false) => (Kind::Join, Disposition::Applied),
+                (_, true) => (ChangeKind::Update, Disposition::Applied),
+                (_, false) => (ChangeKind::Join, Disposition::Applied),
             },
         };
-        let leaves = (kind, disposition) == (Kind::Leave, Disposition::Applied);
+        let leaves = (kind, disposition) == (ChangeKind::Leave, Disposition::Applied);
         let meta = if leaves { view.meta.clone() } else { meta };
         let reason = change.who.reason.as_deref().map(Text::from);
         let origin = Origin::Observed;
@@ -189,10 +189,10 @@ impl Moment<'_> {
                 }),
             }
         });
-        let what = What::Change(Change {
+        let what = Payload::Change(Change {
             member,
             kind,
-            said,
+            reported: said,
             disposition,
             meta,
             reason,
@@ -207,21 +207,21 @@ impl Moment<'_> {
     }
 }
 
-impl View {
-    fn after(self, entry: &Entry) -> View {
-        let What::Change(change) = &entry.what else {
+impl PendingMember {
+    fn after(self, entry: &Entry) -> PendingMember {
+        let Payload::Change(change) = &entry.payload else {
             return self;
         };
         if change.disposition == Disposition::Stale {
             return self;
         }
         let (present, meta) = match (change.is_applied(), change.kind) {
-            (true, Kind::Leave) => (false, None),
+            (true, ChangeKind::Leave) => (false, None),
             (true, _) => (true, change.meta.clone()),
             (false, _) => (self.present, self.meta),
         };
         // The order of the source is that of its lines: within one, what comes later is not older.
-        View {
+        PendingMember {
             present,
             known: true,
             word: self.word,

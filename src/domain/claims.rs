@@ -1,8 +1,8 @@
 //! What a snapshot said, out of its entry and the roster that stood after it.
 
-use super::entry::{Change, Claim, Claims, Entry, Snapshot, Text, What, Whole};
-use super::event::Kind;
-use super::names::{Member, Name, Names, NumberMap};
+use super::entry::{Change, Entry, FullListing, ListedMember, Listing, Payload, Snapshot, Text};
+use super::event::ChangeKind;
+use super::names::{MemberId, NameId, Names, NumberMap};
 use super::state::State;
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ pub fn listed<'a>(
     entries: &[Entry],
     state: &State,
     names: &Names,
-) -> Cow<'a, Whole> {
+) -> Cow<'a, FullListing> {
     match &snapshot.claims {
-        Claims::Whole(whole) => Cow::Borrowed(whole),
-        Claims::Residue(residue) => {
+        Listing::Whole(whole) => Cow::Borrowed(whole),
+        Listing::Residue(residue) => {
             let mut members = roster_after(snapshot.channel, entries, state);
             for item in residue {
                 match &item.claim {
@@ -35,48 +35,52 @@ pub fn listed<'a>(
 
 /// The roster after a commit, as a list that claims just that. `state` is that before it.
 #[must_use]
-pub fn standing(channel: Name, entries: &[Entry], state: &State, names: &Names) -> Whole {
+pub fn standing(channel: NameId, entries: &[Entry], state: &State, names: &Names) -> FullListing {
     whole(roster_after(channel, entries, state), names)
 }
 
-fn roster_after(channel: Name, entries: &[Entry], state: &State) -> NumberMap<Member, Claim> {
-    let claim = |meta: Option<&Text>| Claim {
+fn roster_after(
+    channel: NameId,
+    entries: &[Entry],
+    state: &State,
+) -> NumberMap<MemberId, ListedMember> {
+    let claim = |meta: Option<&Text>| ListedMember {
         meta: meta.cloned(),
-        ..Claim::default()
+        ..ListedMember::default()
     };
     let before = state
         .channel(channel)
         .map_or(&[][..], |channel| channel.roster());
     let present = before.iter().filter_map(|&member| state.present(member));
-    let mut roster: NumberMap<Member, Claim> = present
+    let mut roster: NumberMap<MemberId, ListedMember> = present
         .map(|present| (present.member, claim(present.meta)))
         .collect();
     for entry in entries {
-        let What::Change(Change {
+        let Payload::Change(Change {
             member, kind, meta, ..
-        }) = &entry.what
+        }) = &entry.payload
         else {
             continue;
         };
         match kind {
-            Kind::Leave => roster.remove(member),
-            Kind::Join | Kind::Update => roster.insert(*member, claim(meta.as_ref())),
+            ChangeKind::Leave => roster.remove(member),
+            ChangeKind::Join | ChangeKind::Update => roster.insert(*member, claim(meta.as_ref())),
         };
     }
     roster
 }
 
-fn whole(members: NumberMap<Member, Claim>, names: &Names) -> Whole {
-    let mut members: Vec<(Member, Claim)> = members.into_iter().collect();
+fn whole(members: NumberMap<MemberId, ListedMember>, names: &Names) -> FullListing {
+    let mut members: Vec<(MemberId, ListedMember)> = members.into_iter().collect();
     members.sort_unstable_by(|a, b| names.compare(a.0, b.0));
-    let mut topics: Vec<(Name, bool)> = Vec::new();
+    let mut topics: Vec<(NameId, bool)> = Vec::new();
     for (member, _) in &members {
         let topic = names.key(*member).topic;
         if topics.last().is_none_or(|&(last, _)| last != topic) {
             topics.push((topic, false));
         }
     }
-    Whole {
+    FullListing {
         incomplete: false,
         topics_missing: false,
         topics,

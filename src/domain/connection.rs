@@ -1,26 +1,26 @@
 //! Ingest connections: what follows from one that comes up, is lost, or goes on.
 //!
 //! A connection is not the source's link: while it is up the source may still have been away, so it makes no observer
-//! one that sends link lines. A loss is provisional ([`Loss`]): the feed may come back and go on behind its last durable
+//! one that sends link lines. A loss is provisional ([`PendingLoss`]): the feed may come back and go on behind its last durable
 //! line, and then it has never been away. Anything else that is heard of the observer in a channel makes the loss final
 //! there.
 //!
 //! One connection at a time speaks for an observer. A new feed that comes up while another is up has replaced it, so
 //! that one is lost.
 
-use super::decide::Moment;
-use super::entry::{Closed, Commit, Entry, GapChange, Link, Text, What};
-use super::event::{Connection, ConnectionSaid, LinkState, Service};
-use super::names::Name;
+use super::decide::DecideContext;
+use super::entry::{Commit, ConnectionEnd, Entry, GapChange, LinkChange, Payload, Text};
+use super::event::{Connection, LinkState, ReportedConnection, Service};
+use super::names::NameId;
 use super::observer::Connected;
 use super::order::Stamp;
 use super::state::State;
 use super::time::{self, Millis};
-use super::watch::Loss;
+use super::watch::PendingLoss;
 
-impl Moment<'_> {
+impl DecideContext<'_> {
     /// What follows from the life of the observer's connection. What is known already makes nothing.
-    pub(super) fn connection(&self, said: ConnectionSaid) -> Commit {
+    pub(super) fn connection(&self, said: ReportedConnection) -> Commit {
         let known = self.state.observers.get(&self.observer);
         let known = known.and_then(|observer| observer.connection);
         let up = known.is_some_and(|connection| !connection.lost);
@@ -38,7 +38,7 @@ impl Moment<'_> {
             }
             Connection::Closed if up => {
                 let (observer, recorded_at) = (self.observer, self.recorded_at);
-                return Commit::Closed(Closed {
+                return Commit::Closed(ConnectionEnd {
                     observer,
                     recorded_at,
                 });
@@ -52,7 +52,7 @@ impl Moment<'_> {
         }
     }
 
-    fn comes_up(&self, seq: u64, said: ConnectionSaid) -> Entry {
+    fn comes_up(&self, seq: u64, said: ReportedConnection) -> Entry {
         let at = time::counted(said.at, self.recorded_at, self.rules.max_ahead_ms);
         let (reason, gaps) = match said.what {
             Connection::Resumed => (
@@ -89,7 +89,7 @@ impl Moment<'_> {
         reason: Option<&str>,
         gaps: Vec<GapChange>,
     ) -> Entry {
-        let link = Link {
+        let link = LinkChange {
             channel: None,
             state: if what.is_loss() {
                 LinkState::Down
@@ -107,13 +107,13 @@ impl Moment<'_> {
             effective_at: at,
             stamp: Stamp::NONE,
             lossy: false,
-            ..self.outside_channels(seq, What::Link(Box::new(link)))
+            ..self.outside_channels(seq, Payload::Link(Box::new(link)))
         }
     }
 
     /// The gap that is none, since its channel was watched all the time by the feed that goes on. One that was open
     /// before its connection was lost stays open.
-    fn gap_over(&self, channel: Name) -> Option<GapChange> {
+    fn gap_over(&self, channel: NameId) -> Option<GapChange> {
         let watching = &self.state.channels.get(&channel)?.watching;
         let loss = watching.of(self.observer)?.lost?;
         let open = watching.open_gap.filter(|open| open.gap > loss.gaps)?;
@@ -127,7 +127,7 @@ impl Moment<'_> {
 }
 
 impl State {
-    pub(super) fn apply_connection(&mut self, entry: &Entry, link: &Link, what: Connection) {
+    pub(super) fn apply_connection(&mut self, entry: &Entry, link: &LinkChange, what: Connection) {
         let observer = self.observers.entry(entry.observer).or_default();
         self.connected -= u64::from(observer.is_connected());
         let fresh = Connected {
@@ -151,7 +151,7 @@ impl State {
         if what == Connection::Up {
             observer.up_at = observer.linked.then_some(entry.seq);
         }
-        let channels: Vec<Name> = observer.channels.keys().copied().collect();
+        let channels: Vec<NameId> = observer.channels.keys().copied().collect();
         for &name in &channels {
             let channel = self.channels.entry(name).or_default();
             let gaps = channel.watching.gaps;
@@ -160,7 +160,7 @@ impl State {
             match what {
                 Connection::Lost | Connection::Restart if watch.up && watch.lost.is_none() => {
                     let stretch = watch.stretch;
-                    watch.lost = Some(Loss {
+                    watch.lost = Some(PendingLoss {
                         seq: entry.seq,
                         proof: stretch
                             .and_then(|stretch| observer.proof_over_link(name, stretch, own_link)),
@@ -186,7 +186,7 @@ impl State {
     }
 
     /// Takes in that a connection has ended in order, which is no entry.
-    pub fn apply_closed(&mut self, closed: &Closed) {
+    pub fn apply_closed(&mut self, closed: &ConnectionEnd) {
         self.recorded_at = self.recorded_at.max(closed.recorded_at);
         if let Some(observer) = self.observers.get_mut(&closed.observer) {
             self.connected -= u64::from(observer.is_connected());

@@ -2,14 +2,15 @@
 //! may grow.
 
 use super::entry::{
-    Begin, Claim, Commit, Entry, Page, PageStep, Rules, SnapshotOrigin, Text, Token, What, Whole,
+    Commit, Entry, FullListing, ListedMember, Page, PageStep, Payload, Rules, SnapshotBegin,
+    SnapshotOrigin, Text, TokenChange,
 };
-use super::event::{Event, MemberSaid, Said, Str, TokenSaid};
-use super::names::{Member, MemberKey, Name, Names, NumberMap};
+use super::event::{Event, EventPayload, ReportedMember, ReportedToken, Str};
+use super::names::{MemberId, MemberKey, NameId, Names, NumberMap};
 use super::order::Stamp;
 use super::reconcile;
-use super::roster::Channel;
-use super::snapshot::{Listed, Shown};
+use super::roster::ChannelState;
+use super::snapshot::{ListedMembers, ResolvedListing};
 use super::state::State;
 use super::time::{self, Millis};
 use super::watch;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 /// Why an event cannot be taken: its line is kept as a reject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum DecideError {
     /// A page or an end of a paged snapshot that has not begun, or was discarded.
     NotBegun {
         /// The name of the paged snapshot.
@@ -33,48 +34,48 @@ pub enum Refusal {
     NothingCollected,
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for DecideError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Refusal::NotBegun { sync } => write!(
+            DecideError::NotBegun { sync } => write!(
                 f,
                 "the paged snapshot \"{sync}\" has not begun here, or a new begin or a lost link has discarded it; send its snapshot_begin first"
             ),
-            Refusal::TooManyObservers => write!(
+            DecideError::TooManyObservers => write!(
                 f,
                 "the channel has {} observers already; that is the limit",
                 limits::OBSERVERS_PER_CHANNEL_MAX
             ),
-            Refusal::TooManyPageMembers => write!(
+            DecideError::TooManyPageMembers => write!(
                 f,
                 "the unfinished paged snapshot would list more than {} members; that is the limit",
                 limits::OPEN_PAGE_MEMBERS_MAX
             ),
-            Refusal::NothingCollected => {
+            DecideError::NothingCollected => {
                 f.write_str("no differences of the channel are being collected")
             }
         }
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for DecideError {}
 
 /// Decides what follows from `event`, recorded at `now` (or at the time of the last entry, if that is later).
 ///
 /// # Errors
-/// A [`Refusal`] where the event makes no sense after what came before it, or breaks a limit.
+/// A [`DecideError`] where the event makes no sense after what came before it, or breaks a limit.
 pub fn decide(
     state: &State,
     names: &mut Names,
     event: &Event<'_>,
     rules: &Rules,
     now: Millis,
-) -> Result<Commit, Refusal> {
+) -> Result<Commit, DecideError> {
     let recorded_at = now.max(state.recorded_at);
     let observer = names.intern(&event.observer);
     let self_user = event.self_user.as_deref().map(|user| names.intern(user));
     let ts = time::counted(event.stamp.ts, recorded_at, rules.max_ahead_ms);
-    let mut moment = Moment {
+    let mut moment = DecideContext {
         state,
         names,
         rules,
@@ -90,9 +91,9 @@ pub fn decide(
             ts,
         },
     };
-    let entries = match &event.said {
-        Said::Nothing => Vec::new(),
-        Said::Changes {
+    let entries = match &event.payload {
+        EventPayload::Nothing => Vec::new(),
+        EventPayload::Changes {
             channel,
             changes,
             together,
@@ -105,24 +106,24 @@ pub fn decide(
                 moment.changes(channel, changes, *together)
             }
         }
-        Said::Snapshot { channel, shown } => {
+        EventPayload::Snapshot { channel, shown } => {
             let channel = moment.channel(channel)?;
             let shown = moment.shown(channel, shown, moment.counted);
             reconcile::reconcile(&moment, shown, SnapshotOrigin::Listed)
         }
-        Said::SnapshotBegin {
+        EventPayload::SnapshotBegin {
             channel,
             sync,
             incomplete,
         } => {
             return moment.begin(channel, sync, *incomplete);
         }
-        Said::SnapshotPage {
+        EventPayload::SnapshotPage {
             channel,
             sync,
             shown,
         } => return moment.page(channel, sync, shown),
-        Said::SnapshotEnd {
+        EventPayload::SnapshotEnd {
             channel,
             sync,
             incomplete,
@@ -131,14 +132,14 @@ pub fn decide(
             let (watch, open) = moment.open_sync(channel, sync)?;
             reconcile::reconcile_pages(&moment, channel, watch, open, *incomplete)
         }
-        Said::Link(link) => moment.link(link)?,
-        Said::Token(token) => moment.token(token)?,
-        Said::Connection(said) => return Ok(moment.connection(*said)),
-        Said::Occupancy { channel, members } => {
+        EventPayload::Link(link) => moment.link(link)?,
+        EventPayload::Token(token) => moment.token(token)?,
+        EventPayload::Connection(said) => return Ok(moment.connection(*said)),
+        EventPayload::Occupancy { channel, members } => {
             let channel = moment.channel(channel)?;
             moment.occupancy(channel, *members)
         }
-        Said::Resync { channel, at } => {
+        EventPayload::Resync { channel, at } => {
             let channel = moment.channel(channel)?;
             moment.resync(channel, *at)?
         }
@@ -151,12 +152,12 @@ pub fn decide(
 }
 
 /// What every entry of a line shares.
-pub(super) struct Moment<'a> {
+pub(super) struct DecideContext<'a> {
     pub state: &'a State,
     pub names: &'a mut Names,
     pub rules: &'a Rules,
-    pub observer: Name,
-    pub self_user: Option<Name>,
+    pub observer: NameId,
+    pub self_user: Option<NameId>,
     pub id: Option<Text>,
     /// The seq of the line's first entry.
     pub seq: u64,
@@ -168,12 +169,12 @@ pub(super) struct Moment<'a> {
     pub counted: Stamp,
 }
 
-impl<'a> Moment<'a> {
-    pub fn effective_at(&self, channel: &Channel) -> Millis {
+impl<'a> DecideContext<'a> {
+    pub fn effective_at(&self, channel: &ChannelState) -> Millis {
         self.occurred_at.max(channel.effective_at)
     }
 
-    pub fn entry(&self, seq: u64, channel: &Channel, what: What) -> Entry {
+    pub fn entry(&self, seq: u64, channel: &ChannelState, what: Payload) -> Entry {
         Entry {
             seq,
             recorded_at: self.recorded_at,
@@ -183,25 +184,25 @@ impl<'a> Moment<'a> {
             id: self.id.clone(),
             stamp: self.stamp,
             lossy: self.rules.lossy,
-            what,
+            payload: what,
         }
     }
 
     /// The channel's name; refused where this would be one observer too many of it.
-    pub(super) fn channel(&mut self, name: &str) -> Result<Name, Refusal> {
+    pub(super) fn channel(&mut self, name: &str) -> Result<NameId, DecideError> {
         let name = self.names.intern(name);
         match self.state.channels.get(&name) {
             Some(channel)
                 if channel.watching.watches.len() >= limits::OBSERVERS_PER_CHANNEL_MAX
                     && channel.watching.of(self.observer).is_none() =>
             {
-                Err(Refusal::TooManyObservers)
+                Err(DecideError::TooManyObservers)
             }
             _ => Ok(name),
         }
     }
 
-    pub fn member(&mut self, channel: Name, topic: Name, who: &MemberSaid<'_>) -> Member {
+    pub fn member(&mut self, channel: NameId, topic: NameId, who: &ReportedMember<'_>) -> MemberId {
         let user = self.names.intern(&who.user);
         let conn = self.names.intern(&who.conn);
         self.names.member(MemberKey {
@@ -213,18 +214,23 @@ impl<'a> Moment<'a> {
     }
 
     /// What a snapshot or a page lists, each member and topic once. `line` is the stamp of members without their own.
-    fn shown(&mut self, channel: Name, said: &super::event::Shown<'_>, line: Stamp) -> Shown {
+    fn shown(
+        &mut self,
+        channel: NameId,
+        said: &super::event::ReportedListing<'_>,
+        line: Stamp,
+    ) -> ResolvedListing {
         let listed: usize = said.topics.iter().map(|topic| topic.members.len()).sum();
-        let mut members = Listed::with_capacity(listed);
+        let mut members = ListedMembers::with_capacity(listed);
         // A guess that fails costs more than none: it is made only behind one that was, or would have been, right.
         let (mut before, mut in_order) = (None, false);
         // How many publishers a topic should have, and how many different ones are listed.
-        let mut topics: NumberMap<Name, (u64, u64)> = NumberMap::default();
+        let mut topics: NumberMap<NameId, (u64, u64)> = NumberMap::default();
         for said in &said.topics {
             let topic = self.names.intern(&said.topic);
             let listed_before = members.len();
             for who in &said.members {
-                let behind = before.filter(|_| in_order).and_then(|before: Member| {
+                let behind = before.filter(|_| in_order).and_then(|before: MemberId| {
                     let named = [who.user.as_ref(), who.conn.as_ref()];
                     self.names.member_behind(before, [channel, topic], named)
                 });
@@ -234,13 +240,13 @@ impl<'a> Moment<'a> {
                 let ts = time::counted(who.stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
                 let stamp = Stamp { ts, ..who.stamp };
                 let meta = who.meta.as_deref().map(|meta| self.meta(member, meta));
-                members.claim(member, Claim { meta, stamp }, line);
+                members.claim(member, ListedMember { meta, stamp }, line);
             }
             let (total, distinct) = topics.entry(topic).or_default();
             *total = (*total).max(said.total.unwrap_or(0));
             *distinct += (members.len() - listed_before) as u64;
         }
-        Shown {
+        ResolvedListing {
             channel,
             self_user: self.self_user,
             incomplete: said.incomplete,
@@ -256,7 +262,7 @@ impl<'a> Moment<'a> {
     }
 
     /// Metadata as text of its own, or what is known of the member where it is the same: most claims change nothing.
-    fn meta(&self, member: Member, meta: &str) -> Text {
+    fn meta(&self, member: MemberId, meta: &str) -> Text {
         let known = self
             .state
             .slot(member)
@@ -267,16 +273,16 @@ impl<'a> Moment<'a> {
 
     fn open_sync(
         &self,
-        channel: Name,
+        channel: NameId,
         sync: &str,
-    ) -> Result<(&'a watch::Watch, &'a watch::Sync), Refusal> {
+    ) -> Result<(&'a watch::Watch, &'a watch::PagedSnapshot), DecideError> {
         let channel = self.state.channels.get(&channel);
         channel
             .and_then(|channel| channel.watching.of(self.observer))
             .filter(|watch| watch.lost.is_none())
             .and_then(|watch| watch.sync.as_deref().map(|open| (watch, open)))
             .filter(|(_, open)| &*open.name == sync)
-            .ok_or_else(|| Refusal::NotBegun {
+            .ok_or_else(|| DecideError::NotBegun {
                 sync: sync.to_owned(),
             })
     }
@@ -286,7 +292,7 @@ impl<'a> Moment<'a> {
         channel: &Str<'_>,
         sync: &Str<'_>,
         incomplete: bool,
-    ) -> Result<Commit, Refusal> {
+    ) -> Result<Commit, DecideError> {
         let channel = self.channel(channel)?;
         let again = self
             .open_sync(channel, sync)
@@ -294,7 +300,7 @@ impl<'a> Moment<'a> {
         if again {
             return Ok(Commit::Nothing);
         }
-        let begin = Begin {
+        let begin = SnapshotBegin {
             stamp: self.counted,
             occurred_at: self.occurred_at,
         };
@@ -315,8 +321,8 @@ impl<'a> Moment<'a> {
         mut self,
         channel: &Str<'_>,
         sync: &Str<'_>,
-        said: &super::event::Shown<'_>,
-    ) -> Result<Commit, Refusal> {
+        said: &super::event::ReportedListing<'_>,
+    ) -> Result<Commit, DecideError> {
         let channel = self.channel(channel)?;
         let (_, open) = self.open_sync(channel, sync)?;
         let line = self.counted.or(open.begin.stamp);
@@ -324,18 +330,18 @@ impl<'a> Moment<'a> {
         let of_channel = self.state.channels.get(&channel);
         let open = of_channel.map_or(0, |channel| channel.watching.open_pages());
         if open + shown.members.len() + shown.topics.len() > limits::OPEN_PAGE_MEMBERS_MAX {
-            return Err(Refusal::TooManyPageMembers);
+            return Err(DecideError::TooManyPageMembers);
         }
         // The page's own stamp fills what its members lack.
         let counted = self.counted;
-        let mut members: Vec<(Member, Claim)> = shown
+        let mut members: Vec<(MemberId, ListedMember)> = shown
             .members
             .into_claims()
             .into_iter()
             .map(|(member, claim)| {
                 (
                     member,
-                    Claim {
+                    ListedMember {
                         stamp: claim.stamp.or(counted),
                         ..claim
                     },
@@ -343,13 +349,13 @@ impl<'a> Moment<'a> {
             })
             .collect();
         members.sort_unstable_by(|a, b| self.names.compare(a.0, b.0));
-        let mut topics: Vec<(Name, bool)> = shown
+        let mut topics: Vec<(NameId, bool)> = shown
             .topics
             .into_keys()
             .map(|topic| (topic, false))
             .collect();
         topics.sort_unstable_by(|a, b| self.names.text(a.0).cmp(self.names.text(b.0)));
-        let page = Whole {
+        let page = FullListing {
             incomplete: false,
             topics_missing: false,
             topics,
@@ -358,7 +364,7 @@ impl<'a> Moment<'a> {
         Ok(self.step(channel, sync, PageStep::Members(page)))
     }
 
-    fn step(&self, channel: Name, sync: &str, step: PageStep) -> Commit {
+    fn step(&self, channel: NameId, sync: &str, step: PageStep) -> Commit {
         let (observer, recorded_at) = (self.observer, self.recorded_at);
         Commit::Page(Page {
             observer,
@@ -369,14 +375,14 @@ impl<'a> Moment<'a> {
         })
     }
 
-    fn token(&mut self, said: &TokenSaid<'_>) -> Result<Vec<Entry>, Refusal> {
+    fn token(&mut self, said: &ReportedToken<'_>) -> Result<Vec<Entry>, DecideError> {
         let reason = said.reason.as_deref().map(Text::from);
         let channel = said
             .channel
             .as_deref()
             .map(|name| self.channel(name))
             .transpose()?;
-        let what = What::Token(Box::new(Token {
+        let what = Payload::Token(Box::new(TokenChange {
             channel,
             state: said.state,
             reason,
@@ -387,8 +393,8 @@ impl<'a> Moment<'a> {
         }])
     }
 
-    pub(super) fn within(&self, seq: u64, channel: Name, what: What) -> Entry {
-        let nothing_known = Channel::default();
+    pub(super) fn within(&self, seq: u64, channel: NameId, what: Payload) -> Entry {
+        let nothing_known = ChannelState::default();
         self.entry(
             seq,
             self.state.channels.get(&channel).unwrap_or(&nothing_known),
@@ -396,10 +402,10 @@ impl<'a> Moment<'a> {
         )
     }
 
-    pub(super) fn outside_channels(&self, seq: u64, what: What) -> Entry {
+    pub(super) fn outside_channels(&self, seq: u64, what: Payload) -> Entry {
         Entry {
             effective_at: self.occurred_at,
-            ..self.entry(seq, &Channel::default(), what)
+            ..self.entry(seq, &ChannelState::default(), what)
         }
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! For laws and checks (`rebuild`, `verify`, tests), not for people in a hurry.
 
-use super::names::{Member, Name, Names, NumberMap};
+use super::names::{MemberId, NameId, Names, NumberMap};
 use super::own_list::{Collected, Collecting};
-use super::roster::{Channel, Heard, Presence, Slot};
+use super::roster::{ChannelState, Presence, Reporters, Slot};
 use super::state::State;
-use super::watch::{Stretch, Watch};
+use super::watch::{ObservedInterval, Watch};
 use std::fmt::Write;
 
 impl State {
@@ -40,8 +40,8 @@ impl State {
 
     fn describe_channel(
         &self,
-        name: Name,
-        channel: &Channel,
+        name: NameId,
+        channel: &ChannelState,
         names: &Names,
         facts: &mut Vec<String>,
     ) {
@@ -92,15 +92,15 @@ impl State {
     }
 }
 
-fn slot_words(member: Member, slot: &Slot, names: &Names) -> String {
+fn slot_words(member: MemberId, slot: &Slot, names: &Names) -> String {
     let key = names.key(member);
     let [topic, user, conn] = [key.topic, key.user, key.conn].map(|name| names.text(name));
-    let word = slot.word;
-    let Heard { by_kind } = word.heard;
+    let word = slot.last_update;
+    let Reporters { by_kind } = word.reporters;
     let heard = by_kind.map(|by| match by {
         u32::MAX => "nobody",
         by if by == u32::MAX - 1 => "several",
-        by => names.text(Name(by)),
+        by => names.text(NameId(by)),
     });
     let mut words = format!(
         "member {topic:?} {user:?} {conn:?} {:?} by {} at {} {:?} heard {heard:?} held {}",
@@ -115,8 +115,8 @@ fn slot_words(member: Member, slot: &Slot, names: &Names) -> String {
     words
 }
 
-fn stretch_words(stretch: &Stretch, names: &Names) -> String {
-    let Stretch {
+fn stretch_words(stretch: &ObservedInterval, names: &Names) -> String {
+    let ObservedInterval {
         observer,
         since,
         from_seq,
@@ -143,7 +143,7 @@ fn watch_words(watch: &Watch, names: &Names) -> String {
             .as_ref()
             .map(|stretch| stretch_words(stretch, names)),
     );
-    let member_words = |member: Member| {
+    let member_words = |member: MemberId| {
         let key = names.key(member);
         [key.topic, key.user, key.conn].map(|name| names.text(name))
     };
@@ -157,7 +157,7 @@ fn watch_words(watch: &Watch, names: &Names) -> String {
             list.resynced_at
         );
     }
-    let collected_words = |collected: &NumberMap<Member, Collected>| {
+    let collected_words = |collected: &NumberMap<MemberId, Collected>| {
         let each = collected.iter();
         let mut each: Vec<_> = each
             .map(|(&member, collected)| format!("{:?} {collected:?}", member_words(member)))

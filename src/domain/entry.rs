@@ -2,8 +2,8 @@
 //!
 //! An entry speaks in numbers of a [`Names`](super::names::Names) dictionary; `log` writes the names beside them.
 
-use super::event::{Connection, Kind, LinkState, Service, TokenState};
-use super::names::{Member, Name};
+use super::event::{ChangeKind, Connection, LinkState, Service, TokenState};
+use super::names::{MemberId, NameId};
 use super::order::{Pos, Stamp};
 use super::time::Millis;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub struct Entry {
     /// When it takes effect in its channel.
     pub effective_at: Millis,
     /// Who watched.
-    pub observer: Name,
+    pub observer: NameId,
     /// What named the occurrence, for safe retries; on each observed entry of the line.
     pub id: Option<Text>,
     /// The source's own order and time, as given. For an inferred entry: that by which later news of the
@@ -32,16 +32,16 @@ pub struct Entry {
     /// The source may drop or reorder single events: nothing about its channels is certain.
     pub lossy: bool,
     /// What it says.
-    pub what: What,
+    pub payload: Payload,
 }
 
 impl Entry {
     /// The stamp as far as it counts: a source time that is 0 or too far ahead is as good as missing.
     #[must_use]
     pub fn counted(&self) -> Stamp {
-        let ts = match &self.what {
+        let ts = match &self.payload {
             // Its source gave it no time: it stands for a list that would have borne this one.
-            What::Snapshot(snapshot) if snapshot.origin == SnapshotOrigin::Differences => {
+            Payload::Snapshot(snapshot) if snapshot.origin == SnapshotOrigin::Differences => {
                 Some(self.occurred_at)
             }
             _ if self.is_inferred() => self.stamp.ts,
@@ -57,8 +57,8 @@ impl Entry {
     #[must_use]
     pub fn is_inferred(&self) -> bool {
         matches!(
-            &self.what,
-            What::Change(Change {
+            &self.payload,
+            Payload::Change(Change {
                 origin: Origin::Inferred(_),
                 ..
             })
@@ -68,7 +68,7 @@ impl Entry {
     /// The window in which a change happened, where it is not known to have happened at `occurred_at`.
     #[must_use]
     pub fn window(&self) -> Option<Window> {
-        let What::Change(change) = &self.what else {
+        let Payload::Change(change) = &self.payload else {
             return None;
         };
         let not_before = match (change.origin, change.late) {
@@ -94,26 +94,26 @@ pub struct Window {
 
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub enum Payload {
     /// A member joined, changed or left.
     Change(Change),
     /// A snapshot was seen.
     Snapshot(Box<Snapshot>),
     /// A link came up or went down.
-    Link(Box<Link>),
+    Link(Box<LinkChange>),
     /// A token's life.
-    Token(Box<Token>),
+    Token(Box<TokenChange>),
 }
 
 /// A change of one member.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// Whose.
-    pub member: Member,
+    pub member: MemberId,
     /// What the entry is: an update of an unknown member is a join, a join with other metadata an update.
-    pub kind: Kind,
+    pub kind: ChangeKind,
     /// What the line said.
-    pub said: Kind,
+    pub reported: ChangeKind,
     /// What became of it.
     pub disposition: Disposition,
     /// Metadata after it; of a leave, the last known; of an entry that changed nothing, what the line said.
@@ -182,9 +182,9 @@ pub struct Inference {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
     /// The channel.
-    pub channel: Name,
+    pub channel: NameId,
     /// The observer's own user, where the line said it.
-    pub self_user: Option<Name>,
+    pub self_user: Option<NameId>,
     /// Where its list comes from.
     pub origin: SnapshotOrigin,
     /// Older than the channel's last complete one: nothing follows from it.
@@ -194,13 +194,13 @@ pub struct Snapshot {
     /// How many distinct members it listed, or only counted.
     pub listed: u32,
     /// What it said.
-    pub claims: Claims,
+    pub claims: Listing,
     /// Members for whom it did not decide: known from something that holds against it.
-    pub held: Vec<Member>,
+    pub held: Vec<MemberId>,
     /// Where its pages began, for a paged one.
-    pub begin: Option<Begin>,
+    pub begin: Option<SnapshotBegin>,
     /// The gap that it closes, or that it happened in.
-    pub gap: Option<GapSeen>,
+    pub gap: Option<SnapshotGap>,
     /// How many members the roster had after it.
     pub count: u32,
     /// The digest of the roster after it (log/digest); zero until the log has computed it.
@@ -222,25 +222,25 @@ pub enum SnapshotOrigin {
 
 /// What a snapshot listed.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Claims {
+pub enum Listing {
     /// The roster after it, but for these. A complete snapshot is kept so where that is shorter.
-    Residue(Vec<Residue>),
+    Residue(Vec<ListingDelta>),
     /// Everything, as listed.
-    Whole(Whole),
+    Whole(FullListing),
 }
 
 /// A member by which a snapshot and the roster after it differ.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Residue {
+pub struct ListingDelta {
     /// Who.
-    pub member: Member,
+    pub member: MemberId,
     /// What the snapshot claimed of it; `None`: not listed.
-    pub claim: Option<Claim>,
+    pub claim: Option<ListedMember>,
 }
 
 /// What a snapshot claimed of one member.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Claim {
+pub struct ListedMember {
     /// Its metadata; `None` where it said nothing.
     pub meta: Option<Text>,
     /// Its own place in the order, not the line's.
@@ -249,20 +249,20 @@ pub struct Claim {
 
 /// A snapshot's whole list.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Whole {
+pub struct FullListing {
     /// The source called it incomplete.
     pub incomplete: bool,
     /// There are topics that it does not list.
     pub topics_missing: bool,
     /// The topics listed, each once, bytewise; and whether publishers of it are missing.
-    pub topics: Vec<(Name, bool)>,
+    pub topics: Vec<(NameId, bool)>,
     /// The members listed, each once, sorted.
-    pub members: Vec<(Member, Claim)>,
+    pub members: Vec<(MemberId, ListedMember)>,
 }
 
 /// The beginning of a paged snapshot: for those in no page, it speaks of this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Begin {
+pub struct SnapshotBegin {
     /// Its place in the source's order, as far as it counts.
     pub stamp: Stamp,
     /// Its time.
@@ -271,7 +271,7 @@ pub struct Begin {
 
 /// What a snapshot has to do with a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GapSeen {
+pub struct SnapshotGap {
     /// The gap's number in the channel, from 1.
     pub gap: u32,
     /// Where it opened, if nothing told of it before this snapshot.
@@ -282,15 +282,15 @@ pub struct GapSeen {
 
 /// A link line, or the part of it that concerns one channel.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Link {
+pub struct LinkChange {
     /// The channel; `None`: all of the observer's.
-    pub channel: Option<Name>,
+    pub channel: Option<NameId>,
     /// What became of it.
     pub state: LinkState,
     /// Which channels it concerned, where it names none.
     pub service: Service,
     /// Channels that it left as they were (only where `channel` is `None`).
-    pub except: Vec<Name>,
+    pub except: Vec<NameId>,
     /// Why, where the source says.
     pub reason: Option<Text>,
     /// The gaps that it opened, or (a feed that goes on and missed nothing) that are over with it.
@@ -303,7 +303,7 @@ pub struct Link {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GapChange {
     /// In which channel.
-    pub channel: Name,
+    pub channel: NameId,
     /// Its number there, from 1.
     pub gap: u32,
     /// Where it opened: the last proof before it.
@@ -314,9 +314,9 @@ pub struct GapChange {
 
 /// A token line.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Token {
+pub struct TokenChange {
     /// The channel; `None`: all of the observer's.
-    pub channel: Option<Name>,
+    pub channel: Option<NameId>,
     /// What happened to it.
     pub state: TokenState,
     /// Why, where the source says.
@@ -331,7 +331,7 @@ pub enum Commit {
     /// A paged snapshot goes on: durable, but no entry until its end.
     Page(Page),
     /// A connection ended in order: durable, but no entry.
-    Closed(Closed),
+    Closed(ConnectionEnd),
     /// Nothing to record.
     Nothing,
 }
@@ -340,9 +340,9 @@ pub enum Commit {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     /// Who watched.
-    pub observer: Name,
+    pub observer: NameId,
     /// The channel.
-    pub channel: Name,
+    pub channel: NameId,
     /// The name of the paged snapshot.
     pub sync: Text,
     /// When the line was recorded.
@@ -357,23 +357,23 @@ pub enum PageStep {
     /// It begins.
     Begin {
         /// What is known of the moment.
-        begin: Begin,
+        begin: SnapshotBegin,
         /// The observer's own user, where the line said it.
-        self_user: Option<Name>,
+        self_user: Option<NameId>,
         /// The pages will not show the whole channel.
         incomplete: bool,
         /// What named the line, so that a retry does not begin again.
         id: Option<Text>,
     },
     /// Topics and members of one page. Stamps are the member's own, or the page's, or the begin's.
-    Members(Whole),
+    Members(FullListing),
 }
 
-/// An ingest connection that ended in order: whoever opens the store does not find it up.
+/// An ingest connection that ended in order: a store that is opened later does not find it up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closed {
+pub struct ConnectionEnd {
     /// Whose.
-    pub observer: Name,
+    pub observer: NameId,
     /// When that was recorded.
     pub recorded_at: Millis,
 }

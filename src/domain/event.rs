@@ -21,18 +21,18 @@ pub struct Event<'a> {
     /// The line's place in the source's order.
     pub stamp: Stamp,
     /// What it says.
-    pub said: Said<'a>,
+    pub payload: EventPayload<'a>,
 }
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Said<'a> {
+pub enum EventPayload<'a> {
     /// Live changes of members of one channel, in the order in which they are to be taken.
     Changes {
         /// The channel.
         channel: Str<'a>,
         /// The changes. A `diff` lists its leaves, then its joins.
-        changes: Vec<ChangeSaid<'a>>,
+        changes: Vec<ReportedChange<'a>>,
         /// Applied together (contract 2.4, `diff`): leaves before joins, each sorted; a present member in both
         /// is one update.
         together: bool,
@@ -45,7 +45,7 @@ pub enum Said<'a> {
         /// The channel.
         channel: Str<'a>,
         /// What it lists.
-        shown: Shown<'a>,
+        shown: ReportedListing<'a>,
     },
     /// A paged snapshot begins.
     SnapshotBegin {
@@ -63,7 +63,7 @@ pub enum Said<'a> {
         /// The name of the paged snapshot.
         sync: Str<'a>,
         /// What the page lists.
-        shown: Shown<'a>,
+        shown: ReportedListing<'a>,
     },
     /// The paged snapshot ends, and takes effect.
     SnapshotEnd {
@@ -75,11 +75,11 @@ pub enum Said<'a> {
         incomplete: bool,
     },
     /// The link to the source came up or went down.
-    Link(LinkSaid<'a>),
+    Link(ReportedLink<'a>),
     /// Something about the access token.
-    Token(TokenSaid<'a>),
+    Token(ReportedToken<'a>),
     /// The ingest connection of the observer came or went: nothing that a source says, but the server that hears it.
-    Connection(ConnectionSaid),
+    Connection(ReportedConnection),
     /// The source counts the members of a channel.
     Occupancy {
         /// The channel.
@@ -101,7 +101,7 @@ pub enum Said<'a> {
 
 /// What kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ChangeKind {
     /// A publisher came.
     Join,
     /// Metadata of a publisher changed.
@@ -112,18 +112,18 @@ pub enum Kind {
 
 /// One change of one member.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ChangeSaid<'a> {
+pub struct ReportedChange<'a> {
     /// What happened.
-    pub kind: Kind,
+    pub kind: ChangeKind,
     /// In which topic.
     pub topic: Str<'a>,
     /// To whom.
-    pub who: MemberSaid<'a>,
+    pub who: ReportedMember<'a>,
 }
 
 /// One member as a line lists it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MemberSaid<'a> {
+pub struct ReportedMember<'a> {
     /// The user id.
     pub user: Str<'a>,
     /// The connection, empty where the source allows one instance a user.
@@ -141,9 +141,9 @@ pub struct MemberSaid<'a> {
 
 /// What a snapshot (or a page) lists.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Shown<'a> {
+pub struct ReportedListing<'a> {
     /// The topics in the line's order; a topic may come twice.
-    pub topics: Vec<TopicShown<'a>>,
+    pub topics: Vec<ReportedTopic<'a>>,
     /// How many topics there are, where the source counts them.
     pub total_topics: Option<u64>,
     /// The source says that it is not the whole channel.
@@ -152,18 +152,18 @@ pub struct Shown<'a> {
 
 /// One topic of a snapshot.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TopicShown<'a> {
+pub struct ReportedTopic<'a> {
     /// The topic.
     pub topic: Str<'a>,
     /// How many publishers it has, where the source counts them.
     pub total: Option<u64>,
     /// Those that are listed.
-    pub members: Vec<MemberSaid<'a>>,
+    pub members: Vec<ReportedMember<'a>>,
 }
 
 /// What a link line says.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LinkSaid<'a> {
+pub struct ReportedLink<'a> {
     /// What became of the link.
     pub state: LinkState,
     /// The channels it names; none = all of the observer's that belong to the service.
@@ -215,7 +215,7 @@ pub enum Service {
 
 /// What is known of an observer's ingest connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionSaid {
+pub struct ReportedConnection {
     /// What became of it.
     pub what: Connection,
     /// When its first event occurred, where that says so (of one that comes up), Unix ms. One that goes down has done
@@ -274,7 +274,7 @@ impl Connection {
 
 /// What a token line says.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TokenSaid<'a> {
+pub struct ReportedToken<'a> {
     /// What happened to it.
     pub state: TokenState,
     /// The one channel that it touches; none = all of the observer's.
@@ -309,101 +309,101 @@ impl Event<'_> {
             self_user: self.self_user.map(owned),
             id: self.id.map(owned),
             stamp: self.stamp,
-            said: self.said.into_owned(),
+            payload: self.payload.into_owned(),
         }
     }
 }
 
-impl Said<'_> {
-    fn into_owned(self) -> Said<'static> {
+impl EventPayload<'_> {
+    fn into_owned(self) -> EventPayload<'static> {
         match self {
-            Said::Changes {
+            EventPayload::Changes {
                 channel,
                 changes,
                 together,
                 occupancy,
             } => {
-                let changes = changes.into_iter().map(|change| ChangeSaid {
+                let changes = changes.into_iter().map(|change| ReportedChange {
                     kind: change.kind,
                     topic: owned(change.topic),
                     who: change.who.into_owned(),
                 });
-                Said::Changes {
+                EventPayload::Changes {
                     channel: owned(channel),
                     changes: changes.collect(),
                     together,
                     occupancy,
                 }
             }
-            Said::Snapshot { channel, shown } => Said::Snapshot {
+            EventPayload::Snapshot { channel, shown } => EventPayload::Snapshot {
                 channel: owned(channel),
                 shown: shown.into_owned(),
             },
-            Said::SnapshotBegin {
+            EventPayload::SnapshotBegin {
                 channel,
                 sync,
                 incomplete,
-            } => Said::SnapshotBegin {
+            } => EventPayload::SnapshotBegin {
                 channel: owned(channel),
                 sync: owned(sync),
                 incomplete,
             },
-            Said::SnapshotPage {
+            EventPayload::SnapshotPage {
                 channel,
                 sync,
                 shown,
-            } => Said::SnapshotPage {
+            } => EventPayload::SnapshotPage {
                 channel: owned(channel),
                 sync: owned(sync),
                 shown: shown.into_owned(),
             },
-            Said::SnapshotEnd {
+            EventPayload::SnapshotEnd {
                 channel,
                 sync,
                 incomplete,
-            } => Said::SnapshotEnd {
+            } => EventPayload::SnapshotEnd {
                 channel: owned(channel),
                 sync: owned(sync),
                 incomplete,
             },
-            Said::Link(link) => Said::Link(LinkSaid {
+            EventPayload::Link(link) => EventPayload::Link(ReportedLink {
                 state: link.state,
                 channels: link.channels.into_iter().map(owned).collect(),
                 unrestored: link.unrestored.into_iter().map(owned).collect(),
                 service: link.service,
                 reason: link.reason.map(owned),
             }),
-            Said::Token(token) => Said::Token(TokenSaid {
+            EventPayload::Token(token) => EventPayload::Token(ReportedToken {
                 state: token.state,
                 channel: token.channel.map(owned),
                 reason: token.reason.map(owned),
             }),
-            Said::Connection(said) => Said::Connection(said),
-            Said::Occupancy { channel, members } => Said::Occupancy {
+            EventPayload::Connection(said) => EventPayload::Connection(said),
+            EventPayload::Occupancy { channel, members } => EventPayload::Occupancy {
                 channel: owned(channel),
                 members,
             },
-            Said::Resync { channel, at } => Said::Resync {
+            EventPayload::Resync { channel, at } => EventPayload::Resync {
                 channel: owned(channel),
                 at,
             },
-            Said::Nothing => Said::Nothing,
+            EventPayload::Nothing => EventPayload::Nothing,
         }
     }
 }
 
-impl Shown<'_> {
-    fn into_owned(self) -> Shown<'static> {
-        let topics = self.topics.into_iter().map(|topic| TopicShown {
+impl ReportedListing<'_> {
+    fn into_owned(self) -> ReportedListing<'static> {
+        let topics = self.topics.into_iter().map(|topic| ReportedTopic {
             topic: owned(topic.topic),
             total: topic.total,
             members: topic
                 .members
                 .into_iter()
-                .map(MemberSaid::into_owned)
+                .map(ReportedMember::into_owned)
                 .collect(),
         });
-        Shown {
+        ReportedListing {
             topics: topics.collect(),
             total_topics: self.total_topics,
             incomplete: self.incomplete,
@@ -411,9 +411,9 @@ impl Shown<'_> {
     }
 }
 
-impl MemberSaid<'_> {
-    fn into_owned(self) -> MemberSaid<'static> {
-        MemberSaid {
+impl ReportedMember<'_> {
+    fn into_owned(self) -> ReportedMember<'static> {
+        ReportedMember {
             user: owned(self.user),
             conn: owned(self.conn),
             meta: self.meta.map(owned),

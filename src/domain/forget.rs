@@ -5,29 +5,29 @@
 //!
 //! **Invariant:** what the log says next is the same as if nothing had been forgotten.
 
-use super::departures::{Cemetery, Graves};
-use super::names::{Marks, Member, Name, Names, NumberMap, Renumbering};
+use super::names::{Marks, MemberId, NameId, Names, NumberMap, Renumbering};
 use super::observer::Observer;
 use super::own_list::{Collecting, OwnList};
-use super::roster::{Channel, Heard, Presence, Slot};
+use super::roster::{ChannelState, Presence, Reporters, Slot};
 use super::state::State;
-use super::watch::{Stretch, Sync, Watch, Watching};
+use super::tombstones::{TombstoneQueue, Tombstones};
+use super::watch::{ChannelWatches, ObservedInterval, PagedSnapshot, Watch};
 use std::hash::Hash;
 
 /// Something that gives each number a new one.
 trait Numbers {
-    fn name(&mut self, name: Name) -> Name;
-    fn member(&mut self, member: Member) -> Member;
+    fn name(&mut self, name: NameId) -> NameId;
+    fn member(&mut self, member: MemberId) -> MemberId;
 }
 
 /// The first round leaves all numbers as they are, and finds out which are needed.
 impl Numbers for Marks {
-    fn name(&mut self, name: Name) -> Name {
+    fn name(&mut self, name: NameId) -> NameId {
         self.mark_name(name);
         name
     }
 
-    fn member(&mut self, member: Member) -> Member {
+    fn member(&mut self, member: MemberId) -> MemberId {
         self.mark_member(member);
         member
     }
@@ -35,13 +35,13 @@ impl Numbers for Marks {
 
 /// The second round translates them. Both take the same way through the state, so that none is missing.
 impl Numbers for &Renumbering {
-    fn name(&mut self, name: Name) -> Name {
+    fn name(&mut self, name: NameId) -> NameId {
         let new = Renumbering::name(self, name);
         assert!(new.is_some(), "a name that the state needs was forgotten");
         new.unwrap_or(name)
     }
 
-    fn member(&mut self, member: Member) -> Member {
+    fn member(&mut self, member: MemberId) -> MemberId {
         let new = Renumbering::member(self, member);
         assert!(new.is_some(), "a member that the state needs was forgotten");
         new.unwrap_or(member)
@@ -75,7 +75,7 @@ impl State {
             departed,
             ..
         } = self;
-        number_graves(departed, slots, numbers);
+        number_tombstones(departed, slots, numbers);
         for channel in channels.values_mut() {
             number_channel(channel, slots, numbers);
         }
@@ -100,8 +100,8 @@ fn number_slots(slots: &mut Vec<Slot>, numbers: &mut impl Numbers) {
         if slot.presence == Presence::Unknown {
             continue;
         }
-        number_heard(&mut slot.word.heard, numbers);
-        let at = numbers.member(Member(number)).0 as usize;
+        number_heard(&mut slot.last_update.reporters, numbers);
+        let at = numbers.member(MemberId(number)).0 as usize;
         // Members keep their order: each comes behind the one before it.
         kept.resize_with(at.max(kept.len()), Slot::default);
         kept.push(slot);
@@ -109,28 +109,28 @@ fn number_slots(slots: &mut Vec<Slot>, numbers: &mut impl Numbers) {
     *slots = kept;
 }
 
-fn number_heard(heard: &mut Heard, numbers: &mut impl Numbers) {
+fn number_heard(heard: &mut Reporters, numbers: &mut impl Numbers) {
     for observer in heard.observers_mut() {
-        *observer = numbers.name(Name(*observer)).0;
+        *observer = numbers.name(NameId(*observer)).0;
     }
 }
 
-fn number_graves(departed: &mut Cemetery, slots: &[Slot], numbers: &mut impl Numbers) {
-    let Cemetery { stamped, unstamped } = departed;
-    for graves in [stamped, unstamped] {
-        let living = graves.iter(slots);
+fn number_tombstones(departed: &mut Tombstones, slots: &[Slot], numbers: &mut impl Numbers) {
+    let Tombstones { stamped, unstamped } = departed;
+    for tombstones in [stamped, unstamped] {
+        let living = tombstones.iter(slots);
         let living = living.map(|(seq, member)| (seq, numbers.member(member)));
-        *graves = Graves::new(living.collect());
+        *tombstones = TombstoneQueue::new(living.collect());
     }
 }
 
-fn number_channel(channel: &mut Channel, slots: &[Slot], numbers: &mut impl Numbers) {
-    number_graves(&mut channel.departed, slots, numbers);
+fn number_channel(channel: &mut ChannelState, slots: &[Slot], numbers: &mut impl Numbers) {
+    number_tombstones(&mut channel.departed, slots, numbers);
     for member in &mut channel.roster {
         *member = numbers.member(*member);
     }
     number_keys(&mut channel.topic_covers, |topic| numbers.name(topic));
-    let Watching { watches, ended, .. } = &mut channel.watching;
+    let ChannelWatches { watches, ended, .. } = &mut channel.watching;
     for stretch in ended {
         number_stretch(stretch, numbers);
     }
@@ -139,7 +139,7 @@ fn number_channel(channel: &mut Channel, slots: &[Slot], numbers: &mut impl Numb
     }
 }
 
-fn number_stretch(stretch: &mut Stretch, numbers: &mut impl Numbers) {
+fn number_stretch(stretch: &mut ObservedInterval, numbers: &mut impl Numbers) {
     stretch.observer = numbers.name(stretch.observer);
 }
 
@@ -163,8 +163,8 @@ fn number_watch(watch: &mut Watch, numbers: &mut impl Numbers) {
     }
 }
 
-fn number_sync(sync: &mut Sync, numbers: &mut impl Numbers) {
-    let Sync {
+fn number_sync(sync: &mut PagedSnapshot, numbers: &mut impl Numbers) {
+    let PagedSnapshot {
         self_user,
         proofs,
         topics,

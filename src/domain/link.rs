@@ -1,12 +1,12 @@
 //! Link lines: which channels one concerns, which gaps it opens, and what it changes in how they are watched.
 
-use super::decide::{Moment, Refusal};
-use super::entry::{Entry, GapChange, Link, Text, What};
-use super::event::{LinkSaid, LinkState, Service};
-use super::names::{Name, Names, NumberMap};
+use super::decide::{DecideContext, DecideError};
+use super::entry::{Entry, GapChange, LinkChange, Payload, Text};
+use super::event::{LinkState, ReportedLink, Service};
+use super::names::{NameId, Names, NumberMap};
 use super::own_list::Collecting;
 use super::state::State;
-use super::watch::{OpenGap, Stretch};
+use super::watch::{ObservedInterval, OpenGap};
 use std::collections::BTreeMap;
 
 /// What the channels of presence events are called: one of these, and the name that the source gives.
@@ -38,8 +38,8 @@ impl Service {
     }
 }
 
-impl Moment<'_> {
-    pub(super) fn link(&mut self, said: &LinkSaid<'_>) -> Result<Vec<Entry>, Refusal> {
+impl DecideContext<'_> {
+    pub(super) fn link(&mut self, said: &ReportedLink<'_>) -> Result<Vec<Entry>, DecideError> {
         let state = match said.state {
             // By these rules the source sends a snapshot.
             LinkState::UpWithDifferences if self.rules.resync_ms <= 0 => LinkState::Up,
@@ -47,7 +47,7 @@ impl Moment<'_> {
         };
         let reason = said.reason.as_deref().map(Text::from);
         let link = |channel, service, except, gaps| {
-            What::Link(Box::new(Link {
+            Payload::Link(Box::new(LinkChange {
                 channel,
                 state,
                 service,
@@ -110,7 +110,7 @@ impl Moment<'_> {
         &self,
         service: Service,
         named: impl Iterator<Item = &'n str>,
-    ) -> BTreeMap<String, Option<Name>> {
+    ) -> BTreeMap<String, Option<NameId>> {
         let mut channels = BTreeMap::new();
         for name in named {
             for channel in service.channels_of(name) {
@@ -124,20 +124,20 @@ impl Moment<'_> {
         channels
     }
 
-    fn gap_of_loss(&self, service: Service, name: Name) -> Option<GapChange> {
+    fn gap_of_loss(&self, service: Service, name: NameId) -> Option<GapChange> {
         let carried = service.carries(self.names.text(name));
         self.gap_opened(name, false).filter(|_| carried)
     }
 
     /// What becomes of the gaps of the observer's channels, in the order of their names.
-    pub(super) fn gap_changes(&self, of: impl Fn(Name) -> Option<GapChange>) -> Vec<GapChange> {
-        let mut channels: Vec<Name> = self.state.channels_of(self.observer).collect();
+    pub(super) fn gap_changes(&self, of: impl Fn(NameId) -> Option<GapChange>) -> Vec<GapChange> {
+        let mut channels: Vec<NameId> = self.state.channels_of(self.observer).collect();
         channels.sort_unstable_by(|&a, &b| self.names.text(a).cmp(self.names.text(b)));
         channels.into_iter().filter_map(of).collect()
     }
 
     /// The gap that opens when the last observer of a channel, which is this one, goes down; `named` by the line.
-    pub(super) fn gap_opened(&self, name: Name, named: bool) -> Option<GapChange> {
+    pub(super) fn gap_opened(&self, name: NameId, named: bool) -> Option<GapChange> {
         let watching = &self.state.channels.get(&name)?.watching;
         let watch = watching.of(self.observer).filter(|watch| watch.is_up())?;
         if watching.open_gap.is_some() || watching.another_is_up(self.observer) {
@@ -159,15 +159,15 @@ impl Moment<'_> {
 }
 
 impl State {
-    pub(super) fn apply_link(&mut self, entry: &Entry, link: &Link, names: &Names) {
+    pub(super) fn apply_link(&mut self, entry: &Entry, link: &LinkChange, names: &Names) {
         if let Some(what) = link.connection {
             return self.apply_connection(entry, link, what);
         }
         let observer = self.observers.entry(entry.observer).or_default();
-        let targets: Vec<Name> = match link.channel {
+        let targets: Vec<NameId> = match link.channel {
             Some(channel) => vec![channel],
             None => {
-                let except: NumberMap<Name, ()> =
+                let except: NumberMap<NameId, ()> =
                     link.except.iter().map(|&name| (name, ())).collect();
                 let known = observer.channels.keys().copied();
                 known
@@ -191,7 +191,7 @@ impl State {
         self.apply_gaps(link);
     }
 
-    fn apply_link_to(&mut self, name: Name, entry: &Entry, link: &Link) {
+    fn apply_link_to(&mut self, name: NameId, entry: &Entry, link: &LinkChange) {
         let observer = self.observers.entry(entry.observer).or_default();
         let channel = self.channels.entry(name).or_default();
         channel.lossy |= entry.lossy;
@@ -205,7 +205,7 @@ impl State {
         let collects = resumed && watch.own_list.is_some();
         let mut ended = None;
         if resumed || link.state == LinkState::Down {
-            ended = watch.go_down().map(|stretch| Stretch {
+            ended = watch.go_down().map(|stretch| ObservedInterval {
                 proof: observer.proof_over_link(name, stretch, own_link),
                 ..stretch
             });
@@ -221,7 +221,7 @@ impl State {
         channel.watching.break_off(ended, entry.seq);
     }
 
-    pub(super) fn apply_gaps(&mut self, link: &Link) {
+    pub(super) fn apply_gaps(&mut self, link: &LinkChange) {
         for change in &link.gaps {
             let watching = &mut self.channels.entry(change.channel).or_default().watching;
             watching.gaps = watching.gaps.max(change.gap);

@@ -5,24 +5,47 @@
 //!              └ reconcile: what a snapshot makes one infer
 //! ```
 //!
-//! [`decide`](decide::decide) thinks and changes nothing; [`State::apply`](state::State::apply) changes and
-//! thinks nothing: all that was thought is in the entry.
+//! [`decide`](decide::decide) reads the state and returns entries. [`State::apply`](state::State::apply) changes the
+//! state by an entry; it is deterministic, so that replay gives the same state.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | channel, topic | A channel has topics. A topic has publishers. |
+//! | member | One publisher in one topic of one channel, on one connection. |
+//! | observer | A source of events: a client, a webhook, a file. |
+//! | event | What one line of a source reports. It is not judged yet. |
+//! | entry | One record of the log: a change, a snapshot, a link or a token, with all that was decided about it. |
+//! | commit | The entries of one line. They are durable together or not at all. |
+//! | observed, inferred | An observed entry repeats what a source reported. An inferred entry follows from a snapshot. |
+//! | roster | The members that are present in a channel. |
+//! | tombstone | What is remembered of a member that has left, so that older news about it is recognised. |
+//! | stamp | The place of a message in its source's order: a position, a time, or both. |
+//! | snapshot | A list of the members of a channel at one moment. A paged snapshot comes in several lines. |
+//! | baseline | The joins that the first snapshot of a channel infers: how long they were there is not known. |
+//! | proof | A moment at which an observer is known to have watched. |
+//! | gap | The time from the last proof of all observers to the snapshot that ends it. |
+//! | window | The times between which an inferred change happened: `not_before` and the entry's own time. |
+//! | coverage | What is known of a channel now: complete, partial or blind. |
+//! | own list | The members that one observer's source last listed. |
+//! | resync | A source reports what was missed as differences from its own list, and sends no snapshot. |
+//! | late | A source says how long after the fact it noticed a change. |
 //!
 //! **Invariant:** nothing here does I/O, reads a clock, is async, or knows JSON or sled; it imports `std`
 //! and the [limits](crate::limits) alone, so that every rule can be tested as a function of its inputs.
 
+mod append_vec;
 mod apply;
 pub mod behind;
 mod change;
 pub mod claims;
 mod connection;
 pub mod decide;
-pub(crate) mod departures;
 mod describe;
 pub mod entry;
 pub mod event;
 mod forget;
-mod growing;
 mod link;
 pub mod names;
 pub mod observer;
@@ -34,4 +57,5 @@ pub mod roster;
 mod snapshot;
 pub mod state;
 pub mod time;
+pub(crate) mod tombstones;
 pub mod watch;

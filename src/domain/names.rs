@@ -3,7 +3,7 @@
 //! A dictionary has no meaning of its own: two of them that number differently describe the same log.
 //! It lives in memory only; what is stored carries its names with it.
 
-use super::growing::Growing;
+use super::append_vec::AppendVec;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -12,59 +12,59 @@ use std::sync::Arc;
 
 /// A channel, topic, user, connection or observer name, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Name(pub u32);
+pub struct NameId(pub u32);
 
 /// One publisher in one topic of one channel, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Member(pub u32);
+pub struct MemberId(pub u32);
 
-impl Member {
+impl MemberId {
     /// Whether `next` was numbered right behind it.
     #[must_use]
-    pub fn is_followed_by(self, next: Member) -> bool {
+    pub fn is_followed_by(self, next: MemberId) -> bool {
         self.0.checked_add(1) == Some(next.0)
     }
 }
 
-/// What a [`Member`] number stands for.
+/// What a [`MemberId`] number stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MemberKey {
     /// The stream channel.
-    pub channel: Name,
+    pub channel: NameId,
     /// The topic in it.
-    pub topic: Name,
+    pub topic: NameId,
     /// The publisher's user id.
-    pub user: Name,
+    pub user: NameId,
     /// The connection; the empty name where a source allows one instance a user.
-    pub conn: Name,
+    pub conn: NameId,
 }
 
 /// What the numbers stand for. It can be cloned and read elsewhere while the [`Names`] that it belongs to grow: what
 /// a number stands for never changes.
 #[derive(Debug, Clone, Default)]
-pub struct Glossary(Arc<Lists>);
+pub struct NameTable(Arc<NameLists>);
 
 #[derive(Debug, Default)]
-struct Lists {
-    texts: Growing<Arc<str>>,
-    keys: Growing<MemberKey>,
+struct NameLists {
+    texts: AppendVec<Arc<str>>,
+    keys: AppendVec<MemberKey>,
 }
 
-impl Glossary {
+impl NameTable {
     /// The name behind a number; empty for a number of another dictionary.
     #[must_use]
-    pub fn text(&self, name: Name) -> &str {
+    pub fn text(&self, name: NameId) -> &str {
         self.0.texts.get(name.0 as usize).map_or("", |text| text)
     }
 
     /// What a member's number stands for.
     #[must_use]
-    pub fn key(&self, member: Member) -> MemberKey {
+    pub fn key(&self, member: MemberId) -> MemberKey {
         const NOBODY: MemberKey = MemberKey {
-            channel: Name(0),
-            topic: Name(0),
-            user: Name(0),
-            conn: Name(0),
+            channel: NameId(0),
+            topic: NameId(0),
+            user: NameId(0),
+            conn: NameId(0),
         };
         let key = self.0.keys.get(member.0 as usize);
         key.copied().unwrap_or(NOBODY)
@@ -72,9 +72,9 @@ impl Glossary {
 
     /// Members in the contract's order: by topic, user and connection, bytewise.
     #[must_use]
-    pub fn compare(&self, a: Member, b: Member) -> Ordering {
+    pub fn compare(&self, a: MemberId, b: MemberId) -> Ordering {
         let (a, b) = (self.key(a), self.key(b));
-        let part = |x: Name, y: Name| {
+        let part = |x: NameId, y: NameId| {
             if x == y {
                 Ordering::Equal
             } else {
@@ -105,22 +105,22 @@ impl Glossary {
     }
 }
 
-/// Names and members, each once: the glossary, and how it is looked up and grows.
+/// Names and members, each once: the table, and how it is looked up and grows.
 #[derive(Debug, Default)]
 pub struct Names {
-    glossary: Glossary,
+    table: NameTable,
     // std's keyed hash: names come from outside and could be chosen to collide.
-    by_text: HashMap<Arc<str>, Name>,
+    by_text: HashMap<Arc<str>, NameId>,
     /// Most members have no connection: its name need not be looked up.
-    empty: Option<Name>,
-    by_key: HashMap<MemberKey, Member, BuildHasherDefault<NumberHasher>>,
+    empty: Option<NameId>,
+    by_key: HashMap<MemberKey, MemberId, BuildHasherDefault<NumberHasher>>,
 }
 
 impl Deref for Names {
-    type Target = Glossary;
+    type Target = NameTable;
 
-    fn deref(&self) -> &Glossary {
-        &self.glossary
+    fn deref(&self) -> &NameTable {
+        &self.table
     }
 }
 
@@ -133,12 +133,12 @@ impl Names {
 
     /// What its numbers stand for, to be read elsewhere.
     #[must_use]
-    pub fn glossary(&self) -> &Glossary {
-        &self.glossary
+    pub fn table(&self) -> &NameTable {
+        &self.table
     }
 
     /// The number of a name, given now if it has none yet.
-    pub fn intern(&mut self, text: &str) -> Name {
+    pub fn intern(&mut self, text: &str) -> NameId {
         if text.is_empty()
             && let Some(name) = self.empty
         {
@@ -147,9 +147,9 @@ impl Names {
         if let Some(&name) = self.by_text.get(text) {
             return name;
         }
-        let name = Name(u32::try_from(self.len()).unwrap_or(u32::MAX));
+        let name = NameId(u32::try_from(self.len()).unwrap_or(u32::MAX));
         let text: Arc<str> = Arc::from(text);
-        self.glossary.0.texts.push(Arc::clone(&text));
+        self.table.0.texts.push(Arc::clone(&text));
         if text.is_empty() {
             self.empty = Some(name);
         }
@@ -159,24 +159,24 @@ impl Names {
 
     /// The number of a name, if it has one.
     #[must_use]
-    pub fn find(&self, text: &str) -> Option<Name> {
+    pub fn find(&self, text: &str) -> Option<NameId> {
         self.by_text.get(text).copied()
     }
 
     /// The number of a member, given now if it has none yet.
-    pub fn member(&mut self, key: MemberKey) -> Member {
+    pub fn member(&mut self, key: MemberKey) -> MemberId {
         if let Some(&member) = self.by_key.get(&key) {
             return member;
         }
-        let member = Member(u32::try_from(self.members()).unwrap_or(u32::MAX));
-        self.glossary.0.keys.push(key);
+        let member = MemberId(u32::try_from(self.members()).unwrap_or(u32::MAX));
+        self.table.0.keys.push(key);
         self.by_key.insert(key, member);
         member
     }
 
     /// The number of a member, if it has one.
     #[must_use]
-    pub fn find_member(&self, key: MemberKey) -> Option<Member> {
+    pub fn find_member(&self, key: MemberKey) -> Option<MemberId> {
         self.by_key.get(&key).copied()
     }
 
@@ -185,12 +185,12 @@ impl Names {
     #[must_use]
     pub fn member_behind(
         &self,
-        before: Member,
-        [channel, topic]: [Name; 2],
+        before: MemberId,
+        [channel, topic]: [NameId; 2],
         [user, conn]: [&str; 2],
-    ) -> Option<Member> {
-        let member = Member(before.0.checked_add(1)?);
-        let key = self.glossary.0.keys.get(member.0 as usize)?;
+    ) -> Option<MemberId> {
+        let member = MemberId(before.0.checked_add(1)?);
+        let key = self.table.0.keys.get(member.0 as usize)?;
         let meant = key.channel == channel
             && key.topic == topic
             && self.text(key.user) == user
@@ -208,14 +208,14 @@ pub struct Marks {
 
 impl Marks {
     /// A name is needed.
-    pub fn mark_name(&mut self, name: Name) {
+    pub fn mark_name(&mut self, name: NameId) {
         if let Some(mark) = self.names.get_mut(name.0 as usize) {
             *mark = true;
         }
     }
 
     /// A member is needed, and with it the names of its key.
-    pub fn mark_member(&mut self, member: Member) {
+    pub fn mark_member(&mut self, member: MemberId) {
         if let Some(mark) = self.members.get_mut(member.0 as usize) {
             *mark = true;
         }
@@ -225,26 +225,26 @@ impl Marks {
 /// The numbers of a [`Names`] that was made again with only part of its names.
 #[derive(Debug)]
 pub struct Renumbering {
-    names: Vec<Option<Name>>,
-    members: Vec<Option<Member>>,
+    names: Vec<Option<NameId>>,
+    members: Vec<Option<MemberId>>,
 }
 
 impl Renumbering {
     /// The new number of a name; `None` where it was forgotten.
     #[must_use]
-    pub fn name(&self, old: Name) -> Option<Name> {
+    pub fn name(&self, old: NameId) -> Option<NameId> {
         self.names.get(old.0 as usize).copied().flatten()
     }
 
     /// The new number of a member; `None` where it was forgotten.
     #[must_use]
-    pub fn member(&self, old: Member) -> Option<Member> {
+    pub fn member(&self, old: MemberId) -> Option<MemberId> {
         self.members.get(old.0 as usize).copied().flatten()
     }
 
     /// A map by members, in the new numbers; what belongs to a forgotten member is dropped.
     #[must_use]
-    pub fn by_member<V>(&self, old: NumberMap<Member, V>) -> NumberMap<Member, V> {
+    pub fn by_member<V>(&self, old: NumberMap<MemberId, V>) -> NumberMap<MemberId, V> {
         let old = old.into_iter();
         old.filter_map(|(member, value)| Some((self.member(member)?, value)))
             .collect()
@@ -252,7 +252,7 @@ impl Renumbering {
 
     /// A map by names, in the new numbers; what belongs to a forgotten name is dropped.
     #[must_use]
-    pub fn by_name<V>(&self, old: NumberMap<Name, V>) -> NumberMap<Name, V> {
+    pub fn by_name<V>(&self, old: NumberMap<NameId, V>) -> NumberMap<NameId, V> {
         let old = old.into_iter();
         old.filter_map(|(name, value)| Some((self.name(name)?, value)))
             .collect()
@@ -275,7 +275,7 @@ impl Names {
         let mut only = Names::new();
         let numbers = (0..).zip(&marks.members);
         let members: Vec<_> = numbers
-            .map(|(number, &marked)| marked.then(|| self.key(Member(number))))
+            .map(|(number, &marked)| marked.then(|| self.key(MemberId(number))))
             .collect();
         for key in members.iter().flatten() {
             for name in [key.channel, key.topic, key.user, key.conn] {
@@ -284,7 +284,7 @@ impl Names {
         }
         let numbers = (0..).zip(&marks.names);
         let names = numbers
-            .map(|(number, &marked)| marked.then(|| only.intern(self.text(Name(number)))))
+            .map(|(number, &marked)| marked.then(|| only.intern(self.text(NameId(number)))))
             .collect();
         let mut renumbering = Renumbering {
             names,
@@ -324,5 +324,5 @@ impl Hasher for NumberHasher {
     }
 }
 
-/// A map whose keys are [`Name`]s or [`Member`]s.
+/// A map whose keys are [`NameId`]s or [`MemberId`]s.
 pub type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;

@@ -1,15 +1,15 @@
 //! What is known of one observer, whatever the channel: its links, its ingest connection, and what it has last been heard
 //! of. How it watches one channel stands in `watch`.
 
-use super::names::{Name, NumberMap};
+use super::names::{NameId, NumberMap};
 use super::time::Millis;
-use super::watch::Stretch;
+use super::watch::ObservedInterval;
 
 /// What is known of one observer, whatever the channel.
 #[derive(Debug, Clone, Default)]
 pub struct Observer {
     /// The channels that it has sent a line about, or that a link line of it has named.
-    pub(crate) channels: NumberMap<Name, ChannelLink>,
+    pub(crate) channels: NumberMap<NameId, ChannelLink>,
     /// It sends link lines.
     pub(crate) linked: bool,
     /// The entry at which it said that its link as a whole came up, until it went down.
@@ -21,7 +21,7 @@ pub struct Observer {
     /// Its ingest connection, since it first came up until it ended in order.
     pub(crate) connection: Option<Connected>,
     /// Channels of which its source is sending differences.
-    pub(crate) collecting: NumberMap<Name, ()>,
+    pub(crate) collecting: NumberMap<NameId, ()>,
 }
 
 impl Observer {
@@ -39,12 +39,12 @@ impl Observer {
 
     /// Whether a link line has named the channel: it then has a link of its own, and what is heard of other channels
     /// proves nothing about it.
-    pub(crate) fn has_own_link(&self, channel: Name) -> bool {
+    pub(crate) fn has_own_link(&self, channel: NameId) -> bool {
         self.channels.get(&channel).is_some_and(|link| link.own)
     }
 
     /// A link line has named a channel. What was heard of it is no longer a proof for the channels that share a link.
-    pub(crate) fn give_own_link(&mut self, channel: Name) {
+    pub(crate) fn give_own_link(&mut self, channel: NameId) {
         let link = self.channels.entry(channel).or_default();
         if !std::mem::replace(&mut link.own, true) && link.proof.is_some() {
             self.share_proofs();
@@ -61,7 +61,7 @@ impl Observer {
     }
 
     /// Takes in the time of a message about a channel.
-    pub(crate) fn hear(&mut self, channel: Name, seq: u64, time: Millis) {
+    pub(crate) fn hear(&mut self, channel: NameId, seq: u64, time: Millis) {
         let later = |proof: Option<Proof>| Proof {
             seq,
             time: proof.map_or(time, |proof| proof.time.max(time)),
@@ -78,8 +78,8 @@ impl Observer {
     /// since the stretch began counts.
     pub(crate) fn proof_over_link(
         &self,
-        channel: Name,
-        stretch: Stretch,
+        channel: NameId,
+        stretch: ObservedInterval,
         own_link: bool,
     ) -> Option<Millis> {
         let of_link = if own_link {

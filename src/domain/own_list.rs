@@ -4,9 +4,9 @@
 //! The own list of an observer is the roster, but for what other observers have brought and for what the roster did not
 //! follow. So only the members by which the two differ are kept.
 
-use super::entry::{Change, Claims, Disposition, Entry, Origin, Snapshot, SnapshotOrigin, Text};
-use super::event::Kind;
-use super::names::{Member, Name, Names, NumberMap};
+use super::entry::{Change, Disposition, Entry, Listing, Origin, Snapshot, SnapshotOrigin, Text};
+use super::event::ChangeKind;
+use super::names::{MemberId, NameId, Names, NumberMap};
 use super::order::{Order, Stamp};
 use super::roster::Presence;
 use super::state::State;
@@ -17,20 +17,20 @@ use super::watch::Watch;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OwnList {
     /// Its own user, where its last complete snapshot named it: its lists may lack it.
-    pub(crate) self_user: Option<Name>,
+    pub(crate) self_user: Option<NameId>,
     /// The moment of which it speaks, where a resync was the last that it came from.
     pub(crate) resynced_at: Option<Millis>,
     /// Members that are either in this list or in the roster, and not in both.
-    pub(crate) differs: NumberMap<Member, ()>,
+    pub(crate) differs: NumberMap<MemberId, ()>,
 }
 
 impl OwnList {
     /// Whether the list has a member that the roster has or has not.
-    pub(crate) fn has(&self, member: Member, in_roster: bool) -> bool {
+    pub(crate) fn has(&self, member: MemberId, in_roster: bool) -> bool {
         in_roster != self.differs.contains_key(&member)
     }
 
-    fn set(&mut self, member: Member, listed: bool, in_roster: bool) {
+    fn set(&mut self, member: MemberId, listed: bool, in_roster: bool) {
         if listed == in_roster {
             self.differs.remove(&member);
         } else {
@@ -49,7 +49,7 @@ pub(crate) struct Collecting {
     /// The latest time of any.
     pub(crate) latest_at: Option<Millis>,
     /// What each member's last one says.
-    pub(crate) members: NumberMap<Member, Collected>,
+    pub(crate) members: NumberMap<MemberId, Collected>,
 }
 
 impl Collecting {
@@ -77,7 +77,7 @@ impl Collecting {
         let at = entry.occurred_at;
         self.first_at = self.first_at.or(Some(at));
         self.latest_at = self.latest_at.max(Some(at));
-        let present = change.said != Kind::Leave;
+        let present = change.reported != ChangeKind::Leave;
         let known = self.members.remove(&change.member);
         let known = known.filter(|known| known.present && present);
         let meta = change.meta.clone().filter(|_| present);
@@ -107,7 +107,13 @@ pub(crate) struct Collected {
 impl State {
     /// Keeps the own lists of a channel's observers, once a change has been applied; `before` is whether its member was
     /// in the roster until then.
-    pub(super) fn list_change(&mut self, entry: &Entry, change: &Change, name: Name, before: bool) {
+    pub(super) fn list_change(
+        &mut self,
+        entry: &Entry,
+        change: &Change,
+        name: NameId,
+        before: bool,
+    ) {
         let after = self.present(change.member).is_some();
         let by_snapshot = matches!(change.origin, Origin::Inferred(_));
         let channel = self.channels.get_mut(&name);
@@ -123,7 +129,9 @@ impl State {
             match (own, by_snapshot) {
                 // Its list is what its snapshot has listed: what follows from that is known.
                 (true, true) => {}
-                (true, false) => list.set(change.member, change.said != Kind::Leave, after),
+                (true, false) => {
+                    list.set(change.member, change.reported != ChangeKind::Leave, after)
+                }
                 (false, _) if before != after => {
                     let listed = list.has(change.member, before);
                     list.set(change.member, listed, after);
@@ -209,7 +217,7 @@ impl State {
         &self,
         shown: &Shows<'_>,
         entry: &Entry,
-        roster: &[Member],
+        roster: &[MemberId],
         watch: &Watch,
     ) -> OwnList {
         let known = watch.own_list.as_deref().cloned().unwrap_or_default();
@@ -222,7 +230,7 @@ impl State {
         }
         let own_is_newer = |member| {
             let slot = self.slot(member);
-            slot.is_some_and(|slot| line.against(slot.word.stamp, 0) == Order::Older)
+            slot.is_some_and(|slot| line.against(slot.last_update.stamp, 0) == Order::Older)
                 && shown.is_held_by_own(member, watch, self)
         };
         let mut list = known.clone();
@@ -241,14 +249,14 @@ impl State {
     }
 
     /// The watch of an observer, if it has one of the channel.
-    pub(super) fn watch_mut(&mut self, channel: Name, observer: Name) -> Option<&mut Watch> {
+    pub(super) fn watch_mut(&mut self, channel: NameId, observer: NameId) -> Option<&mut Watch> {
         let watching = &mut self.channels.get_mut(&channel)?.watching;
         let mut watches = watching.watches.iter_mut();
         watches.find(|watch| watch.observer == observer)
     }
 
     /// Keeps the set of channels of which an observer's source is sending differences.
-    pub(crate) fn note_collecting(&mut self, observer: Name, channel: Name) {
+    pub(crate) fn note_collecting(&mut self, observer: NameId, channel: NameId) {
         let watch = self.channels.get(&channel);
         let watch = watch.and_then(|channel| channel.watching.of(observer));
         let collects = watch.is_some_and(|watch| watch.collecting.is_some());
@@ -271,16 +279,16 @@ struct Shows<'a> {
 
 impl Shows<'_> {
     /// The members that it lists, as far as that does not follow from the roster after it.
-    fn listed(&self, is_there: impl Fn(Member) -> bool) -> NumberMap<Member, ()> {
+    fn listed(&self, is_there: impl Fn(MemberId) -> bool) -> NumberMap<MemberId, ()> {
         match &self.snapshot.claims {
-            Claims::Whole(whole) => {
+            Listing::Whole(whole) => {
                 let members = whole.members.iter();
                 members.map(|&(member, _)| (member, ())).collect()
             }
-            Claims::Residue(residue) => {
+            Listing::Residue(residue) => {
                 // Held members are in the roster after it as before; all others are as it lists them.
                 let held = self.snapshot.held.iter().copied();
-                let mut listed: NumberMap<Member, ()> = held
+                let mut listed: NumberMap<MemberId, ()> = held
                     .filter(|&member| is_there(member))
                     .map(|member| (member, ()))
                     .collect();
@@ -296,11 +304,11 @@ impl Shows<'_> {
     }
 
     /// Whether it shows that a member is there, or that it is not.
-    fn shows(&self, member: Member, listed: &NumberMap<Member, ()>) -> bool {
+    fn shows(&self, member: MemberId, listed: &NumberMap<MemberId, ()>) -> bool {
         if self.snapshot.complete || listed.contains_key(&member) {
             return true;
         }
-        let Claims::Whole(whole) = &self.snapshot.claims else {
+        let Listing::Whole(whole) = &self.snapshot.claims else {
             return false;
         };
         let topic = self.names.key(member).topic;
@@ -309,10 +317,10 @@ impl Shows<'_> {
     }
 
     /// Whether it is held from a member by a live event of its own observer, which then holds for its list, too.
-    fn is_held_by_own(&self, member: Member, watch: &Watch, state: &State) -> bool {
+    fn is_held_by_own(&self, member: MemberId, watch: &Watch, state: &State) -> bool {
         let slot = state.slot(member);
         slot.is_some_and(|slot| {
-            slot.presence != Presence::Unknown && slot.word.heard.any_by(watch.observer)
+            slot.presence != Presence::Unknown && slot.last_update.reporters.any_by(watch.observer)
         })
     }
 }

@@ -1,22 +1,26 @@
 //! What a snapshot makes one infer: the differences between what it shows and what was known, each with the
 //! window in which it must have happened (contract 2.6).
 
-use super::decide::Moment;
+use super::decide::DecideContext;
 use super::entry::{
-    Begin, Change, Claims, Disposition, Entry, GapSeen, Inference, Origin, Residue, Snapshot,
-    SnapshotOrigin, Text, What, Whole,
+    Change, Disposition, Entry, FullListing, Inference, Listing, ListingDelta, Origin, Payload,
+    Snapshot, SnapshotBegin, SnapshotGap, SnapshotOrigin, Text,
 };
-use super::event::Kind;
-use super::names::{Member, Name, NumberMap};
+use super::event::ChangeKind;
+use super::names::{MemberId, NameId, NumberMap};
 use super::order::{Order, Stamp};
-use super::roster::{Channel, LastWord, Presence, Slot};
-use super::snapshot::{Listed, Shown};
+use super::roster::{ChannelState, LastUpdate, Presence, Slot};
+use super::snapshot::{ListedMembers, ResolvedListing};
 use super::time::Millis;
-use super::watch::{Sync, Watch};
+use super::watch::{PagedSnapshot, Watch};
 
 /// The entries of a snapshot: its own, then one for each difference.
-pub(super) fn reconcile(moment: &Moment<'_>, shown: Shown, origin: SnapshotOrigin) -> Vec<Entry> {
-    let nothing_known = Channel::default();
+pub(super) fn reconcile(
+    moment: &DecideContext<'_>,
+    shown: ResolvedListing,
+    origin: SnapshotOrigin,
+) -> Vec<Entry> {
+    let nothing_known = ChannelState::default();
     let known = moment.state.channels.get(&shown.channel);
     let channel = known.unwrap_or(&nothing_known);
     let watch = channel.watching.of(moment.observer);
@@ -34,17 +38,17 @@ pub(super) fn reconcile(moment: &Moment<'_>, shown: Shown, origin: SnapshotOrigi
 
 /// The same for a paged snapshot that has ended.
 pub(super) fn reconcile_pages(
-    moment: &Moment<'_>,
-    name: Name,
+    moment: &DecideContext<'_>,
+    name: NameId,
     watch: &Watch,
-    sync: &Sync,
+    sync: &PagedSnapshot,
     incomplete: bool,
 ) -> Vec<Entry> {
-    let mut members = Listed::with_capacity(sync.members.len());
+    let mut members = ListedMembers::with_capacity(sync.members.len());
     for (&member, claim) in &sync.members {
         members.claim(member, claim.clone(), Stamp::NONE);
     }
-    let shown = Shown {
+    let shown = ResolvedListing {
         channel: name,
         self_user: moment.self_user.or(sync.self_user),
         incomplete: incomplete || sync.incomplete,
@@ -52,7 +56,7 @@ pub(super) fn reconcile_pages(
         topics: sync.topics.keys().map(|&topic| (topic, false)).collect(),
         members,
     };
-    let nothing_known = Channel::default();
+    let nothing_known = ChannelState::default();
     let channel = moment.state.channels.get(&name).unwrap_or(&nothing_known);
     Reconciliation {
         moment,
@@ -67,27 +71,27 @@ pub(super) fn reconcile_pages(
 }
 
 struct Reconciliation<'a> {
-    moment: &'a Moment<'a>,
-    shown: Shown,
+    moment: &'a DecideContext<'a>,
+    shown: ResolvedListing,
     origin: SnapshotOrigin,
-    channel: &'a Channel,
+    channel: &'a ChannelState,
     watch: Option<&'a Watch>,
-    sync: Option<&'a Sync>,
+    sync: Option<&'a PagedSnapshot>,
     /// The latest moment of which it speaks: what it makes one infer has happened by then.
     not_after: Millis,
 }
 
 /// Differences found, and members for whom the snapshot does not decide.
 #[derive(Default)]
-struct Differences {
+struct SnapshotDifferences {
     leaves: Vec<Difference>,
     updates: Vec<Difference>,
     joins: Vec<Difference>,
-    held: Vec<Member>,
+    held: Vec<MemberId>,
 }
 
 struct Difference {
-    member: Member,
+    member: MemberId,
     meta: Option<Text>,
     stamp: Stamp,
     not_before: Option<Millis>,
@@ -105,7 +109,7 @@ impl Reconciliation<'_> {
             order == Order::Older
         });
         if stale {
-            let claims = Claims::Whole(self.whole());
+            let claims = Listing::Whole(self.whole());
             return vec![self.entry(self.snapshot(true, complete, claims, Vec::new(), None))];
         }
         self.work_in();
@@ -127,9 +131,9 @@ impl Reconciliation<'_> {
         snapshot.count = u32::try_from(after).unwrap_or(u32::MAX);
         let mut entries = vec![self.entry(snapshot)];
         let kinds = [
-            (Kind::Leave, differences.leaves),
-            (Kind::Update, differences.updates),
-            (Kind::Join, differences.joins),
+            (ChangeKind::Leave, differences.leaves),
+            (ChangeKind::Update, differences.updates),
+            (ChangeKind::Join, differences.joins),
         ];
         for (kind, list) in kinds {
             for difference in list {
@@ -168,8 +172,8 @@ impl Reconciliation<'_> {
         self.not_after.max(self.channel.effective_at)
     }
 
-    fn differences(&self) -> Differences {
-        let mut found = Differences::default();
+    fn differences(&self) -> SnapshotDifferences {
+        let mut found = SnapshotDifferences::default();
         let unknown = Slot::default();
         let line = self.line();
         for &(member, ref claim) in self.shown.members.iter() {
@@ -242,7 +246,7 @@ impl Reconciliation<'_> {
 
     /// Whether a member is the observer itself, which its source need not list. A leave of itself that was among the
     /// differences is one all the same.
-    fn is_spared(&self, member: Member, user: Name) -> bool {
+    fn is_spared(&self, member: MemberId, user: NameId) -> bool {
         let collecting = self.watch.and_then(Watch::collecting);
         let collected = collecting.and_then(|collecting| collecting.members.get(&member));
         let left = self.origin == SnapshotOrigin::Differences
@@ -250,18 +254,18 @@ impl Reconciliation<'_> {
         self.shown.self_user == Some(user) && !left
     }
 
-    fn last_word(&self, member: Member, slot: &Slot) -> Option<LastWord> {
+    fn last_word(&self, member: MemberId, slot: &Slot) -> Option<LastUpdate> {
         self.channel
             .last_word(self.moment.names.key(member).topic, slot)
     }
 
     /// Whether the snapshot decides about a member of whom `word` is the last word.
-    fn decides(&self, stamp: Stamp, word: LastWord, listed: bool) -> bool {
+    fn decides(&self, stamp: Stamp, word: LastUpdate, listed: bool) -> bool {
         let of_link = self.watch.and_then(|watch| watch.hold);
         let of_pages = self.sync.map(|sync| sync.head);
         let hold = of_link.into_iter().chain(of_pages).min();
-        let holds = word.heard.is_live() && hold.is_some_and(|hold| word.seq > hold);
-        if stamp.is_at_time_of(word.stamp) && word.heard.any_by_other(self.moment.observer) {
+        let holds = word.reporters.is_live() && hold.is_some_and(|hold| word.seq > hold);
+        if stamp.is_at_time_of(word.stamp) && word.reporters.any_by_other(self.moment.observer) {
             return false;
         }
         match stamp.against(word.stamp, self.moment.rules.skew_tolerance_ms) {
@@ -273,7 +277,7 @@ impl Reconciliation<'_> {
     }
 
     /// The last proof that a member's state was still the known one.
-    fn not_before(&self, word: LastWord) -> Millis {
+    fn not_before(&self, word: LastUpdate) -> Millis {
         let rules = self.moment.rules;
         let not_after = self.not_after;
         let proof = match self.channel.watching.proof_since(word.seq, self.sync) {
@@ -286,12 +290,12 @@ impl Reconciliation<'_> {
     }
 
     /// What the snapshot has to do with a gap.
-    fn gap(&self, complete: bool) -> Option<GapSeen> {
+    fn gap(&self, complete: bool) -> Option<SnapshotGap> {
         let watching = &self.channel.watching;
         let to = self.effective_at();
         if let Some(open) = watching.open_gap {
             let closed = complete.then(|| to.max(open.from));
-            return Some(GapSeen {
+            return Some(SnapshotGap {
                 gap: open.gap,
                 opened: None,
                 closed,
@@ -308,7 +312,7 @@ impl Reconciliation<'_> {
         let proof = self
             .sync
             .map_or(watching.proven(), |sync| sync.channel_proof)?;
-        Some(GapSeen {
+        Some(SnapshotGap {
             gap: watching.gaps + 1,
             opened: Some(proof.min(to)),
             closed: Some(to),
@@ -319,9 +323,9 @@ impl Reconciliation<'_> {
         &self,
         stale: bool,
         complete: bool,
-        claims: Claims,
-        held: Vec<Member>,
-        gap: Option<GapSeen>,
+        claims: Listing,
+        held: Vec<MemberId>,
+        gap: Option<SnapshotGap>,
     ) -> Snapshot {
         let count = self.channel.roster.len();
         Snapshot {
@@ -333,7 +337,7 @@ impl Reconciliation<'_> {
             listed: u32::try_from(self.shown.members.len()).unwrap_or(u32::MAX),
             claims,
             held,
-            begin: self.sync.map(|sync| -> Begin { sync.begin }),
+            begin: self.sync.map(|sync| -> SnapshotBegin { sync.begin }),
             gap,
             count: u32::try_from(count).unwrap_or(u32::MAX),
             digest: [0; 32],
@@ -341,14 +345,14 @@ impl Reconciliation<'_> {
     }
 
     fn entry(&self, snapshot: Snapshot) -> Entry {
-        let what = What::Snapshot(Box::new(snapshot));
+        let what = Payload::Snapshot(Box::new(snapshot));
         Entry {
             effective_at: self.effective_at(),
             ..self.moment.entry(self.moment.seq, self.channel, what)
         }
     }
 
-    fn inferred(&self, seq: u64, kind: Kind, difference: Difference) -> Entry {
+    fn inferred(&self, seq: u64, kind: ChangeKind, difference: Difference) -> Entry {
         let Difference {
             member,
             meta,
@@ -365,14 +369,16 @@ impl Reconciliation<'_> {
         let change = Change {
             member,
             kind,
-            said: kind,
+            reported: kind,
             disposition,
             meta,
             reason: None,
             origin,
             late: None,
         };
-        let entry = self.moment.entry(seq, self.channel, What::Change(change));
+        let entry = self
+            .moment
+            .entry(seq, self.channel, Payload::Change(change));
         Entry {
             occurred_at: self.not_after,
             effective_at: self.effective_at(),
@@ -383,15 +389,20 @@ impl Reconciliation<'_> {
     }
 
     /// What the snapshot said, in the shorter of the two ways.
-    fn claims(&self, complete: bool, differences: &Differences, held: &[Member]) -> Claims {
+    fn claims(
+        &self,
+        complete: bool,
+        differences: &SnapshotDifferences,
+        held: &[MemberId],
+    ) -> Listing {
         if !complete {
-            return Claims::Whole(self.whole());
+            return Listing::Whole(self.whole());
         }
         // Of a list without metadata nothing is claimed but who is in it.
         let metadata = self.origin == SnapshotOrigin::Listed;
         let half = self.shown.members.len() / 2;
-        let mut residue: Vec<Residue> = Vec::new();
-        let changed: NumberMap<Member, &Option<Text>> = differences
+        let mut residue: Vec<ListingDelta> = Vec::new();
+        let changed: NumberMap<MemberId, &Option<Text>> = differences
             .joins
             .iter()
             .chain(&differences.updates)
@@ -406,7 +417,7 @@ impl Reconciliation<'_> {
             });
             let follows = after.is_some_and(|after| !metadata || *after == claim.meta);
             if !follows || !claim.stamp.is_none() {
-                residue.push(Residue {
+                residue.push(ListingDelta {
                     member,
                     claim: Some(claim.clone()),
                 });
@@ -416,18 +427,18 @@ impl Reconciliation<'_> {
             .iter()
             .filter(|&&member| !self.shown.members.contains(member));
         let present = unclaimed.filter(|&&member| self.moment.state.present(member).is_some());
-        residue.extend(present.map(|&member| Residue {
+        residue.extend(present.map(|&member| ListingDelta {
             member,
             claim: None,
         }));
         if metadata && residue.len() > half {
-            return Claims::Whole(self.whole());
+            return Listing::Whole(self.whole());
         }
         residue.sort_unstable_by(|a, b| self.moment.names.compare(a.member, b.member));
-        Claims::Residue(residue)
+        Listing::Residue(residue)
     }
 
-    fn whole(&self) -> Whole {
+    fn whole(&self) -> FullListing {
         let names = &*self.moment.names;
         let mut topics: Vec<_> = self
             .shown
@@ -438,7 +449,7 @@ impl Reconciliation<'_> {
         topics.sort_unstable_by(|a, b| names.text(a.0).cmp(names.text(b.0)));
         let mut members: Vec<_> = self.shown.members.iter().cloned().collect();
         members.sort_unstable_by(|a, b| names.compare(a.0, b.0));
-        Whole {
+        FullListing {
             incomplete: self.shown.incomplete,
             topics_missing: self.shown.topics_missing,
             topics,

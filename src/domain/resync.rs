@@ -3,16 +3,18 @@
 //!
 //! What a snapshot makes one infer is decided in `reconcile`, as of any other.
 
-use super::decide::{Moment, Refusal};
-use super::entry::{Claim, Claims, Entry, Rules, Snapshot, SnapshotOrigin, What, Whole};
-use super::event::{ChangeSaid, Event, LinkState, Said, Str};
-use super::names::{Name, Names, NumberMap};
+use super::decide::{DecideContext, DecideError};
+use super::entry::{
+    Entry, FullListing, ListedMember, Listing, Payload, Rules, Snapshot, SnapshotOrigin,
+};
+use super::event::{Event, EventPayload, LinkState, ReportedChange, Str};
+use super::names::{NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::order::Stamp;
 use super::own_list::Collecting;
 use super::reconcile;
-use super::roster::Channel;
-use super::snapshot::{Listed, Shown};
+use super::roster::ChannelState;
+use super::snapshot::{ListedMembers, ResolvedListing};
 use super::state::State;
 use super::time::{self, Millis};
 use super::watch::Watch;
@@ -38,25 +40,25 @@ pub fn resyncs_before(
     };
     let recorded_at = now.max(state.recorded_at);
     let time = |ts| time::counted(ts, recorded_at, rules.max_ahead_ms).unwrap_or(recorded_at);
-    let ends = match &event.said {
-        Said::Changes {
+    let ends = match &event.payload {
+        EventPayload::Changes {
             channel, changes, ..
         } => {
             // Of a member that leaves and joins in one line, the line may make one event.
-            let last: HashMap<_, &ChangeSaid<'_>> = changes
+            let last: HashMap<_, &ReportedChange<'_>> = changes
                 .iter()
                 .map(|change| ((&change.topic, &change.who.user, &change.who.conn), change))
                 .collect();
-            let of = |change: &ChangeSaid<'_>| time(change.who.stamp.or(event.stamp).ts);
+            let of = |change: &ReportedChange<'_>| time(change.who.stamp.or(event.stamp).ts);
             let Some(at) = last.into_values().map(of).max() else {
                 return Vec::new();
             };
-            Ends::Live {
+            ResyncEnd::Live {
                 channel: names.find(channel),
                 at,
             }
         }
-        Said::Link(link) if link.state == LinkState::Synced => Ends::Synced {
+        EventPayload::Link(link) if link.state == LinkState::Synced => ResyncEnd::Synced {
             channels: link
                 .channels
                 .iter()
@@ -67,11 +69,11 @@ pub fn resyncs_before(
         },
         _ => return Vec::new(),
     };
-    let collecting = |channel: Name| {
+    let collecting = |channel: NameId| {
         let watch = state.channel(channel)?.watching.of(name)?;
         watch.collecting()
     };
-    if let Ends::Live {
+    if let ResyncEnd::Live {
         channel: Some(channel),
         at,
     } = &ends
@@ -79,7 +81,7 @@ pub fn resyncs_before(
     {
         return Vec::new();
     }
-    let mut complete: Vec<(Name, Millis)> = observer
+    let mut complete: Vec<(NameId, Millis)> = observer
         .collecting
         .keys()
         .filter_map(|&channel| {
@@ -93,7 +95,7 @@ pub fn resyncs_before(
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: Said::Resync {
+        payload: EventPayload::Resync {
             channel: Str::Owned(names.text(channel).to_owned()),
             at,
         },
@@ -102,28 +104,28 @@ pub fn resyncs_before(
 }
 
 /// What ends a resync.
-enum Ends {
+enum ResyncEnd {
     /// A live event about a channel of the same link, not too early.
-    Live { channel: Option<Name>, at: Millis },
+    Live { channel: Option<NameId>, at: Millis },
     /// The source says so, for these channels or for all.
     Synced {
-        channels: Vec<Name>,
+        channels: Vec<NameId>,
         all: bool,
         at: Millis,
     },
 }
 
-impl Ends {
+impl ResyncEnd {
     /// The moment at which this ends the resync of a channel, if it does.
     fn of(
         &self,
         observer: &Observer,
-        channel: Name,
+        channel: NameId,
         collecting: &Collecting,
         rules: &Rules,
     ) -> Option<Millis> {
         match self {
-            Ends::Live { channel: of, at } => {
+            ResyncEnd::Live { channel: of, at } => {
                 let shares = |name| !observer.has_own_link(name);
                 let same_link = match of {
                     Some(of) => *of == channel || (shares(*of) && shares(channel)),
@@ -132,7 +134,7 @@ impl Ends {
                 let complete_at = collecting.complete_at(rules.resync_ms);
                 (same_link && *at >= complete_at).then_some(complete_at)
             }
-            Ends::Synced { channels, all, at } => {
+            ResyncEnd::Synced { channels, all, at } => {
                 (*all || channels.contains(&channel)).then(|| collecting.latest().max(*at))
             }
         }
@@ -142,11 +144,11 @@ impl Ends {
 /// What a line says beside its changes: how many members its source counts after them.
 #[must_use]
 pub fn occupancy_behind<'a>(event: &Event<'a>) -> Option<Event<'a>> {
-    let Said::Changes {
+    let EventPayload::Changes {
         channel,
         occupancy: Some(members),
         ..
-    } = &event.said
+    } = &event.payload
     else {
         return None;
     };
@@ -155,32 +157,38 @@ pub fn occupancy_behind<'a>(event: &Event<'a>) -> Option<Event<'a>> {
         self_user: None,
         id: None,
         stamp: event.stamp,
-        said: Said::Occupancy {
+        payload: EventPayload::Occupancy {
             channel: channel.clone(),
             members: *members,
         },
     })
 }
 
-impl Moment<'_> {
+impl DecideContext<'_> {
     /// The differences that this observer's source is sending of a channel, while it does so.
-    pub(super) fn collecting(&self, channel: Name) -> Option<&Collecting> {
+    pub(super) fn collecting(&self, channel: NameId) -> Option<&Collecting> {
         self.watch(channel)?.collecting()
     }
 
-    pub(super) fn watch(&self, channel: Name) -> Option<&Watch> {
+    pub(super) fn watch(&self, channel: NameId) -> Option<&Watch> {
         let channel = self.state.channels.get(&channel)?;
         channel.watching.of(self.observer)
     }
 
     /// The observer's own list, as a snapshot of the moment by which all differences have come.
-    pub(super) fn resync(&mut self, channel: Name, at: Millis) -> Result<Vec<Entry>, Refusal> {
+    pub(super) fn resync(
+        &mut self,
+        channel: NameId,
+        at: Millis,
+    ) -> Result<Vec<Entry>, DecideError> {
         self.occurred_at = at;
         self.counted = Stamp {
             pos: None,
             ts: Some(at),
         };
-        let shown = self.own_list(channel).ok_or(Refusal::NothingCollected)?;
+        let shown = self
+            .own_list(channel)
+            .ok_or(DecideError::NothingCollected)?;
         Ok(reconcile::reconcile(
             self,
             shown,
@@ -188,7 +196,7 @@ impl Moment<'_> {
         ))
     }
 
-    fn own_list(&self, name: Name) -> Option<Shown> {
+    fn own_list(&self, name: NameId) -> Option<ResolvedListing> {
         let channel = self.state.channels.get(&name)?;
         let watch = self.watch(name)?;
         let (list, collecting) = (watch.own_list.as_deref()?, watch.collecting()?);
@@ -197,18 +205,18 @@ impl Moment<'_> {
         let only_here = only_here.filter(|&member| !in_roster(member));
         let both = channel.roster.iter().copied();
         let both = both.filter(|&member| list.has(member, true));
-        let mut members = Listed::with_capacity(channel.roster.len());
-        let mut topics: NumberMap<Name, bool> = NumberMap::default();
+        let mut members = ListedMembers::with_capacity(channel.roster.len());
+        let mut topics: NumberMap<NameId, bool> = NumberMap::default();
         for member in both.chain(only_here) {
             topics.insert(self.names.key(member).topic, false);
             let collected = collecting.members.get(&member);
-            let claim = Claim {
+            let claim = ListedMember {
                 meta: collected.and_then(|collected| collected.meta.clone()),
                 stamp: Stamp::NONE,
             };
             members.claim(member, claim, Stamp::NONE);
         }
-        Some(Shown {
+        Some(ResolvedListing {
             channel: name,
             self_user: list.self_user,
             incomplete: false,
@@ -219,8 +227,8 @@ impl Moment<'_> {
     }
 
     /// A snapshot that shows nobody, where the source counts other than the roster does: something was missed.
-    pub(super) fn occupancy(&self, name: Name, members: u64) -> Vec<Entry> {
-        let nothing_known = Channel::default();
+    pub(super) fn occupancy(&self, name: NameId, members: u64) -> Vec<Entry> {
+        let nothing_known = ChannelState::default();
         let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
         let present = channel.roster.len();
         if present as u64 == members || self.collecting(name).is_some() {
@@ -233,9 +241,9 @@ impl Moment<'_> {
             stale: false,
             complete: false,
             listed: u32::try_from(members).unwrap_or(u32::MAX),
-            claims: Claims::Whole(Whole {
+            claims: Listing::Whole(FullListing {
                 incomplete: true,
-                ..Whole::default()
+                ..FullListing::default()
             }),
             held: Vec::new(),
             begin: None,
@@ -243,7 +251,7 @@ impl Moment<'_> {
             count: u32::try_from(present).unwrap_or(u32::MAX),
             digest: [0; 32],
         };
-        let what = What::Snapshot(Box::new(snapshot));
+        let what = Payload::Snapshot(Box::new(snapshot));
         vec![self.entry(self.seq, channel, what)]
     }
 }

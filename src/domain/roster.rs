@@ -2,16 +2,16 @@
 //!
 //! Data and look-ups only: what changes them is `apply`, what draws conclusions from them is `decide`.
 
-use super::departures::Cemetery;
 use super::entry::Text;
-use super::event::Kind;
-use super::names::{Member, Name, NumberMap};
+use super::event::ChangeKind;
+use super::names::{MemberId, NameId, NumberMap};
 use super::order::{Order, Stamp};
 use super::time::Millis;
+use super::tombstones::Tombstones;
 
 /// What last decided a member's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LastWord {
+pub struct LastUpdate {
     /// The entry that decided.
     pub seq: u64,
     /// Its time: the member's own last proof.
@@ -19,13 +19,13 @@ pub struct LastWord {
     /// Its place in the source's order, as far as it counts.
     pub stamp: Stamp,
     /// Which live events said it.
-    pub heard: Heard,
+    pub reporters: Reporters,
 }
 
-impl LastWord {
+impl LastUpdate {
     /// This word, that came after `before` ([`Stamp::since`]).
     #[must_use]
-    pub fn since(mut self, before: LastWord) -> LastWord {
+    pub fn since(mut self, before: LastUpdate) -> LastUpdate {
         self.stamp = self.stamp.since(before.stamp);
         self
     }
@@ -33,13 +33,13 @@ impl LastWord {
 
 /// Which live events of one source time spoke of a member: by kind, the observer that brought it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct Reporters {
     pub(crate) by_kind: [u32; 3],
 }
 
-impl Heard {
+impl Reporters {
     /// None did: a snapshot decided.
-    pub const NONE: Heard = Heard {
+    pub const NONE: Reporters = Reporters {
         by_kind: [Self::NOBODY; 3],
     };
     const NOBODY: u32 = u32::MAX;
@@ -47,18 +47,18 @@ impl Heard {
 
     /// Only this one.
     #[must_use]
-    pub fn only(kind: Kind, observer: Name) -> Heard {
-        Heard::NONE.and(kind, observer)
+    pub fn only(kind: ChangeKind, observer: NameId) -> Reporters {
+        Reporters::NONE.and(kind, observer)
     }
 
     /// These, and this one.
     #[must_use]
-    pub fn and(mut self, kind: Kind, observer: Name) -> Heard {
+    pub fn and(mut self, kind: ChangeKind, observer: NameId) -> Reporters {
         let [join, update, leave] = &mut self.by_kind;
         let by = match kind {
-            Kind::Join => join,
-            Kind::Update => update,
-            Kind::Leave => leave,
+            ChangeKind::Join => join,
+            ChangeKind::Update => update,
+            ChangeKind::Leave => leave,
         };
         *by = if *by == Self::NOBODY || *by == observer.0 {
             observer.0
@@ -76,19 +76,19 @@ impl Heard {
 
     /// Whether another observer has brought an event of this kind.
     #[must_use]
-    pub fn by_other(self, kind: Kind, observer: Name) -> bool {
+    pub fn by_other(self, kind: ChangeKind, observer: NameId) -> bool {
         let [join, update, leave] = self.by_kind;
         let by = match kind {
-            Kind::Join => join,
-            Kind::Update => update,
-            Kind::Leave => leave,
+            ChangeKind::Join => join,
+            ChangeKind::Update => update,
+            ChangeKind::Leave => leave,
         };
         by != Self::NOBODY && by != observer.0
     }
 
     /// Whether this observer has brought any.
     #[must_use]
-    pub fn any_by(self, observer: Name) -> bool {
+    pub fn any_by(self, observer: NameId) -> bool {
         self.by_kind
             .iter()
             .any(|&by| by == observer.0 || by == Self::SEVERAL)
@@ -102,7 +102,7 @@ impl Heard {
 
     /// Whether another observer has brought any.
     #[must_use]
-    pub fn any_by_other(self, observer: Name) -> bool {
+    pub fn any_by_other(self, observer: NameId) -> bool {
         self.by_kind
             .iter()
             .any(|&by| by != Self::NOBODY && by != observer.0)
@@ -126,8 +126,8 @@ pub enum Presence {
 pub struct Slot {
     pub(crate) presence: Presence,
     /// Its place in the channel's roster while it is there.
-    pub(crate) seat: u32,
-    pub(crate) word: LastWord,
+    pub(crate) place: u32,
+    pub(crate) last_update: LastUpdate,
     /// Covers up to this entry did not decide for it.
     pub(crate) held_at: u64,
     pub(crate) since: Millis,
@@ -142,16 +142,16 @@ pub struct Slot {
 
 impl Default for Slot {
     fn default() -> Self {
-        let word = LastWord {
+        let word = LastUpdate {
             seq: 0,
             time: 0,
             stamp: Stamp::NONE,
-            heard: Heard::NONE,
+            reporters: Reporters::NONE,
         };
         Slot {
             presence: Presence::Unknown,
-            seat: 0,
-            word,
+            place: 0,
+            last_update: word,
             held_at: 0,
             since: 0,
             changed_at: None,
@@ -164,7 +164,7 @@ impl Default for Slot {
 
 /// A snapshot, as the last word about everybody whom it covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cover {
+pub struct SnapshotCover {
     /// The snapshot's entry.
     pub seq: u64,
     /// The newest stamp of complete snapshots' lines: a snapshot older than this is stale.
@@ -173,49 +173,49 @@ pub struct Cover {
     pub of: (Stamp, Millis),
 }
 
-impl Cover {
-    fn word(&self) -> LastWord {
+impl SnapshotCover {
+    fn word(&self) -> LastUpdate {
         let (stamp, time) = self.of;
-        LastWord {
+        LastUpdate {
             seq: self.seq,
             time,
             stamp,
-            heard: Heard::NONE,
+            reporters: Reporters::NONE,
         }
     }
 }
 
 /// One channel: its members, and how it is watched.
 #[derive(Debug, Clone)]
-pub struct Channel {
+pub struct ChannelState {
     /// Who is there, in no order.
-    pub(crate) roster: Vec<Member>,
-    pub(crate) departed: Cemetery,
+    pub(crate) roster: Vec<MemberId>,
+    pub(crate) departed: Tombstones,
     /// The last effective time; it never goes back.
     pub(crate) effective_at: Millis,
     /// The last change or snapshot of it: what has that effective time.
     pub(crate) effective_seq: u64,
     /// The last complete snapshot.
-    pub(crate) cover: Option<Cover>,
+    pub(crate) cover: Option<SnapshotCover>,
     /// The last complete snapshot that its source listed: only such a one shows metadata.
-    pub(crate) listed_cover: Option<Cover>,
+    pub(crate) listed_cover: Option<SnapshotCover>,
     /// The last snapshot from which something followed, and of when it speaks.
     pub(crate) spoken: Option<(u64, Millis)>,
     /// Topics that an incomplete snapshot has shown whole since.
-    pub(crate) topic_covers: NumberMap<Name, Cover>,
+    pub(crate) topic_covers: NumberMap<NameId, SnapshotCover>,
     /// How far tombstones were dropped.
     pub(crate) floor: Option<Stamp>,
     /// A source that can drop or reorder single events has spoken of it.
     pub(crate) lossy: bool,
-    pub(crate) tally: Tally,
-    pub(crate) watching: super::watch::Watching,
+    pub(crate) tally: ChannelTally,
+    pub(crate) watching: super::watch::ChannelWatches,
 }
 
-impl Default for Channel {
+impl Default for ChannelState {
     fn default() -> Self {
-        Channel {
+        ChannelState {
             roster: Vec::new(),
-            departed: Cemetery::default(),
+            departed: Tombstones::default(),
             effective_at: Millis::MIN,
             effective_seq: 0,
             cover: None,
@@ -224,15 +224,15 @@ impl Default for Channel {
             topic_covers: NumberMap::default(),
             floor: None,
             lossy: false,
-            tally: Tally::default(),
-            watching: super::watch::Watching::default(),
+            tally: ChannelTally::default(),
+            watching: super::watch::ChannelWatches::default(),
         }
     }
 }
 
 /// How much the log says of a channel: what its `history` shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tally {
+pub struct ChannelTally {
     /// Entries.
     pub entries: u64,
     /// The effective time of the first.
@@ -241,7 +241,7 @@ pub struct Tally {
     pub last_at: Millis,
 }
 
-impl Tally {
+impl ChannelTally {
     pub(crate) fn count(&mut self, effective_at: Millis) {
         if self.entries == 0 {
             self.first_at = effective_at;
@@ -251,16 +251,16 @@ impl Tally {
     }
 }
 
-impl Channel {
+impl ChannelState {
     /// How much the log says of it.
     #[must_use]
-    pub fn tally(&self) -> Tally {
+    pub fn tally(&self) -> ChannelTally {
         self.tally
     }
 
     /// Who is there, in no order.
     #[must_use]
-    pub fn roster(&self) -> &[Member] {
+    pub fn roster(&self) -> &[MemberId] {
         &self.roster
     }
 
@@ -290,7 +290,7 @@ impl Channel {
 
     /// How it is watched.
     #[must_use]
-    pub fn watching(&self) -> &super::watch::Watching {
+    pub fn watching(&self) -> &super::watch::ChannelWatches {
         &self.watching
     }
 
@@ -314,32 +314,32 @@ impl Channel {
 
     /// What last decided the metadata of a member that is there. A snapshot that was worked out from differences lists
     /// its members, but not their metadata.
-    pub(crate) fn last_word_on_meta(&self, slot: &Slot) -> LastWord {
-        let decides = |cover: &&Cover| cover.seq > slot.word.seq.max(slot.held_at);
+    pub(crate) fn last_word_on_meta(&self, slot: &Slot) -> LastUpdate {
+        let decides = |cover: &&SnapshotCover| cover.seq > slot.last_update.seq.max(slot.held_at);
         match self.listed_cover.as_ref().filter(decides) {
-            Some(cover) => cover.word().since(slot.word),
-            None => slot.word,
+            Some(cover) => cover.word().since(slot.last_update),
+            None => slot.last_update,
         }
     }
 
     /// What last decided the state of a member in `topic`.
-    pub(crate) fn last_word(&self, topic: Name, slot: &Slot) -> Option<LastWord> {
-        let decides = |cover: &&Cover| cover.seq > slot.word.seq.max(slot.held_at);
+    pub(crate) fn last_word(&self, topic: NameId, slot: &Slot) -> Option<LastUpdate> {
+        let decides = |cover: &&SnapshotCover| cover.seq > slot.last_update.seq.max(slot.held_at);
         match slot.presence {
             // A topic's cover lists its members one by one: it has written their words itself.
             Presence::Present => Some(match self.cover.as_ref().filter(decides) {
-                Some(cover) => cover.word().since(slot.word),
-                None => slot.word,
+                Some(cover) => cover.word().since(slot.last_update),
+                None => slot.last_update,
             }),
             presence => {
                 let whole = self.cover.as_ref();
                 let cover = self.topic_covers.get(&topic).or(whole);
                 match cover.filter(decides) {
                     Some(cover) if presence == Presence::Departed => {
-                        Some(cover.word().since(slot.word))
+                        Some(cover.word().since(slot.last_update))
                     }
                     Some(cover) => Some(cover.word()),
-                    None if presence == Presence::Departed => Some(slot.word),
+                    None if presence == Presence::Departed => Some(slot.last_update),
                     None => cover.map(|cover| cover.word()),
                 }
             }

@@ -2,35 +2,35 @@
 //!
 //! What follows from it is decided in `reconcile`.
 
-use super::entry::Claim;
-use super::names::{Member, Name, Names, NumberMap};
+use super::entry::ListedMember;
+use super::names::{MemberId, NameId, Names, NumberMap};
 use super::order::{Order, Stamp};
 use super::own_list::Collected;
 use super::time::Millis;
 use std::collections::hash_map;
 
 /// A snapshot, read into the dictionary: each member and each topic once.
-pub(super) struct Shown {
-    pub channel: Name,
-    pub self_user: Option<Name>,
+pub(super) struct ResolvedListing {
+    pub channel: NameId,
+    pub self_user: Option<NameId>,
     pub incomplete: bool,
     pub topics_missing: bool,
     /// Each topic listed, and whether publishers of it are missing.
-    pub topics: NumberMap<Name, bool>,
-    pub members: Listed,
+    pub topics: NumberMap<NameId, bool>,
+    pub members: ListedMembers,
 }
 
 /// What is claimed of members, each once, in the order in which they were first listed: a large channel is gone
 /// through several times, and what lies in order is read faster.
 #[derive(Default)]
-pub(super) struct Listed {
-    places: NumberMap<Member, u32>,
-    claims: Vec<(Member, Claim)>,
+pub(super) struct ListedMembers {
+    places: NumberMap<MemberId, u32>,
+    claims: Vec<(MemberId, ListedMember)>,
 }
 
-impl Listed {
+impl ListedMembers {
     pub fn with_capacity(members: usize) -> Self {
-        Listed {
+        ListedMembers {
             places: NumberMap::with_capacity_and_hasher(members, Default::default()),
             claims: Vec::with_capacity(members),
         }
@@ -38,7 +38,7 @@ impl Listed {
 
     /// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last; `line` is
     /// the stamp of those that have none of their own.
-    pub fn claim(&mut self, member: Member, claim: Claim, line: Stamp) {
+    pub fn claim(&mut self, member: MemberId, claim: ListedMember, line: Stamp) {
         match self.places.entry(member) {
             hash_map::Entry::Vacant(place) => {
                 place.insert(u32::try_from(self.claims.len()).unwrap_or(u32::MAX));
@@ -55,14 +55,14 @@ impl Listed {
     }
 
     /// What is claimed of a member.
-    pub fn get(&self, member: Member) -> Option<&Claim> {
+    pub fn get(&self, member: MemberId) -> Option<&ListedMember> {
         let place = self.places.get(&member)?;
         let (_, claim) = self.claims.get(*place as usize)?;
         Some(claim)
     }
 
     /// Claims this of a member, whatever was claimed before.
-    pub fn put(&mut self, member: Member, claim: Claim) {
+    pub fn put(&mut self, member: MemberId, claim: ListedMember) {
         let place = self.places.get(&member).map(|&place| place as usize);
         match place.and_then(|place| self.claims.get_mut(place)) {
             Some((_, known)) => *known = claim,
@@ -71,9 +71,9 @@ impl Listed {
     }
 
     /// Lists these members no longer.
-    pub fn remove(&mut self, gone: &NumberMap<Member, ()>) {
+    pub fn remove(&mut self, gone: &NumberMap<MemberId, ()>) {
         let claims = std::mem::take(&mut self.claims);
-        *self = Listed::with_capacity(claims.len());
+        *self = ListedMembers::with_capacity(claims.len());
         for (member, claim) in claims {
             if !gone.contains_key(&member) {
                 self.claim(member, claim, Stamp::NONE);
@@ -81,7 +81,7 @@ impl Listed {
         }
     }
 
-    pub fn contains(&self, member: Member) -> bool {
+    pub fn contains(&self, member: MemberId) -> bool {
         self.places.contains_key(&member)
     }
 
@@ -89,27 +89,27 @@ impl Listed {
         self.claims.len()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &(Member, Claim)> {
+    pub fn iter(&self) -> impl Iterator<Item = &(MemberId, ListedMember)> {
         self.claims.iter()
     }
 
-    pub fn into_claims(self) -> Vec<(Member, Claim)> {
+    pub fn into_claims(self) -> Vec<(MemberId, ListedMember)> {
         self.claims
     }
 }
 
-impl Shown {
+impl ResolvedListing {
     /// Works in what the source had already sent as differences, as far as it holds against the list: a snapshot comes
     /// all the same. `line` is the stamp of members without their own. Gives the latest time of what was worked in.
     pub fn work_in(
         &mut self,
-        collected: &NumberMap<Member, Collected>,
+        collected: &NumberMap<MemberId, Collected>,
         line: Stamp,
         tolerance_ms: i64,
         names: &Names,
     ) -> Option<Millis> {
         let mut latest = None;
-        let mut gone: NumberMap<Member, ()> = NumberMap::default();
+        let mut gone: NumberMap<MemberId, ()> = NumberMap::default();
         for (&member, collected) in collected {
             let own = self.members.get(member);
             let stamp = own.map_or(line, |claim| claim.stamp.or(line));
@@ -119,7 +119,7 @@ impl Shown {
             latest = latest.max(Some(collected.at));
             if collected.present {
                 let known = own.and_then(|claim| claim.meta.clone());
-                let claim = Claim {
+                let claim = ListedMember {
                     meta: collected.meta.clone().or(known),
                     stamp: Stamp::NONE,
                 };
@@ -141,7 +141,7 @@ impl Shown {
     }
 
     /// Whether somebody in `topic` who is not listed is thereby shown to be absent.
-    pub fn shows_absence(&self, topic: Name) -> bool {
+    pub fn shows_absence(&self, topic: NameId) -> bool {
         !self.incomplete
             && self
                 .topics
@@ -153,9 +153,9 @@ impl Shown {
 /// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last; `line` is the
 /// stamp of those that have none of their own.
 pub(super) fn claim_once(
-    claims: &mut NumberMap<Member, Claim>,
-    member: Member,
-    claim: Claim,
+    claims: &mut NumberMap<MemberId, ListedMember>,
+    member: MemberId,
+    claim: ListedMember,
     line: Stamp,
 ) {
     match claims.entry(member) {

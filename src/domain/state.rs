@@ -2,11 +2,11 @@
 //!
 //! It comes about by [`apply`](State::apply) alone: in the writer, on open, in every query, in replay.
 
-use super::departures::Cemetery;
-use super::names::{Member, Name, Names, NumberMap};
+use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
-use super::roster::{Channel, Presence, Slot};
+use super::roster::{ChannelState, Presence, Slot};
 use super::time::Millis;
+use super::tombstones::Tombstones;
 use super::watch::Coverage;
 
 /// The fold of the log up to an entry.
@@ -35,21 +35,21 @@ pub struct State {
     pub(crate) head: u64,
     pub(crate) recorded_at: Millis,
     pub(crate) slots: Vec<Slot>,
-    pub(crate) channels: NumberMap<Name, Channel>,
-    pub(crate) observers: NumberMap<Name, Observer>,
+    pub(crate) channels: NumberMap<NameId, ChannelState>,
+    pub(crate) observers: NumberMap<NameId, Observer>,
     /// Observers whose ingest connection is up.
     pub(crate) connected: u64,
     /// Channels, counted for each observer, of which a source is sending differences.
     pub(crate) collecting: u64,
     /// Tombstones of all channels.
-    pub(crate) departed: Cemetery,
+    pub(crate) departed: Tombstones,
 }
 
 /// A member that is there.
 #[derive(Debug, Clone, Copy)]
-pub struct Present<'a> {
+pub struct PresentMember<'a> {
     /// Who.
-    pub member: Member,
+    pub member: MemberId,
     /// Metadata, if any is known.
     pub meta: Option<&'a crate::domain::entry::Text>,
     /// The effective time of the join.
@@ -76,26 +76,26 @@ impl State {
     }
 
     /// The channels that were heard of, in no order.
-    pub fn channels(&self) -> impl Iterator<Item = (Name, &Channel)> {
+    pub fn channels(&self) -> impl Iterator<Item = (NameId, &ChannelState)> {
         self.channels.iter().map(|(&name, channel)| (name, channel))
     }
 
     /// One channel.
     #[must_use]
-    pub fn channel(&self, name: Name) -> Option<&Channel> {
+    pub fn channel(&self, name: NameId) -> Option<&ChannelState> {
         self.channels.get(&name)
     }
 
     /// Whether an observer has spoken of a channel.
     #[must_use]
-    pub fn is_channel_of(&self, observer: Name, channel: Name) -> bool {
+    pub fn is_channel_of(&self, observer: NameId, channel: NameId) -> bool {
         self.observers
             .get(&observer)
             .is_some_and(|observer| observer.channels.contains_key(&channel))
     }
 
     /// The channels of an observer, in no order.
-    pub fn channels_of(&self, observer: Name) -> impl Iterator<Item = Name> + '_ {
+    pub fn channels_of(&self, observer: NameId) -> impl Iterator<Item = NameId> + '_ {
         self.observers
             .get(&observer)
             .into_iter()
@@ -115,25 +115,25 @@ impl State {
     }
 
     /// The observers that were heard of, in no order.
-    pub fn observers(&self) -> impl Iterator<Item = (Name, &Observer)> {
+    pub fn observers(&self) -> impl Iterator<Item = (NameId, &Observer)> {
         let observers = self.observers.iter();
         observers.map(|(&name, observer)| (name, observer))
     }
 
     /// Whether an observer has said last that its link as a whole is up.
     #[must_use]
-    pub fn is_up(&self, observer: Option<Name>) -> bool {
+    pub fn is_up(&self, observer: Option<NameId>) -> bool {
         let observer = observer.and_then(|name| self.observers.get(&name));
         observer.is_some_and(|observer| observer.linked && observer.up_at.is_some())
     }
 
     /// What is known of a member that is there.
     #[must_use]
-    pub fn present(&self, member: Member) -> Option<Present<'_>> {
+    pub fn present(&self, member: MemberId) -> Option<PresentMember<'_>> {
         let slot = self
             .slot(member)
             .filter(|slot| slot.presence == Presence::Present)?;
-        Some(Present {
+        Some(PresentMember {
             member,
             meta: slot.meta.as_ref(),
             since: slot.since,
@@ -142,7 +142,7 @@ impl State {
 
     /// Who is in a channel, sorted by topic, user and connection.
     #[must_use]
-    pub fn roster(&self, channel: Name, names: &Names) -> Vec<Present<'_>> {
+    pub fn roster(&self, channel: NameId, names: &Names) -> Vec<PresentMember<'_>> {
         let members = self
             .channels
             .get(&channel)
@@ -157,7 +157,7 @@ impl State {
 
     /// What is known of a channel now.
     #[must_use]
-    pub fn coverage(&self, channel: Name) -> Coverage {
+    pub fn coverage(&self, channel: NameId) -> Coverage {
         match self.channels.get(&channel) {
             Some(channel) if channel.watching.open_gap.is_some() => Coverage::Blind,
             Some(channel) if channel.seen_whole() => Coverage::Complete,
@@ -167,14 +167,14 @@ impl State {
 
     /// The last moment up to which any observer of a channel is known to have watched it.
     #[must_use]
-    pub fn last_proof(&self, channel: Name) -> Option<Millis> {
+    pub fn last_proof(&self, channel: NameId) -> Option<Millis> {
         let watching = &self.channels.get(&channel)?.watching;
         watching.last_proof_of_all(channel, |observer| self.observers.get(&observer))
     }
 
     /// Whether an observer watches a channel: between a link that came up and a snapshot he does not yet.
     #[must_use]
-    pub fn is_watching(&self, observer: Name, channel: Name) -> bool {
+    pub fn is_watching(&self, observer: NameId, channel: NameId) -> bool {
         let channel = self.channels.get(&channel);
         let watch = channel.and_then(|channel| channel.watching.of(observer));
         watch.is_some_and(|watch| watch.stretch.is_some())
@@ -182,14 +182,14 @@ impl State {
 
     /// Whether any observer of a channel is proven to have watched it at a moment.
     #[must_use]
-    pub fn is_watched_at(&self, channel: Name, at: Millis) -> bool {
+    pub fn is_watched_at(&self, channel: NameId, at: Millis) -> bool {
         let watching = self.channels.get(&channel).map(|known| &known.watching);
         watching.is_some_and(|watching| {
             watching.is_watched_at(channel, at, |observer| self.observers.get(&observer))
         })
     }
 
-    pub(crate) fn slot(&self, member: Member) -> Option<&Slot> {
+    pub(crate) fn slot(&self, member: MemberId) -> Option<&Slot> {
         self.slots.get(member.0 as usize)
     }
 }

@@ -1,7 +1,7 @@
 //! Who watches a channel, since when without a break, and up to when that is proven; and its gaps.
 
-use super::entry::{Begin, Claim, Entry, GapSeen, Snapshot, Text};
-use super::names::{Member, Name, NumberMap};
+use super::entry::{Entry, ListedMember, Snapshot, SnapshotBegin, SnapshotGap, Text};
+use super::names::{MemberId, NameId, NumberMap};
 use super::observer::Observer;
 use super::own_list::{Collected, Collecting, OwnList};
 use super::time::Millis;
@@ -10,9 +10,9 @@ use std::collections::VecDeque;
 
 /// A time during which an observer watched a channel without a break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stretch {
+pub struct ObservedInterval {
     /// Who watched.
-    pub observer: Name,
+    pub observer: NameId,
     /// The time of its first message.
     pub since: Millis,
     /// The first entry of it.
@@ -23,7 +23,7 @@ pub struct Stretch {
     pub proof: Option<Millis>,
 }
 
-impl Stretch {
+impl ObservedInterval {
     fn holds(&self, seq: u64) -> bool {
         self.from_seq <= seq && seq <= self.to_seq
     }
@@ -32,7 +32,7 @@ impl Stretch {
 /// How one observer watches one channel.
 #[derive(Debug, Clone)]
 pub struct Watch {
-    pub(crate) observer: Name,
+    pub(crate) observer: NameId,
     pub(crate) up: bool,
     /// It has given a complete snapshot since its link came up.
     pub(crate) given: bool,
@@ -40,12 +40,12 @@ pub struct Watch {
     pub(crate) muted: bool,
     /// Live events behind this entry hold against its next snapshot.
     pub(crate) hold: Option<u64>,
-    pub(crate) stretch: Option<Stretch>,
+    pub(crate) stretch: Option<ObservedInterval>,
     /// Its unfinished paged snapshot.
-    pub(crate) sync: Option<Box<Sync>>,
+    pub(crate) sync: Option<Box<PagedSnapshot>>,
     /// Its connection was lost while it was up. All else stays as it was until then: if the feed goes on behind its
     /// last durable line it has never been away; anything else that is heard of it makes the loss final.
-    pub(crate) lost: Option<Loss>,
+    pub(crate) lost: Option<PendingLoss>,
     /// What it last showed, from its first complete snapshot on.
     pub(crate) own_list: Option<Box<OwnList>>,
     /// Its source is sending, as differences, what was missed.
@@ -54,7 +54,7 @@ pub struct Watch {
 
 /// A connection's loss that is not final yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Loss {
+pub(crate) struct PendingLoss {
     /// The entry that tells it.
     pub(crate) seq: u64,
     /// The last proof before it, about any channel: the loss itself was told.
@@ -85,10 +85,10 @@ impl Watch {
     }
 
     /// Its last stretch of watching: one that goes on, or one whose end is not final yet.
-    fn stretch_now(&self) -> Option<Stretch> {
+    fn stretch_now(&self) -> Option<ObservedInterval> {
         let stretch = self.stretch?;
         Some(match self.lost {
-            Some(loss) => Stretch {
+            Some(loss) => ObservedInterval {
                 to_seq: loss.seq,
                 proof: loss.proof,
                 ..stretch
@@ -98,7 +98,7 @@ impl Watch {
     }
 
     /// Its link goes down: what it was about to tell is void. Gives the stretch that this ends.
-    pub(crate) fn go_down(&mut self) -> Option<Stretch> {
+    pub(crate) fn go_down(&mut self) -> Option<ObservedInterval> {
         self.up = false;
         self.given = false;
         self.hold = None;
@@ -111,22 +111,22 @@ impl Watch {
 
 /// A paged snapshot that has begun.
 #[derive(Debug, Clone)]
-pub struct Sync {
+pub struct PagedSnapshot {
     pub(crate) name: Text,
-    pub(crate) begin: Begin,
-    pub(crate) self_user: Option<Name>,
+    pub(crate) begin: SnapshotBegin,
+    pub(crate) self_user: Option<NameId>,
     pub(crate) incomplete: bool,
     pub(crate) id: Option<Text>,
     /// The last entry before it: live events behind it hold against the pages.
     pub(crate) head: u64,
     /// The proofs of the stretches that were going on when it began.
-    pub(crate) proofs: Vec<Stretch>,
+    pub(crate) proofs: Vec<ObservedInterval>,
     /// The channel's last proof when it began.
     pub(crate) channel_proof: Option<Millis>,
-    pub(crate) topics: NumberMap<Name, ()>,
-    pub(crate) members: NumberMap<Member, Claim>,
+    pub(crate) topics: NumberMap<NameId, ()>,
+    pub(crate) members: NumberMap<MemberId, ListedMember>,
     /// Differences that its source had sent before.
-    pub(crate) collected: NumberMap<Member, Collected>,
+    pub(crate) collected: NumberMap<MemberId, Collected>,
 }
 
 /// A gap that has not been closed yet.
@@ -151,10 +151,10 @@ pub enum Coverage {
 
 /// How a channel is watched.
 #[derive(Debug, Clone, Default)]
-pub struct Watching {
+pub struct ChannelWatches {
     pub(crate) watches: Vec<Watch>,
     /// Ended stretches, oldest first.
-    pub(crate) ended: VecDeque<Stretch>,
+    pub(crate) ended: VecDeque<ObservedInterval>,
     pub(crate) last_proof: Option<Millis>,
     /// The last proof that was a message about the channel itself.
     pub(crate) heard_at: Option<Millis>,
@@ -171,7 +171,7 @@ impl Watch {
     }
 }
 
-impl Watching {
+impl ChannelWatches {
     /// The gap that is open, if one is.
     #[must_use]
     pub fn open_gap(&self) -> Option<OpenGap> {
@@ -181,13 +181,13 @@ impl Watching {
     /// The unfinished paged snapshot of an observer, if it has one: its name, and whether it is known to be
     /// incomplete.
     #[must_use]
-    pub fn open_sync(&self, observer: Name) -> Option<(&str, bool)> {
+    pub fn open_sync(&self, observer: NameId) -> Option<(&str, bool)> {
         let watch = self.of(observer).filter(|watch| watch.lost.is_none())?;
         let sync = watch.sync.as_deref()?;
         Some((&sync.name, sync.incomplete))
     }
 
-    pub(crate) fn of(&self, observer: Name) -> Option<&Watch> {
+    pub(crate) fn of(&self, observer: NameId) -> Option<&Watch> {
         self.watches.iter().find(|watch| watch.observer == observer)
     }
 
@@ -195,9 +195,9 @@ impl Watching {
     /// for this channel since then.
     pub(crate) fn of_mut(
         &mut self,
-        name: Name,
+        name: NameId,
         observer: &mut Observer,
-        channel: Name,
+        channel: NameId,
     ) -> &mut Watch {
         let at = match self.watches.iter().position(|watch| watch.observer == name) {
             Some(at) => at,
@@ -250,7 +250,7 @@ impl Watching {
             .sum()
     }
 
-    pub(crate) fn another_is_up(&self, observer: Name) -> bool {
+    pub(crate) fn another_is_up(&self, observer: NameId) -> bool {
         self.watches
             .iter()
             .any(|watch| watch.is_up() && watch.observer != observer)
@@ -263,7 +263,7 @@ impl Watching {
     }
 
     /// Makes the loss of an observer's connection final, if it is lost.
-    pub(crate) fn settle(&mut self, observer: Name) {
+    pub(crate) fn settle(&mut self, observer: NameId) {
         let of_observer = |watch: &&mut Watch| watch.observer == observer && watch.lost.is_some();
         if let Some(watch) = self.watches.iter_mut().find(of_observer) {
             let ended = watch.stretch_now();
@@ -284,7 +284,8 @@ impl Watching {
         if snapshot.begin.is_some() {
             watch.sync = None;
         }
-        let newest = |stretch: &mut Stretch| stretch.proof.is_some_and(|it| it < entry.occurred_at);
+        let newest =
+            |stretch: &mut ObservedInterval| stretch.proof.is_some_and(|it| it < entry.occurred_at);
         if snapshot.complete && watch.given {
             let ended = watch.stretch.take_if(newest);
             self.end(ended, entry.seq.saturating_sub(1));
@@ -292,7 +293,7 @@ impl Watching {
     }
 
     /// Ends a stretch of watching of whose end a link has told, at the entry `seq`.
-    pub(crate) fn break_off(&mut self, stretch: Option<Stretch>, seq: u64) {
+    pub(crate) fn break_off(&mut self, stretch: Option<ObservedInterval>, seq: u64) {
         self.last_proof = self
             .last_proof
             .max(stretch.and_then(|stretch| stretch.proof));
@@ -300,12 +301,12 @@ impl Watching {
     }
 
     /// Ends a stretch of watching at the entry `seq`.
-    pub(crate) fn end(&mut self, stretch: Option<Stretch>, seq: u64) {
+    pub(crate) fn end(&mut self, stretch: Option<ObservedInterval>, seq: u64) {
         if let Some(stretch) = stretch {
             if self.ended.len() >= limits::ENDED_STRETCHES_MAX {
                 self.ended.pop_front();
             }
-            self.ended.push_back(Stretch {
+            self.ended.push_back(ObservedInterval {
                 to_seq: seq,
                 ..stretch
             });
@@ -314,7 +315,7 @@ impl Watching {
 
     /// The last moment up to which somebody was watching without a break since the entry `seq`. With a paged
     /// snapshot, only what came before its begin counts.
-    pub(crate) fn proof_since(&self, seq: u64, sync: Option<&Sync>) -> Option<Millis> {
+    pub(crate) fn proof_since(&self, seq: u64, sync: Option<&PagedSnapshot>) -> Option<Millis> {
         let latest = self.watches.iter().filter_map(Watch::stretch_now);
         self.ended
             .iter()
@@ -338,24 +339,24 @@ impl Watching {
     /// gaps, any message over the same link proves that its observer watches.
     fn going_on<'a>(
         &self,
-        channel: Name,
-        observer: impl Fn(Name) -> Option<&'a Observer>,
-    ) -> impl Iterator<Item = (&Watch, Stretch)> {
+        channel: NameId,
+        observer: impl Fn(NameId) -> Option<&'a Observer>,
+    ) -> impl Iterator<Item = (&Watch, ObservedInterval)> {
         self.watches.iter().filter_map(move |watch| {
             let stretch = watch.stretch_now()?;
             let linked = observer(watch.observer).filter(|it| it.linked && watch.lost.is_none());
             let proof = linked.map_or(stretch.proof, |linked| {
                 linked.proof_over_link(channel, stretch, linked.has_own_link(channel))
             });
-            Some((watch, Stretch { proof, ..stretch }))
+            Some((watch, ObservedInterval { proof, ..stretch }))
         })
     }
 
     /// The last proof of all observers, as the log's head knows it.
     pub(crate) fn last_proof_of_all<'a>(
         &self,
-        channel: Name,
-        observer: impl Fn(Name) -> Option<&'a Observer>,
+        channel: NameId,
+        observer: impl Fn(NameId) -> Option<&'a Observer>,
     ) -> Option<Millis> {
         let going_on = self.going_on(channel, observer);
         let going_on = going_on.filter_map(|(_, it)| it.proof);
@@ -366,9 +367,9 @@ impl Watching {
     /// has happened. Of what lies before all stretches that are remembered, the gaps alone tell.
     pub(crate) fn is_watched_at<'a>(
         &self,
-        channel: Name,
+        channel: NameId,
         at: Millis,
-        observer: impl Fn(Name) -> Option<&'a Observer>,
+        observer: impl Fn(NameId) -> Option<&'a Observer>,
     ) -> bool {
         let forgotten = self.ended.len() >= limits::ENDED_STRETCHES_MAX
             && self.ended.iter().all(|stretch| at < stretch.since);
@@ -386,7 +387,7 @@ impl Watching {
     }
 }
 
-impl GapSeen {
+impl SnapshotGap {
     /// Whether the gap was over with this snapshot.
     #[must_use]
     pub fn is_closed(&self) -> bool {

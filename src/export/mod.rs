@@ -9,13 +9,13 @@ use crate::domain::entry::{self, Entry};
 use crate::query::answer::HistoryEntry;
 use crate::query::{HistoryFilter, SessionFilter, is_shown_as_it_is};
 use crate::store::{Store, StoreError};
-use record::{Csv, Record, json_line};
+use record::{Csv, ExportRow, json_line};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// What is exported.
 #[derive(Debug, Clone)]
-pub enum What {
+pub enum ExportKind {
     /// Entries of the log, as `history` gives them.
     Entries(HistoryFilter),
     /// Stays of members, as `sessions` gives them.
@@ -24,23 +24,23 @@ pub enum What {
 
 /// How the file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ExportFormat {
     /// A header and rows.
     Csv,
     /// An object a line.
     Jsonl,
 }
 
-impl Format {
+impl ExportFormat {
     /// The format that a file's name ends in.
     ///
     /// # Errors
     /// [`ExportError::Format`] where there is none of that name.
-    pub fn of(path: &Path) -> Result<Format, ExportError> {
+    pub fn of(path: &Path) -> Result<ExportFormat, ExportError> {
         let ending = path.extension().unwrap_or_default().to_string_lossy();
         match ending.to_ascii_lowercase().as_str() {
-            "csv" => Ok(Format::Csv),
-            "jsonl" => Ok(Format::Jsonl),
+            "csv" => Ok(ExportFormat::Csv),
+            "jsonl" => Ok(ExportFormat::Jsonl),
             other => Err(ExportError::Format(other.to_owned())),
         }
     }
@@ -113,13 +113,13 @@ impl Store {
     pub fn export(
         &self,
         file: &Path,
-        what: &What,
+        what: &ExportKind,
         existing: Existing,
         mut progress: impl FnMut(u64) -> bool,
         mut unclear: impl FnMut(u64),
     ) -> Result<u64, ExportError> {
         match what {
-            What::Entries(filter) => write_file(file, existing, &mut progress, |row| {
+            ExportKind::Entries(filter) => write_file(file, existing, &mut progress, |row| {
                 let ended = self.entry_rows(filter, |entry, is_unclear| {
                     if is_unclear {
                         unclear(entry.seq);
@@ -128,7 +128,7 @@ impl Store {
                 });
                 ended.map_err(ExportError::from)
             }),
-            What::Sessions(filter) => write_file(file, existing, &mut progress, |row| {
+            ExportKind::Sessions(filter) => write_file(file, existing, &mut progress, |row| {
                 let ended = self.sessions(filter, |stay| row(&stay));
                 ended.map_err(ExportError::from)
             }),
@@ -154,13 +154,13 @@ impl Store {
 ///
 /// # Errors
 /// [`ExportError`], that of `feed` among them; then there is no file, or the one that was there.
-pub fn write_file<T: Record>(
+pub fn write_file<T: ExportRow>(
     file: &Path,
     existing: Existing,
     progress: &mut dyn FnMut(u64) -> bool,
     feed: impl FnOnce(&mut dyn FnMut(&T) -> bool) -> Result<(), ExportError>,
 ) -> Result<u64, ExportError> {
-    let format = Format::of(file)?;
+    let format = ExportFormat::of(file)?;
     if existing == Existing::Keep && file.exists() {
         return Err(ExportError::Exists(file.to_owned()));
     }
@@ -173,7 +173,7 @@ pub fn write_file<T: Record>(
         .filter(|folder| !folder.as_os_str().is_empty());
     let beside = new_file(folder.unwrap_or(Path::new("."))).map_err(failed)?;
     let sink = BufWriter::with_capacity(BUFFER_BYTES, beside.as_file());
-    let mut rows = Rows::new(format, sink, progress);
+    let mut rows = ExportWriter::new(format, sink, progress);
     feed(&mut |row| rows.row(row))?;
     let Some(rows) = rows.finish().map_err(failed)? else {
         return Err(ExportError::Stopped);
@@ -194,8 +194,8 @@ pub fn write_file<T: Record>(
 
 /// Whether an entry's metadata is shown as it is.
 fn is_shown(entry: &Entry) -> bool {
-    match &entry.what {
-        entry::What::Change(change) => change.meta.as_deref().is_none_or(is_shown_as_it_is),
+    match &entry.payload {
+        entry::Payload::Change(change) => change.meta.as_deref().is_none_or(is_shown_as_it_is),
         _ => true,
     }
 }
@@ -218,26 +218,26 @@ fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 }
 
 /// Rows on their way into a file.
-struct Rows<'a, T, W: Write> {
-    form: Form<T, W>,
+struct ExportWriter<'a, T, W: Write> {
+    form: RowForm<T, W>,
     progress: &'a mut dyn FnMut(u64) -> bool,
     rows: u64,
     /// Why no more are wanted: it cannot be written, or it was stopped.
     ended: Option<Result<(), io::Error>>,
 }
 
-enum Form<T, W: Write> {
+enum RowForm<T, W: Write> {
     Csv(Box<Csv<T, W>>),
     Jsonl(W),
 }
 
-impl<'a, T: Record, W: Write> Rows<'a, T, W> {
-    fn new(format: Format, sink: W, progress: &'a mut dyn FnMut(u64) -> bool) -> Self {
+impl<'a, T: ExportRow, W: Write> ExportWriter<'a, T, W> {
+    fn new(format: ExportFormat, sink: W, progress: &'a mut dyn FnMut(u64) -> bool) -> Self {
         let form = match format {
-            Format::Csv => Form::Csv(Box::new(Csv::new(sink))),
-            Format::Jsonl => Form::Jsonl(sink),
+            ExportFormat::Csv => RowForm::Csv(Box::new(Csv::new(sink))),
+            ExportFormat::Jsonl => RowForm::Jsonl(sink),
         };
-        Rows {
+        ExportWriter {
             form,
             progress,
             rows: 0,
@@ -248,8 +248,8 @@ impl<'a, T: Record, W: Write> Rows<'a, T, W> {
     /// Writes the next one; `false` where no more are wanted.
     fn row(&mut self, row: &T) -> bool {
         let written = match &mut self.form {
-            Form::Csv(csv) => csv.row(row),
-            Form::Jsonl(sink) => json_line(sink, row),
+            RowForm::Csv(csv) => csv.row(row),
+            RowForm::Jsonl(sink) => json_line(sink, row),
         };
         self.rows += 1;
         if written.is_err() {
@@ -268,8 +268,8 @@ impl<'a, T: Record, W: Write> Rows<'a, T, W> {
             None => {}
         }
         match &mut self.form {
-            Form::Csv(csv) => csv.finish()?,
-            Form::Jsonl(sink) => sink.flush()?,
+            RowForm::Csv(csv) => csv.finish()?,
+            RowForm::Jsonl(sink) => sink.flush()?,
         }
         Ok(Some(self.rows))
     }

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::marker::PhantomData;
 
 /// An answer that can be written in every format.
-pub trait Record: Serialize {
+pub trait ExportRow: Serialize {
     /// The columns of its CSV.
     const COLUMNS: &'static [&'static str];
 
@@ -49,7 +49,7 @@ pub struct Csv<T, W: Write> {
     row: PhantomData<fn(&T)>,
 }
 
-impl<T: Record, W: Write> Csv<T, W> {
+impl<T: ExportRow, W: Write> Csv<T, W> {
     /// None yet.
     pub fn new(sink: W) -> Self {
         Csv {
@@ -94,7 +94,7 @@ pub fn json_line(sink: &mut (impl Write + ?Sized), answer: &impl Serialize) -> i
     writeln!(sink, "{json}")
 }
 
-impl Record for Who {
+impl ExportRow for Who {
     const COLUMNS: &'static [&'static str] = &[
         "channel",
         "at",
@@ -148,7 +148,7 @@ fn word(variant: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::from_str(&serde_json::to_string(variant)?)?)
 }
 
-impl Record for HistoryEntry {
+impl ExportRow for HistoryEntry {
     const COLUMNS: &'static [&'static str] = &[
         "seq",
         "channel",
@@ -177,7 +177,7 @@ impl Record for HistoryEntry {
     ];
 }
 
-impl Record for Missed {
+impl ExportRow for Missed {
     const COLUMNS: &'static [&'static str] = &[
         "gap",
         "channel",
@@ -191,7 +191,7 @@ impl Record for Missed {
     ];
 }
 
-impl Record for Session {
+impl ExportRow for Session {
     const COLUMNS: &'static [&'static str] = &[
         "channel",
         "topic",
@@ -209,7 +209,7 @@ impl Record for Session {
     ];
 }
 
-impl Record for Stats {
+impl ExportRow for Stats {
     const COLUMNS: &'static [&'static str] = &[
         "channel",
         "topic",
@@ -226,7 +226,7 @@ impl Record for Stats {
     ];
 }
 
-impl Record for Gap {
+impl ExportRow for Gap {
     const COLUMNS: &'static [&'static str] = &[
         "gap",
         "channel",
@@ -241,7 +241,7 @@ impl Record for Gap {
     ];
 }
 
-impl Record for ChannelAnswer {
+impl ExportRow for ChannelAnswer {
     const COLUMNS: &'static [&'static str] = &[
         "channel",
         "topics",
@@ -253,11 +253,11 @@ impl Record for ChannelAnswer {
     ];
 }
 
-impl Record for RejectAnswer {
+impl ExportRow for RejectAnswer {
     const COLUMNS: &'static [&'static str] = &["n", "source", "line", "byte", "reason", "text"];
 }
 
-impl Record for IngestSummary {
+impl ExportRow for IngestSummary {
     const COLUMNS: &'static [&'static str] = &[
         "lines",
         "events",
@@ -284,7 +284,7 @@ impl Record for IngestSummary {
     ];
 }
 
-impl Record for sim::Tally {
+impl ExportRow for sim::MixTotals {
     const COLUMNS: &'static [&'static str] = &[
         "mix",
         "seeds",
@@ -302,6 +302,6 @@ impl Record for sim::Tally {
     ];
 }
 
-impl Record for Verified {
+impl ExportRow for Verified {
     const COLUMNS: &'static [&'static str] = &["ok", "entries", "commits", "problems"];
 }

@@ -1,10 +1,12 @@
 //! Agora's events as a bridge forwards them, under their event's name (contract 2.3): link, token, and the topic and
 //! presence events themselves. The native SDKs write the numbers of their enums in place of words.
 
-use super::refusal::Refusal;
+use super::line_error::LineError;
 use super::settings::Settings;
 use super::{Line, agora_js, agora_native, agora_presence};
-use crate::domain::event::{LinkSaid, LinkState, Said, Service, Str, TokenSaid, TokenState};
+use crate::domain::event::{
+    EventPayload, LinkState, ReportedLink, ReportedToken, Service, Str, TokenState,
+};
 use crate::limits::REASON_BYTES_MAX;
 
 /// The native SDKs' number for the link state `CONNECTED`.
@@ -14,7 +16,10 @@ const MESSAGE: i64 = 1;
 const STREAM: i64 = 2;
 
 /// What a line with an `event` says.
-pub(super) fn said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>, Refusal> {
+pub(super) fn said<'a>(
+    line: &Line<'a>,
+    settings: &Settings,
+) -> Result<EventPayload<'a>, LineError> {
     let event = line.event().string()?.ok_or(line.event().lacking())?;
     match event.as_ref() {
         "topic" if line.event_type().is_given() => agora_js::said(line),
@@ -28,9 +33,9 @@ pub(super) fn said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>,
     }
 }
 
-fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+fn link<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     let resumed = line.is_resumed().flag()?;
-    Ok(Said::Link(LinkSaid {
+    Ok(EventPayload::Link(ReportedLink {
         state: match (is_connected(line)?, resumed) {
             (true, false) => LinkState::Up,
             // The SDK tells what was missed as joins and leaves, and sends no snapshot.
@@ -45,7 +50,7 @@ fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 }
 
 /// Whether the state is the one in which all is well. One that is not known is not.
-fn is_connected(line: &Line<'_>) -> Result<bool, Refusal> {
+fn is_connected(line: &Line<'_>) -> Result<bool, LineError> {
     let state = line.current_state();
     if state.is_number() {
         return Ok(state.whole("a word or a whole number")?.flatten() == Some(CONNECTED));
@@ -53,7 +58,7 @@ fn is_connected(line: &Line<'_>) -> Result<bool, Refusal> {
     Ok(state.string()?.ok_or(state.lacking())? == "CONNECTED")
 }
 
-fn service(line: &Line<'_>) -> Result<Service, Refusal> {
+fn service(line: &Line<'_>) -> Result<Service, LineError> {
     let service = line.service_type();
     if service.is_number() {
         let sum = service.whole("a word or a whole number")?.flatten();
@@ -75,14 +80,14 @@ fn service(line: &Line<'_>) -> Result<Service, Refusal> {
 }
 
 /// Why: the code's word; of a code that is a number the text beside it, or else its digits.
-fn reason<'a>(line: &Line<'a>) -> Result<Option<Str<'a>>, Refusal> {
+fn reason<'a>(line: &Line<'a>) -> Result<Option<Str<'a>>, LineError> {
     let code = line.reason_code().text_up_to(REASON_BYTES_MAX)?;
     let text = line.reason().string_up_to(REASON_BYTES_MAX)?;
     let is_word = line.reason_code().is_string();
     Ok(if is_word { code } else { text.or(code) })
 }
 
-fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+fn token<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     let event_type = line
         .event_type()
         .string()?
@@ -91,7 +96,7 @@ fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
         "WILL_EXPIRE" => token_in(line, TokenState::WillExpire),
         "READ_PERMISSION_REVOKED" => match token_in(line, TokenState::Revoked)? {
             // Which permission it was, the state alone does not say.
-            Said::Token(token) => Ok(Said::Token(TokenSaid {
+            EventPayload::Token(token) => Ok(EventPayload::Token(ReportedToken {
                 reason: token.reason.or(Some(event_type)),
                 ..token
             })),
@@ -102,10 +107,10 @@ fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 }
 
 /// Agora's callback gives an empty channel name for a token that is good for all of them.
-fn token_in<'a>(line: &Line<'a>, state: TokenState) -> Result<Said<'a>, Refusal> {
+fn token_in<'a>(line: &Line<'a>, state: TokenState) -> Result<EventPayload<'a>, LineError> {
     let named = line.channel_name().name_or_empty()?;
     let also = line.channel().name_or_empty()?;
-    Ok(Said::Token(TokenSaid {
+    Ok(EventPayload::Token(ReportedToken {
         state,
         channel: [named, also].into_iter().find(|name| !name.is_empty()),
         reason: reason(line)?,

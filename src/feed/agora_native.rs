@@ -1,24 +1,24 @@
 //! The topic event of Agora's native SDKs (contract 2.2).
 
 use super::Line;
-use super::agora_topics::{self, What, Words};
-use super::refusal::Refusal;
-use crate::domain::event::{Kind, Said};
+use super::agora_topics::{self, FieldNames, TopicEventKind};
+use super::line_error::LineError;
+use crate::domain::event::{ChangeKind, EventPayload};
 
-const WORDS: Words = Words {
+const WORDS: FieldNames = FieldNames {
     total_topics: |line| line.topic_info_count(),
     topic: |topic| topic.topic(),
     total: |topic| topic.publisher_count(),
 };
 
 /// What a line with a numeric `type` says.
-pub(super) fn said<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+pub(super) fn said<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     let number = line.type_number().whole("a whole number")?.flatten();
     let what = match number {
-        Some(0) => What::None,
-        Some(1) => What::Snapshot,
-        Some(2) => What::Live(Kind::Join),
-        Some(3) => What::Live(Kind::Leave),
+        Some(0) => TopicEventKind::None,
+        Some(1) => TopicEventKind::Snapshot,
+        Some(2) => TopicEventKind::Live(ChangeKind::Join),
+        Some(3) => TopicEventKind::Live(ChangeKind::Leave),
         _ => return Err(line.type_number().unknown()),
     };
     agora_topics::said(line, what, &WORDS)

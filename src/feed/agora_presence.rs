@@ -6,10 +6,12 @@ use super::Line;
 use super::agora_topics::member;
 use super::field::{Field, check_length, object};
 use super::json::Scanner;
-use super::meta::{self, Meta};
-use super::refusal::Refusal;
+use super::line_error::LineError;
+use super::meta::{self, ParsedMeta};
 use super::settings::Settings;
-use crate::domain::event::{ChangeSaid, Kind, MemberSaid, Said, Shown, Str, TopicShown};
+use crate::domain::event::{
+    ChangeKind, EventPayload, ReportedChange, ReportedListing, ReportedMember, ReportedTopic, Str,
+};
 use crate::domain::time::Millis;
 use crate::limits::{LATE_MS_MAX, NAME_BYTES_MAX};
 use std::borrow::Cow;
@@ -66,7 +68,7 @@ object! {
 }
 
 /// What kind of presence event it is.
-enum Told {
+enum PresenceKind {
     Nothing,
     Snapshot,
     Interval,
@@ -98,26 +100,29 @@ pub(super) fn is_native(line: &Line<'_>) -> bool {
 }
 
 /// What a presence event says. All of it is checked, also where nothing follows from it.
-pub(super) fn said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>, Refusal> {
+pub(super) fn said<'a>(
+    line: &Line<'a>,
+    settings: &Settings,
+) -> Result<EventPayload<'a>, LineError> {
     let told = told(line)?;
     let channel = channel(line)?;
     let publisher = line.publisher().name_or_empty()?;
     let states = match states(line.state_changed())? {
-        Meta::Missing => states(line.state_items())?,
+        ParsedMeta::Missing => states(line.state_items())?,
         told => told,
     };
     let shown = shown(line.snapshot())?;
     let (changes, occupancy) = interval(line.interval(), settings)?;
-    let live = |kind, meta: Meta<'a>, reason: Option<&'static str>, late_ms| {
+    let live = |kind, meta: ParsedMeta<'a>, reason: Option<&'static str>, late_ms| {
         if publisher.is_empty() {
             return Err(line.publisher().lacking());
         }
-        let who = MemberSaid {
+        let who = ReportedMember {
             reason: reason.map(Into::into),
             late_ms,
             ..member(publisher.clone())
         };
-        Ok(Said::Changes {
+        Ok(EventPayload::Changes {
             channel: channel.clone(),
             changes: vec![change(kind, meta.of_member(who))],
             together: false,
@@ -125,63 +130,69 @@ pub(super) fn said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>,
         })
     };
     match told {
-        Told::Nothing => Ok(Said::Nothing),
-        Told::Snapshot if !line.snapshot().is_there() => Err(line.snapshot().lacking()),
-        Told::Snapshot => Ok(Said::Snapshot { channel, shown }),
-        Told::Interval if !line.interval().is_given() => Err(line.interval().lacking()),
-        Told::Interval if changes.is_empty() && occupancy.is_none() => Ok(Said::Nothing),
-        Told::Interval => Ok(Said::Changes {
+        PresenceKind::Nothing => Ok(EventPayload::Nothing),
+        PresenceKind::Snapshot if !line.snapshot().is_there() => Err(line.snapshot().lacking()),
+        PresenceKind::Snapshot => Ok(EventPayload::Snapshot { channel, shown }),
+        PresenceKind::Interval if !line.interval().is_given() => Err(line.interval().lacking()),
+        PresenceKind::Interval if changes.is_empty() && occupancy.is_none() => {
+            Ok(EventPayload::Nothing)
+        }
+        PresenceKind::Interval => Ok(EventPayload::Changes {
             channel,
             changes,
             together: true,
             occupancy,
         }),
-        Told::Joined if matches!(states, Meta::Missing) => live(Kind::Join, no_states(), None, 0),
-        Told::Joined => live(Kind::Join, states, None, 0),
-        Told::Left => live(
-            Kind::Leave,
-            Meta::Missing,
+        PresenceKind::Joined if matches!(states, ParsedMeta::Missing) => {
+            live(ChangeKind::Join, no_states(), None, 0)
+        }
+        PresenceKind::Joined => live(ChangeKind::Join, states, None, 0),
+        PresenceKind::Left => live(
+            ChangeKind::Leave,
+            ParsedMeta::Missing,
             None,
             settings.presence_debounce_ms,
         ),
-        Told::TimedOut => live(
-            Kind::Leave,
-            Meta::Missing,
+        PresenceKind::TimedOut => live(
+            ChangeKind::Leave,
+            ParsedMeta::Missing,
             Some(TIMEOUT),
             settings.presence_timeout_ms,
         ),
-        Told::Changed if matches!(states, Meta::Missing) => Err(line.state_changed().lacking()),
-        Told::Changed => live(Kind::Update, states, None, 0),
+        PresenceKind::Changed if matches!(states, ParsedMeta::Missing) => {
+            Err(line.state_changed().lacking())
+        }
+        PresenceKind::Changed => live(ChangeKind::Update, states, None, 0),
     }
 }
 
-fn told(line: &Line<'_>) -> Result<Told, Refusal> {
+fn told(line: &Line<'_>) -> Result<PresenceKind, LineError> {
     if line.event_type().is_given() || !line.type_number().is_number() {
         let word = line.event_type().string()?;
         return match word.ok_or(line.event_type().lacking())?.as_ref() {
-            "NONE" | "ERROR_OUT_OF_SERVICE" => Ok(Told::Nothing),
-            "SNAPSHOT" => Ok(Told::Snapshot),
-            "INTERVAL" => Ok(Told::Interval),
-            "REMOTE_JOIN" => Ok(Told::Joined),
-            "REMOTE_LEAVE" => Ok(Told::Left),
-            "REMOTE_TIMEOUT" => Ok(Told::TimedOut),
-            "REMOTE_STATE_CHANGED" => Ok(Told::Changed),
+            "NONE" | "ERROR_OUT_OF_SERVICE" => Ok(PresenceKind::Nothing),
+            "SNAPSHOT" => Ok(PresenceKind::Snapshot),
+            "INTERVAL" => Ok(PresenceKind::Interval),
+            "REMOTE_JOIN" => Ok(PresenceKind::Joined),
+            "REMOTE_LEAVE" => Ok(PresenceKind::Left),
+            "REMOTE_TIMEOUT" => Ok(PresenceKind::TimedOut),
+            "REMOTE_STATE_CHANGED" => Ok(PresenceKind::Changed),
             _ => Err(line.event_type().unknown()),
         };
     }
     match line.type_number().whole("a whole number")?.flatten() {
-        Some(0 | 7) => Ok(Told::Nothing),
-        Some(1) => Ok(Told::Snapshot),
-        Some(2) => Ok(Told::Interval),
-        Some(3) => Ok(Told::Joined),
-        Some(4) => Ok(Told::Left),
-        Some(5) => Ok(Told::TimedOut),
-        Some(6) => Ok(Told::Changed),
+        Some(0 | 7) => Ok(PresenceKind::Nothing),
+        Some(1) => Ok(PresenceKind::Snapshot),
+        Some(2) => Ok(PresenceKind::Interval),
+        Some(3) => Ok(PresenceKind::Joined),
+        Some(4) => Ok(PresenceKind::Left),
+        Some(5) => Ok(PresenceKind::TimedOut),
+        Some(6) => Ok(PresenceKind::Changed),
         _ => Err(line.type_number().unknown()),
     }
 }
 
-fn channel<'a>(line: &Line<'a>) -> Result<Str<'a>, Refusal> {
+fn channel<'a>(line: &Line<'a>) -> Result<Str<'a>, LineError> {
     let of = line.channel_type();
     let prefix = if of.is_number() {
         match of.whole("a word or a whole number")?.flatten() {
@@ -201,7 +212,7 @@ fn channel<'a>(line: &Line<'a>) -> Result<Str<'a>, Refusal> {
     Ok(Cow::Owned(channel))
 }
 
-fn shown<'a>(field: Field<'a>) -> Result<Shown<'a>, Refusal> {
+fn shown<'a>(field: Field<'a>) -> Result<ReportedListing<'a>, LineError> {
     let (list, count) = if field.is_object() {
         let mut listed = Listed::default();
         field.object(|scanner| listed.read(scanner))?;
@@ -209,13 +220,13 @@ fn shown<'a>(field: Field<'a>) -> Result<Shown<'a>, Refusal> {
     } else {
         (field, None)
     };
-    Ok(Shown {
-        topics: vec![TopicShown {
+    Ok(ReportedListing {
+        topics: vec![ReportedTopic {
             topic: TOPIC.into(),
             total: count,
             members: users_with_states(list)?,
         }],
-        ..Shown::default()
+        ..ReportedListing::default()
     })
 }
 
@@ -223,7 +234,7 @@ fn shown<'a>(field: Field<'a>) -> Result<Shown<'a>, Refusal> {
 fn interval<'a>(
     field: Field<'a>,
     settings: &Settings,
-) -> Result<(Vec<ChangeSaid<'a>>, Option<u64>), Refusal> {
+) -> Result<(Vec<ReportedChange<'a>>, Option<u64>), LineError> {
     let mut interval = Interval::default();
     field.object(|scanner| interval.read(scanner))?;
     let each = settings.presence_interval_ms;
@@ -246,31 +257,31 @@ fn interval<'a>(
     for (users, reason, late_ms) in leaves {
         for user in users {
             if gone.insert(user.clone()) {
-                let who = MemberSaid {
+                let who = ReportedMember {
                     reason: reason.map(Into::into),
                     late_ms,
                     ..member(user)
                 };
-                changes.push(change(Kind::Leave, who));
+                changes.push(change(ChangeKind::Leave, who));
             }
         }
     }
-    let late_by = |who: MemberSaid<'a>| MemberSaid {
+    let late_by = |who: ReportedMember<'a>| ReportedMember {
         late_ms: late(0),
         ..who
     };
     for user in joined {
         let who = no_states().of_member(member(user));
-        changes.push(change(Kind::Join, late_by(who)));
+        changes.push(change(ChangeKind::Join, late_by(who)));
     }
     for who in users_with_states(interval.states())? {
-        changes.push(change(Kind::Update, late_by(who)));
+        changes.push(change(ChangeKind::Update, late_by(who)));
     }
     Ok((changes, interval.occupancy().count()?))
 }
 
-fn change<'a>(kind: Kind, who: MemberSaid<'a>) -> ChangeSaid<'a> {
-    ChangeSaid {
+fn change<'a>(kind: ChangeKind, who: ReportedMember<'a>) -> ReportedChange<'a> {
+    ReportedChange {
         kind,
         topic: TOPIC.into(),
         who,
@@ -278,13 +289,13 @@ fn change<'a>(kind: Kind, who: MemberSaid<'a>) -> ChangeSaid<'a> {
 }
 
 /// `{"users":[…]}`.
-fn users<'a>(field: Field<'a>) -> Result<Vec<Str<'a>>, Refusal> {
+fn users<'a>(field: Field<'a>) -> Result<Vec<Str<'a>>, LineError> {
     let mut list = Users::default();
     field.object(|scanner| list.read(scanner))?;
     list.users().names()
 }
 
-fn users_with_states<'a>(list: Field<'a>) -> Result<Vec<MemberSaid<'a>>, Refusal> {
+fn users_with_states<'a>(list: Field<'a>) -> Result<Vec<ReportedMember<'a>>, LineError> {
     let mut members = Vec::new();
     list.objects(|scanner| {
         let mut user = User::default();
@@ -296,12 +307,12 @@ fn users_with_states<'a>(list: Field<'a>) -> Result<Vec<MemberSaid<'a>>, Refusal
     Ok(members)
 }
 
-fn no_states<'a>() -> Meta<'a> {
-    Meta::Is("{}".into())
+fn no_states<'a>() -> ParsedMeta<'a> {
+    ParsedMeta::Is("{}".into())
 }
 
 /// States as metadata: an object, or the same as a list of keys and values. A null is an empty one.
-fn states<'a>(field: Field<'a>) -> Result<Meta<'a>, Refusal> {
+fn states<'a>(field: Field<'a>) -> Result<ParsedMeta<'a>, LineError> {
     if field.is_null() {
         return Ok(no_states());
     }
@@ -322,5 +333,5 @@ fn states<'a>(field: Field<'a>) -> Result<Meta<'a>, Refusal> {
     object.push('}');
     let raw = Scanner::new(&object, 0).value()?;
     let canonical = meta::canonical(field.name(), raw)?.into_owned();
-    Ok(Meta::of(Cow::Owned(canonical)))
+    Ok(ParsedMeta::of(Cow::Owned(canonical)))
 }

@@ -2,8 +2,10 @@
 
 use super::Line;
 use super::field::{Field, object};
-use super::refusal::Refusal;
-use crate::domain::event::{ChangeSaid, Kind, MemberSaid, Said, Shown, Str, TopicShown};
+use super::line_error::LineError;
+use crate::domain::event::{
+    ChangeKind, EventPayload, ReportedChange, ReportedListing, ReportedMember, ReportedTopic, Str,
+};
 use crate::domain::order::Stamp;
 use std::borrow::Cow;
 
@@ -28,17 +30,17 @@ object! {
 
 /// What kind of topic event it is.
 #[derive(Clone, Copy)]
-pub(super) enum What {
+pub(super) enum TopicEventKind {
     /// Nothing happened.
     None,
     /// The whole channel.
     Snapshot,
     /// Somebody came or went.
-    Live(Kind),
+    Live(ChangeKind),
 }
 
 /// How an SDK calls things.
-pub(super) struct Words {
+pub(super) struct FieldNames {
     /// How many topics the channel has.
     pub(super) total_topics: for<'a> fn(&Line<'a>) -> Field<'a>,
     /// A topic's name.
@@ -48,7 +50,11 @@ pub(super) struct Words {
 }
 
 /// What the line says. All of it is checked, also where nothing follows from it.
-pub(super) fn said<'a>(line: &Line<'a>, what: What, words: &Words) -> Result<Said<'a>, Refusal> {
+pub(super) fn said<'a>(
+    line: &Line<'a>,
+    what: TopicEventKind,
+    words: &FieldNames,
+) -> Result<EventPayload<'a>, LineError> {
     let channel = line.channel_name().needed_name()?;
     let publisher = line.publisher().name_or_empty()?;
     let total_topics = (words.total_topics)(line).count()?;
@@ -56,25 +62,25 @@ pub(super) fn said<'a>(line: &Line<'a>, what: What, words: &Words) -> Result<Sai
     // of 0 is an empty list, of a language that has no others.
     let infos = line.topic_infos();
     let none_told = infos.is_null() && total_topics == Some(0);
-    if !matches!(what, What::None) && !infos.is_given() && !none_told {
+    if !matches!(what, TopicEventKind::None) && !infos.is_given() && !none_told {
         return Err(infos.lacking());
     }
     let topics = topics(line, words)?;
     Ok(match what {
-        What::None => Said::Nothing,
-        What::Snapshot => Said::Snapshot {
+        TopicEventKind::None => EventPayload::Nothing,
+        TopicEventKind::Snapshot => EventPayload::Snapshot {
             channel,
-            shown: Shown {
+            shown: ReportedListing {
                 topics,
                 total_topics,
                 incomplete: false,
             },
         },
-        What::Live(kind) => live(channel, kind, publisher, topics),
+        TopicEventKind::Live(kind) => live(channel, kind, publisher, topics),
     })
 }
 
-fn topics<'a>(line: &Line<'a>, words: &Words) -> Result<Vec<TopicShown<'a>>, Refusal> {
+fn topics<'a>(line: &Line<'a>, words: &FieldNames) -> Result<Vec<ReportedTopic<'a>>, LineError> {
     // Nearly all lines are live, and list one publisher in one topic.
     let mut topics = Vec::with_capacity(1);
     line.topic_infos().objects(|scanner| {
@@ -91,7 +97,7 @@ fn topics<'a>(line: &Line<'a>, words: &Words) -> Result<Vec<TopicShown<'a>>, Ref
             members.push(publisher.meta().meta()?.of_member(who));
             Ok(())
         })?;
-        topics.push(TopicShown {
+        topics.push(ReportedTopic {
             topic: (words.topic)(&topic).needed_name()?,
             total: (words.total)(&topic).count()?,
             members,
@@ -104,31 +110,36 @@ fn topics<'a>(line: &Line<'a>, words: &Words) -> Result<Vec<TopicShown<'a>>, Ref
 /// A live event never says who else is there: it speaks of `publisher` only, or, if it names none, of those it lists.
 fn live<'a>(
     channel: Str<'a>,
-    kind: Kind,
+    kind: ChangeKind,
     publisher: Str<'a>,
-    topics: Vec<TopicShown<'a>>,
-) -> Said<'a> {
+    topics: Vec<ReportedTopic<'a>>,
+) -> EventPayload<'a> {
     let mut changes = Vec::with_capacity(1);
-    for TopicShown { topic, members, .. } in topics {
+    for ReportedTopic { topic, members, .. } in topics {
         if members.is_empty() && !publisher.is_empty() {
-            changes.push(ChangeSaid {
+            changes.push(ReportedChange {
                 kind,
                 topic,
                 who: member(publisher.clone()),
             });
             continue;
         }
-        let concerned = |who: &MemberSaid<'_>| publisher.is_empty() || who.user == publisher;
-        changes.extend(members.into_iter().filter(concerned).map(|who| ChangeSaid {
-            kind,
-            topic: topic.clone(),
-            who,
-        }));
+        let concerned = |who: &ReportedMember<'_>| publisher.is_empty() || who.user == publisher;
+        changes.extend(
+            members
+                .into_iter()
+                .filter(concerned)
+                .map(|who| ReportedChange {
+                    kind,
+                    topic: topic.clone(),
+                    who,
+                }),
+        );
     }
     if changes.is_empty() {
-        return Said::Nothing;
+        return EventPayload::Nothing;
     }
-    Said::Changes {
+    EventPayload::Changes {
         channel,
         changes,
         together: false,
@@ -137,8 +148,8 @@ fn live<'a>(
 }
 
 /// Agora allows one instance a user, and gives members no place of their own.
-pub(super) fn member(user: Str<'_>) -> MemberSaid<'_> {
-    MemberSaid {
+pub(super) fn member(user: Str<'_>) -> ReportedMember<'_> {
+    ReportedMember {
         user,
         conn: Cow::Borrowed(""),
         meta: None,

@@ -2,10 +2,10 @@
 //!
 //! A null counts as missing, but for metadata, where it is a value; a list that is missing is empty.
 
-use super::decimal::{self, Whole};
+use super::decimal::{self, WholeNumber};
 use super::json::{Raw, Scanner};
-use super::meta::{self, Meta};
-use super::refusal::Refusal;
+use super::line_error::LineError;
+use super::meta::{self, ParsedMeta};
 use super::settings::TimeUnit;
 use crate::domain::event::Str;
 use crate::domain::order::Pos;
@@ -45,7 +45,7 @@ macro_rules! object {
             pub(in crate::feed) fn read(
                 &mut self,
                 scanner: &mut $crate::feed::json::Scanner<'a>,
-            ) -> Result<(), $crate::feed::refusal::Refusal> {
+            ) -> Result<(), $crate::feed::line_error::LineError> {
                 scanner.entries(|key, scanner| {
                     let value = scanner.value()?;
                     let decoded;
@@ -116,30 +116,30 @@ impl<'a> Field<'a> {
     }
 
     /// The refusal of a word that is not known.
-    pub(super) fn unknown(self) -> Refusal {
-        Refusal::unknown(self.name, self.raw.map_or("missing", Raw::text))
+    pub(super) fn unknown(self) -> LineError {
+        LineError::unknown(self.name, self.raw.map_or("missing", Raw::text))
     }
 
     /// The refusal of a field that is needed and not there.
-    pub(super) fn lacking(self) -> Refusal {
-        Refusal::Missing { field: self.name }
+    pub(super) fn lacking(self) -> LineError {
+        LineError::Missing { field: self.name }
     }
 
     /// Any string.
-    pub(super) fn string(self) -> Result<Option<Str<'a>>, Refusal> {
+    pub(super) fn string(self) -> Result<Option<Str<'a>>, LineError> {
         self.given()
             .map(|raw| {
                 if raw.first() != b'"' {
                     return Err(self.not("a string"));
                 }
                 raw.decode()
-                    .ok_or(Refusal::LoneSurrogate { field: self.name })
+                    .ok_or(LineError::LoneSurrogate { field: self.name })
             })
             .transpose()
     }
 
     /// A string of at most `most` bytes.
-    pub(super) fn string_up_to(self, most: usize) -> Result<Option<Str<'a>>, Refusal> {
+    pub(super) fn string_up_to(self, most: usize) -> Result<Option<Str<'a>>, LineError> {
         let string = self.string()?;
         if let Some(text) = &string {
             check_length(self.name, text, most)?;
@@ -148,7 +148,7 @@ impl<'a> Field<'a> {
     }
 
     /// A string that is not empty, and may be missing.
-    pub(super) fn maybe_label(self) -> Result<Option<Str<'a>>, Refusal> {
+    pub(super) fn maybe_label(self) -> Result<Option<Str<'a>>, LineError> {
         let label = self.string()?;
         if let Some(label) = &label {
             check_name(self.name, label)?;
@@ -157,12 +157,12 @@ impl<'a> Field<'a> {
     }
 
     /// A string that is needed, and not empty.
-    pub(super) fn needed_label(self) -> Result<Str<'a>, Refusal> {
+    pub(super) fn needed_label(self) -> Result<Str<'a>, LineError> {
         self.maybe_label()?.ok_or(self.lacking())
     }
 
     /// The name of a user, a topic or a channel; a whole number in its place is its digits. It may be missing.
-    pub(super) fn maybe_name(self) -> Result<Option<Str<'a>>, Refusal> {
+    pub(super) fn maybe_name(self) -> Result<Option<Str<'a>>, LineError> {
         let name = self.text()?;
         if let Some(name) = &name {
             check_name(self.name, name)?;
@@ -171,18 +171,18 @@ impl<'a> Field<'a> {
     }
 
     /// The same, and needed.
-    pub(super) fn needed_name(self) -> Result<Str<'a>, Refusal> {
+    pub(super) fn needed_name(self) -> Result<Str<'a>, LineError> {
         self.maybe_name()?.ok_or(self.lacking())
     }
 
     /// The same, and empty where it names nobody.
-    pub(super) fn name_or_empty(self) -> Result<Str<'a>, Refusal> {
+    pub(super) fn name_or_empty(self) -> Result<Str<'a>, LineError> {
         self.text_up_to(NAME_BYTES_MAX)
             .map(Option::unwrap_or_default)
     }
 
     /// A string of at most `most` bytes, or the digits of a whole number.
-    pub(super) fn text_up_to(self, most: usize) -> Result<Option<Str<'a>>, Refusal> {
+    pub(super) fn text_up_to(self, most: usize) -> Result<Option<Str<'a>>, LineError> {
         let text = self.text()?;
         if let Some(text) = &text {
             check_length(self.name, text, most)?;
@@ -191,7 +191,7 @@ impl<'a> Field<'a> {
     }
 
     /// A string, or the digits of a whole number.
-    fn text(self) -> Result<Option<Str<'a>>, Refusal> {
+    fn text(self) -> Result<Option<Str<'a>>, LineError> {
         match self.given() {
             Some(raw) if raw.first() != b'"' => {
                 let digits = Some(raw.text()).filter(|text| is_plain_whole(text));
@@ -203,7 +203,7 @@ impl<'a> Field<'a> {
     }
 
     /// A list of names; missing is empty.
-    pub(super) fn names(self) -> Result<Vec<Str<'a>>, Refusal> {
+    pub(super) fn names(self) -> Result<Vec<Str<'a>>, LineError> {
         let mut names = Vec::new();
         self.items(|scanner| {
             let element = Field::new(self.name, Some(scanner.value()?));
@@ -217,7 +217,7 @@ impl<'a> Field<'a> {
     }
 
     /// A time of the source: a number of `unit`s, or a text of RFC 3339.
-    pub(super) fn time(self, unit: TimeUnit) -> Result<Option<Millis>, Refusal> {
+    pub(super) fn time(self, unit: TimeUnit) -> Result<Option<Millis>, LineError> {
         let wanted = "a whole number or a time such as 2026-05-14T20:30:00Z";
         let ms = if self.is_string() {
             let text = self.string()?.unwrap_or_default();
@@ -231,12 +231,12 @@ impl<'a> Field<'a> {
         };
         match ms {
             Some(TIME_MS_MIN..=TIME_MS_MAX) => Ok(ms),
-            _ => Err(Refusal::TimeOutOfRange { field: self.name }),
+            _ => Err(LineError::TimeOutOfRange { field: self.name }),
         }
     }
 
     /// How much later than it happened something may have been noticed, ms; missing is not at all.
-    pub(super) fn late(self) -> Result<Millis, Refusal> {
+    pub(super) fn late(self) -> Result<Millis, LineError> {
         let wanted = "a whole number of milliseconds, from 0 to a year";
         match self.whole(wanted)? {
             None => Ok(0),
@@ -246,7 +246,7 @@ impl<'a> Field<'a> {
     }
 
     /// A position in the source's own order.
-    pub(super) fn pos(self) -> Result<Option<Pos>, Refusal> {
+    pub(super) fn pos(self) -> Result<Option<Pos>, LineError> {
         let wanted = "a pair of whole numbers of 64 bits";
         let mut parts = Vec::with_capacity(2);
         if !self.is_given() {
@@ -255,7 +255,7 @@ impl<'a> Field<'a> {
         self.items(|scanner| {
             let raw = scanner.value()?;
             match is_number(raw).then(|| decimal::whole(raw.text())) {
-                Some(Whole::Is(part)) if parts.len() < 2 => parts.push(part),
+                Some(WholeNumber::Is(part)) if parts.len() < 2 => parts.push(part),
                 _ => return Err(self.not(wanted)),
             }
             Ok(())
@@ -267,7 +267,7 @@ impl<'a> Field<'a> {
     }
 
     /// How many there are.
-    pub(super) fn count(self) -> Result<Option<u64>, Refusal> {
+    pub(super) fn count(self) -> Result<Option<u64>, LineError> {
         let wanted = "a whole number of 0 or more";
         self.whole(wanted)?
             .map(|whole| whole.and_then(|n| u64::try_from(n).ok()))
@@ -276,20 +276,20 @@ impl<'a> Field<'a> {
     }
 
     /// A whole number; the inner `None` is one beyond 64 bits.
-    pub(super) fn whole(self, wanted: &'static str) -> Result<Option<Option<i64>>, Refusal> {
+    pub(super) fn whole(self, wanted: &'static str) -> Result<Option<Option<i64>>, LineError> {
         self.given()
             .map(
                 |raw| match is_number(raw).then(|| decimal::whole(raw.text())) {
-                    Some(Whole::Is(value)) => Ok(Some(value)),
-                    Some(Whole::Beyond) => Ok(None),
-                    Some(Whole::Not) | None => Err(self.not(wanted)),
+                    Some(WholeNumber::Is(value)) => Ok(Some(value)),
+                    Some(WholeNumber::Beyond) => Ok(None),
+                    Some(WholeNumber::Not) | None => Err(self.not(wanted)),
                 },
             )
             .transpose()
     }
 
     /// True or false; missing is false.
-    pub(super) fn flag(self) -> Result<bool, Refusal> {
+    pub(super) fn flag(self) -> Result<bool, LineError> {
         match self.given().map(Raw::text) {
             Some("true") => Ok(true),
             Some("false") | None => Ok(false),
@@ -298,17 +298,17 @@ impl<'a> Field<'a> {
     }
 
     /// Metadata in its canonical text; a null is `"null"`.
-    pub(super) fn meta(self) -> Result<Meta<'a>, Refusal> {
-        self.raw.map_or(Ok(Meta::Missing), |raw| {
-            Ok(Meta::of(meta::canonical(self.name, raw)?))
+    pub(super) fn meta(self) -> Result<ParsedMeta<'a>, LineError> {
+        self.raw.map_or(Ok(ParsedMeta::Missing), |raw| {
+            Ok(ParsedMeta::of(meta::canonical(self.name, raw)?))
         })
     }
 
     /// What is read of an object; missing is nothing.
     pub(super) fn object(
         self,
-        read: impl FnOnce(&mut Scanner<'a>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        read: impl FnOnce(&mut Scanner<'a>) -> Result<(), LineError>,
+    ) -> Result<(), LineError> {
         match self.given() {
             None => Ok(()),
             Some(raw) if raw.first() == b'{' => read(&mut raw.scan()),
@@ -319,8 +319,8 @@ impl<'a> Field<'a> {
     /// The elements of a list, each an object; missing has none.
     pub(super) fn objects(
         self,
-        mut each: impl FnMut(&mut Scanner<'a>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        mut each: impl FnMut(&mut Scanner<'a>) -> Result<(), LineError>,
+    ) -> Result<(), LineError> {
         self.items(|scanner| {
             if scanner.peek() != Some(b'{') {
                 return Err(self.has_no("an object"));
@@ -333,13 +333,13 @@ impl<'a> Field<'a> {
     pub(super) fn lists(
         self,
         key_is: &'static str,
-        mut each: impl FnMut(Str<'a>, Field<'a>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        mut each: impl FnMut(Str<'a>, Field<'a>) -> Result<(), LineError>,
+    ) -> Result<(), LineError> {
         self.object(|scanner| {
             scanner.entries(|key, scanner| {
                 let key = key
                     .decode()
-                    .ok_or(Refusal::LoneSurrogate { field: key_is })?;
+                    .ok_or(LineError::LoneSurrogate { field: key_is })?;
                 check_name(key_is, &key)?;
                 let list = Field::new(self.name, Some(scanner.value()?));
                 if !list.is_null() && list.raw.is_none_or(|raw| raw.first() != b'[') {
@@ -352,8 +352,8 @@ impl<'a> Field<'a> {
 
     fn items(
         self,
-        each: impl FnMut(&mut Scanner<'a>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        each: impl FnMut(&mut Scanner<'a>) -> Result<(), LineError>,
+    ) -> Result<(), LineError> {
         match self.given() {
             None => Ok(()),
             Some(raw) if raw.first() == b'[' => raw.scan().items(each),
@@ -365,14 +365,14 @@ impl<'a> Field<'a> {
         self.raw.filter(|raw| raw.first() != b'n')
     }
 
-    fn not(self, wanted: &'static str) -> Refusal {
+    fn not(self, wanted: &'static str) -> LineError {
         let field = self.name;
-        Refusal::WrongType { field, wanted }
+        LineError::WrongType { field, wanted }
     }
 
-    fn has_no(self, wanted: &'static str) -> Refusal {
+    fn has_no(self, wanted: &'static str) -> LineError {
         let field = self.name;
-        Refusal::WrongElement { field, wanted }
+        LineError::WrongElement { field, wanted }
     }
 }
 
@@ -386,17 +386,17 @@ fn is_plain_whole(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn check_name(field: &'static str, name: &str) -> Result<(), Refusal> {
+fn check_name(field: &'static str, name: &str) -> Result<(), LineError> {
     if name.is_empty() {
-        return Err(Refusal::Empty { field });
+        return Err(LineError::Empty { field });
     }
     check_length(field, name, NAME_BYTES_MAX)
 }
 
-pub(super) fn check_length(field: &'static str, text: &str, most: usize) -> Result<(), Refusal> {
+pub(super) fn check_length(field: &'static str, text: &str, most: usize) -> Result<(), LineError> {
     let length = text.len();
     if length > most {
-        return Err(Refusal::TooLong {
+        return Err(LineError::TooLong {
             field,
             length,
             most,

@@ -5,7 +5,7 @@
 //! (derived types refuse them), a depth limit for what is skipped as well, and refusals that name the field. Tests hold
 //! this scanner to `serde_json`'s notion of JSON.
 
-use super::refusal::Refusal;
+use super::line_error::LineError;
 use crate::limits::JSON_DEPTH_MAX;
 use std::borrow::Cow;
 
@@ -81,7 +81,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Nothing but white space may follow.
-    pub(super) fn end(&mut self) -> Result<(), Refusal> {
+    pub(super) fn end(&mut self) -> Result<(), LineError> {
         self.space();
         match self.peek() {
             None => Ok(()),
@@ -90,7 +90,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes over one value and checks it.
-    pub(super) fn value(&mut self) -> Result<Raw<'a>, Refusal> {
+    pub(super) fn value(&mut self) -> Result<Raw<'a>, LineError> {
         let start = self.at;
         match self.peek() {
             Some(b'"') => return self.string(),
@@ -104,7 +104,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes over a value that is no object, array or string.
-    fn simple(&mut self) -> Result<(), Refusal> {
+    fn simple(&mut self) -> Result<(), LineError> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word("true"),
@@ -116,7 +116,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes over the object or array that begins here. Most of a line is gone over so, hence without recursion.
-    fn nested(&mut self) -> Result<(), Refusal> {
+    fn nested(&mut self) -> Result<(), LineError> {
         const { assert!(JSON_DEPTH_MAX <= u128::BITS as usize) };
         let outside = self.depth;
         // One bit a level, the innermost last: whether it is an object.
@@ -165,7 +165,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes over a key and its colon.
-    fn key(&mut self) -> Result<Raw<'a>, Refusal> {
+    fn key(&mut self) -> Result<Raw<'a>, LineError> {
         let key = match self.peek() {
             Some(b'"') => self.string()?,
             Some(_) => return self.broken("a key is expected"),
@@ -181,7 +181,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Neither a comma nor the closing bracket follows.
-    fn unclosed<T>(&self, object: bool) -> Result<T, Refusal> {
+    fn unclosed<T>(&self, object: bool) -> Result<T, LineError> {
         self.broken(match (self.peek(), object) {
             (None, _) => "the line ends",
             (_, true) => "a comma or } is expected",
@@ -192,8 +192,8 @@ impl<'a> Scanner<'a> {
     /// Goes over the object that begins here; `each` gets a key and has to go over its value.
     pub(super) fn entries(
         &mut self,
-        mut each: impl FnMut(Raw<'a>, &mut Self) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        mut each: impl FnMut(Raw<'a>, &mut Self) -> Result<(), LineError>,
+    ) -> Result<(), LineError> {
         self.enter()?;
         if self.peek() == Some(b'}') {
             self.leave();
@@ -218,8 +218,8 @@ impl<'a> Scanner<'a> {
     /// Goes over the array that begins here; `each` has to go over one element.
     pub(super) fn items(
         &mut self,
-        mut each: impl FnMut(&mut Self) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        mut each: impl FnMut(&mut Self) -> Result<(), LineError>,
+    ) -> Result<(), LineError> {
         self.enter()?;
         if self.peek() == Some(b']') {
             self.leave();
@@ -241,10 +241,10 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes over an opening bracket and the white space behind it.
-    fn enter(&mut self) -> Result<(), Refusal> {
+    fn enter(&mut self) -> Result<(), LineError> {
         if self.depth == JSON_DEPTH_MAX {
             let column = self.at + 1;
-            return Err(Refusal::TooDeep { column });
+            return Err(LineError::TooDeep { column });
         }
         self.depth += 1;
         self.at += 1;
@@ -258,7 +258,7 @@ impl<'a> Scanner<'a> {
         self.at += 1;
     }
 
-    fn string(&mut self) -> Result<Raw<'a>, Refusal> {
+    fn string(&mut self) -> Result<Raw<'a>, LineError> {
         let start = self.at;
         let mut escaped = false;
         self.at += 1;
@@ -279,7 +279,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<(), Refusal> {
+    fn escape(&mut self) -> Result<(), LineError> {
         self.at += 1;
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
@@ -297,7 +297,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), Refusal> {
+    fn number(&mut self) -> Result<(), LineError> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -320,7 +320,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn digits(&mut self) -> Result<(), Refusal> {
+    fn digits(&mut self) -> Result<(), LineError> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
@@ -331,7 +331,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn word(&mut self, word: &'static str) -> Result<(), Refusal> {
+    fn word(&mut self, word: &'static str) -> Result<(), LineError> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         if !rest.starts_with(word.as_bytes()) {
             return self.broken("a value is expected");
@@ -340,9 +340,9 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn broken<T>(&self, what: &'static str) -> Result<T, Refusal> {
+    fn broken<T>(&self, what: &'static str) -> Result<T, LineError> {
         let column = self.at + 1;
-        Err(Refusal::NotJson { what, column })
+        Err(LineError::NotJson { what, column })
     }
 }
 

@@ -5,8 +5,8 @@
 
 use super::decimal;
 use super::json::{Raw, Scanner};
-use super::refusal::Refusal;
-use crate::domain::event::MemberSaid;
+use super::line_error::LineError;
+use crate::domain::event::ReportedMember;
 use crate::limits::META_BYTES_MAX;
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use std::borrow::Cow;
 const TOO_LARGE: &str = "meta_too_large";
 
 /// What a line says of a member's metadata.
-pub(super) enum Meta<'a> {
+pub(super) enum ParsedMeta<'a> {
     /// Nothing: what is known stays.
     Missing,
     /// It is this, as canonical JSON text.
@@ -23,25 +23,25 @@ pub(super) enum Meta<'a> {
     TooLarge,
 }
 
-impl<'a> Meta<'a> {
+impl<'a> ParsedMeta<'a> {
     /// Metadata by its canonical text.
-    pub(super) fn of(canonical: Cow<'a, str>) -> Meta<'a> {
+    pub(super) fn of(canonical: Cow<'a, str>) -> ParsedMeta<'a> {
         if canonical.len() > META_BYTES_MAX {
-            Meta::TooLarge
+            ParsedMeta::TooLarge
         } else {
-            Meta::Is(canonical)
+            ParsedMeta::Is(canonical)
         }
     }
 
     /// The member with this metadata. Where that is too large, the member counts all the same: what was known of the
     /// metadata no longer holds, so it is null from now on, and the reason says why.
-    pub(super) fn of_member(self, who: MemberSaid<'a>) -> MemberSaid<'a> {
+    pub(super) fn of_member(self, who: ReportedMember<'a>) -> ReportedMember<'a> {
         let (meta, reason) = match self {
-            Meta::Missing => (None, who.reason),
-            Meta::Is(meta) => (Some(meta), who.reason),
-            Meta::TooLarge => (Some("null".into()), Some(TOO_LARGE.into())),
+            ParsedMeta::Missing => (None, who.reason),
+            ParsedMeta::Is(meta) => (Some(meta), who.reason),
+            ParsedMeta::TooLarge => (Some("null".into()), Some(TOO_LARGE.into())),
         };
-        MemberSaid {
+        ReportedMember {
             meta,
             reason,
             ..who
@@ -50,13 +50,13 @@ impl<'a> Meta<'a> {
 }
 
 /// The canonical text of a value, borrowed where the line has it so.
-pub(super) fn canonical<'a>(field: &'static str, raw: Raw<'a>) -> Result<Cow<'a, str>, Refusal> {
+pub(super) fn canonical<'a>(field: &'static str, raw: Raw<'a>) -> Result<Cow<'a, str>, LineError> {
     let text = raw.text();
     let canonical = if is_plain(raw) {
         Cow::Borrowed(text)
     } else {
         let mut out = String::new();
-        Writer {
+        CanonicalWriter {
             field,
             out: &mut out,
         }
@@ -78,13 +78,13 @@ fn is_plain(raw: Raw<'_>) -> bool {
     }
 }
 
-struct Writer<'o> {
+struct CanonicalWriter<'o> {
     field: &'static str,
     out: &'o mut String,
 }
 
-impl Writer<'_> {
-    fn value(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Refusal> {
+impl CanonicalWriter<'_> {
+    fn value(&mut self, scanner: &mut Scanner<'_>) -> Result<(), LineError> {
         match scanner.peek() {
             Some(b'{') => return self.object(scanner),
             Some(b'[') => return self.array(scanner),
@@ -98,12 +98,12 @@ impl Writer<'_> {
             self.string(&decoded);
         } else {
             let field = self.field;
-            decimal::write(raw.text(), self.out).ok_or(Refusal::Exponent { field })?;
+            decimal::write(raw.text(), self.out).ok_or(LineError::Exponent { field })?;
         }
         Ok(())
     }
 
-    fn array(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Refusal> {
+    fn array(&mut self, scanner: &mut Scanner<'_>) -> Result<(), LineError> {
         self.out.push('[');
         let mut comma = false;
         scanner.items(|scanner| {
@@ -117,7 +117,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn object(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Refusal> {
+    fn object(&mut self, scanner: &mut Scanner<'_>) -> Result<(), LineError> {
         self.out.push('{');
         let start = self.out.len();
         // Each entry is written as it comes, with a comma behind it; only if the keys are out of order are the
@@ -153,9 +153,9 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn decode<'a>(&self, raw: Raw<'a>) -> Result<Cow<'a, str>, Refusal> {
+    fn decode<'a>(&self, raw: Raw<'a>) -> Result<Cow<'a, str>, LineError> {
         let field = self.field;
-        raw.decode().ok_or(Refusal::LoneSurrogate { field })
+        raw.decode().ok_or(LineError::LoneSurrogate { field })
     }
 
     fn string(&mut self, text: &str) {

@@ -24,18 +24,18 @@ mod agora_presence;
 mod agora_topics;
 mod field;
 mod json;
+mod line_error;
 mod meta;
 mod own;
 mod recorded;
-mod refusal;
 mod settings;
 
+pub use line_error::LineError;
 pub use recorded::recording;
-pub use refusal::Refusal;
 pub use settings::{Settings, TimeUnit};
 
 use crate::decimal;
-use crate::domain::event::{Event, Said};
+use crate::domain::event::{Event, EventPayload};
 use crate::domain::order::Stamp;
 use crate::limits::ID_BYTES_MAX;
 use json::Scanner;
@@ -137,10 +137,10 @@ field::object! {
 ///
 /// # Errors
 ///
-/// A [`Refusal`], if the line is not JSON, has no known shape, lacks a needed field, has one of the wrong type or breaks
+/// A [`LineError`], if the line is not JSON, has no known shape, lacks a needed field, has one of the wrong type or breaks
 /// a limit.
-pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, Refusal> {
-    let text = std::str::from_utf8(line).map_err(|error| Refusal::NotUtf8 {
+pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, LineError> {
+    let text = std::str::from_utf8(line).map_err(|error| LineError::NotUtf8 {
         byte: error.valid_up_to() + 1,
     })?;
     let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
@@ -149,7 +149,7 @@ pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, R
     if scanner.peek() != Some(b'{') {
         scanner.value()?;
         scanner.end()?;
-        return Err(Refusal::NoShape);
+        return Err(LineError::NoShape);
     }
     let mut line = Line::default();
     line.read(&mut scanner)?;
@@ -177,11 +177,11 @@ pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, R
             // `ts` is the name that every line may use: where it is added to an event of Agora's, it is meant to count.
             ts: line.ts().time(settings.time_unit)?.or(timestamp),
         },
-        said,
+        payload: said,
     })
 }
 
-fn agora_said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>, Refusal> {
+fn agora_said<'a>(line: &Line<'a>, settings: &Settings) -> Result<EventPayload<'a>, LineError> {
     if line.event().is_string() {
         agora_link::said(line, settings)
     } else if line.event_type().is_string() {
@@ -197,15 +197,15 @@ fn agora_said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>, Refu
             agora_native::said(line)
         }
     } else {
-        Err(Refusal::NoShape)
+        Err(LineError::NoShape)
     }
 }
 
 /// An empty id would make retries of all lines that bear it.
-fn id<'a>(line: &Line<'a>) -> Result<Option<Cow<'a, str>>, Refusal> {
+fn id<'a>(line: &Line<'a>) -> Result<Option<Cow<'a, str>>, LineError> {
     let id = line.id().string_up_to(ID_BYTES_MAX)?;
     match id {
-        Some(id) if id.is_empty() => Err(Refusal::Empty {
+        Some(id) if id.is_empty() => Err(LineError::Empty {
             field: line.id().name(),
         }),
         id => Ok(id),

@@ -2,11 +2,11 @@
 
 use super::Line;
 use super::field::{Field, object};
-use super::refusal::Refusal;
+use super::line_error::LineError;
 use super::settings::{Settings, TimeUnit};
 use crate::domain::event::{
-    ChangeSaid, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown, Str, TokenSaid,
-    TokenState, TopicShown,
+    ChangeKind, EventPayload, LinkState, ReportedChange, ReportedLink, ReportedListing,
+    ReportedMember, ReportedToken, ReportedTopic, Service, Str, TokenState,
 };
 use crate::domain::order::Stamp;
 use crate::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
@@ -36,28 +36,31 @@ const SERVICES: [(&str, Service); 4] = [
 ];
 
 /// What a line with a `t` says.
-pub(super) fn said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>, Refusal> {
+pub(super) fn said<'a>(
+    line: &Line<'a>,
+    settings: &Settings,
+) -> Result<EventPayload<'a>, LineError> {
     let t = line.t().string()?.ok_or(line.t().lacking())?;
     let unit = settings.time_unit;
     match t.as_ref() {
-        "join" => change(line, Kind::Join),
-        "leave" => change(line, Kind::Leave),
-        "update" => change(line, Kind::Update),
-        "snapshot" => Ok(Said::Snapshot {
+        "join" => change(line, ChangeKind::Join),
+        "leave" => change(line, ChangeKind::Leave),
+        "update" => change(line, ChangeKind::Update),
+        "snapshot" => Ok(EventPayload::Snapshot {
             channel: line.channel().needed_name()?,
             shown: shown(line, unit)?,
         }),
-        "snapshot_begin" => Ok(Said::SnapshotBegin {
+        "snapshot_begin" => Ok(EventPayload::SnapshotBegin {
             channel: line.channel().needed_name()?,
             sync: line.sync().needed_label()?,
             incomplete: line.incomplete().flag()?,
         }),
-        "snapshot_page" => Ok(Said::SnapshotPage {
+        "snapshot_page" => Ok(EventPayload::SnapshotPage {
             channel: line.channel().needed_name()?,
             sync: line.sync().needed_label()?,
             shown: shown(line, unit)?,
         }),
-        "snapshot_end" => Ok(Said::SnapshotEnd {
+        "snapshot_end" => Ok(EventPayload::SnapshotEnd {
             channel: line.channel().needed_name()?,
             sync: line.sync().needed_label()?,
             incomplete: line.incomplete().flag()?,
@@ -71,8 +74,8 @@ pub(super) fn said<'a>(line: &Line<'a>, settings: &Settings) -> Result<Said<'a>,
 }
 
 /// The line's own `pos` and `ts` are the event's, not the member's.
-fn change<'a>(line: &Line<'a>, kind: Kind) -> Result<Said<'a>, Refusal> {
-    let who = MemberSaid {
+fn change<'a>(line: &Line<'a>, kind: ChangeKind) -> Result<EventPayload<'a>, LineError> {
+    let who = ReportedMember {
         user: line.user().needed_name()?,
         conn: conn(line.conn())?,
         meta: None,
@@ -80,9 +83,9 @@ fn change<'a>(line: &Line<'a>, kind: Kind) -> Result<Said<'a>, Refusal> {
         reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
         late_ms: line.late_ms().late()?,
     };
-    Ok(Said::Changes {
+    Ok(EventPayload::Changes {
         channel: line.channel().needed_name()?,
-        changes: vec![ChangeSaid {
+        changes: vec![ReportedChange {
             kind,
             topic: line.topic().needed_name()?,
             who: line.meta().meta()?.of_member(who),
@@ -92,13 +95,13 @@ fn change<'a>(line: &Line<'a>, kind: Kind) -> Result<Said<'a>, Refusal> {
     })
 }
 
-fn conn(field: Field<'_>) -> Result<Str<'_>, Refusal> {
+fn conn(field: Field<'_>) -> Result<Str<'_>, LineError> {
     field
         .string_up_to(NAME_BYTES_MAX)
         .map(Option::unwrap_or_default)
 }
 
-fn shown<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Shown<'a>, Refusal> {
+fn shown<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<ReportedListing<'a>, LineError> {
     if !line.topics().is_given() {
         return Err(line.topics().lacking());
     }
@@ -108,7 +111,7 @@ fn shown<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Shown<'a>, Refusal> {
         scanner.entries(|key, scanner| {
             let field = line.totals().name();
             let total = Field::new(field, Some(scanner.value()?)).count()?;
-            let topic = key.decode().ok_or(Refusal::LoneSurrogate { field })?;
+            let topic = key.decode().ok_or(LineError::LoneSurrogate { field })?;
             totals.insert(topic, total);
             Ok(())
         })
@@ -116,7 +119,7 @@ fn shown<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Shown<'a>, Refusal> {
     for shown in &mut topics {
         shown.total = totals.get(&shown.topic).copied().flatten();
     }
-    Ok(Shown {
+    Ok(ReportedListing {
         topics,
         total_topics: line.topics_in_all().count()?,
         incomplete: line.incomplete().flag()?,
@@ -124,7 +127,7 @@ fn shown<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Shown<'a>, Refusal> {
 }
 
 /// Changes of any kinds in the order of the list, for what no other line can say.
-fn changes<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Said<'a>, Refusal> {
+fn changes<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<EventPayload<'a>, LineError> {
     let channel = line.channel().needed_name()?;
     if !line.changes().is_there() {
         return Err(line.changes().lacking());
@@ -134,12 +137,12 @@ fn changes<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Said<'a>, Refusal> {
         let mut listed = Listed::default();
         listed.read(scanner)?;
         let kind = match listed.t().string()?.ok_or(listed.t().lacking())?.as_ref() {
-            "join" => Kind::Join,
-            "leave" => Kind::Leave,
-            "update" => Kind::Update,
+            "join" => ChangeKind::Join,
+            "leave" => ChangeKind::Leave,
+            "update" => ChangeKind::Update,
             _ => return Err(listed.t().unknown()),
         };
-        changes.push(ChangeSaid {
+        changes.push(ReportedChange {
             kind,
             topic: listed.topic().needed_name()?,
             who: listed.member(unit)?,
@@ -154,14 +157,14 @@ fn changes<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Said<'a>, Refusal> {
 fn several<'a>(
     line: &Line<'a>,
     channel: Str<'a>,
-    changes: Vec<ChangeSaid<'a>>,
+    changes: Vec<ReportedChange<'a>>,
     together: bool,
-) -> Result<Said<'a>, Refusal> {
+) -> Result<EventPayload<'a>, LineError> {
     let occupancy = line.occupancy().count()?;
     if changes.is_empty() && occupancy.is_none() {
-        return Ok(Said::Nothing);
+        return Ok(EventPayload::Nothing);
     }
-    Ok(Said::Changes {
+    Ok(EventPayload::Changes {
         channel,
         changes,
         together,
@@ -169,18 +172,21 @@ fn several<'a>(
     })
 }
 
-fn diff<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Said<'a>, Refusal> {
+fn diff<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<EventPayload<'a>, LineError> {
     let channel = line.channel().needed_name()?;
     if !line.joins().is_given() && !line.leaves().is_given() {
         // Either may be missing, but a line with neither was meant otherwise.
-        return Err(Refusal::Missing {
+        return Err(LineError::Missing {
             field: "joins (or leaves)",
         });
     }
     let mut changes = Vec::new();
-    for (kind, field) in [(Kind::Leave, line.leaves()), (Kind::Join, line.joins())] {
-        for TopicShown { topic, members, .. } in topics(field, unit)? {
-            changes.extend(members.into_iter().map(|who| ChangeSaid {
+    for (kind, field) in [
+        (ChangeKind::Leave, line.leaves()),
+        (ChangeKind::Join, line.joins()),
+    ] {
+        for ReportedTopic { topic, members, .. } in topics(field, unit)? {
+            changes.extend(members.into_iter().map(|who| ReportedChange {
                 kind,
                 topic: topic.clone(),
                 who,
@@ -190,14 +196,14 @@ fn diff<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<Said<'a>, Refusal> {
     several(line, channel, changes, true)
 }
 
-fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+fn link<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     let state = line.state().string()?.ok_or(line.state().lacking())?;
     let with_differences = with_differences(line)?;
     let state = match state.as_ref() {
         "up" if with_differences => LinkState::UpWithDifferences,
         "up" => LinkState::Up,
         _ if with_differences => {
-            return Err(Refusal::Misplaced {
+            return Err(LineError::Misplaced {
                 field: line.resync().name(),
                 place: "with state \"up\"",
             });
@@ -206,7 +212,7 @@ fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
         "synced" => LinkState::Synced,
         _ => return Err(line.state().unknown()),
     };
-    Ok(Said::Link(LinkSaid {
+    Ok(EventPayload::Link(ReportedLink {
         state,
         channels: line.channels().names()?,
         unrestored: line.unrestored().names()?,
@@ -216,7 +222,7 @@ fn link<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 }
 
 /// How the source tells what was missed: as a snapshot, where it does not say.
-fn with_differences(line: &Line<'_>) -> Result<bool, Refusal> {
+fn with_differences(line: &Line<'_>) -> Result<bool, LineError> {
     match line.resync().string()?.as_deref() {
         None => Ok(false),
         Some("differences") => Ok(true),
@@ -224,7 +230,7 @@ fn with_differences(line: &Line<'_>) -> Result<bool, Refusal> {
     }
 }
 
-fn service(line: &Line<'_>) -> Result<Service, Refusal> {
+fn service(line: &Line<'_>) -> Result<Service, LineError> {
     let Some(word) = line.service().string()? else {
         return Ok(Service::All);
     };
@@ -234,7 +240,7 @@ fn service(line: &Line<'_>) -> Result<Service, Refusal> {
         .ok_or(line.service().unknown())
 }
 
-fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
+fn token<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     let state = line.state().string()?.ok_or(line.state().lacking())?;
     let state = match state.as_ref() {
         "will_expire" => TokenState::WillExpire,
@@ -243,7 +249,7 @@ fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
         "revoked" => TokenState::Revoked,
         _ => return Err(line.state().unknown()),
     };
-    Ok(Said::Token(TokenSaid {
+    Ok(EventPayload::Token(ReportedToken {
         state,
         channel: line.channel().maybe_name()?,
         reason: line.reason().string_up_to(REASON_BYTES_MAX)?,
@@ -251,7 +257,7 @@ fn token<'a>(line: &Line<'a>) -> Result<Said<'a>, Refusal> {
 }
 
 /// `{topic: [member]}`. Of a topic that comes twice the last list counts, as everywhere in JSON.
-fn topics<'a>(field: Field<'a>, unit: TimeUnit) -> Result<Vec<TopicShown<'a>>, Refusal> {
+fn topics<'a>(field: Field<'a>, unit: TimeUnit) -> Result<Vec<ReportedTopic<'a>>, LineError> {
     let mut topics = Vec::new();
     field.lists("topic", |topic, list| {
         let mut members = Vec::new();
@@ -261,7 +267,7 @@ fn topics<'a>(field: Field<'a>, unit: TimeUnit) -> Result<Vec<TopicShown<'a>>, R
             members.push(listed.member(unit)?);
             Ok(())
         })?;
-        topics.push(TopicShown {
+        topics.push(ReportedTopic {
             topic,
             total: None,
             members,
@@ -278,8 +284,8 @@ fn topics<'a>(field: Field<'a>, unit: TimeUnit) -> Result<Vec<TopicShown<'a>>, R
 }
 
 impl<'a> Listed<'a> {
-    fn member(&self, unit: TimeUnit) -> Result<MemberSaid<'a>, Refusal> {
-        let who = MemberSaid {
+    fn member(&self, unit: TimeUnit) -> Result<ReportedMember<'a>, LineError> {
+        let who = ReportedMember {
             user: self.user().needed_name()?,
             conn: conn(self.conn())?,
             meta: None,

@@ -3,7 +3,7 @@
 
 use super::field::{Field, object};
 use super::json::Scanner;
-use super::refusal::Refusal;
+use super::line_error::LineError;
 use super::settings::TimeUnit;
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::Connection;
@@ -39,9 +39,9 @@ object! {
 /// ```
 ///
 /// # Errors
-/// A [`Refusal`] where one of the fields has the wrong type, or where it is no line at all.
-pub fn recording(line: &[u8]) -> Result<Recording, Refusal> {
-    let text = std::str::from_utf8(line).map_err(|error| Refusal::NotUtf8 {
+/// A [`LineError`] where one of the fields has the wrong type, or where it is no line at all.
+pub fn recording(line: &[u8]) -> Result<Recording, LineError> {
+    let text = std::str::from_utf8(line).map_err(|error| LineError::NotUtf8 {
         byte: error.valid_up_to() + 1,
     })?;
     let mut scanner = Scanner::new(text.trim_start_matches('\u{feff}'), 0);
@@ -74,9 +74,9 @@ pub fn recording(line: &[u8]) -> Result<Recording, Refusal> {
     })
 }
 
-fn ms(field: Field<'_>) -> Result<Option<i64>, Refusal> {
+fn ms(field: Field<'_>) -> Result<Option<i64>, LineError> {
     match field.whole("a whole number of milliseconds")? {
-        Some(None) => Err(Refusal::TimeOutOfRange {
+        Some(None) => Err(LineError::TimeOutOfRange {
             field: field.name(),
         }),
         whole => Ok(whole.flatten()),

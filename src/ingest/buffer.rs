@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 /// Read at a time.
 pub(super) const BUFFER_BYTES: usize = 256 << 10;
-/// What a pipe holds at most; whoever gives less at once has no more to give.
+/// What a pipe holds at most; a pipe that gives less has no more to give.
 const PIPE_BYTES: usize = 64 << 10;
 
 /// The one buffer that there is of a source.

@@ -1,19 +1,19 @@
 //! One line for the writer: the event that it tells, or what is kept of it where it tells none. What its sender may write
 //! is decided in `reach`.
 
-use super::reach::Reach;
+use super::permissions::WritePermissions;
 use super::source::LineText;
 use crate::domain::entry::Recording;
-use crate::domain::event::Said;
+use crate::domain::event::EventPayload;
 use crate::domain::time::Millis;
 use crate::feed::{self, Defaults};
 use crate::limits;
-use crate::store::{Line, Refused, Rejected};
+use crate::store::{BatchLine, RefusedLine, RejectedLine};
 use std::sync::Arc;
 
 /// Where a line stands.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct LineLocation<'a> {
     /// The file or feed.
     pub source: &'a Arc<str>,
     /// Its number there, from 1.
@@ -22,10 +22,15 @@ pub struct Place<'a> {
     pub byte: u64,
 }
 
-impl Place<'_> {
+impl LineLocation<'_> {
     /// What is to be handed to the writer for a line that is not blank.
     #[must_use]
-    pub fn take(self, text: LineText<'_>, defaults: &Defaults<'_>, reach: &Reach) -> Line {
+    pub fn take(
+        self,
+        text: LineText<'_>,
+        defaults: &Defaults<'_>,
+        reach: &WritePermissions,
+    ) -> BatchLine {
         let text = match text {
             LineText::Whole(text) if text.len() <= limits::LINE_BYTES_MAX => text,
             LineText::Whole(text) => {
@@ -38,22 +43,22 @@ impl Place<'_> {
                 blake3,
             } => return too_long(self.keep(head, length, Some(blake3))),
         };
-        let kept = || Rejected {
+        let kept = || RejectedLine {
             limited: reach.is_limited(),
             ..self.keep(text, text.len() as u64, None)
         };
         let mut event = match feed::parse(text, defaults) {
             Ok(event) => event,
             Err(refusal) => {
-                return Line::Rejected(Box::new(Rejected {
+                return BatchLine::Rejected(Box::new(RejectedLine {
                     reason: refusal.to_string(),
                     ..kept()
                 }));
             }
         };
         match reach.narrow(&mut event) {
-            Ok(()) => Line::Event(event.into_owned(), Some(Box::new(kept()))),
-            Err(what) => Line::Forbidden(Refused {
+            Ok(()) => BatchLine::Event(event.into_owned(), Some(Box::new(kept()))),
+            Err(what) => BatchLine::Forbidden(RefusedLine {
                 source: Arc::clone(self.source),
                 line: self.line,
                 byte: self.byte,
@@ -63,17 +68,17 @@ impl Place<'_> {
     }
 
     /// A line that is rejected for a reason that is known before its event is looked at.
-    pub(super) fn refuse(self, text: &[u8], reason: String) -> Line {
-        Line::Rejected(Box::new(Rejected {
+    pub(super) fn refuse(self, text: &[u8], reason: String) -> BatchLine {
+        BatchLine::Rejected(Box::new(RejectedLine {
             reason,
             ..self.keep(text, text.len() as u64, None)
         }))
     }
 
     /// What is kept of a line where it is rejected; a reason is still to come.
-    fn keep(self, text: &[u8], length: u64, blake3: Option<[u8; 32]>) -> Rejected {
+    fn keep(self, text: &[u8], length: u64, blake3: Option<[u8; 32]>) -> RejectedLine {
         let head = text.get(..limits::REJECT_TEXT_BYTES_MAX);
-        Rejected {
+        RejectedLine {
             source: Arc::clone(self.source),
             line: self.line,
             byte: self.byte,
@@ -88,13 +93,13 @@ impl Place<'_> {
 
 /// The time that the source gave for a line, or for the first member that has one of its own.
 #[must_use]
-pub fn source_time(line: &Line) -> Option<Millis> {
-    let (Line::Event(event, _) | Line::Again(event, ..)) = line else {
+pub fn source_time(line: &BatchLine) -> Option<Millis> {
+    let (BatchLine::Event(event, _) | BatchLine::Again(event, ..)) = line else {
         return None;
     };
-    let first = match &event.said {
-        Said::Changes { changes, .. } => changes.first().map(|change| &change.who),
-        Said::Snapshot { shown, .. } | Said::SnapshotPage { shown, .. } => {
+    let first = match &event.payload {
+        EventPayload::Changes { changes, .. } => changes.first().map(|change| &change.who),
+        EventPayload::Snapshot { shown, .. } | EventPayload::SnapshotPage { shown, .. } => {
             shown.topics.iter().flat_map(|topic| &topic.members).next()
         }
         _ => None,
@@ -104,10 +109,10 @@ pub fn source_time(line: &Line) -> Option<Millis> {
 
 /// A line that is to be recorded as it was before.
 #[must_use]
-pub fn as_recorded(taken: Line, recording: Result<Recording, feed::Refusal>) -> Line {
+pub fn as_recorded(taken: BatchLine, recording: Result<Recording, feed::LineError>) -> BatchLine {
     match (taken, recording) {
-        (Line::Event(event, raw), Ok(recording)) => Line::Again(event, raw, recording),
-        (Line::Event(_, raw), Err(refusal)) => Line::Rejected(Box::new(Rejected {
+        (BatchLine::Event(event, raw), Ok(recording)) => BatchLine::Again(event, raw, recording),
+        (BatchLine::Event(_, raw), Err(refusal)) => BatchLine::Rejected(Box::new(RejectedLine {
             reason: refusal.to_string(),
             ..raw.map(|raw| *raw).unwrap_or_default()
         })),
@@ -115,24 +120,24 @@ pub fn as_recorded(taken: Line, recording: Result<Recording, feed::Refusal>) -> 
     }
 }
 
-fn too_long(rejected: Rejected) -> Line {
+fn too_long(rejected: RejectedLine) -> BatchLine {
     let (length, most) = (rejected.length, limits::LINE_BYTES_MAX);
-    Line::Rejected(Box::new(Rejected {
+    BatchLine::Rejected(Box::new(RejectedLine {
         reason: format!("the line is {length} bytes long; at most {most} are allowed"),
         ..rejected
     }))
 }
 
 /// Whether a line may turn out to be a reject, so that a strict run may end before it.
-pub(super) fn may_be_refused(line: &Line) -> bool {
+pub(super) fn may_be_refused(line: &BatchLine) -> bool {
     match line {
-        Line::Event(event, _) | Line::Again(event, _, _) => {
+        BatchLine::Event(event, _) | BatchLine::Again(event, _, _) => {
             matches!(
-                event.said,
-                Said::SnapshotPage { .. } | Said::SnapshotEnd { .. }
+                event.payload,
+                EventPayload::SnapshotPage { .. } | EventPayload::SnapshotEnd { .. }
             )
         }
-        Line::Rejected(_) | Line::Forbidden(_) | Line::Retry(..) => true,
-        Line::Progress(_) | Line::Connection { .. } => false,
+        BatchLine::Rejected(_) | BatchLine::Forbidden(_) | BatchLine::Retry(..) => true,
+        BatchLine::Progress(_) | BatchLine::Connection { .. } => false,
     }
 }

@@ -2,12 +2,12 @@
 
 mod buffer;
 mod envelope;
-mod fault;
+mod error;
 mod foreign;
 pub mod line;
 mod packing;
+mod permissions;
 mod piece;
-mod reach;
 mod reorder;
 mod resume;
 mod retry;
@@ -19,10 +19,10 @@ mod values;
 mod wide;
 
 pub use envelope::Pointer;
-pub use fault::{IngestError, Unfinished};
+pub use error::{IngestError, Unfinished};
 pub use foreign::Looks;
-pub use reach::Reach;
+pub use permissions::WritePermissions;
 
 pub use retry::retry;
-pub use run::{How, Outcome, Watcher, ingest};
+pub use run::{IngestOptions, IngestOutcome, ProgressListener, ingest};
 pub use summary::IngestSummary;

@@ -7,7 +7,7 @@ pub(super) const HELD_BYTES_MAX: usize = LINE_BYTES_MAX + 2;
 
 /// One line, or one value of a text that is read value by value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'s> {
+pub struct SourceLine<'s> {
     /// The number of the line, or of that in which the value begins, from 1.
     pub number: u64,
     /// Where it starts.

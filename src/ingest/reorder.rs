@@ -3,7 +3,7 @@
 
 use crate::domain::time::Millis;
 use crate::limits;
-use crate::store::Line;
+use crate::store::BatchLine;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
@@ -23,7 +23,7 @@ pub(super) struct Reorder {
 struct HeldLine {
     at: Millis,
     arrived: u64,
-    line: Line,
+    line: BatchLine,
     length: usize,
 }
 
@@ -40,7 +40,7 @@ impl Reorder {
     }
 
     /// Takes a line of `length` bytes. A time beyond `latest` counts as missing.
-    pub(super) fn push(&mut self, line: Line, length: usize, latest: Millis) {
+    pub(super) fn push(&mut self, line: BatchLine, length: usize, latest: Millis) {
         if let Some(at) = time(&line).filter(|at| *at != 0 && *at <= latest) {
             self.before = at;
             self.newest = self.newest.max(at);
@@ -56,7 +56,7 @@ impl Reorder {
     }
 
     /// The next line and its length, if it has waited long enough, or too much waits. `last`: none will come any more.
-    pub(super) fn pop(&mut self, last: bool) -> Option<(Line, usize)> {
+    pub(super) fn pop(&mut self, last: bool) -> Option<(BatchLine, usize)> {
         let next = &self.waiting.peek()?.0;
         let due = next.at < self.newest.saturating_sub(self.window);
         let full = self.waiting.len() > limits::REORDER_LINES_MAX
@@ -75,12 +75,15 @@ impl Reorder {
     }
 }
 
-fn time(line: &Line) -> Option<Millis> {
+fn time(line: &BatchLine) -> Option<Millis> {
     match line {
-        Line::Event(event, _) | Line::Again(event, ..) | Line::Retry(event, ..) => event.stamp.ts,
-        Line::Rejected(_) | Line::Forbidden(_) | Line::Progress(_) | Line::Connection { .. } => {
-            None
+        BatchLine::Event(event, _) | BatchLine::Again(event, ..) | BatchLine::Retry(event, ..) => {
+            event.stamp.ts
         }
+        BatchLine::Rejected(_)
+        | BatchLine::Forbidden(_)
+        | BatchLine::Progress(_)
+        | BatchLine::Connection { .. } => None,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Going on with a file: where an earlier run of it ended, and what that one has met of its last line.
 
-use super::fault::IngestError;
+use super::error::IngestError;
 use super::source::{Fingerprint, Source};
 use crate::log::Progress;
-use crate::store::{Rejected, Store, StoreError};
+use crate::store::{RejectedLine, Store, StoreError};
 
 /// Finds where an earlier run ended, and goes there.
 pub(super) fn go_on(store: &Store, source: &mut Source) -> Result<u64, IngestError> {
@@ -36,7 +36,7 @@ pub(super) fn go_on(store: &Store, source: &mut Source) -> Result<u64, IngestErr
 }
 
 /// Whether this line was met by an earlier run over the same file, and rejected.
-pub(super) fn is_kept(store: &Store, line: &Rejected) -> Result<bool, StoreError> {
+pub(super) fn is_kept(store: &Store, line: &RejectedLine) -> Result<bool, StoreError> {
     let hash = line
         .blake3
         .unwrap_or_else(|| *blake3::hash(&line.text).as_bytes());

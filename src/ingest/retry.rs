@@ -1,10 +1,10 @@
 //! Rejected lines, taken in again: after an upgrade that understands them, say, or by other rules.
 
-use super::fault::IngestError;
-use super::run::{How, Outcome, Watcher};
+use super::error::IngestError;
+use super::run::{IngestOptions, IngestOutcome, ProgressListener};
 use crate::feed::{self, Defaults};
 use crate::log::Reject;
-use crate::store::{Batch, Line, Refused, Rejected, Store, may_be_retried};
+use crate::store::{Batch, BatchLine, RefusedLine, RejectedLine, Store, may_be_retried};
 
 /// Lines handed to the writer together.
 const BATCH_LINES: usize = 1_024;
@@ -26,15 +26,19 @@ const BATCH_BYTES: usize = 4 << 20;
 ///
 /// # Errors
 /// [`IngestError::Store`]; what came before is durable.
-pub fn retry(store: &Store, how: &How, watcher: &mut dyn Watcher) -> Result<Outcome, IngestError> {
+pub fn retry(
+    store: &Store,
+    how: &IngestOptions,
+    watcher: &mut dyn ProgressListener,
+) -> Result<IngestOutcome, IngestError> {
     let _alone = store.retry_alone();
-    let mut again = Again {
+    let mut again = RetryIngest {
         store,
         how,
         watcher,
         lines: Vec::new(),
         bytes: 0,
-        outcome: Outcome::default(),
+        outcome: IngestOutcome::default(),
     };
     let mut done = Ok(());
     store.kept_rejects(|n, reject| {
@@ -42,20 +46,20 @@ pub fn retry(store: &Store, how: &How, watcher: &mut dyn Watcher) -> Result<Outc
         done.is_ok() && !again.watcher.stop()
     })?;
     done?;
-    again.hand_over()?;
+    again.send_decided()?;
     Ok(again.outcome)
 }
 
-struct Again<'a> {
+struct RetryIngest<'a> {
     store: &'a Store,
-    how: &'a How,
-    watcher: &'a mut dyn Watcher,
-    lines: Vec<Line>,
+    how: &'a IngestOptions,
+    watcher: &'a mut dyn ProgressListener,
+    lines: Vec<BatchLine>,
     bytes: usize,
-    outcome: Outcome,
+    outcome: IngestOutcome,
 }
 
-impl Again<'_> {
+impl RetryIngest<'_> {
     fn take(&mut self, n: u64, reject: &Reject) -> Result<(), IngestError> {
         self.outcome.lines += 1;
         let defaults = Defaults {
@@ -80,27 +84,27 @@ impl Again<'_> {
         };
         match feed::parse(text, &defaults) {
             Ok(event) => {
-                let raw = Rejected {
+                let raw = RejectedLine {
                     source: reject.source.clone(),
                     line: reject.line,
                     byte: reject.byte,
-                    ..Rejected::default()
+                    ..RejectedLine::default()
                 };
-                let line = Line::Retry(event.into_owned(), Box::new(raw), n);
+                let line = BatchLine::Retry(event.into_owned(), Box::new(raw), n);
                 self.lines.push(line);
                 self.bytes += text.len();
             }
             Err(refusal) => self.refuse(reject, refusal.to_string()),
         }
         if self.lines.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES {
-            self.hand_over()?;
+            self.send_decided()?;
         }
         Ok(())
     }
 
     fn refuse(&mut self, reject: &Reject, reason: String) {
         self.outcome.tally.rejected += 1;
-        self.watcher.rejected(&Refused {
+        self.watcher.rejected(&RefusedLine {
             source: reject.source.clone(),
             line: reject.line,
             byte: reject.byte,
@@ -108,7 +112,7 @@ impl Again<'_> {
         });
     }
 
-    fn hand_over(&mut self) -> Result<(), IngestError> {
+    fn send_decided(&mut self) -> Result<(), IngestError> {
         if self.lines.is_empty() {
             return Ok(());
         }

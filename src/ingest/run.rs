@@ -1,9 +1,9 @@
 //! A source, line by line, into a store: what the command line, the server and the simulator have in common.
 
 use super::envelope::Pointer;
-use super::fault::{IngestError, Unfinished};
-use super::line::{Place, as_recorded, may_be_refused, source_time};
-use super::reach::Reach;
+use super::error::{IngestError, Unfinished};
+use super::line::{LineLocation, as_recorded, may_be_refused, source_time};
+use super::permissions::WritePermissions;
 use super::reorder::Reorder;
 use super::resume::{go_on, is_kept};
 use super::source::{Fingerprint, LineText, Source, Wait};
@@ -13,13 +13,15 @@ use crate::domain::time::Millis;
 use crate::feed::{self, Defaults, Settings};
 use crate::limits;
 use crate::log::Progress;
-use crate::store::{Batch, Clamped, DifferingRetry, Line, Receipt, Refused, Store, Tally, Ticket};
+use crate::store::{
+    Batch, BatchLine, Clamped, DifferingRetry, LineCounts, Receipt, RefusedLine, Store, Ticket,
+};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// How lines are taken.
 #[derive(Debug, Clone)]
-pub struct How {
+pub struct IngestOptions {
     /// The observer of lines that name none.
     pub observer: String,
     /// The observer's own user, of lines that name none.
@@ -42,13 +44,13 @@ pub struct How {
     /// Go on where an earlier run of the same file ended.
     pub resume: bool,
     /// What the sender may write.
-    pub reach: Reach,
+    pub reach: WritePermissions,
 }
 
-impl Default for How {
+impl Default for IngestOptions {
     fn default() -> Self {
         let (observer, rules) = ("default".to_owned(), Rules::default());
-        How {
+        IngestOptions {
             observer,
             self_user: None,
             settings: Settings::USUAL,
@@ -59,25 +61,25 @@ impl Default for How {
             strict: false,
             max_rejects: limits::REJECTS_PER_SOURCE_MAX,
             resume: false,
-            reach: Reach::default(),
+            reach: WritePermissions::default(),
         }
     }
 }
 
 /// Who is told how it goes.
-pub trait Watcher {
+pub trait ProgressListener {
     /// More of the source has become durable.
     fn durable(&mut self, up_to_byte: u64, lines: u64) {
         let _ = (up_to_byte, lines);
     }
 
     /// A line was rejected, and is kept.
-    fn rejected(&mut self, refused: &Refused) {
+    fn rejected(&mut self, refused: &RefusedLine) {
         let _ = refused;
     }
 
     /// The sender had no right to write a line: it is neither recorded nor kept.
-    fn forbidden(&mut self, refused: &Refused) {
+    fn forbidden(&mut self, refused: &RefusedLine) {
         let _ = refused;
     }
 
@@ -114,24 +116,24 @@ pub trait Watcher {
 }
 
 /// Nobody is told.
-impl Watcher for () {}
+impl ProgressListener for () {}
 
 /// What became of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct IngestOutcome {
     /// Lines read, but for blank ones.
     pub lines: u64,
     /// What became of them.
-    pub tally: Tally,
+    pub tally: LineCounts,
     /// The latest time that the source gave, Unix ms.
     pub latest_time: Option<Millis>,
     /// It ended at a rejected line (`strict`).
     pub stopped: bool,
 }
 
-impl Outcome {
+impl IngestOutcome {
     /// Adds what became of a later source.
-    pub fn add(&mut self, later: &Outcome) {
+    pub fn add(&mut self, later: &IngestOutcome) {
         self.lines += later.lines;
         self.tally.add(&later.tally);
         self.latest_time = self.latest_time.max(later.latest_time);
@@ -195,9 +197,9 @@ const BATCHES_AHEAD: usize = 4;
 pub fn ingest(
     store: &Store,
     mut source: Source,
-    how: &How,
-    watcher: &mut dyn Watcher,
-) -> Result<Outcome, Box<Unfinished>> {
+    how: &IngestOptions,
+    watcher: &mut dyn ProgressListener,
+) -> Result<IngestOutcome, Box<Unfinished>> {
     let unfinished = |error, outcome, byte| {
         Box::new(Unfinished {
             outcome,
@@ -206,11 +208,11 @@ pub fn ingest(
         })
     };
     let from = if how.resume {
-        go_on(store, &mut source).map_err(|error| unfinished(error, Outcome::default(), 0))?
+        go_on(store, &mut source).map_err(|error| unfinished(error, IngestOutcome::default(), 0))?
     } else {
         0
     };
-    let mut intake = Intake {
+    let mut intake = SourceIngest {
         store,
         how,
         watcher,
@@ -224,7 +226,7 @@ pub fn ingest(
         durable: from,
         waiting: VecDeque::new(),
         settled: 0,
-        outcome: Outcome::default(),
+        outcome: IngestOutcome::default(),
     };
     let read = intake.read(&mut source, from);
     // What was read before a failure counts.
@@ -236,13 +238,13 @@ pub fn ingest(
     }
 }
 
-struct Intake<'a> {
+struct SourceIngest<'a> {
     store: &'a Store,
-    how: &'a How,
-    watcher: &'a mut dyn Watcher,
+    how: &'a IngestOptions,
+    watcher: &'a mut dyn ProgressListener,
     name: Arc<str>,
     fingerprint: Option<Fingerprint>,
-    batch: Vec<Line>,
+    batch: Vec<BatchLine>,
     bytes: usize,
     /// Lines that wait for earlier ones.
     reorder: Option<Reorder>,
@@ -254,10 +256,10 @@ struct Intake<'a> {
     waiting: VecDeque<(Ticket, u64, u64)>,
     /// Lines that have been settled.
     settled: u64,
-    outcome: Outcome,
+    outcome: IngestOutcome,
 }
 
-impl Intake<'_> {
+impl SourceIngest<'_> {
     fn read(&mut self, source: &mut Source, from: u64) -> Result<(), IngestError> {
         let name = Arc::clone(&self.name);
         let defaults = Defaults {
@@ -268,9 +270,9 @@ impl Intake<'_> {
         while !self.outcome.stopped && !self.watcher.stop() {
             match source.wait() {
                 Wait::None => {}
-                Wait::Possible => self.hand_over()?,
+                Wait::Possible => self.send_decided()?,
                 Wait::Likely => {
-                    self.hand_over()?;
+                    self.send_decided()?;
                     self.settle_all()?;
                     // What was settled may have ended it.
                     if self.outcome.stopped {
@@ -281,7 +283,7 @@ impl Intake<'_> {
             let Some(line) = source.next_line()? else {
                 break;
             };
-            let place = Place {
+            let place = LineLocation {
                 source: &name,
                 line: line.number,
                 byte: line.start,
@@ -308,15 +310,15 @@ impl Intake<'_> {
                             let byte = place.byte + before as u64;
                             let text = LineText::Whole(event.as_bytes());
                             (
-                                self.take(Place { byte, ..place }, text, &defaults),
+                                self.take(LineLocation { byte, ..place }, text, &defaults),
                                 event.len(),
                             )
                         })
                         .collect(),
                 };
                 // A strict run ends before a line, not within it.
-                let bad = |(taken, _): &&(Line, usize)| {
-                    matches!(taken, Line::Rejected(_) | Line::Forbidden(_))
+                let bad = |(taken, _): &&(BatchLine, usize)| {
+                    matches!(taken, BatchLine::Rejected(_) | BatchLine::Forbidden(_))
                 };
                 match taken.iter().find(bad).filter(|_| self.how.strict) {
                     Some((bad, length)) => self.put(bad.clone(), *length),
@@ -332,7 +334,7 @@ impl Intake<'_> {
                     LineText::TooLong { head, .. } => head.len(),
                 };
                 let taken = self.take(place, line.text, &defaults);
-                if let Line::Rejected(rejected) = &taken
+                if let BatchLine::Rejected(rejected) = &taken
                     && !line.terminated
                 {
                     half = true;
@@ -350,7 +352,7 @@ impl Intake<'_> {
                 self.reached = end;
             }
             if self.batch.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES {
-                self.hand_over()?;
+                self.send_decided()?;
             }
         }
         Ok(())
@@ -358,7 +360,12 @@ impl Intake<'_> {
 
     /// What is to be handed to the writer for an event.
     #[inline]
-    fn take(&self, place: Place<'_>, text: LineText<'_>, defaults: &Defaults<'_>) -> Line {
+    fn take(
+        &self,
+        place: LineLocation<'_>,
+        text: LineText<'_>,
+        defaults: &Defaults<'_>,
+    ) -> BatchLine {
         let taken = place.take(text, defaults, &self.how.reach);
         match text {
             LineText::Whole(text) if self.how.keep_recorded => {
@@ -370,7 +377,7 @@ impl Intake<'_> {
 
     /// Puts a line of `length` bytes where it belongs.
     #[inline]
-    fn put(&mut self, line: Line, length: usize) {
+    fn put(&mut self, line: BatchLine, length: usize) {
         let Some(reorder) = &mut self.reorder else {
             return self.put_behind(line, length);
         };
@@ -383,7 +390,7 @@ impl Intake<'_> {
     }
 
     #[inline]
-    fn put_behind(&mut self, line: Line, length: usize) {
+    fn put_behind(&mut self, line: BatchLine, length: usize) {
         if self.how.strict && may_be_refused(&line) {
             self.mark();
         }
@@ -400,7 +407,7 @@ impl Intake<'_> {
             return;
         }
         if let (Some((byte, line)), Some(fingerprint)) = (self.place.take(), self.fingerprint) {
-            self.batch.push(Line::Progress(Progress {
+            self.batch.push(BatchLine::Progress(Progress {
                 source: fingerprint.hash,
                 hashed_len: fingerprint.hashed,
                 byte,
@@ -410,7 +417,7 @@ impl Intake<'_> {
         }
     }
 
-    fn hand_over(&mut self) -> Result<(), IngestError> {
+    fn send_decided(&mut self) -> Result<(), IngestError> {
         let (byte, lines) = (self.reached, self.outcome.lines);
         self.mark();
         if self.batch.is_empty() {
@@ -463,7 +470,7 @@ impl Intake<'_> {
                 self.put_behind(line, length);
             }
             if last || self.batch.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES {
-                done = self.hand_over();
+                done = self.send_decided();
             }
             if last {
                 break;

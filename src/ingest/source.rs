@@ -5,11 +5,11 @@
 //! is copied, and nothing allocated per line.
 
 use super::buffer::{BUFFER_BYTES, Buffer};
-pub use super::fault::SourceError;
+pub use super::error::SourceError;
 use super::packing::{Allowance, Overpacked, packing, unpacked};
 use super::piece::{Digest, HELD_BYTES_MAX};
-pub use super::piece::{Line, LineText};
-use super::start::{Reading, start};
+pub use super::piece::{LineText, SourceLine};
+use super::start::{ReadMode, start};
 use super::values::{Front, ValueScanner};
 use memchr::memchr;
 use std::fs::File;
@@ -225,7 +225,7 @@ impl Source {
     /// # Errors
     ///
     /// Once, behind the last whole line, if the rest cannot be read; a line that is cut off by that is not given.
-    pub fn next_line(&mut self) -> Result<Option<Line<'_>>, SourceError> {
+    pub fn next_line(&mut self) -> Result<Option<SourceLine<'_>>, SourceError> {
         match self.form {
             Some(SourceForm::Lines) => {}
             Some(SourceForm::Values(_)) => return self.next_value(),
@@ -264,7 +264,7 @@ impl Source {
         self.input.lines = number;
         let text = self.input.gone(gone, length);
         let text = LineText::of(text.strip_suffix(b"\r").unwrap_or(text));
-        Ok(Some(Line {
+        Ok(Some(SourceLine {
             number,
             start,
             end: self.input.offset,
@@ -275,7 +275,7 @@ impl Source {
     }
 
     /// Goes through a line that is longer than may be held, and keeps its head.
-    fn long_line(&mut self) -> Result<Line<'_>, SourceError> {
+    fn long_line(&mut self) -> Result<SourceLine<'_>, SourceError> {
         let (number, start) = (self.input.lines + 1, self.input.offset);
         let mut digest = Digest::default();
         let terminated = loop {
@@ -294,7 +294,7 @@ impl Source {
         }
         self.input.lines += 1;
         self.long_head = digest.head;
-        Ok(Line {
+        Ok(SourceLine {
             number,
             start,
             end: self.input.offset,
@@ -314,20 +314,20 @@ impl Source {
             let held = self.input.held();
             match start(held, self.input.ended) {
                 None => self.input.fill(),
-                Some(Reading::Values) => {
+                Some(ReadMode::Values) => {
                     let mark = "\u{feff}".as_bytes();
                     let marked = held.starts_with(mark);
                     self.input.pass(if marked { mark.len() } else { 0 });
                     self.form = Some(SourceForm::Values(ValueScanner::new()));
                 }
                 // What reading met is worse than what could be read looks.
-                Some(Reading::Foreign(looks)) if self.input.fault.is_none() => {
+                Some(ReadMode::Foreign(looks)) if self.input.fault.is_none() => {
                     self.form = Some(SourceForm::Lines);
                     self.input.give_up();
                     let name = self.name.clone();
                     return Err(SourceError::Foreign { name, looks });
                 }
-                Some(Reading::Lines | Reading::Foreign(_)) => self.form = Some(SourceForm::Lines),
+                Some(ReadMode::Lines | ReadMode::Foreign(_)) => self.form = Some(SourceForm::Lines),
             }
         }
         Ok(())
@@ -348,7 +348,7 @@ impl Source {
     }
 
     /// The next value; `None` at the end.
-    fn next_value(&mut self) -> Result<Option<Line<'_>>, SourceError> {
+    fn next_value(&mut self) -> Result<Option<SourceLine<'_>>, SourceError> {
         let extent = loop {
             let held = self.input.held();
             let Some(SourceForm::Values(values)) = &mut self.form else {
@@ -380,7 +380,7 @@ impl Source {
         let (number, start) = (self.input.lines + 1, self.input.offset);
         self.pass_value(extent.length);
         let text = self.input.gone(extent.length, extent.text);
-        Ok(Some(Line {
+        Ok(Some(SourceLine {
             number,
             start,
             end: self.input.offset,
@@ -391,7 +391,7 @@ impl Source {
     }
 
     /// Goes through a value that is longer than may be held, and keeps its head.
-    fn long_value(&mut self) -> Result<Line<'_>, SourceError> {
+    fn long_value(&mut self) -> Result<SourceLine<'_>, SourceError> {
         let (number, start) = (self.input.lines + 1, self.input.offset);
         let mut digest = Digest::default();
         let whole = loop {
@@ -419,7 +419,7 @@ impl Source {
             return Err(error);
         }
         self.long_head = digest.head;
-        Ok(Line {
+        Ok(SourceLine {
             number,
             start,
             end: self.input.offset,

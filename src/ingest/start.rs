@@ -20,35 +20,35 @@ pub(super) const LOOK_BYTES: usize = 64 << 10;
 
 /// How a text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum ReadMode {
     Lines,
     Values,
     Foreign(Looks),
 }
 
 /// How a text is read that begins with `held`; `None`: that does not tell yet. `ended`: it is all of it.
-pub(super) fn start(held: &[u8], ended: bool) -> Option<Reading> {
+pub(super) fn start(held: &[u8], ended: bool) -> Option<ReadMode> {
     let enough = ended || held.len() >= LOOK_BYTES;
     let window = held.get(..LOOK_BYTES).unwrap_or(held);
     let text = window.strip_prefix("\u{feff}".as_bytes()).unwrap_or(window);
     let text = text.trim_ascii_start();
     match text.first() {
-        None => return enough.then_some(Reading::Lines),
+        None => return enough.then_some(ReadMode::Lines),
         Some(b'[') => match is_array(text) {
-            Some(true) => return Some(Reading::Values),
+            Some(true) => return Some(ReadMode::Values),
             Some(false) => {}
-            None => return enough.then_some(Reading::Values),
+            None => return enough.then_some(ReadMode::Values),
         },
         Some(_) => {}
     }
     match (objects(text, enough), enough) {
-        (Objects::Spread, _) => Some(Reading::Values),
-        (Objects::InLines, _) => Some(Reading::Lines),
+        (Objects::Spread, _) => Some(ReadMode::Values),
+        (Objects::InLines, _) => Some(ReadMode::Lines),
         (Objects::Open, false) | (Objects::None, false) => None,
-        (Objects::Open, true) => Some(Reading::Lines),
+        (Objects::Open, true) => Some(ReadMode::Lines),
         (Objects::None, true) => Some(match looks(window, ended) {
-            Some(looks) => Reading::Foreign(looks),
-            None => Reading::Lines,
+            Some(looks) => ReadMode::Foreign(looks),
+            None => ReadMode::Lines,
         }),
     }
 }

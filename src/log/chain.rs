@@ -19,23 +19,23 @@ use crate::domain::entry::{Disposition, Inference, Origin, Rules};
 use crate::domain::time::Millis;
 
 /// A link of the chain.
-pub type Link = [u8; 32];
+pub type ChainLink = [u8; 32];
 
 /// The link before the first commit.
-pub const START: Link = [0; 32];
+pub const START: ChainLink = [0; 32];
 
 /// The version of the canonical bytes, and their first byte.
 pub const SCHEMA: u8 = 1;
 
 /// A commit under way: its canonical bytes so far.
 #[derive(Debug, Default)]
-pub(super) struct Canon {
+pub(super) struct CanonicalEncoder {
     out: Vec<u8>,
 }
 
-impl Canon {
+impl CanonicalEncoder {
     /// Begins a commit of `entries` entries, the first of which is number `seq`.
-    pub(super) fn begin(&mut self, before: &Link, rules: &WRulesOf, seq: u64, entries: usize) {
+    pub(super) fn begin(&mut self, before: &ChainLink, rules: &WRulesOf, seq: u64, entries: usize) {
         let WRulesOf { rules, resync_ms } = *rules;
         let more = (resync_ms != Rules::RESYNC_MS).then_some(resync_ms);
         self.out.clear();
@@ -54,7 +54,7 @@ impl Canon {
     }
 
     /// The link after the commit.
-    pub(super) fn link(&self) -> Link {
+    pub(super) fn link(&self) -> ChainLink {
         blake3::hash(&self.out).into()
     }
 

@@ -1,7 +1,7 @@
 //! The digest of a roster: a sum of keyed hashes of its members, kept up as they come and go.
 //!
 //! The sum is mod 2^256 and the key is the store's own. An exclusive or would be forged by solving linear equations,
-//! and a short sum by a birthday; against this one, whoever chooses the names has neither key nor shortcut.
+//! and a short sum by a birthday; against this one, an attacker who chooses the names has neither key nor shortcut.
 
 /// A 256-bit number, lowest 64 bits first.
 pub type Sum = [u64; 4];

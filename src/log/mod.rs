@@ -33,7 +33,7 @@ pub mod salts;
 
 pub use codec::checkpoint;
 
-use crate::domain::entry::{Closed, Entry, Page, Rules, Text};
+use crate::domain::entry::{ConnectionEnd, Entry, Page, Rules, Text};
 use crate::domain::time::Millis;
 
 /// One record of a frame.
@@ -54,7 +54,7 @@ pub enum Record {
         page: Page,
     },
     /// An ingest connection ended in order: durable, but no entry.
-    Closed(Closed),
+    Closed(ConnectionEnd),
     /// A line that could not be taken.
     Reject(Reject),
     /// A line that could not be taken when it came, and was later: which reject of the log it is, from 1.

@@ -4,7 +4,7 @@
 //! A name has one salt while the process lives: its hash is then taken once, not once an event. A text (an id, a
 //! reason, metadata) gets a fresh one at each use, so that equal texts cannot be told by equal hashes.
 
-use crate::domain::names::{Glossary, Member, MemberKey, Name};
+use crate::domain::names::{MemberId, MemberKey, NameId, NameTable};
 
 /// Bytes of a salt.
 pub const SALT_BYTES: usize = 8;
@@ -66,7 +66,7 @@ fn front(digest: &blake3::Hash) -> StringHash {
 /// How many bytes are drawn from the generator at a time.
 const POOL_BYTES: usize = 1024;
 
-/// Salts and hashes of the names and members of one [`Glossary`], drawn when first needed.
+/// Salts and hashes of the names and members of one [`NameTable`], drawn when first needed.
 pub struct Salts {
     generator: blake3::OutputReader,
     pool: [u8; POOL_BYTES],
@@ -105,7 +105,7 @@ impl Salts {
         }
     }
 
-    /// Drops what is kept by the numbers of a glossary; those of another one may follow.
+    /// Drops what is kept by the numbers of a name table; those of another one may follow.
     pub fn forget_names(&mut self) {
         self.names = Vec::new();
         self.members = Vec::new();
@@ -128,7 +128,7 @@ impl Salts {
     }
 
     /// A name's salt and hash.
-    pub fn name(&mut self, name: Name, names: &Glossary) -> (Salt, StringHash) {
+    pub fn name(&mut self, name: NameId, names: &NameTable) -> (Salt, StringHash) {
         let at = name.0 as usize;
         if let Some(&Some(known)) = self.names.get(at) {
             return known;
@@ -140,7 +140,7 @@ impl Salts {
     }
 
     /// A member's hash.
-    pub fn member(&mut self, member: Member, names: &Glossary) -> StringHash {
+    pub fn member(&mut self, member: MemberId, names: &NameTable) -> StringHash {
         let at = member.0 as usize;
         if let Some(&Some(known)) = self.members.get(at) {
             return known;

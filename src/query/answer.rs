@@ -67,7 +67,7 @@ pub struct Who {
     /// The last entry that the answer takes into account; for a moment, the last change or snapshot in effect by then.
     pub seq: u64,
     /// What is known of the channel at that moment.
-    pub coverage: Coverage,
+    pub coverage: CoverageAnswer,
     /// The last moment up to which an observer is known to have watched by then; `None`: none has.
     pub last_proof: Option<Time>,
     /// Topics with members, bytewise.
@@ -78,7 +78,7 @@ pub struct Who {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Coverage {
+pub enum CoverageAnswer {
     /// A snapshot was seen, and the link has been up since.
     Complete,
     /// No snapshot has been seen yet.
@@ -156,9 +156,9 @@ pub struct HistoryEntry {
     /// Of a link or token entry: `up`, `down`, `will_expire`, …
     pub state: Option<EntryState>,
     /// `observed` or `inferred`.
-    pub origin: Origin,
+    pub origin: OriginAnswer,
     /// `applied`, `duplicate`, `stale`, `unknown` or `collected`.
-    pub disposition: Disposition,
+    pub disposition: DispositionAnswer,
     /// The snapshot that made one infer it.
     pub snapshot_seq: Option<u64>,
     /// It happened at or after this.
@@ -232,19 +232,19 @@ pub enum EntryState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub enum OriginAnswer {
     /// A feed said it.
     Observed,
     /// A snapshot made one infer it.
     Inferred,
 }
 
-impl Origin {
+impl OriginAnswer {
     /// Both.
-    pub const ALL: &[Origin] = &[Origin::Observed, Origin::Inferred];
+    pub const ALL: &[OriginAnswer] = &[OriginAnswer::Observed, OriginAnswer::Inferred];
 }
 
-impl std::fmt::Display for Origin {
+impl std::fmt::Display for OriginAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.serialize(f)
     }
@@ -254,7 +254,7 @@ impl std::fmt::Display for Origin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Disposition {
+pub enum DispositionAnswer {
     /// It took effect.
     Applied,
     /// It said what was known.
@@ -288,9 +288,9 @@ pub struct Session {
     /// An inferred leave happened at or after this.
     pub left_not_before: Option<Time>,
     /// `observed` or `inferred`.
-    pub join_origin: Origin,
+    pub join_origin: OriginAnswer,
     /// `observed` or `inferred`; `None` while present.
-    pub leave_origin: Option<Origin>,
+    pub leave_origin: Option<OriginAnswer>,
     /// It had begun when the channel was first seen.
     pub baseline: bool,
     /// It lasted at least so long, ms.
@@ -358,7 +358,7 @@ pub struct ChannelAnswer {
     /// The effective time of the last.
     pub last_at: Option<Time>,
     /// What is known of it now.
-    pub coverage: Coverage,
+    pub coverage: CoverageAnswer,
 }
 
 /// `rejects`: one line that could not be taken.

@@ -2,18 +2,20 @@
 //! many there are: one cursor reads on, and each of them takes what its filter shows.
 
 use super::answer::HistoryEntry;
-use super::history::{HistoryFilter, Seen, history_entry};
+use super::history::{EntryFields, HistoryFilter, history_entry};
 use crate::domain::entry::{Entry, Page, Rules};
-use crate::domain::names::{Name, Names};
+use crate::domain::names::{NameId, Names};
 use crate::domain::state::State;
 use crate::log::frame::{FrameHeader, channel_hash};
-use crate::store::{At, Flow, Fold, Scope, Start, Store, StoreError, Visitor};
+use crate::store::{
+    ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Store, StoreError, Visitor,
+};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// An entry, and where it is shown.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct DeliveredEntry {
     /// The entry.
     pub entry: HistoryEntry,
     /// Of an entry that names no channel: those that its observer had spoken of by then.
@@ -23,13 +25,13 @@ pub struct Told {
 impl HistoryFilter {
     /// Whether an entry is among those asked for. How many there may be (`limit`) is not looked at.
     #[must_use]
-    pub fn shows(&self, told: &Told) -> bool {
+    pub fn shows(&self, told: &DeliveredEntry) -> bool {
         let entry = &told.entry;
-        let seen = Seen {
+        let seen = EntryFields {
             seq: entry.seq,
             effective_at: entry.effective_at.0,
             kind: entry.kind,
-            inferred: entry.origin == super::answer::Origin::Inferred,
+            inferred: entry.origin == super::answer::OriginAnswer::Inferred,
             topic: entry.topic.as_deref(),
             user: entry.user.as_deref(),
         };
@@ -46,12 +48,12 @@ impl HistoryFilter {
 /// A place in the log that moves on as the log grows.
 pub struct Cursor {
     /// It holds names and a place; no state is kept.
-    fold: Fold,
+    fold: StateCursor,
     /// The only channel whose frames are decoded, by its hash.
     channel: Option<u64>,
     /// The channels that each observer has spoken of.
     spoken: HashMap<String, Arc<BTreeSet<String>>>,
-    ahead: VecDeque<Told>,
+    ahead: VecDeque<DeliveredEntry>,
     /// The last entry that was given, or passed over behind it.
     seq: u64,
     /// The last entry that was read, or passed over.
@@ -96,17 +98,17 @@ impl Store {
             });
             all.collect()
         };
-        let scope = Scope {
+        let scope = ScanScope {
             channel,
-            start: Start::Behind(after_seq),
+            start: ScanStart::Behind(after_seq),
             last: Some(after_seq),
-            ..Scope::default()
+            ..ScanScope::default()
         };
-        let before = self.visit(&scope, &mut StateOnly)?;
+        let before = self.scan(&scope, &mut StateOnly)?;
         Ok(Cursor {
             spoken: spoken(&before.state, &before.names),
             channel: channel.map(channel_hash),
-            fold: self.stand(after_seq)?,
+            fold: self.seek(after_seq)?,
             ahead: VecDeque::new(),
             seq: after_seq,
             read: after_seq,
@@ -125,12 +127,16 @@ impl Cursor {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn next_batch(&mut self, store: &Store, most: usize) -> Result<Vec<Told>, StoreError> {
+    pub fn next_batch(
+        &mut self,
+        store: &Store,
+        most: usize,
+    ) -> Result<Vec<DeliveredEntry>, StoreError> {
         if self.ahead.len() < most && self.read < store.head() {
             if self.fold.names.members() > NAMES_KEPT_MAX {
                 self.fold.names = Names::new();
             }
-            let mut reading = Reading {
+            let mut reading = ReadAhead {
                 channel: self.channel,
                 spoken: &mut self.spoken,
                 ahead: &mut self.ahead,
@@ -138,9 +144,9 @@ impl Cursor {
                 read: &mut self.read,
                 most,
             };
-            store.read_on(&mut self.fold, &mut reading)?;
+            store.advance(&mut self.fold, &mut reading)?;
         }
-        let given: Vec<Told> = self.ahead.drain(..most.min(self.ahead.len())).collect();
+        let given: Vec<DeliveredEntry> = self.ahead.drain(..most.min(self.ahead.len())).collect();
         self.seq = match given.last() {
             Some(last) if !self.ahead.is_empty() => last.entry.seq,
             _ => self.read,
@@ -158,18 +164,18 @@ impl Visitor for StateOnly {
     }
 }
 
-struct Reading<'a> {
+struct ReadAhead<'a> {
     channel: Option<u64>,
     spoken: &'a mut HashMap<String, Arc<BTreeSet<String>>>,
-    ahead: &'a mut VecDeque<Told>,
+    ahead: &'a mut VecDeque<DeliveredEntry>,
     /// The last entry that is ahead already, or was given.
     behind: u64,
     read: &'a mut u64,
     most: usize,
 }
 
-impl Reading<'_> {
-    fn speaks(&mut self, observer: Name, channel: Name, names: &Names) {
+impl ReadAhead<'_> {
+    fn speaks(&mut self, observer: NameId, channel: NameId, names: &Names) {
         let [observer, channel] = [observer, channel].map(|name| names.text(name));
         let known = self.spoken.get(observer);
         if known.is_some_and(|known| known.contains(channel)) {
@@ -181,7 +187,7 @@ impl Reading<'_> {
     }
 }
 
-impl Visitor for Reading<'_> {
+impl Visitor for ReadAhead<'_> {
     fn wants(&mut self, header: &FrameHeader) -> bool {
         let last = (header.first_seq + header.entries).saturating_sub(1);
         *self.read = last.max(self.behind);
@@ -192,7 +198,7 @@ impl Visitor for Reading<'_> {
         self.ahead.len() < self.most
     }
 
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
         let channel = at.channel_of(entry);
         if let Some(channel) = channel {
             self.speaks(entry.observer, channel, at.names);
@@ -201,13 +207,18 @@ impl Visitor for Reading<'_> {
             let spoken = || self.spoken.get(at.names.text(entry.observer)).cloned();
             let channels = if channel.is_none() { spoken() } else { None };
             let entry = history_entry(entry, at.names);
-            self.ahead.push_back(Told { entry, channels });
+            self.ahead.push_back(DeliveredEntry { entry, channels });
         }
-        Ok(Flow::Skip)
+        Ok(ScanFlow::Skip)
     }
 
-    fn page(&mut self, at: At<'_>, _rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+    fn page(
+        &mut self,
+        at: StateView<'_>,
+        _rules: &Rules,
+        page: &Page,
+    ) -> Result<ScanFlow, StoreError> {
         self.speaks(page.observer, page.channel, at.names);
-        Ok(Flow::Skip)
+        Ok(ScanFlow::Skip)
     }
 }

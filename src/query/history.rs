@@ -2,11 +2,11 @@
 
 use super::answer::{self, EntryState, EntryType, HistoryEntry, Time};
 use super::meta_answer;
-use crate::domain::entry::{Disposition, Entry, Origin, SnapshotOrigin, What};
-use crate::domain::event::{Kind, LinkState, TokenState};
+use crate::domain::entry::{Disposition, Entry, Origin, Payload, SnapshotOrigin};
+use crate::domain::event::{ChangeKind, LinkState, TokenState};
 use crate::domain::names::Names;
 use crate::domain::time::Millis;
-use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor};
+use crate::store::{ScanFlow, ScanScope, ScanStart, StateView, Store, StoreError, Visitor};
 
 /// Which entries.
 #[derive(Debug, Clone, Default)]
@@ -80,18 +80,18 @@ impl Store {
         if filter.limit == Some(0) {
             return Ok(());
         }
-        let scope = Scope {
+        let scope = ScanScope {
             channel: filter.channel.as_deref(),
             start: match filter.channel {
                 // Which entries without a channel are of this one only the state says.
-                Some(_) => Start::Behind(filter.after_seq),
-                None => Start::Seq(filter.after_seq.saturating_add(1)),
+                Some(_) => ScanStart::Behind(filter.after_seq),
+                None => ScanStart::Seq(filter.after_seq.saturating_add(1)),
             },
-            ..Scope::default()
+            ..ScanScope::default()
         };
-        self.visit(
+        self.scan(
             &scope,
-            &mut Listing {
+            &mut HistoryScan {
                 filter,
                 each,
                 left: filter.limit,
@@ -102,7 +102,7 @@ impl Store {
 }
 
 /// What a filter looks at, of an entry in whatever form.
-pub(super) struct Seen<'a> {
+pub(super) struct EntryFields<'a> {
     pub seq: u64,
     pub effective_at: Millis,
     pub kind: EntryType,
@@ -113,7 +113,7 @@ pub(super) struct Seen<'a> {
 
 impl HistoryFilter {
     /// Whether it matches an entry; `is_of` tells whether that is shown in a channel.
-    pub(super) fn matches(&self, seen: &Seen<'_>, is_of: impl FnOnce(&str) -> bool) -> bool {
+    pub(super) fn matches(&self, seen: &EntryFields<'_>, is_of: impl FnOnce(&str) -> bool) -> bool {
         let named = |wanted: &Option<String>, name: Option<&str>| {
             wanted.is_none() || wanted.as_deref() == name
         };
@@ -130,19 +130,19 @@ impl HistoryFilter {
     }
 }
 
-struct Listing<'a, F> {
+struct HistoryScan<'a, F> {
     filter: &'a HistoryFilter,
     each: F,
     left: Option<u64>,
 }
 
-impl<F: FnMut(HistoryEntry, &Entry) -> bool> Listing<'_, F> {
-    fn matches(&self, at: At<'_>, entry: &Entry) -> bool {
-        let change = match &entry.what {
-            What::Change(change) => Some(at.names.key(change.member)),
+impl<F: FnMut(HistoryEntry, &Entry) -> bool> HistoryScan<'_, F> {
+    fn matches(&self, at: StateView<'_>, entry: &Entry) -> bool {
+        let change = match &entry.payload {
+            Payload::Change(change) => Some(at.names.key(change.member)),
             _ => None,
         };
-        let seen = Seen {
+        let seen = EntryFields {
             seq: entry.seq,
             effective_at: entry.effective_at,
             kind: entry_type(entry),
@@ -158,27 +158,27 @@ impl<F: FnMut(HistoryEntry, &Entry) -> bool> Listing<'_, F> {
     }
 }
 
-impl<F: FnMut(HistoryEntry, &Entry) -> bool> Visitor for Listing<'_, F> {
+impl<F: FnMut(HistoryEntry, &Entry) -> bool> Visitor for HistoryScan<'_, F> {
     fn renumbers(&self) -> bool {
         true
     }
 
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
         let on = if self.filter.channel.is_some() {
-            Flow::Apply
+            ScanFlow::Apply
         } else {
-            Flow::Skip
+            ScanFlow::Skip
         };
         if !self.matches(at, entry) {
             return Ok(on);
         }
         if !(self.each)(history_entry(entry, at.names), entry) {
-            return Ok(Flow::Stop);
+            return Ok(ScanFlow::Stop);
         }
         if let Some(left) = &mut self.left {
             *left -= 1;
             if *left == 0 {
-                return Ok(Flow::Stop);
+                return Ok(ScanFlow::Stop);
             }
         }
         Ok(on)
@@ -186,15 +186,15 @@ impl<F: FnMut(HistoryEntry, &Entry) -> bool> Visitor for Listing<'_, F> {
 }
 
 pub(super) fn entry_type(entry: &Entry) -> EntryType {
-    match &entry.what {
-        What::Change(change) => match change.kind {
-            Kind::Join => EntryType::Join,
-            Kind::Leave => EntryType::Leave,
-            Kind::Update => EntryType::Update,
+    match &entry.payload {
+        Payload::Change(change) => match change.kind {
+            ChangeKind::Join => EntryType::Join,
+            ChangeKind::Leave => EntryType::Leave,
+            ChangeKind::Update => EntryType::Update,
         },
-        What::Snapshot(_) => EntryType::Snapshot,
-        What::Link(_) => EntryType::Link,
-        What::Token(_) => EntryType::Token,
+        Payload::Snapshot(_) => EntryType::Snapshot,
+        Payload::Link(_) => EntryType::Link,
+        Payload::Token(_) => EntryType::Token,
     }
 }
 
@@ -216,11 +216,11 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
         observer: text(entry.observer),
         state: None,
         origin: if inferred {
-            answer::Origin::Inferred
+            answer::OriginAnswer::Inferred
         } else {
-            answer::Origin::Observed
+            answer::OriginAnswer::Observed
         },
-        disposition: answer::Disposition::Applied,
+        disposition: answer::DispositionAnswer::Applied,
         snapshot_seq: None,
         not_before: None,
         not_after: None,
@@ -232,8 +232,8 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
         members: None,
         complete: None,
     };
-    match &entry.what {
-        What::Change(change) => {
+    match &entry.payload {
+        Payload::Change(change) => {
             let key = names.key(change.member);
             shown.channel = Some(text(key.channel));
             shown.topic = Some(text(key.topic));
@@ -251,16 +251,16 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
                 shown.not_after = Some(Time(window.not_after));
             }
         }
-        What::Snapshot(snapshot) => {
+        Payload::Snapshot(snapshot) => {
             shown.channel = Some(text(snapshot.channel));
             if snapshot.stale {
-                shown.disposition = answer::Disposition::Stale;
+                shown.disposition = answer::DispositionAnswer::Stale;
             }
             shown.reason = snapshot_reason(snapshot.origin).map(str::to_owned);
             shown.members = Some(snapshot.listed);
             shown.complete = Some(snapshot.complete);
         }
-        What::Link(link) => {
+        Payload::Link(link) => {
             shown.channel = link.channel.map(text);
             shown.state = Some(match link.state {
                 LinkState::Up | LinkState::UpWithDifferences => EntryState::Up,
@@ -269,7 +269,7 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
             });
             shown.reason = link.reason.as_deref().map(str::to_owned);
         }
-        What::Token(token) => {
+        Payload::Token(token) => {
             shown.channel = token.channel.map(text);
             shown.state = Some(token_answer(token.state));
             shown.reason = token.reason.as_deref().map(str::to_owned);
@@ -287,13 +287,13 @@ fn snapshot_reason(origin: SnapshotOrigin) -> Option<&'static str> {
     }
 }
 
-fn disposition_answer(disposition: Disposition) -> answer::Disposition {
+fn disposition_answer(disposition: Disposition) -> answer::DispositionAnswer {
     match disposition {
-        Disposition::Applied => answer::Disposition::Applied,
-        Disposition::Duplicate => answer::Disposition::Duplicate,
-        Disposition::Stale => answer::Disposition::Stale,
-        Disposition::Unknown => answer::Disposition::Unknown,
-        Disposition::Collected => answer::Disposition::Collected,
+        Disposition::Applied => answer::DispositionAnswer::Applied,
+        Disposition::Duplicate => answer::DispositionAnswer::Duplicate,
+        Disposition::Stale => answer::DispositionAnswer::Stale,
+        Disposition::Unknown => answer::DispositionAnswer::Unknown,
+        Disposition::Collected => answer::DispositionAnswer::Collected,
     }
 }
 

@@ -3,11 +3,11 @@
 use super::answer::{ClosedBy, CollectedChange, Evidence, Gap, Missed, MissedMember, Time};
 use super::history::entry_type;
 use super::{member_names, meta_answer};
-use crate::domain::entry::{Change, Disposition, Entry, Origin, SnapshotOrigin, What};
-use crate::domain::event::Kind;
-use crate::domain::names::{Name, Names, NumberMap};
+use crate::domain::entry::{Change, Disposition, Entry, Origin, Payload, SnapshotOrigin};
+use crate::domain::event::ChangeKind;
+use crate::domain::names::{NameId, Names, NumberMap};
 use crate::domain::time::Millis;
-use crate::store::{At, Flow, Scope, Store, StoreError, Visitor, heard_of};
+use crate::store::{ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, heard_of};
 
 /// Which gaps.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +49,7 @@ impl Store {
     /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
     pub fn missed(&self, channel: &str, filter: &MissedFilter) -> Result<Vec<Missed>, StoreError> {
         let gaps = self.gaps_found(channel, filter.known_at)?;
-        let wanted = |found: &Found| {
+        let wanted = |found: &FoundGap| {
             !found.resumed
                 && filter.gap.is_none_or(|gap| found.missed.gap == gap)
                 && filter
@@ -96,7 +96,7 @@ impl Store {
         let gaps = self.gaps_found(channel, None)?.into_iter();
         Ok(gaps
             .map(
-                |Found {
+                |FoundGap {
                      missed, resumed, ..
                  }| Gap {
                     gap: missed.gap,
@@ -118,11 +118,11 @@ impl Store {
         &self,
         channel: &str,
         known_at: Option<Millis>,
-    ) -> Result<Vec<Found>, StoreError> {
-        let scope = Scope {
+    ) -> Result<Vec<FoundGap>, StoreError> {
+        let scope = ScanScope {
             channel: Some(channel),
             known_at,
-            ..Scope::default()
+            ..ScanScope::default()
         };
         let mut gaps = Gaps {
             channel,
@@ -131,7 +131,7 @@ impl Store {
             loose: Vec::new(),
             loosed_by: None,
         };
-        let end = self.visit(&scope, &mut gaps)?;
+        let end = self.scan(&scope, &mut gaps)?;
         heard_of(channel, &end.state, &end.names)?;
         Ok(gaps.found)
     }
@@ -151,31 +151,31 @@ impl Missed {
     }
 }
 
-struct Found {
+struct FoundGap {
     missed: Missed,
     resumed: bool,
     /// What had been inferred, loose, when it was told of.
-    before: Vec<(Kind, Millis, MissedMember)>,
+    before: Vec<(ChangeKind, Millis, MissedMember)>,
 }
 
-impl Found {
-    fn add(&mut self, kind: Kind, member: MissedMember) {
+impl FoundGap {
+    fn add(&mut self, kind: ChangeKind, member: MissedMember) {
         match kind {
-            Kind::Join => self.missed.joined.push(member),
-            Kind::Leave => self.missed.left.push(member),
-            Kind::Update => self.missed.updated.push(member),
+            ChangeKind::Join => self.missed.joined.push(member),
+            ChangeKind::Leave => self.missed.left.push(member),
+            ChangeKind::Update => self.missed.updated.push(member),
         }
     }
 }
 
 struct Gaps<'a> {
     channel: &'a str,
-    found: Vec<Found>,
+    found: Vec<FoundGap>,
     /// The last snapshot that had to do with a gap, and the gap's number.
     by_snapshot: Option<(u64, u32)>,
     /// What incomplete snapshots have made one infer outside of any known gap while nobody proved to be watching,
     /// since the last complete one: a gap that is told of later may turn out to have begun before them.
-    loose: Vec<(Kind, Millis, MissedMember)>,
+    loose: Vec<(ChangeKind, Millis, MissedMember)>,
     /// The last snapshot, if it was an incomplete one outside of any known gap.
     loosed_by: Option<u64>,
 }
@@ -197,7 +197,7 @@ impl Gaps<'_> {
             vanished: Vec::new(),
         };
         let before = std::mem::take(&mut self.loose);
-        let mut found = Found {
+        let mut found = FoundGap {
             missed,
             resumed: false,
             before: before.clone(),
@@ -242,13 +242,13 @@ impl Gaps<'_> {
         collected.push(CollectedChange { kind, member });
     }
 
-    fn add(&mut self, gap: u32, kind: Kind, member: MissedMember) {
+    fn add(&mut self, gap: u32, kind: ChangeKind, member: MissedMember) {
         if let Some(found) = self.of(gap) {
             found.add(kind, member);
         }
     }
 
-    fn of(&mut self, gap: u32) -> Option<&mut Found> {
+    fn of(&mut self, gap: u32) -> Option<&mut FoundGap> {
         self.found
             .iter_mut()
             .rev()
@@ -261,11 +261,11 @@ impl Visitor for Gaps<'_> {
         true
     }
 
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
         let channel = self.channel;
         let of_channel = |name| at.names.text(name) == channel;
-        match &entry.what {
-            What::Link(link) => {
+        match &entry.payload {
+            Payload::Link(link) => {
                 for change in &link.gaps {
                     if !of_channel(change.channel) {
                         continue;
@@ -277,7 +277,7 @@ impl Visitor for Gaps<'_> {
                     }
                 }
             }
-            What::Snapshot(snapshot) if of_channel(snapshot.channel) => {
+            Payload::Snapshot(snapshot) if of_channel(snapshot.channel) => {
                 let settles = snapshot.complete && !snapshot.stale;
                 self.by_snapshot = snapshot.gap.map(|seen| (entry.seq, seen.gap));
                 self.loosed_by = (!settles && snapshot.gap.is_none()).then_some(entry.seq);
@@ -302,16 +302,16 @@ impl Visitor for Gaps<'_> {
                     self.loose.clear();
                 }
             }
-            What::Change(change) => {
+            Payload::Change(change) => {
                 let of = at.names.key(change.member).channel;
                 let Origin::Inferred(by) = change.origin else {
                     if change.disposition == Disposition::Collected && of_channel(of) {
                         self.collect(entry, change, at.names);
                     }
-                    return Ok(Flow::Apply);
+                    return Ok(ScanFlow::Apply);
                 };
                 if by.baseline || !of_channel(of) {
-                    return Ok(Flow::Apply);
+                    return Ok(ScanFlow::Apply);
                 }
                 let known = at.state.channel(of);
                 let is_blind = known.is_some_and(|known| known.watching().is_blind());
@@ -337,13 +337,13 @@ impl Visitor for Gaps<'_> {
             }
             _ => {}
         }
-        Ok(Flow::Apply)
+        Ok(ScanFlow::Apply)
     }
 
-    fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+    fn committed(&mut self, at: StateView<'_>, entries: &[Entry]) -> Result<(), StoreError> {
         let Some(Entry {
             seq,
-            what: What::Snapshot(snapshot),
+            payload: Payload::Snapshot(snapshot),
             ..
         }) = entries.first()
         else {
@@ -352,20 +352,20 @@ impl Visitor for Gaps<'_> {
         let Some((_, gap)) = self.by_snapshot.filter(|(by, _)| by == seq) else {
             return Ok(());
         };
-        let left = entries.iter().filter_map(|entry| match &entry.what {
-            What::Change(change) if change.kind == Kind::Leave => {
+        let left = entries.iter().filter_map(|entry| match &entry.payload {
+            Payload::Change(change) if change.kind == ChangeKind::Leave => {
                 Some(at.names.key(change.member).topic)
             }
             _ => None,
         });
-        let mut gone: Vec<Name> = left.collect();
+        let mut gone: Vec<NameId> = left.collect();
         gone.dedup();
         if let Some(channel) = at
             .state
             .channel(snapshot.channel)
             .filter(|_| !gone.is_empty())
         {
-            let alive: NumberMap<Name, ()> = channel
+            let alive: NumberMap<NameId, ()> = channel
                 .roster()
                 .iter()
                 .map(|&member| (at.names.key(member).topic, ()))

@@ -29,7 +29,7 @@ mod stats;
 pub mod time;
 mod who;
 
-pub use cursor::{Cursor, Told};
+pub use cursor::{Cursor, DeliveredEntry};
 pub use history::HistoryFilter;
 pub use missed::MissedFilter;
 pub use sessions::SessionFilter;
@@ -37,7 +37,7 @@ pub use stats::StatsFilter;
 pub use who::{WhoFilter, WhoWhen};
 
 use crate::domain::entry::Text;
-use crate::domain::names::{Member, Names};
+use crate::domain::names::{MemberId, Names};
 use crate::domain::watch;
 use serde_json::value::RawValue;
 
@@ -57,16 +57,16 @@ pub(crate) fn is_shown_as_it_is(meta: &str) -> bool {
     !meta.contains(['\n', '\r']) && serde_json::from_str::<&RawValue>(meta).is_ok()
 }
 
-fn coverage_answer(coverage: watch::Coverage) -> answer::Coverage {
+fn coverage_answer(coverage: watch::Coverage) -> answer::CoverageAnswer {
     match coverage {
-        watch::Coverage::Complete => answer::Coverage::Complete,
-        watch::Coverage::Partial => answer::Coverage::Partial,
-        watch::Coverage::Blind => answer::Coverage::Blind,
+        watch::Coverage::Complete => answer::CoverageAnswer::Complete,
+        watch::Coverage::Partial => answer::CoverageAnswer::Partial,
+        watch::Coverage::Blind => answer::CoverageAnswer::Blind,
     }
 }
 
 /// Topic, user and connection of a member.
-fn member_names(member: Member, names: &Names) -> [String; 3] {
+fn member_names(member: MemberId, names: &Names) -> [String; 3] {
     let key = names.key(member);
     [key.topic, key.user, key.conn].map(|name| names.text(name).to_owned())
 }

@@ -6,7 +6,7 @@
 
 use super::answer::HistoryEntry;
 use crate::domain::time::Millis;
-use crate::store::{Clamped, DifferingRetry, Refused, StoreError, Tally};
+use crate::store::{Clamped, DifferingRetry, LineCounts, RefusedLine, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// A line of an answer.
@@ -85,7 +85,7 @@ pub enum ReplayRow {
 #[serde(rename_all = "snake_case")]
 pub enum RetryRow {
     /// It cannot be taken this time either.
-    Rejected(Refused),
+    Rejected(RefusedLine),
     /// Its entry lies far behind the time of its channel.
     Clamped(Clamped),
     /// It was taken for a retry, though its id was recorded with other contents.
@@ -98,5 +98,5 @@ pub struct Retried {
     /// Lines read again.
     pub lines: u64,
     /// What became of them.
-    pub tally: Tally,
+    pub tally: LineCounts,
 }

@@ -1,8 +1,8 @@
 //! What a question asks, in the words of the HTTP interface: one struct a route, read from a query string by the server
 //! and written into one by the client. What the words mean is the filters' business; a relative time is worked out
-//! against the `now` of whoever answers.
+//! against the clock of the process that answers.
 
-use super::answer::{EntryType, Origin};
+use super::answer::{EntryType, OriginAnswer};
 use super::time::{Span, When};
 use super::{HistoryFilter, MissedFilter, SessionFilter, StatsFilter, WhoFilter, WhoWhen};
 use crate::domain::time::Millis;
@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 /// The header in which a server says what kind of feed its `/v1/feed` is.
 pub const FEED_HEADER: &str = "rollbook-feed";
-/// It is played, not live: the same lines to whoever asks, and then an end (close code 1000). No link is lost in it but
+/// It is played, not live: the same lines for every client, and then an end (close code 1000). No link is lost in it but
 /// those that it tells of.
 pub const FEED_PLAYED: &str = "played";
 /// It is live, and its token can be renewed on the connection (`{"t":"renew","token":…}`).
@@ -67,7 +67,7 @@ params! {
         #[serde(rename = "type", default, skip_serializing_if = "Types::is_empty")]
         types: Types,
         /// Only what a feed said, or only what was inferred.
-        origin: Option<Origin>,
+        origin: Option<OriginAnswer>,
         /// Only entries after this one.
         #[serde(default)]
         after_seq: u64,
@@ -87,7 +87,7 @@ params! {
         #[serde(rename = "type", default, skip_serializing_if = "Types::is_empty")]
         types: Types,
         /// Only what a feed said, or only what was inferred.
-        origin: Option<Origin>,
+        origin: Option<OriginAnswer>,
         /// Only entries after this one.
         #[serde(default)]
         after_seq: u64,
@@ -246,7 +246,7 @@ impl HistoryParams {
             from: self.from.map(|at| at.resolve(now)),
             to: self.to.map(|at| at.resolve(now)),
             types: self.types.0.clone(),
-            observed: self.origin.map(|origin| origin == Origin::Observed),
+            observed: self.origin.map(|origin| origin == OriginAnswer::Observed),
             after_seq: self.after_seq,
             limit: self.limit,
         }
@@ -262,7 +262,7 @@ impl SubscribeParams {
             topic: self.topic.clone(),
             user: self.user.clone(),
             types: self.types.0.clone(),
-            observed: self.origin.map(|origin| origin == Origin::Observed),
+            observed: self.origin.map(|origin| origin == OriginAnswer::Observed),
             after_seq: self.after_seq,
             ..HistoryFilter::default()
         }

@@ -2,12 +2,12 @@
 
 use super::answer::{self, Session, Time};
 use super::member_names;
-use crate::domain::entry::{Change, Entry, Origin, What};
-use crate::domain::event::Kind;
-use crate::domain::names::{Member, Names, NumberMap, Renumbering};
+use crate::domain::entry::{Change, Entry, Origin, Payload};
+use crate::domain::event::ChangeKind;
+use crate::domain::names::{MemberId, Names, NumberMap, Renumbering};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::store::{At, Flow, Scope, Store, StoreError, Visitor, heard_of};
+use crate::store::{ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, heard_of};
 
 /// Which stays.
 #[derive(Debug, Clone, Default)]
@@ -61,10 +61,10 @@ impl Store {
         filter: &SessionFilter,
         each: impl FnMut(Session) -> bool,
     ) -> Result<(), StoreError> {
-        let scope = Scope {
+        let scope = ScanScope {
             channel: filter.channel.as_deref(),
             known_at: filter.known_at,
-            ..Scope::default()
+            ..ScanScope::default()
         };
         // Any message of an observer may prove something, and a scan of one channel sees only those about it.
         let of_channel = |channel: &String| {
@@ -74,14 +74,14 @@ impl Store {
             })
         };
         let proven = filter.channel.as_ref().map(of_channel).transpose()?;
-        let mut stays = Stays {
+        let mut stays = StayCollector {
             filter,
             proven: proven.flatten(),
             each,
             open: NumberMap::default(),
             stopped: false,
         };
-        let end = self.visit(&scope, &mut stays)?;
+        let end = self.scan(&scope, &mut stays)?;
         if let Some(channel) = &filter.channel {
             heard_of(channel, &end.state, &end.names)?;
         }
@@ -94,7 +94,7 @@ impl Store {
 
 /// One end of a stay: when it took effect, and between which bounds it truly happened.
 #[derive(Clone, Copy)]
-struct End {
+struct StayEnd {
     seq: u64,
     effective_at: Millis,
     earliest: Option<Millis>,
@@ -108,8 +108,8 @@ struct End {
     unseen: bool,
 }
 
-impl End {
-    fn of(entry: &Entry, change: &Change, state: &State, names: &Names) -> End {
+impl StayEnd {
+    fn of(entry: &Entry, change: &Change, state: &State, names: &Names) -> StayEnd {
         let (inferred, baseline) = match change.origin {
             Origin::Observed => (false, false),
             Origin::Inferred(by) => (true, by.baseline),
@@ -122,7 +122,7 @@ impl End {
             let beginning = channel.seen_whole() && !state.is_watching(entry.observer, name);
             beginning || channel.watching().is_blind()
         });
-        End {
+        StayEnd {
             seq: entry.seq,
             effective_at: entry.effective_at,
             earliest,
@@ -131,7 +131,7 @@ impl End {
             inferred,
             baseline,
             lossy: entry.lossy,
-            unseen: blind || change.said == Kind::Update,
+            unseen: blind || change.reported == ChangeKind::Update,
         }
     }
 
@@ -141,26 +141,26 @@ impl End {
             .map(Time)
     }
 
-    fn origin(&self) -> answer::Origin {
+    fn origin(&self) -> answer::OriginAnswer {
         if self.inferred {
-            answer::Origin::Inferred
+            answer::OriginAnswer::Inferred
         } else {
-            answer::Origin::Observed
+            answer::OriginAnswer::Observed
         }
     }
 }
 
-struct Stays<'a, F> {
+struct StayCollector<'a, F> {
     filter: &'a SessionFilter,
     /// The last proof of the channel that is asked for.
     proven: Option<Millis>,
     each: F,
-    open: NumberMap<Member, End>,
+    open: NumberMap<MemberId, StayEnd>,
     stopped: bool,
 }
 
-impl<F: FnMut(Session) -> bool> Stays<'_, F> {
-    fn is_asked_for(&self, member: Member, names: &Names) -> bool {
+impl<F: FnMut(Session) -> bool> StayCollector<'_, F> {
+    fn is_asked_for(&self, member: MemberId, names: &Names) -> bool {
         let [topic, user, _] = member_names(member, names);
         let channel = names.text(names.key(member).channel);
         let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
@@ -171,10 +171,10 @@ impl<F: FnMut(Session) -> bool> Stays<'_, F> {
 
     fn give(
         &mut self,
-        member: Member,
-        join: End,
-        leave: Option<End>,
-        bounds: Bounds,
+        member: MemberId,
+        join: StayEnd,
+        leave: Option<StayEnd>,
+        bounds: StayBounds,
         names: &Names,
     ) {
         let filter = self.filter;
@@ -205,7 +205,7 @@ impl<F: FnMut(Session) -> bool> Stays<'_, F> {
     }
 
     fn give_open(&mut self, state: &State, names: &Names) {
-        let mut open: Vec<(Member, End)> = self.open.drain().collect();
+        let mut open: Vec<(MemberId, StayEnd)> = self.open.drain().collect();
         open.sort_unstable_by_key(|(_, join)| join.seq);
         for (member, join) in open {
             if self.stopped {
@@ -222,7 +222,7 @@ impl<F: FnMut(Session) -> bool> Stays<'_, F> {
             let proven = proven.unwrap_or(join.latest);
             let sure = gap.map_or(proven, |gap| gap.min(proven)).min(last);
             let lossy = join.lossy || channel.is_lossy();
-            let bounds = Bounds::of(&join, sure, last, lossy);
+            let bounds = StayBounds::of(&join, sure, last, lossy);
             self.give(member, join, None, bounds, names);
         }
     }
@@ -230,15 +230,15 @@ impl<F: FnMut(Session) -> bool> Stays<'_, F> {
 
 /// How long a stay lasted, at least and at most.
 #[derive(Clone, Copy)]
-struct Bounds {
+struct StayBounds {
     min_ms: Millis,
     max_ms: Option<Millis>,
 }
 
-impl Bounds {
-    fn of(join: &End, left_earliest: Millis, left_latest: Millis, lossy: bool) -> Bounds {
+impl StayBounds {
+    fn of(join: &StayEnd, left_earliest: Millis, left_latest: Millis, lossy: bool) -> StayBounds {
         if lossy {
-            return Bounds {
+            return StayBounds {
                 min_ms: 0,
                 max_ms: None,
             };
@@ -246,14 +246,14 @@ impl Bounds {
         let min_ms = left_earliest.saturating_sub(join.latest).max(0);
         let unbounded = join.baseline || (!join.inferred && join.unseen);
         let longest = |from: Millis| left_latest.saturating_sub(from).max(min_ms);
-        Bounds {
+        StayBounds {
             min_ms,
             max_ms: join.earliest.filter(|_| !unbounded).map(longest),
         }
     }
 }
 
-impl<F: FnMut(Session) -> bool> Visitor for Stays<'_, F> {
+impl<F: FnMut(Session) -> bool> Visitor for StayCollector<'_, F> {
     fn renumbers(&self) -> bool {
         true
     }
@@ -263,30 +263,30 @@ impl<F: FnMut(Session) -> bool> Visitor for Stays<'_, F> {
         self.open = renumbering.by_member(std::mem::take(&mut self.open));
     }
 
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
         if self.stopped {
-            return Ok(Flow::Stop);
+            return Ok(ScanFlow::Stop);
         }
-        let What::Change(change) = &entry.what else {
-            return Ok(Flow::Apply);
+        let Payload::Change(change) = &entry.payload else {
+            return Ok(ScanFlow::Apply);
         };
         if !change.is_applied()
-            || change.kind == Kind::Update
+            || change.kind == ChangeKind::Update
             || !self.is_asked_for(change.member, at.names)
         {
-            return Ok(Flow::Apply);
+            return Ok(ScanFlow::Apply);
         }
-        let end = End::of(entry, change, at.state, at.names);
-        if change.kind == Kind::Join {
+        let end = StayEnd::of(entry, change, at.state, at.names);
+        if change.kind == ChangeKind::Join {
             self.open.insert(change.member, end);
         } else if let Some(join) = self.open.remove(&change.member) {
             let channel = at.channel_of(entry).and_then(|name| at.state.channel(name));
             let lossy =
                 end.lossy || join.lossy || channel.is_some_and(|channel| channel.is_lossy());
             let earliest = end.earliest.unwrap_or(end.latest);
-            let bounds = Bounds::of(&join, earliest, end.latest, lossy);
+            let bounds = StayBounds::of(&join, earliest, end.latest, lossy);
             self.give(change.member, join, Some(end), bounds, at.names);
         }
-        Ok(Flow::Apply)
+        Ok(ScanFlow::Apply)
     }
 }

@@ -1,12 +1,12 @@
 //! `stats`: how many, at most, how long; for a channel as a whole and for each of its topics, once or as a series.
 
 use super::answer::{Peak, Stats, Time};
-use crate::domain::entry::{Change, Entry, Origin, What};
-use crate::domain::event::Kind;
-use crate::domain::names::{Name, NumberMap};
+use crate::domain::entry::{Change, Entry, Origin, Payload};
+use crate::domain::event::ChangeKind;
+use crate::domain::names::{NameId, NumberMap};
 use crate::domain::time::Millis;
 use crate::limits::STATS_BUCKETS_MAX;
-use crate::store::{At, Flow, Scope, Store, StoreError, Visitor, heard_of};
+use crate::store::{ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, heard_of};
 use std::collections::BTreeMap;
 
 /// What to count.
@@ -54,16 +54,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel; [`StoreError::TooManyBuckets`].
     pub fn stats(&self, filter: &StatsFilter) -> Result<Vec<Stats>, StoreError> {
-        let scope = Scope {
+        let scope = ScanScope {
             channel: filter.channel.as_deref(),
             known_at: filter.known_at,
-            ..Scope::default()
+            ..ScanScope::default()
         };
         let mut counting = Counting {
             filter,
             counters: NumberMap::default(),
         };
-        let end = self.visit(&scope, &mut counting)?;
+        let end = self.scan(&scope, &mut counting)?;
         if let Some(channel) = &filter.channel {
             heard_of(channel, &end.state, &end.names)?;
         }
@@ -98,11 +98,16 @@ impl Store {
 struct Counting<'a> {
     filter: &'a StatsFilter,
     /// By channel; `None`: the channel as a whole.
-    counters: NumberMap<Name, NumberMap<Option<Name>, Counter>>,
+    counters: NumberMap<NameId, NumberMap<Option<NameId>, Counter>>,
 }
 
 impl Counting<'_> {
-    fn counter(&mut self, channel: Name, topic: Option<Name>, first_at: Millis) -> &mut Counter {
+    fn counter(
+        &mut self,
+        channel: NameId,
+        topic: Option<NameId>,
+        first_at: Millis,
+    ) -> &mut Counter {
         let counters = self.counters.entry(channel).or_default();
         let new = || Counter::new(self.filter, first_at);
         counters.entry(topic).or_insert_with(new)
@@ -110,20 +115,20 @@ impl Counting<'_> {
 }
 
 impl Visitor for Counting<'_> {
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
-        let channel = match &entry.what {
-            What::Change(change) => at.names.key(change.member).channel,
-            What::Snapshot(snapshot) => snapshot.channel,
+    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
+        let channel = match &entry.payload {
+            Payload::Change(change) => at.names.key(change.member).channel,
+            Payload::Snapshot(snapshot) => snapshot.channel,
             // Their times are those of another clock.
-            What::Link(_) | What::Token(_) => return Ok(Flow::Apply),
+            Payload::Link(_) | Payload::Token(_) => return Ok(ScanFlow::Apply),
         };
         if !is_wanted(at.names.text(channel), self.filter) {
-            return Ok(Flow::Apply);
+            return Ok(ScanFlow::Apply);
         }
         let (filter, moment) = (self.filter, entry.effective_at);
         let whole = self.counter(channel, None, moment);
-        let What::Change(change) = &entry.what else {
-            return Ok(Flow::Apply);
+        let Payload::Change(change) = &entry.payload else {
+            return Ok(ScanFlow::Apply);
         };
         if change.is_applied() {
             let key = at.names.key(change.member);
@@ -131,7 +136,7 @@ impl Visitor for Counting<'_> {
             let of_topic = self.counter(channel, Some(key.topic), moment);
             of_topic.take(moment, change, key.user, filter)?;
         }
-        Ok(Flow::Apply)
+        Ok(ScanFlow::Apply)
     }
 }
 
@@ -142,8 +147,8 @@ fn is_wanted(channel: &str, filter: &StatsFilter) -> bool {
 
 /// Figures of one stretch.
 #[derive(Debug, Clone, Default)]
-struct Figures {
-    users: NumberMap<Name, ()>,
+struct IntervalFigures {
+    users: NumberMap<NameId, ()>,
     /// Those who were there when it began are among the users.
     seeded: bool,
     joins: u64,
@@ -159,10 +164,10 @@ struct Counter {
     /// Where the present stretch begins and ends.
     from: Millis,
     to: Millis,
-    figures: Figures,
-    done: Vec<(Millis, Millis, Figures)>,
+    figures: IntervalFigures,
+    done: Vec<(Millis, Millis, IntervalFigures)>,
     /// How many stays each user has.
-    present: NumberMap<Name, u64>,
+    present: NumberMap<NameId, u64>,
     count: u64,
     /// The moment of the last change; what stood after it has not been counted yet.
     at: Millis,
@@ -194,7 +199,7 @@ impl Counter {
         &mut self,
         at: Millis,
         change: &Change,
-        user: Name,
+        user: NameId,
         filter: &StatsFilter,
     ) -> Result<(), StoreError> {
         if at > self.at {
@@ -204,7 +209,7 @@ impl Counter {
         let observed = change.origin == Origin::Observed;
         let figures = &mut self.figures;
         match change.kind {
-            Kind::Join => {
+            ChangeKind::Join => {
                 self.count += 1;
                 *self.present.entry(user).or_default() += 1;
                 if within {
@@ -216,7 +221,7 @@ impl Counter {
                     } += 1;
                 }
             }
-            Kind::Leave => {
+            ChangeKind::Leave => {
                 self.count = self.count.saturating_sub(1);
                 if let Some(stays) = self.present.get_mut(&user) {
                     *stays -= 1;
@@ -232,7 +237,7 @@ impl Counter {
                     } += 1;
                 }
             }
-            Kind::Update => {}
+            ChangeKind::Update => {}
         }
         Ok(())
     }

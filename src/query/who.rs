@@ -1,13 +1,15 @@
 //! `who`: the members of a channel at a moment, at an entry, or now, and how sure it is that they are there.
 
-use super::answer::{Certainty, Coverage, Publisher, Time, TopicAnswer, Who};
+use super::answer::{Certainty, CoverageAnswer, Publisher, Time, TopicAnswer, Who};
 use super::{coverage_answer, member_names, meta_answer};
-use crate::domain::entry::{Disposition, Entry, Origin, Text, What};
-use crate::domain::event::Kind;
-use crate::domain::names::{Member, Name, Names, NumberMap, Renumbering};
+use crate::domain::entry::{Disposition, Entry, Origin, Payload, Text};
+use crate::domain::event::ChangeKind;
+use crate::domain::names::{MemberId, NameId, Names, NumberMap, Renumbering};
 use crate::domain::time::Millis;
 use crate::log::frame::FrameHeader;
-use crate::store::{At, Flow, Scope, Start, Store, StoreError, Visitor, heard_of};
+use crate::store::{
+    ScanFlow, ScanScope, ScanStart, StateView, Store, StoreError, Visitor, heard_of,
+};
 
 /// Which moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -130,26 +132,26 @@ impl Store {
             Ok::<_, StoreError>((state.is_watched_at(name, at), lossy))
         })??;
         let mut moment = AtMoment::new(channel, at);
-        let scope = Scope {
+        let scope = ScanScope {
             channel: Some(channel),
-            start: Start::InEffectAt(at),
+            start: ScanStart::InEffectAt(at),
             known_at,
-            ..Scope::default()
+            ..ScanScope::default()
         };
-        let end = self.visit(&scope, &mut moment)?;
+        let end = self.scan(&scope, &mut moment)?;
         let (state, names) = (&end.state, &end.names);
         let Some(name) = names.find(channel) else {
             return Err(StoreError::NoSuchChannel(channel.to_owned()));
         };
         let mut coverage = coverage_answer(state.coverage(name));
-        if coverage == Coverage::Blind {
+        if coverage == CoverageAnswer::Blind {
             let seen = state
                 .channel(name)
                 .is_some_and(|channel| channel.seen_whole());
             coverage = if seen {
-                Coverage::Complete
+                CoverageAnswer::Complete
             } else {
-                Coverage::Partial
+                CoverageAnswer::Partial
             };
         }
         if let Some(open) = state
@@ -162,7 +164,7 @@ impl Store {
             |&(from, to): &(Millis, Option<Millis>)| from <= at && to.is_none_or(|to| at < to);
         let gap = moment.gaps.values().find(|gap| inside(gap));
         if gap.is_some() {
-            coverage = Coverage::Blind;
+            coverage = CoverageAnswer::Blind;
         }
         // What was heard of other channels over the same link is in the gap's beginning, and only there.
         let heard = state.channel(name).and_then(|it| it.watching().heard_at());
@@ -212,8 +214,8 @@ impl Store {
     }
 }
 
-fn base_certainty(coverage: Coverage, unproven: bool) -> Certainty {
-    if coverage == Coverage::Blind || unproven {
+fn base_certainty(coverage: CoverageAnswer, unproven: bool) -> Certainty {
+    if coverage == CoverageAnswer::Blind || unproven {
         Certainty::Assumed
     } else {
         Certainty::Certain
@@ -221,7 +223,7 @@ fn base_certainty(coverage: Coverage, unproven: bool) -> Certainty {
 }
 
 struct Row {
-    member: Member,
+    member: MemberId,
     meta: Option<Text>,
     since: Option<Millis>,
     certainty: Certainty,
@@ -252,15 +254,15 @@ fn by_topic(rows: Vec<Row>, names: &Names) -> Vec<TopicAnswer> {
 /// Folds what is in effect at a moment, and looks ahead at what reaches back to it.
 struct AtMoment<'a> {
     channel: &'a str,
-    name: Option<Name>,
+    name: Option<NameId>,
     at: Millis,
     /// The first entry that takes effect later has been met.
     passed: bool,
     /// Members in whose window the moment lies; with the metadata of the join where it is one that comes later.
-    open: NumberMap<Member, Option<Option<Text>>>,
+    open: NumberMap<MemberId, Option<Option<Text>>>,
     /// Members of whom a leave by then was told too late to count: when the last such leave was. It changes nothing,
     /// but who was there at that time is not certain to have stayed.
-    doubted: NumberMap<Member, Millis>,
+    doubted: NumberMap<MemberId, Millis>,
     /// Gaps met: where each opens and closes.
     gaps: std::collections::BTreeMap<u32, (Millis, Option<Millis>)>,
 }
@@ -280,8 +282,8 @@ impl<'a> AtMoment<'a> {
     }
 
     fn look_ahead(&mut self, entry: &Entry) {
-        match &entry.what {
-            What::Change(change) if change.disposition == Disposition::Applied => {
+        match &entry.payload {
+            Payload::Change(change) if change.disposition == Disposition::Applied => {
                 let baseline = matches!(change.origin, Origin::Inferred(by) if by.baseline);
                 let from = match entry.window() {
                     Some(window) => window.not_before.filter(|_| !baseline),
@@ -290,26 +292,26 @@ impl<'a> AtMoment<'a> {
                 let inside =
                     from.is_some_and(|from| from <= self.at) && self.at < entry.effective_at;
                 match change.kind {
-                    Kind::Join if inside => {
+                    ChangeKind::Join if inside => {
                         // Also where an earlier leave of it may have happened by then.
                         let coming = self.open.entry(change.member).or_insert(None);
                         coming.get_or_insert_with(|| change.meta.clone());
                     }
-                    Kind::Leave if inside => {
+                    ChangeKind::Leave if inside => {
                         self.open.entry(change.member).or_insert(None);
                     }
                     _ => {}
                 }
             }
-            What::Change(change)
+            Payload::Change(change)
                 if change.disposition == Disposition::Stale
-                    && change.kind == Kind::Leave
+                    && change.kind == ChangeKind::Leave
                     && (entry.occurred_at..entry.effective_at).contains(&self.at) =>
             {
                 let left = self.doubted.entry(change.member).or_insert(Millis::MIN);
                 *left = entry.occurred_at.max(*left);
             }
-            What::Snapshot(snapshot) => {
+            Payload::Snapshot(snapshot) => {
                 let Some(seen) = snapshot.gap else { return };
                 if let Some(from) = seen.opened {
                     self.gaps.insert(seen.gap, (from, seen.closed));
@@ -318,7 +320,7 @@ impl<'a> AtMoment<'a> {
                     self.gaps.entry(seen.gap).or_insert((Millis::MAX, None)).1 = Some(to);
                 }
             }
-            What::Link(link) => {
+            Payload::Link(link) => {
                 for change in link
                     .gaps
                     .iter()
@@ -351,22 +353,22 @@ impl Visitor for AtMoment<'_> {
         !self.passed || header.reaches_back_to <= self.at
     }
 
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
         if self.name.is_none() {
             self.name = at.names.find(self.channel);
         }
         // What names no channel counts here, too, and that an observer sends link lines, wherever it does so.
         let channel = at.channel_of(entry);
         let elsewhere = channel.is_some_and(|channel| Some(channel) != self.name);
-        if elsewhere && !matches!(entry.what, What::Link(_)) {
-            return Ok(Flow::Skip);
+        if elsewhere && !matches!(entry.payload, Payload::Link(_)) {
+            return Ok(ScanFlow::Skip);
         }
-        let moves = matches!(&entry.what, What::Change(_) | What::Snapshot(_));
+        let moves = matches!(&entry.payload, Payload::Change(_) | Payload::Snapshot(_));
         self.passed |= moves && entry.effective_at > self.at;
         if self.passed {
             self.look_ahead(entry);
-            return Ok(Flow::Skip);
+            return Ok(ScanFlow::Skip);
         }
-        Ok(Flow::Apply)
+        Ok(ScanFlow::Apply)
     }
 }

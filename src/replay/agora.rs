@@ -1,19 +1,19 @@
 //! Events as lines in the shape of Agora's JavaScript SDK (contract 2.1, 2.3). What is of presence is in `presence`.
 
 use super::line::{LineFields, raw};
-use super::topic::{EventType, Publisher, TopicEvent, TopicInfo};
+use super::topic::{AgoraPublisher, EventType, TopicEvent, TopicInfo};
 use super::{own, presence};
 use crate::domain::entry::Recording;
 use crate::domain::event::{
-    ChangeSaid, Event, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown, TokenSaid,
-    TokenState,
+    ChangeKind, Event, EventPayload, LinkState, ReportedChange, ReportedLink, ReportedListing,
+    ReportedMember, ReportedToken, Service, TokenState,
 };
 use crate::domain::time::Millis;
 use serde::Serialize;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct LinkEvent<'a> {
+struct AgoraLinkEvent<'a> {
     event: &'static str,
     current_state: &'static str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -32,7 +32,7 @@ struct LinkEvent<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct TokenEvent<'a> {
+struct AgoraTokenEvent<'a> {
     event: &'static str,
     event_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,30 +49,30 @@ struct TokenEvent<'a> {
 /// snapshot has none, since Agora pages nothing, nor has an ingest connection, of which Agora knows nothing. What no
 /// event of Agora's says as it was keeps Rollbook's words.
 pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
-    let line = match &event.said {
-        Said::Changes {
+    let line = match &event.payload {
+        EventPayload::Changes {
             channel, changes, ..
         } => match presence::channel(channel) {
             Some(of) => presence::changes(event, of)?,
             None if changes.iter().all(is_agoras) => return live(event, channel, changes),
             None => None,
         },
-        Said::Snapshot { channel, shown } => match presence::channel(channel) {
+        EventPayload::Snapshot { channel, shown } => match presence::channel(channel) {
             Some(of) => presence::snapshot(event, of, shown)?,
             None => Some(snapshot(event, channel, shown)?),
         },
-        Said::Link(said) => link(event, said)?,
-        Said::Token(said) => token(event, said)?,
-        Said::Occupancy { channel, members } => match presence::channel(channel) {
+        EventPayload::Link(said) => link(event, said)?,
+        EventPayload::Token(said) => token(event, said)?,
+        EventPayload::Occupancy { channel, members } => match presence::channel(channel) {
             Some(of) => Some(presence::occupancy(event, of, *members)?),
             None => None,
         },
-        Said::SnapshotBegin { .. }
-        | Said::SnapshotPage { .. }
-        | Said::SnapshotEnd { .. }
-        | Said::Connection(_)
-        | Said::Resync { .. }
-        | Said::Nothing => return Ok(Vec::new()),
+        EventPayload::SnapshotBegin { .. }
+        | EventPayload::SnapshotPage { .. }
+        | EventPayload::SnapshotEnd { .. }
+        | EventPayload::Connection(_)
+        | EventPayload::Resync { .. }
+        | EventPayload::Nothing => return Ok(Vec::new()),
     };
     match line {
         Some(line) => Ok(vec![line]),
@@ -81,7 +81,7 @@ pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
 }
 
 /// Whether a topic event can say a change: not where it was noticed late, nor why its metadata was not kept.
-fn is_agoras(change: &ChangeSaid<'_>) -> bool {
+fn is_agoras(change: &ReportedChange<'_>) -> bool {
     let who = &change.who;
     who.late_ms == 0 && (who.reason.is_none() || who.meta.as_deref() != Some("null"))
 }
@@ -90,12 +90,13 @@ fn is_agoras(change: &ChangeSaid<'_>) -> bool {
 fn live(
     event: &Event<'_>,
     channel: &str,
-    changes: &[ChangeSaid<'_>],
+    changes: &[ReportedChange<'_>],
 ) -> serde_json::Result<Vec<String>> {
-    let is_leave = |change: &ChangeSaid<'_>| change.kind == Kind::Leave;
-    let stamp = |change: &ChangeSaid<'_>| change.who.stamp.or(event.stamp);
-    let alike =
-        |a: &ChangeSaid<'_>, b: &ChangeSaid<'_>| (is_leave(a), stamp(a)) == (is_leave(b), stamp(b));
+    let is_leave = |change: &ReportedChange<'_>| change.kind == ChangeKind::Leave;
+    let stamp = |change: &ReportedChange<'_>| change.who.stamp.or(event.stamp);
+    let alike = |a: &ReportedChange<'_>, b: &ReportedChange<'_>| {
+        (is_leave(a), stamp(a)) == (is_leave(b), stamp(b))
+    };
     changes
         .chunk_by(alike)
         .filter_map(|run| Some((run, run.first()?)))
@@ -126,8 +127,8 @@ fn live(
 }
 
 fn topic_info<'a>(
-    first: &'a ChangeSaid<'_>,
-    changes: &'a [ChangeSaid<'_>],
+    first: &'a ReportedChange<'_>,
+    changes: &'a [ReportedChange<'_>],
 ) -> serde_json::Result<TopicInfo<'a>> {
     let publishers = changes.iter().map(|change| publisher(&change.who));
     Ok(TopicInfo {
@@ -137,14 +138,18 @@ fn topic_info<'a>(
     })
 }
 
-fn publisher<'a>(who: &'a MemberSaid<'_>) -> serde_json::Result<Publisher<'a>> {
-    Ok(Publisher {
+fn publisher<'a>(who: &'a ReportedMember<'_>) -> serde_json::Result<AgoraPublisher<'a>> {
+    Ok(AgoraPublisher {
         publisher_user_id: &who.user,
         publisher_meta: raw(who.meta.as_ref())?,
     })
 }
 
-fn snapshot(event: &Event<'_>, channel: &str, shown: &Shown<'_>) -> serde_json::Result<String> {
+fn snapshot(
+    event: &Event<'_>,
+    channel: &str,
+    shown: &ReportedListing<'_>,
+) -> serde_json::Result<String> {
     let mut topic_infos = Vec::with_capacity(shown.topics.len());
     for topic in &shown.topics {
         let listed = topic.members.len();
@@ -174,7 +179,7 @@ fn snapshot(event: &Event<'_>, channel: &str, shown: &Shown<'_>) -> serde_json::
 }
 
 /// Agora's names of channels do not say whether topics or presence are meant; only the service of the line does.
-fn link(event: &Event<'_>, said: &LinkSaid<'_>) -> serde_json::Result<Option<String>> {
+fn link(event: &Event<'_>, said: &ReportedLink<'_>) -> serde_json::Result<Option<String>> {
     let mut named = said.channels.iter().chain(&said.unrestored);
     let of_presence = named.any(|channel| presence::channel(channel).is_some());
     let service_type = match said.service {
@@ -190,7 +195,7 @@ fn link(event: &Event<'_>, said: &LinkSaid<'_>) -> serde_json::Result<Option<Str
         LinkState::Down => "DISCONNECTED",
         LinkState::Synced => return Ok(None),
     };
-    let line = LinkEvent {
+    let line = AgoraLinkEvent {
         event: "linkState",
         current_state,
         is_resumed: said.state == LinkState::UpWithDifferences,
@@ -212,11 +217,11 @@ fn agora_word(state: TokenState) -> Option<&'static str> {
     }
 }
 
-fn token(event: &Event<'_>, said: &TokenSaid<'_>) -> serde_json::Result<Option<String>> {
+fn token(event: &Event<'_>, said: &ReportedToken<'_>) -> serde_json::Result<Option<String>> {
     let Some(event_type) = agora_word(said.state) else {
         return Ok(None);
     };
-    let line = TokenEvent {
+    let line = AgoraTokenEvent {
         event: "token",
         event_type,
         channel_name: said.channel.as_deref(),

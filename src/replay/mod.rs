@@ -21,12 +21,12 @@ mod player;
 mod presence;
 pub(crate) mod topic;
 
-pub use pace::{Paced, Remote, Speed, Time};
+pub use pace::{PacedSink, PlaybackClock, PlaybackControl, Speed};
 
 use crate::domain::entry::Recording;
 use crate::domain::event::Event;
 use crate::domain::time::Millis;
-use crate::store::{Scope, Start, Store, StoreError};
+use crate::store::{ScanScope, ScanStart, Store, StoreError};
 use player::Player;
 
 /// Which part of the log is played. A commit is played whole, by its first entry.
@@ -49,21 +49,21 @@ pub struct ReplayFilter {
 
 /// The shape of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Shape {
+pub enum LineShape {
     /// That of Agora's JavaScript SDK (contract 2.1 to 2.3), snapshots whole; what none of its events says exactly is
-    /// told as [`Shape::Rollbook`] tells it. A log that came from such lines of one
+    /// told as [`LineShape::Rollbook`] tells it. A log that came from such lines of one
     /// observer has, when they are ingested again with the same options, the same history but for the times of
     /// recording and what derives from them.
     #[default]
     Agora,
     /// Rollbook's own (contract 2.4), with the moment of recording and, where they were not the usual ones, the rules:
-    /// ingested again, and these [kept](crate::ingest::How::keep_recorded), any log has the same history to the letter.
+    /// ingested again, and these [kept](crate::ingest::IngestOptions::keep_recorded), any log has the same history to the letter.
     Rollbook,
 }
 
 /// A line as it is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Played<'a> {
+pub struct PlayedLine<'a> {
     /// The first entry that it made; for a step of a paged snapshot the next one.
     pub seq: u64,
     /// When that took effect, Unix ms.
@@ -74,7 +74,7 @@ pub struct Played<'a> {
 
 /// What has no line, though it should: the log has it, and it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untold {
+pub struct SkippedEntry {
     /// The first entry that it made; for a step of a paged snapshot the next one.
     pub seq: u64,
     /// Why not.
@@ -82,18 +82,18 @@ pub struct Untold {
 }
 
 /// Where lines are played to: a closure, or anything else that takes one after another.
-pub trait Sink {
+pub trait LineSink {
     /// Takes a line; `false` ends the play.
-    fn line(&mut self, line: &Played<'_>) -> bool;
+    fn line(&mut self, line: &PlayedLine<'_>) -> bool;
 
     /// Hears of what cannot be told. The play goes on behind it.
-    fn untold(&mut self, untold: &Untold) {
+    fn untold(&mut self, untold: &SkippedEntry) {
         let _ = untold;
     }
 }
 
-impl<F: FnMut(&Played<'_>) -> bool> Sink for F {
-    fn line(&mut self, line: &Played<'_>) -> bool {
+impl<F: FnMut(&PlayedLine<'_>) -> bool> LineSink for F {
+    fn line(&mut self, line: &PlayedLine<'_>) -> bool {
         self(line)
     }
 }
@@ -112,15 +112,15 @@ impl<F: FnMut(&Played<'_>) -> bool> Sink for F {
 ///
 /// # Errors
 /// Where its metadata is no JSON.
-pub fn lines_of(event: &Event<'_>, shape: Shape) -> serde_json::Result<Vec<String>> {
+pub fn lines_of(event: &Event<'_>, shape: LineShape) -> serde_json::Result<Vec<String>> {
     match shape {
-        Shape::Agora => agora::lines(event),
-        Shape::Rollbook => own::lines(event, Recording::default()),
+        LineShape::Agora => agora::lines(event),
+        LineShape::Rollbook => own::lines(event, Recording::default()),
     }
 }
 
 impl Store {
-    /// Plays what was observed, in the order of the log, flat out, and goes on behind what cannot be told ([`Untold`]); put a [`Paced`] before the sink where time is to
+    /// Plays what was observed, in the order of the log, flat out, and goes on behind what cannot be told ([`SkippedEntry`]); put a [`PacedSink`] before the sink where time is to
     /// pass as it did.
     ///
     /// ```
@@ -144,24 +144,24 @@ impl Store {
     pub fn play(
         &self,
         filter: &ReplayFilter,
-        shape: Shape,
-        sink: &mut dyn Sink,
+        shape: LineShape,
+        sink: &mut dyn LineSink,
     ) -> Result<(), StoreError> {
         if let Some(channel) = &filter.channel {
             self.expect_channel(channel)?;
         }
         let start = match filter.from_seq {
-            Some(seq) => Start::Behind(seq.saturating_sub(1)),
-            None => Start::First,
+            Some(seq) => ScanStart::Behind(seq.saturating_sub(1)),
+            None => ScanStart::First,
         };
-        let scope = Scope {
+        let scope = ScanScope {
             channel: filter.channel.as_deref(),
             start,
             last: filter.to_seq,
-            ..Scope::default()
+            ..ScanScope::default()
         };
         let mut player = Player::new(filter, shape, sink);
-        let fold = self.visit(&scope, &mut player)?;
+        let fold = self.scan(&scope, &mut player)?;
         // Where nothing lies in the range, nor behind it.
         player.open("default", fold.at());
         Ok(())

@@ -5,8 +5,8 @@ use super::line::{LineFields, raw};
 use super::presence;
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::{
-    ChangeSaid, Connection, Event, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown,
-    TokenSaid, TokenState,
+    ChangeKind, Connection, Event, EventPayload, LinkState, ReportedChange, ReportedLink,
+    ReportedListing, ReportedMember, ReportedToken, Service, TokenState,
 };
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
@@ -15,9 +15,9 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct OwnLine<'a> {
     #[serde(flatten)]
-    body: Body<'a>,
+    body: OwnBody<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ts: Option<Millis>,
     #[serde(flatten)]
@@ -30,55 +30,55 @@ struct Line<'a> {
 
 #[derive(Serialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
-enum Body<'a> {
-    Join(Alone<'a>),
-    Leave(Alone<'a>),
-    Update(Alone<'a>),
+enum OwnBody<'a> {
+    Join(SingleChange<'a>),
+    Leave(SingleChange<'a>),
+    Update(SingleChange<'a>),
     Changes {
         channel: &'a str,
-        changes: Vec<Change<'a>>,
+        changes: Vec<ListedChange<'a>>,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         together: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         occupancy: Option<u64>,
     },
-    Snapshot(Whole<'a>),
+    Snapshot(OwnSnapshot<'a>),
     SnapshotBegin(Paged<'a>),
     SnapshotPage {
         sync: &'a str,
         #[serde(flatten)]
-        page: Whole<'a>,
+        page: OwnSnapshot<'a>,
     },
     SnapshotEnd(Paged<'a>),
-    Link(Link<'a>),
+    Link(OwnLink<'a>),
     #[serde(rename = "link")]
     Connection {
         state: &'static str,
         connection: &'static str,
     },
-    Token(Token<'a>),
+    Token(OwnToken<'a>),
 }
 
 /// One change, with its place in the order left to the line.
 #[derive(Serialize)]
-struct Alone<'a> {
+struct SingleChange<'a> {
     channel: &'a str,
     topic: &'a str,
     #[serde(flatten)]
-    who: Member<'a>,
+    who: OwnMember<'a>,
 }
 
 /// One of several changes.
 #[derive(Serialize)]
-struct Change<'a> {
+struct ListedChange<'a> {
     t: &'static str,
     topic: &'a str,
     #[serde(flatten)]
-    who: Member<'a>,
+    who: OwnMember<'a>,
 }
 
 #[derive(Serialize)]
-struct Member<'a> {
+struct OwnMember<'a> {
     user: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     conn: &'a str,
@@ -95,9 +95,9 @@ struct Member<'a> {
 }
 
 #[derive(Serialize)]
-struct Whole<'a> {
+struct OwnSnapshot<'a> {
     channel: &'a str,
-    topics: BTreeMap<&'a str, Vec<Member<'a>>>,
+    topics: BTreeMap<&'a str, Vec<OwnMember<'a>>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     incomplete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,7 +115,7 @@ struct Paged<'a> {
 }
 
 #[derive(Serialize)]
-struct Link<'a> {
+struct OwnLink<'a> {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     resync: Option<&'static str>,
@@ -130,7 +130,7 @@ struct Link<'a> {
 }
 
 #[derive(Serialize)]
-struct Token<'a> {
+struct OwnToken<'a> {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<&'a str>,
@@ -169,8 +169,8 @@ impl From<Rules> for RuleFields {
 /// The line that says `event`, and how it was recorded.
 pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Result<Vec<String>> {
     let mut stamp = event.stamp;
-    let body = match &event.said {
-        Said::Changes {
+    let body = match &event.payload {
+        EventPayload::Changes {
             channel,
             changes,
             together,
@@ -181,48 +181,48 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
                 stamp = change.who.stamp.or(event.stamp);
                 alone(channel, change)?
             }
-            changes => Body::Changes {
+            changes => OwnBody::Changes {
                 channel,
                 changes: changes.iter().map(one_of).collect::<Result<_, _>>()?,
                 together: *together,
                 occupancy: *occupancy,
             },
         },
-        Said::Snapshot { channel, shown } => Body::Snapshot(whole(channel, shown)?),
-        Said::SnapshotBegin {
+        EventPayload::Snapshot { channel, shown } => OwnBody::Snapshot(whole(channel, shown)?),
+        EventPayload::SnapshotBegin {
             channel,
             sync,
             incomplete,
-        } => Body::SnapshotBegin(paged(channel, sync, *incomplete)),
-        Said::SnapshotPage {
+        } => OwnBody::SnapshotBegin(paged(channel, sync, *incomplete)),
+        EventPayload::SnapshotPage {
             channel,
             sync,
             shown,
-        } => Body::SnapshotPage {
+        } => OwnBody::SnapshotPage {
             sync,
             page: whole(channel, shown)?,
         },
-        Said::SnapshotEnd {
+        EventPayload::SnapshotEnd {
             channel,
             sync,
             incomplete,
-        } => Body::SnapshotEnd(paged(channel, sync, *incomplete)),
-        Said::Link(said) => Body::Link(link(said)),
-        Said::Token(said) => Body::Token(token(said)),
-        Said::Connection(said) => {
+        } => OwnBody::SnapshotEnd(paged(channel, sync, *incomplete)),
+        EventPayload::Link(said) => OwnBody::Link(link(said)),
+        EventPayload::Token(said) => OwnBody::Token(token(said)),
+        EventPayload::Connection(said) => {
             stamp.ts = said.at;
             connection(said.what)
         }
-        Said::Occupancy { channel, members } => Body::Changes {
+        EventPayload::Occupancy { channel, members } => OwnBody::Changes {
             channel,
             changes: Vec::new(),
             together: false,
             occupancy: Some(*members),
         },
         // It follows again from the lines before it.
-        Said::Resync { .. } | Said::Nothing => return Ok(Vec::new()),
+        EventPayload::Resync { .. } | EventPayload::Nothing => return Ok(Vec::new()),
     };
-    let line = Line {
+    let line = OwnLine {
         body,
         ts: stamp.ts,
         line: LineFields::of(event, stamp),
@@ -232,37 +232,37 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
     Ok(vec![serde_json::to_string(&line)?])
 }
 
-fn alone<'a>(channel: &'a str, change: &'a ChangeSaid<'_>) -> serde_json::Result<Body<'a>> {
-    let alone = Alone {
+fn alone<'a>(channel: &'a str, change: &'a ReportedChange<'_>) -> serde_json::Result<OwnBody<'a>> {
+    let alone = SingleChange {
         channel,
         topic: &change.topic,
-        who: Member {
+        who: OwnMember {
             pos: None,
             ts: None,
             ..member(&change.who)?
         },
     };
     Ok(match change.kind {
-        Kind::Join => Body::Join(alone),
-        Kind::Leave => Body::Leave(alone),
-        Kind::Update => Body::Update(alone),
+        ChangeKind::Join => OwnBody::Join(alone),
+        ChangeKind::Leave => OwnBody::Leave(alone),
+        ChangeKind::Update => OwnBody::Update(alone),
     })
 }
 
-fn one_of<'a>(change: &'a ChangeSaid<'_>) -> serde_json::Result<Change<'a>> {
+fn one_of<'a>(change: &'a ReportedChange<'_>) -> serde_json::Result<ListedChange<'a>> {
     let t = match change.kind {
-        Kind::Join => "join",
-        Kind::Leave => "leave",
-        Kind::Update => "update",
+        ChangeKind::Join => "join",
+        ChangeKind::Leave => "leave",
+        ChangeKind::Update => "update",
     };
     let topic = &change.topic;
     let who = member(&change.who)?;
-    Ok(Change { t, topic, who })
+    Ok(ListedChange { t, topic, who })
 }
 
-fn member<'a>(who: &'a MemberSaid<'_>) -> serde_json::Result<Member<'a>> {
+fn member<'a>(who: &'a ReportedMember<'_>) -> serde_json::Result<OwnMember<'a>> {
     let Stamp { pos, ts } = who.stamp;
-    Ok(Member {
+    Ok(OwnMember {
         user: &who.user,
         conn: &who.conn,
         meta: raw(who.meta.as_ref())?,
@@ -273,8 +273,11 @@ fn member<'a>(who: &'a MemberSaid<'_>) -> serde_json::Result<Member<'a>> {
     })
 }
 
-fn whole<'a>(channel: &'a str, shown: &'a Shown<'_>) -> serde_json::Result<Whole<'a>> {
-    let mut whole = Whole {
+fn whole<'a>(
+    channel: &'a str,
+    shown: &'a ReportedListing<'_>,
+) -> serde_json::Result<OwnSnapshot<'a>> {
+    let mut whole = OwnSnapshot {
         channel,
         topics: BTreeMap::new(),
         incomplete: shown.incomplete,
@@ -300,8 +303,8 @@ fn paged<'a>(channel: &'a str, sync: &'a str, incomplete: bool) -> Paged<'a> {
     }
 }
 
-fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
-    Link {
+fn link<'a>(said: &'a ReportedLink<'_>) -> OwnLink<'a> {
+    OwnLink {
         state: match said.state {
             LinkState::Up | LinkState::UpWithDifferences => "up",
             LinkState::Synced => "synced",
@@ -321,15 +324,15 @@ fn link<'a>(said: &'a LinkSaid<'_>) -> Link<'a> {
     }
 }
 
-fn connection(what: Connection) -> Body<'static> {
-    Body::Connection {
+fn connection(what: Connection) -> OwnBody<'static> {
+    OwnBody::Connection {
         state: if what.is_loss() { "down" } else { "up" },
         connection: what.word(),
     }
 }
 
-fn token<'a>(said: &'a TokenSaid<'_>) -> Token<'a> {
-    Token {
+fn token<'a>(said: &'a ReportedToken<'_>) -> OwnToken<'a> {
+    OwnToken {
         state: match said.state {
             TokenState::WillExpire => "will_expire",
             TokenState::Expired => "expired",

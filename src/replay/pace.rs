@@ -1,6 +1,6 @@
 //! When lines are played: as far apart as they were, faster or slower, and not while the play is paused.
 
-use super::{Played, Sink, Untold};
+use super::{LineSink, PlayedLine, SkippedEntry};
 use crate::domain::time::Millis;
 use crate::limits::{SPEED_MAX, SPEED_MIN};
 use std::str::FromStr;
@@ -36,30 +36,30 @@ impl FromStr for Speed {
 
 /// Pauses, resumes and stops a play, from any thread. Clones are the same remote.
 #[derive(Debug, Clone, Default)]
-pub struct Remote(Arc<(Mutex<Mode>, Condvar)>);
+pub struct PlaybackControl(Arc<(Mutex<PlaybackMode>, Condvar)>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Mode {
+enum PlaybackMode {
     #[default]
     Playing,
     Paused,
     Stopped,
 }
 
-impl Remote {
-    /// No line is played until [`resume`](Remote::resume), and no time passes.
+impl PlaybackControl {
+    /// No line is played until [`resume`](PlaybackControl::resume), and no time passes.
     pub fn pause(&self) {
-        self.turn(Mode::Paused);
+        self.turn(PlaybackMode::Paused);
     }
 
     /// Goes on where it was paused.
     pub fn resume(&self) {
-        self.turn(Mode::Playing);
+        self.turn(PlaybackMode::Playing);
     }
 
     /// No line is played any more.
     pub fn stop(&self) {
-        self.turn(Mode::Stopped);
+        self.turn(PlaybackMode::Stopped);
     }
 
     /// Waits until it is turned, or so long.
@@ -71,36 +71,36 @@ impl Remote {
         drop(turned.wait_timeout_while(mode, at_most, |mode| *mode == before));
     }
 
-    fn turn(&self, to: Mode) {
+    fn turn(&self, to: PlaybackMode) {
         let (mode, turned) = &*self.0;
         let mut mode = mode.lock().unwrap_or_else(PoisonError::into_inner);
-        if *mode != Mode::Stopped {
+        if *mode != PlaybackMode::Stopped {
             *mode = to;
         }
         turned.notify_all();
     }
 
-    fn mode(&self) -> Mode {
+    fn mode(&self) -> PlaybackMode {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The time by which a play goes.
-pub trait Time {
+pub trait PlaybackClock {
     /// How long it has been since some moment before the play.
     fn now(&mut self) -> Duration;
 
     /// Lets time pass: until the remote is turned, or so long.
-    fn rest(&mut self, remote: &Remote, at_most: Duration);
+    fn rest(&mut self, remote: &PlaybackControl, at_most: Duration);
 }
 
 /// The time of this machine.
-impl Time for Instant {
+impl PlaybackClock for Instant {
     fn now(&mut self) -> Duration {
         self.elapsed()
     }
 
-    fn rest(&mut self, remote: &Remote, at_most: Duration) {
+    fn rest(&mut self, remote: &PlaybackControl, at_most: Duration) {
         remote.wait(at_most);
     }
 }
@@ -136,10 +136,10 @@ const STEP_MAX: Duration = Duration::from_millis(500);
 /// # Ok(())
 /// # }
 /// ```
-pub struct Paced<S, T = Instant> {
+pub struct PacedSink<S, T = Instant> {
     sink: S,
     speed: Speed,
-    remote: Remote,
+    remote: PlaybackControl,
     time: T,
     /// The effective time of the first line.
     from: Option<Millis>,
@@ -149,17 +149,17 @@ pub struct Paced<S, T = Instant> {
     looked: Duration,
 }
 
-impl<S: Sink> Paced<S> {
+impl<S: LineSink> PacedSink<S> {
     /// Before `sink`, by the time of this machine.
-    pub fn new(sink: S, speed: Speed, remote: Remote) -> Self {
-        Paced::by(Instant::now(), sink, speed, remote)
+    pub fn new(sink: S, speed: Speed, remote: PlaybackControl) -> Self {
+        PacedSink::by(Instant::now(), sink, speed, remote)
     }
 }
 
-impl<S: Sink, T: Time> Paced<S, T> {
+impl<S: LineSink, T: PlaybackClock> PacedSink<S, T> {
     /// The same, by another time.
-    pub fn by(time: T, sink: S, speed: Speed, remote: Remote) -> Self {
-        Paced {
+    pub fn by(time: T, sink: S, speed: Speed, remote: PlaybackControl) -> Self {
+        PacedSink {
             sink,
             speed,
             remote,
@@ -192,12 +192,12 @@ impl<S: Sink, T: Time> Paced<S, T> {
     fn wait(&mut self, due: Duration) -> bool {
         loop {
             match self.remote.mode() {
-                Mode::Stopped => return false,
-                Mode::Paused => {
+                PlaybackMode::Stopped => return false,
+                PlaybackMode::Paused => {
                     self.time.rest(&self.remote, REST);
                     self.looked = self.time.now();
                 }
-                Mode::Playing => {
+                PlaybackMode::Playing => {
                     let now = self.time.now();
                     self.passed += now.saturating_sub(self.looked).min(STEP_MAX);
                     self.looked = now;
@@ -212,13 +212,13 @@ impl<S: Sink, T: Time> Paced<S, T> {
     }
 }
 
-impl<S: Sink, T: Time> Sink for Paced<S, T> {
-    fn line(&mut self, line: &Played<'_>) -> bool {
+impl<S: LineSink, T: PlaybackClock> LineSink for PacedSink<S, T> {
+    fn line(&mut self, line: &PlayedLine<'_>) -> bool {
         let due = self.due(line.at);
         self.wait(due) && self.sink.line(line)
     }
 
-    fn untold(&mut self, untold: &Untold) {
+    fn untold(&mut self, untold: &SkippedEntry) {
         self.sink.untold(untold);
     }
 }

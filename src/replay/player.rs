@@ -1,31 +1,31 @@
 //! Which commits are played, and as what events: the log past a visitor.
 
-use super::{Played, ReplayFilter, Shape, Sink, Untold, agora, own};
+use super::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry, agora, own};
 use crate::domain::behind::{
     closed_behind, event_behind, page_behind, resync_behind, roster_behind, standing_behind,
 };
-use crate::domain::entry::{Closed, Entry, Page, PageStep, Recording, Rules, What};
-use crate::domain::event::{Event, Said};
-use crate::domain::names::{Name, Names, Renumbering};
+use crate::domain::entry::{ConnectionEnd, Entry, Page, PageStep, Payload, Recording, Rules};
+use crate::domain::event::{Event, EventPayload};
+use crate::domain::names::{NameId, Names, Renumbering};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::store::{At, Flow, StoreError, Visitor};
+use crate::store::{ScanFlow, StateView, StoreError, Visitor};
 use std::collections::HashSet;
 
 /// Plays commits, and in Rollbook's shape the pages between them, to a sink.
 pub(super) struct Player<'a> {
     filter: &'a ReplayFilter,
-    shape: Shape,
-    sink: &'a mut dyn Sink,
+    shape: LineShape,
+    sink: &'a mut dyn LineSink,
     /// Paged snapshots (observer and channel) whose begin was played.
-    begun: HashSet<(Name, Name)>,
+    begun: HashSet<(NameId, NameId)>,
     /// What comes first has been played.
     opened: bool,
     stopped: bool,
 }
 
 impl<'a> Player<'a> {
-    pub fn new(filter: &'a ReplayFilter, shape: Shape, sink: &'a mut dyn Sink) -> Self {
+    pub fn new(filter: &'a ReplayFilter, shape: LineShape, sink: &'a mut dyn LineSink) -> Self {
         Player {
             filter,
             shape,
@@ -49,7 +49,7 @@ impl<'a> Player<'a> {
     }
 
     /// A line about links may have made an entry in each of several channels.
-    fn is_of_channel(&self, entries: &[Entry], at: At<'_>) -> bool {
+    fn is_of_channel(&self, entries: &[Entry], at: StateView<'_>) -> bool {
         let Some(wanted) = &self.filter.channel else {
             return true;
         };
@@ -60,8 +60,8 @@ impl<'a> Player<'a> {
     }
 
     /// Plays the roster as it stands at the begin of the range, if that is wanted and something lies before it.
-    pub fn open(&mut self, observer: &str, at: At<'_>) {
-        let At { state, names } = at;
+    pub fn open(&mut self, observer: &str, at: StateView<'_>) {
+        let StateView { state, names } = at;
         if std::mem::replace(&mut self.opened, true) || !self.filter.standing {
             return;
         }
@@ -81,7 +81,8 @@ impl<'a> Player<'a> {
 
     fn event(&mut self, entries: &[Entry], state: &State, names: &Names) -> Option<Event<'static>> {
         let mut event = self.whole_event(entries, state, names)?;
-        if let (Some(wanted), Said::Link(link)) = (&self.filter.channel, &mut event.said) {
+        if let (Some(wanted), EventPayload::Link(link)) = (&self.filter.channel, &mut event.payload)
+        {
             // Who plays one channel hears nothing of the others.
             link.channels.retain(|channel| channel == wanted);
             link.unrestored.retain(|channel| channel == wanted);
@@ -96,7 +97,7 @@ impl<'a> Player<'a> {
         names: &Names,
     ) -> Option<Event<'static>> {
         let first = entries.first()?;
-        if let What::Snapshot(snapshot) = &first.what
+        if let Payload::Snapshot(snapshot) = &first.payload
             && snapshot.begin.is_some()
             && !self.begun.remove(&(first.observer, snapshot.channel))
         {
@@ -108,13 +109,13 @@ impl<'a> Player<'a> {
 
     fn say(&mut self, event: &Event<'_>, recording: Recording, seq: u64, at: Millis) {
         let lines = match self.shape {
-            Shape::Agora => agora::lines(event),
-            Shape::Rollbook => own::lines(event, recording),
+            LineShape::Agora => agora::lines(event),
+            LineShape::Rollbook => own::lines(event, recording),
         };
         match lines {
             Ok(lines) => {
                 for text in &lines {
-                    self.stopped = self.stopped || !self.sink.line(&Played { seq, at, text });
+                    self.stopped = self.stopped || !self.sink.line(&PlayedLine { seq, at, text });
                 }
             }
             Err(error) => self.untold(seq, error.to_string()),
@@ -122,7 +123,7 @@ impl<'a> Player<'a> {
     }
 
     fn untold(&mut self, seq: u64, why: String) {
-        self.sink.untold(&Untold { seq, why });
+        self.sink.untold(&SkippedEntry { seq, why });
     }
 }
 
@@ -152,11 +153,11 @@ impl Visitor for Player<'_> {
         let (seq, at) = (first.seq, first.effective_at);
         if self.stopped
             || self.is_before_range(seq, at)
-            || !self.is_of_channel(entries, At { state, names })
+            || !self.is_of_channel(entries, StateView { state, names })
         {
             return Ok(());
         }
-        self.open(names.text(first.observer), At { state, names });
+        self.open(names.text(first.observer), StateView { state, names });
         if self.stopped || !self.is_in_range(seq, at) {
             return Ok(());
         }
@@ -167,20 +168,25 @@ impl Visitor for Player<'_> {
         Ok(())
     }
 
-    fn entry(&mut self, _at: At<'_>, _entry: &Entry) -> Result<Flow, StoreError> {
+    fn entry(&mut self, _at: StateView<'_>, _entry: &Entry) -> Result<ScanFlow, StoreError> {
         Ok(if self.stopped {
-            Flow::Stop
+            ScanFlow::Stop
         } else {
-            Flow::Apply
+            ScanFlow::Apply
         })
     }
 
-    fn page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+    fn page(
+        &mut self,
+        at: StateView<'_>,
+        rules: &Rules,
+        page: &Page,
+    ) -> Result<ScanFlow, StoreError> {
         self.play_page(at, rules, page);
-        Ok(Flow::Apply)
+        Ok(ScanFlow::Apply)
     }
 
-    fn closed(&mut self, at: At<'_>, closed: &Closed) -> Result<(), StoreError> {
+    fn closed(&mut self, at: StateView<'_>, closed: &ConnectionEnd) -> Result<(), StoreError> {
         let (seq, moment) = (at.state.head() + 1, closed.recorded_at);
         if self.stopped || self.filter.channel.is_some() || !self.is_in_range(seq, moment) {
             return Ok(());
@@ -193,10 +199,10 @@ impl Visitor for Player<'_> {
 }
 
 impl Player<'_> {
-    fn play_page(&mut self, at: At<'_>, rules: &Rules, page: &Page) {
+    fn play_page(&mut self, at: StateView<'_>, rules: &Rules, page: &Page) {
         let name = at.names.text(page.channel);
         let of_channel = self.filter.channel.as_deref().is_none_or(|of| of == name);
-        if self.stopped || self.shape != Shape::Rollbook || !of_channel {
+        if self.stopped || self.shape != LineShape::Rollbook || !of_channel {
             return;
         }
         let seq = at.state.head() + 1;

@@ -2,7 +2,9 @@
 //! that says all of it, read with the usual settings.
 
 use super::line::{LineFields, raw};
-use crate::domain::event::{ChangeSaid, Event, Kind, MemberSaid, Said, Service, Shown, Str};
+use crate::domain::event::{
+    ChangeKind, Event, EventPayload, ReportedChange, ReportedListing, ReportedMember, Service, Str,
+};
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
 use serde::Serialize;
@@ -18,7 +20,7 @@ const TOPIC: &str = "presence";
 
 /// A channel of presence, in Agora's words.
 #[derive(Clone, Copy)]
-pub(super) struct Channel<'a> {
+pub(super) struct PresenceChannel<'a> {
     kind: &'static str,
     name: &'a str,
 }
@@ -64,14 +66,14 @@ struct UserState<'a> {
 }
 
 /// The channel of presence that is called so, if it is one.
-pub(super) fn channel(name: &str) -> Option<Channel<'_>> {
+pub(super) fn channel(name: &str) -> Option<PresenceChannel<'_>> {
     let (kind, name) = name.split_once(':')?;
     let kind = match kind {
         "message" => "MESSAGE",
         "stream" => "STREAM",
         _ => return None,
     };
-    Some(Channel { kind, name }).filter(|channel| !channel.name.is_empty())
+    Some(PresenceChannel { kind, name }).filter(|channel| !channel.name.is_empty())
 }
 
 /// The channels of a link line as a source names them: one of presence by its bare name, where the line is of presence.
@@ -91,11 +93,11 @@ pub(super) fn as_named<'a>(channels: &'a [Str<'_>], service: Service) -> Vec<&'a
 /// The count of a channel's members.
 pub(super) fn occupancy(
     event: &Event<'_>,
-    channel: Channel<'_>,
+    channel: PresenceChannel<'_>,
     members: u64,
 ) -> serde_json::Result<String> {
     let none = RawValue::from_string("{}".to_owned())?;
-    let told = Told {
+    let told = PresenceFields {
         event,
         channel,
         stamp: event.stamp,
@@ -111,11 +113,11 @@ pub(super) fn occupancy(
 /// Changes as one event, if there is one that says just that.
 pub(super) fn changes(
     event: &Event<'_>,
-    channel: Channel<'_>,
+    channel: PresenceChannel<'_>,
 ) -> serde_json::Result<Option<String>> {
-    let Said::Changes {
+    let EventPayload::Changes {
         changes, occupancy, ..
-    } = &event.said
+    } = &event.payload
     else {
         return Ok(None);
     };
@@ -131,7 +133,7 @@ pub(super) fn changes(
         return Ok(None);
     }
     let none = RawValue::from_string("{}".to_owned())?;
-    let told = Told {
+    let told = PresenceFields {
         event,
         channel,
         stamp,
@@ -156,10 +158,10 @@ pub(super) fn changes(
 /// The snapshot of a channel, if it lists nothing but what such an event can.
 pub(super) fn snapshot(
     event: &Event<'_>,
-    channel: Channel<'_>,
-    shown: &Shown<'_>,
+    channel: PresenceChannel<'_>,
+    shown: &ReportedListing<'_>,
 ) -> serde_json::Result<Option<String>> {
-    let can_say = |who: &MemberSaid<'_>| {
+    let can_say = |who: &ReportedMember<'_>| {
         who.conn.is_empty()
             && who.stamp == Stamp::NONE
             && who.reason.is_none()
@@ -176,7 +178,7 @@ pub(super) fn snapshot(
     let users = members.iter().map(user_state);
     let users = users.collect::<serde_json::Result<Vec<_>>>()?;
     let none = RawValue::from_string("{}".to_owned())?;
-    let told = Told {
+    let told = PresenceFields {
         event,
         channel,
         stamp: event.stamp,
@@ -187,14 +189,14 @@ pub(super) fn snapshot(
 }
 
 /// What all events have.
-struct Told<'a> {
+struct PresenceFields<'a> {
     event: &'a Event<'a>,
-    channel: Channel<'a>,
+    channel: PresenceChannel<'a>,
     stamp: Stamp,
     none: &'a RawValue,
 }
 
-impl<'a> Told<'a> {
+impl<'a> PresenceFields<'a> {
     fn line(
         &self,
         event_type: &'static str,
@@ -218,8 +220,8 @@ impl<'a> Told<'a> {
 }
 
 /// The event that tells of one change at once, with the states that it gives.
-fn alone<'a>(change: &'a ChangeSaid<'_>) -> Option<(&'static str, Option<&'a Str<'a>>)> {
-    let MemberSaid {
+fn alone<'a>(change: &'a ReportedChange<'_>) -> Option<(&'static str, Option<&'a Str<'a>>)> {
+    let ReportedMember {
         meta,
         reason,
         late_ms,
@@ -227,10 +229,12 @@ fn alone<'a>(change: &'a ChangeSaid<'_>) -> Option<(&'static str, Option<&'a Str
     } = &change.who;
     let states = meta.as_ref().filter(|meta| is_object(meta));
     match (change.kind, reason.as_deref(), *late_ms) {
-        (Kind::Join, None, 0) => states.map(|states| ("REMOTE_JOIN", Some(states))),
-        (Kind::Update, None, 0) => states.map(|states| ("REMOTE_STATE_CHANGED", Some(states))),
-        (Kind::Leave, None, DEBOUNCE_MS) if meta.is_none() => Some(("REMOTE_LEAVE", None)),
-        (Kind::Leave, Some("timeout"), TIMEOUT_MS) if meta.is_none() => {
+        (ChangeKind::Join, None, 0) => states.map(|states| ("REMOTE_JOIN", Some(states))),
+        (ChangeKind::Update, None, 0) => {
+            states.map(|states| ("REMOTE_STATE_CHANGED", Some(states)))
+        }
+        (ChangeKind::Leave, None, DEBOUNCE_MS) if meta.is_none() => Some(("REMOTE_LEAVE", None)),
+        (ChangeKind::Leave, Some("timeout"), TIMEOUT_MS) if meta.is_none() => {
             Some(("REMOTE_TIMEOUT", None))
         }
         _ => None,
@@ -238,24 +242,24 @@ fn alone<'a>(change: &'a ChangeSaid<'_>) -> Option<(&'static str, Option<&'a Str
 }
 
 /// Changes as what happened within an interval. They are read in an order of their own, leaves first and each kind by
-/// user, and whoever is there and in two lists has changed: they must be so already.
+/// user, and a user who is present and in two lists has changed: they must be so already.
 fn interval<'a>(
-    changes: &'a [ChangeSaid<'_>],
+    changes: &'a [ReportedChange<'_>],
     occupancy: Option<u64>,
 ) -> serde_json::Result<Option<Interval<'a>>> {
     let mut told = Interval {
         total_occupancy: occupancy,
         ..Interval::default()
     };
-    let rank = |change: &ChangeSaid<'_>| u8::from(change.kind != Kind::Leave);
-    let place = |change: &'a ChangeSaid<'_>| (rank(change), change.who.user.as_ref());
+    let rank = |change: &ReportedChange<'_>| u8::from(change.kind != ChangeKind::Leave);
+    let place = |change: &'a ReportedChange<'_>| (rank(change), change.who.user.as_ref());
     let in_order = changes
         .windows(2)
         .all(|pair| matches!(pair, [a, b] if place(a) < place(b) || follows(a, b)));
-    let leaves = changes.partition_point(|change| change.kind == Kind::Leave);
+    let leaves = changes.partition_point(|change| change.kind == ChangeKind::Leave);
     let (gone, rest) = changes.split_at_checked(leaves).unwrap_or_default();
-    let returns = |change: &ChangeSaid<'_>| {
-        let same = |gone: &ChangeSaid<'_>| gone.who.user.as_ref().cmp(change.who.user.as_ref());
+    let returns = |change: &ReportedChange<'_>| {
+        let same = |gone: &ReportedChange<'_>| gone.who.user.as_ref().cmp(change.who.user.as_ref());
         gone.binary_search_by(same).is_ok()
     };
     if !in_order || rest.iter().any(returns) {
@@ -265,16 +269,18 @@ fn interval<'a>(
         let who = &change.who;
         let user = who.user.as_ref();
         match (change.kind, who.reason.as_deref(), who.meta.as_deref()) {
-            (Kind::Leave, None, None) if who.late_ms == INTERVAL_MS + DEBOUNCE_MS => {
+            (ChangeKind::Leave, None, None) if who.late_ms == INTERVAL_MS + DEBOUNCE_MS => {
                 told.leave.users.push(user);
             }
-            (Kind::Leave, Some("timeout"), None) if who.late_ms == INTERVAL_MS + TIMEOUT_MS => {
+            (ChangeKind::Leave, Some("timeout"), None)
+                if who.late_ms == INTERVAL_MS + TIMEOUT_MS =>
+            {
                 told.timeout.users.push(user);
             }
-            (Kind::Join, None, Some("{}")) if who.late_ms == INTERVAL_MS => {
+            (ChangeKind::Join, None, Some("{}")) if who.late_ms == INTERVAL_MS => {
                 told.join.users.push(user);
             }
-            (Kind::Update, None, _)
+            (ChangeKind::Update, None, _)
                 if who.late_ms == INTERVAL_MS && who.meta.as_ref().is_none_or(is_object) =>
             {
                 told.user_state_list.push(user_state(who)?);
@@ -286,11 +292,11 @@ fn interval<'a>(
 }
 
 /// Whether a change of states follows the join of the same user.
-fn follows(a: &ChangeSaid<'_>, b: &ChangeSaid<'_>) -> bool {
-    (a.kind, b.kind) == (Kind::Join, Kind::Update) && a.who.user == b.who.user
+fn follows(a: &ReportedChange<'_>, b: &ReportedChange<'_>) -> bool {
+    (a.kind, b.kind) == (ChangeKind::Join, ChangeKind::Update) && a.who.user == b.who.user
 }
 
-fn user_state<'a>(who: &'a MemberSaid<'_>) -> serde_json::Result<UserState<'a>> {
+fn user_state<'a>(who: &'a ReportedMember<'_>) -> serde_json::Result<UserState<'a>> {
     Ok(UserState {
         user_id: &who.user,
         states: raw(who.meta.as_ref())?,

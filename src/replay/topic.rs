@@ -39,13 +39,13 @@ pub(crate) struct TopicInfo<'a> {
     pub topic_name: &'a str,
     /// More than are listed: the event does not show all.
     pub total_publisher: usize,
-    pub publishers: Vec<Publisher<'a>>,
+    pub publishers: Vec<AgoraPublisher<'a>>,
 }
 
 /// One who publishes in it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Publisher<'a> {
+pub(crate) struct AgoraPublisher<'a> {
     pub publisher_user_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publisher_meta: Option<&'a RawValue>,

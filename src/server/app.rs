@@ -3,15 +3,15 @@
 //! **Invariant:** the store is only called from the blocking pool, never on a worker of the runtime; and not more often
 //! at a time than the limits say.
 
-use super::auth::{Access, Door, Scope};
-use super::bounds::Bounds;
-use super::clock::Clock;
+use super::api_error::ApiError;
+use super::auth::{Access, AuthPolicy, TokenScope};
+use super::clock::ServerClock;
 use super::crowd::{Client, Full, Permit, Places};
-use super::fault::Fault;
 use super::metrics::Metrics;
 use super::observers::Observers;
 use super::patience::Patience;
-use super::pump::Pump;
+use super::server_limits::ServerLimits;
+use super::tailer::LogTailer;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 use crate::feed::Settings;
@@ -38,15 +38,15 @@ pub struct App {
     /// How lines are read.
     pub settings: Settings,
     /// What time it is.
-    pub clock: Arc<dyn Clock>,
+    pub clock: Arc<dyn ServerClock>,
     /// Entries on their way to subscribers.
-    pub pump: Pump,
+    pub tailer: LogTailer,
     /// Which connection speaks for which observer.
     pub observers: Observers,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What is borne of those who come.
-    pub bounds: Bounds,
+    pub bounds: ServerLimits,
     /// Nothing new is begun any more, and what is in hand comes to its end.
     pub stop: CancellationToken,
     /// Room for queries.
@@ -69,20 +69,21 @@ pub struct App {
 
 /// What a request was let in with; enough to look at a newer token, too.
 #[derive(Clone)]
-pub struct Pass {
+pub struct AuthContext {
     /// What it may do.
     pub access: Access,
     /// Who asks.
     pub client: Client,
     /// Where it came in.
-    pub door: Arc<Door>,
+    pub door: Arc<AuthPolicy>,
     /// What it needs.
-    pub scope: Scope,
+    pub scope: TokenScope,
     /// The one channel that it is about, if there is one.
     pub channel: Option<String>,
 }
 
-const TOO_LONG: Fault = Fault::Late("the answer was not found in time; ask for less, or later");
+const TOO_LONG: ApiError =
+    ApiError::Late("the answer was not found in time; ask for less, or later");
 
 /// Lists are sent in pieces of about this size.
 const PIECE_BYTES: usize = 32 << 10;
@@ -94,12 +95,12 @@ impl App {
     /// Asks the store something, in the pool.
     ///
     /// # Errors
-    /// What the store says; [`Fault::Late`].
+    /// What the store says; [`ApiError::Late`].
     pub async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         client: &Client,
         question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, ApiError> {
         let began = Instant::now();
         let turn = self.turn(client).await?;
         let asked = async {
@@ -108,7 +109,7 @@ impl App {
                 let _turn = turn;
                 question(&store)
             });
-            answer.await.map_err(broken)?.map_err(Fault::from)
+            answer.await.map_err(broken)?.map_err(ApiError::from)
         };
         timeout(self.left(began), asked)
             .await
@@ -123,7 +124,7 @@ impl App {
         self: &Arc<Self>,
         client: &Client,
         question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<Response, Fault> {
+    ) -> Result<Response, ApiError> {
         Ok(axum::Json(self.ask(client, question).await?).into_response())
     }
 
@@ -134,14 +135,14 @@ impl App {
     pub async fn list(
         self: &Arc<Self>,
         client: &Client,
-        question: impl FnOnce(&Store, &mut Rows) -> Result<(), StoreError> + Send + 'static,
-    ) -> Result<Response, Fault> {
+        question: impl FnOnce(&Store, &mut NdjsonWriter) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<Response, ApiError> {
         let (pieces, mut reader) = mpsc::channel(PIECES_AHEAD);
         let began = Instant::now();
         let turn = self.turn(client).await?;
         let begun = async {
             let store = Arc::clone(&self.store);
-            let mut rows = Rows {
+            let mut rows = NdjsonWriter {
                 piece: Vec::new(),
                 pieces,
                 runtime: Handle::current(),
@@ -158,7 +159,7 @@ impl App {
                 rows.finish(read);
             });
             let first = reader.recv().await;
-            first.unwrap_or_else(|| Err(Fault::Failed(BROKE_OFF.into())))
+            first.unwrap_or_else(|| Err(ApiError::Failed(BROKE_OFF.into())))
         };
         let first = timeout(self.left(began), begun)
             .await
@@ -171,11 +172,11 @@ impl App {
                 None => reader
                     .recv()
                     .await
-                    .unwrap_or_else(|| Err(Fault::Failed(BROKE_OFF.into()))),
+                    .unwrap_or_else(|| Err(ApiError::Failed(BROKE_OFF.into()))),
             };
             Some(match piece {
-                Ok(Piece::More(bytes)) => (Ok(bytes), Some((None, reader))),
-                Ok(Piece::Last(bytes)) => (Ok(bytes), None),
+                Ok(AnswerPiece::More(bytes)) => (Ok(bytes), Some((None, reader))),
+                Ok(AnswerPiece::Last(bytes)) => (Ok(bytes), None),
                 Err(fault) => (Err(fault), None),
             })
         });
@@ -186,8 +187,8 @@ impl App {
     /// Waits for a place in the pool, as long as for an answer.
     ///
     /// # Errors
-    /// [`Fault::Crowded`], [`Fault::Late`].
-    pub async fn turn(&self, client: &Client) -> Result<Permit, Fault> {
+    /// [`ApiError::Crowded`], [`ApiError::Late`].
+    pub async fn turn(&self, client: &Client) -> Result<Permit, ApiError> {
         let turn = self.queries.take(client, self.bounds.request).await;
         turn.map_err(|full| match full {
             Full::Share => full.fault("queries"),
@@ -209,28 +210,28 @@ impl App {
 
 /// The thread that tells subscribers has ended, and the server has not.
 #[must_use]
-pub fn untold() -> Fault {
+pub fn untold() -> ApiError {
     let what = "new entries are told to nobody any more; they are recorded; restart the server";
-    Fault::Unavailable(what.into())
+    ApiError::Unavailable(what.into())
 }
 
 /// A call in the pool has panicked.
-pub fn broken(error: tokio::task::JoinError) -> Fault {
-    Fault::Failed(format!("a call of the store broke off: {error}"))
+pub fn broken(error: tokio::task::JoinError) -> ApiError {
+    ApiError::Failed(format!("a call of the store broke off: {error}"))
 }
 
 /// A piece of an answer.
-enum Piece {
+enum AnswerPiece {
     More(Bytes),
     Last(Bytes),
 }
 
 /// The lines of a list, on their way to the reader.
-pub struct Rows {
+pub struct NdjsonWriter {
     piece: Vec<u8>,
-    pieces: mpsc::Sender<Result<Piece, Fault>>,
+    pieces: mpsc::Sender<Result<AnswerPiece, ApiError>>,
     runtime: Handle,
-    bounds: Bounds,
+    bounds: ServerLimits,
     /// With the reader.
     patience: Patience,
     /// Given back once the reader has to be waited for.
@@ -243,22 +244,22 @@ pub struct Rows {
     given_up: bool,
 }
 
-impl Rows {
+impl NdjsonWriter {
     /// Adds a line; `false`: nobody wants more.
     pub fn row(&mut self, row: &impl Serialize) -> bool {
         if let Err(error) = serde_json::to_writer(&mut self.piece, row) {
-            return self.send(Err(Fault::Failed(error.to_string())));
+            return self.send(Err(ApiError::Failed(error.to_string())));
         }
         self.piece.push(b'\n');
         if self.piece.len() < PIECE_BYTES {
             return true;
         }
         let piece = std::mem::take(&mut self.piece);
-        self.send(Ok(Piece::More(piece.into())))
+        self.send(Ok(AnswerPiece::More(piece.into())))
     }
 
-    fn send(&mut self, piece: Result<Piece, Fault>) -> bool {
-        if let Ok(Piece::More(bytes) | Piece::Last(bytes)) = &piece {
+    fn send(&mut self, piece: Result<AnswerPiece, ApiError>) -> bool {
+        if let Ok(AnswerPiece::More(bytes) | AnswerPiece::Last(bytes)) = &piece {
             self.patience.moved(bytes.len());
         }
         let sent = match self.pieces.try_send(piece) {
@@ -271,7 +272,7 @@ impl Rows {
     }
 
     /// Waits for the reader, at a place where nobody else has to.
-    fn send_slowly(&mut self, piece: Result<Piece, Fault>) -> bool {
+    fn send_slowly(&mut self, piece: Result<AnswerPiece, ApiError>) -> bool {
         let place = match self.place.take() {
             Some(place) => place,
             None => {
@@ -295,7 +296,7 @@ impl Rows {
         let piece = std::mem::take(&mut self.piece);
         // Where nobody reads any more there is nobody to tell.
         let _ = self.send(match read {
-            Ok(()) => Ok(Piece::Last(piece.into())),
+            Ok(()) => Ok(AnswerPiece::Last(piece.into())),
             Err(error) => Err(error.into()),
         });
     }

@@ -1,11 +1,11 @@
 //! Who may do what: tokens, their scopes and channels, and the door that looks at them. The library compares what is
 //! secret, in constant time; no token is ever written anywhere.
 
+use super::api_error::ApiError;
 use super::crowd::Client;
-use super::fault::Fault;
-use super::origin::Origin;
+use super::origin::PageOrigin;
 use crate::domain::time::Millis;
-use crate::ingest::Reach;
+use crate::ingest::WritePermissions;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum TokenScope {
     /// To record.
     Ingest,
     /// To ask and to listen.
@@ -25,39 +25,39 @@ pub enum Scope {
     Admin,
 }
 
-impl Scope {
+impl TokenScope {
     /// The word for it.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Scope::Ingest => "ingest",
-            Scope::Read => "read",
-            Scope::Admin => "admin",
+            TokenScope::Ingest => "ingest",
+            TokenScope::Read => "read",
+            TokenScope::Admin => "admin",
         }
     }
 }
 
-impl FromStr for Scope {
+impl FromStr for TokenScope {
     type Err = String;
 
-    fn from_str(word: &str) -> Result<Scope, String> {
-        let all = [Scope::Ingest, Scope::Read, Scope::Admin];
+    fn from_str(word: &str) -> Result<TokenScope, String> {
+        let all = [TokenScope::Ingest, TokenScope::Read, TokenScope::Admin];
         let found = all.into_iter().find(|scope| scope.word() == word);
         found.ok_or_else(|| format!("\"{word}\" is no scope: write ingest, read or admin"))
     }
 }
 
-impl fmt::Display for Scope {
+impl fmt::Display for TokenScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
     }
 }
 
-/// What whoever asks may do.
+/// What the caller may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    scopes: Vec<Scope>,
-    reach: Reach,
+    scopes: Vec<TokenScope>,
+    reach: WritePermissions,
     /// Unix ms; `None`: never.
     expires_at: Option<Millis>,
     /// Whose token it is, as a digest: its subject, or the token itself.
@@ -69,8 +69,8 @@ impl Access {
     #[must_use]
     pub fn full() -> Access {
         Access {
-            scopes: vec![Scope::Admin],
-            reach: Reach::default(),
+            scopes: vec![TokenScope::Admin],
+            reach: WritePermissions::default(),
             expires_at: None,
             holder: None,
         }
@@ -91,7 +91,7 @@ impl Access {
 
     /// What it may write.
     #[must_use]
-    pub fn reach(&self) -> &Reach {
+    pub fn reach(&self) -> &WritePermissions {
         &self.reach
     }
 
@@ -114,12 +114,12 @@ impl Access {
 
     /// # Errors
     /// 403 where it is good for other things only.
-    pub fn demand(&self, scope: Scope, channel: Option<&str>) -> Result<(), Fault> {
-        let lacks = |what: String| Err(Fault::Forbidden(format!("the token {what}")));
+    pub fn demand(&self, scope: TokenScope, channel: Option<&str>) -> Result<(), ApiError> {
+        let lacks = |what: String| Err(ApiError::Forbidden(format!("the token {what}")));
         if !self
             .scopes
             .iter()
-            .any(|&has| has == scope || has == Scope::Admin)
+            .any(|&has| has == scope || has == TokenScope::Admin)
         {
             return lacks(format!("lacks the scope \"{scope}\""));
         }
@@ -133,17 +133,17 @@ impl Access {
 
     /// # Errors
     /// 403 where it may not speak for this observer.
-    pub fn demand_observer(&self, observer: &str) -> Result<(), Fault> {
+    pub fn demand_observer(&self, observer: &str) -> Result<(), ApiError> {
         let allowed = self.reach.observer(observer);
-        allowed.map_err(|what| Fault::Forbidden(format!("the token does not allow {what}")))
+        allowed.map_err(|what| ApiError::Forbidden(format!("the token does not allow {what}")))
     }
 
     /// # Errors
     /// 403 where it is good for some channels only.
-    pub fn demand_all_channels(&self) -> Result<(), Fault> {
+    pub fn demand_all_channels(&self) -> Result<(), ApiError> {
         match self.reach.channels {
             None => Ok(()),
-            Some(_) => Err(Fault::Forbidden(
+            Some(_) => Err(ApiError::Forbidden(
                 "the token does not allow all channels".into(),
             )),
         }
@@ -152,7 +152,7 @@ impl Access {
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Claims {
+struct TokenClaims {
     /// Unix seconds.
     exp: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,7 +172,7 @@ struct Claims {
 #[derive(Debug, Clone, Copy)]
 pub struct Grant<'a> {
     /// What for.
-    pub scopes: &'a [Scope],
+    pub scopes: &'a [TokenScope],
     /// The only channels; `None`: all.
     pub channels: Option<&'a [String]>,
     /// The only observers for which it may write; `None`: all.
@@ -187,13 +187,13 @@ pub struct Grant<'a> {
 fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Words {
+    enum ClaimWords {
         Text(String),
         List(Vec<String>),
     }
-    Ok(match Words::deserialize(deserializer)? {
-        Words::List(list) => list,
-        Words::Text(text) => {
+    Ok(match ClaimWords::deserialize(deserializer)? {
+        ClaimWords::List(list) => list,
+        ClaimWords::Text(text) => {
             let words = text.split([' ', ',']).filter(|word| !word.is_empty());
             words.map(str::to_owned).collect()
         }
@@ -288,7 +288,7 @@ fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
 
 /// What tokens are looked at with. Clones share it.
 #[derive(Clone)]
-pub struct Keeper(Arc<RwLock<Keys>>);
+pub struct TokenVerifier(Arc<RwLock<Keys>>);
 
 /// Any of the keys may have signed a token.
 struct Keys {
@@ -296,28 +296,28 @@ struct Keys {
     rules: Validation,
 }
 
-impl Keeper {
+impl TokenVerifier {
     /// Tokens signed with one of these secrets (HS256).
     #[must_use]
-    pub fn of_secrets(secrets: &[Secret]) -> Keeper {
+    pub fn of_secrets(secrets: &[Secret]) -> TokenVerifier {
         let keys = secrets.iter();
         let keys = keys.map(|secret| DecodingKey::from_secret(&secret.0));
-        Keeper::new(keys.collect(), Algorithm::HS256)
+        TokenVerifier::new(keys.collect(), Algorithm::HS256)
     }
 
     /// Tokens signed by who has the private key (EdDSA).
     ///
     /// # Errors
     /// [`KeyError::Io`], [`KeyError::NoKey`].
-    pub fn of_public_key(path: &Path) -> Result<Keeper, KeyError> {
+    pub fn of_public_key(path: &Path) -> Result<TokenVerifier, KeyError> {
         let key = DecodingKey::from_ed_pem(&read(path)?).map_err(|_| KeyError::NoKey {
             path: path.to_owned(),
         })?;
-        Ok(Keeper::new(vec![key], Algorithm::EdDSA))
+        Ok(TokenVerifier::new(vec![key], Algorithm::EdDSA))
     }
 
     /// Goes on with the keys of a newer one, for all clones.
-    pub fn replace(&self, newer: Keeper) {
+    pub fn replace(&self, newer: TokenVerifier) {
         let newer = Arc::try_unwrap(newer.0).map(RwLock::into_inner);
         if let Ok(keys) = newer {
             let keys = keys.unwrap_or_else(PoisonError::into_inner);
@@ -325,20 +325,22 @@ impl Keeper {
         }
     }
 
-    fn new(keys: Vec<DecodingKey>, algorithm: Algorithm) -> Keeper {
+    fn new(keys: Vec<DecodingKey>, algorithm: Algorithm) -> TokenVerifier {
         let mut rules = Validation::new(algorithm);
         // Times are compared here, with the server's own clock and to the millisecond. Whom a token is for nobody says.
         rules.validate_exp = false;
         rules.validate_nbf = false;
         rules.validate_aud = false;
         rules.required_spec_claims.clear();
-        Keeper(Arc::new(RwLock::new(Keys { keys, rules })))
+        TokenVerifier(Arc::new(RwLock::new(Keys { keys, rules })))
     }
 
     fn access(&self, token: &str, now: Millis) -> Option<Access> {
         let read = {
             let Keys { keys, rules } = &*self.0.read().unwrap_or_else(PoisonError::into_inner);
-            let mut read = keys.iter().map(|key| decode::<Claims>(token, key, rules));
+            let mut read = keys
+                .iter()
+                .map(|key| decode::<TokenClaims>(token, key, rules));
             read.find_map(Result::ok)?
         };
         // It must be refused by those who do not know what it calls critical (RFC 7515, 4.1.11); nothing is known here.
@@ -360,7 +362,7 @@ impl Keeper {
         Some(Access {
             holder: Some(holder.into()),
             scopes: scopes.collect(),
-            reach: Reach {
+            reach: WritePermissions {
                 channels: claims.channels.map(Into::into),
                 observers: claims.observers.map(Into::into),
             },
@@ -373,22 +375,22 @@ impl Keeper {
 const SUBJECT: [u8; 32] = *b"rollbook: the subject of a token";
 
 /// How the server is entered.
-pub enum Door {
-    /// By whoever may open the store's folder: the owner's socket.
+pub enum AuthPolicy {
+    /// By anyone who may open the store's folder: the owner's socket.
     Owner,
     /// The same, while the process that has the store only reads it: nothing is taken.
     OwnerReads,
-    /// By whoever is on this machine; of the pages that a browser here shows only the server's own, and these.
-    Loopback(Arc<[Origin]>),
+    /// By anyone on this machine; of the pages that a browser here shows only the server's own, and these.
+    Loopback(Arc<[PageOrigin]>),
     /// With a token.
-    Tokens(Keeper),
+    Tokens(TokenVerifier),
 }
 
 /// Why nothing is taken.
 const ONLY_READ: &str =
     "the process that has the store open only reads it: nothing is recorded before it is done";
 
-impl Door {
+impl AuthPolicy {
     /// What a request may do that shows this token, if any.
     ///
     /// # Errors
@@ -396,18 +398,18 @@ impl Door {
     pub fn admit(
         &self,
         token: Option<&str>,
-        scope: Scope,
+        scope: TokenScope,
         channel: Option<&str>,
         now: Millis,
-    ) -> Result<Access, Fault> {
+    ) -> Result<Access, ApiError> {
         let access = match self {
-            Door::OwnerReads if scope == Scope::Ingest => {
-                return Err(Fault::Unavailable(ONLY_READ.into()));
+            AuthPolicy::OwnerReads if scope == TokenScope::Ingest => {
+                return Err(ApiError::Unavailable(ONLY_READ.into()));
             }
-            Door::Owner | Door::OwnerReads | Door::Loopback(_) => Access::full(),
-            Door::Tokens(keeper) => token
+            AuthPolicy::Owner | AuthPolicy::OwnerReads | AuthPolicy::Loopback(_) => Access::full(),
+            AuthPolicy::Tokens(keeper) => token
                 .and_then(|token| keeper.access(token, now))
-                .ok_or(Fault::Unknown(scope.word()))?,
+                .ok_or(ApiError::Unknown(scope.word()))?,
         };
         access.demand(scope, channel)?;
         Ok(access)

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A clock that can be waited for.
-pub trait Clock: Send + Sync {
+pub trait ServerClock: Send + Sync {
     /// Unix milliseconds.
     fn now(&self) -> Millis;
 
@@ -18,7 +18,7 @@ pub trait Clock: Send + Sync {
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
-impl Clock for SystemClock {
+impl ServerClock for SystemClock {
     fn now(&self) -> Millis {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -1,7 +1,7 @@
 //! Who counts as one client, and places of which there are only so many: one client never has all of them, and who keeps
 //! one and does not go on loses it to those who wait. What a place is for is not looked at here.
 
-use super::fault::Fault;
+use super::api_error::ApiError;
 use crate::limits;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -67,14 +67,14 @@ pub enum Full {
 impl Full {
     /// What is answered; `what`: what there are too many of.
     #[must_use]
-    pub fn fault(self, what: &str) -> Fault {
+    pub fn fault(self, what: &str) -> ApiError {
         match self {
-            Full::Share => Fault::Crowded(format!(
+            Full::Share => ApiError::Crowded(format!(
                 "too many {what} of this client at a time; end some, or come again later (each token is a client, and \
                  without tokens each address)"
             )),
             Full::Room => {
-                Fault::Unavailable(format!("too many {what} at a time; come again later"))
+                ApiError::Unavailable(format!("too many {what} at a time; come again later"))
             }
         }
     }

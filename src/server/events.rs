@@ -1,18 +1,20 @@
 //! `POST /v1/events`: a body of lines, answered with what became of them once they are durable. It is read as it comes,
 //! by the same intake as a file.
 
-use super::app::{App, Pass, broken};
-use super::bounds::Bounds;
+use super::api_error::ApiError;
+use super::app::{App, AuthContext, broken};
 use super::crowd::{Full, Permit};
-use super::fault::Fault;
-use super::ingest::Who;
+use super::ingest::IngestIdentity;
 use super::patience::Patience;
-use super::queries::Asked;
+use super::queries::QueryParams;
+use super::server_limits::ServerLimits;
 use crate::ingest::source::{Source, SourceError};
-use crate::ingest::{How, IngestError, IngestSummary, Outcome, Unfinished, Watcher, ingest};
+use crate::ingest::{
+    IngestError, IngestOptions, IngestOutcome, IngestSummary, ProgressListener, Unfinished, ingest,
+};
 use crate::limits;
 use crate::query::params::IngestParams;
-use crate::store::{DifferingRetry, Refused};
+use crate::store::{DifferingRetry, RefusedLine};
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -31,20 +33,20 @@ use tokio_util::sync::CancellationToken;
 /// `POST /v1/events`.
 pub async fn events(
     State(app): State<Arc<App>>,
-    Extension(pass): Extension<Pass>,
-    Asked(params): Asked<IngestParams>,
+    Extension(pass): Extension<AuthContext>,
+    QueryParams(params): QueryParams<IngestParams>,
     body: Body,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let started = Instant::now();
-    let who = Who::of(params)?;
+    let who = IngestIdentity::of(params)?;
     pass.access.demand_observer(&who.observer)?;
-    let how = How {
+    let how = IngestOptions {
         observer: who.observer,
         self_user: who.self_user,
         settings: app.settings,
         rules: app.rules,
         reach: pass.access.reach().clone(),
-        ..How::default()
+        ..IngestOptions::default()
     };
     let bounds = app.bounds;
     let client = &pass.client;
@@ -75,9 +77,9 @@ pub async fn events(
         let mut source = Source::from_reader(&name, filled)?;
         source.read_start();
         source.unpack_at_most(limits::UNPACKED_BODY_BYTES_MAX);
-        let mut refusals = Refusals {
+        let mut refusals = RefusalList {
             gone,
-            ..Refusals::default()
+            ..RefusalList::default()
         };
         let taken = ingest(&app.store, source, &how, &mut refusals);
         Ok((taken, refusals, spoken.load(Ordering::Relaxed)))
@@ -85,7 +87,7 @@ pub async fn events(
     let taken: Result<_, SourceError> = taken.await.map_err(broken)?;
     let (taken, refusals, spoken) = taken.map_err(|error| fault(error.into(), 0, bounds))?;
     let (outcome, fault) = match taken {
-        Ok(outcome) if !spoken => (outcome, Some(Fault::Bad("the body is empty".into()))),
+        Ok(outcome) if !spoken => (outcome, Some(ApiError::Bad("the body is empty".into()))),
         Ok(outcome) => (outcome, refusals.fault(outcome.tally.forbidden)),
         Err(unfinished) => {
             let Unfinished {
@@ -102,16 +104,16 @@ pub async fn events(
         None if all_rejected(&outcome) => StatusCode::UNPROCESSABLE_ENTITY,
         None => StatusCode::OK,
     };
-    if let Some(Fault::Failed(what)) = &fault {
+    if let Some(ApiError::Failed(what)) = &fault {
         tracing::error!("{what}");
     }
-    let Refusals {
+    let RefusalList {
         rejects,
         forbidden,
         differing,
         ..
     } = refusals;
-    let taken = Taken {
+    let taken = IngestResponse {
         error: fault.map(|fault| fault.to_string()),
         summary: outcome.summary(elapsed_ms),
         rejects,
@@ -121,13 +123,13 @@ pub async fn events(
     Ok((status, Json(taken)).into_response())
 }
 
-fn all_rejected(outcome: &Outcome) -> bool {
+fn all_rejected(outcome: &IngestOutcome) -> bool {
     outcome.lines > 0 && outcome.tally.rejected == outcome.lines
 }
 
 /// What became of a body.
 #[derive(Serialize, JsonSchema)]
-pub struct Taken {
+pub struct IngestResponse {
     /// Why it was not taken in to its end, and how far it was; where it was, this is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -135,20 +137,20 @@ pub struct Taken {
     summary: IngestSummary,
     /// Its lines that could not be taken, the first thousand of them; where there are none, this is not there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    rejects: Vec<Refusal>,
+    rejects: Vec<RefusalAnswer>,
     /// Its lines that the token did not allow, the first thousand of them: they are neither recorded nor kept; where
     /// there are none, this is not there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    forbidden: Vec<Refusal>,
+    forbidden: Vec<RefusalAnswer>,
     /// Its lines whose id was recorded before with other contents, the first of them; where there are none, this is not
     /// there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    differing: Vec<Differing>,
+    differing: Vec<DifferingAnswer>,
 }
 
 /// A line that counts as a retry of another one, and says something else.
 #[derive(Serialize, JsonSchema)]
-struct Differing {
+struct DifferingAnswer {
     /// Which, from 1.
     line: u64,
     /// Where it starts.
@@ -161,7 +163,7 @@ struct Differing {
 
 /// A line that could not be taken.
 #[derive(Serialize, JsonSchema)]
-struct Refusal {
+struct RefusalAnswer {
     /// Which, from 1.
     line: u64,
     /// Where it starts.
@@ -172,22 +174,22 @@ struct Refusal {
 
 /// Keeps what is to be answered.
 #[derive(Default)]
-struct Refusals {
-    rejects: Vec<Refusal>,
-    forbidden: Vec<Refusal>,
-    differing: Vec<Differing>,
+struct RefusalList {
+    rejects: Vec<RefusalAnswer>,
+    forbidden: Vec<RefusalAnswer>,
+    differing: Vec<DifferingAnswer>,
     /// Nobody waits for the answer any more.
     gone: CancellationToken,
 }
 
-impl Watcher for Refusals {
+impl ProgressListener for RefusalList {
     fn stop(&self) -> bool {
         self.gone.is_cancelled()
     }
 
     fn differing(&mut self, retry: &DifferingRetry) {
         if self.differing.len() < limits::DIFFERING_SHOWN_MAX {
-            self.differing.push(Differing {
+            self.differing.push(DifferingAnswer {
                 line: retry.line,
                 byte: retry.byte,
                 id: retry.id.clone(),
@@ -196,18 +198,18 @@ impl Watcher for Refusals {
         }
     }
 
-    fn rejected(&mut self, refused: &Refused) {
+    fn rejected(&mut self, refused: &RefusedLine) {
         name(&mut self.rejects, refused);
     }
 
-    fn forbidden(&mut self, refused: &Refused) {
+    fn forbidden(&mut self, refused: &RefusedLine) {
         name(&mut self.forbidden, refused);
     }
 }
 
-fn name(list: &mut Vec<Refusal>, refused: &Refused) {
+fn name(list: &mut Vec<RefusalAnswer>, refused: &RefusedLine) {
     if list.len() < limits::REFUSALS_NAMED_MAX {
-        list.push(Refusal {
+        list.push(RefusalAnswer {
             line: refused.line,
             byte: refused.byte,
             reason: refused.reason.clone(),
@@ -215,9 +217,9 @@ fn name(list: &mut Vec<Refusal>, refused: &Refused) {
     }
 }
 
-impl Refusals {
+impl RefusalList {
     /// What is answered where the token did not allow so many lines.
-    fn fault(&self, forbidden: u64) -> Option<Fault> {
+    fn fault(&self, forbidden: u64) -> Option<ApiError> {
         let first = self.forbidden.first()?;
         let (line, reason) = (first.line, &first.reason);
         let lines = if forbidden == 1 {
@@ -225,23 +227,23 @@ impl Refusals {
         } else {
             "lines are"
         };
-        Some(Fault::Forbidden(format!(
+        Some(ApiError::Forbidden(format!(
             "line {line}: {reason}; for such reasons {forbidden} {lines} not recorded"
         )))
     }
 }
 
-fn too_many(full: Full) -> Fault {
+fn too_many(full: Full) -> ApiError {
     match full {
         Full::Share => full.fault("bodies"),
-        Full::Room => Fault::Late("too many bodies are on their way; try again later"),
+        Full::Room => ApiError::Late("too many bodies are on their way; try again later"),
     }
 }
 
 /// The body, as far as it may be long, and only while it goes on coming.
 struct Pieces {
     body: BodyDataStream,
-    bounds: Bounds,
+    bounds: ServerLimits,
     patience: Patience,
     /// Where it keeps a place.
     place: Arc<Permit>,
@@ -249,7 +251,7 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn of(body: Body, bounds: Bounds, place: Permit) -> Pieces {
+    fn of(body: Body, bounds: ServerLimits, place: Permit) -> Pieces {
         Pieces {
             body: body.into_data_stream(),
             bounds,
@@ -322,27 +324,27 @@ impl<R: Read> Read for Filled<R> {
 }
 
 /// `byte`: what stands before it is recorded.
-fn fault(error: IngestError, byte: u64, bounds: Bounds) -> Fault {
+fn fault(error: IngestError, byte: u64, bounds: ServerLimits) -> ApiError {
     let recorded = format!("the lines up to byte {byte} are recorded");
     match error {
         IngestError::Store(error) => error.into(),
         IngestError::Source(SourceError::Read { cause, .. }) => match cause.kind() {
             io::ErrorKind::TimedOut => {
-                Fault::Late("the rest of the body did not come; what came before it is recorded")
+                ApiError::Late("the rest of the body did not come; what came before it is recorded")
             }
-            io::ErrorKind::FileTooLarge => Fault::TooLarge(format!(
+            io::ErrorKind::FileTooLarge => ApiError::TooLarge(format!(
                 "a body has at most {} bytes; {recorded}",
                 bounds.body_bytes
             )),
-            _ => Fault::Bad(format!("the body broke off ({cause}); {recorded}")),
+            _ => ApiError::Bad(format!("the body broke off ({cause}); {recorded}")),
         },
         IngestError::Source(
             error @ (SourceError::Corrupt { .. } | SourceError::Unclosed { .. }),
-        ) => Fault::Bad(format!("{error}; {recorded}")),
+        ) => ApiError::Bad(format!("{error}; {recorded}")),
         error @ (IngestError::TooManyRejects { .. }
         | IngestError::Source(SourceError::Overpacked { .. })) => {
-            Fault::TooLarge(format!("{error}; {recorded}"))
+            ApiError::TooLarge(format!("{error}; {recorded}"))
         }
-        other => Fault::Bad(other.to_string()),
+        other => ApiError::Bad(other.to_string()),
     }
 }

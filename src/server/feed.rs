@@ -1,20 +1,20 @@
 //! `WS /v1/feed`: a channel as a listener of Agora's JavaScript SDK would see it: what is there, then who comes and
 //! goes. A change of metadata is shown as the SDK shows it, as one who joins with the new.
 
-use super::app::{App, Pass};
-use super::fault::Fault;
-use super::listen::Guest;
-use super::pour::pour;
-use super::queries::Asked;
-use super::session::Session;
+use super::api_error::ApiError;
+use super::app::{App, AuthContext};
+use super::entry_stream::{EntryStream, StreamItem};
+use super::forward::forward;
+use super::listen::ConnectionGuard;
+use super::queries::QueryParams;
+use super::session::SocketSession;
 use super::sockets::{Speaker, Upgrade};
-use super::tail::{Said, Tail};
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
-use crate::query::answer::{Disposition, EntryType, HistoryEntry, TopicAnswer};
+use crate::query::answer::{DispositionAnswer, EntryType, HistoryEntry, TopicAnswer};
 use crate::query::params::{ChannelParams, FEED_HEADER, FEED_LIVE};
 use crate::replay::line::LineFields;
-use crate::replay::topic::{EventType, Publisher, TopicEvent, TopicInfo};
+use crate::replay::topic::{AgoraPublisher, EventType, TopicEvent, TopicInfo};
 use crate::store::{Store, StoreError};
 use axum::Extension;
 use axum::extract::State;
@@ -27,16 +27,16 @@ use std::sync::Arc;
 /// `WS /v1/feed`.
 pub async fn feed(
     State(app): State<Arc<App>>,
-    Extension(pass): Extension<Pass>,
-    Extension(guest): Extension<Guest>,
-    Asked(ChannelParams { channel }): Asked<ChannelParams>,
+    Extension(pass): Extension<AuthContext>,
+    Extension(guest): Extension<ConnectionGuard>,
+    QueryParams(ChannelParams { channel }): QueryParams<ChannelParams>,
     upgrade: Upgrade,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let of_channel = channel.clone();
     let (topics, seq) = app
         .ask(&pass.client, move |store| roster(store, &of_channel))
         .await?;
-    let mut listener = Listener::new(channel.clone());
+    let mut listener = FeedListener::new(channel.clone());
     let snapshot = listener.snapshot(&topics, app.now());
     drop(topics);
     let mut response = upgrade.with(Speaker::Server, async move |socket| {
@@ -46,10 +46,10 @@ pub async fn feed(
             after_seq: seq,
             ..HistoryFilter::default()
         };
-        let tail = Tail::new(Arc::clone(&app), pass.client.clone(), filter);
-        let mut session = Session::new(socket, app, pass, guest);
+        let tail = EntryStream::new(Arc::clone(&app), pass.client.clone(), filter);
+        let mut session = SocketSession::new(socket, app, pass, guest);
         if session.send(snapshot).await.is_ok() {
-            pour(session, tail, move |_, said| listener.hear(said)).await;
+            forward(session, tail, move |_, said| listener.hear(said)).await;
         }
     });
     let headers = response.headers_mut();
@@ -68,9 +68,9 @@ fn roster(store: &Store, channel: &str) -> Result<(Vec<TopicAnswer>, u64), Store
 }
 
 /// What an SDK's listener knows.
-struct Listener {
+struct FeedListener {
     channel: String,
-    /// The time of the snapshot. What is told behind it happened later for whoever listens, however long it was on its
+    /// The time of the snapshot. What follows it happened later for the listener, however long it was on its
     /// way here: as something of before the snapshot it would be stale.
     shown_at: Millis,
     /// The connections of those who have any: the SDK knows one instance a user, who comes with the first and goes
@@ -78,9 +78,9 @@ struct Listener {
     connections: HashMap<(String, String), HashSet<String>>,
 }
 
-impl Listener {
-    fn new(channel: String) -> Listener {
-        Listener {
+impl FeedListener {
+    fn new(channel: String) -> FeedListener {
+        FeedListener {
             channel,
             shown_at: Millis::MIN,
             connections: HashMap::new(),
@@ -91,9 +91,9 @@ impl Listener {
         let infos = topics.iter().map(|topic| {
             // Sorted by user, then connection.
             let users = topic.publishers.chunk_by(|a, b| a.user == b.user);
-            let publishers: Vec<Publisher<'_>> = users
+            let publishers: Vec<AgoraPublisher<'_>> = users
                 .filter_map(|of_user| of_user.last())
-                .map(|shown| Publisher {
+                .map(|shown| AgoraPublisher {
                     publisher_user_id: &shown.user,
                     publisher_meta: shown.meta.as_deref(),
                 })
@@ -123,12 +123,12 @@ impl Listener {
         message
     }
 
-    fn hear(&mut self, said: Said) -> Vec<Message> {
-        let Said::Items(items) = said else {
+    fn hear(&mut self, said: StreamItem) -> Vec<Message> {
+        let StreamItem::Items(items) = said else {
             return Vec::new();
         };
         let entries = items.iter().map(|item| &item.told.entry);
-        let applied = entries.filter(|entry| entry.disposition == Disposition::Applied);
+        let applied = entries.filter(|entry| entry.disposition == DispositionAnswer::Applied);
         applied.filter_map(|entry| self.event(entry)).collect()
     }
 
@@ -153,7 +153,7 @@ impl Listener {
             topic_infos: vec![TopicInfo {
                 topic_name: topic,
                 total_publisher: 1,
-                publishers: vec![Publisher {
+                publishers: vec![AgoraPublisher {
                     publisher_user_id: user,
                     publisher_meta,
                 }],

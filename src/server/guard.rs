@@ -1,11 +1,11 @@
 //! What every request passes: the door. The token is taken out of the address here, before anybody could write it
 //! down.
 
-use super::app::{App, Pass};
-use super::auth::Door;
-use super::fault::Fault;
-use super::listen::Guest;
-use super::origin::{self, Origin};
+use super::api_error::ApiError;
+use super::app::{App, AuthContext};
+use super::auth::AuthPolicy;
+use super::listen::ConnectionGuard;
+use super::origin::{self, PageOrigin};
 use super::routes::Route;
 use axum::extract::{Request, State};
 use axum::http::uri::PathAndQuery;
@@ -19,27 +19,27 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Guard {
     pub app: Arc<App>,
-    pub door: Arc<Door>,
+    pub door: Arc<AuthPolicy>,
     pub route: &'static Route,
 }
 
-/// Lets a request in, with its [`Pass`], or turns it away.
+/// Lets a request in, with its [`AuthContext`], or turns it away.
 pub async fn guard(
     State(guard): State<Guard>,
     mut request: Request,
     next: Next,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let Guard { app, door, route } = guard;
-    let asked = Asked::take(request.uri_mut());
+    let asked = GuardedRequest::take(request.uri_mut());
     let Some(scope) = route.scope else {
         return Ok(next.run(request).await);
     };
-    if let Door::Loopback(origins) = &*door {
+    if let AuthPolicy::Loopback(origins) = &*door {
         expect_here(request.headers(), origins)?;
     }
     let token = bearer(request.headers()).or(asked.token.as_deref());
     let access = door.admit(token, scope, asked.channel.as_deref(), app.now())?;
-    let mut guest: Guest = request.extensions().get().cloned().unwrap_or_default();
+    let mut guest: ConnectionGuard = request.extensions().get().cloned().unwrap_or_default();
     let client = access.client(guest.address());
     if route.answer.stays() {
         let place = app.sockets.free(&client);
@@ -48,7 +48,7 @@ pub async fn guard(
     }
     // It has been seen, and nobody behind needs it.
     request.headers_mut().remove(header::AUTHORIZATION);
-    request.extensions_mut().insert(Pass {
+    request.extensions_mut().insert(AuthContext {
         access,
         client,
         door,
@@ -60,15 +60,15 @@ pub async fn guard(
 
 /// What the door wants to know of an address.
 #[derive(Default)]
-struct Asked {
+struct GuardedRequest {
     token: Option<String>,
     channel: Option<String>,
 }
 
-impl Asked {
+impl GuardedRequest {
     /// Takes the token out of the address.
-    fn take(uri: &mut Uri) -> Asked {
-        let mut asked = Asked::default();
+    fn take(uri: &mut Uri) -> GuardedRequest {
+        let mut asked = GuardedRequest::default();
         let Some(query) = uri.query() else {
             return asked;
         };
@@ -102,14 +102,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Without tokens, the machine's own programs are trusted, and a browser is one of them: but not the pages of others
 /// that it shows. They say where they are from; or, with a name that leads here, what they believe to talk to.
-fn expect_here(headers: &HeaderMap, origins: &[Origin]) -> Result<(), Fault> {
+fn expect_here(headers: &HeaderMap, origins: &[PageOrigin]) -> Result<(), ApiError> {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
     if !host.is_none_or(is_here) {
         let what = "without tokens only this machine is served, by the name of localhost; \
             start the server with --auth-secret-file or --auth-public-key to serve others";
-        return Err(Fault::Forbidden(what.into()));
+        return Err(ApiError::Forbidden(what.into()));
     }
     let Some(origin) = headers.get(header::ORIGIN) else {
         return Ok(());
@@ -120,7 +120,7 @@ fn expect_here(headers: &HeaderMap, origins: &[Origin]) -> Result<(), Fault> {
     }
     let what = "without tokens only the server's own pages are served, and those of origins that it names; \
         start the server with --allow-origin to name one";
-    Err(Fault::Forbidden(what.into()))
+    Err(ApiError::Forbidden(what.into()))
 }
 
 fn is_here(host: &str) -> bool {

@@ -1,9 +1,9 @@
-//! Entries on their way to subscribers. One thread reads each new entry off the log, once; it lays it into the lanes of
-//! those channels that somebody listens to. A subscriber takes from its lane when it can: nobody waits for it. What it
-//! has not taken when its lane is full is dropped, and then it knows that it was too slow.
+//! Entries on their way to subscribers. One thread reads each new entry off the log, once; it lays it into the buffers of
+//! those channels that somebody listens to. A subscriber takes from its buffer when it can: nobody waits for it. What it
+//! has not taken when its buffer is full is dropped, and then it knows that it was too slow.
 
 use crate::limits;
-use crate::query::Told;
+use crate::query::DeliveredEntry;
 use axum::extract::ws::Utf8Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,34 +11,34 @@ use tokio::sync::watch;
 
 /// An entry, ready to be sent.
 #[derive(Debug)]
-pub struct Item {
+pub struct LiveEntry {
     /// What it is.
-    pub told: Told,
+    pub told: DeliveredEntry,
     /// As JSON.
     pub json: Utf8Bytes,
 }
 
-impl Item {
+impl LiveEntry {
     /// Makes one ready; `None` where it has no JSON, which no entry lacks.
     #[must_use]
-    pub fn of(told: Told) -> Option<Item> {
+    pub fn of(told: DeliveredEntry) -> Option<LiveEntry> {
         let json = serde_json::to_string(&told.entry).ok()?.into();
-        Some(Item { told, json })
+        Some(LiveEntry { told, json })
     }
 }
 
-/// All lanes.
+/// All buffers.
 pub struct Hub {
-    lanes: Mutex<Lanes>,
+    buffers: Mutex<RingBuffers>,
 }
 
 #[derive(Default)]
-struct Lanes {
+struct RingBuffers {
     /// Of one channel, or (`None`) of all.
-    open: HashMap<Option<String>, Lane>,
+    open: HashMap<Option<String>, RingBuffer>,
     /// The last entry that was laid out.
     seq: u64,
-    /// In what order lanes were filled, for the bound of all together.
+    /// In what order buffers were filled, for the bound of all together.
     order: VecDeque<(Option<String>, u64, usize)>,
     bytes: usize,
     /// Seats that were ever taken.
@@ -46,28 +46,28 @@ struct Lanes {
     closed: bool,
 }
 
-struct Lane {
-    items: VecDeque<Arc<Item>>,
+struct RingBuffer {
+    items: VecDeque<Arc<LiveEntry>>,
     /// The last entry that it does not have any more.
     floor: u64,
     /// Who sits there, and the last entry that each has taken.
-    seats: HashMap<u64, u64>,
+    subscribers: HashMap<u64, u64>,
     /// The last entry laid into it.
     news: watch::Sender<u64>,
 }
 
-/// A subscriber's place at a lane.
-pub struct Seat {
+/// A subscriber's place at a buffer.
+pub struct Subscriber {
     hub: Arc<Hub>,
     channel: Option<String>,
     number: u64,
     news: watch::Receiver<u64>,
 }
 
-/// What a lane has for a subscriber.
-pub enum Next {
+/// What a buffer has for a subscriber.
+pub enum NextEntries {
     /// These, in order; perhaps none yet.
-    Items(Vec<Arc<Item>>),
+    Items(Vec<Arc<LiveEntry>>),
     /// Some are gone that it has not taken.
     TooSlow,
     /// There will be no more.
@@ -78,88 +78,91 @@ impl Hub {
     /// One that goes on behind the entry `seq`.
     #[must_use]
     pub fn new(seq: u64) -> Hub {
-        let lanes = Lanes {
+        let buffers = RingBuffers {
             seq,
-            ..Lanes::default()
+            ..RingBuffers::default()
         };
         Hub {
-            lanes: Mutex::new(lanes),
+            buffers: Mutex::new(buffers),
         }
     }
 
-    fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buffers(&self) -> MutexGuard<'_, RingBuffers> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has entries behind `seq` come. Only for one at which nobody has sat yet.
     pub fn begin_behind(&self, seq: u64) {
-        self.lanes().seq = seq;
+        self.buffers().seq = seq;
     }
 
     /// How many listen.
     #[must_use]
-    pub fn seats(&self) -> usize {
-        self.lanes()
+    pub fn subscribers(&self) -> usize {
+        self.buffers()
             .open
             .values()
-            .map(|lane| lane.seats.len())
+            .map(|buffer| buffer.subscribers.len())
             .sum()
     }
 
-    /// How many entries, at most, the subscriber furthest behind has not taken: what its lane holds for it, and what is
+    /// How many entries, at most, the subscriber furthest behind has not taken: what its buffer holds for it, and what is
     /// durable up to `head` and not laid out yet. Those who still read the history are not counted.
     #[must_use]
     pub fn lag(&self, head: u64) -> u64 {
-        let lanes = self.lanes();
-        let behind = lanes.open.values().filter_map(Lane::lag).max();
-        behind.map_or(0, |behind| behind + head.saturating_sub(lanes.seq))
+        let buffers = self.buffers();
+        let behind = buffers.open.values().filter_map(RingBuffer::lag).max();
+        behind.map_or(0, |behind| behind + head.saturating_sub(buffers.seq))
     }
 
     /// Lays out entries, in order.
-    pub fn lay_out(&self, told: Vec<Told>) {
-        let mut lanes = self.lanes();
+    pub fn publish_entries(&self, told: Vec<DeliveredEntry>) {
+        let mut buffers = self.buffers();
         for told in told {
-            lanes.seq = told.entry.seq;
-            if !lanes.open.is_empty() {
-                lanes.lay(told);
+            buffers.seq = told.entry.seq;
+            if !buffers.open.is_empty() {
+                buffers.lay(told);
             }
         }
-        lanes.trim();
+        buffers.trim();
     }
 
     /// No more will come.
     pub fn close(&self) {
-        let mut lanes = self.lanes();
-        lanes.closed = true;
-        for lane in lanes.open.values() {
-            lane.news.send_replace(u64::MAX);
+        let mut buffers = self.buffers();
+        buffers.closed = true;
+        for buffer in buffers.open.values() {
+            buffer.news.send_replace(u64::MAX);
         }
     }
 
     /// Whether no more will come.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.lanes().closed
+        self.buffers().closed
     }
 
-    /// A place at the lane of a channel, or of all.
+    /// A place at the buffer of a channel, or of all.
     #[must_use]
-    pub fn sit(self: &Arc<Self>, channel: Option<&str>) -> Seat {
+    pub fn subscribe(self: &Arc<Self>, channel: Option<&str>) -> Subscriber {
         let channel = channel.map(str::to_owned);
-        let mut lanes = self.lanes();
-        let floor = lanes.seq;
-        lanes.sat += 1;
-        let number = lanes.sat;
-        let lane = lanes.open.entry(channel.clone()).or_insert_with(|| Lane {
-            items: VecDeque::new(),
-            floor,
-            seats: HashMap::new(),
-            news: watch::Sender::new(floor),
-        });
-        lane.seats.insert(number, floor);
-        let news = lane.news.subscribe();
-        drop(lanes);
-        Seat {
+        let mut buffers = self.buffers();
+        let floor = buffers.seq;
+        buffers.sat += 1;
+        let number = buffers.sat;
+        let buffer = buffers
+            .open
+            .entry(channel.clone())
+            .or_insert_with(|| RingBuffer {
+                items: VecDeque::new(),
+                floor,
+                subscribers: HashMap::new(),
+                news: watch::Sender::new(floor),
+            });
+        buffer.subscribers.insert(number, floor);
+        let news = buffer.news.subscribe();
+        drop(buffers);
+        Subscriber {
             hub: Arc::clone(self),
             channel,
             number,
@@ -168,8 +171,8 @@ impl Hub {
     }
 }
 
-impl Lanes {
-    fn lay(&mut self, told: Told) {
+impl RingBuffers {
+    fn lay(&mut self, told: DeliveredEntry) {
         let mut listening = vec![None];
         match (&told.entry.channel, &told.channels) {
             (Some(channel), _) => listening.push(Some(channel.clone())),
@@ -187,25 +190,25 @@ impl Lanes {
         if listening.is_empty() {
             return;
         }
-        let Some(item) = Item::of(told).map(Arc::new) else {
+        let Some(item) = LiveEntry::of(told).map(Arc::new) else {
             return;
         };
         for channel in listening {
-            let Some(lane) = self.open.get_mut(&channel) else {
+            let Some(buffer) = self.open.get_mut(&channel) else {
                 continue;
             };
             let (seq, bytes) = (item.told.entry.seq, item.json.len());
-            lane.items.push_back(Arc::clone(&item));
-            if lane.items.len() > limits::LAG_ENTRIES_MAX {
-                lane.drop_up_to(lane.items.front().map_or(0, |item| item.told.entry.seq));
+            buffer.items.push_back(Arc::clone(&item));
+            if buffer.items.len() > limits::LAG_ENTRIES_MAX {
+                buffer.drop_up_to(buffer.items.front().map_or(0, |item| item.told.entry.seq));
             }
-            lane.news.send_replace(seq);
+            buffer.news.send_replace(seq);
             self.bytes += bytes;
             self.order.push_back((channel, seq, bytes));
         }
     }
 
-    /// What was laid into a lane that is gone counts no more.
+    /// What was laid into a buffer that is gone counts no more.
     fn forget(&mut self, gone: &Option<String>) {
         let bytes = &mut self.bytes;
         self.order.retain(|(channel, _, length)| {
@@ -218,24 +221,24 @@ impl Lanes {
         }
     }
 
-    /// Keeps the bound of all lanes together: what was laid out first goes first.
+    /// Keeps the bound of all buffers together: what was laid out first goes first.
     fn trim(&mut self) {
         while self.order.len() > limits::LIVE_ENTRIES_MAX || self.bytes > limits::LIVE_BYTES_MAX {
             let Some((channel, seq, bytes)) = self.order.pop_front() else {
                 return;
             };
             self.bytes -= bytes;
-            if let Some(lane) = self.open.get_mut(&channel) {
-                lane.drop_up_to(seq);
+            if let Some(buffer) = self.open.get_mut(&channel) {
+                buffer.drop_up_to(seq);
             }
         }
     }
 }
 
-impl Lane {
+impl RingBuffer {
     /// How many entries it holds for the one who is furthest behind.
     fn lag(&self) -> Option<u64> {
-        let last = self.seats.values().min()?;
+        let last = self.subscribers.values().min()?;
         Some((self.items.len() - self.taken(*last)) as u64)
     }
 
@@ -255,63 +258,63 @@ impl Lane {
     }
 }
 
-impl Seat {
-    /// Whether the lane has everything behind the entry `seq`.
+impl Subscriber {
+    /// Whether the buffer has everything behind the entry `seq`.
     #[must_use]
     pub fn reaches_back_to(&self, seq: u64) -> bool {
-        let lanes = self.hub.lanes();
-        let lane = lanes.open.get(&self.channel);
-        lane.is_some_and(|lane| lane.floor <= seq)
+        let buffers = self.hub.buffers();
+        let buffer = buffers.open.get(&self.channel);
+        buffer.is_some_and(|buffer| buffer.floor <= seq)
     }
 
-    /// What the lane has behind the entry `seq`; waits until there is something. May be given up at any time.
-    pub async fn next(&mut self, seq: u64) -> Next {
+    /// What the buffer has behind the entry `seq`; waits until there is something. May be given up at any time.
+    pub async fn next(&mut self, seq: u64) -> NextEntries {
         loop {
             self.news.mark_unchanged();
             match self.take(seq) {
-                Next::Items(items) if items.is_empty() => {}
+                NextEntries::Items(items) if items.is_empty() => {}
                 other => return other,
             }
             if self.news.changed().await.is_err() {
-                return Next::Closed;
+                return NextEntries::Closed;
             }
         }
     }
 
-    fn take(&self, seq: u64) -> Next {
-        let mut lanes = self.hub.lanes();
-        let closed = lanes.closed;
-        let Some(lane) = lanes.open.get_mut(&self.channel) else {
-            return Next::Closed;
+    fn take(&self, seq: u64) -> NextEntries {
+        let mut buffers = self.hub.buffers();
+        let closed = buffers.closed;
+        let Some(buffer) = buffers.open.get_mut(&self.channel) else {
+            return NextEntries::Closed;
         };
-        lane.seats.insert(self.number, seq);
-        if lane.floor > seq {
-            return Next::TooSlow;
+        buffer.subscribers.insert(self.number, seq);
+        if buffer.floor > seq {
+            return NextEntries::TooSlow;
         }
         // What it holds it keeps from being dropped.
         let mut bytes = 0;
-        let fits = |item: &&Arc<Item>| {
+        let fits = |item: &&Arc<LiveEntry>| {
             let before = bytes;
             bytes += item.json.len();
             before < limits::CATCH_UP_BYTES
         };
-        let behind = lane.items.range(lane.taken(seq)..);
+        let behind = buffer.items.range(buffer.taken(seq)..);
         let items: Vec<_> = behind.take_while(fits).cloned().collect();
         if items.is_empty() && closed {
-            return Next::Closed;
+            return NextEntries::Closed;
         }
-        Next::Items(items)
+        NextEntries::Items(items)
     }
 }
 
-impl Drop for Seat {
+impl Drop for Subscriber {
     fn drop(&mut self) {
-        let mut lanes = self.hub.lanes();
-        if let Some(lane) = lanes.open.get_mut(&self.channel) {
-            lane.seats.remove(&self.number);
-            if lane.seats.is_empty() {
-                lanes.open.remove(&self.channel);
-                lanes.forget(&self.channel);
+        let mut buffers = self.hub.buffers();
+        if let Some(buffer) = buffers.open.get_mut(&self.channel) {
+            buffer.subscribers.remove(&self.number);
+            if buffer.subscribers.is_empty() {
+                buffers.open.remove(&self.channel);
+                buffers.forget(&self.channel);
             }
         }
     }

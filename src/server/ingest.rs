@@ -1,23 +1,23 @@
 //! `WS /v1/ingest`: lines in, acknowledgements out. Several batches are on their way at a time; a line is acknowledged
 //! when it is durable, and no sooner. Where too much waits for that, no more is read.
 
-use super::app::{App, Pass, broken};
+use super::api_error::ApiError;
+use super::app::{App, AuthContext, broken};
 use super::crowd::Client;
-use super::fault::Fault;
-use super::listen::Guest;
-use super::observers::Seat;
-use super::queries::Asked;
-use super::session::{Event, Lost, Met, Session, code};
+use super::listen::ConnectionGuard;
+use super::observers::ObserverLease;
+use super::queries::QueryParams;
+use super::session::{PeerLost, SocketEvent, SocketOutcome, SocketSession, code};
 use super::sockets::{Speaker, Upgrade};
 use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 use crate::feed::Defaults;
-use crate::ingest::line::Place;
+use crate::ingest::line::LineLocation;
 use crate::ingest::source::LineText;
 use crate::limits;
 use crate::log::Progress;
 use crate::query::params::IngestParams;
-use crate::store::{Batch, Line, Outcome, Refused, StoreError};
+use crate::store::{Batch, BatchLine, BatchOutcome, RefusedLine, StoreError};
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::Utf8Bytes;
@@ -36,7 +36,7 @@ const BATCH_BYTES: usize = 1 << 20;
 /// What the server says of lines.
 #[derive(Serialize)]
 #[serde(tag = "t", rename_all = "lowercase")]
-enum Word<'a> {
+enum IngestMessage<'a> {
     Resume { line: u64 },
     Ack { line: u64, seq: u64 },
     Reject { line: u64, reason: &'a str },
@@ -45,19 +45,20 @@ enum Word<'a> {
 /// `WS /v1/ingest`.
 pub async fn ingest(
     State(app): State<Arc<App>>,
-    Extension(pass): Extension<Pass>,
-    Extension(guest): Extension<Guest>,
-    Asked(params): Asked<IngestParams>,
+    Extension(pass): Extension<AuthContext>,
+    Extension(guest): Extension<ConnectionGuard>,
+    QueryParams(params): QueryParams<IngestParams>,
     upgrade: Upgrade,
-) -> Result<Response, Fault> {
-    let who = Who::of(params)?;
+) -> Result<Response, ApiError> {
+    let who = IngestIdentity::of(params)?;
     pass.access.demand_observer(&who.observer)?;
     Ok(upgrade.with(Speaker::Client, async move |socket| {
-        let seat = app.observers.take(&who.observer).await;
+        let place = app.observers.take(&who.observer).await;
         let client = pass.client.clone();
-        let session = Session::new(socket, Arc::clone(&app), pass, guest).until(seat.over.clone());
-        match Intake::begin(app, client, who).await {
-            Ok(intake) => intake.run(session, seat).await,
+        let session =
+            SocketSession::new(socket, Arc::clone(&app), pass, guest).until(place.over.clone());
+        match SocketIngest::begin(app, client, who).await {
+            Ok(intake) => intake.run(session, place).await,
             Err(fault) => {
                 tracing::error!("{fault}");
                 session.close(code::FAILED, "the log cannot be read").await;
@@ -67,7 +68,7 @@ pub async fn ingest(
 }
 
 /// Whose lines these are.
-pub struct Who {
+pub struct IngestIdentity {
     /// Of lines that name none.
     pub observer: String,
     /// Of lines that name none.
@@ -75,11 +76,11 @@ pub struct Who {
     feed: Option<String>,
 }
 
-impl Who {
+impl IngestIdentity {
     /// # Errors
-    /// [`Fault::Bad`] where a name is none.
-    pub fn of(params: IngestParams) -> Result<Who, Fault> {
-        let who = Who {
+    /// [`ApiError::Bad`] where a name is none.
+    pub fn of(params: IngestParams) -> Result<IngestIdentity, ApiError> {
+        let who = IngestIdentity {
             observer: params.observer.unwrap_or_else(|| "default".to_owned()),
             self_user: params.self_user,
             feed: params.feed,
@@ -93,7 +94,7 @@ impl Who {
         for (parameter, name) in named {
             let most = limits::NAME_BYTES_MAX;
             if name.is_some_and(|name| name.is_empty() || name.len() > most) {
-                return Err(Fault::Bad(format!(
+                return Err(ApiError::Bad(format!(
                     "{parameter}: a name has 1 to {most} bytes"
                 )));
             }
@@ -102,10 +103,10 @@ impl Who {
     }
 }
 
-struct Intake {
+struct SocketIngest {
     app: Arc<App>,
     client: Client,
-    who: Who,
+    who: IngestIdentity,
     source: Arc<str>,
     /// Lines that were sent on this connection, or (with a feed) on it and those before it.
     lines: u64,
@@ -115,15 +116,15 @@ struct Intake {
     resumed: bool,
     /// Its first event has been handed over.
     spoken: bool,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<PendingBatch>,
     waiting_bytes: usize,
     /// The last entry that its lines have made.
     seq: u64,
 }
 
 /// A batch on its way.
-struct Waiting {
-    done: oneshot::Receiver<Outcome>,
+struct PendingBatch {
+    done: oneshot::Receiver<BatchOutcome>,
     /// The last of its lines.
     line: u64,
     bytes: usize,
@@ -131,13 +132,17 @@ struct Waiting {
 
 /// Lines that go together.
 #[derive(Default)]
-struct Gathered {
-    lines: Vec<Line>,
+struct LineGroup {
+    lines: Vec<BatchLine>,
     bytes: usize,
 }
 
-impl Intake {
-    async fn begin(app: Arc<App>, client: Client, who: Who) -> Result<Intake, Fault> {
+impl SocketIngest {
+    async fn begin(
+        app: Arc<App>,
+        client: Client,
+        who: IngestIdentity,
+    ) -> Result<SocketIngest, ApiError> {
         let durable = match who.feed.clone() {
             Some(feed) => {
                 let observer = who.observer.clone();
@@ -146,7 +151,7 @@ impl Intake {
             }
             None => 0,
         };
-        Ok(Intake {
+        Ok(SocketIngest {
             source: format!("ingest of {}", who.observer).into(),
             lines: durable,
             bytes: 0,
@@ -161,21 +166,21 @@ impl Intake {
         })
     }
 
-    async fn run(mut self, mut session: Session, seat: Seat) {
+    async fn run(mut self, mut session: SocketSession, place: ObserverLease) {
         let mut end = Ok(());
         if self.who.feed.is_some() {
             end = session
-                .say(&Word::Resume { line: self.lines })
+                .say(&IngestMessage::Resume { line: self.lines })
                 .await
-                .map_err(Ending::from);
+                .map_err(IngestEnd::from);
         }
         while end.is_ok() {
             end = self.step(&mut session).await;
         }
-        let ending = end.err().unwrap_or(Ending::Gone { in_order: false });
-        let in_order = matches!(ending, Ending::Gone { in_order: true });
+        let ending = end.err().unwrap_or(IngestEnd::Gone { in_order: false });
+        let in_order = matches!(ending, IngestEnd::Gone { in_order: true });
         // What came before the end is taken in, and acknowledged where somebody is still there to hear it.
-        let mut hears = matches!(ending, Ending::Says(..));
+        let mut hears = matches!(ending, IngestEnd::Says(..));
         while let Some(waiting) = self.waiting.pop_front() {
             let done = waiting.done.await;
             hears = hears && self.tell(&mut session, waiting.line, done).await.is_ok();
@@ -190,14 +195,14 @@ impl Intake {
         {
             tracing::error!("the end of a connection could not be recorded: {fault}");
         }
-        drop(seat);
-        if let Ending::Says(code, reason) = ending {
+        drop(place);
+        if let IngestEnd::Says(code, reason) = ending {
             session.close(code, reason).await;
         }
     }
 
     /// The next thing that happens.
-    async fn step(&mut self, session: &mut Session) -> Result<(), Ending> {
+    async fn step(&mut self, session: &mut SocketSession) -> Result<(), IngestEnd> {
         let behind = self.waiting.back().map_or(0, |last| last.line);
         let unacknowledged = behind - self.waiting.front().map_or(behind, |first| first.line);
         let listening = unacknowledged < self.app.bounds.unacked_lines
@@ -211,20 +216,25 @@ impl Intake {
             }
             event = session.event(listening) => event,
         };
-        let mut gathered = Gathered::default();
+        let mut gathered = LineGroup::default();
         let met = self.gather(session, event, &mut gathered).await;
-        self.hand_over(gathered).await?;
+        self.send_decided(gathered).await?;
         match met {
-            Met::Nothing | Met::Text(_) => Ok(()),
-            Met::Gone { in_order } => Err(Ending::Gone { in_order }),
-            Met::End(code, reason) => Err(Ending::Says(code, reason)),
+            SocketOutcome::Nothing | SocketOutcome::Text(_) => Ok(()),
+            SocketOutcome::Gone { in_order } => Err(IngestEnd::Gone { in_order }),
+            SocketOutcome::End(code, reason) => Err(IngestEnd::Says(code, reason)),
         }
     }
 
     /// Takes the lines of a message, and of those that are there already.
-    async fn gather(&mut self, session: &mut Session, event: Event, into: &mut Gathered) -> Met {
+    async fn gather(
+        &mut self,
+        session: &mut SocketSession,
+        event: SocketEvent,
+        into: &mut LineGroup,
+    ) -> SocketOutcome {
         let mut met = session.meet(event).await;
-        while let Met::Text(text) = &met {
+        while let SocketOutcome::Text(text) = &met {
             self.take(session, text, into);
             if into.lines.len() >= BATCH_LINES || into.bytes >= BATCH_BYTES {
                 break;
@@ -237,7 +247,7 @@ impl Intake {
         met
     }
 
-    fn take(&mut self, session: &Session, text: &Utf8Bytes, into: &mut Gathered) {
+    fn take(&mut self, session: &SocketSession, text: &Utf8Bytes, into: &mut LineGroup) {
         let defaults = Defaults {
             observer: &self.who.observer,
             self_user: self.who.self_user.as_deref(),
@@ -253,7 +263,7 @@ impl Intake {
                 continue;
             }
             self.lines += 1;
-            let place = Place {
+            let place = LineLocation {
                 source: &self.source,
                 line: self.lines,
                 byte,
@@ -265,13 +275,13 @@ impl Intake {
     }
 
     /// Hands lines to the writer, with how far they bring the feed; and before the first one that the connection is up.
-    async fn hand_over(&mut self, gathered: Gathered) -> Result<(), Ending> {
-        let Gathered { mut lines, bytes } = gathered;
+    async fn send_decided(&mut self, gathered: LineGroup) -> Result<(), IngestEnd> {
+        let LineGroup { mut lines, bytes } = gathered;
         if lines.is_empty() {
             return Ok(());
         }
-        let first = |(at, line): (usize, &Line)| match line {
-            Line::Event(event, _) => Some((at, event.stamp.ts)),
+        let first = |(at, line): (usize, &BatchLine)| match line {
+            BatchLine::Event(event, _) => Some((at, event.stamp.ts)),
             _ => None,
         };
         if !self.spoken
@@ -287,14 +297,14 @@ impl Intake {
         }
         if let Some(feed) = &self.who.feed {
             let progress = Progress::of_feed(&self.who.observer, feed, self.lines);
-            lines.push(Line::Progress(progress));
+            lines.push(BatchLine::Progress(progress));
         }
         let done = self.submit(lines).await.map_err(|fault| {
             tracing::error!("{fault}");
-            Ending::Says(code::FAILED, "nothing more is written")
+            IngestEnd::Says(code::FAILED, "nothing more is written")
         })?;
         self.waiting_bytes += bytes;
-        self.waiting.push_back(Waiting {
+        self.waiting.push_back(PendingBatch {
             done,
             line: self.lines,
             bytes,
@@ -302,15 +312,18 @@ impl Intake {
         Ok(())
     }
 
-    fn connection(&self, what: Connection, at: Option<Millis>) -> Line {
-        Line::Connection {
+    fn connection(&self, what: Connection, at: Option<Millis>) -> BatchLine {
+        BatchLine::Connection {
             observer: self.who.observer.clone(),
             what,
             at,
         }
     }
 
-    async fn submit(&self, lines: Vec<Line>) -> Result<oneshot::Receiver<Outcome>, Fault> {
+    async fn submit(
+        &self,
+        lines: Vec<BatchLine>,
+    ) -> Result<oneshot::Receiver<BatchOutcome>, ApiError> {
         let (told, done) = oneshot::channel();
         let store = Arc::clone(&self.app.store);
         let batch = Batch {
@@ -330,7 +343,7 @@ impl Intake {
         Ok(done)
     }
 
-    async fn record_end(&self, what: Connection) -> Result<(), Fault> {
+    async fn record_end(&self, what: Connection) -> Result<(), ApiError> {
         let done = self.submit(vec![self.connection(what, None)]).await?.await;
         done.unwrap_or_else(|_| Err(ended()))?;
         Ok(())
@@ -339,27 +352,27 @@ impl Intake {
     /// Says what became of a batch.
     async fn tell(
         &mut self,
-        session: &mut Session,
+        session: &mut SocketSession,
         line: u64,
-        done: Result<Outcome, oneshot::error::RecvError>,
-    ) -> Result<(), Ending> {
+        done: Result<BatchOutcome, oneshot::error::RecvError>,
+    ) -> Result<(), IngestEnd> {
         let receipt = done.unwrap_or_else(|_| Err(ended())).map_err(|error| {
             tracing::error!("lines could not be recorded: {error}");
-            Ending::Says(code::FAILED, "nothing more is written")
+            IngestEnd::Says(code::FAILED, "nothing more is written")
         })?;
-        let mut refused: Vec<&Refused> = receipt.rejected.iter().collect();
+        let mut refused: Vec<&RefusedLine> = receipt.rejected.iter().collect();
         refused.extend(&receipt.forbidden);
         refused.sort_by_key(|refused| refused.line);
         for refused in refused {
             let (line, reason) = (refused.line, &*refused.reason);
-            session.say(&Word::Reject { line, reason }).await?;
+            session.say(&IngestMessage::Reject { line, reason }).await?;
         }
         self.seq = receipt
             .tally
             .last_seq
             .unwrap_or(self.seq.max(self.app.store.head()));
         session
-            .say(&Word::Ack {
+            .say(&IngestMessage::Ack {
                 line,
                 seq: self.seq,
             })
@@ -374,8 +387,8 @@ fn ended() -> StoreError {
 
 /// Waits for the first batch on its way; for ever where there is none.
 async fn first_done(
-    waiting: &mut VecDeque<Waiting>,
-) -> (u64, usize, Result<Outcome, oneshot::error::RecvError>) {
+    waiting: &mut VecDeque<PendingBatch>,
+) -> (u64, usize, Result<BatchOutcome, oneshot::error::RecvError>) {
     match waiting.front_mut() {
         Some(first) => {
             let done = (&mut first.done).await;
@@ -386,15 +399,15 @@ async fn first_done(
 }
 
 /// How a connection ends.
-enum Ending {
+enum IngestEnd {
     /// The peer is gone.
     Gone { in_order: bool },
     /// The server says so, with this code and reason.
     Says(u16, &'static str),
 }
 
-impl From<Lost> for Ending {
-    fn from(Lost: Lost) -> Ending {
-        Ending::Gone { in_order: false }
+impl From<PeerLost> for IngestEnd {
+    fn from(PeerLost: PeerLost) -> IngestEnd {
+        IngestEnd::Gone { in_order: false }
     }
 }

@@ -1,10 +1,10 @@
 //! Connections, one by one: accepted while there is room, greeted in TLS where it is spoken, served, and ended when the
 //! server stops.
 
-use super::bounds::Bounds;
+use super::api_error::ApiError;
 use super::crowd::{Client, Full, Permit, Places};
-use super::fault::Fault;
 use super::patience::Impatient;
+use super::server_limits::ServerLimits;
 use super::tls::{Greeted, Tls};
 use crate::limits;
 use axum::Router;
@@ -31,7 +31,7 @@ use tower::ServiceExt;
 
 /// A connection that is open: while any clone of this lives it counts, and the server waits for it before it ends.
 #[derive(Clone, Default)]
-pub struct Guest {
+pub struct ConnectionGuard {
     /// Where it comes from; `None`: by the owner's socket.
     address: Option<IpAddr>,
     _room: Option<Arc<(OwnedSemaphorePermit, Permit)>>,
@@ -40,7 +40,7 @@ pub struct Guest {
     _counted: Option<TaskTrackerToken>,
 }
 
-impl Guest {
+impl ConnectionGuard {
     /// Where it comes from; `None`: by the owner's socket.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
@@ -61,13 +61,13 @@ pub enum Listener {
     Unix(UnixListener),
 }
 
-enum Stream {
+enum ClientStream {
     Tcp(TcpStream, Option<Tls>),
     Unix(UnixStream),
 }
 
 impl Listener {
-    async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
+    async fn accept(&self) -> io::Result<(ClientStream, Option<IpAddr>)> {
         Ok(match self {
             Listener::Tcp(listener, tls) => {
                 let (stream, peer) = listener.accept().await?;
@@ -76,16 +76,16 @@ impl Listener {
                 // The system would hold megabytes for a client that does not read.
                 #[cfg(any(target_os = "linux", target_os = "android"))]
                 SockRef::from(&stream).set_tcp_notsent_lowat(limits::UNSENT_BYTES_MAX)?;
-                (Stream::Tcp(stream, tls.clone()), Some(peer.ip()))
+                (ClientStream::Tcp(stream, tls.clone()), Some(peer.ip()))
             }
-            Listener::Unix(listener) => (Stream::Unix(listener.accept().await?.0), None),
+            Listener::Unix(listener) => (ClientStream::Unix(listener.accept().await?.0), None),
         })
     }
 }
 
 /// What all listeners share.
 #[derive(Clone)]
-pub struct House {
+pub struct Acceptor {
     /// Room for connections.
     pub room: Arc<Semaphore>,
     /// Those that are open.
@@ -96,14 +96,14 @@ pub struct House {
     addresses: Arc<Places>,
     /// Room for those that are told that they are too many.
     turned_away: Arc<Semaphore>,
-    bounds: Bounds,
+    bounds: ServerLimits,
 }
 
-impl House {
+impl Acceptor {
     /// An empty one.
     #[must_use]
-    pub fn new(stop: CancellationToken, bounds: Bounds) -> House {
-        House {
+    pub fn new(stop: CancellationToken, bounds: ServerLimits) -> Acceptor {
+        Acceptor {
             room: Arc::new(Semaphore::new(bounds.connections)),
             addresses: Places::new(bounds.connections),
             turned_away: Arc::new(Semaphore::new(limits::TURNED_AWAY_AT_ONCE_MAX)),
@@ -128,7 +128,7 @@ impl House {
                 (Ok(room), Ok((stream, address))) => {
                     match self.addresses.free(&Client::at(address)) {
                         Ok(place) => {
-                            let guest = Guest {
+                            let guest = ConnectionGuard {
                                 address,
                                 _room: Some(Arc::new((room, place))),
                                 _stays: None,
@@ -150,9 +150,9 @@ impl House {
     }
 }
 
-impl House {
+impl Acceptor {
     /// Tells a client why it is not let in, if not too many are being told; it takes no place of others.
-    fn turn_away(&self, stream: Stream, full: Full) {
+    fn turn_away(&self, stream: ClientStream, full: Full) {
         let Ok(place) = Arc::clone(&self.turned_away).try_acquire_owned() else {
             return;
         };
@@ -163,7 +163,7 @@ impl House {
         };
         let router = Router::new().fallback(answer);
         tokio::spawn(async move {
-            let told = serve(stream, router, Guest::default(), house);
+            let told = serve(stream, router, ConnectionGuard::default(), house);
             let _ = timeout(HEAD_MAX, told).await;
             drop(place);
         });
@@ -172,11 +172,11 @@ impl House {
 
 const HEAD_MAX: Duration = Duration::from_millis(limits::REQUEST_HEAD_MS_MAX);
 
-async fn serve(stream: Stream, router: Router, guest: Guest, house: House) {
+async fn serve(stream: ClientStream, router: Router, guest: ConnectionGuard, house: Acceptor) {
     match stream {
-        Stream::Unix(stream) => talk(stream, router, guest, house).await,
-        Stream::Tcp(stream, None) => talk(stream, router, guest, house).await,
-        Stream::Tcp(stream, Some(tls)) => match timeout(HEAD_MAX, tls.greet(stream)).await {
+        ClientStream::Unix(stream) => talk(stream, router, guest, house).await,
+        ClientStream::Tcp(stream, None) => talk(stream, router, guest, house).await,
+        ClientStream::Tcp(stream, Some(tls)) => match timeout(HEAD_MAX, tls.greet(stream)).await {
             Ok(Ok(Greeted::Tls(stream))) => talk(stream, router, guest, house).await,
             Ok(Ok(Greeted::Plain(stream))) => talk(stream, speak_tls(), guest, house).await,
             Ok(Err(error)) => tracing::debug!("no TLS: {error}"),
@@ -188,16 +188,16 @@ async fn serve(stream: Stream, router: Router, guest: Guest, house: House) {
 /// For those who have not: they hear why they are not served.
 fn speak_tls() -> Router {
     let what = "this port speaks TLS: begin the URL with https:// or wss://";
-    Router::new().fallback(async || Fault::Bad(what.into()))
+    Router::new().fallback(async || ApiError::Bad(what.into()))
 }
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     router: Router,
-    guest: Guest,
-    house: House,
+    guest: ConnectionGuard,
+    house: Acceptor,
 ) {
-    let House { stop, bounds, .. } = house;
+    let Acceptor { stop, bounds, .. } = house;
     // Twice: who looks after what it writes, as sockets do, has given up by then.
     let stream = Impatient::new(stream, bounds.request.saturating_mul(2));
     let service = service_fn(move |request: Request<Incoming>| {

@@ -1,9 +1,9 @@
 //! What is counted, in the form that Prometheus reads. The store's threads count as they work; how things stand is
 //! looked up when somebody asks.
 
-use super::app::{App, Pass};
-use super::fault::Fault;
-use crate::store::{Gauges, Meter, StoreError, Tally};
+use super::api_error::ApiError;
+use super::app::{App, AuthContext};
+use crate::store::{Gauges, LineCounts, Meter, StoreError};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
@@ -34,14 +34,14 @@ pub struct Metrics {
     sync: Histogram,
     batch: Histogram,
     checkpoints_failed: Counter,
-    standing: Standing,
+    standing: StoreGauges,
     /// Subscribers that were closed for being too slow.
     pub too_slow: Counter,
 }
 
 /// How things stand.
 #[derive(Default)]
-struct Standing {
+struct StoreGauges {
     head: Gauge,
     queue: Gauge,
     bytes: Gauge,
@@ -74,7 +74,7 @@ impl Metrics {
             sync: Histogram::new(exponential_buckets(0.000_02, 2.0, 16)),
             batch: Histogram::new(exponential_buckets(1.0, 4.0, 9)),
             checkpoints_failed: Counter::default(),
-            standing: Standing::default(),
+            standing: StoreGauges::default(),
             too_slow: Counter::default(),
         };
         metrics.register();
@@ -190,7 +190,7 @@ impl Metrics {
         }
     }
 
-    fn text(&self, app: &App, gauges: &Gauges) -> Result<String, Fault> {
+    fn text(&self, app: &App, gauges: &Gauges) -> Result<String, ApiError> {
         let set = |gauge: &Gauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         let of = &self.standing;
         for (gauge, value) in [
@@ -203,21 +203,21 @@ impl Metrics {
             (&of.resyncs, gauges.resyncs_open),
             (&of.observers, gauges.observers),
             (&of.connected, gauges.connected),
-            (&of.subscribers, app.pump.hub().seats() as u64),
-            (&of.lag, app.pump.hub().lag(app.store.head())),
+            (&of.subscribers, app.tailer.hub().subscribers() as u64),
+            (&of.lag, app.tailer.hub().lag(app.store.head())),
             (&of.clients, app.sockets.clients() as u64),
             (&of.poisoned, u64::from(app.store.failure().is_some())),
         ] {
             set(gauge, value);
         }
         let mut text = String::new();
-        encode(&mut text, &self.registry).map_err(|error| Fault::Failed(error.to_string()))?;
+        encode(&mut text, &self.registry).map_err(|error| ApiError::Failed(error.to_string()))?;
         Ok(text)
     }
 }
 
 impl Meter for Metrics {
-    fn committed(&self, tally: &Tally) {
+    fn committed(&self, tally: &LineCounts) {
         self.appended.inc_by(tally.entries);
         self.rejected.inc_by(tally.rejected);
         self.forbidden.inc_by(tally.forbidden);
@@ -250,11 +250,11 @@ impl Meter for Metrics {
     }
 }
 
-/// `GET /metrics`. The figures are of all channels together: whoever sees them sees all.
+/// `GET /metrics`. The figures are of all channels together: only a token for all channels may read them.
 pub async fn metrics(
     State(app): State<Arc<App>>,
-    Extension(pass): Extension<Pass>,
-) -> Result<Response, Fault> {
+    Extension(pass): Extension<AuthContext>,
+) -> Result<Response, ApiError> {
     pass.access.demand_all_channels()?;
     let gauges = app.ask(&pass.client, crate::store::Store::gauges).await?;
     let text = app.metrics.text(&app, &gauges)?;

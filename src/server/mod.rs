@@ -3,7 +3,7 @@
 //! ```text
 //! listen ─> guard ─┬─> queries ───────────────────────> store (in a bounded pool)
 //!                  ├─> ingest, events ──> feed::parse ─> writer ─> acknowledgements
-//!                  ├─> subscribe, feed <── tail <── hub <── pump <── log
+//!                  ├─> subscribe, feed <── tail <── hub <── tailer <── log
 //!                  └─> play <── replay <── log
 //! ```
 //!
@@ -18,23 +18,24 @@
 //! | `queries`, `events`, `metrics`, `pages` | requests that are answered |
 //! | `owner` | requests that are answered to the store's owner only |
 //! | `beside` | the owner's socket of a process that has something else to do |
-//! | `session`, `sockets`, `pour` | what all sockets have in common; those on which only the server speaks |
+//! | `session`, `sockets`, `forward` | what all sockets have in common; those on which only the server speaks |
 //! | `ingest`, `observers` | lines in |
-//! | `subscribe`, `feed`, `tail`, `hub`, `pump` | entries out |
+//! | `subscribe`, `feed`, `entry_stream`, `hub`, `tailer` | entries out |
 //! | `play` | recorded history out, as a live feed |
 //!
 //! **Invariants:** the store is never called on a worker of the runtime. Nothing that a client does keeps the writer
 //! waiting. No token is written anywhere.
 
+mod api_error;
 mod app;
 pub mod auth;
 mod beside;
-mod bounds;
 pub mod clock;
 mod crowd;
+mod entry_stream;
 mod events;
-mod fault;
 mod feed;
+mod forward;
 mod guard;
 mod hub;
 mod ingest;
@@ -47,41 +48,40 @@ mod owner;
 mod pages;
 mod patience;
 mod play;
-mod pour;
-mod pump;
 mod queries;
 mod routes;
+mod server_limits;
 mod session;
 pub mod socket;
 mod sockets;
 mod subscribe;
-mod tail;
+mod tailer;
 pub mod tls;
 
 pub use beside::OwnerSocket;
-pub use bounds::Bounds;
 pub use listen::Listener;
 pub use metrics::Metrics;
-pub use origin::Origin;
+pub use origin::PageOrigin;
 pub use play::Play;
+pub use server_limits::ServerLimits;
 
 use crate::domain::entry::Rules;
 use crate::feed::Settings;
 use crate::limits;
 use crate::store::{Store, StoreError};
 use app::App;
-use auth::{Door, Keeper};
+use auth::{AuthPolicy, TokenVerifier};
 use axum::Extension;
-use clock::{Clock, SystemClock};
+use clock::{ServerClock, SystemClock};
 use crowd::Places;
-use listen::House;
+use listen::Acceptor;
 use observers::Observers;
 use play::Plays;
-use pump::Pump;
 use routes::{OWNERS, PLAYED, ROUTES};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tailer::LogTailer;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -92,11 +92,11 @@ pub struct Config {
     /// How lines are read.
     pub settings: Settings,
     /// What tokens are looked at with. `None`: none is asked for, and only this machine is served.
-    pub tokens: Option<Keeper>,
+    pub tokens: Option<TokenVerifier>,
     /// Pages of other sites that may ask. Without tokens, no others are served.
-    pub origins: Vec<Origin>,
+    pub origins: Vec<PageOrigin>,
     /// What time it is.
-    pub clock: Arc<dyn Clock>,
+    pub clock: Arc<dyn ServerClock>,
     /// What is counted; best those that are the store's [`Meter`](crate::store::Meter) already.
     pub metrics: Arc<Metrics>,
     /// Only this is served to the network: history, played to each client from its start. `None`: the store itself.
@@ -104,7 +104,7 @@ pub struct Config {
     /// The process has the store open to read it: through the owner's socket nothing is taken either.
     pub only_read: bool,
     /// What is borne of those who come.
-    pub bounds: Bounds,
+    pub bounds: ServerLimits,
 }
 
 impl Default for Config {
@@ -118,12 +118,12 @@ impl Default for Config {
             metrics: Metrics::new(),
             play: None,
             only_read: false,
-            bounds: Bounds::default(),
+            bounds: ServerLimits::default(),
         }
     }
 }
 
-/// Serves a store to whoever comes in at `listeners`, until `shutdown` ends. Then no more is accepted, what is in hand
+/// Serves a store at `listeners`, until `shutdown` ends. Then no more is accepted, what is in hand
 /// is finished and acknowledged, and all sockets are told farewell; that takes 8 s at most.
 ///
 /// ```
@@ -152,7 +152,7 @@ pub async fn serve(
         .iter()
         .any(|listener| matches!(listener, Listener::Tcp(..)));
     let app = Arc::new(App {
-        pump: Pump::new(Arc::clone(&store)),
+        tailer: LogTailer::new(Arc::clone(&store)),
         store,
         rules: config.rules,
         settings: config.settings,
@@ -173,17 +173,17 @@ pub async fn serve(
     if networked {
         // Subscribers are to be expected, and the debug log tells of each snapshot.
         let starting = Arc::clone(&app);
-        let started = tokio::task::spawn_blocking(move || starting.pump.start()).await;
+        let started = tokio::task::spawn_blocking(move || starting.tailer.start()).await;
         started.map_err(|error| StoreError::Stopped(error.to_string()))??;
     }
-    let tokens = config.tokens.map(Door::Tokens);
-    let origins: Arc<[Origin]> = config.origins.into();
-    let public = Arc::new(tokens.unwrap_or_else(|| Door::Loopback(Arc::clone(&origins))));
+    let tokens = config.tokens.map(AuthPolicy::Tokens);
+    let origins: Arc<[PageOrigin]> = config.origins.into();
+    let public = Arc::new(tokens.unwrap_or_else(|| AuthPolicy::Loopback(Arc::clone(&origins))));
     let owner = Arc::new(match config.only_read {
-        true => Door::OwnerReads,
-        false => Door::Owner,
+        true => AuthPolicy::OwnerReads,
+        false => AuthPolicy::Owner,
     });
-    let house = House::new(stop.clone(), config.bounds);
+    let house = Acceptor::new(stop.clone(), config.bounds);
     let plays = config.play.map(Plays::new);
     for listener in listeners {
         let router = match (&listener, &plays) {
@@ -204,6 +204,6 @@ pub async fn serve(
         tracing::warn!("{} connections did not end in time", house.open.len());
     }
     // It has nothing left to do, and ends at once.
-    let _ = tokio::task::spawn_blocking(move || app.pump.stop()).await;
+    let _ = tokio::task::spawn_blocking(move || app.tailer.stop()).await;
     Ok(())
 }

@@ -8,18 +8,18 @@ use tokio_util::sync::CancellationToken;
 
 /// All that speak, or wait to.
 #[derive(Default)]
-pub struct Observers(Arc<Mutex<HashMap<String, Turn>>>);
+pub struct Observers(Arc<Mutex<HashMap<String, LeaseQueue>>>);
 
 #[derive(Clone)]
-struct Turn {
+struct LeaseQueue {
     number: u64,
     over: CancellationToken,
     speaking: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A connection's turn to speak. Another may speak once this is dropped.
-pub struct Seat {
-    all: Arc<Mutex<HashMap<String, Turn>>>,
+pub struct ObserverLease {
+    all: Arc<Mutex<HashMap<String, LeaseQueue>>>,
     observer: String,
     number: u64,
     /// A newer connection has come.
@@ -29,20 +29,22 @@ pub struct Seat {
 
 impl Observers {
     /// Waits until the connection that speaks for this observer has ended, having told it to.
-    pub async fn take(&self, observer: &str) -> Seat {
+    pub async fn take(&self, observer: &str) -> ObserverLease {
         let (turn, over) = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let turn = all.entry(observer.to_owned()).or_insert_with(|| Turn {
-                number: 0,
-                over: CancellationToken::new(),
-                speaking: Arc::default(),
-            });
+            let turn = all
+                .entry(observer.to_owned())
+                .or_insert_with(|| LeaseQueue {
+                    number: 0,
+                    over: CancellationToken::new(),
+                    speaking: Arc::default(),
+                });
             turn.over.cancel();
             turn.over = CancellationToken::new();
             turn.number += 1;
             (turn.clone(), turn.over.clone())
         };
-        Seat {
+        ObserverLease {
             all: Arc::clone(&self.0),
             observer: observer.to_owned(),
             number: turn.number,
@@ -52,7 +54,7 @@ impl Observers {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ObserverLease {
     fn drop(&mut self) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if all

@@ -1,7 +1,7 @@
 //! The API's own description (OpenAPI 3.1), made from a table of routes and from the types themselves.
 
-use super::fault::Sentence;
-use super::routes::{Answer, ROUTES, Route};
+use super::api_error::ErrorBody;
+use super::routes::{AnswerForm, ROUTES, Route};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use schemars::generate::SchemaSettings;
@@ -51,7 +51,7 @@ fn describe(routes: &[Route]) -> Value {
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let error = |what: &str, generator: &mut SchemaGenerator| {
-        let schema = generator.subschema_for::<Sentence>();
+        let schema = generator.subschema_for::<ErrorBody>();
         json!({ "description": what, "content": { "application/json": { "schema": schema } } })
     };
     let mut responses = Map::new();
@@ -92,7 +92,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         let needs = json!([{ "bearer": [scope.word()] }, { "access_token": [scope.word()] }]);
         fields.insert("security".into(), needs);
     }
-    if of_channel && !matches!(route.answer, Answer::Live(_) | Answer::Text(_)) {
+    if of_channel && !matches!(route.answer, AnswerForm::Live(_) | AnswerForm::Text(_)) {
         responses.insert("404".into(), error("There is no such channel", generator));
     }
     if route.method == "post" {
@@ -115,16 +115,18 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
 fn answer(route: &Route, generator: &mut SchemaGenerator) -> (&'static str, Value) {
     let content = |kind: &str, schema: Value| json!({ "description": route.summary, "content": { kind: { "schema": schema } } });
     match route.answer {
-        Answer::One(schema) => (
+        AnswerForm::One(schema) => (
             "200",
             content("application/json", schema(generator).to_value()),
         ),
-        Answer::List(schema) => (
+        AnswerForm::List(schema) => (
             "200",
             content("application/x-ndjson", schema(generator).to_value()),
         ),
-        Answer::Text(kind) => ("200", content(kind, json!({ "type": "string" }))),
-        Answer::Socket(what) | Answer::Live(what) => ("101", json!({ "description": what })),
+        AnswerForm::Text(kind) => ("200", content(kind, json!({ "type": "string" }))),
+        AnswerForm::Socket(what) | AnswerForm::Live(what) => {
+            ("101", json!({ "description": what }))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pages and where they are from: the origins that may ask, what a browser is to know of answers (CORS, content types,
 //! what a page may load), and requests that say twice whom they are for.
 
-use super::fault::Fault;
+use super::api_error::ApiError;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 /// Where a page is from: scheme, host and port, as a browser writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(HeaderValue);
+pub struct PageOrigin(HeaderValue);
 
-impl Origin {
+impl PageOrigin {
     /// Whether a header names it.
     #[must_use]
     pub fn is(&self, header: &HeaderValue) -> bool {
@@ -21,15 +21,15 @@ impl Origin {
     }
 }
 
-impl FromStr for Origin {
+impl FromStr for PageOrigin {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Origin, String> {
+    fn from_str(text: &str) -> Result<PageOrigin, String> {
         let lower = text.to_ascii_lowercase();
         let host = lower.split_once("://").map_or("", |(_, host)| host);
         let value = HeaderValue::from_str(&lower).ok();
         let whole = !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ', ',']);
-        value.filter(|_| whole).map(Origin).ok_or_else(|| {
+        value.filter(|_| whole).map(PageOrigin).ok_or_else(|| {
             format!(
                 "\"{text}\" is no origin: write scheme, host and port, as in https://app.example"
             )
@@ -54,13 +54,13 @@ const ALLOWED_FOR: &str = "600";
 
 /// What all requests pass before their door, and all answers behind it.
 pub async fn around(
-    State(origins): State<Arc<[Origin]>>,
+    State(origins): State<Arc<[PageOrigin]>>,
     request: Request,
     next: Next,
 ) -> Response {
     let headers = request.headers();
     if headers.get_all(header::HOST).iter().count() > 1 {
-        return Fault::Bad("the request has more than one Host header".into()).into_response();
+        return ApiError::Bad("the request has more than one Host header".into()).into_response();
     }
     let origin = headers.get(header::ORIGIN).cloned();
     let origin = origin.filter(|origin| origins.iter().any(|named| named.is(origin)));
@@ -91,7 +91,7 @@ fn preflight(allowed: bool) -> Response {
     if !allowed {
         let what =
             "pages of this origin may not ask; start the server with --allow-origin to let them";
-        return Fault::Forbidden(what.into()).into_response();
+        return ApiError::Forbidden(what.into()).into_response();
     }
     let may = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),

@@ -2,21 +2,21 @@
 //! may read the whole log, so it takes as long as it takes, and its reader may take as long: the owner's programs are
 //! trusted. It is sent as it is found, so that its size costs no memory.
 
+use super::api_error::ApiError;
 use super::app::App;
 use super::crowd::Client;
-use super::fault::Fault;
-use super::queries::Asked;
+use super::queries::QueryParams;
 use crate::care::VerifyDepth;
 use crate::domain::entry::Rules;
 use crate::feed::{Settings, TimeUnit};
-use crate::ingest::{How, IngestError, Watcher, retry as take_again};
+use crate::ingest::{IngestError, IngestOptions, ProgressListener, retry as take_again};
 use crate::limits;
 use crate::query::owner::{EntryRow, OwnerFailure, Piece, ReplayRow, Retried, RetryRow};
 use crate::query::params::{
     HistoryParams, ReplayParams, RetryParams, SessionsParams, VerifyParams,
 };
-use crate::replay::{Played, ReplayFilter, Shape, Sink, Untold};
-use crate::store::{Clamped, DifferingRetry, Refused, Store};
+use crate::replay::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry};
+use crate::store::{Clamped, DifferingRetry, RefusedLine, Store};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 type Shared = State<Arc<App>>;
-type Answer = Result<Response, Fault>;
+type Answer = Result<Response, ApiError>;
 
 /// Pieces are sent together, in about so many bytes.
 const BYTES_TOGETHER: usize = 32 << 10;
@@ -39,13 +39,13 @@ const WAITING_MAX: usize = 4;
 /// `GET /v1/verify`.
 pub async fn verify(
     State(app): Shared,
-    Asked(VerifyParams { deep }): Asked<VerifyParams>,
+    QueryParams(VerifyParams { deep }): QueryParams<VerifyParams>,
 ) -> Answer {
     let depth = match deep {
         true => VerifyDepth::Deep,
         false => VerifyDepth::Form,
     };
-    let verify = move |store: &Store, pieces: &mut Pieces| {
+    let verify = move |store: &Store, pieces: &mut OwnerPieces| {
         store
             .verify(depth, |entries| {
                 // Who has gone away finds the log read to its end all the same.
@@ -57,9 +57,12 @@ pub async fn verify(
 }
 
 /// `GET /v1/export/entries`.
-pub async fn entries(State(app): Shared, Asked(params): Asked<HistoryParams>) -> Answer {
+pub async fn entries(
+    State(app): Shared,
+    QueryParams(params): QueryParams<HistoryParams>,
+) -> Answer {
     let filter = params.filter(app.now());
-    let read = move |store: &Store, pieces: &mut Pieces| {
+    let read = move |store: &Store, pieces: &mut OwnerPieces| {
         let each = |entry, unclear| pieces.row(&EntryRow { entry, unclear });
         store.entry_rows(&filter, each).map_err(OwnerFailure::from)
     };
@@ -67,9 +70,12 @@ pub async fn entries(State(app): Shared, Asked(params): Asked<HistoryParams>) ->
 }
 
 /// `GET /v1/export/sessions`.
-pub async fn sessions(State(app): Shared, Asked(params): Asked<SessionsParams>) -> Answer {
+pub async fn sessions(
+    State(app): Shared,
+    QueryParams(params): QueryParams<SessionsParams>,
+) -> Answer {
     let filter = params.filter(app.now());
-    let read = move |store: &Store, pieces: &mut Pieces| {
+    let read = move |store: &Store, pieces: &mut OwnerPieces| {
         store
             .sessions(&filter, |session| pieces.row(&session))
             .map_err(OwnerFailure::from)
@@ -78,7 +84,7 @@ pub async fn sessions(State(app): Shared, Asked(params): Asked<SessionsParams>) 
 }
 
 /// `GET /v1/replay`.
-pub async fn replay(State(app): Shared, Asked(params): Asked<ReplayParams>) -> Answer {
+pub async fn replay(State(app): Shared, QueryParams(params): QueryParams<ReplayParams>) -> Answer {
     let now = app.now();
     let filter = ReplayFilter {
         channel: params.channel,
@@ -89,10 +95,10 @@ pub async fn replay(State(app): Shared, Asked(params): Asked<ReplayParams>) -> A
         standing: false,
     };
     let shape = match params.rollbook {
-        true => Shape::Rollbook,
-        false => Shape::Agora,
+        true => LineShape::Rollbook,
+        false => LineShape::Agora,
     };
-    let read = move |store: &Store, pieces: &mut Pieces| {
+    let read = move |store: &Store, pieces: &mut OwnerPieces| {
         store
             .play(&filter, shape, pieces)
             .map_err(OwnerFailure::from)
@@ -101,9 +107,9 @@ pub async fn replay(State(app): Shared, Asked(params): Asked<ReplayParams>) -> A
 }
 
 /// `POST /v1/rejects/retry`.
-pub async fn retry(State(app): Shared, Asked(params): Asked<RetryParams>) -> Answer {
+pub async fn retry(State(app): Shared, QueryParams(params): QueryParams<RetryParams>) -> Answer {
     let how = how(params)?;
-    let again = move |store: &Store, pieces: &mut Pieces| {
+    let again = move |store: &Store, pieces: &mut OwnerPieces| {
         let outcome = take_again(store, &how, pieces).map_err(|error| match error {
             IngestError::Store(error) => OwnerFailure::from(error),
             other => OwnerFailure::Other(other.to_string()),
@@ -114,17 +120,17 @@ pub async fn retry(State(app): Shared, Asked(params): Asked<RetryParams>) -> Ans
     app.pieces(again).await
 }
 
-fn how(params: RetryParams) -> Result<How, Fault> {
+fn how(params: RetryParams) -> Result<IngestOptions, ApiError> {
     let time_unit = match params.time_unit.as_str() {
         "s" => TimeUnit::Seconds,
         "ms" => TimeUnit::Millis,
         "us" => TimeUnit::Micros,
         other => {
             let what = format!("time_unit: \"{other}\" is none: write s, ms or us");
-            return Err(Fault::Bad(what));
+            return Err(ApiError::Bad(what));
         }
     };
-    Ok(How {
+    Ok(IngestOptions {
         observer: params.observer,
         self_user: params.self_user,
         settings: Settings {
@@ -140,7 +146,7 @@ fn how(params: RetryParams) -> Result<How, Fault> {
             lossy: params.lossy,
             resync_ms: params.resync.0,
         },
-        ..How::default()
+        ..IngestOptions::default()
     })
 }
 
@@ -148,7 +154,7 @@ impl App {
     /// Answers with pieces, as `work` finds them.
     async fn pieces<D: Serialize>(
         self: &Arc<Self>,
-        work: impl FnOnce(&Store, &mut Pieces) -> Result<D, OwnerFailure> + Send + 'static,
+        work: impl FnOnce(&Store, &mut OwnerPieces) -> Result<D, OwnerFailure> + Send + 'static,
     ) -> Answer {
         let place = self.owner_answers.take(&Client::Owner, self.bounds.request);
         let place = place.await.map_err(|full| full.fault("such answers"))?;
@@ -156,7 +162,7 @@ impl App {
         let store = Arc::clone(&self.store);
         tokio::task::spawn_blocking(move || {
             let _place = place;
-            let mut pieces = Pieces {
+            let mut pieces = OwnerPieces {
                 bytes: Vec::new(),
                 sender,
             };
@@ -180,12 +186,12 @@ impl App {
 }
 
 /// Pieces on their way to the reader, who is waited for.
-struct Pieces {
+struct OwnerPieces {
     bytes: Vec<u8>,
     sender: mpsc::Sender<Bytes>,
 }
 
-impl Pieces {
+impl OwnerPieces {
     /// Adds a row; `false`: nobody wants more.
     fn row(&mut self, row: &impl Serialize) -> bool {
         self.add(&Piece::<_, ()>::Row(row))
@@ -214,22 +220,22 @@ impl Pieces {
     }
 }
 
-impl Sink for Pieces {
-    fn line(&mut self, line: &Played<'_>) -> bool {
-        let Played { seq, at, text } = *line;
+impl LineSink for OwnerPieces {
+    fn line(&mut self, line: &PlayedLine<'_>) -> bool {
+        let PlayedLine { seq, at, text } = *line;
         let text = text.to_owned();
         self.row(&ReplayRow::Line { seq, at, text })
     }
 
-    fn untold(&mut self, untold: &Untold) {
-        let Untold { seq, why } = untold.clone();
+    fn untold(&mut self, untold: &SkippedEntry) {
+        let SkippedEntry { seq, why } = untold.clone();
         // Whether anybody wants more, the next line finds out.
         let _ = self.row(&ReplayRow::Untold { seq, why });
     }
 }
 
-impl Watcher for Pieces {
-    fn rejected(&mut self, refused: &Refused) {
+impl ProgressListener for OwnerPieces {
+    fn rejected(&mut self, refused: &RefusedLine) {
         let _ = self.row(&RetryRow::Rejected(refused.clone()));
     }
 

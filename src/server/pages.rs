@@ -1,7 +1,7 @@
 //! What is no query: how the server is, its index, and the bridge.
 
+use super::api_error::ApiError;
 use super::app::{App, untold};
-use super::fault::Fault;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
@@ -28,15 +28,15 @@ pub async fn healthz() -> &'static str {
 }
 
 /// `GET /readyz`: not where nothing more is written or told, nor while the server stops.
-pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Fault> {
+pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, ApiError> {
     if app.stop.is_cancelled() {
-        return Err(Fault::Unavailable("the server stops".into()));
+        return Err(ApiError::Unavailable("the server stops".into()));
     }
-    if app.pump.hub().is_closed() {
+    if app.tailer.hub().is_closed() {
         return Err(untold());
     }
     match app.store.failure() {
-        Some(reason) => Err(Fault::Unavailable(format!(
+        Some(reason) => Err(ApiError::Unavailable(format!(
             "nothing more is written: {reason}"
         ))),
         None => Ok("ready\n"),

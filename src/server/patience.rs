@@ -1,8 +1,8 @@
 //! How long a slow client is waited for: over a body, over an answer, and over each write to its connection. What is sent
 //! or read meanwhile is not looked at here.
 
-use super::bounds::Bounds;
 use super::crowd::Permit;
+use super::server_limits::ServerLimits;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 /// The patience with one client, over all that it sends or takes.
 pub struct Patience {
-    bounds: Bounds,
+    bounds: ServerLimits,
     waited: Duration,
     bytes: u64,
 }
@@ -20,7 +20,7 @@ pub struct Patience {
 impl Patience {
     /// With one who has done nothing yet.
     #[must_use]
-    pub fn new(bounds: Bounds) -> Patience {
+    pub fn new(bounds: ServerLimits) -> Patience {
         Patience {
             bounds,
             waited: Duration::ZERO,
@@ -37,7 +37,7 @@ impl Patience {
     fn allowed(&self) -> Duration {
         let by_rate =
             Duration::from_millis(self.bytes.saturating_mul(1_000) / self.bounds.rate.max(1));
-        let Bounds { request, whole, .. } = self.bounds;
+        let ServerLimits { request, whole, .. } = self.bounds;
         request.saturating_add(by_rate).min(whole)
     }
 

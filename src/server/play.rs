@@ -1,20 +1,22 @@
 //! `WS /v1/feed` of a store that is played: a channel's recorded history as its live feed, to each client from the start.
-//! Each has a player of its own, which goes by the server's clock and waits for whoever does not read (as long as a
+//! Each has a player of its own, which goes by the server's clock and waits for a client that does not read (as long as a
 //! socket waits at all).
 
-use super::app::{App, Pass, broken};
-use super::clock::Clock;
+use super::api_error::ApiError;
+use super::app::{App, AuthContext, broken};
+use super::clock::ServerClock;
 use super::crowd::{Permit, Places};
-use super::fault::Fault;
-use super::listen::Guest;
-use super::pour::{End, Source, pour};
-use super::queries::Asked;
-use super::session::Session;
+use super::forward::{MessageStream, StreamEnd, forward};
+use super::listen::ConnectionGuard;
+use super::queries::QueryParams;
+use super::session::SocketSession;
 use super::sockets::{Speaker, Upgrade};
 use crate::domain::time::Millis;
 use crate::limits::PLAYS_AT_ONCE_MAX;
 use crate::query::params::{ChannelParams, FEED_HEADER, FEED_PLAYED};
-use crate::replay::{Paced, Played, Remote, ReplayFilter, Shape, Speed, Time};
+use crate::replay::{
+    LineShape, PacedSink, PlaybackClock, PlaybackControl, PlayedLine, ReplayFilter, Speed,
+};
 use crate::store::StoreError;
 use axum::Extension;
 use axum::extract::State;
@@ -80,20 +82,20 @@ impl Plays {
 pub async fn feed(
     State(app): State<Arc<App>>,
     Extension(plays): Extension<Arc<Plays>>,
-    Extension(pass): Extension<Pass>,
-    Extension(guest): Extension<Guest>,
-    Asked(ChannelParams { channel }): Asked<ChannelParams>,
+    Extension(pass): Extension<AuthContext>,
+    Extension(guest): Extension<ConnectionGuard>,
+    QueryParams(ChannelParams { channel }): QueryParams<ChannelParams>,
     upgrade: Upgrade,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let filter = plays.of(&channel)?;
     app.ask(&pass.client, move |store| store.expect_channel(&channel))
         .await?;
     let room = plays.room.free(&pass.client);
     let room = room.map_err(|full| full.fault("plays"))?;
     let mut response = upgrade.with(Speaker::Server, async move |socket| {
-        let player = Player::start(Arc::clone(&app), filter, plays.play.speed, room);
-        let session = Session::new(socket, app, pass, guest);
-        pour(session, player, |_, lines| {
+        let player = Playback::start(Arc::clone(&app), filter, plays.play.speed, room);
+        let session = SocketSession::new(socket, app, pass, guest);
+        forward(session, player, |_, lines| {
             lines.into_iter().map(Message::text).collect()
         })
         .await;
@@ -107,13 +109,13 @@ pub async fn feed(
 const LINES_AHEAD: usize = 16;
 
 /// History on its way to one client. It ends when this is dropped.
-struct Player {
+struct Playback {
     lines: mpsc::Receiver<String>,
     playing: JoinHandle<Result<(), StoreError>>,
 }
 
-impl Player {
-    fn start(app: Arc<App>, filter: ReplayFilter, speed: Speed, room: Permit) -> Player {
+impl Playback {
+    fn start(app: Arc<App>, filter: ReplayFilter, speed: Speed, room: Permit) -> Playback {
         let (sender, lines) = mpsc::channel(LINES_AHEAD);
         let playing = tokio::task::spawn_blocking(move || {
             let _room = room;
@@ -123,26 +125,26 @@ impl Player {
                 lines: sender.clone(),
                 runtime: Handle::current(),
             };
-            let sink = |line: &Played<'_>| sender.blocking_send(line.text.to_owned()).is_ok();
-            let mut paced = Paced::by(time, sink, speed, Remote::default());
-            app.store.play(&filter, Shape::Agora, &mut paced)
+            let sink = |line: &PlayedLine<'_>| sender.blocking_send(line.text.to_owned()).is_ok();
+            let mut paced = PacedSink::by(time, sink, speed, PlaybackControl::default());
+            app.store.play(&filter, LineShape::Agora, &mut paced)
         });
-        Player { lines, playing }
+        Playback { lines, playing }
     }
 }
 
-impl Source for Player {
+impl MessageStream for Playback {
     type Said = Vec<String>;
 
-    async fn next(&mut self) -> Result<Vec<String>, End> {
+    async fn next(&mut self) -> Result<Vec<String>, StreamEnd> {
         let mut lines = Vec::new();
         if self.lines.recv_many(&mut lines, LINES_AHEAD).await > 0 {
             return Ok(lines);
         }
         let played = (&mut self.playing).await.map_err(broken);
-        match played.and_then(|played| played.map_err(Fault::from)) {
-            Ok(()) => Err(End::Done),
-            Err(fault) => Err(End::Failed(fault)),
+        match played.and_then(|played| played.map_err(ApiError::from)) {
+            Ok(()) => Err(StreamEnd::Done),
+            Err(fault) => Err(StreamEnd::Failed(fault)),
         }
     }
 }
@@ -150,18 +152,18 @@ impl Source for Player {
 /// The server's clock as the time of a player, which is over as soon as nobody wants its lines.
 struct ServersTime {
     begun: Millis,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn ServerClock>,
     lines: mpsc::Sender<String>,
     runtime: Handle,
 }
 
-impl Time for ServersTime {
+impl PlaybackClock for ServersTime {
     fn now(&mut self) -> Duration {
         let since = self.clock.now().saturating_sub(self.begun);
         Duration::from_millis(u64::try_from(since).unwrap_or(0))
     }
 
-    fn rest(&mut self, remote: &Remote, at_most: Duration) {
+    fn rest(&mut self, remote: &PlaybackControl, at_most: Duration) {
         // The clock knows nothing below a millisecond.
         let ms = Millis::try_from(at_most.as_millis()).unwrap_or(Millis::MAX);
         let over = self.clock.now().saturating_add(ms.saturating_add(1));

@@ -1,7 +1,7 @@
 //! The queries: what is asked goes to the store, and the answer back, as it is. Whoever may not see a channel does not.
 
-use super::app::{App, Pass};
-use super::fault::Fault;
+use super::api_error::ApiError;
+use super::app::{App, AuthContext};
 use crate::query::params::{
     ChannelParams, HistoryParams, MissedParams, NoParams, SessionsParams, StatsParams, WhoParams,
 };
@@ -13,31 +13,31 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// The parameters of a request; what is wrong with them is said by name.
-pub struct Asked<T>(pub T);
+pub struct QueryParams<T>(pub T);
 
-impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
-    type Rejection = Fault;
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let Query(params) = Query::try_from_uri(&parts.uri).map_err(|error| {
             let text = error.body_text();
             let what = text.strip_prefix("Failed to deserialize query string: ");
-            Fault::Bad(what.unwrap_or(&text).to_owned())
+            ApiError::Bad(what.unwrap_or(&text).to_owned())
         })?;
-        Ok(Asked(params))
+        Ok(QueryParams(params))
     }
 }
 
-type Shared = State<Arc<App>>;
-type Answer = Result<Response, Fault>;
+type SharedApp = State<Arc<App>>;
+type QueryResult = Result<Response, ApiError>;
 
 pub async fn who(
-    State(app): Shared,
-    Extension(pass): Extension<Pass>,
-    Asked(params): Asked<WhoParams>,
-) -> Answer {
+    State(app): SharedApp,
+    Extension(pass): Extension<AuthContext>,
+    QueryParams(params): QueryParams<WhoParams>,
+) -> QueryResult {
     let filter = params.filter(app.now());
-    let filter = filter.map_err(|what| Fault::Bad(what.to_owned()))?;
+    let filter = filter.map_err(|what| ApiError::Bad(what.to_owned()))?;
     app.one(&pass.client, move |store| {
         store.who(&params.channel, &filter)
     })
@@ -45,10 +45,10 @@ pub async fn who(
 }
 
 pub async fn history(
-    State(app): Shared,
-    Extension(pass): Extension<Pass>,
-    Asked(params): Asked<HistoryParams>,
-) -> Answer {
+    State(app): SharedApp,
+    Extension(pass): Extension<AuthContext>,
+    QueryParams(params): QueryParams<HistoryParams>,
+) -> QueryResult {
     let mut filter = params.filter(app.now());
     // What may not be seen does not count.
     let mut left = filter.limit.take().unwrap_or(u64::MAX);
@@ -68,10 +68,10 @@ pub async fn history(
 }
 
 pub async fn missed(
-    State(app): Shared,
-    Extension(pass): Extension<Pass>,
-    Asked(params): Asked<MissedParams>,
-) -> Answer {
+    State(app): SharedApp,
+    Extension(pass): Extension<AuthContext>,
+    QueryParams(params): QueryParams<MissedParams>,
+) -> QueryResult {
     let filter = params.filter(app.now());
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
@@ -83,10 +83,10 @@ pub async fn missed(
 }
 
 pub async fn sessions(
-    State(app): Shared,
-    Extension(pass): Extension<Pass>,
-    Asked(params): Asked<SessionsParams>,
-) -> Answer {
+    State(app): SharedApp,
+    Extension(pass): Extension<AuthContext>,
+    QueryParams(params): QueryParams<SessionsParams>,
+) -> QueryResult {
     let filter = params.filter(app.now());
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
@@ -98,10 +98,10 @@ pub async fn sessions(
 }
 
 pub async fn stats(
-    State(app): Shared,
-    Extension(pass): Extension<Pass>,
-    Asked(params): Asked<StatsParams>,
-) -> Answer {
+    State(app): SharedApp,
+    Extension(pass): Extension<AuthContext>,
+    QueryParams(params): QueryParams<StatsParams>,
+) -> QueryResult {
     let filter = params.filter(app.now());
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
@@ -114,10 +114,10 @@ pub async fn stats(
 }
 
 pub async fn channels(
-    State(app): Shared,
-    Extension(pass): Extension<Pass>,
-    Asked(NoParams {}): Asked<NoParams>,
-) -> Answer {
+    State(app): SharedApp,
+    Extension(pass): Extension<AuthContext>,
+    QueryParams(NoParams {}): QueryParams<NoParams>,
+) -> QueryResult {
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
         let channels = store.channels()?;
@@ -131,10 +131,10 @@ pub async fn channels(
 }
 
 pub async fn gaps(
-    State(app): Shared,
-    Extension(pass): Extension<Pass>,
-    Asked(params): Asked<ChannelParams>,
-) -> Answer {
+    State(app): SharedApp,
+    Extension(pass): Extension<AuthContext>,
+    QueryParams(params): QueryParams<ChannelParams>,
+) -> QueryResult {
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
         let gaps = store.gaps(&params.channel)?;
@@ -144,12 +144,12 @@ pub async fn gaps(
     .await
 }
 
-/// A rejected line may speak of any channel: whoever sees them sees all.
+/// A rejected line may concern any channel, so only a token for all channels may read them.
 pub async fn rejects(
-    State(app): Shared,
-    Extension(pass): Extension<Pass>,
-    Asked(NoParams {}): Asked<NoParams>,
-) -> Answer {
+    State(app): SharedApp,
+    Extension(pass): Extension<AuthContext>,
+    QueryParams(NoParams {}): QueryParams<NoParams>,
+) -> QueryResult {
     pass.access.demand_all_channels()?;
     app.list(&pass.client, |store, rows| {
         store.rejects(|reject| rows.row(&reject))
@@ -157,7 +157,7 @@ pub async fn rejects(
     .await
 }
 
-impl Pass {
+impl AuthContext {
     /// Whether what is about this channel may be seen. Where the request is about one, all of its answer may: an entry
     /// that names no channel is then shown as one of that channel.
     #[must_use]

@@ -1,10 +1,10 @@
 //! Every route, once: the router and the API's own description are both made from these tables.
 
+use super::api_error::ApiError;
 use super::app::App;
-use super::auth::{Door, Scope};
-use super::fault::Fault;
+use super::auth::{AuthPolicy, TokenScope};
 use super::guard::{Guard, guard};
-use super::origin::{Origin, around};
+use super::origin::{PageOrigin, around};
 use super::{events, feed, ingest, metrics, openapi, owner, pages, play, queries, subscribe};
 use crate::query::answer;
 use crate::query::params;
@@ -23,17 +23,17 @@ pub struct Route {
     /// What it is for, in a sentence.
     pub summary: &'static str,
     /// What a token for it needs; `None`: it is open to all.
-    pub scope: Option<Scope>,
+    pub scope: Option<TokenScope>,
     /// What can be asked.
     pub params: fn(&mut SchemaGenerator) -> Schema,
     /// What it answers with.
-    pub answer: Answer,
+    pub answer: AnswerForm,
     handler: fn() -> MethodRouter<Arc<App>>,
 }
 
 /// The form of an answer.
 #[derive(Clone, Copy)]
-pub enum Answer {
+pub enum AnswerForm {
     /// One JSON object.
     One(fn(&mut SchemaGenerator) -> Schema),
     /// JSON lines, each such an object.
@@ -46,13 +46,13 @@ pub enum Answer {
     Live(&'static str),
 }
 
-impl Answer {
+impl AnswerForm {
     /// Whether it goes on until one of the two ends it.
     #[must_use]
     pub fn stays(self) -> bool {
         matches!(
             self,
-            Answer::Socket(_) | Answer::Live(_) | Answer::Text("text/event-stream")
+            AnswerForm::Socket(_) | AnswerForm::Live(_) | AnswerForm::Text("text/event-stream")
         )
     }
 }
@@ -77,11 +77,11 @@ macro_rules! routes {
     };
 }
 
-use Answer::{List, Live, One, Socket, Text};
-const READ: Option<Scope> = Some(Scope::Read);
-const INGEST: Option<Scope> = Some(Scope::Ingest);
-const OPEN: Option<Scope> = None;
-const PIECES: Answer = Text("application/x-ndjson");
+use AnswerForm::{List, Live, One, Socket, Text};
+const READ: Option<TokenScope> = Some(TokenScope::Read);
+const INGEST: Option<TokenScope> = Some(TokenScope::Ingest);
+const OPEN: Option<TokenScope> = None;
+const PIECES: AnswerForm = Text("application/x-ndjson");
 
 routes! {
     /// What is served of a store.
@@ -94,7 +94,7 @@ routes! {
     get "/v1/channels" READ, NoParams, List(of::<answer::ChannelAnswer>), queries::channels, "The channels there are";
     get "/v1/gaps" READ, ChannelParams, List(of::<answer::Gap>), queries::gaps, "When nobody watched a channel";
     get "/v1/rejects" READ, NoParams, List(of::<answer::RejectAnswer>), queries::rejects, "The lines that could not be taken; needs a token for all channels";
-    post "/v1/events" INGEST, IngestParams, One(of::<events::Taken>), events::events, "Records a body of JSON lines; answers once they are durable";
+    post "/v1/events" INGEST, IngestParams, One(of::<events::IngestResponse>), events::events, "Records a body of JSON lines; answers once they are durable";
     get "/v1/ingest" INGEST, IngestParams, Socket("Lines in; {\"t\":\"ack\",\"line\":n,\"seq\":n}, {\"t\":\"reject\",\"line\":n,\"reason\":s} and, with `feed`, first {\"t\":\"resume\",\"line\":n} out"), ingest::ingest, "Records lines as they come";
     get "/v1/subscribe" READ, SubscribeParams, Live("Entries after `after_seq`, then {\"t\":\"live\",\"seq\":n} once, then entries as they come"), subscribe::subscribe, "Follows the entries; a channel that nobody has spoken of yet is waited for";
     get "/v1/stream" READ, SubscribeParams, Text("text/event-stream"), subscribe::stream, "Follows the entries as server-sent events; Last-Event-ID goes on behind a seq; a channel that nobody has spoken of yet is waited for";
@@ -129,8 +129,8 @@ routes! {
 /// The router of tables, for those who come in by one door, and for pages of these origins.
 pub fn router(
     app: &Arc<App>,
-    door: &Arc<Door>,
-    origins: &Arc<[Origin]>,
+    door: &Arc<AuthPolicy>,
+    origins: &Arc<[PageOrigin]>,
     tables: &[&'static [Route]],
 ) -> Router {
     let mut router = Router::new();
@@ -143,9 +143,10 @@ pub fn router(
         let handler = (route.handler)().layer(from_fn_with_state(at_door, guard));
         router = router.route(route.path, handler);
     }
-    let nothing =
-        async || Fault::NotFound("there is nothing here; /openapi.json says what is where".into());
-    let wrong = async || Fault::Method;
+    let nothing = async || {
+        ApiError::NotFound("there is nothing here; /openapi.json says what is where".into())
+    };
+    let wrong = async || ApiError::Method;
     router
         .fallback(nothing)
         .method_not_allowed_fallback(wrong)

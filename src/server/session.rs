@@ -1,12 +1,12 @@
 //! What all sockets have in common: the life of the token, whether the peer is still there, the server's end, and a
 //! proper farewell. What is said on a socket is its own business.
 //!
-//! A socket waits for [`Session::event`] beside its own affairs, and gives what comes to [`Session::meet`]: waiting can
+//! A socket waits for [`SocketSession::event`] beside its own affairs, and gives what comes to [`SocketSession::meet`]: waiting can
 //! be given up at any time, meeting cannot.
 
-use super::app::{App, Pass};
+use super::app::{App, AuthContext};
 use super::auth::Access;
-use super::listen::Guest;
+use super::listen::ConnectionGuard;
 use crate::domain::time::Millis;
 use crate::limits;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
@@ -43,10 +43,10 @@ pub mod code {
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
 /// A socket and its surroundings.
-pub struct Session {
+pub struct SocketSession {
     socket: WebSocket,
     app: Arc<App>,
-    pass: Pass,
+    pass: AuthContext,
     /// When the peer is told that its token will expire, unless it has been.
     warn_at: Option<Millis>,
     heard: Instant,
@@ -54,11 +54,11 @@ pub struct Session {
     /// Another has taken its place.
     over: CancellationToken,
     /// Counts the connection as open.
-    _guest: Guest,
+    _guest: ConnectionGuard,
 }
 
 /// Something that happens to a socket.
-pub enum Event {
+pub enum SocketEvent {
     /// A message came; `None`: the connection is gone.
     Message(Option<Message>),
     /// What came is no WebSocket, or too much; with the code and reason for it.
@@ -76,7 +76,7 @@ pub enum Event {
 }
 
 /// What it means for the socket's own affairs.
-pub enum Met {
+pub enum SocketOutcome {
     /// Nothing.
     Nothing,
     /// The peer says something.
@@ -91,7 +91,7 @@ pub enum Met {
 }
 
 /// The peer does not take what is sent.
-pub struct Lost;
+pub struct PeerLost;
 
 /// What the server says of tokens.
 #[derive(Serialize)]
@@ -110,12 +110,17 @@ struct Renew {
     token: String,
 }
 
-impl Session {
+impl SocketSession {
     /// One that has just begun.
     #[must_use]
-    pub fn new(socket: WebSocket, app: Arc<App>, pass: Pass, guest: Guest) -> Session {
+    pub fn new(
+        socket: WebSocket,
+        app: Arc<App>,
+        pass: AuthContext,
+        guest: ConnectionGuard,
+    ) -> SocketSession {
         let now = Instant::now();
-        Session {
+        SocketSession {
             socket,
             warn_at: warning(&pass.access, app.now()),
             app,
@@ -129,13 +134,13 @@ impl Session {
 
     /// The same, until another takes its place: then it says nothing more but farewell.
     #[must_use]
-    pub fn until(self, over: CancellationToken) -> Session {
-        Session { over, ..self }
+    pub fn until(self, over: CancellationToken) -> SocketSession {
+        SocketSession { over, ..self }
     }
 
     /// What it was let in with, or has shown since.
     #[must_use]
-    pub fn pass(&self) -> &Pass {
+    pub fn pass(&self) -> &AuthContext {
         &self.pass
     }
 
@@ -145,7 +150,7 @@ impl Session {
     }
 
     /// The next thing that happens. `listening`: messages are to be read. May be given up at any time.
-    pub async fn event(&mut self, listening: bool) -> Event {
+    pub async fn event(&mut self, listening: bool) -> SocketEvent {
         let expires_at = self.pass.access.expires_at();
         let token = async {
             let Some(at) = expires_at else {
@@ -153,54 +158,54 @@ impl Session {
             };
             let Some(warn_at) = self.warn_at else {
                 self.app.clock.until(at).await;
-                return Event::Expired;
+                return SocketEvent::Expired;
             };
             self.app.clock.until(warn_at).await;
             match at.saturating_sub(self.app.now()) {
-                left @ 1.. => Event::WillExpire(left),
-                _ => Event::Expired,
+                left @ 1.. => SocketEvent::WillExpire(left),
+                _ => SocketEvent::Expired,
             }
         };
         tokio::select! {
             biased;
-            () = self.app.stop.cancelled() => Event::Stop,
-            () = self.over.cancelled() => Event::Replaced,
+            () = self.app.stop.cancelled() => SocketEvent::Stop,
+            () = self.over.cancelled() => SocketEvent::Replaced,
             event = token => event,
             message = self.socket.recv(), if listening => heard(message),
-            () = sleep_until(self.heard.max(self.pinged) + self.app.bounds.ping) => Event::Quiet,
+            () = sleep_until(self.heard.max(self.pinged) + self.app.bounds.ping) => SocketEvent::Quiet,
         }
     }
 
     /// What a message says that is there already.
-    pub fn ready(&mut self) -> Option<Event> {
+    pub fn ready(&mut self) -> Option<SocketEvent> {
         self.socket.recv().now_or_never().map(heard)
     }
 
     /// Does what is to be done about an event.
-    pub async fn meet(&mut self, event: Event) -> Met {
+    pub async fn meet(&mut self, event: SocketEvent) -> SocketOutcome {
         let done = match event {
-            Event::Message(None) => return Met::Gone { in_order: false },
-            Event::Message(Some(message)) => {
+            SocketEvent::Message(None) => return SocketOutcome::Gone { in_order: false },
+            SocketEvent::Message(Some(message)) => {
                 self.heard = Instant::now();
                 match message {
                     Message::Text(text) => match renewal(&text) {
                         Some(token) => self.renew(&token).await,
-                        None => return Met::Text(text),
+                        None => return SocketOutcome::Text(text),
                     },
                     Message::Close(frame) => {
                         let code = frame.map(|frame| frame.code);
                         // The answer to it, which the library has prepared.
                         let _ = timeout(FAREWELL_MAX, self.socket.flush()).await;
-                        return Met::Gone {
+                        return SocketOutcome::Gone {
                             in_order: code == Some(code::DONE),
                         };
                     }
-                    Message::Binary(_) => return Met::End(1003, "say it as text"),
+                    Message::Binary(_) => return SocketOutcome::End(1003, "say it as text"),
                     Message::Ping(_) | Message::Pong(_) => Ok(()),
                 }
             }
-            Event::Broken(code, reason) => return Met::End(code, reason),
-            Event::WillExpire(in_ms) => {
+            SocketEvent::Broken(code, reason) => return SocketOutcome::End(code, reason),
+            SocketEvent::WillExpire(in_ms) => {
                 self.warn_at = None;
                 self.say(&TokenNews {
                     state: "will_expire",
@@ -209,29 +214,31 @@ impl Session {
                 })
                 .await
             }
-            Event::Expired => return Met::End(code::EXPIRED, "the token has expired"),
-            Event::Quiet if self.heard.elapsed() >= self.app.bounds.silence => Err(Lost),
-            Event::Quiet => {
+            SocketEvent::Expired => {
+                return SocketOutcome::End(code::EXPIRED, "the token has expired");
+            }
+            SocketEvent::Quiet if self.heard.elapsed() >= self.app.bounds.silence => Err(PeerLost),
+            SocketEvent::Quiet => {
                 self.pinged = Instant::now();
                 self.send(Message::Ping(axum::body::Bytes::new())).await
             }
-            Event::Replaced => {
-                return Met::End(
+            SocketEvent::Replaced => {
+                return SocketOutcome::End(
                     code::REPLACED,
                     "a newer connection speaks for this observer",
                 );
             }
-            Event::Stop => return Met::End(code::AWAY, "the server stops"),
+            SocketEvent::Stop => return SocketOutcome::End(code::AWAY, "the server stops"),
         };
         match done {
-            Ok(()) => Met::Nothing,
-            Err(Lost) => Met::Gone { in_order: false },
+            Ok(()) => SocketOutcome::Nothing,
+            Err(PeerLost) => SocketOutcome::Gone { in_order: false },
         }
     }
 
     /// A newer token, good for the same, takes the place of the old one; any other changes nothing.
-    async fn renew(&mut self, token: &str) -> Result<(), Lost> {
-        let Pass {
+    async fn renew(&mut self, token: &str) -> Result<(), PeerLost> {
+        let AuthContext {
             door,
             scope,
             channel,
@@ -260,27 +267,30 @@ impl Session {
     /// Says something in JSON.
     ///
     /// # Errors
-    /// [`Lost`].
-    pub async fn say(&mut self, what: &impl Serialize) -> Result<(), Lost> {
-        let text = serde_json::to_string(what).map_err(|_| Lost)?;
+    /// [`PeerLost`].
+    pub async fn say(&mut self, what: &impl Serialize) -> Result<(), PeerLost> {
+        let text = serde_json::to_string(what).map_err(|_| PeerLost)?;
         self.send(Message::text(text)).await
     }
 
     /// Sends a message. A peer that does not take it in time is given up.
     ///
     /// # Errors
-    /// [`Lost`].
-    pub async fn send(&mut self, message: Message) -> Result<(), Lost> {
+    /// [`PeerLost`].
+    pub async fn send(&mut self, message: Message) -> Result<(), PeerLost> {
         self.send_all(std::iter::once(message)).await
     }
 
     /// Sends messages together.
     ///
     /// # Errors
-    /// [`Lost`].
-    pub async fn send_all(&mut self, messages: impl Iterator<Item = Message>) -> Result<(), Lost> {
+    /// [`PeerLost`].
+    pub async fn send_all(
+        &mut self,
+        messages: impl Iterator<Item = Message>,
+    ) -> Result<(), PeerLost> {
         let patience = self.app.bounds.request;
-        let Session { socket, over, .. } = self;
+        let SocketSession { socket, over, .. } = self;
         let sent = async {
             for message in messages {
                 timeout(patience, socket.feed(message)).await.ok()?.ok()?;
@@ -289,8 +299,8 @@ impl Session {
         };
         tokio::select! {
             biased;
-            () = over.cancelled() => Err(Lost),
-            sent = sent => sent.ok_or(Lost),
+            () = over.cancelled() => Err(PeerLost),
+            sent = sent => sent.ok_or(PeerLost),
         }
     }
 
@@ -321,13 +331,13 @@ impl Session {
 }
 
 /// What has been heard; `None`: the connection is gone.
-fn heard(message: Option<Result<Message, axum::Error>>) -> Event {
+fn heard(message: Option<Result<Message, axum::Error>>) -> SocketEvent {
     match message {
-        None => Event::Message(None),
-        Some(Ok(message)) => Event::Message(Some(message)),
+        None => SocketEvent::Message(None),
+        Some(Ok(message)) => SocketEvent::Message(Some(message)),
         Some(Err(error)) => match broken(error) {
-            Some((code, reason)) => Event::Broken(code, reason),
-            None => Event::Message(None),
+            Some((code, reason)) => SocketEvent::Broken(code, reason),
+            None => SocketEvent::Message(None),
         },
     }
 }

@@ -1,4 +1,4 @@
-//! The owner's socket: the same interface for whoever may open the store's folder, without a token.
+//! The owner's socket: the same interface for anyone who may open the store's folder, without a token.
 
 use crate::store::OWNER_SOCKET;
 use std::fs::{self, Permissions};

@@ -1,6 +1,6 @@
 //! How sockets begin: sizes of buffers and messages. Ten thousand idle ones must fit into little memory.
 
-use super::fault::Fault;
+use super::api_error::ApiError;
 use crate::limits;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
@@ -12,13 +12,13 @@ use std::future::Future;
 pub struct Upgrade(WebSocketUpgrade);
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await;
         upgrade
             .map(Upgrade)
-            .map_err(|_| Fault::Bad("this is a WebSocket: ask for an upgrade".into()))
+            .map_err(|_| ApiError::Bad("this is a WebSocket: ask for an upgrade".into()))
     }
 }
 

@@ -1,15 +1,15 @@
 //! `WS /v1/subscribe` and `GET /v1/stream`: the entries after a position, then one word that they are told, then those
 //! to come. Who listens may come before the first event of a channel: one that nobody has spoken of yet is waited for.
 
-use super::app::{App, Pass};
-use super::fault::Fault;
-use super::hub::Item;
-use super::listen::Guest;
-use super::pour::{Source, pour};
-use super::queries::Asked;
-use super::session::Session;
+use super::api_error::ApiError;
+use super::app::{App, AuthContext};
+use super::entry_stream::{EntryStream, StreamItem};
+use super::forward::{MessageStream, forward};
+use super::hub::LiveEntry;
+use super::listen::ConnectionGuard;
+use super::queries::QueryParams;
+use super::session::SocketSession;
 use super::sockets::{Speaker, Upgrade};
-use super::tail::{Said, Tail};
 use crate::query::params::SubscribeParams;
 use axum::Extension;
 use axum::body::{Body, Bytes};
@@ -25,25 +25,25 @@ use tokio::time::timeout;
 /// `WS /v1/subscribe`.
 pub async fn subscribe(
     State(app): State<Arc<App>>,
-    Extension(pass): Extension<Pass>,
-    Extension(guest): Extension<Guest>,
-    Asked(params): Asked<SubscribeParams>,
+    Extension(pass): Extension<AuthContext>,
+    Extension(guest): Extension<ConnectionGuard>,
+    QueryParams(params): QueryParams<SubscribeParams>,
     upgrade: Upgrade,
 ) -> Response {
     upgrade.with(Speaker::Server, async move |socket| {
-        let tail = Tail::new(Arc::clone(&app), pass.client.clone(), params.filter());
-        let session = Session::new(socket, app, pass, guest);
-        pour(session, tail, entry_or_live).await;
+        let tail = EntryStream::new(Arc::clone(&app), pass.client.clone(), params.filter());
+        let session = SocketSession::new(socket, app, pass, guest);
+        forward(session, tail, entry_or_live).await;
     })
 }
 
-fn entry_or_live(pass: &Pass, said: Said) -> Vec<Message> {
+fn entry_or_live(pass: &AuthContext, said: StreamItem) -> Vec<Message> {
     match said {
-        Said::Items(items) => {
+        StreamItem::Items(items) => {
             let seen = items.iter().filter(|item| may_see(pass, item));
             seen.map(|item| Message::Text(item.json.clone())).collect()
         }
-        Said::Live(seq) => vec![Message::text(live(seq))],
+        StreamItem::Live(seq) => vec![Message::text(live(seq))],
     }
 }
 
@@ -51,7 +51,7 @@ fn live(seq: u64) -> String {
     format!("{{\"t\":\"live\",\"seq\":{seq}}}")
 }
 
-fn may_see(pass: &Pass, item: &Item) -> bool {
+fn may_see(pass: &AuthContext, item: &LiveEntry) -> bool {
     pass.sees(item.told.entry.channel.as_deref())
 }
 
@@ -61,22 +61,22 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// `GET /v1/stream`.
 pub async fn stream(
     State(app): State<Arc<App>>,
-    Extension(pass): Extension<Pass>,
-    Extension(guest): Extension<Guest>,
+    Extension(pass): Extension<AuthContext>,
+    Extension(guest): Extension<ConnectionGuard>,
     headers: HeaderMap,
-    Asked(params): Asked<SubscribeParams>,
-) -> Result<Response, Fault> {
+    QueryParams(params): QueryParams<SubscribeParams>,
+) -> Result<Response, ApiError> {
     let mut filter = params.filter();
     if let Some(last) = headers.get("last-event-id") {
         let last = last.to_str().ok().and_then(|last| last.parse().ok());
-        filter.after_seq = last.ok_or_else(|| Fault::Bad("Last-Event-ID: no seq".into()))?;
+        filter.after_seq = last.ok_or_else(|| ApiError::Bad("Last-Event-ID: no seq".into()))?;
     }
-    let tail = Tail::new(Arc::clone(&app), pass.client.clone(), filter);
+    let tail = EntryStream::new(Arc::clone(&app), pass.client.clone(), filter);
     let events = stream::unfold(
         (tail, app, pass, guest),
         async |(mut tail, app, pass, guest)| {
             let piece = events(&mut tail, &app, &pass).await?;
-            Some((Ok::<_, Fault>(piece), (tail, app, pass, guest)))
+            Some((Ok::<_, ApiError>(piece), (tail, app, pass, guest)))
         },
     );
     let kind = [
@@ -87,7 +87,7 @@ pub async fn stream(
 }
 
 /// The next events; `None` where the stream ends.
-async fn events(tail: &mut Tail, app: &App, pass: &Pass) -> Option<Bytes> {
+async fn events(tail: &mut EntryStream, app: &App, pass: &AuthContext) -> Option<Bytes> {
     let expired = async {
         match pass.access.expires_at() {
             Some(at) => app.clock.until(at).await,
@@ -101,8 +101,8 @@ async fn events(tail: &mut Tail, app: &App, pass: &Pass) -> Option<Bytes> {
         said = timeout(HEARTBEAT, tail.next()) => match said {
             Err(_) => Some(Bytes::from_static(b":\n\n")),
             Ok(Err(_)) => None,
-            Ok(Ok(Said::Live(seq))) => Some(format!("id: {seq}\ndata: {}\n\n", live(seq)).into()),
-            Ok(Ok(Said::Items(items))) => {
+            Ok(Ok(StreamItem::Live(seq))) => Some(format!("id: {seq}\ndata: {}\n\n", live(seq)).into()),
+            Ok(Ok(StreamItem::Items(items))) => {
                 let mut text = String::new();
                 for item in items.iter().filter(|item| may_see(pass, item)) {
                     let (seq, json) = (item.told.entry.seq, &item.json);

@@ -3,8 +3,8 @@
 
 use super::link::Wire;
 use super::mix::Reconnection;
-use super::told::{LinkEvent, Said};
-use super::world::{Deed, Position, Who};
+use super::told::{SimLink, SimPayload};
+use super::world::{Person, Position, WorldAction};
 use crate::domain::time::Millis;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -21,12 +21,12 @@ const SYNCED_MS: Millis = 6_000;
 const TOLD_BY_MS: Millis = 10_000;
 
 /// One link, and what the client believes of the channels behind it.
-struct Session {
+struct AgoraSession {
     channels: Vec<usize>,
     /// What link lines name.
     named: Option<usize>,
     /// Who is there, by the client's own list; `None` before the first snapshot.
-    lists: Vec<Option<BTreeSet<Who>>>,
+    lists: Vec<Option<BTreeSet<Person>>>,
 }
 
 impl Wire<'_> {
@@ -44,11 +44,11 @@ impl Wire<'_> {
         for _ in 0..self.dice.one_of(4) {
             let at = self.dice.within(self.world.opening..self.world.dusk);
             if self.agora {
-                self.link(at, LinkEvent::Elsewhere, None);
+                self.link(at, SimLink::Elsewhere, None);
             }
         }
         for channels in links {
-            let session = Session {
+            let session = AgoraSession {
                 named: channels.first().copied().filter(|_| !shared),
                 lists: vec![None; channels.len()],
                 channels,
@@ -62,12 +62,12 @@ impl Wire<'_> {
         how: &Reconnection,
         resumes: bool,
         first_named: bool,
-        mut session: Session,
+        mut session: AgoraSession,
     ) {
         let dusk = self.world.dusk;
         let mut up = self.world.opening + self.dice.within(0..self.mix.source.pace_ms);
         if first_named {
-            self.link(up, LinkEvent::Up, session.named);
+            self.link(up, SimLink::Up, session.named);
         }
         let mut resumed = false;
         loop {
@@ -88,7 +88,7 @@ impl Wire<'_> {
             if resumed && self.dice.falls(how.synced) {
                 let at = up + UNNAMED_MS + 1 + self.dice.within(0..SYNCED_MS);
                 if at < lost {
-                    self.link(at, LinkEvent::Synced, session.named);
+                    self.link(at, SimLink::Synced, session.named);
                 }
             }
             if lost >= dusk {
@@ -100,19 +100,19 @@ impl Wire<'_> {
             // A loss that is over before it is noticed.
             let unnoticed = resumed && self.dice.falls(100);
             if !unnoticed && noticed < dusk {
-                self.link(noticed, LinkEvent::Down, session.named);
+                self.link(noticed, SimLink::Down, session.named);
             }
             if back >= dusk {
                 return;
             }
             if !resumed && resumes {
                 let failed = self.dice.within(noticed..back);
-                self.link(failed, LinkEvent::Failed, session.named);
+                self.link(failed, SimLink::Failed, session.named);
             }
             let event = if resumed {
-                LinkEvent::Resumed
+                SimLink::Resumed
             } else {
-                LinkEvent::Up
+                SimLink::Up
             };
             self.link(back, event, session.named);
             up = back;
@@ -120,7 +120,13 @@ impl Wire<'_> {
     }
 
     /// What comes of one channel while the link is up.
-    fn hear(&mut self, session: &mut Session, place: usize, differences: bool, up: Range<Millis>) {
+    fn hear(
+        &mut self,
+        session: &mut AgoraSession,
+        place: usize,
+        differences: bool,
+        up: Range<Millis>,
+    ) {
         let (Some(&channel), Some(list)) =
             (session.channels.get(place), session.lists.get_mut(place))
         else {
@@ -150,7 +156,7 @@ impl Wire<'_> {
     fn whole(
         &mut self,
         channel: usize,
-        list: &mut Option<BTreeSet<Who>>,
+        list: &mut Option<BTreeSet<Person>>,
         up: &Range<Millis>,
     ) -> Position {
         let at = up.start + self.dice.within(0..LIST_MS);
@@ -166,7 +172,7 @@ impl Wire<'_> {
         }
         let shown = self.shown(channel, read, false);
         *list = Some(shown.listed.iter().copied().collect());
-        self.send(at, (read, 1), at, Said::Snapshot(shown));
+        self.send(at, (read, 1), at, SimPayload::Snapshot(shown));
         read
     }
 
@@ -175,17 +181,17 @@ impl Wire<'_> {
     fn differences(
         &mut self,
         channel: usize,
-        list: &mut BTreeSet<Who>,
+        list: &mut BTreeSet<Person>,
         up: &Range<Millis>,
     ) -> Position {
         let listed_at = up.start + self.dice.within(0..LIST_MS);
         let read = self.world.positions_at(listed_at).1;
-        let present: BTreeSet<Who> = self.present(channel, read).into_iter().collect();
-        let mut gone: Vec<Who> = list.difference(&present).copied().collect();
-        let mut come: Vec<Who> = present.difference(list).copied().collect();
+        let present: BTreeSet<Person> = self.present(channel, read).into_iter().collect();
+        let mut gone: Vec<Person> = list.difference(&present).copied().collect();
+        let mut come: Vec<Person> = present.difference(list).copied().collect();
         self.dice.shuffle(&mut gone);
         self.dice.shuffle(&mut come);
-        let unnamed: Vec<Who> = gone
+        let unnamed: Vec<Person> = gone
             .iter()
             .copied()
             .filter(|_| self.dice.falls(300))
@@ -207,7 +213,7 @@ impl Wire<'_> {
         let by_then = self.world.positions_at(at).1;
         for who in unnamed {
             let mut since = self.world.between(who, read, by_then);
-            let named = since.any(|(_, change)| matches!(change.deed, Deed::Came(_)));
+            let named = since.any(|(_, change)| matches!(change.deed, WorldAction::Came(_)));
             if !named && at < up.end {
                 self.difference(at, who, false, by_then, list);
             }
@@ -218,17 +224,17 @@ impl Wire<'_> {
     fn difference(
         &mut self,
         at: Millis,
-        who: Who,
+        who: Person,
         present: bool,
         read: Position,
-        list: &mut BTreeSet<Who>,
+        list: &mut BTreeSet<Person>,
     ) {
         if present {
             list.insert(who);
         } else {
             list.remove(&who);
         }
-        let said = Said::Difference { who, present, read };
+        let said = SimPayload::Difference { who, present, read };
         self.send(at, (read, 2), at, said);
     }
 
@@ -237,7 +243,7 @@ impl Wire<'_> {
     fn live(
         &mut self,
         channel: usize,
-        list: &mut BTreeSet<Who>,
+        list: &mut BTreeSet<Person>,
         positions: Range<Position>,
         lost: Millis,
     ) {
@@ -249,9 +255,9 @@ impl Wire<'_> {
                 continue;
             }
             let new = match change.deed {
-                Deed::Came(_) => list.insert(change.who),
-                Deed::Went => list.remove(&change.who),
-                Deed::Changed(_) => true,
+                WorldAction::Came(_) => list.insert(change.who),
+                WorldAction::Went => list.remove(&change.who),
+                WorldAction::Changed(_) => true,
             };
             if !new {
                 continue;
@@ -262,7 +268,7 @@ impl Wire<'_> {
                 continue;
             }
             let of = vec![position];
-            let said = Said::Changes { of, bare: false };
+            let said = SimPayload::Changes { of, bare: false };
             self.send(change.noticed, (position, 0), change.noticed, said);
         }
     }
@@ -270,13 +276,13 @@ impl Wire<'_> {
     /// Adds a change to the line of its interval.
     fn in_interval(&mut self, at: Millis, position: Position) {
         if let Some(last) = self.sent.last_mut()
-            && let (true, Said::Interval { of, .. }) = (last.at == at, &mut last.said)
+            && let (true, SimPayload::Interval { of, .. }) = (last.at == at, &mut last.said)
         {
             of.push(position);
             return;
         }
         let of = vec![position];
         let apart = self.agora;
-        self.send(at, (position, 0), at, Said::Interval { of, apart });
+        self.send(at, (position, 0), at, SimPayload::Interval { of, apart });
     }
 }

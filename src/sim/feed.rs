@@ -3,8 +3,11 @@
 
 use super::mix::{Mix, Stamps};
 use super::presence_feed::of_presence;
-use super::told::{Extent, LinkEvent, Said, Shown, Token, Told};
-use super::world::{Change, Deed, Member, Meta, Position, Who, World, channel_name, topic_name};
+use super::told::{Extent, SimLine, SimLink, SimListing, SimPayload, SimToken};
+use super::world::{
+    MetaNumber, Person, Position, World, WorldAction, WorldChange, WorldMember, channel_name,
+    topic_name,
+};
 use serde_json::{Map, Value, json};
 
 /// How lines are written.
@@ -34,8 +37,8 @@ impl<'a> Pen<'a> {
     }
 
     /// The line of something told.
-    pub fn line(&self, told: &Told) -> String {
-        let of_connection = matches!(told.said, Said::Connection(_));
+    pub fn line(&self, told: &SimLine) -> String {
+        let of_connection = matches!(told.said, SimPayload::Connection(_));
         let mut line = if self.agora && !of_connection {
             self.agora_presence(told)
                 .filter(|_| self.world.is_presence())
@@ -56,14 +59,14 @@ impl<'a> Pen<'a> {
         line.to_string()
     }
 
-    fn own(&self, told: &Told) -> Value {
+    fn own(&self, told: &SimLine) -> Value {
         let (mut line, at) = match &told.said {
-            Said::Changes { of, bare } => match of.as_slice() {
+            SimPayload::Changes { of, bare } => match of.as_slice() {
                 [one] => (self.change(*one, *bare), Some((*one, 0))),
                 several => (self.diff(several, *bare), None),
             },
-            Said::Interval { of, .. } => (self.late_diff(of), None),
-            Said::Snapshot(shown) => {
+            SimPayload::Interval { of, .. } => (self.late_diff(of), None),
+            SimPayload::Snapshot(shown) => {
                 let mut line = json!({
                     "t": "snapshot",
                     "channel": channel_name(shown.channel),
@@ -74,7 +77,7 @@ impl<'a> Pen<'a> {
                 }
                 (line, Some((shown.read, 1)))
             }
-            Said::Begin {
+            SimPayload::Begin {
                 sync,
                 channel,
                 read,
@@ -82,7 +85,7 @@ impl<'a> Pen<'a> {
                 let line = json!({"t": "snapshot_begin", "channel": channel_name(*channel), "sync": sync.to_string()});
                 (line, Some((*read, 1)))
             }
-            Said::Page { sync, shown } => {
+            SimPayload::Page { sync, shown } => {
                 let line = json!({
                     "t": "snapshot_page",
                     "channel": channel_name(shown.channel),
@@ -91,7 +94,7 @@ impl<'a> Pen<'a> {
                 });
                 (line, Some((shown.read, 1)))
             }
-            Said::End {
+            SimPayload::End {
                 sync,
                 channel,
                 read,
@@ -99,20 +102,20 @@ impl<'a> Pen<'a> {
                 let line = json!({"t": "snapshot_end", "channel": channel_name(*channel), "sync": sync.to_string()});
                 (line, Some((*read, 1)))
             }
-            Said::Difference { who, present, read } => {
+            SimPayload::Difference { who, present, read } => {
                 (self.difference(*who, *present, *read), Some((*read, 0)))
             }
-            Said::Link { event, channel } => (own_link(*event, *channel), None),
-            Said::Token(token) => {
+            SimPayload::Link { event, channel } => (own_link(*event, *channel), None),
+            SimPayload::Token(token) => {
                 let state = match token {
-                    Token::WillExpire => "will_expire",
-                    Token::Expired => "expired",
-                    Token::Renewed => "renewed",
+                    SimToken::WillExpire => "will_expire",
+                    SimToken::Expired => "expired",
+                    SimToken::Renewed => "renewed",
                 };
                 (json!({"t": "token", "state": state}), None)
             }
             // As `replay --as rollbook` tells of it.
-            Said::Connection(what) => {
+            SimPayload::Connection(what) => {
                 let state = if what.is_loss() { "down" } else { "up" };
                 let line = json!({"t": "link", "state": state, "connection": what.word()});
                 (line, None)
@@ -154,7 +157,7 @@ impl<'a> Pen<'a> {
         line
     }
 
-    fn difference(&self, who: Who, present: bool, read: Position) -> Value {
+    fn difference(&self, who: Person, present: bool, read: Position) -> Value {
         let Some(member) = self.world.member(who) else {
             return Value::Null;
         };
@@ -170,7 +173,7 @@ impl<'a> Pen<'a> {
         line
     }
 
-    pub fn at(&self, position: Position) -> Option<(&Change, Member)> {
+    pub fn at(&self, position: Position) -> Option<(&WorldChange, WorldMember)> {
         let change = self.world.change(position)?;
         Some((change, self.world.member(change.who)?))
     }
@@ -192,15 +195,15 @@ impl<'a> Pen<'a> {
                 put(&mut listed, "pos", json!([position, 0]));
             }
             let list = match change.deed {
-                Deed::Went => &mut leaves,
-                Deed::Came(_) | Deed::Changed(_) => &mut joins,
+                WorldAction::Went => &mut leaves,
+                WorldAction::Came(_) | WorldAction::Changed(_) => &mut joins,
             };
             add(list, member.topic_name(), listed);
         }
         json!({"t": "diff", "channel": channel, "joins": joins, "leaves": leaves})
     }
 
-    fn member(&self, who: Who, meta: Option<Meta>) -> Value {
+    fn member(&self, who: Person, meta: Option<MetaNumber>) -> Value {
         let mut listed = self
             .world
             .member(who)
@@ -211,7 +214,7 @@ impl<'a> Pen<'a> {
         listed
     }
 
-    fn topics(&self, shown: &Shown) -> Map<String, Value> {
+    fn topics(&self, shown: &SimListing) -> Map<String, Value> {
         let mut topics = Map::new();
         for &who in &shown.listed {
             let meta = self.world.state(who, shown.read).filter(|_| !shown.bare);
@@ -222,11 +225,11 @@ impl<'a> Pen<'a> {
         topics
     }
 
-    fn agora(&self, told: &Told) -> Value {
+    fn agora(&self, told: &SimLine) -> Value {
         let mut line = match &told.said {
-            Said::Changes { of, bare } => self.agora_change(of, *bare),
-            Said::Snapshot(shown) => self.agora_snapshot(shown),
-            Said::Difference { who, present, read } => {
+            SimPayload::Changes { of, bare } => self.agora_change(of, *bare),
+            SimPayload::Snapshot(shown) => self.agora_snapshot(shown),
+            SimPayload::Difference { who, present, read } => {
                 let meta = self.world.state(*who, *read).filter(|_| *present);
                 let kind = if *present {
                     "REMOTE_JOIN"
@@ -235,9 +238,9 @@ impl<'a> Pen<'a> {
                 };
                 self.agora_live(kind, *who, meta)
             }
-            Said::Link { event, channel } => {
+            SimPayload::Link { event, channel } => {
                 let mut line = agora_link(*event, *channel);
-                let elsewhere = *event == LinkEvent::Elsewhere;
+                let elsewhere = *event == SimLink::Elsewhere;
                 if self.world.is_presence() != elsewhere {
                     of_presence(&mut line, *event, channel.map(channel_name));
                 } else if elsewhere {
@@ -245,16 +248,18 @@ impl<'a> Pen<'a> {
                 }
                 line
             }
-            Said::Token(Token::WillExpire) => json!({"event": "token", "eventType": "WILL_EXPIRE"}),
-            Said::Token(_) => {
+            SimPayload::Token(SimToken::WillExpire) => {
+                json!({"event": "token", "eventType": "WILL_EXPIRE"})
+            }
+            SimPayload::Token(_) => {
                 json!({"event": "tokenPrivilegeWillExpire", "channelName": channel_name(0)})
             }
             // Agora has no pages.
-            Said::Interval { .. }
-            | Said::Begin { .. }
-            | Said::Page { .. }
-            | Said::End { .. }
-            | Said::Connection(_) => Value::Null,
+            SimPayload::Interval { .. }
+            | SimPayload::Begin { .. }
+            | SimPayload::Page { .. }
+            | SimPayload::End { .. }
+            | SimPayload::Connection(_) => Value::Null,
         };
         if let Some(stamp) = told.stamp {
             put(&mut line, stamp_field(&told.said), stamp);
@@ -267,14 +272,14 @@ impl<'a> Pen<'a> {
             return Value::Null;
         };
         let kind = match change.deed {
-            Deed::Went => "REMOTE_LEAVE",
-            Deed::Came(_) | Deed::Changed(_) => "REMOTE_JOIN",
+            WorldAction::Went => "REMOTE_LEAVE",
+            WorldAction::Came(_) | WorldAction::Changed(_) => "REMOTE_JOIN",
         };
         let meta = meta_of(change.deed).filter(|_| !bare);
         self.agora_live(kind, change.who, meta)
     }
 
-    fn agora_live(&self, kind: &str, who: Who, meta: Option<Meta>) -> Value {
+    fn agora_live(&self, kind: &str, who: Person, meta: Option<MetaNumber>) -> Value {
         let Some(member) = self.world.member(who) else {
             return Value::Null;
         };
@@ -287,7 +292,7 @@ impl<'a> Pen<'a> {
         })
     }
 
-    fn publisher(&self, who: Who, meta: Option<Meta>) -> Value {
+    fn publisher(&self, who: Person, meta: Option<MetaNumber>) -> Value {
         let user = self
             .world
             .member(who)
@@ -299,7 +304,7 @@ impl<'a> Pen<'a> {
         publisher
     }
 
-    fn agora_snapshot(&self, shown: &Shown) -> Value {
+    fn agora_snapshot(&self, shown: &SimListing) -> Value {
         let mut infos: Vec<Value> = Vec::new();
         // Agora has no word for a part of a channel: it counts more than it lists.
         let more = usize::from(shown.extent == Extent::Part);
@@ -332,26 +337,26 @@ impl<'a> Pen<'a> {
 }
 
 /// Where a line of Agora's shape bears its time. No SDK says that all is told: a bridge does, in Rollbook's own words.
-fn stamp_field(said: &Said) -> &'static str {
+fn stamp_field(said: &SimPayload) -> &'static str {
     match said {
-        Said::Link {
-            event: LinkEvent::Synced,
+        SimPayload::Link {
+            event: SimLink::Synced,
             ..
         } => "ts",
         _ => "timestamp",
     }
 }
 
-fn own_link(event: LinkEvent, channel: Option<usize>) -> Value {
+fn own_link(event: SimLink, channel: Option<usize>) -> Value {
     let state = match event {
-        LinkEvent::Up | LinkEvent::Resumed | LinkEvent::Elsewhere => "up",
-        LinkEvent::Synced => "synced",
-        LinkEvent::Down | LinkEvent::Expired | LinkEvent::Failed => "down",
+        SimLink::Up | SimLink::Resumed | SimLink::Elsewhere => "up",
+        SimLink::Synced => "synced",
+        SimLink::Down | SimLink::Expired | SimLink::Failed => "down",
     };
     let mut line = json!({"t": "link", "state": state});
     match event {
-        LinkEvent::Resumed => put(&mut line, "resync", "differences"),
-        LinkEvent::Expired => put(&mut line, "reason", "TOKEN_EXPIRED"),
+        SimLink::Resumed => put(&mut line, "resync", "differences"),
+        SimLink::Expired => put(&mut line, "reason", "TOKEN_EXPIRED"),
         _ => {}
     }
     if let Some(channel) = channel {
@@ -360,23 +365,23 @@ fn own_link(event: LinkEvent, channel: Option<usize>) -> Value {
     line
 }
 
-fn agora_link(event: LinkEvent, channel: Option<usize>) -> Value {
+fn agora_link(event: SimLink, channel: Option<usize>) -> Value {
     let (now, before) = match event {
         // The SDK has no such event: a bridge adds it.
-        LinkEvent::Synced => return own_link(event, channel),
-        LinkEvent::Up | LinkEvent::Resumed => ("CONNECTED", "CONNECTING"),
-        LinkEvent::Down if channel.is_some() => ("CONNECTING", "CONNECTED"),
-        LinkEvent::Down | LinkEvent::Expired => ("DISCONNECTED", "CONNECTED"),
-        LinkEvent::Failed => ("FAILED", "CONNECTING"),
-        LinkEvent::Elsewhere => ("CONNECTED", "DISCONNECTED"),
+        SimLink::Synced => return own_link(event, channel),
+        SimLink::Up | SimLink::Resumed => ("CONNECTED", "CONNECTING"),
+        SimLink::Down if channel.is_some() => ("CONNECTING", "CONNECTED"),
+        SimLink::Down | SimLink::Expired => ("DISCONNECTED", "CONNECTED"),
+        SimLink::Failed => ("FAILED", "CONNECTING"),
+        SimLink::Elsewhere => ("CONNECTED", "DISCONNECTED"),
     };
     let mut line = json!({"event": "linkState", "currentState": now, "previousState": before});
     match event {
-        LinkEvent::Resumed | LinkEvent::Elsewhere => {
+        SimLink::Resumed | SimLink::Elsewhere => {
             put(&mut line, "isResumed", true);
             put(&mut line, "reasonCode", "RECONNECT_SUCCESS");
         }
-        LinkEvent::Expired => put(&mut line, "reasonCode", "TOKEN_EXPIRED"),
+        SimLink::Expired => put(&mut line, "reasonCode", "TOKEN_EXPIRED"),
         _ => {}
     }
     if let Some(channel) = channel {
@@ -391,7 +396,7 @@ fn agora_link(event: LinkEvent, channel: Option<usize>) -> Value {
 }
 
 /// A member as a list names it.
-pub(super) fn member_line(member: Member) -> Value {
+pub(super) fn member_line(member: WorldMember) -> Value {
     let mut listed = json!({"user": member.user_name()});
     if member.connection.is_some() {
         put(&mut listed, "conn", member.connection_name());
@@ -418,18 +423,18 @@ pub(super) fn truth(world: &World, position: Position) -> Option<String> {
     Some(line.to_string())
 }
 
-fn word(deed: Deed) -> &'static str {
+fn word(deed: WorldAction) -> &'static str {
     match deed {
-        Deed::Came(_) => "join",
-        Deed::Changed(_) => "update",
-        Deed::Went => "leave",
+        WorldAction::Came(_) => "join",
+        WorldAction::Changed(_) => "update",
+        WorldAction::Went => "leave",
     }
 }
 
-fn meta_of(deed: Deed) -> Option<Meta> {
+fn meta_of(deed: WorldAction) -> Option<MetaNumber> {
     match deed {
-        Deed::Came(meta) | Deed::Changed(meta) => Some(meta),
-        Deed::Went => None,
+        WorldAction::Came(meta) | WorldAction::Changed(meta) => Some(meta),
+        WorldAction::Went => None,
     }
 }
 

@@ -1,17 +1,17 @@
 //! The weak link: what a source sends an observer while it is up, snapshots and live events, and what the observer
 //! says when it is lost. What becomes of that on its way is `way`'s business.
 
-use super::dice::Dice;
-use super::mix::{Link, Mix, Stamps};
-use super::told::{Extent, LinkEvent, Said, Sent, Shown, Token, Told};
-use super::world::{Position, Who, World};
+use super::mix::{LinkKind, Mix, Stamps};
+use super::rng::SimRng;
+use super::told::{Extent, SentLine, SimLine, SimLink, SimListing, SimPayload, SimToken};
+use super::world::{Person, Position, World};
 use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 use std::ops::Range;
 
 /// What all observers are told, as it arrives at the store.
-pub(super) fn tell(mix: &Mix, world: &World, seed: u64) -> Vec<Told> {
-    let mut dice = Dice::new(seed, 2);
+pub(super) fn tell(mix: &Mix, world: &World, seed: u64) -> Vec<SimLine> {
+    let mut dice = SimRng::new(seed, 2);
     let off = mix.source.clocks_off_ms;
     let recording_off = dice.within(-off..off + 1);
     let mut told = Vec::new();
@@ -20,15 +20,15 @@ pub(super) fn tell(mix: &Mix, world: &World, seed: u64) -> Vec<Told> {
             mix,
             world,
             agora: mix.speaks_agora(seed),
-            dice: Dice::new(seed, 3 + observer as u64),
+            dice: SimRng::new(seed, 3 + observer as u64),
             sent: Vec::new(),
             watched: Vec::new(),
             ids: 0,
         };
         let clock_off = wire.dice.within(-off..off + 1);
         match mix.source.link {
-            Link::Client(reconnection) => wire.follow(&reconnection, observer),
-            Link::Steady | Link::Told | Link::Silent | Link::Served => wire.watch(),
+            LinkKind::Client(reconnection) => wire.follow(&reconnection, observer),
+            LinkKind::Steady | LinkKind::Told | LinkKind::Silent | LinkKind::Served => wire.watch(),
         }
         wire.weaken();
         told.extend(wire.arrive(observer, recording_off, clock_off));
@@ -42,8 +42,8 @@ pub(super) struct Wire<'a> {
     pub mix: &'a Mix,
     pub world: &'a World,
     pub agora: bool,
-    pub dice: Dice,
-    pub sent: Vec<Sent>,
+    pub dice: SimRng,
+    pub sent: Vec<SentLine>,
     /// From when to when it was up.
     pub watched: Vec<Range<Millis>>,
     pub ids: usize,
@@ -53,13 +53,13 @@ impl Wire<'_> {
     /// Comes up and is lost, again and again, until the world ends.
     fn watch(&mut self) {
         let pace = self.mix.source.pace_ms;
-        let told = self.mix.source.link == Link::Told;
+        let told = self.mix.source.link == LinkKind::Told;
         let mut up = self.world.opening + self.dice.within(0..pace);
         if self.mix.is_served() {
-            self.say(up, Said::Connection(Connection::Up));
+            self.say(up, SimPayload::Connection(Connection::Up));
         }
         if told && self.dice.falls(500) {
-            self.link(up, LinkEvent::Up, None);
+            self.link(up, SimLink::Up, None);
         }
         loop {
             let stay = match self.dice.one_of(4) {
@@ -67,8 +67,10 @@ impl Wire<'_> {
                 _ => self.dice.within(pace..15 * pace),
             };
             let lost = match self.mix.source.link {
-                Link::Steady => self.world.dusk,
-                Link::Told | Link::Silent | Link::Served | Link::Client(_) => up + stay,
+                LinkKind::Steady => self.world.dusk,
+                LinkKind::Told | LinkKind::Silent | LinkKind::Served | LinkKind::Client(_) => {
+                    up + stay
+                }
             };
             self.session(up, lost);
             if lost >= self.world.dusk {
@@ -80,9 +82,9 @@ impl Wire<'_> {
             };
             let back = lost + away;
             match self.mix.source.link {
-                Link::Told => self.tell_of_the_link(lost, back),
-                Link::Served => self.tell_of_the_connection(lost, back),
-                Link::Steady | Link::Silent | Link::Client(_) => {}
+                LinkKind::Told => self.tell_of_the_link(lost, back),
+                LinkKind::Served => self.tell_of_the_connection(lost, back),
+                LinkKind::Steady | LinkKind::Silent | LinkKind::Client(_) => {}
             }
             if back >= self.world.dusk {
                 return;
@@ -97,20 +99,20 @@ impl Wire<'_> {
         let expired = self.dice.falls(self.mix.source.expired);
         if expired {
             let warned = lost - self.mix.source.pace_ms;
-            self.say(warned, Said::Token(Token::WillExpire));
+            self.say(warned, SimPayload::Token(SimToken::WillExpire));
         }
         let event = if expired {
-            LinkEvent::Expired
+            SimLink::Expired
         } else {
-            LinkEvent::Down
+            SimLink::Down
         };
         self.link(noticed, event, None);
         if expired {
-            self.say(noticed, Said::Token(Token::Expired));
-            self.say(back, Said::Token(Token::Renewed));
+            self.say(noticed, SimPayload::Token(SimToken::Expired));
+            self.say(back, SimPayload::Token(SimToken::Renewed));
         }
         if back < self.world.dusk {
-            self.link(back, LinkEvent::Up, None);
+            self.link(back, SimLink::Up, None);
         }
     }
 
@@ -119,9 +121,9 @@ impl Wire<'_> {
         if self.dice.falls(800) {
             let noticed = self.dice.within(lost..back);
             let what = self.broken();
-            self.say(noticed, Said::Connection(what));
+            self.say(noticed, SimPayload::Connection(what));
         }
-        self.say(back, Said::Connection(Connection::Up));
+        self.say(back, SimPayload::Connection(Connection::Up));
     }
 
     /// A connection breaks off, or its server dies.
@@ -133,19 +135,19 @@ impl Wire<'_> {
         }
     }
 
-    pub fn link(&mut self, at: Millis, event: LinkEvent, channel: Option<usize>) {
-        self.say(at, Said::Link { event, channel });
+    pub fn link(&mut self, at: Millis, event: SimLink, channel: Option<usize>) {
+        self.say(at, SimPayload::Link { event, channel });
     }
 
     /// Something that the observer says itself: nothing can happen to it on the way.
-    fn say(&mut self, at: Millis, said: Said) {
+    fn say(&mut self, at: Millis, said: SimPayload) {
         self.send(at, (0, 0), at, said);
     }
 
-    pub fn send(&mut self, at: Millis, order: (Position, u8), stamp: Millis, said: Said) {
+    pub fn send(&mut self, at: Millis, order: (Position, u8), stamp: Millis, said: SimPayload) {
         self.ids += 1;
         let id = self.ids;
-        self.sent.push(Sent {
+        self.sent.push(SentLine {
             at,
             order,
             stamp,
@@ -167,7 +169,7 @@ impl Wire<'_> {
             at += self.dice.within(0..self.mix.source.pace_ms / 4);
             // In Agora's shape a change looks like a join: its SDK begins with a whole snapshot.
             let first_watch = self.agora && !self.has_shown(channel);
-            let silent = self.mix.source.link != Link::Told || first_watch;
+            let silent = self.mix.source.link != LinkKind::Told || first_watch;
             let (first, mut free_at) = if first_watch {
                 self.snapshot(channel, at, subscribed, false, 0)
             } else {
@@ -188,7 +190,12 @@ impl Wire<'_> {
                 let bare = self.dice.falls(self.mix.source.bare);
                 let of = vec![position];
                 let noticed = change.noticed;
-                self.send(noticed, (position, 0), noticed, Said::Changes { of, bare });
+                self.send(
+                    noticed,
+                    (position, 0),
+                    noticed,
+                    SimPayload::Changes { of, bare },
+                );
             }
         }
         // What was sent when the link was gone has reached nobody.
@@ -202,7 +209,7 @@ impl Wire<'_> {
     /// Whether a snapshot of a channel has been sent.
     fn has_shown(&self, channel: usize) -> bool {
         self.sent.iter().any(|sent| match &sent.said {
-            Said::Snapshot(shown) => shown.channel == channel,
+            SimPayload::Snapshot(shown) => shown.channel == channel,
             _ => false,
         })
     }
@@ -264,20 +271,20 @@ impl Wire<'_> {
         let read = self.read_at(at, least);
         let shown = self.shown(channel, read, incomplete);
         let stamp = at + self.dice.within(0..self.mix.source.stamped_late_ms + 1);
-        self.send(at + late, (read, 1), stamp, Said::Snapshot(shown));
+        self.send(at + late, (read, 1), stamp, SimPayload::Snapshot(shown));
         (read, at)
     }
 
-    pub fn present(&self, channel: usize, read: Position) -> Vec<Who> {
+    pub fn present(&self, channel: usize, read: Position) -> Vec<Person> {
         let of_channel = self.world.of_channel(channel);
         of_channel
             .filter(|&who| self.world.state(who, read).is_some())
             .collect()
     }
 
-    pub fn shown(&mut self, channel: usize, read: Position, incomplete: bool) -> Shown {
+    pub fn shown(&mut self, channel: usize, read: Position, incomplete: bool) -> SimListing {
         let mut listed = self.present(channel, read);
-        let topic_of = |who: &Who| self.world.member(*who).map_or(0, |member| member.topic);
+        let topic_of = |who: &Person| self.world.member(*who).map_or(0, |member| member.topic);
         let mut totals: Vec<(usize, usize)> = Vec::new();
         for topic in listed.iter().map(topic_of) {
             match totals.iter_mut().find(|(counted, _)| *counted == topic) {
@@ -306,7 +313,7 @@ impl Wire<'_> {
                 });
             }
         }
-        let shows = |who: &Who| {
+        let shows = |who: &Person| {
             let topic = topic_of(who);
             match extent {
                 Extent::Whole => true,
@@ -321,7 +328,7 @@ impl Wire<'_> {
             .filter(|who| !listed.contains(who) && shows(who))
             .collect();
         let bare = self.dice.falls(self.mix.source.bare);
-        Shown {
+        SimListing {
             channel,
             read,
             listed,
@@ -342,13 +349,13 @@ impl Wire<'_> {
             begin,
             (read, 2),
             begin,
-            Said::Begin {
+            SimPayload::Begin {
                 sync,
                 channel,
                 read,
             },
         );
-        let everybody: Vec<Who> = self.world.of_channel(channel).collect();
+        let everybody: Vec<Person> = self.world.of_channel(channel).collect();
         let (mut at, mut read) = (begin, read);
         for part in everybody.chunks(1 + self.dice.one_of(everybody.len())) {
             at += self.dice.within(0..2 * pace);
@@ -356,9 +363,9 @@ impl Wire<'_> {
                 return (first, self.pages(channel, at + 1, read).1);
             }
             read = self.read_at(at, read);
-            let is_there = |who: &Who| self.world.state(*who, read).is_some();
+            let is_there = |who: &Person| self.world.state(*who, read).is_some();
             let (listed, absent) = part.iter().copied().partition(is_there);
-            let shown = Shown {
+            let shown = SimListing {
                 channel,
                 read,
                 listed,
@@ -367,7 +374,7 @@ impl Wire<'_> {
                 extent: Extent::Whole,
                 bare: self.dice.falls(self.mix.source.bare),
             };
-            self.send(at, (read, 3), at, Said::Page { sync, shown });
+            self.send(at, (read, 3), at, SimPayload::Page { sync, shown });
         }
         at += self.dice.within(0..pace);
         let read = self.read_at(at, read);
@@ -375,7 +382,7 @@ impl Wire<'_> {
             at,
             (read, 4),
             at,
-            Said::End {
+            SimPayload::End {
                 sync,
                 channel,
                 read,

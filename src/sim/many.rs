@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What many seeds of a mix came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub struct MixTotals {
     /// The mix.
     pub mix: String,
     /// All seeds together.
@@ -28,11 +28,11 @@ pub fn simulate_many(
     mix: &'static Mix,
     seeds: Range<u64>,
     depth: Depth,
-) -> Result<Tally, RunError> {
+) -> Result<MixTotals, RunError> {
     let next = AtomicU64::new(seeds.start);
-    let tally = Mutex::new(Ok(Tally {
+    let tally = Mutex::new(Ok(MixTotals {
         mix: mix.name.to_owned(),
-        ..Tally::default()
+        ..MixTotals::default()
     }));
     let work = || {
         loop {
@@ -59,7 +59,7 @@ pub fn simulate_many(
     tally.into_inner().unwrap_or_else(|held| held.into_inner())
 }
 
-impl Tally {
+impl MixTotals {
     /// The described faults are those of the first wrong seed, whichever was run first.
     fn take(&mut self, seed: u64, mut score: Score) {
         let described = std::mem::take(&mut score.described);

@@ -13,14 +13,14 @@ pub struct Mix {
     /// What the source does, in a sentence.
     pub about: &'static str,
     /// What the source does.
-    pub(super) source: Source,
+    pub(super) source: SourceModel,
     /// How it is ingested.
     pub rules: Rules,
 }
 
 /// In whose shape lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum FeedShape {
     Own,
     /// One of them, as the seed has it.
     Either,
@@ -40,7 +40,7 @@ pub(super) enum Events {
 
 /// What becomes of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Link {
+pub(super) enum LinkKind {
     /// It holds.
     Steady,
     /// It is lost now and then, and link lines say so.
@@ -89,13 +89,13 @@ pub(super) enum Stamps {
 
 /// What a source does. Rates are per mille, times ms.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Source {
-    pub shape: Shape,
+pub(super) struct SourceModel {
+    pub shape: FeedShape,
     pub events: Events,
     pub observers: usize,
     /// How many channels; 0: one or two, as the seed has it.
     pub channels: usize,
-    pub link: Link,
+    pub link: LinkKind,
     pub stamps: Stamps,
     /// To what its times are cut.
     pub grain_ms: Millis,
@@ -147,12 +147,12 @@ impl Mix {
 
     /// Whether the lines of a seed are of Agora's shape.
     pub(super) fn speaks_agora(&self, seed: u64) -> bool {
-        self.source.shape == Shape::Either && seed.is_multiple_of(2)
+        self.source.shape == FeedShape::Either && seed.is_multiple_of(2)
     }
 
     /// Whether a server hears its observers, and sees their connections.
     pub(super) fn is_served(&self) -> bool {
-        self.source.link == Link::Served || self.source.resumed > 0
+        self.source.link == LinkKind::Served || self.source.resumed > 0
     }
 
     /// A moment as the source stamps it.

@@ -1,6 +1,6 @@
 //! The table of mixes. What its columns mean stands in `mix`.
 
-use super::mix::{Events, Link, Mix, Reconnection, Shape, Source, Stamps};
+use super::mix::{Events, FeedShape, LinkKind, Mix, Reconnection, SourceModel, Stamps};
 use super::sources::{
     CLIENT, CLOCKS_OFF_MS, DELAY_MS, DIFFERENCES, LOSSY, PLAIN, PRESENCE, PRESENCE_LOST,
     PRESENCE_RULES, RESUMING, SILENT, STEADY, TOLD,
@@ -30,8 +30,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "positions",
         about: "as told, with the source's own positions",
-        source: Source {
-            shape: Shape::Own,
+        source: SourceModel {
+            shape: FeedShape::Own,
             stamps: Stamps::TimesAndPositions,
             refreshed: 300,
             ..TOLD
@@ -41,8 +41,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "unstamped",
         about: "the source gives no times; those of the recording are as exact as the way is long",
-        source: Source {
-            shape: Shape::Own,
+        source: SourceModel {
+            shape: FeedShape::Own,
             stamps: Stamps::None,
             ..TOLD
         },
@@ -54,7 +54,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "overtaken",
         about: "snapshots arrive behind live events that are newer",
-        source: Source {
+        source: SourceModel {
             overtaken: 500,
             refreshed: 300,
             ..TOLD
@@ -64,7 +64,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "lossy",
         about: "single events and bursts of them are lost though the link is up",
-        source: Source {
+        source: SourceModel {
             lost: 200,
             refreshed: 600,
             ..TOLD
@@ -74,7 +74,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "late",
         about: "lines come late and in another order, known by their times",
-        source: Source {
+        source: SourceModel {
             late: 250,
             refreshed: 300,
             ..TOLD
@@ -84,8 +84,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "late-minute",
         about: "lines come late, stamped by the minute, known by their positions",
-        source: Source {
-            shape: Shape::Own,
+        source: SourceModel {
+            shape: FeedShape::Own,
             stamps: Stamps::TimesAndPositions,
             grain_ms: 60_000,
             pace_ms: 25_000,
@@ -98,14 +98,14 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "duplicated",
         about: "lines come twice, at once or much later",
-        source: Source { twice: 300, ..TOLD },
+        source: SourceModel { twice: 300, ..TOLD },
         rules: PLAIN,
     },
     Mix {
         name: "retried",
         about: "lines come twice, and bear ids; the source gives no times",
-        source: Source {
-            shape: Shape::Own,
+        source: SourceModel {
+            shape: FeedShape::Own,
             stamps: Stamps::None,
             twice: 300,
             ids: true,
@@ -119,7 +119,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "second",
         about: "times cut to the second; told",
-        source: Source {
+        source: SourceModel {
             grain_ms: 1_000,
             refreshed: 300,
             ..TOLD
@@ -129,7 +129,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "minute",
         about: "times cut to the minute; silent",
-        source: Source {
+        source: SourceModel {
             grain_ms: 60_000,
             pace_ms: 25_000,
             ..SILENT
@@ -139,7 +139,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "incomplete",
         about: "snapshots that do not show everything; told",
-        source: Source {
+        source: SourceModel {
             incomplete: 400,
             refreshed: 500,
             ..TOLD
@@ -149,7 +149,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "incomplete-silent",
         about: "snapshots that do not show everything; silent",
-        source: Source {
+        source: SourceModel {
             incomplete: 400,
             refreshed: 500,
             ..SILENT
@@ -159,8 +159,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "paged",
         about: "snapshots in pages, live events between them; told",
-        source: Source {
-            shape: Shape::Own,
+        source: SourceModel {
+            shape: FeedShape::Own,
             paged: 700,
             refreshed: 300,
             ..TOLD
@@ -170,8 +170,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "paged-silent",
         about: "snapshots in pages; silent",
-        source: Source {
-            shape: Shape::Own,
+        source: SourceModel {
+            shape: FeedShape::Own,
             paged: 700,
             ..SILENT
         },
@@ -180,8 +180,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "paged-lossy",
         about: "snapshots in pages, from a source that loses events",
-        source: Source {
-            shape: Shape::Own,
+        source: SourceModel {
+            shape: FeedShape::Own,
             stamps: Stamps::TimesAndPositions,
             paged: 700,
             refreshed: 600,
@@ -193,7 +193,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "tokens",
         about: "links lost because the token expired, renewed tokens, warnings",
-        source: Source {
+        source: SourceModel {
             expired: 700,
             ..TOLD
         },
@@ -202,7 +202,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "two-observers",
         about: "two observers, each with a link of its own; told",
-        source: Source {
+        source: SourceModel {
             observers: 2,
             refreshed: 200,
             ..TOLD
@@ -212,7 +212,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "two-silent",
         about: "two observers, each with a link of its own; silent",
-        source: Source {
+        source: SourceModel {
             observers: 2,
             ..SILENT
         },
@@ -221,8 +221,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "connections",
         about: "users with several connections that move between them; diffs",
-        source: Source {
-            shape: Shape::Own,
+        source: SourceModel {
+            shape: FeedShape::Own,
             connections: true,
             together: 300,
             ..TOLD
@@ -232,8 +232,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "served",
         about: "connections to a server that break off; a new one begins with a snapshot",
-        source: Source {
-            link: Link::Served,
+        source: SourceModel {
+            link: LinkKind::Served,
             ..SILENT
         },
         rules: PLAIN,
@@ -241,9 +241,9 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "served-two",
         about: "two observers, each with a connection to the server of its own",
-        source: Source {
+        source: SourceModel {
             observers: 2,
-            link: Link::Served,
+            link: LinkKind::Served,
             ..SILENT
         },
         rules: PLAIN,
@@ -251,7 +251,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "resumed",
         about: "connections to a server that break off and go on where they were; links told as well",
-        source: Source {
+        source: SourceModel {
             resumed: 100,
             refreshed: 300,
             ..TOLD
@@ -261,7 +261,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "resumed-two",
         about: "two observers, connections that go on where they were, links told as well",
-        source: Source {
+        source: SourceModel {
             observers: 2,
             resumed: 100,
             refreshed: 200,
@@ -272,7 +272,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "skewed-clocks",
         about: "the clocks of observers and of the recording are off by minutes",
-        source: Source {
+        source: SourceModel {
             clocks_off_ms: CLOCKS_OFF_MS,
             ..TOLD
         },
@@ -284,7 +284,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "debounced",
         about: "the source notices late, and stamps what it noticed",
-        source: Source {
+        source: SourceModel {
             notice_ms: DELAY_MS,
             ..TOLD
         },
@@ -296,7 +296,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "stamped-late",
         about: "snapshots are stamped later than they are read",
-        source: Source {
+        source: SourceModel {
             stamped_late_ms: DELAY_MS,
             refreshed: 300,
             ..TOLD
@@ -310,7 +310,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "bare",
         about: "no line says anything of metadata",
-        source: Source {
+        source: SourceModel {
             bare: 1_000,
             refreshed: 300,
             ..TOLD
@@ -320,8 +320,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "everything",
         about: "all of it at once, with positions",
-        source: Source {
-            shape: Shape::Own,
+        source: SourceModel {
+            shape: FeedShape::Own,
             observers: 2,
             stamps: Stamps::TimesAndPositions,
             connections: true,
@@ -359,8 +359,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "differences-synced",
         about: "the same, and a line says when all differences have been told",
-        source: Source {
-            link: Link::Client(Reconnection {
+        source: SourceModel {
+            link: LinkKind::Client(Reconnection {
                 synced: 700,
                 ..RESUMING
             }),
@@ -371,9 +371,9 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "differences-two",
         about: "two observers: one tells differences, the other one gives snapshots",
-        source: Source {
+        source: SourceModel {
             observers: 2,
-            link: Link::Client(Reconnection {
+            link: LinkKind::Client(Reconnection {
                 resuming: 1,
                 synced: 200,
                 ..RESUMING
@@ -385,7 +385,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "differences-quiet",
         about: "differences of channels in which little happens",
-        source: Source {
+        source: SourceModel {
             channels: 3,
             pace_ms: 15_000,
             ..DIFFERENCES
@@ -395,8 +395,8 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "differences-falling",
         about: "differences of links that are lost again before all is told",
-        source: Source {
-            link: Link::Client(Reconnection {
+        source: SourceModel {
+            link: LinkKind::Client(Reconnection {
                 resumed: 850,
                 falls_again: 700,
                 synced: 200,
@@ -415,7 +415,7 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "presence-interval",
         about: "presence that is told once an interval for a part of the time",
-        source: Source {
+        source: SourceModel {
             events: Events::Presence { intervals: true },
             ..PRESENCE
         },
@@ -424,9 +424,9 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "presence-lost",
         about: "presence, at times once an interval; a link that is lost comes back with a snapshot",
-        source: Source {
+        source: SourceModel {
             events: Events::Presence { intervals: true },
-            link: Link::Client(PRESENCE_LOST),
+            link: LinkKind::Client(PRESENCE_LOST),
             ..PRESENCE
         },
         rules: PRESENCE_RULES,
@@ -434,9 +434,9 @@ pub const MIXES: &[Mix] = &[
     Mix {
         name: "presence-differences",
         about: "the same; a link that is lost mostly comes back with differences",
-        source: Source {
+        source: SourceModel {
             events: Events::Presence { intervals: true },
-            link: Link::Client(Reconnection {
+            link: LinkKind::Client(Reconnection {
                 resuming: 1,
                 resumed: 750,
                 synced: 300,

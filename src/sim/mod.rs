@@ -27,7 +27,6 @@
 //! **Invariant:** a seed is a run, byte for byte, on every machine. No clock is read; the store's is that of the world.
 
 mod agora;
-mod dice;
 mod feed;
 mod link;
 mod many;
@@ -35,6 +34,7 @@ mod mix;
 mod mixes;
 mod presence;
 mod presence_feed;
+mod rng;
 mod run;
 mod score;
 mod sources;
@@ -42,14 +42,14 @@ mod told;
 mod way;
 mod world;
 
-pub use many::{Tally, simulate_many};
+pub use many::{MixTotals, simulate_many};
 pub use mix::Mix;
 pub use mixes::MIXES;
-pub use run::{Run, RunError};
+pub use run::{RunError, SimRun};
 pub use score::{Depth, Score};
 
 use crate::domain::entry::Rules;
-use dice::Dice;
+use rng::SimRng;
 
 /// Runs a seed of a mix, and scores the store that was told of it.
 ///
@@ -77,19 +77,24 @@ pub fn simulate_as(
     depth: Depth,
     rules: Rules,
 ) -> Result<Score, RunError> {
-    let run = Run::new(mix, seed);
-    score::score(&run, &run.tell_all(rules)?, depth, &mut Dice::new(seed, 9))
+    let run = SimRun::new(mix, seed);
+    score::score(
+        &run,
+        &run.tell_all(rules)?,
+        depth,
+        &mut SimRng::new(seed, 9),
+    )
 }
 
 /// Scores a store that was told of another run against the truth of `run`.
 ///
 /// # Errors
 /// [`RunError`].
-pub fn score_another(run: &Run, told: &Run, depth: Depth) -> Result<Score, RunError> {
+pub fn score_another(run: &SimRun, told: &SimRun, depth: Depth) -> Result<Score, RunError> {
     score::score(
         run,
         &told.tell_all(told.rules())?,
         depth,
-        &mut Dice::new(0, 9),
+        &mut SimRng::new(0, 9),
     )
 }

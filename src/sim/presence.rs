@@ -1,8 +1,8 @@
 //! The truth of a channel as Agora's presence service has it: who joins is seen at once, who leaves only after a while,
 //! who vanishes when his time-out is over; when much happens the service tells once an interval. An hour of it.
 
-use super::dice::Dice;
-use super::world::{self, Change, DAWN, Deed, Member, Meta, Who, World};
+use super::rng::SimRng;
+use super::world::{self, DAWN, MetaNumber, Person, World, WorldAction, WorldChange, WorldMember};
 use crate::domain::time::Millis;
 use std::ops::Range;
 
@@ -20,11 +20,11 @@ pub(super) const NOTICE_MS: Millis = TIMEOUT_MS + INTERVAL_MS;
 
 /// The world of a seed. With `intervals` the service tells once an interval for a part of the hour, once or twice.
 pub(super) fn world(seed: u64, intervals: bool) -> World {
-    let mut dice = Dice::new(seed, 1);
+    let mut dice = SimRng::new(seed, 1);
     let channel = world::PRESENCE_CHANNEL;
     let users = 4 + dice.one_of(5);
-    let members: Vec<Member> = (0..users)
-        .map(|user| Member {
+    let members: Vec<WorldMember> = (0..users)
+        .map(|user| WorldMember {
             channel,
             topic: world::PRESENCE_TOPIC,
             user,
@@ -54,7 +54,7 @@ pub(super) fn world(seed: u64, intervals: bool) -> World {
 }
 
 /// From when to when changes are told once an interval.
-fn stretches(dice: &mut Dice) -> Vec<Range<Millis>> {
+fn stretches(dice: &mut SimRng) -> Vec<Range<Millis>> {
     let mut stretches = Vec::new();
     let mut from = DAWN;
     for _ in 0..1 + dice.one_of(2) {
@@ -67,14 +67,14 @@ fn stretches(dice: &mut Dice) -> Vec<Range<Millis>> {
 }
 
 /// What one user does, and when the service notices.
-fn noticed(dice: &mut Dice, who: Who) -> Vec<Change> {
-    let mut changes: Vec<Change> = Vec::new();
+fn noticed(dice: &mut SimRng, who: Person) -> Vec<WorldChange> {
+    let mut changes: Vec<WorldChange> = Vec::new();
     let mut at = DAWN + dice.within(0..15 * MINUTE_MS);
-    let mut there: Option<Meta> = None;
+    let mut there: Option<MetaNumber> = None;
     while at < DAWN + HOUR_MS {
-        let mut change = Change {
+        let mut change = WorldChange {
             who,
-            deed: Deed::Went,
+            deed: WorldAction::Went,
             at,
             noticed: at,
             vanished: false,
@@ -86,12 +86,12 @@ fn noticed(dice: &mut Dice, who: Who) -> Vec<Change> {
                 } else {
                     dice.within(1..world::METAS)
                 };
-                change.deed = Deed::Came(meta);
+                change.deed = WorldAction::Came(meta);
                 dice.within(1..5 * MINUTE_MS)
             }
             Some(meta) if dice.falls(400) => {
                 let other = (meta + dice.within(1..world::METAS)) % world::METAS;
-                change.deed = Deed::Changed(other);
+                change.deed = WorldAction::Changed(other);
                 dice.within(1..3 * MINUTE_MS)
             }
             Some(_) if dice.falls(350) => {
@@ -115,25 +115,25 @@ fn noticed(dice: &mut Dice, who: Who) -> Vec<Change> {
 }
 
 /// Adds a change; one who is back before it was noticed that he went has stayed.
-fn add(changes: &mut Vec<Change>, change: Change) {
+fn add(changes: &mut Vec<WorldChange>, change: WorldChange) {
     let unnoticed = changes.last().is_some_and(|last| last.noticed >= change.at);
-    let (true, Deed::Came(meta)) = (unnoticed, change.deed) else {
+    let (true, WorldAction::Came(meta)) = (unnoticed, change.deed) else {
         changes.push(change);
         return;
     };
     changes.pop();
     let before = changes.last().and_then(|last| last.deed.meta());
     if before != Some(meta) {
-        let deed = Deed::Changed(meta);
-        changes.push(Change { deed, ..change });
+        let deed = WorldAction::Changed(meta);
+        changes.push(WorldChange { deed, ..change });
     }
 }
 
 /// Where the service tells once an interval, only what is different at its end is noticed, and then.
-fn once_an_interval(changes: Vec<Change>, intervals: &[Range<Millis>]) -> Vec<Change> {
-    let mut told: Vec<Change> = Vec::new();
+fn once_an_interval(changes: Vec<WorldChange>, intervals: &[Range<Millis>]) -> Vec<WorldChange> {
+    let mut told: Vec<WorldChange> = Vec::new();
     let mut rest = changes.as_slice();
-    let mut was: Option<Meta> = None;
+    let mut was: Option<MetaNumber> = None;
     while let Some((first, behind)) = rest.split_first() {
         let Some(end) = end_of_interval(first.noticed, intervals) else {
             told.push(*first);
@@ -144,19 +144,21 @@ fn once_an_interval(changes: Vec<Change>, intervals: &[Range<Millis>]) -> Vec<Ch
         let (group, behind) = rest.split_at(within);
         rest = behind;
         let is = group.last().and_then(|last| last.deed.meta());
-        let last_of = |of: fn(&Change) -> bool| group.iter().rev().find(|it| of(it)).copied();
+        let last_of = |of: fn(&WorldChange) -> bool| group.iter().rev().find(|it| of(it)).copied();
         let told_of = match (was, is) {
             (None, Some(meta)) => {
-                let came = last_of(|it| matches!(it.deed, Deed::Came(_)));
-                came.map(|came| (came, Deed::Came(meta)))
+                let came = last_of(|it| matches!(it.deed, WorldAction::Came(_)));
+                came.map(|came| (came, WorldAction::Came(meta)))
             }
-            (Some(_), None) => last_of(|it| it.deed == Deed::Went).map(|went| (went, Deed::Went)),
+            (Some(_), None) => {
+                last_of(|it| it.deed == WorldAction::Went).map(|went| (went, WorldAction::Went))
+            }
             (Some(before), Some(meta)) if before != meta => {
-                group.last().map(|last| (*last, Deed::Changed(meta)))
+                group.last().map(|last| (*last, WorldAction::Changed(meta)))
             }
             _ => None,
         };
-        told.extend(told_of.map(|(change, deed)| Change {
+        told.extend(told_of.map(|(change, deed)| WorldChange {
             deed,
             noticed: end,
             ..change
@@ -177,20 +179,20 @@ fn end_of_interval(noticed: Millis, intervals: &[Range<Millis>]) -> Option<Milli
 
 impl World {
     /// Whether a change is told in the list of an interval.
-    pub fn in_interval(&self, change: &Change) -> bool {
+    pub fn in_interval(&self, change: &WorldChange) -> bool {
         end_of_interval(change.noticed, &self.intervals).is_some()
     }
 
     /// How much later than it happened a change may have been noticed.
-    pub fn late_ms(&self, change: &Change) -> Millis {
+    pub fn late_ms(&self, change: &WorldChange) -> Millis {
         let of_interval = if self.in_interval(change) {
             INTERVAL_MS
         } else {
             0
         };
         let of_leave = match (change.deed, change.vanished) {
-            (Deed::Went, true) => TIMEOUT_MS,
-            (Deed::Went, false) if self.is_presence() => DEBOUNCE_MS,
+            (WorldAction::Went, true) => TIMEOUT_MS,
+            (WorldAction::Went, false) if self.is_presence() => DEBOUNCE_MS,
             _ => 0,
         };
         of_interval + of_leave

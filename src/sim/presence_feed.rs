@@ -1,8 +1,8 @@
 //! Presence events as lines: of Agora's shape (contract 2.2b), or of Rollbook's own with `late_ms` (2.5.14).
 
 use super::feed::{Pen, member_line, put};
-use super::told::{LinkEvent, Said, Shown, Told};
-use super::world::{Change, Deed, Meta, Position, Who};
+use super::told::{SimLine, SimLink, SimListing, SimPayload};
+use super::world::{MetaNumber, Person, Position, WorldAction, WorldChange};
 use serde_json::{Map, Value, json};
 
 /// The name of the channel, as the service has it.
@@ -12,19 +12,19 @@ fn plain_name(name: &str) -> &str {
 
 impl Pen<'_> {
     /// A presence event of Agora's shape; `None` where the line is of another kind.
-    pub fn agora_presence(&self, told: &Told) -> Option<Value> {
+    pub fn agora_presence(&self, told: &SimLine) -> Option<Value> {
         let mut line = match &told.said {
-            Said::Changes { of, .. } => {
+            SimPayload::Changes { of, .. } => {
                 let (change, _) = self.at(*of.first()?)?;
                 let kind = match (change.deed, change.vanished) {
-                    (Deed::Came(_), _) => "REMOTE_JOIN",
-                    (Deed::Changed(_), _) => "REMOTE_STATE_CHANGED",
-                    (Deed::Went, true) => "REMOTE_TIMEOUT",
-                    (Deed::Went, false) => "REMOTE_LEAVE",
+                    (WorldAction::Came(_), _) => "REMOTE_JOIN",
+                    (WorldAction::Changed(_), _) => "REMOTE_STATE_CHANGED",
+                    (WorldAction::Went, true) => "REMOTE_TIMEOUT",
+                    (WorldAction::Went, false) => "REMOTE_LEAVE",
                 };
                 self.presence_event(kind, Some(change.who), change.deed.meta())
             }
-            Said::Difference { who, present, read } => {
+            SimPayload::Difference { who, present, read } => {
                 let meta = self.world.state(*who, *read).filter(|_| *present);
                 let kind = match (present, read % 3) {
                     (true, _) => "REMOTE_JOIN",
@@ -33,12 +33,12 @@ impl Pen<'_> {
                 };
                 self.presence_event(kind, Some(*who), meta)
             }
-            Said::Interval { of, .. } => {
+            SimPayload::Interval { of, .. } => {
                 let mut line = self.presence_event("INTERVAL", None, None);
                 put(&mut line, "interval", self.interval(of));
                 line
             }
-            Said::Snapshot(shown) => {
+            SimPayload::Snapshot(shown) => {
                 let mut line = self.presence_event("SNAPSHOT", None, None);
                 put(&mut line, "snapshot", self.users_with_states(shown));
                 line
@@ -51,7 +51,7 @@ impl Pen<'_> {
         Some(line)
     }
 
-    fn presence_event(&self, kind: &str, who: Option<Who>, meta: Option<Meta>) -> Value {
+    fn presence_event(&self, kind: &str, who: Option<Person>, meta: Option<MetaNumber>) -> Value {
         let channel = self
             .world
             .members
@@ -68,12 +68,12 @@ impl Pen<'_> {
         })
     }
 
-    fn user(&self, who: Who) -> &'static str {
+    fn user(&self, who: Person) -> &'static str {
         self.world.member(who).map_or("", |it| it.user_name())
     }
 
     fn interval(&self, of: &[Position]) -> Value {
-        let users = |fits: &dyn Fn(&Change) -> bool| -> Value {
+        let users = |fits: &dyn Fn(&WorldChange) -> bool| -> Value {
             let changes = of
                 .iter()
                 .filter_map(|&position| self.world.change(position));
@@ -84,13 +84,15 @@ impl Pen<'_> {
             .iter()
             .filter_map(|&position| self.world.change(position));
         let with_states = changes.filter_map(|change| match change.deed {
-            Deed::Came(0) | Deed::Went => None,
-            Deed::Came(meta) | Deed::Changed(meta) => Some(self.user_with_states(change.who, meta)),
+            WorldAction::Came(0) | WorldAction::Went => None,
+            WorldAction::Came(meta) | WorldAction::Changed(meta) => {
+                Some(self.user_with_states(change.who, meta))
+            }
         });
         let mut interval = json!({
-            "join": users(&|it| matches!(it.deed, Deed::Came(_))),
-            "leave": users(&|it| it.deed == Deed::Went && !it.vanished),
-            "timeout": users(&|it| it.deed == Deed::Went && it.vanished),
+            "join": users(&|it| matches!(it.deed, WorldAction::Came(_))),
+            "leave": users(&|it| it.deed == WorldAction::Went && !it.vanished),
+            "timeout": users(&|it| it.deed == WorldAction::Went && it.vanished),
             "userStateList": with_states.collect::<Vec<_>>(),
         });
         // Not every SDK counts.
@@ -103,13 +105,13 @@ impl Pen<'_> {
         interval
     }
 
-    fn user_with_states(&self, who: Who, meta: Meta) -> Value {
+    fn user_with_states(&self, who: Person, meta: MetaNumber) -> Value {
         let states = states(meta);
         let count = states.as_object().map_or(0, Map::len);
         json!({"userId": self.user(who), "states": states, "statesCount": count})
     }
 
-    fn users_with_states(&self, shown: &Shown) -> Vec<Value> {
+    fn users_with_states(&self, shown: &SimListing) -> Vec<Value> {
         let listed = shown.listed.iter();
         listed
             .map(|&who| {
@@ -141,8 +143,8 @@ impl Pen<'_> {
 }
 
 /// A `linkState` of the service that presence belongs to.
-pub(super) fn of_presence(line: &mut Value, event: LinkEvent, channel: Option<&str>) {
-    if event == LinkEvent::Synced {
+pub(super) fn of_presence(line: &mut Value, event: SimLink, channel: Option<&str>) {
+    if event == SimLink::Synced {
         return;
     }
     put(line, "serviceType", "MESSAGE");
@@ -152,7 +154,7 @@ pub(super) fn of_presence(line: &mut Value, event: LinkEvent, channel: Option<&s
 }
 
 /// States by their number; none of them is 0.
-fn states(meta: Meta) -> Value {
+fn states(meta: MetaNumber) -> Value {
     match meta {
         0 => json!({}),
         meta => json!({"n": meta.to_string()}),

@@ -3,12 +3,12 @@
 use super::feed::{self, Pen};
 use super::link;
 use super::mix::Mix;
-use super::told::{self, Told};
+use super::told::{self, SimLine};
 use super::world::World;
 use crate::domain::entry::Rules;
-use crate::domain::event::{ConnectionSaid, Said};
+use crate::domain::event::{EventPayload, ReportedConnection};
 use crate::domain::time::Millis;
-use crate::feed::{Defaults, Refusal, parse};
+use crate::feed::{Defaults, LineError, parse};
 use crate::store::{Options, Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,7 +26,7 @@ pub enum RunError {
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
-        refusal: Refusal,
+        refusal: LineError,
     },
     /// A line that makes no sense behind those before it.
     #[error("the line {line} of the feed was refused: {reason}")]
@@ -39,30 +39,30 @@ pub enum RunError {
 }
 
 /// What happened in a world, and what was told of it.
-pub struct Run {
+pub struct SimRun {
     pub(super) mix: &'static Mix,
     pub(super) world: World,
-    pub(super) told: Vec<Told>,
+    pub(super) told: Vec<SimLine>,
     lines: Vec<String>,
 }
 
 /// A store that was told a run, and behind which entry it stood after each line.
-pub(super) struct Heard {
+pub(super) struct RecordedRun {
     pub store: Store,
     /// How it took them.
     pub rules: Rules,
     pub heads: Vec<u64>,
 }
 
-impl Run {
+impl SimRun {
     /// The run of a seed: always the same.
     #[must_use]
-    pub fn new(mix: &'static Mix, seed: u64) -> Run {
+    pub fn new(mix: &'static Mix, seed: u64) -> SimRun {
         let world = World::new(mix, seed);
         let told = link::tell(mix, &world, seed);
         let pen = Pen::new(mix, &world, seed);
         let lines = told.iter().map(|told| pen.line(told)).collect();
-        Run {
+        SimRun {
             mix,
             world,
             told,
@@ -91,12 +91,12 @@ impl Run {
     }
 
     /// Tells all lines to a new store.
-    pub(super) fn tell_all(&self, rules: Rules) -> Result<Heard, RunError> {
+    pub(super) fn tell_all(&self, rules: Rules) -> Result<RecordedRun, RunError> {
         self.tell(self.lines.len(), rules)
     }
 
     /// Tells the first `lines` lines to a new store, each at its time.
-    pub(super) fn tell(&self, lines: usize, rules: Rules) -> Result<Heard, RunError> {
+    pub(super) fn tell(&self, lines: usize, rules: Rules) -> Result<RecordedRun, RunError> {
         let now = Arc::new(AtomicI64::new(0));
         let clock = Arc::clone(&now);
         let store = Store::in_memory(Options {
@@ -110,9 +110,9 @@ impl Run {
             let line = index + 1;
             let mut event = parse(text.as_bytes(), &defaults)
                 .map_err(|refusal| RunError::Line { line, refusal })?;
-            if let told::Said::Connection(what) = told.said {
+            if let told::SimPayload::Connection(what) = told.said {
                 let at = event.stamp.ts;
-                event.said = Said::Connection(ConnectionSaid { what, at });
+                event.payload = EventPayload::Connection(ReportedConnection { what, at });
             }
             now.store(told.recorded, Ordering::SeqCst);
             let receipt = store.record(&[event])?;
@@ -122,7 +122,7 @@ impl Run {
             }
             heads.push(store.head());
         }
-        Ok(Heard {
+        Ok(RecordedRun {
             store,
             rules,
             heads,

@@ -1,16 +1,16 @@
 //! What mixes have in common: sources that others differ from, and the rules by which they are ingested.
 
-use super::mix::{Events, Link, Reconnection, Shape, Source, Stamps};
+use super::mix::{Events, FeedShape, LinkKind, Reconnection, SourceModel, Stamps};
 use super::presence;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 
-pub(super) const STEADY: Source = Source {
-    shape: Shape::Either,
+pub(super) const STEADY: SourceModel = SourceModel {
+    shape: FeedShape::Either,
     events: Events::Topics,
     observers: 1,
     channels: 0,
-    link: Link::Steady,
+    link: LinkKind::Steady,
     stamps: Stamps::Times,
     grain_ms: 1,
     pace_ms: 400,
@@ -33,13 +33,13 @@ pub(super) const STEADY: Source = Source {
     resumed: 0,
 };
 
-pub(super) const TOLD: Source = Source {
-    link: Link::Told,
+pub(super) const TOLD: SourceModel = SourceModel {
+    link: LinkKind::Told,
     ..STEADY
 };
 
-pub(super) const SILENT: Source = Source {
-    link: Link::Silent,
+pub(super) const SILENT: SourceModel = SourceModel {
+    link: LinkKind::Silent,
     refreshed: 300,
     ..STEADY
 };
@@ -65,25 +65,25 @@ pub(super) const RESUMING: Reconnection = Reconnection {
     ..APART
 };
 
-pub(super) const CLIENT: Source = Source {
+pub(super) const CLIENT: SourceModel = SourceModel {
     channels: 4,
     pace_ms: 2_500,
-    link: Link::Client(APART),
+    link: LinkKind::Client(APART),
     ..STEADY
 };
 
-pub(super) const DIFFERENCES: Source = Source {
+pub(super) const DIFFERENCES: SourceModel = SourceModel {
     channels: 2,
     refreshed: 150,
     overtaken: 500,
-    link: Link::Client(RESUMING),
+    link: LinkKind::Client(RESUMING),
     ..CLIENT
 };
 
 /// Presence, on a link that holds.
-pub(super) const PRESENCE: Source = Source {
+pub(super) const PRESENCE: SourceModel = SourceModel {
     events: Events::Presence { intervals: false },
-    link: Link::Client(Reconnection { up_ms: 0, ..APART }),
+    link: LinkKind::Client(Reconnection { up_ms: 0, ..APART }),
     ..STEADY
 };
 

@@ -1,12 +1,12 @@
 //! The vocabulary of the link: what a line says, by numbers of the world; nothing of how it is written.
 
-use super::world::{Position, Who, World};
+use super::world::{Person, Position, World};
 use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 
 /// One line, before it is written down.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
+pub(super) struct SimLine {
     pub observer: usize,
     /// When the store records it.
     pub recorded: Millis,
@@ -14,12 +14,12 @@ pub(super) struct Told {
     pub stamp: Option<Millis>,
     /// Unique to the occurrence.
     pub id: usize,
-    pub said: Said,
+    pub said: SimPayload,
 }
 
 /// What a line says.
 #[derive(Debug, Clone)]
-pub(super) enum Said {
+pub(super) enum SimPayload {
     /// Live changes, more than one in a `diff`.
     Changes {
         of: Vec<Position>,
@@ -31,7 +31,7 @@ pub(super) enum Said {
         /// A join tells nothing of metadata, but another list of the line does.
         apart: bool,
     },
-    Snapshot(Shown),
+    Snapshot(SimListing),
     Begin {
         sync: usize,
         channel: usize,
@@ -39,7 +39,7 @@ pub(super) enum Said {
     },
     Page {
         sync: usize,
-        shown: Shown,
+        shown: SimListing,
     },
     End {
         sync: usize,
@@ -48,40 +48,40 @@ pub(super) enum Said {
     },
     /// What a source that resumed its session tells, as live, of one it had not known to be there or gone.
     Difference {
-        who: Who,
+        who: Person,
         present: bool,
         /// As of which position.
         read: Position,
     },
     Link {
-        event: LinkEvent,
+        event: SimLink,
         /// The channel that it names; `None`: all of them.
         channel: Option<usize>,
     },
-    Token(Token),
+    Token(SimToken),
     /// What a server sees of the observer's connection to it.
     Connection(Connection),
 }
 
-impl Said {
+impl SimPayload {
     /// The channel that it is about.
     pub fn channel(&self, world: &World) -> Option<usize> {
         match self {
-            Said::Changes { of, .. } | Said::Interval { of, .. } => {
+            SimPayload::Changes { of, .. } | SimPayload::Interval { of, .. } => {
                 let change = world.change(*of.first()?)?;
                 Some(world.member(change.who)?.channel)
             }
-            Said::Snapshot(shown) | Said::Page { shown, .. } => Some(shown.channel),
-            Said::Begin { channel, .. } | Said::End { channel, .. } => Some(*channel),
-            Said::Difference { who, .. } => Some(world.member(*who)?.channel),
-            Said::Link { .. } | Said::Token(_) | Said::Connection(_) => None,
+            SimPayload::Snapshot(shown) | SimPayload::Page { shown, .. } => Some(shown.channel),
+            SimPayload::Begin { channel, .. } | SimPayload::End { channel, .. } => Some(*channel),
+            SimPayload::Difference { who, .. } => Some(world.member(*who)?.channel),
+            SimPayload::Link { .. } | SimPayload::Token(_) | SimPayload::Connection(_) => None,
         }
     }
 }
 
 /// What is said of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LinkEvent {
+pub(super) enum SimLink {
     Up,
     /// It is up, the session was resumed: differences follow instead of a snapshot.
     Resumed,
@@ -98,7 +98,7 @@ pub(super) enum LinkEvent {
 
 /// What is said of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token {
+pub(super) enum SimToken {
     WillExpire,
     Expired,
     Renewed,
@@ -106,13 +106,13 @@ pub(super) enum Token {
 
 /// What a snapshot, or a page of it, shows.
 #[derive(Debug, Clone)]
-pub(super) struct Shown {
+pub(super) struct SimListing {
     pub channel: usize,
     /// As of which position.
     pub read: Position,
-    pub listed: Vec<Who>,
+    pub listed: Vec<Person>,
     /// Whom it shows to be absent, being not listed.
-    pub absent: Vec<Who>,
+    pub absent: Vec<Person>,
     /// How many publishers each topic has that is counted.
     pub totals: Vec<(usize, usize)>,
     pub extent: Extent,
@@ -134,11 +134,11 @@ pub(super) enum Extent {
 
 /// A line on its way.
 #[derive(Debug, Clone)]
-pub(super) struct Sent {
+pub(super) struct SentLine {
     pub at: Millis,
     /// Among those of the same moment.
     pub order: (Position, u8),
     pub stamp: Millis,
     pub id: usize,
-    pub said: Said,
+    pub said: SimPayload,
 }

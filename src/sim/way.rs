@@ -1,8 +1,8 @@
 //! The way from the source to the store: lines are put together, lost, late, doubled, and recorded.
 
 use super::link::Wire;
-use super::mix::{Link, Stamps};
-use super::told::{LinkEvent, Said, Sent, Told};
+use super::mix::{LinkKind, Stamps};
+use super::told::{SentLine, SimLine, SimLink, SimPayload};
 use super::world::Position;
 use crate::domain::event::Connection;
 use crate::domain::time::Millis;
@@ -16,10 +16,10 @@ impl Wire<'_> {
             self.put_together();
         }
         let mut burst_until = Millis::MIN;
-        let mut weakened: Vec<Sent> = Vec::with_capacity(self.sent.len());
+        let mut weakened: Vec<SentLine> = Vec::with_capacity(self.sent.len());
         for mut sent in std::mem::take(&mut self.sent) {
-            let live = matches!(sent.said, Said::Changes { .. });
-            let movable = live || matches!(sent.said, Said::Snapshot(_));
+            let live = matches!(sent.said, SimPayload::Changes { .. });
+            let movable = live || matches!(sent.said, SimPayload::Snapshot(_));
             if live && self.dice.falls(source.lost) {
                 if self.dice.falls(200) {
                     burst_until = sent.at + self.dice.within(0..6 * source.pace_ms);
@@ -38,7 +38,7 @@ impl Wire<'_> {
                     _ => self.dice.within(1..5 * source.pace_ms),
                 };
                 let again = sent.clone();
-                weakened.push(Sent {
+                weakened.push(SentLine {
                     at: sent.at + later,
                     ..again
                 });
@@ -49,7 +49,7 @@ impl Wire<'_> {
         weakened.retain(|sent| {
             let own = matches!(
                 sent.said,
-                Said::Link { .. } | Said::Token(_) | Said::Connection(_)
+                SimPayload::Link { .. } | SimPayload::Token(_) | SimPayload::Connection(_)
             );
             own || self.watched.iter().any(|up| up.contains(&sent.at))
         });
@@ -59,10 +59,10 @@ impl Wire<'_> {
 
     /// Live events that stand side by side come in one line.
     fn put_together(&mut self) {
-        let mut lines: Vec<Sent> = Vec::with_capacity(self.sent.len());
+        let mut lines: Vec<SentLine> = Vec::with_capacity(self.sent.len());
         let mut shown = Vec::new();
         for sent in std::mem::take(&mut self.sent) {
-            if let Said::Snapshot(snapshot) = &sent.said {
+            if let SimPayload::Snapshot(snapshot) = &sent.said {
                 shown.push(snapshot.channel);
             }
             // In a `diff` a change looks like a join: none comes before a snapshot.
@@ -73,7 +73,7 @@ impl Wire<'_> {
                     .channel(self.world)
                     .is_some_and(|it| shown.contains(&it))
                 && self.dice.falls(self.mix.source.together)
-                && let (Said::Changes { of, .. }, Said::Changes { of: more, .. }) =
+                && let (SimPayload::Changes { of, .. }, SimPayload::Changes { of: more, .. }) =
                     (&mut last.said, &sent.said)
             {
                 of.extend(more);
@@ -86,8 +86,9 @@ impl Wire<'_> {
     }
 
     /// Whether two lines are of different people in one channel.
-    fn goes_with(&self, line: &Sent, next: &Sent) -> bool {
-        let (Said::Changes { of, .. }, Said::Changes { of: more, .. }) = (&line.said, &next.said)
+    fn goes_with(&self, line: &SentLine, next: &SentLine) -> bool {
+        let (SimPayload::Changes { of, .. }, SimPayload::Changes { of: more, .. }) =
+            (&line.said, &next.said)
         else {
             return false;
         };
@@ -107,19 +108,19 @@ impl Wire<'_> {
         observer: usize,
         recording_off: Millis,
         clock_off: Millis,
-    ) -> Vec<Told> {
+    ) -> Vec<SimLine> {
         let sent = std::mem::take(&mut self.sent);
         let source = self.mix.source;
         // A client like agora-rtm stamps them as it stamps all events.
         let stamped = match source.link {
-            Link::Client(_) => 900,
+            LinkKind::Client(_) => 900,
             _ => 500,
         };
         let mut last = Millis::MIN;
         // What is to be said of the connection as soon as a line comes on it.
         let mut greeting = None;
         let mut told = Vec::with_capacity(sent.len());
-        for Sent {
+        for SentLine {
             at,
             stamp,
             id,
@@ -128,12 +129,12 @@ impl Wire<'_> {
         } in sent
         {
             last = last.max(at + self.dice.within(0..source.latency_ms + 1));
-            let own = matches!(said, Said::Link { .. } | Said::Token(_));
+            let own = matches!(said, SimPayload::Link { .. } | SimPayload::Token(_));
             let stamp = match said {
-                Said::Connection(_) => None,
+                SimPayload::Connection(_) => None,
                 // A time at which all had been told makes sense only by the source's clock.
-                Said::Link {
-                    event: LinkEvent::Synced,
+                SimPayload::Link {
+                    event: SimLink::Synced,
                     ..
                 } => Some(at),
                 // Some bridges stamp these, by their own clock.
@@ -141,7 +142,7 @@ impl Wire<'_> {
                 _ => Some(self.mix.stamped(stamp)).filter(|_| source.stamps != Stamps::None),
             };
             let mut tell = |recorded, stamp, said| {
-                told.push(Told {
+                told.push(SimLine {
                     observer,
                     recorded: recorded + recording_off,
                     stamp,
@@ -150,23 +151,23 @@ impl Wire<'_> {
                 });
             };
             match said {
-                Said::Connection(what @ Connection::Up) => greeting = Some(what),
-                Said::Connection(what) => {
+                SimPayload::Connection(what @ Connection::Up) => greeting = Some(what),
+                SimPayload::Connection(what) => {
                     greeting = None;
-                    tell(last, None, Said::Connection(what));
+                    tell(last, None, SimPayload::Connection(what));
                 }
                 line => {
                     if greeting.is_none() && self.dice.falls(source.resumed) {
                         let back = last + self.dice.within(1..8 * source.pace_ms);
                         if self.dice.falls(800) {
                             let noticed = self.dice.within(last..back);
-                            tell(noticed, None, Said::Connection(self.broken()));
+                            tell(noticed, None, SimPayload::Connection(self.broken()));
                         }
                         last = back;
                         greeting = Some(Connection::Resumed);
                     }
                     if let Some(what) = greeting.take() {
-                        tell(last, stamp, Said::Connection(what));
+                        tell(last, stamp, SimPayload::Connection(what));
                     }
                     tell(last, stamp, line);
                 }

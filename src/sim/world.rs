@@ -1,8 +1,8 @@
 //! The truth: channels, topics and people who come, change and go. Nobody watches here, and nothing is lost.
 
-use super::dice::Dice;
 use super::mix::{Events, Mix};
 use super::presence;
+use super::rng::SimRng;
 use crate::domain::time::Millis;
 use std::ops::Range;
 
@@ -30,15 +30,15 @@ const CONNECTIONS: [&str; 2] = ["c1", "c2"];
 pub(super) const METAS: i64 = 4;
 
 /// One who can publish: a place in [`World::members`].
-pub(super) type Who = usize;
+pub(super) type Person = usize;
 /// How many changes the source has taken in: its own order.
 pub(super) type Position = usize;
 /// Metadata, by number.
-pub(super) type Meta = i64;
+pub(super) type MetaNumber = i64;
 
 /// A member by the numbers of its names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Member {
+pub(super) struct WorldMember {
     pub channel: usize,
     pub topic: usize,
     pub user: usize,
@@ -46,7 +46,7 @@ pub(super) struct Member {
     pub connection: Option<usize>,
 }
 
-impl Member {
+impl WorldMember {
     pub fn channel_name(self) -> &'static str {
         name(&CHANNELS, self.channel)
     }
@@ -83,27 +83,27 @@ pub(super) fn topic_name(at: usize) -> &'static str {
 
 /// What somebody did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
-    Came(Meta),
-    Changed(Meta),
+pub(super) enum WorldAction {
+    Came(MetaNumber),
+    Changed(MetaNumber),
     Went,
 }
 
-impl Deed {
+impl WorldAction {
     /// What it leaves behind: the metadata of one who is there.
-    pub fn meta(self) -> Option<Meta> {
+    pub fn meta(self) -> Option<MetaNumber> {
         match self {
-            Deed::Came(meta) | Deed::Changed(meta) => Some(meta),
-            Deed::Went => None,
+            WorldAction::Came(meta) | WorldAction::Changed(meta) => Some(meta),
+            WorldAction::Went => None,
         }
     }
 }
 
 /// One true change.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Change {
-    pub who: Who,
-    pub deed: Deed,
+pub(super) struct WorldChange {
+    pub who: Person,
+    pub deed: WorldAction,
     /// When it happened.
     pub at: Millis,
     /// When the source noticed: it tells, stamps and orders by this.
@@ -114,10 +114,10 @@ pub(super) struct Change {
 
 /// Everything that happened.
 pub(super) struct World {
-    pub members: Vec<Member>,
+    pub members: Vec<WorldMember>,
     pub channels: Range<usize>,
     /// In the source's order: the change at position 1 is the first.
-    pub changes: Vec<Change>,
+    pub changes: Vec<WorldChange>,
     /// From when to when changes are told once an interval.
     pub intervals: Vec<Range<Millis>>,
     /// When the first observer may begin to watch: some are there already.
@@ -131,7 +131,7 @@ impl World {
         if let Events::Presence { intervals } = mix.source.events {
             return presence::world(seed, intervals);
         }
-        let mut dice = Dice::new(seed, 1);
+        let mut dice = SimRng::new(seed, 1);
         let channels = match mix.source.channels {
             0 => 1 + dice.one_of(2),
             channels => channels,
@@ -175,13 +175,13 @@ impl World {
         }
     }
 
-    pub fn member(&self, who: Who) -> Option<Member> {
+    pub fn member(&self, who: Person) -> Option<WorldMember> {
         self.members.get(who).copied()
     }
 
     /// The members of a channel that there could be.
-    pub fn of_channel(&self, channel: usize) -> impl Iterator<Item = Who> + '_ {
-        let of = move |(_, member): &(Who, &Member)| member.channel == channel;
+    pub fn of_channel(&self, channel: usize) -> impl Iterator<Item = Person> + '_ {
+        let of = move |(_, member): &(Person, &WorldMember)| member.channel == channel;
         self.members
             .iter()
             .enumerate()
@@ -190,23 +190,23 @@ impl World {
     }
 
     /// Who is named so.
-    pub fn find(&self, channel: &str, key: [&str; 3]) -> Option<Who> {
+    pub fn find(&self, channel: &str, key: [&str; 3]) -> Option<Person> {
         self.members
             .iter()
             .position(|member| member.channel_name() == channel && member.key() == key)
     }
 
-    pub fn change(&self, at: Position) -> Option<&Change> {
+    pub fn change(&self, at: Position) -> Option<&WorldChange> {
         self.changes.get(at.checked_sub(1)?)
     }
 
     /// The changes of one behind a position and up to another.
     pub fn between(
         &self,
-        who: Who,
+        who: Person,
         behind: Position,
         up_to: Position,
-    ) -> impl Iterator<Item = (Position, &Change)> {
+    ) -> impl Iterator<Item = (Position, &WorldChange)> {
         let changes = self.changes.iter().enumerate().map(|(at, it)| (at + 1, it));
         changes
             .take(up_to)
@@ -215,7 +215,7 @@ impl World {
     }
 
     /// Whether somebody is there at a position, and with what metadata.
-    pub fn state(&self, who: Who, at: Position) -> Option<Meta> {
+    pub fn state(&self, who: Person, at: Position) -> Option<MetaNumber> {
         let last = self
             .changes
             .iter()
@@ -226,14 +226,14 @@ impl World {
     }
 
     /// From when to when somebody was there, as `clock` shows it; to the end of time where nothing ended it.
-    pub fn stays(&self, who: Who, clock: impl Fn(Millis) -> Millis) -> Vec<Range<Millis>> {
+    pub fn stays(&self, who: Person, clock: impl Fn(Millis) -> Millis) -> Vec<Range<Millis>> {
         let mut stays: Vec<Range<Millis>> = Vec::new();
         for (_, change) in self.between(who, 0, self.changes.len()) {
             let at = clock(change.at);
             match change.deed {
-                Deed::Came(_) => stays.push(at..Millis::MAX),
-                Deed::Changed(_) => {}
-                Deed::Went => {
+                WorldAction::Came(_) => stays.push(at..Millis::MAX),
+                WorldAction::Changed(_) => {}
+                WorldAction::Went => {
                     if let Some(last) = stays.last_mut() {
                         last.end = at;
                     }
@@ -251,7 +251,7 @@ impl World {
     }
 }
 
-fn members(channels: usize, topics: usize, users: usize, connections: bool) -> Vec<Member> {
+fn members(channels: usize, topics: usize, users: usize, connections: bool) -> Vec<WorldMember> {
     let ways: &[Option<usize>] = if connections {
         &[Some(0), Some(1)]
     } else {
@@ -261,7 +261,7 @@ fn members(channels: usize, topics: usize, users: usize, connections: bool) -> V
     for channel in 0..channels {
         for topic in 0..topics {
             for user in 0..users {
-                members.extend(ways.iter().map(|&connection| Member {
+                members.extend(ways.iter().map(|&connection| WorldMember {
                     channel,
                     topic,
                     user,
@@ -276,11 +276,11 @@ fn members(channels: usize, topics: usize, users: usize, connections: bool) -> V
 /// A world in the making.
 struct Making<'a> {
     mix: &'a Mix,
-    dice: Dice,
-    there: Vec<Option<Meta>>,
+    dice: SimRng,
+    there: Vec<Option<MetaNumber>>,
     /// Nobody does two things at once.
     free_at: Vec<Millis>,
-    changes: Vec<Change>,
+    changes: Vec<WorldChange>,
     now: Millis,
     /// Over how many channels the few that are busy are spread.
     busy_channels: usize,
@@ -288,7 +288,7 @@ struct Making<'a> {
 
 impl Making<'_> {
     /// Somebody does something; at times one who moves to another connection or topic does two things.
-    fn step(&mut self, members: &[Member]) {
+    fn step(&mut self, members: &[WorldMember]) {
         let pace = self.mix.source.pace_ms;
         let wait = match self.dice.one_of(4) {
             // Different people may do something at the same time.
@@ -312,39 +312,39 @@ impl Making<'_> {
             return;
         };
         let deed = match there {
-            None => Deed::Came(self.dice.within(0..METAS)),
+            None => WorldAction::Came(self.dice.within(0..METAS)),
             Some(meta) if self.dice.falls(400) => {
-                Deed::Changed((meta + self.dice.within(1..METAS)) % METAS)
+                WorldAction::Changed((meta + self.dice.within(1..METAS)) % METAS)
             }
-            Some(_) => Deed::Went,
+            Some(_) => WorldAction::Went,
         };
         self.does(who, deed);
-        if deed == Deed::Went && self.dice.falls(400) {
+        if deed == WorldAction::Went && self.dice.falls(400) {
             self.moves(who, members);
         }
     }
 
     /// Who has left one place turns up in another one of his.
-    fn moves(&mut self, from: Who, members: &[Member]) {
+    fn moves(&mut self, from: Person, members: &[WorldMember]) {
         let Some(old) = members.get(from) else { return };
-        let is_other = |(who, member): &(Who, &Member)| {
+        let is_other = |(who, member): &(Person, &WorldMember)| {
             *who != from && member.channel == old.channel && member.user == old.user
         };
-        let places: Vec<Who> = members
+        let places: Vec<Person> = members
             .iter()
             .enumerate()
             .filter(is_other)
             .map(|(who, _)| who)
             .collect();
         let to = self.dice.pick(&places).copied();
-        let absent = |to: &Who| self.there.get(*to).is_some_and(Option::is_none);
+        let absent = |to: &Person| self.there.get(*to).is_some_and(Option::is_none);
         if let Some(to) = to.filter(absent) {
             let meta = self.dice.within(0..METAS);
-            self.does(to, Deed::Came(meta));
+            self.does(to, WorldAction::Came(meta));
         }
     }
 
-    fn does(&mut self, who: Who, deed: Deed) {
+    fn does(&mut self, who: Person, deed: WorldAction) {
         let Some(free_at) = self.free_at.get_mut(who) else {
             return;
         };
@@ -357,7 +357,7 @@ impl Making<'_> {
         if let Some(there) = self.there.get_mut(who) {
             *there = deed.meta();
         }
-        self.changes.push(Change {
+        self.changes.push(WorldChange {
             who,
             deed,
             at,

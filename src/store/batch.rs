@@ -2,7 +2,7 @@
 
 use super::check;
 use super::error::StoreError;
-use super::tally::Tally;
+use super::line_counts::LineCounts;
 use crate::domain::entry::{Disposition, Recording, Rules};
 use crate::domain::event::{Connection, Event};
 use crate::domain::time::Millis;
@@ -14,19 +14,19 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 /// One line for the writer.
 #[derive(Debug, Clone)]
-pub enum Line {
+pub enum BatchLine {
     /// An event, and the line that a feed has read it off, for the case that it must be refused. One without a line
     /// comes from elsewhere, and is [checked](super::check).
-    Event(Event<'static>, Option<Box<Rejected>>),
+    Event(Event<'static>, Option<Box<RejectedLine>>),
     /// The same of one that was recorded before, and is to be recorded as it was then.
-    Again(Event<'static>, Option<Box<Rejected>>, Recording),
+    Again(Event<'static>, Option<Box<RejectedLine>>, Recording),
     /// The event of a line that was rejected, that line, and which reject of the log it is: settled if it can be taken
     /// now; else it stays as it is, and is not kept twice.
-    Retry(Event<'static>, Box<Rejected>, u64),
+    Retry(Event<'static>, Box<RejectedLine>, u64),
     /// A line that no event could be made of.
-    Rejected(Box<Rejected>),
+    Rejected(Box<RejectedLine>),
     /// A line that the sender had no right to write: it is named and counted, and neither recorded nor kept.
-    Forbidden(Refused),
+    Forbidden(RefusedLine),
     /// How far a source has been read with the lines before this one.
     Progress(Progress),
     /// The ingest connection of an observer came or went. One that comes up ([`Connection::Up`], or
@@ -44,7 +44,7 @@ pub enum Line {
 
 /// A line to be kept as a reject.
 #[derive(Debug, Clone, Default)]
-pub struct Rejected {
+pub struct RejectedLine {
     /// The file or feed.
     pub source: Arc<str>,
     /// Its line there, from 1.
@@ -67,7 +67,7 @@ pub struct Rejected {
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// The lines, in order.
-    pub lines: Vec<Line>,
+    pub lines: Vec<BatchLine>,
     /// How they are to be taken.
     pub rules: Rules,
     /// Stop at the first line that is rejected: that one is kept, and nothing behind it is taken.
@@ -80,12 +80,12 @@ const LINE_WEIGHT: u64 = 256;
 impl Batch {
     /// About how many bytes it has.
     pub(super) fn weight(&self) -> u64 {
-        let of_line = |line: &Line| match line {
-            Line::Event(_, raw) | Line::Again(_, raw, _) => {
+        let of_line = |line: &BatchLine| match line {
+            BatchLine::Event(_, raw) | BatchLine::Again(_, raw, _) => {
                 raw.as_ref().map_or(0, |raw| raw.length)
             }
-            Line::Retry(_, raw, _) | Line::Rejected(raw) => raw.text.len() as u64,
-            Line::Forbidden(_) | Line::Progress(_) | Line::Connection { .. } => 0,
+            BatchLine::Retry(_, raw, _) | BatchLine::Rejected(raw) => raw.text.len() as u64,
+            BatchLine::Forbidden(_) | BatchLine::Progress(_) | BatchLine::Connection { .. } => 0,
         };
         let lines = self.lines.iter();
         lines.map(|line| LINE_WEIGHT + of_line(line)).sum()
@@ -95,8 +95,10 @@ impl Batch {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         for (line, at) in self.lines.iter().zip(1..) {
             let checked = match line {
-                Line::Event(event, None) | Line::Again(event, None, _) => check::check(event),
-                Line::Connection { observer, at, .. } => {
+                BatchLine::Event(event, None) | BatchLine::Again(event, None, _) => {
+                    check::check(event)
+                }
+                BatchLine::Connection { observer, at, .. } => {
                     check::name("observer", observer).and_then(|()| check::time("ts", *at))
                 }
                 _ => Ok(()),
@@ -111,16 +113,16 @@ impl Batch {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// The counts.
-    pub tally: Tally,
+    pub tally: LineCounts,
     /// For each event of the batch the first entry that it made; `None` where it made none. A retry has the
     /// entry that it made the first time.
     pub seqs: Vec<Option<u64>>,
     /// Lines that were looked at: of a strict batch those up to the one at which it stopped.
     pub lines: u64,
     /// The lines that were rejected.
-    pub rejected: Vec<Refused>,
+    pub rejected: Vec<RefusedLine>,
     /// The lines that the sender had no right to write.
-    pub forbidden: Vec<Refused>,
+    pub forbidden: Vec<RefusedLine>,
     /// The first entries that lie far behind the time of their channel.
     pub clamped: Vec<Clamped>,
     /// The first lines whose id was recorded before with other contents.
@@ -131,9 +133,9 @@ pub struct Receipt {
 
 impl Receipt {
     /// Names a line that was refused.
-    pub(super) fn refuse(&mut self, rejected: Rejected) {
+    pub(super) fn refuse(&mut self, rejected: RejectedLine) {
         self.tally.rejected += 1;
-        self.rejected.push(Refused {
+        self.rejected.push(RefusedLine {
             source: rejected.source,
             line: rejected.line,
             byte: rejected.byte,
@@ -142,13 +144,13 @@ impl Receipt {
     }
 
     /// Names a line that the sender had no right to write.
-    pub(super) fn forbid(&mut self, forbidden: Refused) {
+    pub(super) fn forbid(&mut self, forbidden: RefusedLine) {
         self.tally.forbidden += 1;
         self.forbidden.push(forbidden);
     }
 
     /// Notes that an event, whose line was `raw`, is not what was recorded with its id as the entry `seq`.
-    pub(super) fn differs(&mut self, event: &Event<'_>, raw: Option<&Rejected>, seq: u64) {
+    pub(super) fn differs(&mut self, event: &Event<'_>, raw: Option<&RejectedLine>, seq: u64) {
         self.tally.retries_differing += 1;
         if self.differing.len() < DIFFERING_SHOWN_MAX {
             self.differing.push(DifferingRetry {
@@ -164,7 +166,7 @@ impl Receipt {
 
 /// A line that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
+pub struct RefusedLine {
     /// The file or feed.
     pub source: Arc<str>,
     /// Its line there, from 1.
@@ -233,13 +235,13 @@ pub struct DifferingRetry {
 }
 
 /// What became of a batch.
-pub type Outcome = Result<Receipt, StoreError>;
+pub type BatchOutcome = Result<Receipt, StoreError>;
 
 /// Who is told what became of a batch. It is dropped unheard where the writer ends before.
-pub(super) type Reply = Box<dyn FnOnce(Outcome) + Send>;
+pub(super) type Reply = Box<dyn FnOnce(BatchOutcome) + Send>;
 
 /// A receipt to come.
-pub struct Ticket(Receiver<Outcome>);
+pub struct Ticket(Receiver<BatchOutcome>);
 
 impl Ticket {
     /// A ticket, and who gives it its receipt.
@@ -254,7 +256,7 @@ impl Ticket {
     ///
     /// # Errors
     /// Where it could not be written.
-    pub fn wait(self) -> Outcome {
+    pub fn wait(self) -> BatchOutcome {
         let gone = || StoreError::Poisoned("the writer has ended".into());
         self.0.recv().unwrap_or_else(|_| Err(gone()))
     }

@@ -23,7 +23,7 @@ pub enum Caution {
     },
     /// The clock stands behind the last entry.
     #[error(
-        "the clock is {} days behind the last entry's recording: until it has caught up, all is recorded at that time; set the clock, or restore a backup of before it was wrong", days(*.last, *.now)
+        "the clock is {} days behind the last entry's recording: until it has recovered up, all is recorded at that time; set the clock, or restore a backup of before it was wrong", days(*.last, *.now)
     )]
     ClockBehind {
         /// When the last entry was recorded, Unix ms.
@@ -54,7 +54,11 @@ impl Store {
     /// # Errors
     /// Where the log cannot be read.
     pub fn cautions(&self) -> Result<Vec<Caution>, StoreError> {
-        let files = self.shared.home.as_ref().map(|home| home.open_files());
+        let files = self
+            .shared
+            .data_dir
+            .as_ref()
+            .map(|data_dir| data_dir.open_files());
         let mut cautions: Vec<_> = files
             .into_iter()
             .flatten()

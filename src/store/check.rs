@@ -3,7 +3,7 @@
 //! is `decide`'s business.
 
 use crate::decimal;
-use crate::domain::event::{Event, MemberSaid, Said, Shown, Str};
+use crate::domain::event::{Event, EventPayload, ReportedListing, ReportedMember, Str};
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
 use crate::limits::{
@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 /// Why an event cannot be recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Unfit {
+pub enum InvalidEvent {
     /// A name has no bytes.
     #[error("{field} is empty")]
     Empty {
@@ -76,12 +76,12 @@ pub enum Unfit {
 ///
 /// # Errors
 /// The first thing that is wrong with it.
-pub fn check(event: &Event<'_>) -> Result<(), Unfit> {
+pub fn check(event: &Event<'_>) -> Result<(), InvalidEvent> {
     whose(event)?;
     at_most("id", event.id.as_ref(), ID_BYTES_MAX)?;
     stamp(event.stamp)?;
-    match &event.said {
-        Said::Changes {
+    match &event.payload {
+        EventPayload::Changes {
             channel, changes, ..
         } => {
             name("channel", channel)?;
@@ -90,15 +90,16 @@ pub fn check(event: &Event<'_>) -> Result<(), Unfit> {
                 member(&change.who)
             })
         }
-        Said::Snapshot { channel, shown } => {
+        EventPayload::Snapshot { channel, shown } => {
             name("channel", channel)?;
             listed(shown)
         }
-        Said::SnapshotBegin { channel, sync, .. } | Said::SnapshotEnd { channel, sync, .. } => {
+        EventPayload::SnapshotBegin { channel, sync, .. }
+        | EventPayload::SnapshotEnd { channel, sync, .. } => {
             name("channel", channel)?;
             name("sync", sync)
         }
-        Said::SnapshotPage {
+        EventPayload::SnapshotPage {
             channel,
             sync,
             shown,
@@ -107,47 +108,47 @@ pub fn check(event: &Event<'_>) -> Result<(), Unfit> {
             name("sync", sync)?;
             listed(shown)
         }
-        Said::Link(link) => {
+        EventPayload::Link(link) => {
             let names =
                 |field, names: &[Str<'_>]| names.iter().try_for_each(|one| name(field, one));
             names("channels", &link.channels)?;
             names("unrestored", &link.unrestored)?;
             at_most("reason", link.reason.as_ref(), REASON_BYTES_MAX)
         }
-        Said::Token(token) => {
+        EventPayload::Token(token) => {
             maybe_name("channel", token.channel.as_ref())?;
             at_most("reason", token.reason.as_ref(), REASON_BYTES_MAX)
         }
-        Said::Connection(said) => time("ts", said.at),
-        Said::Occupancy { channel, .. } => name("channel", channel),
-        Said::Resync { channel, at } => {
+        EventPayload::Connection(said) => time("ts", said.at),
+        EventPayload::Occupancy { channel, .. } => name("channel", channel),
+        EventPayload::Resync { channel, at } => {
             name("channel", channel)?;
             time("ts", Some(*at))
         }
-        Said::Nothing => Ok(()),
+        EventPayload::Nothing => Ok(()),
     }
 }
 
 /// That those whose names no line needs to bear can bear them: who watched, and which user that is.
-pub(super) fn whose(event: &Event<'_>) -> Result<(), Unfit> {
+pub(super) fn whose(event: &Event<'_>) -> Result<(), InvalidEvent> {
     name("observer", &event.observer)?;
     maybe_name("self", event.self_user.as_ref())
 }
 
-fn listed(shown: &Shown<'_>) -> Result<(), Unfit> {
+fn listed(shown: &ReportedListing<'_>) -> Result<(), InvalidEvent> {
     shown.topics.iter().try_for_each(|topic| {
         name("topic", &topic.topic)?;
         topic.members.iter().try_for_each(member)
     })
 }
 
-fn member(who: &MemberSaid<'_>) -> Result<(), Unfit> {
+fn member(who: &ReportedMember<'_>) -> Result<(), InvalidEvent> {
     name("user", &who.user)?;
     at_most("conn", Some(&who.conn), NAME_BYTES_MAX)?;
     at_most("reason", who.reason.as_ref(), REASON_BYTES_MAX)?;
     stamp(who.stamp)?;
     if !(0..=TIME_MS_MAX).contains(&who.late_ms) {
-        return Err(Unfit::Lateness {
+        return Err(InvalidEvent::Lateness {
             field: "late_ms",
             value: who.late_ms,
         });
@@ -156,25 +157,25 @@ fn member(who: &MemberSaid<'_>) -> Result<(), Unfit> {
 }
 
 /// That a channel, topic, user or observer can bear this name.
-pub(super) fn name(field: &'static str, name: &str) -> Result<(), Unfit> {
+pub(super) fn name(field: &'static str, name: &str) -> Result<(), InvalidEvent> {
     if name.is_empty() {
-        return Err(Unfit::Empty { field });
+        return Err(InvalidEvent::Empty { field });
     }
     length(field, name, NAME_BYTES_MAX)
 }
 
-fn maybe_name(field: &'static str, text: Option<&Str<'_>>) -> Result<(), Unfit> {
+fn maybe_name(field: &'static str, text: Option<&Str<'_>>) -> Result<(), InvalidEvent> {
     text.map_or(Ok(()), |text| name(field, text))
 }
 
-fn at_most(field: &'static str, text: Option<&Str<'_>>, most: usize) -> Result<(), Unfit> {
+fn at_most(field: &'static str, text: Option<&Str<'_>>, most: usize) -> Result<(), InvalidEvent> {
     text.map_or(Ok(()), |text| length(field, text, most))
 }
 
-fn length(field: &'static str, text: &str, most: usize) -> Result<(), Unfit> {
+fn length(field: &'static str, text: &str, most: usize) -> Result<(), InvalidEvent> {
     let length = text.len();
     if length > most {
-        return Err(Unfit::TooLong {
+        return Err(InvalidEvent::TooLong {
             field,
             length,
             most,
@@ -183,30 +184,30 @@ fn length(field: &'static str, text: &str, most: usize) -> Result<(), Unfit> {
     Ok(())
 }
 
-fn stamp(stamp: Stamp) -> Result<(), Unfit> {
+fn stamp(stamp: Stamp) -> Result<(), InvalidEvent> {
     time("ts", stamp.ts)
 }
 
 /// That a time can be printed.
-pub(super) fn time(field: &'static str, ms: Option<Millis>) -> Result<(), Unfit> {
+pub(super) fn time(field: &'static str, ms: Option<Millis>) -> Result<(), InvalidEvent> {
     match ms {
         Some(ms) if !(TIME_MS_MIN..=TIME_MS_MAX).contains(&ms) => {
-            Err(Unfit::TimeOutOfRange { field })
+            Err(InvalidEvent::TimeOutOfRange { field })
         }
         _ => Ok(()),
     }
 }
 
-fn meta(text: &str) -> Result<(), Unfit> {
+fn meta(text: &str) -> Result<(), InvalidEvent> {
     let field = "meta";
     length(field, text, META_BYTES_MAX)?;
     if serde_json::from_str::<&RawValue>(text).is_err() {
-        return Err(Unfit::NotJson { field });
+        return Err(InvalidEvent::NotJson { field });
     }
     let mut canonical = String::with_capacity(text.len());
     match write(text, &mut canonical, JSON_DEPTH_MAX) {
         Some(()) if canonical == text => Ok(()),
-        _ => Err(Unfit::NotCanonical { field }),
+        _ => Err(InvalidEvent::NotCanonical { field }),
     }
 }
 

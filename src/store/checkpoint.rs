@@ -12,11 +12,11 @@
 //! "said"  chunk                              what the lines of these ids said, in their order
 //! ```
 
+use super::content_hash::ContentHash;
 use super::error::StoreError;
-use super::gist::Gist;
 use super::retries::Remembered;
-use super::scan::{Fold, Nobody, Scope, Start, read_on};
-use crate::domain::names::{Glossary, Name, Names, NumberMap};
+use super::scan::{NoVisitor, ScanScope, ScanStart, StateCursor, advance};
+use crate::domain::names::{NameId, NameTable, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::engine::Engine;
@@ -24,7 +24,7 @@ use crate::log::{Progress, Reject, checkpoint as wire, read};
 
 /// A place between two frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct LogPosition {
     /// The engine's position of the next frame.
     pub next: u64,
     /// The number of the last frame.
@@ -33,9 +33,9 @@ pub(crate) struct Place {
     pub link: [u8; 32],
 }
 
-impl Default for Place {
+impl Default for LogPosition {
     fn default() -> Self {
-        Place {
+        LogPosition {
             next: 1,
             frame: 0,
             link: [0; 32],
@@ -45,7 +45,7 @@ impl Default for Place {
 
 /// What the log says that is no presence: how far sources were read, and how much was rejected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Aside {
+pub(crate) struct Bookkeeping {
     /// The latest at the back.
     pub sources: Vec<Progress>,
     pub rejects: u64,
@@ -53,7 +53,7 @@ pub(crate) struct Aside {
     pub reject_bytes: u64,
 }
 
-impl Aside {
+impl Bookkeeping {
     pub fn count_reject(&mut self, reject: &Reject) {
         self.rejects += 1;
         self.reject_bytes += reject.text.as_ref().map_or(0, |text| text.len() as u64);
@@ -72,27 +72,27 @@ impl Aside {
 }
 
 /// Where the parts of channels that have not changed since were written.
-pub(crate) type Parts = NumberMap<Name, u64>;
+pub(crate) type PartFrames = NumberMap<NameId, u64>;
 
 /// A checkpoint before its frame is written: the state, and not yet where in the log it stands.
-pub(crate) struct Draft {
+pub(crate) struct PendingCheckpoint {
     /// The channels that have changed since the checkpoint before.
-    changed: Vec<(Name, Vec<u8>)>,
+    changed: Vec<(NameId, Vec<u8>)>,
     /// When each channel last took effect.
-    effective: Vec<(Name, Millis)>,
+    effective: Vec<(NameId, Millis)>,
     seq: u64,
     recorded_at: Millis,
     trunk: Vec<u8>,
-    aside: Aside,
+    bookkeeping: Bookkeeping,
     retry_chunks: Vec<u64>,
 }
 
 /// Makes one of the state as it stands.
 pub(crate) fn draft(
-    fold: &Fold,
-    changed: &NumberMap<Name, ()>,
+    fold: &StateCursor,
+    changed: &NumberMap<NameId, ()>,
     retry_chunks: &[u64],
-) -> Result<Draft, StoreError> {
+) -> Result<PendingCheckpoint, StoreError> {
     let mut parts = Vec::with_capacity(changed.len());
     for &name in changed.keys() {
         if let Some(bytes) = wire::channel_to_bytes(&fold.state, name, &fold.names)? {
@@ -100,7 +100,7 @@ pub(crate) fn draft(
         }
     }
     let channels = fold.state.channels();
-    Ok(Draft {
+    Ok(PendingCheckpoint {
         changed: parts,
         effective: channels
             .map(|(name, channel)| (name, channel.effective_at()))
@@ -108,25 +108,25 @@ pub(crate) fn draft(
         seq: fold.state.head(),
         recorded_at: fold.state.recorded_at(),
         trunk: wire::trunk_to_bytes(&fold.state, &fold.names)?,
-        aside: fold.aside.clone(),
+        bookkeeping: fold.bookkeeping.clone(),
         retry_chunks: retry_chunks.to_vec(),
     })
 }
 
-impl Draft {
+impl PendingCheckpoint {
     /// The checkpoint, now that its place is known. `parts` are where the channels' parts stand.
     pub fn finish(
         self,
-        place: &Place,
-        parts: &mut Parts,
-        names: &Glossary,
+        place: &LogPosition,
+        parts: &mut PartFrames,
+        names: &NameTable,
     ) -> Result<Checkpoint, StoreError> {
         let mut values = Vec::with_capacity(self.changed.len() + 1);
         for (name, bytes) in self.changed {
             values.push((channel_key(names.text(name), place.frame), bytes));
             parts.insert(name, place.frame);
         }
-        let of_part = |(name, effective_at): (Name, Millis)| {
+        let of_part = |(name, effective_at): (NameId, Millis)| {
             let frame = *parts.get(&name)?;
             Some(wire::ChannelPart {
                 channel: names.text(name).to_owned(),
@@ -138,17 +138,17 @@ impl Draft {
         index.seq = self.seq;
         index.recorded_at = self.recorded_at;
         index.channels = self.effective.into_iter().filter_map(of_part).collect();
-        index.rejects = self.aside.rejects;
-        index.reject_bytes = self.aside.reject_bytes;
+        index.rejects = self.bookkeeping.rejects;
+        index.reject_bytes = self.bookkeeping.reject_bytes;
         index.retry_chunks = self.retry_chunks;
         index.trunk = self.trunk;
-        let index = wire::index_to_bytes(index, &self.aside.sources)?;
+        let index = wire::index_to_bytes(index, &self.bookkeeping.sources)?;
         values.push((trunk_key(place.frame), index));
         Ok(Checkpoint { values })
     }
 }
 
-/// A checkpoint, ready to be put on the shelf once its frame is durable.
+/// A checkpoint, ready to be put among the key values once its frame is durable.
 pub(crate) struct Checkpoint {
     values: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -159,7 +159,7 @@ impl Checkpoint {
         self.values.extend(later.values);
     }
 
-    /// Puts it on the shelf; the trunk, which makes it count, last.
+    /// Puts it among the key values; the trunk, which makes it count, last.
     pub fn save(&self, engine: &dyn Engine) -> Result<(), StoreError> {
         for (key, value) in &self.values {
             put(engine, key, value)?;
@@ -185,7 +185,7 @@ fn said_key(chunk: u64) -> Vec<u8> {
     [b"said".as_slice(), &chunk.to_be_bytes()].concat()
 }
 
-/// Puts a value of any size on the shelf, cut to what the engine takes.
+/// Puts a value of any size among the key values, cut to what the engine takes.
 fn put(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
     let sum = blake3::hash(value);
     let mut pieces = value.chunks(limits::VALUE_BYTES_MAX - 64);
@@ -197,15 +197,15 @@ fn put(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<(), StoreError> 
     ]
     .concat();
     for (at, piece) in (1_u32..).zip(pieces) {
-        engine.shelve(&[key, &at.to_be_bytes()[..]].concat(), piece)?;
+        engine.put(&[key, &at.to_be_bytes()[..]].concat(), piece)?;
     }
-    engine.shelve(&[key, &0_u32.to_be_bytes()[..]].concat(), &first)?;
+    engine.put(&[key, &0_u32.to_be_bytes()[..]].concat(), &first)?;
     Ok(())
 }
 
 /// What [`put`] put there, if it is there whole.
 fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(first) = engine.shelved(&[key, &0_u32.to_be_bytes()[..]].concat())? else {
+    let Some(first) = engine.lookup(&[key, &0_u32.to_be_bytes()[..]].concat())? else {
         return Ok(None);
     };
     let Some((sum, rest)) = first.split_first_chunk::<32>() else {
@@ -216,7 +216,7 @@ fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     };
     let mut value = piece.to_vec();
     for at in 1..u32::from_be_bytes(*count) {
-        match engine.shelved(&[key, &at.to_be_bytes()[..]].concat())? {
+        match engine.lookup(&[key, &at.to_be_bytes()[..]].concat())? {
             Some(piece) => value.extend_from_slice(&piece),
             None => return Ok(None),
         }
@@ -224,10 +224,10 @@ fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     Ok((blake3::hash(&value).as_bytes() == sum).then_some(value))
 }
 
-/// The frames of the checkpoints on the shelf, in order.
+/// The frames of the checkpoints among the key values, in order.
 fn checkpoints(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
     let mut frames: Vec<u64> = Vec::new();
-    for key in engine.shelved_keys(b"trunk")? {
+    for key in engine.keys(b"trunk")? {
         let frame = key
             .get(5..13)
             .and_then(|bytes| bytes.try_into().ok())
@@ -246,11 +246,15 @@ fn index(engine: &dyn Engine, frame: u64) -> Option<wire::Index> {
 }
 
 /// The fold at the newest checkpoint that `scope` allows to begin at, or before the first entry.
-pub(super) fn load(engine: &dyn Engine, end: u64, scope: &Scope<'_>) -> Result<Fold, StoreError> {
+pub(super) fn load(
+    engine: &dyn Engine,
+    end: u64,
+    scope: &ScanScope<'_>,
+) -> Result<StateCursor, StoreError> {
     match scope.start {
-        Start::First => return Ok(Fold::default()),
-        Start::Seq(seq) => return at_seq(engine, seq, end),
-        Start::Behind(_) | Start::InEffectAt(_) => {}
+        ScanStart::First => return Ok(StateCursor::default()),
+        ScanStart::Seq(seq) => return at_seq(engine, seq, end),
+        ScanStart::Behind(_) | ScanStart::InEffectAt(_) => {}
     }
     let frames = checkpoints(engine)?;
     let is_early = |index: &wire::Index| is_early(index, end, scope);
@@ -272,19 +276,19 @@ pub(super) fn load(engine: &dyn Engine, end: u64, scope: &Scope<'_>) -> Result<F
             return Ok(fold);
         }
     }
-    Ok(Fold::default())
+    Ok(StateCursor::default())
 }
 
 /// Whether all that a scope asks for still lies ahead of a checkpoint, or is in it.
-fn is_early(index: &wire::Index, end: u64, scope: &Scope<'_>) -> bool {
+fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> bool {
     let known = |known_at| index.recorded_at <= known_at;
     // One behind that very entry may hold pages that came after it.
     let before = |last| index.seq < last;
     let starts = match scope.start {
-        Start::First | Start::Seq(_) => false,
-        Start::Behind(seq) => index.seq <= seq,
+        ScanStart::First | ScanStart::Seq(_) => false,
+        ScanStart::Behind(seq) => index.seq <= seq,
         // A channel that it does not have had not been heard of.
-        Start::InEffectAt(at) => {
+        ScanStart::InEffectAt(at) => {
             let mut parts = index.channels.iter();
             let part = parts.find(|part| scope.channel == Some(&part.channel));
             part.is_none_or(|part| part.effective_at <= at)
@@ -294,22 +298,22 @@ fn is_early(index: &wire::Index, end: u64, scope: &Scope<'_>) -> bool {
 }
 
 /// No state, at the frame that holds the entry `seq`.
-fn at_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<Fold, StoreError> {
+fn at_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<StateCursor, StoreError> {
     let next = read::find_seq(engine, seq, end)?;
     let place = match read::header_ending_before(engine, next)? {
-        Some(header) => Place {
+        Some(header) => LogPosition {
             next,
             frame: header.frame,
             link: header.link_after,
         },
-        None => Place {
+        None => LogPosition {
             next,
-            ..Place::default()
+            ..LogPosition::default()
         },
     };
-    Ok(Fold {
+    Ok(StateCursor {
         place,
-        ..Fold::default()
+        ..StateCursor::default()
     })
 }
 
@@ -323,7 +327,7 @@ fn restore(
     engine: &dyn Engine,
     index: &wire::Index,
     only: Option<&str>,
-) -> Result<Option<Fold>, StoreError> {
+) -> Result<Option<StateCursor>, StoreError> {
     let mut names = Names::new();
     let Ok(mut state) = wire::trunk_from_bytes(&index.trunk, &mut names) else {
         return Ok(None);
@@ -341,21 +345,21 @@ fn restore(
         }
     }
     wire::finish(&mut state);
-    let aside = Aside {
+    let bookkeeping = Bookkeeping {
         sources: index.sources(),
         rejects: index.rejects,
         reject_bytes: index.reject_bytes,
     };
-    let place = Place {
+    let place = LogPosition {
         next: index.next,
         frame: index.frame,
         link: index.link,
     };
-    Ok(Some(Fold {
+    Ok(Some(StateCursor {
         needed: names.len() + names.members(),
         state,
         names,
-        aside,
+        bookkeeping,
         place,
     }))
 }
@@ -364,8 +368,8 @@ fn restore(
 /// no checkpoint.
 pub(super) fn pointers(
     engine: &dyn Engine,
-    fold: &mut Fold,
-) -> Result<(Parts, Vec<u64>), StoreError> {
+    fold: &mut StateCursor,
+) -> Result<(PartFrames, Vec<u64>), StoreError> {
     for frame in checkpoints(engine)?.into_iter().rev() {
         let Some(index) = index(engine, frame) else {
             continue;
@@ -381,13 +385,13 @@ pub(super) fn pointers(
     Ok(Default::default())
 }
 
-/// Puts a chunk of retry ids on the shelf, what their lines said first: without that they are known all the same.
+/// Puts a chunk of retry ids among the key values, what their lines said first: without that they are known all the same.
 pub(super) fn save_retries(
     engine: &dyn Engine,
     chunk: u64,
     ids: &[Remembered],
 ) -> Result<(), StoreError> {
-    let said = ids.iter().map(|id| id.said.map_or(0, Gist::get));
+    let said = ids.iter().map(|id| id.said.map_or(0, ContentHash::get));
     let said: Vec<u8> = said.flat_map(u64::to_le_bytes).collect();
     put(engine, &said_key(chunk), &said)?;
     let rows: Vec<_> = ids.iter().map(|id| (id.key, id.observer, id.seq)).collect();
@@ -416,30 +420,38 @@ pub(super) fn load_retries(
             key,
             observer,
             seq,
-            said: of_row(at).map(u64::from_le_bytes).and_then(Gist::new),
+            said: of_row(at)
+                .map(u64::from_le_bytes)
+                .and_then(ContentHash::new),
         }
     });
     Ok(Some(ids.collect()))
 }
 
-/// Takes a chunk of retry ids off the shelf.
+/// Takes a chunk of retry ids from the key values.
 pub(super) fn drop_retries(engine: &dyn Engine, chunk: u64) -> Result<(), StoreError> {
     remove(engine, &retry_key(chunk))?;
     remove(engine, &said_key(chunk))
 }
 
-/// Takes every key that begins with `prefix` off the shelf.
+/// Takes every key that begins with `prefix` from the key values.
 fn remove(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
-    for key in engine.shelved_keys(prefix)? {
-        engine.unshelve(&key)?;
+    for key in engine.keys(prefix)? {
+        engine.remove(&key)?;
     }
     Ok(())
 }
 
-/// Takes everything off the shelf and folds the log from its first entry.
-pub(super) fn rebuild(engine: &dyn Engine, end: u64) -> Result<Fold, StoreError> {
+/// Takes everything from the key values and folds the log from its first entry.
+pub(super) fn rebuild(engine: &dyn Engine, end: u64) -> Result<StateCursor, StoreError> {
     remove(engine, b"")?;
-    let mut fold = Fold::default();
-    read_on(engine, &mut fold, end, &Scope::default(), &mut Nobody)?;
+    let mut fold = StateCursor::default();
+    advance(
+        engine,
+        &mut fold,
+        end,
+        &ScanScope::default(),
+        &mut NoVisitor,
+    )?;
     Ok(fold)
 }

@@ -1,12 +1,14 @@
 //! Entries that lie far behind the time of their channel, and which entry moved that time ahead of them. Only what
 //! people are shown of it is made here; `decide` knows nothing of it.
 
-use super::Shared;
-use super::batch::{Clamped, Frontier, Rejected};
+use super::StoreShared;
+use super::batch::{Clamped, Frontier, RejectedLine};
 use super::error::StoreError;
-use super::scan::{self, At, Flow, Fold, Scope, Start, Visitor, channel_of};
-use crate::domain::entry::{Disposition, Entry, What};
-use crate::domain::names::{Name, Names, NumberMap, Renumbering};
+use super::scan::{
+    self, ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor, channel_of,
+};
+use crate::domain::entry::{Disposition, Entry, Payload};
+use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
 use crate::domain::time::Millis;
 use crate::limits;
 
@@ -16,7 +18,7 @@ const SEARCHES_MAX: u32 = 10;
 /// For each channel the entry at which its time stands, as far as this writer has seen it.
 #[derive(Debug, Default)]
 pub(super) struct Frontiers {
-    known: NumberMap<Name, Frontier>,
+    known: NumberMap<NameId, Frontier>,
     searches: u32,
 }
 
@@ -27,8 +29,8 @@ impl Frontiers {
     }
 
     /// Notes an entry, made by the line `raw`, if it has moved the time of its channel.
-    pub fn note(&mut self, entry: &Entry, names: &Names, raw: Option<&Rejected>) {
-        let moves = matches!(entry.what, What::Change(_) | What::Snapshot(_));
+    pub fn note(&mut self, entry: &Entry, names: &Names, raw: Option<&RejectedLine>) {
+        let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
         let Some(channel) = channel_of(entry, names).filter(|_| moves) else {
             return;
         };
@@ -44,7 +46,7 @@ impl Frontiers {
 
     /// What is to be said of an entry that lies far behind its channel's time. `shared` has the log with what was
     /// recorded before this writer began.
-    pub fn clamped(&mut self, entry: &Entry, names: &Names, shared: &Shared) -> Clamped {
+    pub fn clamped(&mut self, entry: &Entry, names: &Names, shared: &StoreShared) -> Clamped {
         let channel = channel_of(entry, names);
         let at = entry.effective_at;
         Clamped {
@@ -59,10 +61,10 @@ impl Frontiers {
 
     fn find(
         &mut self,
-        channel: Name,
+        channel: NameId,
         effective_at: Millis,
         names: &Names,
-        shared: &Shared,
+        shared: &StoreShared,
     ) -> Option<Frontier> {
         let known = self.known.get(&channel).cloned();
         if known.is_some() || self.searches >= SEARCHES_MAX {
@@ -76,7 +78,7 @@ impl Frontiers {
     }
 }
 
-fn frontier(entry: &Entry, raw: Option<&Rejected>) -> Frontier {
+fn frontier(entry: &Entry, raw: Option<&RejectedLine>) -> Frontier {
     Frontier {
         seq: entry.seq,
         effective_at: entry.effective_at,
@@ -86,10 +88,10 @@ fn frontier(entry: &Entry, raw: Option<&Rejected>) -> Frontier {
 }
 
 fn disposition(entry: &Entry) -> Disposition {
-    match &entry.what {
-        What::Change(change) => change.disposition,
-        What::Snapshot(snapshot) if snapshot.stale => Disposition::Stale,
-        What::Snapshot(_) | What::Link(_) | What::Token(_) => Disposition::Applied,
+    match &entry.payload {
+        Payload::Change(change) => change.disposition,
+        Payload::Snapshot(snapshot) if snapshot.stale => Disposition::Stale,
+        Payload::Snapshot(_) | Payload::Link(_) | Payload::Token(_) => Disposition::Applied,
     }
 }
 
@@ -97,21 +99,21 @@ fn disposition(entry: &Entry) -> Disposition {
 fn search(
     channel: &str,
     effective_at: Millis,
-    shared: &Shared,
+    shared: &StoreShared,
 ) -> Result<Option<Frontier>, StoreError> {
-    let scope = Scope {
+    let scope = ScanScope {
         channel: Some(channel),
-        start: Start::InEffectAt(effective_at.saturating_sub(1)),
-        ..Scope::default()
+        start: ScanStart::InEffectAt(effective_at.saturating_sub(1)),
+        ..ScanScope::default()
     };
     let (engine, end) = (&*shared.engine, shared.published().next);
-    let mut fold: Fold = scan::start(engine, end, &scope)?;
+    let mut fold: StateCursor = scan::start(engine, end, &scope)?;
     let mut search = Search {
         channel,
         effective_at,
         found: None,
     };
-    scan::read_on(engine, &mut fold, end, &scope, &mut search)?;
+    scan::advance(engine, &mut fold, end, &scope, &mut search)?;
     Ok(search.found)
 }
 
@@ -122,14 +124,14 @@ struct Search<'a> {
 }
 
 impl Visitor for Search<'_> {
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
-        let moves = matches!(entry.what, What::Change(_) | What::Snapshot(_));
+    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
+        let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
         let of_channel = at.channel_of(entry).map(|name| at.names.text(name));
         if !moves || of_channel != Some(self.channel) || entry.effective_at < self.effective_at {
-            return Ok(Flow::Apply);
+            return Ok(ScanFlow::Apply);
         }
         self.found = Some(frontier(entry, None));
-        Ok(Flow::Stop)
+        Ok(ScanFlow::Stop)
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! A channel has one from its first snapshot on; until then nobody asks.
 
-use crate::domain::entry::{Entry, What};
-use crate::domain::event::Kind;
-use crate::domain::names::{Member, Name, Names, NumberMap, Renumbering};
+use crate::domain::entry::{Entry, Payload};
+use crate::domain::event::ChangeKind;
+use crate::domain::names::{MemberId, NameId, Names, NumberMap, Renumbering};
 use crate::domain::state::State;
 use crate::log::digest::{RosterDigest, Sum, member_hash};
 
@@ -12,7 +12,7 @@ use crate::log::digest::{RosterDigest, Sum, member_hash};
 #[derive(Debug)]
 pub(crate) struct Digests {
     key: [u8; 32],
-    by_channel: NumberMap<Name, RosterDigest>,
+    by_channel: NumberMap<NameId, RosterDigest>,
 }
 
 impl Digests {
@@ -30,7 +30,7 @@ impl Digests {
 
     /// Takes in an entry that is about to be applied to `state`.
     pub fn before(&mut self, entry: &Entry, state: &State, names: &Names) {
-        let What::Change(change) = &entry.what else {
+        let Payload::Change(change) = &entry.payload else {
             return;
         };
         if !change.is_applied() {
@@ -44,7 +44,7 @@ impl Digests {
             let meta = present.meta.map(|meta| &**meta);
             digest.remove(&sum(&self.key, change.member, meta, names));
         }
-        if change.kind != Kind::Leave {
+        if change.kind != ChangeKind::Leave {
             digest.add(&sum(
                 &self.key,
                 change.member,
@@ -55,7 +55,7 @@ impl Digests {
     }
 
     /// The digest of a channel's roster as it stands in `state`.
-    pub fn of(&mut self, channel: Name, state: &State, names: &Names) -> [u8; 32] {
+    pub fn of(&mut self, channel: NameId, state: &State, names: &Names) -> [u8; 32] {
         let key = &self.key;
         let digest = self.by_channel.entry(channel).or_insert_with(|| {
             let mut digest = RosterDigest::new();
@@ -76,7 +76,7 @@ impl Digests {
     }
 }
 
-fn sum(key: &[u8; 32], member: Member, meta: Option<&str>, names: &Names) -> Sum {
+fn sum(key: &[u8; 32], member: MemberId, meta: Option<&str>, names: &Names) -> Sum {
     let of = names.key(member);
     member_hash(
         key,

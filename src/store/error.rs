@@ -1,6 +1,6 @@
 //! What can go wrong with a store, typed. Sentences for people are made at the edge, from these.
 
-use super::check::Unfit;
+use super::check::InvalidEvent;
 use crate::log::codec::CodecError;
 use crate::log::engine::JournalError;
 use crate::log::frame::FrameError;
@@ -27,7 +27,7 @@ pub enum StoreError {
         /// Which of those that were handed over, from 1.
         at: usize,
         /// What is wrong with it.
-        unfit: Unfit,
+        unfit: InvalidEvent,
     },
     /// Another process has the store open.
     #[error("{} is in use by {holder}", dir.display())]

@@ -1,11 +1,11 @@
-//! Whether the folder's card and its log belong together: the log bears the store's id, and goes at least as far as
-//! the card knows. A log that is gone, another store's or an old copy would open without an error otherwise.
+//! Whether the folder's manifest and its log belong together: the log bears the store's id, and goes at least as far as
+//! the manifest knows. A log that is gone, another store's or an old copy would open without an error otherwise.
 //!
-//! **Invariant:** the card knows only of what was durable, and is written after it. It may know too little after a
+//! **Invariant:** the manifest knows only of what was durable, and is written after it. It may know too little after a
 //! crash, and never too much.
 
+use super::data_dir::{DataDir, KnownHead, Manifest, hex};
 use super::error::StoreError;
-use super::home::{Card, Home, KnownHead, hex};
 use crate::log::engine::Engine;
 use crate::log::engine::sled::SledJournal;
 use crate::log::frame::FrameHeader;
@@ -17,10 +17,10 @@ const ID_BYTES: usize = 16;
 /// What to do where the right log is not there to be put back.
 const GO_ON: &str = "put back the log that belongs to it; to go on without what is lost, take \"head\" out of store.json";
 
-/// That the log's file is there if the card knows of entries: an engine that finds none begins anew.
-pub(super) fn expect_log(home: &Home) -> Result<(), StoreError> {
-    let known = home.card().head.map_or(0, |head| head.seq);
-    let db = home.log_dir().join("db");
+/// That the log's file is there if the manifest knows of entries: an engine that finds none begins anew.
+pub(super) fn expect_log(data_dir: &DataDir) -> Result<(), StoreError> {
+    let known = data_dir.manifest().head.map_or(0, |head| head.seq);
+    let db = data_dir.log_dir().join("db");
     let bytes = std::fs::metadata(&db).map_or(0, |file| file.len());
     if known > 0 && bytes == 0 {
         return Err(lost(db, "it is gone or empty", 0, known));
@@ -29,15 +29,15 @@ pub(super) fn expect_log(home: &Home) -> Result<(), StoreError> {
 }
 
 /// Compares the store's id with the log's, and gives both one where they have none yet.
-pub(super) fn compare_ids(home: &Home, log: &SledJournal) -> Result<(), StoreError> {
-    let card = home.card();
-    let known = card.head.as_ref().map_or(0, |head| head.seq);
+pub(super) fn compare_ids(data_dir: &DataDir, log: &SledJournal) -> Result<(), StoreError> {
+    let manifest = data_dir.manifest();
+    let known = manifest.head.as_ref().map_or(0, |head| head.seq);
     let of_log = log.store_id()?;
-    let id = match (&card.store_id, of_log) {
+    let id = match (&manifest.store_id, of_log) {
         (Some(id), Some(of_log)) if *id == hex(&of_log) => return Ok(()),
         (Some(_), Some(_)) => {
             return Err(StoreError::Layout {
-                path: home.log_dir(),
+                path: data_dir.log_dir(),
                 detail: format!(
                     "this log is of another store: put back this store's own, of which {known} entries are known"
                 ),
@@ -48,11 +48,11 @@ pub(super) fn compare_ids(home: &Home, log: &SledJournal) -> Result<(), StoreErr
             return Ok(());
         }
         (Some(_), None) if log_is_empty(log) => {
-            return Err(lost(home.log_dir(), "the log is empty", 0, known));
+            return Err(lost(data_dir.log_dir(), "the log is empty", 0, known));
         }
         (Some(_), None) => {
             return Err(StoreError::Layout {
-                path: home.log_dir(),
+                path: data_dir.log_dir(),
                 detail: format!(
                     "this log bears no store's id: it is another one, or an old copy: put back this store's own, of which {known} entries are known"
                 ),
@@ -67,17 +67,20 @@ pub(super) fn compare_ids(home: &Home, log: &SledJournal) -> Result<(), StoreErr
         }
     };
     let store_id = Some(hex(&id));
-    home.replace_card(Card { store_id, ..card })
+    data_dir.replace_manifest(Manifest {
+        store_id,
+        ..manifest
+    })
 }
 
-/// That the log goes as far as the card knows, and is the same there.
+/// That the log goes as far as the manifest knows, and is the same there.
 pub(super) fn compare_heads(
-    card: &Card,
+    manifest: &Manifest,
     log_dir: PathBuf,
     log: &dyn Engine,
     last: Option<&FrameHeader>,
 ) -> Result<(), StoreError> {
-    let Some(known) = &card.head else {
+    let Some(known) = &manifest.head else {
         return Ok(());
     };
     let seq = last.map_or(0, |last| last.first_seq + last.entries - 1);
@@ -100,7 +103,7 @@ pub(super) fn compare_heads(
     })
 }
 
-/// What the card may say of a log that is durable up to a frame.
+/// What the manifest may say of a log that is durable up to a frame.
 pub(super) fn known_head(position: u64, last: &FrameHeader) -> KnownHead {
     KnownHead {
         seq: last.first_seq + last.entries - 1,

@@ -1,13 +1,13 @@
-//! What the store tells of its own work: to whoever measures it, as it happens, and to whoever asks, as it stands.
+//! What the store tells of its own work: events for a meter as they happen, and gauges on request.
 
 use super::error::StoreError;
-use super::tally::Tally;
+use super::line_counts::LineCounts;
 use std::time::{Duration, Instant};
 
 /// Whoever measures the writer's work. Called by its threads, so it must be quick, and must not call the store.
 pub trait Meter: Send + Sync {
     /// What became of a batch; it is durable.
-    fn committed(&self, tally: &Tally) {
+    fn committed(&self, tally: &LineCounts) {
         let _ = tally;
     }
 
@@ -32,7 +32,7 @@ impl Meter for () {}
 
 /// How the store stood when it was last looked at, which is not done more often than there is something new.
 #[derive(Debug, Default)]
-pub(super) struct Stood {
+pub(super) struct CachedGauges {
     /// Where the log ended: what is told of its state is good for just that.
     pub next: u64,
     /// When its files were measured.

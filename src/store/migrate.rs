@@ -1,7 +1,7 @@
 //! The formats that a store has had, and the way from each to the next. The steps themselves are in `migrations/`.
 
+use super::data_dir::Manifest;
 use super::error::StoreError;
-use super::home::Card;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ pub const FORMAT: u32 = 1;
 
 /// What has to be done to a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct MigrationPlan {
     /// The format that the store has; 0 where there is none yet.
     pub from: u32,
     /// The steps that are missing: their formats, and what they do.
@@ -37,8 +37,8 @@ pub struct Plan {
 ///
 /// # Errors
 /// [`StoreError::NewerFormat`] where a newer program has written it.
-pub fn plan(dir: &Path) -> Result<Plan, StoreError> {
-    let from = Card::read(dir)?.map_or(0, |card| card.format);
+pub fn plan(dir: &Path) -> Result<MigrationPlan, StoreError> {
+    let from = Manifest::read(dir)?.map_or(0, |manifest| manifest.format);
     if from > FORMAT {
         return Err(StoreError::NewerFormat {
             dir: dir.to_owned(),
@@ -47,7 +47,7 @@ pub fn plan(dir: &Path) -> Result<Plan, StoreError> {
         });
     }
     let missing = MIGRATIONS.iter().filter(|migration| migration.to > from);
-    Ok(Plan {
+    Ok(MigrationPlan {
         from,
         steps: missing
             .map(|migration| (migration.to, migration.title))
@@ -56,7 +56,7 @@ pub fn plan(dir: &Path) -> Result<Plan, StoreError> {
 }
 
 /// Runs what is missing, each step after keeping a copy of what it replaces.
-pub(super) fn bring_up_to_date(dir: &Path) -> Result<Card, StoreError> {
+pub(super) fn bring_up_to_date(dir: &Path) -> Result<Manifest, StoreError> {
     let plan = plan(dir)?;
     for migration in MIGRATIONS
         .iter()
@@ -67,7 +67,7 @@ pub(super) fn bring_up_to_date(dir: &Path) -> Result<Card, StoreError> {
         }
         (migration.run)(dir)?;
     }
-    Card::read(dir)?.ok_or_else(|| StoreError::NoSuchStore(dir.to_owned()))
+    Manifest::read(dir)?.ok_or_else(|| StoreError::NoSuchStore(dir.to_owned()))
 }
 
 /// Copies the store's files to `DIR/before-format-N`, under another name until the copy is whole.
@@ -123,6 +123,9 @@ mod tests {
         fs::write(dir.path().join("log/db"), b"entries").unwrap();
         let kept = keep_copy(dir.path(), 1).unwrap();
         assert_eq!(fs::read(kept.join("log/db")).unwrap(), b"entries");
-        assert_eq!(Card::read(&kept).unwrap(), Card::read(dir.path()).unwrap());
+        assert_eq!(
+            Manifest::read(&kept).unwrap(),
+            Manifest::read(dir.path()).unwrap()
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The store: one log, one writer, any number of readers.
 //!
 //! ```text
-//! record / submit ──> desk (decide) ──> scribe (append, sync) ──> published head ──> receipts
+//! record / submit ──> decider (decide) ──> committer (append, sync) ──> published head ──> receipts
 //!                                                                      │
 //!                                    visit, as_of, queries  <── scan ──┘
 //! ```
@@ -10,75 +10,76 @@
 //! | --- | --- |
 //! | `batch` | lines in, receipts out |
 //! | `check` | what an event must be like to be recorded |
-//! | `writer`, `desk`, `scribe`, `catch_up` | two threads: one decides, one appends and syncs; group commit; poisoning; what they start from |
+//! | `writer`, `decider`, `committer`, `recovery` | two threads: one decides, one appends and syncs; group commit; poisoning; what they start from |
 //! | `scan`, `reading` | the log out, folded by `apply`, shown to visitors |
 //! | `checkpoint` | shortcuts into the log |
 //! | `clamped` | entries far behind the time of their channel, and what moved it |
 //! | `retries`, `gist` | which ids have been recorded, and what their lines said |
-//! | `rejects`, `ration` | the lines that could not be taken; how many of them are kept |
+//! | `rejects`, `quota` | the lines that could not be taken; how many of them are kept |
 //! | `room` | how much may wait for the writer |
 //! | `digests`, `tally` | what a snapshot's entry and a receipt say |
 //! | `caution` | what should be known before more is recorded |
 //! | `meter` | what the store tells of its own work |
 //! | `opening` | how a store is opened and closed |
-//! | `home`, `migrate` | the folder, its lock and its format |
+//! | `data_dir`, `migrate` | the folder, its lock and its format |
 //! | `read_only` | stores that cannot be written |
-//! | `identity` | whether the folder's card and its log belong together |
+//! | `identity` | whether the folder's manifest and its log belong together |
 //!
 //! **Invariants:** it is synchronous. What is read is durable. It knows nothing of feeds and their shapes.
 
 mod batch;
-mod catch_up;
+mod byte_budget;
 mod caution;
 mod check;
 mod checkpoint;
 mod clamped;
-mod desk;
+mod committer;
+mod content_hash;
+mod data_dir;
+mod decider;
 mod digests;
 mod error;
-mod gist;
-mod home;
 mod identity;
+mod line_counts;
 mod meter;
 mod migrate;
 mod opening;
-mod ration;
 mod read_only;
 mod reading;
+mod recovery;
+mod reject_quota;
 mod rejects;
 mod retries;
-mod room;
 mod scan;
-mod scribe;
-mod tally;
 mod writer;
 
 pub use crate::log::engine::Durability;
 pub use batch::{
-    Batch, Clamped, DifferingRetry, Frontier, Line, Outcome, Receipt, Refused, Rejected, Ticket,
+    Batch, BatchLine, BatchOutcome, Clamped, DifferingRetry, Frontier, Receipt, RefusedLine,
+    RejectedLine, Ticket,
 };
 pub use caution::Caution;
-pub use check::{Unfit, check};
+pub use check::{InvalidEvent, check};
+pub use data_dir::OWNER_SOCKET;
 pub use error::StoreError;
-pub use home::OWNER_SOCKET;
-use meter::Stood;
+pub use line_counts::LineCounts;
+use meter::CachedGauges;
 pub use meter::{Gauges, Meter};
-pub use migrate::{FORMAT, Plan, plan};
+pub use migrate::{FORMAT, MigrationPlan, plan};
 pub use rejects::may_be_retried;
-pub use scan::{At, Flow, Fold, Scope, Start, Visitor};
-pub use tally::Tally;
+pub use scan::{ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor};
 
 pub(crate) use digests::Digests;
 
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::event::Event;
-use crate::domain::names::{Name, Names};
+use crate::domain::names::{NameId, Names};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::log::engine::Engine;
 use batch::Reply;
-use home::Home;
-use room::Room;
+use byte_budget::ByteBudget;
+use data_dir::DataDir;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -153,23 +154,23 @@ impl Projection for State {
 
 /// A presence log, open. Dropping it finishes what is in hand.
 pub struct Store {
-    shared: Arc<Shared>,
+    shared: Arc<StoreShared>,
     writer: Mutex<Option<Writer>>,
     /// The fold up to the published head, as far as a query has last asked for it.
-    follower: Mutex<Option<Fold>>,
+    follower: Mutex<Option<StateCursor>>,
     /// How it stood when somebody last asked.
-    stood: Mutex<Stood>,
+    stood: Mutex<CachedGauges>,
     /// Held by who takes rejects in again.
     retrying: Mutex<()>,
 }
 
 /// What the store's threads share.
-struct Shared {
+struct StoreShared {
     engine: Box<dyn Engine>,
     options: Options,
     digest_key: [u8; 32],
     /// The folder, where there is one; held for its lock.
-    home: Option<Home>,
+    data_dir: Option<DataDir>,
     /// The copy that is read in the place of a store that cannot be written; gone after the engine.
     copy: Mutex<Option<tempfile::TempDir>>,
     published: Mutex<Published>,
@@ -177,14 +178,14 @@ struct Shared {
     /// A checkpoint could not be saved: the next one must not point to its parts.
     checkpoint_lost: AtomicBool,
     /// For what is on its way through the writer.
-    room: Arc<Room>,
+    room: Arc<ByteBudget>,
     /// Lines that wait for the writer.
     waiting: AtomicU64,
-    listeners: Mutex<Vec<Listener>>,
+    listeners: Mutex<Vec<HeadListener>>,
 }
 
 /// Who is told of a new head.
-type Listener = Box<dyn Fn(u64) + Send + Sync>;
+type HeadListener = Box<dyn Fn(u64) + Send + Sync>;
 
 /// How far the log is durable.
 #[derive(Debug, Clone, Copy)]
@@ -194,12 +195,12 @@ struct Published {
     seq: u64,
 }
 
-/// A mutex of plain data: whoever panicked while holding it has left it whole.
+/// A mutex of plain data: a panic while it was held has left it whole.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Shared {
+impl StoreShared {
     fn publish(&self, next: u64, seq: u64) {
         *held(&self.published) = Published { next, seq };
         held(&self.listeners).iter().for_each(|told| told(seq));
@@ -257,7 +258,7 @@ impl Store {
     pub fn record(&self, events: &[Event<'_>]) -> Result<Receipt, StoreError> {
         let lines = events
             .iter()
-            .map(|event| Line::Event(event.clone().into_owned(), None));
+            .map(|event| BatchLine::Event(event.clone().into_owned(), None));
         let batch = Batch {
             lines: lines.collect(),
             rules: self.shared.options.rules,
@@ -272,7 +273,7 @@ impl Store {
     /// [`StoreError::Unfit`]; where the writer cannot be started, or has ended after a failure.
     pub fn submit(&self, batch: Batch) -> Result<Ticket, StoreError> {
         let (reply, ticket) = Ticket::new();
-        self.hand_over(batch, reply).map(|()| ticket)
+        self.send_decided(batch, reply).map(|()| ticket)
     }
 
     /// Hands over lines, and has `done` told what became of them, for those who cannot wait in a thread. It is called
@@ -284,12 +285,12 @@ impl Store {
     pub fn submit_then(
         &self,
         batch: Batch,
-        done: impl FnOnce(Outcome) + Send + 'static,
+        done: impl FnOnce(BatchOutcome) + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.hand_over(batch, Box::new(done))
+        self.send_decided(batch, Box::new(done))
     }
 
-    fn hand_over(&self, batch: Batch, reply: Reply) -> Result<(), StoreError> {
+    fn send_decided(&self, batch: Batch, reply: Reply) -> Result<(), StoreError> {
         if let Some(reason) = self.shared.poison() {
             return Err(StoreError::Poisoned(reason));
         }
@@ -375,14 +376,14 @@ impl Store {
         let fold = checkpoint::rebuild(engine, end)?;
         let after = fold.state.describe(&fold.names);
         *follower = Some(fold);
-        // A writer that finds the shelf empty reads the whole log, and leaves a checkpoint when it ends.
+        // A writer that finds the key values empty reads the whole log, and leaves a checkpoint when it ends.
         Writer::start(&self.shared)?.finish();
         Ok(before == after)
     }
 }
 
 /// A channel, if the log had heard of it by then.
-pub(crate) fn heard_of(channel: &str, state: &State, names: &Names) -> Result<Name, StoreError> {
+pub(crate) fn heard_of(channel: &str, state: &State, names: &Names) -> Result<NameId, StoreError> {
     names
         .find(channel)
         .filter(|&name| state.channel(name).is_some())

@@ -1,10 +1,10 @@
 //! Opening a store and closing it.
 
 use super::batch::{Batch, Ticket};
+use super::byte_budget::ByteBudget;
+use super::data_dir::{DataDir, Manifest};
 use super::error::StoreError;
-use super::home::{Card, Home};
-use super::room::Room;
-use super::{Durability, Options, Published, Shared, Store, held, identity};
+use super::{Durability, Options, Published, Store, StoreShared, held, identity};
 use crate::limits::WRITER_BYTES_MAX;
 use crate::log::engine::Engine;
 use crate::log::engine::memory::MemoryJournal;
@@ -30,25 +30,28 @@ impl Store {
     /// [`StoreError::InUse`] where another process has it, [`StoreError::NewerFormat`], [`StoreError::NoSuchStore`]
     /// where it may not be made, [`StoreError::Corrupt`].
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Store, StoreError> {
-        let home = Home::open(dir.as_ref(), options.create, options.patience)?;
+        let data_dir = DataDir::open(dir.as_ref(), options.create, options.patience)?;
         let durability = options.durability;
-        let (store, connected) = Store::open_home(home, options)?;
+        let (store, connected) = Store::open_data_dir(data_dir, options)?;
         if connected {
             store.settle();
         } else if durability == Durability::Power {
-            // A card that knows less than it could is no failure.
+            // A manifest that knows less than it could is no failure.
             drop(store.shared.note_head());
         }
         Ok(store)
     }
 
     /// Opens the log of a folder; whether connections were up at its end.
-    pub(super) fn open_home(home: Home, options: Options) -> Result<(Store, bool), StoreError> {
-        let key = home.card().key(&home.dir)?;
-        identity::expect_log(&home)?;
-        let engine = SledJournal::open(&home.log_dir(), options.durability)?;
-        identity::compare_ids(&home, &engine)?;
-        Store::assemble(Box::new(engine), key, Some(home), options)
+    pub(super) fn open_data_dir(
+        data_dir: DataDir,
+        options: Options,
+    ) -> Result<(Store, bool), StoreError> {
+        let key = data_dir.manifest().key(&data_dir.dir)?;
+        identity::expect_log(&data_dir)?;
+        let engine = SledJournal::open(&data_dir.log_dir(), options.durability)?;
+        identity::compare_ids(&data_dir, &engine)?;
+        Store::assemble(Box::new(engine), key, Some(data_dir), options)
     }
 
     /// A store that lives in memory, and is gone when it is dropped.
@@ -74,7 +77,7 @@ impl Store {
     fn assemble(
         engine: Box<dyn Engine>,
         digest_key: [u8; 32],
-        home: Option<Home>,
+        data_dir: Option<DataDir>,
         options: Options,
     ) -> Result<(Store, bool), StoreError> {
         read::drop_unfinished(&*engine)?;
@@ -84,22 +87,27 @@ impl Store {
             let detail = format!("the value at position {} is no end of a frame", next - 1);
             return Err(StoreError::Corrupt { seq: 0, detail });
         }
-        if let Some(home) = &home {
-            identity::compare_heads(&home.card(), home.log_dir(), &*engine, last.as_ref())?;
+        if let Some(data_dir) = &data_dir {
+            identity::compare_heads(
+                &data_dir.manifest(),
+                data_dir.log_dir(),
+                &*engine,
+                last.as_ref(),
+            )?;
         }
         let connected = last.as_ref().is_some_and(|header| header.connected);
         let seq = last.map_or(0, |header| header.first_seq + header.entries - 1);
         let published = Mutex::new(Published { next, seq });
-        let shared = Shared {
+        let shared = StoreShared {
             engine,
             options,
             digest_key,
-            home,
+            data_dir,
             copy: Mutex::default(),
             published,
             poisoned: Mutex::default(),
             checkpoint_lost: AtomicBool::new(false),
-            room: Room::new(WRITER_BYTES_MAX),
+            room: ByteBudget::new(WRITER_BYTES_MAX),
             waiting: AtomicU64::new(0),
             listeners: Mutex::default(),
         };
@@ -119,7 +127,7 @@ impl Store {
     }
 
     /// Whoever had the store open before has died with connections up: the writer's first act is to say so. Where it
-    /// cannot, whoever writes next is told why.
+    /// cannot, the next write fails and says why.
     fn settle(&self) {
         let settled = self.submit(Batch::default()).and_then(Ticket::wait);
         drop(settled);
@@ -146,16 +154,16 @@ impl Store {
             self.shared.poison_with(error);
         }
         closed?;
-        // A card that knows less than it could is no failure: all is durable.
+        // A manifest that knows less than it could is no failure: all is durable.
         drop(self.shared.note_head());
         Ok(())
     }
 }
 
-impl Shared {
-    /// Has the folder's card know how far the log goes. Only for a log that is durable so far.
+impl StoreShared {
+    /// Has the folder's manifest know how far the log goes. Only for a log that is durable so far.
     pub(super) fn note_head(&self) -> Result<(), StoreError> {
-        let Some(home) = &self.home else {
+        let Some(data_dir) = &self.data_dir else {
             return Ok(());
         };
         let next = self.published().next;
@@ -163,8 +171,8 @@ impl Shared {
             return Ok(());
         };
         let head = Some(identity::known_head(next - 1, &last));
-        let card = home.card();
-        home.replace_card(Card { head, ..card })
+        let manifest = data_dir.manifest();
+        data_dir.replace_manifest(Manifest { head, ..manifest })
     }
 }
 

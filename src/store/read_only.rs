@@ -4,8 +4,8 @@
 //! **Invariant:** nothing in the store's own folder is written, made or locked. A copy is used only if nobody wrote the
 //! files while it was made.
 
+use super::data_dir::{self, DataDir};
 use super::error::StoreError;
-use super::home::{self, Home};
 use super::{Durability, Options, Store, migrate};
 use crate::limits::{READ_COPIES_MAX, READ_COPY_BYTES_MAX, READ_COPY_MEMORY_BYTES_MAX};
 use crate::log::engine::JournalError;
@@ -40,18 +40,18 @@ impl Store {
     /// As [`Store::open`]; [`StoreError::NotCopied`] where the files are too large or there is no room.
     pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Store, StoreError> {
         let dir = dir.as_ref();
-        home::expect(dir)?;
+        data_dir::expect(dir)?;
         // A newer format is better named before it is copied.
         migrate::plan(dir)?;
         let copy = copy(dir)?;
         let inside = |error| of_original(error, copy.path(), dir);
-        let home = Home::open(copy.path(), false, Duration::ZERO).map_err(inside)?;
+        let data_dir = DataDir::open(copy.path(), false, Duration::ZERO).map_err(inside)?;
         let options = Options {
             create: false,
             durability: Durability::None,
             ..Options::default()
         };
-        let store = Store::open_home(home, options).map_err(inside)?.0;
+        let store = Store::open_data_dir(data_dir, options).map_err(inside)?.0;
         store.shared.poison_with(&StoreError::ReadOnly);
         store.keep(copy);
         Ok(store)
@@ -102,7 +102,7 @@ fn expect_unused(dir: &Path) -> Result<(), StoreError> {
     match lock.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
             dir: dir.to_owned(),
-            holder: home::holder(lock),
+            holder: data_dir::holder(lock),
         }),
         // It ends with the file, a moment from now; or there are no locks here.
         _ => Ok(()),

@@ -1,9 +1,11 @@
 //! What can be asked of a store besides queries: its entries, its state, how far sources were read, how it stands.
 
+use super::data_dir::DataDir;
 use super::error::StoreError;
-use super::home::Home;
 use super::meter::Gauges;
-use super::scan::{self, At, Flow, Fold, Nobody, Scope, Start, Visitor};
+use super::scan::{
+    self, NoVisitor, ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor,
+};
 use super::{Projection, Store, heard_of, held};
 use crate::domain::entry::Entry;
 use crate::domain::names::Names;
@@ -41,23 +43,28 @@ impl Store {
             Excluded(&end) => Some(end.saturating_sub(1)),
             Unbounded => None,
         };
-        let scope = Scope {
-            start: Start::Seq(from),
+        let scope = ScanScope {
+            start: ScanStart::Seq(from),
             last,
-            ..Scope::default()
+            ..ScanScope::default()
         };
-        self.visit(&scope, &mut Told { projection, from }).map(drop)
+        self.scan(&scope, &mut ProjectionVisitor { projection, from })
+            .map(drop)
     }
 
     /// Reads part of the durable log past a visitor, and gives the state that it then stands at.
     ///
     /// # Errors
     /// Where the log cannot be read, or the visitor gives up.
-    pub fn visit(&self, scope: &Scope<'_>, visitor: &mut dyn Visitor) -> Result<Fold, StoreError> {
+    pub fn scan(
+        &self,
+        scope: &ScanScope<'_>,
+        visitor: &mut dyn Visitor,
+    ) -> Result<StateCursor, StoreError> {
         let engine = &*self.shared.engine;
         let end = self.shared.published().next;
         let mut fold = scan::start(engine, end, scope)?;
-        scan::read_on(engine, &mut fold, end, scope, visitor)?;
+        scan::advance(engine, &mut fold, end, scope, visitor)?;
         Ok(fold)
     }
 
@@ -65,10 +72,10 @@ impl Store {
     ///
     /// # Errors
     /// Where the log cannot be read.
-    pub fn stand(&self, seq: u64) -> Result<Fold, StoreError> {
-        let scope = Scope {
-            start: Start::Seq(seq),
-            ..Scope::default()
+    pub fn seek(&self, seq: u64) -> Result<StateCursor, StoreError> {
+        let scope = ScanScope {
+            start: ScanStart::Seq(seq),
+            ..ScanScope::default()
         };
         scan::start(&*self.shared.engine, self.shared.published().next, &scope)
     }
@@ -77,9 +84,19 @@ impl Store {
     ///
     /// # Errors
     /// Where the log cannot be read, or the visitor gives up.
-    pub fn read_on(&self, fold: &mut Fold, visitor: &mut dyn Visitor) -> Result<(), StoreError> {
+    pub fn advance(
+        &self,
+        fold: &mut StateCursor,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), StoreError> {
         let end = self.shared.published().next;
-        scan::read_on(&*self.shared.engine, fold, end, &Scope::default(), visitor)
+        scan::advance(
+            &*self.shared.engine,
+            fold,
+            end,
+            &ScanScope::default(),
+            visitor,
+        )
     }
 
     /// Looks at the state as of the durable head, or as it was recorded at `known_at`, or at the entry `last`.
@@ -92,14 +109,14 @@ impl Store {
         last: Option<u64>,
         look: impl FnOnce(&State, &Names) -> T,
     ) -> Result<T, StoreError> {
-        let scope = Scope {
-            start: Start::Behind(u64::MAX),
+        let scope = ScanScope {
+            start: ScanStart::Behind(u64::MAX),
             known_at,
             last,
-            ..Scope::default()
+            ..ScanScope::default()
         };
         if known_at.is_some() || last.is_some() {
-            let fold = self.visit(&scope, &mut Nobody)?;
+            let fold = self.scan(&scope, &mut NoVisitor)?;
             return Ok(look(&fold.state, &fold.names));
         }
         let mut follower = held(&self.follower);
@@ -110,20 +127,20 @@ impl Store {
     /// Catches up with the published head.
     pub(super) fn follow<'a>(
         &self,
-        follower: &'a mut Option<Fold>,
-    ) -> Result<&'a mut Fold, StoreError> {
+        follower: &'a mut Option<StateCursor>,
+    ) -> Result<&'a mut StateCursor, StoreError> {
         let engine = &*self.shared.engine;
         let end = self.shared.published().next;
-        let scope = Scope {
-            start: Start::Behind(u64::MAX),
-            ..Scope::default()
+        let scope = ScanScope {
+            start: ScanStart::Behind(u64::MAX),
+            ..ScanScope::default()
         };
         let mut fold = match follower.take() {
             Some(fold) => fold,
             None => scan::start(engine, end, &scope)?,
         };
         // A fold that failed half way is not kept.
-        scan::read_on(engine, &mut fold, end, &scope, &mut Nobody)?;
+        scan::advance(engine, &mut fold, end, &scope, &mut NoVisitor)?;
         Ok(follower.insert(fold))
     }
 
@@ -133,7 +150,7 @@ impl Store {
     /// Where the log cannot be read.
     pub fn sources(&self) -> Result<Vec<Progress>, StoreError> {
         let mut follower = held(&self.follower);
-        Ok(self.follow(&mut follower)?.aside.sources.clone())
+        Ok(self.follow(&mut follower)?.bookkeeping.sources.clone())
     }
 
     /// The last durable line of an observer's feed, counted from 1; 0 where nothing is known of it. It is recorded by
@@ -144,7 +161,7 @@ impl Store {
     pub fn feed_position(&self, observer: &str, feed: &str) -> Result<u64, StoreError> {
         let source = Progress::feed(observer, feed);
         let mut follower = held(&self.follower);
-        let mut sources = self.follow(&mut follower)?.aside.sources.iter();
+        let mut sources = self.follow(&mut follower)?.bookkeeping.sources.iter();
         let known = sources.find(|known| known.source == source);
         Ok(known.map_or(0, |known| known.line))
     }
@@ -170,7 +187,7 @@ impl Store {
         }
         let measured = stood.measured.map(|at| at.elapsed());
         if measured.is_none_or(|ago| ago >= Duration::from_millis(MEASURE_MS)) {
-            stood.gauges.bytes = self.shared.home.as_ref().map_or(0, Home::bytes);
+            stood.gauges.bytes = self.shared.data_dir.as_ref().map_or(0, DataDir::bytes);
             stood.measured = Some(Instant::now());
         }
         Ok(Gauges {
@@ -196,16 +213,16 @@ fn standing(state: &State) -> Gauges {
     gauges
 }
 
-struct Told<'a, P> {
+struct ProjectionVisitor<'a, P> {
     projection: &'a mut P,
     from: u64,
 }
 
-impl<P: Projection> Visitor for Told<'_, P> {
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+impl<P: Projection> Visitor for ProjectionVisitor<'_, P> {
+    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
         if entry.seq >= self.from {
             self.projection.apply(entry, at.names);
         }
-        Ok(Flow::Skip)
+        Ok(ScanFlow::Skip)
     }
 }

@@ -1,8 +1,8 @@
 //! The lines that could not be taken, as long as they have not been taken after all.
 
-use super::batch::Rejected;
+use super::batch::RejectedLine;
 use super::error::StoreError;
-use super::scan::{Flow, Scope, Visitor};
+use super::scan::{ScanFlow, ScanScope, Visitor};
 use super::{Store, held};
 use crate::log::Reject;
 use crate::log::frame::FrameHeader;
@@ -15,7 +15,7 @@ const LIMITED: &str = "; its sender may write to some channels only, so no retry
 const FORBIDDEN: &str = "the token does not allow ";
 
 /// The reason that is kept with a line.
-pub(super) fn kept_reason(rejected: &Rejected) -> Arc<str> {
+pub(super) fn kept_reason(rejected: &RejectedLine) -> Arc<str> {
     let mark = if rejected.limited { LIMITED } else { "" };
     Arc::from(format!("{}{mark}", rejected.reason))
 }
@@ -38,23 +38,23 @@ impl Store {
     /// # Errors
     /// Where the log cannot be read.
     pub fn kept_rejects(&self, each: impl FnMut(u64, &Reject) -> bool) -> Result<(), StoreError> {
-        let mut settled = Settled::default();
-        self.visit(&Scope::default(), &mut settled)?;
+        let mut settled = ResolvedRejects::default();
+        self.scan(&ScanScope::default(), &mut settled)?;
         let settled = settled.0;
-        let mut kept = Kept {
+        let mut kept = OpenRejects {
             each,
             settled,
             n: 0,
         };
-        self.visit(&Scope::default(), &mut kept).map(drop)
+        self.scan(&ScanScope::default(), &mut kept).map(drop)
     }
 }
 
 /// Which are settled: told after the rejects themselves.
 #[derive(Default)]
-struct Settled(HashSet<u64>);
+struct ResolvedRejects(HashSet<u64>);
 
-impl Visitor for Settled {
+impl Visitor for ResolvedRejects {
     fn renumbers(&self) -> bool {
         true
     }
@@ -68,13 +68,13 @@ impl Visitor for Settled {
     }
 }
 
-struct Kept<F> {
+struct OpenRejects<F> {
     each: F,
     settled: HashSet<u64>,
     n: u64,
 }
 
-impl<F: FnMut(u64, &Reject) -> bool> Visitor for Kept<F> {
+impl<F: FnMut(u64, &Reject) -> bool> Visitor for OpenRejects<F> {
     fn renumbers(&self) -> bool {
         true
     }
@@ -83,12 +83,12 @@ impl<F: FnMut(u64, &Reject) -> bool> Visitor for Kept<F> {
         header.rejects > 0
     }
 
-    fn reject(&mut self, reject: &Reject) -> Flow {
+    fn reject(&mut self, reject: &Reject) -> ScanFlow {
         self.n += 1;
         if self.settled.contains(&self.n) || (self.each)(self.n, reject) {
-            Flow::Skip
+            ScanFlow::Skip
         } else {
-            Flow::Stop
+            ScanFlow::Stop
         }
     }
 }

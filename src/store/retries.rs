@@ -4,7 +4,7 @@
 //! Derived from the log: entries bear their ids. What is saved is a shortcut for opening; only what each id was recorded
 //! with stands nowhere else, and is not known of those that were read off the log again, after a crash or a rebuild.
 
-use super::gist::Gist;
+use super::content_hash::ContentHash;
 use crate::limits::{RETRY_IDS_MAX, RETRY_IDS_PER_OBSERVER_MIN, RETRY_OBSERVERS_MAX};
 use std::collections::{HashMap, VecDeque};
 
@@ -19,7 +19,7 @@ pub(super) struct Remembered {
     /// The first entry that its line made.
     pub seq: u64,
     /// What that line said, where it is known.
-    pub said: Option<Gist>,
+    pub said: Option<ContentHash>,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ struct OfObserver {
 /// The ids remembered.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
-    known: HashMap<RetryKey, (u64, Option<Gist>)>,
+    known: HashMap<RetryKey, (u64, Option<ContentHash>)>,
     order: VecDeque<(RetryKey, u64)>,
     observers: HashMap<u64, OfObserver>,
     /// The observers heard last, the latest at the back.
@@ -57,7 +57,7 @@ impl Retries {
     }
 
     /// The first entry that the line with this id made, and what that said, if it is remembered.
-    pub fn find(&self, key: RetryKey) -> Option<(u64, Option<Gist>)> {
+    pub fn find(&self, key: RetryKey) -> Option<(u64, Option<ContentHash>)> {
         self.known.get(&key).copied()
     }
 

@@ -3,10 +3,10 @@
 //! It is the one way in which state comes out of the log: for the writer when it starts, for every query, for
 //! replay, for verification.
 
-use super::checkpoint::{self, Aside, Place};
+use super::checkpoint::{self, Bookkeeping, LogPosition};
 use super::error::StoreError;
-use crate::domain::entry::{Closed, Entry, Page, Rules, What};
-use crate::domain::names::{Name, Names, Renumbering};
+use crate::domain::entry::{ConnectionEnd, Entry, Page, Payload, Rules};
+use crate::domain::names::{NameId, Names, Renumbering};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::limits;
@@ -17,18 +17,18 @@ use crate::log::{Record, Reject};
 
 /// The state that the log gives, and how far it was read.
 #[derive(Debug, Default)]
-pub struct Fold {
+pub struct StateCursor {
     /// The state.
     pub state: State,
     /// The dictionary in whose numbers it speaks.
     pub names: Names,
-    pub(crate) aside: Aside,
-    pub(crate) place: Place,
+    pub(crate) bookkeeping: Bookkeeping,
+    pub(crate) place: LogPosition,
     /// How many names and members the dictionary had when it was last known to have none too many.
     pub(crate) needed: usize,
 }
 
-impl Fold {
+impl StateCursor {
     /// Forgets the names that nothing needs, once they may be the greater part of what is kept.
     pub(crate) fn forget_absent(&mut self) -> Option<Renumbering> {
         let size = |names: &Names| names.len() + names.members();
@@ -43,8 +43,8 @@ impl Fold {
 
     /// What was read, to look at.
     #[must_use]
-    pub fn at(&self) -> At<'_> {
-        At {
+    pub fn at(&self) -> StateView<'_> {
+        StateView {
             state: &self.state,
             names: &self.names,
         }
@@ -53,39 +53,39 @@ impl Fold {
 
 /// The state just before the entry that is visited.
 #[derive(Clone, Copy)]
-pub struct At<'a> {
+pub struct StateView<'a> {
     /// The state; of the visited channel only, where the scope names one.
     pub state: &'a State,
     /// The dictionary.
     pub names: &'a Names,
 }
 
-impl At<'_> {
+impl StateView<'_> {
     /// The channel of an entry; `None` for a link or token entry that names none.
     #[must_use]
-    pub fn channel_of(&self, entry: &Entry) -> Option<Name> {
+    pub fn channel_of(&self, entry: &Entry) -> Option<NameId> {
         channel_of(entry, self.names)
     }
 
     /// Whether an entry that names no channel is shown in this one: whether its observer had spoken of it.
     #[must_use]
-    pub fn is_shown_in(&self, entry: &Entry, channel: Option<Name>) -> bool {
+    pub fn is_shown_in(&self, entry: &Entry, channel: Option<NameId>) -> bool {
         channel.is_some_and(|channel| self.state.is_channel_of(entry.observer, channel))
     }
 }
 
-pub(crate) fn channel_of(entry: &Entry, names: &Names) -> Option<Name> {
-    match &entry.what {
-        What::Change(change) => Some(names.key(change.member).channel),
-        What::Snapshot(snapshot) => Some(snapshot.channel),
-        What::Link(link) => link.channel,
-        What::Token(token) => token.channel,
+pub(crate) fn channel_of(entry: &Entry, names: &Names) -> Option<NameId> {
+    match &entry.payload {
+        Payload::Change(change) => Some(names.key(change.member).channel),
+        Payload::Snapshot(snapshot) => Some(snapshot.channel),
+        Payload::Link(link) => link.channel,
+        Payload::Token(token) => token.channel,
     }
 }
 
 /// What to do with the entry that was visited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
+pub enum ScanFlow {
     /// Apply it, and go on.
     Apply,
     /// Leave the state as it is, and go on.
@@ -141,16 +141,16 @@ pub trait Visitor {
     ///
     /// # Errors
     /// Whatever makes it give up.
-    fn entry(&mut self, at: At<'_>, entry: &Entry) -> Result<Flow, StoreError> {
+    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
         let _ = (at, entry);
-        Ok(Flow::Apply)
+        Ok(ScanFlow::Apply)
     }
 
     /// A commit, after its entries; `at` is the state with them.
     ///
     /// # Errors
     /// Whatever makes it give up.
-    fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+    fn committed(&mut self, at: StateView<'_>, entries: &[Entry]) -> Result<(), StoreError> {
         let _ = (at, entries);
         Ok(())
     }
@@ -159,36 +159,41 @@ pub trait Visitor {
     ///
     /// # Errors
     /// Whatever makes it give up.
-    fn page(&mut self, at: At<'_>, rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+    fn page(
+        &mut self,
+        at: StateView<'_>,
+        rules: &Rules,
+        page: &Page,
+    ) -> Result<ScanFlow, StoreError> {
         let _ = (at, rules, page);
-        Ok(Flow::Apply)
+        Ok(ScanFlow::Apply)
     }
 
     /// A connection that ended in order.
     ///
     /// # Errors
     /// Whatever makes it give up.
-    fn closed(&mut self, at: At<'_>, closed: &Closed) -> Result<(), StoreError> {
+    fn closed(&mut self, at: StateView<'_>, closed: &ConnectionEnd) -> Result<(), StoreError> {
         let _ = (at, closed);
         Ok(())
     }
 
     /// A rejected line.
-    fn reject(&mut self, reject: &Reject) -> Flow {
+    fn reject(&mut self, reject: &Reject) -> ScanFlow {
         let _ = reject;
-        Flow::Apply
+        ScanFlow::Apply
     }
 
-    /// A rejected line, the so-maniest of the log, has been taken after all.
+    /// A rejected line, by its ordinal from 1, was accepted by a later retry.
     fn settled(&mut self, reject: u64) {
         let _ = reject;
     }
 }
 
 /// Nobody looks on.
-pub(crate) struct Nobody;
+pub(crate) struct NoVisitor;
 
-impl Visitor for Nobody {
+impl Visitor for NoVisitor {
     fn renumbers(&self) -> bool {
         true
     }
@@ -196,7 +201,7 @@ impl Visitor for Nobody {
 
 /// Where to begin reading; earlier where only an earlier checkpoint is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Start {
+pub enum ScanStart {
     /// At the first entry.
     #[default]
     First,
@@ -210,11 +215,11 @@ pub enum Start {
 
 /// Which part of the log is read.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Scope<'a> {
+pub struct ScanScope<'a> {
     /// Frames that do not touch this channel are left out.
     pub channel: Option<&'a str>,
     /// Where to begin.
-    pub start: Start,
+    pub start: ScanStart,
     /// The last entry to read.
     pub last: Option<u64>,
     /// Only what was recorded at or before this time, Unix ms.
@@ -222,11 +227,11 @@ pub struct Scope<'a> {
 }
 
 /// Reads on from where `fold` is, up to (not including) the engine's position `end`.
-pub(crate) fn read_on(
+pub(crate) fn advance(
     engine: &dyn Engine,
-    fold: &mut Fold,
+    fold: &mut StateCursor,
     end: u64,
-    scope: &Scope<'_>,
+    scope: &ScanScope<'_>,
     visitor: &mut dyn Visitor,
 ) -> Result<(), StoreError> {
     let channel = scope.channel.map(channel_hash);
@@ -249,15 +254,15 @@ pub(crate) fn read_on(
         }
         let touches = channel.is_none_or(|channel| header.may_touch(channel));
         if touches && visitor.wants(header) {
-            let Fold {
+            let StateCursor {
                 state,
                 names,
-                aside,
+                bookkeeping,
                 ..
             } = &mut *fold;
             let mut stopped = false;
             let read = frame.read(names, visitor.check(), |names, record| {
-                let go_on = take(state, names, aside, record, scope, visitor)?;
+                let go_on = take(state, names, bookkeeping, record, scope, visitor)?;
                 stopped = !go_on;
                 Ok(go_on)
             });
@@ -276,7 +281,7 @@ pub(crate) fn read_on(
             }
         }
         let header = frame.header();
-        fold.place = Place {
+        fold.place = LogPosition {
             next: frame.next(),
             frame: header.frame,
             link: header.link_after,
@@ -301,7 +306,7 @@ pub(crate) fn read_on(
     Ok(())
 }
 
-fn damaged(fold: &Fold, error: &dyn std::fmt::Display) -> StoreError {
+fn damaged(fold: &StateCursor, error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Corrupt {
         seq: fold.state.head(),
         detail: error.to_string(),
@@ -312,9 +317,9 @@ fn damaged(fold: &Fold, error: &dyn std::fmt::Display) -> StoreError {
 fn take(
     state: &mut State,
     names: &mut Names,
-    aside: &mut Aside,
+    bookkeeping: &mut Bookkeeping,
     record: &Record,
-    scope: &Scope<'_>,
+    scope: &ScanScope<'_>,
     visitor: &mut dyn Visitor,
 ) -> Result<bool, StoreError> {
     // What is no entry belongs to the one before it.
@@ -337,40 +342,44 @@ fn take(
                 if !within(entry) {
                     return Ok(false);
                 }
-                match visitor.entry(At { state, names }, entry)? {
-                    Flow::Apply => state.apply(entry, names),
-                    Flow::Skip => {}
-                    Flow::Stop => return Ok(false),
+                match visitor.entry(StateView { state, names }, entry)? {
+                    ScanFlow::Apply => state.apply(entry, names),
+                    ScanFlow::Skip => {}
+                    ScanFlow::Stop => return Ok(false),
                 }
             }
-            visitor.committed(At { state, names }, entries)?;
+            visitor.committed(StateView { state, names }, entries)?;
         }
         Record::Page { rules, page } => {
             if before(page.recorded_at, state)
-                && visitor.page(At { state, names }, rules, page)? == Flow::Apply
+                && visitor.page(StateView { state, names }, rules, page)? == ScanFlow::Apply
             {
                 state.apply_page(page);
             }
         }
         Record::Closed(closed) => {
             if before(closed.recorded_at, state) {
-                visitor.closed(At { state, names }, closed)?;
+                visitor.closed(StateView { state, names }, closed)?;
                 state.apply_closed(closed);
             }
         }
         Record::Reject(reject) => {
-            if visitor.reject(reject) == Flow::Stop {
+            if visitor.reject(reject) == ScanFlow::Stop {
                 return Ok(false);
             }
-            aside.count_reject(reject);
+            bookkeeping.count_reject(reject);
         }
         Record::Settled(reject) => visitor.settled(*reject),
-        Record::Progress(progress) => aside.note_progress(progress.clone()),
+        Record::Progress(progress) => bookkeeping.note_progress(progress.clone()),
     }
     Ok(true)
 }
 
 /// The fold up to the last checkpoint that `scope` allows to begin at.
-pub(crate) fn start(engine: &dyn Engine, end: u64, scope: &Scope<'_>) -> Result<Fold, StoreError> {
+pub(crate) fn start(
+    engine: &dyn Engine,
+    end: u64,
+    scope: &ScanScope<'_>,
+) -> Result<StateCursor, StoreError> {
     checkpoint::load(engine, end, scope)
 }

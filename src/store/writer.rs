@@ -1,26 +1,26 @@
-//! The one writer, in two threads: the desk takes lines from a bounded queue and decides what follows from them; the
-//! scribe writes frames, appends and syncs. So a batch is decided while the one before it becomes durable, and what
+//! The one writer, in two threads: the decider takes lines from a bounded queue and decides what follows from them; the
+//! committer writes frames, appends and syncs. So a batch is decided while the one before it becomes durable, and what
 //! waits is synced together.
 //!
 //! **Invariant:** a receipt is given only for what is durable. After a failed append or sync nothing more is
 //! written: the writer is poisoned, and what was not durable is gone with it. A thread that panics poisons it, too.
 
 use super::batch::{Batch, Reply};
-use super::catch_up::catch_up;
-use super::desk::Desk;
+use super::committer::Committer;
+use super::decider::Decider;
 use super::error::StoreError;
-use super::scribe::Scribe;
-use super::{Shared, held};
+use super::recovery::recover;
+use super::{StoreShared, held};
 use crate::limits;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-/// How often the desk may have decided something while the scribe is still at what came before.
+/// How often the decider may have decided something while the committer still writes what came before.
 const DECIDED_AHEAD: usize = 4;
 
 /// Poisons the store when its thread panics: without the thread nothing more is written.
-pub(super) struct PoisonOnPanic(pub Arc<Shared>);
+pub(super) struct PoisonOnPanic(pub Arc<StoreShared>);
 
 impl Drop for PoisonOnPanic {
     fn drop(&mut self) {
@@ -39,29 +39,32 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub fn start(shared: &Arc<Shared>) -> Result<Writer, StoreError> {
-        let mut caught_up = catch_up(&*shared.engine)?;
-        let fold = &caught_up.fold;
-        let scribe = Scribe::new(
+    pub fn start(shared: &Arc<StoreShared>) -> Result<Writer, StoreError> {
+        let mut recovered = recover(&*shared.engine)?;
+        let fold = &recovered.fold;
+        let committer = Committer::new(
             Arc::clone(shared),
-            fold.names.glossary().clone(),
+            fold.names.table().clone(),
             fold.place,
             fold.state.head(),
-            std::mem::take(&mut caught_up.parts),
+            std::mem::take(&mut recovered.parts),
         )?;
-        let desk = Desk::new(Arc::clone(shared), caught_up);
+        let decider = Decider::new(Arc::clone(shared), recovered);
         let (queue, batches) = sync_channel(limits::WRITER_QUEUE_MAX);
-        let (to_scribe, decided) = sync_channel(DECIDED_AHEAD);
+        let (to_committer, decided) = sync_channel(DECIDED_AHEAD);
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let thread = std::thread::Builder::new().name(name.into()).spawn(work);
             thread.map_err(|error| StoreError::io("the writer's thread", error))
         };
         let threads = vec![
             spawn(
-                "rollbook-desk",
-                Box::new(move || desk.run(&batches, &to_scribe)),
+                "rollbook-decider",
+                Box::new(move || decider.run(&batches, &to_committer)),
             )?,
-            spawn("rollbook-scribe", Box::new(move || scribe.run(&decided)))?,
+            spawn(
+                "rollbook-committer",
+                Box::new(move || committer.run(&decided)),
+            )?,
         ];
         Ok(Writer { queue, threads })
     }

@@ -3,7 +3,7 @@
 
 use crate::program;
 use program::Folder;
-use rollbook::bench::{BenchError, Figure, News, Sizes, Work, bench};
+use rollbook::bench::{BenchError, BenchEvent, Figure, Sizes, Work, bench};
 use rollbook::store::Durability;
 
 const TINY: Sizes = Sizes {
@@ -30,10 +30,10 @@ fn sound(work: &Work) {
 fn every_figure_is_told_when_it_is_taken_and_nothing_stays() {
     let dir = tempfile::tempdir().unwrap();
     let (mut begun, mut figures) = (Vec::new(), Vec::<Figure>::new());
-    let mut onlooker = |news: News<'_>| {
+    let mut onlooker = |news: BenchEvent<'_>| {
         match news {
-            News::Begins(_) => begun.push(figures.len()),
-            News::Measured(figure) => figures.push(*figure),
+            BenchEvent::Begins(_) => begun.push(figures.len()),
+            BenchEvent::Measured(figure) => figures.push(*figure),
         }
         true
     };
@@ -72,7 +72,7 @@ fn every_figure_is_told_when_it_is_taken_and_nothing_stays() {
 fn it_can_be_stopped() {
     let dir = tempfile::tempdir().unwrap();
     let mut left = 2;
-    let mut onlooker = |_: News<'_>| {
+    let mut onlooker = |_: BenchEvent<'_>| {
         left -= 1;
         left > 0
     };
@@ -84,15 +84,15 @@ fn it_can_be_stopped() {
 #[cfg(all(feature = "client", feature = "server"))]
 #[test]
 fn lines_are_timed_on_their_way_through_a_server() {
-    use rollbook::bench::{Flow, live};
+    use rollbook::bench::{LineFlow, live};
     let dir = tempfile::tempdir().unwrap();
-    let flow = Flow {
+    let flow = LineFlow {
         per_second: 200,
         lines: 300,
     };
     let mut figures = Vec::new();
-    let mut onlooker = |news: News<'_>| {
-        if let News::Measured(figure) = news {
+    let mut onlooker = |news: BenchEvent<'_>| {
+        if let BenchEvent::Measured(figure) = news {
             figures.push(*figure);
         }
         true

@@ -14,7 +14,7 @@ use rollbook::cli::args::{Cli, Command};
 use rollbook::cli::exit::{Exit, Failure};
 use rollbook::cli::moment::span;
 use rollbook::cli::notices::Notices;
-use rollbook::cli::output::Format;
+use rollbook::cli::output::OutputFormat;
 use rollbook::cli::text::{count, shown};
 use rollbook::domain::entry::Disposition;
 use rollbook::query::answer::Time;
@@ -97,7 +97,7 @@ fn the_command_line_takes_what_it_should() {
         parse("rollbook who studio-7 --at -90m --known-at -1h --data /tmp/x --format csv").unwrap();
     assert_eq!(
         (cli.everywhere.data.as_path(), cli.everywhere.format),
-        (Path::new("/tmp/x"), Some(Format::Csv))
+        (Path::new("/tmp/x"), Some(OutputFormat::Csv))
     );
     let Command::Who(who) = cli.command else {
         panic!("who")
@@ -301,7 +301,10 @@ fn numbers_in_words() {
 
 #[test]
 fn the_format_follows_the_terminal_unless_told() {
-    assert_eq!(Format::resolve(None, true), Format::Table);
-    assert_eq!(Format::resolve(None, false), Format::Jsonl);
-    assert_eq!(Format::resolve(Some(Format::Csv), true), Format::Csv);
+    assert_eq!(OutputFormat::resolve(None, true), OutputFormat::Table);
+    assert_eq!(OutputFormat::resolve(None, false), OutputFormat::Jsonl);
+    assert_eq!(
+        OutputFormat::resolve(Some(OutputFormat::Csv), true),
+        OutputFormat::Csv
+    );
 }

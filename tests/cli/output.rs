@@ -9,13 +9,14 @@
 
 use crate::answers;
 use rollbook::cli::exit::Exit;
-use rollbook::cli::output::{Format, Output};
+use rollbook::cli::output::{Output, OutputFormat as Format};
+use rollbook::cli::style::TerminalStyle;
 use rollbook::cli::tables::{
     self, ChannelsTable, GapsTable, HistoryTable, MissedTable, RejectsTable, StatsTable,
 };
-use rollbook::cli::view::View;
-use rollbook::export::record::Record;
+use rollbook::export::record::ExportRow;
 use rollbook::ingest::IngestSummary;
+use rollbook::query::answer::CoverageAnswer as Coverage;
 use rollbook::query::answer::*;
 use std::io;
 
@@ -173,7 +174,7 @@ fn long_lists_are_drawn_in_pages_and_keep_their_widths() {
 
 #[test]
 fn columns_are_the_fields_in_their_order() {
-    fn check<T: Record>(answer: &T) {
+    fn check<T: ExportRow>(answer: &T) {
         let json = serde_json::to_string(answer).unwrap();
         let mut from = 0;
         for column in T::COLUMNS {
@@ -401,7 +402,7 @@ fn nothing_breaks_the_terminal() {
 fn colour_says_nothing_that_is_not_said_without() {
     let coloured = list(
         Format::Table,
-        View {
+        TerminalStyle {
             colour: true,
             ..PLAIN
         },

@@ -3,22 +3,22 @@
 
 use crate::{program, support};
 use program::Folder;
-use rollbook::ingest::{How, retry};
+use rollbook::ingest::{IngestOptions, retry};
 use rollbook::query::answer::RejectAnswer;
-use rollbook::store::{Batch, Line, Rejected};
+use rollbook::store::{Batch, BatchLine, RejectedLine};
 use rollbook::{Options, Store};
 
 const GOOD: &str = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":1000}"#;
 
 /// A line that was rejected by a Rollbook that did not know better.
-fn once_rejected(text: &str, line: u64) -> Line {
-    Line::Rejected(Box::new(Rejected {
+fn once_rejected(text: &str, line: u64) -> BatchLine {
+    BatchLine::Rejected(Box::new(RejectedLine {
         source: "old.jsonl".into(),
         line,
         reason: "no known shape".into(),
         text: text.as_bytes().to_vec(),
         length: text.len() as u64,
-        ..Rejected::default()
+        ..RejectedLine::default()
     }))
 }
 
@@ -50,9 +50,9 @@ fn what_can_be_taken_now_is_recorded_once_and_settled() {
     let store = support::store_of("");
     let leave = GOOD.replace("join", "leave").replace("1000", "2000");
     keep(&store, &[GOOD, "nonsense", &leave]);
-    let how = How {
+    let how = IngestOptions {
         observer: "bridge".into(),
-        ..How::default()
+        ..IngestOptions::default()
     };
     let outcome = retry(&store, &how, &mut ()).unwrap();
     assert_eq!(outcome.lines, 3);
@@ -76,12 +76,12 @@ fn what_only_the_writer_refuses_stays_until_it_does_not() {
     let feed = r#"{"t":"snapshot_end","channel":"a","sync":"s","ts":3000}"#;
     let store = support::store_of(feed);
     assert_eq!(numbers(&store), [1]);
-    let outcome = retry(&store, &How::default(), &mut ()).unwrap();
+    let outcome = retry(&store, &IngestOptions::default(), &mut ()).unwrap();
     assert_eq!((outcome.lines, outcome.tally.rejected), (1, 1));
     assert_eq!(numbers(&store), [1]);
     let begin = r#"{"t":"snapshot_begin","channel":"a","sync":"s","ts":2000}"#;
-    support::take(&store, begin, &How::default());
-    let outcome = retry(&store, &How::default(), &mut ()).unwrap();
+    support::take(&store, begin, &IngestOptions::default());
+    let outcome = retry(&store, &IngestOptions::default(), &mut ()).unwrap();
     assert_eq!((outcome.tally.snapshots, outcome.tally.rejected), (1, 0));
     assert_eq!(numbers(&store), [0; 0]);
 }
@@ -99,7 +99,7 @@ fn settled_rejects_are_settled_for_good() {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let store = open();
     keep(&store, &texts);
-    let outcome = retry(&store, &How::default(), &mut ()).unwrap();
+    let outcome = retry(&store, &IngestOptions::default(), &mut ()).unwrap();
     assert_eq!(outcome.tally.joins, 2_500);
     drop(store);
     let store = open();

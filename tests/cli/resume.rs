@@ -5,7 +5,7 @@ use crate::{engine, program, support};
 use engine::Lent;
 use program::{Dice, Folder, rounds, timeless};
 use rollbook::Store;
-use rollbook::ingest::{How, ingest, source::Source};
+use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::log::engine::Journal;
 use serde_json::Value;
 use std::fmt::Write;
@@ -119,9 +119,9 @@ fn wherever_a_crash_cuts_the_log_resuming_makes_it_whole() {
     let text = feed(8_000, &mut dice);
     let folder = Folder::new();
     let file = folder.file("feed.jsonl", &text);
-    let how = How {
+    let how = IngestOptions {
         resume: true,
-        ..How::default()
+        ..IngestOptions::default()
     };
     let take = |engine: &Lent| {
         let store = Store::on(Box::new(engine.clone()), support::options()).unwrap();

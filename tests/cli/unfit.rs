@@ -3,9 +3,11 @@
 
 use crate::program;
 use program::Folder;
-use rollbook::domain::event::{ChangeSaid, Event, Kind, MemberSaid, Said, Str};
+use rollbook::domain::event::{
+    ChangeKind, Event, EventPayload, ReportedChange, ReportedMember, Str,
+};
 use rollbook::domain::order::Stamp;
-use rollbook::store::{Batch, Line};
+use rollbook::store::{Batch, BatchLine};
 use rollbook::{Options, Store};
 use serde_json::Value;
 
@@ -14,7 +16,7 @@ fn join(user: &str, meta: Option<&'static str>, ts: i64) -> Event<'static> {
         ts: Some(ts),
         ..Stamp::NONE
     };
-    let who = MemberSaid {
+    let who = ReportedMember {
         user: user.to_owned().into(),
         conn: "".into(),
         meta: meta.map(Str::from),
@@ -22,15 +24,15 @@ fn join(user: &str, meta: Option<&'static str>, ts: i64) -> Event<'static> {
         reason: None,
         late_ms: 0,
     };
-    let (kind, topic) = (Kind::Join, "chat".into());
+    let (kind, topic) = (ChangeKind::Join, "chat".into());
     Event {
         observer: "default".into(),
         self_user: None,
         id: None,
         stamp,
-        said: Said::Changes {
+        payload: EventPayload::Changes {
             channel: "room".into(),
-            changes: vec![ChangeSaid { kind, topic, who }],
+            changes: vec![ReportedChange { kind, topic, who }],
             together: false,
             occupancy: None,
         },
@@ -50,7 +52,7 @@ fn store() -> Folder {
         join("eve", Some("\n1"), 5_000),
     ];
     // As if a feed had read them off lines: so an older program took them.
-    let lines = events.map(|event| Line::Event(event, Some(Box::default())));
+    let lines = events.map(|event| BatchLine::Event(event, Some(Box::default())));
     let batch = Batch {
         lines: lines.into(),
         ..Batch::default()

@@ -2,8 +2,8 @@
 //! it has sent, and what was acknowledged.
 
 use crate::support::program::Dice;
-use rollbook::client::socket::{Heard, Patience, Socket};
-use rollbook::client::wire::Address;
+use rollbook::client::socket::{Socket, SocketInput, SocketTimeouts};
+use rollbook::client::transport::Address;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,7 +103,7 @@ impl Source {
         let feed_id = if feed { "&feed=f" } else { "" };
         let url = format!("ws://{address}/v1/ingest?observer={name}{feed_id}");
         let server = Address::parse(&url, ["ws", "wss"]).unwrap();
-        let Ok(mut socket) = Socket::log_in(&server, None, Patience::default()).await else {
+        let Ok(mut socket) = Socket::log_in(&server, None, SocketTimeouts::default()).await else {
             return;
         };
         let mut may_send = !feed;
@@ -120,7 +120,7 @@ impl Source {
                     continue;
                 }
             };
-            let Heard::Message(message) = next else {
+            let SocketInput::Message(message) = next else {
                 return;
             };
             let word: serde_json::Value = serde_json::from_slice(&message).unwrap();

@@ -1,6 +1,6 @@
 //! Clocks that are wrong by years: named, and no damage.
 
-use rollbook::domain::event::{Event, Said, Shown};
+use rollbook::domain::event::{Event, EventPayload, ReportedListing};
 use rollbook::domain::order::Stamp;
 use rollbook::store::Caution;
 use rollbook::{Options, Store};
@@ -21,9 +21,9 @@ fn cautions(dir: &std::path::Path, now: i64) -> Vec<Caution> {
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: Said::Snapshot {
+        payload: EventPayload::Snapshot {
             channel: "c".into(),
-            shown: Shown::default(),
+            shown: ReportedListing::default(),
         },
     };
     store.record(&[event]).unwrap();

@@ -4,12 +4,12 @@
 #![allow(clippy::indexing_slicing, missing_docs)]
 
 use crate::support;
-use rollbook::domain::event::Said;
-use rollbook::replay::{Shape, lines_of};
+use rollbook::domain::event::EventPayload;
+use rollbook::replay::{LineShape, lines_of};
 use support::*;
 
 /// The lines that the event of a line is written as, which must say the same.
-fn again(line: &str, shape: Shape) -> String {
+fn again(line: &str, shape: LineShape) -> String {
     let told = event(line);
     let mut lines = lines_of(&told, shape).unwrap();
     assert_eq!(lines.len(), 1, "{line}");
@@ -34,7 +34,7 @@ fn rollbooks_own_lines_say_everything() {
         r#"{"eventType":"INTERVAL","channelType":"STREAM","channelName":"c","stateChanged":{},"interval":{"join":{"users":["a"]},"timeout":{"users":["b"]},"totalOccupancy":3}}"#,
         r#"{"eventType":"SNAPSHOT","channelType":"STREAM","channelName":"c","stateChanged":{},"snapshot":[{"userId":"a","states":{"k":"v"}}]}"#,
     ] {
-        assert!(again(line, Shape::Rollbook).starts_with(r#"{"t":"#));
+        assert!(again(line, LineShape::Rollbook).starts_with(r#"{"t":"#));
     }
 }
 
@@ -62,13 +62,13 @@ fn presence_events_are_written_as_such() {
         ),
     ] {
         let line = event(event_type, rest);
-        let again = again(&line, Shape::Agora);
+        let again = again(&line, LineShape::Agora);
         assert!(
             again.starts_with(&format!(r#"{{"eventType":"{event_type}""#)),
             "{again}"
         );
         let stream = line.replace("MESSAGE", "STREAM");
-        assert!(self::again(&stream, Shape::Agora).contains(r#""channelType":"STREAM""#));
+        assert!(self::again(&stream, LineShape::Agora).contains(r#""channelType":"STREAM""#));
     }
     // An interval is written in the order in which its changes are taken: as the log has them.
     let taken = r#"{"t":"changes","channel":"message:c","together":true,"occupancy":3,"changes":[
@@ -79,7 +79,7 @@ fn presence_events_are_written_as_such() {
         {"t":"update","topic":"presence","user":"dan","meta":{"k":"v"},"late_ms":30000},
         {"t":"update","topic":"presence","user":"eve","late_ms":30000}]}"#;
     let told = support::event(taken);
-    let lines = lines_of(&told, Shape::Agora).unwrap();
+    let lines = lines_of(&told, LineShape::Agora).unwrap();
     let written: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
     let wanted: serde_json::Value = serde_json::from_str(&event("INTERVAL", interval)).unwrap();
     assert_eq!(written["interval"], wanted["interval"]);
@@ -89,7 +89,7 @@ fn presence_events_are_written_as_such() {
 fn what_no_event_of_agoras_says_exactly_keeps_rollbooks_words() {
     let leave =
         r#"{"t":"leave","channel":"message:c","topic":"presence","user":"u","late_ms":2000}"#;
-    assert!(again(leave, Shape::Agora).starts_with(r#"{"eventType":"REMOTE_LEAVE""#));
+    assert!(again(leave, LineShape::Agora).starts_with(r#"{"eventType":"REMOTE_LEAVE""#));
     for line in [
         leave.replace("2000", "2001"),
         leave.replace("2000", "2000,\"reason\":\"tired\""),
@@ -111,13 +111,18 @@ fn what_no_event_of_agoras_says_exactly_keeps_rollbooks_words() {
         r#"{"t":"leave","channel":"c","topic":"t","user":"u","late_ms":1}"#.to_owned(),
         r#"{"t":"join","channel":"c","topic":"t","user":"u","meta":null,"reason":"meta_too_large"}"#.to_owned(),
     ] {
-        assert!(again(&line, Shape::Agora).starts_with(r#"{"t":"#), "{line}");
+        assert!(again(&line, LineShape::Agora).starts_with(r#"{"t":"#), "{line}");
     }
 }
 
 #[test]
 fn links_are_written_with_their_service() {
-    let line = |line: &str| lines_of(&event(line), Shape::Agora).unwrap().pop().unwrap();
+    let line = |line: &str| {
+        lines_of(&event(line), LineShape::Agora)
+            .unwrap()
+            .pop()
+            .unwrap()
+    };
     for (own, wanted) in [
         (
             r#"{"t":"link","state":"up","resync":"differences"}"#,
@@ -145,13 +150,13 @@ fn links_are_written_with_their_service() {
     }
     let all = line(r#"{"t":"link","state":"down"}"#);
     assert!(!all.contains("serviceType") && !all.contains("isResumed"));
-    assert!(matches!(said(&all), Said::Link(_)));
+    assert!(matches!(said(&all), EventPayload::Link(_)));
 }
 
 /// An event of the log, which no line says by itself.
-fn logged(said: Said<'_>) -> rollbook::domain::event::Event<'_> {
+fn logged(said: EventPayload<'_>) -> rollbook::domain::event::Event<'_> {
     rollbook::domain::event::Event {
-        said,
+        payload: said,
         ..event(r#"{"t":"link","state":"up","ts":5}"#)
     }
 }
@@ -164,7 +169,8 @@ fn the_channels_of_presence_are_named_as_the_source_names_them() {
             r#"{{"t":"link","state":"down","channels":["message:b","message:a","stream:a"],"service":"{service}"}}"#
         );
         let told = event(&line).into_owned();
-        [Shape::Agora, Shape::Rollbook].map(|shape| lines_of(&told, shape).unwrap().concat())
+        [LineShape::Agora, LineShape::Rollbook]
+            .map(|shape| lines_of(&told, shape).unwrap().concat())
     };
     let [agora, own] = link("presence");
     assert!(
@@ -186,7 +192,7 @@ fn the_channels_of_presence_are_named_as_the_source_names_them() {
 #[test]
 fn a_count_that_differs_is_written_as_one() {
     let count = |channel: &'static str| {
-        logged(Said::Occupancy {
+        logged(EventPayload::Occupancy {
             channel: channel.into(),
             members: 7,
         })
@@ -194,19 +200,19 @@ fn a_count_that_differs_is_written_as_one() {
     for (channel, shape, begins) in [
         (
             "stream:c",
-            Shape::Agora,
+            LineShape::Agora,
             r#"{"eventType":"INTERVAL","channelType":"STREAM""#,
         ),
-        ("c", Shape::Agora, r#"{"t":"changes""#),
-        ("stream:c", Shape::Rollbook, r#"{"t":"changes""#),
+        ("c", LineShape::Agora, r#"{"t":"changes""#),
+        ("stream:c", LineShape::Rollbook, r#"{"t":"changes""#),
     ] {
         let lines = lines_of(&count(channel), shape).unwrap();
         assert!(lines[0].starts_with(begins), "{}", lines[0]);
         let again = event(&lines[0]);
         assert_eq!(again.stamp.ts, Some(5));
         assert!(matches!(
-            again.said,
-            Said::Changes { channel: of, changes, occupancy: Some(7), .. } if of == channel && changes.is_empty()
+            again.payload,
+            EventPayload::Changes { channel: of, changes, occupancy: Some(7), .. } if of == channel && changes.is_empty()
         ));
     }
 }

@@ -26,11 +26,11 @@ fn agora_js_live() {
         }
     );
     assert_eq!(
-        event.said,
-        Said::Changes {
+        event.payload,
+        EventPayload::Changes {
             channel: "c".into(),
-            changes: vec![ChangeSaid {
-                kind: Kind::Join,
+            changes: vec![ReportedChange {
+                kind: ChangeKind::Join,
                 topic: "t".into(),
                 who: who("ann", Some(r#""{\"a\":1}""#)),
             }],
@@ -56,13 +56,16 @@ fn agora_live_concerns_the_publisher_only() {
     let null = js("REMOTE_JOIN", "", both).replace(r#""publisher":"""#, r#""publisher":null"#);
     assert_eq!(changes(&null), ["Join t ann", "Join t bob"]);
     let others = r#"[{"topicName":"t","publishers":[{"publisherUserId":"bob"}]}]"#;
-    assert_eq!(said(&js("REMOTE_JOIN", "ann", others)), Said::Nothing);
-    assert_eq!(said(&js("REMOTE_JOIN", "ann", "[]")), Said::Nothing);
+    assert_eq!(
+        said(&js("REMOTE_JOIN", "ann", others)),
+        EventPayload::Nothing
+    );
+    assert_eq!(said(&js("REMOTE_JOIN", "ann", "[]")), EventPayload::Nothing);
     let empty = r#"[{"topicName":"t","publishers":[]}]"#;
-    assert_eq!(said(&js("REMOTE_JOIN", "", empty)), Said::Nothing);
+    assert_eq!(said(&js("REMOTE_JOIN", "", empty)), EventPayload::Nothing);
     assert_eq!(
         said(r#"{"eventType":"NONE","channelName":"c"}"#),
-        Said::Nothing
+        EventPayload::Nothing
     );
 }
 
@@ -86,9 +89,9 @@ fn agora_js_snapshot() {
         {"topicName":"t","publishers":[]}]}"#;
     assert_eq!(
         shown(line),
-        Shown {
+        ReportedListing {
             topics: vec![
-                TopicShown {
+                ReportedTopic {
                     topic: "t".into(),
                     total: Some(3),
                     members: vec![
@@ -96,7 +99,7 @@ fn agora_js_snapshot() {
                         who("bob", Some(r#"{"a":2,"b":1}"#))
                     ],
                 },
-                TopicShown {
+                ReportedTopic {
                     topic: "t".into(),
                     total: None,
                     members: vec![]
@@ -106,7 +109,7 @@ fn agora_js_snapshot() {
             incomplete: false,
         }
     );
-    assert_eq!(shown(&js("SNAPSHOT", "", "[]")), Shown::default());
+    assert_eq!(shown(&js("SNAPSHOT", "", "[]")), ReportedListing::default());
 }
 
 #[test]
@@ -116,7 +119,7 @@ fn agora_native() {
             r#"{{"type":{number},"channelName":"c","publisher":"ann","timestamp":7,"topicInfoCount":1,"topicInfos":[{{"topic":"t","publisherCount":1,"publishers":[{{"publisherUserId":"ann","publisherMeta":"m"}}]}}]}}"#
         )
     };
-    assert_eq!(said(&line("0")), Said::Nothing);
+    assert_eq!(said(&line("0")), EventPayload::Nothing);
     assert_eq!(shown(&line("1")).total_topics, Some(1));
     assert_eq!(shown(&line("1.0")).topics[0].total, Some(1));
     assert_eq!(changes(&line("2")), ["Join t ann"]);
@@ -243,14 +246,14 @@ fn agora_refusals() {
 #[test]
 fn agora_link_and_token() {
     let link = |line| match said(line) {
-        Said::Link(link) => link,
+        EventPayload::Link(link) => link,
         other => panic!("{other:?}"),
     };
     assert_eq!(
         link(
             r#"{"event":"linkState","currentState":"CONNECTED","previousState":"CONNECTING","reasonCode":"LOGIN_SUCCESS","affectedChannels":["a","b"],"unrestoredChannels":["b"],"isResumed":false,"timestamp":1}"#
         ),
-        LinkSaid {
+        ReportedLink {
             state: LinkState::Up,
             channels: vec!["a".into(), "b".into()],
             unrestored: vec!["b".into()],
@@ -263,7 +266,7 @@ fn agora_link_and_token() {
             format!(r#"{{"event":"linkState","currentState":"{state}","serviceType":"STREAM"}}"#);
         assert_eq!(
             said(&line),
-            Said::Link(LinkSaid {
+            EventPayload::Link(ReportedLink {
                 state: LinkState::Down,
                 channels: vec![],
                 unrestored: vec![],
@@ -278,7 +281,7 @@ fn agora_link_and_token() {
     );
 
     let token = |line| match said(line) {
-        Said::Token(token) => (
+        EventPayload::Token(token) => (
             token.state,
             token.channel.map(Cow::into_owned),
             token.reason.map(Cow::into_owned),
@@ -306,7 +309,7 @@ fn agora_link_and_token() {
         (TokenState::WillExpire, None, None)
     );
     let topic = js("SNAPSHOT", "", "[]").replacen('{', r#"{"event":"topic","#, 1);
-    assert_eq!(shown(&topic), Shown::default());
+    assert_eq!(shown(&topic), ReportedListing::default());
     let native = r#"{"event":"topic","type":3,"channelName":"c","publisher":"u","topicInfos":[{"topic":"t","publishers":[]}]}"#;
     assert_eq!(changes(native), ["Leave t u"]);
     assert_eq!(refused(r#"{"event":"topic"}"#), "eventType is missing");
@@ -319,7 +322,7 @@ fn the_first_recogniser_wins() {
         said(
             r#"{"type":1,"eventType":"SNAPSHOT","event":"linkState","currentState":"FAILED","t":"link","state":"up"}"#
         ),
-        Said::Link(LinkSaid {
+        EventPayload::Link(ReportedLink {
             state: LinkState::Up,
             ..
         })
@@ -328,13 +331,13 @@ fn the_first_recogniser_wins() {
         said(
             r#"{"type":1,"eventType":"SNAPSHOT","event":"linkState","currentState":"FAILED","t":1}"#
         ),
-        Said::Link(LinkSaid {
+        EventPayload::Link(ReportedLink {
             state: LinkState::Down,
             ..
         })
     ));
     let both = js("NONE", "", "[]").replacen('{', r#"{"type":1,"#, 1);
-    assert_eq!(said(&both), Said::Nothing);
+    assert_eq!(said(&both), EventPayload::Nothing);
     // Fields of other shapes are not looked at.
     event(&js("NONE", "", "[]").replacen(
         '{',

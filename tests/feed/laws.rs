@@ -3,8 +3,8 @@
 #![allow(clippy::indexing_slicing, missing_docs)]
 
 use proptest::prelude::*;
-use rollbook::domain::event::Said;
-use rollbook::feed::{Defaults, Refusal, parse};
+use rollbook::domain::event::EventPayload;
+use rollbook::feed::{Defaults, LineError, parse};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 const DEFAULTS: Defaults<'static> = Defaults::of("default");
 
 /// The canonical text of `meta`, and whether it was borrowed.
-fn canonical(meta: &str) -> Result<(String, bool), Refusal> {
+fn canonical(meta: &str) -> Result<(String, bool), LineError> {
     let line = format!(r#"{{"t":"join","channel":"c","topic":"t","user":"u","meta":{meta}}}"#);
-    match parse(line.as_bytes(), &DEFAULTS)?.said {
-        Said::Changes { mut changes, .. } => {
+    match parse(line.as_bytes(), &DEFAULTS)?.payload {
+        EventPayload::Changes { mut changes, .. } => {
             let meta = changes.pop().and_then(|change| change.who.meta).unwrap();
             let borrowed = matches!(meta, Cow::Borrowed(_));
             Ok((meta.into_owned(), borrowed))
@@ -29,7 +29,7 @@ fn canonical(meta: &str) -> Result<(String, bool), Refusal> {
 fn fits(meta: &str) -> bool {
     let line = r#"{"t":"join","channel":"c","topic":"t","user":"u"}"#;
     let mut event = parse(line.as_bytes(), &DEFAULTS).unwrap();
-    if let Said::Changes { changes, .. } = &mut event.said {
+    if let EventPayload::Changes { changes, .. } = &mut event.payload {
         changes[0].who.meta = Some(meta.into());
     }
     rollbook::store::check(&event).is_ok()
@@ -240,10 +240,10 @@ const LINES: [&str; 15] = [
     r#"{"type":1,"channelType":2,"channelName":"c","publisher":"","stateItems":[],"interval":null,"snapshot":{"userStateList":[{"userId":"a","states":null}],"userCount":1},"timestamp":1}"#,
 ];
 
-fn is_json(refusal: Option<&Refusal>) -> bool {
+fn is_json(refusal: Option<&LineError>) -> bool {
     !matches!(
         refusal,
-        Some(Refusal::NotJson { .. } | Refusal::NotUtf8 { .. } | Refusal::TooDeep { .. })
+        Some(LineError::NotJson { .. } | LineError::NotUtf8 { .. } | LineError::TooDeep { .. })
     )
 }
 
@@ -251,7 +251,7 @@ fn is_json(refusal: Option<&Refusal>) -> bool {
 fn agrees(line: &[u8]) {
     let parsed = parse(line, &DEFAULTS);
     let theirs = serde_json::from_slice::<&RawValue>(line).is_ok();
-    let deep = matches!(parsed, Err(Refusal::TooDeep { .. }));
+    let deep = matches!(parsed, Err(LineError::TooDeep { .. }));
     assert!(
         deep || is_json(parsed.as_ref().err()) == theirs,
         "{parsed:?} {}",
@@ -356,7 +356,7 @@ fn every_cut_of_every_line() {
         assert!(parse(line.as_bytes(), &DEFAULTS).is_ok(), "{line}");
         for end in 0..line.len() {
             let refusal = parse(&line.as_bytes()[..end], &DEFAULTS).unwrap_err();
-            assert!(matches!(refusal, Refusal::NotJson { .. }), "{end} {line}");
+            assert!(matches!(refusal, LineError::NotJson { .. }), "{end} {line}");
         }
     }
 }

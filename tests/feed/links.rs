@@ -12,7 +12,7 @@ fn own_links_of_a_source_that_tells_differences() {
     let link = |fields: &str| {
         let line = format!(r#"{{"t":"link",{fields}}}"#);
         match said(&line) {
-            Said::Link(link) => (link.state, link.service),
+            EventPayload::Link(link) => (link.state, link.service),
             other => panic!("{other:?}"),
         }
     };
@@ -63,7 +63,7 @@ fn links_by_the_numbers_of_the_enums() {
     let link = |fields: &str| {
         let line = format!(r#"{{"event":"linkState",{fields}}}"#);
         match said(&line) {
-            Said::Link(link) => (
+            EventPayload::Link(link) => (
                 link.state,
                 link.service,
                 link.reason.map(Cow::into_owned).unwrap_or_default(),
@@ -125,7 +125,7 @@ fn a_resumed_link_tells_by_differences() {
     let state = |fields: &str| {
         let line = format!(r#"{{"event":"linkState","isResumed":true,{fields}}}"#);
         match said(&line) {
-            Said::Link(link) => link.state,
+            EventPayload::Link(link) => link.state,
             other => panic!("{other:?}"),
         }
     };

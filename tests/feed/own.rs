@@ -25,12 +25,12 @@ fn own_changes() {
                 pos: Some([3, -1]),
                 ts: Some(1000)
             },
-            said: Said::Changes {
+            payload: EventPayload::Changes {
                 channel: "c".into(),
-                changes: vec![ChangeSaid {
-                    kind: Kind::Leave,
+                changes: vec![ReportedChange {
+                    kind: ChangeKind::Leave,
                     topic: "t".into(),
-                    who: MemberSaid {
+                    who: ReportedMember {
                         conn: "x".into(),
                         reason: Some("r".into()),
                         ..who("u", Some(r#"{"a":null,"b":1}"#))
@@ -58,7 +58,7 @@ fn own_diff_takes_leaves_first() {
         changes(line),
         ["Leave m 3", "Leave m 4", "Join z 1", "Join a 2"]
     );
-    let Said::Changes {
+    let EventPayload::Changes {
         changes: list,
         together,
         ..
@@ -81,7 +81,7 @@ fn own_diff_takes_leaves_first() {
     );
     assert_eq!(
         said(r#"{"t":"diff","channel":"c","joins":{},"leaves":{"a":[]}}"#),
-        Said::Nothing
+        EventPayload::Nothing
     );
     assert_eq!(
         refused(r#"{"t":"diff","channel":"c"}"#),
@@ -103,7 +103,7 @@ fn own_snapshots() {
     assert_eq!(seen.topics[1].members[0].user, "v");
     assert_eq!(
         said(r#"{"t":"snapshot_begin","channel":"c","sync":"s","incomplete":false}"#),
-        Said::SnapshotBegin {
+        EventPayload::SnapshotBegin {
             channel: "c".into(),
             sync: "s".into(),
             incomplete: false
@@ -111,7 +111,7 @@ fn own_snapshots() {
     );
     assert_eq!(
         said(r#"{"t":"snapshot_end","channel":"c","sync":"s","incomplete":true}"#),
-        Said::SnapshotEnd {
+        EventPayload::SnapshotEnd {
             channel: "c".into(),
             sync: "s".into(),
             incomplete: true
@@ -119,10 +119,10 @@ fn own_snapshots() {
     );
     assert_eq!(
         said(r#"{"t":"snapshot_page","channel":"c","sync":"s","topics":{}}"#),
-        Said::SnapshotPage {
+        EventPayload::SnapshotPage {
             channel: "c".into(),
             sync: "s".into(),
-            shown: Shown::default()
+            shown: ReportedListing::default()
         }
     );
 }
@@ -131,7 +131,7 @@ fn own_snapshots() {
 fn own_link_and_token() {
     assert_eq!(
         said(r#"{"t":"link","state":"down","channels":["a"],"reason":"r"}"#),
-        Said::Link(LinkSaid {
+        EventPayload::Link(ReportedLink {
             state: LinkState::Down,
             channels: vec!["a".into()],
             unrestored: vec![],
@@ -141,7 +141,7 @@ fn own_link_and_token() {
     );
     assert!(matches!(
         said(r#"{"t":"link","state":"up"}"#),
-        Said::Link(LinkSaid {
+        EventPayload::Link(ReportedLink {
             state: LinkState::Up,
             ..
         })
@@ -154,7 +154,7 @@ fn own_link_and_token() {
     ] {
         let line = format!(r#"{{"t":"token","state":"{state}","channel":"c"}}"#);
         assert!(
-            matches!(said(&line), Said::Token(t) if t.state == wanted && t.channel.as_deref() == Some("c"))
+            matches!(said(&line), EventPayload::Token(t) if t.state == wanted && t.channel.as_deref() == Some("c"))
         );
     }
 }
@@ -394,7 +394,7 @@ fn names_are_kept_byte_for_byte() {
         let line = format!(
             r#"{{"t":"snapshot","channel":"{json}","topics":{{"{json}":[{{"user":"{json}","conn":"{json}"}}]}}}}"#
         );
-        let Said::Snapshot { channel, shown } = said(&line) else {
+        let EventPayload::Snapshot { channel, shown } = said(&line) else {
             panic!()
         };
         let topic = &shown.topics[0];

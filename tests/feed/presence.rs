@@ -53,8 +53,8 @@ fn joined(fields: &[(&str, &str)]) -> String {
 
 const BY_ANN: (&str, &str) = ("publisher", r#""ann""#);
 
-fn one(kind: Kind, who: MemberSaid<'static>) -> Said<'static> {
-    Said::Changes {
+fn one(kind: ChangeKind, who: ReportedMember<'static>) -> EventPayload<'static> {
+    EventPayload::Changes {
         channel: "message:c".into(),
         changes: vec![change(kind, who)],
         together: false,
@@ -62,8 +62,8 @@ fn one(kind: Kind, who: MemberSaid<'static>) -> Said<'static> {
     }
 }
 
-fn change(kind: Kind, who: MemberSaid<'static>) -> ChangeSaid<'static> {
-    ChangeSaid {
+fn change(kind: ChangeKind, who: ReportedMember<'static>) -> ReportedChange<'static> {
+    ReportedChange {
         kind,
         topic: "presence".into(),
         who,
@@ -71,11 +71,11 @@ fn change(kind: Kind, who: MemberSaid<'static>) -> ChangeSaid<'static> {
 }
 
 fn late(
-    who: MemberSaid<'static>,
+    who: ReportedMember<'static>,
     late_ms: i64,
     reason: Option<&'static str>,
-) -> MemberSaid<'static> {
-    MemberSaid {
+) -> ReportedMember<'static> {
+    ReportedMember {
         late_ms,
         reason: reason.map(Into::into),
         ..who
@@ -91,36 +91,40 @@ fn live_events() {
         (
             js_event("REMOTE_JOIN", &[BY_ANN]),
             native_event(3, &[BY_ANN]),
-            one(Kind::Join, who("ann", Some("{}"))),
+            one(ChangeKind::Join, who("ann", Some("{}"))),
         ),
         (
             js_event("REMOTE_JOIN", &[BY_ANN, ("stateChanged", states)]),
             native_event(3, &[BY_ANN, ("stateItems", items)]),
-            one(Kind::Join, who("ann", canonical)),
+            one(ChangeKind::Join, who("ann", canonical)),
         ),
         (
             js_event("REMOTE_LEAVE", &[BY_ANN]),
             native_event(4, &[BY_ANN]),
-            one(Kind::Leave, late(who("ann", None), 2_000, None)),
+            one(ChangeKind::Leave, late(who("ann", None), 2_000, None)),
         ),
         (
             js_event("REMOTE_TIMEOUT", &[BY_ANN]),
             native_event(5, &[BY_ANN]),
             one(
-                Kind::Leave,
+                ChangeKind::Leave,
                 late(who("ann", None), 300_000, Some("timeout")),
             ),
         ),
         (
             js_event("REMOTE_STATE_CHANGED", &[BY_ANN, ("stateChanged", states)]),
             native_event(6, &[BY_ANN, ("stateItems", items)]),
-            one(Kind::Update, who("ann", canonical)),
+            one(ChangeKind::Update, who("ann", canonical)),
         ),
-        (js_event("NONE", &[]), native_event(0, &[]), Said::Nothing),
+        (
+            js_event("NONE", &[]),
+            native_event(0, &[]),
+            EventPayload::Nothing,
+        ),
         (
             js_event("ERROR_OUT_OF_SERVICE", &[]),
             native_event(7, &[]),
-            Said::Nothing,
+            EventPayload::Nothing,
         ),
     ];
     for (js, native, wanted) in &cases {
@@ -134,13 +138,13 @@ fn live_events() {
     }
     // A language whose empty map is null.
     let none = js_event("REMOTE_STATE_CHANGED", &[BY_ANN, ("stateChanged", "null")]);
-    assert_eq!(said(&none), one(Kind::Update, who("ann", Some("{}"))));
+    assert_eq!(said(&none), one(ChangeKind::Update, who("ann", Some("{}"))));
 }
 
 #[test]
 fn the_kind_of_channel_is_part_of_its_name() {
     let channel = |line: &str| match said(line) {
-        Said::Changes { channel, .. } => channel.into_owned(),
+        EventPayload::Changes { channel, .. } => channel.into_owned(),
         other => panic!("{other:?}"),
     };
     for (kind, name) in [
@@ -181,15 +185,15 @@ fn snapshots() {
         who("cid", None),
         who("dan", Some("{}")),
     ];
-    let of = |members: Vec<MemberSaid<'static>>, total| Said::Snapshot {
+    let of = |members: Vec<ReportedMember<'static>>, total| EventPayload::Snapshot {
         channel: "message:c".into(),
-        shown: Shown {
-            topics: vec![TopicShown {
+        shown: ReportedListing {
+            topics: vec![ReportedTopic {
                 topic: "presence".into(),
                 total,
                 members,
             }],
-            ..Shown::default()
+            ..ReportedListing::default()
         },
     };
     assert_eq!(
@@ -218,20 +222,20 @@ fn snapshots() {
 
 const INTERVAL: &str = r#"{"join":{"users":["dan","cid"],"userCount":2},"leave":{"users":["ann","bob"],"userCount":2},"timeout":{"users":["bob"],"userCount":1},"userStateList":[{"userId":"eve","states":{"k":"v"},"statesCount":1}],"totalOccupancy":3}"#;
 
-fn interval(lates: [i64; 3]) -> Said<'static> {
+fn interval(lates: [i64; 3]) -> EventPayload<'static> {
     let [timed_out, left, others] = lates;
-    Said::Changes {
+    EventPayload::Changes {
         channel: "message:c".into(),
         changes: vec![
             change(
-                Kind::Leave,
+                ChangeKind::Leave,
                 late(who("bob", None), timed_out, Some("timeout")),
             ),
-            change(Kind::Leave, late(who("ann", None), left, None)),
-            change(Kind::Join, late(who("dan", Some("{}")), others, None)),
-            change(Kind::Join, late(who("cid", Some("{}")), others, None)),
+            change(ChangeKind::Leave, late(who("ann", None), left, None)),
+            change(ChangeKind::Join, late(who("dan", Some("{}")), others, None)),
+            change(ChangeKind::Join, late(who("cid", Some("{}")), others, None)),
             change(
-                Kind::Update,
+                ChangeKind::Update,
                 late(who("eve", Some(r#"{"k":"v"}"#)), others, None),
             ),
         ],
@@ -260,7 +264,7 @@ fn intervals() {
         r#"{"join":{"users":null},"leave":null,"timeout":{"users":null},"userStateList":null}"#;
     assert_eq!(
         said(&js_event("INTERVAL", &[("interval", nulls)])),
-        Said::Nothing
+        EventPayload::Nothing
     );
     // The count alone is news.
     assert_eq!(
@@ -268,7 +272,7 @@ fn intervals() {
             "INTERVAL",
             &[("interval", r#"{"totalOccupancy":9}"#)]
         )),
-        Said::Changes {
+        EventPayload::Changes {
             channel: "message:c".into(),
             changes: vec![],
             together: true,
@@ -289,18 +293,26 @@ fn how_late_is_a_setting() {
         },
         ..Defaults::of("default")
     };
-    let said = |line: &str| parse(line.as_bytes(), &defaults).unwrap().into_owned().said;
+    let said = |line: &str| {
+        parse(line.as_bytes(), &defaults)
+            .unwrap()
+            .into_owned()
+            .payload
+    };
     assert_eq!(
         said(&js_event("INTERVAL", &[("interval", INTERVAL)])),
         interval([15_000, 5_000, 5_000])
     );
     assert_eq!(
         said(&js_event("REMOTE_TIMEOUT", &[BY_ANN])),
-        one(Kind::Leave, late(who("ann", None), 10_000, Some("timeout")))
+        one(
+            ChangeKind::Leave,
+            late(who("ann", None), 10_000, Some("timeout"))
+        )
     );
     assert_eq!(
         said(&js_event("REMOTE_LEAVE", &[BY_ANN])),
-        one(Kind::Leave, who("ann", None))
+        one(ChangeKind::Leave, who("ann", None))
     );
 }
 

@@ -12,7 +12,7 @@ use support::*;
 fn whole_numbers_in_place_of_names_are_their_digits() {
     for number in ["7", "0", "-5", "-0", "12345678901234567890123"] {
         let own = format!(r#"{{"t":"join","channel":{number},"topic":{number},"user":{number}}}"#);
-        let Said::Changes {
+        let EventPayload::Changes {
             channel, changes, ..
         } = said(&own)
         else {
@@ -30,11 +30,13 @@ fn whole_numbers_in_place_of_names_are_their_digits() {
             format!(r#"{{"t":"link","state":"up","channels":[{number},"c"],"self":{number}}}"#);
         let heard = event(&link);
         assert_eq!(heard.self_user.as_deref(), Some(number));
-        assert!(matches!(heard.said, Said::Link(link) if link.channels == [number, "c"]));
+        assert!(
+            matches!(heard.payload, EventPayload::Link(link) if link.channels == [number, "c"])
+        );
 
         let token = format!(r#"{{"event":"tokenPrivilegeWillExpire","channelName":{number}}}"#);
         assert!(
-            matches!(said(&token), Said::Token(token) if token.channel.as_deref() == Some(number))
+            matches!(said(&token), EventPayload::Token(token) if token.channel.as_deref() == Some(number))
         );
     }
     for number in ["1.0", "1e3", "1E3", "-1.5"] {
@@ -69,7 +71,7 @@ fn lists_that_are_null_are_empty() {
     );
     assert_eq!(
         said(r#"{"t":"changes","channel":"c","changes":null}"#),
-        Said::Nothing
+        EventPayload::Nothing
     );
     assert_eq!(
         said(r#"{"t":"link","state":"up","channels":null,"unrestored":null}"#),
@@ -94,9 +96,9 @@ fn lists_that_are_null_are_empty() {
 
 #[test]
 fn topic_infos_may_be_null_only_beside_a_total_of_0() {
-    let empty = Shown {
+    let empty = ReportedListing {
         total_topics: Some(0),
-        ..Shown::default()
+        ..ReportedListing::default()
     };
     let js = |total: &str| {
         format!(r#"{{"eventType":"SNAPSHOT","channelName":"c",{total}"topicInfos":null}}"#)
@@ -104,7 +106,7 @@ fn topic_infos_may_be_null_only_beside_a_total_of_0() {
     assert_eq!(shown(&js(r#""totalTopics":0,"#)), empty);
     let native = r#"{"type":1,"channelName":"c","topicInfoCount":0,"topicInfos":null}"#;
     assert_eq!(shown(native), empty);
-    assert_eq!(said(&native.replace(":1", ":2")), Said::Nothing);
+    assert_eq!(said(&native.replace(":1", ":2")), EventPayload::Nothing);
     for line in [
         js(""),
         js(r#""totalTopics":1,"#),
@@ -134,7 +136,8 @@ fn time(value: &str, time_unit: TimeUnit) -> Option<i64> {
     let member = format!(
         r#"{{"t":"snapshot","channel":"c","topics":{{"t":[{{"user":"u","ts":{value}}}]}}}}"#
     );
-    let Said::Snapshot { shown, .. } = parse(member.as_bytes(), &defaults).unwrap().said else {
+    let EventPayload::Snapshot { shown, .. } = parse(member.as_bytes(), &defaults).unwrap().payload
+    else {
         panic!()
     };
     let of_member = shown.topics[0].members[0].stamp.ts;
@@ -200,7 +203,9 @@ fn times_are_numbers_of_a_unit_or_texts() {
 #[test]
 fn how_late_something_was_noticed() {
     let late = |line: &str| match said(line) {
-        Said::Changes { changes, .. } => changes.iter().map(|c| c.who.late_ms).collect::<Vec<_>>(),
+        EventPayload::Changes { changes, .. } => {
+            changes.iter().map(|c| c.who.late_ms).collect::<Vec<_>>()
+        }
         other => panic!("{other:?}"),
     };
     for kind in ["join", "leave", "update"] {
@@ -241,7 +246,7 @@ fn changes_may_be_together_and_counted() {
     let of = |fields: &str| {
         let line = format!(r#"{{"t":"changes","channel":"c",{fields}}}"#);
         match said(&line) {
-            Said::Changes {
+            EventPayload::Changes {
                 changes,
                 together,
                 occupancy,
@@ -258,7 +263,7 @@ fn changes_may_be_together_and_counted() {
     assert_eq!(of(r#""changes":[],"occupancy":0"#), (0, false, Some(0)));
     assert!(matches!(
         said(r#"{"t":"diff","channel":"c","joins":{},"occupancy":2}"#),
-        Said::Changes {
+        EventPayload::Changes {
             together: true,
             occupancy: Some(2),
             ..
@@ -276,7 +281,7 @@ fn changes_may_be_together_and_counted() {
 fn of_a_member_whose_metadata_is_too_large_the_rest_is_taken() {
     let large = "m".repeat((256 << 10) - 1);
     let meta = format!(r#""{large}""#);
-    let says = |who: &MemberSaid<'_>| {
+    let says = |who: &ReportedMember<'_>| {
         let (meta, reason) = (who.meta.as_deref(), who.reason.as_deref());
         assert_eq!((meta, reason), (Some("null"), Some("meta_too_large")));
     };
@@ -284,7 +289,7 @@ fn of_a_member_whose_metadata_is_too_large_the_rest_is_taken() {
         let line =
             format!(r#"{{"t":"{kind}","channel":"c","topic":"t","user":"u","meta":{meta}}}"#);
         match said(&line) {
-            Said::Changes { changes, .. } => says(&changes[0].who),
+            EventPayload::Changes { changes, .. } => says(&changes[0].who),
             other => panic!("{other:?}"),
         }
     }
@@ -310,13 +315,13 @@ fn of_a_member_whose_metadata_is_too_large_the_rest_is_taken() {
         r#"{{"eventType":"REMOTE_STATE_CHANGED","channelType":"MESSAGE","channelName":"c","publisher":"u","stateChanged":{{"k":{meta}}}}}"#
     );
     match said(&states) {
-        Said::Changes { changes, .. } => says(&changes[0].who),
+        EventPayload::Changes { changes, .. } => says(&changes[0].who),
         other => panic!("{other:?}"),
     }
     // It is too large by its canonical form.
     let spaced = format!(r#"[{}1]"#, " ".repeat(1 << 20));
     let line = format!(r#"{{"t":"join","channel":"c","topic":"t","user":"u","meta":{spaced}}}"#);
     assert!(
-        matches!(said(&line), Said::Changes { changes, .. } if changes[0].who.meta.as_deref() == Some("[1]"))
+        matches!(said(&line), EventPayload::Changes { changes, .. } if changes[0].who.meta.as_deref() == Some("[1]"))
     );
 }

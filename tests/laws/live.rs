@@ -15,7 +15,7 @@ use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::query::answer::EntryType;
 use rollbook::query::{Cursor, HistoryFilter, WhoFilter, WhoWhen};
-use rollbook::store::Line;
+use rollbook::store::BatchLine;
 use rollbook::{Options, Store};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -249,7 +249,7 @@ proptest! {
             let lines = &tape.lines[heard.min(tape.lines.len())..(heard + size).min(tape.lines.len())];
             heard += lines.len();
             let mut batch = tape.batch(lines);
-            batch.lines.push(Line::Progress(Progress::of_feed("default", "f", heard as u64)));
+            batch.lines.push(BatchLine::Progress(Progress::of_feed("default", "f", heard as u64)));
             match desk.store.submit(batch).map(|ticket| ticket.wait()) {
                 Ok(Ok(_)) => acknowledged = heard as u64,
                 _ => break,

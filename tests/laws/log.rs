@@ -11,9 +11,11 @@ use reference::Reference;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::log::Record;
-use rollbook::log::frame::{Encoder, Packing, Place};
+use rollbook::log::frame::{Encoder, FramePosition, Packing};
 use rollbook::log::salts::Salts;
-use rollbook::query::answer::{Certainty, Disposition, EntryType, HistoryEntry, Origin, Who};
+use rollbook::query::answer::{
+    Certainty, DispositionAnswer, EntryType, HistoryEntry, OriginAnswer, Who,
+};
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,9 +78,9 @@ proptest! {
 /// The bytes of the entries behind the first `known`: they tell all of them but the numbers of names.
 fn frame(reference: &Reference, known: usize) -> Option<Vec<Vec<u8>>> {
     let entries = reference.entries[known..].to_vec();
-    let place = Place {
+    let place = FramePosition {
         first_seq: entries.first()?.seq,
-        ..Place::FIRST
+        ..FramePosition::FIRST
     };
     let records = [Record::Commit {
         rules: Rules::default(),
@@ -97,7 +99,7 @@ fn in_order(desk: &Desk) {
         assert_eq!(entry.seq, seq, "dense");
         assert!(entry.recorded_at.0 >= recorded, "{entry:?}");
         recorded = entry.recorded_at.0;
-        if entry.origin == Origin::Inferred {
+        if entry.origin == OriginAnswer::Inferred {
             let (from, to) = (entry.not_before, entry.not_after.unwrap());
             assert!(from.is_none_or(|from| from <= to), "{entry:?}");
             assert!(entry.effective_at >= to, "{entry:?}");
@@ -152,7 +154,7 @@ fn in_order(desk: &Desk) {
 type Roster = BTreeMap<[String; 3], (Option<String>, i64)>;
 
 fn fold(roster: &mut Roster, entry: &HistoryEntry) {
-    if entry.disposition != Disposition::Applied {
+    if entry.disposition != DispositionAnswer::Applied {
         return;
     }
     let key = || [&entry.topic, &entry.user, &entry.connection].map(|name| name.clone().unwrap());

@@ -6,18 +6,18 @@ use desk::Desk;
 use feeds::{Heard, NOW, Shape, Tape, cases, tape};
 use proptest::prelude::*;
 use rollbook::care::VerifyDepth;
-use rollbook::ingest::How;
+use rollbook::ingest::IngestOptions;
 use rollbook::query::{WhoFilter, WhoWhen};
-use rollbook::replay::{self, Played, ReplayFilter};
+use rollbook::replay::{self, PlayedLine, ReplayFilter};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A line as it was played, with its entry.
 type Line = (u64, String);
 
-fn played(desk: &Desk, filter: &ReplayFilter, shape: replay::Shape) -> Vec<Line> {
+fn played(desk: &Desk, filter: &ReplayFilter, shape: replay::LineShape) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut each = |line: &Played<'_>| {
+    let mut each = |line: &PlayedLine<'_>| {
         lines.push((line.seq, line.text.to_owned()));
         true
     };
@@ -25,14 +25,14 @@ fn played(desk: &Desk, filter: &ReplayFilter, shape: replay::Shape) -> Vec<Line>
     lines
 }
 
-fn whole(desk: &Desk, shape: replay::Shape) -> Vec<Line> {
+fn whole(desk: &Desk, shape: replay::LineShape) -> Vec<Line> {
     played(desk, &ReplayFilter::default(), shape)
 }
 
 /// Plays a log in Agora's shape, and takes it in again by the same rules.
 fn as_agora(tape: &Tape) {
     let desk = Desk::of(tape);
-    let lines = whole(&desk, replay::Shape::Agora).into_iter();
+    let lines = whole(&desk, replay::LineShape::Agora).into_iter();
     let lines = lines.map(|(_, text)| Heard { now: NOW, text });
     let replayed = Tape {
         rules: tape.rules,
@@ -50,12 +50,12 @@ fn as_agora(tape: &Tape) {
 /// Plays a log in Rollbook's shape, and takes it in again as it was recorded: by the usual rules, and at a time that
 /// is no other line's.
 fn as_rollbook(desk: &Desk) {
-    let lines = whole(desk, replay::Shape::Rollbook);
+    let lines = whole(desk, replay::LineShape::Rollbook);
     let lines: String = lines.iter().map(|(_, text)| format!("{text}\n")).collect();
     let again = Desk::new();
-    let how = How {
+    let how = IngestOptions {
         keep_recorded: true,
-        ..How::default()
+        ..IngestOptions::default()
     };
     let outcome = support::take(&again.store, &lines, &how);
     assert_eq!(outcome.tally.rejected, 0, "{lines}");
@@ -68,8 +68,8 @@ fn as_rollbook(desk: &Desk) {
     });
     assert_eq!(first, second, "{lines}");
     assert_eq!(
-        whole(&again, replay::Shape::Rollbook),
-        whole(desk, replay::Shape::Rollbook)
+        whole(&again, replay::LineShape::Rollbook),
+        whole(desk, replay::LineShape::Rollbook)
     );
 }
 
@@ -78,7 +78,7 @@ fn ranges(desk: &Desk) {
     let channels = desk.store.channels().unwrap().into_iter();
     let channels = channels.map(|channel| Some(channel.channel));
     for channel in channels.chain([None]) {
-        for shape in [replay::Shape::Agora, replay::Shape::Rollbook] {
+        for shape in [replay::LineShape::Agora, replay::LineShape::Rollbook] {
             let of = |from_seq, to_seq| {
                 let filter = ReplayFilter {
                     channel: channel.clone(),
@@ -165,7 +165,7 @@ fn cuts(desk: &Desk) {
                     standing,
                     ..ReplayFilter::default()
                 };
-                played(desk, &filter, replay::Shape::Rollbook)
+                played(desk, &filter, replay::LineShape::Rollbook)
             };
             let (part, mut standing) = (of(false), of(true));
             // Commits are played whole: what is before is before the first of them.

@@ -7,8 +7,8 @@ use feeds::{Heard, Shape, Tape, cases, tape};
 use proptest::prelude::*;
 use reference::Reference;
 use rollbook::domain::decide::decide;
-use rollbook::domain::entry::{Commit, Disposition, Entry, Rules, Snapshot, What};
-use rollbook::domain::event::{Said, Shown};
+use rollbook::domain::entry::{Commit, Disposition, Entry, Payload, Rules, Snapshot};
+use rollbook::domain::event::{EventPayload, ReportedListing};
 use rollbook::domain::names::Names;
 use rollbook::domain::order::{Order, Stamp};
 use rollbook::domain::state::State;
@@ -32,7 +32,7 @@ fn roster(channel: &str, state: &State, names: &Names) -> BTreeMap<Key, Option<S
         .collect()
 }
 
-fn key(member: rollbook::domain::names::Member, names: &Names) -> Key {
+fn key(member: rollbook::domain::names::MemberId, names: &Names) -> Key {
     let key = names.key(member);
     [key.topic, key.user, key.conn].map(|name| names.text(name).to_owned())
 }
@@ -67,7 +67,7 @@ fn counted(stamp: Stamp, now: i64, rules: &Rules) -> Stamp {
 
 /// What a line lists: of a member listed twice the newest claim, else the last. `line` is the stamp of those that have
 /// none of their own.
-fn claims(shown: &Shown<'_>, line: Stamp, now: i64, rules: &Rules, claims: &mut Listed) {
+fn claims(shown: &ReportedListing<'_>, line: Stamp, now: i64, rules: &Rules, claims: &mut Listed) {
     for topic in &shown.topics {
         for who in &topic.members {
             let key = [&topic.topic, &who.user, &who.conn].map(|name| name.to_string());
@@ -104,14 +104,16 @@ fn snapshots(tape: &Tape) {
         let passed_over = |reference: &Reference| reference.rejected + reference.retries;
         let passed_before = passed_over(&reference);
         let seen = reference.entries.len();
-        let before = match &event.said {
-            Said::Snapshot { channel, .. } | Said::SnapshotEnd { channel, .. } => {
+        let before = match &event.payload {
+            EventPayload::Snapshot { channel, .. } | EventPayload::SnapshotEnd { channel, .. } => {
                 roster(channel, &reference.state, &reference.names)
             }
             _ => BTreeMap::new(),
         };
-        let is_open = match &event.said {
-            Said::SnapshotBegin { channel, .. } => is_open(channel, &event.observer, &reference),
+        let is_open = match &event.payload {
+            EventPayload::SnapshotBegin { channel, .. } => {
+                is_open(channel, &event.observer, &reference)
+            }
             _ => false,
         };
         reference.line(heard, &tape.rules);
@@ -120,14 +122,14 @@ fn snapshots(tape: &Tape) {
         }
         let entries = &reference.entries[seen..];
         let of = |channel: &str| (event.observer.to_string(), channel.to_owned());
-        let is_collected = |entry: &Entry| matches!(&entry.what, What::Change(it) if it.disposition == Disposition::Collected);
-        if let (Said::Changes { channel, .. }, true) =
-            (&event.said, entries.iter().any(is_collected))
+        let is_collected = |entry: &Entry| matches!(&entry.payload, Payload::Change(it) if it.disposition == Disposition::Collected);
+        if let (EventPayload::Changes { channel, .. }, true) =
+            (&event.payload, entries.iter().any(is_collected))
         {
             collected.insert(of(channel));
         }
-        let listed = match &event.said {
-            Said::SnapshotBegin { channel, sync, .. } => {
+        let listed = match &event.payload {
+            EventPayload::SnapshotBegin { channel, sync, .. } => {
                 let begun = Pages {
                     sync: sync.to_string(),
                     id: event.id.as_ref().map(ToString::to_string),
@@ -146,7 +148,7 @@ fn snapshots(tape: &Tape) {
                 }
                 continue;
             }
-            Said::SnapshotPage { channel, shown, .. } => {
+            EventPayload::SnapshotPage { channel, shown, .. } => {
                 let open = pages.get_mut(&of(channel)).unwrap();
                 let line = counted(event.stamp, now, &tape.rules).or(open.line);
                 // Each page says one thing of a member: what it says of it twice is settled first.
@@ -157,8 +159,8 @@ fn snapshots(tape: &Tape) {
                 }
                 continue;
             }
-            Said::SnapshotEnd { channel, .. } => pages.remove(&of(channel)).unwrap().listed,
-            Said::Snapshot { shown, .. } => {
+            EventPayload::SnapshotEnd { channel, .. } => pages.remove(&of(channel)).unwrap().listed,
+            EventPayload::Snapshot { shown, .. } => {
                 let mut listed = BTreeMap::new();
                 let line = counted(event.stamp, now, &tape.rules);
                 claims(shown, line, now, &tape.rules, &mut listed);
@@ -167,7 +169,7 @@ fn snapshots(tape: &Tape) {
             _ => continue,
         };
         let Some(Entry {
-            what: What::Snapshot(snapshot),
+            payload: Payload::Snapshot(snapshot),
             ..
         }) = entries.first()
         else {
@@ -187,7 +189,7 @@ fn snapshots(tape: &Tape) {
         }
         let after = roster(&channel, state, names);
         equals(snapshot, &listed, &before, &after, names);
-        if matches!(event.said, Said::Snapshot { .. }) {
+        if matches!(event.payload, EventPayload::Snapshot { .. }) {
             let snapshot = snapshot.clone();
             again(tape, heard, &snapshot, &channel, &after, &mut reference);
         }
@@ -241,14 +243,14 @@ fn again(
     for entry in &entries {
         state.apply(entry, names);
     }
-    let What::Snapshot(second) = &entries[0].what else {
+    let Payload::Snapshot(second) = &entries[0].payload else {
         panic!("{entries:?}");
     };
     assert!(!second.stale && second.complete);
     let holds = tape.lines.iter().any(|heard| heard.text.contains("link"));
     for entry in &entries[1..] {
         assert!(holds, "inferred again: {entry:?}");
-        let What::Change(change) = &entry.what else {
+        let Payload::Change(change) = &entry.payload else {
             panic!("{entry:?}");
         };
         assert!(

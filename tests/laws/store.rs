@@ -14,9 +14,9 @@ use rollbook::domain::entry::Rules;
 use rollbook::limits::TOMBSTONES_PER_CHANNEL_MAX;
 use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::query::answer::{Disposition, EntryType, HistoryEntry, Origin};
+use rollbook::query::answer::{DispositionAnswer, EntryType, HistoryEntry, OriginAnswer};
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
-use rollbook::store::{Durability, Tally, Ticket};
+use rollbook::store::{Durability, LineCounts, Ticket};
 use rollbook::{Options, Store, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -136,7 +136,7 @@ proptest! {
         // Nobody waits: so some are synced together.
         let batches = cut(&tape.lines, &sizes);
         let tickets: Vec<_> = batches.iter().map(|lines| batched.store.submit(tape.batch(lines)).unwrap()).collect();
-        let mut tally = Tally::default();
+        let mut tally = LineCounts::default();
         for ticket in tickets {
             tally.add(&ticket.wait().unwrap().tally);
         }
@@ -152,32 +152,33 @@ proptest! {
 }
 
 /// A receipt counts what history shows.
-fn counted(tally: &Tally, desk: &Desk) {
+fn counted(tally: &LineCounts, desk: &Desk) {
     let history = desk.history();
     let count = |of: &dyn Fn(&HistoryEntry) -> bool| {
         history.iter().filter(|entry| of(entry)).count() as u64
     };
     let of = |kind, origin| {
         count(&|entry| {
-            (entry.kind, entry.origin, entry.disposition) == (kind, origin, Disposition::Applied)
+            (entry.kind, entry.origin, entry.disposition)
+                == (kind, origin, DispositionAnswer::Applied)
         })
     };
     let disposed = |disposition| count(&|entry| entry.disposition == disposition);
-    let recounted = Tally {
+    let recounted = LineCounts {
         events: tally.events,
         entries: history.len() as u64,
-        joins: of(EntryType::Join, Origin::Observed),
-        leaves: of(EntryType::Leave, Origin::Observed),
-        updates: of(EntryType::Update, Origin::Observed),
+        joins: of(EntryType::Join, OriginAnswer::Observed),
+        leaves: of(EntryType::Leave, OriginAnswer::Observed),
+        updates: of(EntryType::Update, OriginAnswer::Observed),
         snapshots: count(&|entry| entry.kind == EntryType::Snapshot),
-        inferred_joins: of(EntryType::Join, Origin::Inferred),
-        inferred_leaves: of(EntryType::Leave, Origin::Inferred),
-        inferred_updates: of(EntryType::Update, Origin::Inferred),
+        inferred_joins: of(EntryType::Join, OriginAnswer::Inferred),
+        inferred_leaves: of(EntryType::Leave, OriginAnswer::Inferred),
+        inferred_updates: of(EntryType::Update, OriginAnswer::Inferred),
         baseline_joins: count(&|entry| entry.baseline),
-        duplicates: disposed(Disposition::Duplicate),
-        stale: disposed(Disposition::Stale),
-        unknown: disposed(Disposition::Unknown),
-        collected: disposed(Disposition::Collected),
+        duplicates: disposed(DispositionAnswer::Duplicate),
+        stale: disposed(DispositionAnswer::Stale),
+        unknown: disposed(DispositionAnswer::Unknown),
+        collected: disposed(DispositionAnswer::Collected),
         retries: tally.retries,
         retries_differing: tally.retries_differing,
         rejected: tally.rejected,
@@ -303,7 +304,11 @@ fn the_floor_survives() {
     desk.store.history(&filter, each).unwrap();
     assert_eq!(
         what,
-        [Disposition::Stale, Disposition::Applied, Disposition::Stale]
+        [
+            DispositionAnswer::Stale,
+            DispositionAnswer::Applied,
+            DispositionAnswer::Stale
+        ]
     );
     let after = desk.described();
     drop(desk);

@@ -14,10 +14,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use records::{commit, dictionary, number};
 use rollbook::domain::entry::*;
-use rollbook::domain::event::Kind;
+use rollbook::domain::event::ChangeKind;
 use rollbook::domain::names::Names;
 use rollbook::log::Record;
-use rollbook::log::frame::{self, Check, FrameError, Packing, Place};
+use rollbook::log::frame::{self, Check, FrameError, FramePosition, Packing};
 use std::sync::Arc;
 
 proptest! {
@@ -29,7 +29,7 @@ proptest! {
         let names = dictionary();
         let whole = encode(&all, &names).header.link_after;
         let mut encoder = encoder(Packing::Zstd);
-        let mut place = Place::FIRST;
+        let mut place = FramePosition::FIRST;
         let mut rest = &all[..];
         for cut in cuts {
             let (now, later) = rest.split_at(cut.min(rest.len()));
@@ -38,7 +38,7 @@ proptest! {
                 break;
             }
             let frame = encoder.encode(place, now, &names).unwrap();
-            place = Place::after(&frame.header);
+            place = FramePosition::after(&frame.header);
         }
         prop_assert!(rest.is_empty() || place.link != whole);
         if rest.is_empty() {
@@ -64,8 +64,8 @@ pub type Tamper = fn(&mut Entry, &mut Names);
 /// Changes to an entry, each of which has to change the chain.
 fn tamperings() -> Vec<(&'static str, Tamper)> {
     fn change(entry: &mut Entry) -> &mut Change {
-        match &mut entry.what {
-            What::Change(change) => change,
+        match &mut entry.payload {
+            Payload::Change(change) => change,
             _ => panic!("a change"),
         }
     }
@@ -80,8 +80,8 @@ fn tamperings() -> Vec<(&'static str, Tamper)> {
         ("ts", |e, _| e.stamp.ts = Some(1)),
         ("lossy", |e, _| e.lossy = true),
         ("member", |e, n| change(e).member = member(n, "bert")),
-        ("kind", |e, _| change(e).kind = Kind::Leave),
-        ("said", |e, _| change(e).said = Kind::Update),
+        ("kind", |e, _| change(e).kind = ChangeKind::Leave),
+        ("said", |e, _| change(e).reported = ChangeKind::Update),
         ("disposition", |e, _| {
             change(e).disposition = Disposition::Stale;
         }),
@@ -168,9 +168,9 @@ fn the_chain_covers_every_field_of_a_change() {
     }
 }
 
-pub fn entry_of(what: What, names: &mut Names) -> Entry {
+pub fn entry_of(what: Payload, names: &mut Names) -> Entry {
     Entry {
-        what,
+        payload: what,
         ..join(names, 1, "anna")
     }
 }
@@ -239,7 +239,7 @@ fn an_erased_name_leaves_the_chain_whole() {
     let Record::Commit { entries, .. } = &read.records[0] else {
         panic!("a commit");
     };
-    let What::Change(change) = &entries[0].what else {
+    let Payload::Change(change) = &entries[0].payload else {
         panic!("a change");
     };
     let user = names.text(names.key(change.member).user);

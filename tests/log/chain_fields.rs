@@ -19,17 +19,17 @@ use std::sync::Arc;
 #[test]
 fn the_chain_covers_every_field_of_a_snapshot() {
     fn of(entry: &mut Entry) -> &mut Snapshot {
-        match &mut entry.what {
-            What::Snapshot(snapshot) => snapshot,
+        match &mut entry.payload {
+            Payload::Snapshot(snapshot) => snapshot,
             _ => panic!("a snapshot"),
         }
     }
-    fn whole(entry: &mut Entry, whole: Whole) {
-        of(entry).claims = Claims::Whole(whole);
+    fn whole(entry: &mut Entry, whole: FullListing) {
+        of(entry).claims = Listing::Whole(whole);
     }
-    fn claim(entry: &mut Entry, names: &mut Names, claim: Option<Claim>) {
+    fn claim(entry: &mut Entry, names: &mut Names, claim: Option<ListedMember>) {
         let member = member(names, "bert");
-        of(entry).claims = Claims::Residue(vec![Residue { member, claim }]);
+        of(entry).claims = Listing::Residue(vec![ListingDelta { member, claim }]);
     }
     let mut names = Names::new();
     let plain = Snapshot {
@@ -39,14 +39,14 @@ fn the_chain_covers_every_field_of_a_snapshot() {
         stale: false,
         complete: false,
         listed: 3,
-        claims: Claims::Residue(Vec::new()),
+        claims: Listing::Residue(Vec::new()),
         held: Vec::new(),
         begin: None,
         gap: None,
         count: 4,
         digest: [0; 32],
     };
-    let plain = entry_of(What::Snapshot(Box::new(plain)), &mut names);
+    let plain = entry_of(Payload::Snapshot(Box::new(plain)), &mut names);
     all_different(
         &plain,
         &mut names,
@@ -66,15 +66,15 @@ fn the_chain_covers_every_field_of_a_snapshot() {
             ("digest", |e, _| of(e).digest[31] = 1),
             ("held", |e, n| of(e).held.push(member(n, "anna"))),
             ("residue", |e, n| claim(e, n, None)),
-            ("claim", |e, n| claim(e, n, Some(Claim::default()))),
+            ("claim", |e, n| claim(e, n, Some(ListedMember::default()))),
             ("claim meta", |e, n| {
                 let meta = Some(Arc::from("1"));
                 claim(
                     e,
                     n,
-                    Some(Claim {
+                    Some(ListedMember {
                         meta,
-                        ..Claim::default()
+                        ..ListedMember::default()
                     }),
                 );
             }),
@@ -83,31 +83,31 @@ fn the_chain_covers_every_field_of_a_snapshot() {
                     pos: Some([0, 0]),
                     ts: None,
                 };
-                claim(e, n, Some(Claim { meta: None, stamp }));
+                claim(e, n, Some(ListedMember { meta: None, stamp }));
             }),
             ("claim ts", |e, n| {
                 let stamp = Stamp {
                     pos: None,
                     ts: Some(0),
                 };
-                claim(e, n, Some(Claim { meta: None, stamp }));
+                claim(e, n, Some(ListedMember { meta: None, stamp }));
             }),
-            ("whole", |e, _| whole(e, Whole::default())),
+            ("whole", |e, _| whole(e, FullListing::default())),
             ("incomplete", |e, _| {
                 whole(
                     e,
-                    Whole {
+                    FullListing {
                         incomplete: true,
-                        ..Whole::default()
+                        ..FullListing::default()
                     },
                 );
             }),
             ("topics_missing", |e, _| {
                 whole(
                     e,
-                    Whole {
+                    FullListing {
                         topics_missing: true,
-                        ..Whole::default()
+                        ..FullListing::default()
                     },
                 );
             }),
@@ -115,9 +115,9 @@ fn the_chain_covers_every_field_of_a_snapshot() {
                 let topics = vec![(n.intern("topic"), false)];
                 whole(
                     e,
-                    Whole {
+                    FullListing {
                         topics,
-                        ..Whole::default()
+                        ..FullListing::default()
                     },
                 );
             }),
@@ -125,63 +125,63 @@ fn the_chain_covers_every_field_of_a_snapshot() {
                 let topics = vec![(n.intern("topic"), true)];
                 whole(
                     e,
-                    Whole {
+                    FullListing {
                         topics,
-                        ..Whole::default()
+                        ..FullListing::default()
                     },
                 );
             }),
             ("listed member", |e, n| {
-                let members = vec![(member(n, "bert"), Claim::default())];
+                let members = vec![(member(n, "bert"), ListedMember::default())];
                 whole(
                     e,
-                    Whole {
+                    FullListing {
                         members,
-                        ..Whole::default()
+                        ..FullListing::default()
                     },
                 );
             }),
             ("begin", |e, _| {
                 let (stamp, occurred_at) = (Stamp::NONE, 5);
-                of(e).begin = Some(Begin { stamp, occurred_at });
+                of(e).begin = Some(SnapshotBegin { stamp, occurred_at });
             }),
             ("begin time", |e, _| {
                 let (stamp, occurred_at) = (Stamp::NONE, 6);
-                of(e).begin = Some(Begin { stamp, occurred_at });
+                of(e).begin = Some(SnapshotBegin { stamp, occurred_at });
             }),
             ("begin stamp", |e, _| {
                 let stamp = Stamp {
                     pos: Some([1, 2]),
                     ts: None,
                 };
-                of(e).begin = Some(Begin {
+                of(e).begin = Some(SnapshotBegin {
                     stamp,
                     occurred_at: 5,
                 });
             }),
             ("gap", |e, _| {
-                of(e).gap = Some(GapSeen {
+                of(e).gap = Some(SnapshotGap {
                     gap: 1,
                     opened: None,
                     closed: None,
                 });
             }),
             ("gap number", |e, _| {
-                of(e).gap = Some(GapSeen {
+                of(e).gap = Some(SnapshotGap {
                     gap: 2,
                     opened: None,
                     closed: None,
                 });
             }),
             ("gap opened", |e, _| {
-                of(e).gap = Some(GapSeen {
+                of(e).gap = Some(SnapshotGap {
                     gap: 1,
                     opened: Some(0),
                     closed: None,
                 });
             }),
             ("gap closed", |e, _| {
-                of(e).gap = Some(GapSeen {
+                of(e).gap = Some(SnapshotGap {
                     gap: 1,
                     opened: None,
                     closed: Some(0),
@@ -193,15 +193,15 @@ fn the_chain_covers_every_field_of_a_snapshot() {
 
 #[test]
 fn the_chain_covers_every_field_of_links_and_tokens() {
-    fn link(entry: &mut Entry) -> &mut Link {
-        match &mut entry.what {
-            What::Link(link) => link,
+    fn link(entry: &mut Entry) -> &mut LinkChange {
+        match &mut entry.payload {
+            Payload::Link(link) => link,
             _ => panic!("a link"),
         }
     }
-    fn token(entry: &mut Entry) -> &mut Token {
-        match &mut entry.what {
-            What::Token(token) => token,
+    fn token(entry: &mut Entry) -> &mut TokenChange {
+        match &mut entry.payload {
+            Payload::Token(token) => token,
             _ => panic!("a token"),
         }
     }
@@ -216,7 +216,7 @@ fn the_chain_covers_every_field_of_links_and_tokens() {
         link(entry).gaps = vec![gap];
     }
     let mut names = Names::new();
-    let plain = Link {
+    let plain = LinkChange {
         channel: None,
         state: LinkState::Down,
         service: Service::All,
@@ -225,7 +225,7 @@ fn the_chain_covers_every_field_of_links_and_tokens() {
         gaps: Vec::new(),
         connection: None,
     };
-    let plain = entry_of(What::Link(Box::new(plain)), &mut names);
+    let plain = entry_of(Payload::Link(Box::new(plain)), &mut names);
     all_different(
         &plain,
         &mut names,
@@ -267,12 +267,12 @@ fn the_chain_covers_every_field_of_links_and_tokens() {
             }),
         ],
     );
-    let plain = Token {
+    let plain = TokenChange {
         channel: None,
         state: TokenState::WillExpire,
         reason: None,
     };
-    let plain = entry_of(What::Token(Box::new(plain)), &mut names);
+    let plain = entry_of(Payload::Token(Box::new(plain)), &mut names);
     all_different(
         &plain,
         &mut names,

@@ -19,7 +19,7 @@ use rollbook::limits::VALUE_BYTES_MAX;
 use rollbook::log::Record;
 use rollbook::log::engine::Journal;
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::log::frame::{self, Channels, Check, Encoder, FrameError, Packing, Place};
+use rollbook::log::frame::{self, Channels, Check, Encoder, FrameError, FramePosition, Packing};
 use rollbook::log::salts::Salts;
 use rollbook::{Options, Store};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ proptest! {
     fn what_is_written_is_read(mut written in vec(record(), 1..12), zstd: bool, seq in 1u64..1 << 40) {
         number(&mut written, seq);
         let mut names = dictionary();
-        let place = Place { first_seq: seq, ..Place::FIRST };
+        let place = FramePosition { first_seq: seq, ..FramePosition::FIRST };
         let packing = if zstd { Packing::Zstd } else { Packing::Plain };
         let frame = encoder(packing).encode(place, &written, &names).unwrap();
         prop_assert_eq!(&frame::header(&frame.values[0]).unwrap(), &frame.header);
@@ -119,7 +119,7 @@ fn parts_are_all_there_or_it_does_not_count() {
         entries,
     }];
     let frame = encoder(Packing::Zstd)
-        .encode(Place::FIRST, &written, &names)
+        .encode(FramePosition::FIRST, &written, &names)
         .unwrap();
     let total: usize = frame.values.iter().map(Vec::len).sum();
     assert!(total > 2 << 20, "{total}");
@@ -138,7 +138,7 @@ fn parts_are_all_there_or_it_does_not_count() {
     assert!(frame::decode(&swapped, &mut names, Check::Form).is_err());
     // A part of another frame that bears the same number.
     let other = Encoder::new(Salts::from_seed([1; 32]), Packing::Zstd)
-        .encode(Place::FIRST, &written, &names)
+        .encode(FramePosition::FIRST, &written, &names)
         .unwrap();
     let mut mixed = frame.values.clone();
     mixed[5] = other.values[5].clone();
@@ -171,7 +171,7 @@ fn the_header_says_what_the_records_say() {
 
     // A window without a lower end reaches back as far as there is time.
     let mut open = join(&mut names, 1, "anna");
-    if let What::Change(change) = &mut open.what {
+    if let Payload::Change(change) = &mut open.payload {
         change.origin = Origin::Inferred(Inference {
             snapshot_seq: 1,
             not_before: None,
@@ -191,7 +191,7 @@ fn a_header_of_very_many_channels_names_none() {
     let entries = (1..=5_000)
         .map(|seq| {
             let mut entry = join(&mut names, seq, "anna");
-            entry.what = What::Token(Box::new(Token {
+            entry.payload = Payload::Token(Box::new(TokenChange {
                 channel: Some(names.intern(&format!("channel {seq}"))),
                 state: rollbook::domain::event::TokenState::Renewed,
                 reason: None,
@@ -226,7 +226,9 @@ fn records_that_are_no_frame_are_refused() {
     let mut names = Names::new();
     let mut encoder = encoder(Packing::Plain);
     let mut refused = |records: &[Record], names: &Names| {
-        encoder.encode(Place::FIRST, records, names).unwrap_err()
+        encoder
+            .encode(FramePosition::FIRST, records, names)
+            .unwrap_err()
     };
     assert!(matches!(refused(&[], &names), FrameError::Empty));
     let rules = Rules::default();
@@ -251,9 +253,9 @@ fn entries_count_from_one_and_do_not_run_over() {
     let names = &mut Names::new();
     let aside = small(names).split_off(3);
     for (first_seq, fits) in [(0, false), (1, true), (u64::MAX, true)] {
-        let place = Place {
+        let place = FramePosition {
             first_seq,
-            ..Place::FIRST
+            ..FramePosition::FIRST
         };
         let frame = encoder(Packing::Plain)
             .encode(place, &aside, names)

@@ -16,7 +16,7 @@ use rollbook::limits::VALUE_BYTES_MAX;
 use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::sled::SledJournal;
-use rollbook::log::engine::{Durability, Engine, Journal, JournalError, Shelf};
+use rollbook::log::engine::{Durability, Engine, Journal, JournalError, KeyValues};
 use rollbook::log::read::find_seq;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -104,13 +104,13 @@ fn laws(journal: &dyn Engine) {
 }
 
 fn shelf_laws(shelf: &dyn Engine) {
-    assert_eq!(shelf.shelved(b"a").unwrap(), None);
+    assert_eq!(shelf.lookup(b"a").unwrap(), None);
     for key in ["a", "b1", "b2", "b\u{7f}", "c"] {
-        shelf.shelve(key.as_bytes(), key.as_bytes()).unwrap();
+        shelf.put(key.as_bytes(), key.as_bytes()).unwrap();
     }
-    shelf.shelve(b"b1", b"new").unwrap();
-    assert_eq!(shelf.shelved(b"b1").unwrap().unwrap(), b"new");
-    let keys = shelf.shelved_keys(b"b").unwrap();
+    shelf.put(b"b1", b"new").unwrap();
+    assert_eq!(shelf.lookup(b"b1").unwrap().unwrap(), b"new");
+    let keys = shelf.keys(b"b").unwrap();
     assert_eq!(
         keys,
         [
@@ -120,7 +120,7 @@ fn shelf_laws(shelf: &dyn Engine) {
         ]
     );
     let last = |prefix: &[u8], before: &[u8]| {
-        let found = shelf.last_shelved_before(prefix, before).unwrap();
+        let found = shelf.last_before(prefix, before).unwrap();
         found.map(|(key, _)| String::from_utf8(key).unwrap())
     };
     assert_eq!(last(b"b", b"b2").as_deref(), Some("b1"));
@@ -129,11 +129,11 @@ fn shelf_laws(shelf: &dyn Engine) {
     assert_eq!(last(b"b", b"b1"), None);
     assert_eq!(last(b"b", b"a"), None);
     assert_eq!(last(b"", b"b1").as_deref(), Some("a"));
-    shelf.unshelve(b"b2").unwrap();
-    shelf.unshelve(b"nothing").unwrap();
+    shelf.remove(b"b2").unwrap();
+    shelf.remove(b"nothing").unwrap();
     assert_eq!(last(b"b", b"b3").as_deref(), Some("b1"));
-    assert_eq!(shelf.shelved_keys(b"x").unwrap(), [] as [Vec<u8>; 0]);
-    assert!(shelf.shelve(b"k", &vec![0; VALUE_BYTES_MAX + 1]).is_err());
+    assert_eq!(shelf.keys(b"x").unwrap(), [] as [Vec<u8>; 0]);
+    assert!(shelf.put(b"k", &vec![0; VALUE_BYTES_MAX + 1]).is_err());
 }
 
 fn sled(path: &Path) -> SledJournal {
@@ -260,7 +260,7 @@ fn sled_keeps_everything_in_one_file_whatever_the_values() {
         let batch: Vec<_> = (0..1 + i % 3 * 8).map(|k| large(head + k)).collect();
         journal.append(head, &batch).unwrap();
         journal
-            .shelve(&(i * 7 % 40u64).to_be_bytes(), &large(i))
+            .put(&(i * 7 % 40u64).to_be_bytes(), &large(i))
             .unwrap();
         if i % 10 == 9 {
             journal.sync().unwrap();
@@ -330,12 +330,12 @@ fn a_crash_takes_a_suffix_of_what_was_not_synced() {
     journal.append(0, &values(0..5)).unwrap();
     journal.sync().unwrap();
     journal.append(5, &values(5..10)).unwrap();
-    journal.shelve(b"k", b"ahead").unwrap();
+    journal.put(b"k", b"ahead").unwrap();
     journal.crash(2).unwrap();
     assert_eq!(journal.head(), 7);
     let expected: Vec<_> = (1..).zip(values(0..7)).collect();
     assert_eq!(all(&journal, 1), expected);
-    assert_eq!(journal.shelved(b"k").unwrap().unwrap(), b"ahead");
+    assert_eq!(journal.lookup(b"k").unwrap().unwrap(), b"ahead");
     journal.append(7, &values(0..1)).unwrap();
     journal.crash(0).unwrap();
     assert_eq!(journal.head(), 7);

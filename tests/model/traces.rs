@@ -5,7 +5,7 @@
 use super::compared::log::{Log, Part};
 use super::compared::{Model, answers, found, no_later, the_same_in};
 use rollbook::ingest::source::{LineText, Source};
-use rollbook::ingest::{How, ingest};
+use rollbook::ingest::{IngestOptions, ingest};
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
 use rollbook::{Options, Store};
 use std::io::Write;
@@ -37,7 +37,7 @@ fn recorded(file: &Path) -> (Store, Model) {
     ingest(
         &store,
         Source::open(taken.path()).unwrap(),
-        &How::default(),
+        &IngestOptions::default(),
         &mut (),
     )
     .unwrap();

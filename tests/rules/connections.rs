@@ -8,7 +8,7 @@ use rollbook::domain::event::Connection;
 use rollbook::feed::{self, Defaults};
 use rollbook::log::Progress;
 use rollbook::query::{MissedFilter, WhoFilter, WhoWhen};
-use rollbook::store::{Batch, Line};
+use rollbook::store::{Batch, BatchLine};
 use rollbook::{Options, Store};
 use told::{clock, coverage, entries, gaps_of, missed, ms, roster, sure, told, window, windows};
 
@@ -27,7 +27,7 @@ fn hear(store: &Store, text: &str) -> u64 {
         event.into_owned()
     };
     let line = |(at, line): (usize, &&str)| match line.strip_prefix('^') {
-        None => Line::Event(parsed(line), None),
+        None => BatchLine::Event(parsed(line), None),
         Some(said) => {
             let mut words = said.split_whitespace();
             let what = match words.next().unwrap() {
@@ -41,7 +41,7 @@ fn hear(store: &Store, text: &str) -> u64 {
             let observer = words.next().unwrap_or("default").to_owned();
             let first = lines.get(at + 1).filter(|line| !line.starts_with('^'));
             let at = first.and_then(|line| parsed(line).stamp.ts);
-            Line::Connection { observer, what, at }
+            BatchLine::Connection { observer, what, at }
         }
     };
     let batch = Batch {
@@ -365,7 +365,8 @@ fn a_store_that_finds_one_up_says_so_once() {
 fn a_feed_is_known_by_its_observer_and_name() {
     let engine = Lent::default();
     let store = opened(&engine);
-    let progress = |observer, feed, line| Line::Progress(Progress::of_feed(observer, feed, line));
+    let progress =
+        |observer, feed, line| BatchLine::Progress(Progress::of_feed(observer, feed, line));
     let batch = Batch {
         lines: vec![
             progress("o", "f", 3),

@@ -3,7 +3,7 @@
 
 use crate::{support, told};
 use rollbook::domain::entry::Rules;
-use rollbook::ingest::{How, Outcome};
+use rollbook::ingest::{IngestOptions, IngestOutcome};
 use rollbook::query::{MissedFilter, WhoWhen};
 use serde_json::{Value, json};
 use told::{effective, entries, entries_of, feed, missed, ms, store, store_by, sure};
@@ -11,8 +11,12 @@ use told::{effective, entries, entries_of, feed, missed, ms, store, store_by, su
 /// The clock of the tests' stores.
 const NOW: i64 = 1_800_000_000_000;
 
-fn outcome(text: &str) -> Outcome {
-    support::take(&support::store_of(""), &feed(text), &How::default())
+fn outcome(text: &str) -> IngestOutcome {
+    support::take(
+        &support::store_of(""),
+        &feed(text),
+        &IngestOptions::default(),
+    )
 }
 
 #[test]
@@ -231,7 +235,7 @@ fn rule_8_the_same_observer_and_id_again_is_not_appended() {
     let again = support::take(
         &store,
         &feed("5 snap a b :id=k\n6 up :chs=c,d :id=m\n8 join q :id=n"),
-        &How::default(),
+        &IngestOptions::default(),
     );
     assert_eq!(
         (

@@ -4,15 +4,15 @@
 use crate::support;
 use rollbook::Store;
 use rollbook::domain::event::{
-    ChangeSaid, Connection, Event, Kind, LinkSaid, LinkState, MemberSaid, Said, Service, Shown,
-    TokenSaid, TokenState, TopicShown,
+    ChangeKind, Connection, Event, EventPayload, LinkState, ReportedChange, ReportedLink,
+    ReportedListing, ReportedMember, ReportedToken, ReportedTopic, Service, TokenState,
 };
 use rollbook::domain::order::Stamp;
-use rollbook::ingest::How;
-use rollbook::store::{Batch, Line, StoreError};
+use rollbook::ingest::IngestOptions;
+use rollbook::store::{Batch, BatchLine, StoreError};
 
-fn member(user: &str) -> MemberSaid<'_> {
-    MemberSaid {
+fn member(user: &str) -> ReportedMember<'_> {
+    ReportedMember {
         user: user.into(),
         conn: "".into(),
         meta: None,
@@ -22,38 +22,38 @@ fn member(user: &str) -> MemberSaid<'_> {
     }
 }
 
-fn event(said: Said<'_>) -> Event<'_> {
+fn event(said: EventPayload<'_>) -> Event<'_> {
     Event {
         observer: "default".into(),
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said,
+        payload: said,
     }
 }
 
-fn join(who: MemberSaid<'_>) -> Event<'_> {
-    let (kind, topic) = (Kind::Join, "chat".into());
-    event(Said::Changes {
+fn join(who: ReportedMember<'_>) -> Event<'_> {
+    let (kind, topic) = (ChangeKind::Join, "chat".into());
+    event(EventPayload::Changes {
         channel: "room".into(),
-        changes: vec![ChangeSaid { kind, topic, who }],
+        changes: vec![ReportedChange { kind, topic, who }],
         together: false,
         occupancy: None,
     })
 }
 
-fn snapshot<'a>(topic: &'a str, who: MemberSaid<'a>) -> Said<'a> {
+fn snapshot<'a>(topic: &'a str, who: ReportedMember<'a>) -> EventPayload<'a> {
     let (topic, members) = (topic.into(), vec![who]);
-    let shown = Shown {
-        topics: vec![TopicShown {
+    let shown = ReportedListing {
+        topics: vec![ReportedTopic {
             topic,
             total: None,
             members,
         }],
-        ..Shown::default()
+        ..ReportedListing::default()
     };
     let channel = "room".into();
-    Said::Snapshot { channel, shown }
+    EventPayload::Snapshot { channel, shown }
 }
 
 /// What is wrong with an event, by the store; nothing is recorded, of what comes with it either.
@@ -97,7 +97,7 @@ fn metadata_is_canonical_json() {
         "[{\"b\":0,\"a\":0}]",
     ];
     let meta = |text: &'static str| {
-        wrong(join(MemberSaid {
+        wrong(join(ReportedMember {
             meta: Some(text.into()),
             ..member("tony")
         }))
@@ -130,19 +130,19 @@ fn names_texts_and_times_are_within_their_limits() {
         ..Stamp::NONE
     };
     let ana = || join(member("ana"));
-    let link = |channels: Vec<&'static str>| LinkSaid {
+    let link = |channels: Vec<&'static str>| ReportedLink {
         state: LinkState::Down,
         channels: channels.into_iter().map(Into::into).collect(),
         unrestored: vec![],
         service: Service::All,
         reason: None,
     };
-    let of_channel = |channel: &'static str| Said::SnapshotBegin {
+    let of_channel = |channel: &'static str| EventPayload::SnapshotBegin {
         channel: channel.into(),
         sync: "s".into(),
         incomplete: false,
     };
-    let token = |channel: Option<&'static str>| TokenSaid {
+    let token = |channel: Option<&'static str>| ReportedToken {
         state: TokenState::Expired,
         channel: channel.map(Into::into),
         reason: None,
@@ -187,28 +187,28 @@ fn names_texts_and_times_are_within_their_limits() {
         (join(member("")), "user is empty".into()),
         (join(member(&long)), too_long("user", 1024)),
         (
-            join(MemberSaid {
+            join(ReportedMember {
                 conn: long.as_str().into(),
                 ..member("u")
             }),
             too_long("conn", 1024),
         ),
         (
-            join(MemberSaid {
+            join(ReportedMember {
                 reason: Some(long.as_str().into()),
                 ..member("u")
             }),
             too_long("reason", 4096),
         ),
         (
-            join(MemberSaid {
+            join(ReportedMember {
                 stamp: stamp(253_402_300_800_000),
                 ..member("u")
             }),
             years("ts"),
         ),
         (
-            join(MemberSaid {
+            join(ReportedMember {
                 late_ms: -1,
                 ..member("u")
             }),
@@ -218,11 +218,11 @@ fn names_texts_and_times_are_within_their_limits() {
         (event(snapshot("t", member(""))), "user is empty".into()),
         (event(of_channel("")), "channel is empty".into()),
         (
-            event(Said::Link(link(vec!["room", ""]))),
+            event(EventPayload::Link(link(vec!["room", ""]))),
             "channels is empty".into(),
         ),
         (
-            event(Said::Token(token(Some("")))),
+            event(EventPayload::Token(token(Some("")))),
             "channel is empty".into(),
         ),
     ];
@@ -232,16 +232,16 @@ fn names_texts_and_times_are_within_their_limits() {
     // An observer that is set for a whole run is none of a line, but none that can be recorded, either.
     let store = Store::in_memory(support::options()).unwrap();
     for (observer, self_user) in [("", None), (long.as_str(), None), ("o", Some(""))] {
-        let how = How {
+        let how = IngestOptions {
             observer: observer.to_owned(),
             self_user: self_user.map(str::to_owned),
-            ..How::default()
+            ..IngestOptions::default()
         };
         let line = r#"{"t":"join","channel":"a","topic":"b","user":"u"}"#;
         let taken = support::take(&store, line, &how).tally;
         assert_eq!((taken.entries, taken.rejected), (0, 1));
     }
-    let connection = Line::Connection {
+    let connection = BatchLine::Connection {
         observer: String::new(),
         what: Connection::Up,
         at: None,

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use crate::{support, told};
-use rollbook::ingest::How;
+use rollbook::ingest::IngestOptions;
 use rollbook::query::{MissedFilter, WhoFilter, WhoWhen};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
@@ -262,7 +262,7 @@ fn known_at_is_what_would_have_been_answered_then() {
     support::take(
         &store,
         &feed("7 leave a\n20 snap b d\n30 snap b"),
-        &How::default(),
+        &IngestOptions::default(),
     );
     let known = |known_at, when| {
         sure_by(
@@ -298,7 +298,11 @@ fn recording_times_never_go_back() {
     now.store(1_000, Ordering::SeqCst);
     let store = store_on(options, "5 join a");
     now.store(900, Ordering::SeqCst);
-    support::take(&store, &feed("6 join b\n- join d"), &How::default());
+    support::take(
+        &store,
+        &feed("6 join b\n- join d"),
+        &IngestOptions::default(),
+    );
     let times: Vec<_> = entries(&store)
         .iter()
         .map(|e| ms(&e["recorded_at"]).unwrap())

@@ -8,7 +8,7 @@
 )]
 
 use crate::support;
-use rollbook::server::auth::Scope;
+use rollbook::server::auth::TokenScope;
 use rollbook::server::openapi::document;
 use rollbook::{Options, Store};
 use serde_json::json;
@@ -17,7 +17,7 @@ use support::server::{Got, Served, Tokens, join};
 async fn served(tokens: &Tokens) -> Served {
     let store = Store::in_memory(Options::default()).unwrap();
     let served = Served::start(store, tokens.config()).await;
-    let all = tokens.make(&[Scope::Ingest], None, 60_000);
+    let all = tokens.make(&[TokenScope::Ingest], None, 60_000);
     let lines = [join("room", "tony", 1_000), join("attic", "lily", 2_000)].join("\n");
     served
         .post(&format!("/v1/events?access_token={all}"), &lines)
@@ -92,11 +92,11 @@ async fn every_route_asks_for_the_scope_that_it_says() {
             let ends = responses["200"]["content"]
                 .get("text/event-stream")
                 .is_none();
-            let scope: Scope = scope.parse().unwrap();
-            let other = if scope == Scope::Read {
-                Scope::Ingest
+            let scope: TokenScope = scope.parse().unwrap();
+            let other = if scope == TokenScope::Read {
+                TokenScope::Ingest
             } else {
-                Scope::Read
+                TokenScope::Read
             };
             let unknown = (
                 401,
@@ -121,7 +121,7 @@ async fn every_route_asks_for_the_scope_that_it_says() {
                 assert_eq!(ask(Some(&elsewhere)).await, refusal, "{path}");
             }
             if ends {
-                for good in [&[scope][..], &[Scope::Admin], &[other, scope]] {
+                for good in [&[scope][..], &[TokenScope::Admin], &[other, scope]] {
                     assert_eq!(
                         ask(Some(&tokens.make(good, None, 60_000))).await.0,
                         200,
@@ -139,7 +139,7 @@ async fn every_route_asks_for_the_scope_that_it_says() {
 async fn a_token_for_some_channels_sees_those_only() {
     let tokens = Tokens::new();
     let served = served(&tokens).await;
-    let token = tokens.make(&[Scope::Read], Some(&["attic"]), 60_000);
+    let token = tokens.make(&[TokenScope::Read], Some(&["attic"]), 60_000);
     let get = async |path: &str| served.get(&format!("/v1/{path}access_token={token}")).await;
     for path in [
         "history?",
@@ -181,7 +181,7 @@ async fn a_token_for_some_channels_sees_those_only() {
 async fn a_socket_is_warned_before_its_token_expires_and_may_show_another() {
     let tokens = Tokens::new();
     let served = served(&tokens).await;
-    let token = tokens.make(&[Scope::Read], Some(&["room"]), 100_000);
+    let token = tokens.make(&[TokenScope::Read], Some(&["room"]), 100_000);
     let path = format!("/v1/subscribe?channel=room&after_seq=2&access_token={token}");
     let mut socket = served.socket(&path).await.unwrap();
     socket.hear_until(|said| said["t"] == "live").await;
@@ -192,7 +192,7 @@ async fn a_socket_is_warned_before_its_token_expires_and_may_show_another() {
     let renew = |token: String| json!({"t":"renew","token":token}).to_string();
     socket
         .say(renew(tokens.make(
-            &[Scope::Read],
+            &[TokenScope::Read],
             Some(&["attic"]),
             100_000,
         )))
@@ -203,7 +203,7 @@ async fn a_socket_is_warned_before_its_token_expires_and_may_show_another() {
         (&json!("token"), &json!("refused"))
     );
     socket
-        .say(renew(tokens.make(&[Scope::Read], None, 100_000)))
+        .say(renew(tokens.make(&[TokenScope::Read], None, 100_000)))
         .await;
     assert_eq!(
         socket.hear().await,
@@ -215,7 +215,7 @@ async fn a_socket_is_warned_before_its_token_expires_and_may_show_another() {
         .post(
             &format!(
                 "/v1/events?access_token={}",
-                tokens.make(&[Scope::Ingest], None, 9_000)
+                tokens.make(&[TokenScope::Ingest], None, 9_000)
             ),
             &join("room", "ana", 3_000),
         )
@@ -233,7 +233,7 @@ async fn a_socket_is_warned_before_its_token_expires_and_may_show_another() {
 async fn a_token_that_is_short_of_time_is_warned_of_at_half_of_it() {
     let tokens = Tokens::new();
     let served = served(&tokens).await;
-    let token = tokens.make(&[Scope::Ingest], None, 7_000);
+    let token = tokens.make(&[TokenScope::Ingest], None, 7_000);
     let mut socket = served
         .socket(&format!("/v1/ingest?access_token={token}"))
         .await
@@ -257,7 +257,7 @@ async fn a_token_that_is_short_of_time_is_warned_of_at_half_of_it() {
 async fn who_renews_a_short_token_at_each_warning_is_warned_once_for_each() {
     let tokens = Tokens::new();
     let served = served(&tokens).await;
-    let token = || tokens.make(&[Scope::Read], None, 10_000);
+    let token = || tokens.make(&[TokenScope::Read], None, 10_000);
     let path = format!("/v1/subscribe?after_seq=2&access_token={}", token());
     let mut socket = served.socket(&path).await.unwrap();
     socket.hear_until(|said| said["t"] == "live").await;
@@ -280,7 +280,7 @@ async fn who_renews_a_short_token_at_each_warning_is_warned_once_for_each() {
 async fn tokens_of_another_kind_are_none() {
     let tokens = Tokens::new();
     let served = served(&tokens).await;
-    let good = tokens.make(&[Scope::Read], None, 60_000);
+    let good = tokens.make(&[TokenScope::Read], None, 60_000);
     let mut parts = good.split('.').map(str::to_owned).collect::<Vec<_>>();
     // {"alg":"none"}, and what was said of nobody.
     parts[0] = "eyJhbGciOiJub25lIn0".into();

@@ -10,7 +10,7 @@
 use crate::support;
 use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::server::{Bounds, Config};
+use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use support::server::{Served, join, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-async fn served(bounds: Bounds) -> Served {
+async fn served(bounds: ServerLimits) -> Served {
     let config = Config {
         bounds,
         ..Config::default()
@@ -35,9 +35,9 @@ fn lines(count: i64) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_body_that_is_too_large_what_was_recorded_is_said() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         body_bytes: 100_000,
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let served = served(bounds).await;
     let body = lines(4_000);
@@ -64,9 +64,9 @@ async fn of_a_body_that_is_too_large_what_was_recorded_is_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_does_not_go_on_is_not_waited_for() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         request: Duration::from_millis(200),
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let served = served(bounds).await;
     let mut stream = TcpStream::connect(served.address).await.unwrap();
@@ -87,10 +87,10 @@ async fn a_body_that_does_not_go_on_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_falls_silent_is_given_up() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         ping: Duration::from_millis(20),
         silence: Duration::from_millis(200),
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let served = served(bounds).await;
     let mut socket = served.socket("/v1/ingest").await.unwrap();
@@ -114,9 +114,9 @@ async fn who_falls_silent_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_when_the_house_is_full_waits() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         connections: 2,
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let served = Arc::new(served(bounds).await);
     let mut first = served.socket("/v1/ingest?observer=1").await.unwrap();

@@ -7,8 +7,8 @@
 )]
 
 use crate::support;
-use rollbook::server::auth::Scope;
-use rollbook::server::{Bounds, Config};
+use rollbook::server::auth::TokenScope;
+use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
 use std::time::Duration;
 use support::server::{Got, Served, Socket, Tokens, ask, connect, from, join, soon};
@@ -22,16 +22,16 @@ const ONE: &str = "127.0.0.1:0";
 const OTHER: &str = "127.0.0.2:0";
 
 /// Nothing is free again before those who have it end.
-fn patient() -> Bounds {
-    Bounds {
+fn patient() -> ServerLimits {
+    ServerLimits {
         request: LONG,
         whole: LONG,
         crowded: LONG,
-        ..Bounds::default()
+        ..ServerLimits::default()
     }
 }
 
-async fn served(bounds: Bounds) -> Served {
+async fn served(bounds: ServerLimits) -> Served {
     let config = Config {
         bounds,
         ..Config::default()
@@ -97,7 +97,7 @@ async fn unfinished_bodies_of_one_client_leave_places_to_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn starts_of_bodies_of_one_client_leave_places_to_another() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         starts: 4,
         ..patient()
     };
@@ -115,14 +115,14 @@ async fn starts_of_bodies_of_one_client_leave_places_to_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_beyond_the_share_wait_and_are_then_refused_with_429() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         starts: 1,
         request: Duration::from_secs(2),
         // Who has a place and goes on keeps it.
         rate: 0,
         whole: LONG,
         crowded: LONG,
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let served = served(bounds).await;
     let request = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000000\r\n\
@@ -153,7 +153,7 @@ async fn bodies_beyond_the_share_wait_and_are_then_refused_with_429() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_readers_of_one_client_leave_places_to_another() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         queries: 4,
         slow_readers: 4,
         ..patient()
@@ -180,9 +180,9 @@ async fn slow_readers_of_one_client_leave_places_to_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_and_streams_beyond_the_share_are_refused_and_leave_nothing_behind() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         sockets: 4,
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let served = served(bounds).await;
     let mut first = served.socket("/v1/subscribe").await.unwrap();
@@ -229,9 +229,9 @@ async fn sockets_and_streams_beyond_the_share_are_refused_and_leave_nothing_behi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_beyond_the_share_of_an_address_are_told_so() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         connections: 8,
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let served = served(bounds).await;
     let mut silent = Vec::new();
@@ -258,7 +258,7 @@ async fn connections_beyond_the_share_of_an_address_are_told_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_tokens_of_one_address_are_two_clients_and_two_of_one_subject_are_one() {
     let tokens = Tokens::new();
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         sockets: 4,
         ..patient()
     };
@@ -268,7 +268,7 @@ async fn two_tokens_of_one_address_are_two_clients_and_two_of_one_subject_are_on
     };
     let store = Store::in_memory(Options::default()).unwrap();
     let served = Served::start(store, config).await;
-    let both = [Scope::Read, Scope::Ingest];
+    let both = [TokenScope::Read, TokenScope::Ingest];
     let [one, other] = [50_000, 60_000].map(|ms| tokens.make(&both, None, ms));
     let query = format!("?access_token={one}");
     let long = lines(2_000);
@@ -301,10 +301,10 @@ async fn the_owner_has_as_many_places_as_there_are() {
     let folder = tempfile::tempdir().unwrap();
     let (listener, _file) = rollbook::server::socket::bind(folder.path()).unwrap();
     let path = folder.path().join("rollbook.sock");
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         sockets: 2,
         connections: 3,
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let config = Config {
         bounds,
@@ -335,9 +335,9 @@ async fn the_owner_has_as_many_places_as_there_are() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_of_a_stream_who_takes_nothing_is_let_go() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         request: Duration::from_millis(100),
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let served = served(bounds).await;
     let request = "GET /v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n";

@@ -9,7 +9,7 @@
 
 use crate::support;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use rollbook::server::auth::Keeper;
+use rollbook::server::auth::TokenVerifier;
 use rollbook::server::tls::Tls;
 use rollbook::server::{Config, Listener, serve};
 use rollbook::{Options, Store};
@@ -44,7 +44,7 @@ fn store() -> Store {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_the_public_key_lets_in_what_the_private_one_has_signed() {
     let config = Config {
-        tokens: Some(Keeper::of_public_key(file(SIGNER_PUBLIC).path()).unwrap()),
+        tokens: Some(TokenVerifier::of_public_key(file(SIGNER_PUBLIC).path()).unwrap()),
         clock: Set::at(NOW),
         ..Config::default()
     };

@@ -9,7 +9,7 @@
 
 use crate::support;
 use rollbook::limits;
-use rollbook::server::{Bounds, Config};
+use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
 use serde_json::json;
 use std::sync::Arc;
@@ -23,21 +23,21 @@ const LINES: usize = 64;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_is_read_while_too_many_bytes_wait_for_their_acknowledgement() {
-    assert!(read_unacknowledged(Bounds::default()).await < MESSAGES);
+    assert!(read_unacknowledged(ServerLimits::default()).await < MESSAGES);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_is_read_while_too_many_lines_wait_for_their_acknowledgement() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         unacked_lines: 100,
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     // The bytes alone would have let in 500.
     assert!(read_unacknowledged(bounds).await < 400);
 }
 
 /// How many messages are taken from a client while nothing becomes durable. All are acknowledged in the end.
-async fn read_unacknowledged(bounds: Bounds) -> usize {
+async fn read_unacknowledged(bounds: ServerLimits) -> usize {
     let engine = Lent::default();
     let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
     let config = Config {

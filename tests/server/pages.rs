@@ -10,7 +10,7 @@
 use crate::support;
 use rollbook::limits;
 use rollbook::server::Config;
-use rollbook::server::auth::Scope;
+use rollbook::server::auth::TokenScope;
 use rollbook::{Options, Store};
 use support::server::{Served, Tokens, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -97,7 +97,7 @@ async fn a_named_page_may_ask_with_a_token_and_reads_the_answer() {
     let not = served.ask("OPTIONS", "/v1/events", &evil, "").await;
     assert_eq!(not.expect(403).header("access-control-allow-origin"), "");
 
-    let bearer = format!("Bearer {}", tokens.make(&[Scope::Read], None, 60_000));
+    let bearer = format!("Bearer {}", tokens.make(&[TokenScope::Read], None, 60_000));
     for (token, status) in [(bearer.as_str(), 200), ("Bearer none", 401)] {
         let head = [("origin", APP), ("authorization", token)];
         let got = served.ask("GET", "/v1/channels", &head, "").await;
@@ -128,7 +128,7 @@ async fn every_answer_is_what_it_says_and_loads_nothing() {
 
 #[test]
 fn an_origin_is_scheme_host_and_port() {
-    use rollbook::server::Origin;
+    use rollbook::server::PageOrigin;
     for bad in [
         "*",
         "null",
@@ -138,9 +138,9 @@ fn an_origin_is_scheme_host_and_port() {
         "https://*.a",
         "https://a@b",
     ] {
-        assert!(bad.parse::<Origin>().is_err(), "{bad}");
+        assert!(bad.parse::<PageOrigin>().is_err(), "{bad}");
     }
-    let upper: Origin = "HTTPS://App.Example".parse().unwrap();
+    let upper: PageOrigin = "HTTPS://App.Example".parse().unwrap();
     assert_eq!(upper, "https://app.example".parse().unwrap());
 }
 

@@ -7,17 +7,17 @@
 )]
 
 use crate::support;
-use rollbook::server::{Bounds, Config};
+use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
 use support::engine::Lent;
 use support::server::{Served, join};
 
 async fn served(engine: &Lent) -> Served {
     let config = Config {
-        bounds: Bounds {
+        bounds: ServerLimits {
             queries: 1,
             slow_readers: 1,
-            ..Bounds::default()
+            ..ServerLimits::default()
         },
         ..Config::default()
     };

@@ -9,9 +9,9 @@
 
 use crate::support;
 use rollbook::limits::{CLIENT_SHARE_PERCENT, PLAYS_AT_ONCE_MAX};
-use rollbook::replay::{Played, ReplayFilter, Shape, Speed};
-use rollbook::server::auth::Scope;
-use rollbook::server::clock::Clock;
+use rollbook::replay::{LineShape, PlayedLine, ReplayFilter, Speed};
+use rollbook::server::auth::TokenScope;
+use rollbook::server::clock::ServerClock;
 use rollbook::server::{Config, Play};
 use rollbook::{Options, Store};
 use serde_json::Value;
@@ -55,11 +55,11 @@ fn printed(store: &Store, channel: &str) -> Vec<Value> {
         ..ReplayFilter::default()
     };
     let mut lines = Vec::new();
-    let mut each = |line: &Played<'_>| {
+    let mut each = |line: &PlayedLine<'_>| {
         lines.push(serde_json::from_str(line.text).unwrap());
         true
     };
-    store.play(&filter, Shape::Agora, &mut each).unwrap();
+    store.play(&filter, LineShape::Agora, &mut each).unwrap();
     lines
 }
 
@@ -155,7 +155,7 @@ async fn tokens_are_asked_for_as_everywhere() {
         ..tokens.config()
     };
     let served = Served::start(house().await, config).await;
-    let attic = tokens.make(&[Scope::Read], Some(&["attic"]), 60_000);
+    let attic = tokens.make(&[TokenScope::Read], Some(&["attic"]), 60_000);
     for (channel, token, status) in [
         ("room", "", 401),
         ("room", &*attic, 403),
@@ -174,7 +174,7 @@ async fn tokens_are_asked_for_as_everywhere() {
 /// A clock on which time passes as soon as it is waited for.
 struct Hurried(AtomicI64);
 
-impl Clock for Hurried {
+impl ServerClock for Hurried {
     fn now(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }

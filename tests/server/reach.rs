@@ -8,8 +8,8 @@
 )]
 
 use crate::support;
-use rollbook::ingest::{How, retry};
-use rollbook::server::auth::Scope;
+use rollbook::ingest::{IngestOptions, retry};
+use rollbook::server::auth::TokenScope;
 use rollbook::server::{Config, Metrics};
 use rollbook::{Options, Store};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ async fn limited(channels: &[&str]) -> (Served, Tokens, String) {
         ..tokens.config()
     };
     let served = Served::start(Store::in_memory(options).unwrap(), config).await;
-    let all = tokens.make(&[Scope::Ingest], None, 60_000);
+    let all = tokens.make(&[TokenScope::Ingest], None, 60_000);
     let known = [
         join("room", "tony", 1_000),
         join("attic", "lily", 2_000),
@@ -42,7 +42,7 @@ async fn limited(channels: &[&str]) -> (Served, Tokens, String) {
     ];
     let path = format!("/v1/events?access_token={all}");
     served.post(&path, &known.join("\n")).await.expect(200);
-    let token = tokens.make(&[Scope::Ingest], Some(channels), 60_000);
+    let token = tokens.make(&[TokenScope::Ingest], Some(channels), 60_000);
     let path = format!("/v1/events?access_token={token}");
     (served, tokens, path)
 }
@@ -70,7 +70,7 @@ fn kept_rejects(store: &Store) -> usize {
 
 fn nothing_retried(store: &Store) {
     let head = store.head();
-    retry(store, &How::default(), &mut ()).unwrap();
+    retry(store, &IngestOptions::default(), &mut ()).unwrap();
     assert_eq!(store.head(), head, "{:?}", written(store));
 }
 
@@ -91,7 +91,7 @@ async fn a_forbidden_line_is_answered_and_counted_and_no_retry_takes_it() {
     );
     assert_eq!([&got["lines"], &got["rejected"], &got["joins"]], [2, 0, 1]);
 
-    let token = tokens.make(&[Scope::Ingest], Some(&["attic"]), 60_000);
+    let token = tokens.make(&[TokenScope::Ingest], Some(&["attic"]), 60_000);
     let path = format!("/v1/ingest?observer=socket&access_token={token}");
     let mut socket = served.socket(&path).await.unwrap();
     let lines = [
@@ -107,7 +107,7 @@ async fn a_forbidden_line_is_answered_and_counted_and_no_retry_takes_it() {
     assert_eq!([&heard[1]["line"], &heard[3]["line"]], [2, 4]);
     socket.close().await;
 
-    let read = tokens.make(&[Scope::Read], None, 60_000);
+    let read = tokens.make(&[TokenScope::Read], None, 60_000);
     let figures = served.get(&format!("/metrics?access_token={read}")).await;
     let figures = figures.expect(200).body;
     assert!(
@@ -141,7 +141,7 @@ async fn what_a_limited_token_sent_wrong_is_kept_and_no_retry_takes_it() {
     assert_eq!(reasons[0].1.as_deref(), Some(far.as_bytes()));
     let mark = "; its sender may write to some channels only, so no retry takes it";
     assert!(reasons[0].0.ends_with(mark), "{reasons:?}");
-    let mut how = How::default();
+    let mut how = IngestOptions::default();
     how.settings.time_unit = rollbook::feed::TimeUnit::Micros;
     let again = retry(&store, &how, &mut ()).unwrap();
     assert_eq!(
@@ -275,7 +275,12 @@ async fn a_token_line_without_a_channel_needs_a_token_for_one_or_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_for_some_observers_speaks_for_no_other() {
     let (served, tokens, _) = limited(&[]).await;
-    let token = tokens.make_for(&[Scope::Ingest], Some(&["attic"]), Some(&["b"]), 60_000);
+    let token = tokens.make_for(
+        &[TokenScope::Ingest],
+        Some(&["attic"]),
+        Some(&["b"]),
+        60_000,
+    );
     let refusal = "the token does not allow the observer \"default\"";
     // Neither its place nor its feed's position can be taken.
     for path in ["/v1/ingest?feed=f&", "/v1/ingest?observer=default&"] {

@@ -8,7 +8,7 @@
 
 use crate::support;
 use rollbook::query::HistoryFilter;
-use rollbook::server::{Bounds, Config};
+use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
 use std::time::Duration;
 use support::program::rounds;
@@ -21,16 +21,16 @@ use tokio::net::TcpStream;
 const LONG: Duration = Duration::from_secs(3_600);
 
 /// Nobody is given up but for those who wait.
-fn patient() -> Bounds {
-    Bounds {
+fn patient() -> ServerLimits {
+    ServerLimits {
         request: LONG,
         whole: LONG,
         crowded: Duration::from_millis(300),
-        ..Bounds::default()
+        ..ServerLimits::default()
     }
 }
 
-async fn served(bounds: Bounds) -> Served {
+async fn served(bounds: ServerLimits) -> Served {
     let config = Config {
         bounds,
         ..Config::default()
@@ -56,7 +56,7 @@ fn post(length: usize, body: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_never_end_keep_no_others_out() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         bodies: 2,
         starts: 3,
         ..patient()
@@ -83,10 +83,10 @@ async fn bodies_that_never_end_keep_no_others_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_only_drips_is_not_waited_for() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         request: Duration::from_millis(500),
         rate: 1 << 20,
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let served = served(bounds).await;
     let stream = silent(&served, post(10 << 20, "")).await;
@@ -106,7 +106,7 @@ async fn a_body_that_only_drips_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_who_do_not_read_keep_no_others_out() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         queries: 1,
         slow_readers: 1,
         ..patient()
@@ -145,9 +145,9 @@ async fn readers_who_do_not_read_keep_no_others_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_for_whom_nothing_is_read_ahead_is_given_the_same() {
-    let bounds = Bounds {
+    let bounds = ServerLimits {
         read_ahead: 0,
-        ..Bounds::default()
+        ..ServerLimits::default()
     };
     let served = served(bounds).await;
     served.post("/v1/events", lines(1_500)).await.expect(200);

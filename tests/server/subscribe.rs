@@ -175,7 +175,7 @@ async fn a_reader_who_is_too_slow_is_closed_and_can_go_on_where_it_was() {
     let served = served().await;
     let mut slow = served.socket("/v1/subscribe?channel=room").await.unwrap();
     slow.hear_until(|said| said["t"] == "live").await;
-    // More than fits into the buffers of two sockets, and then its lane: nobody reads meanwhile.
+    // More than fits into the buffers of two sockets, and then its buffer: nobody reads meanwhile.
     let long = "x".repeat(1_000);
     let mut recorded = 0;
     while recorded < 8 * LAG_ENTRIES_MAX {

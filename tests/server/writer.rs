@@ -11,9 +11,9 @@ use crate::support;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::ingest::source::Source;
-use rollbook::ingest::{How, ingest};
+use rollbook::ingest::{IngestOptions, ingest};
 use rollbook::limits;
-use rollbook::store::{Batch, Line, Meter, Rejected};
+use rollbook::store::{Batch, BatchLine, Meter, RejectedLine};
 use rollbook::{Options, Store, StoreError};
 use std::io::Cursor;
 use std::sync::Arc;
@@ -90,9 +90,9 @@ fn a_checkpoint_that_cannot_be_saved_takes_nothing_back() {
         ingest(
             &store,
             source,
-            &How {
+            &IngestOptions {
                 rules: Rules::default(),
-                ..How::default()
+                ..IngestOptions::default()
             },
             &mut (),
         )
@@ -120,14 +120,14 @@ fn bytes_that_wait_for_the_writer_are_bounded_over_all_who_hand_over() {
     let engine = Lent::default();
     let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
     let batch = || {
-        let line = Rejected {
+        let line = RejectedLine {
             source: "flood".into(),
             reason: "bad".into(),
             text: vec![b'x'; limits::REJECT_TEXT_BYTES_MAX],
-            ..Rejected::default()
+            ..RejectedLine::default()
         };
         Batch {
-            lines: vec![Line::Rejected(Box::new(line)); 32],
+            lines: vec![BatchLine::Rejected(Box::new(line)); 32],
             ..Batch::default()
         }
     };

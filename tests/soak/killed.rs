@@ -4,8 +4,8 @@
 use crate::support::program::{DEADLINE, Dice, Folder, rounds, said};
 use crate::support::serving::Serving;
 use crate::{alone, source::rate};
-use rollbook::client::socket::{Heard, Patience, Socket};
-use rollbook::client::wire::Address;
+use rollbook::client::socket::{Socket, SocketInput, SocketTimeouts};
+use rollbook::client::transport::Address;
 use rollbook::query::HistoryFilter;
 use rollbook::query::answer::EntryType;
 use rollbook::{Options, Store};
@@ -170,7 +170,7 @@ fn play_source(orders: &str) {
         .build();
     runtime.unwrap().block_on(async {
         loop {
-            if let Ok(mut socket) = Socket::log_in(&address, None, Patience::default()).await
+            if let Ok(mut socket) = Socket::log_in(&address, None, SocketTimeouts::default()).await
                 && talk(&mut socket, first, last).await
             {
                 socket.log_out().await;
@@ -203,7 +203,7 @@ async fn talk(socket: &mut Socket, first: u64, last: u64) -> bool {
                 continue;
             }
         };
-        let Heard::Message(message) = heard else {
+        let SocketInput::Message(message) = heard else {
             return false;
         };
         let word: serde_json::Value = serde_json::from_slice(&message).unwrap();

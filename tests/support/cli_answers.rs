@@ -1,14 +1,14 @@
 //! Answers made by hand, and how the tests write them.
 
-use rollbook::cli::output::{Format, Output};
+use rollbook::cli::output::{Output, OutputFormat};
+use rollbook::cli::style::TerminalStyle;
 use rollbook::cli::tables::Table;
-use rollbook::cli::view::View;
-use rollbook::export::record::Record;
+use rollbook::export::record::ExportRow;
 use rollbook::query::answer::*;
 use serde_json::value::RawValue;
 use std::io;
 
-pub const PLAIN: View = View {
+pub const PLAIN: TerminalStyle = TerminalStyle {
     width: 80,
     colour: false,
 };
@@ -29,7 +29,12 @@ pub fn json(text: &str) -> Meta {
     Some(RawValue::from_string(text.to_owned()).unwrap())
 }
 
-pub fn list<T: Record, B: Table<T>>(format: Format, view: View, table: B, rows: &[T]) -> String {
+pub fn list<T: ExportRow, B: Table<T>>(
+    format: OutputFormat,
+    view: TerminalStyle,
+    table: B,
+    rows: &[T],
+) -> String {
     let mut bytes = Vec::new();
     let mut output = Output::new(format, view, Box::new(&mut bytes));
     let mut list = output.list(table);
@@ -41,10 +46,10 @@ pub fn list<T: Record, B: Table<T>>(format: Format, view: View, table: B, rows: 
     String::from_utf8(bytes).unwrap()
 }
 
-pub fn one<T: Record>(
-    format: Format,
+pub fn one<T: ExportRow>(
+    format: OutputFormat,
     answer: &T,
-    table: impl FnOnce(&mut dyn io::Write, &View, &T) -> io::Result<()>,
+    table: impl FnOnce(&mut dyn io::Write, &TerminalStyle, &T) -> io::Result<()>,
 ) -> String {
     let mut bytes = Vec::new();
     let mut output = Output::new(format, PLAIN, Box::new(&mut bytes));
@@ -141,7 +146,7 @@ pub fn evening() -> Vec<Missed> {
     ]
 }
 
-pub fn roll(coverage: Coverage, when: Option<Time>) -> Who {
+pub fn roll(coverage: CoverageAnswer, when: Option<Time>) -> Who {
     let publisher = |user: &str, connection: &str, since: Option<Time>, certainty| Publisher {
         user: user.into(),
         connection: connection.into(),
@@ -185,8 +190,8 @@ pub fn entry(seq: u64, kind: EntryType, user: &str) -> HistoryEntry {
         effective_at: at("20:40:52.031"),
         observer: "default".into(),
         state: None,
-        origin: Origin::Observed,
-        disposition: Disposition::Applied,
+        origin: OriginAnswer::Observed,
+        disposition: DispositionAnswer::Applied,
         snapshot_seq: None,
         not_before: None,
         not_after: None,
@@ -211,7 +216,7 @@ pub fn entries() -> Vec<HistoryEntry> {
     vec![
         entry(1, EntryType::Join, "ana"),
         HistoryEntry {
-            disposition: Disposition::Duplicate,
+            disposition: DispositionAnswer::Duplicate,
             ..entry(2, EntryType::Join, "ana")
         },
         nobody(HistoryEntry {
@@ -225,7 +230,7 @@ pub fn entries() -> Vec<HistoryEntry> {
             ..entry(4, EntryType::Snapshot, "")
         }),
         HistoryEntry {
-            origin: Origin::Inferred,
+            origin: OriginAnswer::Inferred,
             snapshot_seq: Some(4),
             not_before: Some(at("20:31:00")),
             not_after: Some(at("20:40:52.031")),
@@ -258,7 +263,7 @@ pub fn channel() -> ChannelAnswer {
         entries: 1_234_567,
         first_at: Some(at("20:00:00")),
         last_at: None,
-        coverage: Coverage::Complete,
+        coverage: CoverageAnswer::Complete,
     }
 }
 

@@ -3,10 +3,10 @@
 
 use super::feeds::{Heard, NOW, Tape};
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::log::engine::{Engine, Journal, JournalError, Shelf, Shelved, Values};
+use rollbook::log::engine::{Engine, Journal, JournalError, KeyValue, KeyValues, Values};
 use rollbook::query::HistoryFilter;
 use rollbook::query::answer::HistoryEntry;
-use rollbook::store::{Receipt, Scope, StoreError, Visitor};
+use rollbook::store::{Receipt, ScanScope, StoreError, Visitor};
 use rollbook::{Options, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -54,29 +54,25 @@ impl<E: Engine> Journal for Lent<E> {
     }
 }
 
-impl<E: Engine> Shelf for Lent<E> {
-    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
-        self.0.shelve(key, value)
+impl<E: Engine> KeyValues for Lent<E> {
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        self.0.put(key, value)
     }
 
-    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        self.0.shelved(key)
+    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        self.0.lookup(key)
     }
 
-    fn last_shelved_before(
-        &self,
-        prefix: &[u8],
-        before: &[u8],
-    ) -> Result<Option<Shelved>, JournalError> {
-        self.0.last_shelved_before(prefix, before)
+    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
+        self.0.last_before(prefix, before)
     }
 
-    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
-        self.0.shelved_keys(prefix)
+    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+        self.0.keys(prefix)
     }
 
-    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
-        self.0.unshelve(key)
+    fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
+        self.0.remove(key)
     }
 }
 
@@ -146,11 +142,11 @@ impl Desk {
 
     /// The state in words, folded from the first entry, up to the entry `last`.
     pub fn folded(&self, last: Option<u64>) -> String {
-        let scope = Scope {
+        let scope = ScanScope {
             last,
-            ..Scope::default()
+            ..ScanScope::default()
         };
-        let fold = self.store.visit(&scope, &mut Nobody).unwrap();
+        let fold = self.store.scan(&scope, &mut Nobody).unwrap();
         fold.state.describe(&fold.names)
     }
 

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test uses its part
 
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::log::engine::{Journal, JournalError, Shelf, Shelved, Values};
+use rollbook::log::engine::{Journal, JournalError, KeyValue, KeyValues, Values};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -104,27 +104,23 @@ impl Journal for Lent {
     }
 }
 
-impl Shelf for Lent {
-    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+impl KeyValues for Lent {
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         if self.2.shelf.load(Ordering::SeqCst) {
             return Err(JournalError::Injected);
         }
-        self.0.shelve(key, value)
+        self.0.put(key, value)
     }
-    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        self.0.shelved(key)
+    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        self.0.lookup(key)
     }
-    fn last_shelved_before(
-        &self,
-        prefix: &[u8],
-        before: &[u8],
-    ) -> Result<Option<Shelved>, JournalError> {
-        self.0.last_shelved_before(prefix, before)
+    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
+        self.0.last_before(prefix, before)
     }
-    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
-        self.0.shelved_keys(prefix)
+    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+        self.0.keys(prefix)
     }
-    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
-        self.0.unshelve(key)
+    fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
+        self.0.remove(key)
     }
 }

@@ -11,8 +11,8 @@ pub fn event(line: &str) -> Event<'_> {
     parse(line.as_bytes(), &DEFAULTS).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
 }
 
-pub fn said(line: &str) -> Said<'_> {
-    event(line).said
+pub fn said(line: &str) -> EventPayload<'_> {
+    event(line).payload
 }
 
 pub fn refused(line: impl AsRef<[u8]>) -> String {
@@ -21,8 +21,8 @@ pub fn refused(line: impl AsRef<[u8]>) -> String {
         .to_string()
 }
 
-pub fn who<'a>(user: &'a str, meta: Option<&'a str>) -> MemberSaid<'a> {
-    MemberSaid {
+pub fn who<'a>(user: &'a str, meta: Option<&'a str>) -> ReportedMember<'a> {
+    ReportedMember {
         user: user.into(),
         conn: "".into(),
         meta: meta.map(Into::into),
@@ -35,18 +35,18 @@ pub fn who<'a>(user: &'a str, meta: Option<&'a str>) -> MemberSaid<'a> {
 /// `kind topic user` of each change.
 pub fn changes(line: &str) -> Vec<String> {
     match said(line) {
-        Said::Changes { changes, .. } => changes
+        EventPayload::Changes { changes, .. } => changes
             .iter()
             .map(|c| format!("{:?} {} {}", c.kind, c.topic, c.who.user))
             .collect(),
-        Said::Nothing => Vec::new(),
+        EventPayload::Nothing => Vec::new(),
         other => panic!("{other:?}"),
     }
 }
 
-pub fn shown(line: &str) -> Shown<'_> {
+pub fn shown(line: &str) -> ReportedListing<'_> {
     match said(line) {
-        Said::Snapshot { shown, .. } | Said::SnapshotPage { shown, .. } => shown,
+        EventPayload::Snapshot { shown, .. } | EventPayload::SnapshotPage { shown, .. } => shown,
         other => panic!("{other:?}"),
     }
 }

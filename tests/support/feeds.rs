@@ -8,7 +8,7 @@ use proptest::sample::select;
 use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
 use rollbook::feed::{Defaults, parse};
-use rollbook::store::{Batch, Line, Rejected};
+use rollbook::store::{Batch, BatchLine, RejectedLine};
 use std::fmt;
 
 /// Where source times begin.
@@ -86,23 +86,23 @@ pub fn connection(text: &str) -> Option<(String, Connection)> {
 }
 
 /// One line, parsed for the writer.
-pub fn line(text: &str) -> Line {
+pub fn line(text: &str) -> BatchLine {
     if let Some((observer, what)) = connection(text) {
         let at = None;
-        return Line::Connection { observer, what, at };
+        return BatchLine::Connection { observer, what, at };
     }
     let rejected = |reason: String| {
-        Box::new(Rejected {
+        Box::new(RejectedLine {
             source: "tape".into(),
             reason,
             text: text.as_bytes().to_vec(),
             length: text.len() as u64,
-            ..Rejected::default()
+            ..RejectedLine::default()
         })
     };
     match parse(text.as_bytes(), &DEFAULTS) {
-        Ok(event) => Line::Event(event.into_owned(), Some(rejected(String::new()))),
-        Err(refusal) => Line::Rejected(rejected(refusal.to_string())),
+        Ok(event) => BatchLine::Event(event.into_owned(), Some(rejected(String::new()))),
+        Err(refusal) => BatchLine::Rejected(rejected(refusal.to_string())),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Small frames, made by hand.
 
 use rollbook::domain::entry::*;
-use rollbook::domain::event::{Connection, Kind, LinkState, Service};
+use rollbook::domain::event::{ChangeKind, Connection, LinkState, Service};
 use rollbook::domain::names::{MemberKey, Names};
 use rollbook::domain::order::Stamp;
 use rollbook::log::Record;
-use rollbook::log::frame::{Encoded, Encoder, Packing, Place};
+use rollbook::log::frame::{Encoded, Encoder, FramePosition, Packing};
 use rollbook::log::salts::Salts;
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ pub fn encoder(packing: Packing) -> Encoder {
 
 pub fn encode(records: &[Record], names: &Names) -> Encoded {
     encoder(Packing::Plain)
-        .encode(Place::FIRST, records, names)
+        .encode(FramePosition::FIRST, records, names)
         .unwrap()
 }
 
-pub fn member(names: &mut Names, user: &str) -> rollbook::domain::names::Member {
+pub fn member(names: &mut Names, user: &str) -> rollbook::domain::names::MemberId {
     let key = MemberKey {
         channel: names.intern("channel"),
         topic: names.intern("topic"),
@@ -46,10 +46,10 @@ pub fn join(names: &mut Names, seq: u64, user: &str) -> Entry {
             ts: Some(at),
         },
         lossy: false,
-        what: What::Change(Change {
+        payload: Payload::Change(Change {
             member: member(names, user),
-            kind: Kind::Join,
-            said: Kind::Join,
+            kind: ChangeKind::Join,
+            reported: ChangeKind::Join,
             disposition: Disposition::Applied,
             meta: None,
             reason: None,
@@ -69,9 +69,9 @@ pub fn single(entry: Entry) -> Record {
 /// A small frame of several kinds of records.
 pub fn small(names: &mut Names) -> Vec<Record> {
     let mut leave = join(names, 2, "anna");
-    if let What::Change(change) = &mut leave.what {
-        change.kind = Kind::Leave;
-        change.said = Kind::Leave;
+    if let Payload::Change(change) = &mut leave.payload {
+        change.kind = ChangeKind::Leave;
+        change.reported = ChangeKind::Leave;
         change.meta = Some(Arc::from("{\"a\":1}"));
         change.origin = Origin::Inferred(Inference {
             snapshot_seq: 1,
@@ -80,7 +80,7 @@ pub fn small(names: &mut Names) -> Vec<Record> {
         });
     }
     let link = Entry {
-        what: What::Link(Box::new(Link {
+        payload: Payload::Link(Box::new(LinkChange {
             channel: None,
             state: LinkState::Down,
             service: Service::All,
@@ -106,7 +106,7 @@ pub fn small(names: &mut Names) -> Vec<Record> {
             },
             entries: vec![leave, link],
         },
-        Record::Closed(Closed {
+        Record::Closed(ConnectionEnd {
             observer: names.intern("anna"),
             recorded_at: 6,
         }),

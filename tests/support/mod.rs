@@ -1,7 +1,7 @@
 //! What the tests have in common.
 #![allow(dead_code)] // each test uses its part
 
-use rollbook::ingest::{How, Outcome, ingest, source::Source};
+use rollbook::ingest::{IngestOptions, IngestOutcome, ingest, source::Source};
 use rollbook::query::HistoryFilter;
 use rollbook::query::answer::HistoryEntry;
 use rollbook::{Options, Store};
@@ -19,12 +19,12 @@ pub fn options() -> Options {
 /// A store in memory that has taken in these lines.
 pub fn store_of(lines: &str) -> Store {
     let store = Store::in_memory(options()).unwrap();
-    take(&store, lines, &How::default());
+    take(&store, lines, &IngestOptions::default());
     store
 }
 
 /// Takes in lines.
-pub fn take(store: &Store, lines: &str, how: &How) -> Outcome {
+pub fn take(store: &Store, lines: &str, how: &IngestOptions) -> IngestOutcome {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(lines.as_bytes()).unwrap();
     ingest(store, Source::open(file.path()).unwrap(), how, &mut ()).unwrap()

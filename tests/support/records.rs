@@ -5,8 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rollbook::domain::entry::*;
-use rollbook::domain::event::{Connection, Kind, LinkState, Service, TokenState};
-use rollbook::domain::names::{Member, MemberKey, Name, Names};
+use rollbook::domain::event::{ChangeKind, Connection, LinkState, Service, TokenState};
+use rollbook::domain::names::{MemberId, MemberKey, NameId, Names};
 use rollbook::domain::order::Stamp;
 use rollbook::log::{Progress, Record, Reject};
 use std::sync::Arc;
@@ -29,22 +29,22 @@ pub fn dictionary() -> Names {
     }
     for i in 0..MEMBERS {
         names.member(MemberKey {
-            channel: Name(i % 3),
-            topic: Name(i % 5),
-            user: Name(i % NAMES),
-            conn: Name(i * 7 % NAMES),
+            channel: NameId(i % 3),
+            topic: NameId(i % 5),
+            user: NameId(i % NAMES),
+            conn: NameId(i * 7 % NAMES),
         });
     }
     assert_eq!(names.members(), MEMBERS as usize);
     names
 }
 
-fn name() -> impl Strategy<Value = Name> {
-    (0..NAMES).prop_map(Name)
+fn name() -> impl Strategy<Value = NameId> {
+    (0..NAMES).prop_map(NameId)
 }
 
-fn member() -> impl Strategy<Value = Member> {
-    (0..MEMBERS).prop_map(Member)
+fn member() -> impl Strategy<Value = MemberId> {
+    (0..MEMBERS).prop_map(MemberId)
 }
 
 fn text() -> impl Strategy<Value = Text> {
@@ -62,11 +62,15 @@ fn stamp() -> impl Strategy<Value = Stamp> {
     (option::of(any::<[i64; 2]>()), option::of(time())).prop_map(|(pos, ts)| Stamp { pos, ts })
 }
 
-fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![Just(Kind::Join), Just(Kind::Update), Just(Kind::Leave)]
+fn kind() -> impl Strategy<Value = ChangeKind> {
+    prop_oneof![
+        Just(ChangeKind::Join),
+        Just(ChangeKind::Update),
+        Just(ChangeKind::Leave)
+    ]
 }
 
-fn change() -> impl Strategy<Value = What> {
+fn change() -> impl Strategy<Value = Payload> {
     let disposition = prop_oneof![
         3 => Just(Disposition::Applied),
         1 => Just(Disposition::Duplicate),
@@ -100,10 +104,10 @@ fn change() -> impl Strategy<Value = What> {
     )
         .prop_map(
             |(member, kind, said, disposition, meta, reason, origin, late)| {
-                What::Change(Change {
+                Payload::Change(Change {
                     member,
                     kind,
-                    said,
+                    reported: said,
                     disposition,
                     meta,
                     reason,
@@ -114,41 +118,43 @@ fn change() -> impl Strategy<Value = What> {
         )
 }
 
-fn claim() -> impl Strategy<Value = Claim> {
-    (option::of(text()), stamp()).prop_map(|(meta, stamp)| Claim { meta, stamp })
+fn claim() -> impl Strategy<Value = ListedMember> {
+    (option::of(text()), stamp()).prop_map(|(meta, stamp)| ListedMember { meta, stamp })
 }
 
-fn whole() -> impl Strategy<Value = Whole> {
+fn whole() -> impl Strategy<Value = FullListing> {
     (
         any::<bool>(),
         any::<bool>(),
         vec((name(), any::<bool>()), 0..4),
         vec((member(), claim()), 0..6),
     )
-        .prop_map(|(incomplete, topics_missing, topics, members)| Whole {
-            incomplete,
-            topics_missing,
-            topics,
-            members,
-        })
+        .prop_map(
+            |(incomplete, topics_missing, topics, members)| FullListing {
+                incomplete,
+                topics_missing,
+                topics,
+                members,
+            },
+        )
 }
 
-fn begin() -> impl Strategy<Value = Begin> {
-    (stamp(), time()).prop_map(|(stamp, occurred_at)| Begin { stamp, occurred_at })
+fn begin() -> impl Strategy<Value = SnapshotBegin> {
+    (stamp(), time()).prop_map(|(stamp, occurred_at)| SnapshotBegin { stamp, occurred_at })
 }
 
-fn snapshot() -> impl Strategy<Value = What> {
+fn snapshot() -> impl Strategy<Value = Payload> {
     let claims = prop_oneof![
-        vec((member(), option::of(claim())), 0..5).prop_map(|all| Claims::Residue(
+        vec((member(), option::of(claim())), 0..5).prop_map(|all| Listing::Residue(
             all.into_iter()
-                .map(|(member, claim)| Residue { member, claim })
+                .map(|(member, claim)| ListingDelta { member, claim })
                 .collect()
         )),
-        whole().prop_map(Claims::Whole)
+        whole().prop_map(Listing::Whole)
     ];
     let gap =
         (any::<u32>(), option::of(time()), option::of(time())).prop_map(|(gap, opened, closed)| {
-            GapSeen {
+            SnapshotGap {
                 gap,
                 opened,
                 closed,
@@ -176,7 +182,7 @@ fn snapshot() -> impl Strategy<Value = What> {
         any::<[u8; 32]>(),
     )
         .prop_map(|(head, listed, claims, held, begin, gap, count, digest)| {
-            What::Snapshot(Box::new(Snapshot {
+            Payload::Snapshot(Box::new(Snapshot {
                 channel: head.0.0,
                 self_user: head.0.1,
                 origin: head.1,
@@ -193,7 +199,7 @@ fn snapshot() -> impl Strategy<Value = What> {
         })
 }
 
-fn link() -> impl Strategy<Value = What> {
+fn link() -> impl Strategy<Value = Payload> {
     let gap =
         (name(), any::<u32>(), time(), any::<bool>()).prop_map(|(channel, gap, at, opens)| {
             GapChange {
@@ -228,7 +234,7 @@ fn link() -> impl Strategy<Value = What> {
     )
         .prop_map(
             |(channel, state, service, except, reason, gaps, connection)| {
-                What::Link(Box::new(Link {
+                Payload::Link(Box::new(LinkChange {
                     channel,
                     state,
                     service,
@@ -253,7 +259,7 @@ fn connection() -> impl Strategy<Value = Connection> {
     )
 }
 
-fn token() -> impl Strategy<Value = What> {
+fn token() -> impl Strategy<Value = Payload> {
     let state = prop_oneof![
         Just(TokenState::WillExpire),
         Just(TokenState::Expired),
@@ -261,7 +267,7 @@ fn token() -> impl Strategy<Value = What> {
         Just(TokenState::Revoked)
     ];
     (option::of(name()), state, option::of(text())).prop_map(|(channel, state, reason)| {
-        What::Token(Box::new(Token {
+        Payload::Token(Box::new(TokenChange {
             channel,
             state,
             reason,
@@ -293,7 +299,7 @@ pub fn entry() -> impl Strategy<Value = Entry> {
                 id,
                 stamp: Stamp { ts, ..stamp },
                 lossy,
-                what,
+                payload: what,
             }
         })
 }
@@ -349,7 +355,7 @@ pub fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
         6 => commit(),
         1 => (rules(), page()).prop_map(|(rules, page)| Record::Page { rules, page }),
-        1 => (name(), time()).prop_map(|(observer, recorded_at)| Record::Closed(Closed { observer, recorded_at })),
+        1 => (name(), time()).prop_map(|(observer, recorded_at)| Record::Closed(ConnectionEnd { observer, recorded_at })),
         1 => (time(), text(), any::<(u64, u64, u64)>(), text(), option::of(vec(any::<u8>(), 0..50)), any::<[u8; 32]>())
             .prop_map(|(recorded_at, source, (line, byte, length), reason, text, blake3)| {
                 Record::Reject(Reject { recorded_at, source, line, byte, reason, text, length, blake3 })

@@ -4,7 +4,7 @@
 use super::feeds::{DEFAULTS, Heard, NOW, Tape, connection};
 use rollbook::domain::decide::decide;
 use rollbook::domain::entry::{Commit, Entry, Rules};
-use rollbook::domain::event::{Connection, ConnectionSaid, Event, Said};
+use rollbook::domain::event::{Connection, Event, EventPayload, ReportedConnection};
 use rollbook::domain::names::Names;
 use rollbook::domain::order::Stamp;
 use rollbook::domain::resync::{occupancy_behind, resyncs_before};
@@ -104,6 +104,6 @@ fn connection_event(observer: String, what: Connection) -> Event<'static> {
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        said: Said::Connection(ConnectionSaid { what, at: None }),
+        payload: EventPayload::Connection(ReportedConnection { what, at: None }),
     }
 }

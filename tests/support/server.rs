@@ -7,9 +7,9 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use rollbook::Store;
 use rollbook::ingest::source::Source;
-use rollbook::ingest::{How, ingest};
-use rollbook::server::auth::{Grant, Keeper, Scope, Secret};
-use rollbook::server::clock::Clock;
+use rollbook::ingest::{IngestOptions, ingest};
+use rollbook::server::auth::{Grant, Secret, TokenScope, TokenVerifier};
+use rollbook::server::clock::ServerClock;
 use rollbook::server::{Config, Listener, serve};
 use serde_json::Value;
 use std::future::Future;
@@ -80,7 +80,7 @@ impl Served {
     /// Records lines without the network.
     pub fn store_lines(&self, lines: &str) {
         let source = Source::from_reader("lines", std::io::Cursor::new(lines.to_owned())).unwrap();
-        ingest(&self.store, source, &How::default(), &mut ()).unwrap();
+        ingest(&self.store, source, &IngestOptions::default(), &mut ()).unwrap();
     }
 
     pub async fn get(&self, path: &str) -> Got {
@@ -298,7 +298,7 @@ impl Set {
     }
 }
 
-impl Clock for Set {
+impl ServerClock for Set {
     fn now(&self) -> i64 {
         *self.0.borrow()
     }
@@ -333,21 +333,23 @@ impl Tokens {
     /// How a server that asks for them is set up.
     pub fn config(&self) -> Config {
         Config {
-            tokens: Some(Keeper::of_secrets(std::slice::from_ref(&self.secret))),
+            tokens: Some(TokenVerifier::of_secrets(std::slice::from_ref(
+                &self.secret,
+            ))),
             clock: Arc::<Set>::clone(&self.clock),
             ..Config::default()
         }
     }
 
     /// A token that is good for so many ms.
-    pub fn make(&self, scopes: &[Scope], channels: Option<&[&str]>, ms: i64) -> String {
+    pub fn make(&self, scopes: &[TokenScope], channels: Option<&[&str]>, ms: i64) -> String {
         self.make_for(scopes, channels, None, ms)
     }
 
     /// One that is good for some observers only.
     pub fn make_for(
         &self,
-        scopes: &[Scope],
+        scopes: &[TokenScope],
         channels: Option<&[&str]>,
         observers: Option<&[&str]>,
         ms: i64,
@@ -365,7 +367,7 @@ impl Tokens {
     }
 
     /// One of a subject.
-    pub fn make_of(&self, subject: &str, scopes: &[Scope], ms: i64) -> String {
+    pub fn make_of(&self, subject: &str, scopes: &[TokenScope], ms: i64) -> String {
         let grant = Grant {
             scopes,
             channels: None,

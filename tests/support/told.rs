@@ -11,7 +11,7 @@
 #![allow(dead_code)] // each test uses its part
 
 use rollbook::domain::entry::Rules;
-use rollbook::ingest::How;
+use rollbook::ingest::IngestOptions;
 use rollbook::query::{HistoryFilter, MissedFilter, WhoFilter, WhoWhen};
 use rollbook::{Options, Store, StoreError};
 use serde_json::{Map, Value, json};
@@ -40,9 +40,9 @@ pub fn store_by(rules: Rules, text: &str) -> Store {
     support::take(
         &store,
         &feed(text),
-        &How {
+        &IngestOptions {
             rules,
-            ..How::default()
+            ..IngestOptions::default()
         },
     );
     store
@@ -51,7 +51,7 @@ pub fn store_by(rules: Rules, text: &str) -> Store {
 /// The same by another clock.
 pub fn store_on(options: Options, text: &str) -> Store {
     let store = Store::in_memory(options).unwrap();
-    support::take(&store, &feed(text), &How::default());
+    support::take(&store, &feed(text), &IngestOptions::default());
     store
 }
 
@@ -421,7 +421,7 @@ pub fn missed(store: &Store, filter: &MissedFilter) -> Vec<String> {
 /// How many lines of a feed are rejected.
 pub fn rejected(text: &str) -> u64 {
     let store = support::store_of("");
-    support::take(&store, &feed(text), &How::default())
+    support::take(&store, &feed(text), &IngestOptions::default())
         .tally
         .rejected
 }

@@ -1,10 +1,10 @@
 //! `bench`: what a Rollbook does on this machine.
 
 use super::failure;
-use super::taking::Durability;
-use crate::bench::{BenchError, News, Onlooker, Sizes, bench};
+use super::write_args::DurabilityArg;
+use crate::bench::{BenchError, BenchEvent, BenchListener, Sizes, bench};
 #[cfg(all(feature = "client", feature = "server"))]
-use crate::bench::{Flow, live};
+use crate::bench::{LineFlow, live};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
 use crate::cli::interrupt::interrupted;
@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
   rollbook bench --dir /mnt/disk --format json > figures.json
   rollbook bench --live
 ")]
-pub struct Figures {
+pub struct BenchArgs {
     /// A few seconds instead of a minute or two; the figures are coarse
     #[arg(long)]
     pub quick: bool,
@@ -36,12 +36,12 @@ pub struct Figures {
     /// What an acknowledged line survives, and a line of the bare file beside it: power unless given, and with --live
     /// power and then none
     #[arg(long, value_name = "LEVEL")]
-    pub durability: Option<Durability>,
+    pub durability: Option<DurabilityArg>,
 }
 
 pub(in crate::cli) fn run(
     data: &Path,
-    args: &Figures,
+    args: &BenchArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let interrupted = interrupted();
@@ -49,9 +49,9 @@ pub(in crate::cli) fn run(
     let mut written = Ok(());
     let done = args.measure(&mut |news| {
         match news {
-            News::Begins(work) => say(&format!("{work} …")),
+            BenchEvent::Begins(work) => say(&format!("{work} …")),
             // Each may take long: none waits for the next.
-            News::Measured(figure) => written = list.row(&figure).and_then(|()| list.flush()),
+            BenchEvent::Measured(figure) => written = list.row(&figure).and_then(|()| list.flush()),
         }
         written.is_ok() && !interrupted.load(Ordering::Relaxed)
     });
@@ -64,13 +64,17 @@ pub(in crate::cli) fn run(
     })
 }
 
-impl Figures {
-    fn measure(&self, onlooker: Onlooker<'_>) -> Result<(), BenchError> {
+impl BenchArgs {
+    fn measure(&self, onlooker: BenchListener<'_>) -> Result<(), BenchError> {
         let (dir, given) = (&self.dir, self.durability);
         #[cfg(all(feature = "client", feature = "server"))]
         if self.live {
-            let flow = if self.quick { Flow::QUICK } else { Flow::FULL };
-            let levels = [Durability::Power, Durability::None];
+            let flow = if self.quick {
+                LineFlow::QUICK
+            } else {
+                LineFlow::FULL
+            };
+            let levels = [DurabilityArg::Power, DurabilityArg::None];
             let mut levels = levels.into_iter().filter(|_| given.is_none()).chain(given);
             return levels.try_for_each(|level| live(dir, &flow, level.into(), onlooker));
         }
@@ -79,7 +83,7 @@ impl Figures {
         } else {
             Sizes::FULL
         };
-        let level = given.unwrap_or(Durability::Power);
+        let level = given.unwrap_or(DurabilityArg::Power);
         bench(dir, &sizes, level.into(), onlooker)
     }
 }

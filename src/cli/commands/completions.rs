@@ -13,13 +13,13 @@ use clap_complete::Shell;
   rollbook completions zsh > ~/.zfunc/_rollbook
   rollbook completions fish > ~/.config/fish/completions/rollbook.fish
 ")]
-pub struct Completions {
+pub struct CompletionsArgs {
     /// The shell
     pub shell: Shell,
 }
 
 pub(in crate::cli) fn run(
-    args: &Completions,
+    args: &CompletionsArgs,
     mut whole: Command,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {

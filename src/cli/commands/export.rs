@@ -7,10 +7,10 @@ use crate::cli::help::{HELP, at_time};
 use crate::cli::holding::Holding;
 use crate::cli::interrupt::interrupted;
 use crate::cli::notices::Notices;
-use crate::cli::progress::{Progress, say};
+use crate::cli::progress::{FileProgress, say};
 use crate::cli::text::count;
 use crate::domain::time::Millis;
-use crate::export::{Existing, ExportError, Format, What};
+use crate::export::{Existing, ExportError, ExportFormat, ExportKind};
 use crate::query::params::{HistoryParams, SessionsParams};
 use crate::query::time::When;
 use clap::{Args, ValueEnum};
@@ -20,8 +20,8 @@ use std::sync::atomic::Ordering;
 use {
     crate::cli::answers::unanswered_by_owner,
     crate::client::{
-        owner::Reader,
-        remote::{Remote, RemoteError},
+        owner::PieceReader,
+        remote::{RemoteError, ServerClient},
     },
     crate::export::write_file,
     crate::query::owner::EntryRow,
@@ -34,7 +34,7 @@ use {
   rollbook export studio-7 --what entries --from -24h --to entries.jsonl
   duckdb -c \"from 'stays.csv'\"
 ")]
-pub struct Export {
+pub struct ExportArgs {
     /// Only this channel
     pub channel: Option<String>,
     /// The file; its name says the format (.csv, .jsonl)
@@ -42,7 +42,7 @@ pub struct Export {
     pub file: PathBuf,
     /// What to write
     #[arg(long, default_value = "entries")]
-    pub what: Rows,
+    pub what: ExportRows,
     /// Replace the file if there is one
     #[arg(long)]
     pub force: bool,
@@ -62,16 +62,16 @@ pub struct Export {
 
 /// What can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Rows {
+pub enum ExportRows {
     /// Entries of the log, as `history` gives them
     Entries,
     /// Stays of members, as `sessions` gives them
     Sessions,
 }
 
-pub(in crate::cli) fn run(data: &Path, args: &Export) -> Result<(), Failure> {
+pub(in crate::cli) fn run(data: &Path, args: &ExportArgs) -> Result<(), Failure> {
     // What cannot be written is better told before a store is opened.
-    Format::of(&args.file).map_err(|error| export_failure(data, error))?;
+    ExportFormat::of(&args.file).map_err(|error| export_failure(data, error))?;
     let existing = if args.force {
         Existing::Replace
     } else {
@@ -79,7 +79,7 @@ pub(in crate::cli) fn run(data: &Path, args: &Export) -> Result<(), Failure> {
     };
     let found = find(data, open)?;
     let interrupted = interrupted();
-    let progress = Progress::start_rows();
+    let progress = FileProgress::start_rows();
     let mut notices = Notices::default();
     let mut named = Vec::new();
     let count_rows = |rows| {
@@ -116,12 +116,12 @@ pub(in crate::cli) fn run(data: &Path, args: &Export) -> Result<(), Failure> {
     notices.all_told().map_or(Ok(()), Err)
 }
 
-impl Export {
+impl ExportArgs {
     /// What to write, as it is meant at `now`.
-    fn what(&self, now: Millis) -> What {
+    fn what(&self, now: Millis) -> ExportKind {
         match self.what {
-            Rows::Entries => What::Entries(self.entries().filter(now)),
-            Rows::Sessions => What::Sessions(self.sessions().filter(now)),
+            ExportRows::Entries => ExportKind::Entries(self.entries().filter(now)),
+            ExportRows::Sessions => ExportKind::Sessions(self.sessions().filter(now)),
         }
     }
 
@@ -152,7 +152,7 @@ impl Export {
     fn export_from(
         &self,
         data: &Path,
-        (owner, stop): (&Remote, &dyn Fn() -> bool),
+        (owner, stop): (&ServerClient, &dyn Fn() -> bool),
         existing: Existing,
         progress: &mut dyn FnMut(u64) -> bool,
         unclear: &mut dyn FnMut(u64),
@@ -167,18 +167,18 @@ impl Export {
             }
         };
         let written = match self.what {
-            Rows::Entries => write_file(&self.file, existing, progress, |row| {
+            ExportRows::Entries => write_file(&self.file, existing, progress, |row| {
                 let each = &mut |EntryRow { entry, unclear: is }: EntryRow| {
                     if is {
                         unclear(entry.seq);
                     }
                     row(&entry)
                 };
-                end(owner.entry_rows(&self.entries(), Reader { stop, each }))
+                end(owner.entry_rows(&self.entries(), PieceReader { stop, each }))
             }),
-            Rows::Sessions => write_file(&self.file, existing, progress, |row| {
+            ExportRows::Sessions => write_file(&self.file, existing, progress, |row| {
                 let each = &mut |stay| row(&stay);
-                end(owner.session_rows(&self.sessions(), Reader { stop, each }))
+                end(owner.session_rows(&self.sessions(), PieceReader { stop, each }))
             }),
         };
         answered?;

@@ -3,18 +3,18 @@
 //! entries are shown, it is closed again, and then a server is waited for.
 
 use super::now;
-use crate::cli::answers::{Answers, unanswered};
-use crate::cli::everywhere::Everywhere;
+use crate::cli::answers::{QueryBackend, unanswered};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::interrupt;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
 use crate::cli::tables::HistoryTable;
 use crate::cli::text::shown;
-use crate::client::follow::{FollowError, Next, follow};
-use crate::client::remote::Remote;
-use crate::client::rests::{Rests, seed};
-use crate::client::wire::Address;
+use crate::client::backoff::{Backoff, seed};
+use crate::client::follow::{FollowError, FollowItem, follow};
+use crate::client::remote::ServerClient;
+use crate::client::transport::Address;
 use crate::limits;
 use crate::query::answer::HistoryEntry;
 use crate::query::params::{HistoryParams, SubscribeParams};
@@ -22,7 +22,7 @@ use crate::store::OWNER_SOCKET;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) fn run(
-    everywhere: &Everywhere,
+    everywhere: &GlobalArgs,
     question: HistoryParams,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
@@ -34,9 +34,9 @@ pub(super) fn run(
         left = left.saturating_sub(1);
         list.row(entry)
     };
-    let answers = Answers::of(everywhere)?;
+    let answers = QueryBackend::of(everywhere)?;
     let server = match answers {
-        Answers::Server(server) => {
+        QueryBackend::Server(server) => {
             // That there is such a channel, before it is waited for.
             let limit = Some(1);
             let asked = HistoryParams {
@@ -48,7 +48,7 @@ pub(super) fn run(
                 .map_err(unanswered)?;
             server
         }
-        Answers::Store(..) => {
+        QueryBackend::Store(..) => {
             answers.each(&question, &mut show)?;
             drop(answers);
             list.flush()?;
@@ -58,7 +58,7 @@ pub(super) fn run(
                 shown(&data.to_string_lossy())
             ));
             let io = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
-            Box::new(Remote::new(Address::unix(data.join(OWNER_SOCKET)), None).map_err(io)?)
+            Box::new(ServerClient::new(Address::unix(data.join(OWNER_SOCKET)), None).map_err(io)?)
         }
     };
     let (from, to) = (
@@ -76,9 +76,9 @@ pub(super) fn run(
     let mut away = false;
     let mut live = false;
     let mut done = Ok(());
-    let mut each = |next: Next<'_>| {
+    let mut each = |next: FollowItem<'_>| {
         done = match next {
-            Next::Entry(entry) => {
+            FollowItem::Entry(entry) => {
                 let wanted = from.is_none_or(|from| entry.effective_at.0 >= from)
                     && to.is_none_or(|to| entry.effective_at.0 < to);
                 if wanted && left > 0 {
@@ -89,11 +89,11 @@ pub(super) fn run(
                     Ok(())
                 }
             }
-            Next::Live => {
+            FollowItem::Live => {
                 (away, live) = (false, true);
                 list.flush()
             }
-            Next::Away(why) => {
+            FollowItem::Away(why) => {
                 // Once, however long it takes.
                 if !std::mem::replace(&mut away, true) && live {
                     say(&format!("{}: trying again", shown(why)));
@@ -106,7 +106,7 @@ pub(super) fn run(
     let interrupted = server.runtime().block_on(async {
         interrupt::is_heard();
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-        let rests = Rests::new(limits::FOLLOW_REST_MS_MAX, seed());
+        let rests = Backoff::new(limits::FOLLOW_REST_MS_MAX, seed());
         tokio::select! {
             followed = follow(server.address(), server.token(), after, rests, &mut each) => {
                 followed.map(|()| false).map_err(|error: FollowError| error.to_string())

@@ -1,8 +1,8 @@
 //! `gaps`: when nobody watched a channel.
 
-use crate::cli::answers::Answers;
-use crate::cli::everywhere::Everywhere;
+use crate::cli::answers::QueryBackend;
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::tables::GapsTable;
@@ -15,20 +15,20 @@ use clap::Args;
   rollbook gaps studio-7
   rollbook gaps studio-7 --format csv
 ")]
-pub struct Channel {
+pub struct GapsArgs {
     /// The channel
     pub channel: String,
 }
 
 pub(in crate::cli) fn run(
-    everywhere: &Everywhere,
-    args: &Channel,
+    everywhere: &GlobalArgs,
+    args: &GapsArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let question = ChannelParams {
         channel: args.channel.clone(),
     };
     let mut list = output.list(GapsTable::default());
-    Answers::of(everywhere)?.each(&question, |gap| list.row(gap))?;
+    QueryBackend::of(everywhere)?.each(&question, |gap| list.row(gap))?;
     list.finish()
 }

@@ -1,12 +1,12 @@
 //! `history`: the entries of the log.
 
-use crate::cli::answers::Answers;
-use crate::cli::everywhere::Everywhere;
+use crate::cli::answers::QueryBackend;
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::cli::tables::HistoryTable;
-use crate::query::answer::{EntryType, Origin};
+use crate::query::answer::{EntryType, OriginAnswer};
 use crate::query::params::{HistoryParams, Types};
 use crate::query::time::When;
 use clap::Args;
@@ -21,7 +21,7 @@ use std::fmt::Display;
   rollbook history studio-7 --origin inferred --format csv > inferred.csv
   rollbook --url http://localhost:7400 history studio-7 --follow
 ")]
-pub struct History {
+pub struct HistoryArgs {
     /// Only this channel
     pub channel: Option<String>,
     /// Only this topic
@@ -40,8 +40,8 @@ pub struct History {
     #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = one_of(EntryType::ALL))]
     pub types: Vec<EntryType>,
     /// Only what a feed said, or only what was inferred
-    #[arg(long, value_parser = one_of(Origin::ALL))]
-    pub origin: Option<Origin>,
+    #[arg(long, value_parser = one_of(OriginAnswer::ALL))]
+    pub origin: Option<OriginAnswer>,
     /// Only entries after this one
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub after_seq: u64,
@@ -66,8 +66,8 @@ fn one_of<T: Copy + Display + Send + Sync + 'static>(
 }
 
 pub(in crate::cli) fn run(
-    everywhere: &Everywhere,
-    args: &History,
+    everywhere: &GlobalArgs,
+    args: &HistoryArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let question = args.question();
@@ -76,11 +76,11 @@ pub(in crate::cli) fn run(
         return super::follow::run(everywhere, question, output);
     }
     let mut list = output.list(HistoryTable::new(args.channel.is_some()));
-    Answers::of(everywhere)?.each(&question, |entry| list.row(entry))?;
+    QueryBackend::of(everywhere)?.each(&question, |entry| list.row(entry))?;
     list.finish()
 }
 
-impl History {
+impl HistoryArgs {
     fn question(&self) -> HistoryParams {
         HistoryParams {
             channel: self.channel.clone(),

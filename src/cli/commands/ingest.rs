@@ -1,6 +1,6 @@
 //! `ingest`: record events from files or standard input.
 
-use super::taking::{self, Taking};
+use super::write_args::{self, WriteArgs};
 use super::{caution, failure, ingest_failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -8,14 +8,17 @@ use crate::cli::holding::Holding;
 use crate::cli::interrupt::interrupted;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
-use crate::cli::progress::{Progress, say};
+use crate::cli::progress::{FileProgress, say};
 use crate::cli::tables;
 use crate::cli::text::many;
 use crate::ingest::source::{Source, SourceError};
-use crate::ingest::{How, IngestError, Outcome, Pointer, Reach, Unfinished, Watcher, ingest};
+use crate::ingest::{
+    IngestError, IngestOptions, IngestOutcome, Pointer, ProgressListener, Unfinished,
+    WritePermissions, ingest,
+};
 use crate::limits::REJECTS_PER_SOURCE_MAX;
 use crate::query::time::Span;
-use crate::store::{Clamped, DifferingRetry, Options, Refused};
+use crate::store::{Clamped, DifferingRetry, Options, RefusedLine};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +39,7 @@ over lines, each element or value counts as a line, named by where it begins. A 
 on. Bytes are counted in the text, unpacked and in UTF-8.
 
 Exit status 1: a file could not be read to its end, or every line was rejected; what was recorded is in the summary.")]
-pub struct Ingest {
+pub struct IngestArgs {
     /// JSON lines, a JSON array of events, or JSON spread over lines, also packed (.gz, .zst); - or none is standard
     /// input
     #[arg(value_name = "FILE")]
@@ -74,24 +77,24 @@ pub struct Ingest {
         value_name = "NAME",
         default_value = "default",
         allow_hyphen_values = true,
-        value_parser = taking::name
+        value_parser = write_args::name
     )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = write_args::name)]
     pub self_user: Option<String>,
     /// How lines are taken and kept.
     #[command(flatten)]
-    pub taking: Taking,
+    pub taking: WriteArgs,
 }
 
 pub(in crate::cli) fn run(
     data: &Path,
-    args: &Ingest,
+    args: &IngestArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let start = Instant::now();
-    let how = How {
+    let how = IngestOptions {
         observer: args.observer.clone(),
         self_user: args.self_user.clone(),
         settings: args.taking.settings(),
@@ -102,7 +105,7 @@ pub(in crate::cli) fn run(
         keep_recorded: args.keep_recorded,
         at: args.at.clone(),
         reorder_ms: args.reorder.map(|window| window.0),
-        reach: Reach::default(),
+        reach: WritePermissions::default(),
     };
     let standard_input = [PathBuf::from("-")];
     let files = if args.files.is_empty() {
@@ -127,15 +130,15 @@ pub(in crate::cli) fn run(
     let mut holding = holding.map_err(|error| failure(data, error))?;
     caution(data, holding.store())?;
     let interrupted = interrupted();
-    let mut outcome = Outcome::default();
+    let mut outcome = IngestOutcome::default();
     let mut notices = Notices::default();
     let mut done = Ok(());
     for (source, file) in sources.into_iter().zip(files) {
         let size = std::fs::metadata(file)
             .ok()
             .filter(std::fs::Metadata::is_file);
-        let mut screen = Screen {
-            progress: Progress::start(size.map(|size| size.len())),
+        let mut screen = IngestScreen {
+            progress: FileProgress::start(size.map(|size| size.len())),
             notices: &mut notices,
             interrupted: &interrupted,
         };
@@ -219,19 +222,19 @@ fn cut_short(data: &Path, unfinished: Unfinished, known_again: bool) -> Failure 
 }
 
 /// What a person sees while lines are taken.
-pub(super) struct Screen<'a> {
-    pub(super) progress: Progress,
+pub(super) struct IngestScreen<'a> {
+    pub(super) progress: FileProgress,
     pub(super) notices: &'a mut Notices,
     pub(super) interrupted: &'a AtomicBool,
 }
 
-impl Watcher for Screen<'_> {
+impl ProgressListener for IngestScreen<'_> {
     fn durable(&mut self, read: u64, lines: u64) {
         self.progress.at(read, lines);
     }
 
-    fn rejected(&mut self, refused: &Refused) {
-        let Refused {
+    fn rejected(&mut self, refused: &RefusedLine) {
+        let RefusedLine {
             source,
             line,
             byte,

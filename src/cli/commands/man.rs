@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
   rollbook man | man -l -
   rollbook man --dir ~/.local/share/man/man1      rollbook(1), rollbook-who(1), …
 ")]
-pub struct Pages {
+pub struct ManArgs {
     /// Write all pages into this folder, instead of the program's to standard output
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
 
 pub(in crate::cli) fn run(
-    args: &Pages,
+    args: &ManArgs,
     whole: Command,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {

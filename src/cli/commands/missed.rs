@@ -1,8 +1,8 @@
 //! `missed`: who came, went and changed while nobody watched.
 
-use crate::cli::answers::Answers;
-use crate::cli::everywhere::Everywhere;
+use crate::cli::answers::QueryBackend;
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::cli::tables::MissedTable;
@@ -17,7 +17,7 @@ use clap::Args;
   rollbook missed studio-7 --gap 2
   rollbook missed studio-7 --since -24h --format json
 ")]
-pub struct Missed {
+pub struct MissedArgs {
     /// The channel
     pub channel: String,
     /// Only this gap
@@ -32,8 +32,8 @@ pub struct Missed {
 }
 
 pub(in crate::cli) fn run(
-    everywhere: &Everywhere,
-    args: &Missed,
+    everywhere: &GlobalArgs,
+    args: &MissedArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let question = MissedParams {
@@ -44,6 +44,6 @@ pub(in crate::cli) fn run(
         detail: output.is_for_people(),
     };
     let mut list = output.list(MissedTable::new(&args.channel));
-    Answers::of(everywhere)?.each(&question, |gap| list.row(gap))?;
+    QueryBackend::of(everywhere)?.each(&question, |gap| list.row(gap))?;
     list.finish()
 }

@@ -6,11 +6,13 @@ pub mod completions;
 pub mod export;
 #[cfg(feature = "client")]
 mod follow;
+#[cfg(feature = "client")]
+mod forward_args;
 pub mod gaps;
 pub mod history;
 pub mod ingest;
 #[cfg(feature = "server")]
-pub mod listening;
+pub mod listen_args;
 pub mod man;
 pub mod migrate;
 pub mod missed;
@@ -19,20 +21,18 @@ pub mod rebuild;
 pub mod record;
 pub mod rejects;
 pub mod replay;
-#[cfg(feature = "client")]
-mod sending;
 #[cfg(feature = "server")]
 pub mod serve;
 pub mod sessions;
 pub mod simulate;
 pub mod stats;
-pub mod taking;
 #[cfg(feature = "server")]
 pub mod token;
 #[cfg(feature = "client")]
-pub(super) mod tokens;
+pub(super) mod token_source_args;
 pub mod verify;
 pub mod who;
+pub mod write_args;
 
 use super::exit::{Exit, Failure};
 use super::progress::say;

@@ -1,8 +1,8 @@
 //! `record`: follow a live feed, and record it.
 
-use super::sending::{self, Sending, address};
-use super::taking::{self, Taking};
-use super::tokens::Tokens;
+use super::forward_args::{self, ForwardArgs, address};
+use super::token_source_args::TokenSourceArgs;
+use super::write_args::{self, WriteArgs};
 use super::{caution, failure};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -14,16 +14,16 @@ use crate::cli::output::Output;
 use crate::cli::progress::say;
 use crate::cli::tables;
 use crate::cli::text::shown;
-use crate::client::record::{Feed, News, RecordError, record};
+use crate::client::backoff::seed;
+use crate::client::record::{Feed, RecordError, RecordEvent, record};
 use crate::client::recorder::Recorder;
-use crate::client::rests::seed;
-use crate::client::sink::Sink;
-use crate::client::socket::Patience;
+use crate::client::sink::FeedSink;
+use crate::client::socket::SocketTimeouts;
 use crate::domain::time::Millis;
-use crate::ingest::Watcher;
+use crate::ingest::ProgressListener;
 use crate::limits;
 use crate::query::time::Span;
-use crate::store::{Clamped, DifferingRetry, Options, Refused};
+use crate::store::{Clamped, DifferingRetry, Options, RefusedLine};
 use clap::Args;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,7 +43,7 @@ recorded like a file: nothing is noted of the connection.
 
 With wss://, who the system trusts is trusted; or those whose certificates are in the file (PEM) that \
 SSL_CERT_FILE names, where it is set: a private authority's, say.")]
-pub struct Record {
+pub struct RecordArgs {
     /// Where the feed is: a WebSocket (ws:// or wss://) that sends lines
     #[arg(value_name = "URL")]
     pub feed: String,
@@ -53,21 +53,21 @@ pub struct Record {
         value_name = "NAME",
         default_value = "default",
         allow_hyphen_values = true,
-        value_parser = taking::name
+        value_parser = write_args::name
     )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = write_args::name)]
     pub self_user: Option<String>,
     /// How lines are taken.
     #[command(flatten)]
-    pub taking: Taking,
+    pub taking: WriteArgs,
     /// Where tokens come from.
     #[command(flatten)]
-    pub tokens: Tokens,
+    pub tokens: TokenSourceArgs,
     /// Where lines are sent, instead of into a data directory.
     #[command(flatten)]
-    pub sending: Sending,
+    pub sending: ForwardArgs,
     /// Give a connection up, and make a new one, when nothing was heard for so long, not even an answer to a ping
     #[arg(long, value_name = "SPAN", default_value_t = Span(limits::SILENCE_MS_MAX as Millis))]
     pub idle_timeout: Span,
@@ -78,7 +78,7 @@ pub struct Record {
 
 pub(in crate::cli) fn run(
     data: &Path,
-    args: &Record,
+    args: &RecordArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let start = Instant::now();
@@ -98,7 +98,7 @@ pub(in crate::cli) fn run(
     let sink = match target {
         Some(target) => {
             let _in = runtime.enter();
-            Sink::Server(sending::send(target, &notices))
+            FeedSink::Server(forward_args::send(target, &notices))
         }
         None => {
             let options = Options {
@@ -111,9 +111,9 @@ pub(in crate::cli) fn run(
             caution(data, holding.store())?;
             let store = Arc::clone(holding.store());
             opened = Some(holding);
-            let screen = Screen(Arc::clone(&notices));
+            let screen = RecordScreen(Arc::clone(&notices));
             let recorder = Recorder::start(store, &args.observer, args.taking.rules(), screen);
-            Sink::Store(recorder.map_err(|error| failed(&error))?)
+            FeedSink::Store(recorder.map_err(|error| failed(&error))?)
         }
     };
     let mut interrupted = false;
@@ -128,7 +128,7 @@ pub(in crate::cli) fn run(
         Ok(record(&feed, &sink, stop, &mut |news| tell(&place, &news)).await)
     });
     let mut summary = match sink {
-        Sink::Store(recorder) => {
+        FeedSink::Store(recorder) => {
             let outcome = recorder.finish().map_err(|error| failure(data, error))?;
             let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
             notices.in_all(&outcome.tally);
@@ -136,7 +136,7 @@ pub(in crate::cli) fn run(
             doubt.iter().for_each(|line| say(line));
             outcome.summary(0)
         }
-        Sink::Server(uplink) => sending::summary(runtime.block_on(uplink.finish()))?,
+        FeedSink::Server(forwarder) => forward_args::summary(runtime.block_on(forwarder.finish()))?,
     };
     {
         let notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,7 +156,7 @@ pub(in crate::cli) fn run(
     }
 }
 
-impl Record {
+impl RecordArgs {
     fn feed(&self) -> Result<Feed, Failure> {
         Ok(Feed {
             address: address(&self.feed)?,
@@ -170,8 +170,8 @@ impl Record {
         })
     }
 
-    fn patience(&self) -> Patience {
-        Patience::idle(Duration::from_millis(self.idle_timeout.0.unsigned_abs()))
+    fn patience(&self) -> SocketTimeouts {
+        SocketTimeouts::idle(Duration::from_millis(self.idle_timeout.0.unsigned_abs()))
     }
 }
 
@@ -197,21 +197,21 @@ async fn told_to_stop(mut int: Signal, mut term: Signal) -> bool {
 }
 
 /// Says what happens to the connection.
-fn tell(place: &str, news: &News<'_>) {
+fn tell(place: &str, news: &RecordEvent<'_>) {
     let place = shown(place);
     let line = match news {
-        News::Up => format!("{place}: connected"),
-        News::Down(over) => format!("{place}: {}", shown(&over.why)),
-        News::Refused(error) => format!("{place}: no connection: {}", shown(&error.why)),
-        News::NoToken(error) => format!("no token: {}", shown(&error.to_string())),
-        News::Renewed => "token renewed".to_owned(),
-        News::RenewalRefused(why) => format!("the new token was refused: {}", shown(why)),
-        News::Noted(note) => match note.is_up() {
+        RecordEvent::Up => format!("{place}: connected"),
+        RecordEvent::Down(over) => format!("{place}: {}", shown(&over.why)),
+        RecordEvent::Refused(error) => format!("{place}: no connection: {}", shown(&error.why)),
+        RecordEvent::NoToken(error) => format!("no token: {}", shown(&error.to_string())),
+        RecordEvent::Renewed => "token renewed".to_owned(),
+        RecordEvent::RenewalRefused(why) => format!("the new token was refused: {}", shown(why)),
+        RecordEvent::Noted(note) => match note.is_up() {
             Some(false) => format!("link down ({})", note.reason.unwrap_or_default()),
             Some(true) => return,
             None => format!("token {}", note.state),
         },
-        News::Rest(ms) => format!("once more in {}", span(*ms)),
+        RecordEvent::Rest(ms) => format!("once more in {}", span(*ms)),
     };
     say(&line);
 }
@@ -219,7 +219,7 @@ fn tell(place: &str, news: &News<'_>) {
 fn refused(error: &RecordError) -> Failure {
     let failure = Failure::new(Exit::Failed, shown(&error.to_string()));
     match error {
-        RecordError::Refused { error, .. } => sending::advise(
+        RecordError::Refused { error, .. } => forward_args::advise(
             failure,
             error,
             "give a token with --token-file, --token-command or ROLLBOOK_TOKEN",
@@ -232,9 +232,9 @@ fn refused(error: &RecordError) -> Failure {
 }
 
 /// What a person sees while lines are taken.
-struct Screen(Arc<Mutex<Notices>>);
+struct RecordScreen(Arc<Mutex<Notices>>);
 
-impl Screen {
+impl RecordScreen {
     fn notice(&self, notice: impl FnOnce(&mut Notices) -> Option<String>) {
         let notice = notice(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(notice) = notice {
@@ -243,8 +243,8 @@ impl Screen {
     }
 }
 
-impl Watcher for Screen {
-    fn rejected(&mut self, refused: &Refused) {
+impl ProgressListener for RecordScreen {
+    fn rejected(&mut self, refused: &RefusedLine) {
         self.notice(|notices| {
             notices.reject(&refused.source, refused.line, refused.byte, &refused.reason)
         });

@@ -1,19 +1,19 @@
 //! `rejects`: the lines that could not be taken; and taking them in again.
 
-use super::ingest::Screen;
+use super::ingest::IngestScreen;
 use super::ingest_failure;
-use super::taking::{self, Taking};
-use crate::cli::answers::{Answers, Found, ListRejects, find};
-use crate::cli::everywhere::Everywhere;
+use super::write_args::{self, WriteArgs};
+use crate::cli::answers::{Found, ListRejects, QueryBackend, find};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::HELP;
 use crate::cli::holding::Holding;
 use crate::cli::interrupt::interrupted;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
-use crate::cli::progress::{Progress, say};
+use crate::cli::progress::{FileProgress, say};
 use crate::cli::tables::{self, RejectsTable};
-use crate::ingest::{How, Outcome, retry};
+use crate::ingest::{IngestOptions, IngestOutcome, retry};
 use crate::query::owner::Retried;
 use crate::store::Options;
 use clap::Args;
@@ -22,8 +22,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 #[cfg(feature = "client")]
 use {
-    crate::cli::answers::unanswered_by_owner, crate::client::owner::Reader, crate::ingest::Watcher,
-    crate::query::owner::RetryRow, crate::query::params::RetryParams,
+    crate::cli::answers::unanswered_by_owner, crate::client::owner::PieceReader,
+    crate::ingest::ProgressListener, crate::query::owner::RetryRow,
+    crate::query::params::RetryParams,
 };
 
 /// `rejects`.
@@ -33,7 +34,7 @@ use {
   rollbook rejects --format jsonl | jq -r .text
   rollbook rejects --retry                        after an upgrade that understands them
 ")]
-pub struct Rejects {
+pub struct RejectsArgs {
     /// Take them in again: those that can be taken now are recorded, and no longer listed
     #[arg(long)]
     pub retry: bool,
@@ -43,36 +44,36 @@ pub struct Rejects {
         value_name = "NAME",
         default_value = "default",
         allow_hyphen_values = true,
-        value_parser = taking::name
+        value_parser = write_args::name
     )]
     pub observer: String,
     /// The observer's own user id, for lines that do not say: a snapshot never infers that he left
-    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = taking::name)]
+    #[arg(long = "self", value_name = "USER", allow_hyphen_values = true, value_parser = write_args::name)]
     pub self_user: Option<String>,
     /// How lines are taken and kept.
     #[command(flatten)]
-    pub taking: Taking,
+    pub taking: WriteArgs,
 }
 
 pub(in crate::cli) fn run(
-    everywhere: &Everywhere,
-    args: &Rejects,
+    everywhere: &GlobalArgs,
+    args: &RejectsArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     if args.retry {
         return again(&everywhere.data, args, output);
     }
     let mut list = output.list(RejectsTable::default());
-    Answers::of(everywhere)?.each(&ListRejects {}, |reject| list.row(reject))?;
+    QueryBackend::of(everywhere)?.each(&ListRejects {}, |reject| list.row(reject))?;
     list.finish()
 }
 
-fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Failure> {
+fn again(data: &Path, args: &RejectsArgs, output: &mut Output<'_>) -> Result<(), Failure> {
     let start = Instant::now();
     let interrupted = interrupted();
     let mut notices = Notices::default();
-    let mut screen = Screen {
-        progress: Progress::start_rows(),
+    let mut screen = IngestScreen {
+        progress: FileProgress::start_rows(),
         notices: &mut notices,
         interrupted: &interrupted,
     };
@@ -82,10 +83,10 @@ fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Fai
     if let Some(Retried { lines, tally }) = taken {
         notices.in_all(&tally);
         notices.rest().iter().for_each(|line| say(line));
-        let outcome = Outcome {
+        let outcome = IngestOutcome {
             lines,
             tally,
-            ..Outcome::default()
+            ..IngestOutcome::default()
         };
         let elapsed_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         output.one(&outcome.summary(elapsed_ms), tables::ingest)?;
@@ -101,13 +102,13 @@ fn again(data: &Path, args: &Rejects, output: &mut Output<'_>) -> Result<(), Fai
     Ok(())
 }
 
-impl Rejects {
+impl RejectsArgs {
     /// What became of them, and whether the store was closed in order. `None`: the process that has the store open was
     /// interrupted at it, and has not said how far it was.
     fn take_again(
         &self,
         data: &Path,
-        screen: &mut Screen<'_>,
+        screen: &mut IngestScreen<'_>,
     ) -> Result<(Option<Retried>, Result<(), Failure>), Failure> {
         let options = Options {
             create: false,
@@ -124,12 +125,12 @@ impl Rejects {
         };
         match find(data, open)? {
             Found::Store(mut holding) => {
-                let how = How {
+                let how = IngestOptions {
                     observer: self.observer.clone(),
                     self_user: self.self_user.clone(),
                     settings,
                     rules,
-                    ..How::default()
+                    ..IngestOptions::default()
                 };
                 let outcome = retry(holding.store(), &how, screen);
                 let outcome = outcome.map_err(|error| ingest_failure(data, error))?;
@@ -148,7 +149,7 @@ impl Rejects {
                     true
                 };
                 let stop = &|| interrupted.load(Ordering::Relaxed);
-                let taken = owner.retry_rejects(&self.params(), Reader { stop, each });
+                let taken = owner.retry_rejects(&self.params(), PieceReader { stop, each });
                 let taken = taken.map_err(|error| unanswered_by_owner(data, error))?;
                 Ok((taken, Ok(())))
             }

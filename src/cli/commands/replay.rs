@@ -2,20 +2,22 @@
 
 use super::{failure, now};
 use crate::cli::answers::{Found, find, open};
-use crate::cli::everywhere::Everywhere;
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::holding::Holding;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
 use crate::query::time::When;
-use crate::replay::{self, Paced, Played, Remote, ReplayFilter, Sink, Speed, Untold};
+use crate::replay::{
+    self, LineSink, PacedSink, PlaybackControl, PlayedLine, ReplayFilter, SkippedEntry, Speed,
+};
 use clap::{Args, ValueEnum};
 use std::path::Path;
 
 #[cfg(feature = "client")]
-use super::sending::{self, Sending};
+use super::forward_args::{self, ForwardArgs};
 #[cfg(feature = "client")]
 use crate::cli::answers::unanswered_by_owner;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -23,7 +25,7 @@ use crate::cli::exit::Exit;
 #[cfg(feature = "client")]
 use crate::cli::tables;
 #[cfg(feature = "client")]
-use crate::client::{owner::Reader, remote, socket::Patience, uplink::Target};
+use crate::client::{forwarder::Target, owner::PieceReader, remote, socket::SocketTimeouts};
 #[cfg(feature = "client")]
 use crate::limits::REST_MS_MAX;
 #[cfg(feature = "client")]
@@ -36,14 +38,14 @@ use std::time::Instant;
 use tokio::runtime::Builder;
 #[cfg(feature = "server")]
 use {
-    super::listening::Doors,
+    super::listen_args::ListenArgs,
     crate::cli::answers::open_store,
     crate::server::{Config, Play},
 };
 
 /// `replay`.
 #[derive(Debug, Args)]
-#[cfg_attr(feature = "server", command(mut_group("Doors", |doors| doors.requires("serve"))))]
+#[cfg_attr(feature = "server", command(mut_group("ListenArgs", |doors| doors.requires("serve"))))]
 #[command(help_template = HELP, before_help = "Examples:
   rollbook replay studio-7 --as agora > evening.jsonl
   rollbook replay --from -2h --to -1h --speed 60 | my-application
@@ -56,7 +58,7 @@ where it was, and does not hurry to catch up.
 With --serve each client of ws://ADDRESS/v1/feed?channel=CHANNEL hears the channel from its start: what this command \
 would print of it, a message a line, and close code 1000 behind the last. Where --from cuts into the history, a SNAPSHOT \
 of who was there comes first. The address has /bridge.js and /healthz, too; `rollbook record` hears all to its end.")]
-pub struct Replay {
+pub struct ReplayArgs {
     /// Only this channel
     pub channel: Option<String>,
     /// Only what takes effect at or after this moment
@@ -76,8 +78,8 @@ pub struct Replay {
     pub speed: Speed,
     /// The shape of the lines
     #[arg(long = "as", value_name = "SHAPE", default_value = "agora")]
-    pub shape: Shape,
-    /// Play to whoever comes: a live /v1/feed?channel=CHANNEL at this address, to each client from the start; port 0 is any that is free
+    pub shape: ShapeArg,
+    /// Play to every client that connects: a live /v1/feed?channel=CHANNEL at this address, to each client from the start; port 0 is any that is free
     #[cfg(feature = "server")]
     #[arg(long, value_name = "ADDRESS")]
     #[cfg_attr(feature = "client", arg(conflicts_with = "to_url"))]
@@ -85,7 +87,7 @@ pub struct Replay {
     /// Who may come in.
     #[cfg(feature = "server")]
     #[command(flatten)]
-    pub doors: Doors,
+    pub doors: ListenArgs,
     /// Who watched, for lines that do not say, where they are sent to a server
     #[cfg(feature = "client")]
     #[arg(
@@ -93,18 +95,18 @@ pub struct Replay {
         value_name = "NAME",
         default_value = "replay",
         allow_hyphen_values = true,
-        value_parser = super::taking::name
+        value_parser = super::write_args::name
     )]
     pub observer: String,
     /// Where lines are sent, instead of to standard output.
     #[cfg(feature = "client")]
     #[command(flatten)]
-    pub sending: Sending,
+    pub sending: ForwardArgs,
 }
 
 /// A shape of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shape {
+pub enum ShapeArg {
     /// Agora's, as its JavaScript SDK gives them
     Agora,
     /// Rollbook's own, from which `ingest --keep-recorded` makes the same log again
@@ -112,8 +114,8 @@ pub enum Shape {
 }
 
 pub(in crate::cli) fn run(
-    everywhere: &Everywhere,
-    args: &Replay,
+    everywhere: &GlobalArgs,
+    args: &ReplayArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let (data, now): (&Path, _) = (&everywhere.data, now());
@@ -130,8 +132,8 @@ pub(in crate::cli) fn run(
         return args.play_at(address, data, filter, everywhere.verbose);
     }
     let shape = match args.shape {
-        Shape::Agora => replay::Shape::Agora,
-        Shape::Rollbook => replay::Shape::Rollbook,
+        ShapeArg::Agora => replay::LineShape::Agora,
+        ShapeArg::Rollbook => replay::LineShape::Rollbook,
     };
     #[cfg(feature = "client")]
     if let Some(target) = args.target()? {
@@ -140,7 +142,7 @@ pub(in crate::cli) fn run(
     let told = Told::find(data)?;
     let mut written = Ok(());
     let mut notices = Notices::default();
-    let each = |line: &Played<'_>| {
+    let each = |line: &PlayedLine<'_>| {
         written = output.line(line.text.as_bytes());
         if args.speed != Speed::Max && written.is_ok() {
             // Who follows it is to see each line in its time.
@@ -152,7 +154,7 @@ pub(in crate::cli) fn run(
         each,
         notices: &mut notices,
     };
-    let mut sink = Paced::new(sink, args.speed, Remote::default());
+    let mut sink = PacedSink::new(sink, args.speed, PlaybackControl::default());
     let played = told.play(&filter, shape, &mut sink);
     drop(sink);
     played?;
@@ -164,7 +166,7 @@ pub(in crate::cli) fn run(
 enum Told<'a> {
     Store(&'a Path, Box<Holding>),
     #[cfg(feature = "client")]
-    Owner(&'a Path, Box<remote::Remote>),
+    Owner(&'a Path, Box<remote::ServerClient>),
 }
 
 impl<'a> Told<'a> {
@@ -179,8 +181,8 @@ impl<'a> Told<'a> {
     fn play(
         &self,
         filter: &ReplayFilter,
-        shape: replay::Shape,
-        sink: &mut dyn Sink,
+        shape: replay::LineShape,
+        sink: &mut dyn LineSink,
     ) -> Result<(), Failure> {
         match self {
             Told::Store(data, holding) => {
@@ -195,20 +197,20 @@ impl<'a> Told<'a> {
                     to: filter.to.map(When::At),
                     from_seq: filter.from_seq,
                     to_seq: filter.to_seq,
-                    rollbook: shape == replay::Shape::Rollbook,
+                    rollbook: shape == replay::LineShape::Rollbook,
                 };
                 let each = &mut |row| match row {
                     ReplayRow::Line { seq, at, text } => {
                         let text = &text;
-                        sink.line(&Played { seq, at, text })
+                        sink.line(&PlayedLine { seq, at, text })
                     }
                     ReplayRow::Untold { seq, why } => {
-                        sink.untold(&Untold { seq, why });
+                        sink.untold(&SkippedEntry { seq, why });
                         true
                     }
                 };
                 let stop = &|| false;
-                let played = owner.replay(&params, Reader { stop, each });
+                let played = owner.replay(&params, PieceReader { stop, each });
                 played.map_err(|error| unanswered_by_owner(data, error))
             }
         }
@@ -221,12 +223,12 @@ struct Naming<'n, F> {
     notices: &'n mut Notices,
 }
 
-impl<F: FnMut(&Played<'_>) -> bool> Sink for Naming<'_, F> {
-    fn line(&mut self, line: &Played<'_>) -> bool {
+impl<F: FnMut(&PlayedLine<'_>) -> bool> LineSink for Naming<'_, F> {
+    fn line(&mut self, line: &PlayedLine<'_>) -> bool {
         (self.each)(line)
     }
 
-    fn untold(&mut self, untold: &Untold) {
+    fn untold(&mut self, untold: &SkippedEntry) {
         let what = format!("it cannot be told, and is left out: {}", untold.why);
         if let Some(notice) = self.notices.untold(untold.seq, &what) {
             say(&notice);
@@ -241,8 +243,8 @@ fn all_told(notices: &Notices) -> Result<(), Failure> {
 }
 
 #[cfg(feature = "server")]
-impl Replay {
-    /// Plays to whoever comes, until the process is told to stop.
+impl ReplayArgs {
+    /// Plays to every client that connects, until the process is told to stop.
     fn play_at(
         &self,
         address: &str,
@@ -250,7 +252,7 @@ impl Replay {
         filter: ReplayFilter,
         verbose: u8,
     ) -> Result<(), Failure> {
-        if self.shape != Shape::Agora {
+        if self.shape != ShapeArg::Agora {
             let what = "--serve plays a feed in Agora's shape; --as has nothing to say there";
             return Err(Failure::new(Exit::Usage, what));
         }
@@ -273,9 +275,9 @@ impl Replay {
 }
 
 #[cfg(feature = "client")]
-impl Replay {
+impl ReplayArgs {
     fn target(&self) -> Result<Option<Target>, Failure> {
-        let (patience, rest_max) = (Patience::default(), REST_MS_MAX);
+        let (patience, rest_max) = (SocketTimeouts::default(), REST_MS_MAX);
         self.sending
             .target(&self.observer, None, patience, rest_max)
     }
@@ -285,7 +287,7 @@ impl Replay {
         &self,
         target: Target,
         told: &Told<'_>,
-        (filter, shape): (&ReplayFilter, replay::Shape),
+        (filter, shape): (&ReplayFilter, replay::LineShape),
         output: &mut Output<'_>,
     ) -> Result<(), Failure> {
         let start = Instant::now();
@@ -297,20 +299,20 @@ impl Replay {
             .build();
         let runtime = runtime.map_err(failed)?;
         let notices = Arc::default();
-        let uplink = {
+        let forwarder = {
             let _in = runtime.enter();
-            sending::send(target, &notices)
+            forward_args::send(target, &notices)
         };
         let mut untold = Notices::default();
-        let each = |line: &Played<'_>| runtime.block_on(uplink.line(line.text));
+        let each = |line: &PlayedLine<'_>| runtime.block_on(forwarder.line(line.text));
         let sink = Naming {
             each,
             notices: &mut untold,
         };
-        let mut sink = Paced::new(sink, self.speed, Remote::default());
+        let mut sink = PacedSink::new(sink, self.speed, PlaybackControl::default());
         let played = told.play(filter, shape, &mut sink);
         drop(sink);
-        let mut summary = sending::summary(runtime.block_on(uplink.finish()))?;
+        let mut summary = forward_args::summary(runtime.block_on(forwarder.finish()))?;
         let rest = notices
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,7 +1,7 @@
 //! `serve`: the store over HTTP and WebSockets, until it is told to stop.
 
-use super::listening::Doors;
-use super::taking::Taking;
+use super::listen_args::ListenArgs;
+use super::write_args::WriteArgs;
 use super::{caution, failure};
 use crate::cli::exit::Failure;
 use crate::cli::help::HELP;
@@ -19,19 +19,19 @@ use std::sync::Arc;
   curl -s localhost:7400/v1/who?channel=studio-7
   curl -s --data-binary @evening.jsonl localhost:7400/v1/events?observer=file
 ")]
-pub struct Serve {
+pub struct ServeArgs {
     /// Where to listen; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7400")]
     pub listen: String,
     /// Who may come in.
     #[command(flatten)]
-    pub doors: Doors,
+    pub doors: ListenArgs,
     /// How lines are taken and kept.
     #[command(flatten)]
-    pub taking: Taking,
+    pub taking: WriteArgs,
 }
 
-pub(in crate::cli) fn run(data: &Path, verbose: u8, args: &Serve) -> Result<(), Failure> {
+pub(in crate::cli) fn run(data: &Path, verbose: u8, args: &ServeArgs) -> Result<(), Failure> {
     let reception = args.doors.open("--listen", &args.listen, verbose)?;
     let metrics = Metrics::new();
     let store = Store::open(

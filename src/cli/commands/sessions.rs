@@ -1,8 +1,8 @@
 //! `sessions`: stays of members.
 
-use crate::cli::answers::Answers;
-use crate::cli::everywhere::Everywhere;
+use crate::cli::answers::QueryBackend;
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::cli::tables::SessionsTable;
@@ -17,7 +17,7 @@ use clap::Args;
   rollbook sessions --user ana --from -24h
   rollbook sessions studio-7 --format csv > stays.csv
 ")]
-pub struct Sessions {
+pub struct SessionsArgs {
     /// Only this channel
     pub channel: Option<String>,
     /// Only this topic
@@ -38,8 +38,8 @@ pub struct Sessions {
 }
 
 pub(in crate::cli) fn run(
-    everywhere: &Everywhere,
-    args: &Sessions,
+    everywhere: &GlobalArgs,
+    args: &SessionsArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let question = SessionsParams {
@@ -51,6 +51,6 @@ pub(in crate::cli) fn run(
         known_at: args.known_at,
     };
     let mut list = output.list(SessionsTable::new(args.channel.is_some()));
-    Answers::of(everywhere)?.each(&question, |session| list.row(session))?;
+    QueryBackend::of(everywhere)?.each(&question, |session| list.row(session))?;
     list.finish()
 }

@@ -4,7 +4,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::tables::SimulationTable;
-use crate::sim::{Depth, MIXES, Mix, Run, Tally, simulate_many};
+use crate::sim::{Depth, MIXES, Mix, MixTotals, SimRun, simulate_many};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ const ASKED_EVERYTHING_MAX: u64 = 1_000;
   rollbook simulate --mix told --seed 7           one run again
   rollbook simulate --mix told --write ./told-7   its feed and its truth, as JSON lines
 ")]
-pub struct Simulate {
+pub struct SimulateArgs {
     /// Runs of each mix
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seeds: u64,
@@ -33,7 +33,7 @@ pub struct Simulate {
     pub write: Option<PathBuf>,
 }
 
-pub(in crate::cli) fn run(args: &Simulate, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(args: &SimulateArgs, output: &mut Output<'_>) -> Result<(), Failure> {
     let mixes = match Mix::named(&args.mix) {
         Some(mix) => std::slice::from_ref(mix),
         None if args.mix == "all" => MIXES,
@@ -43,7 +43,7 @@ pub(in crate::cli) fn run(args: &Simulate, output: &mut Output<'_>) -> Result<()
         let [mix] = mixes else {
             return Err(Failure::new(Exit::Usage, "--write takes one mix").hint(names()));
         };
-        return write(dir, &Run::new(mix, args.seed));
+        return write(dir, &SimRun::new(mix, args.seed));
     }
     let depth = if args.seeds > ASKED_EVERYTHING_MAX {
         Depth::Some
@@ -69,7 +69,7 @@ pub(in crate::cli) fn run(args: &Simulate, output: &mut Output<'_>) -> Result<()
 }
 
 /// Names the first seed that was wrong, and what was wrong with it.
-fn failure(first: &Tally, all: &[Tally]) -> Failure {
+fn failure(first: &MixTotals, all: &[MixTotals]) -> Failure {
     let seed = first.first_wrong.unwrap_or_default();
     let mut what = format!("wrong answers: mix {}, seed {seed}", first.mix);
     for described in &first.score.described {
@@ -101,7 +101,7 @@ fn names() -> String {
     format!("the mixes are {}", names.join(", "))
 }
 
-fn write(dir: &Path, run: &Run) -> Result<(), Failure> {
+fn write(dir: &Path, run: &SimRun) -> Result<(), Failure> {
     let put = |name: &str, lines: &[String]| {
         let mut text = lines.join("\n");
         text.push('\n');

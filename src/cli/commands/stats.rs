@@ -1,8 +1,8 @@
 //! `stats`: how many, at most, how long.
 
-use crate::cli::answers::Answers;
-use crate::cli::everywhere::Everywhere;
+use crate::cli::answers::QueryBackend;
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::cli::tables::StatsTable;
@@ -17,7 +17,7 @@ use clap::Args;
   rollbook stats studio-7 --topic chat --from -24h --every 1h
   rollbook stats --format csv > figures.csv
 ")]
-pub struct Stats {
+pub struct StatsArgs {
     /// Only this channel
     pub channel: Option<String>,
     /// Only this topic
@@ -48,8 +48,8 @@ fn stretch(text: &str) -> Result<Span, String> {
 }
 
 pub(in crate::cli) fn run(
-    everywhere: &Everywhere,
-    args: &Stats,
+    everywhere: &GlobalArgs,
+    args: &StatsArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let question = StatsParams {
@@ -62,6 +62,6 @@ pub(in crate::cli) fn run(
     };
     let table = StatsTable::new(args.channel.is_some(), args.every.is_some());
     let mut list = output.list(table);
-    Answers::of(everywhere)?.each(&question, |line| list.row(line))?;
+    QueryBackend::of(everywhere)?.each(&question, |line| list.row(line))?;
     list.finish()
 }

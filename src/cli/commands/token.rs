@@ -6,7 +6,7 @@ use crate::cli::help::HELP;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
 use crate::query::time::Span;
-use crate::server::auth::{Grant, Scope, Secret};
+use crate::server::auth::{Grant, Secret, TokenScope};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -17,13 +17,13 @@ use std::path::{Path, PathBuf};
   rollbook token --auth-secret-file secret --scope ingest --ttl 1d
   rollbook token --auth-secret-file secret --scope read --channels studio-7,studio-8
 ")]
-pub struct Token {
+pub struct TokenArgs {
     /// The file with the server's secret (HS256)
     #[arg(long, value_name = "FILE")]
     pub auth_secret_file: PathBuf,
     /// What it is good for: ingest, read, admin (everything)
     #[arg(long, value_name = "SCOPE", value_delimiter = ',', required = true)]
-    pub scope: Vec<Scope>,
+    pub scope: Vec<TokenScope>,
     /// The only channels that it is good for; all unless given
     #[arg(
         long,
@@ -49,7 +49,7 @@ pub struct Token {
     pub ttl: Span,
 }
 
-pub(in crate::cli) fn run(args: &Token, output: &mut Output<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn run(args: &TokenArgs, output: &mut Output<'_>) -> Result<(), Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new(Exit::Failed, error.to_string());
     let secret = secret(&args.auth_secret_file)?;
     let expires_at = now().saturating_add(args.ttl.0);

@@ -7,7 +7,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
 use crate::cli::holding::Holding;
 use crate::cli::output::Output;
-use crate::cli::progress::Progress;
+use crate::cli::progress::FileProgress;
 use crate::cli::tables;
 use crate::query::answer::Verified;
 use crate::store::Store;
@@ -23,7 +23,7 @@ use crate::{cli::answers::unanswered_by_owner, query::params::VerifyParams};
   rollbook verify
   rollbook verify --deep && echo whole
 ")]
-pub struct Verify {
+pub struct VerifyArgs {
     /// Decide everything again from what was observed, and compare
     #[arg(long)]
     pub deep: bool,
@@ -31,7 +31,7 @@ pub struct Verify {
 
 pub(in crate::cli) fn run(
     data: &Path,
-    args: &Verify,
+    args: &VerifyArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let damaged = || {
@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(
         }
         opened => opened?,
     };
-    let mut progress = Progress::start(None);
+    let mut progress = FileProgress::start(None);
     let verified = args.verify(data, found, &mut |entries| progress.at(0, entries));
     progress.finish();
     let verified = verified?;
@@ -58,7 +58,7 @@ pub(in crate::cli) fn run(
     Err(damaged())
 }
 
-impl Verify {
+impl VerifyArgs {
     fn verify(
         &self,
         data: &Path,

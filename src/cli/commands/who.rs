@@ -1,8 +1,8 @@
 //! `who`: who is, or was, present in a channel.
 
-use crate::cli::answers::Answers;
-use crate::cli::everywhere::Everywhere;
+use crate::cli::answers::QueryBackend;
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::cli::tables;
@@ -18,7 +18,7 @@ use clap::Args;
   rollbook who studio-7 --at -90m --topic chat
   rollbook who studio-7 --at -90m --known-at -60m      what one would have said an hour ago
 ")]
-pub struct Who {
+pub struct WhoArgs {
     /// The channel
     pub channel: String,
     /// Only this topic
@@ -39,8 +39,8 @@ pub struct Who {
 }
 
 pub(in crate::cli) fn run(
-    everywhere: &Everywhere,
-    args: &Who,
+    everywhere: &GlobalArgs,
+    args: &WhoArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let question = WhoParams {
@@ -51,5 +51,5 @@ pub(in crate::cli) fn run(
         known_at: args.known_at,
         certain: args.certain,
     };
-    Answers::of(everywhere)?.each(&question, |who| output.one(who, tables::who))
+    QueryBackend::of(everywhere)?.each(&question, |who| output.one(who, tables::who))
 }

@@ -1,10 +1,10 @@
 //! The figures of `bench`: a row a work, the bare file's below it.
 
 use super::Table;
-use super::grid::{Sheet, cell, firm, number};
+use super::grid::{PagedTable, cell, firm, number};
 use crate::bench::{Figure, Latency, Setting};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::count;
-use crate::cli::view::{Ink, View};
 use std::io::{self, Write};
 
 /// Figures come one by one, and each is drawn when it comes: so that they stand below each other, what stands to the
@@ -17,7 +17,7 @@ const SHARE: &str = "of the limit";
 /// Draws figures, and below them what they were taken on.
 #[derive(Debug)]
 pub struct BenchTable {
-    sheet: Sheet,
+    sheet: PagedTable,
     setting: Option<Setting>,
     /// All levels at which figures were taken.
     durability: Vec<&'static str>,
@@ -36,7 +36,7 @@ impl Default for BenchTable {
             number("max"),
         ];
         BenchTable {
-            sheet: Sheet::new(columns),
+            sheet: PagedTable::new(columns),
             setting: None,
             durability: Vec::new(),
         }
@@ -44,7 +44,7 @@ impl Default for BenchTable {
 }
 
 impl Table<Figure> for BenchTable {
-    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &Figure) -> io::Result<()> {
+    fn row(&mut self, sink: &mut dyn Write, view: &TerminalStyle, row: &Figure) -> io::Result<()> {
         let work = &row.work;
         let share = work
             .bare_per_second
@@ -52,19 +52,19 @@ impl Table<Figure> for BenchTable {
         let share = format!("{share:>0$}", SHARE.len());
         let name = format!("{} ({})", work.work, work.unit);
         let mut cells = vec![
-            cell(Ink::Plain, format!("{name:NAME_WIDTH$}")),
-            cell(Ink::Head, rate(work.per_second)),
-            cell(Ink::Plain, share),
+            cell(TextColor::Plain, format!("{name:NAME_WIDTH$}")),
+            cell(TextColor::Head, rate(work.per_second)),
+            cell(TextColor::Plain, share),
         ];
-        cells.extend(latencies(Ink::Plain, &work.latency));
+        cells.extend(latencies(TextColor::Plain, &work.latency));
         self.sheet.row(sink, view, cells)?;
         if let (Some(bare), Some(latency)) = (work.bare_per_second, &work.bare_latency) {
             let mut cells = vec![
-                cell(Ink::Faint, "  a bare file"),
-                cell(Ink::Faint, rate(bare)),
-                cell(Ink::Faint, ""),
+                cell(TextColor::Faint, "  a bare file"),
+                cell(TextColor::Faint, rate(bare)),
+                cell(TextColor::Faint, ""),
             ];
-            cells.extend(latencies(Ink::Faint, latency));
+            cells.extend(latencies(TextColor::Faint, latency));
             self.sheet.row(sink, view, cells)?;
         }
         let level = row.setting.durability;
@@ -75,11 +75,11 @@ impl Table<Figure> for BenchTable {
         Ok(())
     }
 
-    fn flush(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn flush(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)
     }
 
-    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
         let Some(setting) = &self.setting else {
             return Ok(());
@@ -101,7 +101,7 @@ impl Table<Figure> for BenchTable {
     }
 }
 
-fn latencies(ink: Ink, latency: &Latency) -> [comfy_table::Cell; 5] {
+fn latencies(ink: TextColor, latency: &Latency) -> [comfy_table::Cell; 5] {
     let Latency {
         p50_us,
         p90_us,

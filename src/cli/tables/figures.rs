@@ -1,10 +1,10 @@
 //! `sessions` and `stats`: how long, how many.
 
 use super::Table;
-use super::grid::{Column, Sheet, cell, firm, number, text};
+use super::grid::{Column, PagedTable, cell, firm, number, text};
 use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, many, member, shown};
-use crate::cli::view::{Ink, View};
 use crate::query::answer::{Session, Stats, Time};
 use chrono::NaiveDate;
 use comfy_table::Cell;
@@ -13,7 +13,7 @@ use std::io::{self, Write};
 /// Draws stays.
 #[derive(Debug)]
 pub struct SessionsTable {
-    sheet: Sheet,
+    sheet: PagedTable,
     with_channel: bool,
     day: Option<NaiveDate>,
     stays: u64,
@@ -32,7 +32,7 @@ impl SessionsTable {
             firm("lasted"),
         ]);
         SessionsTable {
-            sheet: Sheet::new(columns),
+            sheet: PagedTable::new(columns),
             with_channel: !one_channel,
             day: None,
             stays: 0,
@@ -50,7 +50,7 @@ fn channel_column(one_channel: bool) -> Vec<Column> {
 
 fn channel_cell(with_channel: bool, channel: &str) -> Vec<Cell> {
     if with_channel {
-        vec![cell(Ink::Plain, shown(channel))]
+        vec![cell(TextColor::Plain, shown(channel))]
     } else {
         Vec::new()
     }
@@ -77,7 +77,7 @@ fn lasted(session: &Session) -> String {
 }
 
 impl Table<Session> for SessionsTable {
-    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &Session) -> io::Result<()> {
+    fn row(&mut self, sink: &mut dyn Write, view: &TerminalStyle, row: &Session) -> io::Result<()> {
         self.stays += 1;
         let joined = if row.baseline {
             format!("before {}", clock(row.joined_at, self.day, Fine::Seconds))
@@ -91,16 +91,16 @@ impl Table<Session> for SessionsTable {
         };
         let mut cells = channel_cell(self.with_channel, &row.channel);
         cells.extend([
-            cell(Ink::Plain, shown(&row.topic)),
-            cell(Ink::Plain, member(&row.user, &row.connection)),
-            cell(Ink::Plain, joined),
-            cell(Ink::Plain, left),
-            cell(Ink::Plain, lasted(row)),
+            cell(TextColor::Plain, shown(&row.topic)),
+            cell(TextColor::Plain, member(&row.user, &row.connection)),
+            cell(TextColor::Plain, joined),
+            cell(TextColor::Plain, left),
+            cell(TextColor::Plain, lasted(row)),
         ]);
         self.sheet.row(sink, view, cells)
     }
 
-    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
         writeln!(sink, "\n{}", many(self.stays, "stay", "stays"))
     }
@@ -109,7 +109,7 @@ impl Table<Session> for SessionsTable {
 /// Draws figures.
 #[derive(Debug)]
 pub struct StatsTable {
-    sheet: Sheet,
+    sheet: PagedTable,
     with_channel: bool,
     day: Option<NaiveDate>,
 }
@@ -135,7 +135,7 @@ impl StatsTable {
             columns.extend([firm("at (UTC)"), firm("presence"), number("now")]);
         }
         StatsTable {
-            sheet: Sheet::new(columns),
+            sheet: PagedTable::new(columns),
             with_channel: !one_channel,
             day: None,
         }
@@ -143,18 +143,18 @@ impl StatsTable {
 }
 
 impl Table<Stats> for StatsTable {
-    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &Stats) -> io::Result<()> {
+    fn row(&mut self, sink: &mut dyn Write, view: &TerminalStyle, row: &Stats) -> io::Result<()> {
         let peak = row.peak.map_or("–".into(), |peak| count(peak.count));
         let topic = row.topic.as_deref().map_or("all".into(), shown);
         let whole = if row.topic.is_none() {
-            Ink::Head
+            TextColor::Head
         } else {
-            Ink::Plain
+            TextColor::Plain
         };
         let mut cells = channel_cell(self.with_channel, &row.channel);
         cells.push(cell(whole, topic));
         if let Some(from) = row.from {
-            cells.push(cell(Ink::Plain, clock(from, self.day, Fine::Seconds)));
+            cells.push(cell(TextColor::Plain, clock(from, self.day, Fine::Seconds)));
             self.day = day(from);
         }
         let inferred = format!(
@@ -163,24 +163,28 @@ impl Table<Stats> for StatsTable {
             count(row.inferred_leaves)
         );
         cells.extend([
-            cell(Ink::Plain, count(row.distinct_users)),
-            cell(Ink::Plain, count(row.joins)),
-            cell(Ink::Plain, count(row.leaves)),
-            cell(Ink::Plain, inferred),
-            cell(Ink::Plain, peak),
+            cell(TextColor::Plain, count(row.distinct_users)),
+            cell(TextColor::Plain, count(row.joins)),
+            cell(TextColor::Plain, count(row.leaves)),
+            cell(TextColor::Plain, inferred),
+            cell(TextColor::Plain, peak),
         ]);
-        let presence = cell(Ink::Plain, span(row.presence_ms));
+        let presence = cell(TextColor::Plain, span(row.presence_ms));
         if row.from.is_some() {
             cells.push(presence);
         } else {
             let at = row.peak.map(|peak| clock(peak.at, None, Fine::Minutes));
-            let now = cell(Ink::Plain, count(row.present_now));
-            cells.extend([cell(Ink::Plain, at.unwrap_or_default()), presence, now]);
+            let now = cell(TextColor::Plain, count(row.present_now));
+            cells.extend([
+                cell(TextColor::Plain, at.unwrap_or_default()),
+                presence,
+                now,
+            ]);
         }
         self.sheet.row(sink, view, cells)
     }
 
-    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)
     }
 }

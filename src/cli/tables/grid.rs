@@ -1,6 +1,6 @@
 //! Columns that line up: a thin layer over comfy-table. A sheet draws a long list in pages, so that it streams.
 
-use crate::cli::view::{Ink, View};
+use crate::cli::style::{TerminalStyle, TextColor};
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table,
     TableComponent, Width, presets,
@@ -51,20 +51,20 @@ pub const fn number(name: &'static str) -> Column {
 }
 
 /// A cell in a colour.
-pub fn cell(ink: Ink, text: impl ToString) -> Cell {
+pub fn cell(ink: TextColor, text: impl ToString) -> Cell {
     let cell = Cell::new(text);
     match ink {
-        Ink::Plain => cell,
-        Ink::Joined => cell.fg(Color::Green),
-        Ink::Left => cell.fg(Color::Red),
-        Ink::Changed => cell.fg(Color::Yellow),
-        Ink::Head => cell.add_attribute(Attribute::Bold),
-        Ink::Faint => cell.add_attribute(Attribute::Dim),
+        TextColor::Plain => cell,
+        TextColor::Joined => cell.fg(Color::Green),
+        TextColor::Left => cell.fg(Color::Red),
+        TextColor::Changed => cell.fg(Color::Yellow),
+        TextColor::Head => cell.add_attribute(Attribute::Bold),
+        TextColor::Faint => cell.add_attribute(Attribute::Dim),
     }
 }
 
 /// An empty table without lines, as wide as the view and no wider.
-pub fn plain(view: &View) -> Table {
+pub fn plain(view: &TerminalStyle) -> Table {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)
@@ -99,16 +99,16 @@ pub fn write(
 
 /// A long list, page by page: the columns keep their widths from page to page as far as they fit.
 #[derive(Debug)]
-pub struct Sheet {
+pub struct PagedTable {
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
     widths: Vec<u16>,
 }
 
-impl Sheet {
+impl PagedTable {
     /// A sheet with these columns and nothing in it.
-    pub fn new(columns: Vec<Column>) -> Sheet {
-        Sheet {
+    pub fn new(columns: Vec<Column>) -> PagedTable {
+        PagedTable {
             columns,
             rows: Vec::new(),
             widths: Vec::new(),
@@ -116,7 +116,12 @@ impl Sheet {
     }
 
     /// Takes a row; a full page is written.
-    pub fn row(&mut self, sink: &mut dyn Write, view: &View, row: Vec<Cell>) -> io::Result<()> {
+    pub fn row(
+        &mut self,
+        sink: &mut dyn Write,
+        view: &TerminalStyle,
+        row: Vec<Cell>,
+    ) -> io::Result<()> {
         self.rows.push(row);
         if self.rows.len() < PAGE_ROWS {
             return Ok(());
@@ -125,7 +130,7 @@ impl Sheet {
     }
 
     /// Writes the page in hand; the first one has the headings.
-    pub fn flush(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    pub fn flush(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         if self.rows.is_empty() {
             return Ok(());
         }
@@ -135,7 +140,7 @@ impl Sheet {
             table.set_header(
                 self.columns
                     .iter()
-                    .map(|column| cell(Ink::Faint, column.name)),
+                    .map(|column| cell(TextColor::Faint, column.name)),
             );
             table.set_style(TableComponent::HeaderLines, '─');
         }
@@ -152,7 +157,7 @@ impl Sheet {
         write(sink, &mut table, 0, &[])
     }
 
-    fn keep_widths(&mut self, table: &mut Table, view: &View) {
+    fn keep_widths(&mut self, table: &mut Table, view: &TerminalStyle) {
         self.widths.resize(self.columns.len(), 0);
         let wanted = table.column_max_content_widths();
         for (kept, wanted) in self.widths.iter_mut().zip(wanted) {

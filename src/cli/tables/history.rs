@@ -1,19 +1,21 @@
 //! `history`: the log, an entry a line, in the order in which it was written.
 
 use super::Table;
-use super::grid::{self, Sheet, firm, number, text};
+use super::grid::{self, PagedTable, firm, number, text};
 use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{many, member, meta, shown};
-use crate::cli::view::{Ink, View};
 use crate::limits::CLAMPED_MS;
-use crate::query::answer::{Disposition, EntryState, EntryType, HistoryEntry, Origin, Time};
+use crate::query::answer::{
+    DispositionAnswer, EntryState, EntryType, HistoryEntry, OriginAnswer, Time,
+};
 use chrono::NaiveDate;
 use std::io::{self, Write};
 
 /// Draws entries.
 #[derive(Debug)]
 pub struct HistoryTable {
-    sheet: Sheet,
+    sheet: PagedTable,
     with_channel: bool,
     day: Option<NaiveDate>,
     entries: u64,
@@ -29,7 +31,7 @@ impl HistoryTable {
         }
         columns.extend([text("topic"), text("who"), text("note"), text("meta")]);
         HistoryTable {
-            sheet: Sheet::new(columns),
+            sheet: PagedTable::new(columns),
             with_channel: !one_channel,
             day: None,
             entries: 0,
@@ -38,7 +40,12 @@ impl HistoryTable {
 }
 
 impl Table<HistoryEntry> for HistoryTable {
-    fn row(&mut self, sink: &mut dyn Write, view: &View, entry: &HistoryEntry) -> io::Result<()> {
+    fn row(
+        &mut self,
+        sink: &mut dyn Write,
+        view: &TerminalStyle,
+        entry: &HistoryEntry,
+    ) -> io::Result<()> {
         let new = day(entry.effective_at);
         if self.entries == 0 || new != self.day {
             self.sheet.flush(sink, view)?;
@@ -46,7 +53,7 @@ impl Table<HistoryEntry> for HistoryTable {
                 writeln!(
                     sink,
                     "{}",
-                    view.ink(Ink::Head, &format!("{day} (times in UTC)"))
+                    view.ink(TextColor::Head, &format!("{day} (times in UTC)"))
                 )?;
             }
             self.day = new;
@@ -54,13 +61,16 @@ impl Table<HistoryEntry> for HistoryTable {
         self.entries += 1;
         let (ink, what) = what(entry);
         let mut row = vec![
-            grid::cell(Ink::Faint, entry.seq),
-            grid::cell(Ink::Plain, clock(entry.effective_at, new, Fine::Millis)),
+            grid::cell(TextColor::Faint, entry.seq),
+            grid::cell(
+                TextColor::Plain,
+                clock(entry.effective_at, new, Fine::Millis),
+            ),
             grid::cell(ink, what),
         ];
         if self.with_channel {
             row.push(grid::cell(
-                Ink::Plain,
+                TextColor::Plain,
                 entry.channel.as_deref().map_or("(all)".into(), shown),
             ));
         }
@@ -68,19 +78,22 @@ impl Table<HistoryEntry> for HistoryTable {
             member(user, entry.connection.as_deref().unwrap_or_default())
         });
         row.extend([
-            grid::cell(Ink::Plain, entry.topic.as_deref().map_or("".into(), shown)),
-            grid::cell(Ink::Plain, who),
-            grid::cell(Ink::Plain, note(entry)),
-            grid::cell(Ink::Faint, meta(view, entry.meta.as_deref())),
+            grid::cell(
+                TextColor::Plain,
+                entry.topic.as_deref().map_or("".into(), shown),
+            ),
+            grid::cell(TextColor::Plain, who),
+            grid::cell(TextColor::Plain, note(entry)),
+            grid::cell(TextColor::Faint, meta(view, entry.meta.as_deref())),
         ]);
         self.sheet.row(sink, view, row)
     }
 
-    fn flush(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn flush(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)
     }
 
-    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
         if self.entries == 0 {
             return writeln!(sink, "no entries");
@@ -90,19 +103,19 @@ impl Table<HistoryEntry> for HistoryTable {
 }
 
 /// The type; a change that changed nothing has no colour.
-fn what(entry: &HistoryEntry) -> (Ink, String) {
+fn what(entry: &HistoryEntry) -> (TextColor, String) {
     let (ink, what) = match entry.kind {
-        EntryType::Join => (Ink::Joined, "+ join"),
-        EntryType::Leave => (Ink::Left, "- leave"),
-        EntryType::Update => (Ink::Changed, "~ update"),
-        EntryType::Snapshot => (Ink::Plain, "= snapshot"),
-        EntryType::Link => (Ink::Plain, "link"),
-        EntryType::Token => (Ink::Plain, "token"),
+        EntryType::Join => (TextColor::Joined, "+ join"),
+        EntryType::Leave => (TextColor::Left, "- leave"),
+        EntryType::Update => (TextColor::Changed, "~ update"),
+        EntryType::Snapshot => (TextColor::Plain, "= snapshot"),
+        EntryType::Link => (TextColor::Plain, "link"),
+        EntryType::Token => (TextColor::Plain, "token"),
     };
-    let ink = if entry.disposition == Disposition::Applied {
+    let ink = if entry.disposition == DispositionAnswer::Applied {
         ink
     } else {
-        Ink::Faint
+        TextColor::Faint
     };
     match entry.state {
         Some(state) => (ink, format!("{what} {}", state_words(state))),
@@ -126,11 +139,11 @@ fn state_words(state: EntryState) -> &'static str {
 fn note(entry: &HistoryEntry) -> String {
     let mut notes = Vec::new();
     match entry.disposition {
-        Disposition::Applied => {}
-        Disposition::Unknown => notes.push("was not there".to_owned()),
-        Disposition::Duplicate => notes.push("duplicate".to_owned()),
-        Disposition::Stale => notes.push("stale".to_owned()),
-        Disposition::Collected => notes.push("collected: one of the differences".to_owned()),
+        DispositionAnswer::Applied => {}
+        DispositionAnswer::Unknown => notes.push("was not there".to_owned()),
+        DispositionAnswer::Duplicate => notes.push("duplicate".to_owned()),
+        DispositionAnswer::Stale => notes.push("stale".to_owned()),
+        DispositionAnswer::Collected => notes.push("collected: one of the differences".to_owned()),
     }
     if let Some(members) = entry.members {
         let whole = if entry.complete == Some(false) {
@@ -145,7 +158,7 @@ fn note(entry: &HistoryEntry) -> String {
     }
     if entry.baseline {
         notes.push("there when first seen".to_owned());
-    } else if entry.origin == Origin::Inferred {
+    } else if entry.origin == OriginAnswer::Inferred {
         notes.push(inferred(entry));
     } else if let Some(first) = entry.not_before {
         let since = clock(first, day(entry.effective_at), Fine::Millis);

@@ -1,17 +1,19 @@
 //! The shorter lists: `channels`, `gaps`, `rejects`.
 
 use super::Table;
-use super::grid::{self, Sheet, firm, number, text};
+use super::grid::{self, PagedTable, firm, number, text};
 use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, cut, many, shown};
-use crate::cli::view::{Ink, View};
-use crate::query::answer::{ChannelAnswer, ClosedBy, Coverage, Evidence, Gap, RejectAnswer, Time};
+use crate::query::answer::{
+    ChannelAnswer, ClosedBy, CoverageAnswer, Evidence, Gap, RejectAnswer, Time,
+};
 use std::io::{self, Write};
 
 /// Draws channels.
 #[derive(Debug)]
 pub struct ChannelsTable {
-    sheet: Sheet,
+    sheet: PagedTable,
     channels: u64,
 }
 
@@ -27,36 +29,41 @@ impl Default for ChannelsTable {
             firm("coverage"),
         ];
         ChannelsTable {
-            sheet: Sheet::new(columns),
+            sheet: PagedTable::new(columns),
             channels: 0,
         }
     }
 }
 
 impl Table<ChannelAnswer> for ChannelsTable {
-    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &ChannelAnswer) -> io::Result<()> {
+    fn row(
+        &mut self,
+        sink: &mut dyn Write,
+        view: &TerminalStyle,
+        row: &ChannelAnswer,
+    ) -> io::Result<()> {
         self.channels += 1;
         let moment = |time: Option<Time>| {
             time.map_or_else(String::new, |time| clock(time, None, Fine::Minutes))
         };
         let (ink, coverage) = match row.coverage {
-            Coverage::Complete => (Ink::Plain, "complete"),
-            Coverage::Partial => (Ink::Plain, "partial"),
-            Coverage::Blind => (Ink::Changed, "blind"),
+            CoverageAnswer::Complete => (TextColor::Plain, "complete"),
+            CoverageAnswer::Partial => (TextColor::Plain, "partial"),
+            CoverageAnswer::Blind => (TextColor::Changed, "blind"),
         };
         let cells = vec![
-            grid::cell(Ink::Head, shown(&row.channel)),
-            grid::cell(Ink::Plain, count(row.present_now)),
-            grid::cell(Ink::Plain, count(row.topics)),
-            grid::cell(Ink::Plain, count(row.entries)),
-            grid::cell(Ink::Plain, moment(row.first_at)),
-            grid::cell(Ink::Plain, moment(row.last_at)),
+            grid::cell(TextColor::Head, shown(&row.channel)),
+            grid::cell(TextColor::Plain, count(row.present_now)),
+            grid::cell(TextColor::Plain, count(row.topics)),
+            grid::cell(TextColor::Plain, count(row.entries)),
+            grid::cell(TextColor::Plain, moment(row.first_at)),
+            grid::cell(TextColor::Plain, moment(row.last_at)),
             grid::cell(ink, coverage),
         ];
         self.sheet.row(sink, view, cells)
     }
 
-    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
         end(
             sink,
@@ -70,7 +77,7 @@ impl Table<ChannelAnswer> for ChannelsTable {
 /// Draws the gaps of one channel.
 #[derive(Debug)]
 pub struct GapsTable {
-    sheet: Sheet,
+    sheet: PagedTable,
     gaps: u64,
 }
 
@@ -87,14 +94,14 @@ impl Default for GapsTable {
             number("~"),
         ];
         GapsTable {
-            sheet: Sheet::new(columns),
+            sheet: PagedTable::new(columns),
             gaps: 0,
         }
     }
 }
 
 impl Table<Gap> for GapsTable {
-    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &Gap) -> io::Result<()> {
+    fn row(&mut self, sink: &mut dyn Write, view: &TerminalStyle, row: &Gap) -> io::Result<()> {
         self.gaps += 1;
         let (to, lasted) = match row.to {
             Some(to) => (
@@ -112,28 +119,28 @@ impl Table<Gap> for GapsTable {
             Some(ClosedBy::Differences) => format!("{told_by}; closed by differences"),
             Some(ClosedBy::Snapshot) | None => told_by.to_owned(),
         };
-        let tinted = |ink, n: u64| grid::cell(if n > 0 { ink } else { Ink::Faint }, count(n));
+        let tinted = |ink, n: u64| grid::cell(if n > 0 { ink } else { TextColor::Faint }, count(n));
         let cells = vec![
-            grid::cell(Ink::Plain, row.gap),
-            grid::cell(Ink::Plain, clock(row.from, None, Fine::Seconds)),
+            grid::cell(TextColor::Plain, row.gap),
+            grid::cell(TextColor::Plain, clock(row.from, None, Fine::Seconds)),
             grid::cell(
                 if row.to.is_some() {
-                    Ink::Plain
+                    TextColor::Plain
                 } else {
-                    Ink::Changed
+                    TextColor::Changed
                 },
                 to,
             ),
-            grid::cell(Ink::Plain, lasted),
-            grid::cell(Ink::Plain, evidence),
-            tinted(Ink::Joined, row.joined),
-            tinted(Ink::Left, row.left),
-            tinted(Ink::Changed, row.updated),
+            grid::cell(TextColor::Plain, lasted),
+            grid::cell(TextColor::Plain, evidence),
+            tinted(TextColor::Joined, row.joined),
+            tinted(TextColor::Left, row.left),
+            tinted(TextColor::Changed, row.updated),
         ];
         self.sheet.row(sink, view, cells)
     }
 
-    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
         end(
             sink,
@@ -150,7 +157,7 @@ impl Table<Gap> for GapsTable {
 /// Draws rejected lines.
 #[derive(Debug)]
 pub struct RejectsTable {
-    sheet: Sheet,
+    sheet: PagedTable,
     rejects: u64,
 }
 
@@ -164,22 +171,30 @@ impl Default for RejectsTable {
             text("line"),
         ];
         RejectsTable {
-            sheet: Sheet::new(columns),
+            sheet: PagedTable::new(columns),
             rejects: 0,
         }
     }
 }
 
 impl Table<RejectAnswer> for RejectsTable {
-    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &RejectAnswer) -> io::Result<()> {
+    fn row(
+        &mut self,
+        sink: &mut dyn Write,
+        view: &TerminalStyle,
+        row: &RejectAnswer,
+    ) -> io::Result<()> {
         self.rejects += 1;
         let cells = vec![
-            grid::cell(Ink::Faint, row.n),
-            grid::cell(Ink::Plain, format!("{}:{}", shown(&row.source), row.line)),
-            grid::cell(Ink::Plain, row.byte),
-            grid::cell(Ink::Left, shown(&row.reason)),
+            grid::cell(TextColor::Faint, row.n),
             grid::cell(
-                Ink::Faint,
+                TextColor::Plain,
+                format!("{}:{}", shown(&row.source), row.line),
+            ),
+            grid::cell(TextColor::Plain, row.byte),
+            grid::cell(TextColor::Left, shown(&row.reason)),
+            grid::cell(
+                TextColor::Faint,
                 row.text
                     .as_deref()
                     .map_or_else(|| "(not kept)".to_owned(), |text| cut(view, text)),
@@ -188,7 +203,7 @@ impl Table<RejectAnswer> for RejectsTable {
         self.sheet.row(sink, view, cells)
     }
 
-    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
         end(
             sink,

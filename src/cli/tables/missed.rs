@@ -4,8 +4,8 @@
 use super::Table;
 use super::grid;
 use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{many, member, meta, shown, tally};
-use crate::cli::view::{Ink, View};
 use crate::domain::time::Millis;
 use crate::limits::MISSED_COLLECTED_SHOWN_MAX;
 use crate::query::answer::{EntryType, Evidence, Missed, MissedMember, Time};
@@ -26,11 +26,11 @@ enum Fate {
 
 impl Fate {
     /// The sign lets it read without colour, and from afar.
-    fn shown(self) -> (Ink, &'static str) {
+    fn shown(self) -> (TextColor, &'static str) {
         match self {
-            Fate::Joined => (Ink::Joined, "+ joined"),
-            Fate::Left => (Ink::Left, "- left"),
-            Fate::Changed => (Ink::Changed, "~ changed"),
+            Fate::Joined => (TextColor::Joined, "+ joined"),
+            Fate::Left => (TextColor::Left, "- left"),
+            Fate::Changed => (TextColor::Changed, "~ changed"),
         }
     }
 }
@@ -80,11 +80,20 @@ impl MissedTable {
     }
 
     /// The channel once, and the day wherever it changes.
-    fn heading(&mut self, sink: &mut dyn Write, view: &View, from: Time) -> io::Result<()> {
+    fn heading(
+        &mut self,
+        sink: &mut dyn Write,
+        view: &TerminalStyle,
+        from: Time,
+    ) -> io::Result<()> {
         let new = day(from);
         let date = new.map_or_else(String::new, |day| format!("{day} (times in UTC)"));
         if self.gaps == 0 {
-            writeln!(sink, "{} · {date}", view.ink(Ink::Head, &self.channel))?;
+            writeln!(
+                sink,
+                "{} · {date}",
+                view.ink(TextColor::Head, &self.channel)
+            )?;
         } else if new != self.day {
             writeln!(sink, "\n{date}")?;
         }
@@ -118,13 +127,18 @@ impl MissedTable {
 }
 
 impl Table<Missed> for MissedTable {
-    fn row(&mut self, sink: &mut dyn Write, view: &View, missed: &Missed) -> io::Result<()> {
+    fn row(
+        &mut self,
+        sink: &mut dyn Write,
+        view: &TerminalStyle,
+        missed: &Missed,
+    ) -> io::Result<()> {
         self.heading(sink, view, missed.from)?;
         self.count(missed);
         writeln!(
             sink,
             "\n{}",
-            view.ink(Ink::Head, &headline(missed, self.day))
+            view.ink(TextColor::Head, &headline(missed, self.day))
         )?;
         if !(missed.joined.is_empty() && missed.left.is_empty() && missed.updated.is_empty()) {
             people(sink, view, missed, self.day)?;
@@ -137,12 +151,12 @@ impl Table<Missed> for MissedTable {
         Ok(())
     }
 
-    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         if self.gaps == 0 {
             return writeln!(
                 sink,
                 "{} · no gaps: nothing was missed",
-                view.ink(Ink::Head, &self.channel)
+                view.ink(TextColor::Head, &self.channel)
             );
         }
         writeln!(sink, "\n{}", self.summary())
@@ -205,7 +219,7 @@ fn fine(missed: &Missed) -> Fine {
 /// Who, by topic.
 fn people(
     sink: &mut dyn Write,
-    view: &View,
+    view: &TerminalStyle,
     missed: &Missed,
     day: Option<NaiveDate>,
 ) -> io::Result<()> {
@@ -233,13 +247,17 @@ fn people(
             table.add_row([
                 // The topic is said once, beside its first member.
                 grid::cell(
-                    if vanished { Ink::Left } else { Ink::Plain },
+                    if vanished {
+                        TextColor::Left
+                    } else {
+                        TextColor::Plain
+                    },
                     std::mem::take(&mut name),
                 ),
                 grid::cell(ink, fate),
-                grid::cell(Ink::Plain, member(&who.user, &who.connection)),
-                grid::cell(Ink::Plain, window(who, missed, day, fine)),
-                grid::cell(Ink::Faint, meta(view, who.meta.as_deref())),
+                grid::cell(TextColor::Plain, member(&who.user, &who.connection)),
+                grid::cell(TextColor::Plain, window(who, missed, day, fine)),
+                grid::cell(TextColor::Faint, meta(view, who.meta.as_deref())),
             ]);
         }
     }

@@ -21,7 +21,7 @@ pub use simulation::SimulationTable;
 pub use summary::{ingest, verify};
 pub use who::who;
 
-use super::view::View;
+use super::style::TerminalStyle;
 use std::io::{self, Write};
 
 /// Draws the rows of a list as they come.
@@ -30,13 +30,13 @@ pub trait Table<T> {
     ///
     /// # Errors
     /// When it cannot be written.
-    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &T) -> io::Result<()>;
+    fn row(&mut self, sink: &mut dyn Write, view: &TerminalStyle, row: &T) -> io::Result<()>;
 
     /// Draws what is still in hand, for a list that goes on later.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn flush(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn flush(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         let _ = (sink, view);
         Ok(())
     }
@@ -45,5 +45,5 @@ pub trait Table<T> {
     ///
     /// # Errors
     /// When it cannot be written.
-    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()>;
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()>;
 }

@@ -1,16 +1,16 @@
 //! `simulate`: a row a mix.
 
 use super::Table;
-use super::grid::{Sheet, cell, firm, number};
+use super::grid::{PagedTable, cell, firm, number};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::count;
-use crate::cli::view::{Ink, View};
-use crate::sim::Tally;
+use crate::sim::MixTotals;
 use std::io::{self, Write};
 
 /// Draws what the seeds of each mix came to.
 #[derive(Debug)]
 pub struct SimulationTable {
-    sheet: Sheet,
+    sheet: PagedTable,
 }
 
 impl Default for SimulationTable {
@@ -29,23 +29,32 @@ impl Default for SimulationTable {
             number("known at"),
         ];
         SimulationTable {
-            sheet: Sheet::new(columns),
+            sheet: PagedTable::new(columns),
         }
     }
 }
 
-impl Table<Tally> for SimulationTable {
-    fn row(&mut self, sink: &mut dyn Write, view: &View, row: &Tally) -> io::Result<()> {
+impl Table<MixTotals> for SimulationTable {
+    fn row(
+        &mut self,
+        sink: &mut dyn Write,
+        view: &TerminalStyle,
+        row: &MixTotals,
+    ) -> io::Result<()> {
         let score = &row.score;
         let wrong = |many: u64| {
-            let ink = if many > 0 { Ink::Left } else { Ink::Faint };
+            let ink = if many > 0 {
+                TextColor::Left
+            } else {
+                TextColor::Faint
+            };
             cell(ink, count(many))
         };
         let cells = vec![
-            cell(Ink::Plain, &row.mix),
-            cell(Ink::Plain, count(score.seeds)),
-            cell(Ink::Plain, count(score.true_events)),
-            cell(Ink::Plain, count(score.inferred)),
+            cell(TextColor::Plain, &row.mix),
+            cell(TextColor::Plain, count(score.seeds)),
+            cell(TextColor::Plain, count(score.true_events)),
+            cell(TextColor::Plain, count(score.inferred)),
             wrong(score.wrong_windows),
             wrong(score.wrong_certain),
             wrong(score.missed),
@@ -57,7 +66,7 @@ impl Table<Tally> for SimulationTable {
         self.sheet.row(sink, view, cells)
     }
 
-    fn finish(&mut self, sink: &mut dyn Write, view: &View) -> io::Result<()> {
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
         writeln!(sink, "\nFrom windows on: how many were wrong.")
     }

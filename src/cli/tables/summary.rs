@@ -2,8 +2,8 @@
 
 use super::grid;
 use crate::cli::moment::span;
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, many, shown, tally};
-use crate::cli::view::{Ink, View};
 use crate::ingest::IngestSummary;
 use crate::query::answer::Verified;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn ingest(sink: &mut dyn Write, view: &View, sum: &IngestSummary) -> io::Result<()> {
+pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -> io::Result<()> {
     let elapsed_ms = i64::try_from(sum.elapsed_ms).unwrap_or(i64::MAX);
     let seqs = match (sum.first_seq, sum.last_seq) {
         (Some(first), Some(last)) => format!(" ({} to {})", count(first), count(last)),
@@ -23,7 +23,7 @@ pub fn ingest(sink: &mut dyn Write, view: &View, sum: &IngestSummary) -> io::Res
     writeln!(
         sink,
         "{lines} → {}{seqs} in {}",
-        view.ink(Ink::Head, &entries),
+        view.ink(TextColor::Head, &entries),
         span(elapsed_ms)
     )?;
     let changes = |joins, leaves, updates| {
@@ -57,21 +57,21 @@ pub fn ingest(sink: &mut dyn Write, view: &View, sum: &IngestSummary) -> io::Res
         (sum.retries, "retry", "retries"),
     ]);
     let parts = [
-        (Ink::Plain, "observed", tally(&observed)),
-        (Ink::Plain, "inferred", inferred),
-        (Ink::Plain, "no change", idle),
+        (TextColor::Plain, "observed", tally(&observed)),
+        (TextColor::Plain, "inferred", inferred),
+        (TextColor::Plain, "no change", idle),
         (
-            Ink::Left,
+            TextColor::Left,
             "retries that differ",
             tally(&[(sum.retries_differing, "line", "lines")]),
         ),
         (
-            Ink::Changed,
+            TextColor::Changed,
             "clamped",
             tally(&[(sum.clamped, "entry", "entries")]),
         ),
         (
-            Ink::Left,
+            TextColor::Left,
             "rejected",
             tally(&[(sum.rejected, "line", "lines")]),
         ),
@@ -79,7 +79,7 @@ pub fn ingest(sink: &mut dyn Write, view: &View, sum: &IngestSummary) -> io::Res
     let mut table = grid::plain(view);
     for (ink, name, what) in parts {
         if !what.is_empty() {
-            table.add_row([grid::cell(Ink::Faint, name), grid::cell(ink, what)]);
+            table.add_row([grid::cell(TextColor::Faint, name), grid::cell(ink, what)]);
         }
     }
     grid::write(sink, &mut table, 2, &[0])
@@ -89,7 +89,7 @@ pub fn ingest(sink: &mut dyn Write, view: &View, sum: &IngestSummary) -> io::Res
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn verify(sink: &mut dyn Write, view: &View, verified: &Verified) -> io::Result<()> {
+pub fn verify(sink: &mut dyn Write, view: &TerminalStyle, verified: &Verified) -> io::Result<()> {
     let read = format!(
         "{} in {}",
         many(verified.entries, "entry", "entries"),
@@ -99,21 +99,21 @@ pub fn verify(sink: &mut dyn Write, view: &View, verified: &Verified) -> io::Res
         return writeln!(
             sink,
             "{} · {read}, nothing is wrong",
-            view.ink(Ink::Joined, "ok")
+            view.ink(TextColor::Joined, "ok")
         );
     }
     let problems = many(verified.problems.len() as u64, "problem", "problems");
     writeln!(
         sink,
         "{} · {problems} · {read} read",
-        view.ink(Ink::Left, "damaged")
+        view.ink(TextColor::Left, "damaged")
     )?;
     let mut table = grid::plain(view);
     for problem in &verified.problems {
         table.add_row([
-            grid::cell(Ink::Plain, format!("at entry {}", count(problem.seq))),
-            grid::cell(Ink::Left, &problem.kind),
-            grid::cell(Ink::Plain, shown(&problem.detail)),
+            grid::cell(TextColor::Plain, format!("at entry {}", count(problem.seq))),
+            grid::cell(TextColor::Left, &problem.kind),
+            grid::cell(TextColor::Plain, shown(&problem.detail)),
         ]);
     }
     grid::write(sink, &mut table, 2, &[0, 1])

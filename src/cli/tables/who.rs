@@ -2,9 +2,9 @@
 
 use super::grid;
 use crate::cli::moment::{Fine, clock, day};
+use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{many, member, meta, shown};
-use crate::cli::view::{Ink, View};
-use crate::query::answer::{Certainty, Coverage, Publisher, Who};
+use crate::query::answer::{Certainty, CoverageAnswer, Publisher, Who};
 use chrono::NaiveDate;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn who(sink: &mut dyn Write, view: &View, who: &Who) -> io::Result<()> {
+pub fn who(sink: &mut dyn Write, view: &TerminalStyle, who: &Who) -> io::Result<()> {
     let all = || who.topics.iter().flat_map(|topic| &topic.publishers);
     let known = known_day(who);
     let moment = match (who.at, known) {
@@ -24,7 +24,7 @@ pub fn who(sink: &mut dyn Write, view: &View, who: &Who) -> io::Result<()> {
     writeln!(
         sink,
         "{} · {moment} · {}",
-        view.ink(Ink::Head, &shown(&who.channel)),
+        view.ink(TextColor::Head, &shown(&who.channel)),
         coverage(who.coverage)
     )?;
     writeln!(sink, "{}", proof(who))?;
@@ -38,11 +38,14 @@ pub fn who(sink: &mut dyn Write, view: &View, who: &Who) -> io::Result<()> {
         for publisher in &topic.publishers {
             let (ink, sure) = certainty(publisher.certainty);
             table.add_row([
-                grid::cell(Ink::Plain, std::mem::take(&mut name)),
-                grid::cell(Ink::Plain, member(&publisher.user, &publisher.connection)),
-                grid::cell(Ink::Plain, since(publisher, known)),
+                grid::cell(TextColor::Plain, std::mem::take(&mut name)),
+                grid::cell(
+                    TextColor::Plain,
+                    member(&publisher.user, &publisher.connection),
+                ),
+                grid::cell(TextColor::Plain, since(publisher, known)),
                 grid::cell(ink, sure),
-                grid::cell(Ink::Faint, meta(view, publisher.meta.as_deref())),
+                grid::cell(TextColor::Faint, meta(view, publisher.meta.as_deref())),
             ]);
         }
     }
@@ -92,11 +95,11 @@ fn known_day(who: &Who) -> Option<NaiveDate> {
 }
 
 /// What is known of the channel, in words.
-fn coverage(coverage: Coverage) -> &'static str {
+fn coverage(coverage: CoverageAnswer) -> &'static str {
     match coverage {
-        Coverage::Complete => "complete: watched since a full snapshot",
-        Coverage::Partial => "partial: no full snapshot yet, there may be others",
-        Coverage::Blind => "blind: nobody was watching then",
+        CoverageAnswer::Complete => "complete: watched since a full snapshot",
+        CoverageAnswer::Partial => "partial: no full snapshot yet, there may be others",
+        CoverageAnswer::Blind => "blind: nobody was watching then",
     }
 }
 
@@ -110,11 +113,11 @@ fn proof(who: &Who) -> String {
 }
 
 /// Said only where it is not certain.
-fn certainty(certainty: Certainty) -> (Ink, &'static str) {
+fn certainty(certainty: Certainty) -> (TextColor, &'static str) {
     match certainty {
-        Certainty::Certain => (Ink::Plain, ""),
-        Certainty::Assumed => (Ink::Faint, "assumed"),
-        Certainty::Possible => (Ink::Changed, "possible"),
+        Certainty::Certain => (TextColor::Plain, ""),
+        Certainty::Assumed => (TextColor::Faint, "assumed"),
+        Certainty::Possible => (TextColor::Changed, "possible"),
     }
 }
 

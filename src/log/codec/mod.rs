@@ -10,17 +10,17 @@
 //! | `table` | the tables of names, members and texts, written and read |
 //! | `lower` | domain → wire, filling the tables |
 //! | `raise` | wire → domain, out of the tables |
-//! | [`checkpoint`] | the state, for the shelf |
+//! | [`checkpoint`] | the state, for the key values |
 //! | `row` | one entry, delta-coded against the one before it |
 //!
 //! **Invariant:** reading never panics, and never allocates more than a fixed multiple of the bytes given to it.
 
 pub(super) mod bytes;
 pub mod checkpoint;
-pub(super) mod lower;
-pub(super) mod raise;
+pub(super) mod from_wire;
 pub(super) mod row;
 pub(super) mod table;
+pub(super) mod to_wire;
 pub(super) mod wire;
 
 /// The version of the payload's layout, its first byte. A change of anything in this folder that alters bytes needs

@@ -14,7 +14,7 @@ use super::CodecError;
 use super::bytes::{Reader, pack, put_varint, put_zigzag};
 use super::wire::{WChange, WEntry, WWhat};
 use crate::domain::entry::{Disposition, Inference, Late, Origin};
-use crate::domain::event::Kind;
+use crate::domain::event::ChangeKind;
 use crate::domain::order::Stamp;
 
 const MORE: u8 = 1;
@@ -277,19 +277,19 @@ fn read_inference(
 }
 
 /// A kind as a number; in the chain as well, so never to be changed.
-pub(in crate::log) fn kind_number(kind: Kind) -> u8 {
+pub(in crate::log) fn kind_number(kind: ChangeKind) -> u8 {
     match kind {
-        Kind::Join => 0,
-        Kind::Update => 1,
-        Kind::Leave => 2,
+        ChangeKind::Join => 0,
+        ChangeKind::Update => 1,
+        ChangeKind::Leave => 2,
     }
 }
 
-fn kind_of(number: u8) -> Result<Kind, CodecError> {
+fn kind_of(number: u8) -> Result<ChangeKind, CodecError> {
     match number {
-        0 => Ok(Kind::Join),
-        1 => Ok(Kind::Update),
-        2 => Ok(Kind::Leave),
+        0 => Ok(ChangeKind::Join),
+        1 => Ok(ChangeKind::Update),
+        2 => Ok(ChangeKind::Leave),
         _ => Err(CodecError::Unknown {
             what: "kind of change",
             value: u64::from(number),

@@ -4,8 +4,10 @@
 //! the old type kept beside it.
 
 use super::bytes::Seq;
-use crate::domain::entry::{Begin, Disposition, GapSeen, Late, Origin, Rules, SnapshotOrigin};
-use crate::domain::event::{Connection, Kind, LinkState, Service, TokenState};
+use crate::domain::entry::{
+    Disposition, Late, Origin, Rules, SnapshotBegin, SnapshotGap, SnapshotOrigin,
+};
+use crate::domain::event::{ChangeKind, Connection, LinkState, Service, TokenState};
 use crate::domain::order::{Pos, Stamp};
 use crate::domain::time::Millis;
 use bincode::{Decode, Encode};
@@ -63,8 +65,8 @@ pub(in crate::log) enum WWhat {
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::log) struct WChange {
     pub(in crate::log) member: MemberAt,
-    pub(in crate::log) kind: Kind,
-    pub(in crate::log) said: Kind,
+    pub(in crate::log) kind: ChangeKind,
+    pub(in crate::log) said: ChangeKind,
     pub(in crate::log) disposition: Disposition,
     pub(in crate::log) meta: Option<TextAt>,
     pub(in crate::log) reason: Option<TextAt>,
@@ -280,8 +282,8 @@ impl From<WStamp> for Stamp {
     }
 }
 
-impl From<Begin> for WBegin {
-    fn from(begin: Begin) -> Self {
+impl From<SnapshotBegin> for WBegin {
+    fn from(begin: SnapshotBegin) -> Self {
         WBegin {
             stamp: begin.stamp.into(),
             occurred_at: begin.occurred_at,
@@ -289,22 +291,22 @@ impl From<Begin> for WBegin {
     }
 }
 
-impl From<WBegin> for Begin {
+impl From<WBegin> for SnapshotBegin {
     fn from(begin: WBegin) -> Self {
-        Begin {
+        SnapshotBegin {
             stamp: begin.stamp.into(),
             occurred_at: begin.occurred_at,
         }
     }
 }
 
-impl From<GapSeen> for WGapSeen {
+impl From<SnapshotGap> for WGapSeen {
     fn from(
-        GapSeen {
+        SnapshotGap {
             gap,
             opened,
             closed,
-        }: GapSeen,
+        }: SnapshotGap,
     ) -> Self {
         WGapSeen {
             gap,
@@ -314,7 +316,7 @@ impl From<GapSeen> for WGapSeen {
     }
 }
 
-impl From<WGapSeen> for GapSeen {
+impl From<WGapSeen> for SnapshotGap {
     fn from(
         WGapSeen {
             gap,
@@ -322,7 +324,7 @@ impl From<WGapSeen> for GapSeen {
             closed,
         }: WGapSeen,
     ) -> Self {
-        GapSeen {
+        SnapshotGap {
             gap,
             opened,
             closed,

@@ -1,7 +1,7 @@
 //! Any engine with faults: the nth append or sync fails, a crash takes what was not synced, a read value has a bit
 //! flipped. For tests, here and in programs that use the library.
 
-use super::{Engine, Journal, JournalError, Shelf, Shelved, Values};
+use super::{Engine, Journal, JournalError, KeyValue, KeyValues, Values};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,11 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct FaultJournal<E> {
     inner: E,
-    plan: Mutex<Plan>,
+    plan: Mutex<FaultPlan>,
 }
 
 #[derive(Debug, Default)]
-struct Plan {
+struct FaultPlan {
     appends_until_failure: Option<u64>,
     appended_by_failure: usize,
     syncs_until_failure: Option<u64>,
@@ -40,9 +40,9 @@ fn fails(left: &mut Option<u64>) -> bool {
 impl<E: Engine> FaultJournal<E> {
     /// Without faults so far. What the engine holds counts as synced.
     pub fn new(inner: E) -> Self {
-        let plan = Plan {
+        let plan = FaultPlan {
             synced_head: inner.head(),
-            ..Plan::default()
+            ..FaultPlan::default()
         };
         FaultJournal {
             inner,
@@ -50,7 +50,7 @@ impl<E: Engine> FaultJournal<E> {
         }
     }
 
-    fn plan(&self) -> MutexGuard<'_, Plan> {
+    fn plan(&self) -> MutexGuard<'_, FaultPlan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -81,15 +81,15 @@ impl<E: Engine> FaultJournal<E> {
         let kept = plan.synced_head.saturating_add(survivors);
         let head = self.inner.head().min(kept.max(self.inner.first() - 1));
         self.inner.cut(head)?;
-        *plan = Plan {
+        *plan = FaultPlan {
             synced_head: head,
-            ..Plan::default()
+            ..FaultPlan::default()
         };
         Ok(())
     }
 }
 
-fn flipped(plan: &Plan, position: u64, mut value: Vec<u8>) -> Vec<u8> {
+fn flipped(plan: &FaultPlan, position: u64, mut value: Vec<u8>) -> Vec<u8> {
     for &bit in plan.flips.get(&position).into_iter().flatten() {
         let bits = (value.len() as u64 * 8).max(1);
         let at = bit % bits;
@@ -159,28 +159,24 @@ impl<E: Engine> Journal for FaultJournal<E> {
     }
 }
 
-impl<E: Engine> Shelf for FaultJournal<E> {
-    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
-        self.inner.shelve(key, value)
+impl<E: Engine> KeyValues for FaultJournal<E> {
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+        self.inner.put(key, value)
     }
 
-    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        self.inner.shelved(key)
+    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        self.inner.lookup(key)
     }
 
-    fn last_shelved_before(
-        &self,
-        prefix: &[u8],
-        before: &[u8],
-    ) -> Result<Option<Shelved>, JournalError> {
-        self.inner.last_shelved_before(prefix, before)
+    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
+        self.inner.last_before(prefix, before)
     }
 
-    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
-        self.inner.shelved_keys(prefix)
+    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+        self.inner.keys(prefix)
     }
 
-    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
-        self.inner.unshelve(key)
+    fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
+        self.inner.remove(key)
     }
 }

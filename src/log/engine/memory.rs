@@ -1,6 +1,6 @@
 //! A journal in memory. Nothing outlives it; it says by example what the laws ask for.
 
-use super::{Journal, JournalError, Shelf, Shelved, Values, fence, fits};
+use super::{Journal, JournalError, KeyValue, KeyValues, Values, fence, fits};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub struct MemoryJournal {
     log: Mutex<Log>,
-    shelf: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+    key_values: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
 }
 
 #[derive(Debug, Default)]
@@ -106,38 +106,34 @@ impl Journal for MemoryJournal {
     }
 }
 
-impl Shelf for MemoryJournal {
-    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+impl KeyValues for MemoryJournal {
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         if value.len() > crate::limits::VALUE_BYTES_MAX {
             return Err(JournalError::TooLarge(value.len()));
         }
-        lock(&self.shelf).insert(key.to_vec(), value.to_vec());
+        lock(&self.key_values).insert(key.to_vec(), value.to_vec());
         Ok(())
     }
 
-    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        Ok(lock(&self.shelf).get(key).cloned())
+    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        Ok(lock(&self.key_values).get(key).cloned())
     }
 
-    fn last_shelved_before(
-        &self,
-        prefix: &[u8],
-        before: &[u8],
-    ) -> Result<Option<Shelved>, JournalError> {
+    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
         if before <= prefix {
             return Ok(None);
         }
-        let shelf = lock(&self.shelf);
+        let key_values = lock(&self.key_values);
         // Keys without the prefix may lie between the last one with it and `before`.
-        let last = shelf
+        let last = key_values
             .range(prefix.to_vec()..before.to_vec())
             .rfind(|(key, _)| key.starts_with(prefix));
         Ok(last.map(|(key, value)| (key.clone(), value.clone())))
     }
 
-    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
-        let shelf = lock(&self.shelf);
-        Ok(shelf
+    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+        let key_values = lock(&self.key_values);
+        Ok(key_values
             .range(prefix.to_vec()..)
             .map(|(key, _)| key)
             .take_while(|key| key.starts_with(prefix))
@@ -145,8 +141,8 @@ impl Shelf for MemoryJournal {
             .collect())
     }
 
-    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
-        lock(&self.shelf).remove(key);
+    fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
+        lock(&self.key_values).remove(key);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@
 //! | [`sled`] | stores on disk; alone in naming the crate |
 //! | [`fault`] | around another one: failing, crashing, flipping bits, in tests |
 //!
-//! **Invariant:** nothing here knows what a value means. What the log holds and what is kept on the [`Shelf`] may
+//! **Invariant:** nothing here knows what a value means. What the log holds and what is kept on the [`KeyValues`] may
 //! disagree in any way after a crash, and nothing may depend on their agreeing.
 
 pub mod fault;
@@ -82,49 +82,45 @@ pub type Values<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), JournalErro
 
 /// A place beside the log for what can be rebuilt from it: checkpoints, retry ids. It has no laws after a crash:
 /// what stands there may be older or newer than the log, or gone.
-pub trait Shelf: Send + Sync {
+pub trait KeyValues: Send + Sync {
     /// Puts something there, in the place of what the key held.
     ///
     /// # Errors
     /// The engine failed, or the value is too large.
-    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError>;
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError>;
 
     /// What a key holds.
     ///
     /// # Errors
     /// The engine failed.
-    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError>;
+    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError>;
 
     /// The last of the keys that begin with `prefix` and are less than `before`, with what it holds.
     ///
     /// # Errors
     /// The engine failed.
-    fn last_shelved_before(
-        &self,
-        prefix: &[u8],
-        before: &[u8],
-    ) -> Result<Option<Shelved>, JournalError>;
+    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError>;
 
     /// The keys that begin with `prefix`, in order.
     ///
     /// # Errors
     /// The engine failed.
-    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError>;
+    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError>;
 
     /// Takes a key away, if it is there.
     ///
     /// # Errors
     /// The engine failed.
-    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError>;
+    fn remove(&self, key: &[u8]) -> Result<(), JournalError>;
 }
 
-/// A key of the shelf, and what it holds.
-pub type Shelved = (Vec<u8>, Vec<u8>);
+/// A key of the key values, and what it holds.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
 
-/// What a store runs on: a log, and a shelf beside it.
-pub trait Engine: Journal + Shelf {}
+/// What a store runs on: a log, and key values beside it.
+pub trait Engine: Journal + KeyValues {}
 
-impl<T: Journal + Shelf + ?Sized> Engine for T {}
+impl<T: Journal + KeyValues + ?Sized> Engine for T {}
 
 /// Why an engine refused or failed.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Values in sled 0.34, one tree for the log and one for the shelf. No other file names the crate.
+//! Values in sled 0.34, one tree for the log and one for the key values. No other file names the crate.
 //!
 //! What was found out about it, and is kept to here:
 //! - Its flush ends in `sync_file_range`, which leaves data in the drive's cache: for [`Durability::Power`] the `db`
@@ -6,7 +6,7 @@
 //! - A page over a quarter of a segment goes into `blobs/`, whose files it does not sync. A leaf holds up to 16 values
 //!   and keys, some more while it splits or merges: `SEGMENT_BYTES` is chosen so that 20 of the largest fit.
 //! - A file cut short may open without an error and with holes: opening reads all positions.
-//! - Two trees may come apart in a crash: the shelf is therefore derived data only, and all that the log depends on,
+//! - Two trees may come apart in a crash: the key values is therefore derived data only, and all that the log depends on,
 //!   its floor included, stands in the one tree.
 //! - It keeps each key's neighbours in one page, so a value costs about its own size, and freed space stays its own.
 //! - Its background threads may hold the `db` file, and its lock, for a moment after the last handle is gone: dropping
@@ -25,7 +25,7 @@ use super::files::{self, OwnHandle};
 use super::mark::Mark;
 use super::panics::{guarded, of_system};
 use super::watchdog::Watchdog;
-use super::{Durability, Journal, JournalError, Shelf, Shelved, Values, fence, fits};
+use super::{Durability, Journal, JournalError, KeyValue, KeyValues, Values, fence, fits};
 use crate::limits::VALUE_BYTES_MAX;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,7 +39,7 @@ const SEGMENT_BYTES: usize = 8 << 20;
 /// The most values that one leaf has for a moment: 16, and 3 of a sibling that it takes in, and the one that comes.
 const LEAF_VALUES_MAX: usize = 20;
 const _: () = assert!(LEAF_VALUES_MAX * (VALUE_BYTES_MAX + 64) <= SEGMENT_BYTES / 4);
-/// Longest key of the shelf; part of the same sum.
+/// Longest key of the key values; part of the same sum.
 const KEY_BYTES_MAX: usize = 48;
 
 /// sled's cache. The log is read once, in order; what is read again lives in checkpoints and blocks.
@@ -65,13 +65,13 @@ pub struct SledJournal {
     // In this order: `watchdog` has a handle; dropping the last handle writes what is left, and then `file` sees that all let go.
     watchdog: Watchdog,
     log: sled::Tree,
-    shelf: sled::Tree,
+    key_values: sled::Tree,
     db: sled::Db,
     _last: LastHandle,
     file: OwnHandle,
     path: PathBuf,
     durability: Durability,
-    /// Held by whoever changes the log.
+    /// Held by the one that changes the log.
     changing: Mutex<()>,
     mark: Mutex<Mark>,
     first: AtomicU64,
@@ -117,7 +117,7 @@ impl SledJournal {
             .open()
             .map_err(engine)?;
         let log = db.open_tree("log").map_err(engine)?;
-        let shelf = db.open_tree("shelf").map_err(engine)?;
+        let key_values = db.open_tree("shelf").map_err(engine)?;
         let file = path.join("db");
         let file = File::open(&file).map(OwnHandle).map_err(io(&file))?;
         let mark = Mark::open(path).map_err(io(path))?;
@@ -135,7 +135,7 @@ impl SledJournal {
         let mut journal = SledJournal {
             watchdog,
             log,
-            shelf,
+            key_values,
             _last: LastHandle(Some(db.clone())),
             db,
             file,
@@ -442,29 +442,25 @@ impl Journal for SledJournal {
     }
 }
 
-impl Shelf for SledJournal {
-    fn shelve(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
+impl KeyValues for SledJournal {
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         if value.len() > VALUE_BYTES_MAX || key.len() > KEY_BYTES_MAX {
             return Err(JournalError::TooLarge(key.len() + value.len()));
         }
-        guarded(|| self.shelf.insert(key, value).map(drop).map_err(engine))
+        guarded(|| self.key_values.insert(key, value).map(drop).map_err(engine))
     }
 
-    fn shelved(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        let value = guarded(|| self.shelf.get(key).map_err(engine))?;
+    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        let value = guarded(|| self.key_values.get(key).map_err(engine))?;
         Ok(value.map(|value| value.to_vec()))
     }
 
-    fn last_shelved_before(
-        &self,
-        prefix: &[u8],
-        before: &[u8],
-    ) -> Result<Option<Shelved>, JournalError> {
+    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
         if before <= prefix {
             return Ok(None);
         }
         guarded(|| {
-            for item in self.shelf.range(prefix..before).rev() {
+            for item in self.key_values.range(prefix..before).rev() {
                 let (key, value) = item.map_err(engine)?;
                 // Keys without the prefix may lie between the last one with it and `before`.
                 if key.starts_with(prefix) {
@@ -475,15 +471,15 @@ impl Shelf for SledJournal {
         })
     }
 
-    fn shelved_keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
+    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
         guarded(|| {
-            let keys = self.shelf.scan_prefix(prefix).keys();
+            let keys = self.key_values.scan_prefix(prefix).keys();
             keys.map(|key| key.map(|key| key.to_vec()).map_err(engine))
                 .collect()
         })
     }
 
-    fn unshelve(&self, key: &[u8]) -> Result<(), JournalError> {
-        guarded(|| self.shelf.remove(key).map(drop).map_err(engine))
+    fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
+        guarded(|| self.key_values.remove(key).map(drop).map_err(engine))
     }
 }

@@ -15,12 +15,12 @@ const IDLE_PAUSES_MAX: u32 = 20;
 /// Looks after calls.
 #[derive(Debug)]
 pub(super) struct Watchdog {
-    seen: Arc<Seen>,
+    seen: Arc<WatchedCall>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct WatchedCall {
     calls: AtomicUsize,
     awake: AtomicBool,
     ended: AtomicBool,
@@ -29,7 +29,7 @@ struct Seen {
 impl Watchdog {
     /// Has `help` called again and again while a call takes long.
     pub fn start(help: impl Fn() + Send + 'static) -> io::Result<Watchdog> {
-        let seen = Arc::new(Seen::default());
+        let seen = Arc::new(WatchedCall::default());
         let for_thread = Arc::clone(&seen);
         let thread = thread::Builder::new().name("rollbook-watch".into());
         let thread = thread.spawn(move || for_thread.watch(&help))?;
@@ -65,7 +65,7 @@ impl Drop for Ended<'_> {
     }
 }
 
-impl Seen {
+impl WatchedCall {
     fn watch(&self, help: &dyn Fn()) {
         let mut idle = 0;
         while !self.ended.load(SeqCst) {

@@ -2,15 +2,15 @@
 
 use super::FrameError;
 use super::encode::{INFLATION_MAX, tag};
-use super::header::{Compression, Facts, FrameHeader, channel_hash};
-use super::value::{Value, value};
+use super::header::{Compression, FrameHeader, FrameStatistics, channel_hash};
+use super::value::{FrameValue, value};
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::names::Names;
 use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX};
 use crate::log::Record;
-use crate::log::chain::{Canon, Link};
+use crate::log::chain::{CanonicalEncoder, ChainLink};
 use crate::log::codec::bytes::Reader;
-use crate::log::codec::raise::Raise;
+use crate::log::codec::from_wire::FromWire;
 use crate::log::codec::row::{self, Previous};
 use crate::log::codec::table::{Hashes, Stored, Tables};
 use crate::log::codec::wire::{WEntry, WRules, WRulesOf};
@@ -23,7 +23,7 @@ use std::cell::RefCell;
 pub enum Check {
     /// Checksums and the form: enough against a medium that errs.
     Form,
-    /// The chain as well, and that the header says of the entries what they say: also against whoever alters a frame
+    /// The chain as well, and that the header says of the entries what they say: also against an attacker who alters a frame
     /// and its checksums. It costs more than the reading.
     Chain,
 }
@@ -92,16 +92,16 @@ pub fn decode_each<V: AsRef<[u8]>, E: From<FrameError>>(
     let tables = Tables::read(&mut reader).map_err(FrameError::from)?;
     let verify = match check {
         Check::Form => None,
-        Check::Chain => Some(Verify {
+        Check::Chain => Some(ChainCheck {
             hashes: tables.hashes().map_err(FrameError::from)?,
-            canon: Canon::default(),
+            canon: CanonicalEncoder::default(),
             link: header.link_before,
-            facts: Facts::new(),
+            facts: FrameStatistics::new(),
             erased: tables.names.iter().any(Stored::is_erased),
         }),
     };
-    Records {
-        raise: Raise::new(&tables, names).map_err(FrameError::from)?,
+    RecordReader {
+        raise: FromWire::new(&tables, names).map_err(FrameError::from)?,
         reader,
         previous: Previous::default(),
         seq: header.first_seq,
@@ -115,14 +115,14 @@ pub fn decode_each<V: AsRef<[u8]>, E: From<FrameError>>(
     Ok(header)
 }
 
-struct Body<'a> {
+struct FrameBody<'a> {
     frame: u64,
     parts: u32,
     bytes: Cow<'a, [u8]>,
 }
 
 /// Puts the parts together again.
-fn join<V: AsRef<[u8]>>(parts: &[V]) -> Result<Body<'_>, FrameError> {
+fn join<V: AsRef<[u8]>>(parts: &[V]) -> Result<FrameBody<'_>, FrameError> {
     let (first, others) = parts.split_first().ok_or(FrameError::Empty)?;
     let first = value(first.as_ref())?;
     let misplaced = |part| FrameError::Part {
@@ -138,7 +138,7 @@ fn join<V: AsRef<[u8]>>(parts: &[V]) -> Result<Body<'_>, FrameError> {
     let mut bytes = Cow::Borrowed(first.piece);
     for (other, part) in others.iter().zip(1u32..) {
         let other = value(other.as_ref())?;
-        let expected = Value {
+        let expected = FrameValue {
             part,
             piece: other.piece,
             ..first
@@ -151,7 +151,7 @@ fn join<V: AsRef<[u8]>>(parts: &[V]) -> Result<Body<'_>, FrameError> {
     if crc32c::crc32c(&bytes) != first.body_crc {
         return Err(FrameError::Checksum);
     }
-    Ok(Body {
+    Ok(FrameBody {
         frame: first.frame,
         parts: first.parts,
         bytes,
@@ -191,16 +191,16 @@ fn inflate<'a>(header: &FrameHeader, payload: &'a [u8]) -> Result<Cow<'a, [u8]>,
 }
 
 /// The chain, taken again.
-struct Verify {
+struct ChainCheck {
     hashes: Hashes,
-    canon: Canon,
-    link: Link,
-    facts: Facts,
+    canon: CanonicalEncoder,
+    link: ChainLink,
+    facts: FrameStatistics,
     /// A channel's hash cannot be taken again once its name was erased.
     erased: bool,
 }
 
-impl Verify {
+impl ChainCheck {
     fn begin(&mut self, rules: &Rules, seq: u64, entries: usize) {
         self.canon
             .begin(&self.link, &WRulesOf::from(*rules), seq, entries);
@@ -249,21 +249,21 @@ impl Verify {
     }
 }
 
-struct Records<'a> {
-    raise: Raise,
+struct RecordReader<'a> {
+    raise: FromWire,
     reader: Reader<'a>,
     previous: Previous,
     seq: u64,
     commits: u64,
     rules: Option<Rules>,
-    verify: Option<Verify>,
+    verify: Option<ChainCheck>,
     /// Commits of one entry that are still to come under the tag read last.
     run: usize,
     /// Room for the entries of a commit: most have one, and there are many.
     room: Vec<Entry>,
 }
 
-impl Records<'_> {
+impl RecordReader<'_> {
     fn read<E: From<FrameError>>(
         mut self,
         header: &FrameHeader,

@@ -1,18 +1,18 @@
 //! Records → values.
 
 use super::FrameError;
-use super::header::{Compression, Facts, FrameHeader, channel_hash};
+use super::header::{Compression, FrameHeader, FrameStatistics, channel_hash};
 use super::value::cut;
 use crate::domain::entry::Rules;
-use crate::domain::names::{Glossary, Name};
+use crate::domain::names::{NameId, NameTable};
 use crate::limits::FRAME_BYTES_MAX;
 use crate::log::Record;
-use crate::log::chain::{self, Canon, Link};
+use crate::log::chain::{self, CanonicalEncoder, ChainLink};
 use crate::log::codec::PAYLOAD_VERSION;
 use crate::log::codec::bytes::{pack, put_varint};
-use crate::log::codec::lower::{Lower, Slots};
 use crate::log::codec::row::{self, Previous};
 use crate::log::codec::table::TableWriter;
+use crate::log::codec::to_wire::{TablePositions, ToWire};
 use crate::log::codec::wire::WRulesOf;
 use crate::log::salts::Salts;
 
@@ -39,20 +39,20 @@ pub(super) mod tag {
 
 /// Where a frame stands in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct FramePosition {
     /// Its number, from 1.
     pub frame: u64,
     /// The number of its first entry, from 1.
     pub first_seq: u64,
     /// The chain before it.
-    pub link: Link,
+    pub link: ChainLink,
     /// An ingest connection may be up behind it.
     pub connected: bool,
 }
 
-impl Place {
+impl FramePosition {
     /// Where a log begins.
-    pub const FIRST: Place = Place {
+    pub const FIRST: FramePosition = FramePosition {
         frame: 1,
         first_seq: 1,
         link: chain::START,
@@ -61,8 +61,8 @@ impl Place {
 
     /// Where the frame after this one stands.
     #[must_use]
-    pub fn after(header: &FrameHeader) -> Place {
-        Place {
+    pub fn after(header: &FrameHeader) -> FramePosition {
+        FramePosition {
             frame: header.frame.saturating_add(1),
             first_seq: header.first_seq.saturating_add(header.entries),
             link: header.link_after,
@@ -90,14 +90,14 @@ pub struct Encoded {
     pub header: FrameHeader,
 }
 
-/// Makes frames. It keeps salts and look-up tables by the numbers of one [`Glossary`], until it is told to
+/// Makes frames. It keeps salts and look-up tables by the numbers of one [`NameTable`], until it is told to
 /// [forget](Encoder::forget_names) them.
 #[derive(Debug)]
 pub struct Encoder {
     salts: Salts,
-    slots: Slots,
+    slots: TablePositions,
     tables: TableWriter,
-    canon: Canon,
+    canon: CanonicalEncoder,
     channel_hashes: Vec<Option<u64>>,
     rows: Vec<u8>,
     packing: Packing,
@@ -119,9 +119,9 @@ impl Encoder {
     pub fn new(salts: Salts, packing: Packing) -> Self {
         Encoder {
             salts,
-            slots: Slots::default(),
+            slots: TablePositions::default(),
             tables: TableWriter::default(),
-            canon: Canon::default(),
+            canon: CanonicalEncoder::default(),
             channel_hashes: Vec::new(),
             rows: Vec::new(),
             packing,
@@ -129,10 +129,10 @@ impl Encoder {
         }
     }
 
-    /// The next frame is spelt by another glossary.
+    /// The next frame is spelt by another name table.
     pub fn forget_names(&mut self) {
         self.salts.forget_names();
-        self.slots = Slots::default();
+        self.slots = TablePositions::default();
         self.channel_hashes = Vec::new();
     }
 
@@ -142,9 +142,9 @@ impl Encoder {
     /// The records are none, a commit is empty, entries are not numbered so, or it is more than a frame holds.
     pub fn encode(
         &mut self,
-        place: Place,
+        place: FramePosition,
         records: &[Record],
-        names: &Glossary,
+        names: &NameTable,
     ) -> Result<Encoded, FrameError> {
         if records.is_empty() {
             return Err(FrameError::Empty);
@@ -169,7 +169,7 @@ impl Encoder {
             link_after: place.link,
             connected: place.connected,
         };
-        let mut facts = Facts::new();
+        let mut facts = FrameStatistics::new();
         self.write_records(records, names, &mut header, &mut facts)?;
         facts.tell(&mut header, |name| {
             channel(&mut self.channel_hashes, name, names)
@@ -199,14 +199,14 @@ impl Encoder {
     fn write_records(
         &mut self,
         records: &[Record],
-        names: &Glossary,
+        names: &NameTable,
         header: &mut FrameHeader,
-        facts: &mut Facts,
+        facts: &mut FrameStatistics,
     ) -> Result<(), FrameError> {
         self.rows.clear();
         self.tables.clear();
         self.slots.next_frame();
-        let mut lower = Lower {
+        let mut lower = ToWire {
             names,
             salts: &mut self.salts,
             slots: &mut self.slots,
@@ -316,7 +316,7 @@ impl Encoder {
 }
 
 /// The hash of a channel's name, taken once.
-fn channel(hashes: &mut Vec<Option<u64>>, name: Name, names: &Glossary) -> u64 {
+fn channel(hashes: &mut Vec<Option<u64>>, name: NameId, names: &NameTable) -> u64 {
     let at = name.0 as usize;
     if hashes.len() <= at {
         hashes.resize(at + 1, None);

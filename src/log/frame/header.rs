@@ -1,10 +1,10 @@
 //! What a query needs to know of a frame before it reads the payload.
 
 use super::FrameError;
-use crate::domain::entry::{Entry, Snapshot, What};
-use crate::domain::names::{Glossary, Name};
+use crate::domain::entry::{Entry, Payload, Snapshot};
+use crate::domain::names::{NameId, NameTable};
 use crate::domain::time::Millis;
-use crate::log::chain::Link;
+use crate::log::chain::ChainLink;
 use crate::log::codec::bytes::{Seq, pack, unpack};
 use crate::log::codec::wire::WHeader;
 
@@ -73,10 +73,10 @@ pub struct FrameHeader {
     /// It has entries that concern all channels of an observer.
     pub unscoped: bool,
     /// The chain before its first commit.
-    pub link_before: Link,
+    pub link_before: ChainLink,
     /// The chain after its last commit.
-    pub link_after: Link,
-    /// An ingest connection may be up behind it: whoever opens the log there has to look.
+    pub link_after: ChainLink,
+    /// An ingest connection may be up behind it: a reader that opens the log there must look.
     pub connected: bool,
 }
 
@@ -193,20 +193,20 @@ impl FrameHeader {
 
 /// What a header says of the entries, gathered as they are written.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct FrameStatistics {
     effective_at: (Millis, Millis),
     recorded_at: (Millis, Millis),
     reaches_back_to: Millis,
     unscoped: bool,
     /// Each channel once, except that one may come again after another.
-    channels: Vec<Name>,
+    channels: Vec<NameId>,
     /// There are too many channels to name.
     any: bool,
 }
 
-impl Facts {
+impl FrameStatistics {
     pub(super) fn new() -> Self {
-        Facts {
+        FrameStatistics {
             effective_at: (Millis::MAX, Millis::MIN),
             recorded_at: (Millis::MAX, Millis::MIN),
             reaches_back_to: Millis::MAX,
@@ -216,7 +216,7 @@ impl Facts {
         }
     }
 
-    pub(super) fn touch(&mut self, channel: Name) {
+    pub(super) fn touch(&mut self, channel: NameId) {
         if self.any || self.channels.last() == Some(&channel) {
             return;
         }
@@ -237,7 +237,7 @@ impl Facts {
         self.reaches_back_to = self.reaches_back_to.min(moment);
     }
 
-    pub(super) fn entry(&mut self, entry: &Entry, names: &Glossary) {
+    pub(super) fn entry(&mut self, entry: &Entry, names: &NameTable) {
         let widen = |range: &mut (Millis, Millis), moment: Millis| {
             range.0 = range.0.min(moment);
             range.1 = range.1.max(moment);
@@ -245,15 +245,15 @@ impl Facts {
         widen(&mut self.effective_at, entry.effective_at);
         widen(&mut self.recorded_at, entry.recorded_at);
         self.reach(entry.occurred_at);
-        match &entry.what {
-            What::Change(change) => {
+        match &entry.payload {
+            Payload::Change(change) => {
                 self.touch(names.key(change.member).channel);
                 if let Some(window) = entry.window() {
                     self.reach(window.not_before.unwrap_or(Millis::MIN));
                 }
             }
-            What::Snapshot(snapshot) => self.snapshot(snapshot),
-            What::Link(link) => {
+            Payload::Snapshot(snapshot) => self.snapshot(snapshot),
+            Payload::Link(link) => {
                 // Whoever has sent a link line is taken at another word in all channels.
                 self.unscoped = true;
                 self.scope(link.channel);
@@ -262,7 +262,7 @@ impl Facts {
                     self.reach(gap.at);
                 }
             }
-            What::Token(token) => self.scope(token.channel),
+            Payload::Token(token) => self.scope(token.channel),
         }
     }
 
@@ -276,7 +276,7 @@ impl Facts {
         }
     }
 
-    pub(super) fn scope(&mut self, channel: Option<Name>) {
+    pub(super) fn scope(&mut self, channel: Option<NameId>) {
         match channel {
             Some(channel) => self.touch(channel),
             None => self.unscoped = true,
@@ -284,7 +284,7 @@ impl Facts {
     }
 
     /// Writes into a header, whose counts stand already, what the entries said.
-    pub(super) fn tell(&mut self, header: &mut FrameHeader, hash: impl FnMut(Name) -> u64) {
+    pub(super) fn tell(&mut self, header: &mut FrameHeader, hash: impl FnMut(NameId) -> u64) {
         if header.entries > 0 {
             header.effective_at = self.effective_at;
             header.recorded_at = self.recorded_at;
@@ -297,7 +297,7 @@ impl Facts {
         header.channels = self.channels(hash);
     }
 
-    fn channels(&mut self, hash: impl FnMut(Name) -> u64) -> Channels {
+    fn channels(&mut self, hash: impl FnMut(NameId) -> u64) -> Channels {
         self.tidy();
         if self.any || self.channels.len() > CHANNELS_MAX {
             return Channels::Any;

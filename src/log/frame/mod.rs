@@ -16,9 +16,9 @@ mod header;
 mod value;
 
 pub use decode::{Check, Decoded, decode, decode_each, header};
-pub use encode::{Encoded, Encoder, Packing, Place};
+pub use encode::{Encoded, Encoder, FramePosition, Packing};
 pub use header::{CHANNELS_MAX, Channels, Compression, FrameHeader, channel_hash};
-pub use value::{MAGIC, VALUE_HEADER_BYTES, VERSION, Value, value};
+pub use value::{FrameValue, MAGIC, VALUE_HEADER_BYTES, VERSION, value};
 
 use super::codec::CodecError;
 

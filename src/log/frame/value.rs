@@ -16,7 +16,7 @@ pub(super) const PIECE_BYTES_MAX: usize = VALUE_BYTES_MAX - VALUE_HEADER_BYTES;
 
 /// A value whose checksum is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Value<'a> {
+pub struct FrameValue<'a> {
     /// The number of its frame, from 1.
     pub frame: u64,
     /// Which part of it, from 0.
@@ -29,7 +29,7 @@ pub struct Value<'a> {
     pub piece: &'a [u8],
 }
 
-impl Value<'_> {
+impl FrameValue<'_> {
     /// Whether it is the last part.
     #[must_use]
     pub fn is_last(&self) -> bool {
@@ -41,7 +41,7 @@ impl Value<'_> {
 ///
 /// # Errors
 /// It is no value, of a newer format, cut, or altered.
-pub fn value(bytes: &[u8]) -> Result<Value<'_>, FrameError> {
+pub fn value(bytes: &[u8]) -> Result<FrameValue<'_>, FrameError> {
     if bytes.first_chunk() != Some(&MAGIC) {
         return Err(FrameError::NoFrame);
     }
@@ -71,7 +71,7 @@ pub fn value(bytes: &[u8]) -> Result<Value<'_>, FrameError> {
     if u32::from_le_bytes(*crc) != crc32c::crc32c_append(crc32c::crc32c(covered), piece) {
         return Err(FrameError::Checksum);
     }
-    let value = Value {
+    let value = FrameValue {
         frame: u64::from(word(8)) | u64::from(word(12)) << 32,
         part: word(16),
         parts: word(20),

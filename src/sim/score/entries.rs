@@ -2,25 +2,25 @@
 //! true time lies in its window.
 
 use super::knowledge::{Knowledge, Lesson};
-use super::stays::Stays;
-use super::{Fault, Score};
+use super::stays::StayScorer;
+use super::{Score, ScoreFault};
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
-use crate::query::answer::{Disposition, EntryType, HistoryEntry, Meta, Origin};
+use crate::query::answer::{DispositionAnswer, EntryType, HistoryEntry, Meta, OriginAnswer};
 use crate::sim::mix::Stamps;
-use crate::sim::run::{Heard, Run, RunError};
-use crate::sim::told::{Said, Told};
-use crate::sim::world::{self, Who, channel_name};
+use crate::sim::run::{RecordedRun, RunError, SimRun};
+use crate::sim::told::{SimLine, SimPayload};
+use crate::sim::world::{self, Person, channel_name};
 
 /// Goes through the log beside what could be known, line by line.
-pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), RunError> {
+pub(super) fn score(run: &SimRun, heard: &RecordedRun, score: &mut Score) -> Result<(), RunError> {
     let mut history = Vec::new();
     heard.store.history(&HistoryFilter::default(), |entry| {
         history.push(entry);
         true
     })?;
     let mut knowledge = Knowledge::new(&run.world, run.mix.rules.resync_ms);
-    let mut stays = Stays::new(run);
+    let mut stays = StayScorer::new(run);
     let mut rest = history.as_slice();
     for (told, &head) in run.told.iter().zip(&heard.heads) {
         let (of_line, behind) = rest.split_at(rest.partition_point(|entry| entry.seq <= head));
@@ -28,7 +28,7 @@ pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), R
         let baseline = |channel| !knowledge.has_seen_whole(channel);
         let first_seen: Vec<bool> = (0..run.world.channels.end).map(baseline).collect();
         let learnt = knowledge.learn(told);
-        let line = Line {
+        let line = ScoredLine {
             run,
             told,
             first_seen: &first_seen,
@@ -40,19 +40,19 @@ pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), R
 }
 
 /// One line, and what it should have done.
-struct Line<'a> {
-    run: &'a Run,
-    told: &'a Told,
+struct ScoredLine<'a> {
+    run: &'a SimRun,
+    told: &'a SimLine,
     /// Channels of which no complete snapshot had been seen before.
     first_seen: &'a [bool],
 }
 
-impl Line<'_> {
+impl ScoredLine<'_> {
     fn compare(
         &self,
         lessons: &[Lesson],
         entries: &[HistoryEntry],
-        stays: &mut Stays<'_>,
+        stays: &mut StayScorer<'_>,
         score: &mut Score,
     ) {
         let mut expected: Vec<(EntryType, &Lesson)> = lessons
@@ -70,22 +70,26 @@ impl Line<'_> {
                     && (*kind == EntryType::Leave || lesson.after.meta == meta_of(&entry.meta))
             };
             let Some(found) = expected.iter().position(fits) else {
-                score.fault(Fault::Invented, || said(entry, "did not happen"));
+                score.fault(ScoreFault::Invented, || said(entry, "did not happen"));
                 continue;
             };
             let (_, lesson) = expected.swap_remove(found);
             match entry.origin {
-                Origin::Inferred => {
+                OriginAnswer::Inferred => {
                     score.inferred += 1;
                     self.window(entry, lesson, score);
                 }
-                Origin::Observed => self.moment(entry, lesson, score),
+                OriginAnswer::Observed => self.moment(entry, lesson, score),
             }
             stays.take(entry, lesson);
         }
         for (kind, lesson) in expected {
-            score.fault(Fault::Missed, || {
-                let key = self.run.world.member(lesson.who).map(world::Member::key);
+            score.fault(ScoreFault::Missed, || {
+                let key = self
+                    .run
+                    .world
+                    .member(lesson.who)
+                    .map(world::WorldMember::key);
                 format!(
                     "{kind:?} of {key:?}, shown by {:?}, is in no entry",
                     self.told.said
@@ -100,7 +104,7 @@ impl Line<'_> {
         for entry in entries {
             let is_resync = entry.kind == EntryType::Snapshot
                 && entry.reason.as_deref() == Some("resync")
-                && entry.origin == Origin::Observed;
+                && entry.origin == OriginAnswer::Observed;
             if !is_resync {
                 continue;
             }
@@ -109,17 +113,19 @@ impl Line<'_> {
                 Some(found) => {
                     expected.swap_remove(found);
                 }
-                None => score.fault(Fault::Invented, || said(entry, "is no resync")),
+                None => score.fault(ScoreFault::Invented, || said(entry, "is no resync")),
             }
         }
         for channel in expected {
-            score.fault(Fault::Missed, || format!("no resync of {channel:?} here"));
+            score.fault(ScoreFault::Missed, || {
+                format!("no resync of {channel:?} here")
+            });
         }
     }
 
     /// The member whose state an entry changed.
-    fn of_member(&self, entry: &HistoryEntry) -> Option<Who> {
-        if entry.disposition != Disposition::Applied {
+    fn of_member(&self, entry: &HistoryEntry) -> Option<Person> {
+        if entry.disposition != DispositionAnswer::Applied {
             return None;
         }
         let key = [
@@ -143,13 +149,13 @@ impl Line<'_> {
         };
         let up_to = lesson.after.as_of.unwrap_or(0);
         let Some(not_after) = entry.not_after else {
-            score.fault(Fault::Window, || said(entry, "has no not_after"));
+            score.fault(ScoreFault::Window, || said(entry, "has no not_after"));
             return;
         };
         let channel = self.run.world.member(lesson.who).map_or(0, |it| it.channel);
         let may_be_baseline = self.first_seen.get(channel).copied().unwrap_or_default();
         if entry.not_before.is_none() && !(entry.baseline && may_be_baseline) {
-            score.fault(Fault::Window, || said(entry, "has no not_before"));
+            score.fault(ScoreFault::Window, || said(entry, "has no not_before"));
         }
         let not_before = entry.not_before.map_or(Millis::MIN, |time| time.0);
         let mut happened = self.run.world.between(lesson.who, behind, up_to);
@@ -158,7 +164,7 @@ impl Line<'_> {
             at < not_before || at > not_after.0
         });
         if let Some((position, change)) = outside {
-            score.fault(Fault::Window, || {
+            score.fault(ScoreFault::Window, || {
                 let change = format!("{:?} at {} (position {position})", change.deed, change.at);
                 said(entry, &format!("does not hold {change}"))
             });
@@ -167,7 +173,10 @@ impl Line<'_> {
 
     /// What was observed happened when the source says.
     fn moment(&self, entry: &HistoryEntry, lesson: &Lesson, score: &mut Score) {
-        if !matches!(self.told.said, Said::Changes { .. } | Said::Interval { .. }) {
+        if !matches!(
+            self.told.said,
+            SimPayload::Changes { .. } | SimPayload::Interval { .. }
+        ) {
             return;
         }
         let Some(change) = lesson
@@ -180,7 +189,7 @@ impl Line<'_> {
         let stamped = self.run.mix.stamped(change.noticed);
         let has_times = self.run.mix.source.stamps != Stamps::None;
         if has_times && entry.occurred_at.0 != stamped {
-            score.fault(Fault::Window, || said(entry, "did not happen then"));
+            score.fault(ScoreFault::Window, || said(entry, "did not happen then"));
         }
         let late = self.run.world.late_ms(change);
         let holds = match (entry.not_before, entry.not_after) {
@@ -195,7 +204,7 @@ impl Line<'_> {
             _ => false,
         };
         if !holds {
-            score.fault(Fault::Window, || {
+            score.fault(ScoreFault::Window, || {
                 let at = change.at;
                 said(
                     entry,
@@ -221,7 +230,7 @@ fn expected(lesson: &Lesson) -> Option<EntryType> {
 }
 
 /// Metadata by its number, in whatever shape.
-fn meta_of(meta: &Meta) -> Option<world::Meta> {
+fn meta_of(meta: &Meta) -> Option<world::MetaNumber> {
     // States of one who has none.
     if meta.as_ref()?.get() == "{}" {
         return Some(0);

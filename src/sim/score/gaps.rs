@@ -1,18 +1,18 @@
 //! Gaps: where one observer's link lines tell of every loss, each gap begins at the channel's last proof over the link
 //! that was lost, and ends with the next whole of the channel, whether it is listed or told as differences.
 
-use super::lists::{Lists, Resync};
-use super::{Fault, Score};
+use super::lists::{ObserverLists, Resync};
+use super::{Score, ScoreFault};
 use crate::domain::time::Millis;
 use crate::query::answer::Evidence;
-use crate::sim::mix::Link;
-use crate::sim::run::{Heard, Run, RunError};
-use crate::sim::told::{LinkEvent, Said};
+use crate::sim::mix::LinkKind;
+use crate::sim::run::{RecordedRun, RunError, SimRun};
+use crate::sim::told::{SimLink, SimPayload};
 use crate::sim::world::channel_name;
 use crate::store::StoreError;
 
 /// From when, and to when if it is over.
-type Gap = (Millis, Option<Millis>);
+type GapBounds = (Millis, Option<Millis>);
 
 /// One channel.
 #[derive(Debug, Default)]
@@ -27,13 +27,13 @@ struct Watched {
     shared: Option<Millis>,
     /// The last effective time.
     now: Option<Millis>,
-    gaps: Vec<Gap>,
+    gaps: Vec<GapBounds>,
 }
 
 /// Compares the gaps that link lines tell of with those that the store knows.
-pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), RunError> {
+pub(super) fn score(run: &SimRun, heard: &RecordedRun, score: &mut Score) -> Result<(), RunError> {
     let told_alone = run.mix.source.observers == 1;
-    let by_client = matches!(run.mix.source.link, Link::Client(_));
+    let by_client = matches!(run.mix.source.link, LinkKind::Client(_));
     // An interval's total can show that something was missed: that ends proofs, too.
     if !told_alone || !by_client || run.world.is_presence() {
         return Ok(());
@@ -47,9 +47,9 @@ pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), R
         // A snapshot that comes although nothing was lost makes a gap of its own.
         let told = gaps.iter().filter(|gap| gap.evidence == Evidence::Link);
         let found = told.map(|gap| (gap.from.0, gap.to.map(|to| to.0)));
-        let found: Vec<Gap> = found.collect();
+        let found: Vec<GapBounds> = found.collect();
         if found != expected {
-            score.fault(Fault::Gap, || {
+            score.fault(ScoreFault::Gap, || {
                 let name = channel_name(channel);
                 format!("gaps of {name:?} are {found:?}, expected {expected:?}")
             });
@@ -58,8 +58,8 @@ pub(super) fn score(run: &Run, heard: &Heard, score: &mut Score) -> Result<(), R
     Ok(())
 }
 
-fn expected(run: &Run) -> Vec<Vec<Gap>> {
-    let mut lists = Lists::new(&run.world, run.mix.rules.resync_ms);
+fn expected(run: &SimRun) -> Vec<Vec<GapBounds>> {
+    let mut lists = ObserverLists::new(&run.world, run.mix.rules.resync_ms);
     let mut channels: Vec<Watched> = Vec::new();
     channels.resize_with(run.world.channels.end, Watched::default);
     for told in &run.told {
@@ -69,13 +69,13 @@ fn expected(run: &Run) -> Vec<Vec<Gap>> {
             whole(&mut channels, *channel, *at, *at);
         }
         match &told.said {
-            Said::Link { event, channel } => link(&mut channels, *event, *channel),
-            Said::Snapshot(_) if taken.stale => {}
-            Said::Snapshot(shown) => {
+            SimPayload::Link { event, channel } => link(&mut channels, *event, *channel),
+            SimPayload::Snapshot(_) if taken.stale => {}
+            SimPayload::Snapshot(shown) => {
                 let effect = taken.worked_in.as_ref().map_or(at, |it| it.at);
                 whole(&mut channels, shown.channel, effect, at);
             }
-            Said::Changes { .. } if !taken.collected => {
+            SimPayload::Changes { .. } if !taken.collected => {
                 if let Some(channel) = told.said.channel(&run.world) {
                     message(&mut channels, channel, at, at);
                 }
@@ -86,12 +86,12 @@ fn expected(run: &Run) -> Vec<Vec<Gap>> {
     channels.into_iter().map(|channel| channel.gaps).collect()
 }
 
-fn link(channels: &mut [Watched], event: LinkEvent, named: Option<usize>) {
+fn link(channels: &mut [Watched], event: SimLink, named: Option<usize>) {
     let lost = match event {
-        LinkEvent::Elsewhere => return,
-        LinkEvent::Up | LinkEvent::Synced => false,
+        SimLink::Elsewhere => return,
+        SimLink::Up | SimLink::Synced => false,
         // A link that resumes while it is up was lost just before.
-        LinkEvent::Resumed | LinkEvent::Down | LinkEvent::Expired | LinkEvent::Failed => true,
+        SimLink::Resumed | SimLink::Down | SimLink::Expired | SimLink::Failed => true,
     };
     for (channel, watched) in channels.iter_mut().enumerate() {
         if named.is_some_and(|named| named != channel) {

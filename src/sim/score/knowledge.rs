@@ -1,10 +1,10 @@
 //! What can be known after each line: the newest that was said of each member, by the source's own order, which
 //! only the simulator sees. It is what the rules must arrive at with less.
 
-use super::lists::{Lists, Resync};
+use super::lists::{ObserverLists, Resync};
 use crate::domain::time::Millis;
-use crate::sim::told::{Extent, Said, Shown, Told};
-use crate::sim::world::{Deed, Meta, Position, Who, World};
+use crate::sim::told::{Extent, SimLine, SimListing, SimPayload};
+use crate::sim::world::{MetaNumber, Person, Position, World, WorldAction};
 use std::collections::BTreeMap;
 
 /// What is known of one.
@@ -13,7 +13,7 @@ pub(super) struct Known {
     /// As of which position; `None`: nothing was ever said.
     pub as_of: Option<Position>,
     pub present: bool,
-    pub meta: Option<Meta>,
+    pub meta: Option<MetaNumber>,
     /// As of which position the metadata.
     pub meta_as_of: Position,
 }
@@ -21,7 +21,7 @@ pub(super) struct Known {
 /// Something that a line taught of one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lesson {
-    pub who: Who,
+    pub who: Person,
     pub before: Known,
     pub after: Known,
 }
@@ -34,16 +34,16 @@ pub(super) struct Learnt {
 }
 
 /// Unfinished pages: as of which position they began, and what they have shown.
-type Pages<'a> = (Position, Vec<&'a Shown>);
+type OpenPages<'a> = (Position, Vec<&'a SimListing>);
 
 /// What is known of everybody.
 pub(super) struct Knowledge<'a> {
     world: &'a World,
     of: Vec<Known>,
-    pages: BTreeMap<(usize, usize), Pages<'a>>,
+    pages: BTreeMap<(usize, usize), OpenPages<'a>>,
     /// Channels of which a complete snapshot was seen.
     seen_whole: Vec<bool>,
-    lists: Lists<'a>,
+    lists: ObserverLists<'a>,
     /// The line is a snapshot older than one that was seen.
     stale: bool,
 }
@@ -55,7 +55,7 @@ impl<'a> Knowledge<'a> {
             of: vec![Known::default(); world.members.len()],
             pages: BTreeMap::new(),
             seen_whole: vec![false; world.channels.end],
-            lists: Lists::new(world, resync_ms),
+            lists: ObserverLists::new(world, resync_ms),
             stale: false,
         }
     }
@@ -66,12 +66,12 @@ impl<'a> Knowledge<'a> {
     }
 
     /// As of which position something is known of somebody.
-    pub fn as_of(&self, who: Who) -> Position {
+    pub fn as_of(&self, who: Person) -> Position {
         self.of.get(who).and_then(|known| known.as_of).unwrap_or(0)
     }
 
     /// Takes in a line.
-    pub fn learn(&mut self, told: &'a Told) -> Learnt {
+    pub fn learn(&mut self, told: &'a SimLine) -> Learnt {
         let mut lessons = Vec::new();
         let taken = self.lists.take(told);
         let resyncs = taken.resyncs.iter().map(|resync| resync.channel).collect();
@@ -81,37 +81,37 @@ impl<'a> Knowledge<'a> {
         self.stale = taken.stale;
         match &told.said {
             _ if taken.collected => {}
-            Said::Difference { who, present, read } => {
+            SimPayload::Difference { who, present, read } => {
                 let meta = self.world.state(*who, *read).filter(|_| *present);
                 self.teach(*who, *read, *read, *present, meta, &mut lessons);
             }
-            Said::Changes { of, bare } => {
+            SimPayload::Changes { of, bare } => {
                 for &position in of {
                     self.change(position, *bare, &mut lessons);
                 }
             }
-            Said::Interval { of, apart } => {
+            SimPayload::Interval { of, apart } => {
                 for &position in of {
                     self.of_interval(position, *apart, &mut lessons);
                 }
             }
-            Said::Snapshot(shown) => {
+            SimPayload::Snapshot(shown) => {
                 match &taken.worked_in {
                     Some(worked_in) => self.resync(worked_in, &mut lessons),
                     None => self.shown(shown, shown.read, &mut lessons),
                 }
                 self.saw_whole(shown.channel, shown.extent);
             }
-            Said::Begin { sync, read, .. } => {
+            SimPayload::Begin { sync, read, .. } => {
                 self.pages
                     .insert((told.observer, *sync), (*read, Vec::new()));
             }
-            Said::Page { sync, shown } => {
+            SimPayload::Page { sync, shown } => {
                 if let Some((_, pages)) = self.pages.get_mut(&(told.observer, *sync)) {
                     pages.push(shown);
                 }
             }
-            Said::End { sync, channel, .. } => {
+            SimPayload::End { sync, channel, .. } => {
                 if let Some((begun, pages)) = self.pages.remove(&(told.observer, *sync)) {
                     for shown in pages {
                         self.shown(shown, begun, &mut lessons);
@@ -119,7 +119,7 @@ impl<'a> Knowledge<'a> {
                     self.saw_whole(*channel, Extent::Whole);
                 }
             }
-            Said::Link { .. } | Said::Token(_) | Said::Connection(_) => {}
+            SimPayload::Link { .. } | SimPayload::Token(_) | SimPayload::Connection(_) => {}
         }
         Learnt { lessons, resyncs }
     }
@@ -142,10 +142,10 @@ impl<'a> Knowledge<'a> {
             return;
         };
         let meta = match change.deed {
-            Deed::Went => None,
-            Deed::Came(meta) | Deed::Changed(meta) => Some(meta).filter(|_| !bare),
+            WorldAction::Went => None,
+            WorldAction::Came(meta) | WorldAction::Changed(meta) => Some(meta).filter(|_| !bare),
         };
-        let present = change.deed != Deed::Went;
+        let present = change.deed != WorldAction::Went;
         self.teach(change.who, position, position, present, meta, lessons);
     }
 
@@ -156,7 +156,7 @@ impl<'a> Knowledge<'a> {
             return;
         };
         let came = self.world.change(position).map(|change| change.deed);
-        if let (Some(Deed::Came(meta)), Some(position_of)) = (came, last.after.as_of)
+        if let (Some(WorldAction::Came(meta)), Some(position_of)) = (came, last.after.as_of)
             && meta != 0
             && position_of == position
         {
@@ -172,7 +172,7 @@ impl<'a> Knowledge<'a> {
     }
 
     /// What is absent was so when the snapshot began: what is known of a later time holds.
-    fn shown(&mut self, shown: &Shown, begun: Position, lessons: &mut Vec<Lesson>) {
+    fn shown(&mut self, shown: &SimListing, begun: Position, lessons: &mut Vec<Lesson>) {
         for &who in &shown.listed {
             let meta = self.world.state(who, shown.read);
             let meta = meta.filter(|_| !shown.bare);
@@ -186,11 +186,11 @@ impl<'a> Knowledge<'a> {
     /// Something newer than `counts_as` holds against it.
     fn teach(
         &mut self,
-        who: Who,
+        who: Person,
         counts_as: Position,
         as_of: Position,
         present: bool,
-        meta: Option<Meta>,
+        meta: Option<MetaNumber>,
         lessons: &mut Vec<Lesson>,
     ) {
         let Some(known) = self.of.get_mut(who) else {

@@ -2,34 +2,34 @@
 //! is still being collected. Written down from the contract, not from the rules.
 
 use crate::domain::time::Millis;
-use crate::sim::told::{Extent, LinkEvent, Said, Shown, Told};
-use crate::sim::world::{Deed, Meta, Position, Who, World};
+use crate::sim::told::{Extent, SimLine, SimLink, SimListing, SimPayload};
+use crate::sim::world::{MetaNumber, Person, Position, World, WorldAction};
 use std::collections::BTreeMap;
 
 /// What one observer said last of one.
 #[derive(Debug, Clone, Copy)]
-struct Listed {
+struct OwnListed {
     present: bool,
     as_of: Position,
 }
 
 /// A channel whose differences are being told.
 #[derive(Debug, Clone, Default)]
-struct Collecting {
+struct OwnCollecting {
     up: Millis,
     first: Option<Millis>,
     latest: Option<Millis>,
     /// The position of the latest live event.
     position: Position,
-    metas: BTreeMap<Who, Meta>,
+    metas: BTreeMap<Person, MetaNumber>,
 }
 
 /// One channel, as one observer tells of it.
 #[derive(Debug, Clone, Default)]
-struct List {
+struct ObserverList {
     /// `None` before the first complete snapshot.
-    of: Option<BTreeMap<Who, Listed>>,
-    collecting: Option<Collecting>,
+    of: Option<BTreeMap<Person, OwnListed>>,
+    collecting: Option<OwnCollecting>,
     /// Whether a link line has named it.
     named: bool,
 }
@@ -44,11 +44,11 @@ pub(super) struct Resync {
     /// As of which position.
     pub read: Position,
     /// Everybody of the channel: whether he is there, and his metadata where that was told.
-    pub shown: Vec<(Who, bool, Option<Meta>)>,
+    pub shown: Vec<(Person, bool, Option<MetaNumber>)>,
 }
 
 /// What becomes of a line.
-pub(super) struct Taken {
+pub(super) struct LineEffect {
     /// Snapshots that take effect before it.
     pub resyncs: Vec<Resync>,
     /// It is only collected.
@@ -60,18 +60,18 @@ pub(super) struct Taken {
 }
 
 /// All lists.
-pub(super) struct Lists<'a> {
+pub(super) struct ObserverLists<'a> {
     world: &'a World,
     /// By observer and channel.
-    lists: BTreeMap<(usize, usize), List>,
+    lists: BTreeMap<(usize, usize), ObserverList>,
     /// The time of each channel's last complete snapshot.
     last_whole: BTreeMap<usize, Millis>,
     resync_ms: Millis,
 }
 
-impl<'a> Lists<'a> {
+impl<'a> ObserverLists<'a> {
     pub fn new(world: &'a World, resync_ms: Millis) -> Self {
-        Lists {
+        ObserverLists {
             world,
             lists: BTreeMap::new(),
             last_whole: BTreeMap::new(),
@@ -80,22 +80,24 @@ impl<'a> Lists<'a> {
     }
 
     /// Takes in a line.
-    pub fn take(&mut self, told: &Told) -> Taken {
+    pub fn take(&mut self, told: &SimLine) -> LineEffect {
         let at = told.stamp.unwrap_or(told.recorded);
-        let mut taken = Taken {
+        let mut taken = LineEffect {
             resyncs: Vec::new(),
             collected: false,
             worked_in: None,
             stale: false,
         };
         match &told.said {
-            Said::Link { event, channel } => {
+            SimPayload::Link { event, channel } => {
                 self.link(told.observer, at, *event, *channel, &mut taken.resyncs);
             }
-            Said::Changes { .. } | Said::Interval { .. } | Said::Difference { .. } => {
+            SimPayload::Changes { .. }
+            | SimPayload::Interval { .. }
+            | SimPayload::Difference { .. } => {
                 self.live(told, at, &mut taken);
             }
-            Said::Snapshot(shown) if shown.extent == Extent::Whole => {
+            SimPayload::Snapshot(shown) if shown.extent == Extent::Whole => {
                 let last = self.last_whole.get(&shown.channel);
                 taken.stale = last.is_some_and(|&last| at < last);
                 taken.worked_in = self.whole(told.observer, at, shown, taken.stale);
@@ -109,11 +111,11 @@ impl<'a> Lists<'a> {
         &mut self,
         observer: usize,
         at: Millis,
-        event: LinkEvent,
+        event: SimLink,
         named: Option<usize>,
         resyncs: &mut Vec<Resync>,
     ) {
-        if event == LinkEvent::Elsewhere {
+        if event == SimLink::Elsewhere {
             return;
         }
         if let Some(channel) = named {
@@ -126,14 +128,14 @@ impl<'a> Lists<'a> {
                 continue;
             };
             match event {
-                LinkEvent::Resumed => {
-                    let collecting = Collecting {
+                SimLink::Resumed => {
+                    let collecting = OwnCollecting {
                         up: at,
-                        ..Collecting::default()
+                        ..OwnCollecting::default()
                     };
                     list.collecting = list.of.is_some().then_some(collecting);
                 }
-                LinkEvent::Synced => {
+                SimLink::Synced => {
                     let until = list.collecting.as_ref().map(|it| it.until(at));
                     resyncs.extend(until.and_then(|until| self.end(key, until)));
                 }
@@ -142,7 +144,7 @@ impl<'a> Lists<'a> {
         }
     }
 
-    fn live(&mut self, told: &Told, at: Millis, taken: &mut Taken) {
+    fn live(&mut self, told: &SimLine, at: Millis, taken: &mut LineEffect) {
         let Some(channel) = told.said.channel(self.world) else {
             return;
         };
@@ -167,7 +169,7 @@ impl<'a> Lists<'a> {
                 continue;
             };
             if let Some(of) = &mut list.of {
-                of.insert(who, Listed { present, as_of });
+                of.insert(who, OwnListed { present, as_of });
             }
             if let Some(collecting) = &mut list.collecting {
                 collecting.first.get_or_insert(at);
@@ -218,12 +220,18 @@ impl<'a> Lists<'a> {
     }
 
     /// A snapshot of the source's own: what was said of a later time holds.
-    fn whole(&mut self, observer: usize, at: Millis, shown: &Shown, stale: bool) -> Option<Resync> {
+    fn whole(
+        &mut self,
+        observer: usize,
+        at: Millis,
+        shown: &SimListing,
+        stale: bool,
+    ) -> Option<Resync> {
         let list = self.lists.entry((observer, shown.channel)).or_default();
         let of = list.of.get_or_insert_with(BTreeMap::new);
         let mut worked_in = Vec::new();
         for who in self.world.of_channel(shown.channel) {
-            let listed = Listed {
+            let listed = OwnListed {
                 present: shown.listed.contains(&who),
                 as_of: shown.read,
             };
@@ -251,7 +259,7 @@ impl<'a> Lists<'a> {
     }
 }
 
-impl Collecting {
+impl OwnCollecting {
     /// As of when all had been told, where the source says so at a time.
     fn until(&self, synced: Millis) -> Millis {
         synced.max(self.up).max(self.latest.unwrap_or(Millis::MIN))
@@ -259,27 +267,29 @@ impl Collecting {
 }
 
 /// What a live line says: of whom, whether he is there, as of which position, with what metadata.
-fn said(world: &World, said: &Said) -> Vec<(Who, bool, Position, Option<Meta>)> {
+fn said(world: &World, said: &SimPayload) -> Vec<(Person, bool, Position, Option<MetaNumber>)> {
     match said {
-        Said::Interval { of, .. } => {
-            let said = Said::Changes {
+        SimPayload::Interval { of, .. } => {
+            let said = SimPayload::Changes {
                 of: of.clone(),
                 bare: false,
             };
             self::said(world, &said)
         }
-        Said::Changes { of, bare } => of
+        SimPayload::Changes { of, bare } => of
             .iter()
             .filter_map(|&position| {
                 let change = world.change(position)?;
                 let meta = match change.deed {
-                    Deed::Went => None,
-                    Deed::Came(meta) | Deed::Changed(meta) => Some(meta).filter(|_| !bare),
+                    WorldAction::Went => None,
+                    WorldAction::Came(meta) | WorldAction::Changed(meta) => {
+                        Some(meta).filter(|_| !bare)
+                    }
                 };
-                Some((change.who, change.deed != Deed::Went, position, meta))
+                Some((change.who, change.deed != WorldAction::Went, position, meta))
             })
             .collect(),
-        Said::Difference { who, present, read } => {
+        SimPayload::Difference { who, present, read } => {
             let meta = world.state(*who, *read).filter(|_| *present);
             vec![(*who, *present, *read, meta)]
         }

@@ -18,8 +18,8 @@ mod lists;
 mod moments;
 mod stays;
 
-use super::dice::Dice;
-use super::run::{Heard, Run, RunError};
+use super::rng::SimRng;
+use super::run::{RecordedRun, RunError, SimRun};
 use serde::Serialize;
 
 /// How much is asked.
@@ -33,7 +33,7 @@ pub enum Depth {
 
 /// What can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ScoreFault {
     Window,
     Certain,
     Missed,
@@ -110,15 +110,15 @@ impl Score {
             .extend(other.described.iter().take(room).cloned());
     }
 
-    fn fault(&mut self, fault: Fault, describe: impl FnOnce() -> String) {
+    fn fault(&mut self, fault: ScoreFault, describe: impl FnOnce() -> String) {
         let count = match fault {
-            Fault::Window => &mut self.wrong_windows,
-            Fault::Certain => &mut self.wrong_certain,
-            Fault::Missed => &mut self.missed,
-            Fault::Invented => &mut self.invented,
-            Fault::Session => &mut self.wrong_sessions,
-            Fault::Gap => &mut self.wrong_gaps,
-            Fault::KnownAt => &mut self.wrong_known_at,
+            ScoreFault::Window => &mut self.wrong_windows,
+            ScoreFault::Certain => &mut self.wrong_certain,
+            ScoreFault::Missed => &mut self.missed,
+            ScoreFault::Invented => &mut self.invented,
+            ScoreFault::Session => &mut self.wrong_sessions,
+            ScoreFault::Gap => &mut self.wrong_gaps,
+            ScoreFault::KnownAt => &mut self.wrong_known_at,
         };
         *count += 1;
         if self.described.len() < DESCRIBED_MAX {
@@ -129,10 +129,10 @@ impl Score {
 
 /// Asks a store that was told a run.
 pub(super) fn score(
-    run: &Run,
-    heard: &Heard,
+    run: &SimRun,
+    heard: &RecordedRun,
     depth: Depth,
-    dice: &mut Dice,
+    dice: &mut SimRng,
 ) -> Result<Score, RunError> {
     let mut score = Score {
         seeds: 1,

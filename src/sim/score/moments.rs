@@ -2,23 +2,23 @@
 //! is what a store answers that has heard no more.
 
 use super::knowledge::Knowledge;
-use super::{Depth, Fault, Score};
+use super::{Depth, Score, ScoreFault};
 use crate::domain::time::Millis;
-use crate::query::answer::{Certainty, Coverage, Who};
+use crate::query::answer::{Certainty, CoverageAnswer, Who};
 use crate::query::{MissedFilter, SessionFilter, WhoFilter, WhoWhen};
-use crate::sim::dice::Dice;
-use crate::sim::run::{Heard, Run, RunError};
-use crate::sim::told::{LinkEvent, Said, Told};
-use crate::sim::world::{Deed, Position, channel_name};
+use crate::sim::rng::SimRng;
+use crate::sim::run::{RecordedRun, RunError, SimRun};
+use crate::sim::told::{SimLine, SimLink, SimPayload};
+use crate::sim::world::{Position, WorldAction, channel_name};
 use crate::store::{Store, StoreError};
 use std::ops::Range;
 
 /// Asks for moments at and around everything that happened or was told.
 pub(super) fn score(
-    run: &Run,
-    heard: &Heard,
+    run: &SimRun,
+    heard: &RecordedRun,
     depth: Depth,
-    dice: &mut Dice,
+    dice: &mut SimRng,
     score: &mut Score,
 ) -> Result<(), RunError> {
     let truth = Truth::of(run);
@@ -49,7 +49,7 @@ pub(super) fn score(
 }
 
 /// The moments of a channel, and those beside them.
-fn moments(run: &Run, channel: usize) -> Vec<Millis> {
+fn moments(run: &SimRun, channel: usize) -> Vec<Millis> {
     let world = &run.world;
     let changes = world.changes.iter().filter(|change| {
         let member = world.member(change.who);
@@ -57,16 +57,16 @@ fn moments(run: &Run, channel: usize) -> Vec<Millis> {
     });
     let happened = changes.flat_map(|change| [change.at, change.noticed]);
     let snapshots = run.told.iter().filter_map(|told| match &told.said {
-        Said::Snapshot(shown) if shown.channel == channel => told.stamp,
-        Said::End { channel: of, .. } if *of == channel => told.stamp,
-        Said::Link { .. } | Said::Difference { .. } => told.stamp,
+        SimPayload::Snapshot(shown) if shown.channel == channel => told.stamp,
+        SimPayload::End { channel: of, .. } if *of == channel => told.stamp,
+        SimPayload::Link { .. } | SimPayload::Difference { .. } => told.stamp,
         _ => None,
     });
     // All that differs is told by then.
     let resyncs = run.told.iter().filter_map(|told| match told.said {
-        Said::Difference { .. } => Some(told.stamp? + run.mix.rules.resync_ms),
-        Said::Link {
-            event: LinkEvent::Resumed,
+        SimPayload::Difference { .. } => Some(told.stamp? + run.mix.rules.resync_ms),
+        SimPayload::Link {
+            event: SimLink::Resumed,
             ..
         } => Some(told.stamp? + run.mix.rules.resync_ms),
         _ => None,
@@ -84,14 +84,14 @@ fn moments(run: &Run, channel: usize) -> Vec<Millis> {
 
 /// Who was there, in truth.
 struct Truth<'a> {
-    run: &'a Run,
+    run: &'a SimRun,
     stays: Vec<Vec<Range<Millis>>>,
     /// As of which position everybody is known behind each line, where the source notices late.
     known: Vec<Vec<Position>>,
 }
 
 impl<'a> Truth<'a> {
-    fn of(run: &'a Run) -> Self {
+    fn of(run: &'a SimRun) -> Self {
         let everybody = 0..run.world.members.len();
         let stamped = |at| run.mix.stamped(at);
         let stays = everybody.clone().map(|who| run.world.stays(who, stamped));
@@ -150,7 +150,7 @@ impl<'a> Truth<'a> {
                 let there = stays.any(|stay| stay.start <= at && stay.end > at - blur);
                 let unnoticed = who.is_some_and(|who| self.is_unnoticed(who, at, known_at));
                 if (!there && !unnoticed) || self.run.mix.rules.lossy {
-                    score.fault(Fault::Certain, || {
+                    score.fault(ScoreFault::Certain, || {
                         format!(
                             "who --at {at}{}: {key:?} is not certain to be there",
                             as_known()
@@ -161,7 +161,7 @@ impl<'a> Truth<'a> {
         }
         // Of two observers one may tell late of what the other one's snapshot has passed over: that is recorded as stale.
         let alone = self.run.mix.source.observers == 1;
-        if alone && certain && answer.coverage == Coverage::Complete {
+        if alone && certain && answer.coverage == CoverageAnswer::Complete {
             self.nobody_is_lacking(channel, (at, known_at), &listed, &as_known(), score);
         }
         Ok(())
@@ -177,8 +177,8 @@ impl<'a> Truth<'a> {
             let told = run.told.iter().take(heard);
             for told in told.filter(|told| told.observer == observer) {
                 match told.said {
-                    Said::Connection(what) => connected = !what.is_loss(),
-                    Said::Link { .. } | Said::Token(_) => {}
+                    SimPayload::Connection(what) => connected = !what.is_loss(),
+                    SimPayload::Link { .. } | SimPayload::Token(_) => {}
                     _ => last = last.max(told.stamp),
                 }
             }
@@ -194,7 +194,7 @@ impl<'a> Truth<'a> {
         let mut last = None;
         let mut undone = world.changes.len() + 1;
         for (position, change) in world.between(who, 0, world.changes.len()) {
-            if matches!(change.deed, Deed::Changed(_)) {
+            if matches!(change.deed, WorldAction::Changed(_)) {
                 continue;
             }
             if change.at > at {
@@ -217,8 +217,8 @@ impl<'a> Truth<'a> {
     /// Whether no link line has named a channel yet, where they name channels: until then it seems to share its link.
     fn seems_to_share(&self, channel: usize, known_at: Option<Millis>) -> bool {
         let heard = known_at.map_or(self.run.told.len(), |it| self.run.recorded_by(it));
-        let named = |told: &Told| match told.said {
-            Said::Link { channel, .. } => channel,
+        let named = |told: &SimLine| match told.said {
+            SimPayload::Link { channel, .. } => channel,
             _ => None,
         };
         let heard = self.run.told.iter().take(heard);
@@ -240,7 +240,7 @@ impl<'a> Truth<'a> {
             let mut stays = self.stays.get(who).into_iter().flatten();
             let there = stays.any(|stay| stay.start <= at - blur && stay.end > at);
             if there && !listed.contains(&who) && !self.is_unnoticed(who, at, known_at) {
-                score.fault(Fault::Certain, || {
+                score.fault(ScoreFault::Certain, || {
                     let key = self.run.world.member(who).map(|member| member.key());
                     format!("who --at {at}{as_known}: {key:?} is lacking")
                 });
@@ -251,10 +251,10 @@ impl<'a> Truth<'a> {
 
 /// Compares what was known at a time with what a store answers that was told no more.
 fn then(
-    run: &Run,
-    heard: &Heard,
+    run: &SimRun,
+    heard: &RecordedRun,
     known_at: Millis,
-    dice: &mut Dice,
+    dice: &mut SimRng,
     score: &mut Score,
 ) -> Result<(), RunError> {
     let earlier = run.tell(run.recorded_by(known_at), heard.rules)?;
@@ -265,7 +265,7 @@ fn then(
         let name = channel_name(channel);
         let mut differ = |question: &str, now: Option<String>, then: Option<String>| {
             if now != then {
-                score.fault(Fault::KnownAt, || {
+                score.fault(ScoreFault::KnownAt, || {
                     format!("{question} of {name:?} as known at {known_at}: {now:?}, was {then:?}")
                 });
             }
@@ -315,7 +315,7 @@ fn then(
         sessions(&earlier.store, None)?,
     );
     if now != then {
-        score.fault(Fault::KnownAt, || {
+        score.fault(ScoreFault::KnownAt, || {
             format!("sessions as known at {known_at}: {now:?}, were {then:?}")
         });
     }

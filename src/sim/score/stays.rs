@@ -1,34 +1,34 @@
 //! Stays: `sessions` names each that the log knows of, and the true length lies within its bounds.
 
 use super::knowledge::{Knowledge, Lesson};
-use super::{Fault, Score};
+use super::{Score, ScoreFault};
 use crate::domain::time::Millis;
 use crate::query::SessionFilter;
-use crate::query::answer::{EntryType, HistoryEntry, Origin, Session};
-use crate::sim::run::{Run, RunError};
-use crate::sim::world::{Change, Deed, Who};
+use crate::query::answer::{EntryType, HistoryEntry, OriginAnswer, Session};
+use crate::sim::run::{RunError, SimRun};
+use crate::sim::world::{Person, WorldAction, WorldChange};
 use crate::store::Store;
 
 /// A stay as the log knows it, and when it truly began and ended.
 struct Stay {
-    who: Who,
+    who: Person,
     began: Millis,
     /// `None`: it goes on.
     ended: Option<Millis>,
 }
 
 /// Stays, in the making.
-pub(super) struct Stays<'a> {
-    run: &'a Run,
+pub(super) struct StayScorer<'a> {
+    run: &'a SimRun,
     open: Vec<Stay>,
     over: Vec<Stay>,
     /// The last effective time of each channel.
     now: Vec<Millis>,
 }
 
-impl<'a> Stays<'a> {
-    pub fn new(run: &'a Run) -> Self {
-        Stays {
+impl<'a> StayScorer<'a> {
+    pub fn new(run: &'a SimRun) -> Self {
+        StayScorer {
             run,
             open: Vec::new(),
             over: Vec::new(),
@@ -58,7 +58,7 @@ impl<'a> Stays<'a> {
             EntryType::Join => {
                 let came = world
                     .between(lesson.who, 0, up_to)
-                    .filter(|(_, change)| matches!(change.deed, Deed::Came(_)));
+                    .filter(|(_, change)| matches!(change.deed, WorldAction::Came(_)));
                 if let Some((_, came)) = came.last() {
                     self.open.push(Stay {
                         who: lesson.who,
@@ -71,11 +71,11 @@ impl<'a> Stays<'a> {
                 let behind = lesson.before.as_of.unwrap_or(0);
                 let mut went = world
                     .between(lesson.who, behind, up_to)
-                    .filter(|(_, change)| change.deed == Deed::Went);
+                    .filter(|(_, change)| change.deed == WorldAction::Went);
                 // One that was seen is that one; of those that were not, the first ended the stay.
                 let went = match entry.origin {
-                    Origin::Observed => went.last(),
-                    Origin::Inferred => went.next(),
+                    OriginAnswer::Observed => went.last(),
+                    OriginAnswer::Inferred => went.next(),
                 };
                 let open = self.open.iter().position(|stay| stay.who == lesson.who);
                 if let (Some((_, went)), Some(open)) = (went, open) {
@@ -102,7 +102,7 @@ impl<'a> Stays<'a> {
         })?;
         let stays = self.over.iter().chain(&self.open);
         if sessions.len() != self.over.len() + self.open.len() {
-            score.fault(Fault::Session, || {
+            score.fault(ScoreFault::Session, || {
                 let known = self.over.len() + self.open.len();
                 format!(
                     "{} sessions, where the entries tell of {known}",
@@ -118,10 +118,10 @@ impl<'a> Stays<'a> {
     }
 
     /// The first leave of somebody of which nothing is known.
-    fn unseen(&self, who: Who, knowledge: &Knowledge<'_>) -> Option<&Change> {
+    fn unseen(&self, who: Person, knowledge: &Knowledge<'_>) -> Option<&WorldChange> {
         let world = &self.run.world;
         let mut unseen = world.between(who, knowledge.as_of(who), world.changes.len());
-        let went = unseen.find(|(_, change)| change.deed == Deed::Went);
+        let went = unseen.find(|(_, change)| change.deed == WorldAction::Went);
         went.map(|(_, went)| went)
     }
 
@@ -155,7 +155,7 @@ impl<'a> Stays<'a> {
         let too_short = session.min_ms > (at_least + blur).max(0);
         let too_long = session.max_ms.is_some_and(|max| max < lasted - blur);
         if !is_it || !goes_on || too_short || too_long {
-            score.fault(Fault::Session, || {
+            score.fault(ScoreFault::Session, || {
                 let json = serde_json::to_string(session).unwrap_or_default();
                 let began = stay.began;
                 format!("{json} is {key:?} from {began} to {ended}, {lasted} ms")
@@ -163,7 +163,7 @@ impl<'a> Stays<'a> {
         }
         let lossy = self.run.mix.rules.lossy;
         if lossy && (session.min_ms, session.max_ms) != (0, None) {
-            score.fault(Fault::Session, || {
+            score.fault(ScoreFault::Session, || {
                 format!("bounds of {key:?}, though the feed is lossy")
             });
         }

@@ -1,7 +1,7 @@
 //! Any bytes as what comes to a server: it answers, and with no failure of its own; and its store stays whole.
 
 use rollbook::care::VerifyDepth;
-use rollbook::ingest::{How, ingest, source::Source};
+use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::server::{Config, Listener, serve};
 use rollbook::{Options, Store};
 use std::io::Cursor;
@@ -48,7 +48,7 @@ pub fn bodies(bytes: &[u8]) {
     };
     let store = Arc::new(Store::in_memory(options).unwrap());
     let source = Source::from_reader("lines", Cursor::new(LINES)).unwrap();
-    ingest(&store, source, &How::default(), &mut ()).unwrap();
+    ingest(&store, source, &IngestOptions::default(), &mut ()).unwrap();
     RUNTIME.block_on(async {
         let (listener, at) = Door::open(door & 1 == 1).await;
         let (stop, stopped) = oneshot::channel::<()>();

@@ -3,9 +3,9 @@
 
 use rollbook::care::VerifyDepth;
 use rollbook::domain::names::Names;
-use rollbook::ingest::{How, ingest, source::Source};
+use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::log::checkpoint;
-use rollbook::log::engine::{Journal, Shelf, Shelved};
+use rollbook::log::engine::{Journal, KeyValue, KeyValues};
 use rollbook::query::{HistoryFilter, SessionFilter, StatsFilter, WhoFilter};
 use rollbook::{Options, Store};
 use std::io::Cursor;
@@ -88,15 +88,15 @@ no line
 "#;
 
 /// The log of a store that has heard them, and its shelf.
-static KEPT: LazyLock<(Vec<Vec<u8>>, Vec<Shelved>)> = LazyLock::new(|| {
+static KEPT: LazyLock<(Vec<Vec<u8>>, Vec<KeyValue>)> = LazyLock::new(|| {
     let journal = Lent::default();
     let store = open(&journal);
     take(&store);
     drop(store);
     let log = journal.read(1).map(|value| value.unwrap().1).collect();
-    let keys = journal.shelved_keys(b"").unwrap().into_iter();
+    let keys = journal.keys(b"").unwrap().into_iter();
     let shelf = keys.map(|key| {
-        let value = journal.shelved(&key).unwrap().unwrap();
+        let value = journal.lookup(&key).unwrap().unwrap();
         (key, value)
     });
     (log, shelf.collect())
@@ -107,7 +107,7 @@ fn kept() -> Lent {
     let (log, shelf) = &*KEPT;
     let journal = Lent::with(log);
     for (key, value) in shelf {
-        journal.shelve(key, value).unwrap();
+        journal.put(key, value).unwrap();
     }
     journal
 }
@@ -122,7 +122,7 @@ fn open(journal: &Lent) -> Store {
 
 fn take(store: &Store) {
     let source = Source::from_reader("lines", Cursor::new(LINES)).unwrap();
-    ingest(store, source, &How::default(), &mut ()).unwrap();
+    ingest(store, source, &IngestOptions::default(), &mut ()).unwrap();
 }
 
 /// A store whose checkpoint has this part in the place of its own, with the right checksum.
@@ -134,9 +134,9 @@ fn is_opened(kind: u8, part: &[u8]) {
         3 => "retry",
         _ => "said",
     };
-    for key in journal.shelved_keys(prefix.as_bytes()).unwrap() {
+    for key in journal.keys(prefix.as_bytes()).unwrap() {
         let value = if kind % 5 == 1 {
-            let shelved = journal.shelved(&key).unwrap().unwrap();
+            let shelved = journal.lookup(&key).unwrap().unwrap();
             let Ok(mut index) = checkpoint::index_from_bytes(&shelved[36..]) else {
                 continue;
             };
@@ -149,7 +149,7 @@ fn is_opened(kind: u8, part: &[u8]) {
         let sum = blake3::hash(&value);
         let count = 1 + u32::from(kind >> 6);
         let whole = [sum.as_bytes(), &count.to_be_bytes()[..], &value].concat();
-        journal.shelve(&key, &whole).unwrap();
+        journal.put(&key, &whole).unwrap();
     }
     let store = open(&journal);
     is_asked(&store);

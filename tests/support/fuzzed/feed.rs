@@ -5,9 +5,9 @@ use rollbook::care::VerifyDepth;
 use rollbook::domain::event::Event;
 use rollbook::feed::{Defaults, Settings, TimeUnit, parse};
 use rollbook::ingest::source::Source;
-use rollbook::ingest::{How, Outcome, ingest, retry};
+use rollbook::ingest::{IngestOptions, IngestOutcome, ingest, retry};
 use rollbook::query::HistoryFilter;
-use rollbook::replay::{Played, ReplayFilter, Shape, lines_of};
+use rollbook::replay::{LineShape, PlayedLine, ReplayFilter, lines_of};
 use rollbook::{Options, Store};
 use std::io::{Cursor, Write};
 use std::sync::Arc;
@@ -28,12 +28,12 @@ pub fn feed(bytes: &[u8]) {
     for line in text.split(|&byte| byte == b'\n') {
         line_is_written_again(line, &settings);
     }
-    let how = How {
+    let how = IngestOptions {
         settings,
         keep_recorded: how & 0x20 != 0,
         at: (how & 0x40 != 0).then(|| "/data/event".parse().unwrap()),
         reorder_ms: (how & 0x80 != 0).then_some(1_000),
-        ..How::default()
+        ..IngestOptions::default()
     };
     let store = store();
     let rejected = take(&store, packed(bytes[0] & 7, text), &how);
@@ -81,10 +81,10 @@ fn packed(kind: u8, text: &[u8]) -> Vec<u8> {
 }
 
 /// Takes in a text; how many lines were rejected.
-fn take(store: &Store, text: Vec<u8>, how: &How) -> u64 {
+fn take(store: &Store, text: Vec<u8>, how: &IngestOptions) -> u64 {
     let source = Source::from_reader("fuzz", Cursor::new(text)).unwrap();
     source.unpack_at_most(4 << 20);
-    let outcome: Outcome = match ingest(store, source, how, &mut ()) {
+    let outcome: IngestOutcome = match ingest(store, source, how, &mut ()) {
         Ok(outcome) => outcome,
         Err(unfinished) => unfinished.outcome,
     };
@@ -104,9 +104,9 @@ fn line_is_written_again(line: &[u8], settings: &Settings) {
     let Ok(event) = parse(line, &defaults) else {
         return;
     };
-    for shape in [Shape::Rollbook, Shape::Agora] {
+    for shape in [LineShape::Rollbook, LineShape::Agora] {
         let lines = lines_of(&event, shape).unwrap();
-        if shape == Shape::Rollbook && lines.len() > 1 {
+        if shape == LineShape::Rollbook && lines.len() > 1 {
             panic!("more than one line of Rollbook's own: {lines:?}");
         }
         let mut again = lines.iter().map(|line| {
@@ -115,7 +115,7 @@ fn line_is_written_again(line: &[u8], settings: &Settings) {
             said.unwrap_or_else(|refusal| panic!("{refusal}: {line}"))
         });
         // Agora's lines need not say all of it, but are lines.
-        if shape == Shape::Rollbook
+        if shape == LineShape::Rollbook
             && let Some(said) = again.next()
         {
             let event: &Event<'_> = &event;
@@ -128,17 +128,17 @@ fn line_is_written_again(line: &[u8], settings: &Settings) {
 /// A log that is played, and taken in as it was recorded, makes the same log.
 fn is_played_again(store: &Store) {
     let mut lines = Vec::new();
-    let mut each = |line: &Played<'_>| {
+    let mut each = |line: &PlayedLine<'_>| {
         lines.extend_from_slice(line.text.as_bytes());
         lines.push(b'\n');
         true
     };
     let all = ReplayFilter::default();
-    store.play(&all, Shape::Rollbook, &mut each).unwrap();
+    store.play(&all, LineShape::Rollbook, &mut each).unwrap();
     let again = self::store();
-    let how = How {
+    let how = IngestOptions {
         keep_recorded: true,
-        ..How::default()
+        ..IngestOptions::default()
     };
     let said = String::from_utf8_lossy(&lines).into_owned();
     assert_eq!(take(&again, lines, &how), 0, "{said}");

@@ -6,7 +6,7 @@ use rollbook::log::Record;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::{Engine, Journal};
 use rollbook::log::frame::{
-    Check, Encoder, FrameError, MAGIC, Packing, Place, VALUE_HEADER_BYTES, VERSION, decode,
+    Check, Encoder, FrameError, FramePosition, MAGIC, Packing, VALUE_HEADER_BYTES, VERSION, decode,
     decode_each, header, value,
 };
 use rollbook::log::read::{Frames, drop_unfinished, find_seq, header_ending_before};
@@ -93,9 +93,9 @@ fn is_read(values: &[Vec<u8>], first_seq: u64) {
         records.push(record.clone());
         Ok::<_, FrameError>(true)
     });
-    let place = Place {
+    let place = FramePosition {
         first_seq,
-        ..Place::FIRST
+        ..FramePosition::FIRST
     };
     for packing in [Packing::Plain, Packing::Zstd] {
         let mut encoder = Encoder::new(Salts::from_seed([42; 32]), packing);

@@ -1,19 +1,23 @@
 //! Parts → state.
 
 use super::wire::{
-    ChannelWire, CollectedWire, CoverWire, MARKS_FROM, ProofWire, SlotWire, StampWire, StretchWire,
-    Trunk,
+    ChannelWire, CollectedWire, CoverWire, MARKS_FROM, ProofWire, RootWire, SlotWire, StampWire,
+    StretchWire,
 };
 use super::{CodecError, from_bytes, missing};
-use crate::domain::departures::{Cemetery, Graves};
-use crate::domain::entry::{Begin, Claim, Text};
-use crate::domain::names::{Member, MemberKey, Name, Names, NumberMap};
+use crate::domain::entry::{ListedMember, SnapshotBegin, Text};
+use crate::domain::names::{MemberId, MemberKey, NameId, Names, NumberMap};
 use crate::domain::observer::{ChannelLink, Connected, Observer, Proof};
 use crate::domain::order::Stamp;
 use crate::domain::own_list::{Collected, Collecting, OwnList};
-use crate::domain::roster::{Channel, Cover, Heard, LastWord, Presence, Slot, Tally};
+use crate::domain::roster::{
+    ChannelState, ChannelTally, LastUpdate, Presence, Reporters, Slot, SnapshotCover,
+};
 use crate::domain::state::State;
-use crate::domain::watch::{Loss, OpenGap, Stretch, Sync, Watch, Watching};
+use crate::domain::tombstones::{TombstoneQueue, Tombstones};
+use crate::domain::watch::{
+    ChannelWatches, ObservedInterval, OpenGap, PagedSnapshot, PendingLoss, Watch,
+};
 use std::collections::VecDeque;
 
 fn stamp_in((pos, ts): StampWire) -> Stamp {
@@ -24,8 +28,8 @@ fn proof_in((seq, time): ProofWire) -> Proof {
     Proof { seq, time }
 }
 
-fn cover_in(cover: CoverWire) -> Cover {
-    Cover {
+fn cover_in(cover: CoverWire) -> SnapshotCover {
+    SnapshotCover {
         seq: cover.seq,
         line: stamp_in(cover.line),
         of: (stamp_in(cover.of.0), cover.of.1),
@@ -37,8 +41,8 @@ fn cover_in(cover: CoverWire) -> Cover {
 /// # Errors
 /// Where the bytes are not such a part.
 pub fn trunk_from_bytes(bytes: &[u8], names: &mut Names) -> Result<State, CodecError> {
-    let trunk: Trunk = from_bytes(bytes)?;
-    let by_number: Vec<Name> = trunk.names.iter().map(|name| names.intern(name)).collect();
+    let trunk: RootWire = from_bytes(bytes)?;
+    let by_number: Vec<NameId> = trunk.names.iter().map(|name| names.intern(name)).collect();
     let name = |number: u32| {
         by_number
             .get(number as usize)
@@ -85,9 +89,9 @@ pub fn channel_from_bytes(
     bytes: &[u8],
     state: &mut State,
     names: &mut Names,
-) -> Result<Name, CodecError> {
+) -> Result<NameId, CodecError> {
     let wire: ChannelWire = from_bytes(bytes)?;
-    let by_number: Vec<Name> = wire.names.iter().map(|name| names.intern(name)).collect();
+    let by_number: Vec<NameId> = wire.names.iter().map(|name| names.intern(name)).collect();
     let name = |number: u32| {
         by_number
             .get(number as usize)
@@ -106,7 +110,7 @@ pub fn channel_from_bytes(
         }));
     }
     let member = |number: u32| members.get(number as usize).copied().ok_or(missing(number));
-    let stretch = |wire: StretchWire| -> Result<Stretch, CodecError> {
+    let stretch = |wire: StretchWire| -> Result<ObservedInterval, CodecError> {
         let StretchWire {
             observer,
             since,
@@ -114,7 +118,7 @@ pub fn channel_from_bytes(
             to_seq,
             proof,
         } = wire;
-        Ok(Stretch {
+        Ok(ObservedInterval {
             observer: name(observer)?,
             since,
             from_seq,
@@ -122,24 +126,24 @@ pub fn channel_from_bytes(
             proof,
         })
     };
-    let slot = |wire: SlotWire, presence, seat| -> Result<(Member, Slot), CodecError> {
+    let slot = |wire: SlotWire, presence, place| -> Result<(MemberId, Slot), CodecError> {
         let mut by_kind = wire.heard;
         for by in &mut by_kind {
             *by = if *by >= MARKS_FROM { *by } else { name(*by)?.0 };
         }
-        let word = LastWord {
+        let word = LastUpdate {
             seq: wire.seq,
             time: wire.time,
             stamp: stamp_in(wire.stamp),
-            heard: Heard { by_kind },
+            reporters: Reporters { by_kind },
         };
         let meta = wire.meta.map(Text::from);
         let (held_at, since, departed_at) = (wire.held_at, wire.since, wire.departed_at);
         let changed_at = wire.changed_at;
         let slot = Slot {
             presence,
-            seat,
-            word,
+            place,
+            last_update: word,
             held_at,
             since,
             changed_at,
@@ -149,27 +153,27 @@ pub fn channel_from_bytes(
         };
         Ok((member(wire.member)?, slot))
     };
-    let mut slots: Vec<(Member, Slot)> = Vec::new();
+    let mut slots: Vec<(MemberId, Slot)> = Vec::new();
     let mut roster = Vec::with_capacity(wire.present.len());
     for wire in wire.present {
-        let seat = u32::try_from(roster.len()).unwrap_or(u32::MAX);
-        let (member, slot) = slot(wire, Presence::Present, seat)?;
+        let place = u32::try_from(roster.len()).unwrap_or(u32::MAX);
+        let (member, slot) = slot(wire, Presence::Present, place)?;
         roster.push(member);
         slots.push((member, slot));
     }
     let (mut stamped, mut unstamped) = (VecDeque::new(), VecDeque::new());
     for wire in wire.departed {
         let (member, slot) = slot(wire, Presence::Departed, 0)?;
-        let graves = if slot.stamped {
+        let tombstones = if slot.stamped {
             &mut stamped
         } else {
             &mut unstamped
         };
-        graves.push_back((slot.departed_at, member));
+        tombstones.push_back((slot.departed_at, member));
         slots.push((member, slot));
     }
     let collected = |wires: Vec<CollectedWire>| {
-        let one = |wire: CollectedWire| -> Result<(Member, Collected), CodecError> {
+        let one = |wire: CollectedWire| -> Result<(MemberId, Collected), CodecError> {
             let collected = Collected {
                 present: wire.present,
                 meta: wire.meta.map(Text::from),
@@ -179,44 +183,46 @@ pub fn channel_from_bytes(
             Ok((member(wire.member)?, collected))
         };
         let members = wires.into_iter().map(one);
-        members.collect::<Result<NumberMap<Member, Collected>, _>>()
+        members.collect::<Result<NumberMap<MemberId, Collected>, _>>()
     };
     let mut watches = Vec::with_capacity(wire.watches.len());
     for wire in wire.watches {
-        let sync = wire.sync.map(|wire| -> Result<Box<Sync>, CodecError> {
-            let mut claims = NumberMap::default();
-            for (number, meta, stamp) in wire.members {
-                let claim = Claim {
-                    meta: meta.map(Text::from),
-                    stamp: stamp_in(stamp),
-                };
-                claims.insert(member(number)?, claim);
-            }
-            Ok(Box::new(Sync {
-                name: Text::from(wire.name),
-                begin: Begin {
-                    stamp: stamp_in(wire.begin.0),
-                    occurred_at: wire.begin.1,
-                },
-                self_user: wire.self_user.map(name).transpose()?,
-                incomplete: wire.incomplete,
-                id: wire.id.map(Text::from),
-                head: wire.head,
-                proofs: wire
-                    .proofs
-                    .into_iter()
-                    .map(stretch)
-                    .collect::<Result<_, _>>()?,
-                channel_proof: wire.channel_proof,
-                topics: wire
-                    .topics
-                    .into_iter()
-                    .map(|topic| Ok((name(topic)?, ())))
-                    .collect::<Result<_, _>>()?,
-                members: claims,
-                collected: collected(wire.collected)?,
-            }))
-        });
+        let sync = wire
+            .sync
+            .map(|wire| -> Result<Box<PagedSnapshot>, CodecError> {
+                let mut claims = NumberMap::default();
+                for (number, meta, stamp) in wire.members {
+                    let claim = ListedMember {
+                        meta: meta.map(Text::from),
+                        stamp: stamp_in(stamp),
+                    };
+                    claims.insert(member(number)?, claim);
+                }
+                Ok(Box::new(PagedSnapshot {
+                    name: Text::from(wire.name),
+                    begin: SnapshotBegin {
+                        stamp: stamp_in(wire.begin.0),
+                        occurred_at: wire.begin.1,
+                    },
+                    self_user: wire.self_user.map(name).transpose()?,
+                    incomplete: wire.incomplete,
+                    id: wire.id.map(Text::from),
+                    head: wire.head,
+                    proofs: wire
+                        .proofs
+                        .into_iter()
+                        .map(stretch)
+                        .collect::<Result<_, _>>()?,
+                    channel_proof: wire.channel_proof,
+                    topics: wire
+                        .topics
+                        .into_iter()
+                        .map(|topic| Ok((name(topic)?, ())))
+                        .collect::<Result<_, _>>()?,
+                    members: claims,
+                    collected: collected(wire.collected)?,
+                }))
+            });
         watches.push(Watch {
             observer: name(wire.observer)?,
             up: wire.up,
@@ -227,7 +233,7 @@ pub fn channel_from_bytes(
             sync: sync.transpose()?,
             lost: wire
                 .lost
-                .map(|(seq, proof, gaps)| Loss { seq, proof, gaps }),
+                .map(|(seq, proof, gaps)| PendingLoss { seq, proof, gaps }),
             own_list: wire
                 .own_list
                 .map(|list| -> Result<Box<OwnList>, CodecError> {
@@ -257,7 +263,7 @@ pub fn channel_from_bytes(
         topic_covers.insert(name(topic)?, cover_in(cover));
     }
     let (entries, first_at, last_at) = wire.tally;
-    let watching = Watching {
+    let watching = ChannelWatches {
         watches,
         ended: wire
             .ended
@@ -269,11 +275,11 @@ pub fn channel_from_bytes(
         gaps: wire.gaps,
         open_gap: wire.open_gap.map(|(gap, from)| OpenGap { gap, from }),
     };
-    let channel = Channel {
+    let channel = ChannelState {
         roster,
-        departed: Cemetery {
-            stamped: Graves::new(stamped),
-            unstamped: Graves::new(unstamped),
+        departed: Tombstones {
+            stamped: TombstoneQueue::new(stamped),
+            unstamped: TombstoneQueue::new(unstamped),
         },
         effective_at: wire.effective_at,
         spoken: wire.spoken,
@@ -283,7 +289,7 @@ pub fn channel_from_bytes(
         topic_covers,
         floor: wire.floor.map(stamp_in),
         lossy: wire.lossy,
-        tally: Tally {
+        tally: ChannelTally {
             entries,
             first_at,
             last_at,
@@ -300,7 +306,7 @@ pub fn channel_from_bytes(
         }
     }
     let watches = channel.watching.watches.iter();
-    let observers: Vec<Name> = watches.map(|watch| watch.observer).collect();
+    let observers: Vec<NameId> = watches.map(|watch| watch.observer).collect();
     state.channels.insert(channel_name, channel);
     for observer in observers {
         state.note_collecting(observer, channel_name);
@@ -316,16 +322,16 @@ pub fn finish(state: &mut State) {
         departed,
         ..
     } = state;
-    let all = |graves: fn(&Channel) -> &Graves| {
-        let mut all: Vec<(u64, Member)> = channels
+    let all = |tombstones: fn(&ChannelState) -> &TombstoneQueue| {
+        let mut all: Vec<(u64, MemberId)> = channels
             .values()
-            .flat_map(|channel| graves(channel).iter(slots))
+            .flat_map(|channel| tombstones(channel).iter(slots))
             .collect();
         // Those of one entry are of one channel, and stay in its order.
         all.sort_by_key(|&(seq, _)| seq);
-        Graves::new(all.into())
+        TombstoneQueue::new(all.into())
     };
-    *departed = Cemetery {
+    *departed = Tombstones {
         stamped: all(|channel| &channel.departed.stamped),
         unstamped: all(|channel| &channel.departed.unstamped),
     };

@@ -1,4 +1,4 @@
-//! A checkpoint's parts as they stand on the shelf.
+//! A checkpoint's parts as they stand among the key values.
 
 use crate::domain::order::Pos;
 use bincode::{Decode, Encode};
@@ -11,7 +11,7 @@ pub(super) type ObservedWire = (u32, bool, Option<ProofWire>);
 
 /// The part of a checkpoint that is not of one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Trunk {
+pub(super) struct RootWire {
     pub(super) head: u64,
     pub(super) recorded_at: i64,
     pub(super) names: Vec<String>,

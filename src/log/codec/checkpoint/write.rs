@@ -2,28 +2,28 @@
 
 use super::wire::{
     ChannelWire, CollectedWire, CollectingWire, CoverWire, MARKS_FROM, ObserverWire, OwnListWire,
-    ProofWire, SlotWire, StampWire, StretchWire, SyncWire, Trunk, WatchWire,
+    ProofWire, RootWire, SlotWire, StampWire, StretchWire, SyncWire, WatchWire,
 };
 use super::{CodecError, to_bytes};
-use crate::domain::names::{Member, Name, Names, NumberMap};
+use crate::domain::names::{MemberId, NameId, Names, NumberMap};
 use crate::domain::observer::Proof;
 use crate::domain::order::Stamp;
 use crate::domain::own_list::Collected;
-use crate::domain::roster::{Cover, Slot};
+use crate::domain::roster::{Slot, SnapshotCover};
 use crate::domain::state::State;
-use crate::domain::watch::{Stretch, Sync};
+use crate::domain::watch::{ObservedInterval, PagedSnapshot};
 
 /// Numbers names and members anew for one part.
 #[derive(Default)]
-struct Table {
+struct PartTable {
     names: Vec<String>,
     members: Vec<[u32; 3]>,
-    by_name: NumberMap<Name, u32>,
-    by_member: NumberMap<Member, u32>,
+    by_name: NumberMap<NameId, u32>,
+    by_member: NumberMap<MemberId, u32>,
 }
 
-impl Table {
-    fn name(&mut self, name: Name, names: &Names) -> u32 {
+impl PartTable {
+    fn name(&mut self, name: NameId, names: &Names) -> u32 {
         let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         let texts = &mut self.names;
         *self.by_name.entry(name).or_insert_with(|| {
@@ -32,7 +32,7 @@ impl Table {
         })
     }
 
-    fn member(&mut self, member: Member, names: &Names) -> u32 {
+    fn member(&mut self, member: MemberId, names: &Names) -> u32 {
         if let Some(&known) = self.by_member.get(&member) {
             return known;
         }
@@ -44,19 +44,19 @@ impl Table {
         next
     }
 
-    fn slot(&mut self, member: Member, slot: &Slot, names: &Names) -> SlotWire {
-        let heard = slot.word.heard.by_kind.map(|by| {
+    fn slot(&mut self, member: MemberId, slot: &Slot, names: &Names) -> SlotWire {
+        let heard = slot.last_update.reporters.by_kind.map(|by| {
             if by >= MARKS_FROM {
                 by
             } else {
-                self.name(Name(by), names)
+                self.name(NameId(by), names)
             }
         });
         SlotWire {
             member: self.member(member, names),
-            seq: slot.word.seq,
-            time: slot.word.time,
-            stamp: stamp_out(slot.word.stamp),
+            seq: slot.last_update.seq,
+            time: slot.last_update.time,
+            stamp: stamp_out(slot.last_update.stamp),
             heard,
             held_at: slot.held_at,
             since: slot.since,
@@ -67,8 +67,8 @@ impl Table {
         }
     }
 
-    fn stretch(&mut self, stretch: &Stretch, names: &Names) -> StretchWire {
-        let Stretch {
+    fn stretch(&mut self, stretch: &ObservedInterval, names: &Names) -> StretchWire {
+        let ObservedInterval {
             observer,
             since,
             from_seq,
@@ -84,7 +84,7 @@ impl Table {
         }
     }
 
-    fn sync(&mut self, sync: &Sync, names: &Names) -> SyncWire {
+    fn sync(&mut self, sync: &PagedSnapshot, names: &Names) -> SyncWire {
         SyncWire {
             name: sync.name.to_string(),
             begin: (stamp_out(sync.begin.stamp), sync.begin.occurred_at),
@@ -117,10 +117,10 @@ impl Table {
 
     fn collected(
         &mut self,
-        members: &NumberMap<Member, Collected>,
+        members: &NumberMap<MemberId, Collected>,
         names: &Names,
     ) -> Vec<CollectedWire> {
-        let wire = |(&member, collected): (&Member, &Collected)| CollectedWire {
+        let wire = |(&member, collected): (&MemberId, &Collected)| CollectedWire {
             member: self.member(member, names),
             present: collected.present,
             meta: collected.meta.as_deref().map(str::to_owned),
@@ -139,7 +139,7 @@ fn proof_out(proof: Proof) -> ProofWire {
     (proof.seq, proof.time)
 }
 
-fn cover_out(cover: &Cover) -> CoverWire {
+fn cover_out(cover: &SnapshotCover) -> CoverWire {
     CoverWire {
         seq: cover.seq,
         line: stamp_out(cover.line),
@@ -152,7 +152,7 @@ fn cover_out(cover: &Cover) -> CoverWire {
 /// # Errors
 /// Where the codec fails, which nothing in a state makes it do.
 pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecError> {
-    let mut table = Table::default();
+    let mut table = PartTable::default();
     let mut observers: Vec<ObserverWire> = state
         .observers
         .iter()
@@ -173,7 +173,7 @@ pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecErro
         .collect();
     observers.sort_unstable_by_key(|observer| observer.name);
     let (head, recorded_at) = (state.head, state.recorded_at);
-    to_bytes(&Trunk {
+    to_bytes(&RootWire {
         head,
         recorded_at,
         names: table.names,
@@ -187,16 +187,16 @@ pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecErro
 /// Where the codec fails, which nothing in a state makes it do.
 pub fn channel_to_bytes(
     state: &State,
-    name: Name,
+    name: NameId,
     names: &Names,
 ) -> Result<Option<Vec<u8>>, CodecError> {
     let Some(channel) = state.channels.get(&name) else {
         return Ok(None);
     };
-    let mut table = Table::default();
+    let mut table = PartTable::default();
     let number = table.name(name, names);
     let unknown = Slot::default();
-    let mut slot = |member: Member| {
+    let mut slot = |member: MemberId| {
         table.slot(
             member,
             state.slots.get(member.0 as usize).unwrap_or(&unknown),

@@ -1,23 +1,23 @@
 //! The first half of the writer: lines become entries, and now and then the state a checkpoint. Nothing is written to
 //! the log here.
 
-use super::batch::{Batch, Line, Receipt, Rejected, Reply};
-use super::catch_up::{CaughtUp, Since};
+use super::batch::{Batch, BatchLine, Receipt, RejectedLine, Reply};
 use super::check;
-use super::checkpoint::{self, Draft};
+use super::checkpoint::{self, PendingCheckpoint};
 use super::clamped::{Frontiers, is_clamped};
+use super::content_hash::gist;
 use super::digests::Digests;
 use super::error::StoreError;
-use super::gist::gist;
-use super::ration::Ration;
+use super::recovery::{DirtySet, Recovered};
+use super::reject_quota::RejectQuota;
 use super::rejects::kept_reason;
 use super::retries::{Remembered, Retries, RetryKey};
-use super::scan::{At, Fold};
+use super::scan::{StateCursor, StateView};
 use super::writer::PoisonOnPanic;
-use super::{Clock, Shared};
+use super::{Clock, StoreShared};
 use crate::domain::decide::decide;
-use crate::domain::entry::{Commit, Entry, Recording, Rules, What};
-use crate::domain::event::{Connection, ConnectionSaid, Event, Said};
+use crate::domain::entry::{Commit, Entry, Payload, Recording, Rules};
+use crate::domain::event::{Connection, Event, EventPayload, ReportedConnection};
 use crate::domain::order::Stamp;
 use crate::domain::resync::{occupancy_behind, resyncs_before};
 use crate::domain::time::Millis;
@@ -29,12 +29,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Instant;
 
-use super::scribe::{Decided, Respelt};
+use super::committer::{DecidedBatch, NewNames};
 
 /// Where the writer decides.
-pub(super) struct Desk {
-    shared: Arc<Shared>,
-    fold: Fold,
+pub(super) struct Decider {
+    shared: Arc<StoreShared>,
+    fold: StateCursor,
     retries: Retries,
     digests: Digests,
     frontiers: Frontiers,
@@ -46,12 +46,12 @@ pub(super) struct Desk {
     /// A connection was up behind the last frame, or has come up since.
     connected: bool,
     /// Since the last checkpoint.
-    since: Since,
+    since: DirtySet,
     retry_chunks: Vec<u64>,
-    ration: Ration,
+    quota: RejectQuota,
 }
 
-/// How many ids one chunk on the shelf holds.
+/// How many ids one chunk among the key values holds.
 const RETRY_CHUNK_IDS: usize = 4_096;
 /// A checkpoint is made after so many entries, or as many more as make its cost small beside theirs.
 const CHECKPOINT_ENTRIES_MIN: usize = 65_536;
@@ -59,34 +59,32 @@ const CHECKPOINT_ENTRIES_PER_MEMBER: usize = 4;
 /// Entries that are decided before they are handed over, though more lines are waiting.
 const HAND_OVER_ENTRIES_MAX: usize = 16_384;
 
-impl Desk {
-    /// A desk that goes on from what the log says.
-    pub fn new(shared: Arc<Shared>, caught_up: CaughtUp) -> Desk {
-        let CaughtUp {
-            fold,
-            retries,
-            retry_chunks,
-            since,
-            parts: _,
-        } = caught_up;
-        Desk {
+impl Decider {
+    /// A decider that goes on from what the log says.
+    pub fn new(shared: Arc<StoreShared>, recovered: Recovered) -> Decider {
+        let fold = recovered.fold;
+        Decider {
             digests: Digests::new(shared.digest_key),
             frontiers: Frontiers::default(),
             clock: Arc::clone(&shared.options.clock),
             shared,
             connected: fold.state.connected() > 0,
             fold,
-            retries,
+            retries: recovered.retries,
             records: Vec::new(),
             together: Vec::new(),
             waiting: 0,
-            since,
-            retry_chunks,
-            ration: Ration::default(),
+            since: recovered.since,
+            retry_chunks: recovered.retry_chunks,
+            quota: RejectQuota::default(),
         }
     }
 
-    pub fn run(mut self, batches: &Receiver<(Batch, Reply)>, to_scribe: &SyncSender<Decided>) {
+    pub fn run(
+        mut self,
+        batches: &Receiver<(Batch, Reply)>,
+        to_committer: &SyncSender<DecidedBatch>,
+    ) {
         let mut settled = false;
         let mut replies: Vec<(Reply, Receipt)> = Vec::new();
         // Dropped before the replies, so that nobody hears of an end that the store does not know of yet.
@@ -111,21 +109,21 @@ impl Desk {
                     None
                 };
             }
-            let decided = self.hand_over(std::mem::take(&mut replies), false);
-            // A scribe that has ended has poisoned the store.
-            if to_scribe.send(decided).is_err() {
+            let decided = self.send_decided(std::mem::take(&mut replies), false);
+            // A committer that has ended has poisoned the store.
+            if to_committer.send(decided).is_err() {
                 break;
             }
         }
         if self.shared.poison().is_some() {
             return;
         }
-        let rest = self.ration.rest();
+        let rest = self.quota.rest();
         self.keep(rest);
         if self.since.entries > 0 || !self.records.is_empty() {
-            let decided = self.hand_over(Vec::new(), true);
+            let decided = self.send_decided(Vec::new(), true);
             // Nor is a checkpoint wanted then.
-            let _ = to_scribe.send(decided);
+            let _ = to_committer.send(decided);
         }
     }
 
@@ -135,27 +133,27 @@ impl Desk {
         let start = self.records.len();
         for line in batch.lines {
             let refused = match line {
-                Line::Progress(progress) => {
+                BatchLine::Progress(progress) => {
                     // A frame with lines and not their progress, the last one before a crash, would have them read twice.
                     let end = self.records.len() + 1;
                     match self.together.last_mut() {
                         Some(whole) if whole.start == start => whole.end = end,
                         _ => self.together.push(start..end),
                     }
-                    self.fold.aside.note_progress(progress.clone());
+                    self.fold.bookkeeping.note_progress(progress.clone());
                     self.records.push(Record::Progress(progress));
                     continue;
                 }
-                Line::Connection { observer, what, at } => {
+                BatchLine::Connection { observer, what, at } => {
                     let now = (self.clock)();
                     self.connection(observer, what, at, &batch.rules, now, &mut receipt);
                     continue;
                 }
-                Line::Rejected(rejected) => {
+                BatchLine::Rejected(rejected) => {
                     receipt.lines += 1;
                     Some(*rejected)
                 }
-                Line::Forbidden(forbidden) => {
+                BatchLine::Forbidden(forbidden) => {
                     receipt.lines += 1;
                     receipt.forbid(forbidden);
                     if batch.strict {
@@ -164,14 +162,14 @@ impl Desk {
                     }
                     continue;
                 }
-                Line::Event(event, raw) => {
+                BatchLine::Event(event, raw) => {
                     let recording = Recording::default();
                     self.take_event(&event, raw, &batch.rules, recording, &mut receipt)
                 }
-                Line::Again(event, raw, recording) => {
+                BatchLine::Again(event, raw, recording) => {
                     self.take_event(&event, raw, &batch.rules, recording, &mut receipt)
                 }
-                Line::Retry(event, raw, reject) => {
+                BatchLine::Retry(event, raw, reject) => {
                     let (begin, recording) = (self.records.len(), Recording::default());
                     let raw = Some(raw);
                     match self.take_event(&event, raw, &batch.rules, recording, &mut receipt) {
@@ -198,7 +196,7 @@ impl Desk {
 
     /// Connections that are up in the log were so when the process ended that had the store open before.
     fn settle(&mut self) {
-        let Fold { state, names, .. } = &self.fold;
+        let StateCursor { state, names, .. } = &self.fold;
         let up = state
             .observers()
             .filter(|(_, observer)| observer.is_connected());
@@ -226,7 +224,7 @@ impl Desk {
             self_user: None,
             id: None,
             stamp: Stamp::NONE,
-            said: Said::Connection(ConnectionSaid { what, at }),
+            payload: EventPayload::Connection(ReportedConnection { what, at }),
         };
         // No connection is refused.
         let _ = self.decided(&event, None, rules, now, receipt);
@@ -237,11 +235,11 @@ impl Desk {
     fn take_event(
         &mut self,
         event: &Event<'static>,
-        raw: Option<Box<Rejected>>,
+        raw: Option<Box<RejectedLine>>,
         rules: &Rules,
         recording: Recording,
         receipt: &mut Receipt,
-    ) -> Option<Rejected> {
+    ) -> Option<RejectedLine> {
         let rules = recording.rules.unwrap_or(*rules);
         let now = recording.recorded_at.unwrap_or_else(|| (self.clock)());
         let taken = match recording.connection {
@@ -257,14 +255,14 @@ impl Desk {
         receipt.seqs.push(taken.as_ref().ok().copied().flatten());
         let reason = taken.err()?;
         let raw = raw.map(|raw| *raw).unwrap_or_default();
-        Some(Rejected { reason, ..raw })
+        Some(RejectedLine { reason, ..raw })
     }
 
     /// Decides about an event, whose line was `raw`, and applies what follows: its first entry.
     fn decided(
         &mut self,
         event: &Event<'static>,
-        raw: Option<&Rejected>,
+        raw: Option<&RejectedLine>,
         rules: &Rules,
         now: Millis,
         receipt: &mut Receipt,
@@ -280,9 +278,9 @@ impl Desk {
             }
             return Ok(Some(seq));
         }
-        // A feed has these from its line, or from whoever has set it up.
+        // A feed has these from its line or from its settings.
         check::whose(event).map_err(|unfit| unfit.to_string())?;
-        let Fold { state, names, .. } = &self.fold;
+        let StateCursor { state, names, .. } = &self.fold;
         for resync in resyncs_before(state, names, event, rules, now) {
             // One that could not be decided has nothing to decide about.
             let _ = self.decide_one(&resync, None, raw, rules, now, receipt);
@@ -299,13 +297,16 @@ impl Desk {
         &mut self,
         event: &Event<'_>,
         id: Option<(RetryKey, u64)>,
-        raw: Option<&Rejected>,
+        raw: Option<&RejectedLine>,
         rules: &Rules,
         now: Millis,
         receipt: &mut Receipt,
     ) -> Result<Option<u64>, String> {
-        let Fold { state, names, .. } = &mut self.fold;
-        let reconciles = matches!(event.said, Said::Snapshot { .. } | Said::SnapshotEnd { .. });
+        let StateCursor { state, names, .. } = &mut self.fold;
+        let reconciles = matches!(
+            event.payload,
+            EventPayload::Snapshot { .. } | EventPayload::SnapshotEnd { .. }
+        );
         let began = reconciles.then(Instant::now);
         let commit =
             decide(state, names, event, rules, now).map_err(|refusal| refusal.to_string())?;
@@ -330,7 +331,7 @@ impl Desk {
             }
             Commit::Entries(mut entries) => {
                 let seq = entries.first().map(|entry| entry.seq);
-                self.take_in(&mut entries, raw, receipt);
+                self.apply_commit(&mut entries, raw, receipt);
                 if let (Some((key, observer)), Some(seq)) = (id, seq) {
                     let id = Remembered {
                         key,
@@ -351,7 +352,12 @@ impl Desk {
     }
 
     /// Applies the entries of a commit, and stamps the digest of the roster on its snapshot.
-    fn take_in(&mut self, entries: &mut [Entry], raw: Option<&Rejected>, receipt: &mut Receipt) {
+    fn apply_commit(
+        &mut self,
+        entries: &mut [Entry],
+        raw: Option<&RejectedLine>,
+        receipt: &mut Receipt,
+    ) {
         for entry in entries.iter() {
             self.digests
                 .before(entry, &self.fold.state, &self.fold.names);
@@ -366,12 +372,12 @@ impl Desk {
                     receipt.clamped.push(clamped);
                 }
             }
-            let Fold { state, names, .. } = &self.fold;
-            self.since.note(At { state, names }, entry);
+            let StateCursor { state, names, .. } = &self.fold;
+            self.since.note(StateView { state, names }, entry);
         }
         self.waiting += entries.len();
         if let Some(Entry {
-            what: What::Snapshot(snapshot),
+            payload: Payload::Snapshot(snapshot),
             ..
         }) = entries.first_mut()
             && !snapshot.stale
@@ -383,7 +389,7 @@ impl Desk {
         receipt.tally.line(entries);
     }
 
-    fn reject(&mut self, mut rejected: Rejected, receipt: &mut Receipt) {
+    fn reject(&mut self, mut rejected: RejectedLine, receipt: &mut Receipt) {
         let reject = Reject {
             recorded_at: (self.clock)(),
             source: Arc::clone(&rejected.source),
@@ -397,19 +403,19 @@ impl Desk {
             text: Some(std::mem::take(&mut rejected.text)),
         };
         receipt.refuse(rejected);
-        let kept = self.ration.of(reject, &self.fold.aside);
+        let kept = self.quota.of(reject, &self.fold.bookkeeping);
         self.keep(kept);
     }
 
     fn keep(&mut self, reject: Option<Reject>) {
         if let Some(reject) = reject {
-            self.fold.aside.count_reject(&reject);
+            self.fold.bookkeeping.count_reject(&reject);
             self.records.push(Record::Reject(reject));
         }
     }
 
     /// What was decided since the last time, with a checkpoint if one is due.
-    fn hand_over(&mut self, replies: Vec<(Reply, Receipt)>, last: bool) -> Decided {
+    fn send_decided(&mut self, replies: Vec<(Reply, Receipt)>, last: bool) -> DecidedBatch {
         self.waiting = 0;
         let still = self.fold.state.connected() > 0;
         let connected = std::mem::replace(&mut self.connected, still);
@@ -426,7 +432,7 @@ impl Desk {
             made.map_err(|error| self.shared.checkpoint_failed(&error))
                 .ok()
         });
-        Decided {
+        DecidedBatch {
             records: std::mem::take(&mut self.records),
             together: std::mem::take(&mut self.together),
             connected,
@@ -437,18 +443,18 @@ impl Desk {
     }
 
     /// Forgets the names that nothing needs. No record with a number of theirs is in hand any more.
-    fn forget_absent(&mut self) -> Option<Respelt> {
+    fn forget_absent(&mut self) -> Option<NewNames> {
         let renumbering = self.fold.forget_absent()?;
         self.digests.renumber(&renumbering);
         self.frontiers.renumber(&renumbering);
         self.since.renumber(&renumbering);
-        Some(Respelt {
-            names: self.fold.names.glossary().clone(),
+        Some(NewNames {
+            names: self.fold.names.table().clone(),
             renumbering,
         })
     }
 
-    fn checkpoint(&mut self) -> Result<Draft, StoreError> {
+    fn checkpoint(&mut self) -> Result<PendingCheckpoint, StoreError> {
         let engine = &*self.shared.engine;
         while !self.since.ids.is_empty() {
             let chunk = self.retry_chunks.last().map_or(1, |last| last + 1);
@@ -482,9 +488,9 @@ impl Desk {
         }
         let made = checkpoint::draft(&self.fold, &self.since.changed, &self.retry_chunks)?;
         // The ids that came out of the oldest chunk go into the next.
-        self.since = Since {
+        self.since = DirtySet {
             ids: std::mem::take(&mut self.since.ids),
-            ..Since::default()
+            ..DirtySet::default()
         };
         Ok(made)
     }

@@ -37,14 +37,14 @@ pub(super) enum ConnectError {
 /// A server, and what is asked of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
-    place: Place,
+    place: ServerPlace,
     tls: bool,
     /// What stands in the URL: with a path and a query, and perhaps a secret in that.
     uri: Uri,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+enum ServerPlace {
     Tcp(String, u16),
     Unix(PathBuf),
 }
@@ -86,7 +86,7 @@ impl Address {
             .trim_end_matches(']')
             .to_owned();
         Ok(Address {
-            place: Place::Tcp(host, port),
+            place: ServerPlace::Tcp(host, port),
             tls,
             uri,
         })
@@ -96,7 +96,7 @@ impl Address {
     #[must_use]
     pub fn unix(path: PathBuf) -> Address {
         Address {
-            place: Place::Unix(path),
+            place: ServerPlace::Unix(path),
             tls: false,
             uri: Uri::from_static("http://localhost/"),
         }
@@ -161,10 +161,10 @@ impl Address {
     }
 
     /// Connects.
-    pub(super) async fn connect(&self) -> Result<Box<dyn Stream>, ConnectError> {
+    pub(super) async fn connect(&self) -> Result<Box<dyn ByteStream>, ConnectError> {
         let (host, port) = match &self.place {
-            Place::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
-            Place::Tcp(host, port) => (host.as_str(), *port),
+            ServerPlace::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
+            ServerPlace::Tcp(host, port) => (host.as_str(), *port),
         };
         let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
@@ -184,12 +184,12 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.place, self.uri.scheme_str(), self.uri.authority()) {
-            (Place::Tcp(..), Some(scheme), Some(authority)) => {
+            (ServerPlace::Tcp(..), Some(scheme), Some(authority)) => {
                 let path = self.uri.path().trim_end_matches('/');
                 write!(f, "{scheme}://{authority}{path}")
             }
-            (Place::Unix(path), ..) => write!(f, "{}", path.display()),
-            (Place::Tcp(host, port), ..) => write!(f, "{host}:{port}"),
+            (ServerPlace::Unix(path), ..) => write!(f, "{}", path.display()),
+            (ServerPlace::Tcp(host, port), ..) => write!(f, "{host}:{port}"),
         }
     }
 }
@@ -201,9 +201,9 @@ impl fmt::Debug for Address {
 }
 
 /// A stream of bytes in both directions.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 
 /// What went wrong in the handshake.
 fn no_tls(error: io::Error) -> ConnectError {

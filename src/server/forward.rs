@@ -1,24 +1,24 @@
 //! What comes from somewhere, poured into a socket: the part of all sockets on which only the server speaks.
 
-use super::app::Pass;
-use super::fault::Fault;
-use super::session::{Met, Session, code};
+use super::api_error::ApiError;
+use super::app::AuthContext;
+use super::session::{SocketOutcome, SocketSession, code};
 use axum::extract::ws::Message;
 
 /// Where what is said on a socket comes from.
-pub trait Source {
+pub trait MessageStream {
     /// What comes at a time.
     type Said;
 
     /// What comes next; waits for it. May be given up at any time, and asked again.
     ///
     /// # Errors
-    /// [`End`].
-    async fn next(&mut self) -> Result<Self::Said, End>;
+    /// [`StreamEnd`].
+    async fn next(&mut self) -> Result<Self::Said, StreamEnd>;
 }
 
 /// Why nothing more comes.
-pub enum End {
+pub enum StreamEnd {
     /// All is said.
     Done,
     /// The reader is too slow for what comes.
@@ -26,22 +26,22 @@ pub enum End {
     /// The server stops.
     Closed,
     /// The log cannot be read.
-    Failed(Fault),
+    Failed(ApiError),
 }
 
 /// Pours what comes into a socket, put into words by `words`, until one of the two ends.
-pub async fn pour<S: Source>(
-    mut session: Session,
+pub async fn forward<S: MessageStream>(
+    mut session: SocketSession,
     mut source: S,
-    mut words: impl FnMut(&Pass, S::Said) -> Vec<Message>,
+    mut words: impl FnMut(&AuthContext, S::Said) -> Vec<Message>,
 ) {
     let (code, reason) = loop {
         let said = tokio::select! {
             biased;
             event = session.event(true) => match session.meet(event).await {
-                Met::Nothing | Met::Text(_) => continue,
-                Met::Gone { .. } => return,
-                Met::End(code, reason) => break (code, reason),
+                SocketOutcome::Nothing | SocketOutcome::Text(_) => continue,
+                SocketOutcome::Gone { .. } => return,
+                SocketOutcome::End(code, reason) => break (code, reason),
             },
             said = source.next() => said,
         };
@@ -52,10 +52,10 @@ pub async fn pour<S: Source>(
                     break TOO_SLOW;
                 }
             }
-            Err(End::Done) => break (code::DONE, "all is said"),
-            Err(End::TooSlow) => break TOO_SLOW,
-            Err(End::Closed) => break (code::AWAY, "the server stops"),
-            Err(End::Failed(fault)) => {
+            Err(StreamEnd::Done) => break (code::DONE, "all is said"),
+            Err(StreamEnd::TooSlow) => break TOO_SLOW,
+            Err(StreamEnd::Closed) => break (code::AWAY, "the server stops"),
+            Err(StreamEnd::Failed(fault)) => {
                 tracing::error!("{fault}");
                 break (code::FAILED, "the log cannot be read");
             }

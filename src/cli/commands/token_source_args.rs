@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// Where tokens come from.
 #[derive(Debug, Clone, Args)]
-pub struct Tokens {
+pub struct TokenSourceArgs {
     /// A file with the access token; read anew for each login, and for each renewal [else: ROLLBOOK_TOKEN]
     #[arg(long, value_name = "F", conflicts_with = "token_command")]
     pub token_file: Option<PathBuf>,
@@ -17,7 +17,7 @@ pub struct Tokens {
     pub token_command: Option<String>,
 }
 
-impl Tokens {
+impl TokenSourceArgs {
     /// The source meant.
     ///
     /// # Errors

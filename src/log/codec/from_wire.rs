@@ -4,20 +4,20 @@ use super::CodecError;
 use super::table::{Stored, Tables};
 use super::wire::*;
 use crate::domain::entry::{
-    Change, Claim, Claims, Closed, Entry, GapChange, Link, Page, PageStep, Residue, Snapshot,
-    SnapshotOrigin, Text, Token, What, Whole,
+    Change, ConnectionEnd, Entry, FullListing, GapChange, LinkChange, ListedMember, Listing,
+    ListingDelta, Page, PageStep, Payload, Snapshot, SnapshotOrigin, Text, TokenChange,
 };
 use crate::domain::event::{LinkState, Service};
-use crate::domain::names::{Member, MemberKey, Name, Names};
+use crate::domain::names::{MemberId, MemberKey, NameId, Names};
 use crate::log::salts::StringHash;
 use crate::log::{Progress, Reject};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// What raising a record needs.
-pub(in crate::log) struct Raise {
-    names: Vec<Name>,
-    members: Vec<Member>,
+pub(in crate::log) struct FromWire {
+    names: Vec<NameId>,
+    members: Vec<MemberId>,
     /// One for all entries of the frame that say it: most metadata is said often.
     texts: Vec<SharedText>,
 }
@@ -27,10 +27,10 @@ enum SharedText {
     Erased(StringHash),
 }
 
-impl Raise {
+impl FromWire {
     /// Interns the frame's names and members.
     pub(in crate::log) fn new(tables: &Tables<'_>, names: &mut Names) -> Result<Self, CodecError> {
-        let local: Vec<Name> = tables
+        let local: Vec<NameId> = tables
             .names
             .iter()
             .map(|name| match name {
@@ -50,7 +50,7 @@ impl Raise {
                 }))
             })
             .collect::<Result<_, CodecError>>()?;
-        Ok(Raise {
+        Ok(FromWire {
             names: local,
             members,
             texts: tables
@@ -64,15 +64,15 @@ impl Raise {
         })
     }
 
-    fn name(&self, at: NameAt) -> Result<Name, CodecError> {
+    fn name(&self, at: NameAt) -> Result<NameId, CodecError> {
         look_up(&self.names, "name", at)
     }
 
-    fn name_if(&self, at: Option<NameAt>) -> Result<Option<Name>, CodecError> {
+    fn name_if(&self, at: Option<NameAt>) -> Result<Option<NameId>, CodecError> {
         at.map(|at| self.name(at)).transpose()
     }
 
-    fn member(&self, at: MemberAt) -> Result<Member, CodecError> {
+    fn member(&self, at: MemberAt) -> Result<MemberId, CodecError> {
         look_up(&self.members, "member", at)
     }
 
@@ -115,23 +115,23 @@ impl Raise {
             id: self.text_if(entry.id)?,
             stamp: entry.stamp,
             lossy: entry.lossy,
-            what: match &entry.what {
-                WWhat::Change(change) => What::Change(self.change(change)?),
+            payload: match &entry.what {
+                WWhat::Change(change) => Payload::Change(self.change(change)?),
                 WWhat::Other(other) => match &**other {
                     WOther::Snapshot(snapshot) => {
                         let origin = SnapshotOrigin::Listed;
-                        What::Snapshot(Box::new(self.snapshot(snapshot, origin)?))
+                        Payload::Snapshot(Box::new(self.snapshot(snapshot, origin)?))
                     }
                     WOther::SnapshotOf(snapshot, origin) => {
-                        What::Snapshot(Box::new(self.snapshot(snapshot, (*origin).into())?))
+                        Payload::Snapshot(Box::new(self.snapshot(snapshot, (*origin).into())?))
                     }
-                    WOther::Link(link) => What::Link(Box::new(self.link(link)?)),
-                    WOther::LinkOf(link, state, service) => What::Link(Box::new(Link {
+                    WOther::Link(link) => Payload::Link(Box::new(self.link(link)?)),
+                    WOther::LinkOf(link, state, service) => Payload::Link(Box::new(LinkChange {
                         state: (*state).into(),
                         service: (*service).into(),
                         ..self.link(link)?
                     })),
-                    WOther::Token(token) => What::Token(Box::new(self.token(token)?)),
+                    WOther::Token(token) => Payload::Token(Box::new(self.token(token)?)),
                 },
             },
         })
@@ -141,7 +141,7 @@ impl Raise {
         Ok(Change {
             member: self.member(change.member)?,
             kind: change.kind,
-            said: change.said,
+            reported: change.said,
             disposition: change.disposition,
             meta: self.meta(change.meta)?,
             reason: self.text_if(change.reason)?,
@@ -163,19 +163,19 @@ impl Raise {
             complete: snapshot.complete,
             listed: snapshot.listed,
             claims: match &snapshot.claims {
-                WClaims::Residue(residue) => Claims::Residue(
+                WClaims::Residue(residue) => Listing::Residue(
                     residue
                         .0
                         .iter()
                         .map(|(member, claim)| {
-                            Ok(Residue {
+                            Ok(ListingDelta {
                                 member: self.member(*member)?,
                                 claim: claim.as_ref().map(|c| self.claim(c)).transpose()?,
                             })
                         })
                         .collect::<Result<_, CodecError>>()?,
                 ),
-                WClaims::Whole(whole) => Claims::Whole(self.whole(whole)?),
+                WClaims::Whole(whole) => Listing::Whole(self.whole(whole)?),
             },
             held: snapshot
                 .held
@@ -190,15 +190,15 @@ impl Raise {
         })
     }
 
-    fn claim(&self, claim: &WClaim) -> Result<Claim, CodecError> {
-        Ok(Claim {
+    fn claim(&self, claim: &WClaim) -> Result<ListedMember, CodecError> {
+        Ok(ListedMember {
             meta: self.meta(claim.meta)?,
             stamp: claim.stamp.into(),
         })
     }
 
-    fn whole(&self, whole: &WWhole) -> Result<Whole, CodecError> {
-        Ok(Whole {
+    fn whole(&self, whole: &WWhole) -> Result<FullListing, CodecError> {
+        Ok(FullListing {
             incomplete: whole.incomplete,
             topics_missing: whole.topics_missing,
             topics: whole
@@ -216,8 +216,8 @@ impl Raise {
         })
     }
 
-    fn link(&self, link: &WLink) -> Result<Link, CodecError> {
-        Ok(Link {
+    fn link(&self, link: &WLink) -> Result<LinkChange, CodecError> {
+        Ok(LinkChange {
             channel: self.name_if(link.channel)?,
             state: if link.up {
                 LinkState::Up
@@ -253,8 +253,8 @@ impl Raise {
         })
     }
 
-    fn token(&self, token: &WToken) -> Result<Token, CodecError> {
-        Ok(Token {
+    fn token(&self, token: &WToken) -> Result<TokenChange, CodecError> {
+        Ok(TokenChange {
             channel: self.name_if(token.channel)?,
             state: token.state.into(),
             reason: self.text_if(token.reason)?,
@@ -284,8 +284,8 @@ impl Raise {
         })
     }
 
-    pub(in crate::log) fn closed(&self, closed: WClosed) -> Result<Closed, CodecError> {
-        Ok(Closed {
+    pub(in crate::log) fn closed(&self, closed: WClosed) -> Result<ConnectionEnd, CodecError> {
+        Ok(ConnectionEnd {
             observer: self.name(closed.observer)?,
             recorded_at: closed.recorded_at,
         })

@@ -1,12 +1,12 @@
 //! What every command takes: where the answers come from, and how they are written.
 
-use super::output::Format;
+use super::output::OutputFormat;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
 
 /// The options of all commands.
 #[derive(Debug, Args)]
-pub struct Everywhere {
+pub struct GlobalArgs {
     /// The data directory
     #[arg(
         long,
@@ -37,7 +37,7 @@ pub struct Everywhere {
         global = true,
         help_heading = "Everywhere"
     )]
-    pub format: Option<Format>,
+    pub format: Option<OutputFormat>,
     /// Say more on standard error
     #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Everywhere")]
     pub verbose: u8,

@@ -5,15 +5,15 @@ use super::held;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// So many bytes, and those that are taken.
-pub(super) struct Room {
+pub(super) struct ByteBudget {
     most: u64,
     taken: Mutex<u64>,
     freed: Condvar,
 }
 
-impl Room {
-    pub fn new(most: u64) -> Arc<Room> {
-        Arc::new(Room {
+impl ByteBudget {
+    pub fn new(most: u64) -> Arc<ByteBudget> {
+        Arc::new(ByteBudget {
             most,
             taken: Mutex::default(),
             freed: Condvar::new(),
@@ -21,12 +21,12 @@ impl Room {
     }
 
     /// Waits until there is room. More than there is in all gets all of it.
-    pub fn take(self: &Arc<Self>, bytes: u64) -> Place {
+    pub fn take(self: &Arc<Self>, bytes: u64) -> ByteReservation {
         let bytes = bytes.min(self.most);
         let full = |taken: &mut u64| *taken + bytes > self.most;
         let waited = self.freed.wait_while(held(&self.taken), full);
         *waited.unwrap_or_else(PoisonError::into_inner) += bytes;
-        Place {
+        ByteReservation {
             room: Arc::clone(self),
             bytes,
         }
@@ -34,12 +34,12 @@ impl Room {
 }
 
 /// Room that is taken, until this is dropped.
-pub(super) struct Place {
-    room: Arc<Room>,
+pub(super) struct ByteReservation {
+    room: Arc<ByteBudget>,
     bytes: u64,
 }
 
-impl Drop for Place {
+impl Drop for ByteReservation {
     fn drop(&mut self) {
         *held(&self.room.taken) -= self.bytes;
         self.room.freed.notify_all();

@@ -1,7 +1,7 @@
 //! Why a source gives no more lines, and why they are not taken in, as one sentence each.
 
 use super::foreign::Looks;
-use super::run::Outcome;
+use super::run::IngestOutcome;
 use crate::store::StoreError;
 use std::io;
 
@@ -122,7 +122,7 @@ pub enum IngestError {
 #[error("{error}")]
 pub struct Unfinished {
     /// What became of the lines before.
-    pub outcome: Outcome,
+    pub outcome: IngestOutcome,
     /// What stands before this byte of the text is durable.
     pub byte: u64,
     /// Why it went no further.

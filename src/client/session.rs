@@ -18,14 +18,14 @@
 //! A source that plays a recording is no link: nothing is told of it, as of a file, and what it plays ends. It is heard
 //! once, for it would begin anew for who comes back.
 
-use super::rests::Rests;
+use super::backoff::Backoff;
 use crate::domain::time::Millis;
 use crate::limits::{LOGIN_SETTLED_MS, RENEWAL_MS_MAX, TOKEN_POLL_MS, TOKEN_WARNING_MS};
 use serde::Serialize;
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happened {
+pub enum SessionInput {
     /// The program wants the feed to be followed.
     Started,
     /// A token was taken. The same number means the same token.
@@ -40,7 +40,7 @@ pub enum Happened {
     /// The login was accepted, by a source that plays a recording.
     Playing,
     /// The login failed.
-    Refused(Refusal),
+    Refused(LoginRefusal),
     /// The source has said something.
     Spoke,
     /// The source says that the token will expire; in so many milliseconds, where it says when.
@@ -52,7 +52,7 @@ pub enum Happened {
     /// The source says that the token has expired.
     Expired,
     /// The connection is over.
-    Ended(Ending),
+    Ended(SessionEnd),
     /// The rest is over.
     Woke,
     /// The program is to end.
@@ -61,7 +61,7 @@ pub enum Happened {
 
 /// Why a login failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum LoginRefusal {
     /// The token was not accepted.
     Token,
     /// What was asked for is not there, or not allowed: asking again will not help.
@@ -74,7 +74,7 @@ pub enum Refusal {
 
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum SessionEnd {
     /// The source closed it because the token has expired.
     Expired,
     /// The source has closed it in order (1000): what it plays is over.
@@ -85,7 +85,7 @@ pub enum Ending {
 
 /// What is to be done, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum SessionAction {
     /// Take a token from where tokens come from, and tell which.
     Take,
     /// Make a new client and log in with the token that was taken last.
@@ -99,7 +99,7 @@ pub enum Deed {
     /// Wake after so many milliseconds.
     Rest(Millis),
     /// It is over: as asked for, because all was heard, or because it cannot go on.
-    End(Option<Refusal>),
+    End(Option<LoginRefusal>),
     /// It is over, though not all of what was played was heard.
     BreakOff,
 }
@@ -158,8 +158,8 @@ pub const STOPPED: &str = "stopped";
 
 /// The state of one feed.
 #[derive(Debug)]
-pub struct Life {
-    state: State,
+pub struct SessionMachine {
+    state: SessionState,
     /// There is somewhere to take new tokens from.
     renewable: bool,
     /// The token of the last login.
@@ -170,21 +170,21 @@ pub struct Life {
     lapsing: Option<Lapse>,
     /// It has been logged in before.
     known: bool,
-    rests: Rests,
+    rests: Backoff,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum SessionState {
     Waiting,
     Taking,
     LoggingIn,
-    In(Session),
+    In(OpenSession),
     Hearing,
     Over,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Session {
+struct OpenSession {
     since: Millis,
     spoke: bool,
     /// Where the token will expire: when.
@@ -211,76 +211,87 @@ enum Lapse {
     Done,
 }
 
-impl Life {
+impl SessionMachine {
     /// A feed that has not begun. `renewable`: tokens can be taken; no rest is longer than `rest_max` ms, and `seed`
     /// decides their jitter.
     ///
     /// ```
-    /// use rollbook::client::life::{Deed, Happened, Life};
+    /// use rollbook::client::session::{Deed, Happened, Life};
     /// let mut life = Life::new(true, 30_000, 7);
     /// assert_eq!(life.step(0, Happened::Started), [Deed::Take]);
     /// assert_eq!(life.step(5, Happened::Token(1)), [Deed::LogIn]);
     /// ```
     #[must_use]
-    pub fn new(renewable: bool, rest_max: Millis, seed: u64) -> Life {
-        Life {
-            state: State::Waiting,
+    pub fn new(renewable: bool, rest_max: Millis, seed: u64) -> SessionMachine {
+        SessionMachine {
+            state: SessionState::Waiting,
             renewable,
             token: None,
             fresh: true,
             lapsing: None,
             known: false,
-            rests: Rests::new(rest_max, seed),
+            rests: Backoff::new(rest_max, seed),
         }
     }
 
     /// What is to be done now that this has happened. What cannot happen in the state that it is in changes nothing.
-    pub fn step(&mut self, now: Millis, happened: Happened) -> Vec<Deed> {
+    pub fn step(&mut self, now: Millis, happened: SessionInput) -> Vec<SessionAction> {
         match (self.state, happened) {
-            (State::Over, _) => vec![],
-            (state, Happened::Stopped) => {
-                self.state = State::Over;
+            (SessionState::Over, _) => vec![],
+            (state, SessionInput::Stopped) => {
+                self.state = SessionState::Over;
                 let mut deeds = match state {
-                    State::In(_) => vec![Deed::LogOut, down(STOPPED, now)],
-                    State::Hearing => vec![Deed::LogOut],
+                    SessionState::In(_) => vec![SessionAction::LogOut, down(STOPPED, now)],
+                    SessionState::Hearing => vec![SessionAction::LogOut],
                     _ => vec![],
                 };
-                deeds.push(Deed::End(None));
+                deeds.push(SessionAction::End(None));
                 deeds
             }
-            (State::Waiting, Happened::Started | Happened::Woke) if self.renewable => {
-                self.state = State::Taking;
-                vec![Deed::Take]
+            (SessionState::Waiting, SessionInput::Started | SessionInput::Woke)
+                if self.renewable =>
+            {
+                self.state = SessionState::Taking;
+                vec![SessionAction::Take]
             }
-            (State::Waiting, Happened::Started | Happened::Woke) => self.log_in(None),
-            (State::Taking, Happened::Token(token)) => self.log_in(Some(token)),
-            (State::Taking, Happened::NoToken) => self.fail(),
-            (State::LoggingIn, Happened::LoggedIn { renews }) => self.logged_in(renews, now),
-            (State::LoggingIn, Happened::Playing) => {
-                self.state = State::Hearing;
+            (SessionState::Waiting, SessionInput::Started | SessionInput::Woke) => {
+                self.log_in(None)
+            }
+            (SessionState::Taking, SessionInput::Token(token)) => self.log_in(Some(token)),
+            (SessionState::Taking, SessionInput::NoToken) => self.fail(),
+            (SessionState::LoggingIn, SessionInput::LoggedIn { renews }) => {
+                self.logged_in(renews, now)
+            }
+            (SessionState::LoggingIn, SessionInput::Playing) => {
+                self.state = SessionState::Hearing;
                 vec![]
             }
-            (State::LoggingIn, Happened::Refused(refusal)) => self.refused(refusal, now),
-            (State::In(session), happened) => self.inside(session, happened, now),
-            (State::Hearing, Happened::Ended(ending)) => {
-                self.state = State::Over;
+            (SessionState::LoggingIn, SessionInput::Refused(refusal)) => self.refused(refusal, now),
+            (SessionState::In(session), happened) => self.inside(session, happened, now),
+            (SessionState::Hearing, SessionInput::Ended(ending)) => {
+                self.state = SessionState::Over;
                 match ending {
-                    Ending::Done => vec![Deed::End(None)],
-                    Ending::Expired | Ending::Lost => vec![Deed::BreakOff],
+                    SessionEnd::Done => vec![SessionAction::End(None)],
+                    SessionEnd::Expired | SessionEnd::Lost => vec![SessionAction::BreakOff],
                 }
             }
             _ => vec![],
         }
     }
 
-    fn inside(&mut self, session: Session, happened: Happened, now: Millis) -> Vec<Deed> {
+    fn inside(
+        &mut self,
+        session: OpenSession,
+        happened: SessionInput,
+        now: Millis,
+    ) -> Vec<SessionAction> {
         match happened {
-            Happened::Spoke => {
+            SessionInput::Spoke => {
                 let spoke = true;
-                self.state = State::In(Session { spoke, ..session });
+                self.state = SessionState::In(OpenSession { spoke, ..session });
                 vec![]
             }
-            Happened::WillExpire(in_ms) => {
+            SessionInput::WillExpire(in_ms) => {
                 self.lapsing = Some(Lapse::Soon);
                 let until = now.saturating_add(in_ms.unwrap_or(TOKEN_WARNING_MS).max(0));
                 let sooner = session.until.map_or(until, |known| known.min(until));
@@ -288,14 +299,14 @@ impl Life {
                     return vec![];
                 }
                 let until = Some(sooner);
-                self.state = State::In(Session { until, ..session });
+                self.state = SessionState::In(OpenSession { until, ..session });
                 match session.until {
-                    None => vec![Deed::Take],
+                    None => vec![SessionAction::Take],
                     // One is being taken, or waited for.
                     Some(_) => vec![],
                 }
             }
-            Happened::Token(token)
+            SessionInput::Token(token)
                 if let Some(until) = session.until
                     && self.token != Some(token)
                     && session.given != Some((token, Given::Refused))
@@ -306,13 +317,13 @@ impl Life {
                     return self.log_in_anew(session, token, now);
                 }
                 let given = Some((token, Given::Pending));
-                self.state = State::In(Session { given, ..session });
+                self.state = SessionState::In(OpenSession { given, ..session });
                 // What it does not say before the old one expires it does not say in time.
                 let answer = (until - now).clamp(0, RENEWAL_MS_MAX);
-                vec![Deed::Renew, Deed::Rest(answer)]
+                vec![SessionAction::Renew, SessionAction::Rest(answer)]
             }
-            Happened::Renewed => {
-                let mut renewed = Session {
+            SessionInput::Renewed => {
+                let mut renewed = OpenSession {
                     spoke: true,
                     ..session
                 };
@@ -322,31 +333,31 @@ impl Life {
                     (renewed.until, renewed.given) = (None, None);
                     renewed.token_since = now;
                 }
-                self.state = State::In(renewed);
+                self.state = SessionState::In(renewed);
                 vec![]
             }
-            Happened::RenewalRefused => {
+            SessionInput::RenewalRefused => {
                 let given = session.given.map(|(token, _)| (token, Given::Refused));
-                self.state = State::In(Session { given, ..session });
+                self.state = SessionState::In(OpenSession { given, ..session });
                 match session.until {
                     Some(until) if given.is_some() => vec![poll(until, now)],
                     _ => vec![],
                 }
             }
-            Happened::Token(_) | Happened::NoToken => match session.until {
+            SessionInput::Token(_) | SessionInput::NoToken => match session.until {
                 Some(until) => vec![poll(until, now)],
                 None => vec![],
             },
-            Happened::Woke
+            SessionInput::Woke
                 if session.until.is_some()
                     && let Some((token, Given::Pending)) = session.given =>
             {
                 self.log_in_anew(session, token, now)
             }
-            Happened::Woke => match session.until {
-                Some(until) if now < until => vec![Deed::Take],
+            SessionInput::Woke => match session.until {
+                Some(until) if now < until => vec![SessionAction::Take],
                 Some(_) => {
-                    let mut deeds = vec![Deed::LogOut];
+                    let mut deeds = vec![SessionAction::LogOut];
                     deeds.extend(self.expired(now));
                     deeds.push(down(TOKEN_EXPIRED, now));
                     deeds.push(self.leave(session, now));
@@ -354,35 +365,35 @@ impl Life {
                 }
                 None => vec![],
             },
-            Happened::Expired => {
+            SessionInput::Expired => {
                 self.lapsing = Some(Lapse::Done);
                 let rest = self.leave(session, now);
-                vec![Deed::LogOut, down(TOKEN_EXPIRED, now), rest]
+                vec![SessionAction::LogOut, down(TOKEN_EXPIRED, now), rest]
             }
-            Happened::Ended(Ending::Expired) => {
+            SessionInput::Ended(SessionEnd::Expired) => {
                 let mut deeds = self.expired(now);
                 deeds.push(down(TOKEN_EXPIRED, now));
                 deeds.push(self.leave(session, now));
                 deeds
             }
             // Who follows what is live comes back, in whatever order it was let go.
-            Happened::Ended(Ending::Lost | Ending::Done) => {
+            SessionInput::Ended(SessionEnd::Lost | SessionEnd::Done) => {
                 vec![down(CONNECTION_LOST, now), self.leave(session, now)]
             }
             _ => vec![],
         }
     }
 
-    fn log_in(&mut self, token: Option<u64>) -> Vec<Deed> {
+    fn log_in(&mut self, token: Option<u64>) -> Vec<SessionAction> {
         self.fresh = self.token != token;
         self.token = token;
-        self.state = State::LoggingIn;
-        vec![Deed::LogIn]
+        self.state = SessionState::LoggingIn;
+        vec![SessionAction::LogIn]
     }
 
     /// A new client is made with a new token, while the old one is still good.
-    fn log_in_anew(&mut self, session: Session, token: u64, now: Millis) -> Vec<Deed> {
-        let mut deeds = vec![Deed::LogOut, down(TOKEN_WILL_EXPIRE, now)];
+    fn log_in_anew(&mut self, session: OpenSession, token: u64, now: Millis) -> Vec<SessionAction> {
+        let mut deeds = vec![SessionAction::LogOut, down(TOKEN_WILL_EXPIRE, now)];
         self.count(session, now);
         if self.rests.is_fresh() {
             deeds.extend(self.log_in(Some(token)));
@@ -393,9 +404,9 @@ impl Life {
         deeds
     }
 
-    fn logged_in(&mut self, renews: bool, now: Millis) -> Vec<Deed> {
+    fn logged_in(&mut self, renews: bool, now: Millis) -> Vec<SessionAction> {
         self.known = true;
-        self.state = State::In(Session {
+        self.state = SessionState::In(OpenSession {
             since: now,
             spoke: false,
             until: None,
@@ -404,26 +415,26 @@ impl Life {
             given: None,
         });
         let renewed = self.lapsing.take();
-        let mut deeds: Vec<Deed> = renewed
-            .map(|_| Deed::Say(Note::token("renewed", now)))
+        let mut deeds: Vec<SessionAction> = renewed
+            .map(|_| SessionAction::Say(Note::token("renewed", now)))
             .into_iter()
             .collect();
-        deeds.push(Deed::Say(Note::link(true, None, now)));
+        deeds.push(SessionAction::Say(Note::link(true, None, now)));
         deeds
     }
 
-    fn refused(&mut self, refusal: Refusal, now: Millis) -> Vec<Deed> {
+    fn refused(&mut self, refusal: LoginRefusal, now: Millis) -> Vec<SessionAction> {
         let hopeless = match refusal {
-            Refusal::Token => !self.renewable,
-            Refusal::Wrong | Refusal::Untrusted => !self.known,
-            Refusal::Away => false,
+            LoginRefusal::Token => !self.renewable,
+            LoginRefusal::Wrong | LoginRefusal::Untrusted => !self.known,
+            LoginRefusal::Away => false,
         };
         if hopeless {
-            self.state = State::Over;
-            return vec![Deed::End(Some(refusal))];
+            self.state = SessionState::Over;
+            return vec![SessionAction::End(Some(refusal))];
         }
         let mut deeds = vec![];
-        if refusal == Refusal::Token && self.known {
+        if refusal == LoginRefusal::Token && self.known {
             deeds = self.expired(now);
         }
         deeds.extend(self.fail());
@@ -431,41 +442,41 @@ impl Life {
     }
 
     /// Says that the token has expired, unless the log knows.
-    fn expired(&mut self, now: Millis) -> Vec<Deed> {
+    fn expired(&mut self, now: Millis) -> Vec<SessionAction> {
         let known = self.lapsing.replace(Lapse::Done) == Some(Lapse::Done);
-        let say = (!known).then(|| Deed::Say(Note::token("expired", now)));
+        let say = (!known).then(|| SessionAction::Say(Note::token("expired", now)));
         say.into_iter().collect()
     }
 
-    fn fail(&mut self) -> Vec<Deed> {
+    fn fail(&mut self) -> Vec<SessionAction> {
         self.rests.count(false);
         vec![self.rest()]
     }
 
     /// A session is over: rest before the next one.
-    fn leave(&mut self, session: Session, now: Millis) -> Deed {
+    fn leave(&mut self, session: OpenSession, now: Millis) -> SessionAction {
         self.count(session, now);
         self.rest()
     }
 
     /// A session was worth its login where the source spoke, and it held for a while or had a new token: else a source
     /// that closes at once would be asked without end.
-    fn count(&mut self, session: Session, now: Millis) {
+    fn count(&mut self, session: OpenSession, now: Millis) {
         let held = now.saturating_sub(session.since) >= LOGIN_SETTLED_MS;
         self.rests.count(session.spoke && (held || self.fresh));
     }
 
-    fn rest(&mut self) -> Deed {
-        self.state = State::Waiting;
-        Deed::Rest(self.rests.draw())
+    fn rest(&mut self) -> SessionAction {
+        self.state = SessionState::Waiting;
+        SessionAction::Rest(self.rests.draw())
     }
 }
 
 /// When a new token is looked for again, while the old one is still good.
-fn poll(until: Millis, now: Millis) -> Deed {
-    Deed::Rest((until - now).clamp(0, TOKEN_POLL_MS))
+fn poll(until: Millis, now: Millis) -> SessionAction {
+    SessionAction::Rest((until - now).clamp(0, TOKEN_POLL_MS))
 }
 
-fn down(reason: &'static str, now: Millis) -> Deed {
-    Deed::Say(Note::link(false, Some(reason), now))
+fn down(reason: &'static str, now: Millis) -> SessionAction {
+    SessionAction::Say(Note::link(false, Some(reason), now))
 }

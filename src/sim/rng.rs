@@ -4,11 +4,11 @@ use oorandom::Rand64;
 use std::ops::Range;
 
 /// Dice of one purpose. Those of another purpose fall differently for the same seed.
-pub(super) struct Dice(Rand64);
+pub(super) struct SimRng(Rand64);
 
-impl Dice {
-    pub fn new(seed: u64, purpose: u64) -> Dice {
-        Dice(Rand64::new_inc(u128::from(seed), u128::from(purpose)))
+impl SimRng {
+    pub fn new(seed: u64, purpose: u64) -> SimRng {
+        SimRng(Rand64::new_inc(u128::from(seed), u128::from(purpose)))
     }
 
     /// A number of the range; its start where that is empty.

@@ -6,7 +6,7 @@ use crate::limits::JSON_DEPTH_MAX;
 ///
 /// Columns and bytes count from 1, in bytes of the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum LineError {
     /// The bytes are no UTF-8.
     #[error("not UTF-8 (byte {byte})")]
     NotUtf8 {
@@ -106,15 +106,15 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
-    /// [`Refusal::Unknown`], with a value that can be of any length.
-    pub(super) fn unknown(field: &'static str, value: &str) -> Refusal {
+impl LineError {
+    /// [`LineError::Unknown`], with a value that can be of any length.
+    pub(super) fn unknown(field: &'static str, value: &str) -> LineError {
         const SHOWN: usize = 64;
         let shown = match value.char_indices().nth(SHOWN) {
             Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()).into(),
             None => value.into(),
         };
-        Refusal::Unknown {
+        LineError::Unknown {
             field,
             value: shown,
         }

@@ -1,7 +1,7 @@
 //! How many rejects are kept, and how many bytes of them: of one source, and in all. Of those beyond it stays a count, in
 //! records that stand for ever more of them. What a reject says is not looked at here.
 
-use super::checkpoint::Aside;
+use super::checkpoint::Bookkeeping;
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::Reject;
@@ -10,21 +10,21 @@ use std::sync::Arc;
 
 /// What was kept of each source since the store was opened, and what was not.
 #[derive(Default)]
-pub(super) struct Ration {
-    kept: HashMap<Arc<str>, Kept>,
-    merged: Option<Merged>,
+pub(super) struct RejectQuota {
+    kept: HashMap<Arc<str>, SourceQuota>,
+    merged: Option<MergedRejects>,
     /// Rejects that stand in records of several.
     merged_before: u64,
 }
 
 #[derive(Default)]
-struct Kept {
+struct SourceQuota {
     rejects: u64,
     bytes: u64,
 }
 
 /// Rejects that are only counted.
-struct Merged {
+struct MergedRejects {
     first: Reject,
     /// When the last of them came.
     last: Millis,
@@ -37,20 +37,22 @@ struct Merged {
 /// A record stands for at least this part of all that stood in such records before it: so there are few of them.
 const MERGED_PART: u64 = 8;
 
-impl Ration {
+impl RejectQuota {
     /// What is to be recorded of a reject: itself, or one record of many, or nothing yet.
-    pub fn of(&mut self, mut reject: Reject, aside: &Aside) -> Option<Reject> {
+    pub fn of(&mut self, mut reject: Reject, bookkeeping: &Bookkeeping) -> Option<Reject> {
         if self.kept.len() >= limits::REJECT_SOURCES_MAX && !self.kept.contains_key(&reject.source)
         {
             self.kept.clear();
         }
         let kept = self.kept.entry(Arc::clone(&reject.source)).or_default();
-        if kept.rejects >= limits::REJECTS_PER_SOURCE_MAX || aside.rejects >= limits::REJECTS_MAX {
+        if kept.rejects >= limits::REJECTS_PER_SOURCE_MAX
+            || bookkeeping.rejects >= limits::REJECTS_MAX
+        {
             return self.merge(reject);
         }
         let bytes = reject.text.as_ref().map_or(0, |text| text.len() as u64);
         if kept.bytes + bytes > limits::REJECTS_PER_SOURCE_BYTES_MAX
-            || aside.reject_bytes + bytes > limits::REJECTS_BYTES_MAX
+            || bookkeeping.reject_bytes + bytes > limits::REJECTS_BYTES_MAX
         {
             reject.text = None;
         } else {
@@ -62,7 +64,7 @@ impl Ration {
 
     fn merge(&mut self, reject: Reject) -> Option<Reject> {
         let (length, blake3, last) = (reject.length, reject.blake3, reject.recorded_at);
-        let merged = self.merged.get_or_insert_with(|| Merged {
+        let merged = self.merged.get_or_insert_with(|| MergedRejects {
             first: reject,
             last,
             rejects: 0,

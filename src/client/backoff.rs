@@ -5,18 +5,18 @@ use crate::limits::REST_BASE_MS;
 
 /// How long to rest.
 #[derive(Debug)]
-pub struct Rests {
+pub struct Backoff {
     /// Attempts in a row that came to nothing.
     failures: u32,
     max: Millis,
     dice: u64,
 }
 
-impl Rests {
+impl Backoff {
     /// None longer than `max` ms; `seed` decides their jitter.
     #[must_use]
-    pub fn new(max: Millis, seed: u64) -> Rests {
-        Rests {
+    pub fn new(max: Millis, seed: u64) -> Backoff {
+        Backoff {
             failures: 0,
             max,
             dice: seed,

@@ -4,12 +4,12 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::notices::Notices;
 use crate::cli::progress::say;
 use crate::cli::text::shown;
-use crate::client::life::Refusal;
-use crate::client::rests::seed;
-use crate::client::socket::{LoginError, Patience};
+use crate::client::backoff::seed;
+use crate::client::forwarder::{ForwardSummary, Forwarder, Target, UplinkError};
+use crate::client::session::LoginRefusal;
+use crate::client::socket::{LoginError, SocketTimeouts};
 use crate::client::token::TokenSource;
-use crate::client::uplink::{Sent, Target, Uplink, UplinkError};
-use crate::client::wire::Address;
+use crate::client::transport::Address;
 use crate::ingest::IngestSummary;
 use clap::Args;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where lines are sent.
 #[derive(Debug, Clone, Args)]
-pub struct Sending {
+pub struct ForwardArgs {
     /// Send the lines to another server's /v1/ingest (ws:// or wss://)
     #[arg(long, value_name = "URL")]
     pub to_url: Option<String>,
@@ -34,7 +34,7 @@ pub struct Sending {
     pub to_token_command: Option<String>,
 }
 
-impl Sending {
+impl ForwardArgs {
     /// The server meant, for lines of this observer, tried again after `rest_max` ms at most.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Sending {
         &self,
         observer: &str,
         self_user: Option<&str>,
-        patience: Patience,
+        patience: SocketTimeouts,
         rest_max: i64,
     ) -> Result<Option<Target>, Failure> {
         let Some(url) = &self.to_url else {
@@ -77,7 +77,7 @@ pub fn address(url: &str) -> Result<Address, Failure> {
 
 /// Begins to send, within a runtime; lines that are rejected are named.
 #[must_use]
-pub fn send(target: Target, notices: &Arc<Mutex<Notices>>) -> Uplink {
+pub fn send(target: Target, notices: &Arc<Mutex<Notices>>) -> Forwarder {
     let (server, notices) = (target.address.to_string(), Arc::clone(notices));
     let rejected = move |line: u64, reason: &str| {
         let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,14 +85,14 @@ pub fn send(target: Target, notices: &Arc<Mutex<Notices>>) -> Uplink {
             say(&notice);
         }
     };
-    Uplink::start(target, Box::new(rejected))
+    Forwarder::start(target, Box::new(rejected))
 }
 
 /// What became of the lines, as far as a server tells.
 ///
 /// # Errors
 /// Why they were not all taken, as a sentence.
-pub fn summary(sent: Result<Sent, UplinkError>) -> Result<IngestSummary, Failure> {
+pub fn summary(sent: Result<ForwardSummary, UplinkError>) -> Result<IngestSummary, Failure> {
     match sent {
         Ok(sent) => Ok(IngestSummary {
             lines: sent.lines,
@@ -119,9 +119,9 @@ pub fn summary(sent: Result<Sent, UplinkError>) -> Result<IngestSummary, Failure
 #[must_use]
 pub fn advise(failure: Failure, refused: &LoginError, token: &str) -> Failure {
     match refused.refusal {
-        Refusal::Token => failure.hint(token),
-        Refusal::Wrong => failure.hint("look at the URL, and at what the token allows"),
+        LoginRefusal::Token => failure.hint(token),
+        LoginRefusal::Wrong => failure.hint("look at the URL, and at what the token allows"),
         // It says itself what to do, or only time will tell.
-        Refusal::Untrusted | Refusal::Away => failure,
+        LoginRefusal::Untrusted | LoginRefusal::Away => failure,
     }
 }

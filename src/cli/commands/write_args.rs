@@ -25,7 +25,7 @@ pub fn name(text: &str) -> Result<String, String> {
 
 /// How lines are taken and kept.
 #[derive(Debug, Args)]
-pub struct Taking {
+pub struct WriteArgs {
     /// Lateness forgiven before an event or snapshot counts as stale, for sources that stamp snapshots later than
     /// they read them (1500, 1500ms, 2s)
     #[arg(long, value_name = "MS", default_value = "0")]
@@ -45,7 +45,7 @@ pub struct Taking {
     pub resync: Span,
     /// What an acknowledged line survives
     #[arg(long, value_name = "LEVEL", default_value = "power")]
-    pub durability: Durability,
+    pub durability: DurabilityArg,
     /// What a number counts where a line gives a time; RFC 3339 texts are taken as well
     #[arg(long, value_name = "UNIT", default_value = "ms")]
     pub time_unit: Unit,
@@ -93,7 +93,7 @@ fn lateness(text: &str) -> Result<Span, String> {
 
 /// What an acknowledged line survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Durability {
+pub enum DurabilityArg {
     /// A power cut
     Power,
     /// The end of the process
@@ -102,7 +102,7 @@ pub enum Durability {
     None,
 }
 
-impl Taking {
+impl WriteArgs {
     /// How events are taken.
     #[must_use]
     pub fn rules(&self) -> Rules {
@@ -165,12 +165,12 @@ impl Taking {
     }
 }
 
-impl From<Durability> for store::Durability {
-    fn from(durability: Durability) -> Self {
+impl From<DurabilityArg> for store::Durability {
+    fn from(durability: DurabilityArg) -> Self {
         match durability {
-            Durability::Power => store::Durability::Power,
-            Durability::Process => store::Durability::Process,
-            Durability::None => store::Durability::None,
+            DurabilityArg::Power => store::Durability::Power,
+            DurabilityArg::Process => store::Durability::Process,
+            DurabilityArg::None => store::Durability::None,
         }
     }
 }

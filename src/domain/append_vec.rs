@@ -9,18 +9,18 @@ const FIRST: usize = 32;
 /// Enough pieces for every `u32`.
 const PIECES: usize = 28;
 
-type Piece<T> = OnceLock<Box<[OnceLock<T>]>>;
+type Chunk<T> = OnceLock<Box<[OnceLock<T>]>>;
 
-/// The list. One writer at a time: whoever may call [`push`](Growing::push) is the owner's business.
+/// The list. One writer at a time: the owner ensures it.
 #[derive(Debug)]
-pub(super) struct Growing<T> {
-    pieces: [Piece<T>; PIECES],
+pub(super) struct AppendVec<T> {
+    pieces: [Chunk<T>; PIECES],
     len: AtomicUsize,
 }
 
-impl<T> Default for Growing<T> {
+impl<T> Default for AppendVec<T> {
     fn default() -> Self {
-        Growing {
+        AppendVec {
             pieces: std::array::from_fn(|_| OnceLock::new()),
             len: AtomicUsize::new(0),
         }
@@ -34,7 +34,7 @@ fn place(at: usize) -> (usize, usize) {
     (piece, from_first - (FIRST << piece))
 }
 
-impl<T> Growing<T> {
+impl<T> AppendVec<T> {
     /// How many items there are.
     pub fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_was_pushed_stays_where_it_is() {
-        let list = Growing::default();
+        let list = AppendVec::default();
         assert_eq!((list.len(), list.get(0)), (0, None));
         for n in 0..10_000_usize {
             list.push(n);
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn readers_see_every_item_up_to_the_length_that_they_saw() {
-        let list = Growing::default();
+        let list = AppendVec::default();
         std::thread::scope(|scope| {
             scope.spawn(|| (0..20_000_usize).for_each(|n| list.push(n)));
             let mut seen = 0;

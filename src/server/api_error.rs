@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum ApiError {
     /// The request makes no sense; names the parameter.
     #[error("{0}")]
     Bad(String),
@@ -44,59 +44,59 @@ pub enum Fault {
 
 /// An error as a program reads it.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub struct Sentence {
+pub struct ErrorBody {
     /// What happened, and what to do.
     pub error: String,
 }
 
-impl Fault {
+impl ApiError {
     /// The status that says it in a number.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Fault::Bad(_) => StatusCode::BAD_REQUEST,
-            Fault::Unknown(_) => StatusCode::UNAUTHORIZED,
-            Fault::Forbidden(_) => StatusCode::FORBIDDEN,
-            Fault::NotFound(_) => StatusCode::NOT_FOUND,
-            Fault::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Fault::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Fault::Late(_) => StatusCode::REQUEST_TIMEOUT,
-            Fault::Crowded(_) => StatusCode::TOO_MANY_REQUESTS,
-            Fault::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Fault::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            ApiError::Bad(_) => StatusCode::BAD_REQUEST,
+            ApiError::Unknown(_) => StatusCode::UNAUTHORIZED,
+            ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
+            ApiError::NotFound(_) => StatusCode::NOT_FOUND,
+            ApiError::Method => StatusCode::METHOD_NOT_ALLOWED,
+            ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::Late(_) => StatusCode::REQUEST_TIMEOUT,
+            ApiError::Crowded(_) => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
 
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Fault {
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
         match error {
             StoreError::NoSuchChannel(channel) => {
-                Fault::NotFound(format!("there is no channel \"{channel}\""))
+                ApiError::NotFound(format!("there is no channel \"{channel}\""))
             }
-            StoreError::TooManyBuckets => Fault::Bad(format!("every: {error}")),
-            StoreError::Poisoned(_) => Fault::Unavailable(error.to_string()),
-            other => Fault::Failed(other.to_string()),
+            StoreError::TooManyBuckets => ApiError::Bad(format!("every: {error}")),
+            StoreError::Poisoned(_) => ApiError::Unavailable(error.to_string()),
+            other => ApiError::Failed(other.to_string()),
         }
     }
 }
 
-impl IntoResponse for Fault {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if let Fault::Failed(what) = &self {
+        if let ApiError::Failed(what) = &self {
             tracing::error!("{what}");
         }
-        let sentence = Sentence {
+        let sentence = ErrorBody {
             error: self.to_string(),
         };
         let mut response = (self.status(), Json(sentence)).into_response();
-        if matches!(self, Fault::Unknown(_)) {
+        if matches!(self, ApiError::Unknown(_)) {
             let bearer = HeaderValue::from_static("Bearer");
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, bearer);
         }
-        if matches!(self, Fault::Crowded(_)) {
+        if matches!(self, ApiError::Crowded(_)) {
             let seconds = HeaderValue::from_static(RETRY_AFTER);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }

@@ -6,9 +6,9 @@ use super::token::secret;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupt;
 use crate::cli::progress::say;
-use crate::server::auth::{Keeper, KeyError, Secret};
+use crate::server::auth::{KeyError, Secret, TokenVerifier};
 use crate::server::tls::{Tls, TlsError};
-use crate::server::{Config, Listener, Origin, serve, socket};
+use crate::server::{Config, Listener, PageOrigin, serve, socket};
 use crate::store::Store;
 use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -27,7 +27,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Who may come in, and how.
 #[derive(Debug, Clone, Args)]
-pub struct Doors {
+pub struct ListenArgs {
     /// Ask for tokens that were signed with the secret in this file (HS256; `rollbook token` makes them); may be given
     /// several times: each secret is good, so that a new one can take over; SIGHUP has keys and certificate read again
     #[arg(long, value_name = "FILE")]
@@ -38,7 +38,7 @@ pub struct Doors {
     /// Let pages of this origin ask (`https://app.example`; may be given several times); without tokens, only these and the
     /// server's own are served
     #[arg(long, value_name = "ORIGIN")]
-    pub allow_origin: Vec<Origin>,
+    pub allow_origin: Vec<PageOrigin>,
     /// Speak TLS, and nothing else, with the certificates in this file (PEM, the server's own first)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -48,28 +48,28 @@ pub struct Doors {
 }
 
 /// All that is needed to let people in.
-pub struct Reception {
+pub struct Listening {
     /// The address, as it was given.
     at: String,
     addresses: Vec<SocketAddr>,
-    tokens: Option<Keeper>,
-    origins: Vec<Origin>,
+    tokens: Option<TokenVerifier>,
+    origins: Vec<PageOrigin>,
     tls: Option<Tls>,
     /// Where keys and certificate are read from.
-    doors: Doors,
+    doors: ListenArgs,
 }
 
 /// Work in the pool that is still going on at the end is left after so long.
 const LEAVE: Duration = Duration::from_secs(1);
 
-impl Doors {
+impl ListenArgs {
     /// Gets ready to listen at the address that was given with `option`, and logs from now on.
     ///
     /// # Errors
     /// Where nobody can be let in so, or everybody would be.
-    pub fn open(&self, option: &str, address: &str, verbose: u8) -> Result<Reception, Failure> {
+    pub fn open(&self, option: &str, address: &str, verbose: u8) -> Result<Listening, Failure> {
         log_from(verbose);
-        Ok(Reception {
+        Ok(Listening {
             at: address.to_owned(),
             addresses: self.addresses(option, address)?,
             tokens: self.tokens()?,
@@ -100,7 +100,7 @@ impl Doors {
         Ok(found)
     }
 
-    fn tokens(&self) -> Result<Option<Keeper>, Failure> {
+    fn tokens(&self) -> Result<Option<TokenVerifier>, Failure> {
         for file in &self.auth_secret_file {
             secret(file)?;
         }
@@ -108,13 +108,13 @@ impl Doors {
         keeper.map_err(|error| Failure::new(Exit::Failed, error.to_string()))
     }
 
-    fn keeper(&self) -> Result<Option<Keeper>, KeyError> {
+    fn keeper(&self) -> Result<Option<TokenVerifier>, KeyError> {
         if let Some(file) = &self.auth_public_key {
-            return Keeper::of_public_key(file).map(Some);
+            return TokenVerifier::of_public_key(file).map(Some);
         }
         let secrets = self.auth_secret_file.iter().map(|file| Secret::read(file));
         let secrets: Vec<Secret> = secrets.collect::<Result<_, _>>()?;
-        Ok((!secrets.is_empty()).then(|| Keeper::of_secrets(&secrets)))
+        Ok((!secrets.is_empty()).then(|| TokenVerifier::of_secrets(&secrets)))
     }
 
     fn tls(&self) -> Result<Option<Tls>, TlsError> {
@@ -125,7 +125,7 @@ impl Doors {
     }
 
     /// Reads keys and certificate again. Where one of them cannot be used, the old ones stay.
-    fn read_again(&self, tokens: Option<&Keeper>, tls: Option<&Tls>) -> Result<(), String> {
+    fn read_again(&self, tokens: Option<&TokenVerifier>, tls: Option<&Tls>) -> Result<(), String> {
         let newer_tokens = self.keeper().map_err(|error| error.to_string())?;
         let newer_tls = self.tls().map_err(|error| error.to_string())?;
         if let (Some(tokens), Some(newer)) = (tokens, newer_tokens) {
@@ -138,7 +138,7 @@ impl Doors {
     }
 
     /// Reads them again at each SIGHUP.
-    async fn read_at(self, mut hangup: Signal, tokens: Option<Keeper>, tls: Option<Tls>) {
+    async fn read_at(self, mut hangup: Signal, tokens: Option<TokenVerifier>, tls: Option<Tls>) {
         while hangup.recv().await.is_some() {
             match self.read_again(tokens.as_ref(), tls.as_ref()) {
                 Ok(()) => tracing::info!("SIGHUP: keys and certificate are read again"),
@@ -148,7 +148,7 @@ impl Doors {
     }
 }
 
-impl Reception {
+impl Listening {
     /// Serves until the process is told to stop, and closes the store.
     ///
     /// # Errors

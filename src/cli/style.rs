@@ -11,7 +11,7 @@ const WIDTH_MIN: u16 = 40;
 
 /// How tables are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct View {
+pub struct TerminalStyle {
     /// Columns of the terminal.
     pub width: u16,
     /// Whether to use colour. Nothing is said by colour alone.
@@ -20,7 +20,7 @@ pub struct View {
 
 /// A colour, by what it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ink {
+pub enum TextColor {
     /// As it is.
     Plain,
     /// Somebody came.
@@ -35,16 +35,16 @@ pub enum Ink {
     Faint,
 }
 
-impl View {
+impl TerminalStyle {
     /// The view that standard output offers. `NO_COLOR` (set, and not empty) and `TERM=dumb` mean none.
     #[must_use]
-    pub fn of_stdout() -> View {
+    pub fn of_stdout() -> TerminalStyle {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|term| term == "dumb");
         let asked = || env::var("COLUMNS").ok()?.parse().ok();
         let width = Table::new().width().or_else(asked);
         let width = width.unwrap_or(WIDTH_DEFAULT).max(WIDTH_MIN);
-        View {
+        TerminalStyle {
             width,
             colour: io::stdout().is_terminal() && !refused,
         }
@@ -52,15 +52,15 @@ impl View {
 
     /// Text in a colour, where there is colour.
     #[must_use]
-    pub fn ink(&self, ink: Ink, text: &str) -> String {
+    pub fn ink(&self, ink: TextColor, text: &str) -> String {
         let code = match ink {
-            Ink::Plain => return text.to_owned(),
+            TextColor::Plain => return text.to_owned(),
             _ if !self.colour => return text.to_owned(),
-            Ink::Joined => "32",
-            Ink::Left => "31",
-            Ink::Changed => "33",
-            Ink::Head => "1",
-            Ink::Faint => "2",
+            TextColor::Joined => "32",
+            TextColor::Left => "31",
+            TextColor::Changed => "33",
+            TextColor::Head => "1",
+            TextColor::Faint => "2",
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }

@@ -1,13 +1,13 @@
 //! Entries after a position, and then those to come: none missing, and none twice, where the one passes into the other.
 //!
-//! The log is read up to its head, a piece at a time. Then a seat is taken at the lane of what is new, and if that
-//! reaches back to where reading ended, all goes on from the lane; else a little more is read first.
+//! The log is read up to its head, a piece at a time. Then a place is taken at the buffer of what is new, and if that
+//! reaches back to where reading ended, all goes on from the buffer; else a little more is read first.
 
+use super::api_error::ApiError;
 use super::app::{App, broken, untold};
 use super::crowd::{Client, Permit};
-use super::fault::Fault;
-use super::hub::{Item, Next, Seat};
-use super::pour::{End, Source};
+use super::forward::{MessageStream, StreamEnd};
+use super::hub::{LiveEntry, NextEntries, Subscriber};
 use crate::limits;
 use crate::query::{Cursor, HistoryFilter};
 use crate::store::StoreError;
@@ -15,21 +15,21 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 /// The entries of one subscriber.
-pub struct Tail {
+pub struct EntryStream {
     app: Arc<App>,
     client: Client,
     filter: Arc<HistoryFilter>,
-    place: Place,
+    place: StreamPlace,
     /// All up to this entry was read.
     read: u64,
 }
 
-enum Place {
+enum StreamPlace {
     /// The history is read: by a task of the pool, or not at the moment.
-    History(Option<Ahead>, Option<Seat>),
-    Reading(JoinHandle<Read>, Option<Seat>),
-    /// All up to this entry was given; the rest comes from the lane.
-    Live(Seat, u64),
+    History(Option<Ahead>, Option<Subscriber>),
+    Reading(JoinHandle<Read>, Option<Subscriber>),
+    /// All up to this entry was given; the rest comes from the buffer.
+    Live(Subscriber, u64),
     Ended,
 }
 
@@ -40,12 +40,12 @@ struct Ahead {
     place: Permit,
 }
 
-type Read = Result<(Option<Ahead>, u64, Vec<Arc<Item>>, bool), StoreError>;
+type Read = Result<(Option<Ahead>, u64, Vec<Arc<LiveEntry>>, bool), StoreError>;
 
 /// What comes next.
-pub enum Said {
+pub enum StreamItem {
     /// Entries, in order.
-    Items(Vec<Arc<Item>>),
+    Items(Vec<Arc<LiveEntry>>),
     /// All up to this entry was given; what comes now comes as it happens.
     Live(u64),
 }
@@ -53,63 +53,69 @@ pub enum Said {
 /// Entries read off the log at a time.
 const READ_ENTRIES: usize = 128;
 
-impl Source for Tail {
-    type Said = Said;
+impl MessageStream for EntryStream {
+    type Said = StreamItem;
 
-    async fn next(&mut self) -> Result<Said, End> {
+    async fn next(&mut self) -> Result<StreamItem, StreamEnd> {
         loop {
             match &mut self.place {
-                Place::History(ahead, seat) => {
-                    let turn = self.app.turn(&self.client).await.map_err(End::Failed)?;
-                    let (ahead, seat) = (ahead.take(), seat.take());
-                    self.place = Place::Reading(self.read(turn, ahead), seat);
+                StreamPlace::History(ahead, place) => {
+                    let turn = self
+                        .app
+                        .turn(&self.client)
+                        .await
+                        .map_err(StreamEnd::Failed)?;
+                    let (ahead, place) = (ahead.take(), place.take());
+                    self.place = StreamPlace::Reading(self.read(turn, ahead), place);
                 }
-                Place::Reading(reading, seat) => {
+                StreamPlace::Reading(reading, place) => {
                     let read = reading.await;
-                    let seat = seat.take();
-                    self.place = Place::Ended;
+                    let place = place.take();
+                    self.place = StreamPlace::Ended;
                     let read = read
                         .map_err(broken)
-                        .and_then(|read| read.map_err(Fault::from));
-                    let (ahead, seq, items, at_head) = read.map_err(End::Failed)?;
+                        .and_then(|read| read.map_err(ApiError::from));
+                    let (ahead, seq, items, at_head) = read.map_err(StreamEnd::Failed)?;
                     self.read = seq;
-                    if let Some(seq) = self.goes_live(ahead, seat, at_head) {
-                        return Ok(Said::Live(seq));
+                    if let Some(seq) = self.goes_live(ahead, place, at_head) {
+                        return Ok(StreamItem::Live(seq));
                     } else if !items.is_empty() {
-                        return Ok(Said::Items(items));
+                        return Ok(StreamItem::Items(items));
                     }
                 }
-                Place::Live(seat, at) => match seat.next(*at).await {
-                    Next::Items(items) => {
+                StreamPlace::Live(place, at) => match place.next(*at).await {
+                    NextEntries::Items(items) => {
                         *at = items.last().map_or(*at, |item| item.told.entry.seq);
                         let shown = items
                             .into_iter()
                             .filter(|item| self.filter.shows(&item.told));
                         let shown: Vec<_> = shown.collect();
                         if !shown.is_empty() {
-                            return Ok(Said::Items(shown));
+                            return Ok(StreamItem::Items(shown));
                         }
                     }
-                    Next::TooSlow => return Err(End::TooSlow),
-                    Next::Closed if self.app.stop.is_cancelled() => return Err(End::Closed),
-                    Next::Closed => return Err(End::Failed(untold())),
+                    NextEntries::TooSlow => return Err(StreamEnd::TooSlow),
+                    NextEntries::Closed if self.app.stop.is_cancelled() => {
+                        return Err(StreamEnd::Closed);
+                    }
+                    NextEntries::Closed => return Err(StreamEnd::Failed(untold())),
                 },
-                Place::Ended => return Err(End::Closed),
+                StreamPlace::Ended => return Err(StreamEnd::Closed),
             }
         }
     }
 }
 
-impl Tail {
+impl EntryStream {
     /// Those that `filter` shows (whose `limit` and times are not looked at), behind its `after_seq`.
     #[must_use]
-    pub fn new(app: Arc<App>, client: Client, filter: HistoryFilter) -> Tail {
-        Tail {
+    pub fn new(app: Arc<App>, client: Client, filter: HistoryFilter) -> EntryStream {
+        EntryStream {
             app,
             client,
             read: filter.after_seq,
             filter: Arc::new(filter),
-            place: Place::History(None, None),
+            place: StreamPlace::History(None, None),
         }
     }
 
@@ -121,8 +127,8 @@ impl Tail {
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let store = &*app.store;
-            // Before a seat is taken.
-            app.pump.start()?;
+            // Before a place is taken.
+            app.tailer.start()?;
             let (mut cursor, place) = match ahead {
                 Some(Ahead { cursor, place }) => (cursor, Some(place)),
                 None => {
@@ -135,7 +141,7 @@ impl Tail {
                 let told = cursor.next_batch(store, READ_ENTRIES)?;
                 let end = told.is_empty();
                 let shown = told.into_iter().filter(|told| filter.shows(told));
-                for item in shown.filter_map(Item::of) {
+                for item in shown.filter_map(LiveEntry::of) {
                     bytes += item.json.len();
                     items.push(Arc::new(item));
                 }
@@ -149,23 +155,28 @@ impl Tail {
         })
     }
 
-    /// Passes on to the lane, if reading has come to where that begins.
+    /// Passes on to the buffer, if reading has come to where that begins.
     fn goes_live(
         &mut self,
         ahead: Option<Ahead>,
-        seat: Option<Seat>,
+        place: Option<Subscriber>,
         at_head: bool,
     ) -> Option<u64> {
         if !at_head {
-            self.place = Place::History(ahead, seat);
+            self.place = StreamPlace::History(ahead, place);
             return None;
         }
-        let seat = seat.unwrap_or_else(|| self.app.pump.hub().sit(self.filter.channel.as_deref()));
-        if !seat.reaches_back_to(self.read) {
-            self.place = Place::History(ahead, Some(seat));
+        let place = place.unwrap_or_else(|| {
+            self.app
+                .tailer
+                .hub()
+                .subscribe(self.filter.channel.as_deref())
+        });
+        if !place.reaches_back_to(self.read) {
+            self.place = StreamPlace::History(ahead, Some(place));
             return None;
         }
-        self.place = Place::Live(seat, self.read);
+        self.place = StreamPlace::Live(place, self.read);
         Some(self.read)
     }
 }

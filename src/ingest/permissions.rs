@@ -1,18 +1,18 @@
 //! What a sender may write: to which channels, and for which observers. Where the right comes from is not known here.
 
-use crate::domain::event::{Event, LinkSaid, Said, Service, Str};
+use crate::domain::event::{Event, EventPayload, ReportedLink, Service, Str};
 use std::sync::Arc;
 
 /// What a sender may write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reach {
+pub struct WritePermissions {
     /// The only channels; `None`: all.
     pub channels: Option<Arc<[String]>>,
     /// The only observers; `None`: all.
     pub observers: Option<Arc<[String]>>,
 }
 
-impl Reach {
+impl WritePermissions {
     /// Whether anything is out of reach.
     #[must_use]
     pub fn is_limited(&self) -> bool {
@@ -26,7 +26,7 @@ impl Reach {
     pub fn narrow(&self, event: &mut Event<'_>) -> Result<(), String> {
         self.observer(&event.observer)?;
         match &self.channels {
-            Some(channels) => narrow(&mut event.said, channels),
+            Some(channels) => narrow(&mut event.payload, channels),
             None => Ok(()),
         }
     }
@@ -43,24 +43,24 @@ impl Reach {
     }
 }
 
-fn narrow(said: &mut Said<'_>, allowed: &[String]) -> Result<(), String> {
+fn narrow(said: &mut EventPayload<'_>, allowed: &[String]) -> Result<(), String> {
     match said {
-        Said::Changes { channel, .. }
-        | Said::Snapshot { channel, .. }
-        | Said::SnapshotBegin { channel, .. }
-        | Said::SnapshotPage { channel, .. }
-        | Said::SnapshotEnd { channel, .. }
-        | Said::Occupancy { channel, .. }
-        | Said::Resync { channel, .. } => expect(channel, allowed),
-        Said::Link(link) => {
+        EventPayload::Changes { channel, .. }
+        | EventPayload::Snapshot { channel, .. }
+        | EventPayload::SnapshotBegin { channel, .. }
+        | EventPayload::SnapshotPage { channel, .. }
+        | EventPayload::SnapshotEnd { channel, .. }
+        | EventPayload::Occupancy { channel, .. }
+        | EventPayload::Resync { channel, .. } => expect(channel, allowed),
+        EventPayload::Link(link) => {
             narrow_link(link, allowed)?;
             // No channel of the sender's is concerned; without channels the entry would stand in the history of all.
             if link.channels.is_empty() {
-                *said = Said::Nothing;
+                *said = EventPayload::Nothing;
             }
             Ok(())
         }
-        Said::Token(token) => match (&token.channel, allowed) {
+        EventPayload::Token(token) => match (&token.channel, allowed) {
             (Some(channel), _) => expect(channel, allowed),
             (None, [only]) => {
                 token.channel = Some(only.clone().into());
@@ -68,12 +68,12 @@ fn narrow(said: &mut Said<'_>, allowed: &[String]) -> Result<(), String> {
             }
             (None, _) => Err("all channels: name one".to_owned()),
         },
-        Said::Connection(_) | Said::Nothing => Ok(()),
+        EventPayload::Connection(_) | EventPayload::Nothing => Ok(()),
     }
 }
 
 /// Makes a link line name the channels themselves, whatever its service calls them.
-fn narrow_link(link: &mut LinkSaid<'_>, allowed: &[String]) -> Result<(), String> {
+fn narrow_link(link: &mut ReportedLink<'_>, allowed: &[String]) -> Result<(), String> {
     let service = std::mem::replace(&mut link.service, Service::All);
     let named = std::mem::take(&mut link.channels);
     let within = |name: &str| -> Vec<Str<'static>> {

@@ -7,30 +7,30 @@ use super::bytes::Seq;
 use super::table::TableWriter;
 use super::wire::*;
 use crate::domain::entry::{
-    Change, Claim, Claims, Closed, Entry, Link, Page, PageStep, Snapshot, SnapshotOrigin, Text,
-    Token, What, Whole,
+    Change, ConnectionEnd, Entry, FullListing, LinkChange, ListedMember, Listing, Page, PageStep,
+    Payload, Snapshot, SnapshotOrigin, Text, TokenChange,
 };
 use crate::domain::event::{LinkState, Service};
-use crate::domain::names::{Glossary, Member, MemberKey, Name};
+use crate::domain::names::{MemberId, MemberKey, NameId, NameTable};
 use crate::log::salts::Salts;
 use crate::log::{Progress, Reject};
 
 /// Where in the present frame's tables a name or member stands: an array, so that looking up costs no hashing.
 /// A slot of an earlier frame has another epoch, so nothing has to be cleared between frames.
 #[derive(Debug, Default)]
-pub(in crate::log) struct Slots {
+pub(in crate::log) struct TablePositions {
     epoch: u32,
     names: Vec<(u32, u32)>,
     members: Vec<(u32, u32)>,
 }
 
-impl Slots {
+impl TablePositions {
     pub(in crate::log) fn next_frame(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
         if self.epoch == 0 {
-            *self = Slots {
+            *self = TablePositions {
                 epoch: 1,
-                ..Slots::default()
+                ..TablePositions::default()
             };
         }
     }
@@ -53,15 +53,15 @@ fn remember(slots: &mut Vec<(u32, u32)>, epoch: u32, number: u32, at: u32) {
 }
 
 /// What lowering a record needs.
-pub(in crate::log) struct Lower<'a> {
-    pub(in crate::log) names: &'a Glossary,
+pub(in crate::log) struct ToWire<'a> {
+    pub(in crate::log) names: &'a NameTable,
     pub(in crate::log) salts: &'a mut Salts,
-    pub(in crate::log) slots: &'a mut Slots,
+    pub(in crate::log) slots: &'a mut TablePositions,
     pub(in crate::log) tables: &'a mut TableWriter,
 }
 
-impl Lower<'_> {
-    fn name(&mut self, name: Name) -> NameAt {
+impl ToWire<'_> {
+    fn name(&mut self, name: NameId) -> NameAt {
         if let Some(at) = found(&self.slots.names, self.slots.epoch, name.0) {
             return at;
         }
@@ -71,7 +71,7 @@ impl Lower<'_> {
         at
     }
 
-    fn member(&mut self, member: Member) -> MemberAt {
+    fn member(&mut self, member: MemberId) -> MemberAt {
         if let Some(at) = found(&self.slots.members, self.slots.epoch, member.0) {
             return at;
         }
@@ -97,7 +97,7 @@ impl Lower<'_> {
         text.map(|text| self.text(text))
     }
 
-    fn name_if(&mut self, name: Option<Name>) -> Option<NameAt> {
+    fn name_if(&mut self, name: Option<NameId>) -> Option<NameAt> {
         name.map(|name| self.name(name))
     }
 
@@ -110,9 +110,9 @@ impl Lower<'_> {
             id: self.text_if(entry.id.as_ref()),
             stamp: entry.stamp,
             lossy: entry.lossy,
-            what: match &entry.what {
-                What::Change(change) => WWhat::Change(self.change(change)),
-                What::Snapshot(snapshot) => {
+            what: match &entry.payload {
+                Payload::Change(change) => WWhat::Change(self.change(change)),
+                Payload::Snapshot(snapshot) => {
                     let wire = self.snapshot(snapshot);
                     WWhat::Other(Box::new(match snapshot.origin {
                         SnapshotOrigin::Listed => WOther::Snapshot(wire),
@@ -124,7 +124,7 @@ impl Lower<'_> {
                         }
                     }))
                 }
-                What::Link(link) => {
+                Payload::Link(link) => {
                     let wire = self.link(link);
                     let plain = matches!(link.state, LinkState::Up | LinkState::Down)
                         && matches!(link.service, Service::All | Service::Other);
@@ -134,7 +134,7 @@ impl Lower<'_> {
                         WOther::LinkOf(wire, link.state.into(), link.service.into())
                     }))
                 }
-                What::Token(token) => WWhat::Other(Box::new(WOther::Token(self.token(token)))),
+                Payload::Token(token) => WWhat::Other(Box::new(WOther::Token(self.token(token)))),
             },
         }
     }
@@ -143,7 +143,7 @@ impl Lower<'_> {
         WChange {
             member: self.member(change.member),
             kind: change.kind,
-            said: change.said,
+            said: change.reported,
             disposition: change.disposition,
             meta: self.text_if(change.meta.as_ref()),
             reason: self.text_if(change.reason.as_ref()),
@@ -160,7 +160,7 @@ impl Lower<'_> {
             complete: snapshot.complete,
             listed: snapshot.listed,
             claims: match &snapshot.claims {
-                Claims::Residue(residue) => WClaims::Residue(Seq(residue
+                Listing::Residue(residue) => WClaims::Residue(Seq(residue
                     .iter()
                     .map(|residue| {
                         let member = self.member(residue.member);
@@ -168,7 +168,7 @@ impl Lower<'_> {
                         (member, claim)
                     })
                     .collect())),
-                Claims::Whole(whole) => WClaims::Whole(self.whole(whole)),
+                Listing::Whole(whole) => WClaims::Whole(self.whole(whole)),
             },
             held: Seq(snapshot.held.iter().map(|&who| self.member(who)).collect()),
             begin: snapshot.begin.map(Into::into),
@@ -178,14 +178,14 @@ impl Lower<'_> {
         }
     }
 
-    fn claim(&mut self, claim: &Claim) -> WClaim {
+    fn claim(&mut self, claim: &ListedMember) -> WClaim {
         WClaim {
             meta: self.text_if(claim.meta.as_ref()),
             stamp: claim.stamp.into(),
         }
     }
 
-    fn whole(&mut self, whole: &Whole) -> WWhole {
+    fn whole(&mut self, whole: &FullListing) -> WWhole {
         WWhole {
             incomplete: whole.incomplete,
             topics_missing: whole.topics_missing,
@@ -205,7 +205,7 @@ impl Lower<'_> {
         }
     }
 
-    fn link(&mut self, link: &Link) -> WLink {
+    fn link(&mut self, link: &LinkChange) -> WLink {
         WLink {
             channel: self.name_if(link.channel),
             up: link.state.is_up(),
@@ -226,7 +226,7 @@ impl Lower<'_> {
         }
     }
 
-    fn token(&mut self, token: &Token) -> WToken {
+    fn token(&mut self, token: &TokenChange) -> WToken {
         WToken {
             channel: self.name_if(token.channel),
             state: token.state.into(),
@@ -257,7 +257,7 @@ impl Lower<'_> {
         }
     }
 
-    pub(in crate::log) fn closed(&mut self, closed: &Closed) -> WClosed {
+    pub(in crate::log) fn closed(&mut self, closed: &ConnectionEnd) -> WClosed {
         WClosed {
             observer: self.name(closed.observer),
             recorded_at: closed.recorded_at,

@@ -1,4 +1,4 @@
-//! What a server bears of those who come: how many, how much, how long. As `limits` says, unless whoever starts it wants
+//! What a server bears of those who come: how many, how much, how long. As `limits` says, unless the caller wants
 //! less.
 
 use crate::limits;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// How many, how much, how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct ServerLimits {
     /// Connections at a time; who comes then waits.
     pub connections: usize,
     /// Sockets and streams at a time; who comes then is told so.
@@ -41,9 +41,9 @@ pub struct Bounds {
     pub silence: Duration,
 }
 
-impl Default for Bounds {
+impl Default for ServerLimits {
     fn default() -> Self {
-        Bounds {
+        ServerLimits {
             connections: limits::CONNECTIONS_MAX,
             sockets: limits::SOCKETS_MAX,
             body_bytes: limits::BODY_BYTES_MAX,

@@ -1,12 +1,12 @@
 //! Lines into another server's `/v1/ingest`: kept until they are acknowledged, and sent again after a lost connection
 //! behind the last one that is durable there. What a line says is not looked at here.
 
-use super::life::Refusal;
+use super::backoff::Backoff;
 use super::remote::question;
-use super::rests::Rests;
-use super::socket::{Heard, LoginError, Over, Patience, Socket};
+use super::session::LoginRefusal;
+use super::socket::{LoginError, Socket, SocketEnd, SocketInput, SocketTimeouts};
 use super::token::{Token, TokenSource};
-use super::wire::{Address, AddressError};
+use super::transport::{Address, AddressError};
 use crate::limits::{MESSAGE_BYTES_MAX, RECORD_AHEAD_BYTES_MAX, UPLINK_LINES_MAX};
 use crate::query::params::IngestParams;
 use serde::Deserialize;
@@ -29,7 +29,7 @@ pub struct Target {
     /// The observer's own user, of lines that name none.
     pub self_user: Option<String>,
     /// How long to wait for it.
-    pub patience: Patience,
+    pub patience: SocketTimeouts,
     /// The longest rest before it is tried again, ms.
     pub rest_max: i64,
     /// Decides the jitter of rests, and the names of feeds.
@@ -64,7 +64,7 @@ pub enum UplinkError {
 
 /// What became of the lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Sent {
+pub struct ForwardSummary {
     /// Lines acknowledged.
     pub lines: u64,
     /// Those among them that were rejected.
@@ -77,13 +77,13 @@ pub struct Sent {
 pub type OnReject = Box<dyn FnMut(u64, &str) + Send>;
 
 /// The way to a server.
-pub struct Uplink {
-    lines: UnboundedSender<Item>,
+pub struct Forwarder {
+    lines: UnboundedSender<ForwardItem>,
     room: Arc<Semaphore>,
-    task: JoinHandle<Result<Sent, UplinkError>>,
+    task: JoinHandle<Result<ForwardSummary, UplinkError>>,
 }
 
-enum Item {
+enum ForwardItem {
     Line(Box<str>, OwnedSemaphorePermit),
     /// What follows comes from another connection to the source.
     NewFeed,
@@ -96,13 +96,13 @@ const CLOSED_REPLACED: u16 = 4409;
 /// Lines are gathered into messages of about this size.
 const PIECE_BYTES: usize = 256 << 10;
 
-impl Uplink {
+impl Forwarder {
     /// Begins to send. Must be called within a runtime.
     #[must_use]
-    pub fn start(target: Target, on_reject: OnReject) -> Uplink {
+    pub fn start(target: Target, on_reject: OnReject) -> Forwarder {
         let (lines, items) = unbounded_channel();
         let sender = Sender {
-            rests: Rests::new(target.rest_max, target.seed),
+            rests: Backoff::new(target.rest_max, target.seed),
             token: None,
             target,
             on_reject,
@@ -112,9 +112,9 @@ impl Uplink {
             acked: 0,
             on_way: 0,
             more: true,
-            sent: Sent::default(),
+            sent: ForwardSummary::default(),
         };
-        Uplink {
+        Forwarder {
             lines,
             room: Arc::new(Semaphore::new(RECORD_AHEAD_BYTES_MAX)),
             task: tokio::spawn(sender.run()),
@@ -122,12 +122,15 @@ impl Uplink {
     }
 
     /// Takes a line, without its newline; waits while too many are on the way. `false`: nothing more is taken, and
-    /// [`finish`](Uplink::finish) says why.
+    /// [`finish`](Forwarder::finish) says why.
     pub async fn line(&self, text: &str) -> bool {
         let cost = (text.len() + LINE_COST).min(RECORD_AHEAD_BYTES_MAX);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         match Arc::clone(&self.room).acquire_many_owned(cost).await {
-            Ok(room) => self.lines.send(Item::Line(text.into(), room)).is_ok(),
+            Ok(room) => self
+                .lines
+                .send(ForwardItem::Line(text.into(), room))
+                .is_ok(),
             Err(_) => false,
         }
     }
@@ -135,14 +138,14 @@ impl Uplink {
     /// What follows is no continuation: it comes from a new connection to the source.
     pub fn new_feed(&self) {
         // Where nobody takes it, the next line tells.
-        let _ = self.lines.send(Item::NewFeed);
+        let _ = self.lines.send(ForwardItem::NewFeed);
     }
 
     /// Waits until all is acknowledged, and gives what became of it.
     ///
     /// # Errors
     /// [`UplinkError`].
-    pub async fn finish(self) -> Result<Sent, UplinkError> {
+    pub async fn finish(self) -> Result<ForwardSummary, UplinkError> {
         drop(self.lines);
         self.task.await.unwrap_or(Err(UplinkError::Gone))
     }
@@ -150,7 +153,7 @@ impl Uplink {
 
 /// What a server says.
 #[derive(Deserialize)]
-struct Word {
+struct UplinkMessage {
     t: String,
     line: Option<u64>,
     seq: Option<u64>,
@@ -161,9 +164,9 @@ struct Word {
 struct Sender {
     target: Target,
     on_reject: OnReject,
-    rests: Rests,
+    rests: Backoff,
     token: Option<Token>,
-    items: UnboundedReceiver<Item>,
+    items: UnboundedReceiver<ForwardItem>,
     /// Lines that are not acknowledged, in order.
     held: VecDeque<(Box<str>, OwnedSemaphorePermit)>,
     /// Feeds so far.
@@ -174,21 +177,21 @@ struct Sender {
     on_way: usize,
     /// More may come for this feed.
     more: bool,
-    sent: Sent,
+    sent: ForwardSummary,
 }
 
 /// How a connection came to its end.
-enum End {
+enum ForwardEnd {
     /// All of the feed is acknowledged.
     Done,
     /// It was lost.
-    Lost(Over),
+    Lost(SocketEnd),
 }
 
 impl Sender {
-    async fn run(mut self) -> Result<Sent, UplinkError> {
+    async fn run(mut self) -> Result<ForwardSummary, UplinkError> {
         while let Some(item) = self.items.recv().await {
-            if let Item::Line(text, room) = item {
+            if let ForwardItem::Line(text, room) = item {
                 self.held.push_back((text, room));
                 self.feed += 1;
                 (self.acked, self.more) = (0, true);
@@ -218,14 +221,14 @@ impl Sender {
                 let end = self.talk(&mut socket).await?;
                 self.rests.count(self.sent.lines > before);
                 match end {
-                    End::Done => {
+                    ForwardEnd::Done => {
                         socket.log_out().await;
                         return Ok(());
                     }
-                    End::Lost(over) if over.code == Some(CLOSED_REPLACED) => {
+                    ForwardEnd::Lost(over) if over.code == Some(CLOSED_REPLACED) => {
                         return Err(UplinkError::Replaced(self.target.address.to_string()));
                     }
-                    End::Lost(_) => {}
+                    ForwardEnd::Lost(_) => {}
                 }
             }
             let rest = self.rests.draw().unsigned_abs();
@@ -252,9 +255,9 @@ impl Sender {
         };
         self.rests.count(false);
         let hopeless = match error.refusal {
-            Refusal::Away => false,
-            Refusal::Token => !self.target.tokens.renews(),
-            Refusal::Wrong | Refusal::Untrusted => self.sent.lines == 0,
+            LoginRefusal::Away => false,
+            LoginRefusal::Token => !self.target.tokens.renews(),
+            LoginRefusal::Wrong | LoginRefusal::Untrusted => self.sent.lines == 0,
         };
         if hopeless {
             let address = self.target.address.to_string();
@@ -264,34 +267,34 @@ impl Sender {
     }
 
     /// Sends and hears on one connection, until it is lost or all is acknowledged.
-    async fn talk(&mut self, socket: &mut Socket) -> Result<End, UplinkError> {
+    async fn talk(&mut self, socket: &mut Socket) -> Result<ForwardEnd, UplinkError> {
         // Nothing is sent before the server has said where to go on.
         let mut begun = false;
         self.on_way = 0;
         loop {
             if begun && !self.more && self.held.is_empty() {
-                return Ok(End::Done);
+                return Ok(ForwardEnd::Done);
             }
             if begun && self.on_way < self.held.len().min(UPLINK_LINES_MAX) {
                 let message = self.next_message();
                 if let Err(over) = socket.send(&message).await {
-                    return Ok(End::Lost(over));
+                    return Ok(ForwardEnd::Lost(over));
                 }
             }
             let sends = begun && self.on_way < self.held.len().min(UPLINK_LINES_MAX);
             tokio::select! {
                 biased;
                 heard = socket.next() => match heard {
-                    Heard::Over(over) => return Ok(End::Lost(over)),
-                    Heard::Message(message) => {
+                    SocketInput::Over(over) => return Ok(ForwardEnd::Lost(over)),
+                    SocketInput::Message(message) => {
                         if let Some(over) = self.hear(&message, &mut begun)? {
-                            return Ok(End::Lost(over));
+                            return Ok(ForwardEnd::Lost(over));
                         }
                     }
                 },
                 item = self.items.recv(), if self.more && !sends => match item {
-                    Some(Item::Line(text, room)) => self.held.push_back((text, room)),
-                    Some(Item::NewFeed) | None => self.more = false,
+                    Some(ForwardItem::Line(text, room)) => self.held.push_back((text, room)),
+                    Some(ForwardItem::NewFeed) | None => self.more = false,
                 },
                 () = std::future::ready(()), if sends => {}
             }
@@ -313,8 +316,8 @@ impl Sender {
         message
     }
 
-    fn hear(&mut self, message: &[u8], begun: &mut bool) -> Result<Option<Over>, UplinkError> {
-        let Ok(word) = serde_json::from_slice::<Word>(message) else {
+    fn hear(&mut self, message: &[u8], begun: &mut bool) -> Result<Option<SocketEnd>, UplinkError> {
+        let Ok(word) = serde_json::from_slice::<UplinkMessage>(message) else {
             return Ok(None);
         };
         match (word.t.as_str(), word.line) {
@@ -336,7 +339,7 @@ impl Sender {
                 if word.state.as_deref() == Some("will_expire") && self.target.tokens.renews() =>
             {
                 let why = "the token will expire".to_owned();
-                return Ok(Some(Over { code: None, why }));
+                return Ok(Some(SocketEnd { code: None, why }));
             }
             _ => {}
         }

@@ -1,36 +1,38 @@
 //! What the writer knows before its first line: the last checkpoint, and what lies behind it.
 
-use super::checkpoint::{self, Parts};
+use super::checkpoint::{self, PartFrames};
 use super::error::StoreError;
 use super::retries::{Remembered, Retries};
-use super::scan::{At, Flow, Fold, Scope, Start, Visitor, read_on, start};
+use super::scan::{
+    ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor, advance, start,
+};
 use crate::domain::entry::{Entry, Page, Rules};
-use crate::domain::names::{Name, NumberMap, Renumbering};
+use crate::domain::names::{NameId, NumberMap, Renumbering};
 use crate::log::engine::Engine;
 
 /// The state at the log's end, and what has changed since the last checkpoint.
 #[derive(Default)]
-pub(super) struct CaughtUp {
-    pub fold: Fold,
+pub(super) struct Recovered {
+    pub fold: StateCursor,
     pub retries: Retries,
-    pub parts: Parts,
+    pub parts: PartFrames,
     pub retry_chunks: Vec<u64>,
-    pub since: Since,
+    pub since: DirtySet,
 }
 
 /// What has happened since the last checkpoint.
 #[derive(Default)]
-pub(super) struct Since {
+pub(super) struct DirtySet {
     /// Channels that have changed.
-    pub changed: NumberMap<Name, ()>,
-    /// Ids that no chunk on the shelf has.
+    pub changed: NumberMap<NameId, ()>,
+    /// Ids that no chunk among the key values has.
     pub ids: Vec<Remembered>,
     pub entries: usize,
 }
 
-impl Since {
+impl DirtySet {
     /// Notes which channels an entry has changed.
-    pub fn note(&mut self, at: At<'_>, entry: &Entry) {
+    pub fn note(&mut self, at: StateView<'_>, entry: &Entry) {
         self.entries += 1;
         match at.channel_of(entry) {
             Some(channel) => {
@@ -56,47 +58,55 @@ impl Since {
 }
 
 /// Reads what the writer starts from.
-pub(super) fn catch_up(engine: &dyn Engine) -> Result<CaughtUp, StoreError> {
+pub(super) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
     let end = engine.head() + 1;
-    let scope = Scope {
-        start: Start::Behind(u64::MAX),
-        ..Scope::default()
+    let scope = ScanScope {
+        start: ScanStart::Behind(u64::MAX),
+        ..ScanScope::default()
     };
-    let mut caught = CaughtUp {
+    let mut recovered = Recovered {
         fold: start(engine, end, &scope)?,
-        ..CaughtUp::default()
+        ..Recovered::default()
     };
-    (caught.parts, caught.retry_chunks) = checkpoint::pointers(engine, &mut caught.fold)?;
+    (recovered.parts, recovered.retry_chunks) = checkpoint::pointers(engine, &mut recovered.fold)?;
     let mut whole = true;
-    for &chunk in &caught.retry_chunks {
+    for &chunk in &recovered.retry_chunks {
         match checkpoint::load_retries(engine, chunk)? {
-            Some(ids) => ids.into_iter().for_each(|id| caught.retries.remember(id)),
+            Some(ids) => ids
+                .into_iter()
+                .for_each(|id| recovered.retries.remember(id)),
             None => whole = false,
         }
     }
     if !whole {
         // A chunk is gone: read everything again, so that no line is taken twice.
-        caught = CaughtUp {
-            parts: caught.parts,
-            ..CaughtUp::default()
+        recovered = Recovered {
+            parts: recovered.parts,
+            ..Recovered::default()
         };
     }
-    let mut tail = Tail {
-        parts: &mut caught.parts,
-        retries: &mut caught.retries,
-        since: &mut caught.since,
+    let mut tail = TailReader {
+        parts: &mut recovered.parts,
+        retries: &mut recovered.retries,
+        since: &mut recovered.since,
     };
-    read_on(engine, &mut caught.fold, end, &Scope::default(), &mut tail)?;
-    Ok(caught)
+    advance(
+        engine,
+        &mut recovered.fold,
+        end,
+        &ScanScope::default(),
+        &mut tail,
+    )?;
+    Ok(recovered)
 }
 
-struct Tail<'a> {
-    parts: &'a mut Parts,
+struct TailReader<'a> {
+    parts: &'a mut PartFrames,
     retries: &'a mut Retries,
-    since: &'a mut Since,
+    since: &'a mut DirtySet,
 }
 
-impl Visitor for Tail<'_> {
+impl Visitor for TailReader<'_> {
     fn renumbers(&self) -> bool {
         true
     }
@@ -106,7 +116,7 @@ impl Visitor for Tail<'_> {
         *self.parts = renumbering.by_name(std::mem::take(self.parts));
     }
 
-    fn committed(&mut self, at: At<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+    fn committed(&mut self, at: StateView<'_>, entries: &[Entry]) -> Result<(), StoreError> {
         let identified = |entry: &Entry| entry.id.clone().map(|id| (id, entry.observer, entry.seq));
         if let Some((id, observer, seq)) = entries.first().and_then(identified) {
             let (key, observer) = Retries::key(at.names.text(observer), &id);
@@ -123,8 +133,13 @@ impl Visitor for Tail<'_> {
         Ok(())
     }
 
-    fn page(&mut self, _at: At<'_>, _rules: &Rules, page: &Page) -> Result<Flow, StoreError> {
+    fn page(
+        &mut self,
+        _at: StateView<'_>,
+        _rules: &Rules,
+        page: &Page,
+    ) -> Result<ScanFlow, StoreError> {
         self.since.note_page(page);
-        Ok(Flow::Apply)
+        Ok(ScanFlow::Apply)
     }
 }

@@ -3,7 +3,7 @@
 //! A tombstone without a place in the source's order makes no event stale and raises no floor; it is kept, under a
 //! limit of its own, since it says that its member was seen, and when.
 
-use super::names::{Member, Name, Names};
+use super::names::{MemberId, NameId, Names};
 use super::order::Stamp;
 use super::roster::{Presence, Slot};
 use super::state::State;
@@ -13,14 +13,14 @@ use std::collections::VecDeque;
 /// Tombstones, in the order in which they were made. Those of members that came back are passed over, and swept out
 /// when they are the greater part.
 #[derive(Debug, Clone, Default)]
-pub struct Graves {
-    queue: VecDeque<(u64, Member)>,
+pub struct TombstoneQueue {
+    queue: VecDeque<(u64, MemberId)>,
     living: usize,
 }
 
-impl Graves {
-    pub(crate) fn new(queue: VecDeque<(u64, Member)>) -> Self {
-        Graves {
+impl TombstoneQueue {
+    pub(crate) fn new(queue: VecDeque<(u64, MemberId)>) -> Self {
+        TombstoneQueue {
             living: queue.len(),
             queue,
         }
@@ -35,14 +35,14 @@ impl Graves {
     pub(crate) fn iter<'a>(
         &'a self,
         slots: &'a [Slot],
-    ) -> impl Iterator<Item = (u64, Member)> + 'a {
+    ) -> impl Iterator<Item = (u64, MemberId)> + 'a {
         self.queue
             .iter()
             .copied()
-            .filter(|&(seq, member)| lies_there(slots, member, seq))
+            .filter(|&(seq, member)| is_current(slots, member, seq))
     }
 
-    fn push(&mut self, seq: u64, member: Member) {
+    fn push(&mut self, seq: u64, member: MemberId) {
         self.queue.push_back((seq, member));
         self.living += 1;
     }
@@ -52,13 +52,13 @@ impl Graves {
         self.living = self.living.saturating_sub(1);
         if self.queue.len() > 2 * self.living + 64 {
             self.queue
-                .retain(|&(seq, member)| lies_there(slots, member, seq));
+                .retain(|&(seq, member)| is_current(slots, member, seq));
         }
     }
 
-    fn oldest(&mut self, slots: &[Slot]) -> Option<Member> {
+    fn oldest(&mut self, slots: &[Slot]) -> Option<MemberId> {
         while let Some((seq, member)) = self.queue.pop_front() {
-            if lies_there(slots, member, seq) {
+            if is_current(slots, member, seq) {
                 return Some(member);
             }
         }
@@ -68,12 +68,12 @@ impl Graves {
 
 /// Tombstones by whether they have a place in the source's order.
 #[derive(Debug, Clone, Default)]
-pub struct Cemetery {
-    pub(crate) stamped: Graves,
-    pub(crate) unstamped: Graves,
+pub struct Tombstones {
+    pub(crate) stamped: TombstoneQueue,
+    pub(crate) unstamped: TombstoneQueue,
 }
 
-impl Cemetery {
+impl Tombstones {
     /// How many tombstones there are.
     pub(crate) fn len(&self) -> usize {
         self.stamped.len() + self.unstamped.len()
@@ -83,11 +83,11 @@ impl Cemetery {
     pub(crate) fn iter<'a>(
         &'a self,
         slots: &'a [Slot],
-    ) -> impl Iterator<Item = (u64, Member)> + 'a {
+    ) -> impl Iterator<Item = (u64, MemberId)> + 'a {
         self.stamped.iter(slots).chain(self.unstamped.iter(slots))
     }
 
-    fn part(&mut self, stamped: bool) -> &mut Graves {
+    fn part(&mut self, stamped: bool) -> &mut TombstoneQueue {
         if stamped {
             &mut self.stamped
         } else {
@@ -95,8 +95,8 @@ impl Cemetery {
         }
     }
 
-    fn full(&mut self, limit: usize) -> Option<&mut Graves> {
-        let Cemetery { stamped, unstamped } = self;
+    fn full(&mut self, limit: usize) -> Option<&mut TombstoneQueue> {
+        let Tombstones { stamped, unstamped } = self;
         [stamped, unstamped]
             .into_iter()
             .find(|part| part.len() > limit)
@@ -105,34 +105,40 @@ impl Cemetery {
 
 impl State {
     /// Takes a member out of its channel's roster.
-    pub(super) fn unseat(&mut self, channel: Name, member: Member) {
+    pub(super) fn leave_roster(&mut self, channel: NameId, member: MemberId) {
         let slot = slot_mut(&mut self.slots, member);
         slot.presence = Presence::Unknown;
         slot.meta = None;
-        let seat = slot.seat as usize;
+        let place = slot.place as usize;
         let Some(channel) = self.channels.get_mut(&channel) else {
             return;
         };
-        if seat < channel.roster.len() {
-            channel.roster.swap_remove(seat);
-            if let Some(&moved) = channel.roster.get(seat) {
-                slot_mut(&mut self.slots, moved).seat = u32::try_from(seat).unwrap_or(u32::MAX);
+        if place < channel.roster.len() {
+            channel.roster.swap_remove(place);
+            if let Some(&moved) = channel.roster.get(place) {
+                slot_mut(&mut self.slots, moved).place = u32::try_from(place).unwrap_or(u32::MAX);
             }
         }
     }
 
     /// Keeps a tombstone, and drops the oldest ones beyond the limits.
-    pub(super) fn depart(&mut self, channel: Name, member: Member, seq: u64, names: &Names) {
-        self.exhume(channel, member);
+    pub(super) fn add_tombstone(
+        &mut self,
+        channel: NameId,
+        member: MemberId,
+        seq: u64,
+        names: &Names,
+    ) {
+        self.remove_tombstone(channel, member);
         let slot = slot_mut(&mut self.slots, member);
         slot.presence = Presence::Departed;
         slot.departed_at = seq;
-        slot.stamped = !slot.word.stamp.is_none();
+        slot.stamped = !slot.last_update.stamp.is_none();
         let stamped = slot.stamped;
         self.departed.part(stamped).push(seq, member);
-        let graves = &mut self.channels.entry(channel).or_default().departed;
-        graves.part(stamped).push(seq, member);
-        if let Some(full) = graves.full(limits::TOMBSTONES_PER_CHANNEL_MAX)
+        let tombstones = &mut self.channels.entry(channel).or_default().departed;
+        tombstones.part(stamped).push(seq, member);
+        if let Some(full) = tombstones.full(limits::TOMBSTONES_PER_CHANNEL_MAX)
             && let Some(oldest) = full.oldest(&self.slots)
         {
             self.drop_tombstone(channel, oldest);
@@ -145,7 +151,7 @@ impl State {
     }
 
     /// Whatever tombstone a member has is no more.
-    pub(super) fn exhume(&mut self, channel: Name, member: Member) {
+    pub(super) fn remove_tombstone(&mut self, channel: NameId, member: MemberId) {
         let slot = slot_mut(&mut self.slots, member);
         if slot.presence != Presence::Departed {
             return;
@@ -159,8 +165,8 @@ impl State {
     }
 
     /// Forgets a member that has left; the floor remembers how new it was.
-    fn drop_tombstone(&mut self, name: Name, member: Member) {
-        let stamp = slot_mut(&mut self.slots, member).word.stamp;
+    fn drop_tombstone(&mut self, name: NameId, member: MemberId) {
+        let stamp = slot_mut(&mut self.slots, member).last_update.stamp;
         if let Some(channel) = self.channels.get_mut(&name)
             && !stamp.is_none()
         {
@@ -170,12 +176,12 @@ impl State {
                 ts: floor.ts.max(stamp.ts),
             });
         }
-        self.exhume(name, member);
+        self.remove_tombstone(name, member);
         *slot_mut(&mut self.slots, member) = Slot::default();
     }
 
     /// A complete snapshot is newer than the tombstones that do not hold against it.
-    pub(super) fn bury_covered(&mut self, name: Name, seq: u64) {
+    pub(super) fn remove_covered_tombstones(&mut self, name: NameId, seq: u64) {
         let Some(channel) = self.channels.get(&name) else {
             return;
         };
@@ -183,13 +189,13 @@ impl State {
         let covered =
             lying.filter(|member| self.slot(*member).is_some_and(|slot| slot.held_at != seq));
         for member in covered.collect::<Vec<_>>() {
-            self.exhume(name, member);
+            self.remove_tombstone(name, member);
             *slot_mut(&mut self.slots, member) = Slot::default();
         }
     }
 }
 
-pub(super) fn slot_mut(slots: &mut Vec<Slot>, member: Member) -> &mut Slot {
+pub(super) fn slot_mut(slots: &mut Vec<Slot>, member: MemberId) -> &mut Slot {
     let at = member.0 as usize;
     if at >= slots.len() {
         slots.resize_with(at + 1, Slot::default);
@@ -198,7 +204,7 @@ pub(super) fn slot_mut(slots: &mut Vec<Slot>, member: Member) -> &mut Slot {
     &mut slots[at]
 }
 
-fn lies_there(slots: &[Slot], member: Member, seq: u64) -> bool {
+fn is_current(slots: &[Slot], member: MemberId, seq: u64) -> bool {
     slots
         .get(member.0 as usize)
         .is_some_and(|slot| slot.presence == Presence::Departed && slot.departed_at == seq)

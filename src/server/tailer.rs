@@ -2,8 +2,8 @@
 //! and never keeps it waiting.
 
 use super::hub::Hub;
-use crate::query::answer::{EntryType, HistoryEntry, Origin};
-use crate::query::{Cursor, Told};
+use crate::query::answer::{EntryType, HistoryEntry, OriginAnswer};
+use crate::query::{Cursor, DeliveredEntry};
 use crate::store::{Store, StoreError};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,14 +14,14 @@ const READ_ENTRIES: usize = 1_024;
 
 /// The thread, from the first subscriber on until it is stopped. Before that nothing is read: an `ingest` beside which
 /// nobody subscribes is no slower.
-pub struct Pump {
+pub struct LogTailer {
     store: Arc<Store>,
     hub: Arc<Hub>,
     running: Mutex<Option<Running>>,
 }
 
 struct Running {
-    calls: SyncSender<Call>,
+    calls: SyncSender<TailerCall>,
     thread: JoinHandle<()>,
 }
 
@@ -34,16 +34,16 @@ impl Drop for Closed {
     }
 }
 
-enum Call {
+enum TailerCall {
     News,
     Stop,
 }
 
-impl Pump {
+impl LogTailer {
     /// One that does not run yet.
     #[must_use]
-    pub fn new(store: Arc<Store>) -> Pump {
-        Pump {
+    pub fn new(store: Arc<Store>) -> LogTailer {
+        LogTailer {
             hub: Arc::new(Hub::new(store.head())),
             store,
             running: Mutex::default(),
@@ -69,14 +69,14 @@ impl Pump {
         let news = calls.clone();
         // One call that waits stands for all.
         self.store
-            .on_published(move |_| drop(news.try_send(Call::News)));
+            .on_published(move |_| drop(news.try_send(TailerCall::News)));
         let cursor = self.store.cursor(self.store.head(), None)?;
         self.hub.begin_behind(cursor.seq());
         let (store, hub) = (Arc::clone(&self.store), Arc::clone(&self.hub));
         let work = move || {
             // However it ends: who listens is not left to wait.
             let hub = Closed(hub);
-            let done = pump(&store, cursor, &hub.0, &called);
+            let done = run(&store, cursor, &hub.0, &called);
             if let Err(error) = done {
                 tracing::error!("entries are not told any more: {error}");
             }
@@ -100,25 +100,25 @@ impl Pump {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(Running { calls, thread }) = running {
-            drop(calls.send(Call::Stop));
+            drop(calls.send(TailerCall::Stop));
             // One that has panicked has closed nothing; the server ends anyway.
             let _ = thread.join();
         }
     }
 }
 
-fn pump(
+fn run(
     store: &Store,
     mut cursor: Cursor,
     hub: &Hub,
-    called: &Receiver<Call>,
+    called: &Receiver<TailerCall>,
 ) -> Result<(), StoreError> {
-    let mut differences = Differences::default();
-    while let Ok(Call::News) = called.recv() {
+    let mut differences = ChangedCounts::default();
+    while let Ok(TailerCall::News) = called.recv() {
         loop {
             match called.try_recv() {
-                Ok(Call::News) => {}
-                Ok(Call::Stop) | Err(TryRecvError::Disconnected) => return Ok(()),
+                Ok(TailerCall::News) => {}
+                Ok(TailerCall::Stop) | Err(TryRecvError::Disconnected) => return Ok(()),
                 Err(TryRecvError::Empty) => break,
             }
         }
@@ -130,7 +130,7 @@ fn pump(
             if tracing::enabled!(tracing::Level::DEBUG) {
                 differences.note(&told);
             }
-            hub.lay_out(told);
+            hub.publish_entries(told);
         }
         differences.tell();
     }
@@ -139,23 +139,23 @@ fn pump(
 
 /// What a snapshot changed, for the log.
 #[derive(Default)]
-struct Differences {
+struct ChangedCounts {
     snapshot: Option<(u64, String)>,
     joined: Vec<String>,
     left: Vec<String>,
     updated: Vec<String>,
 }
 
-impl Differences {
-    fn note(&mut self, told: &[Told]) {
-        for Told { entry, .. } in told {
+impl ChangedCounts {
+    fn note(&mut self, told: &[DeliveredEntry]) {
+        for DeliveredEntry { entry, .. } in told {
             match (entry.kind, entry.origin) {
                 (EntryType::Snapshot, _) => {
                     self.tell();
                     let channel = entry.channel.clone().unwrap_or_default();
                     self.snapshot = Some((entry.seq, channel));
                 }
-                (kind, Origin::Inferred) => self.differs(kind, entry),
+                (kind, OriginAnswer::Inferred) => self.differs(kind, entry),
                 _ => {}
             }
         }
@@ -172,7 +172,7 @@ impl Differences {
     }
 
     fn tell(&mut self) {
-        let Differences {
+        let ChangedCounts {
             snapshot,
             joined,
             left,

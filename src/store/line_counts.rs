@@ -1,13 +1,13 @@
 //! Counting what became of lines.
 
-use crate::domain::entry::{Change, Disposition, Entry, Origin, What};
-use crate::domain::event::Kind;
+use crate::domain::entry::{Change, Disposition, Entry, Origin, Payload};
+use crate::domain::event::ChangeKind;
 use serde::{Deserialize, Serialize};
 
 /// What became of some lines (contract 3, `ingest`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // each is explained where it is shown: ingest::IngestSummary
-pub struct Tally {
+pub struct LineCounts {
     pub events: u64,
     pub entries: u64,
     pub joins: u64,
@@ -31,19 +31,19 @@ pub struct Tally {
     pub last_seq: Option<u64>,
 }
 
-impl Tally {
+impl LineCounts {
     /// Counts one entry.
     pub(super) fn count(&mut self, entry: &Entry) {
         self.entries += 1;
         self.first_seq = self.first_seq.or(Some(entry.seq));
         self.last_seq = Some(entry.seq);
-        match &entry.what {
-            What::Change(change) => self.change(change),
-            What::Snapshot(snapshot) => {
+        match &entry.payload {
+            Payload::Change(change) => self.change(change),
+            Payload::Snapshot(snapshot) => {
                 self.snapshots += 1;
                 self.stale += u64::from(snapshot.stale);
             }
-            What::Link(_) | What::Token(_) => {}
+            Payload::Link(_) | Payload::Token(_) => {}
         }
     }
 
@@ -57,12 +57,12 @@ impl Tally {
             (Disposition::Stale, _) => &mut self.stale,
             (Disposition::Unknown, _) => &mut self.unknown,
             (Disposition::Collected, _) => &mut self.collected,
-            (Disposition::Applied, Kind::Join) if observed => &mut self.joins,
-            (Disposition::Applied, Kind::Leave) if observed => &mut self.leaves,
-            (Disposition::Applied, Kind::Update) if observed => &mut self.updates,
-            (Disposition::Applied, Kind::Join) => &mut self.inferred_joins,
-            (Disposition::Applied, Kind::Leave) => &mut self.inferred_leaves,
-            (Disposition::Applied, Kind::Update) => &mut self.inferred_updates,
+            (Disposition::Applied, ChangeKind::Join) if observed => &mut self.joins,
+            (Disposition::Applied, ChangeKind::Leave) if observed => &mut self.leaves,
+            (Disposition::Applied, ChangeKind::Update) if observed => &mut self.updates,
+            (Disposition::Applied, ChangeKind::Join) => &mut self.inferred_joins,
+            (Disposition::Applied, ChangeKind::Leave) => &mut self.inferred_leaves,
+            (Disposition::Applied, ChangeKind::Update) => &mut self.inferred_updates,
         };
         *counter += 1;
     }
@@ -71,12 +71,12 @@ impl Tally {
     pub(super) fn line(&mut self, entries: &[Entry]) {
         let changes = entries
             .iter()
-            .all(|entry| matches!(entry.what, What::Change(_)));
+            .all(|entry| matches!(entry.payload, Payload::Change(_)));
         self.events += if changes { entries.len() as u64 } else { 1 };
     }
 
     /// Adds what became of later lines.
-    pub fn add(&mut self, later: &Tally) {
+    pub fn add(&mut self, later: &LineCounts) {
         self.events += later.events;
         self.entries += later.entries;
         self.joins += later.joins;

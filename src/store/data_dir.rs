@@ -1,4 +1,4 @@
-//! The folder of a store: its identity card, its lock, its format.
+//! The folder of a store: its identity manifest, its lock, its format.
 //!
 //! ```text
 //! DIR/store.json   format version, the key of the rosters' digests, when it was made, which log it has, how far
@@ -23,7 +23,7 @@ pub const OWNER_SOCKET: &str = "rollbook.sock";
 
 /// What `store.json` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Card {
+pub(crate) struct Manifest {
     /// The version of everything in the folder.
     pub format: u32,
     /// The key of the rosters' digests, hexadecimal. No secret to its owner, but unknown to who chooses names.
@@ -63,9 +63,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     digits
 }
 
-impl Card {
+impl Manifest {
     /// Reads it; `None` where there is no store.
-    pub fn read(dir: &Path) -> Result<Option<Card>, StoreError> {
+    pub fn read(dir: &Path) -> Result<Option<Manifest>, StoreError> {
         let path = dir.join("store.json");
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -75,13 +75,13 @@ impl Card {
             }
             Err(error) => return Err(StoreError::io(path, error)),
         };
-        let card = serde_json::from_slice::<Card>(&text).map_err(|error| error.to_string());
-        let card = card.and_then(|card| match card.format {
+        let manifest = serde_json::from_slice::<Manifest>(&text).map_err(|error| error.to_string());
+        let manifest = manifest.and_then(|manifest| match manifest.format {
             // Else the first step would be done again, and write another key.
             0 => Err("there is no format 0".to_owned()),
-            _ => Ok(Some(card)),
+            _ => Ok(Some(manifest)),
         });
-        card.map_err(|detail| StoreError::Layout { path, detail })
+        manifest.map_err(|detail| StoreError::Layout { path, detail })
     }
 
     /// Writes it so that after a crash the old one or the new one is there, whole.
@@ -129,16 +129,16 @@ impl Card {
 
 /// An opened folder: while this lives, nobody else opens it.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct DataDir {
     pub dir: PathBuf,
-    card: Mutex<Card>,
+    manifest: Mutex<Manifest>,
     _lock: File,
 }
 
-impl Home {
+impl DataDir {
     /// Opens the folder, making the store where `create` says so, and brings its format up to date. Waits up to
     /// `patience` for another process to let go of it.
-    pub fn open(dir: &Path, create: bool, patience: Duration) -> Result<Home, StoreError> {
+    pub fn open(dir: &Path, create: bool, patience: Duration) -> Result<DataDir, StoreError> {
         if !create {
             expect(dir)?;
         }
@@ -147,36 +147,36 @@ impl Home {
             _ => StoreError::io(dir, error),
         })?;
         let lock = lock(dir, patience)?;
-        let card = migrate::bring_up_to_date(dir)?;
-        let home = Home {
+        let manifest = migrate::bring_up_to_date(dir)?;
+        let data_dir = DataDir {
             dir: dir.to_owned(),
-            card: Mutex::new(card),
+            manifest: Mutex::new(manifest),
             _lock: lock,
         };
-        // It was made before the card: a store without it has lost it, and must not begin anew unasked.
-        if !home.log_dir().is_dir() {
+        // It was made before the manifest: a store without it has lost it, and must not begin anew unasked.
+        if !data_dir.log_dir().is_dir() {
             let detail = "the folder of the log is gone".to_owned();
-            let path = home.log_dir();
+            let path = data_dir.log_dir();
             return Err(StoreError::Layout { path, detail });
         }
-        Ok(home)
+        Ok(data_dir)
     }
 
     pub fn log_dir(&self) -> PathBuf {
         self.dir.join("log")
     }
 
-    pub fn card(&self) -> Card {
-        let card = self.card.lock().unwrap_or_else(PoisonError::into_inner);
-        card.clone()
+    pub fn manifest(&self) -> Manifest {
+        let manifest = self.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+        manifest.clone()
     }
 
-    /// Writes a card in the place of the one that is there, if it says something else.
-    pub fn replace_card(&self, card: Card) -> Result<(), StoreError> {
-        let mut known = self.card.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known != card {
-            card.write(&self.dir)?;
-            *known = card;
+    /// Writes a manifest in the place of the one that is there, if it says something else.
+    pub fn replace_manifest(&self, manifest: Manifest) -> Result<(), StoreError> {
+        let mut known = self.manifest.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != manifest {
+            manifest.write(&self.dir)?;
+            *known = manifest;
         }
         Ok(())
     }
@@ -209,9 +209,9 @@ impl Home {
 }
 
 /// That there is a store in the folder.
-pub(super) fn expect(dir: &Path) -> Result<Card, StoreError> {
-    if let Some(card) = Card::read(dir)? {
-        return Ok(card);
+pub(super) fn expect(dir: &Path) -> Result<Manifest, StoreError> {
+    if let Some(manifest) = Manifest::read(dir)? {
+        return Ok(manifest);
     }
     if dir.join("log").join("db").exists() {
         let (path, detail) = (dir.join("store.json"), GONE.to_owned());

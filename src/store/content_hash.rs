@@ -3,23 +3,24 @@
 //!
 //! Lines that mean the same have the same hash: the order of fields and of members does not count, nor does anything
 //! that the options of a run add (`self`, how late news may be). Two that differ only in what is left out here pass for
-//! the same; the reverse never happens. It is kept on the shelf across restarts and changes of the program, so it does
+//! the same; the reverse never happens. It is kept among the key values across restarts and changes of the program, so it does
 //! not depend on how types are laid out or printed.
 
 use crate::domain::event::{
-    ChangeSaid, Event, Kind, LinkState, MemberSaid, Said, Shown, Str, TokenState,
+    ChangeKind, Event, EventPayload, LinkState, ReportedChange, ReportedListing, ReportedMember,
+    Str, TokenState,
 };
 use crate::domain::order::Stamp;
 use std::num::NonZeroU64;
 
 /// The hash; never 0.
-pub(super) type Gist = NonZeroU64;
+pub(super) type ContentHash = NonZeroU64;
 
 /// The hash of what an event says.
-pub(super) fn gist(event: &Event<'_>) -> Gist {
-    let mut parts = Parts::default();
-    match &event.said {
-        Said::Changes {
+pub(super) fn gist(event: &Event<'_>) -> ContentHash {
+    let mut parts = EventParts::default();
+    match &event.payload {
+        EventPayload::Changes {
             channel, changes, ..
         } => {
             parts.of(b'c', |part| part.text(channel));
@@ -27,23 +28,25 @@ pub(super) fn gist(event: &Event<'_>) -> Gist {
                 parts.change(change, event.stamp);
             }
         }
-        Said::Snapshot { channel, shown } => parts.shown(b's', event.stamp, channel, "", shown),
-        Said::SnapshotBegin {
+        EventPayload::Snapshot { channel, shown } => {
+            parts.shown(b's', event.stamp, channel, "", shown)
+        }
+        EventPayload::SnapshotBegin {
             channel,
             sync,
             incomplete,
         } => parts.paged(b'b', event.stamp, channel, sync, *incomplete),
-        Said::SnapshotPage {
+        EventPayload::SnapshotPage {
             channel,
             sync,
             shown,
         } => parts.shown(b'p', event.stamp, channel, sync, shown),
-        Said::SnapshotEnd {
+        EventPayload::SnapshotEnd {
             channel,
             sync,
             incomplete,
         } => parts.paged(b'e', event.stamp, channel, sync, *incomplete),
-        Said::Link(link) => {
+        EventPayload::Link(link) => {
             parts.of(b'l', |part| {
                 part.stamp(event.stamp);
                 part.byte(match link.state {
@@ -57,7 +60,7 @@ pub(super) fn gist(event: &Event<'_>) -> Gist {
             parts.names(b'a', &link.channels);
             parts.names(b'u', &link.unrestored);
         }
-        Said::Token(token) => parts.of(b't', |part| {
+        EventPayload::Token(token) => parts.of(b't', |part| {
             part.stamp(event.stamp);
             part.byte(match token.state {
                 TokenState::WillExpire => 0,
@@ -68,20 +71,23 @@ pub(super) fn gist(event: &Event<'_>) -> Gist {
             part.maybe(token.channel.as_ref());
             part.maybe(token.reason.as_ref());
         }),
-        Said::Connection(_) | Said::Occupancy { .. } | Said::Resync { .. } | Said::Nothing => {}
+        EventPayload::Connection(_)
+        | EventPayload::Occupancy { .. }
+        | EventPayload::Resync { .. }
+        | EventPayload::Nothing => {}
     }
     parts.gist()
 }
 
 /// The parts of an event, each hashed for itself and added up, so that their order does not count.
 #[derive(Default)]
-struct Parts {
+struct EventParts {
     sum: u64,
-    part: Part,
+    part: EventPart,
 }
 
-impl Parts {
-    fn of(&mut self, tag: u8, write: impl FnOnce(&mut Part)) {
+impl EventParts {
+    fn of(&mut self, tag: u8, write: impl FnOnce(&mut EventPart)) {
         self.part.0.clear();
         self.part.byte(tag);
         write(&mut self.part);
@@ -93,16 +99,16 @@ impl Parts {
         self.sum = self.sum.wrapping_add(u64::from_le_bytes(hash));
     }
 
-    fn change(&mut self, change: &ChangeSaid<'_>, line: Stamp) {
+    fn change(&mut self, change: &ReportedChange<'_>, line: Stamp) {
         let tag = match change.kind {
-            Kind::Join => b'j',
-            Kind::Update => b'm',
-            Kind::Leave => b'v',
+            ChangeKind::Join => b'j',
+            ChangeKind::Update => b'm',
+            ChangeKind::Leave => b'v',
         };
         self.member(tag, &change.topic, &change.who, line);
     }
 
-    fn member(&mut self, tag: u8, topic: &str, who: &MemberSaid<'_>, line: Stamp) {
+    fn member(&mut self, tag: u8, topic: &str, who: &ReportedMember<'_>, line: Stamp) {
         self.of(tag, |part| {
             part.text(topic);
             part.text(&who.user);
@@ -113,7 +119,14 @@ impl Parts {
         });
     }
 
-    fn shown(&mut self, tag: u8, line: Stamp, channel: &str, sync: &str, shown: &Shown<'_>) {
+    fn shown(
+        &mut self,
+        tag: u8,
+        line: Stamp,
+        channel: &str,
+        sync: &str,
+        shown: &ReportedListing<'_>,
+    ) {
         self.paged(tag, line, channel, sync, shown.incomplete);
         for topic in &shown.topics {
             self.of(b'o', |part| part.text(&topic.topic));
@@ -138,16 +151,16 @@ impl Parts {
         }
     }
 
-    fn gist(self) -> Gist {
-        Gist::new(self.sum).unwrap_or(Gist::MIN)
+    fn gist(self) -> ContentHash {
+        ContentHash::new(self.sum).unwrap_or(ContentHash::MIN)
     }
 }
 
 /// One part, written out so that no two of them look alike.
 #[derive(Default)]
-struct Part(Vec<u8>);
+struct EventPart(Vec<u8>);
 
-impl Part {
+impl EventPart {
     fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }

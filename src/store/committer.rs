@@ -1,24 +1,24 @@
 //! The second half of the writer: what was decided becomes frames, is appended and synced, then published; then the
 //! receipts are given. What waits meanwhile is synced together. Nothing is decided here.
 
-use super::Shared;
+use super::StoreShared;
 use super::batch::{Receipt, Reply};
-use super::checkpoint::{Checkpoint, Draft, Parts, Place};
+use super::checkpoint::{Checkpoint, LogPosition, PartFrames, PendingCheckpoint};
 use super::error::StoreError;
 use super::writer::PoisonOnPanic;
-use crate::domain::names::{Glossary, Renumbering};
+use crate::domain::names::{NameTable, Renumbering};
 use crate::limits;
 use crate::log::Record;
 use crate::log::engine::Durability;
-use crate::log::frame::{Encoder, Packing, Place as FramePlace};
+use crate::log::frame::{Encoder, FramePosition as FramePlace, Packing};
 use crate::log::salts::Salts;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-/// What the desk has decided, and who waits for it.
-pub(super) struct Decided {
+/// What the decider has decided, and who waits for it.
+pub(super) struct DecidedBatch {
     pub records: Vec<Record>,
     /// Which of them must stand in one frame.
     pub together: Vec<Range<usize>>,
@@ -26,40 +26,40 @@ pub(super) struct Decided {
     pub connected: bool,
     pub replies: Vec<(Reply, Receipt)>,
     /// The state behind it, if a checkpoint is due.
-    pub checkpoint: Option<Draft>,
+    pub checkpoint: Option<PendingCheckpoint>,
     /// How all that is decided from then on spells its names, if that has changed.
-    pub respelt: Option<Respelt>,
+    pub respelt: Option<NewNames>,
 }
 
 /// A dictionary that was made again.
-pub(super) struct Respelt {
-    pub names: Glossary,
+pub(super) struct NewNames {
+    pub names: NameTable,
     pub renumbering: Renumbering,
 }
 
 /// Where the log is written.
-pub(super) struct Scribe {
-    shared: Arc<Shared>,
+pub(super) struct Committer {
+    shared: Arc<StoreShared>,
     encoder: Encoder,
-    names: Glossary,
-    place: Place,
+    names: NameTable,
+    place: LogPosition,
     /// The first entry that is not yet in a frame.
     unframed: u64,
-    parts: Parts,
+    parts: PartFrames,
 }
 
-impl Scribe {
-    /// A scribe that goes on at `place`, behind the entry `head`, and spells names by `names`.
+impl Committer {
+    /// A committer that goes on at `place`, behind the entry `head`, and spells names by `names`.
     pub fn new(
-        shared: Arc<Shared>,
-        names: Glossary,
-        place: Place,
+        shared: Arc<StoreShared>,
+        names: NameTable,
+        place: LogPosition,
         head: u64,
-        parts: Parts,
-    ) -> Result<Scribe, StoreError> {
+        parts: PartFrames,
+    ) -> Result<Committer, StoreError> {
         let salts =
             Salts::from_system().map_err(|error| StoreError::Randomness(error.to_string()))?;
-        Ok(Scribe {
+        Ok(Committer {
             shared,
             encoder: Encoder::new(salts, Packing::default()),
             names,
@@ -69,7 +69,7 @@ impl Scribe {
         })
     }
 
-    pub fn run(mut self, decided: &Receiver<Decided>) {
+    pub fn run(mut self, decided: &Receiver<DecidedBatch>) {
         let mut all = Vec::new();
         // Dropped before the replies, so that nobody hears of an end that the store does not know of yet.
         let _guard = PoisonOnPanic(Arc::clone(&self.shared));
@@ -97,7 +97,7 @@ impl Scribe {
     }
 
     /// Appends all of it, syncs once, and publishes.
-    fn write(&mut self, all: &mut [Decided]) -> Result<(), StoreError> {
+    fn write(&mut self, all: &mut [DecidedBatch]) -> Result<(), StoreError> {
         let mut checkpoint: Option<Checkpoint> = None;
         for decided in all {
             self.append(decided)?;
@@ -136,9 +136,9 @@ impl Scribe {
         Ok(())
     }
 
-    fn append(&mut self, decided: &Decided) -> Result<(), StoreError> {
+    fn append(&mut self, decided: &DecidedBatch) -> Result<(), StoreError> {
         for chunk in frames(&decided.records, &decided.together) {
-            let Place { next, frame, link } = self.place;
+            let LogPosition { next, frame, link } = self.place;
             let place = FramePlace {
                 frame: frame + 1,
                 first_seq: self.unframed,
@@ -149,7 +149,7 @@ impl Scribe {
             let encoded = self.encoder.encode(place, chunk, &self.names)?;
             let head = self.shared.engine.append(next - 1, &encoded.values)?;
             self.unframed += encoded.header.entries;
-            self.place = Place {
+            self.place = LogPosition {
                 next: head + 1,
                 frame: frame + 1,
                 link: encoded.header.link_after,
