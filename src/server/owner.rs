@@ -5,7 +5,7 @@
 use super::api_error::ApiError;
 use super::app::App;
 use super::crowd::Client;
-use super::queries::QueryParams;
+use super::queries::{QueryParams, QueryResult, SharedApp};
 use crate::care::VerifyDepth;
 use crate::domain::entry::Rules;
 use crate::feed::{Settings, TimeUnit};
@@ -20,16 +20,13 @@ use crate::store::{Clamped, DifferingRetry, RefusedLine, Store};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use futures_util::stream;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-
-type Shared = State<Arc<App>>;
-type Answer = Result<Response, ApiError>;
 
 /// Pieces are sent together, in about so many bytes.
 const BYTES_TOGETHER: usize = 32 << 10;
@@ -38,9 +35,9 @@ const WAITING_MAX: usize = 4;
 
 /// `GET /v1/verify`.
 pub async fn verify(
-    State(app): Shared,
+    State(app): SharedApp,
     QueryParams(VerifyParams { deep }): QueryParams<VerifyParams>,
-) -> Answer {
+) -> QueryResult {
     let depth = match deep {
         true => VerifyDepth::Deep,
         false => VerifyDepth::Form,
@@ -58,9 +55,9 @@ pub async fn verify(
 
 /// `GET /v1/export/entries`.
 pub async fn entries(
-    State(app): Shared,
+    State(app): SharedApp,
     QueryParams(params): QueryParams<HistoryParams>,
-) -> Answer {
+) -> QueryResult {
     let filter = params.filter(app.now());
     let read = move |store: &Store, pieces: &mut OwnerPieces| {
         let each = |entry, unclear| pieces.row(&EntryRow { entry, unclear });
@@ -71,9 +68,9 @@ pub async fn entries(
 
 /// `GET /v1/export/sessions`.
 pub async fn sessions(
-    State(app): Shared,
+    State(app): SharedApp,
     QueryParams(params): QueryParams<SessionsParams>,
-) -> Answer {
+) -> QueryResult {
     let filter = params.filter(app.now());
     let read = move |store: &Store, pieces: &mut OwnerPieces| {
         store
@@ -84,7 +81,10 @@ pub async fn sessions(
 }
 
 /// `GET /v1/replay`.
-pub async fn replay(State(app): Shared, QueryParams(params): QueryParams<ReplayParams>) -> Answer {
+pub async fn replay(
+    State(app): SharedApp,
+    QueryParams(params): QueryParams<ReplayParams>,
+) -> QueryResult {
     let now = app.now();
     let filter = ReplayFilter {
         channel: params.channel,
@@ -107,7 +107,10 @@ pub async fn replay(State(app): Shared, QueryParams(params): QueryParams<ReplayP
 }
 
 /// `POST /v1/rejects/retry`.
-pub async fn retry(State(app): Shared, QueryParams(params): QueryParams<RetryParams>) -> Answer {
+pub async fn retry(
+    State(app): SharedApp,
+    QueryParams(params): QueryParams<RetryParams>,
+) -> QueryResult {
     let how = how(params)?;
     let again = move |store: &Store, pieces: &mut OwnerPieces| {
         let outcome = take_again(store, &how, pieces).map_err(|error| match error {
@@ -155,7 +158,7 @@ impl App {
     async fn pieces<D: Serialize>(
         self: &Arc<Self>,
         work: impl FnOnce(&Store, &mut OwnerPieces) -> Result<D, OwnerFailure> + Send + 'static,
-    ) -> Answer {
+    ) -> QueryResult {
         let place = self.owner_answers.take(&Client::Owner, self.bounds.request);
         let place = place.await.map_err(|full| full.fault("such answers"))?;
         let (sender, reader) = mpsc::channel(WAITING_MAX);

@@ -28,8 +28,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
     }
 }
 
-type SharedApp = State<Arc<App>>;
-type QueryResult = Result<Response, ApiError>;
+pub(super) type SharedApp = State<Arc<App>>;
+pub(super) type QueryResult = Result<Response, ApiError>;
 
 pub async fn who(
     State(app): SharedApp,
