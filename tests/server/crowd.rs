@@ -11,7 +11,7 @@ use rollbook::server::auth::TokenScope;
 use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
 use std::time::Duration;
-use support::server::{Got, Served, Socket, Tokens, ask, connect, from, join, soon};
+use support::server::{Got, Served, Socket, Tokens, ask, connect, from, lines, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -29,14 +29,6 @@ fn patient() -> ServerLimits {
         crowded: LONG,
         ..ServerLimits::default()
     }
-}
-
-async fn served(bounds: ServerLimits) -> Served {
-    let config = Config {
-        bounds,
-        ..Config::default()
-    };
-    Served::start(Store::in_memory(Options::default()).unwrap(), config).await
 }
 
 async fn ask_from(address: &str, served: &Served, method: &str, path: &str, body: &str) -> Got {
@@ -61,11 +53,6 @@ fn post(query: &str, body: &str) -> String {
     )
 }
 
-fn lines(count: i64) -> String {
-    let lines = (0..count).map(|n| join("room", &format!("u{n}"), n) + "\n");
-    lines.collect()
-}
-
 /// A figure of `/metrics`, as soon as it is this one.
 async fn figure_becomes(served: &Served, name: &str, value: u64) {
     let wanted = format!("rollbook_{name} {value}\n");
@@ -79,7 +66,7 @@ async fn figure_becomes(served: &Served, name: &str, value: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unfinished_bodies_of_one_client_leave_places_to_another() {
-    let served = served(patient()).await;
+    let served = Served::within(patient()).await;
     let long = lines(2_000);
     let mut unfinished = Vec::new();
     for _ in 0..60 {
@@ -101,7 +88,7 @@ async fn starts_of_bodies_of_one_client_leave_places_to_another() {
         starts: 4,
         ..patient()
     };
-    let served = served(bounds).await;
+    let served = Served::within(bounds).await;
     let mut unfinished = Vec::new();
     for _ in 0..60 {
         unfinished.push(silent(ONE, &served, &post("", &lines(1))).await);
@@ -124,7 +111,7 @@ async fn bodies_beyond_the_share_wait_and_are_then_refused_with_429() {
         crowded: LONG,
         ..ServerLimits::default()
     };
-    let served = served(bounds).await;
+    let served = Served::within(bounds).await;
     let request = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000000\r\n\
         expect: 100-continue\r\n\r\n";
     let (mut reader, mut writer) = silent(ONE, &served, request).await.into_split();
@@ -158,7 +145,7 @@ async fn slow_readers_of_one_client_leave_places_to_another() {
         slow_readers: 4,
         ..patient()
     };
-    let served = served(bounds).await;
+    let served = Served::within(bounds).await;
     served.post("/v1/events", lines(60_000)).await.expect(200);
     let request = "GET /v1/history HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut slow = Vec::new();
@@ -184,7 +171,7 @@ async fn sockets_and_streams_beyond_the_share_are_refused_and_leave_nothing_behi
         sockets: 4,
         ..ServerLimits::default()
     };
-    let served = served(bounds).await;
+    let served = Served::within(bounds).await;
     let mut first = served.socket("/v1/subscribe").await.unwrap();
     first.hear_until(|said| said["t"] == "live").await;
     let second = served.socket("/v1/feed?channel=room").await.unwrap();
@@ -233,7 +220,7 @@ async fn connections_beyond_the_share_of_an_address_are_told_so() {
         connections: 8,
         ..ServerLimits::default()
     };
-    let served = served(bounds).await;
+    let served = Served::within(bounds).await;
     let mut silent = Vec::new();
     for _ in 0..6 {
         silent.push(from(ONE, served.address).await);
@@ -339,7 +326,7 @@ async fn a_reader_of_a_stream_who_takes_nothing_is_let_go() {
         request: Duration::from_millis(100),
         ..ServerLimits::default()
     };
-    let served = served(bounds).await;
+    let served = Served::within(bounds).await;
     let request = "GET /v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(8 << 10).unwrap();

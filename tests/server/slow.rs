@@ -8,12 +8,11 @@
 
 use crate::support;
 use rollbook::query::HistoryFilter;
-use rollbook::server::{Config, ServerLimits};
-use rollbook::{Options, Store};
+use rollbook::server::ServerLimits;
 use std::time::Duration;
 use support::program::rounds;
 use support::reliability::row;
-use support::server::{Served, join, soon};
+use support::server::{Served, lines, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -28,19 +27,6 @@ fn patient() -> ServerLimits {
         crowded: Duration::from_millis(300),
         ..ServerLimits::default()
     }
-}
-
-async fn served(bounds: ServerLimits) -> Served {
-    let config = Config {
-        bounds,
-        ..Config::default()
-    };
-    Served::start(Store::in_memory(Options::default()).unwrap(), config).await
-}
-
-fn lines(count: i64) -> String {
-    let lines = (0..count).map(|n| join("room", &format!("u{n}"), n) + "\n");
-    lines.collect()
 }
 
 /// Sends a request, and then nothing more.
@@ -61,7 +47,7 @@ async fn bodies_that_never_end_keep_no_others_out() {
         starts: 3,
         ..patient()
     };
-    let served = served(bounds).await;
+    let served = Served::within(bounds).await;
     let long = lines(2_000);
     let mut stalled = Vec::new();
     for _ in 0..rounds(4, 30) {
@@ -88,7 +74,7 @@ async fn a_body_that_only_drips_is_not_waited_for() {
         rate: 1 << 20,
         ..ServerLimits::default()
     };
-    let served = served(bounds).await;
+    let served = Served::within(bounds).await;
     let stream = silent(&served, post(10 << 20, "")).await;
     let (mut reader, mut writer) = stream.into_split();
     let drip = tokio::spawn(async move {
@@ -111,7 +97,7 @@ async fn readers_who_do_not_read_keep_no_others_out() {
         slow_readers: 1,
         ..patient()
     };
-    let served = served(bounds).await;
+    let served = Served::within(bounds).await;
     served.post("/v1/events", lines(60_000)).await.expect(200);
     let mut stalled = Vec::new();
     for _ in 0..rounds(3, 20) {
@@ -149,7 +135,7 @@ async fn a_subscriber_for_whom_nothing_is_read_ahead_is_given_the_same() {
         read_ahead: 0,
         ..ServerLimits::default()
     };
-    let served = served(bounds).await;
+    let served = Served::within(bounds).await;
     served.post("/v1/events", lines(1_500)).await.expect(200);
     let link = r#"{"t":"link","state":"down"}"#;
     let later = lines(1_500).replace("room", "other");

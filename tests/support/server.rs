@@ -5,12 +5,12 @@ use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use rollbook::Store;
 use rollbook::ingest::source::Source;
 use rollbook::ingest::{IngestOptions, ingest};
 use rollbook::server::auth::{Grant, Secret, TokenScope, TokenVerifier};
 use rollbook::server::clock::ServerClock;
-use rollbook::server::{Config, Listener, serve};
+use rollbook::server::{Config, Listener, ServerLimits, serve};
+use rollbook::{Options, Store};
 use serde_json::Value;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -45,6 +45,15 @@ pub struct Served {
 }
 
 impl Served {
+    /// One over an empty store in memory, with these limits.
+    pub async fn within(bounds: ServerLimits) -> Served {
+        let config = Config {
+            bounds,
+            ..Config::default()
+        };
+        Served::start(Store::in_memory(Options::default()).unwrap(), config).await
+    }
+
     /// Serves a store.
     pub async fn start(store: Store, config: Config) -> Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -377,6 +386,12 @@ impl Tokens {
         };
         self.secret.token(&grant).unwrap()
     }
+}
+
+/// Lines of so many users who join one room.
+pub fn lines(count: i64) -> String {
+    let lines = (0..count).map(|n| join("room", &format!("u{n}"), n) + "\n");
+    lines.collect()
 }
 
 /// A join line.
