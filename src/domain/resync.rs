@@ -7,7 +7,7 @@ use super::decide::{DecideContext, DecideError};
 use super::entry::{
     Entry, FullListing, ListedMember, Listing, Payload, Rules, Snapshot, SnapshotOrigin,
 };
-use super::event::{Event, EventPayload, LinkState, ReportedChange, Str};
+use super::event::{Event, EventPayload, LinkState, Str};
 use super::names::{NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::order::Stamp;
@@ -18,7 +18,6 @@ use super::snapshot::{ListedMembers, ResolvedListing};
 use super::state::State;
 use super::time::{self, Millis};
 use super::watch::Watch;
-use std::collections::HashMap;
 
 /// The resyncs that are complete when `event` comes, which is to be decided about after them: one for each channel of
 /// the same link whose differences have all been sent by then.
@@ -44,13 +43,10 @@ pub fn resyncs_before(
         EventPayload::Changes {
             channel, changes, ..
         } => {
-            // Of a member that leaves and joins in one line, the line may make one event.
-            let last: HashMap<_, &ReportedChange<'_>> = changes
-                .iter()
-                .map(|change| ((&change.topic, &change.who.user, &change.who.conn), change))
-                .collect();
-            let of = |change: &ReportedChange<'_>| time(change.who.stamp.or(event.stamp).ts);
-            let Some(at) = last.into_values().map(of).max() else {
+            // The source has come to the latest moment of which the line speaks.
+            let times = changes.iter();
+            let times = times.map(|it| time(it.who.stamp.or(event.stamp).ts));
+            let Some(at) = times.max() else {
                 return Vec::new();
             };
             ResyncEnd::Live {

@@ -74,13 +74,14 @@ impl Watch {
         self.collecting.as_deref().filter(|_| self.lost.is_none())
     }
 
-    /// The latest time of the differences that its source had sent before its snapshot came all the same.
+    /// The latest time of the differences that its source had sent before its snapshot came all the same: of each member
+    /// the last one counts.
     pub(crate) fn collected_until(&self) -> Option<Millis> {
-        let collecting = self.collecting.as_ref().and_then(|it| it.latest_at);
-        let of_pages = self.sync.iter().flat_map(|sync| sync.collected.values());
+        let collecting = self.collecting.iter().flat_map(|it| it.members.values());
+        let of_pages = self.sync.iter().flat_map(|it| it.collected.values());
         of_pages
-            .map(|collected| collected.at)
             .chain(collecting)
+            .map(|collected| collected.at)
             .max()
     }
 

@@ -49,6 +49,7 @@ pub fn heard(tape: &Tape) -> (Desk, Model) {
     let mut log = Log::default();
     log.lossy = tape.rules.lossy;
     log.resync_ms = tape.rules.resync_ms;
+    log.max_ahead_ms = tape.rules.max_ahead_ms;
     // The model is of what lines say; it knows no ingest connections yet.
     let lines = tape.lines.iter();
     for heard in lines.filter(|heard| feeds::connection(&heard.text).is_none()) {

@@ -156,6 +156,7 @@ pub struct Log {
     pub differences: BTreeSet<u64>,
     /// How long a source tells them; 0: it tells none.
     pub resync_ms: i64,
+    pub max_ahead_ms: i64,
     /// The lines, each with the entries that it made.
     pub lines: Vec<(RangeInclusive<u64>, Value)>,
     /// Channels that stay down though their observer's link is up again.

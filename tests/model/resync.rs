@@ -90,6 +90,12 @@ impl Told {
             let key = (observer.to_owned(), channel);
             if is_live(entry) {
                 self.live(&key, entry);
+            } else if entry.kind == "token" {
+                // It does not say that it watches: behind a link line, its first event may count as the link's up.
+                self.lists.entry(key).or_insert_with(|| OwnList {
+                    since: Some(BTreeSet::new()),
+                    ..OwnList::default()
+                });
             } else if entry.kind == "snapshot" && !entry.resync() {
                 if entry.applied() {
                     self.collecting.remove(&key);
@@ -116,6 +122,7 @@ impl Told {
             let (at, of) = live
                 .filter_map(|it| Some((it.occurred_at, it.channel.as_ref()?)))
                 .max()?;
+            let at = at.max(latest_leave(log, line, made).unwrap_or(at));
             let shares = |name: &String| !self.named.contains(&(by.to_owned(), name.clone()));
             let same_link = of == channel || shares(of) && shares(channel);
             (same_link && complete <= at).then(|| (channel.clone(), complete))
@@ -145,7 +152,9 @@ impl Told {
             let collected = collecting.members.contains(&member);
             assert!(inferred.kind != "update" || collected, "{inferred:?}");
         }
-        list.since = None;
+        if entry.applied() {
+            list.since = None;
+        }
     }
 
     fn link(&mut self, log: &Log, made: &[&Entry], observer: &str) {
@@ -224,7 +233,6 @@ impl Told {
         let complete = entry.complete == Some(true);
         let list = self.lists.entry(key.clone()).or_default();
         if !complete && !list.exists {
-            list.since = None;
             return;
         }
         list.exists = true;
@@ -237,6 +245,7 @@ impl Told {
                 // A newer event of the observer's own, by the order of its source, holds against it.
                 let newer = list.heard.iter().filter(|(_, at)| **at > entry.occurred_at);
                 list.unsure = newer.map(|(member, _)| member.clone()).collect();
+                list.members.retain(|member| !list.unsure.contains(member));
             }
             shown => {
                 let mut all = std::mem::take(&mut list.members);
@@ -250,10 +259,23 @@ impl Told {
                 list.unsure.append(&mut all);
             }
         }
-        if entry.applied() {
+        if whole {
             list.since = None;
         }
     }
+}
+
+/// The latest time of a leave in a `diff`: of one that joins in the same line, no entry tells.
+fn latest_leave(log: &Log, line: &Value, made: &[&Entry]) -> Option<i64> {
+    let topics = line["leaves"].as_object()?.values();
+    let members = topics.flat_map(|members| members.as_array().into_iter().flatten());
+    let recorded_at = made.last()?.recorded_at;
+    let counts = |&at: &i64| at != 0 && at <= recorded_at + log.max_ahead_ms;
+    let times = members.map(|member| {
+        let at = member["ts"].as_i64().or(line["ts"].as_i64());
+        at.filter(counts).unwrap_or(recorded_at)
+    });
+    times.max()
 }
 
 /// Whom a snapshot lists, where its line is all of it and no member has a place of its own in the order.

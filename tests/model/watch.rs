@@ -1,7 +1,7 @@
 //! The model of who watched: observers up and down, proofs, gaps, coverage; from the contract's sections 2.5 (9, 12),
 //! 2.6 and 2.7.
 
-use super::log::{Entry, Log};
+use super::log::{Entry, Log, Member};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One observer of one channel.
@@ -16,8 +16,8 @@ struct Watcher {
     lists: bool,
     /// It tells them.
     collecting: bool,
-    /// The latest of what was collected: the snapshot that ends it speaks of that moment, too.
-    collected: Option<i64>,
+    /// When what was collected last of each member happened: the snapshot that ends it speaks of that moment, too.
+    collected: BTreeMap<Member, i64>,
     /// It sends no link lines, and an incomplete snapshot has ended its proofs.
     ended: bool,
     /// When its messages began to be proofs, and the last of them.
@@ -137,7 +137,7 @@ impl Watched {
                 watcher.up = true;
                 watcher.collecting = false;
                 if watcher.began.is_none() {
-                    watcher.collected = None;
+                    watcher.collected.clear();
                 }
                 return;
             }
@@ -211,10 +211,11 @@ impl Watched {
         }
         let watcher = self.watcher(&entry.observer);
         let mut watched = None;
-        let collected = watcher.collected.map(|at| at.min(entry.effective_at));
+        let collected = watcher.collected.values().max();
+        let collected = collected.map(|&at| at.min(entry.effective_at));
         let shown_at = entry.occurred_at.max(collected.unwrap_or(i64::MIN));
         if watcher.began.is_none() {
-            watcher.collected = None;
+            watcher.collected.clear();
         }
         if complete {
             if again || !watcher.proves {
@@ -326,7 +327,7 @@ impl Fold {
             let again = watcher.began.is_some() && page.name.1.is_some();
             if page.begins && !(again && watcher.pages == page.name) {
                 if !std::mem::take(&mut watcher.collecting) {
-                    watcher.collected = None;
+                    watcher.collected.clear();
                 }
                 let linked = self.observers.get(&page.observer);
                 let linked = linked.is_some_and(|known| known.linked);
@@ -391,7 +392,8 @@ impl Fold {
         }
         if entry.collected() {
             let watcher = channel.watcher(&entry.observer);
-            watcher.collected = watcher.collected.max(Some(entry.occurred_at));
+            let member = entry.member().expect("only changes are collected");
+            watcher.collected.insert(member, entry.occurred_at);
         }
         if entry.inferred() || entry.collected() {
             return;
@@ -416,7 +418,7 @@ impl Fold {
         watcher.paging &= !paged;
         if stale_snapshot {
             if paged && !watcher.collecting {
-                watcher.collected = None;
+                watcher.collected.clear();
             }
             // Newer than all that its observer has said, it was passed over by another one's only.
             let newest = watcher.own.is_some_and(|own| own < entry.occurred_at);
