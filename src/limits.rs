@@ -143,8 +143,11 @@ pub const BODY_START_BYTES: usize = 64 << 10;
 pub const BODY_STARTS_MAX: usize = 1_024;
 /// Answers that wait for their readers at a time, beside the queries that run.
 pub const SLOW_READERS_MAX: usize = 64;
-/// Subscribers for whom what was read ahead of the log is kept while they take what was read before.
-pub const READ_AHEAD_SUBSCRIBERS_MAX: usize = 64;
+/// Bytes read off the log for subscribers, in all, that are kept while they take what was read before. Beyond it they are
+/// dropped, and read again when they are wanted.
+pub const READ_AHEAD_BYTES_MAX: usize = 32 << 20;
+/// They are counted in pieces of so many bytes.
+pub const READ_AHEAD_PIECE_BYTES: usize = 64 << 10;
 /// Batches of ingest sockets that are handed to the writer at a time; who comes then waits.
 pub const HANDED_OVER_AT_ONCE_MAX: usize = 64;
 /// The body of `POST /v1/events`, as it comes over the wire.
@@ -170,7 +173,7 @@ pub const LIVE_ENTRIES_MAX: usize = 65_536;
 /// Bytes of them.
 pub const LIVE_BYTES_MAX: usize = 64 << 20;
 /// Bytes that a subscriber is given at a time.
-pub const CATCH_UP_BYTES: usize = 128 << 10;
+pub const CATCH_UP_BYTES: usize = 64 << 10;
 /// How long before a token expires its socket is told; of one that is shorter, at half of what is left.
 pub const TOKEN_WARNING_MS: i64 = 30_000;
 /// A silent socket is asked so often whether it is still there.

@@ -133,7 +133,7 @@ impl State {
         let observer = self.observers.entry(entry.observer).or_default();
         let channel = self.channels.entry(snapshot.channel).or_default();
         let watching = &mut channel.watching;
-        watching.of_mut(entry.observer, observer, snapshot.channel);
+        watching.of_mut(entry.observer, observer, snapshot.channel, entry.seq);
         self.list_snapshot(entry, snapshot, names);
         self.apply_snapshot_to(entry, snapshot, names);
         let own = snapshot.origin == SnapshotOrigin::Differences;
@@ -233,7 +233,7 @@ impl State {
         };
         let watch = channel
             .watching
-            .of_mut(entry.observer, observer, snapshot.channel);
+            .of_mut(entry.observer, observer, snapshot.channel, entry.seq);
         let again = watch.gives_again(observer.linked, snapshot.begin.is_some());
         // What had been collected was worked into it: it speaks of that moment, too.
         let collected = watch.collected_until().map(|at| at.min(entry.effective_at));
@@ -285,7 +285,9 @@ impl State {
             let watching = &mut self.channels.entry(name).or_default().watching;
             if watching.of(entry.observer).is_none() {
                 // It has spoken of the channel; that it watches, it has not said.
-                watching.of_mut(entry.observer, observer, name).up = false;
+                watching
+                    .of_mut(entry.observer, observer, name, entry.seq)
+                    .up = false;
             }
         }
     }
@@ -302,7 +304,7 @@ impl State {
         let watching = &mut self.channels.entry(page.channel).or_default().watching;
         let head = self.head;
         watching.settle(page.observer);
-        let watch = watching.of_mut(page.observer, observer, page.channel);
+        let watch = watching.of_mut(page.observer, observer, page.channel, head + 1);
         if !watch.up {
             watch.up = true;
             watch.hold = observer.linked.then_some(head);
@@ -320,7 +322,7 @@ impl State {
                     .filter_map(|watch| watch.stretch)
                     .collect();
                 let channel_proof = watching.proven();
-                let watch = watching.of_mut(page.observer, observer, page.channel);
+                let watch = watching.of_mut(page.observer, observer, page.channel, head + 1);
                 // Pages that were never ended: something may have been missed behind them.
                 watch.given = watch.gives_again(observer.linked, false);
                 let collecting = watch.collecting.take();
@@ -365,7 +367,9 @@ fn heard_from(
     if !stale_snapshot {
         channel.watching.settle(entry.observer);
     }
-    let watch = channel.watching.of_mut(entry.observer, observer, name);
+    let watch = channel
+        .watching
+        .of_mut(entry.observer, observer, name, entry.seq);
     if !watch.up && !stale_snapshot {
         watch.up = true;
         // A feed without link lines has no such hold.

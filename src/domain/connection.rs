@@ -156,7 +156,9 @@ impl State {
             let channel = self.channels.entry(name).or_default();
             let gaps = channel.watching.gaps;
             let own_link = observer.has_own_link(name);
-            let watch = channel.watching.of_mut(entry.observer, observer, name);
+            let watch = channel
+                .watching
+                .of_mut(entry.observer, observer, name, entry.seq);
             match what {
                 Connection::Lost | Connection::Restart if watch.up && watch.lost.is_none() => {
                     let stretch = watch.stretch;
@@ -170,7 +172,9 @@ impl State {
                 Connection::Resumed => watch.lost = None,
                 Connection::Up if watch.lost.is_some() => {
                     channel.watching.settle(entry.observer);
-                    let watch = channel.watching.of_mut(entry.observer, observer, name);
+                    let watch = channel
+                        .watching
+                        .of_mut(entry.observer, observer, name, entry.seq);
                     watch.up = true;
                     // A feed without link lines has no such hold.
                     watch.hold = observer.linked.then_some(entry.seq);

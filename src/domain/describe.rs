@@ -131,8 +131,9 @@ fn stretch_words(stretch: &ObservedInterval, names: &Names) -> String {
 
 fn watch_words(watch: &Watch, names: &Names) -> String {
     let mut words = format!(
-        "{:?} up {} given {} muted {} hold {:?} lost {:?} stretch {:?}",
+        "{:?} since {} up {} given {} muted {} hold {:?} lost {:?} stretch {:?}",
         names.text(watch.observer),
+        watch.since_seq,
         watch.up,
         watch.given,
         watch.muted,

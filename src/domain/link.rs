@@ -200,7 +200,9 @@ impl State {
             observer.give_own_link(name);
         }
         let own_link = observer.has_own_link(name);
-        let watch = channel.watching.of_mut(entry.observer, observer, name);
+        let watch = channel
+            .watching
+            .of_mut(entry.observer, observer, name, entry.seq);
         let resumed = link.state == LinkState::UpWithDifferences;
         let collects = resumed && watch.own_list.is_some();
         let mut ended = None;

@@ -33,6 +33,8 @@ impl ObservedInterval {
 #[derive(Debug, Clone)]
 pub struct Watch {
     pub(crate) observer: NameId,
+    /// The first entry by which it has spoken of the channel; a page counts as part of the entry behind it.
+    pub(crate) since_seq: u64,
     pub(crate) up: bool,
     /// It has given a complete snapshot since its link came up.
     pub(crate) given: bool,
@@ -193,12 +195,13 @@ impl ChannelWatches {
     }
 
     /// The watch of an observer, begun now if it is new. A feed whose link came up as a whole has been up
-    /// for this channel since then.
+    /// for this channel since then. `seq` is the entry that speaks of it.
     pub(crate) fn of_mut(
         &mut self,
         name: NameId,
         observer: &mut Observer,
         channel: NameId,
+        seq: u64,
     ) -> &mut Watch {
         let at = match self.watches.iter().position(|watch| watch.observer == name) {
             Some(at) => at,
@@ -206,6 +209,7 @@ impl ChannelWatches {
                 observer.channels.entry(channel).or_default();
                 self.watches.push(Watch {
                     observer: name,
+                    since_seq: seq,
                     up: true,
                     given: false,
                     muted: false,
@@ -221,6 +225,12 @@ impl ChannelWatches {
         };
         #[allow(clippy::indexing_slicing)] // found or pushed just above
         &mut self.watches[at]
+    }
+
+    /// The observers who had spoken of the channel by the entry `seq`.
+    pub fn observers_by(&self, seq: u64) -> impl Iterator<Item = NameId> + '_ {
+        let by_then = self.watches.iter().filter(move |it| it.since_seq <= seq);
+        by_then.map(|watch| watch.observer)
     }
 
     /// The last proof among the messages about the channel itself, Unix ms.

@@ -5,11 +5,9 @@ use super::answer::HistoryEntry;
 use super::history::{EntryFields, HistoryFilter, history_entry};
 use crate::domain::entry::{Entry, Page, Rules};
 use crate::domain::names::{NameId, Names};
-use crate::domain::state::State;
+use crate::domain::roster::ChannelState;
 use crate::log::frame::{FrameHeader, channel_hash};
-use crate::store::{
-    ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Store, StoreError, Visitor,
-};
+use crate::store::{ScanFlow, StateCursor, StateView, Store, StoreError, Visitor};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -47,18 +45,21 @@ impl HistoryFilter {
 
 /// A place in the log that moves on as the log grows.
 pub struct Cursor {
-    /// It holds names and a place; no state is kept.
-    fold: StateCursor,
-    /// The only channel whose frames are decoded, by its hash.
-    channel: Option<u64>,
-    /// The channels that each observer has spoken of.
-    spoken: HashMap<String, Arc<BTreeSet<String>>>,
+    /// Where it reads on: names and a place, without a state. It is found anew where there is none.
+    fold: Option<StateCursor>,
+    /// The only channel whose frames are decoded.
+    channel: Option<String>,
+    speakers: Speakers,
     ahead: VecDeque<DeliveredEntry>,
+    ahead_bytes: usize,
     /// The last entry that was given, or passed over behind it.
     seq: u64,
     /// The last entry that was read, or passed over.
     read: u64,
 }
+
+/// The channels that each observer has spoken of.
+type Speakers = HashMap<String, SpokenChannels>;
 
 /// Names of so many members are kept from one frame to the next.
 const NAMES_KEPT_MAX: usize = 65_536;
@@ -73,10 +74,10 @@ impl Store {
     /// # let file = tempfile::NamedTempFile::new()?;
     /// # std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#)?;
     /// let mut cursor = store.cursor(store.head(), None)?;
-    /// assert!(cursor.next_batch(&store, 100)?.is_empty());
+    /// assert!(cursor.next_batch(&store, 100, 1 << 20)?.is_empty());
     /// # let source = rollbook::ingest::source::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
-    /// let told = cursor.next_batch(&store, 100)?;
+    /// let told = cursor.next_batch(&store, 100, 1 << 20)?;
     /// assert_eq!(told[0].entry.user.as_deref(), Some("tony"));
     /// # Ok(())
     /// # }
@@ -86,33 +87,89 @@ impl Store {
     /// Where the log cannot be read.
     pub fn cursor(&self, after_seq: u64, channel: Option<&str>) -> Result<Cursor, StoreError> {
         let after_seq = after_seq.min(self.head());
-        let spoken = |state: &State, names: &Names| {
-            let observers = state.observers();
-            let all = observers.map(|(observer, _)| {
-                let channels = state.channels_of(observer);
-                let channels = channels.map(|name| names.text(name).to_owned());
-                (
-                    names.text(observer).to_owned(),
-                    Arc::new(channels.collect()),
-                )
-            });
-            all.collect()
-        };
-        let scope = ScanScope {
-            channel,
-            start: ScanStart::Behind(after_seq),
-            last: Some(after_seq),
-            ..ScanScope::default()
-        };
-        let before = self.scan(&scope, &mut StateOnly)?;
         Ok(Cursor {
-            spoken: spoken(&before.state, &before.names),
-            channel: channel.map(channel_hash),
-            fold: self.seek(after_seq)?,
+            fold: None,
+            speakers: self.speakers(after_seq, channel)?,
+            channel: channel.map(str::to_owned),
             ahead: VecDeque::new(),
+            ahead_bytes: 0,
             seq: after_seq,
             read: after_seq,
         })
+    }
+
+    /// Who had spoken of which channels, or of the only one, by an entry: the state at the head remembers it.
+    fn speakers(&self, seq: u64, only: Option<&str>) -> Result<Speakers, StoreError> {
+        self.as_of(None, None, |state, names| {
+            let mut speakers = HashMap::<String, BTreeSet<String>>::new();
+            let mut add = |name: NameId, channel: &ChannelState| {
+                for observer in channel.watching().observers_by(seq) {
+                    let [observer, name] = [observer, name].map(|it| names.text(it).to_owned());
+                    speakers.entry(observer).or_default().insert(name);
+                }
+            };
+            match only {
+                None => state
+                    .channels()
+                    .for_each(|(name, channel)| add(name, channel)),
+                Some(only) => {
+                    let known = names.find(only);
+                    let known = known.and_then(|name| Some((name, state.channel(name)?)));
+                    known
+                        .into_iter()
+                        .for_each(|(name, channel)| add(name, channel));
+                }
+            }
+            let spoken = |(observer, channels)| {
+                let spoken = SpokenChannels {
+                    all: Arc::new(channels),
+                    since: Vec::new(),
+                };
+                (observer, spoken)
+            };
+            speakers.into_iter().map(spoken).collect()
+        })
+    }
+}
+
+/// The channels that an observer has spoken of.
+#[derive(Debug, Default)]
+struct SpokenChannels {
+    all: Arc<BTreeSet<String>>,
+    /// Since which entry, of those that the cursor has read.
+    since: Vec<(u64, String)>,
+}
+
+impl SpokenChannels {
+    fn speaks(&mut self, channel: &str, seq: u64) {
+        if !self.all.contains(channel) {
+            // Entries that were given before keep what they were shown in.
+            Arc::make_mut(&mut self.all).insert(channel.to_owned());
+            self.since.push((seq, channel.to_owned()));
+        }
+    }
+
+    /// Those by an entry: what was read ahead may be read again.
+    fn by(&self, seq: u64) -> Arc<BTreeSet<String>> {
+        let later = self
+            .since
+            .iter()
+            .rev()
+            .take_while(|&&(since, _)| since > seq);
+        let later: Vec<&String> = later.map(|(_, channel)| channel).collect();
+        let mut all = Arc::clone(&self.all);
+        if !later.is_empty() {
+            let all = Arc::make_mut(&mut all);
+            for channel in later {
+                all.remove(channel);
+            }
+        }
+        all
+    }
+
+    /// Entries up to this one will not be read again.
+    fn passed(&mut self, seq: u64) {
+        self.since.retain(|&(since, _)| since > seq);
     }
 }
 
@@ -123,7 +180,22 @@ impl Cursor {
         self.seq
     }
 
-    /// The next entries that are durable, at most `most`; none where there are no more yet.
+    /// About how many bytes it holds of what it has read and not given.
+    #[must_use]
+    pub fn ahead_bytes(&self) -> usize {
+        self.ahead_bytes
+    }
+
+    /// Drops what it has read and not given: that is read again when it is wanted.
+    pub fn drop_ahead(&mut self) {
+        self.fold = None;
+        self.ahead = VecDeque::new();
+        self.ahead_bytes = 0;
+        self.read = self.seq;
+    }
+
+    /// The next entries that are durable, at most `most`, and no more behind about `most_bytes`; none where there are no
+    /// more yet.
     ///
     /// # Errors
     /// Where the log cannot be read.
@@ -131,59 +203,105 @@ impl Cursor {
         &mut self,
         store: &Store,
         most: usize,
+        most_bytes: usize,
     ) -> Result<Vec<DeliveredEntry>, StoreError> {
-        if self.ahead.len() < most && self.read < store.head() {
-            if self.fold.names.members() > NAMES_KEPT_MAX {
-                self.fold.names = Names::new();
+        let wanted = self.ahead.len() < most && self.ahead_bytes < most_bytes;
+        if wanted && self.read < store.head() {
+            let fold = match &mut self.fold {
+                Some(fold) => fold,
+                none => none.insert(store.seek(self.read)?),
+            };
+            if fold.names.members() > NAMES_KEPT_MAX {
+                fold.names = Names::new();
             }
             let mut reading = ReadAhead {
-                channel: self.channel,
-                spoken: &mut self.spoken,
+                channel: self.channel.as_deref(),
+                hash: self.channel.as_deref().map(channel_hash),
+                speakers: &mut self.speakers,
                 ahead: &mut self.ahead,
+                ahead_bytes: &mut self.ahead_bytes,
                 behind: self.read,
                 read: &mut self.read,
                 most,
+                most_bytes,
+                next: 0,
             };
-            store.advance(&mut self.fold, &mut reading)?;
+            store.advance(fold, &mut reading)?;
         }
-        let given: Vec<DeliveredEntry> = self.ahead.drain(..most.min(self.ahead.len())).collect();
+        let (mut given, mut bytes) = (Vec::new(), 0);
+        while given.len() < most
+            && bytes < most_bytes
+            && let Some(next) = self.ahead.pop_front()
+        {
+            bytes += next.bytes();
+            given.push(next);
+        }
+        self.ahead_bytes -= bytes;
         self.seq = match given.last() {
             Some(last) if !self.ahead.is_empty() => last.entry.seq,
             _ => self.read,
         };
+        for spoken in self.speakers.values_mut() {
+            spoken.passed(self.seq);
+        }
         Ok(given)
     }
 }
 
-/// The state is wanted, and nothing on the way to it.
-struct StateOnly;
-
-impl Visitor for StateOnly {
-    fn renumbers(&self) -> bool {
-        true
+impl DeliveredEntry {
+    /// About how many bytes it takes. Channels are shared.
+    fn bytes(&self) -> usize {
+        let HistoryEntry {
+            channel,
+            topic,
+            user,
+            connection,
+            observer,
+            reason,
+            id,
+            meta,
+            ..
+        } = &self.entry;
+        let names = [channel, topic, user, connection, reason, id];
+        let names: usize = names
+            .iter()
+            .filter_map(|it| it.as_ref())
+            .map(String::len)
+            .sum();
+        let meta = meta.as_deref().map_or(0, |meta| meta.get().len());
+        size_of::<DeliveredEntry>() + names + observer.len() + meta
     }
 }
 
 struct ReadAhead<'a> {
-    channel: Option<u64>,
-    spoken: &'a mut HashMap<String, Arc<BTreeSet<String>>>,
+    channel: Option<&'a str>,
+    hash: Option<u64>,
+    speakers: &'a mut Speakers,
     ahead: &'a mut VecDeque<DeliveredEntry>,
+    ahead_bytes: &'a mut usize,
     /// The last entry that is ahead already, or was given.
     behind: u64,
     read: &'a mut u64,
     most: usize,
+    most_bytes: usize,
+    /// The entry that comes next, as far as that is known: what is no entry counts from there on.
+    next: u64,
 }
 
 impl ReadAhead<'_> {
-    fn speaks(&mut self, observer: NameId, channel: NameId, names: &Names) {
+    fn speaks(&mut self, observer: NameId, channel: NameId, seq: u64, names: &Names) {
         let [observer, channel] = [observer, channel].map(|name| names.text(name));
-        let known = self.spoken.get(observer);
-        if known.is_some_and(|known| known.contains(channel)) {
+        if self.channel.is_some_and(|only| only != channel) {
             return;
         }
-        let spoken = self.spoken.entry(observer.to_owned()).or_default();
-        // Entries that were told before keep what they were shown in.
-        Arc::make_mut(spoken).insert(channel.to_owned());
+        match self.speakers.get_mut(observer) {
+            Some(spoken) => spoken.speaks(channel, seq),
+            None => {
+                let mut spoken = SpokenChannels::default();
+                spoken.speaks(channel, seq);
+                self.speakers.insert(observer.to_owned(), spoken);
+            }
+        }
     }
 }
 
@@ -191,23 +309,31 @@ impl Visitor for ReadAhead<'_> {
     fn wants(&mut self, header: &FrameHeader) -> bool {
         let last = (header.first_seq + header.entries).saturating_sub(1);
         *self.read = last.max(self.behind);
-        self.channel.is_none_or(|channel| header.may_touch(channel))
+        self.next = header.first_seq;
+        self.hash.is_none_or(|channel| header.may_touch(channel))
     }
 
     fn goes_on(&self) -> bool {
-        self.ahead.len() < self.most
+        self.ahead.len() < self.most && *self.ahead_bytes < self.most_bytes
     }
 
     fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
+        self.next = entry.seq + 1;
         let channel = at.channel_of(entry);
         if let Some(channel) = channel {
-            self.speaks(entry.observer, channel, at.names);
+            self.speaks(entry.observer, channel, entry.seq, at.names);
         }
         if entry.seq > self.behind {
-            let spoken = || self.spoken.get(at.names.text(entry.observer)).cloned();
-            let channels = if channel.is_none() { spoken() } else { None };
+            let channels = if channel.is_none() {
+                let spoken = self.speakers.get(at.names.text(entry.observer));
+                spoken.map(|spoken| spoken.by(entry.seq))
+            } else {
+                None
+            };
             let entry = history_entry(entry, at.names);
-            self.ahead.push_back(DeliveredEntry { entry, channels });
+            let delivered = DeliveredEntry { entry, channels };
+            *self.ahead_bytes += delivered.bytes();
+            self.ahead.push_back(delivered);
         }
         Ok(ScanFlow::Skip)
     }
@@ -218,7 +344,7 @@ impl Visitor for ReadAhead<'_> {
         _rules: &Rules,
         page: &Page,
     ) -> Result<ScanFlow, StoreError> {
-        self.speaks(page.observer, page.channel, at.names);
+        self.speaks(page.observer, page.channel, self.next, at.names);
         Ok(ScanFlow::Skip)
     }
 }

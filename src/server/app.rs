@@ -59,7 +59,7 @@ pub struct App {
     pub starts: Arc<Places>,
     /// Places of bodies that are taken in.
     pub bodies: Arc<Places>,
-    /// Places of subscribers for whom what was read ahead is kept.
+    /// Room for what was read ahead for subscribers, in pieces of [`READ_AHEAD_PIECE_BYTES`](crate::limits::READ_AHEAD_PIECE_BYTES).
     pub read_ahead: Arc<Places>,
     /// Places of answers that only the owner gets.
     pub owner_answers: Arc<Places>,

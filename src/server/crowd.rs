@@ -127,14 +127,22 @@ impl Places {
     /// # Errors
     /// [`Full`].
     pub fn free(self: &Arc<Self>, client: &Client) -> Result<Permit, Full> {
+        self.free_together(client, 1)
+    }
+
+    /// So many places, if they are free; they are given back together.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn free_together(self: &Arc<Self>, client: &Client, places: u32) -> Result<Permit, Full> {
         let used = self.uses(client);
         let share = used
             .as_ref()
-            .map(|used| free(&used.room))
+            .map(|used| free(&used.room, places))
             .map(|free| free.ok_or(Full::Share));
         Ok(Permit {
             _share: share.transpose()?,
-            _room: free(&self.room).ok_or(Full::Room)?,
+            _room: free(&self.room, places).ok_or(Full::Room)?,
             used,
             places: Arc::clone(self),
         })
@@ -170,8 +178,8 @@ impl Places {
     }
 }
 
-fn free(room: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    Arc::clone(room).try_acquire_owned().ok()
+fn free(room: &Arc<Semaphore>, places: u32) -> Option<OwnedSemaphorePermit> {
+    Arc::clone(room).try_acquire_many_owned(places).ok()
 }
 
 async fn within(
@@ -179,7 +187,7 @@ async fn within(
     waiting: &AtomicUsize,
     patience: Duration,
 ) -> Option<OwnedSemaphorePermit> {
-    if let Some(place) = free(room) {
+    if let Some(place) = free(room, 1) {
         return Some(place);
     }
     let _waiting = Waiting::among(waiting);

@@ -26,21 +26,20 @@ pub struct EntryStream {
 
 enum StreamPlace {
     /// The history is read: by a task of the pool, or not at the moment.
-    History(Option<Ahead>, Option<Subscriber>),
+    History(Option<HistoryCursor>, Option<Subscriber>),
     Reading(JoinHandle<Read>, Option<Subscriber>),
     /// All up to this entry was given; the rest comes from the buffer.
     Live(Subscriber, u64),
     Ended,
 }
 
-/// A cursor, which holds what it has read ahead, while the subscriber takes what was read before. There are only so many:
-/// others are made anew when they are needed.
-struct Ahead {
+/// A cursor while the subscriber takes what was read before. What it has read ahead it keeps where there is room for that.
+struct HistoryCursor {
     cursor: Box<Cursor>,
-    place: Permit,
+    _room: Option<Permit>,
 }
 
-type Read = Result<(Option<Ahead>, u64, Vec<Arc<LiveEntry>>, bool), StoreError>;
+type Read = Result<(HistoryCursor, Vec<Arc<LiveEntry>>, bool), StoreError>;
 
 /// What comes next.
 pub enum StreamItem {
@@ -59,14 +58,14 @@ impl MessageStream for EntryStream {
     async fn next(&mut self) -> Result<StreamItem, StreamEnd> {
         loop {
             match &mut self.place {
-                StreamPlace::History(ahead, place) => {
+                StreamPlace::History(cursor, place) => {
                     let turn = self
                         .app
                         .turn(&self.client)
                         .await
                         .map_err(StreamEnd::Failed)?;
-                    let (ahead, place) = (ahead.take(), place.take());
-                    self.place = StreamPlace::Reading(self.read(turn, ahead), place);
+                    let (cursor, place) = (cursor.take(), place.take());
+                    self.place = StreamPlace::Reading(self.read(turn, cursor), place);
                 }
                 StreamPlace::Reading(reading, place) => {
                     let read = reading.await;
@@ -75,9 +74,9 @@ impl MessageStream for EntryStream {
                     let read = read
                         .map_err(broken)
                         .and_then(|read| read.map_err(ApiError::from));
-                    let (ahead, seq, items, at_head) = read.map_err(StreamEnd::Failed)?;
-                    self.read = seq;
-                    if let Some(seq) = self.goes_live(ahead, place, at_head) {
+                    let (history, items, at_head) = read.map_err(StreamEnd::Failed)?;
+                    self.read = history.cursor.seq();
+                    if let Some(seq) = self.goes_live(history, place, at_head) {
                         return Ok(StreamItem::Live(seq));
                     } else if !items.is_empty() {
                         return Ok(StreamItem::Items(items));
@@ -120,7 +119,7 @@ impl EntryStream {
     }
 
     /// Has the next piece of history read. It is at the head where there was nothing more to read.
-    fn read(&self, turn: Permit, ahead: Option<Ahead>) -> JoinHandle<Read> {
+    fn read(&self, turn: Permit, history: Option<HistoryCursor>) -> JoinHandle<Read> {
         let app = Arc::clone(&self.app);
         let filter = Arc::clone(&self.filter);
         let (client, behind) = (self.client.clone(), self.read);
@@ -129,16 +128,13 @@ impl EntryStream {
             let store = &*app.store;
             // Before a place is taken.
             app.tailer.start()?;
-            let (mut cursor, place) = match ahead {
-                Some(Ahead { cursor, place }) => (cursor, Some(place)),
-                None => {
-                    let cursor = store.cursor(behind, filter.channel.as_deref())?;
-                    (Box::new(cursor), app.read_ahead.free(&client).ok())
-                }
+            let mut cursor = match history {
+                Some(HistoryCursor { cursor, .. }) => cursor,
+                None => Box::new(store.cursor(behind, filter.channel.as_deref())?),
             };
             let (mut items, mut bytes) = (Vec::new(), 0);
             loop {
-                let told = cursor.next_batch(store, READ_ENTRIES)?;
+                let told = cursor.next_batch(store, READ_ENTRIES, limits::CATCH_UP_BYTES)?;
                 let end = told.is_empty();
                 let shown = told.into_iter().filter(|told| filter.shows(told));
                 for item in shown.filter_map(LiveEntry::of) {
@@ -147,9 +143,19 @@ impl EntryStream {
                 }
                 if end || bytes >= limits::CATCH_UP_BYTES {
                     let at_head = end && items.is_empty();
-                    let seq = cursor.seq();
-                    let ahead = place.map(|place| Ahead { cursor, place });
-                    return Ok((ahead, seq, items, at_head));
+                    let pieces = cursor
+                        .ahead_bytes()
+                        .div_ceil(limits::READ_AHEAD_PIECE_BYTES);
+                    let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
+                    let room = app.read_ahead.free_together(&client, pieces).ok();
+                    if room.is_none() {
+                        cursor.drop_ahead();
+                    }
+                    let history = HistoryCursor {
+                        cursor,
+                        _room: room,
+                    };
+                    return Ok((history, items, at_head));
                 }
             }
         })
@@ -158,12 +164,12 @@ impl EntryStream {
     /// Passes on to the buffer, if reading has come to where that begins.
     fn goes_live(
         &mut self,
-        ahead: Option<Ahead>,
+        history: HistoryCursor,
         place: Option<Subscriber>,
         at_head: bool,
     ) -> Option<u64> {
         if !at_head {
-            self.place = StreamPlace::History(ahead, place);
+            self.place = StreamPlace::History(Some(history), place);
             return None;
         }
         let place = place.unwrap_or_else(|| {
@@ -173,7 +179,7 @@ impl EntryStream {
                 .subscribe(self.filter.channel.as_deref())
         });
         if !place.reaches_back_to(self.read) {
-            self.place = StreamPlace::History(ahead, Some(place));
+            self.place = StreamPlace::History(Some(history), Some(place));
             return None;
         }
         self.place = StreamPlace::Live(place, self.read);

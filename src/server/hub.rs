@@ -22,8 +22,13 @@ impl LiveEntry {
     /// Makes one ready; `None` where it has no JSON, which no entry lacks.
     #[must_use]
     pub fn of(told: DeliveredEntry) -> Option<LiveEntry> {
-        let json = serde_json::to_string(&told.entry).ok()?.into();
-        Some(LiveEntry { told, json })
+        let mut json = serde_json::to_string(&told.entry).ok()?;
+        // It may be kept for long.
+        json.shrink_to_fit();
+        Some(LiveEntry {
+            told,
+            json: json.into(),
+        })
     }
 }
 

@@ -166,7 +166,7 @@ pub async fn serve(
         slow_readers: Places::new(config.bounds.slow_readers),
         starts: Places::new(config.bounds.starts),
         bodies: Places::new(config.bounds.bodies),
-        read_ahead: Places::new(config.bounds.read_ahead),
+        read_ahead: Places::new(config.bounds.read_ahead / limits::READ_AHEAD_PIECE_BYTES),
         owner_answers: Places::new(limits::OWNER_ANSWERS_MAX),
         handed_over: Places::new(limits::HANDED_OVER_AT_ONCE_MAX),
     });

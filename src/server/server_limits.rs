@@ -33,7 +33,7 @@ pub struct ServerLimits {
     pub queries: usize,
     /// Answers that wait for their readers at a time.
     pub slow_readers: usize,
-    /// Subscribers for whom what was read ahead is kept.
+    /// Bytes that were read ahead for subscribers and are kept.
     pub read_ahead: usize,
     /// The silence of a socket before it is asked whether it is still there.
     pub ping: Duration,
@@ -57,7 +57,7 @@ impl Default for ServerLimits {
             starts: limits::BODY_STARTS_MAX,
             queries: limits::QUERIES_AT_ONCE_MAX,
             slow_readers: limits::SLOW_READERS_MAX,
-            read_ahead: limits::READ_AHEAD_SUBSCRIBERS_MAX,
+            read_ahead: limits::READ_AHEAD_BYTES_MAX,
             ping: Duration::from_millis(limits::PING_MS),
             silence: Duration::from_millis(limits::SILENCE_MS_MAX),
         }

@@ -2,6 +2,7 @@
 //! and never keeps it waiting.
 
 use super::hub::Hub;
+use crate::limits;
 use crate::query::answer::{EntryType, HistoryEntry, OriginAnswer};
 use crate::query::{Cursor, DeliveredEntry};
 use crate::store::{Store, StoreError};
@@ -123,7 +124,7 @@ fn run(
             }
         }
         loop {
-            let told = cursor.next_batch(store, READ_ENTRIES)?;
+            let told = cursor.next_batch(store, READ_ENTRIES, limits::LIVE_BYTES_MAX)?;
             if told.is_empty() {
                 break;
             }

@@ -125,13 +125,34 @@ fn verified(desk: &Desk) {
     assert!(verified.ok, "{:#?}", verified.problems);
 }
 
-/// All that a cursor has to tell, in batches of `most`.
-fn rest(cursor: &mut Cursor, desk: &Desk, most: usize, filter: &HistoryFilter) -> Vec<String> {
+/// How a cursor is read: so many entries and bytes at a time, and whether it drops what it has read ahead in between.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    most: usize,
+    bytes: usize,
+    drops: bool,
+}
+
+fn reading() -> impl Strategy<Value = Reading> {
+    let bytes = prop_oneof![Just(usize::MAX), 1usize..4_000];
+    (1usize..9, bytes, any::<bool>()).prop_map(|(most, bytes, drops)| Reading {
+        most,
+        bytes,
+        drops,
+    })
+}
+
+/// All that a cursor has to tell.
+fn rest(cursor: &mut Cursor, desk: &Desk, by: Reading, filter: &HistoryFilter) -> Vec<String> {
     let mut told = Vec::new();
     loop {
         let before = cursor.seq();
-        let batch = cursor.next_batch(&desk.store, most).unwrap();
-        assert!(batch.len() <= most);
+        let batch = cursor.next_batch(&desk.store, by.most, by.bytes).unwrap();
+        assert!(batch.len() <= by.most);
+        if by.drops {
+            cursor.drop_ahead();
+            assert_eq!(cursor.ahead_bytes(), 0);
+        }
         assert!(cursor.seq() >= before + batch.len() as u64);
         if batch.is_empty() {
             assert_eq!(cursor.seq(), desk.store.head());
@@ -200,7 +221,7 @@ proptest! {
     #[test]
     fn a_cursor_tells_what_history_tells(
         tape in tape(Shape::Any, 40),
-        most in 1usize..9,
+        by in reading(),
         filter in filter(),
         only in any::<bool>(),
         sizes in vec(1usize..6, 1..12),
@@ -214,7 +235,7 @@ proptest! {
         for size in sizes {
             let (now, later) = lines.split_at(size.min(lines.len()));
             desk.hear(&tape, now);
-            told.extend(rest(&mut cursor, &desk, most, &filter));
+            told.extend(rest(&mut cursor, &desk, by, &filter));
             lines = later;
         }
         prop_assert_eq!(told, listed(&desk, &filter));
@@ -222,7 +243,7 @@ proptest! {
         for after_seq in 0..=desk.store.head() {
             let filter = HistoryFilter { after_seq, ..filter.clone() };
             let mut cursor = desk.store.cursor(after_seq, channel).unwrap();
-            prop_assert_eq!(rest(&mut cursor, &desk, most, &filter), listed(&desk, &filter));
+            prop_assert_eq!(rest(&mut cursor, &desk, by, &filter), listed(&desk, &filter));
         }
     }
 
@@ -282,8 +303,13 @@ fn a_cursor_for_a_channel_passes_over_the_frames_of_others() {
         support::take(&store, &line, &Default::default());
     }
     let mut cursor = store.cursor(3, Some("room")).unwrap();
-    let told = cursor.next_batch(&store, 10).unwrap();
+    let told = cursor.next_batch(&store, 10, usize::MAX).unwrap();
     let users: Vec<_> = told.iter().map(|told| told.entry.user.as_deref()).collect();
     assert_eq!((users, cursor.seq()), (vec![Some("u70")], 100));
-    assert!(cursor.next_batch(&store, 10).unwrap().is_empty());
+    assert!(
+        cursor
+            .next_batch(&store, 10, usize::MAX)
+            .unwrap()
+            .is_empty()
+    );
 }

@@ -1,10 +1,10 @@
 //! Many who listen while nothing happens: how much memory the server needs for them, and that all are still told.
 
-use crate::on_its_own;
 use crate::source::{Source, socket};
 use crate::support::program::{Folder, long, rounds};
 use crate::support::server::{Socket, join, soon};
 use crate::support::serving::Serving;
+use crate::{memory, on_its_own};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::time::{Duration, Instant};
 
@@ -31,14 +31,6 @@ fn subscribers(wanted: u64) -> u64 {
     most
 }
 
-/// A field of a process's status, in bytes.
-fn memory(pid: u32, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let mut lines = status.lines();
-    let kib = lines.find_map(|line| line.strip_prefix(field)?.strip_suffix("kB"));
-    kib.unwrap().trim().parse::<u64>().unwrap() << 10
-}
-
 /// Waits for a message with this in it.
 async fn told(mut socket: Socket, word: &str) -> Socket {
     while !socket.text().await.unwrap().contains(word) {}
@@ -60,7 +52,7 @@ fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
         let serving = Serving::start(&folder, &[]);
         let address = serving.address();
         tell(&address, &join("room", "tony", 1)).await;
-        let before = memory(serving.pid(), "VmRSS:");
+        let before = memory::resident(serving.pid());
 
         let start = Instant::now();
         let mut idle = Vec::new();
@@ -87,7 +79,7 @@ fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
         if long() {
             tokio::time::sleep(HELD).await;
         }
-        let held = memory(serving.pid(), "VmRSS:");
+        let held = memory::resident(serving.pid());
         assert!(waiting.iter().all(|waits| !waits.is_finished()));
 
         let start = Instant::now();
@@ -97,7 +89,7 @@ fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
             all.push(soon(waits).await.unwrap());
         }
         let took = start.elapsed();
-        let peak = memory(serving.pid(), "VmHWM:");
+        let peak = memory::field(serving.pid(), "VmHWM:");
         assert!(peak <= MEMORY_MAX, "{peak} bytes");
         println!(
             "{count} subscribers, there after {:.1} s, held {:?}: server's memory {} MiB before, {} MiB idle ({} KiB each), \

@@ -16,11 +16,13 @@ mod support {
 
 mod idle;
 mod killed;
+mod memory;
 mod passing;
 mod seam;
 mod slow;
 mod source;
 mod tokens;
+mod unread;
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};

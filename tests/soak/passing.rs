@@ -1,5 +1,6 @@
 //! Users who come and go and never come again: the server's memory follows who is present, and not who ever was.
 
+use crate::memory::resident;
 use crate::on_its_own;
 use crate::source::Source;
 use crate::support::program::{Folder, long};
@@ -7,14 +8,6 @@ use crate::support::serving::Serving;
 
 /// Lines of a message.
 const MESSAGE: usize = 1_000;
-
-/// The resident size of a process, KiB.
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    kib.unwrap()
-}
 
 /// A user who comes, and one who came before and goes.
 fn passing(n: usize) -> [String; 2] {
@@ -44,7 +37,7 @@ fn memory_follows_who_is_present_and_not_who_ever_was() {
             }
             let asked = folder.run(&["who", "hall"]).ok();
             assert!(!asked.out.contains("user-"), "{}", asked.out);
-            sizes.push(resident(serving.pid()) >> 10);
+            sizes.push(resident(serving.pid()) >> 20);
         }
         source.end().await;
         serving.stop();

@@ -17,7 +17,7 @@ use bincode::{Decode, Encode};
 use std::sync::Arc;
 
 /// The version of all parts; a part of another one is as good as missing.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 fn to_bytes<T: Encode>(part: &T) -> Result<Vec<u8>, CodecError> {
     let mut bytes = vec![VERSION];

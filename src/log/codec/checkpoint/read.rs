@@ -225,6 +225,7 @@ pub fn channel_from_bytes(
             });
         watches.push(Watch {
             observer: name(wire.observer)?,
+            since_seq: wire.since_seq,
             up: wire.up,
             given: wire.given,
             muted: wire.muted,

@@ -80,6 +80,7 @@ pub(super) struct CoverWire {
 #[derive(Debug, Encode, Decode)]
 pub(super) struct WatchWire {
     pub(super) observer: u32,
+    pub(super) since_seq: u64,
     pub(super) up: bool,
     pub(super) given: bool,
     pub(super) muted: bool,

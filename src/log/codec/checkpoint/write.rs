@@ -212,6 +212,7 @@ pub fn channel_to_bytes(
         .iter()
         .map(|watch| WatchWire {
             observer: table.name(watch.observer, names),
+            since_seq: watch.since_seq,
             up: watch.up,
             given: watch.given,
             muted: watch.muted,
