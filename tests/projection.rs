@@ -66,3 +66,29 @@ fn told_in_parts_it_is_the_same() {
         assert_eq!(parts, whole, "cut behind entry {cut}");
     }
 }
+
+/// Takes in so many entries, and panics at the next.
+struct Panics(usize);
+
+impl rollbook::Projection for Panics {
+    fn apply(&mut self, _: &rollbook::domain::entry::Entry, _: &rollbook::domain::names::Names) {
+        self.0 = self.0.checked_sub(1).expect("one too many");
+    }
+}
+
+#[test]
+fn one_that_panics_takes_nothing_with_it() {
+    let store = evening();
+    let (head, whole) = (store.head(), minutes(&store));
+    for most in [0, 1, 40] {
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.replay(.., &mut Panics(most)).unwrap();
+        }));
+        assert!(panicked.is_err());
+        // The store goes on, for questions and for lines.
+        assert_eq!(minutes(&store), whole);
+    }
+    let line = r#"{"t":"join","channel":"studio-7","topic":"t","user":"late"}"#;
+    support::take(&store, line, &Default::default());
+    assert_eq!(store.head(), head + 1);
+}

@@ -215,9 +215,10 @@ pub fn untold() -> ApiError {
     ApiError::Unavailable(what.into())
 }
 
-/// A call in the pool has panicked.
+/// A call in the pool has panicked. What it says may be about other people's data: it is for the operator alone.
 pub fn broken(error: tokio::task::JoinError) -> ApiError {
-    ApiError::Failed(format!("a call of the store broke off: {error}"))
+    tracing::error!("a call of the store broke off: {error}");
+    ApiError::Failed("a call of the store broke off; the server's log says where".into())
 }
 
 /// A piece of an answer.

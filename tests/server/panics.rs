@@ -55,3 +55,33 @@ async fn where_the_thread_that_tells_panics_nobody_is_left_to_wait() {
     assert_eq!(late.hear().await, Err(1011));
     served.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_panics_is_answered_so_and_takes_no_place_with_it() {
+    let engine = Lent::default();
+    // One query at a time: a place that stayed taken would keep all others out.
+    let served = served(&engine).await;
+    let paths = [
+        "/v1/who?channel=room",
+        "/v1/history",
+        "/v1/sessions?channel=room",
+        "/v1/missed?channel=room",
+        "/v1/stats?channel=room",
+        "/v1/channels",
+    ];
+    engine.panic_on_read(true);
+    for path in paths {
+        let error = served.get(path).await.expect(500).error();
+        assert!(!error.contains("asked for"), "{path}: {error}");
+    }
+    let mut socket = served.socket("/v1/subscribe").await.unwrap();
+    assert_eq!(socket.hear().await, Err(1011));
+    engine.panic_on_read(false);
+    for path in paths {
+        served.get(path).await.expect(200);
+    }
+    let line = join("room", "ben", 2);
+    served.post("/v1/events", &line).await.expect(200);
+    assert_eq!(served.get("/v1/history").await.expect(200).lines().len(), 2);
+    served.stop().await;
+}
