@@ -62,12 +62,11 @@ const FLOOR_KEY: [u8; 8] = [0; 8];
 /// A journal in a folder.
 #[derive(Debug)]
 pub struct SledJournal {
-    // In this order: `watchdog` has a handle; dropping the last handle writes what is left, and then `file` sees that all let go.
-    watchdog: Watchdog,
+    // In this order: dropping the last handle writes what is left, and then `file` sees that all let go.
     log: sled::Tree,
     key_values: sled::Tree,
     db: sled::Db,
-    _last: LastHandle,
+    last: LastHandle,
     file: OwnHandle,
     path: PathBuf,
     durability: Durability,
@@ -78,13 +77,61 @@ pub struct SledJournal {
     head: AtomicU64,
 }
 
-/// The handle that is dropped last. sled syncs then, and panics where it cannot: what had to be durable is so by then.
+/// The handle that is dropped last, from the first moment on. sled flushes then, and panics where it cannot: what had to
+/// be durable is so by then.
 #[derive(Debug)]
-struct LastHandle(Option<sled::Db>);
+struct LastHandle {
+    db: Option<sled::Db>,
+    /// It has a handle of its own.
+    watchdog: Option<Watchdog>,
+}
+
+impl LastHandle {
+    /// Opens the files. The other handle is to be dropped first.
+    fn open(path: &Path) -> Result<(LastHandle, sled::Db), JournalError> {
+        let db = sled::Config::new()
+            .path(path)
+            .segment_size(SEGMENT_BYTES)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+            .use_compression(false)
+            .open()
+            .map_err(engine)?;
+        // A flush that finds the error wakes those that wait.
+        let watched = db.clone();
+        let help = move || {
+            if watched.context.global_error().is_err() {
+                drop(guarded(|| watched.flush().map_err(engine)));
+            }
+        };
+        let mut last = LastHandle {
+            db: Some(db.clone()),
+            watchdog: None,
+        };
+        let watchdog = Watchdog::start(help).map_err(|source| JournalError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        last.watchdog = Some(watchdog);
+        Ok((last, db))
+    }
+
+    fn flush(&self) -> Result<(), JournalError> {
+        let (Some(db), Some(watchdog)) = (&self.db, &self.watchdog) else {
+            return Ok(());
+        };
+        let flush = || db.flush().map(drop).map_err(engine);
+        guarded(|| watchdog.look_after(flush))
+    }
+}
 
 impl Drop for LastHandle {
     fn drop(&mut self) {
-        let last = self.0.take();
+        // Dropping the handle flushes without anybody who looks after it: by then there is nothing left to write, or an
+        // error is known, and then nothing is waited for.
+        drop(self.flush());
+        drop(self.watchdog.take());
+        let last = self.db.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(last)));
     }
 }
@@ -108,14 +155,7 @@ impl SledJournal {
         };
         files::make_folder(path).map_err(io(path))?;
         files::clear(path)?;
-        let db = sled::Config::new()
-            .path(path)
-            .segment_size(SEGMENT_BYTES)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .use_compression(false)
-            .open()
-            .map_err(engine)?;
+        let (last, db) = LastHandle::open(path)?;
         let log = db.open_tree("log").map_err(engine)?;
         let key_values = db.open_tree("shelf").map_err(engine)?;
         let file = path.join("db");
@@ -124,20 +164,11 @@ impl SledJournal {
         if !files::is_open_to_others(path).map_err(io(path))? {
             files::close_to_others(path).map_err(io(path))?;
         }
-        // A flush that finds the error wakes those that wait.
-        let watched = db.clone();
-        let help = move || {
-            if watched.context.global_error().is_err() {
-                drop(guarded(|| watched.flush().map_err(engine)));
-            }
-        };
-        let watchdog = Watchdog::start(help).map_err(io(path))?;
         let mut journal = SledJournal {
-            watchdog,
             log,
             key_values,
-            _last: LastHandle(Some(db.clone())),
             db,
+            last,
             file,
             path: path.to_path_buf(),
             durability,
@@ -226,8 +257,7 @@ impl SledJournal {
             return Ok(());
         }
         let head = self.head();
-        let flush = || self.db.flush().map(drop).map_err(engine);
-        guarded(|| self.watchdog.look_after(flush))?;
+        self.last.flush()?;
         if durability == Durability::Power {
             self.file.0.sync_data().map_err(|source| JournalError::Io {
                 path: self.path.join("db"),
