@@ -72,7 +72,10 @@ struct Panics(usize);
 
 impl rollbook::Projection for Panics {
     fn apply(&mut self, _: &rollbook::domain::entry::Entry, _: &rollbook::domain::names::Names) {
-        self.0 = self.0.checked_sub(1).expect("one too many");
+        let Some(left) = self.0.checked_sub(1) else {
+            panic!("one too many");
+        };
+        self.0 = left;
     }
 }
 
