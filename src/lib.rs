@@ -31,13 +31,13 @@
 //! | [`query`] | one question a file | store |
 //! | [`ingest`] | sources, line by line, into a store | feed, store |
 //! | [`replay`] | recorded history as a feed again | store |
-//! | [`export`] | entries and stays into files | query, ingest |
+//! | `export` | entries and stays into files (feature `export`) | query, ingest |
 //! | [`care`] | verify | store |
 //! | [`server`] | HTTP and WebSockets (feature `server`) | ingest, query, replay |
 //! | [`client`] | a feed followed and recorded, a server asked (feature `client`) | feed, store, query, ingest |
-//! | [`mod@bench`] | what all this does on a machine, beside a bare file | feed, query, store; client, server |
-//! | [`sim`] | worlds with a truth, weak links, and a score | feed, query |
-//! | `cli` | one command a file | all |
+//! | `bench` | what all this does on a machine, beside a bare file (feature `bench`) | feed, query, store; client, server |
+//! | `sim` | worlds with a truth, weak links, and a score (feature `sim`) | feed, query |
+//! | `cli` | one command a file (feature `cli`) | all |
 //!
 //! # Invariants
 //!
@@ -55,7 +55,7 @@
 //! # As a library
 //!
 //! ```
-//! use rollbook::ingest::{How, ingest, source::Source};
+//! use rollbook::ingest::{IngestOptions, ingest, source::Source};
 //! use rollbook::{Options, Store};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let dir = tempfile::tempdir()?;
@@ -67,7 +67,7 @@
 //! # {"eventType":"SNAPSHOT","channelName":"room","publisher":"","timestamp":9000,"topicInfos":[{"topicName":"chat","publishers":[{"publisherUserId":"lily"}]}]}
 //! # "#)?;
 //! let store = Store::open(dir.path().join("data"), Options::default())?;
-//! ingest(&store, Source::open(&path)?, &How::default(), &mut ())?;
+//! ingest(&store, Source::open(&path)?, &IngestOptions::default(), &mut ())?;
 //!
 //! let missed = store.missed("room", &Default::default())?;
 //! assert_eq!(missed[0].joined[0].user, "lily");
@@ -76,14 +76,17 @@
 //! # }
 //! ```
 
+#[cfg(feature = "bench")]
 pub mod bench;
 pub mod care;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
 mod decimal;
 pub mod domain;
+#[cfg(feature = "export")]
 pub mod export;
 pub mod feed;
 pub mod ingest;
@@ -93,6 +96,7 @@ pub mod query;
 pub mod replay;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "sim")]
 pub mod sim;
 pub mod store;
 

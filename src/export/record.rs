@@ -5,7 +5,6 @@ use crate::ingest::IngestSummary;
 use crate::query::answer::{
     ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Verified, Who,
 };
-use crate::sim;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -281,24 +280,6 @@ impl ExportRow for IngestSummary {
         "first_seq",
         "last_seq",
         "elapsed_ms",
-    ];
-}
-
-impl ExportRow for sim::MixTotals {
-    const COLUMNS: &'static [&'static str] = &[
-        "mix",
-        "seeds",
-        "true_events",
-        "lines",
-        "inferred",
-        "moments",
-        "wrong_windows",
-        "wrong_certain",
-        "missed",
-        "invented",
-        "wrong_sessions",
-        "wrong_known_at",
-        "first_wrong",
     ];
 }
 

@@ -3,6 +3,7 @@
 use super::mix::Mix;
 use super::run::RunError;
 use super::score::{Depth, Score};
+use crate::export::record::ExportRow;
 use serde::Serialize;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -69,4 +70,21 @@ impl MixTotals {
             self.score.described = described;
         }
     }
+}
+impl ExportRow for MixTotals {
+    const COLUMNS: &'static [&'static str] = &[
+        "mix",
+        "seeds",
+        "true_events",
+        "lines",
+        "inferred",
+        "moments",
+        "wrong_windows",
+        "wrong_certain",
+        "missed",
+        "invented",
+        "wrong_sessions",
+        "wrong_known_at",
+        "first_wrong",
+    ];
 }

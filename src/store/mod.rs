@@ -172,7 +172,7 @@ struct StoreShared {
     /// The folder, where there is one; held for its lock.
     data_dir: Option<DataDir>,
     /// The copy that is read in the place of a store that cannot be written; gone after the engine.
-    copy: Mutex<Option<tempfile::TempDir>>,
+    copy: Mutex<Option<read_only::CopyFolder>>,
     published: Mutex<Published>,
     poisoned: Mutex<Option<String>>,
     /// A checkpoint could not be saved: the next one must not point to its parts.

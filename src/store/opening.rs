@@ -4,6 +4,7 @@ use super::batch::{Batch, Ticket};
 use super::byte_budget::ByteBudget;
 use super::data_dir::{DataDir, Manifest};
 use super::error::StoreError;
+use super::read_only::CopyFolder;
 use super::{Durability, Options, Published, Store, StoreShared, held, identity};
 use crate::limits::WRITER_BYTES_MAX;
 use crate::log::engine::Engine;
@@ -122,7 +123,7 @@ impl Store {
     }
 
     /// Has the folder of a copy live as long as the store.
-    pub(super) fn keep(&self, copy: tempfile::TempDir) {
+    pub(super) fn keep(&self, copy: CopyFolder) {
         held(&self.shared.copy).replace(copy);
     }
 

@@ -13,7 +13,6 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use tempfile::TempDir;
 
 /// Where Linux keeps files in memory, for the case that no disk has room.
 const IN_MEMORY: &str = "/dev/shm";
@@ -59,7 +58,7 @@ impl Store {
 }
 
 /// Copies the store's files while nobody writes them.
-fn copy(dir: &Path) -> Result<TempDir, StoreError> {
+fn copy(dir: &Path) -> Result<CopyFolder, StoreError> {
     let not = |detail: String| StoreError::NotCopied {
         dir: dir.to_owned(),
         detail,
@@ -133,10 +132,8 @@ fn files(dir: &Path) -> io::Result<Vec<Looked>> {
     Ok(found)
 }
 
-fn copy_to(place: &Path, dir: &Path, files: &[Looked]) -> io::Result<TempDir> {
-    let copy = tempfile::Builder::new()
-        .prefix("rollbook-read-")
-        .tempdir_in(place)?;
+fn copy_to(place: &Path, dir: &Path, files: &[Looked]) -> io::Result<CopyFolder> {
+    let copy = CopyFolder::new_in(place)?;
     fs::create_dir(copy.path().join("log"))?;
     for (file, _, _) in files {
         let to = copy.path().join(file);
@@ -147,6 +144,36 @@ fn copy_to(place: &Path, dir: &Path, files: &[Looked]) -> io::Result<TempDir> {
         io::copy(&mut File::open(dir.join(file))?, &mut File::create(to)?)?;
     }
     Ok(copy)
+}
+
+/// The folder of a copy, its owner's alone. It is removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct CopyFolder(PathBuf);
+
+impl CopyFolder {
+    fn new_in(place: &Path) -> io::Result<CopyFolder> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let name = format!("rollbook-read-{:016x}", u64::from_be_bytes(random));
+        let path = place.join(name);
+        let mut folder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        // A folder of this name that is there already is an error: it is not ours.
+        folder.create(&path)?;
+        Ok(CopyFolder(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for CopyFolder {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system, which clears this place.
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// An error about the copy, as one about the store itself.

@@ -15,7 +15,8 @@ use clap::Args;
 use std::path::Path;
 
 #[cfg(feature = "client")]
-use crate::{cli::answers::unanswered_by_owner, query::params::VerifyParams};
+use crate::cli::answers::unanswered_by_owner;
+use crate::query::params::VerifyParams;
 
 /// `verify`.
 #[derive(Debug, Args)]

@@ -103,9 +103,7 @@ fn is_whole(bytes: &[u8], between: usize) -> bool {
     else {
         return false;
     };
-    let mut crc = flate2::Crc::new();
-    crc.update(content);
-    crc.sum() == u32::from_le_bytes(*sum)
+    crc32fast::hash(content) == u32::from_le_bytes(*sum)
 }
 
 fn remove(path: &Path) -> Result<(), JournalError> {
