@@ -1,5 +1,5 @@
-//! A server's entries as they come: those after a position, and then the new ones; none missing and none twice, however
-//! often the connection is lost on the way.
+//! Follows a server's entries: first those after a position, then the new ones. None is missing and none comes twice,
+//! even if the connection is lost in between.
 
 use super::backoff::Backoff;
 use super::remote::question;
@@ -12,38 +12,38 @@ use crate::query::params::SubscribeParams;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Why entries are not followed any more.
+/// Why following ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FollowError {
-    /// The server cannot be asked.
+    /// The address cannot be used.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// It does not let us in.
+    /// The server refused the login.
     #[error("no connection to {address}: {error}")]
     Refused {
-        /// The server.
+        /// The server's address.
         address: String,
-        /// Why not.
+        /// Why the login failed.
         error: LoginError,
     },
 }
 
-/// What comes.
+/// What `follow` passes to its caller.
 #[derive(Debug)]
 pub enum FollowItem<'a> {
     /// An entry.
     Entry(Box<HistoryEntry>),
-    /// All that there was has come; what comes now is new.
+    /// All earlier entries were delivered; the following ones are new.
     Live,
-    /// The connection is lost, or there is none yet: what happened.
+    /// The connection is lost, or there is none yet; the text says why.
     Away(&'a str),
 }
 
-/// Gives what comes to `each`, until that returns `false`.
+/// Passes each item to `each`, until `each` returns `false`.
 ///
 /// # Errors
-/// [`FollowError`]; a server that is away is waited for.
+/// [`FollowError`]. A server that is not reachable is not an error: `follow` tries again.
 pub async fn follow(
     server: &Address,
     token: Option<&Token>,
@@ -64,7 +64,7 @@ pub async fn follow(
                                 each(FollowItem::Entry(entry))
                             }
                             Some(FollowMessage::Live(seq)) => {
-                                // What was not shown need not be looked at again.
+                                // The server has scanned up to `seq`: the next connection can start after it.
                                 from.after_seq = from.after_seq.max(seq);
                                 each(FollowItem::Live)
                             }
@@ -100,7 +100,7 @@ enum FollowMessage {
     Live(u64),
 }
 
-/// What a message says; nothing where it is about the connection itself.
+/// What a message contains; `None` if it is about the connection itself.
 fn read(message: &[u8]) -> Option<FollowMessage> {
     #[derive(Deserialize)]
     struct Control {

@@ -1,5 +1,5 @@
-//! Lines into another server's `/v1/ingest`: kept until they are acknowledged, and sent again after a lost connection
-//! behind the last one that is durable there. What a line says is not looked at here.
+//! Forwards lines to another server's `/v1/ingest`. Lines are kept until they are acknowledged. After a lost
+//! connection, the lines after the last one that is durable there are sent again. The lines are not parsed here.
 
 use super::backoff::Backoff;
 use super::remote::question;
@@ -17,66 +17,66 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
-/// A server that takes lines.
+/// A server that accepts lines.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Where it is: the server itself, not its route.
+    /// The address of the server itself, without its route.
     pub address: Address,
     /// Where its tokens come from.
     pub tokens: TokenSource,
-    /// The observer of lines that name none.
+    /// The observer for lines that name none.
     pub observer: String,
-    /// The observer's own user, of lines that name none.
+    /// The observer's own user, for lines that name none.
     pub self_user: Option<String>,
-    /// How long to wait for it.
+    /// How long to wait for the server.
     pub patience: SocketTimeouts,
-    /// The longest rest before it is tried again, ms.
+    /// The longest rest before the next attempt, ms.
     pub rest_max: i64,
-    /// Decides the jitter of rests, and the names of feeds.
+    /// Decides the jitter of rests and the names of feeds.
     pub seed: u64,
 }
 
-/// Why lines are not taken any more.
+/// Why forwarding ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UplinkError {
-    /// The server cannot be asked.
+    /// The address cannot be used.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// It does not let us in.
+    /// The server refused the login.
     #[error("no connection to {address}: {error}")]
     Refused {
-        /// The server.
+        /// The server's address.
         address: String,
-        /// Why not.
+        /// Why the login failed.
         error: LoginError,
     },
-    /// Somebody else speaks for the same observer.
+    /// Another connection writes for the same observer.
     #[error("another connection to {0} speaks for the same observer")]
     Replaced(String),
-    /// It says what makes no sense.
+    /// Its acknowledgements do not match the lines that were sent.
     #[error("{0} speaks of lines that it was not sent: it is no Rollbook's /v1/ingest")]
     Strange(String),
-    /// The task that sends is gone.
+    /// The sending task has panicked or was cancelled.
     #[error("sending broke off")]
     Gone,
 }
 
-/// What became of the lines.
+/// The counts of forwarded lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ForwardSummary {
-    /// Lines acknowledged.
+    /// Acknowledged lines.
     pub lines: u64,
-    /// Those among them that were rejected.
+    /// Acknowledged lines that the server rejected.
     pub rejected: u64,
-    /// The last entry that the server told of.
+    /// The `seq` of the last acknowledgement that had one.
     pub last_seq: Option<u64>,
 }
 
-/// Who is told of a line that was rejected: its number in this run, and why.
+/// Called for each rejected line with its number in this run and the reason.
 pub type OnReject = Box<dyn FnMut(u64, &str) + Send>;
 
-/// The way to a server.
+/// Forwards lines to one server.
 pub struct Forwarder {
     lines: UnboundedSender<ForwardItem>,
     room: Arc<Semaphore>,
@@ -85,19 +85,19 @@ pub struct Forwarder {
 
 enum ForwardItem {
     Line(Box<str>, OwnedSemaphorePermit),
-    /// What follows comes from another connection to the source.
+    /// The lines after this item come from a new connection to the source.
     NewFeed,
 }
 
-/// What a line costs beyond its bytes.
+/// What a line counts in addition to its bytes.
 const LINE_COST: usize = 256;
-/// The close code with which a server says that a newer connection has taken over.
+/// The close code of a server when a newer connection of the same observer replaces this one.
 const CLOSED_REPLACED: u16 = 4409;
-/// Lines are gathered into messages of about this size.
+/// The approximate size of a message; it holds several lines.
 const PIECE_BYTES: usize = 256 << 10;
 
 impl Forwarder {
-    /// Begins to send. Must be called within a runtime.
+    /// Starts to send. Must be called within a runtime.
     #[must_use]
     pub fn start(target: Target, on_reject: OnReject) -> Forwarder {
         let (lines, items) = unbounded_channel();
@@ -121,8 +121,8 @@ impl Forwarder {
         }
     }
 
-    /// Takes a line, without its newline; waits while too many are on the way. `false`: nothing more is taken, and
-    /// [`finish`](Forwarder::finish) says why.
+    /// Takes a line without its newline. Waits while too many bytes are not acknowledged. `false`: no more lines are
+    /// accepted, and [`finish`](Forwarder::finish) returns the reason.
     pub async fn line(&self, text: &str) -> bool {
         let cost = (text.len() + LINE_COST).min(RECORD_AHEAD_BYTES_MAX);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
@@ -135,13 +135,13 @@ impl Forwarder {
         }
     }
 
-    /// What follows is no continuation: it comes from a new connection to the source.
+    /// Starts a new feed: the lines after this call come from a new connection to the source.
     pub fn new_feed(&self) {
-        // Where nobody takes it, the next line tells.
+        // If the task has ended, the next call of `line` reports it.
         let _ = self.lines.send(ForwardItem::NewFeed);
     }
 
-    /// Waits until all is acknowledged, and gives what became of it.
+    /// Waits until all lines are acknowledged, and returns the summary.
     ///
     /// # Errors
     /// [`UplinkError`].
@@ -151,7 +151,7 @@ impl Forwarder {
     }
 }
 
-/// What a server says.
+/// A message from the server.
 #[derive(Deserialize)]
 struct UplinkMessage {
     t: String,
@@ -169,22 +169,22 @@ struct Sender {
     items: UnboundedReceiver<ForwardItem>,
     /// Lines that are not acknowledged, in order.
     held: VecDeque<(Box<str>, OwnedSemaphorePermit)>,
-    /// Feeds so far.
+    /// The number of feeds so far.
     feed: u64,
     /// Lines of this feed that are acknowledged.
     acked: u64,
-    /// How many of those that are held were sent on this connection.
+    /// How many of the `held` lines were sent on this connection.
     on_way: usize,
-    /// More may come for this feed.
+    /// Whether more lines may come for this feed.
     more: bool,
     sent: ForwardSummary,
 }
 
-/// How a connection came to its end.
+/// How a connection ended.
 enum ForwardEnd {
-    /// All of the feed is acknowledged.
+    /// All lines of the feed are acknowledged.
     Done,
-    /// It was lost.
+    /// The connection was lost.
     Lost(SocketEnd),
 }
 
@@ -201,10 +201,10 @@ impl Sender {
         Ok(self.sent)
     }
 
-    /// Sends all lines of a feed, on as many connections as that takes.
+    /// Sends all lines of a feed, on as many connections as needed.
     async fn send_feed(&mut self) -> Result<(), UplinkError> {
         let feed = format!("{:016x}-{}", self.target.seed, self.feed);
-        // An observer that the URL names is meant.
+        // An observer in the URL has priority over the target's.
         let named = self.target.address.has("observer");
         let params = IngestParams {
             observer: (!named).then(|| self.target.observer.clone()),
@@ -237,7 +237,7 @@ impl Sender {
         Ok(())
     }
 
-    /// A connection; `None`: not now.
+    /// Opens a connection; `None`: try again later.
     async fn log_in(&mut self, address: &Address) -> Result<Option<Socket>, UplinkError> {
         if self.token.is_none() || self.target.tokens.renews() {
             match self.target.tokens.take().await {
@@ -266,9 +266,9 @@ impl Sender {
         Ok(None)
     }
 
-    /// Sends and hears on one connection, until it is lost or all is acknowledged.
+    /// Sends and receives on one connection, until it is lost or all lines are acknowledged.
     async fn talk(&mut self, socket: &mut Socket) -> Result<ForwardEnd, UplinkError> {
-        // Nothing is sent before the server has said where to go on.
+        // Nothing is sent before the server has reported (`resume`) where to continue.
         let mut begun = false;
         self.on_way = 0;
         loop {
@@ -301,7 +301,7 @@ impl Sender {
         }
     }
 
-    /// The lines that come next, as one message.
+    /// The next lines to send, as one message.
     fn next_message(&mut self) -> String {
         let mut message = String::new();
         for (line, _) in self.held.iter().skip(self.on_way) {
@@ -334,7 +334,7 @@ impl Sender {
                 let number = self.sent.lines + line.saturating_sub(self.acked);
                 (self.on_reject)(number, word.reason.as_deref().unwrap_or_default());
             }
-            // The next connection has a new token, and goes on where this one ends.
+            // End this connection: the next one has a new token, and continues where this one ends.
             ("token", _)
                 if word.state.as_deref() == Some("will_expire") && self.target.tokens.renews() =>
             {
@@ -346,7 +346,7 @@ impl Sender {
         Ok(None)
     }
 
-    /// All lines of the feed up to this one are durable there.
+    /// Drops the lines of the feed up to this one: they are durable on the server.
     fn acknowledge(&mut self, line: u64, on_way: usize) -> Result<(), UplinkError> {
         let strange = || UplinkError::Strange(self.target.address.to_string());
         let done = line.checked_sub(self.acked).ok_or_else(strange)?;

@@ -1,19 +1,19 @@
-//! The client: a feed followed and recorded, and a server asked. Nothing here decides what a line means for the log: that is the store's
-//! business.
+//! The client: follows and records a feed, and queries a server. What a line means for the log is decided by the
+//! store, not here.
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `life` | when to log in and out, and what the log is told of it: pure |
-//! | `record` | carries that out |
-//! | `sink`, `recorder` | where its lines go; lines into a store |
+//! | `session` | when to log in and out, and what to record about it: pure |
+//! | `record` | executes the actions of `session` |
+//! | `sink`, `recorder` | where the lines of a feed go; lines into a store |
 //! | `follow` | a server's entries as they come |
-//! | `rests` | how long to wait before trying again: pure |
-//! | `remote` | a server, asked over HTTP |
-//! | `owner` | what the owner of a store asks of the process that has it |
+//! | `backoff` | how long to wait before the next attempt: pure |
+//! | `remote` | a server, queried over HTTP |
+//! | `owner` | what the owner of a store asks the process that has it open |
 //! | `token` | where access tokens come from |
 //! | `socket` | one WebSocket connection |
 //! | `forwarder` | lines into another server |
-//! | `wire` | addresses, and byte streams to them: TCP, TLS, Unix sockets |
+//! | `transport` | addresses, and byte streams to them: TCP, TLS, Unix sockets |
 
 pub mod backoff;
 pub mod follow;

@@ -1,4 +1,4 @@
-//! What the owner of a store asks of the process that has it open, each question a call: `remote` carries it out.
+//! What the owner of a store asks the process that has it open, one method for each request. `remote` sends them.
 
 use super::remote::{RemoteError, ServerClient};
 use crate::query::answer::{Session, Verified};
@@ -8,22 +8,22 @@ use crate::query::params::{
 };
 use hyper::Method;
 
-/// What an answer goes to.
+/// The callbacks that receive an answer.
 pub struct PieceReader<'a, T> {
-    /// Whether no more is wanted; looked at while an answer is waited for.
+    /// Whether to stop; checked while waiting for the answer.
     pub stop: &'a dyn Fn() -> bool,
-    /// Each row; `false`: no more is wanted.
+    /// Receives each row; `false` stops the answer.
     pub each: &'a mut dyn FnMut(T) -> bool,
 }
 
-/// Declares questions whose rows are all that is asked for.
+/// Declares requests whose answers consist of rows only.
 macro_rules! rows {
     ($($(#[$doc:meta])* $name:ident $route:literal $params:ty => $row:ty;)*) => {
         impl ServerClient {$(
             $(#[$doc])*
             ///
             /// # Errors
-            /// [`RemoteError`]; the rows given before are good.
+            /// [`RemoteError`]; the rows passed on before the error are valid.
             pub fn $name(&self, params: &$params, reader: PieceReader<'_, $row>) -> Result<(), RemoteError> {
                 let PieceReader { stop, each } = reader;
                 let asked = (Method::GET, $route);
@@ -43,7 +43,7 @@ rows! {
 }
 
 impl ServerClient {
-    /// Whether the log is whole. `read` hears how many entries have been read.
+    /// Verifies that the log is intact. `read` receives the number of entries read so far.
     ///
     /// # Errors
     /// [`RemoteError`].
@@ -57,10 +57,10 @@ impl ServerClient {
         verified.ok_or_else(|| self.broke_off())
     }
 
-    /// Has the rejects taken in again; `None`: it was stopped, and those left are as they were.
+    /// Retries the rejects. `None`: the retry was stopped, and the remaining rejects are unchanged.
     ///
     /// # Errors
-    /// [`RemoteError`]; what was taken before is recorded.
+    /// [`RemoteError`]; what was accepted before the error is recorded.
     pub fn retry_rejects(
         &self,
         params: &RetryParams,

@@ -1,5 +1,5 @@
-//! Follows a feed and records it: carries out what its [`session`](super::session) says, on a WebSocket, with tokens and a
-//! place where lines go. Nothing is decided here.
+//! Follows a feed and records it: executes the actions of its [`session`](super::session) with a WebSocket, tokens
+//! and a sink for lines. All decisions are made in `session`.
 
 use super::session::{
     Note, SessionAction, SessionEnd, SessionInput, SessionMachine, TOKEN_EXPIRED,
@@ -26,16 +26,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::select;
 
-/// A feed to be followed.
+/// A feed to follow.
 #[derive(Debug, Clone)]
 pub struct Feed {
-    /// Where it is.
+    /// The feed's address.
     pub address: Address,
     /// Where its tokens come from.
     pub tokens: TokenSource,
-    /// The observer of lines that name none, and of what is said of the link.
+    /// The observer for lines that name none, and for the link and token lines that we add.
     pub observer: String,
-    /// The observer's own user, of lines that name none.
+    /// The observer's own user, for lines that name none.
     pub self_user: Option<String>,
     /// How lines are read.
     pub settings: Settings,
@@ -47,52 +47,52 @@ pub struct Feed {
     pub seed: u64,
 }
 
-/// Why a feed is not followed any more, unasked.
+/// Why following the feed ended without a stop request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// It does not let us in, and asking again will not help.
+    /// The source refused the login, and trying again will not help.
     #[error("no connection to {address}: {error}")]
     Refused {
-        /// The feed.
+        /// The feed's address.
         address: String,
-        /// Why not.
+        /// Why the login failed.
         error: LoginError,
     },
-    /// It plays a recording, of which not all was heard.
+    /// The source plays a recording, and not all of it was received.
     #[error("what {address} plays broke off: what was heard before is recorded, and no more")]
     BrokenOff {
-        /// The feed.
+        /// The feed's address.
         address: String,
     },
-    /// Nothing more is recorded; the sink knows why.
+    /// The sink accepts no more lines; its `finish` returns the reason.
     #[error("nothing more is recorded")]
     Full,
 }
 
-/// What a person may want to hear on the way.
+/// Progress reports for people.
 #[derive(Debug)]
 pub enum RecordEvent<'a> {
-    /// It has been logged in.
+    /// The login succeeded.
     Up,
-    /// The connection is over.
+    /// The connection ended.
     Down(&'a SocketEnd),
     /// The login failed.
     Refused(&'a LoginError),
     /// No token could be taken.
     NoToken(&'a TokenError),
-    /// The source has taken a new token on the connection that there is.
+    /// The source accepted a new token on the open connection.
     Renewed,
-    /// It has not, and says why.
+    /// The source refused a new token, for this reason.
     RenewalRefused(&'a str),
-    /// What the log is told.
+    /// A line about the feed itself is recorded.
     Noted(&'a Note),
-    /// The next step comes after so many milliseconds.
+    /// The next step follows after this many milliseconds.
     Rest(Millis),
 }
 
-/// Follows a feed until `stop`, or until it cannot be followed any more. What was heard before is on its way to the
-/// sink then.
+/// Follows a feed until `stop`, or until it cannot be followed any more. On return, the lines received so far have
+/// been passed to the sink, but may not be durable yet.
 ///
 /// # Errors
 /// [`RecordError`].
@@ -140,7 +140,7 @@ pub async fn record(
     }
 }
 
-/// What was waited for.
+/// The event that ended a wait.
 enum Done {
     Took(Result<Option<Token>, TokenError>),
     LoggedIn(Result<Box<Socket>, LoginError>),
@@ -154,10 +154,10 @@ struct Hands<'a> {
     news: &'a mut (dyn FnMut(RecordEvent<'_>) + Send),
     source: Arc<str>,
     token: Option<Token>,
-    /// How many different ones in a row there have been.
+    /// How many times the token has changed; it numbers the tokens.
     tokens: u64,
     socket: Option<Box<Socket>>,
-    /// The one thing that is waited for, beside the socket.
+    /// The one operation in progress besides reading the socket.
     pending: Option<BoxFuture<'static, Done>>,
     /// Why the last login failed.
     refused: Option<LoginError>,
@@ -190,7 +190,7 @@ impl Hands<'_> {
             }
             SessionAction::Renew => {
                 if let (Some(socket), Some(token)) = (&mut self.socket, &self.token) {
-                    // Where it cannot be sent, reading says why.
+                    // If it cannot be sent, the next read reports why.
                     let _ = socket.send(&token.renewal()).await;
                 }
             }
@@ -295,7 +295,7 @@ impl Hands<'_> {
         }
     }
 
-    /// Records the lines of a message, all of them, and tells what they mean for the feed itself.
+    /// Records all lines of a message, and reports to the session what they mean for the feed itself.
     async fn apply_commit(
         &mut self,
         message: &[u8],
@@ -320,7 +320,7 @@ impl Hands<'_> {
                 byte,
             };
             if let Some(why) = renewal_refused(text) {
-                // It is about this connection, and nothing that a log would tell.
+                // It is about this connection, so it does not belong in the log.
                 (self.news)(RecordEvent::RenewalRefused(&why));
                 happened.push_back(SessionInput::RenewalRefused);
                 continue;
@@ -347,7 +347,7 @@ impl Hands<'_> {
         RecordError::BrokenOff { address }
     }
 
-    /// The last login failed, and asking again will not help.
+    /// The last login failed, and trying again will not help.
     fn hopeless(&mut self) -> Result<(), RecordError> {
         let address = self.source.to_string();
         let refused = self.refused.take();
@@ -355,8 +355,8 @@ impl Hands<'_> {
     }
 }
 
-/// What a line means for the feed itself. A token line that names a channel, or is another observer's, is not about the
-/// token with which we are logged in. A link that is down for the token's sake stays down until somebody logs in anew.
+/// What a line means for the feed itself. A token line that names a channel or another observer is not about the
+/// token of our login. A link that is down because of the token stays down until the next login.
 fn meaning(line: &BatchLine, text: &[u8], observer: &str) -> Option<SessionInput> {
     let BatchLine::Event(event, _) = line else {
         return None;
@@ -380,7 +380,7 @@ fn meaning(line: &BatchLine, text: &[u8], observer: &str) -> Option<SessionInput
     }
 }
 
-/// In how many milliseconds the token will expire, where the line says it.
+/// The number of milliseconds until the token expires, if the line has it.
 fn notice(text: &[u8]) -> Option<Millis> {
     #[derive(Deserialize)]
     struct Notice {
@@ -389,7 +389,7 @@ fn notice(text: &[u8]) -> Option<Millis> {
     serde_json::from_slice::<Notice>(text).ok()?.in_ms
 }
 
-/// Why a Rollbook does not take a new token, where the line says that.
+/// Why a Rollbook refuses a new token, if the line is about that.
 fn renewal_refused(text: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct FeedRefused {

@@ -1,5 +1,5 @@
-//! Lines into a store, from a task that must not wait for one: a thread of its own hands them over in batches, and
-//! hears what became of them. What a line says is not looked at here.
+//! Passes lines to a store, from a task that must not block on it: a separate thread submits them in batches and
+//! collects the receipts. The lines are not interpreted here.
 
 use crate::domain::entry::Rules;
 use crate::domain::event::{Event, EventPayload, LinkState, ReportedLink, Service};
@@ -14,30 +14,30 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Lines handed over together.
+/// The most lines in one batch.
 const BATCH_LINES: usize = 1_024;
 /// Batches that may wait for the writer.
 const BATCHES_AHEAD: usize = 4;
-/// What a line costs beyond its bytes, so that many short ones cannot wait without end.
+/// What a line counts in addition to its bytes, so that the number of short lines is limited, too.
 const LINE_COST: usize = 256;
 
-/// The way into a store.
+/// Passes lines to a store.
 pub struct Recorder {
     lines: UnboundedSender<WaitingLine>,
-    /// How much may still be on the way.
+    /// The room for lines that are not durable yet.
     room: Arc<Semaphore>,
     thread: JoinHandle<Result<IngestOutcome, StoreError>>,
 }
 
-/// A line, and its part of the room.
+/// A line, and its permit from the room.
 type WaitingLine = (BatchLine, OwnedSemaphorePermit);
 
 impl Recorder {
-    /// Begins to record into a store, what `observer` sees. If the log says that he is up, the process that recorded for it
-    /// has died: that is put on record first. `watcher` is told of rejects and late entries.
+    /// Starts to record what `observer` sees. If the log says that the observer's link is up, the process that
+    /// recorded before has died: a link-down event is recorded first. `watcher` receives rejects and late entries.
     ///
     /// # Errors
-    /// Where no thread can be started.
+    /// When the system cannot start a thread.
     pub fn start(
         store: Arc<Store>,
         observer: &str,
@@ -61,8 +61,8 @@ impl Recorder {
         })
     }
 
-    /// Takes a line of so many bytes; waits while too many are on the way. `false`: nothing more is taken, and
-    /// [`finish`](Recorder::finish) says why.
+    /// Takes a line of `bytes` bytes. Waits while too many bytes are not durable yet. `false`: no more lines are
+    /// accepted, and [`finish`](Recorder::finish) returns the reason.
     pub async fn line(&self, line: BatchLine, bytes: usize) -> bool {
         let cost = (bytes + LINE_COST).min(RECORD_AHEAD_BYTES_MAX);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
@@ -72,10 +72,10 @@ impl Recorder {
         }
     }
 
-    /// Waits until all is durable, and gives what became of it.
+    /// Waits until all lines are durable, and returns the outcome.
     ///
     /// # Errors
-    /// Where something could not be written.
+    /// When a line could not be written.
     pub fn finish(self) -> Result<IngestOutcome, StoreError> {
         drop(self.lines);
         let gone = |_| {
@@ -115,7 +115,7 @@ impl<W: ProgressListener> RecorderIngest<W> {
                 batch.push(next);
             }
             self.send_decided(batch)?;
-            // A silent feed is recorded while it is silent.
+            // While the feed is silent, all batches are settled; none waits for the next line.
             let ahead = if waiting.is_empty() { 0 } else { BATCHES_AHEAD };
             while self.tickets.len() > ahead {
                 self.settle()?;
@@ -151,7 +151,7 @@ impl<W: ProgressListener> RecorderIngest<W> {
     }
 }
 
-/// The process that recorded before has died.
+/// The event for a process that died while it recorded.
 fn died(observer: &str) -> Event<'_> {
     Event {
         observer: observer.into(),

@@ -19,10 +19,10 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    /// A token out of a text that may have space around it.
+    /// Makes a token from a text that may have white space around it.
     ///
     /// # Errors
-    /// [`TokenError::Unusable`] where it is empty, too long, or has what cannot stand in a header.
+    /// [`TokenError::Unusable`] when it is empty, too long, or has characters that a header does not allow.
     pub fn new(text: &str) -> Result<Token, TokenError> {
         let text = text.trim();
         let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -32,12 +32,12 @@ impl Token {
         Ok(Token(text.to_owned()))
     }
 
-    /// For the `Authorization` header, and nothing else.
+    /// The value of the `Authorization` header. For that header only.
     pub(super) fn bearer(&self) -> String {
         format!("Bearer {}", self.0)
     }
 
-    /// What renews it on a connection of a Rollbook (contract, section 4), and nothing else.
+    /// The message that renews the token on a Rollbook's connection (contract, section 4). For that connection only.
     pub(super) fn renewal(&self) -> String {
         serde_json::json!({ "t": "renew", "token": self.0 }).to_string()
     }
@@ -47,12 +47,12 @@ impl Token {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// What was found is no token.
+    /// The text found is not a token.
     #[error(
         "what it gives is no token: it must be one word of at most {TOKEN_BYTES_MAX} printable ASCII characters"
     )]
     Unusable,
-    /// The command could not be run, or what it says not be read.
+    /// The command could not be run, or its output could not be read.
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// The file could not be read.
@@ -69,18 +69,18 @@ pub enum TokenError {
 /// Where tokens come from.
 #[derive(Debug, Clone)]
 pub enum TokenSource {
-    /// Nowhere: none is sent.
+    /// No token is sent.
     None,
-    /// The same one always.
+    /// Always the same token.
     Fixed(Token),
-    /// A file, read anew each time.
+    /// A file; it is read each time.
     File(PathBuf),
-    /// What a command for the shell prints.
+    /// The output of a shell command.
     Command(String),
 }
 
 impl TokenSource {
-    /// Whether a later token may be another one.
+    /// Whether a later token may differ.
     #[must_use]
     pub fn renews(&self) -> bool {
         matches!(self, TokenSource::File(_) | TokenSource::Command(_))
@@ -117,7 +117,7 @@ impl TokenSource {
     }
 }
 
-/// Enough to see that it is too long.
+/// Enough to detect a token that is too long.
 const READ_BYTES_MAX: u64 = TOKEN_BYTES_MAX as u64 + 64;
 
 async fn printed(command: &str) -> Result<String, TokenError> {
