@@ -1,5 +1,5 @@
-//! A running server, asked over HTTP: on the network, or through the socket beside its data. The questions and answers
-//! are `query`'s; here they only cross the wire.
+//! Queries a running server over HTTP: on the network, or through the Unix socket in its data directory. The requests
+//! and answers are types of `query`; this file only transports them.
 
 use super::token::Token;
 use super::transport::{Address, AddressError, ConnectError};
@@ -20,81 +20,81 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout};
 
-/// Why a server did not answer a question.
+/// Why a server did not answer a request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteError {
-    /// It cannot be asked.
+    /// The address cannot be used.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// It does not answer.
+    /// The server cannot be reached, or stopped answering.
     #[error("{address} does not answer: {why}")]
     Away {
-        /// The server.
+        /// The server's address.
         address: String,
         /// What happened.
         why: String,
     },
-    /// It is not to be trusted, or does not speak as its URL says.
+    /// The server is not trusted, or does not speak the protocol of its URL.
     #[error("{address} is not asked: {why}")]
     Untrusted {
-        /// The server.
+        /// The server's address.
         address: String,
         /// What is wrong.
         why: String,
     },
-    /// What was asked for is not there.
+    /// What the request asked for does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// It does not let us.
+    /// The server does not allow the request.
     #[error("{address} does not allow it: {why}")]
     Refused {
-        /// The server.
+        /// The server's address.
         address: String,
-        /// What it says.
+        /// The reason from the server.
         why: String,
     },
-    /// It could not answer.
+    /// The server answered with another error.
     #[error("{address} answers {status}: {why}")]
     Failed {
-        /// The server.
+        /// The server's address.
         address: String,
-        /// Its status.
+        /// The HTTP status.
         status: u16,
-        /// What it says.
+        /// The reason from the server.
         why: String,
     },
-    /// It says why it does not give all of an answer that only the owner gets.
+    /// The reason from the server why an owner's answer is incomplete.
     #[error(transparent)]
     Owner(#[from] OwnerFailure),
-    /// The answer is none that is known.
+    /// The answer is not in a known format.
     #[error("{address} answers something else than a Rollbook does: {why}")]
     Strange {
-        /// The server.
+        /// The server's address.
         address: String,
-        /// What is strange.
+        /// What is wrong with the answer.
         why: String,
     },
 }
 
-/// A server that answers questions.
+/// A client for the queries of one server.
 pub struct ServerClient {
     address: Address,
     token: Option<Token>,
     runtime: Runtime,
 }
 
-/// What a server says where it does not answer.
+/// The body of an error answer.
 #[derive(Deserialize)]
 struct ServerSentence {
     error: String,
 }
 
 impl ServerClient {
-    /// A server at an address. Nothing is sent yet.
+    /// A client for the server at an address. Nothing is sent yet.
     ///
     /// # Errors
-    /// Where the system does not let one wait for a network.
+    /// When the system cannot create the runtime.
     pub fn new(address: Address, token: Option<Token>) -> io::Result<ServerClient> {
         Ok(ServerClient {
             address,
@@ -103,44 +103,44 @@ impl ServerClient {
         })
     }
 
-    /// The server that owns a data directory, where one listens there.
+    /// The server that has a data directory open; `None` if none listens on the socket there.
     #[must_use]
     pub fn owner_of(data: &Path) -> Option<ServerClient> {
         let remote = ServerClient::new(Address::unix(data.join(OWNER_SOCKET)), None).ok()?;
-        // A socket may be left of a server that is gone.
+        // A socket file can remain after its server has died.
         let connected = remote.runtime.block_on(remote.address.connect());
         connected.is_ok().then_some(remote)
     }
 
-    /// As it may be shown.
+    /// The address in a form that is safe to show.
     #[must_use]
     pub fn shown(&self) -> String {
         self.address.to_string()
     }
 
-    /// Where it is, for questions that go on.
+    /// The server's address, for requests whose answer has no end.
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// What it is asked with.
+    /// The token sent with each request.
     #[must_use]
     pub fn token(&self) -> Option<&Token> {
         self.token.as_ref()
     }
 
-    /// Where one may wait for it.
+    /// The runtime on which requests run.
     #[must_use]
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
     }
 
-    /// Asks, and gives the answer a line at a time to `each`; stops when that returns `false`. One answer is a list of
-    /// one.
+    /// Sends a request, and passes the answer line by line to `each`, until `each` returns `false`. A single object
+    /// arrives as one line.
     ///
     /// # Errors
-    /// [`RemoteError`]; what was given before is good.
+    /// [`RemoteError`]; the lines passed on before the error are valid.
     pub fn ask<T: DeserializeOwned>(
         &self,
         route: &str,
@@ -156,12 +156,12 @@ impl ServerClient {
         Ok(())
     }
 
-    /// Asks what only the owner may, and gives the rows of the answer to `each`, until that returns `false`, and to
-    /// `read` how many entries have been read. `stop` is looked at while the answer is waited for. `None`: it was
-    /// stopped by one of them.
+    /// Sends a request that only the owner may send. Passes the rows of the answer to `each`, until `each` returns
+    /// `false`, and the number of entries read so far to `read`. `stop` is checked while waiting for the answer.
+    /// `None`: `each` or `stop` ended the answer.
     ///
     /// # Errors
-    /// [`RemoteError`]; what was given before is good.
+    /// [`RemoteError`]; the rows passed on before the error are valid.
     pub fn ask_owner<T: DeserializeOwned, D: DeserializeOwned>(
         &self,
         (method, route): (Method, &str),
@@ -192,7 +192,7 @@ impl ServerClient {
         Err(self.broke_off())
     }
 
-    /// Asks, and waits for the head of the answer.
+    /// Sends a request, and waits for the head of the answer.
     fn lines(
         &self,
         method: Method,
@@ -208,7 +208,7 @@ impl ServerClient {
         })
     }
 
-    /// Asks, and waits for the head of the answer.
+    /// Sends a request, and waits for the head of the answer.
     async fn send(
         &self,
         method: Method,
@@ -226,7 +226,7 @@ impl ServerClient {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| self.away(&error))?;
-        // What goes wrong on it the answer's reader hears, too.
+        // The reader of the answer gets the connection's errors, too.
         tokio::spawn(async move { drop(connection.await) });
         let uri = asked.uri();
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -283,7 +283,7 @@ impl ServerClient {
         serde_json::from_slice(json).map_err(|error| self.strange(&error.to_string()))
     }
 
-    /// The answer has no end.
+    /// The answer ended before it was complete.
     pub(super) fn broke_off(&self) -> RemoteError {
         self.away(&"the answer broke off")
     }
@@ -304,28 +304,28 @@ impl ServerClient {
     }
 }
 
-/// The path of a question: its route, and its parameters as a query.
+/// The path of a request: its route, and its parameters as a query.
 pub(super) fn question(route: &str, params: &impl Serialize) -> String {
-    // Parameters are plain fields, which can always be written so.
+    // All parameters are plain fields, so this encoding cannot fail.
     match serde_urlencoded::to_string(params) {
         Ok(query) if !query.is_empty() => format!("/v1/{route}?{query}"),
         _ => format!("/v1/{route}"),
     }
 }
 
-/// The lines of an answer, as they come.
+/// The lines of an answer, as they arrive.
 struct Lines<'r> {
     remote: &'r ServerClient,
-    /// Until its end.
+    /// `None` after its end.
     body: Option<Incoming>,
     held: Vec<u8>,
-    /// So much of it was given already.
+    /// The number of bytes of `held` that were already returned.
     given: usize,
 }
 
 impl Lines<'_> {
-    /// The next line, without its newline; `None` at the end, or where it was stopped. An answer that was broken off is
-    /// an error of the body.
+    /// The next line without its newline; `None` at the end, or when stopped. If the answer breaks off, the body
+    /// returns an error.
     fn next(&mut self, stop: &dyn Fn() -> bool) -> Result<Option<Vec<u8>>, RemoteError> {
         let mut seen = self.given;
         loop {
@@ -357,11 +357,10 @@ impl Lines<'_> {
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// How often it is looked whether an answer is still wanted.
+/// How often `stop` is checked.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The next piece of a body; `None` at its end, or where it is not wanted any more. A server that falls silent within it
-/// is given up.
+/// The next chunk of a body; `None` at its end, or when stopped. Fails if the server is silent for too long.
 async fn next(body: &mut Incoming, stop: &dyn Fn() -> bool) -> Option<Result<Bytes, Cause>> {
     let most = Duration::from_millis(limits::ANSWER_MS_MAX);
     let began = Instant::now();

@@ -1,6 +1,6 @@
-//! The life of a recorded feed: when to log in and out, when to take a token, and what the log is told of it. It is
-//! pure: it hears what has happened and says what is to be done. It reads no clock, opens nothing and never sees a
-//! token; `record` carries out what it says.
+//! The session of a recorded feed: when to log in and out, when to take a token, and what to record about it. It is a
+//! pure state machine: inputs are events, outputs are actions. It reads no clock, does no I/O and never sees a token.
+//! `record` executes the actions.
 //!
 //! ```text
 //!                ┌────────────────── rest ──────────────────┐
@@ -10,52 +10,52 @@
 //!                              └──────┘
 //! ```
 //!
-//! Where the source takes a new token on the connection that there is (a Rollbook does), the token is renewed there, and
-//! nothing is missed. Any other source, one that does not answer to that, and one whose token has expired: the feed logs
-//! out, and a new client logs in with the new token. The snapshot that it then gets is reconciled by the log, like every
-//! other.
+//! If the source accepts a new token on the open connection (a Rollbook does), the token is renewed there, and
+//! nothing is missed. In all other cases (another source, a source that does not answer the renewal, an expired
+//! token) the feed logs out, and a new client logs in with the new token. The log reconciles the snapshot that
+//! follows, as it does every snapshot.
 //!
-//! A source that plays a recording is no link: nothing is told of it, as of a file, and what it plays ends. It is heard
-//! once, for it would begin anew for who comes back.
+//! A source that plays a recording has no link: nothing is recorded about it, as with a file, and the recording has
+//! an end. It is received once only, because the source would play it from the start again after a reconnect.
 
 use super::backoff::Backoff;
 use crate::domain::time::Millis;
 use crate::limits::{LOGIN_SETTLED_MS, RENEWAL_MS_MAX, TOKEN_POLL_MS, TOKEN_WARNING_MS};
 use serde::Serialize;
 
-/// What has happened.
+/// An event for the state machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionInput {
     /// The program wants the feed to be followed.
     Started,
     /// A token was taken. The same number means the same token.
     Token(u64),
-    /// None could be taken.
+    /// No token could be taken.
     NoToken,
     /// The login was accepted.
     LoggedIn {
-        /// The source takes new tokens on this connection.
+        /// Whether the source accepts new tokens on this connection.
         renews: bool,
     },
-    /// The login was accepted, by a source that plays a recording.
+    /// The login was accepted; the source plays a recording.
     Playing,
     /// The login failed.
     Refused(LoginRefusal),
-    /// The source has said something.
+    /// The source has sent something.
     Spoke,
-    /// The source says that the token will expire; in so many milliseconds, where it says when.
+    /// The source reports that the token will expire, and perhaps in how many milliseconds.
     WillExpire(Option<Millis>),
-    /// The source says that the token was renewed.
+    /// The source reports that the token was renewed.
     Renewed,
-    /// The source does not take the new token on this connection.
+    /// The source refused the new token on this connection.
     RenewalRefused,
-    /// The source says that the token has expired.
+    /// The source reports that the token has expired.
     Expired,
-    /// The connection is over.
+    /// The connection ended.
     Ended(SessionEnd),
     /// The rest is over.
     Woke,
-    /// The program is to end.
+    /// The program has to end.
     Stopped,
 }
 
@@ -64,43 +64,43 @@ pub enum SessionInput {
 pub enum LoginRefusal {
     /// The token was not accepted.
     Token,
-    /// What was asked for is not there, or not allowed: asking again will not help.
+    /// The request is wrong or not allowed; trying again will not help.
     Wrong,
-    /// The server is not to be trusted, or does not speak as its URL says: nor will it then.
+    /// The server is not trusted, or does not speak the protocol of its URL; trying again will not help.
     Untrusted,
-    /// Nobody answered, or not now.
+    /// No answer, or none at the moment.
     Away,
 }
 
-/// Why a connection is over.
+/// Why a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionEnd {
     /// The source closed it because the token has expired.
     Expired,
-    /// The source has closed it in order (1000): what it plays is over.
+    /// The source closed it normally (1000): the recording is complete.
     Done,
-    /// It was closed or lost in any other way.
+    /// It was closed or lost for another reason.
     Lost,
 }
 
-/// What is to be done, in order.
+/// An action for `record`, to be executed in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionAction {
-    /// Take a token from where tokens come from, and tell which.
+    /// Take a token from the token source, and report its number.
     Take,
-    /// Make a new client and log in with the token that was taken last.
+    /// Create a new client, and log in with the token that was taken last.
     LogIn,
-    /// Give the token that was taken last to the source, on the connection that there is.
+    /// Send the token that was taken last to the source, on the open connection.
     Renew,
-    /// Close the connection: what still comes is recorded, and nothing more is told of it.
+    /// Close the connection. Lines that still arrive are recorded, but not reported to the state machine.
     LogOut,
     /// Record this line.
     Say(Note),
     /// Wake after so many milliseconds.
     Rest(Millis),
-    /// It is over: as asked for, because all was heard, or because it cannot go on.
+    /// The session is over: as requested, because all was received, or because it cannot continue.
     End(Option<LoginRefusal>),
-    /// It is over, though not all of what was played was heard.
+    /// The session is over, but not all of the recording was received.
     BreakOff,
 }
 
@@ -108,12 +108,12 @@ pub enum SessionAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Note {
     t: &'static str,
-    /// What the link or the token has come to.
+    /// The new state of the link or the token.
     pub state: &'static str,
-    /// Why.
+    /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// When, Unix ms.
+    /// The time, Unix ms.
     pub ts: Millis,
 }
 
@@ -151,24 +151,24 @@ impl Note {
 pub const TOKEN_EXPIRED: &str = "TOKEN_EXPIRED";
 /// The link was taken down, to log in again before the token expires.
 pub const TOKEN_WILL_EXPIRE: &str = "TOKEN_WILL_EXPIRE";
-/// The connection was closed by the other side, or broke, or nobody answered.
+/// The other side closed the connection, or the connection broke.
 pub const CONNECTION_LOST: &str = "connection_lost";
-/// The program was told to end.
+/// The program was asked to stop.
 pub const STOPPED: &str = "stopped";
 
-/// The state of one feed.
+/// The state machine of one feed.
 #[derive(Debug)]
 pub struct SessionMachine {
     state: SessionState,
-    /// There is somewhere to take new tokens from.
+    /// New tokens can be taken.
     renewable: bool,
-    /// The token of the last login.
+    /// The token of the last login, or the last one the source accepted since.
     token: Option<u64>,
-    /// That token was not the one of the login before.
+    /// The last login used a different token than before.
     fresh: bool,
-    /// It has expired, or will, and the log knows that.
+    /// The token will expire or has expired, and the log knows that.
     lapsing: Option<Lapse>,
-    /// It has been logged in before.
+    /// A login has succeeded before.
     known: bool,
     rests: Backoff,
 }
@@ -187,21 +187,21 @@ enum SessionState {
 struct OpenSession {
     since: Millis,
     spoke: bool,
-    /// Where the token will expire: when.
+    /// The time at which the token will expire, if that was reported.
     until: Option<Millis>,
-    /// The source takes new tokens on this connection.
+    /// Whether the source accepts new tokens on this connection.
     renews: bool,
-    /// Since when the token is this one.
+    /// The time of the last login or renewal.
     token_since: Millis,
-    /// The token that was given to the source, and what became of that.
+    /// The token sent to the source for renewal, and the source's answer.
     given: Option<(u64, Given)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Given {
-    /// It has not answered yet.
+    /// No answer yet.
     Pending,
-    /// It does not take that one.
+    /// The source refused this token.
     Refused,
 }
 
@@ -212,8 +212,8 @@ enum Lapse {
 }
 
 impl SessionMachine {
-    /// A feed that has not begun. `renewable`: tokens can be taken; no rest is longer than `rest_max` ms, and `seed`
-    /// decides their jitter.
+    /// The state of a feed that has not started. `renewable`: new tokens can be taken. No rest is longer than
+    /// `rest_max` ms; `seed` decides their jitter.
     ///
     /// ```
     /// use rollbook::client::session::{Deed, Happened, Life};
@@ -234,7 +234,8 @@ impl SessionMachine {
         }
     }
 
-    /// What is to be done now that this has happened. What cannot happen in the state that it is in changes nothing.
+    /// Handles an event, and returns the actions to execute. An event that is impossible in the current state has no
+    /// effect.
     pub fn step(&mut self, now: Millis, happened: SessionInput) -> Vec<SessionAction> {
         match (self.state, happened) {
             (SessionState::Over, _) => vec![],
@@ -302,7 +303,7 @@ impl SessionMachine {
                 self.state = SessionState::In(OpenSession { until, ..session });
                 match session.until {
                     None => vec![SessionAction::Take],
-                    // One is being taken, or waited for.
+                    // A token is already being taken, or polled for.
                     Some(_) => vec![],
                 }
             }
@@ -310,7 +311,7 @@ impl SessionMachine {
                 if let Some(until) = session.until
                     && self.token != Some(token)
                     && session.given != Some((token, Given::Refused))
-                    // Tokens of seconds would else be used up one after the other.
+                    // Otherwise tokens with a lifetime of seconds would be renewed without a pause.
                     && now.saturating_sub(session.token_since) >= TOKEN_POLL_MS =>
             {
                 if !session.renews {
@@ -318,7 +319,7 @@ impl SessionMachine {
                 }
                 let given = Some((token, Given::Pending));
                 self.state = SessionState::In(OpenSession { given, ..session });
-                // What it does not say before the old one expires it does not say in time.
+                // An answer is no use after the old token has expired, so the wait ends at that time at the latest.
                 let answer = (until - now).clamp(0, RENEWAL_MS_MAX);
                 vec![SessionAction::Renew, SessionAction::Rest(answer)]
             }
@@ -376,7 +377,7 @@ impl SessionMachine {
                 deeds.push(self.leave(session, now));
                 deeds
             }
-            // Who follows what is live comes back, in whatever order it was let go.
+            // A live feed is followed again, even if the source closed the connection normally.
             SessionInput::Ended(SessionEnd::Lost | SessionEnd::Done) => {
                 vec![down(CONNECTION_LOST, now), self.leave(session, now)]
             }
@@ -391,14 +392,14 @@ impl SessionMachine {
         vec![SessionAction::LogIn]
     }
 
-    /// A new client is made with a new token, while the old one is still good.
+    /// Logs in as a new client with a new token, while the old token is still valid.
     fn log_in_anew(&mut self, session: OpenSession, token: u64, now: Millis) -> Vec<SessionAction> {
         let mut deeds = vec![SessionAction::LogOut, down(TOKEN_WILL_EXPIRE, now)];
         self.count(session, now);
         if self.rests.is_fresh() {
             deeds.extend(self.log_in(Some(token)));
         } else {
-            // Logins that lead to nothing are not hurried, whatever the source says of its tokens.
+            // Logins without a useful session are delayed, whatever the source reports about its tokens.
             deeds.push(self.rest());
         }
         deeds
@@ -441,7 +442,7 @@ impl SessionMachine {
         deeds
     }
 
-    /// Says that the token has expired, unless the log knows.
+    /// Records that the token has expired, unless the log knows that.
     fn expired(&mut self, now: Millis) -> Vec<SessionAction> {
         let known = self.lapsing.replace(Lapse::Done) == Some(Lapse::Done);
         let say = (!known).then(|| SessionAction::Say(Note::token("expired", now)));
@@ -453,14 +454,14 @@ impl SessionMachine {
         vec![self.rest()]
     }
 
-    /// A session is over: rest before the next one.
+    /// Ends a session, and rests before the next one.
     fn leave(&mut self, session: OpenSession, now: Millis) -> SessionAction {
         self.count(session, now);
         self.rest()
     }
 
-    /// A session was worth its login where the source spoke, and it held for a while or had a new token: else a source
-    /// that closes at once would be asked without end.
+    /// A session was useful if the source sent something, and if it lasted for some time or used a new token. Without
+    /// this rule, a source that closes at once would get logins without end.
     fn count(&mut self, session: OpenSession, now: Millis) {
         let held = now.saturating_sub(session.since) >= LOGIN_SETTLED_MS;
         self.rests.count(session.spoke && (held || self.fresh));
@@ -472,7 +473,7 @@ impl SessionMachine {
     }
 }
 
-/// When a new token is looked for again, while the old one is still good.
+/// When to look for a new token again, while the old one is still valid.
 fn poll(until: Millis, now: Millis) -> SessionAction {
     SessionAction::Rest((until - now).clamp(0, TOKEN_POLL_MS))
 }

@@ -1,5 +1,5 @@
-//! One WebSocket connection: made within a time, kept alive by pings, given up when nothing is heard. What the
-//! messages say is not known here.
+//! One WebSocket connection: opened within a time limit, checked with pings, and closed after too long a silence. The
+//! content of messages is not known here.
 
 use super::session::LoginRefusal;
 use super::token::Token;
@@ -19,20 +19,20 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-/// The code with which a server closes when the token has expired (contract, section 4).
+/// The close code of a server when the token has expired (contract, section 4).
 pub const CLOSED_EXPIRED: u16 = 4401;
 
-/// The code with which one side closes that has said all.
+/// The close code of a side that has sent everything.
 pub const CLOSED_DONE: u16 = 1000;
 
-/// How long to wait for the other side.
+/// Time limits for the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketTimeouts {
-    /// For the connection and its handshake.
+    /// The limit for the connection and its handshake.
     pub connect: Duration,
-    /// Before it is asked whether it lives.
+    /// The silence before a ping is sent.
     pub ping: Duration,
-    /// Before it is given up.
+    /// The silence after which the connection is given up.
     pub idle: Duration,
 }
 
@@ -47,7 +47,7 @@ impl Default for SocketTimeouts {
 }
 
 impl SocketTimeouts {
-    /// One that gives up a silent connection after so long, and asks it at a third of that.
+    /// The limits for a given idle time: the ping follows after a third of it.
     #[must_use]
     pub fn idle(idle: Duration) -> SocketTimeouts {
         SocketTimeouts {
@@ -62,31 +62,31 @@ impl SocketTimeouts {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct LoginError {
-    /// Whether asking again may help.
+    /// Whether trying again may help.
     pub refusal: LoginRefusal,
     /// What happened, for people.
     pub why: String,
 }
 
-/// What came.
+/// What [`Socket::next`] returns.
 #[derive(Debug)]
 pub enum SocketInput {
-    /// A message; perhaps no text.
+    /// A message; it may be binary.
     Message(Bytes),
-    /// It is over.
+    /// The connection ended.
     Over(SocketEnd),
 }
 
-/// How a connection came to its end.
+/// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketEnd {
-    /// The code of the close frame, where there was one.
+    /// The code of the close frame, if there was one.
     pub code: Option<u16>,
     /// What happened, for people.
     pub why: String,
 }
 
-/// A connection.
+/// A WebSocket connection.
 pub struct Socket {
     stream: WebSocketStream<Box<dyn ByteStream>>,
     patience: SocketTimeouts,
@@ -146,19 +146,19 @@ impl Socket {
         })
     }
 
-    /// Whether the other side plays a recording, and says so.
+    /// Whether the other side reported that it plays a recording.
     #[must_use]
     pub fn plays(&self) -> bool {
         self.plays
     }
 
-    /// Whether the other side takes new tokens on this connection, as a Rollbook does.
+    /// Whether the other side accepts new tokens on this connection, as a Rollbook does.
     #[must_use]
     pub fn renews(&self) -> bool {
         self.renews
     }
 
-    /// The next message. It can be dropped and called again: nothing is lost by that.
+    /// The next message. Cancel-safe: a dropped call loses nothing.
     pub async fn next(&mut self) -> SocketInput {
         loop {
             let wait = if self.pinged {
@@ -172,7 +172,7 @@ impl Socket {
                     return SocketInput::Over(SocketEnd { code: None, why });
                 }
                 self.pinged = true;
-                // Where even that cannot be sent, reading says why.
+                // If the ping cannot be sent, the next read reports why.
                 let _ = timeout(
                     self.patience.idle,
                     self.stream.send(Message::Ping(Bytes::new())),
@@ -199,10 +199,10 @@ impl Socket {
         }
     }
 
-    /// Sends a message; waits while the other side does not read.
+    /// Sends a message. Waits while the other side does not read.
     ///
     /// # Errors
-    /// How the connection came to its end.
+    /// How the connection ended.
     pub async fn send(&mut self, text: &str) -> Result<(), SocketEnd> {
         let sent = timeout(self.patience.idle, self.stream.send(Message::text(text))).await;
         let over = |why| SocketEnd { code: None, why };
@@ -212,7 +212,7 @@ impl Socket {
         }
     }
 
-    /// Says goodbye, and gives what the other side still says before it does, too.
+    /// Closes the connection, and returns the messages that arrive before the other side closes, too.
     pub async fn log_out(mut self) -> Vec<Bytes> {
         let frame = CloseFrame {
             code: CloseCode::Normal,

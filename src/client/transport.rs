@@ -1,4 +1,4 @@
-//! Byte streams to a server: TCP, TLS over it, or a Unix socket. What is said on them is not known here.
+//! Byte streams to a server: TCP, TLS over TCP, or a Unix socket. The protocol on them is not known here.
 
 use hyper::Uri;
 use std::fmt;
@@ -20,26 +20,26 @@ pub struct AddressError {
     why: String,
 }
 
-/// Why there is no way to a server.
+/// Why a connection to a server failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
-    /// It is not there, or not now.
+    /// The server cannot be reached at the moment.
     #[error(transparent)]
     Away(#[from] io::Error),
-    /// It is not to be trusted.
+    /// The server is not trusted.
     #[error("its certificate is not trusted: {0}")]
     Untrusted(String),
-    /// It speaks something else than its URL says.
+    /// The server does not speak the protocol of its URL.
     #[error("it does not speak TLS: the URL of a server without begins with http:// or ws://")]
     Plain,
 }
 
-/// A server, and what is asked of it.
+/// A server's address, and the request to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     place: ServerPlace,
     tls: bool,
-    /// What stands in the URL: with a path and a query, and perhaps a secret in that.
+    /// The URL with its path and query. The query may hold a secret.
     uri: Uri,
 }
 
@@ -50,10 +50,10 @@ enum ServerPlace {
 }
 
 impl Address {
-    /// Reads a URL of one of two schemes: the plain one, and the one with TLS (`ws`, `wss`).
+    /// Parses a URL with one of two schemes: the plain one, or the one with TLS (for example `ws`, `wss`).
     ///
     /// # Errors
-    /// What is wrong with it; a query, which may hold a secret, is not repeated.
+    /// What is wrong with the URL. The text leaves out the query, which may hold a secret.
     pub fn parse(url: &str, [plain, secure]: [&str; 2]) -> Result<Address, AddressError> {
         let shown = || url.split(['?', '#']).next().unwrap_or_default().to_owned();
         let wrong = |why: String| {
@@ -92,7 +92,7 @@ impl Address {
         })
     }
 
-    /// The server behind a Unix socket.
+    /// The address of the server behind a Unix socket.
     #[must_use]
     pub fn unix(path: PathBuf) -> Address {
         Address {
@@ -102,7 +102,7 @@ impl Address {
         }
     }
 
-    /// Whether its query has this parameter.
+    /// Whether the query has this parameter.
     #[must_use]
     pub fn has(&self, parameter: &str) -> bool {
         let query = self.uri.query().unwrap_or_default();
@@ -111,14 +111,14 @@ impl Address {
             .any(|pair| pair.split('=').next() == Some(parameter))
     }
 
-    /// The same server, asked for another path (with its query) under that of this address. What this address has in its
-    /// own query stays, unless the path's says otherwise.
+    /// The same server with another path and query; the path is appended to that of this address. Parameters of this
+    /// address's own query stay, unless the new query has the same name.
     ///
     /// # Errors
-    /// Where the path cannot stand in a URL.
+    /// When the path is not valid in a URL.
     pub fn under(&self, scheme: &str, path: &str) -> Result<Address, AddressError> {
         let base = self.uri.path().trim_end_matches('/');
-        // Who names the route has named the server, too.
+        // A URL that already ends with the route means the same server.
         let route = path.split('?').next().unwrap_or_default();
         let base = base.strip_suffix(route).unwrap_or(base);
         let authority = self
@@ -180,7 +180,7 @@ impl Address {
     }
 }
 
-/// As it may be shown: without its query.
+/// The form that is safe to show: without the query.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.place, self.uri.scheme_str(), self.uri.authority()) {
@@ -205,7 +205,7 @@ pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 
-/// What went wrong in the handshake.
+/// Classifies an error of the TLS handshake.
 fn no_tls(error: io::Error) -> ConnectError {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     match inner {
@@ -215,11 +215,11 @@ fn no_tls(error: io::Error) -> ConnectError {
     }
 }
 
-/// What is wrong with a certificate. What is not named here is said in the library's words.
+/// Explains what is wrong with a certificate. For other errors, the text is the library's.
 fn distrust(wrong: &CertificateError) -> String {
     use CertificateError as Wrong;
     match wrong {
-        // The signature is bad where another authority has the name of one that is trusted.
+        // The signature is wrong when an untrusted authority has the same name as a trusted one.
         Wrong::UnknownIssuer | Wrong::BadSignature => {
             "nobody whom this system trusts has issued it; \
             SSL_CERT_FILE names a file with others to trust"
@@ -230,7 +230,7 @@ fn distrust(wrong: &CertificateError) -> String {
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
             "it is for another host".into()
         }
-        // What `openssl req -x509` makes unless it is told otherwise.
+        // `openssl req -x509` makes this kind of certificate by default.
         Wrong::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
             "it is an authority's (CA:TRUE), and not a server's".into()
         }
@@ -238,8 +238,8 @@ fn distrust(wrong: &CertificateError) -> String {
     }
 }
 
-/// Whom the system trusts; where `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, whom that names and nobody else. Looked up
-/// for each connection, since files of certificates are renewed.
+/// The certificates that the system trusts. If `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, only the certificates found
+/// there. They are loaded for each connection, because certificate files get renewed.
 fn trust() -> Result<ClientConfig, ConnectError> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
