@@ -1,5 +1,5 @@
-//! What a request can fail of, as a status and a sentence in JSON. What the sentence says is for the caller: nothing of
-//! the machine, and of a token no more than what it lacks.
+//! Why a request fails, as an HTTP status and a sentence in JSON. The sentence is for the caller: it reveals nothing
+//! about the machine, and about a token only what it lacks.
 
 use crate::store::StoreError;
 use axum::Json;
@@ -10,31 +10,31 @@ use serde::Serialize;
 /// Why a request is not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// The request makes no sense; names the parameter.
+    /// The request is wrong; the text names the parameter.
     #[error("{0}")]
     Bad(String),
-    /// There is no valid token; names the scope that it needs.
+    /// There is no valid token; names the scope that the request needs.
     #[error("a valid token with the scope \"{0}\" is needed")]
     Unknown(&'static str),
-    /// The token, or where the request comes from, does not allow it.
+    /// The token, or the origin of the request, does not allow it.
     #[error("{0}")]
     Forbidden(String),
-    /// There is no such thing.
+    /// The requested thing does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// There is such a thing, but not by this method.
+    /// The path exists, but not with this method.
     #[error("not by this method; /openapi.json says by which")]
     Method,
     /// The request's body is too large.
     #[error("{0}")]
     TooLarge(String),
-    /// The request came, or the answer was found, too slowly.
+    /// The request arrived too slowly, or the answer took too long.
     #[error("{0}")]
     Late(&'static str),
-    /// The client has as much at a time as one may have.
+    /// The client has used its whole share of a limited resource.
     #[error("{0}")]
     Crowded(String),
-    /// Nothing is written any more, or all places are taken.
+    /// The store no longer writes, or all places are taken.
     #[error("{0}")]
     Unavailable(String),
     /// The server failed.
@@ -50,7 +50,7 @@ pub struct ErrorBody {
 }
 
 impl ApiError {
-    /// The status that says it in a number.
+    /// The HTTP status of the error.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -104,5 +104,5 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// When a client with too much at a time may come again, in seconds.
+/// The value of `Retry-After` for a client that has used its share, in seconds.
 const RETRY_AFTER: &str = "1";

@@ -1,7 +1,7 @@
-//! What all requests share: the store, the readers' pool, the clock, and the sign to stop.
+//! State that all requests share: the store, permits for the limited resources, the clock, and the stop signal.
 //!
-//! **Invariant:** the store is only called from the blocking pool, never on a worker of the runtime; and not more often
-//! at a time than the limits say.
+//! **Invariant:** the store is called only from the blocking pool, never on a worker of the runtime, and the number
+//! of concurrent calls is limited.
 
 use super::api_error::ApiError;
 use super::auth::{Access, AuthPolicy, TokenScope};
@@ -29,73 +29,74 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// What all requests share.
+/// State that all requests share.
 pub struct App {
     /// The log.
     pub store: Arc<Store>,
-    /// How lines are taken.
+    /// The rules for recording lines.
     pub rules: Rules,
-    /// How lines are read.
+    /// The settings for parsing lines.
     pub settings: Settings,
-    /// What time it is.
+    /// The server's clock.
     pub clock: Arc<dyn ServerClock>,
-    /// Entries on their way to subscribers.
+    /// Delivers new entries to subscribers.
     pub tailer: LogTailer,
-    /// Which connection speaks for which observer.
+    /// The leases of ingest connections, one per observer.
     pub observers: Observers,
-    /// What is counted.
+    /// The server's metrics.
     pub metrics: Arc<Metrics>,
-    /// What is borne of those who come.
+    /// Limits on connections, sizes and times.
     pub bounds: ServerLimits,
-    /// Nothing new is begun any more, and what is in hand comes to its end.
+    /// When cancelled, nothing new starts, and running work comes to its end.
     pub stop: CancellationToken,
-    /// Room for queries.
+    /// Places for queries.
     pub queries: Arc<Places>,
-    /// Places of sockets and streams.
+    /// Places for sockets and streams.
     pub sockets: Arc<Places>,
-    /// Places of answers that wait for their readers.
+    /// Places for answers that wait for their readers.
     pub slow_readers: Arc<Places>,
-    /// Places of bodies of which the start is read.
+    /// Places for bodies whose start is being read.
     pub starts: Arc<Places>,
-    /// Places of bodies that are taken in.
+    /// Places for bodies that are being ingested.
     pub bodies: Arc<Places>,
-    /// Room for what was read ahead for subscribers, in pieces of [`READ_AHEAD_PIECE_BYTES`](crate::limits::READ_AHEAD_PIECE_BYTES).
+    /// Places for data read ahead for subscribers, in units of
+    /// [`READ_AHEAD_PIECE_BYTES`](crate::limits::READ_AHEAD_PIECE_BYTES).
     pub read_ahead: Arc<Places>,
-    /// Places of answers that only the owner gets.
+    /// Places for answers that only the owner gets.
     pub owner_answers: Arc<Places>,
-    /// Room for batches of sockets that are handed to the writer.
+    /// Places for batches of sockets that are being submitted to the writer.
     pub handed_over: Arc<Places>,
 }
 
-/// What a request was let in with; enough to look at a newer token, too.
+/// The authorization of a request, with what is needed to check a newer token.
 #[derive(Clone)]
 pub struct AuthContext {
-    /// What it may do.
+    /// What the request may do.
     pub access: Access,
-    /// Who asks.
+    /// The client that sent it.
     pub client: Client,
-    /// Where it came in.
+    /// The policy of the listener that accepted it.
     pub door: Arc<AuthPolicy>,
-    /// What it needs.
+    /// The scope that the request needs.
     pub scope: TokenScope,
-    /// The one channel that it is about, if there is one.
+    /// The one channel that the request is about, if any.
     pub channel: Option<String>,
 }
 
 const TOO_LONG: ApiError =
     ApiError::Late("the answer was not found in time; ask for less, or later");
 
-/// Lists are sent in pieces of about this size.
+/// The approximate size of the pieces in which lists are sent.
 const PIECE_BYTES: usize = 32 << 10;
-/// Pieces that wait for the reader.
+/// The number of pieces that may wait for the reader.
 const PIECES_AHEAD: usize = 8;
 const BROKE_OFF: &str = "the answer broke off";
 
 impl App {
-    /// Asks the store something, in the pool.
+    /// Runs a question to the store in the blocking pool.
     ///
     /// # Errors
-    /// What the store says; [`ApiError::Late`].
+    /// The store's error; [`ApiError::Crowded`]; [`ApiError::Late`].
     pub async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         client: &Client,
@@ -128,10 +129,10 @@ impl App {
         Ok(axum::Json(self.ask(client, question).await?).into_response())
     }
 
-    /// Answers with JSON lines, as they are found. A reader who is too slow is left.
+    /// Answers with JSON lines, sent as they are found. A reader that is too slow is dropped.
     ///
     /// # Errors
-    /// As [`ask`](App::ask); but where the first line was found, later trouble only breaks the answer off.
+    /// As [`ask`](App::ask). After the first piece, an error only breaks off the answer.
     pub async fn list(
         self: &Arc<Self>,
         client: &Client,
@@ -168,7 +169,7 @@ impl App {
             let (first, mut reader) = going_on?;
             let piece = match first {
                 Some(first) => Ok(first),
-                // An answer without its end is not passed off as a whole one.
+                // An answer that ends without its last piece is reported as broken.
                 None => reader
                     .recv()
                     .await
@@ -184,7 +185,7 @@ impl App {
         Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
     }
 
-    /// Waits for a place in the pool, as long as for an answer.
+    /// Waits for a place in the pool, for at most the time limit of an answer.
     ///
     /// # Errors
     /// [`ApiError::Crowded`], [`ApiError::Late`].
@@ -196,7 +197,7 @@ impl App {
         })
     }
 
-    /// How much longer an answer is waited for.
+    /// The time left for an answer.
     fn left(&self, began: Instant) -> Duration {
         self.bounds.request.saturating_sub(began.elapsed())
     }
@@ -208,14 +209,14 @@ impl App {
     }
 }
 
-/// The thread that tells subscribers has ended, and the server has not.
+/// The error for a tailer thread that has ended while the server still runs.
 #[must_use]
 pub fn untold() -> ApiError {
     let what = "new entries are told to nobody any more; they are recorded; restart the server";
     ApiError::Unavailable(what.into())
 }
 
-/// A call in the pool has panicked. What it says may be about other people's data: it is for the operator alone.
+/// Reports a panic in the pool. Its message may contain other clients' data, so only the operator's log gets it.
 pub fn broken(error: tokio::task::JoinError) -> ApiError {
     tracing::error!("a call of the store broke off: {error}");
     ApiError::Failed("a call of the store broke off; the server's log says where".into())
@@ -227,26 +228,26 @@ enum AnswerPiece {
     Last(Bytes),
 }
 
-/// The lines of a list, on their way to the reader.
+/// Writes the lines of a list to the reader.
 pub struct NdjsonWriter {
     piece: Vec<u8>,
     pieces: mpsc::Sender<Result<AnswerPiece, ApiError>>,
     runtime: Handle,
     bounds: ServerLimits,
-    /// With the reader.
+    /// For this reader.
     patience: Patience,
-    /// Given back once the reader has to be waited for.
+    /// Released when the writer has to wait for the reader.
     turn: Option<Permit>,
     slow_readers: Arc<Places>,
     client: Client,
-    /// Among those, then.
+    /// The place in `slow_readers`, once the writer has to wait.
     place: Option<Permit>,
     /// The reader is gone, or too slow.
     given_up: bool,
 }
 
 impl NdjsonWriter {
-    /// Adds a line; `false`: nobody wants more.
+    /// Adds a line; `false`: the reader wants no more.
     pub fn row(&mut self, row: &impl Serialize) -> bool {
         if let Err(error) = serde_json::to_writer(&mut self.piece, row) {
             return self.send(Err(ApiError::Failed(error.to_string())));
@@ -272,7 +273,7 @@ impl NdjsonWriter {
         sent
     }
 
-    /// Waits for the reader, at a place where nobody else has to.
+    /// Waits for the reader, in a place that blocks no queries.
     fn send_slowly(&mut self, piece: Result<AnswerPiece, ApiError>) -> bool {
         let place = match self.place.take() {
             Some(place) => place,
@@ -295,7 +296,7 @@ impl NdjsonWriter {
             return;
         }
         let piece = std::mem::take(&mut self.piece);
-        // Where nobody reads any more there is nobody to tell.
+        // If the reader is gone, there is nothing left to report.
         let _ = self.send(match read {
             Ok(()) => Ok(AnswerPiece::Last(piece.into())),
             Err(error) => Err(error.into()),

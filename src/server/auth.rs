@@ -1,5 +1,5 @@
-//! Who may do what: tokens, their scopes and channels, and the door that looks at them. The library compares what is
-//! secret, in constant time; no token is ever written anywhere.
+//! Authorization: tokens, their scopes and channels, and the policy that checks them. The library compares secrets in
+//! constant time. No token is ever written anywhere.
 
 use super::api_error::ApiError;
 use super::crowd::Client;
@@ -14,19 +14,19 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// What a token is good for.
+/// A kind of request that a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenScope {
-    /// To record.
+    /// Record lines.
     Ingest,
-    /// To ask and to listen.
+    /// Query and subscribe.
     Read,
     /// Everything.
     Admin,
 }
 
 impl TokenScope {
-    /// The word for it.
+    /// The scope's name.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -58,14 +58,14 @@ impl fmt::Display for TokenScope {
 pub struct Access {
     scopes: Vec<TokenScope>,
     reach: WritePermissions,
-    /// Unix ms; `None`: never.
+    /// The expiry, Unix ms; `None`: never.
     expires_at: Option<Millis>,
-    /// Whose token it is, as a digest: its subject, or the token itself.
+    /// A digest that identifies the holder: of the token's subject, or of the token itself.
     holder: Option<[u8; 32]>,
 }
 
 impl Access {
-    /// Everything, for ever: where no token is asked for.
+    /// All permissions without expiry, for callers that need no token.
     #[must_use]
     pub fn full() -> Access {
         Access {
@@ -76,32 +76,32 @@ impl Access {
         }
     }
 
-    /// Which client has it, that comes from this address.
+    /// The client that a request from this address counts as.
     #[must_use]
     pub fn client(&self, address: Option<IpAddr>) -> Client {
         self.holder
             .map_or_else(|| Client::at(address), Client::Token)
     }
 
-    /// The only channels that it is good for; `None`: all.
+    /// The only channels that it allows; `None`: all.
     #[must_use]
     pub fn channels(&self) -> Option<&Arc<[String]>> {
         self.reach.channels.as_ref()
     }
 
-    /// What it may write.
+    /// What its holder may write.
     #[must_use]
     pub fn reach(&self) -> &WritePermissions {
         &self.reach
     }
 
-    /// When it ends, Unix ms; `None`: never.
+    /// The expiry, Unix ms; `None`: never.
     #[must_use]
     pub fn expires_at(&self) -> Option<Millis> {
         self.expires_at
     }
 
-    /// Whether an entry or answer about this channel may be seen; `None`: about no channel by name.
+    /// Whether an entry or answer about this channel may be seen; `None`: it names no channel.
     #[must_use]
     pub fn sees(&self, channel: Option<&str>) -> bool {
         match &self.reach.channels {
@@ -113,7 +113,7 @@ impl Access {
     }
 
     /// # Errors
-    /// 403 where it is good for other things only.
+    /// 403 when the token lacks the scope, or does not allow the channel.
     pub fn demand(&self, scope: TokenScope, channel: Option<&str>) -> Result<(), ApiError> {
         let lacks = |what: String| Err(ApiError::Forbidden(format!("the token {what}")));
         if !self
@@ -132,14 +132,14 @@ impl Access {
     }
 
     /// # Errors
-    /// 403 where it may not speak for this observer.
+    /// 403 when the token does not allow this observer.
     pub fn demand_observer(&self, observer: &str) -> Result<(), ApiError> {
         let allowed = self.reach.observer(observer);
         allowed.map_err(|what| ApiError::Forbidden(format!("the token does not allow {what}")))
     }
 
     /// # Errors
-    /// 403 where it is good for some channels only.
+    /// 403 when the token is limited to some channels.
     pub fn demand_all_channels(&self) -> Result<(), ApiError> {
         match self.reach.channels {
             None => Ok(()),
@@ -150,7 +150,7 @@ impl Access {
     }
 }
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct TokenClaims {
     /// Unix seconds.
@@ -163,27 +163,27 @@ struct TokenClaims {
     channels: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     observers: Option<Vec<String>>,
-    /// A text (RFC 7519, 4.1.2); anything else names nobody.
+    /// A valid subject is a string (RFC 7519, 4.1.2); any other value is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sub: Option<serde_json::Value>,
 }
 
-/// What a token is to be good for.
+/// The contents of a new token.
 #[derive(Debug, Clone, Copy)]
 pub struct Grant<'a> {
-    /// What for.
+    /// What it allows.
     pub scopes: &'a [TokenScope],
     /// The only channels; `None`: all.
     pub channels: Option<&'a [String]>,
     /// The only observers for which it may write; `None`: all.
     pub observers: Option<&'a [String]>,
-    /// Who is to have it: tokens of one subject count as one client.
+    /// The holder: all tokens of one subject count as one client.
     pub subject: Option<&'a str>,
-    /// When it ends, Unix ms; rounded up to a second.
+    /// The expiry, Unix ms; rounded up to a second.
     pub expires_at: Millis,
 }
 
-/// A list, or words with spaces or commas between them (RFC 8693 has spaces).
+/// Reads a list, or words separated by spaces or commas (RFC 8693 uses spaces).
 fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -200,27 +200,27 @@ fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
     })
 }
 
-/// Why a key is none.
+/// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// Its file cannot be read.
+    /// The file cannot be read.
     #[error("{}: {cause}", path.display())]
     Io {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: std::io::Error,
     },
-    /// There is no secret in it.
+    /// The file is empty.
     #[error("{}: it is empty, and no secret", path.display())]
     Empty {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
-    /// It is no Ed25519 public key in PEM.
+    /// The file is not an Ed25519 public key in PEM.
     #[error("{}: no Ed25519 public key in PEM", path.display())]
     NoKey {
-        /// Which.
+        /// The file.
         path: PathBuf,
     },
     /// A token could not be made.
@@ -228,14 +228,14 @@ pub enum KeyError {
     Unsigned(String),
 }
 
-/// HS256 wants as much as its hash has.
+/// The least length for HS256: the length of its hash.
 const SECRET_BYTES: usize = 32;
 
-/// A secret that is shared by who makes tokens and who looks at them.
+/// A secret shared by those who issue tokens and those who verify them.
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Reads one, without white space around it.
+    /// Reads a secret, without the white space around it.
     ///
     /// # Errors
     /// [`KeyError::Io`], [`KeyError::Empty`].
@@ -249,7 +249,7 @@ impl Secret {
         Ok(Secret(secret.to_vec()))
     }
 
-    /// Whether it is shorter than HS256 asks for (RFC 7518, 3.2), so that who has one token may guess it.
+    /// Whether it is shorter than HS256 requires (RFC 7518, 3.2). A holder of a token could then find it by guessing.
     #[must_use]
     pub fn is_weak(&self) -> bool {
         self.0.len() < SECRET_BYTES
@@ -286,18 +286,18 @@ fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
     })
 }
 
-/// What tokens are looked at with. Clones share it.
+/// Verifies tokens. Clones share the keys.
 #[derive(Clone)]
 pub struct TokenVerifier(Arc<RwLock<Keys>>);
 
-/// Any of the keys may have signed a token.
+/// The keys; a token may be signed with any of them.
 struct Keys {
     keys: Vec<DecodingKey>,
     rules: Validation,
 }
 
 impl TokenVerifier {
-    /// Tokens signed with one of these secrets (HS256).
+    /// Accepts tokens signed with one of these secrets (HS256).
     #[must_use]
     pub fn of_secrets(secrets: &[Secret]) -> TokenVerifier {
         let keys = secrets.iter();
@@ -305,7 +305,7 @@ impl TokenVerifier {
         TokenVerifier::new(keys.collect(), Algorithm::HS256)
     }
 
-    /// Tokens signed by who has the private key (EdDSA).
+    /// Accepts tokens signed with the private key (EdDSA) of this public key.
     ///
     /// # Errors
     /// [`KeyError::Io`], [`KeyError::NoKey`].
@@ -316,7 +316,7 @@ impl TokenVerifier {
         Ok(TokenVerifier::new(vec![key], Algorithm::EdDSA))
     }
 
-    /// Goes on with the keys of a newer one, for all clones.
+    /// Replaces the keys by those of `newer`, for all clones.
     pub fn replace(&self, newer: TokenVerifier) {
         let newer = Arc::try_unwrap(newer.0).map(RwLock::into_inner);
         if let Ok(keys) = newer {
@@ -327,7 +327,7 @@ impl TokenVerifier {
 
     fn new(keys: Vec<DecodingKey>, algorithm: Algorithm) -> TokenVerifier {
         let mut rules = Validation::new(algorithm);
-        // Times are compared here, with the server's own clock and to the millisecond. Whom a token is for nobody says.
+        // `access` checks the times with the server's own clock, to the millisecond. Tokens have no audience.
         rules.validate_exp = false;
         rules.validate_nbf = false;
         rules.validate_aud = false;
@@ -343,7 +343,7 @@ impl TokenVerifier {
                 .map(|key| decode::<TokenClaims>(token, key, rules));
             read.find_map(Result::ok)?
         };
-        // It must be refused by those who do not know what it calls critical (RFC 7515, 4.1.11); nothing is known here.
+        // RFC 7515, 4.1.11: refuse a token with a critical extension that is not understood. None is understood here.
         if read.header.crit.is_some() {
             return None;
         }
@@ -353,7 +353,7 @@ impl TokenVerifier {
         if now >= expires_at || now < begins_at {
             return None;
         }
-        // A scope that a later version knows is none of this one's.
+        // A scope of a later version is not known here, and is ignored.
         let scopes = claims.scope.iter().filter_map(|word| word.parse().ok());
         let holder = match claims.sub.as_ref().and_then(serde_json::Value::as_str) {
             Some(subject) => blake3::keyed_hash(&SUBJECT, subject.as_bytes()),
@@ -371,30 +371,30 @@ impl TokenVerifier {
     }
 }
 
-/// So that no subject can be taken for a token.
+/// The key for hashing subjects, so that the digest of a subject never equals that of a token.
 const SUBJECT: [u8; 32] = *b"rollbook: the subject of a token";
 
-/// How the server is entered.
+/// Who may use a listener.
 pub enum AuthPolicy {
-    /// By anyone who may open the store's folder: the owner's socket.
+    /// Anyone who may open the store's folder: the owner's socket.
     Owner,
-    /// The same, while the process that has the store only reads it: nothing is taken.
+    /// The same, while the process that has the store open only reads it: lines are refused.
     OwnerReads,
-    /// By anyone on this machine; of the pages that a browser here shows only the server's own, and these.
+    /// Anyone on this machine. Of the pages in a browser here, only the server's own and those of these origins.
     Loopback(Arc<[PageOrigin]>),
-    /// With a token.
+    /// Anyone with a token.
     Tokens(TokenVerifier),
 }
 
-/// Why nothing is taken.
+/// Why lines are refused.
 const ONLY_READ: &str =
     "the process that has the store open only reads it: nothing is recorded before it is done";
 
 impl AuthPolicy {
-    /// What a request may do that shows this token, if any.
+    /// Decides what a request with this token (if any) may do.
     ///
     /// # Errors
-    /// 401 where no valid token was shown, 403 where it does not reach so far.
+    /// 401 when no valid token was shown, 403 when the token does not allow the request.
     pub fn admit(
         &self,
         token: Option<&str>,

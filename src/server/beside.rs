@@ -1,5 +1,5 @@
-//! The owner's socket of a process that has the store open and something else to do: `ingest`, say. A thread of its own
-//! serves it, so that questions are answered meanwhile.
+//! The owner's socket of a process that has the store open for other work, for example `ingest`. A separate thread
+//! serves it, so that queries are answered during that work.
 
 use super::{Config, Listener, serve, socket};
 use crate::store::Store;
@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
-/// Work in the pool that is still going on at the end is left after so long.
+/// How long shutdown waits for work that still runs in the pool.
 const LEAVE: Duration = Duration::from_millis(100);
 
-/// The socket, until it is dropped. Then no more is accepted, and what is in hand is finished; that takes 8 s at most.
+/// The open socket. Dropping it stops accepting and finishes the running requests; that takes 8 s at most.
 pub struct OwnerSocket {
     stop: CancellationToken,
     file: Option<SocketFile>,
@@ -39,7 +39,7 @@ impl OwnerSocket {
     /// ```
     ///
     /// # Errors
-    /// Where the folder allows no socket, or the system gives no thread.
+    /// When the folder allows no socket, or the system cannot start a thread.
     pub fn open(store: &Arc<Store>, dir: &Path, config: Config) -> io::Result<OwnerSocket> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (listener, file) = {
@@ -75,11 +75,11 @@ fn run(
 
 impl Drop for OwnerSocket {
     fn drop(&mut self) {
-        // Who comes now waits for the folder's lock.
+        // From now on, a new process waits for the folder's lock instead of connecting.
         drop(self.file.take());
         self.stop.cancel();
         if let Some(thread) = self.thread.take() {
-            // One that has panicked serves nobody any more.
+            // A thread that has panicked has ended, too.
             let _ = thread.join();
         }
     }

@@ -1,16 +1,16 @@
-//! What time it is for the server, and waiting for it. Tests bring their own, so that nothing depends on wall time.
+//! The server's clock, and waiting for a time. Tests use their own clock, so that nothing depends on wall time.
 
 use crate::domain::time::Millis;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A clock that can be waited for.
+/// A clock that supports waiting.
 pub trait ServerClock: Send + Sync {
     /// Unix milliseconds.
     fn now(&self) -> Millis;
 
-    /// Ends at that moment; at once where it has passed.
+    /// Completes at that time; immediately if it has passed.
     fn until(&self, at: Millis) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 

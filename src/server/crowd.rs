@@ -1,5 +1,5 @@
-//! Who counts as one client, and places of which there are only so many: one client never has all of them, and who keeps
-//! one and does not go on loses it to those who wait. What a place is for is not looked at here.
+//! Clients, and limited numbers of places for them. One client never gets all places. A client that holds a place
+//! without progress loses it when others wait. What a place is for is not known here.
 
 use super::api_error::ApiError;
 use crate::limits;
@@ -14,16 +14,16 @@ use tokio::time::{Instant, timeout};
 /// One client, however many connections it has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Client {
-    /// Who may open the store's folder. It has as many places as there are.
+    /// A process that may open the store's folder. No share limits it.
     Owner,
-    /// Who has this token, or another one of the same subject: a digest.
+    /// A holder of tokens: the digest of the subject, or of the token if it has none.
     Token([u8; 32]),
-    /// Who comes from this address without a token; IPv6 gives one client a whole network.
+    /// All requests without a token from this address; for IPv6, from its /64 network.
     Address(IpAddr),
 }
 
 impl Client {
-    /// Who comes from an address; `None`: by the owner's socket.
+    /// The client at an address without a token; `None`: through the owner's socket.
     #[must_use]
     pub fn at(address: Option<IpAddr>) -> Client {
         match address.map(|address| address.to_canonical()) {
@@ -37,35 +37,35 @@ impl Client {
     }
 }
 
-/// So many places, and those who wait for one.
+/// A limited number of places, and the clients that wait for one.
 pub struct Places {
     room: Arc<Semaphore>,
     waiting: AtomicUsize,
-    /// Places that one client has at most.
+    /// The most places for one client.
     share: usize,
-    /// Of those who have a place or wait for one.
+    /// The shares of the clients that have a place or wait for one.
     shares: Mutex<HashMap<Client, Share>>,
 }
 
-/// What one client has.
+/// The places of one client.
 struct Share {
     room: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
-    /// Places that it has or waits for.
+    /// The number of places that it has or waits for.
     uses: usize,
 }
 
-/// Why there is no place.
+/// Why there is no free place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
-    /// The client has its share.
+    /// The client has used its share.
     Share,
-    /// All are taken.
+    /// All places are taken.
     Room,
 }
 
 impl Full {
-    /// What is answered; `what`: what there are too many of.
+    /// The error for the answer; `what` names the limited thing.
     #[must_use]
     pub fn fault(self, what: &str) -> ApiError {
         match self {
@@ -81,7 +81,7 @@ impl Full {
 }
 
 impl Places {
-    /// With nobody in them.
+    /// Creates free places.
     #[must_use]
     pub fn new(places: usize) -> Arc<Places> {
         let places = places.min(Semaphore::MAX_PERMITS);
@@ -93,10 +93,10 @@ impl Places {
         })
     }
 
-    /// Waits for a place, for so long.
+    /// Waits for a place, for at most `patience`.
     ///
     /// # Errors
-    /// [`Full`], where there is none by then.
+    /// [`Full`] when no place is free in time.
     pub async fn take(
         self: &Arc<Self>,
         client: &Client,
@@ -122,7 +122,7 @@ impl Places {
         })
     }
 
-    /// A place, if one is free.
+    /// Takes a place if one is free.
     ///
     /// # Errors
     /// [`Full`].
@@ -130,7 +130,7 @@ impl Places {
         self.free_together(client, 1)
     }
 
-    /// So many places, if they are free; they are given back together.
+    /// Takes several places if they are free; they are released together.
     ///
     /// # Errors
     /// [`Full`].
@@ -195,9 +195,9 @@ async fn within(
     timeout(patience, place).await.ok()?.ok()
 }
 
-/// A place; it is free again when this is dropped.
+/// A taken place; dropping it releases it.
 pub struct Permit {
-    // Given back before the share that they are counted in is forgotten.
+    // Fields drop in this order: the permits are released before `used` can remove the client's share.
     _room: OwnedSemaphorePermit,
     _share: Option<OwnedSemaphorePermit>,
     used: Option<Used>,
@@ -205,7 +205,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Whether somebody waits who could have this place: anybody at all, or of those that count with its client.
+    /// Whether another request waits for this place: any request if all places are taken, or one of the same client
+    /// if its share is used up.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         let waits = |waiting: &AtomicUsize| waiting.load(Ordering::Relaxed) > 0;
@@ -213,7 +214,7 @@ impl Permit {
     }
 }
 
-/// One place of a client's share, from the first wait for it to its end.
+/// One place of a client's share, from the start of the wait until its release.
 struct Used {
     places: Arc<Places>,
     client: Client,
@@ -233,7 +234,7 @@ impl Drop for Used {
     }
 }
 
-/// Counted among those who wait, until it is dropped.
+/// Counts one waiting request, until it is dropped.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Waiting<'_> {

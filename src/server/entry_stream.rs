@@ -1,7 +1,8 @@
-//! Entries after a position, and then those to come: none missing, and none twice, where the one passes into the other.
+//! The entries after a position, followed by the new ones: none is missing and none comes twice at the transition.
 //!
-//! The log is read up to its head, a piece at a time. Then a place is taken at the buffer of what is new, and if that
-//! reaches back to where reading ended, all goes on from the buffer; else a little more is read first.
+//! The log is read up to its head, piece by piece. Then the stream subscribes to the hub. If the subscriber's buffer
+//! reaches back to where reading ended, the stream continues from the buffer; otherwise it first reads more of the
+//! log.
 
 use super::api_error::ApiError;
 use super::app::{App, broken, untold};
@@ -20,20 +21,20 @@ pub struct EntryStream {
     client: Client,
     filter: Arc<HistoryFilter>,
     place: StreamPlace,
-    /// All up to this entry was read.
+    /// All entries up to this one were read.
     read: u64,
 }
 
 enum StreamPlace {
-    /// The history is read: by a task of the pool, or not at the moment.
+    /// The history is next: no read is in progress.
     History(Option<HistoryCursor>, Option<Subscriber>),
     Reading(JoinHandle<Read>, Option<Subscriber>),
-    /// All up to this entry was given; the rest comes from the buffer.
+    /// All entries up to this one were delivered; the next come from the buffer.
     Live(Subscriber, u64),
     Ended,
 }
 
-/// A cursor while the subscriber takes what was read before. What it has read ahead it keeps where there is room for that.
+/// A cursor between two reads. It keeps what it has read ahead only if there is room (`read_ahead`).
 struct HistoryCursor {
     cursor: Box<Cursor>,
     _room: Option<Permit>,
@@ -41,15 +42,15 @@ struct HistoryCursor {
 
 type Read = Result<(HistoryCursor, Vec<Arc<LiveEntry>>, bool), StoreError>;
 
-/// What comes next.
+/// What the stream delivers next.
 pub enum StreamItem {
     /// Entries, in order.
     Items(Vec<Arc<LiveEntry>>),
-    /// All up to this entry was given; what comes now comes as it happens.
+    /// All entries up to this one were delivered; the following ones are new.
     Live(u64),
 }
 
-/// Entries read off the log at a time.
+/// The number of entries per read of the log.
 const READ_ENTRIES: usize = 128;
 
 impl MessageStream for EntryStream {
@@ -106,7 +107,7 @@ impl MessageStream for EntryStream {
 }
 
 impl EntryStream {
-    /// Those that `filter` shows (whose `limit` and times are not looked at), behind its `after_seq`.
+    /// The entries after `filter.after_seq` that the filter shows. The filter's `limit` and times are ignored.
     #[must_use]
     pub fn new(app: Arc<App>, client: Client, filter: HistoryFilter) -> EntryStream {
         EntryStream {
@@ -118,7 +119,7 @@ impl EntryStream {
         }
     }
 
-    /// Has the next piece of history read. It is at the head where there was nothing more to read.
+    /// Reads the next piece of history in the pool. The head is reached when nothing was left to read.
     fn read(&self, turn: Permit, history: Option<HistoryCursor>) -> JoinHandle<Read> {
         let app = Arc::clone(&self.app);
         let filter = Arc::clone(&self.filter);
@@ -126,7 +127,7 @@ impl EntryStream {
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let store = &*app.store;
-            // Before a place is taken.
+            // The tailer must run before this stream subscribes.
             app.tailer.start()?;
             let mut cursor = match history {
                 Some(HistoryCursor { cursor, .. }) => cursor,
@@ -161,7 +162,7 @@ impl EntryStream {
         })
     }
 
-    /// Passes on to the buffer, if reading has come to where that begins.
+    /// Switches to the hub's buffer if reading has reached the buffer's start.
     fn goes_live(
         &mut self,
         history: HistoryCursor,

@@ -1,5 +1,5 @@
-//! `POST /v1/events`: a body of lines, answered with what became of them once they are durable. It is read as it comes,
-//! by the same intake as a file.
+//! `POST /v1/events`: ingests a body of lines, and answers with the outcome when they are durable. The body is read
+//! as it arrives, by the same code as a file.
 
 use super::api_error::ApiError;
 use super::app::{App, AuthContext, broken};
@@ -55,7 +55,7 @@ pub async fn events(
     let begun = pieces.start().await;
     let room = app.bodies.take(client, bounds.request).await;
     let room = Arc::new(room.map_err(too_many)?);
-    // The place of its start is free with that.
+    // Replacing it also releases the place for reading the start.
     pieces.place = Arc::clone(&room);
     let rest = stream::unfold(pieces, async |mut pieces| {
         let piece = pieces.next().await?;
@@ -63,7 +63,7 @@ pub async fn events(
     });
     let body = stream::iter(begun).chain(rest);
     let reader = SyncIoBridge::new(StreamReader::new(Box::pin(body)));
-    // Whoever asks no more drops this call, and the guard with it.
+    // When the client disconnects, this future is dropped, and its guard cancels `gone`.
     let gone = CancellationToken::new();
     let _gone = gone.clone().drop_guard();
     let taken = tokio::task::spawn_blocking(move || {
@@ -172,13 +172,13 @@ struct RefusalAnswer {
     reason: String,
 }
 
-/// Keeps what is to be answered.
+/// Collects the refused lines for the answer.
 #[derive(Default)]
 struct RefusalList {
     rejects: Vec<RefusalAnswer>,
     forbidden: Vec<RefusalAnswer>,
     differing: Vec<DifferingAnswer>,
-    /// Nobody waits for the answer any more.
+    /// Cancelled when the client no longer waits for the answer.
     gone: CancellationToken,
 }
 
@@ -218,7 +218,7 @@ fn name(list: &mut Vec<RefusalAnswer>, refused: &RefusedLine) {
 }
 
 impl RefusalList {
-    /// What is answered where the token did not allow so many lines.
+    /// The error for the answer when the token did not allow this many lines.
     fn fault(&self, forbidden: u64) -> Option<ApiError> {
         let first = self.forbidden.first()?;
         let (line, reason) = (first.line, &first.reason);
@@ -240,12 +240,12 @@ fn too_many(full: Full) -> ApiError {
     }
 }
 
-/// The body, as far as it may be long, and only while it goes on coming.
+/// The body, up to the size limit, while it keeps arriving in time.
 struct Pieces {
     body: BodyDataStream,
     bounds: ServerLimits,
     patience: Patience,
-    /// Where it keeps a place.
+    /// The place that the body holds at the moment.
     place: Arc<Permit>,
     length: usize,
 }
@@ -261,7 +261,8 @@ impl Pieces {
         }
     }
 
-    /// So much that the rest can be expected to come: a body that does not go on takes no place from others.
+    /// Reads enough of the start to expect that the rest will follow. A body that stalls here takes no place from
+    /// others.
     async fn start(&mut self) -> Vec<io::Result<Bytes>> {
         let mut begun = Vec::new();
         while self.length < limits::BODY_START_BYTES {
@@ -295,11 +296,11 @@ impl Pieces {
     }
 }
 
-/// Reads until there is as much as was asked for: a body has an end, and what has come of it need not be recorded
-/// before the rest is there.
+/// Reads until the buffer is full. A body has an end, so its first lines need not be recorded before the rest
+/// arrives.
 struct Filled<R> {
     reader: R,
-    /// Something but white space has come.
+    /// Set when anything other than white space has arrived.
     spoken: Arc<AtomicBool>,
 }
 
@@ -323,7 +324,7 @@ impl<R: Read> Read for Filled<R> {
     }
 }
 
-/// `byte`: what stands before it is recorded.
+/// The error for the answer; everything before `byte` is recorded.
 fn fault(error: IngestError, byte: u64, bounds: ServerLimits) -> ApiError {
     let recorded = format!("the lines up to byte {byte} are recorded");
     match error {

@@ -1,5 +1,5 @@
-//! `WS /v1/feed`: a channel as a listener of Agora's JavaScript SDK would see it: what is there, then who comes and
-//! goes. A change of metadata is shown as the SDK shows it, as one who joins with the new.
+//! `WS /v1/feed`: a channel as a listener of Agora's JavaScript SDK sees it: a snapshot, then joins and leaves. A
+//! change of metadata appears as in the SDK: as a join with the new metadata.
 
 use super::api_error::ApiError;
 use super::app::{App, AuthContext};
@@ -57,7 +57,7 @@ pub async fn feed(
     Ok(response)
 }
 
-/// Who is in a channel, and as of which entry. One that nobody has spoken of yet is empty.
+/// The members of a channel, and the `seq` of that state. A channel without any events is empty.
 fn roster(store: &Store, channel: &str) -> Result<(Vec<TopicAnswer>, u64), StoreError> {
     let head = store.head();
     match store.who(channel, &Default::default()) {
@@ -67,14 +67,14 @@ fn roster(store: &Store, channel: &str) -> Result<(Vec<TopicAnswer>, u64), Store
     }
 }
 
-/// What an SDK's listener knows.
+/// The state of the simulated SDK listener.
 struct FeedListener {
     channel: String,
-    /// The time of the snapshot. What follows it happened later for the listener, however long it was on its
-    /// way here: as something of before the snapshot it would be stale.
+    /// The time of the snapshot, and the earliest time of later events: with an earlier time, the listener would take
+    /// an event that was delayed on its way here for one from before the snapshot.
     shown_at: Millis,
-    /// The connections of those who have any: the SDK knows one instance a user, who comes with the first and goes
-    /// with the last.
+    /// The named connections of each topic and user. The SDK knows one instance of a user, which joins with the first
+    /// connection and leaves with the last.
     connections: HashMap<(String, String), HashSet<String>>,
 }
 
@@ -89,7 +89,7 @@ impl FeedListener {
 
     fn snapshot(&mut self, topics: &[TopicAnswer], now: Millis) -> Message {
         let infos = topics.iter().map(|topic| {
-            // Sorted by user, then connection.
+            // Publishers are sorted by user, then connection.
             let users = topic.publishers.chunk_by(|a, b| a.user == b.user);
             let publishers: Vec<AgoraPublisher<'_>> = users
                 .filter_map(|of_user| of_user.last())
@@ -172,7 +172,7 @@ impl FeedListener {
         }
     }
 
-    /// Whether another connection of the user is still there when this one goes.
+    /// Removes a connection; returns whether the user has another one.
     fn stays(&mut self, topic: &str, user: &str, connection: &str) -> bool {
         if connection.is_empty() {
             return false;
@@ -191,6 +191,6 @@ impl FeedListener {
 }
 
 fn message(event: &TopicEvent<'_>) -> Message {
-    // Strings and JSON that was read before: nothing that could not be written.
+    // Contains only strings and JSON that was parsed before, so serializing cannot fail.
     Message::text(serde_json::to_string(event).unwrap_or_default())
 }

@@ -1,27 +1,27 @@
-//! What comes from somewhere, poured into a socket: the part of all sockets on which only the server speaks.
+//! Forwards a stream of messages to a socket: the common part of all sockets on which only the server sends data.
 
 use super::api_error::ApiError;
 use super::app::AuthContext;
 use super::session::{SocketOutcome, SocketSession, code};
 use axum::extract::ws::Message;
 
-/// Where what is said on a socket comes from.
+/// A source of messages for a socket.
 pub trait MessageStream {
-    /// What comes at a time.
+    /// One item of the stream.
     type Said;
 
-    /// What comes next; waits for it. May be given up at any time, and asked again.
+    /// Waits for the next item. Cancel-safe.
     ///
     /// # Errors
     /// [`StreamEnd`].
     async fn next(&mut self) -> Result<Self::Said, StreamEnd>;
 }
 
-/// Why nothing more comes.
+/// Why a stream has ended.
 pub enum StreamEnd {
-    /// All is said.
+    /// Everything was sent.
     Done,
-    /// The reader is too slow for what comes.
+    /// The reader is too slow.
     TooSlow,
     /// The server stops.
     Closed,
@@ -29,7 +29,7 @@ pub enum StreamEnd {
     Failed(ApiError),
 }
 
-/// Pours what comes into a socket, put into words by `words`, until one of the two ends.
+/// Forwards a stream to a socket until one of them ends; `words` turns an item into messages.
 pub async fn forward<S: MessageStream>(
     mut session: SocketSession,
     mut source: S,
@@ -61,7 +61,7 @@ pub async fn forward<S: MessageStream>(
             }
         }
     };
-    // Others need the room.
+    // Releases the stream's places before the close handshake.
     drop(source);
     if code == code::TOO_SLOW {
         session.count_as_too_slow();

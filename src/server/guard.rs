@@ -1,5 +1,4 @@
-//! What every request passes: the door. The token is taken out of the address here, before anybody could write it
-//! down.
+//! Checks each request before its handler runs. The token is removed from the URL here, before anything could log it.
 
 use super::api_error::ApiError;
 use super::app::{App, AuthContext};
@@ -15,7 +14,7 @@ use axum::response::Response;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What the door of one route knows.
+/// What the guard of one route needs.
 #[derive(Clone)]
 pub struct Guard {
     pub app: Arc<App>,
@@ -23,7 +22,7 @@ pub struct Guard {
     pub route: &'static Route,
 }
 
-/// Lets a request in, with its [`AuthContext`], or turns it away.
+/// Passes a request on with its [`AuthContext`], or refuses it.
 pub async fn guard(
     State(guard): State<Guard>,
     mut request: Request,
@@ -46,7 +45,7 @@ pub async fn guard(
         guest.stay(place.map_err(|full| full.fault("sockets and streams"))?);
         request.extensions_mut().insert(guest);
     }
-    // It has been seen, and nobody behind needs it.
+    // The token has been checked, and no handler needs it.
     request.headers_mut().remove(header::AUTHORIZATION);
     request.extensions_mut().insert(AuthContext {
         access,
@@ -58,7 +57,7 @@ pub async fn guard(
     Ok(next.run(request).await)
 }
 
-/// What the door wants to know of an address.
+/// The parameters of the URL that the guard needs.
 #[derive(Default)]
 struct GuardedRequest {
     token: Option<String>,
@@ -66,7 +65,7 @@ struct GuardedRequest {
 }
 
 impl GuardedRequest {
-    /// Takes the token out of the address.
+    /// Reads the parameters, and removes the token from the URL.
     fn take(uri: &mut Uri) -> GuardedRequest {
         let mut asked = GuardedRequest::default();
         let Some(query) = uri.query() else {
@@ -100,8 +99,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Without tokens, the machine's own programs are trusted, and a browser is one of them: but not the pages of others
-/// that it shows. They say where they are from; or, with a name that leads here, what they believe to talk to.
+/// Without tokens, all programs on this machine are trusted. A browser is one of them, but foreign pages in it are
+/// not. Such pages send a foreign `Origin`, or (DNS rebinding) a foreign `Host`.
 fn expect_here(headers: &HeaderMap, origins: &[PageOrigin]) -> Result<(), ApiError> {
     let host = headers
         .get(header::HOST)

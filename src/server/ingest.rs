@@ -1,5 +1,5 @@
-//! `WS /v1/ingest`: lines in, acknowledgements out. Several batches are on their way at a time; a line is acknowledged
-//! when it is durable, and no sooner. Where too much waits for that, no more is read.
+//! `WS /v1/ingest`: receives lines, sends acknowledgements. Several batches can be in progress. A line is
+//! acknowledged only when it is durable. If too many lines are unacknowledged, no more are read.
 
 use super::api_error::ApiError;
 use super::app::{App, AuthContext, broken};
@@ -28,12 +28,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Lines handed to the writer together.
+/// The most lines of a batch, approximately.
 const BATCH_LINES: usize = 1_024;
-/// Or so many bytes of them.
+/// The most bytes of a batch, approximately.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// What the server says of lines.
+/// A message of the server about lines.
 #[derive(Serialize)]
 #[serde(tag = "t", rename_all = "lowercase")]
 enum IngestMessage<'a> {
@@ -67,18 +67,18 @@ pub async fn ingest(
     }))
 }
 
-/// Whose lines these are.
+/// Whose lines a request contains.
 pub struct IngestIdentity {
-    /// Of lines that name none.
+    /// The observer for lines that name none.
     pub observer: String,
-    /// Of lines that name none.
+    /// The observer's own user, for lines that name none.
     pub self_user: Option<String>,
     feed: Option<String>,
 }
 
 impl IngestIdentity {
     /// # Errors
-    /// [`ApiError::Bad`] where a name is none.
+    /// [`ApiError::Bad`] when a name is empty or too long.
     pub fn of(params: IngestParams) -> Result<IngestIdentity, ApiError> {
         let who = IngestIdentity {
             observer: params.observer.unwrap_or_else(|| "default".to_owned()),
@@ -108,29 +108,29 @@ struct SocketIngest {
     client: Client,
     who: IngestIdentity,
     source: Arc<str>,
-    /// Lines that were sent on this connection, or (with a feed) on it and those before it.
+    /// Lines received on this connection; with a feed, plus those that were durable before.
     lines: u64,
-    /// Bytes that were sent on this connection.
+    /// Bytes received on this connection.
     bytes: u64,
-    /// Lines of the feed were durable when the connection began.
+    /// Lines of the feed were durable when the connection started.
     resumed: bool,
-    /// Its first event has been handed over.
+    /// Its first event has been submitted.
     spoken: bool,
     waiting: VecDeque<PendingBatch>,
     waiting_bytes: usize,
-    /// The last entry that its lines have made.
+    /// The last entry made from its lines, or a later one.
     seq: u64,
 }
 
-/// A batch on its way.
+/// A submitted batch.
 struct PendingBatch {
     done: oneshot::Receiver<BatchOutcome>,
-    /// The last of its lines.
+    /// The number of its last line.
     line: u64,
     bytes: usize,
 }
 
-/// Lines that go together.
+/// Lines for one batch.
 #[derive(Default)]
 struct LineGroup {
     lines: Vec<BatchLine>,
@@ -179,7 +179,7 @@ impl SocketIngest {
         }
         let ending = end.err().unwrap_or(IngestEnd::Gone { in_order: false });
         let in_order = matches!(ending, IngestEnd::Gone { in_order: true });
-        // What came before the end is taken in, and acknowledged where somebody is still there to hear it.
+        // Submitted lines are recorded in any case, and acknowledged if the peer can still receive.
         let mut hears = matches!(ending, IngestEnd::Says(..));
         while let Some(waiting) = self.waiting.pop_front() {
             let done = waiting.done.await;
@@ -201,7 +201,7 @@ impl SocketIngest {
         }
     }
 
-    /// The next thing that happens.
+    /// Waits for the next event, and handles it.
     async fn step(&mut self, session: &mut SocketSession) -> Result<(), IngestEnd> {
         let behind = self.waiting.back().map_or(0, |last| last.line);
         let unacknowledged = behind - self.waiting.front().map_or(behind, |first| first.line);
@@ -226,7 +226,7 @@ impl SocketIngest {
         }
     }
 
-    /// Takes the lines of a message, and of those that are there already.
+    /// Takes the lines of a message, and of further messages that have already arrived.
     async fn gather(
         &mut self,
         session: &mut SocketSession,
@@ -258,7 +258,7 @@ impl SocketIngest {
             let byte = self.bytes;
             self.bytes += line.len() as u64;
             let line = line.trim_end_matches(['\n', '\r']).as_bytes();
-            // Blank lines are nothing, and not counted.
+            // Blank lines are ignored and not counted.
             if line.trim_ascii().is_empty() {
                 continue;
             }
@@ -274,7 +274,8 @@ impl SocketIngest {
         }
     }
 
-    /// Hands lines to the writer, with how far they bring the feed; and before the first one that the connection is up.
+    /// Submits lines to the writer, with the feed's new position. Before the first event, it adds that the connection
+    /// is up.
     async fn send_decided(&mut self, gathered: LineGroup) -> Result<(), IngestEnd> {
         let LineGroup { mut lines, bytes } = gathered;
         if lines.is_empty() {
@@ -331,11 +332,11 @@ impl SocketIngest {
             rules: self.app.rules,
             strict: false,
         };
-        // It may have to wait for the writer; those who ask need threads meanwhile.
+        // Submitting may block on the writer. The limit keeps pool threads free for queries.
         let turn = self.app.handed_over.take(&self.client, Duration::MAX).await;
         let turn = turn.map_err(|full| full.fault("batches"))?;
         let submitted = tokio::task::spawn_blocking(move || {
-            // A connection that has ended has no use for the outcome.
+            // After the connection has ended, the outcome is not needed.
             store.submit_then(batch, move |outcome| drop(told.send(outcome)))
         });
         submitted.await.map_err(broken)??;
@@ -349,7 +350,7 @@ impl SocketIngest {
         Ok(())
     }
 
-    /// Says what became of a batch.
+    /// Sends the outcome of a batch: rejects, then the acknowledgement.
     async fn tell(
         &mut self,
         session: &mut SocketSession,
@@ -385,7 +386,7 @@ fn ended() -> StoreError {
     StoreError::Poisoned("the writer has ended".into())
 }
 
-/// Waits for the first batch on its way; for ever where there is none.
+/// Waits for the first submitted batch; forever if there is none.
 async fn first_done(
     waiting: &mut VecDeque<PendingBatch>,
 ) -> (u64, usize, Result<BatchOutcome, oneshot::error::RecvError>) {
@@ -402,7 +403,7 @@ async fn first_done(
 enum IngestEnd {
     /// The peer is gone.
     Gone { in_order: bool },
-    /// The server says so, with this code and reason.
+    /// The server closes it, with this code and reason.
     Says(u16, &'static str),
 }
 
