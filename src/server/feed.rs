@@ -70,8 +70,8 @@ fn roster(store: &Store, channel: &str) -> Result<(Vec<TopicAnswer>, u64), Store
 /// The state of the simulated SDK listener.
 struct FeedListener {
     channel: String,
-    /// The time of the snapshot, and the earliest time of later events: with an earlier time, the listener would take
-    /// an event that was delayed on its way here for one from before the snapshot.
+    /// The time of the snapshot. Later events get at least this time: the listener would ignore an earlier one as
+    /// stale, even if the event was only delayed on its way here.
     shown_at: Millis,
     /// The named connections of each topic and user. The SDK knows one instance of a user, which joins with the first
     /// connection and leaves with the last.

@@ -1,4 +1,4 @@
-//! Connections, one by one: accepted while there is room, greeted in TLS where it is spoken, served, and ended when the
+//! Accepts connections while there is room, does the TLS handshake, serves each connection, and ends them when the
 //! server stops.
 
 use super::api_error::ApiError;
@@ -29,35 +29,35 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
-/// A connection that is open: while any clone of this lives it counts, and the server waits for it before it ends.
+/// An open connection. It counts as open while any clone lives, and the server waits for that before it ends.
 #[derive(Clone, Default)]
 pub struct ConnectionGuard {
-    /// Where it comes from; `None`: by the owner's socket.
+    /// The peer's address; `None`: the owner's socket.
     address: Option<IpAddr>,
     _room: Option<Arc<(OwnedSemaphorePermit, Permit)>>,
-    /// Its place among those who stay.
+    /// Its place among the sockets and streams.
     _stays: Option<Arc<Permit>>,
     _counted: Option<TaskTrackerToken>,
 }
 
 impl ConnectionGuard {
-    /// Where it comes from; `None`: by the owner's socket.
+    /// The peer's address; `None`: the owner's socket.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
         self.address
     }
 
-    /// It stays, in this place.
+    /// Keeps the place of a socket or stream until the connection ends.
     pub fn stay(&mut self, place: Permit) {
         self._stays = Some(Arc::new(place));
     }
 }
 
-/// Where connections come in.
+/// A source of connections.
 pub enum Listener {
     /// From the network.
     Tcp(TcpListener, Option<Tls>),
-    /// From this machine's owner of the store.
+    /// From the store's owner on this machine.
     Unix(UnixListener),
 }
 
@@ -71,9 +71,9 @@ impl Listener {
         Ok(match self {
             Listener::Tcp(listener, tls) => {
                 let (stream, peer) = listener.accept().await?;
-                // Entries are small, and waited for.
+                // Entries are small, and subscribers want them without delay.
                 stream.set_nodelay(true)?;
-                // The system would hold megabytes for a client that does not read.
+                // Otherwise the system buffers megabytes for a client that does not read.
                 #[cfg(any(target_os = "linux", target_os = "android"))]
                 SockRef::from(&stream).set_tcp_notsent_lowat(limits::UNSENT_BYTES_MAX)?;
                 (ClientStream::Tcp(stream, tls.clone()), Some(peer.ip()))
@@ -88,19 +88,19 @@ impl Listener {
 pub struct Acceptor {
     /// Room for connections.
     pub room: Arc<Semaphore>,
-    /// Those that are open.
+    /// The open connections.
     pub open: TaskTracker,
-    /// No more are accepted, and those that are idle end.
+    /// When cancelled, no more connections are accepted, and idle ones end.
     pub stop: CancellationToken,
-    /// Connections of each address.
+    /// Places for the connections of each address.
     addresses: Arc<Places>,
-    /// Room for those that are told that they are too many.
+    /// Permits for connections that get an error answer because their address has too many.
     turned_away: Arc<Semaphore>,
     bounds: ServerLimits,
 }
 
 impl Acceptor {
-    /// An empty one.
+    /// An acceptor without connections.
     #[must_use]
     pub fn new(stop: CancellationToken, bounds: ServerLimits) -> Acceptor {
         Acceptor {
@@ -140,7 +140,7 @@ impl Acceptor {
                     }
                 }
                 (_, Err(error)) => {
-                    // Out of files, most likely: others must end before it gets better.
+                    // Probably out of file descriptors: wait until other connections have ended.
                     tracing::warn!("a connection could not be accepted: {error}");
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -151,7 +151,8 @@ impl Acceptor {
 }
 
 impl Acceptor {
-    /// Tells a client why it is not let in, if not too many are being told; it takes no place of others.
+    /// Answers with the reason for the refusal. It uses no regular place. If too many refusals are in progress, it
+    /// only closes.
     fn turn_away(&self, stream: ClientStream, full: Full) {
         let Ok(place) = Arc::clone(&self.turned_away).try_acquire_owned() else {
             return;
@@ -185,7 +186,7 @@ async fn serve(stream: ClientStream, router: Router, guest: ConnectionGuard, hou
     }
 }
 
-/// For those who have not: they hear why they are not served.
+/// Answers plain HTTP on a TLS port with an error.
 fn speak_tls() -> Router {
     let what = "this port speaks TLS: begin the URL with https:// or wss://";
     Router::new().fallback(async || ApiError::Bad(what.into()))
@@ -198,7 +199,7 @@ async fn talk(
     house: Acceptor,
 ) {
     let Acceptor { stop, bounds, .. } = house;
-    // Twice: who looks after what it writes, as sockets do, has given up by then.
+    // Twice the limit, so that code with its own write timeout (sockets) gives up first.
     let stream = Impatient::new(stream, bounds.request.saturating_mul(2));
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);

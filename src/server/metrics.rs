@@ -1,5 +1,5 @@
-//! What is counted, in the form that Prometheus reads. The store's threads count as they work; how things stand is
-//! looked up when somebody asks.
+//! Metrics for Prometheus, in the OpenMetrics text format. The store's threads update the counters as they work;
+//! gauges are read on each request.
 
 use super::api_error::ApiError;
 use super::app::{App, AuthContext};
@@ -20,7 +20,7 @@ use std::time::Duration;
 /// A label and its value.
 type Label = [(&'static str, &'static str); 1];
 
-/// All that is counted.
+/// All metrics.
 pub struct Metrics {
     registry: Registry,
     appended: Counter,
@@ -39,7 +39,7 @@ pub struct Metrics {
     pub too_slow: Counter,
 }
 
-/// How things stand.
+/// The gauges: the current state.
 #[derive(Default)]
 struct StoreGauges {
     head: Gauge,
@@ -58,7 +58,7 @@ struct StoreGauges {
 }
 
 impl Metrics {
-    /// Nothing counted yet. They are also the [`Meter`] of the store that is to be served.
+    /// Creates metrics at zero. They are also the [`Meter`] of the served store.
     #[must_use]
     pub fn new() -> Arc<Metrics> {
         let mut metrics = Metrics {
@@ -235,7 +235,7 @@ impl Meter for Metrics {
 
     fn synced(&self, took: Duration, entries: u64) {
         self.sync.observe(took.as_secs_f64());
-        // No count of entries is that large.
+        // A count of entries is never large enough to lose precision.
         #[allow(clippy::cast_precision_loss)]
         self.batch.observe(entries as f64);
     }
@@ -250,7 +250,7 @@ impl Meter for Metrics {
     }
 }
 
-/// `GET /metrics`. The figures are of all channels together: only a token for all channels may read them.
+/// `GET /metrics`. The figures cover all channels, so only a token for all channels may read them.
 pub async fn metrics(
     State(app): State<Arc<App>>,
     Extension(pass): Extension<AuthContext>,

@@ -9,22 +9,22 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `routes` | every route, once: router and description are made from it |
+//! | `routes` | all routes; the router and the description are made from them |
 //! | `openapi` | the description |
 //! | `listen`, `tls`, `socket` | connections: TCP, TLS, the owner's socket |
-//! | `guard`, `origin`, `auth`, `clock` | who comes in, from which pages, and how long |
-//! | `app`, `bounds`, `fault` | what all requests share; what they may take; what they can fail of |
-//! | `crowd`, `patience` | places, and how many of them one client has; how long it is waited for |
-//! | `queries`, `events`, `metrics`, `pages` | requests that are answered |
-//! | `owner` | requests that are answered to the store's owner only |
-//! | `beside` | the owner's socket of a process that has something else to do |
-//! | `session`, `sockets`, `forward` | what all sockets have in common; those on which only the server speaks |
+//! | `guard`, `origin`, `auth`, `clock` | who may send requests, from which pages, and for how long |
+//! | `app`, `server_limits`, `api_error` | shared state; limits; errors of requests |
+//! | `crowd`, `patience` | places, and each client's share of them; time limits for slow clients |
+//! | `queries`, `events`, `metrics`, `pages` | requests with one answer |
+//! | `owner` | requests that only the store's owner may send |
+//! | `beside` | the owner's socket of a process that does other work |
+//! | `session`, `sockets`, `forward` | the common part of all sockets; of those on which only the server sends data |
 //! | `ingest`, `observers` | lines in |
 //! | `subscribe`, `feed`, `entry_stream`, `hub`, `tailer` | entries out |
 //! | `play` | recorded history out, as a live feed |
 //!
-//! **Invariants:** the store is never called on a worker of the runtime. Nothing that a client does keeps the writer
-//! waiting. No token is written anywhere.
+//! **Invariants:** the store is never called on a worker of the runtime. No client can block the writer. No token is
+//! written anywhere.
 
 mod api_error;
 mod app;
@@ -87,23 +87,23 @@ use tokio_util::sync::CancellationToken;
 
 /// How a store is served.
 pub struct Config {
-    /// How lines are taken.
+    /// The rules for recording lines.
     pub rules: Rules,
-    /// How lines are read.
+    /// The settings for parsing lines.
     pub settings: Settings,
-    /// What tokens are looked at with. `None`: none is asked for, and only this machine is served.
+    /// Verifies tokens. `None`: no token is needed, and only this machine is served.
     pub tokens: Option<TokenVerifier>,
-    /// Pages of other sites that may ask. Without tokens, no others are served.
+    /// Origins of other sites' pages that may send requests. Without tokens, no other foreign pages are served.
     pub origins: Vec<PageOrigin>,
-    /// What time it is.
+    /// The server's clock.
     pub clock: Arc<dyn ServerClock>,
-    /// What is counted; best those that are the store's [`Meter`](crate::store::Meter) already.
+    /// The metrics to serve. They should be the store's [`Meter`](crate::store::Meter), too.
     pub metrics: Arc<Metrics>,
-    /// Only this is served to the network: history, played to each client from its start. `None`: the store itself.
+    /// If set, the network gets only this: history, played to each client from its start. `None`: the store itself.
     pub play: Option<Play>,
-    /// The process has the store open to read it: through the owner's socket nothing is taken either.
+    /// The process has the store open only to read it: the owner's socket refuses lines, too.
     pub only_read: bool,
-    /// What is borne of those who come.
+    /// Limits on connections, sizes and times.
     pub bounds: ServerLimits,
 }
 
@@ -123,8 +123,8 @@ impl Default for Config {
     }
 }
 
-/// Serves a store at `listeners`, until `shutdown` ends. Then no more is accepted, what is in hand
-/// is finished and acknowledged, and all sockets are told farewell; that takes 8 s at most.
+/// Serves a store at `listeners`, until `shutdown` completes. Then it accepts no more, finishes and acknowledges
+/// running requests, and closes all sockets; that takes 8 s at most.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -140,7 +140,7 @@ impl Default for Config {
 /// ```
 ///
 /// # Errors
-/// Where the log cannot be read.
+/// When the log cannot be read.
 pub async fn serve(
     store: Arc<Store>,
     listeners: Vec<Listener>,
@@ -171,7 +171,7 @@ pub async fn serve(
         handed_over: Places::new(limits::HANDED_OVER_AT_ONCE_MAX),
     });
     if networked {
-        // Subscribers are to be expected, and the debug log tells of each snapshot.
+        // Subscribers are likely, and the tailer writes snapshots to the debug log: start it now.
         let starting = Arc::clone(&app);
         let started = tokio::task::spawn_blocking(move || starting.tailer.start()).await;
         started.map_err(|error| StoreError::Stopped(error.to_string()))??;
@@ -203,7 +203,7 @@ pub async fn serve(
     if timeout(PATIENCE, house.open.wait()).await.is_err() {
         tracing::warn!("{} connections did not end in time", house.open.len());
     }
-    // It has nothing left to do, and ends at once.
+    // The tailer has nothing left to do, so it ends at once.
     let _ = tokio::task::spawn_blocking(move || app.tailer.stop()).await;
     Ok(())
 }

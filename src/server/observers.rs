@@ -1,12 +1,12 @@
-//! Which ingest connection speaks for which observer: one at a time, and the newest. The one before is told to end, and
-//! has ended, all that it sent being durable, before the new one is heard.
+//! Leases for ingest connections: one connection per observer, the newest. The older connection is asked to end. The
+//! new one starts when the older one has ended, and everything it sent is durable.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
-/// All that speak, or wait to.
+/// All connections that hold a lease or wait for it.
 #[derive(Default)]
 pub struct Observers(Arc<Mutex<HashMap<String, LeaseQueue>>>);
 
@@ -17,18 +17,18 @@ struct LeaseQueue {
     speaking: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// A connection's turn to speak. Another may speak once this is dropped.
+/// A connection's lease for an observer. Dropping it lets the next connection start.
 pub struct ObserverLease {
     all: Arc<Mutex<HashMap<String, LeaseQueue>>>,
     observer: String,
     number: u64,
-    /// A newer connection has come.
+    /// Cancelled when a newer connection arrives.
     pub over: CancellationToken,
     _speaking: OwnedMutexGuard<()>,
 }
 
 impl Observers {
-    /// Waits until the connection that speaks for this observer has ended, having told it to.
+    /// Asks the observer's current connection to end, and waits until it has.
     pub async fn take(&self, observer: &str) -> ObserverLease {
         let (turn, over) = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

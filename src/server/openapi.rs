@@ -1,4 +1,4 @@
-//! The API's own description (OpenAPI 3.1), made from a table of routes and from the types themselves.
+//! The API's own description (OpenAPI 3.1), generated from the route tables and the types.
 
 use super::api_error::ErrorBody;
 use super::routes::{AnswerForm, ROUTES, Route};
@@ -8,12 +8,12 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// `GET /openapi.json` of a table.
+/// `GET /openapi.json` for a table of routes.
 pub fn of(routes: &[Route]) -> Response {
     Json(describe(routes)).into_response()
 }
 
-/// The whole description of what is served of a store.
+/// The description of all routes of a store.
 #[must_use]
 pub fn document() -> Value {
     describe(ROUTES)
@@ -130,7 +130,7 @@ fn answer(route: &Route, generator: &mut SchemaGenerator) -> (&'static str, Valu
     }
 }
 
-/// The fields of a struct of parameters, each a parameter of the query string.
+/// Turns the fields of a parameter struct into query parameters.
 fn parameters(schema: Schema, generator: &mut SchemaGenerator) -> Value {
     let whole = schema.get("$ref").and_then(Value::as_str);
     let whole = whole.and_then(|path| path.rsplit('/').next());

@@ -1,5 +1,5 @@
-//! Pages and where they are from: the origins that may ask, what a browser is to know of answers (CORS, content types,
-//! what a page may load), and requests that say twice whom they are for.
+//! Browser rules: the origins whose pages may send requests, the headers for browsers (CORS, content types, what a
+//! page may load), and the refusal of requests with two `Host` headers.
 
 use super::api_error::ApiError;
 use axum::extract::{Request, State};
@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Where a page is from: scheme, host and port, as a browser writes them.
+/// The origin of a page: scheme, host and port, as a browser writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageOrigin(HeaderValue);
 
 impl PageOrigin {
-    /// Whether a header names it.
+    /// Whether a header contains this origin.
     #[must_use]
     pub fn is(&self, header: &HeaderValue) -> bool {
         self.0 == header
@@ -37,7 +37,7 @@ impl FromStr for PageOrigin {
     }
 }
 
-/// Whether a page is from the host that it asks.
+/// Whether a page comes from the host to which it sends the request.
 pub fn is_of(origin: &HeaderValue, host: &str) -> bool {
     let origin = origin.to_str().unwrap_or_default();
     let pages = origin
@@ -46,13 +46,13 @@ pub fn is_of(origin: &HeaderValue, host: &str) -> bool {
     pages.is_some_and(|from| from.eq_ignore_ascii_case(host))
 }
 
-/// What a page of the server's own may load: nothing but links to follow.
+/// What the server's own pages may load: nothing. They only contain links.
 const POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// For how long, in seconds, a browser need not ask again whether it may ask.
+/// How long a browser may cache a preflight answer, in seconds.
 const ALLOWED_FOR: &str = "600";
 
-/// What all requests pass before their door, and all answers behind it.
+/// Runs around all requests: checks before the guard, headers on the answer.
 pub async fn around(
     State(origins): State<Arc<[PageOrigin]>>,
     request: Request,
@@ -86,7 +86,7 @@ pub async fn around(
     response
 }
 
-/// The answer to a browser that asks whether a page may ask.
+/// Answers a CORS preflight request.
 fn preflight(allowed: bool) -> Response {
     if !allowed {
         let what =

@@ -1,6 +1,6 @@
-//! What only the store's owner may ask: whether the log is whole, exports, replays, rejects taken in again. Each answer
-//! may read the whole log, so it takes as long as it takes, and its reader may take as long: the owner's programs are
-//! trusted. It is sent as it is found, so that its size costs no memory.
+//! Requests for the store's owner only: verification, exports, replays, retries of rejects. An answer may read the
+//! whole log, so neither it nor its reader has a time limit: the owner's programs are trusted. It is sent as it is
+//! found, so its size needs no memory.
 
 use super::api_error::ApiError;
 use super::app::App;
@@ -28,9 +28,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// Pieces are sent together, in about so many bytes.
+/// The approximate size of a message; it holds several pieces.
 const BYTES_TOGETHER: usize = 32 << 10;
-/// So many of these wait for the reader.
+/// The number of messages that may wait for the reader.
 const WAITING_MAX: usize = 4;
 
 /// `GET /v1/verify`.
@@ -45,7 +45,7 @@ pub async fn verify(
     let verify = move |store: &Store, pieces: &mut OwnerPieces| {
         store
             .verify(depth, |entries| {
-                // Who has gone away finds the log read to its end all the same.
+                // `verify` cannot be stopped: it reads the log to its end even without a reader.
                 let _ = pieces.read(entries);
             })
             .map_err(OwnerFailure::from)
@@ -154,7 +154,7 @@ fn how(params: RetryParams) -> Result<IngestOptions, ApiError> {
 }
 
 impl App {
-    /// Answers with pieces, as `work` finds them.
+    /// Answers with the pieces that `work` produces.
     async fn pieces<D: Serialize>(
         self: &Arc<Self>,
         work: impl FnOnce(&Store, &mut OwnerPieces) -> Result<D, OwnerFailure> + Send + 'static,
@@ -188,19 +188,19 @@ impl App {
     }
 }
 
-/// Pieces on their way to the reader, who is waited for.
+/// Sends pieces to the reader, and waits for it.
 struct OwnerPieces {
     bytes: Vec<u8>,
     sender: mpsc::Sender<Bytes>,
 }
 
 impl OwnerPieces {
-    /// Adds a row; `false`: nobody wants more.
+    /// Adds a row; `false`: the reader wants no more.
     fn row(&mut self, row: &impl Serialize) -> bool {
         self.add(&Piece::<_, ()>::Row(row))
     }
 
-    /// Says how many entries have been read, at once.
+    /// Reports the number of entries read so far, without delay.
     fn read(&mut self, entries: u64) -> bool {
         self.add(&Piece::<(), ()>::Read(entries)) && self.send()
     }
@@ -208,7 +208,7 @@ impl OwnerPieces {
     fn add<T: Serialize, D: Serialize>(&mut self, piece: &Piece<T, D>) -> bool {
         let whole = self.bytes.len();
         if let Err(error) = serde_json::to_writer(&mut self.bytes, piece) {
-            // Without its last line the answer has broken off.
+            // The reader notices the missing last line.
             tracing::error!("an answer broke off: {error}");
             self.bytes.truncate(whole);
             return false;
@@ -232,7 +232,7 @@ impl LineSink for OwnerPieces {
 
     fn untold(&mut self, untold: &SkippedEntry) {
         let SkippedEntry { seq, why } = untold.clone();
-        // Whether anybody wants more, the next line finds out.
+        // If the reader is gone, the next line detects it.
         let _ = self.row(&ReplayRow::Untold { seq, why });
     }
 }

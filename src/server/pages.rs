@@ -1,4 +1,4 @@
-//! What is no query: how the server is, its index, and the bridge.
+//! Routes that are not queries: the server's health, its index page, and the bridge.
 
 use super::api_error::ApiError;
 use super::app::{App, untold};
@@ -7,7 +7,7 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use std::sync::{Arc, LazyLock};
 
-/// The bridge and its parts, which name each other as files do.
+/// The bridge's files, which import each other.
 const BRIDGE: [&str; 4] = [
     include_str!("bridge.js"),
     include_str!("bridge/outbox.js"),
@@ -15,7 +15,7 @@ const BRIDGE: [&str; 4] = [
     include_str!("bridge/timing.js"),
 ];
 
-/// As one module: what a part imports from another stands beside it.
+/// All files as one module, without the imports between them.
 static ONE_BRIDGE: LazyLock<String> = LazyLock::new(|| {
     let lines = BRIDGE.iter().flat_map(|part| part.lines());
     let own = lines.filter(|line| !line.starts_with("import {"));
@@ -27,7 +27,7 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: not where nothing more is written or told, nor while the server stops.
+/// `GET /readyz`: fails if lines are no longer written or delivered, and while the server stops.
 pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, ApiError> {
     if app.stop.is_cancelled() {
         return Err(ApiError::Unavailable("the server stops".into()));
@@ -43,7 +43,7 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, ApiErro
     }
 }
 
-/// `GET /bridge.js`. Pages of other sites import it.
+/// `GET /bridge.js`. Pages of other sites may import it.
 pub async fn bridge() -> Response {
     let kind = [
         (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),

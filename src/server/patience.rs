@@ -1,5 +1,5 @@
-//! How long a slow client is waited for: over a body, over an answer, and over each write to its connection. What is sent
-//! or read meanwhile is not looked at here.
+//! Time limits for slow clients: for a body, for an answer, and for each write to a connection. The contents are not
+//! known here.
 
 use super::crowd::Permit;
 use super::server_limits::ServerLimits;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-/// The patience with one client, over all that it sends or takes.
+/// The time limits for one body or answer of a client.
 pub struct Patience {
     bounds: ServerLimits,
     waited: Duration,
@@ -18,7 +18,7 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// With one who has done nothing yet.
+    /// Limits for a client that has not sent or taken anything yet.
     #[must_use]
     pub fn new(bounds: ServerLimits) -> Patience {
         Patience {
@@ -28,12 +28,12 @@ impl Patience {
         }
     }
 
-    /// It has sent or taken so many bytes.
+    /// Counts bytes that the client has sent or taken.
     pub fn moved(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
-    /// How long it may have been waited for by now.
+    /// The total wait allowed so far.
     fn allowed(&self) -> Duration {
         let by_rate =
             Duration::from_millis(self.bytes.saturating_mul(1_000) / self.bounds.rate.max(1));
@@ -41,7 +41,8 @@ impl Patience {
         request.saturating_add(by_rate).min(whole)
     }
 
-    /// Waits for it; `None` where it is too slow: for one piece, for all of them, or while others want its place.
+    /// Waits for one piece. `None`: the client is too slow for one piece, for all of them, or while others want its
+    /// place.
     pub async fn wait<T>(&mut self, what: impl Future<Output = T>, place: &Permit) -> Option<T> {
         let mut what = pin!(what);
         let mut here = Duration::ZERO;
@@ -63,17 +64,17 @@ impl Patience {
     }
 }
 
-/// A connection on which no write waits for ever: where the client takes nothing for so long, it is broken off. So is an
-/// answer that nobody looks after while it is written.
+/// A connection with a limit for each write: it breaks off when the client takes nothing for that time. This also
+/// covers answers whose writing no other code supervises.
 pub struct Impatient<S> {
     stream: S,
     patience: Duration,
-    /// When the write that waits is given up.
+    /// When the pending write times out.
     given_up: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Impatient<S> {
-    /// One on which nothing waits yet.
+    /// Wraps a stream with no pending write.
     pub fn new(stream: S, patience: Duration) -> Impatient<S> {
         Impatient {
             stream,
@@ -134,7 +135,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What TLS holds is written here.
+        // A flush also writes what TLS has buffered.
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         self.wrote(cx, flushed)
     }

@@ -1,6 +1,6 @@
-//! `WS /v1/feed` of a store that is played: a channel's recorded history as its live feed, to each client from the start.
-//! Each has a player of its own, which goes by the server's clock and waits for a client that does not read (as long as a
-//! socket waits at all).
+//! `WS /v1/feed` of a played store: replays a channel's history as a live feed, to each client from the start. Each
+//! client has its own player. It uses the server's clock, and waits for a client that does not read, until the
+//! socket's write timeout.
 
 use super::api_error::ApiError;
 use super::app::{App, AuthContext, broken};
@@ -29,7 +29,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// What is played, and how.
+/// The part of a log to play, and the speed.
 ///
 /// ```
 /// use rollbook::server::{Config, Play};
@@ -43,28 +43,28 @@ use tokio::task::JoinHandle;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Play {
-    /// Which part of the log; where it names a channel, no other one is there.
+    /// The part of the log. If it names a channel, only that channel exists for clients.
     pub filter: ReplayFilter,
-    /// How fast.
+    /// The speed.
     pub speed: Speed,
 }
 
-/// What all clients to whom is played share.
+/// The state that all played clients share.
 pub struct Plays {
     play: Play,
-    /// Room for players: each has a thread.
+    /// Places for players; each uses a thread.
     room: Arc<Places>,
 }
 
 impl Plays {
-    /// Nobody is played to.
+    /// State without players.
     #[must_use]
     pub fn new(play: Play) -> Arc<Plays> {
         let room = Places::new(PLAYS_AT_ONCE_MAX);
         Arc::new(Plays { play, room })
     }
 
-    /// What there is of a channel.
+    /// The part to play for one channel.
     fn of(&self, channel: &str) -> Result<ReplayFilter, StoreError> {
         let filter = &self.play.filter;
         match &filter.channel {
@@ -105,10 +105,10 @@ pub async fn feed(
     Ok(response)
 }
 
-/// Lines that may wait for a client; its player waits then, too.
+/// The number of lines that may wait for a client; then its player waits.
 const LINES_AHEAD: usize = 16;
 
-/// History on its way to one client. It ends when this is dropped.
+/// A player for one client. It ends when this is dropped.
 struct Playback {
     lines: mpsc::Receiver<String>,
     playing: JoinHandle<Result<(), StoreError>>,
@@ -149,7 +149,7 @@ impl MessageStream for Playback {
     }
 }
 
-/// The server's clock as the time of a player, which is over as soon as nobody wants its lines.
+/// The server's clock for a player. It stops the player when the client is gone.
 struct ServersTime {
     begun: Millis,
     clock: Arc<dyn ServerClock>,
@@ -164,7 +164,7 @@ impl PlaybackClock for ServersTime {
     }
 
     fn rest(&mut self, remote: &PlaybackControl, at_most: Duration) {
-        // The clock knows nothing below a millisecond.
+        // The clock's resolution is a millisecond.
         let ms = Millis::try_from(at_most.as_millis()).unwrap_or(Millis::MAX);
         let over = self.clock.now().saturating_add(ms.saturating_add(1));
         self.runtime.block_on(async {

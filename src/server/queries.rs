@@ -1,4 +1,4 @@
-//! The queries: what is asked goes to the store, and the answer back, as it is. Whoever may not see a channel does not.
+//! The queries: parameters go to the store, and its answer to the client. A client gets only the channels it may see.
 
 use super::api_error::ApiError;
 use super::app::{App, AuthContext};
@@ -12,7 +12,7 @@ use axum::response::Response;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// The parameters of a request; what is wrong with them is said by name.
+/// The parameters of a request; errors name the parameter.
 pub struct QueryParams<T>(pub T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
@@ -50,9 +50,9 @@ pub async fn history(
     QueryParams(params): QueryParams<HistoryParams>,
 ) -> QueryResult {
     let mut filter = params.filter(app.now());
-    // What may not be seen does not count.
+    // The limit counts only entries that the caller may see.
     let mut left = filter.limit.take().unwrap_or(u64::MAX);
-    // Who wants none still hears whether there is such a channel.
+    // A limit of 0 still goes to the store, which checks that the channel exists.
     filter.limit = (left == 0).then_some(0);
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
@@ -158,8 +158,8 @@ pub async fn rejects(
 }
 
 impl AuthContext {
-    /// Whether what is about this channel may be seen. Where the request is about one, all of its answer may: an entry
-    /// that names no channel is then shown as one of that channel.
+    /// Whether an entry or answer about this channel may be seen. If the request names a channel, access to it has
+    /// been checked: the whole answer may be seen, and an entry that names no channel counts as that channel's.
     #[must_use]
     pub fn sees(&self, channel: Option<&str>) -> bool {
         self.channel.is_some() || self.access.sees(channel)

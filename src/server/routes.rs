@@ -1,4 +1,4 @@
-//! Every route, once: the router and the API's own description are both made from these tables.
+//! All routes: the router and the API's own description are both made from these tables.
 
 use super::api_error::ApiError;
 use super::app::App;
@@ -20,13 +20,13 @@ pub struct Route {
     pub method: &'static str,
     /// Its path; none has variable parts.
     pub path: &'static str,
-    /// What it is for, in a sentence.
+    /// Its purpose, in one sentence.
     pub summary: &'static str,
-    /// What a token for it needs; `None`: it is open to all.
+    /// The scope that a token needs; `None`: no token is needed.
     pub scope: Option<TokenScope>,
-    /// What can be asked.
+    /// The schema of its parameters.
     pub params: fn(&mut SchemaGenerator) -> Schema,
-    /// What it answers with.
+    /// The form of its answer.
     pub answer: AnswerForm,
     handler: fn() -> MethodRouter<Arc<App>>,
 }
@@ -36,18 +36,18 @@ pub struct Route {
 pub enum AnswerForm {
     /// One JSON object.
     One(fn(&mut SchemaGenerator) -> Schema),
-    /// JSON lines, each such an object.
+    /// JSON lines, each an object of this schema.
     List(fn(&mut SchemaGenerator) -> Schema),
-    /// Text of this type.
+    /// Text of this content type.
     Text(&'static str),
-    /// It goes on as a WebSocket; what is said there.
+    /// A WebSocket; the text describes its messages.
     Socket(&'static str),
-    /// The same, of a channel that need not have begun: it is waited for.
+    /// A WebSocket for a channel that may not exist yet: the client waits for its first event.
     Live(&'static str),
 }
 
 impl AnswerForm {
-    /// Whether it goes on until one of the two ends it.
+    /// Whether the answer continues until one side ends it.
     #[must_use]
     pub fn stays(self) -> bool {
         matches!(
@@ -61,7 +61,7 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-/// Declares a table.
+/// Declares a table of routes.
 macro_rules! routes {
     ($(#[$doc:meta])* $table:ident: $($method:ident $path:literal $scope:expr, $params:ident, $answer:expr, $handler:expr, $summary:literal;)*) => {
         $(#[$doc])*
@@ -84,7 +84,7 @@ const OPEN: Option<TokenScope> = None;
 const PIECES: AnswerForm = Text("application/x-ndjson");
 
 routes! {
-    /// What is served of a store.
+    /// The routes of a store.
     ROUTES:
     get "/v1/who" READ, WhoParams, One(of::<answer::Who>), queries::who, "Who is or was present in a channel";
     get "/v1/history" READ, HistoryParams, List(of::<answer::HistoryEntry>), queries::history, "The entries of the log";
@@ -108,7 +108,7 @@ routes! {
 }
 
 routes! {
-    /// What is served of a store that is played: what a page needs that would hear it live.
+    /// The routes of a played store: those that a page needs to follow a feed.
     PLAYED:
     get "/v1/feed" READ, ChannelParams, Socket("The channel's recorded events from the first, as Agora's JavaScript SDK had them; close code 1000 behind the last"), play::feed, "Plays a channel as an SDK's listener would have heard it";
     get "/healthz" OPEN, NoParams, Text("text/plain"), pages::healthz, "Whether the server runs";
@@ -117,7 +117,8 @@ routes! {
 }
 
 routes! {
-    /// What is served at the owner's socket besides: it may read the whole log, and its answers are `query::owner`'s.
+    /// The additional routes of the owner's socket. They may read the whole log; their answers are types of
+    /// `query::owner`.
     OWNERS:
     get "/v1/verify" READ, VerifyParams, PIECES, owner::verify, "Whether the log is whole";
     get "/v1/export/entries" READ, HistoryParams, PIECES, owner::entries, "The rows of an export of entries";
@@ -126,7 +127,7 @@ routes! {
     post "/v1/rejects/retry" INGEST, RetryParams, PIECES, owner::retry, "Takes the rejects in again";
 }
 
-/// The router of tables, for those who come in by one door, and for pages of these origins.
+/// Creates a router from tables, with the policy of a listener, and for pages of these origins.
 pub fn router(
     app: &Arc<App>,
     door: &Arc<AuthPolicy>,

@@ -1,43 +1,42 @@
-//! What a server bears of those who come: how many, how much, how long. As `limits` says, unless the caller wants
-//! less.
+//! Per-server limits on connections, sizes and times. The defaults are in `limits`; a caller may lower them.
 
 use crate::limits;
 use std::time::Duration;
 
-/// How many, how much, how long.
+/// Limits on connections, sizes and times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// Connections at a time; who comes then waits.
+    /// Connections at a time; further ones wait.
     pub connections: usize,
-    /// Sockets and streams at a time; who comes then is told so.
+    /// Sockets and streams at a time; further ones get an error.
     pub sockets: usize,
     /// Bytes of one body.
     pub body_bytes: usize,
     /// Lines of one ingest socket that may wait for their acknowledgement.
     pub unacked_lines: u64,
-    /// Bytes of them.
+    /// Bytes of those lines.
     pub unacked_bytes: usize,
-    /// The wait for the next piece of a body, for an answer, and for who takes it.
+    /// The longest wait for the next piece of a body, for an answer, and for a reader to take a piece.
     pub request: Duration,
-    /// The wait for all pieces of a body, and for who takes all of an answer.
+    /// The longest total wait for a body, and for a reader to take a whole answer.
     pub whole: Duration,
-    /// Bytes a second that a client sends of a body, or takes of an answer, at least.
+    /// The least rate at which a client must send a body or take an answer, bytes per second.
     pub rate: u64,
-    /// The wait for the next of them while others want the place.
+    /// The longest wait for a piece while other clients want the place.
     pub crowded: Duration,
-    /// Bodies that are taken in at a time.
+    /// Bodies that are ingested at a time.
     pub bodies: usize,
-    /// Bodies whose start is read at a time.
+    /// Bodies whose start is being read at a time.
     pub starts: usize,
     /// Queries that run at a time.
     pub queries: usize,
     /// Answers that wait for their readers at a time.
     pub slow_readers: usize,
-    /// Bytes that were read ahead for subscribers and are kept.
+    /// Bytes that are read ahead and kept for subscribers.
     pub read_ahead: usize,
-    /// The silence of a socket before it is asked whether it is still there.
+    /// The silence of a socket before a ping.
     pub ping: Duration,
-    /// The silence before it is given up.
+    /// The silence before a socket is given up.
     pub silence: Duration,
 }
 

@@ -1,8 +1,8 @@
-//! What all sockets have in common: the life of the token, whether the peer is still there, the server's end, and a
-//! proper farewell. What is said on a socket is its own business.
+//! The common part of all sockets: the token's lifetime, pings, the server's shutdown, and the close handshake. The
+//! data on a socket is not known here.
 //!
-//! A socket waits for [`SocketSession::event`] beside its own affairs, and gives what comes to [`SocketSession::meet`]: waiting can
-//! be given up at any time, meeting cannot.
+//! A socket's own code waits for [`SocketSession::event`] besides its own work, and passes the event to
+//! [`SocketSession::meet`]. Waiting is cancel-safe, `meet` is not.
 
 use super::app::{App, AuthContext};
 use super::auth::Access;
@@ -17,13 +17,13 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Close codes: RFC 6455's, and those of the contract.
+/// Close codes: those of RFC 6455, and those of the contract.
 pub mod code {
-    /// All is said.
+    /// Everything was sent.
     pub const DONE: u16 = 1000;
     /// The server stops.
     pub const AWAY: u16 = 1001;
-    /// What came is no WebSocket.
+    /// The peer violated the WebSocket protocol.
     pub const NO_PROTOCOL: u16 = 1002;
     /// A text is not UTF-8.
     pub const NO_TEXT: u16 = 1007;
@@ -35,65 +35,65 @@ pub mod code {
     pub const EXPIRED: u16 = 4401;
     /// The reader was too slow.
     pub const TOO_SLOW: u16 = 4408;
-    /// A newer connection speaks for this observer.
+    /// A newer connection writes for this observer.
     pub const REPLACED: u16 = 4409;
 }
 
-/// How long the peer's own farewell is waited for.
+/// How long to wait for the peer's close frame.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
-/// A socket and its surroundings.
+/// A socket with its authorization and timers.
 pub struct SocketSession {
     socket: WebSocket,
     app: Arc<App>,
     pass: AuthContext,
-    /// When the peer is told that its token will expire, unless it has been.
+    /// When to warn the peer that its token will expire; `None`: done, or no expiry.
     warn_at: Option<Millis>,
     heard: Instant,
     pinged: Instant,
-    /// Another has taken its place.
+    /// Cancelled when a newer connection replaces this one.
     over: CancellationToken,
     /// Counts the connection as open.
     _guest: ConnectionGuard,
 }
 
-/// Something that happens to a socket.
+/// An event of a socket.
 pub enum SocketEvent {
     /// A message came; `None`: the connection is gone.
     Message(Option<Message>),
-    /// What came is no WebSocket, or too much; with the code and reason for it.
+    /// The peer broke the protocol or a size limit; with the close code and reason.
     Broken(u16, &'static str),
-    /// The token will expire, in so many ms.
+    /// The token will expire in this many ms.
     WillExpire(Millis),
-    /// It has.
+    /// The token has expired.
     Expired,
-    /// Nothing was heard for a while.
+    /// Nothing was received for a while.
     Quiet,
-    /// Another has taken its place.
+    /// A newer connection replaces this one.
     Replaced,
     /// The server stops.
     Stop,
 }
 
-/// What it means for the socket's own affairs.
+/// What remains for the socket's own code to do after an event.
 pub enum SocketOutcome {
     /// Nothing.
     Nothing,
-    /// The peer says something.
+    /// A text message from the peer.
     Text(Utf8Bytes),
-    /// The peer is gone; in order or not.
+    /// The peer is gone.
     Gone {
-        /// With close code 1000.
+        /// Whether it closed with code 1000.
         in_order: bool,
     },
-    /// It is to end, with this code and reason.
+    /// The socket must end, with this code and reason.
     End(u16, &'static str),
 }
 
-/// The peer does not take what is sent.
+/// The peer does not take what is sent, or is gone.
 pub struct PeerLost;
 
-/// What the server says of tokens.
+/// A message of the server about tokens.
 #[derive(Serialize)]
 #[serde(tag = "t", rename = "token")]
 struct TokenNews<'a> {
@@ -111,7 +111,7 @@ struct Renew {
 }
 
 impl SocketSession {
-    /// One that has just begun.
+    /// A session that has just started.
     #[must_use]
     pub fn new(
         socket: WebSocket,
@@ -132,24 +132,24 @@ impl SocketSession {
         }
     }
 
-    /// The same, until another takes its place: then it says nothing more but farewell.
+    /// The same session until `over` is cancelled: then it sends only a close frame.
     #[must_use]
     pub fn until(self, over: CancellationToken) -> SocketSession {
         SocketSession { over, ..self }
     }
 
-    /// What it was let in with, or has shown since.
+    /// The authorization from the login or from the last renewal.
     #[must_use]
     pub fn pass(&self) -> &AuthContext {
         &self.pass
     }
 
-    /// Counts its end as that of a reader who was too slow.
+    /// Counts a session that ends because the reader was too slow.
     pub fn count_as_too_slow(&self) {
         self.app.metrics.too_slow.inc();
     }
 
-    /// The next thing that happens. `listening`: messages are to be read. May be given up at any time.
+    /// Waits for the next event. `listening`: also read messages. Cancel-safe.
     pub async fn event(&mut self, listening: bool) -> SocketEvent {
         let expires_at = self.pass.access.expires_at();
         let token = async {
@@ -176,12 +176,12 @@ impl SocketSession {
         }
     }
 
-    /// What a message says that is there already.
+    /// The event for a message that has already arrived, if any.
     pub fn ready(&mut self) -> Option<SocketEvent> {
         self.socket.recv().now_or_never().map(heard)
     }
 
-    /// Does what is to be done about an event.
+    /// Handles an event, and returns what remains to do.
     pub async fn meet(&mut self, event: SocketEvent) -> SocketOutcome {
         let done = match event {
             SocketEvent::Message(None) => return SocketOutcome::Gone { in_order: false },
@@ -194,7 +194,7 @@ impl SocketSession {
                     },
                     Message::Close(frame) => {
                         let code = frame.map(|frame| frame.code);
-                        // The answer to it, which the library has prepared.
+                        // Sends the close frame that the library has prepared as the answer.
                         let _ = timeout(FAREWELL_MAX, self.socket.flush()).await;
                         return SocketOutcome::Gone {
                             in_order: code == Some(code::DONE),
@@ -236,7 +236,7 @@ impl SocketSession {
         }
     }
 
-    /// A newer token, good for the same, takes the place of the old one; any other changes nothing.
+    /// Replaces the token by a newer one with the same access; an insufficient token changes nothing.
     async fn renew(&mut self, token: &str) -> Result<(), PeerLost> {
         let AuthContext {
             door,
@@ -264,7 +264,7 @@ impl SocketSession {
         self.say(&news).await
     }
 
-    /// Says something in JSON.
+    /// Sends a message in JSON.
     ///
     /// # Errors
     /// [`PeerLost`].
@@ -273,7 +273,7 @@ impl SocketSession {
         self.send(Message::text(text)).await
     }
 
-    /// Sends a message. A peer that does not take it in time is given up.
+    /// Sends a message. Fails if the peer does not take it in time.
     ///
     /// # Errors
     /// [`PeerLost`].
@@ -304,7 +304,7 @@ impl SocketSession {
         }
     }
 
-    /// Says farewell, and waits a moment for the peer's: what it still sends would otherwise undo ours on the way.
+    /// Sends a close frame, and waits briefly for the peer's: unread data from the peer could make it lose ours.
     pub async fn close(mut self, code: u16, reason: &'static str) {
         let frame = CloseFrame {
             code,
@@ -313,14 +313,14 @@ impl SocketSession {
         let farewell = async {
             if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
                 while let Some(Ok(_)) = self.socket.recv().await {}
-                // Nothing is read behind an error, but what is closed on unread bytes takes our farewell with it.
+                // Nothing can be read after an error. But closing with unread bytes would lose our close frame: wait.
                 let errors = [code::NO_PROTOCOL, code::NO_TEXT, code::TOO_LARGE];
                 if errors.contains(&code) {
                     std::future::pending().await
                 }
             }
         };
-        // A peer that says none has had its time. One that is too slow has more to take before it.
+        // A peer that does not answer had enough time. A slow one first has to take what was sent before.
         let most = if code == code::TOO_SLOW {
             self.app.bounds.request
         } else {
@@ -330,7 +330,7 @@ impl SocketSession {
     }
 }
 
-/// What has been heard; `None`: the connection is gone.
+/// The event for a read result; `None`: the connection is gone.
 fn heard(message: Option<Result<Message, axum::Error>>) -> SocketEvent {
     match message {
         None => SocketEvent::Message(None),
@@ -342,7 +342,7 @@ fn heard(message: Option<Result<Message, axum::Error>>) -> SocketEvent {
     }
 }
 
-/// The code and reason for an error that is the peer's; `None` where it is only gone.
+/// The close code and reason for an error of the peer; `None` if the peer is only gone.
 fn broken(error: axum::Error) -> Option<(u16, &'static str)> {
     use tokio_tungstenite::tungstenite::Error;
     use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -357,8 +357,8 @@ fn broken(error: axum::Error) -> Option<(u16, &'static str)> {
     }
 }
 
-/// When a peer is told that its token will expire. One that is shorter than the warning ahead is used for half of what
-/// is left of it: who renews it at each warning would else be warned again at once, for ever.
+/// When to warn a peer that its token will expire. If less time is left than the usual warning time, half of it is
+/// used first. Otherwise a client that renews at each warning would be warned again at once, without end.
 fn warning(access: &Access, now: Millis) -> Option<Millis> {
     let at = access.expires_at()?;
     let left = at.saturating_sub(now).max(0);
@@ -370,7 +370,7 @@ fn warning(access: &Access, now: Millis) -> Option<Millis> {
     Some(at.saturating_sub(ahead))
 }
 
-/// The token of a message that is `{"t":"renew","token":…}` and nothing else.
+/// The token of a `{"t":"renew","token":…}` message.
 fn renewal(text: &str) -> Option<String> {
     if !text.contains("\"renew\"") {
         return None;

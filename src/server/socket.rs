@@ -1,4 +1,4 @@
-//! The owner's socket: the same interface for anyone who may open the store's folder, without a token.
+//! The owner's socket: the same API, without a token, for anyone who may open the store's folder.
 
 use crate::store::OWNER_SOCKET;
 use std::fs::{self, Permissions};
@@ -7,14 +7,14 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
 
-/// The socket's file, gone when this is dropped.
+/// The socket's file; dropping this removes it.
 pub struct SocketFile(PathBuf);
 
-/// Makes the socket, with mode 0600. A socket that is there already is of a server that died: the caller holds the
-/// store's lock, so nobody else listens. Anything else of that name is somebody's file, and stays.
+/// Creates the socket with mode 0600. An existing socket is left from a server that died: the caller holds the
+/// store's lock, so no other process listens. Any other file of that name stays.
 ///
 /// # Errors
-/// Where the folder does not allow it, or something else has the name.
+/// When the folder does not allow it, or another file has the name.
 pub fn bind(dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let path = dir.join(OWNER_SOCKET);
     match fs::symlink_metadata(&path) {
@@ -26,7 +26,7 @@ pub fn bind(dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    // Nobody may come in before the mode is set: it is made elsewhere, in a folder of its own.
+    // Created in a private folder first, so that no client can connect before the mode is set.
     let hall = tempdir(dir)?;
     let made = hall.join(OWNER_SOCKET);
     let bound = UnixListener::bind(&made).and_then(|listener| {
@@ -38,7 +38,7 @@ pub fn bind(dir: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Ok((bound?, SocketFile(path)))
 }
 
-/// A folder that only its owner may enter.
+/// Creates a folder that only its owner may enter.
 fn tempdir(dir: &Path) -> io::Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt;
     let path = dir.join("rollbook.sock.new");
@@ -52,7 +52,7 @@ fn tempdir(dir: &Path) -> io::Result<PathBuf> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Where it cannot be removed, the next server does.
+        // If it cannot be removed, the next server removes it.
         let _ = fs::remove_file(&self.0);
     }
 }

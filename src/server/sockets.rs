@@ -1,4 +1,4 @@
-//! How sockets begin: sizes of buffers and messages. Ten thousand idle ones must fit into little memory.
+//! WebSocket upgrades with buffer and message sizes. Ten thousand idle sockets must fit into little memory.
 
 use super::api_error::ApiError;
 use crate::limits;
@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use std::future::Future;
 
-/// A request to go on as a WebSocket.
+/// A request to upgrade to a WebSocket.
 pub struct Upgrade(WebSocketUpgrade);
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
@@ -22,20 +22,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
     }
 }
 
-/// Gathered before it is written.
+/// Bytes gathered before a write.
 const WRITE_BYTES: usize = 16 << 10;
 
-/// Who speaks on a socket.
+/// Which side sends the data on a socket.
 #[derive(Clone, Copy)]
 pub enum Speaker {
-    /// The server; the client has little to say.
+    /// The server; the client sends only small control messages.
     Server,
-    /// The client: a feed.
+    /// The client: it sends lines.
     Client,
 }
 
 impl Upgrade {
-    /// Goes on with a socket of the size that fits who speaks on it.
+    /// Upgrades to a socket with buffers for the side that sends the data.
     pub fn with<F>(
         self,
         speaker: Speaker,

@@ -1,5 +1,5 @@
-//! `WS /v1/subscribe` and `GET /v1/stream`: the entries after a position, then one word that they are told, then those
-//! to come. Who listens may come before the first event of a channel: one that nobody has spoken of yet is waited for.
+//! `WS /v1/subscribe` and `GET /v1/stream`: the entries after a position, then one `live` message, then new entries.
+//! A client may subscribe to a channel before its first event, and waits for it.
 
 use super::api_error::ApiError;
 use super::app::{App, AuthContext};
@@ -55,7 +55,7 @@ fn may_see(pass: &AuthContext, item: &LiveEntry) -> bool {
     pass.sees(item.told.entry.channel.as_deref())
 }
 
-/// A comment now and then shows both ends that the other is there.
+/// A comment at this interval shows both sides that the other is still there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// `GET /v1/stream`.
@@ -86,7 +86,7 @@ pub async fn stream(
     Ok((kind, Body::from_stream(events)).into_response())
 }
 
-/// The next events; `None` where the stream ends.
+/// The next events; `None` when the stream ends.
 async fn events(tail: &mut EntryStream, app: &App, pass: &AuthContext) -> Option<Bytes> {
     let expired = async {
         match pass.access.expires_at() {

@@ -1,5 +1,5 @@
-//! The thread that reads each new entry off the log, once, and lays it out for subscribers. It is woken by the writer,
-//! and never keeps it waiting.
+//! The tailer thread reads each new entry from the log once, and publishes it to subscribers. The writer wakes it,
+//! and never waits for it.
 
 use super::hub::Hub;
 use crate::limits;
@@ -10,11 +10,11 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// Entries read at a time.
+/// The number of entries per read.
 const READ_ENTRIES: usize = 1_024;
 
-/// The thread, from the first subscriber on until it is stopped. Before that nothing is read: an `ingest` beside which
-/// nobody subscribes is no slower.
+/// The tailer thread, from the first subscriber until it is stopped. Without subscribers nothing is read, so that an
+/// `ingest` is not slowed down.
 pub struct LogTailer {
     store: Arc<Store>,
     hub: Arc<Hub>,
@@ -41,7 +41,7 @@ enum TailerCall {
 }
 
 impl LogTailer {
-    /// One that does not run yet.
+    /// A tailer that does not run yet.
     #[must_use]
     pub fn new(store: Arc<Store>) -> LogTailer {
         LogTailer {
@@ -51,16 +51,17 @@ impl LogTailer {
         }
     }
 
-    /// Where entries are laid out.
+    /// The hub to which entries are published.
     #[must_use]
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }
 
-    /// Starts it behind the store's head, unless it runs. Nobody may sit at the hub before. It calls the store.
+    /// Starts the thread at the store's head, unless it runs. The hub must not have subscribers before. It calls the
+    /// store.
     ///
     /// # Errors
-    /// Where the log cannot be read, or the system gives no thread.
+    /// When the log cannot be read, or the system cannot start a thread.
     pub fn start(&self) -> Result<(), StoreError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.is_some() {
@@ -68,14 +69,14 @@ impl LogTailer {
         }
         let (calls, called) = sync_channel(64);
         let news = calls.clone();
-        // One call that waits stands for all.
+        // One waiting call is enough, so it does not matter if the channel is full.
         self.store
             .on_published(move |_| drop(news.try_send(TailerCall::News)));
         let cursor = self.store.cursor(self.store.head(), None)?;
         self.hub.begin_behind(cursor.seq());
         let (store, hub) = (Arc::clone(&self.store), Arc::clone(&self.hub));
         let work = move || {
-            // However it ends: who listens is not left to wait.
+            // However the thread ends, the hub is closed, so that no subscriber waits forever.
             let hub = Closed(hub);
             let done = run(&store, cursor, &hub.0, &called);
             if let Err(error) = done {
@@ -93,7 +94,7 @@ impl LogTailer {
         Ok(())
     }
 
-    /// Stops it, if it runs.
+    /// Stops the thread, if it runs.
     pub fn stop(&self) {
         let running = self
             .running
@@ -102,7 +103,7 @@ impl LogTailer {
             .take();
         if let Some(Running { calls, thread }) = running {
             drop(calls.send(TailerCall::Stop));
-            // One that has panicked has closed nothing; the server ends anyway.
+            // A panic needs no handling here: the server ends anyway.
             let _ = thread.join();
         }
     }
@@ -138,7 +139,7 @@ fn run(
     Ok(())
 }
 
-/// What a snapshot changed, for the log.
+/// The changes that a snapshot revealed, for the debug log.
 #[derive(Default)]
 struct ChangedCounts {
     snapshot: Option<(u64, String)>,

@@ -1,4 +1,4 @@
-//! TLS: certificate and key out of PEM files.
+//! TLS with certificate and key from PEM files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,39 +10,39 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 
-/// What greets a client in TLS. Clones share it.
+/// Does TLS handshakes. Clones share the certificate.
 #[derive(Clone)]
 pub struct Tls(Arc<RwLock<TlsAcceptor>>);
 
-/// What the client turned out to speak.
+/// The protocol that the client speaks.
 pub enum Greeted {
     /// TLS.
     Tls(Box<TlsStream<TcpStream>>),
-    /// Something else, of which nothing is read yet.
+    /// Another protocol; nothing was read yet.
     Plain(TcpStream),
 }
 
-/// With this byte every conversation in TLS begins (RFC 8446, 5.1).
+/// The first byte of every TLS connection (RFC 8446, 5.1).
 const HANDSHAKE: u8 = 22;
 
-/// Why there is no TLS.
+/// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file holds no certificate, or no key.
+    /// A file has no valid certificate or key.
     #[error("{}: {what}", path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// What is wrong.
         what: String,
     },
-    /// The two do not fit each other, or what is spoken today.
+    /// Certificate and key do not match, or are not supported.
     #[error("the certificate and its key cannot be used: {0}")]
     Unfit(String),
 }
 
 impl Tls {
-    /// Reads a chain of certificates, the server's own first, and its key.
+    /// Reads a certificate chain, the server's own certificate first, and its key.
     ///
     /// # Errors
     /// [`TlsError`].
@@ -67,7 +67,7 @@ impl Tls {
         Ok(Tls(Arc::new(RwLock::new(acceptor))))
     }
 
-    /// Greets the next clients with the certificate of a newer one, for all clones.
+    /// Uses the certificate of `newer` for new connections, for all clones.
     pub fn replace(&self, newer: &Tls) {
         let newer = newer.acceptor();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = newer;
@@ -80,10 +80,10 @@ impl Tls {
             .clone()
     }
 
-    /// Does the handshake.
+    /// Does the handshake, unless the client does not speak TLS.
     ///
     /// # Errors
-    /// Where it fails.
+    /// When the handshake fails.
     pub async fn greet(&self, stream: TcpStream) -> io::Result<Greeted> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 1 && first != [HANDSHAKE] {
