@@ -1,5 +1,5 @@
-//! Where answers come from: the store itself, or a server that has it: the one that was named, or the one that owns the
-//! data directory. A command asks its question and does not know which.
+//! The sources of answers: the store itself, or a server that has it open: the one that was named, or the owner of
+//! the data directory. A command asks its question and does not know the source.
 
 use super::commands::{failure, now};
 use super::exit::Failure;
@@ -25,23 +25,23 @@ use crate::client::remote::{RemoteError, ServerClient};
 #[cfg(feature = "client")]
 use crate::query::owner::OwnerFailure;
 
-/// Queries are short, and so is the opening of a store: who finds one of them at work waits for it so long.
+/// Queries and opening a store take little time, so wait this long for another process that has the store open.
 const QUERY_PATIENCE: Duration = Duration::from_secs(30);
-/// Between two looks whether it is done, or answers.
+/// The interval between attempts to open the store, or to reach its owner.
 #[cfg(feature = "client")]
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A question that a store answers, and a server under its route.
+/// A question that a store can answer, and a server under its route.
 pub trait Question: Serialize {
     /// The route under `/v1`.
     const ROUTE: &'static str;
-    /// One answer, or one of a list.
+    /// The answer, or one item of a list.
     type Answer: DeserializeOwned;
 
-    /// Has the store answer it; stops when `each` returns `false`.
+    /// Lets the store answer; stops when `each` returns `false`.
     ///
     /// # Errors
-    /// What the store says.
+    /// The store's error.
     fn ask(
         &self,
         store: &Store,
@@ -50,7 +50,7 @@ pub trait Question: Serialize {
     ) -> Result<(), StoreError>;
 }
 
-/// Declares questions whose answers are a list.
+/// Declares questions with the functions that answer them.
 macro_rules! questions {
     ($($route:literal $question:ty => $answer:ty, |$asked:pat_param, $store:pat_param, $now:pat_param, $each:pat_param| $ask:expr;)*) => {$(
         impl Question for $question {
@@ -108,9 +108,9 @@ fn all<T>(answers: impl IntoIterator<Item = T>, each: &mut dyn FnMut(T) -> bool)
     let _ = answers.into_iter().all(each);
 }
 
-/// Where answers come from.
+/// A source of answers.
 pub enum QueryBackend<'a> {
-    /// A data directory that nobody else has open.
+    /// A data directory that no other process has open.
     Store(&'a Path, Box<Store>),
     /// A server.
     #[cfg(feature = "client")]
@@ -118,10 +118,10 @@ pub enum QueryBackend<'a> {
 }
 
 impl<'a> QueryBackend<'a> {
-    /// What the command line says.
+    /// The source that the command line names.
     ///
     /// # Errors
-    /// Where there is no store, or somebody else has it and no server answers for it.
+    /// When there is no store, or another process has it open and does not answer.
     pub fn of(everywhere: &'a GlobalArgs) -> Result<QueryBackend<'a>, Failure> {
         #[cfg(feature = "client")]
         if let Some(url) = &everywhere.url {
@@ -135,10 +135,10 @@ impl<'a> QueryBackend<'a> {
         })
     }
 
-    /// Gives each answer to `each`, until that fails.
+    /// Passes each answer to `each`, until that fails.
     ///
     /// # Errors
-    /// Where there is no answer; what `each` says.
+    /// When there is no answer; the error of `each`.
     pub fn each<Q: Question>(
         &self,
         question: &Q,
@@ -162,19 +162,19 @@ impl<'a> QueryBackend<'a> {
     }
 }
 
-/// Who can tell of the store in a folder.
+/// Who can answer for the store in a folder.
 pub enum Found<S> {
-    /// Nobody else has it open.
+    /// This process: no other one has it open.
     Store(Box<S>),
-    /// The process that has it open, and answers for it.
+    /// The process that has it open, and answers on its socket.
     #[cfg(feature = "client")]
     Owner(Box<ServerClient>),
 }
 
-/// Opens the store in a folder, in the way that is given, or finds who has it open.
+/// Opens the store in a folder with `open`, or finds the process that has it open.
 ///
 /// # Errors
-/// Where there is no store, or somebody else has it and does not answer for it.
+/// When there is no store, or another process has it open and does not answer.
 pub fn find<S>(
     data: &Path,
     open: impl Fn(&Path, Duration) -> Result<S, StoreError>,
@@ -199,10 +199,10 @@ pub fn find<S>(
     Ok(Found::Store(Box::new(store)))
 }
 
-/// Opens a store for a question; one that cannot be written is read from a copy.
+/// Opens a store for a question. A store that cannot be written is read from a copy.
 ///
 /// # Errors
-/// What the store says.
+/// The store's error.
 pub fn open(data: &Path, patience: Duration) -> Result<Store, StoreError> {
     let options = Options {
         create: false,
@@ -222,13 +222,13 @@ pub fn open(data: &Path, patience: Duration) -> Result<Store, StoreError> {
     }
 }
 
-/// Opens the store for a command that serves it by itself.
+/// Opens the store for a command that serves it itself.
 ///
 /// # Errors
-/// Where there is none, or somebody else has it.
+/// When there is no store, or another process has it open.
 #[cfg(feature = "server")]
 pub fn open_store(data: &Path) -> Result<Store, Failure> {
-    /// As long as a short question takes.
+    /// Long enough for a short query of another process.
     const PATIENCE: Duration = Duration::from_secs(5);
     open(data, PATIENCE).map_err(|error| failure(data, error))
 }
@@ -249,7 +249,7 @@ fn named(url: &str) -> Result<ServerClient, Failure> {
     ServerClient::new(address, token).map_err(|error| Failure::new(Exit::Failed, error.to_string()))
 }
 
-/// The same, of a process that has the store in `data` open.
+/// As [`unanswered`], for the process that has the store in `data` open.
 #[cfg(feature = "client")]
 pub fn unanswered_by_owner(data: &Path, error: RemoteError) -> Failure {
     match error {
@@ -260,7 +260,7 @@ pub fn unanswered_by_owner(data: &Path, error: RemoteError) -> Failure {
     }
 }
 
-/// What the client says, as a sentence with what to do.
+/// Turns a client's error into a sentence with advice.
 #[cfg(feature = "client")]
 pub fn unanswered(error: RemoteError) -> Failure {
     let what = super::text::shown(&error.to_string()).into_owned();

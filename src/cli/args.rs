@@ -1,4 +1,4 @@
-//! The command line: what can be typed, and the help that explains it, examples first. Nothing is done here.
+//! The command line: its options and commands, and their help, examples first. It executes nothing.
 
 use super::commands::{
     bench, completions, export, gaps, history, ingest, man, missed, rejects, replay, sessions,
@@ -116,16 +116,16 @@ impl Command {
 }
 
 impl Cli {
-    /// What was typed, and what the surroundings add to it: a data directory that was typed counts more than a server
-    /// in `ROLLBOOK_URL`, and both typed make no sense.
+    /// Parses the command line and the environment. A typed `--data` has priority over a server in `ROLLBOOK_URL`; a
+    /// typed `--data` and `--url` together are an error.
     ///
     /// # Errors
-    /// What is wrong with it, or the help that was asked for.
+    /// What is wrong with the command line, or the requested help.
     pub fn from_command_line(
         typed: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     ) -> Result<Cli, clap::Error> {
         let matches = Cli::command().try_get_matches_from(typed)?;
-        #[allow(unused_mut)] // without the client there is nothing to weigh
+        #[allow(unused_mut)] // without the client nothing changes it
         let mut cli = Cli::from_arg_matches(&matches)?;
         #[cfg(feature = "client")]
         {

@@ -1,5 +1,5 @@
-//! How a command ends: its exit status, and the sentence that says why. The only error type of the edge;
-//! what the library says is turned into it where a command calls the library.
+//! How a command ends: its exit status, and the sentence that explains it. `cli` has only this error type; the
+//! library's errors are converted where a command calls the library.
 
 use super::text::shown;
 use std::fmt;
@@ -27,7 +27,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The number that the shell sees.
+    /// The exit status as a number.
     #[must_use]
     pub fn status(self) -> u8 {
         match self {
@@ -48,7 +48,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command stops: what happened and where, and what to do about it.
+/// Why a command fails: what happened and where, and advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The exit status.
@@ -64,7 +64,7 @@ impl Failure {
         &self.what
     }
 
-    /// What happened, and where, in a sentence.
+    /// A failure with a sentence that says what happened and where.
     #[must_use]
     pub fn new(exit: Exit, what: impl Into<String>) -> Failure {
         Failure {
@@ -74,7 +74,7 @@ impl Failure {
         }
     }
 
-    /// With what to do about it.
+    /// Adds advice.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Failure {
         Failure {
@@ -101,7 +101,7 @@ impl Failure {
         .hint("`rollbook channels` lists those that there are")
     }
 
-    /// Another process has the store; `owner` says which, where that is known.
+    /// Another process has the store open; `owner` describes it, if known.
     #[must_use]
     pub fn in_use(data: &Path, owner: Option<&str>) -> Failure {
         let owner = owner.map_or_else(
@@ -121,10 +121,10 @@ impl Failure {
         Failure::new(Exit::Corrupt, what).hint("`rollbook verify` says what is wrong, and how far")
     }
 
-    /// The output could not be written. A reader who has seen enough (`| head`) is no failure.
+    /// The output could not be written. A reader that closes its end (`| head`) is no failure.
     #[must_use]
     pub fn output(error: &io::Error) -> Failure {
-        // The writer of CSV wraps the error that it met.
+        // The CSV writer wraps the I/O error.
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
         let kind = match inner.map(csv::Error::kind) {
             Some(csv::ErrorKind::Io(inner)) => inner.kind(),
@@ -140,14 +140,14 @@ impl Failure {
         }
     }
 
-    /// Whether there is something to say.
+    /// Whether there is nothing to print.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.what.is_empty()
     }
 }
 
-/// A path as a terminal may show it.
+/// A path in a form that is safe for a terminal.
 fn path(path: &Path) -> String {
     shown(&path.to_string_lossy()).into_owned()
 }

@@ -1,4 +1,4 @@
-//! A store that a command has open for longer, and the owner's socket beside it: others are answered meanwhile.
+//! A store that a command keeps open, with the owner's socket: meanwhile other processes get answers through it.
 
 use super::commands::failure;
 use super::exit::Failure;
@@ -13,7 +13,7 @@ use super::progress::say;
 #[cfg(feature = "server")]
 use crate::server::{Config, Metrics, OwnerSocket};
 
-/// A store, and its socket.
+/// An open store and its socket.
 pub struct Holding {
     store: Arc<Store>,
     #[cfg(feature = "server")]
@@ -21,10 +21,10 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// Opens a store to record into it. Lines that come through the socket are read and taken by the same rules.
+    /// Opens a store to record into it. Lines from the socket are parsed and recorded by the same rules.
     ///
     /// # Errors
-    /// Where there is none, or somebody else has it.
+    /// When there is no store, or another process has it open.
     pub fn record(
         data: &Path,
         options: Options,
@@ -57,7 +57,7 @@ impl Holding {
         }
     }
 
-    /// One that was opened to read it: nothing is taken through the socket.
+    /// Wraps a store that was opened to read it: the socket refuses lines.
     #[must_use]
     pub fn read(data: &Path, store: Store) -> Holding {
         #[cfg(feature = "server")]
@@ -81,7 +81,7 @@ impl Holding {
         let store = Arc::new(store);
         let socket = OwnerSocket::open(&store, data, config);
         let socket = socket.map_err(|error| {
-            // The command itself needs none.
+            // The command works without the socket.
             say(&format!("no owner's socket in {}: {error}", data.display()));
         });
         Holding {
@@ -96,10 +96,10 @@ impl Holding {
         &self.store
     }
 
-    /// Finishes what is in hand at the socket, takes it away, and closes the store.
+    /// Finishes the socket's running requests, removes the socket, and closes the store.
     ///
     /// # Errors
-    /// Where the log cannot be synced, or an earlier write had failed.
+    /// When the log cannot be synced, or an earlier write has failed.
     pub fn close(&mut self, data: &Path) -> Result<(), Failure> {
         #[cfg(feature = "server")]
         drop(self.socket.take());

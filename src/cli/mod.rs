@@ -1,8 +1,8 @@
-//! The `rollbook` command: what can be typed (`args`; `everywhere` with any command), how answers are written (`output`,
-//! `tables`), and how it ends (`exit`). One command a file; each calls the library and hands its answer to
-//! [`Output`]. No question is answered here, and nothing below `cli` knows of it.
+//! The `rollbook` command: its options (`args`; `global_args` for all commands), how answers are written (`output`,
+//! `tables`), and how it ends (`exit`). Each command has one file: it calls the library and passes the answer to
+//! [`Output`]. No question is answered here, and no module outside `cli` depends on it.
 //!
-//! Data goes to standard output, all else to standard error.
+//! Data goes to standard output, everything else to standard error.
 
 pub mod answers;
 pub mod args;
@@ -32,8 +32,8 @@ pub fn main() -> ExitCode {
     let cli = match Cli::from_command_line(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way too, to standard output and with status 0. If they cannot be
-            // written, there is nobody to tell.
+            // Help and version arrive here too; they go to standard output, with status 0. If they cannot be written,
+            // there is no way to report that.
             let _ = error.print();
             return if error.use_stderr() {
                 Exit::Usage.into()
@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
     interrupt::ends();
     let mut output = Output::stdout(cli.everywhere.format);
     let done = run(&cli, &mut output);
-    // What was answered before a failure is still worth having.
+    // Answers written before a failure are still useful.
     let written = output.finish();
     match done.and(written) {
         Ok(()) => Exit::Done.into(),
@@ -59,7 +59,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Carries out what was typed.
+/// Executes the command.
 fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
     use commands::*;
     let everywhere = &cli.everywhere;
@@ -92,8 +92,8 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
     }
 }
 
-/// The engine panics on some damaged files. Where it is opened that becomes an error with a sentence of its own; the
-/// default message, with its line in a foreign file, would only frighten.
+/// Hides the engine's own panic messages. The engine (sled) panics on some damaged files; the store turns that into
+/// an error with a clear sentence. The default message points into foreign source code and does not help.
 fn quiet_engine() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -1,15 +1,15 @@
-//! Moments and lengths of time as people read them, in tables. Machine formats write RFC 3339 (`answer::Time`).
+//! Times and durations for people, in tables. Machine formats use RFC 3339 (`answer::Time`).
 
 use crate::domain::time::Millis;
 use crate::query::answer::Time;
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 
-/// How fine a time of day is shown.
+/// The precision of a time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fine {
     /// To the minute: for overviews.
     Minutes,
-    /// To the second: enough for a person, but for what is shorter.
+    /// To the second: enough for people, except in short spans.
     Seconds,
     /// To the millisecond.
     Millis,
@@ -25,7 +25,7 @@ pub fn day(time: Time) -> Option<NaiveDate> {
     utc(time).map(|time| time.date_naive())
 }
 
-/// The time of day, with its date unless that is `known`: said already, above.
+/// The time of day, with its date unless that is `known`, that is, printed above.
 #[must_use]
 pub fn clock(time: Time, known: Option<NaiveDate>, fine: Fine) -> String {
     let Some(moment) = utc(time) else {
@@ -46,7 +46,7 @@ pub fn clock(time: Time, known: Option<NaiveDate>, fine: Fine) -> String {
     }
 }
 
-/// A length of time in its two largest units: `17 min 38 s`.
+/// A duration in its two largest units: `17 min 38 s`.
 #[must_use]
 pub fn span(ms: Millis) -> String {
     let ms = ms.max(0);

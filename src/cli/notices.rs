@@ -1,6 +1,6 @@
-//! What is said on standard error while lines are taken or told: the first rejects, retries that differ, clamped entries
-//! and entries that cannot be told by name, the rest as a count. Only the words are made here; who writes them must mind
-//! the progress bar.
+//! Messages on standard error during ingest or replay: the first rejects, differing retries, clamped entries and
+//! skipped entries by name, the rest as a count. This file only makes the texts; the caller that writes them must
+//! respect the progress bar.
 
 use super::exit::{Exit, Failure};
 use super::moment::{Fine, clock, day, span};
@@ -18,27 +18,27 @@ pub struct Notices {
     clamped: usize,
     differing: usize,
     untold: usize,
-    /// Entries that moved the time of their channel, and were named.
+    /// Entries already named because they moved the time of their channel.
     frontiers: HashSet<u64>,
 }
 
 impl Notices {
-    /// A line was rejected: `FILE:LINE: byte B: REASON`, while there is room.
+    /// A rejected line: `FILE:LINE: byte B: REASON`; `None` beyond the limit.
     pub fn reject(&mut self, source: &str, line: u64, byte: u64, reason: &str) -> Option<String> {
         self.rejects += 1;
         (self.rejects <= REJECTS_SHOWN_MAX)
             .then(|| format!("{}:{line}: byte {byte}: {}", shown(source), shown(reason)))
     }
 
-    /// A server that lines were sent to has rejected one: `URL:LINE: REASON`, while there is room.
+    /// A line that another server rejected: `URL:LINE: REASON`; `None` beyond the limit.
     pub fn sent_reject(&mut self, server: &str, line: u64, reason: &str) -> Option<String> {
         self.rejects += 1;
         (self.rejects <= REJECTS_SHOWN_MAX)
             .then(|| format!("{}:{line}: {}", shown(server), shown(reason)))
     }
 
-    /// An entry lies far behind the time of its channel, while there is room: what becomes of it, and, the first time,
-    /// which entry moved that time.
+    /// An entry far behind the time of its channel, and its outcome; the first time also the entry that moved that
+    /// time. `None` beyond the limit.
     pub fn clamped(&mut self, clamped: &Clamped) -> Option<String> {
         self.clamped += 1;
         if self.clamped > CLAMPED_SHOWN_MAX {
@@ -70,7 +70,7 @@ impl Notices {
         ))
     }
 
-    /// A line was taken for a retry, though its id was recorded with other contents, while there is room.
+    /// A line that counts as a retry, but differs from the line recorded with its id; `None` beyond the limit.
     pub fn differing(&mut self, retry: &DifferingRetry) -> Option<String> {
         self.differing += 1;
         let DifferingRetry {
@@ -89,13 +89,13 @@ impl Notices {
         })
     }
 
-    /// An entry of the log cannot be told, or not as it is, while there is room.
+    /// An entry that was skipped or changed in the output; `None` beyond the limit.
     pub fn untold(&mut self, seq: u64, why: &str) -> Option<String> {
         self.untold += 1;
         (self.untold <= UNTOLD_SHOWN_MAX).then(|| format!("entry {seq}: {}", shown(why)))
     }
 
-    /// Why a command that was to tell entries has not told all of them as they are, if that is so.
+    /// The failure of a command whose output skipped or changed entries.
     #[must_use]
     pub fn all_told(&self) -> Option<Failure> {
         let untold = u64::try_from(self.untold).unwrap_or(u64::MAX);
@@ -109,14 +109,14 @@ impl Notices {
         })
     }
 
-    /// How many there were in all: a batch names only its first ones.
+    /// Sets the total counts: a batch names only its first cases.
     pub fn in_all(&mut self, tally: &LineCounts) {
         let in_all = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         self.clamped = self.clamped.max(in_all(tally.clamped));
         self.differing = self.differing.max(in_all(tally.retries_differing));
     }
 
-    /// What was not named.
+    /// Counts of what was not named.
     #[must_use]
     pub fn rest(&self) -> Vec<String> {
         let more = |n: usize, named: usize, what: &str| {
@@ -147,7 +147,7 @@ impl Notices {
     }
 }
 
-/// Which entry moved the time of its channel.
+/// Describes the entry that moved the time of its channel.
 fn moved(frontier: &Frontier) -> String {
     let mut text = format!(", and entry {}", frontier.seq);
     if let Some((source, line)) = &frontier.line {

@@ -1,7 +1,7 @@
-//! Where answers go: standard output, in the format asked for. One answer is written by [`Output::one`]; a list
-//! streams through [`Output::list`], a row at a time, so that its length does not matter.
+//! Writes answers to standard output in the requested format. [`Output::one`] writes one answer. [`Output::list`]
+//! streams a list row by row, so its length does not matter.
 //!
-//! How a table looks is `tables`' business, how a record becomes CSV `export`'s.
+//! `tables` draws tables, `export` makes CSV records.
 
 use super::exit::Failure;
 use super::style::TerminalStyle;
@@ -28,7 +28,7 @@ pub enum OutputFormat {
 }
 
 impl OutputFormat {
-    /// The format asked for; else tables on a terminal, JSON lines in a pipe.
+    /// The requested format; by default tables on a terminal, JSON lines in a pipe.
     #[must_use]
     pub fn resolve(asked: Option<OutputFormat>, terminal: bool) -> OutputFormat {
         match asked {
@@ -39,7 +39,7 @@ impl OutputFormat {
     }
 }
 
-/// The place where answers go.
+/// The destination of answers.
 pub struct Output<'w> {
     format: OutputFormat,
     view: TerminalStyle,
@@ -64,7 +64,7 @@ impl Output<'static> {
 }
 
 impl<'w> Output<'w> {
-    /// Any other place.
+    /// An output to any other destination.
     #[must_use]
     pub fn new(format: OutputFormat, view: TerminalStyle, sink: Box<dyn Write + 'w>) -> Output<'w> {
         Output {
@@ -75,7 +75,7 @@ impl<'w> Output<'w> {
         }
     }
 
-    /// A terminal: what it would obey instead of showing it is escaped.
+    /// An output to a terminal: control characters are escaped.
     #[must_use]
     pub fn on_terminal(
         format: OutputFormat,
@@ -83,7 +83,7 @@ impl<'w> Output<'w> {
         sink: Box<dyn Write + 'w>,
     ) -> Output<'w> {
         let sink = match format {
-            // It escapes names itself, and has colours.
+            // Tables escape names themselves, and contain colour codes.
             OutputFormat::Table => sink,
             OutputFormat::Json | OutputFormat::Jsonl | OutputFormat::Csv => {
                 Box::new(Terminal::new(sink))
@@ -102,7 +102,7 @@ impl<'w> Output<'w> {
         self.format == OutputFormat::Table
     }
 
-    /// Writes one answer. `table` draws it for people.
+    /// Writes one answer. `table` draws it as a table.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -126,7 +126,7 @@ impl<'w> Output<'w> {
         done.map_err(|error| Failure::output(&error))
     }
 
-    /// Begins a list. `table` draws its rows for people. The list must be ended by [`ListOutput::finish`].
+    /// Starts a list. `table` draws its rows as a table. The list must be ended by [`ListOutput::finish`].
     pub fn list<T: ExportRow, B: Table<T>>(&mut self, table: B) -> ListOutput<'_, T, B> {
         let sink = &mut *self.sink;
         let mode = match self.format {
@@ -141,7 +141,8 @@ impl<'w> Output<'w> {
         }
     }
 
-    /// Writes one line as it is, whatever the format: for what has a form of its own (`replay`). A terminal is shown it
+    /// Writes one line unchanged, in any format: for data with its own format (`replay`). For a terminal it is
+    /// escaped.
     /// escaped.
     ///
     /// # Errors
@@ -156,7 +157,7 @@ impl<'w> Output<'w> {
         self.text(b"\n")
     }
 
-    /// Writes a text as it is, whatever the format.
+    /// Writes a text unchanged, in any format.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -166,7 +167,7 @@ impl<'w> Output<'w> {
             .map_err(|error| Failure::output(&error))
     }
 
-    /// Writes out what is still in hand.
+    /// Writes what is buffered.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -174,7 +175,7 @@ impl<'w> Output<'w> {
         self.sink.flush().map_err(|error| Failure::output(&error))
     }
 
-    /// The same, at the end.
+    /// Writes what is buffered, at the end.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -183,7 +184,7 @@ impl<'w> Output<'w> {
     }
 }
 
-/// A list on its way out.
+/// A list that is being written.
 #[must_use = "a list must be finished"]
 pub struct ListOutput<'o, T, B> {
     mode: ListMode<'o, T, B>,
@@ -223,7 +224,7 @@ impl<T: ExportRow, B: Table<T>> ListOutput<'_, T, B> {
         done.map_err(|error| Failure::output(&error))
     }
 
-    /// Writes out what is still in hand, for a list that goes on later.
+    /// Writes what is buffered, for a list that continues later.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -238,7 +239,7 @@ impl<T: ExportRow, B: Table<T>> ListOutput<'_, T, B> {
         done.map_err(|error| Failure::output(&error))
     }
 
-    /// Ends the list: the array is closed, the table summed up, an empty CSV still has its header.
+    /// Ends the list: closes the array, adds a table's summary, writes an empty CSV's header.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -254,7 +255,7 @@ impl<T: ExportRow, B: Table<T>> ListOutput<'_, T, B> {
     }
 }
 
-/// One element of an array, indented. JSON has no line breaks inside its strings, so lines can be moved freely.
+/// Writes one element of an array, indented. JSON strings contain no line breaks, so all lines can be indented.
 fn write_element<T: ExportRow>(sink: &mut dyn Write, row: &T) -> io::Result<()> {
     let json = serde_json::to_string_pretty(row)?;
     let mut between: &[u8] = b"  ";

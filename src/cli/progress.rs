@@ -1,14 +1,14 @@
-//! The progress bars of `ingest` and `export`: on standard error, and only where that is a terminal.
+//! Progress bars of `ingest` and `export`, on standard error, and only if that is a terminal.
 
 use super::text::count;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// How often the figures change.
+/// The interval between updates.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// How far a file has been taken.
+/// The progress in a file.
 #[derive(Debug)]
 pub struct FileProgress {
     bar: ProgressBar,
@@ -17,16 +17,16 @@ pub struct FileProgress {
 }
 
 impl FileProgress {
-    /// Begins. `bytes`: the size of the file as it lies on disk, where it has one.
+    /// Starts. `bytes`: the size of the file on disk, if it has one.
     #[must_use]
     pub fn start(bytes: Option<u64>) -> FileProgress {
-        // The target is hidden by itself where standard error is no terminal.
+        // The target hides itself if standard error is not a terminal.
         let bar = ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr());
         let form = match bytes {
             Some(_) => "{bar:24} {percent:>3} %  {bytes} of {total_bytes}  {msg}  {eta} left",
             None => "{spinner} {bytes}  {msg}",
         };
-        // A template that cannot be read would leave the plain bar.
+        // If the template cannot be parsed, the default bar stays.
         if let Ok(style) = ProgressStyle::with_template(form) {
             bar.set_style(style.progress_chars("━╸─"));
         }
@@ -37,7 +37,7 @@ impl FileProgress {
         }
     }
 
-    /// Begins where only rows are counted.
+    /// Starts a progress that only counts rows.
     #[must_use]
     pub fn start_rows() -> FileProgress {
         let progress = FileProgress::start(None);
@@ -47,12 +47,12 @@ impl FileProgress {
         progress
     }
 
-    /// So many rows have been written.
+    /// Sets the number of rows written.
     pub fn rows(&self, rows: u64) {
         self.bar.set_position(rows);
     }
 
-    /// So many bytes and lines have been taken. Cheap enough for every batch.
+    /// Sets the numbers of bytes and lines read. Cheap enough for every batch.
     pub fn at(&mut self, bytes: u64, lines: u64) {
         if self.bar.is_hidden() || self.shown.is_some_and(|shown| shown.elapsed() < EVERY) {
             return;
@@ -72,13 +72,13 @@ impl FileProgress {
         self.bar.suspend(|| say(line));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// Writes a line on standard error. If even that is closed, there is nobody left to tell.
+/// Writes a line on standard error. If that is closed, the line is lost.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -1,12 +1,12 @@
-//! What the terminal can show: its width, and whether it wants colour. And the few colours there are.
+//! The terminal's width, whether it supports colour, and the colours used.
 
 use comfy_table::Table;
 use std::env;
 use std::io::{self, IsTerminal};
 
-/// The width where there is no terminal to ask, and no `COLUMNS`.
+/// The width if there is no terminal and no `COLUMNS`.
 const WIDTH_DEFAULT: u16 = 80;
-/// Narrower than this, tables would only be columns of single letters.
+/// In fewer columns, tables would only have columns of single letters.
 const WIDTH_MIN: u16 = 40;
 
 /// How tables are drawn.
@@ -14,29 +14,29 @@ const WIDTH_MIN: u16 = 40;
 pub struct TerminalStyle {
     /// Columns of the terminal.
     pub width: u16,
-    /// Whether to use colour. Nothing is said by colour alone.
+    /// Whether to use colour. No information is given by colour alone.
     pub colour: bool,
 }
 
-/// A colour, by what it means.
+/// A colour, by its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextColor {
-    /// As it is.
+    /// No colour.
     Plain,
-    /// Somebody came.
+    /// A member joined.
     Joined,
-    /// Somebody went.
+    /// A member left.
     Left,
-    /// Something changed, or is not sure.
+    /// A member changed, or something is uncertain.
     Changed,
     /// A headline.
     Head,
-    /// What matters less.
+    /// Less important text.
     Faint,
 }
 
 impl TerminalStyle {
-    /// The view that standard output offers. `NO_COLOR` (set, and not empty) and `TERM=dumb` mean none.
+    /// The style for standard output. `NO_COLOR` (set and not empty) or `TERM=dumb` disables colour.
     #[must_use]
     pub fn of_stdout() -> TerminalStyle {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
@@ -50,7 +50,7 @@ impl TerminalStyle {
         }
     }
 
-    /// Text in a colour, where there is colour.
+    /// Text in a colour, if colour is used.
     #[must_use]
     pub fn ink(&self, ink: TextColor, text: &str) -> String {
         let code = match ink {

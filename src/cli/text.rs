@@ -1,4 +1,4 @@
-//! Names and metadata made safe and short for a terminal, and numbers in words. No layout, no colour.
+//! Makes names and metadata safe and short for a terminal, and formats numbers. No layout, no colour.
 
 use super::style::TerminalStyle;
 use serde_json::value::RawValue;
@@ -6,11 +6,12 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::io;
 
-/// What a table shows of metadata, or of a rejected line, as a share of its width; machine formats have all of it.
+/// A table shows metadata and rejected lines up to this fraction of its width (1/3); machine formats show all of it.
 const CELL_SHARE: u16 = 3;
 
-/// A name as a terminal may show it. A name is any UTF-8 up to its limit: what would move the cursor, turn the
-/// writing round or be invisible is written as an escape, and so is the backslash, so that no two names look alike.
+/// A name in a form that is safe for a terminal. A name may be any UTF-8 up to its limit. Characters that move the
+/// cursor, change the writing direction or are invisible are escaped; so is the backslash, so that no two names look
+/// alike.
 #[must_use]
 pub fn shown(name: &str) -> Cow<'_, str> {
     let padded = name.is_empty() || name.trim() != name || name.starts_with('"');
@@ -42,8 +43,8 @@ pub fn shown(name: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Control characters, line separators, bidirectional controls and what is invisible by itself. The joiners
-/// U+200C and U+200D stay: Persian and emoji are written with them.
+/// Whether it is a control character, line separator, bidirectional control or invisible character. The joiners
+/// U+200C and U+200D are allowed: Persian and emoji need them.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -51,7 +52,7 @@ fn is_unsafe(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}')
 }
 
-/// A member: its user, and its connection where the source has such.
+/// A member: its user, and its connection if the source reports one.
 #[must_use]
 pub fn member(user: &str, connection: &str) -> String {
     if connection.is_empty() {
@@ -61,14 +62,14 @@ pub fn member(user: &str, connection: &str) -> String {
     }
 }
 
-/// Metadata as JSON on one line, cut where it is long; nothing where none is known, or it is null.
+/// Metadata as JSON on one line, cut if it is long; empty if none is known, or it is null.
 #[must_use]
 pub fn meta(view: &TerminalStyle, meta: Option<&RawValue>) -> String {
     let meta = meta.map(RawValue::get).filter(|meta| *meta != "null");
     meta.map_or_else(String::new, |meta| cut(view, meta))
 }
 
-/// Text of any kind on one line, cut where it is long.
+/// Any text on one line, cut if it is long.
 #[must_use]
 pub fn cut(view: &TerminalStyle, text: &str) -> String {
     let chars_max = usize::from(view.width / CELL_SHARE);
@@ -88,7 +89,7 @@ pub fn cut(view: &TerminalStyle, text: &str) -> String {
     line
 }
 
-/// As JSON would escape it; a rejected line is not always JSON, but mostly.
+/// Escapes as JSON does: a rejected line is usually JSON, but not always.
 fn push_escaped(text: &mut String, c: char) {
     for unit in c.encode_utf16(&mut [0; 2]) {
         // Writing to a string cannot fail.
@@ -96,8 +97,8 @@ fn push_escaped(text: &mut String, c: char) {
     }
 }
 
-/// What a machine format says, as a terminal may show it: what would move the cursor, turn the writing round or be
-/// invisible is written as JSON escapes it. Lines stay lines.
+/// A machine format in a form that is safe for a terminal: characters that move the cursor, change the writing
+/// direction or are invisible are escaped as in JSON. Line breaks stay.
 #[must_use]
 pub fn on_terminal(text: &str) -> Cow<'_, str> {
     let moves = |c: char| c != '\n' && is_unsafe(c);
@@ -115,15 +116,15 @@ pub fn on_terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A terminal that shows machine formats: what is written to it is written as [`on_terminal`] has it.
+/// A writer for machine formats on a terminal: it escapes as [`on_terminal`] does.
 pub struct Terminal<W> {
     sink: W,
-    /// The front of a character whose rest is still to come.
+    /// The first bytes of a character that is not complete yet.
     front: Vec<u8>,
 }
 
 impl<W: io::Write> Terminal<W> {
-    /// One that is written to at `sink`.
+    /// A writer in front of `sink`.
     #[must_use]
     pub fn new(sink: W) -> Terminal<W> {
         let front = Vec::new();
@@ -150,7 +151,7 @@ impl<W: io::Write> io::Write for Terminal<W> {
     }
 }
 
-/// A number with its thousands apart: `9,990`.
+/// A number with a separator for thousands: `9,990`.
 #[must_use]
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -170,7 +171,7 @@ pub fn many(n: u64, one: &str, more: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { more })
 }
 
-/// `1 joined, 2 left`, leaving out what there is none of; empty where there is nothing at all.
+/// `1 joined, 2 left`, without zero counts; empty if all are zero.
 #[must_use]
 pub fn tally(parts: &[(u64, &str, &str)]) -> String {
     let some: Vec<String> = parts
