@@ -1,4 +1,4 @@
-//! `bench`: what a Rollbook does on this machine.
+//! `bench`: measures a Rollbook on this machine.
 
 use super::failure;
 use super::write_args::DurabilityArg;
@@ -50,7 +50,7 @@ pub(in crate::cli) fn run(
     let done = args.measure(&mut |news| {
         match news {
             BenchEvent::Begins(work) => say(&format!("{work} …")),
-            // Each may take long: none waits for the next.
+            // A measurement may take long, so each result is shown at once.
             BenchEvent::Measured(figure) => written = list.row(&figure).and_then(|()| list.flush()),
         }
         written.is_ok() && !interrupted.load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! `completions`: what a shell needs to complete commands and options.
+//! `completions`: the script with which a shell completes commands and options.
 
 use crate::cli::exit::Failure;
 use crate::cli::help::HELP;

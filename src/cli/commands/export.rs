@@ -1,4 +1,4 @@
-//! `export`: entries or stays into a file.
+//! `export`: writes entries or stays into a file.
 
 use super::{failure, now};
 use crate::cli::answers::{Found, find, open};
@@ -70,7 +70,7 @@ pub enum ExportRows {
 }
 
 pub(in crate::cli) fn run(data: &Path, args: &ExportArgs) -> Result<(), Failure> {
-    // What cannot be written is better told before a store is opened.
+    // Check the format before a store is opened.
     ExportFormat::of(&args.file).map_err(|error| export_failure(data, error))?;
     let existing = if args.force {
         Existing::Replace
@@ -117,7 +117,7 @@ pub(in crate::cli) fn run(data: &Path, args: &ExportArgs) -> Result<(), Failure>
 }
 
 impl ExportArgs {
-    /// What to write, as it is meant at `now`.
+    /// What to write; relative times count from `now`.
     fn what(&self, now: Millis) -> ExportKind {
         match self.what {
             ExportRows::Entries => ExportKind::Entries(self.entries().filter(now)),
@@ -147,7 +147,7 @@ impl ExportArgs {
         }
     }
 
-    /// Writes what the process that has the store open gives.
+    /// Writes the rows that the process with the open store sends.
     #[cfg(feature = "client")]
     fn export_from(
         &self,
@@ -162,7 +162,7 @@ impl ExportArgs {
             answered = ended.map_err(|error| unanswered_by_owner(data, error));
             match (&answered, stop()) {
                 (Ok(()), false) => Ok(()),
-                // Nothing that is not whole takes the file's place.
+                // An incomplete file must not replace the old one.
                 _ => Err(ExportError::Stopped),
             }
         };

@@ -1,6 +1,6 @@
-//! `history --follow`: the entries that there are, and then the new ones as they come from the server that has them.
-//! While a data directory is open nobody else can write to it, so that one without a server has nothing new to tell: its
-//! entries are shown, it is closed again, and then a server is waited for.
+//! `history --follow`: the existing entries, then new ones from the server that has the store open. Only the process
+//! that has a data directory open can write to it. So without a server there are no new entries: the command shows
+//! the existing ones, closes the store, and waits for a server.
 
 use super::now;
 use crate::cli::answers::{QueryBackend, unanswered};
@@ -37,7 +37,7 @@ pub(super) fn run(
     let answers = QueryBackend::of(everywhere)?;
     let server = match answers {
         QueryBackend::Server(server) => {
-            // That there is such a channel, before it is waited for.
+            // Check that the channel exists before waiting for its entries.
             let limit = Some(1);
             let asked = HistoryParams {
                 limit,
@@ -94,7 +94,7 @@ pub(super) fn run(
                 list.flush()
             }
             FollowItem::Away(why) => {
-                // Once, however long it takes.
+                // Reported once, however long it takes.
                 if !std::mem::replace(&mut away, true) && live {
                     say(&format!("{}: trying again", shown(why)));
                 }

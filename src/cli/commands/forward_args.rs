@@ -1,4 +1,4 @@
-//! Lines to another server: the options that all commands share which send, and what is said of it.
+//! Forwarding lines to another server: the options of all commands that do it, and the messages about it.
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::notices::Notices;
@@ -35,10 +35,10 @@ pub struct ForwardArgs {
 }
 
 impl ForwardArgs {
-    /// The server meant, for lines of this observer, tried again after `rest_max` ms at most.
+    /// The target server for lines of this observer; `rest_max` is the longest rest between attempts, ms.
     ///
     /// # Errors
-    /// Where the URL is none.
+    /// When the URL is not valid.
     pub fn target(
         &self,
         observer: &str,
@@ -66,16 +66,16 @@ impl ForwardArgs {
     }
 }
 
-/// The WebSocket at a URL.
+/// Parses the URL of a WebSocket.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the URL.
 pub fn address(url: &str) -> Result<Address, Failure> {
     let address = Address::parse(url, ["ws", "wss"]);
     address.map_err(|error| Failure::new(Exit::Usage, shown(&error.to_string())))
 }
 
-/// Begins to send, within a runtime; lines that are rejected are named.
+/// Starts to send; must be called within a runtime. Rejected lines are reported on standard error.
 #[must_use]
 pub fn send(target: Target, notices: &Arc<Mutex<Notices>>) -> Forwarder {
     let (server, notices) = (target.address.to_string(), Arc::clone(notices));
@@ -88,10 +88,10 @@ pub fn send(target: Target, notices: &Arc<Mutex<Notices>>) -> Forwarder {
     Forwarder::start(target, Box::new(rejected))
 }
 
-/// What became of the lines, as far as a server tells.
+/// The summary, as far as the server reports it.
 ///
 /// # Errors
-/// Why they were not all taken, as a sentence.
+/// Why not all lines were accepted, as a sentence.
 pub fn summary(sent: Result<ForwardSummary, UplinkError>) -> Result<IngestSummary, Failure> {
     match sent {
         Ok(sent) => Ok(IngestSummary {
@@ -115,13 +115,13 @@ pub fn summary(sent: Result<ForwardSummary, UplinkError>) -> Result<IngestSummar
     }
 }
 
-/// What to do where a server does not let us in; `token` says how it is given one.
+/// Adds advice for a refused login; `token` explains how to pass a token.
 #[must_use]
 pub fn advise(failure: Failure, refused: &LoginError, token: &str) -> Failure {
     match refused.refusal {
         LoginRefusal::Token => failure.hint(token),
         LoginRefusal::Wrong => failure.hint("look at the URL, and at what the token allows"),
-        // It says itself what to do, or only time will tell.
+        // The error itself contains the advice, or only waiting helps.
         LoginRefusal::Untrusted | LoginRefusal::Away => failure,
     }
 }

@@ -54,7 +54,7 @@ pub struct HistoryArgs {
     pub follow: bool,
 }
 
-/// Reads one of these words; help and completions name them all.
+/// A parser for one of these words; help and completions list them.
 fn one_of<T: Copy + Display + Send + Sync + 'static>(
     all: &'static [T],
 ) -> impl TypedValueParser<Value = T> {

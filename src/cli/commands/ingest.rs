@@ -1,4 +1,4 @@
-//! `ingest`: record events from files or standard input.
+//! `ingest`: records events from files or standard input.
 
 use super::write_args::{self, WriteArgs};
 use super::{caution, failure, ingest_failure};
@@ -113,7 +113,7 @@ pub(in crate::cli) fn run(
     } else {
         &args.files
     };
-    // A file that is not there is better told before a store is made.
+    // Check that all files exist before a store is created.
     let mut sources = Vec::with_capacity(files.len());
     for file in files {
         let source = Source::open(file).map_err(|error| ingest_failure(data, error.into()))?;
@@ -197,7 +197,7 @@ pub(in crate::cli) fn run(
     Ok(())
 }
 
-/// Why a file was not taken in to its end, and how far it was.
+/// Explains why a file was not read to its end, and how far it was.
 fn cut_short(data: &Path, unfinished: Unfinished, known_again: bool) -> Failure {
     let Unfinished { byte, error, .. } = unfinished;
     let recorded = matches!(
@@ -221,7 +221,7 @@ fn cut_short(data: &Path, unfinished: Unfinished, known_again: bool) -> Failure 
     }
 }
 
-/// What a person sees while lines are taken.
+/// The messages and progress during an ingest.
 pub(super) struct IngestScreen<'a> {
     pub(super) progress: FileProgress,
     pub(super) notices: &'a mut Notices,

@@ -1,5 +1,5 @@
-//! Letting others in: the options that all commands share which serve, and the way from the first connection to the
-//! last one's end. What is served is the command's business.
+//! Listening for clients: the options of all commands that serve, and the steps from opening the address until the
+//! last connection ends. What is served is decided by the command.
 
 use super::failure;
 use super::token::secret;
@@ -47,26 +47,26 @@ pub struct ListenArgs {
     pub tls_key: Option<PathBuf>,
 }
 
-/// All that is needed to let people in.
+/// Everything needed to accept clients.
 pub struct Listening {
-    /// The address, as it was given.
+    /// The address as typed.
     at: String,
     addresses: Vec<SocketAddr>,
     tokens: Option<TokenVerifier>,
     origins: Vec<PageOrigin>,
     tls: Option<Tls>,
-    /// Where keys and certificate are read from.
+    /// Where to reload keys and certificate from.
     doors: ListenArgs,
 }
 
-/// Work in the pool that is still going on at the end is left after so long.
+/// How long shutdown waits for work that still runs in the pool.
 const LEAVE: Duration = Duration::from_secs(1);
 
 impl ListenArgs {
-    /// Gets ready to listen at the address that was given with `option`, and logs from now on.
+    /// Prepares to listen at `address`, which the user gave with `option`, and starts logging.
     ///
     /// # Errors
-    /// Where nobody can be let in so, or everybody would be.
+    /// When the address, keys or certificate cannot be used, or the address is open to the network without tokens.
     pub fn open(&self, option: &str, address: &str, verbose: u8) -> Result<Listening, Failure> {
         log_from(verbose);
         Ok(Listening {
@@ -124,7 +124,7 @@ impl ListenArgs {
         Tls::read(cert, key).map(Some)
     }
 
-    /// Reads keys and certificate again. Where one of them cannot be used, the old ones stay.
+    /// Reads keys and certificate again. If one of them cannot be used, all old ones stay.
     fn read_again(&self, tokens: Option<&TokenVerifier>, tls: Option<&Tls>) -> Result<(), String> {
         let newer_tokens = self.keeper().map_err(|error| error.to_string())?;
         let newer_tls = self.tls().map_err(|error| error.to_string())?;
@@ -137,7 +137,7 @@ impl ListenArgs {
         Ok(())
     }
 
-    /// Reads them again at each SIGHUP.
+    /// Reloads at each SIGHUP.
     async fn read_at(self, mut hangup: Signal, tokens: Option<TokenVerifier>, tls: Option<Tls>) {
         while hangup.recv().await.is_some() {
             match self.read_again(tokens.as_ref(), tls.as_ref()) {
@@ -149,10 +149,10 @@ impl ListenArgs {
 }
 
 impl Listening {
-    /// Serves until the process is told to stop, and closes the store.
+    /// Serves until a signal asks the process to stop, then closes the store.
     ///
     /// # Errors
-    /// Where nobody can be let in, or the log can no longer be read or written.
+    /// When the address cannot be opened, or the log can no longer be read or written.
     pub fn serve(self, data: &Path, store: Store, config: Config) -> Result<(), Failure> {
         more_files();
         let store = Arc::new(store);
@@ -166,13 +166,13 @@ impl Listening {
             let shutdown = told_to_stop()?;
             let hangup = listen_for(SignalKind::hangup())?;
             let reading = self.doors.read_at(hangup, self.tokens, self.tls.clone());
-            // It ends with the runtime.
+            // The task ends with the runtime.
             tokio::spawn(reading);
             let bound = TcpListener::bind(&*self.addresses).await;
             let listener = bound.map_err(|error| failed(&self.at, &error))?;
             let address = listener.local_addr();
             let address = address.map_err(|error| failed(&self.at, &error))?;
-            // Where the folder allows no socket, the network is still there.
+            // Without the owner's socket, the network can still be served.
             let (owner, _file) = match socket::bind(data) {
                 Ok((listener, file)) => (Some(Listener::Unix(listener)), Some(file)),
                 Err(error) => {
@@ -207,7 +207,7 @@ fn failed(what: &str, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format!("{what}: {error}"))
 }
 
-/// Logs what this program does, and nothing of its libraries: they know more of requests than anybody should read.
+/// Logs this program's events, not those of its libraries: they contain details of requests that must stay private.
 fn log_from(verbose: u8) {
     let level = match verbose {
         0 => LevelFilter::INFO,
@@ -219,18 +219,18 @@ fn log_from(verbose: u8) {
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
-    // Somebody else's logging stays.
+    // A subscriber that is already installed stays.
     let _ = tracing_subscriber::registry()
         .with(lines)
         .with(own)
         .try_init();
 }
 
-/// As many open files as the system allows: each connection is one.
+/// Raises the limit of open files to the system's maximum: each connection needs one.
 fn more_files() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // Else there are as many as there were.
+    // If that fails, the old limit stays.
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
@@ -238,7 +238,7 @@ fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {
     signal(kind).map_err(|error| failed("signals", &error))
 }
 
-/// Ends with the first SIGTERM or SIGINT.
+/// Returns a future that completes at the first SIGTERM or SIGINT.
 fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
     interrupt::is_heard();
     let (mut terminate, mut interrupt) = (

@@ -1,4 +1,4 @@
-//! `man`: the manual, a page for the program and one for each command.
+//! `man`: the manual, with one page for the program and one for each command.
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -42,7 +42,7 @@ fn write(manual: Command, dir: &Path) -> io::Result<()> {
     clap_mangen::generate_to(manual, dir)
 }
 
-/// Pages have no place for what stands before the help, and one for what stands behind it.
+/// Moves the text before the help (examples) behind it: manual pages only support text after the help.
 fn with_examples(command: Command) -> Command {
     let texts = [command.get_before_help(), command.get_after_help()];
     let texts: Vec<String> = texts

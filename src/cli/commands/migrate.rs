@@ -1,4 +1,4 @@
-//! `migrate`: bring a store of an older format up to this one.
+//! `migrate`: brings a store of an older format up to this one.
 
 use super::{failure, open_alone};
 use crate::cli::exit::Failure;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 pub(in crate::cli) fn run(data: &Path) -> Result<(), Failure> {
     let plan = plan(data).map_err(|error| failure(data, error))?;
-    // Opening does what is missing.
+    // Opening the store migrates it.
     drop(open_alone(data, false)?);
     if plan.steps.is_empty() {
         say(&format!(

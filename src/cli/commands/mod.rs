@@ -1,4 +1,4 @@
-//! The commands, one a file: each calls the library and hands its answer to the output.
+//! The commands, one per file: each calls the library and passes its answer to the output.
 
 pub mod bench;
 pub mod channels;
@@ -42,7 +42,7 @@ use crate::ingest::source::SourceError;
 use crate::store::{Options, Store, StoreError};
 use std::path::Path;
 
-/// Opens the store for a command that needs it alone.
+/// Opens the store for a command that needs it exclusively.
 fn open_alone(data: &Path, create: bool) -> Result<Store, Failure> {
     let options = Options {
         create,
@@ -51,7 +51,7 @@ fn open_alone(data: &Path, create: bool) -> Result<Store, Failure> {
     Store::open(data, options).map_err(|error| failure(data, error))
 }
 
-/// Says what should be known before more is recorded.
+/// Prints warnings that matter before more is recorded.
 fn caution(data: &Path, store: &Store) -> Result<(), Failure> {
     let cautions = store.cautions().map_err(|error| failure(data, error))?;
     cautions
@@ -64,7 +64,7 @@ pub(super) fn now() -> Millis {
     chrono::Utc::now().timestamp_millis()
 }
 
-/// What the library says, as a sentence with what to do.
+/// Turns a store error into a sentence with advice.
 pub(super) fn failure(data: &Path, error: StoreError) -> Failure {
     match error {
         StoreError::NoSuchStore(dir) => Failure::no_store(&dir),

@@ -1,4 +1,4 @@
-//! `rebuild`: throw away all that is derived, and make it again from the log.
+//! `rebuild`: deletes all derived data, and derives it again from the log.
 
 use super::{failure, open_alone};
 use crate::cli::exit::Failure;

@@ -1,4 +1,4 @@
-//! `record`: follow a live feed, and record it.
+//! `record`: follows a live feed, and records it.
 
 use super::forward_args::{self, ForwardArgs, address};
 use super::token_source_args::TokenSourceArgs;
@@ -179,8 +179,8 @@ fn failed(what: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, what.to_string())
 }
 
-/// Waits for the first signal: whether it is a person's. The second one ends the process where it stands, which loses
-/// nothing that was acknowledged.
+/// Waits for the first signal, and returns whether it was SIGINT. A second signal ends the process at once; nothing
+/// acknowledged is lost.
 async fn told_to_stop(mut int: Signal, mut term: Signal) -> bool {
     let interrupted = tokio::select! {
         _ = int.recv() => true,
@@ -196,7 +196,7 @@ async fn told_to_stop(mut int: Signal, mut term: Signal) -> bool {
     interrupted
 }
 
-/// Says what happens to the connection.
+/// Reports an event of the connection.
 fn tell(place: &str, news: &RecordEvent<'_>) {
     let place = shown(place);
     let line = match news {
@@ -231,7 +231,7 @@ fn refused(error: &RecordError) -> Failure {
     }
 }
 
-/// What a person sees while lines are taken.
+/// The messages during recording.
 struct RecordScreen(Arc<Mutex<Notices>>);
 
 impl RecordScreen {

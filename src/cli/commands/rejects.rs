@@ -1,4 +1,4 @@
-//! `rejects`: the lines that could not be taken; and taking them in again.
+//! `rejects`: lists the rejected lines, or retries them.
 
 use super::ingest::IngestScreen;
 use super::ingest_failure;
@@ -103,8 +103,8 @@ fn again(data: &Path, args: &RejectsArgs, output: &mut Output<'_>) -> Result<(),
 }
 
 impl RejectsArgs {
-    /// What became of them, and whether the store was closed in order. `None`: the process that has the store open was
-    /// interrupted at it, and has not said how far it was.
+    /// Retries the rejects. Returns the outcome (`None`: the retry ran in the process that has the store open, and
+    /// was interrupted, so no outcome is known) and the result of closing the store.
     fn take_again(
         &self,
         data: &Path,

@@ -1,4 +1,4 @@
-//! `replay`: the log again, as the lines of a feed.
+//! `replay`: writes the log as the lines of a feed.
 
 use super::{failure, now};
 use crate::cli::answers::{Found, find, open};
@@ -145,7 +145,7 @@ pub(in crate::cli) fn run(
     let each = |line: &PlayedLine<'_>| {
         written = output.line(line.text.as_bytes());
         if args.speed != Speed::Max && written.is_ok() {
-            // Who follows it is to see each line in its time.
+            // A reader of the paced output must get each line at its time.
             written = output.flush();
         }
         written.is_ok()
@@ -162,7 +162,7 @@ pub(in crate::cli) fn run(
     all_told(&notices)
 }
 
-/// Where the log is told from: the store, or the process that has it open.
+/// The source of the log: the store, or the process that has it open.
 enum Told<'a> {
     Store(&'a Path, Box<Holding>),
     #[cfg(feature = "client")]
@@ -217,7 +217,7 @@ impl<'a> Told<'a> {
     }
 }
 
-/// A place for lines, and what cannot be told is named on standard error.
+/// Passes lines on, and reports entries that cannot be replayed on standard error.
 struct Naming<'n, F> {
     each: F,
     notices: &'n mut Notices,
@@ -236,7 +236,7 @@ impl<F: FnMut(&PlayedLine<'_>) -> bool> LineSink for Naming<'_, F> {
     }
 }
 
-/// What was not named, and whether all was told.
+/// Reports the remaining count; fails if an entry was skipped.
 fn all_told(notices: &Notices) -> Result<(), Failure> {
     notices.rest().iter().for_each(|line| say(line));
     notices.all_told().map_or(Ok(()), Err)
@@ -244,7 +244,7 @@ fn all_told(notices: &Notices) -> Result<(), Failure> {
 
 #[cfg(feature = "server")]
 impl ReplayArgs {
-    /// Plays to every client that connects, until the process is told to stop.
+    /// Plays to every client that connects, until a signal asks the process to stop.
     fn play_at(
         &self,
         address: &str,
@@ -282,7 +282,7 @@ impl ReplayArgs {
             .target(&self.observer, None, patience, rest_max)
     }
 
-    /// Plays into another server, and waits until it has acknowledged all.
+    /// Plays to another server, and waits until it has acknowledged all lines.
     fn send(
         &self,
         target: Target,
@@ -292,7 +292,7 @@ impl ReplayArgs {
     ) -> Result<(), Failure> {
         let start = Instant::now();
         let failed = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
-        // Acknowledgements are heard while a pause lasts.
+        // A worker thread receives acknowledgements while the player pauses.
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

@@ -1,4 +1,4 @@
-//! `serve`: the store over HTTP and WebSockets, until it is told to stop.
+//! `serve`: serves the store over HTTP and WebSockets, until a signal asks it to stop.
 
 use super::listen_args::ListenArgs;
 use super::write_args::WriteArgs;

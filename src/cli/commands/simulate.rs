@@ -1,4 +1,4 @@
-//! `simulate`: weak-network workloads with ground truth, and how the store's answers score against it.
+//! `simulate`: runs weak-network workloads with a known truth, and scores the store's answers against it.
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::HELP;
@@ -8,7 +8,7 @@ use crate::sim::{Depth, MIXES, Mix, MixTotals, SimRun, simulate_many};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// Up to so many seeds of a mix are asked about every moment, more of them about some.
+/// Up to this number of seeds, runs are checked at every moment; above it, at some moments only.
 const ASKED_EVERYTHING_MAX: u64 = 1_000;
 
 /// `simulate`.
@@ -68,7 +68,7 @@ pub(in crate::cli) fn run(args: &SimulateArgs, output: &mut Output<'_>) -> Resul
     }
 }
 
-/// Names the first seed that was wrong, and what was wrong with it.
+/// Describes the first seed with wrong answers.
 fn failure(first: &MixTotals, all: &[MixTotals]) -> Failure {
     let seed = first.first_wrong.unwrap_or_default();
     let mut what = format!("wrong answers: mix {}, seed {seed}", first.mix);

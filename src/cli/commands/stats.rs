@@ -37,7 +37,7 @@ pub struct StatsArgs {
     pub known_at: Option<When>,
 }
 
-/// A span in which something can happen.
+/// Parses a span of at least 1 ms.
 fn stretch(text: &str) -> Result<Span, String> {
     let span: Span = text.parse()?;
     if span.0 > 0 {

@@ -1,4 +1,4 @@
-//! `token`: a token for a server, made from the secret that it looks at tokens with.
+//! `token`: creates a token for a server, signed with the secret with which the server verifies tokens.
 
 use super::now;
 use crate::cli::exit::{Exit, Failure};
@@ -65,10 +65,10 @@ pub(in crate::cli) fn run(args: &TokenArgs, output: &mut Output<'_>) -> Result<(
     output.line(token.as_bytes())
 }
 
-/// The secret in a file; one that can be guessed is complained of.
+/// Reads the secret from a file; warns if it is short enough to guess.
 ///
 /// # Errors
-/// Where there is none.
+/// When there is no secret in the file.
 pub fn secret(file: &Path) -> Result<Secret, Failure> {
     let advice = "`openssl rand -hex 32` makes one";
     let secret = Secret::read(file)

@@ -1,5 +1,5 @@
-//! Where access tokens come from: the options that all commands share which log in. A token is no option itself: what
-//! stands on a command line can be read by everybody on the machine.
+//! Where access tokens come from: the options of all commands that log in. No option takes the token itself: every
+//! user of the machine can read the command lines of processes.
 
 use crate::cli::exit::{Exit, Failure};
 use crate::client::token::{Token, TokenSource};
@@ -18,10 +18,10 @@ pub struct TokenSourceArgs {
 }
 
 impl TokenSourceArgs {
-    /// The source meant.
+    /// The token source that the options name.
     ///
     /// # Errors
-    /// Where `ROLLBOOK_TOKEN` holds no token.
+    /// When `ROLLBOOK_TOKEN` has an invalid token.
     pub fn source(&self) -> Result<TokenSource, Failure> {
         match (&self.token_file, &self.token_command) {
             (Some(file), _) => Ok(TokenSource::File(file.clone())),
@@ -31,10 +31,10 @@ impl TokenSourceArgs {
     }
 }
 
-/// The token of `ROLLBOOK_TOKEN`, where there is one.
+/// The token of `ROLLBOOK_TOKEN`, if it is set.
 ///
 /// # Errors
-/// Where it holds no token.
+/// When it is not a valid token.
 pub fn from_env() -> Result<TokenSource, Failure> {
     let Some(token) = std::env::var_os("ROLLBOOK_TOKEN").filter(|token| !token.is_empty()) else {
         return Ok(TokenSource::None);

@@ -1,4 +1,4 @@
-//! `verify`: check that the log is whole.
+//! `verify`: checks that the log is intact.
 
 use super::failure;
 use crate::care::VerifyDepth;
@@ -41,7 +41,7 @@ pub(in crate::cli) fn run(
             .hint("keep a copy of the folder as it is, and restore the last backup beside it")
     };
     let found = match find(data, open) {
-        // What cannot even be opened has been looked at, too.
+        // A store that is too damaged to open has a result, too.
         Err(failure) if failure.exit == Exit::Corrupt => {
             output.one(&Verified::unreadable(failure.what()), tables::verify)?;
             return Err(damaged());

@@ -1,4 +1,4 @@
-//! How lines are read, taken and kept: the flags that `ingest`, `record`, `rejects --retry` and `serve` share.
+//! How lines are read, recorded and stored: the options that `ingest`, `record`, `rejects --retry` and `serve` share.
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::moment::{Fine, clock};
@@ -11,7 +11,7 @@ use crate::query::time::Span;
 use crate::store;
 use clap::{Args, ValueEnum};
 
-/// A name that an observer or a user can bear.
+/// Parses the name of an observer or a user.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -72,7 +72,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// As it is typed.
+    /// The word on the command line.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -103,7 +103,7 @@ pub enum DurabilityArg {
 }
 
 impl WriteArgs {
-    /// How events are taken.
+    /// The rules for recording events.
     #[must_use]
     pub fn rules(&self) -> Rules {
         Rules {
@@ -115,7 +115,7 @@ impl WriteArgs {
         }
     }
 
-    /// How lines are read.
+    /// The settings for parsing lines.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
@@ -130,10 +130,10 @@ impl WriteArgs {
         }
     }
 
-    /// The same, where lines are not read here but handed on as they are: there is nothing to set then.
+    /// Checks that the settings are the defaults, for lines that are forwarded without being parsed here.
     ///
     /// # Errors
-    /// Where something was set.
+    /// When an option changed a setting.
     pub fn no_settings(&self) -> Result<(), Failure> {
         if self.settings() == Settings::USUAL {
             return Ok(());
@@ -142,8 +142,7 @@ impl WriteArgs {
         Err(Failure::new(Exit::Usage, what).hint("give them to its `rollbook serve`"))
     }
 
-    /// What to say of a run of which no time is later than `latest`: where that is long ago, its numbers may have
-    /// counted something else.
+    /// A warning for a run whose latest time is `latest`: if that is before 1973, the unit of the times may be wrong.
     #[must_use]
     pub fn doubt_of_times(&self, latest: Option<Millis>) -> Option<String> {
         let latest = latest.filter(|&ms| ms < SECONDS_SUSPECTED_MS && ms != 0)?;

@@ -1,4 +1,4 @@
-//! The figures of `bench`: a row a work, the bare file's below it.
+//! The results of `bench`: a row for each work, and the bare file's row below it.
 
 use super::Table;
 use super::grid::{PagedTable, cell, firm, number};
@@ -7,19 +7,18 @@ use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::count;
 use std::io::{self, Write};
 
-/// Figures come one by one, and each is drawn when it comes: so that they stand below each other, what stands to the
-/// left of others has a width that all fit into.
+/// Each result is drawn when it arrives. Fixed widths keep the columns aligned.
 const NAME_WIDTH: usize = 58;
 const NUMBER_WIDTH: usize = 9;
-/// The heading of that column.
+/// The heading of the third column.
 const SHARE: &str = "of the limit";
 
-/// Draws figures, and below them what they were taken on.
+/// Draws results, and below them the machine and settings.
 #[derive(Debug)]
 pub struct BenchTable {
     sheet: PagedTable,
     setting: Option<Setting>,
-    /// All levels at which figures were taken.
+    /// All durability levels in the results.
     durability: Vec<&'static str>,
 }
 
@@ -112,7 +111,7 @@ fn latencies(ink: TextColor, latency: &Latency) -> [comfy_table::Cell; 5] {
     [p50_us, p90_us, p99_us, p999_us, max_us].map(|us| cell(ink, time(us)))
 }
 
-/// Three digits, as far as they say something.
+/// A rate with one decimal below 100, and none above.
 fn rate(per_second: f64) -> String {
     let rate = match per_second {
         few if few < 100.0 => format!("{few:.1}"),

@@ -1,4 +1,4 @@
-//! `sessions` and `stats`: how long, how many.
+//! `sessions` and `stats`: durations and counts.
 
 use super::Table;
 use super::grid::{Column, PagedTable, cell, firm, number, text};
@@ -20,7 +20,7 @@ pub struct SessionsTable {
 }
 
 impl SessionsTable {
-    /// `one_channel`: whether all stays are in one channel, which then needs no column.
+    /// `one_channel`: all stays are in one channel, so no column names it.
     #[must_use]
     pub fn new(one_channel: bool) -> SessionsTable {
         let mut columns = channel_column(one_channel);
@@ -56,7 +56,7 @@ fn channel_cell(with_channel: bool, channel: &str) -> Vec<Cell> {
     }
 }
 
-/// A moment, with the window's beginning where it is not sure.
+/// A time; if it is uncertain, its window.
 fn end(not_before: Option<Time>, at: Time, known: Option<NaiveDate>) -> String {
     match not_before.filter(|before| before.0 < at.0) {
         Some(before) => format!(
@@ -106,7 +106,7 @@ impl Table<Session> for SessionsTable {
     }
 }
 
-/// Draws figures.
+/// Draws statistics.
 #[derive(Debug)]
 pub struct StatsTable {
     sheet: PagedTable,
@@ -115,8 +115,8 @@ pub struct StatsTable {
 }
 
 impl StatsTable {
-    /// `one_channel`: whether all figures are of one channel, which then needs no column; `series`: whether they are
-    /// of stretches, which say by themselves about when their peak was, and nothing of now.
+    /// `one_channel`: all rows are of one channel, so no column names it. `series`: each row covers an interval, so
+    /// there is no column for the time of the peak or for the present count.
     #[must_use]
     pub fn new(one_channel: bool, series: bool) -> StatsTable {
         let mut columns = channel_column(one_channel);

@@ -1,4 +1,4 @@
-//! Columns that line up: a thin layer over comfy-table. A sheet draws a long list in pages, so that it streams.
+//! Aligned columns: a thin layer over comfy-table. A long list is drawn in pages, so that it streams.
 
 use crate::cli::style::{TerminalStyle, TextColor};
 use comfy_table::{
@@ -7,23 +7,23 @@ use comfy_table::{
 };
 use std::io::{self, Write};
 
-/// Rows that are laid out together.
+/// The number of rows on a page.
 const PAGE_ROWS: usize = 256;
-/// Columns between two columns.
+/// The space between two columns, in characters.
 const SPACING: u16 = 2;
 
-/// A column of a sheet.
+/// A column of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     /// Its heading.
     pub name: &'static str,
-    /// Numbers stand to the right.
+    /// Align to the right, as numbers.
     pub right: bool,
-    /// It is never broken over lines, as names and notes may be.
+    /// Never wrap; names and notes may wrap.
     pub firm: bool,
 }
 
-/// A column of text, which may be broken over lines.
+/// A column of text, which may wrap.
 pub const fn text(name: &'static str) -> Column {
     Column {
         name,
@@ -32,7 +32,7 @@ pub const fn text(name: &'static str) -> Column {
     }
 }
 
-/// A column of words or times, which stay whole.
+/// A column of words or times, which never wraps.
 pub const fn firm(name: &'static str) -> Column {
     Column {
         name,
@@ -63,7 +63,7 @@ pub fn cell(ink: TextColor, text: impl ToString) -> Cell {
     }
 }
 
-/// An empty table without lines, as wide as the view and no wider.
+/// An empty table without borders, at most as wide as the terminal.
 pub fn plain(view: &TerminalStyle) -> Table {
     let mut table = Table::new();
     table
@@ -78,7 +78,7 @@ pub fn plain(view: &TerminalStyle) -> Table {
     table
 }
 
-/// Writes a table whose rows are in it, `indent` columns from the left; the columns in `firm` stay whole.
+/// Writes a filled table, `indent` columns from the left; the columns in `firm` never wrap.
 pub fn write(
     sink: &mut dyn Write,
     table: &mut Table,
@@ -97,7 +97,7 @@ pub fn write(
     Ok(())
 }
 
-/// A long list, page by page: the columns keep their widths from page to page as far as they fit.
+/// A long list in pages. Columns keep their widths from page to page if they fit.
 #[derive(Debug)]
 pub struct PagedTable {
     columns: Vec<Column>,
@@ -106,7 +106,7 @@ pub struct PagedTable {
 }
 
 impl PagedTable {
-    /// A sheet with these columns and nothing in it.
+    /// A table with these columns and no rows.
     pub fn new(columns: Vec<Column>) -> PagedTable {
         PagedTable {
             columns,
@@ -115,7 +115,7 @@ impl PagedTable {
         }
     }
 
-    /// Takes a row; a full page is written.
+    /// Adds a row; writes the page if it is full.
     pub fn row(
         &mut self,
         sink: &mut dyn Write,
@@ -129,7 +129,7 @@ impl PagedTable {
         self.flush(sink, view)
     }
 
-    /// Writes the page in hand; the first one has the headings.
+    /// Writes the current page; the first page has the headings.
     pub fn flush(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         if self.rows.is_empty() {
             return Ok(());
@@ -170,7 +170,7 @@ impl PagedTable {
             return;
         }
         for (column, &width) in table.column_iter_mut().zip(&self.widths) {
-            // Constraints count the padding in.
+            // Column constraints include the padding.
             column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(
                 width + SPACING,
             )));

@@ -1,4 +1,4 @@
-//! `history`: the log, an entry a line, in the order in which it was written.
+//! `history`: the log, one entry per line, in log order.
 
 use super::Table;
 use super::grid::{self, PagedTable, firm, number, text};
@@ -22,7 +22,7 @@ pub struct HistoryTable {
 }
 
 impl HistoryTable {
-    /// `one_channel`: whether all entries are of one channel, which then needs no column.
+    /// `one_channel`: all entries are of one channel, so no column names it.
     #[must_use]
     pub fn new(one_channel: bool) -> HistoryTable {
         let mut columns = vec![number("seq"), firm("time"), firm("what")];
@@ -102,7 +102,7 @@ impl Table<HistoryEntry> for HistoryTable {
     }
 }
 
-/// The type; a change that changed nothing has no colour.
+/// The type, with a colour only if the entry was applied.
 fn what(entry: &HistoryEntry) -> (TextColor, String) {
     let (ink, what) = match entry.kind {
         EntryType::Join => (TextColor::Joined, "+ join"),
@@ -135,7 +135,7 @@ fn state_words(state: EntryState) -> &'static str {
     }
 }
 
-/// What else is worth knowing, in words.
+/// Additional information, in words.
 fn note(entry: &HistoryEntry) -> String {
     let mut notes = Vec::new();
     match entry.disposition {
@@ -174,7 +174,7 @@ fn note(entry: &HistoryEntry) -> String {
     notes.join("; ")
 }
 
-/// Its window. It ends where the entry takes effect, so only the beginning needs saying.
+/// The window of an inferred entry. It ends when the entry takes effect, so only its start is shown.
 fn inferred(entry: &HistoryEntry) -> String {
     let by = entry
         .snapshot_seq

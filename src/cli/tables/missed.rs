@@ -1,5 +1,5 @@
-//! `missed`: for every gap, who came and went while nobody watched. The question that people come with, so this
-//! is the table that must read by itself: words before numbers, dates only where the day changes.
+//! `missed`: for every gap, who came and went while no observer watched. It is the main question of users, so this
+//! table must be clear without help: words before numbers, dates only where the day changes.
 
 use super::Table;
 use super::grid;
@@ -13,10 +13,10 @@ use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// A shorter gap is shown to the millisecond.
+/// The times of shorter gaps are shown in milliseconds.
 const FINE_BELOW_MS: Millis = 10_000;
 
-/// What became of a member.
+/// What happened to a member.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
     Joined,
@@ -25,7 +25,7 @@ enum Fate {
 }
 
 impl Fate {
-    /// The sign lets it read without colour, and from afar.
+    /// The sign makes it readable without colour, and from a distance.
     fn shown(self) -> (TextColor, &'static str) {
         match self {
             Fate::Joined => (TextColor::Joined, "+ joined"),
@@ -49,7 +49,7 @@ pub struct MissedTable {
 }
 
 impl MissedTable {
-    /// For this channel, which is named even where there was no gap.
+    /// A table for this channel, which is named even without gaps.
     #[must_use]
     pub fn new(channel: &str) -> MissedTable {
         MissedTable {
@@ -79,7 +79,7 @@ impl MissedTable {
         self.changed += missed.updated.len() as u64;
     }
 
-    /// The channel once, and the day wherever it changes.
+    /// Writes the channel once, and the day when it changes.
     fn heading(
         &mut self,
         sink: &mut dyn Write,
@@ -163,7 +163,7 @@ impl Table<Missed> for MissedTable {
     }
 }
 
-/// What an open gap leaves open, what has come of it so far, and what will close it.
+/// What is not known in an open gap, what has been collected so far, and what will close it.
 fn not_known_yet(missed: &Missed) -> String {
     if missed.collected.is_empty() {
         return "not known yet: the next snapshot will show who came or went".to_owned();
@@ -191,7 +191,7 @@ fn not_known_yet(missed: &Missed) -> String {
     )
 }
 
-/// The gap in words.
+/// The headline of a gap.
 fn headline(missed: &Missed, day: Option<NaiveDate>) -> String {
     let fine = fine(missed);
     let from = clock(missed.from, day, fine);
@@ -216,7 +216,7 @@ fn fine(missed: &Missed) -> Fine {
     }
 }
 
-/// Who, by topic.
+/// The members, by topic.
 fn people(
     sink: &mut dyn Write,
     view: &TerminalStyle,
@@ -245,7 +245,7 @@ fn people(
         for (fate, who) in members {
             let (ink, fate) = fate.shown();
             table.add_row([
-                // The topic is said once, beside its first member.
+                // Only the first member's row names the topic.
                 grid::cell(
                     if vanished {
                         TextColor::Left
@@ -264,7 +264,7 @@ fn people(
     grid::write(sink, &mut table, 2, &[1, 3])
 }
 
-/// When it must have happened: in its own window, or, where a server did not say that, in the gap.
+/// When the change must have happened: in its own window, or in the gap if a server did not report a window.
 fn window(who: &MissedMember, missed: &Missed, day: Option<NaiveDate>, fine: Fine) -> String {
     let (not_before, not_after) = match who.not_after {
         Some(last) => (who.not_before, last),

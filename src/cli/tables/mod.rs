@@ -1,6 +1,6 @@
-//! The tables: answers as people read them on a terminal. One question a file; what they share is in `grid`.
+//! The tables: answers for people on a terminal. Each question has one file; the common parts are in `grid`.
 //!
-//! A table is drawn from the answer alone. Nothing here asks the store, and nothing here is for programs.
+//! A table is drawn from the answer alone. Nothing here queries the store, and no output here is for programs.
 
 mod bench;
 mod figures;
@@ -24,15 +24,15 @@ pub use who::who;
 use super::style::TerminalStyle;
 use std::io::{self, Write};
 
-/// Draws the rows of a list as they come.
+/// Draws the rows of a list as they arrive.
 pub trait Table<T> {
-    /// Takes the next row; it may be drawn later, together with others.
+    /// Adds the next row; it may be drawn later, together with others.
     ///
     /// # Errors
     /// When it cannot be written.
     fn row(&mut self, sink: &mut dyn Write, view: &TerminalStyle, row: &T) -> io::Result<()>;
 
-    /// Draws what is still in hand, for a list that goes on later.
+    /// Draws the rows not drawn yet, for a list that continues later.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -41,7 +41,7 @@ pub trait Table<T> {
         Ok(())
     }
 
-    /// Draws what is still in hand, and sums up.
+    /// Draws the rows not drawn yet, and a summary.
     ///
     /// # Errors
     /// When it cannot be written.

@@ -1,4 +1,4 @@
-//! `simulate`: a row a mix.
+//! `simulate`: one row per mix.
 
 use super::Table;
 use super::grid::{PagedTable, cell, firm, number};
@@ -7,7 +7,7 @@ use crate::cli::text::count;
 use crate::sim::MixTotals;
 use std::io::{self, Write};
 
-/// Draws what the seeds of each mix came to.
+/// Draws the results of each mix.
 #[derive(Debug)]
 pub struct SimulationTable {
     sheet: PagedTable,

@@ -1,4 +1,4 @@
-//! What a command did, in a few lines: `ingest` and `verify`.
+//! The results of `ingest` and `verify` in a few lines.
 
 use super::grid;
 use crate::cli::moment::span;
@@ -8,7 +8,7 @@ use crate::ingest::IngestSummary;
 use crate::query::answer::Verified;
 use std::io::{self, Write};
 
-/// Draws what became of the lines. What there is none of is left out.
+/// Draws the counts of the lines, without zero counts.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -85,7 +85,7 @@ pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -
     grid::write(sink, &mut table, 2, &[0])
 }
 
-/// Draws whether the log is whole.
+/// Draws whether the log is intact.
 ///
 /// # Errors
 /// When it cannot be written.

@@ -1,4 +1,4 @@
-//! `who`: the members of a channel at a moment, by topic, and how sure that is.
+//! `who`: the members of a channel at a moment, by topic, and how certain that is.
 
 use super::grid;
 use crate::cli::moment::{Fine, clock, day};
@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-/// Draws it.
+/// Draws the answer.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -66,7 +66,7 @@ pub fn who(sink: &mut dyn Write, view: &TerminalStyle, who: &Who) -> io::Result<
     Ok(())
 }
 
-/// What the words beside a publisher mean, said once below.
+/// Explanations of the words beside publishers, printed once below the table.
 const DOUBTS: [(Certainty, &str); 2] = [
     (
         Certainty::Assumed,
@@ -78,7 +78,7 @@ const DOUBTS: [(Certainty, &str); 2] = [
     ),
 ];
 
-/// The day that the headline says: that of the moment, else the one on which all came.
+/// The day in the headline: that of the moment, or else the day on which all publishers joined.
 fn known_day(who: &Who) -> Option<NaiveDate> {
     if let Some(at) = who.at {
         return day(at);
@@ -94,7 +94,7 @@ fn known_day(who: &Who) -> Option<NaiveDate> {
         .then_some(first)
 }
 
-/// What is known of the channel, in words.
+/// The coverage of the channel, in words.
 fn coverage(coverage: CoverageAnswer) -> &'static str {
     match coverage {
         CoverageAnswer::Complete => "complete: watched since a full snapshot",
@@ -103,7 +103,7 @@ fn coverage(coverage: CoverageAnswer) -> &'static str {
     }
 }
 
-/// How old the answer is: when the channel was last heard of by then.
+/// How old the information is: the time of the last proof before the moment.
 fn proof(who: &Who) -> String {
     let Some(proof) = who.last_proof else {
         return "no message of a source proves anything of it by then".to_owned();
@@ -112,7 +112,7 @@ fn proof(who: &Who) -> String {
     format!("last proof: a message of {proof} UTC; what came after it is not known")
 }
 
-/// Said only where it is not certain.
+/// The certainty in words, unless it is certain.
 fn certainty(certainty: Certainty) -> (TextColor, &'static str) {
     match certainty {
         Certainty::Certain => (TextColor::Plain, ""),
