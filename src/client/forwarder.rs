@@ -69,7 +69,7 @@ pub struct ForwardSummary {
     pub lines: u64,
     /// Acknowledged lines that the server rejected.
     pub rejected: u64,
-    /// The `seq` of the last acknowledgement that had one.
+    /// The `seq` of the last acknowledgement.
     pub last_seq: Option<u64>,
 }
 

@@ -96,7 +96,7 @@ pub enum SessionAction {
     LogOut,
     /// Record this line.
     Say(Note),
-    /// Wake after so many milliseconds.
+    /// Wake after this many milliseconds.
     Rest(Millis),
     /// The session is over: as requested, because all was received, or because it cannot continue.
     End(Option<LoginRefusal>),

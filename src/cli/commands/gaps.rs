@@ -1,4 +1,4 @@
-//! `gaps`: when nobody watched a channel.
+//! `gaps`: when no observer watched a channel.
 
 use crate::cli::answers::QueryBackend;
 use crate::cli::exit::Failure;

@@ -1,4 +1,4 @@
-//! `missed`: who came, went and changed while nobody watched.
+//! `missed`: who came, went and changed while no observer watched.
 
 use crate::cli::answers::QueryBackend;
 use crate::cli::exit::Failure;
