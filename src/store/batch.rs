@@ -1,4 +1,4 @@
-//! What is handed to the writer, and what comes back.
+//! What callers hand to the writer, and what they get back.
 
 use super::check;
 use super::error::StoreError;
@@ -15,29 +15,31 @@ use std::sync::mpsc::{Receiver, sync_channel};
 /// One line for the writer.
 #[derive(Debug, Clone)]
 pub enum BatchLine {
-    /// An event, and the line that a feed has read it off, for the case that it must be refused. One without a line
-    /// comes from elsewhere, and is [checked](super::check).
+    /// An event, and the line from which a feed read it, in case the event must be refused. An event without a line
+    /// does not come from a feed, and is [checked](super::check).
     Event(Event<'static>, Option<Box<RejectedLine>>),
-    /// The same of one that was recorded before, and is to be recorded as it was then.
+    /// The same for an event that was recorded before: it is recorded again as it was then.
     Again(Event<'static>, Option<Box<RejectedLine>>, Recording),
-    /// The event of a line that was rejected, that line, and which reject of the log it is: settled if it can be taken
-    /// now; else it stays as it is, and is not kept twice.
+    /// A retry: the event of a rejected line, that line, and the line's number among the rejects of the log. The
+    /// reject is settled if the event can be recorded now; otherwise it stays as it is, and is not kept a second
+    /// time.
     Retry(Event<'static>, Box<RejectedLine>, u64),
-    /// A line that no event could be made of.
+    /// A line from which no event could be made.
     Rejected(Box<RejectedLine>),
-    /// A line that the sender had no right to write: it is named and counted, and neither recorded nor kept.
+    /// A line that the sender had no right to write. It is named and counted, but neither recorded nor kept.
     Forbidden(RefusedLine),
-    /// How far a source has been read with the lines before this one.
+    /// How far a source has been read, including the lines before this one.
     Progress(Progress),
-    /// The ingest connection of an observer came or went. One that comes up ([`Connection::Up`], or
-    /// [`Connection::Resumed`] where its feed goes on) does so with its first event, which stands right behind this.
-    /// Only the newest connection speaks for an observer: that an older one has ended is not said.
+    /// The ingest connection of an observer opened or ended. An opening ([`Connection::Up`], or
+    /// [`Connection::Resumed`] if its feed continues) is reported with the connection's first event, which directly
+    /// follows it in the batch. Only the newest connection of an observer counts: the end of an older one is not
+    /// reported.
     Connection {
-        /// Whose.
+        /// The observer.
         observer: String,
-        /// What became of it.
+        /// What happened to the connection.
         what: Connection,
-        /// Of one that comes up: the source time of its first event, if that has one, Unix ms.
+        /// For an opening: the source time of the first event, if it has one, Unix ms.
         at: Option<Millis>,
     },
 }
@@ -47,38 +49,39 @@ pub enum BatchLine {
 pub struct RejectedLine {
     /// The file or feed.
     pub source: Arc<str>,
-    /// Its line there, from 1.
+    /// The line there, from 1.
     pub line: u64,
-    /// Where that line begins.
+    /// The byte at which that line begins.
     pub byte: u64,
-    /// Why; for an event that is refused only by the writer, that adds it.
+    /// Why. The writer adds the reason of an event that only the writer refuses.
     pub reason: String,
     /// The front of the line, up to [`crate::limits::REJECT_TEXT_BYTES_MAX`].
     pub text: Vec<u8>,
     /// Bytes of the whole line.
     pub length: u64,
-    /// BLAKE3 of the whole line, where `text` is not all of it.
+    /// BLAKE3 of the whole line, if `text` is only a part of it.
     pub blake3: Option<[u8; 32]>,
-    /// The sender may write to some channels only. A retry knows nothing of these, so it must not take the line.
+    /// The sender may write to some channels only. A retry does not know these rights, so it must not accept the
+    /// line.
     pub limited: bool,
 }
 
-/// Lines that are handed over together.
+/// Lines that are queued together.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// The lines, in order.
     pub lines: Vec<BatchLine>,
-    /// How they are to be taken.
+    /// The rules for recording them.
     pub rules: Rules,
-    /// Stop at the first line that is rejected: that one is kept, and nothing behind it is taken.
+    /// Stop at the first rejected line: that line is kept as a reject, and nothing after it is recorded.
     pub strict: bool,
 }
 
-/// What a line costs besides its text, about.
+/// The approximate cost of a line besides its text, in bytes.
 const LINE_WEIGHT: u64 = 256;
 
 impl Batch {
-    /// About how many bytes it has.
+    /// The approximate size in bytes.
     pub(super) fn weight(&self) -> u64 {
         let of_line = |line: &BatchLine| match line {
             BatchLine::Event(_, raw) | BatchLine::Again(_, raw, _) => {
@@ -91,7 +94,7 @@ impl Batch {
         lines.map(|line| LINE_WEIGHT + of_line(line)).sum()
     }
 
-    /// That all that no feed has read off a line can be recorded.
+    /// Checks everything that does not come from a feed: it must be valid for recording.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         for (line, at) in self.lines.iter().zip(1..) {
             let checked = match line {
@@ -109,15 +112,15 @@ impl Batch {
     }
 }
 
-/// What became of a batch. All of it is durable.
+/// The outcome of a batch. All of it is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// The counts.
     pub tally: LineCounts,
-    /// For each event of the batch the first entry that it made; `None` where it made none. A retry has the
-    /// entry that it made the first time.
+    /// For each event of the batch, its first entry; `None` if it made none. A retry has the entry that it made the
+    /// first time.
     pub seqs: Vec<Option<u64>>,
-    /// Lines that were looked at: of a strict batch those up to the one at which it stopped.
+    /// The lines that were processed: in a strict batch only those up to the line at which it stopped.
     pub lines: u64,
     /// The lines that were rejected.
     pub rejected: Vec<RefusedLine>,
@@ -125,14 +128,14 @@ pub struct Receipt {
     pub forbidden: Vec<RefusedLine>,
     /// The first entries that lie far behind the time of their channel.
     pub clamped: Vec<Clamped>,
-    /// The first lines whose id was recorded before with other contents.
+    /// The first lines whose id was recorded before with other content.
     pub differing: Vec<DifferingRetry>,
-    /// A strict batch ended at a rejected line.
+    /// A strict batch stopped at a rejected line.
     pub stopped: bool,
 }
 
 impl Receipt {
-    /// Names a line that was refused.
+    /// Adds a rejected line.
     pub(super) fn refuse(&mut self, rejected: RejectedLine) {
         self.tally.rejected += 1;
         self.rejected.push(RefusedLine {
@@ -143,13 +146,13 @@ impl Receipt {
         });
     }
 
-    /// Names a line that the sender had no right to write.
+    /// Adds a line that the sender had no right to write.
     pub(super) fn forbid(&mut self, forbidden: RefusedLine) {
         self.tally.forbidden += 1;
         self.forbidden.push(forbidden);
     }
 
-    /// Notes that an event, whose line was `raw`, is not what was recorded with its id as the entry `seq`.
+    /// Notes that an event differs from what was recorded with its id as the entry `seq`. `raw` is the event's line.
     pub(super) fn differs(&mut self, event: &Event<'_>, raw: Option<&RejectedLine>, seq: u64) {
         self.tally.retries_differing += 1;
         if self.differing.len() < DIFFERING_SHOWN_MAX {
@@ -164,14 +167,14 @@ impl Receipt {
     }
 }
 
-/// A line that was not taken.
+/// A line that was not recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedLine {
     /// The file or feed.
     pub source: Arc<str>,
-    /// Its line there, from 1.
+    /// The line there, from 1.
     pub line: u64,
-    /// Where that line begins.
+    /// The byte at which that line begins.
     pub byte: u64,
     /// Why.
     pub reason: String,
@@ -188,14 +191,14 @@ pub struct Clamped {
     pub occurred_at: Millis,
     /// Its effective time.
     pub effective_at: Millis,
-    /// What became of it: only one that is applied takes effect at all.
+    /// What was decided about the entry; it takes effect only if it is applied.
     #[serde(with = "DispositionWord")]
     pub disposition: Disposition,
-    /// The entry that moved the channel's time there; `None` where it is not known.
+    /// The entry that moved the channel's time there; `None` if it is not known.
     pub frontier: Option<Frontier>,
 }
 
-/// [`Disposition`] as a word: the domain knows nothing of how it is written.
+/// Serializes [`Disposition`] as a word: the domain does not know how it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Disposition", rename_all = "lowercase")]
 enum DispositionWord {
@@ -206,27 +209,27 @@ enum DispositionWord {
     Collected,
 }
 
-/// An entry at which the time of its channel stands.
+/// The entry that set the current time of its channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frontier {
     /// The entry.
     pub seq: u64,
     /// Its effective time.
     pub effective_at: Millis,
-    /// It has no source time that counts: its time is that of its recording.
+    /// No source time of it is used: its time is the time of its recording.
     pub untimed: bool,
-    /// The source of its line, and the line there, from 1; `None` where it was recorded by an earlier run.
+    /// The source of its line, and the line there, from 1; `None` if an earlier run recorded it.
     pub line: Option<(Arc<str>, u64)>,
 }
 
-/// A line with an id that was recorded before, with other contents: it is taken for a retry all the same.
+/// A line whose id was recorded before with other content. It still counts as a retry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DifferingRetry {
     /// The file or feed.
     pub source: Arc<str>,
     /// The line there, from 1.
     pub line: u64,
-    /// Where that line begins.
+    /// The byte at which that line begins.
     pub byte: u64,
     /// The id.
     pub id: String,
@@ -234,20 +237,20 @@ pub struct DifferingRetry {
     pub seq: u64,
 }
 
-/// What became of a batch.
+/// The result of a batch.
 pub type BatchOutcome = Result<Receipt, StoreError>;
 
-/// Who is told what became of a batch. It is dropped unheard where the writer ends before.
+/// Called with the result of a batch. It is dropped without a call if the writer ends first.
 pub(super) type Reply = Box<dyn FnOnce(BatchOutcome) + Send>;
 
-/// A receipt to come.
+/// Waits for the receipt of a batch.
 pub struct Ticket(Receiver<BatchOutcome>);
 
 impl Ticket {
-    /// A ticket, and who gives it its receipt.
+    /// Returns a ticket, and the reply that gives it its receipt.
     pub(super) fn new() -> (Reply, Ticket) {
         let (receipt, outcome) = sync_channel(1);
-        // Nobody has to wait for a receipt.
+        // The caller may have dropped the ticket.
         let reply = move |done| drop(receipt.send(done));
         (Box::new(reply), Ticket(outcome))
     }
@@ -255,7 +258,7 @@ impl Ticket {
     /// Waits until the batch is durable.
     ///
     /// # Errors
-    /// Where it could not be written.
+    /// If the batch could not be written.
     pub fn wait(self) -> BatchOutcome {
         let gone = || StoreError::Poisoned("the writer has ended".into());
         self.0.recv().unwrap_or_else(|_| Err(gone()))

@@ -1,10 +1,10 @@
-//! Room for what is on its way through the writer, in bytes, shared by all who hand over. What the bytes are is not
-//! looked at here.
+//! A byte budget for the batches in the writer, shared by all callers. The content of the bytes is not looked at
+//! here.
 
 use super::held;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// So many bytes, and those that are taken.
+/// The limit, and the bytes that are reserved now.
 pub(super) struct ByteBudget {
     most: u64,
     taken: Mutex<u64>,
@@ -20,7 +20,7 @@ impl ByteBudget {
         })
     }
 
-    /// Waits until there is room. More than there is in all gets all of it.
+    /// Waits until the bytes fit. A request above the limit reserves the whole budget.
     pub fn take(self: &Arc<Self>, bytes: u64) -> ByteReservation {
         let bytes = bytes.min(self.most);
         let full = |taken: &mut u64| *taken + bytes > self.most;
@@ -33,7 +33,7 @@ impl ByteBudget {
     }
 }
 
-/// Room that is taken, until this is dropped.
+/// Bytes that are reserved until this is dropped.
 pub(super) struct ByteReservation {
     room: Arc<ByteBudget>,
     bytes: u64,

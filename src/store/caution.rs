@@ -1,4 +1,5 @@
-//! What is no error, and should be known to who records: a clock that is far from the log's, files that others may read.
+//! Conditions that are no error, but that the owner should know: a clock far from the log's, files that others may
+//! read.
 
 use super::Store;
 use super::error::StoreError;
@@ -7,31 +8,32 @@ use crate::limits::{CLOCK_AHEAD_MS, CLOCK_BEHIND_MS};
 use crate::log::read;
 use std::path::PathBuf;
 
-/// Something that the owner of a store should know before more is recorded.
+/// A condition that the owner of a store should know before more is recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Caution {
-    /// The clock stands far ahead of the last entry. What is recorded now cannot be taken back when it is set right.
+    /// The clock is far ahead of the last entry. Correcting the clock later does not change what is recorded until
+    /// then.
     #[error(
         "the clock is {} days ahead of the last entry's recording; if it is wrong, stop and set it: recording times never go back", days(*.now, *.last)
     )]
     ClockAhead {
         /// When the last entry was recorded, Unix ms.
         last: Millis,
-        /// What the clock says, Unix ms.
+        /// The clock's time, Unix ms.
         now: Millis,
     },
-    /// The clock stands behind the last entry.
+    /// The clock is behind the last entry.
     #[error(
         "the clock is {} days behind the last entry's recording: until it has recovered up, all is recorded at that time; set the clock, or restore a backup of before it was wrong", days(*.last, *.now)
     )]
     ClockBehind {
         /// When the last entry was recorded, Unix ms.
         last: Millis,
-        /// What the clock says, Unix ms.
+        /// The clock's time, Unix ms.
         now: Millis,
     },
-    /// Others than the owner may read a file or folder with the store's secrets.
+    /// Users other than the owner may read a file or folder with the store's secrets.
     #[error("{}: other users of this machine may read it; `chmod go= {}` ends that", .0.display(), .0.display())]
     OpenToOthers(PathBuf),
 }
@@ -41,7 +43,7 @@ fn days(late: Millis, early: Millis) -> Millis {
 }
 
 impl Store {
-    /// What should be known before more is recorded.
+    /// The conditions that the owner should know before more is recorded.
     ///
     /// ```
     /// # fn main() -> Result<(), rollbook::StoreError> {
@@ -52,7 +54,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn cautions(&self) -> Result<Vec<Caution>, StoreError> {
         let files = self
             .shared
@@ -81,7 +83,7 @@ impl Store {
     fn last_recorded(&self) -> Result<Option<Millis>, StoreError> {
         let engine = &*self.shared.engine;
         let mut next = self.shared.published().next;
-        // Frames without entries may stand behind it.
+        // Frames without entries may follow the entry.
         while let Some(header) = read::header_ending_before(engine, next)? {
             if header.entries > 0 {
                 return Ok(Some(header.recorded_at.1));

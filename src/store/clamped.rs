@@ -1,5 +1,5 @@
-//! Entries that lie far behind the time of their channel, and which entry moved that time ahead of them. Only what
-//! people are shown of it is made here; `decide` knows nothing of it.
+//! Finds entries that lie far behind the time of their channel, and the entry that moved that time ahead. The result
+//! is for the notices that users see; `decide` does not use it.
 
 use super::StoreShared;
 use super::batch::{Clamped, Frontier, RejectedLine};
@@ -12,10 +12,10 @@ use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
 use crate::domain::time::Millis;
 use crate::limits;
 
-/// How often the log is searched for an entry that was recorded before this writer began.
+/// How often at most the log is searched for an entry that was recorded before this writer began.
 const SEARCHES_MAX: u32 = 10;
 
-/// For each channel the entry at which its time stands, as far as this writer has seen it.
+/// For each channel, the entry that set its current time, as far as this writer has seen it.
 #[derive(Debug, Default)]
 pub(super) struct Frontiers {
     known: NumberMap<NameId, Frontier>,
@@ -23,12 +23,12 @@ pub(super) struct Frontiers {
 }
 
 impl Frontiers {
-    /// Takes over the numbers of a dictionary that was made again.
+    /// Replaces the numbers of names after the dictionary was renumbered.
     pub fn renumber(&mut self, renumbering: &Renumbering) {
         self.known = renumbering.by_name(std::mem::take(&mut self.known));
     }
 
-    /// Notes an entry, made by the line `raw`, if it has moved the time of its channel.
+    /// Notes an entry, made by the line `raw`, if it moved the time of its channel.
     pub fn note(&mut self, entry: &Entry, names: &Names, raw: Option<&RejectedLine>) {
         let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
         let Some(channel) = channel_of(entry, names).filter(|_| moves) else {
@@ -44,8 +44,8 @@ impl Frontiers {
         }
     }
 
-    /// What is to be said of an entry that lies far behind its channel's time. `shared` has the log with what was
-    /// recorded before this writer began.
+    /// Describes an entry that lies far behind its channel's time. `shared` gives access to the log, for entries that
+    /// were recorded before this writer began.
     pub fn clamped(&mut self, entry: &Entry, names: &Names, shared: &StoreShared) -> Clamped {
         let channel = channel_of(entry, names);
         let at = entry.effective_at;
@@ -71,7 +71,7 @@ impl Frontiers {
             return known;
         }
         self.searches += 1;
-        // Where it cannot be found, the notice does without it.
+        // If it cannot be found, the notice omits it.
         let found = search(names.text(channel), effective_at, shared).ok()??;
         self.known.insert(channel, found.clone());
         Some(found)
@@ -95,7 +95,7 @@ fn disposition(entry: &Entry) -> Disposition {
     }
 }
 
-/// The first entry of a channel in the durable log that takes effect at this moment or later.
+/// The first entry of a channel in the durable log that takes effect at or after this moment.
 fn search(
     channel: &str,
     effective_at: Millis,
@@ -135,7 +135,7 @@ impl Visitor for Search<'_> {
     }
 }
 
-/// Whether an entry lies so far behind its channel's time that people are shown it.
+/// Whether an entry lies so far behind its channel's time that users see a notice.
 pub(super) fn is_clamped(entry: &Entry) -> bool {
     entry.effective_at.saturating_sub(entry.occurred_at) > limits::CLAMPED_MS
 }

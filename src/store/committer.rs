@@ -1,5 +1,5 @@
-//! The second half of the writer: what was decided becomes frames, is appended and synced, then published; then the
-//! receipts are given. What waits meanwhile is synced together. Nothing is decided here.
+//! The second half of the writer: turns decided batches into frames, appends and syncs them, publishes the head, and
+//! then sends the receipts. Batches that arrive meanwhile share the next sync. Nothing is decided here.
 
 use super::StoreShared;
 use super::batch::{Receipt, Reply};
@@ -17,27 +17,27 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-/// What the decider has decided, and who waits for it.
+/// A batch that the decider has decided, and the replies that wait for it.
 pub(super) struct DecidedBatch {
     pub records: Vec<Record>,
-    /// Which of them must stand in one frame.
+    /// Ranges of records; each range must be in one frame.
     pub together: Vec<Range<usize>>,
-    /// A connection was up before it, or came up in it.
+    /// A connection was up before the batch, or was opened in it.
     pub connected: bool,
     pub replies: Vec<(Reply, Receipt)>,
-    /// The state behind it, if a checkpoint is due.
+    /// The state after the batch, if a checkpoint is due.
     pub checkpoint: Option<PendingCheckpoint>,
-    /// How all that is decided from then on spells its names, if that has changed.
+    /// The dictionary of everything that is decided after this batch, if it has changed.
     pub respelt: Option<NewNames>,
 }
 
-/// A dictionary that was made again.
+/// A dictionary with new numbers.
 pub(super) struct NewNames {
     pub names: NameTable,
     pub renumbering: Renumbering,
 }
 
-/// Where the log is written.
+/// Appends frames to the log.
 pub(super) struct Committer {
     shared: Arc<StoreShared>,
     encoder: Encoder,
@@ -49,7 +49,7 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    /// A committer that goes on at `place`, behind the entry `head`, and spells names by `names`.
+    /// A committer that continues at `place`, after the entry `head`, with the dictionary `names`.
     pub fn new(
         shared: Arc<StoreShared>,
         names: NameTable,
@@ -71,7 +71,7 @@ impl Committer {
 
     pub fn run(mut self, decided: &Receiver<DecidedBatch>) {
         let mut all = Vec::new();
-        // Dropped before the replies, so that nobody hears of an end that the store does not know of yet.
+        // Dropped before the replies, so that the store is poisoned before any caller learns of a panic.
         let _guard = PoisonOnPanic(Arc::clone(&self.shared));
         while let Ok(first) = decided.recv() {
             all.push(first);
@@ -96,7 +96,7 @@ impl Committer {
         }
     }
 
-    /// Appends all of it, syncs once, and publishes.
+    /// Appends all batches, syncs once, and publishes.
     fn write(&mut self, all: &mut [DecidedBatch]) -> Result<(), StoreError> {
         let mut checkpoint: Option<Checkpoint> = None;
         for decided in all {
@@ -124,13 +124,13 @@ impl Committer {
         let meter = &self.shared.options.meter;
         meter.synced(began.elapsed(), head - before);
         if checkpoint.is_some() && self.shared.options.durability == Durability::Power {
-            // A card that knows less than it could is no reason to stop.
+            // A manifest with an older head is no reason to stop.
             drop(self.shared.note_head());
         }
         if let Some(checkpoint) = checkpoint
             && let Err(error) = checkpoint.save(&*self.shared.engine)
         {
-            // The lines are durable and published, and no less so without it.
+            // The lines are durable and published without the checkpoint, too.
             self.shared.checkpoint_failed(&error);
         }
         Ok(())
@@ -143,7 +143,7 @@ impl Committer {
                 frame: frame + 1,
                 first_seq: self.unframed,
                 link,
-                // A crash may leave only the first of these frames.
+                // Every frame has the flag: a crash may leave only the first of them.
                 connected: decided.connected,
             };
             let encoded = self.encoder.encode(place, chunk, &self.names)?;
@@ -159,7 +159,7 @@ impl Committer {
     }
 }
 
-/// Records, cut into frames; but not within the ranges `together`, which are in order.
+/// Cuts records into frames, but never inside one of the ranges `together`, which are in order.
 fn frames<'a>(
     records: &'a [Record],
     together: &'a [Range<usize>],

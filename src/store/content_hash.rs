@@ -1,10 +1,10 @@
-//! What a line with an id said, as a short hash: so that a line which bears the id of another, and says something else,
-//! is told from a retry.
+//! A short hash of what a line with an id reported. It distinguishes a retry from a line that carries the id of
+//! another line, but reports something else.
 //!
 //! Lines that mean the same have the same hash: the order of fields and of members does not count, nor does anything
-//! that the options of a run add (`self`, how late news may be). Two that differ only in what is left out here pass for
-//! the same; the reverse never happens. It is kept among the key values across restarts and changes of the program, so it does
-//! not depend on how types are laid out or printed.
+//! that the options of a run add (`self`, the lateness of reports). Two lines that differ only in what the hash
+//! leaves out count as the same; lines that mean the same never count as different. The hash is stored among the key
+//! values across restarts and versions of the program, so it does not depend on how types are laid out or printed.
 
 use crate::domain::event::{
     ChangeKind, Event, EventPayload, LinkState, ReportedChange, ReportedListing, ReportedMember,
@@ -16,7 +16,7 @@ use std::num::NonZeroU64;
 /// The hash; never 0.
 pub(super) type ContentHash = NonZeroU64;
 
-/// The hash of what an event says.
+/// The hash of an event's content.
 pub(super) fn gist(event: &Event<'_>) -> ContentHash {
     let mut parts = EventParts::default();
     match &event.payload {
@@ -79,7 +79,7 @@ pub(super) fn gist(event: &Event<'_>) -> ContentHash {
     parts.gist()
 }
 
-/// The parts of an event, each hashed for itself and added up, so that their order does not count.
+/// The parts of an event. Each is hashed alone and the hashes are added, so that their order does not count.
 #[derive(Default)]
 struct EventParts {
     sum: u64,
@@ -156,7 +156,7 @@ impl EventParts {
     }
 }
 
-/// One part, written out so that no two of them look alike.
+/// One part, written so that two different parts never have the same bytes.
 #[derive(Default)]
 struct EventPart(Vec<u8>);
 

@@ -1,6 +1,6 @@
-//! The digests of the rosters, kept as entries come: so that a snapshot's costs no walk over its channel.
+//! The digests of the rosters, updated with each entry, so that a snapshot's digest needs no walk over its channel.
 //!
-//! A channel has one from its first snapshot on; until then nobody asks.
+//! A channel has a digest from its first snapshot on; before that it is not needed.
 
 use crate::domain::entry::{Entry, Payload};
 use crate::domain::event::ChangeKind;
@@ -23,12 +23,12 @@ impl Digests {
         }
     }
 
-    /// Takes over the numbers of a dictionary that was made again.
+    /// Replaces the numbers of names after the dictionary was renumbered.
     pub fn renumber(&mut self, renumbering: &Renumbering) {
         self.by_channel = renumbering.by_name(std::mem::take(&mut self.by_channel));
     }
 
-    /// Takes in an entry that is about to be applied to `state`.
+    /// Updates the digest with an entry that is about to be applied to `state`.
     pub fn before(&mut self, entry: &Entry, state: &State, names: &Names) {
         let Payload::Change(change) = &entry.payload else {
             return;
@@ -54,7 +54,7 @@ impl Digests {
         }
     }
 
-    /// The digest of a channel's roster as it stands in `state`.
+    /// The digest of a channel's roster in `state`.
     pub fn of(&mut self, channel: NameId, state: &State, names: &Names) -> [u8; 32] {
         let key = &self.key;
         let digest = self.by_channel.entry(channel).or_insert_with(|| {

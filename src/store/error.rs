@@ -1,4 +1,4 @@
-//! What can go wrong with a store, typed. Sentences for people are made at the edge, from these.
+//! Typed errors of a store. Messages for users are made from them at the edge.
 
 use super::check::InvalidEvent;
 use crate::log::codec::CodecError;
@@ -15,16 +15,16 @@ pub enum StoreError {
     /// There is no store in this folder.
     #[error("there is no store in {}", .0.display())]
     NoSuchStore(PathBuf),
-    /// The log has never heard of this channel.
+    /// The log does not know this channel.
     #[error("the log has never heard of the channel \"{0}\"")]
     NoSuchChannel(String),
-    /// What should be the folder of a store is a file.
+    /// The path of the store's folder is a file.
     #[error("{} is a file, and a store is a folder", .0.display())]
     NotAFolder(PathBuf),
-    /// An event is not such as can be recorded. Nothing that was handed over with it is.
+    /// An event is not valid for recording. Nothing that was queued with it is recorded.
     #[error("event {at} cannot be recorded: {unfit}")]
     Unfit {
-        /// Which of those that were handed over, from 1.
+        /// The number of the event among the queued lines, from 1.
         at: usize,
         /// What is wrong with it.
         unfit: InvalidEvent,
@@ -34,20 +34,20 @@ pub enum StoreError {
     InUse {
         /// The store's folder.
         dir: PathBuf,
-        /// What is known of the other process.
+        /// What is known about the other process.
         holder: String,
     },
-    /// A newer Rollbook has written this store.
+    /// A newer Rollbook wrote this store.
     #[error("{} has format {found}; this program knows formats up to {known}", dir.display())]
     NewerFormat {
         /// The store's folder.
         dir: PathBuf,
-        /// Its format.
+        /// The store's format.
         found: u32,
-        /// The newest that this program knows.
+        /// The newest format that this program knows.
         known: u32,
     },
-    /// The store's folder holds something that is no store, or a broken one.
+    /// The folder holds something that is not a store, or a broken store.
     #[error("{}: {detail}", path.display())]
     Layout {
         /// Which file.
@@ -66,7 +66,7 @@ pub enum StoreError {
     /// The engine failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// Something could not be written in the log's form.
+    /// A record could not be encoded in the log's form.
     #[error(transparent)]
     Codec(#[from] CodecError),
     /// A frame could not be written.
@@ -75,10 +75,10 @@ pub enum StoreError {
     /// The log could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The store was opened to be read only.
+    /// The store was opened for reading only.
     #[error("the store was opened to be read only")]
     ReadOnly,
-    /// A store that cannot be written could not be copied to be read either.
+    /// A store that cannot be written could not be copied for reading either.
     #[error("{} cannot be written, and is too large or too busy to be read from a copy: {detail}", dir.display())]
     NotCopied {
         /// The store's folder.
@@ -86,7 +86,7 @@ pub enum StoreError {
         /// Why.
         detail: String,
     },
-    /// The system gave no randomness for salts and keys.
+    /// The system gave no random bytes for salts and keys.
     #[error("the system gave no randomness: {0}")]
     Randomness(String),
     /// An earlier write failed: nothing more is written until the store is opened again.
@@ -95,18 +95,18 @@ pub enum StoreError {
     /// A file or folder could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// A series of `stats` would have too many stretches.
+    /// A series of `stats` would have too many intervals.
     #[error(
         "the series would have more than {} stretches; ask for longer ones, or for a shorter time",
         crate::limits::STATS_BUCKETS_MAX
     )]
     TooManyBuckets,
-    /// A visitor or a caller's callback gave up.
+    /// A visitor or a caller's callback stopped the call.
     #[error("{0}")]
     Stopped(String),
 }
@@ -119,7 +119,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the folder cannot be written, as one on a full disk or a read-only mount, or somebody else's.
+    /// Whether the folder cannot be written: a full disk, a read-only mount, or a folder of another user.
     #[must_use]
     pub fn forbids_writing(&self) -> bool {
         let kind = match self {
@@ -138,7 +138,7 @@ impl StoreError {
         })
     }
 
-    /// Whether the store is damaged, rather than out of reach or asked for something that it has not.
+    /// Whether the store is damaged, rather than unreachable or without what was asked for.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         match self {

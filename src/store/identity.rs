@@ -1,8 +1,9 @@
-//! Whether the folder's manifest and its log belong together: the log bears the store's id, and goes at least as far as
-//! the manifest knows. A log that is gone, another store's or an old copy would open without an error otherwise.
+//! Checks that the folder's manifest and its log belong together: the log has the store's id, and reaches at least as
+//! far as the manifest's head. Without the check a missing log, another store's log or an old copy would open without
+//! an error.
 //!
-//! **Invariant:** the manifest knows only of what was durable, and is written after it. It may know too little after a
-//! crash, and never too much.
+//! **Invariant:** the manifest's head was durable before the manifest was written. After a crash the head may be too
+//! old, but never too new.
 
 use super::data_dir::{DataDir, KnownHead, Manifest, hex};
 use super::error::StoreError;
@@ -12,12 +13,12 @@ use crate::log::frame::FrameHeader;
 use crate::log::read;
 use std::path::PathBuf;
 
-/// Bytes of a store's id.
+/// The length of a store's id.
 const ID_BYTES: usize = 16;
-/// What to do where the right log is not there to be put back.
+/// Advice for a user who cannot restore the right log.
 const GO_ON: &str = "put back the log that belongs to it; to go on without what is lost, take \"head\" out of store.json";
 
-/// That the log's file is there if the manifest knows of entries: an engine that finds none begins anew.
+/// Checks that the log's file exists if the manifest knows of entries: the engine would create a missing log anew.
 pub(super) fn expect_log(data_dir: &DataDir) -> Result<(), StoreError> {
     let known = data_dir.manifest().head.map_or(0, |head| head.seq);
     let db = data_dir.log_dir().join("db");
@@ -28,7 +29,8 @@ pub(super) fn expect_log(data_dir: &DataDir) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Compares the store's id with the log's, and gives both one where they have none yet.
+/// Compares the store's id with the log's. If one of them has no id yet, it gets the other's; if neither has, both
+/// get a new one.
 pub(super) fn compare_ids(data_dir: &DataDir, log: &SledJournal) -> Result<(), StoreError> {
     let manifest = data_dir.manifest();
     let known = manifest.head.as_ref().map_or(0, |head| head.seq);
@@ -73,7 +75,7 @@ pub(super) fn compare_ids(data_dir: &DataDir, log: &SledJournal) -> Result<(), S
     })
 }
 
-/// That the log goes as far as the manifest knows, and is the same there.
+/// Checks that the log reaches as far as the manifest's head, and has the same chain link there.
 pub(super) fn compare_heads(
     manifest: &Manifest,
     log_dir: PathBuf,
@@ -103,7 +105,7 @@ pub(super) fn compare_heads(
     })
 }
 
-/// What the manifest may say of a log that is durable up to a frame.
+/// The manifest's head for a log that is durable up to a frame.
 pub(super) fn known_head(position: u64, last: &FrameHeader) -> KnownHead {
     KnownHead {
         seq: last.first_seq + last.entries - 1,

@@ -1,4 +1,4 @@
-//! Counting what became of lines.
+//! Counts of what became of lines.
 
 use crate::domain::entry::{Change, Disposition, Entry, Origin, Payload};
 use crate::domain::event::ChangeKind;
@@ -67,7 +67,7 @@ impl LineCounts {
         *counter += 1;
     }
 
-    /// Counts the events of one line: each member that it speaks of, or the snapshot, link or token line as one.
+    /// Counts the events of one line: each member that it reports; a snapshot, link or token line counts as one.
     pub(super) fn line(&mut self, entries: &[Entry]) {
         let changes = entries
             .iter()
@@ -75,7 +75,7 @@ impl LineCounts {
         self.events += if changes { entries.len() as u64 } else { 1 };
     }
 
-    /// Adds what became of later lines.
+    /// Adds the counts of later lines.
     pub fn add(&mut self, later: &LineCounts) {
         self.events += later.events;
         self.entries += later.entries;

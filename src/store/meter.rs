@@ -1,22 +1,22 @@
-//! What the store tells of its own work: events for a meter as they happen, and gauges on request.
+//! The store's measurements of its own work: events for a meter as they happen, and gauges on request.
 
 use super::error::StoreError;
 use super::line_counts::LineCounts;
 use std::time::{Duration, Instant};
 
-/// Whoever measures the writer's work. Called by its threads, so it must be quick, and must not call the store.
+/// Measures the writer's work. The writer's threads call it, so it must be quick, and must not call the store.
 pub trait Meter: Send + Sync {
-    /// What became of a batch; it is durable.
+    /// A batch is durable; the counts of its lines.
     fn committed(&self, tally: &LineCounts) {
         let _ = tally;
     }
 
-    /// A sync is through: how long it took, and how many entries it made durable.
+    /// A sync has finished: how long it took, and how many entries it made durable.
     fn synced(&self, took: Duration, entries: u64) {
         let _ = (took, entries);
     }
 
-    /// A snapshot was reconciled with what was known: how long that took.
+    /// A snapshot was reconciled with the known state: how long that took.
     fn reconciled(&self, took: Duration) {
         let _ = took;
     }
@@ -27,38 +27,38 @@ pub trait Meter: Send + Sync {
     }
 }
 
-/// Nobody measures.
+/// Measures nothing.
 impl Meter for () {}
 
-/// How the store stood when it was last looked at, which is not done more often than there is something new.
+/// The gauges of the last request. They are renewed only if something was recorded since.
 #[derive(Debug, Default)]
 pub(super) struct CachedGauges {
-    /// Where the log ended: what is told of its state is good for just that.
+    /// The end of the log: the gauges of its state are valid for this end only.
     pub next: u64,
-    /// When its files were measured.
+    /// When the store's files were measured.
     pub measured: Option<Instant>,
-    /// What was found.
+    /// The gauges.
     pub gauges: Gauges,
 }
 
-/// How a store stands ([`Store::gauges`](super::Store::gauges)).
+/// The gauges of a store ([`Store::gauges`](super::Store::gauges)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gauges {
-    /// The last durable entry.
+    /// The seq of the last durable entry.
     pub head: u64,
-    /// Lines that were handed over and are waiting for the writer.
+    /// Lines that are queued for the writer.
     pub waiting: u64,
-    /// Bytes of its files, some seconds ago; 0 for one in memory.
+    /// Bytes of the store's files, some seconds ago; 0 for a store in memory.
     pub bytes: u64,
-    /// Channels that were heard of.
+    /// Channels that the log knows.
     pub channels: u64,
-    /// Members present in all of them.
+    /// Members present in all channels.
     pub present: u64,
-    /// Gaps that are open.
+    /// Open gaps.
     pub gaps_open: u64,
-    /// Channels, counted for each observer, of which a source is sending what was missed as differences.
+    /// Channels with an open resync, counted for each observer: a source is sending what was missed as differences.
     pub resyncs_open: u64,
-    /// Observers that were heard of.
+    /// Observers that the log knows.
     pub observers: u64,
     /// Observers whose ingest connection is up.
     pub connected: u64,

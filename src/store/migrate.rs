@@ -1,4 +1,4 @@
-//! The formats that a store has had, and the way from each to the next. The steps themselves are in `migrations/`.
+//! The formats that a store has had, and the steps from each to the next. The steps themselves are in `migrations/`.
 
 use super::data_dir::Manifest;
 use super::error::StoreError;
@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 #[path = "../../migrations/m0001_first_layout.rs"]
 mod m0001_first_layout;
 
-/// One step: from the format before it to its own.
+/// One step: from the previous format to its own.
 pub(crate) struct Migration {
-    /// The format that it makes.
+    /// The format that it produces.
     pub to: u32,
-    /// What it does, for a person.
+    /// What it does, for the user.
     pub title: &'static str,
-    /// Does it. The folder is locked, and what it replaces has been copied. It stamps its format last.
+    /// Runs the step. The folder is locked, and the files that the step replaces have been copied. The step writes
+    /// the new format number last.
     pub run: fn(&Path) -> Result<(), StoreError>,
 }
 
@@ -24,7 +25,7 @@ const MIGRATIONS: &[Migration] = &[m0001_first_layout::MIGRATION];
 /// The format that this program writes.
 pub const FORMAT: u32 = 1;
 
-/// What has to be done to a store.
+/// The steps that a store needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationPlan {
     /// The format that the store has; 0 where there is none yet.
@@ -33,10 +34,10 @@ pub struct MigrationPlan {
     pub steps: Vec<(u32, &'static str)>,
 }
 
-/// What [`Store::open`](super::Store::open) would do to the store in `dir`.
+/// The steps that [`Store::open`](super::Store::open) would run on the store in `dir`.
 ///
 /// # Errors
-/// [`StoreError::NewerFormat`] where a newer program has written it.
+/// [`StoreError::NewerFormat`] if a newer program wrote the store.
 pub fn plan(dir: &Path) -> Result<MigrationPlan, StoreError> {
     let from = Manifest::read(dir)?.map_or(0, |manifest| manifest.format);
     if from > FORMAT {
@@ -55,7 +56,7 @@ pub fn plan(dir: &Path) -> Result<MigrationPlan, StoreError> {
     })
 }
 
-/// Runs what is missing, each step after keeping a copy of what it replaces.
+/// Runs the missing steps. Before each step it keeps a copy of what the step replaces.
 pub(super) fn bring_up_to_date(dir: &Path) -> Result<Manifest, StoreError> {
     let plan = plan(dir)?;
     for migration in MIGRATIONS
@@ -70,7 +71,7 @@ pub(super) fn bring_up_to_date(dir: &Path) -> Result<Manifest, StoreError> {
     Manifest::read(dir)?.ok_or_else(|| StoreError::NoSuchStore(dir.to_owned()))
 }
 
-/// Copies the store's files to `DIR/before-format-N`, under another name until the copy is whole.
+/// Copies the store's files to `DIR/before-format-N`, under another name until the copy is complete.
 fn keep_copy(dir: &Path, format: u32) -> Result<PathBuf, StoreError> {
     let kept = dir.join(format!("before-format-{}", format + 1));
     let unfinished = dir.join(format!("before-format-{}.unfinished", format + 1));

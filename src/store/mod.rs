@@ -8,24 +8,25 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `batch` | lines in, receipts out |
-//! | `check` | what an event must be like to be recorded |
-//! | `writer`, `decider`, `committer`, `recovery` | two threads: one decides, one appends and syncs; group commit; poisoning; what they start from |
-//! | `scan`, `reading` | the log out, folded by `apply`, shown to visitors |
-//! | `checkpoint` | shortcuts into the log |
-//! | `clamped` | entries far behind the time of their channel, and what moved it |
-//! | `retries`, `gist` | which ids have been recorded, and what their lines said |
-//! | `rejects`, `quota` | the lines that could not be taken; how many of them are kept |
-//! | `room` | how much may wait for the writer |
-//! | `digests`, `tally` | what a snapshot's entry and a receipt say |
-//! | `caution` | what should be known before more is recorded |
-//! | `meter` | what the store tells of its own work |
+//! | `batch` | what callers hand to the writer: lines; what they get back: receipts |
+//! | `check` | the rules that an event must meet to be recorded |
+//! | `writer`, `decider`, `committer`, `recovery` | two threads; group commit; poisoning; their state at start |
+//! | `scan`, `reading` | reads the log, folds it with `apply`, and shows it to visitors |
+//! | `checkpoint` | saved states, so that reading need not begin at the first entry |
+//! | `clamped` | entries far behind the time of their channel, and the entry that moved that time |
+//! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
+//! | `rejects`, `reject_quota` | the rejected lines, and how many of them are kept |
+//! | `byte_budget` | how many bytes may wait for the writer |
+//! | `digests`, `line_counts` | the roster digests of snapshot entries, and the counts of receipts |
+//! | `caution` | conditions that the owner should know before more is recorded |
+//! | `meter` | the store's measurements of its own work |
 //! | `opening` | how a store is opened and closed |
 //! | `data_dir`, `migrate` | the folder, its lock and its format |
 //! | `read_only` | stores that cannot be written |
-//! | `identity` | whether the folder's manifest and its log belong together |
+//! | `identity` | checks that the folder's manifest and its log belong together |
 //!
-//! **Invariants:** it is synchronous. What is read is durable. It knows nothing of feeds and their shapes.
+//! **Invariants:** the store is synchronous. Readers see durable entries only. It knows nothing of feeds and their
+//! formats.
 
 mod batch;
 mod byte_budget;
@@ -85,23 +86,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use writer::Writer;
 
-/// Where the moment of recording comes from.
+/// The clock that gives the time of recording.
 pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
 
-/// How a store is opened.
+/// The options for opening a store.
 #[derive(Clone)]
 pub struct Options {
-    /// Make the store if there is none. Default: yes.
+    /// Create the store if there is none. Default: yes.
     pub create: bool,
-    /// What survives what. Default: everything acknowledged survives a power cut.
+    /// Which failures a write survives. Default: everything acknowledged survives a power cut.
     pub durability: Durability,
-    /// How [`record`](Store::record) takes events.
+    /// The rules by which [`record`](Store::record) handles events.
     pub rules: Rules,
-    /// How long to wait for another process to let go of the store. Default: not at all.
+    /// How long to wait until another process closes the store. Default: no wait.
     pub patience: Duration,
     /// Default: the system's clock.
     pub clock: Clock,
-    /// Who measures the writer's work. Default: nobody.
+    /// Receives measurements of the writer's work. Default: no measurements.
     pub meter: Arc<dyn Meter>,
 }
 
@@ -123,7 +124,7 @@ impl Default for Options {
     }
 }
 
-/// Whoever wants to be told each entry of the log: a projection of one's own. The roster is the first of them.
+/// Receives each entry of the log, in order, to build a projection. The crate's own state is the first projection.
 ///
 /// ```
 /// use rollbook::domain::{entry::{Entry, What}, names::Names};
@@ -142,7 +143,7 @@ impl Default for Options {
 /// # }
 /// ```
 pub trait Projection {
-    /// Takes in the next entry; `names` is the dictionary in whose numbers it speaks.
+    /// Takes the next entry. `names` is the dictionary that resolves the entry's numbers.
     fn apply(&mut self, entry: &Entry, names: &Names);
 }
 
@@ -152,15 +153,15 @@ impl Projection for State {
     }
 }
 
-/// A presence log, open. Dropping it finishes what is in hand.
+/// An open presence log. Dropping it finishes the pending work.
 pub struct Store {
     shared: Arc<StoreShared>,
     writer: Mutex<Option<Writer>>,
-    /// The fold up to the published head, as far as a query has last asked for it.
+    /// The state up to the published head, as of the last query that needed it.
     follower: Mutex<Option<StateCursor>>,
-    /// How it stood when somebody last asked.
+    /// The gauges as of the last request.
     stood: Mutex<CachedGauges>,
-    /// Held by who takes rejects in again.
+    /// Held while rejects are retried.
     retrying: Mutex<()>,
 }
 
@@ -169,33 +170,33 @@ struct StoreShared {
     engine: Box<dyn Engine>,
     options: Options,
     digest_key: [u8; 32],
-    /// The folder, where there is one; held for its lock.
+    /// The folder, if the store has one; kept for its lock.
     data_dir: Option<DataDir>,
-    /// The copy that is read in the place of a store that cannot be written; gone after the engine.
+    /// The private copy that is read in place of a store that cannot be written; removed after the engine is dropped.
     copy: Mutex<Option<read_only::CopyFolder>>,
     published: Mutex<Published>,
     poisoned: Mutex<Option<String>>,
     /// A checkpoint could not be saved: the next one must not point to its parts.
     checkpoint_lost: AtomicBool,
-    /// For what is on its way through the writer.
+    /// Limits the bytes of the batches in the writer.
     room: Arc<ByteBudget>,
     /// Lines that wait for the writer.
     waiting: AtomicU64,
     listeners: Mutex<Vec<HeadListener>>,
 }
 
-/// Who is told of a new head.
+/// Called with each new head.
 type HeadListener = Box<dyn Fn(u64) + Send + Sync>;
 
 /// How far the log is durable.
 #[derive(Debug, Clone, Copy)]
 struct Published {
-    /// The engine's position behind it.
+    /// The engine's position after the last durable value.
     next: u64,
     seq: u64,
 }
 
-/// A mutex of plain data: a panic while it was held has left it whole.
+/// Locks a mutex of plain data. A panic of a holder leaves the data whole, so poisoning is ignored.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -218,7 +219,7 @@ impl StoreShared {
         held(&self.poisoned).get_or_insert_with(|| error.to_string());
     }
 
-    /// A checkpoint is derived: without it more of the log is read again, and nothing is lost.
+    /// Notes a lost checkpoint. It is derived data: without it more of the log is read again, and nothing is lost.
     fn checkpoint_failed(&self, error: &StoreError) {
         self.checkpoint_lost.store(true, Ordering::Relaxed);
         self.options.meter.checkpoint_failed(error);
@@ -226,13 +227,13 @@ impl StoreShared {
 }
 
 impl Store {
-    /// The last durable entry; 0 where there is none.
+    /// The seq of the last durable entry; 0 if there is none.
     #[must_use]
     pub fn head(&self) -> u64 {
         self.shared.published().seq
     }
 
-    /// Records events, as the store's rules say, and waits until they are durable.
+    /// Records events by the store's rules, and waits until they are durable.
     ///
     /// ```
     /// use rollbook::domain::{event::*, order::Stamp};
@@ -252,9 +253,9 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] where one of them is not such as a feed gives ([`check`]): none of them is recorded then.
-    /// Where they could not be written; nothing more is then. An event that is refused by what is known of its channel
-    /// is kept as a reject, and named in the receipt.
+    /// [`StoreError::Unfit`] if an event is not valid ([`check`]): then none of them is recorded. Another error if
+    /// they could not be written: then the store writes nothing more. An event that the state of its channel refuses
+    /// is no error: it is kept as a reject and named in the receipt.
     pub fn record(&self, events: &[Event<'_>]) -> Result<Receipt, StoreError> {
         let lines = events
             .iter()
@@ -267,21 +268,24 @@ impl Store {
         self.submit(batch)?.wait()
     }
 
-    /// Hands over lines without waiting. Blocks while too many, or too many bytes of them, are waiting for the writer.
+    /// Queues lines without waiting for the result. Blocks while too many batches, or too many bytes, wait for the
+    /// writer.
     ///
     /// # Errors
-    /// [`StoreError::Unfit`]; where the writer cannot be started, or has ended after a failure.
+    /// [`StoreError::Unfit`] if a line is not valid. Another error if the writer cannot start, or has ended after a
+    /// failure.
     pub fn submit(&self, batch: Batch) -> Result<Ticket, StoreError> {
         let (reply, ticket) = Ticket::new();
         self.send_decided(batch, reply).map(|()| ticket)
     }
 
-    /// Hands over lines, and has `done` told what became of them, for those who cannot wait in a thread. It is called
-    /// in the writer's own: it must be short, and must not call the store. Where the writer ends before, it is
-    /// dropped. Blocks like [`submit`](Store::submit).
+    /// Queues lines, and calls `done` with the outcome, for a caller that cannot block a thread. `done` runs in the
+    /// writer's thread: it must be short, and must not call the store. If the writer ends first, `done` is dropped
+    /// without a call. Blocks like [`submit`](Store::submit).
     ///
     /// # Errors
-    /// [`StoreError::Unfit`]; where the writer cannot be started, or has ended after a failure.
+    /// [`StoreError::Unfit`] if a line is not valid. Another error if the writer cannot start, or has ended after a
+    /// failure.
     pub fn submit_then(
         &self,
         batch: Batch,
@@ -300,7 +304,7 @@ impl Store {
             drop(place);
             reply(outcome);
         });
-        // What may have to be waited for is not waited for with the writer in hand.
+        // Sending can block, so it is done after the lock on the writer is released.
         let queue = match &mut *held(&self.writer) {
             Some(writer) => writer.queue(),
             none => none.insert(Writer::start(&self.shared)?).queue(),
@@ -309,14 +313,14 @@ impl Store {
         let waiting = &self.shared.waiting;
         waiting.fetch_add(lines, Ordering::Relaxed);
         if queue.send((batch, reply)).is_err() {
-            // Where the writer has ended the reply is dropped, which says so.
+            // If the writer has ended, the reply is dropped; that reports the end to the caller.
             waiting.fetch_sub(lines, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Has `told` called with each new head, once it is durable and can be read. It is called by the writer's thread,
-    /// before receipts are given: it must be quick, and must not call the store.
+    /// Calls `told` with each new head, once it is durable and can be read. The writer's thread calls it before
+    /// receipts are sent: it must be quick, and must not call the store.
     ///
     /// ```
     /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
@@ -337,7 +341,7 @@ impl Store {
         held(&self.shared.listeners).push(Box::new(told));
     }
 
-    /// Why nothing more is written, if an earlier write failed. Reading goes on.
+    /// Why the store writes nothing more, if an earlier write failed. Reading still works.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         self.shared.poison()
@@ -348,8 +352,8 @@ impl Store {
         self.shared.digest_key
     }
 
-    /// Throws away everything that can be derived from the log, and derives it again. The state before and after
-    /// are the same; `Ok(false)` says that they were not.
+    /// Deletes everything that is derived from the log, and derives it again. Returns `Ok(false)` if the state before
+    /// and after differ.
     ///
     /// ```
     /// # fn main() -> Result<(), rollbook::StoreError> {
@@ -360,7 +364,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// Where the log cannot be read, or the store is being written.
+    /// If the log cannot be read, or the writer has been started.
     pub fn rebuild(&self) -> Result<bool, StoreError> {
         let writer = held(&self.writer);
         if writer.is_some() {
@@ -376,13 +380,13 @@ impl Store {
         let fold = checkpoint::rebuild(engine, end)?;
         let after = fold.state.describe(&fold.names);
         *follower = Some(fold);
-        // A writer that finds the key values empty reads the whole log, and leaves a checkpoint when it ends.
+        // A writer that finds no key values reads the whole log, and saves a checkpoint when it ends.
         Writer::start(&self.shared)?.finish();
         Ok(before == after)
     }
 }
 
-/// A channel, if the log had heard of it by then.
+/// The number of a channel's name; an error if this state of the log does not know the channel.
 pub(crate) fn heard_of(channel: &str, state: &State, names: &Names) -> Result<NameId, StoreError> {
     names
         .find(channel)

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 impl Store {
-    /// Opens the store in a folder, and makes it if there is none.
+    /// Opens the store in a folder, and creates it if there is none.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,8 +28,8 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::InUse`] where another process has it, [`StoreError::NewerFormat`], [`StoreError::NoSuchStore`]
-    /// where it may not be made, [`StoreError::Corrupt`].
+    /// [`StoreError::InUse`] if another process has it open, [`StoreError::NewerFormat`], [`StoreError::NoSuchStore`]
+    /// if it does not exist and may not be created, [`StoreError::Corrupt`].
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Store, StoreError> {
         let data_dir = DataDir::open(dir.as_ref(), options.create, options.patience)?;
         let durability = options.durability;
@@ -37,13 +37,13 @@ impl Store {
         if connected {
             store.settle();
         } else if durability == Durability::Power {
-            // A manifest that knows less than it could is no failure.
+            // A manifest with an older head is no failure.
             drop(store.shared.note_head());
         }
         Ok(store)
     }
 
-    /// Opens the log of a folder; whether connections were up at its end.
+    /// Opens the log of a folder. Also returns whether connections were up at its end.
     pub(super) fn open_data_dir(
         data_dir: DataDir,
         options: Options,
@@ -55,18 +55,18 @@ impl Store {
         Store::assemble(Box::new(engine), key, Some(data_dir), options)
     }
 
-    /// A store that lives in memory, and is gone when it is dropped.
+    /// A store that lives in memory and is lost when it is dropped.
     ///
     /// # Errors
-    /// None that can be met; the signature is that of every other way to open a store.
+    /// None in practice; the signature matches the other ways to open a store.
     pub fn in_memory(options: Options) -> Result<Store, StoreError> {
         Store::on(Box::new(MemoryJournal::new()), options)
     }
 
-    /// A store on an engine of one's own.
+    /// A store on an engine that the caller supplies.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] where what the engine holds is no log.
+    /// [`StoreError::Corrupt`] if the engine does not hold a log.
     pub fn on(engine: Box<dyn Engine>, options: Options) -> Result<Store, StoreError> {
         let (store, connected) = Store::assemble(engine, [0; 32], None, options)?;
         if connected {
@@ -122,25 +122,25 @@ impl Store {
         Ok((store, connected))
     }
 
-    /// Has the folder of a copy live as long as the store.
+    /// Keeps the folder of a copy for as long as the store lives.
     pub(super) fn keep(&self, copy: CopyFolder) {
         held(&self.shared.copy).replace(copy);
     }
 
-    /// Whoever had the store open before has died with connections up: the writer's first act is to say so. Where it
-    /// cannot, the next write fails and says why.
+    /// Ends connections that the process before this one left up when it died. The writer's first act records that.
+    /// If it fails, the next write fails and reports why.
     fn settle(&self) {
         let settled = self.submit(Batch::default()).and_then(Ticket::wait);
         drop(settled);
         drop(self.close());
     }
 
-    /// Waits until all that was handed over is durable, or has failed, and ends the writer. Whoever hands over more
-    /// starts another, to which connections that are still up are those of a server that is gone. Dropping the store
-    /// does the same, and has nobody to tell of a failure.
+    /// Waits until all queued lines are durable or have failed, and ends the writer. A later batch starts another
+    /// writer, which treats connections that are still up as those of a dead server. Dropping the store does the
+    /// same, but cannot report a failure.
     ///
     /// # Errors
-    /// Where the log cannot be synced, or an earlier write had failed.
+    /// If the log cannot be synced, or an earlier write failed.
     pub fn close(&self) -> Result<(), StoreError> {
         let Some(writer) = held(&self.writer).take() else {
             return Ok(());
@@ -151,18 +151,18 @@ impl Store {
         }
         let closed = self.shared.engine.close().map_err(StoreError::from);
         if let Err(error) = &closed {
-            // A second sync may succeed without having written anything.
+            // A second sync may succeed although it wrote nothing.
             self.shared.poison_with(error);
         }
         closed?;
-        // A manifest that knows less than it could is no failure: all is durable.
+        // A manifest with an older head is no failure: everything is durable.
         drop(self.shared.note_head());
         Ok(())
     }
 }
 
 impl StoreShared {
-    /// Has the folder's manifest know how far the log goes. Only for a log that is durable so far.
+    /// Writes to the folder's manifest how far the log goes. Only for a log that is durable up to there.
     pub(super) fn note_head(&self) -> Result<(), StoreError> {
         let Some(data_dir) = &self.data_dir else {
             return Ok(());

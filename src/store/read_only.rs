@@ -1,8 +1,8 @@
-//! Opening a store that cannot be written: on a read-only mount, a full disk, in somebody else's folder. The engine
-//! always writes, so a private copy of the folder's files is opened instead, and goes with the store.
+//! Opening a store that cannot be written: on a read-only mount, on a full disk, or in another user's folder. The
+//! engine always writes, so a private copy of the folder's files is opened instead. It is deleted with the store.
 //!
-//! **Invariant:** nothing in the store's own folder is written, made or locked. A copy is used only if nobody wrote the
-//! files while it was made.
+//! **Invariant:** nothing in the store's own folder is written, created or locked exclusively. A copy is used only if
+//! no process wrote the files while it was made.
 
 use super::data_dir::{self, DataDir};
 use super::error::StoreError;
@@ -14,16 +14,16 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Where Linux keeps files in memory, for the case that no disk has room.
+/// Where Linux keeps files in memory, used if no disk has room.
 const IN_MEMORY: &str = "/dev/shm";
 
-/// A file of the store, and how it looked.
+/// A file of the store, with its size and its time of change.
 type Looked = (PathBuf, u64, Option<SystemTime>);
 
 impl Store {
-    /// Opens a store to be read only, from a private copy of its files in the system's folder for such (`TMPDIR`), or in
-    /// memory where that is full. What is recorded in it afterwards is not seen. Connections that were up when its server
-    /// died still count as up: only who opens it to write can say otherwise.
+    /// Opens a store for reading only, from a private copy of its files in the system's temporary folder (`TMPDIR`),
+    /// or in memory if that is full. Entries that are recorded in the store later are not visible. Connections that
+    /// were up when the store's server died still count as up: only opening the store for writing corrects that.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,7 +40,7 @@ impl Store {
     pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Store, StoreError> {
         let dir = dir.as_ref();
         data_dir::expect(dir)?;
-        // A newer format is better named before it is copied.
+        // Report a newer format before the files are copied.
         migrate::plan(dir)?;
         let copy = copy(dir)?;
         let inside = |error| of_original(error, copy.path(), dir);
@@ -57,7 +57,7 @@ impl Store {
     }
 }
 
-/// Copies the store's files while nobody writes them.
+/// Copies the store's files, and repeats that if they changed meanwhile.
 fn copy(dir: &Path) -> Result<CopyFolder, StoreError> {
     let not = |detail: String| StoreError::NotCopied {
         dir: dir.to_owned(),
@@ -90,7 +90,7 @@ fn copy(dir: &Path) -> Result<CopyFolder, StoreError> {
     Err(not("its files change all the time".into()))
 }
 
-/// That no process has the store open to write it.
+/// Checks that no process has the store open for writing.
 fn expect_unused(dir: &Path) -> Result<(), StoreError> {
     let path = dir.join("lock");
     let lock = match File::open(&path) {
@@ -103,12 +103,12 @@ fn expect_unused(dir: &Path) -> Result<(), StoreError> {
             dir: dir.to_owned(),
             holder: data_dir::holder(lock),
         }),
-        // It ends with the file, a moment from now; or there are no locks here.
+        // Closing the file ends the shared lock at once. Other errors: there are no locks here.
         _ => Ok(()),
     }
 }
 
-/// The files that make the store, in order.
+/// The files that make up the store, in order.
 fn files(dir: &Path) -> io::Result<Vec<Looked>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from("log")];
@@ -140,13 +140,13 @@ fn copy_to(place: &Path, dir: &Path, files: &[Looked]) -> io::Result<CopyFolder>
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder)?;
         }
-        // Not its mode: it may be read-only.
+        // The file's mode is not copied: it may be read-only.
         io::copy(&mut File::open(dir.join(file))?, &mut File::create(to)?)?;
     }
     Ok(copy)
 }
 
-/// The folder of a copy, its owner's alone. It is removed when this is dropped.
+/// The private folder of a copy. It is removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct CopyFolder(PathBuf);
 
@@ -159,7 +159,7 @@ impl CopyFolder {
         let mut folder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-        // A folder of this name that is there already is an error: it is not ours.
+        // A folder of this name that exists already is an error: it is not ours.
         folder.create(&path)?;
         Ok(CopyFolder(path))
     }
@@ -171,12 +171,12 @@ impl CopyFolder {
 
 impl Drop for CopyFolder {
     fn drop(&mut self) {
-        // What cannot be removed is left to the system, which clears this place.
+        // What cannot be removed is left to the system, which clears its temporary folder.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// An error about the copy, as one about the store itself.
+/// Turns an error about the copy into one about the store itself.
 fn of_original(error: StoreError, copy: &Path, dir: &Path) -> StoreError {
     let place = |path: PathBuf| match path.strip_prefix(copy) {
         Ok(rest) => dir.join(rest),

@@ -1,4 +1,4 @@
-//! What can be asked of a store besides queries: its entries, its state, how far sources were read, how it stands.
+//! What a store answers besides queries: its entries, its state, how far sources were read, and its gauges.
 
 use super::data_dir::DataDir;
 use super::error::StoreError;
@@ -17,16 +17,16 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 impl Store {
-    /// Whether it is read from a copy, since its folder cannot be written.
+    /// Whether the store is read from a copy because its folder cannot be written.
     #[must_use]
     pub fn is_copy(&self) -> bool {
         held(&self.shared.copy).is_some()
     }
 
-    /// Gives every entry of a range of seqs to a projection, in order.
+    /// Applies every entry of a range of seqs to a projection, in order.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn replay(
         &self,
         range: impl std::ops::RangeBounds<u64>,
@@ -52,10 +52,10 @@ impl Store {
             .map(drop)
     }
 
-    /// Reads part of the durable log past a visitor, and gives the state that it then stands at.
+    /// Reads a part of the durable log, shows it to a visitor, and returns the cursor where reading ended.
     ///
     /// # Errors
-    /// Where the log cannot be read, or the visitor gives up.
+    /// If the log cannot be read, or the visitor fails.
     pub fn scan(
         &self,
         scope: &ScanScope<'_>,
@@ -68,10 +68,10 @@ impl Store {
         Ok(fold)
     }
 
-    /// A fold with no state that stands at the frame with the entry `seq`, to read on from there.
+    /// Returns a cursor without state at the frame with the entry `seq`, from which reading can continue.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn seek(&self, seq: u64) -> Result<StateCursor, StoreError> {
         let scope = ScanScope {
             start: ScanStart::Seq(seq),
@@ -80,10 +80,10 @@ impl Store {
         scan::start(&*self.shared.engine, self.shared.published().next, &scope)
     }
 
-    /// Reads from where `fold` stands past a visitor, up to the durable head or to where the visitor has enough.
+    /// Reads on from `fold` and shows the entries to a visitor, up to the durable head or until the visitor stops.
     ///
     /// # Errors
-    /// Where the log cannot be read, or the visitor gives up.
+    /// If the log cannot be read, or the visitor fails.
     pub fn advance(
         &self,
         fold: &mut StateCursor,
@@ -99,10 +99,10 @@ impl Store {
         )
     }
 
-    /// Looks at the state as of the durable head, or as it was recorded at `known_at`, or at the entry `last`.
+    /// Calls `look` with the state at the durable head, or as recorded at `known_at`, or at the entry `last`.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn as_of<T>(
         &self,
         known_at: Option<Millis>,
@@ -124,7 +124,7 @@ impl Store {
         Ok(look(&fold.state, &fold.names))
     }
 
-    /// Catches up with the published head.
+    /// Reads up to the published head.
     pub(super) fn follow<'a>(
         &self,
         follower: &'a mut Option<StateCursor>,
@@ -139,25 +139,25 @@ impl Store {
             Some(fold) => fold,
             None => scan::start(engine, end, &scope)?,
         };
-        // A fold that failed half way is not kept.
+        // A fold that failed halfway is not kept.
         scan::advance(engine, &mut fold, end, &scope, &mut NoVisitor)?;
         Ok(follower.insert(fold))
     }
 
-    /// How far each source has been read, the latest at the back.
+    /// How far each source has been read; the latest source is last.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn sources(&self) -> Result<Vec<Progress>, StoreError> {
         let mut follower = held(&self.follower);
         Ok(self.follow(&mut follower)?.bookkeeping.sources.clone())
     }
 
-    /// The last durable line of an observer's feed, counted from 1; 0 where nothing is known of it. It is recorded by
-    /// [`Progress::of_feed`] behind the lines, in their batch.
+    /// The last durable line of an observer's feed, counted from 1; 0 if the feed is not known. [`Progress::of_feed`]
+    /// makes the record of it, which follows the lines in their batch.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn feed_position(&self, observer: &str, feed: &str) -> Result<u64, StoreError> {
         let source = Progress::feed(observer, feed);
         let mut follower = held(&self.follower);
@@ -166,17 +166,17 @@ impl Store {
         Ok(known.map_or(0, |known| known.line))
     }
 
-    /// That the log has heard of a channel.
+    /// Checks that the log knows a channel.
     pub(crate) fn expect_channel(&self, channel: &str) -> Result<(), StoreError> {
         let known = |state: &State, names: &Names| heard_of(channel, state, names).map(drop);
         self.as_of(None, None, known)?
     }
 
-    /// How the store stands at its durable head. Channels are gone through only where something was recorded since
-    /// somebody last asked, and its files are measured every [`MEASURE_MS`] at most.
+    /// The store's gauges at its durable head. Channels are walked only if something was recorded since the last
+    /// call. Files are measured at most every [`MEASURE_MS`].
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn gauges(&self) -> Result<Gauges, StoreError> {
         let mut stood = held(&self.stood);
         let next = self.shared.published().next;

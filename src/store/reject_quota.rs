@@ -1,5 +1,6 @@
-//! How many rejects are kept, and how many bytes of them: of one source, and in all. Of those beyond it stays a count, in
-//! records that stand for ever more of them. What a reject says is not looked at here.
+//! Limits how many rejects, and how many bytes of them, are kept: for each source and in all. Further rejects are
+//! only counted, in merged records that each stand for more and more of them. The text of a reject is not looked at
+//! here.
 
 use super::checkpoint::Bookkeeping;
 use crate::domain::time::Millis;
@@ -8,12 +9,12 @@ use crate::log::Reject;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What was kept of each source since the store was opened, and what was not.
+/// What was kept of each source since the store was opened, and the rejects beyond the limits.
 #[derive(Default)]
 pub(super) struct RejectQuota {
     kept: HashMap<Arc<str>, SourceQuota>,
     merged: Option<MergedRejects>,
-    /// Rejects that stand in records of several.
+    /// The number of rejects in earlier merged records.
     merged_before: u64,
 }
 
@@ -26,19 +27,19 @@ struct SourceQuota {
 /// Rejects that are only counted.
 struct MergedRejects {
     first: Reject,
-    /// When the last of them came.
+    /// When the last of them was rejected.
     last: Millis,
     rejects: u64,
     bytes: u64,
-    /// Over the checksums of their lines.
+    /// Hash over the checksums of their lines.
     hasher: blake3::Hasher,
 }
 
-/// A record stands for at least this part of all that stood in such records before it: so there are few of them.
+/// A merged record stands for at least this fraction (1/8) of all rejects merged before it: so there are few records.
 const MERGED_PART: u64 = 8;
 
 impl RejectQuota {
-    /// What is to be recorded of a reject: itself, or one record of many, or nothing yet.
+    /// What to record for a reject: the reject itself, one record for many, or nothing yet.
     pub fn of(&mut self, mut reject: Reject, bookkeeping: &Bookkeeping) -> Option<Reject> {
         if self.kept.len() >= limits::REJECT_SOURCES_MAX && !self.kept.contains_key(&reject.source)
         {
@@ -82,7 +83,7 @@ impl RejectQuota {
         self.rest()
     }
 
-    /// The record of those that stand in none yet.
+    /// The merged record of the rejects that are in no record yet.
     pub fn rest(&mut self) -> Option<Reject> {
         let merged = self.merged.take()?;
         self.merged_before += merged.rejects;

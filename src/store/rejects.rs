@@ -1,4 +1,4 @@
-//! The lines that could not be taken, as long as they have not been taken after all.
+//! The rejected lines that no retry has accepted yet.
 
 use super::batch::RejectedLine;
 use super::error::StoreError;
@@ -9,9 +9,9 @@ use crate::log::frame::FrameHeader;
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard};
 
-/// How the kept reason of a line ends whose sender may write to some channels only.
+/// The end of a kept reason, if the sender of the line may write to some channels only.
 const LIMITED: &str = "; its sender may write to some channels only, so no retry takes it";
-/// How the reason begins of a line that an earlier version kept, though its sender had no right to write it.
+/// The start of a kept reason, if an earlier version kept a line that its sender had no right to write.
 const FORBIDDEN: &str = "the token does not allow ";
 
 /// The reason that is kept with a line.
@@ -20,23 +20,23 @@ pub(super) fn kept_reason(rejected: &RejectedLine) -> Arc<str> {
     Arc::from(format!("{}{mark}", rejected.reason))
 }
 
-/// Whether a retry may take a reject: not one whose sender had no right to write it, or may have had none.
+/// Whether a retry may accept a reject: not if its sender had no right to write it, or possibly had none.
 #[must_use]
 pub fn may_be_retried(reject: &Reject) -> bool {
     !reject.reason.ends_with(LIMITED) && !reject.reason.starts_with(FORBIDDEN)
 }
 
 impl Store {
-    /// Waits until nobody else takes rejects in again: two who read the same ones would record them twice.
+    /// Waits until no other retry runs: two retries that read the same rejects would record them twice.
     pub(crate) fn retry_alone(&self) -> MutexGuard<'_, ()> {
         held(&self.retrying)
     }
 
-    /// Gives each reject that is not settled, with its number among all rejects of the log, from 1, to `each`; stops
-    /// when that returns `false`.
+    /// Calls `each` with each unsettled reject and its number among all rejects of the log, from 1. Stops when `each`
+    /// returns `false`.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn kept_rejects(&self, each: impl FnMut(u64, &Reject) -> bool) -> Result<(), StoreError> {
         let mut settled = ResolvedRejects::default();
         self.scan(&ScanScope::default(), &mut settled)?;
@@ -50,7 +50,7 @@ impl Store {
     }
 }
 
-/// Which are settled: told after the rejects themselves.
+/// The numbers of the settled rejects. The log has them after the rejects themselves.
 #[derive(Default)]
 struct ResolvedRejects(HashSet<u64>);
 
