@@ -1,6 +1,6 @@
-//! What an event must be like to be recorded: names, texts and times within their limits, metadata in its canonical form.
-//! A feed reads nothing else off its lines; what comes from anywhere else is looked at here. What follows from an event
-//! is `decide`'s business.
+//! The rules that an event must meet to be recorded: names, texts and times within their limits, metadata in its
+//! canonical form. A feed produces only events that meet them; events from elsewhere are checked here. What follows
+//! from an event is decided by `decide`.
 
 use crate::decimal;
 use crate::domain::event::{Event, EventPayload, ReportedListing, ReportedMember, Str};
@@ -18,53 +18,53 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidEvent {
-    /// A name has no bytes.
+    /// A name is empty.
     #[error("{field} is empty")]
     Empty {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
-    /// A text breaks its limit.
+    /// A text is longer than its limit.
     #[error("{field} is {length} bytes long; at most {most} are allowed")]
     TooLong {
-        /// Which.
+        /// The field.
         field: &'static str,
-        /// Its bytes.
+        /// Its length in bytes.
         length: usize,
-        /// How many are allowed.
+        /// The limit.
         most: usize,
     },
-    /// A time that cannot be printed.
+    /// A time is outside the range that can be printed.
     #[error("{field} is outside the years 1 to 9999")]
     TimeOutOfRange {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
-    /// A lateness that is less than nothing, or longer than all time.
+    /// A lateness is negative, or longer than the whole range of times.
     #[error("{field} is {value}: it must be from 0 to {TIME_MS_MAX}")]
     Lateness {
-        /// Which.
+        /// The field.
         field: &'static str,
-        /// What it is.
+        /// Its value.
         value: Millis,
     },
-    /// Metadata that is no JSON.
+    /// Metadata is not JSON.
     #[error("{field} is no JSON")]
     NotJson {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
-    /// Metadata that is JSON, but written in another way than the log compares it by.
+    /// Metadata is JSON, but not in the canonical form by which the log compares it.
     #[error(
         "{field} is not in its canonical form: no white space, keys sorted and each once, numbers and strings written in the one way"
     )]
     NotCanonical {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
 }
 
-/// That an event can be recorded.
+/// Checks that an event can be recorded.
 ///
 /// ```
 /// use rollbook::domain::{event::*, order::Stamp};
@@ -75,7 +75,7 @@ pub enum InvalidEvent {
 /// ```
 ///
 /// # Errors
-/// The first thing that is wrong with it.
+/// The first rule that the event breaks.
 pub fn check(event: &Event<'_>) -> Result<(), InvalidEvent> {
     whose(event)?;
     at_most("id", event.id.as_ref(), ID_BYTES_MAX)?;
@@ -129,7 +129,7 @@ pub fn check(event: &Event<'_>) -> Result<(), InvalidEvent> {
     }
 }
 
-/// That those whose names no line needs to bear can bear them: who watched, and which user that is.
+/// Checks the names that a line may omit: the observer, and its own user (`self`).
 pub(super) fn whose(event: &Event<'_>) -> Result<(), InvalidEvent> {
     name("observer", &event.observer)?;
     maybe_name("self", event.self_user.as_ref())
@@ -156,7 +156,7 @@ fn member(who: &ReportedMember<'_>) -> Result<(), InvalidEvent> {
     who.meta.as_ref().map_or(Ok(()), |text| meta(text))
 }
 
-/// That a channel, topic, user or observer can bear this name.
+/// Checks that a channel, topic, user or observer can have this name.
 pub(super) fn name(field: &'static str, name: &str) -> Result<(), InvalidEvent> {
     if name.is_empty() {
         return Err(InvalidEvent::Empty { field });
@@ -188,7 +188,7 @@ fn stamp(stamp: Stamp) -> Result<(), InvalidEvent> {
     time("ts", stamp.ts)
 }
 
-/// That a time can be printed.
+/// Checks that a time can be printed.
 pub(super) fn time(field: &'static str, ms: Option<Millis>) -> Result<(), InvalidEvent> {
     match ms {
         Some(ms) if !(TIME_MS_MIN..=TIME_MS_MAX).contains(&ms) => {
@@ -211,13 +211,13 @@ fn meta(text: &str) -> Result<(), InvalidEvent> {
     }
 }
 
-/// Writes JSON in its canonical form; `None` where it has none.
+/// Writes JSON in its canonical form; `None` if it has none.
 fn write(text: &str, out: &mut String, deeper: usize) -> Option<()> {
     let deeper = deeper.checked_sub(1)?;
     match text.trim_ascii_start().as_bytes().first()? {
         b'{' => {
             let mut fields = serde_json::from_str::<Fields<'_>>(text).ok()?.0;
-            // The sort is stable: of a repeated key the last one counts.
+            // The sort is stable: for a repeated key the last value counts.
             fields.sort_by(|(a, _), (b, _)| a.cmp(b));
             out.push('{');
             let mut rest = fields.iter().peekable();
@@ -257,7 +257,7 @@ fn end(out: &mut String, open: char, close: char) {
     out.push(close);
 }
 
-/// An object as it is written: keys in their order, repeated ones, too.
+/// An object as written: keys in their original order, including repeated keys.
 struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {

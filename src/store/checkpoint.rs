@@ -1,8 +1,8 @@
-//! Shortcuts into the log: the state at a frame, kept beside it, so that opening and asking about the past need not
-//! begin at the first entry.
+//! Checkpoints: the state at a frame, stored beside the log, so that opening the store and queries about the past
+//! need not begin at the first entry.
 //!
-//! **Invariant:** nothing depends on them. One that does not fit the log (its frame is missing, or has another
-//! chain link) is passed over, and with none at all everything is read again.
+//! **Invariant:** nothing depends on checkpoints. A checkpoint that does not fit the log (its frame is missing, or
+//! has another chain link) is skipped. Without any checkpoint the whole log is read.
 //!
 //! ```text
 //! shelf key                                  value
@@ -29,7 +29,7 @@ pub(crate) struct LogPosition {
     pub next: u64,
     /// The number of the last frame.
     pub frame: u64,
-    /// The chain's link after it.
+    /// The chain link after it.
     pub link: [u8; 32],
 }
 
@@ -43,10 +43,10 @@ impl Default for LogPosition {
     }
 }
 
-/// What the log says that is no presence: how far sources were read, and how much was rejected.
+/// What the log records besides presence: how far sources were read, and how much was rejected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Bookkeeping {
-    /// The latest at the back.
+    /// The latest source is last.
     pub sources: Vec<Progress>,
     pub rejects: u64,
     /// Bytes of rejected lines that are kept.
@@ -61,7 +61,7 @@ impl Bookkeeping {
 
     pub fn note_progress(&mut self, progress: Progress) {
         self.sources.retain(|known| known.source != progress.source);
-        // Feeds come and go by the thousand: they push out no file.
+        // There are thousands of short-lived feeds: they must not push out a file's progress.
         let of_kind = |known: &&Progress| known.is_of_feed() == progress.is_of_feed();
         if self.sources.iter().filter(of_kind).count() >= limits::SOURCES_MAX {
             let oldest = self.sources.iter().position(|known| of_kind(&known));
@@ -71,14 +71,14 @@ impl Bookkeeping {
     }
 }
 
-/// Where the parts of channels that have not changed since were written.
+/// For each channel, the frame at which its last part was written.
 pub(crate) type PartFrames = NumberMap<NameId, u64>;
 
-/// A checkpoint before its frame is written: the state, and not yet where in the log it stands.
+/// A checkpoint before its frame is written: it has the state, but not its place in the log.
 pub(crate) struct PendingCheckpoint {
-    /// The channels that have changed since the checkpoint before.
+    /// The channels that have changed since the last checkpoint.
     changed: Vec<(NameId, Vec<u8>)>,
-    /// When each channel last took effect.
+    /// The effective time of each channel.
     effective: Vec<(NameId, Millis)>,
     seq: u64,
     recorded_at: Millis,
@@ -87,7 +87,7 @@ pub(crate) struct PendingCheckpoint {
     retry_chunks: Vec<u64>,
 }
 
-/// Makes one of the state as it stands.
+/// Makes a pending checkpoint of the current state.
 pub(crate) fn draft(
     fold: &StateCursor,
     changed: &NumberMap<NameId, ()>,
@@ -114,7 +114,7 @@ pub(crate) fn draft(
 }
 
 impl PendingCheckpoint {
-    /// The checkpoint, now that its place is known. `parts` are where the channels' parts stand.
+    /// The checkpoint at its place, which is now known. `parts` has the frames of the channels' parts.
     pub fn finish(
         self,
         place: &LogPosition,
@@ -148,18 +148,18 @@ impl PendingCheckpoint {
     }
 }
 
-/// A checkpoint, ready to be put among the key values once its frame is durable.
+/// A complete checkpoint. It is saved among the key values once its frame is durable.
 pub(crate) struct Checkpoint {
     values: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Checkpoint {
-    /// Takes in a later one, which may point to parts of this one.
+    /// Adds a later checkpoint, which may point to parts of this one.
     pub fn followed_by(&mut self, later: Checkpoint) {
         self.values.extend(later.values);
     }
 
-    /// Puts it among the key values; the trunk, which makes it count, last.
+    /// Saves the values. The trunk makes the checkpoint valid, so it is last.
     pub fn save(&self, engine: &dyn Engine) -> Result<(), StoreError> {
         for (key, value) in &self.values {
             put(engine, key, value)?;
@@ -185,7 +185,7 @@ fn said_key(chunk: u64) -> Vec<u8> {
     [b"said".as_slice(), &chunk.to_be_bytes()].concat()
 }
 
-/// Puts a value of any size among the key values, cut to what the engine takes.
+/// Stores a value of any size among the key values, cut into pieces that the engine accepts.
 fn put(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
     let sum = blake3::hash(value);
     let mut pieces = value.chunks(limits::VALUE_BYTES_MAX - 64);
@@ -203,7 +203,7 @@ fn put(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// What [`put`] put there, if it is there whole.
+/// The value that [`put`] stored, if it is complete.
 fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(first) = engine.lookup(&[key, &0_u32.to_be_bytes()[..]].concat())? else {
         return Ok(None);
@@ -224,7 +224,7 @@ fn get(engine: &dyn Engine, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     Ok((blake3::hash(&value).as_bytes() == sum).then_some(value))
 }
 
-/// The frames of the checkpoints among the key values, in order.
+/// The frames of the stored checkpoints, in order.
 fn checkpoints(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
     let mut frames: Vec<u64> = Vec::new();
     for key in engine.keys(b"trunk")? {
@@ -239,13 +239,13 @@ fn checkpoints(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
     Ok(frames)
 }
 
-/// The index of a checkpoint. One that cannot be read is as good as missing.
+/// The index of a checkpoint. An unreadable index counts as missing.
 fn index(engine: &dyn Engine, frame: u64) -> Option<wire::Index> {
     let value = get(engine, &trunk_key(frame)).ok()??;
     wire::index_from_bytes(&value).ok()
 }
 
-/// The fold at the newest checkpoint that `scope` allows to begin at, or before the first entry.
+/// The cursor at the newest checkpoint at which `scope` may begin, or before the first entry.
 pub(super) fn load(
     engine: &dyn Engine,
     end: u64,
@@ -258,8 +258,8 @@ pub(super) fn load(
     }
     let frames = checkpoints(engine)?;
     let is_early = |index: &wire::Index| is_early(index, end, scope);
-    // As a rule it is the newest. What is early enough for one is so for all before it, so others are found by halves;
-    // one that cannot be read may be on either side.
+    // Usually the newest checkpoint fits. If one is early enough, so are all before it: so a binary search finds the
+    // others. An unreadable checkpoint may be on either side.
     let early = |frame: &u64| index(engine, *frame).is_none_or(|index| is_early(&index));
     let late = match frames.last() {
         Some(last) if !early(last) => frames.partition_point(early),
@@ -279,15 +279,15 @@ pub(super) fn load(
     Ok(StateCursor::default())
 }
 
-/// Whether all that a scope asks for still lies ahead of a checkpoint, or is in it.
+/// Whether everything that a scope asks for is in the checkpoint or comes after it.
 fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> bool {
     let known = |known_at| index.recorded_at <= known_at;
-    // One behind that very entry may hold pages that came after it.
+    // A checkpoint right after the last entry may hold pages that were recorded after that entry.
     let before = |last| index.seq < last;
     let starts = match scope.start {
         ScanStart::First | ScanStart::Seq(_) => false,
         ScanStart::Behind(seq) => index.seq <= seq,
-        // A channel that it does not have had not been heard of.
+        // A channel that the checkpoint does not have was not known then.
         ScanStart::InEffectAt(at) => {
             let mut parts = index.channels.iter();
             let part = parts.find(|part| scope.channel == Some(&part.channel));
@@ -297,7 +297,7 @@ fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> bool {
     index.next <= end && scope.last.is_none_or(before) && scope.known_at.is_none_or(known) && starts
 }
 
-/// No state, at the frame that holds the entry `seq`.
+/// A cursor without state, at the frame that holds the entry `seq`.
 fn at_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<StateCursor, StoreError> {
     let next = read::find_seq(engine, seq, end)?;
     let place = match read::header_ending_before(engine, next)? {
@@ -317,7 +317,7 @@ fn at_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<StateCursor, StoreE
     })
 }
 
-/// Whether the log has the frame of a checkpoint, with the same chain link.
+/// Whether the log has the checkpoint's frame with the same chain link.
 fn is_of_this_log(engine: &dyn Engine, index: &wire::Index) -> Result<bool, StoreError> {
     let header = read::header_ending_before(engine, index.next)?;
     Ok(header.is_some_and(|header| header.frame == index.frame && header.link_after == index.link))
@@ -364,7 +364,7 @@ fn restore(
     }))
 }
 
-/// The parts that the newest checkpoint of this log points to, and its chunks of retry ids; nothing where there is
+/// The parts to which the newest checkpoint of this log points, and its chunks of retry ids; both empty if there is
 /// no checkpoint.
 pub(super) fn pointers(
     engine: &dyn Engine,
@@ -385,7 +385,7 @@ pub(super) fn pointers(
     Ok(Default::default())
 }
 
-/// Puts a chunk of retry ids among the key values, what their lines said first: without that they are known all the same.
+/// Stores a chunk of retry ids, and before it their content hashes. Without these the ids still count as known.
 pub(super) fn save_retries(
     engine: &dyn Engine,
     chunk: u64,
@@ -398,7 +398,7 @@ pub(super) fn save_retries(
     put(engine, &retry_key(chunk), &wire::retries_to_bytes(&rows)?)
 }
 
-/// A chunk of retry ids, if it is there whole.
+/// A chunk of retry ids, if it is complete.
 pub(super) fn load_retries(
     engine: &dyn Engine,
     chunk: u64,
@@ -409,7 +409,7 @@ pub(super) fn load_retries(
     let Ok(rows) = wire::retries_from_bytes(&bytes) else {
         return Ok(None);
     };
-    // An older program has kept none.
+    // An older program did not store content hashes.
     let said = get(engine, &said_key(chunk))?.unwrap_or_default();
     let whole = said.len() == rows.len() * 8;
     let (said, _) = said.as_chunks::<8>();
@@ -428,13 +428,13 @@ pub(super) fn load_retries(
     Ok(Some(ids.collect()))
 }
 
-/// Takes a chunk of retry ids from the key values.
+/// Removes a chunk of retry ids from the key values.
 pub(super) fn drop_retries(engine: &dyn Engine, chunk: u64) -> Result<(), StoreError> {
     remove(engine, &retry_key(chunk))?;
     remove(engine, &said_key(chunk))
 }
 
-/// Takes every key that begins with `prefix` from the key values.
+/// Removes every key that begins with `prefix` from the key values.
 fn remove(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
     for key in engine.keys(prefix)? {
         engine.remove(&key)?;
@@ -442,7 +442,7 @@ fn remove(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes everything from the key values and folds the log from its first entry.
+/// Removes all key values and folds the log from its first entry.
 pub(super) fn rebuild(engine: &dyn Engine, end: u64) -> Result<StateCursor, StoreError> {
     remove(engine, b"")?;
     let mut fold = StateCursor::default();

@@ -1,4 +1,4 @@
-//! The folder of a store: its identity manifest, its lock, its format.
+//! The folder of a store: its manifest, its lock and its format.
 //!
 //! ```text
 //! DIR/store.json   format version, the key of the rosters' digests, when it was made, which log it has, how far
@@ -18,39 +18,40 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The socket in the folder on which a server that owns it answers.
+/// The name of the socket in the folder on which the server that owns the store answers.
 pub const OWNER_SOCKET: &str = "rollbook.sock";
 
-/// What `store.json` says.
+/// The content of `store.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    /// The version of everything in the folder.
+    /// The format version of everything in the folder.
     pub format: u32,
-    /// The key of the rosters' digests, hexadecimal. No secret to its owner, but unknown to who chooses names.
+    /// The key of the rosters' digests, hexadecimal. No secret from the owner, but unknown to clients that choose
+    /// names.
     pub digest_key: String,
-    /// When the store was made, Unix ms.
+    /// When the store was created, Unix ms.
     pub created_at: i64,
-    /// Which store this is: the log bears the same, hexadecimal. Stores of older programs have none until they are
-    /// opened to be written.
+    /// The id of the store, hexadecimal; the log has the same id. Stores of older programs have none until they are
+    /// opened for writing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_id: Option<String>,
-    /// How far the log went when this was last written: never further than it is durable.
+    /// How far the log was known to be durable when this was last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<KnownHead>,
 }
 
-/// A place in the log that has been durable.
+/// A place up to which the log was durable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KnownHead {
-    /// The last entry up to there.
+    /// The last entry before this place.
     pub seq: u64,
-    /// The engine's position of the last value.
+    /// The engine's position of the last value before it.
     pub position: u64,
-    /// The chain's link behind it, hexadecimal.
+    /// The chain link there, hexadecimal.
     pub link: String,
 }
 
-/// What is wrong with a `store.json` that is not there, beside a log.
+/// The error for a missing `store.json` beside a log.
 pub(crate) const GONE: &str = "it is gone, though there is a log: put it back from a backup of the folder, since the key in it belongs to the log";
 
 /// Bytes as hexadecimal digits.
@@ -64,7 +65,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 impl Manifest {
-    /// Reads it; `None` where there is no store.
+    /// Reads the manifest; `None` if there is no store.
     pub fn read(dir: &Path) -> Result<Option<Manifest>, StoreError> {
         let path = dir.join("store.json");
         let text = match fs::read(&path) {
@@ -77,14 +78,14 @@ impl Manifest {
         };
         let manifest = serde_json::from_slice::<Manifest>(&text).map_err(|error| error.to_string());
         let manifest = manifest.and_then(|manifest| match manifest.format {
-            // Else the first step would be done again, and write another key.
+            // Otherwise the first migration would run again, and write another key.
             0 => Err("there is no format 0".to_owned()),
             _ => Ok(Some(manifest)),
         });
         manifest.map_err(|detail| StoreError::Layout { path, detail })
     }
 
-    /// Writes it so that after a crash the old one or the new one is there, whole.
+    /// Writes the manifest so that after a crash either the old or the new one is there, complete.
     pub fn write(&self, dir: &Path) -> Result<(), StoreError> {
         let (path, fresh) = (dir.join("store.json"), dir.join("store.json.new"));
         let mut text = serde_json::to_string_pretty(self).map_err(|error| StoreError::Layout {
@@ -98,7 +99,7 @@ impl Manifest {
         let written = options
             .open(&fresh)
             .and_then(|mut file| {
-                // Whom its owner has let read it since may go on.
+                // Users to whom the owner has given access keep it.
                 if let Some(before) = before {
                     file.set_permissions(before.permissions())?;
                 }
@@ -127,7 +128,7 @@ impl Manifest {
     }
 }
 
-/// An opened folder: while this lives, nobody else opens it.
+/// An open folder: while this lives, no other process can open it.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     pub dir: PathBuf,
@@ -136,8 +137,8 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Opens the folder, making the store where `create` says so, and brings its format up to date. Waits up to
-    /// `patience` for another process to let go of it.
+    /// Opens the folder, creates the store if `create` is set, and brings its format up to date. Waits up to
+    /// `patience` for another process to close the store.
     pub fn open(dir: &Path, create: bool, patience: Duration) -> Result<DataDir, StoreError> {
         if !create {
             expect(dir)?;
@@ -153,7 +154,8 @@ impl DataDir {
             manifest: Mutex::new(manifest),
             _lock: lock,
         };
-        // It was made before the manifest: a store without it has lost it, and must not begin anew unasked.
+        // The log's folder was created before the manifest. If it is missing it was lost, and no new log may be
+        // started unasked.
         if !data_dir.log_dir().is_dir() {
             let detail = "the folder of the log is gone".to_owned();
             let path = data_dir.log_dir();
@@ -171,7 +173,7 @@ impl DataDir {
         manifest.clone()
     }
 
-    /// Writes a manifest in the place of the one that is there, if it says something else.
+    /// Writes a manifest in place of the current one, if they differ.
     pub fn replace_manifest(&self, manifest: Manifest) -> Result<(), StoreError> {
         let mut known = self.manifest.lock().unwrap_or_else(PoisonError::into_inner);
         if *known != manifest {
@@ -181,7 +183,7 @@ impl DataDir {
         Ok(())
     }
 
-    /// Files with the store's secrets that others than their owner may read.
+    /// Files with the store's secrets that users other than the owner may read.
     pub fn open_files(&self) -> Vec<PathBuf> {
         let others = |path: &PathBuf| is_open_to_others(path).unwrap_or(false);
         if !others(&self.dir) {
@@ -191,7 +193,7 @@ impl DataDir {
         files.into_iter().filter(others).collect()
     }
 
-    /// Bytes of all files, as far as they can be looked at.
+    /// The size of all files that can be read, in bytes.
     pub fn bytes(&self) -> u64 {
         let mut folders = vec![self.dir.clone()];
         let mut bytes = 0;
@@ -208,7 +210,7 @@ impl DataDir {
     }
 }
 
-/// That there is a store in the folder.
+/// Checks that there is a store in the folder.
 pub(super) fn expect(dir: &Path) -> Result<Manifest, StoreError> {
     if let Some(manifest) = Manifest::read(dir)? {
         return Ok(manifest);
@@ -220,7 +222,7 @@ pub(super) fn expect(dir: &Path) -> Result<Manifest, StoreError> {
     Err(StoreError::NoSuchStore(dir.to_owned()))
 }
 
-/// `dir`, or what it lies in, is a file: which.
+/// The error if `dir` or one of its parents is a file; it names that file.
 fn no_folder(dir: &Path) -> StoreError {
     let file = dir.ancestors().find(|path| path.is_file());
     StoreError::NotAFolder(file.unwrap_or(dir).to_owned())
@@ -251,12 +253,12 @@ fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
     file.set_len(0).map_err(io)?;
     file.rewind().map_err(io)?;
     let (process, program) = (std::process::id(), program());
-    // Who holds it is said for people: the lock is the same on a full disk.
+    // The holder's name is information for users only: on a full disk it cannot be written, but the lock still holds.
     let _ = file.write_all(format!("process {process}{program}").as_bytes());
     Ok(file)
 }
 
-/// What a lock says about the process that holds it.
+/// What the lock file says about the process that holds the lock.
 pub(super) fn holder(mut lock: File) -> String {
     let mut holder = String::new();
     match lock.read_to_string(&mut holder) {
@@ -265,7 +267,7 @@ pub(super) fn holder(mut lock: File) -> String {
     }
 }
 
-/// The program that this is, in brackets. What it was called with may be anything, and is nobody's business.
+/// The name of this program, in brackets. Its arguments may be private, so they are left out.
 fn program() -> String {
     let path = std::env::args_os().next().map(PathBuf::from);
     let name = path

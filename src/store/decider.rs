@@ -1,5 +1,5 @@
-//! The first half of the writer: lines become entries, and now and then the state a checkpoint. Nothing is written to
-//! the log here.
+//! The first half of the writer: makes entries from lines, and at times a checkpoint from the state. Nothing is
+//! written to the log here.
 
 use super::batch::{Batch, BatchLine, Receipt, RejectedLine, Reply};
 use super::check;
@@ -31,7 +31,7 @@ use std::time::Instant;
 
 use super::committer::{DecidedBatch, NewNames};
 
-/// Where the writer decides.
+/// Decides about the lines of all batches.
 pub(super) struct Decider {
     shared: Arc<StoreShared>,
     fold: StateCursor,
@@ -40,12 +40,12 @@ pub(super) struct Decider {
     frontiers: Frontiers,
     clock: Clock,
     records: Vec<Record>,
-    /// Which of them must stand in one frame.
+    /// Ranges of records; each range must be in one frame.
     together: Vec<Range<usize>>,
     waiting: usize,
-    /// A connection was up behind the last frame, or has come up since.
+    /// A connection was up at the end of the last frame, or has been opened since.
     connected: bool,
-    /// Since the last checkpoint.
+    /// The changes since the last checkpoint.
     since: DirtySet,
     retry_chunks: Vec<u64>,
     quota: RejectQuota,
@@ -53,14 +53,15 @@ pub(super) struct Decider {
 
 /// How many ids one chunk among the key values holds.
 const RETRY_CHUNK_IDS: usize = 4_096;
-/// A checkpoint is made after so many entries, or as many more as make its cost small beside theirs.
+/// The least number of entries between checkpoints. It grows with the state, so that the cost of a checkpoint stays
+/// small beside the cost of its entries.
 const CHECKPOINT_ENTRIES_MIN: usize = 65_536;
 const CHECKPOINT_ENTRIES_PER_MEMBER: usize = 4;
-/// Entries that are decided before they are handed over, though more lines are waiting.
+/// After this many entries the decider hands over, even if more lines are waiting.
 const HAND_OVER_ENTRIES_MAX: usize = 16_384;
 
 impl Decider {
-    /// A decider that goes on from what the log says.
+    /// A decider that continues from the recovered state.
     pub fn new(shared: Arc<StoreShared>, recovered: Recovered) -> Decider {
         let fold = recovered.fold;
         Decider {
@@ -87,7 +88,7 @@ impl Decider {
     ) {
         let mut settled = false;
         let mut replies: Vec<(Reply, Receipt)> = Vec::new();
-        // Dropped before the replies, so that nobody hears of an end that the store does not know of yet.
+        // Dropped before the replies, so that the store is poisoned before any caller learns of a panic.
         let _guard = PoisonOnPanic(Arc::clone(&self.shared));
         while let Ok(first) = batches.recv() {
             if self.shared.poison().is_some() {
@@ -110,7 +111,7 @@ impl Decider {
                 };
             }
             let decided = self.send_decided(std::mem::take(&mut replies), false);
-            // A committer that has ended has poisoned the store.
+            // If the committer has ended, it has poisoned the store.
             if to_committer.send(decided).is_err() {
                 break;
             }
@@ -122,7 +123,7 @@ impl Decider {
         self.keep(rest);
         if self.since.entries > 0 || !self.records.is_empty() {
             let decided = self.send_decided(Vec::new(), true);
-            // Nor is a checkpoint wanted then.
+            // If the committer has ended, the checkpoint is not wanted either.
             let _ = to_committer.send(decided);
         }
     }
@@ -134,7 +135,7 @@ impl Decider {
         for line in batch.lines {
             let refused = match line {
                 BatchLine::Progress(progress) => {
-                    // A frame with lines and not their progress, the last one before a crash, would have them read twice.
+                    // If a crash kept a frame with lines but lost their progress, the lines would be read twice.
                     let end = self.records.len() + 1;
                     match self.together.last_mut() {
                         Some(whole) if whole.start == start => whole.end = end,
@@ -175,7 +176,7 @@ impl Decider {
                     match self.take_event(&event, raw, &batch.rules, recording, &mut receipt) {
                         Some(refused) => receipt.refuse(refused),
                         None => {
-                            // Both or neither, so that it is neither lost nor taken twice.
+                            // Both records or neither, so that the line is neither lost nor recorded twice.
                             self.records.push(Record::Settled(reject));
                             self.together.push(begin..self.records.len());
                         }
@@ -194,7 +195,7 @@ impl Decider {
         receipt
     }
 
-    /// Connections that are up in the log were so when the process ended that had the store open before.
+    /// Ends the connections that are up in the log: they were up when the previous process with the store open ended.
     fn settle(&mut self) {
         let StateCursor { state, names, .. } = &self.fold;
         let up = state
@@ -226,12 +227,12 @@ impl Decider {
             stamp: Stamp::NONE,
             payload: EventPayload::Connection(ReportedConnection { what, at }),
         };
-        // No connection is refused.
+        // A connection is never refused.
         let _ = self.decided(&event, None, rules, now, receipt);
         self.connected |= self.fold.state.connected() > 0;
     }
 
-    /// Takes in an event; gives its line back if it must be refused.
+    /// Records an event. Returns its line if the event must be refused.
     fn take_event(
         &mut self,
         event: &Event<'static>,
@@ -258,7 +259,7 @@ impl Decider {
         Some(RejectedLine { reason, ..raw })
     }
 
-    /// Decides about an event, whose line was `raw`, and applies what follows: its first entry.
+    /// Decides about an event and applies what follows; `raw` is its line. Returns the seq of its first entry.
     fn decided(
         &mut self,
         event: &Event<'static>,
@@ -278,11 +279,11 @@ impl Decider {
             }
             return Ok(Some(seq));
         }
-        // A feed has these from its line or from its settings.
+        // A feed takes observer and `self` from the line or from its settings.
         check::whose(event).map_err(|unfit| unfit.to_string())?;
         let StateCursor { state, names, .. } = &self.fold;
         for resync in resyncs_before(state, names, event, rules, now) {
-            // One that could not be decided has nothing to decide about.
+            // If a resync cannot be decided, nothing remains to be decided about it.
             let _ = self.decide_one(&resync, None, raw, rules, now, receipt);
         }
         let seq = self.decide_one(event, id, raw, rules, now, receipt)?;
@@ -292,7 +293,7 @@ impl Decider {
         Ok(seq)
     }
 
-    /// Decides about one event that is not known yet.
+    /// Decides about one event that was not recorded before.
     fn decide_one(
         &mut self,
         event: &Event<'_>,
@@ -351,7 +352,7 @@ impl Decider {
         }
     }
 
-    /// Applies the entries of a commit, and stamps the digest of the roster on its snapshot.
+    /// Applies the entries of a commit, and writes the roster's digest into its snapshot.
     fn apply_commit(
         &mut self,
         entries: &mut [Entry],
@@ -414,7 +415,7 @@ impl Decider {
         }
     }
 
-    /// What was decided since the last time, with a checkpoint if one is due.
+    /// The batch of everything decided since the last call, with a checkpoint if one is due.
     fn send_decided(&mut self, replies: Vec<(Reply, Receipt)>, last: bool) -> DecidedBatch {
         self.waiting = 0;
         let still = self.fold.state.connected() > 0;
@@ -427,7 +428,7 @@ impl Decider {
         let due = self.since.entries >= CHECKPOINT_ENTRIES_MIN.max(weight)
             || (last && self.since.entries > 0);
         let checkpoint = due.then(|| self.checkpoint()).and_then(|made| {
-            // One that fails is tried again when the next is due.
+            // After a failure the next attempt is made when the next checkpoint is due.
             self.since.entries = 0;
             made.map_err(|error| self.shared.checkpoint_failed(&error))
                 .ok()
@@ -442,7 +443,7 @@ impl Decider {
         }
     }
 
-    /// Forgets the names that nothing needs. No record with a number of theirs is in hand any more.
+    /// Forgets the names that nothing needs. At this point no waiting record holds a number of theirs.
     fn forget_absent(&mut self) -> Option<NewNames> {
         let renumbering = self.fold.forget_absent()?;
         self.digests.renumber(&renumbering);
@@ -471,7 +472,7 @@ impl Decider {
             let Some(&oldest) = self.retry_chunks.first() else {
                 break;
             };
-            // What is still remembered of it goes into the next chunk.
+            // Its ids that are still remembered go into the next chunk.
             let ids = checkpoint::load_retries(engine, oldest)?.unwrap_or_default();
             self.since.ids.extend(
                 ids.into_iter()
@@ -487,7 +488,7 @@ impl Decider {
                 .extend(channels.map(|(name, _)| (name, ())));
         }
         let made = checkpoint::draft(&self.fold, &self.since.changed, &self.retry_chunks)?;
-        // The ids that came out of the oldest chunk go into the next.
+        // The ids from the oldest chunk go into the next chunk.
         self.since = DirtySet {
             ids: std::mem::take(&mut self.since.ids),
             ..DirtySet::default()

@@ -1,4 +1,4 @@
-//! What the writer knows before its first line: the last checkpoint, and what lies behind it.
+//! What the writer knows before its first line: the last checkpoint, and the log after it.
 
 use super::checkpoint::{self, PartFrames};
 use super::error::StoreError;
@@ -10,7 +10,7 @@ use crate::domain::entry::{Entry, Page, Rules};
 use crate::domain::names::{NameId, NumberMap, Renumbering};
 use crate::log::engine::Engine;
 
-/// The state at the log's end, and what has changed since the last checkpoint.
+/// The state at the end of the log, and the changes since the last checkpoint.
 #[derive(Default)]
 pub(super) struct Recovered {
     pub fold: StateCursor,
@@ -20,18 +20,18 @@ pub(super) struct Recovered {
     pub since: DirtySet,
 }
 
-/// What has happened since the last checkpoint.
+/// The changes since the last checkpoint.
 #[derive(Default)]
 pub(super) struct DirtySet {
     /// Channels that have changed.
     pub changed: NumberMap<NameId, ()>,
-    /// Ids that no chunk among the key values has.
+    /// Ids that are in no chunk among the key values.
     pub ids: Vec<Remembered>,
     pub entries: usize,
 }
 
 impl DirtySet {
-    /// Notes which channels an entry has changed.
+    /// Notes the channels that an entry has changed.
     pub fn note(&mut self, at: StateView<'_>, entry: &Entry) {
         self.entries += 1;
         match at.channel_of(entry) {
@@ -45,7 +45,7 @@ impl DirtySet {
         }
     }
 
-    /// Takes over the numbers of a dictionary that was made again.
+    /// Replaces the numbers of names after the dictionary was renumbered.
     pub fn renumber(&mut self, renumbering: &Renumbering) {
         self.changed = renumbering.by_name(std::mem::take(&mut self.changed));
     }
@@ -57,7 +57,7 @@ impl DirtySet {
     }
 }
 
-/// Reads what the writer starts from.
+/// Reads the state that the writer starts from.
 pub(super) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
     let end = engine.head() + 1;
     let scope = ScanScope {
@@ -79,7 +79,7 @@ pub(super) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
         }
     }
     if !whole {
-        // A chunk is gone: read everything again, so that no line is taken twice.
+        // A chunk is missing: read the whole log, so that no line is recorded twice.
         recovered = Recovered {
             parts: recovered.parts,
             ..Recovered::default()

@@ -1,14 +1,15 @@
-//! Which lines have been recorded already, by their id: the last [`RETRY_IDS_MAX`] of the store, and at least
-//! [`RETRY_IDS_PER_OBSERVER_MIN`] of each observer heard lately (contract 2.5.8).
+//! Which lines have been recorded already, by their id: the last [`RETRY_IDS_MAX`] ids of the store, and at least
+//! [`RETRY_IDS_PER_OBSERVER_MIN`] of each recently active observer (contract 2.5.8).
 //!
-//! Derived from the log: entries bear their ids. What is saved is a shortcut for opening; only what each id was recorded
-//! with stands nowhere else, and is not known of those that were read off the log again, after a crash or a rebuild.
+//! The ids are derived from the log: entries have their ids. What is saved is a shortcut for opening. Only the
+//! content hash of each id is stored nowhere else: it is unknown for ids that were read from the log again, after a
+//! crash or a rebuild.
 
 use super::content_hash::ContentHash;
 use crate::limits::{RETRY_IDS_MAX, RETRY_IDS_PER_OBSERVER_MIN, RETRY_OBSERVERS_MAX};
 use std::collections::{HashMap, VecDeque};
 
-/// An id within its observer, as a hash that nobody can make collide.
+/// Hash of an observer and an id; no client can construct a collision.
 pub(super) type RetryKey = u128;
 
 /// One remembered id.
@@ -18,24 +19,24 @@ pub(super) struct Remembered {
     pub observer: u64,
     /// The first entry that its line made.
     pub seq: u64,
-    /// What that line said, where it is known.
+    /// The content hash of that line, if it is known.
     pub said: Option<ContentHash>,
 }
 
 #[derive(Debug, Default)]
 struct OfObserver {
     remembered: usize,
-    /// Ids that only their observer's share still protects, oldest first.
+    /// Ids that are kept only because of their observer's share, oldest first.
     spared: VecDeque<RetryKey>,
 }
 
-/// The ids remembered.
+/// The remembered ids.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
     known: HashMap<RetryKey, (u64, Option<ContentHash>)>,
     order: VecDeque<(RetryKey, u64)>,
     observers: HashMap<u64, OfObserver>,
-    /// The observers heard last, the latest at the back.
+    /// The recently active observers, the latest at the back.
     heard: VecDeque<u64>,
 }
 
@@ -56,12 +57,12 @@ impl Retries {
         (u128::from_le_bytes(key), u64::from_le_bytes(number))
     }
 
-    /// The first entry that the line with this id made, and what that said, if it is remembered.
+    /// The first entry that the line with this id made, and the line's content hash, if the id is remembered.
     pub fn find(&self, key: RetryKey) -> Option<(u64, Option<ContentHash>)> {
         self.known.get(&key).copied()
     }
 
-    /// Remembers an id; the first seq given for it stays.
+    /// Remembers an id; the first seq of an id stays.
     pub fn remember(&mut self, id: Remembered) {
         if self.known.contains_key(&id.key) {
             return;
@@ -108,7 +109,7 @@ impl Retries {
         }
     }
 
-    /// An observer with more than its share needs no sparing.
+    /// An observer with more ids than its share needs no protected ids.
     fn let_go_beyond_share(&mut self, observer: u64) {
         let Some(of) = self.observers.get_mut(&observer) else {
             return;

@@ -1,7 +1,7 @@
-//! Reading the log: frames in order, folded by `apply`, shown to a visitor on the way.
+//! Reads the log: frames in order, folded by `apply` and shown to a visitor on the way.
 //!
-//! It is the one way in which state comes out of the log: for the writer when it starts, for every query, for
-//! replay, for verification.
+//! This is the only way to get state from the log: for the writer when it starts, for every query, for replay and for
+//! verification.
 
 use super::checkpoint::{self, Bookkeeping, LogPosition};
 use super::error::StoreError;
@@ -15,21 +15,21 @@ use crate::log::frame::{Check, FrameHeader, channel_hash};
 use crate::log::read::Frames;
 use crate::log::{Record, Reject};
 
-/// The state that the log gives, and how far it was read.
+/// The state that the log gives, and how far the log was read.
 #[derive(Debug, Default)]
 pub struct StateCursor {
     /// The state.
     pub state: State,
-    /// The dictionary in whose numbers it speaks.
+    /// The dictionary that resolves the state's numbers.
     pub names: Names,
     pub(crate) bookkeeping: Bookkeeping,
     pub(crate) place: LogPosition,
-    /// How many names and members the dictionary had when it was last known to have none too many.
+    /// The number of names and members at the last check that found none too many.
     pub(crate) needed: usize,
 }
 
 impl StateCursor {
-    /// Forgets the names that nothing needs, once they may be the greater part of what is kept.
+    /// Forgets the names that nothing needs, once they may be a large part of the dictionary.
     pub(crate) fn forget_absent(&mut self) -> Option<Renumbering> {
         let size = |names: &Names| names.len() + names.members();
         let spare = limits::SPARE_NAMES_MIN.max(self.needed / 2);
@@ -41,7 +41,7 @@ impl StateCursor {
         Some(renumbering)
     }
 
-    /// What was read, to look at.
+    /// A view of the state that was read.
     #[must_use]
     pub fn at(&self) -> StateView<'_> {
         StateView {
@@ -51,10 +51,10 @@ impl StateCursor {
     }
 }
 
-/// The state just before the entry that is visited.
+/// The state just before the visited entry.
 #[derive(Clone, Copy)]
 pub struct StateView<'a> {
-    /// The state; of the visited channel only, where the scope names one.
+    /// The state; only of the scope's channel, if the scope names one.
     pub state: &'a State,
     /// The dictionary.
     pub names: &'a Names,
@@ -67,7 +67,8 @@ impl StateView<'_> {
         channel_of(entry, self.names)
     }
 
-    /// Whether an entry that names no channel is shown in this one: whether its observer had spoken of it.
+    /// Whether an entry that names no channel is shown in this channel: whether its observer has reported on the
+    /// channel.
     #[must_use]
     pub fn is_shown_in(&self, entry: &Entry, channel: Option<NameId>) -> bool {
         channel.is_some_and(|channel| self.state.is_channel_of(entry.observer, channel))
@@ -83,7 +84,7 @@ pub(crate) fn channel_of(entry: &Entry, names: &Names) -> Option<NameId> {
     }
 }
 
-/// What to do with the entry that was visited.
+/// What to do after a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanFlow {
     /// Apply it, and go on.
@@ -94,25 +95,26 @@ pub enum ScanFlow {
     Stop,
 }
 
-/// Who looks on while the log is read. All methods have a default that lets everything be applied.
+/// Visits records while the log is read. By default a visitor lets everything be applied.
 pub trait Visitor {
-    /// Whether a frame is of interest; it is not even decoded where not.
+    /// Whether a frame is of interest. If not, it is not even decoded.
     fn wants(&mut self, header: &FrameHeader) -> bool {
         let _ = header;
         true
     }
 
-    /// Whether to read on, behind a frame that was read.
+    /// Whether to read on after a frame.
     fn goes_on(&self) -> bool {
         true
     }
 
-    /// Behind a frame: names that nothing needs may be forgotten, if it translates the numbers that it keeps.
+    /// Whether names that nothing needs may be forgotten after a frame. The visitor must then translate the numbers
+    /// it keeps.
     fn renumbers(&self) -> bool {
         false
     }
 
-    /// Names were forgotten, and the numbers of the others have changed.
+    /// Names were forgotten, and the numbers of the other names have changed.
     fn renumbered(&mut self, renumbering: &Renumbering) {
         let _ = renumbering;
     }
@@ -122,10 +124,10 @@ pub trait Visitor {
         Check::Form
     }
 
-    /// A commit, before its entries, with the state before it.
+    /// A commit before its entries are visited, with the state before it.
     ///
     /// # Errors
-    /// Whatever makes it give up.
+    /// Any error ends the scan.
     fn commit(
         &mut self,
         state: &State,
@@ -140,16 +142,16 @@ pub trait Visitor {
     /// An entry.
     ///
     /// # Errors
-    /// Whatever makes it give up.
+    /// Any error ends the scan.
     fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
         let _ = (at, entry);
         Ok(ScanFlow::Apply)
     }
 
-    /// A commit, after its entries; `at` is the state with them.
+    /// A commit after its entries were visited; `at` is the state after them.
     ///
     /// # Errors
-    /// Whatever makes it give up.
+    /// Any error ends the scan.
     fn committed(&mut self, at: StateView<'_>, entries: &[Entry]) -> Result<(), StoreError> {
         let _ = (at, entries);
         Ok(())
@@ -158,7 +160,7 @@ pub trait Visitor {
     /// A step of a paged snapshot, with the state before it.
     ///
     /// # Errors
-    /// Whatever makes it give up.
+    /// Any error ends the scan.
     fn page(
         &mut self,
         at: StateView<'_>,
@@ -169,10 +171,10 @@ pub trait Visitor {
         Ok(ScanFlow::Apply)
     }
 
-    /// A connection that ended in order.
+    /// A connection that was closed normally.
     ///
     /// # Errors
-    /// Whatever makes it give up.
+    /// Any error ends the scan.
     fn closed(&mut self, at: StateView<'_>, closed: &ConnectionEnd) -> Result<(), StoreError> {
         let _ = (at, closed);
         Ok(())
@@ -190,7 +192,7 @@ pub trait Visitor {
     }
 }
 
-/// Nobody looks on.
+/// Visits nothing.
 pub(crate) struct NoVisitor;
 
 impl Visitor for NoVisitor {
@@ -199,24 +201,24 @@ impl Visitor for NoVisitor {
     }
 }
 
-/// Where to begin reading; earlier where only an earlier checkpoint is kept.
+/// Where to begin reading. Reading begins earlier if only an earlier checkpoint is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ScanStart {
     /// At the first entry.
     #[default]
     First,
-    /// Behind this entry.
+    /// After this entry.
     Behind(u64),
-    /// At the frame with this entry, with no state: for those who need none.
+    /// At the frame with this entry, without state: for readers that need none.
     Seq(u64),
-    /// Where all that is in effect at this moment still lies ahead or was applied (needs a channel).
+    /// At a point where no entry with a later effective time has been applied to the channel (needs a channel).
     InEffectAt(Millis),
 }
 
-/// Which part of the log is read.
+/// The part of the log to read.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ScanScope<'a> {
-    /// Frames that do not touch this channel are left out.
+    /// Frames that do not touch this channel are skipped.
     pub channel: Option<&'a str>,
     /// Where to begin.
     pub start: ScanStart,
@@ -226,7 +228,7 @@ pub struct ScanScope<'a> {
     pub known_at: Option<Millis>,
 }
 
-/// Reads on from where `fold` is, up to (not including) the engine's position `end`.
+/// Reads on from `fold` up to, but not including, the engine's position `end`.
 pub(crate) fn advance(
     engine: &dyn Engine,
     fold: &mut StateCursor,
@@ -313,7 +315,7 @@ fn damaged(fold: &StateCursor, error: &dyn std::fmt::Display) -> StoreError {
     }
 }
 
-/// Takes in one record; `false` when reading is to stop.
+/// Applies one record. Returns `false` when reading must stop.
 fn take(
     state: &mut State,
     names: &mut Names,
@@ -322,7 +324,7 @@ fn take(
     scope: &ScanScope<'_>,
     visitor: &mut dyn Visitor,
 ) -> Result<bool, StoreError> {
-    // What is no entry belongs to the one before it.
+    // A record without entries belongs to the entry before it.
     let before = |recorded_at: Millis, state: &State| {
         scope
             .known_at
@@ -375,7 +377,7 @@ fn take(
     Ok(true)
 }
 
-/// The fold up to the last checkpoint that `scope` allows to begin at.
+/// The cursor at the last checkpoint at which `scope` may begin.
 pub(crate) fn start(
     engine: &dyn Engine,
     end: u64,

@@ -1,9 +1,9 @@
-//! The one writer, in two threads: the decider takes lines from a bounded queue and decides what follows from them; the
-//! committer writes frames, appends and syncs. So a batch is decided while the one before it becomes durable, and what
-//! waits is synced together.
+//! The writer, in two threads. The decider takes lines from a bounded queue and decides what follows from them; the
+//! committer writes frames, appends and syncs. So one batch is decided while the previous one becomes durable, and
+//! waiting batches share a sync.
 //!
-//! **Invariant:** a receipt is given only for what is durable. After a failed append or sync nothing more is
-//! written: the writer is poisoned, and what was not durable is gone with it. A thread that panics poisons it, too.
+//! **Invariant:** a receipt is sent only for durable lines. After a failed append or sync the writer is poisoned:
+//! nothing more is written, and what was not durable is lost. A panic of one of the threads poisons the writer, too.
 
 use super::batch::{Batch, Reply};
 use super::committer::Committer;
@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-/// How often the decider may have decided something while the committer still writes what came before.
+/// How many decided batches may wait for the committer.
 const DECIDED_AHEAD: usize = 4;
 
-/// Poisons the store when its thread panics: without the thread nothing more is written.
+/// Poisons the store when its thread panics: without the thread nothing more can be written.
 pub(super) struct PoisonOnPanic(pub Arc<StoreShared>);
 
 impl Drop for PoisonOnPanic {
@@ -32,7 +32,7 @@ impl Drop for PoisonOnPanic {
     }
 }
 
-/// The threads, and the queue to them.
+/// The writer's threads, and the queue to them.
 pub(super) struct Writer {
     queue: SyncSender<(Batch, Reply)>,
     threads: Vec<JoinHandle<()>>,
@@ -69,12 +69,12 @@ impl Writer {
         Ok(Writer { queue, threads })
     }
 
-    /// Where batches are handed over.
+    /// The queue for batches.
     pub fn queue(&self) -> SyncSender<(Batch, Reply)> {
         self.queue.clone()
     }
 
-    /// Lets the writer finish what is in hand.
+    /// Lets the writer finish the queued batches, and waits for its threads.
     pub fn finish(self) {
         let Writer { queue, threads } = self;
         drop(queue);
