@@ -128,7 +128,7 @@ impl Manifest {
     }
 }
 
-/// An open folder: while this lives, no other process can open it.
+/// An open folder: while this lives, the folder cannot be opened again.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     pub dir: PathBuf,

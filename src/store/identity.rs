@@ -29,8 +29,8 @@ pub(super) fn expect_log(data_dir: &DataDir) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Compares the store's id with the log's. If one of them has no id yet, it gets the other's; if neither has, both
-/// get a new one.
+/// Compares the ids of the store and of its log. An empty log without an id gets the store's id; a store without an
+/// id gets the log's, or both get a new one.
 pub(super) fn compare_ids(data_dir: &DataDir, log: &SledJournal) -> Result<(), StoreError> {
     let manifest = data_dir.manifest();
     let known = manifest.head.as_ref().map_or(0, |head| head.seq);

@@ -1,11 +1,11 @@
-//! Any engine with faults: the nth append or sync fails, a crash takes what was not synced, a read value has a bit
-//! flipped. For tests, here and in programs that use the library.
+//! Wraps any engine and adds faults: the nth append or sync fails, a crash loses what was not synced, a read value
+//! has a flipped bit. For tests, here and in programs that use the library.
 
 use super::{Engine, Journal, JournalError, KeyValue, KeyValues, Values};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// An engine with faults around another one; without any it passes everything on.
+/// An engine around another one that adds faults. Without faults it forwards every call.
 #[derive(Debug)]
 pub struct FaultJournal<E> {
     inner: E,
@@ -22,7 +22,7 @@ struct FaultPlan {
     synced_head: u64,
 }
 
-/// Counts down to a failure; whether this is the one.
+/// Counts down to a failure. Returns whether this call is the one that fails.
 fn fails(left: &mut Option<u64>) -> bool {
     match left {
         Some(0) => {
@@ -38,7 +38,7 @@ fn fails(left: &mut Option<u64>) -> bool {
 }
 
 impl<E: Engine> FaultJournal<E> {
-    /// Without faults so far. What the engine holds counts as synced.
+    /// Wraps an engine, without faults so far. Everything the engine holds counts as synced.
     pub fn new(inner: E) -> Self {
         let plan = FaultPlan {
             synced_head: inner.head(),
@@ -54,25 +54,25 @@ impl<E: Engine> FaultJournal<E> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The append after `good` more fails, and yet leaves its first `appended` values behind, as a torn write does.
+    /// Makes the append after `good` more fail, but keep its first `appended` values, as a torn write does.
     pub fn fail_append(&self, good: u64, appended: usize) {
         let mut plan = self.plan();
         plan.appends_until_failure = Some(good);
         plan.appended_by_failure = appended;
     }
 
-    /// The sync after `good` more fails.
+    /// Makes the sync after `good` more fail.
     pub fn fail_sync(&self, good: u64) {
         self.plan().syncs_until_failure = Some(good);
     }
 
-    /// A bit of the value at a position reads wrong from now on (of a shorter value: bit modulo its length).
+    /// Flips a bit of the value at a position in all later reads (bit modulo the value's length in bits).
     pub fn flip(&self, position: u64, bit: u64) {
         self.plan().flips.entry(position).or_default().push(bit);
     }
 
-    /// The machine stops: of what was not synced, the first `survivors` values stay. The shelf stays as it is, so
-    /// that it may be ahead of the log.
+    /// Simulates a stop of the machine: of the values that were not synced, only the first `survivors` remain. The
+    /// key values remain unchanged, so they may be ahead of the log.
     ///
     /// # Errors
     /// The engine failed.

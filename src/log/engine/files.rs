@@ -1,14 +1,14 @@
-//! The files of a journal in a folder, before sled opens them and for as long as they are there: what a crash left that
-//! sled would stumble over is cleared, what cannot be opened is named, and new files are their owner's alone. What sled
-//! keeps in its files is not known here, but for their checksums.
+//! The files of a journal in a folder: clears what a crash left and sled could not open, reports what cannot be
+//! opened, and makes new files private to their owner. The content of sled's files is not known here, except for
+//! their checksums.
 //!
 //! | file | what | without it |
 //! | --- | --- | --- |
-//! | `db` | all that sled holds | the log is gone |
-//! | `conf` | sled's settings, a checksum behind them | sled writes them again; they are constants |
-//! | `snap.N` | where each page of `db` is, a checksum behind it | sled reads `db` from its beginning |
-//! | `snap.N.generating` | such a file before it is whole | nothing is missing |
-//! | `blobs/` | empty, here | sled makes it |
+//! | `db` | all of sled's data | the log is gone |
+//! | `conf` | sled's settings, and their checksum | sled writes them again; they are constants |
+//! | `snap.N` | where each page of `db` is, and a checksum | sled reads `db` from its beginning |
+//! | `snap.N.generating` | an unfinished file of this kind | nothing is missing |
+//! | `blobs/` | empty, here | sled creates it |
 
 use super::JournalError;
 use std::ffi::OsString;
@@ -17,13 +17,13 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Bytes behind the content of a snapshot: its length, and a checksum.
+/// Bytes after the content of a snapshot: its length, and a checksum.
 const SNAPSHOT_TAIL: usize = 12;
-/// sled takes settings of so many bytes or fewer for none.
+/// If the settings have at most this many bytes, sled treats them as missing.
 const SETTINGS_NONE: usize = 8;
-/// A CRC-32 of sled's.
+/// The size of sled's CRC-32.
 const SUM_BYTES: usize = 4;
-/// How often, and how long in between, a closing journal looks whether sled let go of its file: a second in all.
+/// How often, and at which interval, a closing journal checks whether sled has released its file: one second in all.
 const RELEASE_TRIES: u32 = 1_000;
 const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
@@ -44,7 +44,7 @@ pub(super) fn clear(folder: &Path) -> Result<(), JournalError> {
             continue;
         };
         if rest.ends_with(".generating") {
-            // sled takes the greatest name for the newest snapshot, whole or not.
+            // sled takes the greatest name for the newest snapshot, complete or not.
             remove(&folder.join(name))?;
         } else {
             snapshots.push(name);
@@ -67,8 +67,8 @@ pub(super) fn clear(folder: &Path) -> Result<(), JournalError> {
     }
 }
 
-/// Of the snapshots sled reads the one with the greatest name. Where that is damaged all go: an older one speaks of
-/// places in `db` that may have been written again since.
+/// sled reads the snapshot with the greatest name. If that one is damaged, all are removed: an older one may refer to
+/// places in `db` that were overwritten since.
 fn clear_snapshots(folder: &Path, mut names: Vec<OsString>) -> Result<(), JournalError> {
     names.sort();
     let Some(newest) = names.last().map(|name| folder.join(name)) else {
@@ -91,7 +91,7 @@ fn clear_snapshots(folder: &Path, mut names: Vec<OsString>) -> Result<(), Journa
     names.iter().try_for_each(|name| remove(&folder.join(name)))
 }
 
-/// Whether a file ends in the CRC-32 of what stands before its tail: `between` bytes, and the checksum.
+/// Whether a file ends in the CRC-32 of its content. The tail after the content is `between` bytes and the checksum.
 fn is_whole(bytes: &[u8], between: usize) -> bool {
     let Some((rest, sum)) = bytes.split_last_chunk::<SUM_BYTES>() else {
         return false;
@@ -113,10 +113,10 @@ fn remove(path: &Path) -> Result<(), JournalError> {
     })
 }
 
-/// Makes the files that an engine has made in a folder its owner's alone: those that others may read by now.
+/// Makes the files in an engine's folder private to their owner, if others can access them.
 ///
 /// # Errors
-/// They cannot be looked at or changed.
+/// The files cannot be examined or changed.
 pub(super) fn close_to_others(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     for item in fs::read_dir(folder)? {
@@ -131,10 +131,10 @@ pub(super) fn close_to_others(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether others than the owner may read or write what is at a path.
+/// Whether users other than the owner may read or write what is at a path.
 ///
 /// # Errors
-/// It cannot be looked at.
+/// The path cannot be examined.
 pub(crate) fn is_open_to_others(path: &Path) -> io::Result<bool> {
     #[cfg(unix)]
     {
@@ -145,15 +145,15 @@ pub(crate) fn is_open_to_others(path: &Path) -> io::Result<bool> {
     fs::metadata(path).map(|_| false)
 }
 
-/// That a file which these options make can be read by its owner alone.
+/// Makes the files that these options create readable for their owner only.
 pub(crate) fn for_owner(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
 
-/// Makes a folder that its owner alone may enter, and those above it that are missing, so that their names survive a
-/// power cut. One that is there already stays as it is.
+/// Creates a folder that only its owner may enter, and its missing parents, so that their names survive a power cut.
+/// An existing folder stays as it is.
 ///
 /// # Errors
 /// The system does not allow it.
@@ -171,7 +171,7 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         }
         match builder.create(folder) {
-            // Somebody else was faster.
+            // Another process created it first.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => made?,
         }
@@ -184,7 +184,7 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the names in a folder durable: data in a file that no folder names is lost.
+/// Makes the names in a folder durable: data in a file whose name is not durable can be lost.
 ///
 /// # Errors
 /// The system does not allow it.
@@ -204,7 +204,7 @@ impl Drop for OwnHandle {
         for _ in 0..RELEASE_TRIES {
             match self.0.try_lock() {
                 Err(TryLockError::WouldBlock) => std::thread::sleep(RELEASE_PAUSE),
-                // Ours, until the file is closed a moment from now; or there are no locks here.
+                // The lock is ours until the file is closed, at once; or there are no locks here.
                 Ok(()) | Err(TryLockError::Error(_)) => return,
             }
         }

@@ -1,29 +1,29 @@
-//! How far a log has been synced, in two small files beside it: a floor under what a damaged or shortened log may say.
+//! How far a log has been synced, in two small files beside it. A log that ends before this position is damaged.
 //!
-//! An engine that recovers to a shorter log without an error cannot be told from one that never held more. The mark
-//! can. It is written after each sync and not synced itself: after a power cut it says too little, never too much. It
-//! stands in two files, so that what damages the log and one of them is still noticed.
+//! Without the mark, an engine that recovers to a shorter log without an error looks like one that never held more.
+//! The mark is written after each sync and is not synced itself: after a power cut it may be too low, never too high.
+//! It has two files, so that damage to the log and to one of them is still noticed.
 
 use super::files::for_owner;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
-/// Its files.
+/// The names of its files.
 const FILES: [&str; 2] = ["synced", "synced.copy"];
 
 /// The position, and its CRC32C.
 const MARK_BYTES: usize = 12;
 
-/// The mark of one log, open.
+/// The open mark of one log.
 #[derive(Debug)]
 pub(super) struct Mark {
     files: [File; 2],
-    /// What the files say; 0 where they say nothing.
+    /// The position in the files; 0 if they have none.
     synced: u64,
 }
 
-/// What a file says; 0 where it is damaged.
+/// The position in a file; 0 if the file is damaged.
 fn read(file: &File) -> io::Result<u64> {
     let mut bytes = Vec::with_capacity(MARK_BYTES);
     file.take(MARK_BYTES as u64).read_to_end(&mut bytes)?;
@@ -35,8 +35,8 @@ fn read(file: &File) -> io::Result<u64> {
 }
 
 impl Mark {
-    /// Opens it in the log's folder, and makes an empty one where there is none. Of its files the one that says more
-    /// counts.
+    /// Opens the mark in the log's folder, and creates an empty one if there is none. The higher position of the two
+    /// files counts.
     pub fn open(folder: &Path) -> io::Result<Mark> {
         let open = |name: &str| {
             let mut options = OpenOptions::new();
@@ -50,12 +50,12 @@ impl Mark {
         Ok(Mark { files, synced })
     }
 
-    /// The last position that is known to have been synced.
+    /// The last position that is known to be synced.
     pub fn synced(&self) -> u64 {
         self.synced
     }
 
-    /// Everything up to this position has been synced.
+    /// Notes that everything up to this position has been synced.
     pub fn raise(&mut self, synced: u64) -> io::Result<()> {
         if synced > self.synced {
             self.write(synced)?;
@@ -63,11 +63,11 @@ impl Mark {
         Ok(())
     }
 
-    /// What lies behind this position is about to be cut off.
+    /// Lowers the mark before the log is cut after this position.
     pub fn lower(&mut self, head: u64) -> io::Result<()> {
         if head < self.synced {
             self.write(head)?;
-            // Else a power cut could bring back a mark that the log no longer reaches.
+            // Otherwise a power cut could restore a mark that the log no longer reaches.
             self.files.iter().try_for_each(File::sync_data)?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! A journal in memory. Nothing outlives it; it says by example what the laws ask for.
+//! A journal in memory. It is lost when dropped, and is a simple example of the [`Journal`] laws.
 
 use super::{Journal, JournalError, KeyValue, KeyValues, Values, fence, fits};
 use std::collections::{BTreeMap, VecDeque};
@@ -13,7 +13,7 @@ pub struct MemoryJournal {
 
 #[derive(Debug, Default)]
 struct Log {
-    /// How many values were trimmed.
+    /// The number of trimmed values.
     trimmed: u64,
     values: VecDeque<Arc<[u8]>>,
 }
@@ -29,7 +29,7 @@ impl Log {
     }
 }
 
-/// A thread that panicked while it held the lock left whole values behind it, so going on is sound.
+/// A thread that panicked with the lock held leaves only complete values, so the data is still valid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -72,7 +72,7 @@ impl Journal for MemoryJournal {
         let log = lock(&self.log);
         let from = from.max(log.trimmed + 1);
         let skip = usize::try_from(from - log.trimmed - 1).unwrap_or(usize::MAX);
-        // What is there now: the lock is not held while somebody reads.
+        // Copies the present values, so that the lock is not held during the read.
         let values: Vec<_> = log.values.iter().skip(skip).cloned().collect();
         Box::new(
             values

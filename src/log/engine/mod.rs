@@ -1,14 +1,14 @@
-//! Where values are kept. The [`Journal`] trait is the seam for other engines; its laws are a test suite that every
-//! engine runs (`tests/log/journal.rs`).
+//! Where values are kept. Other engines can implement the [`Journal`] trait; a test suite checks its laws for every
+//! engine (`tests/log/journal.rs`).
 //!
 //! | engine | for |
 //! | --- | --- |
 //! | [`memory`] | tests, the simulator |
-//! | [`sled`] | stores on disk; alone in naming the crate |
-//! | [`fault`] | around another one: failing, crashing, flipping bits, in tests |
+//! | [`sled`] | stores on disk; the only module that names the crate |
+//! | [`fault`] | tests: wraps another engine to make it fail, crash or flip bits |
 //!
-//! **Invariant:** nothing here knows what a value means. What the log holds and what is kept on the [`KeyValues`] may
-//! disagree in any way after a crash, and nothing may depend on their agreeing.
+//! **Invariant:** nothing here knows what a value means. After a crash the log and the [`KeyValues`] may disagree in
+//! any way, and nothing may depend on their agreement.
 
 pub mod fault;
 pub(crate) mod files;
@@ -23,52 +23,53 @@ use std::path::PathBuf;
 
 /// A log of values at dense positions 1, 2, 3, …, with one appender and any number of readers.
 ///
-/// Laws: positions have no holes; what was appended is read back as it was, until it is cut or trimmed; what was
-/// appended before a [`sync`](Journal::sync) that succeeded is there after any crash; what was appended since may be
-/// lost, but only as a suffix; after `sync` failed nothing is known of what was appended since the last good one.
+/// Laws: Positions have no holes. A value that was appended is read back unchanged, until it is cut or trimmed.
+/// Values that were appended before a successful [`sync`](Journal::sync) survive any crash. Values appended since may
+/// be lost, but only as a suffix. After `sync` has failed, nothing is known about the values appended since the last
+/// success.
 pub trait Journal: Send + Sync {
-    /// Appends values after `expected_head`, all of them or none, and gives the new head. They can be read at once,
-    /// and are durable after the next [`sync`](Journal::sync).
+    /// Appends values after `expected_head`, all or none, and returns the new head. They can be read at once, and are
+    /// durable after the next [`sync`](Journal::sync).
     ///
     /// # Errors
-    /// [`JournalError::Fenced`] if the head is another: somebody else appends. [`JournalError::TooLarge`].
+    /// [`JournalError::Fenced`] if the head differs: another writer appends. [`JournalError::TooLarge`].
     fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError>;
 
     /// Makes everything that was appended before the call durable.
     ///
     /// # Errors
-    /// The engine failed. The writer must not go on then: a second sync may succeed without having written anything.
+    /// The engine failed. The writer must then stop: a second sync may succeed although it wrote nothing.
     fn sync(&self) -> Result<(), JournalError>;
 
-    /// The last position; before [`first`](Journal::first) by one where the log is empty.
+    /// The last position. If the log is empty, it is one less than [`first`](Journal::first).
     fn head(&self) -> u64;
 
-    /// The first position that is kept; the next one to be appended where there is none.
+    /// The first position that is kept; if there is none, the next one to be appended.
     fn first(&self) -> u64;
 
-    /// The value at a position; `None` where none is kept.
+    /// The value at a position; `None` if it is not kept.
     ///
     /// # Errors
     /// The engine failed.
     fn get(&self, position: u64) -> Result<Option<Vec<u8>>, JournalError>;
 
-    /// The values from a position to the present head, in order; from [`first`](Journal::first) if it lies before.
-    /// What is trimmed meanwhile may be left out.
+    /// The values from a position to the present head, in order; from [`first`](Journal::first) if that is later.
+    /// Values that are trimmed meanwhile may be missing.
     fn read(&self, from: u64) -> Values<'_>;
 
-    /// Forgets the values before a position. The head stays, also when none is left.
+    /// Removes the values before a position. The head stays, even if no value is left.
     ///
     /// # Errors
     /// The engine failed.
     fn trim(&self, before: u64) -> Result<(), JournalError>;
 
-    /// Forgets the values after a position, so that it is the head: for the parts of an unfinished frame.
+    /// Removes the values after a position, which becomes the head: for the parts of an unfinished frame.
     ///
     /// # Errors
     /// The engine failed, or the position is not kept.
     fn cut(&self, head: u64) -> Result<(), JournalError>;
 
-    /// Makes all of it durable, however durable a [`sync`](Journal::sync) is: nothing more will be appended.
+    /// Makes everything durable, whatever [`sync`](Journal::sync) guarantees: nothing more will be appended.
     ///
     /// # Errors
     /// Those of [`sync`](Journal::sync).
@@ -77,25 +78,25 @@ pub trait Journal: Send + Sync {
     }
 }
 
-/// The values that [`Journal::read`] gives, each with its position.
+/// The values that [`Journal::read`] returns, each with its position.
 pub type Values<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + Send + 'a>;
 
-/// A place beside the log for what can be rebuilt from it: checkpoints, retry ids. It has no laws after a crash:
-/// what stands there may be older or newer than the log, or gone.
+/// Values beside the log that can be rebuilt from it: checkpoints and retry ids. They have no laws after a crash: a
+/// value may be older or newer than the log, or missing.
 pub trait KeyValues: Send + Sync {
-    /// Puts something there, in the place of what the key held.
+    /// Stores a value, and replaces the key's earlier value.
     ///
     /// # Errors
     /// The engine failed, or the value is too large.
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError>;
 
-    /// What a key holds.
+    /// The value of a key.
     ///
     /// # Errors
     /// The engine failed.
     fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError>;
 
-    /// The last of the keys that begin with `prefix` and are less than `before`, with what it holds.
+    /// The last key that begins with `prefix` and is less than `before`, with its value.
     ///
     /// # Errors
     /// The engine failed.
@@ -107,17 +108,17 @@ pub trait KeyValues: Send + Sync {
     /// The engine failed.
     fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError>;
 
-    /// Takes a key away, if it is there.
+    /// Removes a key, if it exists.
     ///
     /// # Errors
     /// The engine failed.
     fn remove(&self, key: &[u8]) -> Result<(), JournalError>;
 }
 
-/// A key of the key values, and what it holds.
+/// A key of the key values, with its value.
 pub type KeyValue = (Vec<u8>, Vec<u8>);
 
-/// What a store runs on: a log, and key values beside it.
+/// The storage of a store: a log, and key values beside it.
 pub trait Engine: Journal + KeyValues {}
 
 impl<T: Journal + KeyValues + ?Sized> Engine for T {}
@@ -126,10 +127,10 @@ impl<T: Journal + KeyValues + ?Sized> Engine for T {}
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// Somebody else appended.
+    /// Another writer appended.
     #[error("another writer appended: the log ends at {actual}, not at {expected}")]
     Fenced {
-        /// Where the caller took it to end.
+        /// Where the caller expected the log to end.
         expected: u64,
         /// Where it ends.
         actual: u64,
@@ -137,41 +138,41 @@ pub enum JournalError {
     /// A value is larger than `limits::VALUE_BYTES_MAX`.
     #[error("a value of {0} bytes is larger than {VALUE_BYTES_MAX}")]
     TooLarge(usize),
-    /// A position that is not kept.
+    /// The position is not kept.
     #[error("position {position} is not in the log, which has {first} to {head}")]
     NotKept {
         /// The position.
         position: u64,
-        /// The first one that is kept.
+        /// The first position that is kept.
         first: u64,
-        /// The last one.
+        /// The last position.
         head: u64,
     },
-    /// There are holes between the values.
+    /// A position is missing between the values.
     #[error("the log is damaged: position {expected} is missing, the next one is {found}")]
     Hole {
-        /// The position that should have come.
+        /// The missing position.
         expected: u64,
-        /// The one that came.
+        /// The position that was found instead.
         found: u64,
     },
-    /// The engine's files are not as they should be.
+    /// The engine's files are not as expected.
     #[error("{path}: {what}")]
     Damaged {
-        /// Where.
+        /// The file or folder.
         path: PathBuf,
-        /// How.
+        /// What is wrong with it.
         what: String,
     },
-    /// The log ends before what had been synced.
+    /// The log ends before a position that was synced.
     #[error("the log is damaged: it ends at position {head}, and had been synced up to {synced}")]
     Short {
         /// Where it ends.
         head: u64,
-        /// Where it ended.
+        /// The last synced position.
         synced: u64,
     },
-    /// The engine cannot make sense of its files.
+    /// The engine cannot interpret its files.
     #[error("the log's files are damaged: {0}")]
     Unreadable(String),
     /// The engine failed.
@@ -180,23 +181,23 @@ pub enum JournalError {
     /// A file could not be opened or synced.
     #[error("{path}: {source}")]
     Io {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// The system's clock stands before 1970, where the engine cannot work.
+    /// The system's clock is before 1970, and the engine cannot work then.
     #[error(
         "this machine's clock stands before 1970; set it, and try again: nothing is wrong with the store"
     )]
     Clock,
-    /// A test asked for it.
+    /// A test requested this failure.
     #[error("a fault that was asked for")]
     Injected,
 }
 
 impl JournalError {
-    /// What the system said, where it refused something.
+    /// The system's error, if the system refused an operation.
     #[must_use]
     pub fn refusal(&self) -> Option<std::io::ErrorKind> {
         match self {
@@ -209,7 +210,7 @@ impl JournalError {
         }
     }
 
-    /// Whether the files are damaged, rather than out of reach.
+    /// Whether the files are damaged, rather than unreachable.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         matches!(
@@ -225,17 +226,17 @@ impl JournalError {
 /// How durable a sync is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// What is synced survives a power cut.
+    /// Synced values survive a power cut.
     #[default]
     Power,
-    /// It survives the end of the process; a power cut may take the last of it.
+    /// Synced values survive the end of the process; a power cut may lose the last of them.
     Process,
     /// Syncing does nothing: for bulk loads that can be repeated.
     None,
 }
 
 impl Durability {
-    /// Its name, as options have it.
+    /// Its name in options.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -254,7 +255,7 @@ fn fits(values: &[Vec<u8>]) -> Result<(), JournalError> {
     }
 }
 
-/// Refuses an append to another head than the caller believes in.
+/// Refuses an append if the head is not the one that the caller expects.
 fn fence(expected: u64, actual: u64) -> Result<(), JournalError> {
     if expected == actual {
         Ok(())

@@ -1,10 +1,11 @@
-//! Calls of an engine that panics on damaged files, and on disks that fail, instead of giving an error.
+//! Calls to an engine that panics, instead of returning an error, on damaged files and failing disks.
 
 use super::JournalError;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Calls what may panic. A panic that speaks of an error of the system is one; any other is damage.
+/// Runs a call that may panic. A panic message with a system error becomes that error; any other panic counts as
+/// damage.
 pub(super) fn guarded<T>(
     call: impl FnOnce() -> Result<T, JournalError>,
 ) -> Result<T, JournalError> {
@@ -19,7 +20,7 @@ pub(super) fn guarded<T>(
     })
 }
 
-/// The system's error in a text that was made from its debug form.
+/// The system's error in a text that contains its debug form.
 pub(super) fn of_system(text: &str) -> Option<io::Error> {
     let (_, rest) = text.split_once("Os { code: ")?;
     let end = rest.find(|character: char| !character.is_ascii_digit())?;

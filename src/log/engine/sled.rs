@@ -1,25 +1,25 @@
-//! Values in sled 0.34, one tree for the log and one for the key values. No other file names the crate.
+//! Keeps values in sled 0.34: one tree for the log and one for the key values. No other file names the crate.
 //!
-//! What was found out about it, and is kept to here:
+//! What is known about sled, and how this code deals with it:
 //! - Its flush ends in `sync_file_range`, which leaves data in the drive's cache: for [`Durability::Power`] the `db`
-//!   file is synced once more through a handle of our own.
-//! - A page over a quarter of a segment goes into `blobs/`, whose files it does not sync. A leaf holds up to 16 values
-//!   and keys, some more while it splits or merges: `SEGMENT_BYTES` is chosen so that 20 of the largest fit.
-//! - A file cut short may open without an error and with holes: opening reads all positions.
-//! - Two trees may come apart in a crash: the key values is therefore derived data only, and all that the log depends on,
-//!   its floor included, stands in the one tree.
-//! - It keeps each key's neighbours in one page, so a value costs about its own size, and freed space stays its own.
-//! - Its background threads may hold the `db` file, and its lock, for a moment after the last handle is gone: dropping
-//!   a journal waits for them, so that it can be opened again at once.
-//! - A flush may wait for ever where a write fails: the `watchdog` looks for sled's own note of the error.
-//! - Damaged files can make it panic or not open at all, instead of giving an error: a panic is taken for damage,
-//!   unless it speaks of the system's refusal. With a clock before 1970 it panics as well.
-//! - A kill or a full disk while it opens leaves files over which it stumbles the next time: `files` clears them.
-//! - Its cache counts a page only once 64 accesses have come together in one of 256 parts, so that reading a log once
-//!   would keep 16,384 leaves of up to 16 values each, whatever the capacity: who reads looks at each place again until
-//!   enough have.
-//! - A `db` file that was shortened or altered after a crash opens without an error, and with all that lay behind the
-//!   damage gone, checkpoints included. The `mark` beside it knows how far it went.
+//!   file is synced once more through our own handle.
+//! - It puts a page larger than a quarter of a segment into `blobs/`, whose files it does not sync. A leaf holds up to
+//!   16 values and keys, some more while it splits or merges: `SEGMENT_BYTES` leaves space for 20 of the largest.
+//! - A truncated file may open without an error and with holes: every read checks that no position is missing.
+//! - Two trees may disagree after a crash: so the key values are derived data only, and everything that the log
+//!   depends on, including its floor, is in the log's tree.
+//! - It keeps neighbouring keys in one page, so a value costs about its own size, and sled reuses freed space itself.
+//! - Its background threads may hold the `db` file, and its lock, for a moment after the last handle is dropped:
+//!   dropping a journal waits for them, so that it can be opened again at once.
+//! - A flush may wait forever if a write fails: the `watchdog` checks whether sled has noted an error.
+//! - Damaged files can make it panic, or never open, instead of returning an error: a panic counts as damage, unless
+//!   its message has a system error. sled also panics if the clock is before 1970.
+//! - A kill or a full disk during opening leaves files on which the next opening fails: `files` clears them.
+//! - Its cache counts a page only after 64 accesses have collected in one of 256 shards. So reading a log once would
+//!   keep 16,384 leaves of up to 16 values each, whatever the capacity: a reader repeats the access to each key until
+//!   enough have collected.
+//! - A `db` file that was truncated or altered after a crash opens without an error, but everything after the damage
+//!   is lost, including checkpoints. The `mark` beside it knows how far it went.
 
 use super::files::{self, OwnHandle};
 use super::mark::Mark;
@@ -34,35 +34,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// sled's segment. A quarter of it must hold a leaf of the largest values (FORMAT.md).
+/// sled's segment size. A quarter of it must hold a leaf of the largest values (FORMAT.md).
 const SEGMENT_BYTES: usize = 8 << 20;
-/// The most values that one leaf has for a moment: 16, and 3 of a sibling that it takes in, and the one that comes.
+/// The most values in one leaf at any moment: 16, 3 that it takes from a sibling, and the new one.
 const LEAF_VALUES_MAX: usize = 20;
 const _: () = assert!(LEAF_VALUES_MAX * (VALUE_BYTES_MAX + 64) <= SEGMENT_BYTES / 4);
-/// Longest key of the key values; part of the same sum.
+/// The longest key of the key values; it counts in the same sum.
 const KEY_BYTES_MAX: usize = 48;
 
-/// sled's cache. The log is read once, in order; what is read again lives in checkpoints and blocks.
+/// sled's cache. The log is read once, in order; what is read again is in checkpoints and blocks.
 const CACHE_BYTES: u64 = 32 << 20;
-/// Positions removed in one batch: bounds what a batch holds in memory.
+/// Positions removed in one batch: this limits the memory of a batch.
 const TRIM_BATCH: u64 = 1_024;
 
-/// One look at a value for so many of its bytes, so that the leaves that sled keeps are about 32 MiB together.
+/// One repeated access to a value for this many of its bytes: so sled keeps leaves of about 32 MiB in all.
 const LOOK_BYTES: usize = 2 << 10;
-/// No value needs more looks: a leaf of 8 is then counted at once.
+/// The most repeated accesses to a value: a leaf of 8 such values then collects 64, and is counted at once.
 const LOOKS_MAX: usize = 8;
 
-/// In sled's own tree: which store this log is of.
+/// The key of the store's id, in sled's own tree.
 const STORE_KEY: &str = "store";
 
-/// Under position 0, where no value stands: the first position that is kept, once values were trimmed. It is written
-/// before they go, so that a crash in between leaves only values that nobody asks for.
+/// The key of the first kept position, once values were trimmed: position 0, which has no value. It is written before
+/// the values are removed, so that a crash in between leaves only values that are never read.
 const FLOOR_KEY: [u8; 8] = [0; 8];
 
 /// A journal in a folder.
 #[derive(Debug)]
 pub struct SledJournal {
-    // In this order: dropping the last handle writes what is left, and then `file` sees that all let go.
+    // In this order: dropping the last handle writes the rest, and then `file` waits until sled has released the file.
     log: sled::Tree,
     key_values: sled::Tree,
     db: sled::Db,
@@ -70,24 +70,24 @@ pub struct SledJournal {
     file: OwnHandle,
     path: PathBuf,
     durability: Durability,
-    /// Held by the one that changes the log.
+    /// Held while the log is changed.
     changing: Mutex<()>,
     mark: Mutex<Mark>,
     first: AtomicU64,
     head: AtomicU64,
 }
 
-/// The handle that is dropped last, from the first moment on. sled flushes then, and panics where it cannot: what had to
-/// be durable is so by then.
+/// The handle that is dropped last, from opening on. On this drop sled flushes, and panics if that fails; everything
+/// that must be durable is durable before.
 #[derive(Debug)]
 struct LastHandle {
     db: Option<sled::Db>,
-    /// It has a handle of its own.
+    /// It has its own handle.
     watchdog: Option<Watchdog>,
 }
 
 impl LastHandle {
-    /// Opens the files. The other handle is to be dropped first.
+    /// Opens the files. The caller must drop the returned `Db` handle first.
     fn open(path: &Path) -> Result<(LastHandle, sled::Db), JournalError> {
         let db = sled::Config::new()
             .path(path)
@@ -97,7 +97,7 @@ impl LastHandle {
             .use_compression(false)
             .open()
             .map_err(engine)?;
-        // A flush that finds the error wakes those that wait.
+        // A flush that finds the error wakes the waiting calls.
         let watched = db.clone();
         let help = move || {
             if watched.context.global_error().is_err() {
@@ -127,8 +127,8 @@ impl LastHandle {
 
 impl Drop for LastHandle {
     fn drop(&mut self) {
-        // Dropping the handle flushes without anybody who looks after it: by then there is nothing left to write, or an
-        // error is known, and then nothing is waited for.
+        // Dropping the handle flushes without the watchdog. That is safe: either nothing is left to write, or an
+        // error is known, and then the flush does not wait.
         drop(self.flush());
         drop(self.watchdog.take());
         let last = self.db.take();
@@ -137,7 +137,7 @@ impl Drop for LastHandle {
 }
 
 impl SledJournal {
-    /// Opens or makes the journal in a folder. That no position is missing is checked by those who read.
+    /// Opens the journal in a folder, or creates it. Readers check that no position is missing.
     ///
     /// # Errors
     /// The folder cannot be used, another process has it open, or the log is damaged.
@@ -190,10 +190,10 @@ impl SledJournal {
         Ok(journal)
     }
 
-    /// That sled keeps nothing in files that it does not sync.
+    /// Checks that sled keeps nothing in files that it does not sync.
     ///
     /// # Errors
-    /// It does, or the folder cannot be read.
+    /// There are such files, or the folder cannot be read.
     pub fn no_blobs(&self) -> Result<(), JournalError> {
         let path = self.path.join("blobs");
         match std::fs::read_dir(&path).map(Iterator::count) {
@@ -207,7 +207,7 @@ impl SledJournal {
         }
     }
 
-    /// Bytes that sled's files take.
+    /// The size of sled's files in bytes.
     ///
     /// # Errors
     /// The engine failed.
@@ -215,7 +215,7 @@ impl SledJournal {
         self.db.size_on_disk().map_err(engine)
     }
 
-    /// Which store the log is of, if that was ever written.
+    /// The id of the store to which the log belongs, if it was written.
     ///
     /// # Errors
     /// The engine failed.
@@ -226,7 +226,7 @@ impl SledJournal {
         })
     }
 
-    /// Writes which store the log is of, so that it survives a power cut.
+    /// Writes the id of the store to which the log belongs, and makes it survive a power cut.
     ///
     /// # Errors
     /// The engine failed.
@@ -263,14 +263,14 @@ impl SledJournal {
                 path: self.path.join("db"),
                 source,
             })?;
-            // Of what a power cut may take nothing is promised.
+            // The mark covers only what survives a power cut.
             let raised = held(&self.mark).raise(head);
             raised.map_err(|error| self.mark_error(error))?;
         }
         Ok(())
     }
 
-    /// Has sled count its accesses to the page of a key, so that it gives up others.
+    /// Repeats accesses to the page of a key, so that sled's cache counts them and evicts other pages.
     fn look_again(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
         for _ in 0..(value.len() / LOOK_BYTES).min(LOOKS_MAX) {
             self.log.contains_key(key).map_err(engine)?;
@@ -292,7 +292,7 @@ impl SledJournal {
     }
 }
 
-/// Whoever panicked while holding a lock changed the tree by whole batches, and the numbers after them.
+/// A thread that panicked with the lock held changed the tree by whole batches, and the numbers only after them.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -300,11 +300,12 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn engine(error: sled::Error) -> JournalError {
     match error {
         sled::Error::Corruption { .. } => JournalError::Unreadable(error.to_string()),
-        // With sound files neither can be: what sled's authors took for impossible, and files of another version.
+        // Sound files cause neither: the first is a case that sled's authors took for impossible, the second a file
+        // of another version.
         sled::Error::ReportableBug(what) | sled::Error::Unsupported(what) => {
             JournalError::Unreadable(what)
         }
-        // It hands on copies, whose text is the debug form of the first.
+        // sled passes on copies of the error. Their text is the debug form of the first error.
         sled::Error::Io(error) => {
             JournalError::Engine(Box::new(of_system(&error.to_string()).unwrap_or(error)))
         }
@@ -321,13 +322,13 @@ fn number(bytes: &[u8]) -> Result<u64, JournalError> {
     }
 }
 
-/// First and last position.
+/// The first and the last position.
 fn ends(log: &sled::Tree) -> Result<(u64, u64), JournalError> {
     let floor = match log.get(FLOOR_KEY).map_err(engine)? {
         Some(floor) => number(&floor)?.max(1),
         None => 1,
     };
-    // What a crash left below the floor.
+    // Values that a crash left below the floor.
     let mut left = sled::Batch::default();
     for key in log.range(1u64.to_be_bytes()..floor.to_be_bytes()).keys() {
         left.remove(key.map_err(engine)?);
@@ -418,7 +419,7 @@ impl Journal for SledJournal {
                 Ok(Some((number(&key)?, value.to_vec())))
             });
             let read = read.and_then(|read| match read {
-                // What was trimmed since the reading began is no hole.
+                // Values that were trimmed since the read began are no hole.
                 Some((found, _)) if found != next && found > self.first() => {
                     let expected = next;
                     Err(JournalError::Hole { expected, found })

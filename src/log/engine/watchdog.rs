@@ -1,5 +1,5 @@
-//! A thread that looks after calls which may wait for ever: sled's flush does where the write that it waits for fails
-//! just then, since nobody wakes it.
+//! A thread that helps calls which may wait forever: sled's flush does so if the write that it waits for fails at
+//! that moment, because then no thread wakes it.
 
 use std::io;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long a call may take before it is looked after, and again each time.
+/// How long a call may take before it gets help, and the pause between repeated helps.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Without any call for so many pauses it sleeps until the next one.
+/// After this many pauses without a call the thread sleeps until the next call.
 const IDLE_PAUSES_MAX: u32 = 20;
 
-/// Looks after calls.
+/// Helps calls that take long.
 #[derive(Debug)]
 pub(super) struct Watchdog {
     seen: Arc<WatchedCall>,
@@ -27,7 +27,7 @@ struct WatchedCall {
 }
 
 impl Watchdog {
-    /// Has `help` called again and again while a call takes long.
+    /// Starts the thread. It calls `help` repeatedly while a call takes long.
     pub fn start(help: impl Fn() + Send + 'static) -> io::Result<Watchdog> {
         let seen = Arc::new(WatchedCall::default());
         let for_thread = Arc::clone(&seen);
@@ -39,7 +39,7 @@ impl Watchdog {
         })
     }
 
-    /// Makes a call that may have to be helped.
+    /// Runs a call that may need help.
     pub fn look_after<T>(&self, call: impl FnOnce() -> T) -> T {
         self.seen.calls.fetch_add(1, SeqCst);
         if !self.seen.awake.swap(true, SeqCst) {
@@ -56,7 +56,7 @@ impl Watchdog {
     }
 }
 
-/// Counts a call as ended, also where it panics.
+/// Counts a call as ended, even if it panics.
 struct Ended<'a>(&'a AtomicUsize);
 
 impl Drop for Ended<'_> {
@@ -81,7 +81,7 @@ impl WatchedCall {
                 thread::park_timeout(PAUSE);
             } else {
                 self.awake.store(false, SeqCst);
-                // A call that began just now has not woken it.
+                // A call that began just now has not woken this thread.
                 if !in_call() && !self.ended.load(SeqCst) {
                     thread::park();
                 }
@@ -97,7 +97,7 @@ impl Drop for Watchdog {
         self.seen.ended.store(true, SeqCst);
         self.wake();
         if let Some(thread) = self.thread.take() {
-            // It says nothing where it has panicked: there is nothing left to look after.
+            // A panic of the thread is ignored: no call is left that needs help.
             let _ = thread.join();
         }
     }
