@@ -1,11 +1,11 @@
-//! The chain over what the log means: each commit's link is BLAKE3(link before ‖ canonical bytes of the commit).
+//! The chain over the log's content: each commit's link is BLAKE3(link before ‖ canonical bytes of the commit).
 //!
-//! Canonical bytes depend on nothing but the commit and the salts of its strings: not on frames, parts, tables,
-//! differences or compression. So sealed blocks, other engines and migrations must reproduce the same links.
-//! Pages, rejects and progress are no part of it: the CRC guards them. `FORMAT.md` has the layout.
+//! Canonical bytes depend only on the commit and the salts of its strings, not on frames, parts, tables, differences
+//! or compression. So sealed blocks, other engines and migrations must produce the same links. Pages, rejects and
+//! progress are not in the chain: the CRC protects them. `FORMAT.md` has the layout.
 //!
-//! **Invariant:** the layout of [`SCHEMA`] 1 is never changed. A field that an entry gains gets a new schema, and
-//! entries that lack it keep their bytes.
+//! **Invariant:** the layout of [`SCHEMA`] 1 never changes. A new field of an entry needs a new schema, and entries
+//! without that field keep their bytes.
 
 use super::codec::bytes::{put_varint, put_zigzag};
 use super::codec::row::{disposition_number, kind_number};
@@ -27,7 +27,7 @@ pub const START: ChainLink = [0; 32];
 /// The version of the canonical bytes, and their first byte.
 pub const SCHEMA: u8 = 1;
 
-/// A commit under way: its canonical bytes so far.
+/// Encodes one commit: its canonical bytes so far.
 #[derive(Debug, Default)]
 pub(super) struct CanonicalEncoder {
     out: Vec<u8>,
@@ -58,7 +58,7 @@ impl CanonicalEncoder {
         blake3::hash(&self.out).into()
     }
 
-    /// An entry, in the table of whose frame `hashes` stand.
+    /// Adds an entry. `hashes` are those of the tables in the entry's frame.
     pub(super) fn entry(&mut self, entry: &WEntry, hashes: &Hashes) {
         let mut put = Put {
             out: &mut self.out,
@@ -79,7 +79,7 @@ impl CanonicalEncoder {
                 | u8::from(entry.lossy) << 6,
         );
         put.time(entry.recorded_at);
-        // Differences within the entry: short, and the same in whatever frame it stands.
+        // Differences within the entry are short, and the same in every frame.
         put.time(entry.occurred_at.wrapping_sub(entry.recorded_at));
         put.time(entry.effective_at.wrapping_sub(entry.occurred_at));
         put.name(entry.observer);
@@ -106,7 +106,7 @@ impl CanonicalEncoder {
     }
 }
 
-/// What stands for a string that the tables lack. It cannot come up: writing fills the tables, reading checks them.
+/// The hash of a string that the tables lack. That cannot happen: writing fills the tables, reading checks them.
 const NOTHING: StringHash = [0; 16];
 
 struct Put<'a> {
@@ -177,7 +177,7 @@ impl Put<'_> {
             Origin::Observed => None,
             Origin::Inferred(inference) => Some(inference),
         };
-        // What no change had at first stands in a byte of its own, so that all others keep their bytes.
+        // What changes could not have at first is in an extra byte, so that all other changes keep their bytes.
         let collected = change.disposition == Disposition::Collected;
         let disposition = if collected {
             0

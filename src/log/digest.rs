@@ -1,12 +1,13 @@
-//! The digest of a roster: a sum of keyed hashes of its members, kept up as they come and go.
+//! The digest of a roster: a sum of keyed hashes of its members, updated when members come and go.
 //!
-//! The sum is mod 2^256 and the key is the store's own. An exclusive or would be forged by solving linear equations,
-//! and a short sum by a birthday; against this one, an attacker who chooses the names has neither key nor shortcut.
+//! The sum is mod 2^256, and each store has its own key. An XOR could be forged by solving linear equations, and a
+//! short sum by a birthday attack. Against this sum an attacker who chooses the names has neither the key nor a
+//! shortcut.
 
 /// A 256-bit number, lowest 64 bits first.
 pub type Sum = [u64; 4];
 
-/// What one member adds to the digest of its roster.
+/// The term that one member adds to the digest of its roster.
 #[must_use]
 pub fn member_hash(key: &[u8; 32], topic: &str, user: &str, conn: &str, meta: Option<&str>) -> Sum {
     let mut hasher = blake3::Hasher::new_keyed(key);
@@ -15,7 +16,7 @@ pub fn member_hash(key: &[u8; 32], topic: &str, user: &str, conn: &str, meta: Op
         hasher.update(part.as_bytes());
     }
     match meta {
-        // No length is the largest one: missing metadata is not empty metadata.
+        // No real length is this large: so missing metadata differs from empty metadata.
         None => hasher.update(&u64::MAX.to_le_bytes()),
         Some(meta) => {
             hasher.update(&(meta.len() as u64).to_le_bytes());
@@ -30,20 +31,20 @@ pub fn member_hash(key: &[u8; 32], topic: &str, user: &str, conn: &str, meta: Op
     sum
 }
 
-/// The digest of the members that were added and not removed, whatever their order.
+/// The digest of all members that were added and not removed, in any order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RosterDigest {
     sum: Sum,
 }
 
 impl RosterDigest {
-    /// The digest of nobody.
+    /// The digest of an empty roster.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A member comes.
+    /// Adds a member.
     pub fn add(&mut self, member: &Sum) {
         let mut carry = false;
         for (limb, &more) in self.sum.iter_mut().zip(member) {
@@ -54,7 +55,7 @@ impl RosterDigest {
         }
     }
 
-    /// A member goes.
+    /// Removes a member.
     pub fn remove(&mut self, member: &Sum) {
         let mut borrow = false;
         for (limb, &less) in self.sum.iter_mut().zip(member) {
@@ -65,7 +66,7 @@ impl RosterDigest {
         }
     }
 
-    /// The digest as a snapshot keeps it, little-endian.
+    /// The digest as a snapshot stores it, little-endian.
     #[must_use]
     pub fn bytes(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
@@ -75,7 +76,7 @@ impl RosterDigest {
         bytes
     }
 
-    /// A digest from its bytes.
+    /// Makes a digest from its bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let mut sum = [0; 4];

@@ -1,4 +1,4 @@
-//! The log: what was recorded, as bytes that an engine keeps.
+//! The log: records as bytes, stored by an engine.
 //!
 //! ```text
 //! Record…  ─codec→  payload  ─frame→  values  ─engine→  positions 1, 2, 3, …
@@ -6,22 +6,22 @@
 //! ```
 //!
 //! The log is a sequence of *values* at dense positions. A [*frame*](frame) is one or more consecutive values (its
-//! parts) and holds [records](Record); it counts only when all its parts are there. Each frame can be read alone: the
-//! names that it uses stand in it.
+//! parts) and holds [records](Record). It counts only if all its parts exist. Each frame can be read alone: it
+//! contains the names that it uses.
 //!
 //! | module | what |
 //! | --- | --- |
-//! | [`codec`] | the payload of a frame; alone in naming bincode |
+//! | [`codec`] | the payload of a frame; the only module that names bincode |
 //! | [`frame`] | header, parts, checksums, compression |
-//! | [`chain`], [`salts`] | the chain over the log's meaning, and the salts under which strings enter it |
+//! | [`chain`], [`salts`] | the chain over the log's content, and the salts of the strings in it |
 //! | [`digest`] | the digest of a roster |
-//! | [`read`] | frames, as an engine gives them |
+//! | [`read`] | reads frames from an engine |
 //! | [`engine`] | where values are kept: the [`Journal`](engine::Journal) trait, memory, sled, faults |
 //!
-//! `FORMAT.md` beside this file has every byte.
+//! `FORMAT.md` beside this file describes every byte.
 //!
-//! **Invariant:** nothing here decides or applies anything, and nothing knows feeds, the store or JSON. Whatever bytes
-//! it is given, reading answers with an error: it does not panic, loop or allocate beyond a fixed multiple of them.
+//! **Invariant:** nothing here decides or applies anything, and nothing knows feeds, the store or JSON. For any bytes,
+//! reading returns an error at worst: it does not panic, loop, or allocate more than a fixed multiple of their length.
 
 pub mod chain;
 pub mod codec;
@@ -39,40 +39,40 @@ use crate::domain::time::Millis;
 /// One record of a frame.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
-    /// Entries that are appended together. Their `seq` follow one another through the frame.
+    /// Entries that are appended together. Their `seq` is consecutive through the frame.
     Commit {
-        /// How they came about.
+        /// The rules by which they were decided.
         rules: Rules,
         /// Never empty.
         entries: Vec<Entry>,
     },
     /// A step of a paged snapshot: durable, but no entry.
     Page {
-        /// How it is to be taken.
+        /// The rules by which it was decided.
         rules: Rules,
         /// The step.
         page: Page,
     },
-    /// An ingest connection ended in order: durable, but no entry.
+    /// An ingest connection that was closed normally: durable, but no entry.
     Closed(ConnectionEnd),
-    /// A line that could not be taken.
+    /// A rejected line.
     Reject(Reject),
-    /// A line that could not be taken when it came, and was later: which reject of the log it is, from 1.
+    /// The rejected line with this number (from 1, among all rejects of the log) was accepted by a later retry.
     Settled(u64),
     /// How far a source has been read.
     Progress(Progress),
 }
 
-/// A line that could not be taken, kept verbatim.
+/// A rejected line, kept verbatim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
-    /// When.
+    /// When it was recorded.
     pub recorded_at: Millis,
     /// The file or feed.
     pub source: Text,
-    /// Its line there, from 1.
+    /// The line there, from 1.
     pub line: u64,
-    /// Where that line begins.
+    /// The byte at which that line begins.
     pub byte: u64,
     /// Why.
     pub reason: Text,
@@ -84,8 +84,8 @@ pub struct Reject {
     pub blake3: [u8; 32],
 }
 
-/// How far a source has been read, in the same frame as what it said: so `--resume` neither loses nor repeats a line,
-/// and no more does a feed that comes back.
+/// How far a source has been read. It is in the same frame as the lines, so neither `--resume` nor a feed that
+/// reconnects loses or repeats a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// The source's fingerprint: BLAKE3 of its first `hashed_len` bytes.
@@ -96,12 +96,12 @@ pub struct Progress {
     pub byte: u64,
     /// Lines before it.
     pub line: u64,
-    /// Where it was found, for people.
+    /// The path of the source, for users.
     pub path: Text,
 }
 
 impl Progress {
-    /// That the lines of an observer's feed are in the log up to this one, counted from 1.
+    /// Notes that the lines of an observer's feed are in the log up to this line, counted from 1.
     #[must_use]
     pub fn of_feed(observer: &str, feed: &str, line: u64) -> Progress {
         Progress {
@@ -113,7 +113,7 @@ impl Progress {
         }
     }
 
-    /// What stands for the fingerprint of a feed.
+    /// The value that replaces the fingerprint for a feed.
     #[must_use]
     pub fn feed(observer: &str, feed: &str) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key("rollbook feed of an observer");
@@ -123,7 +123,7 @@ impl Progress {
         hasher.finalize().into()
     }
 
-    /// Whether it is of a feed, and not of a file.
+    /// Whether the source is a feed, not a file.
     #[must_use]
     pub fn is_of_feed(&self) -> bool {
         self.hashed_len == 0 && self.byte == 0

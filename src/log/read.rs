@@ -1,4 +1,4 @@
-//! Frames, as an engine gives them: values put together again, in order, from any place.
+//! Reads frames from an engine, in order, from any place.
 
 use super::Record;
 use super::engine::{Engine, JournalError, Values};
@@ -12,7 +12,7 @@ pub enum ReadError {
     /// The engine failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// What it gave is no frame.
+    /// A value is not part of a valid frame.
     #[error("at position {position}: {error}")]
     Frame {
         /// The value's position.
@@ -22,7 +22,7 @@ pub enum ReadError {
     },
 }
 
-/// A frame as it stands in the log: its header read, its payload not yet.
+/// A frame in the log: its header is decoded, its payload is not.
 #[derive(Debug)]
 pub struct Frame {
     header: FrameHeader,
@@ -31,28 +31,28 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// What is known of it without its payload.
+    /// The frame's header.
     #[must_use]
     pub fn header(&self) -> &FrameHeader {
         &self.header
     }
 
-    /// The engine's position of its first value.
+    /// The engine's position of the frame's first value.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// The engine's position behind it.
+    /// The engine's position after the frame.
     #[must_use]
     pub fn next(&self) -> u64 {
         self.position + self.values.len() as u64
     }
 
-    /// Gives its records to `each` ([`frame::decode_each`]), together with the dictionary `names`.
+    /// Passes its records to `each` ([`frame::decode_each`]), with the dictionary `names`.
     ///
     /// # Errors
-    /// Where it is not what its header says, or (if that is to be checked) its chain is broken; those of `each`.
+    /// If the frame does not agree with its header, or its chain is broken (if that is checked); errors of `each`.
     pub fn read<E: From<FrameError>>(
         &self,
         names: &mut Names,
@@ -63,14 +63,14 @@ impl Frame {
     }
 }
 
-/// The frames from a position on, up to another.
+/// The frames between two positions.
 pub struct Frames<'a> {
     values: Values<'a>,
     end: u64,
 }
 
 impl<'a> Frames<'a> {
-    /// Frames from the one that begins at `from` to the last one that lies before `end`.
+    /// The frames from the one at `from` to the last one that begins before `end`.
     #[must_use]
     pub fn new(engine: &'a dyn Engine, from: u64, end: u64) -> Self {
         Frames {
@@ -112,7 +112,7 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// The header of the frame whose last value stands just before `next`; `None` where there is no such frame.
+/// The header of the frame whose last value is just before `next`; `None` if there is no such frame.
 ///
 /// # Errors
 /// The engine failed.
@@ -139,7 +139,7 @@ pub fn header_ending_before(
         .filter(|header| header.frame == value.frame))
 }
 
-/// Cuts off the parts of a frame that a crash has left unfinished at the end of the log.
+/// Removes the parts of an unfinished frame that a crash left at the end of the log.
 ///
 /// # Errors
 /// The engine failed.
@@ -148,7 +148,7 @@ pub fn drop_unfinished(engine: &dyn Engine) -> Result<(), JournalError> {
     let Some(bytes) = engine.get(head)? else {
         return Ok(());
     };
-    // A damaged value is not unfinished: reading will meet it and say so.
+    // A damaged value is not unfinished: reading will report it.
     let Ok(value) = frame::value(&bytes) else {
         return Ok(());
     };
@@ -158,7 +158,7 @@ pub fn drop_unfinished(engine: &dyn Engine) -> Result<(), JournalError> {
     engine.cut(head.saturating_sub(u64::from(value.part) + 1))
 }
 
-/// The position of the first frame that may hold the entry `seq` or a later one; behind all where none does.
+/// The position of the first frame that may hold the entry `seq` or a later one; `end` if no frame does.
 ///
 /// # Errors
 /// The engine failed, or a value on the way is damaged.
@@ -167,7 +167,7 @@ pub fn find_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<u64, ReadErro
     while low < high {
         let middle = low + (high - low) / 2;
         let (position, header) = frame_around(engine, middle)?;
-        // A frame that does not reach as far as the part of it that was met must not lead back, round and round.
+        // The `max` ensures progress: in a damaged log a frame may not reach as far as the part that was found.
         if header.first_seq.saturating_add(header.entries) <= seq {
             low = position
                 .saturating_add(u64::from(header.parts))
@@ -179,7 +179,7 @@ pub fn find_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<u64, ReadErro
     Ok(low)
 }
 
-/// The frame of which the value at a position is a part: its position and header.
+/// Finds the frame that contains the value at a position. Returns the frame's position and header.
 fn frame_around(engine: &dyn Engine, at: u64) -> Result<(u64, FrameHeader), ReadError> {
     let get = |position: u64| -> Result<Vec<u8>, ReadError> {
         let missing = || JournalError::NotKept {

@@ -1,25 +1,25 @@
-//! The salts under which strings enter the chain, so that erasing a string and its salt leaves the chain whole and
-//! tells nothing of the string.
+//! The salts of the strings in the chain. Erasing a string and its salt leaves the chain intact, and the chain then
+//! reveals nothing about the string.
 //!
-//! A name has one salt while the process lives: its hash is then taken once, not once an event. A text (an id, a
-//! reason, metadata) gets a fresh one at each use, so that equal texts cannot be told by equal hashes.
+//! A name has one salt while the process lives, so its hash is computed once, not for every event. A text (an id, a
+//! reason, metadata) gets a new salt at each use, so that equal texts do not have equal hashes.
 
 use crate::domain::names::{MemberId, MemberKey, NameId, NameTable};
 
-/// Bytes of a salt.
+/// The length of a salt.
 pub const SALT_BYTES: usize = 8;
-/// Bytes of the salted hash of a string.
+/// The length of the salted hash of a string.
 pub const STRING_HASH_BYTES: usize = 16;
 
 /// A salt.
 pub type Salt = [u8; SALT_BYTES];
-/// What stands for a string in the chain: the front of BLAKE3(salt ‖ bytes).
+/// The hash of a string in the chain: the first bytes of BLAKE3(salt ‖ bytes).
 pub type StringHash = [u8; STRING_HASH_BYTES];
 
 /// The hash of a string under its salt.
 #[must_use]
 pub fn string_hash(salt: &Salt, bytes: &[u8]) -> StringHash {
-    // One call on a small buffer is twice as fast as a hasher fed twice; names are short.
+    // One call on a small buffer is twice as fast as a hasher with two updates; names are short.
     let mut buffer = [0u8; 128];
     let length = SALT_BYTES + bytes.len();
     let digest = if let Some(whole) = buffer.get_mut(..length)
@@ -37,7 +37,7 @@ pub fn string_hash(salt: &Salt, bytes: &[u8]) -> StringHash {
     front(&digest)
 }
 
-/// What stands for a member in the chain: the hash of the hashes of its four names.
+/// The hash of a member in the chain: the hash of the hashes of its four names.
 #[must_use]
 pub fn member_hash(
     channel: &StringHash,
@@ -63,10 +63,10 @@ fn front(digest: &blake3::Hash) -> StringHash {
     hash
 }
 
-/// How many bytes are drawn from the generator at a time.
+/// How many bytes are taken from the generator at a time.
 const POOL_BYTES: usize = 1024;
 
-/// Salts and hashes of the names and members of one [`NameTable`], drawn when first needed.
+/// Salts and hashes of the names and members of one [`NameTable`], created when first needed.
 pub struct Salts {
     generator: blake3::OutputReader,
     pool: [u8; POOL_BYTES],
@@ -76,14 +76,14 @@ pub struct Salts {
 }
 
 impl std::fmt::Debug for Salts {
-    // Salts are secrets.
+    // Salts are secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Salts").finish_non_exhaustive()
     }
 }
 
 impl Salts {
-    /// Salts that nobody can guess.
+    /// Salts that cannot be guessed.
     ///
     /// # Errors
     /// The operating system gave no randomness.
@@ -93,7 +93,7 @@ impl Salts {
         Ok(Self::from_seed(seed))
     }
 
-    /// Salts that a seed decides, for tests and golden bytes.
+    /// Salts that depend on a seed only, for tests and golden bytes.
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
         Salts {
@@ -105,7 +105,7 @@ impl Salts {
         }
     }
 
-    /// Drops what is kept by the numbers of a name table; those of another one may follow.
+    /// Forgets the salts and hashes of one name table, so that another one can be used.
     pub fn forget_names(&mut self) {
         self.names = Vec::new();
         self.members = Vec::new();

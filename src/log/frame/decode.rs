@@ -1,4 +1,4 @@
-//! Values → records.
+//! Decodes values into records.
 
 use super::FrameError;
 use super::encode::{INFLATION_MAX, tag};
@@ -21,14 +21,14 @@ use std::cell::RefCell;
 /// How much of a frame is checked as it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
-    /// Checksums and the form: enough against a medium that errs.
+    /// Checksums and form: enough to detect errors of the medium.
     Form,
-    /// The chain as well, and that the header says of the entries what they say: also against an attacker who alters a frame
-    /// and its checksums. It costs more than the reading.
+    /// Also the chain, and that the header agrees with the entries: this detects an attacker who alters a frame and
+    /// its checksums. The check costs more than the reading.
     Chain,
 }
 
-/// A frame that was read.
+/// A decoded frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
     /// Its header.
@@ -53,10 +53,10 @@ pub fn header(first_part: &[u8]) -> Result<FrameHeader, FrameError> {
     Ok(header)
 }
 
-/// The records of a frame, from all its values. Its names and members are interned in `names`.
+/// Decodes the records of a frame from all its values. Interns its names and members in `names`.
 ///
 /// # Errors
-/// A value is damaged, missing or of another frame, or the frame is not what its header says.
+/// A value is damaged, missing or from another frame, or the frame does not agree with its header.
 pub fn decode<V: AsRef<[u8]>>(
     parts: &[V],
     names: &mut Names,
@@ -70,11 +70,12 @@ pub fn decode<V: AsRef<[u8]>>(
     Ok(Decoded { header, records })
 }
 
-/// The same, one record after the other to `each`, so that a record is still in the processor's cache when it is
-/// looked at, and its room is used again for the next one. It ends early when `each` says `false`; what is wrong behind that point is then not found.
+/// The same as [`decode`], but passes the records to `each` one by one: so a record is still in the processor's cache
+/// when it is used, and the next one reuses its memory. Reading ends early when `each` returns `false`; errors after
+/// that point are not found.
 ///
 /// # Errors
-/// Those of [`decode`], perhaps behind records that were given already, and those of `each`.
+/// Those of [`decode`], possibly after some records were passed on, and those of `each`.
 pub fn decode_each<V: AsRef<[u8]>, E: From<FrameError>>(
     parts: &[V],
     names: &mut Names,
@@ -121,7 +122,7 @@ struct FrameBody<'a> {
     bytes: Cow<'a, [u8]>,
 }
 
-/// Puts the parts together again.
+/// Joins the parts into the body.
 fn join<V: AsRef<[u8]>>(parts: &[V]) -> Result<FrameBody<'_>, FrameError> {
     let (first, others) = parts.split_first().ok_or(FrameError::Empty)?;
     let first = value(first.as_ref())?;
@@ -159,11 +160,11 @@ fn join<V: AsRef<[u8]>>(parts: &[V]) -> Result<FrameBody<'_>, FrameError> {
 }
 
 thread_local! {
-    /// Setting one up costs as much as a small frame.
+    /// Creating a decompressor costs as much as a small frame, so each thread keeps one.
     static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// The payload as it was before compression. What it may grow to is bounded by its own length.
+/// The payload before compression. Its size is limited by the length of the compressed payload.
 fn inflate<'a>(header: &FrameHeader, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, FrameError> {
     let plain_len = usize::try_from(header.plain_len).map_err(|_| FrameError::Decompress)?;
     match header.compression {
@@ -190,13 +191,13 @@ fn inflate<'a>(header: &FrameHeader, payload: &'a [u8]) -> Result<Cow<'a, [u8]>,
     }
 }
 
-/// The chain, taken again.
+/// Computes the chain and the header's statistics again.
 struct ChainCheck {
     hashes: Hashes,
     canon: CanonicalEncoder,
     link: ChainLink,
     facts: FrameStatistics,
-    /// A channel's hash cannot be taken again once its name was erased.
+    /// A name was erased, so its channel's hash cannot be computed again.
     erased: bool,
 }
 
@@ -214,7 +215,7 @@ impl ChainCheck {
         self.link = self.canon.link();
     }
 
-    /// Takes in what a record says that a header must say, too.
+    /// Adds what the header must state about a record.
     fn record(&mut self, record: &Record, names: &Names) {
         match record {
             Record::Commit { entries, .. } => {
@@ -228,7 +229,7 @@ impl ChainCheck {
         }
     }
 
-    /// That the header says of the entries what they say: queries skip frames by it.
+    /// Checks that the header agrees with the entries: queries rely on it to skip frames.
     fn check(mut self, header: &FrameHeader, names: &Names) -> Result<(), FrameError> {
         if self.link != header.link_after {
             return Err(FrameError::Chain {
@@ -257,9 +258,9 @@ struct RecordReader<'a> {
     commits: u64,
     rules: Option<Rules>,
     verify: Option<ChainCheck>,
-    /// Commits of one entry that are still to come under the tag read last.
+    /// Commits of one entry that still follow under the last tag.
     run: usize,
-    /// Room for the entries of a commit: most have one, and there are many.
+    /// Reused memory for the entries of a commit: most commits have one entry, and there are many.
     room: Vec<Entry>,
 }
 
@@ -314,7 +315,7 @@ impl RecordReader<'_> {
             match self.reader.byte()? {
                 tag::RULES => self.rules = Some(self.reader.body::<WRules>()?.into()),
                 tag::RULES_OF => self.rules = Some(self.reader.body::<WRulesOf>()?.into()),
-                // A row takes three bytes or more: flags, a member or body, a difference of times.
+                // A row has at least three bytes: flags, a member or body, a difference of times.
                 tag::SINGLES => self.run = self.reader.count(3)?,
                 tag::COMMIT => {
                     let rules = self.rules()?;

@@ -1,4 +1,4 @@
-//! Records → values.
+//! Encodes records into values.
 
 use super::FrameError;
 use super::header::{Compression, FrameHeader, FrameStatistics, channel_hash};
@@ -16,15 +16,15 @@ use crate::log::codec::to_wire::{TablePositions, ToWire};
 use crate::log::codec::wire::WRulesOf;
 use crate::log::salts::Salts;
 
-/// Payloads below this are not worth the compressor's set-up: it saves less than it costs.
+/// Smaller payloads are not compressed: setting up the compressor costs more than it saves.
 const COMPRESS_BYTES_MIN: usize = 1_024;
-/// zstd's level: what the writer can afford between two syncs.
+/// zstd's level: the writer has time for this between two syncs.
 const ZSTD_LEVEL: i32 = 1;
-/// How much larger than its stored form a payload may be. It bounds what a reader allocates for a few bytes; what
-/// compresses further is stored plain.
+/// How many times larger than its stored form a payload may be. This limits what a reader allocates for a few bytes. A
+/// payload that compresses further is stored plain.
 pub(super) const INFLATION_MAX: usize = 64;
 
-/// Tags of what stands in a payload after the tables; `FORMAT.md` has them.
+/// Tags of the records in a payload, after the tables; `FORMAT.md` lists them.
 pub(super) mod tag {
     pub(in crate::log) const RULES: u8 = 0;
     pub(in crate::log) const SINGLES: u8 = 1;
@@ -37,21 +37,21 @@ pub(super) mod tag {
     pub(in crate::log) const RULES_OF: u8 = 8;
 }
 
-/// Where a frame stands in the log.
+/// The place of a frame in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FramePosition {
-    /// Its number, from 1.
+    /// The frame's number, from 1.
     pub frame: u64,
     /// The number of its first entry, from 1.
     pub first_seq: u64,
-    /// The chain before it.
+    /// The chain link before it.
     pub link: ChainLink,
-    /// An ingest connection may be up behind it.
+    /// An ingest connection may be up at its end.
     pub connected: bool,
 }
 
 impl FramePosition {
-    /// Where a log begins.
+    /// The start of a log.
     pub const FIRST: FramePosition = FramePosition {
         frame: 1,
         first_seq: 1,
@@ -59,7 +59,7 @@ impl FramePosition {
         connected: false,
     };
 
-    /// Where the frame after this one stands.
+    /// The place after the frame with this header.
     #[must_use]
     pub fn after(header: &FrameHeader) -> FramePosition {
         FramePosition {
@@ -76,7 +76,7 @@ impl FramePosition {
 pub enum Packing {
     /// Never.
     Plain,
-    /// Where zstd makes a frame smaller by an eighth or more.
+    /// If zstd makes a frame smaller by at least an eighth.
     #[default]
     Zstd,
 }
@@ -86,12 +86,12 @@ pub enum Packing {
 pub struct Encoded {
     /// Its values, in order.
     pub values: Vec<Vec<u8>>,
-    /// What its header says.
+    /// Its header.
     pub header: FrameHeader,
 }
 
-/// Makes frames. It keeps salts and look-up tables by the numbers of one [`NameTable`], until it is told to
-/// [forget](Encoder::forget_names) them.
+/// Makes frames. It keeps salts and look-up tables for the numbers of one [`NameTable`], until
+/// [`forget_names`](Encoder::forget_names) is called.
 #[derive(Debug)]
 pub struct Encoder {
     salts: Salts,
@@ -104,7 +104,7 @@ pub struct Encoder {
     zstd: Option<Zstd>,
 }
 
-/// zstd's compressor says nothing of itself.
+/// zstd's compressor does not implement `Debug`.
 struct Zstd(zstd::bulk::Compressor<'static>);
 
 impl std::fmt::Debug for Zstd {
@@ -129,7 +129,7 @@ impl Encoder {
         }
     }
 
-    /// The next frame is spelt by another name table.
+    /// Forgets the numbers of names: the next frame uses another name table.
     pub fn forget_names(&mut self) {
         self.salts.forget_names();
         self.slots = TablePositions::default();
@@ -139,7 +139,7 @@ impl Encoder {
     /// Makes a frame of records whose entries are numbered from `place.first_seq`.
     ///
     /// # Errors
-    /// The records are none, a commit is empty, entries are not numbered so, or it is more than a frame holds.
+    /// There are no records, a commit is empty, entries are not numbered like this, or the frame would be too large.
     pub fn encode(
         &mut self,
         place: FramePosition,
@@ -195,7 +195,7 @@ impl Encoder {
         Ok(Encoded { values, header })
     }
 
-    /// Fills `rows` and `tables`, and takes the chain.
+    /// Fills `rows` and `tables`, and computes the chain.
     fn write_records(
         &mut self,
         records: &[Record],
@@ -222,7 +222,7 @@ impl Encoder {
                 Record::Commit { rules, entries } => {
                     put_rules(rows, &mut rules_now, *rules)?;
                     let run = if entries.len() == 1 {
-                        // Commits of one entry are the rule: a run of them shares one tag.
+                        // Most commits have one entry: a run of them shares one tag.
                         let run = singles(left, rules);
                         rows.push(tag::SINGLES);
                         put_varint(rows, run as u64);
@@ -315,7 +315,7 @@ impl Encoder {
     }
 }
 
-/// The hash of a channel's name, taken once.
+/// The hash of a channel's name, computed once.
 fn channel(hashes: &mut Vec<Option<u64>>, name: NameId, names: &NameTable) -> u64 {
     let at = name.0 as usize;
     if hashes.len() <= at {
@@ -328,7 +328,7 @@ fn channel(hashes: &mut Vec<Option<u64>>, name: NameId, names: &NameTable) -> u6
     }
 }
 
-/// How many commits of one entry under the same rules stand at the front.
+/// The number of commits with one entry and the same rules at the front.
 fn singles(records: &[Record], now: &Rules) -> usize {
     records
         .iter()

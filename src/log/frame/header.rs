@@ -1,4 +1,4 @@
-//! What a query needs to know of a frame before it reads the payload.
+//! The header of a frame: what a query needs to know before it reads the payload.
 
 use super::FrameError;
 use crate::domain::entry::{Entry, Payload, Snapshot};
@@ -8,10 +8,10 @@ use crate::log::chain::ChainLink;
 use crate::log::codec::bytes::{Seq, pack, unpack};
 use crate::log::codec::wire::WHeader;
 
-/// Channels that a header names; of a frame with more it only says so.
+/// The most channels that a header names. A frame with more has only the note that it may touch any channel.
 pub const CHANNELS_MAX: usize = 1_024;
 
-/// What a channel is called in headers: the front of BLAKE3 of its name, little-endian.
+/// The hash of a channel in headers: the first bytes of BLAKE3 of its name, little-endian.
 #[must_use]
 pub fn channel_hash(channel: &str) -> u64 {
     let hash = blake3::hash(channel.as_bytes());
@@ -23,7 +23,7 @@ pub fn channel_hash(channel: &str) -> u64 {
 /// How the payload is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// As it is.
+    /// Uncompressed.
     Plain,
     /// One zstd frame.
     Zstd,
@@ -32,18 +32,18 @@ pub enum Compression {
 /// The channels that a frame's entries and pages touch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Channels {
-    /// More than [`CHANNELS_MAX`]: it may be any.
+    /// More than [`CHANNELS_MAX`]: any channel is possible.
     Any,
     /// These, by [`channel_hash`], sorted.
     These(Vec<u64>),
 }
 
-/// The front of a frame.
+/// The header of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameHeader {
     /// The frame's number: dense, from 1.
     pub frame: u64,
-    /// How many values it has.
+    /// The number of its values.
     pub parts: u32,
     /// How its payload is stored.
     pub compression: Compression,
@@ -53,35 +53,35 @@ pub struct FrameHeader {
     pub entries: u64,
     /// Commits in it.
     pub commits: u64,
-    /// Pages in it, and ends of connections: what is no entry, and changes the state.
+    /// Pages and ends of connections in it: they change the state, but are not entries.
     pub pages: u64,
     /// Rejects in it.
     pub rejects: u64,
     /// Progress records in it.
     pub progress: u64,
-    /// The number of its first entry; without entries, of the next one.
+    /// The number of its first entry; without entries, the number of the next one.
     pub first_seq: u64,
     /// Smallest and largest `effective_at` of its entries; zeros without entries.
     pub effective_at: (Millis, Millis),
     /// Smallest and largest `recorded_at` of its entries; zeros without entries.
     pub recorded_at: (Millis, Millis),
-    /// The smallest moment of which any entry speaks: `occurred_at`, a window's `not_before`, a gap's opening, the
-    /// begin of a paged snapshot. `i64::MIN` where a window has no lower end; `i64::MAX` without entries.
+    /// The earliest moment in any entry: `occurred_at`, a window's `not_before`, the opening of a gap, the begin of a
+    /// paged snapshot. `i64::MIN` if a window has no lower end; `i64::MAX` without entries.
     pub reaches_back_to: Millis,
     /// Channels that it touches.
     pub channels: Channels,
     /// It has entries that concern all channels of an observer.
     pub unscoped: bool,
-    /// The chain before its first commit.
+    /// The chain link before its first commit.
     pub link_before: ChainLink,
-    /// The chain after its last commit.
+    /// The chain link after its last commit.
     pub link_after: ChainLink,
-    /// An ingest connection may be up behind it: a reader that opens the log there must look.
+    /// An ingest connection may be up at its end: a process that opens the log there must check.
     pub connected: bool,
 }
 
 impl FrameHeader {
-    /// Whether it may concern the channel with this hash.
+    /// Whether the frame may touch the channel with this hash.
     #[must_use]
     pub fn may_touch(&self, channel: u64) -> bool {
         self.unscoped
@@ -92,7 +92,7 @@ impl FrameHeader {
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), FrameError> {
-        // Wrapping differences: short where times are near each other, and right where they are not.
+        // Wrapping differences: short if the times are close, and correct if they are not.
         let (effective, recorded) = (self.effective_at, self.recorded_at);
         let header = WHeader {
             zstd: self.compression == Compression::Zstd,
@@ -129,7 +129,7 @@ impl FrameHeader {
         Ok(())
     }
 
-    /// The header at the front of a body, and what follows it.
+    /// Reads the header at the front of a body. Also returns the bytes after it.
     pub(super) fn read(
         frame: u64,
         parts: u32,
@@ -147,7 +147,8 @@ impl FrameHeader {
         if used != bytes.len() {
             return Err(cut);
         }
-        // Entries count from 1, and the number behind the last is one, too: whoever reckons with them need not look.
+        // Entries are numbered from 1, and the number after the last one must exist too: so later arithmetic cannot
+        // overflow.
         if header.first_seq == 0 || header.first_seq.checked_add(header.entries).is_none() {
             return Err(FrameError::Disagree("the entries' numbers"));
         }
@@ -191,14 +192,14 @@ impl FrameHeader {
     }
 }
 
-/// What a header says of the entries, gathered as they are written.
+/// The header's statistics of the entries, collected while they are written.
 #[derive(Debug)]
 pub(super) struct FrameStatistics {
     effective_at: (Millis, Millis),
     recorded_at: (Millis, Millis),
     reaches_back_to: Millis,
     unscoped: bool,
-    /// Each channel once, except that one may come again after another.
+    /// Each channel once, but a channel may come again after another one.
     channels: Vec<NameId>,
     /// There are too many channels to name.
     any: bool,
@@ -221,7 +222,7 @@ impl FrameStatistics {
             return;
         }
         self.channels.push(channel);
-        // Interleaved channels would pile up, so the list is sorted now and then.
+        // Interleaved channels repeat in the list, so it is sorted and deduplicated at times.
         if self.channels.len() >= 4 * CHANNELS_MAX {
             self.tidy();
             self.any = self.channels.len() > CHANNELS_MAX;
@@ -254,7 +255,7 @@ impl FrameStatistics {
             }
             Payload::Snapshot(snapshot) => self.snapshot(snapshot),
             Payload::Link(link) => {
-                // Whoever has sent a link line is taken at another word in all channels.
+                // An observer's first link line changes what its events prove in all its channels.
                 self.unscoped = true;
                 self.scope(link.channel);
                 for gap in &link.gaps {
@@ -283,7 +284,7 @@ impl FrameStatistics {
         }
     }
 
-    /// Writes into a header, whose counts stand already, what the entries said.
+    /// Writes the statistics into a header that already has its counts.
     pub(super) fn tell(&mut self, header: &mut FrameHeader, hash: impl FnMut(NameId) -> u64) {
         if header.entries > 0 {
             header.effective_at = self.effective_at;

@@ -1,14 +1,15 @@
-//! Frames: records and a header, cut into values that can each be checked alone.
+//! Frames: records and a header, cut into values. Each value can be checked alone.
 //!
 //! ```text
 //! value = magic, version, frame number, part, parts, lengths, two CRCs, a piece of the body
 //! body  = header, payload (codec), the latter perhaps compressed
 //! ```
 //!
-//! A frame counts only when all its parts are there. [`header`] reads what a query needs to know of a frame without
-//! its payload; [`decode`] reads its records; [`Check::Chain`] also takes the chain again.
+//! A frame counts only if all its parts exist. [`header`] reads what a query needs to know about a frame, without its
+//! payload. [`decode`] reads its records. [`Check::Chain`] also computes the chain again.
 //!
-//! **Invariant:** a value that was altered or cut anywhere is an error here, never other records than were written.
+//! **Invariant:** a value that was altered or cut at any place gives an error here, never other records than were
+//! written.
 
 mod decode;
 mod encode;
@@ -22,28 +23,28 @@ pub use value::{FrameValue, MAGIC, VALUE_HEADER_BYTES, VERSION, value};
 
 use super::codec::CodecError;
 
-/// Why bytes are no frame, or records cannot become one.
+/// Why bytes are not a frame, or records cannot become a frame.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The value does not begin as one.
+    /// The value does not begin with the magic bytes of a value.
     #[error("this is no frame of Rollbook's")]
     NoFrame,
-    /// It was written by a newer Rollbook.
+    /// A newer Rollbook wrote the value.
     #[error("the frame has format {0}; this Rollbook knows formats up to {VERSION}")]
     Version(u8),
-    /// It is shorter or longer than it says.
+    /// The value is shorter or longer than its header states.
     #[error("the value should have {expected} bytes, and has {found}")]
     Length {
-        /// By its own account.
+        /// The stated length.
         expected: u64,
-        /// In fact.
+        /// The actual length.
         found: u64,
     },
-    /// Its checksum is wrong.
+    /// The value's checksum is wrong.
     #[error("the value's checksum is wrong: it was altered")]
     Checksum,
-    /// The values are not the parts of one frame, in order and complete.
+    /// The values are not all parts of one frame, in order.
     #[error("part {part} of frame {frame} is missing or does not belong there")]
     Part {
         /// The frame.
@@ -51,39 +52,39 @@ pub enum FrameError {
         /// The part, from 0.
         part: u32,
     },
-    /// The payload could not be read, or not be written.
+    /// The payload could not be decoded or encoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// The payload has another version.
+    /// The payload has an unknown version.
     #[error("the frame's payload has layout {0}, which this Rollbook does not know")]
     Layout(u8),
-    /// The payload could not be decompressed to what the header says.
+    /// The payload could not be decompressed to the length in the header.
     #[error("the frame's payload cannot be decompressed")]
     Decompress,
-    /// The header says something else than the payload.
+    /// The header and the payload disagree.
     #[error("the frame's header and payload disagree about {0}")]
     Disagree(&'static str),
-    /// The chain taken again leads to another link.
+    /// The chain, computed again, leads to another link.
     #[error("the chain is broken: frame {frame} does not lead to the link that it names")]
     Chain {
         /// The frame.
         frame: u64,
     },
-    /// Entries do not follow one another.
+    /// Entries are not numbered consecutively.
     #[error("entry {found} stands where {expected} should")]
     Seq {
-        /// The next number.
+        /// The expected number.
         expected: u64,
-        /// What was given.
+        /// The number that was found.
         found: u64,
     },
-    /// A commit without entries.
+    /// A commit has no entries.
     #[error("a commit needs an entry")]
     EmptyCommit,
-    /// A frame of nothing.
+    /// A frame has no records.
     #[error("a frame needs a record")]
     Empty,
-    /// More than a frame holds.
+    /// A frame is larger than allowed.
     #[error("a frame of {0} bytes is more than limits::FRAME_BYTES_MAX")]
     TooLarge(usize),
     /// The compressor failed.

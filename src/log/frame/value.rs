@@ -1,36 +1,37 @@
-//! One value: a piece of a frame's body behind a fixed header, checkable alone.
+//! One value: a piece of a frame's body after a fixed header. A value can be checked alone.
 
 use super::FrameError;
 use crate::limits::VALUE_BYTES_MAX;
 
-/// The first bytes of every value. The first and last occur in no UTF-8, so that carving finds few false ones.
+/// The first bytes of every value. The first and the last one never occur in UTF-8, so a search for frames in raw
+/// files finds few false ones.
 pub const MAGIC: [u8; 4] = [0xF5, b'R', b'b', 0xFE];
-/// The format of values, headers and payloads that this Rollbook writes.
+/// The format of the values, headers and payloads that this Rollbook writes.
 pub const VERSION: u8 = 1;
-/// Bytes before the piece of the body.
+/// The length of a value's header, before the piece of the body.
 pub const VALUE_HEADER_BYTES: usize = 36;
-/// Bytes of it that the value's CRC covers, before the CRC itself.
+/// The bytes of the header that the value's CRC covers: all before the CRC itself.
 const COVERED_BYTES: usize = VALUE_HEADER_BYTES - 4;
-/// The most of the body that one value holds.
+/// The longest piece of a body in one value.
 pub(super) const PIECE_BYTES_MAX: usize = VALUE_BYTES_MAX - VALUE_HEADER_BYTES;
 
-/// A value whose checksum is right.
+/// A value with a correct checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameValue<'a> {
     /// The number of its frame, from 1.
     pub frame: u64,
-    /// Which part of it, from 0.
+    /// The number of the part, from 0.
     pub part: u32,
-    /// How many parts it has.
+    /// How many parts the frame has.
     pub parts: u32,
-    /// CRC32C of the whole body: parts of different frames that bear the same number do not go together.
+    /// CRC32C of the whole body: it separates the parts of different frames that have the same number.
     pub body_crc: u32,
     /// The piece of the body.
     pub piece: &'a [u8],
 }
 
 impl FrameValue<'_> {
-    /// Whether it is the last part.
+    /// Whether this is the last part.
     #[must_use]
     pub fn is_last(&self) -> bool {
         self.part + 1 == self.parts
@@ -40,7 +41,7 @@ impl FrameValue<'_> {
 /// Checks one value.
 ///
 /// # Errors
-/// It is no value, of a newer format, cut, or altered.
+/// The bytes are not a value, have a newer format, or were cut or altered.
 pub fn value(bytes: &[u8]) -> Result<FrameValue<'_>, FrameError> {
     if bytes.first_chunk() != Some(&MAGIC) {
         return Err(FrameError::NoFrame);
@@ -78,7 +79,7 @@ pub fn value(bytes: &[u8]) -> Result<FrameValue<'_>, FrameError> {
         body_crc: word(28),
         piece,
     };
-    // Zero now, so that a later format may give them a meaning that this one would refuse.
+    // They are zero now. A later format may give them a meaning, which this version must then refuse.
     if reserved.first_chunk() != Some(&[0; 3]) {
         return Err(FrameError::NoFrame);
     }
