@@ -1,4 +1,4 @@
-//! The alphabet: varints, a reader that checks every length, and bincode behind [`pack`] and [`unpack`].
+//! Basic encodings: varints, a reader that checks every length, and bincode behind [`pack`] and [`unpack`].
 
 use super::CodecError;
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
@@ -7,9 +7,9 @@ use bincode::de::{BorrowDecode, BorrowDecoder, Decode, Decoder};
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
 
-/// The most that bincode may claim for one body: beyond what a frame can hold, so only nonsense meets it.
+/// The size limit for one body that bincode reads: no frame can hold more, so only invalid input reaches it.
 const BODY_BYTES_MAX: usize = crate::limits::FRAME_BYTES_MAX;
-/// Bytes of memory that a byte of the wire stands for at most: a reservation beyond that is nonsense, too.
+/// The most bytes of memory per byte of input: a larger reservation also means invalid input.
 const MEMORY_RATIO_MAX: usize = 64;
 
 type Within<const LIMIT: usize> = Configuration<LittleEndian, Varint, Limit<LIMIT>>;
@@ -19,17 +19,17 @@ const fn within<const LIMIT: usize>() -> Within<LIMIT> {
     bincode::config::standard().with_limit::<LIMIT>()
 }
 
-/// Appends `value` in bincode's varint form.
+/// Appends `value` in bincode's varint encoding.
 pub(in crate::log) fn pack<T: Encode>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     bincode::encode_into_std_write(value, out, CONFIG)
         .map(|_written| ())
         .map_err(|error| CodecError::Body(error.to_string()))
 }
 
-/// A `T` from the front of `bytes`, and how many of them it took.
+/// Decodes a `T` from the front of `bytes`. Also returns how many bytes it took.
 pub(in crate::log) fn unpack<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
-    // bincode reserves room for a list or a text by the length that it names, which a few bytes can make as large as
-    // the limit.
+    // bincode reserves memory for a list or a text by its stated length. A few bytes can state a length up to the
+    // limit.
     let most = bytes.len().saturating_mul(MEMORY_RATIO_MAX);
     let decoded = if most <= 1 << 20 {
         bincode::decode_from_slice(bytes, within::<{ 1 << 20 }>())
@@ -43,7 +43,7 @@ pub(in crate::log) fn unpack<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), 
     decoded.map_err(|error| CodecError::Body(error.to_string()))
 }
 
-/// LEB128: seven bits a byte, low bits first.
+/// Appends a number as LEB128: seven bits a byte, low bits first.
 #[inline]
 pub(in crate::log) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -53,13 +53,13 @@ pub(in crate::log) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// A signed number: zigzag, then LEB128, so that small ones of either sign are short.
+/// Appends a signed number as zigzag, then LEB128, so that small numbers of either sign are short.
 #[inline]
 pub(in crate::log) fn put_zigzag(out: &mut Vec<u8>, value: i64) {
     put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
-/// What is left to read.
+/// Reads the remaining bytes.
 #[derive(Debug, Clone)]
 pub(in crate::log) struct Reader<'a> {
     rest: &'a [u8],
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
         u32::try_from(self.varint()?).map_err(|_| CodecError::Number)
     }
 
-    /// A number of things that take at least `each` bytes: never more than what is left can hold.
+    /// Reads the count of items that take at least `each` bytes. It never exceeds what the remaining bytes can hold.
     pub(in crate::log) fn count(&mut self, each: usize) -> Result<usize, CodecError> {
         let count = usize::try_from(self.varint()?).map_err(|_| CodecError::Number)?;
         if count > self.left() / each.max(1) {
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
-    /// A body that bincode reads.
+    /// Reads a body with bincode.
     pub(in crate::log) fn body<T: Decode<()>>(&mut self) -> Result<T, CodecError> {
         let (body, taken) = unpack(self.rest)?;
         self.take(taken)?;
@@ -140,7 +140,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A list on the wire. Unlike bincode's own `Vec` it never reserves by a length that the input cannot bear out.
+/// A list in the wire form. Unlike bincode's own `Vec`, it never reserves memory for a length that the input cannot
+/// have.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::log) struct Seq<T>(pub(in crate::log) Vec<T>);
 
@@ -155,7 +156,7 @@ impl<C, T: Decode<C>> Decode<C> for Seq<T> {
     fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
         let count = u64::decode(decoder)?;
         let count = usize::try_from(count).map_err(|_| DecodeError::OutsideUsizeRange(count))?;
-        // Each item takes a byte or more, and is not much larger in memory than a few hundred.
+        // Each item takes at least a byte of input, and at most a few hundred bytes of memory.
         if decoder.reader().peek_read(count).is_none() {
             return Err(DecodeError::UnexpectedEnd { additional: count });
         }

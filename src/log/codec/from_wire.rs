@@ -1,4 +1,5 @@
-//! Wire → domain: each name and member of the frame is interned once, then every use is an array look-up.
+//! Converts wire types to domain types. Each name and member of a frame is interned once; each use is an array
+//! look-up.
 
 use super::CodecError;
 use super::table::{Stored, Tables};
@@ -14,11 +15,11 @@ use crate::log::{Progress, Reject};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// What raising a record needs.
+/// What the conversion of a record needs.
 pub(in crate::log) struct FromWire {
     names: Vec<NameId>,
     members: Vec<MemberId>,
-    /// One for all entries of the frame that say it: most metadata is said often.
+    /// One text for all entries of the frame that use it: most metadata repeats.
     texts: Vec<SharedText>,
 }
 
@@ -94,7 +95,7 @@ impl FromWire {
         at.map(|at| self.text(at)).transpose()
     }
 
-    /// Metadata is JSON, even when it was erased.
+    /// Metadata must be JSON, even if it was erased.
     fn meta(&self, at: Option<TextAt>) -> Result<Option<Text>, CodecError> {
         at.map(|at| {
             Ok(match self.shared(at)? {
@@ -329,7 +330,7 @@ fn look_up<T: Copy>(table: &[T], what: &'static str, index: u32) -> Result<T, Co
         .ok_or(CodecError::Index { what, index })
 }
 
-/// What is shown for a string that was erased: the same for every use of one name, and nobody's real name.
+/// The text for an erased string: it is the same for every use of one name, and never a real name.
 fn erased(hash: &StringHash) -> String {
     let mut text = String::from("erased:");
     for byte in hash {

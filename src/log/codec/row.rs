@@ -1,5 +1,5 @@
-//! One entry as a row: a byte of flags, and only what those say is there. Times stand as differences from the row
-//! before, since most entries follow closely on one another.
+//! One entry as a row: a byte of flags, and only the fields that the flags announce. Times are differences from the
+//! previous row, since most entries follow closely on one another.
 //!
 //! ```text
 //! flags   bit 0  a second byte of flags follows        bits 2-3  kind: join 0, update 1, leave 2, no change 3
@@ -38,7 +38,7 @@ const LATE: u8 = 1 << 7;
 const BASELINE: u8 = 1;
 const NOT_BEFORE: u8 = 1 << 1;
 
-/// What the row before said; zeros before the first.
+/// Values of the previous row; zeros before the first row.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::log) struct Previous {
     recorded_at: i64,
@@ -62,7 +62,7 @@ fn flag(on: bool, bit: u8) -> u8 {
     if on { bit } else { 0 }
 }
 
-/// Appends a row. Differences wrap, so that every pair of times has one.
+/// Appends a row. Differences wrap, so that every pair of times has a difference.
 pub(in crate::log) fn write(
     out: &mut Vec<u8>,
     entry: &WEntry,
@@ -276,7 +276,7 @@ fn read_inference(
     }))
 }
 
-/// A kind as a number; in the chain as well, so never to be changed.
+/// A kind as a number. The chain uses it too, so it must never change.
 pub(in crate::log) fn kind_number(kind: ChangeKind) -> u8 {
     match kind {
         ChangeKind::Join => 0,
@@ -297,7 +297,7 @@ fn kind_of(number: u8) -> Result<ChangeKind, CodecError> {
     }
 }
 
-/// A disposition as a number; in the chain as well, so never to be changed.
+/// A disposition as a number. The chain uses it too, so it must never change.
 pub(in crate::log) fn disposition_number(disposition: Disposition) -> u8 {
     match disposition {
         Disposition::Applied => 0,

@@ -1,6 +1,6 @@
-//! The tables at the front of a payload: names, members and texts, each with what the chain needs of it.
+//! The tables at the front of a payload: names, members and texts, each with its input to the chain.
 //!
-//! A string stands there with its salt, or, once it was erased, as its hash alone.
+//! A string is stored with its salt, or, once it was erased, as its hash only.
 
 use super::CodecError;
 use super::bytes::{Reader, put_varint};
@@ -9,7 +9,7 @@ use crate::log::salts::{
     SALT_BYTES, STRING_HASH_BYTES, Salt, StringHash, member_hash, string_hash,
 };
 
-/// What stands in the chain for each name, member and text of a frame.
+/// The hash in the chain of each name, member and text of a frame.
 #[derive(Debug, Default)]
 pub(in crate::log) struct Hashes {
     pub(in crate::log) names: Vec<StringHash>,
@@ -17,7 +17,7 @@ pub(in crate::log) struct Hashes {
     pub(in crate::log) texts: Vec<StringHash>,
 }
 
-/// The tables of a frame that is being written.
+/// The tables of a frame that is being encoded.
 #[derive(Debug, Default)]
 pub(in crate::log) struct TableWriter {
     names: Vec<u8>,
@@ -46,7 +46,7 @@ impl TableWriter {
         next(&mut self.hashes.texts, string_hash(salt, text.as_bytes()))
     }
 
-    /// A member by its channel, topic, user and connection.
+    /// Adds a member by its channel, topic, user and connection.
     pub(in crate::log) fn member(&mut self, key: [NameAt; 4], hash: StringHash) -> MemberAt {
         for name in key {
             put_varint(&mut self.members, u64::from(name));
@@ -67,25 +67,25 @@ impl TableWriter {
 }
 
 fn next(hashes: &mut Vec<StringHash>, hash: StringHash) -> u32 {
-    // A frame is smaller than 2^30 bytes, so it cannot hold 2^32 of anything.
+    // A frame is smaller than 2^30 bytes, so it cannot hold 2^32 items.
     let at = hashes.len() as u32;
     hashes.push(hash);
     at
 }
 
-/// Length and whether it is erased in one number; then salt and bytes, or the hash.
+/// Writes the length and the erased bit as one number, then salt and bytes. (An erased string has the hash instead.)
 fn put_string(out: &mut Vec<u8>, text: &str, salt: &Salt) {
     put_varint(out, (text.len() as u64) << 1);
     out.extend_from_slice(salt);
     out.extend_from_slice(text.as_bytes());
 }
 
-/// A string of a frame that was read.
+/// A string of a decoded frame.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::log) enum Stored<'a> {
-    /// As it came.
+    /// The string as written.
     Kept(&'a Salt, &'a str),
-    /// Forgotten: the chain's hash is all that is left of it.
+    /// The string was erased: only its hash in the chain remains.
     Erased(&'a StringHash),
 }
 
@@ -102,7 +102,7 @@ impl Stored<'_> {
     }
 }
 
-/// The tables of a frame that was read, borrowed from its payload.
+/// The tables of a decoded frame, borrowed from its payload.
 #[derive(Debug)]
 pub(in crate::log) struct Tables<'a> {
     pub(in crate::log) names: Vec<Stored<'a>>,
@@ -136,7 +136,7 @@ impl<'a> Tables<'a> {
         })
     }
 
-    /// What the chain needs: the costly half of a verification, so only on demand.
+    /// Computes the hashes for the chain. They are the costly half of a verification, so this is done only on demand.
     pub(in crate::log) fn hashes(&self) -> Result<Hashes, CodecError> {
         let names: Vec<StringHash> = self.names.iter().map(Stored::hash).collect();
         let members = self

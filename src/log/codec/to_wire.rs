@@ -1,7 +1,8 @@
-//! Domain → wire: every name, member and text goes into the frame's tables at its first (a text: at each) use.
+//! Converts domain types to wire types. A name or member enters the frame's tables at its first use, a text at each
+//! use.
 //!
-//! The order in which a record's strings are met here is the order in which salts are drawn, and so the same
-//! whatever frame the record stands in.
+//! The order in which a record's strings are converted here is the order in which salts are drawn. So it is the same
+//! in whatever frame the record is.
 
 use super::bytes::Seq;
 use super::table::TableWriter;
@@ -15,8 +16,8 @@ use crate::domain::names::{MemberId, MemberKey, NameId, NameTable};
 use crate::log::salts::Salts;
 use crate::log::{Progress, Reject};
 
-/// Where in the present frame's tables a name or member stands: an array, so that looking up costs no hashing.
-/// A slot of an earlier frame has another epoch, so nothing has to be cleared between frames.
+/// The place of each name or member in the current frame's tables. It is an array, so a look-up needs no hashing. A
+/// slot of an earlier frame has another epoch, so nothing must be cleared between frames.
 #[derive(Debug, Default)]
 pub(in crate::log) struct TablePositions {
     epoch: u32,
@@ -52,7 +53,7 @@ fn remember(slots: &mut Vec<(u32, u32)>, epoch: u32, number: u32, at: u32) {
     }
 }
 
-/// What lowering a record needs.
+/// What the conversion of a record needs.
 pub(in crate::log) struct ToWire<'a> {
     pub(in crate::log) names: &'a NameTable,
     pub(in crate::log) salts: &'a mut Salts,

@@ -1,7 +1,7 @@
-//! The records as they stand in a frame: the domain's, with numbers of the frame's own tables.
+//! The records as encoded in a frame: the domain's records, with numbers in the frame's own tables.
 //!
-//! A change of a derived type here changes bytes: it needs a new [`PAYLOAD_VERSION`](super::PAYLOAD_VERSION), and
-//! the old type kept beside it.
+//! A change of a derived type here changes bytes: it needs a new [`PAYLOAD_VERSION`](super::PAYLOAD_VERSION), and the
+//! old type must be kept beside it.
 
 use super::bytes::Seq;
 use crate::domain::entry::{
@@ -12,14 +12,14 @@ use crate::domain::order::{Pos, Stamp};
 use crate::domain::time::Millis;
 use bincode::{Decode, Encode};
 
-/// A number in the frame's table of names.
+/// An index into the frame's table of names.
 pub(in crate::log) type NameAt = u32;
-/// A number in the frame's table of members.
+/// An index into the frame's table of members.
 pub(in crate::log) type MemberAt = u32;
-/// A number in the frame's table of texts.
+/// An index into the frame's table of texts.
 pub(in crate::log) type TextAt = u32;
 
-/// The header of a frame. Times are the smallest `recorded_at` and wrapping differences from it.
+/// The header of a frame. Its times are the smallest `recorded_at`, and wrapping differences from it.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(in crate::log) struct WHeader {
     pub(in crate::log) zstd: bool,
@@ -42,7 +42,7 @@ pub(in crate::log) struct WHeader {
     pub(in crate::log) connected: bool,
 }
 
-/// An entry. `row` writes it; its `seq` is the header's first one plus its place.
+/// An entry, encoded by `row`. Its `seq` is the header's first one plus its index.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::log) struct WEntry {
     pub(in crate::log) recorded_at: Millis,
@@ -61,7 +61,7 @@ pub(in crate::log) enum WWhat {
     Other(Box<WOther>),
 }
 
-/// A change: by far the most frequent, so `row` packs it by hand.
+/// A change. It is by far the most frequent payload, so `row` packs it by hand.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::log) struct WChange {
     pub(in crate::log) member: MemberAt,
@@ -74,15 +74,15 @@ pub(in crate::log) struct WChange {
     pub(in crate::log) late: Option<Late>,
 }
 
-/// Everything that is no change, after the entry's common fields.
+/// Every payload except changes. It follows the entry's common fields.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(in crate::log) enum WOther {
     Snapshot(WSnapshot),
     Link(WLink),
     Token(WToken),
-    /// A link of which the plain form cannot tell everything.
+    /// A link that the plain form cannot express completely.
     LinkOf(WLink, WLinkState, WService),
-    /// A snapshot that no source has listed.
+    /// A snapshot that no source listed.
     SnapshotOf(WSnapshot, WSnapshotOrigin),
 }
 
@@ -213,7 +213,7 @@ pub(in crate::log) struct WRules {
     pub(in crate::log) lossy: bool,
 }
 
-/// Rules of which the plain form cannot tell everything.
+/// Rules that the plain form cannot express completely.
 #[derive(Debug, Clone, Copy, PartialEq, Encode, Decode)]
 pub(in crate::log) struct WRulesOf {
     pub(in crate::log) rules: WRules,
@@ -258,7 +258,7 @@ pub(in crate::log) struct WReject {
     pub(in crate::log) blake3: [u8; 32],
 }
 
-/// How far a source was read. An enum, so that other kinds of sources can be told apart from files later.
+/// How far a source was read. An enum, so that other kinds of sources can be distinguished from files later.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(in crate::log) enum WProgress {
     File {
@@ -393,7 +393,7 @@ impl From<Rules> for WRulesOf {
 }
 
 impl WRulesOf {
-    /// Whether the plain form tells everything.
+    /// Whether the plain form expresses the rules completely.
     pub(in crate::log) fn is_plain(&self) -> bool {
         self.resync_ms == Rules::RESYNC_MS
     }

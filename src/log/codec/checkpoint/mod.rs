@@ -1,7 +1,7 @@
-//! The wire form of a checkpoint: the state, in one part for the store and one for each channel.
+//! The wire form of a checkpoint: one part for the store, and one part for each channel.
 //!
-//! A part carries the names it uses, so that one channel can be restored alone. What the log says again as soon
-//! as it is read (unknown members, the order of tombstones of all channels) is not written.
+//! A part contains the names it uses, so that one channel can be restored alone. State that can be derived while
+//! reading (unknown members, the order of the tombstones of all channels) is not written.
 
 mod read;
 mod wire;
@@ -16,7 +16,7 @@ use crate::log::Progress;
 use bincode::{Decode, Encode};
 use std::sync::Arc;
 
-/// The version of all parts; a part of another one is as good as missing.
+/// The version of all parts. A part with another version counts as missing.
 const VERSION: u8 = 4;
 
 fn to_bytes<T: Encode>(part: &T) -> Result<Vec<u8>, CodecError> {
@@ -50,22 +50,22 @@ fn missing(index: u32) -> CodecError {
     }
 }
 
-/// A checkpoint's table of contents, and what belongs to no channel.
+/// The index of a checkpoint, and the state that belongs to no channel.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Index {
     /// The engine's position of the next frame.
     pub next: u64,
     /// The number of the last frame.
     pub frame: u64,
-    /// The chain's link after it.
+    /// The chain link after it.
     pub link: [u8; 32],
-    /// The last entry.
+    /// The seq of the last entry.
     pub seq: u64,
     /// When it was recorded.
     pub recorded_at: i64,
-    /// Where each channel's part is.
+    /// The places of the channels' parts.
     pub channels: Vec<ChannelPart>,
-    /// Rejects so far.
+    /// The number of rejects so far.
     pub rejects: u64,
     /// Bytes of rejected lines that are kept.
     pub reject_bytes: u64,
@@ -76,14 +76,14 @@ pub struct Index {
     sources: Vec<SourceWire>,
 }
 
-/// Where a channel's part is.
+/// The place of a channel's part.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct ChannelPart {
     /// The channel.
     pub channel: String,
     /// The frame at which its part was written.
     pub frame: u64,
-    /// Its last effective time then.
+    /// The channel's last effective time at that frame.
     pub effective_at: i64,
 }
 
@@ -96,10 +96,10 @@ struct SourceWire {
     path: String,
 }
 
-/// Writes an index, and how far sources were read.
+/// Encodes an index, and how far sources were read.
 ///
 /// # Errors
-/// Where the codec fails, which nothing in an index makes it do.
+/// If the codec fails; no index can cause that.
 pub fn index_to_bytes(mut index: Index, sources: &[Progress]) -> Result<Vec<u8>, CodecError> {
     let wire = |progress: &Progress| {
         let Progress {
@@ -121,16 +121,16 @@ pub fn index_to_bytes(mut index: Index, sources: &[Progress]) -> Result<Vec<u8>,
     to_bytes(&index)
 }
 
-/// What [`index_to_bytes`] wrote.
+/// Decodes what [`index_to_bytes`] wrote.
 ///
 /// # Errors
-/// Where the bytes are not such a part.
+/// If the bytes are not an index.
 pub fn index_from_bytes(bytes: &[u8]) -> Result<Index, CodecError> {
     from_bytes(bytes)
 }
 
 impl Index {
-    /// An index of nothing yet, at a place of the log.
+    /// An empty index at a place in the log.
     #[must_use]
     pub fn at(next: u64, frame: u64, link: [u8; 32]) -> Self {
         Index {
@@ -171,18 +171,18 @@ impl Index {
     }
 }
 
-/// Writes retry ids: key, observer, seq.
+/// Encodes retry ids: key, observer, seq.
 ///
 /// # Errors
-/// Where the codec fails, which no id makes it do.
+/// If the codec fails; no id can cause that.
 pub fn retries_to_bytes(ids: &[(u128, u64, u64)]) -> Result<Vec<u8>, CodecError> {
     to_bytes(&ids.to_vec())
 }
 
-/// What [`retries_to_bytes`] wrote.
+/// Decodes what [`retries_to_bytes`] wrote.
 ///
 /// # Errors
-/// Where the bytes are not such a part.
+/// If the bytes are not a chunk of retry ids.
 pub fn retries_from_bytes(bytes: &[u8]) -> Result<Vec<(u128, u64, u64)>, CodecError> {
     from_bytes(bytes)
 }

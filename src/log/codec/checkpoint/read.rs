@@ -1,4 +1,4 @@
-//! Parts → state.
+//! Decodes a checkpoint's parts into the state.
 
 use super::wire::{
     ChannelWire, CollectedWire, CoverWire, MARKS_FROM, ProofWire, RootWire, SlotWire, StampWire,
@@ -36,10 +36,10 @@ fn cover_in(cover: CoverWire) -> SnapshotCover {
     }
 }
 
-/// A state with no channels yet, from what [`trunk_to_bytes`](super::trunk_to_bytes) wrote.
+/// Decodes a state without channels from what [`trunk_to_bytes`](super::trunk_to_bytes) wrote.
 ///
 /// # Errors
-/// Where the bytes are not such a part.
+/// If the bytes are not this part.
 pub fn trunk_from_bytes(bytes: &[u8], names: &mut Names) -> Result<State, CodecError> {
     let trunk: RootWire = from_bytes(bytes)?;
     let by_number: Vec<NameId> = trunk.names.iter().map(|name| names.intern(name)).collect();
@@ -81,10 +81,10 @@ pub fn trunk_from_bytes(bytes: &[u8], names: &mut Names) -> Result<State, CodecE
     Ok(state)
 }
 
-/// Puts a channel into a state that does not have it yet. [`finish`] is called when all are there.
+/// Adds a channel to a state that does not have it yet. [`finish`] must be called after the last channel.
 ///
 /// # Errors
-/// Where the bytes are not such a part.
+/// If the bytes are not a channel's part.
 pub fn channel_from_bytes(
     bytes: &[u8],
     state: &mut State,
@@ -315,7 +315,7 @@ pub fn channel_from_bytes(
     Ok(channel_name)
 }
 
-/// Brings the tombstones of all channels into their common order, once every channel is there.
+/// Puts the tombstones of all channels into their common order, after all channels were added.
 pub fn finish(state: &mut State) {
     let State {
         channels,
@@ -328,7 +328,7 @@ pub fn finish(state: &mut State) {
             .values()
             .flat_map(|channel| tombstones(channel).iter(slots))
             .collect();
-        // Those of one entry are of one channel, and stay in its order.
+        // Tombstones of one entry belong to one channel, and keep its order.
         all.sort_by_key(|&(seq, _)| seq);
         TombstoneQueue::new(all.into())
     };

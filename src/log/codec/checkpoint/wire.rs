@@ -1,15 +1,15 @@
-//! A checkpoint's parts as they stand among the key values.
+//! The parts of a checkpoint as stored among the key values.
 
 use crate::domain::order::Pos;
 use bincode::{Decode, Encode};
 
-/// The entry of a message, and the largest time so far.
+/// The entry of a message, and the latest time so far.
 pub(super) type ProofWire = (u64, i64);
 
 /// A channel of an observer: its name, whether it has a link of its own, the last message about it.
 pub(super) type ObservedWire = (u32, bool, Option<ProofWire>);
 
-/// The part of a checkpoint that is not of one channel.
+/// The part of a checkpoint that belongs to no channel.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(super) struct RootWire {
     pub(super) head: u64,
@@ -25,7 +25,7 @@ pub(super) struct ObserverWire {
     pub(super) linked: bool,
     pub(super) up_at: Option<u64>,
     pub(super) proof: Option<ProofWire>,
-    /// Since when, the time of that, and whether it is lost.
+    /// The entry since which it is up, the time of that entry, and whether the connection is lost.
     pub(super) connection: Option<(u64, i64, bool)>,
 }
 
@@ -141,5 +141,6 @@ pub(super) struct SyncWire {
     pub(super) collected: Vec<CollectedWire>,
 }
 
-/// Marks in [`SlotWire::heard`] that stand for no observer and for several are kept as they are.
+/// From this number on, values in [`SlotWire::heard`] are marks (no observer, several observers), which are kept as
+/// they are.
 pub(super) const MARKS_FROM: u32 = u32::MAX - 1;

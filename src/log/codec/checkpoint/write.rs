@@ -1,4 +1,4 @@
-//! State → parts.
+//! Encodes the state into a checkpoint's parts.
 
 use super::wire::{
     ChannelWire, CollectedWire, CollectingWire, CoverWire, MARKS_FROM, ObserverWire, OwnListWire,
@@ -13,7 +13,7 @@ use crate::domain::roster::{Slot, SnapshotCover};
 use crate::domain::state::State;
 use crate::domain::watch::{ObservedInterval, PagedSnapshot};
 
-/// Numbers names and members anew for one part.
+/// Gives the names and members of one part new numbers.
 #[derive(Default)]
 struct PartTable {
     names: Vec<String>,
@@ -147,10 +147,10 @@ fn cover_out(cover: &SnapshotCover) -> CoverWire {
     }
 }
 
-/// Writes what belongs to no single channel.
+/// Encodes what belongs to no single channel.
 ///
 /// # Errors
-/// Where the codec fails, which nothing in a state makes it do.
+/// If the codec fails; no state can cause that.
 pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecError> {
     let mut table = PartTable::default();
     let mut observers: Vec<ObserverWire> = state
@@ -181,10 +181,10 @@ pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecErro
     })
 }
 
-/// Writes one channel; `None` where the state has none of this name.
+/// Encodes one channel; `None` if the state has no channel with this name.
 ///
 /// # Errors
-/// Where the codec fails, which nothing in a state makes it do.
+/// If the codec fails; no state can cause that.
 pub fn channel_to_bytes(
     state: &State,
     name: NameId,
