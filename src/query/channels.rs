@@ -1,4 +1,4 @@
-//! `channels`: what channels there are.
+//! `channels`: the channels of the store.
 
 use super::answer::{ChannelAnswer, Time};
 use super::coverage_answer;
@@ -6,7 +6,7 @@ use crate::domain::names::NumberMap;
 use crate::store::{Store, StoreError};
 
 impl Store {
-    /// The channels that the log has heard of, bytewise.
+    /// The channels that the log knows, in bytewise order.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,7 +28,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn channels(&self) -> Result<Vec<ChannelAnswer>, StoreError> {
         self.as_of(None, None, |state, names| {
             let mut channels: Vec<ChannelAnswer> = state

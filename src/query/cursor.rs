@@ -1,5 +1,5 @@
-//! The log as it grows, entry by entry, from a place on: what subscribers are told. Each frame is decoded once, however
-//! many there are: one cursor reads on, and each of them takes what its filter shows.
+//! Reads the log as it grows, entry by entry from a position on, for subscribers. Each frame is decoded once for all
+//! subscribers: one cursor reads, and each subscriber takes the entries that its filter shows.
 
 use super::answer::HistoryEntry;
 use super::history::{EntryFields, HistoryFilter, history_entry};
@@ -11,17 +11,17 @@ use crate::store::{ScanFlow, StateCursor, StateView, Store, StoreError, Visitor}
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-/// An entry, and where it is shown.
+/// An entry, and the channels in which it is shown.
 #[derive(Debug, Clone)]
 pub struct DeliveredEntry {
     /// The entry.
     pub entry: HistoryEntry,
-    /// Of an entry that names no channel: those that its observer had spoken of by then.
+    /// For an entry without a channel: the channels on which its observer had reported so far.
     pub channels: Option<Arc<BTreeSet<String>>>,
 }
 
 impl HistoryFilter {
-    /// Whether an entry is among those asked for. How many there may be (`limit`) is not looked at.
+    /// Whether the filter matches an entry. The `limit` is not checked.
     #[must_use]
     pub fn shows(&self, told: &DeliveredEntry) -> bool {
         let entry = &told.entry;
@@ -43,30 +43,30 @@ impl HistoryFilter {
     }
 }
 
-/// A place in the log that moves on as the log grows.
+/// A position in the log that advances as the log grows.
 pub struct Cursor {
-    /// Where it reads on: names and a place, without a state. It is found anew where there is none.
+    /// Where reading continues: names and a place, but no state. If it is missing, the place is searched again.
     fold: Option<StateCursor>,
-    /// The only channel whose frames are decoded.
+    /// The only channel whose frames are decoded; `None`: all.
     channel: Option<String>,
     speakers: Speakers,
     ahead: VecDeque<DeliveredEntry>,
     ahead_bytes: usize,
-    /// The last entry that was given, or passed over behind it.
+    /// The last entry that was delivered, or skipped after that.
     seq: u64,
-    /// The last entry that was read, or passed over.
+    /// The last entry that was read or skipped.
     read: u64,
 }
 
-/// The channels that each observer has spoken of.
+/// The channels on which each observer has reported.
 type Speakers = HashMap<String, SpokenChannels>;
 
-/// Names of so many members are kept from one frame to the next.
+/// The names are dropped between frames once they have more members than this.
 const NAMES_KEPT_MAX: usize = 65_536;
 
 impl Store {
-    /// A cursor that stands behind the entry `after_seq`, or at the durable head if that is earlier. One for a channel
-    /// passes over frames that do not touch it; of the others it gives all entries.
+    /// A cursor after the entry `after_seq`, or at the durable head if that is earlier. A cursor for a channel skips
+    /// frames that do not touch it; from the other frames it delivers all entries.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -84,7 +84,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn cursor(&self, after_seq: u64, channel: Option<&str>) -> Result<Cursor, StoreError> {
         let after_seq = after_seq.min(self.head());
         Ok(Cursor {
@@ -98,7 +98,8 @@ impl Store {
         })
     }
 
-    /// Who had spoken of which channels, or of the only one, by an entry: the state at the head remembers it.
+    /// Which observers had reported on which channels (or on `only`) up to an entry; the state at the head remembers
+    /// it.
     fn speakers(&self, seq: u64, only: Option<&str>) -> Result<Speakers, StoreError> {
         self.as_of(None, None, |state, names| {
             let mut speakers = HashMap::<String, BTreeSet<String>>::new();
@@ -132,24 +133,24 @@ impl Store {
     }
 }
 
-/// The channels that an observer has spoken of.
+/// The channels on which an observer has reported.
 #[derive(Debug, Default)]
 struct SpokenChannels {
     all: Arc<BTreeSet<String>>,
-    /// Since which entry, of those that the cursor has read.
+    /// The entry of the first report, for channels that were added while the cursor read.
     since: Vec<(u64, String)>,
 }
 
 impl SpokenChannels {
     fn speaks(&mut self, channel: &str, seq: u64) {
         if !self.all.contains(channel) {
-            // Entries that were given before keep what they were shown in.
+            // Entries that were delivered before keep their own set of channels.
             Arc::make_mut(&mut self.all).insert(channel.to_owned());
             self.since.push((seq, channel.to_owned()));
         }
     }
 
-    /// Those by an entry: what was read ahead may be read again.
+    /// The channels up to an entry: entries that were read ahead may be read again.
     fn by(&self, seq: u64) -> Arc<BTreeSet<String>> {
         let later = self
             .since
@@ -167,26 +168,26 @@ impl SpokenChannels {
         all
     }
 
-    /// Entries up to this one will not be read again.
+    /// Notes that entries up to this one will not be read again.
     fn passed(&mut self, seq: u64) {
         self.since.retain(|&(since, _)| since > seq);
     }
 }
 
 impl Cursor {
-    /// The last entry that was given; where there are no more yet, the last that was read.
+    /// The last delivered entry; if there are no more yet, the last one that was read.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.seq
     }
 
-    /// About how many bytes it holds of what it has read and not given.
+    /// The approximate size in bytes of the entries that were read but not delivered.
     #[must_use]
     pub fn ahead_bytes(&self) -> usize {
         self.ahead_bytes
     }
 
-    /// Drops what it has read and not given: that is read again when it is wanted.
+    /// Drops the entries that were read but not delivered. They are read again when needed.
     pub fn drop_ahead(&mut self) {
         self.fold = None;
         self.ahead = VecDeque::new();
@@ -194,11 +195,11 @@ impl Cursor {
         self.read = self.seq;
     }
 
-    /// The next entries that are durable, at most `most`, and no more behind about `most_bytes`; none where there are no
+    /// The next durable entries: at most `most`, and no more once they have about `most_bytes`; none if there are no
     /// more yet.
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn next_batch(
         &mut self,
         store: &Store,
@@ -249,7 +250,7 @@ impl Cursor {
 }
 
 impl DeliveredEntry {
-    /// About how many bytes it takes. Channels are shared.
+    /// The approximate size in bytes. Channels are not counted, because they are shared.
     fn bytes(&self) -> usize {
         let HistoryEntry {
             channel,
@@ -279,12 +280,12 @@ struct ReadAhead<'a> {
     speakers: &'a mut Speakers,
     ahead: &'a mut VecDeque<DeliveredEntry>,
     ahead_bytes: &'a mut usize,
-    /// The last entry that is ahead already, or was given.
+    /// The last entry that is in `ahead` already, or was delivered.
     behind: u64,
     read: &'a mut u64,
     most: usize,
     most_bytes: usize,
-    /// The entry that comes next, as far as that is known: what is no entry counts from there on.
+    /// The next entry's seq, as far as it is known. Records without entries count from there on.
     next: u64,
 }
 

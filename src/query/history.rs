@@ -1,4 +1,4 @@
-//! `history`: the entries of the log, as they are.
+//! `history`: the entries of the log.
 
 use super::answer::{self, EntryState, EntryType, HistoryEntry, Time};
 use super::meta_answer;
@@ -8,10 +8,10 @@ use crate::domain::names::Names;
 use crate::domain::time::Millis;
 use crate::store::{ScanFlow, ScanScope, ScanStart, StateView, Store, StoreError, Visitor};
 
-/// Which entries.
+/// The entries that are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryFilter {
-    /// Of this channel, and those that name none and are of an observer of it.
+    /// Of this channel; also entries without a channel whose observer reports on it.
     pub channel: Option<String>,
     /// Of this topic.
     pub topic: Option<String>,
@@ -21,18 +21,18 @@ pub struct HistoryFilter {
     pub from: Option<Millis>,
     /// In effect before this moment, Unix ms.
     pub to: Option<Millis>,
-    /// Of one of these types; empty: of all.
+    /// Of one of these types; empty: of all types.
     pub types: Vec<EntryType>,
-    /// Observed (`true`) or inferred (`false`) ones.
+    /// Only observed (`true`) or only inferred (`false`) entries.
     pub observed: Option<bool>,
-    /// Behind this entry.
+    /// After this entry.
     pub after_seq: u64,
-    /// At most so many.
+    /// At most this many.
     pub limit: Option<u64>,
 }
 
 impl Store {
-    /// Gives the entries that match, in the order of the log, to `each`; stops when that returns `false`.
+    /// Calls `each` with the matching entries, in the order of the log. Stops when it returns `false`.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,7 +59,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel; what `each` returns.
+    /// [`StoreError::NoSuchChannel`] if the log does not know the channel; another error if the log cannot be read.
     pub fn history(
         &self,
         filter: &HistoryFilter,
@@ -68,7 +68,7 @@ impl Store {
         self.history_beside(filter, |shown, _| each(shown))
     }
 
-    /// The same, each entry as it is shown beside the entry of the log.
+    /// The same, but `each` also gets the entry of the log.
     pub(crate) fn history_beside(
         &self,
         filter: &HistoryFilter,
@@ -83,7 +83,7 @@ impl Store {
         let scope = ScanScope {
             channel: filter.channel.as_deref(),
             start: match filter.channel {
-                // Which entries without a channel are of this one only the state says.
+                // Only the state knows which entries without a channel belong to this one.
                 Some(_) => ScanStart::Behind(filter.after_seq),
                 None => ScanStart::Seq(filter.after_seq.saturating_add(1)),
             },
@@ -101,7 +101,7 @@ impl Store {
     }
 }
 
-/// What a filter looks at, of an entry in whatever form.
+/// The fields of an entry that a filter checks, whatever the entry's form.
 pub(super) struct EntryFields<'a> {
     pub seq: u64,
     pub effective_at: Millis,
@@ -112,7 +112,7 @@ pub(super) struct EntryFields<'a> {
 }
 
 impl HistoryFilter {
-    /// Whether it matches an entry; `is_of` tells whether that is shown in a channel.
+    /// Whether the filter matches an entry. `is_of` returns whether the entry is shown in a channel.
     pub(super) fn matches(&self, seen: &EntryFields<'_>, is_of: impl FnOnce(&str) -> bool) -> bool {
         let named = |wanted: &Option<String>, name: Option<&str>| {
             wanted.is_none() || wanted.as_deref() == name
@@ -278,7 +278,7 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
     shown
 }
 
-/// Why there is a snapshot that no source has sent.
+/// The reason of a snapshot that no source sent.
 fn snapshot_reason(origin: SnapshotOrigin) -> Option<&'static str> {
     match origin {
         SnapshotOrigin::Listed => None,

@@ -1,20 +1,20 @@
-//! The questions, one a file, and their answers. A question folds a scan of the log with `apply`; none of
-//! them ever decides anything again.
+//! The queries, one per file, and their answers. A query folds a scan of the log with `apply`; it never decides
+//! anything again.
 //!
-//! | file | question |
+//! | file | query |
 //! | --- | --- |
 //! | `who` | who is or was there, and how sure that is |
 //! | `history` | the entries |
-//! | `cursor` | the entries as they come |
-//! | `missed` | for every gap: who came, went and changed while nobody watched; and the gaps themselves |
-//! | `sessions` | stays, with the bounds of how long they lasted |
-//! | `stats` | how many, at most, how long |
-//! | `channels` | what channels there are |
-//! | `rejects` | the lines that could not be taken |
+//! | `cursor` | the entries as they are recorded |
+//! | `missed` | for every gap: who joined, left and changed while no observer watched; and the gaps themselves |
+//! | `sessions` | stays, with the bounds of their length |
+//! | `stats` | how many members, the most at once, how long |
+//! | `channels` | the channels of the store |
+//! | `rejects` | the rejected lines |
 //! | `answer` | the answers: the JSON of the contract |
-//! | `params` | what is asked, in the words of the HTTP interface |
-//! | `owner` | answers that only the store's owner gets, line by line |
-//! | `time` | moments and spans as people and programs write them |
+//! | `params` | the parameters of a query, as the HTTP interface names them |
+//! | `owner` | answers for the store's owner only, line by line |
+//! | `time` | times and durations as users and programs write them |
 
 pub mod answer;
 mod channels;
@@ -41,8 +41,8 @@ use crate::domain::names::{MemberId, Names};
 use crate::domain::watch;
 use serde_json::value::RawValue;
 
-/// Metadata as an answer shows it. It is canonical JSON since it came in; what an older program has taken that is not is
-/// shown as a string.
+/// Metadata as an answer shows it. Recorded metadata is canonical JSON. Metadata of an older program that is not JSON
+/// is shown as a string.
 fn meta_answer(meta: Option<&Text>) -> answer::Meta {
     let text = meta?;
     let raw = match is_shown_as_it_is(text) {
@@ -52,7 +52,7 @@ fn meta_answer(meta: Option<&Text>) -> answer::Meta {
     raw.ok()
 }
 
-/// Whether metadata is JSON, and in one line.
+/// Whether metadata is JSON on one line.
 pub(crate) fn is_shown_as_it_is(meta: &str) -> bool {
     !meta.contains(['\n', '\r']) && serde_json::from_str::<&RawValue>(meta).is_ok()
 }
@@ -65,7 +65,7 @@ fn coverage_answer(coverage: watch::Coverage) -> answer::CoverageAnswer {
     }
 }
 
-/// Topic, user and connection of a member.
+/// The topic, user and connection of a member.
 fn member_names(member: MemberId, names: &Names) -> [String; 3] {
     let key = names.key(member);
     [key.topic, key.user, key.conn].map(|name| names.text(name).to_owned())

@@ -1,8 +1,8 @@
-//! Answers that only the store's owner gets, through the socket in the store's folder: how they cross it, line by line.
-//! Both sides know only this; what is asked stands in `params`.
+//! Answers for the store's owner only, sent line by line through the socket in the store's folder. Server and client
+//! share only this format; the parameters of the queries are in `params`.
 //!
-//! Each line is one [`Piece`] as JSON. An empty line says that the work goes on. The last line is [`Piece::Done`] or
-//! [`Piece::Failed`]: an answer without either has broken off.
+//! Each line is one [`Piece`] as JSON. An empty line means that the work continues. The last line is [`Piece::Done`]
+//! or [`Piece::Failed`]: an answer without either was cut off.
 
 use super::answer::HistoryEntry;
 use crate::domain::time::Millis;
@@ -13,21 +13,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Piece<T, D> {
-    /// One of what was asked for.
+    /// One row of the answer.
     Row(T),
-    /// So many entries of the log have been read.
+    /// The number of entries of the log that have been read so far.
     Read(u64),
-    /// All of it was given.
+    /// The answer is complete.
     Done(D),
-    /// There is no more, and why.
+    /// The answer ends early, and why.
     Failed(OwnerFailure),
 }
 
-/// Why an answer ends before its end.
+/// Why an answer ended early.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnerFailure {
-    /// The log has never heard of the channel.
+    /// The log does not know the channel.
     #[error("there is no channel \"{0}\"")]
     NoSuchChannel(String),
     /// The store is damaged.
@@ -53,7 +53,7 @@ impl From<StoreError> for OwnerFailure {
 pub struct EntryRow {
     /// The entry.
     pub entry: HistoryEntry,
-    /// Its metadata is no JSON, and stands in the entry as a string.
+    /// Its metadata is not JSON; the entry has it as a string.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unclear: bool,
 }
@@ -66,36 +66,36 @@ pub enum ReplayRow {
     Line {
         /// The first entry that it made.
         seq: u64,
-        /// When that took effect, Unix ms.
+        /// When that entry took effect, Unix ms.
         at: Millis,
         /// The line, without its newline.
         text: String,
     },
-    /// What has no line, though it should.
+    /// An entry that has no line, though it should have one.
     Untold {
-        /// The first entry that it made.
+        /// The first entry.
         seq: u64,
-        /// Why not.
+        /// Why it has no line.
         why: String,
     },
 }
 
-/// A row of `rejects --retry`: what is to be said of a line.
+/// A row of `rejects --retry`: a report about one line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryRow {
-    /// It cannot be taken this time either.
+    /// The line was rejected again.
     Rejected(RefusedLine),
     /// Its entry lies far behind the time of its channel.
     Clamped(Clamped),
-    /// It was taken for a retry, though its id was recorded with other contents.
+    /// The line counts as a retry, though its id was recorded with other content.
     Differing(DifferingRetry),
 }
 
 /// The end of `rejects --retry`.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Retried {
-    /// Lines read again.
+    /// The number of lines that were read again.
     pub lines: u64,
     /// What became of them.
     pub tally: LineCounts,

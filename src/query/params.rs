@@ -1,6 +1,6 @@
-//! What a question asks, in the words of the HTTP interface: one struct a route, read from a query string by the server
-//! and written into one by the client. What the words mean is the filters' business; a relative time is worked out
-//! against the clock of the process that answers.
+//! The parameters of queries, as the HTTP interface names them: one struct for each route. The server reads it from a
+//! query string, the client writes it into one. The filters define what the parameters mean. A relative time is
+//! resolved against the clock of the process that answers.
 
 use super::answer::{EntryType, OriginAnswer};
 use super::time::{Span, When};
@@ -12,15 +12,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// The header in which a server says what kind of feed its `/v1/feed` is.
+/// The header in which a server reports the kind of its `/v1/feed`.
 pub const FEED_HEADER: &str = "rollbook-feed";
-/// It is played, not live: the same lines for every client, and then an end (close code 1000). No link is lost in it but
-/// those that it tells of.
+/// The feed is played, not live: every client gets the same lines, and then an end (close code 1000). The only link
+/// losses in the feed are those that it reports.
 pub const FEED_PLAYED: &str = "played";
-/// It is live, and its token can be renewed on the connection (`{"t":"renew","token":…}`).
+/// The feed is live, and its token can be renewed on the connection (`{"t":"renew","token":…}`).
 pub const FEED_LIVE: &str = "live";
 
-/// Declares structs of parameters: strict, so that a misspelt one is told and not ignored.
+/// Declares structs of parameters. They are strict, so that a misspelt parameter is an error and is not ignored.
 macro_rules! params {
     ($($(#[$of_struct:meta])* $name:ident { $($(#[$of_field:meta])* $field:ident: $type:ty,)* })*) => {$(
         $(#[$of_struct])*
@@ -46,7 +46,7 @@ params! {
         seq: Option<u64>,
         /// As the log was known at this moment.
         known_at: Option<When>,
-        /// Leave out those who were only possibly there.
+        /// Leave out members who were only possibly there.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         certain: bool,
     }
@@ -59,23 +59,23 @@ params! {
         topic: Option<String>,
         /// Only this user.
         user: Option<String>,
-        /// Only what takes effect at or after this moment.
+        /// Only entries that take effect at or after this moment.
         from: Option<When>,
-        /// Only what takes effect before this moment.
+        /// Only entries that take effect before this moment.
         to: Option<When>,
-        /// Only entries of these types, with commas between them.
+        /// Only entries of these types, separated by commas.
         #[serde(rename = "type", default, skip_serializing_if = "Types::is_empty")]
         types: Types,
-        /// Only what a feed said, or only what was inferred.
+        /// Only observed entries, or only inferred ones.
         origin: Option<OriginAnswer>,
         /// Only entries after this one.
         #[serde(default)]
         after_seq: u64,
-        /// At most so many entries.
+        /// At most this many entries.
         limit: Option<u64>,
     }
 
-    /// `subscribe` and `stream`: entries after a position, and then those to come.
+    /// `subscribe` and `stream`: the entries after a position, and then new ones.
     SubscribeParams {
         /// Only this channel.
         channel: Option<String>,
@@ -83,10 +83,10 @@ params! {
         topic: Option<String>,
         /// Only this user.
         user: Option<String>,
-        /// Only entries of these types, with commas between them.
+        /// Only entries of these types, separated by commas.
         #[serde(rename = "type", default, skip_serializing_if = "Types::is_empty")]
         types: Types,
-        /// Only what a feed said, or only what was inferred.
+        /// Only observed entries, or only inferred ones.
         origin: Option<OriginAnswer>,
         /// Only entries after this one.
         #[serde(default)]
@@ -103,7 +103,7 @@ params! {
         since: Option<When>,
         /// As the log was known at this moment.
         known_at: Option<When>,
-        /// With windows, and the topics that vanished.
+        /// Include windows, and the topics that vanished.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         detail: bool,
     }
@@ -116,7 +116,7 @@ params! {
         topic: Option<String>,
         /// Only this user.
         user: Option<String>,
-        /// Only stays that were not over at this moment.
+        /// Only stays that had not ended at this moment.
         from: Option<When>,
         /// Only stays that had begun before this moment.
         to: Option<When>,
@@ -134,7 +134,7 @@ params! {
         from: Option<When>,
         /// Up to this moment.
         to: Option<When>,
-        /// A line for each such stretch.
+        /// One line for each interval of this length.
         every: Option<Span>,
         /// As the log was known at this moment.
         known_at: Option<When>,
@@ -146,24 +146,24 @@ params! {
         channel: String,
     }
 
-    /// `channels` and `rejects`: nothing to be said.
+    /// `channels` and `rejects`: no parameters.
     NoParams {}
 
-    /// `ingest` and `events`: whose lines these are.
+    /// `ingest` and `events`: the source of the lines.
     IngestParams {
-        /// Who watched, for lines that do not say.
+        /// The observer, for lines that do not name one.
         observer: Option<String>,
-        /// The observer's own user id, for lines that do not say: a snapshot never infers that he left.
+        /// The observer's own user id, for lines that do not name one: a snapshot never infers that this user left.
         #[serde(rename = "self")]
         self_user: Option<String>,
-        /// An id that the client made up for one unbroken connection to the source, to go on with after a break (only
-        /// `ingest`).
+        /// An id that the client created for one unbroken connection to the source, to resume the feed after a break
+        /// (only `ingest`).
         feed: Option<String>,
     }
 
     /// `verify`.
     VerifyParams {
-        /// Decide everything again, and compare.
+        /// Decide all events again, and compare the results.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         deep: bool,
     }
@@ -172,27 +172,27 @@ params! {
     ReplayParams {
         /// Only this channel.
         channel: Option<String>,
-        /// Only what takes effect at or after this moment.
+        /// Only entries that take effect at or after this moment.
         from: Option<When>,
-        /// Only what takes effect before this moment.
+        /// Only entries that take effect before this moment.
         to: Option<When>,
-        /// Only this entry and those behind it.
+        /// Only this entry and later ones.
         from_seq: Option<u64>,
-        /// Only this entry and those before it.
+        /// Only this entry and earlier ones.
         to_seq: Option<u64>,
-        /// Lines in Rollbook's own shape; else in Agora's.
+        /// Lines in Rollbook's own format; otherwise in Agora's.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         rollbook: bool,
     }
 
-    /// `rejects --retry`: by whom and how the lines are read and taken this time.
+    /// `rejects --retry`: how the lines are read and recorded this time.
     RetryParams {
-        /// Who watched, for lines that do not say.
+        /// The observer, for lines that do not name one.
         observer: String,
-        /// The observer's own user id, for lines that do not say.
+        /// The observer's own user id, for lines that do not name one.
         #[serde(rename = "self")]
         self_user: Option<String>,
-        /// Lateness that is forgiven.
+        /// How much lateness is tolerated.
         skew_tolerance: Span,
         /// How far a source's time may be ahead of the recording.
         max_ahead: Span,
@@ -203,22 +203,22 @@ params! {
         lossy: bool,
         /// How long a source may take to send what was missed as differences.
         resync: Span,
-        /// What a number counts where a line gives a time: `s`, `ms` or `us`.
+        /// The unit of a number that a line gives as a time: `s`, `ms` or `us`.
         time_unit: String,
-        /// How late a time-out may be told of.
+        /// How late a time-out may be reported.
         presence_timeout: Span,
         /// How long a change may wait in Agora's interval mode.
         presence_interval: Span,
-        /// How long Agora holds a leave back.
+        /// How long Agora delays a leave.
         presence_debounce: Span,
     }
 }
 
 impl WhoParams {
-    /// The filter meant at `now`.
+    /// The filter, with times resolved against `now`.
     ///
     /// # Errors
-    /// Where both a moment and an entry are named.
+    /// If both a moment and an entry are given.
     pub fn filter(&self, now: Millis) -> Result<WhoFilter, &'static str> {
         let when = match (self.at, self.seq) {
             (Some(_), Some(_)) => return Err("seq: not together with at"),
@@ -236,7 +236,7 @@ impl WhoParams {
 }
 
 impl HistoryParams {
-    /// The filter meant at `now`.
+    /// The filter, with times resolved against `now`.
     #[must_use]
     pub fn filter(&self, now: Millis) -> HistoryFilter {
         HistoryFilter {
@@ -254,7 +254,7 @@ impl HistoryParams {
 }
 
 impl SubscribeParams {
-    /// The filter meant.
+    /// The filter.
     #[must_use]
     pub fn filter(&self) -> HistoryFilter {
         HistoryFilter {
@@ -270,7 +270,7 @@ impl SubscribeParams {
 }
 
 impl MissedParams {
-    /// The filter meant at `now`.
+    /// The filter, with times resolved against `now`.
     #[must_use]
     pub fn filter(&self, now: Millis) -> MissedFilter {
         MissedFilter {
@@ -283,7 +283,7 @@ impl MissedParams {
 }
 
 impl SessionsParams {
-    /// The filter meant at `now`.
+    /// The filter, with times resolved against `now`.
     #[must_use]
     pub fn filter(&self, now: Millis) -> SessionFilter {
         SessionFilter {
@@ -298,7 +298,7 @@ impl SessionsParams {
 }
 
 impl StatsParams {
-    /// The filter meant at `now`.
+    /// The filter, with times resolved against `now`.
     #[must_use]
     pub fn filter(&self, now: Millis) -> StatsFilter {
         StatsFilter {
@@ -312,7 +312,7 @@ impl StatsParams {
     }
 }
 
-/// Types of entries, with commas between them; none: all.
+/// Types of entries, separated by commas; empty: all types.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "server", schemars(transparent))]
@@ -343,7 +343,7 @@ impl<'de> Deserialize<'de> for Types {
     }
 }
 
-/// Gives what is written and read as text its place in a query string.
+/// Lets a type with a text form be used in a query string.
 macro_rules! as_text {
     ($($type:ty),*) => {$(
         impl Serialize for $type {

@@ -1,10 +1,11 @@
-//! `rejects`: the lines that could not be taken, and have not been since.
+//! `rejects`: the rejected lines that no retry has accepted yet.
 
 use super::answer::RejectAnswer;
 use crate::store::{Store, StoreError};
 
 impl Store {
-    /// Gives the rejected lines that are not settled, in the order in which they came, to `each`; stops when that returns `false`.
+    /// Calls `each` with the rejected lines that are not settled, in the order of the log. Stops when it returns
+    /// `false`.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,7 +29,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// Where the log cannot be read.
+    /// If the log cannot be read.
     pub fn rejects(&self, mut each: impl FnMut(RejectAnswer) -> bool) -> Result<(), StoreError> {
         self.kept_rejects(|n, reject| {
             let text = reject.text.as_deref();

@@ -1,5 +1,5 @@
-//! Times and durations as people type them. What they mean is worked out against a `now` that the caller
-//! gives: no clock is read here.
+//! Times and durations as users type them. They are resolved against a `now` that the caller gives: no clock is read
+//! here.
 
 use crate::domain::time::Millis;
 use crate::limits::{TIME_MS_MAX, TIME_MS_MIN};
@@ -7,11 +7,11 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use std::fmt::{Display, Formatter};
 use std::str::FromStr;
 
-/// What a time may look like, for help and errors.
+/// The forms of a time, for help and errors.
 pub const TIME_FORMS: &str =
     "2026-05-14T20:30:00Z, @1778790600000 (Unix ms) or -90m (ago; ms, s, m, h, d, w)";
 
-/// A moment as typed: fixed, or so long ago.
+/// A moment as typed: fixed, or relative to now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Unix milliseconds.
@@ -21,7 +21,7 @@ pub enum When {
 }
 
 impl When {
-    /// The moment meant at `now`. One before the first that can be written is that first one.
+    /// The moment relative to `now`. Moments outside the range that can be written become the nearest one inside it.
     #[must_use]
     pub fn resolve(self, now: Millis) -> Millis {
         match self {
@@ -49,7 +49,7 @@ impl FromStr for When {
         }
         if let Some(ago) = text.strip_prefix('-') {
             return match duration(ago) {
-                // A bare number would have to guess its unit.
+                // The unit of a bare number would be a guess.
                 Ok((ms, true)) => Ok(When::Ago(ms)),
                 _ => Err(format!(
                     "a time ago needs a number and a unit, as in -90m; write {TIME_FORMS}"
@@ -78,7 +78,7 @@ fn in_range(time: Millis) -> Result<Millis, String> {
     }
 }
 
-/// Names what is missing, for the ways in which people most often miss.
+/// Names what is missing, for the most frequent mistakes.
 fn not_rfc3339(text: &str) -> String {
     if NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok() {
         return format!("a date needs a time of day and a zone: {text}T00:00:00Z");
@@ -122,7 +122,7 @@ impl FromStr for Span {
     }
 }
 
-/// Milliseconds, and whether a unit was named.
+/// Milliseconds, and whether the text had a unit.
 fn duration(text: &str) -> Result<(Millis, bool), ()> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).ok_or(())?;

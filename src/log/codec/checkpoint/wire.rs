@@ -25,7 +25,7 @@ pub(super) struct ObserverWire {
     pub(super) linked: bool,
     pub(super) up_at: Option<u64>,
     pub(super) proof: Option<ProofWire>,
-    /// The entry since which it is up, the time of that entry, and whether the connection is lost.
+    /// The entry at which the connection came up, the time of that, and whether the connection is lost.
     pub(super) connection: Option<(u64, i64, bool)>,
 }
 
