@@ -1,4 +1,4 @@
-//! The answers: the JSON of the contract (section 3), field by field. No thought lives here.
+//! The answers: the JSON of the contract (section 3), field by field. No logic here.
 
 use crate::domain::time::Millis;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -64,13 +64,13 @@ pub struct Who {
     pub channel: String,
     /// The moment asked for; `None` for the head of the log or a seq.
     pub at: Option<Time>,
-    /// The last entry that the answer takes into account; for a moment, the last change or snapshot in effect by then.
+    /// The last entry that the answer takes into account; for a moment, the last change or snapshot in effect then.
     pub seq: u64,
     /// What is known of the channel at that moment.
     pub coverage: CoverageAnswer,
-    /// The last moment up to which an observer is known to have watched by then; `None`: none has.
+    /// The last moment up to which an observer is known to have watched; `None` if there is no proof.
     pub last_proof: Option<Time>,
-    /// Topics with members, bytewise.
+    /// Topics with members, in bytewise order.
     pub topics: Vec<TopicAnswer>,
 }
 
@@ -79,11 +79,11 @@ pub struct Who {
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CoverageAnswer {
-    /// A snapshot was seen, and the link has been up since.
+    /// A snapshot was seen, and the link has been up since then.
     Complete,
     /// No snapshot has been seen yet.
     Partial,
-    /// Nobody watched.
+    /// No observer watched.
     Blind,
 }
 
@@ -93,7 +93,7 @@ pub enum CoverageAnswer {
 pub struct TopicAnswer {
     /// The topic.
     pub topic: String,
-    /// Its publishers, by user and connection, bytewise.
+    /// Its publishers, in bytewise order of user and connection.
     pub publishers: Vec<Publisher>,
 }
 
@@ -103,26 +103,26 @@ pub struct TopicAnswer {
 pub struct Publisher {
     /// The user.
     pub user: String,
-    /// The connection, empty where the source allows one a user.
+    /// The connection; empty if the source allows only one per user.
     pub connection: String,
     /// Metadata, if any is known.
     pub meta: Meta,
-    /// The effective time of the join; `None` where that comes later.
+    /// The effective time of the join; `None` if the member joins later.
     pub since: Option<Time>,
-    /// How sure it is.
+    /// How certain it is that the member was there.
     pub certainty: Certainty,
 }
 
-/// How sure it is that a member is there.
+/// How certain it is that a member was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
-    /// It came or went at an unknown moment around this one.
+    /// The member joined or left at an unknown moment around this one.
     Possible,
-    /// Nobody watched, and nothing says otherwise.
+    /// No observer watched, and nothing contradicts it.
     Assumed,
-    /// Somebody watched.
+    /// An observer watched.
     Certain,
 }
 
@@ -130,50 +130,50 @@ pub enum Certainty {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct HistoryEntry {
-    /// Its place in the log.
+    /// Its number in the log.
     pub seq: u64,
-    /// The channel; `None`: all of the observer's.
+    /// The channel; `None`: all channels of the observer.
     pub channel: Option<String>,
     /// `join`, `leave`, `update`, `snapshot`, `link` or `token`.
     #[serde(rename = "type")]
     pub kind: EntryType,
-    /// The topic, of a member's entry.
+    /// The topic, for an entry about a member.
     pub topic: Option<String>,
-    /// The user, of a member's entry.
+    /// The user, for an entry about a member.
     pub user: Option<String>,
-    /// The connection, of a member's entry.
+    /// The connection, for an entry about a member.
     pub connection: Option<String>,
-    /// Metadata after it; where it changed nothing, what the line said.
+    /// Metadata after the entry; if it changed nothing, the metadata that the line reported.
     pub meta: Meta,
-    /// The source's time, or that of the recording.
+    /// The source's time, or the time of recording.
     pub occurred_at: Time,
     /// When it was recorded.
     pub recorded_at: Time,
     /// When it took effect.
     pub effective_at: Time,
-    /// Who watched.
+    /// The observer.
     pub observer: String,
-    /// Of a link or token entry: `up`, `down`, `will_expire`, …
+    /// For a link or token entry: `up`, `down`, `will_expire`, …
     pub state: Option<EntryState>,
     /// `observed` or `inferred`.
     pub origin: OriginAnswer,
     /// `applied`, `duplicate`, `stale`, `unknown` or `collected`.
     pub disposition: DispositionAnswer,
-    /// The snapshot that made one infer it.
+    /// The snapshot from which the entry was inferred.
     pub snapshot_seq: Option<u64>,
     /// It happened at or after this.
     pub not_before: Option<Time>,
-    /// It happened not later than this.
+    /// It happened at or before this.
     pub not_after: Option<Time>,
-    /// It was so when the channel was first seen.
+    /// The member was there when the channel was first seen.
     pub baseline: bool,
-    /// Why, where the source says.
+    /// The reason, if the source gives one.
     pub reason: Option<String>,
     /// The line's id.
     pub id: Option<String>,
     /// The line's position.
     pub pos: Option<[i64; 2]>,
-    /// The line's time as the source gave it.
+    /// The line's time as the source reported it.
     pub source_ts: Option<Time>,
     /// How many members a snapshot listed.
     pub members: Option<u32>,
@@ -213,7 +213,7 @@ impl std::fmt::Display for EntryType {
     }
 }
 
-/// The state that a link or token entry tells of.
+/// The state that a link or token entry reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -228,14 +228,14 @@ pub enum EntryState {
     Revoked,
 }
 
-/// Where an entry, or an end of a stay, comes from.
+/// The origin of an entry, or of one end of a stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum OriginAnswer {
-    /// A feed said it.
+    /// A feed reported it.
     Observed,
-    /// A snapshot made one infer it.
+    /// It was inferred from a snapshot.
     Inferred,
 }
 
@@ -250,18 +250,18 @@ impl std::fmt::Display for OriginAnswer {
     }
 }
 
-/// What became of an entry.
+/// How an entry was handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DispositionAnswer {
     /// It took effect.
     Applied,
-    /// It said what was known.
+    /// It reported what was already known.
     Duplicate,
     /// It is older than what is known.
     Stale,
-    /// A leave of somebody who is not there.
+    /// A leave of a member who is not present.
     Unknown,
     /// One of the differences that a source sent after its link came up: the snapshot that they add up to decides.
     Collected,
@@ -291,15 +291,15 @@ pub struct Session {
     pub join_origin: OriginAnswer,
     /// `observed` or `inferred`; `None` while present.
     pub leave_origin: Option<OriginAnswer>,
-    /// It had begun when the channel was first seen.
+    /// It had already begun when the channel was first seen.
     pub baseline: bool,
-    /// It lasted at least so long, ms.
+    /// It lasted at least this long, ms.
     pub min_ms: i64,
-    /// It lasted at most so long, ms; `None`: nobody can say.
+    /// It lasted at most this long, ms; `None` if no limit is known.
     pub max_ms: Option<i64>,
 }
 
-/// `stats`: figures of a channel or topic.
+/// `stats`: the figures of a channel or topic.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Stats {
@@ -317,27 +317,27 @@ pub struct Stats {
     pub inferred_joins: u64,
     /// Leaves inferred.
     pub inferred_leaves: u64,
-    /// The largest roster that stood, and when first.
+    /// The largest roster, and when it was first reached.
     pub peak: Option<Peak>,
-    /// Time that members were present, added up, ms.
+    /// The total time that members were present, ms.
     pub presence_ms: i64,
     /// Members present at the head of the log.
     pub present_now: u64,
-    /// Where the stretch of a series begins; only a series has one.
+    /// The start of this interval of a series; only a series has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Time>,
-    /// Where it ends.
+    /// The end of this interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Time>,
 }
 
-/// The largest roster that stood.
+/// The largest roster.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Peak {
     /// How many members.
     pub count: u64,
-    /// When first.
+    /// When it was first reached.
     pub at: Time,
 }
 
@@ -357,17 +357,17 @@ pub struct ChannelAnswer {
     pub first_at: Option<Time>,
     /// The effective time of the last.
     pub last_at: Option<Time>,
-    /// What is known of it now.
+    /// What is known of the channel now.
     pub coverage: CoverageAnswer,
 }
 
-/// `rejects`: one line that could not be taken.
+/// `rejects`: one rejected line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct RejectAnswer {
-    /// Its number, from 1.
+    /// Its number among the rejects, from 1.
     pub n: u64,
-    /// The file as it was given, `-` for standard input.
+    /// The file as it was named, `-` for standard input.
     pub source: String,
     /// The line, from 1.
     pub line: u64,
@@ -375,11 +375,11 @@ pub struct RejectAnswer {
     pub byte: u64,
     /// What is wrong with it.
     pub reason: String,
-    /// The line, as far as it was kept; what is no UTF-8 in it is shown as U+FFFD.
+    /// The kept part of the line; bytes that are not UTF-8 are shown as U+FFFD.
     pub text: Option<String>,
 }
 
-/// `verify`: whether the log is whole.
+/// `verify`: whether the log is intact.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Verified {
@@ -394,7 +394,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Of a log of which nothing can be read.
+    /// The answer for a log that cannot be read.
     #[must_use]
     pub fn unreadable(why: &str) -> Verified {
         let problem = Problem {
@@ -411,14 +411,14 @@ impl Verified {
     }
 }
 
-/// Something that is wrong with a log.
+/// A problem in a log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Problem {
-    /// The entry at or behind which it shows.
+    /// The entry at or after which the problem was found.
     pub seq: u64,
-    /// What kind: `chain`, `frame`, `digest`, `decision`, …
+    /// The kind: `chain`, `frame`, `digest`, `decision`, …
     pub kind: String,
-    /// The details, for a person.
+    /// The details, for the user.
     pub detail: String,
 }

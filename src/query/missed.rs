@@ -1,4 +1,4 @@
-//! `missed` and `gaps`: the times in which nobody watched a channel, and what must have happened in them.
+//! `missed` and `gaps`: the times in which no observer watched a channel, and what must have happened in them.
 
 use super::answer::{ClosedBy, CollectedChange, Evidence, Gap, Missed, MissedMember, Time};
 use super::history::entry_type;
@@ -9,21 +9,21 @@ use crate::domain::names::{NameId, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::store::{ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, heard_of};
 
-/// Which gaps.
+/// The gaps that are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct MissedFilter {
-    /// Only this one.
+    /// Only this gap.
     pub gap: Option<u32>,
-    /// Only those that were not over at this moment, Unix ms.
+    /// Only gaps that had not ended at this moment, Unix ms.
     pub since: Option<Millis>,
-    /// As it would have been answered at this time, Unix ms.
+    /// The answer as of this recording time, Unix ms.
     pub known_at: Option<Millis>,
-    /// With what only people want to see: windows, and topics that vanished.
+    /// Include the details for users: windows, and topics that vanished.
     pub detail: bool,
 }
 
 impl Store {
-    /// For every gap of a channel: who joined, who left, who changed while nobody watched.
+    /// For every gap of a channel: who joined, left and changed while no observer watched.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,7 +46,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
+    /// [`StoreError::NoSuchChannel`] if the log does not know the channel.
     pub fn missed(&self, channel: &str, filter: &MissedFilter) -> Result<Vec<Missed>, StoreError> {
         let gaps = self.gaps_found(channel, filter.known_at)?;
         let wanted = |found: &FoundGap| {
@@ -91,7 +91,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
+    /// [`StoreError::NoSuchChannel`] if the log does not know the channel.
     pub fn gaps(&self, channel: &str) -> Result<Vec<Gap>, StoreError> {
         let gaps = self.gaps_found(channel, None)?.into_iter();
         Ok(gaps
@@ -138,7 +138,7 @@ impl Store {
 }
 
 impl Missed {
-    /// Without the details: the JSON of the contract.
+    /// The answer without the details: the JSON of the contract.
     #[must_use]
     pub fn plain(mut self) -> Missed {
         self.collected.clear();
@@ -154,7 +154,7 @@ impl Missed {
 struct FoundGap {
     missed: Missed,
     resumed: bool,
-    /// What had been inferred, loose, when it was told of.
+    /// The `loose` changes at the time when the gap was reported.
     before: Vec<(ChangeKind, Millis, MissedMember)>,
 }
 
@@ -171,17 +171,17 @@ impl FoundGap {
 struct Gaps<'a> {
     channel: &'a str,
     found: Vec<FoundGap>,
-    /// The last snapshot that had to do with a gap, and the gap's number.
+    /// The last snapshot, if it concerned a gap, and the gap's number.
     by_snapshot: Option<(u64, u32)>,
-    /// What incomplete snapshots have made one infer outside of any known gap while nobody proved to be watching,
-    /// since the last complete one: a gap that is told of later may turn out to have begun before them.
+    /// Changes that incomplete snapshots made one infer outside any known gap, while no observer was proven to watch,
+    /// since the last complete snapshot. A gap that is reported later may have begun before them.
     loose: Vec<(ChangeKind, Millis, MissedMember)>,
-    /// The last snapshot, if it was an incomplete one outside of any known gap.
+    /// The last snapshot, if it was incomplete (or stale) and outside any known gap.
     loosed_by: Option<u64>,
 }
 
 impl Gaps<'_> {
-    /// A gap is told of. What was inferred in it before that is in it, too.
+    /// Adds a gap that was reported. It includes the loose changes that were inferred in it before the report.
     fn open(&mut self, gap: u32, from: Millis, evidence: Evidence) {
         let missed = Missed {
             gap,
@@ -208,7 +208,7 @@ impl Gaps<'_> {
         self.found.push(found);
     }
 
-    /// A gap is over because nothing was missed: what was loose before it is so again.
+    /// Ends a gap in which nothing was missed: the changes that were loose before it are loose again.
     fn over(&mut self, gap: u32, to: Millis) {
         if let Some(found) = self.of(gap) {
             found.resumed = true;
@@ -219,7 +219,7 @@ impl Gaps<'_> {
         }
     }
 
-    /// A difference that the source has sent in the gap that is open.
+    /// Adds a difference that the source sent to the open gap.
     fn collect(&mut self, entry: &Entry, change: &Change, names: &Names) {
         let open = self.found.last_mut().filter(|it| it.missed.to.is_none());
         let Some(found) = open else { return };

@@ -1,4 +1,4 @@
-//! `sessions`: the stays of members, from join to leave, and between which bounds each lasted.
+//! `sessions`: the stays of members, from join to leave, and the bounds of their length.
 
 use super::answer::{self, Session, Time};
 use super::member_names;
@@ -9,7 +9,7 @@ use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::store::{ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, heard_of};
 
-/// Which stays.
+/// The stays that are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct SessionFilter {
     /// In this channel.
@@ -18,17 +18,17 @@ pub struct SessionFilter {
     pub topic: Option<String>,
     /// Of this user.
     pub user: Option<String>,
-    /// That were not over at this moment, Unix ms.
+    /// Not ended at this moment, Unix ms.
     pub from: Option<Millis>,
-    /// That had begun before this moment, Unix ms.
+    /// Begun before this moment, Unix ms.
     pub to: Option<Millis>,
-    /// As it would have been answered at this time, Unix ms.
+    /// The answer as of this recording time, Unix ms.
     pub known_at: Option<Millis>,
 }
 
 impl Store {
-    /// Gives the stays that match to `each`: those that are over in the order in which they ended, then those that
-    /// go on, in the order in which they began. Stops when `each` returns `false`.
+    /// Calls `each` with the matching stays: first the stays that have ended, in the order of their ends, then the
+    /// open ones, in the order of their begins. Stops when `each` returns `false`.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,7 +55,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
+    /// [`StoreError::NoSuchChannel`] if the log does not know the channel.
     pub fn sessions(
         &self,
         filter: &SessionFilter,
@@ -66,7 +66,7 @@ impl Store {
             known_at: filter.known_at,
             ..ScanScope::default()
         };
-        // Any message of an observer may prove something, and a scan of one channel sees only those about it.
+        // Any message of an observer may be a proof, and a scan of one channel sees only messages about that channel.
         let of_channel = |channel: &String| {
             self.as_of(filter.known_at, None, |state, names| {
                 let name = names.find(channel);
@@ -92,7 +92,7 @@ impl Store {
     }
 }
 
-/// One end of a stay: when it took effect, and between which bounds it truly happened.
+/// One end of a stay: when it took effect, and the bounds of when it really happened.
 #[derive(Clone, Copy)]
 struct StayEnd {
     seq: u64,
@@ -104,7 +104,8 @@ struct StayEnd {
     inferred: bool,
     baseline: bool,
     lossy: bool,
-    /// Nobody was watching, or its observer not yet, or the line spoke of a change: it may have come long before.
+    /// No observer was watching, or its own observer not yet, or the line reported an update: it may have happened
+    /// long before.
     unseen: bool,
 }
 
@@ -152,7 +153,7 @@ impl StayEnd {
 
 struct StayCollector<'a, F> {
     filter: &'a SessionFilter,
-    /// The last proof of the channel that is asked for.
+    /// The last proof of the requested channel.
     proven: Option<Millis>,
     each: F,
     open: NumberMap<MemberId, StayEnd>,
@@ -178,7 +179,7 @@ impl<F: FnMut(Session) -> bool> StayCollector<'_, F> {
         names: &Names,
     ) {
         let filter = self.filter;
-        // Who went at a moment is not there at that moment; a stay of no length is there at none, but it was.
+        // A member who left at a moment is not there at that moment. A stay of zero length at that moment is kept.
         let over = |from| {
             leave.is_some_and(|leave| leave.effective_at <= from) && join.effective_at < from
         };
@@ -218,7 +219,7 @@ impl<F: FnMut(Session) -> bool> StayCollector<'_, F> {
             let last = channel.effective_at();
             let gap = channel.watching().open_gap().map(|gap| gap.from);
             let proven = self.proven.max(state.last_proof(name));
-            // It was there for sure only as long as somebody was watching: without any proof at no time.
+            // The member was surely there only while an observer was watching: without any proof, at no time.
             let proven = proven.unwrap_or(join.latest);
             let sure = gap.map_or(proven, |gap| gap.min(proven)).min(last);
             let lossy = join.lossy || channel.is_lossy();
@@ -228,7 +229,7 @@ impl<F: FnMut(Session) -> bool> StayCollector<'_, F> {
     }
 }
 
-/// How long a stay lasted, at least and at most.
+/// The minimum and the maximum length of a stay.
 #[derive(Clone, Copy)]
 struct StayBounds {
     min_ms: Millis,
@@ -259,7 +260,7 @@ impl<F: FnMut(Session) -> bool> Visitor for StayCollector<'_, F> {
     }
 
     fn renumbered(&mut self, renumbering: &Renumbering) {
-        // Their members are there, and so none of them is forgotten.
+        // The members of open stays are present, so none of them is forgotten.
         self.open = renumbering.by_member(std::mem::take(&mut self.open));
     }
 

@@ -1,4 +1,5 @@
-//! `stats`: how many, at most, how long; for a channel as a whole and for each of its topics, once or as a series.
+//! `stats`: how many members, the most at once, how long; for a channel and for each of its topics, once or as a
+//! series.
 
 use super::answer::{Peak, Stats, Time};
 use crate::domain::entry::{Change, Entry, Origin, Payload};
@@ -9,26 +10,26 @@ use crate::limits::STATS_BUCKETS_MAX;
 use crate::store::{ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, heard_of};
 use std::collections::BTreeMap;
 
-/// What to count.
+/// What is counted.
 #[derive(Debug, Clone, Default)]
 pub struct StatsFilter {
     /// Only this channel.
     pub channel: Option<String>,
     /// Only this topic.
     pub topic: Option<String>,
-    /// From this moment, Unix ms; else from the channel's first entry.
+    /// From this moment, Unix ms; by default from the channel's first entry.
     pub from: Option<Millis>,
-    /// Up to (not including) this moment, Unix ms; else to the channel's last effective time.
+    /// Up to (not including) this moment, Unix ms; by default to the channel's last effective time.
     pub to: Option<Millis>,
-    /// A line for each such stretch, ms.
+    /// One line for each interval of this length, ms.
     pub every_ms: Option<Millis>,
-    /// As it would have been answered at this time, Unix ms.
+    /// The answer as of this recording time, Unix ms.
     pub known_at: Option<Millis>,
 }
 
 impl Store {
-    /// Figures of the channels, bytewise: first of the channel as a whole, then of its topics; with `every_ms`, the
-    /// stretches of each in order.
+    /// The figures of the channels, in bytewise order: first of the channel as a whole, then of its topics; with
+    /// `every_ms`, the intervals of each in order.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,7 +53,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel; [`StoreError::TooManyBuckets`].
+    /// [`StoreError::NoSuchChannel`] if the log does not know the channel; [`StoreError::TooManyBuckets`].
     pub fn stats(&self, filter: &StatsFilter) -> Result<Vec<Stats>, StoreError> {
         let scope = ScanScope {
             channel: filter.channel.as_deref(),
@@ -68,7 +69,7 @@ impl Store {
             heard_of(channel, &end.state, &end.names)?;
         }
         if filter.every_ms.is_none() {
-            // One that nobody was ever in has its line, too.
+            // A channel that never had a member has its line, too.
             for (name, channel) in end.state.channels() {
                 if is_wanted(end.names.text(name), filter) {
                     counting.counter(name, None, channel.effective_at());
@@ -119,7 +120,7 @@ impl Visitor for Counting<'_> {
         let channel = match &entry.payload {
             Payload::Change(change) => at.names.key(change.member).channel,
             Payload::Snapshot(snapshot) => snapshot.channel,
-            // Their times are those of another clock.
+            // Their times come from another clock.
             Payload::Link(_) | Payload::Token(_) => return Ok(ScanFlow::Apply),
         };
         if !is_wanted(at.names.text(channel), self.filter) {
@@ -145,11 +146,11 @@ fn is_wanted(channel: &str, filter: &StatsFilter) -> bool {
     wanted.is_none_or(|wanted| wanted == channel)
 }
 
-/// Figures of one stretch.
+/// The figures of one interval.
 #[derive(Debug, Clone, Default)]
 struct IntervalFigures {
     users: NumberMap<NameId, ()>,
-    /// Those who were there when it began are among the users.
+    /// The members present at the interval's start have been added to the users.
     seeded: bool,
     joins: u64,
     leaves: u64,
@@ -161,7 +162,7 @@ struct IntervalFigures {
 
 /// Counts one channel or topic through time.
 struct Counter {
-    /// Where the present stretch begins and ends.
+    /// The start and the end of the current interval.
     from: Millis,
     to: Millis,
     figures: IntervalFigures,
@@ -169,7 +170,7 @@ struct Counter {
     /// How many stays each user has.
     present: NumberMap<NameId, u64>,
     count: u64,
-    /// The moment of the last change; what stood after it has not been counted yet.
+    /// The moment of the last change; the time after it has not been counted yet.
     at: Millis,
 }
 
@@ -242,7 +243,7 @@ impl Counter {
         Ok(())
     }
 
-    /// Counts what stood from the last change up to `at`, a later moment.
+    /// Counts the presence from the last change up to `at`, a later moment.
     fn pass_to(&mut self, at: Millis, filter: &StatsFilter) -> Result<(), StoreError> {
         loop {
             let (begin, end) = (self.at.max(self.from), at.min(self.to));
@@ -287,7 +288,7 @@ impl Counter {
         filter: &StatsFilter,
     ) -> Result<Vec<Stats>, StoreError> {
         let end = filter.to.unwrap_or(last).min(last);
-        // The last moment stood, too, though for no time.
+        // Includes the last moment, although it has no duration.
         self.pass_to(end.max(self.at).saturating_add(1), filter)?;
         self.figures.presence_ms -= self.overrun(end);
         if self.from <= last && self.from < self.to || self.done.is_empty() {
@@ -316,7 +317,7 @@ impl Counter {
         Ok(stats.collect())
     }
 
-    /// What [`finish`](Self::finish) has counted behind the end so that the last moment counts as having stood.
+    /// The presence that [`finish`](Self::finish) counted after the end in order to include the last moment.
     fn overrun(&self, end: Millis) -> Millis {
         let counted_to = self.at.min(self.to);
         let behind = counted_to.saturating_sub(end.max(self.from)).max(0);

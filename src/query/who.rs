@@ -1,4 +1,4 @@
-//! `who`: the members of a channel at a moment, at an entry, or now, and how sure it is that they are there.
+//! `who`: the members of a channel at a moment, at an entry, or now, and how certain their presence is.
 
 use super::answer::{Certainty, CoverageAnswer, Publisher, Time, TopicAnswer, Who};
 use super::{coverage_answer, member_names, meta_answer};
@@ -11,33 +11,33 @@ use crate::store::{
     ScanFlow, ScanScope, ScanStart, StateView, Store, StoreError, Visitor, heard_of,
 };
 
-/// Which moment.
+/// The moment of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhoWhen {
     /// The head of the log.
     #[default]
     Head,
-    /// All entries in effect at or before this moment, Unix ms.
+    /// After all entries in effect at or before this moment, Unix ms.
     At(Millis),
     /// As if the log ended at this entry.
     Seq(u64),
 }
 
-/// What to ask.
+/// What is asked.
 #[derive(Debug, Clone, Default)]
 pub struct WhoFilter {
     /// Only this topic.
     pub topic: Option<String>,
     /// The moment.
     pub when: WhoWhen,
-    /// As it would have been answered at this time, Unix ms.
+    /// The answer as of this recording time, Unix ms.
     pub known_at: Option<Millis>,
-    /// Leave out those who are only possibly there.
+    /// Leave out members who are only possibly there.
     pub certain: bool,
 }
 
 impl Store {
-    /// Who is, or was, in a channel.
+    /// The members that are, or were, in a channel.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -65,7 +65,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] where the log has never heard of it.
+    /// [`StoreError::NoSuchChannel`] if the log does not know the channel.
     pub fn who(&self, channel: &str, filter: &WhoFilter) -> Result<Who, StoreError> {
         let mut who = match filter.when {
             WhoWhen::Head => self.who_at_head(channel, filter.known_at, None)?,
@@ -123,7 +123,7 @@ impl Store {
         known_at: Option<Millis>,
         at: Millis,
     ) -> Result<Who, StoreError> {
-        // Later news reach back: what the head knows of the channel bounds what is certain of any moment.
+        // Later entries reach back: what the head knows of the channel limits what is certain about any moment.
         let (watched, lossy) = self.as_of(known_at, None, |state, names| {
             let name = heard_of(channel, state, names)?;
             let lossy = state
@@ -166,7 +166,7 @@ impl Store {
         if gap.is_some() {
             coverage = CoverageAnswer::Blind;
         }
-        // What was heard of other channels over the same link is in the gap's beginning, and only there.
+        // Proofs from other channels on the same link are in the gap's beginning, and only there.
         let heard = state.channel(name).and_then(|it| it.watching().heard_at());
         let last_proof = heard.max(gap.map(|&(from, _)| from));
         let base = base_certainty(coverage, lossy || !watched);
@@ -198,7 +198,7 @@ impl Store {
         }));
         rows.sort_by(|a, b| names.compare(a.member, b.member));
         let topics = by_topic(rows, names);
-        // The same whether the fold began at a checkpoint or at the first entry.
+        // This seq is the same whether the fold began at a checkpoint or at the first entry.
         let seq = state
             .channel(name)
             .map_or(0, |channel| channel.effective_seq());
@@ -251,19 +251,19 @@ fn by_topic(rows: Vec<Row>, names: &Names) -> Vec<TopicAnswer> {
     topics
 }
 
-/// Folds what is in effect at a moment, and looks ahead at what reaches back to it.
+/// Folds what is in effect at a moment, and looks ahead for later entries that reach back to it.
 struct AtMoment<'a> {
     channel: &'a str,
     name: Option<NameId>,
     at: Millis,
-    /// The first entry that takes effect later has been met.
+    /// An entry that takes effect after the moment was found.
     passed: bool,
-    /// Members in whose window the moment lies; with the metadata of the join where it is one that comes later.
+    /// Members with a window around the moment; for a member who joins later, with the metadata of the join.
     open: NumberMap<MemberId, Option<Option<Text>>>,
-    /// Members of whom a leave by then was told too late to count: when the last such leave was. It changes nothing,
-    /// but who was there at that time is not certain to have stayed.
+    /// Members with a leave at or before the moment that was reported too late to be applied; with the time of the
+    /// last such leave. It changes nothing, but a member who was there at that time has not certainly stayed.
     doubted: NumberMap<MemberId, Millis>,
-    /// Gaps met: where each opens and closes.
+    /// The gaps found, with their start and end.
     gaps: std::collections::BTreeMap<u32, (Millis, Option<Millis>)>,
 }
 
@@ -293,7 +293,7 @@ impl<'a> AtMoment<'a> {
                     from.is_some_and(|from| from <= self.at) && self.at < entry.effective_at;
                 match change.kind {
                     ChangeKind::Join if inside => {
-                        // Also where an earlier leave of it may have happened by then.
+                        // Even if an earlier leave of the member may already have happened.
                         let coming = self.open.entry(change.member).or_insert(None);
                         coming.get_or_insert_with(|| change.meta.clone());
                     }
@@ -316,7 +316,7 @@ impl<'a> AtMoment<'a> {
                 if let Some(from) = seen.opened {
                     self.gaps.insert(seen.gap, (from, seen.closed));
                 } else if let Some(to) = seen.closed {
-                    // Opened before: its beginning is known from the state or from a link entry.
+                    // The gap was opened before: its start is known from the state or from a link entry.
                     self.gaps.entry(seen.gap).or_insert((Millis::MAX, None)).1 = Some(to);
                 }
             }
@@ -329,7 +329,7 @@ impl<'a> AtMoment<'a> {
                     if change.opens {
                         self.gaps.insert(change.gap, (change.at, None));
                     } else {
-                        // Nothing was missed: it counts for nothing.
+                        // Nothing was missed, so this gap must not count.
                         self.gaps
                             .insert(change.gap, (Millis::MAX, Some(Millis::MIN)));
                     }
@@ -357,7 +357,8 @@ impl Visitor for AtMoment<'_> {
         if self.name.is_none() {
             self.name = at.names.find(self.channel);
         }
-        // What names no channel counts here, too, and that an observer sends link lines, wherever it does so.
+        // Entries without a channel count here, too, and so do link entries of any channel: the state must know which
+        // observers send link lines.
         let channel = at.channel_of(entry);
         let elsewhere = channel.is_some_and(|channel| Some(channel) != self.name);
         if elsewhere && !matches!(entry.payload, Payload::Link(_)) {

@@ -1,16 +1,16 @@
-//! The answers of `missed` and `gaps`. No thought lives here.
+//! The answers of `missed` and `gaps`. No logic here.
 
 use super::{EntryType, Meta, Time};
 use serde::{Deserialize, Serialize};
 
-/// What told of a gap.
+/// What revealed a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Evidence {
     /// A link event, or a connection that was lost.
     Link,
-    /// A second snapshot, without a word from the link.
+    /// A second snapshot, without a link event.
     Snapshot,
 }
 
@@ -23,11 +23,11 @@ pub enum ClosedBy {
     Snapshot,
     /// The differences that a source sent in place of a snapshot.
     Differences,
-    /// A feed that went on where it had stopped: nothing was missed.
+    /// A feed that continued where it had stopped: nothing was missed.
     Resumed,
 }
 
-/// `missed`: who came and went in one gap.
+/// `missed`: who joined and left in one gap.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct Missed {
@@ -35,24 +35,25 @@ pub struct Missed {
     pub gap: u32,
     /// The channel.
     pub channel: String,
-    /// The last proof before it.
+    /// The last proof before the gap.
     pub from: Time,
     /// When a snapshot closed it; `None` while it is open.
     pub to: Option<Time>,
-    /// What told of it: `link` or `snapshot`.
+    /// What revealed the gap: `link` or `snapshot`.
     pub evidence: Evidence,
     /// What closed it: `snapshot`, `differences` or `resumed`; `None` while it is open.
     pub closed_by: Option<ClosedBy>,
-    /// Who joined while nobody watched.
+    /// Who joined while no observer watched.
     pub joined: Vec<MissedMember>,
     /// Who left.
     pub left: Vec<MissedMember>,
     /// Whose metadata changed.
     pub updated: Vec<MissedMember>,
-    /// While it is open: differences that the source has sent so far, which decide nothing yet (only in detail).
+    /// While the gap is open: the differences that the source has sent so far; they decide nothing yet (only in
+    /// detail).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub collected: Vec<CollectedChange>,
-    /// Topics that had publishers before and none after it (only in detail).
+    /// Topics that had publishers before the gap and none after it (only in detail).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vanished: Vec<String>,
 }
@@ -69,7 +70,7 @@ pub struct CollectedChange {
     pub member: MissedMember,
 }
 
-/// A member who came, went or changed while nobody watched.
+/// A member who joined, left or changed while no observer watched.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct MissedMember {
@@ -79,12 +80,12 @@ pub struct MissedMember {
     pub user: String,
     /// The connection.
     pub connection: String,
-    /// Metadata after it; the last known of one who left.
+    /// Metadata after the change; for a leave, the last known metadata.
     pub meta: Meta,
-    /// When it happened at the earliest (only in detail, as is the latest; the window of all of `history`).
+    /// The earliest time at which it happened (this and the latest time only in detail; `history` shows all windows).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
-    /// When it happened at the latest.
+    /// The latest time at which it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Time>,
 }
@@ -97,20 +98,20 @@ pub struct Gap {
     pub gap: u32,
     /// The channel.
     pub channel: String,
-    /// The last proof before it.
+    /// The last proof before the gap.
     pub from: Time,
-    /// When it was over; `None` while it is open.
+    /// When the gap ended; `None` while it is open.
     pub to: Option<Time>,
-    /// What told of it: `link` or `snapshot`.
+    /// What revealed the gap: `link` or `snapshot`.
     pub evidence: Evidence,
     /// What closed it: `snapshot`, `differences` or `resumed`; `None` while it is open.
     pub closed_by: Option<ClosedBy>,
-    /// The feed went on where it had stopped: nothing was missed.
+    /// The feed continued where it had stopped: nothing was missed.
     pub resumed: bool,
-    /// How many joined in it.
+    /// How many members joined in it.
     pub joined: u64,
-    /// How many left in it.
+    /// How many members left in it.
     pub left: u64,
-    /// How many changed in it.
+    /// How many members changed in it.
     pub updated: u64,
 }
