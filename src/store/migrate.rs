@@ -28,7 +28,7 @@ pub const FORMAT: u32 = 1;
 /// The steps that a store needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationPlan {
-    /// The format that the store has; 0 where there is none yet.
+    /// The format that the store has; 0 if there is no store yet.
     pub from: u32,
     /// The steps that are missing: their formats, and what they do.
     pub steps: Vec<(u32, &'static str)>,

@@ -36,7 +36,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// As [`Store::open`]; [`StoreError::NotCopied`] where the files are too large or there is no room.
+    /// As [`Store::open`]; [`StoreError::NotCopied`] if the files are too large or there is no space.
     pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Store, StoreError> {
         let dir = dir.as_ref();
         data_dir::expect(dir)?;

@@ -127,8 +127,7 @@ impl LastHandle {
 
 impl Drop for LastHandle {
     fn drop(&mut self) {
-        // Dropping the handle flushes without the watchdog. That is safe: either nothing is left to write, or an
-        // error is known, and then the flush does not wait.
+        // Dropping the handle flushes unwatched. By now nothing is left to write, or an error is known: it cannot wait.
         drop(self.flush());
         drop(self.watchdog.take());
         let last = self.db.take();
