@@ -1,17 +1,16 @@
-//! A list that only grows, so that it can be read by several threads while one of them makes it longer: nothing in it
-//! ever moves or changes.
+//! A list that only grows. Several threads can read it while one appends to it: no item ever moves or changes.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The first piece holds so many; each later one twice as many as the one before it.
+/// The size of the first piece. Each later piece is twice as long as the one before it.
 const FIRST: usize = 32;
 /// Enough pieces for every `u32`.
 const PIECES: usize = 28;
 
 type Chunk<T> = OnceLock<Box<[OnceLock<T>]>>;
 
-/// The list. One writer at a time: the owner ensures it.
+/// The list. It has one writer at a time: the owner ensures it.
 #[derive(Debug)]
 pub(super) struct AppendVec<T> {
     pieces: [Chunk<T>; PIECES],
@@ -27,7 +26,7 @@ impl<T> Default for AppendVec<T> {
     }
 }
 
-/// In which piece an item stands, and where in it.
+/// The piece that holds an item, and the index in that piece.
 fn place(at: usize) -> (usize, usize) {
     let from_first = at.saturating_add(FIRST);
     let piece = (from_first / FIRST).ilog2() as usize;
@@ -40,13 +39,13 @@ impl<T> AppendVec<T> {
         self.len.load(Ordering::Acquire)
     }
 
-    /// The item at a place, if there is one.
+    /// The item at an index, if there is one.
     pub fn get(&self, at: usize) -> Option<&T> {
         let (piece, at) = place(at);
         self.pieces.get(piece)?.get()?.get(at)?.get()
     }
 
-    /// Adds an item behind the last one. A list that is full keeps what it has.
+    /// Appends an item. A full list stays as it is.
     pub fn push(&self, item: T) {
         let len = self.len();
         let (piece, at) = place(len);

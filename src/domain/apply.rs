@@ -1,4 +1,4 @@
-//! The only way that state comes about: an entry, applied. Nothing is decided here.
+//! Applies entries to the state: the only way to change it. Nothing is decided here.
 
 use super::entry::{
     Change, Disposition, Entry, FullListing, ListedMember, Listing, Origin, Page, PageStep,
@@ -17,7 +17,7 @@ use super::watch::{ObservedInterval, PagedSnapshot};
 use crate::limits;
 
 impl State {
-    /// Takes in the next entry of the log. `names` is the dictionary in whose numbers it speaks.
+    /// Applies the next entry of the log. `names` is the dictionary of its numbers.
     pub fn apply(&mut self, entry: &Entry, names: &Names) {
         self.head = entry.seq;
         self.recorded_at = entry.recorded_at;
@@ -35,7 +35,7 @@ impl State {
         }
     }
 
-    /// An entry counts for its channel; one that names none, for every channel of its observer.
+    /// Counts an entry for its channel; an entry that names none, for every channel of its observer.
     fn count(&mut self, entry: &Entry, channel: Option<NameId>) {
         let Some(channel) = channel else {
             let observer = self.observers.get(&entry.observer);
@@ -60,7 +60,7 @@ impl State {
         self.apply_change_to(entry, change, names);
         self.list_change(entry, change, key.channel, before);
         if self.collecting > 0 {
-            // Its first message after a lost connection ends what its source was sending.
+            // The first message after a lost connection ends the resync of its source.
             self.note_collecting(entry.observer, key.channel);
         }
     }
@@ -98,11 +98,12 @@ impl State {
             (true, ChangeKind::Update) => slot.meta.clone_from(&change.meta),
             (true, ChangeKind::Leave) => {
                 self.leave_roster(key.channel, change.member);
-                // What a complete snapshot shows to be gone is gone by its cover; anybody else needs a tombstone.
+                // The cover of a complete snapshot already shows that the member is gone. Any other leave needs a
+                // tombstone.
                 let covered = matches!(change.origin, Origin::Inferred(by)
                     if self.cover_seq(key.channel) == Some(by.snapshot_seq));
                 if covered {
-                    // Nothing stays of somebody unknown: a checkpoint does not keep it either.
+                    // Nothing is kept of an unknown member: a checkpoint does not keep it either.
                     *slot_mut(&mut self.slots, change.member) = Slot::default();
                 } else {
                     self.add_tombstone(key.channel, change.member, entry.seq, names);
@@ -158,7 +159,7 @@ impl State {
         }
         let line = entry.counted();
         let begin = snapshot.begin;
-        // Its pages were read behind its beginning, and what came then is known from live events.
+        // Its pages were read after its begin, and changes since then are known from live events.
         let of = begin.map_or((line, entry.occurred_at), |begin| {
             (begin.stamp, begin.occurred_at.min(entry.occurred_at))
         });
@@ -178,12 +179,12 @@ impl State {
                 slot.last_update = word;
                 known_absent.push(member);
             } else if let Some(word) = word {
-                // Fix what was the last word before this snapshot becomes the newest cover.
+                // Keep the last update from before this snapshot, which now becomes the newest cover.
                 slot.last_update = word;
             }
             slot.held_at = entry.seq;
         }
-        // Listed, but older than what had shown their absence: that stays the last word about them.
+        // They are listed, but by older data than what showed their absence: the absence stays their last update.
         for member in known_absent {
             self.add_tombstone(snapshot.channel, member, entry.seq, names);
         }
@@ -235,7 +236,7 @@ impl State {
             .watching
             .of_mut(entry.observer, observer, snapshot.channel, entry.seq);
         let again = watch.gives_again(observer.linked, snapshot.begin.is_some());
-        // What had been collected was worked into it: it speaks of that moment, too.
+        // The collected differences were applied to it: it shows their moment, too.
         let collected = watch.collected_until().map(|at| at.min(entry.effective_at));
         let shown_at = collected.max(Some(entry.occurred_at));
         if snapshot.begin.is_some() {
@@ -243,7 +244,7 @@ impl State {
         }
         let mut ended = None;
         if snapshot.complete {
-            // A second snapshot without a word from the link: something may have been missed before it.
+            // A second snapshot without a link line between them: something may have been missed before it.
             if again || watch.stretch.is_none() {
                 let from_seq = entry.seq;
                 let fresh = ObservedInterval {
@@ -284,7 +285,7 @@ impl State {
         if let Some(name) = token.channel {
             let watching = &mut self.channels.entry(name).or_default().watching;
             if watching.of(entry.observer).is_none() {
-                // It has spoken of the channel; that it watches, it has not said.
+                // The line is about the channel, but does not show that the observer watches it.
                 watching
                     .of_mut(entry.observer, observer, name, entry.seq)
                     .up = false;
@@ -292,7 +293,7 @@ impl State {
         }
     }
 
-    /// Takes in a step of a paged snapshot, which is no entry.
+    /// Applies a step of a paged snapshot, which is no entry.
     pub fn apply_page(&mut self, page: &Page) {
         self.apply_step(page);
         self.note_collecting(page.observer, page.channel);
@@ -323,7 +324,7 @@ impl State {
                     .collect();
                 let channel_proof = watching.proven();
                 let watch = watching.of_mut(page.observer, observer, page.channel, head + 1);
-                // Pages that were never ended: something may have been missed behind them.
+                // Pages that never ended: something may have been missed after them.
                 watch.given = watch.gives_again(observer.linked, false);
                 let collecting = watch.collecting.take();
                 watch.sync = Some(Box::new(PagedSnapshot {
@@ -353,8 +354,8 @@ impl State {
     }
 }
 
-/// A message about a channel: its observer is up there. A change of a member `proves` that it watches at
-/// once; what a snapshot proves depends on what it shows.
+/// Records a message about a channel: its observer is up there. A change of a member `proves` at once that the
+/// observer watches; what a snapshot proves depends on what it shows.
 fn heard_from(
     observer: &mut Observer,
     channel: &mut ChannelState,
@@ -386,7 +387,7 @@ fn heard_from(
             proof: None,
         });
     }
-    // Between a snapshot's pages live events may come behind a gap that nothing told of.
+    // Between a snapshot's pages, live events may come after a gap that was not reported.
     let paging = watch.sync.as_ref().map(|sync| sync.head);
     if proves
         && let Some(stretch) = &mut watch.stretch
@@ -398,7 +399,7 @@ fn heard_from(
     }
 }
 
-/// Topics that an incomplete snapshot shows whole are decided by it, for those it does not list.
+/// Lets an incomplete snapshot decide about unlisted members, in the topics that it shows whole.
 fn cover_topics(
     channel: &mut ChannelState,
     whole: &FullListing,
@@ -438,8 +439,8 @@ fn cover_topics(
     }
 }
 
-/// What has last decided a member once `entry` has spoken of it, too. `spoken` is the last snapshot, and of when it
-/// speaks: what it made one infer was so then, and not only at its end.
+/// A member's last update after `entry`. `spoken` is the last snapshot and the moment that it shows: its inferred
+/// changes were true at that moment, and not only at the snapshot's end.
 fn next_word(
     entry: &Entry,
     change: &Change,

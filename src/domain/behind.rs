@@ -1,5 +1,5 @@
-//! The event behind a commit, out of the log: so that `verify --deep` can decide about it again, and replay can tell
-//! it again. Decided about by the same rules at the same moment, it makes the same entries.
+//! Rebuilds the event behind a commit from the log: `verify --deep` decides about it again, and replay sends it
+//! again. With the same rules at the same moment, it makes the same entries.
 
 use super::claims;
 use super::entry::{
@@ -16,8 +16,8 @@ use super::own_list::Collected;
 use super::state::State;
 use super::watch::Watch;
 
-/// What the source said, as far as it matters for what follows; `state` is that before the commit. `None` for entries
-/// that no event makes.
+/// What the source reported, as far as it matters for what follows. `state` is the state before the commit. `None`:
+/// no event makes these entries.
 #[must_use]
 pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<Event<'static>> {
     let first = entries.first()?;
@@ -25,7 +25,7 @@ pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<E
     let mut stamp = first.stamp;
     let said = match &first.payload {
         Payload::Change(change) => {
-            // Each change bears its own stamp, or the line's: either way it is the change's now.
+            // Each change had its own stamp or the line's; the entry holds it as the change's stamp.
             stamp = Stamp::NONE;
             let channel = name(names.key(change.member).channel, names);
             let changes = entries.iter().map(|entry| change_said(entry, names));
@@ -41,7 +41,7 @@ pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<E
             snapshot_said(first, snapshot, entries, state, names)?
         }
         Payload::Link(link) if link.connection.is_some() => {
-            // One that has replaced another tells of its loss first.
+            // A connection that replaced another one records the loss of that one first.
             connection_said(entries.last()?)?
         }
         Payload::Link(link) => link_said(link, entries, names),
@@ -57,7 +57,7 @@ pub fn event_behind(entries: &[Entry], state: &State, names: &Names) -> Option<E
     })
 }
 
-/// The same for a step of a paged snapshot.
+/// The event behind a step of a paged snapshot.
 #[must_use]
 pub fn page_behind(page: &Page, names: &Names) -> Event<'static> {
     let (channel, sync) = (name(page.channel, names), Str::Owned(page.sync.to_string()));
@@ -95,7 +95,7 @@ pub fn page_behind(page: &Page, names: &Names) -> Event<'static> {
     event
 }
 
-/// The same for a connection that ended in order.
+/// The event behind a connection that ended cleanly.
 #[must_use]
 pub fn closed_behind(closed: &ConnectionEnd, names: &Names) -> Event<'static> {
     let what = Connection::Closed;
@@ -108,7 +108,7 @@ pub fn closed_behind(closed: &ConnectionEnd, names: &Names) -> Event<'static> {
     }
 }
 
-/// A paged snapshot that has ended, told in one line without its pages: the roster that stood after it.
+/// The event for an ended paged snapshot, in one line without pages: it lists the roster after it.
 #[must_use]
 pub fn standing_behind(
     entry: &Entry,
@@ -133,8 +133,8 @@ pub fn standing_behind(
     }
 }
 
-/// The roster of a channel as it stands, told as a snapshot of the moment since which it does; `None` where nothing has
-/// been heard of its members.
+/// The current roster of a channel, as a snapshot of the moment since which it is unchanged. `None`: no source has
+/// reported about its members.
 #[must_use]
 pub fn roster_behind(
     channel: NameId,
@@ -159,8 +159,7 @@ pub fn roster_behind(
     })
 }
 
-/// What an observer's source has sent of what was missed in a channel, while it does so: the link up that began it, and
-/// the differences so far.
+/// The events of a resync in progress: the link up that began it, and the differences so far. Empty outside a resync.
 #[must_use]
 pub fn resync_behind(
     channel: NameId,
@@ -250,7 +249,7 @@ fn change_said(entry: &Entry, names: &Names) -> Option<ReportedChange<'static>> 
     let Payload::Change(change) = &entry.payload else {
         return None;
     };
-    // Of a leave that took effect the entry has the last known metadata, and not what the line said; either will do.
+    // An applied leave stores the last known metadata, not the reported one. Either gives the same decision.
     let leaves = change.is_applied() && change.kind == ChangeKind::Leave;
     let meta = change.meta.as_ref().filter(|_| !leaves);
     let who = member(change.member, meta, entry.stamp, names);
@@ -288,7 +287,7 @@ fn snapshot_said(
         }
     }
     if snapshot.begin.is_some() {
-        // Its pages are in the log, and so in the state.
+        // The log holds its pages, and so the state does.
         let watching = state.channel(snapshot.channel)?.watching();
         let (sync, already) = watching.open_sync(entry.observer)?;
         let incomplete = !snapshot.complete && !already;

@@ -1,4 +1,4 @@
-//! What follows from live changes of members: applied, duplicate, stale, or of somebody unknown.
+//! Decides about live changes of members: each is applied, duplicate, stale, or a leave of an absent member.
 
 use super::decide::DecideContext;
 use super::entry::{Change, Disposition, Entry, Late, Origin, Payload, Text};
@@ -9,7 +9,7 @@ use super::roster::{ChannelState, LastUpdate, Presence, Slot};
 use super::time::{self, Millis};
 use crate::limits::TIME_MS_MIN;
 
-/// A member as the changes before it in the same line have left it.
+/// A member's state after the earlier changes of the same line.
 #[derive(Clone)]
 struct PendingMember {
     present: bool,
@@ -40,7 +40,7 @@ impl DecideContext<'_> {
                 .remove(&member)
                 .unwrap_or_else(|| self.view(channel, member));
             let mut entry = self.change(seq, channel, member, change, &view);
-            // A member's own time may be earlier or later than that of the one before it.
+            // A member's own time may lie before or after the time of the previous change.
             entry.effective_at = entry.occurred_at.max(effective_at);
             effective_at = entry.effective_at;
             if !alone {
@@ -51,7 +51,7 @@ impl DecideContext<'_> {
         entries
     }
 
-    /// Changes by which a source sends what was missed: they decide nothing yet.
+    /// Records the differences that a source sends during a resync. They decide nothing yet.
     pub(super) fn collected(
         &mut self,
         name: NameId,
@@ -94,8 +94,8 @@ impl DecideContext<'_> {
         entries
     }
 
-    /// The changes of a line in the order in which they are to be taken. Of those applied `together`, somebody who
-    /// `is_there` and both leaves and joins has changed, and not gone.
+    /// The changes of a line, in the order in which to apply them. If they apply `together`, leaves come first, and a
+    /// member that `is_there` and both leaves and joins has changed: its leave is dropped.
     fn in_order<'c, 'a>(
         &mut self,
         name: NameId,
@@ -162,7 +162,7 @@ impl DecideContext<'_> {
         });
         let (kind, disposition) = match order {
             _ if !view.known && channel.is_under_floor(counted) => (said, Disposition::Stale),
-            // Before the positions: those of two sources cannot be compared.
+            // Checked before the positions: positions of two sources cannot be compared.
             _ if told_by_other => (said, Disposition::Duplicate),
             Some(Order::Older) => (said, Disposition::Stale),
             Some(Order::SameMessage) => (said, Disposition::Duplicate),
@@ -220,7 +220,8 @@ impl PendingMember {
             (true, _) => (true, change.meta.clone()),
             (false, _) => (self.present, self.meta),
         };
-        // The order of the source is that of its lines: within one, what comes later is not older.
+        // A source orders whole lines. Within one line, a later change is not older, so `word` stays as before the
+        // line.
         PendingMember {
             present,
             known: true,

@@ -1,4 +1,4 @@
-//! What a snapshot said, out of its entry and the roster that stood after it.
+//! Rebuilds the list of a snapshot from its entry and the roster after it.
 
 use super::entry::{Change, Entry, FullListing, ListedMember, Listing, Payload, Snapshot, Text};
 use super::event::ChangeKind;
@@ -6,7 +6,7 @@ use super::names::{MemberId, NameId, Names, NumberMap};
 use super::state::State;
 use std::borrow::Cow;
 
-/// The whole list of a snapshot, out of its entry and those that it made one infer. `state` is that before them.
+/// The whole list of a snapshot, from its entry and the entries that it inferred. `state` is the state before them.
 #[must_use]
 pub fn listed<'a>(
     snapshot: &'a Snapshot,
@@ -33,7 +33,7 @@ pub fn listed<'a>(
     }
 }
 
-/// The roster after a commit, as a list that claims just that. `state` is that before it.
+/// The roster after a commit, as a list that claims exactly this roster. `state` is the state before the commit.
 #[must_use]
 pub fn standing(channel: NameId, entries: &[Entry], state: &State, names: &Names) -> FullListing {
     whole(roster_after(channel, entries, state), names)

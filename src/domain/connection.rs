@@ -1,12 +1,12 @@
-//! Ingest connections: what follows from one that comes up, is lost, or goes on.
+//! Ingest connections: what follows when one comes up, is lost, or resumes.
 //!
-//! A connection is not the source's link: while it is up the source may still have been away, so it makes no observer
-//! one that sends link lines. A loss is provisional ([`PendingLoss`]): the feed may come back and go on behind its last durable
-//! line, and then it has never been away. Anything else that is heard of the observer in a channel makes the loss final
-//! there.
+//! A connection is not the source's link: while it is up, the source may still have been away. So connection events
+//! do not count as link lines of the observer. A loss is provisional ([`PendingLoss`]): the feed may come back and
+//! continue after its last durable line, and then it was never away. Any other message of the observer about a
+//! channel makes the loss final in that channel.
 //!
-//! One connection at a time speaks for an observer. A new feed that comes up while another is up has replaced it, so
-//! that one is lost.
+//! An observer has one connection at a time. A new feed that comes up while another is up replaces it, so the other
+//! connection is lost.
 
 use super::decide::DecideContext;
 use super::entry::{Commit, ConnectionEnd, Entry, GapChange, LinkChange, Payload, Text};
@@ -19,7 +19,7 @@ use super::time::{self, Millis};
 use super::watch::PendingLoss;
 
 impl DecideContext<'_> {
-    /// What follows from the life of the observer's connection. What is known already makes nothing.
+    /// Decides what follows from an event of the observer's connection. An event without news makes no entry.
     pub(super) fn connection(&self, said: ReportedConnection) -> Commit {
         let known = self.state.observers.get(&self.observer);
         let known = known.and_then(|observer| observer.connection);
@@ -30,7 +30,7 @@ impl DecideContext<'_> {
                 self.comes_up(self.seq + 1, said),
             ],
             Connection::Up => vec![self.comes_up(self.seq, said)],
-            // The feed is here again before its old connection was missed.
+            // The feed is back before the server noticed the loss of its old connection.
             Connection::Resumed if up => Vec::new(),
             Connection::Resumed => vec![self.comes_up(self.seq, said)],
             Connection::Lost | Connection::Restart if up => {
@@ -67,7 +67,7 @@ impl DecideContext<'_> {
     fn goes_down(&self, seq: u64, what: Connection, known: Option<Connected>) -> Entry {
         let observer = self.state.observers.get(&self.observer);
         let proof = observer.and_then(|observer| observer.proof);
-        // One that has proved nothing was there when it came up, and that is all.
+        // A connection without a proof of its own is proven only for the moment when it came up.
         let at = match (proof, known) {
             (Some(proof), Some(known)) if proof.seq > known.since => proof.time,
             (_, Some(known)) => known.at,
@@ -111,8 +111,8 @@ impl DecideContext<'_> {
         }
     }
 
-    /// The gap that is none, since its channel was watched all the time by the feed that goes on. One that was open
-    /// before its connection was lost stays open.
+    /// The gap that ends, because the feed that resumes has watched its channel all the time. A gap that was open
+    /// before the connection was lost stays open.
     fn gap_over(&self, channel: NameId) -> Option<GapChange> {
         let watching = &self.state.channels.get(&channel)?.watching;
         let loss = watching.of(self.observer)?.lost?;
@@ -179,7 +179,7 @@ impl State {
                     // A feed without link lines has no such hold.
                     watch.hold = observer.linked.then_some(entry.seq);
                 }
-                // What is down by the source's own word stays down until it says otherwise.
+                // A link that the source reported as down stays down until the source reports otherwise.
                 _ => {}
             }
         }
@@ -189,7 +189,7 @@ impl State {
         self.apply_gaps(link);
     }
 
-    /// Takes in that a connection has ended in order, which is no entry.
+    /// Applies the clean end of a connection, which is no entry.
     pub fn apply_closed(&mut self, closed: &ConnectionEnd) {
         self.recorded_at = self.recorded_at.max(closed.recorded_at);
         if let Some(observer) = self.observers.get_mut(&closed.observer) {

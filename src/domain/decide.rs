@@ -1,5 +1,5 @@
-//! What follows from an event: the entries of its commit. It reads the state and changes nothing; the dictionary
-//! may grow.
+//! Decides what follows from an event: the entries of its commit. It reads the state and changes nothing; only the
+//! dictionary may grow.
 
 use super::entry::{
     Commit, Entry, FullListing, ListedMember, Page, PageStep, Payload, Rules, SnapshotBegin,
@@ -17,11 +17,11 @@ use super::watch;
 use crate::limits;
 use std::sync::Arc;
 
-/// Why an event cannot be taken: its line is kept as a reject.
+/// Why an event is refused. Its line is kept as a reject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecideError {
-    /// A page or an end of a paged snapshot that has not begun, or was discarded.
+    /// A page or an end of a paged snapshot that has not begun, or that was discarded.
     NotBegun {
         /// The name of the paged snapshot.
         sync: String,
@@ -30,7 +30,7 @@ pub enum DecideError {
     TooManyObservers,
     /// The unfinished paged snapshot of the channel lists too many members.
     TooManyPageMembers,
-    /// A resync by differences of a channel of which none are being sent.
+    /// A resync of a channel for which no differences are being collected.
     NothingCollected,
 }
 
@@ -63,7 +63,7 @@ impl std::error::Error for DecideError {}
 /// Decides what follows from `event`, recorded at `now` (or at the time of the last entry, if that is later).
 ///
 /// # Errors
-/// A [`DecideError`] where the event makes no sense after what came before it, or breaks a limit.
+/// A [`DecideError`] when the event does not fit what came before it, or exceeds a limit.
 pub fn decide(
     state: &State,
     names: &mut Names,
@@ -151,7 +151,7 @@ pub fn decide(
     })
 }
 
-/// What every entry of a line shares.
+/// What all entries of a line share.
 pub(super) struct DecideContext<'a> {
     pub state: &'a State,
     pub names: &'a mut Names,
@@ -163,7 +163,7 @@ pub(super) struct DecideContext<'a> {
     pub seq: u64,
     pub recorded_at: Millis,
     pub occurred_at: Millis,
-    /// As given.
+    /// As reported.
     pub stamp: Stamp,
     /// As far as it counts.
     pub counted: Stamp,
@@ -188,7 +188,7 @@ impl<'a> DecideContext<'a> {
         }
     }
 
-    /// The channel's name; refused where this would be one observer too many of it.
+    /// The channel's name. Refused if the channel already has the maximum of observers and this one is new to it.
     pub(super) fn channel(&mut self, name: &str) -> Result<NameId, DecideError> {
         let name = self.names.intern(name);
         match self.state.channels.get(&name) {
@@ -213,7 +213,8 @@ impl<'a> DecideContext<'a> {
         })
     }
 
-    /// What a snapshot or a page lists, each member and topic once. `line` is the stamp of members without their own.
+    /// The list of a snapshot or a page, each member and topic once. `line` is the stamp of members without their
+    /// own.
     fn shown(
         &mut self,
         channel: NameId,
@@ -222,9 +223,10 @@ impl<'a> DecideContext<'a> {
     ) -> ResolvedListing {
         let listed: usize = said.topics.iter().map(|topic| topic.members.len()).sum();
         let mut members = ListedMembers::with_capacity(listed);
-        // A guess that fails costs more than none: it is made only behind one that was, or would have been, right.
+        // A wrong guess costs more than none. So guess only after a member for which it was, or would have been,
+        // right.
         let (mut before, mut in_order) = (None, false);
-        // How many publishers a topic should have, and how many different ones are listed.
+        // How many publishers a topic should have, and how many distinct ones are listed.
         let mut topics: NumberMap<NameId, (u64, u64)> = NumberMap::default();
         for said in &said.topics {
             let topic = self.names.intern(&said.topic);
@@ -261,7 +263,7 @@ impl<'a> DecideContext<'a> {
         }
     }
 
-    /// Metadata as text of its own, or what is known of the member where it is the same: most claims change nothing.
+    /// Metadata as a text. Equal metadata shares the text that is stored for the member: most claims change nothing.
     fn meta(&self, member: MemberId, meta: &str) -> Text {
         let known = self
             .state
@@ -332,7 +334,7 @@ impl<'a> DecideContext<'a> {
         if open + shown.members.len() + shown.topics.len() > limits::OPEN_PAGE_MEMBERS_MAX {
             return Err(DecideError::TooManyPageMembers);
         }
-        // The page's own stamp fills what its members lack.
+        // The page's own stamp fills the missing parts of its members' stamps.
         let counted = self.counted;
         let mut members: Vec<(MemberId, ListedMember)> = shown
             .members

@@ -1,6 +1,7 @@
-//! A state in words: the same for two states that say the same, whatever numbers their dictionaries give.
+//! A state as text. Two states with the same content give the same text, even if their dictionaries number
+//! differently.
 //!
-//! For laws and checks (`rebuild`, `verify`, tests), not for people in a hurry.
+//! For checks only (`rebuild`, `verify`, tests): it is slow.
 
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::own_list::{Collected, Collecting};
@@ -10,7 +11,7 @@ use super::watch::{ObservedInterval, Watch};
 use std::fmt::Write;
 
 impl State {
-    /// Everything that the state says, one fact a line, in an order of its own.
+    /// Everything in the state, one fact per line, sorted.
     #[must_use]
     pub fn describe(&self, names: &Names) -> String {
         let mut facts = vec![format!("head {} recorded {}", self.head, self.recorded_at)];

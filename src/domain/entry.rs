@@ -1,6 +1,7 @@
-//! What the log holds: entries with everything that was thought about them, never to be worked out again.
+//! What the log holds: entries with everything that was decided about them. Nothing is decided again on reading.
 //!
-//! An entry speaks in numbers of a [`Names`](super::names::Names) dictionary; `log` writes the names beside them.
+//! An entry refers to names by their numbers in a [`Names`](super::names::Names) dictionary; `log` stores the names
+//! with them.
 
 use super::event::{ChangeKind, Connection, LinkState, Service, TokenState};
 use super::names::{MemberId, NameId};
@@ -8,39 +9,39 @@ use super::order::{Pos, Stamp};
 use super::time::Millis;
 use std::sync::Arc;
 
-/// A text that is stored as it came: canonical metadata, an id, a reason.
+/// A text that is stored as reported: canonical metadata, an id, a reason.
 pub type Text = Arc<str>;
 
 /// One record of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Its place in the store's one total order, from 1, without holes.
+    /// Its position in the store's one total order, from 1, without holes.
     pub seq: u64,
-    /// When it was recorded; never goes back.
+    /// When it was recorded; it never decreases.
     pub recorded_at: Millis,
-    /// The source's time where that counts, else `recorded_at`; the snapshot's for what it made one infer.
+    /// The source's time where it counts, else `recorded_at`. An inferred entry has the snapshot's time.
     pub occurred_at: Millis,
     /// When it takes effect in its channel.
     pub effective_at: Millis,
-    /// Who watched.
+    /// The observer that watched.
     pub observer: NameId,
-    /// What named the occurrence, for safe retries; on each observed entry of the line.
+    /// The id of the occurrence, for safe retries. Each observed entry of the line has it.
     pub id: Option<Text>,
-    /// The source's own order and time, as given. For an inferred entry: that by which later news of the
+    /// The source's own order and time, as reported. An inferred entry has the stamp with which later news of the
     /// member is compared.
     pub stamp: Stamp,
     /// The source may drop or reorder single events: nothing about its channels is certain.
     pub lossy: bool,
-    /// What it says.
+    /// What it records.
     pub payload: Payload,
 }
 
 impl Entry {
-    /// The stamp as far as it counts: a source time that is 0 or too far ahead is as good as missing.
+    /// The stamp as far as it counts: a source time that is 0 or too far ahead counts as missing.
     #[must_use]
     pub fn counted(&self) -> Stamp {
         let ts = match &self.payload {
-            // Its source gave it no time: it stands for a list that would have borne this one.
+            // The source gave no time: the snapshot stands for a list that would have had this time.
             Payload::Snapshot(snapshot) if snapshot.origin == SnapshotOrigin::Differences => {
                 Some(self.occurred_at)
             }
@@ -53,7 +54,7 @@ impl Entry {
         }
     }
 
-    /// Whether reconciliation wrote it.
+    /// Whether reconciliation made it.
     #[must_use]
     pub fn is_inferred(&self) -> bool {
         matches!(
@@ -65,7 +66,7 @@ impl Entry {
         )
     }
 
-    /// The window in which a change happened, where it is not known to have happened at `occurred_at`.
+    /// The window in which a change happened; `None` where it is known to have happened at `occurred_at`.
     #[must_use]
     pub fn window(&self) -> Option<Window> {
         let Payload::Change(change) = &self.payload else {
@@ -83,7 +84,7 @@ impl Entry {
     }
 }
 
-/// When a change can have happened.
+/// When a change may have happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// At this moment or later; `None`: at any moment before `not_after`.
@@ -92,7 +93,7 @@ pub struct Window {
     pub not_after: Millis,
 }
 
-/// What an entry says.
+/// What an entry records.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Payload {
     /// A member joined, changed or left.
@@ -101,37 +102,37 @@ pub enum Payload {
     Snapshot(Box<Snapshot>),
     /// A link came up or went down.
     Link(Box<LinkChange>),
-    /// A token's life.
+    /// The state of an access token changed.
     Token(Box<TokenChange>),
 }
 
 /// A change of one member.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// Whose.
+    /// The member.
     pub member: MemberId,
-    /// What the entry is: an update of an unknown member is a join, a join with other metadata an update.
+    /// The kind as decided: an update of an unknown member is a join, a join with other metadata an update.
     pub kind: ChangeKind,
-    /// What the line said.
+    /// The kind that the line reported.
     pub reported: ChangeKind,
-    /// What became of it.
+    /// What was decided about it.
     pub disposition: Disposition,
-    /// Metadata after it; of a leave, the last known; of an entry that changed nothing, what the line said.
+    /// Metadata after it. A leave has the last known metadata; an entry that changed nothing has the reported one.
     pub meta: Option<Text>,
-    /// Why, where the source says.
+    /// The reason, where the source reports one.
     pub reason: Option<Text>,
-    /// Seen or inferred.
+    /// Observed or inferred.
     pub origin: Origin,
-    /// Its source may have noticed it late: then its window. Only of an observed change that took effect.
+    /// Its delay and window, if its source may have noticed it late. Only for an observed change that took effect.
     pub late: Option<Late>,
 }
 
-/// How late an observed change may have been noticed.
+/// How late the source may have noticed an observed change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Late {
-    /// At most so long after it happened, ms; as the source gave it.
+    /// The largest delay after it happened, ms; as the source reported it.
     pub late_ms: Millis,
-    /// It happened at or after this: so long before, or since the member's change before it.
+    /// It happened at or after this: `late_ms` earlier, or the member's previous change, whichever is later.
     pub not_before: Millis,
 }
 
@@ -143,63 +144,63 @@ impl Change {
     }
 }
 
-/// What became of an observed event.
+/// What was decided about an observed event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
     /// It took effect.
     Applied,
-    /// It said what was known.
+    /// It repeats what is known.
     Duplicate,
     /// It is older than what is known.
     Stale,
-    /// A leave of somebody who is not there.
+    /// A leave of a member that is not present.
     Unknown,
-    /// One of the differences by which a source tells what was missed: the snapshot that they add up to decides.
+    /// One of the differences that a source sends in a resync: the snapshot that they add up to decides.
     Collected,
 }
 
 /// Where an entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// A feed said it.
+    /// A source reported it.
     Observed,
-    /// A snapshot made one infer it.
+    /// It follows from a snapshot.
     Inferred(Inference),
 }
 
-/// How an inferred entry came about. It happened at or after `not_before`, and not later than `occurred_at`.
+/// How an inferred entry came about. The change happened at or after `not_before`, and not later than `occurred_at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inference {
-    /// The snapshot that made it.
+    /// The snapshot that it follows from.
     pub snapshot_seq: u64,
-    /// The last proof to the contrary; `None` where there is none.
+    /// The last proof that the change had not happened yet; `None` where there is none.
     pub not_before: Option<Millis>,
     /// It had been so for an unknown time when the channel was first seen.
     pub baseline: bool,
 }
 
-/// A snapshot, as what it adds to the roster that stood after it.
+/// A snapshot. Its list is stored as the difference from the roster after it, where that is shorter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
     /// The channel.
     pub channel: NameId,
-    /// The observer's own user, where the line said it.
+    /// The observer's own user, where the line named it.
     pub self_user: Option<NameId>,
     /// Where its list comes from.
     pub origin: SnapshotOrigin,
-    /// Older than the channel's last complete one: nothing follows from it.
+    /// Older than the channel's last complete snapshot: nothing follows from it.
     pub stale: bool,
     /// It showed the whole channel.
     pub complete: bool,
     /// How many distinct members it listed, or only counted.
     pub listed: u32,
-    /// What it said.
+    /// What it listed.
     pub claims: Listing,
-    /// Members for whom it did not decide: known from something that holds against it.
+    /// Members about which it did not decide, because something known holds against it.
     pub held: Vec<MemberId>,
-    /// Where its pages began, for a paged one.
+    /// The begin of its pages, for a paged snapshot.
     pub begin: Option<SnapshotBegin>,
-    /// The gap that it closes, or that it happened in.
+    /// The gap that it closes, or during which it came.
     pub gap: Option<SnapshotGap>,
     /// How many members the roster had after it.
     pub count: u32,
@@ -213,37 +214,36 @@ pub enum SnapshotOrigin {
     /// The source sent it.
     #[default]
     Listed,
-    /// It is the observer's own list, once the source had sent all differences from it that came about while its link
-    /// was lost.
+    /// It is the observer's own list, after the source sent all differences that arose while its link was lost.
     Differences,
-    /// The source only counted the members, and there are not as many in the roster: it shows nobody.
+    /// The source only counted the members, and the count differs from the roster's size: it lists no member.
     Occupancy,
 }
 
 /// What a snapshot listed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Listing {
-    /// The roster after it, but for these. A complete snapshot is kept so where that is shorter.
+    /// The roster after it, except for these members. A complete snapshot is stored this way where it is shorter.
     Residue(Vec<ListingDelta>),
     /// Everything, as listed.
     Whole(FullListing),
 }
 
-/// A member by which a snapshot and the roster after it differ.
+/// A member that differs between a snapshot and the roster after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListingDelta {
-    /// Who.
+    /// The member.
     pub member: MemberId,
-    /// What the snapshot claimed of it; `None`: not listed.
+    /// What the snapshot claimed about it; `None`: not listed.
     pub claim: Option<ListedMember>,
 }
 
-/// What a snapshot claimed of one member.
+/// What a snapshot claimed about one member.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ListedMember {
-    /// Its metadata; `None` where it said nothing.
+    /// Its metadata; `None` where the snapshot had none.
     pub meta: Option<Text>,
-    /// Its own place in the order, not the line's.
+    /// Its own stamp, not the line's.
     pub stamp: Stamp,
 }
 
@@ -254,83 +254,83 @@ pub struct FullListing {
     pub incomplete: bool,
     /// There are topics that it does not list.
     pub topics_missing: bool,
-    /// The topics listed, each once, bytewise; and whether publishers of it are missing.
+    /// The listed topics, each once, in byte order; and whether publishers of the topic are missing.
     pub topics: Vec<(NameId, bool)>,
-    /// The members listed, each once, sorted.
+    /// The listed members, each once, sorted.
     pub members: Vec<(MemberId, ListedMember)>,
 }
 
-/// The beginning of a paged snapshot: for those in no page, it speaks of this moment.
+/// The begin of a paged snapshot: the moment that it shows for members on none of its pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotBegin {
-    /// Its place in the source's order, as far as it counts.
+    /// Its stamp, as far as it counts.
     pub stamp: Stamp,
     /// Its time.
     pub occurred_at: Millis,
 }
 
-/// What a snapshot has to do with a gap.
+/// How a snapshot relates to a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotGap {
     /// The gap's number in the channel, from 1.
     pub gap: u32,
-    /// Where it opened, if nothing told of it before this snapshot.
+    /// Where it opened, if no earlier entry has opened it.
     pub opened: Option<Millis>,
-    /// When it closed; `None`: it stays open (an incomplete snapshot inside it).
+    /// When it closed; `None`: it stays open (an incomplete snapshot during the gap).
     pub closed: Option<Millis>,
 }
 
 /// A link line, or the part of it that concerns one channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinkChange {
-    /// The channel; `None`: all of the observer's.
+    /// The channel; `None`: all channels of the observer.
     pub channel: Option<NameId>,
-    /// What became of it.
+    /// What happened to the link.
     pub state: LinkState,
     /// Which channels it concerned, where it names none.
     pub service: Service,
-    /// Channels that it left as they were (only where `channel` is `None`).
+    /// Channels that it did not change (only where `channel` is `None`).
     pub except: Vec<NameId>,
-    /// Why, where the source says.
+    /// The reason, where the source reports one.
     pub reason: Option<Text>,
-    /// The gaps that it opened, or (a feed that goes on and missed nothing) that are over with it.
+    /// The gaps that it opened; or those that it ended, because a feed resumed and missed nothing.
     pub gaps: Vec<GapChange>,
-    /// It speaks of the observer's ingest connection, and not of the source's link.
+    /// It is about the observer's ingest connection, not about the source's link.
     pub connection: Option<Connection>,
 }
 
-/// A gap opens or is over.
+/// A gap opens or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GapChange {
-    /// In which channel.
+    /// The channel.
     pub channel: NameId,
     /// Its number there, from 1.
     pub gap: u32,
     /// Where it opened: the last proof before it.
     pub at: Millis,
-    /// It opens; or it is over at the entry's own time, because nothing was missed.
+    /// True: it opens. False: it ends at the entry's own time, because nothing was missed.
     pub opens: bool,
 }
 
 /// A token line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenChange {
-    /// The channel; `None`: all of the observer's.
+    /// The channel; `None`: all channels of the observer.
     pub channel: Option<NameId>,
-    /// What happened to it.
+    /// What happened to the token.
     pub state: TokenState,
-    /// Why, where the source says.
+    /// The reason, where the source reports one.
     pub reason: Option<Text>,
 }
 
-/// What becomes of one line: entries that belong together, a step of a paged snapshot, or nothing.
+/// What one line commits: entries that belong together, a step of a paged snapshot, or nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Commit {
     /// Entries, appended together. Never empty.
     Entries(Vec<Entry>),
-    /// A paged snapshot goes on: durable, but no entry until its end.
+    /// A paged snapshot continues: durable, but no entry before its end.
     Page(Page),
-    /// A connection ended in order: durable, but no entry.
+    /// A connection ended cleanly: durable, but no entry.
     Closed(ConnectionEnd),
     /// Nothing to record.
     Nothing,
@@ -339,7 +339,7 @@ pub enum Commit {
 /// A step of a paged snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// Who watched.
+    /// The observer.
     pub observer: NameId,
     /// The channel.
     pub channel: NameId,
@@ -347,41 +347,41 @@ pub struct Page {
     pub sync: Text,
     /// When the line was recorded.
     pub recorded_at: Millis,
-    /// Its begin, or a page of it.
+    /// Its begin, or one of its pages.
     pub step: PageStep,
 }
 
-/// Which step.
+/// The kind of step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PageStep {
     /// It begins.
     Begin {
-        /// What is known of the moment.
+        /// Its stamp and time.
         begin: SnapshotBegin,
-        /// The observer's own user, where the line said it.
+        /// The observer's own user, where the line named it.
         self_user: Option<NameId>,
         /// The pages will not show the whole channel.
         incomplete: bool,
-        /// What named the line, so that a retry does not begin again.
+        /// The id of the line, so that a retry does not begin again.
         id: Option<Text>,
     },
-    /// Topics and members of one page. Stamps are the member's own, or the page's, or the begin's.
+    /// Topics and members of one page. A stamp is the member's own, else the page's, else the begin's.
     Members(FullListing),
 }
 
-/// An ingest connection that ended in order: a store that is opened later does not find it up.
+/// An ingest connection that ended cleanly: a later open of the store does not find it up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionEnd {
-    /// Whose.
+    /// The observer.
     pub observer: NameId,
-    /// When that was recorded.
+    /// When the end was recorded.
     pub recorded_at: Millis,
 }
 
-/// How feeds are to be taken; part of the log, since it decides what follows from an event.
+/// How events are judged. The rules are part of the log, because the decisions depend on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// Lateness that is forgiven, ms (`--skew-tolerance`).
+    /// Forgiven lateness, ms (`--skew-tolerance`).
     pub skew_tolerance_ms: i64,
     /// How far a source's time may be ahead of the recording, ms (`--max-ahead`).
     pub max_ahead_ms: i64,
@@ -389,12 +389,12 @@ pub struct Rules {
     pub slack_ms: i64,
     /// The source may drop or reorder single events (`--lossy-feed`).
     pub lossy: bool,
-    /// How long a source may take to send what was missed as differences, ms (`--resync`); 0: it never does.
+    /// How long a source may take to send what was missed as differences, ms (`--resync`); 0: it sends none.
     pub resync_ms: i64,
 }
 
 impl Rules {
-    /// What `resync_ms` is by default.
+    /// The default of `resync_ms`.
     pub const RESYNC_MS: i64 = 10_000;
 }
 
@@ -410,14 +410,14 @@ impl Default for Rules {
     }
 }
 
-/// How an event was recorded, where its line says so: one that is told again from another log.
+/// How an event was recorded, where its line reports that: it is replayed from another log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Recording {
-    /// When.
+    /// The time of recording.
     pub recorded_at: Option<Millis>,
-    /// By which rules.
+    /// The rules that applied.
     pub rules: Option<Rules>,
-    /// It was no line of a feed, but told of the observer's ingest connection.
+    /// It was not a line of a feed, but an event of the observer's ingest connection.
     pub connection: Option<Connection>,
 }
 

@@ -1,9 +1,10 @@
-//! Forgetting names that nothing needs any more, so that memory follows who is present and not who ever was.
+//! Forgets names that are no longer needed: memory then follows the present members, and not all members ever seen.
 //!
-//! The dictionary only grows. Now and then it is made again, with the names and members to which the state refers. Their
-//! order stays; their numbers change. A [`Renumbering`] translates numbers that are kept elsewhere.
+//! The dictionary only grows. From time to time it is rebuilt with only the names and members to which the state
+//! refers. They keep their order, but get new numbers. A [`Renumbering`] translates numbers that are stored
+//! elsewhere.
 //!
-//! **Invariant:** what the log says next is the same as if nothing had been forgotten.
+//! **Invariant:** later entries of the log are the same as if nothing had been forgotten.
 
 use super::names::{Marks, MemberId, NameId, Names, NumberMap, Renumbering};
 use super::observer::Observer;
@@ -14,13 +15,13 @@ use super::tombstones::{TombstoneQueue, Tombstones};
 use super::watch::{ChannelWatches, ObservedInterval, PagedSnapshot, Watch};
 use std::hash::Hash;
 
-/// Something that gives each number a new one.
+/// A mapping from each number to a new one.
 trait Numbers {
     fn name(&mut self, name: NameId) -> NameId;
     fn member(&mut self, member: MemberId) -> MemberId;
 }
 
-/// The first round leaves all numbers as they are, and finds out which are needed.
+/// The first pass keeps all numbers, and marks those that are needed.
 impl Numbers for Marks {
     fn name(&mut self, name: NameId) -> NameId {
         self.mark_name(name);
@@ -33,7 +34,7 @@ impl Numbers for Marks {
     }
 }
 
-/// The second round translates them. Both take the same way through the state, so that none is missing.
+/// The second pass translates them. Both passes visit the state in the same way, so that no number is missed.
 impl Numbers for &Renumbering {
     fn name(&mut self, name: NameId) -> NameId {
         let new = Renumbering::name(self, name);
@@ -49,7 +50,7 @@ impl Numbers for &Renumbering {
 }
 
 impl State {
-    /// Makes `names` again without what this state does not refer to, and gives the numbers that both then use.
+    /// Rebuilds `names` without what this state does not refer to, and returns the new numbers of both.
     ///
     /// ```
     /// # use rollbook::domain::{names::Names, state::State};
@@ -93,7 +94,7 @@ fn number_keys<K: Hash + Eq, V>(map: &mut NumberMap<K, V>, mut number: impl FnMu
     *map = old.map(|(key, value)| (number(key), value)).collect();
 }
 
-/// Slots of members of whom nothing is known are left behind.
+/// Drops the slots of unknown members.
 fn number_slots(slots: &mut Vec<Slot>, numbers: &mut impl Numbers) {
     let mut kept = Vec::new();
     for (number, mut slot) in (0..).zip(std::mem::take(slots)) {
@@ -102,7 +103,7 @@ fn number_slots(slots: &mut Vec<Slot>, numbers: &mut impl Numbers) {
         }
         number_heard(&mut slot.last_update.reporters, numbers);
         let at = numbers.member(MemberId(number)).0 as usize;
-        // Members keep their order: each comes behind the one before it.
+        // Members keep their order: each number is larger than the one before it.
         kept.resize_with(at.max(kept.len()), Slot::default);
         kept.push(slot);
     }

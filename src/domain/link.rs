@@ -1,4 +1,4 @@
-//! Link lines: which channels one concerns, which gaps it opens, and what it changes in how they are watched.
+//! Link lines: which channels one concerns, which gaps it opens, and how it changes the watches of those channels.
 
 use super::decide::{DecideContext, DecideError};
 use super::entry::{Entry, GapChange, LinkChange, Payload, Text};
@@ -9,13 +9,13 @@ use super::state::State;
 use super::watch::{ObservedInterval, OpenGap};
 use std::collections::BTreeMap;
 
-/// What the channels of presence events are called: one of these, and the name that the source gives.
+/// The prefixes of presence channels; the name that the source gives follows.
 const PRESENCE_PREFIXES: [&str; 2] = ["message:", STREAM_PREFIX];
-/// Of these the one for the presence of stream channels.
+/// The prefix for the presence of stream channels.
 const STREAM_PREFIX: &str = "stream:";
 
 impl Service {
-    /// Whether a link line of it that names no channel concerns this one.
+    /// Whether a link line of this service that names no channel concerns `channel`.
     pub(crate) fn carries(self, channel: &str) -> bool {
         let presence = PRESENCE_PREFIXES
             .iter()
@@ -28,7 +28,7 @@ impl Service {
         }
     }
 
-    /// The channels that a link line of it may mean by a name.
+    /// The channels that a name may mean in a link line of this service.
     pub(crate) fn channels_of(self, name: &str) -> Vec<String> {
         let literal = (self != Service::Presence).then(|| name.to_owned());
         let presence = matches!(self, Service::Presence | Service::TopicsAndPresence);
@@ -41,7 +41,7 @@ impl Service {
 impl DecideContext<'_> {
     pub(super) fn link(&mut self, said: &ReportedLink<'_>) -> Result<Vec<Entry>, DecideError> {
         let state = match said.state {
-            // By these rules the source sends a snapshot.
+            // Under these rules the source sends a snapshot.
             LinkState::UpWithDifferences if self.rules.resync_ms <= 0 => LinkState::Up,
             state => state,
         };
@@ -57,19 +57,19 @@ impl DecideContext<'_> {
                 connection: None,
             }))
         };
-        // What is not restored stays down; a link that is lost spares nothing.
+        // Channels that are not restored stay down. A lost link spares no channel.
         let unrestored = said.unrestored.iter().filter(|_| state.is_up());
         let except = self.channels_named(said.service, unrestored.map(AsRef::as_ref));
         let mut named = self.channels_named(said.service, said.channels.iter().map(AsRef::as_ref));
         if said.service == Service::Presence && !said.channels.is_empty() {
-            // The SDK names message channels only; the presence of stream channels rides on the same connection.
+            // The SDK names message channels only; the presence of stream channels uses the same connection.
             let known = self.state.channels_of(self.observer);
             let names = known.map(|known| (self.names.text(known).to_owned(), Some(known)));
             named.extend(names.filter(|(name, _)| name.starts_with(STREAM_PREFIX)));
         }
         let service = match said.service {
             Service::TopicsAndPresence => Service::All,
-            // It names channels, and none that are known.
+            // It names channels, but no known one.
             Service::Presence if named.is_empty() && !said.channels.is_empty() => Service::Other,
             service => service,
         };
@@ -104,8 +104,8 @@ impl DecideContext<'_> {
         Ok(entries)
     }
 
-    /// The channels that a link line of a service names, bytewise. Presence has other names for them, and only those
-    /// that the observer has spoken of.
+    /// The channels that a link line of a service names, in byte order. Presence has other names for them, and only
+    /// those count that the observer has reported about.
     fn channels_named<'n>(
         &self,
         service: Service,
@@ -129,14 +129,15 @@ impl DecideContext<'_> {
         self.gap_opened(name, false).filter(|_| carried)
     }
 
-    /// What becomes of the gaps of the observer's channels, in the order of their names.
+    /// The gap changes of the observer's channels, in the order of their names.
     pub(super) fn gap_changes(&self, of: impl Fn(NameId) -> Option<GapChange>) -> Vec<GapChange> {
         let mut channels: Vec<NameId> = self.state.channels_of(self.observer).collect();
         channels.sort_unstable_by(|&a, &b| self.names.text(a).cmp(self.names.text(b)));
         channels.into_iter().filter_map(of).collect()
     }
 
-    /// The gap that opens when the last observer of a channel, which is this one, goes down; `named` by the line.
+    /// The gap that opens when this observer, the last one of the channel, goes down. `named`: the line names the
+    /// channel.
     pub(super) fn gap_opened(&self, name: NameId, named: bool) -> Option<GapChange> {
         let watching = &self.state.channels.get(&name)?.watching;
         let watch = watching.of(self.observer).filter(|watch| watch.is_up())?;

@@ -1,7 +1,7 @@
 //! The dictionary: names and members as dense numbers, so that state is arrays and comparing is cheap.
 //!
-//! A dictionary has no meaning of its own: two of them that number differently describe the same log.
-//! It lives in memory only; what is stored carries its names with it.
+//! The numbers mean nothing outside their dictionary: two dictionaries that number differently describe the same log.
+//! A dictionary exists only in memory; stored data carries its names with it.
 
 use super::append_vec::AppendVec;
 use std::cmp::Ordering;
@@ -19,7 +19,7 @@ pub struct NameId(pub u32);
 pub struct MemberId(pub u32);
 
 impl MemberId {
-    /// Whether `next` was numbered right behind it.
+    /// Whether `next` has the number after this one.
     #[must_use]
     pub fn is_followed_by(self, next: MemberId) -> bool {
         self.0.checked_add(1) == Some(next.0)
@@ -35,12 +35,12 @@ pub struct MemberKey {
     pub topic: NameId,
     /// The publisher's user id.
     pub user: NameId,
-    /// The connection; the empty name where a source allows one instance a user.
+    /// The connection; the empty name where a source allows one instance per user.
     pub conn: NameId,
 }
 
-/// What the numbers stand for. It can be cloned and read elsewhere while the [`Names`] that it belongs to grow: what
-/// a number stands for never changes.
+/// What the numbers stand for. A clone can be read elsewhere while its [`Names`] grow: the meaning of a number never
+/// changes.
 #[derive(Debug, Clone, Default)]
 pub struct NameTable(Arc<NameLists>);
 
@@ -70,7 +70,7 @@ impl NameTable {
         key.copied().unwrap_or(NOBODY)
     }
 
-    /// Members in the contract's order: by topic, user and connection, bytewise.
+    /// Compares members in the contract's order: by topic, user and connection, bytewise.
     #[must_use]
     pub fn compare(&self, a: MemberId, b: MemberId) -> Ordering {
         let (a, b) = (self.key(a), self.key(b));
@@ -105,13 +105,13 @@ impl NameTable {
     }
 }
 
-/// Names and members, each once: the table, and how it is looked up and grows.
+/// Names and members, each once: the table, and the maps to look up and add entries.
 #[derive(Debug, Default)]
 pub struct Names {
     table: NameTable,
-    // std's keyed hash: names come from outside and could be chosen to collide.
+    // std's keyed hash: names come from outside, and a client could choose names that collide.
     by_text: HashMap<Arc<str>, NameId>,
-    /// Most members have no connection: its name need not be looked up.
+    /// The empty name. Most members have no connection; this saves the look-up of its name.
     empty: Option<NameId>,
     by_key: HashMap<MemberKey, MemberId, BuildHasherDefault<NumberHasher>>,
 }
@@ -131,13 +131,13 @@ impl Names {
         Self::default()
     }
 
-    /// What its numbers stand for, to be read elsewhere.
+    /// The table of its numbers, to be read elsewhere.
     #[must_use]
     pub fn table(&self) -> &NameTable {
         &self.table
     }
 
-    /// The number of a name, given now if it has none yet.
+    /// The number of a name; a name without one gets one now.
     pub fn intern(&mut self, text: &str) -> NameId {
         if text.is_empty()
             && let Some(name) = self.empty
@@ -163,7 +163,7 @@ impl Names {
         self.by_text.get(text).copied()
     }
 
-    /// The number of a member, given now if it has none yet.
+    /// The number of a member; a member without one gets one now.
     pub fn member(&mut self, key: MemberKey) -> MemberId {
         if let Some(&member) = self.by_key.get(&key) {
             return member;
@@ -180,8 +180,8 @@ impl Names {
         self.by_key.get(&key).copied()
     }
 
-    /// The member numbered behind `before`, if it is the one meant. Whoever lists a channel again mostly keeps to the
-    /// order of the first time: then this finds each without a hash.
+    /// The member whose number follows `before`, if it is the wanted one. Later lists of a channel mostly keep the
+    /// order of the first list: this then finds each member without a hash.
     #[must_use]
     pub fn member_behind(
         &self,
@@ -207,14 +207,14 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// A name is needed.
+    /// Marks a name as needed.
     pub fn mark_name(&mut self, name: NameId) {
         if let Some(mark) = self.names.get_mut(name.0 as usize) {
             *mark = true;
         }
     }
 
-    /// A member is needed, and with it the names of its key.
+    /// Marks a member as needed; [`Names::only`] adds the names of its key.
     pub fn mark_member(&mut self, member: MemberId) {
         if let Some(mark) = self.members.get_mut(member.0 as usize) {
             *mark = true;
@@ -222,7 +222,7 @@ impl Marks {
     }
 }
 
-/// The numbers of a [`Names`] that was made again with only part of its names.
+/// The new numbers after a [`Names`] was rebuilt with only part of its names.
 #[derive(Debug)]
 pub struct Renumbering {
     names: Vec<Option<NameId>>,
@@ -242,7 +242,7 @@ impl Renumbering {
         self.members.get(old.0 as usize).copied().flatten()
     }
 
-    /// A map by members, in the new numbers; what belongs to a forgotten member is dropped.
+    /// A map by members, in the new numbers; the values of forgotten members are dropped.
     #[must_use]
     pub fn by_member<V>(&self, old: NumberMap<MemberId, V>) -> NumberMap<MemberId, V> {
         let old = old.into_iter();
@@ -250,7 +250,7 @@ impl Renumbering {
             .collect()
     }
 
-    /// A map by names, in the new numbers; what belongs to a forgotten name is dropped.
+    /// A map by names, in the new numbers; the values of forgotten names are dropped.
     #[must_use]
     pub fn by_name<V>(&self, old: NumberMap<NameId, V>) -> NumberMap<NameId, V> {
         let old = old.into_iter();
@@ -269,7 +269,7 @@ impl Names {
         }
     }
 
-    /// A dictionary of the marked names and members alone, in the same order.
+    /// A dictionary of only the marked names and members, in the same order.
     #[must_use]
     pub fn only(&self, mut marks: Marks) -> (Names, Renumbering) {
         let mut only = Names::new();
@@ -304,7 +304,7 @@ impl Names {
     }
 }
 
-/// A hash for keys made of numbers that this program gave out itself: nobody outside can choose them.
+/// A hash for keys made of numbers that this program assigned: no client can choose them.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct NumberHasher(u64);
 

@@ -1,26 +1,26 @@
-//! What is known of one observer, whatever the channel: its links, its ingest connection, and what it has last been heard
-//! of. How it watches one channel stands in `watch`.
+//! What is known of one observer across all channels: its links, its ingest connection, and its last messages. How it
+//! watches one channel is in `watch`.
 
 use super::names::{NameId, NumberMap};
 use super::time::Millis;
 use super::watch::ObservedInterval;
 
-/// What is known of one observer, whatever the channel.
+/// What is known of one observer across all channels.
 #[derive(Debug, Clone, Default)]
 pub struct Observer {
-    /// The channels that it has sent a line about, or that a link line of it has named.
+    /// The channels that it has reported about, or that a link line of it has named.
     pub(crate) channels: NumberMap<NameId, ChannelLink>,
     /// It sends link lines.
     pub(crate) linked: bool,
-    /// The entry at which it said that its link as a whole came up, until it went down.
+    /// The entry at which its link as a whole came up; `None` while that link is not up.
     pub(crate) up_at: Option<u64>,
     /// Its last message about any channel.
     pub(crate) proof: Option<Proof>,
     /// Its last message about any of the channels that share one link.
     pub(crate) shared: Option<Proof>,
-    /// Its ingest connection, since it first came up until it ended in order.
+    /// Its ingest connection, from its first start to its clean end.
     pub(crate) connection: Option<Connected>,
-    /// Channels of which its source is sending differences.
+    /// Channels for which its source is sending differences.
     pub(crate) collecting: NumberMap<NameId, ()>,
 }
 
@@ -37,13 +37,13 @@ impl Observer {
         self.proof.map(|proof| proof.time)
     }
 
-    /// Whether a link line has named the channel: it then has a link of its own, and what is heard of other channels
-    /// proves nothing about it.
+    /// Whether a link line has named the channel. The channel then has a link of its own, and messages about other
+    /// channels prove nothing about it.
     pub(crate) fn has_own_link(&self, channel: NameId) -> bool {
         self.channels.get(&channel).is_some_and(|link| link.own)
     }
 
-    /// A link line has named a channel. What was heard of it is no longer a proof for the channels that share a link.
+    /// Records that a link line named a channel. Its messages no longer count for the channels that share a link.
     pub(crate) fn give_own_link(&mut self, channel: NameId) {
         let link = self.channels.entry(channel).or_default();
         if !std::mem::replace(&mut link.own, true) && link.proof.is_some() {
@@ -51,7 +51,7 @@ impl Observer {
         }
     }
 
-    /// Works out the last message about any of the channels that share one link.
+    /// Computes the last message about any of the channels that share one link.
     pub(crate) fn share_proofs(&mut self) {
         let sharing = self.channels.values().filter(|link| !link.own);
         self.shared = sharing.filter_map(|link| link.proof).reduce(|a, b| Proof {
@@ -60,7 +60,7 @@ impl Observer {
         });
     }
 
-    /// Takes in the time of a message about a channel.
+    /// Records the time of a message about a channel.
     pub(crate) fn hear(&mut self, channel: NameId, seq: u64, time: Millis) {
         let later = |proof: Option<Proof>| Proof {
             seq,
@@ -74,8 +74,8 @@ impl Observer {
         self.proof = Some(later(self.proof));
     }
 
-    /// The proof of a stretch of one of its channels that a link line ends: any message that came over the same link
-    /// since the stretch began counts.
+    /// The proof of an interval of one of its channels that a link line ends: any message over the same link since
+    /// the interval began counts.
     pub(crate) fn proof_over_link(
         &self,
         channel: NameId,
@@ -99,22 +99,22 @@ pub(crate) struct Proof {
     pub(crate) time: Millis,
 }
 
-/// How an observer hears of one channel.
+/// How an observer receives one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ChannelLink {
-    /// A link line has named the channel: its link is its own. All other channels of the observer share one.
+    /// A link line has named the channel, so it has its own link. All other channels of the observer share one.
     pub(crate) own: bool,
     /// The last message about it.
     pub(crate) proof: Option<Proof>,
 }
 
-/// An ingest connection, or several that one feed went on over.
+/// An ingest connection, or several over which one feed continued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Connected {
     /// The entry at which it came up.
     pub(crate) since: u64,
-    /// The time of that.
+    /// The time of that entry.
     pub(crate) at: Millis,
-    /// It is down, and the feed has not gone on yet.
+    /// It is down, and the feed has not resumed yet.
     pub(crate) lost: bool,
 }

@@ -1,11 +1,11 @@
-//! Which of two things about a member is newer: by the source's own positions, else by its times, else unknown.
+//! Which of two reports about a member is newer: by the source's own positions, else by its times, else unknown.
 
 use super::time::Millis;
 
 /// The source's own order: `[serial, index]`.
 pub type Pos = [i64; 2];
 
-/// What a source said about the place of a message in its order. Both parts may be missing.
+/// The place of a message in its source's order, as reported. Both parts may be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamp {
     /// The source's own position.
@@ -15,13 +15,13 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Nothing is known.
+    /// No position and no time.
     pub const NONE: Stamp = Stamp {
         pos: None,
         ts: None,
     };
 
-    /// This stamp, with what it lacks taken from `line`: a member's own `pos` does not displace the line's `ts`.
+    /// This stamp, with missing parts taken from `line`: a member's own `pos` does not displace the line's `ts`.
     #[must_use]
     pub fn or(self, line: Stamp) -> Stamp {
         Stamp {
@@ -30,8 +30,8 @@ impl Stamp {
         }
     }
 
-    /// This stamp, that was taken though it may be a little older than `before`: forgiven lateness must not add up,
-    /// so where times decide the newest one stays the measure.
+    /// This stamp, accepted though it may be a little older than `before`. Forgiven lateness must not add up: where
+    /// times decide, the newer of both times is kept.
     #[must_use]
     pub fn since(self, before: Stamp) -> Stamp {
         let by_time = self.pos.is_none() || before.pos.is_none();
@@ -43,19 +43,19 @@ impl Stamp {
         Stamp { ts, ..self }
     }
 
-    /// Whether both have a source time, and the same.
+    /// Whether both have a source time, and it is the same.
     #[must_use]
     pub fn is_at_time_of(self, other: Stamp) -> bool {
         self.ts.is_some() && self.ts == other.ts
     }
 
-    /// Whether it says nothing.
+    /// Whether both parts are missing.
     #[must_use]
     pub fn is_none(self) -> bool {
         self == Stamp::NONE
     }
 
-    /// How a newcomer with this stamp stands to something with the stamp `known`.
+    /// Compares the stamp of a newcomer with the stamp `known`.
     /// Up to `tolerance_ms` of lateness counts as the same time.
     #[must_use]
     pub fn against(self, known: Stamp, tolerance_ms: i64) -> Order {
@@ -97,7 +97,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// The newcomer is provably the newer one.
+    /// Whether the newcomer is provably newer.
     #[must_use]
     pub fn is_newer(self) -> bool {
         self == Order::Newer

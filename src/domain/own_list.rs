@@ -1,8 +1,8 @@
-//! What an observer's source last showed to be the members of a channel, and what it sends as differences from that
-//! after a lost link. Data, and how entries change it; when the differences are complete is decided in `resync`.
+//! The members of a channel that an observer's source last showed, and the differences that it sends after a lost
+//! link. Data, and how entries change it; `resync` decides when the differences are complete.
 //!
-//! The own list of an observer is the roster, but for what other observers have brought and for what the roster did not
-//! follow. So only the members by which the two differ are kept.
+//! The own list of an observer equals the roster, except for changes that other observers reported and changes that
+//! the roster did not take over. So only the members that differ are stored.
 
 use super::entry::{Change, Disposition, Entry, Listing, Origin, Snapshot, SnapshotOrigin, Text};
 use super::event::ChangeKind;
@@ -16,16 +16,16 @@ use super::watch::Watch;
 /// An observer's own list of a channel.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OwnList {
-    /// Its own user, where its last complete snapshot named it: its lists may lack it.
+    /// Its own user, where its last complete snapshot named it: its lists may omit this user.
     pub(crate) self_user: Option<NameId>,
-    /// The moment of which it speaks, where a resync was the last that it came from.
+    /// The moment that it shows, if a resync made it last.
     pub(crate) resynced_at: Option<Millis>,
-    /// Members that are either in this list or in the roster, and not in both.
+    /// Members that are in exactly one of this list and the roster.
     pub(crate) differs: NumberMap<MemberId, ()>,
 }
 
 impl OwnList {
-    /// Whether the list has a member that the roster has or has not.
+    /// Whether the list has a member. `in_roster`: whether the roster has it.
     pub(crate) fn has(&self, member: MemberId, in_roster: bool) -> bool {
         in_roster != self.differs.contains_key(&member)
     }
@@ -39,16 +39,16 @@ impl OwnList {
     }
 }
 
-/// Differences that a source is sending after its link came up.
+/// Differences that a source sends after its link came up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Collecting {
     /// The time of the line by which the link came up.
     pub(crate) up_at: Millis,
-    /// The time of the first of them.
+    /// The time of the first difference.
     pub(crate) first_at: Option<Millis>,
-    /// The latest time of any.
+    /// The latest time of any difference.
     pub(crate) latest_at: Option<Millis>,
-    /// What each member's last one says.
+    /// The last difference of each member.
     pub(crate) members: NumberMap<MemberId, Collected>,
 }
 
@@ -67,7 +67,7 @@ impl Collecting {
             .saturating_add(resync_ms)
     }
 
-    /// The latest moment of which they are known to speak.
+    /// The latest moment that they are known to show.
     pub(crate) fn latest(&self) -> Millis {
         self.latest_at
             .map_or(self.up_at, |latest| latest.max(self.up_at))
@@ -91,22 +91,22 @@ impl Collecting {
     }
 }
 
-/// What a source has sent of one member.
+/// The last difference that a source sent about one member.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Collected {
-    /// It is there.
+    /// It is present.
     pub(crate) present: bool,
-    /// Its metadata, where that was sent.
+    /// Its metadata, if that was sent.
     pub(crate) meta: Option<Text>,
-    /// Its place in the source's order, as far as it counts.
+    /// Its stamp, as far as it counts.
     pub(crate) stamp: Stamp,
-    /// The time of that.
+    /// The time of the difference.
     pub(crate) at: Millis,
 }
 
 impl State {
-    /// Keeps the own lists of a channel's observers, once a change has been applied; `before` is whether its member was
-    /// in the roster until then.
+    /// Updates the own lists of a channel's observers after a change was applied. `before`: whether its member was in
+    /// the roster before the change.
     pub(super) fn list_change(
         &mut self,
         entry: &Entry,
@@ -117,7 +117,7 @@ impl State {
         let after = self.present(change.member).is_some();
         let by_snapshot = matches!(change.origin, Origin::Inferred(_));
         let channel = self.channels.get_mut(&name);
-        // Most channels of most files have none.
+        // Most channels of most files have no own list.
         let Some(channel) = channel.filter(|it| it.seen_whole()) else {
             return;
         };
@@ -127,7 +127,7 @@ impl State {
                 continue;
             };
             match (own, by_snapshot) {
-                // Its list is what its snapshot has listed: what follows from that is known.
+                // Its list is already what its snapshot listed, so the inferred changes add nothing.
                 (true, true) => {}
                 (true, false) => {
                     list.set(change.member, change.reported != ChangeKind::Leave, after)
@@ -145,8 +145,8 @@ impl State {
         }
     }
 
-    /// Keeps the own list of a snapshot's observer. The roster is still the one before what the snapshot makes one
-    /// infer: only its held members will differ from what it lists.
+    /// Updates the own list of a snapshot's observer. The inferred changes are not yet applied to the roster. After
+    /// them, only the held members differ from what the snapshot lists.
     pub(super) fn list_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot, names: &Names) {
         let Some(channel) = self.channels.get(&snapshot.channel) else {
             return;
@@ -181,12 +181,12 @@ impl State {
         }
     }
 
-    /// The own list after a snapshot from which something follows.
+    /// The own list after a snapshot that is not stale.
     fn list_shown(&self, shown: &Shows<'_>, watch: &Watch) -> OwnList {
         let known = watch.own_list.as_deref().cloned().unwrap_or_default();
         let snapshot = shown.snapshot;
         if snapshot.complete && snapshot.held.is_empty() {
-            // The roster will be what it lists.
+            // The roster will equal the list.
             return OwnList {
                 differs: NumberMap::default(),
                 ..known
@@ -201,7 +201,7 @@ impl State {
             let in_roster = is_there(member);
             let is_self = snapshot.self_user == Some(shown.names.key(member).user);
             if is_self && !listed.contains_key(&member) {
-                // It is spared, and not on the list all the same.
+                // The observer's own user is spared a leave, though it is not on the list.
                 list.set(member, false, in_roster);
             } else if shown.is_held_by_own(member, watch, self) {
                 list.set(member, known.has(member, in_roster), in_roster);
@@ -212,7 +212,7 @@ impl State {
         list
     }
 
-    /// The own list after a snapshot that is stale: it counts, but for what the observer's own newer events have said.
+    /// The own list after a stale snapshot: its list counts, except where the observer's own events are newer.
     fn list_overtaken(
         &self,
         shown: &Shows<'_>,
@@ -225,7 +225,7 @@ impl State {
         let listed = shown.listed(is_there);
         let line = entry.counted();
         if line.ts < known.resynced_at && line.ts.is_some() {
-            // It was overtaken by what the source itself has sent since.
+            // The source itself has sent newer data since.
             return known;
         }
         let own_is_newer = |member| {
@@ -248,14 +248,14 @@ impl State {
         list
     }
 
-    /// The watch of an observer, if it has one of the channel.
+    /// The watch of an observer for a channel, if it has one.
     pub(super) fn watch_mut(&mut self, channel: NameId, observer: NameId) -> Option<&mut Watch> {
         let watching = &mut self.channels.get_mut(&channel)?.watching;
         let mut watches = watching.watches.iter_mut();
         watches.find(|watch| watch.observer == observer)
     }
 
-    /// Keeps the set of channels of which an observer's source is sending differences.
+    /// Updates the set of channels for which an observer's source is sending differences.
     pub(crate) fn note_collecting(&mut self, observer: NameId, channel: NameId) {
         let watch = self.channels.get(&channel);
         let watch = watch.and_then(|channel| channel.watching.of(observer));
@@ -271,7 +271,7 @@ impl State {
     }
 }
 
-/// What a snapshot says about being listed.
+/// Which members a snapshot shows as present or absent.
 struct Shows<'a> {
     snapshot: &'a Snapshot,
     names: &'a Names,
@@ -286,7 +286,7 @@ impl Shows<'_> {
                 members.map(|&(member, _)| (member, ())).collect()
             }
             Listing::Residue(residue) => {
-                // Held members are in the roster after it as before; all others are as it lists them.
+                // Held members are the same in the roster before and after it; all others are as it lists them.
                 let held = self.snapshot.held.iter().copied();
                 let mut listed: NumberMap<MemberId, ()> = held
                     .filter(|&member| is_there(member))
@@ -303,7 +303,7 @@ impl Shows<'_> {
         }
     }
 
-    /// Whether it shows that a member is there, or that it is not.
+    /// Whether it shows a member as present or as absent.
     fn shows(&self, member: MemberId, listed: &NumberMap<MemberId, ()>) -> bool {
         if self.snapshot.complete || listed.contains_key(&member) {
             return true;
@@ -316,7 +316,8 @@ impl Shows<'_> {
         !whole.incomplete && short.map_or(!whole.topics_missing, |&(_, short)| !short)
     }
 
-    /// Whether it is held from a member by a live event of its own observer, which then holds for its list, too.
+    /// Whether a live event of its own observer holds against it for a member. That event then counts for the list,
+    /// too.
     fn is_held_by_own(&self, member: MemberId, watch: &Watch, state: &State) -> bool {
         let slot = state.slot(member);
         slot.is_some_and(|slot| {

@@ -1,5 +1,5 @@
-//! What a snapshot makes one infer: the differences between what it shows and what was known, each with the
-//! window in which it must have happened (contract 2.6).
+//! Infers changes from a snapshot: the differences between what it shows and what was known, each with the window in
+//! which it must have happened (contract 2.6).
 
 use super::decide::DecideContext;
 use super::entry::{
@@ -36,7 +36,7 @@ pub(super) fn reconcile(
     .entries()
 }
 
-/// The same for a paged snapshot that has ended.
+/// The entries of a paged snapshot that has ended.
 pub(super) fn reconcile_pages(
     moment: &DecideContext<'_>,
     name: NameId,
@@ -77,11 +77,11 @@ struct Reconciliation<'a> {
     channel: &'a ChannelState,
     watch: Option<&'a Watch>,
     sync: Option<&'a PagedSnapshot>,
-    /// The latest moment of which it speaks: what it makes one infer has happened by then.
+    /// The latest moment that it shows: all inferred changes happened at or before it.
     not_after: Millis,
 }
 
-/// Differences found, and members for whom the snapshot does not decide.
+/// The differences found, and the members about which the snapshot does not decide.
 #[derive(Default)]
 struct SnapshotDifferences {
     leaves: Vec<Difference>,
@@ -144,7 +144,7 @@ impl Reconciliation<'_> {
         entries
     }
 
-    /// Differences that the source had sent before its snapshot came all the same.
+    /// Applies the differences that the source had sent before its snapshot.
     fn work_in(&mut self) {
         let collecting = self.watch.and_then(Watch::collecting);
         let collected = match self.sync {
@@ -161,7 +161,7 @@ impl Reconciliation<'_> {
         self.not_after = latest.map_or(self.not_after, |latest| latest.max(self.not_after));
     }
 
-    /// The stamp of what it lists, where that has none of its own.
+    /// The stamp of listed members without their own.
     fn line(&self) -> Stamp {
         self.sync
             .map_or(self.moment.counted, |sync| sync.begin.stamp)
@@ -244,8 +244,8 @@ impl Reconciliation<'_> {
         found
     }
 
-    /// Whether a member is the observer itself, which its source need not list. A leave of itself that was among the
-    /// differences is one all the same.
+    /// Whether a member is the observer itself, which its source need not list. If the differences contained its
+    /// leave, that leave counts.
     fn is_spared(&self, member: MemberId, user: NameId) -> bool {
         let collecting = self.watch.and_then(Watch::collecting);
         let collected = collecting.and_then(|collecting| collecting.members.get(&member));
@@ -259,7 +259,7 @@ impl Reconciliation<'_> {
             .last_word(self.moment.names.key(member).topic, slot)
     }
 
-    /// Whether the snapshot decides about a member of whom `word` is the last word.
+    /// Whether the snapshot decides about a member whose last update is `word`.
     fn decides(&self, stamp: Stamp, word: LastUpdate, listed: bool) -> bool {
         let of_link = self.watch.and_then(|watch| watch.hold);
         let of_pages = self.sync.map(|sync| sync.head);
@@ -276,7 +276,7 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// The last proof that a member's state was still the known one.
+    /// The last proof that a member was still in its known state.
     fn not_before(&self, word: LastUpdate) -> Millis {
         let rules = self.moment.rules;
         let not_after = self.not_after;
@@ -289,7 +289,7 @@ impl Reconciliation<'_> {
         proof.saturating_sub(rules.slack_ms)
     }
 
-    /// What the snapshot has to do with a gap.
+    /// The gap that the snapshot closes, or during which it came.
     fn gap(&self, complete: bool) -> Option<SnapshotGap> {
         let watching = &self.channel.watching;
         let to = self.effective_at();
@@ -388,7 +388,7 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// What the snapshot said, in the shorter of the two ways.
+    /// What the snapshot listed, in the shorter of the two forms.
     fn claims(
         &self,
         complete: bool,
@@ -398,7 +398,7 @@ impl Reconciliation<'_> {
         if !complete {
             return Listing::Whole(self.whole());
         }
-        // Of a list without metadata nothing is claimed but who is in it.
+        // A list without metadata claims only which members are present.
         let metadata = self.origin == SnapshotOrigin::Listed;
         let half = self.shown.members.len() / 2;
         let mut residue: Vec<ListingDelta> = Vec::new();

@@ -1,7 +1,8 @@
-//! A resync by differences: a source that was away sends no snapshot, but what differs from what it had sent before.
-//! Those events are collected; once all have come, they and the observer's own list add up to a snapshot.
+//! Resync by differences: after a lost link, the source sends no snapshot, but the differences from what it sent
+//! before. These events are collected. When all have arrived, they and the observer's own list together form a
+//! snapshot.
 //!
-//! What a snapshot makes one infer is decided in `reconcile`, as of any other.
+//! `reconcile` decides what this snapshot infers, as for any other snapshot.
 
 use super::decide::{DecideContext, DecideError};
 use super::entry::{
@@ -19,8 +20,8 @@ use super::state::State;
 use super::time::{self, Millis};
 use super::watch::Watch;
 
-/// The resyncs that are complete when `event` comes, which is to be decided about after them: one for each channel of
-/// the same link whose differences have all been sent by then.
+/// The resyncs that `event` completes, one for each channel on the same link.
+/// The source has sent all their differences before `event`, so they are decided before it.
 #[must_use]
 pub fn resyncs_before(
     state: &State,
@@ -43,7 +44,7 @@ pub fn resyncs_before(
         EventPayload::Changes {
             channel, changes, ..
         } => {
-            // The source has come to the latest moment of which the line speaks.
+            // The source has reached the latest time in the line.
             let times = changes.iter();
             let times = times.map(|it| time(it.who.stamp.or(event.stamp).ts));
             let Some(at) = times.max() else {
@@ -99,11 +100,12 @@ pub fn resyncs_before(
     complete.into_iter().map(resync).collect()
 }
 
-/// What ends a resync.
+/// The event that ends a resync.
 enum ResyncEnd {
-    /// A live event about a channel of the same link, not too early.
+    /// A live event about a channel on the same link. It ends the resync only at or after
+    /// [`Collecting::complete_at`].
     Live { channel: Option<NameId>, at: Millis },
-    /// The source says so, for these channels or for all.
+    /// The source reports the end, for these channels or for all.
     Synced {
         channels: Vec<NameId>,
         all: bool,
@@ -112,7 +114,7 @@ enum ResyncEnd {
 }
 
 impl ResyncEnd {
-    /// The moment at which this ends the resync of a channel, if it does.
+    /// The moment at which this event ends the resync of a channel; `None`: it does not end it.
     fn of(
         &self,
         observer: &Observer,
@@ -137,7 +139,7 @@ impl ResyncEnd {
     }
 }
 
-/// What a line says beside its changes: how many members its source counts after them.
+/// The occupancy that a line reports beside its changes: how many members its source counts after them.
 #[must_use]
 pub fn occupancy_behind<'a>(event: &Event<'a>) -> Option<Event<'a>> {
     let EventPayload::Changes {
@@ -161,7 +163,7 @@ pub fn occupancy_behind<'a>(event: &Event<'a>) -> Option<Event<'a>> {
 }
 
 impl DecideContext<'_> {
-    /// The differences that this observer's source is sending of a channel, while it does so.
+    /// The differences of a channel that this observer's source is sending; `None` outside a resync.
     pub(super) fn collecting(&self, channel: NameId) -> Option<&Collecting> {
         self.watch(channel)?.collecting()
     }
@@ -171,7 +173,7 @@ impl DecideContext<'_> {
         channel.watching.of(self.observer)
     }
 
-    /// The observer's own list, as a snapshot of the moment by which all differences have come.
+    /// The observer's own list, as a snapshot of the moment `at`, when all differences have arrived.
     pub(super) fn resync(
         &mut self,
         channel: NameId,
@@ -222,7 +224,8 @@ impl DecideContext<'_> {
         })
     }
 
-    /// A snapshot that shows nobody, where the source counts other than the roster does: something was missed.
+    /// A snapshot entry that lists no member, where the source's count differs from the roster's size: something was
+    /// missed.
     pub(super) fn occupancy(&self, name: NameId, members: u64) -> Vec<Entry> {
         let nothing_known = ChannelState::default();
         let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);

@@ -1,6 +1,6 @@
-//! What is known of the members of a channel: who is there, what last decided it, and who has left.
+//! What is known of the members of a channel: which are present, what last decided their state, and which have left.
 //!
-//! Data and look-ups only: what changes them is `apply`, what draws conclusions from them is `decide`.
+//! Data and look-ups only: `apply` changes them, `decide` draws conclusions from them.
 
 use super::entry::Text;
 use super::event::ChangeKind;
@@ -12,18 +12,18 @@ use super::tombstones::Tombstones;
 /// What last decided a member's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastUpdate {
-    /// The entry that decided.
+    /// The entry that decided it.
     pub seq: u64,
     /// Its time: the member's own last proof.
     pub time: Millis,
     /// Its place in the source's order, as far as it counts.
     pub stamp: Stamp,
-    /// Which live events said it.
+    /// The observers whose live events reported it.
     pub reporters: Reporters,
 }
 
 impl LastUpdate {
-    /// This word, that came after `before` ([`Stamp::since`]).
+    /// This update, accepted after `before` ([`Stamp::since`]).
     #[must_use]
     pub fn since(mut self, before: LastUpdate) -> LastUpdate {
         self.stamp = self.stamp.since(before.stamp);
@@ -31,27 +31,27 @@ impl LastUpdate {
     }
 }
 
-/// Which live events of one source time spoke of a member: by kind, the observer that brought it.
+/// The observers that reported live events about a member at one source time, by kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reporters {
     pub(crate) by_kind: [u32; 3],
 }
 
 impl Reporters {
-    /// None did: a snapshot decided.
+    /// No live event: a snapshot decided.
     pub const NONE: Reporters = Reporters {
         by_kind: [Self::NOBODY; 3],
     };
     const NOBODY: u32 = u32::MAX;
     const SEVERAL: u32 = u32::MAX - 1;
 
-    /// Only this one.
+    /// This observer alone.
     #[must_use]
     pub fn only(kind: ChangeKind, observer: NameId) -> Reporters {
         Reporters::NONE.and(kind, observer)
     }
 
-    /// These, and this one.
+    /// These reporters and this observer.
     #[must_use]
     pub fn and(mut self, kind: ChangeKind, observer: NameId) -> Reporters {
         let [join, update, leave] = &mut self.by_kind;
@@ -68,13 +68,13 @@ impl Reporters {
         self
     }
 
-    /// Whether a live event decided at all.
+    /// Whether any live event decided.
     #[must_use]
     pub fn is_live(self) -> bool {
         self != Self::NONE
     }
 
-    /// Whether another observer has brought an event of this kind.
+    /// Whether another observer has reported an event of this kind.
     #[must_use]
     pub fn by_other(self, kind: ChangeKind, observer: NameId) -> bool {
         let [join, update, leave] = self.by_kind;
@@ -86,7 +86,7 @@ impl Reporters {
         by != Self::NOBODY && by != observer.0
     }
 
-    /// Whether this observer has brought any.
+    /// Whether this observer has reported an event of any kind.
     #[must_use]
     pub fn any_by(self, observer: NameId) -> bool {
         self.by_kind
@@ -94,13 +94,13 @@ impl Reporters {
             .any(|&by| by == observer.0 || by == Self::SEVERAL)
     }
 
-    /// The observers that are known by name.
+    /// The observers that are stored by number: where a kind has exactly one.
     pub(super) fn observers_mut(&mut self) -> impl Iterator<Item = &mut u32> {
         let by_kind = self.by_kind.iter_mut();
         by_kind.filter(|by| **by < Self::SEVERAL)
     }
 
-    /// Whether another observer has brought any.
+    /// Whether another observer has reported an event of any kind.
     #[must_use]
     pub fn any_by_other(self, observer: NameId) -> bool {
         self.by_kind
@@ -109,15 +109,15 @@ impl Reporters {
     }
 }
 
-/// Whether a member is there.
+/// Whether a member is present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Presence {
-    /// Nothing is known of it but what snapshots say of everybody.
+    /// Nothing is known of it but what snapshots show about all members.
     #[default]
     Unknown,
-    /// It is there.
+    /// It is present.
     Present,
-    /// It has left, and is remembered: its tombstone.
+    /// It has left, and has a tombstone.
     Departed,
 }
 
@@ -125,17 +125,17 @@ pub enum Presence {
 #[derive(Debug, Clone)]
 pub struct Slot {
     pub(crate) presence: Presence,
-    /// Its place in the channel's roster while it is there.
+    /// Its index in the channel's roster while it is present.
     pub(crate) place: u32,
     pub(crate) last_update: LastUpdate,
-    /// Covers up to this entry did not decide for it.
+    /// Snapshot covers up to this entry did not decide about it.
     pub(crate) held_at: u64,
     pub(crate) since: Millis,
-    /// When it last joined, changed or left: at this moment or later. `None` where that is not known.
+    /// When it last joined, changed or left: at this moment or later. `None`: not known.
     pub(crate) changed_at: Option<Millis>,
     /// The entry that made its tombstone, while it has one.
     pub(crate) departed_at: u64,
-    /// Whether that tombstone has a place in the source's order.
+    /// Whether that tombstone has a stamp.
     pub(crate) stamped: bool,
     pub(crate) meta: Option<Text>,
 }
@@ -162,14 +162,14 @@ impl Default for Slot {
     }
 }
 
-/// A snapshot, as the last word about everybody whom it covered.
+/// A snapshot, as the last update of all members that it covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotCover {
     /// The snapshot's entry.
     pub seq: u64,
-    /// The newest stamp of complete snapshots' lines: a snapshot older than this is stale.
+    /// The newest line stamp of complete snapshots: a snapshot older than this is stale.
     pub line: Stamp,
-    /// Of when it speaks: a paged one of its beginning.
+    /// The moment that it shows; for a paged snapshot, its begin.
     pub of: (Stamp, Millis),
 }
 
@@ -188,24 +188,24 @@ impl SnapshotCover {
 /// One channel: its members, and how it is watched.
 #[derive(Debug, Clone)]
 pub struct ChannelState {
-    /// Who is there, in no order.
+    /// The present members, in no order.
     pub(crate) roster: Vec<MemberId>,
     pub(crate) departed: Tombstones,
-    /// The last effective time; it never goes back.
+    /// The last effective time; it never decreases.
     pub(crate) effective_at: Millis,
-    /// The last change or snapshot of it: what has that effective time.
+    /// The last change or snapshot, which has that effective time.
     pub(crate) effective_seq: u64,
     /// The last complete snapshot.
     pub(crate) cover: Option<SnapshotCover>,
-    /// The last complete snapshot that its source listed: only such a one shows metadata.
+    /// The last complete snapshot that its source listed: only a listed snapshot shows metadata.
     pub(crate) listed_cover: Option<SnapshotCover>,
-    /// The last snapshot from which something followed, and of when it speaks.
+    /// The last snapshot that was not stale: its entry, and the moment that it shows.
     pub(crate) spoken: Option<(u64, Millis)>,
-    /// Topics that an incomplete snapshot has shown whole since.
+    /// Topics that an incomplete snapshot has shown whole since the last complete one.
     pub(crate) topic_covers: NumberMap<NameId, SnapshotCover>,
-    /// How far tombstones were dropped.
+    /// The newest stamp of the dropped tombstones.
     pub(crate) floor: Option<Stamp>,
-    /// A source that can drop or reorder single events has spoken of it.
+    /// A source that can drop or reorder single events has reported about it.
     pub(crate) lossy: bool,
     pub(crate) tally: ChannelTally,
     pub(crate) watching: super::watch::ChannelWatches,
@@ -230,7 +230,7 @@ impl Default for ChannelState {
     }
 }
 
-/// How much the log says of a channel: what its `history` shows.
+/// How many entries the log has about a channel, and when: what its `history` shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ChannelTally {
     /// Entries.
@@ -252,31 +252,31 @@ impl ChannelTally {
 }
 
 impl ChannelState {
-    /// How much the log says of it.
+    /// How many entries the log has about it, and when.
     #[must_use]
     pub fn tally(&self) -> ChannelTally {
         self.tally
     }
 
-    /// Who is there, in no order.
+    /// The present members, in no order.
     #[must_use]
     pub fn roster(&self) -> &[MemberId] {
         &self.roster
     }
 
-    /// Whether a complete snapshot of it has been seen.
+    /// Whether the channel has had a complete snapshot.
     #[must_use]
     pub fn seen_whole(&self) -> bool {
         self.cover.is_some()
     }
 
-    /// Whether a source that can drop or reorder single events has spoken of it.
+    /// Whether a source that can drop or reorder single events has reported about it.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
         self.lossy
     }
 
-    /// The effective time of its last event; it never goes back.
+    /// The effective time of its last event; it never decreases.
     #[must_use]
     pub fn effective_at(&self) -> Millis {
         self.effective_at
@@ -294,7 +294,7 @@ impl ChannelState {
         &self.watching
     }
 
-    /// Whether a stamp of somebody unknown lies at or below what tombstones were dropped for.
+    /// Whether the stamp of an unknown member is at or below the floor of the dropped tombstones.
     pub(crate) fn is_under_floor(&self, stamp: Stamp) -> bool {
         self.floor.is_some_and(|floor| {
             matches!(
@@ -304,7 +304,7 @@ impl ChannelState {
         })
     }
 
-    /// Takes in when a change or snapshot takes effect, and counts it.
+    /// Records when a change or snapshot takes effect, and counts it.
     pub(crate) fn take_effect(&mut self, entry: &super::entry::Entry) {
         self.effective_at = self.effective_at.max(entry.effective_at);
         self.effective_seq = entry.seq;
@@ -312,8 +312,8 @@ impl ChannelState {
         self.tally.count(entry.effective_at);
     }
 
-    /// What last decided the metadata of a member that is there. A snapshot that was worked out from differences lists
-    /// its members, but not their metadata.
+    /// The update that last decided the metadata of a present member. A snapshot that was worked out from differences
+    /// lists its members, but not their metadata.
     pub(crate) fn last_word_on_meta(&self, slot: &Slot) -> LastUpdate {
         let decides = |cover: &&SnapshotCover| cover.seq > slot.last_update.seq.max(slot.held_at);
         match self.listed_cover.as_ref().filter(decides) {
@@ -322,11 +322,11 @@ impl ChannelState {
         }
     }
 
-    /// What last decided the state of a member in `topic`.
+    /// The update that last decided the state of a member in `topic`.
     pub(crate) fn last_word(&self, topic: NameId, slot: &Slot) -> Option<LastUpdate> {
         let decides = |cover: &&SnapshotCover| cover.seq > slot.last_update.seq.max(slot.held_at);
         match slot.presence {
-            // A topic's cover lists its members one by one: it has written their words itself.
+            // Topic covers do not count here: applying one has already set the last update of each listed member.
             Presence::Present => Some(match self.cover.as_ref().filter(decides) {
                 Some(cover) => cover.word().since(slot.last_update),
                 None => slot.last_update,

@@ -1,6 +1,6 @@
-//! What a snapshot lists, read into the dictionary: each topic and member once.
+//! The list of a snapshot, in numbers of the dictionary: each topic and member once.
 //!
-//! What follows from it is decided in `reconcile`.
+//! `reconcile` decides what follows from it.
 
 use super::entry::ListedMember;
 use super::names::{MemberId, NameId, Names, NumberMap};
@@ -9,7 +9,7 @@ use super::own_list::Collected;
 use super::time::Millis;
 use std::collections::hash_map;
 
-/// A snapshot, read into the dictionary: each member and each topic once.
+/// The list of a snapshot, in numbers of the dictionary: each member and each topic once.
 pub(super) struct ResolvedListing {
     pub channel: NameId,
     pub self_user: Option<NameId>,
@@ -20,8 +20,8 @@ pub(super) struct ResolvedListing {
     pub members: ListedMembers,
 }
 
-/// What is claimed of members, each once, in the order in which they were first listed: a large channel is gone
-/// through several times, and what lies in order is read faster.
+/// The claims about members, each member once, in the order of first listing. Large channels are traversed several
+/// times, and data in order is read faster.
 #[derive(Default)]
 pub(super) struct ListedMembers {
     places: NumberMap<MemberId, u32>,
@@ -36,8 +36,8 @@ impl ListedMembers {
         }
     }
 
-    /// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last; `line` is
-    /// the stamp of those that have none of their own.
+    /// Adds a claim about a member. If a member is listed twice, the newest claim counts, else the last one. `line`
+    /// is the stamp of claims without their own.
     pub fn claim(&mut self, member: MemberId, claim: ListedMember, line: Stamp) {
         match self.places.entry(member) {
             hash_map::Entry::Vacant(place) => {
@@ -54,14 +54,14 @@ impl ListedMembers {
         }
     }
 
-    /// What is claimed of a member.
+    /// The claim about a member.
     pub fn get(&self, member: MemberId) -> Option<&ListedMember> {
         let place = self.places.get(&member)?;
         let (_, claim) = self.claims.get(*place as usize)?;
         Some(claim)
     }
 
-    /// Claims this of a member, whatever was claimed before.
+    /// Sets the claim about a member and replaces an earlier one.
     pub fn put(&mut self, member: MemberId, claim: ListedMember) {
         let place = self.places.get(&member).map(|&place| place as usize);
         match place.and_then(|place| self.claims.get_mut(place)) {
@@ -70,7 +70,7 @@ impl ListedMembers {
         }
     }
 
-    /// Lists these members no longer.
+    /// Removes these members from the list.
     pub fn remove(&mut self, gone: &NumberMap<MemberId, ()>) {
         let claims = std::mem::take(&mut self.claims);
         *self = ListedMembers::with_capacity(claims.len());
@@ -99,8 +99,8 @@ impl ListedMembers {
 }
 
 impl ResolvedListing {
-    /// Works in what the source had already sent as differences, as far as it holds against the list: a snapshot comes
-    /// all the same. `line` is the stamp of members without their own. Gives the latest time of what was worked in.
+    /// Applies the differences that the source had sent before this snapshot, unless the list is provably newer.
+    /// `line` is the stamp of members without their own. Returns the latest time of the applied differences.
     pub fn work_in(
         &mut self,
         collected: &NumberMap<MemberId, Collected>,
@@ -140,7 +140,7 @@ impl ResolvedListing {
         !self.incomplete && !self.topics_missing && self.topics.values().all(|short| !short)
     }
 
-    /// Whether somebody in `topic` who is not listed is thereby shown to be absent.
+    /// Whether the snapshot shows that an unlisted member of `topic` is absent.
     pub fn shows_absence(&self, topic: NameId) -> bool {
         !self.incomplete
             && self
@@ -150,8 +150,8 @@ impl ResolvedListing {
     }
 }
 
-/// Takes in what a snapshot claims of a member. Of one listed twice the newest counts, else the last; `line` is the
-/// stamp of those that have none of their own.
+/// Adds a claim about a member. If a member is listed twice, the newest claim counts, else the last one. `line` is
+/// the stamp of claims without their own.
 pub(super) fn claim_once(
     claims: &mut NumberMap<MemberId, ListedMember>,
     member: MemberId,

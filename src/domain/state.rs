@@ -1,6 +1,6 @@
-//! All that the past says about the present: the one state that folding the log gives.
+//! The present state: the result of folding the log.
 //!
-//! It comes about by [`apply`](State::apply) alone: in the writer, on open, in every query, in replay.
+//! Only [`apply`](State::apply) makes it: in the writer, on open, in every query, in replay.
 
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
@@ -39,16 +39,16 @@ pub struct State {
     pub(crate) observers: NumberMap<NameId, Observer>,
     /// Observers whose ingest connection is up.
     pub(crate) connected: u64,
-    /// Channels, counted for each observer, of which a source is sending differences.
+    /// Resyncs in progress: pairs of an observer and a channel for which its source is sending differences.
     pub(crate) collecting: u64,
     /// Tombstones of all channels.
     pub(crate) departed: Tombstones,
 }
 
-/// A member that is there.
+/// A member that is present.
 #[derive(Debug, Clone, Copy)]
 pub struct PresentMember<'a> {
-    /// Who.
+    /// The member.
     pub member: MemberId,
     /// Metadata, if any is known.
     pub meta: Option<&'a crate::domain::entry::Text>,
@@ -57,13 +57,13 @@ pub struct PresentMember<'a> {
 }
 
 impl State {
-    /// Before the first entry.
+    /// The state before the first entry.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The last entry applied; 0 before the first.
+    /// The `seq` of the last applied entry; 0 before the first.
     #[must_use]
     pub fn head(&self) -> u64 {
         self.head
@@ -75,18 +75,18 @@ impl State {
         self.recorded_at
     }
 
-    /// The channels that were heard of, in no order.
+    /// The known channels, in no order.
     pub fn channels(&self) -> impl Iterator<Item = (NameId, &ChannelState)> {
         self.channels.iter().map(|(&name, channel)| (name, channel))
     }
 
-    /// One channel.
+    /// The state of one channel.
     #[must_use]
     pub fn channel(&self, name: NameId) -> Option<&ChannelState> {
         self.channels.get(&name)
     }
 
-    /// Whether an observer has spoken of a channel.
+    /// Whether an observer has reported about a channel.
     #[must_use]
     pub fn is_channel_of(&self, observer: NameId, channel: NameId) -> bool {
         self.observers
@@ -108,26 +108,26 @@ impl State {
         self.connected
     }
 
-    /// Channels, counted for each observer, of which a source is sending what was missed as differences.
+    /// Resyncs in progress: pairs of an observer and a channel for which its source is sending differences.
     #[must_use]
     pub fn resyncs_open(&self) -> u64 {
         self.collecting
     }
 
-    /// The observers that were heard of, in no order.
+    /// The known observers, in no order.
     pub fn observers(&self) -> impl Iterator<Item = (NameId, &Observer)> {
         let observers = self.observers.iter();
         observers.map(|(&name, observer)| (name, observer))
     }
 
-    /// Whether an observer has said last that its link as a whole is up.
+    /// Whether an observer last reported that its link as a whole is up.
     #[must_use]
     pub fn is_up(&self, observer: Option<NameId>) -> bool {
         let observer = observer.and_then(|name| self.observers.get(&name));
         observer.is_some_and(|observer| observer.linked && observer.up_at.is_some())
     }
 
-    /// What is known of a member that is there.
+    /// What is known of a present member.
     #[must_use]
     pub fn present(&self, member: MemberId) -> Option<PresentMember<'_>> {
         let slot = self
@@ -140,7 +140,7 @@ impl State {
         })
     }
 
-    /// Who is in a channel, sorted by topic, user and connection.
+    /// The present members of a channel, sorted by topic, user and connection.
     #[must_use]
     pub fn roster(&self, channel: NameId, names: &Names) -> Vec<PresentMember<'_>> {
         let members = self
@@ -165,14 +165,14 @@ impl State {
         }
     }
 
-    /// The last moment up to which any observer of a channel is known to have watched it.
+    /// The last moment at which any observer of a channel is known to have watched it.
     #[must_use]
     pub fn last_proof(&self, channel: NameId) -> Option<Millis> {
         let watching = &self.channels.get(&channel)?.watching;
         watching.last_proof_of_all(channel, |observer| self.observers.get(&observer))
     }
 
-    /// Whether an observer watches a channel: between a link that came up and a snapshot he does not yet.
+    /// Whether an observer watches a channel. After its link came up, it does not watch before its next snapshot.
     #[must_use]
     pub fn is_watching(&self, observer: NameId, channel: NameId) -> bool {
         let channel = self.channels.get(&channel);

@@ -1,10 +1,10 @@
-//! Time as the log knows it: Unix milliseconds. No clock lives here; the moment of recording is an argument.
+//! Time in the log: Unix milliseconds. Nothing here reads a clock; the moment of recording is an argument.
 
 /// Unix time in milliseconds.
 pub type Millis = i64;
 
-/// The source's time if it counts at all: 0 counts as missing, and so does one that lies more than
-/// `max_ahead_ms` after the moment of recording (contract 2.5.11).
+/// The source's time, if it counts. A time of 0 counts as missing, and so does a time more than `max_ahead_ms` after
+/// the moment of recording (contract 2.5.11).
 #[must_use]
 pub fn counted(
     source_ts: Option<Millis>,

@@ -1,7 +1,7 @@
-//! Who has left: tombstones, their limits, and the floor that rises when the oldest are dropped.
+//! Tombstones of members that have left, their limits, and the floor that rises when the oldest are dropped.
 //!
-//! A tombstone without a place in the source's order makes no event stale and raises no floor; it is kept, under a
-//! limit of its own, since it says that its member was seen, and when.
+//! A tombstone without a stamp makes no event stale and raises no floor. It is kept, under a limit of its own,
+//! because it shows that its member was seen, and when.
 
 use super::names::{MemberId, NameId, Names};
 use super::order::Stamp;
@@ -10,8 +10,8 @@ use super::state::State;
 use crate::limits;
 use std::collections::VecDeque;
 
-/// Tombstones, in the order in which they were made. Those of members that came back are passed over, and swept out
-/// when they are the greater part.
+/// Tombstones in the order of their creation. Those of members that came back are skipped, and removed when they are
+/// the greater part.
 #[derive(Debug, Clone, Default)]
 pub struct TombstoneQueue {
     queue: VecDeque<(u64, MemberId)>,
@@ -31,7 +31,7 @@ impl TombstoneQueue {
         self.living
     }
 
-    /// Those whose members have not come back, the oldest first, each with the entry that made it.
+    /// Tombstones of members that have not come back, oldest first, each with the entry that made it.
     pub(crate) fn iter<'a>(
         &'a self,
         slots: &'a [Slot],
@@ -47,7 +47,7 @@ impl TombstoneQueue {
         self.living += 1;
     }
 
-    /// One of them is no more.
+    /// Counts one tombstone less, and removes the skipped ones when they are too many.
     fn lose_one(&mut self, slots: &[Slot]) {
         self.living = self.living.saturating_sub(1);
         if self.queue.len() > 2 * self.living + 64 {
@@ -66,7 +66,7 @@ impl TombstoneQueue {
     }
 }
 
-/// Tombstones by whether they have a place in the source's order.
+/// Tombstones, split by whether they have a stamp.
 #[derive(Debug, Clone, Default)]
 pub struct Tombstones {
     pub(crate) stamped: TombstoneQueue,
@@ -104,7 +104,7 @@ impl Tombstones {
 }
 
 impl State {
-    /// Takes a member out of its channel's roster.
+    /// Removes a member from its channel's roster.
     pub(super) fn leave_roster(&mut self, channel: NameId, member: MemberId) {
         let slot = slot_mut(&mut self.slots, member);
         slot.presence = Presence::Unknown;
@@ -121,7 +121,7 @@ impl State {
         }
     }
 
-    /// Keeps a tombstone, and drops the oldest ones beyond the limits.
+    /// Adds a tombstone, and drops the oldest ones beyond the limits.
     pub(super) fn add_tombstone(
         &mut self,
         channel: NameId,
@@ -150,7 +150,7 @@ impl State {
         }
     }
 
-    /// Whatever tombstone a member has is no more.
+    /// Removes the tombstone of a member, if it has one.
     pub(super) fn remove_tombstone(&mut self, channel: NameId, member: MemberId) {
         let slot = slot_mut(&mut self.slots, member);
         if slot.presence != Presence::Departed {
@@ -164,7 +164,7 @@ impl State {
         }
     }
 
-    /// Forgets a member that has left; the floor remembers how new it was.
+    /// Forgets a member that has left. The floor rises to its stamp.
     fn drop_tombstone(&mut self, name: NameId, member: MemberId) {
         let stamp = slot_mut(&mut self.slots, member).last_update.stamp;
         if let Some(channel) = self.channels.get_mut(&name)
@@ -180,7 +180,7 @@ impl State {
         *slot_mut(&mut self.slots, member) = Slot::default();
     }
 
-    /// A complete snapshot is newer than the tombstones that do not hold against it.
+    /// Removes the tombstones that a complete snapshot makes obsolete: all that do not hold against it.
     pub(super) fn remove_covered_tombstones(&mut self, name: NameId, seq: u64) {
         let Some(channel) = self.channels.get(&name) else {
             return;

@@ -1,4 +1,4 @@
-//! Who watches a channel, since when without a break, and up to when that is proven; and its gaps.
+//! Which observers watch a channel, since when without a break, and until when that is proven; and its gaps.
 
 use super::entry::{Entry, ListedMember, Snapshot, SnapshotBegin, SnapshotGap, Text};
 use super::names::{MemberId, NameId, NumberMap};
@@ -11,13 +11,13 @@ use std::collections::VecDeque;
 /// A time during which an observer watched a channel without a break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObservedInterval {
-    /// Who watched.
+    /// The observer.
     pub observer: NameId,
     /// The time of its first message.
     pub since: Millis,
-    /// The first entry of it.
+    /// Its first entry.
     pub from_seq: u64,
-    /// The last entry of it; `u64::MAX` while it goes on.
+    /// Its last entry; `u64::MAX` while it continues.
     pub to_seq: u64,
     /// The largest time of its messages so far.
     pub proof: Option<Millis>,
@@ -33,51 +33,51 @@ impl ObservedInterval {
 #[derive(Debug, Clone)]
 pub struct Watch {
     pub(crate) observer: NameId,
-    /// The first entry by which it has spoken of the channel; a page counts as part of the entry behind it.
+    /// The first entry in which it reported about the channel; a page counts as part of the entry after it.
     pub(crate) since_seq: u64,
     pub(crate) up: bool,
-    /// It has given a complete snapshot since its link came up.
+    /// It has sent a complete snapshot since its link came up.
     pub(crate) given: bool,
     /// An incomplete snapshot has ended its proofs, until its next complete one.
     pub(crate) muted: bool,
-    /// Live events behind this entry hold against its next snapshot.
+    /// Live events after this entry hold against its next snapshot.
     pub(crate) hold: Option<u64>,
     pub(crate) stretch: Option<ObservedInterval>,
     /// Its unfinished paged snapshot.
     pub(crate) sync: Option<Box<PagedSnapshot>>,
-    /// Its connection was lost while it was up. All else stays as it was until then: if the feed goes on behind its
-    /// last durable line it has never been away; anything else that is heard of it makes the loss final.
+    /// Its connection was lost while it was up. All other fields stay as before the loss. If the feed continues after
+    /// its last durable line, it was never away. Any other message of the observer makes the loss final.
     pub(crate) lost: Option<PendingLoss>,
-    /// What it last showed, from its first complete snapshot on.
+    /// What its source last showed, from its first complete snapshot on.
     pub(crate) own_list: Option<Box<OwnList>>,
-    /// Its source is sending, as differences, what was missed.
+    /// The differences that its source is sending.
     pub(crate) collecting: Option<Box<Collecting>>,
 }
 
-/// A connection's loss that is not final yet.
+/// The loss of a connection that is not final yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PendingLoss {
-    /// The entry that tells it.
+    /// The entry that records it.
     pub(crate) seq: u64,
-    /// The last proof before it, about any channel: the loss itself was told.
+    /// The last proof before it, from any channel on the same link: that counts, because the loss was reported.
     pub(crate) proof: Option<Millis>,
-    /// How many gaps the channel had had before it.
+    /// How many gaps the channel had before it.
     pub(crate) gaps: u32,
 }
 
 impl Watch {
-    /// Whether it watches: while its source is still sending what was missed, it does not.
+    /// Whether it watches. It does not while its source is still sending differences.
     pub(crate) fn is_up(&self) -> bool {
         self.up && self.lost.is_none() && self.collecting.is_none()
     }
 
-    /// What its source has sent of what was missed, while it does so.
+    /// The differences that its source is sending; `None` outside a resync.
     pub(crate) fn collecting(&self) -> Option<&Collecting> {
         self.collecting.as_deref().filter(|_| self.lost.is_none())
     }
 
-    /// The latest time of the differences that its source had sent before its snapshot came all the same: of each member
-    /// the last one counts.
+    /// The latest time of the differences that its source sent before its snapshot. For each member, the last
+    /// difference counts.
     pub(crate) fn collected_until(&self) -> Option<Millis> {
         let collecting = self.collecting.iter().flat_map(|it| it.members.values());
         let of_pages = self.sync.iter().flat_map(|it| it.collected.values());
@@ -87,7 +87,7 @@ impl Watch {
             .max()
     }
 
-    /// Its last stretch of watching: one that goes on, or one whose end is not final yet.
+    /// Its last interval: one that continues, or one whose end is not final yet.
     fn stretch_now(&self) -> Option<ObservedInterval> {
         let stretch = self.stretch?;
         Some(match self.lost {
@@ -100,7 +100,7 @@ impl Watch {
         })
     }
 
-    /// Its link goes down: what it was about to tell is void. Gives the stretch that this ends.
+    /// Takes its link down, and discards unfinished data. Returns the interval that this ends.
     pub(crate) fn go_down(&mut self) -> Option<ObservedInterval> {
         self.up = false;
         self.given = false;
@@ -120,19 +120,19 @@ pub struct PagedSnapshot {
     pub(crate) self_user: Option<NameId>,
     pub(crate) incomplete: bool,
     pub(crate) id: Option<Text>,
-    /// The last entry before it: live events behind it hold against the pages.
+    /// The last entry before it: live events after it hold against the pages.
     pub(crate) head: u64,
-    /// The proofs of the stretches that were going on when it began.
+    /// The intervals that were open when it began, with their proofs.
     pub(crate) proofs: Vec<ObservedInterval>,
     /// The channel's last proof when it began.
     pub(crate) channel_proof: Option<Millis>,
     pub(crate) topics: NumberMap<NameId, ()>,
     pub(crate) members: NumberMap<MemberId, ListedMember>,
-    /// Differences that its source had sent before.
+    /// Differences that its source sent before it began.
     pub(crate) collected: NumberMap<MemberId, Collected>,
 }
 
-/// A gap that has not been closed yet.
+/// A gap that is still open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenGap {
     /// Its number in the channel, from 1.
@@ -148,7 +148,7 @@ pub enum Coverage {
     Complete,
     /// No snapshot has been seen yet.
     Partial,
-    /// Nobody watches.
+    /// A gap is open: no observer watches.
     Blind,
 }
 
@@ -156,10 +156,10 @@ pub enum Coverage {
 #[derive(Debug, Clone, Default)]
 pub struct ChannelWatches {
     pub(crate) watches: Vec<Watch>,
-    /// Ended stretches, oldest first.
+    /// Ended intervals, oldest first.
     pub(crate) ended: VecDeque<ObservedInterval>,
     pub(crate) last_proof: Option<Millis>,
-    /// The last proof that was a message about the channel itself.
+    /// The last proof from a message about the channel itself.
     pub(crate) heard_at: Option<Millis>,
     /// How many gaps there have been.
     pub(crate) gaps: u32,
@@ -167,15 +167,15 @@ pub struct ChannelWatches {
 }
 
 impl Watch {
-    /// Whether a complete snapshot of it would show that something may have been missed, though nothing told of it:
-    /// it has given one, or had begun one in pages, since its link came up.
+    /// Whether a complete snapshot of it would show that something may have been missed without a report: it has
+    /// already sent one since its link came up, or had begun a paged one.
     pub(crate) fn gives_again(&self, linked: bool, paged: bool) -> bool {
         self.given || (!linked && !paged && self.sync.is_some())
     }
 }
 
 impl ChannelWatches {
-    /// The gap that is open, if one is.
+    /// The open gap, if there is one.
     #[must_use]
     pub fn open_gap(&self) -> Option<OpenGap> {
         self.open_gap
@@ -194,8 +194,8 @@ impl ChannelWatches {
         self.watches.iter().find(|watch| watch.observer == observer)
     }
 
-    /// The watch of an observer, begun now if it is new. A feed whose link came up as a whole has been up
-    /// for this channel since then. `seq` is the entry that speaks of it.
+    /// The watch of an observer, created if it is new. If the observer's link came up as a whole, the link has been
+    /// up for this channel since then. `seq` is the entry about the channel.
     pub(crate) fn of_mut(
         &mut self,
         name: NameId,
@@ -227,25 +227,25 @@ impl ChannelWatches {
         &mut self.watches[at]
     }
 
-    /// The observers who had spoken of the channel by the entry `seq`.
+    /// The observers that had reported about the channel up to the entry `seq`.
     pub fn observers_by(&self, seq: u64) -> impl Iterator<Item = NameId> + '_ {
         let by_then = self.watches.iter().filter(move |it| it.since_seq <= seq);
         by_then.map(|watch| watch.observer)
     }
 
-    /// The last proof among the messages about the channel itself, Unix ms.
+    /// The last proof from a message about the channel itself, Unix ms.
     #[must_use]
     pub fn heard_at(&self) -> Option<Millis> {
         self.heard_at
     }
 
-    /// Takes in a proof that is a message about the channel itself.
+    /// Records a proof from a message about the channel itself.
     pub(crate) fn hear(&mut self, proof: Option<Millis>) {
         self.last_proof = self.last_proof.max(proof);
         self.heard_at = self.heard_at.max(proof);
     }
 
-    /// Whether nobody is known to be watching, though somebody was.
+    /// Whether no observer is known to watch, though one did before.
     #[must_use]
     pub fn is_blind(&self) -> bool {
         let watches = |watch: &Watch| watch.stretch.is_some() && watch.lost.is_none();
@@ -267,13 +267,13 @@ impl ChannelWatches {
             .any(|watch| watch.is_up() && watch.observer != observer)
     }
 
-    /// The channel's last proof, with those by which connections were lost.
+    /// The channel's last proof, including the proofs of losses that are not final yet.
     pub(crate) fn proven(&self) -> Option<Millis> {
         let lost = self.watches.iter().filter_map(|watch| watch.lost?.proof);
         lost.chain(self.last_proof).max()
     }
 
-    /// Makes the loss of an observer's connection final, if it is lost.
+    /// Makes the loss of an observer's connection final, if there is one.
     pub(crate) fn settle(&mut self, observer: NameId) {
         let of_observer = |watch: &&mut Watch| watch.observer == observer && watch.lost.is_some();
         if let Some(watch) = self.watches.iter_mut().find(of_observer) {
@@ -284,9 +284,9 @@ impl ChannelWatches {
         }
     }
 
-    /// Takes in a snapshot that is stale. Pages are over with their end also then. And where it is newer than all that
-    /// its own observer has said, only another one's has passed it over: something may have been missed before it, and
-    /// what it shows is not in the roster, so that its observer proves nothing until his next one.
+    /// Applies a stale snapshot. Its end also discards its pages. If it is newer than all earlier messages of its own
+    /// observer, another observer's snapshot made it stale. Then something may have been missed before it, and what
+    /// it shows is not in the roster: its observer proves nothing until its next snapshot.
     pub(crate) fn passed_over(&mut self, entry: &Entry, snapshot: &Snapshot) {
         let of_observer = |watch: &&mut Watch| watch.observer == entry.observer;
         let Some(watch) = self.watches.iter_mut().find(of_observer) else {
@@ -303,7 +303,7 @@ impl ChannelWatches {
         }
     }
 
-    /// Ends a stretch of watching of whose end a link has told, at the entry `seq`.
+    /// Ends an interval whose end a link reported, at the entry `seq`.
     pub(crate) fn break_off(&mut self, stretch: Option<ObservedInterval>, seq: u64) {
         self.last_proof = self
             .last_proof
@@ -311,7 +311,7 @@ impl ChannelWatches {
         self.end(stretch, seq);
     }
 
-    /// Ends a stretch of watching at the entry `seq`.
+    /// Ends an interval at the entry `seq`.
     pub(crate) fn end(&mut self, stretch: Option<ObservedInterval>, seq: u64) {
         if let Some(stretch) = stretch {
             if self.ended.len() >= limits::ENDED_STRETCHES_MAX {
@@ -324,8 +324,8 @@ impl ChannelWatches {
         }
     }
 
-    /// The last moment up to which somebody was watching without a break since the entry `seq`. With a paged
-    /// snapshot, only what came before its begin counts.
+    /// The last moment up to which an observer watched without a break since the entry `seq`. For a paged snapshot,
+    /// only proofs from before its begin count.
     pub(crate) fn proof_since(&self, seq: u64, sync: Option<&PagedSnapshot>) -> Option<Millis> {
         let latest = self.watches.iter().filter_map(Watch::stretch_now);
         self.ended
@@ -346,8 +346,8 @@ impl ChannelWatches {
             .max()
     }
 
-    /// The stretches of `channel`, which this is, that go on, as the log's head knows them: while link lines tell of
-    /// gaps, any message over the same link proves that its observer watches.
+    /// The intervals that continue, as the log's head knows them; `channel` is the name of this channel. While link
+    /// lines report gaps, any message over the same link proves that its observer watches.
     fn going_on<'a>(
         &self,
         channel: NameId,
@@ -374,8 +374,8 @@ impl ChannelWatches {
         going_on.chain(self.proven()).max()
     }
 
-    /// Whether an observer is proven to have watched at a moment; the silence of one who is connected says that nothing
-    /// has happened. Of what lies before all stretches that are remembered, the gaps alone tell.
+    /// Whether an observer is proven to have watched at a moment. The silence of a connected observer means that
+    /// nothing happened. For moments before all stored intervals, the answer is yes: there only the gaps count.
     pub(crate) fn is_watched_at<'a>(
         &self,
         channel: NameId,
@@ -399,7 +399,7 @@ impl ChannelWatches {
 }
 
 impl SnapshotGap {
-    /// Whether the gap was over with this snapshot.
+    /// Whether this snapshot closed the gap.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.is_some()
