@@ -11,7 +11,7 @@ const WORDS: FieldNames = FieldNames {
     total: |topic| topic.total_publisher(),
 };
 
-/// What a line with an `eventType` says.
+/// Reads a line with an `eventType`.
 pub(super) fn said<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     let event_type = line
         .event_type()

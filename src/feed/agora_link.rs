@@ -1,5 +1,5 @@
-//! Agora's events as a bridge forwards them, under their event's name (contract 2.3): link, token, and the topic and
-//! presence events themselves. The native SDKs write the numbers of their enums in place of words.
+//! Agora's events as a bridge forwards them, under the name of the event (contract 2.3): link, token, and the topic
+//! and presence events themselves. The native SDKs write enum numbers instead of words.
 
 use super::line_error::LineError;
 use super::settings::Settings;
@@ -11,11 +11,11 @@ use crate::limits::REASON_BYTES_MAX;
 
 /// The native SDKs' number for the link state `CONNECTED`.
 const CONNECTED: i64 = 2;
-/// Their numbers for the services; a sum is several of them.
+/// Their numbers for the services. A sum stands for several services.
 const MESSAGE: i64 = 1;
 const STREAM: i64 = 2;
 
-/// What a line with an `event` says.
+/// Reads a line with an `event`.
 pub(super) fn said<'a>(
     line: &Line<'a>,
     settings: &Settings,
@@ -38,7 +38,7 @@ fn link<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     Ok(EventPayload::Link(ReportedLink {
         state: match (is_connected(line)?, resumed) {
             (true, false) => LinkState::Up,
-            // The SDK tells what was missed as joins and leaves, and sends no snapshot.
+            // The SDK reports what was missed as joins and leaves, and sends no snapshot.
             (true, true) => LinkState::UpWithDifferences,
             (false, _) => LinkState::Down,
         },
@@ -49,7 +49,7 @@ fn link<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     }))
 }
 
-/// Whether the state is the one in which all is well. One that is not known is not.
+/// Whether the state is `CONNECTED`. An unknown state counts as not connected.
 fn is_connected(line: &Line<'_>) -> Result<bool, LineError> {
     let state = line.current_state();
     if state.is_number() {
@@ -63,7 +63,7 @@ fn service(line: &Line<'_>) -> Result<Service, LineError> {
     if service.is_number() {
         let sum = service.whole("a word or a whole number")?.flatten();
         return Ok(match sum.map(|sum| (sum, sum & (MESSAGE | STREAM))) {
-            // The enum's own word for 0 is "none".
+            // In the enum, 0 is called "none".
             Some((0, _)) => Service::TopicsAndPresence,
             Some((_, MESSAGE)) => Service::Presence,
             Some((_, STREAM)) => Service::Topics,
@@ -79,7 +79,7 @@ fn service(line: &Line<'_>) -> Result<Service, LineError> {
     })
 }
 
-/// Why: the code's word; of a code that is a number the text beside it, or else its digits.
+/// The reason: the code, if it is a word. If the code is a number: the text beside it, else the digits.
 fn reason<'a>(line: &Line<'a>) -> Result<Option<Str<'a>>, LineError> {
     let code = line.reason_code().text_up_to(REASON_BYTES_MAX)?;
     let text = line.reason().string_up_to(REASON_BYTES_MAX)?;
@@ -95,7 +95,7 @@ fn token<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     match event_type.as_ref() {
         "WILL_EXPIRE" => token_in(line, TokenState::WillExpire),
         "READ_PERMISSION_REVOKED" => match token_in(line, TokenState::Revoked)? {
-            // Which permission it was, the state alone does not say.
+            // The state alone does not say which permission was revoked.
             EventPayload::Token(token) => Ok(EventPayload::Token(ReportedToken {
                 reason: token.reason.or(Some(event_type)),
                 ..token
@@ -106,7 +106,7 @@ fn token<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     }
 }
 
-/// Agora's callback gives an empty channel name for a token that is good for all of them.
+/// Reads a token event. Agora's callback gives an empty channel name for a token that is valid for all channels.
 fn token_in<'a>(line: &Line<'a>, state: TokenState) -> Result<EventPayload<'a>, LineError> {
     let named = line.channel_name().name_or_empty()?;
     let also = line.channel().name_or_empty()?;

@@ -11,7 +11,7 @@ const WORDS: FieldNames = FieldNames {
     total: |topic| topic.publisher_count(),
 };
 
-/// What a line with a numeric `type` says.
+/// Reads a line with a numeric `type`.
 pub(super) fn said<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     let number = line.type_number().whole("a whole number")?.flatten();
     let what = match number {

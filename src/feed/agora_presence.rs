@@ -1,6 +1,6 @@
-//! The `presence` event of Agora's SDKs (contract 2.2b), in the words of all of them: who is in a channel, whatever its
-//! topics. It bears the event types of a topic event and must not touch the roster of its publishers; so its channel
-//! here is `message:NAME` or `stream:NAME`, and its one topic `presence`.
+//! The `presence` event of Agora's SDKs (contract 2.2b), with the field names of all of them: which users are in a
+//! channel, whatever its topics. It has the same event types as a topic event, but must not change the roster of
+//! publishers. So its channel is named `message:NAME` or `stream:NAME` here, and its only topic `presence`.
 
 use super::Line;
 use super::agora_topics::member;
@@ -17,13 +17,13 @@ use crate::limits::{LATE_MS_MAX, NAME_BYTES_MAX};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// The one topic of a channel of presence.
+/// The only topic of a presence channel.
 const TOPIC: &str = "presence";
-/// Why a member has left of whom nothing was heard.
+/// The reason of a leave after a time without messages.
 const TIMEOUT: &str = "timeout";
 
 object! {
-    /// Who was there with which states.
+    /// A user, with its states.
     User {
         user: "userId",
         states: "states",
@@ -31,7 +31,7 @@ object! {
 }
 
 object! {
-    /// A native SDK's snapshot; that of the JavaScript SDK is the list itself.
+    /// A native SDK's snapshot; the JavaScript SDK's snapshot is the list itself.
     Listed {
         users: "userStateList",
         count: "userCount",
@@ -39,7 +39,7 @@ object! {
 }
 
 object! {
-    /// What has happened within an interval, in the JavaScript SDK's words and in the native ones.
+    /// What happened within an interval, with the field names of the JavaScript SDK and of the native ones.
     Interval {
         join: "join",
         leave: "leave",
@@ -60,14 +60,14 @@ object! {
 }
 
 object! {
-    /// A state, where a list of them stands for an object.
+    /// One state, where a list of states stands for an object.
     Item {
         key: "key",
         value: "value",
     }
 }
 
-/// What kind of presence event it is.
+/// The kind of a presence event.
 enum PresenceKind {
     Nothing,
     Snapshot,
@@ -78,13 +78,13 @@ enum PresenceKind {
     Changed,
 }
 
-/// Whether a line with an `eventType` is a presence event: only they tell which states have changed.
+/// Whether a line with an `eventType` is a presence event: only presence events have the changed states.
 pub(super) fn is_js(line: &Line<'_>) -> bool {
     line.channel_type().is_given() && line.state_changed().is_there()
 }
 
-/// Whether a line with a numeric `type` is a presence event. A topic event has no type of channel; one to which it was
-/// added has its topics, or says at least how many there are.
+/// Whether a line with a numeric `type` is a presence event. A topic event has no channel type. If one was added to
+/// it, the event still has its topics, or at least their number.
 pub(super) fn is_native(line: &Line<'_>) -> bool {
     let of_presence = [
         line.state_items(),
@@ -99,7 +99,7 @@ pub(super) fn is_native(line: &Line<'_>) -> bool {
             || !of_topics.into_iter().any(Field::is_there))
 }
 
-/// What a presence event says. All of it is checked, also where nothing follows from it.
+/// Reads a presence event. All of it is checked, even where nothing follows from it.
 pub(super) fn said<'a>(
     line: &Line<'a>,
     settings: &Settings,
@@ -230,7 +230,7 @@ fn shown<'a>(field: Field<'a>) -> Result<ReportedListing<'a>, LineError> {
     })
 }
 
-/// The lists of an interval as changes, and how many there are after them.
+/// The lists of an interval as changes, and the number of members after them.
 fn interval<'a>(
     field: Field<'a>,
     settings: &Settings,
@@ -246,8 +246,8 @@ fn interval<'a>(
     let mut joined = users(interval.join())?;
     joined.extend(users(interval.join_list())?);
 
-    // Whose connection has timed out leaves as well when the server takes him off its list: that is one leave, and it
-    // can have happened as early as the time-out says.
+    // A user that timed out also leaves when the server removes it from its list. That is one leave, and it may have
+    // happened as early as the time-out allows.
     let mut gone: HashSet<Str<'a>> = HashSet::with_capacity(timed_out.len() + left.len());
     let mut changes = Vec::with_capacity(timed_out.len() + left.len() + joined.len());
     let leaves = [
@@ -288,7 +288,7 @@ fn change<'a>(kind: ChangeKind, who: ReportedMember<'a>) -> ReportedChange<'a> {
     }
 }
 
-/// `{"users":[…]}`.
+/// Reads `{"users":[…]}`.
 fn users<'a>(field: Field<'a>) -> Result<Vec<Str<'a>>, LineError> {
     let mut list = Users::default();
     field.object(|scanner| list.read(scanner))?;
@@ -311,7 +311,8 @@ fn no_states<'a>() -> ParsedMeta<'a> {
     ParsedMeta::Is("{}".into())
 }
 
-/// States as metadata: an object, or the same as a list of keys and values. A null is an empty one.
+/// States as metadata: an object, or a list of keys and values with the same meaning. A null counts as an empty
+/// object.
 fn states<'a>(field: Field<'a>) -> Result<ParsedMeta<'a>, LineError> {
     if field.is_null() {
         return Ok(no_states());

@@ -1,4 +1,4 @@
-//! What Agora's topic events mean (contract 2.5.1), whatever the SDK calls their fields.
+//! The meaning of Agora's topic events (contract 2.5.1), independent of the field names of each SDK.
 
 use super::Line;
 use super::field::{Field, object};
@@ -10,7 +10,7 @@ use crate::domain::order::Stamp;
 use std::borrow::Cow;
 
 object! {
-    /// One of the `topicInfos`, in the words of all SDKs.
+    /// One of the `topicInfos`, with the field names of all SDKs.
     Topic {
         topic_name: "topicName",
         total_publisher: "totalPublisher",
@@ -28,18 +28,18 @@ object! {
     }
 }
 
-/// What kind of topic event it is.
+/// The kind of a topic event.
 #[derive(Clone, Copy)]
 pub(super) enum TopicEventKind {
     /// Nothing happened.
     None,
-    /// The whole channel.
+    /// A snapshot of the whole channel.
     Snapshot,
-    /// Somebody came or went.
+    /// A publisher joined or left.
     Live(ChangeKind),
 }
 
-/// How an SDK calls things.
+/// The field names of an SDK.
 pub(super) struct FieldNames {
     /// How many topics the channel has.
     pub(super) total_topics: for<'a> fn(&Line<'a>) -> Field<'a>,
@@ -49,7 +49,7 @@ pub(super) struct FieldNames {
     pub(super) total: for<'a> fn(&Topic<'a>) -> Field<'a>,
 }
 
-/// What the line says. All of it is checked, also where nothing follows from it.
+/// Reads the line. All of it is checked, even where nothing follows from it.
 pub(super) fn said<'a>(
     line: &Line<'a>,
     what: TopicEventKind,
@@ -58,8 +58,8 @@ pub(super) fn said<'a>(
     let channel = line.channel_name().needed_name()?;
     let publisher = line.publisher().name_or_empty()?;
     let total_topics = (words.total_topics)(line).count()?;
-    // Agora's presence events bear the same types, but no topics: they must not empty a channel. A null beside a total
-    // of 0 is an empty list, of a language that has no others.
+    // Agora's presence events have the same types, but no topics: they must not empty a channel. A null beside a
+    // total of 0 is an empty list, from a language that writes empty lists as null.
     let infos = line.topic_infos();
     let none_told = infos.is_null() && total_topics == Some(0);
     if !matches!(what, TopicEventKind::None) && !infos.is_given() && !none_told {
@@ -107,7 +107,8 @@ fn topics<'a>(line: &Line<'a>, words: &FieldNames) -> Result<Vec<ReportedTopic<'
     Ok(topics)
 }
 
-/// A live event never says who else is there: it speaks of `publisher` only, or, if it names none, of those it lists.
+/// Reads a live event. It never shows the other members: it concerns only `publisher`, or, without one, the listed
+/// ones.
 fn live<'a>(
     channel: Str<'a>,
     kind: ChangeKind,
@@ -147,7 +148,7 @@ fn live<'a>(
     }
 }
 
-/// Agora allows one instance a user, and gives members no place of their own.
+/// A member with this user id. Agora allows one instance per user, and gives members no stamp of their own.
 pub(super) fn member(user: Str<'_>) -> ReportedMember<'_> {
     ReportedMember {
         user,

@@ -1,6 +1,6 @@
-//! Fields of an object by their types: each reading gives the value or the sentence that says what is wrong with it.
+//! Typed access to the fields of an object: each read returns the value, or an error that says what is wrong with it.
 //!
-//! A null counts as missing, but for metadata, where it is a value; a list that is missing is empty.
+//! A null counts as missing, except for metadata, where it is a value. A missing list counts as empty.
 
 use super::decimal::{self, WholeNumber};
 use super::json::{Raw, Scanner};
@@ -14,17 +14,17 @@ use crate::limits::{LATE_MS_MAX, NAME_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN};
 use chrono::DateTime;
 use std::borrow::Cow;
 
-/// What may stand where a user, a topic or a channel is named.
+/// The forms allowed for the name of a user, a topic or a channel.
 const NAME_FORMS: &str = "a string or a whole number";
 
-/// A field that a shape knows, and what the line has for it.
+/// A field that a shape knows, and its value in the line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field<'a> {
     name: &'static str,
     raw: Option<Raw<'a>>,
 }
 
-/// An object whose known fields are kept and whose others are gone over; of repeated keys the last one counts.
+/// An object that keeps its known fields and skips the others. Of repeated keys, the last one counts.
 macro_rules! object {
     ($(#[$doc:meta])* $what:ident { $($slot:ident: $name:literal,)* }) => {
         $(#[$doc])*
@@ -52,7 +52,7 @@ macro_rules! object {
                     let key = match key.plain() {
                         Some(plain) => plain,
                         None => {
-                            // A key with a lone surrogate is none that is known.
+                            // A key with a lone surrogate matches no known key.
                             decoded = key.decode().unwrap_or_default();
                             decoded.as_ref()
                         }
@@ -70,7 +70,7 @@ macro_rules! object {
 pub(super) use object;
 
 impl<'a> Field<'a> {
-    /// A field of that name, and what was found for it.
+    /// A field with this name, and the value found for it.
     pub(super) fn new(name: &'static str, raw: Option<Raw<'a>>) -> Field<'a> {
         Field { name, raw }
     }
@@ -80,22 +80,22 @@ impl<'a> Field<'a> {
         self.name
     }
 
-    /// Whether it is there, and not null.
+    /// Whether it is present and not null.
     pub(super) fn is_given(self) -> bool {
         self.given().is_some()
     }
 
-    /// Whether it is there, be it null.
+    /// Whether it is present, null or not.
     pub(super) fn is_there(self) -> bool {
         self.raw.is_some()
     }
 
-    /// Whether it is there, and null.
+    /// Whether it is present and null.
     pub(super) fn is_null(self) -> bool {
         self.is_there() && !self.is_given()
     }
 
-    /// The value as it stands in the line; null where it is missing.
+    /// The value as written in the line; null where it is missing.
     pub(super) fn written(self) -> &'a str {
         self.raw.map_or("null", Raw::text)
     }
@@ -115,12 +115,12 @@ impl<'a> Field<'a> {
         self.raw.is_some_and(is_number)
     }
 
-    /// The refusal of a word that is not known.
+    /// The error for an unknown value.
     pub(super) fn unknown(self) -> LineError {
         LineError::unknown(self.name, self.raw.map_or("missing", Raw::text))
     }
 
-    /// The refusal of a field that is needed and not there.
+    /// The error for a missing required field.
     pub(super) fn lacking(self) -> LineError {
         LineError::Missing { field: self.name }
     }
@@ -156,12 +156,12 @@ impl<'a> Field<'a> {
         Ok(label)
     }
 
-    /// A string that is needed, and not empty.
+    /// A string that is required, and not empty.
     pub(super) fn needed_label(self) -> Result<Str<'a>, LineError> {
         self.maybe_label()?.ok_or(self.lacking())
     }
 
-    /// The name of a user, a topic or a channel; a whole number in its place is its digits. It may be missing.
+    /// The name of a user, a topic or a channel, or missing. A whole number counts as the string of its digits.
     pub(super) fn maybe_name(self) -> Result<Option<Str<'a>>, LineError> {
         let name = self.text()?;
         if let Some(name) = &name {
@@ -170,12 +170,12 @@ impl<'a> Field<'a> {
         Ok(name)
     }
 
-    /// The same, and needed.
+    /// The same as [`Self::maybe_name`], but required.
     pub(super) fn needed_name(self) -> Result<Str<'a>, LineError> {
         self.maybe_name()?.ok_or(self.lacking())
     }
 
-    /// The same, and empty where it names nobody.
+    /// The same as [`Self::maybe_name`], but empty where it is missing or empty.
     pub(super) fn name_or_empty(self) -> Result<Str<'a>, LineError> {
         self.text_up_to(NAME_BYTES_MAX)
             .map(Option::unwrap_or_default)
@@ -202,7 +202,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A list of names; missing is empty.
+    /// A list of names; a missing list is empty.
     pub(super) fn names(self) -> Result<Vec<Str<'a>>, LineError> {
         let mut names = Vec::new();
         self.items(|scanner| {
@@ -216,7 +216,7 @@ impl<'a> Field<'a> {
         Ok(names)
     }
 
-    /// A time of the source: a number of `unit`s, or a text of RFC 3339.
+    /// A time of the source: a number of `unit`s, or an RFC 3339 text.
     pub(super) fn time(self, unit: TimeUnit) -> Result<Option<Millis>, LineError> {
         let wanted = "a whole number or a time such as 2026-05-14T20:30:00Z";
         let ms = if self.is_string() {
@@ -235,7 +235,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// How much later than it happened something may have been noticed, ms; missing is not at all.
+    /// The largest delay between a change and its report, ms; 0 where it is missing.
     pub(super) fn late(self) -> Result<Millis, LineError> {
         let wanted = "a whole number of milliseconds, from 0 to a year";
         match self.whole(wanted)? {
@@ -266,7 +266,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// How many there are.
+    /// A count of 0 or more.
     pub(super) fn count(self) -> Result<Option<u64>, LineError> {
         let wanted = "a whole number of 0 or more";
         self.whole(wanted)?
@@ -275,7 +275,7 @@ impl<'a> Field<'a> {
             .transpose()
     }
 
-    /// A whole number; the inner `None` is one beyond 64 bits.
+    /// A whole number. The inner `None` stands for a number beyond 64 bits.
     pub(super) fn whole(self, wanted: &'static str) -> Result<Option<Option<i64>>, LineError> {
         self.given()
             .map(
@@ -304,7 +304,7 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// What is read of an object; missing is nothing.
+    /// Reads an object with `read`; a missing object is not read.
     pub(super) fn object(
         self,
         read: impl FnOnce(&mut Scanner<'a>) -> Result<(), LineError>,
@@ -316,7 +316,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The elements of a list, each an object; missing has none.
+    /// Reads each element of a list of objects; a missing list has none.
     pub(super) fn objects(
         self,
         mut each: impl FnMut(&mut Scanner<'a>) -> Result<(), LineError>,
@@ -329,7 +329,7 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// The entries of an object of lists, each with its key, which is a name; missing has none.
+    /// Reads each entry of an object of lists: its key, which is a name, and its list. A missing object has none.
     pub(super) fn lists(
         self,
         key_is: &'static str,
@@ -380,7 +380,7 @@ fn is_number(raw: Raw<'_>) -> bool {
     matches!(raw.first(), b'-' | b'0'..=b'9')
 }
 
-/// Whether a number is written as nothing but its digits, and perhaps a minus.
+/// Whether a number is written with digits only, with or without a minus.
 fn is_plain_whole(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())

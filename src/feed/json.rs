@@ -1,19 +1,19 @@
-//! JSON text, read in place: a scanner that checks the syntax and hands out values as the slices that they are.
-//! Nothing here knows a field.
+//! JSON text, read in place: a scanner that checks the syntax and returns values as slices of the text. It knows no
+//! field names.
 //!
-//! Why not `serde_json`: the laws of the feed need the digits of numbers (it gives `f64`), the last of repeated keys
-//! (derived types refuse them), a depth limit for what is skipped as well, and refusals that name the field. Tests hold
-//! this scanner to `serde_json`'s notion of JSON.
+//! Why not `serde_json`: the feed contract needs the digits of numbers (it gives `f64`), the last of repeated keys
+//! (derived types refuse them), a depth limit for skipped values, too, and errors that name the field. Tests compare
+//! what this scanner accepts with what `serde_json` accepts.
 
 use super::line_error::LineError;
 use crate::limits::JSON_DEPTH_MAX;
 use std::borrow::Cow;
 
-/// One JSON value whose syntax has been checked, as it stands in the line.
+/// One JSON value with checked syntax, as written in the line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Raw<'a> {
     text: &'a str,
-    /// A string with a backslash in it. Of other values nothing is said.
+    /// It is a string with a backslash in it. Meaningless for other values.
     escaped: bool,
 }
 
@@ -28,23 +28,23 @@ impl<'a> Raw<'a> {
         self.escaped
     }
 
-    /// Its first byte, which tells its type.
+    /// Its first byte, which shows its type.
     pub(super) fn first(self) -> u8 {
         self.text.bytes().next().unwrap_or_default()
     }
 
-    /// A scanner at its start.
+    /// A scanner at the start of the value.
     pub(super) fn scan(self) -> Scanner<'a> {
         Scanner::new(self.text, 0)
     }
 
-    /// The text between the quotes, if it stands for itself. Only for strings.
+    /// The text between the quotes, if it has no escapes. Only for strings.
     pub(super) fn plain(self) -> Option<&'a str> {
         let last = self.text.len().saturating_sub(1);
         self.text.get(1..last).filter(|_| !self.escaped)
     }
 
-    /// The text that a string stands for; `None` if it has a lone surrogate. Only for strings.
+    /// The decoded text of a string; `None` if it has a lone surrogate. Only for strings.
     pub(super) fn decode(self) -> Option<Cow<'a, str>> {
         if let Some(plain) = self.plain() {
             return Some(Cow::Borrowed(plain));
@@ -55,7 +55,7 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// A place in a JSON text.
+/// A position in a JSON text.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -63,7 +63,7 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// At byte `at` of `text`.
+    /// A scanner at byte `at` of `text`.
     pub(super) fn new(text: &'a str, at: usize) -> Scanner<'a> {
         Scanner { text, at, depth: 0 }
     }
@@ -73,14 +73,14 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Goes over white space.
+    /// Skips white space.
     pub(super) fn space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
 
-    /// Nothing but white space may follow.
+    /// Checks that only white space follows.
     pub(super) fn end(&mut self) -> Result<(), LineError> {
         self.space();
         match self.peek() {
@@ -89,7 +89,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Goes over one value and checks it.
+    /// Skips one value and checks it.
     pub(super) fn value(&mut self) -> Result<Raw<'a>, LineError> {
         let start = self.at;
         match self.peek() {
@@ -103,7 +103,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Goes over a value that is no object, array or string.
+    /// Skips a value that is not an object, array or string.
     fn simple(&mut self) -> Result<(), LineError> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -115,11 +115,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Goes over the object or array that begins here. Most of a line is gone over so, hence without recursion.
+    /// Skips the object or array that begins here. Most of a line is skipped here, so it uses no recursion.
     fn nested(&mut self) -> Result<(), LineError> {
         const { assert!(JSON_DEPTH_MAX <= u128::BITS as usize) };
         let outside = self.depth;
-        // One bit a level, the innermost last: whether it is an object.
+        // One bit per level, the innermost last: whether the level is an object.
         let mut objects = 0_u128;
         let mut behind_value = false;
         loop {
@@ -164,7 +164,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Goes over a key and its colon.
+    /// Skips a key and its colon.
     fn key(&mut self) -> Result<Raw<'a>, LineError> {
         let key = match self.peek() {
             Some(b'"') => self.string()?,
@@ -180,7 +180,7 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
-    /// Neither a comma nor the closing bracket follows.
+    /// The error when neither a comma nor the closing bracket follows.
     fn unclosed<T>(&self, object: bool) -> Result<T, LineError> {
         self.broken(match (self.peek(), object) {
             (None, _) => "the line ends",
@@ -189,7 +189,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Goes over the object that begins here; `each` gets a key and has to go over its value.
+    /// Reads the object that begins here. `each` gets a key and must skip its value.
     pub(super) fn entries(
         &mut self,
         mut each: impl FnMut(Raw<'a>, &mut Self) -> Result<(), LineError>,
@@ -215,7 +215,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Goes over the array that begins here; `each` has to go over one element.
+    /// Reads the array that begins here. `each` must skip one element.
     pub(super) fn items(
         &mut self,
         mut each: impl FnMut(&mut Self) -> Result<(), LineError>,
@@ -240,7 +240,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Goes over an opening bracket and the white space behind it.
+    /// Skips an opening bracket and the white space after it.
     fn enter(&mut self) -> Result<(), LineError> {
         if self.depth == JSON_DEPTH_MAX {
             let column = self.at + 1;
@@ -252,7 +252,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Goes over a closing bracket.
+    /// Skips a closing bracket.
     fn leave(&mut self) {
         self.depth -= 1;
         self.at += 1;
@@ -346,13 +346,13 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How many bytes come before the first that a string cannot hold as it is: a quote, a backslash, a control character.
-/// Eight at a time: this is where most of the reading is done.
+/// How many bytes come before the first one that a string must escape: a quote, a backslash, a control character. It
+/// checks eight bytes at a time, because most reading time is spent here.
 #[inline]
 fn plain_length(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = ONES << 7;
-    // The high bit of each byte that is less than `n`, and perhaps of some above the first such one.
+    // The high bit of each byte that is less than `n`; perhaps also of some bytes above the first of these.
     let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
     let (words, tail) = bytes.as_chunks::<8>();
     let mut length = 0;
@@ -370,7 +370,7 @@ fn plain_length(bytes: &[u8]) -> usize {
     length + tail.iter().position(stop).unwrap_or(tail.len())
 }
 
-/// What checked escapes stand for; `None` at a lone surrogate.
+/// Decodes checked escapes; `None` at a lone surrogate.
 fn unescape(inner: &str) -> Option<String> {
     let mut out = String::with_capacity(inner.len());
     let mut rest = inner;
@@ -393,7 +393,7 @@ fn unescape(inner: &str) -> Option<String> {
     Some(out)
 }
 
-/// The character behind a `\u`, which may take a second one, and what follows.
+/// The character of a `\u` escape, which may need a second one, and the text after it.
 fn unicode(text: &str) -> Option<(char, &str)> {
     let (first, behind) = four_digits(text)?;
     if !(0xd800..0xdc00).contains(&first) {

@@ -1,113 +1,113 @@
-//! Why a line is rejected, as one sentence each. How a line is read lives beside it, not here.
+//! Why a line is rejected: one sentence for each reason. The code that reads lines is in the other modules.
 
 use crate::limits::JSON_DEPTH_MAX;
 
-/// Why a line says nothing that can be used. Its `Display` is one sentence for the person who has to mend the line.
+/// Why a line cannot be used. Its `Display` is one sentence for the person who has to correct the line.
 ///
 /// Columns and bytes count from 1, in bytes of the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
-    /// The bytes are no UTF-8.
+    /// The bytes are not UTF-8.
     #[error("not UTF-8 (byte {byte})")]
     NotUtf8 {
-        /// The first byte that does not fit.
+        /// The first invalid byte.
         byte: usize,
     },
-    /// The text is no JSON.
+    /// The text is not JSON.
     #[error("not JSON: {what} at column {column}")]
     NotJson {
         /// What was found, or was expected.
         what: &'static str,
-        /// Where.
+        /// The column.
         column: usize,
     },
-    /// The text is nested too deep.
+    /// The text is nested too deeply.
     #[error("not read: JSON nested deeper than {JSON_DEPTH_MAX} levels at column {column}")]
     TooDeep {
-        /// Where it is too deep for the first time.
+        /// The first column that is too deep.
         column: usize,
     },
-    /// JSON, but nothing that Rollbook knows.
+    /// The line is JSON, but has no shape that Rollbook knows.
     #[error(
         "no known shape: not an object with a string \"t\", \"event\" or \"eventType\" or a number \"type\""
     )]
     NoShape,
-    /// A needed field is not there, or null.
+    /// A required field is missing or null.
     #[error("{field} is missing")]
     Missing {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
-    /// A field holds something of another type.
+    /// A field has the wrong type.
     #[error("{field} is not {wanted}")]
     WrongType {
-        /// Which.
+        /// The field.
         field: &'static str,
-        /// What it should be.
+        /// The required type.
         wanted: &'static str,
     },
-    /// A list has an element of another type.
+    /// A list has an element of the wrong type.
     #[error("{field} has an element that is not {wanted}")]
     WrongElement {
-        /// Which list.
+        /// The list.
         field: &'static str,
-        /// What its elements should be.
+        /// The required type of its elements.
         wanted: &'static str,
     },
-    /// A name has no bytes.
+    /// A name is empty.
     #[error("{field} is empty")]
     Empty {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
-    /// A text breaks its limit.
+    /// A text exceeds its limit.
     #[error("{field} is {length} bytes long; at most {most} are allowed")]
     TooLong {
-        /// Which.
+        /// The field.
         field: &'static str,
-        /// Its bytes.
+        /// Its length in bytes.
         length: usize,
-        /// How many are allowed.
+        /// The maximum in bytes.
         most: usize,
     },
-    /// Half of a UTF-16 pair was escaped alone: no text that could be kept.
+    /// Half of a UTF-16 pair was escaped alone: it stands for no text that could be stored.
     #[error("{field} has a lone surrogate")]
     LoneSurrogate {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
     /// A time that cannot be printed.
     #[error("{field} is outside the years 1 to 9999")]
     TimeOutOfRange {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
-    /// A number whose exponent is absurd.
+    /// A number whose exponent is too large.
     #[error("{field} has a number with an exponent beyond {}", i32::MAX)]
     Exponent {
-        /// Which.
+        /// The field.
         field: &'static str,
     },
-    /// A field stands where it means nothing.
+    /// A field is in a place where it means nothing.
     #[error("{field} goes only {place}")]
     Misplaced {
-        /// Which.
+        /// The field.
         field: &'static str,
-        /// Where it means something.
+        /// Where it has a meaning.
         place: &'static str,
     },
-    /// A word that the field does not know.
+    /// A field has an unknown value.
     #[error("{field} is {value}, which is not known")]
     Unknown {
-        /// Which.
+        /// The field.
         field: &'static str,
-        /// What it says, as it stands in the line, cut to a length that can be shown.
+        /// The value as written in the line, cut to a length that can be shown.
         value: Box<str>,
     },
 }
 
 impl LineError {
-    /// [`LineError::Unknown`], with a value that can be of any length.
+    /// [`LineError::Unknown`], for a value of any length.
     pub(super) fn unknown(field: &'static str, value: &str) -> LineError {
         const SHOWN: usize = 64;
         let shown = match value.char_indices().nth(SHOWN) {

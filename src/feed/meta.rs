@@ -1,7 +1,7 @@
-//! Metadata as canonical JSON text: two values are the same (contract 2.5.5) exactly if their texts are.
+//! Metadata as canonical JSON text: two values are equal (contract 2.5.5) exactly if their texts are equal.
 //!
-//! No white space; keys of an object bytewise, of repeated ones the last; numbers by [`decimal`];
-//! strings escape only what JSON demands. What becomes of a member whose metadata is too large is decided here.
+//! The text has no white space; object keys in byte order, the last one of repeated keys; numbers as [`decimal`]
+//! writes them; and only the escapes that JSON requires. This module also decides about metadata that is too large.
 
 use super::decimal;
 use super::json::{Raw, Scanner};
@@ -13,13 +13,13 @@ use std::borrow::Cow;
 /// The `reason` of a member whose metadata is too large to be kept.
 const TOO_LARGE: &str = "meta_too_large";
 
-/// What a line says of a member's metadata.
+/// What a line reports about a member's metadata.
 pub(super) enum ParsedMeta<'a> {
-    /// Nothing: what is known stays.
+    /// Nothing: the known metadata stays.
     Missing,
-    /// It is this, as canonical JSON text.
+    /// This metadata, as canonical JSON text.
     Is(Cow<'a, str>),
-    /// Something that is too large to be kept.
+    /// Metadata that is too large to store.
     TooLarge,
 }
 
@@ -33,8 +33,8 @@ impl<'a> ParsedMeta<'a> {
         }
     }
 
-    /// The member with this metadata. Where that is too large, the member counts all the same: what was known of the
-    /// metadata no longer holds, so it is null from now on, and the reason says why.
+    /// The member with this metadata. If the metadata is too large, the member still counts: its old metadata is no
+    /// longer valid, so it becomes null, and the reason says why.
     pub(super) fn of_member(self, who: ReportedMember<'a>) -> ReportedMember<'a> {
         let (meta, reason) = match self {
             ParsedMeta::Missing => (None, who.reason),
@@ -49,7 +49,7 @@ impl<'a> ParsedMeta<'a> {
     }
 }
 
-/// The canonical text of a value, borrowed where the line has it so.
+/// The canonical text of a value, borrowed where the line already has it in this form.
 pub(super) fn canonical<'a>(field: &'static str, raw: Raw<'a>) -> Result<Cow<'a, str>, LineError> {
     let text = raw.text();
     let canonical = if is_plain(raw) {
@@ -70,7 +70,7 @@ pub(super) fn canonical<'a>(field: &'static str, raw: Raw<'a>) -> Result<Cow<'a,
     Ok(canonical)
 }
 
-/// Whether a value is canonical at first sight: a word, or a string without escapes.
+/// Whether a value is obviously canonical: a word, or a string without escapes.
 fn is_plain(raw: Raw<'_>) -> bool {
     match raw.first() {
         b'"' => !raw.is_escaped(),
@@ -120,8 +120,8 @@ impl CanonicalWriter<'_> {
     fn object(&mut self, scanner: &mut Scanner<'_>) -> Result<(), LineError> {
         self.out.push('{');
         let start = self.out.len();
-        // Each entry is written as it comes, with a comma behind it; only if the keys are out of order are the
-        // written entries put in order.
+        // Each entry is written at once, with a comma after it. The written entries are sorted only if the keys are
+        // out of order.
         let mut entries = Vec::new();
         let mut ordered = true;
         scanner.entries(|key, scanner| {

@@ -1,21 +1,23 @@
-//! Bytes of a line -> what it says, its text borrowed from the line. One input shape a file (contract 2.1 to 2.4); the
-//! only place that knows Agora's names. What follows from an event is not thought about here, and nothing is kept.
+//! Parses the bytes of a line into an event, whose text is borrowed from the line. There is one module per input
+//! shape (contract 2.1 to 2.4). Only this module knows Agora's names. It decides nothing about an event, and keeps no
+//! state.
 //!
-//! The shape is recognised line by line, by the first of these that the line has:
+//! The shape is recognised for each line, by the first of these fields that the line has:
 //!
-//! | field | shape |
-//! | --- | --- |
-//! | `t`, a string | Rollbook's own (`own`) |
-//! | `event`, a string | an Agora event under its event's name, from a bridge (`agora_link`) |
-//! | `eventType`, a string | Agora, JavaScript SDK: with `channelType` and `stateChanged` a presence event (`agora_presence`), else a topic event (`agora_js`) |
-//! | `type`, a number | Agora, native SDKs: with `channelType`, and with a presence event's fields or without a topic event's, a presence event (`agora_presence`), else a topic event (`agora_native`) |
+//! - `t`, a string: Rollbook's own (`own`).
+//! - `event`, a string: an Agora event under its event's name, from a bridge (`agora_link`).
+//! - `eventType`, a string: Agora, JavaScript SDK. With `channelType` and `stateChanged` it is a presence event
+//!   (`agora_presence`), else a topic event (`agora_js`).
+//! - `type`, a number: Agora, native SDKs. With `channelType`, and with a presence event's fields or without a topic
+//!   event's, it is a presence event (`agora_presence`), else a topic event (`agora_native`).
 //!
 //! A line with none of them has no known shape. Fields that a shape does not know are ignored, whatever they hold.
-//! A field that it knows is looked at even where the line does not need it, and one of the wrong type rejects the line.
+//! Known fields are checked even where the line does not need them: one of the wrong type rejects the line.
 //!
-//! What the shapes have in common: a list that is null is empty (`topicInfos` only beside a total of 0); a whole number
-//! where a user, a topic or a channel is named is its digits; a time is a number, whose unit the [`Settings`] give, or
-//! RFC 3339 text, in `ts` or else in `timestamp`; of a member whose metadata is too large the rest is taken.
+//! All shapes share these rules. A null list is empty (`topicInfos` only beside a total of 0). A whole number as the
+//! name of a user, a topic or a channel counts as its digits. A time is a number, in the unit that the [`Settings`]
+//! give, or RFC 3339 text; it is in `ts`, or else in `timestamp`. If a member's metadata is too large, the rest of it
+//! is used.
 
 mod agora_js;
 mod agora_link;
@@ -41,10 +43,10 @@ use crate::limits::ID_BYTES_MAX;
 use json::Scanner;
 use std::borrow::Cow;
 
-/// What a line means that does not say it itself.
+/// Values for what a line itself does not report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Defaults<'a> {
-    /// Who watched.
+    /// The observer.
     pub observer: &'a str,
     /// The observer's own user id, where it is known.
     pub self_user: Option<&'a str>,
@@ -53,7 +55,7 @@ pub struct Defaults<'a> {
 }
 
 impl<'a> Defaults<'a> {
-    /// Those of an observer of whom no more is known.
+    /// The defaults for an observer of which only the name is known.
     #[must_use]
     pub const fn of(observer: &'a str) -> Defaults<'a> {
         Defaults {
@@ -118,7 +120,7 @@ field::object! {
     }
 }
 
-/// What one line says. The line comes without its newline; a byte order mark before it is ignored.
+/// Parses one line, without its newline. A byte order mark before it is ignored.
 ///
 /// ```
 /// use rollbook::domain::event::Said;
@@ -137,8 +139,8 @@ field::object! {
 ///
 /// # Errors
 ///
-/// A [`LineError`], if the line is not JSON, has no known shape, lacks a needed field, has one of the wrong type or breaks
-/// a limit.
+/// A [`LineError`] when the line is not JSON, has no known shape, lacks a required field, has a field of the wrong
+/// type, or exceeds a limit.
 pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, LineError> {
     let text = std::str::from_utf8(line).map_err(|error| LineError::NotUtf8 {
         byte: error.valid_up_to() + 1,
@@ -174,7 +176,7 @@ pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, L
         id: id(&line)?,
         stamp: Stamp {
             pos: line.pos().pos()?,
-            // `ts` is the name that every line may use: where it is added to an event of Agora's, it is meant to count.
+            // Every line may use the name `ts`. Where it was added to an event of Agora's, it is meant to count.
             ts: line.ts().time(settings.time_unit)?.or(timestamp),
         },
         payload: said,
@@ -201,7 +203,7 @@ fn agora_said<'a>(line: &Line<'a>, settings: &Settings) -> Result<EventPayload<'
     }
 }
 
-/// An empty id would make retries of all lines that bear it.
+/// Reads the `id`. An empty id is refused: all lines with it would count as retries of each other.
 fn id<'a>(line: &Line<'a>) -> Result<Option<Cow<'a, str>>, LineError> {
     let id = line.id().string_up_to(ID_BYTES_MAX)?;
     match id {

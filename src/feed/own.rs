@@ -13,7 +13,7 @@ use crate::limits::{NAME_BYTES_MAX, REASON_BYTES_MAX};
 use std::collections::{HashMap, HashSet};
 
 object! {
-    /// A member in a list, or a change of one.
+    /// A member in a list, or the change of a member.
     Listed {
         t: "t",
         topic: "topic",
@@ -27,7 +27,7 @@ object! {
     }
 }
 
-/// The words for the services of a `link` line; none of them is all.
+/// The names of the services in a `link` line. A line without one means all services.
 const SERVICES: [(&str, Service); 4] = [
     ("topics", Service::Topics),
     ("presence", Service::Presence),
@@ -35,7 +35,7 @@ const SERVICES: [(&str, Service); 4] = [
     ("other", Service::Other),
 ];
 
-/// What a line with a `t` says.
+/// Reads a line with a `t`.
 pub(super) fn said<'a>(
     line: &Line<'a>,
     settings: &Settings,
@@ -73,7 +73,7 @@ pub(super) fn said<'a>(
     }
 }
 
-/// The line's own `pos` and `ts` are the event's, not the member's.
+/// Reads a line with one change. The line's own `pos` and `ts` belong to the event, not to the member.
 fn change<'a>(line: &Line<'a>, kind: ChangeKind) -> Result<EventPayload<'a>, LineError> {
     let who = ReportedMember {
         user: line.user().needed_name()?,
@@ -126,7 +126,7 @@ fn shown<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<ReportedListing<'a>, Lin
     })
 }
 
-/// Changes of any kinds in the order of the list, for what no other line can say.
+/// Reads a `changes` line: changes of any kinds in list order, where no other kind of line can express them.
 fn changes<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<EventPayload<'a>, LineError> {
     let channel = line.channel().needed_name()?;
     if !line.changes().is_there() {
@@ -153,7 +153,7 @@ fn changes<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<EventPayload<'a>, Line
     several(line, channel, changes, together)
 }
 
-/// Several changes, and how many members the source counts after them, which is something to say even without changes.
+/// Several changes, and how many members the source counts after them. The count is reported even without changes.
 fn several<'a>(
     line: &Line<'a>,
     channel: Str<'a>,
@@ -175,7 +175,7 @@ fn several<'a>(
 fn diff<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<EventPayload<'a>, LineError> {
     let channel = line.channel().needed_name()?;
     if !line.joins().is_given() && !line.leaves().is_given() {
-        // Either may be missing, but a line with neither was meant otherwise.
+        // Either list may be missing, but a line without both is a mistake.
         return Err(LineError::Missing {
             field: "joins (or leaves)",
         });
@@ -221,7 +221,7 @@ fn link<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     }))
 }
 
-/// How the source tells what was missed: as a snapshot, where it does not say.
+/// Whether the source sends what was missed as differences. Without `resync`, it sends a snapshot.
 fn with_differences(line: &Line<'_>) -> Result<bool, LineError> {
     match line.resync().string()?.as_deref() {
         None => Ok(false),
@@ -256,7 +256,7 @@ fn token<'a>(line: &Line<'a>) -> Result<EventPayload<'a>, LineError> {
     }))
 }
 
-/// `{topic: [member]}`. Of a topic that comes twice the last list counts, as everywhere in JSON.
+/// Reads `{topic: [member]}`. If a topic comes twice, the last list counts, as for all repeated keys.
 fn topics<'a>(field: Field<'a>, unit: TimeUnit) -> Result<Vec<ReportedTopic<'a>>, LineError> {
     let mut topics = Vec::new();
     field.lists("topic", |topic, list| {

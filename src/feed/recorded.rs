@@ -1,5 +1,6 @@
-//! How a line was recorded, where it is one of a log that is told again: `recorded_at`, `rules`, and, of a `link` line
-//! that tells of an ingest connection, `connection`. They count only for those who ask (`ingest --keep-recorded`), and every shape of line may have them.
+//! How a line was recorded, where it is replayed from another log: `recorded_at`, `rules`, and, in a `link` line
+//! about an ingest connection, `connection`. These fields count only with `ingest --keep-recorded`; lines of every
+//! shape may have them.
 
 use super::field::{Field, object};
 use super::json::Scanner;
@@ -9,7 +10,7 @@ use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::Connection;
 
 object! {
-    /// What of a line tells of its recording.
+    /// The fields of a line about its recording.
     Recorded {
         recorded_at: "recorded_at",
         rules: "rules",
@@ -18,7 +19,7 @@ object! {
 }
 
 object! {
-    /// Rules; what they do not say is as usual.
+    /// Rules; a missing one has its default.
     Said {
         skew_tolerance_ms: "skew_tolerance_ms",
         max_ahead_ms: "max_ahead_ms",
@@ -28,7 +29,7 @@ object! {
     }
 }
 
-/// When, and by which rules, a line was recorded that [`parse`](super::parse) can read.
+/// When, by which rules, and for which connection event a line was recorded. [`parse`](super::parse) reads the rest.
 ///
 /// ```
 /// let line = br#"{"t":"link","state":"up","recorded_at":1000,"rules":{"lossy":true}}"#;
@@ -39,7 +40,7 @@ object! {
 /// ```
 ///
 /// # Errors
-/// A [`LineError`] where one of the fields has the wrong type, or where it is no line at all.
+/// A [`LineError`] when a field has the wrong type, or the input is not a line.
 pub fn recording(line: &[u8]) -> Result<Recording, LineError> {
     let text = std::str::from_utf8(line).map_err(|error| LineError::NotUtf8 {
         byte: error.valid_up_to() + 1,

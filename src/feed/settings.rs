@@ -1,22 +1,22 @@
-//! How lines are read where they leave it open: what a bare number counts that stands for a time, and how late Agora's
-//! presence service tells what has happened. The same for all lines of a source; what one line says is not known here.
+//! How to read what the lines leave open: the unit of a time that is a bare number, and how late Agora's presence
+//! service reports changes. The settings are the same for all lines of a source, and independent of any line.
 
 use crate::domain::time::Millis;
 
-/// What the source's clients and clocks are set to.
+/// The settings of the source's clients and clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// What a number counts where a time stands.
+    /// The unit of a time that is a bare number.
     pub time_unit: TimeUnit,
-    /// Agora's `presenceTimeout`: how long after a user was last heard his time-out is told, ms.
+    /// Agora's `presenceTimeout`: how long after a user's last message Agora reports its time-out, ms.
     pub presence_timeout_ms: Millis,
-    /// The interval of Agora's interval mode: how long a change may wait to be told, ms.
+    /// The interval of Agora's interval mode: how long Agora may wait before it reports a change, ms.
     pub presence_interval_ms: Millis,
-    /// How long Agora holds a leave back, for who comes back at once, ms.
+    /// How long Agora delays the report of a leave, in case the user comes back at once, ms.
     pub presence_debounce_ms: Millis,
 }
 
-/// What a number counts where a time stands, since 1970.
+/// The unit of a time that is a bare number, counted since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimeUnit {
     /// Seconds.
@@ -24,12 +24,12 @@ pub enum TimeUnit {
     /// Milliseconds.
     #[default]
     Millis,
-    /// Microseconds; what is below a millisecond is cut off.
+    /// Microseconds; fractions of a millisecond are cut off.
     Micros,
 }
 
 impl Settings {
-    /// Milliseconds, and what an Agora project and its clients are set to when nobody has changed it.
+    /// Milliseconds, and the default settings of an Agora project and its clients.
     pub const USUAL: Settings = Settings {
         time_unit: TimeUnit::Millis,
         presence_timeout_ms: 300_000,
@@ -45,7 +45,7 @@ impl Default for Settings {
 }
 
 impl TimeUnit {
-    /// So many of them in milliseconds; `None` where that is beyond all times.
+    /// Converts a count of this unit to milliseconds; `None` if the result does not fit.
     pub(super) fn millis(self, count: i64) -> Option<Millis> {
         match self {
             TimeUnit::Seconds => count.checked_mul(1_000),
