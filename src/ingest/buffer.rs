@@ -1,28 +1,29 @@
-//! What has been read of a text and not yet given, and how far that is. Where a line or a value ends is not known here.
+//! The bytes of a text that were read but not returned, and their position. It does not know where a line or value
+//! ends.
 
 use super::piece::HELD_BYTES_MAX;
 use super::wide::Utf8Text;
 use memchr::memchr_iter;
 use std::io::{self, Read};
 
-/// Read at a time.
+/// How many bytes are read at a time.
 pub(super) const BUFFER_BYTES: usize = 256 << 10;
-/// What a pipe holds at most; a pipe that gives less has no more to give.
+/// The maximum that a pipe holds. A pipe that returns less is empty.
 const PIPE_BYTES: usize = 64 << 10;
 
-/// The one buffer that there is of a source.
+/// The only buffer of a source.
 pub(super) struct Buffer {
     reader: Utf8Text<Box<dyn Read + Send>>,
-    /// `bytes[from..to]` has been read and not given.
+    /// `bytes[from..to]` has been read, but not returned.
     bytes: Vec<u8>,
     from: usize,
     to: usize,
-    /// Why nothing more can be read, to be told behind the last line.
+    /// Why nothing more can be read; reported after the last line.
     pub(super) fault: Option<io::Error>,
     pub(super) ended: bool,
-    /// There was less to read than there was room for: a live feed has nothing more to say at the moment.
+    /// The last read returned less than a full pipe: a live feed has nothing more to send at the moment.
     pub(super) drained: bool,
-    /// The offset of what is held in the text, and the lines before it.
+    /// The offset of the held bytes in the text, and the number of lines before them.
     pub(super) offset: u64,
     pub(super) lines: u64,
 }
@@ -42,12 +43,12 @@ impl Buffer {
         }
     }
 
-    /// What has been read and not given.
+    /// The bytes that were read, but not returned.
     pub(super) fn held(&self) -> &[u8] {
         self.bytes.get(self.from..self.to).unwrap_or_default()
     }
 
-    /// The last bytes that were gone over, `length` of them, from `behind` bytes before the end of those.
+    /// `length` bytes of those already passed, starting `behind` bytes before the front.
     pub(super) fn gone(&self, behind: usize, length: usize) -> &[u8] {
         let start = self.from - behind;
         self.bytes.get(start..start + length).unwrap_or_default()
@@ -58,7 +59,7 @@ impl Buffer {
         self.reader.is_wide()
     }
 
-    /// Reads more behind what is held, or learns that there is no more.
+    /// Reads more bytes behind the held ones, or finds that there are no more.
     pub(super) fn fill(&mut self) {
         if self.from == self.to {
             (self.from, self.to) = (0, 0);
@@ -87,20 +88,20 @@ impl Buffer {
         }
     }
 
-    /// Goes over bytes that are held.
+    /// Passes over held bytes.
     pub(super) fn pass(&mut self, bytes: usize) {
         self.from += bytes;
         self.offset += bytes as u64;
     }
 
-    /// Goes over bytes that are held, and the lines that end there.
+    /// Passes over held bytes, and counts the lines that end in them.
     pub(super) fn pass_lines(&mut self, bytes: usize) {
         let gone = self.bytes.get(self.from..self.from + bytes);
         self.lines += memchr_iter(b'\n', gone.unwrap_or_default()).count() as u64;
         self.pass(bytes);
     }
 
-    /// Reads no more, and gives none of what is held.
+    /// Ends the reading, and discards the held bytes.
     pub(super) fn give_up(&mut self) {
         (self.from, self.ended) = (self.to, true);
     }

@@ -1,4 +1,4 @@
-//! Events in an envelope: what a JSON pointer (RFC 6901) finds in a line. What the event says is `feed`'s business.
+//! Events in an envelope: what a JSON pointer (RFC 6901) finds in a line. `feed` knows what the event means.
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// Where the event stands in its envelope: `/payload`, `/records/0/data`.
+/// The place of the event in its envelope: `/payload`, `/records/0/data`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
     text: String,
@@ -47,16 +47,16 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// An event in an envelope: its text, and how many bytes of the line stand before it. Of one that was text itself, and
-/// is no part of the line as it stands: those before that text.
+/// An event in an envelope: its text, and how many bytes of the line come before it. If the event was inside a JSON
+/// string, the count is that of the string.
 pub(super) type Enclosed<'a> = (Cow<'a, str>, usize);
 
 impl Pointer {
-    /// The events that a line encloses: the object at the pointer, each element of an array there, or what the text
-    /// there says in the same way.
+    /// The events that a line encloses: the object at the pointer, or each element of an array there, or either of
+    /// these in a JSON string there.
     ///
     /// # Errors
-    /// What the pointer finds instead, as a sentence.
+    /// When there is no event at the pointer: a sentence about what is there.
     pub(super) fn open<'a>(&self, line: &'a [u8]) -> Result<Vec<Enclosed<'a>>, String> {
         let valid = std::str::from_utf8(line);
         let text =
@@ -101,13 +101,13 @@ impl Pointer {
     }
 }
 
-/// A short value, or that it is none.
+/// The value, if it is short; else "a number".
 fn shown(value: &str) -> &str {
     if value.len() <= 32 { value } else { "a number" }
 }
 
 fn not_json(error: &serde_json::Error) -> String {
-    // What is read is one line.
+    // The input is one line, so the line number is left out.
     let text = error.to_string();
     let what = text
         .rsplit_once(" at line ")
@@ -128,7 +128,7 @@ where
     Ok(found.map(RawValue::get))
 }
 
-/// The elements of an array, and the bytes before each.
+/// The elements of an array, each with the number of bytes before it.
 fn elements(text: &str) -> Result<Vec<(&str, usize)>, serde_json::Error> {
     let elements: Vec<&RawValue> = serde_json::from_str(text)?;
     let place = |element: &RawValue| element.get().as_ptr() as usize - text.as_ptr() as usize;
@@ -142,7 +142,7 @@ fn elements(text: &str) -> Result<Vec<(&str, usize)>, serde_json::Error> {
 #[derive(serde::Deserialize)]
 struct MaybeEscaped<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The value of this key; of a repeated one the last.
+/// The value of this key; of repeated keys, the last one counts.
 struct AtKey<'k>(&'k str);
 
 impl<'de> DeserializeSeed<'de> for AtKey<'_> {
@@ -173,7 +173,7 @@ impl<'de> Visitor<'de> for AtKey<'_> {
     }
 }
 
-/// The element of this index.
+/// The element at this index.
 struct AtIndex<'k>(&'k str);
 
 impl<'de> DeserializeSeed<'de> for AtIndex<'_> {
@@ -192,7 +192,7 @@ impl<'de> Visitor<'de> for AtIndex<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-        // Only digits are an index, and none stands before others in vain.
+        // Only digits are an index, and they have no leading zeros.
         let is_index = self.0.bytes().all(|byte| byte.is_ascii_digit())
             && (self.0 == "0" || !self.0.starts_with('0'));
         let wanted = self.0.parse::<usize>().ok().filter(|_| is_index);

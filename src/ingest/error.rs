@@ -1,11 +1,11 @@
-//! Why a source gives no more lines, and why they are not taken in, as one sentence each.
+//! Why a source returns no more lines, and why lines are not ingested: one sentence for each reason.
 
 use super::foreign::Looks;
 use super::run::IngestOutcome;
 use crate::store::StoreError;
 use std::io;
 
-/// Why a source gives no (more) lines. The lines before the fault have been given by then.
+/// Why a source returns no (more) lines. All lines before the fault have already been returned.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// It cannot be opened.
@@ -13,7 +13,7 @@ pub enum SourceError {
     Open {
         /// The source.
         name: String,
-        /// What the system says.
+        /// The system's message.
         cause: io::Error,
     },
     /// It cannot be read any further.
@@ -21,11 +21,11 @@ pub enum SourceError {
     Read {
         /// The source.
         name: String,
-        /// How much of the text was read.
+        /// How many bytes of the text were read.
         offset: u64,
-        /// How much of that is whole lines.
+        /// How many of them are whole lines.
         whole: u64,
-        /// What the system says.
+        /// The system's message.
         cause: io::Error,
     },
     /// Its compressed data is damaged or cut short.
@@ -35,31 +35,31 @@ pub enum SourceError {
     Corrupt {
         /// The source.
         name: String,
-        /// How it is compressed.
+        /// The compression format.
         packing: &'static str,
-        /// How much of the text could be read.
+        /// How many bytes of the text could be read.
         offset: u64,
-        /// What the decoder says.
+        /// The decoder's message.
         cause: io::Error,
     },
-    /// More comes out of it than is allowed.
+    /// It unpacks to more than is allowed.
     #[error(
         "{name} unpacks to more than {unpacked} bytes of text, out of {packed}; that is more than is allowed"
     )]
     Overpacked {
         /// The source.
         name: String,
-        /// Bytes that were unpacked.
+        /// Packed bytes that were read.
         packed: u64,
-        /// Bytes that may come out of these.
+        /// The maximum of unpacked bytes for these.
         unpacked: u64,
     },
-    /// It is no feed.
+    /// It is not a feed.
     #[error("{name} is no feed of events: it looks like {}; {}", .looks.like, .looks.advice)]
     Foreign {
         /// The source.
         name: String,
-        /// What it is instead.
+        /// What it looks like instead.
         looks: Looks,
     },
     /// It ends within an array.
@@ -72,37 +72,37 @@ pub enum SourceError {
         /// Its length.
         offset: u64,
     },
-    /// It is shorter than the offset at which to go on.
+    /// It is shorter than the offset at which to resume.
     #[error("{name} ends at byte {length}, before byte {wanted}, where reading was to go on")]
     Short {
         /// The source.
         name: String,
         /// Where it ends.
         length: u64,
-        /// Where reading was to go on.
+        /// The offset at which to resume.
         wanted: u64,
     },
 }
 
-/// Why a source could not be taken in to its end. What came before is durable.
+/// Why a source was not ingested to its end. Everything before is durable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IngestError {
-    /// It gives no more lines.
+    /// The source returns no more lines.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The store takes no more.
+    /// The store accepts no more lines.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Too many of its lines could not be taken.
+    /// Too many of its lines were rejected.
     #[error("more than {most} lines of {name} could not be taken; it was not read on")]
     TooManyRejects {
         /// The source.
         name: String,
-        /// How many may be.
+        /// The maximum of rejected lines.
         most: u64,
     },
-    /// It is to be gone on with, and does not begin as it did.
+    /// It is to be resumed, but begins differently now.
     #[error(
         "{path} does not begin as it did when it was read up to byte {byte}; it is another file now"
     )]
@@ -112,19 +112,19 @@ pub enum IngestError {
         /// How far it had been read.
         byte: u64,
     },
-    /// It is to be gone on with, and is no file.
+    /// It is to be resumed, but is not a file.
     #[error("{0} is no file: there is nothing by which it would be known again")]
     NoFile(String),
 }
 
-/// A source that was not taken in to its end, and what became of it up to there.
+/// A source that was not ingested to its end, and the outcome up to there.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct Unfinished {
-    /// What became of the lines before.
+    /// The outcome of the lines before.
     pub outcome: IngestOutcome,
-    /// What stands before this byte of the text is durable.
+    /// All of the text before this byte is durable.
     pub byte: u64,
-    /// Why it went no further.
+    /// Why it stopped.
     pub error: IngestError,
 }

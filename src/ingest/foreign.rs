@@ -1,12 +1,12 @@
-//! Texts that are no feed: what they look like, and what to do about it. Asked only about a text of which no line is an
-//! object, so that a bad line among events is never taken for another kind of file.
+//! Texts that are no feed: what they look like, and what to do about it. This is asked only about a text without an
+//! object in any line, so that a bad line among events is never taken for another kind of file.
 
 use memchr::{memchr, memmem};
 
-/// What something looks like.
+/// What a text looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looks {
-    /// In words that go behind "it looks like".
+    /// The words that follow "it looks like".
     pub like: &'static str,
     /// What to do with it.
     pub advice: &'static str,
@@ -18,7 +18,7 @@ const CONVERT: &str = "convert it to UTF-8, or to UTF-16 with a byte-order mark"
 const EVENTS: &str =
     "a feed has events in JSON: one a line, an array of them, or one after the other";
 
-/// What a file begins with, and what that makes it.
+/// First bytes of known kinds of file, what each is, and the advice.
 const MAGIC: &[(&[u8], &str, &str)] = &[
     (b"\x89PNG\r\n\x1a\n", "a PNG image", EVENTS),
     (b"\xff\xd8\xff", "a JPEG image", EVENTS),
@@ -54,22 +54,22 @@ const MAGIC: &[(&[u8], &str, &str)] = &[
 ];
 const PCAP: &str = "a packet capture (pcap)";
 
-/// Lines of which a table, or a log, is known.
+/// How many lines are looked at to recognise a table or a log.
 const LINES_SEEN: usize = 64;
-/// Lines that say nothing in particular before the text is taken for prose.
+/// How many lines without a pattern make a text count as prose.
 const PROSE_LINES: usize = 20;
 
-/// What a text looks like that begins with `window`, and has no object in a line of it; `None`: nothing known, so that
-/// its lines may be bad ones of a feed. `ended`: it is all of the text.
+/// What a text looks like that begins with `window` and has no object in any line. `None`: it is no known kind, so
+/// its lines may be bad lines of a feed. `ended`: `window` is the whole text.
 pub(super) fn looks(window: &[u8], ended: bool) -> Option<Looks> {
-    // What is still in its first line may go on to anything.
+    // A text that is still in its first line may become anything.
     if !ended && memchr(b'\n', window).is_none() {
         return None;
     }
     let named = |like, advice| Some(Looks { like, advice });
     let odd = |&byte: &u8| byte < b' ' && !byte.is_ascii_whitespace() && byte != 0x1b;
     let binary = |bytes: &[u8]| bytes.iter().any(|byte| odd(byte) || !byte.is_ascii());
-    // A line of text may begin with any letters.
+    // A line of text may begin with any letters, so the rest must look binary.
     let known = MAGIC.iter().find(|(magic, ..)| window.starts_with(magic));
     if let Some((_, like, advice)) = known.filter(|_| binary(window)) {
         return named(like, advice);
@@ -81,7 +81,7 @@ pub(super) fn looks(window: &[u8], ended: bool) -> Option<Looks> {
         return named("a tar archive", UNPACK);
     }
     let front = window.trim_ascii_start();
-    // The mark of UTF-32 begins like that of UTF-16, and is read as such.
+    // The mark of UTF-32 begins like the mark of UTF-16, and is read as that.
     let wide = [b"{\0", b"\0{", b"[\0", b"\0["];
     if wide.iter().any(|wide| front.starts_with(*wide)) {
         return named("UTF-16 without a byte-order mark, or UTF-32", CONVERT);
@@ -126,7 +126,7 @@ fn text(lines: &[&[u8]]) -> Option<Looks> {
         let columns = |line: &[u8]| line.iter().filter(|&&byte| byte == separator).count();
         let mut counts = lines.iter().map(|line| columns(line));
         let first = counts.next().unwrap_or(0);
-        // Quoted fields may hold separators of their own.
+        // Quoted fields may contain separators.
         let like_first = counts.filter(|&columns| columns == first).count() + 1;
         let enough = if first > 1 { 2 } else { 3 };
         if first > 0 && lines.len() >= enough && like_first * 5 >= lines.len() * 4 {
@@ -139,7 +139,7 @@ fn text(lines: &[&[u8]]) -> Option<Looks> {
     })
 }
 
-/// Whether a line has what lines of logs have: a time of day, or how grave it is.
+/// Whether a line has what log lines have: a time of day, or a severity.
 fn is_logged(line: &[u8]) -> bool {
     const GRAVE: [&[u8]; 8] = [
         b"INFO",

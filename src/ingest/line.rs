@@ -1,5 +1,5 @@
-//! One line for the writer: the event that it tells, or what is kept of it where it tells none. What its sender may write
-//! is decided in `reach`.
+//! Makes one line into a batch line for the writer: its event, or what is kept of a line without a valid one.
+//! `permissions` decides what its sender may write.
 
 use super::permissions::WritePermissions;
 use super::source::LineText;
@@ -11,7 +11,7 @@ use crate::limits;
 use crate::store::{BatchLine, RefusedLine, RejectedLine};
 use std::sync::Arc;
 
-/// Where a line stands.
+/// The position of a line.
 #[derive(Debug, Clone, Copy)]
 pub struct LineLocation<'a> {
     /// The file or feed.
@@ -23,7 +23,7 @@ pub struct LineLocation<'a> {
 }
 
 impl LineLocation<'_> {
-    /// What is to be handed to the writer for a line that is not blank.
+    /// The batch line for a line that is not blank.
     #[must_use]
     pub fn take(
         self,
@@ -67,7 +67,7 @@ impl LineLocation<'_> {
         }
     }
 
-    /// A line that is rejected for a reason that is known before its event is looked at.
+    /// A line that is rejected for a reason known before its event is read.
     pub(super) fn refuse(self, text: &[u8], reason: String) -> BatchLine {
         BatchLine::Rejected(Box::new(RejectedLine {
             reason,
@@ -75,7 +75,7 @@ impl LineLocation<'_> {
         }))
     }
 
-    /// What is kept of a line where it is rejected; a reason is still to come.
+    /// What is kept of a line if it is rejected; the reason is still empty.
     fn keep(self, text: &[u8], length: u64, blake3: Option<[u8; 32]>) -> RejectedLine {
         let head = text.get(..limits::REJECT_TEXT_BYTES_MAX);
         RejectedLine {
@@ -91,7 +91,7 @@ impl LineLocation<'_> {
     }
 }
 
-/// The time that the source gave for a line, or for the first member that has one of its own.
+/// The time that the source reported for a line, or else for its first member.
 #[must_use]
 pub fn source_time(line: &BatchLine) -> Option<Millis> {
     let (BatchLine::Event(event, _) | BatchLine::Again(event, ..)) = line else {
@@ -107,7 +107,7 @@ pub fn source_time(line: &BatchLine) -> Option<Millis> {
     event.stamp.ts.or(first.and_then(|who| who.stamp.ts))
 }
 
-/// A line that is to be recorded as it was before.
+/// A line that is recorded again as it was recorded before.
 #[must_use]
 pub fn as_recorded(taken: BatchLine, recording: Result<Recording, feed::LineError>) -> BatchLine {
     match (taken, recording) {
@@ -128,7 +128,7 @@ fn too_long(rejected: RejectedLine) -> BatchLine {
     }))
 }
 
-/// Whether a line may turn out to be a reject, so that a strict run may end before it.
+/// Whether a line may still be rejected, so that a strict run may end before it.
 pub(super) fn may_be_refused(line: &BatchLine) -> bool {
     match line {
         BatchLine::Event(event, _) | BatchLine::Again(event, _, _) => {

@@ -1,4 +1,4 @@
-//! Sources, line by line, into a store. What a line says is `feed`'s business, what follows from it the store's.
+//! Sources, line by line, into a store. `feed` knows what a line means; the store decides what follows from it.
 
 mod buffer;
 mod envelope;

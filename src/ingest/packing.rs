@@ -1,5 +1,5 @@
-//! Packed bytes -> the bytes that were packed: gzip (of any number of members, zeros behind the last) and zstd (of any
-//! number of frames), recognised by the first bytes, whatever the name says. What the bytes mean is not looked at here.
+//! Unpacks gzip (any number of members, zeros after the last) and zstd (any number of frames). The format is
+//! recognised by the first bytes, whatever the file's name. What the bytes mean is not looked at here.
 
 use crate::limits;
 use flate2::bufread::GzDecoder;
@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How much may come out of what is packed.
+/// How many bytes may come out of packed data.
 pub(super) struct Allowance {
     packed: AtomicU64,
     most: AtomicU64,
@@ -25,12 +25,12 @@ impl Default for Allowance {
 }
 
 impl Allowance {
-    /// No more than so many bytes.
+    /// Allows no more than this many bytes.
     pub fn at_most(&self, bytes: u64) {
         self.most.store(bytes, Ordering::Relaxed);
     }
 
-    /// So many bytes, however few they are packed in.
+    /// Allows this many bytes at any compression ratio.
     pub fn at_any_ratio(&self, bytes: u64) {
         self.at_any_ratio.store(bytes, Ordering::Relaxed);
     }
@@ -45,7 +45,7 @@ impl Allowance {
     }
 }
 
-/// More came out than is allowed.
+/// More bytes came out than are allowed.
 #[derive(Debug, thiserror::Error)]
 #[error("{packed} packed bytes give more than {unpacked}")]
 pub(super) struct Overpacked {
@@ -53,7 +53,7 @@ pub(super) struct Overpacked {
     pub unpacked: u64,
 }
 
-/// Counts what is read.
+/// Counts the bytes that are read.
 struct Counted<R>(R, Arc<Allowance>);
 
 impl<R: Read> Read for Counted<R> {
@@ -64,7 +64,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Gives no more than is allowed.
+/// Fails when more bytes come out than are allowed.
 struct Allowed<R> {
     reader: R,
     allowance: Arc<Allowance>,
@@ -84,17 +84,17 @@ impl<R: Read> Read for Allowed<R> {
     }
 }
 
-/// How a source is packed, by its first bytes; `None`: not at all.
+/// The packing of a source, by its first bytes; `None`: it is not packed.
 pub(super) fn packing(magic: &[u8]) -> Option<&'static str> {
     match magic {
         [0x1f, 0x8b, ..] => Some("gzip"),
-        // A frame, or one to be skipped, as some packers put before the first.
+        // A frame, or a skippable frame, which some packers put before the first frame.
         [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Some("zstd"),
         _ => None,
     }
 }
 
-/// Reads through the packing that `magic`, the source's first bytes, tells of.
+/// Unpacks a source whose first bytes are `magic`; they decide the packing.
 pub(super) fn unpacked(
     magic: Vec<u8>,
     raw: impl Read + Send + 'static,
@@ -116,8 +116,8 @@ pub(super) fn unpacked(
     }))
 }
 
-/// The members of a gzip file, one after the other. The decoder for several of them takes zeros behind the last one
-/// (a tape's, or a disk's that was laid out in advance) for a damaged member.
+/// The members of a gzip file, one after the other. The multi-member decoder would take zeros after the last member
+/// for a damaged one. Such zeros come from a tape, or from a disk with preallocated space.
 enum Members<R> {
     Inside(GzDecoder<R>),
     Over,
@@ -143,7 +143,7 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// Whether another member follows; zeros are gone over.
+/// Whether another member follows; zeros are skipped.
 fn another(packed: &mut impl BufRead) -> io::Result<bool> {
     let mut zeros = false;
     loop {
@@ -152,7 +152,7 @@ fn another(packed: &mut impl BufRead) -> io::Result<bool> {
             return Ok(false);
         };
         if first != 0 {
-            // The next decoder says what is wrong with it, if it is no member.
+            // If it is no member, the next decoder reports what is wrong with it.
             return if zeros {
                 let what = "something that is no zero follows the zeros behind its data";
                 Err(io::Error::new(io::ErrorKind::InvalidData, what))

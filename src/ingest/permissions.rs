@@ -1,4 +1,5 @@
-//! What a sender may write: to which channels, and for which observers. Where the right comes from is not known here.
+//! What a sender may write: to which channels, and for which observers. Where the permissions come from is not known
+//! here.
 
 use crate::domain::event::{Event, EventPayload, ReportedLink, Service, Str};
 use std::sync::Arc;
@@ -6,23 +7,24 @@ use std::sync::Arc;
 /// What a sender may write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WritePermissions {
-    /// The only channels; `None`: all.
+    /// The only allowed channels; `None`: all.
     pub channels: Option<Arc<[String]>>,
-    /// The only observers; `None`: all.
+    /// The only allowed observers; `None`: all.
     pub observers: Option<Arc<[String]>>,
 }
 
 impl WritePermissions {
-    /// Whether anything is out of reach.
+    /// Whether anything is forbidden.
     #[must_use]
     pub fn is_limited(&self) -> bool {
         self.channels.is_some() || self.observers.is_some()
     }
 
-    /// Narrows an event to what the sender may write. A link line that names no channel concerns the sender's only.
+    /// Narrows an event to what the sender may write. A link line without a channel then concerns only the sender's
+    /// channels.
     ///
     /// # Errors
-    /// What is out of reach, in words.
+    /// When the event is not allowed: what is forbidden, in words.
     pub fn narrow(&self, event: &mut Event<'_>) -> Result<(), String> {
         self.observer(&event.observer)?;
         match &self.channels {
@@ -31,8 +33,9 @@ impl WritePermissions {
         }
     }
 
-    /// # Errors
-    /// The observer, in words, where it is out of reach.
+    /// Checks that the sender may write for an observer.
+    ///
+    /// # Errors When it may not: the observer, in words.
     pub fn observer(&self, observer: &str) -> Result<(), String> {
         match &self.observers {
             Some(allowed) if !allowed.iter().any(|allowed| allowed == observer) => {
@@ -54,7 +57,8 @@ fn narrow(said: &mut EventPayload<'_>, allowed: &[String]) -> Result<(), String>
         | EventPayload::Resync { channel, .. } => expect(channel, allowed),
         EventPayload::Link(link) => {
             narrow_link(link, allowed)?;
-            // No channel of the sender's is concerned; without channels the entry would stand in the history of all.
+            // The line concerns none of the sender's channels. Without channels, the entry would be in the history of
+            // all.
             if link.channels.is_empty() {
                 *said = EventPayload::Nothing;
             }
@@ -72,7 +76,7 @@ fn narrow(said: &mut EventPayload<'_>, allowed: &[String]) -> Result<(), String>
     }
 }
 
-/// Makes a link line name the channels themselves, whatever its service calls them.
+/// Makes a link line name the channels themselves, whatever names its service uses for them.
 fn narrow_link(link: &mut ReportedLink<'_>, allowed: &[String]) -> Result<(), String> {
     let service = std::mem::replace(&mut link.service, Service::All);
     let named = std::mem::take(&mut link.channels);

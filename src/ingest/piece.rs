@@ -1,31 +1,32 @@
-//! What a source gives: a line or a value, with its place; and what is kept of one that is too long to be held.
+//! What a source returns: a line or a value with its position; and what is kept of one that is too long to hold.
 
 use crate::limits::{LINE_BYTES_MAX, REJECT_TEXT_BYTES_MAX};
 
-/// The longest line, and `\r\n`.
+/// The longest line, with its `\r\n`.
 pub(super) const HELD_BYTES_MAX: usize = LINE_BYTES_MAX + 2;
 
 /// One line, or one value of a text that is read value by value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceLine<'s> {
-    /// The number of the line, or of that in which the value begins, from 1.
+    /// The number of the line, from 1; for a value, of the line in which it begins.
     pub number: u64,
-    /// Where it starts.
+    /// The offset at which it starts.
     pub start: u64,
-    /// The offset behind it and its newline.
+    /// The offset after it and its newline.
     pub end: u64,
-    /// Whether a newline ended it, or a value its own end. Only the last may lack it: it may still be being written.
+    /// Whether a newline ended the line, or a value its own end. Only the last may lack it: it may still be being
+    /// written.
     pub terminated: bool,
     /// The lines that end before `end`.
     pub lines: u64,
-    /// What it says.
+    /// Its text.
     pub text: LineText<'s>,
 }
 
 /// The text of a line, without `\n` or `\r\n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineText<'s> {
-    /// All of it; perhaps blank.
+    /// The whole text; it may be blank.
     Whole(&'s [u8]),
     /// It is longer than [`LINE_BYTES_MAX`].
     TooLong {
@@ -51,8 +52,8 @@ impl<'s> LineText<'s> {
     }
 }
 
-/// What is kept of a line that is too long. A `\r` counts only when something follows it: the last one belongs to the
-/// line's end.
+/// What is kept of a line that is too long. A `\r` counts only if something follows it: the last one belongs to the
+/// end of the line.
 #[derive(Default)]
 pub(super) struct Digest {
     pub(super) hasher: blake3::Hasher,

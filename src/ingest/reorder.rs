@@ -1,5 +1,5 @@
-//! Lines in the order of their times, as far as they lie apart by no more than a window: a leave that was delivered
-//! before its join comes behind it again. What a line says is not looked at here, but for its time.
+//! Orders lines by their times, if these are no further apart than a window: a leave that was delivered before its
+//! join comes after it again. Of a line, only its time is looked at.
 
 use crate::domain::time::Millis;
 use crate::limits;
@@ -7,15 +7,15 @@ use crate::store::BatchLine;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-/// Lines that wait for earlier ones. A line without a time goes with the line before it; lines of the same time keep
+/// Lines that wait for earlier ones. A line without a time stays with the line before it. Lines of the same time keep
 /// their order.
 pub(super) struct Reorder {
     window: Millis,
     waiting: BinaryHeap<Reverse<HeldLine>>,
     bytes: usize,
-    /// The latest time so far: lines that lie the window before it have nothing to wait for.
+    /// The latest time so far. A line that is older by more than the window need not wait.
     newest: Millis,
-    /// The time of the line before.
+    /// The time of the previous line.
     before: Millis,
     arrived: u64,
 }
@@ -39,7 +39,7 @@ impl Reorder {
         }
     }
 
-    /// Takes a line of `length` bytes. A time beyond `latest` counts as missing.
+    /// Adds a line of `length` bytes. A time after `latest` counts as missing.
     pub(super) fn push(&mut self, line: BatchLine, length: usize, latest: Millis) {
         if let Some(at) = time(&line).filter(|at| *at != 0 && *at <= latest) {
             self.before = at;
@@ -55,7 +55,7 @@ impl Reorder {
         }));
     }
 
-    /// The next line and its length, if it has waited long enough, or too much waits. `last`: none will come any more.
+    /// The next line and its length, if it has waited long enough, or too many wait. `last`: no more lines will come.
     pub(super) fn pop(&mut self, last: bool) -> Option<(BatchLine, usize)> {
         let next = &self.waiting.peek()?.0;
         let due = next.at < self.newest.saturating_sub(self.window);
@@ -69,7 +69,7 @@ impl Reorder {
         Some((next.line, next.length))
     }
 
-    /// Whether none waits.
+    /// Whether no line waits.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

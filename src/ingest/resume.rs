@@ -1,11 +1,11 @@
-//! Going on with a file: where an earlier run of it ended, and what that one has met of its last line.
+//! Resumes a file: where an earlier run over it ended, and whether that run already met its last line.
 
 use super::error::IngestError;
 use super::source::{Fingerprint, Source};
 use crate::log::Progress;
 use crate::store::{RejectedLine, Store, StoreError};
 
-/// Finds where an earlier run ended, and goes there.
+/// Finds where an earlier run ended, and continues there.
 pub(super) fn go_on(store: &Store, source: &mut Source) -> Result<u64, IngestError> {
     if source.fingerprint().is_none() {
         return Err(IngestError::NoFile(source.name().to_owned()));
@@ -35,7 +35,7 @@ pub(super) fn go_on(store: &Store, source: &mut Source) -> Result<u64, IngestErr
     }
 }
 
-/// Whether this line was met by an earlier run over the same file, and rejected.
+/// Whether an earlier run over the same file met this line and rejected it.
 pub(super) fn is_kept(store: &Store, line: &RejectedLine) -> Result<bool, StoreError> {
     let hash = line
         .blake3

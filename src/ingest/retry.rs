@@ -1,4 +1,4 @@
-//! Rejected lines, taken in again: after an upgrade that understands them, say, or by other rules.
+//! Ingests rejected lines again, for example after an upgrade that can read them, or with other rules.
 
 use super::error::IngestError;
 use super::run::{IngestOptions, IngestOutcome, ProgressListener};
@@ -6,13 +6,13 @@ use crate::feed::{self, Defaults};
 use crate::log::Reject;
 use crate::store::{Batch, BatchLine, RefusedLine, RejectedLine, Store, may_be_retried};
 
-/// Lines handed to the writer together.
+/// The maximum of lines in one batch for the writer.
 const BATCH_LINES: usize = 1_024;
-/// Or so many bytes of them.
+/// The maximum of their bytes, whichever is reached first.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// Reads every kept reject again. One that can be taken is recorded, now, and settled; one that cannot stays as it is,
-/// and is told to the watcher with what is wrong with it today.
+/// Reads every kept reject again. A line that is valid now is recorded now, and its reject is settled. Any other
+/// reject stays as it is, and `watcher` gets it with its present reason.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,7 +25,7 @@ const BATCH_BYTES: usize = 4 << 20;
 /// ```
 ///
 /// # Errors
-/// [`IngestError::Store`]; what came before is durable.
+/// [`IngestError::Store`] when the store fails; everything before is durable.
 pub fn retry(
     store: &Store,
     how: &IngestOptions,

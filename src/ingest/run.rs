@@ -1,4 +1,4 @@
-//! A source, line by line, into a store: what the command line, the server and the simulator have in common.
+//! Ingests a source into a store, line by line; the command line, the server and the simulator share this.
 
 use super::envelope::Pointer;
 use super::error::{IngestError, Unfinished};
@@ -19,29 +19,30 @@ use crate::store::{
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How lines are taken.
+/// How lines are ingested.
 #[derive(Debug, Clone)]
 pub struct IngestOptions {
-    /// The observer of lines that name none.
+    /// The observer, for lines that name none.
     pub observer: String,
-    /// The observer's own user, of lines that name none.
+    /// The observer's own user, for lines that name none.
     pub self_user: Option<String>,
     /// How lines are read.
     pub settings: Settings,
-    /// How events are taken.
+    /// How events are judged.
     pub rules: Rules,
-    /// Lines that say when and by which rules they were recorded are recorded so again ([`feed::recording`]).
+    /// Lines that report when and by which rules they were recorded are recorded like that again
+    /// ([`feed::recording`]).
     pub keep_recorded: bool,
-    /// Where the events stand in their lines; `None`: each line is one.
+    /// The place of the events in their lines; `None`: each line is one event.
     pub at: Option<Pointer>,
-    /// Lines that lie apart by no more than so many ms of their times are decided in the order of these; `None`: all in
-    /// the order in which they stand.
+    /// Lines whose times are at most this many ms apart are decided in the order of their times; `None`: all lines
+    /// are decided in the order of the source.
     pub reorder_ms: Option<Millis>,
     /// Stop at the first line that is rejected.
     pub strict: bool,
     /// Stop once more lines than this were rejected.
     pub max_rejects: u64,
-    /// Go on where an earlier run of the same file ended.
+    /// Resume where an earlier run over the same file ended.
     pub resume: bool,
     /// What the sender may write.
     pub reach: WritePermissions,
@@ -66,7 +67,7 @@ impl Default for IngestOptions {
     }
 }
 
-/// Who is told how it goes.
+/// Receives reports about an ingest.
 pub trait ProgressListener {
     /// More of the source has become durable.
     fn durable(&mut self, up_to_byte: u64, lines: u64) {
@@ -78,7 +79,7 @@ pub trait ProgressListener {
         let _ = refused;
     }
 
-    /// The sender had no right to write a line: it is neither recorded nor kept.
+    /// The sender has no permission to write a line: the line is neither recorded nor kept.
     fn forbidden(&mut self, refused: &RefusedLine) {
         let _ = refused;
     }
@@ -88,12 +89,12 @@ pub trait ProgressListener {
         let _ = clamped;
     }
 
-    /// A line was taken for a retry, though its id was recorded with other contents.
+    /// A line counted as a retry, though its id was recorded with other contents.
     fn differing(&mut self, retry: &DifferingRetry) {
         let _ = retry;
     }
 
-    /// All that is to be said of a batch, now that it is durable.
+    /// Reports all results of a batch, which is now durable.
     fn receipt(&mut self, receipt: &Receipt) {
         for refused in &receipt.rejected {
             self.rejected(refused);
@@ -115,24 +116,24 @@ pub trait ProgressListener {
     }
 }
 
-/// Nobody is told.
+/// Ignores all reports.
 impl ProgressListener for () {}
 
-/// What became of a source.
+/// The outcome of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct IngestOutcome {
-    /// Lines read, but for blank ones.
+    /// Lines read, without blank ones.
     pub lines: u64,
-    /// What became of them.
+    /// The counts of their results.
     pub tally: LineCounts,
-    /// The latest time that the source gave, Unix ms.
+    /// The latest time that the source reported, Unix ms.
     pub latest_time: Option<Millis>,
     /// It ended at a rejected line (`strict`).
     pub stopped: bool,
 }
 
 impl IngestOutcome {
-    /// Adds what became of a later source.
+    /// Adds the outcome of a later source.
     pub fn add(&mut self, later: &IngestOutcome) {
         self.lines += later.lines;
         self.tally.add(&later.tally);
@@ -140,7 +141,7 @@ impl IngestOutcome {
         self.stopped |= later.stopped;
     }
 
-    /// As the command line and the server show it.
+    /// The summary that the command line and the server show.
     #[must_use]
     pub fn summary(&self, elapsed_ms: u64) -> IngestSummary {
         let tally = &self.tally;
@@ -171,14 +172,14 @@ impl IngestOutcome {
     }
 }
 
-/// Lines handed to the writer together.
+/// The maximum of lines in one batch for the writer.
 const BATCH_LINES: usize = 1_024;
-/// Or so many bytes of them, whichever comes first.
+/// The maximum of their bytes, whichever is reached first.
 const BATCH_BYTES: usize = 1 << 20;
 /// Batches that may wait for the writer: enough that it never waits for the reader.
 const BATCHES_AHEAD: usize = 4;
 
-/// Takes in a source to its end.
+/// Ingests a source to its end.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -193,7 +194,7 @@ const BATCHES_AHEAD: usize = 4;
 /// ```
 ///
 /// # Errors
-/// [`Unfinished`], which says what is durable all the same.
+/// [`Unfinished`] when the source or the store fails; it reports what is durable.
 pub fn ingest(
     store: &Store,
     mut source: Source,
@@ -248,13 +249,13 @@ struct SourceIngest<'a> {
     bytes: usize,
     /// Lines that wait for earlier ones.
     reorder: Option<Reorder>,
-    /// Behind the last line that was taken: byte, and lines before it.
+    /// The position after the last line taken: byte, and number of lines before it.
     place: Option<(u64, u64)>,
-    /// The last such byte, and the last of those that are durable.
+    /// The byte of the last such position, and of the last one that is durable.
     reached: u64,
     durable: u64,
     waiting: VecDeque<(Ticket, u64, u64)>,
-    /// Lines that have been settled.
+    /// The number of lines in settled batches.
     settled: u64,
     outcome: IngestOutcome,
 }
@@ -274,7 +275,7 @@ impl SourceIngest<'_> {
                 Wait::Likely => {
                     self.send_decided()?;
                     self.settle_all()?;
-                    // What was settled may have ended it.
+                    // A settled batch may have stopped the run.
                     if self.outcome.stopped {
                         break;
                     }
@@ -316,7 +317,7 @@ impl SourceIngest<'_> {
                         })
                         .collect(),
                 };
-                // A strict run ends before a line, not within it.
+                // A strict run stops before a line, not within it.
                 let bad = |(taken, _): &&(BatchLine, usize)| {
                     matches!(taken, BatchLine::Rejected(_) | BatchLine::Forbidden(_))
                 };
@@ -339,14 +340,14 @@ impl SourceIngest<'_> {
                 {
                     half = true;
                     if from == line.start && self.how.resume && is_kept(self.store, rejected)? {
-                        // The half line that the run before this one has met, and nothing behind it since.
+                        // It is the half line that the previous run met; nothing was written after it since.
                         break;
                     }
                 }
                 self.put(taken, length);
             }
-            // A half line may be whole the next time: reading goes on before it then. A whole one without its newline
-            // does not count as a line yet: what comes to stand behind it is the rest of it.
+            // A half line may be complete the next time, so reading then resumes before it. A complete line without
+            // its newline does not count as a line yet: bytes that are added later are the rest of it.
             if !half {
                 self.place = Some((end, lines));
                 self.reached = end;
@@ -358,7 +359,7 @@ impl SourceIngest<'_> {
         Ok(())
     }
 
-    /// What is to be handed to the writer for an event.
+    /// The batch line for an event.
     #[inline]
     fn take(
         &self,
@@ -375,7 +376,7 @@ impl SourceIngest<'_> {
         }
     }
 
-    /// Puts a line of `length` bytes where it belongs.
+    /// Adds a line of `length` bytes to the batch, in its order.
     #[inline]
     fn put(&mut self, line: BatchLine, length: usize) {
         let Some(reorder) = &mut self.reorder else {
@@ -400,9 +401,9 @@ impl SourceIngest<'_> {
         self.bytes += length;
     }
 
-    /// Puts the place that was reached behind the lines before it.
+    /// Adds the present position to the batch, after the lines before it.
     fn mark(&mut self) {
-        // No byte of the source is the one up to which all is handed over while earlier lines wait for others.
+        // While lines wait to be reordered, there is no byte of the source up to which all lines are in batches.
         if self.reorder.as_ref().is_some_and(|held| !held.is_empty()) {
             return;
         }
@@ -446,7 +447,7 @@ impl SourceIngest<'_> {
         let receipt: Receipt = ticket.wait()?;
         self.outcome.tally.add(&receipt.tally);
         if receipt.stopped {
-            // Those behind the one at which it stopped were read, and not taken.
+            // Lines after the one at which it stopped were read, but not recorded.
             self.outcome.stopped = true;
             self.outcome.lines = self.settled + receipt.lines;
         }
@@ -479,7 +480,7 @@ impl SourceIngest<'_> {
         done.and(self.settle_all())
     }
 
-    /// Waits for every batch, also behind one that failed.
+    /// Waits for every batch, even after one that failed.
     fn settle_all(&mut self) -> Result<(), IngestError> {
         let mut done = Ok(());
         while !self.waiting.is_empty() {
@@ -489,7 +490,7 @@ impl SourceIngest<'_> {
     }
 }
 
-/// Whether a line says nothing: white space, or the mark at the start of a text alone.
+/// Whether a line has no content: only white space, or only the mark at the start of a text.
 fn is_blank(text: &[u8], start: u64) -> bool {
     let marked = text
         .strip_prefix("\u{feff}".as_bytes())

@@ -1,8 +1,8 @@
-//! Lines from files and standard input, and values where a text has no event a line (`start` says when): out of
-//! what is packed (`packing`) or wide (`wide`). What a line says is not looked at here.
+//! Lines from files and standard input; or values, where a text does not have one event per line (`start` decides
+//! that). The text may be packed (`packing`) or UTF-16 (`wide`). What a line means is not looked at here.
 //!
-//! All offsets are in the text, after decompression, in UTF-8. A line is borrowed from the one buffer there is: nothing
-//! is copied, and nothing allocated per line.
+//! All offsets are in the text, after decompression, in UTF-8. A line is borrowed from the only buffer: nothing is
+//! copied, and nothing is allocated per line.
 
 use super::buffer::{BUFFER_BYTES, Buffer};
 pub use super::error::SourceError;
@@ -17,35 +17,35 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The start of a text by which a file is known again.
+/// The number of bytes at the start of a text that identify a file.
 const FINGERPRINT_BYTES: usize = 64 << 10;
-/// By what a file is known again: a hash of its text's first 64 KiB, or of all of it where it was shorter.
+/// Identifies a file: a hash of the first 64 KiB of its text, or of the whole text if that is shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint {
     /// BLAKE3 of the first `hashed` bytes.
     pub hash: [u8; 32],
-    /// How many bytes were hashed: a file that has grown since is still known.
+    /// How many bytes were hashed: a file that has grown since is still recognised.
     pub hashed: u64,
 }
 
-/// Whether the next line is there.
+/// Whether the next line must be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// It is, or the source is a file.
+    /// No: the next line is held, or the source is a file.
     None,
-    /// Perhaps not: but the source spoke fast up to now.
+    /// Perhaps: up to now, the source has sent without a pause.
     Possible,
-    /// Not a moment ago.
+    /// Probably: the last read took all that the source had.
     Likely,
 }
 
-/// Something that lines come from.
+/// A source of lines.
 pub struct Source {
     name: String,
     packing: Option<&'static str>,
     /// How much may be unpacked.
     allowance: Arc<Allowance>,
-    /// How it is read, once its start has told.
+    /// How it is read; known once its start has been read.
     form: Option<SourceForm>,
     input: Buffer,
     /// The head of the last line that was too long.
@@ -64,7 +64,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// [`SourceError::Open`]. Damage further on is told where it is met.
+    /// [`SourceError::Open`] when the file or its first bytes cannot be read. Damage further on is reported where it
+    /// is met.
     pub fn open(path: &Path) -> Result<Source, SourceError> {
         if path == Path::new("-") {
             return Source::stdin();
@@ -74,7 +75,7 @@ impl Source {
             let file = File::open(path)?;
             let regular = file.metadata()?.is_file();
             let mut source = Source::new(name.clone(), file)?;
-            // A pipe is not read ahead: it may be a live feed, and there is nothing to resume.
+            // A pipe is not read ahead: it may be a live feed, and a pipe cannot be resumed.
             if regular {
                 source.read_start();
                 let held = source.input.held();
@@ -92,16 +93,16 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// [`SourceError::Open`], if not even its first bytes can be read.
+    /// [`SourceError::Open`] when not even its first bytes can be read.
     pub fn stdin() -> Result<Source, SourceError> {
         Source::from_reader("standard input", io::stdin())
     }
 
-    /// Anything else that gives bytes.
+    /// A source that reads from any `reader`.
     ///
     /// # Errors
     ///
-    /// [`SourceError::Open`], if not even its first bytes can be read.
+    /// [`SourceError::Open`] when not even its first bytes can be read.
     pub fn from_reader(
         name: &str,
         reader: impl Read + Send + 'static,
@@ -129,31 +130,31 @@ impl Source {
         })
     }
 
-    /// Reads as much as its form is known by. What has an end should be looked at so; a live feed may have nothing more
-    /// to say for a while, and is known by its first line.
+    /// Reads as much as is needed to recognise the form. Use it for a source that has an end. A live feed may send
+    /// nothing for a while; its form is recognised from its first line.
     pub fn read_start(&mut self) {
         while self.input.held().len() < FINGERPRINT_BYTES && !self.input.ended {
             self.input.fill();
         }
     }
 
-    /// Of one that is packed no more than so many bytes are unpacked.
+    /// Limits a packed source to this many unpacked bytes.
     pub fn unpack_at_most(&self, bytes: u64) {
         self.allowance.at_most(bytes);
     }
 
-    /// Of one that is packed so many bytes are unpacked, in however few they are packed.
+    /// Allows a packed source this many unpacked bytes at any compression ratio.
     pub fn unpack_at_any_ratio(&self, bytes: u64) {
         self.allowance.at_any_ratio(bytes);
     }
 
-    /// What it is called in messages: the path as given.
+    /// Its name in messages: the path as given.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// By what it is known again; `None` for standard input and pipes, which cannot be gone on with.
+    /// Identifies the file again; `None` for standard input and pipes, which cannot be resumed.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let head = self.head.as_deref()?;
@@ -163,7 +164,7 @@ impl Source {
         })
     }
 
-    /// Whether it starts as the one whose fingerprint this is.
+    /// Whether it starts like the source with this fingerprint.
     #[must_use]
     pub fn matches(&self, known: &Fingerprint) -> bool {
         usize::try_from(known.hashed)
@@ -172,11 +173,11 @@ impl Source {
             .is_some_and(|head| *blake3::hash(head).as_bytes() == known.hash)
     }
 
-    /// Goes on at `offset`, before which there are `lines` lines. Never back.
+    /// Continues at `offset`, before which there are `lines` lines. It never goes back.
     ///
     /// # Errors
     ///
-    /// [`SourceError::Short`], or what reading met on the way.
+    /// [`SourceError::Short`] when the source ends before `offset`; or the error that reading met before it.
     pub fn skip_to(&mut self, offset: u64, lines: u64) -> Result<(), SourceError> {
         self.find_form()?;
         if offset > 0
@@ -207,8 +208,8 @@ impl Source {
         Ok(())
     }
 
-    /// Whether the next line may have to be waited for, for any length of time: who takes the lines should not sit on
-    /// those that he has.
+    /// Whether the next line may have to be waited for, for any length of time. The caller should then not hold back
+    /// the lines that it has.
     #[must_use]
     pub fn wait(&mut self) -> Wait {
         if self.head.is_some() || self.input.ended || self.has_next() {
@@ -224,7 +225,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Once, behind the last whole line, if the rest cannot be read; a line that is cut off by that is not given.
+    /// Once, after the last whole line, when the rest cannot be read. A line that is cut off by this is not returned.
     pub fn next_line(&mut self) -> Result<Option<SourceLine<'_>>, SourceError> {
         match self.form {
             Some(SourceForm::Lines) => {}
@@ -274,7 +275,7 @@ impl Source {
         }))
     }
 
-    /// Goes through a line that is longer than may be held, and keeps its head.
+    /// Reads through a line that is too long to hold, and keeps its head.
     fn long_line(&mut self) -> Result<SourceLine<'_>, SourceError> {
         let (number, start) = (self.input.lines + 1, self.input.offset);
         let mut digest = Digest::default();
@@ -308,7 +309,7 @@ impl Source {
         })
     }
 
-    /// Learns by its start how it is read.
+    /// Recognises from the start of the text how to read it.
     fn find_form(&mut self) -> Result<(), SourceError> {
         while self.form.is_none() {
             let held = self.input.held();
@@ -320,7 +321,7 @@ impl Source {
                     self.input.pass(if marked { mark.len() } else { 0 });
                     self.form = Some(SourceForm::Values(ValueScanner::new()));
                 }
-                // What reading met is worse than what could be read looks.
+                // A read error matters more than what the text looks like.
                 Some(ReadMode::Foreign(looks)) if self.input.fault.is_none() => {
                     self.form = Some(SourceForm::Lines);
                     self.input.give_up();
@@ -333,7 +334,7 @@ impl Source {
         Ok(())
     }
 
-    /// Whether the next line, or value, is held whole.
+    /// Whether the next line, or value, is held completely.
     fn has_next(&mut self) -> bool {
         loop {
             let held = self.input.held();
@@ -390,7 +391,7 @@ impl Source {
         }))
     }
 
-    /// Goes through a value that is longer than may be held, and keeps its head.
+    /// Reads through a value that is too long to hold, and keeps its head.
     fn long_value(&mut self) -> Result<SourceLine<'_>, SourceError> {
         let (number, start) = (self.input.lines + 1, self.input.offset);
         let mut digest = Digest::default();
@@ -440,7 +441,8 @@ impl Source {
         self.input.pass_lines(bytes);
     }
 
-    /// What went wrong, if it has not been told yet. `offset` counts all that could be read, `whole` the lines.
+    /// The read error, if it was not reported yet. Its `offset` counts all that could be read; `whole` counts the
+    /// lines.
     fn take_fault(&mut self, whole: u64) -> Option<SourceError> {
         let cause = self.input.fault.take()?;
         self.input.pass(self.input.held().len());
@@ -471,8 +473,8 @@ impl Source {
     }
 }
 
-/// Whether a decoder says so, in its own words: a failing disk is no damage of the file, and neither is a body that
-/// stops coming or is too large.
+/// Whether the error comes from a decoder. A failing disk is no damage of the file, and neither is a body that stalls
+/// or is too large.
 fn is_damage(cause: &io::Error) -> bool {
     let of_body = [io::ErrorKind::TimedOut, io::ErrorKind::FileTooLarge];
     cause.raw_os_error().is_none() && !of_body.contains(&cause.kind())

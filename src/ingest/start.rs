@@ -1,21 +1,22 @@
-//! The start of a text -> how it is read: line by line, value by value ([`super::values`]), or not at all, because it is
-//! something else ([`super::foreign`]).
+//! Decides by the start of a text how it is read: line by line, value by value ([`super::values`]), or not at all,
+//! because it is something else ([`super::foreign`]). It depends on what the text begins with:
 //!
-//! | it begins with | it is read |
-//! | --- | --- |
-//! | `[`, and in the same line an object follows before the bracket is closed, or the line ends, or `]` follows at once | as an array: value by value |
-//! | `{`, and that object goes on in the next line, or another value follows it in the same line | value by value |
-//! | `{` | line by line; value by value if of the objects in the first 64 KiB a quarter or more are spread over lines |
-//! | anything else | the same, if a line in the first 64 KiB is an object; if none is, by what it looks like: not at all; and if it looks like nothing known, line by line |
+//! - `[`, and in the same line an object follows before the bracket is closed, or the line ends, or `]` follows at
+//!   once: it is read as an array, value by value.
+//! - `{`, and that object continues in the next line, or another value follows it in the same line: value by value.
+//! - `{` otherwise: line by line. But value by value if at least a quarter of the objects in the first 64 KiB are
+//!   spread over lines.
+//! - Anything else, if a line in the first 64 KiB is an object: as for `{`. If no line is one, the text is not read
+//!   if it looks like a known kind of file, else it is read line by line.
 //!
-//! So a line that is merely bad decides nothing: that takes a text of which no line is an event.
+//! So a single bad line decides nothing: a text is refused only if no line of it is an event.
 
 use super::foreign::{Looks, looks};
 use super::values::{Front, ValueScanner};
 use memchr::memchr;
 use serde::de::IgnoredAny;
 
-/// As much of a text is looked at.
+/// How much of a text is looked at.
 pub(super) const LOOK_BYTES: usize = 64 << 10;
 
 /// How a text is read.
@@ -26,7 +27,8 @@ pub(super) enum ReadMode {
     Foreign(Looks),
 }
 
-/// How a text is read that begins with `held`; `None`: that does not tell yet. `ended`: it is all of it.
+/// How to read a text that begins with `held`; `None`: undecided before more is held. `ended`: `held` is the whole
+/// text.
 pub(super) fn start(held: &[u8], ended: bool) -> Option<ReadMode> {
     let enough = ended || held.len() >= LOOK_BYTES;
     let window = held.get(..LOOK_BYTES).unwrap_or(held);
@@ -53,8 +55,8 @@ pub(super) fn start(held: &[u8], ended: bool) -> Option<ReadMode> {
     }
 }
 
-/// Whether a text that begins with `[` is an array of events. It is not where the first line closes the bracket again
-/// before any object: that is a value of its own, or the head of a log's line.
+/// Whether a text that begins with `[` is an array of events. It is not if the first line closes the bracket before
+/// any object: then that is a value of its own, or the head of a log line.
 fn is_array(text: &[u8]) -> Option<bool> {
     let (mut depth, mut quoted, mut escaped, mut last) = (0_usize, false, false, 0);
     let mut said = false;
@@ -90,25 +92,25 @@ fn is_array(text: &[u8]) -> Option<bool> {
     None
 }
 
-/// What objects a text has.
+/// How the objects of a text are laid out.
 enum Objects {
-    /// Mostly such that have a line of their own.
+    /// Most of them have a line of their own.
     InLines,
-    /// Such that go on in the next line, or share one.
+    /// They continue on the next line, or share a line.
     Spread,
-    /// The first is not over yet.
+    /// The first object has not ended yet.
     Open,
     None,
 }
 
-/// Looks at every line that begins with a brace, or only at the first, unless there is `enough` of the text to judge by.
+/// Looks at every line that begins with a brace; without `enough` text to judge by, only at the first one.
 fn objects(text: &[u8], enough: bool) -> Objects {
     let (mut in_lines, mut spread, mut first) = (0, 0, None);
     let mut rest = text;
     while !rest.is_empty() && (enough || first.is_none()) {
         let line = rest.trim_ascii_start();
         let mut gone = 0;
-        // A zero is half of a character of UTF-16 without a mark.
+        // A zero byte is half of a UTF-16 character in a text without a mark.
         if line.first() == Some(&b'{') && line.get(1) != Some(&0) {
             match ValueScanner::new().look(line, false, false) {
                 Front::Value(object) => {
@@ -135,7 +137,7 @@ fn objects(text: &[u8], enough: bool) -> Objects {
                     spread += 1;
                     break;
                 }
-                // Nothing else is known of a line that is longer than what is looked at.
+                // Nothing else is known of a line that is longer than the part looked at.
                 Front::More if first.is_none() => return Objects::Open,
                 Front::More => break,
                 Front::Nothing(_) => {}

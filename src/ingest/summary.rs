@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-/// `ingest`: what became of the lines.
+/// The result of `ingest`: counts of its lines and entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub struct IngestSummary {
-    /// Lines read; blank ones are nothing.
+    /// Lines read, without blank ones.
     pub lines: u64,
     /// Events observed: changes of members, snapshots, link and token lines.
     pub events: u64,
@@ -26,21 +26,21 @@ pub struct IngestSummary {
     pub inferred_leaves: u64,
     /// Updates inferred.
     pub inferred_updates: u64,
-    /// Joins of those who were there when a channel was first seen.
+    /// Joins of members that were present when a channel was first seen.
     pub baseline_joins: u64,
-    /// Events that said what was known.
+    /// Events that repeated what was known.
     pub duplicates: u64,
     /// Events (and snapshots) older than what is known.
     pub stale: u64,
-    /// Leaves of somebody who was not there.
+    /// Leaves of members that were not present.
     pub unknown: u64,
     /// Differences that a source sent after its link came up.
     pub collected: u64,
-    /// Lines that had been recorded before, by their id.
+    /// Retries: lines whose id had been recorded before.
     pub retries: u64,
-    /// Those of them that said something else the first time.
+    /// Retries whose contents differ from what was recorded the first time.
     pub retries_differing: u64,
-    /// Lines that could not be taken.
+    /// Lines that were rejected.
     pub rejected: u64,
     /// Entries whose effective time is more than 60 s after they occurred.
     pub clamped: u64,

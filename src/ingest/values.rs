@@ -1,33 +1,33 @@
-//! Text -> the JSON values in it, wherever its lines break: values one after the other, and the elements of arrays.
-//! Only brackets, strings and line breaks are looked at: what a value says, and whether it is JSON at all, is `feed`'s
+//! Finds the JSON values in a text, wherever its lines break: values one after the other, and the elements of arrays.
+//! It looks only at brackets, strings and line breaks. What a value means, and whether it is JSON at all, is `feed`'s
 //! business.
 //!
-//! A bad value must not take the good ones behind it along. One whose brackets match ends where they do. Where they do
-//! not, the value ends before the first line behind its first that begins with a bracket and is indented no deeper than
-//! the value, because there the next one begins; or before a `{` that stands where an object can only have a key.
-//! Commas between values, and their lack, are not complained of: nothing hangs on them.
+//! A bad value must not consume the good values after it. A value with matching brackets ends where they match.
+//! Otherwise it ends before the first line after its own first line that begins with a bracket and is indented no
+//! deeper than the value, because the next value begins there. It also ends before a `{` in a place where an object
+//! can only have a key. Commas between values, and missing commas, are not reported: nothing depends on them.
 
 use memchr::{memchr, memchr3, memrchr};
 
-/// What stands at the front of a text.
+/// What is at the front of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Front {
-    /// So many bytes that say nothing: white space, commas, the brackets of an array.
+    /// This many bytes without content: white space, commas, the brackets of an array.
     Nothing(usize),
     /// A value.
     Value(ValueExtent),
-    /// What is there does not tell yet.
+    /// Undecided before more bytes are held.
     More,
 }
 
-/// How far a value goes.
+/// The extent of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ValueExtent {
-    /// Its bytes.
+    /// The length of its text in bytes.
     pub text: usize,
-    /// The bytes to go over: a comma and white space may stand behind it.
+    /// The bytes to skip: a comma and white space may follow the text.
     pub length: usize,
-    /// Whether its own end was met.
+    /// Whether its own end was found.
     pub whole: bool,
 }
 
@@ -37,24 +37,24 @@ enum Level {
     Outside,
     /// Between the elements of an array.
     Inside,
-    /// Reading goes on here, and what came before was not looked at.
+    /// Reading resumes here; what came before was not looked at.
     Unknown,
 }
 
-/// Where in a text the reading is.
+/// The state of reading a text value by value.
 #[derive(Debug)]
 pub(super) struct ValueScanner {
     level: Level,
     /// Bytes of the line before the front.
     column: usize,
-    /// The value at the front, as far as it has been gone through.
+    /// The value at the front, as far as it has been scanned.
     value: Option<OpenValue>,
-    /// How far it goes, once that is known.
+    /// Its extent, once that is known.
     extent: Option<ValueExtent>,
 }
 
 impl ValueScanner {
-    /// At the start of a text.
+    /// A scanner at the start of a text.
     pub(super) fn new() -> ValueScanner {
         ValueScanner {
             level: Level::Outside,
@@ -64,7 +64,7 @@ impl ValueScanner {
         }
     }
 
-    /// Reading goes on behind some value.
+    /// Resumes reading after some value.
     pub(super) fn go_on(&mut self) {
         *self = ValueScanner {
             level: Level::Unknown,
@@ -77,7 +77,7 @@ impl ValueScanner {
         self.level == Level::Inside
     }
 
-    /// What stands at the front of `held`. `ended`: nothing follows it. `full`: no more of it can be held.
+    /// What is at the front of `held`. `ended`: nothing follows it. `full`: no more of it can be held.
     pub(super) fn look(&mut self, held: &[u8], ended: bool, full: bool) -> Front {
         if let Some(extent) = self.extent {
             return Front::Value(extent);
@@ -110,7 +110,7 @@ impl ValueScanner {
             Some(ValueEnd::Whole(length)) => return Front::Value(whole(length)),
             Some(ValueEnd::Before(at)) => return Front::Value(cut(held, at)),
             None if !ended && !full => return Front::More,
-            // Where no end is in sight the next value may still be.
+            // Without its own end in sight, the value may still end where the next one begins.
             None | Some(ValueEnd::Lost) => next_value(held, column, level, ended),
         };
         match next {
@@ -120,21 +120,21 @@ impl ValueScanner {
         }
     }
 
-    /// How many bytes of a value that is too long to be held have been gone through, and may be given up.
+    /// How many bytes of a value that is too long to hold have been scanned, and can be dropped.
     pub(super) fn gone_through(&self, held: &[u8]) -> usize {
         self.value
             .as_ref()
             .map_or(0, |value| if value.lost { held.len() } else { value.at })
     }
 
-    /// That the first `bytes` of the value at the front have been given up.
+    /// Records that the first `bytes` of the value at the front were dropped.
     pub(super) fn give_up(&mut self, bytes: usize) {
         if let Some(value) = &mut self.value {
             value.at = value.at.saturating_sub(bytes);
         }
     }
 
-    /// Goes over the value at the front, whose last bytes these are.
+    /// Skips the value at the front. `value` is its bytes, or the last ones of them.
     pub(super) fn pass(&mut self, value: &[u8]) {
         (self.value, self.extent) = (None, None);
         self.column = match memrchr(b'\n', value) {
@@ -143,7 +143,7 @@ impl ValueScanner {
         };
     }
 
-    /// Goes over what says nothing.
+    /// Skips bytes without content, and returns how many.
     fn nothing(&mut self, held: &[u8]) -> usize {
         let mut gone = 0;
         for &byte in held {
@@ -166,7 +166,7 @@ impl ValueScanner {
     }
 }
 
-/// A value that ends before its end was met: the comma behind it is not its own.
+/// The extent of a value that ends before its own end was found: a comma after it is not part of it.
 fn cut(held: &[u8], length: usize) -> ValueExtent {
     let text = held.get(..length).unwrap_or(held);
     let trimmed = text.trim_ascii_end();
@@ -178,7 +178,7 @@ fn cut(held: &[u8], length: usize) -> ValueExtent {
     }
 }
 
-/// A value that the text's end cuts off.
+/// The extent of a value that the end of the text cuts off.
 fn rest(held: &[u8]) -> ValueExtent {
     ValueExtent {
         text: held.trim_ascii_end().len(),
@@ -187,7 +187,7 @@ fn rest(held: &[u8]) -> ValueExtent {
     }
 }
 
-/// The first line behind the first that begins with a bracket, indented no deeper than `column`.
+/// The first line after the first one that begins with a bracket, and is indented no deeper than `column`.
 fn next_value(held: &[u8], column: usize, level: Level, ended: bool) -> Option<usize> {
     let mut line = memchr(b'\n', held)? + 1;
     loop {
@@ -213,37 +213,37 @@ fn next_value(held: &[u8], column: usize, level: Level, ended: bool) -> Option<u
     }
 }
 
-/// Why a value has an end.
+/// How a value ends.
 enum ValueEnd {
-    /// Its last byte is the one before this.
+    /// It is complete, with this length.
     Whole(usize),
-    /// Another one begins here, before it has an end.
+    /// Another value begins at this byte, before this one has its end.
     Before(usize),
-    /// It has a string that its line cuts off, or a bracket that cannot stand there.
+    /// A line break cuts off one of its strings, or a bracket is in a place where it cannot be.
     Lost,
 }
 
-/// A value that is being gone through.
+/// A value that is being scanned.
 #[derive(Debug)]
 struct OpenValue {
     level: Level,
-    /// Gone through up to here.
+    /// It is scanned up to here.
     at: usize,
-    /// Only white space has stood in that line.
+    /// The current line had only white space so far.
     fresh: bool,
-    /// Within a string.
+    /// Inside a string.
     quoted: bool,
     lost: bool,
-    /// It begins with a bracket, and ends with its counterpart.
+    /// It begins with a bracket, and ends with the matching one.
     paired: bool,
     depth: usize,
-    /// One bit a level, the innermost last: whether it is an object. Deeper ones are counted only.
+    /// One bit per level, the innermost last: whether the level is an object. Deeper levels are only counted.
     objects: u128,
-    /// The last byte that was no white space.
+    /// The last byte that was not white space.
     last: u8,
 }
 
-/// Levels whose brackets are told apart.
+/// The number of levels for which the kind of bracket is stored.
 const LEVELS: usize = u128::BITS as usize;
 
 impl OpenValue {
@@ -261,7 +261,7 @@ impl OpenValue {
         }
     }
 
-    /// Goes on through `text`, whose front is the value's own.
+    /// Continues the scan through `text`, which begins with the value.
     fn end(&mut self, text: &[u8]) -> Option<ValueEnd> {
         if self.at == 0 && self.last == 0 {
             self.paired = matches!(text.first(), Some(b'{' | b'['));
@@ -311,7 +311,7 @@ impl OpenValue {
         Some(ValueEnd::Lost)
     }
 
-    /// Goes through a string; `None`: as far as it is there.
+    /// Scans a string; `None`: its end is not in `text` yet.
     fn string(&mut self, text: &[u8]) -> Option<()> {
         let rest = text.get(self.at..).unwrap_or_default();
         let Some(stop) = memchr3(b'"', b'\\', b'\n', rest) else {
@@ -347,7 +347,7 @@ impl OpenValue {
         }
     }
 
-    /// A closing bracket closes the innermost one of its kind, and what is open within that.
+    /// Closes the innermost open bracket of this kind, and the brackets open inside it.
     fn close(&mut self, bracket: u8) -> Option<ValueEnd> {
         if self.depth > LEVELS {
             self.depth -= 1;
@@ -365,7 +365,7 @@ impl OpenValue {
             self.objects = objects >> 1;
             return (self.depth == 0 && self.paired).then_some(ValueEnd::Whole(self.at + 1));
         }
-        // None is open: it is the array's own, or means nothing.
+        // No bracket of this kind is open: it closes the outer array, or means nothing.
         (!object && self.level != Level::Outside).then_some(ValueEnd::Whole(self.at))
     }
 }

@@ -1,12 +1,12 @@
-//! UTF-16 with a byte-order mark -> UTF-8, as it is read; any other text goes through as it is. What the text means is
-//! not looked at here.
+//! Converts UTF-16 with a byte-order mark to UTF-8 while reading; any other text passes unchanged. What the text
+//! means is not looked at here.
 //!
-//! Half a pair alone becomes the three bytes that it would have if it were a character: no UTF-8, so that the line with
-//! it is rejected by name, and kept.
+//! A lone surrogate becomes the three bytes that it would have as a character. They are not UTF-8, so the line with
+//! them is rejected with that reason, and kept.
 
 use std::io::{self, Read};
 
-/// Read at a time.
+/// How many bytes are read at a time.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// A text, in UTF-8.
@@ -16,7 +16,7 @@ pub(super) struct Utf8Text<R> {
 }
 
 enum Width {
-    /// Nothing has been read.
+    /// Nothing has been read yet.
     Unknown,
     /// Not UTF-16.
     Narrow,
@@ -30,12 +30,12 @@ impl<R: Read> Utf8Text<R> {
         Utf8Text { raw, form }
     }
 
-    /// Whether it is UTF-16; not known before something has been read.
+    /// Whether it is UTF-16; not known before the first read.
     pub(super) fn is_wide(&self) -> bool {
         matches!(self.form, Width::Wide(_))
     }
 
-    /// Reads the first bytes, and learns by them what it is.
+    /// Reads the first bytes, and recognises the encoding from them.
     fn first(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut read = 0;
         while read < 2 {
@@ -44,7 +44,7 @@ impl<R: Read> Utf8Text<R> {
                 Ok(0) => break,
                 Ok(more) => read += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // It fails again when it is asked again.
+                // The error comes again with the next read.
                 Err(_) if read > 0 => break,
                 Err(error) => return Err(error),
             }
@@ -86,11 +86,11 @@ impl<R: Read> Read for Utf8Text<R> {
 #[derive(Default)]
 struct Wide {
     little: bool,
-    /// The first byte of a unit whose second has not come.
+    /// The first byte of a unit whose second byte has not come yet.
     odd: Option<u8>,
-    /// The first half of a pair whose second has not come.
+    /// The first half of a pair whose second half has not come yet.
     high: Option<u16>,
-    /// What has been made and not yet given: from `given` on.
+    /// Converted text. The bytes from `given` on have not been returned yet.
     made: Vec<u8>,
     given: usize,
     piece: Vec<u8>,
@@ -155,7 +155,7 @@ impl Wide {
         }
     }
 
-    /// The UTF-8 of a character, or what would be that of half a pair.
+    /// Adds the UTF-8 of a character; a lone surrogate is encoded in the same way.
     fn character(&mut self, code: u32) {
         if let Some(character) = char::from_u32(code) {
             let mut utf8 = [0; 4];
@@ -167,13 +167,13 @@ impl Wide {
         }
     }
 
-    /// Nothing follows.
+    /// Handles the end of the input.
     fn end(&mut self) -> io::Result<()> {
         if let Some(high) = self.high.take() {
             self.character(u32::from(high));
         }
         if self.odd.is_some() {
-            // What was made before it is given first.
+            // What was converted before it is returned first.
             if self.given == self.made.len() {
                 let what = "it ends in the middle of a unit of two bytes";
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
