@@ -1,4 +1,4 @@
-//! JSON numbers by their decimal value: exact, whatever their size, never through a float.
+//! JSON numbers by their decimal value: exact at any size, never through a float.
 
 /// A number other than zero: `0.digits × 10^point`, without zeros at either end of the digits.
 struct DecimalParts {
@@ -9,15 +9,15 @@ struct DecimalParts {
 
 /// A JSON number as a whole number.
 pub(crate) enum WholeNumber {
-    /// It is this one.
+    /// It is this number.
     Is(i64),
-    /// It is whole, but fits no `i64`.
+    /// It is whole, but does not fit into `i64`.
     Beyond,
     /// It has a fraction.
     Not,
 }
 
-/// Most digits, zeros included, that are written without an exponent. As in JavaScript.
+/// The most digits, zeros included, that are written without an exponent. The same as in JavaScript.
 const PLAIN_DIGITS_MAX: usize = 21;
 
 /// Whether a JSON number is whole, and which one.
@@ -26,7 +26,7 @@ pub(crate) fn whole(number: &str) -> WholeNumber {
         return WholeNumber::Is(value);
     }
     let Some(parts) = DecimalParts::of(number) else {
-        // The exponent is absurd.
+        // The exponent is out of range.
         return if number.contains("e-") || number.contains("E-") {
             WholeNumber::Not
         } else {
@@ -57,7 +57,7 @@ pub(crate) fn whole(number: &str) -> WholeNumber {
     digits.parse().map_or(WholeNumber::Beyond, WholeNumber::Is)
 }
 
-/// Writes a JSON number so that two of the same value look the same; `None` if its exponent is absurd.
+/// Writes a JSON number so that equal values have the same text; `None` if its exponent is out of range.
 pub(crate) fn write(number: &str, out: &mut String) -> Option<()> {
     let unsigned = number.strip_prefix('-').unwrap_or(number);
     let plain = unsigned.len() <= PLAIN_DIGITS_MAX && unsigned.bytes().all(|b| b.is_ascii_digit());
@@ -107,7 +107,7 @@ pub(crate) fn write(number: &str, out: &mut String) -> Option<()> {
 }
 
 impl DecimalParts {
-    /// `None`: its exponent is absurd. `Some(None)`: it is zero.
+    /// `None`: the exponent is out of range. `Some(None)`: the number is zero.
     fn of(number: &str) -> Option<Option<DecimalParts>> {
         let (negative, unsigned) = match number.strip_prefix('-') {
             Some(unsigned) => (true, unsigned),
@@ -124,7 +124,7 @@ impl DecimalParts {
         let leading = all.len() - led.len();
         let shift = i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()?;
         let point = exponent.parse::<i64>().ok()?.checked_add(shift)?;
-        // The written exponent is bounded, not the one that was read: what is written must be readable again.
+        // The limit is on the written exponent, not on the one that was read: what is written must be readable again.
         i32::try_from(point - 1).ok()?;
         Some(Some(DecimalParts {
             negative,

@@ -1,6 +1,6 @@
 //! Every limit of Rollbook, in one place. Nothing else belongs here.
 //!
-//! A limit that a person can meet is named in the error that it causes. Sizes are bytes unless the name says otherwise.
+//! A limit that a user can meet is named in the error that it causes. Sizes are bytes unless the name says otherwise.
 
 /// Longest line that is read; a longer one is rejected (contract 2.8).
 pub const LINE_BYTES_MAX: usize = 16 << 20;
@@ -12,9 +12,9 @@ pub const ID_BYTES_MAX: usize = 128;
 pub const REASON_BYTES_MAX: usize = 4096;
 /// Longest metadata of a member, in its canonical form.
 pub const META_BYTES_MAX: usize = 256 << 10;
-/// Latest that a source may say it has noticed something after it happened, ms: a year.
+/// Largest delay after a change that a source may report, ms: a year.
 pub const LATE_MS_MAX: i64 = 366 * 86_400_000;
-/// A source of which every time lies before this one (1973, Unix ms) may have counted seconds.
+/// A source whose times all lie before this one (1973, Unix ms) may have counted seconds.
 pub const SECONDS_SUSPECTED_MS: i64 = 94_694_400_000;
 /// Deepest nesting of JSON in a line.
 pub const JSON_DEPTH_MAX: usize = 128;
@@ -31,183 +31,185 @@ pub const TOMBSTONES_MAX: usize = 1_000_000;
 pub const OBSERVERS_PER_CHANNEL_MAX: usize = 1_024;
 /// Members and topics held by the unfinished paged snapshots of one channel.
 pub const OPEN_PAGE_MEMBERS_MAX: usize = 4_000_000;
-/// Ended stretches of watching that a channel remembers; dropping the oldest only widens windows.
+/// Ended intervals that a channel keeps; dropping the oldest only widens windows.
 pub const ENDED_STRETCHES_MAX: usize = 64;
-/// Topics of one channel for which an incomplete snapshot's cover is remembered.
+/// Topics of one channel for which the cover of an incomplete snapshot is kept.
 pub const TOPIC_COVERS_MAX: usize = 65_536;
 
-/// Retry ids remembered in all (contract 2.5.8).
+/// Retry ids kept in all (contract 2.5.8).
 pub const RETRY_IDS_MAX: usize = 1_000_000;
-/// Retry ids kept for each observer heard lately, however many the others send.
+/// Retry ids kept for each recently active observer, however many the others send.
 pub const RETRY_IDS_PER_OBSERVER_MIN: usize = 10_000;
-/// Observers whose ids are so protected.
+/// Observers whose ids are protected in this way.
 pub const RETRY_OBSERVERS_MAX: usize = 64;
 
-/// Names and members that are kept in memory though nobody present, no tombstone and no observer needs them; or half as
+/// Names and members that are kept in memory though no present member, tombstone or observer needs them; or half as
 /// many as are needed, if that is more.
 pub const SPARE_NAMES_MIN: usize = 65_536;
 
-/// Stretches of one series of `stats --every`.
+/// Buckets of one series of `stats --every`.
 pub const STATS_BUCKETS_MAX: usize = 100_000;
 
 /// Bytes of a rejected line that are kept.
 pub const REJECT_TEXT_BYTES_MAX: usize = 64 << 10;
-/// Bytes of rejected lines kept in all; beyond it lengths and checksums are.
+/// Bytes of rejected lines kept in all; beyond it, only lengths and checksums are kept.
 pub const REJECTS_BYTES_MAX: u64 = 256 << 20;
-/// Rejects kept of one source while the store is open; beyond it they are only counted. A file or body with more of
-/// them is not read on.
+/// Rejects kept of one source while the store is open; beyond it, they are only counted. A file or body with more
+/// rejects is not read further.
 pub const REJECTS_PER_SOURCE_MAX: u64 = 100_000;
 /// Bytes of rejected lines kept of one source while the store is open.
 pub const REJECTS_PER_SOURCE_BYTES_MAX: u64 = 64 << 20;
-/// Rejects kept in all; beyond it they are only counted.
+/// Rejects kept in all; beyond it, they are only counted.
 pub const REJECTS_MAX: u64 = 1_000_000;
-/// Sources whose rejects are counted one by one.
+/// Sources whose rejects are counted separately.
 pub const REJECT_SOURCES_MAX: usize = 10_000;
-/// Rejects that are only counted stand for so many, at least, in one record.
+/// Rejects that are only counted are merged: one record stands for at least this many.
 pub const REJECTS_MERGED_MIN: u64 = 1_024;
-/// What a packed text may be larger than its packed form, times, beyond [`UNPACKED_BYTES_FREE`].
+/// How many times larger than its packed form an unpacked text may be, beyond [`UNPACKED_BYTES_FREE`].
 pub const UNPACKED_RATIO_MAX: u64 = 200;
-/// Bytes that may come out of a packed text, however small that is.
+/// Bytes that may come out of a packed text, however small it is.
 pub const UNPACKED_BYTES_FREE: u64 = 64 << 20;
 /// Bytes that may come out of a packed body.
 pub const UNPACKED_BODY_BYTES_MAX: u64 = 1 << 30;
-/// Rejects named on standard error in one run; after them only a count.
+/// Rejects listed on standard error in one run; further ones are only counted.
 pub const REJECTS_SHOWN_MAX: usize = 10;
-/// Clamped entries named on standard error in one run.
+/// Clamped entries listed on standard error in one run.
 pub const CLAMPED_SHOWN_MAX: usize = 10;
-/// Entries that cannot be told, and are named in one run.
+/// Entries that cannot be replayed, listed in one run.
 pub const UNTOLD_SHOWN_MAX: usize = 10;
-/// Retries that differ from what was recorded, and are named in one run.
+/// Retries that differ from what was recorded, listed in one run.
 pub const DIFFERING_SHOWN_MAX: usize = 10;
-/// How far an effective time may lie behind its `occurred_at` before the entry is named as clamped.
+/// How far an effective time may lie after its `occurred_at` before the entry is reported as clamped.
 pub const CLAMPED_MS: i64 = 60_000;
 
-/// Lines that `ingest --reorder` holds at most; beyond them the earliest goes on, whatever may still come.
+/// Lines that `ingest --reorder` holds at most; beyond it, the earliest line is released, whatever may still come.
 pub const REORDER_LINES_MAX: usize = 100_000;
-/// Bytes of them.
+/// Bytes of these lines.
 pub const REORDER_BYTES_MAX: usize = 64 << 20;
 
-/// How far the clock may be ahead of the last entry's recording before who records is warned.
+/// How far the clock may be ahead of the last entry's recording before a writer gets a warning.
 pub const CLOCK_AHEAD_MS: i64 = 366 * 86_400_000;
-/// And how far behind it.
+/// How far the clock may be behind it.
 pub const CLOCK_BEHIND_MS: i64 = 86_400_000;
 
-/// Largest store that is copied to be read where it cannot be written.
+/// Largest store that is copied for reading where it cannot be written.
 pub const READ_COPY_BYTES_MAX: u64 = 16 << 30;
-/// Largest one that is copied into memory where no disk has room.
+/// Largest store that is copied into memory where no disk has room.
 pub const READ_COPY_MEMORY_BYTES_MAX: u64 = 512 << 20;
-/// How often a copy is made of a store whose files change meanwhile.
+/// How many times a store is copied if its files change meanwhile.
 pub const READ_COPIES_MAX: u32 = 3;
 
 /// Batches that may wait for the writer.
 pub const WRITER_QUEUE_MAX: usize = 8_192;
-/// Bytes of lines that may be on their way through the writer, of all who hand over; a larger batch goes alone.
+/// Bytes of lines that may be in the writer at a time, from all senders; a larger batch is sent alone.
 pub const WRITER_BYTES_MAX: u64 = 64 << 20;
-/// Most entries in one frame, unless a single commit has more, or the lines of a file up to its next progress.
+/// Most entries in one frame. A single commit, or the lines of a file up to its next progress, may have more.
 pub const FRAME_ENTRIES_MAX: usize = 4_096;
 /// Largest value given to the engine. Sixteen of them must fit into a quarter of a segment (FORMAT.md).
 pub const VALUE_BYTES_MAX: usize = 96 << 10;
-/// Largest frame, parts and compression undone. A frame holds at least one whole commit: a snapshot of millions of
-/// members is one.
+/// Largest frame, after its parts are joined and decompressed. A frame holds at least one whole commit: a snapshot of
+/// millions of members is one commit.
 pub const FRAME_BYTES_MAX: usize = 1 << 30;
-/// Files whose position is remembered for `--resume`, and as many feeds.
+/// Files whose position is remembered for `--resume`; and the same number of feeds.
 pub const SOURCES_MAX: usize = 10_000;
 
-/// Connections to the server at a time, sockets among them; who comes then waits.
+/// Connections to the server at a time, sockets included; further clients wait.
 pub const CONNECTIONS_MAX: usize = 20_000;
-/// Percent of a kind of places that one client has at most, rounded up: of connections, sockets, bodies, queries, slow
-/// readers and plays. A client is a token's subject, or the token; without tokens it is an address (of IPv6, a /64).
+/// Percent of the permits of one kind that one client has at most, rounded up: of connections, sockets, bodies,
+/// queries, slow readers and plays. A client is a token's subject, or the token; without tokens it is an address (of
+/// IPv6, a /64).
 pub const CLIENT_SHARE_PERCENT: usize = 75;
-/// Sockets and streams at a time; the rest of the connections is for who asks or sends a body.
+/// Sockets and streams at a time; the other connections are left for queries and bodies.
 pub const SOCKETS_MAX: usize = 15_000;
-/// Connections beyond an address's share that are told so at a time; more are closed without a word.
+/// Connections beyond an address's share that get an answer about it at a time; more are closed without an answer.
 pub const TURNED_AWAY_AT_ONCE_MAX: usize = 64;
-/// Bytes of an answer that the system holds for a connection and that are not on their way yet.
+/// Bytes of an answer that the system holds for a connection and has not yet sent.
 pub const UNSENT_BYTES_MAX: u32 = 64 << 10;
-/// The head of a request.
+/// Largest head of a request.
 pub const REQUEST_HEAD_BYTES_MAX: usize = 64 << 10;
-/// How long a request's head, or the handshake of TLS, may take to arrive.
+/// How long a request's head, or the TLS handshake, may take to arrive.
 pub const REQUEST_HEAD_MS_MAX: u64 = 10_000;
-/// How long the server waits for the next piece of a request's body, for a query's first line, and for a reader to take
-/// more of an answer. A connection on which a client takes nothing for twice as long is broken off.
+/// How long the server waits for the next piece of a request's body, for a query's first line, and for a reader to
+/// take more of an answer. A connection on which a client takes nothing for twice this time is closed.
 pub const REQUEST_MS_MAX: u64 = 30_000;
-/// How long the server waits for a client in all, over a whole body or answer.
+/// How long the server waits for a client in total, over a whole body or answer.
 pub const WHOLE_MS_MAX: u64 = 600_000;
-/// Bytes a second that a client sends of a body, or takes of an answer, at least, beyond [`REQUEST_MS_MAX`].
+/// Lowest rate, in bytes per second, at which a client sends a body or takes an answer, beyond [`REQUEST_MS_MAX`].
 pub const RATE_BYTES_MIN: u64 = 1 << 10;
-/// How long the server waits for the next of them while others wait for the place.
+/// How long the server waits for the next of these bytes while other clients wait for the same permit.
 pub const CROWDED_MS_MAX: u64 = 1_000;
-/// Bytes of a body that have come before it gets a place among those that are taken in, unless it is shorter.
+/// Bytes of a body that must have arrived before it gets a permit to be ingested, unless it is shorter.
 pub const BODY_START_BYTES: usize = 64 << 10;
 /// Bodies whose start is read at a time.
 pub const BODY_STARTS_MAX: usize = 1_024;
-/// Answers that wait for their readers at a time, beside the queries that run.
+/// Answers that wait for their readers at a time, in addition to the running queries.
 pub const SLOW_READERS_MAX: usize = 64;
-/// Bytes read off the log for subscribers, in all, that are kept while they take what was read before. Beyond it they are
-/// dropped, and read again when they are wanted.
+/// Bytes read ahead from the log for subscribers, in all, and kept while these take what was read before. Beyond it,
+/// bytes are dropped, and read again when they are needed.
 pub const READ_AHEAD_BYTES_MAX: usize = 32 << 20;
-/// They are counted in pieces of so many bytes.
+/// Read-ahead bytes are counted in pieces of this size.
 pub const READ_AHEAD_PIECE_BYTES: usize = 64 << 10;
-/// Batches of ingest sockets that are handed to the writer at a time; who comes then waits.
+/// Batches of ingest sockets that are with the writer at a time; further ones wait.
 pub const HANDED_OVER_AT_ONCE_MAX: usize = 64;
-/// The body of `POST /v1/events`, as it comes over the wire.
+/// Largest body of `POST /v1/events`, as sent over the wire.
 pub const BODY_BYTES_MAX: usize = 256 << 20;
-/// Bodies that are taken in at a time; who comes then waits.
+/// Bodies that are ingested at a time; further ones wait.
 pub const BODIES_AT_ONCE_MAX: usize = 16;
-/// Queries that run at a time; who comes then waits.
+/// Queries that run at a time; further ones wait.
 pub const QUERIES_AT_ONCE_MAX: usize = 16;
-/// Clients to whom recorded history is played at a time, each from a thread of its own; who comes then is told so.
+/// Clients that replay recorded history at a time, each from its own thread; further ones are refused.
 pub const PLAYS_AT_ONCE_MAX: usize = 64;
-/// A message of an ingest socket, or of a feed that is recorded. Above [`LINE_BYTES_MAX`], so that a line that is too long is rejected by itself.
+/// Largest message of an ingest socket, or of a feed that is recorded. It is above [`LINE_BYTES_MAX`], so that a line
+/// that is too long is rejected by itself.
 pub const MESSAGE_BYTES_MAX: usize = 20 << 20;
-/// A message of any other socket, where there is little to say.
+/// Largest message of any other socket: such messages are short.
 pub const CONTROL_BYTES_MAX: usize = 64 << 10;
-/// Lines of one ingest socket that may wait for their acknowledgement; no more are read then.
+/// Lines of one ingest socket that may wait for their acknowledgement; beyond it, no more are read.
 pub const UNACKED_LINES_MAX: u64 = 65_536;
-/// Bytes of them.
+/// Bytes of these lines.
 pub const UNACKED_BYTES_MAX: usize = 32 << 20;
 /// Entries by which a subscriber may lag behind its channel.
 pub const LAG_ENTRIES_MAX: usize = 4_096;
 /// Entries kept for subscribers in all.
 pub const LIVE_ENTRIES_MAX: usize = 65_536;
-/// Bytes of them.
+/// Bytes of these entries.
 pub const LIVE_BYTES_MAX: usize = 64 << 20;
-/// Bytes that a subscriber is given at a time.
+/// Bytes that a subscriber gets at a time.
 pub const CATCH_UP_BYTES: usize = 64 << 10;
-/// How long before a token expires its socket is told; of one that is shorter, at half of what is left.
+/// How long before a token expires its socket gets a warning; for a shorter token, at half of the remaining time.
 pub const TOKEN_WARNING_MS: i64 = 30_000;
-/// A silent socket is asked so often whether it is still there.
+/// How often a silent socket gets a ping.
 pub const PING_MS: u64 = 30_000;
-/// And is given up after so long.
+/// After how much silence a socket is closed.
 pub const SILENCE_MS_MAX: u64 = 90_000;
-/// Answers that only the owner gets, at a time.
+/// Answers for the owner only, at a time.
 pub const OWNER_ANSWERS_MAX: usize = 16;
-/// How often such an answer says that it goes on, where it has nothing else to say.
+/// How often such an answer sends a sign of life, where it has nothing else to send.
 pub const STILL_READING_MS: u64 = 5_000;
-/// How long a server that stops waits for what is in hand.
+/// How long a server that stops waits for work in progress.
 pub const STOP_MS_MAX: u64 = 8_000;
 
-/// How often the store's files are measured, at most, for who asks how large they are.
+/// Shortest time between two measurements of the store's files, for queries about their size.
 pub const MEASURE_MS: u64 = 10_000;
 
-/// Slowest replay that is not paused, in times of how fast it was.
+/// Lowest replay speed that is not a pause, as a multiple of the original speed.
 pub const SPEED_MIN: f64 = 0.001;
-/// Fastest one that is paced.
+/// Highest replay speed that is paced.
 pub const SPEED_MAX: f64 = 1_000_000.0;
 
 /// Longest wait for a connection and its handshake, ms.
 pub const CONNECT_MS_MAX: u64 = 10_000;
 /// Longest wait for the other side's close frame, ms.
 pub const CLOSE_MS_MAX: u64 = 1_000;
-/// Longest rest before the first new login, ms; each login that comes to nothing doubles it.
+/// Longest wait before the first new login, ms; each failed login doubles it.
 pub const REST_BASE_MS: i64 = 250;
-/// Longest rest before a login unless it is told otherwise, ms.
+/// Longest wait before a login, ms, by default.
 pub const REST_MS_MAX: i64 = 30_000;
-/// A session that held so long was worth its login, ms.
+/// A session that lasted this long was worth its login, ms.
 pub const LOGIN_SETTLED_MS: i64 = 10_000;
-/// How often a new token is looked for where the old one will expire, ms.
+/// How often the client looks for a new token when the old one will expire, ms.
 pub const TOKEN_POLL_MS: i64 = 1_000;
-/// Longest wait for a source's answer to a new token on the connection that there is, ms; then a new client is made.
+/// Longest wait for a source's answer to a new token on the existing connection, ms; then a new client is made.
 pub const RENEWAL_MS_MAX: i64 = 5_000;
 /// Longest access token.
 pub const TOKEN_BYTES_MAX: usize = 16 << 10;
@@ -215,16 +217,17 @@ pub const TOKEN_BYTES_MAX: usize = 16 << 10;
 pub const TOKEN_COMMAND_MS_MAX: u64 = 30_000;
 /// Bytes of recorded lines that may wait for the store, or for a server's acknowledgement.
 pub const RECORD_AHEAD_BYTES_MAX: usize = 64 << 20;
-/// Longest wait for a server's answer, and for each further piece of it, ms; longer than a server itself needs to give up.
+/// Longest wait for a server's answer, and for each further piece of it, ms. It is longer than a server needs to give
+/// up.
 pub const ANSWER_MS_MAX: u64 = 45_000;
-/// Longest rest before a server whose entries are followed is asked again, ms.
+/// Longest wait before a followed server is asked again, ms.
 pub const FOLLOW_REST_MS_MAX: i64 = 5_000;
 /// Longest single answer that is read.
 pub const ANSWER_BYTES_MAX: usize = 256 << 20;
-/// Lines of a body that could not be taken and are named in its answer; all are in `rejects`.
+/// Rejected lines of a body that are named in its answer; all of them are in `rejects`.
 pub const REFUSALS_NAMED_MAX: usize = 1_000;
-/// Lines that may be on their way to a server's `/v1/ingest`, sent and not acknowledged.
+/// Lines that may have been sent to a server's `/v1/ingest` without an acknowledgement.
 pub const UPLINK_LINES_MAX: usize = 16_384;
 
-/// Differences of an open gap that `missed` names, of those that a source has sent so far.
+/// Differences of an open gap that `missed` lists, of those that a source has sent so far.
 pub const MISSED_COLLECTED_SHOWN_MAX: usize = 10;

@@ -1,6 +1,6 @@
-//! Care of the store: whether it is whole, and making anew what can be made anew.
+//! Care of the store: checks whether it is intact, and rebuilds what can be rebuilt.
 
 mod verify;
 
-/// Who may take a log into care: `verify` reads all of it, and only its deep form decides again.
+/// How much `verify` checks. It always reads the whole log; only its deep form decides again.
 pub use verify::VerifyDepth;

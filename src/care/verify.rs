@@ -1,6 +1,6 @@
-//! `verify`: reads the whole log, checks every frame, the chain, the digest of every roster; deep, it also decides
-//! about every event again, so that a bug in `decide` is found and not sealed in, and looks whether each is one that can
-//! be recorded: older programs took others.
+//! `verify`: reads the whole log, and checks every frame, the chain and the digest of every roster. The deep form
+//! also decides about every event again, so that a bug in `decide` is found and does not stay in the log unseen. And
+//! it checks that each event is one that can be recorded: older versions accepted others.
 
 use crate::domain::behind::{event_behind, page_behind};
 use crate::domain::decide::decide;
@@ -22,11 +22,11 @@ pub enum VerifyDepth {
     Deep,
 }
 
-/// More problems than this say nothing new.
+/// The maximum of reported problems: more of them show nothing new.
 const PROBLEMS_MAX: usize = 100;
 
 impl Store {
-    /// Whether the log is whole.
+    /// Checks whether the log is intact.
     ///
     /// ```
     /// # fn main() -> Result<(), rollbook::StoreError> {
@@ -36,10 +36,10 @@ impl Store {
     /// # }
     /// ```
     ///
-    /// `progress` is told the number of entries read so far, now and then.
+    /// `progress` gets the number of entries read so far, from time to time.
     ///
     /// # Errors
-    /// Where the engine fails. Damage is no error here, but in the answer.
+    /// When the engine fails. Damage is not an error here: the answer reports it.
     pub fn verify(
         &self,
         depth: VerifyDepth,
@@ -97,7 +97,7 @@ impl<F> Verifier<F> {
         }
     }
 
-    /// That the event behind an entry, or behind a step of a paged snapshot, is one that can be recorded.
+    /// Checks that the event behind an entry, or behind a step of a paged snapshot, is one that can be recorded.
     fn check(&mut self, seq: u64, event: &Event<'_>) {
         if let Err(unfit) = check(event) {
             self.problem(seq, "unfit", unfit.to_string());
@@ -134,7 +134,7 @@ impl<F> Verifier<F> {
     }
 }
 
-/// Whether two entries say the same, but for the digest, which `decide` does not know.
+/// Whether two entries are equal, except for the digest, which `decide` does not know.
 fn same(entry: &Entry, again: &Entry) -> bool {
     match (&entry.payload, &again.payload) {
         (Payload::Snapshot(snapshot), Payload::Snapshot(other)) => {

@@ -18,19 +18,21 @@
 //! | event | What one line of a source reports. It is not judged yet. |
 //! | entry | One record of the log: a change, a snapshot, a link or a token, with all that was decided about it. |
 //! | commit | The entries of one line. They are durable together or not at all. |
-//! | observed, inferred | An observed entry repeats what a source reported. An inferred entry follows from a snapshot. |
+//! | observed, inferred | An observed entry repeats what a source reported. An inferred one follows from a snapshot. |
 //! | roster | The members that are present in a channel. |
 //! | tombstone | What is remembered of a member that has left, so that older news about it is recognised. |
 //! | stamp | The place of a message in its source's order: a position, a time, or both. |
 //! | snapshot | A list of the members of a channel at one moment. A paged snapshot comes in several lines. |
 //! | baseline | The joins that the first snapshot of a channel infers: how long they were there is not known. |
+//! | cover | A snapshot as the last update of the members that it shows. |
 //! | proof | A moment at which an observer is known to have watched. |
+//! | interval | A time during which one observer watched a channel without a break. |
 //! | gap | The time from the last proof of all observers to the snapshot that ends it. |
 //! | window | The times between which an inferred change happened: `not_before` and the entry's own time. |
 //! | coverage | What is known of a channel now: complete, partial or blind. |
 //! | own list | The members that one observer's source last listed. |
 //! | resync | A source reports what was missed as differences from its own list, and sends no snapshot. |
-//! | late | A source says how long after the fact it noticed a change. |
+//! | late | A source reports how long after the fact it may have noticed a change. |
 //!
 //! **Invariant:** nothing here does I/O, reads a clock, is async, or knows JSON or sled; it imports `std`
 //! and the [limits](crate::limits) alone, so that every rule can be tested as a function of its inputs.

@@ -1,7 +1,8 @@
-//! The log into files for other tools: entries and stays, as CSV or JSON lines, in the columns of the contract.
+//! Exports the log to files for other tools: entries and stays, as CSV or JSON lines, in the columns of the contract.
 //!
-//! An export is streamed: its size costs no memory. It is written beside its file and takes its place at the end, so
-//! that nobody meets half of one. What a row looks like is [`record`]'s business; nothing is asked or decided here.
+//! An export is streamed, so its size costs no memory. It is written to a temporary file in the same folder, which is
+//! renamed at the end, so that no reader finds half a file. [`record`] defines the rows; nothing is queried or
+//! decided here.
 
 pub mod record;
 
@@ -13,12 +14,12 @@ use record::{Csv, ExportRow, json_line};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// What is exported.
+/// What to export.
 #[derive(Debug, Clone)]
 pub enum ExportKind {
-    /// Entries of the log, as `history` gives them.
+    /// Entries of the log, as `history` returns them.
     Entries(HistoryFilter),
-    /// Stays of members, as `sessions` gives them.
+    /// Stays of members, as `sessions` returns them.
     Sessions(SessionFilter),
 }
 
@@ -27,7 +28,7 @@ pub enum ExportKind {
 pub enum ExportFormat {
     /// A header and rows.
     Csv,
-    /// An object a line.
+    /// One object per line.
     Jsonl,
 }
 
@@ -35,7 +36,7 @@ impl ExportFormat {
     /// The format that a file's name ends in.
     ///
     /// # Errors
-    /// [`ExportError::Format`] where there is none of that name.
+    /// [`ExportError::Format`] when the ending is not that of a known format.
     pub fn of(path: &Path) -> Result<ExportFormat, ExportError> {
         let ending = path.extension().unwrap_or_default().to_string_lossy();
         match ending.to_ascii_lowercase().as_str() {
@@ -46,28 +47,28 @@ impl ExportFormat {
     }
 }
 
-/// Why there is no new file. An old one of its name is as it was.
+/// Why there is no new file. An existing file of that name is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// No such format.
+    /// The format is not known.
     #[error("{}", no_format(.0))]
     Format(String),
-    /// There is one already.
+    /// The file exists already.
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
-    /// It could not be written.
+    /// The file could not be written.
     #[error("{}: {error}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
-    /// Whoever looked on wanted no more.
+    /// The caller stopped the export.
     #[error("the export was stopped; nothing was written")]
     Stopped,
-    /// The store gives no more.
+    /// The store returns no more rows.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -81,10 +82,10 @@ fn no_format(ending: &str) -> String {
     }
 }
 
-/// What becomes of a file that is there already.
+/// What happens to an existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Existing {
-    /// A file of that name is left alone; there is no export then.
+    /// A file of that name is kept; then there is no export.
     #[default]
     Keep,
     /// It is replaced.
@@ -92,9 +93,10 @@ pub enum Existing {
 }
 
 impl Store {
-    /// Writes a file, in the format that its name ends in, and gives the number of its rows. `progress` is told now and
-    /// then how many have been written, and stops the export by returning `false`; `unclear` is told each entry whose
-    /// metadata is no JSON, as an older program may have taken it, and stands in the file as a string.
+    /// Writes a file, in the format that its name ends in, and returns the number of its rows. From time to time,
+    /// `progress` gets the number of rows written so far; it stops the export by returning `false`. `unclear` gets
+    /// each entry whose metadata is not JSON, which an older version may have accepted. The file then has it as a
+    /// string.
     ///
     /// ```
     /// use rollbook::export::{Existing, What};
@@ -109,7 +111,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`ExportError`]; then there is no file, or the one that was there.
+    /// [`ExportError`] when the export fails. Then there is no new file, and an existing one is unchanged.
     pub fn export(
         &self,
         file: &Path,
@@ -135,11 +137,11 @@ impl Store {
         }
     }
 
-    /// Gives the rows of an export of entries to `each`, with whether the metadata of an entry is no JSON; stops when
-    /// that returns `false`.
+    /// Passes the rows of an export of entries to `each`, with whether the metadata of the entry is not JSON. It
+    /// stops when `each` returns `false`.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`]; where the log cannot be read.
+    /// [`StoreError::NoSuchChannel`] when there is no such channel; another one when the log cannot be read.
     pub fn entry_rows(
         &self,
         filter: &HistoryFilter,
@@ -149,11 +151,11 @@ impl Store {
     }
 }
 
-/// Writes a file as [`Store::export`] does, with rows from anywhere: `feed` gives them, one after another, to what it is
-/// handed, until that returns `false`.
+/// Writes a file as [`Store::export`] does, with rows from anywhere: `feed` passes them, one after another, to the
+/// function that it gets, until that returns `false`.
 ///
 /// # Errors
-/// [`ExportError`], that of `feed` among them; then there is no file, or the one that was there.
+/// [`ExportError`] when `feed` or the writing fails. Then there is no new file, and an existing one is unchanged.
 pub fn write_file<T: ExportRow>(
     file: &Path,
     existing: Existing,
@@ -200,9 +202,9 @@ fn is_shown(entry: &Entry) -> bool {
     }
 }
 
-/// Bytes gathered before they are written.
+/// Bytes that are buffered before a write.
 const BUFFER_BYTES: usize = 256 << 10;
-/// Rows between two tellings of how many there are.
+/// Rows between two calls of `progress`.
 const ROWS_BETWEEN: u64 = 1_024;
 
 fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
@@ -210,19 +212,19 @@ fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     builder.prefix(".rollbook-export-");
     #[cfg(unix)]
     {
-        // As any new file: what this person's mask leaves of it.
+        // As for any new file: the user's umask applies.
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
 }
 
-/// Rows on their way into a file.
+/// Writes rows to a file.
 struct ExportWriter<'a, T, W: Write> {
     form: RowForm<T, W>,
     progress: &'a mut dyn FnMut(u64) -> bool,
     rows: u64,
-    /// Why no more are wanted: it cannot be written, or it was stopped.
+    /// Why no more rows are wanted: writing failed, or the export was stopped.
     ended: Option<Result<(), io::Error>>,
 }
 
@@ -245,7 +247,7 @@ impl<'a, T: ExportRow, W: Write> ExportWriter<'a, T, W> {
         }
     }
 
-    /// Writes the next one; `false` where no more are wanted.
+    /// Writes the next row; `false` if no more rows are wanted.
     fn row(&mut self, row: &T) -> bool {
         let written = match &mut self.form {
             RowForm::Csv(csv) => csv.row(row),
@@ -260,7 +262,7 @@ impl<'a, T: ExportRow, W: Write> ExportWriter<'a, T, W> {
         self.ended.is_none()
     }
 
-    /// How many there are; `None` where it was stopped.
+    /// The number of rows; `None` if the export was stopped.
     fn finish(mut self) -> io::Result<Option<u64>> {
         match self.ended {
             Some(Err(error)) => return Err(error),

@@ -1,5 +1,5 @@
-//! Answers as rows for machines: lines of JSON, or CSV with columns that are the fields of the contract in its order.
-//! Nothing here is for people.
+//! Answers as rows for programs: lines of JSON, or CSV whose columns are the fields of the contract, in its order.
+//! Nothing here is formatted for people.
 
 use crate::ingest::IngestSummary;
 use crate::query::answer::{
@@ -16,7 +16,7 @@ pub trait ExportRow: Serialize {
     /// The columns of its CSV.
     const COLUMNS: &'static [&'static str];
 
-    /// Writes its rows; one, of the fields that the columns name, unless it says otherwise.
+    /// Writes its rows; by default one, with the fields that the columns name.
     ///
     /// # Errors
     /// When they cannot be written.
@@ -30,8 +30,8 @@ pub trait ExportRow: Serialize {
     }
 }
 
-/// A field as the text of a cell: strings bare, null empty, all else as JSON. Metadata is JSON throughout, for
-/// the string "5" and the number 5 are not the same.
+/// A field as the text of a cell: strings bare, null empty, all else as JSON. Metadata is always JSON, because the
+/// string "5" and the number 5 are not the same.
 fn cell(column: &str, field: Option<&RawValue>) -> io::Result<String> {
     let json = field.map_or("null", RawValue::get);
     Ok(match json {
@@ -41,7 +41,7 @@ fn cell(column: &str, field: Option<&RawValue>) -> io::Result<String> {
     })
 }
 
-/// Rows of CSV below their header, which stands there without a row, too.
+/// Rows of CSV below their header, which is written even without rows.
 pub struct Csv<T, W: Write> {
     csv: csv::Writer<W>,
     headed: bool,
@@ -49,7 +49,7 @@ pub struct Csv<T, W: Write> {
 }
 
 impl<T: ExportRow, W: Write> Csv<T, W> {
-    /// None yet.
+    /// A writer without rows yet.
     pub fn new(sink: W) -> Self {
         Csv {
             csv: csv::Writer::from_writer(sink),
@@ -58,7 +58,7 @@ impl<T: ExportRow, W: Write> Csv<T, W> {
         }
     }
 
-    /// The next row, or rows.
+    /// Writes the next row, or rows.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -67,7 +67,7 @@ impl<T: ExportRow, W: Write> Csv<T, W> {
         row.rows(&mut self.csv)
     }
 
-    /// Writes out what is still in hand.
+    /// Writes out what is still buffered.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -107,7 +107,7 @@ impl ExportRow for Who {
         "certainty",
     ];
 
-    /// A row a publisher.
+    /// One row per publisher.
     fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
         let at = self.at.map_or_else(String::new, |at| at.to_string());
         let seq = self.seq.to_string();
@@ -126,7 +126,7 @@ impl ExportRow for Who {
                     &topic.topic,
                     &publisher.user,
                     &publisher.connection,
-                    // As everywhere: a null is an empty cell.
+                    // As everywhere, a null is an empty cell.
                     publisher
                         .meta
                         .as_deref()
@@ -142,7 +142,7 @@ impl ExportRow for Who {
     }
 }
 
-/// The word by which the contract names a variant.
+/// The contract's name for a variant.
 fn word(variant: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::from_str(&serde_json::to_string(variant)?)?)
 }

@@ -35,7 +35,8 @@ impl WritePermissions {
 
     /// Checks that the sender may write for an observer.
     ///
-    /// # Errors When it may not: the observer, in words.
+    /// # Errors
+    /// When it may not: the observer, in words.
     pub fn observer(&self, observer: &str) -> Result<(), String> {
         match &self.observers {
             Some(allowed) if !allowed.iter().any(|allowed| allowed == observer) => {

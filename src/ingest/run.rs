@@ -84,7 +84,7 @@ pub trait ProgressListener {
         let _ = refused;
     }
 
-    /// An entry lies far behind the time of its channel.
+    /// An entry occurred long before the time of its channel.
     fn clamped(&mut self, clamped: &Clamped) {
         let _ = clamped;
     }

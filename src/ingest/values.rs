@@ -187,7 +187,7 @@ fn rest(held: &[u8]) -> ValueExtent {
     }
 }
 
-/// The first line after the first one that begins with a bracket, and is indented no deeper than `column`.
+/// The start of the next line that begins with a bracket and is indented no deeper than `column`.
 fn next_value(held: &[u8], column: usize, level: Level, ended: bool) -> Option<usize> {
     let mut line = memchr(b'\n', held)? + 1;
     loop {

@@ -1,4 +1,4 @@
-//! Events as lines in the shape of Agora's JavaScript SDK (contract 2.1, 2.3). What is of presence is in `presence`.
+//! Events as lines in the shape of Agora's JavaScript SDK (contract 2.1, 2.3). `presence` has the presence events.
 
 use super::line::{LineFields, raw};
 use super::topic::{AgoraPublisher, EventType, TopicEvent, TopicInfo};
@@ -45,9 +45,9 @@ struct AgoraTokenEvent<'a> {
     line: LineFields<'a>,
 }
 
-/// The lines that say `event`: one, but for changes of several kinds or places in the order. A step of a paged
-/// snapshot has none, since Agora pages nothing, nor has an ingest connection, of which Agora knows nothing. What no
-/// event of Agora's says as it was keeps Rollbook's words.
+/// The lines for `event`: one, or several if its changes differ in kind or stamp. A step of a paged snapshot has
+/// none, because Agora has no pages; neither has an ingest connection, which Agora does not know. An event that no
+/// Agora event expresses exactly becomes a line of Rollbook's own shape.
 pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
     let line = match &event.payload {
         EventPayload::Changes {
@@ -80,13 +80,13 @@ pub(super) fn lines(event: &Event<'_>) -> serde_json::Result<Vec<String>> {
     }
 }
 
-/// Whether a topic event can say a change: not where it was noticed late, nor why its metadata was not kept.
+/// Whether a topic event can express a change. It cannot express a delay, or why metadata was not kept.
 fn is_agoras(change: &ReportedChange<'_>) -> bool {
     let who = &change.who;
     who.late_ms == 0 && (who.reason.is_none() || who.meta.as_deref() != Some("null"))
 }
 
-/// Live changes: one line, as long as they are of one kind and place in the source's order.
+/// Live changes: one line for each run of changes of the same kind and stamp.
 fn live(
     event: &Event<'_>,
     channel: &str,
@@ -154,7 +154,7 @@ fn snapshot(
     for topic in &shown.topics {
         let listed = topic.members.len();
         let publishers = topic.members.iter().map(publisher);
-        // One more than are listed makes it incomplete, as it was.
+        // A total of one more than are listed keeps the snapshot incomplete.
         let short = shown.incomplete || topic.total.is_some_and(|total| total > listed as u64);
         topic_infos.push(TopicInfo {
             topic_name: &topic.topic,
@@ -178,7 +178,7 @@ fn snapshot(
     })
 }
 
-/// Agora's names of channels do not say whether topics or presence are meant; only the service of the line does.
+/// The line of a link. Agora's channel names do not show whether they mean topics or presence; only the service does.
 fn link(event: &Event<'_>, said: &ReportedLink<'_>) -> serde_json::Result<Option<String>> {
     let mut named = said.channels.iter().chain(&said.unrestored);
     let of_presence = named.any(|channel| presence::channel(channel).is_some());

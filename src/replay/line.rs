@@ -1,4 +1,4 @@
-//! What lines of every shape may have.
+//! Fields that lines of every shape may have.
 
 use crate::domain::event::{Event, Str};
 use crate::domain::order::Stamp;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::ser::Error as _;
 use serde_json::value::RawValue;
 
-/// The fields that any line may have, whatever its shape; only its time has several names.
+/// The fields that any line may have, whatever its shape. The time is not one of them: its name depends on the shape.
 #[derive(Default, Serialize)]
 pub(crate) struct LineFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,7 +20,7 @@ pub(crate) struct LineFields<'a> {
 }
 
 impl<'a> LineFields<'a> {
-    /// Those of an event, with the place of its line in the source's order.
+    /// The fields of an event; `stamp` is that of its line.
     pub fn of(event: &'a Event<'_>, stamp: Stamp) -> Self {
         LineFields {
             observer: Some(&*event.observer).filter(|name| *name != "default"),
@@ -31,8 +31,8 @@ impl<'a> LineFields<'a> {
     }
 }
 
-/// Metadata, which is canonical JSON since it came in; but an older program may have taken what is not. White space
-/// that would break the line cannot be told either.
+/// Metadata as raw JSON. It was canonical JSON when it was ingested, but an older version may have accepted other
+/// text. Metadata with a line break cannot be part of a line either.
 pub(super) fn raw<'a>(meta: Option<&'a Str<'_>>) -> serde_json::Result<Option<&'a RawValue>> {
     let one_line = |meta: &'a Str<'_>| match meta.contains(['\n', '\r']) {
         false => serde_json::from_str(meta),

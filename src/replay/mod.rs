@@ -1,4 +1,4 @@
-//! The log, played again: recorded history as the lines of a feed.
+//! Replays the log: recorded history as the lines of a feed.
 //!
 //! ```text
 //! log ─visit→ Player: the event behind each commit ─shape→ line ─Paced→ Sink
@@ -6,10 +6,10 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `player` | which commits are played, and as what events |
-//! | `agora`, `own` | an event as lines of a shape; what they share is in `line`. `presence` is the part of `agora` that tells of presence |
-//! | `topic` | the event of Agora's that tells who is where, for `agora` and for the live feed |
-//! | `pace` | when: a sink before another one, that waits; and the remote by which it is paused |
+//! | `player` | which commits are played, and as which events |
+//! | `agora`, `own` | an event as lines of a shape; `line` is shared, `presence` is a part of `agora` |
+//! | `topic` | Agora's topic event, for `agora` and for the live feed |
+//! | `pace` | when lines are played: a sink that waits before another sink, and the control that pauses it |
 //!
 //! Nothing is decided here, and no sink knows the log.
 
@@ -29,7 +29,7 @@ use crate::domain::time::Millis;
 use crate::store::{ScanScope, ScanStart, Store, StoreError};
 use player::Player;
 
-/// Which part of the log is played. A commit is played whole, by its first entry.
+/// The part of the log to play. A commit is played whole; its first entry decides whether it is in the range.
 #[derive(Debug, Clone, Default)]
 pub struct ReplayFilter {
     /// Only this channel.
@@ -38,55 +38,56 @@ pub struct ReplayFilter {
     pub from: Option<Millis>,
     /// Entries in effect before this moment, Unix ms.
     pub to: Option<Millis>,
-    /// This entry and those behind it.
+    /// This entry and later ones.
     pub from_seq: Option<u64>,
-    /// This entry and those before it.
+    /// This entry and earlier ones.
     pub to_seq: Option<u64>,
-    /// Where the range cuts into the history of the channel: first a snapshot of its roster as it stood then, for who
-    /// hears nothing of what was before.
+    /// If the range begins within the history of the channel: first play a snapshot of its roster at that moment, for
+    /// a receiver that gets nothing of the time before.
     pub standing: bool,
 }
 
 /// The shape of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LineShape {
-    /// That of Agora's JavaScript SDK (contract 2.1 to 2.3), snapshots whole; what none of its events says exactly is
-    /// told as [`LineShape::Rollbook`] tells it. A log that came from such lines of one
-    /// observer has, when they are ingested again with the same options, the same history but for the times of
+    /// The shape of Agora's JavaScript SDK (contract 2.1 to 2.3), with whole snapshots. What no Agora event expresses
+    /// exactly is written in the shape of [`LineShape::Rollbook`]. If a log came from such lines of one observer, and
+    /// its replay is ingested with the same options, the new log has the same history, except for the times of
     /// recording and what derives from them.
     #[default]
     Agora,
-    /// Rollbook's own (contract 2.4), with the moment of recording and, where they were not the usual ones, the rules:
-    /// ingested again, and these [kept](crate::ingest::IngestOptions::keep_recorded), any log has the same history to the letter.
+    /// Rollbook's own shape (contract 2.4), with the moment of recording and any rules that were not the default. If
+    /// these lines are ingested and their recording is [kept](crate::ingest::IngestOptions::keep_recorded), the new
+    /// log has exactly the same history, for any log.
     Rollbook,
 }
 
-/// A line as it is played.
+/// A line that is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlayedLine<'a> {
-    /// The first entry that it made; for a step of a paged snapshot the next one.
+    /// The first entry that its event made; for a step of a paged snapshot, the next entry.
     pub seq: u64,
-    /// When that took effect, Unix ms.
+    /// When that entry took effect, Unix ms.
     pub at: Millis,
     /// The line, without its newline.
     pub text: &'a str,
 }
 
-/// What has no line, though it should: the log has it, and it cannot be told.
+/// An event that should have a line, but has none: it is in the log, and no line can express it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedEntry {
-    /// The first entry that it made; for a step of a paged snapshot the next one.
+    /// The first entry that the event made; for a step of a paged snapshot, the next entry.
     pub seq: u64,
-    /// Why not.
+    /// The reason.
     pub why: String,
 }
 
-/// Where lines are played to: a closure, or anything else that takes one after another.
+/// Receives played lines, one after another: a closure, or any other type.
 pub trait LineSink {
     /// Takes a line; `false` ends the play.
     fn line(&mut self, line: &PlayedLine<'_>) -> bool;
 
-    /// Hears of what cannot be told. The play goes on behind it.
+    /// Receives an entry that cannot be played. The play continues after it.
     fn untold(&mut self, untold: &SkippedEntry) {
         let _ = untold;
     }
@@ -98,8 +99,8 @@ impl<F: FnMut(&PlayedLine<'_>) -> bool> LineSink for F {
     }
 }
 
-/// An event as lines of a shape, without their newlines: one in Rollbook's own, in Agora's as many as it takes. None for
-/// an event that says nothing, or of which Agora knows nothing.
+/// An event as lines of a shape, without their newlines: one line in Rollbook's own shape, as many as needed in
+/// Agora's. There is none for an event without content, or for one that Agora does not know.
 ///
 /// ```
 /// use rollbook::feed::{Defaults, parse};
@@ -111,7 +112,7 @@ impl<F: FnMut(&PlayedLine<'_>) -> bool> LineSink for F {
 /// ```
 ///
 /// # Errors
-/// Where its metadata is no JSON.
+/// When its metadata is not JSON.
 pub fn lines_of(event: &Event<'_>, shape: LineShape) -> serde_json::Result<Vec<String>> {
     match shape {
         LineShape::Agora => agora::lines(event),
@@ -120,8 +121,9 @@ pub fn lines_of(event: &Event<'_>, shape: LineShape) -> serde_json::Result<Vec<S
 }
 
 impl Store {
-    /// Plays what was observed, in the order of the log, flat out, and goes on behind what cannot be told ([`SkippedEntry`]); put a [`PacedSink`] before the sink where time is to
-    /// pass as it did.
+    /// Plays what was observed, in the order of the log and without waiting. An entry that cannot be played is
+    /// reported and passed over ([`SkippedEntry`]). Put a [`PacedSink`] before the sink to keep the original
+    /// intervals.
     ///
     /// ```
     /// use rollbook::replay::{Played, Shape};
@@ -140,7 +142,7 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] where the log has never heard of the channel.
+    /// [`StoreError::NoSuchChannel`] when the log does not know the channel.
     pub fn play(
         &self,
         filter: &ReplayFilter,
@@ -162,7 +164,7 @@ impl Store {
         };
         let mut player = Player::new(filter, shape, sink);
         let fold = self.scan(&scope, &mut player)?;
-        // Where nothing lies in the range, nor behind it.
+        // For the case that no commit lies in the range or after it.
         player.open("default", fold.at());
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! Events as lines of Rollbook's own feed format (contract 2.4), with how they were recorded. Every event has such a
-//! line: what only other shapes can say has fields here that `feed` reads as well.
+//! line: what otherwise only other shapes express has fields here, and `feed` reads them, too.
 
 use super::line::{LineFields, raw};
 use super::presence;
@@ -59,7 +59,7 @@ enum OwnBody<'a> {
     Token(OwnToken<'a>),
 }
 
-/// One change, with its place in the order left to the line.
+/// One change; its stamp is that of the line.
 #[derive(Serialize)]
 struct SingleChange<'a> {
     channel: &'a str,
@@ -148,7 +148,7 @@ struct RuleFields {
     resync_ms: i64,
 }
 
-/// What is as usual needs no mention: a log of before there was a choice says the same.
+/// The default needs no mention: a log from before this option existed means the same.
 #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
 fn is_usual_resync(resync_ms: &i64) -> bool {
     *resync_ms == Rules::RESYNC_MS
@@ -166,7 +166,7 @@ impl From<Rules> for RuleFields {
     }
 }
 
-/// The line that says `event`, and how it was recorded.
+/// The line for `event`, with how it was recorded.
 pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Result<Vec<String>> {
     let mut stamp = event.stamp;
     let body = match &event.payload {
@@ -177,7 +177,7 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
             occupancy,
         } => match changes.as_slice() {
             [change] if occupancy.is_none() => {
-                // A change that is alone has its own place in the order, or the line's: in its line they are one.
+                // A single change has its own stamp, or the line's. In a line of its own, both are the same.
                 stamp = change.who.stamp.or(event.stamp);
                 alone(channel, change)?
             }
@@ -219,7 +219,7 @@ pub(super) fn lines(event: &Event<'_>, recording: Recording) -> serde_json::Resu
             together: false,
             occupancy: Some(*members),
         },
-        // It follows again from the lines before it.
+        // It follows again from the earlier lines.
         EventPayload::Resync { .. } | EventPayload::Nothing => return Ok(Vec::new()),
     };
     let line = OwnLine {

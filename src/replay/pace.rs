@@ -1,4 +1,4 @@
-//! When lines are played: as far apart as they were, faster or slower, and not while the play is paused.
+//! When lines are played: at their original intervals, faster or slower, and not while the play is paused.
 
 use super::{LineSink, PlayedLine, SkippedEntry};
 use crate::domain::time::Millis;
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 /// How fast time passes.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Speed {
-    /// It does not: a line as soon as the one before it is taken.
+    /// No waiting: a line is played as soon as the one before it is taken.
     #[default]
     Max,
-    /// So many times as fast as it did.
+    /// This many times the original speed.
     Times(f64),
 }
 
@@ -34,7 +34,7 @@ impl FromStr for Speed {
     }
 }
 
-/// Pauses, resumes and stops a play, from any thread. Clones are the same remote.
+/// Pauses, resumes and stops a play, from any thread. All clones control the same play.
 #[derive(Debug, Clone, Default)]
 pub struct PlaybackControl(Arc<(Mutex<PlaybackMode>, Condvar)>);
 
@@ -47,27 +47,27 @@ enum PlaybackMode {
 }
 
 impl PlaybackControl {
-    /// No line is played until [`resume`](PlaybackControl::resume), and no time passes.
+    /// Pauses the play: until [`resume`](PlaybackControl::resume), no line is played and no time passes.
     pub fn pause(&self) {
         self.turn(PlaybackMode::Paused);
     }
 
-    /// Goes on where it was paused.
+    /// Continues where the play was paused.
     pub fn resume(&self) {
         self.turn(PlaybackMode::Playing);
     }
 
-    /// No line is played any more.
+    /// Stops the play: no further line is played.
     pub fn stop(&self) {
         self.turn(PlaybackMode::Stopped);
     }
 
-    /// Waits until it is turned, or so long.
+    /// Waits until the mode changes, but not longer than `at_most`.
     pub fn wait(&self, at_most: Duration) {
         let (mode, turned) = &*self.0;
         let mode = mode.lock().unwrap_or_else(PoisonError::into_inner);
         let before = *mode;
-        // Whatever ended the wait, who waits looks again.
+        // The caller looks at the mode again, whatever ended the wait.
         drop(turned.wait_timeout_while(mode, at_most, |mode| *mode == before));
     }
 
@@ -85,16 +85,16 @@ impl PlaybackControl {
     }
 }
 
-/// The time by which a play goes.
+/// The clock of a play.
 pub trait PlaybackClock {
-    /// How long it has been since some moment before the play.
+    /// How much time has passed since some moment before the play.
     fn now(&mut self) -> Duration;
 
-    /// Lets time pass: until the remote is turned, or so long.
+    /// Waits until the mode of `remote` changes, but not longer than `at_most`.
     fn rest(&mut self, remote: &PlaybackControl, at_most: Duration);
 }
 
-/// The time of this machine.
+/// The clock of this machine.
 impl PlaybackClock for Instant {
     fn now(&mut self) -> Duration {
         self.elapsed()
@@ -105,13 +105,13 @@ impl PlaybackClock for Instant {
     }
 }
 
-/// How long one rest is at most.
+/// The longest single wait.
 const REST: Duration = Duration::from_millis(100);
-/// What of the time between two looks counts. More than this was no rest: the process was stopped, or the sink did not
-/// take its line. Such a time is a pause, and nothing is hurried to catch up with it.
+/// How much of the time between two looks at the clock counts at most. A longer time was not a wait: the process was
+/// stopped, or the sink did not take its line. It counts as a pause, and the play does not hurry to make up for it.
 const STEP_MAX: Duration = Duration::from_millis(500);
 
-/// A sink that lets as much time pass between lines as did between their effective times.
+/// A sink that passes lines on at the intervals of their effective times, divided by the speed.
 ///
 /// ```
 /// use rollbook::replay::{Paced, Played, Remote, Shape, Speed};
@@ -145,19 +145,19 @@ pub struct PacedSink<S, T = Instant> {
     from: Option<Millis>,
     /// How much time has passed in the play.
     passed: Duration,
-    /// When that was last looked at.
+    /// When the clock was last read.
     looked: Duration,
 }
 
 impl<S: LineSink> PacedSink<S> {
-    /// Before `sink`, by the time of this machine.
+    /// A paced sink before `sink`, with the clock of this machine.
     pub fn new(sink: S, speed: Speed, remote: PlaybackControl) -> Self {
         PacedSink::by(Instant::now(), sink, speed, remote)
     }
 }
 
 impl<S: LineSink, T: PlaybackClock> PacedSink<S, T> {
-    /// The same, by another time.
+    /// The same with another clock.
     pub fn by(time: T, sink: S, speed: Speed, remote: PlaybackControl) -> Self {
         PacedSink {
             sink,
@@ -182,13 +182,13 @@ impl<S: LineSink, T: PlaybackClock> PacedSink<S, T> {
                 *self.from.insert(at)
             }
         };
-        // Effective times of several channels are in no order; what lies before the first line is due at once.
+        // Effective times of several channels are in no order; a line from before the first one is due at once.
         let after_ms = u64::try_from(at.saturating_sub(from)).unwrap_or(0);
         let seconds = Duration::from_millis(after_ms).as_secs_f64() / times;
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// Waits until it is time; `false` where the play was stopped.
+    /// Waits until `due`; `false` if the play was stopped.
     fn wait(&mut self, due: Duration) -> bool {
         loop {
             match self.remote.mode() {

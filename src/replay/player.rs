@@ -1,4 +1,4 @@
-//! Which commits are played, and as what events: the log past a visitor.
+//! A visitor of the log that decides which commits are played, and as which events.
 
 use super::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry, agora, own};
 use crate::domain::behind::{
@@ -12,14 +12,14 @@ use crate::domain::time::Millis;
 use crate::store::{ScanFlow, StateView, StoreError, Visitor};
 use std::collections::HashSet;
 
-/// Plays commits, and in Rollbook's shape the pages between them, to a sink.
+/// Plays commits to a sink; in Rollbook's shape, also the pages between them.
 pub(super) struct Player<'a> {
     filter: &'a ReplayFilter,
     shape: LineShape,
     sink: &'a mut dyn LineSink,
     /// Paged snapshots (observer and channel) whose begin was played.
     begun: HashSet<(NameId, NameId)>,
-    /// What comes first has been played.
+    /// Whether [`Player::open`] has run.
     opened: bool,
     stopped: bool,
 }
@@ -48,7 +48,7 @@ impl<'a> Player<'a> {
         filter.from.is_some_and(|from| at < from) || filter.from_seq.is_some_and(|from| seq < from)
     }
 
-    /// A line about links may have made an entry in each of several channels.
+    /// Whether a commit concerns the wanted channel. A link line may have made an entry in each of several channels.
     fn is_of_channel(&self, entries: &[Entry], at: StateView<'_>) -> bool {
         let Some(wanted) = &self.filter.channel else {
             return true;
@@ -59,7 +59,7 @@ impl<'a> Player<'a> {
         })
     }
 
-    /// Plays the roster as it stands at the begin of the range, if that is wanted and something lies before it.
+    /// Plays the roster at the begin of the range, if that is wanted and the channel has earlier history.
     pub fn open(&mut self, observer: &str, at: StateView<'_>) {
         let StateView { state, names } = at;
         if std::mem::replace(&mut self.opened, true) || !self.filter.standing {
@@ -83,7 +83,7 @@ impl<'a> Player<'a> {
         let mut event = self.whole_event(entries, state, names)?;
         if let (Some(wanted), EventPayload::Link(link)) = (&self.filter.channel, &mut event.payload)
         {
-            // Who plays one channel hears nothing of the others.
+            // A play of one channel shows nothing of other channels.
             link.channels.retain(|channel| channel == wanted);
             link.unrestored.retain(|channel| channel == wanted);
         }
@@ -210,7 +210,8 @@ impl Player<'_> {
         let effective_at = known.map_or(Millis::MIN, |channel| channel.effective_at());
         let (open, mut moment) = ((page.observer, page.channel), effective_at);
         if let PageStep::Begin { begin, .. } = &page.step {
-            // What was begun in the range is played to its end; of what was begun before it, only the end, as one line.
+            // A paged snapshot that began in the range is played to its end; of an earlier one only the end, as one
+            // line.
             moment = moment.max(begin.occurred_at);
             if self.is_in_range(seq, moment) {
                 self.begun.insert(open);

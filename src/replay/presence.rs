@@ -1,5 +1,5 @@
-//! What happened in a channel of presence, as the `presence` event of Agora's JavaScript SDK (contract 2.2b): only where
-//! that says all of it, read with the usual settings.
+//! Events of a presence channel as the `presence` event of Agora's JavaScript SDK (contract 2.2b): only where that
+//! event, read with the default settings, expresses all of it.
 
 use super::line::{LineFields, raw};
 use crate::domain::event::{
@@ -10,15 +10,15 @@ use crate::domain::time::Millis;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// How late the service tells of a time-out when nobody has set it, of anything in its interval mode, and of a leave.
+/// The default delays of Agora's service: of a time-out, of everything in its interval mode, and of a leave.
 const TIMEOUT_MS: Millis = 300_000;
 const INTERVAL_MS: Millis = 30_000;
 const DEBOUNCE_MS: Millis = 2_000;
 
-/// The one topic of a channel of presence.
+/// The only topic of a presence channel.
 const TOPIC: &str = "presence";
 
-/// A channel of presence, in Agora's words.
+/// A presence channel in Agora's terms.
 #[derive(Clone, Copy)]
 pub(super) struct PresenceChannel<'a> {
     kind: &'static str,
@@ -65,7 +65,7 @@ struct UserState<'a> {
     states: Option<&'a RawValue>,
 }
 
-/// The channel of presence that is called so, if it is one.
+/// The presence channel with this name, if it is one.
 pub(super) fn channel(name: &str) -> Option<PresenceChannel<'_>> {
     let (kind, name) = name.split_once(':')?;
     let kind = match kind {
@@ -76,7 +76,8 @@ pub(super) fn channel(name: &str) -> Option<PresenceChannel<'_>> {
     Some(PresenceChannel { kind, name }).filter(|channel| !channel.name.is_empty())
 }
 
-/// The channels of a link line as a source names them: one of presence by its bare name, where the line is of presence.
+/// The channels of a link line as a source names them: in a line of presence, presence channels have their bare
+/// names.
 pub(super) fn as_named<'a>(channels: &'a [Str<'_>], service: Service) -> Vec<&'a str> {
     let bare = |name: &'a str| match channel(name) {
         Some(channel) if service == Service::Presence => channel.name,
@@ -90,7 +91,7 @@ pub(super) fn as_named<'a>(channels: &'a [Str<'_>], service: Service) -> Vec<&'a
     named
 }
 
-/// The count of a channel's members.
+/// The event for the count of a channel's members.
 pub(super) fn occupancy(
     event: &Event<'_>,
     channel: PresenceChannel<'_>,
@@ -110,7 +111,7 @@ pub(super) fn occupancy(
     told.line("INTERVAL", "", told.none, Some(interval), None)
 }
 
-/// Changes as one event, if there is one that says just that.
+/// The changes as one event, if an event expresses exactly these.
 pub(super) fn changes(
     event: &Event<'_>,
     channel: PresenceChannel<'_>,
@@ -155,7 +156,7 @@ pub(super) fn changes(
     }
 }
 
-/// The snapshot of a channel, if it lists nothing but what such an event can.
+/// The snapshot of a channel, if such an event can express all that it lists.
 pub(super) fn snapshot(
     event: &Event<'_>,
     channel: PresenceChannel<'_>,
@@ -188,7 +189,7 @@ pub(super) fn snapshot(
         .map(Some)
 }
 
-/// What all events have.
+/// What all presence events share.
 struct PresenceFields<'a> {
     event: &'a Event<'a>,
     channel: PresenceChannel<'a>,
@@ -219,7 +220,7 @@ impl<'a> PresenceFields<'a> {
     }
 }
 
-/// The event that tells of one change at once, with the states that it gives.
+/// The type of the event that reports a single change, and its states.
 fn alone<'a>(change: &'a ReportedChange<'_>) -> Option<(&'static str, Option<&'a Str<'a>>)> {
     let ReportedMember {
         meta,
@@ -241,8 +242,8 @@ fn alone<'a>(change: &'a ReportedChange<'_>) -> Option<(&'static str, Option<&'a
     }
 }
 
-/// Changes as what happened within an interval. They are read in an order of their own, leaves first and each kind by
-/// user, and a user who is present and in two lists has changed: they must be so already.
+/// Changes as the lists of an interval. A reader sorts them: leaves first, each kind by user. And it takes a present
+/// user in two lists as changed. So the changes must be in this order already, without such users.
 fn interval<'a>(
     changes: &'a [ReportedChange<'_>],
     occupancy: Option<u64>,

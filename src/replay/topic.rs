@@ -1,29 +1,29 @@
-//! The `topic` event of Agora's JavaScript SDK as it is written (contract 2.1): by who plays recorded events, and by the
-//! live feed. What is in it is the business of those who fill it.
+//! The `topic` event of Agora's JavaScript SDK as it is written (contract 2.1), by replay and by the live feed. They
+//! decide what it contains.
 
 use super::line::LineFields;
 use crate::domain::time::Millis;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// The event.
+/// A topic event.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TopicEvent<'a> {
     pub event_type: EventType,
     pub channel_name: &'a str,
-    /// Who made it happen; empty where that is nobody, or several.
+    /// The user that caused it; empty where there is none, or several.
     pub publisher: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Millis>,
-    /// More than are listed: the event does not show all.
+    /// If it is larger than the number of listed topics, the event does not show all.
     pub total_topics: usize,
     pub topic_infos: Vec<TopicInfo<'a>>,
     #[serde(flatten)]
     pub line: LineFields<'a>,
 }
 
-/// What it tells.
+/// The type of the event.
 #[derive(Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum EventType {
@@ -37,12 +37,12 @@ pub(crate) enum EventType {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TopicInfo<'a> {
     pub topic_name: &'a str,
-    /// More than are listed: the event does not show all.
+    /// If it is larger than the number of listed publishers, the event does not show all.
     pub total_publisher: usize,
     pub publishers: Vec<AgoraPublisher<'a>>,
 }
 
-/// One who publishes in it.
+/// A publisher in the topic.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AgoraPublisher<'a> {
