@@ -115,9 +115,9 @@ pub const SOURCES_MAX: usize = 10_000;
 
 /// Connections to the server at a time, sockets included; further clients wait.
 pub const CONNECTIONS_MAX: usize = 20_000;
-/// Percent of the permits of one kind that one client has at most, rounded up: of connections, sockets, bodies,
-/// queries, slow readers and plays. A client is a token's subject, or the token; without tokens it is an address (of
-/// IPv6, a /64).
+/// Percent of the permits of one kind that one client has at most, rounded up: of connections,
+/// sockets, bodies, queries, slow readers and plays. A client is a token's subject, or the token;
+/// without tokens it is an address (of IPv6, a /64).
 pub const CLIENT_SHARE_PERCENT: usize = 75;
 /// Sockets and streams at a time; the other connections are left for queries and bodies.
 pub const SOCKETS_MAX: usize = 15_000;

@@ -98,8 +98,8 @@ impl State {
             (true, ChangeKind::Update) => slot.meta.clone_from(&change.meta),
             (true, ChangeKind::Leave) => {
                 self.leave_roster(key.channel, change.member);
-                // The cover of a complete snapshot already shows that the member is gone. Any other leave needs a
-                // tombstone.
+                // The cover of a complete snapshot already shows that the member is
+                // gone. Any other leave needs a tombstone.
                 let covered = matches!(change.origin, Origin::Inferred(by)
                     if self.cover_seq(key.channel) == Some(by.snapshot_seq));
                 if covered {

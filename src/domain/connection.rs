@@ -5,8 +5,8 @@
 //! continue after its last durable line, and then it was never away. Any other message of the observer about a
 //! channel makes the loss final in that channel.
 //!
-//! An observer has one connection at a time. A new feed that comes up while another is up replaces it, so the other
-//! connection is lost.
+//! An observer has one connection at a time. A new feed that comes up while another is up
+//! replaces it, so the other connection is lost.
 
 use super::decide::DecideContext;
 use super::entry::{Commit, ConnectionEnd, Entry, GapChange, LinkChange, Payload, Text};

@@ -1,5 +1,5 @@
-//! Decides what follows from an event: the entries of its commit. It reads the state and changes nothing; only the
-//! dictionary may grow.
+//! Decides what follows from an event: the entries of its commit. It reads the state and
+//! changes nothing; only the dictionary may grow.
 
 use super::entry::{
     Commit, Entry, FullListing, ListedMember, Page, PageStep, Payload, Rules, SnapshotBegin,
@@ -213,8 +213,7 @@ impl<'a> DecideContext<'a> {
         })
     }
 
-    /// The list of a snapshot or a page, each member and topic once. `line` is the stamp of members without their
-    /// own.
+    /// The list of a snapshot or a page, each member and topic once. `line` is the stamp of members without their own.
     fn shown(
         &mut self,
         channel: NameId,
@@ -223,8 +222,7 @@ impl<'a> DecideContext<'a> {
     ) -> ResolvedListing {
         let listed: usize = said.topics.iter().map(|topic| topic.members.len()).sum();
         let mut members = ListedMembers::with_capacity(listed);
-        // A wrong guess costs more than none. So guess only after a member for which it was, or would have been,
-        // right.
+        // A wrong guess costs more than none. So guess only after a member for which it was, or would have been, right.
         let (mut before, mut in_order) = (None, false);
         // How many publishers a topic should have, and how many distinct ones are listed.
         let mut topics: NumberMap<NameId, (u64, u64)> = NumberMap::default();

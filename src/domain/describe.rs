@@ -1,5 +1,4 @@
-//! A state as text. Two states with the same content give the same text, even if their dictionaries number
-//! differently.
+//! A state as text. Two states with the same content give the same text, even if their dictionaries number differently.
 //!
 //! For checks only (`rebuild`, `verify`, tests): it is slow.
 

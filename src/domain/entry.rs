@@ -1,7 +1,7 @@
 //! What the log holds: entries with everything that was decided about them. Nothing is decided again on reading.
 //!
-//! An entry refers to names by their numbers in a [`Names`](super::names::Names) dictionary; `log` stores the names
-//! with them.
+//! An entry refers to names by their numbers in a [`Names`](super::names::Names)
+//! dictionary; `log` stores the names with them.
 
 use super::event::{ChangeKind, Connection, LinkState, Service, TokenState};
 use super::names::{MemberId, NameId};
@@ -27,8 +27,8 @@ pub struct Entry {
     pub observer: NameId,
     /// The id of the occurrence, for safe retries. Each observed entry of the line has it.
     pub id: Option<Text>,
-    /// The source's own order and time, as reported. An inferred entry has the stamp with which later news of the
-    /// member is compared.
+    /// The source's own order and time, as reported. An inferred entry has the stamp with
+    /// which later news of the member is compared.
     pub stamp: Stamp,
     /// The source may drop or reorder single events: nothing about its channels is certain.
     pub lossy: bool,

@@ -1,8 +1,7 @@
 //! Forgets names that are no longer needed: memory then follows the present members, and not all members ever seen.
 //!
 //! The dictionary only grows. From time to time it is rebuilt with only the names and members to which the state
-//! refers. They keep their order, but get new numbers. A [`Renumbering`] translates numbers that are stored
-//! elsewhere.
+//! refers. They keep their order, but get new numbers. A [`Renumbering`] translates numbers that are stored elsewhere.
 //!
 //! **Invariant:** later entries of the log are the same as if nothing had been forgotten.
 

@@ -136,8 +136,8 @@ impl DecideContext<'_> {
         channels.into_iter().filter_map(of).collect()
     }
 
-    /// The gap that opens when this observer, the last one of the channel, goes down. `named`: the line names the
-    /// channel.
+    /// The gap that opens when this observer, the last one of the channel, goes
+    /// down. `named`: the line names the channel.
     pub(super) fn gap_opened(&self, name: NameId, named: bool) -> Option<GapChange> {
         let watching = &self.state.channels.get(&name)?.watching;
         let watch = watching.of(self.observer).filter(|watch| watch.is_up())?;

@@ -39,8 +39,8 @@ pub struct MemberKey {
     pub conn: NameId,
 }
 
-/// What the numbers stand for. A clone can be read elsewhere while its [`Names`] grow: the meaning of a number never
-/// changes.
+/// What the numbers stand for. A clone can be read elsewhere while its [`Names`]
+/// grow: the meaning of a number never changes.
 #[derive(Debug, Clone, Default)]
 pub struct NameTable(Arc<NameLists>);
 

@@ -244,8 +244,8 @@ impl Reconciliation<'_> {
         found
     }
 
-    /// Whether a member is the observer itself, which its source need not list. If the differences contained its
-    /// leave, that leave counts.
+    /// Whether a member is the observer itself, which its source need not list. If the
+    /// differences contained its leave, that leave counts.
     fn is_spared(&self, member: MemberId, user: NameId) -> bool {
         let collecting = self.watch.and_then(Watch::collecting);
         let collected = collecting.and_then(|collecting| collecting.members.get(&member));

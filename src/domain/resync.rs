@@ -1,6 +1,6 @@
-//! Resync by differences: after a lost link, the source sends no snapshot, but the differences from what it sent
-//! before. These events are collected. When all have arrived, they and the observer's own list together form a
-//! snapshot.
+//! Resync by differences: after a lost link, the source sends no snapshot, but the differences
+//! from what it sent before. These events are collected. When all have arrived, they and the
+//! observer's own list together form a snapshot.
 //!
 //! `reconcile` decides what this snapshot infers, as for any other snapshot.
 
@@ -224,8 +224,8 @@ impl DecideContext<'_> {
         })
     }
 
-    /// A snapshot entry that lists no member, where the source's count differs from the roster's size: something was
-    /// missed.
+    /// A snapshot entry that lists no member, where the source's count differs from
+    /// the roster's size: something was missed.
     pub(super) fn occupancy(&self, name: NameId, members: u64) -> Vec<Entry> {
         let nothing_known = ChannelState::default();
         let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);

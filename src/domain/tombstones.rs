@@ -10,8 +10,8 @@ use super::state::State;
 use crate::limits;
 use std::collections::VecDeque;
 
-/// Tombstones in the order of their creation. Those of members that came back are skipped, and removed when they are
-/// the greater part.
+/// Tombstones in the order of their creation. Those of members that came back are skipped,
+/// and removed when they are the greater part.
 #[derive(Debug, Clone, Default)]
 pub struct TombstoneQueue {
     queue: VecDeque<(u64, MemberId)>,

@@ -76,8 +76,8 @@ impl Watch {
         self.collecting.as_deref().filter(|_| self.lost.is_none())
     }
 
-    /// The latest time of the differences that its source sent before its snapshot. For each member, the last
-    /// difference counts.
+    /// The latest time of the differences that its source sent before its snapshot. For
+    /// each member, the last difference counts.
     pub(crate) fn collected_until(&self) -> Option<Millis> {
         let collecting = self.collecting.iter().flat_map(|it| it.members.values());
         let of_pages = self.sync.iter().flat_map(|it| it.collected.values());

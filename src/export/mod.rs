@@ -1,8 +1,8 @@
 //! Exports the log to files for other tools: entries and stays, as CSV or JSON lines, in the columns of the contract.
 //!
-//! An export is streamed, so its size costs no memory. It is written to a temporary file in the same folder, which is
-//! renamed at the end, so that no reader finds half a file. [`record`] defines the rows; nothing is queried or
-//! decided here.
+//! An export is streamed, so its size costs no memory. It is written to a temporary file in the same
+//! folder, which is renamed at the end, so that no reader finds half a file. [`record`] defines the
+//! rows; nothing is queried or decided here.
 
 pub mod record;
 
@@ -94,9 +94,8 @@ pub enum Existing {
 
 impl Store {
     /// Writes a file, in the format that its name ends in, and returns the number of its rows. From time to time,
-    /// `progress` gets the number of rows written so far; it stops the export by returning `false`. `unclear` gets
-    /// each entry whose metadata is not JSON, which an older version may have accepted. The file then has it as a
-    /// string.
+    /// `progress` gets the number of rows written so far; it stops the export by returning `false`. `unclear` gets each
+    /// entry whose metadata is not JSON, which an older version may have accepted. The file then has it as a string.
     ///
     /// ```
     /// use rollbook::export::{Existing, What};

@@ -311,8 +311,7 @@ fn no_states<'a>() -> ParsedMeta<'a> {
     ParsedMeta::Is("{}".into())
 }
 
-/// States as metadata: an object, or a list of keys and values with the same meaning. A null counts as an empty
-/// object.
+/// States as metadata: an object, or a list of keys and values with the same meaning. A null counts as an empty object.
 fn states<'a>(field: Field<'a>) -> Result<ParsedMeta<'a>, LineError> {
     if field.is_null() {
         return Ok(no_states());

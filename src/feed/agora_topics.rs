@@ -107,8 +107,8 @@ fn topics<'a>(line: &Line<'a>, words: &FieldNames) -> Result<Vec<ReportedTopic<'
     Ok(topics)
 }
 
-/// Reads a live event. It never shows the other members: it concerns only `publisher`, or, without one, the listed
-/// ones.
+/// Reads a live event. It never shows the other members: it concerns only
+/// `publisher`, or, without one, the listed ones.
 fn live<'a>(
     channel: Str<'a>,
     kind: ChangeKind,

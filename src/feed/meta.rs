@@ -120,8 +120,8 @@ impl CanonicalWriter<'_> {
     fn object(&mut self, scanner: &mut Scanner<'_>) -> Result<(), LineError> {
         self.out.push('{');
         let start = self.out.len();
-        // Each entry is written at once, with a comma after it. The written entries are sorted only if the keys are
-        // out of order.
+        // Each entry is written at once, with a comma after it. The written entries are
+        // sorted only if the keys are out of order.
         let mut entries = Vec::new();
         let mut ordered = true;
         scanner.entries(|key, scanner| {

@@ -1,6 +1,5 @@
-//! Parses the bytes of a line into an event, whose text is borrowed from the line. There is one module per input
-//! shape (contract 2.1 to 2.4). Only this module knows Agora's names. It decides nothing about an event, and keeps no
-//! state.
+//! Parses the bytes of a line into an event, whose text is borrowed from the line. There is one module per input shape
+//! (contract 2.1 to 2.4). Only this module knows Agora's names. It decides nothing about an event, and keeps no state.
 //!
 //! The shape is recognised for each line, by the first of these fields that the line has:
 //!
@@ -14,10 +13,10 @@
 //! A line with none of them has no known shape. Fields that a shape does not know are ignored, whatever they hold.
 //! Known fields are checked even where the line does not need them: one of the wrong type rejects the line.
 //!
-//! All shapes share these rules. A null list is empty (`topicInfos` only beside a total of 0). A whole number as the
-//! name of a user, a topic or a channel counts as its digits. A time is a number, in the unit that the [`Settings`]
-//! give, or RFC 3339 text; it is in `ts`, or else in `timestamp`. If a member's metadata is too large, the rest of it
-//! is used.
+//! All shapes share these rules. A null list is empty (`topicInfos` only beside a total of 0). A whole
+//! number as the name of a user, a topic or a channel counts as its digits. A time is a number, in the unit
+//! that the [`Settings`] give, or RFC 3339 text; it is in `ts`, or else in `timestamp`. If a member's
+//! metadata is too large, the rest of it is used.
 
 mod agora_js;
 mod agora_link;
@@ -139,8 +138,8 @@ field::object! {
 ///
 /// # Errors
 ///
-/// A [`LineError`] when the line is not JSON, has no known shape, lacks a required field, has a field of the wrong
-/// type, or exceeds a limit.
+/// A [`LineError`] when the line is not JSON, has no known shape, lacks a required field, has a
+/// field of the wrong type, or exceeds a limit.
 pub fn parse<'a>(line: &'a [u8], defaults: &Defaults<'a>) -> Result<Event<'a>, LineError> {
     let text = std::str::from_utf8(line).map_err(|error| LineError::NotUtf8 {
         byte: error.valid_up_to() + 1,

@@ -1,6 +1,6 @@
-//! How a line was recorded, where it is replayed from another log: `recorded_at`, `rules`, and, in a `link` line
-//! about an ingest connection, `connection`. These fields count only with `ingest --keep-recorded`; lines of every
-//! shape may have them.
+//! How a line was recorded, where it is replayed from another log: `recorded_at`, `rules`, and, in a
+//! `link` line about an ingest connection, `connection`. These fields count only with `ingest
+//! --keep-recorded`; lines of every shape may have them.
 
 use super::field::{Field, object};
 use super::json::Scanner;

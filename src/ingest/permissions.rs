@@ -1,5 +1,5 @@
-//! What a sender may write: to which channels, and for which observers. Where the permissions come from is not known
-//! here.
+//! What a sender may write: to which channels, and for which observers. Where the
+//! permissions come from is not known here.
 
 use crate::domain::event::{Event, EventPayload, ReportedLink, Service, Str};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ impl WritePermissions {
         self.channels.is_some() || self.observers.is_some()
     }
 
-    /// Narrows an event to what the sender may write. A link line without a channel then concerns only the sender's
-    /// channels.
+    /// Narrows an event to what the sender may write. A link line without a channel
+    /// then concerns only the sender's channels.
     ///
     /// # Errors
     /// When the event is not allowed: what is forbidden, in words.

@@ -52,8 +52,8 @@ impl<'s> LineText<'s> {
     }
 }
 
-/// What is kept of a line that is too long. A `\r` counts only if something follows it: the last one belongs to the
-/// end of the line.
+/// What is kept of a line that is too long. A `\r` counts only if something follows it: the
+/// last one belongs to the end of the line.
 #[derive(Default)]
 pub(super) struct Digest {
     pub(super) hasher: blake3::Hasher,

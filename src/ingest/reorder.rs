@@ -7,8 +7,8 @@ use crate::store::BatchLine;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-/// Lines that wait for earlier ones. A line without a time stays with the line before it. Lines of the same time keep
-/// their order.
+/// Lines that wait for earlier ones. A line without a time stays with the line before it.
+/// Lines of the same time keep their order.
 pub(super) struct Reorder {
     window: Millis,
     waiting: BinaryHeap<Reverse<HeldLine>>,

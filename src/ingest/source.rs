@@ -208,8 +208,8 @@ impl Source {
         Ok(())
     }
 
-    /// Whether the next line may have to be waited for, for any length of time. The caller should then not hold back
-    /// the lines that it has.
+    /// Whether the next line may have to be waited for, for any length of time. The caller should
+    /// then not hold back the lines that it has.
     #[must_use]
     pub fn wait(&mut self) -> Wait {
         if self.head.is_some() || self.input.ended || self.has_next() {
@@ -441,8 +441,8 @@ impl Source {
         self.input.pass_lines(bytes);
     }
 
-    /// The read error, if it was not reported yet. Its `offset` counts all that could be read; `whole` counts the
-    /// lines.
+    /// The read error, if it was not reported yet. Its `offset` counts all that
+    /// could be read; `whole` counts the lines.
     fn take_fault(&mut self, whole: u64) -> Option<SourceError> {
         let cause = self.input.fault.take()?;
         self.input.pass(self.input.held().len());
@@ -473,8 +473,8 @@ impl Source {
     }
 }
 
-/// Whether the error comes from a decoder. A failing disk is no damage of the file, and neither is a body that stalls
-/// or is too large.
+/// Whether the error comes from a decoder. A failing disk is no damage of the file, and
+/// neither is a body that stalls or is too large.
 fn is_damage(cause: &io::Error) -> bool {
     let of_body = [io::ErrorKind::TimedOut, io::ErrorKind::FileTooLarge];
     cause.raw_os_error().is_none() && !of_body.contains(&cause.kind())

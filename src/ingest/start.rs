@@ -27,8 +27,8 @@ pub(super) enum ReadMode {
     Foreign(Looks),
 }
 
-/// How to read a text that begins with `held`; `None`: undecided before more is held. `ended`: `held` is the whole
-/// text.
+/// How to read a text that begins with `held`; `None`: undecided before more is
+/// held. `ended`: `held` is the whole text.
 pub(super) fn start(held: &[u8], ended: bool) -> Option<ReadMode> {
     let enough = ended || held.len() >= LOOK_BYTES;
     let window = held.get(..LOOK_BYTES).unwrap_or(held);

@@ -1,6 +1,6 @@
-//! Finds the JSON values in a text, wherever its lines break: values one after the other, and the elements of arrays.
-//! It looks only at brackets, strings and line breaks. What a value means, and whether it is JSON at all, is `feed`'s
-//! business.
+//! Finds the JSON values in a text, wherever its lines break: values one after the other, and the
+//! elements of arrays. It looks only at brackets, strings and line breaks. What a value means, and
+//! whether it is JSON at all, is `feed`'s business.
 //!
 //! A bad value must not consume the good values after it. A value with matching brackets ends where they match.
 //! Otherwise it ends before the first line after its own first line that begins with a bracket and is indented no

@@ -121,9 +121,8 @@ pub fn lines_of(event: &Event<'_>, shape: LineShape) -> serde_json::Result<Vec<S
 }
 
 impl Store {
-    /// Plays what was observed, in the order of the log and without waiting. An entry that cannot be played is
-    /// reported and passed over ([`SkippedEntry`]). Put a [`PacedSink`] before the sink to keep the original
-    /// intervals.
+    /// Plays what was observed, in the order of the log and without waiting. An entry that cannot be played is reported
+    /// and passed over ([`SkippedEntry`]). Put a [`PacedSink`] before the sink to keep the original intervals.
     ///
     /// ```
     /// use rollbook::replay::{Played, Shape};

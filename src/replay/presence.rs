@@ -76,8 +76,7 @@ pub(super) fn channel(name: &str) -> Option<PresenceChannel<'_>> {
     Some(PresenceChannel { kind, name }).filter(|channel| !channel.name.is_empty())
 }
 
-/// The channels of a link line as a source names them: in a line of presence, presence channels have their bare
-/// names.
+/// The channels of a link line as a source names them: in a line of presence, presence channels have their bare names.
 pub(super) fn as_named<'a>(channels: &'a [Str<'_>], service: Service) -> Vec<&'a str> {
     let bare = |name: &'a str| match channel(name) {
         Some(channel) if service == Service::Presence => channel.name,
