@@ -1,6 +1,6 @@
 //! `verify`: reads the whole log, and checks every frame, the chain and the digest of every roster. The deep form
 //! also decides about every event again, so that a bug in `decide` is found and does not stay in the log unseen. And
-//! it checks that each event is one that can be recorded: older versions accepted others.
+//! it checks that each event can be recorded: older versions accepted others.
 
 use crate::domain::behind::{event_behind, page_behind};
 use crate::domain::decide::decide;
@@ -97,7 +97,7 @@ impl<F> Verifier<F> {
         }
     }
 
-    /// Checks that the event behind an entry, or behind a step of a paged snapshot, is one that can be recorded.
+    /// Checks that the event behind an entry, or behind a step of a paged snapshot, can be recorded.
     fn check(&mut self, seq: u64, event: &Event<'_>) {
         if let Err(unfit) = check(event) {
             self.problem(seq, "unfit", unfit.to_string());

@@ -87,7 +87,7 @@ impl Watch {
             .max()
     }
 
-    /// Its last interval: one that continues, or one whose end is not final yet.
+    /// Its last interval, if that continues or its end is not final yet.
     fn stretch_now(&self) -> Option<ObservedInterval> {
         let stretch = self.stretch?;
         Some(match self.lost {

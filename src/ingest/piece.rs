@@ -1,4 +1,4 @@
-//! What a source returns: a line or a value with its position; and what is kept of one that is too long to hold.
+//! What a source returns: a line or a value with its position; and what is kept if it is too long to hold.
 
 use crate::limits::{LINE_BYTES_MAX, REJECT_TEXT_BYTES_MAX};
 
