@@ -216,10 +216,10 @@ impl SessionMachine {
     /// `rest_max` ms; `seed` decides their jitter.
     ///
     /// ```
-    /// use rollbook::client::session::{Deed, Happened, Life};
-    /// let mut life = Life::new(true, 30_000, 7);
-    /// assert_eq!(life.step(0, Happened::Started), [Deed::Take]);
-    /// assert_eq!(life.step(5, Happened::Token(1)), [Deed::LogIn]);
+    /// use rollbook::client::session::{SessionAction, SessionInput, SessionMachine};
+    /// let mut session = SessionMachine::new(true, 30_000, 7);
+    /// assert_eq!(session.step(0, SessionInput::Started), [SessionAction::Take]);
+    /// assert_eq!(session.step(5, SessionInput::Token(1)), [SessionAction::LogIn]);
     /// ```
     #[must_use]
     pub fn new(renewable: bool, rest_max: Millis, seed: u64) -> SessionMachine {

@@ -60,4 +60,5 @@ mod snapshot;
 pub mod state;
 pub mod time;
 pub(crate) mod tombstones;
+mod typed_event;
 pub mod watch;

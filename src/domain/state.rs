@@ -12,18 +12,10 @@ use super::watch::Coverage;
 /// The fold of the log up to an entry.
 ///
 /// ```
-/// use rollbook::domain::{decide::decide, entry::{Commit, Rules}, event::*, names::Names, order::Stamp, state::State};
+/// use rollbook::domain::entry::{Commit, Rules};
+/// use rollbook::domain::{decide::decide, event::Event, names::Names, state::State};
 /// let (mut names, mut state) = (Names::new(), State::new());
-/// let lily = MemberSaid { user: "lily".into(), conn: "".into(), meta: None, stamp: Stamp::NONE, reason: None, late_ms: 0 };
-/// let event = Event {
-///     observer: "default".into(), self_user: None, id: None, stamp: Stamp { pos: None, ts: Some(1_000) },
-///     said: Said::Changes {
-///         channel: "room".into(),
-///         changes: vec![ChangeSaid { kind: Kind::Join, topic: "gesture".into(), who: lily }],
-///         together: false,
-///         occupancy: None,
-///     },
-/// };
+/// let event = Event::join("room", "gesture", "lily").at(1_000);
 /// if let Ok(Commit::Entries(entries)) = decide(&state, &mut names, &event, &Rules::default(), 2_000) {
 ///     for entry in &entries { state.apply(entry, &names); }
 /// }

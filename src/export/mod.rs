@@ -98,12 +98,13 @@ impl Store {
     /// entry whose metadata is not JSON, which an older version may have accepted. The file then has it as a string.
     ///
     /// ```
-    /// use rollbook::export::{Existing, What};
+    /// use rollbook::export::{Existing, ExportKind};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let dir = tempfile::tempdir()?;
     /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
     /// let file = dir.path().join("stays.csv");
-    /// store.export(&file, &What::Sessions(Default::default()), Existing::Keep, |_| true, |_| {})?;
+    /// let stays = ExportKind::Sessions(Default::default());
+    /// store.export(&file, &stays, Existing::Keep, |_| true, |_| {})?;
     /// assert!(std::fs::read_to_string(&file)?.starts_with("channel,topic,user,connection,joined_at"));
     /// # Ok(())
     /// # }

@@ -122,18 +122,18 @@ field::object! {
 /// Parses one line, without its newline. A byte order mark before it is ignored.
 ///
 /// ```
-/// use rollbook::domain::event::Said;
+/// use rollbook::domain::event::EventPayload;
 /// use rollbook::feed::{Defaults, parse};
 ///
 /// let defaults = Defaults::of("default");
 /// let line = br#"{"t":"join","channel":"room-1","topic":"lobby","user":"ann","ts":1000}"#;
 /// let event = parse(line, &defaults)?;
 /// assert_eq!(event.stamp.ts, Some(1000));
-/// assert!(matches!(event.said, Said::Changes { .. }));
+/// assert!(matches!(event.payload, EventPayload::Changes { .. }));
 ///
-/// let refusal = parse(br#"{"t":"join","channel":"room-1","topic":"lobby"}"#, &defaults).unwrap_err();
-/// assert_eq!(refusal.to_string(), "user is missing");
-/// # Ok::<(), rollbook::feed::Refusal>(())
+/// let error = parse(br#"{"t":"join","channel":"room-1","topic":"lobby"}"#, &defaults).unwrap_err();
+/// assert_eq!(error.to_string(), "user is missing");
+/// # Ok::<(), rollbook::feed::LineError>(())
 /// ```
 ///
 /// # Errors

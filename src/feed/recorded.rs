@@ -36,7 +36,7 @@ object! {
 /// let recording = rollbook::feed::recording(line)?;
 /// assert_eq!(recording.recorded_at, Some(1000));
 /// assert!(recording.rules.is_some_and(|rules| rules.lossy));
-/// # Ok::<(), rollbook::feed::Refusal>(())
+/// # Ok::<(), rollbook::feed::LineError>(())
 /// ```
 ///
 /// # Errors

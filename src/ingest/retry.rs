@@ -16,9 +16,9 @@ const BATCH_BYTES: usize = 4 << 20;
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use rollbook::ingest::{How, retry};
+/// use rollbook::ingest::{IngestOptions, retry};
 /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
-/// let outcome = retry(&store, &How::default(), &mut ())?;
+/// let outcome = retry(&store, &IngestOptions::default(), &mut ())?;
 /// assert_eq!(outcome.lines, 0);
 /// # Ok(())
 /// # }

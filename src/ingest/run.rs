@@ -182,11 +182,11 @@ const BATCHES_AHEAD: usize = 4;
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use rollbook::ingest::{How, ingest, source::Source};
+/// use rollbook::ingest::{IngestOptions, ingest, source::Source};
 /// let file = tempfile::NamedTempFile::new()?;
 /// std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#)?;
 /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
-/// let outcome = ingest(&store, Source::open(file.path())?, &How::default(), &mut ())?;
+/// let outcome = ingest(&store, Source::open(file.path())?, &IngestOptions::default(), &mut ())?;
 /// assert_eq!((outcome.lines, outcome.tally.joins), (1, 1));
 /// # Ok(())
 /// # }

@@ -58,7 +58,7 @@ impl Store {
     ///     ..Default::default()
     /// };
     /// let who = store.who("room", &filter)?;
-    /// assert_eq!(who.coverage, rollbook::query::answer::Coverage::Blind);
+    /// assert_eq!(who.coverage, rollbook::query::answer::CoverageAnswer::Blind);
     /// assert_eq!(who.topics[0].publishers.len(), 2);
     /// # Ok(())
     /// # }

@@ -104,10 +104,10 @@ impl<F: FnMut(&PlayedLine<'_>) -> bool> LineSink for F {
 ///
 /// ```
 /// use rollbook::feed::{Defaults, parse};
-/// use rollbook::replay::{Shape, lines_of};
+/// use rollbook::replay::{LineShape, lines_of};
 /// let event = parse(br#"{"t":"link","state":"up"}"#, &Defaults::of("default"))?;
 /// let line = r#"{"event":"linkState","currentState":"CONNECTED","affectedChannels":[],"unrestoredChannels":[]}"#;
-/// assert_eq!(lines_of(&event, Shape::Agora)?, [line]);
+/// assert_eq!(lines_of(&event, LineShape::Agora)?, [line]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -125,14 +125,14 @@ impl Store {
     /// and passed over ([`SkippedEntry`]). Put a [`PacedSink`] before the sink to keep the original intervals.
     ///
     /// ```
-    /// use rollbook::replay::{Played, Shape};
+    /// use rollbook::replay::{LineShape, PlayedLine};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
     /// # let file = tempfile::NamedTempFile::new()?;
     /// # std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#)?;
     /// # let source = rollbook::ingest::source::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
-    /// store.play(&Default::default(), Shape::Agora, &mut |line: &Played<'_>| {
+    /// store.play(&Default::default(), LineShape::Agora, &mut |line: &PlayedLine<'_>| {
     ///     assert!(line.text.starts_with(r#"{"eventType":"REMOTE_JOIN","channelName":"room""#));
     ///     true
     /// })?;

@@ -114,7 +114,7 @@ const STEP_MAX: Duration = Duration::from_millis(500);
 /// A sink that passes lines on at the intervals of their effective times, divided by the speed.
 ///
 /// ```
-/// use rollbook::replay::{Paced, Played, Remote, Shape, Speed};
+/// use rollbook::replay::{LineShape, PacedSink, PlaybackControl, PlayedLine, Speed};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
 /// # let file = tempfile::NamedTempFile::new()?;
@@ -123,15 +123,15 @@ const STEP_MAX: Duration = Duration::from_millis(500);
 /// #     r#"{"t":"leave","channel":"room","topic":"chat","user":"tony","ts":9000}"#))?;
 /// # let source = rollbook::ingest::source::Source::open(file.path())?;
 /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
-/// let remote = Remote::default(); // a clone of it pauses and resumes from another thread
+/// let control = PlaybackControl::default(); // a clone of it pauses and resumes from another thread
 /// let mut lines = 0;
-/// let sink = |_: &Played<'_>| {
+/// let sink = |_: &PlayedLine<'_>| {
 ///     lines += 1;
-///     remote.stop(); // one is enough
+///     control.stop(); // one is enough
 ///     true
 /// };
-/// let mut paced = Paced::new(sink, Speed::Times(2.0), remote.clone());
-/// store.play(&Default::default(), Shape::Rollbook, &mut paced)?;
+/// let mut paced = PacedSink::new(sink, Speed::Times(2.0), control.clone());
+/// store.play(&Default::default(), LineShape::Rollbook, &mut paced)?;
 /// assert_eq!(lines, 1);
 /// # Ok(())
 /// # }

@@ -67,11 +67,10 @@ pub enum InvalidEvent {
 /// Checks that an event can be recorded.
 ///
 /// ```
-/// use rollbook::domain::{event::*, order::Stamp};
-/// use rollbook::store::{Unfit, check};
-/// let link = LinkSaid { state: LinkState::Up, channels: vec!["".into()], unrestored: vec![], service: Service::All, reason: None };
-/// let event = Event { observer: "default".into(), self_user: None, id: None, stamp: Stamp::NONE, said: Said::Link(link) };
-/// assert_eq!(check(&event), Err(Unfit::Empty { field: "channels" }));
+/// use rollbook::domain::event::Event;
+/// use rollbook::store::{InvalidEvent, check};
+/// let event = Event::join("room", "", "lily");
+/// assert_eq!(check(&event), Err(InvalidEvent::Empty { field: "topic" }));
 /// ```
 ///
 /// # Errors

@@ -127,11 +127,12 @@ impl Default for Options {
 /// Receives each entry of the log, in order, to build a projection. The crate's own state is the first projection.
 ///
 /// ```
-/// use rollbook::domain::{entry::{Entry, What}, names::Names};
+/// use rollbook::domain::entry::{Entry, Payload};
+/// use rollbook::domain::names::Names;
 /// struct Count(u64);
 /// impl rollbook::Projection for Count {
 ///     fn apply(&mut self, entry: &Entry, _names: &Names) {
-///         self.0 += u64::from(matches!(entry.what, What::Change(_)));
+///         self.0 += u64::from(matches!(entry.payload, Payload::Change(_)));
 ///     }
 /// }
 /// # fn main() -> Result<(), rollbook::StoreError> {
@@ -236,16 +237,10 @@ impl Store {
     /// Records events by the store's rules, and waits until they are durable.
     ///
     /// ```
-    /// use rollbook::domain::{event::*, order::Stamp};
+    /// use rollbook::domain::event::Event;
     /// # fn main() -> Result<(), rollbook::StoreError> {
     /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
-    /// let lily = MemberSaid { user: "lily".into(), conn: "".into(), meta: None, stamp: Stamp::NONE, reason: None, late_ms: 0 };
-    /// let topic = TopicShown { topic: "gesture".into(), total: None, members: vec![lily] };
-    /// let shown = Shown { topics: vec![topic], ..Shown::default() };
-    /// let receipt = store.record(&[Event {
-    ///     observer: "default".into(), self_user: None, id: None, stamp: Stamp::NONE,
-    ///     said: Said::Snapshot { channel: "room".into(), shown },
-    /// }])?;
+    /// let receipt = store.record(&[Event::snapshot("room", [("gesture", "lily")])])?;
     /// assert_eq!(receipt.tally.baseline_joins, 1);
     /// assert_eq!(store.who("room", &Default::default())?.topics[0].publishers[0].user, "lily");
     /// # Ok(())
