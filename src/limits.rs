@@ -2,7 +2,7 @@
 //!
 //! A limit that a user can meet is named in the error that it causes. Sizes are bytes unless the name says otherwise.
 
-/// Longest line that is read; a longer one is rejected (contract 2.8).
+/// Longest line that is read; a longer one is rejected ([guide](crate::guide::files#rejects)).
 pub const LINE_BYTES_MAX: usize = 16 << 20;
 /// Longest channel, topic, user, connection, observer or sync name.
 pub const NAME_BYTES_MAX: usize = 1024;
@@ -36,7 +36,7 @@ pub const ENDED_STRETCHES_MAX: usize = 64;
 /// Topics of one channel for which the cover of an incomplete snapshot is kept.
 pub const TOPIC_COVERS_MAX: usize = 65_536;
 
-/// Retry ids kept in all (contract 2.5.8).
+/// Retry ids kept in all ([guide](crate::guide::semantics#retries)).
 pub const RETRY_IDS_MAX: usize = 1_000_000;
 /// Retry ids kept for each recently active observer, however many the others send.
 pub const RETRY_IDS_PER_OBSERVER_MIN: usize = 10_000;

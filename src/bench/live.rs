@@ -1,6 +1,7 @@
-//! A line's way through a server, over WebSockets of this machine. Lines come in their time whatever has become of those
-//! before them (an open loop), and are timed from when they were to be sent: a stall counts for every line that it holds
-//! up. The bare file takes turns with the server, at the same pace; what is due at the same time it syncs at once.
+//! A line's way through a server, over WebSockets of this machine. Lines come in their time whatever has become of
+//! those before them (an open loop), and are timed from when they were to be sent: a stall counts for every line that
+//! it holds up. The bare file takes turns with the server, at the same pace; what is due at the same time it syncs at
+//! once.
 
 use super::bare::Bare;
 use super::clock::LatencyRecorder;

@@ -1,6 +1,6 @@
-//! What a Rollbook does on this machine, and beside each figure that nothing can beat it: the bytes of the same lines to
-//! the end of a bare file, a CRC32C and one fdatasync a batch. The file takes turns with the store, so that both meet
-//! the same disk. Seeds are fixed: every run does the same work.
+//! What a Rollbook does on this machine, and beside each figure that nothing can beat it: the bytes of the same lines
+//! to the end of a bare file, a CRC32C and one fdatasync a batch. The file takes turns with the store, so that both
+//! meet the same disk. Seeds are fixed: every run does the same work.
 //!
 //! | file | what |
 //! | --- | --- |

@@ -104,7 +104,7 @@ pub enum SessionAction {
     BreakOff,
 }
 
-/// A line about the feed itself, in Rollbook's own format (contract 2.4).
+/// A line about the feed itself, in Rollbook's own format ([guide](crate::guide::semantics#own-format)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Note {
     t: &'static str,

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-/// The close code of a server when the token has expired (contract, section 4).
+/// The close code of a server when the token has expired ([guide](crate::guide::server#close-codes)).
 pub const CLOSED_EXPIRED: u16 = 4401;
 
 /// The close code of a side that has sent everything.

@@ -37,7 +37,8 @@ impl Token {
         format!("Bearer {}", self.0)
     }
 
-    /// The message that renews the token on a Rollbook's connection (contract, section 4). For that connection only.
+    /// The message that renews the token on a Rollbook's connection ([guide](crate::guide::server#ingest-socket)).
+    /// For that connection only.
     pub(super) fn renewal(&self) -> String {
         serde_json::json!({ "t": "renew", "token": self.0 }).to_string()
     }

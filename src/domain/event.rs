@@ -33,8 +33,8 @@ pub enum EventPayload<'a> {
         channel: Str<'a>,
         /// The changes. A `diff` lists its leaves, then its joins.
         changes: Vec<ReportedChange<'a>>,
-        /// Applied together (contract 2.4, `diff`): leaves before joins, each sorted; a present member in both
-        /// is one update.
+        /// Applied together ([guide](crate::guide::semantics#own-format), `diff`): leaves before joins, each sorted;
+        /// a present member in both is one update.
         together: bool,
         /// How many members the source counts after them (Agora's presence intervals). Where the roster's size
         /// differs, something was missed.

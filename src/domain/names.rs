@@ -70,7 +70,7 @@ impl NameTable {
         key.copied().unwrap_or(NOBODY)
     }
 
-    /// Compares members in the contract's order: by topic, user and connection, bytewise.
+    /// Compares members in the order of answers: by topic, user and connection, bytewise.
     #[must_use]
     pub fn compare(&self, a: MemberId, b: MemberId) -> Ordering {
         let (a, b) = (self.key(a), self.key(b));

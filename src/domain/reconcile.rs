@@ -1,5 +1,5 @@
 //! Infers changes from a snapshot: the differences between what it shows and what was known, each with the window in
-//! which it must have happened (contract 2.6).
+//! which it must have happened ([guide](crate::guide::semantics#reconciliation)).
 
 use super::decide::DecideContext;
 use super::entry::{

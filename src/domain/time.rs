@@ -4,7 +4,7 @@
 pub type Millis = i64;
 
 /// The source's time, if it counts. A time of 0 counts as missing, and so does a time more than `max_ahead_ms` after
-/// the moment of recording (contract 2.5.11).
+/// the moment of recording ([guide](crate::guide::semantics#time)).
 #[must_use]
 pub fn counted(
     source_ts: Option<Millis>,

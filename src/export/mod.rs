@@ -1,4 +1,5 @@
-//! Exports the log to files for other tools: entries and stays, as CSV or JSON lines, in the columns of the contract.
+//! Exports the log to files for other tools: entries and stays, as CSV or JSON lines, with the fields of the answers
+//! as columns.
 //!
 //! An export is streamed, so its size costs no memory. It is written to a temporary file in the same
 //! folder, which is renamed at the end, so that no reader finds half a file. [`record`] defines the

@@ -1,4 +1,4 @@
-//! Answers as rows for programs: lines of JSON, or CSV whose columns are the fields of the contract, in its order.
+//! Answers as rows for programs: lines of JSON, or CSV whose columns are the fields of the JSON, in its order.
 //! Nothing here is formatted for people.
 
 use crate::ingest::IngestSummary;
@@ -142,7 +142,7 @@ impl ExportRow for Who {
     }
 }
 
-/// The contract's name for a variant.
+/// The name of a variant in JSON.
 fn word(variant: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::from_str(&serde_json::to_string(variant)?)?)
 }

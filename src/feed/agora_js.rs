@@ -1,4 +1,4 @@
-//! The `topic` event of Agora's JavaScript SDK (contract 2.1).
+//! The `topic` event of Agora's JavaScript SDK ([guide](crate::guide::semantics#javascript-topic-events)).
 
 use super::Line;
 use super::agora_topics::{self, FieldNames, TopicEventKind};

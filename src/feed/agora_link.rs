@@ -1,5 +1,6 @@
-//! Agora's events as a bridge forwards them, under the name of the event (contract 2.3): link, token, and the topic
-//! and presence events themselves. The native SDKs write enum numbers instead of words.
+//! Agora's events as a bridge forwards them, under the name of the event
+//! ([guide](crate::guide::semantics#link-and-token-events)): link, token, and the topic and presence events
+//! themselves. The native SDKs write enum numbers instead of words.
 
 use super::line_error::LineError;
 use super::settings::Settings;

@@ -1,4 +1,4 @@
-//! The topic event of Agora's native SDKs (contract 2.2).
+//! The topic event of Agora's native SDKs ([guide](crate::guide::semantics#native-topic-events)).
 
 use super::Line;
 use super::agora_topics::{self, FieldNames, TopicEventKind};

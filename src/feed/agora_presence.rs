@@ -1,6 +1,7 @@
-//! The `presence` event of Agora's SDKs (contract 2.2b), with the field names of all of them: which users are in a
-//! channel, whatever its topics. It has the same event types as a topic event, but must not change the roster of
-//! publishers. So its channel is named `message:NAME` or `stream:NAME` here, and its only topic `presence`.
+//! The `presence` event of Agora's SDKs ([guide](crate::guide::semantics#presence-events)), with the field names of
+//! all of them: which users are in a channel, whatever its topics. It has the same event types as a topic event, but
+//! must not change the roster of publishers. So its channel is named `message:NAME` or `stream:NAME` here, and its
+//! only topic `presence`.
 
 use super::Line;
 use super::agora_topics::member;

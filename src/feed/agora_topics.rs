@@ -1,4 +1,5 @@
-//! The meaning of Agora's topic events (contract 2.5.1), independent of the field names of each SDK.
+//! The meaning of Agora's topic events ([guide](crate::guide::semantics#live-events)), independent of the field names
+//! of each SDK.
 
 use super::Line;
 use super::field::{Field, object};

@@ -1,7 +1,7 @@
 //! JSON text, read in place: a scanner that checks the syntax and returns values as
 //! slices of the text. It knows no field names.
 //!
-//! Why not `serde_json`: the feed contract needs the digits of numbers (it gives `f64`), the last of repeated keys
+//! Why not `serde_json`: the feed needs the digits of numbers (it gives `f64`), the last of repeated keys
 //! (derived types refuse them), a depth limit for skipped values, too, and errors that name the field. Tests compare
 //! what this scanner accepts with what `serde_json` accepts.
 

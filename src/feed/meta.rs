@@ -1,4 +1,5 @@
-//! Metadata as canonical JSON text: two values are equal (contract 2.5.5) exactly if their texts are equal.
+//! Metadata as canonical JSON text: two values are equal ([guide](crate::guide::semantics#duplicates-and-metadata))
+//! exactly if their texts are equal.
 //!
 //! The text has no white space; object keys in byte order, the last one of repeated keys; numbers as [`decimal`]
 //! writes them; and only the escapes that JSON requires. This module also decides about metadata that is too large.

@@ -1,5 +1,6 @@
-//! Parses the bytes of a line into an event, whose text is borrowed from the line. There is one module per input shape
-//! (contract 2.1 to 2.4). Only this module knows Agora's names. It decides nothing about an event, and keeps no state.
+//! Parses the bytes of a line into an event, whose text is borrowed from the line. There is one module per input
+//! shape ([guide](crate::guide::semantics#input-shapes)). Only this module knows Agora's names. It decides nothing
+//! about an event, and keeps no state.
 //!
 //! The shape is recognised for each line, by the first of these fields that the line has:
 //!

@@ -1,4 +1,4 @@
-//! Rollbook's own feed format (contract 2.4).
+//! Rollbook's own feed format ([guide](crate::guide::semantics#own-format)).
 
 use super::Line;
 use super::field::{Field, object};

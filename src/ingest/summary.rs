@@ -1,4 +1,4 @@
-//! The summary of `ingest`: the JSON of the contract, field by field.
+//! The summary of `ingest`: its JSON, field by field.
 
 use serde::Serialize;
 

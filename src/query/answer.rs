@@ -1,4 +1,4 @@
-//! The answers: the JSON of the contract (section 3), field by field. No logic here.
+//! The answers: the JSON of every query, field by field ([guide](crate::guide::semantics#answers)). No logic here.
 
 use crate::domain::time::Millis;
 use chrono::{DateTime, SecondsFormat, Utc};

@@ -138,7 +138,7 @@ impl Store {
 }
 
 impl Missed {
-    /// The answer without the details: the JSON of the contract.
+    /// The answer without the details: the JSON of `--format json`.
     #[must_use]
     pub fn plain(mut self) -> Missed {
         self.collected.clear();

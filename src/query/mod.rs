@@ -11,7 +11,7 @@
 //! | `stats` | how many members, the most at once, how long |
 //! | `channels` | the channels of the store |
 //! | `rejects` | the rejected lines |
-//! | `answer` | the answers: the JSON of the contract |
+//! | `answer` | the answers: their JSON |
 //! | `params` | the parameters of a query, as the HTTP interface names them |
 //! | `owner` | answers for the store's owner only, line by line |
 //! | `time` | times and durations as users and programs write them |

@@ -1,4 +1,5 @@
-//! Events as lines in the shape of Agora's JavaScript SDK (contract 2.1, 2.3). `presence` has the presence events.
+//! Events as lines in the shape of Agora's JavaScript SDK ([guide](crate::guide::semantics#javascript-topic-events)).
+//! `presence` has the presence events.
 
 use super::line::{LineFields, raw};
 use super::topic::{AgoraPublisher, EventType, TopicEvent, TopicInfo};

@@ -50,15 +50,15 @@ pub struct ReplayFilter {
 /// The shape of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LineShape {
-    /// The shape of Agora's JavaScript SDK (contract 2.1 to 2.3), with whole snapshots. What no Agora event expresses
-    /// exactly is written in the shape of [`LineShape::Rollbook`]. If a log came from such lines of one observer, and
-    /// its replay is ingested with the same options, the new log has the same history, except for the times of
-    /// recording and what derives from them.
+    /// The shape of Agora's JavaScript SDK ([guide](crate::guide::semantics#input-shapes)), with whole snapshots.
+    /// What no Agora event expresses exactly is written in the shape of [`LineShape::Rollbook`]. If a log came from
+    /// such lines of one observer, and its replay is ingested with the same options, the new log has the same
+    /// history, except for the times of recording and what derives from them.
     #[default]
     Agora,
-    /// Rollbook's own shape (contract 2.4), with the moment of recording and any rules that were not the default. If
-    /// these lines are ingested and their recording is [kept](crate::ingest::IngestOptions::keep_recorded), the new
-    /// log has exactly the same history, for any log.
+    /// Rollbook's own shape ([guide](crate::guide::semantics#own-format)), with the moment of recording and any rules
+    /// that were not the default. If these lines are ingested and their recording is
+    /// [kept](crate::ingest::IngestOptions::keep_recorded), the new log has exactly the same history, for any log.
     Rollbook,
 }
 

@@ -1,5 +1,6 @@
-//! Events as lines of Rollbook's own feed format (contract 2.4), with how they were recorded. Every event has such a
-//! line: what otherwise only other shapes express has fields here, and `feed` reads them, too.
+//! Events as lines of Rollbook's own feed format ([guide](crate::guide::semantics#own-format)), with how they were
+//! recorded. Every event has such a line: what otherwise only other shapes express has fields here, and `feed` reads
+//! them, too.
 
 use super::line::{LineFields, raw};
 use super::presence;

@@ -1,5 +1,6 @@
-//! Events of a presence channel as the `presence` event of Agora's JavaScript SDK (contract 2.2b): only where that
-//! event, read with the default settings, expresses all of it.
+//! Events of a presence channel as the `presence` event of Agora's JavaScript SDK
+//! ([guide](crate::guide::semantics#presence-events)): only where that event, read with the default settings,
+//! expresses all of it.
 
 use super::line::{LineFields, raw};
 use crate::domain::event::{

@@ -1,5 +1,6 @@
-//! The `topic` event of Agora's JavaScript SDK as it is written (contract 2.1), by replay and by the
-//! live feed. They decide what it contains.
+//! The `topic` event of Agora's JavaScript SDK as it is written
+//! ([guide](crate::guide::semantics#javascript-topic-events)), by replay and by the live feed. They decide what it
+//! contains.
 
 use super::line::LineFields;
 use crate::domain::time::Millis;

@@ -1,6 +1,6 @@
-//! Entries on their way to subscribers. One thread reads each new entry off the log, once; it lays it into the buffers of
-//! those channels that somebody listens to. A subscriber takes from its buffer when it can: nobody waits for it. What it
-//! has not taken when its buffer is full is dropped, and then it knows that it was too slow.
+//! Entries on their way to subscribers. One thread reads each new entry off the log, once; it lays it into the
+//! buffers of those channels that somebody listens to. A subscriber takes from its buffer when it can: nobody waits
+//! for it. What it has not taken when its buffer is full is dropped, and then it knows that it was too slow.
 
 use crate::limits;
 use crate::query::DeliveredEntry;
@@ -111,8 +111,8 @@ impl Hub {
             .sum()
     }
 
-    /// How many entries, at most, the subscriber furthest behind has not taken: what its buffer holds for it, and what is
-    /// durable up to `head` and not laid out yet. Those who still read the history are not counted.
+    /// How many entries, at most, the subscriber furthest behind has not taken: what its buffer holds for it, and
+    /// what is durable up to `head` and not laid out yet. Those who still read the history are not counted.
     #[must_use]
     pub fn lag(&self, head: u64) -> u64 {
         let buffers = self.buffers();

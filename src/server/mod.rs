@@ -1,4 +1,4 @@
-//! The live side: HTTP and WebSockets (contract, section 4) over one open [`Store`].
+//! The live side: HTTP and WebSockets ([guide](crate::guide::server)) over one open [`Store`].
 //!
 //! ```text
 //! listen ─> guard ─┬─> queries ───────────────────────> store (in a bounded pool)

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Close codes: those of RFC 6455, and those of the contract.
+/// Close codes: those of RFC 6455, and [those of Rollbook](crate::guide::server#close-codes).
 pub mod code {
     /// Everything was sent.
     pub const DONE: u16 = 1000;

@@ -17,7 +17,7 @@ const LIST_MS: Millis = 1_500;
 const LATE_MS: Millis = 5_000;
 /// How long behind that a bridge may wait before it says that all has been told.
 const SYNCED_MS: Millis = 6_000;
-/// All has been told by then (the contract's `--resync`); links that fall again fall before.
+/// All has been told by then (`--resync`); links that fall again fall before.
 const TOLD_BY_MS: Millis = 10_000;
 
 /// One link, and what the client believes of the channels behind it.

@@ -1,5 +1,5 @@
-//! What was told, written down: as lines of Agora's shape or of Rollbook's own (contract 2.1, 2.3, 2.4). The truth is
-//! written in the second one, too.
+//! What was told, written down: as lines of Agora's shape or of Rollbook's own
+//! ([guide](crate::guide::semantics#input-shapes)). The truth is written in the second one, too.
 
 use super::mix::{Mix, Stamps};
 use super::presence_feed::of_presence;

@@ -1,4 +1,4 @@
-//! A mix: what a source does wrong, and how the contract says that such a source is to be taken in. It is data: `link`
+//! A mix: what a source does wrong, and how the guide says that such a source is to be taken in. It is data: `link`
 //! reads what the source does, `run` how it is ingested, `score` what must hold. Which ones there are says `mixes`.
 
 use super::mixes::MIXES;
@@ -133,8 +133,9 @@ pub(super) struct SourceModel {
     pub bare: u32,
     /// Links that are lost because the token has expired.
     pub expired: u32,
-    /// Lines at which the observer's connection to the store breaks off, and then goes on where it was. Not for a source
-    /// that can lose its own link meanwhile and says nothing: where link entries tell of some gaps they must tell of all.
+    /// Lines at which the observer's connection to the store breaks off, and then goes on where it was. Not for a
+    /// source that can lose its own link meanwhile and says nothing: where link entries tell of some gaps they must
+    /// tell of all.
     pub resumed: u32,
 }
 

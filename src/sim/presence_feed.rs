@@ -1,4 +1,5 @@
-//! Presence events as lines: of Agora's shape (contract 2.2b), or of Rollbook's own with `late_ms` (2.5.14).
+//! Presence events as lines: of Agora's shape ([guide](crate::guide::semantics#presence-events)), or of Rollbook's
+//! own with `late_ms` ([guide](crate::guide::semantics#late-news)).
 
 use super::feed::{Pen, member_line, put};
 use super::told::{SimLine, SimLink, SimListing, SimPayload};

@@ -101,8 +101,8 @@ impl Wire<'_> {
         same && different && up.is_some_and(|up| up.contains(&next.at))
     }
 
-    /// Gives each line the time at which it is recorded: none overtakes another on the last stretch. Where the connection
-    /// to the store breaks off and goes on, lines wait for it.
+    /// Gives each line the time at which it is recorded: none overtakes another on the last stretch. Where the
+    /// connection to the store breaks off and goes on, lines wait for it.
     pub fn arrive(
         mut self,
         observer: usize,

@@ -4,7 +4,7 @@ use crate::domain::entry::{Change, Disposition, Entry, Origin, Payload};
 use crate::domain::event::ChangeKind;
 use serde::{Deserialize, Serialize};
 
-/// What became of some lines (contract 3, `ingest`).
+/// What became of some lines ([guide](crate::guide::files#summary)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // each is explained where it is shown: ingest::IngestSummary
 pub struct LineCounts {

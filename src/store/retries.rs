@@ -1,5 +1,5 @@
 //! Which lines have been recorded already, by their id: the last [`RETRY_IDS_MAX`] ids of the store, and at least
-//! [`RETRY_IDS_PER_OBSERVER_MIN`] of each recently active observer (contract 2.5.8).
+//! [`RETRY_IDS_PER_OBSERVER_MIN`] of each recently active observer ([guide](crate::guide::semantics#retries)).
 //!
 //! The ids are derived from the log: entries have their ids. What is saved is a shortcut for opening. Only the
 //! content hash of each id is stored nowhere else: it is unknown for ids that were read from the log again, after a

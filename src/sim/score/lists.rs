@@ -1,5 +1,6 @@
-//! The own lists of observers (contract 2.5.13): whom each believes to be there by what it said itself, and what of it
-//! is still being collected. Written down from the contract, not from the rules.
+//! The own lists of observers ([guide](crate::guide::semantics#resync-by-differences)): whom each believes to be
+//! there by what it said itself, and what of it is still being collected. Written down from the guide, not from the
+//! rules.
 
 use crate::domain::time::Millis;
 use crate::sim::told::{Extent, SimLine, SimLink, SimListing, SimPayload};

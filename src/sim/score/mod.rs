@@ -9,7 +9,7 @@
 //! | `gaps` | are gaps where link lines tell of them |
 //! | `moments` | is what is `certain` true; is what was known then what is said now to have been known |
 //!
-//! A store is asked what anyone may ask. No rule is known here but what the contract promises.
+//! A store is asked what anyone may ask. No rule is known here but what the guide promises.
 
 mod entries;
 mod gaps;

@@ -159,7 +159,8 @@ impl<'a> Truth<'a> {
                 }
             }
         }
-        // Of two observers one may tell late of what the other one's snapshot has passed over: that is recorded as stale.
+        // Of two observers one may tell late of what the other one's snapshot has passed over: that is recorded as
+        // stale.
         let alone = self.run.mix.source.observers == 1;
         if alone && certain && answer.coverage == CoverageAnswer::Complete {
             self.nobody_is_lacking(channel, (at, known_at), &listed, &as_known(), score);
@@ -167,7 +168,7 @@ impl<'a> Truth<'a> {
         Ok(())
     }
 
-    /// Whether somebody was connected who had said nothing since a moment: the contract trusts the connection then.
+    /// Whether somebody was connected who had said nothing since a moment: the guide trusts the connection then.
     /// What is on its way, or a connection that is dead and not missed yet, is beyond what a store can know.
     fn rests_on_a_connection(&self, at: Millis, known_at: Option<Millis>) -> bool {
         let run = self.run;
