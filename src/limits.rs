@@ -146,7 +146,7 @@ pub const BODY_STARTS_MAX: usize = 1_024;
 pub const SLOW_READERS_MAX: usize = 64;
 /// Bytes read ahead from the log for subscribers, in all, and kept while these take what was read before. Beyond it,
 /// bytes are dropped, and read again when they are needed.
-pub const READ_AHEAD_BYTES_MAX: usize = 32 << 20;
+pub const READ_AHEAD_BYTES_MAX: usize = 16 << 20;
 /// Read-ahead bytes are counted in pieces of this size.
 pub const READ_AHEAD_PIECE_BYTES: usize = 64 << 10;
 /// Batches of ingest sockets that are with the writer at a time; further ones wait.
@@ -157,6 +157,9 @@ pub const BODY_BYTES_MAX: usize = 256 << 20;
 pub const BODIES_AT_ONCE_MAX: usize = 16;
 /// Queries that run at a time; further ones wait.
 pub const QUERIES_AT_ONCE_MAX: usize = 16;
+/// Pieces of history that are read for subscribers at a time; further ones wait. Each takes as much memory as the largest
+/// frame needs when it is decoded.
+pub const CATCHING_UP_AT_ONCE_MAX: usize = 4;
 /// Clients that replay recorded history at a time, each from its own thread; further ones are refused.
 pub const PLAYS_AT_ONCE_MAX: usize = 64;
 /// Largest message of an ingest socket, or of a feed that is recorded. It is above [`LINE_BYTES_MAX`], so that a line
@@ -175,7 +178,7 @@ pub const LIVE_ENTRIES_MAX: usize = 65_536;
 /// Bytes of these entries.
 pub const LIVE_BYTES_MAX: usize = 64 << 20;
 /// Bytes that a subscriber gets at a time.
-pub const CATCH_UP_BYTES: usize = 64 << 10;
+pub const CATCH_UP_BYTES: usize = 16 << 10;
 /// How long before a token expires its socket gets a warning; for a shorter token, at half of the remaining time.
 pub const TOKEN_WARNING_MS: i64 = 30_000;
 /// How often a silent socket gets a ping.

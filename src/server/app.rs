@@ -51,6 +51,8 @@ pub struct App {
     pub stop: CancellationToken,
     /// Places for queries.
     pub queries: Arc<Places>,
+    /// Places for reads of the history on behalf of subscribers.
+    pub catching_up: Arc<Places>,
     /// Places for sockets and streams.
     pub sockets: Arc<Places>,
     /// Places for answers that wait for their readers.
@@ -190,9 +192,31 @@ impl App {
     /// # Errors
     /// [`ApiError::Crowded`], [`ApiError::Late`].
     pub async fn turn(&self, client: &Client) -> Result<Permit, ApiError> {
-        let turn = self.queries.take(client, self.bounds.request).await;
+        let patience = self.bounds.request;
+        self.turn_in(&self.queries, client, patience, "queries")
+            .await
+    }
+
+    /// Waits for a place to read a piece of the history for a subscriber. Thousands may come back at once.
+    ///
+    /// # Errors
+    /// [`ApiError::Crowded`], [`ApiError::Late`].
+    pub async fn catch_up_turn(&self, client: &Client) -> Result<Permit, ApiError> {
+        let (patience, what) = (self.bounds.whole, "subscribers that catch up");
+        self.turn_in(&self.catching_up, client, patience, what)
+            .await
+    }
+
+    async fn turn_in(
+        &self,
+        places: &Arc<Places>,
+        client: &Client,
+        patience: Duration,
+        what: &str,
+    ) -> Result<Permit, ApiError> {
+        let turn = places.take(client, patience).await;
         turn.map_err(|full| match full {
-            Full::Share => full.fault("queries"),
+            Full::Share => full.fault(what),
             Full::Room => TOO_LONG,
         })
     }

@@ -62,7 +62,7 @@ impl MessageStream for EntryStream {
                 StreamPlace::History(cursor, place) => {
                     let turn = self
                         .app
-                        .turn(&self.client)
+                        .catch_up_turn(&self.client)
                         .await
                         .map_err(StreamEnd::Failed)?;
                     let (cursor, place) = (cursor.take(), place.take());

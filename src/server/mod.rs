@@ -162,6 +162,7 @@ pub async fn serve(
         bounds: config.bounds,
         stop: stop.clone(),
         queries: Places::new(config.bounds.queries),
+        catching_up: Places::new(limits::CATCHING_UP_AT_ONCE_MAX),
         sockets: Places::new(config.bounds.sockets),
         slow_readers: Places::new(config.bounds.slow_readers),
         starts: Places::new(config.bounds.starts),

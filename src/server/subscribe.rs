@@ -103,7 +103,9 @@ async fn events(tail: &mut EntryStream, app: &App, pass: &AuthContext) -> Option
             Ok(Err(_)) => None,
             Ok(Ok(StreamItem::Live(seq))) => Some(format!("id: {seq}\ndata: {}\n\n", live(seq)).into()),
             Ok(Ok(StreamItem::Items(items))) => {
-                let mut text = String::new();
+                // Each line has its seq and its frame beside it. A string that grows would take twice as much.
+                let bytes: usize = items.iter().map(|item| item.json.len() + 48).sum();
+                let mut text = String::with_capacity(bytes);
                 for item in items.iter().filter(|item| may_see(pass, item)) {
                     let (seq, json) = (item.told.entry.seq, &item.json);
                     text.push_str(&format!("id: {seq}\ndata: {json}\n\n"));

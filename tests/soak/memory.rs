@@ -15,25 +15,34 @@ pub fn resident(pid: u32) -> u64 {
     field(pid, "VmRSS:")
 }
 
-/// Its resident size once `enough` says so of it, or it has been the same (to 1 MiB) for five seconds, or after so long.
-pub async fn settled(pid: u32, most: Duration, mut enough: impl FnMut(u64) -> bool) -> u64 {
-    const LOOK: Duration = Duration::from_millis(50);
-    const STILL: u32 = 100;
-    let (mut still, mut size) = (0, resident(pid));
-    for _ in 0..most.as_millis() / LOOK.as_millis() {
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Its largest resident size until it has been the same (to 1 MiB) for five seconds; for 30 s at most.
+pub async fn highest(pid: u32) -> u64 {
+    let (mut still, mut size, mut highest) = (0, resident(pid), 0);
+    for _ in 0..600 {
         tokio::time::sleep(LOOK).await;
         let now = resident(pid);
-        still = if now.abs_diff(size) < 1 << 20 {
-            still + 1
+        highest = now.max(highest);
+        if now.abs_diff(size) < 1 << 20 {
+            still += 1;
         } else {
-            0
-        };
-        if still == 0 {
-            size = now;
+            (still, size) = (0, now);
         }
-        if enough(now) || still >= STILL {
-            return now;
+        if still == 100 {
+            break;
         }
+    }
+    highest
+}
+
+/// Its resident size once that is no more than `size`, or after so long.
+pub async fn fallen_to(pid: u32, size: u64, most: Duration) -> u64 {
+    for _ in 0..most.as_millis() / LOOK.as_millis() {
+        if resident(pid) <= size {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
     }
     resident(pid)
 }
