@@ -10,6 +10,9 @@ use std::time::Duration;
 /// The members of one line's commit.
 const MEMBERS: u64 = 3;
 
+/// Kills of one store. All of it is verified after each.
+const ROUNDS_OF_A_STORE: usize = 8;
+
 /// Line `n` of a round; some are bad, and acknowledge those before them when they are named.
 pub fn line(round: usize, n: u64, every: u64) -> String {
     if is_mark(n, every) {
@@ -36,10 +39,13 @@ fn user(round: usize, n: u64, k: u64) -> String {
 #[test]
 fn what_was_acknowledged_before_a_kill_is_there_once() {
     let mut dice = Dice::new(5);
-    let folder = Folder::new();
+    let mut folder = Folder::new();
     let (mut head, mut acknowledged, mut beyond) = (0, 0, 0);
     let rounds = rounds(6, 200);
     for round in 0..rounds {
+        if round % ROUNDS_OF_A_STORE == 0 {
+            (folder, head) = (Folder::new(), 0);
+        }
         let every = [7, 120, 900, 2_500][dice.below(4) as usize];
         let (burst, kill_after) = (1 + dice.below(2_000), 1 + dice.below(9));
         let mut command = folder.program(&["ingest"]);
