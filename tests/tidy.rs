@@ -236,7 +236,7 @@ fn each_library_has_its_one_place() {
         "src/bench/live.rs",
     ];
     let places: &[(&str, &[&str])] = &[
-        ("sled::", &["src/log/engine/sled.rs"]),
+        ("sled::", &["src/log/engine/sled"]),
         ("bincode::", &["src/log/codec"]),
         ("flate2::", &["src/ingest/packing.rs"]),
         ("crc32fast::", &["src/log/engine/files.rs"]),

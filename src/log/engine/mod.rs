@@ -16,6 +16,7 @@ mod mark;
 pub mod memory;
 mod panics;
 pub mod sled;
+mod sled_handle;
 mod watchdog;
 
 use crate::limits::VALUE_BYTES_MAX;

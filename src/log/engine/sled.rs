@@ -23,27 +23,19 @@
 
 use super::files::{self, OwnHandle};
 use super::mark::Mark;
-use super::panics::{guarded, of_system};
-use super::watchdog::Watchdog;
+use super::panics::guarded;
+use super::sled_handle::{SledHandle, engine};
 use super::{Durability, Journal, JournalError, KeyValue, KeyValues, Values, fence, fits};
 use crate::limits::VALUE_BYTES_MAX;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// sled's segment size. A quarter of it must hold a leaf of the largest values (FORMAT.md).
-const SEGMENT_BYTES: usize = 8 << 20;
-/// The most values in one leaf at any moment: 16, 3 that it takes from a sibling, and the new one.
-const LEAF_VALUES_MAX: usize = 20;
-const _: () = assert!(LEAF_VALUES_MAX * (VALUE_BYTES_MAX + 64) <= SEGMENT_BYTES / 4);
-/// The longest key of the key values; it counts in the same sum.
+/// The longest key of the key values; it counts among the bytes of a leaf.
 const KEY_BYTES_MAX: usize = 48;
 
-/// sled's cache. The log is read once, in order; what is read again is in checkpoints and blocks.
-const CACHE_BYTES: u64 = 32 << 20;
 /// Positions removed in one batch: this limits the memory of a batch.
 const TRIM_BATCH: u64 = 1_024;
 
@@ -66,7 +58,7 @@ pub struct SledJournal {
     log: sled::Tree,
     key_values: sled::Tree,
     db: sled::Db,
-    last: LastHandle,
+    last: SledHandle,
     file: OwnHandle,
     path: PathBuf,
     durability: Durability,
@@ -75,64 +67,6 @@ pub struct SledJournal {
     mark: Mutex<Mark>,
     first: AtomicU64,
     head: AtomicU64,
-}
-
-/// The handle that is dropped last, from opening on. On this drop sled flushes, and panics if that fails; everything
-/// that must be durable is durable before.
-#[derive(Debug)]
-struct LastHandle {
-    db: Option<sled::Db>,
-    /// It has its own handle.
-    watchdog: Option<Watchdog>,
-}
-
-impl LastHandle {
-    /// Opens the files. The caller must drop the returned `Db` handle first.
-    fn open(path: &Path) -> Result<(LastHandle, sled::Db), JournalError> {
-        let db = sled::Config::new()
-            .path(path)
-            .segment_size(SEGMENT_BYTES)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .use_compression(false)
-            .open()
-            .map_err(engine)?;
-        // A flush that finds the error wakes the waiting calls.
-        let watched = db.clone();
-        let help = move || {
-            if watched.context.global_error().is_err() {
-                drop(guarded(|| watched.flush().map_err(engine)));
-            }
-        };
-        let mut last = LastHandle {
-            db: Some(db.clone()),
-            watchdog: None,
-        };
-        let watchdog = Watchdog::start(help).map_err(|source| JournalError::Io {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        last.watchdog = Some(watchdog);
-        Ok((last, db))
-    }
-
-    fn flush(&self) -> Result<(), JournalError> {
-        let (Some(db), Some(watchdog)) = (&self.db, &self.watchdog) else {
-            return Ok(());
-        };
-        let flush = || db.flush().map(drop).map_err(engine);
-        guarded(|| watchdog.look_after(flush))
-    }
-}
-
-impl Drop for LastHandle {
-    fn drop(&mut self) {
-        // Dropping the handle flushes unwatched. By now nothing is left to write, or an error is known: it cannot wait.
-        drop(self.flush());
-        drop(self.watchdog.take());
-        let last = self.db.take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(last)));
-    }
 }
 
 impl SledJournal {
@@ -154,7 +88,7 @@ impl SledJournal {
         };
         files::make_folder(path).map_err(io(path))?;
         files::clear(path)?;
-        let (last, db) = LastHandle::open(path)?;
+        let (last, db) = SledHandle::open(path)?;
         let log = db.open_tree("log").map_err(engine)?;
         let key_values = db.open_tree("shelf").map_err(engine)?;
         let file = path.join("db");
@@ -294,22 +228,6 @@ impl SledJournal {
 /// A thread that panicked with the lock held changed the tree by whole batches, and the numbers only after them.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn engine(error: sled::Error) -> JournalError {
-    match error {
-        sled::Error::Corruption { .. } => JournalError::Unreadable(error.to_string()),
-        // Sound files cause neither: the first is a case that sled's authors took for impossible, the second a file
-        // of another version.
-        sled::Error::ReportableBug(what) | sled::Error::Unsupported(what) => {
-            JournalError::Unreadable(what)
-        }
-        // sled passes on copies of the error. Their text is the debug form of the first error.
-        sled::Error::Io(error) => {
-            JournalError::Engine(Box::new(of_system(&error.to_string()).unwrap_or(error)))
-        }
-        other => JournalError::Engine(Box::new(other)),
-    }
 }
 
 fn number(bytes: &[u8]) -> Result<u64, JournalError> {
