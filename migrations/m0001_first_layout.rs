@@ -4,8 +4,9 @@
 
 use super::Migration;
 use crate::log::engine::files::make_folder;
-use crate::store::data_dir::{GONE, Manifest, hex};
+use crate::store::data_dir::{GONE, hex};
 use crate::store::error::StoreError;
+use crate::store::manifest::Manifest;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 

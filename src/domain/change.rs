@@ -1,6 +1,6 @@
 //! Decides about live changes of members: each is applied, duplicate, stale, or a leave of an absent member.
 
-use super::decide::DecideContext;
+use super::context::DecideContext;
 use super::entry::{Change, Disposition, Entry, Late, Origin, Payload, Text};
 use super::event::{ChangeKind, ReportedChange};
 use super::names::{MemberId, NameId, NumberMap};

@@ -8,7 +8,7 @@
 //! An observer has one connection at a time. A new feed that comes up while another is up
 //! replaces it, so the other connection is lost.
 
-use super::decide::DecideContext;
+use super::context::DecideContext;
 use super::entry::{Commit, ConnectionEnd, Entry, GapChange, LinkChange, Payload, Text};
 use super::event::{Connection, LinkState, ReportedConnection, Service};
 use super::names::NameId;

@@ -1,64 +1,22 @@
 //! Decides what follows from an event: the entries of its commit. It reads the state and
 //! changes nothing; only the dictionary may grow.
 
+pub use super::context::DecideError;
+
+use super::context::DecideContext;
 use super::entry::{
     Commit, Entry, FullListing, ListedMember, Page, PageStep, Payload, Rules, SnapshotBegin,
     SnapshotOrigin, Text, TokenChange,
 };
-use super::event::{Event, EventPayload, ReportedMember, ReportedToken, Str};
-use super::names::{MemberId, MemberKey, NameId, Names, NumberMap};
+use super::event::{Event, EventPayload, ReportedToken, Str};
+use super::names::{MemberId, NameId, Names};
 use super::order::Stamp;
 use super::reconcile;
-use super::roster::ChannelState;
-use super::snapshot::{ListedMembers, ResolvedListing};
 use super::state::State;
 use super::time::{self, Millis};
 use super::watch;
 use crate::limits;
 use std::sync::Arc;
-
-/// Why an event is refused. Its line is kept as a reject.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DecideError {
-    /// A page or an end of a paged snapshot that has not begun, or that was discarded.
-    NotBegun {
-        /// The name of the paged snapshot.
-        sync: String,
-    },
-    /// Too many observers of one channel.
-    TooManyObservers,
-    /// The unfinished paged snapshot of the channel lists too many members.
-    TooManyPageMembers,
-    /// A resync of a channel for which no differences are being collected.
-    NothingCollected,
-}
-
-impl std::fmt::Display for DecideError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            DecideError::NotBegun { sync } => write!(
-                f,
-                "the paged snapshot \"{sync}\" has not begun here, or a new begin or a lost link has discarded it; send its snapshot_begin first"
-            ),
-            DecideError::TooManyObservers => write!(
-                f,
-                "the channel has {} observers already; that is the limit",
-                limits::OBSERVERS_PER_CHANNEL_MAX
-            ),
-            DecideError::TooManyPageMembers => write!(
-                f,
-                "the unfinished paged snapshot would list more than {} members; that is the limit",
-                limits::OPEN_PAGE_MEMBERS_MAX
-            ),
-            DecideError::NothingCollected => {
-                f.write_str("no differences of the channel are being collected")
-            }
-        }
-    }
-}
-
-impl std::error::Error for DecideError {}
 
 /// Decides what follows from `event`, recorded at `now` (or at the time of the last entry, if that is later).
 ///
@@ -151,126 +109,7 @@ pub fn decide(
     })
 }
 
-/// What all entries of a line share.
-pub(super) struct DecideContext<'a> {
-    pub state: &'a State,
-    pub names: &'a mut Names,
-    pub rules: &'a Rules,
-    pub observer: NameId,
-    pub self_user: Option<NameId>,
-    pub id: Option<Text>,
-    /// The seq of the line's first entry.
-    pub seq: u64,
-    pub recorded_at: Millis,
-    pub occurred_at: Millis,
-    /// As reported.
-    pub stamp: Stamp,
-    /// As far as it counts.
-    pub counted: Stamp,
-}
-
 impl<'a> DecideContext<'a> {
-    pub fn effective_at(&self, channel: &ChannelState) -> Millis {
-        self.occurred_at.max(channel.effective_at)
-    }
-
-    pub fn entry(&self, seq: u64, channel: &ChannelState, what: Payload) -> Entry {
-        Entry {
-            seq,
-            recorded_at: self.recorded_at,
-            occurred_at: self.occurred_at,
-            effective_at: self.effective_at(channel),
-            observer: self.observer,
-            id: self.id.clone(),
-            stamp: self.stamp,
-            lossy: self.rules.lossy,
-            payload: what,
-        }
-    }
-
-    /// The channel's name. Refused if the channel already has the maximum of observers and this one is new to it.
-    pub(super) fn channel(&mut self, name: &str) -> Result<NameId, DecideError> {
-        let name = self.names.intern(name);
-        match self.state.channels.get(&name) {
-            Some(channel)
-                if channel.watching.watches.len() >= limits::OBSERVERS_PER_CHANNEL_MAX
-                    && channel.watching.of(self.observer).is_none() =>
-            {
-                Err(DecideError::TooManyObservers)
-            }
-            _ => Ok(name),
-        }
-    }
-
-    pub fn member(&mut self, channel: NameId, topic: NameId, who: &ReportedMember<'_>) -> MemberId {
-        let user = self.names.intern(&who.user);
-        let conn = self.names.intern(&who.conn);
-        self.names.member(MemberKey {
-            channel,
-            topic,
-            user,
-            conn,
-        })
-    }
-
-    /// The list of a snapshot or a page, each member and topic once. `line` is the stamp of members without their own.
-    fn shown(
-        &mut self,
-        channel: NameId,
-        said: &super::event::ReportedListing<'_>,
-        line: Stamp,
-    ) -> ResolvedListing {
-        let listed: usize = said.topics.iter().map(|topic| topic.members.len()).sum();
-        let mut members = ListedMembers::with_capacity(listed);
-        // A wrong guess costs more than none. So guess only after a member for which it was, or would have been, right.
-        let (mut before, mut in_order) = (None, false);
-        // How many publishers a topic should have, and how many distinct ones are listed.
-        let mut topics: NumberMap<NameId, (u64, u64)> = NumberMap::default();
-        for said in &said.topics {
-            let topic = self.names.intern(&said.topic);
-            let listed_before = members.len();
-            for who in &said.members {
-                let behind = before.filter(|_| in_order).and_then(|before: MemberId| {
-                    let named = [who.user.as_ref(), who.conn.as_ref()];
-                    self.names.member_behind(before, [channel, topic], named)
-                });
-                let member = behind.unwrap_or_else(|| self.member(channel, topic, who));
-                in_order = before.is_some_and(|before| before.is_followed_by(member));
-                before = Some(member);
-                let ts = time::counted(who.stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
-                let stamp = Stamp { ts, ..who.stamp };
-                let meta = who.meta.as_deref().map(|meta| self.meta(member, meta));
-                members.claim(member, ListedMember { meta, stamp }, line);
-            }
-            let (total, distinct) = topics.entry(topic).or_default();
-            *total = (*total).max(said.total.unwrap_or(0));
-            *distinct += (members.len() - listed_before) as u64;
-        }
-        ResolvedListing {
-            channel,
-            self_user: self.self_user,
-            incomplete: said.incomplete,
-            topics_missing: said
-                .total_topics
-                .is_some_and(|total| total > topics.len() as u64),
-            topics: topics
-                .into_iter()
-                .map(|(name, (total, listed))| (name, listed < total))
-                .collect(),
-            members,
-        }
-    }
-
-    /// Metadata as a text. Equal metadata shares the text that is stored for the member: most claims change nothing.
-    fn meta(&self, member: MemberId, meta: &str) -> Text {
-        let known = self
-            .state
-            .slot(member)
-            .and_then(|slot| slot.meta.as_ref())
-            .filter(|known| ***known == *meta);
-        known.map_or_else(|| Text::from(meta), Text::clone)
-    }
-
     fn open_sync(
         &self,
         channel: NameId,
@@ -391,21 +230,5 @@ impl<'a> DecideContext<'a> {
             Some(channel) => self.within(self.seq, channel, what),
             None => self.outside_channels(self.seq, what),
         }])
-    }
-
-    pub(super) fn within(&self, seq: u64, channel: NameId, what: Payload) -> Entry {
-        let nothing_known = ChannelState::default();
-        self.entry(
-            seq,
-            self.state.channels.get(&channel).unwrap_or(&nothing_known),
-            what,
-        )
-    }
-
-    pub(super) fn outside_channels(&self, seq: u64, what: Payload) -> Entry {
-        Entry {
-            effective_at: self.occurred_at,
-            ..self.entry(seq, &ChannelState::default(), what)
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Link lines: which channels one concerns, which gaps it opens, and how it changes the watches of those channels.
 
-use super::decide::{DecideContext, DecideError};
+use super::context::{DecideContext, DecideError};
 use super::entry::{Entry, GapChange, LinkChange, Payload, Text};
 use super::event::{LinkState, ReportedLink, Service};
 use super::names::{NameId, Names, NumberMap};

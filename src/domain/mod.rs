@@ -43,6 +43,7 @@ pub mod behind;
 mod change;
 pub mod claims;
 mod connection;
+mod context;
 pub mod decide;
 mod describe;
 pub mod entry;

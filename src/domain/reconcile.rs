@@ -1,7 +1,7 @@
 //! Infers changes from a snapshot: the differences between what it shows and what was known, each with the window in
 //! which it must have happened ([guide](crate::guide::semantics#reconciliation)).
 
-use super::decide::DecideContext;
+use super::context::DecideContext;
 use super::entry::{
     Change, Disposition, Entry, FullListing, Inference, Listing, ListingDelta, Origin, Payload,
     Snapshot, SnapshotBegin, SnapshotGap, SnapshotOrigin, Text,

@@ -4,7 +4,7 @@
 //!
 //! `reconcile` decides what this snapshot infers, as for any other snapshot.
 
-use super::decide::{DecideContext, DecideError};
+use super::context::{DecideContext, DecideError};
 use super::entry::{
     Entry, FullListing, ListedMember, Listing, Payload, Rules, Snapshot, SnapshotOrigin,
 };

@@ -1,7 +1,7 @@
 //! Why a source returns no more lines, and why lines are not ingested: one sentence for each reason.
 
 use super::foreign::Looks;
-use super::run::IngestOutcome;
+use super::outcome::IngestOutcome;
 use crate::store::StoreError;
 use std::io;
 

@@ -5,6 +5,7 @@ mod envelope;
 mod error;
 mod foreign;
 pub mod line;
+mod outcome;
 mod packing;
 mod permissions;
 mod piece;
@@ -23,6 +24,7 @@ pub use error::{IngestError, Unfinished};
 pub use foreign::Looks;
 pub use permissions::WritePermissions;
 
+pub use outcome::IngestOutcome;
 pub use retry::retry;
-pub use run::{IngestOptions, IngestOutcome, ProgressListener, ingest};
+pub use run::{IngestOptions, ProgressListener, ingest};
 pub use summary::IngestSummary;

@@ -1,7 +1,8 @@
 //! Ingests rejected lines again, for example after an upgrade that can read them, or with other rules.
 
 use super::error::IngestError;
-use super::run::{IngestOptions, IngestOutcome, ProgressListener};
+use super::outcome::IngestOutcome;
+use super::run::{IngestOptions, ProgressListener};
 use crate::feed::{self, Defaults};
 use crate::log::Reject;
 use crate::store::{Batch, BatchLine, RefusedLine, RejectedLine, Store, may_be_retried};

@@ -3,18 +3,18 @@
 use super::envelope::Pointer;
 use super::error::{IngestError, Unfinished};
 use super::line::{LineLocation, as_recorded, may_be_refused, source_time};
+use super::outcome::IngestOutcome;
 use super::permissions::WritePermissions;
 use super::reorder::Reorder;
 use super::resume::{go_on, is_kept};
 use super::source::{Fingerprint, LineText, Source, Wait};
-use super::summary::IngestSummary;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 use crate::feed::{self, Defaults, Settings};
 use crate::limits;
 use crate::log::Progress;
 use crate::store::{
-    Batch, BatchLine, Clamped, DifferingRetry, LineCounts, Receipt, RefusedLine, Store, Ticket,
+    Batch, BatchLine, Clamped, DifferingRetry, Receipt, RefusedLine, Store, Ticket,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -117,59 +117,6 @@ pub trait ProgressListener {
 
 /// Ignores all reports.
 impl ProgressListener for () {}
-
-/// The outcome of a source.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct IngestOutcome {
-    /// Lines read, without blank ones.
-    pub lines: u64,
-    /// The counts of their results.
-    pub tally: LineCounts,
-    /// The latest time that the source reported, Unix ms.
-    pub latest_time: Option<Millis>,
-    /// It ended at a rejected line (`strict`).
-    pub stopped: bool,
-}
-
-impl IngestOutcome {
-    /// Adds the outcome of a later source.
-    pub fn add(&mut self, later: &IngestOutcome) {
-        self.lines += later.lines;
-        self.tally.add(&later.tally);
-        self.latest_time = self.latest_time.max(later.latest_time);
-        self.stopped |= later.stopped;
-    }
-
-    /// The summary that the command line and the server show.
-    #[must_use]
-    pub fn summary(&self, elapsed_ms: u64) -> IngestSummary {
-        let tally = &self.tally;
-        IngestSummary {
-            lines: self.lines,
-            events: tally.events,
-            entries: tally.entries,
-            joins: tally.joins,
-            leaves: tally.leaves,
-            updates: tally.updates,
-            snapshots: tally.snapshots,
-            inferred_joins: tally.inferred_joins,
-            inferred_leaves: tally.inferred_leaves,
-            inferred_updates: tally.inferred_updates,
-            baseline_joins: tally.baseline_joins,
-            duplicates: tally.duplicates,
-            stale: tally.stale,
-            unknown: tally.unknown,
-            collected: tally.collected,
-            retries: tally.retries,
-            retries_differing: tally.retries_differing,
-            rejected: tally.rejected,
-            clamped: tally.clamped,
-            first_seq: tally.first_seq,
-            last_seq: tally.last_seq,
-            elapsed_ms,
-        }
-    }
-}
 
 /// The maximum of lines in one batch for the writer.
 const BATCH_LINES: usize = 1_024;

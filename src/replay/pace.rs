@@ -1,6 +1,6 @@
 //! When lines are played: at their original intervals, faster or slower, and not while the play is paused.
 
-use super::{LineSink, PlayedLine, SkippedEntry};
+use super::sink::{LineSink, PlayedLine, SkippedEntry};
 use crate::domain::time::Millis;
 use crate::limits::{SPEED_MAX, SPEED_MIN};
 use std::str::FromStr;

@@ -1,6 +1,7 @@
 //! A visitor of the log that decides which commits are played, and as which events.
 
-use super::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry, agora, own};
+use super::sink::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry};
+use super::{agora, own};
 use crate::domain::behind::{
     closed_behind, event_behind, page_behind, resync_behind, roster_behind, standing_behind,
 };

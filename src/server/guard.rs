@@ -5,7 +5,7 @@ use super::app::{App, AuthContext};
 use super::auth::AuthPolicy;
 use super::listen::ConnectionGuard;
 use super::origin::{self, PageOrigin};
-use super::routes::Route;
+use super::route::Route;
 use axum::extract::{Request, State};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Uri, header};

@@ -2,12 +2,7 @@
 //! gauges are read on each request.
 
 use super::api_error::ApiError;
-use super::app::{App, AuthContext};
 use crate::store::{Gauges, LineCounts, Meter, StoreError};
-use axum::Extension;
-use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -190,7 +185,11 @@ impl Metrics {
         }
     }
 
-    fn text(&self, app: &App, gauges: &Gauges) -> Result<String, ApiError> {
+    /// All figures, as Prometheus reads them.
+    ///
+    /// # Errors
+    /// [`ApiError::Failed`], which does not happen: text can always be written.
+    pub fn text(&self, gauges: &Gauges, live: &LiveFigures) -> Result<String, ApiError> {
         let set = |gauge: &Gauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         let of = &self.standing;
         for (gauge, value) in [
@@ -203,10 +202,10 @@ impl Metrics {
             (&of.resyncs, gauges.resyncs_open),
             (&of.observers, gauges.observers),
             (&of.connected, gauges.connected),
-            (&of.subscribers, app.tailer.hub().subscribers() as u64),
-            (&of.lag, app.tailer.hub().lag(app.store.head())),
-            (&of.clients, app.sockets.clients() as u64),
-            (&of.poisoned, u64::from(app.store.failure().is_some())),
+            (&of.subscribers, live.subscribers),
+            (&of.lag, live.lag),
+            (&of.clients, live.clients),
+            (&of.poisoned, u64::from(live.poisoned)),
         ] {
             set(gauge, value);
         }
@@ -214,6 +213,18 @@ impl Metrics {
         encode(&mut text, &self.registry).map_err(|error| ApiError::Failed(error.to_string()))?;
         Ok(text)
     }
+}
+
+/// Figures of the server that the store does not have.
+pub struct LiveFigures {
+    /// Subscribers that follow the log live.
+    pub subscribers: u64,
+    /// Entries that the slowest of them has not taken.
+    pub lag: u64,
+    /// Clients that have a socket or a stream.
+    pub clients: u64,
+    /// An earlier write failed, and nothing more is written.
+    pub poisoned: bool,
 }
 
 impl Meter for Metrics {
@@ -248,16 +259,4 @@ impl Meter for Metrics {
         self.checkpoints_failed.inc();
         tracing::warn!("a checkpoint could not be saved; nothing is lost: {error}");
     }
-}
-
-/// `GET /metrics`. The figures cover all channels, so only a token for all channels may read them.
-pub async fn metrics(
-    State(app): State<Arc<App>>,
-    Extension(pass): Extension<AuthContext>,
-) -> Result<Response, ApiError> {
-    pass.access.demand_all_channels()?;
-    let gauges = app.ask(&pass.client, crate::store::Store::gauges).await?;
-    let text = app.metrics.text(&app, &gauges)?;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

@@ -1,7 +1,7 @@
 //! The API's own description (OpenAPI 3.1), generated from the route tables and the types.
 
 use super::api_error::ErrorBody;
-use super::routes::{AnswerForm, ROUTES, Route};
+use super::route::{AnswerForm, Route};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use schemars::generate::SchemaSettings;
@@ -13,13 +13,9 @@ pub fn of(routes: &[Route]) -> Response {
     Json(describe(routes)).into_response()
 }
 
-/// The description of all routes of a store.
+/// The description of routes.
 #[must_use]
-pub fn document() -> Value {
-    describe(ROUTES)
-}
-
-fn describe(routes: &[Route]) -> Value {
+pub fn describe(routes: &[Route]) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
     let mut generator = settings.into_generator();

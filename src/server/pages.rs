@@ -1,7 +1,10 @@
-//! Routes that are not queries: the server's health, its index page, and the bridge.
+//! Routes that are not queries: the server's health and figures, its index page, and the bridge.
 
 use super::api_error::ApiError;
-use super::app::{App, untold};
+use super::app::{App, AuthContext, untold};
+use super::metrics::LiveFigures;
+use crate::store::Store;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
@@ -21,6 +24,25 @@ static ONE_BRIDGE: LazyLock<String> = LazyLock::new(|| {
     let own = lines.filter(|line| !line.starts_with("import {"));
     own.flat_map(|line| [line, "\n"]).collect()
 });
+
+/// `GET /metrics`. The figures cover all channels, so only a token for all channels may read them.
+pub async fn metrics(
+    State(app): State<Arc<App>>,
+    Extension(pass): Extension<AuthContext>,
+) -> Result<Response, ApiError> {
+    pass.access.demand_all_channels()?;
+    let gauges = app.ask(&pass.client, Store::gauges).await?;
+    let hub = app.tailer.hub();
+    let live = LiveFigures {
+        subscribers: hub.subscribers() as u64,
+        lag: hub.lag(app.store.head()),
+        clients: app.sockets.clients() as u64,
+        poisoned: app.store.failure().is_some(),
+    };
+    let text = app.metrics.text(&gauges, &live)?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
 
 /// `GET /healthz`.
 pub async fn healthz() -> &'static str {

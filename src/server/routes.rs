@@ -5,57 +5,15 @@ use super::app::App;
 use super::auth::{AuthPolicy, TokenScope};
 use super::guard::{Guard, guard};
 use super::origin::{PageOrigin, around};
-use super::{events, feed, ingest, metrics, openapi, owner, pages, play, queries, subscribe};
+use super::route::{AnswerForm, Route};
+use super::{events, feed, ingest, openapi, owner, pages, play, queries, subscribe};
 use crate::query::answer;
 use crate::query::params;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::sync::Arc;
-
-/// One route.
-pub struct Route {
-    /// `get` or `post`.
-    pub method: &'static str,
-    /// Its path; none has variable parts.
-    pub path: &'static str,
-    /// Its purpose, in one sentence.
-    pub summary: &'static str,
-    /// The scope that a token needs; `None`: no token is needed.
-    pub scope: Option<TokenScope>,
-    /// The schema of its parameters.
-    pub params: fn(&mut SchemaGenerator) -> Schema,
-    /// The form of its answer.
-    pub answer: AnswerForm,
-    handler: fn() -> MethodRouter<Arc<App>>,
-}
-
-/// The form of an answer.
-#[derive(Clone, Copy)]
-pub enum AnswerForm {
-    /// One JSON object.
-    One(fn(&mut SchemaGenerator) -> Schema),
-    /// JSON lines, each an object of this schema.
-    List(fn(&mut SchemaGenerator) -> Schema),
-    /// Text of this content type.
-    Text(&'static str),
-    /// A WebSocket; the text describes its messages.
-    Socket(&'static str),
-    /// A WebSocket for a channel that may not exist yet: the client waits for its first event.
-    Live(&'static str),
-}
-
-impl AnswerForm {
-    /// Whether the answer continues until one side ends it.
-    #[must_use]
-    pub fn stays(self) -> bool {
-        matches!(
-            self,
-            AnswerForm::Socket(_) | AnswerForm::Live(_) | AnswerForm::Text("text/event-stream")
-        )
-    }
-}
 
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
@@ -99,7 +57,7 @@ routes! {
     get "/v1/subscribe" READ, SubscribeParams, Live("Entries after `after_seq`, then {\"t\":\"live\",\"seq\":n} once, then entries as they come"), subscribe::subscribe, "Follows the entries; a channel that nobody has spoken of yet is waited for";
     get "/v1/stream" READ, SubscribeParams, Text("text/event-stream"), subscribe::stream, "Follows the entries as server-sent events; Last-Event-ID goes on behind a seq; a channel that nobody has spoken of yet is waited for";
     get "/v1/feed" READ, ChannelParams, Live("SNAPSHOT, then REMOTE_JOIN and REMOTE_LEAVE, as Agora's JavaScript SDK has them"), feed::feed, "Follows a channel as an SDK's listener would; one that nobody has spoken of yet is empty, and is waited for";
-    get "/metrics" READ, NoParams, Text("application/openmetrics-text"), metrics::metrics, "Figures for Prometheus; needs a token for all channels";
+    get "/metrics" READ, NoParams, Text("application/openmetrics-text"), pages::metrics, "Figures for Prometheus; needs a token for all channels";
     get "/healthz" OPEN, NoParams, Text("text/plain"), pages::healthz, "Whether the server runs";
     get "/readyz" OPEN, NoParams, Text("text/plain"), pages::readyz, "Whether lines can be recorded";
     get "/openapi.json" OPEN, NoParams, Text("application/json"), async || openapi::of(ROUTES), "This description";
@@ -125,6 +83,12 @@ routes! {
     get "/v1/export/sessions" READ, SessionsParams, PIECES, owner::sessions, "The rows of an export of stays";
     get "/v1/replay" READ, ReplayParams, PIECES, owner::replay, "The log as the lines of a feed";
     post "/v1/rejects/retry" INGEST, RetryParams, PIECES, owner::retry, "Takes the rejects in again";
+}
+
+/// The description of all routes of a store, as `GET /openapi.json` answers it.
+#[must_use]
+pub fn document() -> serde_json::Value {
+    openapi::describe(ROUTES)
 }
 
 /// Creates a router from tables, with the policy of a listener, and for pages of these origins.

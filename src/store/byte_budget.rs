@@ -1,7 +1,7 @@
 //! A byte budget for the batches in the writer, shared by all callers. The content of the bytes is not looked at
 //! here.
 
-use super::held;
+use super::locks::held;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// The limit, and the bytes that are reserved now.

@@ -15,61 +15,13 @@
 use super::content_hash::ContentHash;
 use super::error::StoreError;
 use super::retries::Remembered;
-use super::scan::{NoVisitor, ScanScope, ScanStart, StateCursor, advance};
+use super::scan::{NoVisitor, advance};
+use super::state_cursor::{Bookkeeping, LogPosition, ScanScope, ScanStart, StateCursor};
 use crate::domain::names::{NameId, NameTable, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::engine::Engine;
-use crate::log::{Progress, Reject, checkpoint as wire, read};
-
-/// A place between two frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LogPosition {
-    /// The engine's position of the next frame.
-    pub next: u64,
-    /// The number of the last frame.
-    pub frame: u64,
-    /// The chain link after it.
-    pub link: [u8; 32],
-}
-
-impl Default for LogPosition {
-    fn default() -> Self {
-        LogPosition {
-            next: 1,
-            frame: 0,
-            link: [0; 32],
-        }
-    }
-}
-
-/// What the log records besides presence: how far sources were read, and how much was rejected.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Bookkeeping {
-    /// The latest source is last.
-    pub sources: Vec<Progress>,
-    pub rejects: u64,
-    /// Bytes of rejected lines that are kept.
-    pub reject_bytes: u64,
-}
-
-impl Bookkeeping {
-    pub fn count_reject(&mut self, reject: &Reject) {
-        self.rejects += 1;
-        self.reject_bytes += reject.text.as_ref().map_or(0, |text| text.len() as u64);
-    }
-
-    pub fn note_progress(&mut self, progress: Progress) {
-        self.sources.retain(|known| known.source != progress.source);
-        // There are thousands of short-lived feeds: they must not push out a file's progress.
-        let of_kind = |known: &&Progress| known.is_of_feed() == progress.is_of_feed();
-        if self.sources.iter().filter(of_kind).count() >= limits::SOURCES_MAX {
-            let oldest = self.sources.iter().position(|known| of_kind(&known));
-            oldest.map(|oldest| self.sources.remove(oldest));
-        }
-        self.sources.push(progress);
-    }
-}
+use crate::log::{checkpoint as wire, read};
 
 /// For each channel, the frame at which its last part was written.
 pub(crate) type PartFrames = NumberMap<NameId, u64>;

@@ -1,12 +1,12 @@
 //! Finds entries that lie far behind the time of their channel, and the entry that moved that time ahead. The result
 //! is for the notices that users see; `decide` does not use it.
 
-use super::StoreShared;
 use super::batch::{Clamped, Frontier, RejectedLine};
+use super::checkpoint;
 use super::error::StoreError;
-use super::scan::{
-    self, ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor, channel_of,
-};
+use super::scan::{self, ScanFlow, Visitor};
+use super::shared::StoreShared;
+use super::state_cursor::{ScanScope, ScanStart, StateCursor, StateView, channel_of};
 use crate::domain::entry::{Disposition, Entry, Payload};
 use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
 use crate::domain::time::Millis;
@@ -107,7 +107,7 @@ fn search(
         ..ScanScope::default()
     };
     let (engine, end) = (&*shared.engine, shared.published().next);
-    let mut fold: StateCursor = scan::start(engine, end, &scope)?;
+    let mut fold: StateCursor = checkpoint::load(engine, end, &scope)?;
     let mut search = Search {
         channel,
         effective_at,

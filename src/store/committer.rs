@@ -1,11 +1,11 @@
 //! The second half of the writer: turns decided batches into frames, appends and syncs them, publishes the head, and
 //! then sends the receipts. Batches that arrive meanwhile share the next sync. Nothing is decided here.
 
-use super::StoreShared;
 use super::batch::{Receipt, Reply};
-use super::checkpoint::{Checkpoint, LogPosition, PartFrames, PendingCheckpoint};
+use super::checkpoint::{Checkpoint, PartFrames, PendingCheckpoint};
 use super::error::StoreError;
-use super::writer::PoisonOnPanic;
+use super::shared::{PoisonOnPanic, StoreShared};
+use super::state_cursor::LogPosition;
 use crate::domain::names::{NameTable, Renumbering};
 use crate::limits;
 use crate::log::Record;

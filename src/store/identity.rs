@@ -5,8 +5,9 @@
 //! **Invariant:** the manifest's head was durable before the manifest was written. After a crash the head may be too
 //! old, but never too new.
 
-use super::data_dir::{DataDir, KnownHead, Manifest, hex};
+use super::data_dir::{DataDir, hex};
 use super::error::StoreError;
+use super::manifest::{KnownHead, Manifest};
 use crate::log::engine::Engine;
 use crate::log::engine::sled::SledJournal;
 use crate::log::frame::FrameHeader;

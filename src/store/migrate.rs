@@ -1,7 +1,7 @@
 //! The formats that a store has had, and the steps from each to the next. The steps themselves are in `migrations/`.
 
-use super::data_dir::Manifest;
 use super::error::StoreError;
+use super::manifest::Manifest;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -36,22 +36,29 @@ mod checkpoint;
 mod clamped;
 mod committer;
 mod content_hash;
+mod copy_folder;
 mod data_dir;
 mod decider;
 mod digests;
 mod error;
 mod identity;
 mod line_counts;
+mod locks;
+mod manifest;
 mod meter;
 mod migrate;
 mod opening;
+mod options;
 mod read_only;
 mod reading;
 mod recovery;
 mod reject_quota;
+mod reject_reason;
 mod rejects;
 mod retries;
 mod scan;
+mod shared;
+mod state_cursor;
 mod writer;
 
 pub use crate::log::engine::Durability;
@@ -67,62 +74,23 @@ pub use line_counts::LineCounts;
 use meter::CachedGauges;
 pub use meter::{Gauges, Meter};
 pub use migrate::{FORMAT, MigrationPlan, plan};
-pub use rejects::may_be_retried;
-pub use scan::{ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor};
+pub use options::{Clock, Options};
+pub use reject_reason::may_be_retried;
+pub use scan::{ScanFlow, Visitor};
+pub use state_cursor::{ScanScope, ScanStart, StateCursor, StateView};
 
 pub(crate) use digests::Digests;
 
-use crate::domain::entry::{Entry, Rules};
+use crate::domain::entry::Entry;
 use crate::domain::event::Event;
 use crate::domain::names::{NameId, Names};
 use crate::domain::state::State;
-use crate::domain::time::Millis;
-use crate::log::engine::Engine;
 use batch::Reply;
-use byte_budget::ByteBudget;
-use data_dir::DataDir;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use locks::held;
+use shared::StoreShared;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use writer::Writer;
-
-/// The clock that gives the time of recording.
-pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
-
-/// The options for opening a store.
-#[derive(Clone)]
-pub struct Options {
-    /// Create the store if there is none. Default: yes.
-    pub create: bool,
-    /// Which failures a write survives. Default: everything acknowledged survives a power cut.
-    pub durability: Durability,
-    /// The rules by which [`record`](Store::record) handles events.
-    pub rules: Rules,
-    /// How long to wait until another process closes the store. Default: no wait.
-    pub patience: Duration,
-    /// Default: the system's clock.
-    pub clock: Clock,
-    /// Receives measurements of the writer's work. Default: no measurements.
-    pub meter: Arc<dyn Meter>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            create: true,
-            durability: Durability::default(),
-            rules: Rules::default(),
-            patience: Duration::ZERO,
-            clock: Arc::new(|| {
-                let now = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
-                Millis::try_from(now.as_millis()).unwrap_or(Millis::MAX)
-            }),
-            meter: Arc::new(()),
-        }
-    }
-}
 
 /// Receives each entry of the log, in order, to build a projection. The crate's own state is the first projection.
 ///
@@ -164,67 +132,6 @@ pub struct Store {
     stood: Mutex<CachedGauges>,
     /// Held while rejects are retried.
     retrying: Mutex<()>,
-}
-
-/// What the store's threads share.
-struct StoreShared {
-    engine: Box<dyn Engine>,
-    options: Options,
-    digest_key: [u8; 32],
-    /// The folder, if the store has one; kept for its lock.
-    data_dir: Option<DataDir>,
-    /// The private copy that is read in place of a store that cannot be written; removed after the engine is dropped.
-    copy: Mutex<Option<read_only::CopyFolder>>,
-    published: Mutex<Published>,
-    poisoned: Mutex<Option<String>>,
-    /// A checkpoint could not be saved: the next one must not point to its parts.
-    checkpoint_lost: AtomicBool,
-    /// Limits the bytes of the batches in the writer.
-    room: Arc<ByteBudget>,
-    /// Lines that wait for the writer.
-    waiting: AtomicU64,
-    listeners: Mutex<Vec<HeadListener>>,
-}
-
-/// Called with each new head.
-type HeadListener = Box<dyn Fn(u64) + Send + Sync>;
-
-/// How far the log is durable.
-#[derive(Debug, Clone, Copy)]
-struct Published {
-    /// The engine's position after the last durable value.
-    next: u64,
-    seq: u64,
-}
-
-/// Locks a mutex of plain data. A panic of a holder leaves the data whole, so poisoning is ignored.
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl StoreShared {
-    fn publish(&self, next: u64, seq: u64) {
-        *held(&self.published) = Published { next, seq };
-        held(&self.listeners).iter().for_each(|told| told(seq));
-    }
-
-    fn published(&self) -> Published {
-        *held(&self.published)
-    }
-
-    fn poison(&self) -> Option<String> {
-        held(&self.poisoned).clone()
-    }
-
-    fn poison_with(&self, error: &StoreError) {
-        held(&self.poisoned).get_or_insert_with(|| error.to_string());
-    }
-
-    /// Notes a lost checkpoint. It is derived data: without it more of the log is read again, and nothing is lost.
-    fn checkpoint_failed(&self, error: &StoreError) {
-        self.checkpoint_lost.store(true, Ordering::Relaxed);
-        self.options.meter.checkpoint_failed(error);
-    }
 }
 
 impl Store {

@@ -2,10 +2,13 @@
 
 use super::batch::{Batch, Ticket};
 use super::byte_budget::ByteBudget;
-use super::data_dir::{DataDir, Manifest};
+use super::copy_folder::CopyFolder;
+use super::data_dir::DataDir;
 use super::error::StoreError;
-use super::read_only::CopyFolder;
-use super::{Durability, Options, Published, Store, StoreShared, held, identity};
+use super::locks::held;
+use super::manifest::Manifest;
+use super::shared::{Published, StoreShared};
+use super::{Durability, Options, Store, identity};
 use crate::limits::WRITER_BYTES_MAX;
 use crate::log::engine::Engine;
 use crate::log::engine::memory::MemoryJournal;

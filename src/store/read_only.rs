@@ -4,6 +4,7 @@
 //! **Invariant:** nothing in the store's own folder is written, created or locked exclusively. A copy is used only if
 //! no process wrote the files while it was made.
 
+use super::copy_folder::CopyFolder;
 use super::data_dir::{self, DataDir};
 use super::error::StoreError;
 use super::{Durability, Options, Store, migrate};
@@ -144,36 +145,6 @@ fn copy_to(place: &Path, dir: &Path, files: &[Looked]) -> io::Result<CopyFolder>
         io::copy(&mut File::open(dir.join(file))?, &mut File::create(to)?)?;
     }
     Ok(copy)
-}
-
-/// The private folder of a copy. It is removed when this is dropped.
-#[derive(Debug)]
-pub(super) struct CopyFolder(PathBuf);
-
-impl CopyFolder {
-    fn new_in(place: &Path) -> io::Result<CopyFolder> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let name = format!("rollbook-read-{:016x}", u64::from_be_bytes(random));
-        let path = place.join(name);
-        let mut folder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-        // A folder of this name that exists already is an error: it is not ours.
-        folder.create(&path)?;
-        Ok(CopyFolder(path))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for CopyFolder {
-    fn drop(&mut self) {
-        // What cannot be removed is left to the system, which clears its temporary folder.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Turns an error about the copy into one about the store itself.

@@ -1,12 +1,13 @@
 //! What a store answers besides queries: its entries, its state, how far sources were read, and its gauges.
 
+use super::checkpoint;
 use super::data_dir::DataDir;
 use super::error::StoreError;
+use super::locks::held;
 use super::meter::Gauges;
-use super::scan::{
-    self, NoVisitor, ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor,
-};
-use super::{Projection, Store, heard_of, held};
+use super::scan::{self, NoVisitor, ScanFlow, Visitor};
+use super::state_cursor::{ScanScope, ScanStart, StateCursor, StateView};
+use super::{Projection, Store, heard_of};
 use crate::domain::entry::Entry;
 use crate::domain::names::Names;
 use crate::domain::state::State;
@@ -63,7 +64,7 @@ impl Store {
     ) -> Result<StateCursor, StoreError> {
         let engine = &*self.shared.engine;
         let end = self.shared.published().next;
-        let mut fold = scan::start(engine, end, scope)?;
+        let mut fold = checkpoint::load(engine, end, scope)?;
         scan::advance(engine, &mut fold, end, scope, visitor)?;
         Ok(fold)
     }
@@ -77,7 +78,7 @@ impl Store {
             start: ScanStart::Seq(seq),
             ..ScanScope::default()
         };
-        scan::start(&*self.shared.engine, self.shared.published().next, &scope)
+        checkpoint::load(&*self.shared.engine, self.shared.published().next, &scope)
     }
 
     /// Reads on from `fold` and shows the entries to a visitor, up to the durable head or until the visitor stops.
@@ -137,7 +138,7 @@ impl Store {
         };
         let mut fold = match follower.take() {
             Some(fold) => fold,
-            None => scan::start(engine, end, &scope)?,
+            None => checkpoint::load(engine, end, &scope)?,
         };
         // A fold that failed halfway is not kept.
         scan::advance(engine, &mut fold, end, &scope, &mut NoVisitor)?;

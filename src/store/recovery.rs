@@ -3,9 +3,8 @@
 use super::checkpoint::{self, PartFrames};
 use super::error::StoreError;
 use super::retries::{Remembered, Retries};
-use super::scan::{
-    ScanFlow, ScanScope, ScanStart, StateCursor, StateView, Visitor, advance, start,
-};
+use super::scan::{ScanFlow, Visitor, advance};
+use super::state_cursor::{ScanScope, ScanStart, StateCursor, StateView};
 use crate::domain::entry::{Entry, Page, Rules};
 use crate::domain::names::{NameId, NumberMap, Renumbering};
 use crate::log::engine::Engine;
@@ -65,7 +64,7 @@ pub(super) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
         ..ScanScope::default()
     };
     let mut recovered = Recovered {
-        fold: start(engine, end, &scope)?,
+        fold: checkpoint::load(engine, end, &scope)?,
         ..Recovered::default()
     };
     (recovered.parts, recovered.retry_chunks) = checkpoint::pointers(engine, &mut recovered.fold)?;

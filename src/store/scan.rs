@@ -3,86 +3,16 @@
 //! This is the only way to get state from the log: for the writer when it starts, for every query, for replay and for
 //! verification.
 
-use super::checkpoint::{self, Bookkeeping, LogPosition};
 use super::error::StoreError;
-use crate::domain::entry::{ConnectionEnd, Entry, Page, Payload, Rules};
-use crate::domain::names::{NameId, Names, Renumbering};
+use super::state_cursor::{Bookkeeping, LogPosition, ScanScope, StateCursor, StateView};
+use crate::domain::entry::{ConnectionEnd, Entry, Page, Rules};
+use crate::domain::names::{Names, Renumbering};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::limits;
 use crate::log::engine::Engine;
 use crate::log::frame::{Check, FrameHeader, channel_hash};
 use crate::log::read::Frames;
 use crate::log::{Record, Reject};
-
-/// The state that the log gives, and how far the log was read.
-#[derive(Debug, Default)]
-pub struct StateCursor {
-    /// The state.
-    pub state: State,
-    /// The dictionary that resolves the state's numbers.
-    pub names: Names,
-    pub(crate) bookkeeping: Bookkeeping,
-    pub(crate) place: LogPosition,
-    /// The number of names and members at the last check that found none too many.
-    pub(crate) needed: usize,
-}
-
-impl StateCursor {
-    /// Forgets the names that nothing needs, once they may be a large part of the dictionary.
-    pub(crate) fn forget_absent(&mut self) -> Option<Renumbering> {
-        let size = |names: &Names| names.len() + names.members();
-        let spare = limits::SPARE_NAMES_MIN.max(self.needed / 2);
-        if size(&self.names) <= self.needed.saturating_add(spare) {
-            return None;
-        }
-        let renumbering = self.state.forget_absent(&mut self.names);
-        self.needed = size(&self.names);
-        Some(renumbering)
-    }
-
-    /// A view of the state that was read.
-    #[must_use]
-    pub fn at(&self) -> StateView<'_> {
-        StateView {
-            state: &self.state,
-            names: &self.names,
-        }
-    }
-}
-
-/// The state just before the visited entry.
-#[derive(Clone, Copy)]
-pub struct StateView<'a> {
-    /// The state; only of the scope's channel, if the scope names one.
-    pub state: &'a State,
-    /// The dictionary.
-    pub names: &'a Names,
-}
-
-impl StateView<'_> {
-    /// The channel of an entry; `None` for a link or token entry that names none.
-    #[must_use]
-    pub fn channel_of(&self, entry: &Entry) -> Option<NameId> {
-        channel_of(entry, self.names)
-    }
-
-    /// Whether an entry that names no channel is shown in this channel: whether its observer has reported on the
-    /// channel.
-    #[must_use]
-    pub fn is_shown_in(&self, entry: &Entry, channel: Option<NameId>) -> bool {
-        channel.is_some_and(|channel| self.state.is_channel_of(entry.observer, channel))
-    }
-}
-
-pub(crate) fn channel_of(entry: &Entry, names: &Names) -> Option<NameId> {
-    match &entry.payload {
-        Payload::Change(change) => Some(names.key(change.member).channel),
-        Payload::Snapshot(snapshot) => Some(snapshot.channel),
-        Payload::Link(link) => link.channel,
-        Payload::Token(token) => token.channel,
-    }
-}
 
 /// What to do after a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,33 +129,6 @@ impl Visitor for NoVisitor {
     fn renumbers(&self) -> bool {
         true
     }
-}
-
-/// Where to begin reading. Reading begins earlier if only an earlier checkpoint is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ScanStart {
-    /// At the first entry.
-    #[default]
-    First,
-    /// After this entry.
-    Behind(u64),
-    /// At the frame with this entry, without state: for readers that need none.
-    Seq(u64),
-    /// At a point where no entry with a later effective time has been applied to the channel (needs a channel).
-    InEffectAt(Millis),
-}
-
-/// The part of the log to read.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ScanScope<'a> {
-    /// Frames that do not touch this channel are skipped.
-    pub channel: Option<&'a str>,
-    /// Where to begin.
-    pub start: ScanStart,
-    /// The last entry to read.
-    pub last: Option<u64>,
-    /// Only what was recorded at or before this time, Unix ms.
-    pub known_at: Option<Millis>,
 }
 
 /// Reads on from `fold` up to, but not including, the engine's position `end`.
@@ -375,13 +278,4 @@ fn take(
         Record::Progress(progress) => bookkeeping.note_progress(progress.clone()),
     }
     Ok(true)
-}
-
-/// The cursor at the last checkpoint at which `scope` may begin.
-pub(crate) fn start(
-    engine: &dyn Engine,
-    end: u64,
-    scope: &ScanScope<'_>,
-) -> Result<StateCursor, StoreError> {
-    checkpoint::load(engine, end, scope)
 }

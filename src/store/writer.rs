@@ -10,7 +10,7 @@ use super::committer::Committer;
 use super::decider::Decider;
 use super::error::StoreError;
 use super::recovery::recover;
-use super::{StoreShared, held};
+use super::shared::StoreShared;
 use crate::limits;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -18,19 +18,6 @@ use std::thread::JoinHandle;
 
 /// How many decided batches may wait for the committer.
 const DECIDED_AHEAD: usize = 4;
-
-/// Poisons the store when its thread panics: without the thread nothing more can be written.
-pub(super) struct PoisonOnPanic(pub Arc<StoreShared>);
-
-impl Drop for PoisonOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let thread = std::thread::current();
-            let name = thread.name().unwrap_or("a thread of the writer");
-            held(&self.0.poisoned).get_or_insert_with(|| format!("{name} has panicked"));
-        }
-    }
-}
 
 /// The writer's threads, and the queue to them.
 pub(super) struct Writer {

@@ -9,7 +9,7 @@
 
 use crate::support;
 use rollbook::server::auth::TokenScope;
-use rollbook::server::openapi::document;
+use rollbook::server::document;
 use rollbook::{Options, Store};
 use serde_json::json;
 use support::server::{Got, Served, Tokens, join};

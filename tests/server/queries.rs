@@ -8,7 +8,7 @@
 )]
 
 use crate::support;
-use rollbook::server::openapi::document;
+use rollbook::server::document;
 use rollbook::{Options, Store};
 use serde_json::Value;
 use support::program::Folder;
