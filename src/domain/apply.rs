@@ -5,15 +5,17 @@ use super::entry::{
     Payload, Snapshot, SnapshotOrigin, Text, TokenChange,
 };
 use super::event::ChangeKind;
+use super::interval::ObservedInterval;
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::order::{Order, Stamp};
-use super::roster::{ChannelState, LastUpdate, Presence, Reporters, Slot, SnapshotCover};
+use super::roster::{ChannelState, SnapshotCover};
+use super::slot::slot_mut;
+use super::slot::{LastUpdate, Presence, Reporters, Slot};
 use super::snapshot::claim_once;
 use super::state::State;
 use super::time::Millis;
-use super::tombstones::slot_mut;
-use super::watch::{ObservedInterval, PagedSnapshot};
+use super::watch::PagedSnapshot;
 use crate::limits;
 
 impl State {

@@ -5,7 +5,8 @@ use super::entry::{Change, Disposition, Entry, Late, Origin, Payload, Text};
 use super::event::{ChangeKind, ReportedChange};
 use super::names::{MemberId, NameId, NumberMap};
 use super::order::{Order, Stamp};
-use super::roster::{ChannelState, LastUpdate, Presence, Slot};
+use super::roster::ChannelState;
+use super::slot::{LastUpdate, Presence, Slot};
 use super::time::{self, Millis};
 use crate::limits::TIME_MS_MIN;
 

@@ -2,11 +2,13 @@
 //!
 //! For checks only (`rebuild`, `verify`, tests): it is slow.
 
+use super::interval::ObservedInterval;
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::own_list::{Collected, Collecting};
-use super::roster::{ChannelState, Presence, Reporters, Slot};
+use super::roster::ChannelState;
+use super::slot::{Presence, Reporters, Slot};
 use super::state::State;
-use super::watch::{ObservedInterval, Watch};
+use super::watch::Watch;
 use std::fmt::Write;
 
 impl State {

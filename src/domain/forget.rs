@@ -5,13 +5,15 @@
 //!
 //! **Invariant:** later entries of the log are the same as if nothing had been forgotten.
 
+use super::interval::ObservedInterval;
 use super::names::{Marks, MemberId, NameId, Names, NumberMap, Renumbering};
 use super::observer::Observer;
 use super::own_list::{Collecting, OwnList};
-use super::roster::{ChannelState, Presence, Reporters, Slot};
+use super::roster::ChannelState;
+use super::slot::{Presence, Reporters, Slot};
 use super::state::State;
 use super::tombstones::{TombstoneQueue, Tombstones};
-use super::watch::{ChannelWatches, ObservedInterval, PagedSnapshot, Watch};
+use super::watch::{ChannelWatches, PagedSnapshot, Watch};
 use std::hash::Hash;
 
 /// A mapping from each number to a new one.

@@ -3,10 +3,11 @@
 use super::context::{DecideContext, DecideError};
 use super::entry::{Entry, GapChange, LinkChange, Payload, Text};
 use super::event::{LinkState, ReportedLink, Service};
+use super::interval::ObservedInterval;
 use super::names::{NameId, Names, NumberMap};
 use super::own_list::Collecting;
 use super::state::State;
-use super::watch::{ObservedInterval, OpenGap};
+use super::watch::OpenGap;
 use std::collections::BTreeMap;
 
 /// The prefixes of presence channels; the name that the source gives follows.

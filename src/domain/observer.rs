@@ -1,9 +1,9 @@
 //! What is known of one observer across all channels: its links, its ingest connection, and its last messages. How it
 //! watches one channel is in `watch`.
 
+use super::interval::ObservedInterval;
 use super::names::{NameId, NumberMap};
 use super::time::Millis;
-use super::watch::ObservedInterval;
 
 /// What is known of one observer across all channels.
 #[derive(Debug, Clone, Default)]

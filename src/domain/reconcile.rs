@@ -9,7 +9,8 @@ use super::entry::{
 use super::event::ChangeKind;
 use super::names::{MemberId, NameId, NumberMap};
 use super::order::{Order, Stamp};
-use super::roster::{ChannelState, LastUpdate, Presence, Slot};
+use super::roster::ChannelState;
+use super::slot::{LastUpdate, Presence, Slot};
 use super::snapshot::{ListedMembers, ResolvedListing};
 use super::time::Millis;
 use super::watch::{PagedSnapshot, Watch};

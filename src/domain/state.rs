@@ -4,7 +4,8 @@
 
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
-use super::roster::{ChannelState, Presence, Slot};
+use super::roster::ChannelState;
+use super::slot::{Presence, Slot};
 use super::time::Millis;
 use super::tombstones::Tombstones;
 use super::watch::Coverage;

@@ -1,33 +1,13 @@
 //! Which observers watch a channel, since when without a break, and until when that is proven; and its gaps.
 
 use super::entry::{Entry, ListedMember, Snapshot, SnapshotBegin, SnapshotGap, Text};
+use super::interval::ObservedInterval;
 use super::names::{MemberId, NameId, NumberMap};
 use super::observer::Observer;
 use super::own_list::{Collected, Collecting, OwnList};
 use super::time::Millis;
 use crate::limits;
 use std::collections::VecDeque;
-
-/// A time during which an observer watched a channel without a break.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ObservedInterval {
-    /// The observer.
-    pub observer: NameId,
-    /// The time of its first message.
-    pub since: Millis,
-    /// Its first entry.
-    pub from_seq: u64,
-    /// Its last entry; `u64::MAX` while it continues.
-    pub to_seq: u64,
-    /// The largest time of its messages so far.
-    pub proof: Option<Millis>,
-}
-
-impl ObservedInterval {
-    fn holds(&self, seq: u64) -> bool {
-        self.from_seq <= seq && seq <= self.to_seq
-    }
-}
 
 /// How one observer watches one channel.
 #[derive(Debug, Clone)]

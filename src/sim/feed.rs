@@ -2,6 +2,7 @@
 //! ([guide](crate::guide::semantics#input-shapes)). The truth is written in the second one, too.
 
 use super::mix::{Mix, Stamps};
+use super::pen::{Pen, member_line, put};
 use super::presence_feed::of_presence;
 use super::told::{Extent, SimLine, SimLink, SimListing, SimPayload, SimToken};
 use super::world::{
@@ -9,15 +10,6 @@ use super::world::{
     topic_name,
 };
 use serde_json::{Map, Value, json};
-
-/// How lines are written.
-pub(super) struct Pen<'a> {
-    pub world: &'a World,
-    stamps: Stamps,
-    mix: &'a Mix,
-    agora: bool,
-    ids: bool,
-}
 
 /// The name of an observer.
 pub(super) fn observer_name(observer: usize) -> String {
@@ -395,15 +387,6 @@ fn agora_link(event: SimLink, channel: Option<usize>) -> Value {
     line
 }
 
-/// A member as a list names it.
-pub(super) fn member_line(member: WorldMember) -> Value {
-    let mut listed = json!({"user": member.user_name()});
-    if member.connection.is_some() {
-        put(&mut listed, "conn", member.connection_name());
-    }
-    listed
-}
-
 /// A true change as a line, with the time at which it happened and its position.
 pub(super) fn truth(world: &World, position: Position) -> Option<String> {
     let change = world.change(position)?;
@@ -435,12 +418,6 @@ fn meta_of(deed: WorldAction) -> Option<MetaNumber> {
     match deed {
         WorldAction::Came(meta) | WorldAction::Changed(meta) => Some(meta),
         WorldAction::Went => None,
-    }
-}
-
-pub(super) fn put(line: &mut Value, field: &str, value: impl Into<Value>) {
-    if let Some(fields) = line.as_object_mut() {
-        fields.insert(field.to_owned(), value.into());
     }
 }
 

@@ -1,7 +1,6 @@
 //! A mix: what a source does wrong, and how the guide says that such a source is to be taken in. It is data: `link`
 //! reads what the source does, `run` how it is ingested, `score` what must hold. Which ones there are says `mixes`.
 
-use super::mixes::MIXES;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 
@@ -140,12 +139,6 @@ pub(super) struct SourceModel {
 }
 
 impl Mix {
-    /// The mix of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<&'static Mix> {
-        MIXES.iter().find(|mix| mix.name == name)
-    }
-
     /// Whether the lines of a seed are of Agora's shape.
     pub(super) fn speaks_agora(&self, seed: u64) -> bool {
         self.source.shape == FeedShape::Either && seed.is_multiple_of(2)

@@ -447,3 +447,11 @@ pub const MIXES: &[Mix] = &[
         rules: PRESENCE_RULES,
     },
 ];
+
+impl Mix {
+    /// The mix of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Mix> {
+        MIXES.iter().find(|mix| mix.name == name)
+    }
+}

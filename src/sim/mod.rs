@@ -32,6 +32,7 @@ mod link;
 mod many;
 mod mix;
 mod mixes;
+mod pen;
 mod presence;
 mod presence_feed;
 mod rng;

@@ -1,6 +1,7 @@
 //! The truth of a channel as Agora's presence service has it: who joins is seen at once, who leaves only after a while,
 //! who vanishes when his time-out is over; when much happens the service tells once an interval. An hour of it.
 
+use super::mix::{Events, Mix};
 use super::rng::SimRng;
 use super::world::{self, DAWN, MetaNumber, Person, World, WorldAction, WorldChange, WorldMember};
 use crate::domain::time::Millis;
@@ -18,8 +19,18 @@ const TIMEOUT_MIN_MS: Millis = 10_000;
 /// How much later than it happened anything may be noticed.
 pub(super) const NOTICE_MS: Millis = TIMEOUT_MS + INTERVAL_MS;
 
+impl World {
+    /// The world of a seed.
+    pub fn of(mix: &Mix, seed: u64) -> World {
+        match mix.source.events {
+            Events::Presence { intervals } => world(seed, intervals),
+            _ => World::of_topics(mix, seed),
+        }
+    }
+}
+
 /// The world of a seed. With `intervals` the service tells once an interval for a part of the hour, once or twice.
-pub(super) fn world(seed: u64, intervals: bool) -> World {
+fn world(seed: u64, intervals: bool) -> World {
     let mut dice = SimRng::new(seed, 1);
     let channel = world::PRESENCE_CHANNEL;
     let users = 4 + dice.one_of(5);

@@ -1,7 +1,7 @@
 //! Presence events as lines: of Agora's shape ([guide](crate::guide::semantics#presence-events)), or of Rollbook's
 //! own with `late_ms` ([guide](crate::guide::semantics#late-news)).
 
-use super::feed::{Pen, member_line, put};
+use super::pen::{Pen, member_line, put};
 use super::told::{SimLine, SimLink, SimListing, SimPayload};
 use super::world::{MetaNumber, Person, Position, WorldAction, WorldChange};
 use serde_json::{Map, Value, json};

@@ -1,8 +1,9 @@
 //! One seed of one mix, from the world to the store that was told of it.
 
-use super::feed::{self, Pen};
+use super::feed;
 use super::link;
 use super::mix::Mix;
+use super::pen::Pen;
 use super::told::{self, SimLine};
 use super::world::World;
 use crate::domain::entry::Rules;
@@ -58,7 +59,7 @@ impl SimRun {
     /// The run of a seed: always the same.
     #[must_use]
     pub fn new(mix: &'static Mix, seed: u64) -> SimRun {
-        let world = World::new(mix, seed);
+        let world = World::of(mix, seed);
         let told = link::tell(mix, &world, seed);
         let pen = Pen::new(mix, &world, seed);
         let lines = told.iter().map(|told| pen.line(told)).collect();

@@ -1,7 +1,6 @@
 //! The truth: channels, topics and people who come, change and go. Nobody watches here, and nothing is lost.
 
-use super::mix::{Events, Mix};
-use super::presence;
+use super::mix::Mix;
 use super::rng::SimRng;
 use crate::domain::time::Millis;
 use std::ops::Range;
@@ -127,10 +126,8 @@ pub(super) struct World {
 }
 
 impl World {
-    pub fn new(mix: &Mix, seed: u64) -> World {
-        if let Events::Presence { intervals } = mix.source.events {
-            return presence::world(seed, intervals);
-        }
+    /// One whose members join topics.
+    pub fn of_topics(mix: &Mix, seed: u64) -> World {
         let mut dice = SimRng::new(seed, 1);
         let channels = match mix.source.channels {
             0 => 1 + dice.one_of(2),

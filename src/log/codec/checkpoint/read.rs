@@ -6,18 +6,16 @@ use super::wire::{
 };
 use super::{CodecError, from_bytes, missing};
 use crate::domain::entry::{ListedMember, SnapshotBegin, Text};
+use crate::domain::interval::ObservedInterval;
 use crate::domain::names::{MemberId, MemberKey, NameId, Names, NumberMap};
 use crate::domain::observer::{ChannelLink, Connected, Observer, Proof};
 use crate::domain::order::Stamp;
 use crate::domain::own_list::{Collected, Collecting, OwnList};
-use crate::domain::roster::{
-    ChannelState, ChannelTally, LastUpdate, Presence, Reporters, Slot, SnapshotCover,
-};
+use crate::domain::roster::{ChannelState, ChannelTally, SnapshotCover};
+use crate::domain::slot::{LastUpdate, Presence, Reporters, Slot};
 use crate::domain::state::State;
 use crate::domain::tombstones::{TombstoneQueue, Tombstones};
-use crate::domain::watch::{
-    ChannelWatches, ObservedInterval, OpenGap, PagedSnapshot, PendingLoss, Watch,
-};
+use crate::domain::watch::{ChannelWatches, OpenGap, PagedSnapshot, PendingLoss, Watch};
 use std::collections::VecDeque;
 
 fn stamp_in((pos, ts): StampWire) -> Stamp {

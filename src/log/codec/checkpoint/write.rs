@@ -5,13 +5,15 @@ use super::wire::{
     ProofWire, RootWire, SlotWire, StampWire, StretchWire, SyncWire, WatchWire,
 };
 use super::{CodecError, to_bytes};
+use crate::domain::interval::ObservedInterval;
 use crate::domain::names::{MemberId, NameId, Names, NumberMap};
 use crate::domain::observer::Proof;
 use crate::domain::order::Stamp;
 use crate::domain::own_list::Collected;
-use crate::domain::roster::{Slot, SnapshotCover};
+use crate::domain::roster::SnapshotCover;
+use crate::domain::slot::Slot;
 use crate::domain::state::State;
-use crate::domain::watch::{ObservedInterval, PagedSnapshot};
+use crate::domain::watch::PagedSnapshot;
 
 /// Gives the names and members of one part new numbers.
 #[derive(Default)]

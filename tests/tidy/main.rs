@@ -1,5 +1,7 @@
 //! The walls of the house: what may name what, how long a file may be, what each must begin with.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice)]
+
+mod circles;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
