@@ -9,7 +9,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `routes` | all routes; the router and the description are made from them |
+//! | `route`, `routes` | all routes; the router and the description are made from them |
 //! | `openapi` | the description |
 //! | `listen`, `tls`, `socket` | connections: TCP, TLS, the owner's socket |
 //! | `guard`, `origin`, `auth`, `clock` | who may send requests, from which pages, and for how long |

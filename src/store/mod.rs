@@ -11,18 +11,20 @@
 //! | `batch` | what callers hand to the writer: lines; what they get back: receipts |
 //! | `check` | the rules that an event must meet to be recorded |
 //! | `writer`, `decider`, `committer`, `recovery` | two threads; group commit; poisoning; their state at start |
+//! | `shared`, `locks` | what the store's threads share, and how they lock it |
+//! | `state_cursor` | a place in the log and the state there; which part of the log to read |
 //! | `scan`, `reading` | reads the log, folds it with `apply`, and shows it to visitors |
 //! | `checkpoint` | saved states, so that reading need not begin at the first entry |
 //! | `clamped` | entries far behind the time of their channel, and the entry that moved that time |
 //! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
-//! | `rejects`, `reject_quota` | the rejected lines, and how many of them are kept |
+//! | `rejects`, `reject_reason`, `reject_quota` | the rejected lines, why, and how many of them are kept |
 //! | `byte_budget` | how many bytes may wait for the writer |
 //! | `digests`, `line_counts` | the roster digests of snapshot entries, and the counts of receipts |
 //! | `caution` | conditions that the owner should know before more is recorded |
 //! | `meter` | the store's measurements of its own work |
-//! | `opening` | how a store is opened and closed |
-//! | `data_dir`, `migrate` | the folder, its lock and its format |
-//! | `read_only` | stores that cannot be written |
+//! | `options`, `opening` | how a store is opened and closed |
+//! | `data_dir`, `manifest`, `migrate` | the folder, its lock, its `store.json` and its format |
+//! | `read_only`, `copy_folder` | stores that cannot be written |
 //! | `identity` | checks that the folder's manifest and its log belong together |
 //!
 //! **Invariants:** the store is synchronous. Readers see durable entries only. It knows nothing of feeds and their
