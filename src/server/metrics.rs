@@ -189,7 +189,7 @@ impl Metrics {
     ///
     /// # Errors
     /// [`ApiError::Failed`], which does not happen: text can always be written.
-    pub fn text(&self, gauges: &Gauges, live: &LiveFigures) -> Result<String, ApiError> {
+    pub(super) fn text(&self, gauges: &Gauges, live: &LiveFigures) -> Result<String, ApiError> {
         let set = |gauge: &Gauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         let of = &self.standing;
         for (gauge, value) in [

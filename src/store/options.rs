@@ -17,7 +17,7 @@ pub struct Options {
     pub create: bool,
     /// Which failures a write survives. Default: everything acknowledged survives a power cut.
     pub durability: Durability,
-    /// The rules by which [`record`](Store::record) handles events.
+    /// The rules by which [`record`](super::Store::record) handles events.
     pub rules: Rules,
     /// How long to wait until another process closes the store. Default: no wait.
     pub patience: Duration,
