@@ -121,13 +121,37 @@ impl Hub {
     }
 
     /// Lays out entries, in order.
-    pub fn publish_entries(&self, told: Vec<DeliveredEntry>) {
-        let mut buffers = self.buffers();
-        for told in told {
-            buffers.seq = told.entry.seq;
-            if !buffers.open.is_empty() {
-                buffers.lay(told);
+    pub fn publish_entries(&self, entries: Vec<DeliveredEntry>) {
+        let wanted: Vec<bool> = {
+            let mut buffers = self.buffers();
+            if buffers.open.is_empty() {
+                buffers.seq = entries.last().map_or(buffers.seq, |last| last.entry.seq);
+                return;
             }
+            let wanted = entries
+                .iter()
+                .map(|entry| !buffers.listening(entry).is_empty());
+            wanted.collect()
+        };
+        // Subscribers take the lock for their entries: while JSON is made for a batch, they do not wait.
+        let entries = entries.into_iter().zip(wanted);
+        let entries = entries.map(|(entry, wanted)| match wanted {
+            true => (entry.entry.seq, Ok(LiveEntry::of(entry))),
+            false => (entry.entry.seq, Err(entry)),
+        });
+        let entries: Vec<_> = entries.collect();
+        let mut buffers = self.buffers();
+        for (seq, entry) in entries {
+            let item = match entry {
+                Ok(item) => item,
+                // A subscriber may have come meanwhile: its buffer must have all entries after the last one laid out.
+                Err(entry) if buffers.listening(&entry).is_empty() => None,
+                Err(entry) => LiveEntry::of(entry),
+            };
+            if let Some(item) = item {
+                buffers.lay(Arc::new(item));
+            }
+            buffers.seq = seq;
         }
         buffers.trim();
     }
@@ -177,7 +201,8 @@ impl Hub {
 }
 
 impl RingBuffers {
-    fn lay(&mut self, told: DeliveredEntry) {
+    /// The buffers into which an entry belongs.
+    fn listening(&self, told: &DeliveredEntry) -> Vec<Option<String>> {
         let mut listening = vec![None];
         match (&told.entry.channel, &told.channels) {
             (Some(channel), _) => listening.push(Some(channel.clone())),
@@ -192,13 +217,11 @@ impl RingBuffers {
             (None, None) => {}
         }
         listening.retain(|channel| self.open.contains_key(channel));
-        if listening.is_empty() {
-            return;
-        }
-        let Some(item) = LiveEntry::of(told).map(Arc::new) else {
-            return;
-        };
-        for channel in listening {
+        listening
+    }
+
+    fn lay(&mut self, item: Arc<LiveEntry>) {
+        for channel in self.listening(&item.told) {
             let Some(buffer) = self.open.get_mut(&channel) else {
                 continue;
             };
