@@ -392,7 +392,7 @@ impl Fold {
         }
         if entry.collected() {
             let watcher = channel.watcher(&entry.observer);
-            let member = entry.member().expect("only changes are collected");
+            let member = entry.member().unwrap();
             watcher.collected.insert(member, entry.occurred_at);
         }
         if entry.inferred() || entry.collected() {
