@@ -61,4 +61,5 @@ pub mod server;
 pub mod sim;
 pub mod store;
 
+pub use domain::event::Event;
 pub use store::{Options, Projection, Store, StoreError};

@@ -1,10 +1,13 @@
-//! A projection of one's own, that of `examples/minutes_in_channel.rs`: its figures, and that it can be rebuilt from
-//! the log or told what is new.
+//! The library's examples. The projection of `examples/minutes_in_channel.rs`: its figures, and that it can be rebuilt from
+//! the log or given what is new. The follower of `examples/record_and_follow.rs`: that it goes on where it was.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../examples/minutes_in_channel.rs"]
 #[allow(dead_code)] // it has a main of its own
 mod minutes_in_channel;
+#[path = "../examples/record_and_follow.rs"]
+#[allow(dead_code)] // it has a main of its own
+mod record_and_follow;
 mod support;
 
 use minutes_in_channel::MinutesInChannel;
@@ -94,4 +97,30 @@ fn one_that_panics_takes_nothing_with_it() {
     let line = r#"{"t":"join","channel":"studio-7","topic":"t","user":"late"}"#;
     support::take(&store, line, &Default::default());
     assert_eq!(store.head(), head + 1);
+}
+
+#[test]
+fn a_follower_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let position = folder.path().join("followed-up-to");
+    let store = Store::open(folder.path().join("store"), rollbook::Options::default()).unwrap();
+    record_and_follow::record(&store).unwrap();
+    let first = record_and_follow::follow(&store, &position).unwrap();
+    assert_eq!(first.len() as u64, store.head());
+    let lily = first
+        .iter()
+        .filter(|line| line.contains(r#""user":"lily""#));
+    let left = lily.filter(|line| line.contains(r#""type":"leave""#));
+    let inferred = left.filter(|line| line.contains(r#""origin":"inferred""#));
+    assert_eq!(inferred.count(), 1, "{first:#?}");
+    assert!(
+        record_and_follow::follow(&store, &position)
+            .unwrap()
+            .is_empty()
+    );
+    let before = store.head();
+    let event = rollbook::Event::leave("room", "chat", "ben").at(20_000);
+    store.record(&[event]).unwrap();
+    let then = record_and_follow::follow(&store, &position).unwrap();
+    assert_eq!(then.len() as u64, store.head() - before);
 }
