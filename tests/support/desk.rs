@@ -3,7 +3,7 @@
 
 use super::feeds::{Heard, NOW, Tape};
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::log::engine::{Engine, Journal, JournalError, KeyValue, KeyValues, Values};
+use rollbook::log::engine::{Engine, Journal, JournalError, KeyValues, Values};
 use rollbook::query::HistoryFilter;
 use rollbook::query::answer::HistoryEntry;
 use rollbook::store::{Receipt, ScanScope, StoreError, Visitor};
@@ -61,10 +61,6 @@ impl<E: Engine> KeyValues for Lent<E> {
 
     fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
         self.0.lookup(key)
-    }
-
-    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
-        self.0.last_before(prefix, before)
     }
 
     fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test uses its part
 
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::log::engine::{Journal, JournalError, KeyValue, KeyValues, Values};
+use rollbook::log::engine::{Journal, JournalError, KeyValues, Values};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -113,9 +113,6 @@ impl KeyValues for Lent {
     }
     fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
         self.0.lookup(key)
-    }
-    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
-        self.0.last_before(prefix, before)
     }
     fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
         self.0.keys(prefix)

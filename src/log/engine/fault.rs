@@ -1,7 +1,7 @@
 //! Wraps any engine and adds faults: the nth append or sync fails, a crash loses what was not synced, a read value
 //! has a flipped bit. For tests, here and in programs that use the library.
 
-use super::{Engine, Journal, JournalError, KeyValue, KeyValues, Values};
+use super::{Engine, Journal, JournalError, KeyValues, Values};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -166,10 +166,6 @@ impl<E: Engine> KeyValues for FaultJournal<E> {
 
     fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
         self.inner.lookup(key)
-    }
-
-    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
-        self.inner.last_before(prefix, before)
     }
 
     fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {

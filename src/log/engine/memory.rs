@@ -1,6 +1,6 @@
 //! A journal in memory. It is lost when dropped, and is a simple example of the [`Journal`] laws.
 
-use super::{Journal, JournalError, KeyValue, KeyValues, Values, fence, fits};
+use super::{Journal, JournalError, KeyValues, Values, fence, fits};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -117,18 +117,6 @@ impl KeyValues for MemoryJournal {
 
     fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
         Ok(lock(&self.key_values).get(key).cloned())
-    }
-
-    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
-        if before <= prefix {
-            return Ok(None);
-        }
-        let key_values = lock(&self.key_values);
-        // Keys without the prefix may lie between the last one with it and `before`.
-        let last = key_values
-            .range(prefix.to_vec()..before.to_vec())
-            .rfind(|(key, _)| key.starts_with(prefix));
-        Ok(last.map(|(key, value)| (key.clone(), value.clone())))
     }
 
     fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {

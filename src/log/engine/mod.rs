@@ -97,12 +97,6 @@ pub trait KeyValues: Send + Sync {
     /// The engine failed.
     fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError>;
 
-    /// The last key that begins with `prefix` and is less than `before`, with its value.
-    ///
-    /// # Errors
-    /// The engine failed.
-    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError>;
-
     /// The keys that begin with `prefix`, in order.
     ///
     /// # Errors
@@ -115,9 +109,6 @@ pub trait KeyValues: Send + Sync {
     /// The engine failed.
     fn remove(&self, key: &[u8]) -> Result<(), JournalError>;
 }
-
-/// A key of the key values, with its value.
-pub type KeyValue = (Vec<u8>, Vec<u8>);
 
 /// The storage of a store: a log, and key values beside it.
 pub trait Engine: Journal + KeyValues {}

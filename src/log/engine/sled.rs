@@ -25,7 +25,7 @@ use super::files::{self, OwnHandle};
 use super::mark::Mark;
 use super::panics::guarded;
 use super::sled_handle::{SledHandle, engine};
-use super::{Durability, Journal, JournalError, KeyValue, KeyValues, Values, fence, fits};
+use super::{Durability, Journal, JournalError, KeyValues, Values, fence, fits};
 use crate::limits::VALUE_BYTES_MAX;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -401,22 +401,6 @@ impl KeyValues for SledJournal {
     fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
         let value = guarded(|| self.key_values.get(key).map_err(engine))?;
         Ok(value.map(|value| value.to_vec()))
-    }
-
-    fn last_before(&self, prefix: &[u8], before: &[u8]) -> Result<Option<KeyValue>, JournalError> {
-        if before <= prefix {
-            return Ok(None);
-        }
-        guarded(|| {
-            for item in self.key_values.range(prefix..before).rev() {
-                let (key, value) = item.map_err(engine)?;
-                // Keys without the prefix may lie between the last one with it and `before`.
-                if key.starts_with(prefix) {
-                    return Ok(Some((key.to_vec(), value.to_vec())));
-                }
-            }
-            Ok(None)
-        })
     }
 
     fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {

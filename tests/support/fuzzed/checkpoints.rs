@@ -5,7 +5,7 @@ use rollbook::care::VerifyDepth;
 use rollbook::domain::names::Names;
 use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::log::checkpoint;
-use rollbook::log::engine::{Journal, KeyValue, KeyValues};
+use rollbook::log::engine::{Journal, KeyValues};
 use rollbook::query::{HistoryFilter, SessionFilter, StatsFilter, WhoFilter};
 use rollbook::{Options, Store};
 use std::io::Cursor;
@@ -87,8 +87,11 @@ const LINES: &str = r#"{"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann
 no line
 "#;
 
-/// The log of a store that has heard them, and its shelf.
-static KEPT: LazyLock<(Vec<Vec<u8>>, Vec<KeyValue>)> = LazyLock::new(|| {
+/// The values of a log, and its keys with their values.
+type Kept = (Vec<Vec<u8>>, Vec<(Vec<u8>, Vec<u8>)>);
+
+/// Those of a store that has recorded these lines.
+static KEPT: LazyLock<Kept> = LazyLock::new(|| {
     let journal = Lent::default();
     let store = open(&journal);
     take(&store);
