@@ -231,7 +231,11 @@ impl Told {
 
     fn snapshot(&mut self, key: &(String, String), entry: &Entry, line: &Value) {
         let complete = entry.complete == Some(true);
-        let list = self.lists.entry(key.clone()).or_default();
+        let holds = self.up.contains(&key.0);
+        let list = self.lists.entry(key.clone()).or_insert_with(|| OwnList {
+            since: holds.then(BTreeSet::new),
+            ..OwnList::default()
+        });
         if !complete && !list.exists {
             return;
         }
