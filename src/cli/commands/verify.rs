@@ -16,6 +16,7 @@ use std::path::Path;
 
 #[cfg(feature = "client")]
 use crate::cli::answers::unanswered_by_owner;
+#[cfg(feature = "client")]
 use crate::query::params::VerifyParams;
 
 /// `verify`.
