@@ -101,6 +101,10 @@ impl Store {
     /// Which observers had reported on which channels (or on `only`) up to an entry; the state at the head remembers
     /// it.
     fn speakers(&self, seq: u64, only: Option<&str>) -> Result<Speakers, StoreError> {
+        // Before the first entry nothing was reported: no state needs to be read for that.
+        if seq == 0 {
+            return Ok(Speakers::new());
+        }
         self.as_of(None, None, |state, names| {
             let mut speakers = HashMap::<String, BTreeSet<String>>::new();
             let mut add = |name: NameId, channel: &ChannelState| {
