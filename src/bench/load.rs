@@ -266,12 +266,8 @@ impl Crowd {
             }
             let meta = &self.metas[usize::from(updated.contains(&n))];
             topics[n % self.topics.len()].members.push(ReportedMember {
-                user: user.into(),
-                conn: "".into(),
                 meta: Some(meta.into()),
-                stamp: Stamp::NONE,
-                reason: None,
-                late_ms: 0,
+                ..ReportedMember::of(user)
             });
         }
         Event {

@@ -236,12 +236,10 @@ fn member(
     let key = names.key(of);
     let (user, conn) = (name(key.user, names), name(key.conn, names));
     ReportedMember {
-        user,
         conn,
         meta: text(meta),
         stamp,
-        reason: None,
-        late_ms: 0,
+        ..ReportedMember::of(user)
     }
 }
 

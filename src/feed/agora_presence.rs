@@ -4,7 +4,6 @@
 //! only topic `presence`.
 
 use super::Line;
-use super::agora_topics::member;
 use super::field::{Field, check_length, object};
 use super::json::Scanner;
 use super::line_error::LineError;
@@ -121,7 +120,7 @@ pub(super) fn said<'a>(
         let who = ReportedMember {
             reason: reason.map(Into::into),
             late_ms,
-            ..member(publisher.clone())
+            ..ReportedMember::of(publisher.clone())
         };
         Ok(EventPayload::Changes {
             channel: channel.clone(),
@@ -261,7 +260,7 @@ fn interval<'a>(
                 let who = ReportedMember {
                     reason: reason.map(Into::into),
                     late_ms,
-                    ..member(user)
+                    ..ReportedMember::of(user)
                 };
                 changes.push(change(ChangeKind::Leave, who));
             }
@@ -272,7 +271,7 @@ fn interval<'a>(
         ..who
     };
     for user in joined {
-        let who = no_states().of_member(member(user));
+        let who = no_states().of_member(ReportedMember::of(user));
         changes.push(change(ChangeKind::Join, late_by(who)));
     }
     for who in users_with_states(interval.states())? {
@@ -301,7 +300,7 @@ fn users_with_states<'a>(list: Field<'a>) -> Result<Vec<ReportedMember<'a>>, Lin
     list.objects(|scanner| {
         let mut user = User::default();
         user.read(scanner)?;
-        let who = member(user.user().needed_name()?);
+        let who = ReportedMember::of(user.user().needed_name()?);
         members.push(states(user.states())?.of_member(who));
         Ok(())
     })?;

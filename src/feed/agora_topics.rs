@@ -7,8 +7,6 @@ use super::line_error::LineError;
 use crate::domain::event::{
     ChangeKind, EventPayload, ReportedChange, ReportedListing, ReportedMember, ReportedTopic, Str,
 };
-use crate::domain::order::Stamp;
-use std::borrow::Cow;
 
 object! {
     /// One of the `topicInfos`, with the field names of all SDKs.
@@ -94,7 +92,7 @@ fn topics<'a>(line: &Line<'a>, words: &FieldNames) -> Result<Vec<ReportedTopic<'
         topic.publishers().objects(|scanner| {
             let mut publisher = Publisher::default();
             publisher.read(scanner)?;
-            let who = member(publisher.user().needed_name()?);
+            let who = ReportedMember::of(publisher.user().needed_name()?);
             members.push(publisher.meta().meta()?.of_member(who));
             Ok(())
         })?;
@@ -122,7 +120,7 @@ fn live<'a>(
             changes.push(ReportedChange {
                 kind,
                 topic,
-                who: member(publisher.clone()),
+                who: ReportedMember::of(publisher.clone()),
             });
             continue;
         }
@@ -146,17 +144,5 @@ fn live<'a>(
         changes,
         together: false,
         occupancy: None,
-    }
-}
-
-/// A member with this user id. Agora allows one instance per user, and gives members no stamp of their own.
-pub(super) fn member(user: Str<'_>) -> ReportedMember<'_> {
-    ReportedMember {
-        user,
-        conn: Cow::Borrowed(""),
-        meta: None,
-        stamp: Stamp::NONE,
-        reason: None,
-        late_ms: 0,
     }
 }

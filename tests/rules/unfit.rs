@@ -11,17 +11,6 @@ use rollbook::domain::order::Stamp;
 use rollbook::ingest::IngestOptions;
 use rollbook::store::{Batch, BatchLine, StoreError};
 
-fn member(user: &str) -> ReportedMember<'_> {
-    ReportedMember {
-        user: user.into(),
-        conn: "".into(),
-        meta: None,
-        stamp: Stamp::NONE,
-        reason: None,
-        late_ms: 0,
-    }
-}
-
 fn event(said: EventPayload<'_>) -> Event<'_> {
     Event {
         observer: "default".into(),
@@ -60,7 +49,7 @@ fn snapshot<'a>(topic: &'a str, who: ReportedMember<'a>) -> EventPayload<'a> {
 fn wrong(event: Event<'_>) -> String {
     let store = Store::in_memory(support::options()).unwrap();
     let error = store
-        .record(&[join(member("ana")), event.clone()])
+        .record(&[join(ReportedMember::of("ana")), event.clone()])
         .unwrap_err();
     assert_eq!(store.head(), 0, "{error}");
     match &error {
@@ -99,7 +88,7 @@ fn metadata_is_canonical_json() {
     let meta = |text: &'static str| {
         wrong(join(ReportedMember {
             meta: Some(text.into()),
-            ..member("tony")
+            ..ReportedMember::of("tony")
         }))
     };
     for text in no_json {
@@ -129,7 +118,7 @@ fn names_texts_and_times_are_within_their_limits() {
         ts: Some(ts),
         ..Stamp::NONE
     };
-    let ana = || join(member("ana"));
+    let ana = || join(ReportedMember::of("ana"));
     let link = |channels: Vec<&'static str>| ReportedLink {
         state: LinkState::Down,
         channels: channels.into_iter().map(Into::into).collect(),
@@ -184,38 +173,44 @@ fn names_texts_and_times_are_within_their_limits() {
             },
             years("ts"),
         ),
-        (join(member("")), "user is empty".into()),
-        (join(member(&long)), too_long("user", 1024)),
+        (join(ReportedMember::of("")), "user is empty".into()),
+        (join(ReportedMember::of(&long)), too_long("user", 1024)),
         (
             join(ReportedMember {
                 conn: long.as_str().into(),
-                ..member("u")
+                ..ReportedMember::of("u")
             }),
             too_long("conn", 1024),
         ),
         (
             join(ReportedMember {
                 reason: Some(long.as_str().into()),
-                ..member("u")
+                ..ReportedMember::of("u")
             }),
             too_long("reason", 4096),
         ),
         (
             join(ReportedMember {
                 stamp: stamp(253_402_300_800_000),
-                ..member("u")
+                ..ReportedMember::of("u")
             }),
             years("ts"),
         ),
         (
             join(ReportedMember {
                 late_ms: -1,
-                ..member("u")
+                ..ReportedMember::of("u")
             }),
             "late_ms is -1: it must be from 0 to 253402300799999".into(),
         ),
-        (event(snapshot("", member("u"))), "topic is empty".into()),
-        (event(snapshot("t", member(""))), "user is empty".into()),
+        (
+            event(snapshot("", ReportedMember::of("u"))),
+            "topic is empty".into(),
+        ),
+        (
+            event(snapshot("t", ReportedMember::of(""))),
+            "user is empty".into(),
+        ),
         (event(of_channel("")), "channel is empty".into()),
         (
             event(EventPayload::Link(link(vec!["room", ""]))),

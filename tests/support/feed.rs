@@ -2,7 +2,6 @@
 #![allow(dead_code)]
 
 use rollbook::domain::event::*;
-use rollbook::domain::order::Stamp;
 use rollbook::feed::{Defaults, parse};
 
 pub const DEFAULTS: Defaults<'static> = Defaults::of("default");
@@ -23,12 +22,8 @@ pub fn refused(line: impl AsRef<[u8]>) -> String {
 
 pub fn who<'a>(user: &'a str, meta: Option<&'a str>) -> ReportedMember<'a> {
     ReportedMember {
-        user: user.into(),
-        conn: "".into(),
         meta: meta.map(Into::into),
-        stamp: Stamp::NONE,
-        reason: None,
-        late_ms: 0,
+        ..ReportedMember::of(user)
     }
 }
 
