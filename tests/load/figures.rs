@@ -1,5 +1,6 @@
 //! What is measured, and how it is printed.
 
+use crate::support::serving::resident;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -67,16 +68,7 @@ impl Figures {
 
     /// Notes the resident size now.
     pub fn note(&self, when: &str) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib: u64 = line
-            .unwrap()
-            .trim()
-            .strip_suffix(" kB")
-            .unwrap()
-            .parse()
-            .unwrap();
-        let said = format!("{when} {} MiB", kib >> 10);
+        let said = format!("{when} {} MiB", resident(self.pid) >> 20);
         println!("{said}");
         self.said.lock().unwrap().push(said);
     }

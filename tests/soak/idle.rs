@@ -1,10 +1,10 @@
 //! Many who listen while nothing happens: how much memory the server needs for them, and that all are still told.
 
+use crate::on_its_own;
 use crate::source::{Source, socket};
 use crate::support::program::{Folder, long, rounds};
 use crate::support::server::{Socket, join, soon};
-use crate::support::serving::Serving;
-use crate::{memory, on_its_own};
+use crate::support::serving::{Serving, memory, resident};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
         let serving = Serving::start(&folder, &[]);
         let address = serving.address();
         tell(&address, &join("room", "tony", 1)).await;
-        let before = memory::resident(serving.pid());
+        let before = resident(serving.pid());
 
         let start = Instant::now();
         let mut idle = Vec::new();
@@ -79,7 +79,7 @@ fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
         if long() {
             tokio::time::sleep(HELD).await;
         }
-        let held = memory::resident(serving.pid());
+        let held = resident(serving.pid());
         assert!(waiting.iter().all(|waits| !waits.is_finished()));
 
         let start = Instant::now();
@@ -89,7 +89,7 @@ fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
             all.push(soon(waits).await.unwrap());
         }
         let took = start.elapsed();
-        let peak = memory::field(serving.pid(), "VmHWM:");
+        let peak = memory(serving.pid(), "VmHWM:");
         assert!(peak <= MEMORY_MAX, "{peak} bytes");
         println!(
             "{count} subscribers, there after {:.1} s, held {:?}: server's memory {} MiB before, {} MiB idle ({} KiB each), \

@@ -1,19 +1,7 @@
 //! What a process has of the machine's memory.
 
+use crate::support::serving::resident;
 use std::time::Duration;
-
-/// A field of a process's status, in bytes.
-pub fn field(pid: u32, name: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let mut lines = status.lines();
-    let kib = lines.find_map(|line| line.strip_prefix(name)?.strip_suffix("kB"));
-    kib.unwrap().trim().parse::<u64>().unwrap() << 10
-}
-
-/// Its resident size, in bytes.
-pub fn resident(pid: u32) -> u64 {
-    field(pid, "VmRSS:")
-}
 
 const LOOK: Duration = Duration::from_millis(50);
 

@@ -1,10 +1,9 @@
 //! Users who come and go and never come again: the server's memory follows who is present, and not who ever was.
 
-use crate::memory::resident;
 use crate::on_its_own;
 use crate::source::Source;
 use crate::support::program::{Folder, long};
-use crate::support::serving::Serving;
+use crate::support::serving::{Serving, resident};
 
 /// Lines of a message.
 const MESSAGE: usize = 1_000;

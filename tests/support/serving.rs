@@ -5,6 +5,19 @@ use super::program::{DEADLINE, Folder, end, said};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
+/// A field of a process's status, in bytes.
+pub fn memory(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mut lines = status.lines();
+    let kib = lines.find_map(|line| line.strip_prefix(name)?.strip_suffix("kB"));
+    kib.unwrap().trim().parse::<u64>().unwrap() << 10
+}
+
+/// Its resident size, in bytes.
+pub fn resident(pid: u32) -> u64 {
+    memory(pid, "VmRSS:")
+}
+
 /// A server.
 pub struct Serving {
     child: Child,
