@@ -7,6 +7,7 @@ mod program;
 mod support;
 
 use program::Folder;
+use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
 use rollbook::feed::{self, Defaults};
 use rollbook::log::Progress;
@@ -34,13 +35,10 @@ fn batch(what: Connection, events: &[&str], heard: u64) -> Batch {
     lines.extend(
         events
             .into_iter()
-            .map(|event| BatchLine::Event(event, None)),
+            .map(|event| BatchLine::Event(event.into())),
     );
     lines.push(BatchLine::Progress(Progress::of_feed("gate", "f", heard)));
-    Batch {
-        lines,
-        ..Batch::default()
-    }
+    Batch::new(lines, Rules::default())
 }
 
 const SNAPSHOT: &str =

@@ -11,6 +11,7 @@ mod support;
 use engine::Lent;
 use program::Folder;
 use rollbook::care::VerifyDepth;
+use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
 use rollbook::feed::{self, Defaults};
 use rollbook::ingest::{IngestOptions, ingest, source::Source};
@@ -185,7 +186,7 @@ fn live(store: &Store) {
     let event = |text: &str| {
         let defaults = Defaults::of("gate");
         let event = feed::parse(text.as_bytes(), &defaults).unwrap();
-        BatchLine::Event(event.into_owned(), None)
+        BatchLine::Event(event.into_owned().into())
     };
     let lines = vec![
         connection(Connection::Up),
@@ -196,10 +197,7 @@ fn live(store: &Store) {
         connection(Connection::Closed),
         BatchLine::Progress(Progress::of_feed("gate", "f1", 2)),
     ];
-    let batch = Batch {
-        lines,
-        ..Batch::default()
-    };
+    let batch = Batch::new(lines, Rules::default());
     store.submit(batch).unwrap().wait().unwrap();
 }
 

@@ -2,8 +2,9 @@
 #![allow(dead_code)] // each benchmark uses its part
 
 use rollbook::bench::load::Load;
+use rollbook::domain::entry::Rules;
 use rollbook::feed::{self, Defaults};
-use rollbook::store::{Batch, BatchLine};
+use rollbook::store::{Batch, BatchLine, BatchText};
 use rollbook::{Options, Store};
 use std::path::Path;
 use tempfile::TempDir;
@@ -33,17 +34,20 @@ pub fn folder() -> TempDir {
     tempfile::tempdir_in(place).unwrap()
 }
 
-/// Lines, parsed, ready for the writer: it need not copy them.
+/// Lines, parsed, ready for the writer.
 pub fn parsed(lines: &[String]) -> Batch {
-    let defaults = Defaults::of("default");
-    let event = |line: &String| {
-        let event = feed::parse(line.as_bytes(), &defaults).unwrap();
-        BatchLine::Event(event.into_owned(), None)
+    let text = BatchText {
+        bytes: lines.join("\n").into_bytes(),
+        ..BatchText::default()
     };
-    Batch {
-        lines: lines.iter().map(event).collect(),
-        ..Batch::default()
-    }
+    let defaults = Defaults::of("default");
+    Batch::read(text, Rules::default(), |text| {
+        let lines = text.bytes.split(|&byte| byte == b'\n');
+        let event = |line| feed::parse(line, &defaults).unwrap();
+        lines
+            .map(|line| BatchLine::Event(event(line).into()))
+            .collect()
+    })
 }
 
 /// Records this many lines of the load.

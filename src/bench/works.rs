@@ -11,7 +11,7 @@ use crate::domain::state::State;
 use crate::feed::{self, Defaults};
 use crate::query::{WhoFilter, WhoWhen};
 use crate::replay::{self, LineShape};
-use crate::store::{Batch, BatchLine, Options, Store, Ticket};
+use crate::store::{Batch, BatchLine, BatchText, Options, Store, Ticket};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -59,15 +59,22 @@ pub(super) fn all(run: &mut BenchRun<'_>, sizes: &Sizes) -> Result<(), BenchErro
 
 fn parsed(lines: &[String]) -> Result<Batch, BenchError> {
     let defaults = Defaults::of("default");
-    let event = |line: &String| {
-        let event = feed::parse(line.as_bytes(), &defaults);
-        let event = event.map_err(|refusal| BenchError::Load(refusal.to_string()))?;
-        Ok(BatchLine::Event(event.into_owned(), None))
+    let text = BatchText {
+        bytes: lines.join("\n").into_bytes(),
+        ..BatchText::default()
     };
-    Ok(Batch {
-        lines: lines.iter().map(event).collect::<Result<_, BenchError>>()?,
-        ..Batch::default()
-    })
+    let mut parsed = Ok(());
+    let batch = Batch::read(text, Rules::default(), |text| {
+        let lines = text.bytes.split(|&byte| byte == b'\n');
+        let events = lines.map(|line| feed::parse(line, &defaults));
+        let events = events.map(|event| Ok(BatchLine::Event(event?.into())));
+        let events = events.collect::<Result<Vec<_>, feed::LineError>>();
+        events.unwrap_or_else(|error| {
+            parsed = Err(BenchError::Load(error.to_string()));
+            Vec::new()
+        })
+    });
+    parsed.map(|()| batch)
 }
 
 /// Parsed events in, receipts out: decided, reconciled, framed, chained, synced.
@@ -172,10 +179,8 @@ fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2],
         let lines = replay::lines_of(&event, LineShape::Rollbook);
         let lines = lines.map_err(|error| BenchError::Load(error.to_string()))?;
         let bytes = lines.join("\n") + "\n";
-        let batch = Batch {
-            lines: vec![BatchLine::Event(event.into_owned(), None)],
-            ..Batch::default()
-        };
+        let event = BatchLine::Event(event.into_owned().into());
+        let batch = Batch::new(vec![event], Rules::default());
         if first {
             store.submit(batch)?.wait()?;
         } else {

@@ -12,11 +12,8 @@ use super::token::{Token, TokenError, TokenSource};
 use super::transport::Address;
 use crate::domain::event::{EventPayload, TokenState};
 use crate::domain::time::Millis;
-use crate::feed::{Defaults, Settings};
-use crate::ingest::WritePermissions;
-use crate::ingest::line::LineLocation;
-use crate::ingest::source::LineText;
-use crate::store::BatchLine;
+use crate::feed::{self, Defaults, Settings};
+use crate::ingest::LineLocation;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -314,7 +311,7 @@ impl Hands<'_> {
                 continue;
             }
             self.line += 1;
-            let place = LineLocation {
+            let at = LineLocation {
                 source: &self.source,
                 line: self.line,
                 byte,
@@ -325,17 +322,12 @@ impl Hands<'_> {
                 happened.push_back(SessionInput::RenewalRefused);
                 continue;
             }
-            let line = place.take(
-                LineText::Whole(text),
-                &defaults,
-                &WritePermissions::default(),
-            );
-            let meaning = meaning(&line, text, &self.feed.observer);
+            let meaning = meaning(text, &defaults);
             if meaning == Some(SessionInput::Renewed) {
                 (self.news)(RecordEvent::Renewed);
             }
             happened.extend(meaning);
-            if !self.sink.line(line, text).await {
+            if !self.sink.line(at, text).await {
                 return Err(RecordError::Full);
             }
         }
@@ -357,10 +349,9 @@ impl Hands<'_> {
 
 /// What a line means for the feed itself. A token line that names a channel or another observer is not about the
 /// token of our login. A link that is down because of the token stays down until the next login.
-fn meaning(line: &BatchLine, text: &[u8], observer: &str) -> Option<SessionInput> {
-    let BatchLine::Event(event, _) = line else {
-        return None;
-    };
+fn meaning(text: &[u8], defaults: &Defaults<'_>) -> Option<SessionInput> {
+    let event = feed::parse(text, defaults).ok()?;
+    let observer = defaults.observer;
     match &event.payload {
         EventPayload::Token(token) if token.channel.is_none() && event.observer == observer => {
             match token.state {

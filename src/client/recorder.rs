@@ -1,21 +1,20 @@
 //! Passes lines to a store, from a task that must not block on it: a separate thread submits them in batches and
 //! collects the receipts. The lines are not interpreted here.
 
-use crate::domain::entry::Rules;
 use crate::domain::event::{Event, EventPayload, LinkState, ReportedLink, Service};
 use crate::domain::order::Stamp;
-use crate::ingest::line::source_time;
-use crate::ingest::{IngestOutcome, ProgressListener};
+use crate::ingest::source::LineText;
+use crate::ingest::{
+    Batcher, IngestOptions, IngestOutcome, LineLocation, ProgressListener, Submitter,
+};
 use crate::limits::RECORD_AHEAD_BYTES_MAX;
-use crate::store::{Batch, BatchLine, Store, StoreError, Ticket};
+use crate::store::{Store, StoreError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The most lines in one batch.
-const BATCH_LINES: usize = 1_024;
 /// Batches that may wait for the writer.
 const BATCHES_AHEAD: usize = 4;
 /// What a line counts in addition to its bytes, so that the number of short lines is limited, too.
@@ -29,47 +28,52 @@ pub struct Recorder {
     thread: JoinHandle<Result<IngestOutcome, StoreError>>,
 }
 
-/// A line, and its permit from the room.
-type WaitingLine = (BatchLine, OwnedSemaphorePermit);
+/// A line that waits for the thread.
+struct WaitingLine {
+    source: Arc<str>,
+    line: u64,
+    byte: u64,
+    text: Vec<u8>,
+    room: OwnedSemaphorePermit,
+}
 
 impl Recorder {
-    /// Starts to record what `observer` sees. If the log says that the observer's link is up, the process that
-    /// recorded before has died: a link-down event is recorded first. `watcher` receives rejects and late entries.
+    /// Starts to record what the observer of `how` sees. If the log says that the observer's link is up, the process
+    /// that recorded before has died: a link-down event is recorded first. `listener` receives rejects and late
+    /// entries.
     ///
     /// # Errors
     /// When the system cannot start a thread.
     pub fn start(
         store: Arc<Store>,
-        observer: &str,
-        rules: Rules,
-        watcher: impl ProgressListener + Send + 'static,
+        how: IngestOptions,
+        listener: impl ProgressListener + Send + 'static,
     ) -> std::io::Result<Recorder> {
         let (lines, waiting) = unbounded_channel();
-        let observer = observer.to_owned();
-        let intake = RecorderIngest {
-            store,
-            rules,
-            watcher,
-            tickets: VecDeque::new(),
-            outcome: IngestOutcome::default(),
-        };
         let thread = std::thread::Builder::new().name("rollbook-record".into());
         Ok(Recorder {
             lines,
             room: Arc::new(Semaphore::new(RECORD_AHEAD_BYTES_MAX)),
-            thread: thread.spawn(move || intake.run(&observer, waiting))?,
+            thread: thread.spawn(move || record(&store, &how, listener, waiting))?,
         })
     }
 
-    /// Takes a line of `bytes` bytes. Waits while too many bytes are not durable yet. `false`: no more lines are
-    /// accepted, and [`finish`](Recorder::finish) returns the reason.
-    pub async fn line(&self, line: BatchLine, bytes: usize) -> bool {
-        let cost = (bytes + LINE_COST).min(RECORD_AHEAD_BYTES_MAX);
+    /// Takes a line. Waits while too many bytes are not durable yet. `false`: no more lines are accepted, and
+    /// [`finish`](Recorder::finish) returns the reason.
+    pub(crate) async fn line(&self, at: LineLocation<'_>, text: &[u8]) -> bool {
+        let cost = (text.len() + LINE_COST).min(RECORD_AHEAD_BYTES_MAX);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
-        match Arc::clone(&self.room).acquire_many_owned(cost).await {
-            Ok(room) => self.lines.send((line, room)).is_ok(),
-            Err(_) => false,
-        }
+        let Ok(room) = Arc::clone(&self.room).acquire_many_owned(cost).await else {
+            return false;
+        };
+        let line = WaitingLine {
+            source: Arc::clone(at.source),
+            line: at.line,
+            byte: at.byte,
+            text: text.to_vec(),
+            room,
+        };
+        self.lines.send(line).is_ok()
     }
 
     /// Waits until all lines are durable, and returns the outcome.
@@ -87,68 +91,46 @@ impl Recorder {
     }
 }
 
-struct RecorderIngest<W> {
-    store: Arc<Store>,
-    rules: Rules,
-    watcher: W,
-    tickets: VecDeque<(Ticket, u64, Vec<OwnedSemaphorePermit>)>,
-    outcome: IngestOutcome,
-}
-
-impl<W: ProgressListener> RecorderIngest<W> {
-    fn run(
-        mut self,
-        observer: &str,
-        mut waiting: UnboundedReceiver<WaitingLine>,
-    ) -> Result<IngestOutcome, StoreError> {
-        if self
-            .store
-            .as_of(None, None, |state, names| state.is_up(names.find(observer)))?
-        {
-            self.store.record(&[died(observer)])?;
+/// Submits the lines that wait, until no more will come.
+fn record(
+    store: &Store,
+    how: &IngestOptions,
+    mut listener: impl ProgressListener,
+    mut waiting: UnboundedReceiver<WaitingLine>,
+) -> Result<IngestOutcome, StoreError> {
+    let observer = &*how.observer;
+    if store.as_of(None, None, |state, names| state.is_up(names.find(observer)))? {
+        store.record(&[died(observer)])?;
+    }
+    let mut batcher = Batcher::default();
+    let mut submitter = Submitter::new(store, &mut listener, 0);
+    // For each batch on its way, the room that its lines take.
+    let mut rooms = VecDeque::new();
+    while let Some(first) = waiting.blocking_recv() {
+        let (mut next, mut room) = (Some(first), Vec::new());
+        while let Some(line) = next {
+            let at = LineLocation {
+                source: &line.source,
+                line: line.line,
+                byte: line.byte,
+            };
+            batcher.push(at, LineText::of(&line.text));
+            room.push(line.room);
+            next = if batcher.is_full() {
+                None
+            } else {
+                waiting.try_recv().ok()
+            };
         }
-        while let Some(first) = waiting.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH_LINES
-                && let Ok(next) = waiting.try_recv()
-            {
-                batch.push(next);
-            }
-            self.send_decided(batch)?;
-            // While the feed is silent, all batches are settled; none waits for the next line.
-            let ahead = if waiting.is_empty() { 0 } else { BATCHES_AHEAD };
-            while self.tickets.len() > ahead {
-                self.settle()?;
-            }
+        submitter.submit(batcher.take(how), 0)?;
+        rooms.push_back(room);
+        // While the feed is silent, all batches are settled; none waits for the next line.
+        let ahead = if waiting.is_empty() { 0 } else { BATCHES_AHEAD };
+        while submitter.settle(ahead)? {
+            rooms.pop_front();
         }
-        Ok(self.outcome)
     }
-
-    fn send_decided(&mut self, batch: Vec<WaitingLine>) -> Result<(), StoreError> {
-        let (lines, room): (Vec<BatchLine>, Vec<_>) = batch.into_iter().unzip();
-        self.outcome.lines += lines.len() as u64;
-        let latest = lines.iter().filter_map(source_time).max();
-        self.outcome.latest_time = self.outcome.latest_time.max(latest);
-        let batch = Batch {
-            lines,
-            rules: self.rules,
-            strict: false,
-        };
-        let ticket = self.store.submit(batch)?;
-        self.tickets.push_back((ticket, self.outcome.lines, room));
-        Ok(())
-    }
-
-    fn settle(&mut self) -> Result<(), StoreError> {
-        let Some((ticket, lines, _room)) = self.tickets.pop_front() else {
-            return Ok(());
-        };
-        let receipt = ticket.wait()?;
-        self.outcome.tally.add(&receipt.tally);
-        self.watcher.receipt(&receipt);
-        self.watcher.durable(0, lines);
-        Ok(())
-    }
+    Ok(submitter.outcome)
 }
 
 /// The event for a process that died while it recorded.

@@ -2,7 +2,7 @@
 
 use super::forwarder::Forwarder;
 use super::recorder::Recorder;
-use crate::store::BatchLine;
+use crate::ingest::LineLocation;
 
 /// A destination for lines.
 pub enum FeedSink {
@@ -13,11 +13,11 @@ pub enum FeedSink {
 }
 
 impl FeedSink {
-    /// Takes a line in parsed and raw form. Waits while too many bytes are on the way. `false`: no more lines are
+    /// Takes a line. Waits while too many bytes are on the way. `false`: no more lines are
     /// accepted.
-    pub(super) async fn line(&self, line: BatchLine, text: &[u8]) -> bool {
+    pub(super) async fn line(&self, at: LineLocation<'_>, text: &[u8]) -> bool {
         match self {
-            FeedSink::Store(recorder) => recorder.line(line, text.len()).await,
+            FeedSink::Store(recorder) => recorder.line(at, text).await,
             // The server rejects a line that is not UTF-8, too. The lossy form keeps as much of it as possible.
             FeedSink::Server(forwarder) => forwarder.line(&String::from_utf8_lossy(text)).await,
         }

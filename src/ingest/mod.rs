@@ -1,10 +1,13 @@
 //! Sources, line by line, into a store. `feed` knows what a line means; the store decides what follows from it.
 
+mod batcher;
 mod buffer;
 mod envelope;
 mod error;
 mod foreign;
-pub mod line;
+mod line;
+mod listener;
+mod options;
 mod outcome;
 mod packing;
 mod permissions;
@@ -15,16 +18,21 @@ mod retry;
 mod run;
 pub mod source;
 mod start;
+mod submitter;
 mod summary;
 mod values;
 mod wide;
 
+pub(crate) use batcher::{Batcher, LineLocation};
 pub use envelope::Pointer;
 pub use error::{IngestError, Unfinished};
 pub use foreign::Looks;
+pub use listener::ProgressListener;
+pub use options::IngestOptions;
 pub use permissions::WritePermissions;
 
 pub use outcome::IngestOutcome;
 pub use retry::retry;
-pub use run::{IngestOptions, ProgressListener, ingest};
+pub use run::ingest;
+pub(crate) use submitter::Submitter;
 pub use summary::IngestSummary;

@@ -40,7 +40,9 @@ pub enum LineText<'s> {
 }
 
 impl<'s> LineText<'s> {
-    pub(super) fn of(text: &'s [u8]) -> LineText<'s> {
+    /// The text of a line that is held whole, however long it is.
+    #[must_use]
+    pub fn of(text: &'s [u8]) -> LineText<'s> {
         if text.len() <= LINE_BYTES_MAX {
             return LineText::Whole(text);
         }

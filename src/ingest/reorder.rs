@@ -1,9 +1,11 @@
 //! Orders lines by their times, if these are no further apart than a window: a leave that was delivered before its
 //! join comes after it again. Of a line, only its time is looked at.
 
+use super::batcher::LineLocation;
+use super::piece::LineText;
 use crate::domain::time::Millis;
 use crate::limits;
-use crate::store::BatchLine;
+use crate::store::LongLine;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
@@ -20,11 +22,30 @@ pub(super) struct Reorder {
     arrived: u64,
 }
 
-struct HeldLine {
+/// A line that waits.
+pub(super) struct HeldLine {
     at: Millis,
     arrived: u64,
-    line: BatchLine,
-    length: usize,
+    /// Its number in its source.
+    pub line: u64,
+    /// The byte at which it begins there.
+    pub byte: u64,
+    head: Box<[u8]>,
+    too_long: Option<Box<LongLine>>,
+}
+
+impl HeldLine {
+    /// Its text.
+    pub fn text(&self) -> LineText<'_> {
+        match &self.too_long {
+            None => LineText::Whole(&self.head),
+            Some(long) => LineText::TooLong {
+                head: &self.head,
+                length: long.length,
+                blake3: long.blake3,
+            },
+        }
+    }
 }
 
 impl Reorder {
@@ -39,24 +60,34 @@ impl Reorder {
         }
     }
 
-    /// Adds a line of `length` bytes. A time after `latest` counts as missing.
-    pub(super) fn push(&mut self, line: BatchLine, length: usize, latest: Millis) {
-        if let Some(at) = time(&line).filter(|at| *at != 0 && *at <= latest) {
-            self.before = at;
-            self.newest = self.newest.max(at);
+    /// Adds a line whose event has the time `time`.
+    pub(super) fn push(&mut self, at: LineLocation<'_>, text: LineText<'_>, time: Option<Millis>) {
+        if let Some(time) = time.filter(|&time| time != 0) {
+            self.before = time;
+            self.newest = self.newest.max(time);
         }
+        let (head, too_long) = match text {
+            LineText::Whole(text) => (text, None),
+            LineText::TooLong {
+                head,
+                length,
+                blake3,
+            } => (head, Some(Box::new(LongLine { length, blake3 }))),
+        };
         self.arrived += 1;
-        self.bytes += length;
+        self.bytes += head.len();
         self.waiting.push(Reverse(HeldLine {
             at: self.before,
             arrived: self.arrived,
-            line,
-            length,
+            line: at.line,
+            byte: at.byte,
+            head: head.into(),
+            too_long,
         }));
     }
 
-    /// The next line and its length, if it has waited long enough, or too many wait. `last`: no more lines will come.
-    pub(super) fn pop(&mut self, last: bool) -> Option<(BatchLine, usize)> {
+    /// The next line, if it has waited long enough, or too many wait. `last`: no more lines will come.
+    pub(super) fn pop(&mut self, last: bool) -> Option<HeldLine> {
         let next = &self.waiting.peek()?.0;
         let due = next.at < self.newest.saturating_sub(self.window);
         let full = self.waiting.len() > limits::REORDER_LINES_MAX
@@ -65,25 +96,13 @@ impl Reorder {
             return None;
         }
         let Reverse(next) = self.waiting.pop()?;
-        self.bytes -= next.length;
-        Some((next.line, next.length))
+        self.bytes -= next.head.len();
+        Some(next)
     }
 
     /// Whether no line waits.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
-    }
-}
-
-fn time(line: &BatchLine) -> Option<Millis> {
-    match line {
-        BatchLine::Event(event, _) | BatchLine::Again(event, ..) | BatchLine::Retry(event, ..) => {
-            event.stamp.ts
-        }
-        BatchLine::Rejected(_)
-        | BatchLine::Forbidden(_)
-        | BatchLine::Progress(_)
-        | BatchLine::Connection { .. } => None,
     }
 }
 

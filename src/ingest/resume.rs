@@ -1,9 +1,10 @@
 //! Resumes a file: where an earlier run over it ended, and whether that run already met its last line.
 
+use super::batcher::LineLocation;
 use super::error::IngestError;
-use super::source::{Fingerprint, Source};
+use super::source::{Fingerprint, LineText, Source};
 use crate::log::Progress;
-use crate::store::{RejectedLine, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// Finds where an earlier run ended, and continues there.
 pub(super) fn go_on(store: &Store, source: &mut Source) -> Result<u64, IngestError> {
@@ -36,16 +37,21 @@ pub(super) fn go_on(store: &Store, source: &mut Source) -> Result<u64, IngestErr
 }
 
 /// Whether an earlier run over the same file met this line and rejected it.
-pub(super) fn is_kept(store: &Store, line: &RejectedLine) -> Result<bool, StoreError> {
-    let hash = line
-        .blake3
-        .unwrap_or_else(|| *blake3::hash(&line.text).as_bytes());
+pub(super) fn is_kept(
+    store: &Store,
+    at: LineLocation<'_>,
+    text: LineText<'_>,
+) -> Result<bool, StoreError> {
+    let (length, hash) = match text {
+        LineText::Whole(text) => (text.len() as u64, *blake3::hash(text).as_bytes()),
+        LineText::TooLong { length, blake3, .. } => (length, blake3),
+    };
     let mut kept = false;
     store.kept_rejects(|_, reject| {
-        kept |= reject.byte == line.byte
-            && reject.length == line.length
+        kept |= reject.byte == at.byte
+            && reject.length == length
             && reject.blake3 == hash
-            && *reject.source == *line.source;
+            && *reject.source == **at.source;
         !kept
     })?;
     Ok(kept)

@@ -11,9 +11,8 @@ use super::session::{PeerLost, SocketEvent, SocketOutcome, SocketSession, code};
 use super::sockets::{Speaker, Upgrade};
 use crate::domain::event::Connection;
 use crate::domain::time::Millis;
-use crate::feed::Defaults;
-use crate::ingest::line::LineLocation;
 use crate::ingest::source::LineText;
+use crate::ingest::{Batcher, IngestOptions, LineLocation};
 use crate::limits;
 use crate::log::Progress;
 use crate::query::params::IngestParams;
@@ -27,11 +26,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-
-/// The most lines of a batch, approximately.
-const BATCH_LINES: usize = 1_024;
-/// The most bytes of a batch, approximately.
-const BATCH_BYTES: usize = 1 << 20;
 
 /// A message of the server about lines.
 #[derive(Serialize)]
@@ -107,13 +101,15 @@ struct SocketIngest {
     app: Arc<App>,
     client: Client,
     who: IngestIdentity,
+    how: IngestOptions,
+    batcher: Batcher,
     source: Arc<str>,
     /// Lines received on this connection; with a feed, plus those that were durable before.
     lines: u64,
     /// Bytes received on this connection.
     bytes: u64,
-    /// Lines of the feed were durable when the connection started.
-    resumed: bool,
+    /// How its start is recorded: as a resumption, if lines of the feed were durable when it started.
+    opening: Connection,
     /// Its first event has been submitted.
     spoken: bool,
     waiting: VecDeque<PendingBatch>,
@@ -127,13 +123,6 @@ struct PendingBatch {
     done: oneshot::Receiver<BatchOutcome>,
     /// The number of its last line.
     line: u64,
-    bytes: usize,
-}
-
-/// Lines for one batch.
-#[derive(Default)]
-struct LineGroup {
-    lines: Vec<BatchLine>,
     bytes: usize,
 }
 
@@ -155,7 +144,19 @@ impl SocketIngest {
             source: format!("ingest of {}", who.observer).into(),
             lines: durable,
             bytes: 0,
-            resumed: durable > 0,
+            opening: if durable > 0 {
+                Connection::Resumed
+            } else {
+                Connection::Up
+            },
+            how: IngestOptions {
+                observer: who.observer.clone(),
+                self_user: who.self_user.clone(),
+                settings: app.settings,
+                rules: app.rules,
+                ..IngestOptions::default()
+            },
+            batcher: Batcher::default(),
             spoken: false,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -216,9 +217,10 @@ impl SocketIngest {
             }
             event = session.event(listening) => event,
         };
-        let mut gathered = LineGroup::default();
-        let met = self.gather(session, event, &mut gathered).await;
-        self.send_decided(gathered).await?;
+        // A message with another token ends the gathering, so all lines have the same permissions.
+        self.how.reach = session.pass().access.reach().clone();
+        let met = self.gather(session, event).await;
+        self.send().await?;
         match met {
             SocketOutcome::Nothing | SocketOutcome::Text(_) => Ok(()),
             SocketOutcome::Gone { in_order } => Err(IngestEnd::Gone { in_order }),
@@ -227,16 +229,11 @@ impl SocketIngest {
     }
 
     /// Takes the lines of a message, and of further messages that have already arrived.
-    async fn gather(
-        &mut self,
-        session: &mut SocketSession,
-        event: SocketEvent,
-        into: &mut LineGroup,
-    ) -> SocketOutcome {
+    async fn gather(&mut self, session: &mut SocketSession, event: SocketEvent) -> SocketOutcome {
         let mut met = session.meet(event).await;
         while let SocketOutcome::Text(text) = &met {
-            self.take(session, text, into);
-            if into.lines.len() >= BATCH_LINES || into.bytes >= BATCH_BYTES {
+            self.take(text);
+            if self.batcher.is_full() {
                 break;
             }
             match session.ready() {
@@ -247,13 +244,7 @@ impl SocketIngest {
         met
     }
 
-    fn take(&mut self, session: &SocketSession, text: &Utf8Bytes, into: &mut LineGroup) {
-        let defaults = Defaults {
-            observer: &self.who.observer,
-            self_user: self.who.self_user.as_deref(),
-            settings: self.app.settings,
-        };
-        let reach = session.pass().access.reach();
+    fn take(&mut self, text: &Utf8Bytes) {
         for line in text.split_inclusive('\n') {
             let byte = self.bytes;
             self.bytes += line.len() as u64;
@@ -263,44 +254,39 @@ impl SocketIngest {
                 continue;
             }
             self.lines += 1;
-            let place = LineLocation {
+            let at = LineLocation {
                 source: &self.source,
                 line: self.lines,
                 byte,
             };
-            into.bytes += line.len();
-            into.lines
-                .push(place.take(LineText::Whole(line), &defaults, reach));
+            self.batcher.push(at, LineText::of(line));
         }
     }
 
     /// Submits lines to the writer, with the feed's new position. Before the first event, it adds that the connection
     /// is up.
-    async fn send_decided(&mut self, gathered: LineGroup) -> Result<(), IngestEnd> {
-        let LineGroup { mut lines, bytes } = gathered;
-        if lines.is_empty() {
+    async fn send(&mut self) -> Result<(), IngestEnd> {
+        if self.batcher.is_empty() {
             return Ok(());
-        }
-        let first = |(at, line): (usize, &BatchLine)| match line {
-            BatchLine::Event(event, _) => Some((at, event.stamp.ts)),
-            _ => None,
-        };
-        if !self.spoken
-            && let Some((first, at)) = lines.iter().enumerate().find_map(first)
-        {
-            self.spoken = true;
-            let what = if self.resumed {
-                Connection::Resumed
-            } else {
-                Connection::Up
-            };
-            lines.insert(first, self.connection(what, at));
         }
         if let Some(feed) = &self.who.feed {
             let progress = Progress::of_feed(&self.who.observer, feed, self.lines);
-            lines.push(BatchLine::Progress(progress));
+            self.batcher.reached(progress);
         }
-        let done = self.submit(lines).await.map_err(|fault| {
+        let bytes = self.batcher.bytes();
+        let (spoken, what) = (&mut self.spoken, self.opening);
+        let observer = &self.who.observer;
+        let read = self.batcher.take_with(&self.how, |lines| {
+            let first = |(at, line): (usize, &BatchLine<'_>)| match line {
+                BatchLine::Event(event) => Some((at, event.event.stamp.ts)),
+                _ => None,
+            };
+            if !*spoken && let Some((first, at)) = lines.iter().enumerate().find_map(first) {
+                *spoken = true;
+                lines.insert(first, connection(observer, what, at));
+            }
+        });
+        let done = self.submit(read.batch).await.map_err(|fault| {
             tracing::error!("{fault}");
             IngestEnd::Says(code::FAILED, "nothing more is written")
         })?;
@@ -313,31 +299,15 @@ impl SocketIngest {
         Ok(())
     }
 
-    fn connection(&self, what: Connection, at: Option<Millis>) -> BatchLine {
-        BatchLine::Connection {
-            observer: self.who.observer.clone(),
-            what,
-            at,
-        }
-    }
-
-    async fn submit(
-        &self,
-        lines: Vec<BatchLine>,
-    ) -> Result<oneshot::Receiver<BatchOutcome>, ApiError> {
-        let (told, done) = oneshot::channel();
+    async fn submit(&self, batch: Batch) -> Result<oneshot::Receiver<BatchOutcome>, ApiError> {
+        let (reply, done) = oneshot::channel();
         let store = Arc::clone(&self.app.store);
-        let batch = Batch {
-            lines,
-            rules: self.app.rules,
-            strict: false,
-        };
         // Submitting may block on the writer. The limit keeps pool threads free for queries.
         let turn = self.app.handed_over.take(&self.client, Duration::MAX).await;
         let turn = turn.map_err(|full| full.fault("batches"))?;
         let submitted = tokio::task::spawn_blocking(move || {
             // After the connection has ended, the outcome is not needed.
-            store.submit_then(batch, move |outcome| drop(told.send(outcome)))
+            store.submit_then(batch, move |outcome| drop(reply.send(outcome)))
         });
         submitted.await.map_err(broken)??;
         drop(turn);
@@ -345,7 +315,9 @@ impl SocketIngest {
     }
 
     async fn record_end(&self, what: Connection) -> Result<(), ApiError> {
-        let done = self.submit(vec![self.connection(what, None)]).await?.await;
+        let end = connection(&self.who.observer, what, None);
+        let batch = Batch::new(vec![end], self.how.rules);
+        let done = self.submit(batch).await?.await;
         done.unwrap_or_else(|_| Err(ended()))?;
         Ok(())
     }
@@ -379,6 +351,14 @@ impl SocketIngest {
             })
             .await?;
         Ok(())
+    }
+}
+
+fn connection(observer: &str, what: Connection, at: Option<Millis>) -> BatchLine<'static> {
+    BatchLine::Connection {
+        observer: observer.to_owned(),
+        what,
+        at,
     }
 }
 

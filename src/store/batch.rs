@@ -12,22 +12,80 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
+/// The text of a batch, and the names that its lines borrow.
+#[derive(Debug, Clone, Default)]
+pub struct BatchText {
+    /// The lines, one after the other.
+    pub bytes: Vec<u8>,
+    /// The files or feeds from which they come.
+    pub sources: Vec<Arc<str>>,
+    /// The observer, for lines that name none.
+    pub observer: String,
+    /// The observer's own user, for lines that name none.
+    pub self_user: Option<String>,
+}
+
+/// A line of a feed: its place, and its text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FeedLine<'a> {
+    /// The file or feed.
+    pub source: &'a str,
+    /// The line there, from 1.
+    pub line: u64,
+    /// The byte at which it begins.
+    pub byte: u64,
+    /// Its text; of a line that is too long, the front.
+    pub text: &'a [u8],
+    /// The length and hash of a line that is too long; `None`: `text` is the whole line.
+    pub too_long: Option<LongLine>,
+    /// The sender may write to some channels only. A retry does not know these rights, so it must not accept the
+    /// line.
+    pub limited: bool,
+    /// It is a retry of the reject with this ordinal. The reject is settled if the line can be recorded now; otherwise
+    /// it stays as it is, and is not kept a second time.
+    pub retry_of: Option<u64>,
+}
+
+/// What is known of a line besides its front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LongLine {
+    /// Bytes of the whole line.
+    pub length: u64,
+    /// BLAKE3 of the whole line.
+    pub blake3: [u8; 32],
+}
+
+/// An event for the writer.
+#[derive(Debug, Clone)]
+pub struct BatchEvent<'a> {
+    /// The event.
+    pub event: Event<'a>,
+    /// The line from which a feed read it, in case it must be refused. An event without a line does not come from a
+    /// feed, and is [checked](super::check).
+    pub line: Option<FeedLine<'a>>,
+    /// It was recorded before: it is recorded again as it was then.
+    pub recording: Option<Box<Recording>>,
+}
+
+impl<'a> From<Event<'a>> for BatchEvent<'a> {
+    fn from(event: Event<'a>) -> BatchEvent<'a> {
+        BatchEvent {
+            event,
+            line: None,
+            recording: None,
+        }
+    }
+}
+
 /// One line for the writer.
 #[derive(Debug, Clone)]
-pub enum BatchLine {
-    /// An event, and the line from which a feed read it, in case the event must be refused. An event without a line
-    /// does not come from a feed, and is [checked](super::check).
-    Event(Event<'static>, Option<Box<RejectedLine>>),
-    /// The same for an event that was recorded before: it is recorded again as it was then.
-    Again(Event<'static>, Option<Box<RejectedLine>>, Recording),
-    /// A retry: the event of a rejected line, that line, and the line's number among the rejects of the log. The
-    /// reject is settled if the event can be recorded now; otherwise it stays as it is, and is not kept a second
-    /// time.
-    Retry(Event<'static>, Box<RejectedLine>, u64),
-    /// A line from which no event could be made.
-    Rejected(Box<RejectedLine>),
-    /// A line that the sender had no right to write. It is named and counted, but neither recorded nor kept.
-    Forbidden(RefusedLine),
+pub enum BatchLine<'a> {
+    /// An event.
+    Event(BatchEvent<'a>),
+    /// A line from which no event could be made, and why.
+    Rejected(FeedLine<'a>, String),
+    /// A line that the sender had no right to write, and why. It is named and counted, but neither recorded nor kept.
+    Forbidden(FeedLine<'a>, String),
     /// How far a source has been read, including the lines before this one.
     Progress(Progress),
     /// The ingest connection of an observer opened or ended. An opening ([`Connection::Up`], or
@@ -44,63 +102,89 @@ pub enum BatchLine {
     },
 }
 
-/// A line to be kept as a reject.
-#[derive(Debug, Clone, Default)]
-pub struct RejectedLine {
-    /// The file or feed.
-    pub source: Arc<str>,
-    /// The line there, from 1.
-    pub line: u64,
-    /// The byte at which that line begins.
-    pub byte: u64,
-    /// Why. The writer adds the reason of an event that only the writer refuses.
-    pub reason: String,
-    /// The front of the line, up to [`crate::limits::REJECT_TEXT_BYTES_MAX`].
-    pub text: Vec<u8>,
-    /// Bytes of the whole line.
-    pub length: u64,
-    /// BLAKE3 of the whole line, if `text` is only a part of it.
-    pub blake3: Option<[u8; 32]>,
-    /// The sender may write to some channels only. A retry does not know these rights, so it must not accept the
-    /// line.
-    pub limited: bool,
+type BatchLines<'a> = Vec<BatchLine<'a>>;
+
+self_cell::self_cell!(
+    struct BatchCell {
+        owner: BatchText,
+        #[covariant]
+        dependent: BatchLines,
+    }
+    impl {Debug}
+);
+
+/// Lines that are queued together. They borrow from the text that the batch owns.
+#[derive(Debug)]
+pub struct Batch {
+    lines: BatchCell,
+    /// The rules for recording them.
+    rules: Rules,
+    strict: bool,
 }
 
-/// Lines that are queued together.
-#[derive(Debug, Clone, Default)]
-pub struct Batch {
-    /// The lines, in order.
-    pub lines: Vec<BatchLine>,
-    /// The rules for recording them.
-    pub rules: Rules,
-    /// Stop at the first rejected line: that line is kept as a reject, and nothing after it is recorded.
-    pub strict: bool,
+impl Default for Batch {
+    fn default() -> Batch {
+        Batch::new(Vec::new(), Rules::default())
+    }
 }
 
 /// The approximate cost of a line besides its text, in bytes.
 const LINE_WEIGHT: u64 = 256;
 
 impl Batch {
+    /// A batch of lines without a text of the batch's own.
+    #[must_use]
+    pub fn new(lines: Vec<BatchLine<'static>>, rules: Rules) -> Batch {
+        Batch::read(BatchText::default(), rules, |_| lines)
+    }
+
+    /// A batch of the lines that `read` finds in a text, in order.
+    pub fn read(
+        text: BatchText,
+        rules: Rules,
+        read: impl for<'a> FnOnce(&'a BatchText) -> Vec<BatchLine<'a>>,
+    ) -> Batch {
+        Batch {
+            lines: BatchCell::new(text, read),
+            rules,
+            strict: false,
+        }
+    }
+
+    /// The same batch, but it stops at the first rejected line: that line is kept as a reject, and nothing after it is
+    /// recorded.
+    #[must_use]
+    pub fn strict(self, strict: bool) -> Batch {
+        Batch { strict, ..self }
+    }
+
+    /// Its lines.
+    #[must_use]
+    pub fn lines(&self) -> &[BatchLine<'_>] {
+        self.lines.borrow_dependent()
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(super) fn is_strict(&self) -> bool {
+        self.strict
+    }
+
     /// The approximate size in bytes.
     pub(super) fn weight(&self) -> u64 {
-        let of_line = |line: &BatchLine| match line {
-            BatchLine::Event(_, raw) | BatchLine::Again(_, raw, _) => {
-                raw.as_ref().map_or(0, |raw| raw.length)
-            }
-            BatchLine::Retry(_, raw, _) | BatchLine::Rejected(raw) => raw.text.len() as u64,
-            BatchLine::Forbidden(_) | BatchLine::Progress(_) | BatchLine::Connection { .. } => 0,
-        };
-        let lines = self.lines.iter();
-        lines.map(|line| LINE_WEIGHT + of_line(line)).sum()
+        let text = self.lines.borrow_owner().bytes.len() as u64;
+        text + LINE_WEIGHT * self.lines().len() as u64
     }
 
     /// Checks everything that does not come from a feed: it must be valid for recording.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        for (line, at) in self.lines.iter().zip(1..) {
+        for (line, at) in self.lines().iter().zip(1..) {
             let checked = match line {
-                BatchLine::Event(event, None) | BatchLine::Again(event, None, _) => {
-                    check::check(event)
-                }
+                BatchLine::Event(BatchEvent {
+                    event, line: None, ..
+                }) => check::check(event),
                 BatchLine::Connection { observer, at, .. } => {
                     check::name("observer", observer).and_then(|()| check::time("ts", *at))
                 }
@@ -136,33 +220,40 @@ pub struct Receipt {
 
 impl Receipt {
     /// Adds a rejected line.
-    pub(super) fn refuse(&mut self, rejected: RejectedLine) {
+    pub(super) fn reject(&mut self, line: &FeedLine<'_>, reason: &str) {
         self.tally.rejected += 1;
-        self.rejected.push(RefusedLine {
-            source: rejected.source,
-            line: rejected.line,
-            byte: rejected.byte,
-            reason: rejected.reason,
-        });
+        self.rejected.push(line.refused(reason));
     }
 
     /// Adds a line that the sender had no right to write.
-    pub(super) fn forbid(&mut self, forbidden: RefusedLine) {
+    pub(super) fn forbid(&mut self, line: &FeedLine<'_>, reason: &str) {
         self.tally.forbidden += 1;
-        self.forbidden.push(forbidden);
+        self.forbidden.push(line.refused(reason));
     }
 
-    /// Notes that an event differs from what was recorded with its id as the entry `seq`. `raw` is the event's line.
-    pub(super) fn differs(&mut self, event: &Event<'_>, raw: Option<&RejectedLine>, seq: u64) {
+    /// Notes that an event differs from what was recorded with its id as the entry `seq`. `line` is the event's line.
+    pub(super) fn differs(&mut self, event: &Event<'_>, line: Option<&FeedLine<'_>>, seq: u64) {
         self.tally.retries_differing += 1;
         if self.differing.len() < DIFFERING_SHOWN_MAX {
+            let line = line.copied().unwrap_or_default();
             self.differing.push(DifferingRetry {
-                source: raw.map_or_else(|| Arc::from(""), |raw| Arc::clone(&raw.source)),
-                line: raw.map_or(0, |raw| raw.line),
-                byte: raw.map_or(0, |raw| raw.byte),
+                source: Arc::from(line.source),
+                line: line.line,
+                byte: line.byte,
                 id: event.id.as_deref().unwrap_or_default().to_owned(),
                 seq,
             });
+        }
+    }
+}
+
+impl FeedLine<'_> {
+    fn refused(&self, reason: &str) -> RefusedLine {
+        RefusedLine {
+            source: Arc::from(self.source),
+            line: self.line,
+            byte: self.byte,
+            reason: reason.to_owned(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Finds entries that lie far behind the time of their channel, and the entry that moved that time ahead. The result
 //! is for the notices that users see; `decide` does not use it.
 
-use super::batch::{Clamped, Frontier, RejectedLine};
+use super::batch::{Clamped, FeedLine, Frontier};
 use super::checkpoint;
 use super::error::StoreError;
 use super::scan::{self, ScanFlow, Visitor};
@@ -11,6 +11,7 @@ use crate::domain::entry::{Disposition, Entry, Payload};
 use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
 use crate::domain::time::Millis;
 use crate::limits;
+use std::sync::Arc;
 
 /// How often at most the log is searched for an entry that was recorded before this writer began.
 const SEARCHES_MAX: u32 = 10;
@@ -19,7 +20,22 @@ const SEARCHES_MAX: u32 = 10;
 #[derive(Debug, Default)]
 pub(super) struct Frontiers {
     known: NumberMap<NameId, Frontier>,
+    source: LastSource,
     searches: u32,
+}
+
+/// The source of the last line. Most lines have the same source as the line before, and share its name.
+#[derive(Debug, Default)]
+struct LastSource(Option<Arc<str>>);
+
+impl LastSource {
+    fn place(&mut self, line: Option<&FeedLine<'_>>) -> Option<(Arc<str>, u64)> {
+        let line = line?;
+        let last = self.0.take().filter(|last| **last == *line.source);
+        let source = last.unwrap_or_else(|| Arc::from(line.source));
+        self.0 = Some(Arc::clone(&source));
+        Some((source, line.line))
+    }
 }
 
 impl Frontiers {
@@ -28,8 +44,8 @@ impl Frontiers {
         self.known = renumbering.by_name(std::mem::take(&mut self.known));
     }
 
-    /// Notes an entry, made by the line `raw`, if it moved the time of its channel.
-    pub fn note(&mut self, entry: &Entry, names: &Names, raw: Option<&RejectedLine>) {
+    /// Notes an entry, made by `line`, if it moved the time of its channel.
+    pub fn note(&mut self, entry: &Entry, names: &Names, line: Option<&FeedLine<'_>>) {
         let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
         let Some(channel) = channel_of(entry, names).filter(|_| moves) else {
             return;
@@ -39,8 +55,11 @@ impl Frontiers {
         }
         match self.known.get_mut(&channel) {
             Some(known) if known.effective_at >= entry.effective_at => {}
-            Some(known) => *known = frontier(entry, raw),
-            None => drop(self.known.insert(channel, frontier(entry, raw))),
+            Some(known) => *known = frontier(entry, self.source.place(line)),
+            None => drop(
+                self.known
+                    .insert(channel, frontier(entry, self.source.place(line))),
+            ),
         }
     }
 
@@ -78,12 +97,12 @@ impl Frontiers {
     }
 }
 
-fn frontier(entry: &Entry, raw: Option<&RejectedLine>) -> Frontier {
+fn frontier(entry: &Entry, line: Option<(Arc<str>, u64)>) -> Frontier {
     Frontier {
         seq: entry.seq,
         effective_at: entry.effective_at,
         untimed: !entry.is_inferred() && entry.counted().ts.is_none(),
-        line: raw.map(|raw| (raw.source.clone(), raw.line)),
+        line,
     }
 }
 

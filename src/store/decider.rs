@@ -1,7 +1,7 @@
 //! The first half of the writer: makes entries from lines, and at times a checkpoint from the state. Nothing is
 //! written to the log here.
 
-use super::batch::{Batch, BatchLine, Receipt, RejectedLine, Reply};
+use super::batch::{Batch, BatchEvent, BatchLine, FeedLine, LongLine, Receipt, Reply};
 use super::check;
 use super::checkpoint::{self, PendingCheckpoint};
 use super::clamped::{Frontiers, is_clamped};
@@ -16,13 +16,14 @@ use super::retries::{Remembered, Retries, RetryKey};
 use super::shared::{PoisonOnPanic, StoreShared};
 use super::state_cursor::{StateCursor, StateView};
 use crate::domain::decide::decide;
-use crate::domain::entry::{Commit, Entry, Payload, Recording, Rules};
+use crate::domain::entry::{Commit, Entry, Payload, Rules};
 use crate::domain::event::{Connection, Event, EventPayload, ReportedConnection};
 use crate::domain::order::Stamp;
 use crate::domain::resync::{occupancy_behind, resyncs_before};
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::{Record, Reject};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -100,7 +101,7 @@ impl Decider {
             let mut next = Some(first);
             while let Some((batch, reply)) = next {
                 replies.push((reply, Receipt::default()));
-                let receipt = self.take(batch);
+                let receipt = self.take(&batch);
                 if let Some((_, given)) = replies.last_mut() {
                     *given = receipt;
                 }
@@ -128,11 +129,10 @@ impl Decider {
         }
     }
 
-    fn take(&mut self, batch: Batch) -> Receipt {
+    fn take(&mut self, batch: &Batch) -> Receipt {
         let mut receipt = Receipt::default();
-        let lines = batch.lines.len() as u64;
         let start = self.records.len();
-        for line in batch.lines {
+        for line in batch.lines() {
             let refused = match line {
                 BatchLine::Progress(progress) => {
                     // If a crash kept a frame with lines but lost their progress, the lines would be read twice.
@@ -142,55 +142,35 @@ impl Decider {
                         _ => self.together.push(start..end),
                     }
                     self.fold.bookkeeping.note_progress(progress.clone());
-                    self.records.push(Record::Progress(progress));
+                    self.records.push(Record::Progress(progress.clone()));
                     continue;
                 }
                 BatchLine::Connection { observer, what, at } => {
                     let now = (self.clock)();
-                    self.connection(observer, what, at, &batch.rules, now, &mut receipt);
+                    self.connection(observer, *what, *at, batch.rules(), now, &mut receipt);
                     continue;
                 }
-                BatchLine::Rejected(rejected) => {
-                    receipt.lines += 1;
-                    Some(*rejected)
+                BatchLine::Rejected(line, reason) => Some((*line, Cow::Borrowed(&**reason))),
+                BatchLine::Forbidden(line, reason) => {
+                    receipt.forbid(line, reason);
+                    None
                 }
-                BatchLine::Forbidden(forbidden) => {
-                    receipt.lines += 1;
-                    receipt.forbid(forbidden);
-                    if batch.strict {
-                        receipt.stopped = true;
-                        break;
-                    }
-                    continue;
-                }
-                BatchLine::Event(event, raw) => {
-                    let recording = Recording::default();
-                    self.take_event(&event, raw, &batch.rules, recording, &mut receipt)
-                }
-                BatchLine::Again(event, raw, recording) => {
-                    self.take_event(&event, raw, &batch.rules, recording, &mut receipt)
-                }
-                BatchLine::Retry(event, raw, reject) => {
-                    let (begin, recording) = (self.records.len(), Recording::default());
-                    let raw = Some(raw);
-                    match self.take_event(&event, raw, &batch.rules, recording, &mut receipt) {
-                        Some(refused) => receipt.refuse(refused),
-                        None => {
-                            // Both records or neither, so that the line is neither lost nor recorded twice.
-                            self.records.push(Record::Settled(reject));
-                            self.together.push(begin..self.records.len());
-                        }
-                    }
-                    continue;
+                BatchLine::Event(event) => {
+                    let refused = self.take_event(event, batch.rules(), &mut receipt);
+                    refused.map(|(line, reason)| (line, Cow::Owned(reason)))
                 }
             };
-            let Some(refused) = refused else { continue };
-            self.reject(refused, &mut receipt);
-            if batch.strict {
+            receipt.lines += 1;
+            if let Some((line, reason)) = &refused {
+                self.reject(line, reason, &mut receipt);
+            }
+            let forbidden = matches!(line, BatchLine::Forbidden(..));
+            if batch.is_strict() && (refused.is_some() || forbidden) {
                 receipt.stopped = true;
                 break;
             }
         }
+        let lines = batch.lines().len() as u64;
         self.shared.waiting.fetch_sub(lines, Ordering::Relaxed);
         receipt
     }
@@ -207,13 +187,13 @@ impl Decider {
         for observer in up {
             let unasked = &mut Receipt::default();
             let now = (self.clock)();
-            self.connection(observer, Connection::Restart, None, &rules, now, unasked);
+            self.connection(&observer, Connection::Restart, None, &rules, now, unasked);
         }
     }
 
     fn connection(
         &mut self,
-        observer: String,
+        observer: &str,
         what: Connection,
         at: Option<Millis>,
         rules: &Rules,
@@ -232,38 +212,50 @@ impl Decider {
         self.connected |= self.fold.state.connected() > 0;
     }
 
-    /// Records an event. Returns its line if the event must be refused.
-    fn take_event(
+    /// Records an event. If it must be refused, returns its line, and why.
+    fn take_event<'a>(
         &mut self,
-        event: &Event<'static>,
-        raw: Option<Box<RejectedLine>>,
+        event: &BatchEvent<'a>,
         rules: &Rules,
-        recording: Recording,
         receipt: &mut Receipt,
-    ) -> Option<RejectedLine> {
+    ) -> Option<(FeedLine<'a>, String)> {
+        let BatchEvent {
+            event,
+            line,
+            recording,
+        } = event;
+        let recording = recording.as_deref().copied().unwrap_or_default();
         let rules = recording.rules.unwrap_or(*rules);
         let now = recording.recorded_at.unwrap_or_else(|| (self.clock)());
+        let begin = self.records.len();
         let taken = match recording.connection {
             Some(what) => {
                 let at = event.stamp.ts;
-                let observer = event.observer.clone().into_owned();
-                self.connection(observer, what, at, &rules, now, receipt);
+                self.connection(&event.observer, what, at, &rules, now, receipt);
                 Ok(None)
             }
-            None => self.decided(event, raw.as_deref(), &rules, now, receipt),
+            None => self.decided(event, line.as_ref(), &rules, now, receipt),
         };
-        receipt.lines += 1;
         receipt.seqs.push(taken.as_ref().ok().copied().flatten());
-        let reason = taken.err()?;
-        let raw = raw.map(|raw| *raw).unwrap_or_default();
-        Some(RejectedLine { reason, ..raw })
+        let line = line.unwrap_or_default();
+        match taken {
+            Err(reason) => return Some((line, reason)),
+            Ok(_) => {
+                if let Some(ordinal) = line.retry_of {
+                    // Both records or neither, so that the line is neither lost nor recorded twice.
+                    self.records.push(Record::Settled(ordinal));
+                    self.together.push(begin..self.records.len());
+                }
+            }
+        }
+        None
     }
 
-    /// Decides about an event and applies what follows; `raw` is its line. Returns the seq of its first entry.
+    /// Decides about an event and applies what follows; `line` is its line. Returns the seq of its first entry.
     fn decided(
         &mut self,
-        event: &Event<'static>,
-        raw: Option<&RejectedLine>,
+        event: &Event<'_>,
+        line: Option<&FeedLine<'_>>,
         rules: &Rules,
         now: Millis,
         receipt: &mut Receipt,
@@ -275,7 +267,7 @@ impl Decider {
         if let Some((seq, said)) = id.and_then(|(key, _)| self.retries.find(key)) {
             receipt.tally.retries += 1;
             if said.is_some_and(|said| said != gist(event)) {
-                receipt.differs(event, raw, seq);
+                receipt.differs(event, line, seq);
             }
             return Ok(Some(seq));
         }
@@ -284,11 +276,11 @@ impl Decider {
         let StateCursor { state, names, .. } = &self.fold;
         for resync in resyncs_before(state, names, event, rules, now) {
             // If a resync cannot be decided, nothing remains to be decided about it.
-            let _ = self.decide_one(&resync, None, raw, rules, now, receipt);
+            let _ = self.decide_one(&resync, None, line, rules, now, receipt);
         }
-        let seq = self.decide_one(event, id, raw, rules, now, receipt)?;
+        let seq = self.decide_one(event, id, line, rules, now, receipt)?;
         if let Some(occupancy) = occupancy_behind(event) {
-            self.decide_one(&occupancy, None, raw, rules, now, receipt)?;
+            self.decide_one(&occupancy, None, line, rules, now, receipt)?;
         }
         Ok(seq)
     }
@@ -298,7 +290,7 @@ impl Decider {
         &mut self,
         event: &Event<'_>,
         id: Option<(RetryKey, u64)>,
-        raw: Option<&RejectedLine>,
+        line: Option<&FeedLine<'_>>,
         rules: &Rules,
         now: Millis,
         receipt: &mut Receipt,
@@ -332,7 +324,7 @@ impl Decider {
             }
             Commit::Entries(mut entries) => {
                 let seq = entries.first().map(|entry| entry.seq);
-                self.apply_commit(&mut entries, raw, receipt);
+                self.apply_commit(&mut entries, line, receipt);
                 if let (Some((key, observer)), Some(seq)) = (id, seq) {
                     let id = Remembered {
                         key,
@@ -356,7 +348,7 @@ impl Decider {
     fn apply_commit(
         &mut self,
         entries: &mut [Entry],
-        raw: Option<&RejectedLine>,
+        line: Option<&FeedLine<'_>>,
         receipt: &mut Receipt,
     ) {
         for entry in entries.iter() {
@@ -364,7 +356,7 @@ impl Decider {
                 .before(entry, &self.fold.state, &self.fold.names);
             self.fold.state.apply(entry, &self.fold.names);
             receipt.tally.count(entry);
-            self.frontiers.note(entry, &self.fold.names, raw);
+            self.frontiers.note(entry, &self.fold.names, line);
             if is_clamped(entry) {
                 receipt.tally.clamped += 1;
                 if receipt.clamped.len() < limits::CLAMPED_SHOWN_MAX {
@@ -390,20 +382,28 @@ impl Decider {
         receipt.tally.line(entries);
     }
 
-    fn reject(&mut self, mut rejected: RejectedLine, receipt: &mut Receipt) {
+    /// Keeps a rejected line. A retry is kept already.
+    fn reject(&mut self, line: &FeedLine<'_>, reason: &str, receipt: &mut Receipt) {
+        receipt.reject(line, reason);
+        if line.retry_of.is_some() {
+            return;
+        }
+        let whole = || LongLine {
+            length: line.text.len() as u64,
+            blake3: *blake3::hash(line.text).as_bytes(),
+        };
+        let LongLine { length, blake3 } = line.too_long.unwrap_or_else(whole);
+        let head = line.text.get(..limits::REJECT_TEXT_BYTES_MAX);
         let reject = Reject {
             recorded_at: (self.clock)(),
-            source: Arc::clone(&rejected.source),
-            line: rejected.line,
-            byte: rejected.byte,
-            reason: kept_reason(&rejected),
-            length: rejected.length,
-            blake3: rejected
-                .blake3
-                .unwrap_or_else(|| *blake3::hash(&rejected.text).as_bytes()),
-            text: Some(std::mem::take(&mut rejected.text)),
+            source: Arc::from(line.source),
+            line: line.line,
+            byte: line.byte,
+            reason: kept_reason(reason, line.limited),
+            length,
+            blake3,
+            text: Some(head.unwrap_or(line.text).to_vec()),
         };
-        receipt.refuse(rejected);
         let kept = self.quota.of(reject, &self.fold.bookkeeping);
         self.keep(kept);
     }

@@ -65,8 +65,8 @@ mod writer;
 
 pub use crate::log::engine::Durability;
 pub use batch::{
-    Batch, BatchLine, BatchOutcome, Clamped, DifferingRetry, Frontier, Receipt, RefusedLine,
-    RejectedLine, Ticket,
+    Batch, BatchEvent, BatchLine, BatchOutcome, BatchText, Clamped, DifferingRetry, FeedLine,
+    Frontier, LongLine, Receipt, RefusedLine, Ticket,
 };
 pub use caution::Caution;
 pub use check::{InvalidEvent, check};
@@ -163,12 +163,8 @@ impl Store {
     pub fn record(&self, events: &[Event<'_>]) -> Result<Receipt, StoreError> {
         let lines = events
             .iter()
-            .map(|event| BatchLine::Event(event.clone().into_owned(), None));
-        let batch = Batch {
-            lines: lines.collect(),
-            rules: self.shared.options.rules,
-            strict: false,
-        };
+            .map(|event| BatchLine::Event(event.clone().into_owned().into()));
+        let batch = Batch::new(lines.collect(), self.shared.options.rules);
         self.submit(batch)?.wait()
     }
 
@@ -180,7 +176,7 @@ impl Store {
     /// failure.
     pub fn submit(&self, batch: Batch) -> Result<Ticket, StoreError> {
         let (reply, ticket) = Ticket::new();
-        self.send_decided(batch, reply).map(|()| ticket)
+        self.queue(batch, reply).map(|()| ticket)
     }
 
     /// Queues lines, and calls `done` with the outcome, for a caller that cannot block a thread. `done` runs in the
@@ -195,10 +191,10 @@ impl Store {
         batch: Batch,
         done: impl FnOnce(BatchOutcome) + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.send_decided(batch, Box::new(done))
+        self.queue(batch, Box::new(done))
     }
 
-    fn send_decided(&self, batch: Batch, reply: Reply) -> Result<(), StoreError> {
+    fn queue(&self, batch: Batch, reply: Reply) -> Result<(), StoreError> {
         if let Some(reason) = self.shared.poison() {
             return Err(StoreError::Poisoned(reason));
         }
@@ -213,7 +209,7 @@ impl Store {
             Some(writer) => writer.queue(),
             none => none.insert(Writer::start(&self.shared)?).queue(),
         };
-        let lines = batch.lines.len() as u64;
+        let lines = batch.lines().len() as u64;
         let waiting = &self.shared.waiting;
         waiting.fetch_add(lines, Ordering::Relaxed);
         if queue.send((batch, reply)).is_err() {
@@ -223,7 +219,7 @@ impl Store {
         Ok(())
     }
 
-    /// Calls `told` with each new head, once it is durable and can be read. The writer's thread calls it before
+    /// Calls `listener` with each new head, once it is durable and can be read. The writer's thread calls it before
     /// receipts are sent: it must be quick, and must not call the store.
     ///
     /// ```
@@ -241,8 +237,8 @@ impl Store {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn on_published(&self, told: impl Fn(u64) + Send + Sync + 'static) {
-        held(&self.shared.listeners).push(Box::new(told));
+    pub fn on_published(&self, listener: impl Fn(u64) + Send + Sync + 'static) {
+        held(&self.shared.listeners).push(Box::new(listener));
     }
 
     /// Why the store writes nothing more, if an earlier write failed. Reading still works.

@@ -1,6 +1,5 @@
 //! The reason that is kept with a rejected line, and what it says about a retry.
 
-use super::batch::RejectedLine;
 use crate::log::Reject;
 use std::sync::Arc;
 
@@ -9,10 +8,10 @@ const LIMITED: &str = "; its sender may write to some channels only, so no retry
 /// The start of a kept reason, if an earlier version kept a line that its sender had no right to write.
 const FORBIDDEN: &str = "the token does not allow ";
 
-/// The reason that is kept with a line.
-pub(super) fn kept_reason(rejected: &RejectedLine) -> Arc<str> {
-    let mark = if rejected.limited { LIMITED } else { "" };
-    Arc::from(format!("{}{mark}", rejected.reason))
+/// The reason that is kept with a line; `limited`: its sender may write to some channels only.
+pub(super) fn kept_reason(reason: &str, limited: bool) -> Arc<str> {
+    let mark = if limited { LIMITED } else { "" };
+    Arc::from(format!("{reason}{mark}"))
 }
 
 /// Whether a retry may accept a reject: not if its sender had no right to write it, or possibly had none.

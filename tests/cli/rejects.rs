@@ -3,32 +3,39 @@
 
 use crate::{program, support};
 use program::Folder;
+use rollbook::domain::entry::Rules;
 use rollbook::ingest::{IngestOptions, retry};
 use rollbook::query::answer::RejectAnswer;
-use rollbook::store::{Batch, BatchLine, RejectedLine};
+use rollbook::store::{Batch, BatchLine, BatchText, FeedLine};
 use rollbook::{Options, Store};
 
 const GOOD: &str = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":1000}"#;
 
 /// A line that was rejected by a Rollbook that did not know better.
-fn once_rejected(text: &str, line: u64) -> BatchLine {
-    BatchLine::Rejected(Box::new(RejectedLine {
-        source: "old.jsonl".into(),
-        line,
-        reason: "no known shape".into(),
-        text: text.as_bytes().to_vec(),
-        length: text.len() as u64,
-        ..RejectedLine::default()
-    }))
+fn once_rejected(text: &str, line: u64) -> Batch {
+    let text = BatchText {
+        bytes: text.into(),
+        ..BatchText::default()
+    };
+    Batch::read(text, Rules::default(), |text| {
+        let line = FeedLine {
+            source: "old.jsonl",
+            line,
+            text: &text.bytes,
+            ..FeedLine::default()
+        };
+        vec![BatchLine::Rejected(line, "no known shape".to_owned())]
+    })
 }
 
 fn keep(store: &Store, texts: &[&str]) {
-    let lines = (1..).zip(texts).map(|(n, text)| once_rejected(text, n));
-    let batch = Batch {
-        lines: lines.collect(),
-        ..Batch::default()
-    };
-    store.submit(batch).unwrap().wait().unwrap();
+    for (n, text) in (1..).zip(texts) {
+        store
+            .submit(once_rejected(text, n))
+            .unwrap()
+            .wait()
+            .unwrap();
+    }
 }
 
 fn listed(store: &Store) -> Vec<RejectAnswer> {

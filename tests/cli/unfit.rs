@@ -3,11 +3,12 @@
 
 use crate::program;
 use program::Folder;
+use rollbook::domain::entry::Rules;
 use rollbook::domain::event::{
     ChangeKind, Event, EventPayload, ReportedChange, ReportedMember, Str,
 };
 use rollbook::domain::order::Stamp;
-use rollbook::store::{Batch, BatchLine};
+use rollbook::store::{Batch, BatchEvent, BatchLine, FeedLine};
 use rollbook::{Options, Store};
 use serde_json::Value;
 
@@ -52,11 +53,13 @@ fn store() -> Folder {
         join("eve", Some("\n1"), 5_000),
     ];
     // As if a feed had read them off lines: so an older program took them.
-    let lines = events.map(|event| BatchLine::Event(event, Some(Box::default())));
-    let batch = Batch {
-        lines: lines.into(),
-        ..Batch::default()
-    };
+    let lines = events.map(|event| {
+        BatchLine::Event(BatchEvent {
+            line: Some(FeedLine::default()),
+            ..event.into()
+        })
+    });
+    let batch = Batch::new(lines.into(), Rules::default());
     let receipt = store.submit(batch).unwrap().wait().unwrap();
     assert_eq!(receipt.tally.joins, 5);
     folder

@@ -269,8 +269,8 @@ proptest! {
         for size in sizes {
             let lines = &tape.lines[heard.min(tape.lines.len())..(heard + size).min(tape.lines.len())];
             heard += lines.len();
-            let mut batch = tape.batch(lines);
-            batch.lines.push(BatchLine::Progress(Progress::of_feed("default", "f", heard as u64)));
+            let progress = Progress::of_feed("default", "f", heard as u64);
+            let batch = tape.batch_with(lines, vec![BatchLine::Progress(progress)]);
             match desk.store.submit(batch).map(|ticket| ticket.wait()) {
                 Ok(Ok(_)) => acknowledged = heard as u64,
                 _ => break,

@@ -4,6 +4,7 @@
 use crate::{engine, support, told};
 use engine::Lent;
 use rollbook::care::VerifyDepth;
+use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
 use rollbook::feed::{self, Defaults};
 use rollbook::log::Progress;
@@ -27,7 +28,7 @@ fn hear(store: &Store, text: &str) -> u64 {
         event.into_owned()
     };
     let line = |(at, line): (usize, &&str)| match line.strip_prefix('^') {
-        None => BatchLine::Event(parsed(line), None),
+        None => BatchLine::Event(parsed(line).into()),
         Some(said) => {
             let mut words = said.split_whitespace();
             let what = match words.next().unwrap() {
@@ -44,10 +45,8 @@ fn hear(store: &Store, text: &str) -> u64 {
             BatchLine::Connection { observer, what, at }
         }
     };
-    let batch = Batch {
-        lines: lines.iter().enumerate().map(line).collect(),
-        ..Batch::default()
-    };
+    let lines = lines.iter().enumerate().map(line);
+    let batch = Batch::new(lines.collect(), Rules::default());
     let receipt = store.submit(batch).unwrap().wait().unwrap();
     receipt.tally.rejected
 }
@@ -367,15 +366,13 @@ fn a_feed_is_known_by_its_observer_and_name() {
     let store = opened(&engine);
     let progress =
         |observer, feed, line| BatchLine::Progress(Progress::of_feed(observer, feed, line));
-    let batch = Batch {
-        lines: vec![
-            progress("o", "f", 3),
-            progress("of", "", 4),
-            progress("o", "g", 5),
-            progress("o", "f", 7),
-        ],
-        ..Batch::default()
-    };
+    let lines = vec![
+        progress("o", "f", 3),
+        progress("of", "", 4),
+        progress("o", "g", 5),
+        progress("o", "f", 7),
+    ];
+    let batch = Batch::new(lines, Rules::default());
     store.submit(batch).unwrap().wait().unwrap();
     drop(store);
     let store = opened(&engine);

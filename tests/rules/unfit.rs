@@ -3,6 +3,7 @@
 
 use crate::support;
 use rollbook::Store;
+use rollbook::domain::entry::Rules;
 use rollbook::domain::event::{
     ChangeKind, Connection, Event, EventPayload, LinkState, ReportedChange, ReportedLink,
     ReportedListing, ReportedMember, ReportedToken, ReportedTopic, Service, TokenState,
@@ -241,10 +242,7 @@ fn names_texts_and_times_are_within_their_limits() {
         what: Connection::Up,
         at: None,
     };
-    let batch = Batch {
-        lines: vec![connection],
-        ..Batch::default()
-    };
+    let batch = Batch::new(vec![connection], Rules::default());
     assert!(matches!(
         store.submit(batch),
         Err(StoreError::Unfit { at: 1, .. })

@@ -13,7 +13,7 @@ use rollbook::domain::entry::Rules;
 use rollbook::ingest::source::Source;
 use rollbook::ingest::{IngestOptions, ingest};
 use rollbook::limits;
-use rollbook::store::{Batch, BatchLine, Meter, RejectedLine};
+use rollbook::store::{Batch, BatchLine, BatchText, FeedLine, Meter};
 use rollbook::{Options, Store, StoreError};
 use std::io::Cursor;
 use std::sync::Arc;
@@ -120,16 +120,20 @@ fn bytes_that_wait_for_the_writer_are_bounded_over_all_who_hand_over() {
     let engine = Lent::default();
     let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
     let batch = || {
-        let line = RejectedLine {
-            source: "flood".into(),
-            reason: "bad".into(),
-            text: vec![b'x'; limits::REJECT_TEXT_BYTES_MAX],
-            ..RejectedLine::default()
+        let text = BatchText {
+            bytes: vec![b'x'; 32 * limits::REJECT_TEXT_BYTES_MAX],
+            ..BatchText::default()
         };
-        Batch {
-            lines: vec![BatchLine::Rejected(Box::new(line)); 32],
-            ..Batch::default()
-        }
+        Batch::read(text, Rules::default(), |text| {
+            let lines = text.bytes.chunks(limits::REJECT_TEXT_BYTES_MAX);
+            let line = |text| FeedLine {
+                source: "flood",
+                text,
+                ..FeedLine::default()
+            };
+            let rejected = lines.map(|text| BatchLine::Rejected(line(text), "bad".to_owned()));
+            rejected.collect()
+        })
     };
     engine.shut();
     let handed = AtomicU64::new(0);

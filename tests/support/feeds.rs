@@ -9,7 +9,7 @@ use proptest::test_runner::RngSeed;
 use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
 use rollbook::feed::{Defaults, parse};
-use rollbook::store::{Batch, BatchLine, RejectedLine};
+use rollbook::store::{Batch, BatchEvent, BatchLine, BatchText, FeedLine};
 use std::fmt;
 
 /// Where source times begin.
@@ -61,11 +61,22 @@ impl Tape {
 
     /// Lines for the writer.
     pub fn batch(&self, lines: &[Heard]) -> Batch {
-        Batch {
-            lines: lines.iter().map(|heard| line(&heard.text)).collect(),
-            rules: self.rules,
-            strict: false,
-        }
+        self.batch_with(lines, Vec::new())
+    }
+
+    /// Lines for the writer, and others behind them.
+    pub fn batch_with(&self, lines: &[Heard], others: Vec<BatchLine<'static>>) -> Batch {
+        let texts: Vec<&str> = lines.iter().map(|heard| &*heard.text).collect();
+        let text = BatchText {
+            bytes: texts.concat().into_bytes(),
+            ..BatchText::default()
+        };
+        Batch::read(text, self.rules, |text| {
+            let mut rest = &text.bytes[..];
+            let mut next = |of: &&str| rest.split_off(..of.len()).unwrap();
+            let lines = texts.iter().map(|text| line(next(text)));
+            lines.chain(others).collect()
+        })
     }
 }
 
@@ -87,23 +98,22 @@ pub fn connection(text: &str) -> Option<(String, Connection)> {
 }
 
 /// One line, parsed for the writer.
-pub fn line(text: &str) -> BatchLine {
-    if let Some((observer, what)) = connection(text) {
+fn line(text: &[u8]) -> BatchLine<'_> {
+    if let Some((observer, what)) = std::str::from_utf8(text).ok().and_then(connection) {
         let at = None;
         return BatchLine::Connection { observer, what, at };
     }
-    let rejected = |reason: String| {
-        Box::new(RejectedLine {
-            source: "tape".into(),
-            reason,
-            text: text.as_bytes().to_vec(),
-            length: text.len() as u64,
-            ..RejectedLine::default()
-        })
+    let line = FeedLine {
+        source: "tape",
+        text,
+        ..FeedLine::default()
     };
-    match parse(text.as_bytes(), &DEFAULTS) {
-        Ok(event) => BatchLine::Event(event.into_owned(), Some(rejected(String::new()))),
-        Err(refusal) => BatchLine::Rejected(rejected(refusal.to_string())),
+    match parse(text, &DEFAULTS) {
+        Ok(event) => BatchLine::Event(BatchEvent {
+            line: Some(line),
+            ..event.into()
+        }),
+        Err(error) => BatchLine::Rejected(line, error.to_string()),
     }
 }
 

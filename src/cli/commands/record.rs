@@ -20,7 +20,7 @@ use crate::client::recorder::Recorder;
 use crate::client::sink::FeedSink;
 use crate::client::socket::SocketTimeouts;
 use crate::domain::time::Millis;
-use crate::ingest::ProgressListener;
+use crate::ingest::{IngestOptions, ProgressListener};
 use crate::limits;
 use crate::query::time::Span;
 use crate::store::{Clamped, DifferingRetry, Options, RefusedLine};
@@ -112,7 +112,14 @@ pub(in crate::cli) fn run(
             let store = Arc::clone(holding.store());
             opened = Some(holding);
             let screen = RecordScreen(Arc::clone(&notices));
-            let recorder = Recorder::start(store, &args.observer, args.taking.rules(), screen);
+            let how = IngestOptions {
+                observer: feed.observer.clone(),
+                self_user: feed.self_user.clone(),
+                settings: feed.settings,
+                rules,
+                ..IngestOptions::default()
+            };
+            let recorder = Recorder::start(store, how, screen);
             FeedSink::Store(recorder.map_err(|error| failed(&error))?)
         }
     };
