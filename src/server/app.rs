@@ -3,15 +3,15 @@
 //! **Invariant:** the store is called only from the blocking pool, never on a worker of the runtime, and the number
 //! of concurrent calls is limited.
 
+use super::access::auth::{Access, AuthPolicy, TokenScope};
 use super::api_error::ApiError;
-use super::auth::{Access, AuthPolicy, TokenScope};
 use super::clock::ServerClock;
-use super::crowd::{Client, Full, Permit, Places};
 use super::metrics::Metrics;
-use super::observers::Observers;
-use super::patience::Patience;
+use super::net::crowd::{Client, Full, Permit, Places};
+use super::net::patience::Patience;
+use super::read::tailer::LogTailer;
 use super::server_limits::ServerLimits;
-use super::tailer::LogTailer;
+use super::write::observers::Observers;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 use crate::feed::Settings;

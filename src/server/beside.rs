@@ -1,9 +1,9 @@
 //! The owner's socket of a process that has the store open for other work, for example `ingest`. A separate thread
 //! serves it, so that queries are answered during that work.
 
-use super::{Config, Listener, serve, socket};
+use super::net::socket::{self, SocketFile};
+use super::{Config, Listener, serve};
 use crate::store::Store;
-use socket::SocketFile;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,91 +1,77 @@
 //! The live side: HTTP and WebSockets ([guide](crate::guide::server)) over one open [`Store`].
 //!
 //! ```text
-//! listen ─> guard ─┬─> queries ───────────────────────> store (in a bounded pool)
-//!                  ├─> ingest, events ──> feed::parse ─> writer ─> acknowledgements
-//!                  ├─> subscribe, feed <── tail <── hub <── tailer <── log
-//!                  └─> play <── replay <── log
+//! net ─> access ─┬─> read: queries ────────────────────────────> store (in a bounded pool)
+//!                ├─> write: ingest, events ──> feed::parse ────> writer ─> acknowledgements
+//!                ├─> read: subscribe, feed <── hub <── tailer <── log
+//!                └─> read: play <── replay <── log
 //! ```
+//!
+//! | room | what |
+//! | --- | --- |
+//! | `net` | connections, and each client's share of places and time |
+//! | `access` | who may send requests, and from which pages |
+//! | `write` | lines in |
+//! | `read` | answers and entries out |
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `route`, `routes` | all routes; the router and the description are made from them |
 //! | `openapi` | the description |
-//! | `listen`, `tls`, `socket` | connections: TCP, TLS, the owner's socket |
-//! | `guard`, `origin`, `auth`, `clock` | who may send requests, from which pages, and for how long |
-//! | `app`, `server_limits`, `api_error` | shared state; limits; errors of requests |
-//! | `crowd`, `patience` | places, and each client's share of them; time limits for slow clients |
-//! | `queries`, `events`, `metrics`, `pages` | requests with one answer |
+//! | `app` | what all requests share |
+//! | `server_limits`, [`clock`], `api_error` | limits; the clock; errors of requests |
+//! | `metrics`, `pages` | figures; requests that are no queries |
 //! | `owner` | requests that only the store's owner may send |
 //! | `beside` | the owner's socket of a process that does other work |
-//! | `session`, `sockets`, `forward` | the common part of all sockets; of those on which only the server sends data |
-//! | `ingest`, `observers` | lines in |
-//! | `subscribe`, `feed`, `entry_stream`, `hub`, `tailer` | entries out |
-//! | `play` | recorded history out, as a live feed |
 //!
 //! **Invariants:** the store is never called on a worker of the runtime. No client can block the writer. No token is
 //! written anywhere.
 
+mod access;
 mod api_error;
 mod app;
-pub mod auth;
 mod beside;
 pub mod clock;
-mod crowd;
-mod entry_stream;
-mod events;
-mod feed;
-mod forward;
-mod guard;
-mod hub;
-mod ingest;
-mod listen;
 mod metrics;
-mod observers;
+mod net;
 mod openapi;
-mod origin;
 mod owner;
 mod pages;
-mod patience;
-mod play;
-mod queries;
+mod read;
 mod route;
 mod routes;
 mod server_limits;
-mod session;
-pub mod socket;
-mod sockets;
-mod subscribe;
-mod tailer;
-pub mod tls;
+mod write;
 
+pub use access::auth;
+pub use access::origin::PageOrigin;
 pub use beside::OwnerSocket;
-pub use listen::Listener;
 pub use metrics::Metrics;
-pub use origin::PageOrigin;
-pub use play::Play;
+pub use net::listen::Listener;
+pub use net::{socket, tls};
+pub use read::play::Play;
+pub use routes::document;
 pub use server_limits::ServerLimits;
 
 use crate::domain::entry::Rules;
 use crate::feed::Settings;
 use crate::limits;
 use crate::store::{Store, StoreError};
+use access::auth::{AuthPolicy, TokenVerifier};
 use app::App;
-use auth::{AuthPolicy, TokenVerifier};
 use axum::Extension;
 use clock::{ServerClock, SystemClock};
-use crowd::Places;
-use listen::Acceptor;
-use observers::Observers;
-use play::Plays;
-pub use routes::document;
+use net::crowd::Places;
+use net::listen::Acceptor;
+use read::play::Plays;
+use read::tailer::LogTailer;
 use routes::{OWNERS, PLAYED, ROUTES};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tailer::LogTailer;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use write::observers::Observers;
 
 /// How a store is served.
 pub struct Config {

@@ -4,8 +4,8 @@
 
 use super::api_error::ApiError;
 use super::app::App;
-use super::crowd::Client;
-use super::queries::{QueryParams, QueryResult, SharedApp};
+use super::net::crowd::Client;
+use super::read::queries::{QueryParams, QueryResult, SharedApp};
 use crate::care::VerifyDepth;
 use crate::domain::entry::Rules;
 use crate::feed::{Settings, TimeUnit};

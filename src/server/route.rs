@@ -1,7 +1,7 @@
 //! What a route is: a row of the tables in `routes`, of which the router and the API's own description are made.
 
+use super::access::auth::TokenScope;
 use super::app::App;
-use super::auth::TokenScope;
 use axum::routing::MethodRouter;
 use schemars::{Schema, SchemaGenerator};
 use std::sync::Arc;

@@ -1,12 +1,14 @@
 //! All routes: the router and the API's own description are both made from these tables.
 
+use super::access::auth::{AuthPolicy, TokenScope};
+use super::access::guard::{Guard, guard};
+use super::access::origin::{PageOrigin, around};
 use super::api_error::ApiError;
 use super::app::App;
-use super::auth::{AuthPolicy, TokenScope};
-use super::guard::{Guard, guard};
-use super::origin::{PageOrigin, around};
+use super::read::{feed, play, queries, subscribe};
 use super::route::{AnswerForm, Route};
-use super::{events, feed, ingest, openapi, owner, pages, play, queries, subscribe};
+use super::write::{events, ingest};
+use super::{openapi, owner, pages};
 use crate::query::answer;
 use crate::query::params;
 use axum::Router;

@@ -1,19 +1,19 @@
 //! `POST /v1/events`: ingests a body of lines, and answers with the outcome when they are durable. The body is read
 //! as it arrives, by the same code as a file.
 
-use super::api_error::ApiError;
-use super::app::{App, AuthContext, broken};
-use super::crowd::{Full, Permit};
 use super::ingest::IngestIdentity;
-use super::patience::Patience;
-use super::queries::QueryParams;
-use super::server_limits::ServerLimits;
 use crate::ingest::source::{Source, SourceError};
 use crate::ingest::{
     IngestError, IngestOptions, IngestOutcome, IngestSummary, ProgressListener, Unfinished, ingest,
 };
 use crate::limits;
 use crate::query::params::IngestParams;
+use crate::server::api_error::ApiError;
+use crate::server::app::{App, AuthContext, broken};
+use crate::server::net::crowd::{Full, Permit};
+use crate::server::net::patience::Patience;
+use crate::server::read::queries::QueryParams;
+use crate::server::server_limits::ServerLimits;
 use crate::store::{DifferingRetry, RefusedLine};
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::State;

@@ -1,14 +1,7 @@
 //! `WS /v1/ingest`: receives lines, sends acknowledgements. Several batches can be in progress. A line is
 //! acknowledged only when it is durable. If too many lines are unacknowledged, no more are read.
 
-use super::api_error::ApiError;
-use super::app::{App, AuthContext, broken};
-use super::crowd::Client;
-use super::listen::ConnectionGuard;
 use super::observers::ObserverLease;
-use super::queries::QueryParams;
-use super::session::{PeerLost, SocketEvent, SocketOutcome, SocketSession, code};
-use super::sockets::{Speaker, Upgrade};
 use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 use crate::ingest::source::LineText;
@@ -16,6 +9,13 @@ use crate::ingest::{Batcher, IngestOptions, LineLocation};
 use crate::limits;
 use crate::log::Progress;
 use crate::query::params::IngestParams;
+use crate::server::api_error::ApiError;
+use crate::server::app::{App, AuthContext, broken};
+use crate::server::net::crowd::Client;
+use crate::server::net::listen::ConnectionGuard;
+use crate::server::net::session::{PeerLost, SocketEvent, SocketOutcome, SocketSession, code};
+use crate::server::net::sockets::{Speaker, Upgrade};
+use crate::server::read::queries::QueryParams;
 use crate::store::{Batch, BatchLine, BatchOutcome, RefusedLine, StoreError};
 use axum::Extension;
 use axum::extract::State;

@@ -1,7 +1,7 @@
 //! Browser rules: the origins whose pages may send requests, the headers for browsers (CORS, content types, what a
 //! page may load), and the refusal of requests with two `Host` headers.
 
-use super::api_error::ApiError;
+use crate::server::api_error::ApiError;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;

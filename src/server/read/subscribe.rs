@@ -1,16 +1,16 @@
 //! `WS /v1/subscribe` and `GET /v1/stream`: the entries after a position, then one `live` message, then new entries.
 //! A client may subscribe to a channel before its first event, and waits for it.
 
-use super::api_error::ApiError;
-use super::app::{App, AuthContext};
 use super::entry_stream::{EntryStream, StreamItem};
 use super::forward::{MessageStream, forward};
 use super::hub::LiveEntry;
-use super::listen::ConnectionGuard;
 use super::queries::QueryParams;
-use super::session::SocketSession;
-use super::sockets::{Speaker, Upgrade};
 use crate::query::params::SubscribeParams;
+use crate::server::api_error::ApiError;
+use crate::server::app::{App, AuthContext};
+use crate::server::net::listen::ConnectionGuard;
+use crate::server::net::session::SocketSession;
+use crate::server::net::sockets::{Speaker, Upgrade};
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;

@@ -1,20 +1,20 @@
 //! `WS /v1/feed`: a channel as a listener of Agora's JavaScript SDK sees it: a snapshot, then joins and leaves. A
 //! change of metadata appears as in the SDK: as a join with the new metadata.
 
-use super::api_error::ApiError;
-use super::app::{App, AuthContext};
 use super::entry_stream::{EntryStream, StreamItem};
 use super::forward::forward;
-use super::listen::ConnectionGuard;
 use super::queries::QueryParams;
-use super::session::SocketSession;
-use super::sockets::{Speaker, Upgrade};
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
 use crate::query::answer::{DispositionAnswer, EntryType, HistoryEntry, TopicAnswer};
 use crate::query::params::{ChannelParams, FEED_HEADER, FEED_LIVE};
 use crate::replay::line::LineFields;
 use crate::replay::topic::{AgoraPublisher, EventType, TopicEvent, TopicInfo};
+use crate::server::api_error::ApiError;
+use crate::server::app::{App, AuthContext};
+use crate::server::net::listen::ConnectionGuard;
+use crate::server::net::session::SocketSession;
+use crate::server::net::sockets::{Speaker, Upgrade};
 use crate::store::{Store, StoreError};
 use axum::Extension;
 use axum::extract::State;

@@ -2,7 +2,7 @@
 //! known here.
 
 use super::crowd::Permit;
-use super::server_limits::ServerLimits;
+use crate::server::server_limits::ServerLimits;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};

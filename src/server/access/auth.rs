@@ -1,11 +1,11 @@
 //! Authorization: tokens, their scopes and channels, and the policy that checks them. The library compares secrets in
 //! constant time. No token is ever written anywhere.
 
-use super::api_error::ApiError;
-use super::crowd::Client;
 use super::origin::PageOrigin;
 use crate::domain::time::Millis;
 use crate::ingest::WritePermissions;
+use crate::server::api_error::ApiError;
+use crate::server::net::crowd::Client;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;

@@ -1,11 +1,11 @@
 //! Checks each request before its handler runs. The token is removed from the URL here, before anything could log it.
 
-use super::api_error::ApiError;
-use super::app::{App, AuthContext};
 use super::auth::AuthPolicy;
-use super::listen::ConnectionGuard;
 use super::origin::{self, PageOrigin};
-use super::route::Route;
+use crate::server::api_error::ApiError;
+use crate::server::app::{App, AuthContext};
+use crate::server::net::listen::ConnectionGuard;
+use crate::server::route::Route;
 use axum::extract::{Request, State};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Uri, header};

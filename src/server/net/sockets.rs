@@ -1,7 +1,7 @@
 //! WebSocket upgrades with buffer and message sizes. Ten thousand idle sockets must fit into little memory.
 
-use super::api_error::ApiError;
 use crate::limits;
+use crate::server::api_error::ApiError;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::http::request::Parts;

@@ -1,8 +1,8 @@
 //! Clients, and limited numbers of places for them. One client never gets all places. A client that holds a place
 //! without progress loses it when others wait. What a place is for is not known here.
 
-use super::api_error::ApiError;
 use crate::limits;
+use crate::server::api_error::ApiError;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};

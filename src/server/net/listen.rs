@@ -1,12 +1,12 @@
 //! Accepts connections while there is room, does the TLS handshake, serves each connection, and ends them when the
 //! server stops.
 
-use super::api_error::ApiError;
 use super::crowd::{Client, Full, Permit, Places};
 use super::patience::Impatient;
-use super::server_limits::ServerLimits;
 use super::tls::{Greeted, Tls};
 use crate::limits;
+use crate::server::api_error::ApiError;
+use crate::server::server_limits::ServerLimits;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header;

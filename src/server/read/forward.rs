@@ -1,8 +1,8 @@
 //! Forwards a stream of messages to a socket: the common part of all sockets on which only the server sends data.
 
-use super::api_error::ApiError;
-use super::app::AuthContext;
-use super::session::{SocketOutcome, SocketSession, code};
+use crate::server::api_error::ApiError;
+use crate::server::app::AuthContext;
+use crate::server::net::session::{SocketOutcome, SocketSession, code};
 use axum::extract::ws::Message;
 
 /// A source of messages for a socket.

@@ -4,13 +4,13 @@
 //! reaches back to where reading ended, the stream continues from the buffer; otherwise it first reads more of the
 //! log.
 
-use super::api_error::ApiError;
-use super::app::{App, broken, untold};
-use super::crowd::{Client, Permit};
 use super::forward::{MessageStream, StreamEnd};
 use super::hub::{LiveEntry, NextEntries, Subscriber};
 use crate::limits;
 use crate::query::{Cursor, HistoryFilter};
+use crate::server::api_error::ApiError;
+use crate::server::app::{App, broken, untold};
+use crate::server::net::crowd::{Client, Permit};
 use crate::store::StoreError;
 use std::sync::Arc;
 use tokio::task::JoinHandle;

@@ -1,10 +1,10 @@
 //! The queries: parameters go to the store, and its answer to the client. A client gets only the channels it may see.
 
-use super::api_error::ApiError;
-use super::app::{App, AuthContext};
 use crate::query::params::{
     ChannelParams, HistoryParams, MissedParams, NoParams, SessionsParams, StatsParams, WhoParams,
 };
+use crate::server::api_error::ApiError;
+use crate::server::app::{App, AuthContext};
 use axum::Extension;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
@@ -28,8 +28,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
     }
 }
 
-pub(super) type SharedApp = State<Arc<App>>;
-pub(super) type QueryResult = Result<Response, ApiError>;
+pub(in crate::server) type SharedApp = State<Arc<App>>;
+pub(in crate::server) type QueryResult = Result<Response, ApiError>;
 
 pub async fn who(
     State(app): SharedApp,

@@ -2,21 +2,21 @@
 //! client has its own player. It uses the server's clock, and waits for a client that does not read, until the
 //! socket's write timeout.
 
-use super::api_error::ApiError;
-use super::app::{App, AuthContext, broken};
-use super::clock::ServerClock;
-use super::crowd::{Permit, Places};
 use super::forward::{MessageStream, StreamEnd, forward};
-use super::listen::ConnectionGuard;
 use super::queries::QueryParams;
-use super::session::SocketSession;
-use super::sockets::{Speaker, Upgrade};
 use crate::domain::time::Millis;
 use crate::limits::PLAYS_AT_ONCE_MAX;
 use crate::query::params::{ChannelParams, FEED_HEADER, FEED_PLAYED};
 use crate::replay::{
     LineShape, PacedSink, PlaybackClock, PlaybackControl, PlayedLine, ReplayFilter, Speed,
 };
+use crate::server::api_error::ApiError;
+use crate::server::app::{App, AuthContext, broken};
+use crate::server::clock::ServerClock;
+use crate::server::net::crowd::{Permit, Places};
+use crate::server::net::listen::ConnectionGuard;
+use crate::server::net::session::SocketSession;
+use crate::server::net::sockets::{Speaker, Upgrade};
 use crate::store::StoreError;
 use axum::Extension;
 use axum::extract::State;

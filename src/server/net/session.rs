@@ -4,11 +4,11 @@
 //! A socket's own code waits for [`SocketSession::event`] besides its own work, and passes the event to
 //! [`SocketSession::meet`]. Waiting is cancel-safe, `meet` is not.
 
-use super::app::{App, AuthContext};
-use super::auth::Access;
 use super::listen::ConnectionGuard;
 use crate::domain::time::Millis;
 use crate::limits;
+use crate::server::access::auth::Access;
+use crate::server::app::{App, AuthContext};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::{FutureExt, SinkExt};
 use serde::{Deserialize, Serialize};
