@@ -19,6 +19,7 @@
 //! | `route`, `routes` | all routes; the router and the description are made from them |
 //! | `openapi` | the description |
 //! | `app` | what all requests share |
+//! | `query_params` | reads the parameters of requests |
 //! | `server_limits`, [`clock`], `api_error` | limits; the clock; errors of requests |
 //! | `metrics`, `pages` | figures; requests that are no queries |
 //! | `owner` | requests that only the store's owner may send |
@@ -37,6 +38,7 @@ mod net;
 mod openapi;
 mod owner;
 mod pages;
+mod query_params;
 mod read;
 mod route;
 mod routes;

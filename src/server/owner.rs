@@ -5,7 +5,8 @@
 use super::api_error::ApiError;
 use super::app::App;
 use super::net::crowd::Client;
-use super::read::queries::{QueryParams, QueryResult, SharedApp};
+use super::query_params::QueryParams;
+use super::read::queries::{QueryResult, SharedApp};
 use crate::care::VerifyDepth;
 use crate::domain::entry::Rules;
 use crate::feed::{Settings, TimeUnit};

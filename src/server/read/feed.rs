@@ -3,7 +3,6 @@
 
 use super::entry_stream::{EntryStream, StreamItem};
 use super::forward::forward;
-use super::queries::QueryParams;
 use crate::domain::time::Millis;
 use crate::query::HistoryFilter;
 use crate::query::answer::{DispositionAnswer, EntryType, HistoryEntry, TopicAnswer};
@@ -15,6 +14,7 @@ use crate::server::app::{App, AuthContext};
 use crate::server::net::listen::ConnectionGuard;
 use crate::server::net::session::SocketSession;
 use crate::server::net::sockets::{Speaker, Upgrade};
+use crate::server::query_params::QueryParams;
 use crate::store::{Store, StoreError};
 use axum::Extension;
 use axum::extract::State;

@@ -3,7 +3,6 @@
 //! socket's write timeout.
 
 use super::forward::{MessageStream, StreamEnd, forward};
-use super::queries::QueryParams;
 use crate::domain::time::Millis;
 use crate::limits::PLAYS_AT_ONCE_MAX;
 use crate::query::params::{ChannelParams, FEED_HEADER, FEED_PLAYED};
@@ -17,6 +16,7 @@ use crate::server::net::crowd::{Permit, Places};
 use crate::server::net::listen::ConnectionGuard;
 use crate::server::net::session::SocketSession;
 use crate::server::net::sockets::{Speaker, Upgrade};
+use crate::server::query_params::QueryParams;
 use crate::store::StoreError;
 use axum::Extension;
 use axum::extract::State;

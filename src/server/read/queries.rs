@@ -5,28 +5,11 @@ use crate::query::params::{
 };
 use crate::server::api_error::ApiError;
 use crate::server::app::{App, AuthContext};
+use crate::server::query_params::QueryParams;
 use axum::Extension;
-use axum::extract::{FromRequestParts, Query, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::response::Response;
-use serde::de::DeserializeOwned;
 use std::sync::Arc;
-
-/// The parameters of a request; errors name the parameter.
-pub struct QueryParams<T>(pub T);
-
-impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let Query(params) = Query::try_from_uri(&parts.uri).map_err(|error| {
-            let text = error.body_text();
-            let what = text.strip_prefix("Failed to deserialize query string: ");
-            ApiError::Bad(what.unwrap_or(&text).to_owned())
-        })?;
-        Ok(QueryParams(params))
-    }
-}
 
 pub(in crate::server) type SharedApp = State<Arc<App>>;
 pub(in crate::server) type QueryResult = Result<Response, ApiError>;

@@ -4,13 +4,13 @@
 use super::entry_stream::{EntryStream, StreamItem};
 use super::forward::{MessageStream, forward};
 use super::hub::LiveEntry;
-use super::queries::QueryParams;
 use crate::query::params::SubscribeParams;
 use crate::server::api_error::ApiError;
 use crate::server::app::{App, AuthContext};
 use crate::server::net::listen::ConnectionGuard;
 use crate::server::net::session::SocketSession;
 use crate::server::net::sockets::{Speaker, Upgrade};
+use crate::server::query_params::QueryParams;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;

@@ -12,7 +12,7 @@ use crate::server::api_error::ApiError;
 use crate::server::app::{App, AuthContext, broken};
 use crate::server::net::crowd::{Full, Permit};
 use crate::server::net::patience::Patience;
-use crate::server::read::queries::QueryParams;
+use crate::server::query_params::QueryParams;
 use crate::server::server_limits::ServerLimits;
 use crate::store::{DifferingRetry, RefusedLine};
 use axum::body::{Body, BodyDataStream, Bytes};
