@@ -3,7 +3,6 @@
 //! **Invariant:** the store is called only from the blocking pool, never on a worker of the runtime, and the number
 //! of concurrent calls is limited.
 
-use super::access::auth::{Access, AuthPolicy, TokenScope};
 use super::api_error::ApiError;
 use super::clock::ServerClock;
 use super::metrics::Metrics;
@@ -68,21 +67,6 @@ pub struct App {
     pub owner_answers: Arc<Places>,
     /// Places for batches of sockets that are being submitted to the writer.
     pub handed_over: Arc<Places>,
-}
-
-/// The authorization of a request, with what is needed to check a newer token.
-#[derive(Clone)]
-pub struct AuthContext {
-    /// What the request may do.
-    pub access: Access,
-    /// The client that sent it.
-    pub client: Client,
-    /// The policy of the listener that accepted it.
-    pub door: Arc<AuthPolicy>,
-    /// The scope that the request needs.
-    pub scope: TokenScope,
-    /// The one channel that the request is about, if any.
-    pub channel: Option<String>,
 }
 
 const TOO_LONG: ApiError =

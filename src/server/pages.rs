@@ -1,7 +1,8 @@
 //! Routes that are not queries: the server's health and figures, its index page, and the bridge.
 
+use super::access::auth::AuthContext;
 use super::api_error::ApiError;
-use super::app::{App, AuthContext, untold};
+use super::app::{App, untold};
 use super::metrics::LiveFigures;
 use crate::store::Store;
 use axum::Extension;

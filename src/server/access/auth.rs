@@ -415,3 +415,27 @@ impl AuthPolicy {
         Ok(access)
     }
 }
+
+/// The authorization of a request, with what is needed to check a newer token.
+#[derive(Clone)]
+pub struct AuthContext {
+    /// What the request may do.
+    pub access: Access,
+    /// The client that sent it.
+    pub client: Client,
+    /// The policy of the listener that accepted it.
+    pub door: Arc<AuthPolicy>,
+    /// The scope that the request needs.
+    pub scope: TokenScope,
+    /// The one channel that the request is about, if any.
+    pub channel: Option<String>,
+}
+
+impl AuthContext {
+    /// Whether an entry or answer about this channel may be seen. If the request names a channel, access to it has
+    /// been checked: the whole answer may be seen, and an entry that names no channel counts as that channel's.
+    #[must_use]
+    pub fn sees(&self, channel: Option<&str>) -> bool {
+        self.channel.is_some() || self.access.sees(channel)
+    }
+}

@@ -1,9 +1,9 @@
 //! Checks each request before its handler runs. The token is removed from the URL here, before anything could log it.
 
-use super::auth::AuthPolicy;
+use super::auth::{AuthContext, AuthPolicy};
 use super::origin::{self, PageOrigin};
 use crate::server::api_error::ApiError;
-use crate::server::app::{App, AuthContext};
+use crate::server::app::App;
 use crate::server::net::listen::ConnectionGuard;
 use crate::server::route::Route;
 use axum::extract::{Request, State};

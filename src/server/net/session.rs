@@ -7,8 +7,8 @@
 use super::listen::ConnectionGuard;
 use crate::domain::time::Millis;
 use crate::limits;
-use crate::server::access::auth::Access;
-use crate::server::app::{App, AuthContext};
+use crate::server::access::auth::{Access, AuthContext};
+use crate::server::app::App;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::{FutureExt, SinkExt};
 use serde::{Deserialize, Serialize};

@@ -9,8 +9,9 @@ use crate::query::answer::{DispositionAnswer, EntryType, HistoryEntry, TopicAnsw
 use crate::query::params::{ChannelParams, FEED_HEADER, FEED_LIVE};
 use crate::replay::line::LineFields;
 use crate::replay::topic::{AgoraPublisher, EventType, TopicEvent, TopicInfo};
+use crate::server::access::auth::AuthContext;
 use crate::server::api_error::ApiError;
-use crate::server::app::{App, AuthContext};
+use crate::server::app::App;
 use crate::server::net::listen::ConnectionGuard;
 use crate::server::net::session::SocketSession;
 use crate::server::net::sockets::{Speaker, Upgrade};

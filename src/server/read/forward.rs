@@ -1,7 +1,7 @@
 //! Forwards a stream of messages to a socket: the common part of all sockets on which only the server sends data.
 
+use crate::server::access::auth::AuthContext;
 use crate::server::api_error::ApiError;
-use crate::server::app::AuthContext;
 use crate::server::net::session::{SocketOutcome, SocketSession, code};
 use axum::extract::ws::Message;
 

@@ -9,8 +9,9 @@ use crate::query::params::{ChannelParams, FEED_HEADER, FEED_PLAYED};
 use crate::replay::{
     LineShape, PacedSink, PlaybackClock, PlaybackControl, PlayedLine, ReplayFilter, Speed,
 };
+use crate::server::access::auth::AuthContext;
 use crate::server::api_error::ApiError;
-use crate::server::app::{App, AuthContext, broken};
+use crate::server::app::{App, broken};
 use crate::server::clock::ServerClock;
 use crate::server::net::crowd::{Permit, Places};
 use crate::server::net::listen::ConnectionGuard;

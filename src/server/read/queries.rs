@@ -3,8 +3,9 @@
 use crate::query::params::{
     ChannelParams, HistoryParams, MissedParams, NoParams, SessionsParams, StatsParams, WhoParams,
 };
+use crate::server::access::auth::AuthContext;
 use crate::server::api_error::ApiError;
-use crate::server::app::{App, AuthContext};
+use crate::server::app::App;
 use crate::server::query_params::QueryParams;
 use axum::Extension;
 use axum::extract::State;
@@ -138,13 +139,4 @@ pub async fn rejects(
         store.rejects(|reject| rows.row(&reject))
     })
     .await
-}
-
-impl AuthContext {
-    /// Whether an entry or answer about this channel may be seen. If the request names a channel, access to it has
-    /// been checked: the whole answer may be seen, and an entry that names no channel counts as that channel's.
-    #[must_use]
-    pub fn sees(&self, channel: Option<&str>) -> bool {
-        self.channel.is_some() || self.access.sees(channel)
-    }
 }

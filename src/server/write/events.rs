@@ -8,8 +8,9 @@ use crate::ingest::{
 };
 use crate::limits;
 use crate::query::params::IngestParams;
+use crate::server::access::auth::AuthContext;
 use crate::server::api_error::ApiError;
-use crate::server::app::{App, AuthContext, broken};
+use crate::server::app::{App, broken};
 use crate::server::net::crowd::{Full, Permit};
 use crate::server::net::patience::Patience;
 use crate::server::query_params::QueryParams;
