@@ -1,13 +1,12 @@
-//! State that all requests share: the store, permits for the limited resources, the clock, and the stop signal.
+//! State that all requests share: the store, permits for the limited resources, and what all connections share.
 //!
 //! **Invariant:** the store is called only from the blocking pool, never on a worker of the runtime, and the number
 //! of concurrent calls is limited.
 
 use super::api_error::ApiError;
-use super::clock::ServerClock;
-use super::metrics::Metrics;
 use super::net::crowd::{Client, Full, Permit, Places};
 use super::net::patience::Patience;
+use super::net::shared::NetShared;
 use super::read::tailer::LogTailer;
 use super::server_limits::ServerLimits;
 use super::write::observers::Observers;
@@ -26,7 +25,6 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
 
 /// State that all requests share.
 pub struct App {
@@ -36,24 +34,16 @@ pub struct App {
     pub rules: Rules,
     /// The settings for parsing lines.
     pub settings: Settings,
-    /// The server's clock.
-    pub clock: Arc<dyn ServerClock>,
+    /// What all connections share.
+    pub net: Arc<NetShared>,
     /// Delivers new entries to subscribers.
     pub tailer: LogTailer,
     /// The leases of ingest connections, one per observer.
     pub observers: Observers,
-    /// The server's metrics.
-    pub metrics: Arc<Metrics>,
-    /// Limits on connections, sizes and times.
-    pub bounds: ServerLimits,
-    /// When cancelled, nothing new starts, and running work comes to its end.
-    pub stop: CancellationToken,
     /// Places for queries.
     pub queries: Arc<Places>,
     /// Places for reads of the history on behalf of subscribers.
     pub catching_up: Arc<Places>,
-    /// Places for sockets and streams.
-    pub sockets: Arc<Places>,
     /// Places for answers that wait for their readers.
     pub slow_readers: Arc<Places>,
     /// Places for bodies whose start is being read.
@@ -133,8 +123,8 @@ impl App {
                 piece: Vec::new(),
                 pieces,
                 runtime: Handle::current(),
-                bounds: self.bounds,
-                patience: Patience::new(self.bounds),
+                bounds: self.net.bounds,
+                patience: Patience::new(self.net.bounds),
                 turn: Some(turn),
                 slow_readers: Arc::clone(&self.slow_readers),
                 client: client.clone(),
@@ -176,7 +166,7 @@ impl App {
     /// # Errors
     /// [`ApiError::Crowded`], [`ApiError::Late`].
     pub async fn turn(&self, client: &Client) -> Result<Permit, ApiError> {
-        let patience = self.bounds.request;
+        let patience = self.net.bounds.request;
         self.turn_in(&self.queries, client, patience, "queries")
             .await
     }
@@ -186,7 +176,7 @@ impl App {
     /// # Errors
     /// [`ApiError::Crowded`], [`ApiError::Late`].
     pub async fn catch_up_turn(&self, client: &Client) -> Result<Permit, ApiError> {
-        let (patience, what) = (self.bounds.whole, "subscribers that catch up");
+        let (patience, what) = (self.net.bounds.whole, "subscribers that catch up");
         self.turn_in(&self.catching_up, client, patience, what)
             .await
     }
@@ -207,13 +197,13 @@ impl App {
 
     /// The time left for an answer.
     fn left(&self, began: Instant) -> Duration {
-        self.bounds.request.saturating_sub(began.elapsed())
+        self.net.bounds.request.saturating_sub(began.elapsed())
     }
 
     /// Unix milliseconds.
     #[must_use]
     pub fn now(&self) -> Millis {
-        self.clock.now()
+        self.net.now()
     }
 }
 

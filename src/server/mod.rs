@@ -25,6 +25,10 @@
 //! | `owner` | requests that only the store's owner may send |
 //! | `beside` | the owner's socket of a process that does other work |
 //!
+//! From bottom to top: `server_limits`, `clock`, `api_error` and `metrics`; `net` and `access`; `app` and
+//! `query_params`; `write` and `read`, which do not know each other; and the other files. What is below does not know
+//! what is above, but for one thing: `app` holds the tailer of `read` and the leases of `write`, which do not know it.
+//!
 //! **Invariants:** the store is never called on a worker of the runtime. No client can block the writer. No token is
 //! written anywhere.
 
@@ -65,6 +69,7 @@ use axum::Extension;
 use clock::{ServerClock, SystemClock};
 use net::crowd::Places;
 use net::listen::Acceptor;
+use net::shared::NetShared;
 use read::play::Plays;
 use read::tailer::LogTailer;
 use routes::{OWNERS, PLAYED, ROUTES};
@@ -146,14 +151,16 @@ pub async fn serve(
         store,
         rules: config.rules,
         settings: config.settings,
-        clock: config.clock,
+        net: Arc::new(NetShared {
+            clock: config.clock,
+            metrics: config.metrics,
+            bounds: config.bounds,
+            stop: stop.clone(),
+            sockets: Places::new(config.bounds.sockets),
+        }),
         observers: Observers::default(),
-        metrics: config.metrics,
-        bounds: config.bounds,
-        stop: stop.clone(),
         queries: Places::new(config.bounds.queries),
         catching_up: Places::new(limits::CATCHING_UP_AT_ONCE_MAX),
-        sockets: Places::new(config.bounds.sockets),
         slow_readers: Places::new(config.bounds.slow_readers),
         starts: Places::new(config.bounds.starts),
         bodies: Places::new(config.bounds.bodies),

@@ -160,7 +160,9 @@ impl App {
         self: &Arc<Self>,
         work: impl FnOnce(&Store, &mut OwnerPieces) -> Result<D, OwnerFailure> + Send + 'static,
     ) -> QueryResult {
-        let place = self.owner_answers.take(&Client::Owner, self.bounds.request);
+        let place = self
+            .owner_answers
+            .take(&Client::Owner, self.net.bounds.request);
         let place = place.await.map_err(|full| full.fault("such answers"))?;
         let (sender, reader) = mpsc::channel(WAITING_MAX);
         let store = Arc::clone(&self.store);

@@ -37,10 +37,10 @@ pub async fn metrics(
     let live = LiveFigures {
         subscribers: hub.subscribers() as u64,
         lag: hub.lag(app.store.head()),
-        clients: app.sockets.clients() as u64,
+        clients: app.net.sockets.clients() as u64,
         poisoned: app.store.failure().is_some(),
     };
-    let text = app.metrics.text(&gauges, &live)?;
+    let text = app.net.metrics.text(&gauges, &live)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
@@ -52,7 +52,7 @@ pub async fn healthz() -> &'static str {
 
 /// `GET /readyz`: fails if lines are no longer written or delivered, and while the server stops.
 pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, ApiError> {
-    if app.stop.is_cancelled() {
+    if app.net.stop.is_cancelled() {
         return Err(ApiError::Unavailable("the server stops".into()));
     }
     if app.tailer.hub().is_closed() {

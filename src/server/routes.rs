@@ -103,9 +103,10 @@ pub fn router(
     let mut router = Router::new();
     for route in tables.iter().copied().flatten() {
         let at_door = Guard {
-            app: Arc::clone(app),
+            net: Arc::clone(&app.net),
             door: Arc::clone(door),
-            route,
+            scope: route.scope,
+            stays: route.answer.stays(),
         };
         let handler = (route.handler)().layer(from_fn_with_state(at_door, guard));
         router = router.route(route.path, handler);

@@ -1,11 +1,10 @@
 //! Checks each request before its handler runs. The token is removed from the URL here, before anything could log it.
 
-use super::auth::{AuthContext, AuthPolicy};
+use super::auth::{AuthContext, AuthPolicy, TokenScope};
 use super::origin::{self, PageOrigin};
 use crate::server::api_error::ApiError;
-use crate::server::app::App;
 use crate::server::net::listen::ConnectionGuard;
-use crate::server::route::Route;
+use crate::server::net::shared::NetShared;
 use axum::extract::{Request, State};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Uri, header};
@@ -17,9 +16,14 @@ use std::sync::Arc;
 /// What the guard of one route needs.
 #[derive(Clone)]
 pub struct Guard {
-    pub app: Arc<App>,
+    /// What all connections share.
+    pub net: Arc<NetShared>,
+    /// The policy of the listener.
     pub door: Arc<AuthPolicy>,
-    pub route: &'static Route,
+    /// The scope that a token needs; `None`: no token is needed.
+    pub scope: Option<TokenScope>,
+    /// Whether the answer continues until one side ends it.
+    pub stays: bool,
 }
 
 /// Passes a request on with its [`AuthContext`], or refuses it.
@@ -28,20 +32,25 @@ pub async fn guard(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let Guard { app, door, route } = guard;
+    let Guard {
+        net,
+        door,
+        scope,
+        stays,
+    } = guard;
     let asked = GuardedRequest::take(request.uri_mut());
-    let Some(scope) = route.scope else {
+    let Some(scope) = scope else {
         return Ok(next.run(request).await);
     };
     if let AuthPolicy::Loopback(origins) = &*door {
         expect_here(request.headers(), origins)?;
     }
     let token = bearer(request.headers()).or(asked.token.as_deref());
-    let access = door.admit(token, scope, asked.channel.as_deref(), app.now())?;
+    let access = door.admit(token, scope, asked.channel.as_deref(), net.now())?;
     let mut guest: ConnectionGuard = request.extensions().get().cloned().unwrap_or_default();
     let client = access.client(guest.address());
-    if route.answer.stays() {
-        let place = app.sockets.free(&client);
+    if stays {
+        let place = net.sockets.free(&client);
         guest.stay(place.map_err(|full| full.fault("sockets and streams"))?);
         request.extensions_mut().insert(guest);
     }

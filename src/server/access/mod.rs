@@ -6,8 +6,8 @@
 //! | `guard` | checks each request before its handler runs |
 //! | `origin` | the origins of pages, and the headers for browsers |
 //!
-//! Nothing here knows what a request asks for, beyond the scope of its route and the channel in its address. No token
-//! is written anywhere.
+//! Nothing here calls the store, or knows what a request asks for, beyond the scope of its route and the channel in its
+//! address. No token is written anywhere.
 
 pub mod auth;
 pub(super) mod guard;

@@ -5,10 +5,10 @@
 //! [`SocketSession::meet`]. Waiting is cancel-safe, `meet` is not.
 
 use super::listen::ConnectionGuard;
+use super::shared::NetShared;
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::server::access::auth::{Access, AuthContext};
-use crate::server::app::App;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::{FutureExt, SinkExt};
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// A socket with its authorization and timers.
 pub struct SocketSession {
     socket: WebSocket,
-    app: Arc<App>,
+    net: Arc<NetShared>,
     pass: AuthContext,
     /// When to warn the peer that its token will expire; `None`: done, or no expiry.
     warn_at: Option<Millis>,
@@ -115,15 +115,15 @@ impl SocketSession {
     #[must_use]
     pub fn new(
         socket: WebSocket,
-        app: Arc<App>,
+        net: Arc<NetShared>,
         pass: AuthContext,
         guest: ConnectionGuard,
     ) -> SocketSession {
         let now = Instant::now();
         SocketSession {
             socket,
-            warn_at: warning(&pass.access, app.now()),
-            app,
+            warn_at: warning(&pass.access, net.now()),
+            net,
             pass,
             heard: now,
             pinged: now,
@@ -146,7 +146,7 @@ impl SocketSession {
 
     /// Counts a session that ends because the reader was too slow.
     pub fn count_as_too_slow(&self) {
-        self.app.metrics.too_slow.inc();
+        self.net.metrics.too_slow.inc();
     }
 
     /// Waits for the next event. `listening`: also read messages. Cancel-safe.
@@ -157,22 +157,22 @@ impl SocketSession {
                 return std::future::pending().await;
             };
             let Some(warn_at) = self.warn_at else {
-                self.app.clock.until(at).await;
+                self.net.clock.until(at).await;
                 return SocketEvent::Expired;
             };
-            self.app.clock.until(warn_at).await;
-            match at.saturating_sub(self.app.now()) {
+            self.net.clock.until(warn_at).await;
+            match at.saturating_sub(self.net.now()) {
                 left @ 1.. => SocketEvent::WillExpire(left),
                 _ => SocketEvent::Expired,
             }
         };
         tokio::select! {
             biased;
-            () = self.app.stop.cancelled() => SocketEvent::Stop,
+            () = self.net.stop.cancelled() => SocketEvent::Stop,
             () = self.over.cancelled() => SocketEvent::Replaced,
             event = token => event,
             message = self.socket.recv(), if listening => heard(message),
-            () = sleep_until(self.heard.max(self.pinged) + self.app.bounds.ping) => SocketEvent::Quiet,
+            () = sleep_until(self.heard.max(self.pinged) + self.net.bounds.ping) => SocketEvent::Quiet,
         }
     }
 
@@ -217,7 +217,7 @@ impl SocketSession {
             SocketEvent::Expired => {
                 return SocketOutcome::End(code::EXPIRED, "the token has expired");
             }
-            SocketEvent::Quiet if self.heard.elapsed() >= self.app.bounds.silence => Err(PeerLost),
+            SocketEvent::Quiet if self.heard.elapsed() >= self.net.bounds.silence => Err(PeerLost),
             SocketEvent::Quiet => {
                 self.pinged = Instant::now();
                 self.send(Message::Ping(axum::body::Bytes::new())).await
@@ -244,10 +244,10 @@ impl SocketSession {
             channel,
             ..
         } = &self.pass;
-        let admitted = door.admit(Some(token), *scope, channel.as_deref(), self.app.now());
+        let admitted = door.admit(Some(token), *scope, channel.as_deref(), self.net.now());
         let news = match admitted {
             Ok(access) => {
-                self.warn_at = warning(&access, self.app.now());
+                self.warn_at = warning(&access, self.net.now());
                 self.pass.access = access;
                 TokenNews {
                     state: "renewed",
@@ -289,7 +289,7 @@ impl SocketSession {
         &mut self,
         messages: impl Iterator<Item = Message>,
     ) -> Result<(), PeerLost> {
-        let patience = self.app.bounds.request;
+        let patience = self.net.bounds.request;
         let SocketSession { socket, over, .. } = self;
         let sent = async {
             for message in messages {
@@ -322,7 +322,7 @@ impl SocketSession {
         };
         // A peer that does not answer had enough time. A slow one first has to take what was sent before.
         let most = if code == code::TOO_SLOW {
-            self.app.bounds.request
+            self.net.bounds.request
         } else {
             FAREWELL_MAX
         };

@@ -95,7 +95,7 @@ impl MessageStream for EntryStream {
                         }
                     }
                     NextEntries::TooSlow => return Err(StreamEnd::TooSlow),
-                    NextEntries::Closed if self.app.stop.is_cancelled() => {
+                    NextEntries::Closed if self.app.net.stop.is_cancelled() => {
                         return Err(StreamEnd::Closed);
                     }
                     NextEntries::Closed => return Err(StreamEnd::Failed(untold())),

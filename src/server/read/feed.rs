@@ -48,7 +48,7 @@ pub async fn feed(
             ..HistoryFilter::default()
         };
         let tail = EntryStream::new(Arc::clone(&app), pass.client.clone(), filter);
-        let mut session = SocketSession::new(socket, app, pass, guest);
+        let mut session = SocketSession::new(socket, Arc::clone(&app.net), pass, guest);
         if session.send(snapshot).await.is_ok() {
             forward(session, tail, move |_, said| listener.hear(said)).await;
         }

@@ -95,7 +95,7 @@ pub async fn feed(
     let room = room.map_err(|full| full.fault("plays"))?;
     let mut response = upgrade.with(Speaker::Server, async move |socket| {
         let player = Playback::start(Arc::clone(&app), filter, plays.play.speed, room);
-        let session = SocketSession::new(socket, app, pass, guest);
+        let session = SocketSession::new(socket, Arc::clone(&app.net), pass, guest);
         forward(session, player, |_, lines| {
             lines.into_iter().map(Message::text).collect()
         })
@@ -122,7 +122,7 @@ impl Playback {
             let _room = room;
             let time = ServersTime {
                 begun: app.now(),
-                clock: Arc::clone(&app.clock),
+                clock: Arc::clone(&app.net.clock),
                 lines: sender.clone(),
                 runtime: Handle::current(),
             };

@@ -33,7 +33,7 @@ pub async fn subscribe(
 ) -> Response {
     upgrade.with(Speaker::Server, async move |socket| {
         let tail = EntryStream::new(Arc::clone(&app), pass.client.clone(), params.filter());
-        let session = SocketSession::new(socket, app, pass, guest);
+        let session = SocketSession::new(socket, Arc::clone(&app.net), pass, guest);
         forward(session, tail, entry_or_live).await;
     })
 }
@@ -91,13 +91,13 @@ pub async fn stream(
 async fn events(tail: &mut EntryStream, app: &App, pass: &AuthContext) -> Option<Bytes> {
     let expired = async {
         match pass.access.expires_at() {
-            Some(at) => app.clock.until(at).await,
+            Some(at) => app.net.clock.until(at).await,
             None => std::future::pending().await,
         }
     };
     tokio::select! {
         biased;
-        () = app.stop.cancelled() => None,
+        () = app.net.stop.cancelled() => None,
         () = expired => None,
         said = timeout(HEARTBEAT, tail.next()) => match said {
             Err(_) => Some(Bytes::from_static(b":\n\n")),

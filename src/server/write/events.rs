@@ -49,7 +49,7 @@ pub async fn events(
         reach: pass.access.reach().clone(),
         ..IngestOptions::default()
     };
-    let bounds = app.bounds;
+    let bounds = app.net.bounds;
     let client = &pass.client;
     let start = app.starts.take(client, bounds.request).await;
     let mut pieces = Pieces::of(body, bounds, start.map_err(too_many)?);

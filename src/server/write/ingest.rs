@@ -51,7 +51,7 @@ pub async fn ingest(
         let place = app.observers.take(&who.observer).await;
         let client = pass.client.clone();
         let session =
-            SocketSession::new(socket, Arc::clone(&app), pass, guest).until(place.over.clone());
+            SocketSession::new(socket, Arc::clone(&app.net), pass, guest).until(place.over.clone());
         match SocketIngest::begin(app, client, who).await {
             Ok(intake) => intake.run(session, place).await,
             Err(fault) => {
@@ -207,8 +207,8 @@ impl SocketIngest {
     async fn step(&mut self, session: &mut SocketSession) -> Result<(), IngestEnd> {
         let behind = self.waiting.back().map_or(0, |last| last.line);
         let unacknowledged = behind - self.waiting.front().map_or(behind, |first| first.line);
-        let listening = unacknowledged < self.app.bounds.unacked_lines
-            && self.waiting_bytes < self.app.bounds.unacked_bytes;
+        let listening = unacknowledged < self.app.net.bounds.unacked_lines
+            && self.waiting_bytes < self.app.net.bounds.unacked_bytes;
         let event = tokio::select! {
             biased;
             (line, bytes, done) = first_done(&mut self.waiting) => {
