@@ -180,6 +180,31 @@ fn imports_go_downward() {
 }
 
 #[test]
+fn imports_within_the_server_go_downward() {
+    let lowest = ["server_limits", "clock", "api_error", "metrics"];
+    // Each room with what it may know besides the lowest files and itself.
+    let rooms: &[(&str, &[&str])] = &[
+        ("net", &["access"]),
+        ("access", &["net"]),
+        ("write", &["net", "access", "app", "query_params"]),
+        ("read", &["net", "access", "app", "query_params"]),
+    ];
+    let mut seen = 0;
+    for (room, below) in rooms {
+        for (name, text) in files(&format!("src/server/{room}")) {
+            for known in code(&text).split("crate::server::").skip(1) {
+                let end = known.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let known = &known[..end.unwrap_or(known.len())];
+                let may = lowest.contains(&known) || below.contains(&known);
+                assert!(may, "{name} knows {known}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 30, "only {seen} imports are seen");
+}
+
+#[test]
 fn each_room_exists_and_a_type_name_stands_for_one_type() {
     let mut types: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let all = files("src");
