@@ -76,7 +76,14 @@ impl Metrics {
         Arc::new(metrics)
     }
 
+    /// Registers all metrics, in the order in which they are shown.
     fn register(&mut self) {
+        self.register_counters();
+        self.register_histograms();
+        self.standing.register(&mut self.registry);
+    }
+
+    fn register_counters(&mut self) {
         let all = &mut self.registry;
         all.register(
             "entries_appended",
@@ -123,6 +130,10 @@ impl Metrics {
             "Subscribers closed with 4408",
             self.too_slow.clone(),
         );
+    }
+
+    fn register_histograms(&mut self) {
+        let all = &mut self.registry;
         let (reconcile, sync) = (self.reconcile.clone(), self.sync.clone());
         let seconds = || Unit::Seconds;
         all.register_with_unit(
@@ -137,52 +148,6 @@ impl Metrics {
             "Entries that one sync made durable",
             self.batch.clone(),
         );
-        let of = &self.standing;
-        for (name, help, gauge) in [
-            ("head_seq", "The last durable entry", &of.head),
-            ("queue_lines", "Lines that wait for the writer", &of.queue),
-            ("store_bytes", "Bytes of the store's files", &of.bytes),
-            ("channels", "Channels heard of", &of.channels),
-            (
-                "members_present",
-                "Members present in all channels",
-                &of.present,
-            ),
-            ("gaps_open", "Gaps that are open", &of.gaps),
-            (
-                "resyncs_open",
-                "Channels of which a source is sending what was missed as differences",
-                &of.resyncs,
-            ),
-            ("observers", "Observers heard of", &of.observers),
-            (
-                "observers_connected",
-                "Observers with an ingest connection",
-                &of.connected,
-            ),
-            (
-                "subscribers",
-                "Subscribers that follow new entries",
-                &of.subscribers,
-            ),
-            (
-                "subscriber_lag_entries",
-                "Entries that the subscriber furthest behind has not taken, at most",
-                &of.lag,
-            ),
-            (
-                "socket_clients",
-                "Clients that have sockets or streams open",
-                &of.clients,
-            ),
-            (
-                "writer_poisoned",
-                "1 where an earlier write failed and nothing more is written",
-                &of.poisoned,
-            ),
-        ] {
-            all.register(name, help, gauge.clone());
-        }
     }
 
     /// All figures, as Prometheus reads them.
@@ -212,6 +177,56 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(|error| ApiError::Failed(error.to_string()))?;
         Ok(text)
+    }
+}
+
+impl StoreGauges {
+    fn register(&self, all: &mut Registry) {
+        for (name, help, gauge) in [
+            ("head_seq", "The last durable entry", &self.head),
+            ("queue_lines", "Lines that wait for the writer", &self.queue),
+            ("store_bytes", "Bytes of the store's files", &self.bytes),
+            ("channels", "Channels heard of", &self.channels),
+            (
+                "members_present",
+                "Members present in all channels",
+                &self.present,
+            ),
+            ("gaps_open", "Gaps that are open", &self.gaps),
+            (
+                "resyncs_open",
+                "Channels of which a source is sending what was missed as differences",
+                &self.resyncs,
+            ),
+            ("observers", "Observers heard of", &self.observers),
+            (
+                "observers_connected",
+                "Observers with an ingest connection",
+                &self.connected,
+            ),
+            (
+                "subscribers",
+                "Subscribers that follow new entries",
+                &self.subscribers,
+            ),
+            (
+                "subscriber_lag_entries",
+                "Entries that the subscriber furthest behind has not taken, at most",
+                &self.lag,
+            ),
+            (
+                "socket_clients",
+                "Clients that have sockets or streams open",
+                &self.clients,
+            ),
+            (
+                "writer_poisoned",
+                "1 where an earlier write failed and nothing more is written",
+                &self.poisoned,
+            ),
+        ] {
+            all.register(name, help, gauge.clone());
+        }
     }
 }
 
