@@ -15,7 +15,7 @@ use crate::server::net::crowd::{Full, Permit};
 use crate::server::net::patience::Patience;
 use crate::server::query_params::QueryParams;
 use crate::server::server_limits::ServerLimits;
-use crate::store::{DifferingRetry, RefusedLine};
+use crate::store::{DifferingRetry, RefusedLine, Store};
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -58,70 +58,93 @@ pub async fn events(
     let room = Arc::new(room.map_err(too_many)?);
     // Replacing it also releases the place for reading the start.
     pieces.place = Arc::clone(&room);
-    let rest = stream::unfold(pieces, async |mut pieces| {
-        let piece = pieces.next().await?;
-        Some((piece, pieces))
-    });
-    let body = stream::iter(begun).chain(rest);
-    let reader = SyncIoBridge::new(StreamReader::new(Box::pin(body)));
+    let reader = pieces.reader(begun);
     // When the client disconnects, this future is dropped, and its guard cancels `gone`.
     let gone = CancellationToken::new();
     let _gone = gone.clone().drop_guard();
     let taken = tokio::task::spawn_blocking(move || {
         let _room = room;
-        let name = format!("events of {}", how.observer);
-        let spoken = Arc::new(AtomicBool::new(false));
-        let filled = Filled {
-            reader,
-            spoken: Arc::clone(&spoken),
-        };
-        let mut source = Source::from_reader(&name, filled)?;
-        source.read_start();
-        source.unpack_at_most(limits::UNPACKED_BODY_BYTES_MAX);
-        let mut refusals = RefusalList {
-            gone,
-            ..RefusalList::default()
-        };
-        let taken = ingest(&app.store, source, &how, &mut refusals);
-        Ok((taken, refusals, spoken.load(Ordering::Relaxed)))
+        take_in(&app.store, reader, &how, gone)
     });
-    let taken: Result<_, SourceError> = taken.await.map_err(broken)?;
-    let (taken, refusals, spoken) = taken.map_err(|error| fault(error.into(), 0, bounds))?;
-    let (outcome, fault) = match taken {
-        Ok(outcome) if !spoken => (outcome, Some(ApiError::Bad("the body is empty".into()))),
-        Ok(outcome) => (outcome, refusals.fault(outcome.tally.forbidden)),
-        Err(unfinished) => {
-            let Unfinished {
-                outcome,
-                byte,
-                error,
-            } = *unfinished;
-            (outcome, Some(fault(error, byte, bounds)))
+    let taken = taken.await.map_err(broken)?;
+    let taken = taken.map_err(|error| fault(error.into(), 0, bounds))?;
+    Ok(taken.answer(started, bounds))
+}
+
+/// Records the lines of a body, until its end or until `gone` is cancelled.
+fn take_in(
+    store: &Store,
+    reader: impl Read + Send + 'static,
+    how: &IngestOptions,
+    gone: CancellationToken,
+) -> Result<TakenBody, SourceError> {
+    let name = format!("events of {}", how.observer);
+    let spoken = Arc::new(AtomicBool::new(false));
+    let filled = Filled {
+        reader,
+        spoken: Arc::clone(&spoken),
+    };
+    let mut source = Source::from_reader(&name, filled)?;
+    source.read_start();
+    source.unpack_at_most(limits::UNPACKED_BODY_BYTES_MAX);
+    let mut refusals = RefusalList {
+        gone,
+        ..RefusalList::default()
+    };
+    let taken = ingest(store, source, how, &mut refusals);
+    Ok(TakenBody {
+        taken,
+        refusals,
+        spoken: spoken.load(Ordering::Relaxed),
+    })
+}
+
+/// A body of which everything is recorded that will be.
+struct TakenBody {
+    taken: Result<IngestOutcome, Box<Unfinished>>,
+    refusals: RefusalList,
+    /// Anything other than white space has arrived.
+    spoken: bool,
+}
+
+impl TakenBody {
+    /// The outcome for the client; its time is counted from `started`.
+    fn answer(self, started: Instant, bounds: ServerLimits) -> Response {
+        let TakenBody {
+            taken,
+            refusals,
+            spoken,
+        } = self;
+        let (outcome, fault) = match taken {
+            Ok(outcome) if !spoken => (outcome, Some(ApiError::Bad("the body is empty".into()))),
+            Ok(outcome) => (outcome, refusals.fault(outcome.tally.forbidden)),
+            Err(unfinished) => {
+                let Unfinished {
+                    outcome,
+                    byte,
+                    error,
+                } = *unfinished;
+                (outcome, Some(fault(error, byte, bounds)))
+            }
+        };
+        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let status = match &fault {
+            Some(fault) => fault.status(),
+            None if all_rejected(&outcome) => StatusCode::UNPROCESSABLE_ENTITY,
+            None => StatusCode::OK,
+        };
+        if let Some(ApiError::Failed(what)) = &fault {
+            tracing::error!("{what}");
         }
-    };
-    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let status = match &fault {
-        Some(fault) => fault.status(),
-        None if all_rejected(&outcome) => StatusCode::UNPROCESSABLE_ENTITY,
-        None => StatusCode::OK,
-    };
-    if let Some(ApiError::Failed(what)) = &fault {
-        tracing::error!("{what}");
+        let answer = IngestResponse {
+            error: fault.map(|fault| fault.to_string()),
+            summary: outcome.summary(elapsed_ms),
+            rejects: refusals.rejects,
+            forbidden: refusals.forbidden,
+            differing: refusals.differing,
+        };
+        (status, Json(answer)).into_response()
     }
-    let RefusalList {
-        rejects,
-        forbidden,
-        differing,
-        ..
-    } = refusals;
-    let taken = IngestResponse {
-        error: fault.map(|fault| fault.to_string()),
-        summary: outcome.summary(elapsed_ms),
-        rejects,
-        forbidden,
-        differing,
-    };
-    Ok((status, Json(taken)).into_response())
 }
 
 fn all_rejected(outcome: &IngestOutcome) -> bool {
@@ -277,6 +300,16 @@ impl Pieces {
             }
         }
         begun
+    }
+
+    /// The body for code that blocks: its start, then the rest as it arrives.
+    fn reader(self, begun: Vec<io::Result<Bytes>>) -> impl Read + Send + 'static {
+        let rest = stream::unfold(self, async |mut pieces| {
+            let piece = pieces.next().await?;
+            Some((piece, pieces))
+        });
+        let body = stream::iter(begun).chain(rest);
+        SyncIoBridge::new(StreamReader::new(Box::pin(body)))
     }
 
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
