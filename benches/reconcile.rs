@@ -17,6 +17,7 @@ use rollbook::domain::decide::decide;
 use rollbook::domain::entry::{Commit, Entry, Rules};
 use rollbook::domain::event::Event;
 use rollbook::domain::names::Names;
+use rollbook::domain::resolve::resolve;
 use rollbook::domain::state::State;
 use support::size;
 
@@ -24,7 +25,8 @@ const FROM: i64 = 1_700_000_000_000;
 const NOW: i64 = 1_800_000_000_000;
 
 fn decided(state: &State, names: &mut Names, event: &Event<'_>) -> Vec<Entry> {
-    match decide(state, names, event, &Rules::default(), NOW).unwrap() {
+    let resolved = resolve(event, names);
+    match decide(state, names, &resolved, &Rules::default(), NOW).unwrap() {
         Commit::Entries(entries) => entries,
         other => panic!("a snapshot is entries: {other:?}"),
     }

@@ -7,6 +7,7 @@ use super::{BenchError, BenchRun, Sizes, Work};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Rules};
 use crate::domain::names::Names;
+use crate::domain::resolve::resolve;
 use crate::domain::state::State;
 use crate::feed::{self, Defaults};
 use crate::query::{WhoFilter, WhoWhen};
@@ -167,7 +168,8 @@ fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2],
         // The first one is a baseline: it makes the channel, and is not counted.
         let first = turn == 0;
         let start = Instant::now();
-        let decided = decide(&state, &mut names, &event, &Rules::default(), NOW);
+        let resolved = resolve(&event, &mut names);
+        let decided = decide(&state, &names, &resolved, &Rules::default(), NOW);
         let decided = decided.map_err(|refusal| BenchError::Load(refusal.to_string()))?;
         if let Commit::Entries(entries) = decided {
             entries.iter().for_each(|entry| state.apply(entry, &names));

@@ -7,6 +7,7 @@ use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Entry, Page, Payload, Rules, Snapshot};
 use crate::domain::event::Event;
 use crate::domain::names::{Names, Renumbering};
+use crate::domain::resolve::resolve;
 use crate::domain::state::State;
 use crate::log::frame::Check;
 use crate::query::answer::{Problem, Verified};
@@ -111,7 +112,8 @@ impl<F> Verifier<F> {
             return self.problem(first.seq, "decision", detail);
         };
         self.check(first.seq, &event);
-        let again = match decide(state, names, &event, rules, first.recorded_at) {
+        let resolved = resolve(&event, names);
+        let again = match decide(state, names, &resolved, rules, first.recorded_at) {
             Ok(Commit::Entries(again)) => again,
             Ok(_) => Vec::new(),
             Err(refusal) => {

@@ -5,10 +5,12 @@ use super::entry::{Change, Disposition, Entry, Late, Origin, Payload, Text};
 use super::event::{ChangeKind, ReportedChange};
 use super::names::{MemberId, NameId, NumberMap};
 use super::order::{Order, Stamp};
+use super::resolve::ResolvedChange;
 use super::roster::ChannelState;
 use super::slot::{LastUpdate, Presence, Slot};
 use super::time::{self, Millis};
 use crate::limits::TIME_MS_MIN;
+use std::borrow::Cow;
 
 /// A member's state after the earlier changes of the same line.
 #[derive(Clone)]
@@ -22,20 +24,20 @@ struct PendingMember {
 
 impl DecideContext<'_> {
     pub(super) fn changes(
-        &mut self,
+        &self,
         name: NameId,
-        said: &[ReportedChange<'_>],
+        said: &[ResolvedChange<'_>],
         together: bool,
     ) -> Vec<Entry> {
         let is_there = |moment: &Self, member| moment.state.present(member).is_some();
-        let changes = self.in_order(name, said, together, is_there);
+        let changes = self.in_order(said, together, is_there);
         let nothing_known = ChannelState::default();
         let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
         let mut seen: NumberMap<MemberId, PendingMember> = NumberMap::default();
         let mut effective_at = channel.effective_at;
         let mut entries = Vec::with_capacity(changes.len());
         let alone = changes.len() == 1;
-        for (member, change) in changes {
+        for &(member, change) in changes.iter() {
             let seq = self.seq + entries.len() as u64;
             let view = seen
                 .remove(&member)
@@ -54,9 +56,9 @@ impl DecideContext<'_> {
 
     /// Records the differences that a source sends during a resync. They decide nothing yet.
     pub(super) fn collected(
-        &mut self,
+        &self,
         name: NameId,
-        said: &[ReportedChange<'_>],
+        said: &[ResolvedChange<'_>],
         together: bool,
     ) -> Vec<Entry> {
         let is_listed = |moment: &Self, member| {
@@ -64,12 +66,12 @@ impl DecideContext<'_> {
             let list = watch.and_then(|watch| watch.own_list.as_deref());
             list.is_some_and(|list| list.has(member, moment.state.present(member).is_some()))
         };
-        let changes = self.in_order(name, said, together, is_listed);
+        let changes = self.in_order(said, together, is_listed);
         let nothing_known = ChannelState::default();
         let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
         let mut effective_at = channel.effective_at;
         let mut entries = Vec::with_capacity(changes.len());
-        for (member, said) in changes {
+        for &(member, said) in changes.iter() {
             let seq = self.seq + entries.len() as u64;
             let what = Change {
                 member,
@@ -97,37 +99,33 @@ impl DecideContext<'_> {
 
     /// The changes of a line, in the order in which to apply them. If they apply `together`, leaves come first, and a
     /// member that `is_there` and both leaves and joins has changed: its leave is dropped.
-    fn in_order<'c, 'a>(
-        &mut self,
-        name: NameId,
-        said: &'c [ReportedChange<'a>],
+    fn in_order<'c, 'e>(
+        &self,
+        said: &'c [ResolvedChange<'e>],
         together: bool,
         is_there: impl Fn(&Self, MemberId) -> bool,
-    ) -> Vec<(MemberId, &'c ReportedChange<'a>)> {
-        let mut changes: Vec<(MemberId, &ReportedChange<'_>)> = Vec::with_capacity(said.len());
-        for change in said {
-            let topic = self.names.intern(&change.topic);
-            changes.push((self.member(name, topic, &change.who), change));
+    ) -> Cow<'c, [ResolvedChange<'e>]> {
+        if !together {
+            return Cow::Borrowed(said);
         }
-        if together {
-            let order = |kind| u8::from(kind != ChangeKind::Leave);
-            changes.sort_by(|(a, x), (b, y)| {
-                order(x.kind)
-                    .cmp(&order(y.kind))
-                    .then_with(|| self.names.compare(*a, *b))
-            });
-            let joining: NumberMap<MemberId, ()> = changes
-                .iter()
-                .filter(|(_, change)| change.kind != ChangeKind::Leave)
-                .map(|&(member, _)| (member, ()))
-                .collect();
-            changes.retain(|(member, change)| {
-                change.kind != ChangeKind::Leave
-                    || !joining.contains_key(member)
-                    || !is_there(self, *member)
-            });
-        }
-        changes
+        let mut changes = said.to_vec();
+        let order = |kind| u8::from(kind != ChangeKind::Leave);
+        changes.sort_by(|(a, x), (b, y)| {
+            order(x.kind)
+                .cmp(&order(y.kind))
+                .then_with(|| self.names.compare(*a, *b))
+        });
+        let joining: NumberMap<MemberId, ()> = changes
+            .iter()
+            .filter(|(_, change)| change.kind != ChangeKind::Leave)
+            .map(|&(member, _)| (member, ()))
+            .collect();
+        changes.retain(|(member, change)| {
+            change.kind != ChangeKind::Leave
+                || !joining.contains_key(member)
+                || !is_there(self, *member)
+        });
+        Cow::Owned(changes)
     }
 
     fn view(&self, channel: &ChannelState, member: MemberId) -> PendingMember {

@@ -2,9 +2,9 @@
 //! The rules themselves are in the files that decide (`decide`, `change`, `reconcile`, `link`, `connection`, `resync`).
 
 use super::entry::{Entry, ListedMember, Payload, Rules, Text};
-use super::event::{ReportedListing, ReportedMember};
-use super::names::{MemberId, MemberKey, NameId, Names, NumberMap};
+use super::names::{MemberId, NameId, NameTable, NumberMap};
 use super::order::Stamp;
+use super::resolve::NumberedListing;
 use super::roster::ChannelState;
 use super::snapshot::{ListedMembers, ResolvedListing};
 use super::state::State;
@@ -57,7 +57,7 @@ impl std::error::Error for DecideError {}
 /// What all entries of a line share.
 pub(super) struct DecideContext<'a> {
     pub state: &'a State,
-    pub names: &'a mut Names,
+    pub names: &'a NameTable,
     pub rules: &'a Rules,
     pub observer: NameId,
     pub self_user: Option<NameId>,
@@ -91,9 +91,8 @@ impl<'a> DecideContext<'a> {
         }
     }
 
-    /// The channel's name. Refused if the channel already has the maximum of observers and this one is new to it.
-    pub(super) fn channel(&mut self, name: &str) -> Result<NameId, DecideError> {
-        let name = self.names.intern(name);
+    /// The channel of the event. Refused if the channel already has the maximum of observers and this one is new to it.
+    pub(super) fn channel(&self, name: NameId) -> Result<NameId, DecideError> {
         match self.state.channels.get(&name) {
             Some(channel)
                 if channel.watching.watches.len() >= limits::OBSERVERS_PER_CHANNEL_MAX
@@ -105,41 +104,22 @@ impl<'a> DecideContext<'a> {
         }
     }
 
-    pub fn member(&mut self, channel: NameId, topic: NameId, who: &ReportedMember<'_>) -> MemberId {
-        let user = self.names.intern(&who.user);
-        let conn = self.names.intern(&who.conn);
-        self.names.member(MemberKey {
-            channel,
-            topic,
-            user,
-            conn,
-        })
-    }
-
     /// The list of a snapshot or a page, each member and topic once. `line` is the stamp of members without their own.
     pub(super) fn shown(
-        &mut self,
+        &self,
         channel: NameId,
-        said: &ReportedListing<'_>,
+        listing: &NumberedListing<'_>,
         line: Stamp,
     ) -> ResolvedListing {
-        let listed: usize = said.topics.iter().map(|topic| topic.members.len()).sum();
-        let mut members = ListedMembers::with_capacity(listed);
-        // A wrong guess costs more than none. So guess only after a member for which it was, or would have been, right.
-        let (mut before, mut in_order) = (None, false);
+        let said = listing.said;
+        let mut members = ListedMembers::with_capacity(listing.members.len());
+        let mut numbers = listing.members.iter();
         // How many publishers a topic should have, and how many distinct ones are listed.
         let mut topics: NumberMap<NameId, (u64, u64)> = NumberMap::default();
-        for said in &said.topics {
-            let topic = self.names.intern(&said.topic);
+        for (said, &topic) in said.topics.iter().zip(&listing.topics) {
             let listed_before = members.len();
-            for who in &said.members {
-                let behind = before.filter(|_| in_order).and_then(|before: MemberId| {
-                    let named = [who.user.as_ref(), who.conn.as_ref()];
-                    self.names.member_behind(before, [channel, topic], named)
-                });
-                let member = behind.unwrap_or_else(|| self.member(channel, topic, who));
-                in_order = before.is_some_and(|before| before.is_followed_by(member));
-                before = Some(member);
+            // The event's members are first: the other iterator must not lose one at the end of a topic.
+            for (who, &member) in said.members.iter().zip(&mut numbers) {
                 let ts = time::counted(who.stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
                 let stamp = Stamp { ts, ..who.stamp };
                 let meta = who.meta.as_deref().map(|meta| self.meta(member, meta));

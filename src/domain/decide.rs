@@ -1,5 +1,4 @@
-//! Decides what follows from an event: the entries of its commit. It reads the state and
-//! changes nothing; only the dictionary may grow.
+//! Decides what follows from an event: the entries of its commit. It reads the state and changes nothing.
 
 pub use super::context::DecideError;
 
@@ -8,38 +7,38 @@ use super::entry::{
     Commit, Entry, FullListing, ListedMember, Page, PageStep, Payload, Rules, SnapshotBegin,
     SnapshotOrigin, Text, TokenChange,
 };
-use super::event::{Event, EventPayload, ReportedToken, Str};
-use super::names::{MemberId, NameId, Names};
+use super::event::ReportedToken;
+use super::names::{MemberId, NameId, NameTable};
 use super::order::Stamp;
 use super::reconcile;
+use super::resolve::{NumberedListing, ResolvedEvent, ResolvedPayload};
 use super::state::State;
 use super::time::{self, Millis};
 use super::watch;
 use crate::limits;
 use std::sync::Arc;
 
-/// Decides what follows from `event`, recorded at `now` (or at the time of the last entry, if that is later).
+/// Decides what follows from `event`, recorded at `now` (or at the time of the last entry, if that is later). `names`
+/// is the dictionary that [resolved](super::resolve::resolve) it.
 ///
 /// # Errors
 /// A [`DecideError`] when the event does not fit what came before it, or exceeds a limit.
 pub fn decide(
     state: &State,
-    names: &mut Names,
-    event: &Event<'_>,
+    names: &NameTable,
+    event: &ResolvedEvent<'_>,
     rules: &Rules,
     now: Millis,
 ) -> Result<Commit, DecideError> {
     let recorded_at = now.max(state.recorded_at);
-    let observer = names.intern(&event.observer);
-    let self_user = event.self_user.as_deref().map(|user| names.intern(user));
     let ts = time::counted(event.stamp.ts, recorded_at, rules.max_ahead_ms);
-    let mut moment = DecideContext {
+    let context = DecideContext {
         state,
         names,
         rules,
-        observer,
-        self_user,
-        id: event.id.as_deref().map(Arc::from),
+        observer: event.observer,
+        self_user: event.self_user,
+        id: event.id.map(Arc::from),
         seq: state.head + 1,
         recorded_at,
         occurred_at: ts.unwrap_or(recorded_at),
@@ -49,64 +48,68 @@ pub fn decide(
             ts,
         },
     };
-    let entries = match &event.payload {
-        EventPayload::Nothing => Vec::new(),
-        EventPayload::Changes {
-            channel,
-            changes,
-            together,
-            ..
-        } => {
-            let channel = moment.channel(channel)?;
-            if moment.collecting(channel).is_some() {
-                moment.collected(channel, changes, *together)
-            } else {
-                moment.changes(channel, changes, *together)
+    context.commit(&event.payload)
+}
+
+impl DecideContext<'_> {
+    fn commit(mut self, payload: &ResolvedPayload<'_>) -> Result<Commit, DecideError> {
+        let entries = match payload {
+            ResolvedPayload::Nothing => Vec::new(),
+            ResolvedPayload::Changes {
+                channel,
+                changes,
+                together,
+                ..
+            } => {
+                let channel = self.channel(*channel)?;
+                if self.collecting(channel).is_some() {
+                    self.collected(channel, changes, *together)
+                } else {
+                    self.changes(channel, changes, *together)
+                }
             }
-        }
-        EventPayload::Snapshot { channel, shown } => {
-            let channel = moment.channel(channel)?;
-            let shown = moment.shown(channel, shown, moment.counted);
-            reconcile::reconcile(&moment, shown, SnapshotOrigin::Listed)
-        }
-        EventPayload::SnapshotBegin {
-            channel,
-            sync,
-            incomplete,
-        } => {
-            return moment.begin(channel, sync, *incomplete);
-        }
-        EventPayload::SnapshotPage {
-            channel,
-            sync,
-            shown,
-        } => return moment.page(channel, sync, shown),
-        EventPayload::SnapshotEnd {
-            channel,
-            sync,
-            incomplete,
-        } => {
-            let channel = moment.channel(channel)?;
-            let (watch, open) = moment.open_sync(channel, sync)?;
-            reconcile::reconcile_pages(&moment, channel, watch, open, *incomplete)
-        }
-        EventPayload::Link(link) => moment.link(link)?,
-        EventPayload::Token(token) => moment.token(token)?,
-        EventPayload::Connection(said) => return Ok(moment.connection(*said)),
-        EventPayload::Occupancy { channel, members } => {
-            let channel = moment.channel(channel)?;
-            moment.occupancy(channel, *members)
-        }
-        EventPayload::Resync { channel, at } => {
-            let channel = moment.channel(channel)?;
-            moment.resync(channel, *at)?
-        }
-    };
-    Ok(if entries.is_empty() {
-        Commit::Nothing
-    } else {
-        Commit::Entries(entries)
-    })
+            ResolvedPayload::Snapshot { channel, listing } => {
+                let channel = self.channel(*channel)?;
+                let shown = self.shown(channel, listing, self.counted);
+                reconcile::reconcile(&self, shown, SnapshotOrigin::Listed)
+            }
+            ResolvedPayload::SnapshotBegin {
+                channel,
+                sync,
+                incomplete,
+            } => return self.begin(*channel, sync, *incomplete),
+            ResolvedPayload::SnapshotPage {
+                channel,
+                sync,
+                listing,
+            } => return self.page(*channel, sync, listing),
+            ResolvedPayload::SnapshotEnd {
+                channel,
+                sync,
+                incomplete,
+            } => {
+                let channel = self.channel(*channel)?;
+                let (watch, open) = self.open_sync(channel, sync)?;
+                reconcile::reconcile_pages(&self, channel, watch, open, *incomplete)
+            }
+            ResolvedPayload::Link(link) => self.link(link)?,
+            ResolvedPayload::Token { channel, said } => self.token(*channel, said)?,
+            ResolvedPayload::Connection(said) => return Ok(self.connection(*said)),
+            ResolvedPayload::Occupancy { channel, members } => {
+                let channel = self.channel(*channel)?;
+                self.occupancy(channel, *members)
+            }
+            ResolvedPayload::Resync { channel, at } => {
+                let channel = self.channel(*channel)?;
+                self.resync(channel, *at)?
+            }
+        };
+        Ok(if entries.is_empty() {
+            Commit::Nothing
+        } else {
+            Commit::Entries(entries)
+        })
+    }
 }
 
 impl<'a> DecideContext<'a> {
@@ -126,12 +129,7 @@ impl<'a> DecideContext<'a> {
             })
     }
 
-    fn begin(
-        mut self,
-        channel: &Str<'_>,
-        sync: &Str<'_>,
-        incomplete: bool,
-    ) -> Result<Commit, DecideError> {
+    fn begin(&self, channel: NameId, sync: &str, incomplete: bool) -> Result<Commit, DecideError> {
         let channel = self.channel(channel)?;
         let again = self
             .open_sync(channel, sync)
@@ -157,15 +155,15 @@ impl<'a> DecideContext<'a> {
     }
 
     fn page(
-        mut self,
-        channel: &Str<'_>,
-        sync: &Str<'_>,
-        said: &super::event::ReportedListing<'_>,
+        &self,
+        channel: NameId,
+        sync: &str,
+        listing: &NumberedListing<'_>,
     ) -> Result<Commit, DecideError> {
         let channel = self.channel(channel)?;
         let (_, open) = self.open_sync(channel, sync)?;
         let line = self.counted.or(open.begin.stamp);
-        let shown = self.shown(channel, said, line);
+        let shown = self.shown(channel, listing, line);
         let of_channel = self.state.channels.get(&channel);
         let open = of_channel.map_or(0, |channel| channel.watching.open_pages());
         if open + shown.members.len() + shown.topics.len() > limits::OPEN_PAGE_MEMBERS_MAX {
@@ -214,13 +212,13 @@ impl<'a> DecideContext<'a> {
         })
     }
 
-    fn token(&mut self, said: &ReportedToken<'_>) -> Result<Vec<Entry>, DecideError> {
+    fn token(
+        &self,
+        channel: Option<NameId>,
+        said: &ReportedToken<'_>,
+    ) -> Result<Vec<Entry>, DecideError> {
         let reason = said.reason.as_deref().map(Text::from);
-        let channel = said
-            .channel
-            .as_deref()
-            .map(|name| self.channel(name))
-            .transpose()?;
+        let channel = channel.map(|name| self.channel(name)).transpose()?;
         let what = Payload::Token(Box::new(TokenChange {
             channel,
             state: said.state,

@@ -2,13 +2,13 @@
 
 use super::context::{DecideContext, DecideError};
 use super::entry::{Entry, GapChange, LinkChange, Payload, Text};
-use super::event::{LinkState, ReportedLink, Service};
+use super::event::{LinkState, Service};
 use super::interval::ObservedInterval;
 use super::names::{NameId, Names, NumberMap};
 use super::own_list::Collecting;
+use super::resolve::{LinkedChannel, ResolvedLink};
 use super::state::State;
 use super::watch::OpenGap;
-use std::collections::BTreeMap;
 
 /// The prefixes of presence channels; the name that the source gives follows.
 const PRESENCE_PREFIXES: [&str; 2] = ["message:", STREAM_PREFIX];
@@ -40,7 +40,8 @@ impl Service {
 }
 
 impl DecideContext<'_> {
-    pub(super) fn link(&mut self, said: &ReportedLink<'_>) -> Result<Vec<Entry>, DecideError> {
+    pub(super) fn link(&self, resolved: &ResolvedLink<'_>) -> Result<Vec<Entry>, DecideError> {
+        let said = resolved.said;
         let state = match said.state {
             // Under these rules the source sends a snapshot.
             LinkState::UpWithDifferences if self.rules.resync_ms <= 0 => LinkState::Up,
@@ -59,15 +60,18 @@ impl DecideContext<'_> {
             }))
         };
         // Channels that are not restored stay down. A lost link spares no channel.
-        let unrestored = said.unrestored.iter().filter(|_| state.is_up());
-        let except = self.channels_named(said.service, unrestored.map(AsRef::as_ref));
-        let mut named = self.channels_named(said.service, said.channels.iter().map(AsRef::as_ref));
-        if said.service == Service::Presence && !said.channels.is_empty() {
-            // The SDK names message channels only; the presence of stream channels uses the same connection.
+        let unrestored = resolved.unrestored.iter().filter(|_| state.is_up());
+        let except = self.channels_named(unrestored, &[]);
+        // The SDK names message channels only; the presence of stream channels uses the same connection.
+        let with_streams = said.service == Service::Presence && !said.channels.is_empty();
+        let streams: Vec<NameId> = if with_streams {
             let known = self.state.channels_of(self.observer);
-            let names = known.map(|known| (self.names.text(known).to_owned(), Some(known)));
-            named.extend(names.filter(|(name, _)| name.starts_with(STREAM_PREFIX)));
-        }
+            let is_stream = |&name: &NameId| self.names.text(name).starts_with(STREAM_PREFIX);
+            known.filter(is_stream).collect()
+        } else {
+            Vec::new()
+        };
+        let named = self.channels_named(resolved.channels.iter(), &streams);
         let service = match said.service {
             Service::TopicsAndPresence => Service::All,
             // It names channels, but no known one.
@@ -80,19 +84,17 @@ impl DecideContext<'_> {
                 LinkState::Up | LinkState::Synced => Vec::new(),
                 // A link that came up with differences had been lost.
                 LinkState::Down | LinkState::UpWithDifferences => self.gap_changes(|name| {
-                    let spared = except.values().any(|&it| it == Some(name));
+                    let spared = except.contains(&name);
                     self.gap_of_loss(service, name).filter(|_| !spared)
                 }),
             };
-            let except = except.into_keys().map(|name| self.names.intern(&name));
-            let except = except.collect();
             return Ok(vec![
                 self.outside_channels(self.seq, link(None, service, except, gaps)),
             ]);
         }
         let mut entries = Vec::with_capacity(named.len());
-        for name in named.into_keys().filter(|name| !except.contains_key(name)) {
-            let name = self.channel(&name)?;
+        for name in named.into_iter().filter(|name| !except.contains(name)) {
+            let name = self.channel(name)?;
             let gap = match state {
                 LinkState::Up | LinkState::Synced => None,
                 LinkState::Down | LinkState::UpWithDifferences => self.gap_opened(name, true),
@@ -105,23 +107,19 @@ impl DecideContext<'_> {
         Ok(entries)
     }
 
-    /// The channels that a link line of a service names, in byte order. Presence has other names for them, and only
-    /// those count that the observer has reported about.
+    /// The channels that a link line names, and `others`, each once and in byte order. Presence has other names for
+    /// them, and of these only those count that the observer has reported about.
     fn channels_named<'n>(
         &self,
-        service: Service,
-        named: impl Iterator<Item = &'n str>,
-    ) -> BTreeMap<String, Option<NameId>> {
-        let mut channels = BTreeMap::new();
-        for name in named {
-            for channel in service.channels_of(name) {
-                let known = self.names.find(&channel);
-                let of_observer = |known| self.state.is_channel_of(self.observer, known);
-                if channel == name || known.is_some_and(of_observer) {
-                    channels.insert(channel, known);
-                }
-            }
-        }
+        named: impl Iterator<Item = &'n LinkedChannel>,
+        others: &[NameId],
+    ) -> Vec<NameId> {
+        let of_observer = |name| self.state.is_channel_of(self.observer, name);
+        let named = named.filter(|channel| channel.literal || of_observer(channel.name));
+        let mut channels: Vec<NameId> = named.map(|channel| channel.name).collect();
+        channels.extend(others);
+        channels.sort_unstable_by(|&a, &b| self.names.text(a).cmp(self.names.text(b)));
+        channels.dedup();
         channels
     }
 

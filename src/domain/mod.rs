@@ -58,6 +58,7 @@ pub mod observer;
 pub mod order;
 pub(crate) mod own_list;
 mod reconcile;
+pub mod resolve;
 pub mod resync;
 pub mod roster;
 pub mod slot;

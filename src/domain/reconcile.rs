@@ -115,7 +115,7 @@ impl Reconciliation<'_> {
         }
         self.work_in();
         let mut differences = self.differences();
-        let names = &*self.moment.names;
+        let names = self.moment.names;
         for list in [
             &mut differences.leaves,
             &mut differences.updates,
@@ -157,7 +157,7 @@ impl Reconciliation<'_> {
             return;
         };
         let tolerance_ms = self.moment.rules.skew_tolerance_ms;
-        let (line, names) = (self.line(), &*self.moment.names);
+        let (line, names) = (self.line(), self.moment.names);
         let latest = self.shown.work_in(collected, line, tolerance_ms, names);
         self.not_after = latest.map_or(self.not_after, |latest| latest.max(self.not_after));
     }
@@ -440,7 +440,7 @@ impl Reconciliation<'_> {
     }
 
     fn whole(&self) -> FullListing {
-        let names = &*self.moment.names;
+        let names = self.moment.names;
         let mut topics: Vec<_> = self
             .shown
             .topics

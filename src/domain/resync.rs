@@ -8,12 +8,13 @@ use super::context::{DecideContext, DecideError};
 use super::entry::{
     Entry, FullListing, ListedMember, Listing, Payload, Rules, Snapshot, SnapshotOrigin,
 };
-use super::event::{Event, EventPayload, LinkState, Str};
-use super::names::{NameId, Names, NumberMap};
+use super::event::LinkState;
+use super::names::{NameId, NameTable, NumberMap};
 use super::observer::Observer;
 use super::order::Stamp;
 use super::own_list::Collecting;
 use super::reconcile;
+use super::resolve::{ResolvedEvent, ResolvedPayload};
 use super::roster::ChannelState;
 use super::snapshot::{ListedMembers, ResolvedListing};
 use super::state::State;
@@ -25,43 +26,38 @@ use super::watch::Watch;
 #[must_use]
 pub fn resyncs_before(
     state: &State,
-    names: &Names,
-    event: &Event<'_>,
+    names: &NameTable,
+    event: &ResolvedEvent<'_>,
     rules: &Rules,
     now: Millis,
-) -> Vec<Event<'static>> {
+) -> Vec<ResolvedEvent<'static>> {
     if state.collecting == 0 {
         return Vec::new();
     }
-    let observer = names.find(&event.observer);
-    let known = observer.and_then(|name| Some((name, state.observers.get(&name)?)));
-    let Some((name, observer)) = known else {
+    let name = event.observer;
+    let Some(observer) = state.observers.get(&name) else {
         return Vec::new();
     };
     let recorded_at = now.max(state.recorded_at);
     let time = |ts| time::counted(ts, recorded_at, rules.max_ahead_ms).unwrap_or(recorded_at);
     let ends = match &event.payload {
-        EventPayload::Changes {
+        ResolvedPayload::Changes {
             channel, changes, ..
         } => {
             // The source has reached the latest time in the line.
             let times = changes.iter();
-            let times = times.map(|it| time(it.who.stamp.or(event.stamp).ts));
+            let times = times.map(|(_, it)| time(it.who.stamp.or(event.stamp).ts));
             let Some(at) = times.max() else {
                 return Vec::new();
             };
             ResyncEnd::Live {
-                channel: names.find(channel),
+                channel: *channel,
                 at,
             }
         }
-        EventPayload::Link(link) if link.state == LinkState::Synced => ResyncEnd::Synced {
-            channels: link
-                .channels
-                .iter()
-                .filter_map(|it| names.find(it))
-                .collect(),
-            all: link.channels.is_empty(),
+        ResolvedPayload::Link(link) if link.said.state == LinkState::Synced => ResyncEnd::Synced {
+            channels: link.named.clone(),
+            all: link.said.channels.is_empty(),
             at: time(event.stamp.ts),
         },
         _ => return Vec::new(),
@@ -70,10 +66,7 @@ pub fn resyncs_before(
         let watch = state.channel(channel)?.watching.of(name)?;
         watch.collecting()
     };
-    if let ResyncEnd::Live {
-        channel: Some(channel),
-        at,
-    } = &ends
+    if let ResyncEnd::Live { channel, at } = &ends
         && collecting(*channel).is_some_and(|it| *at < it.complete_at(rules.resync_ms))
     {
         return Vec::new();
@@ -87,15 +80,12 @@ pub fn resyncs_before(
         })
         .collect();
     complete.sort_unstable_by(|&(a, _), &(b, _)| names.text(a).cmp(names.text(b)));
-    let resync = |(channel, at)| Event {
-        observer: Str::Owned(event.observer.clone().into_owned()),
+    let resync = |(channel, at)| ResolvedEvent {
+        observer: name,
         self_user: None,
         id: None,
         stamp: Stamp::NONE,
-        payload: EventPayload::Resync {
-            channel: Str::Owned(names.text(channel).to_owned()),
-            at,
-        },
+        payload: ResolvedPayload::Resync { channel, at },
     };
     complete.into_iter().map(resync).collect()
 }
@@ -104,7 +94,7 @@ pub fn resyncs_before(
 enum ResyncEnd {
     /// A live event about a channel on the same link. It ends the resync only at or after
     /// [`Collecting::complete_at`].
-    Live { channel: Option<NameId>, at: Millis },
+    Live { channel: NameId, at: Millis },
     /// The source reports the end, for these channels or for all.
     Synced {
         channels: Vec<NameId>,
@@ -125,10 +115,7 @@ impl ResyncEnd {
         match self {
             ResyncEnd::Live { channel: of, at } => {
                 let shares = |name| !observer.has_own_link(name);
-                let same_link = match of {
-                    Some(of) => *of == channel || (shares(*of) && shares(channel)),
-                    None => shares(channel),
-                };
+                let same_link = *of == channel || (shares(*of) && shares(channel));
                 let complete_at = collecting.complete_at(rules.resync_ms);
                 (same_link && *at >= complete_at).then_some(complete_at)
             }
@@ -141,24 +128,21 @@ impl ResyncEnd {
 
 /// The occupancy that a line reports beside its changes: how many members its source counts after them.
 #[must_use]
-pub fn occupancy_behind<'a>(event: &Event<'a>) -> Option<Event<'a>> {
-    let EventPayload::Changes {
+pub fn occupancy_behind(event: &ResolvedEvent<'_>) -> Option<ResolvedEvent<'static>> {
+    let ResolvedPayload::Changes {
         channel,
         occupancy: Some(members),
         ..
-    } = &event.payload
+    } = event.payload
     else {
         return None;
     };
-    Some(Event {
-        observer: event.observer.clone(),
+    Some(ResolvedEvent {
+        observer: event.observer,
         self_user: None,
         id: None,
         stamp: event.stamp,
-        payload: EventPayload::Occupancy {
-            channel: channel.clone(),
-            members: *members,
-        },
+        payload: ResolvedPayload::Occupancy { channel, members },
     })
 }
 

@@ -3,7 +3,7 @@
 //! `reconcile` decides what follows from it.
 
 use super::entry::ListedMember;
-use super::names::{MemberId, NameId, Names, NumberMap};
+use super::names::{MemberId, NameId, NameTable, NumberMap};
 use super::order::{Order, Stamp};
 use super::own_list::Collected;
 use super::time::Millis;
@@ -106,7 +106,7 @@ impl ResolvedListing {
         collected: &NumberMap<MemberId, Collected>,
         line: Stamp,
         tolerance_ms: i64,
-        names: &Names,
+        names: &NameTable,
     ) -> Option<Millis> {
         let mut latest = None;
         let mut gone: NumberMap<MemberId, ()> = NumberMap::default();

@@ -14,10 +14,11 @@ use super::watch::Coverage;
 ///
 /// ```
 /// use rollbook::domain::entry::{Commit, Rules};
-/// use rollbook::domain::{decide::decide, event::Event, names::Names, state::State};
+/// use rollbook::domain::{decide::decide, event::Event, names::Names, resolve::resolve, state::State};
 /// let (mut names, mut state) = (Names::new(), State::new());
 /// let event = Event::join("room", "gesture", "lily").at(1_000);
-/// if let Ok(Commit::Entries(entries)) = decide(&state, &mut names, &event, &Rules::default(), 2_000) {
+/// let resolved = resolve(&event, &mut names);
+/// if let Ok(Commit::Entries(entries)) = decide(&state, &names, &resolved, &Rules::default(), 2_000) {
 ///     for entry in &entries { state.apply(entry, &names); }
 /// }
 /// let room = names.find("room").and_then(|room| state.channel(room)).unwrap();

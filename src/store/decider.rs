@@ -12,13 +12,14 @@ use super::options::Clock;
 use super::recovery::{DirtySet, Recovered};
 use super::reject_quota::RejectQuota;
 use super::reject_reason::kept_reason;
-use super::retries::{Remembered, Retries, RetryKey};
+use super::retries::{Remembered, Retries};
 use super::shared::{PoisonOnPanic, StoreShared};
 use super::state_cursor::{StateCursor, StateView};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Entry, Payload, Rules};
 use crate::domain::event::{Connection, Event, EventPayload, ReportedConnection};
 use crate::domain::order::Stamp;
+use crate::domain::resolve::{ResolvedEvent, resolve};
 use crate::domain::resync::{occupancy_behind, resyncs_before};
 use crate::domain::time::Millis;
 use crate::limits;
@@ -273,14 +274,26 @@ impl Decider {
         }
         // A feed takes observer and `self` from the line or from its settings.
         check::whose(event).map_err(|unfit| unfit.to_string())?;
+        let resolved = resolve(event, &mut self.fold.names);
         let StateCursor { state, names, .. } = &self.fold;
-        for resync in resyncs_before(state, names, event, rules, now) {
+        for resync in resyncs_before(state, names, &resolved, rules, now) {
             // If a resync cannot be decided, nothing remains to be decided about it.
-            let _ = self.decide_one(&resync, None, line, rules, now, receipt);
+            let _ = self.decide_one(&resync, line, rules, now, receipt);
         }
-        let seq = self.decide_one(event, id, line, rules, now, receipt)?;
-        if let Some(occupancy) = occupancy_behind(event) {
-            self.decide_one(&occupancy, None, line, rules, now, receipt)?;
+        let seq = self.decide_one(&resolved, line, rules, now, receipt)?;
+        if let (Some((key, observer)), Some(seq)) = (id, seq) {
+            let said = Some(gist(event));
+            let id = Remembered {
+                key,
+                observer,
+                seq,
+                said,
+            };
+            self.retries.remember(id);
+            self.since.ids.push(id);
+        }
+        if let Some(occupancy) = occupancy_behind(&resolved) {
+            self.decide_one(&occupancy, line, rules, now, receipt)?;
         }
         Ok(seq)
     }
@@ -288,19 +301,14 @@ impl Decider {
     /// Decides about one event that was not recorded before.
     fn decide_one(
         &mut self,
-        event: &Event<'_>,
-        id: Option<(RetryKey, u64)>,
+        event: &ResolvedEvent<'_>,
         line: Option<&FeedLine<'_>>,
         rules: &Rules,
         now: Millis,
         receipt: &mut Receipt,
     ) -> Result<Option<u64>, String> {
-        let StateCursor { state, names, .. } = &mut self.fold;
-        let reconciles = matches!(
-            event.payload,
-            EventPayload::Snapshot { .. } | EventPayload::SnapshotEnd { .. }
-        );
-        let began = reconciles.then(Instant::now);
+        let StateCursor { state, names, .. } = &self.fold;
+        let began = event.is_snapshot().then(Instant::now);
         let commit =
             decide(state, names, event, rules, now).map_err(|refusal| refusal.to_string())?;
         if let Some(began) = began {
@@ -325,16 +333,6 @@ impl Decider {
             Commit::Entries(mut entries) => {
                 let seq = entries.first().map(|entry| entry.seq);
                 self.apply_commit(&mut entries, line, receipt);
-                if let (Some((key, observer)), Some(seq)) = (id, seq) {
-                    let id = Remembered {
-                        key,
-                        observer,
-                        seq,
-                        said: Some(gist(event)),
-                    };
-                    self.retries.remember(id);
-                    self.since.ids.push(id);
-                }
                 self.records.push(Record::Commit {
                     rules: *rules,
                     entries,

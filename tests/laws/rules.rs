@@ -11,6 +11,7 @@ use rollbook::domain::entry::{Commit, Disposition, Entry, Payload, Rules, Snapsh
 use rollbook::domain::event::{EventPayload, ReportedListing};
 use rollbook::domain::names::Names;
 use rollbook::domain::order::{Order, Stamp};
+use rollbook::domain::resolve::resolve;
 use rollbook::domain::state::State;
 use rollbook::domain::time;
 use rollbook::feed::parse;
@@ -236,7 +237,8 @@ fn again(
     let event = parse(text.as_bytes(), &feeds::DEFAULTS).unwrap();
     let mut state = reference.state.clone();
     let names = &mut reference.names;
-    let commit = decide(&state, names, &event, &tape.rules, heard.now).unwrap();
+    let resolved = resolve(&event, names);
+    let commit = decide(&state, names, &resolved, &tape.rules, heard.now).unwrap();
     let Commit::Entries(entries) = commit else {
         panic!("{commit:?}");
     };

@@ -7,6 +7,7 @@ use rollbook::domain::entry::{Commit, Entry, Rules};
 use rollbook::domain::event::{Connection, Event, EventPayload, ReportedConnection};
 use rollbook::domain::names::Names;
 use rollbook::domain::order::Stamp;
+use rollbook::domain::resolve::{ResolvedEvent, resolve};
 use rollbook::domain::resync::{occupancy_behind, resyncs_before};
 use rollbook::domain::state::State;
 use rollbook::feed::parse;
@@ -69,17 +70,24 @@ impl Reference {
             self.retries += 1;
             return;
         }
-        for resync in resyncs_before(&self.state, &self.names, &event, rules, heard.now) {
+        let resolved = resolve(&event, &mut self.names);
+        for resync in resyncs_before(&self.state, &self.names, &resolved, rules, heard.now) {
             self.decide(&resync, None, rules, heard.now);
         }
-        self.decide(&event, id, rules, heard.now);
-        if let Some(occupancy) = occupancy_behind(&event) {
+        self.decide(&resolved, id, rules, heard.now);
+        if let Some(occupancy) = occupancy_behind(&resolved) {
             self.decide(&occupancy, None, rules, heard.now);
         }
     }
 
-    fn decide(&mut self, event: &Event<'_>, id: Option<(String, String)>, rules: &Rules, now: i64) {
-        match decide(&self.state, &mut self.names, event, rules, now) {
+    fn decide(
+        &mut self,
+        event: &ResolvedEvent<'_>,
+        id: Option<(String, String)>,
+        rules: &Rules,
+        now: i64,
+    ) {
+        match decide(&self.state, &self.names, event, rules, now) {
             Ok(Commit::Entries(entries)) => {
                 if let (Some(id), Some(first)) = (id, entries.first()) {
                     self.ids.insert(id, first.seq);
