@@ -111,6 +111,7 @@ pub struct Names {
     table: NameTable,
     // std's keyed hash: names come from outside, and a client could choose names that collide.
     by_text: HashMap<Arc<str>, NameId>,
+    recent: RecentNames,
     /// The empty name. Most members have no connection; this saves the look-up of its name.
     empty: Option<NameId>,
     by_key: HashMap<MemberKey, MemberId, BuildHasherDefault<NumberHasher>>,
@@ -144,10 +145,18 @@ impl Names {
         {
             return name;
         }
+        let slot = RecentNames::slot(text);
+        if let Some(name) = self.recent.get(slot)
+            && self.text(name) == text
+        {
+            return name;
+        }
         if let Some(&name) = self.by_text.get(text) {
+            self.recent.put(slot, name);
             return name;
         }
         let name = NameId(u32::try_from(self.len()).unwrap_or(u32::MAX));
+        self.recent.put(slot, name);
         let text: Arc<str> = Arc::from(text);
         self.table.0.texts.push(Arc::clone(&text));
         if text.is_empty() {
@@ -196,6 +205,47 @@ impl Names {
             && self.text(key.user) == user
             && self.text(key.conn) == conn;
         meant.then_some(member)
+    }
+}
+
+/// Names that were looked up lately. Most lines have names of the lines before: this finds them without the keyed
+/// hash, which costs more than comparing the text. Names that share a slot only push each other out.
+#[derive(Debug)]
+struct RecentNames(Box<[Option<NameId>]>);
+
+impl RecentNames {
+    const SLOT_BITS: u32 = 10;
+
+    fn slot(text: &str) -> usize {
+        let bytes = text.as_bytes();
+        let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => {
+                let short = bytes
+                    .iter()
+                    .fold(0, |all, &byte| all << 8 | u64::from(byte));
+                (short, 0)
+            }
+        };
+        let mixed =
+            (first ^ last.rotate_left(21) ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed >> (u64::BITS - Self::SLOT_BITS)) as usize
+    }
+
+    fn get(&self, slot: usize) -> Option<NameId> {
+        self.0.get(slot).copied().flatten()
+    }
+
+    fn put(&mut self, slot: usize, name: NameId) {
+        if let Some(recent) = self.0.get_mut(slot) {
+            *recent = Some(name);
+        }
+    }
+}
+
+impl Default for RecentNames {
+    fn default() -> Self {
+        RecentNames(vec![None; 1 << Self::SLOT_BITS].into())
     }
 }
 
