@@ -13,8 +13,9 @@ use crate::log::engine::Durability;
 use crate::log::frame::{Encoder, FramePosition as FramePlace, Packing};
 use crate::log::salts::Salts;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// A batch that the decider has decided, and the replies that wait for it.
@@ -69,31 +70,23 @@ impl Committer {
         })
     }
 
-    pub fn run(mut self, decided: &Receiver<DecidedBatch>) {
-        let mut all = Vec::new();
-        // Dropped before the replies, so that the store is poisoned before any caller learns of a panic.
-        let _guard = PoisonOnPanic(Arc::clone(&self.shared));
-        while let Ok(first) = decided.recv() {
-            all.push(first);
-            all.extend(decided.try_iter());
-            if let Err(error) = self.write(&mut all) {
-                self.shared.poison_with(&error);
-            }
-            let poison = self.shared.poison();
-            for (reply, receipt) in all.drain(..).flat_map(|decided| decided.replies) {
-                let outcome = match &poison {
-                    None => {
-                        self.shared.options.meter.committed(&receipt.tally);
-                        Ok(receipt)
-                    }
-                    Some(reason) => Err(StoreError::Poisoned(reason.clone())),
-                };
-                reply(outcome);
-            }
-            if poison.is_some() {
-                return;
-            }
+    /// Makes batches durable, and sends their receipts. Returns whether the writer may go on.
+    fn commit(&mut self, all: &mut Vec<DecidedBatch>) -> bool {
+        if let Err(error) = self.write(all) {
+            self.shared.poison_with(&error);
         }
+        let poison = self.shared.poison();
+        for (reply, receipt) in all.drain(..).flat_map(|decided| decided.replies) {
+            let outcome = match &poison {
+                None => {
+                    self.shared.options.meter.committed(&receipt.tally);
+                    Ok(receipt)
+                }
+                Some(reason) => Err(StoreError::Poisoned(reason.clone())),
+            };
+            reply(outcome);
+        }
+        poison.is_none()
     }
 
     /// Appends all batches, syncs once, and publishes.
@@ -156,6 +149,69 @@ impl Committer {
             };
         }
         Ok(())
+    }
+}
+
+/// The way of decided batches to the committer.
+pub(super) struct CommitQueue {
+    shared: Arc<StoreShared>,
+    committer: Arc<Mutex<Committer>>,
+    to_thread: SyncSender<DecidedBatch>,
+    /// How many batches were sent to the thread and are not durable yet.
+    on_way: Arc<AtomicUsize>,
+}
+
+/// How many decided batches may wait for the committer.
+const DECIDED_AHEAD: usize = 4;
+/// A batch with at most this many records is committed by the decider itself, if no other batch is on its way: waking
+/// another thread for it would cost more than deciding the next batch meanwhile saves.
+const SMALL_RECORDS: usize = 16;
+
+impl CommitQueue {
+    /// A queue to this committer, and the work of the committer's thread.
+    pub fn new(committer: Committer) -> (CommitQueue, impl FnOnce() + Send + 'static) {
+        let (to_thread, decided) = sync_channel(DECIDED_AHEAD);
+        let shared = Arc::clone(&committer.shared);
+        let queue = CommitQueue {
+            shared: Arc::clone(&shared),
+            committer: Arc::new(Mutex::new(committer)),
+            to_thread,
+            on_way: Arc::default(),
+        };
+        let (committer, on_way) = (Arc::clone(&queue.committer), Arc::clone(&queue.on_way));
+        let work = move || {
+            // Dropped before the replies, so that the store is poisoned before any caller learns of a panic.
+            let mut all = Vec::new();
+            let _guard = PoisonOnPanic(shared);
+            while let Ok(first) = decided.recv() {
+                all.push(first);
+                all.extend(decided.try_iter());
+                let batches = all.len();
+                // After a panic in the other thread the store is poisoned.
+                let Ok(mut committer) = committer.lock() else {
+                    return;
+                };
+                if !committer.commit(&mut all) {
+                    return;
+                }
+                on_way.fetch_sub(batches, Ordering::Release);
+            }
+        };
+        (queue, work)
+    }
+
+    /// Commits a batch, or passes it on to be committed. Returns whether the writer may go on.
+    pub fn send(&self, decided: DecidedBatch) -> bool {
+        let is_small = decided.records.len() <= SMALL_RECORDS && decided.checkpoint.is_none();
+        if is_small && self.on_way.load(Ordering::Acquire) == 0 {
+            let mut all = vec![decided];
+            // Dropped before the replies, as in the thread.
+            let _guard = PoisonOnPanic(Arc::clone(&self.shared));
+            let committer = self.committer.lock();
+            return committer.is_ok_and(|mut committer| committer.commit(&mut all));
+        }
+        self.on_way.fetch_add(1, Ordering::Release);
+        self.to_thread.send(decided).is_ok()
     }
 }
 

@@ -28,10 +28,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use super::committer::{DecidedBatch, NewNames};
+use super::committer::{CommitQueue, DecidedBatch, NewNames};
 
 /// Decides about the lines of all batches.
 pub(super) struct Decider {
@@ -83,11 +83,7 @@ impl Decider {
         }
     }
 
-    pub fn run(
-        mut self,
-        batches: &Receiver<(Batch, Reply)>,
-        to_committer: &SyncSender<DecidedBatch>,
-    ) {
+    pub fn run(mut self, batches: &Receiver<(Batch, Reply)>, committer: &CommitQueue) {
         let mut settled = false;
         let mut replies: Vec<(Reply, Receipt)> = Vec::new();
         // Dropped before the replies, so that the store is poisoned before any caller learns of a panic.
@@ -114,7 +110,7 @@ impl Decider {
             }
             let decided = self.send_decided(std::mem::take(&mut replies), false);
             // If the committer has ended, it has poisoned the store.
-            if to_committer.send(decided).is_err() {
+            if !committer.send(decided) {
                 break;
             }
         }
@@ -126,7 +122,7 @@ impl Decider {
         if self.since.entries > 0 || !self.records.is_empty() {
             let decided = self.send_decided(Vec::new(), true);
             // If the committer has ended, the checkpoint is not wanted either.
-            let _ = to_committer.send(decided);
+            committer.send(decided);
         }
     }
 
@@ -431,8 +427,9 @@ impl Decider {
             made.map_err(|error| self.shared.checkpoint_failed(&error))
                 .ok()
         });
+        let room = Vec::with_capacity(self.records.len());
         DecidedBatch {
-            records: std::mem::take(&mut self.records),
+            records: std::mem::replace(&mut self.records, room),
             together: std::mem::take(&mut self.together),
             connected,
             replies,

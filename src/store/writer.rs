@@ -1,12 +1,12 @@
 //! The writer, in two threads. The decider takes lines from a bounded queue and decides what follows from them; the
 //! committer writes frames, appends and syncs. So one batch is decided while the previous one becomes durable, and
-//! waiting batches share a sync.
+//! waiting batches share a sync. A small batch that comes alone is committed in the first thread.
 //!
 //! **Invariant:** a receipt is sent only for durable lines. After a failed append or sync the writer is poisoned:
 //! nothing more is written, and what was not durable is lost. A panic of one of the threads poisons the writer, too.
 
 use super::batch::{Batch, Reply};
-use super::committer::Committer;
+use super::committer::{CommitQueue, Committer};
 use super::decider::Decider;
 use super::error::StoreError;
 use super::recovery::recover;
@@ -15,9 +15,6 @@ use crate::limits;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
-
-/// How many decided batches may wait for the committer.
-const DECIDED_AHEAD: usize = 4;
 
 /// The writer's threads, and the queue to them.
 pub(super) struct Writer {
@@ -38,7 +35,7 @@ impl Writer {
         )?;
         let decider = Decider::new(Arc::clone(shared), recovered);
         let (queue, batches) = sync_channel(limits::WRITER_QUEUE_MAX);
-        let (to_committer, decided) = sync_channel(DECIDED_AHEAD);
+        let (committer, commits) = CommitQueue::new(committer);
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let thread = std::thread::Builder::new().name(name.into()).spawn(work);
             thread.map_err(|error| StoreError::io("the writer's thread", error))
@@ -46,12 +43,9 @@ impl Writer {
         let threads = vec![
             spawn(
                 "rollbook-decider",
-                Box::new(move || decider.run(&batches, &to_committer)),
+                Box::new(move || decider.run(&batches, &committer)),
             )?,
-            spawn(
-                "rollbook-committer",
-                Box::new(move || committer.run(&decided)),
-            )?,
+            spawn("rollbook-committer", Box::new(commits))?,
         ];
         Ok(Writer { queue, threads })
     }
