@@ -248,10 +248,10 @@ impl<'a> Field<'a> {
     /// A position in the source's own order.
     pub(super) fn pos(self) -> Result<Option<Pos>, LineError> {
         let wanted = "a pair of whole numbers of 64 bits";
-        let mut parts = Vec::with_capacity(2);
         if !self.is_given() {
             return Ok(None);
         }
+        let mut parts = Vec::with_capacity(2);
         self.items(|scanner| {
             let raw = scanner.value()?;
             match is_number(raw).then(|| decimal::whole(raw.text())) {
