@@ -3,7 +3,7 @@
 use super::FrameError;
 use super::header::{Compression, FrameHeader, FrameStatistics, channel_hash};
 use super::value::cut;
-use crate::domain::entry::Rules;
+use crate::domain::entry::{Entry, Rules};
 use crate::domain::names::{NameId, NameTable};
 use crate::limits::FRAME_BYTES_MAX;
 use crate::log::Record;
@@ -206,93 +206,34 @@ impl Encoder {
         self.rows.clear();
         self.tables.clear();
         self.slots.next_frame();
-        let mut lower = ToWire {
-            names,
-            salts: &mut self.salts,
-            slots: &mut self.slots,
-            tables: &mut self.tables,
+        let mut writer = RecordWriter {
+            wire: ToWire {
+                names,
+                salts: &mut self.salts,
+                slots: &mut self.slots,
+                tables: &mut self.tables,
+            },
+            rows: &mut self.rows,
+            canon: &mut self.canon,
+            previous: Previous::default(),
+            rules: None,
+            header,
+            facts,
         };
-        let rows = &mut self.rows;
-        let mut previous = Previous::default();
-        let mut rules_now = None;
-        let mut seq = header.first_seq;
         let mut left = records;
         while let Some((record, rest)) = left.split_first() {
-            match record {
-                Record::Commit { rules, entries } => {
-                    put_rules(rows, &mut rules_now, *rules)?;
-                    let run = if entries.len() == 1 {
-                        // Most commits have one entry: a run of them shares one tag.
-                        let run = singles(left, rules);
-                        rows.push(tag::SINGLES);
-                        put_varint(rows, run as u64);
-                        run
-                    } else {
-                        rows.push(tag::COMMIT);
-                        put_varint(rows, entries.len() as u64);
-                        1
-                    };
-                    let (run, rest) = left.split_at_checked(run).unwrap_or((left, &[]));
-                    let rules = WRulesOf::from(*rules);
-                    for record in run {
-                        let Record::Commit { entries, .. } = record else {
-                            continue;
-                        };
-                        if entries.is_empty() {
-                            return Err(FrameError::EmptyCommit);
-                        }
-                        self.canon
-                            .begin(&header.link_after, &rules, seq, entries.len());
-                        for entry in entries {
-                            if entry.seq != seq {
-                                return Err(FrameError::Seq {
-                                    expected: seq,
-                                    found: entry.seq,
-                                });
-                            }
-                            facts.entry(entry, names);
-                            let entry = lower.entry(entry);
-                            row::write(rows, &entry, seq, &mut previous)?;
-                            self.canon.entry(&entry, &lower.tables.hashes);
-                            seq = seq.saturating_add(1);
-                            header.entries += 1;
-                        }
-                        header.link_after = self.canon.link();
-                        header.commits += 1;
-                    }
-                    left = rest;
-                    continue;
+            left = match record {
+                Record::Commit { rules, entries } if entries.len() == 1 => {
+                    // Most commits have one entry: a run of them shares one tag.
+                    let run = singles(left, rules);
+                    writer.singles(run, rules)?;
+                    left.get(run.len()..).unwrap_or_default()
                 }
-                Record::Page { rules, page } => {
-                    put_rules(rows, &mut rules_now, *rules)?;
-                    rows.push(tag::PAGE);
-                    pack(&lower.page(page), rows)?;
-                    facts.touch(page.channel);
-                    header.pages += 1;
+                record => {
+                    writer.record(record)?;
+                    rest
                 }
-                Record::Closed(closed) => {
-                    rows.push(tag::CLOSED);
-                    pack(&lower.closed(closed), rows)?;
-                    facts.scope(None);
-                    header.pages += 1;
-                }
-                Record::Reject(reject) => {
-                    rows.push(tag::REJECT);
-                    pack(&lower.reject(reject), rows)?;
-                    header.rejects += 1;
-                }
-                Record::Settled(reject) => {
-                    rows.push(tag::SETTLED);
-                    put_varint(rows, *reject);
-                    header.rejects += 1;
-                }
-                Record::Progress(progress) => {
-                    rows.push(tag::PROGRESS);
-                    pack(&lower.progress(progress), rows)?;
-                    header.progress += 1;
-                }
-            }
-            left = rest;
+            };
         }
         Ok(())
     }
@@ -315,6 +256,118 @@ impl Encoder {
     }
 }
 
+/// Writes the records of one frame.
+struct RecordWriter<'a> {
+    wire: ToWire<'a>,
+    rows: &'a mut Vec<u8>,
+    canon: &'a mut CanonicalEncoder,
+    previous: Previous,
+    /// The rules of the records before.
+    rules: Option<Rules>,
+    header: &'a mut FrameHeader,
+    facts: &'a mut FrameStatistics,
+}
+
+impl RecordWriter<'_> {
+    fn record(&mut self, record: &Record) -> Result<(), FrameError> {
+        match record {
+            Record::Commit { rules, entries } => {
+                self.rules(*rules)?;
+                self.rows.push(tag::COMMIT);
+                put_varint(self.rows, entries.len() as u64);
+                self.commit(entries, &WRulesOf::from(*rules))?;
+            }
+            Record::Page { rules, page } => {
+                self.rules(*rules)?;
+                self.rows.push(tag::PAGE);
+                pack(&self.wire.page(page), self.rows)?;
+                self.facts.touch(page.channel);
+                self.header.pages += 1;
+            }
+            Record::Closed(closed) => {
+                self.rows.push(tag::CLOSED);
+                pack(&self.wire.closed(closed), self.rows)?;
+                self.facts.scope(None);
+                self.header.pages += 1;
+            }
+            Record::Reject(reject) => {
+                self.rows.push(tag::REJECT);
+                pack(&self.wire.reject(reject), self.rows)?;
+                self.header.rejects += 1;
+            }
+            Record::Settled(reject) => {
+                self.rows.push(tag::SETTLED);
+                put_varint(self.rows, *reject);
+                self.header.rejects += 1;
+            }
+            Record::Progress(progress) => {
+                self.rows.push(tag::PROGRESS);
+                pack(&self.wire.progress(progress), self.rows)?;
+                self.header.progress += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes commits of one entry each, all by the same rules.
+    fn singles(&mut self, run: &[Record], rules: &Rules) -> Result<(), FrameError> {
+        self.rules(*rules)?;
+        self.rows.push(tag::SINGLES);
+        put_varint(self.rows, run.len() as u64);
+        let rules = WRulesOf::from(*rules);
+        for record in run {
+            if let Record::Commit { entries, .. } = record {
+                self.commit(entries, &rules)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows of a commit, and its link in the chain.
+    fn commit(&mut self, entries: &[Entry], rules: &WRulesOf) -> Result<(), FrameError> {
+        if entries.is_empty() {
+            return Err(FrameError::EmptyCommit);
+        }
+        let header = &mut *self.header;
+        let mut seq = header.first_seq.saturating_add(header.entries);
+        self.canon
+            .begin(&header.link_after, rules, seq, entries.len());
+        for entry in entries {
+            if entry.seq != seq {
+                return Err(FrameError::Seq {
+                    expected: seq,
+                    found: entry.seq,
+                });
+            }
+            self.facts.entry(entry, self.wire.names);
+            let entry = self.wire.entry(entry);
+            row::write(self.rows, &entry, seq, &mut self.previous)?;
+            self.canon.entry(&entry, &self.wire.tables.hashes);
+            seq = seq.saturating_add(1);
+            header.entries += 1;
+        }
+        header.link_after = self.canon.link();
+        header.commits += 1;
+        Ok(())
+    }
+
+    /// Writes the rules, if they are not those of the records before.
+    fn rules(&mut self, rules: Rules) -> Result<(), FrameError> {
+        if self.rules != Some(rules) {
+            let wire = WRulesOf::from(rules);
+            if wire.is_plain() {
+                self.rows.push(tag::RULES);
+                pack(&wire.rules, self.rows)?;
+            } else {
+                self.rows.push(tag::RULES_OF);
+                pack(&wire, self.rows)?;
+            }
+            self.rules = Some(rules);
+        }
+        Ok(())
+    }
+}
+
 /// The hash of a channel's name, computed once.
 fn channel(hashes: &mut Vec<Option<u64>>, name: NameId, names: &NameTable) -> u64 {
     let at = name.0 as usize;
@@ -328,27 +381,9 @@ fn channel(hashes: &mut Vec<Option<u64>>, name: NameId, names: &NameTable) -> u6
     }
 }
 
-/// The number of commits with one entry and the same rules at the front.
-fn singles(records: &[Record], now: &Rules) -> usize {
-    records
-        .iter()
-        .take_while(|record| {
-            matches!(record, Record::Commit { rules, entries } if rules == now && entries.len() == 1)
-        })
-        .count()
-}
-
-fn put_rules(rows: &mut Vec<u8>, now: &mut Option<Rules>, rules: Rules) -> Result<(), FrameError> {
-    if *now != Some(rules) {
-        let wire = WRulesOf::from(rules);
-        if wire.is_plain() {
-            rows.push(tag::RULES);
-            pack(&wire.rules, rows)?;
-        } else {
-            rows.push(tag::RULES_OF);
-            pack(&wire, rows)?;
-        }
-        *now = Some(rules);
-    }
-    Ok(())
+/// The commits with one entry and the same rules at the front.
+fn singles<'r>(records: &'r [Record], now: &Rules) -> &'r [Record] {
+    let is_single = |record: &&Record| matches!(record, Record::Commit { rules, entries } if rules == now && entries.len() == 1);
+    let length = records.iter().take_while(is_single).count();
+    records.get(..length).unwrap_or_default()
 }
