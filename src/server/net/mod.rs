@@ -6,7 +6,7 @@
 //! | `listen`, `tls` | accepts connections over TCP and TLS, and serves them until the server stops |
 //! | [`socket`] | the owner's socket: its file, and who may open it |
 //! | `shared` | the clock, limits, metrics and the stop signal, which all connections share |
-//! | `sockets` | upgrades to WebSockets, with the sizes of their buffers |
+//! | `upgrade` | upgrades to WebSockets, with the sizes of their buffers |
 //! | `session` | the common part of all sockets: pings, renewals of tokens, the close handshake |
 //! | `crowd` | clients, and limited numbers of places for them |
 //! | `patience` | time limits for slow clients |
@@ -20,5 +20,5 @@ pub(super) mod patience;
 pub(super) mod session;
 pub(super) mod shared;
 pub mod socket;
-pub(super) mod sockets;
 pub mod tls;
+pub(super) mod upgrade;

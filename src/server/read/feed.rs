@@ -14,7 +14,7 @@ use crate::server::api_error::ApiError;
 use crate::server::app::App;
 use crate::server::net::listen::ConnectionGuard;
 use crate::server::net::session::SocketSession;
-use crate::server::net::sockets::{Speaker, Upgrade};
+use crate::server::net::upgrade::{Speaker, Upgrade};
 use crate::server::query_params::QueryParams;
 use crate::store::{Store, StoreError};
 use axum::Extension;

@@ -16,7 +16,7 @@ use crate::server::clock::ServerClock;
 use crate::server::net::crowd::{Permit, Places};
 use crate::server::net::listen::ConnectionGuard;
 use crate::server::net::session::SocketSession;
-use crate::server::net::sockets::{Speaker, Upgrade};
+use crate::server::net::upgrade::{Speaker, Upgrade};
 use crate::server::query_params::QueryParams;
 use crate::store::StoreError;
 use axum::Extension;

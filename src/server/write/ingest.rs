@@ -15,7 +15,7 @@ use crate::server::app::{App, broken};
 use crate::server::net::crowd::Client;
 use crate::server::net::listen::ConnectionGuard;
 use crate::server::net::session::{PeerLost, SocketEvent, SocketOutcome, SocketSession, code};
-use crate::server::net::sockets::{Speaker, Upgrade};
+use crate::server::net::upgrade::{Speaker, Upgrade};
 use crate::server::query_params::QueryParams;
 use crate::store::{Batch, BatchLine, BatchOutcome, RefusedLine, StoreError};
 use axum::Extension;
