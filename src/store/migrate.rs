@@ -2,6 +2,7 @@
 
 use super::error::StoreError;
 use super::manifest::Manifest;
+use crate::log::engine::files::sync_folder;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -83,9 +84,12 @@ fn keep_copy(dir: &Path, format: u32) -> Result<PathBuf, StoreError> {
             fs::remove_dir_all(&unfinished)?;
         }
         fs::create_dir_all(&unfinished)?;
-        fs::copy(dir.join("store.json"), unfinished.join("store.json"))?;
+        copy_file(&dir.join("store.json"), &unfinished.join("store.json"))?;
         copy_tree(&dir.join("log"), &unfinished.join("log"))?;
-        fs::rename(&unfinished, &kept)
+        // All of the copy is on the disk before it gets its name, and the name before the original is replaced.
+        sync_folder(&unfinished)?;
+        fs::rename(&unfinished, &kept)?;
+        sync_folder(dir)
     })();
     copied.map_err(|error| StoreError::io(&kept, error))?;
     Ok(kept)
@@ -99,11 +103,15 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
         if item.file_type()?.is_dir() {
             copy_tree(&item.path(), &target)?;
         } else {
-            fs::copy(item.path(), &target)?;
-            fs::File::open(&target)?.sync_all()?;
+            copy_file(&item.path(), &target)?;
         }
     }
-    Ok(())
+    sync_folder(to)
+}
+
+fn copy_file(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::copy(from, to)?;
+    fs::File::open(to)?.sync_all()
 }
 
 #[cfg(test)]
