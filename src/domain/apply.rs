@@ -6,7 +6,7 @@ use super::entry::{
 };
 use super::event::ChangeKind;
 use super::interval::ObservedInterval;
-use super::names::{MemberId, NameId, Names, NumberMap};
+use super::names::{MemberId, NameId, Names, NumberMap, number};
 use super::observer::Observer;
 use super::order::{Order, Stamp};
 use super::roster::{ChannelState, SnapshotCover};
@@ -121,7 +121,7 @@ impl State {
     fn place(&mut self, name: NameId, member: MemberId, meta: Option<Text>, since: Millis) {
         let channel = self.channels.entry(name).or_default();
         let slot = slot_mut(&mut self.slots, member);
-        slot.place = u32::try_from(channel.roster.len()).unwrap_or(u32::MAX);
+        slot.place = number(channel.roster.len());
         channel.roster.push(member);
         slot.presence = Presence::Present;
         slot.since = since;

@@ -1,7 +1,7 @@
 //! Members that leave: they leave the roster and get a tombstone. The oldest tombstones beyond the limits are dropped, and
 //! the floor of their channel rises to them.
 
-use super::names::{MemberId, NameId, Names};
+use super::names::{MemberId, NameId, Names, number};
 use super::order::Stamp;
 use super::slot::{Presence, Slot, slot_mut};
 use super::state::State;
@@ -20,7 +20,7 @@ impl State {
         if place < channel.roster.len() {
             channel.roster.swap_remove(place);
             if let Some(&moved) = channel.roster.get(place) {
-                slot_mut(&mut self.slots, moved).place = u32::try_from(place).unwrap_or(u32::MAX);
+                slot_mut(&mut self.slots, moved).place = number(place);
             }
         }
     }

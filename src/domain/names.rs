@@ -39,6 +39,19 @@ pub struct MemberKey {
     pub conn: NameId,
 }
 
+/// The place of the next item in a list, as a number. A list that is too long for it, of billions of items, would have
+/// filled the memory long before.
+pub(super) fn number(items: usize) -> u32 {
+    let number = u32::try_from(items)
+        .ok()
+        .filter(|&number| number < u32::MAX);
+    assert!(
+        number.is_some(),
+        "{items} items are too many to be numbered"
+    );
+    number.unwrap_or_default()
+}
+
 /// What the numbers stand for. A clone can be read elsewhere while its [`Names`]
 /// grow: the meaning of a number never changes.
 #[derive(Debug, Clone, Default)]
@@ -51,13 +64,21 @@ struct NameLists {
 }
 
 impl NameTable {
-    /// The name behind a number; empty for a number of another dictionary.
+    /// The name behind a number.
+    ///
+    /// # Panics
+    /// If the number is of another dictionary: any name would be a wrong one.
     #[must_use]
     pub fn text(&self, name: NameId) -> &str {
-        self.0.texts.get(name.0 as usize).map_or("", |text| text)
+        let text = self.0.texts.get(name.0 as usize);
+        assert!(text.is_some(), "no name has the number {}", name.0);
+        text.map_or("", |text| text)
     }
 
     /// What a member's number stands for.
+    ///
+    /// # Panics
+    /// If the number is of another dictionary: any member would be a wrong one.
     #[must_use]
     pub fn key(&self, member: MemberId) -> MemberKey {
         const NOBODY: MemberKey = MemberKey {
@@ -67,6 +88,7 @@ impl NameTable {
             conn: NameId(0),
         };
         let key = self.0.keys.get(member.0 as usize);
+        assert!(key.is_some(), "no member has the number {}", member.0);
         key.copied().unwrap_or(NOBODY)
     }
 
@@ -155,7 +177,7 @@ impl Names {
             self.recent.put(slot, name);
             return name;
         }
-        let name = NameId(u32::try_from(self.len()).unwrap_or(u32::MAX));
+        let name = NameId(number(self.len()));
         self.recent.put(slot, name);
         let text: Arc<str> = Arc::from(text);
         self.table.0.texts.push(Arc::clone(&text));
@@ -177,7 +199,7 @@ impl Names {
         if let Some(&member) = self.by_key.get(&key) {
             return member;
         }
-        let member = MemberId(u32::try_from(self.members()).unwrap_or(u32::MAX));
+        let member = MemberId(number(self.members()));
         self.table.0.keys.push(key);
         self.by_key.insert(key, member);
         member
@@ -376,3 +398,28 @@ impl Hasher for NumberHasher {
 
 /// A map whose keys are [`NameId`]s or [`MemberId`]s.
 pub type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "no name has the number 1")]
+    fn a_number_of_another_dictionary_has_no_name() {
+        let mut names = Names::new();
+        names.intern("room");
+        let _ = names.text(NameId(1));
+    }
+
+    #[test]
+    #[should_panic(expected = "no member has the number 0")]
+    fn a_number_of_another_dictionary_has_no_member() {
+        let _ = Names::new().key(MemberId(0));
+    }
+
+    #[test]
+    #[should_panic(expected = "too many to be numbered")]
+    fn no_two_items_have_the_same_number() {
+        let _ = number(u32::MAX as usize);
+    }
+}

@@ -7,7 +7,7 @@ use super::entry::{
     Snapshot, SnapshotBegin, SnapshotGap, SnapshotOrigin, Text,
 };
 use super::event::ChangeKind;
-use super::names::{MemberId, NameId, NumberMap};
+use super::names::{MemberId, NameId, NumberMap, number};
 use super::order::{Order, Stamp};
 use super::roster::ChannelState;
 use super::slot::{LastUpdate, Presence, Slot};
@@ -129,7 +129,7 @@ impl Reconciliation<'_> {
         let gap = self.gap(complete);
         let mut snapshot = self.snapshot(false, complete, claims, held, gap);
         let after = self.channel.roster.len() + differences.joins.len() - differences.leaves.len();
-        snapshot.count = u32::try_from(after).unwrap_or(u32::MAX);
+        snapshot.count = number(after);
         let mut entries = vec![self.entry(snapshot)];
         let kinds = [
             (ChangeKind::Leave, differences.leaves),
@@ -335,12 +335,12 @@ impl Reconciliation<'_> {
             origin: self.origin,
             stale,
             complete,
-            listed: u32::try_from(self.shown.members.len()).unwrap_or(u32::MAX),
+            listed: number(self.shown.members.len()),
             claims,
             held,
             begin: self.sync.map(|sync| -> SnapshotBegin { sync.begin }),
             gap,
-            count: u32::try_from(count).unwrap_or(u32::MAX),
+            count: number(count),
             digest: [0; 32],
         }
     }

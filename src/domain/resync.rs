@@ -9,7 +9,7 @@ use super::entry::{
     Entry, FullListing, ListedMember, Listing, Payload, Rules, Snapshot, SnapshotOrigin,
 };
 use super::event::LinkState;
-use super::names::{NameId, NameTable, NumberMap};
+use super::names::{NameId, NameTable, NumberMap, number};
 use super::observer::Observer;
 use super::order::Stamp;
 use super::own_list::Collecting;
@@ -231,7 +231,7 @@ impl DecideContext<'_> {
             held: Vec::new(),
             begin: None,
             gap: None,
-            count: u32::try_from(present).unwrap_or(u32::MAX),
+            count: number(present),
             digest: [0; 32],
         };
         let what = Payload::Snapshot(Box::new(snapshot));

@@ -3,7 +3,7 @@
 //! `reconcile` decides what follows from it.
 
 use super::entry::ListedMember;
-use super::names::{MemberId, NameId, NameTable, NumberMap};
+use super::names::{MemberId, NameId, NameTable, NumberMap, number};
 use super::order::{Order, Stamp};
 use super::own_list::Collected;
 use super::time::Millis;
@@ -41,7 +41,7 @@ impl ListedMembers {
     pub fn claim(&mut self, member: MemberId, claim: ListedMember, line: Stamp) {
         match self.places.entry(member) {
             hash_map::Entry::Vacant(place) => {
-                place.insert(u32::try_from(self.claims.len()).unwrap_or(u32::MAX));
+                place.insert(number(self.claims.len()));
                 self.claims.push((member, claim));
             }
             hash_map::Entry::Occupied(place) => {
