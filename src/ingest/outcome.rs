@@ -29,29 +29,9 @@ impl IngestOutcome {
     /// The summary that the command line and the server show.
     #[must_use]
     pub fn summary(&self, elapsed_ms: u64) -> IngestSummary {
-        let tally = &self.tally;
         IngestSummary {
             lines: self.lines,
-            events: tally.events,
-            entries: tally.entries,
-            joins: tally.joins,
-            leaves: tally.leaves,
-            updates: tally.updates,
-            snapshots: tally.snapshots,
-            inferred_joins: tally.inferred_joins,
-            inferred_leaves: tally.inferred_leaves,
-            inferred_updates: tally.inferred_updates,
-            baseline_joins: tally.baseline_joins,
-            duplicates: tally.duplicates,
-            stale: tally.stale,
-            unknown: tally.unknown,
-            collected: tally.collected,
-            retries: tally.retries,
-            retries_differing: tally.retries_differing,
-            rejected: tally.rejected,
-            clamped: tally.clamped,
-            first_seq: tally.first_seq,
-            last_seq: tally.last_seq,
+            counts: self.tally,
             elapsed_ms,
         }
     }

@@ -18,6 +18,7 @@ use rollbook::export::record::ExportRow;
 use rollbook::ingest::IngestSummary;
 use rollbook::query::answer::CoverageAnswer as Coverage;
 use rollbook::query::answer::*;
+use rollbook::store::LineCounts;
 use std::io;
 
 use answers::*;
@@ -307,18 +308,20 @@ night      5      1       0     +4 -3     4  2023-11-14 22:13  33 s        2
 fn what_a_command_did_fits_a_few_lines() {
     let sum = IngestSummary {
         lines: 73,
-        entries: 97,
-        joins: 40,
-        snapshots: 3,
-        inferred_joins: 9,
-        baseline_joins: 5,
-        inferred_leaves: 11,
-        duplicates: 1,
-        rejected: 2,
-        first_seq: Some(1),
-        last_seq: Some(97),
+        counts: LineCounts {
+            entries: 97,
+            joins: 40,
+            snapshots: 3,
+            inferred_joins: 9,
+            baseline_joins: 5,
+            inferred_leaves: 11,
+            duplicates: 1,
+            rejected: 2,
+            first_seq: Some(1),
+            last_seq: Some(97),
+            ..LineCounts::default()
+        },
         elapsed_ms: 12,
-        ..IngestSummary::default()
     };
     let table = one(Format::Table, &sum, tables::ingest);
     let expected = r#"73 lines → 97 entries (1 to 97) in 12 ms

@@ -11,6 +11,7 @@ use crate::client::socket::{LoginError, SocketTimeouts};
 use crate::client::token::TokenSource;
 use crate::client::transport::Address;
 use crate::ingest::IngestSummary;
+use crate::store::LineCounts;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,8 +97,11 @@ pub fn summary(sent: Result<ForwardSummary, UplinkError>) -> Result<IngestSummar
     match sent {
         Ok(sent) => Ok(IngestSummary {
             lines: sent.lines,
-            rejected: sent.rejected,
-            last_seq: sent.last_seq,
+            counts: LineCounts {
+                rejected: sent.rejected,
+                last_seq: sent.last_seq,
+                ..LineCounts::default()
+            },
             ..IngestSummary::default()
         }),
         Err(error) => {

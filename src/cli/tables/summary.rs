@@ -13,13 +13,14 @@ use std::io::{self, Write};
 /// # Errors
 /// When it cannot be written.
 pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -> io::Result<()> {
+    let counts = &sum.counts;
     let elapsed_ms = i64::try_from(sum.elapsed_ms).unwrap_or(i64::MAX);
-    let seqs = match (sum.first_seq, sum.last_seq) {
+    let seqs = match (counts.first_seq, counts.last_seq) {
         (Some(first), Some(last)) => format!(" ({} to {})", count(first), count(last)),
         _ => String::new(),
     };
     let lines = many(sum.lines, "line", "lines");
-    let entries = many(sum.entries, "entry", "entries");
+    let entries = many(counts.entries, "entry", "entries");
     writeln!(
         sink,
         "{lines} → {}{seqs} in {}",
@@ -33,28 +34,28 @@ pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -
             (updates, "update", "updates"),
         ]
     };
-    let mut observed = changes(sum.joins, sum.leaves, sum.updates).to_vec();
-    observed.push((sum.snapshots, "snapshot", "snapshots"));
+    let mut observed = changes(counts.joins, counts.leaves, counts.updates).to_vec();
+    observed.push((counts.snapshots, "snapshot", "snapshots"));
     let mut inferred = tally(&changes(
-        sum.inferred_joins,
-        sum.inferred_leaves,
-        sum.inferred_updates,
+        counts.inferred_joins,
+        counts.inferred_leaves,
+        counts.inferred_updates,
     ));
-    if sum.baseline_joins > 0 {
+    if counts.baseline_joins > 0 {
         inferred.push_str(&format!(
             "; {} of the joins were there when first seen",
-            count(sum.baseline_joins)
+            count(counts.baseline_joins)
         ));
     }
     let idle = tally(&[
-        (sum.duplicates, "duplicate", "duplicates"),
-        (sum.stale, "stale", "stale"),
+        (counts.duplicates, "duplicate", "duplicates"),
+        (counts.stale, "stale", "stale"),
         (
-            sum.unknown,
+            counts.unknown,
             "leave of somebody who was not there",
             "leaves of people who were not there",
         ),
-        (sum.retries, "retry", "retries"),
+        (counts.retries, "retry", "retries"),
     ]);
     let parts = [
         (TextColor::Plain, "observed", tally(&observed)),
@@ -63,17 +64,17 @@ pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -
         (
             TextColor::Left,
             "retries that differ",
-            tally(&[(sum.retries_differing, "line", "lines")]),
+            tally(&[(counts.retries_differing, "line", "lines")]),
         ),
         (
             TextColor::Changed,
             "clamped",
-            tally(&[(sum.clamped, "entry", "entries")]),
+            tally(&[(counts.clamped, "entry", "entries")]),
         ),
         (
             TextColor::Left,
             "rejected",
-            tally(&[(sum.rejected, "line", "lines")]),
+            tally(&[(counts.rejected, "line", "lines")]),
         ),
     ];
     let mut table = grid::plain(view);
