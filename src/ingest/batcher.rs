@@ -141,6 +141,7 @@ impl Batcher {
     }
 
     /// How many bytes their text has.
+    #[cfg(feature = "server")]
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes.len()

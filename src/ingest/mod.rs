@@ -23,6 +23,7 @@ mod summary;
 mod values;
 mod wide;
 
+#[cfg(any(feature = "client", feature = "server"))]
 pub(crate) use batcher::{Batcher, LineLocation};
 pub use envelope::Pointer;
 pub use error::{IngestError, Unfinished};
@@ -34,5 +35,6 @@ pub use permissions::WritePermissions;
 pub use outcome::IngestOutcome;
 pub use retry::retry;
 pub use run::ingest;
+#[cfg(feature = "client")]
 pub(crate) use submitter::Submitter;
 pub use summary::IngestSummary;
