@@ -3,22 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-#[path = "support/fuzzed/bodies.rs"]
-mod bodies;
-#[path = "support/fuzzed/checkpoints.rs"]
-mod checkpoints;
-#[path = "support/fuzzed/events.rs"]
-mod events;
-#[path = "support/fuzzed/feed.rs"]
-mod feed;
-#[path = "support/fuzzed/frames.rs"]
-mod frames;
-
+use rollbook_support::fuzzed::{bodies, checkpoints, events, feed, frames};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// Where the corpus is kept.
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus");
 /// Larger than anything that a small file needs at once.
 const ALLOCATION_MAX: usize = 32 << 20;
 /// The largest room that was asked for at once.
@@ -64,9 +56,7 @@ fn run(target: &str, body: fn(&[u8])) {
         PANICS.fetch_add(1, Ordering::SeqCst);
         told(panic);
     }));
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fuzz/corpus")
-        .join(target);
+    let folder = Path::new(CORPUS).join(target);
     let mut files: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|file| file.unwrap().path())
@@ -105,4 +95,12 @@ fn bodies() {
 #[test]
 fn events() {
     run("events", events::events);
+}
+
+#[test]
+#[ignore = "writes the corpus anew, for a new version of checkpoints or frames"]
+fn write_seeds() {
+    for (path, seed) in checkpoints::seeds() {
+        std::fs::write(Path::new(CORPUS).join(path), seed).unwrap();
+    }
 }

@@ -2,17 +2,14 @@
 //! killed is settled by whoever opens the store next.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-#[path = "support/program.rs"]
-mod program;
-mod support;
-
-use program::Folder;
 use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
 use rollbook::feed::{self, Defaults};
 use rollbook::log::Progress;
 use rollbook::store::{Batch, BatchLine, LineCounts, Meter};
 use rollbook::{Options, Store};
+use rollbook_support as support;
+use rollbook_support::program::folder;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
@@ -62,7 +59,7 @@ fn the_connections_of_a_server_that_was_killed_are_settled() {
         // Long before this it is killed.
         return std::thread::sleep(Duration::from_secs(60));
     }
-    let folder = Folder::new();
+    let folder = folder!();
     let dir = folder.path("store");
     let mut server = Command::new(std::env::current_exe().unwrap())
         .args([
@@ -182,7 +179,7 @@ fn the_writers_work_can_be_measured() {
 
 #[test]
 fn closing_finishes_what_is_in_hand() {
-    let folder = Folder::new();
+    let folder = folder!();
     let dir = folder.path("store");
     let store = Store::open(&dir, support::options()).unwrap();
     let tickets: Vec<_> = (1..=50)

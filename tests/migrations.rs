@@ -2,14 +2,6 @@
 //! said. `migrations/README.md` tells how to add one.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "support/engine.rs"]
-mod engine;
-#[path = "support/program.rs"]
-mod program;
-mod support;
-
-use engine::Lent;
-use program::Folder;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
@@ -20,6 +12,9 @@ use rollbook::log::engine::sled::SledJournal;
 use rollbook::log::engine::{Durability, Journal};
 use rollbook::store::{Batch, BatchLine, FORMAT, plan};
 use rollbook::{Store, StoreError};
+use rollbook_support as support;
+use rollbook_support::engine::Lent;
+use rollbook_support::program::{Folder, folder};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -32,7 +27,7 @@ fn card(folder: &Folder) -> Value {
 
 #[test]
 fn a_fresh_store_has_the_newest_format_and_needs_no_step() {
-    let folder = Folder::new();
+    let folder = folder!();
     assert_eq!(plan(&folder.path("store")).unwrap().from, 0);
     folder.ingest(JOIN, &[]);
     let before = card(&folder);
@@ -46,7 +41,7 @@ fn a_fresh_store_has_the_newest_format_and_needs_no_step() {
 
 #[test]
 fn a_newer_format_is_refused_and_left_alone() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(JOIN, &[]);
     let mut newer = card(&folder);
     newer["format"] = json!(99);
@@ -78,7 +73,7 @@ fn a_newer_format_is_refused_and_left_alone() {
 
 #[test]
 fn a_broken_card_is_named_and_nothing_is_made_anew() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(JOIN, &[]);
     let path = folder.path("store").join("store.json");
     let whole = std::fs::read(&path).unwrap();
@@ -263,7 +258,7 @@ fn a_store_of_every_format_says_what_it_said() {
             assert!(verified.ok && verified.entries > 100, "{verified:#?}");
         }
         // As a folder, which opening brings up to date.
-        let folder = Folder::new();
+        let folder = folder!();
         let store = folder.path("store");
         std::fs::create_dir_all(store.join("log")).unwrap();
         std::fs::copy(fixture(format, "json"), store.join("store.json")).unwrap();

@@ -2,11 +2,10 @@
 //! the log grows.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod support;
-
 use rollbook::Store;
 use rollbook::ingest::IngestOptions;
 use rollbook::query::HistoryFilter;
+use rollbook_support as support;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The seqs behind `after` of one page.

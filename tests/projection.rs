@@ -8,10 +8,10 @@ mod minutes_in_channel;
 #[path = "../examples/record_and_follow.rs"]
 #[allow(dead_code)] // it has a main of its own
 mod record_and_follow;
-mod support;
 
 use minutes_in_channel::MinutesInChannel;
 use rollbook::Store;
+use rollbook_support as support;
 use std::collections::BTreeMap;
 
 fn evening() -> Store {

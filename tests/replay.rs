@@ -1,13 +1,12 @@
 //! Replay, case by case: what is played, when, and how it is paused.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod support;
-
 use rollbook::Store;
 use rollbook::ingest::IngestOptions;
 use rollbook::replay::{
     LineShape, LineSink, PacedSink, PlaybackClock, PlaybackControl, PlayedLine, ReplayFilter, Speed,
 };
+use rollbook_support as support;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,14 +1,13 @@
 //! Real traces, through the whole store. They are not part of the repository: `ROLLBOOK_TRACES` names their folder.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod support;
-
 use rollbook::care::VerifyDepth;
 use rollbook::ingest::{IngestOptions, IngestOutcome, ingest, source::Source};
 use rollbook::query::answer::{EntryType, HistoryEntry};
 use rollbook::query::{HistoryFilter, answer::Time};
 use rollbook::replay::{LineShape, PlayedLine, ReplayFilter};
 use rollbook::{Options, Store};
+use rollbook_support as support;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 

@@ -2,10 +2,9 @@
 //! part of the repository: `ROLLBOOK_VECTORS` names the folder with `vectors.json`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-mod support;
-
 use rollbook::ingest::IngestOptions;
 use rollbook::query::{WhoFilter, WhoWhen};
+use rollbook_support as support;
 use serde_json::{Value, json};
 
 #[test]

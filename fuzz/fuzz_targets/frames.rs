@@ -1,7 +1,6 @@
 //! See `tests/support/fuzzed/frames.rs`, which `tests/corpus.rs` runs as well.
 #![no_main]
 
-#[path = "../../tests/support/fuzzed/frames.rs"]
-mod frames;
+use rollbook_support::fuzzed::frames;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| frames::frames(bytes));

@@ -1,10 +1,9 @@
 //! `bench`: that it runs, and that its answer has every figure; not what the figures are.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::program;
-use program::Folder;
 use rollbook::bench::{BenchError, BenchEvent, Figure, Sizes, Work, bench};
 use rollbook::store::Durability;
+use rollbook_support::program::folder;
 
 const TINY: Sizes = Sizes {
     single_lines: 5,
@@ -118,7 +117,7 @@ fn lines_are_timed_on_their_way_through_a_server() {
 
 #[test]
 fn from_the_outside() {
-    let folder = Folder::new();
+    let folder = folder!();
     let args = ["bench", "--quick", "--durability", "none", "--format"];
     let figures = folder.run(&[&args[..], &["jsonl"]].concat()).ok().lines();
     assert_eq!(figures.len(), 7);
@@ -134,7 +133,7 @@ fn from_the_outside() {
 #[cfg(all(feature = "client", feature = "server"))]
 #[test]
 fn live_from_the_outside() {
-    let folder = Folder::new();
+    let folder = folder!();
     let args = ["bench", "--live", "--quick"];
     let table = folder
         .run(&[&args[..], &["--format", "table"]].concat())

@@ -1,10 +1,10 @@
 //! The program from the outside: its answers, field by field, in every format, and how it ends.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::program;
-use program::{DEADLINE, Folder, program, run};
 use rollbook::log::engine::sled::SledJournal;
 use rollbook::log::engine::{Durability, Journal};
+use rollbook_support::program;
+use rollbook_support::program::{DEADLINE, Folder, folder, run};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ const EVENING: &str = concat!(
 
 /// A folder with the sample evening, two lines that cannot be taken, and what `ingest` printed of it.
 fn evening() -> (Folder, String) {
-    let folder = Folder::new();
+    let folder = folder!();
     let text = std::fs::read_to_string(EVENING).unwrap() + "nonsense\n{\"t\":\"join\"}\n";
     let file = folder.file("evening.jsonl", text);
     let summary = folder.run(&["ingest", &file]).ok().out;
@@ -181,7 +181,7 @@ fn every_query_answers_in_every_format() {
 
 #[test]
 fn lists_without_rows_are_whole_in_every_format() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(
         "{\"t\":\"join\",\"channel\":\"a\",\"topic\":\"b\",\"user\":\"c\"}\n",
         &[],
@@ -233,7 +233,7 @@ fn how_it_ends() {
         assert!(missing.err.contains("Studio-7"), "{missing:?}");
         assert_eq!(missing.out, "");
     }
-    let empty = Folder::new();
+    let empty = folder!();
     for args in [
         &["who", "a"][..],
         &["history"],
@@ -257,7 +257,7 @@ fn how_it_ends() {
 
 #[test]
 fn a_store_in_use_is_named_and_left_alone() {
-    let folder = Folder::new();
+    let folder = folder!();
     let mut holder = folder.program(&["ingest"]);
     let child = holder
         .stdin(Stdio::piped())
@@ -326,7 +326,7 @@ fn of_a_store_that_cannot_be_opened_verify_says_so_as_of_any_other() {
 
 #[test]
 fn a_reader_who_has_seen_enough_is_no_failure() {
-    let folder = Folder::new();
+    let folder = folder!();
     let line = |n: u32| {
         format!(
             "{{\"t\":\"join\",\"channel\":\"a\",\"topic\":\"b\",\"user\":\"u{n}\",\"ts\":{n}}}\n"
@@ -401,8 +401,8 @@ fn colour_is_for_terminals_that_want_it() {
 #[test]
 fn arguments_may_be_any_bytes() {
     use std::os::unix::ffi::OsStrExt;
-    let folder = Folder::new();
-    let mut command = program();
+    let folder = folder!();
+    let mut command = program!();
     let data = [
         b"--data=",
         folder.path("st\u{f6}re").as_os_str().as_bytes(),

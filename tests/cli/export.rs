@@ -1,8 +1,7 @@
 //! `export` from the outside: the files that it writes, and those that it leaves alone.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::program;
-use program::Folder;
+use rollbook_support::program::{Folder, folder};
 
 const EVENING: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -10,7 +9,7 @@ const EVENING: &str = concat!(
 );
 
 fn evening() -> Folder {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.run(&["ingest", EVENING]).ok();
     folder
 }

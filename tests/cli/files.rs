@@ -2,9 +2,9 @@
 //! order; and what says that nothing could be taken.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::program;
 use flate2::{Compression, write::GzEncoder};
-use program::{Folder, Ran};
+use rollbook_support::program;
+use rollbook_support::program::{Folder, Ran, folder};
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -49,7 +49,7 @@ fn piped(folder: &Folder, text: &str, options: &[&str]) -> Ran {
 #[test]
 fn arrays_spread_values_and_utf_16_are_taken_like_lines() {
     let events = [join("ana", 1), join("ben", 2), event("leave", "ana", 3)];
-    let whole = Folder::new();
+    let whole = folder!();
     whole.ingest(lines(&events), &[]);
     let history = program::timeless(whole.ask(&["history"]));
     let array = Value::from(events.to_vec());
@@ -67,18 +67,18 @@ fn arrays_spread_values_and_utf_16_are_taken_like_lines() {
         gzip(&array.to_string()),
         [gzip(&lines(&events)), vec![0; 1_000]].concat(),
     ] {
-        let folder = Folder::new();
+        let folder = folder!();
         assert_eq!(counts(&folder.ingest(bytes, &[])), [3, 3, 0]);
         assert_eq!(program::timeless(folder.ask(&["history"])), history);
     }
-    let folder = Folder::new();
+    let folder = folder!();
     let sum = piped(&folder, &serde_json::to_string_pretty(&array).unwrap(), &[]).ok();
     assert_eq!(counts(&sum.line()), [3, 3, 0]);
 }
 
 #[test]
 fn a_bad_element_is_a_reject_with_its_place() {
-    let folder = Folder::new();
+    let folder = folder!();
     let text = format!(
         "[\n{},\n  {{\"t\":\"jion\"}}, 7,\n{}\n]\n",
         join("ana", 1),
@@ -109,7 +109,7 @@ fn a_bad_element_is_a_reject_with_its_place() {
     );
     assert!(ran.err.contains("feed.json:3: byte "), "{ran:?}");
     // A strict run stops there, and what came before is recorded.
-    let strict = Folder::new();
+    let strict = folder!();
     let file = strict.file("feed.json", &text);
     let stopped = strict.run(&["ingest", "--strict", &file]).fails(1);
     assert_eq!(counts(&stopped.line()), [2, 1, 1]);
@@ -119,7 +119,7 @@ fn a_bad_element_is_a_reject_with_its_place() {
 fn a_file_of_another_form_is_gone_on_with() {
     let events: Vec<Value> = (0..3_000).map(|n| join(&format!("u{n}"), n + 1)).collect();
     let array = format!("[\n{}\n]", lines(&events).trim_end().replace('\n', ",\n"));
-    let folder = Folder::new();
+    let folder = folder!();
     // It is still being written: cut within an element, and behind one.
     let at = |user: &str| array.find(&format!("\"{user}\"")).unwrap();
     let mut taken = 0;
@@ -155,7 +155,7 @@ fn what_is_no_feed_is_said_in_one_sentence() {
         ("CSV", b"user,at,room\nann,1,x\nben,2,x\neve,3,y\n".to_vec()),
         ("an HTML page", b"<!doctype html>\n<p>Log in\n".to_vec()),
     ] {
-        let folder = Folder::new();
+        let folder = folder!();
         let file = folder.file("feed.jsonl", bytes);
         let refused = folder.run(&["ingest", &file]).fails(1);
         assert_eq!(refused.err.lines().count(), 1, "{refused:?}");
@@ -170,7 +170,7 @@ fn what_is_no_feed_is_said_in_one_sentence() {
 
 #[test]
 fn where_every_line_is_rejected_it_fails() {
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("feed.jsonl", "bad\n\n{\"t\":\"join\"}\n");
     let failed = folder.run(&["ingest", &file]).fails(1);
     assert_eq!(counts(&failed.line()), [2, 0, 2]);
@@ -184,7 +184,7 @@ fn where_every_line_is_rejected_it_fails() {
 
 #[test]
 fn a_first_line_that_is_bad_is_kept_each_time() {
-    let folder = Folder::new();
+    let folder = folder!();
     for bad in ["bad", "worse", "bad"] {
         let failed = piped(&folder, bad, &[]).fails(1);
         assert_eq!(counts(&failed.line()), [1, 0, 1]);
@@ -196,7 +196,7 @@ fn a_first_line_that_is_bad_is_kept_each_time() {
     }
     assert_eq!(folder.ask(&["rejects"]).len(), 6);
     // Going on with a file, the same half line is kept once, and another one in its place is another.
-    let folder = Folder::new();
+    let folder = folder!();
     for (text, rejected) in [("bad", 1), ("bad", 0), ("worse", 1), ("worse", 0)] {
         let file = folder.file("feed.jsonl", text);
         let sum = folder.run(&["ingest", "--resume", &file]).line();
@@ -207,7 +207,7 @@ fn a_first_line_that_is_bad_is_kept_each_time() {
 
 #[test]
 fn half_a_line_beyond_16_mib_is_half_a_line() {
-    let folder = Folder::new();
+    let folder = folder!();
     let long = "x".repeat(17 << 20);
     let file = folder.file("feed.jsonl", format!("{}\n{long}", join("ana", 1)));
     let resume = || counts(&folder.run(&["ingest", "--resume", &file]).line());
@@ -224,7 +224,7 @@ fn half_a_line_beyond_16_mib_is_half_a_line() {
 
 #[test]
 fn of_a_damaged_file_the_summary_counts_what_is_recorded() {
-    let folder = Folder::new();
+    let folder = folder!();
     let first = lines(&[join("ana", 1)]);
     let second = gzip(&join("ben", 2).to_string());
     let cut = [gzip(&first), second[..second.len() - 7].to_vec()].concat();
@@ -256,12 +256,12 @@ fn events_stand_in_envelopes() {
         ("/records", json!({"records": [event]})),
         ("/records", json!({"records": json!([event]).to_string()})),
     ] {
-        let folder = Folder::new();
+        let folder = folder!();
         let sum = folder.ingest(format!("{line}\n"), &["--at", pointer]);
         assert_eq!(counts(&sum), [1, 1, 0], "{pointer}");
         assert_eq!(users(&folder), ["ana"]);
     }
-    let folder = Folder::new();
+    let folder = folder!();
     let bad = json!({"t": "jion"});
     let feed = [
         json!({"payload": [event, bad, join("ben", 2)]}).to_string(),
@@ -294,7 +294,7 @@ fn events_stand_in_envelopes() {
         );
     }
     // In an array of envelopes, too; and a strict run stops before the line with the bad event.
-    let strict = Folder::new();
+    let strict = folder!();
     let file = strict.file(
         "feed.json",
         format!("[{{\"payload\":{}}},\n{}]", join("x", 1), feed[0]),
@@ -317,12 +317,12 @@ fn lines_out_of_order_are_put_in_order_within_a_window() {
         event("leave", "ben", 5_999),
         join("late", 500),
     ];
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(lines(&feed), &[]);
     assert_eq!(users(&folder), ["ana", "ana", "ben", "ben", "late"]);
     assert_eq!(folder.ask(&["sessions", "a", "--user", "ana"]).len(), 0);
 
-    let folder = Folder::new();
+    let folder = folder!();
     let sum = folder.ingest(lines(&feed), &["--reorder", "2s"]);
     assert_eq!(counts(&sum), [5, 5, 0]);
     // The last one lies further back than the window: it is decided when it comes.
@@ -338,7 +338,7 @@ fn lines_out_of_order_are_put_in_order_within_a_window() {
     // Lines of one time keep their order, and one without a time stays behind the line before it.
     let mut untimed = join("behind", 0);
     untimed.as_object_mut().unwrap().remove("ts");
-    let folder = Folder::new();
+    let folder = folder!();
     let feed = [join("3", 30), join("1", 10), untimed, join("2", 10)];
     folder.ingest(lines(&feed) + "bad\n", &["--reorder", "1000"]);
     assert_eq!(users(&folder), ["1", "behind", "2", "3"]);
@@ -347,7 +347,7 @@ fn lines_out_of_order_are_put_in_order_within_a_window() {
         .run(&["ingest", "--reorder", "1s", "--resume", "x"])
         .fails(2);
     // A strict run stops at a bad line; what has earlier times than the line before that is recorded.
-    let folder = Folder::new();
+    let folder = folder!();
     let feed = lines(&[join("9", 900), join("1", 100)]) + "bad\n" + &lines(&[join("5", 500)]);
     let file = folder.file("feed.jsonl", feed);
     let stopped = folder
@@ -360,7 +360,7 @@ fn lines_out_of_order_are_put_in_order_within_a_window() {
 #[test]
 fn no_more_lines_wait_than_a_limit_allows() {
     let most = rollbook::limits::REORDER_LINES_MAX as i64;
-    let folder = Folder::new();
+    let folder = folder!();
     let mut feed: Vec<Value> = (0..most + 10)
         .map(|n| join(&format!("u{n}"), 2_000 + n))
         .collect();

@@ -1,12 +1,11 @@
 //! What the program says of itself: completions for shells, and its manual.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::program;
-use program::Folder;
+use rollbook_support::program::folder;
 
 #[test]
 fn shells_learn_every_command() {
-    let folder = Folder::new();
+    let folder = folder!();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = folder.run(&["completions", shell]).ok().out;
         for word in ["ingest", "replay", "export", "keep-recorded", "from-seq"] {
@@ -19,7 +18,7 @@ fn shells_learn_every_command() {
 
 #[test]
 fn every_command_has_a_page_in_the_manual() {
-    let folder = Folder::new();
+    let folder = folder!();
     let page = folder.run(&["man"]).ok().out;
     assert!(page.contains(".TH rollbook 1"), "{page}");
     let dir = folder.path("share").join("man1");

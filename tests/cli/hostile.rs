@@ -2,9 +2,8 @@
 //! nothing panics.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::program;
-use program::{Folder, Ran};
 use rollbook::limits;
+use rollbook_support::program::{Folder, Ran, folder};
 use serde_json::Value;
 
 /// A good line, of a user with a number.
@@ -29,7 +28,7 @@ fn take(folder: &Folder, bytes: &[u8]) -> Ran {
 
 /// Takes in bad lines, each between good ones, and gives the rejects that they made. All good ones must be there.
 fn among_good_ones(bad: &[Vec<u8>]) -> Vec<Value> {
-    let folder = Folder::new();
+    let folder = folder!();
     let (mut bytes, mut starts) = (Vec::new(), Vec::new());
     for (n, line) in bad.iter().enumerate() {
         bytes.extend([good(n), b"\n".to_vec()].concat());
@@ -152,7 +151,7 @@ fn names_beyond_their_limits() {
             &line[..60]
         );
     }
-    let folder = Folder::new();
+    let folder = folder!();
     let long = [
         join_with("user", &name(limits::NAME_BYTES_MAX)),
         join_with("user", &format!("\"{}\"", "€".repeat(341))),
@@ -234,7 +233,7 @@ fn json_that_is_none_or_nothing_known() {
 
 #[test]
 fn an_escaped_nul_and_a_doubled_key_are_text_like_any_other() {
-    let folder = Folder::new();
+    let folder = folder!();
     let lines = [
         r#"{"t":"join","channel":"a","topic":"b","user":"x\u0000y","ts":1}"#,
         r#"{"t":"join","channel":"a","topic":"b","user":"x","user":"z","ts":1}"#,
@@ -262,7 +261,7 @@ fn a_line_beyond_16_mib_is_kept_in_part() {
     // Just short enough to be read: taken, but for its metadata.
     let barely = head.to_owned() + &"m".repeat((16 << 20) - head.len() - 13) + "\",\"user\":\"x\"}";
     assert!(barely.len() <= limits::LINE_BYTES_MAX);
-    let folder = Folder::new();
+    let folder = folder!();
     assert_eq!(take(&folder, barely.as_bytes()).line()["joins"], 1);
     let entry = &folder.ask(&["history"])[0];
     assert_eq!(
@@ -274,7 +273,7 @@ fn a_line_beyond_16_mib_is_kept_in_part() {
 
 #[test]
 fn a_flood_of_bad_lines_is_named_ten_times_and_counted() {
-    let folder = Folder::new();
+    let folder = folder!();
     let mut bytes = [good(0), b"\n".to_vec()].concat();
     (0..10_000).for_each(|n| bytes.extend(format!("bad {n}\n").into_bytes()));
     bytes.extend(good(1));
@@ -299,7 +298,7 @@ fn a_flood_of_bad_lines_is_named_ten_times_and_counted() {
 #[test]
 fn files_of_a_strange_form() {
     let summary = |bytes: &[u8]| {
-        let folder = Folder::new();
+        let folder = folder!();
         let sum = take(&folder, bytes).line();
         assert_eq!(
             folder.ask(&["history"]).len() as u64,
@@ -344,7 +343,7 @@ fn files_of_a_strange_form() {
     let noise: Vec<u8> = (0..200_000_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("noise", &noise);
     let refused = folder.run(&["ingest", &file]).fails(1);
     assert!(refused.err.contains("binary data"), "{refused:?}");
@@ -353,10 +352,10 @@ fn files_of_a_strange_form() {
         (&0.into(), 0)
     );
     for magic in [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"] {
-        let folder = Folder::new();
+        let folder = folder!();
         let file = folder.file("feed", [magic, &noise[..1_000]].concat());
         folder.run(&["ingest", &file]).fails(1);
         assert_eq!(folder.verified(), 0);
     }
-    Folder::new().run(&["ingest", "/"]).fails(1);
+    folder!().run(&["ingest", "/"]).fails(1);
 }

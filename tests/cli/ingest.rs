@@ -1,8 +1,8 @@
 //! `ingest` from the outside: where lines come from, how they are taken, and what is said meanwhile.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::program;
-use program::{DEADLINE, Folder, program, run};
+use rollbook_support::program;
+use rollbook_support::program::{DEADLINE, folder, run};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::Stdio;
@@ -35,7 +35,7 @@ fn now() -> i64 {
 
 #[test]
 fn standard_input_several_files_and_packed_ones() {
-    let folder = Folder::new();
+    let folder = folder!();
     let one = folder.file("one.jsonl", join("ana", 1));
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gz.write_all(join("ben", 2).as_bytes()).unwrap();
@@ -74,7 +74,7 @@ fn standard_input_several_files_and_packed_ones() {
 
 #[test]
 fn a_line_of_a_live_feed_is_recorded_though_no_other_follows() {
-    let folder = Folder::new();
+    let folder = folder!();
     let mut command = folder.program(&["ingest"]);
     let mut child = command
         .stdin(Stdio::piped())
@@ -99,7 +99,7 @@ fn a_line_of_a_live_feed_is_recorded_though_no_other_follows() {
 #[cfg(unix)]
 #[test]
 fn a_silent_feed_can_be_interrupted() {
-    let folder = Folder::new();
+    let folder = folder!();
     let mut command = folder.program(&["ingest"]);
     let child = command
         .stdin(Stdio::piped())
@@ -130,7 +130,7 @@ fn a_silent_feed_can_be_interrupted() {
 
 #[test]
 fn observer_and_self() {
-    let folder = Folder::new();
+    let folder = folder!();
     let text = snapshot(&["me", "ben"], 1) + &snapshot(&[], 2);
     folder.ingest(&text, &["--observer", "booth", "--self", "me"]);
     let history = folder.ask(&["history", "--type", "leave"]);
@@ -152,7 +152,7 @@ fn observer_and_self() {
 fn lossy_feeds_are_never_certain() {
     let text = snapshot(&["ana"], 1_000) + &join("ben", 2_000);
     for (options, certainty) in [(&[][..], "certain"), (&["--lossy-feed"], "assumed")] {
-        let folder = Folder::new();
+        let folder = folder!();
         folder.ingest(&text, options);
         let who = folder.run(&["who", "a", "--at", "@2000"]).ok().line();
         let publishers = who["topics"][0]["publishers"].as_array().unwrap().clone();
@@ -173,7 +173,7 @@ fn slack_widens_windows_and_skew_is_forgiven() {
         (&["--slack", "2s"], "1970-01-01T00:00:18.000Z"),
         (&["--slack", "2500"], "1970-01-01T00:00:17.500Z"),
     ] {
-        let folder = Folder::new();
+        let folder = folder!();
         folder.ingest(&text, options);
         let left = folder.ask(&["history", "--origin", "inferred", "--type", "leave"]);
         assert_eq!(column(&left, "not_before"), [not_before], "{options:?}");
@@ -185,7 +185,7 @@ fn slack_widens_windows_and_skew_is_forgiven() {
         (&["--skew-tolerance", "999ms"], 1),
         (&["--skew-tolerance", "1s"], 0),
     ] {
-        let folder = Folder::new();
+        let folder = folder!();
         assert_eq!(folder.ingest(&text, options)["stale"], stale, "{options:?}");
     }
 }
@@ -194,7 +194,7 @@ fn slack_widens_windows_and_skew_is_forgiven() {
 fn a_time_too_far_ahead_counts_as_missing() {
     let ahead = now() + 30 * 60_000;
     let occurred = |options: &[&str]| {
-        let folder = Folder::new();
+        let folder = folder!();
         folder.ingest(join("ana", ahead), options);
         let entry = folder.ask(&["history"]).remove(0);
         assert_eq!(
@@ -213,7 +213,7 @@ fn a_time_too_far_ahead_counts_as_missing() {
 
 #[test]
 fn strict_stops_at_the_first_bad_line_and_keeps_what_came_before() {
-    let folder = Folder::new();
+    let folder = folder!();
     let text = join("ana", 1) + &join("ben", 2) + "bad\n" + &join("cleo", 3);
     let file = folder.file("feed.jsonl", &text);
     let stopped = folder.run(&["ingest", "--strict", &file]).fails(1);
@@ -249,7 +249,7 @@ fn strict_stops_at_the_first_bad_line_and_keeps_what_came_before() {
 
 #[test]
 fn entries_that_take_effect_late_are_named_ten_at_most() {
-    let folder = Folder::new();
+    let folder = folder!();
     let mut text = join("first", 1_000_000);
     (0..13).for_each(|n| text += &join(&format!("late{n}"), 900_000 + n));
     text += &join("in time", 940_000);
@@ -268,7 +268,7 @@ fn entries_that_take_effect_late_are_named_ten_at_most() {
 
 #[test]
 fn a_stale_event_is_said_to_change_nothing() {
-    let folder = Folder::new();
+    let folder = folder!();
     // The leave's time is in seconds.
     let text = join("ana", 1_778_790_000_000)
         + r#"{"t":"leave","channel":"a","topic":"b","user":"ana","ts":1778793600}"#;
@@ -283,7 +283,7 @@ fn a_stale_event_is_said_to_change_nothing() {
 
 #[test]
 fn the_line_that_moved_a_channel_s_time_is_named_once() {
-    let folder = Folder::new();
+    let folder = folder!();
     let untimed = "{\"t\":\"join\",\"channel\":\"a\",\"topic\":\"b\",\"user\":\"ben\"}\n";
     let text = join("ana", 1_000) + untimed + &join("cleo", 2_000) + &join("dan", 3_000);
     let file = folder.file("feed.jsonl", text);
@@ -308,7 +308,7 @@ fn the_line_that_moved_a_channel_s_time_is_named_once() {
 
 #[test]
 fn an_id_that_comes_again_with_other_contents_is_counted_and_named() {
-    let folder = Folder::new();
+    let folder = folder!();
     let line = |n: usize, user: &str| {
         format!(
             "{{\"t\":\"join\",\"id\":\"k{n}\",\"channel\":\"a\",\"topic\":\"b\",\"user\":\"{user}\",\"meta\":{{\"a\":1,\"b\":2}},\"ts\":{n}}}\n"
@@ -350,7 +350,7 @@ fn an_id_that_comes_again_with_other_contents_is_counted_and_named() {
 
 #[test]
 fn times_may_be_relative_to_now() {
-    let folder = Folder::new();
+    let folder = folder!();
     let text = join("old", now() - 7_200_000) + &join("new", now() - 60_000);
     folder.ingest(text, &[]);
     let users = |args: &[&str]| column(&folder.ask(args), "user");
@@ -379,15 +379,15 @@ fn times_may_be_relative_to_now() {
 
 #[test]
 fn data_may_come_from_the_surroundings_or_the_command_line() {
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("feed.jsonl", join("ana", 1));
-    let mut from_surroundings = program();
+    let mut from_surroundings = program!();
     from_surroundings
         .args(["ingest", &file])
         .env("ROLLBOOK_DATA", folder.path("x"));
     run(from_surroundings).ok();
     assert!(folder.path("x").join("store.json").exists());
-    let mut both = program();
+    let mut both = program!();
     both.args([
         "--data",
         folder.path("y").to_str().unwrap(),
@@ -397,7 +397,7 @@ fn data_may_come_from_the_surroundings_or_the_command_line() {
     both.env("ROLLBOOK_DATA", folder.path("x"));
     run(both).ok();
     assert!(folder.path("y").join("store.json").exists());
-    let mut neither = program();
+    let mut neither = program!();
     neither
         .args(["ingest", &file])
         .current_dir(folder.path("x").parent().unwrap());

@@ -7,9 +7,7 @@
     clippy::indexing_slicing
 )]
 
-use crate::program;
 use clap::{CommandFactory, Parser};
-use program::{Folder, run};
 use rollbook::cli::args::{Cli, Command};
 use rollbook::cli::exit::{Exit, Failure};
 use rollbook::cli::moment::span;
@@ -20,6 +18,7 @@ use rollbook::domain::entry::Disposition;
 use rollbook::query::answer::Time;
 use rollbook::query::time::{Span, When};
 use rollbook::store::{Clamped, Frontier};
+use rollbook_support::program::{folder, run};
 use std::path::Path;
 
 /// 2026-05-14T00:00:00Z.
@@ -172,7 +171,7 @@ fn a_failure_says_what_where_and_what_to_do() {
 
 #[test]
 fn names_and_times_may_begin_with_a_minus() {
-    let folder = Folder::new();
+    let folder = folder!();
     let line = r#"{"t":"join","channel":"-5","topic":"-t","user":"-x","ts":1000}"#;
     folder.ingest(line, &["--observer", "-eye", "--self", "-me"]);
     let one = |args: &[&str]| assert_eq!(folder.ask(args).len(), 1, "{args:?}");
@@ -203,7 +202,7 @@ fn names_and_times_may_begin_with_a_minus() {
 
 #[test]
 fn a_file_is_no_data_directory() {
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("evening.jsonl", "");
     let inside = format!("{file}/store");
     for data in [&file, &inside] {

@@ -2,15 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-#[path = "../support/cli_answers.rs"]
 mod answers;
-#[path = "../support/engine.rs"]
-mod engine;
-#[path = "../support/program.rs"]
-mod program;
-#[path = "../support/mod.rs"]
-mod support;
-
 mod bench;
 mod commands;
 mod export;

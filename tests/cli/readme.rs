@@ -1,6 +1,6 @@
 //! The commands of the README's live section, as they stand: one shell session, in a folder like a fresh clone.
 
-use super::program::DEADLINE;
+use rollbook_support::program::DEADLINE;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -1,13 +1,13 @@
 //! Rejects, taken in again: what can be taken now is recorded and no longer listed, the rest stays as it was.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{program, support};
-use program::Folder;
 use rollbook::domain::entry::Rules;
 use rollbook::ingest::{IngestOptions, retry};
 use rollbook::query::answer::RejectAnswer;
 use rollbook::store::{Batch, BatchLine, BatchText, FeedLine};
 use rollbook::{Options, Store};
+use rollbook_support as support;
+use rollbook_support::program::folder;
 
 const GOOD: &str = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":1000}"#;
 
@@ -119,7 +119,7 @@ fn settled_rejects_are_settled_for_good() {
 
 #[test]
 fn from_the_outside() {
-    let folder = Folder::new();
+    let folder = folder!();
     let end = r#"{"t":"snapshot_end","channel":"a","sync":"s","ts":3000}"#;
     let long = format!("{{\"t\":\"join\",\"channel\":\"{}\"}}", "x".repeat(70_000));
     folder.ingest(format!("{GOOD}\n{end}\n{long}\nnonsense\n"), &[]);
@@ -151,12 +151,12 @@ fn from_the_outside() {
     let left = folder.ask(&["rejects"]);
     assert_eq!(left.iter().map(|r| &r["n"]).collect::<Vec<_>>(), [2, 3]);
     folder.verified();
-    Folder::new().run(&["rejects", "--retry"]).fails(3);
+    folder!().run(&["rejects", "--retry"]).fails(3);
 }
 
 #[test]
 fn a_file_with_too_many_bad_lines_is_not_read_on() {
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("bad.jsonl", format!("{GOOD}\n{}", "bad\n".repeat(20)));
     let ran = folder
         .run(&["ingest", "--max-rejects", "19", &file])
@@ -169,7 +169,7 @@ fn a_file_with_too_many_bad_lines_is_not_read_on() {
 #[test]
 fn a_file_that_unpacks_to_far_more_is_taken_only_where_that_is_allowed() {
     use std::io::Write;
-    let folder = Folder::new();
+    let folder = folder!();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     let blank = [vec![b' '; 1 << 20], vec![b'\n']].concat();
     for _ in 0..100 {

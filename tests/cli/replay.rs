@@ -1,8 +1,8 @@
 //! `replay` from the outside: what it prints makes the same store again.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::program;
-use program::{DEADLINE, Folder, timeless};
+use rollbook_support::program;
+use rollbook_support::program::{DEADLINE, Folder, folder, timeless};
 use std::process::Stdio;
 
 const EVENING: &str = concat!(
@@ -12,7 +12,7 @@ const EVENING: &str = concat!(
 
 /// Two feeds with different rules and observers, pages that have not ended among them.
 fn mixed() -> Folder {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.run(&["ingest", EVENING]).ok();
     folder.ingest(
         r#"
@@ -57,11 +57,11 @@ fn ingested_again_as_it_was_recorded_the_store_is_the_same() {
 
 #[test]
 fn in_agoras_shape_only_times_of_recording_differ() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.run(&["ingest", EVENING]).ok();
     let lines = folder.run(&["replay", "--as", "agora"]).ok().out;
     assert_eq!(lines, folder.run(&["replay"]).ok().out, "the default");
-    let again = Folder::new();
+    let again = folder!();
     again.ingest(&lines, &[]);
     assert_eq!(
         timeless(again.ask(&["history"])),
@@ -71,7 +71,7 @@ fn in_agoras_shape_only_times_of_recording_differ() {
 
 #[test]
 fn a_part_is_played_at_any_speed() {
-    let folder = Folder::new();
+    let folder = folder!();
     let line = |n: u32| {
         format!(
             "{{\"t\":\"join\",\"channel\":\"a\",\"topic\":\"b\",\"user\":\"u{n}\",\"ts\":{n}}}\n"
@@ -130,7 +130,7 @@ fn what_cannot_be_played_to_others_is_said() {
 
 #[test]
 fn an_interrupt_ends_it_with_130() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.run(&["ingest", EVENING]).ok();
     let mut command = folder.program(&["replay", "--speed", "1"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();

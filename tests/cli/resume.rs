@@ -1,12 +1,12 @@
 //! `ingest --resume`: whatever ends a run, and wherever, the next one goes on there: nothing is lost, nothing doubled.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{engine, program, support};
-use engine::Lent;
-use program::{Dice, Folder, rounds, timeless};
 use rollbook::Store;
 use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::log::engine::Journal;
+use rollbook_support as support;
+use rollbook_support::engine::Lent;
+use rollbook_support::program::{Dice, Folder, folder, rounds, timeless};
 use serde_json::Value;
 use std::fmt::Write;
 use std::process::Stdio;
@@ -72,7 +72,7 @@ fn killed_at_any_moment_it_goes_on_as_if_nothing_had_been() {
     let (mut kills, mut lines) = (0, 0);
     for _ in 0..rounds(2, 60) {
         let text = feed(40_000, &mut dice);
-        let folder = Folder::new();
+        let folder = folder!();
         let file = folder.file("feed.jsonl", &text);
         folder.run(&["ingest", &file]).ok();
         let undisturbed = told(&folder);
@@ -117,7 +117,7 @@ fn killed_at_any_moment_it_goes_on_as_if_nothing_had_been() {
 fn wherever_a_crash_cuts_the_log_resuming_makes_it_whole() {
     let mut dice = Dice::new(2);
     let text = feed(8_000, &mut dice);
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("feed.jsonl", &text);
     let how = IngestOptions {
         resume: true,
@@ -158,7 +158,7 @@ fn wherever_a_crash_cuts_the_log_resuming_makes_it_whole() {
 fn a_file_that_has_grown_goes_on_and_a_finished_one_is_left_alone() {
     let mut dice = Dice::new(3);
     let text = feed(3_000, &mut dice);
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("feed.jsonl", "");
     let mut from = 0;
     while from < text.len() {
@@ -169,7 +169,7 @@ fn a_file_that_has_grown_goes_on_and_a_finished_one_is_left_alone() {
         from = to;
     }
     let grown = told(&folder);
-    let whole = Folder::new();
+    let whole = folder!();
     whole.ingest(&text, &[]);
     let at_once = told(&whole);
     assert!(grown.0 == at_once.0, "the history is another one");
@@ -197,7 +197,7 @@ fn a_file_that_has_grown_goes_on_and_a_finished_one_is_left_alone() {
 
 #[test]
 fn half_a_last_line_is_taken_whole_once_it_is_whole() {
-    let folder = Folder::new();
+    let folder = folder!();
     let join =
         |user: &str| format!(r#"{{"t":"join","channel":"a","topic":"b","user":"{user}","ts":1}}"#);
     let file = folder.file("feed.jsonl", join("ana") + "\n" + &join("ben")[..20]);
@@ -240,7 +240,7 @@ fn half_a_last_line_is_taken_whole_once_it_is_whole() {
 fn another_file_in_its_place_is_refused() {
     let mut dice = Dice::new(4);
     let text = feed(2_000, &mut dice);
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("feed.jsonl", &text);
     folder.run(&["ingest", "--resume", &file]).ok();
     let entries = folder.verified();
@@ -282,7 +282,7 @@ fn another_file_in_its_place_is_refused() {
 
 #[test]
 fn a_line_that_bears_an_id_is_taken_once() {
-    let folder = Folder::new();
+    let folder = folder!();
     let mut text = String::new();
     for n in 0..3_000 {
         let id = if n % 3 == 0 { "snapshot" } else { "join" };

@@ -1,7 +1,7 @@
 //! Times from the outside: what their numbers count, and what is said where they seem to count something else.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::program::{Folder, Ran};
+use rollbook_support::program::{Folder, Ran, folder};
 use serde_json::Value;
 
 const SECONDS: &str = r#"{"t":"join","channel":"c","topic":"t","user":"a","ts":1778790600}
@@ -24,7 +24,7 @@ fn doubts(ran: &Ran) -> Vec<&str> {
 
 #[test]
 fn numbers_count_what_the_unit_says_and_texts_count_themselves() {
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("f.jsonl", SECONDS);
     let ran = folder.run(&["ingest", "--time-unit", "s", &file]).ok();
     assert_eq!(doubts(&ran), [""; 0]);
@@ -36,7 +36,7 @@ fn numbers_count_what_the_unit_says_and_texts_count_themselves() {
             "2026-05-14T20:30:01.000Z"
         ]
     );
-    let folder = Folder::new();
+    let folder = folder!();
     let micros = SECONDS.replace("1778790600,", "1778790600123456,");
     let file = folder.file(
         "f.jsonl",
@@ -52,7 +52,7 @@ fn numbers_count_what_the_unit_says_and_texts_count_themselves() {
 fn a_run_whose_times_all_lie_long_ago_is_doubted() {
     let numbers = |ts: i64| format!("{{\"t\":\"link\",\"state\":\"up\",\"ts\":{ts}}}\n");
     let said = |text: &str, args: &[&str]| {
-        let folder = Folder::new();
+        let folder = folder!();
         let file = folder.file("f.jsonl", text);
         let args: Vec<&str> = ["ingest", &file]
             .into_iter()
@@ -83,7 +83,7 @@ fn a_run_whose_times_all_lie_long_ago_is_doubted() {
 
 #[test]
 fn rejects_are_read_again_in_the_unit_that_is_said_then() {
-    let folder = Folder::new();
+    let folder = folder!();
     // In milliseconds it is beyond all times.
     let line = r#"{"t":"link","state":"up","ts":1778790600000000}"#;
     let file = folder.file("f.jsonl", line);
@@ -96,7 +96,7 @@ fn rejects_are_read_again_in_the_unit_that_is_said_then() {
 
 #[test]
 fn presence_events_are_as_late_as_the_options_say() {
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("f.jsonl", SECONDS);
     let usage = |args: &[&str]| {
         let ran = folder.run(&[&["ingest", &file], args].concat());
@@ -122,7 +122,7 @@ fn presence_events_are_as_late_as_the_options_say() {
 #[cfg(feature = "client")]
 #[test]
 fn what_another_server_reads_is_not_set_here() {
-    let folder = Folder::new();
+    let folder = folder!();
     let args = [
         "record",
         "ws://localhost:1/v1/feed?channel=c",

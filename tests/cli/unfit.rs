@@ -1,8 +1,6 @@
 //! Entries that an older program has taken and no feed may say: they are found, and all others can be got out.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::program;
-use program::Folder;
 use rollbook::domain::entry::Rules;
 use rollbook::domain::event::{
     ChangeKind, Event, EventPayload, ReportedChange, ReportedMember, Str,
@@ -10,6 +8,7 @@ use rollbook::domain::event::{
 use rollbook::domain::order::Stamp;
 use rollbook::store::{Batch, BatchEvent, BatchLine, FeedLine};
 use rollbook::{Options, Store};
+use rollbook_support::program::{Folder, folder};
 use serde_json::Value;
 
 fn join(user: &str, meta: Option<&'static str>, ts: i64) -> Event<'static> {
@@ -43,7 +42,7 @@ fn join(user: &str, meta: Option<&'static str>, ts: i64) -> Event<'static> {
 /// A store with two bad entries between good ones: the second has metadata that is no JSON, the fourth a name that is
 /// too long.
 fn store() -> Folder {
-    let folder = Folder::new();
+    let folder = folder!();
     let store = Store::open(folder.path("store"), Options::default()).unwrap();
     let events = [
         join("ana", Some("{\"a\":1}"), 1_000),

@@ -3,9 +3,8 @@
 #![cfg(all(feature = "client", feature = "server", unix))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{program, serving};
-use program::{DEADLINE, Folder, Ran, end, said};
-use serving::Serving;
+use rollbook_support::program::{DEADLINE, Folder, Ran, end, folder, said};
+use rollbook_support::serving::Serving;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -137,7 +136,7 @@ impl Drop for Holder {
 
 #[test]
 fn every_question_has_the_same_answer_beside_an_ingest() {
-    let folder = Folder::new();
+    let folder = folder!();
     let holder = Holder::ingest(&folder, FEED);
     let socket = folder.path("store/rollbook.sock");
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
@@ -158,7 +157,7 @@ fn every_question_has_the_same_answer_beside_an_ingest() {
 
 #[test]
 fn the_long_questions_have_the_same_answers_beside_a_server() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(FEED, &[]);
     let alone = answers(&folder);
     let serving = Serving::start(&folder, &[]);
@@ -171,9 +170,9 @@ fn the_long_questions_have_the_same_answers_beside_a_server() {
 
 #[test]
 fn a_replay_beside_an_ingest_reaches_another_server() {
-    let folder = Folder::new();
+    let folder = folder!();
     let holder = Holder::ingest(&folder, FEED);
-    let other = Folder::new();
+    let other = folder!();
     let serving = Serving::start(&other, &[]);
     let to = serving.socket("");
     let args = ["replay", "--as", "rollbook", "--to-url", &to];
@@ -195,12 +194,12 @@ fn rejects_are_retried_once_beside_an_ingest_and_a_server() {
         summary.as_object_mut().unwrap().remove("elapsed_ms");
         (ran.status, summary, ran.err)
     };
-    let alone = Folder::new();
+    let alone = folder!();
     alone.ingest(&feed, &[]);
     let own = retried(&alone);
     assert_eq!(own.0, Some(0), "{own:?}");
 
-    let folder = Folder::new();
+    let folder = folder!();
     let file = folder.file("feed.jsonl", &feed);
     folder.run(&["ingest", &file]).ok();
     let serving = Serving::start(&folder, &[]);
@@ -210,7 +209,7 @@ fn rejects_are_retried_once_beside_an_ingest_and_a_server() {
     // Each says where the lines are that it could not take.
     assert_eq!(own.2.lines().count(), by_server.2.lines().count());
 
-    let beside = Folder::new();
+    let beside = folder!();
     let holder = Holder::ingest(&beside, &feed);
     let by_ingest = retried(&beside);
     assert_eq!(own.1, by_ingest.1);
@@ -223,7 +222,7 @@ fn rejects_are_retried_once_beside_an_ingest_and_a_server() {
 
 #[test]
 fn a_killed_holder_s_socket_hinders_nobody() {
-    let folder = Folder::new();
+    let folder = folder!();
     drop(Holder::ingest(&folder, FEED));
     let socket = folder.path("store/rollbook.sock");
     assert!(socket.exists(), "it had no time to take it away");
@@ -238,7 +237,7 @@ fn a_killed_holder_s_socket_hinders_nobody() {
 
 #[test]
 fn the_network_is_not_served_what_is_the_owner_s() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(FEED, &[]);
     let serving = Serving::start(&folder, &[]);
     let ran = folder.run(&["--url", &serving.url, "history"]).ok();

@@ -3,11 +3,10 @@
 #![cfg(all(feature = "client", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{mock, program, serving};
-use mock::Mock;
-use program::{DEADLINE, Folder, end, said};
+use rollbook_support::mock::Mock;
+use rollbook_support::program::{DEADLINE, Folder, end, folder, said};
+use rollbook_support::serving::Serving;
 use serde_json::{Value, json};
-use serving::Serving;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -79,7 +78,7 @@ fn post(serving: &Serving, lines: &str) {
 
 #[test]
 fn entries_come_as_they_happen_also_over_a_restart() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(join("ana"), &[]);
     let serving = Serving::start(&folder, &[]);
     let address = serving.address();
@@ -106,7 +105,7 @@ fn entries_come_as_they_happen_also_over_a_restart() {
 
 #[test]
 fn a_directory_that_no_server_owns_is_free_while_one_is_waited_for() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(join("ana"), &[]);
     let following = Following::start(&folder, &["history", "--follow"]);
     assert_eq!(following.users(1), ["ana"]);
@@ -121,7 +120,7 @@ fn a_directory_that_no_server_owns_is_free_while_one_is_waited_for() {
 
 #[test]
 fn it_ends_at_its_limit_and_knows_channels_that_there_are() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(join("ana") + &join("tony") + &join("zoe"), &[]);
     let serving = Serving::start(&folder, &[]);
     let args = [
@@ -147,7 +146,7 @@ fn it_ends_at_its_limit_and_knows_channels_that_there_are() {
 
 #[test]
 fn a_lost_connection_is_gone_on_with_behind_the_last_entry() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     folder.ingest(join("ana") + &join("tony") + &join("zoe"), &[]);
     let entries = folder.run(&["history"]).ok().out;
     let entries: Vec<&str> = entries.lines().collect();

@@ -1,12 +1,12 @@
 //! What `replay --serve` plays, recorded again from the outside: the same history, to its end, as if it were a file.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{mock, program, recording, serving};
-use mock::Mock;
-use program::{Folder, Ran, timeless};
-use recording::Recording;
+use rollbook_support::mock;
+use rollbook_support::mock::Mock;
+use rollbook_support::program::{Folder, Ran, folder, timeless};
+use rollbook_support::recording::Recording;
+use rollbook_support::serving::Serving;
 use serde_json::{Value, json};
-use serving::Serving;
 
 const EVENING: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -26,7 +26,7 @@ const HOUSE: &str = r#"
 
 /// Records a channel of what is played into a folder of its own.
 fn record(playing: &Serving, channel: &str) -> (Folder, Ran) {
-    let folder = Folder::new();
+    let folder = folder!();
     let url = playing.socket(&format!("/v1/feed?channel={channel}"));
     let ran = Recording::start(&folder, &url, &[]).end();
     (folder, ran)
@@ -34,7 +34,7 @@ fn record(playing: &Serving, channel: &str) -> (Folder, Ran) {
 
 #[test]
 fn a_recorded_copy_has_the_same_history() {
-    let original = Folder::new();
+    let original = folder!();
     original.run(&["ingest", EVENING]).ok();
     let playing = Serving::playing(&original, &["studio-7"]);
     // Each time from its start, and nothing of the connection.
@@ -62,7 +62,7 @@ fn a_recorded_copy_has_the_same_history() {
 
 #[test]
 fn one_channel_of_several_is_played_alone() {
-    let original = Folder::new();
+    let original = folder!();
     original.ingest(HOUSE, &[]);
     let lines = original.run(&["replay", "room"]).ok().out;
     let playing = Serving::playing(&original, &[]);
@@ -97,7 +97,7 @@ fn one_channel_of_several_is_played_alone() {
 
 #[test]
 fn what_is_not_played_is_not_found() {
-    let original = Folder::new();
+    let original = folder!();
     original.ingest(HOUSE, &[]);
     let playing = Serving::playing(&original, &["room"]);
     for channel in ["attic", "cellar"] {
@@ -114,7 +114,7 @@ fn what_is_not_played_is_not_found() {
 
 #[test]
 fn of_a_part_the_roster_comes_first() {
-    let original = Folder::new();
+    let original = folder!();
     original.ingest(HOUSE, &[]);
     let playing = Serving::playing(&original, &["--from", "@3500"]);
     let (copy, ran) = record(&playing, "room");
@@ -142,7 +142,7 @@ fn of_a_part_the_roster_comes_first() {
 
 #[test]
 fn whoever_owns_the_store_can_still_ask() {
-    let original = Folder::new();
+    let original = folder!();
     original.ingest(HOUSE, &[]);
     let playing = Serving::playing(&original, &["room"]);
     assert_eq!(original.ask(&["channels"]).len(), 2);
@@ -172,7 +172,7 @@ fn a_recording_that_breaks_off_is_not_begun_anew() {
         |guest| guest.close(4408),
     ];
     for way in ways {
-        let folder = Folder::new();
+        let folder = folder!();
         let recording = Recording::start(&folder, &mock.url(), &["--rest-max", "1ms"]);
         let mut guest = mock.accept_to_play();
         guest.say(JOIN);
@@ -186,7 +186,7 @@ fn a_recording_that_breaks_off_is_not_begun_anew() {
 
 #[test]
 fn tokens_that_are_played_are_not_those_of_the_connection() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let file = folder.file("token", "secret");
     let recording = Recording::start(&folder, &mock.url(), &["--token-file", &file]);
     let mut guest = mock.accept_to_play();
@@ -201,7 +201,7 @@ fn tokens_that_are_played_are_not_those_of_the_connection() {
 
 #[test]
 fn who_is_told_to_stop_in_the_middle_leaves_as_at_the_end_of_a_file() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let recording = Recording::start(&folder, &mock.url(), &[]);
     let mut guest = mock.accept_to_play();
     guest.say(JOIN);

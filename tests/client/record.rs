@@ -3,10 +3,10 @@
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{mock, program, recording};
-use mock::Mock;
-use program::Folder;
-use recording::Recording;
+use rollbook_support::mock;
+use rollbook_support::mock::Mock;
+use rollbook_support::program::{Folder, folder};
+use rollbook_support::recording::Recording;
 use serde_json::{Value, json};
 
 fn snapshot(users: &[&str], ts: i64) -> String {
@@ -39,7 +39,7 @@ fn present(folder: &Folder) -> Vec<String> {
 
 #[test]
 fn a_feed_is_recorded_with_its_link() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let recording = Recording::start(&folder, &mock.url(), &["--observer", "eye"]);
     let mut guest = mock.accept();
     assert_eq!(guest.token, None);
@@ -68,7 +68,7 @@ fn a_feed_is_recorded_with_its_link() {
 
 #[test]
 fn an_interrupt_ends_it_with_130_and_loses_nothing() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let recording = Recording::start(&folder, &mock.url(), &[]);
     let mut guest = mock.accept();
     guest.say(&snapshot(&["tony"], 1000));
@@ -81,7 +81,7 @@ fn an_interrupt_ends_it_with_130_and_loses_nothing() {
 
 #[test]
 fn a_link_that_is_down_for_its_token_is_logged_in_anew() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let file = folder.file("token", "secret-1\n");
     let recording = Recording::start(&folder, &mock.url(), &["--token-file", &file]);
     let mut guest = mock.accept();
@@ -100,7 +100,7 @@ fn a_link_that_is_down_for_its_token_is_logged_in_anew() {
 
 #[test]
 fn before_a_token_expires_a_new_client_logs_in_with_a_new_one() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let file = folder.file("token", "secret-1\n");
     let recording = Recording::start(&folder, &mock.url(), &["--token-file", &file]);
     let mut guest = mock.accept();
@@ -136,7 +136,7 @@ fn before_a_token_expires_a_new_client_logs_in_with_a_new_one() {
 
 #[test]
 fn a_rollbook_is_given_the_new_token_on_the_connection_and_nothing_is_missed() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let file = folder.file("token", "secret-1\n");
     let recording = Recording::start(&folder, &mock.url(), &["--token-file", &file]);
     let mut guest = mock.accept_as_rollbook();
@@ -176,7 +176,7 @@ fn a_rollbook_is_given_the_new_token_on_the_connection_and_nothing_is_missed() {
 
 #[test]
 fn a_rollbook_that_does_not_answer_to_a_new_token_gets_a_new_client() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let file = folder.file("token", "secret-1\n");
     let recording = Recording::start(&folder, &mock.url(), &["--token-file", &file]);
     let mut guest = mock.accept_as_rollbook();
@@ -195,7 +195,7 @@ fn a_rollbook_that_does_not_answer_to_a_new_token_gets_a_new_client() {
 
 #[test]
 fn an_expired_token_is_followed_by_a_new_client_with_a_new_one() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let count = folder.file("count", "");
     let command = format!("echo x >> '{count}'; echo secret-$(grep -c x '{count}')");
     let recording = Recording::start(&folder, &mock.url(), &["--token-command", &command]);
@@ -236,7 +236,7 @@ fn an_expired_token_is_followed_by_a_new_client_with_a_new_one() {
 
 #[test]
 fn a_token_that_expires_within_a_paged_snapshot_makes_nobody_leave() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let file = folder.file("token", "secret");
     let recording = Recording::start(&folder, &mock.url(), &["--token-file", &file]);
     let mut guest = mock.accept();
@@ -273,7 +273,7 @@ fn a_token_that_expires_within_a_paged_snapshot_makes_nobody_leave() {
 
 #[test]
 fn whatever_code_it_is_closed_with_it_comes_back() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let recording = Recording::start(&folder, &mock.url(), &["--rest-max", "10ms"]);
     for code in [1000, 1001, 1009, 1011, 3000, 4408, 4999] {
         mock.accept().close(code);
@@ -295,7 +295,7 @@ fn whatever_code_it_is_closed_with_it_comes_back() {
 
 #[test]
 fn who_was_killed_says_so_when_he_comes_back() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let recording = Recording::start(&folder, &mock.url(), &[]);
     let mut guest = mock.accept();
     guest.say(&snapshot(&["tony"], 1000));
@@ -318,7 +318,7 @@ fn who_was_killed_says_so_when_he_comes_back() {
 
 #[test]
 fn garbage_is_rejected_and_kept() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let recording = Recording::start(&folder, &mock.url(), &[]);
     let mut guest = mock.accept();
     guest.say("hello");
@@ -351,7 +351,7 @@ fn garbage_is_rejected_and_kept() {
 
 #[test]
 fn who_never_answers_is_given_up() {
-    let (folder, mock) = (Folder::new(), Mock::start());
+    let (folder, mock) = (folder!(), Mock::start());
     let recording = Recording::start(&folder, &mock.url(), &["--idle-timeout", "300ms"]);
     // One that is deaf before the handshake, and one that is behind it.
     let deaf = mock.knock();
@@ -371,7 +371,7 @@ fn who_never_answers_is_given_up() {
 fn who_does_not_let_us_in_is_told_at_once() {
     let mock = Mock::start();
     for (status, hint) in [(401, "--token-file"), (403, "URL"), (404, "URL")] {
-        let folder = Folder::new();
+        let folder = folder!();
         let url = format!("{}?access_token=secret", mock.url());
         let recording = Recording::start(&folder, &url, &[]);
         mock.refuse(status);
@@ -386,7 +386,7 @@ fn who_does_not_let_us_in_is_told_at_once() {
 
 #[test]
 fn a_url_that_is_none_is_a_mistake_in_usage() {
-    let folder = Folder::new();
+    let folder = folder!();
     for url in [
         "http://localhost/feed",
         "ws://",

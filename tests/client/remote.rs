@@ -3,9 +3,9 @@
 #![cfg(all(feature = "client", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{program, serving};
-use program::Folder;
-use serving::Serving;
+use rollbook_support::program;
+use rollbook_support::program::{Folder, folder};
+use rollbook_support::serving::Serving;
 
 const FEED: &str = r##"{"t":"snapshot","channel":"a","topics":{"b":[{"user":"ana","meta":{"x":1.50}},{"user":"tony"}],"c":[{"user":"zoe","conn":"1"}]},"ts":1000}
 {"t":"join","channel":"a","topic":"b","user":"b ob","meta":"\"","ts":1500,"id":"i-1"}
@@ -86,7 +86,7 @@ const NOWHERE: &[&[&str]] = &[
 
 #[test]
 fn a_channel_that_there_is_not_is_not_found_wherever_it_is_asked_for() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(FEED, &[]);
     let ask = |place: &[&str]| {
         for question in NOWHERE {
@@ -127,7 +127,7 @@ fn answers(folder: &Folder, place: &[&str]) -> Vec<(Vec<String>, Option<i32>, St
 
 #[test]
 fn every_question_has_the_same_answer_wherever_it_is_asked() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(FEED, &[]);
     let own = answers(&folder, &[]);
     let serving = Serving::start(&folder, &[]);
@@ -148,7 +148,7 @@ fn every_question_has_the_same_answer_wherever_it_is_asked() {
 
 #[test]
 fn a_server_is_asked_with_a_token_and_says_what_it_lacks() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(FEED, &[]);
     let secret = folder.file("secret", "0123456789abcdef0123456789abcdef");
     let serving = Serving::start(&folder, &["--auth-secret-file", &secret]);
@@ -193,7 +193,7 @@ fn a_server_is_asked_with_a_token_and_says_what_it_lacks() {
 
 #[test]
 fn where_nobody_answers_it_is_said() {
-    let folder = Folder::new();
+    let folder = folder!();
     let ran = folder
         .run(&["--url", "http://127.0.0.1:1", "who", "a"])
         .fails(1);
@@ -211,7 +211,7 @@ fn where_nobody_answers_it_is_said() {
 
 #[test]
 fn a_socket_that_a_dead_server_left_is_no_server() {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(FEED, &[]);
     drop(std::os::unix::net::UnixListener::bind(folder.path("store/rollbook.sock")).unwrap());
     assert_eq!(folder.ask(&["channels"]).len(), 2);

@@ -3,20 +3,20 @@
 #![cfg(all(feature = "client", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{certificates, mock, program, recording, serving};
-use certificates::{Authority, Issued};
-use mock::Mock;
-use program::{Folder, Ran};
-use recording::Recording;
+use rollbook_support::certificates::{Authority, Issued};
+use rollbook_support::mock::Mock;
+use rollbook_support::program;
+use rollbook_support::program::{Folder, Ran, folder};
+use rollbook_support::recording::Recording;
+use rollbook_support::serving::Serving;
 use serde_json::json;
-use serving::Serving;
 
 const SNAPSHOT: &str =
     r#"{"t":"snapshot","channel":"a","topics":{"b":[{"user":"ana"}]},"ts":1000}"#;
 
 /// A folder in which only this authority is trusted.
 fn trusting(authority: &Authority) -> Folder {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.file(program::TRUSTED, authority.certificate());
     folder
 }
@@ -88,7 +88,7 @@ fn a_certificate_that_is_not_to_be_trusted_is_a_sentence() {
         (authority.issued_long_ago("127.0.0.1"), "it has expired"),
         (authority.issues("example.com"), "it is for another host"),
     ] {
-        let serving = serve(&Folder::new(), &issued);
+        let serving = serve(&folder!(), &issued);
         for ran in refusals(&trusting(&authority), &serving.url) {
             let says = ran.err.contains("its certificate is not trusted: ");
             assert!(says && ran.err.contains(what), "{ran:?}");
@@ -100,13 +100,13 @@ fn a_certificate_that_is_not_to_be_trusted_is_a_sentence() {
 #[test]
 fn who_speaks_tls_on_one_side_only_is_told_so() {
     let authority = Authority::new("ours");
-    let serving = serve(&Folder::new(), &authority.issues("127.0.0.1"));
+    let serving = serve(&folder!(), &authority.issues("127.0.0.1"));
     let plain = serving.url.replacen("https", "http", 1);
     for ran in refusals(&trusting(&authority), &plain) {
         assert!(ran.err.contains("this port speaks TLS"), "{ran:?}");
     }
     serving.stop();
-    let serving = Serving::start(&Folder::new(), &[]);
+    let serving = Serving::start(&folder!(), &[]);
     let secure = serving.url.replacen("http", "https", 1);
     for ran in refusals(&trusting(&authority), &secure) {
         assert!(ran.err.contains("it does not speak TLS"), "{ran:?}");

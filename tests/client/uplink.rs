@@ -3,12 +3,11 @@
 #![cfg(all(feature = "client", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{mock, program, recording, serving};
-use mock::{Guest, Mock};
-use program::{DEADLINE, Folder};
-use recording::Recording;
+use rollbook_support::mock::{Guest, Mock};
+use rollbook_support::program::{DEADLINE, Folder, folder};
+use rollbook_support::recording::Recording;
+use rollbook_support::serving::Serving;
 use serde_json::{Value, json};
-use serving::Serving;
 use std::time::Instant;
 
 fn snapshot(users: &[&str], ts: i64) -> String {
@@ -45,7 +44,7 @@ fn life(folder: &Folder) -> Vec<String> {
 
 #[test]
 fn a_server_is_recorded_through_tokens_of_seconds() {
-    let (far, near) = (Folder::new(), Folder::new());
+    let (far, near) = (folder!(), folder!());
     far.ingest(snapshot(&["ana", "tony"], 1000), &[]);
     let secret = far.file("secret", "0123456789abcdef0123456789abcdef");
     let serving = Serving::start(&far, &["--auth-secret-file", &secret]);
@@ -72,10 +71,10 @@ fn a_server_is_recorded_through_tokens_of_seconds() {
 
 #[test]
 fn lines_go_to_another_server_and_on_after_it_was_killed() {
-    let (folder, source) = (Folder::new(), Mock::start());
+    let (folder, source) = (folder!(), Mock::start());
     let serving = Serving::start(&folder, &[]);
     let address = serving.address();
-    let here = Folder::new();
+    let here = folder!();
     let options = [
         "--to-url",
         &serving.socket(""),
@@ -116,7 +115,7 @@ fn lines_go_to_another_server_and_on_after_it_was_killed() {
 
 #[test]
 fn an_observer_that_the_url_names_is_meant() {
-    let (near, far) = (Folder::new(), Folder::new());
+    let (near, far) = (folder!(), folder!());
     near.ingest(snapshot(&["ana"], 1000), &[]);
     let serving = Serving::start(&far, &[]);
     let url = serving.socket("/v1/ingest?observer=booth");
@@ -138,7 +137,7 @@ fn lines(server: &mut Guest) -> Vec<String> {
 
 #[test]
 fn what_was_not_acknowledged_is_sent_again_and_nothing_else() {
-    let (folder, source, target) = (Folder::new(), Mock::start(), Mock::start());
+    let (folder, source, target) = (folder!(), Mock::start(), Mock::start());
     let options = ["--to-url", &target.url(), "--rest-max", "10ms"];
     let recording = Recording::start(&folder, &source.url(), &options);
     let mut guest = source.accept();
@@ -190,7 +189,7 @@ fn what_was_not_acknowledged_is_sent_again_and_nothing_else() {
 
 #[test]
 fn recorded_history_is_played_into_a_server() {
-    let (from, to) = (Folder::new(), Folder::new());
+    let (from, to) = (folder!(), folder!());
     let left = r#"{"t":"leave","channel":"a","topic":"b","user":"ana","ts":1060}"#;
     from.ingest(
         format!("{}\n{left}\n", snapshot(&["ana", "tony"], 1000)),
@@ -221,7 +220,7 @@ fn recorded_history_is_played_into_a_server() {
 
 #[test]
 fn a_server_that_speaks_of_lines_it_was_not_sent_is_no_server() {
-    let (folder, source, target) = (Folder::new(), Mock::start(), Mock::start());
+    let (folder, source, target) = (folder!(), Mock::start(), Mock::start());
     let recording = Recording::start(&folder, &source.url(), &["--to-url", &target.url()]);
     let mut guest = source.accept();
     guest.say("1");

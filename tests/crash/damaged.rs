@@ -1,9 +1,9 @@
 //! Files of a store that are cut, altered or overwritten, one or two at a time: named, or without effect.
 
 use crate::ingest::line;
-use crate::support::program::{self, Dice, Folder, copy, rounds, run_within};
-use crate::support::reliability::row;
 use crate::upkeep::left_by_a_kill;
+use rollbook_support::program::{self, Dice, Folder, copy, folder, rounds, run_within};
+use rollbook_support::reliability::row;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl Seen {
 pub fn answers(store: &Path) -> Vec<String> {
     let asked: [&[&str]; 4] = [&["history"], &["rejects"], &["channels"], &["who", "c0"]];
     let answer = |args: &&[&str]| {
-        let mut command = program::program();
+        let mut command = program::program!();
         command.args(*args).args(["--format", "jsonl", "--data"]);
         command.arg(store);
         run_within(command, Duration::from_secs(30)).ok().out
@@ -56,7 +56,7 @@ pub fn look(store: &Path, known: &[String], what: &str, seen: &mut Seen) {
 
 /// Whether `verify` names a damage.
 pub fn is_named(store: &Path, what: &str) -> bool {
-    let mut command = program::program();
+    let mut command = program::program!();
     command
         .args(["verify", "--deep", "--format", "jsonl", "--data"])
         .arg(store);
@@ -86,7 +86,7 @@ pub fn is_named(store: &Path, what: &str) -> bool {
 
 /// A store of a few frames that was closed in order.
 pub fn closed(first: usize) -> Folder {
-    let folder = Folder::new();
+    let folder = folder!();
     for run in first..first + 3 {
         let text = (1..800).fold(String::new(), |mut text, n| {
             let _ = write!(text, "{}", line(run, n, 100));

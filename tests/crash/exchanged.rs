@@ -3,8 +3,8 @@
 
 use crate::damaged::{answers, closed, files, is_named};
 use crate::ingest::line;
-use crate::support::program::{Dice, copy, rounds};
-use crate::support::reliability::row;
+use rollbook_support::program::{Dice, copy, rounds};
+use rollbook_support::reliability::row;
 use std::fs;
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! `ingest`, killed at any moment: what it acknowledged is there once.
 
-use crate::support::program::{self, Dice, Folder, rounds};
-use crate::support::reliability::row;
+use rollbook_support::program::{self, Dice, folder, rounds};
+use rollbook_support::reliability::row;
 use serde_json::Value;
 use std::io::Write;
 use std::process::Stdio;
@@ -39,12 +39,12 @@ fn user(round: usize, n: u64, k: u64) -> String {
 #[test]
 fn what_was_acknowledged_before_a_kill_is_there_once() {
     let mut dice = Dice::new(5);
-    let mut folder = Folder::new();
+    let mut folder = folder!();
     let (mut head, mut acknowledged, mut beyond) = (0, 0, 0);
     let rounds = rounds(6, 200);
     for round in 0..rounds {
         if round % ROUNDS_OF_A_STORE == 0 {
-            (folder, head) = (Folder::new(), 0);
+            (folder, head) = (folder!(), 0);
         }
         let every = [7, 120, 900, 2_500][dice.below(4) as usize];
         let (burst, kill_after) = (1 + dice.below(2_000), 1 + dice.below(9));

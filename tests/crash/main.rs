@@ -2,16 +2,6 @@
 //! foreign files are named.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "../support"]
-mod support {
-    pub mod program;
-    pub mod reliability;
-    #[cfg(all(feature = "client", feature = "server"))]
-    pub mod serving;
-    pub mod stores;
-    pub mod traced;
-}
-
 mod damaged;
 mod exchanged;
 mod ingest;

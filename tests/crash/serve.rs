@@ -2,10 +2,10 @@
 //! fails: each acknowledged line is there once, and a feed goes on behind its last durable line.
 
 use crate::sources::{Source, Way};
-use crate::support::program::{DEADLINE, Dice, Folder, rounds};
-use crate::support::reliability::row;
-use crate::support::serving::Serving;
-use crate::support::traced::{CHANGING, OF_DISK, SYNCS, calls, has, traced};
+use rollbook_support::program::{DEADLINE, Dice, Folder, folder, rounds};
+use rollbook_support::reliability::row;
+use rollbook_support::serving::Serving;
+use rollbook_support::traced::{CHANGING, OF_DISK, SYNCS, calls, has, traced};
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,7 @@ struct Stage {
 impl Stage {
     fn new() -> Stage {
         Stage {
-            folder: Folder::new(),
+            folder: folder!(),
             head: 0,
             sources: vec![Source::new(Way::Feed, "feed".into(), 3)],
             round: 0,
@@ -305,7 +305,7 @@ fn a_traced_server_ends_with_its_test() {
     if !has("strace") {
         return;
     }
-    let folder = Folder::new();
+    let folder = folder!();
     let command = traced(
         &folder.program(&SERVE),
         &["-o", "/dev/null", "-e", "trace=none"],

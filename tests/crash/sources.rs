@@ -1,9 +1,9 @@
 //! Sources of lines for a server that is killed: over POST, over a WebSocket, over a WebSocket with a feed. Each knows what
 //! it has sent, and what was acknowledged.
 
-use crate::support::program::Dice;
 use rollbook::client::socket::{Socket, SocketInput, SocketTimeouts};
 use rollbook::client::transport::Address;
+use rollbook_support::program::Dice;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -2,9 +2,9 @@
 //! again.
 
 use crate::ingest::line;
-use crate::support::program::{Dice, Folder, copy, rounds, run};
-use crate::support::reliability::row;
-use crate::support::stores::{RETRY, of_format_1, with_rejects};
+use rollbook_support::program::{Dice, Folder, copy, folder, rounds, run};
+use rollbook_support::reliability::row;
+use rollbook_support::stores::{RETRY, of_format_1, with_rejects};
 use std::io::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -52,17 +52,17 @@ fn print(what: &str, kills: u64) {
 
 /// A store whose writer was killed, and its entries.
 pub fn left_by_a_kill() -> (Folder, u64) {
-    let folder = Folder::new();
+    let folder = folder!();
     let mut command = folder.program(&["ingest"]);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::null());
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let notices = crate::support::program::said(child.stderr.take().unwrap());
+    let notices = rollbook_support::program::said(child.stderr.take().unwrap());
     let mut feed = child.stdin.take().unwrap();
     let text: String = (1..=6_000).map(|n| line(0, n, 6_000)).collect();
     feed.write_all(text.as_bytes()).unwrap();
     // The last line is named once those before it are durable.
     notices
-        .recv_timeout(crate::support::program::DEADLINE)
+        .recv_timeout(rollbook_support::program::DEADLINE)
         .unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
@@ -94,7 +94,7 @@ fn a_rebuild_that_is_killed_leaves_all_that_was_there() {
 
 #[test]
 fn a_migration_that_is_killed_leaves_all_that_was_there() {
-    let folder = Folder::new();
+    let folder = folder!();
     of_format_1(&folder.path("store"));
     copy(&folder.path("store"), &folder.path("known"));
     let history = folder.run(&["history"]).ok().out;
@@ -114,7 +114,7 @@ fn a_migration_that_is_killed_leaves_all_that_was_there() {
 
 #[test]
 fn rejects_are_taken_once_whenever_the_retry_is_killed() {
-    let folder = Folder::new();
+    let folder = folder!();
     with_rejects(&folder, REJECTS);
     let look = |folder: &Folder| {
         let mut users: Vec<String> = folder
@@ -141,7 +141,7 @@ fn rejects_are_taken_once_whenever_the_retry_is_killed() {
 #[test]
 fn what_asks_beside_a_killed_writer_answers_afterwards() {
     let mut dice = Dice::new(22);
-    let folder = Folder::new();
+    let folder = folder!();
     let kills = rounds(4, 60);
     let mut least = 0;
     for round in 0..kills {

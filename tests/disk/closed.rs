@@ -1,8 +1,8 @@
 //! Disks that fail when a store is closed: a sentence, and no panic.
 
-use crate::program::{Folder, run};
-use crate::traced::{has, traced};
 use crate::{joins, with_entries};
+use rollbook_support::program::{Folder, run};
+use rollbook_support::traced::{has, traced};
 use std::process::Command;
 
 /// The program under strace, which has some calls fail.

@@ -1,8 +1,8 @@
 //! The engine's files as a crash, a full disk or a bad one leaves them: what can be opened without loss is opened, the
 //! rest is named.
 
-use crate::program::{Folder, copy};
 use crate::with_entries;
+use rollbook_support::program::{Folder, copy};
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! A log that is not the one its card knows: gone, an old copy, another store's.
 
-use crate::program::{Folder, Ran, copy};
 use crate::{joins, with_entries};
+use rollbook_support::program::{Folder, Ran, copy};
 use serde_json::Value;
 use std::fs;
 

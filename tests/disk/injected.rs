@@ -2,11 +2,11 @@
 //! of a store's making, by strace's fault injection. Short: a sample of the calls that change files. Long: every call of
 //! every kind.
 
-use crate::program::{Dice, Folder, copy, long, rounds, run};
-use crate::reliability::row;
-use crate::stores::{RETRY, of_format_1, with_rejects};
-use crate::traced::{CHANGING, OF_DISK, SYNCS, calls, has, traced};
 use crate::{joins, with_entries};
+use rollbook_support::program::{Dice, Folder, copy, long, rounds, run};
+use rollbook_support::reliability::row;
+use rollbook_support::stores::{RETRY, of_format_1, with_rejects};
+use rollbook_support::traced::{CHANGING, OF_DISK, SYNCS, calls, has, traced};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;

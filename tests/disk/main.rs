@@ -2,15 +2,6 @@
 //! old or another store's, disks that cannot be written, logs larger than memory.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-#[path = "../support/program.rs"]
-mod program;
-#[path = "../support/reliability.rs"]
-mod reliability;
-#[path = "../support/stores.rs"]
-mod stores;
-#[path = "../support/traced.rs"]
-mod traced;
-
 mod clock;
 mod closed;
 mod files;
@@ -19,7 +10,7 @@ mod injected;
 mod memory;
 mod read_only;
 
-use program::Folder;
+use rollbook_support::program::{Folder, folder};
 use std::fmt::Write as _;
 
 /// Lines about members of one channel, from one number up to another.
@@ -35,7 +26,7 @@ pub fn joins(from: u64, to: u64) -> String {
 
 /// A folder whose store has so many entries, and was closed in order.
 pub fn with_entries(entries: u64) -> Folder {
-    let folder = Folder::new();
+    let folder = folder!();
     folder.ingest(joins(1, entries + 1), &[]);
     folder
 }

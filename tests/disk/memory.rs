@@ -1,6 +1,6 @@
 //! A log that is larger than the memory it may be opened in.
 
-use crate::program::{Dice, Folder, long};
+use rollbook_support::program::{Dice, Folder, folder, long};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::process::Stdio;
@@ -51,7 +51,7 @@ fn peak(folder: &Folder, args: &[&str]) -> u64 {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_log_is_opened_and_read_in_less_memory_than_it_is_large() {
-    let folder = Folder::new();
+    let folder = folder!();
     // More than 16,384 leaves would show that as well, at ten times the size.
     let large = if long() { 3_400 * MIB } else { 480 * MIB };
     large_log(&folder, large);

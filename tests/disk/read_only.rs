@@ -1,8 +1,8 @@
 //! Stores that cannot be written: they are asked all the same, and nothing in them changes.
 
-use crate::program::{Folder, copy, program, run};
-use crate::traced::has;
 use crate::{joins, with_entries};
+use rollbook_support::program::{Folder, copy, program, run};
+use rollbook_support::traced::has;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,7 +30,7 @@ fn all(folder: &Path) -> Vec<(PathBuf, Vec<u8>, SystemTime)> {
 
 /// Runs a question on a store as somebody who may read it and not write it.
 fn as_nobody(folder: &Folder, args: &[&str]) -> Command {
-    let own = program();
+    let own = program!();
     let binary = folder.path("rollbook");
     if !binary.exists() {
         fs::copy(own.get_program(), &binary).unwrap();

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-use crate::support;
+use crate::parsed;
+use parsed::*;
 use rollbook::domain::event::EventPayload;
 use rollbook::replay::{LineShape, lines_of};
-use support::*;
 
 /// The lines that the event of a line is written as, which must say the same.
 fn again(line: &str, shape: LineShape) -> String {
@@ -78,7 +78,7 @@ fn presence_events_are_written_as_such() {
         {"t":"join","topic":"presence","user":"dan","meta":{},"late_ms":30000},
         {"t":"update","topic":"presence","user":"dan","meta":{"k":"v"},"late_ms":30000},
         {"t":"update","topic":"presence","user":"eve","late_ms":30000}]}"#;
-    let told = support::event(taken);
+    let told = parsed::event(taken);
     let lines = lines_of(&told, LineShape::Agora).unwrap();
     let written: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
     let wanted: serde_json::Value = serde_json::from_str(&event("INTERVAL", interval)).unwrap();

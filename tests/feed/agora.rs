@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-use crate::support;
+use crate::parsed;
+use parsed::*;
 use rollbook::domain::event::*;
 use rollbook::domain::order::Stamp;
 use std::borrow::Cow;
-use support::*;
 
 #[test]
 fn agora_js_live() {

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-use crate::support;
+use crate::parsed;
+use parsed::*;
 use rollbook::domain::event::*;
 use std::borrow::Cow;
-use support::*;
 
 #[test]
 fn own_links_of_a_source_that_tells_differences() {

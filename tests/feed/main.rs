@@ -2,15 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-#[path = "../support/feed.rs"]
-mod support;
-
 mod again;
 mod agora;
 mod forms;
 mod laws;
 mod links;
 mod own;
+mod parsed;
 mod presence;
 mod source;
 mod values;

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-use crate::support;
+use crate::parsed;
+use parsed::*;
 use rollbook::domain::event::*;
 use rollbook::domain::order::Stamp;
 use rollbook::feed::{Defaults, parse};
 use std::borrow::Cow;
-use support::*;
 
 /// What is said of a `ts` that is none.
 const NO_TIME: &str = "ts is not a whole number or a time such as 2026-05-14T20:30:00Z";

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-use crate::support;
+use crate::parsed;
+use parsed::*;
 use rollbook::domain::event::*;
 use rollbook::feed::{Defaults, Settings, parse};
-use support::*;
 
 /// An event as agora-rtm 2.3.0 makes it: every field is there.
 fn js_event(event_type: &str, fields: &[(&str, &str)]) -> String {

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-use crate::support;
+use crate::parsed;
+use parsed::*;
 use rollbook::domain::event::*;
 use rollbook::feed::{Defaults, Settings, TimeUnit, parse};
-use support::*;
 
 #[test]
 fn whole_numbers_in_place_of_names_are_their_digits() {
@@ -24,7 +24,7 @@ fn whole_numbers_in_place_of_names_are_their_digits() {
         let live = format!(
             r#"{{"eventType":"REMOTE_JOIN","channelName":{number},"publisher":{number},"topicInfos":[{{"topicName":{number},"publishers":[{{"publisherUserId":{number}}}]}}]}}"#
         );
-        assert_eq!(support::changes(&live), [format!("Join {number} {number}")]);
+        assert_eq!(parsed::changes(&live), [format!("Join {number} {number}")]);
 
         let link =
             format!(r#"{{"t":"link","state":"up","channels":[{number},"c"],"self":{number}}}"#);

@@ -3,9 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::panic, missing_docs)]
 
-use crate::{desk, feeds, support};
-use desk::{Desk, Lent};
-use feeds::{Heard, NOW, Shape, Tape, cases, tape};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -17,6 +14,9 @@ use rollbook::query::answer::EntryType;
 use rollbook::query::{Cursor, HistoryFilter, WhoFilter, WhoWhen};
 use rollbook::store::BatchLine;
 use rollbook::{Options, Store};
+use rollbook_support as support;
+use rollbook_support::desk::{Desk, Lent};
+use rollbook_support::feeds::{Heard, NOW, Shape, Tape, cases, tape};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;

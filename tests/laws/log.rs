@@ -3,11 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::panic, missing_docs)]
 
-use crate::{desk, feeds, reference};
-use desk::Desk;
-use feeds::{Shape, cases, tape};
 use proptest::prelude::*;
-use reference::Reference;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::log::Record;
@@ -17,6 +13,9 @@ use rollbook::query::answer::{
     Certainty, DispositionAnswer, EntryType, HistoryEntry, OriginAnswer, Who,
 };
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
+use rollbook_support::desk::Desk;
+use rollbook_support::feeds::{Shape, cases, tape};
+use rollbook_support::reference::Reference;
 use std::collections::{BTreeMap, BTreeSet};
 
 proptest! {

@@ -1,14 +1,14 @@
 //! Laws of replay: what is played and taken in again makes the same history; a range is played as a part of the whole.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::{desk, feeds, support};
-use desk::Desk;
-use feeds::{Heard, NOW, Shape, Tape, cases, tape};
 use proptest::prelude::*;
 use rollbook::care::VerifyDepth;
 use rollbook::ingest::IngestOptions;
 use rollbook::query::{WhoFilter, WhoWhen};
 use rollbook::replay::{self, PlayedLine, ReplayFilter};
+use rollbook_support as support;
+use rollbook_support::desk::Desk;
+use rollbook_support::feeds::{Heard, NOW, Shape, Tape, cases, tape};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

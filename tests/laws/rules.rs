@@ -2,10 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::panic, missing_docs)]
 
-use crate::{feeds, reference};
-use feeds::{Heard, Shape, Tape, cases, tape};
 use proptest::prelude::*;
-use reference::Reference;
 use rollbook::domain::decide::decide;
 use rollbook::domain::entry::{Commit, Disposition, Entry, Payload, Rules, Snapshot};
 use rollbook::domain::event::{EventPayload, ReportedListing};
@@ -15,6 +12,9 @@ use rollbook::domain::resolve::resolve;
 use rollbook::domain::state::State;
 use rollbook::domain::time;
 use rollbook::feed::parse;
+use rollbook_support::feeds;
+use rollbook_support::feeds::{Heard, Shape, Tape, cases, tape};
+use rollbook_support::reference::Reference;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Topic, user and connection.

@@ -3,12 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::panic, missing_docs)]
 
-use crate::{desk, feeds, reference};
-use desk::{Desk, Lent};
-use feeds::{Heard, NOW, START, Shape, Tape, cases, tape};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use reference::Reference;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::limits::TOMBSTONES_PER_CHANNEL_MAX;
@@ -18,6 +14,10 @@ use rollbook::query::answer::{DispositionAnswer, EntryType, HistoryEntry, Origin
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
 use rollbook::store::{Durability, LineCounts, Ticket};
 use rollbook::{Options, Store, StoreError};
+use rollbook_support::desk::{Desk, Lent};
+use rollbook_support::feeds;
+use rollbook_support::feeds::{Heard, NOW, START, Shape, Tape, cases, tape};
+use rollbook_support::reference::Reference;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Those who use the server: who posts and asks, subscribers, slow readers, and bodies that do not end.
 
 use crate::figures::Histogram;
-use crate::support::server::{DEADLINE, ask, connect, from};
 use crate::{ADDRESSES, CHANNELS, LINES};
+use rollbook_support::server::{DEADLINE, ask, connect, from};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::Arc;

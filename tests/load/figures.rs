@@ -1,6 +1,6 @@
 //! What is measured, and how it is printed.
 
-use crate::support::serving::resident;
+use rollbook_support::serving::resident;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

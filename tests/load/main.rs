@@ -6,22 +6,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-#[path = "../support"]
-mod support {
-    pub mod program;
-    pub mod server;
-    pub mod serving;
-}
-
 mod clients;
 mod figures;
 
 use clients::{Load, Subscriber};
 use figures::{Figures, Latencies};
+use rollbook_support::program::{folder, rounds};
+use rollbook_support::serving::Serving;
 use std::sync::Arc;
 use std::time::Duration;
-use support::program::{Folder, rounds};
-use support::serving::Serving;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +37,7 @@ fn seconds() -> u64 {
 fn new_users_and_connections_beside_slow_ones_are_served_and_none_is_lost() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let (seconds, quiet) = (seconds(), rounds(1, 20) as u64);
-        let folder = Folder::new();
+        let folder = folder!();
         let serving = Serving::start(&folder, &[]);
         let load = Load::on(serving.address().parse().unwrap());
         let figures = Arc::new(Figures::of(serving.pid()));

@@ -3,20 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs)]
 
-mod compared;
 mod traces;
 
-use compared::feeds::{Shape, Tape, cases, tape};
-use compared::log::Part;
-use compared::{
-    CHANNELS, Model, answers, found, heard, moments, the_same, the_same_in, the_same_now,
-};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rollbook::domain::entry::Rules;
 use rollbook::query::{WhoFilter, WhoWhen};
+use rollbook_support::feeds::{Shape, Tape, cases, tape};
+use rollbook_support::model::log::Part;
+use rollbook_support::model::{
+    CHANNELS, Model, answers, found, heard, moments, the_same, the_same_in, the_same_now,
+};
 use std::collections::BTreeSet;
 
 /// Tapes on which store and model have come apart.

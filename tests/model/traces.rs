@@ -2,12 +2,12 @@
 //! part of the repository: `ROLLBOOK_TRACES` names their folder. The longest one is read in part, and as a whole where
 //! `ROLLBOOK_LONG` is set.
 
-use super::compared::log::{Log, Part};
-use super::compared::{Model, answers, found, no_later, the_same_in};
 use rollbook::ingest::source::{LineText, Source};
 use rollbook::ingest::{IngestOptions, ingest};
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
 use rollbook::{Options, Store};
+use rollbook_support::model::log::{Log, Part};
+use rollbook_support::model::{Model, answers, found, no_later, the_same_in};
 use std::io::Write;
 use std::path::Path;
 

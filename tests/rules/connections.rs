@@ -1,8 +1,7 @@
 //! Ingest connections (contract 2.5.12, its second paragraph, and 2.7), sentence by sentence.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use crate::{engine, support, told};
-use engine::Lent;
+use crate::told;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
@@ -11,6 +10,8 @@ use rollbook::log::Progress;
 use rollbook::query::{MissedFilter, WhoFilter, WhoWhen};
 use rollbook::store::{Batch, BatchLine};
 use rollbook::{Options, Store};
+use rollbook_support as support;
+use rollbook_support::engine::Lent;
 use told::{clock, coverage, entries, gaps_of, missed, ms, roster, sure, told, window, windows};
 
 /// Takes in a feed in which `^up`, `^resumed`, `^lost`, `^restart`, `^closed` tell of the connection of `default`, or of

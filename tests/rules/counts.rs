@@ -1,10 +1,11 @@
 //! Retries, time, `channels`, `missed`, and what `ingest` counts (contract 2.5.8, 2.5.11, 3), sentence by sentence.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use crate::{support, told};
+use crate::told;
 use rollbook::domain::entry::Rules;
 use rollbook::ingest::{IngestOptions, IngestOutcome};
 use rollbook::query::{MissedFilter, WhoWhen};
+use rollbook_support as support;
 use serde_json::{Value, json};
 use told::{effective, entries, entries_of, feed, missed, ms, store, store_by, sure};
 

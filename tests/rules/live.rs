@@ -1,7 +1,8 @@
 //! What live events do (contract 2.5.1, 2.5.5, and `diff` of 2.4), sentence by sentence.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use crate::{support, told};
+use crate::told;
+use rollbook_support as support;
 use told::{ends, entries, leaves, rejected, store, tells};
 
 /// A line of Agora's JavaScript SDK; topics as JSON.

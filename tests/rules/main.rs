@@ -2,13 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-#[path = "../support/engine.rs"]
-mod engine;
-#[path = "../support/mod.rs"]
-mod support;
-#[path = "../support/told.rs"]
-mod told;
-
 mod connections;
 mod counts;
 mod late;
@@ -17,6 +10,7 @@ mod order;
 mod pages;
 mod resync;
 mod snapshot;
+mod told;
 mod unfit;
 mod watch;
 mod who;

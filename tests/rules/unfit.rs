@@ -1,7 +1,6 @@
 //! What `Store::record` does not take: what no feed may say (contract 2, 2.8).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::support;
 use rollbook::Store;
 use rollbook::domain::entry::Rules;
 use rollbook::domain::event::{
@@ -11,6 +10,7 @@ use rollbook::domain::event::{
 use rollbook::domain::order::Stamp;
 use rollbook::ingest::IngestOptions;
 use rollbook::store::{Batch, BatchLine, StoreError};
+use rollbook_support as support;
 
 fn event(said: EventPayload<'_>) -> Event<'_> {
     Event {

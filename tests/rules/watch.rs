@@ -1,7 +1,8 @@
 //! Who watches a channel, and gaps (contract 2.5.9, 2.5.12, 2.7), sentence by sentence.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use crate::{support, told};
+use crate::told;
+use rollbook_support as support;
 use serde_json::Value;
 use told::{coverage, ends, entries, entries_of, gaps_of, opens, store, tells, told_entry};
 

@@ -1,9 +1,10 @@
 //! `who` (contract 3): moments, entries, what was known, and how certain it is, sentence by sentence.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use crate::{support, told};
+use crate::told;
 use rollbook::ingest::IngestOptions;
 use rollbook::query::{MissedFilter, WhoFilter, WhoWhen};
+use rollbook_support as support;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use told::{

@@ -7,12 +7,11 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::server::auth::TokenScope;
 use rollbook::server::document;
 use rollbook::{Options, Store};
+use rollbook_support::server::{Got, Served, Tokens, join};
 use serde_json::json;
-use support::server::{Got, Served, Tokens, join};
 
 async fn served(tokens: &Tokens) -> Served {
     let store = Store::in_memory(Options::default()).unwrap();

@@ -6,13 +6,12 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use flate2::{Compression, write::GzEncoder};
 use rollbook::{Options, Store};
+use rollbook_support::reliability::row;
+use rollbook_support::server::{Served, join};
 use serde_json::{Value, json};
 use std::io::Write;
-use support::reliability::row;
-use support::server::{Served, join};
 
 async fn served() -> Served {
     Served::open(Store::in_memory(Options::default()).unwrap()).await

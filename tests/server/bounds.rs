@@ -7,14 +7,13 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
+use rollbook_support::server::{Served, join, soon};
 use std::sync::Arc;
 use std::time::Duration;
-use support::server::{Served, join, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

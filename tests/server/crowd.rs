@@ -6,12 +6,12 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::server::auth::TokenScope;
 use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
+use rollbook_support as support;
+use rollbook_support::server::{Got, Served, Socket, Tokens, ask, connect, from, lines, soon};
 use std::time::Duration;
-use support::server::{Got, Served, Socket, Tokens, ask, connect, from, lines, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 

@@ -6,14 +6,13 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use flate2::{Compression, write::GzEncoder};
 use rollbook::limits;
 use rollbook::{Options, Store};
+use rollbook_support::reliability::row;
+use rollbook_support::server::{Served, join, soon};
 use std::io::Write;
 use std::time::Duration;
-use support::reliability::row;
-use support::server::{Served, join, soon};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 

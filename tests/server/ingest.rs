@@ -8,14 +8,13 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::feed::{Settings, TimeUnit};
 use rollbook::query::answer::{EntryState, EntryType, Evidence, HistoryEntry};
 use rollbook::server::Config;
 use rollbook::{Options, Store};
+use rollbook_support::engine::Lent;
+use rollbook_support::server::{Served, Socket, join, snapshot, soon};
 use serde_json::{Value, json};
-use support::engine::Lent;
-use support::server::{Served, Socket, join, snapshot, soon};
 
 fn store() -> Store {
     Store::in_memory(Options::default()).unwrap()

@@ -7,17 +7,16 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rollbook::server::auth::TokenVerifier;
 use rollbook::server::tls::Tls;
 use rollbook::server::{Config, Listener, serve};
 use rollbook::{Options, Store};
+use rollbook_support::certificates::Authority;
+use rollbook_support::server::{NOW, Served, Set, ask, soon};
 use serde_json::json;
 use std::io::Write;
 use std::sync::Arc;
-use support::certificates::Authority;
-use support::server::{NOW, Served, Set, ask, soon};
 use tempfile::NamedTempFile;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;

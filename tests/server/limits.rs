@@ -7,15 +7,14 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::limits;
 use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
+use rollbook_support::engine::Lent;
+use rollbook_support::server::{Served, join, soon};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use support::engine::Lent;
-use support::server::{Served, join, soon};
 
 /// Messages of the talk, and lines of each.
 const MESSAGES: usize = 1_000;

@@ -3,15 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-#[path = "../support"]
-mod support {
-    pub mod certificates;
-    pub mod engine;
-    pub mod program;
-    pub mod reliability;
-    pub mod server;
-}
-
 mod auth;
 mod bodies;
 mod bounds;

@@ -7,14 +7,13 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::server::{Config, Metrics};
 use rollbook::{Options, Store};
+use rollbook_support::server::{Served, join, snapshot, soon};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use support::server::{Served, join, snapshot, soon};
 
 async fn served(dir: &Path) -> Served {
     let metrics = Metrics::new();

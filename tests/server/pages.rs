@@ -7,12 +7,11 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::limits;
 use rollbook::server::Config;
 use rollbook::server::auth::TokenScope;
 use rollbook::{Options, Store};
-use support::server::{Served, Tokens, soon};
+use rollbook_support::server::{Served, Tokens, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

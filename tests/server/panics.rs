@@ -6,11 +6,10 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
-use support::engine::Lent;
-use support::server::{Served, join};
+use rollbook_support::engine::Lent;
+use rollbook_support::server::{Served, join};
 
 async fn served(engine: &Lent) -> Served {
     let config = Config {

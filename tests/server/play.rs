@@ -7,19 +7,20 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::limits::{CLIENT_SHARE_PERCENT, PLAYS_AT_ONCE_MAX};
 use rollbook::replay::{LineShape, PlayedLine, ReplayFilter, Speed};
 use rollbook::server::auth::TokenScope;
 use rollbook::server::clock::ServerClock;
 use rollbook::server::{Config, Play};
 use rollbook::{Options, Store};
+use rollbook_support::server::{
+    NOW, Served, Set, Socket, Tokens, connect, from, join, snapshot, soon,
+};
 use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use support::server::{NOW, Served, Set, Socket, Tokens, connect, from, join, snapshot, soon};
 
 /// A store with these lines.
 async fn store_of(lines: &[String]) -> Store {

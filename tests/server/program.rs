@@ -7,13 +7,13 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
+use rollbook_support as support;
+use rollbook_support::program::{DEADLINE, Folder, end, folder, said};
+use rollbook_support::server::{ask, ask_owner, soon};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::Receiver;
-use support::program::{DEADLINE, Folder, end, said};
-use support::server::{ask, ask_owner, soon};
 use tokio::net::TcpStream;
 
 struct Running {
@@ -76,7 +76,7 @@ impl Drop for Running {
 
 #[tokio::test]
 async fn it_serves_the_owner_at_a_socket_and_leaves_in_order() {
-    let folder = Folder::new();
+    let folder = folder!();
     std::fs::create_dir_all(folder.path("store")).unwrap();
     // A server that died has left one.
     drop(std::os::unix::net::UnixListener::bind(folder.path("store/rollbook.sock")).unwrap());
@@ -114,14 +114,14 @@ async fn a_file_in_the_socket_s_place_stays() {
 
 /// A folder with an empty store.
 fn with_store() -> Folder {
-    let folder = Folder::new();
+    let folder = folder!();
     drop(rollbook::Store::open(folder.path("store"), rollbook::Options::default()).unwrap());
     folder
 }
 
 #[tokio::test]
 async fn an_interrupt_ends_it_in_order_too() {
-    let folder = Folder::new();
+    let folder = folder!();
     let running = Running::start(&folder, &[]);
     let line = r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#;
     running.get("/v1/events", Some(line)).await.expect(200);
@@ -133,7 +133,7 @@ async fn an_interrupt_ends_it_in_order_too() {
 
 #[tokio::test]
 async fn a_hangup_has_the_secrets_read_again() {
-    let folder = Folder::new();
+    let folder = folder!();
     let [old, new] = ["old", "new"].map(|name| {
         let secret = format!("the {name} secret, of thirty-two bytes or more");
         folder.file(name, &secret)
@@ -172,7 +172,7 @@ async fn a_hangup_has_the_secrets_read_again() {
 
 #[tokio::test]
 async fn tokens_are_made_asked_for_and_never_written() {
-    let folder = Folder::new();
+    let folder = folder!();
     let secret = folder.file("secret", "a secret of thirty-two bytes, or more\n");
     let make = |scope: &str| {
         let args = [
@@ -234,7 +234,7 @@ async fn tokens_are_made_asked_for_and_never_written() {
 
 #[test]
 fn what_cannot_be_served_is_said() {
-    let folder = Folder::new();
+    let folder = folder!();
     let short = folder.file("short", "secret");
     let empty = folder.file("empty", "\n");
     for (args, status, says) in [

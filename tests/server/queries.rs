@@ -7,12 +7,11 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::server::document;
 use rollbook::{Options, Store};
+use rollbook_support::program::folder;
+use rollbook_support::server::{Served, join, snapshot};
 use serde_json::Value;
-use support::program::Folder;
-use support::server::{Served, join, snapshot};
 
 /// What is asked over the wire, and by the command line.
 const SAME: &[(&str, &[&str])] = &[
@@ -67,7 +66,7 @@ const SAME: &[(&str, &[&str])] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_asked_is_answered_as_on_the_command_line() {
-    let folder = Folder::new();
+    let folder = folder!();
     let store = Store::open(folder.path("store"), Options::default()).unwrap();
     let served = Served::open(store).await;
     let evening = include_str!("../../examples/weak-network-evening.jsonl");

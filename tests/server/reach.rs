@@ -7,15 +7,14 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::ingest::{IngestOptions, retry};
 use rollbook::server::auth::TokenScope;
 use rollbook::server::{Config, Metrics};
 use rollbook::{Options, Store};
+use rollbook_support::reliability::row;
+use rollbook_support::server::{Served, Tokens, join};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use support::reliability::row;
-use support::server::{Served, Tokens, join};
 
 const NOT_ROOM: &str = "the token does not allow the channel \"room\"";
 

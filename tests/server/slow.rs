@@ -6,13 +6,12 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::query::HistoryFilter;
 use rollbook::server::ServerLimits;
+use rollbook_support::program::rounds;
+use rollbook_support::reliability::row;
+use rollbook_support::server::{Served, lines, soon};
 use std::time::Duration;
-use support::program::rounds;
-use support::reliability::row;
-use support::server::{Served, lines, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

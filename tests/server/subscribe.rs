@@ -7,13 +7,12 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::limits::LAG_ENTRIES_MAX;
 use rollbook::{Options, Store};
+use rollbook_support::server::{Served, join, snapshot, soon};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use support::server::{Served, join, snapshot, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -7,7 +7,6 @@
     clippy::indexing_slicing
 )]
 
-use crate::support;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::ingest::source::Source;
@@ -15,12 +14,12 @@ use rollbook::ingest::{IngestOptions, ingest};
 use rollbook::limits;
 use rollbook::store::{Batch, BatchLine, BatchText, FeedLine, Meter};
 use rollbook::{Options, Store, StoreError};
+use rollbook_support::engine::Lent;
+use rollbook_support::server::{Served, join};
 use std::io::Cursor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use support::engine::Lent;
-use support::server::{Served, join};
 
 /// What a server with this store says once its writer has panicked.
 async fn never_ready(store: Store) {

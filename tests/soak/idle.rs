@@ -2,9 +2,9 @@
 
 use crate::on_its_own;
 use crate::source::{Source, socket};
-use crate::support::program::{Folder, long, rounds};
-use crate::support::server::{Socket, join, soon};
-use crate::support::serving::{Serving, memory, resident};
+use rollbook_support::program::{folder, long, rounds};
+use rollbook_support::server::{Socket, join, soon};
+use rollbook_support::serving::{Serving, memory, resident};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ async fn tell(address: &str, line: &str) {
 fn many_idle_subscribers_fit_into_little_memory_and_all_are_told() {
     on_its_own(async {
         let count = subscribers(rounds(500, 10_000) as u64);
-        let folder = Folder::new();
+        let folder = folder!();
         let serving = Serving::start(&folder, &[]);
         let address = serving.address();
         tell(&address, &join("room", "tony", 1)).await;

@@ -1,14 +1,14 @@
 //! A server and a source of lines, either of them killed at any moment: each line is there once, and none that was
 //! acknowledged is missing.
 
-use crate::support::program::{DEADLINE, Dice, Folder, rounds, said};
-use crate::support::serving::Serving;
 use crate::{alone, source::rate};
 use rollbook::client::socket::{Socket, SocketInput, SocketTimeouts};
 use rollbook::client::transport::Address;
 use rollbook::query::HistoryFilter;
 use rollbook::query::answer::EntryType;
 use rollbook::{Options, Store};
+use rollbook_support::program::{DEADLINE, Dice, folder, rounds, said};
+use rollbook_support::serving::Serving;
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
@@ -32,7 +32,7 @@ fn whoever_is_killed_each_line_is_there_once() {
     let _alone = alone();
     let lines = rounds(20_000, 1_000_000) as u64;
     let mut dice = Dice::new(13);
-    let folder = Folder::new();
+    let folder = folder!();
     let mut serving = Serving::start(&folder, &[]);
     let address = serving.address();
     let start = Instant::now();

@@ -5,15 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
-#[path = "../support"]
-mod support {
-    pub mod mock;
-    pub mod program;
-    pub mod recording;
-    pub mod server;
-    pub mod serving;
-}
-
 mod idle;
 mod killed;
 mod memory;

@@ -1,6 +1,6 @@
 //! What a process has of the machine's memory.
 
-use crate::support::serving::resident;
+use rollbook_support::serving::resident;
 use std::time::Duration;
 
 const LOOK: Duration = Duration::from_millis(50);

@@ -2,8 +2,8 @@
 
 use crate::on_its_own;
 use crate::source::Source;
-use crate::support::program::{Folder, long};
-use crate::support::serving::{Serving, resident};
+use rollbook_support::program::{folder, long};
+use rollbook_support::serving::{Serving, resident};
 
 /// Lines of a message.
 const MESSAGE: usize = 1_000;
@@ -31,7 +31,7 @@ fn memory_follows_who_is_present_and_not_who_ever_was() {
         } else {
             &[FULL, 80_000, 80_000, 80_000, 80_000]
         };
-        let folder = Folder::new();
+        let folder = folder!();
         let serving = Serving::start(&folder, &[]);
         let mut source = Source::start(&serving.address(), "door", "").await;
         let mut sizes = Vec::new();

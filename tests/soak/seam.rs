@@ -3,9 +3,9 @@
 
 use crate::on_its_own;
 use crate::source::{Source, socket};
-use crate::support::program::{Dice, Folder, rounds};
-use crate::support::server::{ask, join, soon};
-use crate::support::serving::Serving;
+use rollbook_support::program::{Dice, folder, rounds};
+use rollbook_support::server::{ask, join, soon};
+use rollbook_support::serving::Serving;
 use serde::Deserialize;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -95,7 +95,7 @@ fn all_subscribers_are_told_the_same_whoever_joins_when() {
     on_its_own(async {
         let (subscribers, history) = (rounds(50, 1_000), rounds(1_000, 4_000));
         let mut dice = Dice::new(17);
-        let folder = Folder::new();
+        let folder = folder!();
         let serving = Serving::start(&folder, &[]);
         let hall = Arc::new(Hall {
             address: serving.address(),

@@ -2,9 +2,9 @@
 
 use crate::on_its_own;
 use crate::source::{Source, rate, socket_on};
-use crate::support::program::{Folder, rounds};
-use crate::support::server::{Socket, join};
-use crate::support::serving::Serving;
+use rollbook_support::program::{folder, rounds};
+use rollbook_support::server::{Socket, join};
+use rollbook_support::serving::Serving;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl Reader {
 fn a_reader_that_stops_reading_is_closed_and_the_writer_does_not_notice() {
     on_its_own(async {
         let (turns, lines) = (rounds(1, 5), rounds(30_000, 100_000));
-        let folder = Folder::new();
+        let folder = folder!();
         let serving = Serving::start(&folder, &[]);
         let address = serving.address();
         let mut source = Source::start(&address, "x", "").await;

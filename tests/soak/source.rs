@@ -1,7 +1,7 @@
 //! A source of lines, as the tests beside this one need it: one ingest socket that never has more on its way than a
 //! window, and waits until all is acknowledged.
 
-use crate::support::server::{Socket, connect, soon};
+use rollbook_support::server::{Socket, connect, soon};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;

@@ -5,10 +5,10 @@
 
 use crate::alone;
 use crate::source::Source;
-use crate::support::program::{Dice, Folder, long, rounds};
-use crate::support::recording::Recording;
-use crate::support::serving::Serving;
 use chrono::DateTime;
+use rollbook_support::program::{Dice, Folder, folder, long, rounds};
+use rollbook_support::recording::Recording;
+use rollbook_support::serving::Serving;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -183,7 +183,7 @@ fn a_feed_is_recorded_through_many_expiries_and_the_roster_is_the_source_s() {
     let _alone = alone();
     let ttl = if long() { 5 } else { 2 };
     let expiries = rounds(1, 10);
-    let far = Folder::new();
+    let far = folder!();
     let secret = far.file("secret", "0123456789abcdef0123456789abcdef");
     let serving = Serving::start(&far, &["--auth-secret-file", &secret]);
     let ask = |scope: &str, ttl: &str| {
@@ -212,7 +212,7 @@ fn a_feed_is_recorded_through_many_expiries_and_the_roster_is_the_source_s() {
     });
     let feed = serving.socket("/v1/feed?channel=room");
     let record = |command: &str| {
-        let near = Folder::new();
+        let near = folder!();
         let options = ["--token-command", command, "--rest-max", "1s"];
         let recording = Recording::start(&near, &feed, &options);
         (near, recording)

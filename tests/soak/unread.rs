@@ -4,9 +4,9 @@
 use crate::memory::{fallen_to, highest};
 use crate::on_its_own;
 use crate::source::{Source, socket_on};
-use crate::support::program::{Folder, long, rounds};
-use crate::support::server::Socket;
-use crate::support::serving::Serving;
+use rollbook_support::program::{folder, long, rounds};
+use rollbook_support::server::Socket;
+use rollbook_support::serving::Serving;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -59,7 +59,7 @@ async fn connected(address: &str) -> TcpStream {
 fn subscribers_who_never_read_cost_little_and_it_is_given_back() {
     on_its_own(async {
         let (present, count) = (rounds(8_000, 50_000), 600);
-        let folder = Folder::new();
+        let folder = folder!();
         let serving = Serving::start(&folder, &[]);
         let address = serving.address();
         let mut source = Source::start(&address, "door", "").await;

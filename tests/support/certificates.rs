@@ -1,5 +1,4 @@
 //! Certificates that are thrown away: an authority, and what it issues for servers.
-#![allow(dead_code)] // each test uses its part
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,

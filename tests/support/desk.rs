@@ -1,5 +1,4 @@
 //! Stores for the laws: on an engine that outlives them, with a clock that the test sets.
-#![allow(dead_code)] // each test uses its part
 
 use super::feeds::{Heard, NOW, Tape};
 use rollbook::log::engine::memory::MemoryJournal;

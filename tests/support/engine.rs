@@ -1,5 +1,4 @@
 //! A journal in memory that outlives the store on it.
-#![allow(dead_code)] // each test uses its part
 
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::{Journal, JournalError, KeyValues, Values};

@@ -1,5 +1,4 @@
 //! Arbitrary feeds for the laws: sequences of lines in every shape, with so few names that everything meets.
-#![allow(dead_code)] // each test uses its part
 
 use super::shapes::{Body, bodies};
 use proptest::collection::vec;

@@ -1,5 +1,4 @@
 //! A WebSocket server that does what a test tells it, connection by connection.
-#![allow(dead_code)] // each test uses its part
 #![allow(clippy::result_large_err)] // the shape is the library's
 
 use super::program::DEADLINE;

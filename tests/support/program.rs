@@ -1,5 +1,4 @@
 //! The program itself, as a child process in a folder of its own, with a deadline: for tests from the outside.
-#![allow(dead_code)] // each test uses its part
 
 use serde_json::Value;
 use std::fs::File;
@@ -56,16 +55,39 @@ impl Ran {
     }
 }
 
+/// The program that cargo has built for the test program in which this stands; only there is its path known.
+#[macro_export]
+macro_rules! program {
+    () => {
+        $crate::program::command(env!("CARGO_BIN_EXE_rollbook"))
+    };
+}
+
+/// A new [`Folder`] for that program.
+#[macro_export]
+macro_rules! folder {
+    () => {
+        $crate::program::Folder::new(env!("CARGO_BIN_EXE_rollbook"))
+    };
+}
+
+pub use crate::{folder, program};
+
 /// A folder with a store in `store`, and files beside it.
-pub struct Folder(TempDir);
+pub struct Folder {
+    place: TempDir,
+    program: &'static str,
+}
 
 impl Folder {
-    pub fn new() -> Folder {
-        Folder(tempfile::tempdir().unwrap())
+    /// For the program at this path: see [`folder!`](crate::folder).
+    pub fn new(program: &'static str) -> Folder {
+        let place = tempfile::tempdir().unwrap();
+        Folder { place, program }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.place.path().join(name)
     }
 
     /// Writes a file, and gives its path.
@@ -83,9 +105,9 @@ impl Folder {
 
     /// The program, on the store in `store`; it trusts those in [`TRUSTED`], where there is such a file.
     pub fn program(&self, args: &[&str]) -> Command {
-        let mut command = program();
+        let mut command = command(self.program);
         command
-            .current_dir(self.0.path())
+            .current_dir(self.place.path())
             .env("ROLLBOOK_DATA", self.path("store"))
             .args(args);
         if self.path(TRUSTED).exists() {
@@ -119,9 +141,10 @@ impl Folder {
     }
 }
 
-/// The program, with nothing of this process's surroundings that it would heed.
-pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rollbook"));
+/// The program at this path, with nothing of this process's surroundings that it would heed: see
+/// [`program!`](crate::program).
+pub fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
     for variable in [
         "ROLLBOOK_DATA",
         "ROLLBOOK_URL",

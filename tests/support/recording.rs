@@ -1,5 +1,4 @@
 //! `record`, as a child process.
-#![allow(dead_code)] // each test uses its part
 
 use super::mock::Guest;
 use super::program::{DEADLINE, Folder, Ran, end, said};

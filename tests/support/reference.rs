@@ -1,5 +1,4 @@
 //! The reference for the laws: `decide` and `apply` in a loop, and a map of ids. No log, no batches, no threads.
-#![allow(dead_code)] // each test uses its part
 
 use super::feeds::{DEFAULTS, Heard, NOW, Tape, connection};
 use rollbook::domain::decide::decide;

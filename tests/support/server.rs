@@ -1,5 +1,4 @@
 //! A server on a port of its own, and clients for it: HTTP in one go, WebSockets line by line.
-#![allow(dead_code)] // each test uses its part
 
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};

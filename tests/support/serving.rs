@@ -1,5 +1,4 @@
 //! `serve`, or another command that serves, as a child process on a port of its own.
-#![allow(dead_code)] // each test uses its part
 
 use super::program::{DEADLINE, Folder, end, said};
 use std::process::{Child, Command, ExitStatus, Stdio};

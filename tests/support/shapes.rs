@@ -1,5 +1,4 @@
 //! The lines of arbitrary feeds, shape by shape, but for what every line may have.
-#![allow(dead_code)] // each test uses its part
 
 use super::feeds::{START, Shape};
 use proptest::collection::vec;

@@ -1,5 +1,4 @@
 //! Stores that have something left to be done: rejects that can be taken now, an older format.
-#![allow(dead_code)] // each test uses its part
 
 use super::program::Folder;
 use rollbook::log::engine::sled::SledJournal;
@@ -26,7 +25,8 @@ pub fn with_rejects(folder: &Folder, rejects: u64) {
 
 /// Makes the store that format 1 has as its fixture.
 pub fn of_format_1(store: &Path) {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/fixtures");
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/fixtures");
+    let fixtures = Path::new(fixtures);
     std::fs::create_dir_all(store.join("log")).unwrap();
     std::fs::copy(fixtures.join("format-1.json"), store.join("store.json")).unwrap();
     let journal = SledJournal::open(&store.join("log"), Durability::Power).unwrap();

@@ -1,5 +1,4 @@
 //! A program under strace, which kills it or lets it fail at a system call. Where there is no strace, nothing is tried.
-#![allow(dead_code)] // each test uses its part
 
 use std::collections::BTreeMap;
 use std::process::Command;

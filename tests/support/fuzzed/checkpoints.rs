@@ -1,6 +1,7 @@
 //! Any bytes as parts of a checkpoint: what can be read is written and read again, and a store that is opened with
 //! them, or without them, opens and answers.
 
+use crate::engine::Lent;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::names::Names;
 use rollbook::ingest::{IngestOptions, ingest, source::Source};
@@ -10,10 +11,6 @@ use rollbook::query::{HistoryFilter, SessionFilter, StatsFilter, WhoFilter};
 use rollbook::{Options, Store};
 use std::io::Cursor;
 use std::sync::{Arc, LazyLock};
-
-#[path = "../engine.rs"]
-mod engine;
-use engine::Lent;
 
 /// The first byte says which part the others are.
 pub fn checkpoints(bytes: &[u8]) {
@@ -176,9 +173,9 @@ fn is_asked(store: &Store) {
     let _ = store.verify(VerifyDepth::Deep, |_| {});
 }
 
-#[test]
-#[ignore = "writes the corpus anew, for a new version of checkpoints or frames"]
-fn write_seeds() {
+/// A first corpus, each file by its path in it: what that store has kept.
+pub fn seeds() -> Vec<(String, Vec<u8>)> {
+    let mut seeds = Vec::new();
     for (n, (key, value)) in KEPT.1.iter().enumerate() {
         let kind = if key.starts_with(b"trunk") {
             0u8
@@ -189,27 +186,20 @@ fn write_seeds() {
         } else {
             4
         };
-        let put = |kind: u8, part: &[u8]| {
-            std::fs::write(
-                format!("fuzz/corpus/checkpoints/seed-{kind}-{n}"),
-                [&[kind], part].concat(),
-            )
-            .unwrap()
+        let mut seed = |kind: u8, part: &[u8]| {
+            let path = format!("checkpoints/seed-{kind}-{n}");
+            seeds.push((path, [&[kind], part].concat()));
         };
-        put(kind, &value[36..]);
+        seed(kind, &value[36..]);
         if kind == 0 {
-            put(
-                1,
-                &checkpoint::index_from_bytes(&value[36..]).unwrap().trunk,
-            );
+            let index = checkpoint::index_from_bytes(&value[36..]).unwrap();
+            seed(1, &index.trunk);
         }
     }
-    let (log, _) = &*KEPT;
-    for (n, value) in log.iter().enumerate() {
-        std::fs::write(
-            format!("fuzz/corpus/frames/seed-log-{n}"),
-            [&[0], &value[36..]].concat(),
-        )
-        .unwrap();
-    }
+    let frames = KEPT.0.iter().enumerate();
+    seeds.extend(frames.map(|(n, value)| {
+        let path = format!("frames/seed-log-{n}");
+        (path, [&[0], &value[36..]].concat())
+    }));
+    seeds
 }

@@ -1,16 +1,10 @@
 //! Any bytes as a sequence of events, each byte choosing one of few things, so that everything meets: the store answers
 //! as the model does.
 
-#[path = "../../model/compared.rs"]
-mod compared;
-#[path = "../reference.rs"]
-mod reference;
-
-use compared::desk;
-use compared::feeds::{self, Heard, NOW, START, Tape};
-use compared::{heard, the_same_now};
-use desk::Desk;
-use reference::Reference;
+use crate::desk::Desk;
+use crate::feeds::{Heard, NOW, START, Tape};
+use crate::model::{heard, the_same_now};
+use crate::reference::Reference;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 

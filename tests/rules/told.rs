@@ -8,17 +8,15 @@
 //! | `VERB` | `join` `leave` `update` `diff` (members `+m` `-m`), `snap`, `part` (an incomplete snapshot), `begin` `page` `end` (their first word is the sync), `up` `down` `synced`, `resync` (a link up with differences), `token` (its first word is the state) |
 //! | `MEMBER` | `topic/user#conn=meta@ts!serial.index`, all but the user optional; the topic is `t` |
 //! | options | `:ch` channel (`c`), `:chs` channels, `:obs` observer, `:self`, `:id`, `:pos`, `:why` reason |
-#![allow(dead_code)] // each test uses its part
 
 use rollbook::domain::entry::Rules;
 use rollbook::ingest::IngestOptions;
 use rollbook::query::{HistoryFilter, MissedFilter, WhoFilter, WhoWhen};
 use rollbook::{Options, Store, StoreError};
+use rollbook_support as support;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-
-use crate::support;
 
 /// The lines, as JSON.
 pub fn feed(text: &str) -> String {

@@ -1,5 +1,4 @@
 //! What the tests of the feed share: what one line says, or why it is refused.
-#![allow(dead_code)]
 
 use rollbook::domain::event::*;
 use rollbook::feed::{Defaults, parse};

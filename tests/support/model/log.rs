@@ -1,6 +1,6 @@
 //! The model's log: the entries as `history` prints them, and what history does not show, told from the lines.
 
-use super::feeds::Heard;
+use crate::feeds::Heard;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,24 @@
-//! What the tests have in common.
-#![allow(dead_code)] // each test uses its part
+//! What the test programs and the fuzz targets share: stores, feeds, servers, the program as a child process, the model.
+//! What only one test program needs is in that program.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::indexing_slicing, clippy::new_without_default, missing_docs)]
+
+pub mod certificates;
+pub mod desk;
+pub mod engine;
+pub mod feeds;
+pub mod fuzzed;
+pub mod mock;
+pub mod model;
+pub mod program;
+pub mod recording;
+pub mod reference;
+pub mod reliability;
+pub mod server;
+pub mod serving;
+mod shapes;
+pub mod stores;
+pub mod traced;
 
 use rollbook::ingest::{IngestOptions, IngestOutcome, ingest, source::Source};
 use rollbook::query::HistoryFilter;

@@ -1,25 +1,13 @@
 //! Model and store, asked the same. The fuzz target `events` has this file, too.
-#![allow(dead_code)] // each has its part
 
-#[path = "answers.rs"]
 pub mod answers;
-#[path = "../support/desk.rs"]
-pub mod desk;
-#[path = "../support/feeds.rs"]
-pub mod feeds;
-#[path = "log.rs"]
 pub mod log;
-#[path = "resync.rs"]
 mod resync;
-#[path = "../support/shapes.rs"]
-mod shapes;
-#[path = "stats.rs"]
 mod stats;
-#[path = "watch.rs"]
 mod watch;
 
-use desk::Desk;
-use feeds::Tape;
+use crate::desk::Desk;
+use crate::feeds::{self, Tape};
 use log::{Log, Part};
 use rollbook::query::answer::HistoryEntry;
 use rollbook::query::{
