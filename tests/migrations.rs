@@ -8,15 +8,17 @@ use rollbook::domain::event::Connection;
 use rollbook::feed::{self, Defaults};
 use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::log::Progress;
+use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::sled::SledJournal;
 use rollbook::log::engine::{Durability, Journal};
 use rollbook::store::{Batch, BatchLine, FORMAT, plan};
 use rollbook::{Store, StoreError};
 use rollbook_support as support;
-use rollbook_support::engine::Lent;
+use rollbook_support::engine;
 use rollbook_support::program::{Folder, folder};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const JOIN: &str = r#"{"t":"join","channel":"a","topic":"b","user":"c","ts":1}"#;
 
@@ -201,13 +203,13 @@ fn write_fixture() {
     // The path is part of what is recorded.
     let dir = tempfile::tempdir().unwrap();
     std::env::set_current_dir(dir.path()).unwrap();
-    let engine = Lent::default();
+    let journal = Arc::new(MemoryJournal::new());
     let evening = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/examples/weak-network-evening.jsonl"
     );
     for text in [KINDS, &std::fs::read_to_string(evening).unwrap(), KINDS] {
-        let store = Store::on(Box::new(engine.clone()), support::options()).unwrap();
+        let store = Store::on(Box::new(Arc::clone(&journal)), support::options()).unwrap();
         std::fs::write("feed.jsonl", text).unwrap();
         ingest(
             &store,
@@ -217,12 +219,12 @@ fn write_fixture() {
         )
         .unwrap();
     }
-    let store = Store::on(Box::new(engine.clone()), support::options()).unwrap();
+    let store = Store::on(Box::new(Arc::clone(&journal)), support::options()).unwrap();
     live(&store);
     std::fs::create_dir_all(fixture(FORMAT, "log").parent().unwrap()).unwrap();
     std::fs::write(fixture(FORMAT, "jsonl"), told(&store)).unwrap();
     let mut log = Vec::new();
-    for value in engine.values() {
+    for value in engine::values(&journal) {
         log.extend(u32::try_from(value.len()).unwrap().to_le_bytes());
         log.extend(value);
     }
@@ -252,7 +254,7 @@ fn a_store_of_every_format_says_what_it_said() {
         let recorded = std::fs::read_to_string(fixture(format, "jsonl")).unwrap();
         let values = values(format);
         if format == FORMAT {
-            let store = Store::on(Box::new(Lent::with(&values)), support::options()).unwrap();
+            let store = Store::on(Box::new(engine::holding(&values)), support::options()).unwrap();
             same(&told(&store), &recorded);
             let verified = store.verify(VerifyDepth::Deep, |_| {}).unwrap();
             assert!(verified.ok && verified.entries > 100, "{verified:#?}");

@@ -3,13 +3,14 @@
 
 use rollbook::Store;
 use rollbook::ingest::{IngestOptions, ingest, source::Source};
-use rollbook::log::engine::Journal;
+use rollbook::log::engine::memory::MemoryJournal;
 use rollbook_support as support;
-use rollbook_support::engine::Lent;
+use rollbook_support::engine::{holding, values};
 use rollbook_support::program::{Dice, Folder, folder, rounds, timeless};
 use serde_json::Value;
 use std::fmt::Write;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A feed with a source time in each line: joins, leaves, several at once, snapshots, and here and there a bad line.
@@ -123,8 +124,8 @@ fn wherever_a_crash_cuts_the_log_resuming_makes_it_whole() {
         resume: true,
         ..IngestOptions::default()
     };
-    let take = |engine: &Lent| {
-        let store = Store::on(Box::new(engine.clone()), support::options()).unwrap();
+    let take = |engine: &Arc<MemoryJournal>| {
+        let store = Store::on(Box::new(Arc::clone(engine)), support::options()).unwrap();
         ingest(&store, Source::open(file.as_ref()).unwrap(), &how, &mut ()).unwrap();
         let mut rejects = Vec::new();
         store
@@ -140,13 +141,13 @@ fn wherever_a_crash_cuts_the_log_resuming_makes_it_whole() {
             .collect();
         (history, rejects)
     };
-    let engine = Lent::default();
+    let engine = Arc::new(MemoryJournal::new());
     let undisturbed = take(&engine);
-    let frames = engine.head();
+    let values = values(&engine);
+    let frames = values.len();
     assert!(frames > 4, "{frames} frames are too few to cut between");
     for keep in 0..frames {
-        let cut = engine.up_to(keep);
-        let resumed = take(&cut);
+        let resumed = take(&holding(&values[..keep]));
         assert!(
             resumed == undisturbed,
             "cut behind value {keep} of {frames}"

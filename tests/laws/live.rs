@@ -15,7 +15,7 @@ use rollbook::query::{Cursor, HistoryFilter, WhoFilter, WhoWhen};
 use rollbook::store::BatchLine;
 use rollbook::{Options, Store};
 use rollbook_support as support;
-use rollbook_support::desk::{Desk, Lent};
+use rollbook_support::desk::Desk;
 use rollbook_support::feeds::{Heard, NOW, Shape, Tape, cases, tape};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -258,11 +258,11 @@ proptest! {
     ) {
         let still: Vec<Heard> = tape.lines.iter().map(|heard| Heard { now: NOW, text: heard.text.clone() }).collect();
         let tape = Tape { lines: still, ..tape };
-        let engine = Lent(Arc::new(FaultJournal::new(MemoryJournal::new())));
+        let engine = Arc::new(FaultJournal::new(MemoryJournal::new()));
         if syncs {
-            engine.0.fail_sync(good);
+            engine.fail_sync(good);
         } else {
-            engine.0.fail_append(good, 0);
+            engine.fail_append(good, 0);
         }
         let desk = Desk::on(&engine);
         let (mut heard, mut acknowledged) = (0, 0);
@@ -278,7 +278,7 @@ proptest! {
         }
         prop_assert_eq!(desk.store.feed_position("default", "f").unwrap(), acknowledged);
         drop(desk);
-        engine.0.crash(survivors).unwrap();
+        engine.crash(survivors).unwrap();
         let desk = Desk::on(&engine);
         let position = desk.store.feed_position("default", "f").unwrap();
         prop_assert!(position >= acknowledged);

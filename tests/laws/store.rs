@@ -14,15 +14,15 @@ use rollbook::query::answer::{DispositionAnswer, EntryType, HistoryEntry, Origin
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
 use rollbook::store::{Durability, LineCounts, Ticket};
 use rollbook::{Options, Store, StoreError};
-use rollbook_support::desk::{Desk, Lent};
+use rollbook_support::desk::Desk;
 use rollbook_support::feeds;
 use rollbook_support::feeds::{Heard, NOW, START, Shape, Tape, cases, tape};
 use rollbook_support::reference::Reference;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-fn memory() -> Lent<MemoryJournal> {
-    Lent(Arc::new(MemoryJournal::new()))
+fn memory() -> Arc<MemoryJournal> {
+    Arc::new(MemoryJournal::new())
 }
 
 fn cut(mut lines: &[Heard], sizes: &[usize]) -> Vec<Vec<Heard>> {
@@ -361,10 +361,10 @@ proptest! {
     ) {
         let still: Vec<Heard> = tape.lines.iter().map(|heard| Heard { now: NOW, text: heard.text.clone() }).collect();
         let tape = Tape { lines: still, ..tape };
-        let engine = Lent(Arc::new(FaultJournal::new(MemoryJournal::new())));
+        let engine = Arc::new(FaultJournal::new(MemoryJournal::new()));
         match fault {
-            Fault::Append { good, torn } => engine.0.fail_append(good, torn),
-            Fault::Sync { good } => engine.0.fail_sync(good),
+            Fault::Append { good, torn } => engine.fail_append(good, torn),
+            Fault::Sync { good } => engine.fail_sync(good),
         }
         let decided = Desk::of(&tape).history_json();
         let desk = Desk::on(&engine);
@@ -406,7 +406,7 @@ proptest! {
         drop(desk);
         // Where the machine goes on, all that was written is there.
         let survivors = if crash { survivors } else { u64::MAX };
-        engine.0.crash(survivors).unwrap();
+        engine.crash(survivors).unwrap();
         let again = Desk::on(&engine);
         let mut left = again.history_json();
         left.retain(|entry| !entry.contains(r#""reason":"restart""#));
@@ -436,15 +436,15 @@ fn a_torn_commit_of_many_values_is_gone() {
     );
     let first = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":1800000000000}"#;
     let tape = Tape::of(Rules::default(), &[first, &snapshot]);
-    let engine = Lent(Arc::new(FaultJournal::new(MemoryJournal::new())));
+    let engine = Arc::new(FaultJournal::new(MemoryJournal::new()));
     Desk::on(&engine).hear(&tape, &tape.lines);
     let whole = rollbook::log::engine::Journal::head(&engine);
     assert!(whole > 3, "{whole} values");
     for torn in 0..whole as usize {
-        let engine = Lent(Arc::new(FaultJournal::new(MemoryJournal::new())));
+        let engine = Arc::new(FaultJournal::new(MemoryJournal::new()));
         let desk = Desk::on(&engine);
         desk.hear(&tape, &tape.lines[..1]);
-        engine.0.fail_append(0, torn);
+        engine.fail_append(0, torn);
         desk.hear_one(&tape, &tape.lines[1]).unwrap_err();
         assert_eq!(desk.store.head(), 1);
         drop(desk);

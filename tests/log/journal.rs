@@ -19,6 +19,7 @@ use rollbook::log::engine::sled::SledJournal;
 use rollbook::log::engine::{Durability, Engine, Journal, JournalError, KeyValues};
 use rollbook::log::read::find_seq;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 fn values(range: std::ops::Range<u64>) -> Vec<Vec<u8>> {
@@ -144,6 +145,11 @@ fn memory_keeps_the_laws() {
 #[test]
 fn faultless_fault_keeps_the_laws() {
     laws(&FaultJournal::new(MemoryJournal::new()));
+}
+
+#[test]
+fn an_engine_behind_an_arc_keeps_the_laws() {
+    laws(&Arc::new(MemoryJournal::new()));
 }
 
 #[test]

@@ -7,11 +7,12 @@ use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
 use rollbook::feed::{self, Defaults};
 use rollbook::log::Progress;
+use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::query::{MissedFilter, WhoFilter, WhoWhen};
 use rollbook::store::{Batch, BatchLine};
 use rollbook::{Options, Store};
 use rollbook_support as support;
-use rollbook_support::engine::Lent;
+use std::sync::Arc;
 use told::{clock, coverage, entries, gaps_of, missed, ms, roster, sure, told, window, windows};
 
 /// Takes in a feed in which `^up`, `^resumed`, `^lost`, `^restart`, `^closed` tell of the connection of `default`, or of
@@ -321,16 +322,16 @@ fn known_at_is_before_it_went_on() {
     assert_eq!(known(20), "complete: a");
 }
 
-fn opened(engine: &Lent) -> Store {
+fn opened(engine: &Arc<MemoryJournal>) -> Store {
     let options = Options {
         ..support::options()
     };
-    Store::on(Box::new(engine.clone()), options).unwrap()
+    Store::on(Box::new(Arc::clone(engine)), options).unwrap()
 }
 
 #[test]
 fn a_store_that_finds_one_up_says_so_once() {
-    let engine = Lent::default();
+    let engine = Arc::new(MemoryJournal::new());
     let store = opened(&engine);
     hear(
         &store,
@@ -363,7 +364,7 @@ fn a_store_that_finds_one_up_says_so_once() {
 
 #[test]
 fn a_feed_is_known_by_its_observer_and_name() {
-    let engine = Lent::default();
+    let engine = Arc::new(MemoryJournal::new());
     let store = opened(&engine);
     let progress =
         |observer, feed, line| BatchLine::Progress(Progress::of_feed(observer, feed, line));

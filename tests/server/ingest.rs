@@ -12,9 +12,10 @@ use rollbook::feed::{Settings, TimeUnit};
 use rollbook::query::answer::{EntryState, EntryType, Evidence, HistoryEntry};
 use rollbook::server::Config;
 use rollbook::{Options, Store};
-use rollbook_support::engine::Lent;
+use rollbook_support::engine::FaultyJournal;
 use rollbook_support::server::{Served, Socket, join, snapshot, soon};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 fn store() -> Store {
     Store::in_memory(Options::default()).unwrap()
@@ -110,8 +111,8 @@ async fn lines_are_acknowledged_by_their_number_and_the_log_s() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_acknowledged_before_it_is_durable() {
-    let engine = Lent::default();
-    let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
+    let engine = FaultyJournal::new();
+    let store = Store::on(Box::new(Arc::clone(&engine)), Options::default()).unwrap();
     let served = Served::open(store).await;
     let mut socket = served.socket("/v1/ingest").await.unwrap();
     engine.shut();
@@ -370,8 +371,8 @@ async fn lines_are_read_as_the_server_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_acknowledges_what_it_has() {
-    let engine = Lent::default();
-    let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
+    let engine = FaultyJournal::new();
+    let store = Store::on(Box::new(Arc::clone(&engine)), Options::default()).unwrap();
     let served = Served::open(store).await;
     let mut socket = served.socket("/v1/ingest?observer=x").await.unwrap();
     socket.say(snapshot("room", &["tony"], 1_000)).await;

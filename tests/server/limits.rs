@@ -10,7 +10,7 @@
 use rollbook::limits;
 use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
-use rollbook_support::engine::Lent;
+use rollbook_support::engine::FaultyJournal;
 use rollbook_support::server::{Served, join, soon};
 use serde_json::json;
 use std::sync::Arc;
@@ -37,8 +37,8 @@ async fn no_more_is_read_while_too_many_lines_wait_for_their_acknowledgement() {
 
 /// How many messages are taken from a client while nothing becomes durable. All are acknowledged in the end.
 async fn read_unacknowledged(bounds: ServerLimits) -> usize {
-    let engine = Lent::default();
-    let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
+    let engine = FaultyJournal::new();
+    let store = Store::on(Box::new(Arc::clone(&engine)), Options::default()).unwrap();
     let config = Config {
         bounds,
         ..Config::default()

@@ -8,10 +8,11 @@
 
 use rollbook::server::{Config, ServerLimits};
 use rollbook::{Options, Store};
-use rollbook_support::engine::Lent;
+use rollbook_support::engine::FaultyJournal;
 use rollbook_support::server::{Served, join};
+use std::sync::Arc;
 
-async fn served(engine: &Lent) -> Served {
+async fn served(engine: &Arc<FaultyJournal>) -> Served {
     let config = Config {
         bounds: ServerLimits {
             queries: 1,
@@ -20,7 +21,7 @@ async fn served(engine: &Lent) -> Served {
         },
         ..Config::default()
     };
-    let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
+    let store = Store::on(Box::new(Arc::clone(engine)), Options::default()).unwrap();
     let served = Served::start(store, config).await;
     let line = join("room", "ana", 1);
     served.post("/v1/events", &line).await.expect(200);
@@ -29,7 +30,7 @@ async fn served(engine: &Lent) -> Served {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_thread_that_tells_panics_nobody_is_left_to_wait() {
-    let engine = Lent::default();
+    let engine = FaultyJournal::new();
     let served = served(&engine).await;
     let mut live = served.socket("/v1/subscribe").await.unwrap();
     live.hear_until(|said| said["t"] == "live").await;
@@ -57,7 +58,7 @@ async fn where_the_thread_that_tells_panics_nobody_is_left_to_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_panics_is_answered_so_and_takes_no_place_with_it() {
-    let engine = Lent::default();
+    let engine = FaultyJournal::new();
     // One query at a time: a place that stayed taken would keep all others out.
     let served = served(&engine).await;
     let paths = [

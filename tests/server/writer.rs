@@ -14,7 +14,7 @@ use rollbook::ingest::{IngestOptions, ingest};
 use rollbook::limits;
 use rollbook::store::{Batch, BatchLine, BatchText, FeedLine, Meter};
 use rollbook::{Options, Store, StoreError};
-use rollbook_support::engine::Lent;
+use rollbook_support::engine::FaultyJournal;
 use rollbook_support::server::{Served, join};
 use std::io::Cursor;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ async fn a_panic_where_lines_are_decided_is_the_end_of_writing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_where_the_log_is_written_is_the_end_of_writing() {
-    let engine = Lent::default();
+    let engine = FaultyJournal::new();
     engine.panic_on_sync();
     never_ready(Store::on(Box::new(engine), Options::default()).unwrap()).await;
 }
@@ -70,14 +70,14 @@ impl Meter for Failed {
 
 #[test]
 fn a_checkpoint_that_cannot_be_saved_takes_nothing_back() {
-    let engine = Lent::default();
+    let engine = FaultyJournal::new();
     let failed = Arc::new(Failed::default());
     let options = Options {
         meter: Arc::clone(&failed) as Arc<dyn Meter>,
         ..Options::default()
     };
-    let store = Store::on(Box::new(engine.clone()), options.clone()).unwrap();
-    engine.fail_shelf(true);
+    let store = Store::on(Box::new(Arc::clone(&engine)), options.clone()).unwrap();
+    engine.fail_key_values(true);
     let fill = |room: &str, from: u64| {
         let lines: Vec<String> = (from..from + 70_000)
             .map(|n| {
@@ -100,7 +100,7 @@ fn a_checkpoint_that_cannot_be_saved_takes_nothing_back() {
     assert_eq!(fill("one", 0).tally.entries, 70_000);
     assert_eq!(store.failure(), None);
     assert!(failed.0.load(Ordering::SeqCst) > 0);
-    engine.fail_shelf(false);
+    engine.fail_key_values(false);
     // The next one has the channels of that, too.
     let before = failed.0.load(Ordering::SeqCst);
     assert_eq!(fill("two", 70_000).tally.entries, 70_000);
@@ -116,8 +116,8 @@ fn a_checkpoint_that_cannot_be_saved_takes_nothing_back() {
 #[test]
 fn bytes_that_wait_for_the_writer_are_bounded_over_all_who_hand_over() {
     const BATCHES: usize = 100;
-    let engine = Lent::default();
-    let store = Store::on(Box::new(engine.clone()), Options::default()).unwrap();
+    let engine = FaultyJournal::new();
+    let store = Store::on(Box::new(Arc::clone(&engine)), Options::default()).unwrap();
     let batch = || {
         let text = BatchText {
             bytes: vec![b'x'; 32 * limits::REJECT_TEXT_BYTES_MAX],

@@ -1,75 +1,14 @@
 //! Stores for the laws: on an engine that outlives them, with a clock that the test sets.
 
 use super::feeds::{Heard, NOW, Tape};
+use rollbook::log::engine::Engine;
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::log::engine::{Engine, Journal, JournalError, KeyValues, Values};
 use rollbook::query::HistoryFilter;
 use rollbook::query::answer::HistoryEntry;
 use rollbook::store::{Receipt, ScanScope, StoreError, Visitor};
 use rollbook::{Options, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-
-/// An engine lent to a store.
-pub struct Lent<E>(pub Arc<E>);
-
-impl<E> Clone for Lent<E> {
-    fn clone(&self) -> Self {
-        Lent(Arc::clone(&self.0))
-    }
-}
-
-impl<E: Engine> Journal for Lent<E> {
-    fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
-        self.0.append(expected_head, values)
-    }
-
-    fn sync(&self) -> Result<(), JournalError> {
-        self.0.sync()
-    }
-
-    fn head(&self) -> u64 {
-        self.0.head()
-    }
-
-    fn first(&self) -> u64 {
-        self.0.first()
-    }
-
-    fn get(&self, position: u64) -> Result<Option<Vec<u8>>, JournalError> {
-        self.0.get(position)
-    }
-
-    fn read(&self, from: u64) -> Values<'_> {
-        self.0.read(from)
-    }
-
-    fn trim(&self, before: u64) -> Result<(), JournalError> {
-        self.0.trim(before)
-    }
-
-    fn cut(&self, head: u64) -> Result<(), JournalError> {
-        self.0.cut(head)
-    }
-}
-
-impl<E: Engine> KeyValues for Lent<E> {
-    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
-        self.0.put(key, value)
-    }
-
-    fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        self.0.lookup(key)
-    }
-
-    fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
-        self.0.keys(prefix)
-    }
-
-    fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
-        self.0.remove(key)
-    }
-}
 
 /// A store, and the clock that it goes by.
 pub struct Desk {
@@ -80,12 +19,12 @@ pub struct Desk {
 impl Desk {
     /// In memory.
     pub fn new() -> Desk {
-        Desk::on(&Lent(Arc::new(MemoryJournal::new())))
+        Desk::on(&Arc::new(MemoryJournal::new()))
     }
 
     /// On an engine that may have been used before.
-    pub fn on<E: Engine + 'static>(engine: &Lent<E>) -> Desk {
-        Desk::with(|options| Store::on(Box::new(engine.clone()), options))
+    pub fn on<E: Engine + 'static>(engine: &Arc<E>) -> Desk {
+        Desk::with(|options| Store::on(Box::new(Arc::clone(engine)), options))
     }
 
     /// On anything else.

@@ -1,122 +1,117 @@
-//! A journal in memory that outlives the store on it.
+//! Journals in memory that outlive the store on them, and one that fails, waits or panics when a test says so. What an
+//! engine itself promises is tested elsewhere (`tests/log/journal.rs`).
 
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::{Journal, JournalError, KeyValues, Values};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-/// Lent to stores, one after another.
-#[derive(Debug, Clone, Default)]
-pub struct Lent(Arc<MemoryJournal>, Arc<Gate>, Arc<Faults>);
+/// A journal with these values, and no key values.
+pub fn holding(values: &[Vec<u8>]) -> Arc<MemoryJournal> {
+    let journal = MemoryJournal::new();
+    journal.append(0, values).unwrap();
+    Arc::new(journal)
+}
 
-/// What fails.
+/// All values of a journal.
+pub fn values(journal: &MemoryJournal) -> Vec<Vec<u8>> {
+    journal.read(1).map(|value| value.unwrap().1).collect()
+}
+
+/// A journal in memory, with the faults that a test sets.
 #[derive(Debug, Default)]
-struct Faults {
-    shelf: AtomicBool,
+pub struct FaultyJournal {
+    memory: MemoryJournal,
+    /// Whether syncs wait, and what wakes them.
+    shut: (Mutex<bool>, Condvar),
+    key_values_fail: AtomicBool,
     sync_panics: AtomicBool,
     read_panics: AtomicBool,
 }
 
-/// Where syncs wait while it is shut.
-#[derive(Debug, Default)]
-struct Gate(Mutex<bool>, Condvar);
-
-impl Lent {
-    /// With these values.
-    pub fn with(values: &[Vec<u8>]) -> Lent {
-        let journal = Lent::default();
-        journal.append(0, values).unwrap();
-        journal
+impl FaultyJournal {
+    /// Without faults so far.
+    pub fn new() -> Arc<FaultyJournal> {
+        Arc::default()
     }
 
-    /// Syncs wait until [`open`](Lent::open).
+    /// Syncs wait until [`open`](FaultyJournal::open).
     pub fn shut(&self) {
-        *self.1.0.lock().unwrap() = true;
+        *self.shut.0.lock().unwrap() = true;
     }
 
     /// Syncs go on.
     pub fn open(&self) {
-        *self.1.0.lock().unwrap() = false;
-        self.1.1.notify_all();
+        *self.shut.0.lock().unwrap() = false;
+        self.shut.1.notify_all();
     }
 
-    /// The shelf takes nothing, or takes everything again.
-    pub fn fail_shelf(&self, fails: bool) {
-        self.2.shelf.store(fails, Ordering::SeqCst);
+    /// No key value can be stored, or every one again.
+    pub fn fail_key_values(&self, fails: bool) {
+        self.key_values_fail.store(fails, Ordering::SeqCst);
     }
 
     /// Syncs panic.
     pub fn panic_on_sync(&self) {
-        self.2.sync_panics.store(true, Ordering::SeqCst);
+        self.sync_panics.store(true, Ordering::SeqCst);
     }
 
     /// Reads panic, or do so no more.
     pub fn panic_on_read(&self, panics: bool) {
-        self.2.read_panics.store(panics, Ordering::SeqCst);
+        self.read_panics.store(panics, Ordering::SeqCst);
     }
 
     fn may_read(&self) {
-        assert!(!self.2.read_panics.load(Ordering::SeqCst), "asked for");
-    }
-
-    /// All values.
-    pub fn values(&self) -> Vec<Vec<u8>> {
-        self.read(1).map(|value| value.unwrap().1).collect()
-    }
-
-    /// A copy that ends with the value at `position`, and has nothing on its shelf.
-    pub fn up_to(&self, position: u64) -> Lent {
-        let count = usize::try_from(position).unwrap();
-        Lent::with(&self.values()[..count])
+        assert!(!self.read_panics.load(Ordering::SeqCst), "asked for");
     }
 }
 
-impl Journal for Lent {
+impl Journal for FaultyJournal {
     fn append(&self, expected_head: u64, values: &[Vec<u8>]) -> Result<u64, JournalError> {
-        self.0.append(expected_head, values)
+        self.memory.append(expected_head, values)
     }
     fn sync(&self) -> Result<(), JournalError> {
-        assert!(!self.2.sync_panics.load(Ordering::SeqCst), "asked for");
-        let shut = self.1.0.lock().unwrap();
-        drop(self.1.1.wait_while(shut, |shut| *shut).unwrap());
-        self.0.sync()
+        assert!(!self.sync_panics.load(Ordering::SeqCst), "asked for");
+        let shut = self.shut.0.lock().unwrap();
+        drop(self.shut.1.wait_while(shut, |shut| *shut).unwrap());
+        self.memory.sync()
     }
     fn head(&self) -> u64 {
-        self.0.head()
+        self.memory.head()
     }
     fn first(&self) -> u64 {
-        self.0.first()
+        self.memory.first()
     }
     fn get(&self, position: u64) -> Result<Option<Vec<u8>>, JournalError> {
         self.may_read();
-        self.0.get(position)
+        self.memory.get(position)
     }
     fn read(&self, from: u64) -> Values<'_> {
         self.may_read();
-        self.0.read(from)
+        self.memory.read(from)
     }
     fn trim(&self, before: u64) -> Result<(), JournalError> {
-        self.0.trim(before)
+        self.memory.trim(before)
     }
     fn cut(&self, head: u64) -> Result<(), JournalError> {
-        self.0.cut(head)
+        self.memory.cut(head)
     }
 }
 
-impl KeyValues for Lent {
+impl KeyValues for FaultyJournal {
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), JournalError> {
-        if self.2.shelf.load(Ordering::SeqCst) {
+        if self.key_values_fail.load(Ordering::SeqCst) {
             return Err(JournalError::Injected);
         }
-        self.0.put(key, value)
+        self.memory.put(key, value)
     }
     fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        self.0.lookup(key)
+        self.memory.lookup(key)
     }
     fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, JournalError> {
-        self.0.keys(prefix)
+        self.memory.keys(prefix)
     }
     fn remove(&self, key: &[u8]) -> Result<(), JournalError> {
-        self.0.remove(key)
+        self.memory.remove(key)
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod files;
 mod mark;
 pub mod memory;
 mod panics;
+mod shared;
 pub mod sled;
 mod sled_handle;
 mod watchdog;

@@ -1,12 +1,13 @@
 //! Any bytes as parts of a checkpoint: what can be read is written and read again, and a store that is opened with
 //! them, or without them, opens and answers.
 
-use crate::engine::Lent;
+use crate::engine::{holding, values};
 use rollbook::care::VerifyDepth;
 use rollbook::domain::names::Names;
 use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::log::checkpoint;
-use rollbook::log::engine::{Journal, KeyValues};
+use rollbook::log::engine::KeyValues;
+use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::query::{HistoryFilter, SessionFilter, StatsFilter, WhoFilter};
 use rollbook::{Options, Store};
 use std::io::Cursor;
@@ -89,11 +90,11 @@ type Kept = (Vec<Vec<u8>>, Vec<(Vec<u8>, Vec<u8>)>);
 
 /// Those of a store that has recorded these lines.
 static KEPT: LazyLock<Kept> = LazyLock::new(|| {
-    let journal = Lent::default();
+    let journal = Arc::new(MemoryJournal::new());
     let store = open(&journal);
     take(&store);
     drop(store);
-    let log = journal.read(1).map(|value| value.unwrap().1).collect();
+    let log = values(&journal);
     let keys = journal.keys(b"").unwrap().into_iter();
     let shelf = keys.map(|key| {
         let value = journal.lookup(&key).unwrap().unwrap();
@@ -103,21 +104,21 @@ static KEPT: LazyLock<Kept> = LazyLock::new(|| {
 });
 
 /// That store's journal.
-fn kept() -> Lent {
+fn kept() -> Arc<MemoryJournal> {
     let (log, shelf) = &*KEPT;
-    let journal = Lent::with(log);
+    let journal = holding(log);
     for (key, value) in shelf {
         journal.put(key, value).unwrap();
     }
     journal
 }
 
-fn open(journal: &Lent) -> Store {
+fn open(journal: &Arc<MemoryJournal>) -> Store {
     let options = Options {
         clock: Arc::new(|| 1_800_000_000_000),
         ..Options::default()
     };
-    Store::on(Box::new(journal.clone()), options).unwrap()
+    Store::on(Box::new(Arc::clone(journal)), options).unwrap()
 }
 
 fn take(store: &Store) {
