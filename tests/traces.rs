@@ -11,13 +11,9 @@ use rollbook_support as support;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// The folder of traces; says so where there is none.
-fn traces() -> Option<PathBuf> {
-    let folder = support::shared("ROLLBOOK_TRACES");
-    if folder.is_none() {
-        println!("ROLLBOOK_TRACES is not set: 0 traces ran");
-    }
-    folder
+/// A file of the traces' folder.
+fn trace(name: &str) -> PathBuf {
+    support::data("ROLLBOOK_TRACES").join(name)
 }
 
 /// A store on disk with a file in it.
@@ -120,8 +116,8 @@ fn wanted(file: &Path, columns: [usize; 5]) -> Vec<[String; 5]> {
 }
 
 #[test]
+#[ignore = "needs ROLLBOOK_TRACES"]
 fn snapshots_after_outages_infer_just_what_was_lost() {
-    let Some(folder) = traces() else { return };
     for (file, truth, columns, counts) in [
         (
             "krijn_w3c_2012-10_lossy.jsonl.gz",
@@ -131,14 +127,14 @@ fn snapshots_after_outages_infer_just_what_was_lost() {
         ),
         ("i2p.jsonl", "inferred_i2p.tsv", [0, 4, 1, 2, 3], (98, 89)),
     ] {
-        let (_dir, store, outcome) = recorded(&folder.join(file), false);
+        let (_dir, store, outcome) = recorded(&trace(file), false);
         let tally = outcome.tally;
         assert_eq!(
             (tally.inferred_joins, tally.inferred_leaves),
             counts,
             "{file}"
         );
-        let (got, wanted) = (inferred(&store), wanted(&folder.join(truth), columns));
+        let (got, wanted) = (inferred(&store), wanted(&trace(truth), columns));
         assert_eq!(wanted.len() as u64, counts.0 + counts.1);
         let differ = got.iter().zip(&wanted).find(|(got, wanted)| got != wanted);
         assert_eq!(differ, None, "{file}");
@@ -147,25 +143,21 @@ fn snapshots_after_outages_infer_just_what_was_lost() {
 }
 
 #[test]
+#[ignore = "needs ROLLBOOK_TRACES"]
 fn played_and_taken_in_again_a_trace_has_the_same_history() {
-    let Some(folder) = traces() else { return };
     for (file, events) in [
         ("i2p.jsonl", 77),
         ("krijn_w3c_2012-10_lossy.jsonl.gz", 14_635),
         ("qtox.jsonl.gz", 26_749),
     ] {
-        assert_eq!(
-            round_trip(&folder.join(file)).tally.events,
-            events,
-            "{file}"
-        );
+        assert_eq!(round_trip(&trace(file)).tally.events, events, "{file}");
     }
 }
 
 #[test]
+#[ignore = "needs ROLLBOOK_TRACES"]
 fn a_million_events_make_the_round_trip() {
-    let Some(folder) = traces() else { return };
-    let outcome = round_trip(&folder.join("krijn_w3c.jsonl.gz"));
+    let outcome = round_trip(&trace("krijn_w3c.jsonl.gz"));
     assert_eq!(
         (outcome.lines, outcome.tally.entries),
         (1_031_203, 1_031_203)

@@ -25,6 +25,7 @@ use rollbook::query::HistoryFilter;
 use rollbook::query::answer::HistoryEntry;
 use rollbook::{Options, Store};
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A clock that stands still, so that times are known.
@@ -61,9 +62,11 @@ pub fn history(store: &Store) -> Vec<HistoryEntry> {
     entries
 }
 
-/// The folder of shared test data, if this machine has one.
-pub fn shared(variable: &str) -> Option<std::path::PathBuf> {
-    std::env::var_os(variable)
-        .map(Into::into)
-        .filter(|path: &std::path::PathBuf| path.exists())
+/// The folder that a variable names, of data that is no part of the repository. Whatever needs it is `#[ignore]`d, so
+/// that it cannot pass without; `.ci/run` runs it where the data is.
+pub fn data(variable: &str) -> PathBuf {
+    let folder = std::env::var_os(variable);
+    folder
+        .unwrap_or_else(|| panic!("{variable} is not set"))
+        .into()
 }

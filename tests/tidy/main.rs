@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice)]
 
 mod circles;
+mod data;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
