@@ -1,5 +1,6 @@
 //! The library's examples. The projection of `examples/minutes_in_channel.rs`: its figures, and that it can be rebuilt from
-//! the log or given what is new. The follower of `examples/record_and_follow.rs`: that it goes on where it was.
+//! the log or given what is new. The follower of `examples/record_and_follow.rs`: that it goes on where it was. And the
+//! frames that a reader pulls: where the reader is after it has left one, skipped one, or read it to its end.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../examples/minutes_in_channel.rs"]
@@ -11,6 +12,7 @@ mod record_and_follow;
 
 use minutes_in_channel::MinutesInChannel;
 use rollbook::Store;
+use rollbook::store::{ScanScope, ScopedRecord, StateCursor};
 use rollbook_support as support;
 use std::collections::BTreeMap;
 
@@ -123,4 +125,65 @@ fn a_follower_goes_on_where_it_was() {
     store.record(&[event]).unwrap();
     let then = record_and_follow::follow(&store, &position).unwrap();
     assert_eq!(then.len() as u64, store.head() - before);
+}
+
+/// The entries of all frames after a cursor, which is moved to the end.
+fn entries_after(store: &Store, cursor: &mut StateCursor) -> Vec<u64> {
+    let mut seqs = Vec::new();
+    let mut frames = store.frames_after(cursor);
+    while let Some(mut frame) = frames.next(cursor).unwrap() {
+        while let Some(record) = frame.next(cursor).unwrap() {
+            if let ScopedRecord::Commit(commit) = record {
+                seqs.extend(commit.entries.iter().map(|entry| entry.seq));
+            }
+        }
+    }
+    seqs
+}
+
+/// A store with three frames of two entries each.
+fn three_frames() -> Store {
+    let store = Store::in_memory(Default::default()).unwrap();
+    for channel in ["a", "b", "c"] {
+        let event = rollbook::domain::event::Event::snapshot(channel, [("t", "ann")]);
+        store.record(&[event]).unwrap();
+    }
+    store
+}
+
+#[test]
+fn a_frame_that_is_left_half_read_is_read_again() {
+    let store = three_frames();
+    let (mut cursor, mut frames) = store.scan(&ScanScope::default()).unwrap();
+    let mut first = frames.next(&mut cursor).unwrap().unwrap();
+    while first.next(&mut cursor).unwrap().is_some() {}
+    let mut second = frames.next(&mut cursor).unwrap().unwrap();
+    assert!(second.next(&mut cursor).unwrap().is_some());
+    drop(second);
+    // The reader has stopped there.
+    assert!(frames.next(&mut cursor).unwrap().is_none());
+    assert_eq!(entries_after(&store, &mut cursor), [3, 4, 5, 6]);
+    assert_eq!(entries_after(&store, &mut cursor), [] as [u64; 0]);
+}
+
+#[test]
+fn a_frame_that_is_skipped_is_passed() {
+    let store = three_frames();
+    let (mut cursor, mut frames) = store.scan(&ScanScope::default()).unwrap();
+    let first = frames.next(&mut cursor).unwrap().unwrap();
+    first.skip(&mut cursor);
+    assert_eq!(entries_after(&store, &mut cursor), [3, 4, 5, 6]);
+}
+
+#[test]
+fn a_scope_that_ends_inside_a_commit_leaves_the_rest_of_its_frame() {
+    let store = three_frames();
+    let scope = ScanScope {
+        last: Some(3),
+        ..ScanScope::default()
+    };
+    let (mut cursor, mut frames) = store.scan(&scope).unwrap();
+    frames.apply_rest(&mut cursor).unwrap();
+    assert_eq!(cursor.state.head(), 3);
+    assert_eq!(entries_after(&store, &mut cursor), [3, 4, 5, 6]);
 }

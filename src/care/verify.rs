@@ -4,14 +4,15 @@
 
 use crate::domain::behind::{event_behind, page_behind};
 use crate::domain::decide::decide;
-use crate::domain::entry::{Commit, Entry, Page, Payload, Rules, Snapshot};
+use crate::domain::entry::{Commit, Entry, Payload, Snapshot};
 use crate::domain::event::Event;
-use crate::domain::names::{Names, Renumbering};
 use crate::domain::resolve::resolve;
-use crate::domain::state::State;
 use crate::log::frame::Check;
 use crate::query::answer::{Problem, Verified};
-use crate::store::{Digests, ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, check};
+use crate::store::{
+    Digests, ScanScope, ScopedCommit, ScopedRecord, StateCursor, StateView, Store, StoreError,
+    check,
+};
 
 /// How much is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,13 +55,12 @@ impl Store {
             commits: 0,
             problems: Vec::new(),
         };
-        match self.scan(&ScanScope::default(), &mut verifier) {
+        match verifier.read(self) {
             Ok(end) => {
                 let head = self.head();
-                if end.state.head() != head {
-                    let detail =
-                        format!("the log ends at entry {}, not at {head}", end.state.head());
-                    verifier.problem(end.state.head(), "missing", detail);
+                if end != head {
+                    let detail = format!("the log ends at entry {end}, not at {head}");
+                    verifier.problem(end, "missing", detail);
                 }
             }
             Err(StoreError::Corrupt { seq, detail }) => verifier.problem(seq, "damaged", detail),
@@ -90,7 +90,74 @@ struct Verifier<F> {
     problems: Vec<Problem>,
 }
 
-impl<F> Verifier<F> {
+impl<F: FnMut(u64)> Verifier<F> {
+    /// Reads the whole log. Returns the last entry.
+    fn read(&mut self, store: &Store) -> Result<u64, StoreError> {
+        let (mut cursor, frames) = store.scan(&ScanScope::default())?;
+        let mut frames = frames.with_check(Check::Chain);
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            while let Some(record) = frame.next(&mut cursor)? {
+                match &record {
+                    ScopedRecord::Commit(commit) => self.commit(commit, &mut cursor),
+                    ScopedRecord::Page { page, .. } if self.depth == VerifyDepth::Deep => {
+                        let event = page_behind(page, &cursor.names);
+                        self.check(cursor.state.head() + 1, &event);
+                        cursor.apply(&record);
+                    }
+                    _ => cursor.apply(&record),
+                }
+            }
+            if let Some(renumbering) = cursor.forget_absent() {
+                self.digests.renumber(&renumbering);
+            }
+        }
+        Ok(cursor.state.head())
+    }
+
+    fn commit(&mut self, commit: &ScopedCommit<'_>, cursor: &mut StateCursor) {
+        self.commits += 1;
+        if self.depth == VerifyDepth::Deep {
+            self.decide_again(commit, cursor);
+        }
+        for entry in commit.entries {
+            let head = cursor.state.head();
+            if entry.seq != head + 1 {
+                let detail = format!("entry {} follows entry {head}", entry.seq);
+                self.problem(entry.seq, "order", detail);
+            }
+            self.digests.before(entry, &cursor.state, &cursor.names);
+            self.entries += 1;
+            if self.entries.is_multiple_of(65_536) {
+                (self.progress)(self.entries);
+            }
+            cursor.apply_entry(entry);
+        }
+        if let Some(first) = commit.entries.first()
+            && let Payload::Snapshot(snapshot) = &first.payload
+            && !snapshot.stale
+        {
+            self.check_roster(first.seq, snapshot, cursor.view());
+        }
+    }
+
+    /// Checks the roster after a snapshot against the snapshot's entry.
+    fn check_roster(&mut self, seq: u64, snapshot: &Snapshot, after: StateView<'_>) {
+        let StateView { state, names } = after;
+        let channel = state.channel(snapshot.channel);
+        let roster = channel.map_or(0, |channel| channel.roster().len());
+        if roster != snapshot.count as usize {
+            let detail = format!(
+                "the roster has {roster} members, the entry says {}",
+                snapshot.count
+            );
+            self.problem(seq, "roster", detail);
+        }
+        if self.digests.of(snapshot.channel, state, names) != snapshot.digest {
+            let detail = "the roster's digest is not the one in the entry".to_owned();
+            self.problem(seq, "digest", detail);
+        }
+    }
+
     fn problem(&mut self, seq: u64, kind: &'static str, detail: String) {
         if self.problems.len() < PROBLEMS_MAX {
             let kind = kind.to_owned();
@@ -105,7 +172,9 @@ impl<F> Verifier<F> {
         }
     }
 
-    fn decide_again(&mut self, state: &State, names: &mut Names, rules: &Rules, entries: &[Entry]) {
+    /// Decides about the event behind a commit again. `cursor` has the state before it.
+    fn decide_again(&mut self, commit: &ScopedCommit<'_>, cursor: &mut StateCursor) {
+        let (state, names, entries) = (&cursor.state, &mut cursor.names, commit.entries);
         let Some(first) = entries.first() else { return };
         let Some(event) = event_behind(entries, state, names) else {
             let detail = "no event can have made these entries".to_owned();
@@ -113,7 +182,7 @@ impl<F> Verifier<F> {
         };
         self.check(first.seq, &event);
         let resolved = resolve(&event, names);
-        let again = match decide(state, names, &resolved, rules, first.recorded_at) {
+        let again = match decide(state, names, &resolved, commit.rules, first.recorded_at) {
             Ok(Commit::Entries(again)) => again,
             Ok(_) => Vec::new(),
             Err(refusal) => {
@@ -150,88 +219,5 @@ fn same(entry: &Entry, again: &Entry) -> bool {
             *entry == again
         }
         _ => entry == again,
-    }
-}
-
-impl<F: FnMut(u64)> Visitor for Verifier<F> {
-    fn renumbers(&self) -> bool {
-        true
-    }
-
-    fn renumbered(&mut self, renumbering: &Renumbering) {
-        self.digests.renumber(renumbering);
-    }
-
-    fn check(&self) -> Check {
-        Check::Chain
-    }
-
-    fn commit(
-        &mut self,
-        state: &State,
-        names: &mut Names,
-        rules: &Rules,
-        entries: &[Entry],
-    ) -> Result<(), StoreError> {
-        self.commits += 1;
-        if self.depth == VerifyDepth::Deep {
-            self.decide_again(state, names, rules, entries);
-        }
-        Ok(())
-    }
-
-    fn page(
-        &mut self,
-        at: StateView<'_>,
-        _rules: &Rules,
-        page: &Page,
-    ) -> Result<ScanFlow, StoreError> {
-        if self.depth == VerifyDepth::Deep {
-            self.check(at.state.head() + 1, &page_behind(page, at.names));
-        }
-        Ok(ScanFlow::Apply)
-    }
-
-    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
-        if entry.seq != at.state.head() + 1 {
-            let detail = format!("entry {} follows entry {}", entry.seq, at.state.head());
-            self.problem(entry.seq, "order", detail);
-        }
-        self.digests.before(entry, at.state, at.names);
-        self.entries += 1;
-        if self.entries.is_multiple_of(65_536) {
-            (self.progress)(self.entries);
-        }
-        Ok(ScanFlow::Apply)
-    }
-
-    fn committed(&mut self, at: StateView<'_>, entries: &[Entry]) -> Result<(), StoreError> {
-        let Some(Entry {
-            seq,
-            payload: Payload::Snapshot(snapshot),
-            ..
-        }) = entries.first()
-        else {
-            return Ok(());
-        };
-        if snapshot.stale {
-            return Ok(());
-        }
-        let roster = at
-            .state
-            .channel(snapshot.channel)
-            .map_or(0, |channel| channel.roster().len());
-        if roster != snapshot.count as usize {
-            let detail = format!(
-                "the roster has {roster} members, the entry says {}",
-                snapshot.count
-            );
-            self.problem(*seq, "roster", detail);
-        }
-        if self.digests.of(snapshot.channel, at.state, at.names) != snapshot.digest {
-            let detail = "the roster's digest is not the one in the entry".to_owned();
-            self.problem(*seq, "digest", detail);
-        }
-        Ok(())
     }
 }

@@ -1,9 +1,7 @@
 //! Reads frames from an engine, in order, from any place.
 
-use super::Record;
 use super::engine::{Engine, JournalError, Values};
-use super::frame::{self, Check, FrameError, FrameHeader};
-use crate::domain::names::Names;
+use super::frame::{self, FrameError, FrameHeader};
 
 /// Why the next frame cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -49,17 +47,10 @@ impl Frame {
         self.position + self.values.len() as u64
     }
 
-    /// Passes its records to `each` ([`frame::decode_each`]), with the dictionary `names`.
-    ///
-    /// # Errors
-    /// If the frame does not agree with its header, or its chain is broken (if that is checked); errors of `each`.
-    pub fn read<E: From<FrameError>>(
-        &self,
-        names: &mut Names,
-        check: Check,
-        each: impl FnMut(&mut Names, &Record) -> Result<bool, E>,
-    ) -> Result<(), E> {
-        frame::decode_each(&self.values, names, check, each).map(drop)
+    /// Its header and its values.
+    #[must_use]
+    pub fn into_parts(self) -> (FrameHeader, Vec<Vec<u8>>) {
+        (self.header, self.values)
     }
 }
 

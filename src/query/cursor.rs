@@ -3,11 +3,11 @@
 
 use super::answer::HistoryEntry;
 use super::history::{EntryFields, HistoryFilter, history_entry};
-use crate::domain::entry::{Entry, Page, Rules};
+use crate::domain::entry::Entry;
 use crate::domain::names::{NameId, Names};
 use crate::domain::roster::ChannelState;
-use crate::log::frame::{FrameHeader, channel_hash};
-use crate::store::{ScanFlow, StateCursor, StateView, Store, StoreError, Visitor};
+use crate::log::frame::channel_hash;
+use crate::store::{ScopedRecord, StateCursor, StateView, Store, StoreError};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -212,26 +212,14 @@ impl Cursor {
     ) -> Result<Vec<DeliveredEntry>, StoreError> {
         let wanted = self.ahead.len() < most && self.ahead_bytes < most_bytes;
         if wanted && self.read < store.head() {
-            let fold = match &mut self.fold {
+            let mut fold = match self.fold.take() {
                 Some(fold) => fold,
-                none => none.insert(store.seek(self.read)?),
+                None => store.seek(self.read)?,
             };
-            if fold.names.members() > NAMES_KEPT_MAX {
-                fold.names = Names::new();
-            }
-            let mut reading = ReadAhead {
-                channel: self.channel.as_deref(),
-                hash: self.channel.as_deref().map(channel_hash),
-                speakers: &mut self.speakers,
-                ahead: &mut self.ahead,
-                ahead_bytes: &mut self.ahead_bytes,
-                behind: self.read,
-                read: &mut self.read,
-                most,
-                most_bytes,
-                next: 0,
-            };
-            store.advance(fold, &mut reading)?;
+            let read = self.read_ahead(store, &mut fold, most, most_bytes);
+            // Also after an error: reading continues before the damaged frame.
+            self.fold = Some(fold);
+            read?;
         }
         let (mut given, mut bytes) = (Vec::new(), 0);
         while given.len() < most
@@ -250,6 +238,88 @@ impl Cursor {
             spoken.passed(self.seq);
         }
         Ok(given)
+    }
+
+    /// Reads frames until so many entries, or so many bytes, are ready for delivery.
+    fn read_ahead(
+        &mut self,
+        store: &Store,
+        fold: &mut StateCursor,
+        most: usize,
+        most_bytes: usize,
+    ) -> Result<(), StoreError> {
+        if fold.names.members() > NAMES_KEPT_MAX {
+            fold.names = Names::new();
+        }
+        let hash = self.channel.as_deref().map(channel_hash);
+        // Entries up to this one are in `ahead` already, or were delivered.
+        let known = self.read;
+        let mut frames = store.frames_after(fold);
+        while self.ahead.len() < most
+            && self.ahead_bytes < most_bytes
+            && let Some(mut frame) = frames.next(fold)?
+        {
+            let header = frame.header();
+            self.read = (header.first_seq + header.entries)
+                .saturating_sub(1)
+                .max(known);
+            if hash.is_some_and(|channel| !header.may_touch(channel)) {
+                frame.skip(fold);
+                continue;
+            }
+            // The next entry's seq. Records without entries count from there on.
+            let mut next = header.first_seq;
+            while let Some(record) = frame.next(fold)? {
+                match record {
+                    ScopedRecord::Commit(commit) => {
+                        for entry in commit.entries {
+                            next = entry.seq + 1;
+                            self.take(entry, known, fold.view());
+                        }
+                    }
+                    ScopedRecord::Page { page, .. } => {
+                        self.speaks(page.observer, page.channel, next, &fold.names);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an entry that was read; it is delivered if it comes after the entry `known`.
+    fn take(&mut self, entry: &Entry, known: u64, at: StateView<'_>) {
+        let channel = at.channel_of(entry);
+        if let Some(channel) = channel {
+            self.speaks(entry.observer, channel, entry.seq, at.names);
+        }
+        if entry.seq > known {
+            let channels = if channel.is_none() {
+                let spoken = self.speakers.get(at.names.text(entry.observer));
+                spoken.map(|spoken| spoken.by(entry.seq))
+            } else {
+                None
+            };
+            let entry = history_entry(entry, at.names);
+            let delivered = DeliveredEntry { entry, channels };
+            self.ahead_bytes += delivered.bytes();
+            self.ahead.push_back(delivered);
+        }
+    }
+
+    fn speaks(&mut self, observer: NameId, channel: NameId, seq: u64, names: &Names) {
+        let [observer, channel] = [observer, channel].map(|name| names.text(name));
+        if self.channel.as_deref().is_some_and(|only| only != channel) {
+            return;
+        }
+        match self.speakers.get_mut(observer) {
+            Some(spoken) => spoken.speaks(channel, seq),
+            None => {
+                let mut spoken = SpokenChannels::default();
+                spoken.speaks(channel, seq);
+                self.speakers.insert(observer.to_owned(), spoken);
+            }
+        }
     }
 }
 
@@ -275,81 +345,5 @@ impl DeliveredEntry {
             .sum();
         let meta = meta.as_deref().map_or(0, |meta| meta.get().len());
         size_of::<DeliveredEntry>() + names + observer.len() + meta
-    }
-}
-
-struct ReadAhead<'a> {
-    channel: Option<&'a str>,
-    hash: Option<u64>,
-    speakers: &'a mut Speakers,
-    ahead: &'a mut VecDeque<DeliveredEntry>,
-    ahead_bytes: &'a mut usize,
-    /// The last entry that is in `ahead` already, or was delivered.
-    behind: u64,
-    read: &'a mut u64,
-    most: usize,
-    most_bytes: usize,
-    /// The next entry's seq, as far as it is known. Records without entries count from there on.
-    next: u64,
-}
-
-impl ReadAhead<'_> {
-    fn speaks(&mut self, observer: NameId, channel: NameId, seq: u64, names: &Names) {
-        let [observer, channel] = [observer, channel].map(|name| names.text(name));
-        if self.channel.is_some_and(|only| only != channel) {
-            return;
-        }
-        match self.speakers.get_mut(observer) {
-            Some(spoken) => spoken.speaks(channel, seq),
-            None => {
-                let mut spoken = SpokenChannels::default();
-                spoken.speaks(channel, seq);
-                self.speakers.insert(observer.to_owned(), spoken);
-            }
-        }
-    }
-}
-
-impl Visitor for ReadAhead<'_> {
-    fn wants(&mut self, header: &FrameHeader) -> bool {
-        let last = (header.first_seq + header.entries).saturating_sub(1);
-        *self.read = last.max(self.behind);
-        self.next = header.first_seq;
-        self.hash.is_none_or(|channel| header.may_touch(channel))
-    }
-
-    fn goes_on(&self) -> bool {
-        self.ahead.len() < self.most && *self.ahead_bytes < self.most_bytes
-    }
-
-    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
-        self.next = entry.seq + 1;
-        let channel = at.channel_of(entry);
-        if let Some(channel) = channel {
-            self.speaks(entry.observer, channel, entry.seq, at.names);
-        }
-        if entry.seq > self.behind {
-            let channels = if channel.is_none() {
-                let spoken = self.speakers.get(at.names.text(entry.observer));
-                spoken.map(|spoken| spoken.by(entry.seq))
-            } else {
-                None
-            };
-            let entry = history_entry(entry, at.names);
-            let delivered = DeliveredEntry { entry, channels };
-            *self.ahead_bytes += delivered.bytes();
-            self.ahead.push_back(delivered);
-        }
-        Ok(ScanFlow::Skip)
-    }
-
-    fn page(
-        &mut self,
-        at: StateView<'_>,
-        _rules: &Rules,
-        page: &Page,
-    ) -> Result<ScanFlow, StoreError> {
-        self.speaks(page.observer, page.channel, self.next, at.names);
-        Ok(ScanFlow::Skip)
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::entry::{Disposition, Entry, Origin, Payload, SnapshotOrigin};
 use crate::domain::event::{ChangeKind, LinkState, TokenState};
 use crate::domain::names::Names;
 use crate::domain::time::Millis;
-use crate::store::{ScanFlow, ScanScope, ScanStart, StateView, Store, StoreError, Visitor};
+use crate::store::{ScanScope, ScanStart, ScopedRecord, StateView, Store, StoreError};
 
 /// The entries that are wanted.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +72,7 @@ impl Store {
     pub(crate) fn history_beside(
         &self,
         filter: &HistoryFilter,
-        each: impl FnMut(HistoryEntry, &Entry) -> bool,
+        mut each: impl FnMut(HistoryEntry, &Entry) -> bool,
     ) -> Result<(), StoreError> {
         if let Some(channel) = &filter.channel {
             self.expect_channel(channel)?;
@@ -89,15 +89,30 @@ impl Store {
             },
             ..ScanScope::default()
         };
-        self.scan(
-            &scope,
-            &mut HistoryScan {
-                filter,
-                each,
-                left: filter.limit,
-            },
-        )
-        .map(drop)
+        let (mut cursor, mut frames) = self.scan(&scope)?;
+        let mut given = 0;
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            while let Some(record) = frame.next(&mut cursor)? {
+                let ScopedRecord::Commit(commit) = &record else {
+                    cursor.apply(&record);
+                    continue;
+                };
+                for entry in commit.entries {
+                    if filter.matches_entry(entry, cursor.view()) {
+                        given += 1;
+                        let shown = history_entry(entry, &cursor.names);
+                        if !each(shown, entry) || filter.limit == Some(given) {
+                            return Ok(());
+                        }
+                    }
+                    if filter.channel.is_some() {
+                        cursor.apply_entry(entry);
+                    }
+                }
+            }
+            cursor.forget_absent();
+        }
+        Ok(())
     }
 }
 
@@ -128,60 +143,26 @@ impl HistoryFilter {
             && named(&self.user, seen.user)
             && self.channel.as_deref().is_none_or(is_of)
     }
-}
 
-struct HistoryScan<'a, F> {
-    filter: &'a HistoryFilter,
-    each: F,
-    left: Option<u64>,
-}
-
-impl<F: FnMut(HistoryEntry, &Entry) -> bool> HistoryScan<'_, F> {
-    fn matches(&self, at: StateView<'_>, entry: &Entry) -> bool {
-        let change = match &entry.payload {
-            Payload::Change(change) => Some(at.names.key(change.member)),
+    /// Whether the filter matches an entry. `before` is the state before it.
+    fn matches_entry(&self, entry: &Entry, before: StateView<'_>) -> bool {
+        let names = before.names;
+        let member = match &entry.payload {
+            Payload::Change(change) => Some(names.key(change.member)),
             _ => None,
         };
-        let seen = EntryFields {
+        let fields = EntryFields {
             seq: entry.seq,
             effective_at: entry.effective_at,
             kind: entry_type(entry),
             inferred: entry.is_inferred(),
-            topic: change.map(|key| at.names.text(key.topic)),
-            user: change.map(|key| at.names.text(key.user)),
+            topic: member.map(|key| names.text(key.topic)),
+            user: member.map(|key| names.text(key.user)),
         };
-        self.filter
-            .matches(&seen, |wanted| match at.channel_of(entry) {
-                Some(channel) => at.names.text(channel) == wanted,
-                None => at.is_shown_in(entry, at.names.find(wanted)),
-            })
-    }
-}
-
-impl<F: FnMut(HistoryEntry, &Entry) -> bool> Visitor for HistoryScan<'_, F> {
-    fn renumbers(&self) -> bool {
-        true
-    }
-
-    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
-        let on = if self.filter.channel.is_some() {
-            ScanFlow::Apply
-        } else {
-            ScanFlow::Skip
-        };
-        if !self.matches(at, entry) {
-            return Ok(on);
-        }
-        if !(self.each)(history_entry(entry, at.names), entry) {
-            return Ok(ScanFlow::Stop);
-        }
-        if let Some(left) = &mut self.left {
-            *left -= 1;
-            if *left == 0 {
-                return Ok(ScanFlow::Stop);
-            }
-        }
-        Ok(on)
+        self.matches(&fields, |wanted| match before.channel_of(entry) {
+            Some(channel) => names.text(channel) == wanted,
+            None => before.is_shown_in(entry, names.find(wanted)),
+        })
     }
 }
 
@@ -201,37 +182,7 @@ pub(super) fn entry_type(entry: &Entry) -> EntryType {
 /// An entry as `history` shows it.
 pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
     let text = |name| names.text(name).to_owned();
-    let inferred = entry.is_inferred();
-    let mut shown = HistoryEntry {
-        seq: entry.seq,
-        channel: None,
-        kind: entry_type(entry),
-        topic: None,
-        user: None,
-        connection: None,
-        meta: None,
-        occurred_at: Time(entry.occurred_at),
-        recorded_at: Time(entry.recorded_at),
-        effective_at: Time(entry.effective_at),
-        observer: text(entry.observer),
-        state: None,
-        origin: if inferred {
-            answer::OriginAnswer::Inferred
-        } else {
-            answer::OriginAnswer::Observed
-        },
-        disposition: answer::DispositionAnswer::Applied,
-        snapshot_seq: None,
-        not_before: None,
-        not_after: None,
-        baseline: false,
-        reason: None,
-        id: entry.id.as_deref().filter(|_| !inferred).map(str::to_owned),
-        pos: entry.stamp.pos.filter(|_| !inferred),
-        source_ts: entry.stamp.ts.filter(|_| !inferred).map(Time),
-        members: None,
-        complete: None,
-    };
+    let mut shown = common_fields(entry, names);
     match &entry.payload {
         Payload::Change(change) => {
             let key = names.key(change.member);
@@ -276,6 +227,41 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
         }
     }
     shown
+}
+
+/// The fields that do not depend on the payload.
+fn common_fields(entry: &Entry, names: &Names) -> HistoryEntry {
+    let inferred = entry.is_inferred();
+    HistoryEntry {
+        seq: entry.seq,
+        channel: None,
+        kind: entry_type(entry),
+        topic: None,
+        user: None,
+        connection: None,
+        meta: None,
+        occurred_at: Time(entry.occurred_at),
+        recorded_at: Time(entry.recorded_at),
+        effective_at: Time(entry.effective_at),
+        observer: names.text(entry.observer).to_owned(),
+        state: None,
+        origin: if inferred {
+            answer::OriginAnswer::Inferred
+        } else {
+            answer::OriginAnswer::Observed
+        },
+        disposition: answer::DispositionAnswer::Applied,
+        snapshot_seq: None,
+        not_before: None,
+        not_after: None,
+        baseline: false,
+        reason: None,
+        id: entry.id.as_deref().filter(|_| !inferred).map(str::to_owned),
+        pos: entry.stamp.pos.filter(|_| !inferred),
+        source_ts: entry.stamp.ts.filter(|_| !inferred).map(Time),
+        members: None,
+        complete: None,
+    }
 }
 
 /// The reason of a snapshot that no source sent.

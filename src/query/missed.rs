@@ -3,11 +3,13 @@
 use super::answer::{ClosedBy, CollectedChange, Evidence, Gap, Missed, MissedMember, Time};
 use super::history::entry_type;
 use super::{member_names, meta_answer};
-use crate::domain::entry::{Change, Disposition, Entry, Origin, Payload, SnapshotOrigin};
+use crate::domain::entry::{
+    Change, Disposition, Entry, LinkChange, Origin, Payload, Snapshot, SnapshotOrigin,
+};
 use crate::domain::event::ChangeKind;
 use crate::domain::names::{NameId, Names, NumberMap};
 use crate::domain::time::Millis;
-use crate::store::{ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, heard_of};
+use crate::store::{ScanScope, ScopedRecord, StateView, Store, StoreError, heard_of};
 
 /// The gaps that are wanted.
 #[derive(Debug, Clone, Default)]
@@ -131,8 +133,24 @@ impl Store {
             loose: Vec::new(),
             loosed_by: None,
         };
-        let end = self.scan(&scope, &mut gaps)?;
-        heard_of(channel, &end.state, &end.names)?;
+        let (mut cursor, mut frames) = self.scan(&scope)?;
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            while let Some(record) = frame.next(&mut cursor)? {
+                let ScopedRecord::Commit(commit) = &record else {
+                    cursor.apply(&record);
+                    continue;
+                };
+                for entry in commit.entries {
+                    gaps.take(entry, cursor.view());
+                    cursor.apply_entry(entry);
+                }
+                if commit.is_whole() {
+                    gaps.note_vanished(commit.all, cursor.view());
+                }
+            }
+            cursor.forget_absent();
+        }
+        heard_of(channel, &cursor.state, &cursor.names)?;
         Ok(gaps.found)
     }
 }
@@ -254,130 +272,130 @@ impl Gaps<'_> {
             .rev()
             .find(|found| found.missed.gap == gap)
     }
-}
-
-impl Visitor for Gaps<'_> {
-    fn renumbers(&self) -> bool {
-        true
-    }
-
-    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
-        let channel = self.channel;
-        let of_channel = |name| at.names.text(name) == channel;
+    /// Takes an entry. `before` is the state before it.
+    fn take(&mut self, entry: &Entry, before: StateView<'_>) {
         match &entry.payload {
-            Payload::Link(link) => {
-                for change in &link.gaps {
-                    if !of_channel(change.channel) {
-                        continue;
-                    }
-                    if change.opens {
-                        self.open(change.gap, change.at, Evidence::Link);
-                    } else {
-                        self.over(change.gap, entry.occurred_at.max(change.at));
-                    }
-                }
-            }
-            Payload::Snapshot(snapshot) if of_channel(snapshot.channel) => {
-                let settles = snapshot.complete && !snapshot.stale;
-                self.by_snapshot = snapshot.gap.map(|seen| (entry.seq, seen.gap));
-                self.loosed_by = (!settles && snapshot.gap.is_none()).then_some(entry.seq);
-                if let Some(seen) = snapshot.gap {
-                    if let Some(from) = seen.opened {
-                        self.open(seen.gap, from, Evidence::Snapshot);
-                    }
-                    if let Some(found) = self.of(seen.gap) {
-                        found.missed.to = seen.closed.map(Time);
-                        if seen.is_closed() {
-                            found.missed.collected.clear();
-                        }
-                        found.missed.closed_by = seen.closed.map(|_| match snapshot.origin {
-                            SnapshotOrigin::Differences => ClosedBy::Differences,
-                            SnapshotOrigin::Listed | SnapshotOrigin::Occupancy => {
-                                ClosedBy::Snapshot
-                            }
-                        });
-                    }
-                }
-                if settles {
-                    self.loose.clear();
+            Payload::Link(link) => self.take_link(entry, link, before.names),
+            Payload::Snapshot(snapshot) => {
+                if before.names.text(snapshot.channel) == self.channel {
+                    self.take_snapshot(entry.seq, snapshot);
                 }
             }
             Payload::Change(change) => {
-                let of = at.names.key(change.member).channel;
-                let Origin::Inferred(by) = change.origin else {
-                    if change.disposition == Disposition::Collected && of_channel(of) {
-                        self.collect(entry, change, at.names);
-                    }
-                    return Ok(ScanFlow::Apply);
-                };
-                if by.baseline || !of_channel(of) {
-                    return Ok(ScanFlow::Apply);
+                let channel = before.names.key(change.member).channel;
+                if before.names.text(channel) == self.channel {
+                    self.take_change(entry, change, before);
                 }
-                let known = at.state.channel(of);
-                let is_blind = known.is_some_and(|known| known.watching().is_blind());
-                let [topic, user, connection] = member_names(change.member, at.names);
-                let member = MissedMember {
-                    topic,
-                    user,
-                    connection,
-                    meta: meta_answer(change.meta.as_ref()),
-                    not_before: by.not_before.map(Time),
-                    not_after: Some(Time(entry.occurred_at)),
-                };
-                match self
-                    .by_snapshot
-                    .filter(|(snapshot, _)| *snapshot == by.snapshot_seq)
-                {
-                    Some((_, gap)) => self.add(gap, change.kind, member),
-                    None if self.loosed_by == Some(by.snapshot_seq) && is_blind => {
-                        self.loose.push((change.kind, entry.effective_at, member));
-                    }
-                    None => {}
+            }
+            Payload::Token(_) => {}
+        }
+    }
+
+    fn take_link(&mut self, entry: &Entry, link: &LinkChange, names: &Names) {
+        for change in &link.gaps {
+            if names.text(change.channel) != self.channel {
+                continue;
+            }
+            if change.opens {
+                self.open(change.gap, change.at, Evidence::Link);
+            } else {
+                self.over(change.gap, entry.occurred_at.max(change.at));
+            }
+        }
+    }
+
+    fn take_snapshot(&mut self, seq: u64, snapshot: &Snapshot) {
+        let settles = snapshot.complete && !snapshot.stale;
+        self.by_snapshot = snapshot.gap.map(|seen| (seq, seen.gap));
+        self.loosed_by = (!settles && snapshot.gap.is_none()).then_some(seq);
+        if let Some(seen) = snapshot.gap {
+            if let Some(from) = seen.opened {
+                self.open(seen.gap, from, Evidence::Snapshot);
+            }
+            if let Some(found) = self.of(seen.gap) {
+                found.missed.to = seen.closed.map(Time);
+                if seen.is_closed() {
+                    found.missed.collected.clear();
                 }
+                found.missed.closed_by = seen.closed.map(|_| match snapshot.origin {
+                    SnapshotOrigin::Differences => ClosedBy::Differences,
+                    SnapshotOrigin::Listed | SnapshotOrigin::Occupancy => ClosedBy::Snapshot,
+                });
+            }
+        }
+        if settles {
+            self.loose.clear();
+        }
+    }
+
+    /// Takes a change in the channel.
+    fn take_change(&mut self, entry: &Entry, change: &Change, before: StateView<'_>) {
+        let StateView { state, names } = before;
+        let by = match change.origin {
+            Origin::Inferred(by) if by.baseline => return,
+            Origin::Inferred(by) => by,
+            Origin::Observed => {
+                if change.disposition == Disposition::Collected {
+                    self.collect(entry, change, names);
+                }
+                return;
+            }
+        };
+        let [topic, user, connection] = member_names(change.member, names);
+        let member = MissedMember {
+            topic,
+            user,
+            connection,
+            meta: meta_answer(change.meta.as_ref()),
+            not_before: by.not_before.map(Time),
+            not_after: Some(Time(entry.occurred_at)),
+        };
+        let known = state.channel(names.key(change.member).channel);
+        let is_blind = known.is_some_and(|known| known.watching().is_blind());
+        match self.by_snapshot {
+            Some((snapshot, gap)) if snapshot == by.snapshot_seq => {
+                self.add(gap, change.kind, member);
+            }
+            _ if self.loosed_by == Some(by.snapshot_seq) && is_blind => {
+                self.loose.push((change.kind, entry.effective_at, member));
             }
             _ => {}
         }
-        Ok(ScanFlow::Apply)
     }
 
-    fn committed(&mut self, at: StateView<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+    /// Notes the topics that a snapshot has emptied, after all its entries. `after` is the state after them.
+    fn note_vanished(&mut self, entries: &[Entry], after: StateView<'_>) {
+        let StateView { state, names } = after;
         let Some(Entry {
             seq,
             payload: Payload::Snapshot(snapshot),
             ..
         }) = entries.first()
         else {
-            return Ok(());
+            return;
         };
         let Some((_, gap)) = self.by_snapshot.filter(|(by, _)| by == seq) else {
-            return Ok(());
+            return;
         };
         let left = entries.iter().filter_map(|entry| match &entry.payload {
             Payload::Change(change) if change.kind == ChangeKind::Leave => {
-                Some(at.names.key(change.member).topic)
+                Some(names.key(change.member).topic)
             }
             _ => None,
         });
         let mut gone: Vec<NameId> = left.collect();
         gone.dedup();
-        if let Some(channel) = at
-            .state
-            .channel(snapshot.channel)
-            .filter(|_| !gone.is_empty())
-        {
+        if let Some(channel) = state.channel(snapshot.channel).filter(|_| !gone.is_empty()) {
             let alive: NumberMap<NameId, ()> = channel
                 .roster()
                 .iter()
-                .map(|&member| (at.names.key(member).topic, ()))
+                .map(|&member| (names.key(member).topic, ()))
                 .collect();
             gone.retain(|topic| !alive.contains_key(topic));
         }
         if let Some(found) = self.of(gap) {
-            let gone = gone
-                .into_iter()
-                .map(|topic| at.names.text(topic).to_owned());
+            let gone = gone.into_iter().map(|topic| names.text(topic).to_owned());
             found.missed.vanished.extend(gone);
         }
-        Ok(())
     }
 }

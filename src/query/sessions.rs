@@ -4,10 +4,10 @@ use super::answer::{self, Session, Time};
 use super::member_names;
 use crate::domain::entry::{Change, Entry, Origin, Payload};
 use crate::domain::event::ChangeKind;
-use crate::domain::names::{MemberId, Names, NumberMap, Renumbering};
+use crate::domain::names::{MemberId, Names, NumberMap};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::store::{ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, heard_of};
+use crate::store::{ScanScope, ScopedRecord, StateView, Store, StoreError, heard_of};
 
 /// The stays that are wanted.
 #[derive(Debug, Clone, Default)]
@@ -81,13 +81,30 @@ impl Store {
             open: NumberMap::default(),
             stopped: false,
         };
-        let end = self.scan(&scope, &mut stays)?;
+        let (mut cursor, mut frames) = self.scan(&scope)?;
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            while let Some(record) = frame.next(&mut cursor)? {
+                let ScopedRecord::Commit(commit) = &record else {
+                    cursor.apply(&record);
+                    continue;
+                };
+                for entry in commit.entries {
+                    stays.take(entry, cursor.view());
+                    if stays.stopped {
+                        return Ok(());
+                    }
+                    cursor.apply_entry(entry);
+                }
+            }
+            if let Some(renumbering) = cursor.forget_absent() {
+                // The members of open stays are present, so none of them is forgotten.
+                stays.open = renumbering.by_member(std::mem::take(&mut stays.open));
+            }
+        }
         if let Some(channel) = &filter.channel {
-            heard_of(channel, &end.state, &end.names)?;
+            heard_of(channel, &cursor.state, &cursor.names)?;
         }
-        if !stays.stopped {
-            stays.give_open(&end.state, &end.names);
-        }
+        stays.give_open(&cursor.state, &cursor.names);
         Ok(())
     }
 }
@@ -168,6 +185,31 @@ impl<F: FnMut(Session) -> bool> StayCollector<'_, F> {
         is(&self.filter.channel, channel)
             && is(&self.filter.topic, &topic)
             && is(&self.filter.user, &user)
+    }
+
+    /// Takes an entry. `before` is the state before it.
+    fn take(&mut self, entry: &Entry, before: StateView<'_>) {
+        let StateView { state, names } = before;
+        let Payload::Change(change) = &entry.payload else {
+            return;
+        };
+        if !change.is_applied()
+            || change.kind == ChangeKind::Update
+            || !self.is_asked_for(change.member, names)
+        {
+            return;
+        }
+        let end = StayEnd::of(entry, change, state, names);
+        if change.kind == ChangeKind::Join {
+            self.open.insert(change.member, end);
+        } else if let Some(join) = self.open.remove(&change.member) {
+            let channel = state.channel(names.key(change.member).channel);
+            let lossy =
+                end.lossy || join.lossy || channel.is_some_and(|channel| channel.is_lossy());
+            let earliest = end.earliest.unwrap_or(end.latest);
+            let bounds = StayBounds::of(&join, earliest, end.latest, lossy);
+            self.give(change.member, join, Some(end), bounds, names);
+        }
     }
 
     fn give(
@@ -251,43 +293,5 @@ impl StayBounds {
             min_ms,
             max_ms: join.earliest.filter(|_| !unbounded).map(longest),
         }
-    }
-}
-
-impl<F: FnMut(Session) -> bool> Visitor for StayCollector<'_, F> {
-    fn renumbers(&self) -> bool {
-        true
-    }
-
-    fn renumbered(&mut self, renumbering: &Renumbering) {
-        // The members of open stays are present, so none of them is forgotten.
-        self.open = renumbering.by_member(std::mem::take(&mut self.open));
-    }
-
-    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
-        if self.stopped {
-            return Ok(ScanFlow::Stop);
-        }
-        let Payload::Change(change) = &entry.payload else {
-            return Ok(ScanFlow::Apply);
-        };
-        if !change.is_applied()
-            || change.kind == ChangeKind::Update
-            || !self.is_asked_for(change.member, at.names)
-        {
-            return Ok(ScanFlow::Apply);
-        }
-        let end = StayEnd::of(entry, change, at.state, at.names);
-        if change.kind == ChangeKind::Join {
-            self.open.insert(change.member, end);
-        } else if let Some(join) = self.open.remove(&change.member) {
-            let channel = at.channel_of(entry).and_then(|name| at.state.channel(name));
-            let lossy =
-                end.lossy || join.lossy || channel.is_some_and(|channel| channel.is_lossy());
-            let earliest = end.earliest.unwrap_or(end.latest);
-            let bounds = StayBounds::of(&join, earliest, end.latest, lossy);
-            self.give(change.member, join, Some(end), bounds, at.names);
-        }
-        Ok(ScanFlow::Apply)
     }
 }

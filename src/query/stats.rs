@@ -4,10 +4,10 @@
 use super::answer::{Peak, Stats, Time};
 use crate::domain::entry::{Change, Entry, Origin, Payload};
 use crate::domain::event::ChangeKind;
-use crate::domain::names::{NameId, NumberMap};
+use crate::domain::names::{NameId, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::limits::STATS_BUCKETS_MAX;
-use crate::store::{ScanFlow, ScanScope, StateView, Store, StoreError, Visitor, heard_of};
+use crate::store::{ScanScope, ScopedRecord, Store, StoreError, heard_of};
 use std::collections::BTreeMap;
 
 /// What is counted.
@@ -64,30 +64,40 @@ impl Store {
             filter,
             counters: NumberMap::default(),
         };
-        let end = self.scan(&scope, &mut counting)?;
+        let (mut cursor, mut frames) = self.scan(&scope)?;
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            while let Some(record) = frame.next(&mut cursor)? {
+                if let ScopedRecord::Commit(commit) = &record {
+                    for entry in commit.entries {
+                        counting.count(entry, &cursor.names)?;
+                    }
+                }
+                cursor.apply(&record);
+            }
+        }
+        let (state, names) = (&cursor.state, &cursor.names);
         if let Some(channel) = &filter.channel {
-            heard_of(channel, &end.state, &end.names)?;
+            heard_of(channel, state, names)?;
         }
         if filter.every_ms.is_none() {
             // A channel that never had a member has its line, too.
-            for (name, channel) in end.state.channels() {
-                if is_wanted(end.names.text(name), filter) {
+            for (name, channel) in state.channels() {
+                if is_wanted(names.text(name), filter) {
                     counting.counter(name, None, channel.effective_at());
                 }
             }
         }
         let mut answers: BTreeMap<(String, Option<String>), Vec<Stats>> = BTreeMap::new();
         for (channel, counters) in counting.counters {
-            let last = end
-                .state
+            let last = state
                 .channel(channel)
                 .map_or(Millis::MIN, |channel| channel.effective_at());
             for (topic, counter) in counters {
-                let topic = topic.map(|topic| end.names.text(topic).to_owned());
+                let topic = topic.map(|topic| names.text(topic).to_owned());
                 if filter.topic.is_some() && filter.topic != topic {
                     continue;
                 }
-                let channel = end.names.text(channel).to_owned();
+                let channel = names.text(channel).to_owned();
                 let stats = counter.finish(&channel, topic.as_deref(), last, filter)?;
                 answers.insert((channel, topic), stats);
             }
@@ -113,31 +123,29 @@ impl Counting<'_> {
         let new = || Counter::new(self.filter, first_at);
         counters.entry(topic).or_insert_with(new)
     }
-}
 
-impl Visitor for Counting<'_> {
-    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
+    fn count(&mut self, entry: &Entry, names: &Names) -> Result<(), StoreError> {
         let channel = match &entry.payload {
-            Payload::Change(change) => at.names.key(change.member).channel,
+            Payload::Change(change) => names.key(change.member).channel,
             Payload::Snapshot(snapshot) => snapshot.channel,
             // Their times come from another clock.
-            Payload::Link(_) | Payload::Token(_) => return Ok(ScanFlow::Apply),
+            Payload::Link(_) | Payload::Token(_) => return Ok(()),
         };
-        if !is_wanted(at.names.text(channel), self.filter) {
-            return Ok(ScanFlow::Apply);
+        if !is_wanted(names.text(channel), self.filter) {
+            return Ok(());
         }
         let (filter, moment) = (self.filter, entry.effective_at);
         let whole = self.counter(channel, None, moment);
         let Payload::Change(change) = &entry.payload else {
-            return Ok(ScanFlow::Apply);
+            return Ok(());
         };
         if change.is_applied() {
-            let key = at.names.key(change.member);
+            let key = names.key(change.member);
             whole.take(moment, change, key.user, filter)?;
             let of_topic = self.counter(channel, Some(key.topic), moment);
             of_topic.take(moment, change, key.user, filter)?;
         }
-        Ok(ScanFlow::Apply)
+        Ok(())
     }
 }
 

@@ -4,12 +4,13 @@ use super::answer::{Certainty, CoverageAnswer, Publisher, Time, TopicAnswer, Who
 use super::{coverage_answer, member_names, meta_answer};
 use crate::domain::entry::{Disposition, Entry, Origin, Payload, Text};
 use crate::domain::event::ChangeKind;
-use crate::domain::names::{MemberId, NameId, Names, NumberMap, Renumbering};
+use crate::domain::names::{MemberId, NameId, Names, NumberMap};
+use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::log::frame::FrameHeader;
 use crate::store::{
-    ScanFlow, ScanScope, ScanStart, StateView, Store, StoreError, Visitor, heard_of,
+    ScanScope, ScanStart, ScopedRecord, StateCursor, Store, StoreError, channel_of, heard_of,
 };
+use std::collections::BTreeMap;
 
 /// The moment of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -131,86 +132,93 @@ impl Store {
                 .is_some_and(|channel| channel.is_lossy());
             Ok::<_, StoreError>((state.is_watched_at(name, at), lossy))
         })??;
-        let mut moment = AtMoment::new(channel, at);
+        let (end, mut later) = self.read_to(channel, known_at, at)?;
+        let (state, names) = (&end.state, &end.names);
+        let Some(name) = names.find(channel) else {
+            return Err(StoreError::NoSuchChannel(channel.to_owned()));
+        };
+        let of_channel = state.channel(name);
+        if let Some(open) = of_channel.and_then(|channel| channel.watching().open_gap()) {
+            later.gaps.entry(open.gap).or_insert((open.from, None)).0 = open.from;
+        }
+        let gap_from = later.gap_from();
+        let coverage = match coverage_answer(state.coverage(name)) {
+            _ if gap_from.is_some() => CoverageAnswer::Blind,
+            CoverageAnswer::Blind if of_channel.is_some_and(|channel| channel.seen_whole()) => {
+                CoverageAnswer::Complete
+            }
+            CoverageAnswer::Blind => CoverageAnswer::Partial,
+            known => known,
+        };
+        // Proofs from other channels on the same link are in the gap's beginning, and only there.
+        let heard = of_channel.and_then(|channel| channel.watching().heard_at());
+        let base = base_certainty(coverage, lossy || !watched);
+        let rows = later.rows(name, state, names, base);
+        Ok(Who {
+            channel: channel.to_owned(),
+            at: Some(Time(at)),
+            // This seq is the same whether the fold began at a checkpoint or at the first entry.
+            seq: of_channel.map_or(0, |channel| channel.effective_seq()),
+            coverage,
+            last_proof: heard.max(gap_from).map(Time),
+            topics: by_topic(rows, names),
+        })
+    }
+
+    /// The state with what is in effect at a moment, and what later entries say about the moment.
+    fn read_to(
+        &self,
+        channel: &str,
+        known_at: Option<Millis>,
+        at: Millis,
+    ) -> Result<(StateCursor, LaterEntries), StoreError> {
         let scope = ScanScope {
             channel: Some(channel),
             start: ScanStart::InEffectAt(at),
             known_at,
             ..ScanScope::default()
         };
-        let end = self.scan(&scope, &mut moment)?;
-        let (state, names) = (&end.state, &end.names);
-        let Some(name) = names.find(channel) else {
-            return Err(StoreError::NoSuchChannel(channel.to_owned()));
-        };
-        let mut coverage = coverage_answer(state.coverage(name));
-        if coverage == CoverageAnswer::Blind {
-            let seen = state
-                .channel(name)
-                .is_some_and(|channel| channel.seen_whole());
-            coverage = if seen {
-                CoverageAnswer::Complete
-            } else {
-                CoverageAnswer::Partial
-            };
-        }
-        if let Some(open) = state
-            .channel(name)
-            .and_then(|channel| channel.watching().open_gap())
-        {
-            moment.gaps.entry(open.gap).or_insert((open.from, None)).0 = open.from;
-        }
-        let inside =
-            |&(from, to): &(Millis, Option<Millis>)| from <= at && to.is_none_or(|to| at < to);
-        let gap = moment.gaps.values().find(|gap| inside(gap));
-        if gap.is_some() {
-            coverage = CoverageAnswer::Blind;
-        }
-        // Proofs from other channels on the same link are in the gap's beginning, and only there.
-        let heard = state.channel(name).and_then(|it| it.watching().heard_at());
-        let last_proof = heard.max(gap.map(|&(from, _)| from));
-        let base = base_certainty(coverage, lossy || !watched);
-        let mut rows: Vec<Row> = state
-            .roster(name, names)
-            .into_iter()
-            .map(|present| Row {
-                member: present.member,
-                meta: present.meta.cloned(),
-                since: Some(present.since),
-                certainty: base,
-            })
-            .collect();
-        for row in &mut rows {
-            let may_have_left = |&left: &Millis| row.since.is_some_and(|since| since <= left);
-            let doubted = moment.doubted.get(&row.member).is_some_and(may_have_left);
-            if moment.open.remove(&row.member).is_some() || doubted {
-                row.certainty = Certainty::Possible;
+        let mut later = LaterEntries::new(at);
+        let mut name = None;
+        // Whether an entry that takes effect after the moment was found.
+        let mut passed = false;
+        let (mut cursor, mut frames) = self.scan(&scope)?;
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            if passed && frame.header().reaches_back_to > at {
+                frame.skip(&mut cursor);
+                continue;
+            }
+            while let Some(record) = frame.next(&mut cursor)? {
+                let ScopedRecord::Commit(commit) = &record else {
+                    cursor.apply(&record);
+                    continue;
+                };
+                if name.is_none() {
+                    name = cursor.names.find(channel);
+                }
+                for entry in commit.entries {
+                    // Entries without a channel count here, too, and so do link entries of any channel: the state
+                    // must know which observers send link lines.
+                    let of = channel_of(entry, &cursor.names);
+                    let elsewhere = of.is_some() && of != name;
+                    if elsewhere && !matches!(entry.payload, Payload::Link(_)) {
+                        continue;
+                    }
+                    let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
+                    passed |= moves && entry.effective_at > at;
+                    if passed {
+                        later.take(entry, name);
+                    } else {
+                        cursor.apply_entry(entry);
+                    }
+                }
+            }
+            // What `later` holds is numbered with these names.
+            if !passed && cursor.forget_absent().is_some() {
+                name = None;
             }
         }
-        rows.extend(moment.open.into_iter().filter_map(|(member, coming)| {
-            let meta = coming?;
-            Some(Row {
-                member,
-                meta,
-                since: None,
-                certainty: Certainty::Possible,
-            })
-        }));
-        rows.sort_by(|a, b| names.compare(a.member, b.member));
-        let topics = by_topic(rows, names);
-        // This seq is the same whether the fold began at a checkpoint or at the first entry.
-        let seq = state
-            .channel(name)
-            .map_or(0, |channel| channel.effective_seq());
-        let at = Some(Time(at));
-        Ok(Who {
-            channel: channel.to_owned(),
-            at,
-            seq,
-            coverage,
-            last_proof: last_proof.map(Time),
-            topics,
-        })
+        Ok((cursor, later))
     }
 }
 
@@ -251,37 +259,66 @@ fn by_topic(rows: Vec<Row>, names: &Names) -> Vec<TopicAnswer> {
     topics
 }
 
-/// Folds what is in effect at a moment, and looks ahead for later entries that reach back to it.
-struct AtMoment<'a> {
-    channel: &'a str,
-    name: Option<NameId>,
+/// What entries that take effect after a moment say about the moment.
+struct LaterEntries {
     at: Millis,
-    /// An entry that takes effect after the moment was found.
-    passed: bool,
     /// Members with a window around the moment; for a member who joins later, with the metadata of the join.
     open: NumberMap<MemberId, Option<Option<Text>>>,
     /// Members with a leave at or before the moment that was reported too late to be applied; with the time of the
     /// last such leave. It changes nothing, but a member who was there at that time has not certainly stayed.
     doubted: NumberMap<MemberId, Millis>,
     /// The gaps found, with their start and end.
-    gaps: std::collections::BTreeMap<u32, (Millis, Option<Millis>)>,
+    gaps: BTreeMap<u32, (Millis, Option<Millis>)>,
 }
 
-impl<'a> AtMoment<'a> {
-    fn new(channel: &'a str, at: Millis) -> Self {
-        let (open, doubted, gaps) = Default::default();
-        AtMoment {
-            channel,
-            name: None,
+impl LaterEntries {
+    fn new(at: Millis) -> Self {
+        LaterEntries {
             at,
-            passed: false,
-            open,
-            doubted,
-            gaps,
+            open: NumberMap::default(),
+            doubted: NumberMap::default(),
+            gaps: BTreeMap::new(),
         }
     }
 
-    fn look_ahead(&mut self, entry: &Entry) {
+    /// The begin of the gap around the moment.
+    fn gap_from(&self) -> Option<Millis> {
+        let inside = |&&(from, to): &&(Millis, Option<Millis>)| {
+            from <= self.at && to.is_none_or(|to| self.at < to)
+        };
+        self.gaps.values().find(inside).map(|&(from, _)| from)
+    }
+
+    /// The members at the moment: those of the state, and those who may have been there. `base` is the certainty of a
+    /// member of whom later entries say nothing.
+    fn rows(self, channel: NameId, state: &State, names: &Names, base: Certainty) -> Vec<Row> {
+        let mut open = self.open;
+        let mut rows: Vec<Row> = Vec::new();
+        for present in state.roster(channel, names) {
+            let left = self.doubted.get(&present.member);
+            let doubted = left.is_some_and(|&left| present.since <= left);
+            let unsure = open.remove(&present.member).is_some() || doubted;
+            rows.push(Row {
+                member: present.member,
+                meta: present.meta.cloned(),
+                since: Some(present.since),
+                certainty: if unsure { Certainty::Possible } else { base },
+            });
+        }
+        rows.extend(open.into_iter().filter_map(|(member, coming)| {
+            Some(Row {
+                member,
+                meta: coming?,
+                since: None,
+                certainty: Certainty::Possible,
+            })
+        }));
+        rows.sort_by(|a, b| names.compare(a.member, b.member));
+        rows
+    }
+
+    /// Takes an entry; `channel` is the channel of the question.
+    fn take(&mut self, entry: &Entry, channel: Option<NameId>) {
         match &entry.payload {
             Payload::Change(change) if change.disposition == Disposition::Applied => {
                 let baseline = matches!(change.origin, Origin::Inferred(by) if by.baseline);
@@ -324,7 +361,7 @@ impl<'a> AtMoment<'a> {
                 for change in link
                     .gaps
                     .iter()
-                    .filter(|change| Some(change.channel) == self.name)
+                    .filter(|change| Some(change.channel) == channel)
                 {
                     if change.opens {
                         self.gaps.insert(change.gap, (change.at, None));
@@ -337,39 +374,5 @@ impl<'a> AtMoment<'a> {
             }
             _ => {}
         }
-    }
-}
-
-impl Visitor for AtMoment<'_> {
-    fn renumbers(&self) -> bool {
-        !self.passed
-    }
-
-    fn renumbered(&mut self, renumbering: &Renumbering) {
-        self.name = self.name.and_then(|name| renumbering.name(name));
-    }
-
-    fn wants(&mut self, header: &FrameHeader) -> bool {
-        !self.passed || header.reaches_back_to <= self.at
-    }
-
-    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
-        if self.name.is_none() {
-            self.name = at.names.find(self.channel);
-        }
-        // Entries without a channel count here, too, and so do link entries of any channel: the state must know which
-        // observers send link lines.
-        let channel = at.channel_of(entry);
-        let elsewhere = channel.is_some_and(|channel| Some(channel) != self.name);
-        if elsewhere && !matches!(entry.payload, Payload::Link(_)) {
-            return Ok(ScanFlow::Skip);
-        }
-        let moves = matches!(&entry.payload, Payload::Change(_) | Payload::Snapshot(_));
-        self.passed |= moves && entry.effective_at > self.at;
-        if self.passed {
-            self.look_ahead(entry);
-            return Ok(ScanFlow::Skip);
-        }
-        Ok(ScanFlow::Apply)
     }
 }

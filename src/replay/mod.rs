@@ -1,7 +1,7 @@
 //! Replays the log: recorded history as the lines of a feed.
 //!
 //! ```text
-//! log ─visit→ Player: the event behind each commit ─shape→ line ─Paced→ Sink
+//! log ─scan→ Player: the event behind each commit ─shape→ line ─Paced→ Sink
 //! ```
 //!
 //! | file | what |
@@ -93,9 +93,21 @@ impl Store {
             ..ScanScope::default()
         };
         let mut player = Player::new(filter, shape, sink);
-        let fold = self.scan(&scope, &mut player)?;
+        let (mut cursor, mut frames) = self.scan(&scope)?;
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            while let Some(record) = frame.next(&mut cursor)? {
+                player.play(&record, cursor.view());
+                if player.is_stopped() {
+                    return Ok(());
+                }
+                cursor.apply(&record);
+            }
+            if let Some(renumbering) = cursor.forget_absent() {
+                player.renumber(&renumbering);
+            }
+        }
         // For the case that no commit lies in the range or after it.
-        player.open("default", fold.at());
+        player.open("default", cursor.view());
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! A visitor of the log that decides which commits are played, and as which events.
+//! Which commits are played, and as which events.
 
 use super::sink::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry};
 use super::{agora, own};
@@ -10,7 +10,7 @@ use crate::domain::event::{Event, EventPayload};
 use crate::domain::names::{NameId, Names, Renumbering};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::store::{ScanFlow, StateView, StoreError, Visitor};
+use crate::store::{ScopedRecord, StateView};
 use std::collections::HashSet;
 
 /// Plays commits to a sink; in Rollbook's shape, also the pages between them.
@@ -128,82 +128,64 @@ impl<'a> Player<'a> {
     }
 }
 
-impl Visitor for Player<'_> {
-    fn renumbers(&self) -> bool {
-        true
+impl Player<'_> {
+    /// Plays a record. `before` is the state before it.
+    pub fn play(&mut self, record: &ScopedRecord<'_>, before: StateView<'_>) {
+        match record {
+            // Also a commit of which only the first entries are in the scope.
+            ScopedRecord::Commit(commit) => self.play_commit(commit.rules, commit.all, before),
+            ScopedRecord::Page { rules, page } => self.play_page(before, rules, page),
+            ScopedRecord::Closed(closed) => self.play_closed(closed, before),
+            ScopedRecord::Reject(_) | ScopedRecord::Settled(_) | ScopedRecord::Progress(_) => {}
+        }
     }
 
-    fn renumbered(&mut self, renumbering: &Renumbering) {
+    /// Whether the sink wants no more lines.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Replaces the numbers of names after the dictionary was renumbered.
+    pub fn renumber(&mut self, renumbering: &Renumbering) {
         let begun = self.begun.drain().filter_map(|(observer, channel)| {
             Some((renumbering.name(observer)?, renumbering.name(channel)?))
         });
         self.begun = begun.collect();
     }
 
-    fn commit(
-        &mut self,
-        state: &State,
-        names: &mut Names,
-        rules: &Rules,
-        entries: &[Entry],
-    ) -> Result<(), StoreError> {
-        let names = &*names;
+    fn play_commit(&mut self, rules: &Rules, entries: &[Entry], before: StateView<'_>) {
+        let StateView { state, names } = before;
         let Some(first) = entries.first() else {
-            return Ok(());
+            return;
         };
         let (seq, at) = (first.seq, first.effective_at);
-        if self.stopped
-            || self.is_before_range(seq, at)
-            || !self.is_of_channel(entries, StateView { state, names })
-        {
-            return Ok(());
+        if self.is_before_range(seq, at) || !self.is_of_channel(entries, before) {
+            return;
         }
-        self.open(names.text(first.observer), StateView { state, names });
+        self.open(names.text(first.observer), before);
         if self.stopped || !self.is_in_range(seq, at) {
-            return Ok(());
+            return;
         }
         match self.event(entries, state, names) {
             Some(event) => self.say(&event, recording(first.recorded_at, rules), seq, at),
             None => self.untold(seq, "no event can have made these entries".to_owned()),
         }
-        Ok(())
     }
 
-    fn entry(&mut self, _at: StateView<'_>, _entry: &Entry) -> Result<ScanFlow, StoreError> {
-        Ok(if self.stopped {
-            ScanFlow::Stop
-        } else {
-            ScanFlow::Apply
-        })
-    }
-
-    fn page(
-        &mut self,
-        at: StateView<'_>,
-        rules: &Rules,
-        page: &Page,
-    ) -> Result<ScanFlow, StoreError> {
-        self.play_page(at, rules, page);
-        Ok(ScanFlow::Apply)
-    }
-
-    fn closed(&mut self, at: StateView<'_>, closed: &ConnectionEnd) -> Result<(), StoreError> {
-        let (seq, moment) = (at.state.head() + 1, closed.recorded_at);
-        if self.stopped || self.filter.channel.is_some() || !self.is_in_range(seq, moment) {
-            return Ok(());
+    fn play_closed(&mut self, closed: &ConnectionEnd, before: StateView<'_>) {
+        let (seq, moment) = (before.state.head() + 1, closed.recorded_at);
+        if self.filter.channel.is_some() || !self.is_in_range(seq, moment) {
+            return;
         }
-        let event = closed_behind(closed, at.names);
+        let event = closed_behind(closed, before.names);
         let recording = recording(closed.recorded_at, &Rules::default());
         self.say(&event, recording, seq, moment);
-        Ok(())
     }
-}
 
-impl Player<'_> {
     fn play_page(&mut self, at: StateView<'_>, rules: &Rules, page: &Page) {
         let name = at.names.text(page.channel);
         let of_channel = self.filter.channel.as_deref().is_none_or(|of| of == name);
-        if self.stopped || self.shape != LineShape::Rollbook || !of_channel {
+        if self.shape != LineShape::Rollbook || !of_channel {
             return;
         }
         let seq = at.state.head() + 1;

@@ -14,9 +14,8 @@
 
 use super::content_hash::ContentHash;
 use super::error::StoreError;
+use super::read::{Bookkeeping, LogPosition, ScanScope, ScanStart, StateCursor};
 use super::retries::Remembered;
-use super::scan::{NoVisitor, advance};
-use super::state_cursor::{Bookkeeping, LogPosition, ScanScope, ScanStart, StateCursor};
 use crate::domain::names::{NameId, NameTable, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::limits;
@@ -394,16 +393,7 @@ fn remove(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes all key values and folds the log from its first entry.
-pub(super) fn rebuild(engine: &dyn Engine, end: u64) -> Result<StateCursor, StoreError> {
-    remove(engine, b"")?;
-    let mut fold = StateCursor::default();
-    advance(
-        engine,
-        &mut fold,
-        end,
-        &ScanScope::default(),
-        &mut NoVisitor,
-    )?;
-    Ok(fold)
+/// Removes all key values.
+pub(super) fn clear(engine: &dyn Engine) -> Result<(), StoreError> {
+    remove(engine, b"")
 }

@@ -4,9 +4,8 @@
 use super::batch::{Clamped, FeedLine, Frontier};
 use super::checkpoint;
 use super::error::StoreError;
-use super::scan::{self, ScanFlow, Visitor};
+use super::read::{ScanScope, ScanStart, ScopedFrames, ScopedRecord, channel_of};
 use super::shared::StoreShared;
-use super::state_cursor::{ScanScope, ScanStart, StateCursor, StateView, channel_of};
 use crate::domain::entry::{Disposition, Entry, Payload};
 use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
 use crate::domain::time::Millis;
@@ -126,32 +125,25 @@ fn search(
         ..ScanScope::default()
     };
     let (engine, end) = (&*shared.engine, shared.published().next);
-    let mut fold: StateCursor = checkpoint::load(engine, end, &scope)?;
-    let mut search = Search {
-        channel,
-        effective_at,
-        found: None,
-    };
-    scan::advance(engine, &mut fold, end, &scope, &mut search)?;
-    Ok(search.found)
-}
-
-struct Search<'a> {
-    channel: &'a str,
-    effective_at: Millis,
-    found: Option<Frontier>,
-}
-
-impl Visitor for Search<'_> {
-    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
-        let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
-        let of_channel = at.channel_of(entry).map(|name| at.names.text(name));
-        if !moves || of_channel != Some(self.channel) || entry.effective_at < self.effective_at {
-            return Ok(ScanFlow::Apply);
+    let mut cursor = checkpoint::load(engine, end, &scope)?;
+    let mut frames = ScopedFrames::new(engine, &cursor, end, &scope);
+    while let Some(mut frame) = frames.next(&mut cursor)? {
+        while let Some(record) = frame.next(&mut cursor)? {
+            let ScopedRecord::Commit(commit) = &record else {
+                cursor.apply(&record);
+                continue;
+            };
+            for entry in commit.entries {
+                let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
+                let of = channel_of(entry, &cursor.names).map(|name| cursor.names.text(name));
+                if moves && of == Some(channel) && entry.effective_at >= effective_at {
+                    return Ok(Some(frontier(entry, None)));
+                }
+                cursor.apply_entry(entry);
+            }
         }
-        self.found = Some(frontier(entry, None));
-        Ok(ScanFlow::Stop)
     }
+    Ok(None)
 }
 
 /// Whether an entry lies so far behind its channel's time that users see a notice.

@@ -4,8 +4,8 @@
 use super::batch::{Receipt, Reply};
 use super::checkpoint::{Checkpoint, PartFrames, PendingCheckpoint};
 use super::error::StoreError;
+use super::read::LogPosition;
 use super::shared::{PoisonOnPanic, StoreShared};
-use super::state_cursor::LogPosition;
 use crate::domain::names::{NameTable, Renumbering};
 use crate::limits;
 use crate::log::Record;

@@ -106,7 +106,7 @@ pub enum StoreError {
         crate::limits::STATS_BUCKETS_MAX
     )]
     TooManyBuckets,
-    /// A visitor or a caller's callback stopped the call.
+    /// The call cannot be made now, or a caller's callback stopped it.
     #[error("{0}")]
     Stopped(String),
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! record / submit ──> decider (decide) ──> committer (append, sync) ──> published head ──> receipts
 //!                                                                      │
-//!                                    visit, as_of, queries  <── scan ──┘
+//!                                    scan, as_of, queries   <── read ──┘
 //! ```
 //!
 //! | file | what |
@@ -12,8 +12,8 @@
 //! | `check` | the rules that an event must meet to be recorded |
 //! | `writer`, `decider`, `committer`, `recovery` | two threads; group commit; poisoning; their state at start |
 //! | `shared`, `locks` | what the store's threads share, and how they lock it |
-//! | `state_cursor` | a place in the log and the state there; which part of the log to read |
-//! | `scan`, `reading` | reads the log, folds it with `apply`, and shows it to visitors |
+//! | `read` | the frames of the log, their records one by one, and the state that they give |
+//! | `reading` | what a store answers besides queries |
 //! | `checkpoint` | saved states, so that reading need not begin at the first entry |
 //! | `clamped` | entries far behind the time of their channel, and the entry that moved that time |
 //! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
@@ -51,6 +51,7 @@ mod meter;
 mod migrate;
 mod opening;
 mod options;
+mod read;
 mod read_only;
 mod reading;
 mod recovery;
@@ -58,9 +59,7 @@ mod reject_quota;
 mod reject_reason;
 mod rejects;
 mod retries;
-mod scan;
 mod shared;
-mod state_cursor;
 mod writer;
 
 pub use crate::log::engine::Durability;
@@ -77,11 +76,14 @@ use meter::CachedGauges;
 pub use meter::{Gauges, Meter};
 pub use migrate::{FORMAT, MigrationPlan, plan};
 pub use options::{Clock, Options};
+pub use read::{
+    ScanScope, ScanStart, ScopedCommit, ScopedFrame, ScopedFrames, ScopedRecord, StateCursor,
+    StateView,
+};
 pub use reject_reason::may_be_retried;
-pub use scan::{ScanFlow, Visitor};
-pub use state_cursor::{ScanScope, ScanStart, StateCursor, StateView};
 
 pub(crate) use digests::Digests;
+pub(crate) use read::channel_of;
 
 use crate::domain::entry::Entry;
 use crate::domain::event::Event;
@@ -274,10 +276,11 @@ impl Store {
         }
         let mut follower = held(&self.follower);
         let engine = &*self.shared.engine;
-        let end = self.shared.published().next;
         let fold = self.follow(&mut follower)?;
         let before = fold.state.describe(&fold.names);
-        let fold = checkpoint::rebuild(engine, end)?;
+        checkpoint::clear(engine)?;
+        let (mut fold, mut frames) = self.scan(&ScanScope::default())?;
+        frames.apply_rest(&mut fold)?;
         let after = fold.state.describe(&fold.names);
         *follower = Some(fold);
         // A writer that finds no key values reads the whole log, and saves a checkpoint when it ends.

@@ -5,10 +5,8 @@ use super::data_dir::DataDir;
 use super::error::StoreError;
 use super::locks::held;
 use super::meter::Gauges;
-use super::scan::{self, NoVisitor, ScanFlow, Visitor};
-use super::state_cursor::{ScanScope, ScanStart, StateCursor, StateView};
+use super::read::{ScanScope, ScanStart, ScopedFrames, ScopedRecord, StateCursor};
 use super::{Projection, Store, heard_of};
-use crate::domain::entry::Entry;
 use crate::domain::names::Names;
 use crate::domain::state::State;
 use crate::domain::time::Millis;
@@ -49,24 +47,53 @@ impl Store {
             last,
             ..ScanScope::default()
         };
-        self.scan(&scope, &mut ProjectionVisitor { projection, from })
-            .map(drop)
+        let (mut cursor, mut frames) = self.scan(&scope)?;
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            while let Some(record) = frame.next(&mut cursor)? {
+                let ScopedRecord::Commit(commit) = record else {
+                    continue;
+                };
+                for entry in commit.entries.iter().filter(|entry| entry.seq >= from) {
+                    projection.apply(entry, &cursor.names);
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// Reads a part of the durable log, shows it to a visitor, and returns the cursor where reading ended.
+    /// A part of the durable log: the frames that are to be read, and the state before them.
+    ///
+    /// ```
+    /// use rollbook::store::{ScanScope, ScopedRecord};
+    /// # fn main() -> Result<(), rollbook::StoreError> {
+    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// # store.record(&[rollbook::domain::event::Event::snapshot("room", [("chat", "lily")])])?;
+    /// let mut entries = 0;
+    /// let (mut cursor, mut frames) = store.scan(&ScanScope::default())?;
+    /// while let Some(mut frame) = frames.next(&mut cursor)? {
+    ///     while let Some(record) = frame.next(&mut cursor)? {
+    ///         if let ScopedRecord::Commit(commit) = &record {
+    ///             entries += commit.entries.len() as u64;
+    ///         }
+    ///         cursor.apply(&record);
+    ///     }
+    /// }
+    /// assert_eq!((entries, cursor.state.head()), (2, 2));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// If the log cannot be read, or the visitor fails.
+    /// If the log cannot be read.
     pub fn scan(
         &self,
         scope: &ScanScope<'_>,
-        visitor: &mut dyn Visitor,
-    ) -> Result<StateCursor, StoreError> {
+    ) -> Result<(StateCursor, ScopedFrames<'_>), StoreError> {
         let engine = &*self.shared.engine;
         let end = self.shared.published().next;
-        let mut fold = checkpoint::load(engine, end, scope)?;
-        scan::advance(engine, &mut fold, end, scope, visitor)?;
-        Ok(fold)
+        let cursor = checkpoint::load(engine, end, scope)?;
+        let frames = ScopedFrames::new(engine, &cursor, end, scope);
+        Ok((cursor, frames))
     }
 
     /// Returns a cursor without state at the frame with the entry `seq`, from which reading can continue.
@@ -81,23 +108,11 @@ impl Store {
         checkpoint::load(&*self.shared.engine, self.shared.published().next, &scope)
     }
 
-    /// Reads on from `fold` and shows the entries to a visitor, up to the durable head or until the visitor stops.
-    ///
-    /// # Errors
-    /// If the log cannot be read, or the visitor fails.
-    pub fn advance(
-        &self,
-        fold: &mut StateCursor,
-        visitor: &mut dyn Visitor,
-    ) -> Result<(), StoreError> {
+    /// The frames after a cursor, up to the durable head.
+    #[must_use]
+    pub fn frames_after(&self, cursor: &StateCursor) -> ScopedFrames<'_> {
         let end = self.shared.published().next;
-        scan::advance(
-            &*self.shared.engine,
-            fold,
-            end,
-            &ScanScope::default(),
-            visitor,
-        )
+        ScopedFrames::new(&*self.shared.engine, cursor, end, &ScanScope::default())
     }
 
     /// Calls `look` with the state at the durable head, or as recorded at `known_at`, or at the entry `last`.
@@ -117,7 +132,8 @@ impl Store {
             ..ScanScope::default()
         };
         if known_at.is_some() || last.is_some() {
-            let fold = self.scan(&scope, &mut NoVisitor)?;
+            let (mut fold, mut frames) = self.scan(&scope)?;
+            frames.apply_rest(&mut fold)?;
             return Ok(look(&fold.state, &fold.names));
         }
         let mut follower = held(&self.follower);
@@ -130,18 +146,19 @@ impl Store {
         &self,
         follower: &'a mut Option<StateCursor>,
     ) -> Result<&'a mut StateCursor, StoreError> {
-        let engine = &*self.shared.engine;
-        let end = self.shared.published().next;
         let scope = ScanScope {
             start: ScanStart::Behind(u64::MAX),
             ..ScanScope::default()
         };
-        let mut fold = match follower.take() {
-            Some(fold) => fold,
-            None => checkpoint::load(engine, end, &scope)?,
+        let (mut fold, mut frames) = match follower.take() {
+            None => self.scan(&scope)?,
+            Some(fold) => {
+                let frames = self.frames_after(&fold);
+                (fold, frames)
+            }
         };
         // A fold that failed halfway is not kept.
-        scan::advance(engine, &mut fold, end, &scope, &mut NoVisitor)?;
+        frames.apply_rest(&mut fold)?;
         Ok(follower.insert(fold))
     }
 
@@ -212,18 +229,4 @@ fn standing(state: &State) -> Gauges {
         gauges.gaps_open += u64::from(channel.watching().open_gap().is_some());
     }
     gauges
-}
-
-struct ProjectionVisitor<'a, P> {
-    projection: &'a mut P,
-    from: u64,
-}
-
-impl<P: Projection> Visitor for ProjectionVisitor<'_, P> {
-    fn entry(&mut self, at: StateView<'_>, entry: &Entry) -> Result<ScanFlow, StoreError> {
-        if entry.seq >= self.from {
-            self.projection.apply(entry, at.names);
-        }
-        Ok(ScanFlow::Skip)
-    }
 }

@@ -2,10 +2,9 @@
 
 use super::checkpoint::{self, PartFrames};
 use super::error::StoreError;
+use super::read::{ScanScope, ScanStart, ScopedFrames, ScopedRecord, StateCursor, StateView};
 use super::retries::{Remembered, Retries};
-use super::scan::{ScanFlow, Visitor, advance};
-use super::state_cursor::{ScanScope, ScanStart, StateCursor, StateView};
-use crate::domain::entry::{Entry, Page, Rules};
+use crate::domain::entry::{Entry, Page};
 use crate::domain::names::{NameId, NumberMap, Renumbering};
 use crate::log::engine::Engine;
 
@@ -84,61 +83,50 @@ pub(super) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
             ..Recovered::default()
         };
     }
-    let mut tail = TailReader {
-        parts: &mut recovered.parts,
-        retries: &mut recovered.retries,
-        since: &mut recovered.since,
-    };
-    advance(
-        engine,
-        &mut recovered.fold,
-        end,
-        &ScanScope::default(),
-        &mut tail,
-    )?;
+    recovered.read_tail(engine, end)?;
     Ok(recovered)
 }
 
-struct TailReader<'a> {
-    parts: &'a mut PartFrames,
-    retries: &'a mut Retries,
-    since: &'a mut DirtySet,
-}
-
-impl Visitor for TailReader<'_> {
-    fn renumbers(&self) -> bool {
-        true
-    }
-
-    fn renumbered(&mut self, renumbering: &Renumbering) {
-        self.since.renumber(renumbering);
-        *self.parts = renumbering.by_name(std::mem::take(self.parts));
-    }
-
-    fn committed(&mut self, at: StateView<'_>, entries: &[Entry]) -> Result<(), StoreError> {
-        let identified = |entry: &Entry| entry.id.clone().map(|id| (id, entry.observer, entry.seq));
-        if let Some((id, observer, seq)) = entries.first().and_then(identified) {
-            let (key, observer) = Retries::key(at.names.text(observer), &id);
-            let id = Remembered {
-                key,
-                observer,
-                seq,
-                said: None,
-            };
-            self.retries.remember(id);
-            self.since.ids.push(id);
+impl Recovered {
+    /// Reads the log after the checkpoint.
+    fn read_tail(&mut self, engine: &dyn Engine, end: u64) -> Result<(), StoreError> {
+        let cursor = &mut self.fold;
+        let mut frames = ScopedFrames::new(engine, cursor, end, &ScanScope::default());
+        while let Some(mut frame) = frames.next(cursor)? {
+            while let Some(record) = frame.next(cursor)? {
+                cursor.apply(&record);
+                match &record {
+                    ScopedRecord::Commit(commit) => {
+                        let at = cursor.view();
+                        if let Some(id) = commit.all.first().and_then(|first| id_of(first, at)) {
+                            self.retries.remember(id);
+                            self.since.ids.push(id);
+                        }
+                        for entry in commit.entries {
+                            self.since.note(at, entry);
+                        }
+                    }
+                    ScopedRecord::Page { page, .. } => self.since.note_page(page),
+                    _ => {}
+                }
+            }
+            if let Some(renumbering) = cursor.forget_absent() {
+                self.since.renumber(&renumbering);
+                self.parts = renumbering.by_name(std::mem::take(&mut self.parts));
+            }
         }
-        entries.iter().for_each(|entry| self.since.note(at, entry));
         Ok(())
     }
+}
 
-    fn page(
-        &mut self,
-        _at: StateView<'_>,
-        _rules: &Rules,
-        page: &Page,
-    ) -> Result<ScanFlow, StoreError> {
-        self.since.note_page(page);
-        Ok(ScanFlow::Apply)
-    }
+/// The id of the line that made this entry and those after it.
+fn id_of(entry: &Entry, at: StateView<'_>) -> Option<Remembered> {
+    let id = entry.id.as_ref()?;
+    let (key, observer) = Retries::key(at.names.text(entry.observer), id);
+    Some(Remembered {
+        key,
+        observer,
+        seq: entry.seq,
+        said: None,
+    })
 }

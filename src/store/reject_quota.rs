@@ -2,7 +2,7 @@
 //! only counted, in merged records that each stand for more and more of them. The text of a reject is not looked at
 //! here.
 
-use super::state_cursor::Bookkeeping;
+use super::read::Bookkeeping;
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::Reject;

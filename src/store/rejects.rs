@@ -3,10 +3,8 @@
 use super::Store;
 use super::error::StoreError;
 use super::locks::held;
-use super::scan::{ScanFlow, Visitor};
-use super::state_cursor::ScanScope;
+use super::read::{ScanScope, ScopedRecord};
 use crate::log::Reject;
-use crate::log::frame::FrameHeader;
 use std::collections::HashSet;
 use std::sync::MutexGuard;
 
@@ -21,58 +19,50 @@ impl Store {
     ///
     /// # Errors
     /// If the log cannot be read.
-    pub fn kept_rejects(&self, each: impl FnMut(u64, &Reject) -> bool) -> Result<(), StoreError> {
-        let mut settled = ResolvedRejects::default();
-        self.scan(&ScanScope::default(), &mut settled)?;
-        let settled = settled.0;
-        let mut kept = OpenRejects {
-            each,
-            settled,
-            n: 0,
-        };
-        self.scan(&ScanScope::default(), &mut kept).map(drop)
-    }
-}
-
-/// The numbers of the settled rejects. The log has them after the rejects themselves.
-#[derive(Default)]
-struct ResolvedRejects(HashSet<u64>);
-
-impl Visitor for ResolvedRejects {
-    fn renumbers(&self) -> bool {
-        true
-    }
-
-    fn wants(&mut self, header: &FrameHeader) -> bool {
-        header.rejects > 0
-    }
-
-    fn settled(&mut self, reject: u64) {
-        self.0.insert(reject);
-    }
-}
-
-struct OpenRejects<F> {
-    each: F,
-    settled: HashSet<u64>,
-    n: u64,
-}
-
-impl<F: FnMut(u64, &Reject) -> bool> Visitor for OpenRejects<F> {
-    fn renumbers(&self) -> bool {
-        true
-    }
-
-    fn wants(&mut self, header: &FrameHeader) -> bool {
-        header.rejects > 0
-    }
-
-    fn reject(&mut self, reject: &Reject) -> ScanFlow {
-        self.n += 1;
-        if self.settled.contains(&self.n) || (self.each)(self.n, reject) {
-            ScanFlow::Skip
-        } else {
-            ScanFlow::Stop
+    pub fn kept_rejects(
+        &self,
+        mut each: impl FnMut(u64, &Reject) -> bool,
+    ) -> Result<(), StoreError> {
+        let settled = self.settled_rejects()?;
+        let mut n = 0;
+        let (mut cursor, mut frames) = self.scan(&ScanScope::default())?;
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            if frame.header().rejects == 0 {
+                frame.skip(&mut cursor);
+                continue;
+            }
+            while let Some(record) = frame.next(&mut cursor)? {
+                if let ScopedRecord::Reject(reject) = record {
+                    n += 1;
+                    if !settled.contains(&n) && !each(n, reject) {
+                        return Ok(());
+                    }
+                }
+                // For errors, which name the last entry.
+                cursor.apply(&record);
+            }
+            cursor.forget_absent();
         }
+        Ok(())
+    }
+
+    /// The numbers of the settled rejects. The log has them after the rejects themselves.
+    fn settled_rejects(&self) -> Result<HashSet<u64>, StoreError> {
+        let mut settled = HashSet::new();
+        let (mut cursor, mut frames) = self.scan(&ScanScope::default())?;
+        while let Some(mut frame) = frames.next(&mut cursor)? {
+            if frame.header().rejects == 0 {
+                frame.skip(&mut cursor);
+                continue;
+            }
+            while let Some(record) = frame.next(&mut cursor)? {
+                if let ScopedRecord::Settled(reject) = record {
+                    settled.insert(reject);
+                }
+                cursor.apply(&record);
+            }
+            cursor.forget_absent();
+        }
+        Ok(settled)
     }
 }

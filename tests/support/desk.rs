@@ -5,7 +5,7 @@ use rollbook::log::engine::Engine;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::query::HistoryFilter;
 use rollbook::query::answer::HistoryEntry;
-use rollbook::store::{Receipt, ScanScope, StoreError, Visitor};
+use rollbook::store::{Receipt, ScanScope, StoreError};
 use rollbook::{Options, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -80,7 +80,8 @@ impl Desk {
             last,
             ..ScanScope::default()
         };
-        let fold = self.store.scan(&scope, &mut Nobody).unwrap();
+        let (mut fold, mut frames) = self.store.scan(&scope).unwrap();
+        frames.apply_rest(&mut fold).unwrap();
         fold.state.describe(&fold.names)
     }
 
@@ -101,7 +102,3 @@ impl Desk {
         self.history().into_iter().map(json).collect()
     }
 }
-
-struct Nobody;
-
-impl Visitor for Nobody {}

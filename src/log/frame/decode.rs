@@ -1,12 +1,13 @@
 //! Decodes values into records.
 
 use super::FrameError;
-use super::encode::{INFLATION_MAX, tag};
-use super::header::{Compression, FrameHeader, FrameStatistics, channel_hash};
-use super::value::{FrameValue, value};
+use super::body::{FrameBody, inflate, join};
+use super::encode::tag;
+use super::header::{FrameHeader, FrameStatistics, channel_hash};
+use super::value::{VALUE_HEADER_BYTES, value};
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::names::Names;
-use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX};
+use crate::limits::FRAME_ENTRIES_MAX;
 use crate::log::Record;
 use crate::log::chain::{CanonicalEncoder, ChainLink};
 use crate::log::codec::bytes::Reader;
@@ -16,7 +17,6 @@ use crate::log::codec::table::{Hashes, Stored, Tables};
 use crate::log::codec::wire::{WEntry, WRules, WRulesOf};
 use crate::log::codec::{CodecError, PAYLOAD_VERSION};
 use std::borrow::Cow;
-use std::cell::RefCell;
 
 /// How much of a frame is checked as it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,132 +62,141 @@ pub fn decode<V: AsRef<[u8]>>(
     names: &mut Names,
     check: Check,
 ) -> Result<Decoded, FrameError> {
+    let parts = parts.iter().map(AsRef::as_ref).collect();
+    let mut frame = FrameRecords::<&[u8]>::open(parts, names, check)?;
     let mut records = Vec::new();
-    let header = decode_each(parts, names, check, |_, record| {
+    while let Some(record) = frame.next(names)? {
         records.push(record.clone());
-        Ok::<_, FrameError>(true)
-    })?;
-    Ok(Decoded { header, records })
-}
-
-/// The same as [`decode`], but passes the records to `each` one by one: so a record is still in the processor's cache
-/// when it is used, and the next one reuses its memory. Reading ends early when `each` returns `false`; errors after
-/// that point are not found.
-///
-/// # Errors
-/// Those of [`decode`], possibly after some records were passed on, and those of `each`.
-pub fn decode_each<V: AsRef<[u8]>, E: From<FrameError>>(
-    parts: &[V],
-    names: &mut Names,
-    check: Check,
-    each: impl FnMut(&mut Names, &Record) -> Result<bool, E>,
-) -> Result<FrameHeader, E> {
-    let body = join(parts)?;
-    let (header, payload) = FrameHeader::read(body.frame, body.parts, &body.bytes)?;
-    let payload = inflate(&header, payload)?;
-    let mut reader = Reader::new(&payload);
-    let layout = reader.byte().map_err(FrameError::from)?;
-    if layout != PAYLOAD_VERSION {
-        return Err(FrameError::Layout(layout).into());
     }
-    let tables = Tables::read(&mut reader).map_err(FrameError::from)?;
-    let verify = match check {
-        Check::Form => None,
-        Check::Chain => Some(ChainCheck {
-            hashes: tables.hashes().map_err(FrameError::from)?,
-            canon: CanonicalEncoder::default(),
-            link: header.link_before,
-            facts: FrameStatistics::new(),
-            erased: tables.names.iter().any(Stored::is_erased),
-        }),
-    };
-    RecordReader {
-        raise: FromWire::new(&tables, names).map_err(FrameError::from)?,
-        reader,
-        previous: Previous::default(),
-        seq: header.first_seq,
-        commits: 0,
-        rules: None,
-        verify,
-        run: 0,
-        room: Vec::new(),
-    }
-    .read(&header, names, each)?;
-    Ok(header)
-}
-
-struct FrameBody<'a> {
-    frame: u64,
-    parts: u32,
-    bytes: Cow<'a, [u8]>,
-}
-
-/// Joins the parts into the body.
-fn join<V: AsRef<[u8]>>(parts: &[V]) -> Result<FrameBody<'_>, FrameError> {
-    let (first, others) = parts.split_first().ok_or(FrameError::Empty)?;
-    let first = value(first.as_ref())?;
-    let misplaced = |part| FrameError::Part {
-        frame: first.frame,
-        part,
-    };
-    if first.part != 0 {
-        return Err(misplaced(0));
-    }
-    if first.parts as usize != parts.len() {
-        return Err(misplaced(parts.len() as u32));
-    }
-    let mut bytes = Cow::Borrowed(first.piece);
-    for (other, part) in others.iter().zip(1u32..) {
-        let other = value(other.as_ref())?;
-        let expected = FrameValue {
-            part,
-            piece: other.piece,
-            ..first
-        };
-        if other != expected {
-            return Err(misplaced(part));
-        }
-        bytes.to_mut().extend_from_slice(other.piece);
-    }
-    if crc32c::crc32c(&bytes) != first.body_crc {
-        return Err(FrameError::Checksum);
-    }
-    Ok(FrameBody {
-        frame: first.frame,
-        parts: first.parts,
-        bytes,
+    Ok(Decoded {
+        header: frame.header,
+        records,
     })
 }
 
-thread_local! {
-    /// Creating a decompressor costs as much as a small frame, so each thread keeps one.
-    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+/// The records of a frame, decoded one by one: so a record is still in the processor's cache when it is used, and the
+/// next one reuses its memory. Errors in the part that is not read are not found.
+pub struct FrameRecords<V> {
+    header: FrameHeader,
+    payload: FramePayload<V>,
+    decoder: RecordDecoder,
+    record: Option<Record>,
+    ended: bool,
 }
 
-/// The payload before compression. Its size is limited by the length of the compressed payload.
-fn inflate<'a>(header: &FrameHeader, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, FrameError> {
-    let plain_len = usize::try_from(header.plain_len).map_err(|_| FrameError::Decompress)?;
-    match header.compression {
-        Compression::Plain if plain_len == payload.len() => Ok(Cow::Borrowed(payload)),
-        Compression::Plain => Err(FrameError::Disagree("the payload's length")),
-        Compression::Zstd => {
-            if plain_len > FRAME_BYTES_MAX || plain_len / INFLATION_MAX >= payload.len() {
-                return Err(FrameError::Decompress);
-            }
-            let plain = DECOMPRESSOR.with_borrow_mut(|kept| {
-                let new = zstd::bulk::Decompressor::new;
-                let decompressor = match kept {
-                    Some(decompressor) => decompressor,
-                    None => kept.insert(new().map_err(|_| FrameError::Decompress)?),
-                };
-                let plain = decompressor.decompress(payload, plain_len);
-                plain.map_err(|_| FrameError::Decompress)
-            })?;
-            if plain.len() != plain_len {
-                return Err(FrameError::Decompress);
-            }
-            Ok(Cow::Owned(plain))
+/// The bytes that have the payload before compression; it begins somewhere in them.
+enum FramePayload<V> {
+    /// The frame's only value.
+    Value(V),
+    /// The body joined from several values, or the decompressed payload.
+    Joined(Vec<u8>),
+}
+
+impl<V: AsRef<[u8]>> FramePayload<V> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            FramePayload::Value(value) => value.as_ref(),
+            FramePayload::Joined(bytes) => bytes,
         }
+    }
+}
+
+impl<V: AsRef<[u8]>> FrameRecords<V> {
+    /// Opens a frame that has these values. Interns its names and members in `names`.
+    ///
+    /// # Errors
+    /// A value is damaged, missing or from another frame, or the frame's tables are not valid.
+    pub fn open(mut parts: Vec<V>, names: &mut Names, check: Check) -> Result<Self, FrameError> {
+        let FrameBody {
+            frame,
+            parts: count,
+            bytes,
+        } = join(&parts)?;
+        let (header, packed) = FrameHeader::read(frame, count, &bytes)?;
+        let before = bytes.len() - packed.len();
+        let (payload, from) = match (inflate(&header, packed)?, bytes) {
+            (Some(plain), _) => (FramePayload::Joined(plain), 0),
+            (None, Cow::Owned(body)) => (FramePayload::Joined(body), before),
+            (None, Cow::Borrowed(_)) => {
+                let value = parts.pop().ok_or(FrameError::Empty)?;
+                (FramePayload::Value(value), VALUE_HEADER_BYTES + before)
+            }
+        };
+        let bytes = payload.bytes();
+        let mut reader = Reader::new(bytes.get(from..).unwrap_or_default());
+        let layout = reader.byte()?;
+        if layout != PAYLOAD_VERSION {
+            return Err(FrameError::Layout(layout));
+        }
+        let tables = Tables::read(&mut reader)?;
+        let verify = match check {
+            Check::Form => None,
+            Check::Chain => Some(ChainCheck {
+                hashes: tables.hashes()?,
+                canon: CanonicalEncoder::default(),
+                link: header.link_before,
+                facts: FrameStatistics::new(),
+                erased: tables.names.iter().any(Stored::is_erased),
+            }),
+        };
+        let decoder = RecordDecoder {
+            raise: FromWire::new(&tables, names)?,
+            at: bytes.len() - reader.left(),
+            previous: Previous::default(),
+            seq: header.first_seq,
+            counts: RecordCounts::default(),
+            rules: None,
+            verify,
+            run: 0,
+            room: Vec::new(),
+        };
+        Ok(FrameRecords {
+            header,
+            payload,
+            decoder,
+            record: None,
+            ended: false,
+        })
+    }
+
+    /// The frame's header.
+    #[must_use]
+    pub fn header(&self) -> &FrameHeader {
+        &self.header
+    }
+
+    /// The next record; `None` after the last one. `names` is the dictionary with which the frame was opened.
+    ///
+    /// # Errors
+    /// The record is not valid, or, after the last one, the frame does not agree with its header.
+    pub fn next(&mut self, names: &Names) -> Result<Option<&Record>, FrameError> {
+        self.advance(names)?;
+        Ok(self.current())
+    }
+
+    /// The record to which [`next`](Self::next) led.
+    #[must_use]
+    pub fn current(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// Decodes the next record.
+    fn advance(&mut self, names: &Names) -> Result<(), FrameError> {
+        if let Some(Record::Commit { entries, .. }) = self.record.take() {
+            self.decoder.room = entries;
+        }
+        if self.ended {
+            return Ok(());
+        }
+        self.record = self.decoder.next(self.payload.bytes())?;
+        match &self.record {
+            Some(record) => self.decoder.note(record, names),
+            None => {
+                self.ended = true;
+                self.decoder.check(&self.header, names)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -250,12 +259,15 @@ impl ChainCheck {
     }
 }
 
-struct RecordReader<'a> {
+/// Decodes the records of a payload.
+struct RecordDecoder {
     raise: FromWire,
-    reader: Reader<'a>,
+    /// The byte of the payload at which reading continues.
+    at: usize,
     previous: Previous,
+    /// The next entry's number.
     seq: u64,
-    commits: u64,
+    counts: RecordCounts,
     rules: Option<Rules>,
     verify: Option<ChainCheck>,
     /// Commits of one entry that still follow under the last tag.
@@ -264,84 +276,92 @@ struct RecordReader<'a> {
     room: Vec<Entry>,
 }
 
-impl RecordReader<'_> {
-    fn read<E: From<FrameError>>(
-        mut self,
-        header: &FrameHeader,
-        names: &mut Names,
-        mut each: impl FnMut(&mut Names, &Record) -> Result<bool, E>,
-    ) -> Result<(), E> {
-        let (mut pages, mut rejects, mut progress) = (0, 0, 0);
-        while let Some(record) = self.next_record()? {
-            match &record {
-                Record::Commit { .. } => {}
-                Record::Page { .. } | Record::Closed(_) => pages += 1,
-                Record::Reject(_) | Record::Settled(_) => rejects += 1,
-                Record::Progress(_) => progress += 1,
-            }
-            if let Some(verify) = &mut self.verify {
-                verify.record(&record, names);
-            }
-            if !each(names, &record)? {
-                return Ok(());
-            }
-            if let Record::Commit { entries, .. } = record {
-                self.room = entries;
-            }
+/// How many records of each kind were decoded.
+#[derive(Default)]
+struct RecordCounts {
+    commits: u64,
+    pages: u64,
+    rejects: u64,
+    progress: u64,
+}
+
+impl RecordDecoder {
+    fn next(&mut self, payload: &[u8]) -> Result<Option<Record>, FrameError> {
+        let mut reader = Reader::new(payload.get(self.at..).unwrap_or_default());
+        let record = self.read(&mut reader)?;
+        self.at = payload.len() - reader.left();
+        Ok(record)
+    }
+
+    /// Counts a record, and adds to the verification what the header must state about it.
+    fn note(&mut self, record: &Record, names: &Names) {
+        let counts = &mut self.counts;
+        match record {
+            Record::Commit { .. } => counts.commits += 1,
+            Record::Page { .. } | Record::Closed(_) => counts.pages += 1,
+            Record::Reject(_) | Record::Settled(_) => counts.rejects += 1,
+            Record::Progress(_) => counts.progress += 1,
         }
+        if let Some(verify) = &mut self.verify {
+            verify.record(record, names);
+        }
+    }
+
+    /// Checks that the header agrees with the records, all of which were read.
+    fn check(&mut self, header: &FrameHeader, names: &Names) -> Result<(), FrameError> {
         let entries = self.seq.wrapping_sub(header.first_seq);
         for (what, found, said) in [
             ("entries", entries, header.entries),
-            ("commits", self.commits, header.commits),
-            ("pages", pages, header.pages),
-            ("rejects", rejects, header.rejects),
-            ("progress", progress, header.progress),
+            ("commits", self.counts.commits, header.commits),
+            ("pages", self.counts.pages, header.pages),
+            ("rejects", self.counts.rejects, header.rejects),
+            ("progress", self.counts.progress, header.progress),
         ] {
             if found != said {
-                return Err(FrameError::Disagree(what).into());
+                return Err(FrameError::Disagree(what));
             }
         }
-        match self.verify {
-            Some(verify) => Ok(verify.check(header, names)?),
+        match self.verify.take() {
+            Some(verify) => verify.check(header, names),
             None => Ok(()),
         }
     }
 
-    fn next_record(&mut self) -> Result<Option<Record>, FrameError> {
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<Option<Record>, FrameError> {
         while self.run == 0 {
-            if self.reader.left() == 0 {
+            if reader.left() == 0 {
                 return Ok(None);
             }
-            match self.reader.byte()? {
-                tag::RULES => self.rules = Some(self.reader.body::<WRules>()?.into()),
-                tag::RULES_OF => self.rules = Some(self.reader.body::<WRulesOf>()?.into()),
+            match reader.byte()? {
+                tag::RULES => self.rules = Some(reader.body::<WRules>()?.into()),
+                tag::RULES_OF => self.rules = Some(reader.body::<WRulesOf>()?.into()),
                 // A row has at least three bytes: flags, a member or body, a difference of times.
-                tag::SINGLES => self.run = self.reader.count(3)?,
+                tag::SINGLES => self.run = reader.count(3)?,
                 tag::COMMIT => {
                     let rules = self.rules()?;
-                    let count = self.reader.count(3)?;
+                    let count = reader.count(3)?;
                     if count == 0 {
                         return Err(FrameError::EmptyCommit);
                     }
-                    let entries = self.commit(rules, count)?;
+                    let entries = self.commit(reader, rules, count)?;
                     return Ok(Some(Record::Commit { rules, entries }));
                 }
                 tag::PAGE => {
                     let rules = self.rules()?;
-                    let page = self.raise.page(self.reader.body()?)?;
+                    let page = self.raise.page(reader.body()?)?;
                     return Ok(Some(Record::Page { rules, page }));
                 }
                 tag::CLOSED => {
-                    let closed = self.raise.closed(self.reader.body()?)?;
+                    let closed = self.raise.closed(reader.body()?)?;
                     return Ok(Some(Record::Closed(closed)));
                 }
                 tag::REJECT => {
-                    let reject = self.raise.reject(self.reader.body()?)?;
+                    let reject = self.raise.reject(reader.body()?)?;
                     return Ok(Some(Record::Reject(reject)));
                 }
-                tag::SETTLED => return Ok(Some(Record::Settled(self.reader.varint()?))),
+                tag::SETTLED => return Ok(Some(Record::Settled(reader.varint()?))),
                 tag::PROGRESS => {
-                    let read = self.raise.progress(self.reader.body()?)?;
+                    let read = self.raise.progress(reader.body()?)?;
                     return Ok(Some(Record::Progress(read)));
                 }
                 other => {
@@ -356,7 +376,7 @@ impl RecordReader<'_> {
         }
         self.run -= 1;
         let rules = self.rules()?;
-        let entries = self.commit(rules, 1)?;
+        let entries = self.commit(reader, rules, 1)?;
         Ok(Some(Record::Commit { rules, entries }))
     }
 
@@ -364,7 +384,12 @@ impl RecordReader<'_> {
         self.rules.ok_or(FrameError::Disagree("rules"))
     }
 
-    fn commit(&mut self, rules: Rules, count: usize) -> Result<Vec<Entry>, FrameError> {
+    fn commit(
+        &mut self,
+        reader: &mut Reader<'_>,
+        rules: Rules,
+        count: usize,
+    ) -> Result<Vec<Entry>, FrameError> {
         if let Some(verify) = &mut self.verify {
             verify.begin(&rules, self.seq, count);
         }
@@ -372,7 +397,7 @@ impl RecordReader<'_> {
         entries.clear();
         entries.reserve(count.min(FRAME_ENTRIES_MAX));
         for _ in 0..count {
-            let entry = row::read(&mut self.reader, self.seq, &mut self.previous)?;
+            let entry = row::read(reader, self.seq, &mut self.previous)?;
             entries.push(self.raise.entry(self.seq, &entry)?);
             if let Some(verify) = &mut self.verify {
                 verify.entry(&entry);
@@ -383,7 +408,6 @@ impl RecordReader<'_> {
         if let Some(verify) = &mut self.verify {
             verify.end();
         }
-        self.commits += 1;
         Ok(entries)
     }
 }

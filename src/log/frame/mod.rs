@@ -6,17 +6,18 @@
 //! ```
 //!
 //! A frame counts only if all its parts exist. [`header`] reads what a query needs to know about a frame, without its
-//! payload. [`decode`] reads its records. [`Check::Chain`] also computes the chain again.
+//! payload. [`FrameRecords`] reads its records. [`Check::Chain`] also computes the chain again.
 //!
 //! **Invariant:** a value that was altered or cut at any place gives an error here, never other records than were
 //! written.
 
+mod body;
 mod decode;
 mod encode;
 mod header;
 mod value;
 
-pub use decode::{Check, Decoded, decode, decode_each, header};
+pub use decode::{Check, Decoded, FrameRecords, decode, header};
 pub use encode::{Encoded, Encoder, FramePosition, Packing};
 pub use header::{CHANNELS_MAX, Channels, Compression, FrameHeader, channel_hash};
 pub use value::{FrameValue, MAGIC, VALUE_HEADER_BYTES, VERSION, value};

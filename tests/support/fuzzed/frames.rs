@@ -6,8 +6,8 @@ use rollbook::log::Record;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::{Engine, Journal};
 use rollbook::log::frame::{
-    Check, Encoder, FrameError, FramePosition, MAGIC, Packing, VALUE_HEADER_BYTES, VERSION, decode,
-    decode_each, header, value,
+    Check, Encoder, FrameError, FramePosition, FrameRecords, MAGIC, Packing, VALUE_HEADER_BYTES,
+    VERSION, decode, header, value,
 };
 use rollbook::log::read::{Frames, drop_unfinished, find_seq, header_ending_before};
 use rollbook::log::salts::Salts;
@@ -89,10 +89,11 @@ fn is_read(values: &[Vec<u8>], first_seq: u64) {
     let mut names = Names::new();
     let mut records: Vec<Record> = Vec::new();
     // Behind an error, too: the header may not say how many there are.
-    let _ = decode_each(values, &mut names, Check::Form, |_, record| {
-        records.push(record.clone());
-        Ok::<_, FrameError>(true)
-    });
+    if let Ok(mut frame) = FrameRecords::open(values.to_vec(), &mut names, Check::Form) {
+        while let Ok(Some(record)) = frame.next(&names) {
+            records.push(record.clone());
+        }
+    }
     let place = FramePosition {
         first_seq,
         ..FramePosition::FIRST
@@ -125,7 +126,10 @@ fn is_gone_through(engine: &dyn Engine, end: u64) {
     let mut frames = Frames::new(engine, 1, end + 1);
     while let Ok(Some(frame)) = frames.next_frame() {
         let mut names = Names::new();
-        let _ = frame.read(&mut names, Check::Chain, |_, _| Ok::<_, FrameError>(true));
+        let (_, values) = frame.into_parts();
+        if let Ok(mut frame) = FrameRecords::open(values, &mut names, Check::Chain) {
+            while let Ok(Some(_)) = frame.next(&names) {}
+        }
     }
     for at in 0..=end + 2 {
         let _ = header_ending_before(engine, at);

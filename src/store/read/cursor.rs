@@ -1,10 +1,10 @@
-//! A place in the log and the state there, and which part of the log to read. Reading itself is in `scan`; where a state
-//! is found without reading all of the log, in `checkpoint`.
+//! A place in the log and the state there. A record is applied to it here and nowhere else. What moves the place is in
+//! `frames`.
 
+use super::record::ScopedRecord;
 use crate::domain::entry::{Entry, Payload};
 use crate::domain::names::{NameId, Names, Renumbering};
 use crate::domain::state::State;
-use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::{Progress, Reject};
 
@@ -22,8 +22,32 @@ pub struct StateCursor {
 }
 
 impl StateCursor {
-    /// Forgets the names that nothing needs, once they may be a large part of the dictionary.
-    pub(crate) fn forget_absent(&mut self) -> Option<Renumbering> {
+    /// Applies a record.
+    pub fn apply(&mut self, record: &ScopedRecord<'_>) {
+        match record {
+            ScopedRecord::Commit(commit) => {
+                for entry in commit.entries {
+                    self.apply_entry(entry);
+                }
+            }
+            ScopedRecord::Page { page, .. } => self.state.apply_page(page),
+            ScopedRecord::Closed(closed) => self.state.apply_closed(closed),
+            ScopedRecord::Reject(reject) => self.bookkeeping.count_reject(reject),
+            ScopedRecord::Settled(_) => {}
+            ScopedRecord::Progress(progress) => {
+                self.bookkeeping.note_progress((*progress).clone());
+            }
+        }
+    }
+
+    /// Applies one entry of a commit, for readers that look at the state before each entry.
+    pub fn apply_entry(&mut self, entry: &Entry) {
+        self.state.apply(entry, &self.names);
+    }
+
+    /// Forgets the names that nothing needs, once they may be a large part of the dictionary. The reader must then
+    /// translate the numbers that it keeps. Only for the time between two frames.
+    pub fn forget_absent(&mut self) -> Option<Renumbering> {
         let size = |names: &Names| names.len() + names.members();
         let spare = limits::SPARE_NAMES_MIN.max(self.needed / 2);
         if size(&self.names) <= self.needed.saturating_add(spare) {
@@ -34,9 +58,9 @@ impl StateCursor {
         Some(renumbering)
     }
 
-    /// A view of the state that was read.
+    /// A view of the state.
     #[must_use]
-    pub fn at(&self) -> StateView<'_> {
+    pub fn view(&self) -> StateView<'_> {
         StateView {
             state: &self.state,
             names: &self.names,
@@ -44,7 +68,7 @@ impl StateCursor {
     }
 }
 
-/// The state just before the visited entry.
+/// The state, and the dictionary that resolves its numbers.
 #[derive(Clone, Copy)]
 pub struct StateView<'a> {
     /// The state; only of the scope's channel, if the scope names one.
@@ -75,33 +99,6 @@ pub(crate) fn channel_of(entry: &Entry, names: &Names) -> Option<NameId> {
         Payload::Link(link) => link.channel,
         Payload::Token(token) => token.channel,
     }
-}
-
-/// Where to begin reading. Reading begins earlier if only an earlier checkpoint is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ScanStart {
-    /// At the first entry.
-    #[default]
-    First,
-    /// After this entry.
-    Behind(u64),
-    /// At the frame with this entry, without state: for readers that need none.
-    Seq(u64),
-    /// At a point where no entry with a later effective time has been applied to the channel (needs a channel).
-    InEffectAt(Millis),
-}
-
-/// The part of the log to read.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ScanScope<'a> {
-    /// Frames that do not touch this channel are skipped.
-    pub channel: Option<&'a str>,
-    /// Where to begin.
-    pub start: ScanStart,
-    /// The last entry to read.
-    pub last: Option<u64>,
-    /// Only what was recorded at or before this time, Unix ms.
-    pub known_at: Option<Millis>,
 }
 
 /// A place between two frames.

@@ -1,0 +1,203 @@
+//! The frames of a scope, in order, and their records. A reader pulls them: it can skip a frame by its header, and stop
+//! at any record. What the records mean is the reader's business.
+
+use super::cursor::{LogPosition, StateCursor};
+use super::record::ScopedRecord;
+use super::scope::{ScanScope, ScopeEnd};
+use crate::log::engine::Engine;
+use crate::log::frame::{Check, FrameError, FrameHeader, FrameRecords, channel_hash};
+use crate::log::read::Frames;
+use crate::store::error::StoreError;
+
+/// The frames of a scope.
+pub struct ScopedFrames<'a> {
+    frames: Frames<'a>,
+    /// The hash of the only channel, if the scope names one.
+    channel: Option<u64>,
+    end: ScopeEnd,
+    check: Check,
+    /// The number of the last frame that was given or skipped.
+    frame: u64,
+    ended: bool,
+}
+
+impl<'a> ScopedFrames<'a> {
+    /// The frames from the cursor's place up to, but not including, the engine's position `end`.
+    pub(crate) fn new(
+        engine: &'a dyn Engine,
+        cursor: &StateCursor,
+        end: u64,
+        scope: &ScanScope<'_>,
+    ) -> Self {
+        ScopedFrames {
+            frames: Frames::new(engine, cursor.place.next, end),
+            channel: scope.channel.map(channel_hash),
+            end: ScopeEnd::of(scope),
+            check: Check::Form,
+            frame: cursor.place.frame,
+            ended: false,
+        }
+    }
+
+    /// The same, but each frame is checked as far as `check` says.
+    #[must_use]
+    pub fn with_check(self, check: Check) -> Self {
+        ScopedFrames { check, ..self }
+    }
+
+    /// The next frame. The reader must read it to its end or skip it: otherwise the cursor stays before it, and no
+    /// frame follows. Frames that cannot touch the scope's channel are skipped here.
+    ///
+    /// # Errors
+    /// The log is damaged, or this frame does not continue the chain.
+    pub fn next(&mut self, cursor: &mut StateCursor) -> Result<Option<ScopedFrame>, StoreError> {
+        if self.ended || cursor.place.frame != self.frame {
+            return Ok(None);
+        }
+        while let Some(frame) = self
+            .frames
+            .next_frame()
+            .map_err(|error| damaged(cursor, error.to_string()))?
+        {
+            let (position, next) = (frame.position(), frame.next());
+            let (header, values) = frame.into_parts();
+            if header.frame != cursor.place.frame + 1 || header.link_before != cursor.place.link {
+                let detail = format!("frame {} does not continue the chain", header.frame);
+                return Err(damaged(cursor, detail));
+            }
+            if header.entries > 0 && self.end.is_before(header.first_seq, header.recorded_at.0) {
+                break;
+            }
+            self.frame = header.frame;
+            let touches = self.channel.is_none_or(|channel| header.may_touch(channel));
+            let frame = ScopedFrame {
+                position,
+                behind: LogPosition {
+                    next,
+                    frame: header.frame,
+                    link: header.link_after,
+                },
+                header,
+                values,
+                records: None,
+                end: self.end,
+                check: self.check,
+                has_all_state: self.channel.is_none(),
+                ended: false,
+            };
+            if touches {
+                return Ok(Some(frame));
+            }
+            frame.skip(cursor);
+        }
+        self.ended = true;
+        Ok(None)
+    }
+
+    /// Applies all frames that are left, for readers that only want the state.
+    ///
+    /// # Errors
+    /// The log is damaged.
+    pub fn apply_rest(&mut self, cursor: &mut StateCursor) -> Result<(), StoreError> {
+        while let Some(mut frame) = self.next(cursor)? {
+            while let Some(record) = frame.next(cursor)? {
+                cursor.apply(&record);
+            }
+            cursor.forget_absent();
+        }
+        Ok(())
+    }
+}
+
+/// A frame of a scope.
+pub struct ScopedFrame {
+    header: FrameHeader,
+    values: Vec<Vec<u8>>,
+    /// The engine's position of the first value.
+    position: u64,
+    /// The place after the frame.
+    behind: LogPosition,
+    records: Option<FrameRecords<Vec<u8>>>,
+    end: ScopeEnd,
+    check: Check,
+    /// The reader's state is that of all channels.
+    has_all_state: bool,
+    ended: bool,
+}
+
+impl ScopedFrame {
+    /// The frame's header.
+    #[must_use]
+    pub fn header(&self) -> &FrameHeader {
+        &self.header
+    }
+
+    /// Moves the cursor behind the frame without reading it.
+    pub fn skip(self, cursor: &mut StateCursor) {
+        cursor.place = self.behind;
+    }
+
+    /// The next record of the scope. After the last one the cursor is moved behind the frame; but where the scope ends
+    /// inside the frame, the cursor stays before it.
+    ///
+    /// # Errors
+    /// The frame is damaged.
+    pub fn next(
+        &mut self,
+        cursor: &mut StateCursor,
+    ) -> Result<Option<ScopedRecord<'_>>, StoreError> {
+        if self.ended || !self.advance(cursor)? {
+            self.ended = true;
+            return Ok(None);
+        }
+        let record = self.records.as_ref().and_then(FrameRecords::current);
+        let record = record.map(|record| ScopedRecord::of(record, &self.end));
+        // Nothing follows a commit in which the scope ends.
+        if let Some(ScopedRecord::Commit(commit)) = &record {
+            self.ended = !commit.is_whole();
+        }
+        Ok(record)
+    }
+
+    /// Decodes the next record of the scope. Returns `false` after the last one.
+    fn advance(&mut self, cursor: &mut StateCursor) -> Result<bool, StoreError> {
+        let (position, head) = (self.position, cursor.state.head());
+        let corrupt = |error: FrameError| StoreError::Corrupt {
+            seq: head,
+            detail: format!("at position {position}: {error}"),
+        };
+        let records = match &mut self.records {
+            Some(records) => records,
+            none => {
+                let values = std::mem::take(&mut self.values);
+                let opened = FrameRecords::open(values, &mut cursor.names, self.check);
+                none.insert(opened.map_err(corrupt)?)
+            }
+        };
+        while let Some(record) = records.next(&cursor.names).map_err(corrupt)? {
+            if !self.end.leaves_out(record, head) {
+                return Ok(true);
+            }
+        }
+        cursor.place = self.behind;
+        self.check_connected(cursor)?;
+        Ok(false)
+    }
+
+    /// Checks that the header does not hide a connection: what opens the store relies on it.
+    fn check_connected(&self, cursor: &StateCursor) -> Result<(), StoreError> {
+        let checked = self.has_all_state && self.check == Check::Chain;
+        if checked && cursor.state.connected() > 0 && !self.header.connected {
+            let detail = format!("frame {} hides that a connection is up", self.header.frame);
+            return Err(damaged(cursor, detail));
+        }
+        Ok(())
+    }
+}
+
+fn damaged(cursor: &StateCursor, detail: String) -> StoreError {
+    StoreError::Corrupt {
+        seq: cursor.state.head(),
+        detail,
+    }
+}

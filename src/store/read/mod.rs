@@ -1,0 +1,33 @@
+//! Reading the log: frames in order, their records one by one, and the state that they give. This is the only way to
+//! get state from the log: for the writer when it starts, for every query, for replay and for verification.
+//!
+//! ```text
+//! let (mut cursor, mut frames) = store.scan(&scope)?;
+//! while let Some(mut frame) = frames.next(&mut cursor)? {
+//!     while let Some(record) = frame.next(&mut cursor)? {
+//!         cursor.apply(&record);
+//!     }
+//!     cursor.forget_absent();
+//! }
+//! ```
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `scope` | which part of the log to read |
+//! | `record` | a record, and which of its entries are in the scope |
+//! | `cursor` | a place in the log and the state there; the only place where records are applied |
+//! | `frames` | the frames of a scope and their records |
+//!
+//! Where a state is found without reading all of the log is the business of `checkpoint`, and what is done with the
+//! records that of each reader: neither is here.
+
+mod cursor;
+mod frames;
+mod record;
+mod scope;
+
+pub(crate) use cursor::{Bookkeeping, LogPosition, channel_of};
+pub use cursor::{StateCursor, StateView};
+pub use frames::{ScopedFrame, ScopedFrames};
+pub use record::{ScopedCommit, ScopedRecord};
+pub use scope::{ScanScope, ScanStart};

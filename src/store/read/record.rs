@@ -1,0 +1,65 @@
+//! A record as readers get it: with the part of its entries that is in the scope. Where records come from is in
+//! `frames`; what they do to the state, in `cursor`.
+
+use super::scope::ScopeEnd;
+use crate::domain::entry::{ConnectionEnd, Entry, Page, Rules};
+use crate::log::{Progress, Record, Reject};
+
+/// A record of a frame.
+#[derive(Debug, Clone, Copy)]
+pub enum ScopedRecord<'a> {
+    /// Entries that were appended together.
+    Commit(ScopedCommit<'a>),
+    /// A step of a paged snapshot.
+    Page {
+        /// The rules by which it was decided.
+        rules: &'a Rules,
+        /// The step.
+        page: &'a Page,
+    },
+    /// An ingest connection that was closed normally.
+    Closed(&'a ConnectionEnd),
+    /// A rejected line.
+    Reject(&'a Reject),
+    /// A rejected line, by its ordinal from 1, was accepted by a later retry.
+    Settled(u64),
+    /// How far a source has been read.
+    Progress(&'a Progress),
+}
+
+/// Entries that were appended together.
+#[derive(Debug, Clone, Copy)]
+pub struct ScopedCommit<'a> {
+    /// The rules by which they were decided.
+    pub rules: &'a Rules,
+    /// The entries of the scope: all of them, or the first few, or none if the scope ends before them.
+    pub entries: &'a [Entry],
+    /// All entries of the commit.
+    pub all: &'a [Entry],
+}
+
+impl ScopedCommit<'_> {
+    /// Whether all entries of the commit are in the scope.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.entries.len() == self.all.len()
+    }
+}
+
+impl<'a> ScopedRecord<'a> {
+    /// A record, with its entries up to the end of the scope.
+    pub(super) fn of(record: &'a Record, end: &ScopeEnd) -> Self {
+        match record {
+            Record::Commit { rules, entries } => ScopedRecord::Commit(ScopedCommit {
+                rules,
+                entries: end.cut(entries),
+                all: entries,
+            }),
+            Record::Page { rules, page } => ScopedRecord::Page { rules, page },
+            Record::Closed(closed) => ScopedRecord::Closed(closed),
+            Record::Reject(reject) => ScopedRecord::Reject(reject),
+            Record::Settled(reject) => ScopedRecord::Settled(*reject),
+            Record::Progress(progress) => ScopedRecord::Progress(progress),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Which part of the log to read. Reading it is in `frames`.
+
+use crate::domain::entry::Entry;
+use crate::domain::time::Millis;
+use crate::log::Record;
+
+/// Where to begin reading. Reading begins earlier if only an earlier checkpoint is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ScanStart {
+    /// At the first entry.
+    #[default]
+    First,
+    /// After this entry.
+    Behind(u64),
+    /// At the frame with this entry, without state: for readers that need none.
+    Seq(u64),
+    /// At a point where no entry with a later effective time has been applied to the channel (needs a channel).
+    InEffectAt(Millis),
+}
+
+/// The part of the log to read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScanScope<'a> {
+    /// Frames that do not touch this channel are skipped.
+    pub channel: Option<&'a str>,
+    /// Where to begin.
+    pub start: ScanStart,
+    /// The last entry to read.
+    pub last: Option<u64>,
+    /// Only what was recorded at or before this time, Unix ms.
+    pub known_at: Option<Millis>,
+}
+
+/// Where a scope ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ScopeEnd {
+    last: Option<u64>,
+    known_at: Option<Millis>,
+}
+
+impl ScopeEnd {
+    pub fn of(scope: &ScanScope<'_>) -> ScopeEnd {
+        ScopeEnd {
+            last: scope.last,
+            known_at: scope.known_at,
+        }
+    }
+
+    /// Whether an entry with this number, recorded at this time, comes after the end.
+    pub fn is_before(&self, seq: u64, recorded_at: Millis) -> bool {
+        self.last.is_some_and(|last| seq > last)
+            || self.known_at.is_some_and(|known_at| recorded_at > known_at)
+    }
+
+    /// The entries that come before the end.
+    pub fn cut<'a>(&self, entries: &'a [Entry]) -> &'a [Entry] {
+        if self.last.is_none() && self.known_at.is_none() {
+            return entries;
+        }
+        let late = |entry: &Entry| self.is_before(entry.seq, entry.recorded_at);
+        let count = entries.iter().position(late).unwrap_or(entries.len());
+        entries.get(..count).unwrap_or(entries)
+    }
+
+    /// Whether a record after the entry `head` is left out. One without entries of its own belongs to the next entry.
+    pub fn leaves_out(&self, record: &Record, head: u64) -> bool {
+        let recorded_at = match record {
+            Record::Page { page, .. } => page.recorded_at,
+            Record::Closed(closed) => closed.recorded_at,
+            // A commit is cut; the others have no place among the entries.
+            Record::Commit { .. }
+            | Record::Reject(_)
+            | Record::Settled(_)
+            | Record::Progress(_) => return false,
+        };
+        self.known_at.is_some_and(|known_at| recorded_at > known_at)
+            || self.last.is_some_and(|last| head >= last)
+    }
+}
