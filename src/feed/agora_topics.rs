@@ -64,24 +64,44 @@ pub(super) fn said<'a>(
     if !matches!(what, TopicEventKind::None) && !infos.is_given() && !none_told {
         return Err(infos.lacking());
     }
-    let topics = topics(line, words)?;
-    Ok(match what {
-        TopicEventKind::None => EventPayload::Nothing,
-        TopicEventKind::Snapshot => EventPayload::Snapshot {
-            channel,
-            shown: ReportedListing {
-                topics,
+    match what {
+        TopicEventKind::None => {
+            topics(line, words, |_| {})?;
+            Ok(EventPayload::Nothing)
+        }
+        TopicEventKind::Snapshot => {
+            let mut shown = ReportedListing {
                 total_topics,
-                incomplete: false,
-            },
-        },
-        TopicEventKind::Live(kind) => live(channel, kind, publisher, topics),
-    })
+                ..ReportedListing::default()
+            };
+            topics(line, words, |topic| shown.topics.push(topic))?;
+            Ok(EventPayload::Snapshot { channel, shown })
+        }
+        TopicEventKind::Live(kind) => {
+            // Nearly all lines list one publisher in one topic.
+            let mut changes = Vec::with_capacity(1);
+            topics(line, words, |topic| {
+                live(kind, &publisher, topic, &mut changes)
+            })?;
+            if changes.is_empty() {
+                return Ok(EventPayload::Nothing);
+            }
+            Ok(EventPayload::Changes {
+                channel,
+                changes,
+                together: false,
+                occupancy: None,
+            })
+        }
+    }
 }
 
-fn topics<'a>(line: &Line<'a>, words: &FieldNames) -> Result<Vec<ReportedTopic<'a>>, LineError> {
-    // Nearly all lines are live, and list one publisher in one topic.
-    let mut topics = Vec::with_capacity(1);
+/// Reads the topics, and gives each to `each`.
+fn topics<'a>(
+    line: &Line<'a>,
+    words: &FieldNames,
+    mut each: impl FnMut(ReportedTopic<'a>),
+) -> Result<(), LineError> {
     line.topic_infos().objects(|scanner| {
         let mut topic = Topic::default();
         topic.read(scanner)?;
@@ -96,53 +116,33 @@ fn topics<'a>(line: &Line<'a>, words: &FieldNames) -> Result<Vec<ReportedTopic<'
             members.push(publisher.meta().meta()?.of_member(who));
             Ok(())
         })?;
-        topics.push(ReportedTopic {
+        each(ReportedTopic {
             topic: (words.topic)(&topic).needed_name()?,
             total: (words.total)(&topic).count()?,
             members,
         });
         Ok(())
-    })?;
-    Ok(topics)
+    })
 }
 
-/// Reads a live event. It never shows the other members: it concerns only
+/// Adds the changes of one topic of a live event. The event never shows the other members: it concerns only
 /// `publisher`, or, without one, the listed ones.
 fn live<'a>(
-    channel: Str<'a>,
     kind: ChangeKind,
-    publisher: Str<'a>,
-    topics: Vec<ReportedTopic<'a>>,
-) -> EventPayload<'a> {
-    let mut changes = Vec::with_capacity(1);
-    for ReportedTopic { topic, members, .. } in topics {
-        if members.is_empty() && !publisher.is_empty() {
-            changes.push(ReportedChange {
-                kind,
-                topic,
-                who: ReportedMember::of(publisher.clone()),
-            });
-            continue;
+    publisher: &Str<'a>,
+    topic: ReportedTopic<'a>,
+    changes: &mut Vec<ReportedChange<'a>>,
+) {
+    let ReportedTopic { topic, members, .. } = topic;
+    if members.is_empty() && !publisher.is_empty() {
+        let who = ReportedMember::of(publisher.clone());
+        changes.push(ReportedChange { kind, topic, who });
+        return;
+    }
+    for who in members {
+        if publisher.is_empty() || who.user == *publisher {
+            let topic = topic.clone();
+            changes.push(ReportedChange { kind, topic, who });
         }
-        let concerned = |who: &ReportedMember<'_>| publisher.is_empty() || who.user == publisher;
-        changes.extend(
-            members
-                .into_iter()
-                .filter(concerned)
-                .map(|who| ReportedChange {
-                    kind,
-                    topic: topic.clone(),
-                    who,
-                }),
-        );
-    }
-    if changes.is_empty() {
-        return EventPayload::Nothing;
-    }
-    EventPayload::Changes {
-        channel,
-        changes,
-        together: false,
-        occupancy: None,
     }
 }
