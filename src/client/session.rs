@@ -292,21 +292,7 @@ impl SessionMachine {
                 self.state = SessionState::In(OpenSession { spoke, ..session });
                 vec![]
             }
-            SessionInput::WillExpire(in_ms) => {
-                self.lapsing = Some(Lapse::Soon);
-                let until = now.saturating_add(in_ms.unwrap_or(TOKEN_WARNING_MS).max(0));
-                let sooner = session.until.map_or(until, |known| known.min(until));
-                if !self.renewable {
-                    return vec![];
-                }
-                let until = Some(sooner);
-                self.state = SessionState::In(OpenSession { until, ..session });
-                match session.until {
-                    None => vec![SessionAction::Take],
-                    // A token is already being taken, or polled for.
-                    Some(_) => vec![],
-                }
-            }
+            SessionInput::WillExpire(in_ms) => self.will_expire(session, in_ms, now),
             SessionInput::Token(token)
                 if let Some(until) = session.until
                     && self.token != Some(token)
@@ -323,20 +309,7 @@ impl SessionMachine {
                 let answer = (until - now).clamp(0, RENEWAL_MS_MAX);
                 vec![SessionAction::Renew, SessionAction::Rest(answer)]
             }
-            SessionInput::Renewed => {
-                let mut renewed = OpenSession {
-                    spoke: true,
-                    ..session
-                };
-                if let Some((token, _)) = session.given {
-                    self.token = Some(token);
-                    self.lapsing = None;
-                    (renewed.until, renewed.given) = (None, None);
-                    renewed.token_since = now;
-                }
-                self.state = SessionState::In(renewed);
-                vec![]
-            }
+            SessionInput::Renewed => self.renewed(session, now),
             SessionInput::RenewalRefused => {
                 let given = session.given.map(|(token, _)| (token, Given::Refused));
                 self.state = SessionState::In(OpenSession { given, ..session });
@@ -349,23 +322,7 @@ impl SessionMachine {
                 Some(until) => vec![poll(until, now)],
                 None => vec![],
             },
-            SessionInput::Woke
-                if session.until.is_some()
-                    && let Some((token, Given::Pending)) = session.given =>
-            {
-                self.log_in_anew(session, token, now)
-            }
-            SessionInput::Woke => match session.until {
-                Some(until) if now < until => vec![SessionAction::Take],
-                Some(_) => {
-                    let mut deeds = vec![SessionAction::LogOut];
-                    deeds.extend(self.expired(now));
-                    deeds.push(down(TOKEN_EXPIRED, now));
-                    deeds.push(self.leave(session, now));
-                    deeds
-                }
-                None => vec![],
-            },
+            SessionInput::Woke => self.woken(session, now),
             SessionInput::Expired => {
                 self.lapsing = Some(Lapse::Done);
                 let rest = self.leave(session, now);
@@ -383,6 +340,57 @@ impl SessionMachine {
             }
             _ => vec![],
         }
+    }
+
+    /// Takes a new token, unless that has begun.
+    fn will_expire(
+        &mut self,
+        session: OpenSession,
+        in_ms: Option<Millis>,
+        now: Millis,
+    ) -> Vec<SessionAction> {
+        self.lapsing = Some(Lapse::Soon);
+        if !self.renewable {
+            return vec![];
+        }
+        let until = now.saturating_add(in_ms.unwrap_or(TOKEN_WARNING_MS).max(0));
+        let until = Some(session.until.map_or(until, |known| known.min(until)));
+        self.state = SessionState::In(OpenSession { until, ..session });
+        match session.until {
+            None => vec![SessionAction::Take],
+            // A token is already being taken, or polled for.
+            Some(_) => vec![],
+        }
+    }
+
+    fn renewed(&mut self, mut session: OpenSession, now: Millis) -> Vec<SessionAction> {
+        session.spoke = true;
+        if let Some((token, _)) = session.given.take() {
+            self.token = Some(token);
+            self.lapsing = None;
+            session.until = None;
+            session.token_since = now;
+        }
+        self.state = SessionState::In(session);
+        vec![]
+    }
+
+    /// A renewal was not answered in time, a new token can be looked for, or the old one has expired.
+    fn woken(&mut self, session: OpenSession, now: Millis) -> Vec<SessionAction> {
+        let Some(until) = session.until else {
+            return vec![];
+        };
+        if let Some((token, Given::Pending)) = session.given {
+            return self.log_in_anew(session, token, now);
+        }
+        if now < until {
+            return vec![SessionAction::Take];
+        }
+        let mut deeds = vec![SessionAction::LogOut];
+        deeds.extend(self.expired(now));
+        deeds.push(down(TOKEN_EXPIRED, now));
+        deeds.push(self.leave(session, now));
+        deeds
     }
 
     fn log_in(&mut self, token: Option<u64>) -> Vec<SessionAction> {
