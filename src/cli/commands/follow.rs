@@ -7,7 +7,7 @@ use crate::cli::answers::{QueryBackend, unanswered};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::global_args::GlobalArgs;
 use crate::cli::interrupt;
-use crate::cli::output::Output;
+use crate::cli::output::{ListOutput, Output};
 use crate::cli::progress::say;
 use crate::cli::tables::HistoryTable;
 use crate::cli::text::shown;
@@ -15,10 +15,12 @@ use crate::client::backoff::{Backoff, seed};
 use crate::client::follow::{FollowError, FollowItem, follow};
 use crate::client::remote::ServerClient;
 use crate::client::transport::Address;
+use crate::domain::time::Millis;
 use crate::limits;
 use crate::query::answer::HistoryEntry;
 use crate::query::params::{HistoryParams, SubscribeParams};
 use crate::store::OWNER_SOCKET;
+use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) fn run(
@@ -29,42 +31,31 @@ pub(super) fn run(
     let mut list = output.list(HistoryTable::new(question.channel.is_some()));
     let mut left = question.limit.unwrap_or(u64::MAX);
     let mut last = question.after_seq;
-    let mut show = |entry: &HistoryEntry| {
+    let show = |entry: &HistoryEntry| {
         last = entry.seq;
         left = left.saturating_sub(1);
         list.row(entry)
     };
-    let answers = QueryBackend::of(everywhere)?;
-    let server = match answers {
+    let server = match QueryBackend::of(everywhere)? {
         QueryBackend::Server(server) => {
-            // Check that the channel exists before waiting for its entries.
-            let limit = Some(1);
-            let asked = HistoryParams {
-                limit,
-                ..question.clone()
-            };
-            server
-                .ask("history", &asked, |_: HistoryEntry| true)
-                .map_err(unanswered)?;
+            check_channel(&server, &question)?;
             server
         }
-        QueryBackend::Store(..) => {
-            answers.each(&question, &mut show)?;
+        answers @ QueryBackend::Store(..) => {
+            answers.each(&question, show)?;
             drop(answers);
             list.flush()?;
-            let data = &everywhere.data;
-            say(&format!(
-                "no server owns {}: waiting for `rollbook serve`",
-                shown(&data.to_string_lossy())
-            ));
-            let io = |error: std::io::Error| Failure::new(Exit::Failed, error.to_string());
-            Box::new(ServerClient::new(Address::unix(data.join(OWNER_SOCKET)), None).map_err(io)?)
+            Box::new(awaited_server(&everywhere.data)?)
         }
     };
-    let (from, to) = (
-        question.from.map(|from| from.resolve(now())),
-        question.to.map(|to| to.resolve(now())),
-    );
+    let mut followed = FollowOutput {
+        from: question.from.map(|from| from.resolve(now())),
+        to: question.to.map(|to| to.resolve(now())),
+        left,
+        list,
+        away: false,
+        live: false,
+    };
     let after = SubscribeParams {
         channel: question.channel,
         topic: question.topic,
@@ -73,52 +64,99 @@ pub(super) fn run(
         origin: question.origin,
         after_seq: last,
     };
-    let mut away = false;
-    let mut live = false;
     let mut done = Ok(());
     let mut each = |next: FollowItem<'_>| {
-        done = match next {
-            FollowItem::Entry(entry) => {
-                let wanted = from.is_none_or(|from| entry.effective_at.0 >= from)
-                    && to.is_none_or(|to| entry.effective_at.0 < to);
-                if wanted && left > 0 {
-                    left -= 1;
-                    let row = list.row(&entry);
-                    row.and_then(|()| if live { list.flush() } else { Ok(()) })
-                } else {
-                    Ok(())
-                }
-            }
-            FollowItem::Live => {
-                (away, live) = (false, true);
-                list.flush()
-            }
-            FollowItem::Away(why) => {
-                // Reported once, however long it takes.
-                if !std::mem::replace(&mut away, true) && live {
-                    say(&format!("{}: trying again", shown(why)));
-                }
-                Ok(())
-            }
-        };
-        done.is_ok() && left > 0
+        done = followed.take(next);
+        done.is_ok() && followed.left > 0
     };
-    let interrupted = server.runtime().block_on(async {
-        interrupt::is_heard();
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-        let rests = Backoff::new(limits::FOLLOW_REST_MS_MAX, seed());
-        tokio::select! {
-            followed = follow(server.address(), server.token(), after, rests, &mut each) => {
-                followed.map(|()| false).map_err(|error: FollowError| error.to_string())
-            }
-            _ = interrupt.recv() => Ok(true),
-        }
-    });
+    let interrupted = follow_until_interrupted(&server, after, &mut each);
     done?;
-    list.finish()?;
+    followed.list.finish()?;
     match interrupted {
         Ok(false) => Ok(()),
         Ok(true) => Err(Failure::new(Exit::Interrupted, "interrupted")),
         Err(what) => Err(Failure::new(Exit::Failed, shown(&what))),
+    }
+}
+
+/// Checks that the channel exists before its entries are waited for.
+fn check_channel(server: &ServerClient, question: &HistoryParams) -> Result<(), Failure> {
+    let asked = HistoryParams {
+        limit: Some(1),
+        ..question.clone()
+    };
+    server
+        .ask("history", &asked, |_: HistoryEntry| true)
+        .map_err(unanswered)
+}
+
+/// The server that will own a data directory which no process has open now.
+fn awaited_server(data: &Path) -> Result<ServerClient, Failure> {
+    say(&format!(
+        "no server owns {}: waiting for `rollbook serve`",
+        shown(&data.to_string_lossy())
+    ));
+    ServerClient::new(Address::unix(data.join(OWNER_SOCKET)), None)
+        .map_err(|error: std::io::Error| Failure::new(Exit::Failed, error.to_string()))
+}
+
+/// Passes on what the server sends until `each` returns `false`; returns whether SIGINT came before.
+fn follow_until_interrupted(
+    server: &ServerClient,
+    after: SubscribeParams,
+    each: &mut dyn FnMut(FollowItem<'_>) -> bool,
+) -> Result<bool, String> {
+    server.runtime().block_on(async {
+        interrupt::is_heard();
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let rests = Backoff::new(limits::FOLLOW_REST_MS_MAX, seed());
+        tokio::select! {
+            followed = follow(server.address(), server.token(), after, rests, each) => {
+                followed.map(|()| false).map_err(|error: FollowError| error.to_string())
+            }
+            _ = interrupt.recv() => Ok(true),
+        }
+    })
+}
+
+/// The rows of a followed history: those in the period that was asked for, up to its limit.
+struct FollowOutput<'o> {
+    from: Option<Millis>,
+    to: Option<Millis>,
+    left: u64,
+    list: ListOutput<'o, HistoryEntry, HistoryTable>,
+    /// The lost connection has been reported.
+    away: bool,
+    /// The existing entries have been shown.
+    live: bool,
+}
+
+impl FollowOutput<'_> {
+    fn take(&mut self, next: FollowItem<'_>) -> Result<(), Failure> {
+        match next {
+            FollowItem::Entry(entry) => self.entry(&entry),
+            FollowItem::Live => {
+                (self.away, self.live) = (false, true);
+                self.list.flush()
+            }
+            FollowItem::Away(why) => {
+                // Reported once, however long it takes.
+                if !std::mem::replace(&mut self.away, true) && self.live {
+                    say(&format!("{}: trying again", shown(why)));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: &HistoryEntry) -> Result<(), Failure> {
+        let at = entry.effective_at.0;
+        let wanted = self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at < to);
+        if !wanted || self.left == 0 {
+            return Ok(());
+        }
+        self.left -= 1;
+        self.list.row(entry)?;
+        if self.live { self.list.flush() } else { Ok(()) }
     }
 }

@@ -94,19 +94,7 @@ pub(in crate::cli) fn run(
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let start = Instant::now();
-    let how = IngestOptions {
-        observer: args.observer.clone(),
-        self_user: args.self_user.clone(),
-        settings: args.taking.settings(),
-        rules: args.taking.rules(),
-        strict: args.strict,
-        max_rejects: args.max_rejects,
-        resume: args.resume,
-        keep_recorded: args.keep_recorded,
-        at: args.at.clone(),
-        reorder_ms: args.reorder.map(|window| window.0),
-        reach: WritePermissions::default(),
-    };
+    let how = args.options();
     let standard_input = [PathBuf::from("-")];
     let files = if args.files.is_empty() {
         &standard_input[..]
@@ -114,14 +102,7 @@ pub(in crate::cli) fn run(
         &args.files
     };
     // Check that all files exist before a store is created.
-    let mut sources = Vec::with_capacity(files.len());
-    for file in files {
-        let source = Source::open(file).map_err(|error| ingest_failure(data, error.into()))?;
-        if let Some(bytes) = args.max_unpacked {
-            source.unpack_at_any_ratio(bytes);
-        }
-        sources.push(source);
-    }
+    let sources = open_all(data, files, args.max_unpacked)?;
     let options = Options {
         durability: args.taking.durability(),
         ..Options::default()
@@ -166,6 +147,49 @@ pub(in crate::cli) fn run(
     output.one(&outcome.summary(elapsed_ms), tables::ingest)?;
     done?;
     closed?;
+    check_outcome(&outcome, args, interrupted.load(Ordering::Relaxed))
+}
+
+impl IngestArgs {
+    fn options(&self) -> IngestOptions {
+        IngestOptions {
+            observer: self.observer.clone(),
+            self_user: self.self_user.clone(),
+            settings: self.taking.settings(),
+            rules: self.taking.rules(),
+            strict: self.strict,
+            max_rejects: self.max_rejects,
+            resume: self.resume,
+            keep_recorded: self.keep_recorded,
+            at: self.at.clone(),
+            reorder_ms: self.reorder.map(|window| window.0),
+            reach: WritePermissions::default(),
+        }
+    }
+}
+
+fn open_all(
+    data: &Path,
+    files: &[PathBuf],
+    max_unpacked: Option<u64>,
+) -> Result<Vec<Source>, Failure> {
+    let mut sources = Vec::with_capacity(files.len());
+    for file in files {
+        let source = Source::open(file).map_err(|error| ingest_failure(data, error.into()))?;
+        if let Some(bytes) = max_unpacked {
+            source.unpack_at_any_ratio(bytes);
+        }
+        sources.push(source);
+    }
+    Ok(sources)
+}
+
+/// Fails if the run stopped at a line, was interrupted, or could take nothing.
+fn check_outcome(
+    outcome: &IngestOutcome,
+    args: &IngestArgs,
+    interrupted: bool,
+) -> Result<(), Failure> {
     if outcome.stopped {
         let hint = match args.reorder {
             None => {
@@ -178,7 +202,7 @@ pub(in crate::cli) fn run(
         let what = "stopped at a line that could not be taken (--strict)";
         return Err(Failure::new(Exit::Failed, what).hint(hint));
     }
-    if interrupted.load(Ordering::Relaxed) {
+    if interrupted {
         return Err(Failure::new(
             Exit::Interrupted,
             "interrupted; what was read before is recorded",

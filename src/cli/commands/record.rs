@@ -20,7 +20,7 @@ use crate::client::recorder::Recorder;
 use crate::client::sink::FeedSink;
 use crate::client::socket::SocketTimeouts;
 use crate::domain::time::Millis;
-use crate::ingest::{IngestOptions, ProgressListener};
+use crate::ingest::{IngestOptions, IngestOutcome, ProgressListener};
 use crate::limits;
 use crate::query::time::Span;
 use crate::store::{Clamped, DifferingRetry, Options, RefusedLine};
@@ -101,22 +101,14 @@ pub(in crate::cli) fn run(
             FeedSink::Server(forward_args::send(target, &notices))
         }
         None => {
-            let options = Options {
-                durability: args.taking.durability(),
-                ..Options::default()
-            };
-            let (rules, settings) = (args.taking.rules(), args.taking.settings());
-            let holding = Holding::record(data, options, rules, settings);
-            let holding = holding.map_err(|error| failure(data, error))?;
-            caution(data, holding.store())?;
-            let store = Arc::clone(holding.store());
-            opened = Some(holding);
+            let holding = args.holding(data)?;
+            let store = Arc::clone(opened.insert(holding).store());
             let screen = RecordScreen(Arc::clone(&notices));
             let how = IngestOptions {
                 observer: feed.observer.clone(),
                 self_user: feed.self_user.clone(),
                 settings: feed.settings,
-                rules,
+                rules: args.taking.rules(),
                 ..IngestOptions::default()
             };
             let recorder = Recorder::start(store, how, screen);
@@ -137,10 +129,7 @@ pub(in crate::cli) fn run(
     let mut summary = match sink {
         FeedSink::Store(recorder) => {
             let outcome = recorder.finish().map_err(|error| failure(data, error))?;
-            let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
-            notices.in_all(&outcome.tally);
-            let doubt = args.taking.doubt_of_times(outcome.latest_time);
-            doubt.iter().for_each(|line| say(line));
+            args.report(&outcome, &notices);
             outcome.summary(0)
         }
         FeedSink::Server(forwarder) => forward_args::summary(runtime.block_on(forwarder.finish()))?,
@@ -175,6 +164,27 @@ impl RecordArgs {
             rest_max: self.rest_max.0,
             seed: seed(),
         })
+    }
+
+    /// The store that is recorded to.
+    fn holding(&self, data: &Path) -> Result<Holding, Failure> {
+        let options = Options {
+            durability: self.taking.durability(),
+            ..Options::default()
+        };
+        let (rules, settings) = (self.taking.rules(), self.taking.settings());
+        let holding = Holding::record(data, options, rules, settings);
+        let holding = holding.map_err(|error| failure(data, error))?;
+        caution(data, holding.store())?;
+        Ok(holding)
+    }
+
+    /// Reports what all lines together show.
+    fn report(&self, outcome: &IngestOutcome, notices: &Mutex<Notices>) {
+        let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.in_all(&outcome.tally);
+        let doubt = self.taking.doubt_of_times(outcome.latest_time);
+        doubt.iter().for_each(|line| say(line));
     }
 
     fn patience(&self) -> SocketTimeouts {

@@ -27,6 +27,17 @@ pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -
         view.ink(TextColor::Head, &entries),
         span(elapsed_ms)
     )?;
+    let mut table = grid::plain(view);
+    for (ink, name, what) in parts(sum) {
+        if !what.is_empty() {
+            table.add_row([grid::cell(TextColor::Faint, name), grid::cell(ink, what)]);
+        }
+    }
+    grid::write(sink, &mut table, 2, &[0])
+}
+
+/// The rows: each with its colour, its name and its counts.
+fn parts(sum: &IngestSummary) -> [(TextColor, &'static str, String); 6] {
     let changes = |joins, leaves, updates| {
         [
             (joins, "join", "joins"),
@@ -57,7 +68,7 @@ pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -
         ),
         (counts.retries, "retry", "retries"),
     ]);
-    let parts = [
+    [
         (TextColor::Plain, "observed", tally(&observed)),
         (TextColor::Plain, "inferred", inferred),
         (TextColor::Plain, "no change", idle),
@@ -76,14 +87,7 @@ pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -
             "rejected",
             tally(&[(counts.rejected, "line", "lines")]),
         ),
-    ];
-    let mut table = grid::plain(view);
-    for (ink, name, what) in parts {
-        if !what.is_empty() {
-            table.add_row([grid::cell(TextColor::Faint, name), grid::cell(ink, what)]);
-        }
-    }
-    grid::write(sink, &mut table, 2, &[0])
+    ]
 }
 
 /// Draws whether the log is intact.
