@@ -9,11 +9,11 @@ use crate::domain::interval::ObservedInterval;
 use crate::domain::names::{MemberId, NameId, Names, NumberMap};
 use crate::domain::observer::Proof;
 use crate::domain::order::Stamp;
-use crate::domain::own_list::Collected;
+use crate::domain::own_list::{Collected, OwnList};
 use crate::domain::roster::SnapshotCover;
 use crate::domain::slot::Slot;
 use crate::domain::state::State;
-use crate::domain::watch::PagedSnapshot;
+use crate::domain::watch::{PagedSnapshot, Watch};
 
 /// Gives the names and members of one part new numbers.
 #[derive(Default)]
@@ -117,6 +117,43 @@ impl PartTable {
         }
     }
 
+    fn watch(&mut self, watch: &Watch, names: &Names) -> WatchWire {
+        let stretch = watch.stretch.as_ref();
+        let collecting = watch.collecting.as_deref();
+        WatchWire {
+            observer: self.name(watch.observer, names),
+            since_seq: watch.since_seq,
+            up: watch.up,
+            given: watch.given,
+            muted: watch.muted,
+            hold: watch.hold,
+            stretch: stretch.map(|stretch| self.stretch(stretch, names)),
+            sync: watch.sync.as_deref().map(|sync| self.sync(sync, names)),
+            lost: watch.lost.map(|loss| (loss.seq, loss.proof, loss.gaps)),
+            own_list: watch
+                .own_list
+                .as_deref()
+                .map(|list| self.own_list(list, names)),
+            collecting: collecting.map(|it| CollectingWire {
+                up_at: it.up_at,
+                first_at: it.first_at,
+                latest_at: it.latest_at,
+                members: self.collected(&it.members, names),
+            }),
+        }
+    }
+
+    fn own_list(&mut self, list: &OwnList, names: &Names) -> OwnListWire {
+        let self_user = list.self_user.map(|user| self.name(user, names));
+        let differs = list.differs.keys();
+        let differs = differs.map(|&member| self.member(member, names));
+        OwnListWire {
+            self_user,
+            resynced_at: list.resynced_at,
+            differs: differs.collect(),
+        }
+    }
+
     fn collected(
         &mut self,
         members: &NumberMap<MemberId, Collected>,
@@ -209,40 +246,8 @@ pub fn channel_to_bytes(
     let departed = channel.departed.iter(&state.slots);
     let departed = departed.map(|(_, member)| slot(member)).collect();
     let watching = &channel.watching;
-    let watches = watching
-        .watches
-        .iter()
-        .map(|watch| WatchWire {
-            observer: table.name(watch.observer, names),
-            since_seq: watch.since_seq,
-            up: watch.up,
-            given: watch.given,
-            muted: watch.muted,
-            hold: watch.hold,
-            stretch: watch
-                .stretch
-                .as_ref()
-                .map(|stretch| table.stretch(stretch, names)),
-            sync: watch.sync.as_deref().map(|sync| table.sync(sync, names)),
-            lost: watch.lost.map(|loss| (loss.seq, loss.proof, loss.gaps)),
-            own_list: watch.own_list.as_deref().map(|list| {
-                let self_user = list.self_user.map(|user| table.name(user, names));
-                let differs = list.differs.keys();
-                let differs = differs.map(|&member| table.member(member, names));
-                OwnListWire {
-                    self_user,
-                    resynced_at: list.resynced_at,
-                    differs: differs.collect(),
-                }
-            }),
-            collecting: watch.collecting.as_deref().map(|it| CollectingWire {
-                up_at: it.up_at,
-                first_at: it.first_at,
-                latest_at: it.latest_at,
-                members: table.collected(&it.members, names),
-            }),
-        })
-        .collect();
+    let watches = watching.watches.iter();
+    let watches = watches.map(|watch| table.watch(watch, names)).collect();
     let topic_covers = channel
         .topic_covers
         .iter()
