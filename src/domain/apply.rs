@@ -205,6 +205,13 @@ impl State {
         } else if let Listing::Whole(whole) = &snapshot.claims {
             cover_topics(channel, whole, cover, &self.slots, names);
         }
+        self.apply_claims(entry, snapshot, of);
+        self.watched_snapshot(entry, snapshot);
+    }
+
+    /// Where the cover alone would say too little of a listed member, its claim becomes the last update: in an incomplete
+    /// snapshot, or with a stamp of its own.
+    fn apply_claims(&mut self, entry: &Entry, snapshot: &Snapshot, (stamp, time): (Stamp, Millis)) {
         let explicit = |claim: &ListedMember| !snapshot.complete || !claim.stamp.is_none();
         let claims: &mut dyn Iterator<Item = (MemberId, &ListedMember)> = match &snapshot.claims {
             Listing::Whole(whole) => {
@@ -217,16 +224,15 @@ impl State {
         for (member, claim) in claims.filter(|(_, claim)| explicit(claim)) {
             let slot = slot_mut(&mut self.slots, member);
             if slot.held_at != entry.seq && slot.presence == Presence::Present {
-                let stamp = claim.stamp.or(of.0);
+                let stamp = claim.stamp.or(stamp);
                 slot.last_update = LastUpdate {
                     seq: entry.seq,
-                    time: of.1,
+                    time,
                     stamp,
                     reporters: Reporters::NONE,
                 };
             }
         }
-        self.watched_snapshot(entry, snapshot);
     }
 
     fn watched_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot) {

@@ -212,6 +212,14 @@ impl Reconciliation<'_> {
                 baseline,
             });
         }
+        self.absences(&mut found);
+        found
+    }
+
+    /// Adds the known members that the snapshot does not list.
+    fn absences(&self, found: &mut SnapshotDifferences) {
+        let unknown = Slot::default();
+        let line = self.line();
         let slots = &self.moment.state.slots;
         let departed = self.channel.departed.iter(slots).map(|(_, member)| member);
         let known = self.channel.roster.iter().copied().chain(departed);
@@ -242,7 +250,6 @@ impl Reconciliation<'_> {
                 });
             }
         }
-        found
     }
 
     /// Whether a member is the observer itself, which its source need not list. If the
