@@ -111,11 +111,6 @@ impl Wire<'_> {
     ) -> Vec<SimLine> {
         let sent = std::mem::take(&mut self.sent);
         let source = self.mix.source;
-        // A client like agora-rtm stamps them as it stamps all events.
-        let stamped = match source.link {
-            LinkKind::Client(_) => 900,
-            _ => 500,
-        };
         let mut last = Millis::MIN;
         // What is to be said of the connection as soon as a line comes on it.
         let mut greeting = None;
@@ -129,18 +124,7 @@ impl Wire<'_> {
         } in sent
         {
             last = last.max(at + self.dice.within(0..source.latency_ms + 1));
-            let own = matches!(said, SimPayload::Link { .. } | SimPayload::Token(_));
-            let stamp = match said {
-                SimPayload::Connection(_) => None,
-                // A time at which all had been told makes sense only by the source's clock.
-                SimPayload::Link {
-                    event: SimLink::Synced,
-                    ..
-                } => Some(at),
-                // Some bridges stamp these, by their own clock.
-                _ if own => Some(at + clock_off).filter(|_| self.dice.falls(stamped)),
-                _ => Some(self.mix.stamped(stamp)).filter(|_| source.stamps != Stamps::None),
-            };
+            let stamp = self.stamp(&said, at, stamp, clock_off);
             let mut tell = |recorded, stamp, said| {
                 told.push(SimLine {
                     observer,
@@ -174,5 +158,33 @@ impl Wire<'_> {
             }
         }
         told
+    }
+
+    /// The time that a line bears, if any.
+    fn stamp(
+        &mut self,
+        said: &SimPayload,
+        at: Millis,
+        stamp: Millis,
+        clock_off: Millis,
+    ) -> Option<Millis> {
+        let source = self.mix.source;
+        match said {
+            SimPayload::Connection(_) => None,
+            // A time at which the source had sent everything makes sense only by the source's clock.
+            SimPayload::Link {
+                event: SimLink::Synced,
+                ..
+            } => Some(at),
+            // Some bridges stamp these, by their own clock. A client like agora-rtm stamps them as it stamps all events.
+            SimPayload::Link { .. } | SimPayload::Token(_) => {
+                let stamped = match source.link {
+                    LinkKind::Client(_) => 900,
+                    _ => 500,
+                };
+                Some(at + clock_off).filter(|_| self.dice.falls(stamped))
+            }
+            _ => Some(self.mix.stamped(stamp)).filter(|_| source.stamps != Stamps::None),
+        }
     }
 }

@@ -299,18 +299,6 @@ fn then(
             missed(&earlier.store, None)?.filter(|it| it != "[]"),
         );
     }
-    let sessions = |store: &Store, known_at| -> Result<Vec<String>, RunError> {
-        let filter = SessionFilter {
-            known_at,
-            ..SessionFilter::default()
-        };
-        let mut sessions = Vec::new();
-        store.sessions(&filter, |session| {
-            sessions.extend(json(Some(&session)));
-            true
-        })?;
-        Ok(sessions)
-    };
     let (now, then) = (
         sessions(&heard.store, Some(known_at))?,
         sessions(&earlier.store, None)?,
@@ -321,6 +309,20 @@ fn then(
         });
     }
     Ok(())
+}
+
+/// All sessions, as they were known.
+fn sessions(store: &Store, known_at: Option<Millis>) -> Result<Vec<String>, RunError> {
+    let filter = SessionFilter {
+        known_at,
+        ..SessionFilter::default()
+    };
+    let mut sessions = Vec::new();
+    store.sessions(&filter, |session| {
+        sessions.extend(json(Some(&session)));
+        true
+    })?;
+    Ok(sessions)
 }
 
 /// A channel that was not heard of yet has no answer.
