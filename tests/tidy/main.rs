@@ -3,6 +3,7 @@
 
 mod circles;
 mod data;
+mod functions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
