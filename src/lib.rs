@@ -1,5 +1,5 @@
 //! Rollbook is an **event-sourced presence store**: the roll book of a real-time system. Applications on Agora
-//! Signaling (and its like) are told by events who publishes in which topic of a channel. On a weak network they lose
+//! Signaling (and its like) learn by events who publishes in which topic of a channel. On a weak network they lose
 //! some. Rollbook appends every event to an embedded log, reconciles each snapshot with what it knew, and writes what
 //! must have happened unseen as *inferred* entries, each with the window in which it happened. So anyone can ask who
 //! was there at any moment, and how sure that is.

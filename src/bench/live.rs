@@ -34,7 +34,7 @@ pub(super) fn all(run: &mut BenchRun<'_>, flow: &LineFlow) -> Result<(), BenchEr
     let server = Server::start(&folder.join("store"), run.durability)?;
     let clients = Builder::new_current_thread().enable_all().build()?;
     let mut guests = clients.block_on(Guests::log_in(&server.address))?;
-    let [mut acked, mut told, mut of_file] = [(); 3].map(|()| LatencyRecorder::new());
+    let [mut acked, mut sent_on, mut of_file] = [(); 3].map(|()| LatencyRecorder::new());
     let mut load = Load::new(1, SIZE.0, SIZE.1);
     let turn = TURN_SECONDS * flow.per_second as usize;
     while guests.sent < flow.lines {
@@ -44,13 +44,13 @@ pub(super) fn all(run: &mut BenchRun<'_>, flow: &LineFlow) -> Result<(), BenchEr
         let lines: Vec<String> = lines
             .map(|(at, line)| with_id(&line, guests.sent + at + 1))
             .collect();
-        guests.turn(&clients, &lines, flow, (&mut acked, &mut told))?;
+        guests.turn(&clients, &lines, flow, (&mut acked, &mut sent_on))?;
         bare_turn(&mut bare, &lines, flow, &mut of_file)?;
     }
     drop(guests);
     server.stop()?;
     let level = run.durability.name();
-    for (work, clock) in [("acknowledgement", acked), ("subscriber", told)] {
+    for (work, clock) in [("acknowledgement", acked), ("subscriber", sent_on)] {
         let count = flow.lines as u64;
         run.measured(Work {
             work: format!("line to {work}, {} a second, {level}", flow.per_second),
@@ -174,7 +174,7 @@ impl Server {
     }
 }
 
-/// One who sends lines, and one who is told of their entries.
+/// One who sends lines, and one who subscribes to their entries.
 struct Guests {
     source: Socket,
     subscriber: Socket,
@@ -206,13 +206,13 @@ impl Guests {
         Ok(guests)
     }
 
-    /// Sends lines, each in its time, and waits until the last is acknowledged and told.
+    /// Sends lines, each in its time, and waits until the last is acknowledged and sent on.
     fn turn(
         &mut self,
         clients: &Runtime,
         lines: &[String],
         flow: &LineFlow,
-        (acked, told): (&mut LatencyRecorder, &mut LatencyRecorder),
+        (acked, sent_on): (&mut LatencyRecorder, &mut LatencyRecorder),
     ) -> Result<(), BenchError> {
         let (due, is_due) = unbounded_channel();
         let before = self.sent;
@@ -227,7 +227,7 @@ impl Guests {
             });
             clients.block_on(async {
                 let talk = talk(&mut self.source, is_due, lines, before, pace, acked);
-                let listen = listen(&mut self.subscriber, lines.len(), before, pace, told);
+                let listen = listen(&mut self.subscriber, lines.len(), before, pace, sent_on);
                 tokio::try_join!(talk, listen).map(|_| ())
             })
         })
@@ -273,17 +273,17 @@ async fn listen(
     pace: Pace,
     clock: &mut LatencyRecorder,
 ) -> Result<(), BenchError> {
-    let mut told = 0;
-    while told < lines {
+    let mut heard = 0;
+    while heard < lines {
         // Inferred entries are no line's own.
         let Some(id) = hear(socket).await?.id else {
             continue;
         };
-        if id != (before + told + 1).to_string() {
-            return Err(live(format!("line {id} was told out of order")));
+        if id != (before + heard + 1).to_string() {
+            return Err(live(format!("line {id} came out of order")));
         }
-        clock.sample(pace.due(told).elapsed());
-        told += 1;
+        clock.sample(pace.due(heard).elapsed());
+        heard += 1;
     }
     clock.spend(pace.start.elapsed());
     Ok(())

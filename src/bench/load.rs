@@ -140,7 +140,7 @@ impl Load {
         )
     }
 
-    /// The whole channel, after changes that nobody was told: one in a hundred publishers, or one.
+    /// The whole channel, after changes that nobody heard of: one in a hundred publishers, or one.
     fn snapshot(&mut self, channel: usize) -> String {
         let seats = &mut self.channels[channel];
         for _ in 0..=seats.len() / 100 {

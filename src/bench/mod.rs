@@ -161,7 +161,7 @@ pub struct Machine {
     pub cores: usize,
     /// Operating system and architecture.
     pub system: String,
-    /// The kernel's release, where that can be told.
+    /// The kernel's release, where it is known.
     pub kernel: Option<String>,
 }
 
@@ -215,7 +215,7 @@ pub enum BenchError {
     /// The live side could not be had, or broke off.
     #[error("the bench's server: {0}")]
     Live(String),
-    /// Whoever looked on wanted no more.
+    /// The listener wanted no more.
     #[error("the bench was stopped")]
     Stopped,
 }
@@ -246,7 +246,7 @@ pub fn bench(
     works::all(&mut BenchRun::new(place, durability, onlooker)?, sizes)
 }
 
-/// Has lines recorded by a server and told to a subscriber, over WebSockets of this machine: from the moment at which a
+/// Has lines recorded by a server and sent on to a subscriber, over WebSockets of this machine: from the moment at which a
 /// line was to be sent to the moment at which it is acknowledged, and to that at which the subscriber has it.
 ///
 /// # Errors
@@ -261,7 +261,7 @@ pub fn live(
     live::all(&mut BenchRun::new(place, durability, onlooker)?, flow)
 }
 
-/// One run: its folder, which goes with it, and who is told.
+/// One run: its folder, which goes with it, and who is notified.
 struct BenchRun<'a> {
     folder: TempDir,
     durability: Durability,

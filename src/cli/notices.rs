@@ -103,7 +103,7 @@ impl Notices {
         (untold > 0).then(|| {
             Failure::new(
                 Exit::Corrupt,
-                format!("{what} of the log could not be told as they are; all others were"),
+                format!("{what} of the log could not be written as they are; all others were"),
             )
             .hint("`rollbook verify --deep` says what is wrong with them")
         })

@@ -183,7 +183,7 @@ pub enum LinkState {
     Up,
     /// It came up, and the source tells what was missed as joins and leaves instead of a snapshot.
     UpWithDifferences,
-    /// It is up, and all such differences have been told by now.
+    /// It is up, and all such differences have been sent by now.
     Synced,
     /// It went down (with Agora: any state but `CONNECTED`).
     Down,
@@ -234,7 +234,7 @@ pub enum Connection {
     Lost,
     /// It was found up when the store was opened: its server has died.
     Restart,
-    /// It ended in order: nothing was lost, and nothing is to be told. It makes no entry.
+    /// It ended in order: nothing was lost, and there is nothing to record. It makes no entry.
     Closed,
 }
 
@@ -247,7 +247,7 @@ impl Connection {
         Connection::Closed,
     ];
 
-    /// The word for it, where a log is told again.
+    /// The word for it, where a log is replayed.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

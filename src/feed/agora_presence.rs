@@ -104,12 +104,12 @@ pub(super) fn said<'a>(
     line: &Line<'a>,
     settings: &Settings,
 ) -> Result<EventPayload<'a>, LineError> {
-    let told = told(line)?;
+    let kind = kind(line)?;
     let channel = channel(line)?;
     let publisher = line.publisher().name_or_empty()?;
     let states = match states(line.state_changed())? {
         ParsedMeta::Missing => states(line.state_items())?,
-        told => told,
+        states => states,
     };
     let shown = shown(line.snapshot())?;
     let (changes, occupancy) = interval(line.interval(), settings)?;
@@ -129,7 +129,7 @@ pub(super) fn said<'a>(
             occupancy: None,
         })
     };
-    match told {
+    match kind {
         PresenceKind::Nothing => Ok(EventPayload::Nothing),
         PresenceKind::Snapshot if !line.snapshot().is_there() => Err(line.snapshot().lacking()),
         PresenceKind::Snapshot => Ok(EventPayload::Snapshot { channel, shown }),
@@ -166,7 +166,7 @@ pub(super) fn said<'a>(
     }
 }
 
-fn told(line: &Line<'_>) -> Result<PresenceKind, LineError> {
+fn kind(line: &Line<'_>) -> Result<PresenceKind, LineError> {
     if line.event_type().is_given() || !line.type_number().is_number() {
         let word = line.event_type().string()?;
         return match word.ok_or(line.event_type().lacking())?.as_ref() {

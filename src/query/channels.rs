@@ -39,14 +39,14 @@ impl Store {
                         topics.insert(names.key(member).topic, ());
                     }
                     let tally = channel.tally();
-                    let told = tally.entries > 0;
+                    let has_entries = tally.entries > 0;
                     ChannelAnswer {
                         channel: names.text(name).to_owned(),
                         topics: topics.len() as u64,
                         present_now: channel.roster().len() as u64,
                         entries: tally.entries,
-                        first_at: told.then_some(Time(tally.first_at)),
-                        last_at: told.then_some(Time(tally.last_at)),
+                        first_at: has_entries.then_some(Time(tally.first_at)),
+                        last_at: has_entries.then_some(Time(tally.last_at)),
                         coverage: coverage_answer(state.coverage(name)),
                     }
                 })

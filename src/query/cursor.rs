@@ -23,8 +23,8 @@ pub struct DeliveredEntry {
 impl HistoryFilter {
     /// Whether the filter matches an entry. The `limit` is not checked.
     #[must_use]
-    pub fn shows(&self, told: &DeliveredEntry) -> bool {
-        let entry = &told.entry;
+    pub fn shows(&self, delivered: &DeliveredEntry) -> bool {
+        let entry = &delivered.entry;
         let seen = EntryFields {
             seq: entry.seq,
             effective_at: entry.effective_at.0,
@@ -36,7 +36,7 @@ impl HistoryFilter {
         self.matches(&seen, |wanted| match &entry.channel {
             Some(channel) => channel == wanted,
             None => {
-                let channels = told.channels.as_deref();
+                let channels = delivered.channels.as_deref();
                 channels.is_some_and(|channels| channels.contains(wanted))
             }
         })
@@ -77,8 +77,8 @@ impl Store {
     /// assert!(cursor.next_batch(&store, 100, 1 << 20)?.is_empty());
     /// # let source = rollbook::ingest::source::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
-    /// let told = cursor.next_batch(&store, 100, 1 << 20)?;
-    /// assert_eq!(told[0].entry.user.as_deref(), Some("tony"));
+    /// let batch = cursor.next_batch(&store, 100, 1 << 20)?;
+    /// assert_eq!(batch[0].entry.user.as_deref(), Some("tony"));
     /// # Ok(())
     /// # }
     /// ```

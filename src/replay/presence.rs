@@ -98,7 +98,7 @@ pub(super) fn occupancy(
     members: u64,
 ) -> serde_json::Result<String> {
     let none = RawValue::from_string("{}".to_owned())?;
-    let told = PresenceFields {
+    let fields = PresenceFields {
         event,
         channel,
         stamp: event.stamp,
@@ -108,7 +108,7 @@ pub(super) fn occupancy(
         total_occupancy: Some(members),
         ..Interval::default()
     };
-    told.line("INTERVAL", "", told.none, Some(interval), None)
+    fields.line("INTERVAL", "", fields.none, Some(interval), None)
 }
 
 /// The changes as one event, if an event expresses exactly these.
@@ -134,7 +134,7 @@ pub(super) fn changes(
         return Ok(None);
     }
     let none = RawValue::from_string("{}".to_owned())?;
-    let told = PresenceFields {
+    let fields = PresenceFields {
         event,
         channel,
         stamp,
@@ -144,12 +144,12 @@ pub(super) fn changes(
         && let Some((event_type, states)) = alone(change)
     {
         let states = raw(states)?.unwrap_or(&none);
-        return told
+        return fields
             .line(event_type, &change.who.user, states, None, None)
             .map(Some);
     }
     match interval(changes, *occupancy)? {
-        Some(interval) => told
+        Some(interval) => fields
             .line("INTERVAL", "", &none, Some(interval), None)
             .map(Some),
         None => Ok(None),
@@ -179,13 +179,14 @@ pub(super) fn snapshot(
     let users = members.iter().map(user_state);
     let users = users.collect::<serde_json::Result<Vec<_>>>()?;
     let none = RawValue::from_string("{}".to_owned())?;
-    let told = PresenceFields {
+    let fields = PresenceFields {
         event,
         channel,
         stamp: event.stamp,
         none: &none,
     };
-    told.line("SNAPSHOT", "", told.none, None, Some(users))
+    fields
+        .line("SNAPSHOT", "", fields.none, None, Some(users))
         .map(Some)
 }
 
@@ -248,7 +249,7 @@ fn interval<'a>(
     changes: &'a [ReportedChange<'_>],
     occupancy: Option<u64>,
 ) -> serde_json::Result<Option<Interval<'a>>> {
-    let mut told = Interval {
+    let mut interval = Interval {
         total_occupancy: occupancy,
         ..Interval::default()
     };
@@ -271,25 +272,25 @@ fn interval<'a>(
         let user = who.user.as_ref();
         match (change.kind, who.reason.as_deref(), who.meta.as_deref()) {
             (ChangeKind::Leave, None, None) if who.late_ms == INTERVAL_MS + DEBOUNCE_MS => {
-                told.leave.users.push(user);
+                interval.leave.users.push(user);
             }
             (ChangeKind::Leave, Some("timeout"), None)
                 if who.late_ms == INTERVAL_MS + TIMEOUT_MS =>
             {
-                told.timeout.users.push(user);
+                interval.timeout.users.push(user);
             }
             (ChangeKind::Join, None, Some("{}")) if who.late_ms == INTERVAL_MS => {
-                told.join.users.push(user);
+                interval.join.users.push(user);
             }
             (ChangeKind::Update, None, _)
                 if who.late_ms == INTERVAL_MS && who.meta.as_ref().is_none_or(is_object) =>
             {
-                told.user_state_list.push(user_state(who)?);
+                interval.user_state_list.push(user_state(who)?);
             }
             _ => return Ok(None),
         }
     }
-    Ok(Some(told))
+    Ok(Some(interval))
 }
 
 /// Whether a change of states follows the join of the same user.

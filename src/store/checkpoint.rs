@@ -5,7 +5,7 @@
 //! has another chain link) is skipped. Without any checkpoint the whole log is read.
 //!
 //! ```text
-//! shelf key                                  value
+//! key                                        value
 //! "trunk" frame                              what belongs to no channel; where each channel's last part is
 //! "chan"  hash of the channel, frame         one channel
 //! "retry" chunk                              ids of lines, and the entries that they made

@@ -17,7 +17,7 @@ use std::num::NonZeroU64;
 pub(super) type ContentHash = NonZeroU64;
 
 /// The hash of an event's content.
-pub(super) fn gist(event: &Event<'_>) -> ContentHash {
+pub(super) fn content_hash(event: &Event<'_>) -> ContentHash {
     let mut parts = EventParts::default();
     match &event.payload {
         EventPayload::Changes {
@@ -76,7 +76,7 @@ pub(super) fn gist(event: &Event<'_>) -> ContentHash {
         | EventPayload::Resync { .. }
         | EventPayload::Nothing => {}
     }
-    parts.gist()
+    parts.hash()
 }
 
 /// The parts of an event. Each is hashed alone and the hashes are added, so that their order does not count.
@@ -151,7 +151,7 @@ impl EventParts {
         }
     }
 
-    fn gist(self) -> ContentHash {
+    fn hash(self) -> ContentHash {
         ContentHash::new(self.sum).unwrap_or(ContentHash::MIN)
     }
 }

@@ -5,7 +5,7 @@ use super::batch::{Batch, BatchEvent, BatchLine, FeedLine, LongLine, Receipt, Re
 use super::check;
 use super::checkpoint::{self, PendingCheckpoint};
 use super::clamped::{Frontiers, is_clamped};
-use super::content_hash::gist;
+use super::content_hash::content_hash;
 use super::digests::Digests;
 use super::error::StoreError;
 use super::options::Clock;
@@ -263,7 +263,7 @@ impl Decider {
             .map(|id| Retries::key(&event.observer, id));
         if let Some((seq, said)) = id.and_then(|(key, _)| self.retries.find(key)) {
             receipt.tally.retries += 1;
-            if said.is_some_and(|said| said != gist(event)) {
+            if said.is_some_and(|said| said != content_hash(event)) {
                 receipt.differs(event, line, seq);
             }
             return Ok(Some(seq));
@@ -278,7 +278,7 @@ impl Decider {
         }
         let seq = self.decide_one(&resolved, line, rules, now, receipt)?;
         if let (Some((key, observer)), Some(seq)) = (id, seq) {
-            let said = Some(gist(event));
+            let said = Some(content_hash(event));
             let id = Remembered {
                 key,
                 observer,

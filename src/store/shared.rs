@@ -45,7 +45,9 @@ pub(super) struct Published {
 impl StoreShared {
     pub fn publish(&self, next: u64, seq: u64) {
         *held(&self.published) = Published { next, seq };
-        held(&self.listeners).iter().for_each(|told| told(seq));
+        held(&self.listeners)
+            .iter()
+            .for_each(|listener| listener(seq));
     }
 
     pub fn published(&self) -> Published {

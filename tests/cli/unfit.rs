@@ -94,7 +94,8 @@ fn replay_goes_on_behind_what_it_cannot_tell() {
         let lines = ran.lines();
         assert_eq!(lines.len(), 3, "{ran:?}");
         for seq in [2, 5] {
-            let named = format!("entry {seq}: it cannot be told, and is left out: its metadata");
+            let named =
+                format!("entry {seq}: it cannot be replayed, and is left out: its metadata");
             assert!(ran.err.contains(&named), "{}", ran.err);
         }
         assert!(ran.err.contains("2 entries of the log"), "{}", ran.err);

@@ -4,13 +4,19 @@
 mod circles;
 mod data;
 mod functions;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// All files below a folder, by their paths from the repository's top.
+/// All files of Rust below a folder, by their paths from the repository's top.
 fn files(folder: &str) -> Vec<(String, String)> {
+    files_of(folder, "rs")
+}
+
+/// All files below a folder whose names have this ending.
+fn files_of(folder: &str, ending: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     assert!(root.join(folder).is_dir(), "there is no {folder}");
     let mut found = Vec::new();
@@ -20,7 +26,7 @@ fn files(folder: &str) -> Vec<(String, String)> {
             let path: PathBuf = item.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
+            } else if path.extension().is_some_and(|of| of == ending) {
                 let name = path
                     .strip_prefix(root)
                     .unwrap()

@@ -137,9 +137,9 @@ pub(in crate::cli) fn run(
     };
     #[cfg(feature = "client")]
     if let Some(target) = args.target()? {
-        return args.send(target, &Told::find(data)?, (&filter, shape), output);
+        return args.send(target, &ReplaySource::find(data)?, (&filter, shape), output);
     }
-    let told = Told::find(data)?;
+    let source = ReplaySource::find(data)?;
     let mut written = Ok(());
     let mut notices = Notices::default();
     let each = |line: &PlayedLine<'_>| {
@@ -155,7 +155,7 @@ pub(in crate::cli) fn run(
         notices: &mut notices,
     };
     let mut sink = PacedSink::new(sink, args.speed, PlaybackControl::default());
-    let played = told.play(&filter, shape, &mut sink);
+    let played = source.play(&filter, shape, &mut sink);
     drop(sink);
     played?;
     written?;
@@ -163,18 +163,18 @@ pub(in crate::cli) fn run(
 }
 
 /// The source of the log: the store, or the process that has it open.
-enum Told<'a> {
+enum ReplaySource<'a> {
     Store(&'a Path, Box<Holding>),
     #[cfg(feature = "client")]
     Owner(&'a Path, Box<remote::ServerClient>),
 }
 
-impl<'a> Told<'a> {
-    fn find(data: &'a Path) -> Result<Told<'a>, Failure> {
+impl<'a> ReplaySource<'a> {
+    fn find(data: &'a Path) -> Result<ReplaySource<'a>, Failure> {
         Ok(match find(data, open)? {
-            Found::Store(store) => Told::Store(data, Box::new(Holding::read(data, *store))),
+            Found::Store(store) => ReplaySource::Store(data, Box::new(Holding::read(data, *store))),
             #[cfg(feature = "client")]
-            Found::Owner(owner) => Told::Owner(data, owner),
+            Found::Owner(owner) => ReplaySource::Owner(data, owner),
         })
     }
 
@@ -185,12 +185,12 @@ impl<'a> Told<'a> {
         sink: &mut dyn LineSink,
     ) -> Result<(), Failure> {
         match self {
-            Told::Store(data, holding) => {
+            ReplaySource::Store(data, holding) => {
                 let played = holding.store().play(filter, shape, sink);
                 played.map_err(|error| failure(data, error))
             }
             #[cfg(feature = "client")]
-            Told::Owner(data, owner) => {
+            ReplaySource::Owner(data, owner) => {
                 let params = ReplayParams {
                     channel: filter.channel.clone(),
                     from: filter.from.map(When::At),
@@ -229,7 +229,7 @@ impl<F: FnMut(&PlayedLine<'_>) -> bool> LineSink for Naming<'_, F> {
     }
 
     fn untold(&mut self, untold: &SkippedEntry) {
-        let what = format!("it cannot be told, and is left out: {}", untold.why);
+        let what = format!("it cannot be replayed, and is left out: {}", untold.why);
         if let Some(notice) = self.notices.untold(untold.seq, &what) {
             say(&notice);
         }
@@ -286,7 +286,7 @@ impl ReplayArgs {
     fn send(
         &self,
         target: Target,
-        told: &Told<'_>,
+        source: &ReplaySource<'_>,
         (filter, shape): (&ReplayFilter, replay::LineShape),
         output: &mut Output<'_>,
     ) -> Result<(), Failure> {
@@ -310,7 +310,7 @@ impl ReplayArgs {
             notices: &mut untold,
         };
         let mut sink = PacedSink::new(sink, self.speed, PlaybackControl::default());
-        let played = told.play(filter, shape, &mut sink);
+        let played = source.play(filter, shape, &mut sink);
         drop(sink);
         let mut summary = forward_args::summary(runtime.block_on(forwarder.finish()))?;
         let rest = notices

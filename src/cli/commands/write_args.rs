@@ -86,7 +86,7 @@ impl Unit {
 fn lateness(text: &str) -> Result<Span, String> {
     let span: Span = text.parse()?;
     if span.0 > LATE_MS_MAX {
-        return Err("nothing is told later than a year".to_owned());
+        return Err("nothing is reported later than a year".to_owned());
     }
     Ok(span)
 }
