@@ -1,6 +1,6 @@
 //! Reads frames from an engine, in order, from any place.
 
-use super::engine::{Engine, JournalError, Values};
+use super::engine::{Engine, JournalError, StoredValue, Values};
 use super::frame::{self, FrameError, FrameHeader};
 
 /// Why the next frame cannot be read.
@@ -24,7 +24,7 @@ pub enum ReadError {
 #[derive(Debug)]
 pub struct Frame {
     header: FrameHeader,
-    values: Vec<Vec<u8>>,
+    values: Vec<StoredValue>,
     position: u64,
 }
 
@@ -49,7 +49,7 @@ impl Frame {
 
     /// Its header and its values.
     #[must_use]
-    pub fn into_parts(self) -> (FrameHeader, Vec<Vec<u8>>) {
+    pub fn into_parts(self) -> (FrameHeader, Vec<StoredValue>) {
         (self.header, self.values)
     }
 }

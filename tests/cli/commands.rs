@@ -293,7 +293,8 @@ fn a_damaged_log_ends_with_status_5() {
     let entries = folder.verified();
     // A value with one bit turned, where no checksum of the engine looks.
     let journal = SledJournal::open(&folder.path("store").join("log"), Durability::Power).unwrap();
-    let mut values: Vec<Vec<u8>> = journal.read(1).map(|value| value.unwrap().1).collect();
+    let values = journal.read(1).map(|value| value.unwrap().1.to_vec());
+    let mut values: Vec<Vec<u8>> = values.collect();
     let middle = values[0].len() / 2;
     values[0][middle] ^= 1;
     journal.cut(0).unwrap();

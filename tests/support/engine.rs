@@ -15,7 +15,10 @@ pub fn holding(values: &[Vec<u8>]) -> Arc<MemoryJournal> {
 
 /// All values of a journal.
 pub fn values(journal: &MemoryJournal) -> Vec<Vec<u8>> {
-    journal.read(1).map(|value| value.unwrap().1).collect()
+    journal
+        .read(1)
+        .map(|value| value.unwrap().1.to_vec())
+        .collect()
 }
 
 /// A journal in memory, with the faults that a test sets.

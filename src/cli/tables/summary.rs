@@ -6,6 +6,7 @@ use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, many, shown, tally};
 use crate::ingest::IngestSummary;
 use crate::query::answer::Verified;
+use crate::store::LineCounts;
 use std::io::{self, Write};
 
 /// Draws the counts of the lines, without zero counts.
@@ -28,7 +29,7 @@ pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -
         span(elapsed_ms)
     )?;
     let mut table = grid::plain(view);
-    for (ink, name, what) in parts(sum) {
+    for (ink, name, what) in parts(counts) {
         if !what.is_empty() {
             table.add_row([grid::cell(TextColor::Faint, name), grid::cell(ink, what)]);
         }
@@ -37,7 +38,7 @@ pub fn ingest(sink: &mut dyn Write, view: &TerminalStyle, sum: &IngestSummary) -
 }
 
 /// The rows: each with its colour, its name and its counts.
-fn parts(sum: &IngestSummary) -> [(TextColor, &'static str, String); 6] {
+fn parts(counts: &LineCounts) -> [(TextColor, &'static str, String); 6] {
     let changes = |joins, leaves, updates| {
         [
             (joins, "join", "joins"),

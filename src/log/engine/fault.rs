@@ -1,7 +1,7 @@
 //! Wraps any engine and adds faults: the nth append or sync fails, a crash loses what was not synced, a read value
 //! has a flipped bit. For tests, here and in programs that use the library.
 
-use super::{Engine, Journal, JournalError, KeyValues, Values};
+use super::{Engine, Journal, JournalError, KeyValues, StoredValue, Values};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -138,7 +138,12 @@ impl<E: Engine> Journal for FaultJournal<E> {
     fn read(&self, from: u64) -> Values<'_> {
         Box::new(self.inner.read(from).map(|item| {
             let (position, value) = item?;
-            Ok((position, flipped(&self.plan(), position, value)))
+            let plan = self.plan();
+            if plan.flips.contains_key(&position) {
+                let value = flipped(&plan, position, value.to_vec());
+                return Ok((position, StoredValue::new(value)));
+            }
+            Ok((position, value))
         }))
     }
 

@@ -1,6 +1,6 @@
 //! A journal in memory. It is lost when dropped, and is a simple example of the [`Journal`] laws.
 
-use super::{Journal, JournalError, KeyValues, Values, fence, fits};
+use super::{Journal, JournalError, KeyValues, StoredValue, Values, fence, fits};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -72,14 +72,10 @@ impl Journal for MemoryJournal {
         let log = lock(&self.log);
         let from = from.max(log.trimmed + 1);
         let skip = usize::try_from(from - log.trimmed - 1).unwrap_or(usize::MAX);
-        // Copies the present values, so that the lock is not held during the read.
+        // Takes the present values, so that the lock is not held during the read.
         let values: Vec<_> = log.values.iter().skip(skip).cloned().collect();
-        Box::new(
-            values
-                .into_iter()
-                .zip(from..)
-                .map(|(value, position)| Ok((position, value.to_vec()))),
-        )
+        let values = values.into_iter().zip(from..);
+        Box::new(values.map(|(value, position)| Ok((position, StoredValue::new(value)))))
     }
 
     fn trim(&self, before: u64) -> Result<(), JournalError> {

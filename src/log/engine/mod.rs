@@ -21,6 +21,8 @@ mod sled_handle;
 mod watchdog;
 
 use crate::limits::VALUE_BYTES_MAX;
+use std::fmt::{self, Debug, Formatter};
+use std::ops::Deref;
 use std::path::PathBuf;
 
 /// A log of values at dense positions 1, 2, 3, …, with one appender and any number of readers.
@@ -81,7 +83,38 @@ pub trait Journal: Send + Sync {
 }
 
 /// The values that [`Journal::read`] returns, each with its position.
-pub type Values<'a> = Box<dyn Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + Send + 'a>;
+pub type Values<'a> =
+    Box<dyn Iterator<Item = Result<(u64, StoredValue), JournalError>> + Send + 'a>;
+
+/// A value as the engine has it in memory. It is not copied: many readers look at its beginning and pass on.
+pub struct StoredValue(Box<dyn AsRef<[u8]> + Send + Sync>);
+
+impl StoredValue {
+    /// A value that `bytes` holds.
+    pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        StoredValue(Box::new(bytes))
+    }
+}
+
+impl AsRef<[u8]> for StoredValue {
+    fn as_ref(&self) -> &[u8] {
+        (*self.0).as_ref()
+    }
+}
+
+impl Deref for StoredValue {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.as_ref()
+    }
+}
+
+impl Debug for StoredValue {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "StoredValue({} bytes)", self.len())
+    }
+}
 
 /// Values beside the log that can be rebuilt from it: checkpoints and retry ids. They have no laws after a crash: a
 /// value may be older or newer than the log, or missing.

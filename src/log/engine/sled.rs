@@ -25,7 +25,7 @@ use super::files::{self, OwnHandle};
 use super::mark::Mark;
 use super::panics::guarded;
 use super::sled_handle::{SledHandle, engine};
-use super::{Durability, Journal, JournalError, KeyValues, Values, fence, fits};
+use super::{Durability, Journal, JournalError, KeyValues, StoredValue, Values, fence, fits};
 use crate::limits::VALUE_BYTES_MAX;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -333,7 +333,7 @@ impl Journal for SledJournal {
                     return Ok(None);
                 };
                 self.look_again(&key, &value)?;
-                Ok(Some((number(&key)?, value.to_vec())))
+                Ok(Some((number(&key)?, StoredValue::new(value))))
             });
             let read = read.and_then(|read| match read {
                 // Values that were trimmed since the read began are no hole.

@@ -4,7 +4,7 @@
 use super::cursor::{LogPosition, StateCursor};
 use super::record::ScopedRecord;
 use super::scope::{ScanScope, ScopeEnd};
-use crate::log::engine::Engine;
+use crate::log::engine::{Engine, StoredValue};
 use crate::log::frame::{Check, FrameError, FrameHeader, FrameRecords, channel_hash};
 use crate::log::read::Frames;
 use crate::store::error::StoreError;
@@ -112,12 +112,12 @@ impl<'a> ScopedFrames<'a> {
 /// A frame of a scope.
 pub struct ScopedFrame {
     header: FrameHeader,
-    values: Vec<Vec<u8>>,
+    values: Vec<StoredValue>,
     /// The engine's position of the first value.
     position: u64,
     /// The place after the frame.
     behind: LogPosition,
-    records: Option<FrameRecords<Vec<u8>>>,
+    records: Option<FrameRecords<StoredValue>>,
     end: ScopeEnd,
     check: Check,
     /// The reader's state is that of all channels.
