@@ -1,0 +1,164 @@
+//! Finds the checkpoint at which a scope may begin, and restores the state there. What is read after it is in `read`.
+
+use super::draft::PartFrames;
+use super::keys::{self, MetadataKey, checkpoint_frames};
+use crate::domain::names::Names;
+use crate::log::engine::Engine;
+use crate::log::{checkpoint as wire, read};
+use crate::store::error::StoreError;
+use crate::store::read::{Bookkeeping, LogPosition, ScanScope, ScanStart, StateCursor};
+
+/// The index of a checkpoint. An index that cannot be decoded counts as missing.
+pub(super) fn read_index(
+    engine: &dyn Engine,
+    frame: u64,
+) -> Result<Option<wire::Index>, StoreError> {
+    let value = keys::get(engine, MetadataKey::Trunk { frame })?;
+    Ok(value.and_then(|value| wire::index_from_bytes(&value).ok()))
+}
+
+/// The same, but an index that cannot be read counts as missing, too.
+fn index(engine: &dyn Engine, frame: u64) -> Option<wire::Index> {
+    read_index(engine, frame).ok().flatten()
+}
+
+/// The cursor at the newest checkpoint at which `scope` may begin, or before the first entry.
+pub(in crate::store) fn load(
+    engine: &dyn Engine,
+    end: u64,
+    scope: &ScanScope<'_>,
+) -> Result<StateCursor, StoreError> {
+    match scope.start {
+        ScanStart::First => return Ok(StateCursor::default()),
+        ScanStart::Seq(seq) => return at_seq(engine, seq, end),
+        ScanStart::Behind(_) | ScanStart::InEffectAt(_) => {}
+    }
+    let frames = checkpoint_frames(engine)?;
+    let is_early = |index: &wire::Index| is_early(index, end, scope);
+    // Usually the newest checkpoint fits. If one is early enough, so are all before it: so a binary search finds the
+    // others. An unreadable checkpoint may be on either side.
+    let early = |frame: &u64| index(engine, *frame).is_none_or(|index| is_early(&index));
+    let late = match frames.last() {
+        Some(last) if !early(last) => frames.partition_point(early),
+        _ => frames.len(),
+    };
+    for &frame in frames.iter().take(late).rev() {
+        let Some(index) = index(engine, frame).filter(is_early) else {
+            continue;
+        };
+        if !is_of_this_log(engine, &index)? {
+            continue;
+        }
+        if let Some(fold) = restore(engine, &index, scope.channel)? {
+            return Ok(fold);
+        }
+    }
+    Ok(StateCursor::default())
+}
+
+/// Whether everything that a scope asks for is in the checkpoint or comes after it.
+fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> bool {
+    let known = |known_at| index.recorded_at <= known_at;
+    // A checkpoint right after the last entry may hold pages that were recorded after that entry.
+    let before = |last| index.seq < last;
+    let starts = match scope.start {
+        ScanStart::First | ScanStart::Seq(_) => false,
+        ScanStart::Behind(seq) => index.seq <= seq,
+        // A channel that the checkpoint does not have was not known then.
+        ScanStart::InEffectAt(at) => {
+            let mut parts = index.channels.iter();
+            let part = parts.find(|part| scope.channel == Some(&part.channel));
+            part.is_none_or(|part| part.effective_at <= at)
+        }
+    };
+    index.next <= end && scope.last.is_none_or(before) && scope.known_at.is_none_or(known) && starts
+}
+
+/// A cursor without state, at the frame that holds the entry `seq`.
+fn at_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<StateCursor, StoreError> {
+    let next = read::find_seq(engine, seq, end)?;
+    let place = match read::header_ending_before(engine, next)? {
+        Some(header) => LogPosition {
+            next,
+            frame: header.frame,
+            link: header.link_after,
+        },
+        None => LogPosition {
+            next,
+            ..LogPosition::default()
+        },
+    };
+    Ok(StateCursor {
+        place,
+        ..StateCursor::default()
+    })
+}
+
+/// Whether the log has the checkpoint's frame with the same chain link.
+pub(super) fn is_of_this_log(engine: &dyn Engine, index: &wire::Index) -> Result<bool, StoreError> {
+    let header = read::header_ending_before(engine, index.next)?;
+    Ok(header.is_some_and(|header| header.frame == index.frame && header.link_after == index.link))
+}
+
+fn restore(
+    engine: &dyn Engine,
+    index: &wire::Index,
+    only: Option<&str>,
+) -> Result<Option<StateCursor>, StoreError> {
+    let mut names = Names::new();
+    let Ok(mut state) = wire::trunk_from_bytes(&index.trunk, &mut names) else {
+        return Ok(None);
+    };
+    for part in index
+        .channels
+        .iter()
+        .filter(|part| only.is_none_or(|only| part.channel == only))
+    {
+        let Some(bytes) = keys::get(engine, MetadataKey::channel(&part.channel, part.frame))?
+        else {
+            return Ok(None);
+        };
+        if wire::channel_from_bytes(&bytes, &mut state, &mut names).is_err() {
+            return Ok(None);
+        }
+    }
+    wire::finish(&mut state);
+    let bookkeeping = Bookkeeping {
+        sources: index.sources(),
+        rejects: index.rejects,
+        reject_bytes: index.reject_bytes,
+    };
+    let place = LogPosition {
+        next: index.next,
+        frame: index.frame,
+        link: index.link,
+    };
+    Ok(Some(StateCursor {
+        needed: names.len() + names.members(),
+        state,
+        names,
+        bookkeeping,
+        place,
+    }))
+}
+
+/// The parts to which the newest checkpoint of this log points, and its chunks of retry ids; both empty if there is
+/// no checkpoint.
+pub(in crate::store) fn pointers(
+    engine: &dyn Engine,
+    fold: &mut StateCursor,
+) -> Result<(PartFrames, Vec<u64>), StoreError> {
+    for frame in checkpoint_frames(engine)?.into_iter().rev() {
+        let Some(index) = index(engine, frame) else {
+            continue;
+        };
+        if index.frame == fold.place.frame && index.link == fold.place.link {
+            let channels = index.channels.iter();
+            let parts = channels
+                .map(|part| (fold.names.intern(&part.channel), part.frame))
+                .collect();
+            return Ok((parts, index.retry_chunks));
+        }
+    }
+    Ok(Default::default())
+}

@@ -1,0 +1,24 @@
+//! Checkpoints: the state at a frame, stored beside the log, so that opening the store and queries about the past
+//! need not begin at the first entry.
+//!
+//! **Invariant:** nothing depends on checkpoints. A checkpoint that does not fit the log (its frame is missing, or
+//! has another chain link) is skipped. Without any checkpoint the whole log is read.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `draft` | a checkpoint of the present state: made, placed, saved |
+//! | `load` | the checkpoint at which a scope may begin |
+//! | `retry_chunks` | the ids of lines that are stored with them |
+//! | `keys` | the keys of all these values |
+//!
+//! When a checkpoint is due is the writer's business.
+
+mod draft;
+mod keys;
+mod load;
+mod retry_chunks;
+
+pub(crate) use draft::{Checkpoint, PartFrames, PendingCheckpoint, draft};
+pub(in crate::store) use keys::clear;
+pub(in crate::store) use load::{load, pointers};
+pub(in crate::store) use retry_chunks::{drop_retries, load_retries, save_retries};
