@@ -137,13 +137,9 @@ fn payload<'e>(payload: &'e EventPayload<'_>, names: &mut Names) -> ResolvedPayl
             occupancy,
         } => {
             let channel = names.intern(channel);
-            let mut resolve = |change: &'e ReportedChange<'_>| -> ResolvedChange<'e> {
-                let topic = names.intern(&change.topic);
-                (member(channel, topic, &change.who, names), change)
-            };
             ResolvedPayload::Changes {
                 channel,
-                changes: changes.iter().map(&mut resolve).collect(),
+                changes: resolved(channel, changes, names),
                 together: *together,
                 occupancy: *occupancy,
             }
@@ -185,16 +181,7 @@ fn payload<'e>(payload: &'e EventPayload<'_>, names: &mut Names) -> ResolvedPayl
             sync,
             incomplete: *incomplete,
         },
-        EventPayload::Link(said) => ResolvedPayload::Link(ResolvedLink {
-            said,
-            named: said
-                .channels
-                .iter()
-                .filter_map(|it| names.find(it))
-                .collect(),
-            channels: linked(said.service, &said.channels, names),
-            unrestored: linked(said.service, &said.unrestored, names),
-        }),
+        EventPayload::Link(said) => ResolvedPayload::Link(link(said, names)),
         EventPayload::Token(said) => ResolvedPayload::Token {
             channel: said.channel.as_deref().map(|name| names.intern(name)),
             said,
@@ -209,6 +196,29 @@ fn payload<'e>(payload: &'e EventPayload<'_>, names: &mut Names) -> ResolvedPayl
             at: *at,
         },
         EventPayload::Nothing => ResolvedPayload::Nothing,
+    }
+}
+
+fn resolved<'e>(
+    channel: NameId,
+    changes: &'e [ReportedChange<'_>],
+    names: &mut Names,
+) -> Vec<ResolvedChange<'e>> {
+    let changes = changes.iter();
+    let resolved = changes.map(|change| {
+        let topic = names.intern(&change.topic);
+        (member(channel, topic, &change.who, names), change)
+    });
+    resolved.collect()
+}
+
+fn link<'e>(said: &'e ReportedLink<'_>, names: &mut Names) -> ResolvedLink<'e> {
+    let known = said.channels.iter().filter_map(|name| names.find(name));
+    ResolvedLink {
+        said,
+        named: known.collect(),
+        channels: linked(said.service, &said.channels, names),
+        unrestored: linked(said.service, &said.unrestored, names),
     }
 }
 

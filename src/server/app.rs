@@ -210,7 +210,8 @@ impl App {
 /// The error for a tailer thread that has ended while the server still runs.
 #[must_use]
 pub fn untold() -> ApiError {
-    let what = "new entries are told to nobody any more; they are recorded; restart the server";
+    let what =
+        "new entries are delivered to nobody any more; they are recorded; restart the server";
     ApiError::Unavailable(what.into())
 }
 

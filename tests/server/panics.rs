@@ -42,7 +42,7 @@ async fn where_the_thread_that_tells_panics_nobody_is_left_to_wait() {
     engine.panic_on_read(false);
     let error = served.get("/readyz").await.expect(503).error();
     assert!(
-        error.starts_with("new entries are told to nobody"),
+        error.starts_with("new entries are delivered to nobody"),
         "{error}"
     );
     // It is recorded all the same, and found by who asks.

@@ -8,21 +8,11 @@ use std::collections::BTreeSet;
 const LINES_MAX: usize = 70;
 
 /// Functions that are longer, each by its file and name. None may be added; one that has become short is taken off.
-const LONGER: [(&str, &str); 14] = [
-    ("src/domain/decide.rs", "decide"),
+const LONGER: [(&str, &str); 4] = [
     ("src/domain/describe.rs", "watch_words"),
     ("src/domain/event.rs", "into_owned"),
-    ("src/domain/resync.rs", "resyncs_before"),
-    ("src/ingest/run.rs", "read"),
     ("src/log/codec/row.rs", "read"),
     ("src/log/codec/row.rs", "write"),
-    ("src/log/frame/encode.rs", "write_records"),
-    ("src/query/history.rs", "history_entry"),
-    ("src/query/missed.rs", "entry"),
-    ("src/query/who.rs", "who_at"),
-    ("src/server/events.rs", "events"),
-    ("src/server/metrics.rs", "register"),
-    ("src/store/scan.rs", "advance"),
 ];
 
 /// The name of the function that begins on a line.

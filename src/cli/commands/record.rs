@@ -104,14 +104,7 @@ pub(in crate::cli) fn run(
             let holding = args.holding(data)?;
             let store = Arc::clone(opened.insert(holding).store());
             let screen = RecordScreen(Arc::clone(&notices));
-            let how = IngestOptions {
-                observer: feed.observer.clone(),
-                self_user: feed.self_user.clone(),
-                settings: feed.settings,
-                rules: args.taking.rules(),
-                ..IngestOptions::default()
-            };
-            let recorder = Recorder::start(store, how, screen);
+            let recorder = Recorder::start(store, args.ingest_options(&feed), screen);
             FeedSink::Store(recorder.map_err(|error| failed(&error))?)
         }
     };
@@ -153,6 +146,17 @@ pub(in crate::cli) fn run(
 }
 
 impl RecordArgs {
+    /// How the lines of the feed are ingested.
+    fn ingest_options(&self, feed: &Feed) -> IngestOptions {
+        IngestOptions {
+            observer: feed.observer.clone(),
+            self_user: feed.self_user.clone(),
+            settings: feed.settings,
+            rules: self.taking.rules(),
+            ..IngestOptions::default()
+        }
+    }
+
     fn feed(&self) -> Result<Feed, Failure> {
         Ok(Feed {
             address: address(&self.feed)?,

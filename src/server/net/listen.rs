@@ -164,8 +164,8 @@ impl Acceptor {
         };
         let router = Router::new().fallback(answer);
         tokio::spawn(async move {
-            let told = serve(stream, router, ConnectionGuard::default(), house);
-            let _ = timeout(HEAD_MAX, told).await;
+            let served = serve(stream, router, ConnectionGuard::default(), house);
+            let _ = timeout(HEAD_MAX, served).await;
             drop(place);
         });
     }

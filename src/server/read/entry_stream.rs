@@ -85,10 +85,10 @@ impl MessageStream for EntryStream {
                 }
                 StreamPlace::Live(place, at) => match place.next(*at).await {
                     NextEntries::Items(items) => {
-                        *at = items.last().map_or(*at, |item| item.told.entry.seq);
+                        *at = items.last().map_or(*at, |item| item.delivered.entry.seq);
                         let shown = items
                             .into_iter()
-                            .filter(|item| self.filter.shows(&item.told));
+                            .filter(|item| self.filter.shows(&item.delivered));
                         let shown: Vec<_> = shown.collect();
                         if !shown.is_empty() {
                             return Ok(StreamItem::Items(shown));
@@ -135,9 +135,11 @@ impl EntryStream {
             };
             let (mut items, mut bytes) = (Vec::new(), 0);
             loop {
-                let told = cursor.next_batch(store, READ_ENTRIES, limits::CATCH_UP_BYTES)?;
-                let end = told.is_empty();
-                let shown = told.into_iter().filter(|told| filter.shows(told));
+                let delivered = cursor.next_batch(store, READ_ENTRIES, limits::CATCH_UP_BYTES)?;
+                let end = delivered.is_empty();
+                let shown = delivered
+                    .into_iter()
+                    .filter(|delivered| filter.shows(delivered));
                 for item in shown.filter_map(LiveEntry::of) {
                     bytes += item.json.len();
                     items.push(Arc::new(item));

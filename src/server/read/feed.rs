@@ -128,7 +128,7 @@ impl FeedListener {
         let StreamItem::Items(items) = said else {
             return Vec::new();
         };
-        let entries = items.iter().map(|item| &item.told.entry);
+        let entries = items.iter().map(|item| &item.delivered.entry);
         let applied = entries.filter(|entry| entry.disposition == DispositionAnswer::Applied);
         applied.filter_map(|entry| self.event(entry)).collect()
     }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub struct LiveEntry {
     /// What it is.
-    pub told: DeliveredEntry,
+    pub delivered: DeliveredEntry,
     /// As JSON.
     pub json: Utf8Bytes,
 }
@@ -21,12 +21,12 @@ pub struct LiveEntry {
 impl LiveEntry {
     /// Makes one ready; `None` where it has no JSON, which no entry lacks.
     #[must_use]
-    pub fn of(told: DeliveredEntry) -> Option<LiveEntry> {
-        let mut json = serde_json::to_string(&told.entry).ok()?;
+    pub fn of(delivered: DeliveredEntry) -> Option<LiveEntry> {
+        let mut json = serde_json::to_string(&delivered.entry).ok()?;
         // It may be kept for long.
         json.shrink_to_fit();
         Some(LiveEntry {
-            told,
+            delivered,
             json: json.into(),
         })
     }
@@ -202,9 +202,9 @@ impl Hub {
 
 impl RingBuffers {
     /// The buffers into which an entry belongs.
-    fn listening(&self, told: &DeliveredEntry) -> Vec<Option<String>> {
+    fn listening(&self, delivered: &DeliveredEntry) -> Vec<Option<String>> {
         let mut listening = vec![None];
-        match (&told.entry.channel, &told.channels) {
+        match (&delivered.entry.channel, &delivered.channels) {
             (Some(channel), _) => listening.push(Some(channel.clone())),
             (None, Some(channels)) if channels.len() < self.open.len() => {
                 listening.extend(channels.iter().cloned().map(Some));
@@ -221,14 +221,19 @@ impl RingBuffers {
     }
 
     fn lay(&mut self, item: Arc<LiveEntry>) {
-        for channel in self.listening(&item.told) {
+        for channel in self.listening(&item.delivered) {
             let Some(buffer) = self.open.get_mut(&channel) else {
                 continue;
             };
-            let (seq, bytes) = (item.told.entry.seq, item.json.len());
+            let (seq, bytes) = (item.delivered.entry.seq, item.json.len());
             buffer.items.push_back(Arc::clone(&item));
             if buffer.items.len() > limits::LAG_ENTRIES_MAX {
-                buffer.drop_up_to(buffer.items.front().map_or(0, |item| item.told.entry.seq));
+                buffer.drop_up_to(
+                    buffer
+                        .items
+                        .front()
+                        .map_or(0, |item| item.delivered.entry.seq),
+                );
             }
             buffer.news.send_replace(seq);
             self.bytes += bytes;
@@ -273,14 +278,14 @@ impl RingBuffer {
     /// How many of its entries are not behind the entry `seq`.
     fn taken(&self, seq: u64) -> usize {
         self.items
-            .partition_point(|item| item.told.entry.seq <= seq)
+            .partition_point(|item| item.delivered.entry.seq <= seq)
     }
 
     fn drop_up_to(&mut self, seq: u64) {
         while let Some(item) = self.items.front()
-            && item.told.entry.seq <= seq
+            && item.delivered.entry.seq <= seq
         {
-            self.floor = item.told.entry.seq;
+            self.floor = item.delivered.entry.seq;
             self.items.pop_front();
         }
     }

@@ -53,7 +53,7 @@ fn live(seq: u64) -> String {
 }
 
 fn may_see(pass: &AuthContext, item: &LiveEntry) -> bool {
-    pass.sees(item.told.entry.channel.as_deref())
+    pass.sees(item.delivered.entry.channel.as_deref())
 }
 
 /// A comment at this interval shows both sides that the other is still there.
@@ -108,7 +108,7 @@ async fn events(tail: &mut EntryStream, app: &App, pass: &AuthContext) -> Option
                 let bytes: usize = items.iter().map(|item| item.json.len() + 48).sum();
                 let mut text = String::with_capacity(bytes);
                 for item in items.iter().filter(|item| may_see(pass, item)) {
-                    let (seq, json) = (item.told.entry.seq, &item.json);
+                    let (seq, json) = (item.delivered.entry.seq, &item.json);
                     text.push_str(&format!("id: {seq}\ndata: {json}\n\n"));
                 }
                 Some(text.into())

@@ -80,7 +80,7 @@ impl LogTailer {
             let hub = Closed(hub);
             let done = run(&store, cursor, &hub.0, &called);
             if let Err(error) = done {
-                tracing::error!("entries are not told any more: {error}");
+                tracing::error!("entries are no longer delivered: {error}");
             }
         };
         let thread = std::thread::Builder::new()
@@ -125,14 +125,14 @@ fn run(
             }
         }
         loop {
-            let told = cursor.next_batch(store, READ_ENTRIES, limits::LIVE_BYTES_MAX)?;
-            if told.is_empty() {
+            let delivered = cursor.next_batch(store, READ_ENTRIES, limits::LIVE_BYTES_MAX)?;
+            if delivered.is_empty() {
                 break;
             }
             if tracing::enabled!(tracing::Level::DEBUG) {
-                differences.note(&told);
+                differences.note(&delivered);
             }
-            hub.publish_entries(told);
+            hub.publish_entries(delivered);
         }
         differences.tell();
     }
@@ -149,8 +149,8 @@ struct ChangedCounts {
 }
 
 impl ChangedCounts {
-    fn note(&mut self, told: &[DeliveredEntry]) {
-        for DeliveredEntry { entry, .. } in told {
+    fn note(&mut self, delivered: &[DeliveredEntry]) {
+        for DeliveredEntry { entry, .. } in delivered {
             match (entry.kind, entry.origin) {
                 (EntryType::Snapshot, _) => {
                     self.tell();
