@@ -2,7 +2,7 @@
 //! then sends the receipts. Batches that arrive meanwhile share the next sync. Nothing is decided here.
 
 use super::batch::{Receipt, Reply};
-use super::checkpoint::{Checkpoint, PartFrames, PendingCheckpoint};
+use super::checkpoint::{self, Checkpoint, PartFrames, PendingCheckpoint};
 use super::error::StoreError;
 use super::read::LogPosition;
 use super::shared::{PoisonOnPanic, StoreShared};
@@ -47,6 +47,8 @@ pub(super) struct Committer {
     /// The first entry that is not yet in a frame.
     unframed: u64,
     parts: PartFrames,
+    /// A checkpoint was saved, and older ones may be dropped.
+    saved: bool,
 }
 
 impl Committer {
@@ -67,6 +69,7 @@ impl Committer {
             place,
             unframed: head + 1,
             parts,
+            saved: false,
         })
     }
 
@@ -85,6 +88,13 @@ impl Committer {
                 Some(reason) => Err(StoreError::Poisoned(reason.clone())),
             };
             reply(outcome);
+        }
+        // No reply waits for this.
+        if poison.is_none()
+            && std::mem::take(&mut self.saved)
+            && let Err(error) = checkpoint::drop_excess(&*self.shared.engine)
+        {
+            self.shared.options.meter.checkpoint_failed(&error);
         }
         poison.is_none()
     }
@@ -120,11 +130,12 @@ impl Committer {
             // A manifest with an older head is no reason to stop.
             drop(self.shared.note_head());
         }
-        if let Some(checkpoint) = checkpoint
-            && let Err(error) = checkpoint.save(&*self.shared.engine)
-        {
-            // The lines are durable and published without the checkpoint, too.
-            self.shared.checkpoint_failed(&error);
+        if let Some(checkpoint) = checkpoint {
+            match checkpoint.save(&*self.shared.engine) {
+                Ok(()) => self.saved = true,
+                // The lines are durable and published without the checkpoint, too.
+                Err(error) => self.shared.checkpoint_failed(&error),
+            }
         }
         Ok(())
     }

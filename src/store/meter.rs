@@ -21,7 +21,8 @@ pub trait Meter: Send + Sync {
         let _ = took;
     }
 
-    /// A checkpoint could not be made or saved. Nothing is lost: the next opening reads more of the log.
+    /// A checkpoint could not be made or saved, or older ones could not be dropped. Nothing is lost: the next opening
+    /// reads more of the log, or the store needs more room.
     fn checkpoint_failed(&self, error: &StoreError) {
         let _ = error;
     }

@@ -14,7 +14,7 @@
 //! | `shared`, `locks` | what the store's threads share, and how they lock it |
 //! | `read` | the frames of the log, their records one by one, and the state that they give |
 //! | `reading` | what a store answers besides queries |
-//! | `checkpoint` | saved states, so that reading need not begin at the first entry |
+//! | `checkpoint` | saved states, so that reading need not begin at the first entry; how many of them are kept |
 //! | `clamped` | entries far behind the time of their channel, and the entry that moved that time |
 //! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
 //! | `rejects`, `reject_reason`, `reject_quota` | the rejected lines, why, and how many of them are kept |

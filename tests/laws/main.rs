@@ -5,5 +5,6 @@
 mod live;
 mod log;
 mod replay;
+mod retention;
 mod rules;
 mod store;

@@ -10,13 +10,15 @@ use crate::store::error::StoreError;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum MetadataKey {
     /// `"trunk"`, the frame (u64): what belongs to no channel, and where each channel's last part is. It makes a
-    /// checkpoint valid, so it is written after the other values. It never changes, and is not removed.
+    /// checkpoint valid, so it is written after the other values. It never changes, and is removed when the checkpoint
+    /// is dropped (`retention`).
     Trunk {
         /// The frame after which the state is as stored.
         frame: u64,
     },
     /// `"chan"`, BLAKE3 of the channel's name (32 bytes), the frame (u64): a channel's part of a checkpoint. It never
-    /// changes. Later checkpoints point to it as long as nothing happens in the channel. It is not removed.
+    /// changes. Later checkpoints point to it as long as nothing happens in the channel; it is removed with the last of
+    /// them.
     Channel {
         /// The hash of the channel's name.
         channel: [u8; 32],

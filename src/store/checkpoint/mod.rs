@@ -1,5 +1,5 @@
 //! Checkpoints: the state at a frame, stored beside the log, so that opening the store and queries about the past
-//! need not begin at the first entry.
+//! need not begin at the first entry. The newest ones are kept, and of the older ones ever fewer.
 //!
 //! **Invariant:** nothing depends on checkpoints. A checkpoint that does not fit the log (its frame is missing, or
 //! has another chain link) is skipped. Without any checkpoint the whole log is read.
@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `draft` | a checkpoint of the present state: made, placed, saved |
 //! | `load` | the checkpoint at which a scope may begin |
+//! | `retention` | which checkpoints are dropped |
 //! | `retry_chunks` | the ids of lines that are stored with them |
 //! | `keys` | the keys of all these values |
 //!
@@ -16,9 +17,11 @@
 mod draft;
 mod keys;
 mod load;
+mod retention;
 mod retry_chunks;
 
 pub(crate) use draft::{Checkpoint, PartFrames, PendingCheckpoint, draft};
 pub(in crate::store) use keys::clear;
 pub(in crate::store) use load::{load, pointers};
+pub(in crate::store) use retention::drop_excess;
 pub(in crate::store) use retry_chunks::{drop_retries, load_retries, save_retries};

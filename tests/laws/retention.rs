@@ -1,0 +1,103 @@
+//! Laws of retention: old checkpoints are dropped, and what is left of them is whole and near enough. No answer depends
+//! on it.
+
+use rollbook::Store;
+use rollbook::log::engine::memory::MemoryJournal;
+use rollbook::log::engine::{Journal, KeyValues};
+use rollbook::query::{WhoFilter, WhoWhen};
+use rollbook::store::{ScanScope, ScanStart};
+use rollbook_support as support;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How many times a store is opened, written and closed: each time leaves a checkpoint, and one entry more.
+const TIMES: u64 = 80;
+const START: i64 = 1_800_000_000_000;
+
+fn open(engine: &Arc<MemoryJournal>) -> Store {
+    Store::on(Box::new(engine.clone()), support::options()).unwrap()
+}
+
+/// A channel in which much happens, one in which something happened long ago, and one of late.
+fn channel(n: u64) -> &'static str {
+    match n {
+        12 => "early",
+        77 => "late",
+        _ => "busy",
+    }
+}
+
+fn written() -> Arc<MemoryJournal> {
+    let engine = Arc::new(MemoryJournal::new());
+    for n in 1..=TIMES {
+        let ts = START + n as i64 * 1_000;
+        let channel = channel(n);
+        let line =
+            format!(r#"{{"t":"join","channel":"{channel}","topic":"t","user":"u{n}","ts":{ts}}}"#);
+        support::take(&open(&engine), &line, &Default::default());
+    }
+    engine
+}
+
+/// The checkpoints, and the parts of channels, by their keys without the number of the piece.
+fn kept(engine: &Arc<MemoryJournal>) -> [BTreeSet<Vec<u8>>; 2] {
+    ["trunk", "chan"].map(|kind| {
+        let keys = engine.keys(kind.as_bytes()).unwrap();
+        let whole = keys.into_iter().map(|key| key[..key.len() - 4].to_vec());
+        whole.collect()
+    })
+}
+
+/// Where reading begins for what comes after an entry.
+fn begin(store: &Store, seq: u64) -> u64 {
+    let scope = ScanScope {
+        start: ScanStart::Behind(seq),
+        ..ScanScope::default()
+    };
+    let (cursor, _) = store.scan(&scope).unwrap();
+    cursor.state.head()
+}
+
+#[test]
+fn old_checkpoints_are_dropped_and_those_that_are_left_are_whole() {
+    let engine = written();
+    let [checkpoints, parts] = kept(&engine);
+    assert!((8..=20).contains(&checkpoints.len()), "{checkpoints:?}");
+    // Each checkpoint has brought one part, and the part of "early" has outlived its checkpoint.
+    assert_eq!(parts.len(), checkpoints.len() + 1);
+    let store = open(&engine);
+    assert_eq!(store.head(), TIMES);
+    for seq in 1..=TIMES {
+        let (begin, behind) = (begin(&store, seq), TIMES - seq);
+        assert!(begin <= seq && seq - begin <= behind, "{begin}, {seq}");
+    }
+}
+
+#[test]
+fn the_far_past_is_answered_as_without_checkpoints() {
+    let engine = written();
+    let values: Vec<Vec<u8>> = engine.read(1).map(|it| it.unwrap().1.to_vec()).collect();
+    let bare = Arc::new(MemoryJournal::new());
+    bare.append(0, &values).unwrap();
+    let stores = [open(&engine), open(&bare)];
+    let mut asked = Vec::new();
+    for n in 0..=TIMES {
+        asked.push(WhoWhen::At(START + n as i64 * 1_000 + 500));
+        asked.push(WhoWhen::Seq(n));
+    }
+    let answer = |store: &Store, channel, when| -> Option<String> {
+        let filter = WhoFilter {
+            when,
+            ..WhoFilter::default()
+        };
+        let who = store.who(channel, &filter).ok()?;
+        Some(serde_json::to_string(&who).unwrap())
+    };
+    for when in asked {
+        for channel in ["busy", "early", "late"] {
+            let [with, without] = stores.each_ref().map(|store| answer(store, channel, when));
+            assert_eq!(with, without, "{channel}, {when:?}");
+        }
+    }
+    assert_eq!(begin(&stores[1], TIMES), 0);
+}
