@@ -138,7 +138,7 @@ impl Decider {
                         Some(whole) if whole.start == start => whole.end = end,
                         _ => self.together.push(start..end),
                     }
-                    self.fold.bookkeeping.note_progress(progress.clone());
+                    self.fold.bookkeeping.sources.note(progress.clone());
                     self.records.push(Record::Progress(progress.clone()));
                     continue;
                 }

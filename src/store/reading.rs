@@ -168,7 +168,8 @@ impl Store {
     /// If the log cannot be read.
     pub fn sources(&self) -> Result<Vec<Progress>, StoreError> {
         let mut follower = held(&self.follower);
-        Ok(self.follow(&mut follower)?.bookkeeping.sources.clone())
+        let sources = self.follow(&mut follower)?.bookkeeping.sources.iter();
+        Ok(sources.cloned().collect())
     }
 
     /// The last durable line of an observer's feed, counted from 1; 0 if the feed is not known. [`Progress::of_feed`]
@@ -179,8 +180,7 @@ impl Store {
     pub fn feed_position(&self, observer: &str, feed: &str) -> Result<u64, StoreError> {
         let source = Progress::feed(observer, feed);
         let mut follower = held(&self.follower);
-        let mut sources = self.follow(&mut follower)?.bookkeeping.sources.iter();
-        let known = sources.find(|known| known.source == source);
+        let known = self.follow(&mut follower)?.bookkeeping.sources.get(&source);
         Ok(known.map_or(0, |known| known.line))
     }
 

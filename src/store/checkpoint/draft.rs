@@ -4,10 +4,10 @@
 use super::keys::{self, MetadataKey};
 use crate::domain::names::{NameId, NameTable, NumberMap};
 use crate::domain::time::Millis;
-use crate::log::checkpoint as wire;
 use crate::log::engine::Engine;
+use crate::log::{Progress, checkpoint as wire};
 use crate::store::error::StoreError;
-use crate::store::read::{Bookkeeping, LogPosition, StateCursor};
+use crate::store::read::{LogPosition, StateCursor};
 
 /// For each channel, the frame at which its last part was written.
 pub(crate) type PartFrames = NumberMap<NameId, u64>;
@@ -21,7 +21,9 @@ pub(crate) struct PendingCheckpoint {
     seq: u64,
     recorded_at: Millis,
     trunk: Vec<u8>,
-    bookkeeping: Bookkeeping,
+    rejects: u64,
+    reject_bytes: u64,
+    sources: Vec<Progress>,
     retry_chunks: Vec<u64>,
 }
 
@@ -46,7 +48,9 @@ pub(crate) fn draft(
         seq: fold.state.head(),
         recorded_at: fold.state.recorded_at(),
         trunk: wire::trunk_to_bytes(&fold.state, &fold.names)?,
-        bookkeeping: fold.bookkeeping.clone(),
+        rejects: fold.bookkeeping.rejects,
+        reject_bytes: fold.bookkeeping.reject_bytes,
+        sources: fold.bookkeeping.sources.iter().cloned().collect(),
         retry_chunks: retry_chunks.to_vec(),
     })
 }
@@ -76,11 +80,11 @@ impl PendingCheckpoint {
         index.seq = self.seq;
         index.recorded_at = self.recorded_at;
         index.channels = self.effective.into_iter().filter_map(of_part).collect();
-        index.rejects = self.bookkeeping.rejects;
-        index.reject_bytes = self.bookkeeping.reject_bytes;
+        index.rejects = self.rejects;
+        index.reject_bytes = self.reject_bytes;
         index.retry_chunks = self.retry_chunks;
         index.trunk = self.trunk;
-        let index = wire::index_to_bytes(index, &self.bookkeeping.sources)?;
+        let index = wire::index_to_bytes(index, &self.sources)?;
         let trunk = MetadataKey::Trunk { frame: place.frame };
         values.push((trunk, index));
         Ok(Checkpoint { values })

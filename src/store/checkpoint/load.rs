@@ -124,7 +124,7 @@ fn restore(
     }
     wire::finish(&mut state);
     let bookkeeping = Bookkeeping {
-        sources: index.sources(),
+        sources: index.sources().into_iter().collect(),
         rejects: index.rejects,
         reject_bytes: index.reject_bytes,
     };

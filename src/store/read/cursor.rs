@@ -2,11 +2,12 @@
 //! `frames`.
 
 use super::record::ScopedRecord;
+use super::sources::SourceOffsets;
 use crate::domain::entry::{Entry, Payload};
 use crate::domain::names::{NameId, Names, Renumbering};
 use crate::domain::state::State;
 use crate::limits;
-use crate::log::{Progress, Reject};
+use crate::log::Reject;
 
 /// The state that the log gives, and how far the log was read.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ impl StateCursor {
             ScopedRecord::Reject(reject) => self.bookkeeping.count_reject(reject),
             ScopedRecord::Settled(_) => {}
             ScopedRecord::Progress(progress) => {
-                self.bookkeeping.note_progress((*progress).clone());
+                self.bookkeeping.sources.note((*progress).clone());
             }
         }
     }
@@ -123,10 +124,9 @@ impl Default for LogPosition {
 }
 
 /// What the log records besides presence: how far sources were read, and how much was rejected.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Bookkeeping {
-    /// The latest source is last.
-    pub sources: Vec<Progress>,
+    pub sources: SourceOffsets,
     pub rejects: u64,
     /// Bytes of rejected lines that are kept.
     pub reject_bytes: u64,
@@ -136,16 +136,5 @@ impl Bookkeeping {
     pub fn count_reject(&mut self, reject: &Reject) {
         self.rejects += 1;
         self.reject_bytes += reject.text.as_ref().map_or(0, |text| text.len() as u64);
-    }
-
-    pub fn note_progress(&mut self, progress: Progress) {
-        self.sources.retain(|known| known.source != progress.source);
-        // There are thousands of short-lived feeds: they must not push out a file's progress.
-        let of_kind = |known: &&Progress| known.is_of_feed() == progress.is_of_feed();
-        if self.sources.iter().filter(of_kind).count() >= limits::SOURCES_MAX {
-            let oldest = self.sources.iter().position(|known| of_kind(&known));
-            oldest.map(|oldest| self.sources.remove(oldest));
-        }
-        self.sources.push(progress);
     }
 }

@@ -17,6 +17,7 @@
 //! | `record` | a record, and which of its entries are in the scope |
 //! | `cursor` | a place in the log and the state there; the only place where records are applied |
 //! | `frames` | the frames of a scope and their records |
+//! | `sources` | how far each file and feed was read |
 //!
 //! Where a state is found without reading all of the log is the business of `checkpoint`, and what is done with the
 //! records that of each reader: neither is here.
@@ -25,6 +26,7 @@ mod cursor;
 mod frames;
 mod record;
 mod scope;
+mod sources;
 
 pub(crate) use cursor::{Bookkeeping, LogPosition, channel_of};
 pub use cursor::{StateCursor, StateView};
