@@ -140,10 +140,25 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A list in the wire form. Unlike bincode's own `Vec`, it never reserves memory for a length that the input cannot
+/// A list in a body. Unlike bincode's own `Vec`, it never reserves memory for a length that the input cannot
 /// have.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::log) struct Seq<T>(pub(in crate::log) Vec<T>);
+
+impl<T> Seq<T> {
+    pub(in crate::log) fn try_map<U>(
+        &self,
+        map: impl FnMut(&T) -> Result<U, CodecError>,
+    ) -> Result<Vec<U>, CodecError> {
+        self.0.iter().map(map).collect()
+    }
+}
+
+impl<T> FromIterator<T> for Seq<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Seq(items.into_iter().collect())
+    }
+}
 
 impl<T: Encode> Encode for Seq<T> {
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {

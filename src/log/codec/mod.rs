@@ -1,27 +1,27 @@
 //! Encodes and decodes the payload of a frame. Its numbers are valid within that frame only.
 //!
 //! This folder is the only place that names bincode. Nothing here knows values, parts, checksums or engines
-//! ([`frame`](super::frame)), and the domain's types know nothing of it: `wire` mirrors them.
+//! ([`frame`](super::frame)), and the domain's types know nothing of it.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `bytes` | varints, the bounded `Reader`, bincode behind two functions |
-//! | `wire` | the domain's records, with numbers in the frame's tables in place of names and texts |
-//! | `table` | writes and reads the tables of names, members and texts |
-//! | `to_wire` | domain → wire; fills the tables |
-//! | `from_wire` | wire → domain; reads from the tables |
+//! | `derive` | bincode's form of plain types of the domain |
+//! | `tables` | writes and reads the tables of names, members and texts |
+//! | `canonical` | canonical bytes, for the chain |
+//! | `record` | each kind of record: encoded, decoded, canonical |
+//! | `header` | the header of a frame, as bincode writes it |
 //! | [`checkpoint`] | the state, for the key values |
-//! | `row` | one entry, delta-coded against the previous one |
 //!
 //! **Invariant:** reading never panics, and never allocates more than a fixed multiple of the bytes given to it.
 
 pub(super) mod bytes;
+pub(super) mod canonical;
 pub mod checkpoint;
-pub(super) mod from_wire;
-pub(super) mod row;
-pub(super) mod table;
-pub(super) mod to_wire;
-pub(super) mod wire;
+mod derive;
+pub(super) mod header;
+pub(super) mod record;
+pub(super) mod tables;
 
 /// The version of the payload's layout, its first byte. Any change in this folder that alters bytes needs a new
 /// version, and a reader for every released version must remain.

@@ -11,10 +11,10 @@ use crate::limits::FRAME_ENTRIES_MAX;
 use crate::log::Record;
 use crate::log::chain::{CanonicalEncoder, ChainLink};
 use crate::log::codec::bytes::Reader;
-use crate::log::codec::from_wire::FromWire;
-use crate::log::codec::row::{self, Previous};
-use crate::log::codec::table::{Hashes, Stored, Tables};
-use crate::log::codec::wire::{WEntry, WRules, WRulesOf};
+use crate::log::codec::record::entry::{self, EntryPlaces, Previous};
+use crate::log::codec::record::{closed, page, progress, reject, rules};
+use crate::log::codec::tables::Hashes;
+use crate::log::codec::tables::read::{Stored, TableReader, Tables};
 use crate::log::codec::{CodecError, PAYLOAD_VERSION};
 use std::borrow::Cow;
 
@@ -140,7 +140,7 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
             }),
         };
         let decoder = RecordDecoder {
-            raise: FromWire::new(&tables, names)?,
+            tables: TableReader::new(&tables, names)?,
             at: bytes.len() - reader.left(),
             previous: Previous::default(),
             seq: header.first_seq,
@@ -212,12 +212,11 @@ struct ChainCheck {
 
 impl ChainCheck {
     fn begin(&mut self, rules: &Rules, seq: u64, entries: usize) {
-        self.canon
-            .begin(&self.link, &WRulesOf::from(*rules), seq, entries);
+        self.canon.begin(&self.link, rules, seq, entries);
     }
 
-    fn entry(&mut self, entry: &WEntry) {
-        self.canon.entry(entry, &self.hashes);
+    fn entry(&mut self, entry: &Entry, places: &EntryPlaces) -> Result<(), CodecError> {
+        self.canon.entry(entry, places, &self.hashes)
     }
 
     fn end(&mut self) {
@@ -261,7 +260,7 @@ impl ChainCheck {
 
 /// Decodes the records of a payload.
 struct RecordDecoder {
-    raise: FromWire,
+    tables: TableReader,
     /// The byte of the payload at which reading continues.
     at: usize,
     previous: Previous,
@@ -333,8 +332,8 @@ impl RecordDecoder {
                 return Ok(None);
             }
             match reader.byte()? {
-                tag::RULES => self.rules = Some(reader.body::<WRules>()?.into()),
-                tag::RULES_OF => self.rules = Some(reader.body::<WRulesOf>()?.into()),
+                tag::RULES => self.rules = Some(rules::read(reader, true)?),
+                tag::RULES_OF => self.rules = Some(rules::read(reader, false)?),
                 // A row has at least three bytes: flags, a member or body, a difference of times.
                 tag::SINGLES => self.run = reader.count(3)?,
                 tag::COMMIT => {
@@ -348,20 +347,20 @@ impl RecordDecoder {
                 }
                 tag::PAGE => {
                     let rules = self.rules()?;
-                    let page = self.raise.page(reader.body()?)?;
+                    let page = page::read(reader, &self.tables)?;
                     return Ok(Some(Record::Page { rules, page }));
                 }
                 tag::CLOSED => {
-                    let closed = self.raise.closed(reader.body()?)?;
+                    let closed = closed::read(reader, &self.tables)?;
                     return Ok(Some(Record::Closed(closed)));
                 }
                 tag::REJECT => {
-                    let reject = self.raise.reject(reader.body()?)?;
+                    let reject = reject::read(reader, &self.tables)?;
                     return Ok(Some(Record::Reject(reject)));
                 }
                 tag::SETTLED => return Ok(Some(Record::Settled(reader.varint()?))),
                 tag::PROGRESS => {
-                    let read = self.raise.progress(reader.body()?)?;
+                    let read = progress::read(reader, &self.tables)?;
                     return Ok(Some(Record::Progress(read)));
                 }
                 other => {
@@ -397,11 +396,12 @@ impl RecordDecoder {
         entries.clear();
         entries.reserve(count.min(FRAME_ENTRIES_MAX));
         for _ in 0..count {
-            let entry = row::read(reader, self.seq, &mut self.previous)?;
-            entries.push(self.raise.entry(self.seq, &entry)?);
+            let previous = &mut self.previous;
+            let (entry, places) = entry::read(reader, &self.tables, self.seq, previous)?;
             if let Some(verify) = &mut self.verify {
-                verify.entry(&entry);
+                verify.entry(&entry, &places)?;
             }
+            entries.push(entry);
             let next = self.seq.checked_add(1);
             self.seq = next.ok_or(FrameError::Disagree("entries"))?;
         }

@@ -9,11 +9,10 @@ use crate::limits::FRAME_BYTES_MAX;
 use crate::log::Record;
 use crate::log::chain::{self, CanonicalEncoder, ChainLink};
 use crate::log::codec::PAYLOAD_VERSION;
-use crate::log::codec::bytes::{pack, put_varint};
-use crate::log::codec::row::{self, Previous};
-use crate::log::codec::table::TableWriter;
-use crate::log::codec::to_wire::{TablePositions, ToWire};
-use crate::log::codec::wire::WRulesOf;
+use crate::log::codec::bytes::put_varint;
+use crate::log::codec::record::entry::{self, Previous};
+use crate::log::codec::record::{closed, page, progress, reject, rules};
+use crate::log::codec::tables::write::{TableBuilder, TableWriter};
 use crate::log::salts::Salts;
 
 /// Smaller payloads are not compressed: setting up the compressor costs more than it saves.
@@ -95,7 +94,6 @@ pub struct Encoded {
 #[derive(Debug)]
 pub struct Encoder {
     salts: Salts,
-    slots: TablePositions,
     tables: TableWriter,
     canon: CanonicalEncoder,
     channel_hashes: Vec<Option<u64>>,
@@ -119,7 +117,6 @@ impl Encoder {
     pub fn new(salts: Salts, packing: Packing) -> Self {
         Encoder {
             salts,
-            slots: TablePositions::default(),
             tables: TableWriter::default(),
             canon: CanonicalEncoder::default(),
             channel_hashes: Vec::new(),
@@ -132,7 +129,7 @@ impl Encoder {
     /// Forgets the numbers of names: the next frame uses another name table.
     pub fn forget_names(&mut self) {
         self.salts.forget_names();
-        self.slots = TablePositions::default();
+        self.tables = TableWriter::default();
         self.channel_hashes = Vec::new();
     }
 
@@ -204,13 +201,11 @@ impl Encoder {
         facts: &mut FrameStatistics,
     ) -> Result<(), FrameError> {
         self.rows.clear();
-        self.tables.clear();
-        self.slots.next_frame();
+        self.tables.next_frame();
         let mut writer = RecordWriter {
-            wire: ToWire {
+            tables: TableBuilder {
                 names,
                 salts: &mut self.salts,
-                slots: &mut self.slots,
                 tables: &mut self.tables,
             },
             rows: &mut self.rows,
@@ -258,7 +253,7 @@ impl Encoder {
 
 /// Writes the records of one frame.
 struct RecordWriter<'a> {
-    wire: ToWire<'a>,
+    tables: TableBuilder<'a>,
     rows: &'a mut Vec<u8>,
     canon: &'a mut CanonicalEncoder,
     previous: Previous,
@@ -272,27 +267,27 @@ impl RecordWriter<'_> {
     fn record(&mut self, record: &Record) -> Result<(), FrameError> {
         match record {
             Record::Commit { rules, entries } => {
-                self.rules(*rules)?;
+                self.rules(rules)?;
                 self.rows.push(tag::COMMIT);
                 put_varint(self.rows, entries.len() as u64);
-                self.commit(entries, &WRulesOf::from(*rules))?;
+                self.commit(entries, rules)?;
             }
             Record::Page { rules, page } => {
-                self.rules(*rules)?;
+                self.rules(rules)?;
                 self.rows.push(tag::PAGE);
-                pack(&self.wire.page(page), self.rows)?;
+                page::write(page, &mut self.tables, self.rows)?;
                 self.facts.touch(page.channel);
                 self.header.pages += 1;
             }
             Record::Closed(closed) => {
                 self.rows.push(tag::CLOSED);
-                pack(&self.wire.closed(closed), self.rows)?;
+                closed::write(closed, &mut self.tables, self.rows)?;
                 self.facts.scope(None);
                 self.header.pages += 1;
             }
             Record::Reject(reject) => {
                 self.rows.push(tag::REJECT);
-                pack(&self.wire.reject(reject), self.rows)?;
+                reject::write(reject, &mut self.tables, self.rows)?;
                 self.header.rejects += 1;
             }
             Record::Settled(reject) => {
@@ -302,7 +297,7 @@ impl RecordWriter<'_> {
             }
             Record::Progress(progress) => {
                 self.rows.push(tag::PROGRESS);
-                pack(&self.wire.progress(progress), self.rows)?;
+                progress::write(progress, &mut self.tables, self.rows)?;
                 self.header.progress += 1;
             }
         }
@@ -311,20 +306,19 @@ impl RecordWriter<'_> {
 
     /// Writes commits of one entry each, all by the same rules.
     fn singles(&mut self, run: &[Record], rules: &Rules) -> Result<(), FrameError> {
-        self.rules(*rules)?;
+        self.rules(rules)?;
         self.rows.push(tag::SINGLES);
         put_varint(self.rows, run.len() as u64);
-        let rules = WRulesOf::from(*rules);
         for record in run {
             if let Record::Commit { entries, .. } = record {
-                self.commit(entries, &rules)?;
+                self.commit(entries, rules)?;
             }
         }
         Ok(())
     }
 
     /// Writes the rows of a commit, and its link in the chain.
-    fn commit(&mut self, entries: &[Entry], rules: &WRulesOf) -> Result<(), FrameError> {
+    fn commit(&mut self, entries: &[Entry], rules: &Rules) -> Result<(), FrameError> {
         if entries.is_empty() {
             return Err(FrameError::EmptyCommit);
         }
@@ -339,10 +333,9 @@ impl RecordWriter<'_> {
                     found: entry.seq,
                 });
             }
-            self.facts.entry(entry, self.wire.names);
-            let entry = self.wire.entry(entry);
-            row::write(self.rows, &entry, seq, &mut self.previous)?;
-            self.canon.entry(&entry, &self.wire.tables.hashes);
+            self.facts.entry(entry, self.tables.names);
+            let places = entry::write(entry, &mut self.tables, &mut self.previous, self.rows)?;
+            self.canon.entry(entry, &places, self.tables.hashes())?;
             seq = seq.saturating_add(1);
             header.entries += 1;
         }
@@ -352,17 +345,15 @@ impl RecordWriter<'_> {
     }
 
     /// Writes the rules, if they are not those of the records before.
-    fn rules(&mut self, rules: Rules) -> Result<(), FrameError> {
-        if self.rules != Some(rules) {
-            let wire = WRulesOf::from(rules);
-            if wire.is_plain() {
-                self.rows.push(tag::RULES);
-                pack(&wire.rules, self.rows)?;
+    fn rules(&mut self, rules: &Rules) -> Result<(), FrameError> {
+        if self.rules.as_ref() != Some(rules) {
+            self.rows.push(if rules::is_short(rules) {
+                tag::RULES
             } else {
-                self.rows.push(tag::RULES_OF);
-                pack(&wire, self.rows)?;
-            }
-            self.rules = Some(rules);
+                tag::RULES_OF
+            });
+            rules::write(rules, self.rows)?;
+            self.rules = Some(*rules);
         }
         Ok(())
     }

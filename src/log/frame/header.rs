@@ -5,8 +5,8 @@ use crate::domain::entry::{Entry, Payload, Snapshot};
 use crate::domain::names::{NameId, NameTable};
 use crate::domain::time::Millis;
 use crate::log::chain::ChainLink;
-use crate::log::codec::bytes::{Seq, pack, unpack};
-use crate::log::codec::wire::WHeader;
+use crate::log::codec::bytes::{pack, unpack};
+use crate::log::codec::header::HeaderBody;
 
 /// The most channels that a header names. A frame with more has only the note that it may touch any channel.
 pub const CHANNELS_MAX: usize = 1_024;
@@ -94,7 +94,7 @@ impl FrameHeader {
     pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), FrameError> {
         // Wrapping differences: short if the times are close, and correct if they are not.
         let (effective, recorded) = (self.effective_at, self.recorded_at);
-        let header = WHeader {
+        let header = HeaderBody {
             zstd: self.compression == Compression::Zstd,
             plain_len: self.plain_len,
             entries: self.entries,
@@ -112,7 +112,7 @@ impl FrameHeader {
             channels: match &self.channels {
                 Channels::Any => None,
                 Channels::These(these) => {
-                    Some(Seq(these.iter().map(|hash| hash.to_le_bytes()).collect()))
+                    Some(these.iter().map(|hash| hash.to_le_bytes()).collect())
                 }
             },
             link_before: self.link_before,
@@ -143,7 +143,7 @@ impl FrameHeader {
         else {
             return Err(cut);
         };
-        let (header, used): (WHeader, usize) = unpack(bytes)?;
+        let (header, used): (HeaderBody, usize) = unpack(bytes)?;
         if used != bytes.len() {
             return Err(cut);
         }

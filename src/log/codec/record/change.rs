@@ -1,0 +1,207 @@
+//! An entry that is a change. It is by far the most frequent record, so it is packed into its row by hand. What all
+//! entries have in a row is in [`entry`](super::entry), with the layout.
+
+use crate::domain::entry::{Change, Disposition, Inference, Late, Origin};
+use crate::domain::event::ChangeKind;
+use crate::domain::time::Millis;
+use crate::log::codec::CodecError;
+use crate::log::codec::bytes::{Reader, put_zigzag};
+use crate::log::codec::canonical::Canonical;
+use crate::log::codec::derive::{Numbered, numbered};
+use crate::log::codec::tables::read::TableReader;
+use crate::log::codec::tables::write::TableBuilder;
+use crate::log::codec::tables::{MemberAt, TextAt};
+
+numbered!(ChangeKind, "kind of change": Join = 0, Update = 1, Leave = 2);
+numbered!(Disposition, "disposition": Applied = 0, Duplicate = 1, Stale = 2, Unknown = 3, Collected = 4);
+
+/// The two bits of a row's flags that hold the kind.
+const KIND_SHIFT: u16 = 2;
+/// The kind of an entry that is no change.
+pub(super) const NO_CHANGE: u16 = 3 << KIND_SHIFT;
+pub(super) const META: u16 = 1 << 7;
+pub(super) const REASON: u16 = 1 << 12;
+const INFERRED: u16 = 1 << 13;
+const REPORTED: u16 = 1 << 14;
+const LATE: u16 = 1 << 15;
+
+/// Flags of an inference.
+const BASELINE: u8 = 1;
+const NOT_BEFORE: u8 = 1 << 1;
+
+/// The positions of a change's strings in the frame's tables.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChangePlaces {
+    pub(super) member: MemberAt,
+    pub(super) meta: Option<TextAt>,
+    pub(super) reason: Option<TextAt>,
+}
+
+impl ChangePlaces {
+    pub(super) fn of(change: &Change, tables: &mut TableBuilder<'_>) -> Self {
+        ChangePlaces {
+            member: tables.member(change.member),
+            meta: tables.text_if(change.meta.as_ref()),
+            reason: tables.text_if(change.reason.as_ref()),
+        }
+    }
+}
+
+/// The flags of a change's row.
+#[inline]
+pub(super) fn flags(change: &Change) -> u16 {
+    let flag = |on: bool, bit: u16| if on { bit } else { 0 };
+    let plain = change.reported == change.kind && change.disposition == Disposition::Applied;
+    u16::from(change.kind.number()) << KIND_SHIFT
+        | flag(change.meta.is_some(), META)
+        | flag(change.reason.is_some(), REASON)
+        | flag(matches!(change.origin, Origin::Inferred(_)), INFERRED)
+        | flag(!plain, REPORTED)
+        | flag(change.late.is_some(), LATE)
+}
+
+/// The kind that a row's flags state; `None`: it is no change.
+#[inline]
+pub(super) fn kind(flags: u16) -> Result<Option<ChangeKind>, CodecError> {
+    if flags & NO_CHANGE == NO_CHANGE {
+        return Ok(None);
+    }
+    ChangeKind::from_number(u32::from(flags >> KIND_SHIFT & 3)).map(Some)
+}
+
+/// Appends what only a change has, except its strings.
+#[inline]
+pub(super) fn write(change: &Change, flags: u16, seq: u64, occurred_at: Millis, out: &mut Vec<u8>) {
+    if flags & REPORTED != 0 {
+        out.push(change.reported.number() | change.disposition.number() << 2);
+    }
+    if let Origin::Inferred(Inference {
+        snapshot_seq,
+        not_before,
+        baseline,
+    }) = change.origin
+    {
+        let baseline = if baseline { BASELINE } else { 0 };
+        out.push(baseline | not_before.map_or(0, |_| NOT_BEFORE));
+        put_zigzag(out, seq.wrapping_sub(snapshot_seq) as i64);
+        if let Some(not_before) = not_before {
+            put_zigzag(out, occurred_at.wrapping_sub(not_before));
+        }
+    }
+    if let Some(late) = change.late {
+        put_zigzag(out, late.late_ms);
+        put_zigzag(out, occurred_at.wrapping_sub(late.not_before));
+    }
+}
+
+/// Reads what [`write`] wrote.
+#[inline]
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    (kind, flags): (ChangeKind, u16),
+    places: &ChangePlaces,
+    tables: &TableReader,
+    seq: u64,
+    occurred_at: Millis,
+) -> Result<Change, CodecError> {
+    let (reported, disposition) = if flags & REPORTED != 0 {
+        let byte = u32::from(reader.byte()?);
+        let reported = ChangeKind::from_number(byte & 3)?;
+        (reported, Disposition::from_number(byte >> 2)?)
+    } else {
+        (kind, Disposition::Applied)
+    };
+    let origin = if flags & INFERRED != 0 {
+        Origin::Inferred(read_inference(reader, seq, occurred_at)?)
+    } else {
+        Origin::Observed
+    };
+    let late = if flags & LATE != 0 {
+        Some(Late {
+            late_ms: reader.zigzag()?,
+            not_before: occurred_at.wrapping_sub(reader.zigzag()?),
+        })
+    } else {
+        None
+    };
+    Ok(Change {
+        member: tables.member(places.member)?,
+        kind,
+        reported,
+        disposition,
+        meta: tables.meta(places.meta)?,
+        reason: tables.text_if(places.reason)?,
+        origin,
+        late,
+    })
+}
+
+fn read_inference(
+    reader: &mut Reader<'_>,
+    seq: u64,
+    occurred_at: Millis,
+) -> Result<Inference, CodecError> {
+    let flags = reader.byte()?;
+    if flags > BASELINE | NOT_BEFORE {
+        return Err(CodecError::Unknown {
+            what: "set of flags",
+            value: u64::from(flags),
+        });
+    }
+    let snapshot_seq = seq.wrapping_sub(reader.zigzag()? as u64);
+    let not_before = if flags & NOT_BEFORE != 0 {
+        Some(occurred_at.wrapping_sub(reader.zigzag()?))
+    } else {
+        None
+    };
+    Ok(Inference {
+        snapshot_seq,
+        not_before,
+        baseline: flags & BASELINE != 0,
+    })
+}
+
+#[inline]
+pub(super) fn canonical(
+    change: &Change,
+    places: &ChangePlaces,
+    out: &mut Canonical<'_>,
+) -> Result<(), CodecError> {
+    let inference = match change.origin {
+        Origin::Observed => None,
+        Origin::Inferred(inference) => Some(inference),
+    };
+    // What changes could not have at first is in an extra byte, so that all other changes keep their bytes.
+    let collected = change.disposition == Disposition::Collected;
+    let disposition = if collected {
+        0
+    } else {
+        change.disposition.number()
+    };
+    let more = u8::from(collected) | u8::from(change.late.is_some()) << 1;
+    out.byte(
+        change.reported.number()
+            | disposition << 2
+            | u8::from(places.meta.is_some()) << 4
+            | u8::from(places.reason.is_some()) << 5
+            | u8::from(inference.is_some()) << 6
+            | u8::from(more != 0) << 7,
+    );
+    if more != 0 {
+        out.byte(more);
+    }
+    out.member(places.member)?;
+    for text in [places.meta, places.reason].into_iter().flatten() {
+        out.text(text)?;
+    }
+    if let Some(inference) = inference {
+        out.varint(inference.snapshot_seq);
+        out.flag(inference.baseline);
+        out.time_if(inference.not_before);
+    }
+    if let Some(late) = change.late {
+        out.time(late.late_ms);
+        out.time(late.not_before);
+    }
+    Ok(())
+}

@@ -1,0 +1,367 @@
+//! An entry as a row: flags, and only the fields that the flags announce. Times are differences from the previous row,
+//! since most entries follow closely on one another.
+//!
+//! ```text
+//! first byte   bit 0  a second byte of flags follows        bits 2-3  kind: join 0, update 1, leave 2, no change 3
+//!              bit 1  another observer than the row before  bit 4     takes effect at another time than it occurred
+//!              bit 5  stamp.ts is occurred_at               bit 6     recorded at another time than the row before
+//!              bit 7  has metadata
+//! second byte  bit 0  id     bit 1  pos     bit 2  stamp.ts is some other time     bit 3  lossy
+//!              bit 4  reason bit 5  inferred   bit 6  reported or disposition differ from the plain   bit 7  late
+//! ```
+//!
+//! The flags of changes alone are in [`change`].
+
+use super::change::{self, ChangePlaces, META, NO_CHANGE, REASON};
+use super::link::{self, LinkBody};
+use super::snapshot::{SnapshotBody, UnlistedBody};
+use super::token::TokenBody;
+use crate::domain::entry::{Entry, Payload};
+use crate::domain::event::{LinkState, Service};
+use crate::domain::order::Stamp;
+use crate::domain::time::Millis;
+use crate::log::codec::CodecError;
+use crate::log::codec::bytes::{Reader, pack, put_varint, put_zigzag};
+use crate::log::codec::canonical::Canonical;
+use crate::log::codec::derive::Numbered;
+use crate::log::codec::tables::read::TableReader;
+use crate::log::codec::tables::write::TableBuilder;
+use crate::log::codec::tables::{NameAt, TextAt};
+use bincode::{Decode, Encode};
+
+const MORE: u16 = 1;
+const OBSERVER: u16 = 1 << 1;
+const EFFECTIVE: u16 = 1 << 4;
+const TS_OCCURRED: u16 = 1 << 5;
+const RECORDED: u16 = 1 << 6;
+const ID: u16 = 1 << 8;
+const POS: u16 = 1 << 9;
+const TS_OTHER: u16 = 1 << 10;
+const LOSSY: u16 = 1 << 11;
+
+/// Values of the previous row; zeros before the first row.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::log) struct Previous {
+    recorded_at: Millis,
+    occurred_at: Millis,
+    serial: i64,
+    observer: NameAt,
+}
+
+impl Previous {
+    fn follow(&mut self, entry: &Entry, observer: NameAt) {
+        self.recorded_at = entry.recorded_at;
+        self.occurred_at = entry.occurred_at;
+        self.observer = observer;
+        if let Some([serial, _]) = entry.stamp.pos {
+            self.serial = serial;
+        }
+    }
+}
+
+/// The positions of an entry's strings in the frame's tables. The chain needs them for the strings' hashes.
+#[derive(Debug)]
+pub(in crate::log) struct EntryPlaces {
+    observer: NameAt,
+    id: Option<TextAt>,
+    payload: PayloadPlaces,
+}
+
+#[derive(Debug)]
+enum PayloadPlaces {
+    Change(ChangePlaces),
+    Other(Box<EntryBody>),
+}
+
+/// The body of an entry that is no change.
+#[derive(Debug, Encode, Decode)]
+enum EntryBody {
+    Snapshot(SnapshotBody),
+    Link(LinkBody),
+    Token(TokenBody),
+    LongLink(LinkBody, LinkState, Service),
+    Unlisted(SnapshotBody, UnlistedBody),
+}
+
+/// Appends a row, and gives the places of its strings. Differences wrap, so that every pair of times has a difference.
+pub(in crate::log) fn write(
+    entry: &Entry,
+    tables: &mut TableBuilder<'_>,
+    previous: &mut Previous,
+    out: &mut Vec<u8>,
+) -> Result<EntryPlaces, CodecError> {
+    let places = EntryPlaces {
+        observer: tables.name(entry.observer),
+        id: tables.text_if(entry.id.as_ref()),
+        payload: PayloadPlaces::of(&entry.payload, tables),
+    };
+    let flags = flags(entry, places.observer, previous);
+    let [first, second] = flags.to_le_bytes();
+    out.push(first);
+    if flags & MORE != 0 {
+        out.push(second);
+    }
+    if flags & OBSERVER != 0 {
+        put_varint(out, u64::from(places.observer));
+    }
+    let (mut meta, mut reason) = (None, None);
+    if let PayloadPlaces::Change(change) = &places.payload {
+        put_varint(out, u64::from(change.member));
+        (meta, reason) = (change.meta, change.reason);
+    }
+    put_zigzag(out, entry.occurred_at.wrapping_sub(previous.occurred_at));
+    if flags & RECORDED != 0 {
+        put_zigzag(out, entry.recorded_at.wrapping_sub(previous.recorded_at));
+    }
+    if flags & EFFECTIVE != 0 {
+        put_zigzag(out, entry.effective_at.wrapping_sub(entry.occurred_at));
+    }
+    for text in [meta, places.id, reason].into_iter().flatten() {
+        put_varint(out, u64::from(text));
+    }
+    if let Some([serial, index]) = entry.stamp.pos {
+        put_zigzag(out, serial.wrapping_sub(previous.serial));
+        put_zigzag(out, index);
+    }
+    if let Some(ts) = entry.stamp.ts.filter(|&ts| ts != entry.occurred_at) {
+        put_zigzag(out, ts.wrapping_sub(entry.occurred_at));
+    }
+    if let Payload::Change(change) = &entry.payload {
+        change::write(change, flags, entry.seq, entry.occurred_at, out);
+    }
+    if let PayloadPlaces::Other(body) = &places.payload {
+        pack(&**body, out)?;
+    }
+    previous.follow(entry, places.observer);
+    Ok(places)
+}
+
+fn flags(entry: &Entry, observer: NameAt, previous: &Previous) -> u16 {
+    let flag = |on: bool, bit: u16| if on { bit } else { 0 };
+    let of_payload = match &entry.payload {
+        Payload::Change(change) => change::flags(change),
+        Payload::Snapshot(_) | Payload::Link(_) | Payload::Token(_) => NO_CHANGE,
+    };
+    let flags = of_payload
+        | flag(observer != previous.observer, OBSERVER)
+        | flag(entry.effective_at != entry.occurred_at, EFFECTIVE)
+        | flag(entry.stamp.ts == Some(entry.occurred_at), TS_OCCURRED)
+        | flag(entry.recorded_at != previous.recorded_at, RECORDED)
+        | flag(entry.id.is_some(), ID)
+        | flag(entry.stamp.pos.is_some(), POS)
+        | flag(
+            entry.stamp.ts.is_some_and(|ts| ts != entry.occurred_at),
+            TS_OTHER,
+        )
+        | flag(entry.lossy, LOSSY);
+    flags | flag(flags > 0xff, MORE)
+}
+
+/// Reads a row, and gives the places of its strings.
+pub(in crate::log) fn read(
+    reader: &mut Reader<'_>,
+    tables: &TableReader,
+    seq: u64,
+    previous: &mut Previous,
+) -> Result<(Entry, EntryPlaces), CodecError> {
+    let first = reader.byte()?;
+    let more = u16::from(first) & MORE != 0;
+    let second = if more { reader.byte()? } else { 0 };
+    let flags = u16::from_le_bytes([first, second]);
+    let observer = if flags & OBSERVER != 0 {
+        reader.index()?
+    } else {
+        previous.observer
+    };
+    let change = match change::kind(flags)? {
+        Some(kind) => Some((kind, reader.index()?)),
+        None => None,
+    };
+    let [occurred_at, recorded_at, effective_at] = read_times(reader, flags, previous)?;
+    let meta = read_text(reader, flags & META)?;
+    let id = read_text(reader, flags & ID)?;
+    let reason = read_text(reader, flags & REASON)?;
+    let stamp = read_stamp(reader, flags, occurred_at, previous)?;
+    let (payload, payload_places) = match change {
+        Some((kind, member)) => {
+            let places = ChangePlaces {
+                member,
+                meta,
+                reason,
+            };
+            let change = change::read(reader, (kind, flags), &places, tables, seq, occurred_at)?;
+            (Payload::Change(change), PayloadPlaces::Change(places))
+        }
+        None => {
+            let body: EntryBody = reader.body()?;
+            (body.payload(tables)?, PayloadPlaces::Other(Box::new(body)))
+        }
+    };
+    let entry = Entry {
+        seq,
+        recorded_at,
+        occurred_at,
+        effective_at,
+        observer: tables.name(observer)?,
+        id: tables.text_if(id)?,
+        stamp,
+        lossy: flags & LOSSY != 0,
+        payload,
+    };
+    previous.follow(&entry, observer);
+    let places = EntryPlaces {
+        observer,
+        id,
+        payload: payload_places,
+    };
+    Ok((entry, places))
+}
+
+fn read_times(
+    reader: &mut Reader<'_>,
+    flags: u16,
+    previous: &Previous,
+) -> Result<[Millis; 3], CodecError> {
+    let occurred_at = previous.occurred_at.wrapping_add(reader.zigzag()?);
+    let recorded_at = if flags & RECORDED != 0 {
+        previous.recorded_at.wrapping_add(reader.zigzag()?)
+    } else {
+        previous.recorded_at
+    };
+    let effective_at = if flags & EFFECTIVE != 0 {
+        occurred_at.wrapping_add(reader.zigzag()?)
+    } else {
+        occurred_at
+    };
+    Ok([occurred_at, recorded_at, effective_at])
+}
+
+fn read_text(reader: &mut Reader<'_>, flag: u16) -> Result<Option<TextAt>, CodecError> {
+    if flag == 0 {
+        return Ok(None);
+    }
+    reader.index().map(Some)
+}
+
+fn read_stamp(
+    reader: &mut Reader<'_>,
+    flags: u16,
+    occurred_at: Millis,
+    previous: &Previous,
+) -> Result<Stamp, CodecError> {
+    let pos = if flags & POS != 0 {
+        let serial = previous.serial.wrapping_add(reader.zigzag()?);
+        Some([serial, reader.zigzag()?])
+    } else {
+        None
+    };
+    let ts = if flags & TS_OTHER != 0 {
+        Some(occurred_at.wrapping_add(reader.zigzag()?))
+    } else if flags & TS_OCCURRED != 0 {
+        Some(occurred_at)
+    } else {
+        None
+    };
+    Ok(Stamp { pos, ts })
+}
+
+/// Appends the entry to the canonical bytes of its commit.
+pub(in crate::log) fn canonical(
+    entry: &Entry,
+    places: &EntryPlaces,
+    out: &mut Canonical<'_>,
+) -> Result<(), CodecError> {
+    let kind = match &entry.payload {
+        Payload::Change(change) => change.kind.number(),
+        Payload::Snapshot(_) => 3,
+        Payload::Link(_) => 4,
+        Payload::Token(_) => 5,
+    };
+    out.byte(
+        kind | u8::from(entry.id.is_some()) << 3
+            | u8::from(entry.stamp.pos.is_some()) << 4
+            | u8::from(entry.stamp.ts.is_some()) << 5
+            | u8::from(entry.lossy) << 6,
+    );
+    out.time(entry.recorded_at);
+    // Differences within the entry are short, and the same in every frame.
+    out.time(entry.occurred_at.wrapping_sub(entry.recorded_at));
+    out.time(entry.effective_at.wrapping_sub(entry.occurred_at));
+    out.name(places.observer)?;
+    if let Some(id) = places.id {
+        out.text(id)?;
+    }
+    if let Some([serial, index]) = entry.stamp.pos {
+        out.time(serial);
+        out.time(index);
+    }
+    if let Some(ts) = entry.stamp.ts {
+        out.time(ts.wrapping_sub(entry.occurred_at));
+    }
+    match (&entry.payload, &places.payload) {
+        (Payload::Change(change), PayloadPlaces::Change(places)) => {
+            change::canonical(change, places, out)
+        }
+        (_, PayloadPlaces::Other(body)) => body.canonical(out),
+        // The places are not those of this entry.
+        (_, PayloadPlaces::Change(_)) => Err(CodecError::Unknown {
+            what: "change",
+            value: entry.seq,
+        }),
+    }
+}
+
+impl PayloadPlaces {
+    fn of(payload: &Payload, tables: &mut TableBuilder<'_>) -> Self {
+        let body = match payload {
+            Payload::Change(change) => {
+                return PayloadPlaces::Change(ChangePlaces::of(change, tables));
+            }
+            Payload::Snapshot(snapshot) => {
+                let body = SnapshotBody::of(snapshot, tables);
+                match UnlistedBody::of(snapshot.origin) {
+                    None => EntryBody::Snapshot(body),
+                    Some(origin) => EntryBody::Unlisted(body, origin),
+                }
+            }
+            Payload::Link(link) => {
+                let body = LinkBody::of(link, tables);
+                if link::is_short(link) {
+                    EntryBody::Link(body)
+                } else {
+                    EntryBody::LongLink(body, link.state, link.service)
+                }
+            }
+            Payload::Token(token) => EntryBody::Token(TokenBody::of(token, tables)),
+        };
+        PayloadPlaces::Other(Box::new(body))
+    }
+}
+
+impl EntryBody {
+    fn payload(&self, tables: &TableReader) -> Result<Payload, CodecError> {
+        Ok(match self {
+            EntryBody::Snapshot(body) => Payload::Snapshot(Box::new(body.snapshot(None, tables)?)),
+            EntryBody::Unlisted(body, origin) => {
+                Payload::Snapshot(Box::new(body.snapshot(Some(*origin), tables)?))
+            }
+            EntryBody::Link(body) => Payload::Link(Box::new(body.link(None, tables)?)),
+            EntryBody::LongLink(body, state, service) => {
+                Payload::Link(Box::new(body.link(Some((*state, *service)), tables)?))
+            }
+            EntryBody::Token(body) => Payload::Token(Box::new(body.token(tables)?)),
+        })
+    }
+
+    fn canonical(&self, out: &mut Canonical<'_>) -> Result<(), CodecError> {
+        match self {
+            EntryBody::Snapshot(body) => body.canonical(None, out),
+            EntryBody::Unlisted(body, origin) => body.canonical(Some(*origin), out),
+            EntryBody::Link(body) => body.canonical(None, out),
+            EntryBody::LongLink(body, state, service) => {
+                body.canonical(Some((*state, *service)), out)
+            }
+            EntryBody::Token(body) => body.canonical(out),
+        }
+    }
+}

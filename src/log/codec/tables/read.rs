@@ -1,0 +1,205 @@
+//! Reads the tables of a frame. Each name and member is interned once; each use is an array look-up.
+
+use super::{Hashes, MemberAt, NameAt, TextAt, look_up};
+use crate::domain::entry::Text;
+use crate::domain::names::{MemberId, MemberKey, NameId, Names};
+use crate::log::codec::CodecError;
+use crate::log::codec::bytes::Reader;
+use crate::log::salts::{
+    SALT_BYTES, STRING_HASH_BYTES, Salt, StringHash, member_hash, string_hash,
+};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// A string of a decoded frame.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::log) enum Stored<'a> {
+    /// The string as written.
+    Kept(&'a Salt, &'a str),
+    /// The string was erased: only its hash in the chain remains.
+    Erased(&'a StringHash),
+}
+
+impl Stored<'_> {
+    pub(in crate::log) fn is_erased(&self) -> bool {
+        matches!(self, Stored::Erased(_))
+    }
+
+    fn hash(&self) -> StringHash {
+        match self {
+            Stored::Kept(salt, text) => string_hash(salt, text.as_bytes()),
+            Stored::Erased(hash) => **hash,
+        }
+    }
+}
+
+/// The tables of a decoded frame, borrowed from its payload.
+#[derive(Debug)]
+pub(in crate::log) struct Tables<'a> {
+    pub(in crate::log) names: Vec<Stored<'a>>,
+    /// By channel, topic, user and connection.
+    members: Vec<[NameAt; 4]>,
+    texts: Vec<Stored<'a>>,
+}
+
+impl<'a> Tables<'a> {
+    pub(in crate::log) fn read(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        let names = strings(reader)?;
+        let count = reader.count(4)?;
+        let mut members = Vec::with_capacity(count);
+        for _ in 0..count {
+            let mut key = [0; 4];
+            for part in &mut key {
+                *part = reader.index()?;
+                look_up(&names, "name", *part)?;
+            }
+            members.push(key);
+        }
+        let texts = strings(reader)?;
+        Ok(Tables {
+            names,
+            members,
+            texts,
+        })
+    }
+
+    /// Computes the hashes for the chain. They are the costly half of a verification, so this is done only on demand.
+    pub(in crate::log) fn hashes(&self) -> Result<Hashes, CodecError> {
+        let mut hashes = Hashes {
+            names: self.names.iter().map(Stored::hash).collect(),
+            members: Vec::with_capacity(self.members.len()),
+            texts: self.texts.iter().map(Stored::hash).collect(),
+        };
+        for &[channel, topic, user, conn] in &self.members {
+            let hash = member_hash(
+                hashes.name(channel)?,
+                hashes.name(topic)?,
+                hashes.name(user)?,
+                hashes.name(conn)?,
+            );
+            hashes.members.push(hash);
+        }
+        Ok(hashes)
+    }
+}
+
+fn strings<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError> {
+    let count = reader.count(1 + SALT_BYTES)?;
+    let mut strings = Vec::with_capacity(count);
+    for _ in 0..count {
+        let head = reader.varint()?;
+        let length = usize::try_from(head >> 1).map_err(|_| CodecError::Number)?;
+        strings.push(if head & 1 == 0 {
+            let salt = chunk::<SALT_BYTES>(reader)?;
+            let text = std::str::from_utf8(reader.take(length)?).map_err(|_| CodecError::Utf8)?;
+            Stored::Kept(salt, text)
+        } else if length == 0 {
+            Stored::Erased(chunk::<STRING_HASH_BYTES>(reader)?)
+        } else {
+            return Err(CodecError::Unknown {
+                what: "string",
+                value: head,
+            });
+        });
+    }
+    Ok(strings)
+}
+
+fn chunk<'a, const N: usize>(reader: &mut Reader<'a>) -> Result<&'a [u8; N], CodecError> {
+    reader.take(N)?.first_chunk().ok_or(CodecError::Short)
+}
+
+/// Gives the names, members and texts of records by their positions in the tables.
+pub(in crate::log) struct TableReader {
+    names: Vec<NameId>,
+    members: Vec<MemberId>,
+    /// One text for all entries of the frame that use it: most metadata repeats.
+    texts: Vec<SharedText>,
+}
+
+enum SharedText {
+    Kept(Text),
+    Erased(StringHash),
+}
+
+impl TableReader {
+    /// Interns the frame's names and members.
+    pub(in crate::log) fn new(tables: &Tables<'_>, names: &mut Names) -> Result<Self, CodecError> {
+        let of_name = |name: &Stored<'_>| match name {
+            Stored::Kept(_, text) => names.intern(text),
+            Stored::Erased(hash) => names.intern(&erased(hash)),
+        };
+        let of_text = |text: &Stored<'_>| match text {
+            Stored::Kept(_, text) => SharedText::Kept(Arc::from(*text)),
+            Stored::Erased(hash) => SharedText::Erased(**hash),
+        };
+        let mut reader = TableReader {
+            names: tables.names.iter().map(of_name).collect(),
+            members: Vec::with_capacity(tables.members.len()),
+            texts: tables.texts.iter().map(of_text).collect(),
+        };
+        for &[channel, topic, user, conn] in &tables.members {
+            let member = names.member(MemberKey {
+                channel: reader.name(channel)?,
+                topic: reader.name(topic)?,
+                user: reader.name(user)?,
+                conn: reader.name(conn)?,
+            });
+            reader.members.push(member);
+        }
+        Ok(reader)
+    }
+
+    pub(in crate::log::codec) fn name(&self, at: NameAt) -> Result<NameId, CodecError> {
+        look_up(&self.names, "name", at).copied()
+    }
+
+    pub(in crate::log::codec) fn name_if(
+        &self,
+        at: Option<NameAt>,
+    ) -> Result<Option<NameId>, CodecError> {
+        at.map(|at| self.name(at)).transpose()
+    }
+
+    pub(in crate::log::codec) fn member(&self, at: MemberAt) -> Result<MemberId, CodecError> {
+        look_up(&self.members, "member", at).copied()
+    }
+
+    pub(in crate::log::codec) fn text(&self, at: TextAt) -> Result<Text, CodecError> {
+        Ok(match look_up(&self.texts, "text", at)? {
+            SharedText::Kept(text) => Arc::clone(text),
+            SharedText::Erased(hash) => Arc::from(erased(hash)),
+        })
+    }
+
+    pub(in crate::log::codec) fn text_if(
+        &self,
+        at: Option<TextAt>,
+    ) -> Result<Option<Text>, CodecError> {
+        at.map(|at| self.text(at)).transpose()
+    }
+
+    /// Metadata must be JSON, even if it was erased.
+    pub(in crate::log::codec) fn meta(
+        &self,
+        at: Option<TextAt>,
+    ) -> Result<Option<Text>, CodecError> {
+        let meta = |at| {
+            Ok(match look_up(&self.texts, "text", at)? {
+                SharedText::Kept(text) => Arc::clone(text),
+                SharedText::Erased(hash) => Arc::from(format!("\"{}\"", erased(hash))),
+            })
+        };
+        at.map(meta).transpose()
+    }
+}
+
+/// The text for an erased string: it is the same for every use of one name, and never a real name.
+fn erased(hash: &StringHash) -> String {
+    let mut text = String::from("erased:");
+    for byte in hash {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
