@@ -215,20 +215,14 @@ impl Encoder {
             header,
             facts,
         };
-        let mut left = records;
-        while let Some((record, rest)) = left.split_first() {
-            left = match record {
-                Record::Commit { rules, entries } if entries.len() == 1 => {
-                    // Most commits have one entry: a run of them shares one tag.
-                    let run = singles(left, rules);
+        // Most commits have one entry: a run of them shares one tag.
+        for run in records.chunk_by(are_singles_by_same_rules) {
+            match run {
+                [Record::Commit { rules, entries }, ..] if entries.len() == 1 => {
                     writer.singles(run, rules)?;
-                    left.get(run.len()..).unwrap_or_default()
                 }
-                record => {
-                    writer.record(record)?;
-                    rest
-                }
-            };
+                records => records.iter().try_for_each(|it| writer.record(it))?,
+            }
         }
         Ok(())
     }
@@ -372,9 +366,11 @@ fn channel(hashes: &mut Vec<Option<u64>>, name: NameId, names: &NameTable) -> u6
     }
 }
 
-/// The commits with one entry and the same rules at the front.
-fn singles<'r>(records: &'r [Record], now: &Rules) -> &'r [Record] {
-    let is_single = |record: &&Record| matches!(record, Record::Commit { rules, entries } if rules == now && entries.len() == 1);
-    let length = records.iter().take_while(is_single).count();
-    records.get(..length).unwrap_or_default()
+/// Whether both are commits of one entry, by the same rules.
+fn are_singles_by_same_rules(one: &Record, next: &Record) -> bool {
+    let single = |record| match record {
+        &Record::Commit { rules, ref entries } if entries.len() == 1 => Some(rules),
+        _ => None,
+    };
+    single(one).is_some_and(|rules| single(next) == Some(rules))
 }
