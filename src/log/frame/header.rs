@@ -14,10 +14,8 @@ pub const CHANNELS_MAX: usize = 1_024;
 /// The hash of a channel in headers: the first bytes of BLAKE3 of its name, little-endian.
 #[must_use]
 pub fn channel_hash(channel: &str) -> u64 {
-    let hash = blake3::hash(channel.as_bytes());
-    hash.as_bytes()
-        .first_chunk()
-        .map_or(0, |front| u64::from_le_bytes(*front))
+    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(channel.as_bytes()).as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// How the payload is stored.
@@ -119,13 +117,11 @@ impl FrameHeader {
             link_after: self.link_after,
             connected: self.connected,
         };
-        let at = out.len();
-        out.extend_from_slice(&[0; 4]);
-        pack(&header, out)?;
-        let length = (out.len() - at - 4) as u32;
-        if let Some(slot) = out.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
-            *slot = length.to_le_bytes();
-        }
+        let mut bytes = Vec::with_capacity(256);
+        pack(&header, &mut bytes)?;
+        let length = u32::try_from(bytes.len()).map_err(|_| FrameError::TooLarge(bytes.len()))?;
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&bytes);
         Ok(())
     }
 
