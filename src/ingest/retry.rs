@@ -10,7 +10,7 @@ use crate::log::Reject;
 use crate::store::{Store, StoreError, may_be_retried};
 
 /// Batches that may wait for the writer.
-const BATCHES_AHEAD: usize = 4;
+const BATCHES_AHEAD: usize = 16;
 
 /// Reads every kept reject again. A line that is valid now is recorded now, and its reject is settled. Any other
 /// reject stays as it is, and `watcher` gets it with its present reason.

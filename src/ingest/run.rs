@@ -15,7 +15,7 @@ use crate::store::{BatchLine, BatchText, FeedLine, Store};
 use std::sync::Arc;
 
 /// Batches that may wait for the writer: enough that it never waits for the reader.
-const BATCHES_AHEAD: usize = 4;
+const BATCHES_AHEAD: usize = 16;
 
 /// Ingests a source to its end.
 ///
