@@ -1,20 +1,30 @@
-//! The wire form of a checkpoint: one part for the store, and one part for each channel.
+//! The bytes of a checkpoint: one part for the store, and one part for each channel. Each file has both directions.
 //!
 //! A part contains the names it uses, so that one channel can be restored alone. State that can be derived while
 //! reading (unknown members, the order of the tombstones of all channels) is not written.
 
-mod read;
-mod wire;
-mod write;
+mod channel;
+mod part_table;
+mod slot;
+mod trunk;
+mod watch;
 
-pub use read::{channel_from_bytes, finish, trunk_from_bytes};
-pub use write::{channel_to_bytes, trunk_to_bytes};
+pub use channel::{channel_from_bytes, channel_to_bytes, finish};
+pub use trunk::{trunk_from_bytes, trunk_to_bytes};
 
 use super::CodecError;
 use super::bytes::{pack, unpack};
 use crate::log::Progress;
+use crate::log::codec::derive::fields;
 use bincode::{Decode, Encode};
-use std::sync::Arc;
+
+fields!(Progress {
+    source,
+    hashed_len,
+    byte,
+    line,
+    path
+});
 
 /// The version of all parts. A part with another version counts as missing.
 const VERSION: u8 = 4;
@@ -43,13 +53,6 @@ fn from_bytes<T: Decode<()>>(bytes: &[u8]) -> Result<T, CodecError> {
     }
 }
 
-fn missing(index: u32) -> CodecError {
-    CodecError::Index {
-        what: "name or member",
-        index,
-    }
-}
-
 /// The index of a checkpoint, and the state that belongs to no channel.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Index {
@@ -73,7 +76,7 @@ pub struct Index {
     pub retry_chunks: Vec<u64>,
     /// The rest of the state ([`trunk_to_bytes`]).
     pub trunk: Vec<u8>,
-    sources: Vec<SourceWire>,
+    sources: Vec<Progress>,
 }
 
 /// The place of a channel's part.
@@ -87,37 +90,12 @@ pub struct ChannelPart {
     pub effective_at: i64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-struct SourceWire {
-    source: [u8; 32],
-    hashed_len: u64,
-    byte: u64,
-    line: u64,
-    path: String,
-}
-
 /// Encodes an index, and how far sources were read.
 ///
 /// # Errors
 /// If the codec fails; no index can cause that.
 pub fn index_to_bytes(mut index: Index, sources: &[Progress]) -> Result<Vec<u8>, CodecError> {
-    let wire = |progress: &Progress| {
-        let Progress {
-            source,
-            hashed_len,
-            byte,
-            line,
-            ..
-        } = *progress;
-        SourceWire {
-            source,
-            hashed_len,
-            byte,
-            line,
-            path: progress.path.to_string(),
-        }
-    };
-    index.sources = sources.iter().map(wire).collect();
+    index.sources = sources.to_vec();
     to_bytes(&index)
 }
 
@@ -151,23 +129,7 @@ impl Index {
     /// How far sources were read.
     #[must_use]
     pub fn sources(&self) -> Vec<Progress> {
-        let progress = |wire: &SourceWire| {
-            let SourceWire {
-                source,
-                hashed_len,
-                byte,
-                line,
-                ..
-            } = *wire;
-            Progress {
-                source,
-                hashed_len,
-                byte,
-                line,
-                path: Arc::from(wire.path.as_str()),
-            }
-        };
-        self.sources.iter().map(progress).collect()
+        self.sources.clone()
     }
 }
 

@@ -1,0 +1,233 @@
+//! The part of one channel.
+
+use super::part_table::{PartNames, PartTable};
+use super::slot::SlotBody;
+use super::watch::{IntervalBody, WatchBody};
+use super::{CodecError, from_bytes, to_bytes};
+use crate::domain::names::{MemberId, NameId, Names, NumberMap};
+use crate::domain::order::Stamp;
+use crate::domain::roster::{ChannelState, ChannelTally, SnapshotCover};
+use crate::domain::slot::{Presence, Slot};
+use crate::domain::state::State;
+use crate::domain::tombstones::{TombstoneQueue, Tombstones};
+use crate::domain::watch::{ChannelWatches, OpenGap};
+use crate::log::codec::derive::fields;
+use bincode::{Decode, Encode};
+use std::collections::VecDeque;
+
+fields!(SnapshotCover { seq, line, of });
+fields!(ChannelTally {
+    entries,
+    first_at,
+    last_at
+});
+fields!(OpenGap { gap, from });
+
+#[derive(Encode, Decode)]
+struct ChannelBody {
+    names: Vec<String>,
+    members: Vec<[u32; 3]>,
+    channel: u32,
+    present: Vec<SlotBody>,
+    departed: Vec<SlotBody>,
+    effective_at: i64,
+    cover: Option<SnapshotCover>,
+    listed_cover: Option<SnapshotCover>,
+    spoken: Option<(u64, i64)>,
+    topic_covers: Vec<(u32, SnapshotCover)>,
+    floor: Option<Stamp>,
+    lossy: bool,
+    tally: ChannelTally,
+    watches: Vec<WatchBody>,
+    ended: Vec<IntervalBody>,
+    last_proof: Option<i64>,
+    heard_at: Option<i64>,
+    gaps: u32,
+    open_gap: Option<OpenGap>,
+    effective_seq: u64,
+}
+
+/// Encodes one channel; `None` if the state has no channel with this name.
+///
+/// # Errors
+/// If the codec fails; no state can cause that.
+pub fn channel_to_bytes(
+    state: &State,
+    name: NameId,
+    names: &Names,
+) -> Result<Option<Vec<u8>>, CodecError> {
+    let Some(channel) = state.channels.get(&name) else {
+        return Ok(None);
+    };
+    let mut table = PartTable::new(names);
+    let number = table.name(name);
+    let mut slot = |member: MemberId| {
+        let slot = state.slots.get(member.0 as usize);
+        let slot = slot.ok_or(CodecError::Index {
+            what: "member",
+            index: member.0,
+        })?;
+        Ok(SlotBody::of(member, slot, &mut table))
+    };
+    let present = channel.roster.iter().map(|&member| slot(member));
+    let present = present.collect::<Result<_, CodecError>>()?;
+    let departed = channel.departed.iter(&state.slots);
+    let departed = departed.map(|(_, member)| slot(member));
+    let departed = departed.collect::<Result<_, CodecError>>()?;
+    let watching = &channel.watching;
+    let watches = watching.watches.iter();
+    let watches = watches.map(|it| WatchBody::of(it, &mut table)).collect();
+    let topic_covers = channel.topic_covers.iter();
+    let topic_covers = topic_covers.map(|(&topic, cover)| (table.name(topic), *cover));
+    let topic_covers = topic_covers.collect();
+    let ended = watching.ended.iter();
+    let ended = ended.map(|it| IntervalBody::of(it, &mut table)).collect();
+    let (names, members) = table.finish()?;
+    let body = ChannelBody {
+        names,
+        members,
+        channel: number,
+        present,
+        departed,
+        effective_at: channel.effective_at,
+        cover: channel.cover,
+        listed_cover: channel.listed_cover,
+        spoken: channel.spoken,
+        topic_covers,
+        floor: channel.floor,
+        lossy: channel.lossy,
+        tally: channel.tally,
+        watches,
+        ended,
+        last_proof: watching.last_proof,
+        heard_at: watching.heard_at,
+        gaps: watching.gaps,
+        open_gap: watching.open_gap,
+        effective_seq: channel.effective_seq,
+    };
+    to_bytes(&body).map(Some)
+}
+
+/// Adds a channel to a state that does not have it yet. [`finish`] must be called after the last channel.
+///
+/// # Errors
+/// If the bytes are not a channel's part.
+pub fn channel_from_bytes(
+    bytes: &[u8],
+    state: &mut State,
+    names: &mut Names,
+) -> Result<NameId, CodecError> {
+    let body: ChannelBody = from_bytes(bytes)?;
+    let mut part = PartNames::new(&body.names, names);
+    let name = part.name(body.channel)?;
+    part.add_members(name, body.members, names)?;
+    let members = ChannelMembers::read(body.present, body.departed, &part)?;
+    let watches = body.watches.into_iter().map(|it| it.watch(&part));
+    let ended = body.ended.iter().map(|it| it.interval(&part));
+    let watching = ChannelWatches {
+        watches: watches.collect::<Result<_, _>>()?,
+        ended: ended.collect::<Result<_, _>>()?,
+        last_proof: body.last_proof,
+        heard_at: body.heard_at,
+        gaps: body.gaps,
+        open_gap: body.open_gap,
+    };
+    let topic_covers = body.topic_covers.into_iter();
+    let topic_covers = topic_covers.map(|(topic, cover)| Ok((part.name(topic)?, cover)));
+    let channel = ChannelState {
+        roster: members.roster,
+        departed: members.departed,
+        effective_at: body.effective_at,
+        spoken: body.spoken,
+        effective_seq: body.effective_seq,
+        cover: body.cover,
+        listed_cover: body.listed_cover,
+        topic_covers: topic_covers.collect::<Result<NumberMap<_, _>, CodecError>>()?,
+        floor: body.floor,
+        lossy: body.lossy,
+        tally: body.tally,
+        watching,
+    };
+    for (member, slot) in members.slots {
+        let at = member.0 as usize;
+        if at >= state.slots.len() {
+            state.slots.resize_with(at + 1, Slot::default);
+        }
+        if let Some(place) = state.slots.get_mut(at) {
+            *place = slot;
+        }
+    }
+    let watches = channel.watching.watches.iter();
+    let observers: Vec<NameId> = watches.map(|watch| watch.observer).collect();
+    state.channels.insert(name, channel);
+    for observer in observers {
+        state.note_collecting(observer, name);
+    }
+    Ok(name)
+}
+
+/// The members of a channel, as they are read.
+struct ChannelMembers {
+    slots: Vec<(MemberId, Slot)>,
+    roster: Vec<MemberId>,
+    departed: Tombstones,
+}
+
+impl ChannelMembers {
+    fn read(
+        present: Vec<SlotBody>,
+        departed: Vec<SlotBody>,
+        names: &PartNames,
+    ) -> Result<ChannelMembers, CodecError> {
+        let mut slots = Vec::with_capacity(present.len() + departed.len());
+        let mut roster = Vec::with_capacity(present.len());
+        for body in present {
+            let place = u32::try_from(roster.len()).map_err(|_| CodecError::Number)?;
+            let (member, slot) = body.slot(Presence::Present, place, names)?;
+            roster.push(member);
+            slots.push((member, slot));
+        }
+        let (mut stamped, mut unstamped) = (VecDeque::new(), VecDeque::new());
+        for body in departed {
+            let (member, slot) = body.slot(Presence::Departed, 0, names)?;
+            let tombstones = if slot.stamped {
+                &mut stamped
+            } else {
+                &mut unstamped
+            };
+            tombstones.push_back((slot.departed_at, member));
+            slots.push((member, slot));
+        }
+        Ok(ChannelMembers {
+            slots,
+            roster,
+            departed: Tombstones {
+                stamped: TombstoneQueue::new(stamped),
+                unstamped: TombstoneQueue::new(unstamped),
+            },
+        })
+    }
+}
+
+/// Puts the tombstones of all channels into their common order, after all channels were added.
+pub fn finish(state: &mut State) {
+    let State {
+        channels,
+        slots,
+        departed,
+        ..
+    } = state;
+    let all = |tombstones: fn(&ChannelState) -> &TombstoneQueue| {
+        let mut all: Vec<(u64, MemberId)> = channels
+            .values()
+            .flat_map(|channel| tombstones(channel).iter(slots))
+            .collect();
+        // Tombstones of one entry belong to one channel, and keep its order.
+        all.sort_by_key(|&(seq, _)| seq);
+        TombstoneQueue::new(all.into())
+    };
+    *departed = Tombstones {
+        stamped: all(|channel| &channel.departed.stamped),
+        unstamped: all(|channel| &channel.departed.unstamped),
+    };
+}

@@ -1,0 +1,83 @@
+//! What is known of one member.
+
+use super::CodecError;
+use super::part_table::{PartNames, PartTable};
+use crate::domain::entry::Text;
+use crate::domain::names::{MemberId, NameId};
+use crate::domain::order::Stamp;
+use crate::domain::slot::{LastUpdate, Presence, Reporters, Slot};
+use bincode::{Decode, Encode};
+
+/// From this number on, values in [`SlotBody::reporters`] are marks (no observer, several observers), which are kept
+/// as they are.
+const MARKS_FROM: u32 = u32::MAX - 1;
+
+#[derive(Encode, Decode)]
+pub(super) struct SlotBody {
+    member: u32,
+    seq: u64,
+    time: i64,
+    stamp: Stamp,
+    reporters: [u32; 3],
+    held_at: u64,
+    since: i64,
+    changed_at: Option<i64>,
+    departed_at: u64,
+    stamped: bool,
+    meta: Option<Text>,
+}
+
+impl SlotBody {
+    pub(super) fn of(member: MemberId, slot: &Slot, table: &mut PartTable<'_>) -> SlotBody {
+        let update = &slot.last_update;
+        let reporters = update.reporters.by_kind.map(|by| match by {
+            MARKS_FROM.. => by,
+            name => table.name(NameId(name)),
+        });
+        SlotBody {
+            member: table.member(member),
+            seq: update.seq,
+            time: update.time,
+            stamp: update.stamp,
+            reporters,
+            held_at: slot.held_at,
+            since: slot.since,
+            changed_at: slot.changed_at,
+            departed_at: slot.departed_at,
+            stamped: slot.stamped,
+            meta: slot.meta.clone(),
+        }
+    }
+
+    /// The slot of a member that is present or departed. `place` is its index in the roster.
+    pub(super) fn slot(
+        self,
+        presence: Presence,
+        place: u32,
+        names: &PartNames,
+    ) -> Result<(MemberId, Slot), CodecError> {
+        let mut by_kind = self.reporters;
+        for by in &mut by_kind {
+            if *by < MARKS_FROM {
+                *by = names.name(*by)?.0;
+            }
+        }
+        let slot = Slot {
+            presence,
+            place,
+            last_update: LastUpdate {
+                seq: self.seq,
+                time: self.time,
+                stamp: self.stamp,
+                reporters: Reporters { by_kind },
+            },
+            held_at: self.held_at,
+            since: self.since,
+            changed_at: self.changed_at,
+            departed_at: self.departed_at,
+            stamped: self.stamped,
+            meta: self.meta,
+        };
+        Ok((names.member(self.member)?, slot))
+    }
+}
