@@ -18,7 +18,7 @@ pub struct IngestOptions {
     pub settings: Settings,
     /// How events are judged.
     pub rules: Rules,
-    /// Lines that report when and by which rules they were recorded are recorded like that again ([`feed::recording`]).
+    /// Lines that report when and by which rules they were recorded are recorded like that again ([`crate::feed::recording`]).
     pub keep_recorded: bool,
     /// The place of the events in their lines; `None`: each line is one event.
     pub at: Option<Pointer>,
