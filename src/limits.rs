@@ -23,9 +23,9 @@ pub const TIME_MS_MIN: i64 = -62_135_596_800_000;
 /// Latest source time that can be printed as RFC 3339: 9999-12-31, Unix ms.
 pub const TIME_MS_MAX: i64 = 253_402_300_799_999;
 
-/// Tombstones kept for one channel.
+/// Tombstones kept for one channel, of those with a stamp and of those without one each.
 pub const TOMBSTONES_PER_CHANNEL_MAX: usize = 65_536;
-/// Tombstones kept in all.
+/// Tombstones kept in all, of each of these two kinds.
 pub const TOMBSTONES_MAX: usize = 1_000_000;
 /// Observers of one channel.
 pub const OBSERVERS_PER_CHANNEL_MAX: usize = 1_024;

@@ -8,6 +8,23 @@
 //! [`decide`](decide::decide) reads the state and returns entries. [`State::apply`](state::State::apply) changes the
 //! state by an entry; it is deterministic, so that replay gives the same state.
 //!
+//! # Files
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `event`, `typed_event` | what a source reports; events made in code |
+//! | `resolve`, `names`, `append_vec` | gives names their numbers; the dictionary |
+//! | `decide`, `context` | what follows from an event; what its rules share |
+//! | `change`, `link`, `connection` | the rules of live changes, of links, of ingest connections |
+//! | `reconcile`, `snapshot`, `claims` | what a snapshot infers; its list; the list again, from its entry |
+//! | `resync`, `own_list`, `listing` | differences instead of a snapshot; the list that one observer knows |
+//! | `entry` | what the log holds |
+//! | `state`, `apply`, `describe` | the state; how an entry changes it; the state as text |
+//! | `slot`, `roster`, `departed`, `tombstones`, `forget` | one member; those present; those that left; names no longer needed |
+//! | `watch`, `observer`, `interval` | who watches a channel, and since when that is proven; gaps |
+//! | `order`, `time` | which report is newer; which time counts |
+//! | `behind` | the event behind an entry, for replay and `verify --deep` |
+//!
 //! # Words
 //!
 //! | word | meaning |

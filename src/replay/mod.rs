@@ -9,7 +9,8 @@
 //! | `player` | which commits are played, and as which events |
 //! | `agora`, `own` | an event as lines of a shape; `line` is shared, `presence` is a part of `agora` |
 //! | `topic` | Agora's topic event, for `agora` and for the live feed |
-//! | `pace` | when lines are played: a sink that waits before another sink, and the control that pauses it |
+//! | `pace` | when lines are played: a sink that delays each line and passes it to another sink; its control |
+//! | `sink` | where lines go |
 //!
 //! Nothing is decided here, and no sink knows the log.
 
@@ -106,7 +107,7 @@ impl Store {
                 player.renumber(&renumbering);
             }
         }
-        // For the case that no commit lies in the range or after it.
+        // If no commit is in the range or after it, the opening roster is still to be written.
         player.open("default", cursor.view());
         Ok(())
     }

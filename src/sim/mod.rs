@@ -22,7 +22,8 @@
 //! | `run` | a seed, up to a store that was told its lines, each at its time |
 //! | `score` | the store's answers against the truth |
 //! | `many` | many seeds, on all cores |
-//! | `dice` | chance: all of it follows from the seed |
+//! | `rng` | chance: all of it follows from the seed |
+//! | `pen` | writes what is told as JSON |
 //!
 //! **Invariant:** a seed is a run, byte for byte, on every machine. No clock is read; the store's is that of the world.
 

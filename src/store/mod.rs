@@ -21,7 +21,7 @@
 //! | `byte_budget` | how many bytes may wait for the writer |
 //! | `digests`, `line_counts` | the roster digests of snapshot entries, and the counts of receipts |
 //! | `caution` | conditions that the owner should know before more is recorded |
-//! | `meter` | the store's measurements of its own work |
+//! | `meter`, `error` | the store's measurements of its own work; why a call fails |
 //! | `options`, `opening` | how a store is opened and closed |
 //! | `data_dir`, `manifest`, `migrate` | the folder, its lock, its `store.json` and its format |
 //! | `read_only`, `copy_folder` | stores that cannot be written |

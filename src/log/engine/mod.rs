@@ -4,8 +4,12 @@
 //! | engine | for |
 //! | --- | --- |
 //! | [`memory`] | tests, the simulator |
-//! | [`sled`] | stores on disk; the only module that names the crate |
+//! | [`sled`], `sled_handle` | stores on disk; the only modules that name the crate |
 //! | [`fault`] | tests: wraps another engine to make it fail, crash or flip bits |
+//! | `shared` | any engine behind an `Arc` |
+//!
+//! Around sled: `files` and `mark` (its folder, and how far it was synced), `panics` and `watchdog` (it may panic, or
+//! never return).
 //!
 //! **Invariant:** nothing here knows what a value means. After a crash the log and the [`KeyValues`] may disagree in
 //! any way, and nothing may depend on their agreement.
