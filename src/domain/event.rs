@@ -14,7 +14,7 @@ pub type Str<'a> = Cow<'a, str>;
 pub struct Event<'a> {
     /// Who watched.
     pub observer: Str<'a>,
-    /// The observer's own user id, where it said it: a snapshot never infers that he left.
+    /// The observer's own user, if the line names one. No snapshot infers that this user left.
     pub self_user: Option<Str<'a>>,
     /// What names the occurrence, for safe retries.
     pub id: Option<Str<'a>>,
@@ -78,7 +78,7 @@ pub enum EventPayload<'a> {
     Link(ReportedLink<'a>),
     /// Something about the access token.
     Token(ReportedToken<'a>),
-    /// The ingest connection of the observer came or went: nothing that a source says, but the server that hears it.
+    /// The ingest connection of the observer came or went. The server reports this, not the source.
     Connection(ReportedConnection),
     /// The source counts the members of a channel.
     Occupancy {
@@ -87,12 +87,12 @@ pub enum EventPayload<'a> {
         /// How many it has.
         members: u64,
     },
-    /// The source has sent all differences by now: no line says so, it follows from one
+    /// The source has sent all differences by now. No line states this; it is concluded from a later line
     /// ([`resyncs_before`](super::resync::resyncs_before)).
     Resync {
         /// The channel.
         channel: Str<'a>,
-        /// The moment of which the observer's list speaks, Unix ms.
+        /// The time at which the observer's list was true, Unix ms.
         at: Millis,
     },
     /// A line that makes no entry (Agora's `NONE`, a live line that applies to nobody).
@@ -130,12 +130,12 @@ pub struct ReportedMember<'a> {
     pub conn: Str<'a>,
     /// Metadata as canonical JSON text; `None` where the line says nothing about it (an explicit `null` is `"null"`).
     pub meta: Option<Str<'a>>,
-    /// The member's own place in the order, where it has one; the line's fills what it lacks.
+    /// The member's own stamp. Missing parts are taken from the line's stamp.
     pub stamp: Stamp,
     /// Why, where the source says.
     pub reason: Option<Str<'a>>,
-    /// How much later than it happened the source may have noticed a change, ms; 0: not at all. It means nothing where
-    /// a snapshot lists the member.
+    /// The longest possible delay between a change and its notice by the source, ms; 0: none. It means nothing where a
+    /// snapshot lists the member.
     pub late_ms: Millis,
 }
 
@@ -207,7 +207,8 @@ pub enum Service {
     Topics,
     /// The channels of presence events. They are called `message:NAME` and `stream:NAME`; the line names just `NAME`.
     Presence,
-    /// Both: a line of Agora that names no service. A `NAME` is the channel of its topics, and as for presence.
+    /// Both: a line of Agora that names no service. `NAME` means the topic channel `NAME`, and the presence channels
+    /// `message:NAME` and `stream:NAME`.
     TopicsAndPresence,
     /// None: the line is recorded, and touches nothing.
     Other,
@@ -218,8 +219,8 @@ pub enum Service {
 pub struct ReportedConnection {
     /// What became of it.
     pub what: Connection,
-    /// When its first event occurred, where that says so (of one that comes up), Unix ms. One that goes down has done
-    /// so at its last proof.
+    /// For a connection that comes up: the time of its first event, if that has one, Unix ms. A connection that goes down
+    /// counts as down from its last proof.
     pub at: Option<Millis>,
 }
 

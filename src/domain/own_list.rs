@@ -15,7 +15,7 @@ use super::time::Millis;
 pub(crate) struct OwnList {
     /// Its own user, where its last complete snapshot named it: its lists may omit this user.
     pub(crate) self_user: Option<NameId>,
-    /// The moment that it shows, if a resync made it last.
+    /// The time at which it was true, if a resync was its last update.
     pub(crate) resynced_at: Option<Millis>,
     /// Members that are in exactly one of this list and the roster.
     pub(crate) differs: NumberMap<MemberId, ()>,
@@ -64,7 +64,7 @@ impl Collecting {
             .saturating_add(resync_ms)
     }
 
-    /// The latest moment that they are known to show.
+    /// The latest time of any of them, or of the link's coming up.
     pub(crate) fn latest(&self) -> Millis {
         self.latest_at
             .map_or(self.up_at, |latest| latest.max(self.up_at))

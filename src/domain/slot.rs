@@ -91,7 +91,7 @@ impl Reporters {
             .any(|&by| by == observer.0 || by == Self::SEVERAL)
     }
 
-    /// The observers that are stored by number: where a kind has exactly one.
+    /// The observers that are stored by number. One is only if it alone reported changes of that kind.
     pub(super) fn observers_mut(&mut self) -> impl Iterator<Item = &mut u32> {
         let by_kind = self.by_kind.iter_mut();
         by_kind.filter(|by| **by < Self::SEVERAL)
@@ -109,7 +109,7 @@ impl Reporters {
 /// Whether a member is present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Presence {
-    /// Nothing is known of it but what snapshots show about all members.
+    /// Only snapshots of the whole channel say anything about it.
     #[default]
     Unknown,
     /// It is present.
@@ -125,10 +125,10 @@ pub struct Slot {
     /// Its index in the channel's roster while it is present.
     pub(crate) place: u32,
     pub(crate) last_update: LastUpdate,
-    /// Snapshot covers up to this entry did not decide about it.
+    /// Snapshots up to this entry do not count as an update of this member.
     pub(crate) held_at: u64,
     pub(crate) since: Millis,
-    /// When it last joined, changed or left: at this moment or later. `None`: not known.
+    /// The earliest possible time of its last join, change or leave. `None`: not known.
     pub(crate) changed_at: Option<Millis>,
     /// The entry that made its tombstone, while it has one.
     pub(crate) departed_at: u64,

@@ -126,7 +126,7 @@ fn shown<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<ReportedListing<'a>, Lin
     })
 }
 
-/// Reads a `changes` line: changes of any kinds in list order, where no other kind of line can express them.
+/// Reads a `changes` line: a list of mixed changes, applied in its order. It is used where no simpler line fits.
 fn changes<'a>(line: &Line<'a>, unit: TimeUnit) -> Result<EventPayload<'a>, LineError> {
     let channel = line.channel().needed_name()?;
     if !line.changes().is_there() {

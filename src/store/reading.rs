@@ -173,7 +173,7 @@ impl Store {
     }
 
     /// The last durable line of an observer's feed, counted from 1; 0 if the feed is not known. [`Progress::of_feed`]
-    /// makes the record of it, which follows the lines in their batch.
+    /// creates its record, which is stored after the lines, in the same batch.
     ///
     /// # Errors
     /// If the log cannot be read.

@@ -29,10 +29,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[derive(Debug, Clone, Args)]
 pub struct ListenArgs {
     /// Ask for tokens that were signed with the secret in this file (HS256; `rollbook token` makes them); may be given
-    /// several times: each secret is good, so that a new one can take over; SIGHUP has keys and certificate read again
+    /// several times: every secret given is accepted, so that you can replace one. On SIGHUP the keys and the certificate are
+    /// read again
     #[arg(long, value_name = "FILE")]
     pub auth_secret_file: Vec<PathBuf>,
-    /// Ask for tokens that were signed by who has the private key of this public one (EdDSA, PEM)
+    /// Ask for tokens that were signed with the private key that belongs to this public key (EdDSA, PEM)
     #[arg(long, value_name = "FILE", conflicts_with = "auth_secret_file")]
     pub auth_public_key: Option<PathBuf>,
     /// Let pages of this origin ask (`https://app.example`; may be given several times); without tokens, only these and the

@@ -1,4 +1,5 @@
-//! bincode's form of types of the domain, which must not know bincode: what `#[derive(Encode, Decode)]` would write.
+//! Implements bincode for types of the domain, because the domain may not import bincode. The bytes are those that
+//! `#[derive(Encode, Decode)]` would write.
 
 use super::CodecError;
 

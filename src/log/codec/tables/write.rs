@@ -1,7 +1,6 @@
-//! Fills the tables of a frame. A name or member enters at its first use, a text at each use.
+//! Fills the tables of a frame. A name or a member is added once for each frame, a text at every use.
 //!
-//! The order of a record's strings is the order in which their salts are drawn. So a record draws the same salts in
-//! whatever frame it is.
+//! Salts are drawn in the order of a record's strings. So a record gets the same salts in any frame.
 
 use super::{Hashes, MemberAt, NameAt, TextAt};
 use crate::domain::entry::Text;
