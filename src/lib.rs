@@ -36,8 +36,11 @@
 //! # }
 //! ```
 
+// Hidden modules are for this project's own programs and tests. They may change with any version.
 #[cfg(feature = "bench")]
+#[doc(hidden)]
 pub mod bench;
+#[doc(hidden)]
 pub mod care;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -52,14 +55,17 @@ pub mod feed;
 pub mod guide;
 pub mod ingest;
 pub mod limits;
+#[doc(hidden)]
 pub mod log;
 pub mod query;
 pub mod replay;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "sim")]
+#[doc(hidden)]
 pub mod sim;
 pub mod store;
 
+pub use care::VerifyDepth;
 pub use domain::event::Event;
 pub use store::{Options, Projection, Store, StoreError};

@@ -56,32 +56,42 @@
 
 mod append_vec;
 mod apply;
+#[doc(hidden)]
 pub mod behind;
 mod change;
+#[doc(hidden)]
 pub mod claims;
 mod connection;
 mod context;
+#[doc(hidden)]
 pub mod decide;
 mod departed;
 mod describe;
 pub mod entry;
 pub mod event;
 mod forget;
+#[doc(hidden)]
 pub mod interval;
 mod link;
 mod listing;
 pub mod names;
+#[doc(hidden)]
 pub mod observer;
 pub mod order;
 pub(crate) mod own_list;
 mod reconcile;
+#[doc(hidden)]
 pub mod resolve;
+#[doc(hidden)]
 pub mod resync;
+#[doc(hidden)]
 pub mod roster;
+#[doc(hidden)]
 pub mod slot;
 mod snapshot;
 pub mod state;
 pub mod time;
 pub(crate) mod tombstones;
 mod typed_event;
+#[doc(hidden)]
 pub mod watch;
