@@ -61,6 +61,9 @@ const CHECKPOINT_ENTRIES_MIN: usize = 65_536;
 const CHECKPOINT_ENTRIES_PER_MEMBER: usize = 4;
 /// After this many entries the decider hands over, even if more lines are waiting.
 const HAND_OVER_ENTRIES_MAX: usize = 16_384;
+/// The same for the bytes of their batches: what is handed over together may become one frame, and a reader holds a frame
+/// as a whole.
+const HAND_OVER_BYTES_MAX: u64 = 4 << 20;
 
 impl Decider {
     /// A decider that continues from the recovered state.
@@ -95,18 +98,16 @@ impl Decider {
             if !std::mem::replace(&mut settled, true) {
                 self.settle();
             }
-            let mut next = Some(first);
+            let (mut next, mut bytes) = (Some(first), 0);
             while let Some((batch, reply)) = next {
+                bytes += batch.weight();
                 replies.push((reply, Receipt::default()));
                 let receipt = self.take(&batch);
                 if let Some((_, given)) = replies.last_mut() {
                     *given = receipt;
                 }
-                next = if self.waiting < HAND_OVER_ENTRIES_MAX {
-                    batches.try_recv().ok()
-                } else {
-                    None
-                };
+                let room = self.waiting < HAND_OVER_ENTRIES_MAX && bytes < HAND_OVER_BYTES_MAX;
+                next = if room { batches.try_recv().ok() } else { None };
             }
             let decided = self.send_decided(std::mem::take(&mut replies), false);
             // If the committer has ended, it has poisoned the store.
