@@ -182,19 +182,16 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
 
     /// Decodes the next record.
     fn advance(&mut self, names: &Names) -> Result<(), FrameError> {
-        if let Some(Record::Commit { entries, .. }) = self.record.take() {
-            self.decoder.room = entries;
-        }
         if self.ended {
             return Ok(());
         }
-        self.record = self.decoder.next(self.payload.bytes())?;
-        match &self.record {
-            Some(record) => self.decoder.note(record, names),
-            None => {
-                self.ended = true;
-                self.decoder.check(&self.header, names)?;
-            }
+        let payload = self.payload.bytes();
+        if !self.decoder.next(payload, &mut self.record)? {
+            (self.record, self.ended) = (None, true);
+            return self.decoder.check(&self.header, names);
+        }
+        if let Some(record) = &self.record {
+            self.decoder.note(record, names);
         }
         Ok(())
     }
@@ -271,7 +268,7 @@ struct RecordDecoder {
     verify: Option<ChainCheck>,
     /// Commits of one entry that still follow under the last tag.
     run: usize,
-    /// Reused memory for the entries of a commit: most commits have one entry, and there are many.
+    /// Memory for the entries of the next commit, while the last record is none.
     room: Vec<Entry>,
 }
 
@@ -285,11 +282,12 @@ struct RecordCounts {
 }
 
 impl RecordDecoder {
-    fn next(&mut self, payload: &[u8]) -> Result<Option<Record>, FrameError> {
+    /// Replaces `record` by the next one. Returns `false` after the last one.
+    fn next(&mut self, payload: &[u8], record: &mut Option<Record>) -> Result<bool, FrameError> {
         let mut reader = Reader::new(payload.get(self.at..).unwrap_or_default());
-        let record = self.read(&mut reader)?;
+        let found = self.read(&mut reader, record)?;
         self.at = payload.len() - reader.left();
-        Ok(record)
+        Ok(found)
     }
 
     /// Counts a record, and adds to the verification what the header must state about it.
@@ -326,43 +324,47 @@ impl RecordDecoder {
         }
     }
 
-    fn read(&mut self, reader: &mut Reader<'_>) -> Result<Option<Record>, FrameError> {
+    fn read(
+        &mut self,
+        reader: &mut Reader<'_>,
+        record: &mut Option<Record>,
+    ) -> Result<bool, FrameError> {
         while self.run == 0 {
             if reader.left() == 0 {
-                return Ok(None);
+                return Ok(false);
             }
-            match reader.byte()? {
-                tag::RULES => self.rules = Some(rules::read(reader, true)?),
-                tag::RULES_OF => self.rules = Some(rules::read(reader, false)?),
-                // A row has at least three bytes: flags, a member or body, a difference of times.
-                tag::SINGLES => self.run = reader.count(3)?,
+            let other = match reader.byte()? {
+                tag::RULES => {
+                    self.rules = Some(rules::read(reader, true)?);
+                    continue;
+                }
+                tag::RULES_OF => {
+                    self.rules = Some(rules::read(reader, false)?);
+                    continue;
+                }
+                tag::SINGLES => {
+                    // A row has at least three bytes: flags, a member or body, a difference of times.
+                    self.run = reader.count(3)?;
+                    continue;
+                }
                 tag::COMMIT => {
                     let rules = self.rules()?;
                     let count = reader.count(3)?;
                     if count == 0 {
                         return Err(FrameError::EmptyCommit);
                     }
-                    let entries = self.commit(reader, rules, count)?;
-                    return Ok(Some(Record::Commit { rules, entries }));
+                    self.commit(reader, rules, count, record)?;
+                    return Ok(true);
                 }
                 tag::PAGE => {
                     let rules = self.rules()?;
                     let page = page::read(reader, &self.tables)?;
-                    return Ok(Some(Record::Page { rules, page }));
+                    Record::Page { rules, page }
                 }
-                tag::CLOSED => {
-                    let closed = closed::read(reader, &self.tables)?;
-                    return Ok(Some(Record::Closed(closed)));
-                }
-                tag::REJECT => {
-                    let reject = reject::read(reader, &self.tables)?;
-                    return Ok(Some(Record::Reject(reject)));
-                }
-                tag::SETTLED => return Ok(Some(Record::Settled(reader.varint()?))),
-                tag::PROGRESS => {
-                    let read = progress::read(reader, &self.tables)?;
-                    return Ok(Some(Record::Progress(read)));
-                }
+                tag::CLOSED => Record::Closed(closed::read(reader, &self.tables)?),
+                tag::REJECT => Record::Reject(reject::read(reader, &self.tables)?),
+                tag::SETTLED => Record::Settled(reader.varint()?),
+                tag::PROGRESS => Record::Progress(progress::read(reader, &self.tables)?),
                 other => {
                     let value = u64::from(other);
                     return Err(CodecError::Unknown {
@@ -371,28 +373,42 @@ impl RecordDecoder {
                     }
                     .into());
                 }
+            };
+            if let Some(Record::Commit { entries, .. }) = record.replace(other) {
+                self.room = entries;
             }
+            return Ok(true);
         }
         self.run -= 1;
         let rules = self.rules()?;
-        let entries = self.commit(reader, rules, 1)?;
-        Ok(Some(Record::Commit { rules, entries }))
+        self.commit(reader, rules, 1, record)?;
+        Ok(true)
     }
 
     fn rules(&self) -> Result<Rules, FrameError> {
         self.rules.ok_or(FrameError::Disagree("rules"))
     }
 
+    /// Decodes a commit. Its entries take the place of those of the commit before: most commits have one entry, and
+    /// there are many.
     fn commit(
         &mut self,
         reader: &mut Reader<'_>,
         rules: Rules,
         count: usize,
-    ) -> Result<Vec<Entry>, FrameError> {
+        record: &mut Option<Record>,
+    ) -> Result<(), FrameError> {
         if let Some(verify) = &mut self.verify {
             verify.begin(&rules, self.seq, count);
         }
-        let mut entries = std::mem::take(&mut self.room);
+        if !matches!(record, Some(Record::Commit { .. })) {
+            let entries = std::mem::take(&mut self.room);
+            *record = Some(Record::Commit { rules, entries });
+        }
+        let Some(Record::Commit { rules: of, entries }) = record else {
+            return Ok(());
+        };
+        *of = rules;
         entries.clear();
         entries.reserve(count.min(FRAME_ENTRIES_MAX));
         for _ in 0..count {
@@ -408,6 +424,6 @@ impl RecordDecoder {
         if let Some(verify) = &mut self.verify {
             verify.end();
         }
-        Ok(entries)
+        Ok(())
     }
 }
