@@ -5,7 +5,7 @@
 //! body  = header, payload (codec), the latter perhaps compressed
 //! ```
 //!
-//! A frame counts only if all its parts exist. [`header`] reads what a query needs to know about a frame, without its
+//! A frame counts only if all its parts exist. `header` reads what a query needs to know about a frame, without its
 //! payload. [`FrameRecords`] reads its records. [`Check::Chain`] also computes the chain again.
 //!
 //! **Invariant:** a value that was altered or cut at any place gives an error here, never other records than were
