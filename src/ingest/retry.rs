@@ -5,6 +5,7 @@ use super::error::IngestError;
 use super::listener::ProgressListener;
 use super::options::IngestOptions;
 use super::outcome::IngestOutcome;
+use super::permissions::WritePermissions;
 use super::submitter::Submitter;
 use crate::log::Reject;
 use crate::store::{Store, StoreError, may_be_retried};
@@ -33,6 +34,13 @@ pub fn retry(
     watcher: &mut dyn ProgressListener,
 ) -> Result<IngestOutcome, IngestError> {
     let _alone = store.retry_alone();
+    // Each line is tried by itself, and recorded now.
+    let how = &IngestOptions {
+        keep_recorded: false,
+        strict: false,
+        reach: WritePermissions::default(),
+        ..how.clone()
+    };
     let mut batcher = Batcher::default();
     let mut submitter = Submitter::new(store, watcher, 0);
     let mut send = |batcher: &mut Batcher, ahead: usize| -> Result<bool, StoreError> {

@@ -79,6 +79,25 @@ fn what_can_be_taken_now_is_recorded_once_and_settled() {
 }
 
 #[test]
+fn a_retry_tries_each_line_whatever_else_the_options_say() {
+    let store = support::store_of("");
+    let as_then = GOOD.replace(r#""ts":1000"#, r#""ts":1000,"recorded_at":"nonsense""#);
+    keep(
+        &store,
+        &["nonsense", GOOD, &as_then.replace(r#""ann""#, r#""ben""#)],
+    );
+    let how = IngestOptions {
+        strict: true,
+        keep_recorded: true,
+        ..IngestOptions::default()
+    };
+    let outcome = retry(&store, &how, &mut ()).unwrap();
+    assert!(!outcome.stopped);
+    assert_eq!((outcome.tally.joins, outcome.tally.rejected), (2, 1));
+    assert_eq!(numbers(&store), [1]);
+}
+
+#[test]
 fn what_only_the_writer_refuses_stays_until_it_does_not() {
     let feed = r#"{"t":"snapshot_end","channel":"a","sync":"s","ts":3000}"#;
     let store = support::store_of(feed);
