@@ -114,7 +114,7 @@ fn record(
                 line: line.line,
                 byte: line.byte,
             };
-            batcher.push(at, LineText::of(&line.text));
+            batcher.push(at, LineText::of(&line.text), None);
             room.push(line.room);
             next = if batcher.is_full() {
                 None

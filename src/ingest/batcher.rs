@@ -68,14 +68,9 @@ pub struct ReadBatch {
 }
 
 impl Batcher {
-    /// Adds a line that is not blank.
-    pub fn push(&mut self, at: LineLocation<'_>, text: LineText<'_>) {
-        self.add(at, text, None, None);
-    }
-
-    /// Adds a line that is rejected for a reason known before it is read.
-    pub fn push_refused(&mut self, at: LineLocation<'_>, text: LineText<'_>, reason: String) {
-        self.add(at, text, None, Some(reason));
+    /// Adds a line that is not blank; `refused`: why it is rejected, if that is known before it is read.
+    pub fn push(&mut self, at: LineLocation<'_>, text: LineText<'_>, refused: Option<String>) {
+        self.add(at, text, None, refused);
     }
 
     /// Adds a kept reject, by its ordinal among the rejects; `refused`: why it is not tried again.
@@ -100,14 +95,7 @@ impl Batcher {
         if known.is_none_or(|known| !Arc::ptr_eq(known, at.source)) {
             self.sources.push(Arc::clone(at.source));
         }
-        let (text, too_long) = match text {
-            LineText::Whole(text) => (text, None),
-            LineText::TooLong {
-                head,
-                length,
-                blake3,
-            } => (head, Some(LongLine { length, blake3 })),
-        };
+        let (text, too_long) = text.parts();
         let start = self.bytes.len();
         self.bytes.extend_from_slice(text);
         self.items.push(PendingItem::Line(PendingLine {

@@ -1,6 +1,7 @@
 //! What a source returns: a line or a value with its position; and what is kept if it is too long to hold.
 
 use crate::limits::{LINE_BYTES_MAX, REJECT_TEXT_BYTES_MAX};
+use crate::store::LongLine;
 
 /// The longest line, with its `\r\n`.
 pub(super) const HELD_BYTES_MAX: usize = LINE_BYTES_MAX + 2;
@@ -50,6 +51,18 @@ impl<'s> LineText<'s> {
             head: text.get(..REJECT_TEXT_BYTES_MAX).unwrap_or_default(),
             length: text.len() as u64,
             blake3: *blake3::hash(text).as_bytes(),
+        }
+    }
+
+    /// What there is of the text, and what is known of the rest of a line that is too long.
+    pub(super) fn parts(self) -> (&'s [u8], Option<LongLine>) {
+        match self {
+            LineText::Whole(text) => (text, None),
+            LineText::TooLong {
+                head,
+                length,
+                blake3,
+            } => (head, Some(LongLine { length, blake3 })),
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct HeldLine {
     pub byte: u64,
     head: Box<[u8]>,
     too_long: Option<Box<LongLine>>,
+    /// Why it is rejected, if that is known before it is read.
+    pub refused: Option<String>,
 }
 
 impl HeldLine {
@@ -60,20 +62,19 @@ impl Reorder {
         }
     }
 
-    /// Adds a line whose event has the time `time`.
-    pub(super) fn push(&mut self, at: LineLocation<'_>, text: LineText<'_>, time: Option<Millis>) {
+    /// Adds a line whose event has the time `time`; `refused`: why there is no event, if that is known.
+    pub(super) fn push(
+        &mut self,
+        at: LineLocation<'_>,
+        text: LineText<'_>,
+        time: Option<Millis>,
+        refused: Option<String>,
+    ) {
         if let Some(time) = time.filter(|&time| time != 0) {
             self.before = time;
             self.newest = self.newest.max(time);
         }
-        let (head, too_long) = match text {
-            LineText::Whole(text) => (text, None),
-            LineText::TooLong {
-                head,
-                length,
-                blake3,
-            } => (head, Some(Box::new(LongLine { length, blake3 }))),
-        };
+        let (head, too_long) = text.parts();
         self.arrived += 1;
         self.bytes += head.len();
         self.waiting.push(Reverse(HeldLine {
@@ -82,7 +83,8 @@ impl Reorder {
             line: at.line,
             byte: at.byte,
             head: head.into(),
-            too_long,
+            too_long: too_long.map(Box::new),
+            refused,
         }));
     }
 

@@ -143,7 +143,7 @@ impl SourceIngest<'_> {
             let events = match pointer.open(text) {
                 Ok(events) => events,
                 Err(reason) => {
-                    self.batcher.push_refused(at, line.text, reason);
+                    self.put(at, line.text, Some(reason));
                     return Ok(if line.terminated {
                         TakenLine::Whole
                     } else {
@@ -166,7 +166,7 @@ impl SourceIngest<'_> {
                 events = vec![events.swap_remove(bad)];
             }
             for (at, text) in events {
-                self.put(at, LineText::of(text));
+                self.put(at, LineText::of(text), None);
             }
             return Ok(TakenLine::Whole);
         }
@@ -181,7 +181,7 @@ impl SourceIngest<'_> {
             // It is the half line that the previous run met; nothing was written after it since.
             return Ok(TakenLine::KnownHalf);
         }
-        self.put(at, line.text);
+        self.put(at, line.text, None);
         Ok(if half {
             TakenLine::Half
         } else {
@@ -222,24 +222,27 @@ impl SourceIngest<'_> {
         look(&read(line, &names, self.how))
     }
 
-    /// Adds a line to the batch, in its order.
-    fn put(&mut self, at: LineLocation<'_>, text: LineText<'_>) {
+    /// Adds a line to the batch, in its order; `refused`: why it is rejected, if that is known.
+    fn put(&mut self, at: LineLocation<'_>, text: LineText<'_>, refused: Option<String>) {
         let time = |line: &BatchLine<'_>| match line {
             BatchLine::Event(event) => event.event.stamp.ts,
             _ => None,
         };
         let at_time = match text {
-            LineText::Whole(text) if self.reorder.is_some() => self.with_read(at, text, time),
+            LineText::Whole(text) if self.reorder.is_some() && refused.is_none() => {
+                self.with_read(at, text, time)
+            }
             _ => None,
         };
         let Some(reorder) = &mut self.reorder else {
-            return self.batcher.push(at, text);
+            return self.batcher.push(at, text, refused);
         };
         let now = chrono::Utc::now().timestamp_millis();
         let latest = now.saturating_add(self.how.rules.max_ahead_ms);
-        reorder.push(at, text, at_time.filter(|&time| time <= latest));
+        let at_time = at_time.filter(|&time| time <= latest);
+        reorder.push(at, text, at_time, refused);
         while let Some(line) = reorder.pop(false) {
-            push_held(&mut self.batcher, &self.name, &line);
+            push_held(&mut self.batcher, &self.name, line);
         }
     }
 
@@ -287,7 +290,7 @@ impl SourceIngest<'_> {
             let next = self.reorder.as_mut().and_then(|held| held.pop(true));
             let last = next.is_none();
             if let Some(line) = next {
-                push_held(&mut self.batcher, &self.name, &line);
+                push_held(&mut self.batcher, &self.name, line);
             }
             if last || self.batcher.is_full() {
                 done = self.send();
@@ -314,13 +317,14 @@ enum TakenLine {
     KnownHalf,
 }
 
-fn push_held(batcher: &mut Batcher, source: &Arc<str>, held: &HeldLine) {
+fn push_held(batcher: &mut Batcher, source: &Arc<str>, mut held: HeldLine) {
     let at = LineLocation {
         source,
         line: held.line,
         byte: held.byte,
     };
-    batcher.push(at, held.text());
+    let refused = held.refused.take();
+    batcher.push(at, held.text(), refused);
 }
 
 /// Whether a line has no content: only white space, or only the mark at the start of a text.

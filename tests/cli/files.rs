@@ -355,6 +355,19 @@ fn lines_out_of_order_are_put_in_order_within_a_window() {
         .fails(1);
     assert_eq!(counts(&stopped.line()), [2, 1, 1]);
     assert_eq!(users(&folder), ["1"]);
+
+    // The same in envelopes: one that holds no event waits behind the line before it.
+    let folder = folder!();
+    let enclosed = |event: Value| json!({ "payload": event });
+    let events = [enclosed(join("9", 900)), enclosed(join("1", 100))];
+    let feed = lines(&events) + "{}\n" + &lines(&[enclosed(join("5", 500))]);
+    let file = folder.file("envelopes.jsonl", feed);
+    let order = ["ingest", "--strict", "--reorder", "1s"];
+    let stopped = folder
+        .run(&[&order[..], &["--at", "/payload", &file]].concat())
+        .fails(1);
+    assert_eq!(counts(&stopped.line()), [2, 1, 1]);
+    assert_eq!(users(&folder), ["1"]);
 }
 
 #[test]

@@ -260,7 +260,7 @@ impl SocketIngest {
                 line: self.lines,
                 byte,
             };
-            self.batcher.push(at, LineText::of(line));
+            self.batcher.push(at, LineText::of(line), None);
         }
     }
 
