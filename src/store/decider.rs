@@ -63,7 +63,7 @@ const CHECKPOINT_ENTRIES_PER_MEMBER: usize = 4;
 const HAND_OVER_ENTRIES_MAX: usize = 16_384;
 /// The same for the bytes of their batches: what is handed over together may become one frame, and a reader holds a frame
 /// as a whole.
-const HAND_OVER_BYTES_MAX: u64 = 4 << 20;
+const HAND_OVER_BYTES_MAX: u64 = 1 << 20;
 
 impl Decider {
     /// A decider that continues from the recovered state.
