@@ -6,7 +6,7 @@ use crate::domain::entry::{Disposition, Entry, Origin, Payload, SnapshotOrigin};
 use crate::domain::event::{ChangeKind, LinkState, TokenState};
 use crate::domain::names::Names;
 use crate::domain::time::Millis;
-use crate::store::{ScanScope, ScanStart, ScopedRecord, StateView, Store, StoreError};
+use crate::store::{ScanScope, ScanStart, StateView, Store, StoreError};
 
 /// The entries that are wanted.
 #[derive(Debug, Clone, Default)]
@@ -92,11 +92,7 @@ impl Store {
         let (mut cursor, mut frames) = self.scan(&scope)?;
         let mut given = 0;
         while let Some(mut frame) = frames.next(&mut cursor)? {
-            while let Some(record) = frame.next(&mut cursor)? {
-                let ScopedRecord::Commit(commit) = &record else {
-                    cursor.apply(&record);
-                    continue;
-                };
+            while let Some(commit) = frame.next_commit(&mut cursor)? {
                 for entry in commit.entries {
                     if filter.matches_entry(entry, cursor.view()) {
                         given += 1;

@@ -9,7 +9,7 @@ use crate::domain::entry::{
 use crate::domain::event::ChangeKind;
 use crate::domain::names::{NameId, Names, NumberMap};
 use crate::domain::time::Millis;
-use crate::store::{ScanScope, ScopedRecord, StateView, Store, StoreError, heard_of};
+use crate::store::{ScanScope, StateView, Store, StoreError, heard_of};
 
 /// The gaps that are wanted.
 #[derive(Debug, Clone, Default)]
@@ -135,11 +135,7 @@ impl Store {
         };
         let (mut cursor, mut frames) = self.scan(&scope)?;
         while let Some(mut frame) = frames.next(&mut cursor)? {
-            while let Some(record) = frame.next(&mut cursor)? {
-                let ScopedRecord::Commit(commit) = &record else {
-                    cursor.apply(&record);
-                    continue;
-                };
+            while let Some(commit) = frame.next_commit(&mut cursor)? {
                 for entry in commit.entries {
                     gaps.take(entry, cursor.view());
                     cursor.apply_entry(entry);
@@ -241,15 +237,7 @@ impl Gaps<'_> {
     fn collect(&mut self, entry: &Entry, change: &Change, names: &Names) {
         let open = self.found.last_mut().filter(|it| it.missed.to.is_none());
         let Some(found) = open else { return };
-        let [topic, user, connection] = member_names(change.member, names);
-        let member = MissedMember {
-            topic,
-            user,
-            connection,
-            meta: meta_answer(change.meta.as_ref()),
-            not_before: None,
-            not_after: None,
-        };
+        let member = missed_member(change, names);
         let kind = entry_type(entry);
         let collected = &mut found.missed.collected;
         let known = |it: &CollectedChange| {
@@ -341,14 +329,10 @@ impl Gaps<'_> {
                 return;
             }
         };
-        let [topic, user, connection] = member_names(change.member, names);
         let member = MissedMember {
-            topic,
-            user,
-            connection,
-            meta: meta_answer(change.meta.as_ref()),
             not_before: by.not_before.map(Time),
             not_after: Some(Time(entry.occurred_at)),
+            ..missed_member(change, names)
         };
         let known = state.channel(names.key(change.member).channel);
         let is_blind = known.is_some_and(|known| known.watching().is_blind());
@@ -397,5 +381,18 @@ impl Gaps<'_> {
             let gone = gone.into_iter().map(|topic| names.text(topic).to_owned());
             found.missed.vanished.extend(gone);
         }
+    }
+}
+
+/// The member of a change, without a window.
+fn missed_member(change: &Change, names: &Names) -> MissedMember {
+    let [topic, user, connection] = member_names(change.member, names);
+    MissedMember {
+        topic,
+        user,
+        connection,
+        meta: meta_answer(change.meta.as_ref()),
+        not_before: None,
+        not_after: None,
     }
 }

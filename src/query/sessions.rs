@@ -7,7 +7,7 @@ use crate::domain::event::ChangeKind;
 use crate::domain::names::{MemberId, Names, NumberMap};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::store::{ScanScope, ScopedRecord, StateView, Store, StoreError, heard_of};
+use crate::store::{ScanScope, StateView, Store, StoreError, heard_of};
 
 /// The stays that are wanted.
 #[derive(Debug, Clone, Default)]
@@ -83,11 +83,7 @@ impl Store {
         };
         let (mut cursor, mut frames) = self.scan(&scope)?;
         while let Some(mut frame) = frames.next(&mut cursor)? {
-            while let Some(record) = frame.next(&mut cursor)? {
-                let ScopedRecord::Commit(commit) = &record else {
-                    cursor.apply(&record);
-                    continue;
-                };
+            while let Some(commit) = frame.next_commit(&mut cursor)? {
                 for entry in commit.entries {
                     stays.take(entry, cursor.view());
                     if stays.stopped {

@@ -7,7 +7,7 @@ use crate::domain::event::ChangeKind;
 use crate::domain::names::{NameId, Names, NumberMap};
 use crate::domain::time::Millis;
 use crate::limits::STATS_BUCKETS_MAX;
-use crate::store::{ScanScope, ScopedRecord, Store, StoreError, heard_of};
+use crate::store::{ScanScope, Store, StoreError, heard_of};
 use std::collections::BTreeMap;
 
 /// What is counted.
@@ -66,13 +66,11 @@ impl Store {
         };
         let (mut cursor, mut frames) = self.scan(&scope)?;
         while let Some(mut frame) = frames.next(&mut cursor)? {
-            while let Some(record) = frame.next(&mut cursor)? {
-                if let ScopedRecord::Commit(commit) = &record {
-                    for entry in commit.entries {
-                        counting.count(entry, &cursor.names)?;
-                    }
+            while let Some(commit) = frame.next_commit(&mut cursor)? {
+                for entry in commit.entries {
+                    counting.count(entry, &cursor.names)?;
+                    cursor.apply_entry(entry);
                 }
-                cursor.apply(&record);
             }
         }
         let (state, names) = (&cursor.state, &cursor.names);

@@ -7,9 +7,7 @@ use crate::domain::event::ChangeKind;
 use crate::domain::names::{MemberId, NameId, Names, NumberMap};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::store::{
-    ScanScope, ScanStart, ScopedRecord, StateCursor, Store, StoreError, channel_of, heard_of,
-};
+use crate::store::{ScanScope, ScanStart, StateCursor, Store, StoreError, channel_of, heard_of};
 use std::collections::BTreeMap;
 
 /// The moment of the answer.
@@ -188,11 +186,7 @@ impl Store {
                 frame.skip(&mut cursor);
                 continue;
             }
-            while let Some(record) = frame.next(&mut cursor)? {
-                let ScopedRecord::Commit(commit) = &record else {
-                    cursor.apply(&record);
-                    continue;
-                };
+            while let Some(commit) = frame.next_commit(&mut cursor)? {
                 if name.is_none() {
                     name = cursor.names.find(channel);
                 }

@@ -4,7 +4,7 @@
 use super::batch::{Clamped, FeedLine, Frontier};
 use super::checkpoint;
 use super::error::StoreError;
-use super::read::{ScanScope, ScanStart, ScopedFrames, ScopedRecord, channel_of};
+use super::read::{ScanScope, ScanStart, ScopedFrames, channel_of};
 use super::shared::StoreShared;
 use crate::domain::entry::{Disposition, Entry, Payload};
 use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
@@ -128,11 +128,7 @@ fn search(
     let mut cursor = checkpoint::load(engine, end, &scope)?;
     let mut frames = ScopedFrames::new(engine, &cursor, end, &scope);
     while let Some(mut frame) = frames.next(&mut cursor)? {
-        while let Some(record) = frame.next(&mut cursor)? {
-            let ScopedRecord::Commit(commit) = &record else {
-                cursor.apply(&record);
-                continue;
-            };
+        while let Some(commit) = frame.next_commit(&mut cursor)? {
             for entry in commit.entries {
                 let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
                 let of = channel_of(entry, &cursor.names).map(|name| cursor.names.text(name));

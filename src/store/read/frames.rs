@@ -2,7 +2,7 @@
 //! at any record. What the records mean is the reader's business.
 
 use super::cursor::{LogPosition, StateCursor};
-use super::record::ScopedRecord;
+use super::record::{ScopedCommit, ScopedRecord};
 use super::scope::{ScanScope, ScopeEnd};
 use crate::log::engine::{Engine, StoredValue};
 use crate::log::frame::{Check, FrameError, FrameHeader, FrameRecords, channel_hash};
@@ -150,13 +150,39 @@ impl ScopedFrame {
             self.ended = true;
             return Ok(None);
         }
-        let record = self.records.as_ref().and_then(FrameRecords::current);
-        let record = record.map(|record| ScopedRecord::of(record, &self.end));
         // Nothing follows a commit in which the scope ends.
-        if let Some(ScopedRecord::Commit(commit)) = &record {
+        if let Some(ScopedRecord::Commit(commit)) = self.current() {
             self.ended = !commit.is_whole();
         }
-        Ok(record)
+        Ok(self.current())
+    }
+
+    /// The next commit of the scope, for readers that look at entries alone. Records before it are applied; the commit
+    /// is not.
+    ///
+    /// # Errors
+    /// The frame is damaged.
+    pub fn next_commit(
+        &mut self,
+        cursor: &mut StateCursor,
+    ) -> Result<Option<ScopedCommit<'_>>, StoreError> {
+        loop {
+            match self.next(cursor)? {
+                None => return Ok(None),
+                Some(ScopedRecord::Commit(_)) => break,
+                Some(record) => cursor.apply(&record),
+            }
+        }
+        Ok(match self.current() {
+            Some(ScopedRecord::Commit(commit)) => Some(commit),
+            _ => None,
+        })
+    }
+
+    /// The record to which [`next`](Self::next) led.
+    fn current(&self) -> Option<ScopedRecord<'_>> {
+        let record = self.records.as_ref().and_then(FrameRecords::current)?;
+        Some(ScopedRecord::of(record, &self.end))
     }
 
     /// Decodes the next record of the scope. Returns `false` after the last one.
