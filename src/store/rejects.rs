@@ -23,8 +23,29 @@ impl Store {
         &self,
         mut each: impl FnMut(u64, &Reject) -> bool,
     ) -> Result<(), StoreError> {
-        let settled = self.settled_rejects()?;
+        // The log has these numbers after the rejects themselves.
+        let mut settled = HashSet::new();
+        self.reject_records(|record| {
+            if let ScopedRecord::Settled(reject) = record {
+                settled.insert(*reject);
+            }
+            true
+        })?;
         let mut n = 0;
+        self.reject_records(|record| {
+            let ScopedRecord::Reject(reject) = record else {
+                return true;
+            };
+            n += 1;
+            settled.contains(&n) || each(n, reject)
+        })
+    }
+
+    /// Calls `each` with each record of the frames that have something about rejects, until it returns `false`.
+    fn reject_records(
+        &self,
+        mut each: impl FnMut(&ScopedRecord<'_>) -> bool,
+    ) -> Result<(), StoreError> {
         let (mut cursor, mut frames) = self.scan(&ScanScope::default())?;
         while let Some(mut frame) = frames.next(&mut cursor)? {
             if frame.header().rejects == 0 {
@@ -32,11 +53,8 @@ impl Store {
                 continue;
             }
             while let Some(record) = frame.next(&mut cursor)? {
-                if let ScopedRecord::Reject(reject) = record {
-                    n += 1;
-                    if !settled.contains(&n) && !each(n, reject) {
-                        return Ok(());
-                    }
+                if !each(&record) {
+                    return Ok(());
                 }
                 // For errors, which name the last entry.
                 cursor.apply(&record);
@@ -44,25 +62,5 @@ impl Store {
             cursor.forget_absent();
         }
         Ok(())
-    }
-
-    /// The numbers of the settled rejects. The log has them after the rejects themselves.
-    fn settled_rejects(&self) -> Result<HashSet<u64>, StoreError> {
-        let mut settled = HashSet::new();
-        let (mut cursor, mut frames) = self.scan(&ScanScope::default())?;
-        while let Some(mut frame) = frames.next(&mut cursor)? {
-            if frame.header().rejects == 0 {
-                frame.skip(&mut cursor);
-                continue;
-            }
-            while let Some(record) = frame.next(&mut cursor)? {
-                if let ScopedRecord::Settled(reject) = record {
-                    settled.insert(reject);
-                }
-                cursor.apply(&record);
-            }
-            cursor.forget_absent();
-        }
-        Ok(settled)
     }
 }
