@@ -2,7 +2,7 @@
 //! how large a batch becomes, and when its lines are read. A batch owns the text of its lines, so each line is copied
 //! once; the events borrow from that text.
 
-use super::line::{may_be_refused, read, source_time};
+use super::line::{may_be_refused, names, read, source_time};
 use super::options::IngestOptions;
 use super::piece::LineText;
 use crate::domain::time::Millis;
@@ -150,8 +150,7 @@ impl Batcher {
         let text = BatchText {
             bytes: std::mem::replace(&mut self.bytes, room),
             sources: std::mem::take(&mut self.sources),
-            observer: how.observer.clone(),
-            self_user: how.self_user.clone(),
+            ..names(how)
         };
         let lines = std::mem::take(&mut self.lines) as u64;
         let room = Vec::with_capacity(self.items.len());

@@ -7,6 +7,15 @@ use crate::feed::{self, Defaults};
 use crate::limits;
 use crate::store::{BatchEvent, BatchLine, BatchText, FeedLine};
 
+/// A text without lines, with the names for lines that name none.
+pub(super) fn names(how: &IngestOptions) -> BatchText {
+    BatchText {
+        observer: how.observer.clone(),
+        self_user: how.self_user.clone(),
+        ..BatchText::default()
+    }
+}
+
 /// The batch line for a line that is not blank. `text` has the names for lines that name none.
 pub(super) fn read<'a>(
     line: FeedLine<'a>,

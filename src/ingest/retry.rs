@@ -6,12 +6,9 @@ use super::listener::ProgressListener;
 use super::options::IngestOptions;
 use super::outcome::IngestOutcome;
 use super::permissions::WritePermissions;
-use super::submitter::Submitter;
+use super::submitter::{BATCHES_AHEAD, Submitter};
 use crate::log::Reject;
 use crate::store::{Store, StoreError, may_be_retried};
-
-/// Batches that may wait for the writer.
-const BATCHES_AHEAD: usize = 16;
 
 /// Reads every kept reject again. A line that is valid now is recorded now, and its reject is settled. Any other
 /// reject stays as it is, and `watcher` gets it with its present reason.

@@ -2,20 +2,17 @@
 
 use super::batcher::{Batcher, LineLocation};
 use super::error::{IngestError, Unfinished};
-use super::line::read;
+use super::line::{names, read};
 use super::listener::ProgressListener;
 use super::options::IngestOptions;
 use super::outcome::IngestOutcome;
 use super::reorder::{HeldLine, Reorder};
 use super::resume::{go_on, is_kept};
 use super::source::{Fingerprint, LineText, Source, SourceLine, Wait};
-use super::submitter::Submitter;
+use super::submitter::{BATCHES_AHEAD, Submitter};
 use crate::log::Progress;
 use crate::store::{BatchLine, BatchText, FeedLine, Store};
 use std::sync::Arc;
-
-/// Batches that may wait for the writer: enough that it never waits for the reader.
-const BATCHES_AHEAD: usize = 16;
 
 /// Ingests a source to its end.
 ///
@@ -56,6 +53,7 @@ pub fn ingest(
         how,
         name: Arc::from(source.name()),
         fingerprint: source.fingerprint(),
+        names: names(how),
         batcher: Batcher::default(),
         reorder: how.reorder_ms.map(Reorder::new),
         position: None,
@@ -77,6 +75,8 @@ struct SourceIngest<'a> {
     how: &'a IngestOptions,
     name: Arc<str>,
     fingerprint: Option<Fingerprint>,
+    /// The names for lines that are read ahead of their batch.
+    names: BatchText,
     batcher: Batcher,
     /// Lines that wait for earlier ones.
     reorder: Option<Reorder>,
@@ -207,11 +207,6 @@ impl SourceIngest<'_> {
         text: &[u8],
         look: impl FnOnce(&BatchLine<'_>) -> T,
     ) -> T {
-        let names = BatchText {
-            observer: self.how.observer.clone(),
-            self_user: self.how.self_user.clone(),
-            ..BatchText::default()
-        };
         let line = FeedLine {
             source: at.source,
             line: at.line,
@@ -219,7 +214,7 @@ impl SourceIngest<'_> {
             text,
             ..FeedLine::default()
         };
-        look(&read(line, &names, self.how))
+        look(&read(line, &self.names, self.how))
     }
 
     /// Adds a line to the batch, in its order; `refused`: why it is rejected, if that is known.

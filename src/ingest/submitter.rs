@@ -6,6 +6,9 @@ use super::outcome::IngestOutcome;
 use crate::store::{Store, StoreError, Ticket};
 use std::collections::VecDeque;
 
+/// Batches of a source that may wait for the writer: enough that it never waits for the reader.
+pub(super) const BATCHES_AHEAD: usize = 16;
+
 /// Submits batches, and collects their receipts.
 pub struct Submitter<'a> {
     store: &'a Store,
