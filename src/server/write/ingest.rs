@@ -101,7 +101,7 @@ impl IngestIdentity {
 struct SocketIngest {
     app: Arc<App>,
     client: Client,
-    who: IngestIdentity,
+    feed: Option<String>,
     how: IngestOptions,
     batcher: Batcher,
     source: Arc<str>,
@@ -151,8 +151,8 @@ impl SocketIngest {
                 Connection::Up
             },
             how: IngestOptions {
-                observer: who.observer.clone(),
-                self_user: who.self_user.clone(),
+                observer: who.observer,
+                self_user: who.self_user,
                 settings: app.settings,
                 rules: app.rules,
                 ..IngestOptions::default()
@@ -164,13 +164,13 @@ impl SocketIngest {
             seq: 0,
             app,
             client,
-            who,
+            feed: who.feed,
         })
     }
 
     async fn run(mut self, mut session: SocketSession, place: ObserverLease) {
         let mut end = Ok(());
-        if self.who.feed.is_some() {
+        if self.feed.is_some() {
             end = session
                 .say(&IngestMessage::Resume { line: self.lines })
                 .await
@@ -270,13 +270,13 @@ impl SocketIngest {
         if self.batcher.is_empty() {
             return Ok(());
         }
-        if let Some(feed) = &self.who.feed {
-            let progress = Progress::of_feed(&self.who.observer, feed, self.lines);
+        if let Some(feed) = &self.feed {
+            let progress = Progress::of_feed(&self.how.observer, feed, self.lines);
             self.batcher.reached(progress);
         }
         let bytes = self.batcher.bytes();
         let (spoken, what) = (&mut self.spoken, self.opening);
-        let observer = &self.who.observer;
+        let observer = &self.how.observer;
         let read = self.batcher.take_with(&self.how, |lines| {
             let first = |(at, line): (usize, &BatchLine<'_>)| match line {
                 BatchLine::Event(event) => Some((at, event.event.stamp.ts)),
@@ -316,7 +316,7 @@ impl SocketIngest {
     }
 
     async fn record_end(&self, what: Connection) -> Result<(), ApiError> {
-        let end = connection(&self.who.observer, what, None);
+        let end = connection(&self.how.observer, what, None);
         let batch = Batch::new(vec![end], self.how.rules);
         let done = self.submit(batch).await?.await;
         done.unwrap_or_else(|_| Err(ended()))?;
