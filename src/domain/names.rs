@@ -174,11 +174,11 @@ impl Names {
             return name;
         }
         if let Some(&name) = self.by_text.get(text) {
-            self.recent.put(slot, name);
+            self.recent.put(slot, name, self.len());
             return name;
         }
         let name = NameId(number(self.len()));
-        self.recent.put(slot, name);
+        self.recent.put(slot, name, self.len());
         let text: Arc<str> = Arc::from(text);
         self.table.0.texts.push(Arc::clone(&text));
         if text.is_empty() {
@@ -232,11 +232,15 @@ impl Names {
 
 /// Names that were looked up lately. Most lines have names of the lines before: this finds them without the keyed
 /// hash, which costs more than comparing the text. Names that share a slot only push each other out.
-#[derive(Debug)]
-struct RecentNames(Box<[Option<NameId>]>);
+///
+/// It is empty while the dictionary is small: each reader of the log has one, and most of them meet few names.
+#[derive(Debug, Default)]
+struct RecentNames(Vec<Option<NameId>>);
 
 impl RecentNames {
     const SLOT_BITS: u32 = 10;
+    /// The size from which a dictionary has such a table, which then takes no more memory than the names.
+    const NAMES_MIN: usize = 64;
 
     fn slot(text: &str) -> usize {
         let bytes = text.as_bytes();
@@ -258,16 +262,14 @@ impl RecentNames {
         self.0.get(slot).copied().flatten()
     }
 
-    fn put(&mut self, slot: usize, name: NameId) {
+    /// `names`: the size of the dictionary.
+    fn put(&mut self, slot: usize, name: NameId, names: usize) {
+        if self.0.is_empty() && names >= Self::NAMES_MIN {
+            self.0 = vec![None; 1 << Self::SLOT_BITS];
+        }
         if let Some(recent) = self.0.get_mut(slot) {
             *recent = Some(name);
         }
-    }
-}
-
-impl Default for RecentNames {
-    fn default() -> Self {
-        RecentNames(vec![None; 1 << Self::SLOT_BITS].into())
     }
 }
 
