@@ -46,7 +46,7 @@ impl HistoryFilter {
 /// A position in the log that advances as the log grows.
 pub struct Cursor {
     /// Where reading continues: names and a place, but no state. If it is missing, the place is searched again.
-    fold: Option<StateCursor>,
+    cursor: Option<StateCursor>,
     /// The only channel whose frames are decoded; `None`: all.
     channel: Option<String>,
     speakers: Speakers,
@@ -88,7 +88,7 @@ impl Store {
     pub fn cursor(&self, after_seq: u64, channel: Option<&str>) -> Result<Cursor, StoreError> {
         let after_seq = after_seq.min(self.head());
         Ok(Cursor {
-            fold: None,
+            cursor: None,
             speakers: self.speakers(after_seq, channel)?,
             channel: channel.map(str::to_owned),
             ahead: VecDeque::new(),
@@ -193,7 +193,7 @@ impl Cursor {
 
     /// Drops the entries that were read but not delivered. They are read again when needed.
     pub fn drop_ahead(&mut self) {
-        self.fold = None;
+        self.cursor = None;
         self.ahead = VecDeque::new();
         self.ahead_bytes = 0;
         self.read = self.seq;
@@ -212,13 +212,13 @@ impl Cursor {
     ) -> Result<Vec<DeliveredEntry>, StoreError> {
         let wanted = self.ahead.len() < most && self.ahead_bytes < most_bytes;
         if wanted && self.read < store.head() {
-            let mut fold = match self.fold.take() {
-                Some(fold) => fold,
+            let mut cursor = match self.cursor.take() {
+                Some(cursor) => cursor,
                 None => store.seek(self.read)?,
             };
-            let read = self.read_ahead(store, &mut fold, most, most_bytes);
+            let read = self.read_ahead(store, &mut cursor, most, most_bytes);
             // Also after an error: reading continues before the damaged frame.
-            self.fold = Some(fold);
+            self.cursor = Some(cursor);
             read?;
         }
         let (mut given, mut bytes) = (Vec::new(), 0);
@@ -244,41 +244,41 @@ impl Cursor {
     fn read_ahead(
         &mut self,
         store: &Store,
-        fold: &mut StateCursor,
+        cursor: &mut StateCursor,
         most: usize,
         most_bytes: usize,
     ) -> Result<(), StoreError> {
-        if fold.names.members() > NAMES_KEPT_MAX {
-            fold.names = Names::new();
+        if cursor.names.members() > NAMES_KEPT_MAX {
+            cursor.names = Names::new();
         }
         let hash = self.channel.as_deref().map(channel_hash);
         // Entries up to this one are in `ahead` already, or were delivered.
         let known = self.read;
-        let mut frames = store.frames_after(fold);
+        let mut frames = store.frames_after(cursor);
         while self.ahead.len() < most
             && self.ahead_bytes < most_bytes
-            && let Some(mut frame) = frames.next(fold)?
+            && let Some(mut frame) = frames.next(cursor)?
         {
             let header = frame.header();
             self.read = (header.first_seq + header.entries)
                 .saturating_sub(1)
                 .max(known);
             if hash.is_some_and(|channel| !header.may_touch(channel)) {
-                frame.skip(fold);
+                frame.skip(cursor);
                 continue;
             }
             // The next entry's seq. Records without entries count from there on.
             let mut next = header.first_seq;
-            while let Some(record) = frame.next(fold)? {
+            while let Some(record) = frame.next(cursor)? {
                 match record {
                     ScopedRecord::Commit(commit) => {
                         for entry in commit.entries {
                             next = entry.seq + 1;
-                            self.take(entry, known, fold.view());
+                            self.take(entry, known, cursor.view());
                         }
                     }
                     ScopedRecord::Page { page, .. } => {
-                        self.speaks(page.observer, page.channel, next, &fold.names);
+                        self.speaks(page.observer, page.channel, next, &cursor.names);
                     }
                     _ => {}
                 }

@@ -36,7 +36,7 @@ use super::committer::{CommitQueue, DecidedBatch, NewNames};
 /// Decides about the lines of all batches.
 pub(super) struct Decider {
     shared: Arc<StoreShared>,
-    fold: StateCursor,
+    cursor: StateCursor,
     retries: Retries,
     digests: Digests,
     frontiers: Frontiers,
@@ -68,14 +68,14 @@ const HAND_OVER_BYTES_MAX: u64 = 1 << 20;
 impl Decider {
     /// A decider that continues from the recovered state.
     pub fn new(shared: Arc<StoreShared>, recovered: Recovered) -> Decider {
-        let fold = recovered.fold;
+        let cursor = recovered.cursor;
         Decider {
             digests: Digests::new(shared.digest_key),
             frontiers: Frontiers::default(),
             clock: Arc::clone(&shared.options.clock),
             shared,
-            connected: fold.state.connected() > 0,
-            fold,
+            connected: cursor.state.connected() > 0,
+            cursor,
             retries: recovered.retries,
             records: Vec::new(),
             together: Vec::new(),
@@ -139,7 +139,7 @@ impl Decider {
                         Some(whole) if whole.start == start => whole.end = end,
                         _ => self.together.push(start..end),
                     }
-                    self.fold.bookkeeping.sources.note(progress.clone());
+                    self.cursor.bookkeeping.sources.note(progress.clone());
                     self.records.push(Record::Progress(progress.clone()));
                     continue;
                 }
@@ -175,7 +175,7 @@ impl Decider {
 
     /// Ends the connections that are up in the log: they were up when the previous process with the store open ended.
     fn settle(&mut self) {
-        let StateCursor { state, names, .. } = &self.fold;
+        let StateCursor { state, names, .. } = &self.cursor;
         let up = state
             .observers()
             .filter(|(_, observer)| observer.is_connected());
@@ -207,7 +207,7 @@ impl Decider {
         };
         // A connection is never refused.
         let _ = self.decided(&event, None, rules, now, receipt);
-        self.connected |= self.fold.state.connected() > 0;
+        self.connected |= self.cursor.state.connected() > 0;
     }
 
     /// Records an event. If it must be refused, returns its line, and why.
@@ -271,8 +271,8 @@ impl Decider {
         }
         // A feed takes observer and `self` from the line or from its settings.
         check::whose(event).map_err(|unfit| unfit.to_string())?;
-        let resolved = resolve(event, &mut self.fold.names);
-        let StateCursor { state, names, .. } = &self.fold;
+        let resolved = resolve(event, &mut self.cursor.names);
+        let StateCursor { state, names, .. } = &self.cursor;
         for resync in resyncs_before(state, names, &resolved, rules, now) {
             // If a resync cannot be decided, nothing remains to be decided about it.
             let _ = self.decide_one(&resync, line, rules, now, receipt);
@@ -304,7 +304,7 @@ impl Decider {
         now: Millis,
         receipt: &mut Receipt,
     ) -> Result<Option<u64>, String> {
-        let StateCursor { state, names, .. } = &self.fold;
+        let StateCursor { state, names, .. } = &self.cursor;
         let began = event.is_snapshot().then(Instant::now);
         let commit =
             decide(state, names, event, rules, now).map_err(|refusal| refusal.to_string())?;
@@ -314,7 +314,7 @@ impl Decider {
         match commit {
             Commit::Nothing => Ok(None),
             Commit::Page(page) => {
-                self.fold.state.apply_page(&page);
+                self.cursor.state.apply_page(&page);
                 self.since.note_page(&page);
                 self.records.push(Record::Page {
                     rules: *rules,
@@ -323,7 +323,7 @@ impl Decider {
                 Ok(None)
             }
             Commit::Closed(closed) => {
-                self.fold.state.apply_closed(&closed);
+                self.cursor.state.apply_closed(&closed);
                 self.records.push(Record::Closed(closed));
                 Ok(None)
             }
@@ -348,19 +348,19 @@ impl Decider {
     ) {
         for entry in entries.iter() {
             self.digests
-                .before(entry, &self.fold.state, &self.fold.names);
-            self.fold.state.apply(entry, &self.fold.names);
+                .before(entry, &self.cursor.state, &self.cursor.names);
+            self.cursor.state.apply(entry, &self.cursor.names);
             receipt.tally.count(entry);
-            self.frontiers.note(entry, &self.fold.names, line);
+            self.frontiers.note(entry, &self.cursor.names, line);
             if is_clamped(entry) {
                 receipt.tally.clamped += 1;
                 if receipt.clamped.len() < limits::CLAMPED_SHOWN_MAX {
-                    let names = &self.fold.names;
+                    let names = &self.cursor.names;
                     let clamped = self.frontiers.clamped(entry, names, &self.shared);
                     receipt.clamped.push(clamped);
                 }
             }
-            let StateCursor { state, names, .. } = &self.fold;
+            let StateCursor { state, names, .. } = &self.cursor;
             self.since.note(StateView { state, names }, entry);
         }
         self.waiting += entries.len();
@@ -370,9 +370,9 @@ impl Decider {
         }) = entries.first_mut()
             && !snapshot.stale
         {
-            snapshot.digest = self
-                .digests
-                .of(snapshot.channel, &self.fold.state, &self.fold.names);
+            snapshot.digest =
+                self.digests
+                    .of(snapshot.channel, &self.cursor.state, &self.cursor.names);
         }
         receipt.tally.line(entries);
     }
@@ -399,13 +399,13 @@ impl Decider {
             blake3,
             text: Some(head.unwrap_or(line.text).to_vec()),
         };
-        let kept = self.quota.of(reject, &self.fold.bookkeeping);
+        let kept = self.quota.of(reject, &self.cursor.bookkeeping);
         self.keep(kept);
     }
 
     fn keep(&mut self, reject: Option<Reject>) {
         if let Some(reject) = reject {
-            self.fold.bookkeeping.count_reject(&reject);
+            self.cursor.bookkeeping.count_reject(&reject);
             self.records.push(Record::Reject(reject));
         }
     }
@@ -413,10 +413,10 @@ impl Decider {
     /// The batch of everything decided since the last call, with a checkpoint if one is due.
     fn send_decided(&mut self, replies: Vec<(Reply, Receipt)>, last: bool) -> DecidedBatch {
         self.waiting = 0;
-        let still = self.fold.state.connected() > 0;
+        let still = self.cursor.state.connected() > 0;
         let connected = std::mem::replace(&mut self.connected, still);
         let weight = self
-            .fold
+            .cursor
             .names
             .members()
             .saturating_mul(CHECKPOINT_ENTRIES_PER_MEMBER);
@@ -441,12 +441,12 @@ impl Decider {
 
     /// Forgets the names that nothing needs. At this point no waiting record holds a number of theirs.
     fn forget_absent(&mut self) -> Option<NewNames> {
-        let renumbering = self.fold.forget_absent()?;
+        let renumbering = self.cursor.forget_absent()?;
         self.digests.renumber(&renumbering);
         self.frontiers.renumber(&renumbering);
         self.since.renumber(&renumbering);
         Some(NewNames {
-            names: self.fold.names.table().clone(),
+            names: self.cursor.names.table().clone(),
             renumbering,
         })
     }
@@ -478,12 +478,12 @@ impl Decider {
             checkpoint::drop_retries(engine, oldest)?;
         }
         if self.shared.checkpoint_lost.swap(false, Ordering::Relaxed) {
-            let channels = self.fold.state.channels();
+            let channels = self.cursor.state.channels();
             self.since
                 .changed
                 .extend(channels.map(|(name, _)| (name, ())));
         }
-        let made = checkpoint::draft(&self.fold, &self.since.changed, &self.retry_chunks)?;
+        let made = checkpoint::draft(&self.cursor, &self.since.changed, &self.retry_chunks)?;
         // The ids from the oldest chunk go into the next chunk.
         self.since = DirtySet {
             ids: std::mem::take(&mut self.since.ids),

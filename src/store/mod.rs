@@ -276,13 +276,13 @@ impl Store {
         }
         let mut follower = held(&self.follower);
         let engine = &*self.shared.engine;
-        let fold = self.follow(&mut follower)?;
-        let before = fold.state.describe(&fold.names);
+        let cursor = self.follow(&mut follower)?;
+        let before = cursor.state.describe(&cursor.names);
         checkpoint::clear(engine)?;
-        let (mut fold, mut frames) = self.scan(&ScanScope::default())?;
-        frames.apply_rest(&mut fold)?;
-        let after = fold.state.describe(&fold.names);
-        *follower = Some(fold);
+        let (mut cursor, mut frames) = self.scan(&ScanScope::default())?;
+        frames.apply_rest(&mut cursor)?;
+        let after = cursor.state.describe(&cursor.names);
+        *follower = Some(cursor);
         // A writer that finds no key values reads the whole log, and saves a checkpoint when it ends.
         Writer::start(&self.shared)?.finish();
         Ok(before == after)

@@ -132,13 +132,13 @@ impl Store {
             ..ScanScope::default()
         };
         if known_at.is_some() || last.is_some() {
-            let (mut fold, mut frames) = self.scan(&scope)?;
-            frames.apply_rest(&mut fold)?;
-            return Ok(look(&fold.state, &fold.names));
+            let (mut cursor, mut frames) = self.scan(&scope)?;
+            frames.apply_rest(&mut cursor)?;
+            return Ok(look(&cursor.state, &cursor.names));
         }
         let mut follower = held(&self.follower);
-        let fold = self.follow(&mut follower)?;
-        Ok(look(&fold.state, &fold.names))
+        let cursor = self.follow(&mut follower)?;
+        Ok(look(&cursor.state, &cursor.names))
     }
 
     /// Reads up to the published head.
@@ -150,16 +150,16 @@ impl Store {
             start: ScanStart::Behind(u64::MAX),
             ..ScanScope::default()
         };
-        let (mut fold, mut frames) = match follower.take() {
+        let (mut cursor, mut frames) = match follower.take() {
             None => self.scan(&scope)?,
-            Some(fold) => {
-                let frames = self.frames_after(&fold);
-                (fold, frames)
+            Some(cursor) => {
+                let frames = self.frames_after(&cursor);
+                (cursor, frames)
             }
         };
-        // A fold that failed halfway is not kept.
-        frames.apply_rest(&mut fold)?;
-        Ok(follower.insert(fold))
+        // A cursor that failed halfway is not kept.
+        frames.apply_rest(&mut cursor)?;
+        Ok(follower.insert(cursor))
     }
 
     /// How far each source has been read; the latest source is last.

@@ -11,7 +11,7 @@ use crate::log::engine::Engine;
 /// The state at the end of the log, and the changes since the last checkpoint.
 #[derive(Default)]
 pub(super) struct Recovered {
-    pub fold: StateCursor,
+    pub cursor: StateCursor,
     pub retries: Retries,
     pub parts: PartFrames,
     pub retry_chunks: Vec<u64>,
@@ -63,10 +63,11 @@ pub(super) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
         ..ScanScope::default()
     };
     let mut recovered = Recovered {
-        fold: checkpoint::load(engine, end, &scope)?,
+        cursor: checkpoint::load(engine, end, &scope)?,
         ..Recovered::default()
     };
-    (recovered.parts, recovered.retry_chunks) = checkpoint::pointers(engine, &mut recovered.fold)?;
+    (recovered.parts, recovered.retry_chunks) =
+        checkpoint::pointers(engine, &mut recovered.cursor)?;
     let mut whole = true;
     for &chunk in &recovered.retry_chunks {
         match checkpoint::load_retries(engine, chunk)? {
@@ -90,7 +91,7 @@ pub(super) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
 impl Recovered {
     /// Reads the log after the checkpoint.
     fn read_tail(&mut self, engine: &dyn Engine, end: u64) -> Result<(), StoreError> {
-        let cursor = &mut self.fold;
+        let cursor = &mut self.cursor;
         let mut frames = ScopedFrames::new(engine, cursor, end, &ScanScope::default());
         while let Some(mut frame) = frames.next(cursor)? {
             while let Some(record) = frame.next(cursor)? {

@@ -25,12 +25,12 @@ pub(super) struct Writer {
 impl Writer {
     pub fn start(shared: &Arc<StoreShared>) -> Result<Writer, StoreError> {
         let mut recovered = recover(&*shared.engine)?;
-        let fold = &recovered.fold;
+        let cursor = &recovered.cursor;
         let committer = Committer::new(
             Arc::clone(shared),
-            fold.names.table().clone(),
-            fold.place,
-            fold.state.head(),
+            cursor.names.table().clone(),
+            cursor.place,
+            cursor.state.head(),
             std::mem::take(&mut recovered.parts),
         )?;
         let decider = Decider::new(Arc::clone(shared), recovered);

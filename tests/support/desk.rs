@@ -80,9 +80,9 @@ impl Desk {
             last,
             ..ScanScope::default()
         };
-        let (mut fold, mut frames) = self.store.scan(&scope).unwrap();
-        frames.apply_rest(&mut fold).unwrap();
-        fold.state.describe(&fold.names)
+        let (mut cursor, mut frames) = self.store.scan(&scope).unwrap();
+        frames.apply_rest(&mut cursor).unwrap();
+        cursor.state.describe(&cursor.names)
     }
 
     /// All entries.

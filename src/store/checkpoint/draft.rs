@@ -29,28 +29,28 @@ pub(crate) struct PendingCheckpoint {
 
 /// Makes a pending checkpoint of the current state.
 pub(crate) fn draft(
-    fold: &StateCursor,
+    cursor: &StateCursor,
     changed: &NumberMap<NameId, ()>,
     retry_chunks: &[u64],
 ) -> Result<PendingCheckpoint, StoreError> {
     let mut parts = Vec::with_capacity(changed.len());
     for &name in changed.keys() {
-        if let Some(bytes) = wire::channel_to_bytes(&fold.state, name, &fold.names)? {
+        if let Some(bytes) = wire::channel_to_bytes(&cursor.state, name, &cursor.names)? {
             parts.push((name, bytes));
         }
     }
-    let channels = fold.state.channels();
+    let channels = cursor.state.channels();
     Ok(PendingCheckpoint {
         changed: parts,
         effective: channels
             .map(|(name, channel)| (name, channel.effective_at()))
             .collect(),
-        seq: fold.state.head(),
-        recorded_at: fold.state.recorded_at(),
-        trunk: wire::trunk_to_bytes(&fold.state, &fold.names)?,
-        rejects: fold.bookkeeping.rejects,
-        reject_bytes: fold.bookkeeping.reject_bytes,
-        sources: fold.bookkeeping.sources.iter().cloned().collect(),
+        seq: cursor.state.head(),
+        recorded_at: cursor.state.recorded_at(),
+        trunk: wire::trunk_to_bytes(&cursor.state, &cursor.names)?,
+        rejects: cursor.bookkeeping.rejects,
+        reject_bytes: cursor.bookkeeping.reject_bytes,
+        sources: cursor.bookkeeping.sources.iter().cloned().collect(),
         retry_chunks: retry_chunks.to_vec(),
     })
 }

@@ -49,8 +49,8 @@ pub(in crate::store) fn load(
         if !is_of_this_log(engine, &index)? {
             continue;
         }
-        if let Some(fold) = restore(engine, &index, scope.channel)? {
-            return Ok(fold);
+        if let Some(cursor) = restore(engine, &index, scope.channel)? {
+            return Ok(cursor);
         }
     }
     Ok(StateCursor::default())
@@ -146,16 +146,16 @@ fn restore(
 /// no checkpoint.
 pub(in crate::store) fn pointers(
     engine: &dyn Engine,
-    fold: &mut StateCursor,
+    cursor: &mut StateCursor,
 ) -> Result<(PartFrames, Vec<u64>), StoreError> {
     for frame in checkpoint_frames(engine)?.into_iter().rev() {
         let Some(index) = index(engine, frame) else {
             continue;
         };
-        if index.frame == fold.place.frame && index.link == fold.place.link {
+        if index.frame == cursor.place.frame && index.link == cursor.place.link {
             let channels = index.channels.iter();
             let parts = channels
-                .map(|part| (fold.names.intern(&part.channel), part.frame))
+                .map(|part| (cursor.names.intern(&part.channel), part.frame))
                 .collect();
             return Ok((parts, index.retry_chunks));
         }
