@@ -177,6 +177,9 @@ pub const LAG_ENTRIES_MAX: usize = 4_096;
 pub const LIVE_ENTRIES_MAX: usize = 65_536;
 /// Bytes of these entries.
 pub const LIVE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of the committed frames that a server's store keeps for readers that follow the log. A reader that falls further
+/// behind reads the log.
+pub const RECENT_FRAMES_BYTES_MAX: usize = 4 << 20;
 /// Bytes that a subscriber gets at a time.
 pub const CATCH_UP_BYTES: usize = 16 << 10;
 /// How long before a token expires its socket gets a warning; for a shorter token, at half of the remaining time.

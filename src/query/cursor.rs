@@ -4,10 +4,11 @@
 use super::answer::HistoryEntry;
 use super::history::{EntryFields, HistoryFilter, history_entry};
 use crate::domain::entry::Entry;
-use crate::domain::names::{NameId, Names};
+use crate::domain::names::{NameId, NameTable, Names};
 use crate::domain::roster::ChannelState;
-use crate::log::frame::channel_hash;
-use crate::store::{ScopedRecord, StateCursor, StateView, Store, StoreError};
+use crate::log::Record;
+use crate::log::frame::{FrameHeader, channel_hash};
+use crate::store::{RecentFrame, ScopedRecord, StateCursor, Store, StoreError, channel_of};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -47,8 +48,8 @@ impl HistoryFilter {
 pub struct Cursor {
     /// Where reading continues: names and a place, but no state. If it is missing, the place is searched again.
     cursor: Option<StateCursor>,
-    /// The only channel whose frames are decoded; `None`: all.
-    channel: Option<String>,
+    /// The only channel whose frames are read, and its hash; `None`: all.
+    channel: Option<(String, u64)>,
     speakers: Speakers,
     ahead: VecDeque<DeliveredEntry>,
     ahead_bytes: usize,
@@ -90,7 +91,7 @@ impl Store {
         Ok(Cursor {
             cursor: None,
             speakers: self.speakers(after_seq, channel)?,
-            channel: channel.map(str::to_owned),
+            channel: channel.map(|channel| (channel.to_owned(), channel_hash(channel))),
             ahead: VecDeque::new(),
             ahead_bytes: 0,
             seq: after_seq,
@@ -251,30 +252,32 @@ impl Cursor {
         if cursor.names.members() > NAMES_KEPT_MAX {
             cursor.names = Names::new();
         }
-        let hash = self.channel.as_deref().map(channel_hash);
         // Entries up to this one are in `ahead` already, or were delivered.
         let known = self.read;
-        let mut frames = store.frames_after(cursor);
-        while self.ahead.len() < most
-            && self.ahead_bytes < most_bytes
-            && let Some(mut frame) = frames.next(cursor)?
-        {
-            let header = frame.header();
-            self.read = (header.first_seq + header.entries)
-                .saturating_sub(1)
-                .max(known);
-            if hash.is_some_and(|channel| !header.may_touch(channel)) {
+        let mut frames = None;
+        while self.ahead.len() < most && self.ahead_bytes < most_bytes {
+            if let Some(recent) = store.recent_frame_after(cursor) {
+                self.take_recent(&recent, known);
+                cursor.move_to(recent.behind);
+                frames = None;
+                continue;
+            }
+            let frames = frames.get_or_insert_with(|| store.frames_after(cursor));
+            let Some(mut frame) = frames.next(cursor)? else {
+                break;
+            };
+            if !self.reach(frame.header(), known) {
                 frame.skip(cursor);
                 continue;
             }
             // The next entry's seq. Records without entries count from there on.
-            let mut next = header.first_seq;
+            let mut next = frame.header().first_seq;
             while let Some(record) = frame.next(cursor)? {
                 match record {
                     ScopedRecord::Commit(commit) => {
                         for entry in commit.entries {
                             next = entry.seq + 1;
-                            self.take(entry, known, cursor.view());
+                            self.take(entry, known, &cursor.names);
                         }
                     }
                     ScopedRecord::Page { page, .. } => {
@@ -287,29 +290,60 @@ impl Cursor {
         Ok(())
     }
 
+    /// Takes a frame that this process has committed.
+    fn take_recent(&mut self, frame: &RecentFrame, known: u64) {
+        if !self.reach(&frame.header, known) {
+            return;
+        }
+        let mut next = frame.header.first_seq;
+        for record in &frame.records {
+            match record {
+                Record::Commit { entries, .. } => {
+                    for entry in entries {
+                        next = entry.seq + 1;
+                        self.take(entry, known, &frame.names);
+                    }
+                }
+                Record::Page { page, .. } => {
+                    self.speaks(page.observer, page.channel, next, &frame.names);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Notes that a frame was reached. Returns whether its entries are wanted.
+    fn reach(&mut self, header: &FrameHeader, known: u64) -> bool {
+        let end = header.first_seq + header.entries;
+        self.read = end.saturating_sub(1).max(known);
+        let channel = self.channel.as_ref();
+        channel.is_none_or(|&(_, hash)| header.may_touch(hash))
+    }
+
     /// Takes an entry that was read; it is delivered if it comes after the entry `known`.
-    fn take(&mut self, entry: &Entry, known: u64, at: StateView<'_>) {
-        let channel = at.channel_of(entry);
+    fn take(&mut self, entry: &Entry, known: u64, names: &NameTable) {
+        let channel = channel_of(entry, names);
         if let Some(channel) = channel {
-            self.speaks(entry.observer, channel, entry.seq, at.names);
+            self.speaks(entry.observer, channel, entry.seq, names);
         }
         if entry.seq > known {
             let channels = if channel.is_none() {
-                let spoken = self.speakers.get(at.names.text(entry.observer));
+                let spoken = self.speakers.get(names.text(entry.observer));
                 spoken.map(|spoken| spoken.by(entry.seq))
             } else {
                 None
             };
-            let entry = history_entry(entry, at.names);
+            let entry = history_entry(entry, names);
             let delivered = DeliveredEntry { entry, channels };
             self.ahead_bytes += delivered.bytes();
             self.ahead.push_back(delivered);
         }
     }
 
-    fn speaks(&mut self, observer: NameId, channel: NameId, seq: u64, names: &Names) {
+    fn speaks(&mut self, observer: NameId, channel: NameId, seq: u64, names: &NameTable) {
         let [observer, channel] = [observer, channel].map(|name| names.text(name));
-        if self.channel.as_deref().is_some_and(|only| only != channel) {
+        let only = self.channel.as_ref();
+        if only.is_some_and(|(only, _)| only != channel) {
             return;
         }
         match self.speakers.get_mut(observer) {

@@ -4,7 +4,7 @@ use super::answer::{self, EntryState, EntryType, HistoryEntry, Time};
 use super::meta_answer;
 use crate::domain::entry::{Disposition, Entry, Origin, Payload, SnapshotOrigin};
 use crate::domain::event::{ChangeKind, LinkState, TokenState};
-use crate::domain::names::Names;
+use crate::domain::names::NameTable;
 use crate::domain::time::Millis;
 use crate::store::{ScanScope, ScanStart, StateView, Store, StoreError};
 
@@ -176,7 +176,7 @@ pub(super) fn entry_type(entry: &Entry) -> EntryType {
 }
 
 /// An entry as `history` shows it.
-pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
+pub(crate) fn history_entry(entry: &Entry, names: &NameTable) -> HistoryEntry {
     let text = |name| names.text(name).to_owned();
     let mut shown = common_fields(entry, names);
     match &entry.payload {
@@ -226,7 +226,7 @@ pub(crate) fn history_entry(entry: &Entry, names: &Names) -> HistoryEntry {
 }
 
 /// The fields that do not depend on the payload.
-fn common_fields(entry: &Entry, names: &Names) -> HistoryEntry {
+fn common_fields(entry: &Entry, names: &NameTable) -> HistoryEntry {
     let inferred = entry.is_inferred();
     HistoryEntry {
         seq: entry.seq,

@@ -5,7 +5,8 @@ use super::batch::{Receipt, Reply};
 use super::checkpoint::{self, Checkpoint, PartFrames, PendingCheckpoint};
 use super::error::StoreError;
 use super::read::LogPosition;
-use super::shared::{PoisonOnPanic, StoreShared};
+use super::recent::RecentFrame;
+use super::shared::{PoisonOnPanic, Published, StoreShared};
 use crate::domain::names::{NameTable, Renumbering};
 use crate::limits;
 use crate::log::Record;
@@ -49,6 +50,8 @@ pub(super) struct Committer {
     parts: PartFrames,
     /// A checkpoint was saved, and older ones may be dropped.
     saved: bool,
+    /// Frames that are appended and not yet durable, for readers that follow the log.
+    recent: Vec<RecentFrame>,
 }
 
 impl Committer {
@@ -70,6 +73,7 @@ impl Committer {
             unframed: head + 1,
             parts,
             saved: false,
+            recent: Vec::new(),
         })
     }
 
@@ -123,7 +127,9 @@ impl Committer {
         self.shared.engine.sync()?;
         let before = self.shared.published().seq;
         let head = self.unframed - 1;
-        self.shared.publish(self.place.next, head);
+        let (next, seq) = (self.place.next, head);
+        let recent = self.recent.drain(..);
+        self.shared.publish(Published { next, seq }, recent);
         let meter = &self.shared.options.meter;
         meter.synced(began.elapsed(), head - before);
         if checkpoint.is_some() && self.shared.options.durability == Durability::Power {
@@ -140,7 +146,9 @@ impl Committer {
         Ok(())
     }
 
-    fn append(&mut self, decided: &DecidedBatch) -> Result<(), StoreError> {
+    fn append(&mut self, decided: &mut DecidedBatch) -> Result<(), StoreError> {
+        let followed = self.shared.recent.is_followed();
+        let mut appended = Vec::new();
         for chunk in frames(&decided.records, &decided.together) {
             let LogPosition { next, frame, link } = self.place;
             let place = FramePlace {
@@ -158,6 +166,21 @@ impl Committer {
                 frame: frame + 1,
                 link: encoded.header.link_after,
             };
+            if followed {
+                appended.push((chunk.len(), encoded.header, self.place));
+            }
+        }
+        if followed {
+            let mut records = std::mem::take(&mut decided.records).into_iter();
+            let frames = appended
+                .into_iter()
+                .map(|(length, header, behind)| RecentFrame {
+                    header,
+                    records: records.by_ref().take(length).collect(),
+                    names: self.names.clone(),
+                    behind,
+                });
+            self.recent.extend(frames);
         }
         Ok(())
     }

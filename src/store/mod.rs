@@ -14,6 +14,7 @@
 //! | `shared`, `locks` | what the store's threads share, and how they lock it |
 //! | `read` | the frames of the log, their records one by one, and the state that they give |
 //! | `reading` | what a store answers besides queries |
+//! | `recent` | the frames that were committed last, for readers that follow the log |
 //! | `checkpoint` | saved states, so that reading need not begin at the first entry; how many of them are kept |
 //! | `clamped` | entries far behind the time of their channel, and the entry that moved that time |
 //! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
@@ -54,6 +55,7 @@ mod options;
 mod read;
 mod read_only;
 mod reading;
+mod recent;
 mod recovery;
 mod reject_quota;
 mod reject_reason;
@@ -84,6 +86,7 @@ pub use reject_reason::may_be_retried;
 
 pub(crate) use digests::Digests;
 pub(crate) use read::channel_of;
+pub(crate) use recent::RecentFrame;
 
 use crate::domain::entry::Entry;
 use crate::domain::event::Event;

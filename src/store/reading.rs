@@ -6,12 +6,14 @@ use super::error::StoreError;
 use super::locks::held;
 use super::meter::Gauges;
 use super::read::{ScanScope, ScanStart, ScopedFrames, ScopedRecord, StateCursor};
+use super::recent::RecentFrame;
 use super::{Projection, Store, heard_of};
 use crate::domain::names::Names;
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::limits::MEASURE_MS;
 use crate::log::Progress;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -113,6 +115,17 @@ impl Store {
     pub fn frames_after(&self, cursor: &StateCursor) -> ScopedFrames<'_> {
         let end = self.shared.published().next;
         ScopedFrames::new(&*self.shared.engine, cursor, end, &ScanScope::default())
+    }
+
+    /// Keeps what is committed from now on in memory, up to a limit, for cursors that follow the log.
+    #[doc(hidden)]
+    pub fn keep_recent_frames(&self) {
+        self.shared.recent.follow();
+    }
+
+    /// The frame after a cursor, if it is kept in memory.
+    pub(crate) fn recent_frame_after(&self, cursor: &StateCursor) -> Option<Arc<RecentFrame>> {
+        self.shared.recent.get(cursor.place.frame + 1)
     }
 
     /// Calls `look` with the state at the durable head, or as recorded at `known_at`, or at the entry `last`.

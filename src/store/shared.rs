@@ -7,6 +7,7 @@ use super::data_dir::DataDir;
 use super::error::StoreError;
 use super::locks::held;
 use super::options::Options;
+use super::recent::{RecentFrame, RecentFrames};
 use crate::log::engine::Engine;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,6 +30,7 @@ pub(super) struct StoreShared {
     /// Lines that wait for the writer.
     pub waiting: AtomicU64,
     pub listeners: Mutex<Vec<HeadListener>>,
+    pub recent: RecentFrames,
 }
 
 /// Called with each new head.
@@ -43,11 +45,13 @@ pub(super) struct Published {
 }
 
 impl StoreShared {
-    pub fn publish(&self, next: u64, seq: u64) {
-        *held(&self.published) = Published { next, seq };
+    /// Publishes a new head, and the frames that lead to it.
+    pub fn publish(&self, head: Published, recent: impl IntoIterator<Item = RecentFrame>) {
+        *held(&self.published) = head;
+        self.recent.push(recent);
         held(&self.listeners)
             .iter()
-            .for_each(|listener| listener(seq));
+            .for_each(|listener| listener(head.seq));
     }
 
     pub fn published(&self) -> Published {

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use rollbook::care::VerifyDepth;
 use rollbook::log::Progress;
+use rollbook::log::engine::Journal;
 use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::query::answer::EntryType;
@@ -225,14 +226,18 @@ proptest! {
         filter in filter(),
         only in any::<bool>(),
         sizes in vec(1usize..6, 1..12),
+        kept_from in proptest::option::of(0usize..6),
     ) {
-        // As the log grows.
+        // As the log grows; from some batch on, committed frames are kept for the cursor.
         let desk = Desk::new();
         let channel = if only { filter.channel.as_deref() } else { None };
         let mut cursor = desk.store.cursor(0, channel).unwrap();
         let mut told = Vec::new();
         let mut lines = &tape.lines[..];
-        for size in sizes {
+        for (turn, size) in sizes.into_iter().enumerate() {
+            if kept_from == Some(turn) {
+                desk.store.keep_recent_frames();
+            }
             let (now, later) = lines.split_at(size.min(lines.len()));
             desk.hear(&tape, now);
             told.extend(rest(&mut cursor, &desk, by, &filter));
@@ -311,5 +316,41 @@ fn a_cursor_for_a_channel_passes_over_the_frames_of_others() {
             .next_batch(&store, 10, usize::MAX)
             .unwrap()
             .is_empty()
+    );
+}
+
+#[test]
+fn a_cursor_that_keeps_up_does_not_read_the_log() {
+    let engine = Arc::new(FaultJournal::new(MemoryJournal::new()));
+    let desk = Desk::on(&engine);
+    desk.store.keep_recent_frames();
+    let join = |n: u64| {
+        let line = format!(r#"{{"t":"join","channel":"a","topic":"x","user":"u{n}","ts":{n}}}"#);
+        support::take(&desk.store, &line, &Default::default());
+    };
+    join(1);
+    let mut cursor = desk.store.cursor(0, None).unwrap();
+    assert_eq!(
+        cursor
+            .next_batch(&desk.store, 10, usize::MAX)
+            .unwrap()
+            .len(),
+        1
+    );
+    for n in 2..=4 {
+        join(n);
+        engine.flip(engine.head(), 100);
+    }
+    let told = cursor.next_batch(&desk.store, 10, usize::MAX).unwrap();
+    let users: Vec<_> = told
+        .iter()
+        .filter_map(|told| told.entry.user.as_deref())
+        .collect();
+    assert_eq!(users, ["u2", "u3", "u4"]);
+    // A reader of the log finds the damage.
+    assert!(
+        desk.store
+            .history(&HistoryFilter::default(), |_| true)
+            .is_err()
     );
 }

@@ -1,4 +1,4 @@
-//! The tailer thread reads each new entry from the log once, and publishes it to subscribers. The writer wakes it,
+//! The tailer thread takes each new entry once, as it was committed, and publishes it to subscribers. The writer wakes it,
 //! and never waits for it.
 
 use super::hub::Hub;
@@ -72,6 +72,7 @@ impl LogTailer {
         // One waiting call is enough, so it does not matter if the channel is full.
         self.store
             .on_published(move |_| drop(news.try_send(TailerCall::News)));
+        self.store.keep_recent_frames();
         let cursor = self.store.cursor(self.store.head(), None)?;
         self.hub.begin_behind(cursor.seq());
         let (store, hub) = (Arc::clone(&self.store), Arc::clone(&self.hub));

@@ -4,7 +4,7 @@
 use super::record::ScopedRecord;
 use super::sources::SourceOffsets;
 use crate::domain::entry::{Entry, Payload};
-use crate::domain::names::{NameId, Names, Renumbering};
+use crate::domain::names::{NameId, NameTable, Names, Renumbering};
 use crate::domain::state::State;
 use crate::limits;
 use crate::log::Reject;
@@ -59,6 +59,11 @@ impl StateCursor {
         Some(renumbering)
     }
 
+    /// Moves the place to the end of a frame that the reader took from elsewhere.
+    pub(crate) fn move_to(&mut self, place: LogPosition) {
+        self.place = place;
+    }
+
     /// A view of the state.
     #[must_use]
     pub fn view(&self) -> StateView<'_> {
@@ -93,7 +98,7 @@ impl StateView<'_> {
     }
 }
 
-pub(crate) fn channel_of(entry: &Entry, names: &Names) -> Option<NameId> {
+pub(crate) fn channel_of(entry: &Entry, names: &NameTable) -> Option<NameId> {
     match &entry.payload {
         Payload::Change(change) => Some(names.key(change.member).channel),
         Payload::Snapshot(snapshot) => Some(snapshot.channel),
