@@ -1,5 +1,6 @@
-//! A client like agora-rtm: each channel has a link of its own, a loss is noticed late, and a session that was resumed
-//! tells differences between the server's list and its own instead of a snapshot. The numbers of it are the mix's.
+//! Simulates a client like agora-rtm. Each channel has its own link, and a loss is noticed late. After a resumed
+//! session the client sends no snapshot: it sends the differences between the server's list and its own. The rates
+//! come from the mix.
 
 use super::link::Wire;
 use super::mix::Reconnection;
@@ -9,28 +10,29 @@ use crate::domain::time::Millis;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// Users whom the server does not name again within this time after a resumption are taken for gone.
+/// A user whom the server does not name within this time after a resumption counts as gone.
 const UNNAMED_MS: Millis = 3_000;
 /// How long the server may take to send its list.
 const LIST_MS: Millis = 1_500;
-/// How late a snapshot may come that live events overtake.
+/// How late a snapshot may arrive when live events overtake it.
 const LATE_MS: Millis = 5_000;
-/// How long behind that a bridge may wait before it says that all has been told.
+/// After `UNNAMED_MS`, how long a bridge may wait before it reports that all differences have been sent.
 const SYNCED_MS: Millis = 6_000;
-/// All has been told by then (`--resync`); links that fall again fall before.
+/// All differences have been sent by this time (`--resync`). A resumed link that is lost again is mostly lost before
+/// it.
 const TOLD_BY_MS: Millis = 10_000;
 
-/// One link, and what the client believes of the channels behind it.
+/// One link, and the client's own lists of its channels.
 struct AgoraSession {
     channels: Vec<usize>,
-    /// What link lines name.
+    /// The channel that link lines name; `None`: they name no channel.
     named: Option<usize>,
-    /// Who is there, by the client's own list; `None` before the first snapshot.
+    /// The members on the client's own list of each channel; `None` before the first snapshot.
     lists: Vec<Option<BTreeSet<Person>>>,
 }
 
 impl Wire<'_> {
-    /// Follows all channels until the world ends.
+    /// Simulates the observer's links to all channels until the world ends.
     pub fn follow(&mut self, how: &Reconnection, observer: usize) {
         let all = self.world.channels.clone();
         let shared = self.dice.falls(how.shared);
@@ -40,7 +42,7 @@ impl Wire<'_> {
         } else {
             all.map(|channel| vec![channel]).collect()
         };
-        // The client's other service has a link, too, and loses it.
+        // The client's other service has its own link, and loses it too.
         for _ in 0..self.dice.one_of(4) {
             let at = self.dice.within(self.world.opening..self.world.dusk);
             if self.agora {
@@ -80,7 +82,7 @@ impl Wire<'_> {
             };
             let lost = (up + stay).min(dusk);
             self.watched.push(up..lost);
-            // Other SDKs give a snapshot even so.
+            // Other SDKs send a snapshot even after a resumption.
             let differences = resumed && self.dice.falls(900);
             for place in 0..session.channels.len() {
                 self.hear(&mut session, place, differences, up..lost);
@@ -97,7 +99,7 @@ impl Wire<'_> {
             let noticed = lost + self.dice.within(0..how.noticed_ms);
             let back = noticed + 1 + self.dice.within(0..how.down_ms);
             resumed = resumes && self.dice.falls(how.resumed);
-            // A loss that is over before it is noticed.
+            // At times a loss is over before the client notices it.
             let unnoticed = resumed && self.dice.falls(100);
             if !unnoticed && noticed < dusk {
                 self.link(noticed, SimLink::Down, session.named);
@@ -119,7 +121,7 @@ impl Wire<'_> {
         }
     }
 
-    /// What comes of one channel while the link is up.
+    /// Sends what one channel reports while the link is up.
     fn hear(
         &mut self,
         session: &mut AgoraSession,
@@ -139,7 +141,7 @@ impl Wire<'_> {
         let Some(list) = list else { return };
         let changes = self.world.changes.len();
         self.live(channel, list, from..changes, up.end);
-        // The client's list is the truth by then.
+        // From now on the client's list equals the truth.
         let later = up.start + UNNAMED_MS + 1;
         if later < up.end && self.dice.falls(self.mix.source.refreshed) {
             let at = self.dice.within(later..up.end);
@@ -152,7 +154,7 @@ impl Wire<'_> {
         }
     }
 
-    /// A snapshot, and at times live events before it. Gives as of which position live events come.
+    /// Sends a snapshot, and at times live events before it. Returns the position after which live events follow.
     fn whole(
         &mut self,
         channel: usize,
@@ -162,7 +164,7 @@ impl Wire<'_> {
         let at = up.start + self.dice.within(0..LIST_MS);
         let subscribed = self.world.positions_at(up.start).1;
         let read = self.read_at(at, subscribed);
-        // A client tells nothing of a channel of which it has no list yet.
+        // A client sends no live events of a channel before it has a list of it.
         let early = list.is_some() && self.dice.falls(500);
         if let Some(list) = list.as_mut().filter(|_| early) {
             self.live(channel, list, subscribed..read, up.end);
@@ -176,8 +178,8 @@ impl Wire<'_> {
         read
     }
 
-    /// How the server's list differs from the client's: leaves, then joins, in one burst; those whom the server has not
-    /// named are gone three seconds after the link was up. Gives as of which position live events come.
+    /// Sends how the server's list differs from the client's: leaves, then joins, in one burst. Users that the server
+    /// did not name leave three seconds after the link came up. Returns the position after which live events follow.
     fn differences(
         &mut self,
         channel: usize,
@@ -197,7 +199,7 @@ impl Wire<'_> {
             .filter(|_| self.dice.falls(300))
             .collect();
         gone.retain(|who| !unnamed.contains(who));
-        // One burst: nothing else is told in between.
+        // It is one burst: no other event comes in between.
         let next = self.world.change(read + 1).map(|it| it.noticed);
         let burst_end = next.unwrap_or(Millis::MAX).saturating_sub(1);
         let mut at = listed_at;
@@ -238,8 +240,8 @@ impl Wire<'_> {
         self.send(at, (read, 2), at, said);
     }
 
-    /// Live events behind a position and up to another. One who comes back before the client has noticed that he was
-    /// gone has not come.
+    /// Sends the live events of a range of positions. A user who comes back before the client noticed the absence
+    /// makes no join.
     fn live(
         &mut self,
         channel: usize,

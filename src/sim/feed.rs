@@ -1,5 +1,5 @@
-//! What was told, written down: as lines of Agora's shape or of Rollbook's own
-//! ([guide](crate::guide::semantics#input-shapes)). The truth is written in the second one, too.
+//! Writes the simulated lines: in Agora's shape or in Rollbook's own ([guide](crate::guide::semantics#input-shapes)).
+//! The truth is written in Rollbook's own shape, too.
 
 use super::mix::{Mix, Stamps};
 use super::pen::{Pen, member_line, put};
@@ -17,7 +17,7 @@ pub(super) fn observer_name(observer: usize) -> String {
 }
 
 impl<'a> Pen<'a> {
-    /// A pen for what observers of this mix hear.
+    /// A pen for the lines of this mix's observers.
     pub fn new(mix: &'a Mix, world: &'a World, seed: u64) -> Pen<'a> {
         Pen {
             world,
@@ -28,7 +28,7 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// The line of something told.
+    /// Writes one simulated line.
     pub fn line(&self, told: &SimLine) -> String {
         let of_connection = matches!(told.said, SimPayload::Connection(_));
         let mut line = if self.agora && !of_connection {
@@ -40,7 +40,7 @@ impl<'a> Pen<'a> {
         };
         if let Some(fields) = line.as_object_mut() {
             fields.insert("observer".into(), observer_name(told.observer).into());
-            // What a server has seen counts only in a log that is told again, with its times.
+            // A connection event counts only in a log that is replayed with its times of recording.
             if self.mix.is_served() {
                 fields.insert("recorded_at".into(), told.recorded.into());
             }
@@ -106,7 +106,7 @@ impl<'a> Pen<'a> {
                 };
                 (json!({"t": "token", "state": state}), None)
             }
-            // As `replay --as rollbook` tells of it.
+            // In the form that `replay --as rollbook` writes.
             SimPayload::Connection(what) => {
                 let state = if what.is_loss() { "down" } else { "up" };
                 let line = json!({"t": "link", "state": state, "connection": what.word()});
@@ -298,7 +298,7 @@ impl<'a> Pen<'a> {
 
     fn agora_snapshot(&self, shown: &SimListing) -> Value {
         let mut infos: Vec<Value> = Vec::new();
-        // Agora has no word for a part of a channel: it counts more than it lists.
+        // Agora cannot mark a snapshot as incomplete. Instead, its totals count more than it lists.
         let more = usize::from(shown.extent == Extent::Part);
         for &(topic, total) in &shown.totals {
             let of_topic = shown.listed.iter().filter(|&&who| {
@@ -328,7 +328,8 @@ impl<'a> Pen<'a> {
     }
 }
 
-/// Where a line of Agora's shape bears its time. No SDK says that all is told: a bridge does, in Rollbook's own words.
+/// The field that holds the time of a line in Agora's shape. No SDK reports that all differences have been sent; a
+/// bridge adds that line in Rollbook's own form.
 fn stamp_field(said: &SimPayload) -> &'static str {
     match said {
         SimPayload::Link {
@@ -359,7 +360,7 @@ fn own_link(event: SimLink, channel: Option<usize>) -> Value {
 
 fn agora_link(event: SimLink, channel: Option<usize>) -> Value {
     let (now, before) = match event {
-        // The SDK has no such event: a bridge adds it.
+        // The SDK has no such event; a bridge adds it.
         SimLink::Synced => return own_link(event, channel),
         SimLink::Up | SimLink::Resumed => ("CONNECTED", "CONNECTING"),
         SimLink::Down if channel.is_some() => ("CONNECTING", "CONNECTED"),

@@ -1,5 +1,5 @@
-//! The weak link: what a source sends an observer while it is up, snapshots and live events, and what the observer
-//! says when it is lost. What becomes of that on its way is `way`'s business.
+//! The weak link: which snapshots and live events a source sends to an observer while the link is up, and what the
+//! observer reports when the link is lost. `way` decides what happens to these lines in transit.
 
 use super::mix::{LinkKind, Mix, Stamps};
 use super::rng::SimRng;
@@ -9,7 +9,7 @@ use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 use std::ops::Range;
 
-/// What all observers are told, as it arrives at the store.
+/// All lines of all observers, in the order in which the store records them.
 pub(super) fn tell(mix: &Mix, world: &World, seed: u64) -> Vec<SimLine> {
     let mut dice = SimRng::new(seed, 2);
     let off = mix.source.clocks_off_ms;
@@ -44,13 +44,13 @@ pub(super) struct Wire<'a> {
     pub agora: bool,
     pub dice: SimRng,
     pub sent: Vec<SentLine>,
-    /// From when to when it was up.
+    /// The ranges of time in which it was up.
     pub watched: Vec<Range<Millis>>,
     pub ids: usize,
 }
 
 impl Wire<'_> {
-    /// Comes up and is lost, again and again, until the world ends.
+    /// Brings the link up and loses it, again and again, until the world ends.
     fn watch(&mut self) {
         let pace = self.mix.source.pace_ms;
         let told = self.mix.source.link == LinkKind::Told;
@@ -93,7 +93,7 @@ impl Wire<'_> {
         }
     }
 
-    /// It is noticed that the link is lost, sooner or later, and that it is back.
+    /// Reports the lost link after some delay, and then its return.
     fn tell_of_the_link(&mut self, lost: Millis, back: Millis) {
         let noticed = self.dice.within(lost..back);
         let expired = self.dice.falls(self.mix.source.expired);
@@ -116,7 +116,7 @@ impl Wire<'_> {
         }
     }
 
-    /// The server notices sooner or later that nobody is there; at the latest when somebody comes instead.
+    /// The server notices the lost connection after some delay; at the latest when the next connection comes up.
     fn tell_of_the_connection(&mut self, lost: Millis, back: Millis) {
         if self.dice.falls(800) {
             let noticed = self.dice.within(lost..back);
@@ -126,7 +126,7 @@ impl Wire<'_> {
         self.say(back, SimPayload::Connection(Connection::Up));
     }
 
-    /// A connection breaks off, or its server dies.
+    /// How the connection broke off: it was lost, or its server died.
     pub fn broken(&mut self) -> Connection {
         if self.dice.falls(300) {
             Connection::Restart
@@ -139,7 +139,7 @@ impl Wire<'_> {
         self.say(at, SimPayload::Link { event, channel });
     }
 
-    /// Something that the observer says itself: nothing can happen to it on the way.
+    /// Sends a line that the observer itself makes: nothing can happen to it in transit.
     fn say(&mut self, at: Millis, said: SimPayload) {
         self.send(at, (0, 0), at, said);
     }
@@ -156,7 +156,7 @@ impl Wire<'_> {
         });
     }
 
-    /// What is sent while the link is up: a snapshot of each channel, and live events.
+    /// Sends what comes while the link is up: a snapshot of each channel, and live events.
     fn session(&mut self, up: Millis, lost: Millis) {
         self.watched.push(up..lost);
         let begun = self.sent.len();
@@ -167,7 +167,7 @@ impl Wire<'_> {
         let mut from = vec![subscribed; self.world.channels.end];
         for channel in channels {
             at += self.dice.within(0..self.mix.source.pace_ms / 4);
-            // In Agora's shape a change looks like a join: its SDK begins with a whole snapshot.
+            // In Agora's shape a change looks like a join. Therefore its SDK begins with a complete snapshot.
             let first_watch = self.agora && !self.has_shown(channel);
             let silent = self.mix.source.link != LinkKind::Told || first_watch;
             let (first, mut free_at) = if first_watch {
@@ -198,7 +198,7 @@ impl Wire<'_> {
                 );
             }
         }
-        // What was sent when the link was gone has reached nobody.
+        // Lines sent after the link was lost do not arrive.
         let mut place = 0;
         self.sent.retain(|sent| {
             place += 1;
@@ -214,11 +214,11 @@ impl Wire<'_> {
         })
     }
 
-    /// A position at which something can be read at a moment: also between two changes of that moment.
+    /// A position that can be read at a moment. It may lie between two changes of that moment.
     pub fn read_at(&mut self, moment: Millis, at_least: Position) -> Position {
         let (before, by) = self.world.positions_at(moment);
         let source = self.mix.source;
-        // A presence service tells all of a moment at once.
+        // A presence service reports all changes of a moment together.
         if self.world.is_presence() {
             return by.max(at_least);
         }
@@ -226,14 +226,14 @@ impl Wire<'_> {
         let ties = if in_order || source.stamps == Stamps::TimesAndPositions {
             self.dice.one_of(by - before + 1)
         } else {
-            // Where lines come out of order, times must tell which is newer.
+            // Where lines arrive out of order, times alone must show which line is newer.
             by - before
         };
         (before + ties).max(at_least)
     }
 
-    /// One or more snapshots of a channel, the last of which is usually complete. Gives the position as of which
-    /// the first was read, and when the last was sent.
+    /// Sends one or more snapshots of a channel; the last one is usually complete. Returns the position that the
+    /// first one shows, and the time at which the last one was sent.
     fn snapshots(
         &mut self,
         channel: usize,
@@ -259,7 +259,7 @@ impl Wire<'_> {
         (read, at)
     }
 
-    /// A snapshot that arrives `late`.
+    /// Sends a snapshot that arrives `late` ms after it was read.
     pub fn snapshot(
         &mut self,
         channel: usize,
@@ -295,7 +295,7 @@ impl Wire<'_> {
         let left_out = self.dice.pick(&totals).map(|&(topic, _)| topic);
         let extent = match (incomplete, self.dice.one_of(3), left_out) {
             (false, ..) => Extent::Whole,
-            // Rollbook's own shape only says that something lacks.
+            // Rollbook's own shape only says that something is missing.
             (true, 1, Some(_)) if self.agora => Extent::TopicsLeftOut,
             (true, 2, Some(_)) if self.agora => Extent::PublishersLeftOut,
             (true, ..) => Extent::Part,
@@ -318,7 +318,7 @@ impl Wire<'_> {
             match extent {
                 Extent::Whole => true,
                 Extent::Part => false,
-                // What is not listed is only known to be empty where all topics are.
+                // Only listed topics are known completely: an unlisted topic may have been left out.
                 Extent::TopicsLeftOut => listed.iter().any(|other| topic_of(other) == topic),
                 Extent::PublishersLeftOut => Some(topic) != left_out,
             }
@@ -339,7 +339,8 @@ impl Wire<'_> {
         }
     }
 
-    /// A snapshot in pages, each read when it is sent; at times it is given up and begun again.
+    /// Sends a snapshot in pages. Each page is read when it is sent. At times the snapshot is given up and begun
+    /// again.
     fn pages(&mut self, channel: usize, begin: Millis, at_least: Position) -> (Position, Millis) {
         let sync = self.ids;
         let pace = self.mix.source.pace_ms;

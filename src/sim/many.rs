@@ -1,4 +1,4 @@
-//! Many seeds of one mix, on all cores. What comes out does not depend on how many there are.
+//! Runs many seeds of one mix on all cores. The result does not depend on the number of cores.
 
 use super::mix::Mix;
 use super::run::RunError;
@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What many seeds of a mix came to.
+/// The result of many seeds of a mix.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct MixTotals {
     /// The mix.
@@ -17,14 +17,14 @@ pub struct MixTotals {
     /// All seeds together.
     #[serde(flatten)]
     pub score: Score,
-    /// The first seed with which something was wrong.
+    /// The lowest seed with a fault.
     pub first_wrong: Option<u64>,
 }
 
-/// Runs and scores seeds of a mix.
+/// Runs and scores a range of seeds of a mix.
 ///
 /// # Errors
-/// [`RunError`] of a seed that could not be run at all.
+/// [`RunError`] when a seed could not be run at all.
 pub fn simulate_many(
     mix: &'static Mix,
     seeds: Range<u64>,
@@ -61,7 +61,7 @@ pub fn simulate_many(
 }
 
 impl MixTotals {
-    /// The described faults are those of the first wrong seed, whichever was run first.
+    /// Adds one score. The described faults are those of the lowest wrong seed, whatever the order of the runs.
     fn take(&mut self, seed: u64, mut score: Score) {
         let described = std::mem::take(&mut score.described);
         self.score.add(&score);

@@ -1,4 +1,4 @@
-//! The table of mixes. What its columns mean stands in `mix`.
+//! The table of mixes. `mix` explains its fields.
 
 use super::mix::{Events, FeedShape, LinkKind, Mix, Reconnection, SourceModel, Stamps};
 use super::sources::{
@@ -7,7 +7,7 @@ use super::sources::{
 };
 use crate::domain::entry::Rules;
 
-/// All of them.
+/// All mixes.
 pub const MIXES: &[Mix] = &[
     Mix {
         name: "steady",

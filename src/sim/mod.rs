@@ -1,5 +1,5 @@
-//! Worlds with a truth, weak links, and a score: proof by trial that what Rollbook says about windows and certainty
-//! holds.
+//! Simulates worlds with a known truth and weak links, and scores a store against the truth. This tests whether
+//! Rollbook's windows and certainties hold.
 //!
 //! ```text
 //! seed ──> world ──link──> told ──feed──> lines ──> store ──┐
@@ -12,20 +12,21 @@
 //! | `mixes` | the table of them |
 //! | `sources` | what mixes have in common |
 //! | `world` | people who come, change, move and go |
-//! | `presence` | the same as a presence service has it: noticed late, told once an interval |
+//! | `presence` | the same as a presence service sees it: noticed late, reported once an interval |
 //! | `told` | what a line says |
-//! | `link` | what observers are sent of it, and when the link is lost |
-//! | `agora` | the same for a client that has a link a channel, and may resume its session |
-//! | `way` | what of that arrives, and when |
-//! | `feed` | the same as lines |
-//! | `presence_feed` | presence events as lines |
-//! | `run` | a seed, up to a store that was told its lines, each at its time |
+//! | `link` | which of it the source sends to observers, and when the link is lost |
+//! | `agora` | the same for a client that has one link per channel and may resume its session |
+//! | `way` | which of these lines arrive, and when |
+//! | `feed` | the lines as text |
+//! | `presence_feed` | presence events as text |
+//! | `run` | one seed, up to a store that has recorded its lines, each at its time |
 //! | `score` | the store's answers against the truth |
 //! | `many` | many seeds, on all cores |
-//! | `rng` | chance: all of it follows from the seed |
-//! | `pen` | writes what is told as JSON |
+//! | `rng` | random numbers: all of them follow from the seed |
+//! | `pen` | writes lines as JSON |
 //!
-//! **Invariant:** a seed is a run, byte for byte, on every machine. No clock is read; the store's is that of the world.
+//! **Invariant:** a seed gives the same run, byte for byte, on every machine. No clock is read: the store uses the
+//! world's time.
 
 mod agora;
 mod feed;
@@ -53,7 +54,7 @@ pub use score::{Depth, Score};
 use crate::domain::entry::Rules;
 use rng::SimRng;
 
-/// Runs a seed of a mix, and scores the store that was told of it.
+/// Runs a seed of a mix, and scores the store that recorded it.
 ///
 /// ```
 /// use rollbook::sim::{Depth, Mix, simulate};
@@ -64,15 +65,15 @@ use rng::SimRng;
 /// ```
 ///
 /// # Errors
-/// [`RunError`], where it could not be run at all. What is wrong with the store's answers is in the score.
+/// [`RunError`] when the seed could not be run at all. Wrong answers of the store are counted in the score instead.
 pub fn simulate(mix: &'static Mix, seed: u64, depth: Depth) -> Result<Score, RunError> {
     simulate_as(mix, seed, depth, mix.rules)
 }
 
-/// The same, ingested by other rules than those that the mix needs.
+/// Like [`simulate`], but ingests with other rules than those of the mix.
 ///
 /// # Errors
-/// [`RunError`].
+/// [`RunError`] when the seed could not be run at all.
 pub fn simulate_as(
     mix: &'static Mix,
     seed: u64,
@@ -88,10 +89,10 @@ pub fn simulate_as(
     )
 }
 
-/// Scores a store that was told of another run against the truth of `run`.
+/// Scores a store that recorded the run `told` against the truth of `run`.
 ///
 /// # Errors
-/// [`RunError`].
+/// [`RunError`] when the lines of `told` could not be recorded.
 pub fn score_another(run: &SimRun, told: &SimRun, depth: Depth) -> Result<Score, RunError> {
     score::score(
         run,

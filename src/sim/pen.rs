@@ -1,4 +1,4 @@
-//! What writes the lines of one run. The lines themselves are in `feed` and `presence_feed`.
+//! The pen that writes the lines of one run. The lines themselves are in `feed` and `presence_feed`.
 
 use super::mix::{Mix, Stamps};
 use super::world::{World, WorldMember};
@@ -13,7 +13,7 @@ pub(super) struct Pen<'a> {
     pub ids: bool,
 }
 
-/// A member as a list names it.
+/// A member as an item of a list.
 pub(super) fn member_line(member: WorldMember) -> Value {
     let mut listed = json!({"user": member.user_name()});
     if member.connection.is_some() {

@@ -1,5 +1,5 @@
-//! The truth of a channel as Agora's presence service has it: who joins is seen at once, who leaves only after a while,
-//! who vanishes when his time-out is over; when much happens the service tells once an interval. An hour of it.
+//! One hour of a channel as Agora's presence service sees it. A join is seen at once, a leave only after a delay, and
+//! a vanished user after a time-out. When much happens, the service reports once an interval.
 
 use super::mix::{Events, Mix};
 use super::rng::SimRng;
@@ -9,14 +9,14 @@ use std::ops::Range;
 
 const MINUTE_MS: Millis = 60_000;
 const HOUR_MS: Millis = 60 * MINUTE_MS;
-/// Who leaves and comes back within this time has not left.
+/// A user who leaves and comes back within this time has not left.
 pub(super) const DEBOUNCE_MS: Millis = 2_000;
-/// How often changes are told where they are not told at once.
+/// The time between two reports where changes are not reported at once.
 pub(super) const INTERVAL_MS: Millis = 30_000;
-/// How long one who has vanished may count as present.
+/// How long a vanished user may count as present.
 pub(super) const TIMEOUT_MS: Millis = 300_000;
 const TIMEOUT_MIN_MS: Millis = 10_000;
-/// How much later than it happened anything may be noticed.
+/// The longest delay between a change and the moment when it is noticed.
 pub(super) const NOTICE_MS: Millis = TIMEOUT_MS + INTERVAL_MS;
 
 impl World {
@@ -29,7 +29,8 @@ impl World {
     }
 }
 
-/// The world of a seed. With `intervals` the service tells once an interval for a part of the hour, once or twice.
+/// The world of a seed. With `intervals` the service reports once an interval for a part of the hour, in one or two
+/// stretches.
 fn world(seed: u64, intervals: bool) -> World {
     let mut dice = SimRng::new(seed, 1);
     let channel = world::PRESENCE_CHANNEL;
@@ -64,7 +65,7 @@ fn world(seed: u64, intervals: bool) -> World {
     }
 }
 
-/// From when to when changes are told once an interval.
+/// The ranges of time in which changes are reported once an interval.
 fn stretches(dice: &mut SimRng) -> Vec<Range<Millis>> {
     let mut stretches = Vec::new();
     let mut from = DAWN;
@@ -77,7 +78,7 @@ fn stretches(dice: &mut SimRng) -> Vec<Range<Millis>> {
     stretches
 }
 
-/// What one user does, and when the service notices.
+/// All changes of one user, with the moments when the service notices them.
 fn noticed(dice: &mut SimRng, who: Person) -> Vec<WorldChange> {
     let mut changes: Vec<WorldChange> = Vec::new();
     let mut at = DAWN + dice.within(0..15 * MINUTE_MS);
@@ -125,7 +126,7 @@ fn noticed(dice: &mut SimRng, who: Person) -> Vec<WorldChange> {
     changes
 }
 
-/// Adds a change; one who is back before it was noticed that he went has stayed.
+/// Adds a change. A user who is back before the absence was noticed has stayed.
 fn add(changes: &mut Vec<WorldChange>, change: WorldChange) {
     let unnoticed = changes.last().is_some_and(|last| last.noticed >= change.at);
     let (true, WorldAction::Came(meta)) = (unnoticed, change.deed) else {
@@ -140,7 +141,7 @@ fn add(changes: &mut Vec<WorldChange>, change: WorldChange) {
     }
 }
 
-/// Where the service tells once an interval, only what is different at its end is noticed, and then.
+/// Merges changes within an interval: only the difference at the interval's end is noticed, and at that moment.
 fn once_an_interval(changes: Vec<WorldChange>, intervals: &[Range<Millis>]) -> Vec<WorldChange> {
     let mut told: Vec<WorldChange> = Vec::new();
     let mut rest = changes.as_slice();
@@ -179,7 +180,7 @@ fn once_an_interval(changes: Vec<WorldChange>, intervals: &[Range<Millis>]) -> V
     told
 }
 
-/// When what is noticed at a moment is told, where that is not at once.
+/// The end of the interval in which a change is reported; `None`: it is reported at once.
 fn end_of_interval(noticed: Millis, intervals: &[Range<Millis>]) -> Option<Millis> {
     let of = intervals
         .iter()
@@ -189,12 +190,12 @@ fn end_of_interval(noticed: Millis, intervals: &[Range<Millis>]) -> Option<Milli
 }
 
 impl World {
-    /// Whether a change is told in the list of an interval.
+    /// Whether a change is reported in the list of an interval.
     pub fn in_interval(&self, change: &WorldChange) -> bool {
         end_of_interval(change.noticed, &self.intervals).is_some()
     }
 
-    /// How much later than it happened a change may have been noticed.
+    /// The longest delay with which this change may have been noticed.
     pub fn late_ms(&self, change: &WorldChange) -> Millis {
         let of_interval = if self.in_interval(change) {
             INTERVAL_MS
@@ -209,7 +210,7 @@ impl World {
         of_interval + of_leave
     }
 
-    /// Whether it is a channel's presence, not its topics.
+    /// Whether this is a world of a channel's presence, not of topics.
     pub fn is_presence(&self) -> bool {
         self.channels.start == world::PRESENCE_CHANNEL
     }

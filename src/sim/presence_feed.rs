@@ -6,13 +6,13 @@ use super::told::{SimLine, SimLink, SimListing, SimPayload};
 use super::world::{MetaNumber, Person, Position, WorldAction, WorldChange};
 use serde_json::{Map, Value, json};
 
-/// The name of the channel, as the service has it.
+/// The channel's name as the presence service writes it.
 fn plain_name(name: &str) -> &str {
     name.split_once(':').map_or(name, |(_, plain)| plain)
 }
 
 impl Pen<'_> {
-    /// A presence event of Agora's shape; `None` where the line is of another kind.
+    /// A presence event in Agora's shape; `None` where the line is of another kind.
     pub fn agora_presence(&self, told: &SimLine) -> Option<Value> {
         let mut line = match &told.said {
             SimPayload::Changes { of, .. } => {
@@ -96,7 +96,7 @@ impl Pen<'_> {
             "timeout": users(&|it| it.deed == WorldAction::Went && it.vanished),
             "userStateList": with_states.collect::<Vec<_>>(),
         });
-        // Not every SDK counts.
+        // Some SDKs send no total.
         let last = of.last().copied().unwrap_or(0);
         if last % 3 != 0 {
             let everybody = 0..self.world.members.len();
@@ -122,7 +122,7 @@ impl Pen<'_> {
             .collect()
     }
 
-    /// The changes of an interval as a `diff` of Rollbook's own.
+    /// The changes of an interval as a `diff` of Rollbook's own shape.
     pub fn late_diff(&self, of: &[Position]) -> Value {
         let (mut joins, mut leaves) = (Vec::new(), Vec::new());
         let mut names = ("", "");
@@ -143,7 +143,7 @@ impl Pen<'_> {
     }
 }
 
-/// A `linkState` of the service that presence belongs to.
+/// Turns a `linkState` line into one of the presence service.
 pub(super) fn of_presence(line: &mut Value, event: SimLink, channel: Option<&str>) {
     if event == SimLink::Synced {
         return;
@@ -154,7 +154,7 @@ pub(super) fn of_presence(line: &mut Value, event: SimLink, channel: Option<&str
     }
 }
 
-/// States by their number; none of them is 0.
+/// The user's states for a number; 0 stands for no states.
 fn states(meta: MetaNumber) -> Value {
     match meta {
         0 => json!({}),

@@ -1,9 +1,9 @@
-//! Chance, of which there is no other: every throw follows from the seed.
+//! Random numbers: each of them follows from the seed.
 
 use oorandom::Rand64;
 use std::ops::Range;
 
-/// Dice of one purpose. Those of another purpose fall differently for the same seed.
+/// Random numbers for one purpose. Another purpose gives other numbers for the same seed.
 pub(super) struct SimRng(Rand64);
 
 impl SimRng {
@@ -23,13 +23,13 @@ impl SimRng {
             .saturating_add(i64::try_from(thrown).unwrap_or(0))
     }
 
-    /// One of so many, from 0.
+    /// A number from 0 to `many - 1`.
     pub fn one_of(&mut self, many: usize) -> usize {
         let many = i64::try_from(many).unwrap_or(i64::MAX);
         usize::try_from(self.within(0..many)).unwrap_or(0)
     }
 
-    /// True so many times in a thousand.
+    /// True with a probability of `per_mille` in 1,000.
     pub fn falls(&mut self, per_mille: u32) -> bool {
         self.within(0..1_000) < i64::from(per_mille)
     }

@@ -1,4 +1,4 @@
-//! One seed of one mix, from the world to the store that was told of it.
+//! Runs one seed of one mix, from the world to the store that recorded it.
 
 use super::feed;
 use super::link;
@@ -14,32 +14,32 @@ use crate::store::{Options, Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Why a seed could not be run: a fault of the simulator or of the store, whatever was simulated.
+/// Why a seed could not be run: always a fault of the simulator or of the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A line that was written for it cannot be read.
+    /// A line of the simulator cannot be read.
     #[error("the line {line} of the feed cannot be read: {refusal}")]
     Line {
-        /// The line, from 1.
+        /// The line's number, from 1.
         line: usize,
         /// What is wrong with it.
         refusal: LineError,
     },
-    /// A line that makes no sense behind those before it.
+    /// The store refused a line.
     #[error("the line {line} of the feed was refused: {reason}")]
     Refused {
-        /// The line, from 1.
+        /// The line's number, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// Why the store refused it.
         reason: String,
     },
 }
 
-/// What happened in a world, and what was told of it.
+/// What happened in a world, and the lines that report it.
 pub struct SimRun {
     pub(super) mix: &'static Mix,
     pub(super) world: World,
@@ -47,16 +47,16 @@ pub struct SimRun {
     lines: Vec<String>,
 }
 
-/// A store that was told a run, and behind which entry it stood after each line.
+/// A store that recorded a run, and its head after each line.
 pub(super) struct RecordedRun {
     pub store: Store,
-    /// How it took them.
+    /// The rules that it was ingested with.
     pub rules: Rules,
     pub heads: Vec<u64>,
 }
 
 impl SimRun {
-    /// The run of a seed: always the same.
+    /// The run of a seed. The same seed always gives the same run.
     #[must_use]
     pub fn new(mix: &'static Mix, seed: u64) -> SimRun {
         let world = World::of(mix, seed);
@@ -71,13 +71,13 @@ impl SimRun {
         }
     }
 
-    /// What was told, line by line.
+    /// The reported lines.
     #[must_use]
     pub fn feed(&self) -> &[String] {
         &self.lines
     }
 
-    /// What happened, change by change, as lines of Rollbook's own feed format.
+    /// The true changes, one by one, as lines of Rollbook's own feed format.
     #[must_use]
     pub fn truth(&self) -> Vec<String> {
         let positions = 1..=self.world.changes.len();
@@ -86,17 +86,17 @@ impl SimRun {
             .collect()
     }
 
-    /// The rules that its mix needs.
+    /// The rules of its mix.
     pub(super) fn rules(&self) -> Rules {
         self.mix.rules
     }
 
-    /// Tells all lines to a new store.
+    /// Records all lines in a new store.
     pub(super) fn tell_all(&self, rules: Rules) -> Result<RecordedRun, RunError> {
         self.tell(self.lines.len(), rules)
     }
 
-    /// Tells the first `lines` lines to a new store, each at its time.
+    /// Records the first `lines` lines in a new store, each at its time.
     pub(super) fn tell(&self, lines: usize, rules: Rules) -> Result<RecordedRun, RunError> {
         let now = Arc::new(AtomicI64::new(0));
         let clock = Arc::clone(&now);
@@ -130,7 +130,7 @@ impl SimRun {
         })
     }
 
-    /// How many lines were recorded at or before a time.
+    /// The number of lines that were recorded at or before a time.
     pub(super) fn recorded_by(&self, known_at: Millis) -> usize {
         self.told.partition_point(|told| told.recorded <= known_at)
     }

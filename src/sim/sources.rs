@@ -1,4 +1,4 @@
-//! What mixes have in common: sources that others differ from, and the rules by which they are ingested.
+//! Shared parts of mixes: base sources that mixes vary, and rules for ingesting them.
 
 use super::mix::{Events, FeedShape, LinkKind, Reconnection, SourceModel, Stamps};
 use super::presence;
@@ -44,7 +44,7 @@ pub(super) const SILENT: SourceModel = SourceModel {
     ..STEADY
 };
 
-/// Four channels, each with a link of its own, whose losses are noticed late; each comes back with a snapshot.
+/// Four channels, each with its own link. Losses are noticed late, and each link comes back with a snapshot.
 pub(super) const APART: Reconnection = Reconnection {
     resuming: 0,
     resumed: 0,
@@ -57,7 +57,7 @@ pub(super) const APART: Reconnection = Reconnection {
     down_ms: 15_000,
 };
 
-/// Sessions are resumed, and differences told.
+/// Some sessions are resumed, and the client sends differences.
 pub(super) const RESUMING: Reconnection = Reconnection {
     resuming: 2,
     resumed: 750,
@@ -80,14 +80,14 @@ pub(super) const DIFFERENCES: SourceModel = SourceModel {
     ..CLIENT
 };
 
-/// Presence, on a link that holds.
+/// Presence on a link that is never lost.
 pub(super) const PRESENCE: SourceModel = SourceModel {
     events: Events::Presence { intervals: false },
     link: LinkKind::Client(Reconnection { up_ms: 0, ..APART }),
     ..STEADY
 };
 
-/// The link is lost now and then, and comes back with a new subscription.
+/// A link that is lost now and then, and comes back with a new subscription.
 pub(super) const PRESENCE_LOST: Reconnection = Reconnection {
     shared: 500,
     unnamed: 0,
@@ -114,7 +114,7 @@ pub(super) const LOSSY: Rules = Rules {
     ..PLAIN
 };
 
-/// How much a source that is not exact may delay.
+/// The longest delay of an inexact source.
 pub(super) const DELAY_MS: Millis = 700;
-/// How far a clock may be off.
+/// The largest error of a clock.
 pub(super) const CLOCKS_OFF_MS: Millis = 300_000;

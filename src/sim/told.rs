@@ -1,34 +1,34 @@
-//! The vocabulary of the link: what a line says, by numbers of the world; nothing of how it is written.
+//! The types of simulated lines: what a line reports, by the numbers of the world, before it is written as text.
 
 use super::world::{Person, Position, World};
 use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 
-/// One line, before it is written down.
+/// One line, before it is written as text.
 #[derive(Debug, Clone)]
 pub(super) struct SimLine {
     pub observer: usize,
     /// When the store records it.
     pub recorded: Millis,
-    /// The source's time, or the observer's for what it says itself.
+    /// The source's time; for lines that the observer itself makes, the observer's time.
     pub stamp: Option<Millis>,
-    /// Unique to the occurrence.
+    /// Unique for each occurrence.
     pub id: usize,
     pub said: SimPayload,
 }
 
-/// What a line says.
+/// What a line reports.
 #[derive(Debug, Clone)]
 pub(super) enum SimPayload {
-    /// Live changes, more than one in a `diff`.
+    /// Live changes; several of them make a `diff`.
     Changes {
         of: Vec<Position>,
         bare: bool,
     },
-    /// Live changes of an interval, in one line.
+    /// The live changes of an interval, in one line.
     Interval {
         of: Vec<Position>,
-        /// A join tells nothing of metadata, but another list of the line does.
+        /// A join carries no metadata; another list of the same line does.
         apart: bool,
     },
     Snapshot(SimListing),
@@ -46,25 +46,26 @@ pub(super) enum SimPayload {
         channel: usize,
         read: Position,
     },
-    /// What a source that resumed its session tells, as live, of one it had not known to be there or gone.
+    /// A live event by which a source with a resumed session reports a difference: a member that joined or left
+    /// unnoticed.
     Difference {
         who: Person,
         present: bool,
-        /// As of which position.
+        /// The position that it shows.
         read: Position,
     },
     Link {
         event: SimLink,
-        /// The channel that it names; `None`: all of them.
+        /// The channel that the line names; `None`: all channels.
         channel: Option<usize>,
     },
     Token(SimToken),
-    /// What a server sees of the observer's connection to it.
+    /// An event of the observer's connection, as a server sees it.
     Connection(Connection),
 }
 
 impl SimPayload {
-    /// The channel that it is about.
+    /// The channel of the line.
     pub fn channel(&self, world: &World) -> Option<usize> {
         match self {
             SimPayload::Changes { of, .. } | SimPayload::Interval { of, .. } => {
@@ -79,24 +80,24 @@ impl SimPayload {
     }
 }
 
-/// What is said of a link.
+/// A link event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SimLink {
     Up,
-    /// It is up, the session was resumed: differences follow instead of a snapshot.
+    /// The link is up and the session was resumed: differences follow instead of a snapshot.
     Resumed,
-    /// It is up, and all differences have been told.
+    /// The link is up, and all differences have been sent.
     Synced,
     Down,
-    /// It is down because the token expired.
+    /// The link is down because the token expired.
     Expired,
-    /// The session is lost as well.
+    /// The link is down, and the session is lost as well.
     Failed,
-    /// Something became of the link of another service, which says nothing of these channels.
+    /// A link event of another service. It says nothing about these channels.
     Elsewhere,
 }
 
-/// What is said of a token.
+/// A token event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SimToken {
     WillExpire,
@@ -104,16 +105,16 @@ pub(super) enum SimToken {
     Renewed,
 }
 
-/// What a snapshot, or a page of it, shows.
+/// What a snapshot, or one page of it, shows.
 #[derive(Debug, Clone)]
 pub(super) struct SimListing {
     pub channel: usize,
-    /// As of which position.
+    /// The position that it shows.
     pub read: Position,
     pub listed: Vec<Person>,
-    /// Whom it shows to be absent, being not listed.
+    /// Members that it shows to be absent, because it does not list them.
     pub absent: Vec<Person>,
-    /// How many publishers each topic has that is counted.
+    /// The number of publishers of each topic that has a total.
     pub totals: Vec<(usize, usize)>,
     pub extent: Extent,
     /// Without metadata.
@@ -124,19 +125,19 @@ pub(super) struct SimListing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     Whole,
-    /// It does not show everything, and says no more than that.
+    /// Not everything; what is missing is not named.
     Part,
-    /// Not every topic.
+    /// Some topics are left out.
     TopicsLeftOut,
-    /// Not everybody of one topic.
+    /// Some publishers of one topic are left out.
     PublishersLeftOut,
 }
 
-/// A line on its way.
+/// A line in transit.
 #[derive(Debug, Clone)]
 pub(super) struct SentLine {
     pub at: Millis,
-    /// Among those of the same moment.
+    /// Orders the lines of one moment.
     pub order: (Position, u8),
     pub stamp: Millis,
     pub id: usize,

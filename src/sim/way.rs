@@ -1,4 +1,4 @@
-//! The way from the source to the store: lines are put together, lost, late, doubled, and recorded.
+//! The way from the source to the store: lines are merged, lost, delayed, doubled, and recorded.
 
 use super::link::Wire;
 use super::mix::{LinkKind, Stamps};
@@ -8,7 +8,7 @@ use crate::domain::event::Connection;
 use crate::domain::time::Millis;
 
 impl Wire<'_> {
-    /// What the way does to the lines: some are lost, late, doubled or put together.
+    /// Applies the faults of the way: some lines are lost, late, doubled or merged.
     pub fn weaken(&mut self) {
         self.sent.sort_by_key(|sent| (sent.at, sent.order));
         let source = self.mix.source;
@@ -45,7 +45,7 @@ impl Wire<'_> {
             }
             weakened.push(sent);
         }
-        // What is still on its way when the link is lost reaches nobody.
+        // Lines that are in transit when the link is lost do not arrive.
         weakened.retain(|sent| {
             let own = matches!(
                 sent.said,
@@ -57,7 +57,7 @@ impl Wire<'_> {
         self.sent = weakened;
     }
 
-    /// Live events that stand side by side come in one line.
+    /// Merges neighbouring live events into one line.
     fn put_together(&mut self) {
         let mut lines: Vec<SentLine> = Vec::with_capacity(self.sent.len());
         let mut shown = Vec::new();
@@ -65,7 +65,7 @@ impl Wire<'_> {
             if let SimPayload::Snapshot(snapshot) = &sent.said {
                 shown.push(snapshot.channel);
             }
-            // In a `diff` a change looks like a join: none comes before a snapshot.
+            // In a `diff` a change looks like a join, so none is sent before the first snapshot.
             if let Some(last) = lines.last_mut()
                 && self.goes_with(last, &sent)
                 && sent
@@ -85,7 +85,7 @@ impl Wire<'_> {
         self.sent = lines;
     }
 
-    /// Whether two lines are of different people in one channel.
+    /// Whether two lines report different members of the same channel.
     fn goes_with(&self, line: &SentLine, next: &SentLine) -> bool {
         let (SimPayload::Changes { of, .. }, SimPayload::Changes { of: more, .. }) =
             (&line.said, &next.said)
@@ -101,8 +101,8 @@ impl Wire<'_> {
         same && different && up.is_some_and(|up| up.contains(&next.at))
     }
 
-    /// Gives each line the time at which it is recorded: none overtakes another on the last stretch. Where the
-    /// connection to the store breaks off and goes on, lines wait for it.
+    /// Gives each line its time of recording, in the order in which the lines were sent. Where the connection to the
+    /// store breaks off and is resumed, lines wait for it.
     pub fn arrive(
         mut self,
         observer: usize,
@@ -112,7 +112,7 @@ impl Wire<'_> {
         let sent = std::mem::take(&mut self.sent);
         let source = self.mix.source;
         let mut last = Millis::MIN;
-        // What is to be said of the connection as soon as a line comes on it.
+        // The connection event that comes with the next line.
         let mut greeting = None;
         let mut told = Vec::with_capacity(sent.len());
         for SentLine {
@@ -160,7 +160,7 @@ impl Wire<'_> {
         told
     }
 
-    /// The time that a line bears, if any.
+    /// The time stamp of a line, if any.
     fn stamp(
         &mut self,
         said: &SimPayload,
@@ -171,12 +171,13 @@ impl Wire<'_> {
         let source = self.mix.source;
         match said {
             SimPayload::Connection(_) => None,
-            // A time at which the source had sent everything makes sense only by the source's clock.
+            // The moment at which the source had sent everything makes sense only by the source's clock.
             SimPayload::Link {
                 event: SimLink::Synced,
                 ..
             } => Some(at),
-            // Some bridges stamp these, by their own clock. A client like agora-rtm stamps them as it stamps all events.
+            // Some bridges stamp these lines by their own clock. A client like agora-rtm stamps them like all other
+            // events.
             SimPayload::Link { .. } | SimPayload::Token(_) => {
                 let stamped = match source.link {
                     LinkKind::Client(_) => 900,

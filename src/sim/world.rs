@@ -1,4 +1,4 @@
-//! The truth: channels, topics and people who come, change and go. Nobody watches here, and nothing is lost.
+//! The truth: channels, topics and users who join, change and leave. Nothing is observed here, and nothing is lost.
 
 use super::mix::Mix;
 use super::rng::SimRng;
@@ -11,7 +11,7 @@ pub(super) const DAWN: Millis = 1_700_000_000_000;
 /// Names that have broken programs before.
 const CHANNELS: [&str; 5] = ["studio-7", "a/b c", "studio-70", "🎧", "message:studio-7"];
 const TOPICS: [&str; 4] = ["chat", "__proto__", "gesture.*", "presence"];
-/// Where presence events are about, in both lists; topics' channels come before.
+/// The presence channel and topic, as places in both lists. The channels and topics of other worlds come before them.
 pub(super) const PRESENCE_CHANNEL: usize = 4;
 pub(super) const PRESENCE_TOPIC: usize = 3;
 const USERS: [&str; 8] = [
@@ -25,14 +25,14 @@ const USERS: [&str; 8] = [
     "constructor",
 ];
 const CONNECTIONS: [&str; 2] = ["c1", "c2"];
-/// Different metadata: few, so that somebody changes back to what he had.
+/// The number of different metadata values. It is small, so that some members change back to an earlier value.
 pub(super) const METAS: i64 = 4;
 
-/// One who can publish: a place in [`World::members`].
+/// A possible member: its place in [`World::members`].
 pub(super) type Person = usize;
-/// How many changes the source has taken in: its own order.
+/// A place in the source's own order: the number of changes that it has taken in.
 pub(super) type Position = usize;
-/// Metadata, by number.
+/// The number of a metadata value.
 pub(super) type MetaNumber = i64;
 
 /// A member by the numbers of its names.
@@ -41,7 +41,7 @@ pub(super) struct WorldMember {
     pub channel: usize,
     pub topic: usize,
     pub user: usize,
-    /// `None` where the source allows one instance a user.
+    /// `None` where the source allows only one instance of a user.
     pub connection: Option<usize>,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn topic_name(at: usize) -> &'static str {
     name(&TOPICS, at)
 }
 
-/// What somebody did.
+/// What a member did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WorldAction {
     Came(MetaNumber),
@@ -89,7 +89,7 @@ pub(super) enum WorldAction {
 }
 
 impl WorldAction {
-    /// What it leaves behind: the metadata of one who is there.
+    /// The member's metadata after the action; `None` when it is absent.
     pub fn meta(self) -> Option<MetaNumber> {
         match self {
             WorldAction::Came(meta) | WorldAction::Changed(meta) => Some(meta),
@@ -105,9 +105,9 @@ pub(super) struct WorldChange {
     pub deed: WorldAction,
     /// When it happened.
     pub at: Millis,
-    /// When the source noticed: it tells, stamps and orders by this.
+    /// When the source noticed it. The source reports, stamps and orders changes by this time.
     pub noticed: Millis,
-    /// He went without a word, and a time-out told.
+    /// The user disappeared without a message; a time-out reported it.
     pub vanished: bool,
 }
 
@@ -115,18 +115,18 @@ pub(super) struct WorldChange {
 pub(super) struct World {
     pub members: Vec<WorldMember>,
     pub channels: Range<usize>,
-    /// In the source's order: the change at position 1 is the first.
+    /// In the source's order: the first change has position 1.
     pub changes: Vec<WorldChange>,
-    /// From when to when changes are told once an interval.
+    /// The ranges of time in which changes are reported once an interval.
     pub intervals: Vec<Range<Millis>>,
-    /// When the first observer may begin to watch: some are there already.
+    /// The earliest moment at which an observer begins to watch. Some members are already present.
     pub opening: Millis,
-    /// Behind the last change.
+    /// A moment after the last change.
     pub dusk: Millis,
 }
 
 impl World {
-    /// One whose members join topics.
+    /// A world whose members join topics.
     pub fn of_topics(mix: &Mix, seed: u64) -> World {
         let mut dice = SimRng::new(seed, 1);
         let channels = match mix.source.channels {
@@ -176,7 +176,7 @@ impl World {
         self.members.get(who).copied()
     }
 
-    /// The members of a channel that there could be.
+    /// All possible members of a channel.
     pub fn of_channel(&self, channel: usize) -> impl Iterator<Item = Person> + '_ {
         let of = move |(_, member): &(Person, &WorldMember)| member.channel == channel;
         self.members
@@ -186,7 +186,7 @@ impl World {
             .map(|(who, _)| who)
     }
 
-    /// Who is named so.
+    /// Finds a member by its names.
     pub fn find(&self, channel: &str, key: [&str; 3]) -> Option<Person> {
         self.members
             .iter()
@@ -197,7 +197,7 @@ impl World {
         self.changes.get(at.checked_sub(1)?)
     }
 
-    /// The changes of one behind a position and up to another.
+    /// The changes of one member after position `behind`, up to and including position `up_to`.
     pub fn between(
         &self,
         who: Person,
@@ -211,7 +211,7 @@ impl World {
             .filter(move |(_, change)| change.who == who)
     }
 
-    /// Whether somebody is there at a position, and with what metadata.
+    /// The metadata of a member at a position; `None` when it is absent.
     pub fn state(&self, who: Person, at: Position) -> Option<MetaNumber> {
         let last = self
             .changes
@@ -222,7 +222,7 @@ impl World {
         last.deed.meta()
     }
 
-    /// From when to when somebody was there, as `clock` shows it; to the end of time where nothing ended it.
+    /// The ranges of time in which a member was present, by `clock`. A stay that never ended goes to the end of time.
     pub fn stays(&self, who: Person, clock: impl Fn(Millis) -> Millis) -> Vec<Range<Millis>> {
         let mut stays: Vec<Range<Millis>> = Vec::new();
         for (_, change) in self.between(who, 0, self.changes.len()) {
@@ -240,7 +240,7 @@ impl World {
         stays
     }
 
-    /// How many changes the source has noticed before a moment; and by its end.
+    /// How many changes the source has noticed before a moment, and how many up to and including it.
     pub fn positions_at(&self, moment: Millis) -> (Position, Position) {
         let before = self.changes.partition_point(|it| it.noticed < moment);
         let by = self.changes.partition_point(|it| it.noticed <= moment);
@@ -270,30 +270,30 @@ fn members(channels: usize, topics: usize, users: usize, connections: bool) -> V
     members
 }
 
-/// A world in the making.
+/// A world under construction.
 struct Making<'a> {
     mix: &'a Mix,
     dice: SimRng,
     there: Vec<Option<MetaNumber>>,
-    /// Nobody does two things at once.
+    /// When each member can act again: no member does two things at once.
     free_at: Vec<Millis>,
     changes: Vec<WorldChange>,
     now: Millis,
-    /// Over how many channels the few that are busy are spread.
+    /// The number of channels over which the few busy members are spread.
     busy_channels: usize,
 }
 
 impl Making<'_> {
-    /// Somebody does something; at times one who moves to another connection or topic does two things.
+    /// One member acts. At times a member that leaves moves to another connection or topic, which is a second action.
     fn step(&mut self, members: &[WorldMember]) {
         let pace = self.mix.source.pace_ms;
         let wait = match self.dice.one_of(4) {
-            // Different people may do something at the same time.
+            // Different members may act at the same time.
             0 => self.dice.within(0..2),
             _ => self.dice.within(0..2 * pace),
         };
         self.now += wait;
-        // Few are busy: so that somebody comes back while nobody watches.
+        // Few members are busy, so that some of them come back while no observer watches.
         let busy = self.dice.one_of(members.len());
         let who = if self.dice.falls(600) {
             let of_channel = members.len() / self.busy_channels;
@@ -321,7 +321,7 @@ impl Making<'_> {
         }
     }
 
-    /// Who has left one place turns up in another one of his.
+    /// A user who has left one place appears in another place of the same channel.
     fn moves(&mut self, from: Person, members: &[WorldMember]) {
         let Some(old) = members.get(from) else { return };
         let is_other = |(who, member): &(Person, &WorldMember)| {
@@ -347,7 +347,7 @@ impl Making<'_> {
         };
         let at = self.now.max(*free_at);
         self.now = at;
-        // The order of what one does is noticed as it was.
+        // The source notices the actions of one member in their true order.
         let late = self.dice.within(0..self.mix.source.notice_ms + 1);
         let noticed = (at + late).max(*free_at);
         *free_at = noticed + 1;

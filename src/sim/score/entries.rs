@@ -1,5 +1,5 @@
-//! The entries of the log: everything that could be seen is found, nothing is invented, and every inferred entry's
-//! true time lies in its window.
+//! Scores the entries of the log. All changes that could be seen must be found, no change may be invented, and the
+//! true time of each inferred entry must lie in its window.
 
 use super::knowledge::{Knowledge, Lesson};
 use super::stays::StayScorer;
@@ -12,7 +12,7 @@ use crate::sim::run::{RecordedRun, RunError, SimRun};
 use crate::sim::told::{SimLine, SimPayload};
 use crate::sim::world::{self, Person, channel_name};
 
-/// Goes through the log beside what could be known, line by line.
+/// Compares the log with what could be known, line by line.
 pub(super) fn score(run: &SimRun, heard: &RecordedRun, score: &mut Score) -> Result<(), RunError> {
     let mut history = Vec::new();
     heard.store.history(&HistoryFilter::default(), |entry| {
@@ -39,11 +39,11 @@ pub(super) fn score(run: &SimRun, heard: &RecordedRun, score: &mut Score) -> Res
     stays.score(&heard.store, &knowledge, score)
 }
 
-/// One line, and what it should have done.
+/// One line, for comparison with the entries that it made.
 struct ScoredLine<'a> {
     run: &'a SimRun,
     told: &'a SimLine,
-    /// Channels of which no complete snapshot had been seen before.
+    /// By channel: whether no complete snapshot had been seen before.
     first_seen: &'a [bool],
 }
 
@@ -98,7 +98,7 @@ impl ScoredLine<'_> {
         }
     }
 
-    /// Where an observer has told all that differs, and nowhere else, its list is in the log as a snapshot.
+    /// Where an observer has sent all differences, and only there, its own list is in the log as a snapshot.
     fn resyncs(&self, expected: &[usize], entries: &[HistoryEntry], score: &mut Score) {
         let mut expected: Vec<&str> = expected.iter().map(|&it| channel_name(it)).collect();
         for entry in entries {
@@ -136,11 +136,11 @@ impl ScoredLine<'_> {
         self.run.world.find(entry.channel.as_deref()?, key)
     }
 
-    /// All that happened between what was known before and what the snapshot shows lies in the window.
+    /// All changes between the earlier knowledge and the snapshot must lie in the window.
     fn window(&self, entry: &HistoryEntry, lesson: &Lesson, score: &mut Score) {
         let first_known = entry.kind == EntryType::Update && lesson.before.meta.is_none();
         if first_known {
-            // Nothing changed: it was only learned now.
+            // No change: the metadata only became known.
             return;
         }
         let behind = match entry.kind {
@@ -171,7 +171,7 @@ impl ScoredLine<'_> {
         }
     }
 
-    /// What was observed happened when the source says.
+    /// An observed change must have happened when the source says.
     fn moment(&self, entry: &HistoryEntry, lesson: &Lesson, score: &mut Score) {
         if !matches!(
             self.told.said,
@@ -218,7 +218,7 @@ impl ScoredLine<'_> {
     }
 }
 
-/// What a lesson should make of the roster.
+/// The type of entry that a lesson should make, if any.
 fn expected(lesson: &Lesson) -> Option<EntryType> {
     let Lesson { before, after, .. } = lesson;
     match (before.present, after.present) {
@@ -229,9 +229,9 @@ fn expected(lesson: &Lesson) -> Option<EntryType> {
     }
 }
 
-/// Metadata by its number, in whatever shape.
+/// The number of the metadata, in any shape.
 fn meta_of(meta: &Meta) -> Option<world::MetaNumber> {
-    // States of one who has none.
+    // The states of a user without states.
     if meta.as_ref()?.get() == "{}" {
         return Some(0);
     }

@@ -1,5 +1,5 @@
-//! Gaps: where one observer's link lines tell of every loss, each gap begins at the channel's last proof over the link
-//! that was lost, and ends with the next whole of the channel, whether it is listed or told as differences.
+//! Scores gaps. Where link lines report every loss of one observer, each gap begins at the channel's last proof over
+//! the lost link. It ends with the next complete list of the channel: a snapshot, or differences.
 
 use super::lists::{ObserverLists, Resync};
 use super::{Score, ScoreFault};
@@ -11,30 +11,30 @@ use crate::sim::told::{SimLink, SimPayload};
 use crate::sim::world::channel_name;
 use crate::store::StoreError;
 
-/// From when, and to when if it is over.
+/// Start and end of a gap; the end is `None` while the gap is open.
 type GapBounds = (Millis, Option<Millis>);
 
-/// One channel.
+/// What is known of one channel.
 #[derive(Debug, Default)]
 struct Watched {
-    /// A link line has named it: it has a link of its own.
+    /// A link line has named the channel: it has its own link.
     named: bool,
-    /// Its whole was seen, and the link has been up since.
+    /// A complete list was seen, and the link has been up since.
     watching: bool,
-    /// The last message about it.
+    /// The time of the last message about the channel.
     own: Option<Millis>,
-    /// The last message over the link, if it shares it with the others that are not named.
+    /// The time of the last message over the link that it shares with the other unnamed channels.
     shared: Option<Millis>,
     /// The last effective time.
     now: Option<Millis>,
     gaps: Vec<GapBounds>,
 }
 
-/// Compares the gaps that link lines tell of with those that the store knows.
+/// Compares the gaps that follow from the link lines with those of the store.
 pub(super) fn score(run: &SimRun, heard: &RecordedRun, score: &mut Score) -> Result<(), RunError> {
     let told_alone = run.mix.source.observers == 1;
     let by_client = matches!(run.mix.source.link, LinkKind::Client(_));
-    // An interval's total can show that something was missed: that ends proofs, too.
+    // An interval's total can show that something was missed; that also ends proofs.
     if !told_alone || !by_client || run.world.is_presence() {
         return Ok(());
     }
@@ -44,7 +44,7 @@ pub(super) fn score(run: &SimRun, heard: &RecordedRun, score: &mut Score) -> Res
             Err(StoreError::NoSuchChannel(_)) => continue,
             gaps => gaps?,
         };
-        // A snapshot that comes although nothing was lost makes a gap of its own.
+        // A snapshot that comes without a loss makes a gap with other evidence.
         let told = gaps.iter().filter(|gap| gap.evidence == Evidence::Link);
         let found = told.map(|gap| (gap.from.0, gap.to.map(|to| to.0)));
         let found: Vec<GapBounds> = found.collect();
@@ -90,7 +90,7 @@ fn link(channels: &mut [Watched], event: SimLink, named: Option<usize>) {
     let lost = match event {
         SimLink::Elsewhere => return,
         SimLink::Up | SimLink::Synced => false,
-        // A link that resumes while it is up was lost just before.
+        // A link that is resumed while it is up was lost just before.
         SimLink::Resumed | SimLink::Down | SimLink::Expired | SimLink::Failed => true,
     };
     for (channel, watched) in channels.iter_mut().enumerate() {
@@ -112,8 +112,8 @@ fn link(channels: &mut [Watched], event: SimLink, named: Option<usize>) {
     }
 }
 
-/// A snapshot, or differences that are as good. It takes effect when what was collected was told; to other channels it
-/// proves what its own time does.
+/// Takes a snapshot, or differences that stand for one. For its channel it takes effect at `at`; for the other
+/// channels it is a proof at its own time, `stamp`.
 fn whole(channels: &mut [Watched], channel: usize, at: Millis, stamp: Millis) {
     if let Some(watched) = channels.get_mut(channel) {
         let to = watched.now.map_or(at, |now| now.max(at));
@@ -135,7 +135,7 @@ fn message(channels: &mut [Watched], channel: usize, at: Millis, stamp: Millis) 
         if other == channel {
             watched.now = watched.now.max(Some(at));
         }
-        // What a link has carried counts as soon as the channel is seen whole, and be it seen late.
+        // A message counts as soon as the channel is watched, even if its list arrived late.
         if other == channel && watched.watching {
             watched.own = watched.own.max(Some(at));
         } else if other != channel && shares {

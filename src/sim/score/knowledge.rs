@@ -1,5 +1,5 @@
-//! What can be known after each line: the newest that was said of each member, by the source's own order, which
-//! only the simulator sees. It is what the rules must arrive at with less.
+//! What can be known after each line: the newest report on each member, by the source's own order. Only the simulator
+//! sees this order; the rules must reach the same result without it.
 
 use super::lists::{ObserverLists, Resync};
 use crate::domain::time::Millis;
@@ -7,18 +7,18 @@ use crate::sim::told::{Extent, SimLine, SimListing, SimPayload};
 use crate::sim::world::{MetaNumber, Person, Position, World, WorldAction};
 use std::collections::BTreeMap;
 
-/// What is known of one.
+/// What is known of one member.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Known {
-    /// As of which position; `None`: nothing was ever said.
+    /// The position that this shows; `None`: the member was never reported.
     pub as_of: Option<Position>,
     pub present: bool,
     pub meta: Option<MetaNumber>,
-    /// As of which position the metadata.
+    /// The position at which the metadata was valid.
     pub meta_as_of: Position,
 }
 
-/// Something that a line taught of one.
+/// What a line changed about one member.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lesson {
     pub who: Person,
@@ -26,25 +26,25 @@ pub(super) struct Lesson {
     pub after: Known,
 }
 
-/// What a line taught.
+/// All that a line changed.
 pub(super) struct Learnt {
     pub lessons: Vec<Lesson>,
-    /// Channels of which an observer's own list took effect as a snapshot.
+    /// Channels in which an observer's own list took effect as a snapshot.
     pub resyncs: Vec<usize>,
 }
 
-/// Unfinished pages: as of which position they began, and what they have shown.
+/// Unfinished pages: the position at which they began, and their lists.
 type OpenPages<'a> = (Position, Vec<&'a SimListing>);
 
-/// What is known of everybody.
+/// What is known of all members.
 pub(super) struct Knowledge<'a> {
     world: &'a World,
     of: Vec<Known>,
     pages: BTreeMap<(usize, usize), OpenPages<'a>>,
-    /// Channels of which a complete snapshot was seen.
+    /// By channel: whether a complete snapshot was seen.
     seen_whole: Vec<bool>,
     lists: ObserverLists<'a>,
-    /// The line is a snapshot older than one that was seen.
+    /// The current line is a snapshot older than one that was seen.
     stale: bool,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Knowledge<'a> {
         self.seen_whole.get(channel).copied().unwrap_or_default()
     }
 
-    /// As of which position something is known of somebody.
+    /// The position as of which a member is known.
     pub fn as_of(&self, who: Person) -> Position {
         self.of.get(who).and_then(|known| known.as_of).unwrap_or(0)
     }
@@ -149,7 +149,7 @@ impl<'a> Knowledge<'a> {
         self.teach(change.who, position, position, present, meta, lessons);
     }
 
-    /// A join in the list of an interval tells nothing of metadata; the metadata follows in the same line.
+    /// A join in the list of an interval carries no metadata; the metadata follows in the same line.
     fn of_interval(&mut self, position: Position, apart: bool, lessons: &mut Vec<Lesson>) {
         self.change(position, false, lessons);
         let Some(last) = lessons.last_mut().filter(|_| apart) else {
@@ -171,7 +171,7 @@ impl<'a> Knowledge<'a> {
         }
     }
 
-    /// What is absent was so when the snapshot began: what is known of a later time holds.
+    /// Absent members were absent when the snapshot began. Newer knowledge stays.
     fn shown(&mut self, shown: &SimListing, begun: Position, lessons: &mut Vec<Lesson>) {
         for &who in &shown.listed {
             let meta = self.world.state(who, shown.read);
@@ -183,7 +183,7 @@ impl<'a> Knowledge<'a> {
         }
     }
 
-    /// Something newer than `counts_as` holds against it.
+    /// Changes what is known of a member, unless something newer than `counts_as` is known.
     fn teach(
         &mut self,
         who: Person,
@@ -200,7 +200,7 @@ impl<'a> Knowledge<'a> {
         let newer = before
             .as_of
             .is_some_and(|known| known > counts_as || known >= as_of);
-        // Differences tell nothing of the metadata of those who stayed: a snapshot as of the same position still does.
+        // Differences carry no metadata of the members that stayed. A snapshot at the same position can still add it.
         let first_told = before.as_of == Some(as_of)
             && counts_as == as_of
             && present
@@ -211,7 +211,7 @@ impl<'a> Knowledge<'a> {
         if newer && !first_told {
             return;
         }
-        // Where metadata is missing it says nothing.
+        // A line without metadata does not change it.
         let keeps = present && before.present && meta.is_none();
         let after = Known {
             as_of: Some(as_of),

@@ -1,20 +1,20 @@
-//! The own lists of observers ([guide](crate::guide::semantics#resync-by-differences)): whom each believes to be
-//! there by what it said itself, and what of it is still being collected. Written down from the guide, not from the
-//! rules.
+//! The own lists of observers ([guide](crate::guide::semantics#resync-by-differences)): the members that each
+//! observer's own lines show as present, and what is still being collected. This follows the guide, independently of
+//! the rules in `domain`.
 
 use crate::domain::time::Millis;
 use crate::sim::told::{Extent, SimLine, SimLink, SimListing, SimPayload};
 use crate::sim::world::{MetaNumber, Person, Position, World, WorldAction};
 use std::collections::BTreeMap;
 
-/// What one observer said last of one.
+/// The last report of one observer on one member.
 #[derive(Debug, Clone, Copy)]
 struct OwnListed {
     present: bool,
     as_of: Position,
 }
 
-/// A channel whose differences are being told.
+/// A channel whose differences are being collected.
 #[derive(Debug, Clone, Default)]
 struct OwnCollecting {
     up: Millis,
@@ -25,42 +25,42 @@ struct OwnCollecting {
     metas: BTreeMap<Person, MetaNumber>,
 }
 
-/// One channel, as one observer tells of it.
+/// One channel, as one observer reports it.
 #[derive(Debug, Clone, Default)]
 struct ObserverList {
     /// `None` before the first complete snapshot.
     of: Option<BTreeMap<Person, OwnListed>>,
     collecting: Option<OwnCollecting>,
-    /// Whether a link line has named it.
+    /// Whether a link line has named the channel.
     named: bool,
 }
 
-/// The lists of one observer at one moment turn into a snapshot of the channel.
+/// An own list that takes effect as a snapshot of its channel.
 pub(super) struct Resync {
     pub channel: usize,
     /// When it takes effect.
     pub at: Millis,
     /// It is older than a snapshot that was seen.
     pub stale: bool,
-    /// As of which position.
+    /// The position that it shows.
     pub read: Position,
-    /// Everybody of the channel: whether he is there, and his metadata where that was told.
+    /// All members of the channel: whether each is present, and its metadata if that was reported.
     pub shown: Vec<(Person, bool, Option<MetaNumber>)>,
 }
 
-/// What becomes of a line.
+/// The effect of a line.
 pub(super) struct LineEffect {
-    /// Snapshots that take effect before it.
+    /// Resyncs that take effect before the line.
     pub resyncs: Vec<Resync>,
-    /// It is only collected.
+    /// The line is only collected.
     pub collected: bool,
-    /// How it takes effect where it is a snapshot that ends a collecting: what was collected of a later time holds.
+    /// For a snapshot that ends a collecting: the list with later collected events worked in.
     pub worked_in: Option<Resync>,
-    /// It is a snapshot older than one that was seen.
+    /// The line is a snapshot older than one that was seen.
     pub stale: bool,
 }
 
-/// All lists.
+/// The own lists of all observers.
 pub(super) struct ObserverLists<'a> {
     world: &'a World,
     /// By observer and channel.
@@ -184,7 +184,7 @@ impl<'a> ObserverLists<'a> {
         }
     }
 
-    /// Ends the collecting of a channel where an event of this time shows that all has been told.
+    /// Ends a channel's collecting if an event at this time shows that all differences have been sent.
     fn end_if_over(&mut self, key: (usize, usize), at: Millis) -> Option<Resync> {
         let collecting = self.lists.get(&key)?.collecting.as_ref()?;
         let last = collecting.first.unwrap_or(collecting.up);
@@ -220,7 +220,7 @@ impl<'a> ObserverLists<'a> {
         })
     }
 
-    /// A snapshot of the source's own: what was said of a later time holds.
+    /// Takes a snapshot of the source itself. Reports of a later position stay.
     fn whole(
         &mut self,
         observer: usize,
@@ -261,13 +261,13 @@ impl<'a> ObserverLists<'a> {
 }
 
 impl OwnCollecting {
-    /// As of when all had been told, where the source says so at a time.
+    /// When all differences had been sent, according to a line of the source with this time.
     fn until(&self, synced: Millis) -> Millis {
         synced.max(self.up).max(self.latest.unwrap_or(Millis::MIN))
     }
 }
 
-/// What a live line says: of whom, whether he is there, as of which position, with what metadata.
+/// What a live line reports: each member, whether it is present, the position, and the metadata.
 fn said(world: &World, said: &SimPayload) -> Vec<(Person, bool, Position, Option<MetaNumber>)> {
     match said {
         SimPayload::Interval { of, .. } => {

@@ -1,15 +1,15 @@
-//! Scores a store against the truth: what it promises must hold, whatever the link did.
+//! Scores a store against the truth: its promises must hold, whatever the link did.
 //!
 //! | file | question |
 //! | --- | --- |
 //! | `knowledge` | what could be known after each line |
-//! | `lists` | what each observer believes, and what is still collected |
-//! | `entries` | is that found, and no more; do windows hold what happened |
+//! | `lists` | what each observer's own list shows, and what is still collected |
+//! | `entries` | does the log hold all of it and nothing else; do windows hold the true times |
 //! | `stays` | do the bounds of `sessions` hold |
-//! | `gaps` | are gaps where link lines tell of them |
-//! | `moments` | is what is `certain` true; is what was known then what is said now to have been known |
+//! | `gaps` | are gaps where link lines report them |
+//! | `moments` | is each `certain` answer true; is `known_at` the answer that was given then |
 //!
-//! A store is asked what anyone may ask. No rule is known here but what the guide promises.
+//! The store is asked only through its public API. The score uses no rule beyond what the guide promises.
 
 mod entries;
 mod gaps;
@@ -22,16 +22,16 @@ use super::rng::SimRng;
 use super::run::{RecordedRun, RunError, SimRun};
 use serde::Serialize;
 
-/// How much is asked.
+/// How many moments are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Every moment at and around everything that happened.
+    /// Every moment at and around every event.
     Every,
-    /// Some of them, others for each seed.
+    /// A sample of them, another one for each seed.
     Some,
 }
 
-/// What can be wrong.
+/// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ScoreFault {
     Window,
@@ -43,23 +43,23 @@ pub(super) enum ScoreFault {
     KnownAt,
 }
 
-/// Faults of one seed that are described.
+/// How many faults of a seed are described.
 const DESCRIBED_MAX: usize = 5;
 
-/// What a run, or many, came to.
+/// The result of one run, or of many.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Score {
     /// Seeds that were run.
     pub seeds: u64,
     /// True changes.
     pub true_events: u64,
-    /// Lines told.
+    /// Lines recorded.
     pub lines: u64,
-    /// Inferred entries that tell of something true.
+    /// Inferred entries of true changes.
     pub inferred: u64,
-    /// Moments asked for.
+    /// Moments that were checked.
     pub moments: u64,
-    /// Entries whose window does not hold what happened.
+    /// Entries whose window does not hold the true time.
     pub wrong_windows: u64,
     /// Certain answers that are not true.
     pub wrong_certain: u64,
@@ -69,17 +69,17 @@ pub struct Score {
     pub invented: u64,
     /// Stays whose bounds do not hold.
     pub wrong_sessions: u64,
-    /// Channels whose gaps are not those that link lines tell of.
+    /// Channels whose gaps are not those that link lines report.
     pub wrong_gaps: u64,
-    /// Answers that are not what was known then.
+    /// Answers with `known_at` that differ from the answer given then.
     pub wrong_known_at: u64,
-    /// What was wrong, in words; the first few.
+    /// Descriptions of the first few faults.
     #[serde(skip)]
     pub described: Vec<String>,
 }
 
 impl Score {
-    /// How much is wrong.
+    /// The number of all faults.
     #[must_use]
     pub fn wrong(&self) -> u64 {
         self.wrong_windows
@@ -91,7 +91,7 @@ impl Score {
             + self.wrong_known_at
     }
 
-    /// Adds another one.
+    /// Adds another score.
     pub fn add(&mut self, other: &Score) {
         self.seeds += other.seeds;
         self.true_events += other.true_events;
@@ -127,7 +127,7 @@ impl Score {
     }
 }
 
-/// Asks a store that was told a run.
+/// Scores a store that recorded a run.
 pub(super) fn score(
     run: &SimRun,
     heard: &RecordedRun,

@@ -1,5 +1,5 @@
-//! Moments: no `certain` answer of `who --at` is wrong, also not as it was known earlier; and what was known earlier
-//! is what a store answers that has heard no more.
+//! Scores moments. No `certain` answer of `who --at` may be wrong, also not with `known_at`. An answer with
+//! `known_at` must equal the answer of a store that has recorded only the lines up to that time.
 
 use super::knowledge::Knowledge;
 use super::{Depth, Score, ScoreFault};
@@ -13,7 +13,7 @@ use crate::sim::world::{Position, WorldAction, channel_name};
 use crate::store::{Store, StoreError};
 use std::ops::Range;
 
-/// Asks for moments at and around everything that happened or was told.
+/// Asks about moments at and around everything that happened or was reported.
 pub(super) fn score(
     run: &SimRun,
     heard: &RecordedRun,
@@ -48,7 +48,7 @@ pub(super) fn score(
     Ok(())
 }
 
-/// The moments of a channel, and those beside them.
+/// The interesting moments of a channel, and the milliseconds next to them.
 fn moments(run: &SimRun, channel: usize) -> Vec<Millis> {
     let world = &run.world;
     let changes = world.changes.iter().filter(|change| {
@@ -62,7 +62,7 @@ fn moments(run: &SimRun, channel: usize) -> Vec<Millis> {
         SimPayload::Link { .. } | SimPayload::Difference { .. } => told.stamp,
         _ => None,
     });
-    // All that differs is told by then.
+    // By these moments all differences have been sent.
     let resyncs = run.told.iter().filter_map(|told| match told.said {
         SimPayload::Difference { .. } => Some(told.stamp? + run.mix.rules.resync_ms),
         SimPayload::Link {
@@ -82,11 +82,11 @@ fn moments(run: &SimRun, channel: usize) -> Vec<Millis> {
     moments
 }
 
-/// Who was there, in truth.
+/// Which members were truly present.
 struct Truth<'a> {
     run: &'a SimRun,
     stays: Vec<Vec<Range<Millis>>>,
-    /// As of which position everybody is known behind each line, where the source notices late.
+    /// After each line, the position as of which each member is known. Only for sources that notice late.
     known: Vec<Vec<Position>>,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Truth<'a> {
         }
     }
 
-    /// Asks who was there, and looks at all of whom the answer is certain.
+    /// Asks who was present at a moment, and checks every certain answer.
     fn ask(
         &self,
         store: &Store,
@@ -159,8 +159,8 @@ impl<'a> Truth<'a> {
                 }
             }
         }
-        // Of two observers one may tell late of what the other one's snapshot has passed over: that is recorded as
-        // stale.
+        // With two observers, one may report late what the other's snapshot already implies; that report is recorded
+        // as stale. So this holds only for a single observer.
         let alone = self.run.mix.source.observers == 1;
         if alone && certain && answer.coverage == CoverageAnswer::Complete {
             self.nobody_is_lacking(channel, (at, known_at), &listed, &as_known(), score);
@@ -168,8 +168,8 @@ impl<'a> Truth<'a> {
         Ok(())
     }
 
-    /// Whether somebody was connected who had said nothing since a moment: the guide trusts the connection then.
-    /// What is on its way, or a connection that is dead and not missed yet, is beyond what a store can know.
+    /// Whether the answer rests on an open connection whose observer has been silent since a moment. The guide trusts
+    /// the connection then. A store cannot know of lines in transit or of a dead connection that is not noticed yet.
     fn rests_on_a_connection(&self, at: Millis, known_at: Option<Millis>) -> bool {
         let run = self.run;
         let heard = known_at.map_or(run.told.len(), |known_at| run.recorded_by(known_at));
@@ -187,8 +187,9 @@ impl<'a> Truth<'a> {
         })
     }
 
-    /// Whether what somebody had last done by a moment is unknown because the source notices late: it had not noticed
-    /// when it was last heard, or when the link was lost over which nobody was told before it was undone.
+    /// Whether a member's last action before a moment is unknown because the source notices late. Either the source
+    /// had not noticed it when it last reported, or the link was lost and the action was undone before it was
+    /// reported.
     fn is_unnoticed(&self, who: usize, at: Millis, known_at: Option<Millis>) -> bool {
         let world = &self.run.world;
         let heard = known_at.map_or(self.run.told.len(), |it| self.run.recorded_by(it));
@@ -215,7 +216,7 @@ impl<'a> Truth<'a> {
         world.is_presence() && !known.any(|as_of| (position..undone).contains(as_of))
     }
 
-    /// Whether no link line has named a channel yet, where they name channels: until then it seems to share its link.
+    /// Whether link lines name channels but have not named this one yet: until then it seems to share its link.
     fn seems_to_share(&self, channel: usize, known_at: Option<Millis>) -> bool {
         let heard = known_at.map_or(self.run.told.len(), |it| self.run.recorded_by(it));
         let named = |told: &SimLine| match told.said {
@@ -227,7 +228,7 @@ impl<'a> Truth<'a> {
         !is_named && self.run.told.iter().any(|told| named(told).is_some())
     }
 
-    /// Where some are certain and the coverage is complete, the others are all there are.
+    /// Where an answer is certain and the coverage complete, no present member may be missing.
     fn nobody_is_lacking(
         &self,
         channel: usize,
@@ -250,7 +251,7 @@ impl<'a> Truth<'a> {
     }
 }
 
-/// Compares what was known at a time with what a store answers that was told no more.
+/// Compares answers with `known_at` with the answers of a store that recorded only the lines up to then.
 fn then(
     run: &SimRun,
     heard: &RecordedRun,
@@ -311,7 +312,7 @@ fn then(
     Ok(())
 }
 
-/// All sessions, as they were known.
+/// All sessions with `known_at`.
 fn sessions(store: &Store, known_at: Option<Millis>) -> Result<Vec<String>, RunError> {
     let filter = SessionFilter {
         known_at,
@@ -325,7 +326,7 @@ fn sessions(store: &Store, known_at: Option<Millis>) -> Result<Vec<String>, RunE
     Ok(sessions)
 }
 
-/// A channel that was not heard of yet has no answer.
+/// `None` for a channel that is not recorded yet.
 fn answer<T>(answer: Result<T, StoreError>) -> Result<Option<T>, RunError> {
     match answer {
         Err(StoreError::NoSuchChannel(_)) => Ok(None),

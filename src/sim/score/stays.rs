@@ -1,4 +1,4 @@
-//! Stays: `sessions` names each that the log knows of, and the true length lies within its bounds.
+//! Scores stays: `sessions` must list each stay that the log knows, and the true length must lie within its bounds.
 
 use super::knowledge::{Knowledge, Lesson};
 use super::{Score, ScoreFault};
@@ -9,15 +9,15 @@ use crate::sim::run::{RunError, SimRun};
 use crate::sim::world::{Person, WorldAction, WorldChange};
 use crate::store::Store;
 
-/// A stay as the log knows it, and when it truly began and ended.
+/// A stay of the log, with its true start and end.
 struct Stay {
     who: Person,
     began: Millis,
-    /// `None`: it goes on.
+    /// `None`: the stay goes on.
     ended: Option<Millis>,
 }
 
-/// Stays, in the making.
+/// Collects stays from the entries.
 pub(super) struct StayScorer<'a> {
     run: &'a SimRun,
     open: Vec<Stay>,
@@ -49,7 +49,7 @@ impl<'a> StayScorer<'a> {
         }
     }
 
-    /// Takes in a join or a leave that was found.
+    /// Takes a join or a leave that was found.
     pub fn take(&mut self, entry: &HistoryEntry, lesson: &Lesson) {
         let world = &self.run.world;
         let stamped = |at| self.run.mix.stamped(at);
@@ -72,7 +72,7 @@ impl<'a> StayScorer<'a> {
                 let mut went = world
                     .between(lesson.who, behind, up_to)
                     .filter(|(_, change)| change.deed == WorldAction::Went);
-                // One that was seen is that one; of those that were not, the first ended the stay.
+                // An observed leave is the last one. Of several unseen leaves, the first one ended the stay.
                 let went = match entry.origin {
                     OriginAnswer::Observed => went.last(),
                     OriginAnswer::Inferred => went.next(),
@@ -88,7 +88,7 @@ impl<'a> StayScorer<'a> {
         }
     }
 
-    /// Compares them with what the store says.
+    /// Compares the stays with the store's sessions.
     pub fn score(
         self,
         store: &Store,
@@ -117,7 +117,7 @@ impl<'a> StayScorer<'a> {
         Ok(())
     }
 
-    /// The first leave of somebody of which nothing is known.
+    /// A member's first leave after the last position that is known of it.
     fn unseen(&self, who: Person, knowledge: &Knowledge<'_>) -> Option<&WorldChange> {
         let world = &self.run.world;
         let mut unseen = world.between(who, knowledge.as_of(who), world.changes.len());
@@ -139,14 +139,14 @@ impl<'a> StayScorer<'a> {
         let is_it = session.channel == member.channel_name() && key == member.key();
         let goes_on = stay.ended.is_none() == session.left_at.is_none();
         let now = self.now.get(member.channel).copied().unwrap_or_default();
-        // Absences that nobody could see count as presence: it ended behind what is known last.
+        // Absences that no observer could see count as presence. An open stay ended after the last known position.
         let ended = stay.ended.unwrap_or_else(|| {
             let went = self.unseen(stay.who, knowledge);
             went.map_or(now, |went| self.run.mix.stamped(went.at).min(now))
         });
         let lasted = ended - stay.began;
         let blur = self.run.mix.blur_ms();
-        // What the source had not noticed yet nobody can know.
+        // A leave that the source has not noticed yet cannot be known.
         let noticed = match (stay.ended, self.run.world.is_presence()) {
             (None, true) => self.unseen(stay.who, knowledge).map(|went| went.noticed),
             _ => None,
