@@ -1,4 +1,4 @@
-//! The limit: bytes at the end of a bare file, a checksum, and one sync. Nothing is read, and nothing decided.
+//! The limit for a store: bytes appended to a bare file, with a checksum and one sync. Nothing is read or decided.
 
 use crate::store::Durability;
 use std::fs::File;
@@ -12,13 +12,13 @@ pub(super) struct Bare {
 }
 
 impl Bare {
-    /// A new one, whose bytes are to survive what a store's would.
+    /// Creates a new file. Its bytes must survive the same failures as those of a store.
     pub fn create(path: &Path, durability: Durability) -> io::Result<Bare> {
         let file = File::create(path)?;
         Ok(Bare { file, durability })
     }
 
-    /// Appends, and syncs where that is asked for.
+    /// Appends bytes, and syncs them if the durability asks for it.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let sum = crc32c::crc32c(bytes);
         self.file.write_all(bytes)?;

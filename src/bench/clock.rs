@@ -1,12 +1,12 @@
-//! How long things took: each on its own, and all together.
+//! Measures time: each piece of work alone, and all together.
 
 use super::Latency;
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};
 
-/// Latencies, exact to three digits.
+/// Latencies with three significant digits.
 pub(super) struct LatencyRecorder {
-    /// In nanoseconds; `None` would be a histogram that cannot be made, which has no samples.
+    /// In nanoseconds. `None` if the histogram could not be made; then there are no samples.
     taken: Option<Histogram<u64>>,
     spent: Duration,
 }
@@ -19,7 +19,7 @@ impl LatencyRecorder {
         }
     }
 
-    /// Times what is one sample, and counts as time spent.
+    /// Times one piece of work as a sample, and adds it to the time spent.
     pub fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let done = work();
@@ -29,15 +29,15 @@ impl LatencyRecorder {
         done
     }
 
-    /// A sample that lies within time counted otherwise.
+    /// Adds a sample whose time is counted by [`LatencyRecorder::spend`].
     pub fn sample(&mut self, took: Duration) {
         if let Some(taken) = &mut self.taken {
-            // It grows as it must; what does not fit it is longer than any run.
+            // The histogram grows as needed. A value that does not fit is longer than any run.
             let _ = taken.record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
         }
     }
 
-    /// Time in which samples overlap.
+    /// Adds time in which samples overlap.
     pub fn spend(&mut self, spent: Duration) {
         self.spent += spent;
     }

@@ -1,7 +1,7 @@
-//! A line's way through a server, over WebSockets of this machine. Lines come in their time whatever has become of
-//! those before them (an open loop), and are timed from when they were to be sent: a stall counts for every line that
-//! it holds up. The bare file takes turns with the server, at the same pace; what is due at the same time it syncs at
-//! once.
+//! Measures a line's way through a server, over WebSockets on this machine. Each line is sent at its own time,
+//! whatever has happened to the lines before it (an open loop). It is timed from the moment when it was due, so a
+//! stall counts for every line that it delays. The bare file takes turns with the server at the same pace; lines that
+//! are due together are synced together.
 
 use super::bare::Bare;
 use super::clock::LatencyRecorder;
@@ -22,12 +22,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Channels of the load, and publishers of each at most.
+/// The number of channels of the load, and the largest number of publishers of each.
 const SIZE: (usize, usize) = (100, 100);
-/// How long the server, and then the file, is measured in one turn.
+/// How long the server is measured in one turn, and then the file.
 const TURN_SECONDS: usize = 5;
 
-/// All of it.
+/// Runs the whole measurement.
 pub(super) fn all(run: &mut BenchRun<'_>, flow: &LineFlow) -> Result<(), BenchError> {
     let folder = run.folder.path();
     let mut bare = Bare::create(&folder.join("bare"), run.durability)?;
@@ -65,7 +65,7 @@ pub(super) fn all(run: &mut BenchRun<'_>, flow: &LineFlow) -> Result<(), BenchEr
     Ok(())
 }
 
-/// A line that its entry can be known by.
+/// Adds an id to a line, by which its entry can be recognised.
 fn with_id(line: &str, number: usize) -> String {
     let open = line.strip_suffix('}').unwrap_or(line);
     format!(r#"{open},"id":"{number}"}}"#)
@@ -94,13 +94,13 @@ impl Pace {
         self.start + self.every * u32::try_from(line).unwrap_or(u32::MAX)
     }
 
-    /// Waits for it. The runtime's own timer is too coarse for this.
+    /// Waits until the line is due. The runtime's own timer is too coarse for this.
     fn wait(self, line: usize) {
         std::thread::sleep(self.due(line).saturating_duration_since(Instant::now()));
     }
 }
 
-/// The bare file at the same pace.
+/// Appends the same lines to the bare file at the same pace.
 fn bare_turn(
     bare: &mut Bare,
     lines: &[String],
@@ -126,7 +126,7 @@ fn bare_turn(
     Ok(())
 }
 
-/// A server in this process, on a runtime of its own.
+/// A server in this process, on its own runtime.
 struct Server {
     runtime: Runtime,
     store: Arc<Store>,
@@ -154,7 +154,7 @@ impl Server {
         };
         let listeners = vec![Listener::Tcp(listener, None)];
         let serving = serve(Arc::clone(&store), listeners, config, async {
-            // That nobody can say it any more means the same.
+            // A dropped sender means the same as a stop.
             let _ = stopped.await;
         });
         Ok(Server {
@@ -167,22 +167,22 @@ impl Server {
     }
 
     fn stop(self) -> Result<(), BenchError> {
-        // It may have ended already; why, it says itself.
+        // The server may have ended already; its own result says why.
         let _ = self.stop.send(());
         self.runtime.block_on(self.ended).map_err(live)??;
         self.store.close().map_err(live)
     }
 }
 
-/// One who sends lines, and one who subscribes to their entries.
+/// One client that sends lines, and one that subscribes to their entries.
 struct Guests {
     source: Socket,
     subscriber: Socket,
-    /// Lines so far.
+    /// The number of lines sent so far.
     sent: usize,
 }
 
-/// What the server says.
+/// A message of the server.
 #[derive(Deserialize)]
 struct ServerMessage {
     t: Option<String>,
@@ -206,7 +206,7 @@ impl Guests {
         Ok(guests)
     }
 
-    /// Sends lines, each in its time, and waits until the last is acknowledged and sent on.
+    /// Sends each line at its time, and waits until the last one is acknowledged and delivered.
     fn turn(
         &mut self,
         clients: &Runtime,
@@ -234,7 +234,7 @@ impl Guests {
     }
 }
 
-/// Sends what is due, until all is acknowledged.
+/// Sends the lines that are due, until all of them are acknowledged.
 async fn talk(
     socket: &mut Socket,
     mut is_due: UnboundedReceiver<()>,
@@ -265,7 +265,7 @@ async fn talk(
     Ok(())
 }
 
-/// Hears the entries of all lines, in order.
+/// Receives the entries of all lines, in order.
 async fn listen(
     socket: &mut Socket,
     lines: usize,
@@ -275,7 +275,7 @@ async fn listen(
 ) -> Result<(), BenchError> {
     let mut heard = 0;
     while heard < lines {
-        // Inferred entries are no line's own.
+        // Inferred entries carry no id of a line.
         let Some(id) = hear(socket).await?.id else {
             continue;
         };

@@ -1,18 +1,18 @@
-//! A load like that of a real deployment: few hot channels and many quiet ones, publishers who come, go and change
-//! their metadata, and now and then a snapshot that shows what was missed.
+//! A load like that of a real deployment. It has few hot channels and many quiet ones. Publishers join, leave and
+//! change their metadata, and now and then a snapshot shows what was missed.
 //!
-//! The same seed gives the same lines, here and everywhere: the generator is in this file.
-#![allow(clippy::indexing_slicing)] // what is indexed is never empty, and every index drawn below its length
+//! The same seed gives the same lines on every machine: the generator is in this file.
+#![allow(clippy::indexing_slicing)] // nothing that is indexed is empty, and every index is drawn below its length
 
 use crate::domain::event::{Event, EventPayload, ReportedListing, ReportedMember, ReportedTopic};
 use crate::domain::order::Stamp;
 
-/// SplitMix64: small, fast, and its sequence is fixed for ever.
+/// SplitMix64: small and fast, and its sequence never changes.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// A sequence by its seed.
+    /// Starts the sequence of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Random(seed)
@@ -33,7 +33,7 @@ impl Random {
     }
 }
 
-/// Numbers from 0, of which `n` comes up in proportion to 1/(n+1).
+/// Numbers from 0; the probability of `n` is proportional to 1/(n+1).
 #[derive(Debug, Clone)]
 pub struct Zipf {
     sums: Vec<u64>,
@@ -53,7 +53,7 @@ impl Zipf {
         }
     }
 
-    /// The next one.
+    /// The next number.
     #[must_use]
     pub fn draw(&self, random: &mut Random) -> usize {
         let end = self.sums.last().copied().unwrap_or(1);
@@ -64,14 +64,15 @@ impl Zipf {
 
 const TOPICS: [&str; 4] = ["audio", "chat", "gesture", "whiteboard"];
 
-/// One who may be in a channel: whether he is, and the metadata he has.
+/// A possible member: whether it is present, and the version of its metadata.
 #[derive(Debug, Clone, Copy, Default)]
 struct LoadMember {
     there: bool,
     version: u32,
 }
 
-/// Lines without end: of 1,000 about 997 are joins, updates and leaves, and 3 are snapshots of a whole channel.
+/// An endless series of lines. Of 1,000 lines about 997 are joins, updates and leaves, and 3 are snapshots of a
+/// channel.
 #[derive(Debug, Clone)]
 pub struct Load {
     random: Random,
@@ -83,10 +84,10 @@ pub struct Load {
 impl Load {
     /// The first source time, Unix ms.
     pub const FROM: i64 = 1_700_000_000_000;
-    /// Lines to one snapshot.
+    /// One line in so many is a snapshot.
     const SNAPSHOT_EVERY: usize = 333;
 
-    /// Over this many channels; each has at most `publishers` of them, of whom about half are there.
+    /// A load for this many channels. Each has at most `seats` publishers; about half of them are present.
     #[must_use]
     pub fn new(seed: u64, channels: usize, seats: usize) -> Self {
         let (channels, seats) = (channels.max(1), seats.max(1));
@@ -110,7 +111,7 @@ impl Load {
         format!("room-{number:04}")
     }
 
-    /// A channel's number; a hot one more likely.
+    /// Draws a channel's number; hot channels are more likely.
     pub fn draw(&mut self) -> usize {
         self.zipf.draw(&mut self.random)
     }
@@ -140,7 +141,8 @@ impl Load {
         )
     }
 
-    /// The whole channel, after changes that nobody heard of: one in a hundred publishers, or one.
+    /// A snapshot of the whole channel, after changes that no line reported: about one in a hundred publishers, at
+    /// least one.
     fn snapshot(&mut self, channel: usize) -> String {
         let seats = &mut self.channels[channel];
         for _ in 0..=seats.len() / 100 {
@@ -171,7 +173,7 @@ impl Load {
 }
 
 fn publisher(channel: usize, place: usize) -> (&'static str, String) {
-    // Publishers are in several channels: each speaks of a window of all of them.
+    // Users publish in several channels: each channel has its own window of the user numbers.
     (
         TOPICS[place % TOPICS.len()],
         format!("user-{:05}", channel * 7 + place),
@@ -197,19 +199,19 @@ impl Iterator for Load {
     }
 }
 
-/// A large channel, and two snapshots of it between which 1 % has changed: a third each of leaves, updates and joins.
-/// Events borrow their names from it, as they do from a line.
+/// A large channel with two snapshots, between which 1 % changes: a third each of leaves, updates and joins. Events
+/// borrow their names from it, as they do from a line.
 #[derive(Debug)]
 pub struct Crowd {
     topics: Vec<String>,
     users: Vec<(usize, String)>,
-    /// The same users in another order; as text in that order too, as it is in a line.
+    /// The same users in another order. Their names lie in memory in that order too, as they do in a line.
     shuffled: Vec<(usize, String)>,
     metas: [String; 2],
 }
 
 impl Crowd {
-    /// So many publishers in each snapshot.
+    /// A channel with this many publishers in each snapshot.
     #[must_use]
     pub fn new(publishers: usize) -> Self {
         let count = publishers + publishers / 300;
@@ -221,7 +223,7 @@ impl Crowd {
         let named = |n: usize| (n, format!("user-{n:06}"));
         Crowd {
             topics: (0..8).map(|n| format!("topic-{n}")).collect(),
-            // Those who are only in the first snapshot, and those who are only in the second, are the last.
+            // The first snapshot leaves out the last users; the second snapshot leaves out the first users.
             users: (0..count).map(named).collect(),
             shuffled: shuffled.into_iter().map(named).collect(),
             metas: [
@@ -231,13 +233,13 @@ impl Crowd {
         }
     }
 
-    /// How many of each kind differ between the two.
+    /// How many members of each kind of change differ between the two.
     #[must_use]
     pub fn changed(&self) -> usize {
         self.users.len() / 301
     }
 
-    /// One of the two snapshots, its publishers in one of two orders.
+    /// Makes one of the two snapshots, with its publishers in one of two orders.
     #[must_use]
     pub fn snapshot(&self, second: bool, shuffled: bool, ts: i64) -> Event<'_> {
         let changed = self.changed();

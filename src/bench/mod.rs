@@ -1,14 +1,14 @@
-//! What a Rollbook does on this machine, and beside each figure that nothing can beat it: the bytes of the same lines
-//! to the end of a bare file, a CRC32C and one fdatasync a batch. The file takes turns with the store, so that both
-//! meet the same disk. Seeds are fixed: every run does the same work.
+//! Measures what Rollbook does on this machine. Beside each figure stands a limit that no store can beat: the bytes
+//! of the same lines appended to a bare file, with a CRC32C and one fdatasync for each batch. The file takes turns
+//! with the store, so that both use the same disk. Seeds are fixed: every run does the same work.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `load` | the lines; the benchmarks in `benches/` use them, too |
-//! | `works` | the works of a store, one a function |
+//! | `works` | the measured works of a store, one function each |
 //! | `live` | a line's way through a server to a subscriber |
 //! | `bare` | the bare file |
-//! | `clock` | latencies, and what is made of them |
+//! | `clock` | latencies and their percentiles |
 
 mod bare;
 mod clock;
@@ -24,31 +24,31 @@ use serde::Serialize;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// How much is done.
+/// How much work a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     /// Lines that are recorded one by one.
     pub single_lines: usize,
-    /// Batches that are recorded.
+    /// The number of batches that are recorded.
     pub batches: usize,
     /// Lines in a batch.
     pub batch_lines: usize,
-    /// Channels of the load.
+    /// The number of channels of the load.
     pub channels: usize,
-    /// Publishers of the large channel.
+    /// The number of publishers of the large channel.
     pub publishers: usize,
-    /// Snapshots of it.
+    /// The number of snapshots of the large channel.
     pub snapshots: usize,
-    /// Times that the log is replayed.
+    /// How many times the log is replayed.
     pub replays: usize,
-    /// Questions about now.
+    /// The number of questions about the present.
     pub questions: usize,
-    /// Questions about random moments.
+    /// The number of questions about random moments.
     pub moments: usize,
 }
 
 impl Sizes {
-    /// What is worth publishing: a minute or so.
+    /// Large enough for published figures: about a minute.
     pub const FULL: Sizes = Sizes {
         single_lines: 5_000,
         batches: 400,
@@ -74,11 +74,11 @@ impl Sizes {
     };
 }
 
-/// How steadily lines come, and how many.
+/// How fast lines are sent, and how many.
 #[cfg(all(feature = "client", feature = "server"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineFlow {
-    /// Lines a second, each sent in its time whatever has become of those before it.
+    /// Lines per second. Each line is sent at its time, whatever has happened to the lines before it.
     pub per_second: u32,
     /// Lines in all.
     pub lines: usize,
@@ -86,7 +86,7 @@ pub struct LineFlow {
 
 #[cfg(all(feature = "client", feature = "server"))]
 impl LineFlow {
-    /// What is worth publishing: less than a minute.
+    /// Large enough for published figures: less than a minute.
     pub const FULL: LineFlow = LineFlow {
         per_second: 1_000,
         lines: 20_000,
@@ -98,13 +98,13 @@ impl LineFlow {
     };
 }
 
-/// One figure, with where it was taken: it can be read alone.
+/// One figure with its setting, so that it can be read alone.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {
     /// What was measured.
     #[serde(flatten)]
     pub work: Work,
-    /// On what.
+    /// Where it was measured.
     #[serde(flatten)]
     pub setting: Setting,
 }
@@ -125,16 +125,16 @@ impl ExportRow for Figure {
     ];
 }
 
-/// On what figures were taken.
+/// The setting in which figures were taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Setting {
     /// What an acknowledged line survives.
     pub durability: &'static str,
     /// The program's version.
     pub version: &'static str,
-    /// An optimised build; figures of another one say little.
+    /// Whether the build is optimised. Figures of an unoptimised build say little.
     pub optimised: bool,
-    /// Where it ran.
+    /// The machine on which it ran.
     pub machine: Machine,
 }
 
@@ -154,14 +154,14 @@ impl Setting {
     }
 }
 
-/// Where it ran.
+/// The machine on which figures were taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Machine {
     /// Cores that this process may use.
     pub cores: usize,
     /// Operating system and architecture.
     pub system: String,
-    /// The kernel's release, where it is known.
+    /// The kernel's release, if it is known.
     pub kernel: Option<String>,
 }
 
@@ -172,71 +172,71 @@ pub struct Work {
     pub work: String,
     /// What is counted.
     pub unit: &'static str,
-    /// How many.
+    /// How many were done.
     pub count: u64,
-    /// How many a second.
+    /// How many were done per second.
     pub per_second: f64,
-    /// How many a second the bare file did.
+    /// How many the bare file did per second.
     pub bare_per_second: Option<f64>,
-    /// How long one took, or one batch where they come in batches.
+    /// How long one took; or one batch, where they come in batches.
     pub latency: Latency,
-    /// The same of the bare file.
+    /// The latency of the bare file.
     pub bare_latency: Option<Latency>,
 }
 
 /// Percentiles, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Latency {
-    /// Half took no longer.
+    /// At least half took no longer.
     pub p50_us: f64,
-    /// Nine in ten.
+    /// At least 90 % took no longer.
     pub p90_us: f64,
-    /// All but one in a hundred.
+    /// At least 99 % took no longer.
     pub p99_us: f64,
-    /// All but one in a thousand.
+    /// At least 99.9 % took no longer.
     pub p999_us: f64,
     /// The longest.
     pub max_us: f64,
 }
 
-/// Why there are no figures.
+/// Why a bench gave no figures.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BenchError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The bare file, or the folder for both, could not be written.
+    /// The bare file or the bench's folder could not be written.
     #[error("the bench's folder: {0}")]
     File(#[from] std::io::Error),
-    /// The load cannot be read: a bug of ours.
+    /// The load cannot be parsed: a bug in Rollbook.
     #[error("the load is no feed: {0}")]
     Load(String),
-    /// The live side could not be had, or broke off.
+    /// The server or a client failed, or the connection broke off.
     #[error("the bench's server: {0}")]
     Live(String),
-    /// The listener wanted no more.
+    /// The listener stopped the bench.
     #[error("the bench was stopped")]
     Stopped,
 }
 
-/// What a listener of the bench is given.
+/// What a listener of the bench receives.
 #[derive(Debug)]
 pub enum BenchEvent<'a> {
-    /// This work begins, or goes on.
+    /// This work begins, or continues.
     Begins(&'a str),
-    /// A work is done.
+    /// A work is done, and this is its figure.
     Measured(Box<Figure>),
 }
 
-/// Who looks on; the bench is ended by returning `false`.
+/// Receives the events of a bench. It stops the bench by returning `false`.
 pub type BenchListener<'a> = &'a mut dyn FnMut(BenchEvent<'_>) -> bool;
 
-/// Does all works of a store in a new folder inside `place`, takes that away again, and tells each figure as soon as it
-/// is taken.
+/// Measures all works of a store in a new folder inside `place`, and removes the folder afterwards. Each figure is
+/// reported as soon as it is taken.
 ///
 /// # Errors
-/// [`BenchError`].
+/// [`BenchError`] when the store, the folder or the load fails, or when the listener returns `false`.
 pub fn bench(
     place: &Path,
     sizes: &Sizes,
@@ -246,11 +246,11 @@ pub fn bench(
     works::all(&mut BenchRun::new(place, durability, onlooker)?, sizes)
 }
 
-/// Has lines recorded by a server and sent on to a subscriber, over WebSockets of this machine: from the moment at which a
-/// line was to be sent to the moment at which it is acknowledged, and to that at which the subscriber has it.
+/// Measures how lines are recorded by a server and delivered to a subscriber, over WebSockets on this machine. The
+/// time runs from the moment when a line was due until it is acknowledged, and until the subscriber has it.
 ///
 /// # Errors
-/// [`BenchError`].
+/// [`BenchError`] when the store, the folder, the server or a client fails, or when the listener returns `false`.
 #[cfg(all(feature = "client", feature = "server"))]
 pub fn live(
     place: &Path,
@@ -261,7 +261,7 @@ pub fn live(
     live::all(&mut BenchRun::new(place, durability, onlooker)?, flow)
 }
 
-/// One run: its folder, which goes with it, and who is notified.
+/// One run: its folder, which is removed with it, and its listener.
 struct BenchRun<'a> {
     folder: TempDir,
     durability: Durability,

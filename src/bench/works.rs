@@ -1,4 +1,4 @@
-//! The works of a store: durable append, replay, reconciliation, questions.
+//! The measured works of a store: durable append, replay, reconciliation, questions.
 
 use super::bare::Bare;
 use super::clock::LatencyRecorder;
@@ -16,16 +16,17 @@ use crate::store::{Batch, BatchLine, BatchText, Options, Store, Ticket};
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Publishers of a channel of the load, at most.
+/// The largest number of publishers of a channel of the load.
 const SEATS: usize = 100;
-/// Batches that the store, and then the file, takes in one turn.
+/// The number of batches that the store, and then the file, takes in one turn.
 const TURN: usize = 16;
-/// Batches handed over before the first one's receipt is awaited: one is decided while the one before it is synced.
+/// How many batches are submitted before the first receipt is awaited: one is decided while the previous one is
+/// synced.
 const IN_FLIGHT: usize = 4;
-/// The moment of recording, where only deciding is measured: Unix ms.
+/// The time of recording where only deciding is measured, Unix ms.
 const NOW: i64 = 1_800_000_000_000;
 
-/// All of them.
+/// Measures all works.
 pub(super) fn all(run: &mut BenchRun<'_>, sizes: &Sizes) -> Result<(), BenchError> {
     let options = Options {
         durability: run.durability,
@@ -78,7 +79,7 @@ fn parsed(lines: &[String]) -> Result<Batch, BenchError> {
     parsed.map(|()| batch)
 }
 
-/// Parsed events in, receipts out: decided, reconciled, framed, chained, synced.
+/// Measures from parsed events to receipts: decide, reconcile, frame, chain and sync.
 fn append(
     store: &Store,
     bare: &mut Bare,
@@ -140,7 +141,7 @@ fn settle(
     Ok(())
 }
 
-/// The whole log, read, checked, decoded, and folded into rosters.
+/// Measures the whole log: read, checked, decoded and folded into rosters.
 fn replayed(store: &Store, sizes: &Sizes) -> Result<Work, BenchError> {
     let mut clock = LatencyRecorder::new();
     for _ in 0..sizes.replays {
@@ -158,14 +159,14 @@ fn replayed(store: &Store, sizes: &Sizes) -> Result<Work, BenchError> {
     })
 }
 
-/// Snapshots of a large channel, each 1 % other than the one before: in memory, and durably.
+/// Measures snapshots of a large channel, each of which differs by 1 % from the one before: in memory, and durably.
 fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2], BenchError> {
     let crowd = Crowd::new(sizes.publishers);
     let (mut state, mut names) = (State::new(), Names::new());
     let [mut in_memory, mut durably, mut of_file] = [(); 3].map(|()| LatencyRecorder::new());
     for turn in 0..=sizes.snapshots {
         let event = crowd.snapshot(turn % 2 == 1, false, Load::FROM + turn as i64);
-        // The first one is a baseline: it makes the channel, and is not counted.
+        // The first snapshot is a baseline: it creates the channel, and is not counted.
         let first = turn == 0;
         let start = Instant::now();
         let resolved = resolve(&event, &mut names);
@@ -209,7 +210,7 @@ fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2],
     ])
 }
 
-/// Who is there, or who was at moments drawn evenly; hot channels are asked about more often.
+/// Asks who is present, or who was at evenly drawn moments. Hot channels are asked about more often.
 fn questions(store: &Store, load: &mut Load, count: usize, at_head: bool) -> Work {
     let mut random = Random::new(4);
     let span = usize::try_from(load.now() - Load::FROM).unwrap_or(usize::MAX);
@@ -224,7 +225,7 @@ fn questions(store: &Store, load: &mut Load, count: usize, at_head: bool) -> Wor
             when,
             ..WhoFilter::default()
         };
-        // That a quiet channel was not yet heard of is an answer, too.
+        // A quiet channel may not be recorded yet: that error is an answer, too.
         let _ = clock.time(|| store.who(&channel, &filter));
     }
     let work = match at_head {
