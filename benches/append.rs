@@ -1,8 +1,8 @@
-//! Durable append: parsed events in, receipts out, `decide`, reconciliation, framing, chain and sync included. Beside
-//! it, in the same run and on the same lines, what no log can beat: the bytes of the lines to the end of a bare file,
-//! a CRC32C and one fdatasync a batch.
+//! Durable append, from parsed events to receipts: `decide`, reconciliation, framing, chain and sync included. In the
+//! same run and on the same lines it measures a limit that no log can beat: the bytes of the lines appended to a bare
+//! file, with a CRC32C and one fdatasync for each batch.
 //!
-//! An element is a line. Stores and file grow from one sample to the next, as they do in life.
+//! An element is a line. The stores and the file grow from one sample to the next, as in real use.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -17,16 +17,16 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 use support::{BATCH, folder, parsed, size};
 
-/// Batches made at a time, outside the measured time.
+/// How many batches are made at a time, outside the measured time.
 const READY: u64 = 8;
-/// Batches handed over before the first one's receipt is awaited.
+/// How many batches are submitted before the first receipt is awaited.
 const IN_FLIGHT: usize = 4;
 
 fn load() -> Load {
     Load::new(1, 1_000, 100)
 }
 
-/// Times `iters` batches of `lines`: `make` is not timed, `work` is.
+/// Times `iters` batches of `lines` lines. The time of `work` counts, the time of `make` does not.
 fn timed<T>(
     iters: u64,
     load: &mut Load,

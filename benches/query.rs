@@ -1,5 +1,6 @@
-//! Questions to a store in a folder: who is there, who was there, what was missed, a page of the history. Channels are
-//! drawn as the load draws them, the hot ones more often; moments and places are drawn evenly.
+//! Questions to a store in a folder: who is present, who was present, what was missed, a page of the history.
+//! Channels are drawn as the load draws them, hot ones more often. Moments and places in the history are drawn
+//! evenly.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -19,7 +20,7 @@ fn query(c: &mut Criterion) {
         let (_dir, store) = filled(&mut load, lines);
         let span = usize::try_from(load.now() - Load::FROM).unwrap();
         let mut random = Random::new(4);
-        // Only channels that the log has heard of by a moment can be asked for at it.
+        // Only channels that the log holds can be asked about.
         let mut channel = || {
             loop {
                 let name = Load::channel(load.draw());
@@ -44,7 +45,7 @@ fn query(c: &mut Criterion) {
                     when: WhoWhen::At(at),
                     ..WhoFilter::default()
                 };
-                // An early moment of a quiet channel has nobody: that is an answer.
+                // At an early moment a quiet channel has no members yet: that is an answer, too.
                 store.who(next(), &filter).is_ok()
             });
         });

@@ -1,7 +1,8 @@
-//! Reconciliation: a snapshot of a whole channel of which 1 % has changed, a third each of leaves, updates and joins,
-//! from names borrowed from its line, listed in the order of the snapshot before it or in another. Looking the names up, deciding and applying are measured; nothing is stored.
+//! Reconciliation of a snapshot of a whole channel. Of the channel 1 % has changed: a third each of leaves, updates
+//! and joins. Names are borrowed from the snapshot's line, which lists them in the order of the snapshot before it or
+//! in another. Looking up names, deciding and applying are measured; nothing is stored.
 //!
-//! An element is a publisher that the snapshot lists: per element the time is to be the same at every size.
+//! An element is a publisher that the snapshot lists. The time per element should be the same at every size.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -55,7 +56,7 @@ fn reconcile(c: &mut Criterion) {
             let id = BenchmarkId::new(format!("decide and apply{order}"), publishers);
             group.bench_function(id, |b| {
                 b.iter(|| {
-                    // There and back: each snapshot differs from the one before it by the same 1 %.
+                    // Both snapshots in turn: each differs from the one before it by the same 1 %.
                     let event = &mut events[turn % 2];
                     event.stamp.ts = Some(FROM + turn as i64);
                     turn += 1;

@@ -1,4 +1,4 @@
-//! Replay: a whole log, read, checked and decoded from its first entry, and folded into rosters.
+//! Replay of a whole log: read, checked and decoded from its first entry, and folded into rosters.
 //!
 //! An element is an entry.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
@@ -13,7 +13,7 @@ use rollbook::domain::state::State;
 use rollbook::{Options, Projection, Store};
 use support::{fill, filled, size};
 
-/// Looks at nothing: what is left is reading and decoding.
+/// Ignores the entries, so that only reading and decoding are measured.
 struct Blind(u64);
 
 impl Projection for Blind {

@@ -1,13 +1,13 @@
-//! What Agora's published sample answers, so that it can be put beside `rollbook missed`.
+//! Shows what Agora's published sample answers, for comparison with `rollbook missed`.
 //!
-//! The sample, in Agora's FAQ, keeps a local cache for each channel and compares it with every SNAPSHOT. This
-//! retells its logic, slips included, in code of our own:
+//! The sample, in Agora's FAQ, keeps a local cache for each channel and compares it with every SNAPSHOT. This example
+//! repeats its logic, mistakes included, in code of our own:
 //!
-//! - only the topics that a snapshot lists are looked at, so a topic that vanished is never noticed;
-//! - whoever leaves is filtered into a new list that nobody keeps, so the cache never forgets anyone: neither
-//!   at a REMOTE_LEAVE nor at a snapshot;
-//! - a REMOTE_JOIN is pushed unseen, so a member can be in the cache twice;
-//! - metadata is kept, and never compared.
+//! - it looks only at the topics that a snapshot lists, so it never notices that a topic vanished;
+//! - it filters out a member that leaves, but drops the filtered list: the cache never forgets a member, neither at a
+//!   REMOTE_LEAVE nor at a snapshot;
+//! - it pushes a REMOTE_JOIN without a check, so a member can be in the cache twice;
+//! - it keeps metadata, and never compares it.
 //!
 //! Run it: `cargo run --example agora_sample_cache -- examples/weak-network-evening.jsonl`
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut channels: BTreeMap<String, Topics> = BTreeMap::new();
     for line in BufReader::new(fs::File::open(path)?).lines() {
         let event: Value = serde_json::from_str(&line?)?;
-        // Link and token events go to other listeners; the sample has none.
+        // Link and token events go to other listeners; the sample has none of them.
         if event.get("topicInfos").is_none() {
             continue;
         }
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match text(&event, "eventType") {
             "SNAPSHOT" => snapshot(&event, cache, &mut out)?,
             "REMOTE_JOIN" => remote_join(&event, cache),
-            // The sample filters the publisher out here, and lets the result fall.
+            // Here the sample filters out the publisher, and drops the result.
             _ => {}
         }
     }
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Compares, topic by listed topic, and adds those who are new.
+/// Compares the listed topics one by one, and adds the new publishers.
 fn snapshot(event: &Value, cache: &mut Topics, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "SNAPSHOT at {}", time_of_day(event))?;
     for info in list(event, "topicInfos") {
@@ -83,7 +83,7 @@ fn snapshot(event: &Value, cache: &mut Topics, out: &mut impl Write) -> io::Resu
     writeln!(out)
 }
 
-/// Pushes the publisher whom the event is about, whether he is there already or not.
+/// Pushes the publisher of the event, even if it is already in the cache.
 fn remote_join(event: &Value, cache: &mut Topics) {
     let publisher = text(event, "publisher");
     for info in list(event, "topicInfos") {

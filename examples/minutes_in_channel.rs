@@ -1,8 +1,8 @@
-//! A projection of one's own: how many minutes each user was present in each channel, day by day.
+//! A custom projection: how many minutes each user was present in each channel, day by day.
 //!
-//! Everything that can be asked of a roll book is a fold of its log. Rollbook's own answers are such folds; this is one
-//! that it does not have. It is told each entry once, in order, and keeps what it needs. It can be thrown away and
-//! rebuilt from the first entry, or kept and told what has come since.
+//! Every answer is a fold of the log. Rollbook's own answers are folds like this; it has no answer for minutes per
+//! day. The projection receives each entry once, in order, and keeps what it needs. It can be dropped and rebuilt
+//! from the first entry; or it is kept, and receives only the newer entries.
 //!
 //! Run it: `cargo run --example minutes_in_channel -- examples/weak-network-evening.jsonl`
 
@@ -16,17 +16,17 @@ use std::collections::BTreeMap;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// A user in a channel. Names are kept as text: the numbers that entries speak in hold for one reading only.
+/// A user in a channel. Names are kept as text: the numbers in entries are valid for one reading of the log only.
 type Who = (String, String);
 
 /// The projection.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MinutesInChannel {
-    /// Who is there: as how many members (a user may publish in several topics), and since when.
+    /// Who is present: as how many members (a user may publish in several topics), and since when.
     present: BTreeMap<Who, (usize, i64)>,
-    /// Milliseconds of stays that have ended, by user and day since 1970.
+    /// The milliseconds of stays that have ended, by user and by day since 1970.
     ended: BTreeMap<Who, BTreeMap<i64, i64>>,
-    /// When the last entry of each channel took effect: open stays count to there.
+    /// When the last entry of each channel took effect. Open stays count up to this time.
     until: BTreeMap<String, i64>,
 }
 
@@ -35,12 +35,13 @@ impl Projection for MinutesInChannel {
         let channel = match &entry.payload {
             Payload::Change(change) => names.key(change.member).channel,
             Payload::Snapshot(snapshot) => snapshot.channel,
-            // These are about who watches, not about who is there.
+            // These entries are about observers, not about members.
             Payload::Link(_) | Payload::Token(_) => return,
         };
         let channel = names.text(channel).to_owned();
         self.until.insert(channel.clone(), entry.effective_at);
-        // What is stale, a duplicate or unknown is in the log, and changed nothing. Inferred entries count like others.
+        // Stale, duplicate and unknown changes are in the log, but changed nothing. Inferred entries count like
+        // observed ones.
         let Payload::Change(change) = &entry.payload else {
             return;
         };
@@ -84,7 +85,7 @@ impl MinutesInChannel {
     }
 }
 
-/// Adds a stay to the days on which it was.
+/// Adds a stay to the days that it covers.
 fn add(days: &mut BTreeMap<i64, i64>, from: i64, to: i64) {
     let mut at = from;
     while at < to {

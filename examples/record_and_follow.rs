@@ -1,15 +1,15 @@
-//! A program that records what it knows itself, without lines of text, and another part of it that follows the log and
-//! goes on where it was after a restart.
+//! One part of a program records events that it makes in code, without lines of text. Another part follows the log,
+//! and after a restart it continues where it was.
 //!
-//! Run it twice: `cargo run --example record_and_follow -- /tmp/rollbook-example`. The second run follows only what it
-//! has recorded itself.
+//! Run it twice: `cargo run --example record_and_follow -- /tmp/rollbook-example`. The second run follows only the
+//! entries that it has recorded itself.
 
 use rollbook::domain::event::LinkState;
 use rollbook::{Event, Options, Store};
 use std::fs;
 use std::path::Path;
 
-/// Entries taken from the log at a time, and about so many bytes.
+/// The limits of a batch of the log: entries, and approximate bytes.
 const BATCH: (usize, usize) = (100, 1 << 20);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,14 +33,14 @@ pub fn record(store: &Store) -> Result<(), rollbook::StoreError> {
             .at(2_000),
         Event::link(LinkState::Down).at(3_000),
         Event::link(LinkState::Up).at(9_000),
-        // Lily is gone, and nobody saw her go: an inferred leave follows, with its window.
+        // Lily is gone, and no event showed her leave: Rollbook infers a leave with its window.
         Event::snapshot("room", [("chat", "tony"), ("chat", "ben")]).at(9_500),
     ])?;
     eprintln!("recorded up to entry {}", store.head());
     Ok(())
 }
 
-/// Every entry since the last call that saved its position here, a line each.
+/// Returns every entry since the position that the last call saved in a file, one line each.
 pub fn follow(store: &Store, position: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let seq = match fs::read_to_string(position) {
         Ok(text) => text.trim().parse()?,
@@ -51,8 +51,8 @@ pub fn follow(store: &Store, position: &Path) -> Result<Vec<String>, Box<dyn std
     loop {
         let batch = cursor.next_batch(store, BATCH.0, BATCH.1)?;
         if batch.is_empty() {
-            // Behind what was done with the entries: after a crash some may come again, and none is missed. A program
-            // that goes on waits here for `Store::on_published`.
+            // The position is saved after the entries were used. After a crash some entries may come again, and none
+            // is missed. A program that keeps running waits here for `Store::on_published`.
             fs::write(position, cursor.seq().to_string())?;
             return Ok(lines);
         }

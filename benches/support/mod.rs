@@ -1,5 +1,5 @@
-//! What the benchmarks share: a load with fixed seeds, stores that have taken it in, and how large everything is.
-#![allow(dead_code)] // each benchmark uses its part
+//! Shared by the benchmarks: a load with fixed seeds, stores that have recorded it, and sizes.
+#![allow(dead_code)] // each benchmark uses a part of it
 
 use rollbook::bench::load::Load;
 use rollbook::domain::entry::Rules;
@@ -9,15 +9,15 @@ use rollbook::{Options, Store};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// The program's allocator: what is measured here is to be what it does.
+/// The program's allocator, so that the benchmarks measure what the program does.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Lines in a batch.
 pub const BATCH: usize = 1_000;
 
-/// A size: the first when measuring (`cargo bench`), the second when only trying whether everything runs
-/// (`cargo test --benches`, `cargo bench -- --test`).
+/// Chooses a size: `measured` for `cargo bench`, `tried` when a run only checks that everything works (`cargo test
+/// --benches`, `cargo bench -- --test`).
 pub fn size(measured: usize, tried: usize) -> usize {
     let has = |wanted: &str| std::env::args().any(|arg| arg == wanted);
     if has("--bench") && !has("--test") {
@@ -27,14 +27,14 @@ pub fn size(measured: usize, tried: usize) -> usize {
     }
 }
 
-/// A folder beside the build's own files: on a disk, where a temporary folder may be in memory.
+/// A folder beside the build's own files: it is on a disk, while a temporary folder may be in memory.
 pub fn folder() -> TempDir {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
     std::fs::create_dir_all(place).unwrap();
     tempfile::tempdir_in(place).unwrap()
 }
 
-/// Lines, parsed, ready for the writer.
+/// Parses lines into a batch for the writer.
 pub fn parsed(lines: &[String]) -> Batch {
     let text = BatchText {
         bytes: lines.join("\n").into_bytes(),
@@ -61,7 +61,7 @@ pub fn fill(store: &Store, load: &mut Load, lines: usize) {
     }
 }
 
-/// A store in a folder that holds this many lines of the load, closed and opened again; keep the folder.
+/// A store in a folder that holds this many lines of the load, closed and opened again. The caller keeps the folder.
 pub fn filled(load: &mut Load, lines: usize) -> (TempDir, Store) {
     let folder = folder();
     let store = Store::open(folder.path(), Options::default()).unwrap();
