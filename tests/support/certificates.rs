@@ -1,10 +1,10 @@
-//! Certificates that are thrown away: an authority, and what it issues for servers.
+//! Throw-away certificates: an authority, and the certificates that it issues for servers.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
 
-/// One that issues certificates.
+/// An authority that issues certificates.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, in PEM.
@@ -22,17 +22,17 @@ impl Authority {
         Authority(CertifiedIssuer::self_signed(params, key).unwrap())
     }
 
-    /// What those who trust it have, in PEM.
+    /// The authority's certificate, in PEM, for clients that trust it.
     pub fn certificate(&self) -> String {
         self.0.pem()
     }
 
-    /// For a server of this name or address.
+    /// Issues a certificate for a server of this name or address.
     pub fn issues(&self, host: &str) -> Issued {
         self.issue(CertificateParams::new([host.to_owned()]).unwrap())
     }
 
-    /// The same, but of a time that is over.
+    /// The same, but expired.
     pub fn issued_long_ago(&self, host: &str) -> Issued {
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2001, 1, 1);

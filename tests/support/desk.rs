@@ -10,24 +10,24 @@ use rollbook::{Options, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// A store, and the clock that it goes by.
+/// A store with its clock.
 pub struct Desk {
     pub store: Store,
     clock: Arc<AtomicI64>,
 }
 
 impl Desk {
-    /// In memory.
+    /// A new store in memory.
     pub fn new() -> Desk {
         Desk::on(&Arc::new(MemoryJournal::new()))
     }
 
-    /// On an engine that may have been used before.
+    /// A store on an engine that may have been used before.
     pub fn on<E: Engine + 'static>(engine: &Arc<E>) -> Desk {
         Desk::with(|options| Store::on(Box::new(Arc::clone(engine)), options))
     }
 
-    /// On anything else.
+    /// A store that `open` opens in any other way.
     pub fn with(open: impl FnOnce(Options) -> Result<Store, StoreError>) -> Desk {
         let clock = Arc::new(AtomicI64::new(NOW));
         let of_store = Arc::clone(&clock);
@@ -39,7 +39,7 @@ impl Desk {
         Desk { store, clock }
     }
 
-    /// A new one that has heard a tape, line by line.
+    /// A new store that has recorded a tape, line by line.
     pub fn of(tape: &Tape) -> Desk {
         let desk = Desk::new();
         desk.hear(tape, &tape.lines);
@@ -66,7 +66,7 @@ impl Desk {
         self.store.submit(tape.batch(lines))?.wait()
     }
 
-    /// The state in words, as a query finds it.
+    /// The state as text, as a query finds it.
     pub fn described(&self) -> String {
         let store = &self.store;
         store
@@ -74,7 +74,7 @@ impl Desk {
             .unwrap()
     }
 
-    /// The state in words, folded from the first entry, up to the entry `last`.
+    /// The state as text, folded from the first entry, up to the entry `last`.
     pub fn folded(&self, last: Option<u64>) -> String {
         let scope = ScanScope {
             last,

@@ -1,5 +1,5 @@
-//! Journals in memory that outlive the store on them, and one that fails, waits or panics when a test says so. What an
-//! engine itself promises is tested elsewhere (`tests/log/journal.rs`).
+//! Journals in memory that outlive their store, and a journal that fails, waits or panics when a test asks for it.
+//! `tests/log/journal.rs` tests the promises of an engine itself.
 
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::{Journal, JournalError, KeyValues, Values};
@@ -25,7 +25,7 @@ pub fn values(journal: &MemoryJournal) -> Vec<Vec<u8>> {
 #[derive(Debug, Default)]
 pub struct FaultyJournal {
     memory: MemoryJournal,
-    /// Whether syncs wait, and what wakes them.
+    /// Whether syncs wait, and the condition variable that wakes them.
     shut: (Mutex<bool>, Condvar),
     key_values_fail: AtomicBool,
     sync_panics: AtomicBool,
@@ -33,7 +33,7 @@ pub struct FaultyJournal {
 }
 
 impl FaultyJournal {
-    /// Without faults so far.
+    /// A journal without faults so far.
     pub fn new() -> Arc<FaultyJournal> {
         Arc::default()
     }
@@ -43,23 +43,23 @@ impl FaultyJournal {
         *self.shut.0.lock().unwrap() = true;
     }
 
-    /// Syncs go on.
+    /// Lets syncs continue.
     pub fn open(&self) {
         *self.shut.0.lock().unwrap() = false;
         self.shut.1.notify_all();
     }
 
-    /// No key value can be stored, or every one again.
+    /// Makes the storing of key values fail, or work again.
     pub fn fail_key_values(&self, fails: bool) {
         self.key_values_fail.store(fails, Ordering::SeqCst);
     }
 
-    /// Syncs panic.
+    /// Makes syncs panic.
     pub fn panic_on_sync(&self) {
         self.sync_panics.store(true, Ordering::SeqCst);
     }
 
-    /// Reads panic, or do so no more.
+    /// Makes reads panic, or work again.
     pub fn panic_on_read(&self, panics: bool) {
         self.read_panics.store(panics, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! Arbitrary feeds for the laws: sequences of lines in every shape, with so few names that everything meets.
+//! Arbitrary feeds for the laws: sequences of lines in every shape, with so few names that they often coincide.
 
 use super::shapes::{Body, bodies};
 use proptest::collection::vec;
@@ -13,10 +13,10 @@ use std::fmt;
 
 /// Where source times begin.
 pub const START: i64 = 1_800_000_000_000;
-/// The moment of recording, where it stands still.
+/// The time of recording where the clock stands still.
 pub const NOW: i64 = START + 10_000;
 
-/// A line as it was heard.
+/// A line with its time of recording.
 #[derive(Clone)]
 pub struct Heard {
     /// The clock at its recording.
@@ -25,7 +25,7 @@ pub struct Heard {
     pub text: String,
 }
 
-/// A feed, and the rules by which it is taken.
+/// A feed, and the rules for ingesting it.
 #[derive(Clone)]
 pub struct Tape {
     /// The rules.
@@ -35,7 +35,7 @@ pub struct Tape {
 }
 
 impl fmt::Debug for Tape {
-    // As it can be ingested by hand.
+    // As lines that can be ingested by hand.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:?}", self.rules)?;
         for heard in &self.lines {
@@ -46,7 +46,7 @@ impl fmt::Debug for Tape {
 }
 
 impl Tape {
-    /// The lines by hand, at a clock that stands still.
+    /// A tape of hand-written lines; the clock stands still.
     pub fn of(rules: Rules, lines: &[&str]) -> Tape {
         let heard = |line: &&str| Heard {
             now: NOW,
@@ -58,12 +58,12 @@ impl Tape {
         }
     }
 
-    /// Lines for the writer.
+    /// A batch of these lines.
     pub fn batch(&self, lines: &[Heard]) -> Batch {
         self.batch_with(lines, Vec::new())
     }
 
-    /// Lines for the writer, and others behind them.
+    /// A batch of these lines, followed by other lines.
     pub fn batch_with(&self, lines: &[Heard], others: Vec<BatchLine<'static>>) -> Batch {
         let texts: Vec<&str> = lines.iter().map(|heard| &*heard.text).collect();
         let text = BatchText {
@@ -79,10 +79,10 @@ impl Tape {
     }
 }
 
-/// Those of lines that say nothing else.
+/// Defaults for lines that name no observer.
 pub const DEFAULTS: Defaults<'static> = Defaults::of("default");
 
-/// A line that stands for what became of an ingest connection: `^WHAT [OBSERVER]`.
+/// Parses a line that stands for an event of an ingest connection: `^WHAT [OBSERVER]`.
 pub fn connection(text: &str) -> Option<(String, Connection)> {
     let (what, observer) = text.strip_prefix('^')?.split_once(' ')?;
     let what = match what {
@@ -116,10 +116,10 @@ fn line(text: &[u8]) -> BatchLine<'_> {
     }
 }
 
-/// What of Rollbook's laws a feed is for.
+/// The laws that a feed is meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// Every shape, several observers; the clock goes on, and now and then back.
+    /// Every shape, several observers; the clock advances, and now and then goes back.
     Any,
     /// Lines of contract 2.1 to 2.3 of one observer; the clock stands still.
     Agora,
@@ -135,7 +135,7 @@ pub fn tape(shape: Shape, most: usize) -> impl Strategy<Value = Tape> {
             lines.extend(connection.map(|text| hours.at_once(text)));
             let several = bodies.len() > 1;
             for (at, body) in bodies.into_iter().enumerate() {
-                // An id names one occurrence: one line of those that belong together.
+                // An id names one occurrence, so only one line of a group has it.
                 let id = !several || at == 0;
                 lines.push(hours.line(shape, moment, &body, &extras, id));
             }
@@ -172,7 +172,7 @@ fn rules() -> impl Strategy<Value = Rules> {
         )
 }
 
-/// The time of a line by its source, and by the clock.
+/// The time of a line by its source and by the clock.
 #[derive(Debug, Clone, Copy)]
 struct Moment {
     ts: When,
@@ -184,9 +184,9 @@ struct Moment {
 enum When {
     Missing,
     Zero,
-    /// So much after the line before it.
+    /// This much after the line before it.
     Step(i64),
-    /// So much after the fixed clock.
+    /// This much after the fixed clock.
     Ahead(i64),
 }
 
@@ -205,7 +205,7 @@ fn moment() -> impl Strategy<Value = Moment> {
     (ts, pos, now).prop_map(|(ts, pos, now)| Moment { ts, pos, now })
 }
 
-/// How late it is on the tape.
+/// The current times on a tape.
 #[derive(Default)]
 struct Hours {
     ts: i64,
@@ -270,7 +270,7 @@ struct Extras {
 }
 
 fn extras(shape: Shape) -> impl Strategy<Value = Extras> {
-    // Enough ids that most are new, few enough that some come again; a retry of Agora's own is a rare thing.
+    // Enough ids that most are new, but so few that some repeat. Retries are rare in Agora feeds.
     let ids = if shape == Shape::Any { 30u8 } else { 200 };
     let observer = prop_oneof![3 => Just(None), 1 => Just(Some("o2"))];
     let self_user = prop_oneof![4 => Just(None), 1 => Just(Some("ann"))];
@@ -282,8 +282,8 @@ fn extras(shape: Shape) -> impl Strategy<Value = Extras> {
     })
 }
 
-/// The number of cases: `few`, as a part of proptest's own 256, so that `PROPTEST_CASES` multiplies them. Where it is not
-/// set, the cases are the same in every run: what passes on one machine passes on all, and the long runs look further.
+/// The number of cases: `few`, scaled by `PROPTEST_CASES` relative to proptest's default of 256. Without that
+/// variable the cases are the same in every run, so that every machine gives the same result; long runs look further.
 pub fn cases(few: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     let rng_seed = match std::env::var_os("PROPTEST_CASES") {

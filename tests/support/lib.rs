@@ -1,5 +1,5 @@
-//! What the test programs and the fuzz targets share: stores, feeds, servers, the program as a child process, the model.
-//! What only one test program needs is in that program.
+//! Shared by the test programs and the fuzz targets: stores, feeds, servers, the program as a child process, the
+//! model. Helpers that only one test program needs are in that program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::new_without_default, missing_docs)]
 
@@ -28,7 +28,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A clock that stands still, so that times are known.
+/// Options with a clock that stands still, so that times are known.
 pub fn options() -> Options {
     Options {
         clock: Arc::new(|| 1_800_000_000_000),
@@ -36,14 +36,14 @@ pub fn options() -> Options {
     }
 }
 
-/// A store in memory that has taken in these lines.
+/// A store in memory that has ingested these lines.
 pub fn store_of(lines: &str) -> Store {
     let store = Store::in_memory(options()).unwrap();
     take(&store, lines, &IngestOptions::default());
     store
 }
 
-/// Takes in lines.
+/// Ingests lines.
 pub fn take(store: &Store, lines: &str, how: &IngestOptions) -> IngestOutcome {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(lines.as_bytes()).unwrap();
@@ -62,8 +62,8 @@ pub fn history(store: &Store) -> Vec<HistoryEntry> {
     entries
 }
 
-/// The folder that a variable names, of data that is no part of the repository. Whatever needs it is `#[ignore]`d, so
-/// that it cannot pass without; `.ci/run` runs it where the data is.
+/// The folder of data outside the repository that an environment variable names. A test that needs it is
+/// `#[ignore]`d, so that it cannot pass without the data; `.ci/run` runs it where the data is.
 pub fn data(variable: &str) -> PathBuf {
     let folder = std::env::var_os(variable);
     folder

@@ -1,4 +1,4 @@
-//! A WebSocket server that does what a test tells it, connection by connection.
+//! A WebSocket server whose behaviour a test decides, connection by connection.
 #![allow(clippy::result_large_err)] // the shape is the library's
 
 use super::program::DEADLINE;
@@ -13,19 +13,19 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket, accept_hdr};
 pub struct Mock(TcpListener);
 
 impl Mock {
-    /// On a port of its own.
+    /// Starts it on its own port.
     pub fn start() -> Mock {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         Mock(listener)
     }
 
-    /// Where it is.
+    /// Its address.
     pub fn url(&self) -> String {
         format!("ws://{}/feed", self.0.local_addr().unwrap())
     }
 
-    /// The next connection, before a word has been said.
+    /// The next connection, before the handshake.
     pub fn knock(&self) -> TcpStream {
         let started = Instant::now();
         loop {
@@ -44,17 +44,17 @@ impl Mock {
         }
     }
 
-    /// The next connection, let in.
+    /// Accepts the next connection.
     pub fn accept(&self) -> Guest {
         self.accept_with(None)
     }
 
-    /// The next connection, let in to hear a recording.
+    /// Accepts the next connection, and offers to play a recording.
     pub fn accept_to_play(&self) -> Guest {
         self.accept_with(Some("played"))
     }
 
-    /// The next connection, let in as a Rollbook does.
+    /// Accepts the next connection as a Rollbook does.
     pub fn accept_as_rollbook(&self) -> Guest {
         self.accept_with(Some("live"))
     }
@@ -79,7 +79,7 @@ impl Mock {
         }
     }
 
-    /// The next connection, which asks something in plain HTTP, and gets this answer.
+    /// Answers the next connection's plain HTTP request with this body.
     pub fn answer(&self, body: &str) {
         let mut stream = self.knock();
         let mut head = Vec::new();
@@ -96,7 +96,7 @@ impl Mock {
         .unwrap();
     }
 
-    /// The next connection, turned away with this status.
+    /// Refuses the next connection with this status.
     pub fn refuse(&self, status: u16) {
         let refuse = |_: &Request, _: Response| {
             let mut response = ErrorResponse::new(Some("no".to_owned()));
@@ -107,27 +107,27 @@ impl Mock {
     }
 }
 
-/// Somebody who has been let in.
+/// A client that was accepted.
 pub struct Guest {
     socket: WebSocket<TcpStream>,
-    /// What it said in `Authorization`.
+    /// The token of its `Authorization` header.
     pub token: Option<String>,
-    /// What it asked for.
+    /// The path that it requested.
     pub path: String,
 }
 
 impl Guest {
-    /// Says a message.
+    /// Sends a text message.
     pub fn say(&mut self, text: &str) {
         self.socket.send(Message::text(text)).unwrap();
     }
 
-    /// Sends bytes.
+    /// Sends a binary message.
     pub fn send(&mut self, bytes: &[u8]) {
         self.socket.send(Message::binary(bytes.to_vec())).unwrap();
     }
 
-    /// The next thing that it says: a text, or `None` where it says goodbye.
+    /// The client's next text message; `None` if it closes the connection.
     pub fn hears(&mut self) -> Option<String> {
         loop {
             match self.socket.read() {
@@ -139,18 +139,18 @@ impl Guest {
         }
     }
 
-    /// Waits until it has read all that was said to it.
+    /// Waits until the client has read all messages that were sent to it.
     pub fn heard(&mut self) {
         self.socket.send(Message::Ping("?".into())).unwrap();
         while !matches!(self.socket.read().unwrap(), Message::Pong(_)) {}
     }
 
-    /// Waits for its goodbye, and gives the code.
+    /// Waits until the client closes the connection, and returns the code.
     pub fn leaves(mut self) -> u16 {
         loop {
             match self.socket.read() {
                 Ok(Message::Close(frame)) => {
-                    // The answer to its goodbye.
+                    // The answer to its close frame.
                     let _ = self.socket.flush();
                     return frame.unwrap().code.into();
                 }

@@ -1,4 +1,4 @@
-//! The program itself, as a child process in a folder of its own, with a deadline: for tests from the outside.
+//! The program itself, as a child process in its own folder, with a deadline: for tests from the outside.
 
 use serde_json::Value;
 use std::fs::File;
@@ -9,13 +9,13 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Longer than anything takes on the slowest machine: whoever is not done by then hangs.
+/// Longer than any run takes on the slowest machine: a process that is still running then hangs.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
-/// The file of a folder with the certificates that are trusted in it.
+/// The file of a folder with the certificates that its program trusts.
 pub const TRUSTED: &str = "trusted.pem";
 
-/// What a run of the program left.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub struct Ran {
     /// `None`: ended by a signal.
@@ -25,13 +25,13 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// That it succeeded.
+    /// Asserts that it succeeded.
     pub fn ok(self) -> Ran {
         assert_eq!(self.status, Some(0), "{self:?}");
         self
     }
 
-    /// That it ended with this status, and a sentence instead of a panic.
+    /// Asserts that it ended with this status, and with an error message instead of a panic.
     pub fn fails(self, status: i32) -> Ran {
         assert_eq!(self.status, Some(status), "{self:?}");
         assert!(!self.err.contains("panicked"), "{self:?}");
@@ -55,7 +55,7 @@ impl Ran {
     }
 }
 
-/// The program that cargo has built for the test program in which this stands; only there is its path known.
+/// The program that cargo built for the calling test program. Its path is known only there, so this is a macro.
 #[macro_export]
 macro_rules! program {
     () => {
@@ -63,7 +63,7 @@ macro_rules! program {
     };
 }
 
-/// A new [`Folder`] for that program.
+/// A new [`Folder`] for the calling test program's program.
 #[macro_export]
 macro_rules! folder {
     () => {
@@ -80,7 +80,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// For the program at this path: see [`folder!`](crate::folder).
+    /// A folder for the program at this path: see [`folder!`](crate::folder).
     pub fn new(program: &'static str) -> Folder {
         let place = tempfile::tempdir().unwrap();
         Folder { place, program }
@@ -90,20 +90,20 @@ impl Folder {
         self.place.path().join(name)
     }
 
-    /// Writes a file, and gives its path.
+    /// Writes a file, and returns its path.
     pub fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
         std::fs::write(self.path(name), text).unwrap();
         self.path(name).to_str().unwrap().to_owned()
     }
 
-    /// Writes more behind a file.
+    /// Appends text to a file.
     pub fn more(&self, name: &str, text: &str) {
         let mut options = File::options();
         let mut file = options.append(true).open(self.path(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
-    /// The program, on the store in `store`; it trusts those in [`TRUSTED`], where there is such a file.
+    /// The program, on the store in `store`. It trusts the certificates in [`TRUSTED`], if there is such a file.
     pub fn program(&self, args: &[&str]) -> Command {
         let mut command = command(self.program);
         command
@@ -116,24 +116,24 @@ impl Folder {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     pub fn run(&self, args: &[&str]) -> Ran {
         run(self.program(args))
     }
 
-    /// Takes in a file with these lines, and gives the summary.
+    /// Ingests a file with these lines, and returns the summary.
     pub fn ingest(&self, text: impl AsRef<[u8]>, options: &[&str]) -> Value {
         let file = self.file("feed.jsonl", text);
         let args = [&["ingest"], options, &[file.as_str()]].concat();
         self.run(&args).ok().line()
     }
 
-    /// What a query answers, as JSON lines.
+    /// The answer to a query, as JSON lines.
     pub fn ask(&self, args: &[&str]) -> Vec<Value> {
         self.run(args).ok().lines()
     }
 
-    /// What `verify --deep` says, with its number of entries.
+    /// Runs `verify --deep`, and returns its number of entries.
     pub fn verified(&self) -> u64 {
         let verified = self.run(&["verify", "--deep"]).ok().line();
         assert_eq!(verified["ok"], true, "{verified}");
@@ -141,7 +141,7 @@ impl Folder {
     }
 }
 
-/// The program at this path, with nothing of this process's surroundings that it would heed: see
+/// The program at this path, without the environment variables of this process that would influence it: see
 /// [`program!`](crate::program).
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
@@ -177,7 +177,7 @@ pub fn run_within(mut command: Command, deadline: Duration) -> Ran {
     }
 }
 
-/// Waits for a child's end.
+/// Waits until a child has ended.
 pub fn end(child: &mut Child, deadline: Duration, what: &Command) -> ExitStatus {
     let started = Instant::now();
     loop {
@@ -193,12 +193,12 @@ pub fn end(child: &mut Child, deadline: Duration, what: &Command) -> ExitStatus 
     }
 }
 
-/// The lines that a child says, as they come.
+/// The lines that a child writes, as they come.
 pub fn said(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (said, lines) = mpsc::channel();
     std::thread::spawn(move || {
         let lines = BufReader::new(from).lines().map_while(Result::ok);
-        // Whoever has heard enough may hang up.
+        // The receiver may have hung up.
         lines.for_each(|line| drop(said.send(line)));
     });
     lines
@@ -220,13 +220,13 @@ pub fn copy(from: &Path, to: &Path) {
         if item.file_type().unwrap().is_dir() {
             copy(&item.path(), &to.join(item.file_name()));
         } else if item.file_type().unwrap().is_file() {
-            // A killed program has left its socket.
+            // A killed program leaves its socket behind.
             std::fs::copy(item.path(), to.join(item.file_name())).unwrap();
         }
     }
 }
 
-/// Entries without what the moment of recording decides.
+/// Entries without the field that depends on the time of recording.
 pub fn timeless(mut entries: Vec<Value>) -> Vec<Value> {
     for entry in &mut entries {
         entry.as_object_mut().unwrap().remove("recorded_at");
@@ -234,12 +234,12 @@ pub fn timeless(mut entries: Vec<Value>) -> Vec<Value> {
     entries
 }
 
-/// Numbers that look random and are the same each time.
+/// Random-looking numbers that are the same in every run.
 #[derive(Debug)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// From `ROLLBOOK_SEED`, or the test's own number.
+    /// Seeded by `ROLLBOOK_SEED`, or else by the test's own number.
     pub fn new(own: u64) -> Dice {
         let seed = std::env::var("ROLLBOOK_SEED").ok();
         let seed = seed.map_or(own, |seed| seed.parse().unwrap());
@@ -247,7 +247,7 @@ impl Dice {
         Dice(seed)
     }
 
-    /// From a number that a test's own dice have given.
+    /// Seeded by a number that the test's own dice gave; prints no seed.
     pub fn quiet(seed: u64) -> Dice {
         Dice(seed)
     }
@@ -263,7 +263,7 @@ impl Dice {
     }
 }
 
-/// A few rounds, or many where `ROLLBOOK_LONG` is set.
+/// `few` rounds, or `many` if `ROLLBOOK_LONG` is set.
 pub fn rounds(few: usize, many: usize) -> usize {
     if long() { many } else { few }
 }

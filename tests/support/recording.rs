@@ -5,7 +5,7 @@ use super::program::{DEADLINE, Folder, Ran, end, said};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 
-/// `record`, at work.
+/// A running `record`.
 pub struct Recording {
     child: Child,
     command: Command,
@@ -30,7 +30,7 @@ impl Recording {
         }
     }
 
-    /// Waits until it says something with this in it.
+    /// Waits until it writes a line that contains `what`.
     pub fn says(&self, what: &str) {
         loop {
             let line = self.err.recv_timeout(DEADLINE).unwrap();
@@ -53,7 +53,7 @@ impl Recording {
         self.child.wait().unwrap();
     }
 
-    /// Waits for its end.
+    /// Waits until it has ended.
     pub fn end(mut self) -> Ran {
         let status = end(&mut self.child, DEADLINE, &self.command).code();
         let lines =
@@ -65,13 +65,13 @@ impl Recording {
         }
     }
 
-    /// Tells it to end, as a supervisor does.
+    /// Stops it, as a supervisor does.
     pub fn terminate(self) -> Ran {
         self.signal("-TERM");
         self.end().ok()
     }
 
-    /// Tells it to end, and hears its goodbye to the source.
+    /// Stops it, and checks that it closes the connection to the source properly.
     pub fn stop(self, mut last: Guest) -> Ran {
         last.heard();
         self.signal("-TERM");

@@ -12,13 +12,13 @@ use rollbook::domain::state::State;
 use rollbook::feed::parse;
 use std::collections::HashMap;
 
-/// What the lines come to.
+/// The result of the lines.
 #[derive(Default)]
 pub struct Reference {
     pub names: Names,
     pub state: State,
     pub entries: Vec<Entry>,
-    /// The state in words behind each entry, before the pages that follow it.
+    /// The state as text after each entry, before the pages that follow it.
     pub described: Vec<String>,
     pub rejected: usize,
     pub retries: usize,
@@ -27,7 +27,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// All lines of a tape.
+    /// The result of all lines of a tape.
     pub fn of(tape: &Tape) -> Reference {
         let mut reference = Reference::default();
         for heard in &tape.lines {
@@ -36,7 +36,7 @@ impl Reference {
         reference
     }
 
-    /// Lines that whoever opens the store anew would say first: the connections that are up have gone.
+    /// The `restart` lines with which opening the store again ends the connections that are up.
     pub fn restarts(&self) -> Vec<Heard> {
         let up = self
             .state
@@ -51,7 +51,7 @@ impl Reference {
         up.iter().map(line).collect()
     }
 
-    /// One line.
+    /// Takes one line.
     pub fn line(&mut self, heard: &Heard, rules: &Rules) {
         let event = match connection(&heard.text) {
             Some((observer, what)) => connection_event(observer, what),

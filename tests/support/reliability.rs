@@ -1,7 +1,7 @@
-//! Rows of the reliability table in SECURITY.md, each printed as one line of one form: a long run's output is searched
-//! for `reliability:`, and the table is made of what is found.
+//! Rows of the reliability table in SECURITY.md. Each row is printed as one line of the same form. The table is made
+//! by searching the output of a long run for `reliability:`.
 
-/// Prints what was tried, how often, and what came of it.
+/// Prints what was tried, how often, and with what results.
 pub fn row(what: &str, tried: u64, found: &[(&str, u64)]) {
     let found: Vec<String> = found
         .iter()

@@ -1,4 +1,4 @@
-//! A server on a port of its own, and clients for it: HTTP in one go, WebSockets line by line.
+//! A server on its own port, and clients for it: single HTTP requests, and WebSockets line by line.
 
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
@@ -27,10 +27,10 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-/// Longer than anything takes on the slowest machine: whoever is not done by then hangs.
+/// Longer than any step takes on the slowest machine: a step that is not done by then hangs.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Waits, but not for ever.
+/// Waits for a future, up to [`DEADLINE`].
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
     timeout(DEADLINE, what).await.expect("this takes too long")
 }
@@ -44,7 +44,7 @@ pub struct Served {
 }
 
 impl Served {
-    /// One over an empty store in memory, with these limits.
+    /// A server over an empty store in memory, with these limits.
     pub async fn within(bounds: ServerLimits) -> Served {
         let config = Config {
             bounds,
@@ -73,12 +73,12 @@ impl Served {
         }
     }
 
-    /// Serves a store to this machine, without tokens.
+    /// Serves a store without tokens on the loopback address.
     pub async fn open(store: Store) -> Served {
         Served::start(store, Config::default()).await
     }
 
-    /// Stops it, and gives the store back.
+    /// Stops it, and returns the store.
     pub async fn stop(self) -> Arc<Store> {
         self.stop.send(()).unwrap();
         soon(self.ended).await.unwrap();
@@ -110,7 +110,7 @@ impl Served {
         soon(ask(stream, method, path, head, body)).await
     }
 
-    /// A WebSocket; or the refusal.
+    /// Opens a WebSocket, or returns the refusal.
     pub async fn socket(&self, path: &str) -> Result<Socket, Got> {
         let stream = TcpStream::connect(self.address).await.unwrap();
         soon(connect(stream, path)).await
@@ -127,13 +127,13 @@ pub struct Got {
 }
 
 impl Got {
-    /// That it has this status.
+    /// Asserts this status.
     pub fn expect(self, status: u16) -> Got {
         assert_eq!(self.status, status, "{self:?}");
         self
     }
 
-    /// A header; empty where there is none.
+    /// A header; empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         let value = self.head.get(name);
         value.map_or("", |value| value.to_str().unwrap())
@@ -152,13 +152,13 @@ impl Got {
             .collect()
     }
 
-    /// What went wrong.
+    /// Its error message.
     pub fn error(&self) -> String {
         self.json()["error"].as_str().unwrap().to_owned()
     }
 }
 
-/// Asks over any stream.
+/// Sends a request over any stream.
 pub async fn ask(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     method: &str,
@@ -196,24 +196,24 @@ pub async fn ask(
     }
 }
 
-/// Asks over the owner's socket.
+/// Sends a request over the owner's socket.
 pub async fn ask_owner(path: &Path, what: &str) -> Got {
     let stream = UnixStream::connect(path).await.unwrap();
     soon(ask(stream, "GET", what, &[], "")).await
 }
 
-/// A connection from an address of this machine.
+/// A connection from this local address.
 pub async fn from(address: &str, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(address.parse().unwrap()).unwrap();
     soon(socket.connect(to)).await.unwrap()
 }
 
-/// A WebSocket over a connection; or the refusal.
+/// Opens a WebSocket over a connection, or returns the refusal.
 pub async fn connect(stream: TcpStream, path: &str) -> Result<Socket, Got> {
     let address = format!("ws://localhost{path}");
     let request = address.into_client_request().unwrap();
-    // There may be thousands of them.
+    // A test may open thousands of them.
     let config = WebSocketConfig::default().read_buffer_size(16 << 10);
     match client_async_with_config(request, stream, Some(config)).await {
         Ok((socket, _)) => Ok(Socket(socket)),
@@ -235,7 +235,7 @@ impl Socket {
         soon(self.0.send(Message::text(text.into()))).await.unwrap();
     }
 
-    /// Says it, however long the server takes to hear.
+    /// Sends a message, however long the server takes to read it.
     pub async fn say_in_time(&mut self, text: impl Into<String>) {
         self.0.send(Message::text(text.into())).await.unwrap();
     }
@@ -246,9 +246,9 @@ impl Socket {
         Ok(serde_json::from_str(&text).unwrap())
     }
 
-    /// The next message as it is, however long it takes; or the code with which the server closed the socket.
+    /// The next message as text, however long it takes; or the code with which the server closed the socket.
     pub async fn text(&mut self) -> Result<Utf8Bytes, u16> {
-        // Pings come for ever: they are no answer.
+        // Pings never stop, so they are skipped.
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(text),
@@ -261,7 +261,7 @@ impl Socket {
         }
     }
 
-    /// Messages up to the first that `last` says yes to, with it.
+    /// Messages up to and including the first one that `last` accepts.
     pub async fn hear_until(&mut self, last: impl Fn(&Value) -> bool) -> Vec<Value> {
         let mut heard = Vec::new();
         loop {
@@ -274,12 +274,12 @@ impl Socket {
         }
     }
 
-    /// Ends it in order.
+    /// Closes it properly.
     pub async fn close(self) {
         self.close_with(1000).await;
     }
 
-    /// Ends it with this code, and waits until the server has ended it, too.
+    /// Closes it with this code, and waits until the server has closed it, too.
     pub async fn close_with(mut self, code: u16) {
         let frame = CloseFrame {
             code: code.into(),
@@ -289,7 +289,7 @@ impl Socket {
         while let Some(Ok(_)) = soon(self.0.next()).await {}
     }
 
-    /// Breaks it off.
+    /// Breaks the connection off.
     pub fn drop(self) {}
 }
 
@@ -319,10 +319,10 @@ impl ServerClock for Set {
     }
 }
 
-/// When the clock of tests with tokens begins.
+/// The first time of the clock in tests with tokens.
 pub const NOW: i64 = 1_800_000_000_000;
 
-/// A secret, and what is made with it.
+/// A secret, and the tokens that are made with it.
 pub struct Tokens {
     secret: Secret,
     pub clock: Arc<Set>,
@@ -338,7 +338,7 @@ impl Tokens {
         }
     }
 
-    /// How a server that asks for them is set up.
+    /// The configuration of a server that requires these tokens.
     pub fn config(&self) -> Config {
         Config {
             tokens: Some(TokenVerifier::of_secrets(std::slice::from_ref(
@@ -349,12 +349,12 @@ impl Tokens {
         }
     }
 
-    /// A token that is good for so many ms.
+    /// A token that is valid for this many ms.
     pub fn make(&self, scopes: &[TokenScope], channels: Option<&[&str]>, ms: i64) -> String {
         self.make_for(scopes, channels, None, ms)
     }
 
-    /// One that is good for some observers only.
+    /// A token for some observers only.
     pub fn make_for(
         &self,
         scopes: &[TokenScope],
@@ -374,7 +374,7 @@ impl Tokens {
         self.secret.token(&grant).unwrap()
     }
 
-    /// One of a subject.
+    /// A token of a subject.
     pub fn make_of(&self, subject: &str, scopes: &[TokenScope], ms: i64) -> String {
         let grant = Grant {
             scopes,
@@ -387,7 +387,7 @@ impl Tokens {
     }
 }
 
-/// Lines of so many users who join one room.
+/// Join lines of this many users in one channel.
 pub fn lines(count: i64) -> String {
     let lines = (0..count).map(|n| join("room", &format!("u{n}"), n) + "\n");
     lines.collect()

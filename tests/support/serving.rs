@@ -1,4 +1,4 @@
-//! `serve`, or another command that serves, as a child process on a port of its own.
+//! `serve`, or another command that serves, as a child process on its own port.
 
 use super::program::{DEADLINE, Folder, end, said};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,12 +17,12 @@ pub fn resident(pid: u32) -> u64 {
     memory(pid, "VmRSS:")
 }
 
-/// A server.
+/// A running server.
 pub struct Serving {
     child: Child,
     command: Command,
     says: Receiver<String>,
-    /// Where it is.
+    /// Its address.
     pub url: String,
 }
 
@@ -32,7 +32,7 @@ impl Serving {
         Serving::at(folder, "127.0.0.1:0", options)
     }
 
-    /// Serves it at an address.
+    /// Serves the folder's store at an address.
     pub fn at(folder: &Folder, address: &str, options: &[&str]) -> Serving {
         Serving::by(folder, &[&["serve", "--listen", address], options].concat())
     }
@@ -49,7 +49,8 @@ impl Serving {
         Serving::of(folder.program(args)).unwrap_or_else(|said| panic!("{said:?}"))
     }
 
-    /// Serves by a command, perhaps under strace; or what was said by one that ended before it listened.
+    /// Starts a server by a command, perhaps under strace. Returns the lines that it wrote if it ended before it
+    /// listened.
     pub fn of(mut command: Command) -> Result<Serving, Vec<String>> {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let says = said(child.stderr.take().unwrap());
@@ -75,22 +76,22 @@ impl Serving {
         })
     }
 
-    /// The same place, under another scheme and path.
+    /// Its address with the WebSocket scheme and this path.
     pub fn socket(&self, path: &str) -> String {
         format!("{}{path}", self.url.replacen("http", "ws", 1))
     }
 
-    /// Where it listens.
+    /// Its address without the scheme.
     pub fn address(&self) -> String {
         self.url.replacen("http://", "", 1)
     }
 
-    /// Its process.
+    /// The id of its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The server's own process, where strace is between.
+    /// The id of the server's own process, also under strace.
     pub fn server(&self) -> u32 {
         let pid = self.child.id();
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
@@ -99,17 +100,17 @@ impl Serving {
         child.map_or(pid, |child| child.parse().unwrap())
     }
 
-    /// Tells it to end.
+    /// Stops it, and asserts success.
     pub fn stop(self) {
         let (status, said) = self.end_in_order();
         assert_eq!(status.code(), Some(0), "{said:?}");
     }
 
-    /// Tells it to end, if it has not: how it ended, and what it has said.
+    /// Stops it if it still runs; returns how it ended and the lines that it wrote.
     pub fn end_in_order(mut self) -> (ExitStatus, Vec<String>) {
         let mut kill = Command::new("kill");
         kill.args(["-TERM", &self.server().to_string()]);
-        // It may be gone by now.
+        // It may have ended already.
         drop(kill.stderr(Stdio::null()).status());
         let status = end(&mut self.child, DEADLINE, &self.command);
         (status, self.says.iter().collect())
@@ -117,18 +118,18 @@ impl Serving {
 
     /// Ends it as a power cut would.
     pub fn kill(self) {
-        // That is what becomes of it when nobody holds it.
+        // Dropping kills it.
         drop(self);
     }
 }
 
 impl Drop for Serving {
-    /// A test that has failed leaves none running.
+    /// Kills the server, so that a failed test leaves no process behind.
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have ended already.
         let server = self.server();
         if server != self.child.id() {
-            // A tracer that is killed lets go of what it traces.
+            // When a tracer is killed, the traced process continues.
             let mut kill = Command::new("kill");
             let kill = kill.args(["-KILL", &server.to_string()]);
             drop(kill.stderr(Stdio::null()).status());

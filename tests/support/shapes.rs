@@ -1,11 +1,11 @@
-//! The lines of arbitrary feeds, shape by shape, but for what every line may have.
+//! The lines of arbitrary feeds, shape by shape. The fields that every line may have are in `feeds`.
 
 use super::feeds::{START, Shape};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// The fields of a line, but for its time, place and sender.
+/// The fields of a line, without its time, position and observer.
 #[derive(Debug, Clone)]
 pub struct Body {
     /// In Rollbook's own shape.
@@ -67,7 +67,7 @@ fn conn() -> impl Strategy<Value = &'static str> {
     select(&["", "", r#","conn":"k""#][..])
 }
 
-/// Metadata: missing, `null`, and values of which some are the same in other words.
+/// Metadata: missing, `null`, or values of which some are the same in another notation.
 fn meta(field: &'static str) -> impl Strategy<Value = String> {
     let value = select(
         &[
@@ -97,7 +97,7 @@ fn reason() -> impl Strategy<Value = &'static str> {
     select(&["", "", r#","reason":"gone""#][..])
 }
 
-/// By how much the source may have noticed late.
+/// How late the source may have noticed the change.
 fn late() -> impl Strategy<Value = &'static str> {
     select(
         &[
@@ -197,7 +197,7 @@ fn end_of(channel: &str, sync: &str, incomplete: &str) -> Body {
     ))
 }
 
-/// One step of a paged snapshot, wherever it comes.
+/// One step of a paged snapshot, at any place of a feed.
 fn page_step() -> impl Strategy<Value = Body> {
     let sync = select(&["s", "s", "r"][..]);
     (0..3, channel(), sync, topics(), incomplete()).prop_map(
@@ -209,7 +209,7 @@ fn page_step() -> impl Strategy<Value = Body> {
     )
 }
 
-/// A paged snapshot with something in its midst, and now and then without its end.
+/// A paged snapshot with other lines between its pages, and now and then without its end.
 fn pages() -> BoxedStrategy<Vec<Body>> {
     let midst = prop_oneof![change(), agora_live(), diff(), link()];
     (
@@ -233,7 +233,7 @@ fn pages() -> BoxedStrategy<Vec<Body>> {
         .boxed()
 }
 
-/// A resync by differences, and now and then what ends it.
+/// A resync by differences, and now and then the line that ends it.
 fn resync() -> BoxedStrategy<Vec<Body>> {
     let midst = prop_oneof![4 => change(), 2 => diff(), 1 => agora_live(), 1 => snapshot()];
     (channel(), channels(), topics(), vec(midst, 0..4), 0..3)
@@ -282,7 +282,7 @@ fn token() -> impl Strategy<Value = Body> {
         .prop_map(|(state, channel)| own(format!(r#""t":"token","state":"{state}"{channel}"#)))
 }
 
-/// How the SDKs call things: JavaScript's, or the native ones'.
+/// The names that an SDK uses: JavaScript's, or those of the native SDKs.
 #[derive(Debug, Clone, Copy)]
 struct Words {
     snapshot: &'static str,
@@ -318,7 +318,7 @@ fn words() -> impl Strategy<Value = Words> {
     select(&[JS, JS, NATIVE][..])
 }
 
-/// How a count compares with what is listed.
+/// By how much a count exceeds the listed publishers, if it is given.
 fn total() -> impl Strategy<Value = Option<usize>> {
     prop_oneof![5 => Just(None), 2 => Just(Some(0)), 1 => Just(Some(1))]
 }

@@ -1,4 +1,4 @@
-//! Stores that have something left to be done: rejects that can be taken now, an older format.
+//! Stores with work left to do: rejects that can be accepted now, an older format.
 
 use super::program::Folder;
 use rollbook::log::engine::sled::SledJournal;
@@ -6,10 +6,11 @@ use rollbook::log::engine::{Durability, Journal};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Takes in what [`with_rejects`] has kept.
+/// The options that record the rejects of [`with_rejects`].
 pub const RETRY: [&str; 4] = ["rejects", "--retry", "--time-unit", "us"];
 
-/// Keeps so many lines as rejects: their times are microseconds, too far off to be milliseconds. One entry is there.
+/// Makes a store with one entry and this many rejects. Their times are in microseconds: far out of range as
+/// milliseconds.
 pub fn with_rejects(folder: &Folder, rejects: u64) {
     let line = |n: u64, ts: u64| {
         format!(r#"{{"t":"join","channel":"c","topic":"t","user":"u{n}","ts":{ts}}}"#)
@@ -23,7 +24,7 @@ pub fn with_rejects(folder: &Folder, rejects: u64) {
     assert_eq!(sum["rejected"], rejects, "{sum}");
 }
 
-/// Makes the store that format 1 has as its fixture.
+/// Makes the store of the format 1 fixture.
 pub fn of_format_1(store: &Path) {
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/fixtures");
     let fixtures = Path::new(fixtures);
@@ -35,7 +36,7 @@ pub fn of_format_1(store: &Path) {
     journal.sync().unwrap();
 }
 
-/// Values, each behind its length.
+/// Splits values, each of which stands behind its length.
 fn lengthed(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
     while let Some((length, tail)) = bytes.split_first_chunk::<4>() {

@@ -1,9 +1,9 @@
-//! A program under strace, which kills it or lets it fail at a system call. Where there is no strace, nothing is tried.
+//! A program under strace, which kills it or makes it fail at a system call. Without strace these tests try nothing.
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
-/// Calls that change files or what is known of them.
+/// Calls that change files or their metadata.
 pub const CHANGING: [&str; 14] = [
     "chmod",
     "fchmod",
@@ -31,10 +31,10 @@ pub const OF_DISK: [&str; 8] = [
     "sync_file_range",
     "write",
 ];
-/// Those of them that make something durable.
+/// Those of the disk's calls that make data durable.
 pub const SYNCS: [&str; 3] = ["fdatasync", "fsync", "sync_file_range"];
 
-/// Whether a program can be run here.
+/// Whether a program is installed.
 pub fn has(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
@@ -60,7 +60,7 @@ pub fn traced(program: &Command, options: &[&str]) -> Command {
     command
 }
 
-/// How often each call is made at most by one thread, by what strace has written.
+/// For each call, the most often that any single thread made it, according to strace's output.
 pub fn calls(trace: &str) -> BTreeMap<String, u64> {
     let mut by_thread = BTreeMap::<(&str, &str), u64>::new();
     for line in trace.lines() {
@@ -75,7 +75,7 @@ pub fn calls(trace: &str) -> BTreeMap<String, u64> {
         let most = calls.entry(call.to_owned()).or_default();
         *most = count.max(*most);
     }
-    // Without its first instructions it is no program yet.
+    // At `execve` the program does not run yet.
     calls.remove("execve");
     calls
 }
