@@ -1,4 +1,5 @@
-//! Any bytes as what comes to a server: it answers, and with no failure of its own; and its store stays whole.
+//! Any bytes as requests to a server. The server must answer without an internal failure, and its store must stay
+//! intact.
 
 use rollbook::care::VerifyDepth;
 use rollbook::ingest::{IngestOptions, ingest, source::Source};
@@ -21,11 +22,11 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 });
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().unwrap());
 
-/// Between one request and the next.
+/// Separates the requests.
 const NEXT: &[u8] = b"\n%%\n";
-/// Whoever has said nothing for so long waits, for more of the request or of the log.
+/// A server that has sent nothing for this long waits for more of the request, or for new entries.
 const IDLE: Duration = Duration::from_millis(50);
-/// Longer than anything takes.
+/// Longer than any request takes.
 const DEADLINE: Duration = Duration::from_secs(8);
 
 const LINES: &str = r#"{"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann","meta":{"k":1}},{"user":"bob"}]},"ts":1000,"id":"1"}
@@ -36,8 +37,8 @@ const LINES: &str = r#"{"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann
 no line
 "#;
 
-/// Requests as they are written by hand: a first line without its version, lines of the head, an empty line, the body.
-/// The first byte says where they come in: the owner's socket, or the network.
+/// Requests in a hand-written form: a request line without the version, header lines, an empty line, the body. The
+/// first byte chooses where they arrive: the owner's socket, or the network.
 pub fn bodies(bytes: &[u8]) {
     let Some((&door, requests)) = bytes.split_first() else {
         return;
@@ -113,7 +114,7 @@ fn split(mut requests: &[u8]) -> Vec<&[u8]> {
     each
 }
 
-/// With what HTTP asks for and a hand leaves out: the version, the host, the body's length.
+/// Completes a request with what HTTP requires and the short form omits: the version, the host, the body's length.
 fn whole(request: &[u8]) -> Vec<u8> {
     let end = request.windows(2).position(|here| here == b"\n\n");
     let (head, body) = match end {
@@ -141,12 +142,12 @@ fn whole(request: &[u8]) -> Vec<u8> {
     whole
 }
 
-/// Says it all, and hears what is answered until the server ends it, or waits for more.
+/// Sends the whole request, and reads the answer until the server closes the connection or waits for more.
 async fn ask(
     mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     request: &[u8],
 ) -> Vec<u8> {
-    // A server that has heard enough may end it before.
+    // A server that has read enough may close the connection earlier.
     let _ = timeout(DEADLINE, stream.write_all(request)).await;
     let mut answer = Vec::new();
     let mut ended = false;
@@ -155,8 +156,8 @@ async fn ask(
         match timeout(patience, stream.read_buf(&mut answer)).await {
             Ok(Ok(0) | Err(_)) => return answer,
             Ok(Ok(_)) => {}
-            // Behind bytes that wait to be read, hyper sees that the other side has ended when it writes next: on a stream,
-            // with the next heartbeat. This client does not wait for it.
+            // If unread bytes are buffered, hyper notices the client's end of sending only at its next write; on a
+            // stream, that is the next heartbeat. This client does not wait for it.
             Err(_) if ended => return answer,
             Err(_) => {
                 ended = true;

@@ -1,5 +1,5 @@
-//! Any bytes as parts of a checkpoint: what can be read is written and read again, and a store that is opened with
-//! them, or without them, opens and answers.
+//! Any bytes as parts of a checkpoint. What can be read is written and read again. A store that is opened with these
+//! parts, or without them, opens and answers.
 
 use crate::engine::{holding, values};
 use rollbook::care::VerifyDepth;
@@ -13,7 +13,7 @@ use rollbook::{Options, Store};
 use std::io::Cursor;
 use std::sync::{Arc, LazyLock};
 
-/// The first byte says which part the others are.
+/// The first byte says which part the other bytes are.
 pub fn checkpoints(bytes: &[u8]) {
     let Some((&kind, part)) = bytes.split_first() else {
         return;
@@ -68,7 +68,7 @@ fn channel(part: &[u8]) {
     }
 }
 
-/// Of everything that a checkpoint has: members, tombstones, gaps, ids, pages and differences that have not ended.
+/// Lines for everything that a checkpoint holds: members, tombstones, gaps, ids, unfinished pages and differences.
 const LINES: &str = r#"{"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann","meta":{"k":1}},{"user":"bob"}]},"ts":1000,"id":"1"}
 {"t":"join","channel":"a","topic":"u","user":"cy","conn":"k","meta":"x","ts":1100,"pos":[7,0],"id":"2"}
 {"t":"leave","channel":"a","topic":"t","user":"bob","ts":1200,"late_ms":50}
@@ -88,7 +88,7 @@ no line
 /// The values of a log, and its keys with their values.
 type Kept = (Vec<Vec<u8>>, Vec<(Vec<u8>, Vec<u8>)>);
 
-/// Those of a store that has recorded these lines.
+/// The log and the key values of a store that has recorded these lines.
 static KEPT: LazyLock<Kept> = LazyLock::new(|| {
     let journal = Arc::new(MemoryJournal::new());
     let store = open(&journal);
@@ -103,7 +103,7 @@ static KEPT: LazyLock<Kept> = LazyLock::new(|| {
     (log, shelf.collect())
 });
 
-/// That store's journal.
+/// The journal of that store.
 fn kept() -> Arc<MemoryJournal> {
     let (log, shelf) = &*KEPT;
     let journal = holding(log);
@@ -126,7 +126,7 @@ fn take(store: &Store) {
     ingest(store, source, &IngestOptions::default(), &mut ()).unwrap();
 }
 
-/// A store whose checkpoint has this part in the place of its own, with the right checksum.
+/// Opens a store whose checkpoint has this part in place of its own, with the right checksum.
 fn is_opened(kind: u8, part: &[u8]) {
     let journal = kept();
     let prefix = match kind % 5 {
@@ -158,7 +158,7 @@ fn is_opened(kind: u8, part: &[u8]) {
     is_asked(&store);
 }
 
-/// Everything is asked: what is answered is not the point.
+/// Asks every kind of question; the answers do not matter.
 fn is_asked(store: &Store) {
     let described = store.as_of(None, None, |state, names| state.describe(names));
     assert!(!described.unwrap().is_empty());
@@ -174,7 +174,7 @@ fn is_asked(store: &Store) {
     let _ = store.verify(VerifyDepth::Deep, |_| {});
 }
 
-/// A first corpus, each file by its path in it: what that store has kept.
+/// A first corpus, each file with its path: the parts that the store has kept.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = Vec::new();
     for (n, (key, value)) in KEPT.1.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Any bytes as a sequence of events, each byte choosing one of few things, so that everything meets: the store answers
-//! as the model does.
+//! Any bytes as a sequence of events. Each byte chooses one of few things, so that names and times often coincide.
+//! The store must answer as the model does.
 
 use crate::desk::Desk;
 use crate::feeds::{Heard, NOW, START, Tape};
@@ -8,10 +8,10 @@ use crate::reference::Reference;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 
-/// Lines of one sequence, at most.
+/// The largest number of lines in a sequence.
 const LINES: usize = 24;
 
-/// What is left of the bytes: each is one choice; behind the last the first of everything is chosen.
+/// The remaining bytes: each byte is one choice. After the last byte every choice takes the first item.
 struct Choices<'a>(&'a [u8]);
 
 impl Choices<'_> {
@@ -57,7 +57,7 @@ impl Choices<'_> {
         }
     }
 
-    /// A line's fields, but for its time, place and sender.
+    /// A line's fields, without its time, position and observer.
     fn fields(&mut self) -> String {
         let channel = self.channel();
         match self.of(&[0, 1, 2, 3, 4, 5, 6, 7, 8]) {
@@ -139,12 +139,12 @@ impl Choices<'_> {
     }
 }
 
-/// The model and the store, asked the same.
+/// Asks the model and the store the same questions.
 pub fn events(bytes: &[u8]) {
     let tape = Choices(bytes).tape();
     let (desk, model) = heard(&tape);
     the_same_now(&desk.store, &model);
-    // The model knows no ingest connections; the plain fold of the same lines does.
+    // The model does not cover ingest connections; folding the same lines does.
     let desk = Desk::of(&tape);
     let reference = Reference::of(&tape);
     assert_eq!(

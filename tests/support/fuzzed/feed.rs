@@ -1,4 +1,5 @@
-//! Any bytes as a feed: nothing panics, every line is taken or a reject, and what was taken is written and read again.
+//! Any bytes as a feed. Nothing may panic, every line is recorded or rejected, and recorded lines are written and
+//! read again.
 
 use flate2::{Compression, write::GzEncoder};
 use rollbook::care::VerifyDepth;
@@ -12,7 +13,7 @@ use rollbook::{Options, Store};
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 
-/// The first byte says how the others are taken.
+/// The first byte chooses how the other bytes are ingested.
 pub fn feed(bytes: &[u8]) {
     let Some((&how, text)) = bytes.split_first() else {
         return;
@@ -58,7 +59,7 @@ fn store() -> Store {
     Store::in_memory(options).unwrap()
 }
 
-/// The text as a file of some kind has it.
+/// The text as a file of some kind, for example compressed.
 fn packed(kind: u8, text: &[u8]) -> Vec<u8> {
     let wide = |mark: [u8; 2], of: fn(u16) -> [u8; 2]| {
         let text = String::from_utf8_lossy(text);
@@ -74,13 +75,13 @@ fn packed(kind: u8, text: &[u8]) -> Vec<u8> {
         2 => zstd::encode_all(text, 1).unwrap(),
         3 => wide([0xff, 0xfe], u16::to_le_bytes),
         4 => wide([0xfe, 0xff], u16::to_be_bytes),
-        // An odd end, and halves of pairs.
+        // An odd number of bytes, and single halves of surrogate pairs.
         5 => [&[0xff, 0xfe], text].concat(),
         _ => text.to_vec(),
     }
 }
 
-/// Takes in a text; how many lines were rejected.
+/// Ingests a text; returns how many lines were rejected.
 fn take(store: &Store, text: Vec<u8>, how: &IngestOptions) -> u64 {
     let source = Source::from_reader("fuzz", Cursor::new(text)).unwrap();
     source.unpack_at_most(4 << 20);
@@ -95,7 +96,7 @@ fn take(store: &Store, text: Vec<u8>, how: &IngestOptions) -> u64 {
     tally.rejected
 }
 
-/// An event is what the line says that it is written as.
+/// An event that is written as lines must be read as the same event.
 fn line_is_written_again(line: &[u8], settings: &Settings) {
     let defaults = Defaults {
         settings: *settings,
@@ -114,7 +115,7 @@ fn line_is_written_again(line: &[u8], settings: &Settings) {
             let said = parse(line.as_bytes(), &defaults);
             said.unwrap_or_else(|refusal| panic!("{refusal}: {line}"))
         });
-        // Agora's lines need not say all of it, but are lines.
+        // Agora's shape cannot express all of an event, but the lines must be valid.
         if shape == LineShape::Rollbook
             && let Some(said) = again.next()
         {
@@ -124,7 +125,7 @@ fn line_is_written_again(line: &[u8], settings: &Settings) {
     }
 }
 
-/// The event without what means nothing: a change alone is the same together or not.
+/// The event without a flag that means nothing: `together` does not matter for a single change.
 fn plain(mut event: Event<'_>) -> Event<'_> {
     if let EventPayload::Changes {
         changes, together, ..
@@ -135,7 +136,7 @@ fn plain(mut event: Event<'_>) -> Event<'_> {
     event
 }
 
-/// A log that is played, and taken in as it was recorded, makes the same log.
+/// A log that is played and ingested with its recorded times must give the same log.
 fn is_played_again(store: &Store) {
     let mut lines = Vec::new();
     let mut each = |line: &PlayedLine<'_>| {

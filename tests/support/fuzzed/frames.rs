@@ -1,4 +1,4 @@
-//! Any bytes as frames: reading answers with an error or with records, and those are written and read again.
+//! Any bytes as frames. Reading gives an error or records, and these records are written and read again.
 
 use rollbook::care::VerifyDepth;
 use rollbook::domain::names::Names;
@@ -13,7 +13,8 @@ use rollbook::log::read::{Frames, drop_unfinished, find_seq, header_ending_befor
 use rollbook::log::salts::Salts;
 use rollbook::{Options, Store};
 
-/// The bytes as a value, and as the body of a frame whose checksums are right. The first byte says in how many parts.
+/// The bytes as a value, and as the body of a frame with right checksums. The first byte chooses the number of
+/// values.
 pub fn frames(bytes: &[u8]) {
     let _ = (value(bytes), header(bytes));
     for check in [Check::Form, Check::Chain] {
@@ -30,8 +31,8 @@ pub fn frames(bytes: &[u8]) {
     is_opened(&values);
 }
 
-/// The body with the length of its payload in its header, so that what is put into the payload gets past that: the
-/// header is four bytes of its own length, one of compression, and the payload's length.
+/// The body with the right length of its payload in its header, so that a changed payload passes that check. The
+/// header has its own length (four bytes), the compression (one byte), and the payload's length.
 fn with_its_length(body: &[u8]) -> Option<Vec<u8>> {
     let (length, rest) = body.split_first_chunk::<4>()?;
     let length = u32::from_le_bytes(*length) as usize;
@@ -57,7 +58,7 @@ fn with_its_length(body: &[u8]) -> Option<Vec<u8>> {
     Some(whole)
 }
 
-/// A body as values, as `FORMAT.md` says.
+/// Splits a body into values, as `FORMAT.md` describes.
 fn cut(body: &[u8], parts: usize) -> Vec<Vec<u8>> {
     let pieces: Vec<&[u8]> = body.chunks(body.len().div_ceil(parts).max(1)).collect();
     let pieces = if pieces.is_empty() {
@@ -83,12 +84,12 @@ fn cut(body: &[u8], parts: usize) -> Vec<Vec<u8>> {
     (0..).zip(&pieces).map(of_piece).collect()
 }
 
-/// What could be read of a frame is written and read again.
+/// The records of a frame are written and read again.
 fn is_read(values: &[Vec<u8>], first_seq: u64) {
     let _ = decode(values, &mut Names::new(), Check::Chain);
     let mut names = Names::new();
     let mut records: Vec<Record> = Vec::new();
-    // Behind an error, too: the header may not say how many there are.
+    // Also after an error: the header may not say how many records there are.
     if let Ok(mut frame) = FrameRecords::open(values.to_vec(), &mut names, Check::Form) {
         while let Ok(Some(record)) = frame.next(&names) {
             records.push(record.clone());
@@ -112,7 +113,7 @@ fn is_read(values: &[Vec<u8>], first_seq: u64) {
     }
 }
 
-/// A log that has them is read to its end or to its error, and so is a store on it.
+/// Reads a log of these values to its end or its error, and opens a store on it.
 fn is_opened(values: &[Vec<u8>]) {
     let journal = MemoryJournal::new();
     let end = journal.append(0, values).unwrap();

@@ -6,7 +6,7 @@ use super::watch::{Gap, Watched};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The members of a channel when `last` was the last entry to count: each with its join and its metadata.
+/// The members of a channel after the entries for which `counts` is true: each with its join and its metadata.
 fn members<'a>(
     log: &'a Log,
     channel: &str,
@@ -40,13 +40,13 @@ pub fn who(
     let Model { log, channels } = model;
     let channel = channels.get(name)?;
     let in_effect = |entry: &Entry| at.is_none_or(|at| entry.effective_at <= at);
-    // Those who may just have come or gone: with the entries that say so.
+    // The entries by which members may just have joined or left.
     let open = log
         .of(name)
         .filter(|entry| at.is_some_and(|at| entry.may_have_happened(at)));
     let open: Vec<&Entry> = open.collect();
     let possible: BTreeSet<Member> = open.iter().filter_map(|entry| entry.member()).collect();
-    // A leave that was told too late says all the same that the stay may have been over.
+    // A stale leave still shows that the stay may have been over.
     let told_late = log.of(name).filter(|entry| {
         let stale_leave = entry.kind == "leave" && entry.disposition == "stale";
         stale_leave && at.is_some_and(|at| entry.occurred_at <= at && at < entry.effective_at)
@@ -103,7 +103,7 @@ fn publisher(join: Option<&Entry>, meta: &Value, certainty: &str) -> Value {
     json!({"meta": meta, "since": join.map(|join| time(join.effective_at)), "certainty": certainty})
 }
 
-/// Whether somebody watched at a moment, or watches at the head, and nothing was lost on the way.
+/// Whether an observer watched at a moment (or watches at the head) and the feed loses no events.
 fn is_sure(log: &Log, channel: &Watched, at: Option<i64>) -> bool {
     let watched = match at {
         None => channel.open_gap().is_none(),
@@ -112,7 +112,7 @@ fn is_sure(log: &Log, channel: &Watched, at: Option<i64>) -> bool {
     watched && !log.lossy
 }
 
-/// `sessions`: those over in the order of their ends, then the others in that of their joins.
+/// `sessions`: finished stays in the order of their ends, then open stays in the order of their joins.
 pub fn sessions(model: &Model, part: &Part) -> Option<Vec<Value>> {
     let Model { log, channels } = model;
     if part
@@ -161,7 +161,7 @@ fn stay(log: &Log, channel: &Watched, join: &Entry, leave: Option<&Entry>) -> Va
     let (ends_first, ends_last) = match leave {
         Some(leave) => (leave.earliest().unwrap_or(i64::MIN), leave.latest()),
         None => {
-            // Without any proof nobody was there for sure.
+            // Without any proof no presence after the join is certain.
             let proof = channel.proof.unwrap_or(join.latest());
             let gap = channel.open_gap().map_or(proof, |gap| gap.from);
             (last.min(proof).min(gap), last)

@@ -1,4 +1,4 @@
-//! The model's log: the entries as `history` prints them, and what history does not show, told from the lines.
+//! The model's log: the entries as `history` prints them, and facts from the lines that history does not show.
 
 use crate::feeds::Heard;
 use serde::{Deserialize, Deserializer};
@@ -49,12 +49,12 @@ impl Entry {
         self.origin == "inferred"
     }
 
-    /// Whether it can have happened at any moment of a window.
+    /// Whether it has a window instead of an exact time.
     pub fn has_window(&self) -> bool {
         self.inferred() || self.not_before.is_some()
     }
 
-    /// Whether it is an observer's own list, taken as a snapshot when all differences were told.
+    /// Whether it is an observer's own list, taken as a snapshot because all differences had been sent.
     pub fn resync(&self) -> bool {
         self.kind == "snapshot" && self.reason.as_deref() == Some("resync")
     }
@@ -67,12 +67,12 @@ impl Entry {
         self.disposition == "applied"
     }
 
-    /// Whether it is of the link or a token, and not of the channel itself.
+    /// Whether it is a link or token entry, not an entry of the channel itself.
     pub fn of_link(&self) -> bool {
         self.kind == "link" || self.kind == "token"
     }
 
-    /// Whom it is about.
+    /// The member of the entry.
     pub fn member(&self) -> Option<Member> {
         Some((
             self.topic.clone()?,
@@ -81,12 +81,12 @@ impl Entry {
         ))
     }
 
-    /// Whether a member came or went by it.
+    /// Whether a member joined or left by it.
     pub fn moves(&self) -> bool {
         self.applied() && (self.kind == "join" || self.kind == "leave")
     }
 
-    /// When it can have happened, at the earliest; `None` where nobody knows.
+    /// The earliest time at which it can have happened; `None` if that is unknown.
     pub fn earliest(&self) -> Option<i64> {
         match (self.has_window(), self.baseline) {
             (false, _) => Some(self.occurred_at),
@@ -95,7 +95,7 @@ impl Entry {
         }
     }
 
-    /// And at the latest.
+    /// The latest time at which it can have happened.
     pub fn latest(&self) -> i64 {
         if self.has_window() {
             self.not_after.unwrap()
@@ -104,7 +104,7 @@ impl Entry {
         }
     }
 
-    /// Whether it may have happened by a moment before it took effect.
+    /// Whether it may have happened by a moment at which it had not taken effect yet.
     pub fn may_have_happened(&self, at: i64) -> bool {
         let begun = self.earliest().map_or(!self.baseline, |from| from <= at);
         self.moves() && begun && at < self.effective_at
@@ -131,37 +131,37 @@ pub fn time(ms: i64) -> Value {
         .into()
 }
 
-/// A line about a channel that made no entry yet: a paged snapshot begins or goes on.
+/// A line about a channel that has made no entry yet: a paged snapshot begins or continues.
 #[derive(Debug, Clone)]
 pub struct Page {
     pub observer: String,
     pub channel: String,
     pub begins: bool,
-    /// The name of the paged snapshot, and the line's id: the same begin again begins nothing.
+    /// The name of the paged snapshot, and the line's id. A repeated begin with the same id has no effect.
     pub name: (String, Option<String>),
     recorded_at: i64,
 }
 
-/// What a store was told, and what it wrote.
+/// The lines that a store recorded, and the entries that it made.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
     pub entries: Vec<Entry>,
-    /// The pages that came behind an entry (0: before the first).
+    /// The pages that came after an entry (0: before the first).
     pub pages: BTreeMap<u64, Vec<Page>>,
-    /// Snapshots that came by pages.
+    /// The snapshots that came in pages.
     pub paged: BTreeSet<u64>,
-    /// Link entries of another service than streams.
+    /// Link entries of a service other than streams.
     pub elsewhere: BTreeSet<u64>,
-    /// Link entries after which differences are told.
+    /// Link entries after which differences follow.
     pub differences: BTreeSet<u64>,
-    /// How long a source tells them; 0: it tells none.
+    /// How long a source sends differences; 0: it sends none.
     pub resync_ms: i64,
     pub max_ahead_ms: i64,
     /// The lines, each with the entries that it made.
     pub lines: Vec<(RangeInclusive<u64>, Value)>,
-    /// Channels that stay down though their observer's link is up again.
+    /// Channels that stay down although their observer's link is up again.
     pub unrestored: BTreeMap<u64, Vec<String>>,
-    /// Entries of lines that spoke of a change: whoever came by them has come before.
+    /// Entries of `update` lines. A join among them means that the member had joined before, unseen.
     pub changed: BTreeSet<u64>,
     /// Whether the feed may have lost single events.
     pub lossy: bool,
@@ -170,7 +170,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Takes note of what the entries `behind + 1` to `head`, which a line made, do not show.
+    /// Notes facts of a line that its entries, `behind + 1` to `head`, do not show.
     pub fn tell(&mut self, heard: &Heard, behind: u64, head: u64) {
         let line: Value = serde_json::from_str(&heard.text).unwrap();
         let text = |field: &str| line[field].as_str().map(str::to_owned);
@@ -215,7 +215,7 @@ impl Log {
         }
     }
 
-    /// The log as it was when `last` was its last entry.
+    /// The log as it was after the entry `last`.
     pub fn until(&self, last: u64) -> Log {
         let mut log = self.clone();
         log.entries.retain(|entry| entry.seq <= last);
@@ -240,7 +240,7 @@ impl Log {
     }
 }
 
-/// What is asked of a log.
+/// The filters of a question.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Part<'a> {
     pub channel: Option<&'a str>,
@@ -249,19 +249,19 @@ pub struct Part<'a> {
     pub from: Option<i64>,
     pub to: Option<i64>,
     pub every: Option<i64>,
-    /// Of entries only.
+    /// For entries only.
     pub kind: Option<&'a str>,
     pub observed: Option<bool>,
     pub after: u64,
     pub limit: Option<u64>,
-    /// Of gaps only.
+    /// For gaps only.
     pub gap: Option<u32>,
-    /// The log as it was then; the model is given that log.
+    /// The time up to which the log is known; the caller passes the model of that log.
     pub known_at: Option<i64>,
 }
 
 impl Part<'_> {
-    /// Whether a member's entry is by its names.
+    /// Whether a member's entry has the wanted names.
     pub fn names(&self, entry: &Entry) -> bool {
         let is = |wanted: Option<&str>, name: &Option<String>| {
             wanted.is_none_or(|wanted| name.as_deref() == Some(wanted))

@@ -1,4 +1,4 @@
-//! Model and store, asked the same. The fuzz target `events` has this file, too.
+//! Asks a model and a store the same questions. The fuzz target `events` uses this file, too.
 
 pub mod answers;
 pub mod log;
@@ -18,7 +18,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use watch::Watched;
 
-/// The model: the log, and how its channels were watched.
+/// The model: the log, and who watched its channels.
 pub struct Model {
     pub log: Log,
     pub channels: BTreeMap<String, Watched>,
@@ -31,14 +31,14 @@ impl Model {
     }
 }
 
-/// A store that has heard a tape line by line, and the model's log of it.
+/// A store that has recorded a tape line by line, and the model's log of it.
 pub fn heard(tape: &Tape) -> (Desk, Model) {
     let desk = Desk::new();
     let mut log = Log::default();
     log.lossy = tape.rules.lossy;
     log.resync_ms = tape.rules.resync_ms;
     log.max_ahead_ms = tape.rules.max_ahead_ms;
-    // The model is of what lines say; it knows no ingest connections yet.
+    // The model does not cover ingest connections.
     let lines = tape.lines.iter();
     for heard in lines.filter(|heard| feeds::connection(&heard.text).is_none()) {
         let behind = desk.store.head();
@@ -59,7 +59,7 @@ fn json(value: impl serde::Serialize) -> Value {
     serde_json::to_value(value).unwrap()
 }
 
-/// An answer as JSON; `None` where there is no such channel.
+/// An answer as JSON; `None` if there is no such channel.
 pub fn found<T: serde::Serialize>(answer: Result<T, StoreError>) -> Option<Value> {
     match answer {
         Ok(answer) => Some(json(answer)),
@@ -68,7 +68,7 @@ pub fn found<T: serde::Serialize>(answer: Result<T, StoreError>) -> Option<Value
     }
 }
 
-/// Moments at which something may turn: each time of each entry, and the one before it.
+/// Moments at which an answer may change: each time of each entry, and the millisecond before it.
 pub fn moments(model: &Model) -> BTreeSet<i64> {
     let times = model.log.entries.iter().flat_map(|entry| {
         [
@@ -92,7 +92,7 @@ fn sessions(store: &Store, filter: &SessionFilter) -> Option<Value> {
     found(answer.map(|()| all))
 }
 
-/// The entries that history lists: their seqs.
+/// The seqs of the entries that history lists.
 fn listed(store: &Store, filter: &HistoryFilter) -> Option<Value> {
     let mut seqs = Vec::new();
     let each = |entry: HistoryEntry| {
@@ -103,14 +103,14 @@ fn listed(store: &Store, filter: &HistoryFilter) -> Option<Value> {
     found(answer.map(|()| seqs))
 }
 
-/// An answer about a moment knows of no proof behind it; the model does not say which was the last one before.
+/// The last proof in an answer about a moment must not be later than it. The model does not know earlier last proofs.
 pub fn no_later(answer: &Value, at: i64) {
     if let Some(proof) = answer["last_proof"].as_str() {
         assert!(proof <= log::time(at).as_str().unwrap(), "{answer}");
     }
 }
 
-/// Everything that is asked of the head, or of the log as it was known at a moment.
+/// Asks everything about the head, or about the log as it was known at a moment.
 pub fn the_same(store: &Store, model: &Model, known_at: Option<i64>) {
     let mut moments: Vec<Option<i64>> = moments(model).into_iter().map(Some).collect();
     moments.push(None);
@@ -154,7 +154,7 @@ pub fn the_same(store: &Store, model: &Model, known_at: Option<i64>) {
     );
 }
 
-/// Stays, figures, gaps and entries of a part of the log.
+/// Compares stays, figures, gaps and entries of a part of the log.
 pub fn the_same_in(store: &Store, model: &Model, part: &Part) {
     let owned = |name: Option<&str>| name.map(str::to_owned);
     let filter = SessionFilter {
@@ -208,7 +208,7 @@ pub fn the_same_in(store: &Store, model: &Model, part: &Part) {
     }
 }
 
-/// What only the head is asked.
+/// Compares the answers that exist only for the head.
 pub fn the_same_now(store: &Store, model: &Model) {
     resync::check(&model.log);
     the_same(store, model, None);

@@ -5,17 +5,17 @@ use super::log::{Entry, Log, Member};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What an observer has sent of one channel.
+/// What an observer has sent about one channel.
 #[derive(Debug, Default)]
 struct OwnList {
-    /// Those who are on it for sure, and those of whom that depends on the order of what was sent.
+    /// The members that are surely on the list, and those whose presence depends on the order of events.
     members: BTreeSet<Member>,
     unsure: BTreeSet<Member>,
-    /// It has given a complete snapshot.
+    /// The observer has sent a complete snapshot.
     exists: bool,
-    /// While what it says holds against the snapshot that comes (a link line or pages came before): of whom it spoke.
+    /// Set after a link line or pages: the members of later events, which may be newer than the next snapshot.
     since: Option<BTreeSet<Member>>,
-    /// When it was last heard of whom, live; for ever where its events have a place of their own in the order.
+    /// The time of the last live event of each member; `i64::MAX` if the event has its own position in the order.
     heard: BTreeMap<Member, i64>,
 }
 
@@ -34,11 +34,11 @@ struct Told {
     lists: BTreeMap<(String, String), OwnList>,
     collecting: BTreeMap<(String, String), Collecting>,
     named: BTreeSet<(String, String)>,
-    /// Observers whose link as a whole came up: that is so for channels that they speak of later.
+    /// Observers that reported their whole link up. This also counts for channels that they first name later.
     up: BTreeSet<String>,
 }
 
-/// That the log collects, and ends its resyncs, as the lines make it.
+/// Asserts that the log collects events and ends resyncs as the lines require.
 pub fn check(log: &Log) {
     if log.resync_ms == 0 {
         let none = |entry: &Entry| !entry.collected() && !entry.resync();
@@ -91,7 +91,8 @@ impl Told {
             if is_live(entry) {
                 self.live(&key, entry);
             } else if entry.kind == "token" {
-                // It does not say that it watches: behind a link line, its first event may count as the link's up.
+                // A token line does not show that its observer watches. After a link line, the first event may count
+                // as the link's up.
                 self.lists.entry(key).or_insert_with(|| OwnList {
                     since: Some(BTreeSet::new()),
                     ..OwnList::default()
@@ -105,7 +106,7 @@ impl Told {
         }
     }
 
-    /// The resyncs that are over before a line, each with its time.
+    /// The resyncs that end before a line, each with its time.
     fn ends(&self, log: &Log, made: &[&Entry], line: &Value, by: &str) -> Vec<(String, i64)> {
         let of_observer = self.collecting.iter().filter(|((name, _), _)| name == by);
         let over = of_observer.filter_map(|((_, channel), collecting)| {
@@ -148,7 +149,7 @@ impl Told {
             let may = sure || list.unsure.contains(&member);
             let right = if inferred.kind == "leave" { !sure } else { may };
             assert!(right, "{inferred:?}: {list:?}");
-            // Of metadata it bears only what was collected.
+            // It carries only metadata that was collected.
             let collected = collecting.members.contains(&member);
             assert!(inferred.kind != "update" || collected, "{inferred:?}");
         }
@@ -243,10 +244,10 @@ impl Told {
         let shown = listed(line);
         let whole = complete && entry.applied();
         match shown {
-            // What others said, or what is told of before or after, may hold against it.
+            // Reports of other observers, or events before or after the snapshot, may be newer than it.
             Some(shown) if whole && list.since.as_ref().is_none_or(BTreeSet::is_empty) => {
                 list.members = shown;
-                // A newer event of the observer's own, by the order of its source, holds against it.
+                // A newer event of the same observer, by the source's order, stays.
                 let newer = list.heard.iter().filter(|(_, at)| **at > entry.occurred_at);
                 list.unsure = newer.map(|(member, _)| member.clone()).collect();
                 list.members.retain(|member| !list.unsure.contains(member));
@@ -269,7 +270,7 @@ impl Told {
     }
 }
 
-/// The latest time of a leave in a `diff`: of one that joins in the same line, no entry tells.
+/// The latest time of a leave in a `diff`. A leave of a member that joins in the same line makes no entry.
 fn latest_leave(log: &Log, line: &Value, made: &[&Entry]) -> Option<i64> {
     let topics = line["leaves"].as_object()?.values();
     let members = topics.flat_map(|members| members.as_array().into_iter().flatten());
@@ -282,7 +283,7 @@ fn latest_leave(log: &Log, line: &Value, made: &[&Entry]) -> Option<i64> {
     times.max()
 }
 
-/// Whom a snapshot lists, where its line is all of it and no member has a place of its own in the order.
+/// The members that a snapshot lists; `None` unless its one line is all of it and no member has its own stamp.
 fn listed(line: &Value) -> Option<BTreeSet<Member>> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut members = BTreeSet::new();
@@ -310,7 +311,7 @@ fn listed(line: &Value) -> Option<BTreeSet<Member>> {
     Some(members)
 }
 
-/// All whom the feeds speak of.
+/// All possible members of the feeds.
 fn everybody() -> impl Iterator<Item = Member> {
     let topics = ["t", "u"].into_iter();
     topics.flat_map(|topic| {

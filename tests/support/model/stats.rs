@@ -1,4 +1,4 @@
-//! The model of `stats`: every member's stays laid beside the stretch that is asked for.
+//! The model of `stats`: compares every member's stays with the requested range of time.
 
 use super::Model;
 use super::log::{Log, Member, Part, time};
@@ -70,7 +70,8 @@ pub fn stats(model: &Model, asked: &Part) -> Option<Vec<Value>> {
             if asked.every.is_some() && first.is_none() {
                 continue;
             }
-            // Where nobody asks, from the first entry: the channel's, or the topic's first member's.
+            // Without a start, the range begins at the first entry: the channel's, or that of the topic's first
+            // member.
             let first = topic.map_or(first.unwrap_or(0), |_| {
                 of_topic.iter().map(|stay| stay.from).min().unwrap()
             });
@@ -106,7 +107,7 @@ fn line(
     now: usize,
     series: bool,
 ) -> Value {
-    // What comes behind the channel's last entry nobody knows.
+    // What happens after the channel's last entry is unknown.
     let stretch = from < to && from <= last;
     let within = |at: i64| from <= at && at < to;
     let there = stays.iter().filter(|stay| {
@@ -129,7 +130,7 @@ fn line(
             .filter(|stay| stay.to.is_some_and(within) && stay.inferred[1] == inferred)
             .count()
     };
-    // How many more, or fewer, there are from each moment on.
+    // The change in the number of members at each moment.
     let mut turns = BTreeMap::<i64, i64>::new();
     for stay in stays {
         *turns.entry(stay.from.max(from)).or_default() += 1;

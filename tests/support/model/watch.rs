@@ -1,5 +1,5 @@
-//! The model of who watched: observers up and down, proofs, gaps, coverage; from the contract's sections 2.5 (9, 12),
-//! 2.6 and 2.7.
+//! The model of who watched: observers up and down, proofs, gaps, coverage. It follows the contract's sections 2.5
+//! (9, 12), 2.6 and 2.7.
 
 use super::log::{Entry, Log, Member};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,33 +8,33 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Default)]
 struct Watcher {
     up: bool,
-    /// It has given a complete snapshot since its link came up.
+    /// It has sent a complete snapshot since its link came up.
     synced: bool,
     /// Its messages are proofs for the channel.
     proves: bool,
-    /// It has given a complete snapshot: there is a list of its own to which differences can be told.
+    /// It has sent a complete snapshot, so it has an own list for differences.
     lists: bool,
-    /// It tells them.
+    /// It is sending differences.
     collecting: bool,
-    /// When what was collected last of each member happened: the snapshot that ends it speaks of that moment, too.
+    /// By member, the time of the last collected event. The snapshot that ends the collecting is also a proof for
+    /// that time.
     collected: BTreeMap<Member, i64>,
     /// It sends no link lines, and an incomplete snapshot has ended its proofs.
     ended: bool,
-    /// When its messages began to be proofs, and the last of them.
+    /// When its messages began to be proofs, and the time of the last one.
     since: i64,
     own: Option<i64>,
-    /// The channel's last proof when its unfinished paged snapshot began; and the name of that.
+    /// The channel's last proof when its unfinished paged snapshot began, and the name of that snapshot.
     began: Option<Option<i64>>,
     pages: (String, Option<String>),
-    /// Its messages prove nothing until its pages have ended: they may come behind a gap that nothing told of.
+    /// Its messages prove nothing until its pages have ended: they may come after a gap that no line reported.
     paging: bool,
-    /// The entry at which its link was last lost: messages behind it count for what a link line tells of.
+    /// The entry at which its link was last lost. Later messages count as proofs if a link line reports a loss.
     lost_at: u64,
 }
 
 impl Watcher {
-    /// Its last proof, as a link line that now told of a gap would find it: any message over the link since it came up
-    /// counts.
+    /// Its last proof if a link line reported a loss now: any message over the link since it came up counts.
     fn told(&self, heard: &[(u64, i64)]) -> Option<i64> {
         let since = heard.iter().any(|&(seq, _)| self.lost_at < seq);
         let latest = heard.iter().map(|&(_, at)| at).max();
@@ -42,14 +42,14 @@ impl Watcher {
     }
 }
 
-/// A stretch in which nobody watched.
+/// A time during which no observer watched.
 #[derive(Debug, Clone)]
 pub struct Gap {
     pub from: i64,
     pub to: Option<i64>,
     pub evidence: &'static str,
     pub closed_by: Option<&'static str>,
-    /// The snapshots in it, that which closed it included.
+    /// The snapshots in it, including the one that closed it.
     pub snapshots: BTreeSet<u64>,
 }
 
@@ -64,14 +64,14 @@ pub struct Watched {
     pub effective: Option<i64>,
     /// The last proof of all observers.
     pub proof: Option<i64>,
-    /// From when to when an observer is proven to have watched.
+    /// The ranges of time in which an observer is proven to have watched.
     watched: Vec<(i64, Option<i64>)>,
-    /// Incomplete snapshots that came while nobody's messages proved anything, outside of any known gap: one that is
-    /// told of later may have begun before them.
+    /// Incomplete snapshots that came while no observer's messages were proofs, outside of any known gap. A gap that
+    /// is reported later may have begun before them.
     loose: Vec<(u64, i64)>,
-    /// What `history CHANNEL` shows.
+    /// The entries that `history CHANNEL` shows.
     pub shown: Vec<u64>,
-    /// Entries that came while nobody's messages proved anything, or not yet those of their observer.
+    /// Entries that came while the messages of no observer, or not yet those of their own observer, were proofs.
     pub unwatched: BTreeSet<u64>,
 }
 
@@ -85,7 +85,7 @@ impl Watched {
         self.gaps.iter().any(|gap| gap.from <= at && not_over(gap))
     }
 
-    /// Whether somebody is proven to have watched at a moment.
+    /// Whether an observer is proven to have watched at a moment.
     pub fn is_watched_at(&self, at: i64) -> bool {
         let until = |proof: Option<i64>| proof.is_some_and(|proof| at < proof);
         self.watched
@@ -93,7 +93,7 @@ impl Watched {
             .any(|&(since, proof)| since <= at && until(proof))
     }
 
-    /// Coverage at a moment; at the head where that is `None`.
+    /// Coverage at a moment, or at the head for `None`.
     pub fn coverage(&self, at: Option<i64>) -> &'static str {
         let blind = at.map_or(self.open_gap().is_some(), |at| self.in_gap(at));
         let by_then = |since| at.is_none_or(|at| since <= at);
@@ -122,13 +122,13 @@ impl Watched {
         self.proof = self.proof.max(Some(at));
     }
 
-    /// A link line, entry `seq`. `heard`: what came over the link.
+    /// Takes a link line, entry `seq`. `heard` is what came over the link.
     fn link(&mut self, observer: &str, state: Link, seq: u64, heard: &[(u64, i64)]) {
         let alone = !self.another_is_up(observer);
         let new = !self.watchers.contains_key(observer);
         let watcher = self.watcher(observer);
         match state {
-            // The link was up.
+            // The link was up already.
             Link::Synced => {
                 watcher.up |= new;
                 return;
@@ -141,7 +141,7 @@ impl Watched {
                 }
                 return;
             }
-            // It tells of a loss just before it; where it has a list, differences from that follow.
+            // It reports a loss just before it. If the observer has a list, differences to that list follow.
             Link::Differences => {
                 let lists = watcher.lists;
                 self.link(observer, Link::Down, seq, heard);
@@ -186,12 +186,12 @@ impl Watched {
         });
     }
 
-    /// A snapshot that is not stale. `begun`: the channel's last proof when its pages began, if it had any.
+    /// Takes a snapshot that is not stale. `begun`: the channel's last proof when its pages began, if it had any.
     fn snapshot(&mut self, entry: &Entry, linked: bool, begun: Option<Option<i64>>) {
         let complete = entry.complete == Some(true);
         let alone = !self.another_is_up(&entry.observer);
         let watcher = self.watcher(&entry.observer);
-        // Pages that were never ended show as much as a snapshot before this one.
+        // Pages that never ended count like a snapshot before this one.
         let unended = !linked && begun.is_none() && watcher.began.is_some();
         let again = watcher.synced || unended;
         if complete && again && alone && self.open_gap().is_none() {
@@ -246,7 +246,7 @@ impl Watched {
     }
 }
 
-/// What a link line says.
+/// The state that a link line reports.
 #[derive(Debug, Clone, Copy)]
 enum Link {
     Up,
@@ -255,12 +255,12 @@ enum Link {
     Down,
 }
 
-/// What is known of an observer, whatever the channel.
+/// What is known of an observer, for all channels together.
 #[derive(Debug, Clone, Default)]
 struct Observer {
     /// It sends link lines.
     linked: bool,
-    /// The channels that its link lines have named: each has a link of its own. All others share one.
+    /// The channels that its link lines have named: each has its own link. All other channels share one.
     named: BTreeSet<String>,
     /// Its member events and snapshots about each channel: the last entry, and the largest time.
     heard: BTreeMap<String, (u64, i64)>,
@@ -273,7 +273,7 @@ impl Observer {
         *heard = (entry.seq, heard.1.max(entry.occurred_at));
     }
 
-    /// What was heard over the link over which it hears of a channel.
+    /// What came over the link that carries a channel.
     fn over_link_of(&self, channel: &str) -> Vec<(u64, i64)> {
         let own = self.named.contains(channel);
         let same = |name: &&String| match own {
@@ -291,7 +291,7 @@ struct Fold {
     observers: BTreeMap<String, Observer>,
 }
 
-/// The channels of a log, as they were watched.
+/// Who watched the channels of a log.
 pub fn watch(log: &Log) -> BTreeMap<String, Watched> {
     let mut fold = Fold::default();
     fold.pages(log, 0);
@@ -304,7 +304,7 @@ pub fn watch(log: &Log) -> BTreeMap<String, Watched> {
         fold.pages(log, entry.seq);
     }
     for (channel_name, channel) in &mut fold.channels {
-        // Where link lines would tell of a gap, any message over the link of one who watches is a proof.
+        // Where link lines would report a loss, any message over a watcher's link is a proof.
         for (name, watcher) in &channel.watchers {
             let linked = fold.observers.get(name).filter(|known| known.linked);
             let told = linked.and_then(|known| watcher.told(&known.over_link_of(channel_name)));
@@ -354,7 +354,7 @@ impl Fold {
         let up = matches!(state, Link::Up | Link::Differences);
         let mut touched: Vec<(&String, &mut Watched)> = Vec::new();
         match &entry.channel {
-            // One who speaks of a token has spoken of the channel, but does not say that he watches it.
+            // A token line names the channel, but does not show that its observer watches it.
             Some(name) => {
                 let channel = self.channels.entry(name.clone()).or_default();
                 if !counts {
@@ -420,7 +420,8 @@ impl Fold {
             if paged && !watcher.collecting {
                 watcher.collected.clear();
             }
-            // Newer than all that its observer has said, it was passed over by another one's only.
+            // It is newer than all other messages of its observer, so only another observer's snapshot can have made
+            // it stale.
             let newest = watcher.own.is_some_and(|own| own < entry.occurred_at);
             if entry.complete == Some(true) && watcher.synced && watcher.proves && newest {
                 let watched = (watcher.since, watcher.own);
