@@ -1,5 +1,5 @@
-//! Laws of the live side: a feed that goes on has never been away, a cursor tells what history tells, and how far a feed
-//! was heard is durable together with what it said.
+//! Laws of the live side. A feed that resumes has missed nothing. A cursor delivers what history shows. The position
+//! of a feed is durable together with its lines.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::panic, missing_docs)]
 
@@ -31,7 +31,7 @@ fn said(what: &str, observer: &str, now: i64) -> Heard {
     }
 }
 
-/// The tape of feeds that are connected from its beginning; behind some lines connections are lost, and the feeds go on.
+/// The tape with all feeds connected from its beginning. After some lines connections are lost, and the feeds resume.
 fn broken(tape: &Tape, breaks: &[(Index, Break)]) -> Tape {
     let mut lines: Vec<Heard> = OBSERVERS
         .iter()
@@ -52,7 +52,7 @@ fn broken(tape: &Tape, breaks: &[(Index, Break)]) -> Tape {
     }
 }
 
-/// What becomes of the connections, one after the other.
+/// Events of the connections, one after the other.
 type Break = Vec<(&'static str, usize)>;
 
 fn a_break() -> impl Strategy<Value = Break> {
@@ -67,7 +67,7 @@ fn a_break() -> impl Strategy<Value = Break> {
     ])
 }
 
-/// Without what counts the log's entries, or a channel's gaps.
+/// Removes the fields that count the log's entries or a channel's gaps.
 fn uncounted(mut answer: Value) -> Value {
     if let Some(fields) = answer.as_object_mut() {
         for count in ["seq", "snapshot_seq", "gap"] {
@@ -77,7 +77,7 @@ fn uncounted(mut answer: Value) -> Value {
     answer
 }
 
-/// Moments around all entries.
+/// Moments at and around all entries.
 fn times(desk: &Desk) -> BTreeSet<i64> {
     let around = |at: i64| [at - 1, at, at + 1];
     desk.history()
@@ -86,7 +86,7 @@ fn times(desk: &Desk) -> BTreeSet<i64> {
         .collect()
 }
 
-/// Everything that is said of a store at these times, but for what tells of connections.
+/// All answers of a store at these times, without the entries about connections.
 fn answers(desk: &Desk, times: &BTreeSet<i64>) -> Vec<Value> {
     let store = &desk.store;
     let history = desk.history();
@@ -126,7 +126,7 @@ fn verified(desk: &Desk) {
     assert!(verified.ok, "{:#?}", verified.problems);
 }
 
-/// How a cursor is read: so many entries and bytes at a time, and whether it drops what it has read ahead in between.
+/// How a cursor is read: the limits of entries and bytes per batch, and whether it drops its read-ahead in between.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     most: usize,
@@ -143,7 +143,7 @@ fn reading() -> impl Strategy<Value = Reading> {
     })
 }
 
-/// All that a cursor has to tell.
+/// All entries that a cursor still delivers.
 fn rest(cursor: &mut Cursor, desk: &Desk, by: Reading, filter: &HistoryFilter) -> Vec<String> {
     let mut told = Vec::new();
     loop {
@@ -209,7 +209,7 @@ proptest! {
         breaks in vec((any::<Index>(), a_break()), 1..5),
     ) {
         tape.lines.retain(|heard| !heard.text.starts_with('^'));
-        // Entries of connections keep the clock from going back: so it stands still.
+        // Entries of connections prevent the recording time from going back, so the clock stands still.
         tape.lines.iter_mut().for_each(|heard| heard.now = NOW);
         prop_assume!(!tape.lines.is_empty());
         let away = Desk::of(&broken(&tape, &breaks));
@@ -228,7 +228,7 @@ proptest! {
         sizes in vec(1usize..6, 1..12),
         kept_from in proptest::option::of(0usize..6),
     ) {
-        // As the log grows; from some batch on, committed frames are kept for the cursor.
+        // While the log grows. From some batch on, committed frames are kept for the cursor.
         let desk = Desk::new();
         let channel = if only { filter.channel.as_deref() } else { None };
         let mut cursor = desk.store.cursor(0, channel).unwrap();
@@ -244,7 +244,7 @@ proptest! {
             lines = later;
         }
         prop_assert_eq!(told, listed(&desk, &filter));
-        // And from any place.
+        // And from any position.
         for after_seq in 0..=desk.store.head() {
             let filter = HistoryFilter { after_seq, ..filter.clone() };
             let mut cursor = desk.store.cursor(after_seq, channel).unwrap();
@@ -252,7 +252,7 @@ proptest! {
         }
     }
 
-    /// What a feed said up to its position is there, and nothing behind it.
+    /// All lines up to a feed's position are in the log, and none after it.
     #[test]
     fn the_position_of_a_feed_is_durable_with_its_lines(
         tape in tape(Shape::Any, 40),
@@ -304,7 +304,7 @@ fn a_cursor_for_a_channel_passes_over_the_frames_of_others() {
         let line = format!(
             r#"{{"t":"join","channel":"{channel}","topic":"chat","user":"u{n}","ts":{n}}}"#
         );
-        // A frame each.
+        // One frame for each line.
         support::take(&store, &line, &Default::default());
     }
     let mut cursor = store.cursor(3, Some("room")).unwrap();

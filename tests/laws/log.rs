@@ -1,5 +1,5 @@
-//! Laws of the log: state is the fold of it at every prefix, history alone gives every roster, windows and gaps are in
-//! order, and every decision can be made again. On arbitrary feeds of all shapes and rules.
+//! Laws of the log, on arbitrary feeds of all shapes and rules. The state is the fold of every prefix of the log.
+//! History alone gives every roster. Windows and gaps are in order. Every decision can be made again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::panic, missing_docs)]
 
@@ -74,7 +74,7 @@ proptest! {
     }
 }
 
-/// The bytes of the entries behind the first `known`: they tell all of them but the numbers of names.
+/// The entries after the first `known`, as bytes: complete except for the numbers of names.
 fn frame(reference: &Reference, known: usize) -> Option<Vec<Vec<u8>>> {
     let entries = reference.entries[known..].to_vec();
     let place = FramePosition {
@@ -105,7 +105,7 @@ fn in_order(desk: &Desk) {
             assert!(!entry.baseline || from.is_none(), "{entry:?}");
             let by = &history[entry.snapshot_seq.unwrap() as usize - 1];
             assert_eq!(by.kind, EntryType::Snapshot, "{entry:?}");
-            // One into which is worked what was collected takes effect at the latest of their times.
+            // A snapshot with collected events worked in takes effect at the latest of their times.
             assert!(by.occurred_at <= to && to <= by.effective_at, "{entry:?}");
             assert_eq!(entry.channel, by.channel);
         }
@@ -149,7 +149,7 @@ fn in_order(desk: &Desk) {
     }
 }
 
-/// (topic, user, connection) to (metadata, since).
+/// From (topic, user, connection) to (metadata, since).
 type Roster = BTreeMap<[String; 3], (Option<String>, i64)>;
 
 fn fold(roster: &mut Roster, entry: &HistoryEntry) {
@@ -172,7 +172,7 @@ fn fold(roster: &mut Roster, entry: &HistoryEntry) {
     }
 }
 
-/// Those of whom an answer says that they are there.
+/// The members that an answer shows as present.
 fn there(who: &Who) -> Roster {
     let mut roster = Roster::new();
     for topic in &who.topics {
@@ -212,7 +212,7 @@ fn rosters(desk: &Desk) {
             if of_channel(&entry) {
                 fold(&mut roster, entry);
             }
-            // A channel may not have been heard of by then.
+            // The channel may not be recorded yet at this entry.
             if let Ok(who) = ask(WhoWhen::Seq(entry.seq)) {
                 assert_eq!(who.seq, entry.seq);
                 assert_eq!(there(&who), roster, "{channel} at entry {}", entry.seq);

@@ -1,4 +1,4 @@
-//! Laws, on arbitrary feeds of all shapes and rules.
+//! Laws, checked on arbitrary feeds of all shapes and rules.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 

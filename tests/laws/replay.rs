@@ -1,4 +1,5 @@
-//! Laws of replay: what is played and taken in again makes the same history; a range is played as a part of the whole.
+//! Laws of replay: a played log that is ingested again gives the same history; a range is played as a part of the
+//! whole log.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use proptest::prelude::*;
@@ -12,7 +13,7 @@ use rollbook_support::feeds::{Heard, NOW, Shape, Tape, cases, tape};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A line as it was played, with its entry.
+/// The seq of an entry, and the line that was played for it.
 type Line = (u64, String);
 
 fn played(desk: &Desk, filter: &ReplayFilter, shape: replay::LineShape) -> Vec<Line> {
@@ -29,7 +30,7 @@ fn whole(desk: &Desk, shape: replay::LineShape) -> Vec<Line> {
     played(desk, &ReplayFilter::default(), shape)
 }
 
-/// Plays a log in Agora's shape, and takes it in again by the same rules.
+/// Plays a log in Agora's shape, and ingests it again by the same rules.
 fn as_agora(tape: &Tape) {
     let desk = Desk::of(tape);
     let lines = whole(&desk, replay::LineShape::Agora).into_iter();
@@ -47,8 +48,8 @@ fn as_agora(tape: &Tape) {
     assert_eq!(again.described(), desk.described());
 }
 
-/// Plays a log in Rollbook's shape, and takes it in again as it was recorded: by the usual rules, and at a time that
-/// is no other line's.
+/// Plays a log in Rollbook's shape, and ingests it again with its recorded times. The defaults are the usual rules
+/// and a time that no line has, so the lines must carry both.
 fn as_rollbook(desk: &Desk) {
     let lines = whole(desk, replay::LineShape::Rollbook);
     let lines: String = lines.iter().map(|(_, text)| format!("{text}\n")).collect();
@@ -73,7 +74,8 @@ fn as_rollbook(desk: &Desk) {
     );
 }
 
-/// Of a range those lines are played that the whole has for it; but of pages that may lie across its ends.
+/// A range must play the same lines as the whole log has for it. Logs with pages are left out: pages may cross its
+/// ends.
 fn ranges(desk: &Desk) {
     let channels = desk.store.channels().unwrap().into_iter();
     let channels = channels.map(|channel| Some(channel.channel));
@@ -104,7 +106,7 @@ fn ranges(desk: &Desk) {
     }
 }
 
-/// Topics, and who is in them: user, connection and metadata.
+/// From topic to its members: user, connection and metadata.
 type Roster = BTreeMap<String, Vec<(String, String, Value)>>;
 
 fn roster(desk: &Desk, channel: &str, seq: u64) -> Option<Roster> {
@@ -125,7 +127,7 @@ fn roster(desk: &Desk, channel: &str, seq: u64) -> Option<Roster> {
     Some(topics.collect())
 }
 
-/// The roster that a line of a snapshot tells.
+/// The roster that a snapshot line shows.
 fn told(line: &str) -> Roster {
     let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["t"], "snapshot", "{line}");
@@ -140,7 +142,7 @@ fn told(line: &str) -> Roster {
     topics.collect()
 }
 
-/// Resyncs are not played, since they follow again: what is before a range is before them, too.
+/// Resyncs are not played, since they follow again from their events. So a range begins before its first resyncs.
 fn before_resyncs(desk: &Desk, channel: &str, from: u64, begins: u64) -> u64 {
     let history = desk.history_json();
     let history: Vec<Value> = history
@@ -154,7 +156,7 @@ fn before_resyncs(desk: &Desk, channel: &str, from: u64, begins: u64) -> u64 {
     within.min().unwrap_or(begins)
 }
 
-/// Where a range cuts into a history, first the roster is told as it stood, and then what is told anyway.
+/// A range that begins within a history first plays the roster at its beginning, and then its usual lines.
 fn cuts(desk: &Desk) {
     for channel in desk.store.channels().unwrap() {
         for from in 1..=desk.store.head() + 1 {
@@ -168,14 +170,14 @@ fn cuts(desk: &Desk) {
                 played(desk, &filter, replay::LineShape::Rollbook)
             };
             let (part, mut standing) = (of(false), of(true));
-            // Commits are played whole: what is before is before the first of them.
+            // Commits are played whole, so the range begins at the first entry of its first commit.
             let begins = part.first().map_or(desk.store.head() + 1, |(seq, _)| *seq);
             let begins = before_resyncs(desk, &channel.channel, from, begins);
             let before = roster(desk, &channel.channel, begins - 1);
             if standing.len() > part.len() {
                 let first = standing.remove(0).1;
                 assert_eq!(Some(told(&first)), before, "from {from}: {first}");
-                // Then what the source was sending of a resync, if it was.
+                // Then the lines of a resync that was under way, if there was one.
                 while standing.len() > part.len() {
                     let (_, resync) = standing.remove(0);
                     let of_it = resync.contains(r#""resync":"differences""#)

@@ -1,5 +1,5 @@
-//! Laws of retention: old checkpoints are dropped, and what is left of them is whole and near enough. No answer depends
-//! on it.
+//! Laws of retention: old checkpoints are dropped; the remaining ones are complete and close enough to every entry.
+//! No answer depends on which are kept.
 
 use rollbook::Store;
 use rollbook::log::engine::memory::MemoryJournal;
@@ -10,7 +10,7 @@ use rollbook_support as support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How many times a store is opened, written and closed: each time leaves a checkpoint, and one entry more.
+/// How many times a store is opened, written and closed. Each time adds a checkpoint and one entry.
 const TIMES: u64 = 80;
 const START: i64 = 1_800_000_000_000;
 
@@ -18,7 +18,7 @@ fn open(engine: &Arc<MemoryJournal>) -> Store {
     Store::on(Box::new(engine.clone()), support::options()).unwrap()
 }
 
-/// A channel in which much happens, one in which something happened long ago, and one of late.
+/// A busy channel, one with a single early entry, and one with a single late entry.
 fn channel(n: u64) -> &'static str {
     match n {
         12 => "early",
@@ -39,7 +39,7 @@ fn written() -> Arc<MemoryJournal> {
     engine
 }
 
-/// The checkpoints, and the parts of channels, by their keys without the number of the piece.
+/// The keys of the checkpoints and of the channels' parts, without the number of the piece.
 fn kept(engine: &Arc<MemoryJournal>) -> [BTreeSet<Vec<u8>>; 2] {
     ["trunk", "chan"].map(|kind| {
         let keys = engine.keys(kind.as_bytes()).unwrap();
@@ -48,7 +48,7 @@ fn kept(engine: &Arc<MemoryJournal>) -> [BTreeSet<Vec<u8>>; 2] {
     })
 }
 
-/// Where reading begins for what comes after an entry.
+/// The entry at which reading begins for the entries after `seq`.
 fn begin(store: &Store, seq: u64) -> u64 {
     let scope = ScanScope {
         start: ScanStart::Behind(seq),
@@ -63,7 +63,7 @@ fn old_checkpoints_are_dropped_and_those_that_are_left_are_whole() {
     let engine = written();
     let [checkpoints, parts] = kept(&engine);
     assert!((8..=20).contains(&checkpoints.len()), "{checkpoints:?}");
-    // Each checkpoint has brought one part, and the part of "early" has outlived its checkpoint.
+    // Each checkpoint adds one part, and the part of "early" outlives its checkpoint.
     assert_eq!(parts.len(), checkpoints.len() + 1);
     let store = open(&engine);
     assert_eq!(store.head(), TIMES);

@@ -1,4 +1,4 @@
-//! Laws of the rules: a complete snapshot makes the roster what it lists, and the same one again infers nothing.
+//! Laws of the rules: a complete snapshot makes the roster equal to its list, and repeating it infers nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::panic, missing_docs)]
 
@@ -38,7 +38,7 @@ fn key(member: rollbook::domain::names::MemberId, names: &Names) -> Key {
     [key.topic, key.user, key.conn].map(|name| names.text(name).to_owned())
 }
 
-/// Whether an observer has a paged snapshot under way.
+/// Whether an observer has an unfinished paged snapshot of a channel.
 fn is_open(channel: &str, observer: &str, reference: &Reference) -> bool {
     let [channel, observer] = [channel, observer].map(|name| reference.names.find(name));
     let channel = channel.and_then(|channel| reference.state.channel(channel));
@@ -46,7 +46,7 @@ fn is_open(channel: &str, observer: &str, reference: &Reference) -> bool {
     open.is_some_and(|(channel, observer)| channel.watching().open_sync(observer).is_some())
 }
 
-/// What is claimed of members: by what stamp, and with what metadata.
+/// The claims about members: the stamp and the metadata.
 type Listed = BTreeMap<Key, (Stamp, Option<String>)>;
 
 /// A paged snapshot that has begun.
@@ -58,7 +58,7 @@ struct Pages {
     listed: Listed,
 }
 
-/// A stamp as far as it counts.
+/// The stamp that counts: without a time that lies too far ahead.
 fn counted(stamp: Stamp, now: i64, rules: &Rules) -> Stamp {
     Stamp {
         ts: time::counted(stamp.ts, now, rules.max_ahead_ms),
@@ -66,8 +66,8 @@ fn counted(stamp: Stamp, now: i64, rules: &Rules) -> Stamp {
     }
 }
 
-/// What a line lists: of a member listed twice the newest claim, else the last. `line` is the stamp of those that have
-/// none of their own.
+/// Adds the claims of a line. Of a member listed twice the newest claim counts, or else the last one. `line` is the
+/// stamp of members without their own.
 fn claims(shown: &ReportedListing<'_>, line: Stamp, now: i64, rules: &Rules, claims: &mut Listed) {
     for topic in &shown.topics {
         for who in &topic.members {
@@ -79,7 +79,7 @@ fn claims(shown: &ReportedListing<'_>, line: Stamp, now: i64, rules: &Rules, cla
     }
 }
 
-/// A claim behind others: an older one is none.
+/// Adds a claim, unless it is older than an earlier one about the same member.
 fn claim(claims: &mut Listed, key: Key, (stamp, meta): (Stamp, Option<String>)) {
     let older = claims
         .get(&key)
@@ -89,12 +89,12 @@ fn claim(claims: &mut Listed, key: Key, (stamp, meta): (Stamp, Option<String>)) 
     }
 }
 
-/// Follows a tape, and looks at each complete snapshot that was taken.
+/// Records a tape, and checks each complete snapshot in it.
 fn snapshots(tape: &Tape) {
     let mut reference = Reference::default();
-    // What the pages so far have listed, by observer and channel.
+    // The claims of the pages so far, by observer and channel.
     let mut pages = BTreeMap::<_, Pages>::new();
-    // Whose collected events are worked into the next snapshot: it is then more than it lists.
+    // Feeds whose collected events are worked into the next snapshot: it then shows more than its list.
     let mut collected = BTreeSet::new();
     for heard in &tape.lines {
         let Ok(event) = parse(heard.text.as_bytes(), &feeds::DEFAULTS) else {
@@ -137,9 +137,9 @@ fn snapshots(tape: &Tape) {
                     line: counted(event.stamp, now, &tape.rules),
                     listed: BTreeMap::new(),
                 };
-                // The same begin again, by its id, does not begin again.
+                // A repeated begin with the same id has no effect.
                 let again = |open: &Pages| {
-                    // A link that was lost in between has discarded it.
+                    // A link that was lost in between has discarded the first begin.
                     is_open
                         && begun.id.is_some()
                         && (&open.sync, &open.id) == (&begun.sync, &begun.id)
@@ -152,7 +152,7 @@ fn snapshots(tape: &Tape) {
             EventPayload::SnapshotPage { channel, shown, .. } => {
                 let open = pages.get_mut(&of(channel)).unwrap();
                 let line = counted(event.stamp, now, &tape.rules).or(open.line);
-                // Each page says one thing of a member: what it says of it twice is settled first.
+                // Each page makes one claim about a member: repetitions within the page are settled first.
                 let mut page = BTreeMap::new();
                 claims(shown, line, now, &tape.rules, &mut page);
                 for (key, said) in page {
@@ -182,7 +182,7 @@ fn snapshots(tape: &Tape) {
         let (state, names) = (&reference.state, &reference.names);
         let channel = names.text(snapshot.channel).to_owned();
         if collected.contains(&of(&channel)) {
-            // Pages that are open may still have them to work in.
+            // Open pages may still have the collected events worked in.
             if !pages.contains_key(&of(&channel)) {
                 collected.remove(&of(&channel));
             }
@@ -197,7 +197,7 @@ fn snapshots(tape: &Tape) {
     }
 }
 
-/// The roster is what the snapshot listed, but for those whom it was held back from.
+/// The roster must equal the snapshot's list, except for members that the snapshot was held back from.
 fn equals(
     snapshot: &Snapshot,
     listed: &Listed,
@@ -222,9 +222,9 @@ fn equals(
     assert_eq!(snapshot.listed as usize, listed.len());
 }
 
-/// The same snapshot again: an entry of its own, and nothing inferred. Only whom the first one was held back from
-/// by the order of arrival behind a link up (contract 2.5.7), the second one may decide about: that hold is for one
-/// snapshot, and a feed without link lines has none.
+/// Repeats the snapshot without its id: it makes an entry of its own, and infers nothing. Exception: after a link up,
+/// the order of arrival held the first snapshot back from some members (contract 2.5.7), and the second one may
+/// decide about them. This hold is for one snapshot only, and a feed without link lines has none.
 fn again(
     tape: &Tape,
     heard: &Heard,
@@ -294,7 +294,8 @@ proptest! {
     }
 }
 
-/// A paged snapshot is over with its end, though it was stale: no page may follow, and no later end take effect by it.
+/// The end of a paged snapshot ends it even if it is stale: no page may follow, and no later end can make it take
+/// effect.
 #[test]
 fn a_stale_end_ends_its_pages() {
     let tape = Tape::of(
@@ -313,7 +314,7 @@ fn a_stale_end_ends_its_pages() {
     assert_eq!(reference.entries.len(), 2);
 }
 
-/// A member's time is the line's where it has none of its own: so the newest of two claims is known.
+/// A member without its own time has the line's time, so the newest of two claims is known.
 #[test]
 fn of_a_member_listed_twice_the_newest_claim_counts() {
     let twice = r#"{"t":[{"user":"cy","meta":1,"ts":1800000000100},{"user":"cy","meta":2}]}"#;
@@ -341,8 +342,8 @@ fn of_a_member_listed_twice_the_newest_claim_counts() {
     assert_eq!(last(&[begin, page, second.to_owned(), end]), "1");
 }
 
-/// Somebody whom a snapshot lists by an older place than the one that showed him absent stays absent, however often it
-/// is said: what it could not decide, it does not become the last word about.
+/// A snapshot lists a member with an older position than the report of its absence. The member stays absent, however
+/// often this snapshot is repeated: a claim that could not decide does not become the newest one.
 #[test]
 fn what_an_older_claim_could_not_decide_it_does_not_decide_later() {
     let first = r#"{"t":"snapshot","channel":"a","topics":{},"ts":1800000000000,"pos":[1,0]}"#;

@@ -1,5 +1,5 @@
-//! Laws of the store: a checkpoint and its tail are the fold of the log, batches do not matter, and what was
-//! acknowledged survives whatever the engine does.
+//! Laws of the store: a checkpoint and its tail equal the fold of the log; batches make no difference; acknowledged
+//! lines survive whatever the engine does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::panic, missing_docs)]
 
@@ -36,7 +36,7 @@ fn cut(mut lines: &[Heard], sizes: &[usize]) -> Vec<Vec<Heard>> {
     parts
 }
 
-/// Everything that can be asked of a store, in words.
+/// All answers of a store, as text.
 fn answers(desk: &Desk) -> Vec<String> {
     let store = &desk.store;
     let mut answers = desk.history_json();
@@ -78,7 +78,7 @@ fn answers(desk: &Desk) -> Vec<String> {
                 when,
                 ..WhoFilter::default()
             };
-            // The channel may not have been heard of by then.
+            // The channel may not be recorded yet at this moment.
             let who = store.who(name, &filter);
             answers.push(who.map_or_else(|error| error.to_string(), |who| json(&who)));
         }
@@ -104,7 +104,7 @@ proptest! {
         in_parts(&tape, &cut(&tape.lines, &sizes), || Desk::on(&engine));
     }
 
-    /// The same id again is answered with the entry that it made the first time, whatever lies between.
+    /// A repeated id is answered with the entry that it made the first time, whatever came in between.
     #[test]
     fn retries_survive(tape in tape(Shape::Any, 40), sizes in vec(0usize..12, 0..4)) {
         let engine = memory();
@@ -133,7 +133,7 @@ proptest! {
         let together = Desk::new();
         let all = together.hear_together(&tape, &tape.lines).unwrap();
         let batched = Desk::new();
-        // Nobody waits: so some are synced together.
+        // No receipt is awaited here, so some batches are synced together.
         let batches = cut(&tape.lines, &sizes);
         let tickets: Vec<_> = batches.iter().map(|lines| batched.store.submit(tape.batch(lines)).unwrap()).collect();
         let mut tally = LineCounts::default();
@@ -197,7 +197,7 @@ fn counted(tally: &LineCounts, desk: &Desk) {
     assert_eq!(rejects, tally.rejected);
 }
 
-/// The tape with what is said when a store is opened anew behind each part.
+/// The tape with the `restart` lines that opening the store again makes after each part.
 fn with_restarts(tape: &Tape, parts: &[Vec<Heard>]) -> Tape {
     let mut reference = Reference::default();
     let mut lines = Vec::new();
@@ -214,7 +214,7 @@ fn with_restarts(tape: &Tape, parts: &[Vec<Heard>]) -> Tape {
     Tape { rules, lines }
 }
 
-/// A writer that ends leaves a checkpoint: so every part of the tape starts at one.
+/// A writer leaves a checkpoint when it ends, so every part of the tape starts at one.
 fn in_parts(tape: &Tape, parts: &[Vec<Heard>], open: impl Fn() -> Desk) {
     let mut reference = Reference::default();
     for part in parts {
@@ -233,7 +233,7 @@ fn in_parts(tape: &Tape, parts: &[Vec<Heard>], open: impl Fn() -> Desk) {
         assert_eq!(desk.described(), whole);
         assert_eq!(desk.folded(None), whole);
     }
-    // What follows from more lines does not depend on where the state came from, either.
+    // What follows from more lines does not depend on the source of the state either.
     let unbroken = answers(&Desk::of(&with_restarts(tape, parts)));
     let desk = open();
     assert_eq!(answers(&desk), unbroken);
@@ -245,7 +245,7 @@ fn in_parts(tape: &Tape, parts: &[Vec<Heard>], open: impl Fn() -> Desk) {
 }
 
 proptest! {
-    // Few, since each opening writes a segment of megabytes.
+    // Few cases, since each opening writes a segment of megabytes.
     #![proptest_config(cases(3))]
 
     #[test]
@@ -259,7 +259,7 @@ proptest! {
     }
 }
 
-/// So many leave that tombstones are dropped: the floor that rises is in the checkpoint as in the log.
+/// So many members leave that tombstones are dropped. The raised floor must be in the checkpoint as in the log.
 #[test]
 fn the_floor_survives() {
     let leaves: Vec<String> = (0..TOMBSTONES_PER_CHANNEL_MAX + 3)
@@ -274,7 +274,7 @@ fn the_floor_survives() {
         ..Rules::default()
     };
     let first = Tape::of(rules, &[&many]);
-    // Sorted bytewise, "0", "1" and "10" are the first to be dropped: 10 ms after the start is the floor.
+    // In byte order "0", "1" and "10" are dropped first, so the floor is 10 ms after the start.
     let join = |user: &str, ts: i64| {
         format!(r#"{{"t":"join","channel":"a","topic":"t","user":"{user}","ts":{ts}}}"#)
     };
@@ -317,7 +317,7 @@ fn the_floor_survives() {
     assert_eq!(desk.folded(None), after);
 }
 
-/// As of an entry, pages behind it have not come yet: not even where a checkpoint behind them is kept.
+/// The state as of an entry has no pages that came after it, even if a checkpoint after those pages is kept.
 #[test]
 fn as_of_an_entry_later_pages_have_not_come() {
     let tape = Tape::of(
@@ -333,7 +333,7 @@ fn as_of_an_entry_later_pages_have_not_come() {
     });
 }
 
-/// What the engine does.
+/// A fault of the engine.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Append { good: u64, torn: usize },
@@ -392,7 +392,7 @@ proptest! {
         for ticket in tickets {
             settle(ticket, &mut failed);
         }
-        // Reading goes on: of what is durable, and of nothing else.
+        // Reading continues, and shows only what is durable.
         let read = desk.history_json();
         prop_assert!(read.len() as u64 >= acknowledged);
         prop_assert_eq!(read.len() as u64, desk.store.head());
@@ -404,7 +404,7 @@ proptest! {
             prop_assert_eq!(desk.store.head(), read.len() as u64);
         }
         drop(desk);
-        // Where the machine goes on, all that was written is there.
+        // Without a crash of the machine, everything that was written is there.
         let survivors = if crash { survivors } else { u64::MAX };
         engine.crash(survivors).unwrap();
         let again = Desk::on(&engine);
@@ -413,14 +413,14 @@ proptest! {
         prop_assert!(left.len() >= read.len(), "{} of {}", left.len(), read.len());
         prop_assert_eq!(&left[..], &decided[..left.len()]);
         prop_assert_eq!(again.described(), again.folded(None));
-        // And writing goes on.
+        // And writing works again.
         again.hear_together(&tape, &tape.lines).unwrap();
         verified(&again);
         prop_assert_eq!(again.described(), again.folded(None));
     }
 }
 
-/// A commit of many values is there whole or not at all.
+/// A commit of many values is there completely or not at all.
 #[test]
 fn a_torn_commit_of_many_values_is_gone() {
     let publishers: Vec<String> = (0..6_000u64)

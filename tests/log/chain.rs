@@ -1,4 +1,4 @@
-//! The chain: it covers every field, knows no frames, and outlives a name that is erased.
+//! The chain covers every field, does not depend on frames, and stays valid when a name is erased.
 
 #![allow(
     clippy::unwrap_used,
@@ -175,7 +175,7 @@ pub fn entry_of(what: Payload, names: &mut Names) -> Entry {
     }
 }
 
-/// That each tampering gives a link of its own.
+/// Asserts that each tampering gives another link.
 pub fn all_different(plain: &Entry, names: &mut Names, tamperings: Vec<(&'static str, Tamper)>) {
     let mut links = vec![encode(&[single(plain.clone())], names).header.link_after];
     for (what, tamper) in tamperings {
@@ -201,9 +201,9 @@ fn no_bit_of_a_forged_body_passes_the_chain_unseen() {
         forged[bit / 8] ^= 1 << (bit % 8);
         restamp(&mut forged);
         if let Ok(read) = frame::decode(&[&forged], &mut names, Check::Chain) {
-            // What the chain does not cover: the link before, together with a header that is otherwise right,
-            // is for whoever knows the frame before. Nothing else may get through, but a false alarm: that a
-            // connection may be up, which makes whoever opens the log look.
+            // The chain does not cover the link before it. A changed link before, with an otherwise right header, can
+            // be noticed only with the previous frame. Besides that, only a false alarm may pass: the flag that a
+            // connection may be up, after which opening the log looks for connections.
             assert!(
                 read.header.connected,
                 "bit {bit} of the body passes: {:?}",
@@ -213,7 +213,7 @@ fn no_bit_of_a_forged_body_passes_the_chain_unseen() {
     }
 }
 
-/// What forgetting does: the string and its salt go, its hash stays, and the chain with it.
+/// Erasing a name removes the string and its salt. The hash stays, so the chain stays valid.
 #[test]
 fn an_erased_name_leaves_the_chain_whole() {
     let mut names = Names::new();
@@ -225,7 +225,7 @@ fn an_erased_name_leaves_the_chain_whole() {
     erased.push(1);
     erased.extend_from_slice(&blake3::hash(&value[at + 1..at + 13]).as_bytes()[..16]);
     erased.extend_from_slice(&value[at + 13..]);
-    // Four bytes more: in the piece's length, and in the payload's (a two-byte number after the compression).
+    // Four more bytes: in the length of the piece, and in that of the payload (two bytes after the compression).
     let length = (erased.len() - 36) as u32;
     erased[24..28].copy_from_slice(&length.to_le_bytes());
     assert_eq!(erased[40..42], [0, 0xfb]);
@@ -244,7 +244,7 @@ fn an_erased_name_leaves_the_chain_whole() {
     };
     let user = names.text(names.key(change.member).user);
     assert!(user.starts_with("erased:"), "{user}");
-    // Another hash is another chain.
+    // Another hash gives another chain.
     erased[at + 1] ^= 1;
     restamp(&mut erased);
     assert!(matches!(

@@ -1,4 +1,4 @@
-//! Frames: what was written is read, and whatever was altered is an error.
+//! Frames: what is written can be read, and every alteration is an error.
 
 #![allow(
     clippy::unwrap_used,
@@ -38,7 +38,7 @@ proptest! {
         let read = frame::decode(&frame.values, &mut names, Check::Chain).unwrap();
         prop_assert_eq!(&read.header, &frame.header);
         prop_assert_eq!(&read.records, &written);
-        // A dictionary with other numbers: the same bytes come of it.
+        // A dictionary with other numbers must give the same bytes.
         let mut other = Names::new();
         (0..5).for_each(|i| { other.intern(&format!("other {i}")); });
         other.intern("name-4");
@@ -69,7 +69,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(mut bytes in vec(any::<u8>(), 0..300)) {
         let _ = frame::value(&bytes);
-        // With a head that lets them through to the codec.
+        // With a header that lets the body reach the codec.
         let mut names = Names::new();
         let written = small(&mut names);
         let mut value = encode(&written, &names).values.remove(0);
@@ -138,7 +138,7 @@ fn parts_are_all_there_or_it_does_not_count() {
     let mut swapped = frame.values.clone();
     swapped.swap(3, 4);
     assert!(frame::decode(&swapped, &mut names, Check::Form).is_err());
-    // A part of another frame that bears the same number.
+    // A part of another frame with the same number.
     let other = Encoder::new(Salts::from_seed([1; 32]), Packing::Zstd)
         .encode(FramePosition::FIRST, &written, &names)
         .unwrap();
@@ -171,7 +171,7 @@ fn the_header_says_what_the_records_say() {
     hashes.sort_unstable();
     assert_eq!(header.channels, Channels::These(hashes.to_vec()));
 
-    // A window without a lower end reaches back as far as there is time.
+    // A window without a lower bound begins at the beginning of time.
     let mut open = join(&mut names, 1, "anna");
     if let Payload::Change(change) = &mut open.payload {
         change.origin = Origin::Inferred(Inference {
@@ -249,7 +249,7 @@ fn records_that_are_no_frame_are_refused() {
     ));
 }
 
-/// A log that begins so is refused, and nothing reckons with such numbers.
+/// A log with such a first number is refused, and no arithmetic is done with it.
 #[test]
 fn entries_count_from_one_and_do_not_run_over() {
     let names = &mut Names::new();
@@ -270,7 +270,7 @@ fn entries_count_from_one_and_do_not_run_over() {
     }
 }
 
-/// Format 1, byte for byte. If this fails, what is stored can no longer be read, or no longer proves its chain.
+/// Format 1, byte for byte. If this test fails, stored logs can no longer be read, or their chain no longer verified.
 #[test]
 fn golden_bytes_of_format_1() {
     let mut names = Names::new();

@@ -31,7 +31,7 @@ pub fn member(names: &mut Names, user: &str) -> rollbook::domain::names::MemberI
     names.member(key)
 }
 
-/// An observed join with a source time, and nothing that need not be.
+/// An observed join with a source time and no other optional field.
 pub fn join(names: &mut Names, seq: u64, user: &str) -> Entry {
     let at = 1_700_000_000_000 + 40 * seq as i64;
     Entry {
@@ -130,7 +130,7 @@ pub fn small(names: &mut Names) -> Vec<Record> {
     ]
 }
 
-/// Sets a value's checksums right again, for a body that is one value.
+/// Corrects a value's checksums, for a body that is one value.
 pub fn restamp(value: &mut [u8]) {
     let body = crc32c::crc32c(&value[36..]);
     value[28..32].copy_from_slice(&body.to_le_bytes());

@@ -1,4 +1,4 @@
-//! The laws of the journal, run by every engine.
+//! The laws of the journal, checked for every engine.
 
 #![allow(
     clippy::unwrap_used,
@@ -40,7 +40,7 @@ fn all(journal: &dyn Engine, from: u64) -> Vec<(u64, Vec<u8>)> {
     values.collect()
 }
 
-/// The laws, against a fresh engine.
+/// Checks the laws on a fresh engine.
 fn laws(journal: &dyn Engine) {
     assert_eq!((journal.first(), journal.head()), (1, 0));
     assert_eq!(all(journal, 0), []);
@@ -48,7 +48,7 @@ fn laws(journal: &dyn Engine) {
     assert_eq!(journal.get(1).unwrap(), None);
     journal.sync().unwrap();
 
-    // Appending gives dense positions, and is read at once.
+    // Appending gives consecutive positions, and the values can be read at once.
     let ten = values(0..10);
     assert_eq!(journal.append(0, &ten[..1]).unwrap(), 1);
     assert_eq!(journal.append(1, &ten[1..]).unwrap(), 10);
@@ -63,7 +63,7 @@ fn laws(journal: &dyn Engine) {
     assert_eq!(journal.get(11).unwrap(), None);
     journal.sync().unwrap();
 
-    // The fence: nothing is appended by whoever does not know the head.
+    // The fence: an append with a wrong head is refused.
     for wrong in [0, 9, 11, u64::MAX] {
         assert!(matches!(
             journal.append(wrong, &ten),
@@ -77,7 +77,7 @@ fn laws(journal: &dyn Engine) {
     ));
     assert_eq!(all(journal, 1), expected);
 
-    // Cut: the head goes back, and what comes next takes those positions.
+    // Cut: the head goes back, and later values take those positions.
     journal.cut(10).unwrap();
     journal.cut(8).unwrap();
     assert_eq!(journal.head(), 8);
@@ -89,7 +89,7 @@ fn laws(journal: &dyn Engine) {
     assert_eq!(journal.append(8, &ten[8..]).unwrap(), 10);
     assert_eq!(all(journal, 1), expected);
 
-    // Trim: the front goes, positions stay.
+    // Trim: values at the front are removed; the positions of the others stay.
     journal.trim(0).unwrap();
     journal.trim(4).unwrap();
     journal.trim(2).unwrap();
@@ -141,9 +141,9 @@ fn folder() -> (TempDir, PathBuf) {
     (dir, path)
 }
 
-/// A value that is read is the engine's own, and no copy.
+/// Reading returns the engine's own memory, not a copy.
 fn shares_what_it_reads(journal: &dyn Engine) {
-    // Such as no engine keeps within a number of its own.
+    // Values that are too large for an engine to keep inline.
     let values: Vec<Vec<u8>> = (0..10).map(|i| vec![i; 100]).collect();
     journal.append(0, &values).unwrap();
     let read = || journal.read(1).map(|item| item.unwrap().1);
@@ -201,7 +201,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// An engine and a plain list go through the same steps.
+/// Applies the same steps to an engine and to a plain list.
 fn follow<E: Engine>(mut journal: E, steps: Vec<Step>, reopen: impl Fn(E) -> E) {
     let (mut model, mut first) = (Vec::<Vec<u8>>::new(), 1usize);
     for step in steps {
@@ -247,7 +247,7 @@ proptest! {
 }
 
 proptest! {
-    // Each opens a store several times.
+    // Few cases, since each opens a store several times.
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
@@ -265,7 +265,7 @@ fn sled_keeps_everything_in_one_file_whatever_the_values() {
     let (_dir, path) = folder();
     let journal = sled(&path);
     let large = |i: u64| {
-        // Such as no compression could make small.
+        // Values that no compression can make smaller.
         let mut value = vec![0; VALUE_BYTES_MAX];
         blake3::Hasher::new_keyed(&[i as u8; 32])
             .finalize_xof()
@@ -274,7 +274,7 @@ fn sled_keeps_everything_in_one_file_whatever_the_values() {
     };
     for i in 0..120 {
         let head = journal.head();
-        // One at a time, several at once, and the shelf beside them.
+        // One value at a time or several at once, and key values beside them.
         let batch: Vec<_> = (0..1 + i % 3 * 8).map(|k| large(head + k)).collect();
         journal.append(head, &batch).unwrap();
         journal
@@ -380,7 +380,7 @@ fn faults_come_when_they_are_asked_for() {
     assert_eq!(all(&journal, 1), [(1, vec![0, 2, 0, 0])]);
 }
 
-/// A part that says that its frame began further back than that frame reaches.
+/// A part that claims that its frame began further back than that frame reaches.
 #[test]
 fn a_part_that_leads_back_is_not_followed_round_and_round() {
     let mut names = Names::new();

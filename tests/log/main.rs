@@ -1,4 +1,4 @@
-//! The log: frames, their chain, and the engines that keep them.
+//! The log: frames, their chain, and the engines that store them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 

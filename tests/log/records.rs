@@ -1,4 +1,4 @@
-//! Arbitrary records for property tests: every kind of entry, every optional part there and not there.
+//! Arbitrary records for property tests: every kind of entry, each optional field present or missing.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -11,12 +11,12 @@ use rollbook::domain::order::Stamp;
 use rollbook::log::{Progress, Record, Reject};
 use std::sync::Arc;
 
-/// Names that [`dictionary`] gives numbers to.
+/// The number of names in a [`dictionary`].
 pub const NAMES: u32 = 12;
-/// Members that it does.
+/// The number of members in it.
 pub const MEMBERS: u32 = 20;
 
-/// A dictionary; another `turn` numbers the same names differently.
+/// A dictionary. Another `turn` gives the same names other numbers.
 pub fn dictionary() -> Names {
     let mut names = Names::new();
     for i in 0..NAMES {
@@ -275,7 +275,7 @@ fn token() -> impl Strategy<Value = Payload> {
     })
 }
 
-/// An entry; [`number`] gives it its number.
+/// An entry; [`number`] gives it its seq.
 pub fn entry() -> impl Strategy<Value = Entry> {
     let what = prop_oneof![6 => change(), 1 => snapshot(), 1 => link(), 1 => token()];
     (
@@ -369,7 +369,7 @@ pub fn record() -> impl Strategy<Value = Record> {
     ]
 }
 
-/// Numbers the entries of records from `seq`.
+/// Gives the entries of records their seqs, from `seq`.
 pub fn number(records: &mut [Record], mut seq: u64) {
     for record in records {
         if let Record::Commit { entries, .. } = record {

@@ -1,5 +1,5 @@
-//! The queries against a model: a list of facts, folded slowly, by the words of the contract and not by the code.
-//! What the store's `history` prints is the model's log; every other answer must be the model's own.
+//! Compares the queries with a model: a list of facts, folded slowly, written from the contract and not from the
+//! code. The model's log is what the store's `history` prints; every other answer must equal the model's.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(missing_docs)]
 
@@ -18,32 +18,33 @@ use rollbook_support::model::{
 };
 use std::collections::BTreeSet;
 
-/// Tapes on which store and model have come apart.
+/// Tapes on which store and model once differed.
 #[test]
 fn what_once_came_apart() {
     let tapes: &[&[&str]] = &[
         // A channel without members has figures, too.
         &[r#"{"t":"link","state":"up","channels":["a"]}"#],
-        // One whose leave and whose join may both have happened by then may be there.
+        // Both the leave and the join of a member may have happened by then, so it may be present.
         &[
             r#"{"t":"join","channel":"a","topic":"u","user":"cy"}"#,
             r#"{"t":"snapshot","channel":"a","topics":{},"ts":1800000000000}"#,
             r#"{"t":"join","channel":"a","topic":"u","user":"cy","ts":1800000000000}"#,
         ],
-        // What an incomplete snapshot inferred is in the gap of which a link line tells later.
+        // An entry that an incomplete snapshot inferred lies in the gap that a later link line reports.
         &[
             r#"{"t":"join","channel":"a","topic":"u","user":"bob","ts":1800000000000}"#,
             r#"{"t":"snapshot","channel":"a","topics":{"u":[{"user":"bob","meta":1}]},"incomplete":true,"ts":1800000001000}"#,
             r#"{"t":"link","state":"down","ts":1800000002000}"#,
         ],
-        // The line that tells of a gap is of an observer who was first heard after the moment.
+        // The line that reports a gap comes from an observer that was first recorded after the moment.
         &[
             r#"{"t":"snapshot","channel":"b","topics":{},"ts":1800000000000}"#,
             r#"{"t":"join","channel":"b","topic":"t","user":"ann","ts":1800000014000,"observer":"o2"}"#,
             r#"{"t":"link","state":"down","ts":1800000000000}"#,
             r#"{"t":"link","state":"down","ts":1800000000000,"observer":"o2"}"#,
         ],
-        // A link line about another channel: what proves something here, though a scan of this channel does not see it.
+        // A link line about another channel decides what is a proof here, although a scan of this channel does not
+        // see it.
         &[
             r#"{"t":"snapshot","channel":"b","topics":{"t":[{"user":"ann"}]},"ts":1800000000000}"#,
             r#"{"t":"link","state":"up","channels":["a"],"ts":1800000000000}"#,
@@ -58,7 +59,7 @@ fn what_once_came_apart() {
     for lines in tapes {
         let (desk, model) = heard(&Tape::of(Rules::default(), lines));
         the_same_now(&desk.store, &model);
-        // A series ends where it is asked to, and the last moment is in it, were it the first of its stretch.
+        // A series ends at the requested time. The last moment belongs to it even as the first moment of its step.
         for (from, to) in [
             (None, Some(start + 500)),
             (Some(start + 900), Some(start + 300)),
@@ -79,7 +80,7 @@ fn what_once_came_apart() {
     }
 }
 
-/// What may be asked; the moments stand for some of the log's own.
+/// The filters of a question; the moments are later replaced by times of the log.
 fn part() -> impl Strategy<Value = Part<'static>> {
     let moments = option::of(0i64..400);
     let names = (
@@ -134,7 +135,7 @@ proptest! {
         the_same_now(&desk.store, &model);
     }
 
-    /// As it was known at a moment, or as if the log ended at an entry: what the model says of the log until then.
+    /// Answers with `known_at`, or at an entry, must equal those of the model of the log up to then.
     #[test]
     fn the_past_is_answered_like_the_model(tape in tape(Shape::Any, 20)) {
         let (desk, model) = heard(&tape);

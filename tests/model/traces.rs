@@ -1,6 +1,6 @@
-//! Real traces: who was there at a hundred moments, every stay and every figure, as the model has them. They are not
-//! part of the repository: `ROLLBOOK_TRACES` names their folder. The longest one is read in part, and as a whole where
-//! `ROLLBOOK_LONG` is set.
+//! Real traces: compares the members at a hundred moments, every stay and every figure with the model. The traces are
+//! not in the repository: `ROLLBOOK_TRACES` names their folder. The longest one is read in part; with `ROLLBOOK_LONG`
+//! it is read as a whole.
 
 use rollbook::ingest::source::{LineText, Source};
 use rollbook::ingest::{IngestOptions, ingest};
@@ -11,10 +11,10 @@ use rollbook_support::model::{Model, answers, found, no_later, the_same_in};
 use std::io::Write;
 use std::path::Path;
 
-/// As many lines of a long trace are read.
+/// The largest number of lines that is read of a long trace.
 const LINES_MAX: usize = 40_000;
 
-/// A store with (the first lines of) a trace in it, and the model of it.
+/// A store with (the first lines of) a trace, and the model of it.
 fn recorded(file: &Path) -> (Store, Model) {
     let most = if std::env::var_os("ROLLBOOK_LONG").is_some() {
         usize::MAX
