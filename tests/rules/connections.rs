@@ -15,8 +15,8 @@ use rollbook_support as support;
 use std::sync::Arc;
 use told::{clock, coverage, entries, gaps_of, missed, ms, roster, sure, told, window, windows};
 
-/// Takes in a feed in which `^up`, `^resumed`, `^lost`, `^restart`, `^closed` tell of the connection of `default`, or of
-/// the observer behind them. Gives how many lines were rejected.
+/// Ingests a feed in which `^up`, `^resumed`, `^lost`, `^restart` and `^closed` stand for events of a connection:
+/// that of the observer named after them, or else of `default`. Returns how many lines were rejected.
 fn hear(store: &Store, text: &str) -> u64 {
     let defaults = Defaults::of("default");
     let lines: Vec<&str> = text
@@ -87,7 +87,7 @@ fn one_that_is_lost_goes_down_at_its_last_proof_and_opens_gaps() {
             (Some("down"), Some(reason))
         );
         assert_eq!(ms(&down["occurred_at"]), Some(9));
-        // A link event tells of it: so a message about any channel is a proof.
+        // A link event reports the loss, so a message about any channel is a proof.
         assert_eq!(gaps_of(&store, "c"), ["1 link 9..?"]);
         assert_eq!(gaps_of(&store, "d"), ["1 link 9..?"]);
         assert_eq!(coverage(&store, "c"), "blind");
@@ -99,7 +99,7 @@ fn one_that_has_proved_nothing_goes_down_when_it_came_up() {
     let store = heard("^up\n5 up\n^lost");
     let down = entries(&store).pop().unwrap();
     assert_eq!(ms(&down["occurred_at"]), Some(5));
-    // What an earlier one has proved is not its proof.
+    // A proof of an earlier connection is no proof of this one.
     let store = heard("^up\n5 snap a\n^closed\n^up\n8 up\n^lost");
     let down = entries(&store).pop().unwrap();
     assert_eq!(ms(&down["occurred_at"]), Some(8));
@@ -120,7 +120,7 @@ fn what_is_known_already_makes_no_entry() {
             .count();
         assert_eq!(links, usize::from(known.len() > 10), "{known}");
     }
-    // The feed is here again before its old connection was missed.
+    // The feed is resumed before the old connection was reported lost.
     assert_eq!(told(&heard("^up\n5 snap a\n^resumed\n6 join b")).len(), 4);
 }
 
@@ -136,7 +136,7 @@ fn a_feed_that_goes_on_has_missed_nothing() {
         (up["state"].as_str(), up["reason"].as_str()),
         (Some("up"), Some("resumed"))
     );
-    // As if nothing had happened, and as it was known then.
+    // At a moment: as if the connection had never been lost. As of an entry: as it was known then.
     assert_eq!(sure(&store, WhoWhen::At(15)), "complete: a b c");
     assert_eq!(sure(&store, WhoWhen::Seq(6)), "blind: a~ b~ c~");
     assert_eq!(sure(&store, WhoWhen::Seq(7)), "complete: a b c");
@@ -150,7 +150,7 @@ fn windows_do_not_widen_by_a_gap_that_is_over() {
     assert_eq!(windows(&broken), windows(&unbroken));
     assert_eq!(window(&broken, "a"), "20..30");
     assert_eq!(window(&broken, "e"), "20..30");
-    // The loss itself told of proofs in other channels; what goes on as if it had not been knows nothing of them.
+    // The loss itself counted proofs from other channels. A resumed feed does not keep them.
     let quiet = "^up\n5 snap a\n9 join x :ch=d";
     let broken = heard(&format!(
         "{quiet}\n^lost\n^resumed\n20 join y :ch=d\n30 snap"
@@ -238,7 +238,7 @@ fn a_feed_that_goes_on_may_be_in_the_middle_of_pages() {
     let begun = "^up\n5 begin s\n6 page s a";
     let store = heard(&format!("{begun}\n^lost\n^resumed\n7 page s b\n8 end s"));
     assert_eq!(roster(&store), "a b");
-    // A connection that is lost for good discards them.
+    // A connection that is not resumed discards its pages.
     let store = heard(&format!("{begun}\n^lost"));
     assert_eq!(hear(&store, "^up\n7 page s b\n8 end s"), 2);
     let store = heard(&format!("{begun}\n^lost"));
@@ -256,7 +256,7 @@ fn a_channel_is_blind_only_while_none_of_its_observers_is_up() {
     assert!(gaps_of(&store, "c").is_empty());
     hear(&store, "8 join b :obs=p\n^lost p");
     assert_eq!(gaps_of(&store, "c"), ["1 link 8..?"]);
-    // One of them has been there all the time.
+    // Observer `o` is resumed: it has missed nothing.
     hear(&store, "^resumed o\n9 join x :obs=o");
     assert_eq!(gaps_of(&store, "c"), ["1 link 8..9"]);
     assert_eq!(resumed(&store), [true]);
@@ -265,7 +265,7 @@ fn a_channel_is_blind_only_while_none_of_its_observers_is_up() {
         "^resumed p\n10 join y :obs=p\n20 snap a b x y :obs=p",
     );
     assert_eq!(coverage(&store, "c"), "complete");
-    // The other's snapshot ends a gap before the feed is back, and it is none of those that count for nothing.
+    // The other observer's snapshot ended the gap before the feed was resumed, so the gap still counts.
     let store =
         heard("^up o\n5 snap a :obs=o\n^lost o\n8 snap b :obs=p\n^resumed o\n9 join x :obs=o");
     assert_eq!(gaps_of(&store, "c"), ["1 link 5..8"]);
@@ -278,10 +278,10 @@ fn a_channel_is_blind_only_while_none_of_its_observers_is_up() {
 
 #[test]
 fn a_connection_makes_no_feed_with_link_lines() {
-    // From an observer without them an incomplete snapshot ends the proofs.
+    // An incomplete snapshot ends the proofs of an observer without link lines.
     let store = heard("^up\n5 snap a\n7 part b\n9 join c\n20 snap b c");
     assert_eq!(gaps_of(&store, "c"), ["1 snapshot 5..20"]);
-    // And what is heard live does not hold against its snapshot.
+    // And its live events do not count as newer than its snapshot.
     let store = heard("^up\n- join x\n- snap");
     assert_eq!(roster(&store), "");
 }
@@ -295,7 +295,7 @@ fn while_somebody_is_connected_his_silence_is_certain() {
     assert_eq!(sure(&store, WhoWhen::At(4)), "partial:");
     let store = heard("^up\n5 snap a\n^closed");
     assert_eq!(sure(&store, WhoWhen::At(1_000)), "complete: a~");
-    // Who is connected, but down here, does not see.
+    // An observer that is connected, but down in this channel, does not watch it.
     let store = heard("^up o\n5 snap a :obs=o\n8 down :obs=o\n5 snap a :obs=p");
     assert_eq!(sure(&store, WhoWhen::At(1_000)), "complete: a~");
 }
@@ -355,7 +355,7 @@ fn a_store_that_finds_one_up_says_so_once() {
         assert!(gaps_of(&store, "d").is_empty());
         assert!(store.rebuild().unwrap());
     }
-    // And the feed may go on nevertheless.
+    // The feed may still be resumed.
     let store = opened(&engine);
     hear(&store, "^resumed p\n9 join b :obs=p");
     assert_eq!(gaps_of(&store, "c"), ["1 link 7..9"]);

@@ -9,7 +9,7 @@ use rollbook_support as support;
 use serde_json::{Value, json};
 use told::{effective, entries, entries_of, feed, missed, ms, store, store_by, sure};
 
-/// The clock of the tests' stores.
+/// The time of the tests' stores.
 const NOW: i64 = 1_800_000_000_000;
 
 fn outcome(text: &str) -> IngestOutcome {
@@ -208,7 +208,7 @@ fn ingest_counts() {
         (3, 2, 1, 1)
     );
     assert_eq!((t.rejected, t.retries, t.clamped), (1, 0, 0));
-    // Members 9, snapshots 3, link and token lines 4.
+    // 9 member events, 3 snapshots, 4 link and token lines.
     assert_eq!((t.events, t.entries), (16, 21));
     assert_eq!((t.first_seq, t.last_seq), (Some(1), Some(21)));
 }

@@ -7,7 +7,7 @@ use rollbook::query::WhoWhen;
 use serde_json::Value;
 use told::{entries, ms, store, sure};
 
-/// The windows of observed changes: `leave a 5..20`.
+/// The windows of observed changes, such as `leave a 5..20`.
 fn observed(text: &str) -> Vec<String> {
     let with_window =
         |entry: &Value| entry["origin"] == "observed" && !entry["not_after"].is_null();
@@ -52,12 +52,12 @@ fn or_since_the_members_last_change_if_that_is_later() {
         observed("100 join a\n120 leave a :late=30"),
         ["leave a 100..120"]
     );
-    // Whose own window counts from its beginning.
+    // If that change has a window, the beginning of the window counts.
     assert_eq!(
         observed("100 join a :late=30\n120 leave a :late=100"),
         ["join a 70..100", "leave a 70..120"]
     );
-    // A duplicate, or a snapshot that shows the same, proves nothing: the source had not noticed.
+    // A duplicate or a snapshot that shows the same is no proof: the source had not noticed the leave.
     assert_eq!(
         observed("100 join a\n190 join a\n200 leave a :late=50"),
         ["leave a 150..200"]
@@ -66,7 +66,7 @@ fn or_since_the_members_last_change_if_that_is_later() {
         observed("100 join a\n190 snap a\n200 leave a :late=50"),
         ["leave a 150..200"]
     );
-    // Of one who was there when the channel was first seen the last change is not known.
+    // The last change of a member of the first snapshot is unknown.
     assert_eq!(
         observed("100 snap a\n120 leave a :late=50"),
         ["leave a 70..120"]

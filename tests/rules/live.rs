@@ -5,7 +5,7 @@ use crate::told;
 use rollbook_support as support;
 use told::{ends, entries, leaves, rejected, store, tells};
 
-/// A line of Agora's JavaScript SDK; topics as JSON.
+/// A line of Agora's JavaScript SDK; its topics are JSON.
 fn js(kind: &str, publisher: &str, topics: &str) -> String {
     format!(
         r#"{{"eventType":"{kind}","channelName":"c","publisher":"{publisher}","timestamp":9,"topicInfos":{topics}}}"#
@@ -259,7 +259,7 @@ fn rule_5_a_leave_bears_the_last_known_meta() {
 
 #[test]
 fn rule_5_a_new_stay_does_not_inherit_the_meta_of_the_old() {
-    // What is known of one who left says nothing of a new stay's metadata: a leave ended it.
+    // The metadata of an earlier stay does not count for a new one: the leave ended it.
     ends("5 join a=1\n6 leave a\n7 join a", &["join a"]);
 }
 

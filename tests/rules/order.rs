@@ -53,7 +53,7 @@ fn a_stale_event_changes_nothing() {
 
 #[test]
 fn a_stale_event_does_not_count_as_newer_afterwards() {
-    // Stale by its pos; its later time must not make the next one stale.
+    // Stale by its `pos`. Its later time must not make the next leave stale.
     ends(
         "10 join a!10\n90 leave a!5\n50 leave a",
         &["leave a stale", "leave a"],
@@ -202,7 +202,7 @@ fn a_complete_snapshot_that_is_newer_takes_the_place_of_tombstones() {
         &["join a stale"],
     );
     ends("10 join a\n20 leave a\n30 snap\n31 join a", &["join a"]);
-    // An older one leaves them in place.
+    // An older snapshot leaves them in place.
     ends(
         "10 join a\n40 leave a\n30 snap\n35 join a",
         &["join a stale"],
@@ -256,7 +256,7 @@ fn skew_tolerance_forgives_that_much() {
     assert_eq!(tolerant("- join a!20\n- leave a!16"), "leave a stale");
 }
 
-/// So many come at 1 and leave from 1001 on, one each millisecond (and position).
+/// Leaves of this many members from 1001 on, one each millisecond (or position).
 fn many(count: usize, pos: bool) -> String {
     let mut lines = String::new();
     for user in 0..count {

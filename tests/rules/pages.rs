@@ -127,7 +127,7 @@ fn a_member_in_no_page_was_absent_at_the_begin() {
         "5 snap a b\n10 begin s\n- page s b\n20 end s",
         &["snapshot", "~leave a"],
     );
-    // What is known of it from a later time than the begin's holds, even where it arrived before.
+    // Knowledge from a time after the begin is kept, even if it arrived before the begin.
     leaves(
         "5 snap b\n11 join a\n10 begin s\n- page s b\n20 end s",
         "a b",

@@ -1,4 +1,5 @@
-//! A resync by differences (contract 2.5.13), sentence by sentence. Sources here take 10 ms to send what was missed.
+//! A resync by differences (contract 2.5.13), sentence by sentence. Here a source takes up to 10 ms to send all of
+//! them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use crate::told;
@@ -8,7 +9,7 @@ use rollbook::domain::entry::Rules;
 use rollbook::query::{MissedFilter, WhoWhen};
 use told::{entries, gaps_of, missed, roster, store_by, sure, told, window, windows};
 
-/// The link comes up, and what a snapshot shows is lost sight of at 8, where the last proof is.
+/// A link that is lost after the last proof at 8, and comes up again at 20 with differences.
 const LOST: &str = "1 up\n5 snap a b\n8 update a=1\n10 down\n20 resync";
 
 fn by_differences(text: &str) -> Store {
@@ -22,7 +23,7 @@ fn by_differences(text: &str) -> Store {
     store
 }
 
-/// The history behind what [`LOST`] makes: link, snapshot, two baseline joins, update, link, link.
+/// The history after the entries of [`LOST`]: link, snapshot, two baseline joins, update, link, link.
 #[track_caller]
 fn goes_on(text: &str, wanted: &[&str]) -> Store {
     let store = by_differences(&format!("{LOST}\n{text}"));
@@ -45,7 +46,7 @@ fn differences_are_collected_and_change_nothing() {
 fn a_live_event_that_comes_late_enough_ends_it() {
     let late = "leave b collected,snapshot,~leave b,join y";
     let wanted: Vec<&str> = late.split(',').collect();
-    // Counted from the first difference, since that came later than the link up.
+    // The time counts from the first difference, because that came later than the link up.
     let store = goes_on("22 leave b\n32 join y", &wanted);
     assert_eq!(gaps_of(&store, "c"), ["1 link 8..32"]);
     assert_eq!(window(&store, "b"), "8..32");
@@ -72,13 +73,13 @@ fn the_source_may_say_that_it_has_sent_all() {
         &["leave b collected", "snapshot", "~leave b", "link synced *"],
     );
     assert_eq!(gaps_of(&store, "c"), ["1 link 8..22"]);
-    // Not before what it has sent.
+    // Not before the differences that it has sent.
     let store = goes_on(
         "21 leave b\n15 synced",
         &["leave b collected", "snapshot", "~leave b", "link synced *"],
     );
     assert_eq!(gaps_of(&store, "c"), ["1 link 8..21"]);
-    // Of another channel it says nothing.
+    // A `synced` of another channel has no effect here.
     goes_on(
         "21 leave b\n22 synced :chs=d",
         &["leave b collected", "link synced in d"],
@@ -109,7 +110,7 @@ fn a_second_link_up_begins_anew() {
             "join x",
         ],
     );
-    // The first difference behind it came at 31.
+    // The first difference after the second link up came at 31.
     assert_eq!(gaps_of(&store, "c"), ["1 link 8..41"]);
     assert_eq!(windows(&store)[2..], ["leave b 8..41", "join y 8..41"]);
 }
@@ -136,7 +137,7 @@ fn a_lost_link_ends_it_and_the_own_list_goes_on() {
         ],
     );
     assert_eq!(gaps_of(&store, "c"), ["1 link 8..50"]);
-    // So does a link up of another kind: the source then sends a snapshot.
+    // A link up of another kind does so too: the source then sends a snapshot.
     let store = goes_on(
         "21 leave b\n22 up\n40 join y",
         &["leave b collected", "link up *", "join y"],
@@ -146,13 +147,13 @@ fn a_lost_link_ends_it_and_the_own_list_goes_on() {
 
 #[test]
 fn a_snapshot_of_the_sources_own_ends_it() {
-    // Newer than the difference, it speaks for itself.
+    // A snapshot newer than the difference overrides it.
     let store = goes_on(
         "21 join z\n25 snap a",
         &["join z collected", "snapshot", "~leave b"],
     );
     assert_eq!(gaps_of(&store, "c"), ["1 link 8..25"]);
-    // Older or as old, the difference holds, and the snapshot takes effect with it.
+    // If the snapshot is older or of the same time, the difference stays, and the snapshot takes effect at its time.
     for at in [25, 26] {
         let store = goes_on(
             &format!("{at} join z\n25 snap a"),
@@ -161,7 +162,7 @@ fn a_snapshot_of_the_sources_own_ends_it() {
         assert_eq!(gaps_of(&store, "c"), [format!("1 link 8..{at}")]);
         assert_eq!(window(&store, "z"), format!("8..{at}"));
     }
-    // Its begin does as well.
+    // The begin of a paged snapshot ends it, too.
     let store = goes_on(
         "26 leave b\n25 begin s\n- page s a b\n27 end s\n40 join y",
         &["leave b collected", "snapshot", "~leave b", "join y"],
@@ -188,11 +189,11 @@ fn zero_turns_the_rule_off() {
 
 #[test]
 fn the_own_list_is_what_its_observer_was_sent_whatever_became_of_it() {
-    // Another observer knows that b has gone; o is not told of it, and does not bring it back.
+    // Another observer reported that `b` left. Observer `o` missed that, and does not bring `b` back.
     let text = "1 up :obs=o\n5 snap a b :obs=o\n1 up :obs=p\n6 snap a b :obs=p\n10 down :obs=o\n12 leave b :obs=p\n20 resync :obs=o\n21 leave b :obs=o\n31 join y :obs=o";
     let store = by_differences(text);
     assert_eq!(roster(&store), "a y");
-    // o was away when z came and p saw it; the list that o is brought up to has z as well.
+    // `z` joined while `o` was away, and `p` reported it. The completed list of `o` has `z` as well.
     let text = "1 up :obs=o\n5 snap a b :obs=o\n1 up :obs=p\n6 snap a b :obs=p\n10 down :obs=o\n12 join z :obs=p\n20 resync :obs=o\n21 join z :obs=o\n31 join y :obs=o";
     let store = by_differences(text);
     assert_eq!(roster(&store), "a b y z");
@@ -201,7 +202,7 @@ fn the_own_list_is_what_its_observer_was_sent_whatever_became_of_it() {
 
 #[test]
 fn the_order_of_the_source_holds_for_the_own_list_too() {
-    // A snapshot that was overtaken does not take off the list who has come since, stale or not.
+    // An overtaken snapshot, stale or not, does not remove a member that has joined since.
     for overtaken in ["6 snap a b", "4 snap a b"] {
         let text =
             format!("1 up\n5 snap a b\n9 join z\n{overtaken}\n10 down\n20 resync\n30 join y");

@@ -5,7 +5,7 @@ use crate::told;
 use serde_json::{Value, json};
 use told::{coverage, ends, entries, gaps_of, leaves, missed, store, tells, told as history};
 
-/// A snapshot line of Agora's JavaScript SDK at 20: (topic, users, its total), and the total of topics.
+/// A snapshot line of Agora's JavaScript SDK at 20: (topic, users, total of the topic), and the total of topics.
 fn js(topics: &[(&str, &str, Option<u64>)], total: Option<u64>) -> String {
     agora(
         topics,
@@ -15,7 +15,7 @@ fn js(topics: &[(&str, &str, Option<u64>)], total: Option<u64>) -> String {
     )
 }
 
-/// The same of the native SDKs.
+/// The same line of the native SDKs.
 fn native(topics: &[(&str, &str, Option<u64>)], total: Option<u64>) -> String {
     agora(
         topics,
@@ -52,7 +52,8 @@ fn agora(
     line.to_string()
 }
 
-/// t/a, t/b and u/d are there; then this. Who is still there, and whether it was complete, in both shapes.
+/// With t/a, t/b and u/d present, a snapshot comes in both shapes. Checks the roster and whether the snapshot was
+/// complete.
 #[track_caller]
 fn then(topics: &[(&str, &str, Option<u64>)], total: Option<u64>, roster: &str, complete: bool) {
     for line in [js(topics, total), native(topics, total)] {

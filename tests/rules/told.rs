@@ -1,11 +1,13 @@
-//! A short way to write feeds, and to read what became of them.
+//! A short notation for feeds and for the resulting entries and answers.
 //!
 //! A line is `TS VERB MEMBER… :option=value…`, or JSON as it is:
 //!
 //! | part | is |
 //! | --- | --- |
 //! | `TS` | source time, Unix ms; `-`: none |
-//! | `VERB` | `join` `leave` `update` `diff` (members `+m` `-m`), `snap`, `part` (an incomplete snapshot), `begin` `page` `end` (their first word is the sync), `up` `down` `synced`, `resync` (a link up with differences), `token` (its first word is the state) |
+//! | `VERB` | `join` `leave` `update`; `diff` (members `+m` `-m`) |
+//! | | `snap`; `part` (an incomplete snapshot); `begin` `page` `end` (their first word is the sync) |
+//! | | `up` `down` `synced`; `resync` (a link up with differences); `token` (its first word is the state) |
 //! | `MEMBER` | `topic/user#conn=meta@ts!serial.index`, all but the user optional; the topic is `t` |
 //! | options | `:ch` channel (`c`), `:chs` channels, `:obs` observer, `:self`, `:id`, `:pos`, `:why` reason |
 
@@ -27,12 +29,12 @@ pub fn feed(text: &str) -> String {
         .collect()
 }
 
-/// The store that has taken in a feed.
+/// The store that has ingested a feed.
 pub fn store(text: &str) -> Store {
     support::store_of(&feed(text))
 }
 
-/// The same by other rules.
+/// The same with other rules.
 pub fn store_by(rules: Rules, text: &str) -> Store {
     let store = Store::in_memory(support::options()).unwrap();
     support::take(
@@ -46,7 +48,7 @@ pub fn store_by(rules: Rules, text: &str) -> Store {
     store
 }
 
-/// The same by another clock.
+/// The same with other options, for example another clock.
 pub fn store_on(options: Options, text: &str) -> Store {
     let store = Store::in_memory(options).unwrap();
     support::take(&store, &feed(text), &IngestOptions::default());
@@ -242,12 +244,12 @@ pub fn told_entry(entry: &Value) -> String {
     words.join(" ")
 }
 
-/// The whole history, in short.
+/// The whole history in the short form.
 pub fn told(store: &Store) -> Vec<String> {
     entries(store).iter().map(told_entry).collect()
 }
 
-/// What the last `n` entries of a feed's history are.
+/// Asserts that a feed's history ends with these entries.
 #[track_caller]
 pub fn ends(text: &str, last: &[&str]) {
     let told = told(&store(text));
@@ -255,13 +257,13 @@ pub fn ends(text: &str, last: &[&str]) {
     assert_eq!(told[from..], *last, "of {told:#?}");
 }
 
-/// What the whole history of a feed is.
+/// Asserts that these entries are the whole history of a feed.
 #[track_caller]
 pub fn tells(text: &str, all: &[&str]) {
     assert_eq!(told(&store(text)), *all);
 }
 
-/// A time of the output, Unix ms.
+/// The Unix ms of a time in an answer.
 pub fn ms(value: &Value) -> Option<i64> {
     value.as_str().map(|text| {
         chrono::DateTime::parse_from_rfc3339(text)
@@ -274,7 +276,7 @@ fn shown(time: &Value) -> String {
     ms(time).map_or("?".into(), |ms| ms.to_string())
 }
 
-/// The windows of the inferred entries: `leave a 5..20`, `?` for null.
+/// The windows of the inferred entries, such as `leave a 5..20`; `?` stands for null.
 pub fn windows(store: &Store) -> Vec<String> {
     let inferred = entries(store)
         .into_iter()
@@ -290,7 +292,7 @@ pub fn windows(store: &Store) -> Vec<String> {
     inferred.map(window).collect()
 }
 
-/// The window of the last inferred entry of a user of the topic `t`.
+/// The window of the last inferred entry of a user in topic `t`.
 #[track_caller]
 pub fn window(store: &Store, user: &str) -> String {
     let of = |entry: &&Value| entry["origin"] == "inferred" && entry["user"] == user;
@@ -333,14 +335,14 @@ pub fn roster(store: &Store) -> String {
     listed(&who(store, &WhoFilter::default()), |_, name| name)
 }
 
-/// The members of `c` after a feed.
+/// Asserts the members of `c` after a feed.
 #[track_caller]
 pub fn leaves(text: &str, members: &str) {
     let store = store(text);
     assert_eq!(roster(&store), members, "after {:#?}", told(&store));
 }
 
-/// Coverage and members: `complete: a b? c~`, where `?` is possible, `~` assumed and `^` one without `since`.
+/// Coverage and members, such as `complete: a b? c~`: `?` is possible, `~` assumed, `^` a member without `since`.
 pub fn sure(store: &Store, when: WhoWhen) -> String {
     sure_by(
         store,
@@ -351,7 +353,7 @@ pub fn sure(store: &Store, when: WhoWhen) -> String {
     )
 }
 
-/// The same with more to ask.
+/// The same with other filters.
 pub fn sure_by(store: &Store, filter: &WhoFilter) -> String {
     let who = who(store, filter);
     let members = listed(&who, |member, name| {
@@ -367,13 +369,13 @@ pub fn sure_by(store: &Store, filter: &WhoFilter) -> String {
         .to_owned()
 }
 
-/// What is known of a channel now.
+/// The coverage of a channel now.
 pub fn coverage(store: &Store, channel: &str) -> String {
     let who = serde_json::to_value(store.who(channel, &WhoFilter::default()).unwrap()).unwrap();
     who["coverage"].as_str().unwrap().to_owned()
 }
 
-/// The gaps of a channel: `1 link 5..20`, `?` while open.
+/// The gaps of a channel, such as `1 link 5..20`; `?` while it is open.
 pub fn gaps_of(store: &Store, channel: &str) -> Vec<String> {
     let gap = |gap| {
         let gap = serde_json::to_value(gap).unwrap();
@@ -387,14 +389,14 @@ pub fn gaps_of(store: &Store, channel: &str) -> Vec<String> {
     store.gaps(channel).unwrap().into_iter().map(gap).collect()
 }
 
-/// The gaps of `c` after a feed.
+/// Asserts the gaps of `c` after a feed.
 #[track_caller]
 pub fn opens(text: &str, gaps: &[&str]) {
     let store = store(text);
     assert_eq!(gaps_of(&store, "c"), *gaps, "after {:#?}", told(&store));
 }
 
-/// `missed`: `1: joined a b; left c; updated d=2`.
+/// `missed`, such as `1: joined a b; left c; updated d=2`.
 pub fn missed(store: &Store, filter: &MissedFilter) -> Vec<String> {
     let missed = |missed| {
         let missed = serde_json::to_value(missed).unwrap();
@@ -424,12 +426,12 @@ pub fn rejected(text: &str) -> u64 {
         .rejected
 }
 
-/// Whether a question finds no such channel.
+/// Whether an answer is that there is no such channel.
 pub fn not_found<T>(answer: Result<T, StoreError>) -> bool {
     matches!(answer, Err(StoreError::NoSuchChannel(_)))
 }
 
-/// A clock to be set, and options with it.
+/// A settable clock, and options that use it.
 pub fn clock() -> (Arc<AtomicI64>, Options) {
     let now = Arc::new(AtomicI64::new(0));
     let clock = Arc::clone(&now);

@@ -1,4 +1,4 @@
-//! What `Store::record` does not take: what no feed may say (contract 2, 2.8).
+//! What `Store::record` refuses: events that no feed may contain (contract 2, 2.8).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::Store;
@@ -46,7 +46,7 @@ fn snapshot<'a>(topic: &'a str, who: ReportedMember<'a>) -> EventPayload<'a> {
     EventPayload::Snapshot { channel, shown }
 }
 
-/// What is wrong with an event, by the store; nothing is recorded, of what comes with it either.
+/// The store's error for an event. Nothing of its batch is recorded.
 fn wrong(event: Event<'_>) -> String {
     let store = Store::in_memory(support::options()).unwrap();
     let error = store
@@ -225,7 +225,7 @@ fn names_texts_and_times_are_within_their_limits() {
     for (event, wanted) in cases {
         assert_eq!(wrong(event), wanted);
     }
-    // An observer that is set for a whole run is none of a line, but none that can be recorded, either.
+    // An observer set for a whole run is in no line, but it must be recordable, too.
     let store = Store::in_memory(support::options()).unwrap();
     for (observer, self_user) in [("", None), (long.as_str(), None), ("o", Some(""))] {
         let how = IngestOptions {

@@ -6,7 +6,7 @@ use rollbook_support as support;
 use serde_json::Value;
 use told::{coverage, ends, entries, entries_of, gaps_of, opens, store, tells, told_entry};
 
-/// A `linkState` line; more fields as JSON.
+/// A `linkState` line; `more` adds fields as JSON.
 fn link(ts: i64, state: &str, more: &str) -> String {
     format!(r#"{{"event":"linkState","currentState":"{state}","timestamp":{ts}{more}}}"#)
 }
@@ -147,7 +147,7 @@ fn rule_12_unrestored_channels_stay_down_and_get_no_entry() {
         let store = store(&text);
         let told = told::told(&store);
         assert_eq!(told[told.len() - 2..told.len() - 1], entry);
-        // With the other observer gone, only the channel that was restored is still watched.
+        // After the other observer is lost, only the restored channel is still watched.
         assert_eq!(
             (coverage(&store, "c"), coverage(&store, "d")),
             ("complete".into(), "blind".into())
@@ -167,7 +167,7 @@ fn rule_12_down_while_down_opens_nothing() {
         &format!("1 up\n5 snap a\n{}", lines.join("\n")),
         &["1 link 5..?"],
     );
-    // Nor does it after another observer's snapshot closed the gap.
+    // It opens none either after another observer's snapshot has closed the gap.
     let text = "1 up\n5 snap a\n8 down\n12 snap a :obs=p\n14 down";
     opens(text, &["1 link 5..12"]);
 }

@@ -1,4 +1,4 @@
-//! `who` (contract 3): moments, entries, what was known, and how certain it is, sentence by sentence.
+//! `who` (contract 3), sentence by sentence: moments, entries, `known_at`, and certainty.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use crate::told;
@@ -11,7 +11,7 @@ use told::{
     clock, effective, entries, feed, missed, ms, not_found, store, store_on, sure, sure_by,
 };
 
-/// `who --at`, at each moment.
+/// Asserts `who --at` at each moment.
 #[track_caller]
 fn at(text: &str, moments: &[(i64, &str)]) {
     let store = store(text);
@@ -182,7 +182,7 @@ fn a_stale_leave_changes_nothing_but_leaves_a_doubt_whether_the_stay_went_throug
             (10, "complete: a b"),
         ],
     );
-    // Of a stay that came after it, it says nothing.
+    // It says nothing about a stay that came after it.
     at(
         "1 snap b\n10 leave b\n12 join b\n15 join a\n10 leave b\n20 join z",
         &[
@@ -192,7 +192,7 @@ fn a_stale_leave_changes_nothing_but_leaves_a_doubt_whether_the_stay_went_throug
             (14, "complete: b"),
         ],
     );
-    // Nor is anybody listed for a join that never took effect.
+    // And a join that never took effect lists no member.
     at(
         "1 snap\n10 leave b\n5 join b\n20 join z",
         &[(5, "complete:"), (10, "complete:")],

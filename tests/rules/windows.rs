@@ -6,7 +6,7 @@ use rollbook::domain::entry::Rules;
 use rollbook::query::WhoWhen;
 use told::{gaps_of, store, store_by, sure, window, windows};
 
-/// The windows of a feed's inferred entries that are not baseline joins.
+/// Asserts the windows of a feed's inferred entries, without baseline joins.
 #[track_caller]
 fn spans(text: &str, want: &[&str]) {
     let store = store(text);
@@ -63,7 +63,7 @@ fn proofs_are_duplicates_stale_and_unknown_ones_too() {
     spans(&around("8 join b"), &["leave a 8..20"]);
     spans(&around("8 leave z"), &["leave a 8..20"]);
     spans(&around("8 part b"), &["leave a 8..20"]);
-    // The largest so far.
+    // The latest proof so far counts.
     spans(&around("8 join b\n7 leave b"), &["leave a 8..20"]);
 }
 
@@ -171,7 +171,7 @@ fn where_link_events_tell_of_the_gap_any_message_of_the_observer_counts() {
 
 #[test]
 fn a_channel_that_a_link_line_has_named_has_a_link_of_its_own() {
-    // Another channel goes on over a link of its own, or over the one that all others share.
+    // The other channel continues over its own link, or over the one that all unnamed channels share.
     for named in ["1 up :chs=c", "1 up", "1 up :chs=c,d"] {
         spans(
             &format!(
@@ -180,12 +180,13 @@ fn a_channel_that_a_link_line_has_named_has_a_link_of_its_own() {
             &["leave a 5..20"],
         );
     }
-    // Of those that share one, what is heard of the other still counts; what was heard of the named one does not.
+    // A message in another channel of the shared link still counts. A message in the channel that has its own link
+    // does not.
     spans(
         "1 up\n5 snap a\n8 join b :ch=d\n9 join b :ch=e\n10 down :chs=e\n12 down\n13 up\n20 snap",
         &["leave a 8..20"],
     );
-    // A line that names none ends the links of all.
+    // A line that names no channel ends all links.
     spans(
         "1 up :chs=c\n5 snap a\n8 join b :ch=d\n10 down\n11 up\n20 snap",
         &["leave a 5..20"],
@@ -316,7 +317,7 @@ fn an_incomplete_snapshot_of_an_observer_without_link_lines_ends_the_proofs() {
         "5 snap a b\n8 join b\n12 part b\n14 join d\n20 snap b d",
         &["leave a 8..20"],
     );
-    // With link lines it is a proof like any other.
+    // From an observer with link lines it is a proof like any other message.
     spans(
         "1 up\n5 snap a b\n8 join b\n12 part b\n14 join d\n20 snap b d",
         &["leave a 14..20"],
