@@ -1,4 +1,5 @@
-//! The kept corpus of the fuzz targets (`fuzz/`), run as the fuzzer would run it: nothing that was once found comes back.
+//! Runs the stored corpus of the fuzz targets (`fuzz/`) as the fuzzer would: no bug that was once found may come
+//! back.
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
@@ -9,11 +10,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Where the corpus is kept.
+/// The folder of the corpus.
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus");
-/// Larger than anything that a small file needs at once.
+/// Larger than any single allocation that a small file needs.
 const ALLOCATION_MAX: usize = 32 << 20;
-/// The largest room that was asked for at once.
+/// The largest single allocation so far.
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 
 struct Watched;
@@ -21,7 +22,7 @@ struct Watched;
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
-// What few bytes make a reader reserve is seen nowhere else: room that is not written to costs nothing.
+// Notices a large allocation that a few bytes of input cause. No other test sees it: unwritten memory costs nothing.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Watched {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -44,7 +45,7 @@ unsafe impl GlobalAlloc for Watched {
     }
 }
 
-/// Panics on every thread: those of a server's tasks are caught, and must not be.
+/// The number of panics on all threads. A server catches the panics of its tasks, but they must not happen.
 static PANICS: AtomicU64 = AtomicU64::new(0);
 static ONE: Mutex<()> = Mutex::new(());
 

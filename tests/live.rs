@@ -1,5 +1,5 @@
-//! What a server needs of a store: it is told of new heads, it can measure the writer's work, and what it left when it was
-//! killed is settled by whoever opens the store next.
+//! What a server needs of a store: new heads are reported to it, it can measure the writer's work, and after it was
+//! killed, the next opening of the store settles its connections.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use rollbook::domain::entry::Rules;
@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-/// The lines of a connection's batch: what became of it, then its events, then how far it was heard.
+/// A batch of a connection: its event, then the lines of its feed, then the position in the feed.
 fn batch(what: Connection, events: &[&str], heard: u64) -> Batch {
     let defaults = Defaults::of("gate");
     let parse = |line: &&str| {
@@ -47,7 +47,7 @@ fn take(store: &Store, batch: Batch) -> LineCounts {
     store.submit(batch).unwrap().wait().unwrap().tally
 }
 
-/// Where the test is to play the server that is killed.
+/// Set in the process that plays the server to be killed.
 const SERVER: &str = "ROLLBOOK_TEST_SERVER";
 
 #[test]
@@ -56,7 +56,7 @@ fn the_connections_of_a_server_that_was_killed_are_settled() {
         let store = Store::open(dir, Options::default()).unwrap();
         take(&store, batch(Connection::Up, &[SNAPSHOT, JOIN], 2));
         println!("durable");
-        // Long before this it is killed.
+        // It is killed long before this ends.
         return std::thread::sleep(Duration::from_secs(60));
     }
     let folder = folder!();
@@ -76,7 +76,7 @@ fn the_connections_of_a_server_that_was_killed_are_settled() {
     server.kill().unwrap();
     server.wait().unwrap();
 
-    // A query is enough, and says it once.
+    // A query settles them, and only the first one.
     for _ in 0..2 {
         let gaps = folder.ask(&["gaps", "yard"]);
         assert_eq!(gaps.len(), 1);

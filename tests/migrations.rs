@@ -1,5 +1,5 @@
-//! Formats: what a fresh store has, what is refused, and that a store of every format that there was still says what it
-//! said. `migrations/README.md` tells how to add one.
+//! Formats: the format of a new store, the formats that are refused, and that a store of every earlier format still
+//! gives the same answers. `migrations/README.md` explains how to add a format.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::care::VerifyDepth;
@@ -118,7 +118,7 @@ fn fixture(format: u32, ending: &str) -> PathBuf {
     PathBuf::from(folder).join(format!("format-{format}.{ending}"))
 }
 
-/// What a store says: every entry, every reject, how far each file was read, and who is there now.
+/// The contents of a store: every entry, every reject, the position in each file, the present members, and all gaps.
 fn told(store: &Store) -> String {
     let mut lines: Vec<String> = support::history(store)
         .iter()
@@ -146,7 +146,7 @@ fn told(store: &Store) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Every kind of record and entry that there is, in a few lines.
+/// Every kind of record and entry, in a few lines.
 const KINDS: &str = r#"{"t":"link","state":"up","observer":"booth","ts":1000}
 {"t":"snapshot","channel":"hall","ts":2000,"observer":"booth","self":"me","pos":[1,0],"topics":{"stage":[{"user":"me"},{"user":"ana","conn":"1","meta":{"k":[1,2.50]}},{"user":"ben"}]}}
 {"t":"join","channel":"hall","topic":"stage","user":"kim🎈","conn":"tab/2","meta":"x","observer":"booth","id":"a-1","pos":[2,0],"ts":3000,"reason":"ticket"}
@@ -173,7 +173,7 @@ not a line
 {"t":"join","channel":"hall","topic":"stage","user":"late","ts":99999999999999}
 "#;
 
-/// What a server records of a connection: it comes up, is lost, its feed goes on, it ends; and how far it was heard.
+/// The records of a connection to a server: up, lost, resumed, closed; and the position in its feed.
 fn live(store: &Store) {
     let connection = |what| BatchLine::Connection {
         observer: "gate".into(),
@@ -198,9 +198,10 @@ fn live(store: &Store) {
     store.submit(batch).unwrap().wait().unwrap();
 }
 
-/// Writes the fixture of the present format. Only for when that format is new: what it says must never change after.
+/// Writes the fixture of the current format. Only for a new format: the contents of a fixture must never change
+/// later.
 fn write_fixture() {
-    // The path is part of what is recorded.
+    // The path is recorded too, so it must be relative.
     let dir = tempfile::tempdir().unwrap();
     std::env::set_current_dir(dir.path()).unwrap();
     let journal = Arc::new(MemoryJournal::new());
@@ -259,7 +260,7 @@ fn a_store_of_every_format_says_what_it_said() {
             let verified = store.verify(VerifyDepth::Deep, |_| {}).unwrap();
             assert!(verified.ok && verified.entries > 100, "{verified:#?}");
         }
-        // As a folder, which opening brings up to date.
+        // The same as a folder, which `migrate` converts to the current format.
         let folder = folder!();
         let store = folder.path("store");
         std::fs::create_dir_all(store.join("log")).unwrap();
@@ -276,14 +277,14 @@ fn a_store_of_every_format_says_what_it_said() {
         );
         let entries = folder.verified();
         assert_eq!(folder.ask(&["history"]).len() as u64, entries);
-        // And it goes on: with what it knows of ids, of pages and of who was there.
+        // Recording continues with the known ids, pages and members.
         let sum = folder.ingest(KINDS, &[]);
         assert_eq!(sum["retries"], 2, "{sum}");
         folder.verified();
     }
 }
 
-/// Compares the fields that answers had when the fixture was recorded.
+/// Compares only the fields that answers had when the fixture was recorded.
 fn same(told: &str, recorded: &str) {
     let same = |(now, then): &(&str, &str)| match [now, then].map(|it| serde_json::from_str(it)) {
         [

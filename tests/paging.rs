@@ -1,5 +1,5 @@
-//! Pages of the history: whoever goes on behind the last entry of a page gets every entry once and in order, also while
-//! the log grows.
+//! Pages of the history: a client that continues after the last entry of a page gets every entry once and in order,
+//! also while the log grows.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::Store;
@@ -8,7 +8,7 @@ use rollbook::query::HistoryFilter;
 use rollbook_support as support;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The seqs behind `after` of one page.
+/// The seqs of one page after `after_seq`.
 fn page(store: &Store, channel: Option<&str>, after_seq: u64, limit: u64) -> Vec<u64> {
     let filter = HistoryFilter {
         channel: channel.map(str::to_owned),
@@ -25,7 +25,7 @@ fn page(store: &Store, channel: Option<&str>, after_seq: u64, limit: u64) -> Vec
     seqs
 }
 
-/// All pages, read until one is empty that was asked for when nobody wrote any more.
+/// Reads all pages, until a page is empty that was read after the last write.
 fn pages(store: &Store, channel: Option<&str>, limit: u64, over: &AtomicBool) -> Vec<u64> {
     let mut seqs = Vec::new();
     loop {
@@ -39,7 +39,7 @@ fn pages(store: &Store, channel: Option<&str>, limit: u64, over: &AtomicBool) ->
     }
 }
 
-/// Some lines of two channels, with link lines that concern both.
+/// Some lines of two channels, with link lines that affect both.
 fn lines(round: i64) -> String {
     let at = 1_700_000_000_000 + round * 1_000;
     let join = |channel: &str, user: i64| {

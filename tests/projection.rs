@@ -1,13 +1,14 @@
-//! The library's examples. The projection of `examples/minutes_in_channel.rs`: its figures, and that it can be rebuilt from
-//! the log or given what is new. The follower of `examples/record_and_follow.rs`: that it goes on where it was. And the
-//! frames that a reader pulls: where the reader is after it has left one, skipped one, or read it to its end.
+//! The library's examples, and the frames that a reader pulls. `examples/minutes_in_channel.rs`: its figures, and
+//! that the projection can be rebuilt from the log or continued with new entries. `examples/record_and_follow.rs`:
+//! that the follower continues where it was. Frames: the position of a reader that has left a frame, skipped it, or
+//! read it to its end.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../examples/minutes_in_channel.rs"]
-#[allow(dead_code)] // it has a main of its own
+#[allow(dead_code)] // it has its own `main`
 mod minutes_in_channel;
 #[path = "../examples/record_and_follow.rs"]
-#[allow(dead_code)] // it has a main of its own
+#[allow(dead_code)] // it has its own `main`
 mod record_and_follow;
 
 use minutes_in_channel::MinutesInChannel;
@@ -31,13 +32,13 @@ fn the_evening_has_these_minutes() {
     let minutes = minutes(&evening());
     let day = 20_587; // 2026-05-14
     let of = |user: &str| minutes[&("studio-7".to_owned(), user.to_owned(), day)];
-    // From the first snapshot at 20:00:02.118 to her leaves at 21:57:59, in two topics at once.
+    // From the first snapshot at 20:00:02.118 until she leaves at 21:57:59, in two topics at once.
     assert_eq!(of("carla"), 117);
-    // Came at 21:13:20.448, and was gone by the snapshot of 21:31:47.551.
+    // Joined at 21:13:20.448, and was missing in the snapshot of 21:31:47.551.
     assert_eq!(of("oda"), 18);
-    // Came at 20:04:09.388, and is still there at the last entry, 21:58:46.890.
+    // Joined at 20:04:09.388, and is still present at the last entry, 21:58:46.890.
     assert_eq!(of("farah"), 114);
-    // Twice: 20:09:26.803 to 20:19:37.281, and 20:51:39.570 to 21:51:40.738.
+    // Two stays: 20:09:26.803 to 20:19:37.281, and 20:51:39.570 to 21:51:40.738.
     assert_eq!(of("gus"), 70);
     assert_eq!(minutes.len(), 16, "{minutes:#?}");
 }
@@ -72,7 +73,7 @@ fn told_in_parts_it_is_the_same() {
     }
 }
 
-/// Takes in so many entries, and panics at the next.
+/// Accepts this many entries, and panics at the next.
 struct Panics(usize);
 
 impl rollbook::Projection for Panics {
@@ -93,7 +94,7 @@ fn one_that_panics_takes_nothing_with_it() {
             store.replay(.., &mut Panics(most)).unwrap();
         }));
         assert!(panicked.is_err());
-        // The store goes on, for questions and for lines.
+        // The store still answers questions and records lines.
         assert_eq!(minutes(&store), whole);
     }
     let line = r#"{"t":"join","channel":"studio-7","topic":"t","user":"late"}"#;
@@ -160,7 +161,7 @@ fn a_frame_that_is_left_half_read_is_read_again() {
     let mut second = frames.next(&mut cursor).unwrap().unwrap();
     assert!(second.next(&mut cursor).unwrap().is_some());
     drop(second);
-    // The reader has stopped there.
+    // The reader has stopped in this frame.
     assert!(frames.next(&mut cursor).unwrap().is_none());
     assert_eq!(entries_after(&store, &mut cursor), [3, 4, 5, 6]);
     assert_eq!(entries_after(&store, &mut cursor), [] as [u64; 0]);

@@ -1,4 +1,4 @@
-//! Replay, case by case: what is played, when, and how it is paused.
+//! Replay, case by case: which lines are played, when, and how it is paused.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::Store;
@@ -68,7 +68,7 @@ fn rollbooks_shape_keeps_pages_as_they_were() {
 #[test]
 fn a_range_that_begins_among_pages_has_the_snapshot_whole() {
     let store = support::store_of(PAGES);
-    // Entry 3 is the snapshot; bob came after its begin.
+    // Entry 3 is the snapshot; bob joined after its begin.
     let by_seq = ReplayFilter {
         from_seq: Some(3),
         ..ReplayFilter::default()
@@ -118,7 +118,7 @@ fn a_range_ends_with_the_last_entry_or_before_a_moment() {
 fn an_incomplete_snapshot_stays_one_in_agoras_shape() {
     for (feed, infers) in [
         (
-            // The pages say that they do not show the whole channel.
+            // The begin says that the pages do not show the whole channel.
             r#"
 {"t":"snapshot","channel":"a","topics":{"t":[{"user":"ann"},{"user":"bob"}]},"ts":1000}
 {"t":"snapshot_begin","channel":"a","sync":"s","incomplete":true,"ts":2000}
@@ -184,7 +184,7 @@ fn lines_say_how_they_were_recorded_and_only_who_asks_heeds_it() {
     let kept = support::store_of("");
     support::take(&kept, line, &keep);
     let entry = &support::history(&kept)[0];
-    // Four seconds ahead is too far by these rules.
+    // By these rules, four seconds ahead is too far.
     assert_eq!((entry.recorded_at.0, entry.occurred_at.0), (5_000, 5_000));
     let replayed = &played(&kept, &ReplayFilter::default(), LineShape::Rollbook)[0];
     assert_eq!(
@@ -198,7 +198,7 @@ fn lines_say_how_they_were_recorded_and_only_who_asks_heeds_it() {
         (1_800_000_000_000, 9_000)
     );
 
-    // Recording times never go back; lines that say nothing have the clock's.
+    // Times of recording never go back. Lines without one get the time of the clock.
     let later =
         r#"{"t":"leave","channel":"a","topic":"t","user":"ann","ts":9500,"recorded_at":4000}"#;
     support::take(&kept, later, &keep);
@@ -236,7 +236,7 @@ fn lines_say_how_they_were_recorded_and_only_who_asks_heeds_it() {
     }
 }
 
-/// A time that passes only in rests, and tells what it was asked for.
+/// A clock whose time passes only in rests. It counts the rests.
 #[derive(Clone, Default)]
 struct Fake(Rc<RefCell<Told>>);
 
@@ -244,13 +244,13 @@ struct Fake(Rc<RefCell<Told>>);
 struct Told {
     now: Duration,
     rests: usize,
-    /// What happens in which rest.
+    /// The events of each rest, by its number.
     script: Vec<(usize, Happens)>,
 }
 
 #[derive(Clone, Copy)]
 enum Happens {
-    /// The process is stopped so long.
+    /// The process is stopped for this long.
     Stopped(Duration),
     Paused,
     Resumed,
@@ -285,7 +285,7 @@ impl PlaybackClock for Fake {
     }
 }
 
-/// When lines of these effective times are played.
+/// The times at which lines of these effective times are played.
 fn paced(speed: Speed, script: Vec<(usize, Happens)>, at: &[i64]) -> Vec<u128> {
     let time = Fake::default();
     time.0.borrow_mut().script = script;
@@ -328,7 +328,7 @@ fn lines_are_as_far_apart_as_they_were() {
 
 #[test]
 fn a_pause_is_no_time() {
-    // Paused in the third rest of a tenth of a second, resumed seven rests later.
+    // Paused in the third rest of a tenth of a second, and resumed seven rests later.
     let script = vec![(3, Happens::Paused), (10, Happens::Resumed)];
     let at = [0, 1_000, 2_000];
     assert_eq!(
@@ -341,7 +341,7 @@ fn a_pause_is_no_time() {
 fn a_stop_of_the_process_is_not_caught_up_with() {
     let script = vec![(3, Happens::Stopped(MINUTE))];
     let times = paced(Speed::Times(1.0), script, &[0, 1_000, 2_000, 3_000]);
-    // Of the minute half a second counts.
+    // Only half a second of the minute counts.
     assert_eq!(times, [0, 60_600, 61_600, 62_600]);
 }
 
@@ -373,7 +373,7 @@ fn a_play_is_paused_from_another_thread() {
                 .play(&ReplayFilter::default(), LineShape::Agora, &mut paced)
                 .unwrap();
         });
-        // Paused flat out it plays nothing, however long one waits; resumed, everything.
+        // While paused, it plays nothing, even at the highest speed. After resuming, it plays everything.
         assert!(lines.recv_timeout(Duration::from_millis(20)).is_err());
         remote.resume();
         assert_eq!(lines.iter().collect::<Vec<_>>(), [1, 2, 3, 6]);
@@ -412,7 +412,7 @@ fn a_link_line_that_names_several_channels_is_played_for_each() {
             .collect()
     };
     assert_eq!(links(None), [json!([["a", "b"], []]), json!([[], ["a"]])]);
-    // Who plays one channel is not told of the others.
+    // A replay of one channel does not name the others.
     assert_eq!(links(Some("a")), [json!([["a"], []]), json!([[], ["a"]])]);
     assert_eq!(links(Some("b")), [json!([["b"], []]), json!([[], []])]);
 }
@@ -463,7 +463,7 @@ fn where_the_range_cuts_into_history_the_roster_comes_first() {
     let ann = json!({"topicName":"t","totalPublisher":1,"publishers":[{"publisherUserId":"ann","publisherMeta":1}]});
     let bob = json!({"topicName":"u","totalPublisher":1,"publishers":[{"publisherUserId":"bob"}]});
 
-    // What stood, since when, and by whom it goes on; it is played when the range begins.
+    // The roster at the beginning of the range, with its time and the observer that continues. It is played first.
     let lines = played("a", 1_500, None);
     assert_eq!(kinds(&lines), ["SNAPSHOT", "REMOTE_JOIN", "REMOTE_LEAVE"]);
     assert_eq!(
@@ -475,10 +475,10 @@ fn where_the_range_cuts_into_history_the_roster_comes_first() {
         lines,
         [(2_500, snapshot(2_000, json!([ann, bob]), json!("two")))]
     );
-    // Nothing lies behind it any more.
+    // No later entry needs an observer.
     let lines = played("a", 9_000, None);
     assert_eq!(lines, [(9_000, snapshot(3_000, json!([bob]), Value::Null))]);
-    // Nothing was known of anybody before.
+    // No member was known before.
     assert_eq!(kinds(&played("a", 0, None))[0], "link");
     assert_eq!(kinds(&played("a", 700, None))[0], "REMOTE_JOIN");
     assert_eq!(kinds(&played("b", 0, None)), ["REMOTE_JOIN"]);

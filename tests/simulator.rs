@@ -1,4 +1,4 @@
-//! The simulator: over every mix, what the store answers holds against the truth; and the score can fail.
+//! The simulator: with every mix, the store's answers agree with the truth; and the score can fail.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use rollbook::domain::entry::Rules;
@@ -7,9 +7,9 @@ use rollbook::sim::{
 };
 use std::ops::Range;
 
-/// Seeds of each mix: well over a thousand in all.
+/// Seeds of each mix in a short run: well over a thousand in all.
 const SEEDS: u64 = 50;
-/// Seeds of each mix where time does not matter (`ROLLBOOK_LONG`).
+/// Seeds of each mix in a long run (`ROLLBOOK_LONG`).
 const SEEDS_LONG: u64 = 4_000;
 
 fn mix(name: &str) -> &'static Mix {
@@ -54,7 +54,7 @@ fn a_seed_is_one_run() {
     }
 }
 
-/// A mix that tests nothing would hold, too.
+/// A mix that tests nothing would pass as well, so each mix must make something to infer.
 #[test]
 fn each_mix_has_something_to_infer() {
     for mix in MIXES {
@@ -65,7 +65,7 @@ fn each_mix_has_something_to_infer() {
     }
 }
 
-/// What a mix comes to when its source is not ingested as it needs.
+/// The score of a mix whose source is ingested with the wrong rules.
 fn wrongly(name: &str, rules: Rules) -> Score {
     let mut all = Score::default();
     for seed in 1..41 {
@@ -74,7 +74,7 @@ fn wrongly(name: &str, rules: Rules) -> Score {
     all
 }
 
-/// The options are not for nothing, and the score sees what they are for.
+/// The options are needed, and the score notices when they are missing.
 #[test]
 fn a_source_that_is_trusted_too_much_is_found_out() {
     let trusted = Rules {
@@ -94,7 +94,7 @@ fn a_source_that_is_trusted_too_much_is_found_out() {
     assert!(skewed.wrong() > 0, "{skewed:?}");
 }
 
-/// Differences that are taken for what they look like put people into the log when they were told, not when they came.
+/// Differences that are taken as live events get the time of sending instead of the time of the change.
 #[test]
 fn differences_that_are_taken_for_live_events_are_found_out() {
     let live = Rules {
@@ -108,7 +108,7 @@ fn differences_that_are_taken_for_live_events_are_found_out() {
     assert!(differences.wrong_gaps > 0, "{differences:?}");
 }
 
-/// What a presence service had not noticed when the link was lost needs slack.
+/// The link may be lost before the presence service notices a change: such changes need slack.
 #[test]
 fn late_news_of_a_link_that_is_lost_needs_slack() {
     let lost = wrongly("presence-lost", Rules::default());
@@ -116,7 +116,7 @@ fn late_news_of_a_link_that_is_lost_needs_slack() {
     assert!(lost.wrong_certain > 0, "{lost:?}");
 }
 
-/// A store that heard another world is found to tell of that one.
+/// A store that recorded another world must fail against this truth.
 #[test]
 fn another_truth_is_found_out() {
     let mut all = Score::default();
@@ -130,16 +130,16 @@ fn another_truth_is_found_out() {
     assert!(all.wrong_certain > 0, "{all:?}");
 }
 
-/// Seeds by which rules were found to be unsound, and mended.
+/// Seeds that once showed rules to be unsound. The rules were corrected.
 #[test]
 fn seeds_that_were_wrong_once_hold() {
-    // An update of somebody unknown is a join, and no proof that he came then.
+    // An update of an unknown member is a join, but no proof that the member joined then.
     let came_before: &[(&str, u64)] = &[("told", 3), ("positions", 3), ("connections", 3)];
-    // Only incomplete snapshots had spoken: no proof, so no gap, and yet nothing is certain.
+    // Only incomplete snapshots had come: there was no proof, so no gap, but nothing was certain either.
     let never_whole: &[(&str, u64)] = &[("incomplete", 41), ("incomplete-silent", 15)];
-    // Pages speak of their beginning; they may come behind a gap, or be given up for one.
+    // Pages show the time of their begin. They may come after a gap, or be given up because of one.
     let pages: &[(&str, u64)] = &[("paged-silent", 1), ("paged-silent", 2), ("paged-lossy", 4)];
-    // One observer was gone and nobody knew, while the other was on his way back.
+    // One observer was down without a report, while the other one was coming back.
     let two: &[(&str, u64)] = &[
         ("two-observers", 7),
         ("two-observers", 10),
@@ -148,19 +148,21 @@ fn seeds_that_were_wrong_once_hold() {
         ("two-silent", 14),
         ("two-silent", 10_910),
     ];
-    // Without any proof nobody was there for sure; who is not watching yet does not see who comes.
+    // Without any proof no presence is certain. An observer that does not watch yet does not see a join.
     let unproven: &[(&str, u64)] = &[
         ("incomplete", 12_933),
         ("incomplete-silent", 10_181),
         ("two-observers", 10_590),
     ];
-    // What one observer told late, another one's snapshot had passed over: a stale leave still leaves a doubt.
+    // One observer reported late what another observer's snapshot already implied. A stale leave still leaves a
+    // doubt.
     let passed_over: &[(&str, u64)] = &[
         ("two-silent", 10_227),
         ("two-silent", 10_463),
         ("two-silent", 13_448),
     ];
-    // The first line of a channel makes an own list; what an observer said of a later time than its snapshot stays in it.
+    // The first line of a channel creates an own list. A report that is newer than the observer's snapshot stays in
+    // it.
     let own_lists: &[(&str, u64)] = &[
         ("differences-quiet", 1),
         ("differences-quiet", 29),
@@ -172,7 +174,8 @@ fn seeds_that_were_wrong_once_hold() {
         ("differences-synced", 3595),
         ("differences-two", 3595),
     ];
-    // A snapshot that ends a collecting speaks of what was collected, too; to other channels only of its own time.
+    // A snapshot that ends a collecting also proves the times of the collected events; for other channels only its
+    // own time.
     let worked_in: &[(&str, u64)] = &[("differences-falling", 24), ("differences-quiet", 52)];
     let all = [
         came_before,

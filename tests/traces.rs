@@ -1,4 +1,4 @@
-//! Real traces, through the whole store. They are not part of the repository: `ROLLBOOK_TRACES` names their folder.
+//! Real traces, through the whole store. They are not in the repository: `ROLLBOOK_TRACES` names their folder.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::care::VerifyDepth;
@@ -11,12 +11,12 @@ use rollbook_support as support;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// A file of the traces' folder.
+/// A file in the traces' folder.
 fn trace(name: &str) -> PathBuf {
     support::data("ROLLBOOK_TRACES").join(name)
 }
 
-/// A store on disk with a file in it.
+/// A store on disk that has ingested a file.
 fn recorded(file: &Path, keep_recorded: bool) -> (tempfile::TempDir, Store, IngestOutcome) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), Options::default()).unwrap();
@@ -35,7 +35,7 @@ fn verified(store: &Store) {
     assert_eq!(verified.entries, store.head());
 }
 
-/// The digest of a history, entry by entry: two of a million need not be held side by side.
+/// The digest of a history, entry by entry, so that two histories of a million entries need not be in memory.
 fn digest(store: &Store, timeless: bool) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     let each = |mut entry: HistoryEntry| {
@@ -49,7 +49,8 @@ fn digest(store: &Store, timeless: bool) -> blake3::Hash {
     hasher.finalize()
 }
 
-/// Verifies a trace, plays it in both shapes, and takes each in again: Agora's without the moments of recording.
+/// Verifies a trace, plays it in both shapes, and ingests each again. Agora's shape does not keep the times of
+/// recording.
 fn round_trip(file: &Path) -> IngestOutcome {
     let (_dir, store, outcome) = recorded(file, false);
     verified(&store);
@@ -81,7 +82,7 @@ fn table(file: &Path) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Every inferred join and leave of a store: when, what, channel, topic, user; sorted.
+/// Every inferred join and leave of a store, sorted: time, type, channel, topic, user.
 fn inferred(store: &Store) -> Vec<[String; 5]> {
     let mut rows = Vec::new();
     let filter = HistoryFilter {
@@ -106,7 +107,7 @@ fn inferred(store: &Store) -> Vec<[String; 5]> {
     rows
 }
 
-/// The same of a table, whose columns are these.
+/// The same from a table with these columns.
 fn wanted(file: &Path, columns: [usize; 5]) -> Vec<[String; 5]> {
     let rows = table(file).into_iter();
     let rows = rows.map(|row| columns.map(|column| row[column].clone()));

@@ -1,5 +1,5 @@
-//! Reconciliation cases from the test suites of other presence systems, each through the whole store. They are not
-//! part of the repository: `ROLLBOOK_VECTORS` names the folder with `vectors.json`.
+//! Reconciliation cases from the test suites of other presence systems, each through the whole store. They are not in
+//! the repository: `ROLLBOOK_VECTORS` names the folder with `vectors.json`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use rollbook::ingest::IngestOptions;
@@ -187,7 +187,7 @@ fn without_null_reason(entry: &Value) -> Value {
     entry
 }
 
-/// Compares the fields that are given, of lists of the same length; nothing is compared where none is expected.
+/// Compares the fields that are wanted, in lists of the same length. Without a wanted list nothing is compared.
 fn same(what: &str, got: &[Value], wanted: &Value) -> Result<(), String> {
     let Some(wanted) = wanted.as_array() else {
         return Ok(());
@@ -219,7 +219,7 @@ fn same(what: &str, got: &[Value], wanted: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The options of a vector, as the command line has them.
+/// The options of a vector, in the form of command-line options.
 fn how(options: &Value) -> IngestOptions {
     let words: Vec<&str> = options
         .as_array()
