@@ -1,4 +1,4 @@
-//! Who may do what: every route of the description, channels, and tokens that end.
+//! Who may do what: every documented route, channels, and tokens that expire.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ async fn served(tokens: &Tokens) -> Served {
     served
 }
 
-/// The status that a route answers with, and what it says.
+/// The status with which a route answers, and its error message.
 async fn status(
     served: &Served,
     method: &str,
@@ -87,7 +87,7 @@ async fn every_route_asks_for_the_scope_that_it_says() {
                 continue;
             };
             asked += 1;
-            // A stream does not end by itself; that it is let in its sibling, the socket, shows.
+            // A stream does not end by itself. Its sibling, the socket, shows that such a token is accepted.
             let ends = responses["200"]["content"]
                 .get("text/event-stream")
                 .is_none();
@@ -155,12 +155,12 @@ async fn a_token_for_some_channels_sees_those_only() {
         );
     }
     get("who?channel=attic&").await.expect(200);
-    // What there is elsewhere is not even said not to be.
+    // Whether another channel exists is not revealed.
     assert_eq!(get("who?channel=nowhere&").await.status, 403);
-    // Nor does naming one that it allows beside it open the other.
+    // Naming an allowed channel as well does not open another one.
     get("history?channel=room&channel=attic&").await.expect(400);
     get("history?channel=attic&channel=room&").await.expect(403);
-    // What cannot be told apart by channels is for those who see all.
+    // Answers that cannot be split by channel need a token for all channels.
     for path in ["/v1/rejects", "/metrics"] {
         let got = served.get(&format!("{path}?access_token={token}")).await;
         let refusal = "the token does not allow all channels";
@@ -187,7 +187,7 @@ async fn a_socket_is_warned_before_its_token_expires_and_may_show_another() {
     tokens.clock.go_on(70_000);
     let warning = json!({"t":"token","state":"will_expire","in_ms":30_000});
     assert_eq!(socket.hear().await, Ok(warning.clone()));
-    // One for less changes nothing.
+    // A renewal with a smaller token is refused, and changes nothing.
     let renew = |token: String| json!({"t":"renew","token":token}).to_string();
     socket
         .say(renew(tokens.make(
@@ -209,7 +209,7 @@ async fn a_socket_is_warned_before_its_token_expires_and_may_show_another() {
         Ok(json!({"t":"token","state":"renewed"}))
     );
     tokens.clock.go_on(31_000);
-    // The old one has ended, and the socket has not.
+    // The old token has expired, and the socket stays open.
     served
         .post(
             &format!(
@@ -240,7 +240,8 @@ async fn a_token_that_is_short_of_time_is_warned_of_at_half_of_it() {
     tokens.clock.go_on(3_500);
     let warning = json!({"t":"token","state":"will_expire","in_ms":3_500});
     assert_eq!(socket.hear().await, Ok(warning));
-    // What was sent before the end is acknowledged before it; a renewal is no line.
+    // Lines sent before the token expires are acknowledged before the socket is closed. A renewal is not counted as a
+    // line.
     socket
         .say(json!({"t":"renew","token":"none"}).to_string())
         .await;
@@ -265,7 +266,7 @@ async fn who_renews_a_short_token_at_each_warning_is_warned_once_for_each() {
     for _ in 0..5 {
         tokens.clock.go_on(5_000);
         assert_eq!(socket.hear().await, Ok(warning.clone()));
-        // A second renewal shows that nothing is said between.
+        // A second renewal shows that no message was sent in between.
         for _ in 0..2 {
             let renew = json!({"t":"renew","token":token()});
             socket.say(renew.to_string()).await;
@@ -281,7 +282,7 @@ async fn tokens_of_another_kind_are_none() {
     let served = served(&tokens).await;
     let good = tokens.make(&[TokenScope::Read], None, 60_000);
     let mut parts = good.split('.').map(str::to_owned).collect::<Vec<_>>();
-    // {"alg":"none"}, and what was said of nobody.
+    // `{"alg":"none"}`, first with the old signature, and below with none.
     parts[0] = "eyJhbGciOiJub25lIn0".into();
     let ask = async |token: &str| -> Got {
         served

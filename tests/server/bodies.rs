@@ -1,4 +1,4 @@
-//! Bodies of `POST /v1/events` that are bad, empty, damaged or of another form: each is answered with what was recorded.
+//! Bodies of `POST /v1/events` that are bad, empty, damaged or in another form: each answer says what was recorded.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -73,7 +73,7 @@ async fn a_damaged_body_is_answered_with_what_is_recorded() {
     );
     assert_eq!(counts(&answer.json()), [1, 1, 0]);
     assert_eq!(served.get("/v1/history").await.lines().len(), 1);
-    // An array that is cut short.
+    // A truncated array.
     let cut = format!("[{},\n{},", join("room", "ben", 2), join("room", "eve", 3));
     let answer = served.post("/v1/events", &cut).await.expect(400);
     assert!(answer.error().contains("within an array"), "{answer:?}");

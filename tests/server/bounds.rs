@@ -1,4 +1,4 @@
-//! Bounds that are drawn closer for the test: what meets them is told, what was acknowledged is kept, and others go on.
+//! Small limits: a client that reaches one gets an error, acknowledged lines are kept, and other clients are served.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -45,7 +45,7 @@ async fn of_a_body_that_is_too_large_what_was_recorded_is_said() {
     let byte = error.split("up to byte ").nth(1).unwrap();
     let mut byte: usize = byte.split(' ').next().unwrap().parse().unwrap();
     assert!(byte <= 100_000, "{error}");
-    // The rest can be sent from there, and nothing is lost or there twice.
+    // The rest can be sent from that position; nothing is lost or recorded twice.
     while byte < body.len() {
         let end = body.len().min(byte + 90_000);
         let end = body[..end]
@@ -94,7 +94,7 @@ async fn who_falls_silent_is_given_up() {
     let served = served(bounds).await;
     let mut socket = served.socket("/v1/ingest").await.unwrap();
     socket.say(join("room", "ana", 1)).await;
-    // It reads nothing from now on, so it answers no ping either.
+    // The client reads nothing from now on, so it answers no ping either.
     let mut lost = false;
     let given_up = async {
         while !lost {
@@ -151,7 +151,7 @@ async fn where_nothing_more_is_written_it_is_not_ready_and_still_answers() {
     assert!(error.starts_with("nothing more is written"), "{error}");
     assert!(!refused.is_empty());
     served.get("/healthz").await.expect(200);
-    // What was acknowledged is there, and nothing else.
+    // The acknowledged line is recorded, and nothing else.
     assert_eq!(served.get("/v1/history").await.expect(200).lines().len(), 1);
     socket.say(join("room", "eve", 5)).await;
     assert_eq!(socket.hear().await, Err(1011));

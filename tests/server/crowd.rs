@@ -1,4 +1,4 @@
-//! Places, and how many of them one client has: whatever one does, another is served at once.
+//! Places, and how many of them one client may have: whatever one client does, another one is served at once.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,13 +15,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Longer than any test waits: nobody is given up, and nobody loses a place.
+/// Longer than any test takes: no client is given up or loses its place.
 const LONG: Duration = Duration::from_secs(3_600);
-/// The address of most clients, and of another one.
+/// The address of most clients, and the address of another client.
 const ONE: &str = "127.0.0.1:0";
 const OTHER: &str = "127.0.0.2:0";
 
-/// Nothing is free again before those who have it end.
+/// Limits with which a place is free only when its client ends.
 fn patient() -> ServerLimits {
     ServerLimits {
         request: LONG,
@@ -53,7 +53,7 @@ fn post(query: &str, body: &str) -> String {
     )
 }
 
-/// A figure of `/metrics`, as soon as it is this one.
+/// Waits until a figure of `/metrics` has this value.
 async fn figure_becomes(served: &Served, name: &str, value: u64) {
     let wanted = format!("rollbook_{name} {value}\n");
     let becomes = async {
@@ -105,7 +105,7 @@ async fn bodies_beyond_the_share_wait_and_are_then_refused_with_429() {
     let bounds = ServerLimits {
         starts: 1,
         request: Duration::from_secs(2),
-        // Who has a place and goes on keeps it.
+        // A client that has a place and sends continuously keeps it.
         rate: 0,
         whole: LONG,
         crowded: LONG,
@@ -115,7 +115,7 @@ async fn bodies_beyond_the_share_wait_and_are_then_refused_with_429() {
     let request = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000000\r\n\
         expect: 100-continue\r\n\r\n";
     let (mut reader, mut writer) = silent(ONE, &served, request).await.into_split();
-    // It is asked to go on as soon as it has its place.
+    // The server asks for the body as soon as the client has its place.
     let mut status = [0; 12];
     soon(reader.read_exact(&mut status)).await.unwrap();
     assert_eq!(&status, b"HTTP/1.1 100");
@@ -132,7 +132,7 @@ async fn bodies_beyond_the_share_wait_and_are_then_refused_with_429() {
         "{error}"
     );
     drip.abort();
-    // The place is free with the end of its connection.
+    // The place is free when the connection has ended.
     let _ = soon(reader.read_to_end(&mut Vec::new())).await;
     served.post("/v1/events", lines(1)).await.expect(200);
     served.stop().await;
@@ -152,7 +152,7 @@ async fn slow_readers_of_one_client_leave_places_to_another() {
     for _ in 0..20 {
         slow.push(silent(ONE, &served, request).await);
     }
-    // Three of them wait at places of their own, and three have the client's share of queries.
+    // Three of them occupy places for slow readers, and three more the client's share of the places for queries.
     for stream in slow.iter_mut().take(3) {
         soon(stream.read_exact(&mut [0; 12])).await.unwrap();
     }
@@ -192,16 +192,16 @@ async fn sockets_and_streams_beyond_the_share_are_refused_and_leave_nothing_behi
             .starts_with("too many sockets and streams of this client"),
         "{refused:?}"
     );
-    // Requests have other places.
+    // Requests have their own places.
     served.post("/v1/events", lines(1)).await.expect(200);
-    // The last one is another's; then there is none.
+    // Another client takes the last place; after that there is none.
     let other = socket_from(OTHER, &served, "/v1/subscribe").await.unwrap();
     figure_becomes(&served, "socket_clients", 2).await;
     let Err(refused) = socket_from("127.0.0.3:0", &served, "/v1/subscribe").await else {
         panic!("all are taken");
     };
     assert_eq!(refused.status, 503);
-    // In order, broken off, and by HTTP: each is free again.
+    // Closed properly, broken off, or ended as HTTP: each place is free again.
     second.close().await;
     first.drop();
     drop(stream);
@@ -334,7 +334,7 @@ async fn a_reader_of_a_stream_who_takes_nothing_is_let_go() {
     stream.write_all(request.as_bytes()).await.unwrap();
     soon(stream.read_exact(&mut [0; 12])).await.unwrap();
     figure_becomes(&served, "socket_clients", 1).await;
-    // The body's deadline is that of the test, too.
+    // Not over HTTP: a posted body would have the same short deadline.
     for _ in 0..20 {
         served.store_lines(&lines(1_000));
     }

@@ -1,4 +1,4 @@
-//! Floods: of what is unpacked, of lines that cannot be taken, and of work that nobody waits for any more.
+//! Floods: unpacked bytes, lines that are rejected, and work whose client has gone.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -54,7 +54,7 @@ async fn of_endless_rejects_only_so_many_are_kept_and_the_rest_is_counted() {
         assert!(answer.error().contains(&most), "{}", answer.error());
         rejected += answer.json()["rejected"].as_u64().unwrap();
     }
-    // Another source is kept as ever.
+    // The rejects of another source are kept as usual.
     served
         .post("/v1/events?observer=eve", "{bad")
         .await

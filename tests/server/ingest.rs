@@ -1,5 +1,5 @@
-//! Lines over the wire: what is acknowledged is durable, what comes again is not taken twice, and what the end of a
-//! connection means.
+//! Lines over the network: what is acknowledged is durable, a repeated line is not recorded twice, and the meaning of
+//! the end of a connection.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ fn history(store: &Store) -> Vec<HistoryEntry> {
     entries
 }
 
-/// Links of the log: up or down, and why.
+/// The link entries of the log: the state and the reason.
 fn links(store: &Store) -> Vec<(EntryState, Option<String>)> {
     let entries = history(store).into_iter();
     let links = entries.filter(|entry| entry.kind == EntryType::Link);
@@ -40,7 +40,7 @@ fn links(store: &Store) -> Vec<(EntryState, Option<String>)> {
         .collect()
 }
 
-/// Messages up to the acknowledgement of this line, which must not go back.
+/// Messages up to the acknowledgement of this line. The acknowledged line numbers must not decrease.
 async fn acknowledged(socket: &mut Socket, line: u64) -> Vec<Value> {
     let heard = socket
         .hear_until(|word| word["t"] == "ack" && word["line"].as_u64() >= Some(line))
@@ -66,7 +66,7 @@ async fn lines_are_acknowledged_by_their_number_and_the_log_s() {
         .say(snapshot("room", &["lobby", "tony"], 1_000))
         .await;
     acknowledged(&mut socket, 1).await;
-    // Several lines a message, one of them blank, and a line that is none.
+    // Several lines in a message: one is blank, and one is not valid.
     socket
         .say(format!(
             "{}\n\n{}\r\nnonsense\n",
@@ -85,7 +85,7 @@ async fn lines_are_acknowledged_by_their_number_and_the_log_s() {
             .starts_with("not JSON"),
         "{heard:?}"
     );
-    // The link that came up, the snapshot, two baselines, two joins.
+    // The link up, the snapshot, two baseline joins, two joins.
     assert_eq!(heard.last().unwrap(), &json!({"t":"ack","line":4,"seq":6}));
     socket.say(snapshot("room", &["ana"], 4_000)).await;
     acknowledged(&mut socket, 5).await;
@@ -117,7 +117,7 @@ async fn nothing_is_acknowledged_before_it_is_durable() {
     let mut socket = served.socket("/v1/ingest").await.unwrap();
     engine.shut();
     socket.say(join("room", "tony", 1_000)).await;
-    // The server is alive, reads on and answers, and yet says nothing of the line: what is seen is as it was.
+    // The server reads and answers, but does not acknowledge the line, and queries do not show it yet.
     for _ in 0..3 {
         assert_eq!(served.get("/v1/who?channel=room").await.status, 404);
     }
@@ -148,7 +148,7 @@ async fn a_flood_is_acknowledged_whole() {
             .len(),
         500
     );
-    // And the link that came up.
+    // And the link up.
     assert_eq!(store.head(), 20_001);
 }
 
@@ -182,7 +182,7 @@ async fn an_end_in_order_opens_no_gap_and_any_other_does() {
     let lost = || (EntryState::Down, Some("connection_lost".to_owned()));
     let up = || (EntryState::Up, None);
     assert_eq!(links(&store), [up(), up(), lost(), up(), lost()]);
-    // A second snapshot behind an end in order is no news of the link, but of the channel.
+    // A second snapshot after a proper close shows a gap in the channel, not a loss of the link.
     let gaps = store.gaps("room").unwrap().into_iter();
     let spans: Vec<_> = gaps
         .map(|gap| (gap.from.0, gap.to.map(|to| to.0), gap.evidence))
@@ -198,12 +198,12 @@ async fn an_end_in_order_opens_no_gap_and_any_other_does() {
     );
 }
 
-/// How many gaps the loss of a link has opened.
+/// How many gaps were opened by a lost link.
 fn links_lost(gaps: &[Value]) -> usize {
     gaps.iter().filter(|gap| gap["evidence"] == "link").count()
 }
 
-/// Asks until the answer is as wanted.
+/// Repeats a query until the answer is as wanted.
 async fn until(served: &Served, path: &str, wanted: impl Fn(&[Value]) -> bool) {
     let asked = async {
         while !wanted(&served.get(path).await.expect(200).lines()) {
@@ -235,7 +235,7 @@ async fn a_feed_goes_on_behind_its_last_durable_line_and_has_missed_nothing() {
     socket.say(join("room", "ana", 3_000)).await;
     acknowledged(&mut socket, 3).await;
     socket.close().await;
-    // Another feed of the same observer begins anew.
+    // Another feed of the same observer begins at its own line 0.
     let mut socket = served
         .socket("/v1/ingest?observer=x&feed=f-2")
         .await
@@ -263,7 +263,7 @@ async fn the_newest_connection_speaks_for_an_observer() {
     let path = "/v1/ingest?observer=x&feed=f";
     let mut old = served.socket(path).await.unwrap();
     old.hear().await.unwrap();
-    // What the old one has sent counts, though it has not heard so, before the new one is told where to go on.
+    // Lines of the old connection count in the resume position of the new one.
     old.say([join("room", "tony", 1_000), join("room", "lily", 2_000)].join("\n"))
         .await;
     acknowledged(&mut old, 2).await;
@@ -317,7 +317,7 @@ async fn a_body_is_answered_with_the_summary_of_ingest() {
             .error(),
         "feed: a name has 1 to 1024 bytes"
     );
-    // The same line again, known by its id.
+    // The same line again, recognised by its id.
     let line = r#"{"t":"join","channel":"room","topic":"chat","user":"ana","ts":3000,"id":"once"}"#;
     assert_eq!(served.post("/v1/events", line).await.json()["joins"], 1);
     let again = served.post("/v1/events", line).await.json();
@@ -327,7 +327,7 @@ async fn a_body_is_answered_with_the_summary_of_ingest() {
     );
     assert_eq!(again["retries_differing"], 0);
     assert!(again.get("differing").is_none(), "{again}");
-    // Another one with that id counts as a retry, too; but that is said.
+    // Another line with this id counts as a retry, too; but it is reported as differing.
     let other = line.replace("ana", "eve");
     let differs = served.post("/v1/events", &other).await.expect(200).json();
     assert_eq!(
@@ -378,7 +378,7 @@ async fn a_server_that_stops_acknowledges_what_it_has() {
     socket.say(snapshot("room", &["tony"], 1_000)).await;
     acknowledged(&mut socket, 1).await;
     engine.shut();
-    // That it was read shows in the answer to what was said behind it.
+    // The answer to the later renewal shows that the line was read.
     socket.say(join("room", "lily", 2_000)).await;
     socket
         .say(json!({"t":"renew","token":"any"}).to_string())

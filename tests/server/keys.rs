@@ -1,4 +1,4 @@
-//! Keys: tokens that another has signed, and TLS. Those written here are made for these tests and good for nothing else.
+//! Keys: tokens that another service signed, and TLS. The keys in this file were made for these tests only.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -57,7 +57,7 @@ async fn who_has_the_public_key_lets_in_what_the_private_one_has_signed() {
             .await
             .status
     };
-    // Scopes as RFC 8693 has them, with commas, and as a list; those of later versions are none of ours.
+    // Scopes as in RFC 8693, with commas, or as a list. Unknown scopes of later versions are ignored.
     for scope in [json!("ingest read"), json!("read,later"), json!(["read"])] {
         assert_eq!(get(sign(claims(scope))).await, 200);
     }
@@ -74,7 +74,7 @@ async fn who_has_the_public_key_lets_in_what_the_private_one_has_signed() {
         .await,
         401
     );
-    // The public key is no secret: what is signed with it as if it were is worth nothing.
+    // The public key is no secret: a token that uses it as a shared secret must be refused.
     let forged = EncodingKey::from_secret(SIGNER_PUBLIC.as_bytes());
     let forged = encode(
         &Header::new(Algorithm::HS256),
@@ -83,7 +83,7 @@ async fn who_has_the_public_key_lets_in_what_the_private_one_has_signed() {
     )
     .unwrap();
     assert_eq!(get(forged).await, 401);
-    // What a token calls critical nobody here knows.
+    // `crit` names header fields that the server must understand. It knows none, so it refuses the token.
     let header = Header {
         crit: Some(vec!["exp".into()]),
         ..Header::new(Algorithm::EdDSA)
@@ -116,7 +116,7 @@ async fn it_speaks_tls() {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let connector = TlsConnector::from(Arc::new(config));
-    // One that says nothing keeps nobody waiting.
+    // A silent client does not block others.
     let silent = TcpStream::connect(address).await.unwrap();
     let stream = TcpStream::connect(address).await.unwrap();
     let stream = soon(connector.connect("localhost".try_into().unwrap(), stream))
@@ -125,7 +125,7 @@ async fn it_speaks_tls() {
     soon(ask(stream, "GET", "/v1/channels", &[], ""))
         .await
         .expect(200);
-    // Who speaks plainly hears that it is not understood.
+    // A client without TLS receives an error that names `https://`.
     let plain = TcpStream::connect(address).await.unwrap();
     let told = soon(ask(plain, "GET", "/v1/channels", &[], "")).await;
     assert!(told.expect(400).error().contains("https://"));

@@ -1,4 +1,4 @@
-//! Limits: who sends too much is held up or told, and nobody else notices.
+//! Limits: a client that sends too much is slowed down or gets an error, and other clients do not notice.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -16,7 +16,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Messages of the talk, and lines of each.
+/// The number of messages, and the number of lines in each.
 const MESSAGES: usize = 1_000;
 const LINES: usize = 64;
 
@@ -31,11 +31,11 @@ async fn no_more_is_read_while_too_many_lines_wait_for_their_acknowledgement() {
         unacked_lines: 100,
         ..ServerLimits::default()
     };
-    // The bytes alone would have let in 500.
+    // The limit of bytes alone would let in 500.
     assert!(read_unacknowledged(bounds).await < 400);
 }
 
-/// How many messages are taken from a client while nothing becomes durable. All are acknowledged in the end.
+/// How many messages are read from a client while nothing becomes durable. In the end all are acknowledged.
 async fn read_unacknowledged(bounds: ServerLimits) -> usize {
     let engine = FaultyJournal::new();
     let store = Store::on(Box::new(Arc::clone(&engine)), Options::default()).unwrap();
@@ -46,7 +46,7 @@ async fn read_unacknowledged(bounds: ServerLimits) -> usize {
     let served = Served::start(store, config).await;
     let mut socket = served.socket("/v1/ingest").await.unwrap();
     engine.shut();
-    // About as many bytes again as may wait, and more than the system's own buffers hold.
+    // About twice the bytes that may wait, and more than the system's own buffers hold.
     let long = "x".repeat(1_000);
     let line = move |n: usize| join("room", &format!("{long}{n}"), 1);
     let sent = Arc::new(AtomicUsize::new(0));
@@ -59,7 +59,7 @@ async fn read_unacknowledged(bounds: ServerLimits) -> usize {
         }
         socket
     });
-    // Until it goes on no more.
+    // Until no more messages are read.
     let mut before = usize::MAX;
     loop {
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;

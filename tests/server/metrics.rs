@@ -1,4 +1,4 @@
-//! Figures: what is known to have happened is what they say.
+//! Figures: the metrics show what is known to have happened.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -88,7 +88,7 @@ async fn what_was_taken_in_is_counted() {
     assert_eq!(is["sync_seconds_count"], is["sync_entries_count"]);
     assert!(is["sync_seconds_count"] >= 1.0 && is["sync_seconds_sum"] > 0.0);
     assert!(is["store_bytes"] > 0.0);
-    // How it stands is told anew where something was recorded.
+    // After something was recorded, the gauges are updated.
     let mut socket = served.socket("/v1/ingest?observer=eye").await.unwrap();
     socket.say(snapshot("room", &["lily"], 7_000)).await;
     socket.hear_until(|word| word["t"] == "ack").await;
@@ -109,7 +109,7 @@ async fn the_lag_is_that_of_the_subscriber_furthest_behind() {
         socket.hear_until(|said| said["t"] == "live").await;
     }
     assert_eq!(figures(&served).await["subscribers"], 2.0);
-    // More than the system's own buffers hold, and less entries than one may lag behind.
+    // More than the system's own buffers hold, but fewer entries than a subscriber may lag behind.
     const ENTRIES: i64 = 3_000;
     let meta = "x".repeat(8_000);
     let line = |n: i64| {

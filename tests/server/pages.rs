@@ -1,4 +1,4 @@
-//! What pages of other sites may ask, what a browser is to know of answers, and messages that are no WebSocket's.
+//! What pages of other sites may request, which headers a browser gets with answers, and invalid WebSocket frames.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -52,7 +52,7 @@ async fn without_tokens_only_its_own_pages_and_named_ones_are_served() {
         (&[("origin", "null")], 403, 403),
         (&[("origin", APP)], 403, 200),
         (&[("origin", "http://app.example:8443")], 403, 403),
-        // A name that leads here is no name of this machine.
+        // A foreign name that leads here (DNS rebinding) is not a name of this machine.
         (&[("host", "evil.example:7400")], 403, 403),
         (&[("host", "app.example:8443"), ("origin", APP)], 403, 403),
         (&[("host", "localhost"), ("host", "localhost")], 400, 400),
@@ -65,7 +65,7 @@ async fn without_tokens_only_its_own_pages_and_named_ones_are_served() {
     let evil = [("origin", "https://evil.example")];
     let refused = named.ask("POST", "/v1/events", &evil, "{}").await;
     assert!(refused.expect(403).error().contains("--allow-origin"));
-    // What is open is open.
+    // Public routes stay public.
     nobody.ask("GET", "/bridge.js", &evil, "").await.expect(200);
     nobody.stop().await;
     named.stop().await;
@@ -143,7 +143,7 @@ fn an_origin_is_scheme_host_and_port() {
     assert_eq!(upper, "https://app.example".parse().unwrap());
 }
 
-/// The code with which the server closes an ingest socket that sends this.
+/// The code with which the server closes an ingest socket that sends this frame.
 async fn closed_with(served: &Served, frame: &[u8]) -> u16 {
     let mut stream = TcpStream::connect(served.address).await.unwrap();
     let ask = "GET /v1/ingest HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
@@ -155,7 +155,7 @@ async fn closed_with(served: &Served, frame: &[u8]) -> u16 {
     }
     assert!(head.starts_with(b"HTTP/1.1 101"));
     stream.write_all(frame).await.unwrap();
-    // The whole frame of a farewell, which has a code.
+    // The whole close frame, with its code.
     assert_eq!(soon(stream.read_u8()).await.unwrap(), 0x88);
     assert!(soon(stream.read_u8()).await.unwrap() >= 2);
     soon(stream.read_u16()).await.unwrap()
@@ -168,7 +168,7 @@ async fn a_socket_that_breaks_the_rules_hears_which() {
     large.extend((limits::MESSAGE_BYTES_MAX as u64 + 1).to_be_bytes());
     large.extend([0, 0, 0, 0, b'x']);
     for (frame, code) in [
-        // A kind of frame that there is not; a frame without a mask.
+        // An unknown kind of frame; a frame without a mask.
         (&[0x83, 0x80, 0, 0, 0, 0][..], 1002),
         (&[0x81, 0x01, b'x'], 1002),
         (&[0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe], 1007),

@@ -1,4 +1,4 @@
-//! Threads that panic: what they were asked is answered with the failure, no place stays taken, and the rest goes on.
+//! Threads that panic: their request gets an error, no place stays occupied, and the server continues.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -45,7 +45,7 @@ async fn where_the_thread_that_tells_panics_nobody_is_left_to_wait() {
         error.starts_with("new entries are delivered to nobody"),
         "{error}"
     );
-    // It is recorded all the same, and found by who asks.
+    // The line is recorded anyway, and queries show it.
     let line = join("room", "eve", 3);
     served.post("/v1/events", &line).await.expect(200);
     assert_eq!(served.get("/v1/history").await.expect(200).lines().len(), 3);
@@ -59,7 +59,7 @@ async fn where_the_thread_that_tells_panics_nobody_is_left_to_wait() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_panics_is_answered_so_and_takes_no_place_with_it() {
     let engine = FaultyJournal::new();
-    // One query at a time: a place that stayed taken would keep all others out.
+    // With one query at a time, a place that stayed occupied would block all later queries.
     let served = served(&engine).await;
     let paths = [
         "/v1/who?channel=room",

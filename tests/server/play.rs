@@ -1,4 +1,4 @@
-//! Recorded history as a live feed: whole for each client, in its time, and nothing else of the store.
+//! Recorded history as a live feed: complete for each client, at its own pace, and nothing else of the store.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -30,7 +30,7 @@ async fn store_of(lines: &[String]) -> Store {
     Arc::into_inner(served.stop().await).unwrap()
 }
 
-/// Something in two channels, over a minute.
+/// A store with events of two channels over a minute.
 async fn house() -> Store {
     let lines = [
         snapshot("room", &["ana", "tony"], 1_000),
@@ -49,7 +49,7 @@ fn playing(play: Play) -> Config {
     }
 }
 
-/// What `replay` prints of a channel.
+/// The lines that `replay` prints of a channel.
 fn printed(store: &Store, channel: &str) -> Vec<Value> {
     let filter = ReplayFilter {
         channel: Some(channel.to_owned()),
@@ -64,7 +64,7 @@ fn printed(store: &Store, channel: &str) -> Vec<Value> {
     lines
 }
 
-/// All that is said on a socket, and the code with which it ends.
+/// All messages on a socket, and the code with which it ends.
 async fn all(socket: &mut Socket) -> (Vec<Value>, u16) {
     let mut heard = Vec::new();
     loop {
@@ -94,7 +94,7 @@ async fn each_client_hears_the_whole_history_of_its_channel() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_is_waited_for() {
-    // More than fits into the buffers of two sockets.
+    // More than the buffers of two sockets hold.
     let long = "x".repeat(1_000);
     let lines: Vec<String> = (0..20_000)
         .map(|n| join("room", &format!("{long}{n}"), n))
@@ -172,7 +172,7 @@ async fn tokens_are_asked_for_as_everywhere() {
     served.stop().await;
 }
 
-/// A clock on which time passes as soon as it is waited for.
+/// A clock that jumps to each time for which it is asked to wait.
 struct Hurried(AtomicI64);
 
 impl ServerClock for Hurried {
@@ -188,7 +188,7 @@ impl ServerClock for Hurried {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_takes_as_long_as_it_did_at_the_speed_asked_for() {
-    // A minute between the first and the last line; the clock is as fine as a millisecond for each rest.
+    // The first and the last line are a minute apart. Each rest is exact to a millisecond.
     for (speed, least, most) in [
         (Speed::Times(1.0), 60_000, 61_000),
         (Speed::Times(10.0), 6_000, 6_100),
@@ -215,7 +215,7 @@ async fn it_takes_as_long_as_it_did_at_the_speed_asked_for() {
     }
 }
 
-/// Played by a clock that stands still.
+/// A server that plays by a clock that stands still.
 async fn standing() -> Served {
     let play = Play {
         speed: Speed::Times(1.0),
@@ -258,7 +258,7 @@ async fn so_many_are_played_to_and_no_more() {
         panic!("there is room for one more");
     };
     assert!(refusal.expect(503).error().contains("come again"));
-    // Where one goes there is room.
+    // After one client has left, there is a place again.
     sockets.pop().unwrap().close().await;
     let again = async { while other().await.is_err() {} };
     soon(again).await;

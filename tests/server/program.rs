@@ -1,4 +1,4 @@
-//! `rollbook serve` and `rollbook token` from the outside: the owner's socket, signals, refusals, what is logged.
+//! `rollbook serve` and `rollbook token` from the outside: the owner's socket, signals, refusals, log messages.
 #![cfg(all(feature = "server", unix))]
 #![allow(
     clippy::unwrap_used,
@@ -50,7 +50,7 @@ impl Running {
         soon(ask(stream, method, path, &[], body.unwrap_or(""))).await
     }
 
-    /// Tells it to stop, and gives its status and all that it said.
+    /// Stops it, and returns its status and all that it wrote.
     fn stop(self, folder: &Folder) -> (Option<i32>, Vec<String>) {
         self.stop_by(Signal::TERM, folder)
     }
@@ -66,9 +66,9 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// A test that has failed leaves none running.
+    /// A failed test leaves no process behind.
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -78,7 +78,7 @@ impl Drop for Running {
 async fn it_serves_the_owner_at_a_socket_and_leaves_in_order() {
     let folder = folder!();
     std::fs::create_dir_all(folder.path("store")).unwrap();
-    // A server that died has left one.
+    // A server that died has left its socket.
     drop(std::os::unix::net::UnixListener::bind(folder.path("store/rollbook.sock")).unwrap());
     let running = Running::start(&folder, &[]);
     let line = r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#;
@@ -152,7 +152,7 @@ async fn a_hangup_has_the_secrets_read_again() {
     };
     assert_eq!(status(&running, &by_old).await, 200);
     assert_eq!(status(&running, &by_new).await, 200);
-    // The old one has had its time; then a file is spoiled, and what was good stays so.
+    // The old key is replaced; then the file is damaged, and the valid keys stay in use.
     for (text, says) in [
         (std::fs::read_to_string(&new).unwrap(), "are read again"),
         (String::new(), "the old keys and certificate stay"),
@@ -214,7 +214,7 @@ async fn tokens_are_made_asked_for_and_never_written() {
         )
         .await
         .expect(403);
-    // The owner needs none.
+    // The owner needs no token.
     ask_owner(&folder.path("store/rollbook.sock"), "/v1/channels")
         .await
         .expect(200);

@@ -1,4 +1,4 @@
-//! Queries over the wire: the command line's own answers, and what is wrong is said by name.
+//! Queries over the network: the same answers as on the command line, and an error names what is wrong.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use rollbook_support::program::folder;
 use rollbook_support::server::{Served, join, snapshot};
 use serde_json::Value;
 
-/// What is asked over the wire, and by the command line.
+/// Questions over the network, and the same on the command line.
 const SAME: &[(&str, &[&str])] = &[
     ("who?channel=studio-7", &["who", "studio-7"]),
     (
@@ -165,7 +165,7 @@ async fn a_long_list_comes_whole() {
     served.stop().await;
 }
 
-/// Fields that are left out where they do not apply: of a stretch in a series, and of a body what was wrong with it.
+/// Fields that may be missing: those of a step in a series, and those of an error in a body.
 fn left_out(path: &str) -> &[&str] {
     match path {
         "/v1/stats" => &["from", "to"],
@@ -213,7 +213,7 @@ async fn every_route_of_the_description_is_there_and_answers_as_it_says() {
             if kind == "text/event-stream" {
                 continue;
             }
-            // An empty body is no request, but a list without events is one.
+            // An empty body is no valid request, but a list without events is one.
             let got = served
                 .ask(&method.to_uppercase(), &url, &[], "[]")
                 .await

@@ -1,4 +1,4 @@
-//! What a token for some channels or observers may write, and that nothing leads past it.
+//! What a token for some channels or observers may write, and that it can be used for nothing else.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 const NOT_ROOM: &str = "the token does not allow the channel \"room\"";
 
-/// A server, and a token that may write to the channels.
+/// A server, and the path with a token that may write to these channels.
 async fn limited(channels: &[&str]) -> (Served, Tokens, String) {
     let tokens = Tokens::new();
     let metrics = Metrics::new();
@@ -46,7 +46,7 @@ async fn limited(channels: &[&str]) -> (Served, Tokens, String) {
     (served, tokens, path)
 }
 
-/// The entries behind the first five, which a test begins with.
+/// The entries after the first five, with which each test begins.
 fn written(store: &Store) -> Vec<Value> {
     let mut entries = Vec::new();
     let each = |entry| {
@@ -126,7 +126,7 @@ async fn a_forbidden_line_is_answered_and_counted_and_no_retry_takes_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_limited_token_sent_wrong_is_kept_and_no_retry_takes_it() {
     let (served, _, path) = limited(&["attic"]).await;
-    // As milliseconds its time is too far off; as microseconds it is one.
+    // Its time is too far off in milliseconds; in microseconds it would be valid.
     let far = join("room", "ana", 99_999_999_999_999_999);
     let got = served.post(&path, &far).await.expect(422).json();
     assert_eq!(got["rejected"], 1, "{got}");
@@ -183,7 +183,7 @@ async fn every_shape_that_speaks_of_another_channel_is_forbidden() {
     );
 }
 
-/// What a body writes with a token for these channels: the channels of its entries.
+/// The channels of the entries that a body writes with a token for these channels.
 async fn channels_written(channels: &[&str], line: &str, status: u16) -> Vec<Value> {
     let (served, _, path) = limited(channels).await;
     let got = served.post(&path, line).await;
@@ -197,7 +197,7 @@ async fn channels_written(channels: &[&str], line: &str, status: u16) -> Vec<Val
         "attic",
         "message:attic",
     ] {
-        // One that nobody has spoken of has none.
+        // An unknown channel has none.
         let found = store.gaps(channel).unwrap_or_default();
         gaps.extend(found.into_iter().map(|gap| gap.channel));
     }
@@ -223,7 +223,7 @@ async fn a_link_line_concerns_the_channels_of_the_token_only() {
         (vec!["attic"], down.to_owned(), vec!["attic"]),
         (vec!["attic"], agora("", ""), vec!["attic"]),
         (vec!["attic"], agora("", r#""attic""#), vec!["attic"]),
-        // Those of presence are not its.
+        // A token for `attic` does not cover the presence channel of that name.
         (vec!["attic"], agora(message, ""), vec![]),
         (
             vec!["message:attic"],
@@ -281,7 +281,7 @@ async fn a_token_for_some_observers_speaks_for_no_other() {
         60_000,
     );
     let refusal = "the token does not allow the observer \"default\"";
-    // Neither its place nor its feed's position can be taken.
+    // It can take neither the observer's connection nor the position of its feed.
     for path in ["/v1/ingest?feed=f&", "/v1/ingest?observer=default&"] {
         let refused = served.socket(&format!("{path}access_token={token}")).await;
         let refused = refused.err().unwrap().expect(403);
@@ -289,7 +289,7 @@ async fn a_token_for_some_observers_speaks_for_no_other() {
     }
     let path = format!("/v1/events?access_token={token}");
     assert_eq!(served.post(&path, "{}").await.expect(403).error(), refusal);
-    // Nor its ids.
+    // Nor use its ids.
     let line =
         r#"{"t":"join","channel":"attic","topic":"t","user":"u","id":"1","observer":"default"}"#;
     let path = format!("/v1/events?observer=b&access_token={token}");

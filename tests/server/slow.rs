@@ -1,4 +1,4 @@
-//! Slow clients: bodies that do not go on, and readers who do not read, keep nobody else out.
+//! Slow clients: bodies that do not continue and readers that do not read block no other client.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,10 +15,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Longer than any test waits.
+/// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3_600);
 
-/// Nobody is given up but for those who wait.
+/// Limits with which a silent client loses its place only when another client wants it.
 fn patient() -> ServerLimits {
     ServerLimits {
         request: LONG,
@@ -121,7 +121,7 @@ async fn readers_who_do_not_read_keep_no_others_out() {
         stalled.len() as u64,
         &found,
     );
-    // What was broken off does not look whole.
+    // An answer that was broken off must not look complete.
     let mut cut = Vec::new();
     let read = soon(stalled[0].read_to_end(&mut cut)).await;
     assert!(read.is_err() || !cut.ends_with(b"0\r\n\r\n"));

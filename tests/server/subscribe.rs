@@ -1,4 +1,5 @@
-//! Entries over the wire: none missing and none twice, whoever joins when; who is too slow is told; the SDK's shape.
+//! Entries over the network: none is missing or comes twice, whenever a client joins. A client that is too
+//! slow is closed with a code. The SDK's shape.
 #![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
@@ -33,7 +34,7 @@ fn seqs(said: &[Value]) -> Vec<u64> {
         .collect()
 }
 
-/// Records lines in two channels, a few at a time, until told to stop; then one last line.
+/// Records lines in two channels, a few at a time, until it is stopped; then one last line.
 async fn record(served: Arc<Served>, done: Arc<AtomicBool>) {
     for round in 0.. {
         let lines: Vec<String> = (0..7)
@@ -99,7 +100,7 @@ async fn at_the_seam_nothing_is_missing_and_nothing_comes_twice() {
                 heard.extend(socket.hear_until(|said| said["user"] == "last").await);
             }
             let live = |said: &Value| said["t"] == "live";
-            // All may have been recorded before it came to the head.
+            // All lines may have been recorded before the subscriber was live.
             if !heard.iter().any(live) {
                 heard.extend(socket.hear_until(live).await);
             }
@@ -174,7 +175,7 @@ async fn a_reader_who_is_too_slow_is_closed_and_can_go_on_where_it_was() {
     let served = served().await;
     let mut slow = served.socket("/v1/subscribe?channel=room").await.unwrap();
     slow.hear_until(|said| said["t"] == "live").await;
-    // More than fits into the buffers of two sockets, and then its buffer: nobody reads meanwhile.
+    // More than the buffers of two sockets and the subscriber's own buffer hold, since the client does not read.
     let long = "x".repeat(1_000);
     let mut recorded = 0;
     while recorded < 8 * LAG_ENTRIES_MAX {
@@ -288,7 +289,7 @@ async fn a_channel_that_has_not_begun_is_waited_for_as_the_description_says() {
     assert_eq!(socket.hear().await.unwrap()["user"], "tony");
     assert_eq!(feed.hear().await.unwrap()["publisher"], "tony");
     read("\"tony\"").await;
-    // A question about what was is another thing.
+    // Queries about the past do not wait for new entries.
     let described = served.get("/openapi.json").await.expect(200).json();
     for (path, waits) in [
         ("subscribe", true),
@@ -385,7 +386,7 @@ async fn what_a_feed_tells_is_never_older_than_its_snapshot() {
         .expect(200);
     let mut socket = served.socket("/v1/feed?channel=room").await.unwrap();
     let shown = socket.hear().await.unwrap()["timestamp"].as_i64().unwrap();
-    // It was long on its way, or is played from a record: who is told of it must not take it for one of the past.
+    // The event came late or from a recording. The feed gives it the snapshot's time, so that it does not look older.
     served
         .post("/v1/events", &join("room", "ana", 2_000))
         .await

@@ -1,5 +1,5 @@
-//! The writer's threads: one that panics leaves no store that looks sound, and a checkpoint that cannot be saved takes
-//! back nothing that is durable.
+//! The writer's threads: after a panic the store must not look healthy, and a checkpoint that cannot be saved does
+//! not undo anything durable.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What a server with this store says once its writer has panicked.
+/// Checks the answers of a server with this store after its writer has panicked.
 async fn never_ready(store: Store) {
     let served = Served::open(store).await;
     served.get("/readyz").await.expect(200);
@@ -58,7 +58,7 @@ async fn a_panic_where_the_log_is_written_is_the_end_of_writing() {
     never_ready(Store::on(Box::new(engine), Options::default()).unwrap()).await;
 }
 
-/// Counts checkpoints that failed.
+/// Counts failed checkpoints.
 #[derive(Default)]
 struct Failed(AtomicU64);
 
@@ -101,7 +101,7 @@ fn a_checkpoint_that_cannot_be_saved_takes_nothing_back() {
     assert_eq!(store.failure(), None);
     assert!(failed.0.load(Ordering::SeqCst) > 0);
     engine.fail_key_values(false);
-    // The next one has the channels of that, too.
+    // The next checkpoint has the channels of the failed ones, too.
     let before = failed.0.load(Ordering::SeqCst);
     assert_eq!(fill("two", 70_000).tally.entries, 70_000);
     store.close().unwrap();
@@ -146,7 +146,7 @@ fn bytes_that_wait_for_the_writer_are_bounded_over_all_who_hand_over() {
                 })
             })
             .collect();
-        // Until it goes on no more.
+        // Until no more batches are accepted.
         let mut before = u64::MAX;
         loop {
             std::thread::sleep(Duration::from_millis(300));
@@ -157,7 +157,7 @@ fn bytes_that_wait_for_the_writer_are_bounded_over_all_who_hand_over() {
             before = now;
         }
         assert!(before * (32 << 16) <= limits::WRITER_BYTES_MAX, "{before}");
-        // Those who wait hold up nobody who wants something else of the writer.
+        // The waiting threads do not block another call: it returns its error at once.
         assert!(store.rebuild().is_err());
         engine.open();
         for each in all {
