@@ -1,4 +1,5 @@
-//! Files of a store that are cut, altered or overwritten, one or two at a time: named, or without effect.
+//! Store files that are truncated, altered or overwritten, one or two at a time: the damage is reported, or has no
+//! effect.
 
 use crate::ingest::line;
 use crate::upkeep::left_by_a_kill;
@@ -8,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// What came of damaged stores.
+/// The results for damaged stores.
 #[derive(Debug, Default)]
 pub struct Seen {
     named: u64,
@@ -31,7 +32,7 @@ impl Seen {
     }
 }
 
-/// What a store answers, as text.
+/// The answers of a store, as text.
 pub fn answers(store: &Path) -> Vec<String> {
     let asked: [&[&str]; 4] = [&["history"], &["rejects"], &["channels"], &["who", "c0"]];
     let answer = |args: &&[&str]| {
@@ -43,7 +44,7 @@ pub fn answers(store: &Path) -> Vec<String> {
     asked.iter().map(answer).collect()
 }
 
-/// Asks a damaged store: it must name the damage, or answer as before.
+/// Asks a damaged store: it must report the damage or answer as before.
 pub fn look(store: &Path, known: &[String], what: &str, seen: &mut Seen) {
     if is_named(store, what) {
         seen.named += 1;
@@ -54,7 +55,7 @@ pub fn look(store: &Path, known: &[String], what: &str, seen: &mut Seen) {
     }
 }
 
-/// Whether `verify` names a damage.
+/// Whether `verify` reports a damage.
 pub fn is_named(store: &Path, what: &str) -> bool {
     let mut command = program::program!();
     command
@@ -71,7 +72,7 @@ pub fn is_named(store: &Path, what: &str) -> bool {
             assert!(ran.err.starts_with("rollbook: "), "{what}: {ran:?}");
             true
         }
-        // Another number of the format is a newer one; and where nothing is, there is no store.
+        // An altered format number means a newer format. Where no file is left, there is no store.
         Some(1) if what.contains("store.json") => {
             assert!(ran.err.contains("has format"), "{what}: {ran:?}");
             true
@@ -84,7 +85,7 @@ pub fn is_named(store: &Path, what: &str) -> bool {
     }
 }
 
-/// A store of a few frames that was closed in order.
+/// A store of a few frames that was closed properly.
 pub fn closed(first: usize) -> Folder {
     let folder = folder!();
     for run in first..first + 3 {
@@ -100,7 +101,7 @@ pub fn closed(first: usize) -> Folder {
     folder
 }
 
-/// The engine's files that are no folders, and the card.
+/// The engine's files, without folders, and the store's card.
 pub fn files(store: &Path) -> Vec<String> {
     let beside = std::fs::read_dir(store.join("log")).unwrap();
     let beside = beside.map(|item| item.unwrap());
@@ -111,10 +112,10 @@ pub fn files(store: &Path) -> Vec<String> {
     files
 }
 
-/// What becomes of a file's bytes.
+/// A change of a file's bytes.
 type Change<'a> = dyn FnMut(&mut Vec<u8>) + 'a;
 
-/// A store to be damaged, and what it answers while it is sound.
+/// A store to damage, and its answers before that.
 struct Bench {
     folder: Folder,
     state: &'static str,
@@ -136,7 +137,7 @@ impl Bench {
         }
     }
 
-    /// A copy whose files are changed, looked at.
+    /// Changes files in a copy of the store, and checks the copy.
     fn one(&self, changes: &mut [(&str, &mut Change<'_>)], what: &str, seen: &mut Seen) {
         let (store, copied) = (self.folder.path("store"), self.folder.path("damaged"));
         std::fs::remove_dir_all(&copied).unwrap();
@@ -151,7 +152,7 @@ impl Bench {
         look(&copied, &self.known, &named, seen);
     }
 
-    /// Bytes of a file up to the last that is not zero.
+    /// The number of bytes of a file up to the last one that is not zero.
     fn used(&self, file: &str) -> u64 {
         let bytes = std::fs::read(self.folder.path("store").join(file)).unwrap();
         let used = bytes.iter().rposition(|&byte| byte != 0);
@@ -224,7 +225,7 @@ impl Bench {
                 one(&mut |bytes| bytes.truncate(at), &format!("cut to {at}"));
             }
             for _ in 0..rounds(3, 60) {
-                // The card's times are as good with another digit.
+                // In the card's time another digit is valid, too, and has no effect.
                 let (at, bit) = (dice.below(used) as usize, 1_u8 << dice.below(8));
                 one(
                     &mut |bytes| bytes[at] ^= bit,
@@ -240,7 +241,7 @@ impl Bench {
         }
     }
 
-    /// Two files at a time, the log's and another one: what one of them knew of the other may be gone.
+    /// Damages two files together, the log's and another one: what one file records about the other may be lost.
     fn damage_two(&self, dice: &mut Dice) {
         let beside: Vec<&String> = self.files.iter().filter(|file| *file != "log/db").collect();
         let mut seen = Seen::default();

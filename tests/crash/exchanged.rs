@@ -1,5 +1,6 @@
-//! Whole files of a store that are gone, empty, old copies, or another store's, in every combination: named, or without
-//! effect; but for an old or foreign log together with its own card, which is a sound store.
+//! Whole files of a store that are missing, empty, old copies, or from another store, in every combination. The
+//! damage is reported, or has no effect. Exception: an old or foreign log together with its own card is a sound
+//! store.
 
 use crate::damaged::{answers, closed, files, is_named};
 use crate::ingest::line;
@@ -8,15 +9,15 @@ use rollbook_support::reliability::row;
 use std::fs;
 use std::path::Path;
 
-/// What may have become of a file.
+/// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Kept,
     Gone,
     Empty,
-    /// As it was some time ago.
+    /// An earlier copy.
     Old,
-    /// Of another store.
+    /// From another store.
     Foreign,
 }
 
@@ -37,7 +38,7 @@ const FILES: [&str; 6] = [
     "log/conf",
 ];
 
-/// Gives each file its fate, in a copy of the store.
+/// Makes a copy of the store in which each file has its fate.
 fn exchange(places: [&Path; 3], copied: &Path, fates: [Fate; 6]) {
     let [kept, old, foreign] = places;
     if copied.exists() {
@@ -65,13 +66,13 @@ fn exchange(places: [&Path; 3], copied: &Path, fates: [Fate; 6]) {
     }
 }
 
-/// All of one and two files, and some of more.
+/// All combinations of one and two changed files, and some with more.
 fn combinations(dice: &mut Dice) -> Vec<[Fate; 6]> {
     let fates = |n: usize| {
         let fate = |at: u32| FATES[n / 5_usize.pow(at) % 5];
         [fate(0), fate(1), fate(2), fate(3), fate(4), fate(5)]
     };
-    // The settings are the same in each store.
+    // The settings are equal in all stores.
     let differs = |fates: &[Fate; 6]| !matches!(fates[5], Fate::Old | Fate::Foreign);
     let all = (1..5_usize.pow(6)).map(fates).filter(differs);
     let (mut few, mut many): (Vec<_>, Vec<_>) = all.partition(|fates| changed(fates) < 3);
@@ -87,7 +88,7 @@ fn combinations(dice: &mut Dice) -> Vec<[Fate; 6]> {
     few
 }
 
-/// How many files are not as they were.
+/// The number of changed files.
 fn changed(fates: &[Fate; 6]) -> usize {
     fates.iter().filter(|fate| **fate != Fate::Kept).count()
 }
@@ -106,7 +107,7 @@ fn files_in_every_combination_are_named_or_have_no_effect() {
         exchange(places, &copied, fates);
         answers(&copied)
     });
-    // By the number of files that are not as they were.
+    // By the number of changed files.
     let (mut tried, mut named, mut same) = ([0; 7], [0; 7], [0; 7]);
     let (mut as_it_was, mut another) = (0, 0);
     let mut dice = Dice::new(23);

@@ -1,4 +1,4 @@
-//! `ingest`, killed at any moment: what it acknowledged is there once.
+//! `ingest`, killed at any moment: each acknowledged line is recorded once.
 
 use rollbook_support::program::{self, Dice, folder, rounds};
 use rollbook_support::reliability::row;
@@ -7,13 +7,13 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// The members of one line's commit.
+/// The number of members in one line's commit.
 const MEMBERS: u64 = 3;
 
-/// Kills of one store. All of it is verified after each.
+/// The number of kills of one store. All of it is verified after each kill.
 const ROUNDS_OF_A_STORE: usize = 8;
 
-/// Line `n` of a round; some are bad, and acknowledge those before them when they are named.
+/// Line `n` of a round. Some lines are bad: when one is reported, the lines before it are acknowledged.
 pub fn line(round: usize, n: u64, every: u64) -> String {
     if is_mark(n, every) {
         return format!("mark {round} {n}\n");
@@ -85,7 +85,7 @@ fn what_was_acknowledged_before_a_kill_is_there_once() {
         feeder.join().unwrap();
         last = notices.iter().filter_map(line_of).last().unwrap_or(last);
 
-        // Exactly the lines up to some one, in order, each with all its members.
+        // The recorded lines must be exactly the first ones, in order, each with all its members.
         let entries = folder.ask(&["history", "--after-seq", &head.to_string()]);
         let users = entries.iter().map(|entry| entry["user"].as_str().unwrap());
         let wanted = (1..)

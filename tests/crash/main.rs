@@ -1,5 +1,5 @@
-//! What survives: a program that is killed at any moment loses nothing that it acknowledged, and damaged, lost, old and
-//! foreign files are named.
+//! What survives: a program that is killed at any moment loses no acknowledged line; damaged, missing, old and
+//! foreign files are reported.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod damaged;

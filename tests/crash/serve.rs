@@ -1,5 +1,5 @@
-//! `serve`, killed at any moment and at any system call while it takes lines over POST and WebSockets, and on a disk that
-//! fails: each acknowledged line is there once, and a feed goes on behind its last durable line.
+//! `serve`, killed at any moment and at any system call while it ingests over POST and WebSockets, and on a failing
+//! disk. Each acknowledged line is recorded once, and a feed continues after its last durable line.
 
 use crate::sources::{Source, Way};
 use rollbook_support::program::{DEADLINE, Dice, Folder, folder, rounds};
@@ -11,13 +11,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// After so many rounds a store is left, so that looking at it does not take longer and longer.
+/// After this many rounds a new store is used, so that checking it does not take longer and longer.
 const ROUNDS_OF_A_STORE: usize = 20;
-/// Lines that each source sends, where a system call decides about the end.
+/// The number of lines that each source sends when a system call decides about the end.
 const LINES: u64 = 60;
 const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
 
-/// A store and those who write to it.
+/// A store and the sources that write to it.
 struct Stage {
     folder: Folder,
     head: u64,
@@ -39,7 +39,7 @@ impl Stage {
         }
     }
 
-    /// A round's sources: the feed, which goes on, and new ones.
+    /// Sets the sources of a round: the feed continues, and the others are new.
     fn next_round(&mut self) {
         self.round += 1;
         if self.round.is_multiple_of(ROUNDS_OF_A_STORE) {
@@ -60,7 +60,8 @@ impl Stage {
         }
     }
 
-    /// All sources talk to the server, each up to a number of lines, while `meanwhile` is given how many are acknowledged.
+    /// All sources send to the server, each up to a number of lines. `meanwhile` receives the count of acknowledged
+    /// lines.
     fn talk(&mut self, address: &str, lines: u64, meanwhile: impl FnOnce(&AtomicU64)) {
         let heard = AtomicU64::new(0);
         std::thread::scope(|scope| {
@@ -73,11 +74,11 @@ impl Stage {
         });
     }
 
-    /// That each source's lines are there in order, each once, at least those that were acknowledged.
+    /// Asserts that each source's lines are recorded once and in order, including all acknowledged ones.
     fn look(&mut self, known: &BTreeMap<String, u64>, what: &str) {
         let after = self.head.to_string();
         let asked = self.folder.run(&["history", "--after-seq", &after]);
-        // It may have ended before it had made one.
+        // The server may have ended before it had created a store.
         let exists = self.head > 0 || asked.status != Some(3);
         let entries = if exists {
             asked.ok().lines()
@@ -120,7 +121,7 @@ impl Stage {
         }
     }
 
-    /// How far the sources were before the round.
+    /// The last line of each source before the round.
     fn known(&self) -> BTreeMap<String, u64> {
         let each = self.sources.iter();
         each.map(|source| (source.name.clone(), source.acked))
@@ -149,7 +150,7 @@ fn a_server_that_is_killed_has_every_acknowledged_line_once() {
         stage.next_round();
         let known = stage.known();
         if round % 5 == 4 {
-            // While it opens.
+            // Killed while it opens the store.
             let mut child = stage.folder.program(&SERVE).spawn().unwrap();
             std::thread::sleep(Duration::from_micros(dice.below(30_000)));
             child.kill().unwrap();
@@ -182,7 +183,7 @@ fn a_server_that_is_killed_has_every_acknowledged_line_once() {
     );
 }
 
-/// A round under strace: whether the server ended otherwise than it was asked to.
+/// Runs a round under strace. Returns whether the server ended without being asked to.
 fn round_with(stage: &mut Stage, options: &[&str], what: &str) -> bool {
     stage.next_round();
     let known = stage.known();
@@ -211,7 +212,7 @@ fn no_panic(said: &[String], what: &str) {
     );
 }
 
-/// How often a thread of a server makes each call in such a round.
+/// How often a thread of a server makes each call in a round.
 fn made(stage: &mut Stage) -> Vec<(String, u64)> {
     let trace = stage.folder.path("trace");
     let ended = round_with(stage, &["-o", trace.to_str().unwrap()], "a sound round");
@@ -236,7 +237,7 @@ fn a_server_that_is_killed_at_a_system_call_has_every_acknowledged_line_once() {
     while kills < rounds(4, 250) {
         tried += 1;
         assert!(tried < 4_000, "hardly any call is made");
-        // Half of them where something is written.
+        // Half of the kills are at calls that write.
         let (call, most) = match dice.below(2) {
             0 => &all[dice.below(all.len() as u64) as usize],
             _ => changing[dice.below(changing.len() as u64) as usize],
@@ -276,7 +277,7 @@ fn a_server_on_a_disk_that_fails_has_every_acknowledged_line_once() {
             fault.clone(),
         ];
         if call == "write" {
-            // The runtime writes to itself in order to wake up: that is no disk.
+            // The runtime wakes itself by a write that does not go to a disk, so only writes to these files fail.
             for file in ["log/synced", "log/db", "store.json.new", "lock"] {
                 let path = stage.folder.path("store").join(file);
                 options.extend(["-P".to_owned(), path.to_str().unwrap().to_owned()]);
@@ -299,7 +300,7 @@ fn a_server_on_a_disk_that_fails_has_every_acknowledged_line_once() {
     }
 }
 
-/// That [`Serving`] leaves no server behind whose tracer is gone.
+/// Asserts that [`Serving`] leaves no server behind when its tracer is gone.
 #[test]
 fn a_traced_server_ends_with_its_test() {
     if !has("strace") {

@@ -1,5 +1,5 @@
-//! Sources of lines for a server that is killed: over POST, over a WebSocket, over a WebSocket with a feed. Each knows what
-//! it has sent, and what was acknowledged.
+//! Sources of lines for a server that is killed: over POST, over a WebSocket, over a WebSocket with a feed. Each
+//! source knows what it has sent, and what was acknowledged.
 
 use rollbook::client::socket::{Socket, SocketInput, SocketTimeouts};
 use rollbook::client::transport::Address;
@@ -9,9 +9,9 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Lines of a socket that are on their way at most.
+/// The most lines of a socket in transit.
 const WINDOW: u64 = 500;
-/// Lines of a message or body at most.
+/// The most lines in a message or body.
 const TOGETHER_MAX: u64 = 40;
 
 /// How lines are sent.
@@ -19,16 +19,16 @@ const TOGETHER_MAX: u64 = 40;
 pub enum Way {
     Post,
     Socket,
-    /// It goes on where it was when there is a server again.
+    /// With a feed: it continues where it was when a server is there again.
     Feed,
 }
 
-/// A source: its lines are numbered from 1.
+/// A source. Its lines are numbered from 1.
 #[derive(Debug)]
 pub struct Source {
     way: Way,
     pub name: String,
-    /// The last line that is known to be in the store, or that was acknowledged since.
+    /// The last line that was acknowledged, or was found in the store.
     pub acked: u64,
     /// The last line that was sent.
     pub sent: u64,
@@ -46,7 +46,8 @@ impl Source {
         }
     }
 
-    /// Talks to a server until it is gone, or so many lines are acknowledged; `heard` counts all of them.
+    /// Sends to a server until it is gone, or until this many lines are acknowledged. `heard` counts the acknowledged
+    /// lines.
     pub fn talk(&mut self, address: &str, until: u64, heard: &AtomicU64) {
         if self.way == Way::Post {
             return while self.acked < until && self.post(address, heard) {};
@@ -59,7 +60,7 @@ impl Source {
             .block_on(self.over_socket(address, until, heard));
     }
 
-    /// The next lines.
+    /// Makes the next lines.
     fn more(&mut self) -> String {
         let from = self.sent + 1;
         self.sent = from + self.dice.below(TOGETHER_MAX);
@@ -74,7 +75,7 @@ impl Source {
         lines.join("\n")
     }
 
-    /// Whether one body was taken.
+    /// Posts one body. Returns whether it was accepted.
     fn post(&mut self, address: &str, heard: &AtomicU64) -> bool {
         let body = self.more();
         let request = format!(
@@ -88,7 +89,7 @@ impl Source {
             stream.write_all(request.as_bytes())?;
             stream.read_to_end(&mut answer)
         });
-        // What was said before the end counts.
+        // What was answered before the connection ended counts.
         drop(asked);
         let taken = answer.starts_with(b"HTTP/1.1 200 ");
         if taken {

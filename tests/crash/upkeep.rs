@@ -1,5 +1,5 @@
-//! Openings, `rebuild`, `migrate` and `rejects --retry`, killed at any moment: the store opens, and the work can be done
-//! again.
+//! Openings, `rebuild`, `migrate` and `rejects --retry`, killed at any moment: the store opens, and the command can
+//! be run again.
 
 use crate::ingest::line;
 use rollbook_support::program::{Dice, Folder, copy, folder, rounds, run};
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 const REJECTS: u64 = 3_000;
 
-/// Kills a command at moments all over its run, each time on a copy of the store; looks at what it has left, and lets it
-/// be done again. The number of kills.
+/// Kills a command at moments all over its run, each time on a fresh copy of the store. Checks the result, runs the
+/// command again, and checks again. Returns the number of kills.
 fn killed(folder: &Folder, args: &[&str], kills: usize, look: impl Fn(&Folder)) -> u64 {
     let (store, sound) = (folder.path("store"), folder.path("sound"));
     std::fs::rename(&store, &sound).unwrap();
@@ -50,7 +50,7 @@ fn print(what: &str, kills: u64) {
     row(&format!("kills of {what} at random moments"), kills, &found);
 }
 
-/// A store whose writer was killed, and its entries.
+/// A store whose writer was killed, and the number of its entries.
 pub fn left_by_a_kill() -> (Folder, u64) {
     let folder = folder!();
     let mut command = folder.program(&["ingest"]);
@@ -60,7 +60,7 @@ pub fn left_by_a_kill() -> (Folder, u64) {
     let mut feed = child.stdin.take().unwrap();
     let text: String = (1..=6_000).map(|n| line(0, n, 6_000)).collect();
     feed.write_all(text.as_bytes()).unwrap();
-    // The last line is named once those before it are durable.
+    // A bad line is reported once the lines before it are durable.
     notices
         .recv_timeout(rollbook_support::program::DEADLINE)
         .unwrap();
@@ -137,7 +137,7 @@ fn rejects_are_taken_once_whenever_the_retry_is_killed() {
     assert_eq!(folder.run(&["rejects"]).ok().out, "");
 }
 
-/// What asks and what writes at the same moment, the writer killed.
+/// Queries run while a writer is killed.
 #[test]
 fn what_asks_beside_a_killed_writer_answers_afterwards() {
     let mut dice = Dice::new(22);
@@ -169,7 +169,7 @@ fn what_asks_beside_a_killed_writer_answers_afterwards() {
             assert_ne!(ran.status, Some(5), "{ran:?}");
         }
         let entries = match folder.run(&["verify", "--deep"]) {
-            // It was not there yet.
+            // The store did not exist yet.
             ran if round == 0 && ran.status == Some(3) => 0,
             ran => ran.ok().line()["entries"].as_u64().unwrap(),
         };

@@ -1,4 +1,4 @@
-//! Clocks that are wrong by years: named, and no damage.
+//! Clocks that are wrong by years: this is reported, and not taken for damage.
 
 use rollbook::domain::event::{Event, EventPayload, ReportedListing};
 use rollbook::domain::order::Stamp;

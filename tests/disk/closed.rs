@@ -1,11 +1,11 @@
-//! Disks that fail when a store is closed: a sentence, and no panic.
+//! Disks that fail when a store is closed: an error message, and no panic.
 
 use crate::{joins, with_entries};
 use rollbook_support::program::{Folder, run};
 use rollbook_support::traced::{has, traced};
 use std::process::Command;
 
-/// The program under strace, which has some calls fail.
+/// The program under strace, which makes some calls fail.
 fn failing(folder: &Folder, args: &[&str], faults: &[&str]) -> Command {
     let mut options = vec!["-o", "/dev/null"];
     options.extend(faults.iter().flat_map(|fault| ["-e", fault]));
@@ -21,7 +21,7 @@ fn a_sync_that_fails_at_the_end_is_said() {
     let file = folder.file("more.jsonl", joins(1_000, 1_010));
     for durability in ["power", "process", "none"] {
         let args = ["ingest", "--durability", durability, &file];
-        // Only with `power` there is one when it is opened.
+        // Opening makes a sync only with `power`.
         let first = if durability == "power" { "2" } else { "1" };
         let fault = format!("inject=fdatasync:error=EIO:when={first}+");
         let ran = run(failing(&folder, &args, &[&fault]));

@@ -1,5 +1,5 @@
-//! The engine's files as a crash, a full disk or a bad one leaves them: what can be opened without loss is opened, the
-//! rest is named.
+//! The engine's files as a crash, a full disk or a bad disk leaves them. What can be opened without loss is opened;
+//! the rest is reported.
 
 use crate::with_entries;
 use rollbook_support::program::{Folder, copy};
@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 const ENTRIES: u64 = 400;
 
-/// What becomes of a file's bytes.
+/// A change of a file's bytes.
 type Change = fn(&mut Vec<u8>);
 
-/// The engine's files whose names begin so.
+/// The engine's files whose names begin with `start`.
 fn named(folder: &Folder, start: &str) -> Vec<PathBuf> {
     let files = fs::read_dir(folder.path("store/log")).unwrap();
     let files = files.map(|file| file.unwrap().path());
@@ -28,7 +28,7 @@ fn named(folder: &Folder, start: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A store that has the engine's snapshot, which an opening makes.
+/// A store with the engine's snapshot, which opening makes.
 fn store() -> Folder {
     let folder = with_entries(ENTRIES);
     assert_eq!(folder.verified(), ENTRIES);

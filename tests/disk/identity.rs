@@ -1,4 +1,4 @@
-//! A log that is not the one its card knows: gone, an old copy, another store's.
+//! A log that does not belong to its card: missing, an old copy, or from another store.
 
 use crate::{joins, with_entries};
 use rollbook_support::program::{Folder, Ran, copy};
@@ -15,7 +15,7 @@ fn write_card(folder: &Folder, card: &Value) {
     folder.file("store/store.json", card.to_string());
 }
 
-/// That a store is named as damaged by all who open it, in words among which these are.
+/// Asserts that every command that opens the store reports it as damaged, with these words.
 fn named(folder: &Folder, words: &str) {
     let verify = folder.run(&["verify"]).fails(5);
     let line = verify.line();
@@ -48,7 +48,7 @@ fn a_log_that_is_gone_is_named_with_what_is_lost() {
                 .unwrap();
             }
         } else {
-            // Together with the mark, which would tell.
+            // Together with the mark, which would reveal it.
             for mark in ["synced", "synced.copy"] {
                 fs::remove_file(log.join(mark)).unwrap();
             }
@@ -56,7 +56,7 @@ fn a_log_that_is_gone_is_named_with_what_is_lost() {
             named_snapshots(&log);
         }
         named(&folder, "entries 1 to 300 are lost");
-        // Who knows better takes it out of the card.
+        // A user who accepts the loss removes the head from the card.
         let mut known = card(&folder);
         known.as_object_mut().unwrap().remove("head").unwrap();
         write_card(&folder, &known);
@@ -95,7 +95,7 @@ fn an_old_copy_of_the_log_is_named_with_what_is_lost() {
             named_snapshots(&folder.path("store/log"));
         }
         named(&folder, "entries 301 to 400 are lost");
-        // An old card beside its own log is no damage.
+        // An old card with its own old log is no damage.
         fs::remove_dir_all(folder.path("store")).unwrap();
         copy(&folder.path("old"), &folder.path("store"));
         assert_eq!(folder.verified(), ENTRIES);

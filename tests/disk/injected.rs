@@ -1,6 +1,6 @@
-//! Kills and failing calls at each system call of an opening, of a small run, of a rebuild, of a migration, of a retry and
-//! of a store's making, by strace's fault injection. Short: a sample of the calls that change files. Long: every call of
-//! every kind.
+//! Kills and failing calls at each system call of an opening, a small run, a rebuild, a migration, a retry and the
+//! creation of a store, by strace's fault injection. The short form tries a sample of the calls that change files;
+//! the long form tries every call of every kind.
 
 use crate::{joins, with_entries};
 use rollbook_support::program::{Dice, Folder, copy, long, rounds, run};
@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-/// What is done while something fails.
+/// The command that runs while something fails.
 struct Scene {
     name: &'static str,
-    /// Of which store; `None` where there is none yet.
+    /// The store that it begins with; `None`: none exists yet.
     before: Option<&'static str>,
     args: Vec<String>,
-    /// How many entries the store has at least, and how many after it has succeeded.
+    /// The least number of entries that the store has, and the number after a success.
     entries: (u64, u64),
 }
 
@@ -64,7 +64,7 @@ impl Stage {
         Stage { folder, scenes }
     }
 
-    /// The scene under strace.
+    /// Runs the scene under strace.
     fn play(&self, scene: &Scene, options: &[&str]) -> Command {
         let store = self.folder.path("store");
         if store.exists() {
@@ -77,14 +77,14 @@ impl Stage {
         traced(&self.folder.program(&args), options)
     }
 
-    /// How often each call is made at most by one thread.
+    /// For each call, the most often that any single thread makes it.
     fn calls(&self, scene: &Scene) -> BTreeMap<String, u64> {
         let trace = self.folder.path("trace");
         run(self.play(scene, &["-o", trace.to_str().unwrap()])).ok();
         calls(&fs::read_to_string(trace).unwrap())
     }
 
-    /// That what was acknowledged is there, and nothing is damaged.
+    /// Asserts that what was acknowledged is recorded, and nothing is damaged.
     fn look(&self, scene: &Scene, done: bool, what: &str) {
         let ran = self.folder.run(&["verify", "--deep"]);
         if scene.before.is_none() && !done && ran.status == Some(3) {
@@ -103,7 +103,7 @@ impl Stage {
     }
 }
 
-/// All of them in a long run, else so many.
+/// All items in a long run, otherwise `few` of them.
 fn some<T>(mut all: Vec<T>, few: usize, dice: &mut Dice) -> Vec<T> {
     while all.len() > few && !long() {
         let at = dice.below(all.len() as u64) as usize;
@@ -150,7 +150,7 @@ fn a_disk_that_fails_at_any_write_is_said_and_damages_nothing() {
         let calls = stage.calls(scene).into_iter();
         let calls = calls.filter(|(call, _)| OF_DISK.contains(&call.as_str()));
         let all = calls.flat_map(|(call, most)| {
-            // A full disk stays full, or has room again; a bad one fails once, or for good.
+            // A full disk stays full or has space again. A bad disk fails once or for good.
             let faults = [("ENOSPC", "+"), ("ENOSPC", ""), ("EIO", ""), ("EIO", "+")];
             let of = move |n| faults.map(|(error, on)| (call.clone(), n, error, on));
             (1..=most).flat_map(of)
@@ -159,12 +159,12 @@ fn a_disk_that_fails_at_any_write_is_said_and_damages_nothing() {
             let fault = format!("inject={call}:error={error}:when={n}{on}");
             let ran = run(stage.play(scene, &["-o", "/dev/null", "-e", &fault]));
             let what = format!("{}: {fault}: {ran:?}", scene.name);
-            // strace fails the eventfd as well by which the thread of the owner's socket is woken, which no disk can: the
-            // runtime panics then.
+            // The thread of the owner's socket is woken through an eventfd. strace fails that write as well, though
+            // no disk could; then the runtime panics.
             let woken = call == "write";
             assert!(matches!(ran.status, Some(0 | 1)) || woken, "{what}");
             assert!(!ran.err.contains("panicked") || woken, "{what}");
-            // `write` fails for the sentence as well.
+            // A failing `write` also affects the error message.
             assert!(
                 ran.status == Some(0) || call == "write" || !ran.err.is_empty(),
                 "{what}"

@@ -1,5 +1,5 @@
-//! What becomes of a store when the machine fails it: kills and failing calls while it is opened, files that are gone,
-//! old or another store's, disks that cannot be written, logs larger than memory.
+//! What happens to a store when the machine fails: kills and failing calls while it is opened; missing, old or
+//! foreign files; disks that cannot be written; logs larger than memory.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod clock;
@@ -13,7 +13,7 @@ mod read_only;
 use rollbook_support::program::{Folder, folder};
 use std::fmt::Write as _;
 
-/// Lines about members of one channel, from one number up to another.
+/// Join lines of one channel, with the users `from` up to `to - 1`.
 pub fn joins(from: u64, to: u64) -> String {
     (from..to).fold(String::new(), |mut text, n| {
         let _ = writeln!(
@@ -24,7 +24,7 @@ pub fn joins(from: u64, to: u64) -> String {
     })
 }
 
-/// A folder whose store has so many entries, and was closed in order.
+/// A folder whose store has this many entries, and was closed properly.
 pub fn with_entries(entries: u64) -> Folder {
     let folder = folder!();
     folder.ingest(joins(1, entries + 1), &[]);

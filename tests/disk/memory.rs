@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 const MIB: u64 = 1 << 20;
 
-/// Writes lines of incompressible metadata, so many bytes in all.
+/// Writes lines of incompressible metadata, about this many bytes in all.
 fn large_log(folder: &Folder, bytes: u64) {
     let mut dice = Dice::new(13);
     let meta_bytes = 60_000;
@@ -31,7 +31,7 @@ fn large_log(folder: &Folder, bytes: u64) {
     folder.run(&["ingest", "large.jsonl"]).ok();
 }
 
-/// The most memory that a run had, MiB, as far as it was seen.
+/// The largest memory of a run that was observed, in MiB.
 fn peak(folder: &Folder, args: &[&str]) -> u64 {
     let mut command = folder.program(args);
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
@@ -52,7 +52,7 @@ fn peak(folder: &Folder, args: &[&str]) -> u64 {
 #[test]
 fn a_log_is_opened_and_read_in_less_memory_than_it_is_large() {
     let folder = folder!();
-    // More than 16,384 leaves would show that as well, at ten times the size.
+    // A log of more than 16,384 leaves (see `sled.rs`) would show this as well, but at ten times the size.
     let large = if long() { 3_400 * MIB } else { 480 * MIB };
     large_log(&folder, large);
     let asked = peak(&folder, &["who", "c"]);

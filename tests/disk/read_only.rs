@@ -1,4 +1,4 @@
-//! Stores that cannot be written: they are asked all the same, and nothing in them changes.
+//! Stores that cannot be written: queries work, and nothing in the store changes.
 
 use crate::{joins, with_entries};
 use rollbook_support::program::{Folder, copy, program, run};
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 const ENTRIES: u64 = 200;
 
-/// Every file below a folder, with its bytes and when it was changed.
+/// Every file below a folder, with its bytes and its time of change.
 fn all(folder: &Path) -> Vec<(PathBuf, Vec<u8>, SystemTime)> {
     let (mut found, mut left) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = left.pop() {
@@ -28,7 +28,7 @@ fn all(folder: &Path) -> Vec<(PathBuf, Vec<u8>, SystemTime)> {
     found
 }
 
-/// Runs a question on a store as somebody who may read it and not write it.
+/// Runs a query on a store as a user who may read it but not write it.
 fn as_nobody(folder: &Folder, args: &[&str]) -> Command {
     let own = program!();
     let binary = folder.path("rollbook");
@@ -105,12 +105,12 @@ fn a_store_is_read_from_a_copy_and_takes_nothing() {
     store.close().unwrap();
     drop(store);
     assert_eq!(all(&folder.path("store")), before);
-    // Not while somebody writes it.
+    // It cannot be opened while a writer has it.
     let owner = rollbook::Store::open(folder.path("store"), rollbook::Options::default()).unwrap();
     let refused = rollbook::Store::open_read_only(folder.path("store"));
     assert!(matches!(refused, Err(rollbook::StoreError::InUse { .. })));
     drop(owner);
-    // A damaged one is named by its own path.
+    // A damaged store is reported by its own path.
     copy(&folder.path("store"), &folder.path("cut"));
     fs::write(folder.path("cut/log/db"), "").unwrap();
     let damaged = rollbook::Store::open_read_only(folder.path("cut"))

@@ -1,4 +1,4 @@
-//! Those who use the server: who posts and asks, subscribers, slow readers, and bodies that do not end.
+//! The clients of the server: writers that also query, subscribers, slow readers, and bodies that do not end.
 
 use crate::figures::Histogram;
 use crate::{ADDRESSES, CHANNELS, LINES};
@@ -37,17 +37,17 @@ impl Load {
         self.0.connections.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Lines that are durable, in all.
+    /// The number of acknowledged lines.
     pub fn acknowledged(&self) -> u64 {
         (0..CHANNELS).map(|channel| self.of_channel(channel)).sum()
     }
 
-    /// And in one channel.
+    /// The same for one channel.
     pub fn of_channel(&self, channel: usize) -> u64 {
         self.0.acknowledged[channel].load(Ordering::SeqCst)
     }
 
-    /// Posts lines of users who come, in a connection of their own, and leave: how long until it is acknowledged.
+    /// Posts lines of users who join and leave, on a new connection. Returns the time until they are acknowledged.
     pub async fn post(&self, connection: usize) -> Duration {
         let channel = connection % CHANNELS;
         let line = |n: usize| {
@@ -74,7 +74,7 @@ impl Load {
         format!("127.0.1.{}:0", 1 + connection % ADDRESSES)
     }
 
-    /// Asks who is in a channel: how long that takes.
+    /// Asks who is in a channel. Returns the time that this takes.
     pub async fn who(&self) -> Duration {
         let began = Instant::now();
         let stream = from("127.0.0.2:0", self.0.to).await;
@@ -87,7 +87,7 @@ impl Load {
         began.elapsed()
     }
 
-    /// Asks ten times a second.
+    /// Asks about ten times a second.
     pub async fn ask_now_and_then(&self, over: &CancellationToken) -> Histogram {
         let mut took = Histogram::new(3).unwrap();
         while !over.is_cancelled() {
@@ -97,7 +97,7 @@ impl Load {
         took
     }
 
-    /// Reads the history a little at a time; where it is given up, again: how often.
+    /// Reads the history slowly, and begins again whenever the server gives it up. Returns how often.
     pub async fn read_slowly(&self, over: &CancellationToken) -> u64 {
         let request = "GET /v1/history HTTP/1.1\r\nhost: localhost\r\n\r\n";
         let mut again = 0;
@@ -119,7 +119,7 @@ impl Load {
         }
     }
 
-    /// Begins a body, and does not end it; where it is given up, again: how often.
+    /// Begins a body and does not end it, and begins again whenever the server gives it up. Returns how often.
     pub async fn begin_bodies(&self, over: &CancellationToken) -> u64 {
         let request =
             "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000000\r\n\r\n";
@@ -128,7 +128,7 @@ impl Load {
             let mut stream = self.slow("127.0.0.4:0").await;
             let talking = async {
                 stream.write_all(request.as_bytes()).await?;
-                // White space: as much as a start may be, so that half of them are taken in.
+                // White space, more than the start of a body: each then needs a place, and about half get one.
                 stream.write_all(&vec![b'\n'; 80 << 10]).await?;
                 stream.read_to_end(&mut Vec::new()).await
             };
@@ -153,7 +153,7 @@ struct Said {
     t: Option<String>,
 }
 
-/// Who follows a channel; where it is too slow it goes on where it was.
+/// A subscriber of a channel. When it was too slow, it continues where it was.
 pub struct Subscriber {
     load: Load,
     channel: usize,
@@ -173,7 +173,7 @@ impl Subscriber {
         }
     }
 
-    /// Listens until it has heard all that was acknowledged by the end: how often it was too slow.
+    /// Listens until it has received all acknowledged lines. Returns how often it was too slow.
     pub async fn listen(mut self, over: CancellationToken) -> u64 {
         while !self.hear(&over).await {
             self.too_slow += 1;
@@ -181,7 +181,7 @@ impl Subscriber {
         self.too_slow
     }
 
-    /// Whether it heard all before it was too slow.
+    /// Returns whether it has received everything; if not, it was too slow.
     async fn hear(&mut self, over: &CancellationToken) -> bool {
         let path = format!(
             "/v1/subscribe?channel=room-{}&after_seq={}",
@@ -204,7 +204,7 @@ impl Subscriber {
                 Err(4408) => return false,
                 Err(code) => panic!("closed with {code}"),
             };
-            // In order, and none twice: then as many as there are is all of them.
+            // In order and without repetition: so if the number is right, nothing is missing.
             if said.t.is_none() {
                 assert!(said.seq > self.at, "{} after {}", said.seq, self.at);
                 self.heard += 1;

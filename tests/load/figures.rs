@@ -1,4 +1,4 @@
-//! What is measured, and how it is printed.
+//! The measured figures, and how they are printed.
 
 use rollbook_support::serving::resident;
 use std::fmt;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 pub type Histogram = hdrhistogram::Histogram<u64>;
 
-/// How long answers took, µs.
+/// The time of answers, in µs.
 pub struct Latencies {
     pub posts: Histogram,
     pub who: Histogram,
@@ -66,7 +66,7 @@ impl Figures {
         }
     }
 
-    /// Notes the resident size now.
+    /// Notes the current resident size.
     pub fn note(&self, when: &str) {
         let said = format!("{when} {} MiB", resident(self.pid) >> 20);
         println!("{said}");
@@ -77,7 +77,7 @@ impl Figures {
         *self.too_slow.lock().unwrap() += times;
     }
 
-    /// Notes it every minute, at least twenty times in all but the shortest run.
+    /// Notes it every minute, or every ten seconds in a run of less than twenty minutes.
     pub fn sample(self: &Arc<Self>, over: &CancellationToken) -> JoinHandle<()> {
         let (figures, over) = (Arc::clone(self), over.clone());
         let each = if crate::seconds() >= 1_200 { 60 } else { 10 };

@@ -1,7 +1,7 @@
-//! A server under a load of ever new users, ids and connections, beside subscribers, slow readers and bodies that do not
-//! end: what is acknowledged is there, subscribers hear all of it, and nobody is refused. Some seconds, or twenty minutes
-//! where `ROLLBOOK_LONG` is set (`ROLLBOOK_LOAD_SECONDS` says how long else); the figures are printed (`--nocapture`),
-//! and nothing depends on them.
+//! A server under a load of ever new users, ids and connections, with subscribers, slow readers and unfinished
+//! bodies. All acknowledged lines must be recorded, subscribers must receive all of them, and no client may be
+//! refused. It runs for some seconds, or for twenty minutes with `ROLLBOOK_LONG` (`ROLLBOOK_LOAD_SECONDS` sets
+//! another time). The figures are printed (`--nocapture`), and nothing depends on them.
 #![cfg(all(feature = "client", feature = "server", target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
@@ -18,14 +18,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Lines a second, and of one connection.
+/// The number of lines per second, and of lines on one connection.
 const LINES_A_SECOND: usize = 2_000;
 pub const LINES: usize = 4;
-/// Channels, each with a subscriber.
+/// The number of channels; each has a subscriber.
 pub const CHANNELS: usize = 100;
 const SLOW_READERS: usize = 20;
 const BODIES: usize = 60;
-/// Addresses of those who post: each has only so many ports.
+/// The number of addresses of the writers: each address has a limited number of ports.
 pub const ADDRESSES: usize = 32;
 
 fn seconds() -> u64 {
@@ -42,7 +42,7 @@ fn new_users_and_connections_beside_slow_ones_are_served_and_none_is_lost() {
         let load = Load::on(serving.address().parse().unwrap());
         let figures = Arc::new(Figures::of(serving.pid()));
 
-        // Each channel has begun.
+        // Each channel has a first entry.
         for connection in 0..CHANNELS {
             load.post(connection).await;
         }
@@ -79,7 +79,7 @@ fn new_users_and_connections_beside_slow_ones_are_served_and_none_is_lost() {
         for other in others {
             came_again += other.await.unwrap();
         }
-        // Each subscriber hears all of its channel, in order, and no entry twice.
+        // Each subscriber receives its whole channel, in order and without repetition.
         for subscriber in subscribers {
             figures.too_slow(subscriber.await.unwrap());
         }
@@ -102,12 +102,12 @@ fn new_users_and_connections_beside_slow_ones_are_served_and_none_is_lost() {
     });
 }
 
-/// Lines that are posted while all is quiet.
+/// The number of lines that are posted while all is quiet.
 fn quiet_lines(seconds: u64) -> usize {
     seconds as usize * 50 * LINES
 }
 
-/// A post and a question at a time.
+/// One post and one query at a time.
 async fn quietly(load: &Load, seconds: u64) -> Latencies {
     let mut latencies = Latencies::new();
     for _ in 0..quiet_lines(seconds) / LINES {
@@ -118,7 +118,7 @@ async fn quietly(load: &Load, seconds: u64) -> Latencies {
     latencies
 }
 
-/// As many lines a second as there are to be, however long the answers take.
+/// Posts at the full rate, however long the answers take.
 async fn under_load(load: &Load, seconds: u64) -> Latencies {
     let connections = seconds as usize * LINES_A_SECOND / LINES;
     let pause = Duration::from_secs(1) * LINES as u32 / LINES_A_SECOND as u32;

@@ -1,4 +1,5 @@
-//! Many who listen while nothing happens: how much memory the server needs for them, and that all are still told.
+//! Many subscribers while nothing happens: how much memory the server needs for them, and that all still receive an
+//! entry.
 
 use crate::on_its_own;
 use crate::source::{Source, socket};
@@ -8,20 +9,20 @@ use rollbook_support::serving::{Serving, memory, resident};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::time::{Duration, Instant};
 
-/// Files that are open beside the subscribers' sockets, in this process and in the server's.
+/// Files that are open besides the subscribers' sockets, in this process and in the server.
 const OTHER_FILES: u64 = 256;
-/// Handshakes at a time.
+/// The number of handshakes at a time.
 const HANDSHAKES: usize = 100;
-/// What the server may need, bytes.
+/// The most memory that the server may need, in bytes.
 const MEMORY_MAX: u64 = 512 << 20;
-/// How long they are held: until each of them must have answered a ping, or is given up.
+/// How long they are held: each must have answered a ping by then, or it is given up.
 const HELD: Duration = Duration::from_secs(100);
 
-/// As many subscribers as there can be open files here; the server raises its own limit.
+/// As many subscribers as files can be open here. The server raises its own limit.
 fn subscribers(wanted: u64) -> u64 {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // Else there are as many as there were.
+    // If this fails, the old limit stays.
     let _ = setrlimit(Resource::Nofile, limit);
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let most = files.saturating_sub(OTHER_FILES).min(wanted);
@@ -31,13 +32,13 @@ fn subscribers(wanted: u64) -> u64 {
     most
 }
 
-/// Waits for a message with this in it.
+/// Waits for a message that contains `word`.
 async fn told(mut socket: Socket, word: &str) -> Socket {
     while !socket.text().await.unwrap().contains(word) {}
     socket
 }
 
-/// Tells the server a line, and leaves: who stays and does not listen is given up.
+/// Sends the server a line, and leaves: a client that stays and does not read is given up.
 async fn tell(address: &str, line: &str) {
     let mut source = Source::start(address, "x", "").await;
     source.send(&[line.to_owned()], 1).await;

@@ -1,5 +1,5 @@
-//! A server and a source of lines, either of them killed at any moment: each line is there once, and none that was
-//! acknowledged is missing.
+//! A server and a source of lines, each killed at any moment: every line is recorded once, and no acknowledged line
+//! is missing.
 
 use crate::{alone, source::rate};
 use rollbook::client::socket::{Socket, SocketInput, SocketTimeouts};
@@ -14,14 +14,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-/// Where this program is to play the source: at which server, on which feed, from which line, to which.
+/// Set in the process that plays the source: the server, the feed, the first line and the last line.
 const SOURCE: &str = "ROLLBOOK_TEST_SOURCE";
 const TEST: &str = "killed::whoever_is_killed_each_line_is_there_once";
 const KILLS: u64 = 5;
-/// Lines of a message; and those that are on their way at most.
+/// The number of lines in a message, and the most lines in transit.
 const MESSAGE: u64 = 100;
 const WINDOW: u64 = 10_000;
-/// Between two messages.
+/// The time between two messages.
 const REST: Duration = Duration::from_millis(1);
 
 #[test]
@@ -52,7 +52,7 @@ fn whoever_is_killed_each_line_is_there_once() {
             serving = Serving::at(&folder, &address, &[]);
         }
         if who != "the server" {
-            // It knows no more than what it was told, if that.
+            // The new source knows at most the lines that were acknowledged to the old one.
             let first = source.acked.saturating_sub(dice.below(5_000)) + 1;
             source = Source::start(&address, kill + 1, (first, lines), source.acked);
         }
@@ -93,16 +93,16 @@ fn whoever_is_killed_each_line_is_there_once() {
     );
 }
 
-/// The source, in a process of its own.
+/// The source, in its own process.
 struct Source {
     child: Child,
     told: Receiver<String>,
-    /// The last line that is acknowledged.
+    /// The last acknowledged line.
     acked: u64,
 }
 
 impl Source {
-    /// One that begins with the line `from`, where those up to `acked` are acknowledged already.
+    /// Starts a source with the line `from`; the lines up to `acked` are acknowledged already.
     fn start(server: &str, feed: u64, (from, to): (u64, u64), acked: u64) -> Source {
         let mut command = Command::new(std::env::current_exe().unwrap());
         let command = command
@@ -114,7 +114,7 @@ impl Source {
         Source { child, told, acked }
     }
 
-    /// Hears until a line is acknowledged.
+    /// Reads its output until a line is acknowledged.
     fn until(&mut self, line: u64) {
         while self.acked < line {
             let told = self.told.recv_timeout(DEADLINE).expect("it still sends");
@@ -142,9 +142,9 @@ impl Source {
 }
 
 impl Drop for Source {
-    /// A test that has failed leaves none running.
+    /// A failed test leaves no process behind.
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -159,7 +159,7 @@ fn line(n: u64) -> String {
     )
 }
 
-/// Sends the lines that it is told to, on as many connections as that takes, and says what is acknowledged.
+/// Sends the ordered lines, on as many connections as needed, and prints what is acknowledged.
 fn play_source(orders: &str) {
     let orders: Vec<&str> = orders.split(' ').collect();
     let (first, last) = (orders[2].parse().unwrap(), orders[3].parse().unwrap());
@@ -181,9 +181,9 @@ fn play_source(orders: &str) {
     });
 }
 
-/// Whether all is acknowledged; else the connection is lost.
+/// Returns whether all lines are acknowledged; if not, the connection is lost.
 async fn talk(socket: &mut Socket, first: u64, last: u64) -> bool {
-    // The next line; where to begin the server has to say.
+    // The next line. The server must say first where to begin.
     let (mut next, mut acked) = (None, first - 1);
     while next.is_none() || acked < last {
         let sends = next.filter(|&next| next <= last && next <= acked + WINDOW);
@@ -197,7 +197,7 @@ async fn talk(socket: &mut Socket, first: u64, last: u64) -> bool {
                 if socket.send(&message.join("\n")).await.is_err() {
                     return false;
                 }
-                // Slow enough that it is still at it when the next one is killed.
+                // Slow enough that it still sends when the next kill comes.
                 tokio::time::sleep(REST).await;
                 next = Some(to + 1);
                 continue;

@@ -1,11 +1,11 @@
-//! What a process has of the machine's memory.
+//! The memory of a process.
 
 use rollbook_support::serving::resident;
 use std::time::Duration;
 
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Its largest resident size until it has been the same (to 1 MiB) for five seconds; for 30 s at most.
+/// The highest resident size until the size has not changed (by 1 MiB) for five seconds; for at most 30 s.
 pub async fn highest(pid: u32) -> u64 {
     let (mut still, mut size, mut highest) = (0, resident(pid), 0);
     for _ in 0..600 {
@@ -24,7 +24,7 @@ pub async fn highest(pid: u32) -> u64 {
     highest
 }
 
-/// Its resident size once that is no more than `size`, or after so long.
+/// The resident size once it is no more than `size`, or after the time `most`.
 pub async fn fallen_to(pid: u32, size: u64, most: Duration) -> u64 {
     for _ in 0..most.as_millis() / LOOK.as_millis() {
         if resident(pid) <= size {

@@ -1,17 +1,17 @@
-//! Users who come and go and never come again: the server's memory follows who is present, and not who ever was.
+//! Users who join, leave and never return: the server's memory depends on who is present, not on who ever was.
 
 use crate::on_its_own;
 use crate::source::Source;
 use rollbook_support::program::{folder, long};
 use rollbook_support::serving::{Serving, resident};
 
-/// Lines of a message.
+/// The number of lines in a message.
 const MESSAGE: usize = 1_000;
 
-/// Users of a part after which nothing more is remembered: each has two lines.
+/// Users of a part that fills everything that is remembered: each has two lines.
 const FULL: usize = rollbook::limits::RETRY_IDS_MAX / 2;
 
-/// A user who comes, and one who came before and goes.
+/// A user who joins, and an earlier user who leaves.
 fn passing(n: usize) -> [String; 2] {
     let line = |what: &str, user: usize, at: usize| {
         format!(
@@ -24,7 +24,7 @@ fn passing(n: usize) -> [String; 2] {
 #[test]
 fn memory_follows_who_is_present_and_not_who_ever_was() {
     on_its_own(async {
-        // What is remembered of those who have gone is bounded: tombstones of a channel, and a million ids of lines. The
+        // Memory of users who have left is bounded: the tombstones of a channel, and a million ids of lines. The
         // first part fills both, so it is as large in the short form.
         let parts: &[usize] = if long() {
             &[FULL; 10]
@@ -48,7 +48,7 @@ fn memory_follows_who_is_present_and_not_who_ever_was() {
         }
         source.end().await;
         serving.stop();
-        // Each line is an entry; the link that came up and ended in order is one more.
+        // Each line is an entry. The link up is one more; a proper close makes none.
         assert_eq!(folder.verified(), 2 * user as u64 + 1);
         println!(
             "{} lines of {user} users who came and went, resident size after each part, MiB: {sizes:?}",

@@ -1,5 +1,5 @@
-//! Many subscribers who come at any time and want to hear from anywhere: all are told the same, without a hole and
-//! without anything twice where history passes into what happens.
+//! Many subscribers who come at any time and ask from any entry: all receive the same, without a hole and without a
+//! repetition where history passes into live entries.
 
 use crate::on_its_own;
 use crate::source::{Source, socket};
@@ -14,16 +14,16 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-/// Lines of one message of the source.
+/// The number of lines in one message of the source.
 const BURST: usize = 20;
-/// Between two of them: so that the subscribers, who all share the machine with the server, are not left behind.
+/// The time between two messages: so the subscribers, which share the machine with the server, can keep up.
 const REST: Duration = Duration::from_millis(20);
-/// Handshakes at a time.
+/// The number of handshakes at a time.
 const HANDSHAKES: usize = 32;
-/// Whose join is the last entry.
+/// The user whose join is the last entry.
 const LAST: &str = "last";
 
-/// An entry as a subscriber keeps it: its number, and what became of its text.
+/// An entry as a subscriber keeps it: its seq, and the hash of its text.
 type Kept = (u64, u64);
 
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ fn kept(text: &str) -> (Said, Kept) {
     (said, kept)
 }
 
-/// What all subscribers share.
+/// The state that all subscribers share.
 struct Hall {
     address: String,
     doors: Semaphore,
@@ -49,7 +49,7 @@ struct Hall {
     too_slow: AtomicUsize,
 }
 
-/// All entries behind `after`, up to the last one.
+/// Receives all entries after `after`, up to the last one.
 async fn subscribe(hall: Arc<Hall>, mut after: u64) -> Vec<Kept> {
     let (mut heard, mut was_live) = (Vec::<Kept>::new(), false);
     loop {
@@ -114,7 +114,7 @@ fn all_subscribers_are_told_the_same_whoever_joins_when() {
 
         let start = Instant::now();
         let (mut listening, mut bursts) = (Vec::new(), 0);
-        // Until all are live; and then as many bursts again.
+        // Until all are live, and then as many bursts again.
         let mut to_come = usize::MAX;
         while bursts < to_come {
             source.send(&burst(BURST), BURST).await;

@@ -1,4 +1,4 @@
-//! A reader that stops reading: it is closed, it can go on where it was, and the writer does not notice.
+//! A reader that stops reading is closed, can continue where it was, and does not slow down the writer.
 
 use crate::on_its_own;
 use crate::source::{Source, rate, socket_on};
@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::net::TcpSocket;
 
-/// Lines of a message.
+/// The number of lines in a message.
 const MESSAGE: usize = 256;
-/// What the system keeps for a reader, bytes: little, so that it soon shows that nobody reads.
+/// The system's buffer for a reader, in bytes: small, so that the server soon notices that it does not read.
 const RECEIVED_BYTES: u32 = 64 << 10;
 
 #[derive(Deserialize)]
@@ -21,14 +21,14 @@ struct Said {
     t: Option<String>,
 }
 
-/// A subscriber that is live, and the entry up to which it has heard.
+/// A live subscriber, and the last entry that it has received.
 struct Reader {
     socket: Socket,
     at: u64,
 }
 
 impl Reader {
-    /// One who has heard all up to this entry, or says that he has.
+    /// Starts a subscriber that continues after this entry.
     async fn start(address: &str, at: u64) -> Reader {
         let stream = TcpSocket::new_v4().unwrap();
         stream.set_recv_buffer_size(RECEIVED_BYTES).unwrap();
@@ -38,7 +38,7 @@ impl Reader {
         Reader { socket, at }
     }
 
-    /// Hears entries up to this one, of which none may be missing or come twice; or the code with which it was closed.
+    /// Receives entries up to this one; none may be missing or come twice. Or the code with which it was closed.
     async fn read_to(&mut self, seq: u64) -> Result<(), u16> {
         while self.at < seq {
             let text = self.socket.text().await?;
@@ -76,7 +76,7 @@ fn a_reader_that_stops_reading_is_closed_and_the_writer_does_not_notice() {
             let line = |n: usize| join("room", &format!("u{}", n % 10_000), n as i64 + 1);
             (sent - lines..sent).map(line).collect::<Vec<_>>()
         };
-        // The link that comes up, once and for all.
+        // The link up is one entry.
         source.send(&[join("room", "first", 1)], 1).await;
         let mut head = 2;
         for _ in 0..turns {
@@ -87,7 +87,7 @@ fn a_reader_that_stops_reading_is_closed_and_the_writer_does_not_notice() {
             reader.live().await;
             let reading = tokio::spawn(async move { reader.read_to(head + lines as u64).await });
             *took.entry("one that reads").or_default() += source.send(&some(), MESSAGE).await;
-            // It may be too slow, too: it shares the machine.
+            // This reader may be too slow, too: it shares the machine.
             let _ = reading.await.unwrap();
             head += lines as u64;
 
@@ -97,11 +97,11 @@ fn a_reader_that_stops_reading_is_closed_and_the_writer_does_not_notice() {
             ];
             reader.live().await;
             witness.live().await;
-            // All is acknowledged while neither reads.
+            // All lines are acknowledged while neither reads.
             *took.entry("two that stopped").or_default() += source.send(&some(), MESSAGE).await;
             head += lines as u64;
-            // An acknowledgement comes before what is told. Whether the witness then hears it all or was too slow: more
-            // was told than could wait for the other.
+            // Acknowledgements come before deliveries. So the test reads the witness first: afterwards more has been
+            // delivered than the other reader's buffer holds, whether the witness got all of it or was too slow.
             let _ = witness.read_to(head).await;
             assert_eq!(reader.read_to(head).await, Err(4408));
             let mut again = Reader::start(&address, reader.at).await;

@@ -1,12 +1,12 @@
-//! A source of lines, as the tests beside this one need it: one ingest socket that never has more on its way than a
-//! window, and waits until all is acknowledged.
+//! A source of lines for these tests: one ingest socket that never has more than a window of lines in transit, and
+//! waits until all are acknowledged.
 
 use rollbook_support::server::{Socket, connect, soon};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// Lines that are on their way at most.
+/// The most lines in transit.
 const WINDOW: u64 = 8_192;
 
 /// An ingest socket.
@@ -28,7 +28,7 @@ pub async fn socket_on(stream: TcpStream, path: &str) -> Socket {
 }
 
 impl Source {
-    /// One for this observer; `query` says more, as in `&access_token=…`.
+    /// Starts a source for this observer; `query` adds parameters such as `&access_token=…`.
     pub async fn start(address: &str, observer: &str, query: &str) -> Source {
         let path = format!("/v1/ingest?observer={observer}{query}");
         Source {
@@ -38,7 +38,8 @@ impl Source {
         }
     }
 
-    /// Sends lines, so many in a message, and waits until they are all acknowledged: how long that took.
+    /// Sends lines, `together` in each message, and waits until all are acknowledged. Returns the time that this
+    /// took.
     pub async fn send(&mut self, lines: &[String], together: usize) -> Duration {
         let start = Instant::now();
         for lines in lines.chunks(together) {
@@ -58,13 +59,13 @@ impl Source {
         }
     }
 
-    /// Ends in order.
+    /// Closes it properly.
     pub async fn end(self) {
         self.socket.close().await;
     }
 }
 
-/// How many a second, for people.
+/// The rate as text.
 pub fn rate(count: usize, took: Duration) -> String {
     format!("{:.0} lines/s", count as f64 / took.as_secs_f64())
 }

@@ -1,7 +1,7 @@
-//! Tokens of seconds: a feed is recorded through one expiry after the other, while who is there changes all the time.
-//! Where new tokens come in time they are renewed on the connection, and nothing is missed. Where they do not, each expiry
-//! is in the log, each gap is where it was, what is inferred happened within its window, and behind each gap the recorded
-//! roster is the source's own.
+//! Tokens that last seconds: a feed is recorded through many expiries, while members change all the time. If new
+//! tokens come in time, they are renewed on the connection, and nothing is missed. If they do not, each expiry is in
+//! the log, each gap has the right bounds, each inferred change happened within its window, and after each gap the
+//! recorded roster equals the source's.
 
 use crate::alone;
 use crate::source::Source;
@@ -15,15 +15,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Who comes and goes: so many users in each topic.
+/// The number of users who join and leave, in each topic.
 const USERS: u64 = 12;
 const TOPICS: [&str; 2] = ["chat", "stage"];
-/// Between two changes.
+/// The time between two changes.
 const REST: Duration = Duration::from_millis(5);
 
 type Member = (String, String);
 
-/// A time of an answer, Unix ms.
+/// A time of an answer in Unix ms.
 fn ms(entry: &Value, field: &str) -> i64 {
     let text = entry[field].as_str().unwrap();
     DateTime::parse_from_rfc3339(text)
@@ -42,7 +42,7 @@ fn member(entry: &Value) -> Member {
     )
 }
 
-/// Changes who is there, until told to stop.
+/// Changes members until it is stopped.
 async fn change(address: String, token: String, seed: u64, stop: Arc<AtomicBool>) {
     let mut source = Source::start(&address, "x", &format!("&access_token={token}")).await;
     let mut dice = Dice::new(seed);
@@ -67,7 +67,7 @@ async fn change(address: String, token: String, seed: u64, stop: Arc<AtomicBool>
     source.end().await;
 }
 
-/// What the source's log says: rosters by when they were recorded.
+/// The source's log: its entries, and its rosters by the time of recording.
 struct Truth {
     entries: Vec<Value>,
     rosters: Vec<(i64, BTreeSet<Member>)>,
@@ -84,8 +84,8 @@ impl Truth {
         Truth { entries, rosters }
     }
 
-    /// Whether this was the roster that the source showed at some moment between the two. Of what it has recorded one
-    /// entry may not be durable yet, and is not shown: they come one by one.
+    /// Whether the source showed this roster at some moment between the two. The last recorded entry may not have
+    /// been durable and shown yet; entries come one by one.
     fn was(&self, roster: &BTreeSet<Member>, from: i64, to: i64) -> bool {
         let first = self.rosters.partition_point(|(at, _)| *at < from);
         let behind = self.rosters.partition_point(|(at, _)| *at <= to);
@@ -93,7 +93,7 @@ impl Truth {
         between.iter().any(|(_, was)| was == roster)
     }
 
-    /// Whether something like this happened within its window.
+    /// Whether such a change happened within the inferred window.
     fn happened(&self, inferred: &Value) -> bool {
         let (from, to) = (ms(inferred, "not_before"), ms(inferred, "not_after"));
         let alike =
@@ -111,11 +111,11 @@ fn apply(roster: &mut BTreeSet<Member>, entry: &Value) {
     }
 }
 
-/// Holds what was recorded against the truth: how often each of its token and link entries is there.
+/// Compares the recording with the truth. Returns how often each of its token and link entries occurs.
 fn check(near: &Folder, truth: &Truth) -> BTreeMap<String, usize> {
     let (mut told, mut gaps) = (BTreeMap::new(), Vec::new());
     let mut roster = BTreeSet::new();
-    // The last proof; since when nobody watches; the snapshot whose differences are being told.
+    // The last proof; the start of the open gap; the snapshot whose inferred entries follow.
     let (mut proof, mut open, mut snapshot) = (i64::MIN, None, None);
     let mut down = i64::MIN;
     for entry in near.ask(&["history"]) {
@@ -191,7 +191,7 @@ fn a_feed_is_recorded_through_many_expiries_and_the_roster_is_the_source_s() {
         format!("{program} token --auth-secret-file {secret} --scope {scope} --ttl {ttl}")
     };
     let fresh = ask("read", &format!("{ttl}s"));
-    // One who gives no new token before the old one has expired.
+    // A command that gives no new token before the old one has expired.
     let kept = far.path("kept").to_str().unwrap().to_owned();
     let script = format!(
         "now=$(date +%s); made=$(cat {kept}.made 2>/dev/null || echo 0)\n\
@@ -241,7 +241,7 @@ fn a_feed_is_recorded_through_many_expiries_and_the_roster_is_the_source_s() {
     stop.store(true, Ordering::SeqCst);
     changing.join().unwrap();
     for ((_, recording), ..) in &recorded {
-        // Perhaps one that was on its way; behind the second one nothing has changed.
+        // The first one may have been in transit; after the second one nothing has changed.
         (0..2).for_each(|_| recording.says("token renewed"));
     }
     let recorded = recorded.map(|((near, recording), often, once)| {

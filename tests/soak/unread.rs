@@ -1,5 +1,5 @@
-//! Subscribers who never read what they are sent, beside a channel in which many are present: what each may cost the
-//! server, and that it is given back.
+//! Subscribers that never read, in a store with a channel of many members: the memory that each may cost the server,
+//! and that it is released.
 
 use crate::memory::{fallen_to, highest};
 use crate::on_its_own;
@@ -11,25 +11,26 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Lines of a message.
+/// The number of lines in a message.
 const MESSAGE: usize = 500;
-/// What the system keeps for a reader, bytes: little, so that the rest stays with the server.
+/// The system's buffer for a reader, in bytes: small, so that the rest stays in the server.
 const RECEIVED_BYTES: u32 = 4 << 10;
-/// What one may cost, bytes; in the short form, whose program is not that of a release, on any machine.
+/// The most memory per subscriber, in bytes; the second limit is for the short form, which runs unoptimised on any
+/// machine.
 const EACH_MAX: u64 = 256 << 10;
 const EACH_ANYWHERE_MAX: u64 = 512 << 10;
-/// What the server may keep of all when they have gone, bytes.
+/// The most memory that the server may keep after all subscribers have left, in bytes.
 const KEPT_MAX: u64 = 64 << 20;
 
-/// Subscribers that are not counted.
+/// The first subscribers, which are not counted.
 const FIRST: usize = 60;
 
-/// Subscribers, as sockets and as streams.
+/// Subscribers on sockets and on streams.
 #[derive(Default)]
 struct Unread(Vec<Socket>, Vec<TcpStream>);
 
 impl Unread {
-    /// More of them: from the beginning, from the middle and from near the end, of one channel and of all.
+    /// Adds subscribers: from the beginning, the middle and near the end, of one channel and of all.
     async fn come(&mut self, address: &str, count: usize, entries: usize) {
         for n in 0..count {
             let after = [0, entries / 2, entries - 10][n % 3];
@@ -73,7 +74,7 @@ fn subscribers_who_never_read_cost_little_and_it_is_given_back() {
             })
             .collect();
         source.send(&lines, MESSAGE).await;
-        // The head's state is at hand before anybody comes.
+        // The head's state is loaded before the first subscriber comes.
         folder.run(&["who", "hall"]).ok();
         let before = highest(serving.pid()).await;
 
@@ -84,10 +85,10 @@ fn subscribers_who_never_read_cost_little_and_it_is_given_back() {
         unread.come(&address, count, present).await;
         let peak = highest(serving.pid()).await;
         let each = peak.saturating_sub(first) / count as u64;
-        // Who reads is served all the same.
+        // Other clients are still served.
         folder.run(&["who", "hall"]).ok();
         drop(unread);
-        // Threads that have nothing to do end after a while, and what they had goes with them.
+        // Idle threads end after a while, and release their memory.
         let gone = fallen_to(serving.pid(), before + KEPT_MAX, Duration::from_secs(60)).await;
         source.end().await;
         serving.stop();

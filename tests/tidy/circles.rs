@@ -1,13 +1,13 @@
-//! Which file imports which: no two import each other, however long the way round. A reader can then take any file with
-//! those below it, and needs no other.
+//! Which file imports which: there must be no cycle of imports, however long. So a reader needs only a file and the
+//! files below it.
 
 use super::{code, files};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A module, by the names that lead to it from the top.
+/// A module, by its path of names from the top.
 type Module = Vec<String>;
 
-/// The module that a file of `src` is; none for `main`, which imports the library from outside.
+/// The module of a file of `src`; none for `main`, which imports the library from outside.
 fn module(path: &str) -> Option<Module> {
     let path = path.strip_prefix("src/")?.strip_suffix(".rs")?;
     let mut names: Module = path.split('/').map(str::to_owned).collect();
@@ -20,7 +20,7 @@ fn module(path: &str) -> Option<Module> {
     Some(names)
 }
 
-/// The paths of an import, of which one may name several: `a::{b, c::{d, e}}`.
+/// The paths of an import. One import may name several: `a::{b, c::{d, e}}`.
 fn paths(import: &str) -> Vec<String> {
     let Some((before, rest)) = import.split_once('{') else {
         return vec![import.trim().to_owned()];
@@ -42,7 +42,7 @@ fn paths(import: &str) -> Vec<String> {
         .collect()
 }
 
-/// Paths that begin with `crate` or `super`, wherever they stand.
+/// All paths that begin with `crate` or `super`.
 fn named(code: &str) -> Vec<String> {
     let part = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
     let words = code.split(|letter| !part(letter));
@@ -51,9 +51,9 @@ fn named(code: &str) -> Vec<String> {
         .collect()
 }
 
-/// The modules that a file imports. What it makes public of others (`pub use`) it does not need itself.
+/// The modules that a file imports. It does not need what it only re-exports (`pub use`).
 fn imports(own: &Module, text: &str, all: &BTreeSet<Module>) -> BTreeSet<Module> {
-    // Who may see an item is no import.
+    // A visibility is no import.
     let code = code(text).replace("pub(in crate::", "pub(in ");
     let (mut found, mut rest) = (Vec::new(), String::new());
     for statement in code.split_inclusive(';') {
@@ -112,7 +112,7 @@ fn no_file_imports_one_that_imports_it() {
     }
     let edges: usize = graph.values().map(BTreeSet::len).sum();
     assert!(edges > 500, "only {edges} imports are seen");
-    // Those that import nothing that is left are no part of a circle.
+    // Modules that import nothing of the rest are in no cycle.
     loop {
         let left: BTreeSet<Module> = graph.keys().map(|&module| module.clone()).collect();
         let before = graph.len();
@@ -121,7 +121,7 @@ fn no_file_imports_one_that_imports_it() {
             break;
         }
     }
-    // And neither are those that nothing imports.
+    // Modules that nothing imports are in no cycle either.
     loop {
         let imported: BTreeSet<Module> = graph.values().flatten().cloned().collect();
         let before = graph.len();

@@ -1,27 +1,27 @@
-//! Tests that need data from outside of the repository. Where it is missing they are ignored, and do not pass; where it
-//! is there, `.ci/run` runs what is ignored in their programs.
+//! Tests that need data outside of the repository. Without the data they are ignored, and do not pass. With the data,
+//! `.ci/run` runs the ignored tests of their programs.
 
 use super::{code, files};
 use std::fs;
 use std::path::Path;
 
-/// The variables that name folders of such data.
+/// The variables that name the folders of such data.
 const DATA: [&str; 2] = ["ROLLBOOK_TRACES", "ROLLBOOK_VECTORS"];
 
-/// The test program that a file is part of.
+/// The test program to which a file belongs.
 fn program(file: &str) -> &str {
     let below = file.strip_prefix("tests/").unwrap();
     below.split(['/', '.']).next().unwrap()
 }
 
-/// Lines that ignore a test.
+/// The lines that ignore a test.
 fn ignores(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .map(str::trim)
         .filter(|line| line.starts_with("#[ignore"))
 }
 
-/// Whether the usual check runs what is ignored in a program, where the variable is set.
+/// Whether the usual check runs the ignored tests of a program if the variable is set.
 fn is_run(check: &str, variable: &str, program: &str) -> bool {
     let call = format!("with_data {variable} ");
     // The parts of the long check are indented.

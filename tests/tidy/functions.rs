@@ -1,13 +1,13 @@
-//! How long a function may be, from `fn` to its closing brace, and which ones may still be longer. It reads lines as
-//! rustfmt leaves them.
+//! How long a function may be, from `fn` to its closing brace, and which functions may still be longer. It expects
+//! lines in the format of rustfmt.
 
 use super::files;
 use std::collections::BTreeSet;
 
-/// Lines of a function, at most.
+/// The most lines of a function.
 const LINES_MAX: usize = 70;
 
-/// Functions that are longer, each by its file and name. None may be added; one that has become short is taken off.
+/// Longer functions, each by its file and name. None may be added; one that has become short must be removed.
 const LONGER: [(&str, &str); 2] = [
     ("src/domain/describe.rs", "watch_words"),
     ("src/domain/event.rs", "into_owned"),

@@ -1,4 +1,4 @@
-//! The walls of the house: what may name what, how long a file may be, what each must begin with.
+//! The structure of the project: what may import what, how long a file may be, how each file must begin.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice)]
 
 mod circles;
@@ -15,7 +15,7 @@ fn files(folder: &str) -> Vec<(String, String)> {
     files_of(folder, "rs")
 }
 
-/// All files below a folder whose names have this ending.
+/// All files below a folder whose names end with `ending`.
 fn files_of(folder: &str, ending: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     assert!(root.join(folder).is_dir(), "there is no {folder}");
@@ -51,7 +51,7 @@ fn assert_none(complaints: Vec<String>) {
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
-/// Files below `folder` (but for those in `except`) whose code has one of `words`.
+/// Files below `folder`, without those in `except`, whose code contains one of `words`.
 fn with_words(folder: &str, except: &[&str], words: &[&str]) -> Vec<String> {
     let of_folder = files(folder).into_iter();
     of_folder
@@ -135,7 +135,7 @@ fn the_domain_is_pure() {
 
 #[test]
 fn imports_go_downward() {
-    // Each room with those below it, the only ones that it may know.
+    // Each part of the library with the parts that it may import.
     let rooms: &[(&str, &[&str])] = &[
         ("domain", &[]),
         ("feed", &["domain"]),
@@ -176,7 +176,7 @@ fn imports_go_downward() {
         (!named.contains(room)).then(|| format!("{name}: the room {room} has no walls"))
     });
     assert_none(unnamed.collect());
-    // Else an import among several would not be seen.
+    // Otherwise an import among several would not be found.
     assert_none(with_words("src", &[], &["use crate::{", "super::super::"]));
     for (room, below) in rooms {
         let all = rooms.iter().map(|(room, _)| *room).chain(["cli::"]);
@@ -190,7 +190,7 @@ fn imports_go_downward() {
 #[test]
 fn imports_within_the_server_go_downward() {
     let lowest = ["server_limits", "clock", "api_error", "metrics"];
-    // Each room with what it may know besides the lowest files and itself.
+    // Each part with what it may import besides the lowest files and itself.
     let rooms: &[(&str, &[&str])] = &[
         ("net", &["access"]),
         ("access", &["net"]),
@@ -263,7 +263,7 @@ fn only_verify_decides_again() {
 
 #[test]
 fn each_library_has_its_one_place() {
-    // What runs by itself, and the network, is the business of the live side, and of what starts it: commands, a bench.
+    // Only the live side, and the commands and the bench that start it, use tasks and the network.
     let live: &[&str] = &[
         "src/server",
         "src/client",
@@ -295,7 +295,7 @@ fn each_library_has_its_one_place() {
         ("tracing::", live),
     ];
     for (library, places) in places {
-        // A module of ours may bear the library's name.
+        // A module of ours may have the library's name.
         let found = with_words(
             "src",
             places,
@@ -351,7 +351,7 @@ fn the_top_level_is_the_one_that_was_asked_for() {
     assert_none(strange.collect());
 }
 
-/// Names of modules that a file declares, and paths that it takes files from.
+/// The modules that a file declares, and the files that it takes by path.
 fn declared(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| {
         let line = line.trim();
@@ -385,7 +385,7 @@ fn every_file_is_part_of_something() {
         let path = Path::new(name);
         let depth = path.components().count();
         let stem = path.file_stem().unwrap().to_str().unwrap();
-        // Those that cargo finds by itself, and those that stand for their folder.
+        // Files that cargo finds by itself, and files that stand for their folder.
         let found = depth == 2 || ["lib", "main", "mod"].contains(&stem);
         !found && !known.contains(stem)
     });

@@ -1,4 +1,4 @@
-//! Words that stand nowhere in `src`: private names that were given up for those of the field, and words that make a
+//! Words that may not stand in `src`: private names that were replaced by standard terms, and words that make a
 //! sentence hard to read.
 
 use super::{files, files_of};
@@ -22,10 +22,10 @@ const BANNED: [&str; 15] = [
     "whosoever",
 ];
 
-/// Where a word may stand, for that is the name of something that users see, or that is still to be mended. None may be
-/// added; one that is needed no more is taken off.
+/// Where a word may still stand: as a name that users see, or because it is not corrected yet. None may be added; one
+/// that is no longer needed must be removed.
 const SPARED: [(&str, &str); 5] = [
-    // A tree of every store on disk.
+    // A tree in every store on disk.
     ("shelf", "src/log/FORMAT.md"),
     ("shelf", "src/log/engine/sled.rs"),
     // A mix of the simulator.
@@ -34,7 +34,7 @@ const SPARED: [(&str, &str); 5] = [
     ("told", "src/sim/"),
 ];
 
-/// Whether a line has a word as a whole word.
+/// Whether a line contains a word as a whole word.
 fn has(line: &str, word: &str) -> bool {
     let part = |letter: char| letter.is_alphanumeric() || letter == '_';
     line.match_indices(word).any(|(at, _)| {
