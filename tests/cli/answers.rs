@@ -1,4 +1,4 @@
-//! Answers made by hand, and how the tests write them.
+//! Hand-made answers, and helpers that print them.
 
 use rollbook::cli::output::{Output, OutputFormat};
 use rollbook::cli::style::TerminalStyle;
@@ -15,7 +15,7 @@ pub const PLAIN: TerminalStyle = TerminalStyle {
 /// 2026-05-14T00:00:00Z.
 pub const DAY: i64 = 1_778_716_800_000;
 
-/// A time of that day.
+/// A time on that day.
 pub fn at(clock: &str) -> Time {
     let parts: Vec<i64> = clock
         .split([':', '.'])

@@ -1,4 +1,4 @@
-//! `bench`: that it runs, and that its answer has every figure; not what the figures are.
+//! `bench`: that it runs, and that its answer has every figure. The values of the figures are not tested.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::bench::{BenchError, BenchEvent, Figure, Sizes, Work, bench};
@@ -37,7 +37,7 @@ fn every_figure_is_told_when_it_is_taken_and_nothing_stays() {
         true
     };
     bench(dir.path(), &TINY, Durability::None, &mut onlooker).unwrap();
-    // Each work begins when those before it have been told.
+    // Each work begins after the figures of the earlier ones were reported.
     assert_eq!(begun, [0, 1, 2, 3, 5]);
     let works: Vec<(&str, u64, bool)> = figures
         .iter()

@@ -14,7 +14,7 @@ const EVENING: &str = concat!(
     "/examples/weak-network-evening.jsonl"
 );
 
-/// A folder with the sample evening, two lines that cannot be taken, and what `ingest` printed of it.
+/// A folder with the sample evening and two lines that are rejected, and the summary that `ingest` printed.
 fn evening() -> (Folder, String) {
     let folder = folder!();
     let text = std::fs::read_to_string(EVENING).unwrap() + "nonsense\n{\"t\":\"join\"}\n";
@@ -51,7 +51,7 @@ fn fields(json: &str) -> String {
     names.join(" ")
 }
 
-/// The raw JSON of the first element of a list inside.
+/// The raw JSON of the first element of the inner list `list`.
 fn first_of<'a>(json: &'a str, list: &str) -> &'a str {
     let begin = json.find(&format!("\"{list}\":[{{")).unwrap() + list.len() + 4;
     let mut stream = serde_json::Deserializer::from_str(&json[begin..]).into_iter::<IgnoredAny>();
@@ -145,7 +145,7 @@ fn every_query_answers_in_every_format() {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         assert!(!lines.is_empty(), "{query:?}");
-        // In a pipe JSON lines are what comes unasked.
+        // In a pipe, JSON lines are the default.
         assert_eq!(folder.ask(query), lines);
         let json: serde_json::Value = serde_json::from_str(&ask("json")).unwrap();
         match json {
@@ -247,7 +247,7 @@ fn how_it_ends() {
         let missing = empty.run(args).fails(3);
         assert!(missing.err.contains("no store"), "{missing:?}");
     }
-    // Asking makes no store, and neither does a file that is not there.
+    // A query creates no store, and neither does ingesting a missing file.
     empty.run(&["ingest", "nowhere.jsonl"]).fails(1);
     assert!(!empty.path("store").exists());
     let help = folder.run(&["--help"]).ok();
@@ -271,7 +271,7 @@ fn a_store_in_use_is_named_and_left_alone() {
     )
     .unwrap();
     writeln!(feed, "marker").unwrap();
-    // Named at once, though the feed goes on: so the line before it is durable as well.
+    // The bad line is reported while the feed is still open; so the line before it is durable as well.
     let err = program::said(child.stderr.take().unwrap());
     let named = err.recv_timeout(DEADLINE).unwrap();
     assert!(named.contains(":2: byte 50: not JSON"), "{named}");
@@ -291,7 +291,7 @@ fn a_damaged_log_ends_with_status_5() {
     let (folder, _) = evening();
     folder.run(&["ingest", EVENING]).ok();
     let entries = folder.verified();
-    // A value with one bit turned, where no checksum of the engine looks.
+    // A value with one flipped bit, which no checksum of the engine covers.
     let journal = SledJournal::open(&folder.path("store").join("log"), Durability::Power).unwrap();
     let values = journal.read(1).map(|value| value.unwrap().1.to_vec());
     let mut values: Vec<Vec<u8>> = values.collect();
@@ -306,7 +306,8 @@ fn a_damaged_log_ends_with_status_5() {
     assert_eq!(answer["ok"], false);
     assert!(answer["entries"].as_u64().unwrap() < entries);
     assert_eq!(answer["problems"][0]["kind"], "damaged", "{answer}");
-    // `who` and `ingest` begin at a checkpoint behind the damage; whoever has to read it says so.
+    // `who` and `ingest` begin at a checkpoint after the damage. A command that must read the damaged part reports
+    // it.
     folder.run(&["history"]).fails(5);
     folder.run(&["rebuild"]).fails(5);
 }

@@ -1,4 +1,4 @@
-//! `export` from the outside: the files that it writes, and those that it leaves alone.
+//! `export` from the outside: the files that it writes, and the files that it does not touch.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook_support::program::{Folder, folder};

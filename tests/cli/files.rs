@@ -1,5 +1,5 @@
-//! Files as people have them: arrays, values spread over lines, UTF-16, damaged ones, events in envelopes, lines out of
-//! order; and what says that nothing could be taken.
+//! Files as they occur in practice: arrays, values spread over lines, UTF-16, damaged files, events in envelopes,
+//! lines out of order; and the messages when nothing could be ingested.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use flate2::{Compression, write::GzEncoder};
@@ -38,7 +38,7 @@ fn counts(sum: &Value) -> [u64; 3] {
     [&sum["lines"], &sum["entries"], &sum["rejected"]].map(|count| count.as_u64().unwrap())
 }
 
-/// Takes in standard input.
+/// Ingests standard input.
 fn piped(folder: &Folder, text: &str, options: &[&str]) -> Ran {
     let file = folder.file("input", text);
     let mut command = folder.program(&[&["ingest"], options].concat());
@@ -108,7 +108,7 @@ fn a_bad_element_is_a_reject_with_its_place() {
         ]
     );
     assert!(ran.err.contains("feed.json:3: byte "), "{ran:?}");
-    // A strict run stops there, and what came before is recorded.
+    // A strict run stops there; everything before it is recorded.
     let strict = folder!();
     let file = strict.file("feed.json", &text);
     let stopped = strict.run(&["ingest", "--strict", &file]).fails(1);
@@ -120,7 +120,7 @@ fn a_file_of_another_form_is_gone_on_with() {
     let events: Vec<Value> = (0..3_000).map(|n| join(&format!("u{n}"), n + 1)).collect();
     let array = format!("[\n{}\n]", lines(&events).trim_end().replace('\n', ",\n"));
     let folder = folder!();
-    // It is still being written: cut within an element, and behind one.
+    // The file is still being written: it ends within an element, and then after one.
     let at = |user: &str| array.find(&format!("\"{user}\"")).unwrap();
     let mut taken = 0;
     for (end, complete) in [
@@ -195,7 +195,7 @@ fn a_first_line_that_is_bad_is_kept_each_time() {
         );
     }
     assert_eq!(folder.ask(&["rejects"]).len(), 6);
-    // Going on with a file, the same half line is kept once, and another one in its place is another.
+    // With `--resume`, the same half line is kept once. Another half line in its place is another reject.
     let folder = folder!();
     for (text, rejected) in [("bad", 1), ("bad", 0), ("worse", 1), ("worse", 0)] {
         let file = folder.file("feed.jsonl", text);
@@ -213,7 +213,7 @@ fn half_a_line_beyond_16_mib_is_half_a_line() {
     let resume = || counts(&folder.run(&["ingest", "--resume", &file]).line());
     assert_eq!(resume(), [2, 1, 1]);
     assert_eq!(resume(), [0, 0, 0]);
-    // What is written behind it is its rest, and no line.
+    // What is appended to it is the rest of that line, and no new line.
     folder.more(
         "feed.jsonl",
         &format!("{}\n{}\n", join("eve", 2), join("ben", 3)),
@@ -237,7 +237,7 @@ fn of_a_damaged_file_the_summary_counts_what_is_recorded() {
         "{failed:?}"
     );
     assert_eq!(users(&folder), ["ana"]);
-    // Whole again, it goes on there.
+    // When the file is complete again, the run continues there.
     let whole = folder.file("feed.gz", [gzip(&first), second].concat());
     let sum = folder.run(&["ingest", "--resume", &whole]).ok().line();
     assert_eq!(counts(&sum), [1, 1, 0]);
@@ -278,7 +278,7 @@ fn events_stand_in_envelopes() {
     assert_eq!(users(&folder), ["ana", "ben", "eve"]);
     let rejects = folder.ask(&["rejects"]);
     assert_eq!(column(&rejects, "line"), [1, 2, 3, 4, 5, 6]);
-    // What is kept is the event, or the line where there is none.
+    // The reject holds the event, or the whole line where there is no event.
     assert_eq!(rejects[0]["text"], bad.to_string());
     assert_eq!(rejects[0]["byte"], feed[0].find("{\"t\":\"jion").unwrap());
     assert_eq!(rejects[1]["text"], feed[1]);
@@ -293,7 +293,7 @@ fn events_stand_in_envelopes() {
             "{reject}"
         );
     }
-    // In an array of envelopes, too; and a strict run stops before the line with the bad event.
+    // The same in an array of envelopes. A strict run stops before the line with the bad event.
     let strict = folder!();
     let file = strict.file(
         "feed.json",
@@ -325,7 +325,7 @@ fn lines_out_of_order_are_put_in_order_within_a_window() {
     let folder = folder!();
     let sum = folder.ingest(lines(&feed), &["--reorder", "2s"]);
     assert_eq!(counts(&sum), [5, 5, 0]);
-    // The last one lies further back than the window: it is decided when it comes.
+    // The last line lies further back than the window, so it is decided when it arrives.
     let times = column(&folder.ask(&["history"]), "source_ts");
     let seconds: Vec<&str> = times
         .iter()
@@ -335,7 +335,7 @@ fn lines_out_of_order_are_put_in_order_within_a_window() {
     let stays = folder.ask(&["sessions", "a", "--user", "ana"]);
     assert_eq!((stays.len(), &stays[0]["min_ms"]), (1, &json!(2_000)));
 
-    // Lines of one time keep their order, and one without a time stays behind the line before it.
+    // Lines with the same time keep their order. A line without a time stays after the line before it.
     let mut untimed = join("behind", 0);
     untimed.as_object_mut().unwrap().remove("ts");
     let folder = folder!();
@@ -346,7 +346,7 @@ fn lines_out_of_order_are_put_in_order_within_a_window() {
     folder
         .run(&["ingest", "--reorder", "1s", "--resume", "x"])
         .fails(2);
-    // A strict run stops at a bad line; what has earlier times than the line before that is recorded.
+    // A strict run stops at a bad line. Lines with earlier times than the line before it are recorded.
     let folder = folder!();
     let feed = lines(&[join("9", 900), join("1", 100)]) + "bad\n" + &lines(&[join("5", 500)]);
     let file = folder.file("feed.jsonl", feed);
@@ -356,7 +356,7 @@ fn lines_out_of_order_are_put_in_order_within_a_window() {
     assert_eq!(counts(&stopped.line()), [2, 1, 1]);
     assert_eq!(users(&folder), ["1"]);
 
-    // The same in envelopes: one that holds no event waits behind the line before it.
+    // The same in envelopes: an envelope without an event waits after the line before it.
     let folder = folder!();
     let enclosed = |event: Value| json!({ "payload": event });
     let events = [enclosed(join("9", 900)), enclosed(join("1", 100))];

@@ -1,4 +1,4 @@
-//! What the program says of itself: completions for shells, and its manual.
+//! The program's own documentation: completions for shells, and its manual.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook_support::program::folder;
@@ -29,7 +29,7 @@ fn every_command_has_a_page_in_the_manual() {
         let page = read(&format!("rollbook-{command}.1"));
         assert!(page.contains("SYNOPSIS"), "{page}");
     }
-    // A page has what the help has, examples too.
+    // A manual page has the content of the help, including the examples.
     assert!(read("rollbook-replay.1").contains(r"keep\-recorded"));
     let in_the_way = folder.file("file", "");
     folder.run(&["man", "--dir", &in_the_way]).fails(1);

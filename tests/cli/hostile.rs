@@ -1,12 +1,12 @@
-//! Lines that nobody should send: each bad one is kept with where it stood and why, each good one is recorded, and
-//! nothing panics.
+//! Hostile lines: each bad line is kept with its position and the reason, each good line is recorded, and nothing
+//! panics.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::limits;
 use rollbook_support::program::{Folder, Ran, folder};
 use serde_json::Value;
 
-/// A good line, of a user with a number.
+/// A good line of the user `u{n}`.
 fn good(n: usize) -> Vec<u8> {
     format!(
         r#"{{"t":"join","channel":"a","topic":"b","user":"u{n}","ts":{}}}"#,
@@ -15,7 +15,7 @@ fn good(n: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Takes in bytes as a file.
+/// Ingests bytes as a file.
 fn take(folder: &Folder, bytes: &[u8]) -> Ran {
     let file = folder.file("feed.jsonl", bytes);
     let ran = folder.run(&["ingest", &file]);
@@ -26,7 +26,7 @@ fn take(folder: &Folder, bytes: &[u8]) -> Ran {
     ran
 }
 
-/// Takes in bad lines, each between good ones, and gives the rejects that they made. All good ones must be there.
+/// Ingests bad lines between good ones, and returns their rejects. All good lines must be recorded.
 fn among_good_ones(bad: &[Vec<u8>]) -> Vec<Value> {
     let folder = folder!();
     let (mut bytes, mut starts) = (Vec::new(), Vec::new());
@@ -140,7 +140,7 @@ fn names_beyond_their_limits() {
     let mut lines: Vec<String> = too_long.to_vec();
     lines.push(join_with("id", &name(limits::ID_BYTES_MAX + 1)));
     lines.push(join_with("reason", &name(limits::REASON_BYTES_MAX + 1)));
-    // In bytes, not in letters: 342 of three bytes each.
+    // Bytes count, not letters: 342 letters of three bytes each.
     lines.push(join_with("user", &format!("\"{}\"", "€".repeat(342))));
     for (line, reason) in lines.iter().zip(reasons(
         &lines.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -186,7 +186,7 @@ fn text_that_is_no_text() {
         b"\x1b[2J\x1b[31mred".to_vec(),
     ];
     for reject in among_good_ones(&bad) {
-        // The reason is fit for a terminal, whatever the line was.
+        // The reason must be safe for a terminal, whatever the line was.
         assert!(
             !reject["reason"]
                 .as_str()
@@ -258,7 +258,7 @@ fn a_line_beyond_16_mib_is_kept_in_part() {
         reason.contains(&long.len().to_string()) && reason.contains("16777216"),
         "{reason}"
     );
-    // Just short enough to be read: taken, but for its metadata.
+    // Just short enough to be read: it is recorded without its metadata.
     let barely = head.to_owned() + &"m".repeat((16 << 20) - head.len() - 13) + "\",\"user\":\"x\"}";
     assert!(barely.len() <= limits::LINE_BYTES_MAX);
     let folder = folder!();
@@ -332,13 +332,13 @@ fn files_of_a_strange_form() {
             "a byte order mark alone says nothing"
         );
     }
-    // Half a line at the end: kept as a reject, the rest recorded.
+    // Half a line at the end is kept as a reject, and the rest is recorded.
     let half = &good(2)[..20];
     assert_eq!(
         summary(&[lines.join(&b"\n"[..]).as_slice(), b"\n", half].concat()),
         [3, 2, 1]
     );
-    // What is packed but no text at all.
+    // Input that is not text at all, also after the first bytes of a packed file.
     assert_eq!(summary(&[0x7f; 300]), [1, 0, 1]);
     let noise: Vec<u8> = (0..200_000_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)

@@ -1,4 +1,4 @@
-//! `ingest` from the outside: where lines come from, how they are taken, and what is said meanwhile.
+//! `ingest` from the outside: sources of lines, the options for ingesting them, and the messages meanwhile.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook_support::program;
@@ -58,11 +58,11 @@ fn standard_input_several_files_and_packed_ones() {
         column(&folder.ask(&["history"]), "user"),
         ["ana", "ben", "cleo", "ana", "ana"]
     );
-    // A later file that is not there: nothing is taken of the earlier ones either, and the name is said.
+    // If a later file is missing, nothing of the earlier files is ingested either, and the error names the file.
     let failed = folder.run(&["ingest", &one, "gone.jsonl"]).fails(1);
     assert!(failed.err.contains("gone.jsonl"));
     assert_eq!(folder.ask(&["history"]).len(), 5);
-    // A packed file that is cut short: its whole lines are taken, and that it is damaged is said.
+    // A truncated packed file: its complete lines are recorded, and the damage is reported.
     let text: String = (0..4_000).map(|n| join(&format!("u{n}"), 4 + n)).collect();
     let packed = zstd::encode_all(text.as_bytes(), 1).unwrap();
     let cut = folder.file("cut.zst", &packed[..packed.len() / 2]);
@@ -83,7 +83,8 @@ fn a_line_of_a_live_feed_is_recorded_though_no_other_follows() {
         .unwrap();
     let mut feed = child.stdin.take().unwrap();
     feed.write_all(join("ana", 1).as_bytes()).unwrap();
-    // Killed while the feed is silent: the line must be there. How soon depends on the machine.
+    // The program is killed while the feed is silent; the line must be recorded before that. How soon depends on the
+    // machine.
     let started = Instant::now();
     let log = folder.path("store").join("log").join("synced");
     while std::fs::read(&log).map_or(0, |mark| mark.first().copied().unwrap_or(0)) == 0 {
@@ -109,7 +110,7 @@ fn a_silent_feed_can_be_interrupted() {
     let mut feed = child.stdin.take().unwrap();
     feed.write_all((join("ana", 1) + "bad\n").as_bytes())
         .unwrap();
-    // Once the bad line is named the program waits for the next one.
+    // After it has reported the bad line, the program waits for the next one.
     let err = program::said(child.stderr.take().unwrap());
     err.recv_timeout(DEADLINE).unwrap();
     let interrupt = || {
@@ -178,7 +179,7 @@ fn slack_widens_windows_and_skew_is_forgiven() {
         let left = folder.ask(&["history", "--origin", "inferred", "--type", "leave"]);
         assert_eq!(column(&left, "not_before"), [not_before], "{options:?}");
     }
-    // A snapshot that is older than the last one by less than the tolerance still counts.
+    // A snapshot still counts if it is older than the last one by no more than the tolerance.
     let text = snapshot(&["ana"], 10_000) + &snapshot(&["ana", "ben"], 9_000);
     for (options, stale) in [
         (&[][..], 1),
@@ -226,7 +227,7 @@ fn strict_stops_at_the_first_bad_line_and_keeps_what_came_before() {
     assert_eq!(sum["lines"], 3, "what stands behind it was not taken");
     assert_eq!(column(&folder.ask(&["history"]), "user"), ["ana", "ben"]);
     assert_eq!(folder.ask(&["rejects"])[0]["text"], "bad");
-    // Mended, it goes on where it stopped.
+    // After a correction within the fingerprint's part, the file is another file.
     let mended = folder.file("feed.jsonl", text.replace("bad\n", &join("dan", 2)));
     let failed = folder.run(&["ingest", "--strict", "--resume", &mended]);
     assert_eq!(
@@ -297,7 +298,7 @@ fn the_line_that_moved_a_channel_s_time_is_named_once() {
     );
     assert!(named[0].starts_with("a: entry 3 occurred") && named[0].ends_with(&culprit));
     assert!(named[1].ends_with("time in a channel never goes back"));
-    // It is found again when the run that recorded it is over.
+    // A later run finds that entry again.
     let later = folder.file("later.jsonl", join("eve", 4_000));
     let ran = folder.run(&["ingest", &later]).ok();
     assert!(
@@ -318,7 +319,7 @@ fn an_id_that_comes_again_with_other_contents_is_counted_and_named() {
     let mut text = String::new();
     (1..=12).for_each(|n| text += &line(n, "ana"));
     folder.ingest(text + snapshot, &[]);
-    // Told again in another way, it is the same.
+    // The same content in another notation.
     let again = r#"{"recorded_at":7,"ts":1,"user":"ana","meta":{"b":2.0,"a":1},"topic":"b","channel":"a","id":"k1","t":"join","self":"me"}
 {"ts":5,"topics":{"c":[],"b":[{"user":"y","meta":1},{"user":"x"}]},"channel":"z","id":"s","t":"snapshot"}
 "#;
@@ -343,7 +344,8 @@ fn an_id_that_comes_again_with_other_contents_is_counted_and_named() {
     assert!(named[10].starts_with("… and 3 more lines"), "{named:#?}");
     let table = folder.run(&["--format", "table", "ingest", &file]).ok().out;
     assert!(table.contains("retries that differ"), "{table}");
-    // What was recorded with them cannot be known where all was read off the log again; that is not said to differ.
+    // A rebuild reads the ids from the log, without the contents of their lines. So these lines are not reported as
+    // differing.
     folder.run(&["rebuild"]).ok();
     assert_eq!(counts(&folder.ingest(text, &[])), (json!(13), json!(0)));
 }

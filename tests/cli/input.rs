@@ -1,4 +1,4 @@
-//! What can be typed and what is said beside the answers: times, arguments, help, failures, notices, names.
+//! Input and messages besides answers: times, arguments, help, errors, notices, names.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +24,7 @@ use std::path::Path;
 /// 2026-05-14T00:00:00Z.
 const DAY: i64 = 1_778_716_800_000;
 
-/// A time of that day.
+/// A time on that day.
 fn at(clock: &str) -> Time {
     let parts: Vec<i64> = clock
         .split([':', '.'])
@@ -137,7 +137,7 @@ fn the_command_line_takes_what_it_should() {
     }
 }
 
-/// Examples come before usage and flags, and every command has some.
+/// Examples come before usage and flags, and every command has examples.
 #[test]
 fn help_begins_with_examples() {
     let mut cli = Cli::command();
@@ -195,7 +195,7 @@ fn names_and_times_may_begin_with_a_minus() {
             assert!(ran.err.contains("a name has 1 to 1024 bytes"), "{ran:?}");
         }
     }
-    // What is none says how it is typed.
+    // For an argument that is no option, the error shows how to type it.
     let ran = folder.run(&["who", "-5"]).fails(2);
     assert!(ran.err.contains("-- -5"), "{ran:?}");
 }

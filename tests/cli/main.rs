@@ -1,4 +1,4 @@
-//! The command line from the outside: one subject a file.
+//! The command line from the outside: one subject in each file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 

@@ -1,4 +1,4 @@
-//! What the command line shows: tables as they are printed, and the shapes of JSON and CSV.
+//! The output of the command line: printed tables, and the shapes of JSON and CSV.
 
 #![allow(
     clippy::unwrap_used,
@@ -256,7 +256,7 @@ studio-7    12,345       2  1,234,567  2026-05-14 20:00              complete
     );
 }
 
-/// Names keep their room: what all rows share has no column, and a stretch says when its peak was.
+/// Names keep their space: the common channel has no column, and only a single figure shows the time of its peak.
 #[test]
 fn figures_of_one_channel_fit_a_narrow_terminal() {
     let at = Time(1_700_000_002_000);
@@ -359,7 +359,8 @@ fn what_a_command_did_fits_a_few_lines() {
     );
 }
 
-/// Names that try to break out, and a terminal that is narrow: no line is wider than it, nothing gets through.
+/// Names that try to break out, on a narrow terminal: no line is wider than it, and no control character gets
+/// through.
 #[test]
 fn nothing_breaks_the_terminal() {
     let nasty = [
@@ -434,7 +435,7 @@ fn colour_says_nothing_that_is_not_said_without() {
     );
 }
 
-/// A reader who has seen enough.
+/// A reader that has closed the pipe.
 struct Head;
 
 impl io::Write for Head {
@@ -476,7 +477,7 @@ fn a_terminal_is_shown_what_it_would_obey() {
                 list.row(&row).unwrap();
                 list.finish().unwrap();
             }
-            // As `replay` writes its lines, in every format.
+            // A line as `replay` writes it, in every format.
             output.line(hostile.as_bytes()).unwrap();
             output.finish().unwrap();
         }
@@ -486,7 +487,7 @@ fn a_terminal_is_shown_what_it_would_obey() {
         assert!(!shown.contains(obeyed), "{shown:?}");
         assert!(shown.ends_with(&format!("{escaped}\n")), "{shown:?}");
         assert!(piped.ends_with(&format!("{hostile}\n")), "{piped:?}");
-        // The same values for who takes it off the screen.
+        // Copied from the screen, the values are the same.
         if format == Format::Jsonl {
             let value = |text: &str| {
                 serde_json::from_str::<serde_json::Value>(text.lines().next().unwrap())

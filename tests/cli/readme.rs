@@ -1,4 +1,4 @@
-//! The commands of the README's live section, as they stand: one shell session, in a folder like a fresh clone.
+//! Runs the commands of the README's live section unchanged: one shell session, in a folder like a fresh clone.
 
 use rollbook_support::program::DEADLINE;
 use std::net::TcpListener;
@@ -10,13 +10,13 @@ use std::time::Instant;
 const README: &str = include_str!("../../README.md");
 const PORTS: [&str; 3] = ["7400", "7401", "7402"];
 
-/// The text between the heading "## Live" and the next one.
+/// The text from the heading "## Live" to the next heading.
 fn live() -> &'static str {
     let live = README.split("\n## Live\n").nth(1).unwrap();
     live.split("\n## ").next().unwrap()
 }
 
-/// The blocks of one language, in order.
+/// The code blocks in one language, in order.
 fn blocks(text: &'static str, language: &str) -> Vec<&'static str> {
     let opening = format!("\n```{language}\n");
     let behind = text.split(opening.as_str()).skip(1);
@@ -25,7 +25,7 @@ fn blocks(text: &'static str, language: &str) -> Vec<&'static str> {
         .collect()
 }
 
-/// The whole section as one script, with ports that are free.
+/// The whole section as one script, with free ports.
 fn script() -> String {
     let held: Vec<_> = PORTS
         .iter()
@@ -45,7 +45,7 @@ fn script() -> String {
             script.push_str(line.strip_suffix(" &").unwrap());
             script.push_str(listen);
         } else if line == "sleep 1" {
-            // As long as it takes, instead: a slow machine is no error.
+            // Waits as long as needed instead: a slow machine is no error.
             script.push_str(&format!(
                 "until curl -so /dev/null http://127.0.0.1:{serving}/healthz; do sleep 0.05; done"
             ));
@@ -113,7 +113,7 @@ fn the_commands_of_the_live_section_run_as_they_stand() {
     for shown in blocks(live(), "text") {
         assert!(out.contains(shown), "not answered:\n{shown}\nbut:\n{out}");
     }
-    // Each way to ask gives the same answer: on the spot, later, after it was played, with a token.
+    // Every way to ask gives the same answer: directly, later, after a replay, and with a token.
     let from = out.match_indices("{\"gap\":1").map(|(at, _)| &out[at..]);
     let mut gaps: Vec<&str> = from.filter_map(|gap| gap.lines().next()).collect();
     assert!(gaps.len() >= 2, "{out}");

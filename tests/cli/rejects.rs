@@ -1,4 +1,4 @@
-//! Rejects, taken in again: what can be taken now is recorded and no longer listed, the rest stays as it was.
+//! Retried rejects: a line that can be accepted now is recorded and no longer listed; the others stay as they were.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::domain::entry::Rules;
@@ -11,7 +11,7 @@ use rollbook_support::program::folder;
 
 const GOOD: &str = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":1000}"#;
 
-/// A line that was rejected by a Rollbook that did not know better.
+/// A line that an older Rollbook rejected.
 fn once_rejected(text: &str, line: u64) -> Batch {
     let text = BatchText {
         bytes: text.into(),
@@ -71,7 +71,7 @@ fn what_can_be_taken_now_is_recorded_once_and_settled() {
     assert_eq!(history.len(), 2);
     assert_eq!(history[0].observer, "bridge");
 
-    // Again: only what is left, and it is not kept twice.
+    // Again: only the remaining line is tried, and it is not kept twice.
     let outcome = retry(&store, &how, &mut ()).unwrap();
     assert_eq!((outcome.lines, outcome.tally.rejected), (1, 1));
     assert_eq!(numbers(&store), [2]);
@@ -131,7 +131,7 @@ fn settled_rejects_are_settled_for_good() {
     let store = open();
     let left: Vec<u64> = (1..=2_500).map(|n| n * 2).collect();
     assert_eq!(numbers(&store), left);
-    // New ones are numbered on.
+    // New rejects continue the numbers.
     keep(&store, &["nonsense"]);
     assert_eq!(numbers(&store).last(), Some(&5_001));
 }

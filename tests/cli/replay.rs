@@ -1,4 +1,4 @@
-//! `replay` from the outside: what it prints makes the same store again.
+//! `replay` from the outside: its output makes the same store again.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook_support::program;
@@ -10,7 +10,7 @@ const EVENING: &str = concat!(
     "/examples/weak-network-evening.jsonl"
 );
 
-/// Two feeds with different rules and observers, pages that have not ended among them.
+/// Two feeds with different rules and observers, and with unfinished pages.
 fn mixed() -> Folder {
     let folder = folder!();
     folder.run(&["ingest", EVENING]).ok();
@@ -48,7 +48,7 @@ fn ingested_again_as_it_was_recorded_the_store_is_the_same() {
         let again = folder.run(&[&data[..], question].concat()).ok();
         assert_eq!(again.out, folder.run(question).ok().out, "{question:?}");
     }
-    // What has begun there can be ended there.
+    // Pages that have begun in that store can be ended there.
     let end = r#"{"t":"snapshot_end","channel":"phone","sync":"again","observer":"two"}"#;
     let end = folder.file("end.jsonl", end);
     let ended = folder.run(&[&data[..], &["ingest", &end]].concat()).ok();
@@ -119,7 +119,7 @@ fn what_cannot_be_played_to_others_is_said() {
             2,
             "--to-url",
         ),
-        // Nobody is let in where nothing is served.
+        // A secret needs a server.
         (&["--auth-secret-file", "secret"], 2, "--serve"),
         (&["nowhere", "--serve", "127.0.0.1:0"], 3, "nowhere"),
     ] {
@@ -134,7 +134,7 @@ fn an_interrupt_ends_it_with_130() {
     folder.run(&["ingest", EVENING]).ok();
     let mut command = folder.program(&["replay", "--speed", "1"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    // It plays for an hour: the first line is there at once.
+    // The replay takes an hour, but the first line comes at once.
     let lines = program::said(child.stdout.take().unwrap());
     lines.recv_timeout(DEADLINE).unwrap();
     let mut kill = std::process::Command::new("kill");

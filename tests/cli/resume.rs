@@ -1,4 +1,4 @@
-//! `ingest --resume`: whatever ends a run, and wherever, the next one goes on there: nothing is lost, nothing doubled.
+//! `ingest --resume`: wherever a run ends, the next one continues there. Nothing is lost, and nothing is doubled.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::Store;
@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A feed with a source time in each line: joins, leaves, several at once, snapshots, and here and there a bad line.
+/// A feed with a source time in each line: joins, leaves, diffs, snapshots, and now and then a bad line.
 fn feed(lines: usize, dice: &mut Dice) -> String {
     let mut text = String::new();
     for n in 0..lines {
@@ -61,7 +61,7 @@ fn feed(lines: usize, dice: &mut Dice) -> String {
     text
 }
 
-/// Everything that must be the same however often it was interrupted.
+/// The results that must be the same however often the run was interrupted.
 fn told(folder: &Folder) -> (Vec<Value>, Vec<Value>) {
     folder.verified();
     (timeless(folder.ask(&["history"])), folder.ask(&["rejects"]))
@@ -113,7 +113,7 @@ fn killed_at_any_moment_it_goes_on_as_if_nothing_had_been() {
     println!("{kills} kills in {lines} lines: none lost, none doubled");
 }
 
-/// Cuts the log behind each of its frames, as a crash may, and goes on from there.
+/// Cuts the log after each of its frames, as a crash may do, and resumes from there.
 #[test]
 fn wherever_a_crash_cuts_the_log_resuming_makes_it_whole() {
     let mut dice = Dice::new(2);
@@ -163,7 +163,7 @@ fn a_file_that_has_grown_goes_on_and_a_finished_one_is_left_alone() {
     let file = folder.file("feed.jsonl", "");
     let mut from = 0;
     while from < text.len() {
-        // Cut anywhere, within lines too: as a file grows that is still being written.
+        // Cut anywhere, also within lines: like a file that is still being written.
         let to = (from + 1 + dice.below(40_000) as usize).min(text.len());
         folder.more("feed.jsonl", &text[from..to]);
         folder.run(&["ingest", "--resume", &file]).ok();
@@ -174,7 +174,7 @@ fn a_file_that_has_grown_goes_on_and_a_finished_one_is_left_alone() {
     whole.ingest(&text, &[]);
     let at_once = told(&whole);
     assert!(grown.0 == at_once.0, "the history is another one");
-    // A half line was a reject when it was met. What it became later counts as well, where it stood.
+    // A half line was a reject when it was read. The complete line counts as well, at its own position.
     let place = |reject: &Value| (reject["line"].clone(), reject["text"].clone());
     let kept: Vec<_> = grown.1.iter().map(place).collect();
     for reject in &at_once.1 {
@@ -208,7 +208,7 @@ fn half_a_last_line_is_taken_whole_once_it_is_whole() {
         (&first["entries"], &first["rejected"]),
         (&1.into(), &1.into())
     );
-    // As long as nothing is added it stays one reject.
+    // While nothing is added, it stays one reject.
     assert_eq!(
         (&resume()["rejected"], &resume()["lines"]),
         (&0.into(), &0.into())
@@ -257,21 +257,21 @@ fn another_file_in_its_place_is_refused() {
             "{refused:?}"
         );
     }
-    // Shorter than it was read, but begun alike.
+    // The file is shorter than the part that was read, but begins the same.
     folder.file("feed.jsonl", &text[..80_000]);
     let refused = folder.run(&["ingest", "--resume", &file]).fails(1);
     assert!(refused.err.contains("ends at byte 80000"), "{refused:?}");
     assert_eq!(folder.verified(), entries);
-    // Under another name it is still known, packed as well.
+    // Under another name it is still recognised, also when packed.
     let packed = folder.file("other.zst", zstd::encode_all(text.as_bytes(), 1).unwrap());
     assert_eq!(
         folder.run(&["ingest", "--resume", &packed]).ok().line()["lines"],
         0
     );
-    // Standard input is nothing that could be known again.
+    // Standard input cannot be recognised again.
     let refused = folder.run(&["ingest", "--resume"]).fails(1);
     assert!(refused.err.contains("standard input"), "{refused:?}");
-    // Of several files each is known.
+    // Each of several files is recognised.
     let (one, two) = (feed(50, &mut dice), feed(60, &mut dice));
     let (one, two) = (folder.file("one", one), folder.file("two", two));
     folder.run(&["ingest", "--resume", &one, &two]).ok();
@@ -317,7 +317,7 @@ fn a_line_that_bears_an_id_is_taken_once() {
     folder.run(&["rebuild"]).ok();
     folder.run(&["rebuild"]).ok();
     again("after more of them");
-    // The ids of another observer are others.
+    // Another observer has its own ids.
     let sum = folder.ingest(&text, &["--observer", "other"]);
     assert_eq!(sum["retries"], 0);
     folder.verified();

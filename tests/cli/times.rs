@@ -1,4 +1,4 @@
-//! Times from the outside: what their numbers count, and what is said where they seem to count something else.
+//! Times from the outside: their units, and the notices when a unit seems to be wrong.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook_support::program::{Folder, Ran, folder};
@@ -43,7 +43,7 @@ fn numbers_count_what_the_unit_says_and_texts_count_themselves() {
         micros.replace("1778790601,", "1778790601000000,"),
     );
     folder.run(&["ingest", "--time-unit", "us", &file]).ok();
-    // The one unit is not the other: a wrong word is no unit.
+    // `ns` is no unit.
     folder.run(&["ingest", "--time-unit", "ns", &file]).fails(2);
     assert_eq!(times(&folder).len(), 3);
 }
@@ -70,7 +70,7 @@ fn a_run_whose_times_all_lie_long_ago_is_doubted() {
         said(&numbers(1_778_790_600_000), &["--time-unit", "us"])
             .ends_with("leave --time-unit away")
     );
-    // One time that is not so long ago is enough; so is the unit, and no time at all.
+    // One later time is enough for no notice; so is a given unit, or no time at all.
     assert_eq!(
         said(&(seconds.clone() + &numbers(1_778_790_600_000)), &[]),
         ""
@@ -84,7 +84,7 @@ fn a_run_whose_times_all_lie_long_ago_is_doubted() {
 #[test]
 fn rejects_are_read_again_in_the_unit_that_is_said_then() {
     let folder = folder!();
-    // In milliseconds it is beyond all times.
+    // In milliseconds this time is out of range.
     let line = r#"{"t":"link","state":"up","ts":1778790600000000}"#;
     let file = folder.file("f.jsonl", line);
     folder.run(&["ingest", &file]);

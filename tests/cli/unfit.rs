@@ -1,4 +1,5 @@
-//! Entries that an older program has taken and no feed may say: they are found, and all others can be got out.
+//! Entries that an older program accepted and that no feed may contain: they are reported, and all others can be
+//! exported.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::domain::entry::Rules;
@@ -39,8 +40,8 @@ fn join(user: &str, meta: Option<&'static str>, ts: i64) -> Event<'static> {
     }
 }
 
-/// A store with two bad entries between good ones: the second has metadata that is no JSON, the fourth a name that is
-/// too long.
+/// A store with two bad entries between good ones. The second one has metadata that is no JSON, the fourth one has a
+/// name that is too long.
 fn store() -> Folder {
     let folder = folder!();
     let store = Store::open(folder.path("store"), Options::default()).unwrap();
@@ -51,7 +52,7 @@ fn store() -> Folder {
         join(&"n".repeat(100_000), None, 4_000),
         join("eve", Some("\n1"), 5_000),
     ];
-    // As if a feed had read them off lines: so an older program took them.
+    // As if a feed had read them: an older program accepted such lines.
     let lines = events.map(|event| {
         BatchLine::Event(BatchEvent {
             line: Some(FeedLine::default()),
@@ -124,7 +125,7 @@ fn export_writes_every_row_and_names_what_is_not_as_it_is() {
     assert_eq!((rows.len(), &rows[1]["meta"]), (5, &"{nonsense".into()));
     let sessions = folder.run(&["export", "--what", "sessions", "--to", "stays.csv"]);
     sessions.ok();
-    // Each answer is a line, and no answer fails.
+    // Each answer is one line, and no answer fails.
     assert_eq!(folder.ask(&["history"]).len(), 5);
     folder.run(&["who", "room"]).ok();
 }

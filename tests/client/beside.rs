@@ -1,5 +1,5 @@
-//! Questions beside a process that has the store open and is no server: an `ingest` whose input goes on, say. The same
-//! answers, byte for byte, and the same exit statuses as when the store is opened for them alone.
+//! Queries while another process, such as an `ingest` with an open input, has the store open and is no server.
+//! Answers and exit statuses must be the same, byte for byte, as when the store is opened by the query.
 #![cfg(all(feature = "client", feature = "server", unix))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -70,7 +70,7 @@ const QUESTIONS: &[&[&str]] = &[
     &["export", "nowhere", "--force", "--to", "rows.csv"],
 ];
 
-/// A question, the status with which it ended, its output and its file.
+/// A question with its exit status, its output and its file.
 type Answered = (
     &'static [&'static str],
     Option<i32>,
@@ -78,7 +78,7 @@ type Answered = (
     Option<Vec<u8>>,
 );
 
-/// What every question is answered.
+/// The answers to all questions.
 fn answers(folder: &Folder) -> Vec<Answered> {
     let each = QUESTIONS.iter().map(|&question| {
         let Ran { status, out, .. } = folder.run(question);
@@ -98,7 +98,7 @@ struct Holder {
 }
 
 impl Holder {
-    /// An `ingest` that has taken in all of this, whose last line is a reject.
+    /// An `ingest` that has read all of `feed`, whose last line is a reject.
     fn ingest(folder: &Folder, feed: &str) -> Holder {
         let mut command = folder.program(&["ingest"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -106,7 +106,7 @@ impl Holder {
         let mut input = child.stdin.take().unwrap();
         input.write_all(feed.as_bytes()).unwrap();
         let says = said(child.stderr.take().unwrap());
-        // It is named once it is durable, and all before it with it.
+        // The reject is reported once it is durable, with all lines before it.
         let named = says.recv_timeout(DEADLINE).unwrap();
         assert!(named.contains("not JSON"), "{named}");
         Holder {
@@ -117,7 +117,7 @@ impl Holder {
         }
     }
 
-    /// Ends its input, and waits for its end.
+    /// Closes its input, and waits for its end.
     fn finish(mut self) {
         drop(self.input.take());
         let status = end(&mut self.child, DEADLINE, &self.command);
@@ -127,7 +127,7 @@ impl Holder {
 }
 
 impl Drop for Holder {
-    /// As a power cut would end it.
+    /// Kills it.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -142,7 +142,7 @@ fn every_question_has_the_same_answer_beside_an_ingest() {
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let beside = answers(&folder);
-    // What needs the store alone is refused.
+    // A command that needs the store alone is refused.
     folder.run(&["rebuild"]).fails(4);
     holder.finish();
     assert!(!socket.exists());
@@ -185,7 +185,7 @@ fn a_replay_beside_an_ingest_reaches_another_server() {
 
 #[test]
 fn rejects_are_retried_once_beside_an_ingest_and_a_server() {
-    // Seconds, taken for milliseconds: the year 57,000.
+    // Seconds that are taken for milliseconds: the year 57,000.
     let line = r#"{"t":"join","channel":"late","topic":"t","user":"u","ts":99999999999999999}"#;
     let feed = format!("{FEED}{line}\nnonsense\n");
     let retried = |folder: &Folder| {
@@ -206,7 +206,7 @@ fn rejects_are_retried_once_beside_an_ingest_and_a_server() {
     let by_server = retried(&folder);
     serving.stop();
     assert_eq!(own.1, by_server.1);
-    // Each says where the lines are that it could not take.
+    // Both report the positions of the lines that were rejected again.
     assert_eq!(own.2.lines().count(), by_server.2.lines().count());
 
     let beside = folder!();

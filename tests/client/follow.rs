@@ -1,5 +1,5 @@
 //! `history --follow` from the outside: entries as they come, none missing and none twice, over lost connections and
-//! servers that go and come back.
+//! server restarts.
 #![cfg(all(feature = "client", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 
-/// `history --follow`, at work.
+/// A running `history --follow`.
 struct Following {
     child: Child,
     command: Command,
@@ -43,7 +43,7 @@ impl Following {
             .collect()
     }
 
-    /// Interrupts it, and gives what it still says.
+    /// Interrupts it, and returns the rest of its output.
     fn interrupt(mut self) -> Vec<String> {
         let mut kill = Command::new("kill");
         kill.args(["-INT", &self.child.id().to_string()]);
@@ -136,7 +136,7 @@ fn it_ends_at_its_limit_and_knows_channels_that_there_are() {
     assert_eq!(following.users(2), ["tony", "zoe"]);
     assert_eq!(following.end(), Some(0));
     folder.run(&["history", "nowhere", "--follow"]).fails(3);
-    // A table is drawn as far as it goes, and ends when it is interrupted.
+    // A table is drawn row by row, and its foot comes when it is interrupted.
     let following = Following::start(&folder, &["--format", "table", "history", "--follow"]);
     let row = || following.out.recv_timeout(DEADLINE).unwrap();
     while !row().contains("zoe") {}

@@ -1,4 +1,4 @@
-//! The laws of a recorded feed's life: whatever happens, in whatever order. No clock, no network, no tokens.
+//! Laws of the session of a recorded feed, for any order of events. No clock, no network, no tokens.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -9,7 +9,7 @@ use rollbook::client::session::{
 
 const REST_MAX: i64 = 30_000;
 
-/// What may happen to a feed, at each moment. `Started` comes by itself, once.
+/// Any event of a session. `Started` comes by itself, once.
 fn happened() -> impl Strategy<Value = SessionInput> {
     prop_oneof![
         1 => (0..4_u64).prop_map(SessionInput::Token),
@@ -32,21 +32,21 @@ fn happened() -> impl Strategy<Value = SessionInput> {
     ]
 }
 
-/// What is awaited by whoever carries out the deeds.
+/// What the code that carries out the actions is waiting for.
 #[derive(Debug, Default)]
 struct World {
     taking: bool,
     logging_in: bool,
     resting: Option<i64>,
     inside: bool,
-    /// What is inside is played.
+    /// The connection plays a recording.
     playing: bool,
     link_up: bool,
     over: bool,
 }
 
 impl World {
-    /// Whether it can happen in this world.
+    /// Whether the event can happen in this state.
     fn allows(&self, happened: SessionInput) -> bool {
         match happened {
             SessionInput::Started => false,
@@ -79,10 +79,10 @@ impl World {
         }
     }
 
-    /// Carries out a deed; what makes no sense is found here.
+    /// Carries out an action, and panics if it makes no sense.
     fn does(&mut self, deed: SessionAction) {
         assert!(!self.over, "{deed:?} after the end");
-        // Only one thing is awaited beside the connection: a new one takes the place of the old one.
+        // Besides the connection there is only one pending action: a new one replaces the old one.
         match deed {
             SessionAction::Take => {
                 assert!(!self.logging_in);
@@ -183,7 +183,7 @@ proptest! {
             let most = (250 << (at + 1).min(20)).min(REST_MAX);
             prop_assert!(*rest <= most, "{rests:?}");
         }
-        // Full jitter: over so many rests it comes to both ends.
+        // Full jitter: so many rests include short and long ones.
         prop_assert!(rests[8..].iter().any(|rest| *rest < REST_MAX / 2), "{rests:?}");
         prop_assert!(rests[8..].iter().any(|rest| *rest > REST_MAX / 2), "{rests:?}");
     }
@@ -200,7 +200,7 @@ fn lines(deeds: &[SessionAction]) -> Vec<String> {
     deeds.iter().map(line).collect()
 }
 
-/// A feed that is in, with token 1.
+/// A session that is logged in with token 1.
 fn inside() -> SessionMachine {
     let mut life = SessionMachine::new(true, REST_MAX, 1);
     life.step(0, SessionInput::Started);
@@ -217,7 +217,7 @@ fn a_token_that_will_expire_is_waited_out_until_there_is_a_new_one() {
         life.step(100_000, SessionInput::WillExpire(Some(30_000))),
         [SessionAction::Take]
     );
-    // The same one, and then none: the connection goes on meanwhile.
+    // The same token again, and then none; the connection continues meanwhile.
     assert_eq!(
         life.step(100_010, SessionInput::Token(1)),
         [SessionAction::Rest(1_000)]
@@ -242,7 +242,7 @@ fn a_token_that_will_expire_is_waited_out_until_there_is_a_new_one() {
     assert_eq!(deeds, [renewed, r#"{"t":"link","state":"up","ts":102050}"#]);
 }
 
-/// One whose source takes new tokens on the connection that there is, and has just said that its token will expire.
+/// A session whose source renews tokens on the open connection, and has just reported that its token will expire.
 fn renewing() -> SessionMachine {
     let mut life = SessionMachine::new(true, REST_MAX, 1);
     life.step(0, SessionInput::Started);
@@ -260,7 +260,7 @@ fn a_token_is_renewed_on_the_connection_that_there_is_where_the_source_takes_it(
     let deeds = life.step(100_010, SessionInput::Token(2));
     assert_eq!(deeds, [SessionAction::Renew, SessionAction::Rest(5_000)]);
     assert_eq!(life.step(100_020, SessionInput::Renewed), []);
-    // The rest is over, and nothing is left to do; the next warning is another one.
+    // The rest is over, and nothing is left to do. The next warning starts again.
     assert_eq!(life.step(105_010, SessionInput::Woke), []);
     let deeds = life.step(200_000, SessionInput::WillExpire(Some(30_000)));
     assert_eq!(deeds, [SessionAction::Take]);
@@ -268,7 +268,7 @@ fn a_token_is_renewed_on_the_connection_that_there_is_where_the_source_takes_it(
         life.step(200_010, SessionInput::Token(3)),
         [SessionAction::Renew, SessionAction::Rest(5_000)]
     );
-    // What is lost then is lost as ever, and comes back with the token that was taken last.
+    // A later loss is handled as usual, and the next login uses the latest token.
     let deeds = lines(&life.step(200_020, SessionInput::Ended(SessionEnd::Lost)));
     let down = r#"{"t":"link","state":"down","reason":"connection_lost","ts":200020}"#;
     assert_eq!(deeds[0], down);
@@ -295,7 +295,7 @@ fn a_renewal_that_is_refused_waits_for_another_token_until_the_old_one_expires()
         life.step(101_020, SessionInput::Woke),
         [SessionAction::Take]
     );
-    // Not that one again.
+    // The same token is not used again.
     assert_eq!(
         life.step(101_030, SessionInput::Token(2)),
         [SessionAction::Rest(1_000)]
@@ -368,7 +368,7 @@ fn where_no_new_token_comes_in_time_it_logs_out_when_the_old_one_expires() {
 #[test]
 fn an_expiry_is_said_once() {
     let mut life = inside();
-    // The line that says it is in the log already.
+    // The source's own line about the expiry is in the log already.
     let deeds = life.step(1, SessionInput::Expired);
     assert!(
         matches!(
@@ -383,7 +383,7 @@ fn an_expiry_is_said_once() {
     );
     life.step(2, SessionInput::Woke);
     life.step(3, SessionInput::Token(2));
-    // Nor is it news that the login with another one fails for the same reason.
+    // A login that fails with another token for the same reason is not reported again.
     assert!(matches!(
         life.step(4, SessionInput::Refused(LoginRefusal::Token))[..],
         [SessionAction::Rest(_)]
@@ -401,7 +401,7 @@ fn logins_that_are_let_in_and_thrown_out_again_are_not_hurried() {
         };
         most = most.max(*ms);
         life.step(0, SessionInput::Woke);
-        // Always the same token, and always a word before the end.
+        // Always the same token, and always a message before the end.
         life.step(0, SessionInput::Token(1));
         life.step(0, SessionInput::LoggedIn { renews: false });
         life.step(0, SessionInput::Spoke);
@@ -411,7 +411,7 @@ fn logins_that_are_let_in_and_thrown_out_again_are_not_hurried() {
 
 #[test]
 fn a_refusal_is_final_only_where_asking_again_cannot_help() {
-    // Without a place for new tokens a token that is refused stays refused.
+    // Without a source of new tokens, a refused token stays refused.
     let mut life = SessionMachine::new(false, REST_MAX, 1);
     assert_eq!(life.step(0, SessionInput::Started), [SessionAction::LogIn]);
     let refused = SessionInput::Refused(LoginRefusal::Token);
@@ -419,7 +419,7 @@ fn a_refusal_is_final_only_where_asking_again_cannot_help() {
         life.step(0, refused),
         [SessionAction::End(Some(LoginRefusal::Token))]
     );
-    // A wrong address is told at once; but what was right once may be right again.
+    // A wrong address is reported at once. But an address that was right once may be right again.
     let mut life = SessionMachine::new(true, REST_MAX, 1);
     life.step(0, SessionInput::Started);
     life.step(0, SessionInput::Token(1));

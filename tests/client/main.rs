@@ -1,4 +1,4 @@
-//! The client side: what follows, records, asks and sends, over real sockets.
+//! The client side over real sockets: following, recording, asking and sending.
 #![cfg(all(feature = "client", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]

@@ -1,4 +1,4 @@
-//! What `replay --serve` plays, recorded again from the outside: the same history, to its end, as if it were a file.
+//! Records what `replay --serve` plays: the same history, up to its end, as if it were a file.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook_support::mock;
@@ -13,7 +13,7 @@ const EVENING: &str = concat!(
     "/examples/weak-network-evening.jsonl"
 );
 
-/// Two channels and links of both; nothing comes later than the rest of it.
+/// Two channels, and link events of both; all lines are in the order of their times.
 const HOUSE: &str = r#"
 {"event":"linkState","currentState":"CONNECTED","affectedChannels":["attic","room"],"timestamp":1000}
 {"eventType":"SNAPSHOT","channelName":"room","publisher":"","timestamp":1100,"topicInfos":[{"topicName":"chat","publishers":[{"publisherUserId":"tony"},{"publisherUserId":"ana","publisherMeta":"a"}]}]}
@@ -24,7 +24,7 @@ const HOUSE: &str = r#"
 {"eventType":"REMOTE_LEAVE","channelName":"room","publisher":"ana","timestamp":4000,"topicInfos":[{"topicName":"chat","publishers":[{"publisherUserId":"ana"}]}]}
 "#;
 
-/// Records a channel of what is played into a folder of its own.
+/// Records one channel of a replay in a new folder.
 fn record(playing: &Serving, channel: &str) -> (Folder, Ran) {
     let folder = folder!();
     let url = playing.socket(&format!("/v1/feed?channel={channel}"));
@@ -37,16 +37,16 @@ fn a_recorded_copy_has_the_same_history() {
     let original = folder!();
     original.run(&["ingest", EVENING]).ok();
     let playing = Serving::playing(&original, &["studio-7"]);
-    // Each time from its start, and nothing of the connection.
+    // Each replay begins at the start, and the connection itself makes no entry.
     for _ in 0..2 {
         let (copy, ran) = record(&playing, "studio-7");
         assert_eq!(ran.ok().line()["lines"], 73);
-        // Every field of every entry but when it was recorded, inferred ones and their windows among them.
+        // Every field of every entry except its time of recording, including inferred entries and their windows.
         assert_eq!(
             timeless(copy.ask(&["history"])),
             timeless(original.ask(&["history"]))
         );
-        // And so whatever follows.
+        // So all other answers are the same.
         for question in [
             &["missed", "studio-7"][..],
             &["sessions"],
@@ -75,7 +75,8 @@ fn one_channel_of_several_is_played_alone() {
         (channels.len(), &channels[0]["channel"]),
         (1, &json!("room"))
     );
-    // The entries of the channel, numbered among themselves, and apart from them where the windows begin.
+    // The entries of the channel, with seqs renumbered within the channel; and separately the beginnings of their
+    // windows.
     let history = |folder: &Folder| {
         let mut entries = timeless(folder.ask(&["history", "room"]));
         let seqs: Vec<Value> = entries.iter().map(|entry| entry["seq"].clone()).collect();
@@ -90,7 +91,7 @@ fn one_channel_of_several_is_played_alone() {
     };
     let ((copied, later), (entries, sooner)) = (history(&copy), history(&original));
     assert_eq!(copied, entries);
-    // The room has a link of its own: what was heard of the attic proves nothing about it.
+    // The channel `room` has its own link, so messages of `attic` are no proof for it.
     assert_eq!(sooner, ["1970-01-01T00:00:01.100Z"; 3]);
     assert_eq!(later, ["1970-01-01T00:00:01.100Z"; 3]);
 }
@@ -150,7 +151,7 @@ fn whoever_owns_the_store_can_still_ask() {
     playing.stop();
 }
 
-/// What was recorded, without times.
+/// The recorded entries, without times.
 fn told(folder: &Folder) -> Vec<String> {
     let entries = folder.ask(&["history"]).into_iter();
     let told = entries.map(|entry| {

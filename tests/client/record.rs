@@ -1,5 +1,5 @@
-//! `record` from the outside: a feed that is lost, silent, garbage or closed, and tokens that expire, against a server
-//! that does what the test tells it.
+//! `record` from the outside: a feed that is lost, silent, garbled or closed, and tokens that expire, with a mock
+//! server that the test controls.
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -14,7 +14,7 @@ fn snapshot(users: &[&str], ts: i64) -> String {
     json!({"t": "snapshot", "channel": "a", "ts": ts, "topics": {"b": members}}).to_string()
 }
 
-/// Type, state or user, and reason of each entry.
+/// The type, the state or user, and the reason of each entry.
 fn told(folder: &Folder) -> Vec<String> {
     let entries = folder.ask(&["history"]);
     let word = |entry: &Value, field: &str| {
@@ -142,7 +142,8 @@ fn a_rollbook_is_given_the_new_token_on_the_connection_and_nothing_is_missed() {
     let mut guest = mock.accept_as_rollbook();
     guest.say(&snapshot(&["tony"], 1000));
     guest.heard();
-    // Not within a second of the login: tokens of seconds are not used up one after the other.
+    // A renewal waits for a second after the login, so that tokens that last seconds are not used up one after the
+    // other.
     let renewal = |guest: &mut mock::Guest, token: &str| {
         folder.file("token", token);
         guest.say(r#"{"t":"token","state":"will_expire","in_ms":30000}"#);
@@ -203,7 +204,7 @@ fn an_expired_token_is_followed_by_a_new_client_with_a_new_one() {
     assert_eq!(guest.token.as_deref(), Some("Bearer secret-1"));
     guest.say(&snapshot(&["tony"], 1000));
     guest.close(4401);
-    // Not this one, either.
+    // The next token is refused as well.
     mock.refuse(401);
     let mut guest = mock.accept();
     assert_eq!(guest.token.as_deref(), Some("Bearer secret-3"));
@@ -226,7 +227,7 @@ fn an_expired_token_is_followed_by_a_new_client_with_a_new_one() {
     entries.extend(round);
     entries.push("link down stopped");
     assert_eq!(told(&folder), entries);
-    // Nobody came or went meanwhile.
+    // No member joined or left meanwhile.
     let gaps = folder.ask(&["gaps", "a"]);
     assert!(
         gaps.iter()
@@ -245,7 +246,7 @@ fn a_token_that_expires_within_a_paged_snapshot_makes_nobody_leave() {
     guest.say(r#"{"t":"snapshot_page","channel":"a","sync":"s","ts":2000,"topics":{"b":[{"user":"lily"}]}}"#);
     guest.close(4401);
     let mut guest = mock.accept();
-    // The rest of the pages belongs to a connection that is gone.
+    // The rest of the pages belongs to a lost connection.
     guest.say(r#"{"t":"snapshot_end","channel":"a","sync":"s","ts":3000}"#);
     guest.say(&snapshot(&["ana", "zoe"], 4000));
     recording.stop(guest);
@@ -278,7 +279,7 @@ fn whatever_code_it_is_closed_with_it_comes_back() {
     for code in [1000, 1001, 1009, 1011, 3000, 4408, 4999] {
         mock.accept().close(code);
     }
-    // Away without a word, in the middle of a handshake, and with a refusal that need not be for ever.
+    // The connection is dropped after the login and during the handshake, and then refused temporarily.
     drop(mock.accept());
     drop(mock.knock());
     mock.refuse(503);
@@ -353,7 +354,7 @@ fn garbage_is_rejected_and_kept() {
 fn who_never_answers_is_given_up() {
     let (folder, mock) = (folder!(), Mock::start());
     let recording = Recording::start(&folder, &mock.url(), &["--idle-timeout", "300ms"]);
-    // One that is deaf before the handshake, and one that is behind it.
+    // One server that does not answer the handshake, and one that is silent after it.
     let deaf = mock.knock();
     let silent = mock.accept();
     let mut guest = mock.accept();

@@ -1,5 +1,5 @@
-//! Every question, asked of a data directory, of a server by its URL, and of the server that owns the directory: the
-//! same answers, byte for byte, and the same exit statuses.
+//! Asks every question of a data directory, of a server by its URL, and of the server that owns the directory.
+//! Answers and exit statuses must be the same, byte for byte.
 #![cfg(all(feature = "client", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -66,7 +66,7 @@ const QUESTIONS: &[&[&str]] = &[
     ],
 ];
 
-/// Every question that names a channel, of one that there is not.
+/// Every question that names a channel, with a channel that does not exist.
 const NOWHERE: &[&[&str]] = &[
     &["who", "nowhere"],
     &["who", "nowhere", "--at", "@1", "--topic", "b"],
@@ -102,7 +102,7 @@ fn a_channel_that_there_is_not_is_not_found_wherever_it_is_asked_for() {
     serving.stop();
 }
 
-/// Status and output of every question in every format.
+/// The exit status and output of every question in every format.
 fn answers(folder: &Folder, place: &[&str]) -> Vec<(Vec<String>, Option<i32>, String)> {
     let mut all = Vec::new();
     for format in ["json", "jsonl", "csv", "table"] {
@@ -138,7 +138,7 @@ fn every_question_has_the_same_answer_wherever_it_is_asked() {
         assert_eq!(own, by_url);
         assert_eq!(own, by_socket);
     }
-    // And some of them are answers.
+    // And some of them are real answers.
     assert!(
         own.iter()
             .any(|(_, status, out)| *status == Some(0) && out.contains("lily"))
@@ -203,7 +203,7 @@ fn where_nobody_answers_it_is_said() {
         .run(&["--url", "http://x", "--data", "y", "who", "a"])
         .fails(2);
     folder.run(&["--url", "http://x", "rebuild"]).fails(2);
-    // A directory that was typed counts more than a server in the surroundings.
+    // A directory on the command line counts more than a server in the environment.
     let mut program = folder.program(&["--data", "none", "who", "a"]);
     program.env("ROLLBOOK_URL", "http://127.0.0.1:1");
     assert!(program::run(program).fails(3).err.contains("no store"));

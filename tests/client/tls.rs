@@ -1,5 +1,5 @@
-//! Everything over TLS, with certificates of an authority of the test's own: questions, feeds, lines; and what is said
-//! where one of the two sides is not as the other believes.
+//! Everything over TLS, with the certificates of a test authority: questions, feeds, lines; and the errors when the
+//! two sides do not match.
 #![cfg(all(feature = "client", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -21,7 +21,7 @@ fn trusting(authority: &Authority) -> Folder {
     folder
 }
 
-/// Serves a folder's store in TLS.
+/// Serves a folder's store over TLS.
 fn serve(folder: &Folder, issued: &Issued) -> Serving {
     let certificate = folder.file("cert.pem", &issued.certificate);
     let key = folder.file("key.pem", &issued.key);
@@ -35,7 +35,7 @@ fn questions_feeds_and_lines_go_over_tls() {
     near.ingest(SNAPSHOT, &[]);
     let serving = serve(&far, &authority.issues("127.0.0.1"));
     assert!(serving.url.starts_with("https://"), "{}", serving.url);
-    // Lines, from a log and from a feed.
+    // Lines from a log and from a feed.
     let played = near.run(&["replay", "a", "--to-url", &serving.socket("")]);
     assert_eq!(played.ok().line()["lines"], 1);
     let (here, source) = (trusting(&authority), Mock::start());
@@ -66,7 +66,7 @@ fn questions_feeds_and_lines_go_over_tls() {
     );
 }
 
-/// What each command that talks to a server says: it ends with 1, and at once.
+/// The error of each command that talks to a server: it ends at once, with status 1.
 fn refusals(folder: &Folder, url: &str) -> [Ran; 3] {
     folder.ingest(SNAPSHOT, &[]);
     let socket = url.replacen("http", "ws", 1);

@@ -1,5 +1,5 @@
-//! Feeds from one server to another: `record` of a server's `/v1/feed`, into a store and by `--to-url`, with tokens that
-//! last for seconds, over restarts on both sides.
+//! Feeds from one server to another: `record` of a server's `/v1/feed`, into a store and with `--to-url`, with tokens
+//! that last for seconds, over restarts on both sides.
 #![cfg(all(feature = "client", feature = "server"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -15,7 +15,7 @@ fn snapshot(users: &[&str], ts: i64) -> String {
     json!({"t": "snapshot", "channel": "a", "ts": ts, "topics": {"b": members}}).to_string()
 }
 
-/// Asks until the answer has these users.
+/// Repeats a query until the answer has these users.
 fn until_present(folder: &Folder, users: &[&str]) {
     let started = Instant::now();
     loop {
@@ -32,7 +32,7 @@ fn until_present(folder: &Folder, users: &[&str]) {
     }
 }
 
-/// States and reasons of the link and token entries.
+/// The states and reasons of the link and token entries.
 fn life(folder: &Folder) -> Vec<String> {
     let entries = folder.ask(&["history", "--type", "link,token"]);
     let words = entries.iter().map(|entry| {
@@ -102,7 +102,8 @@ fn lines_go_to_another_server_and_on_after_it_was_killed() {
     assert!(!here.path("store").exists());
     let entries = folder.ask(&["history", "a"]);
     assert!(entries.iter().all(|entry| entry["observer"] == "eye"));
-    // The server's death is a gap in which nothing was missed; the end of the feed is one that is open.
+    // The kill of the server made a gap in which nothing was missed. The end of the feed made a gap that is still
+    // open.
     let gaps = folder.ask(&["gaps", "a"]);
     let seen: Vec<_> = gaps
         .iter()
@@ -157,14 +158,14 @@ fn what_was_not_acknowledged_is_sent_again_and_nothing_else() {
     assert_eq!(heard[1..], ["1", "2", "3"]);
     server.say(r#"{"t":"ack","line":2,"seq":7}"#);
     server.close(1011);
-    // The second line after the link's is durable, though nobody has said so.
+    // The second line after the link's line is durable, though it was not acknowledged.
     let mut server = target.accept();
     assert_eq!(server.path, feed);
     server.say(r#"{"t":"resume","line":3}"#);
     assert_eq!(lines(&mut server), ["3"]);
     guest.say("4");
     assert_eq!(lines(&mut server), ["4"]);
-    // A new connection to the source is a new feed, when all of the old one is acknowledged.
+    // A new connection to the source makes a new feed, after the old feed is acknowledged completely.
     guest.close(1000);
     let down = lines(&mut server);
     assert!(down[0].contains("connection_lost"), "{down:?}");

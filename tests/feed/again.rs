@@ -1,5 +1,5 @@
-//! What a line says is said again by the lines that its event is written as: by Rollbook's own always, and by Agora's
-//! where an event of Agora's can say it.
+//! An event that is written as lines must be read as the same event: always in Rollbook's own shape, and in Agora's
+//! where an Agora event can express it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
@@ -8,7 +8,7 @@ use parsed::*;
 use rollbook::domain::event::EventPayload;
 use rollbook::replay::{LineShape, lines_of};
 
-/// The lines that the event of a line is written as, which must say the same.
+/// Writes the event of a line as one line, which must be read as the same event.
 fn again(line: &str, shape: LineShape) -> String {
     let told = event(line);
     let mut lines = lines_of(&told, shape).unwrap();
@@ -70,7 +70,7 @@ fn presence_events_are_written_as_such() {
         let stream = line.replace("MESSAGE", "STREAM");
         assert!(self::again(&stream, LineShape::Agora).contains(r#""channelType":"STREAM""#));
     }
-    // An interval is written in the order in which its changes are taken: as the log has them.
+    // An interval is written in the order of its changes in the log.
     let taken = r#"{"t":"changes","channel":"message:c","together":true,"occupancy":3,"changes":[
         {"t":"leave","topic":"presence","user":"ann","reason":"timeout","late_ms":330000},
         {"t":"leave","topic":"presence","user":"bob","late_ms":32000},
@@ -99,7 +99,7 @@ fn what_no_event_of_agoras_says_exactly_keeps_rollbooks_words() {
         leave.replace("leave", "join").replace("2000", "0,\"meta\":[]"),
         // Read as an interval, they would be one update.
         r#"{"t":"changes","channel":"message:c","changes":[{"t":"leave","topic":"presence","user":"u","late_ms":32000},{"t":"join","topic":"presence","user":"u","meta":{},"late_ms":30000}]}"#.to_owned(),
-        // Read as an interval, they would change places.
+        // Read as an interval, they would change their order.
         r#"{"t":"changes","channel":"message:c","changes":[{"t":"leave","topic":"presence","user":"b","late_ms":32000},{"t":"leave","topic":"presence","user":"a","late_ms":32000}]}"#.to_owned(),
         r#"{"t":"snapshot","channel":"message:c","topics":{"presence":[]},"incomplete":true}"#.to_owned(),
         r#"{"t":"snapshot","channel":"stream:c","topics":{"chat":[],"presence":[]}}"#.to_owned(),
@@ -107,7 +107,7 @@ fn what_no_event_of_agoras_says_exactly_keeps_rollbooks_words() {
         r#"{"t":"link","state":"synced","channels":["c"]}"#.to_owned(),
         r#"{"t":"link","state":"down","channels":["c","message:c"]}"#.to_owned(),
         r#"{"t":"link","state":"down","channels":["message:c"],"service":"topics"}"#.to_owned(),
-        // A topic's event says neither of these.
+        // An event of a topic cannot express either of these.
         r#"{"t":"leave","channel":"c","topic":"t","user":"u","late_ms":1}"#.to_owned(),
         r#"{"t":"join","channel":"c","topic":"t","user":"u","meta":null,"reason":"meta_too_large"}"#.to_owned(),
     ] {
@@ -140,7 +140,7 @@ fn links_are_written_with_their_service() {
             r#"{"t":"link","state":"down","service":"other"}"#,
             r#""serviceType":"OTHER""#,
         ),
-        // Named channels are those of their topics, whatever else is called so.
+        // Without a service, named channels are those of topics, whatever else has their name.
         (
             r#"{"t":"link","state":"down","channels":["c"]}"#,
             r#""serviceType":"STREAM","affectedChannels":["c"]"#,
@@ -153,7 +153,7 @@ fn links_are_written_with_their_service() {
     assert!(matches!(said(&all), EventPayload::Link(_)));
 }
 
-/// An event of the log, which no line says by itself.
+/// An event of the log that no single line can express.
 fn logged(said: EventPayload<'_>) -> rollbook::domain::event::Event<'_> {
     rollbook::domain::event::Event {
         payload: said,
@@ -163,7 +163,7 @@ fn logged(said: EventPayload<'_>) -> rollbook::domain::event::Event<'_> {
 
 #[test]
 fn the_channels_of_presence_are_named_as_the_source_names_them() {
-    // The log has the channels that a line of the service was about.
+    // A link event in the log names the channels that a line of the service affected.
     let link = |service: &str| {
         let line = format!(
             r#"{{"t":"link","state":"down","channels":["message:b","message:a","stream:a"],"service":"{service}"}}"#

@@ -1,4 +1,4 @@
-//! Agora's shapes: what each line says, and each sentence of refusal.
+//! Agora's shapes: the event of each line, and the message of each refusal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
@@ -317,7 +317,7 @@ fn agora_link_and_token() {
 
 #[test]
 fn the_first_recogniser_wins() {
-    // `t`, then `event`, then `eventType`, then `type`; one of another type recognises nothing.
+    // `t`, then `event`, then `eventType`, then `type`. A field of another JSON type is not considered.
     assert!(matches!(
         said(
             r#"{"type":1,"eventType":"SNAPSHOT","event":"linkState","currentState":"FAILED","t":"link","state":"up"}"#
@@ -338,7 +338,7 @@ fn the_first_recogniser_wins() {
     ));
     let both = js("NONE", "", "[]").replacen('{', r#"{"type":1,"#, 1);
     assert_eq!(said(&both), EventPayload::Nothing);
-    // Fields of other shapes are not looked at.
+    // Fields of other shapes are ignored.
     event(&js("NONE", "", "[]").replacen(
         '{',
         r#"{"topics":5,"user":[],"state":{},"topicInfoCount":"x","#,

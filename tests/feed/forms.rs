@@ -1,4 +1,5 @@
-//! Texts that are no JSON lines: arrays, values spread over lines, UTF-16; what is bad among them, and what is no feed.
+//! Files that are no JSON lines: arrays, values spread over lines, UTF-16; bad elements among them, and files that
+//! are no feed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
@@ -7,7 +8,7 @@ use rollbook::ingest::source::{LineText, Source, SourceError};
 use rollbook::limits::LINE_BYTES_MAX;
 use std::io::{Cursor, Read, Write};
 
-/// A reader that gives a few bytes at a time.
+/// A reader that returns a few bytes at a time.
 struct Slow(Cursor<Vec<u8>>, usize);
 
 impl Read for Slow {
@@ -17,7 +18,7 @@ impl Read for Slow {
     }
 }
 
-/// Line, byte and text of what a source gives.
+/// The line, byte and text of an item of a source.
 type Piece = (u64, u64, String);
 
 fn pieces_of(source: &mut Source) -> (Vec<Piece>, Option<SourceError>) {
@@ -46,7 +47,7 @@ fn opened(bytes: &[u8]) -> Source {
     Source::open(file.path()).unwrap()
 }
 
-/// What a file gives; through a pipe, however slow, it is the same.
+/// The items of a file. Through a pipe, however slow, they are the same.
 fn pieces(bytes: &[u8]) -> (Vec<Piece>, Option<SourceError>) {
     let (found, error) = pieces_of(&mut opened(bytes));
     let sentence = |error: &Option<SourceError>| match error {
@@ -140,7 +141,7 @@ fn each_has_its_line_and_byte() {
     let (found, _) = pieces(text.as_bytes());
     let places: Vec<(u64, u64)> = found.iter().map(|piece| (piece.0, piece.1)).collect();
     assert_eq!(places, [(2, at(A)), (4, at(B)), (4, at(C))]);
-    // In UTF-16 they are those of the text in UTF-8.
+    // In UTF-16 the positions are those of the text in UTF-8.
     for little in [true, false] {
         let (again, error) = pieces(&wide(&text, little));
         assert!(again == found && error.is_none(), "{again:?} {error:?}");
@@ -169,7 +170,7 @@ fn a_bad_element_takes_no_other_along() {
         ("{\"a\":[1,2}", vec!["{\"a\":[1,2}"]),
         ("{\"a\":1]}", vec!["{\"a\":1]}"]),
         ("nonsense", vec!["nonsense"]),
-        // Brackets or quotes do not match: its line ends it.
+        // If brackets or quotes do not match, the element ends with its line.
         ("{\"t\":\"join", vec!["{\"t\":\"join"]),
         (
             "{\"t\":\"join\",\"x\":{\"a\":1}",
@@ -191,11 +192,11 @@ fn a_bad_element_takes_no_other_along() {
         let last: Vec<&str> = pieces[pieces.len() - 2..].iter().map(|p| &*p.2).collect();
         assert_eq!(last, [B, C], "among lines: {bad}");
     }
-    // All in one line.
+    // All elements in one line.
     let one_line = format!("[{A},{{\"t\":join}},7,{{\"a\":{{\"b\":1}},{B},{C}]");
     let wanted = [A, "{\"t\":join}", "7", "{\"a\":{\"b\":1}", B, C];
     assert_eq!(texts(one_line.as_bytes()), wanted);
-    // Indented: the next one begins no deeper than the bad one.
+    // Indented: the next element begins no deeper than the bad one.
     let bad = "{\n    \"t\": \"join,\n    \"x\": [\n      {\n      }\n    ]\n  }";
     let text = format!("[\n  {A},\n  {bad},\n  {B},\n  {C}\n]");
     assert_eq!(texts(text.as_bytes()), [A, bad, B, C]);
@@ -212,7 +213,7 @@ fn an_array_without_an_end_says_where_it_ends() {
         matches!(error, SourceError::Unclosed { offset, .. } if offset == cut.len() as u64),
         "{error}"
     );
-    // A quote is missing, and no line ends.
+    // A quote is missing, and no newline ends the element.
     let (found, error) = pieces(format!("[{A},{{\"t\":\"x}},{B},{C}]").as_bytes());
     assert_eq!(found[0].2, A);
     assert!(found.len() == 2 && error.is_some(), "{found:?}");
@@ -286,7 +287,7 @@ fn an_element_that_is_too_long_is_gone_through() {
         }
         assert_eq!((found[2].0, &*found[2].2), (3, B));
     }
-    // A string that never ends does not hide the lines behind it.
+    // A string that never ends does not hide the lines after it.
     let lost = format!("[\n{{\"x\":\"\n{}\n{B}\n]", "y".repeat(2 * LINE_BYTES_MAX));
     let (found, error) = pieces(lost.as_bytes());
     assert!(
@@ -303,11 +304,11 @@ fn utf_16_is_read_as_text() {
         assert_eq!(texts(&wide(&text, little)), narrow);
         assert_eq!(texts(&wide("", little)), [""; 0], "a mark alone is nothing");
         assert_eq!(texts(&wide(&format!("[{A},{B}]"), little)), [A, B]);
-        // Packed as well.
+        // The same when packed.
         let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
         packed.write_all(&wide(&text, little)).unwrap();
         assert_eq!(texts(&packed.finish().unwrap()), narrow);
-        // In the middle of a unit: the lines before it are given.
+        // A file cut within a UTF-16 unit: the lines before the cut are returned.
         let mut cut = wide(&text, little);
         cut.pop();
         let (found, error) = pieces(&cut);
@@ -317,7 +318,7 @@ fn utf_16_is_read_as_text() {
             error.contains("UTF-16") && error.contains("in the middle of a unit"),
             "{error}"
         );
-        // Half a pair alone is no text.
+        // A single half of a surrogate pair is no text.
         let mut half = wide(&format!("{A}\n"), little);
         let lone = 0xd83c_u16;
         half.extend(if little {
@@ -355,7 +356,7 @@ fn zeros_behind_what_gzip_packed_are_nothing() {
     }
 }
 
-/// Files that are no feed, by what they look like.
+/// Files that are no feed, with what they look like.
 fn foreign() -> Vec<(&'static str, Vec<u8>)> {
     let noise = |front: &[u8], length: u32| {
         let noise = (0..length).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8);
@@ -456,7 +457,7 @@ fn a_feed_whose_first_line_is_bad_is_a_feed() {
         let last: Vec<&str> = found[found.len() - 2..].iter().map(|p| &*p.2).collect();
         assert_eq!(last, [A, B], "{like}");
     }
-    // However long it is, and however long the one behind it.
+    // However long the bad first line is, and however long the line after it.
     let long = format!("{{\"x\":\"{}\"}}", "y".repeat(200_000));
     for first in [
         vec![0; 200_000],
@@ -468,7 +469,7 @@ fn a_feed_whose_first_line_is_bad_is_a_feed() {
         assert!(error.is_none(), "{error:?}");
         assert_eq!(found.len(), 2);
     }
-    // Bad lines alone are still lines.
+    // A file of bad lines only is still a file of lines.
     for bad in [
         "nonsense",
         "nonsense\nmore of it\n",

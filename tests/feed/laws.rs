@@ -1,4 +1,4 @@
-//! Laws of the feed: what is JSON, when metadata is the same, and that nothing makes it panic.
+//! Laws of the feed: which text is JSON, when metadata is the same, and that no input causes a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
@@ -25,7 +25,7 @@ fn canonical(meta: &str) -> Result<(String, bool), LineError> {
     }
 }
 
-/// Whether a store takes metadata that no feed has read.
+/// Whether a store accepts metadata that no feed has parsed.
 fn fits(meta: &str) -> bool {
     let line = r#"{"t":"join","channel":"c","topic":"t","user":"u"}"#;
     let mut event = parse(line.as_bytes(), &DEFAULTS).unwrap();
@@ -100,7 +100,7 @@ fn strings_and_objects() {
             r#"{"a":{"c":2,"d":1},"b":3}"#,
         ),
         (r#"{"a":1,"a":2}"#, r#"{"a":2}"#),
-        // Bytewise, not by UTF-16 units: U+FF5E before U+1F600.
+        // The order is by bytes, not by UTF-16 units: U+FF5E comes before U+1F600.
         (r#"{"😀":1,"～":2,"":0}"#, r#"{"":0,"～":2,"😀":1}"#),
     ] {
         same(meta, wanted);
@@ -113,7 +113,7 @@ fn strings_and_objects() {
     }
 }
 
-/// A JSON value that knows its own sameness: numbers are a whole part and a power of ten.
+/// A JSON value that can be compared exactly: a number is a whole part and a power of ten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Json {
     Word(&'static str),
@@ -139,7 +139,7 @@ fn json() -> impl Strategy<Value = Json> {
     })
 }
 
-/// With the whole part as short as it gets, so that equal values are equal.
+/// With the shortest whole part, so that equal numbers are equal values.
 fn number((mut whole, mut power): (i64, i32)) -> Json {
     if whole == 0 {
         return Json::Number(0, 0);
@@ -151,7 +151,7 @@ fn number((mut whole, mut power): (i64, i32)) -> Json {
     Json::Number(whole, power)
 }
 
-/// One of the many texts of a value; `choices` chooses.
+/// One of the many notations of a value; `choices` chooses it.
 fn written(json: &Json, choices: &mut impl Iterator<Item = u8>) -> String {
     let mut choose = |n: u8| choices.next().unwrap_or_default() % n;
     match json {
@@ -179,7 +179,7 @@ fn written(json: &Json, choices: &mut impl Iterator<Item = u8>) -> String {
             entries.rotate_left(turn);
             let mut texts = Vec::new();
             if let Some((key, _)) = entries.last() {
-                // Overruled by the one that follows.
+                // The same key follows later, and that one counts.
                 texts.push(format!("{} : [1,{{}}]", string(key, !escaped)));
             }
             for (key, value) in entries {
@@ -202,7 +202,7 @@ fn string(text: &str, escaped: bool) -> String {
     format!("\"{units}\"")
 }
 
-/// The same but for what serde_json makes of numbers: floats, integers and two zeros.
+/// Equality, except for how serde_json reads numbers: floats, integers and two zeros.
 fn alike(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => {
@@ -221,7 +221,7 @@ fn alike(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Lines of every shape, to be mutilated.
+/// Lines of every shape, to be damaged.
 const LINES: [&str; 15] = [
     r#"{"channelType":"STREAM","channelName":"w3c","eventType":"REMOTE_JOIN","publisher":"a","timestamp":1174478940000,"topicInfos":[{"topicName":"html-wg","publishers":[{"publisherUserId":"a","publisherMeta":"x"}]}]}"#,
     r#"{"type":1,"channelName":"c","publisher":"","timestamp":1,"topicInfoCount":1,"topicInfos":[{"topic":"t","publisherCount":1,"publishers":[{"publisherUserId":"u"}]}]}"#,
@@ -247,7 +247,7 @@ fn is_json(refusal: Option<&LineError>) -> bool {
     )
 }
 
-/// `parse` and serde_json agree on what is JSON, and refusals are sentences of a bearable length.
+/// `parse` and serde_json must agree on which text is JSON, and error messages must have a reasonable length.
 fn agrees(line: &[u8]) {
     let parsed = parse(line, &DEFAULTS);
     let theirs = serde_json::from_slice::<&RawValue>(line).is_ok();
@@ -279,12 +279,12 @@ proptest! {
         let (one, two) = (written(&value, &mut one.into_iter()), written(&value, &mut two.into_iter()));
         let (text, _) = canonical(&one).unwrap();
         prop_assert_eq!(&text, &canonical(&two).unwrap().0);
-        // Once canonical, it stays so, and is borrowed.
+        // Canonical text stays the same, and is borrowed.
         prop_assert_eq!((text.clone(), true), canonical(&text).unwrap());
-        // A store takes it from anyone, and nothing else that means the same.
+        // A store accepts only the canonical text.
         prop_assert!(fits(&text));
         prop_assert_eq!(fits(&one), one == text);
-        // It means what was written.
+        // It means the same as the original text.
         prop_assert!(alike(&serde_json::from_str(&one).unwrap(), &serde_json::from_str(&text).unwrap()));
     }
 
@@ -329,7 +329,7 @@ proptest! {
         agrees(&line);
     }
 
-    /// Whatever value a field holds, the line is either taken or refused for that field.
+    /// Whatever value a field has, the line is either accepted or refused because of that field.
     #[test]
     fn any_value_anywhere(
         line in prop::sample::select(&LINES[..]),

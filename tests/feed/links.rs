@@ -1,4 +1,4 @@
-//! Links: what became of them, of which service, and why, in words and in the numbers of the native SDKs' enums.
+//! Link events: state, service and reason, as words and as numbers of the native SDKs' enums.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
@@ -79,7 +79,7 @@ fn links_by_the_numbers_of_the_enums() {
         ("3", LinkState::Down),
         ("4", LinkState::Down),
         ("5", LinkState::Down),
-        // What is not known is not up.
+        // An unknown state is not up.
         ("6", LinkState::Down),
         ("1e30", LinkState::Down),
         (r#""CONNECTEDISH""#, LinkState::Down),

@@ -9,7 +9,7 @@ use rollbook::domain::order::Stamp;
 use rollbook::feed::{Defaults, parse};
 use std::borrow::Cow;
 
-/// What is said of a `ts` that is none.
+/// The message for a `ts` that is no time.
 const NO_TIME: &str = "ts is not a whole number or a time such as 2026-05-14T20:30:00Z";
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the tests of the feed share: what one line says, or why it is refused.
+//! Shared by the tests of the feed: the event of a line, or why it is refused.
 
 use rollbook::domain::event::*;
 use rollbook::feed::{Defaults, parse};

@@ -1,5 +1,5 @@
-//! Agora's presence events: what each says, in the JavaScript SDK's shape and in the native one, and how they are told
-//! from topic events.
+//! Agora's presence events: the event of each line, in the JavaScript SDK's shape and in the native one, and how they
+//! are distinguished from topic events.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
@@ -8,7 +8,7 @@ use parsed::*;
 use rollbook::domain::event::*;
 use rollbook::feed::{Defaults, Settings, parse};
 
-/// An event as agora-rtm 2.3.0 makes it: every field is there.
+/// An event as agora-rtm 2.3.0 makes it, with every field.
 fn js_event(event_type: &str, fields: &[(&str, &str)]) -> String {
     let mut all = vec![
         ("channelType", r#""MESSAGE""#),
@@ -23,7 +23,7 @@ fn js_event(event_type: &str, fields: &[(&str, &str)]) -> String {
     format!(r#"{{"eventType":"{event_type}",{}}}"#, joined(&all))
 }
 
-/// The same as agora-react-native-rtm hands it on.
+/// The same event as agora-react-native-rtm forwards it.
 fn native_event(number: u32, fields: &[(&str, &str)]) -> String {
     let mut all = vec![
         ("channelType", "1"),
@@ -131,12 +131,12 @@ fn live_events() {
         for line in [js, native] {
             assert_eq!(said(line), *wanted, "{line}");
             assert_eq!(event(line).stamp.ts, Some(7));
-            // As a bridge forwards it.
+            // In the form in which a bridge forwards it.
             let forwarded = line.replacen('{', r#"{"event":"presence","#, 1);
             assert_eq!(said(&forwarded), *wanted);
         }
     }
-    // A language whose empty map is null.
+    // From a language in which an empty map is null.
     let none = js_event("REMOTE_STATE_CHANGED", &[BY_ANN, ("stateChanged", "null")]);
     assert_eq!(said(&none), one(ChangeKind::Update, who("ann", Some("{}"))));
 }
@@ -162,7 +162,7 @@ fn the_kind_of_channel_is_part_of_its_name() {
         channel(&js_event("REMOTE_JOIN", &[BY_ANN, number])),
         "message:12345678901234567890123"
     );
-    // What is limited is the name that results.
+    // The limit applies to the resulting name.
     let longest = format!("{:?}", "n".repeat(1016));
     channel(&js_event(
         "REMOTE_JOIN",
@@ -181,7 +181,7 @@ fn snapshots() {
     let members = vec![
         who("ann", Some(r#"{"k":"v"}"#)),
         who("bob", Some("{}")),
-        // Nothing is said of his states.
+        // His states are unknown.
         who("cid", None),
         who("dan", Some("{}")),
     ];
@@ -246,7 +246,7 @@ fn interval(lates: [i64; 3]) -> EventPayload<'static> {
 
 #[test]
 fn intervals() {
-    // Who timed out, and was then taken off the list, has left once.
+    // A user who timed out and was then removed from the list has left once.
     assert_eq!(
         said(&js_event("INTERVAL", &[("interval", INTERVAL)])),
         interval([330_000, 32_000, 30_000])
@@ -266,7 +266,7 @@ fn intervals() {
         said(&js_event("INTERVAL", &[("interval", nulls)])),
         EventPayload::Nothing
     );
-    // The count alone is news.
+    // A count alone is an event, too.
     assert_eq!(
         said(&js_event(
             "INTERVAL",
@@ -388,7 +388,7 @@ fn topic_and_presence_events_are_not_mistaken_for_each_other() {
         let line = js_event("SNAPSHOT", &[]).replace(without, "");
         assert_eq!(refused(line), "topicInfos is missing");
     }
-    // Native: a topic event has no type of channel. Where one was added, it has its topics, or their number.
+    // Native: a topic event has no channel type. If one was added, the line still has its topics or their number.
     let native = r#"{"type":3,"channelName":"c","publisher":"ann","topicInfoCount":1,"topicInfos":[{"topic":"t","publishers":[]}]}"#;
     let added = native.replacen('{', r#"{"channelType":2,"#, 1);
     assert_eq!(changes(&added), ["Leave t ann"]);
@@ -401,7 +401,7 @@ fn topic_and_presence_events_are_not_mistaken_for_each_other() {
     ] {
         assert_eq!(refused(line), "topicInfos is missing");
     }
-    // What the SDK for Flutter writes, which leaves out what is null.
+    // The SDK for Flutter leaves out null fields.
     assert_eq!(
         changes(r#"{"type":3,"channelType":2,"channelName":"c","publisher":"ann"}"#),
         ["Join presence ann"]

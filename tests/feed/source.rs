@@ -1,4 +1,4 @@
-//! Sources: lines, their places and ends, compression, what is too long, going on, damage.
+//! Sources: lines, their positions and endings, compression, lines that are too long, resuming, damage.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
@@ -33,7 +33,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 
 type Seen = (u64, u64, u64, bool, Vec<u8>);
 
-/// Number, start, end, terminated, text of each line, and the error behind them.
+/// The number, start, end, terminator and text of each line, and the error after them.
 fn rest(source: &mut Source) -> (Vec<Seen>, Option<SourceError>) {
     let mut seen = Vec::new();
     loop {
@@ -80,7 +80,7 @@ fn places_and_ends() {
     assert_eq!(lines(b"ab"), [(1, 0, 2, false, b"ab".to_vec())]);
 }
 
-/// Lines of all lengths around the sizes of the buffer; the first makes it a feed.
+/// Lines of many lengths around the buffer's sizes. The first line makes it a feed.
 fn much() -> Vec<u8> {
     let mut text = b"{}\n".to_vec();
     for length in (0..900).chain([65_535, 262_143, 262_144, 262_145, 700_000, 3]) {
@@ -103,7 +103,7 @@ fn compression_is_seen_by_the_first_bytes() {
     let skipped = b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec();
     assert_eq!(lines(&[skipped, zstd(left), zstd(right)].concat()), plain);
     assert_eq!(lines(&gzip(b"")), []);
-    // A name says nothing.
+    // The file's name does not matter.
     let (seen, _) = rest(&mut Source::open(&file("x.gz", b"{}\n").path).unwrap());
     assert_eq!(seen, [(1, 0, 3, true, b"{}".to_vec())]);
 }
@@ -125,7 +125,7 @@ fn a_long_line_is_gone_through() {
                 (line.number, line.start, line.end, line.terminated),
                 (2, 2, end, true)
             );
-            // A `\r` at the line's end is not the text's.
+            // A `\r` at the end of a line is not part of the text.
             let wanted = long
                 .strip_suffix(b"\r")
                 .filter(|_| ending == "\n")
@@ -152,7 +152,7 @@ fn a_long_line_is_gone_through() {
             );
         }
     }
-    // Without an end.
+    // A line without an end.
     let long = vec![b'x'; LINE_BYTES_MAX * 2];
     let file = file("f", &gzip(&long));
     let mut source = Source::open(&file.path).unwrap();
@@ -195,14 +195,14 @@ fn a_file_is_known_again() {
     assert_eq!(print(&gzip(&text)).fingerprint(), Some(known));
     assert!(print(&zstd(&text[..70_000])).matches(&known));
     assert!(!print(&text[..65_535]).matches(&known));
-    // It was shorter, and has grown.
+    // The file was shorter, and has grown.
     let short = print(&text[..100]).fingerprint().unwrap();
     assert_eq!(short.hashed, 100);
     assert!(print(&text).matches(&short));
     let mut changed = text.clone();
     changed[50] ^= 1;
     assert!(!print(&changed).matches(&short));
-    // Reading does not change what it is known by.
+    // Reading does not change the fingerprint.
     let file = file("f", &text);
     let mut source = Source::open(&file.path).unwrap();
     rest(&mut source);

@@ -1,5 +1,5 @@
-//! What values may look like in lines of every shape: names that are numbers, lists that are null, times, how late
-//! something was noticed, and metadata that is too large.
+//! Values in lines of every shape: names that are numbers, lists that are null, times, lateness, and metadata that is
+//! too large.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 
@@ -52,7 +52,7 @@ fn whole_numbers_in_place_of_names_are_their_digits() {
         )),
         "channel is 1025 bytes long; at most 1024 are allowed"
     );
-    // What names no user, topic or channel stays a string.
+    // A field that names no user, topic or channel must be a string.
     assert_eq!(
         refused(r#"{"t":"snapshot_end","channel":"c","sync":1}"#),
         "sync is not a string"
@@ -88,7 +88,7 @@ fn lists_that_are_null_are_empty() {
         shown(&js("SNAPSHOT", "", publishers)),
         shown(&js("SNAPSHOT", "", &publishers.replace("null", "[]")))
     );
-    // Nobody is listed: it is about the publisher.
+    // No publisher is listed, so the event is about its `publisher`.
     assert_eq!(changes(&js("REMOTE_LEAVE", "u", publishers)), ["Leave t u"]);
     let native = r#"{"type":1,"channelName":"c","topicInfoCount":1,"topicInfos":[{"topic":"t","publisherCount":0,"publishers":null}]}"#;
     assert_eq!(shown(native).topics[0].members, []);
@@ -234,7 +234,7 @@ fn how_late_something_was_noticed() {
         ),
         [5]
     );
-    // It speaks of each change, and not of the line.
+    // `late_ms` belongs to a change, not to the line.
     assert_eq!(
         late(r#"{"t":"diff","channel":"c","joins":{"t":[{"user":"a"}]},"late_ms":9}"#),
         [0]
@@ -259,7 +259,7 @@ fn changes_may_be_together_and_counted() {
     assert_eq!(of(one), (1, false, None));
     assert_eq!(of(&format!(r#"{one},"together":true"#)), (1, true, None));
     assert_eq!(of(&format!(r#"{one},"occupancy":4"#)), (1, false, Some(4)));
-    // The count alone says something.
+    // A count alone is an event, too.
     assert_eq!(of(r#""changes":[],"occupancy":0"#), (0, false, Some(0)));
     assert!(matches!(
         said(r#"{"t":"diff","channel":"c","joins":{},"occupancy":2}"#),
@@ -293,7 +293,7 @@ fn of_a_member_whose_metadata_is_too_large_the_rest_is_taken() {
             other => panic!("{other:?}"),
         }
     }
-    // The others of its line are as they were.
+    // The other members of the line stay as they were.
     let own = format!(
         r#"{{"t":"snapshot","channel":"c","topics":{{"t":[{{"user":"a","meta":1}},{{"user":"b","meta":{meta}}}]}}}}"#
     );
@@ -318,7 +318,7 @@ fn of_a_member_whose_metadata_is_too_large_the_rest_is_taken() {
         EventPayload::Changes { changes, .. } => says(&changes[0].who),
         other => panic!("{other:?}"),
     }
-    // It is too large by its canonical form.
+    // The size of the canonical form counts.
     let spaced = format!(r#"[{}1]"#, " ".repeat(1 << 20));
     let line = format!(r#"{{"t":"join","channel":"c","topic":"t","user":"u","meta":{spaced}}}"#);
     assert!(
