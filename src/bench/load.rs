@@ -84,7 +84,7 @@ pub struct Load {
 impl Load {
     /// The first source time, Unix ms.
     pub const FROM: i64 = 1_700_000_000_000;
-    /// One line in so many is a snapshot.
+    /// On average, one line in this many is a snapshot.
     const SNAPSHOT_EVERY: usize = 333;
 
     /// A load for this many channels. Each has at most `seats` publishers; about half of them are present.

@@ -11,9 +11,9 @@
 //! | `mix` | what a source does wrong, and how it is to be ingested |
 //! | `mixes` | the table of them |
 //! | `sources` | what mixes have in common |
-//! | `world` | people who come, change, move and go |
+//! | `world` | users who join, change, move and leave |
 //! | `presence` | the same as a presence service sees it: noticed late, reported once an interval |
-//! | `told` | what a line says |
+//! | `told` | what a line reports |
 //! | `link` | which of it the source sends to observers, and when the link is lost |
 //! | `agora` | the same for a client that has one link per channel and may resume its session |
 //! | `way` | which of these lines arrive, and when |

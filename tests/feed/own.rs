@@ -313,7 +313,7 @@ fn line_fields() {
     );
     // The last of repeated keys counts, and only that one.
     assert_eq!(stamp(r#""ts":"no","ts":1,"\u0074s":2"#).ts, Some(2));
-    // Agora's time, and the one that every line may have.
+    // Agora's `timestamp`, and the `ts` that every line may have.
     let agora = r#"{"eventType":"NONE","channelName":"c","timestamp":5,"ts":6}"#;
     assert_eq!(event(agora).stamp.ts, Some(6));
     assert_eq!(event(&agora.replace(":6", ":null")).stamp.ts, Some(5));

@@ -142,7 +142,8 @@ fn told(line: &str) -> Roster {
     topics.collect()
 }
 
-/// Resyncs are not played, since they follow again from their events. So a range begins before its first resyncs.
+/// Resyncs are not played, since they follow again from their events. The roster before a range is
+/// the one before its first resync.
 fn before_resyncs(desk: &Desk, channel: &str, from: u64, begins: u64) -> u64 {
     let history = desk.history_json();
     let history: Vec<Value> = history

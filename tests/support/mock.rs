@@ -1,5 +1,5 @@
 //! A WebSocket server whose behaviour a test decides, connection by connection.
-#![allow(clippy::result_large_err)] // the shape is the library's
+#![allow(clippy::result_large_err)] // the library requires this type
 
 use super::program::DEADLINE;
 use std::io::{Read, Write};

@@ -20,7 +20,7 @@ pub const CHANGING: [&str; 14] = [
     "unlinkat",
     "write",
 ];
-/// Calls that a full or broken disk fails.
+/// Calls that fail on a full or broken disk.
 pub const OF_DISK: [&str; 8] = [
     "fdatasync",
     "fsync",
