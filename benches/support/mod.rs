@@ -16,8 +16,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Lines in a batch.
 pub const BATCH: usize = 1_000;
 
-/// Chooses a size: `measured` for `cargo bench`, `tried` when a run only checks that everything works (`cargo test
-/// --benches`, `cargo bench -- --test`).
+/// Chooses a size: `measured` for `cargo bench`, `tried` when a run only checks that everything works
+/// (`cargo test --benches`, `cargo bench -- --test`).
 pub fn size(measured: usize, tried: usize) -> usize {
     let has = |wanted: &str| std::env::args().any(|arg| arg == wanted);
     if has("--bench") && !has("--test") {
