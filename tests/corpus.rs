@@ -1,5 +1,4 @@
-//! Runs the stored corpus of the fuzz targets (`fuzz/`) as the fuzzer would: no bug that was once found may come
-//! back.
+//! Runs the stored corpus of the fuzz targets (`fuzz/`) as the fuzzer would: no old bug may come back.
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]

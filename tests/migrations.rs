@@ -198,8 +198,7 @@ fn live(store: &Store) {
     store.submit(batch).unwrap().wait().unwrap();
 }
 
-/// Writes the fixture of the current format. Only for a new format: the contents of a fixture must never change
-/// later.
+/// Writes the fixture of the current format. Only for a new format: a fixture must never change later.
 fn write_fixture() {
     // The path is recorded too, so it must be relative.
     let dir = tempfile::tempdir().unwrap();

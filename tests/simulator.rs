@@ -154,15 +154,13 @@ fn seeds_that_were_wrong_once_hold() {
         ("incomplete-silent", 10_181),
         ("two-observers", 10_590),
     ];
-    // One observer reported late what another observer's snapshot already implied. A stale leave still leaves a
-    // doubt.
+    // One observer reported late what another's snapshot already implied. A stale leave still leaves a doubt.
     let passed_over: &[(&str, u64)] = &[
         ("two-silent", 10_227),
         ("two-silent", 10_463),
         ("two-silent", 13_448),
     ];
-    // The first line of a channel creates an own list. A report that is newer than the observer's snapshot stays in
-    // it.
+    // The first line of a channel creates an own list. A report newer than the observer's snapshot stays in it.
     let own_lists: &[(&str, u64)] = &[
         ("differences-quiet", 1),
         ("differences-quiet", 29),
@@ -174,8 +172,7 @@ fn seeds_that_were_wrong_once_hold() {
         ("differences-synced", 3595),
         ("differences-two", 3595),
     ];
-    // A snapshot that ends a collecting also proves the times of the collected events; for other channels only its
-    // own time.
+    // A snapshot that ends a collecting also proves the times of the collected events, but only in its channel.
     let worked_in: &[(&str, u64)] = &[("differences-falling", 24), ("differences-quiet", 52)];
     let all = [
         came_before,

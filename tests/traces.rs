@@ -49,8 +49,7 @@ fn digest(store: &Store, timeless: bool) -> blake3::Hash {
     hasher.finalize()
 }
 
-/// Verifies a trace, plays it in both shapes, and ingests each again. Agora's shape does not keep the times of
-/// recording.
+/// Verifies a trace, plays it in both shapes, and ingests each again. Agora's shape keeps no times of recording.
 fn round_trip(file: &Path) -> IngestOutcome {
     let (_dir, store, outcome) = recorded(file, false);
     verified(&store);

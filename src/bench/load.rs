@@ -71,8 +71,7 @@ struct LoadMember {
     version: u32,
 }
 
-/// An endless series of lines. Of 1,000 lines about 997 are joins, updates and leaves, and 3 are snapshots of a
-/// channel.
+/// An endless series of lines. About 997 in 1,000 are joins, updates and leaves; 3 are snapshots of a channel.
 #[derive(Debug, Clone)]
 pub struct Load {
     random: Random,
@@ -141,8 +140,7 @@ impl Load {
         )
     }
 
-    /// A snapshot of the whole channel, after changes that no line reported: about one in a hundred publishers, at
-    /// least one.
+    /// A snapshot of the whole channel, after unreported changes: about one in a hundred publishers, at least one.
     fn snapshot(&mut self, channel: usize) -> String {
         let seats = &mut self.channels[channel];
         for _ in 0..=seats.len() / 100 {

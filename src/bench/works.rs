@@ -20,8 +20,7 @@ use std::time::Instant;
 const SEATS: usize = 100;
 /// The number of batches that the store, and then the file, takes in one turn.
 const TURN: usize = 16;
-/// How many batches are submitted before the first receipt is awaited: one is decided while the previous one is
-/// synced.
+/// How many batches are submitted before the first receipt is awaited: one is decided while another is synced.
 const IN_FLIGHT: usize = 4;
 /// The time of recording where only deciding is measured, Unix ms.
 const NOW: i64 = 1_800_000_000_000;

@@ -18,8 +18,7 @@ const LIST_MS: Millis = 1_500;
 const LATE_MS: Millis = 5_000;
 /// After `UNNAMED_MS`, how long a bridge may wait before it reports that all differences have been sent.
 const SYNCED_MS: Millis = 6_000;
-/// All differences have been sent by this time (`--resync`). A resumed link that is lost again is mostly lost before
-/// it.
+/// All differences have been sent by this time (`--resync`). Links that are lost again are mostly lost before.
 const TOLD_BY_MS: Millis = 10_000;
 
 /// One link, and the client's own lists of its channels.

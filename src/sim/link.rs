@@ -339,8 +339,7 @@ impl Wire<'_> {
         }
     }
 
-    /// Sends a snapshot in pages. Each page is read when it is sent. At times the snapshot is given up and begun
-    /// again.
+    /// Sends a snapshot in pages. Each page is read when it is sent. Some snapshots are given up and begun again.
     fn pages(&mut self, channel: usize, begin: Millis, at_least: Position) -> (Position, Millis) {
         let sync = self.ids;
         let pace = self.mix.source.pace_ms;

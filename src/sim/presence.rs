@@ -29,8 +29,7 @@ impl World {
     }
 }
 
-/// The world of a seed. With `intervals` the service reports once an interval for a part of the hour, in one or two
-/// stretches.
+/// The world of a seed. With `intervals` the service reports once an interval during one or two stretches.
 fn world(seed: u64, intervals: bool) -> World {
     let mut dice = SimRng::new(seed, 1);
     let channel = world::PRESENCE_CHANNEL;

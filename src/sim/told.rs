@@ -46,8 +46,7 @@ pub(super) enum SimPayload {
         channel: usize,
         read: Position,
     },
-    /// A live event by which a source with a resumed session reports a difference: a member that joined or left
-    /// unnoticed.
+    /// A live event by which a source with a resumed session reports a member that joined or left unnoticed.
     Difference {
         who: Person,
         present: bool,

@@ -176,7 +176,7 @@ impl Wire<'_> {
                 event: SimLink::Synced,
                 ..
             } => Some(at),
-            // Some bridges stamp these lines by their own clock. A client like agora-rtm stamps them like all other
+            // Some bridges stamp these lines by their own clock. A client like agora-rtm stamps them like other
             // events.
             SimPayload::Link { .. } | SimPayload::Token(_) => {
                 let stamped = match source.link {

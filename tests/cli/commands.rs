@@ -306,8 +306,7 @@ fn a_damaged_log_ends_with_status_5() {
     assert_eq!(answer["ok"], false);
     assert!(answer["entries"].as_u64().unwrap() < entries);
     assert_eq!(answer["problems"][0]["kind"], "damaged", "{answer}");
-    // `who` and `ingest` begin at a checkpoint after the damage. A command that must read the damaged part reports
-    // it.
+    // `who` and `ingest` begin at a checkpoint after the damage. Commands that read the damaged part report it.
     folder.run(&["history"]).fails(5);
     folder.run(&["rebuild"]).fails(5);
 }

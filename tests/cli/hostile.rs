@@ -1,5 +1,4 @@
-//! Hostile lines: each bad line is kept with its position and the reason, each good line is recorded, and nothing
-//! panics.
+//! Hostile lines: bad lines are kept with their position and the reason, good lines are recorded, nothing panics.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::limits;

@@ -83,7 +83,7 @@ fn a_line_of_a_live_feed_is_recorded_though_no_other_follows() {
         .unwrap();
     let mut feed = child.stdin.take().unwrap();
     feed.write_all(join("ana", 1).as_bytes()).unwrap();
-    // The program is killed while the feed is silent; the line must be recorded before that. How soon depends on the
+    // The program is killed while the feed is silent, so wait until the line is recorded. How soon depends on the
     // machine.
     let started = Instant::now();
     let log = folder.path("store").join("log").join("synced");
@@ -344,8 +344,7 @@ fn an_id_that_comes_again_with_other_contents_is_counted_and_named() {
     assert!(named[10].starts_with("… and 3 more lines"), "{named:#?}");
     let table = folder.run(&["--format", "table", "ingest", &file]).ok().out;
     assert!(table.contains("retries that differ"), "{table}");
-    // A rebuild reads the ids from the log, without the contents of their lines. So these lines are not reported as
-    // differing.
+    // A rebuild reads the ids from the log, without the contents of their lines: no difference can be reported.
     folder.run(&["rebuild"]).ok();
     assert_eq!(counts(&folder.ingest(text, &[])), (json!(13), json!(0)));
 }

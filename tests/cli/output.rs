@@ -359,8 +359,7 @@ fn what_a_command_did_fits_a_few_lines() {
     );
 }
 
-/// Names that try to break out, on a narrow terminal: no line is wider than it, and no control character gets
-/// through.
+/// Names that try to break out, on a narrow terminal: no line is too wide, and no control character gets through.
 #[test]
 fn nothing_breaks_the_terminal() {
     let nasty = [

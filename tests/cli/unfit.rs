@@ -1,5 +1,4 @@
-//! Entries that an older program accepted and that no feed may contain: they are reported, and all others can be
-//! exported.
+//! Entries that an older program accepted but no feed may contain: they are reported, and the others can be exported.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use rollbook::domain::entry::Rules;

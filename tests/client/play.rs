@@ -75,8 +75,7 @@ fn one_channel_of_several_is_played_alone() {
         (channels.len(), &channels[0]["channel"]),
         (1, &json!("room"))
     );
-    // The entries of the channel, with seqs renumbered within the channel; and separately the beginnings of their
-    // windows.
+    // The entries of the channel, with seqs renumbered within it; and separately the beginnings of their windows.
     let history = |folder: &Folder| {
         let mut entries = timeless(folder.ask(&["history", "room"]));
         let seqs: Vec<Value> = entries.iter().map(|entry| entry["seq"].clone()).collect();

@@ -142,8 +142,7 @@ fn a_rollbook_is_given_the_new_token_on_the_connection_and_nothing_is_missed() {
     let mut guest = mock.accept_as_rollbook();
     guest.say(&snapshot(&["tony"], 1000));
     guest.heard();
-    // A renewal waits for a second after the login, so that tokens that last seconds are not used up one after the
-    // other.
+    // A renewal waits for a second after the login: so tokens that last seconds are not used up one after another.
     let renewal = |guest: &mut mock::Guest, token: &str| {
         folder.file("token", token);
         guest.say(r#"{"t":"token","state":"will_expire","in_ms":30000}"#);

@@ -102,8 +102,7 @@ fn lines_go_to_another_server_and_on_after_it_was_killed() {
     assert!(!here.path("store").exists());
     let entries = folder.ask(&["history", "a"]);
     assert!(entries.iter().all(|entry| entry["observer"] == "eye"));
-    // The kill of the server made a gap in which nothing was missed. The end of the feed made a gap that is still
-    // open.
+    // The kill of the server made a gap in which nothing was missed. The end of the feed made a gap that is open.
     let gaps = folder.ask(&["gaps", "a"]);
     let seen: Vec<_> = gaps
         .iter()

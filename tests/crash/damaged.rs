@@ -1,5 +1,4 @@
-//! Store files that are truncated, altered or overwritten, one or two at a time: the damage is reported, or has no
-//! effect.
+//! Store files that are truncated, altered or overwritten, one or two at a time: this is reported or has no effect.
 
 use crate::ingest::line;
 use crate::upkeep::left_by_a_kill;

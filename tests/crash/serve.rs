@@ -60,7 +60,7 @@ impl Stage {
         }
     }
 
-    /// All sources send to the server, each up to a number of lines. `meanwhile` receives the count of acknowledged
+    /// All sources send to the server, each up to a number of lines. `meanwhile` gets the count of acknowledged
     /// lines.
     fn talk(&mut self, address: &str, lines: u64, meanwhile: impl FnOnce(&AtomicU64)) {
         let heard = AtomicU64::new(0);

@@ -46,8 +46,7 @@ impl Source {
         }
     }
 
-    /// Sends to a server until it is gone, or until this many lines are acknowledged. `heard` counts the acknowledged
-    /// lines.
+    /// Sends to a server until it is gone or this many lines are acknowledged. `heard` counts the acknowledged lines.
     pub fn talk(&mut self, address: &str, until: u64, heard: &AtomicU64) {
         if self.way == Way::Post {
             return while self.acked < until && self.post(address, heard) {};

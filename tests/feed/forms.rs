@@ -1,5 +1,4 @@
-//! Files that are no JSON lines: arrays, values spread over lines, UTF-16; bad elements among them, and files that
-//! are no feed.
+//! Files that are no JSON lines: arrays, values spread over lines, UTF-16; bad elements in them; other kinds of files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, missing_docs)]
 

@@ -1,5 +1,4 @@
-//! Laws of replay: a played log that is ingested again gives the same history; a range is played as a part of the
-//! whole log.
+//! Laws of replay: a played log that is ingested again gives the same history; a range is played as a part of a log.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use proptest::prelude::*;
@@ -74,8 +73,7 @@ fn as_rollbook(desk: &Desk) {
     );
 }
 
-/// A range must play the same lines as the whole log has for it. Logs with pages are left out: pages may cross its
-/// ends.
+/// A range must play the same lines as the whole log has for it, unless the log has pages: these may cross its ends.
 fn ranges(desk: &Desk) {
     let channels = desk.store.channels().unwrap().into_iter();
     let channels = channels.map(|channel| Some(channel.channel));

@@ -294,8 +294,7 @@ proptest! {
     }
 }
 
-/// The end of a paged snapshot ends it even if it is stale: no page may follow, and no later end can make it take
-/// effect.
+/// A paged snapshot ends at its end even if it is stale: no page may follow, and no later end can take effect.
 #[test]
 fn a_stale_end_ends_its_pages() {
     let tape = Tape::of(

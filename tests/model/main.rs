@@ -43,8 +43,7 @@ fn what_once_came_apart() {
             r#"{"t":"link","state":"down","ts":1800000000000}"#,
             r#"{"t":"link","state":"down","ts":1800000000000,"observer":"o2"}"#,
         ],
-        // A link line about another channel decides what is a proof here, although a scan of this channel does not
-        // see it.
+        // A link line about another channel decides what is a proof here, but a scan of this channel misses it.
         &[
             r#"{"t":"snapshot","channel":"b","topics":{"t":[{"user":"ann"}]},"ts":1800000000000}"#,
             r#"{"t":"link","state":"up","channels":["a"],"ts":1800000000000}"#,

@@ -1,5 +1,4 @@
-//! A resync by differences (contract 2.5.13), sentence by sentence. Here a source takes up to 10 ms to send all of
-//! them.
+//! A resync by differences (contract 2.5.13), sentence by sentence. A source here takes up to 10 ms to send them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use crate::told;

@@ -52,8 +52,7 @@ fn agora(
     line.to_string()
 }
 
-/// With t/a, t/b and u/d present, a snapshot comes in both shapes. Checks the roster and whether the snapshot was
-/// complete.
+/// Sends a snapshot in both shapes while t/a, t/b and u/d are present. Checks the roster and the completeness.
 #[track_caller]
 fn then(topics: &[(&str, &str, Option<u64>)], total: Option<u64>, roster: &str, complete: bool) {
     for line in [js(topics, total), native(topics, total)] {

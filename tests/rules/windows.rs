@@ -180,8 +180,7 @@ fn a_channel_that_a_link_line_has_named_has_a_link_of_its_own() {
             &["leave a 5..20"],
         );
     }
-    // A message in another channel of the shared link still counts. A message in the channel that has its own link
-    // does not.
+    // A message over the shared link still counts. A message over another channel's own link does not.
     spans(
         "1 up\n5 snap a\n8 join b :ch=d\n9 join b :ch=e\n10 down :chs=e\n12 down\n13 up\n20 snap",
         &["leave a 8..20"],

@@ -240,8 +240,7 @@ async fn a_token_that_is_short_of_time_is_warned_of_at_half_of_it() {
     tokens.clock.go_on(3_500);
     let warning = json!({"t":"token","state":"will_expire","in_ms":3_500});
     assert_eq!(socket.hear().await, Ok(warning));
-    // Lines sent before the token expires are acknowledged before the socket is closed. A renewal is not counted as a
-    // line.
+    // Lines sent before the token expires are acknowledged before the socket closes. A renewal is not a line.
     socket
         .say(json!({"t":"renew","token":"none"}).to_string())
         .await;

@@ -1,5 +1,4 @@
-//! Many subscribers while nothing happens: how much memory the server needs for them, and that all still receive an
-//! entry.
+//! Many subscribers while nothing happens: the memory that the server needs, and that all still receive an entry.
 
 use crate::on_its_own;
 use crate::source::{Source, socket};

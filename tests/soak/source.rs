@@ -38,8 +38,7 @@ impl Source {
         }
     }
 
-    /// Sends lines, `together` in each message, and waits until all are acknowledged. Returns the time that this
-    /// took.
+    /// Sends lines, `together` in each message, and waits until all are acknowledged. Returns the time it took.
     pub async fn send(&mut self, lines: &[String], together: usize) -> Duration {
         let start = Instant::now();
         for lines in lines.chunks(together) {

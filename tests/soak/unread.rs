@@ -15,8 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 const MESSAGE: usize = 500;
 /// The system's buffer for a reader, in bytes: small, so that the rest stays in the server.
 const RECEIVED_BYTES: u32 = 4 << 10;
-/// The most memory per subscriber, in bytes; the second limit is for the short form, which runs unoptimised on any
-/// machine.
+/// The most memory per subscriber, in bytes; the second limit is for the short form, unoptimised on any machine.
 const EACH_MAX: u64 = 256 << 10;
 const EACH_ANYWHERE_MAX: u64 = 512 << 10;
 /// The most memory that the server may keep after all subscribers have left, in bytes.

@@ -9,8 +9,7 @@ use std::path::Path;
 /// The options that record the rejects of [`with_rejects`].
 pub const RETRY: [&str; 4] = ["rejects", "--retry", "--time-unit", "us"];
 
-/// Makes a store with one entry and this many rejects. Their times are in microseconds: far out of range as
-/// milliseconds.
+/// Makes a store with one entry and this many rejects. Their times are microseconds, out of range as milliseconds.
 pub fn with_rejects(folder: &Folder, rejects: u64) {
     let line = |n: u64, ts: u64| {
         format!(r#"{{"t":"join","channel":"c","topic":"t","user":"u{n}","ts":{ts}}}"#)

@@ -13,8 +13,7 @@ use rollbook::log::read::{Frames, drop_unfinished, find_seq, header_ending_befor
 use rollbook::log::salts::Salts;
 use rollbook::{Options, Store};
 
-/// The bytes as a value, and as the body of a frame with right checksums. The first byte chooses the number of
-/// values.
+/// The bytes as a value, and as a frame's body with right checksums. The first byte chooses the number of values.
 pub fn frames(bytes: &[u8]) {
     let _ = (value(bytes), header(bytes));
     for check in [Check::Form, Check::Chain] {

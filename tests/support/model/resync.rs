@@ -91,8 +91,7 @@ impl Told {
             if is_live(entry) {
                 self.live(&key, entry);
             } else if entry.kind == "token" {
-                // A token line does not show that its observer watches. After a link line, the first event may count
-                // as the link's up.
+                // A token line shows no watching observer. A first event after a link line may count as the up.
                 self.lists.entry(key).or_insert_with(|| OwnList {
                     since: Some(BTreeSet::new()),
                     ..OwnList::default()

@@ -70,8 +70,7 @@ pub fn stats(model: &Model, asked: &Part) -> Option<Vec<Value>> {
             if asked.every.is_some() && first.is_none() {
                 continue;
             }
-            // Without a start, the range begins at the first entry: the channel's, or that of the topic's first
-            // member.
+            // Without a start, the range begins at the first entry of the channel, or of the topic's members.
             let first = topic.map_or(first.unwrap_or(0), |_| {
                 of_topic.iter().map(|stay| stay.from).min().unwrap()
             });

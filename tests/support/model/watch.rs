@@ -16,8 +16,7 @@ struct Watcher {
     lists: bool,
     /// It is sending differences.
     collecting: bool,
-    /// By member, the time of the last collected event. The snapshot that ends the collecting is also a proof for
-    /// that time.
+    /// By member, the time of the last collected event. The snapshot that ends the collecting also proves that time.
     collected: BTreeMap<Member, i64>,
     /// It sends no link lines, and an incomplete snapshot has ended its proofs.
     ended: bool,
@@ -420,8 +419,7 @@ impl Fold {
             if paged && !watcher.collecting {
                 watcher.collected.clear();
             }
-            // It is newer than all other messages of its observer, so only another observer's snapshot can have made
-            // it stale.
+            // It is newer than its observer's other messages: only another observer's snapshot made it stale.
             let newest = watcher.own.is_some_and(|own| own < entry.occurred_at);
             if entry.complete == Some(true) && watcher.synced && watcher.proves && newest {
                 let watched = (watcher.since, watcher.own);
