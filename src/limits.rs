@@ -177,6 +177,9 @@ pub const LAG_ENTRIES_MAX: usize = 4_096;
 pub const LIVE_ENTRIES_MAX: usize = 65_536;
 /// Bytes of these entries.
 pub const LIVE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of the frame headers that a store keeps in memory, so that queries pass over frames without reading them: about
+/// 30,000 frames with few channels each.
+pub const FRAME_INDEX_BYTES_MAX: usize = 8 << 20;
 /// Bytes of the committed frames that a server's store keeps for readers that follow the log. A reader that falls further
 /// behind reads the log.
 pub const RECENT_FRAMES_BYTES_MAX: usize = 4 << 20;

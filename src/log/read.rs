@@ -56,18 +56,42 @@ impl Frame {
 
 /// The frames between two positions.
 pub struct Frames<'a> {
+    engine: &'a dyn Engine,
     values: Values<'a>,
+    /// The position of the next value.
+    next: u64,
     end: u64,
 }
+
+/// Values that are rather read and dropped than jumped over: a jump looks its place up in the engine.
+const JUMP_MIN: u64 = 8;
 
 impl<'a> Frames<'a> {
     /// The frames from the one at `from` to the last one that begins before `end`.
     #[must_use]
     pub fn new(engine: &'a dyn Engine, from: u64, end: u64) -> Self {
         Frames {
+            engine,
             values: engine.read(from),
+            next: from,
             end,
         }
+    }
+
+    /// Whether a position is behind the last frame.
+    #[must_use]
+    pub fn ends_before(&self, position: u64) -> bool {
+        position >= self.end
+    }
+
+    /// Goes on at the frame at a position, which is the next one or a later one.
+    pub fn skip_to(&mut self, position: u64) {
+        let is_near = position.saturating_sub(self.next) < JUMP_MIN;
+        let mut between = self.next..position;
+        if !is_near || !between.all(|_| matches!(self.values.next(), Some(Ok(_)))) {
+            self.values = self.engine.read(position);
+        }
+        self.next = position;
     }
 
     /// The next frame.
@@ -95,6 +119,7 @@ impl<'a> Frames<'a> {
                 }
             }
         }
+        self.next = position + values.len() as u64;
         Ok(Some(Frame {
             header,
             values,

@@ -258,7 +258,7 @@ impl Cursor {
         while self.ahead.len() < most && self.ahead_bytes < most_bytes {
             if let Some(recent) = store.recent_frame_after(cursor) {
                 self.take_recent(&recent, known);
-                cursor.move_to(recent.behind);
+                cursor.move_to(recent.frame.behind());
                 frames = None;
                 continue;
             }
@@ -292,10 +292,11 @@ impl Cursor {
 
     /// Takes a frame that this process has committed.
     fn take_recent(&mut self, frame: &RecentFrame, known: u64) {
-        if !self.reach(&frame.header, known) {
+        let header = &frame.frame.header;
+        if !self.reach(header, known) {
             return;
         }
-        let mut next = frame.header.first_seq;
+        let mut next = header.first_seq;
         for record in &frame.records {
             match record {
                 Record::Commit { entries, .. } => {

@@ -181,11 +181,10 @@ impl Store {
         // Whether an entry that takes effect after the moment was found.
         let mut passed = false;
         let (mut cursor, mut frames) = self.scan(&scope)?;
-        while let Some(mut frame) = frames.next(&mut cursor)? {
-            if passed && frame.header().reaches_back_to > at {
-                frame.skip(&mut cursor);
-                continue;
-            }
+        // After the moment only entries that reach back to it matter.
+        while let Some(mut frame) =
+            frames.next_if(&mut cursor, |it| !passed || it.reaches_back_to <= at)?
+        {
             while let Some(commit) = frame.next_commit(&mut cursor)? {
                 if name.is_none() {
                     name = cursor.names.find(channel);

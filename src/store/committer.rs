@@ -4,6 +4,7 @@
 use super::batch::{Receipt, Reply};
 use super::checkpoint::{self, Checkpoint, PartFrames, PendingCheckpoint};
 use super::error::StoreError;
+use super::frame_index::IndexedFrame;
 use super::read::LogPosition;
 use super::recent::RecentFrame;
 use super::shared::{PoisonOnPanic, Published, StoreShared};
@@ -11,7 +12,7 @@ use crate::domain::names::{NameTable, Renumbering};
 use crate::limits;
 use crate::log::Record;
 use crate::log::engine::Durability;
-use crate::log::frame::{Encoder, FramePosition as FramePlace, Packing};
+use crate::log::frame::{Encoded, Encoder, FramePosition as FramePlace, Packing};
 use crate::log::salts::Salts;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,7 +51,9 @@ pub(super) struct Committer {
     parts: PartFrames,
     /// A checkpoint was saved, and older ones may be dropped.
     saved: bool,
-    /// Frames that are appended and not yet durable, for readers that follow the log.
+    /// Frames that are appended and not yet durable.
+    indexed: Vec<IndexedFrame>,
+    /// The same, for readers that follow the log.
     recent: Vec<RecentFrame>,
 }
 
@@ -73,6 +76,7 @@ impl Committer {
             unframed: head + 1,
             parts,
             saved: false,
+            indexed: Vec::new(),
             recent: Vec::new(),
         })
     }
@@ -128,6 +132,7 @@ impl Committer {
         let before = self.shared.published().seq;
         let head = self.unframed - 1;
         let (next, seq) = (self.place.next, head);
+        self.shared.index.push(self.indexed.drain(..));
         let recent = self.recent.drain(..);
         self.shared.publish(Published { next, seq }, recent);
         let meter = &self.shared.options.meter;
@@ -147,7 +152,6 @@ impl Committer {
     }
 
     fn append(&mut self, decided: &mut DecidedBatch) -> Result<(), StoreError> {
-        let followed = self.shared.recent.is_followed();
         let mut appended = Vec::new();
         for chunk in frames(&decided.records, &decided.together) {
             let LogPosition { next, frame, link } = self.place;
@@ -158,30 +162,25 @@ impl Committer {
                 // Every frame has the flag: a crash may leave only the first of them.
                 connected: decided.connected,
             };
-            let encoded = self.encoder.encode(place, chunk, &self.names)?;
-            let head = self.shared.engine.append(next - 1, &encoded.values)?;
-            self.unframed += encoded.header.entries;
-            self.place = LogPosition {
-                next: head + 1,
-                frame: frame + 1,
-                link: encoded.header.link_after,
-            };
-            if followed {
-                appended.push((chunk.len(), encoded.header, self.place));
-            }
+            let Encoded { values, header } = self.encoder.encode(place, chunk, &self.names)?;
+            self.shared.engine.append(next - 1, &values)?;
+            self.unframed += header.entries;
+            let position = next;
+            let frame = IndexedFrame { header, position };
+            self.place = frame.behind();
+            appended.push((frame, chunk.len()));
         }
-        if followed {
+        if self.shared.recent.is_followed() {
             let mut records = std::mem::take(&mut decided.records).into_iter();
-            let frames = appended
-                .into_iter()
-                .map(|(length, header, behind)| RecentFrame {
-                    header,
-                    records: records.by_ref().take(length).collect(),
-                    names: self.names.clone(),
-                    behind,
-                });
+            let frames = appended.iter().map(|(frame, length)| RecentFrame {
+                frame: frame.clone(),
+                records: records.by_ref().take(*length).collect(),
+                names: self.names.clone(),
+            });
             self.recent.extend(frames);
         }
+        let frames = appended.into_iter().map(|(frame, _)| frame);
+        self.indexed.extend(frames);
         Ok(())
     }
 }

@@ -14,6 +14,7 @@
 //! | `shared`, `locks` | what the store's threads share, and how they lock it |
 //! | `read` | the frames of the log, their records one by one, and the state that they give |
 //! | `reading` | what a store answers besides queries |
+//! | `frame_index` | headers of the last frames, so that a query passes over frames without reading them |
 //! | `recent` | the frames that were committed last, for readers that follow the log |
 //! | `checkpoint` | saved states, so that reading need not begin at the first entry; how many of them are kept |
 //! | `clamped` | entries far behind the time of their channel, and the entry that moved that time |
@@ -44,6 +45,7 @@ mod data_dir;
 mod decider;
 mod digests;
 mod error;
+mod frame_index;
 mod identity;
 mod line_counts;
 mod locks;

@@ -114,6 +114,7 @@ impl Store {
             room: ByteBudget::new(WRITER_BYTES_MAX),
             waiting: AtomicU64::new(0),
             listeners: Mutex::default(),
+            index: Default::default(),
             recent: Default::default(),
         };
         let store = Store {

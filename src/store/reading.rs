@@ -95,7 +95,7 @@ impl Store {
         let end = self.shared.published().next;
         let cursor = checkpoint::load(engine, end, scope)?;
         let frames = ScopedFrames::new(engine, &cursor, end, scope);
-        Ok((cursor, frames))
+        Ok((cursor, frames.with_index(&self.shared.index)))
     }
 
     /// Returns a cursor without state at the frame with the entry `seq`, from which reading can continue.

@@ -3,13 +3,12 @@
 //!
 //! **Invariant:** everything here is durable.
 
+use super::frame_index::IndexedFrame;
 use super::locks::held;
-use super::read::LogPosition;
 use crate::domain::entry::Entry;
 use crate::domain::names::NameTable;
 use crate::limits;
 use crate::log::Record;
-use crate::log::frame::FrameHeader;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,19 +16,18 @@ use std::sync::{Arc, Mutex};
 /// A committed frame.
 #[derive(Debug)]
 pub(crate) struct RecentFrame {
-    pub header: FrameHeader,
+    pub frame: IndexedFrame,
     pub records: Vec<Record>,
     /// The dictionary that resolves the numbers in the records.
     pub names: NameTable,
-    /// The place after the frame.
-    pub behind: LogPosition,
 }
 
 impl RecentFrame {
     /// About how much memory it needs. Names are not counted, because the writer has them in any case.
     fn bytes(&self) -> usize {
-        let entries = usize::try_from(self.header.entries).unwrap_or(usize::MAX);
-        let texts = usize::try_from(self.header.plain_len).unwrap_or(usize::MAX);
+        let header = &self.frame.header;
+        let entries = usize::try_from(header.entries).unwrap_or(usize::MAX);
+        let texts = usize::try_from(header.plain_len).unwrap_or(usize::MAX);
         let fixed = size_of::<Entry>().saturating_mul(entries);
         let records = size_of::<Record>().saturating_mul(self.records.len());
         fixed.saturating_add(records).saturating_add(texts)
@@ -76,7 +74,7 @@ impl RecentFrames {
     /// The frame with this number, if it is kept.
     pub fn get(&self, frame: u64) -> Option<Arc<RecentFrame>> {
         let kept = held(&self.kept);
-        let first = kept.frames.front()?.header.frame;
+        let first = kept.frames.front()?.frame.header.frame;
         let at = usize::try_from(frame.checked_sub(first)?).ok()?;
         kept.frames.get(at).cloned()
     }

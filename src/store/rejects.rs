@@ -47,11 +47,7 @@ impl Store {
         mut each: impl FnMut(&ScopedRecord<'_>) -> bool,
     ) -> Result<(), StoreError> {
         let (mut cursor, mut frames) = self.scan(&ScanScope::default())?;
-        while let Some(mut frame) = frames.next(&mut cursor)? {
-            if frame.header().rejects == 0 {
-                frame.skip(&mut cursor);
-                continue;
-            }
+        while let Some(mut frame) = frames.next_if(&mut cursor, |it| it.rejects > 0)? {
             while let Some(record) = frame.next(&mut cursor)? {
                 if !each(&record) {
                     return Ok(());

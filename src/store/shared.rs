@@ -5,6 +5,7 @@ use super::byte_budget::ByteBudget;
 use super::copy_folder::CopyFolder;
 use super::data_dir::DataDir;
 use super::error::StoreError;
+use super::frame_index::FrameIndex;
 use super::locks::held;
 use super::options::Options;
 use super::recent::{RecentFrame, RecentFrames};
@@ -30,6 +31,7 @@ pub(super) struct StoreShared {
     /// Lines that wait for the writer.
     pub waiting: AtomicU64,
     pub listeners: Mutex<Vec<HeadListener>>,
+    pub index: FrameIndex,
     pub recent: RecentFrames,
 }
 

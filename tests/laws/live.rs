@@ -354,3 +354,49 @@ fn a_cursor_that_keeps_up_does_not_read_the_log() {
             .is_err()
     );
 }
+
+/// Damage is found where a frame is read: here it shows which frames a query does not read.
+#[test]
+fn a_query_does_not_read_frames_of_other_channels_again() {
+    let engine = Arc::new(FaultJournal::new(MemoryJournal::new()));
+    let join = |desk: &Desk, channel: &str, n: u64| {
+        let line =
+            format!(r#"{{"t":"join","channel":"{channel}","topic":"x","user":"u{n}","ts":{n}}}"#);
+        support::take(&desk.store, &line, &Default::default());
+    };
+    let present = |desk: &Desk| {
+        let filter = WhoFilter {
+            when: WhoWhen::At(1_000),
+            ..WhoFilter::default()
+        };
+        let who = desk.store.who("room", &filter);
+        who.map(|who| {
+            who.topics
+                .iter()
+                .map(|topic| topic.publishers.len())
+                .sum::<usize>()
+        })
+    };
+    let desk = Desk::on(&engine);
+    (1..=20).for_each(|n| join(&desk, if n % 10 == 0 { "room" } else { "attic" }, n));
+    drop(desk);
+    let desk = Desk::on(&engine);
+    assert_eq!(present(&desk).unwrap(), 2);
+    (21..=40).for_each(|n| join(&desk, if n % 10 == 0 { "room" } else { "attic" }, n));
+    assert_eq!(present(&desk).unwrap(), 4);
+    let of_attic = (1..=40).filter(|n| n % 10 != 0);
+    of_attic.for_each(|position| engine.flip(position, 100));
+    assert_eq!(present(&desk).unwrap(), 4);
+    let unread = Store::on(Box::new(engine), Options::default()).unwrap();
+    assert!(
+        unread
+            .who(
+                "room",
+                &WhoFilter {
+                    when: WhoWhen::At(1_000),
+                    ..WhoFilter::default()
+                }
+            )
+            .is_err()
+    );
+}

@@ -5,6 +5,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::Index;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::limits::TOMBSTONES_PER_CHANNEL_MAX;
@@ -105,6 +106,23 @@ proptest! {
     }
 
     /// A repeated id is answered with the entry that it made the first time, whatever came in between.
+    /// A store that was opened again knows nothing of its frames, and learns of them from queries.
+    #[test]
+    fn earlier_queries_change_no_answer(mut tape in tape(Shape::Any, 40), half in any::<Index>()) {
+        // A store that is opened again ends the connections that are up.
+        tape.lines.retain(|heard| !heard.text.starts_with('^'));
+        let engine = memory();
+        let (before, after) = tape.lines.split_at(half.index(tape.lines.len() + 1));
+        Desk::on(&engine).hear(&tape, before);
+        let desk = Desk::on(&engine);
+        answers(&desk);
+        desk.hear(&tape, after);
+        let asked = [answers(&desk), answers(&desk)];
+        drop(desk);
+        let fresh = answers(&Desk::on(&engine));
+        prop_assert_eq!(asked, [fresh.clone(), fresh]);
+    }
+
     #[test]
     fn retries_survive(tape in tape(Shape::Any, 40), sizes in vec(0usize..12, 0..4)) {
         let engine = memory();

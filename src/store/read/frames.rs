@@ -8,6 +8,7 @@ use crate::log::engine::{Engine, StoredValue};
 use crate::log::frame::{Check, FrameError, FrameHeader, FrameRecords, channel_hash};
 use crate::log::read::Frames;
 use crate::store::error::StoreError;
+use crate::store::frame_index::{FrameIndex, IndexLearner, IndexedFrame};
 
 /// The frames of a scope.
 pub struct ScopedFrames<'a> {
@@ -19,6 +20,8 @@ pub struct ScopedFrames<'a> {
     /// The number of the last frame that was given or skipped.
     frame: u64,
     ended: bool,
+    index: Option<&'a FrameIndex>,
+    learner: Option<IndexLearner<'a>>,
 }
 
 impl<'a> ScopedFrames<'a> {
@@ -36,6 +39,19 @@ impl<'a> ScopedFrames<'a> {
             check: Check::Form,
             frame: cursor.place.frame,
             ended: false,
+            index: None,
+            learner: None,
+        }
+    }
+
+    /// The same, but frames that the index knows and that do not matter are not read.
+    #[must_use]
+    pub(crate) fn with_index(self, index: &'a FrameIndex) -> Self {
+        ScopedFrames {
+            index: Some(index),
+            // A reader of all frames has no use for the index, and need not fill it.
+            learner: self.channel.map(|_| IndexLearner::new(index)),
+            ..self
         }
     }
 
@@ -51,9 +67,26 @@ impl<'a> ScopedFrames<'a> {
     /// # Errors
     /// The log is damaged, or this frame does not continue the chain.
     pub fn next(&mut self, cursor: &mut StateCursor) -> Result<Option<ScopedFrame>, StoreError> {
+        self.next_if(cursor, |_| true)
+    }
+
+    /// The same, but frames with other headers than the reader wants are skipped.
+    ///
+    /// # Errors
+    /// Those of [`next`](Self::next).
+    pub fn next_if(
+        &mut self,
+        cursor: &mut StateCursor,
+        wants: impl Fn(&FrameHeader) -> bool,
+    ) -> Result<Option<ScopedFrame>, StoreError> {
         if self.ended || cursor.place.frame != self.frame {
             return Ok(None);
         }
+        let channel = self.channel;
+        let wants = |header: &FrameHeader| {
+            channel.is_none_or(|channel| header.may_touch(channel)) && wants(header)
+        };
+        self.pass(cursor, &wants);
         while let Some(frame) = self
             .frames
             .next_frame()
@@ -69,7 +102,10 @@ impl<'a> ScopedFrames<'a> {
                 break;
             }
             self.frame = header.frame;
-            let touches = self.channel.is_none_or(|channel| header.may_touch(channel));
+            if let Some(learner) = &mut self.learner {
+                learner.note(&header, position);
+            }
+            let wanted = wants(&header);
             let frame = ScopedFrame {
                 position,
                 behind: LogPosition {
@@ -85,13 +121,37 @@ impl<'a> ScopedFrames<'a> {
                 has_all_state: self.channel.is_none(),
                 ended: false,
             };
-            if touches {
+            if wanted {
                 return Ok(Some(frame));
             }
             frame.skip(cursor);
+            self.pass(cursor, &wants);
         }
         self.ended = true;
         Ok(None)
+    }
+
+    /// Moves the cursor over frames that the index knows and that are not wanted.
+    fn pass(&mut self, cursor: &mut StateCursor, wants: &impl Fn(&FrameHeader) -> bool) {
+        let Some(index) = self.index else {
+            return;
+        };
+        let (end, frames) = (self.end, &self.frames);
+        index.pass(cursor.place.frame + 1, |known: &IndexedFrame| {
+            let header = &known.header;
+            let ends = frames.ends_before(known.position)
+                || header.entries > 0 && end.is_before(header.first_seq, header.recorded_at.0);
+            let continues = header.link_before == cursor.place.link;
+            let passes = !ends && continues && !wants(header);
+            if passes {
+                cursor.place = known.behind();
+            }
+            passes
+        });
+        if self.frame != cursor.place.frame {
+            self.frame = cursor.place.frame;
+            self.frames.skip_to(cursor.place.next);
+        }
     }
 
     /// Applies all frames that are left, for readers that only want the state.
