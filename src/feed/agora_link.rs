@@ -2,9 +2,10 @@
 //! ([guide](crate::guide::semantics#link-and-token-events)): link, token, and the topic and presence events
 //! themselves. The native SDKs write enum numbers instead of words.
 
+use super::line::Line;
 use super::line_error::LineError;
 use super::settings::Settings;
-use super::{Line, agora_js, agora_native, agora_presence};
+use super::{agora_js, agora_native, agora_presence};
 use crate::domain::event::{
     EventPayload, LinkState, ReportedLink, ReportedToken, Service, Str, TokenState,
 };

@@ -1,7 +1,7 @@
 //! The topic event of Agora's native SDKs ([guide](crate::guide::semantics#native-topic-events)).
 
-use super::Line;
 use super::agora_topics::{self, FieldNames, TopicEventKind};
+use super::line::Line;
 use super::line_error::LineError;
 use crate::domain::event::{ChangeKind, EventPayload};
 

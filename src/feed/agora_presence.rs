@@ -3,11 +3,12 @@
 //! must not change the roster of publishers. So its channel is named `message:NAME` or `stream:NAME` here, and its
 //! only topic `presence`.
 
-use super::Line;
-use super::field::{Field, check_length, object};
+use super::field::{Field, check_length};
 use super::json::Scanner;
+use super::line::Line;
 use super::line_error::LineError;
 use super::meta::{self, ParsedMeta};
+use super::object::{ReadObject, object};
 use super::settings::Settings;
 use crate::domain::event::{
     ChangeKind, EventPayload, ReportedChange, ReportedListing, ReportedMember, ReportedTopic, Str,
@@ -92,9 +93,9 @@ pub(super) fn is_native(line: &Line<'_>) -> bool {
         line.interval(),
         line.snapshot(),
     ];
-    let of_topics = [line.topic_infos(), line.topic_info_count()];
+    let of_topics = [line.topic_infos().field(), line.topic_info_count()];
     line.channel_type().is_given()
-        && !line.topic_infos().is_given()
+        && !line.topic_infos().field().is_given()
         && (of_presence.into_iter().any(Field::is_there)
             || !of_topics.into_iter().any(Field::is_there))
 }

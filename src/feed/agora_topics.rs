@@ -1,31 +1,12 @@
 //! The meaning of Agora's topic events ([guide](crate::guide::semantics#live-events)), independent of the field names
 //! of each SDK.
 
-use super::Line;
-use super::field::{Field, object};
+use super::field::Field;
+use super::line::{Line, Topic};
 use super::line_error::LineError;
 use crate::domain::event::{
     ChangeKind, EventPayload, ReportedChange, ReportedListing, ReportedMember, ReportedTopic, Str,
 };
-
-object! {
-    /// One of the `topicInfos`, with the field names of all SDKs.
-    Topic {
-        topic_name: "topicName",
-        total_publisher: "totalPublisher",
-        topic: "topic",
-        publisher_count: "publisherCount",
-        publishers: "publishers",
-    }
-}
-
-object! {
-    /// One of its publishers.
-    Publisher {
-        user: "publisherUserId",
-        meta: "publisherMeta",
-    }
-}
 
 /// The kind of a topic event.
 #[derive(Clone, Copy)]
@@ -59,7 +40,7 @@ pub(super) fn said<'a>(
     let total_topics = (words.total_topics)(line).count()?;
     // Agora's presence events have the same types, but no topics: they must not empty a channel. A null beside a
     // total of 0 is an empty list, from a language that writes empty lists as null.
-    let infos = line.topic_infos();
+    let infos = line.topic_infos().field();
     let none_told = infos.is_null() && total_topics == Some(0);
     if !matches!(what, TopicEventKind::None) && !infos.is_given() && !none_told {
         return Err(infos.lacking());
@@ -102,23 +83,20 @@ fn topics<'a>(
     words: &FieldNames,
     mut each: impl FnMut(ReportedTopic<'a>),
 ) -> Result<(), LineError> {
-    line.topic_infos().objects(|scanner| {
-        let mut topic = Topic::default();
-        topic.read(scanner)?;
-        if !topic.publishers().is_there() {
-            return Err(topic.publishers().lacking());
+    line.topic_infos().each(|topic| {
+        let publishers = topic.publishers();
+        if !publishers.field().is_there() {
+            return Err(publishers.field().lacking());
         }
-        let mut members = Vec::with_capacity(1);
-        topic.publishers().objects(|scanner| {
-            let mut publisher = Publisher::default();
-            publisher.read(scanner)?;
+        let mut members = Vec::with_capacity(publishers.len());
+        publishers.each(|publisher| {
             let who = ReportedMember::of(publisher.user().needed_name()?);
             members.push(publisher.meta().meta()?.of_member(who));
             Ok(())
         })?;
         each(ReportedTopic {
-            topic: (words.topic)(&topic).needed_name()?,
-            total: (words.total)(&topic).count()?,
+            topic: (words.topic)(topic).needed_name()?,
+            total: (words.total)(topic).count()?,
             members,
         });
         Ok(())

@@ -2,11 +2,11 @@
 //!
 //! A null counts as missing, except for metadata, where it is a value. A missing list counts as empty.
 
-use super::decimal::{self, WholeNumber};
 use super::json::{Raw, Scanner};
 use super::line_error::LineError;
 use super::meta::{self, ParsedMeta};
 use super::settings::TimeUnit;
+use crate::decimal::{self, WholeNumber};
 use crate::domain::event::Str;
 use crate::domain::order::Pos;
 use crate::domain::time::Millis;
@@ -23,51 +23,6 @@ pub(super) struct Field<'a> {
     name: &'static str,
     raw: Option<Raw<'a>>,
 }
-
-/// An object that keeps its known fields and skips the others. Of repeated keys, the last one counts.
-macro_rules! object {
-    ($(#[$doc:meta])* $what:ident { $($slot:ident: $name:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Default)]
-        pub(in crate::feed) struct $what<'a> {
-            $($slot: Option<$crate::feed::json::Raw<'a>>,)*
-        }
-
-        impl<'a> $what<'a> {
-            $(
-                #[doc = concat!("`", $name, "`.")]
-                pub(in crate::feed) fn $slot(&self) -> $crate::feed::field::Field<'a> {
-                    $crate::feed::field::Field::new($name, self.$slot)
-                }
-            )*
-
-            /// Reads the object that begins here.
-            pub(in crate::feed) fn read(
-                &mut self,
-                scanner: &mut $crate::feed::json::Scanner<'a>,
-            ) -> Result<(), $crate::feed::line_error::LineError> {
-                scanner.entries(|key, scanner| {
-                    let value = scanner.value()?;
-                    let decoded;
-                    let key = match key.plain() {
-                        Some(plain) => plain,
-                        None => {
-                            // A key with a lone surrogate matches no known key.
-                            decoded = key.decode().unwrap_or_default();
-                            decoded.as_ref()
-                        }
-                    };
-                    match key {
-                        $($name => self.$slot = Some(value),)*
-                        _ => {}
-                    }
-                    Ok(())
-                })
-            }
-        }
-    };
-}
-pub(super) use object;
 
 impl<'a> Field<'a> {
     /// A field with this name, and the value found for it.
@@ -361,16 +316,19 @@ impl<'a> Field<'a> {
         }
     }
 
-    fn given(self) -> Option<Raw<'a>> {
+    /// Its value, unless it is missing or null.
+    pub(super) fn given(self) -> Option<Raw<'a>> {
         self.raw.filter(|raw| raw.first() != b'n')
     }
 
-    fn not(self, wanted: &'static str) -> LineError {
+    /// The error for a value of the wrong type.
+    pub(super) fn not(self, wanted: &'static str) -> LineError {
         let field = self.name;
         LineError::WrongType { field, wanted }
     }
 
-    fn has_no(self, wanted: &'static str) -> LineError {
+    /// The error for an element of the wrong type.
+    pub(super) fn has_no(self, wanted: &'static str) -> LineError {
         let field = self.name;
         LineError::WrongElement { field, wanted }
     }

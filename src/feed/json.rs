@@ -73,10 +73,26 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Skips white space.
+    /// Skips white space. Most often there is none.
     pub(super) fn space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+        while let Some(byte) = self.peek()
+            && byte <= b' '
+            && matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+        {
             self.at += 1;
+        }
+    }
+
+    /// The position of the next byte.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// What was read since a position, as a value. Only for values that are not strings.
+    pub(super) fn since(&self, start: usize) -> Raw<'a> {
+        Raw {
+            text: self.text.get(start..self.at).unwrap_or_default(),
+            escaped: false,
         }
     }
 
@@ -97,10 +113,7 @@ impl<'a> Scanner<'a> {
             Some(b'{' | b'[') => self.nested()?,
             _ => self.simple()?,
         }
-        Ok(Raw {
-            text: self.text.get(start..self.at).unwrap_or_default(),
-            escaped: false,
-        })
+        Ok(self.since(start))
     }
 
     /// Skips a value that is not an object, array or string.
@@ -258,25 +271,44 @@ impl<'a> Scanner<'a> {
         self.at += 1;
     }
 
+    /// Skips a string. Most have no escapes.
+    #[inline]
     fn string(&mut self) -> Result<Raw<'a>, LineError> {
         let start = self.at;
-        let mut escaped = false;
         self.at += 1;
+        self.plain();
+        if self.peek() != Some(b'"') {
+            return self.escaped_string(start);
+        }
+        self.at += 1;
+        Ok(self.since(start))
+    }
+
+    /// Skips the rest of a string, from the first byte that may not stand for itself.
+    #[cold]
+    fn escaped_string(&mut self, start: usize) -> Result<Raw<'a>, LineError> {
+        let mut escaped = false;
         loop {
-            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            self.at += plain_length(rest);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    let text = self.text.get(start..self.at).unwrap_or_default();
-                    return Ok(Raw { text, escaped });
+                    let raw = self.since(start);
+                    return Ok(Raw { escaped, ..raw });
                 }
                 Some(b'\\') => self.escape()?,
                 Some(_) => return self.broken("a control character is not escaped"),
                 None => return self.broken("a string has no end"),
             }
             escaped = true;
+            self.plain();
         }
+    }
+
+    /// Skips the bytes of a string that stand for themselves.
+    #[inline]
+    fn plain(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += plain_length(rest);
     }
 
     fn escape(&mut self) -> Result<(), LineError> {

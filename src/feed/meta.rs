@@ -4,9 +4,9 @@
 //! The text has no white space; object keys in byte order, the last one of repeated keys; numbers as [`decimal`]
 //! writes them; and only the escapes that JSON requires. This module also decides about metadata that is too large.
 
-use super::decimal;
 use super::json::{Raw, Scanner};
 use super::line_error::LineError;
+use crate::decimal;
 use crate::domain::event::ReportedMember;
 use crate::limits::META_BYTES_MAX;
 use std::borrow::Cow;

@@ -26,8 +26,10 @@ mod agora_presence;
 mod agora_topics;
 mod field;
 mod json;
+mod line;
 mod line_error;
 mod meta;
+mod object;
 mod own;
 mod recorded;
 mod settings;
@@ -36,11 +38,12 @@ pub use line_error::LineError;
 pub use recorded::recording;
 pub use settings::{Settings, TimeUnit};
 
-use crate::decimal;
 use crate::domain::event::{Event, EventPayload};
 use crate::domain::order::Stamp;
 use crate::limits::ID_BYTES_MAX;
 use json::Scanner;
+use line::Line;
+use object::ReadObject;
 use std::borrow::Cow;
 
 /// Values for what a line itself does not report.
@@ -63,60 +66,6 @@ impl<'a> Defaults<'a> {
             self_user: None,
             settings: Settings::USUAL,
         }
-    }
-}
-
-field::object! {
-    /// Every field that some shape knows.
-    Line {
-        event_type: "eventType",
-        channel_name: "channelName",
-        publisher: "publisher",
-        timestamp: "timestamp",
-        topic_infos: "topicInfos",
-        total_topics: "totalTopics",
-        t: "t",
-        ts: "ts",
-        channel: "channel",
-        topic: "topic",
-        user: "user",
-        conn: "conn",
-        meta: "meta",
-        pos: "pos",
-        id: "id",
-        observer: "observer",
-        self_user: "self",
-        reason: "reason",
-        topics: "topics",
-        topics_in_all: "total_topics",
-        totals: "totals",
-        incomplete: "incomplete",
-        sync: "sync",
-        joins: "joins",
-        leaves: "leaves",
-        changes: "changes",
-        state: "state",
-        channels: "channels",
-        unrestored: "unrestored",
-        service: "service",
-        resync: "resync",
-        late_ms: "late_ms",
-        occupancy: "occupancy",
-        together: "together",
-        event: "event",
-        type_number: "type",
-        topic_info_count: "topicInfoCount",
-        current_state: "currentState",
-        reason_code: "reasonCode",
-        service_type: "serviceType",
-        affected_channels: "affectedChannels",
-        unrestored_channels: "unrestoredChannels",
-        is_resumed: "isResumed",
-        channel_type: "channelType",
-        state_changed: "stateChanged",
-        state_items: "stateItems",
-        snapshot: "snapshot",
-        interval: "interval",
     }
 }
 

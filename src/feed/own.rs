@@ -1,8 +1,9 @@
 //! Rollbook's own feed format ([guide](crate::guide::semantics#own-format)).
 
-use super::Line;
-use super::field::{Field, object};
+use super::field::Field;
+use super::line::Line;
 use super::line_error::LineError;
+use super::object::{ReadObject, object};
 use super::settings::{Settings, TimeUnit};
 use crate::domain::event::{
     ChangeKind, EventPayload, LinkState, ReportedChange, ReportedLink, ReportedListing,

@@ -2,9 +2,10 @@
 //! `link` line about an ingest connection, `connection`. These fields count only with `ingest
 //! --keep-recorded`; lines of every shape may have them.
 
-use super::field::{Field, object};
+use super::field::Field;
 use super::json::Scanner;
 use super::line_error::LineError;
+use super::object::{ReadObject, object};
 use super::settings::TimeUnit;
 use crate::domain::entry::{Recording, Rules};
 use crate::domain::event::Connection;
