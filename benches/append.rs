@@ -89,10 +89,7 @@ fn append(c: &mut Criterion) {
             ("sled, none", Durability::None, IN_FLIGHT),
         ] {
             let dir = folder();
-            let options = Options {
-                durability,
-                ..Options::default()
-            };
+            let options = Options::default().durability(durability);
             let store = Store::open(dir.path(), options).unwrap();
             let mut load = load();
             support::fill(&store, &mut load, size(20 * BATCH, 50));

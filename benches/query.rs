@@ -7,7 +7,7 @@ mod support;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rollbook::bench::load::{Load, Random};
-use rollbook::query::{HistoryFilter, MissedFilter, WhoFilter, WhoWhen};
+use rollbook::query::{HistoryFilter, MissedFilter, WhoFilter};
 use std::time::Duration;
 use support::{filled, size};
 
@@ -41,10 +41,7 @@ fn query(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("who at a moment", lines), |b| {
             b.iter(|| {
                 let at = Load::FROM + random.below(span) as i64;
-                let filter = WhoFilter {
-                    when: WhoWhen::At(at),
-                    ..WhoFilter::default()
-                };
+                let filter = WhoFilter::at(at);
                 // At an early moment a quiet channel has no members yet: that is an answer, too.
                 store.who(next(), &filter).is_ok()
             });
@@ -60,12 +57,10 @@ fn query(c: &mut Criterion) {
             };
             group.bench_function(BenchmarkId::new(name, lines), |b| {
                 b.iter(|| {
-                    let filter = HistoryFilter {
-                        channel: of_channel.then(|| next().to_owned()),
-                        after_seq: random.below(store.head() as usize) as u64,
-                        limit: Some(100),
-                        ..HistoryFilter::default()
-                    };
+                    let mut filter = HistoryFilter::default()
+                        .after_seq(random.below(store.head() as usize) as u64)
+                        .limit(100);
+                    filter.channel = of_channel.then(|| next().to_owned());
                     let mut entries = Vec::with_capacity(100);
                     store
                         .history(&filter, |entry| {

@@ -36,7 +36,7 @@ impl Projection for MinutesInChannel {
             Payload::Change(change) => names.key(change.member).channel,
             Payload::Snapshot(snapshot) => snapshot.channel,
             // These entries are about observers, not about members.
-            Payload::Link(_) | Payload::Token(_) => return,
+            _ => return,
         };
         let channel = names.text(channel).to_owned();
         self.until.insert(channel.clone(), entry.effective_at);
@@ -45,7 +45,8 @@ impl Projection for MinutesInChannel {
         let Payload::Change(change) = &entry.payload else {
             return;
         };
-        if !change.is_applied() || change.kind == ChangeKind::Update {
+        let joined = change.kind == ChangeKind::Join;
+        if !change.is_applied() || !(joined || change.kind == ChangeKind::Leave) {
             return;
         }
         let who = (
@@ -53,10 +54,7 @@ impl Projection for MinutesInChannel {
             names.text(names.key(change.member).user).to_owned(),
         );
         let (members, since) = self.present.remove(&who).unwrap_or((0, entry.effective_at));
-        let members = match change.kind {
-            ChangeKind::Join | ChangeKind::Update => members + 1,
-            ChangeKind::Leave => members - 1,
-        };
+        let members = if joined { members + 1 } else { members - 1 };
         if members > 0 {
             self.present.insert(who, (members, since));
         } else {

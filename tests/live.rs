@@ -154,10 +154,7 @@ impl Meter for Measured {
 #[test]
 fn the_writers_work_can_be_measured() {
     let meter = Arc::new(Measured::default());
-    let options = Options {
-        meter: Arc::clone(&meter) as Arc<dyn Meter>,
-        ..support::options()
-    };
+    let options = support::options().meter(Arc::clone(&meter) as Arc<dyn Meter>);
     let store = Store::in_memory(options).unwrap();
     take(&store, batch(Connection::Up, &[SNAPSHOT, JOIN], 2));
     take(&store, batch(Connection::Lost, &[], 2));

@@ -10,12 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The seqs of one page after `after_seq`.
 fn page(store: &Store, channel: Option<&str>, after_seq: u64, limit: u64) -> Vec<u64> {
-    let filter = HistoryFilter {
-        channel: channel.map(str::to_owned),
-        after_seq,
-        limit: Some(limit),
-        ..HistoryFilter::default()
-    };
+    let mut filter = HistoryFilter::default().after_seq(after_seq).limit(limit);
+    filter.channel = channel.map(str::to_owned);
     let mut seqs = Vec::new();
     let each = |entry: rollbook::query::answer::HistoryEntry| {
         seqs.push(entry.seq);

@@ -69,14 +69,8 @@ fn rollbooks_shape_keeps_pages_as_they_were() {
 fn a_range_that_begins_among_pages_has_the_snapshot_whole() {
     let store = support::store_of(PAGES);
     // Entry 3 is the snapshot; bob joined after its begin.
-    let by_seq = ReplayFilter {
-        from_seq: Some(3),
-        ..ReplayFilter::default()
-    };
-    let by_time = ReplayFilter {
-        from: Some(2_100),
-        ..ReplayFilter::default()
-    };
+    let by_seq = ReplayFilter::default().from_seq(3);
+    let by_time = ReplayFilter::default().from(2_100);
     let wanted = [&["snapshot", "leave"][..], &["join", "snapshot", "leave"]];
     for (filter, wanted) in [by_seq, by_time].iter().zip(wanted) {
         let lines = played(&store, filter, LineShape::Rollbook);
@@ -101,11 +95,9 @@ fn a_range_that_begins_among_pages_has_the_snapshot_whole() {
 fn a_range_ends_with_the_last_entry_or_before_a_moment() {
     let store = support::store_of(PAGES);
     let until = |to, to_seq| {
-        let filter = ReplayFilter {
-            to,
-            to_seq,
-            ..ReplayFilter::default()
-        };
+        let mut filter = ReplayFilter::default();
+        filter.to = to;
+        filter.to_seq = to_seq;
         played(&store, &filter, LineShape::Agora).len()
     };
     assert_eq!(until(None, Some(1)), 1);
@@ -177,10 +169,7 @@ fn what_only_other_shapes_can_say_has_fields_of_its_own() {
 #[test]
 fn lines_say_how_they_were_recorded_and_only_who_asks_heeds_it() {
     let line = r#"{"t":"join","channel":"a","topic":"t","user":"ann","ts":9000,"recorded_at":5000,"rules":{"max_ahead_ms":0,"lossy":true}}"#;
-    let keep = IngestOptions {
-        keep_recorded: true,
-        ..IngestOptions::default()
-    };
+    let keep = IngestOptions::default().keep_recorded(true);
     let kept = support::store_of("");
     support::take(&kept, line, &keep);
     let entry = &support::history(&kept)[0];
@@ -401,10 +390,8 @@ fn a_link_line_that_names_several_channels_is_played_for_each() {
 "#,
     );
     let links = |channel: Option<&str>| -> Vec<Value> {
-        let filter = ReplayFilter {
-            channel: channel.map(str::to_owned),
-            ..ReplayFilter::default()
-        };
+        let mut filter = ReplayFilter::default();
+        filter.channel = channel.map(str::to_owned);
         let lines = played(&store, &filter, LineShape::Agora).into_iter();
         let links = lines.filter(|line| line["event"] == "linkState");
         links
@@ -429,13 +416,11 @@ fn where_the_range_cuts_into_history_the_roster_comes_first() {
 "#,
     );
     let played = |channel: &str, from, to| {
-        let filter = ReplayFilter {
-            channel: Some(channel.to_owned()),
-            from: Some(from),
-            to,
-            standing: true,
-            ..ReplayFilter::default()
-        };
+        let mut filter = ReplayFilter::default()
+            .channel(channel)
+            .from(from)
+            .standing(true);
+        filter.to = to;
         let mut lines = Vec::new();
         let mut each = |line: &PlayedLine<'_>| {
             let value: Value = serde_json::from_str(line.text).unwrap();

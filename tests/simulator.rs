@@ -77,10 +77,7 @@ fn wrongly(name: &str, rules: Rules) -> Score {
 /// The options are needed, and the score notices when they are missing.
 #[test]
 fn a_source_that_is_trusted_too_much_is_found_out() {
-    let trusted = Rules {
-        max_ahead_ms: 600_000,
-        ..Rules::default()
-    };
+    let trusted = Rules::default().max_ahead_ms(600_000);
     let lossy = wrongly("lossy", trusted);
     assert!(lossy.wrong_windows > 0, "{lossy:?}");
     assert!(lossy.wrong_certain > 0, "{lossy:?}");
@@ -97,10 +94,7 @@ fn a_source_that_is_trusted_too_much_is_found_out() {
 /// Differences that are taken as live events get the time of sending instead of the time of the change.
 #[test]
 fn differences_that_are_taken_for_live_events_are_found_out() {
-    let live = Rules {
-        resync_ms: 0,
-        ..Rules::default()
-    };
+    let live = Rules::default().resync_ms(0);
     let differences = wrongly("differences", live);
     assert!(differences.invented > 0, "{differences:?}");
     assert!(differences.missed > 0, "{differences:?}");

@@ -20,10 +20,7 @@ fn trace(name: &str) -> PathBuf {
 fn recorded(file: &Path, keep_recorded: bool) -> (tempfile::TempDir, Store, IngestOutcome) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), Options::default()).unwrap();
-    let how = IngestOptions {
-        keep_recorded,
-        ..IngestOptions::default()
-    };
+    let how = IngestOptions::default().keep_recorded(keep_recorded);
     let outcome = ingest(&store, Source::open(file).unwrap(), &how, &mut ()).unwrap();
     assert_eq!(outcome.tally.rejected, 0);
     (dir, store, outcome)
@@ -84,11 +81,9 @@ fn table(file: &Path) -> Vec<Vec<String>> {
 /// Every inferred join and leave of a store, sorted: time, type, channel, topic, user.
 fn inferred(store: &Store) -> Vec<[String; 5]> {
     let mut rows = Vec::new();
-    let filter = HistoryFilter {
-        types: vec![EntryType::Join, EntryType::Leave],
-        observed: Some(false),
-        ..HistoryFilter::default()
-    };
+    let filter = HistoryFilter::default()
+        .types([EntryType::Join, EntryType::Leave])
+        .observed(false);
     let each = |entry: HistoryEntry| {
         let kind = if entry.kind == EntryType::Join {
             "inferred_join"

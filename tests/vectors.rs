@@ -121,13 +121,7 @@ fn check(vector: &Value) -> Result<(), String> {
             _ => WhoWhen::Head,
         };
         let who = store
-            .who(
-                "room-1",
-                &WhoFilter {
-                    when,
-                    ..WhoFilter::default()
-                },
-            )
+            .who("room-1", &WhoFilter::default().when(when))
             .unwrap();
         let mut users: Vec<&str> = who
             .topics

@@ -204,11 +204,7 @@ pub fn find<S>(
 /// # Errors
 /// The store's error.
 pub fn open(data: &Path, patience: Duration) -> Result<Store, StoreError> {
-    let options = Options {
-        create: false,
-        patience,
-        ..Options::default()
-    };
+    let options = Options::default().create(false).patience(patience);
     match Store::open(data, options) {
         Err(error) if error.forbids_writing() => {
             let store = Store::open_read_only(data)?;

@@ -34,17 +34,12 @@ impl Holding {
         #[cfg(feature = "server")]
         {
             let metrics = Metrics::new();
-            let options = Options {
-                meter: Arc::<Metrics>::clone(&metrics),
-                ..options
-            };
+            let options = options.meter(Arc::<Metrics>::clone(&metrics));
             let store = Store::open(data, options)?;
-            let config = Config {
-                rules,
-                settings,
-                metrics,
-                ..Config::default()
-            };
+            let config = Config::default()
+                .rules(rules)
+                .settings(settings)
+                .metrics(metrics);
             Ok(Holding::with(data, store, config))
         }
         #[cfg(not(feature = "server"))]
@@ -62,10 +57,7 @@ impl Holding {
     pub fn read(data: &Path, store: Store) -> Holding {
         #[cfg(feature = "server")]
         if !store.is_copy() {
-            let config = Config {
-                only_read: true,
-                ..Config::default()
-            };
+            let config = Config::default().only_read(true);
             return Holding::with(data, store, config);
         }
         let _ = data;

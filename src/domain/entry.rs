@@ -95,6 +95,7 @@ pub struct Window {
 
 /// What an entry records.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Payload {
     /// A member joined, changed or left.
     Change(Change),
@@ -146,6 +147,7 @@ impl Change {
 
 /// What was decided about an observed event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Disposition {
     /// It took effect.
     Applied,
@@ -161,6 +163,7 @@ pub enum Disposition {
 
 /// Where an entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// A source reported it.
     Observed,
@@ -210,6 +213,7 @@ pub struct Snapshot {
 
 /// Where a snapshot's list comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum SnapshotOrigin {
     /// The source sent it.
     #[default]
@@ -379,7 +383,14 @@ pub struct ConnectionEnd {
 }
 
 /// How events are judged. The rules are part of the log, because the decisions depend on them.
+///
+/// ```
+/// use rollbook::domain::entry::Rules;
+/// let rules = Rules::default().lossy(true).skew_tolerance_ms(500);
+/// assert_eq!(rules.max_ahead_ms, 60_000);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rules {
     /// Forgiven lateness, ms (`--skew-tolerance`).
     pub skew_tolerance_ms: i64,
@@ -396,6 +407,41 @@ pub struct Rules {
 impl Rules {
     /// The default of `resync_ms`.
     pub const RESYNC_MS: i64 = 10_000;
+
+    /// Forgiven lateness, ms. Default: 0.
+    #[must_use]
+    pub const fn skew_tolerance_ms(mut self, ms: Millis) -> Self {
+        self.skew_tolerance_ms = ms;
+        self
+    }
+
+    /// How far a source's time may be ahead of the recording, ms. Default: 60,000.
+    #[must_use]
+    pub const fn max_ahead_ms(mut self, ms: Millis) -> Self {
+        self.max_ahead_ms = ms;
+        self
+    }
+
+    /// By how much windows begin earlier, ms. Default: 0.
+    #[must_use]
+    pub const fn slack_ms(mut self, ms: Millis) -> Self {
+        self.slack_ms = ms;
+        self
+    }
+
+    /// Whether the source may drop or reorder single events. Default: no.
+    #[must_use]
+    pub const fn lossy(mut self, lossy: bool) -> Self {
+        self.lossy = lossy;
+        self
+    }
+
+    /// How long a source may take to send what was missed as differences, ms; 0: it sends none. Default: 10,000.
+    #[must_use]
+    pub const fn resync_ms(mut self, ms: Millis) -> Self {
+        self.resync_ms = ms;
+        self
+    }
 }
 
 impl Default for Rules {

@@ -26,6 +26,7 @@ pub struct Event<'a> {
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum EventPayload<'a> {
     /// Live changes of members of one channel, in the order in which they are to be taken.
     Changes {
@@ -101,6 +102,7 @@ pub enum EventPayload<'a> {
 
 /// What kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ChangeKind {
     /// A publisher came.
     Join,
@@ -178,6 +180,7 @@ pub struct ReportedLink<'a> {
 
 /// What became of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LinkState {
     /// It came up. What was missed, the next snapshot shows.
     Up,
@@ -200,6 +203,7 @@ impl LinkState {
 /// The service of the source that a link belongs to, and with it the channels that the link carries. Agora has one for
 /// messages and presence and one for stream channels and their topics; other sources have one for everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Service {
     /// All of the observer's channels.
     All,
@@ -226,6 +230,7 @@ pub struct ReportedConnection {
 
 /// The life of an ingest connection. One at a time speaks for an observer: the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Connection {
     /// Its first event has come, of a feed that was not heard before.
     Up,
@@ -286,6 +291,7 @@ pub struct ReportedToken<'a> {
 
 /// The life of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TokenState {
     /// It will expire soon.
     WillExpire,

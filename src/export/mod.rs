@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// What to export.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum ExportKind {
     /// Entries of the log, as `history` returns them.
     Entries(HistoryFilter),
@@ -26,6 +27,7 @@ pub enum ExportKind {
 
 /// How the file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExportFormat {
     /// A header and rows.
     Csv,
@@ -85,6 +87,7 @@ fn no_format(ending: &str) -> String {
 
 /// What happens to an existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Existing {
     /// A file of that name is kept; then there is no export.
     #[default]

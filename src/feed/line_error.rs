@@ -6,6 +6,7 @@ use crate::limits::JSON_DEPTH_MAX;
 ///
 /// Columns and bytes count from 1, in bytes of the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LineError {
     /// The bytes are not UTF-8.
     #[error("not UTF-8 (byte {byte})")]

@@ -48,6 +48,7 @@ use std::borrow::Cow;
 
 /// Values for what a line itself does not report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Defaults<'a> {
     /// The observer.
     pub observer: &'a str,
@@ -66,6 +67,20 @@ impl<'a> Defaults<'a> {
             self_user: None,
             settings: Settings::USUAL,
         }
+    }
+
+    /// The observer's own user id. Default: not known.
+    #[must_use]
+    pub const fn self_user(mut self, user: &'a str) -> Self {
+        self.self_user = Some(user);
+        self
+    }
+
+    /// How lines are read. Default: [`Settings::USUAL`].
+    #[must_use]
+    pub const fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
     }
 }
 

@@ -5,6 +5,7 @@ use crate::domain::time::Millis;
 
 /// The settings of the source's clients and clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Settings {
     /// The unit of a time that is a bare number.
     pub time_unit: TimeUnit,
@@ -18,6 +19,7 @@ pub struct Settings {
 
 /// The unit of a time that is a bare number, counted since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum TimeUnit {
     /// Seconds.
     Seconds,
@@ -36,6 +38,34 @@ impl Settings {
         presence_interval_ms: 30_000,
         presence_debounce_ms: 2_000,
     };
+
+    /// The unit of a time that is a bare number. Default: milliseconds.
+    #[must_use]
+    pub const fn time_unit(mut self, unit: TimeUnit) -> Self {
+        self.time_unit = unit;
+        self
+    }
+
+    /// How long after a user's last message Agora reports its time-out, ms. Default: 300,000.
+    #[must_use]
+    pub const fn presence_timeout_ms(mut self, ms: Millis) -> Self {
+        self.presence_timeout_ms = ms;
+        self
+    }
+
+    /// How long Agora may wait in its interval mode before it reports a change, ms. Default: 30,000.
+    #[must_use]
+    pub const fn presence_interval_ms(mut self, ms: Millis) -> Self {
+        self.presence_interval_ms = ms;
+        self
+    }
+
+    /// How long Agora delays the report of a leave, ms. Default: 2,000.
+    #[must_use]
+    pub const fn presence_debounce_ms(mut self, ms: Millis) -> Self {
+        self.presence_debounce_ms = ms;
+        self
+    }
 }
 
 impl Default for Settings {

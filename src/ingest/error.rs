@@ -7,6 +7,7 @@ use std::io;
 
 /// Why a source returns no (more) lines. All lines before the fault have already been returned.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SourceError {
     /// It cannot be opened.
     #[error("cannot open {name}: {cause}")]
@@ -120,6 +121,7 @@ pub enum IngestError {
 /// A source that was not ingested to its end, and the outcome up to there.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
+#[non_exhaustive]
 pub struct Unfinished {
     /// The outcome of the lines before.
     pub outcome: IngestOutcome,

@@ -6,6 +6,7 @@ use crate::store::LineCounts;
 
 /// The outcome of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IngestOutcome {
     /// Lines read, without blank ones.
     pub lines: u64,

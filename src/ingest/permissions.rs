@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 /// What a sender may write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WritePermissions {
     /// The only allowed channels; `None`: all.
     pub channels: Option<Arc<[String]>>,
@@ -14,6 +15,20 @@ pub struct WritePermissions {
 }
 
 impl WritePermissions {
+    /// The only allowed channels. Default: all.
+    #[must_use]
+    pub fn channels<T: Into<String>>(mut self, channels: impl IntoIterator<Item = T>) -> Self {
+        self.channels = Some(channels.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The only allowed observers. Default: all.
+    #[must_use]
+    pub fn observers<T: Into<String>>(mut self, observers: impl IntoIterator<Item = T>) -> Self {
+        self.observers = Some(observers.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Whether anything is forbidden.
     #[must_use]
     pub fn is_limited(&self) -> bool {

@@ -6,6 +6,7 @@ use serde::Serialize;
 /// The result of `ingest`: counts of its lines and entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct IngestSummary {
     /// Lines read, without blank ones.
     pub lines: u64,

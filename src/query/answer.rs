@@ -59,6 +59,7 @@ pub type Meta = Option<Box<RawValue>>;
 /// `who`: the members of a channel at a moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Who {
     /// The channel.
     pub channel: String,
@@ -78,6 +79,7 @@ pub struct Who {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum CoverageAnswer {
     /// A snapshot was seen, and the link has been up since then.
     Complete,
@@ -90,6 +92,7 @@ pub enum CoverageAnswer {
 /// A topic and its publishers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct TopicAnswer {
     /// The topic.
     pub topic: String,
@@ -100,6 +103,7 @@ pub struct TopicAnswer {
 /// One publisher.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Publisher {
     /// The user.
     pub user: String,
@@ -117,6 +121,7 @@ pub struct Publisher {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Certainty {
     /// The member joined or left at an unknown moment around this one.
     Possible,
@@ -129,6 +134,7 @@ pub enum Certainty {
 /// `history`: one entry of the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct HistoryEntry {
     /// Its number in the log.
     pub seq: u64,
@@ -186,6 +192,7 @@ pub struct HistoryEntry {
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
+#[non_exhaustive]
 pub enum EntryType {
     Join,
     Leave,
@@ -218,6 +225,7 @@ impl std::fmt::Display for EntryType {
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
+#[non_exhaustive]
 pub enum EntryState {
     Up,
     Synced,
@@ -232,6 +240,7 @@ pub enum EntryState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OriginAnswer {
     /// A feed reported it.
     Observed,
@@ -254,6 +263,7 @@ impl std::fmt::Display for OriginAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum DispositionAnswer {
     /// It took effect.
     Applied,
@@ -270,6 +280,7 @@ pub enum DispositionAnswer {
 /// `sessions`: one stay of a member.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Session {
     /// The channel.
     pub channel: String,
@@ -302,6 +313,7 @@ pub struct Session {
 /// `stats`: the figures of a channel or topic.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Stats {
     /// The channel.
     pub channel: String,
@@ -334,6 +346,7 @@ pub struct Stats {
 /// The largest roster.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Peak {
     /// How many members.
     pub count: u64,
@@ -344,6 +357,7 @@ pub struct Peak {
 /// `channels`: one channel of the store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct ChannelAnswer {
     /// The channel.
     pub channel: String,
@@ -364,6 +378,7 @@ pub struct ChannelAnswer {
 /// `rejects`: one rejected line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct RejectAnswer {
     /// Its number among the rejects, from 1.
     pub n: u64,
@@ -382,6 +397,7 @@ pub struct RejectAnswer {
 /// `verify`: whether the log is intact.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Verified {
     /// Nothing is wrong.
     pub ok: bool,
@@ -414,6 +430,7 @@ impl Verified {
 /// A problem in a log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Problem {
     /// The entry at or after which the problem was found.
     pub seq: u64,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 /// An entry, and the channels in which it is shown.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct DeliveredEntry {
     /// The entry.
     pub entry: HistoryEntry,

@@ -10,6 +10,7 @@ use crate::store::{ScanScope, ScanStart, StateView, Store, StoreError};
 
 /// The entries that are wanted.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct HistoryFilter {
     /// Of this channel; also entries without a channel whose observer reports on it.
     pub channel: Option<String>,
@@ -31,6 +32,71 @@ pub struct HistoryFilter {
     pub limit: Option<u64>,
 }
 
+impl HistoryFilter {
+    /// Only this channel; also entries without a channel whose observer reports on it. Default: all.
+    #[must_use]
+    pub fn channel(mut self, channel: impl Into<String>) -> Self {
+        self.channel = Some(channel.into());
+        self
+    }
+
+    /// Only this topic. Default: all.
+    #[must_use]
+    pub fn topic(mut self, topic: impl Into<String>) -> Self {
+        self.topic = Some(topic.into());
+        self
+    }
+
+    /// Only this user. Default: all.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Only entries in effect at or after this moment, Unix ms. Default: from the first one.
+    #[must_use]
+    pub fn from(mut self, ms: Millis) -> Self {
+        self.from = Some(ms);
+        self
+    }
+
+    /// Only entries in effect before this moment, Unix ms. Default: up to the last one.
+    #[must_use]
+    pub fn to(mut self, ms: Millis) -> Self {
+        self.to = Some(ms);
+        self
+    }
+
+    /// Only entries of these types. Default: of all types.
+    #[must_use]
+    pub fn types(mut self, types: impl IntoIterator<Item = EntryType>) -> Self {
+        self.types = types.into_iter().collect();
+        self
+    }
+
+    /// Only observed (`true`) or only inferred (`false`) entries. Default: both.
+    #[must_use]
+    pub fn observed(mut self, observed: bool) -> Self {
+        self.observed = Some(observed);
+        self
+    }
+
+    /// Only entries after this one. Default: 0, from the first one.
+    #[must_use]
+    pub fn after_seq(mut self, seq: u64) -> Self {
+        self.after_seq = seq;
+        self
+    }
+
+    /// At most this many entries. Default: all.
+    #[must_use]
+    pub fn limit(mut self, entries: u64) -> Self {
+        self.limit = Some(entries);
+        self
+    }
+}
+
 impl Store {
     /// Calls `each` with the matching entries, in the order of the log. Stops when it returns `false`.
     ///
@@ -47,7 +113,7 @@ impl Store {
     /// # ))?;
     /// # let source = rollbook::ingest::source::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
-    /// let inferred = rollbook::query::HistoryFilter { observed: Some(false), ..Default::default() };
+    /// let inferred = rollbook::query::HistoryFilter::default().observed(false);
     /// let mut users = Vec::new();
     /// store.history(&inferred, |entry| {
     ///     users.extend(entry.user);

@@ -13,6 +13,7 @@ use crate::store::{ScanScope, StateView, Store, StoreError, heard_of};
 
 /// The gaps that are wanted.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct MissedFilter {
     /// Only this gap.
     pub gap: Option<u32>,
@@ -22,6 +23,36 @@ pub struct MissedFilter {
     pub known_at: Option<Millis>,
     /// Include the details for users: windows, and topics that vanished.
     pub detail: bool,
+}
+
+impl MissedFilter {
+    /// Only this gap. Default: all.
+    #[must_use]
+    pub fn gap(mut self, gap: u32) -> Self {
+        self.gap = Some(gap);
+        self
+    }
+
+    /// Only gaps that had not ended at this moment, Unix ms. Default: all.
+    #[must_use]
+    pub fn since(mut self, ms: Millis) -> Self {
+        self.since = Some(ms);
+        self
+    }
+
+    /// The answer as of this recording time, Unix ms. Default: now.
+    #[must_use]
+    pub fn known_at(mut self, ms: Millis) -> Self {
+        self.known_at = Some(ms);
+        self
+    }
+
+    /// Whether to include the details for users: windows, and topics that vanished. Default: no.
+    #[must_use]
+    pub fn detail(mut self, detail: bool) -> Self {
+        self.detail = detail;
+        self
+    }
 }
 
 impl Store {

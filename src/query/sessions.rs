@@ -11,6 +11,7 @@ use crate::store::{ScanScope, StateView, Store, StoreError, heard_of};
 
 /// The stays that are wanted.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct SessionFilter {
     /// In this channel.
     pub channel: Option<String>,
@@ -24,6 +25,50 @@ pub struct SessionFilter {
     pub to: Option<Millis>,
     /// The answer as of this recording time, Unix ms.
     pub known_at: Option<Millis>,
+}
+
+impl SessionFilter {
+    /// Only this channel. Default: all.
+    #[must_use]
+    pub fn channel(mut self, channel: impl Into<String>) -> Self {
+        self.channel = Some(channel.into());
+        self
+    }
+
+    /// Only this topic. Default: all.
+    #[must_use]
+    pub fn topic(mut self, topic: impl Into<String>) -> Self {
+        self.topic = Some(topic.into());
+        self
+    }
+
+    /// Only this user. Default: all.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Only stays that had not ended at this moment, Unix ms. Default: all.
+    #[must_use]
+    pub fn from(mut self, ms: Millis) -> Self {
+        self.from = Some(ms);
+        self
+    }
+
+    /// Only stays that had begun before this moment, Unix ms. Default: all.
+    #[must_use]
+    pub fn to(mut self, ms: Millis) -> Self {
+        self.to = Some(ms);
+        self
+    }
+
+    /// The answer as of this recording time, Unix ms. Default: now.
+    #[must_use]
+    pub fn known_at(mut self, ms: Millis) -> Self {
+        self.known_at = Some(ms);
+        self
+    }
 }
 
 impl Store {

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 /// What is counted.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct StatsFilter {
     /// Only this channel.
     pub channel: Option<String>,
@@ -25,6 +26,50 @@ pub struct StatsFilter {
     pub every_ms: Option<Millis>,
     /// The answer as of this recording time, Unix ms.
     pub known_at: Option<Millis>,
+}
+
+impl StatsFilter {
+    /// Only this channel. Default: all.
+    #[must_use]
+    pub fn channel(mut self, channel: impl Into<String>) -> Self {
+        self.channel = Some(channel.into());
+        self
+    }
+
+    /// Only this topic. Default: all.
+    #[must_use]
+    pub fn topic(mut self, topic: impl Into<String>) -> Self {
+        self.topic = Some(topic.into());
+        self
+    }
+
+    /// From this moment, Unix ms. Default: from the channel's first entry.
+    #[must_use]
+    pub fn from(mut self, ms: Millis) -> Self {
+        self.from = Some(ms);
+        self
+    }
+
+    /// Up to (not including) this moment, Unix ms. Default: to the channel's last effective time.
+    #[must_use]
+    pub fn to(mut self, ms: Millis) -> Self {
+        self.to = Some(ms);
+        self
+    }
+
+    /// One line for each interval of this length, ms. Default: one line for the whole time.
+    #[must_use]
+    pub fn every_ms(mut self, ms: Millis) -> Self {
+        self.every_ms = Some(ms);
+        self
+    }
+
+    /// The answer as of this recording time, Unix ms. Default: now.
+    #[must_use]
+    pub fn known_at(mut self, ms: Millis) -> Self {
+        self.known_at = Some(ms);
+        self
+    }
 }
 
 impl Store {

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 /// The moment of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum WhoWhen {
     /// The head of the log.
     #[default]
@@ -24,6 +25,7 @@ pub enum WhoWhen {
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct WhoFilter {
     /// Only this topic.
     pub topic: Option<String>,
@@ -33,6 +35,48 @@ pub struct WhoFilter {
     pub known_at: Option<Millis>,
     /// Leave out members who are only possibly there.
     pub certain: bool,
+}
+
+impl WhoFilter {
+    /// The members at a moment, Unix ms.
+    #[must_use]
+    pub fn at(ms: Millis) -> Self {
+        WhoFilter::default().when(WhoWhen::At(ms))
+    }
+
+    /// The members as if the log ended at this entry.
+    #[must_use]
+    pub fn at_seq(seq: u64) -> Self {
+        WhoFilter::default().when(WhoWhen::Seq(seq))
+    }
+
+    /// Only this topic. Default: all.
+    #[must_use]
+    pub fn topic(mut self, topic: impl Into<String>) -> Self {
+        self.topic = Some(topic.into());
+        self
+    }
+
+    /// The moment. Default: the head of the log.
+    #[must_use]
+    pub fn when(mut self, when: WhoWhen) -> Self {
+        self.when = when;
+        self
+    }
+
+    /// The answer as of this recording time, Unix ms. Default: now.
+    #[must_use]
+    pub fn known_at(mut self, ms: Millis) -> Self {
+        self.known_at = Some(ms);
+        self
+    }
+
+    /// Whether to leave out members who are only possibly there. Default: no.
+    #[must_use]
+    pub fn certain(mut self, certain: bool) -> Self {
+        self.certain = certain;
+        self
+    }
 }
 
 impl Store {
@@ -52,11 +96,7 @@ impl Store {
     /// # let source = rollbook::ingest::source::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
     /// // Tony left, and lily joined, at some moment of the gap from 1000 to 9000.
-    /// let filter = rollbook::query::WhoFilter {
-    ///     when: rollbook::query::WhoWhen::At(5_000),
-    ///     ..Default::default()
-    /// };
-    /// let who = store.who("room", &filter)?;
+    /// let who = store.who("room", &rollbook::query::WhoFilter::at(5_000))?;
     /// assert_eq!(who.coverage, rollbook::query::answer::CoverageAnswer::Blind);
     /// assert_eq!(who.topics[0].publishers.len(), 2);
     /// # Ok(())

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 /// How fast time passes.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
 pub enum Speed {
     /// No waiting: a line is played as soon as the one before it is taken.
     #[default]

@@ -4,6 +4,7 @@ use crate::domain::time::Millis;
 
 /// The part of the log to play. A commit is played whole; its first entry decides whether it is in the range.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct ReplayFilter {
     /// Only this channel.
     pub channel: Option<String>,
@@ -20,8 +21,53 @@ pub struct ReplayFilter {
     pub standing: bool,
 }
 
+impl ReplayFilter {
+    /// Only this channel. Default: all.
+    #[must_use]
+    pub fn channel(mut self, channel: impl Into<String>) -> Self {
+        self.channel = Some(channel.into());
+        self
+    }
+
+    /// Only entries in effect at or after this moment, Unix ms. Default: from the first one.
+    #[must_use]
+    pub fn from(mut self, ms: Millis) -> Self {
+        self.from = Some(ms);
+        self
+    }
+
+    /// Only entries in effect before this moment, Unix ms. Default: up to the last one.
+    #[must_use]
+    pub fn to(mut self, ms: Millis) -> Self {
+        self.to = Some(ms);
+        self
+    }
+
+    /// Only this entry and later ones. Default: from the first one.
+    #[must_use]
+    pub fn from_seq(mut self, seq: u64) -> Self {
+        self.from_seq = Some(seq);
+        self
+    }
+
+    /// Only this entry and earlier ones. Default: up to the last one.
+    #[must_use]
+    pub fn to_seq(mut self, seq: u64) -> Self {
+        self.to_seq = Some(seq);
+        self
+    }
+
+    /// Whether to play first the roster at the beginning of the range, as a snapshot. Default: no.
+    #[must_use]
+    pub fn standing(mut self, standing: bool) -> Self {
+        self.standing = standing;
+        self
+    }
+}
+
 /// The shape of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum LineShape {
     /// The shape of Agora's JavaScript SDK ([guide](crate::guide::semantics#input-shapes)), with whole snapshots.
     /// What no Agora event expresses exactly is written in the shape of [`LineShape::Rollbook`]. If a log came from
@@ -48,6 +94,7 @@ pub struct PlayedLine<'a> {
 
 /// An event that should have a line, but has none: it is in the log, and no line can express it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SkippedEntry {
     /// The first entry that the event made; for a step of a paged snapshot, the next entry.
     pub seq: u64,

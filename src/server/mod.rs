@@ -81,6 +81,13 @@ use tokio_util::sync::CancellationToken;
 use write::observers::Observers;
 
 /// How a store is served.
+///
+/// ```
+/// use rollbook::server::{Config, ServerLimits};
+/// let config = Config::default().bounds(ServerLimits::default().connections(100));
+/// assert!(config.tokens.is_none());
+/// ```
+#[non_exhaustive]
 pub struct Config {
     /// The rules for recording lines.
     pub rules: Rules,
@@ -115,6 +122,71 @@ impl Default for Config {
             only_read: false,
             bounds: ServerLimits::default(),
         }
+    }
+}
+
+impl Config {
+    /// The rules for recording lines. Default: [`Rules::default`].
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// The settings for parsing lines. Default: [`Settings::USUAL`].
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Verifies tokens. Default: no token is needed, and only this machine is served.
+    #[must_use]
+    pub fn tokens(mut self, tokens: TokenVerifier) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// Origins of other sites' pages that may send requests. Default: none.
+    #[must_use]
+    pub fn origins(mut self, origins: impl IntoIterator<Item = PageOrigin>) -> Self {
+        self.origins = origins.into_iter().collect();
+        self
+    }
+
+    /// The server's clock. Default: the system's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn ServerClock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The metrics to serve. Default: new ones.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// What is played to the network instead of the store. Default: nothing.
+    #[must_use]
+    pub fn play(mut self, play: Play) -> Self {
+        self.play = Some(play);
+        self
+    }
+
+    /// Whether the owner's socket refuses lines. Default: no.
+    #[must_use]
+    pub fn only_read(mut self, only_read: bool) -> Self {
+        self.only_read = only_read;
+        self
+    }
+
+    /// Limits on connections, sizes and times. Default: those of [`limits`].
+    #[must_use]
+    pub fn bounds(mut self, bounds: ServerLimits) -> Self {
+        self.bounds = bounds;
+        self
     }
 }
 

@@ -198,6 +198,7 @@ impl Batch {
 
 /// The outcome of a batch. All of it is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Receipt {
     /// The counts.
     pub tally: LineCounts,
@@ -260,6 +261,7 @@ impl FeedLine<'_> {
 
 /// A line that was not recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RefusedLine {
     /// The file or feed.
     pub source: Arc<str>,
@@ -273,6 +275,7 @@ pub struct RefusedLine {
 
 /// An entry whose effective time is more than [`crate::limits::CLAMPED_MS`] after it occurred.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Clamped {
     /// The entry.
     pub seq: u64,
@@ -315,6 +318,7 @@ pub struct Frontier {
 
 /// A line whose id was recorded before with other content. It still counts as a retry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DifferingRetry {
     /// The file or feed.
     pub source: Arc<str>,

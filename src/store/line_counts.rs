@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// What became of some lines ([guide](crate::guide::files#summary)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct LineCounts {
     /// Events observed: changes of members, snapshots, link and token lines.
     pub events: u64,

@@ -44,6 +44,7 @@ pub(super) struct CachedGauges {
 
 /// The gauges of a store ([`Store::gauges`](super::Store::gauges)).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Gauges {
     /// The seq of the last durable entry.
     pub head: u64,

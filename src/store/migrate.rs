@@ -28,6 +28,7 @@ pub const FORMAT: u32 = 1;
 
 /// The steps that a store needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MigrationPlan {
     /// The format that the store has; 0 if there is no store yet.
     pub from: u32,

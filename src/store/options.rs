@@ -11,7 +11,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
 
 /// The options for opening a store.
+///
+/// ```
+/// use rollbook::store::{Durability, Options};
+/// let options = Options::default().create(false).durability(Durability::Process);
+/// # let dir = tempfile::tempdir().unwrap();
+/// assert!(rollbook::Store::open(dir.path().join("none"), options).is_err());
+/// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// Create the store if there is none. Default: yes.
     pub create: bool,
@@ -21,7 +29,7 @@ pub struct Options {
     pub rules: Rules,
     /// How long to wait until another process closes the store. Default: no wait.
     pub patience: Duration,
-    /// Default: the system's clock.
+    /// Gives the time of recording, Unix ms. Default: the system's clock.
     pub clock: Clock,
     /// Receives measurements of the writer's work. Default: no measurements.
     pub meter: Arc<dyn Meter>,
@@ -42,5 +50,49 @@ impl Default for Options {
             }),
             meter: Arc::new(()),
         }
+    }
+}
+
+impl Options {
+    /// Whether to create the store if there is none. Default: yes.
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Which failures a write survives. Default: everything acknowledged survives a power cut.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// The rules by which [`record`](super::Store::record) handles events. Default: [`Rules::default`].
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// How long to wait until another process closes the store. Default: no wait.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Gives the time of recording, Unix ms. Default: the system's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> Millis + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Receives measurements of the writer's work. Default: no measurements.
+    #[must_use]
+    pub fn meter(mut self, meter: Arc<dyn Meter>) -> Self {
+        self.meter = meter;
+        self
     }
 }

@@ -46,11 +46,9 @@ impl Store {
         let copy = copy(dir)?;
         let inside = |error| of_original(error, copy.path(), dir);
         let data_dir = DataDir::open(copy.path(), false, Duration::ZERO).map_err(inside)?;
-        let options = Options {
-            create: false,
-            durability: Durability::None,
-            ..Options::default()
-        };
+        let options = Options::default()
+            .create(false)
+            .durability(Durability::None);
         let store = Store::open_data_dir(data_dir, options).map_err(inside)?.0;
         store.shared.poison_with(&StoreError::ReadOnly);
         store.keep(copy);

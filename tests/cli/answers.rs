@@ -5,7 +5,9 @@ use rollbook::cli::style::TerminalStyle;
 use rollbook::cli::tables::Table;
 use rollbook::export::record::ExportRow;
 use rollbook::query::answer::*;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::io;
 
 pub const PLAIN: TerminalStyle = TerminalStyle {
@@ -25,8 +27,13 @@ pub fn at(clock: &str) -> Time {
     Time(DAY + ((parts[0] * 60 + parts[1]) * 60 + parts[2]) * 1_000 + ms)
 }
 
-pub fn json(text: &str) -> Meta {
+pub fn meta(text: &str) -> Meta {
     Some(RawValue::from_string(text.to_owned()).unwrap())
+}
+
+/// An answer with these fields; the others are `null`.
+pub fn made<T: DeserializeOwned>(fields: Value) -> T {
+    serde_json::from_value(fields).unwrap()
 }
 
 pub fn list<T: ExportRow, B: Table<T>>(
@@ -65,215 +72,131 @@ pub fn who_missed(
     from: Option<&str>,
     to: &str,
 ) -> MissedMember {
-    MissedMember {
-        topic: topic.into(),
-        user: user.into(),
-        connection: String::new(),
-        meta,
-        not_before: from.map(at),
-        not_after: Some(at(to)),
-    }
+    let mut member: MissedMember = made(json!({
+        "topic": topic, "user": user, "connection": "",
+        "not_before": from.map(at), "not_after": at(to),
+    }));
+    member.meta = meta;
+    member
+}
+
+/// A gap of which nothing is missed.
+pub fn missed(gap: u32, from: Time, to: Option<&str>, evidence: Evidence) -> Missed {
+    made(json!({
+        "gap": gap, "channel": "studio-7", "from": from, "to": to.map(at), "evidence": evidence,
+        "joined": [], "left": [], "updated": [],
+    }))
 }
 
 pub fn evening() -> Vec<Missed> {
     let gap1 = ("20:40:52.031", "20:48:33.690");
     let gap2 = ("21:13:20.448", "21:31:47.551");
-    let member = |topic: &str, user: &str, meta: &str, gap: (&str, &str)| {
-        who_missed(topic, user, json(meta), Some(gap.0), gap.1)
+    let member = |topic: &str, user: &str, text: &str, gap: (&str, &str)| {
+        who_missed(topic, user, meta(text), Some(gap.0), gap.1)
     };
+    let mut first = missed(1, at(gap1.0), Some(gap1.1), Evidence::Link);
+    first.joined = vec![
+        member("chat", "leo", "\"role=guest\"", gap1),
+        member("screen", "ivo", "\"720p\"", gap1),
+    ];
+    first.left = vec![
+        member("chat", "dev", "\"role=guest\"", gap1),
+        member("chat", "kim🎈", "null", gap1),
+    ];
+    first.updated = vec![member("chat", "carla", "\"role=cohost\"", gap1)];
+    let mut second = missed(2, at(gap2.0), Some(gap2.1), Evidence::Link);
+    second.left = vec![
+        member("screen", "ana", "\"1080p\"", gap2),
+        member("screen", "ivo", "\"720p\"", gap2),
+    ];
+    second.vanished = vec!["screen".into()];
+    let midnight = Time(at("23:59:00").0 + 120_000);
     vec![
-        Missed {
-            gap: 1,
-            channel: "studio-7".into(),
-            from: at(gap1.0),
-            to: Some(at(gap1.1)),
-            evidence: Evidence::Link,
-            closed_by: None,
-            joined: vec![
-                member("chat", "leo", "\"role=guest\"", gap1),
-                member("screen", "ivo", "\"720p\"", gap1),
-            ],
-            left: vec![
-                member("chat", "dev", "\"role=guest\"", gap1),
-                member("chat", "kim🎈", "null", gap1),
-            ],
-            updated: vec![member("chat", "carla", "\"role=cohost\"", gap1)],
-            collected: Vec::new(),
-            vanished: vec![],
-        },
-        Missed {
-            gap: 2,
-            channel: "studio-7".into(),
-            from: at(gap2.0),
-            to: Some(at(gap2.1)),
-            evidence: Evidence::Link,
-            closed_by: None,
-            joined: vec![],
-            left: vec![
-                member("screen", "ana", "\"1080p\"", gap2),
-                member("screen", "ivo", "\"720p\"", gap2),
-            ],
-            updated: vec![],
-            collected: Vec::new(),
-            vanished: vec!["screen".into()],
-        },
-        Missed {
-            gap: 3,
-            channel: "studio-7".into(),
-            from: at("22:00:00"),
-            to: Some(at("22:00:04.250")),
-            evidence: Evidence::Snapshot,
-            closed_by: None,
-            joined: vec![],
-            left: vec![],
-            updated: vec![],
-            collected: Vec::new(),
-            vanished: vec![],
-        },
-        Missed {
-            gap: 4,
-            channel: "studio-7".into(),
-            from: Time(at("23:59:00").0 + 120_000),
-            to: None,
-            evidence: Evidence::Link,
-            closed_by: None,
-            joined: vec![],
-            left: vec![],
-            updated: vec![],
-            collected: Vec::new(),
-            vanished: vec![],
-        },
+        first,
+        second,
+        missed(3, at("22:00:00"), Some("22:00:04.250"), Evidence::Snapshot),
+        missed(4, midnight, None, Evidence::Link),
     ]
 }
 
 pub fn roll(coverage: CoverageAnswer, when: Option<Time>) -> Who {
-    let publisher = |user: &str, connection: &str, since: Option<Time>, certainty| Publisher {
-        user: user.into(),
-        connection: connection.into(),
-        meta: json("{\"role\":\"guest\"}"),
-        since,
-        certainty,
+    let publisher = |user: &str, connection: &str, since: Option<Time>, certainty: Certainty| {
+        json!({
+            "user": user, "connection": connection, "meta": {"role": "guest"}, "since": since,
+            "certainty": certainty,
+        })
     };
-    Who {
-        channel: "studio-7".into(),
-        at: when,
-        seq: 41,
-        coverage,
-        last_proof: None,
-        topics: vec![
-            TopicAnswer {
-                topic: "chat".into(),
-                publishers: vec![
-                    publisher("ana", "", Some(at("20:00:02.118")), Certainty::Certain),
-                    publisher("ana", "phone", Some(Time(DAY - 1_000)), Certainty::Assumed),
-                ],
-            },
-            TopicAnswer {
-                topic: "screen".into(),
-                publishers: vec![publisher("ben", "", None, Certainty::Possible)],
-            },
-        ],
-    }
+    let ana = [
+        publisher("ana", "", Some(at("20:00:02.118")), Certainty::Certain),
+        publisher("ana", "phone", Some(Time(DAY - 1_000)), Certainty::Assumed),
+    ];
+    let ben = [publisher("ben", "", None, Certainty::Possible)];
+    made(json!({
+        "channel": "studio-7", "at": when, "seq": 41, "coverage": coverage,
+        "topics": [{"topic": "chat", "publishers": ana}, {"topic": "screen", "publishers": ben}],
+    }))
 }
 
 pub fn entry(seq: u64, kind: EntryType, user: &str) -> HistoryEntry {
-    HistoryEntry {
-        seq,
-        channel: Some("studio-7".into()),
-        kind,
-        topic: Some("chat".into()),
-        user: Some(user.into()),
-        connection: Some(String::new()),
-        meta: json("\"role=guest\""),
-        occurred_at: at("20:40:52.031"),
-        recorded_at: at("20:40:52.100"),
-        effective_at: at("20:40:52.031"),
-        observer: "default".into(),
-        state: None,
-        origin: OriginAnswer::Observed,
-        disposition: DispositionAnswer::Applied,
-        snapshot_seq: None,
-        not_before: None,
-        not_after: None,
-        baseline: false,
-        reason: None,
-        id: None,
-        pos: Some([7, 0]),
-        source_ts: Some(at("20:40:52.031")),
-        members: None,
-        complete: None,
-    }
+    made(json!({
+        "seq": seq, "channel": "studio-7", "type": kind, "topic": "chat", "user": user,
+        "connection": "", "meta": "role=guest", "occurred_at": at("20:40:52.031"),
+        "recorded_at": at("20:40:52.100"), "effective_at": at("20:40:52.031"),
+        "observer": "default", "origin": OriginAnswer::Observed,
+        "disposition": DispositionAnswer::Applied, "baseline": false, "pos": [7, 0],
+        "source_ts": at("20:40:52.031"),
+    }))
 }
 
 pub fn entries() -> Vec<HistoryEntry> {
-    let nobody = |entry: HistoryEntry| HistoryEntry {
-        topic: None,
-        user: None,
-        connection: None,
-        meta: None,
-        ..entry
+    let of_nobody = |seq, kind| {
+        let mut entry = entry(seq, kind, "");
+        (entry.topic, entry.user, entry.connection, entry.meta) = (None, None, None, None);
+        entry
     };
+    let mut duplicate = entry(2, EntryType::Join, "ana");
+    duplicate.disposition = DispositionAnswer::Duplicate;
+    let mut link = of_nobody(3, EntryType::Link);
+    link.state = Some(EntryState::Down);
+    link.reason = Some("NETWORK_CHANGE".into());
+    let mut snapshot = of_nobody(4, EntryType::Snapshot);
+    (snapshot.members, snapshot.complete) = (Some(2), Some(true));
+    let mut leave = entry(5, EntryType::Leave, "a\u{1b}[2Jb");
+    leave.origin = OriginAnswer::Inferred;
+    leave.snapshot_seq = Some(4);
+    leave.not_before = Some(at("20:31:00"));
+    leave.not_after = Some(at("20:40:52.031"));
+    leave.pos = None;
     vec![
         entry(1, EntryType::Join, "ana"),
-        HistoryEntry {
-            disposition: DispositionAnswer::Duplicate,
-            ..entry(2, EntryType::Join, "ana")
-        },
-        nobody(HistoryEntry {
-            state: Some(EntryState::Down),
-            reason: Some("NETWORK_CHANGE".into()),
-            ..entry(3, EntryType::Link, "")
-        }),
-        nobody(HistoryEntry {
-            members: Some(2),
-            complete: Some(true),
-            ..entry(4, EntryType::Snapshot, "")
-        }),
-        HistoryEntry {
-            origin: OriginAnswer::Inferred,
-            snapshot_seq: Some(4),
-            not_before: Some(at("20:31:00")),
-            not_after: Some(at("20:40:52.031")),
-            pos: None,
-            ..entry(5, EntryType::Leave, "a\u{1b}[2Jb")
-        },
+        duplicate,
+        link,
+        snapshot,
+        leave,
     ]
 }
 
 pub fn gap() -> Gap {
-    Gap {
-        gap: 1,
-        channel: "studio-7".into(),
-        from: at("20:40:52.031"),
-        to: Some(at("20:48:33.690")),
-        evidence: Evidence::Link,
-        closed_by: None,
-        resumed: false,
-        joined: 3,
-        left: 0,
-        updated: 1,
-    }
+    made(json!({
+        "gap": 1, "channel": "studio-7", "from": at("20:40:52.031"), "to": at("20:48:33.690"),
+        "evidence": Evidence::Link, "resumed": false, "joined": 3, "left": 0, "updated": 1,
+    }))
 }
 
 pub fn channel() -> ChannelAnswer {
-    ChannelAnswer {
-        channel: "studio-7".into(),
-        topics: 2,
-        present_now: 12_345,
-        entries: 1_234_567,
-        first_at: Some(at("20:00:00")),
-        last_at: None,
-        coverage: CoverageAnswer::Complete,
-    }
+    made(json!({
+        "channel": "studio-7", "topics": 2, "present_now": 12_345, "entries": 1_234_567,
+        "first_at": at("20:00:00"), "coverage": CoverageAnswer::Complete,
+    }))
 }
 
 pub fn reject() -> RejectAnswer {
-    RejectAnswer {
-        n: 1,
-        source: "feed, odd.jsonl".into(),
-        line: 17,
-        byte: 4_096,
-        reason: "not JSON: \"}\" expected".into(),
-        text: Some("{\"t\":\u{7}".into()),
-    }
+    made(json!({
+        "n": 1, "source": "feed, odd.jsonl", "line": 17, "byte": 4_096,
+        "reason": "not JSON: \"}\" expected", "text": "{\"t\":\u{7}",
+    }))
+}
+
+pub fn whole() -> Verified {
+    made(json!({"ok": true, "entries": 97, "commits": 73, "problems": []}))
 }

@@ -17,8 +17,9 @@ use rollbook::cli::text::{count, shown};
 use rollbook::domain::entry::Disposition;
 use rollbook::query::answer::Time;
 use rollbook::query::time::{Span, When};
-use rollbook::store::{Clamped, Frontier};
+use rollbook::store::Clamped;
 use rollbook_support::program::{folder, run};
+use serde_json::json;
 use std::path::Path;
 
 /// 2026-05-14T00:00:00Z.
@@ -240,19 +241,15 @@ fn notices_stop_at_ten() {
 #[test]
 fn a_late_entry_is_said_to_do_what_it_does_and_what_moved_the_time_is_named_once() {
     let mut notices = Notices::default();
-    let mut clamped = Clamped {
-        seq: 812,
-        channel: "studio-7".into(),
-        occurred_at: at("20:10:00").0,
-        effective_at: at("20:13:20").0,
-        disposition: Disposition::Applied,
-        frontier: Some(Frontier {
-            seq: 700,
-            effective_at: at("20:13:20").0,
-            untimed: true,
-            line: Some(("evening.jsonl".into(), 9)),
-        }),
-    };
+    let mut clamped: Clamped = serde_json::from_value(json!({
+        "seq": 812, "channel": "studio-7", "occurred_at": at("20:10:00").0,
+        "effective_at": at("20:13:20").0, "disposition": "applied",
+        "frontier": {
+            "seq": 700, "effective_at": at("20:13:20").0, "untimed": true,
+            "line": ["evening.jsonl", 9],
+        },
+    }))
+    .unwrap();
     let late = "studio-7: entry 812 occurred 2026-05-14 20:10:00.000 UTC and takes effect 3 min 20 s later, 20:13:20.000: time in a channel never goes back";
     let moved = format!(
         "{late}, and entry 700 (evening.jsonl:9) moved it there: it has no time that counts, and took effect when it was recorded"

@@ -18,7 +18,7 @@ use rollbook::export::record::ExportRow;
 use rollbook::ingest::IngestSummary;
 use rollbook::query::answer::CoverageAnswer as Coverage;
 use rollbook::query::answer::*;
-use rollbook::store::LineCounts;
+use serde_json::json;
 use std::io;
 
 use answers::*;
@@ -107,10 +107,8 @@ assumed: known from before, and nothing says otherwise
 possible: came or went at an unknown moment around then
 "#;
     assert_eq!(table, expected, "\n{table}");
-    let nobody = Who {
-        topics: vec![],
-        ..roll(Coverage::Partial, None)
-    };
+    let mut nobody = roll(Coverage::Partial, None);
+    nobody.topics.clear();
     assert_eq!(
         one(Format::Table, &nobody, tables::who),
         "studio-7 · as of entry 41 · partial: no full snapshot yet, there may be others\nno message of a source proves anything of it by then\n\n  \
@@ -195,12 +193,7 @@ fn columns_are_the_fields_in_their_order() {
     check(&channel());
     check(&reject());
     check(&IngestSummary::default());
-    check(&Verified {
-        ok: true,
-        entries: 1,
-        commits: 1,
-        problems: vec![],
-    });
+    check(&whole());
 }
 
 #[test]
@@ -228,12 +221,9 @@ fn csv_quotes_what_needs_it_and_keeps_json_as_text() {
 
 #[test]
 fn short_lists_have_headings_and_a_sum() {
-    let table = list(
-        Format::Table,
-        PLAIN,
-        GapsTable::default(),
-        &[gap(), Gap { to: None, ..gap() }],
-    );
+    let mut open = gap();
+    open.to = None;
+    let table = list(Format::Table, PLAIN, GapsTable::default(), &[gap(), open]);
     let expected = r#"gap  from                 to (UTC)    lasted      evidence  +  -  ~
 ─────────────────────────────────────────────────────────────────────
   1  2026-05-14 20:40:52  20:48:33    7 min 41 s  link      3  0  1
@@ -260,25 +250,14 @@ studio-7    12,345       2  1,234,567  2026-05-14 20:00              complete
 #[test]
 fn figures_of_one_channel_fit_a_narrow_terminal() {
     let at = Time(1_700_000_002_000);
-    let figures = Stats {
-        channel: "studio-7".into(),
-        topic: Some("night".into()),
-        distinct_users: 5,
-        joins: 1,
-        leaves: 0,
-        inferred_joins: 4,
-        inferred_leaves: 3,
-        peak: Some(Peak { count: 4, at }),
-        presence_ms: 33_000,
-        present_now: 2,
-        from: None,
-        to: None,
-    };
-    let stretch = Stats {
-        from: Some(at),
-        to: Some(Time(1_700_003_602_000)),
-        ..figures.clone()
-    };
+    let figures: Stats = made(json!({
+        "channel": "studio-7", "topic": "night", "distinct_users": 5, "joins": 1, "leaves": 0,
+        "inferred_joins": 4, "inferred_leaves": 3, "peak": {"count": 4, "at": at},
+        "presence_ms": 33_000, "present_now": 2,
+    }));
+    let mut stretch = figures.clone();
+    stretch.from = Some(at);
+    stretch.to = Some(Time(1_700_003_602_000));
     let table = list(
         Format::Table,
         PLAIN,
@@ -306,23 +285,17 @@ night      5      1       0     +4 -3     4  2023-11-14 22:13  33 s        2
 
 #[test]
 fn what_a_command_did_fits_a_few_lines() {
-    let sum = IngestSummary {
-        lines: 73,
-        counts: LineCounts {
-            entries: 97,
-            joins: 40,
-            snapshots: 3,
-            inferred_joins: 9,
-            baseline_joins: 5,
-            inferred_leaves: 11,
-            duplicates: 1,
-            rejected: 2,
-            first_seq: Some(1),
-            last_seq: Some(97),
-            ..LineCounts::default()
-        },
-        elapsed_ms: 12,
-    };
+    let mut sum = IngestSummary::default();
+    (sum.lines, sum.elapsed_ms) = (73, 12);
+    (sum.counts.first_seq, sum.counts.last_seq) = (Some(1), Some(97));
+    sum.counts.entries = 97;
+    sum.counts.joins = 40;
+    sum.counts.snapshots = 3;
+    sum.counts.inferred_joins = 9;
+    sum.counts.baseline_joins = 5;
+    sum.counts.inferred_leaves = 11;
+    sum.counts.duplicates = 1;
+    sum.counts.rejected = 2;
     let table = one(Format::Table, &sum, tables::ingest);
     let expected = r#"73 lines → 97 entries (1 to 97) in 12 ms
   observed   40 joins, 3 snapshots
@@ -333,26 +306,14 @@ fn what_a_command_did_fits_a_few_lines() {
     assert_eq!(table, expected, "\n{table}");
     let json = one(Format::Json, &sum, tables::ingest);
     assert!(json.starts_with("{\n  \"lines\": 73,\n"), "{json}");
-    let whole = Verified {
-        ok: true,
-        entries: 97,
-        commits: 73,
-        problems: vec![],
-    };
     assert_eq!(
-        one(Format::Table, &whole, tables::verify),
+        one(Format::Table, &whole(), tables::verify),
         "ok · 97 entries in 73 commits, nothing is wrong\n"
     );
-    let problems = vec![Problem {
-        seq: 9,
-        kind: "chain".into(),
-        detail: "the link does not follow".into(),
-    }];
-    let damaged = Verified {
-        ok: false,
-        problems,
-        ..whole
-    };
+    let mut damaged = whole();
+    damaged.ok = false;
+    let problem = json!({"seq": 9, "kind": "chain", "detail": "the link does not follow"});
+    damaged.problems = vec![made(problem)];
     assert_eq!(
         one(Format::Table, &damaged, tables::verify),
         "damaged · 1 problem · 97 entries in 73 commits read\n  at entry 9  chain  the link does not follow\n"
@@ -372,22 +333,11 @@ fn nothing_breaks_the_terminal() {
         "e\u{301}",
         &"x".repeat(1024),
     ];
-    let rows: Vec<Missed> = vec![Missed {
-        gap: 1,
-        channel: "studio\r7".into(),
-        from: at("20:00:00"),
-        to: Some(at("20:30:00")),
-        evidence: Evidence::Link,
-        closed_by: None,
-        joined: nasty
-            .iter()
-            .map(|name| who_missed(name, name, json("\"\u{9b}\""), None, "20:30:00"))
-            .collect(),
-        left: vec![],
-        updated: vec![],
-        collected: Vec::new(),
-        vanished: vec![],
-    }];
+    let mut row = missed(1, at("20:00:00"), Some("20:30:00"), Evidence::Link);
+    row.channel = "studio\r7".into();
+    let joined = nasty.map(|name| who_missed(name, name, meta("\"\u{9b}\""), None, "20:30:00"));
+    row.joined = joined.into();
+    let rows = [row];
     let text = list(Format::Table, PLAIN, MissedTable::new("studio\r7"), &rows);
     assert!(
         !text

@@ -57,10 +57,7 @@ fn what_can_be_taken_now_is_recorded_once_and_settled() {
     let store = support::store_of("");
     let leave = GOOD.replace("join", "leave").replace("1000", "2000");
     keep(&store, &[GOOD, "nonsense", &leave]);
-    let how = IngestOptions {
-        observer: "bridge".into(),
-        ..IngestOptions::default()
-    };
+    let how = IngestOptions::default().observer("bridge");
     let outcome = retry(&store, &how, &mut ()).unwrap();
     assert_eq!(outcome.lines, 3);
     let tally = outcome.tally;
@@ -86,11 +83,7 @@ fn a_retry_tries_each_line_whatever_else_the_options_say() {
         &store,
         &["nonsense", GOOD, &as_then.replace(r#""ann""#, r#""ben""#)],
     );
-    let how = IngestOptions {
-        strict: true,
-        keep_recorded: true,
-        ..IngestOptions::default()
-    };
+    let how = IngestOptions::default().strict(true).keep_recorded(true);
     let outcome = retry(&store, &how, &mut ()).unwrap();
     assert!(!outcome.stopped);
     assert_eq!((outcome.tally.joins, outcome.tally.rejected), (2, 1));

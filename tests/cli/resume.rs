@@ -120,10 +120,7 @@ fn wherever_a_crash_cuts_the_log_resuming_makes_it_whole() {
     let text = feed(8_000, &mut dice);
     let folder = folder!();
     let file = folder.file("feed.jsonl", &text);
-    let how = IngestOptions {
-        resume: true,
-        ..IngestOptions::default()
-    };
+    let how = IngestOptions::default().resume(true);
     let take = |engine: &Arc<MemoryJournal>| {
         let store = Store::on(Box::new(Arc::clone(engine)), support::options()).unwrap();
         ingest(&store, Source::open(file.as_ref()).unwrap(), &how, &mut ()).unwrap();

@@ -4,16 +4,12 @@ use rollbook::domain::event::{Event, EventPayload, ReportedListing};
 use rollbook::domain::order::Stamp;
 use rollbook::store::Caution;
 use rollbook::{Options, Store};
-use std::sync::Arc;
 
 const DAY: i64 = 86_400_000;
 const NOW: i64 = 1_800_000_000_000;
 
 fn cautions(dir: &std::path::Path, now: i64) -> Vec<Caution> {
-    let options = Options {
-        clock: Arc::new(move || now),
-        ..Options::default()
-    };
+    let options = Options::default().clock(move || now);
     let store = Store::open(dir, options).unwrap();
     let cautions = store.cautions().unwrap();
     let event = Event {

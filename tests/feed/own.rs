@@ -321,10 +321,7 @@ fn line_fields() {
         refused(agora.replace(":5", ":\"5\"")),
         NO_TIME.replace("ts", "timestamp")
     );
-    let defaults = Defaults {
-        self_user: Some("me"),
-        ..Defaults::of("d")
-    };
+    let defaults = Defaults::of("d").self_user("me");
     let line = with(r#""observer":"o""#);
     let event = parse(line.as_bytes(), &defaults).unwrap();
     assert_eq!(event.observer, "o");

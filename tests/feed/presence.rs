@@ -284,15 +284,12 @@ fn intervals() {
 
 #[test]
 fn how_late_is_a_setting() {
-    let defaults = Defaults {
-        settings: Settings {
-            presence_timeout_ms: 10_000,
-            presence_interval_ms: 5_000,
-            presence_debounce_ms: 0,
-            ..Settings::USUAL
-        },
-        ..Defaults::of("default")
-    };
+    let defaults = Defaults::of("default").settings(
+        Settings::USUAL
+            .presence_timeout_ms(10_000)
+            .presence_interval_ms(5_000)
+            .presence_debounce_ms(0),
+    );
     let said = |line: &str| {
         parse(line.as_bytes(), &defaults)
             .unwrap()

@@ -120,14 +120,8 @@ fn topic_infos_may_be_null_only_beside_a_total_of_0() {
 }
 
 fn time(value: &str, time_unit: TimeUnit) -> Option<i64> {
-    let settings = Settings {
-        time_unit,
-        ..Settings::USUAL
-    };
-    let defaults = Defaults {
-        settings,
-        ..Defaults::of("default")
-    };
+    let settings = Settings::USUAL.time_unit(time_unit);
+    let defaults = Defaults::of("default").settings(settings);
     let times = ["ts", "timestamp"].map(|field| {
         let own = format!(r#"{{"t":"link","state":"up","{field}":{value}}}"#);
         let agora = format!(r#"{{"eventType":"NONE","channelName":"c","{field}":{value}}}"#);
@@ -182,13 +176,7 @@ fn times_are_numbers_of_a_unit_or_texts() {
             );
         }
     }
-    let seconds = Defaults {
-        settings: Settings {
-            time_unit: Seconds,
-            ..Settings::USUAL
-        },
-        ..Defaults::of("default")
-    };
+    let seconds = Defaults::of("default").settings(Settings::USUAL.time_unit(Seconds));
     for beyond in [
         "253402300800",
         "9223372036854775807",

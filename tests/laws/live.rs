@@ -111,10 +111,7 @@ fn answers(desk: &Desk, times: &BTreeSet<i64>) -> Vec<Value> {
             .map(|&at| WhoWhen::At(at))
             .chain([WhoWhen::Head]);
         for when in whens {
-            let filter = WhoFilter {
-                when,
-                ..WhoFilter::default()
-            };
+            let filter = WhoFilter::default().when(when);
             answers.push(serde_json::to_value(store.who(name, &filter).unwrap()).unwrap());
         }
     }
@@ -191,12 +188,12 @@ fn filter() -> impl Strategy<Value = HistoryFilter> {
         types,
         proptest::option::of(any::<bool>()),
     )
-        .prop_map(|(channel, user, types, observed)| HistoryFilter {
-            channel,
-            user,
-            types,
-            observed,
-            ..HistoryFilter::default()
+        .prop_map(|(channel, user, types, observed)| {
+            let mut filter = HistoryFilter::default().types(types);
+            filter.channel = channel;
+            filter.user = user;
+            filter.observed = observed;
+            filter
         })
 }
 
@@ -246,7 +243,7 @@ proptest! {
         prop_assert_eq!(told, listed(&desk, &filter));
         // And from any position.
         for after_seq in 0..=desk.store.head() {
-            let filter = HistoryFilter { after_seq, ..filter.clone() };
+            let filter = filter.clone().after_seq(after_seq);
             let mut cursor = desk.store.cursor(after_seq, channel).unwrap();
             prop_assert_eq!(rest(&mut cursor, &desk, by, &filter), listed(&desk, &filter));
         }

@@ -120,10 +120,7 @@ fn in_order(desk: &Desk) {
     }
     for channel in desk.store.channels().unwrap() {
         let mut shown = Vec::new();
-        let filter = HistoryFilter {
-            channel: Some(channel.channel.clone()),
-            ..HistoryFilter::default()
-        };
+        let filter = HistoryFilter::default().channel(channel.channel.clone());
         let each = |entry: HistoryEntry| {
             shown.push(entry.effective_at);
             true
@@ -168,7 +165,7 @@ fn fold(roster: &mut Roster, entry: &HistoryEntry) {
             let (known, _) = roster.remove(&key()).expect("who leaves was there");
             assert_eq!(meta, known, "the last known: {entry:?}");
         }
-        EntryType::Snapshot | EntryType::Link | EntryType::Token => {}
+        _ => {}
     }
 }
 
@@ -198,11 +195,8 @@ fn rosters(desk: &Desk) {
     for channel in desk.store.channels().unwrap() {
         let channel = &channel.channel;
         let ask_as_known = |when, known_at| {
-            let filter = WhoFilter {
-                when,
-                known_at,
-                ..WhoFilter::default()
-            };
+            let mut filter = WhoFilter::default().when(when);
+            filter.known_at = known_at;
             desk.store.who(channel, &filter)
         };
         let ask = |when| ask_as_known(when, None);

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use rollbook::care::VerifyDepth;
 use rollbook::ingest::IngestOptions;
-use rollbook::query::{WhoFilter, WhoWhen};
+use rollbook::query::WhoFilter;
 use rollbook::replay::{self, PlayedLine, ReplayFilter};
 use rollbook_support as support;
 use rollbook_support::desk::Desk;
@@ -53,10 +53,7 @@ fn as_rollbook(desk: &Desk) {
     let lines = whole(desk, replay::LineShape::Rollbook);
     let lines: String = lines.iter().map(|(_, text)| format!("{text}\n")).collect();
     let again = Desk::new();
-    let how = IngestOptions {
-        keep_recorded: true,
-        ..IngestOptions::default()
-    };
+    let how = IngestOptions::default().keep_recorded(true);
     let outcome = support::take(&again.store, &lines, &how);
     assert_eq!(outcome.tally.rejected, 0, "{lines}");
     assert_eq!(outcome.tally.retries, 0, "{lines}");
@@ -80,12 +77,10 @@ fn ranges(desk: &Desk) {
     for channel in channels.chain([None]) {
         for shape in [replay::LineShape::Agora, replay::LineShape::Rollbook] {
             let of = |from_seq, to_seq| {
-                let filter = ReplayFilter {
-                    channel: channel.clone(),
-                    from_seq,
-                    to_seq,
-                    ..ReplayFilter::default()
-                };
+                let mut filter = ReplayFilter::default();
+                filter.channel = channel.clone();
+                filter.from_seq = from_seq;
+                filter.to_seq = to_seq;
                 played(desk, &filter, shape)
             };
             let whole = of(None, None);
@@ -108,10 +103,7 @@ fn ranges(desk: &Desk) {
 type Roster = BTreeMap<String, Vec<(String, String, Value)>>;
 
 fn roster(desk: &Desk, channel: &str, seq: u64) -> Option<Roster> {
-    let filter = WhoFilter {
-        when: WhoWhen::Seq(seq),
-        ..WhoFilter::default()
-    };
+    let filter = WhoFilter::at_seq(seq);
     let who = desk.store.who(channel, &filter).ok()?;
     let topics = who.topics.into_iter().map(|topic| {
         let members = topic.publishers.into_iter().map(|one| {
@@ -160,12 +152,10 @@ fn cuts(desk: &Desk) {
     for channel in desk.store.channels().unwrap() {
         for from in 1..=desk.store.head() + 1 {
             let of = |standing| {
-                let filter = ReplayFilter {
-                    channel: Some(channel.channel.clone()),
-                    from_seq: Some(from),
-                    standing,
-                    ..ReplayFilter::default()
-                };
+                let filter = ReplayFilter::default()
+                    .channel(channel.channel.clone())
+                    .from_seq(from)
+                    .standing(standing);
                 played(desk, &filter, replay::LineShape::Rollbook)
             };
             let (part, mut standing) = (of(false), of(true));

@@ -86,10 +86,7 @@ fn the_far_past_is_answered_as_without_checkpoints() {
         asked.push(WhoWhen::Seq(n));
     }
     let answer = |store: &Store, channel, when| -> Option<String> {
-        let filter = WhoFilter {
-            when,
-            ..WhoFilter::default()
-        };
+        let filter = WhoFilter::default().when(when);
         let who = store.who(channel, &filter).ok()?;
         Some(serde_json::to_string(&who).unwrap())
     };

@@ -61,11 +61,9 @@ fn answers(desk: &Desk) -> Vec<String> {
         answers.extend(missed.iter().map(json));
         let seqs = 1..=store.head();
         for after_seq in seqs.clone().step_by(5) {
-            let filter = HistoryFilter {
-                channel: Some(name.clone()),
-                after_seq,
-                ..HistoryFilter::default()
-            };
+            let filter = HistoryFilter::default()
+                .channel(name.clone())
+                .after_seq(after_seq);
             let each = |entry| {
                 answers.push(json(&entry));
                 true
@@ -75,10 +73,7 @@ fn answers(desk: &Desk) -> Vec<String> {
         let whens = times.iter().map(|&at| WhoWhen::At(at));
         let whens = whens.chain(seqs.map(WhoWhen::Seq));
         for when in whens.chain([WhoWhen::Head]) {
-            let filter = WhoFilter {
-                when,
-                ..WhoFilter::default()
-            };
+            let filter = WhoFilter::default().when(when);
             // The channel may not be recorded yet at this moment.
             let who = store.who(name, &filter);
             answers.push(who.map_or_else(|error| error.to_string(), |who| json(&who)));
@@ -182,29 +177,28 @@ fn counted(tally: &LineCounts, desk: &Desk) {
         })
     };
     let disposed = |disposition| count(&|entry| entry.disposition == disposition);
-    let recounted = LineCounts {
-        events: tally.events,
-        entries: history.len() as u64,
-        joins: of(EntryType::Join, OriginAnswer::Observed),
-        leaves: of(EntryType::Leave, OriginAnswer::Observed),
-        updates: of(EntryType::Update, OriginAnswer::Observed),
-        snapshots: count(&|entry| entry.kind == EntryType::Snapshot),
-        inferred_joins: of(EntryType::Join, OriginAnswer::Inferred),
-        inferred_leaves: of(EntryType::Leave, OriginAnswer::Inferred),
-        inferred_updates: of(EntryType::Update, OriginAnswer::Inferred),
-        baseline_joins: count(&|entry| entry.baseline),
-        duplicates: disposed(DispositionAnswer::Duplicate),
-        stale: disposed(DispositionAnswer::Stale),
-        unknown: disposed(DispositionAnswer::Unknown),
-        collected: disposed(DispositionAnswer::Collected),
-        retries: tally.retries,
-        retries_differing: tally.retries_differing,
-        rejected: tally.rejected,
-        forbidden: tally.forbidden,
-        clamped: count(&|entry| entry.effective_at.0 - entry.occurred_at.0 > 60_000),
-        first_seq: history.first().map(|entry| entry.seq),
-        last_seq: history.last().map(|entry| entry.seq),
-    };
+    let mut recounted = LineCounts::default();
+    recounted.events = tally.events;
+    recounted.entries = history.len() as u64;
+    recounted.joins = of(EntryType::Join, OriginAnswer::Observed);
+    recounted.leaves = of(EntryType::Leave, OriginAnswer::Observed);
+    recounted.updates = of(EntryType::Update, OriginAnswer::Observed);
+    recounted.snapshots = count(&|entry| entry.kind == EntryType::Snapshot);
+    recounted.inferred_joins = of(EntryType::Join, OriginAnswer::Inferred);
+    recounted.inferred_leaves = of(EntryType::Leave, OriginAnswer::Inferred);
+    recounted.inferred_updates = of(EntryType::Update, OriginAnswer::Inferred);
+    recounted.baseline_joins = count(&|entry| entry.baseline);
+    recounted.duplicates = disposed(DispositionAnswer::Duplicate);
+    recounted.stale = disposed(DispositionAnswer::Stale);
+    recounted.unknown = disposed(DispositionAnswer::Unknown);
+    recounted.collected = disposed(DispositionAnswer::Collected);
+    recounted.retries = tally.retries;
+    recounted.retries_differing = tally.retries_differing;
+    recounted.rejected = tally.rejected;
+    recounted.forbidden = tally.forbidden;
+    recounted.clamped = count(&|entry| entry.effective_at.0 - entry.occurred_at.0 > 60_000);
+    recounted.first_seq = history.first().map(|entry| entry.seq);
+    recounted.last_seq = history.last().map(|entry| entry.seq);
     assert_eq!(*tally, recounted);
     let mut rejects = 0;
     let each = |_| {
@@ -269,9 +263,9 @@ proptest! {
     #[test]
     fn on_disk_too(tape in tape(Shape::Any, 30), sizes in vec(0usize..12, 0..2)) {
         let dir = tempfile::tempdir().unwrap();
-        let open = |options| {
+        let open = |options: Options| {
             let durability = Durability::None;
-            Store::open(dir.path(), Options { durability, ..options })
+            Store::open(dir.path(), options.durability(durability))
         };
         in_parts(&tape, &cut(&tape.lines, &sizes), || Desk::with(open));
     }
@@ -287,10 +281,7 @@ fn the_floor_survives() {
         r#"{{"t":"diff","channel":"a","leaves":{{"t":[{}]}}}}"#,
         leaves.join(",")
     );
-    let rules = Rules {
-        max_ahead_ms: 1_000_000,
-        ..Rules::default()
-    };
+    let rules = Rules::default().max_ahead_ms(1_000_000);
     let first = Tape::of(rules, &[&many]);
     // In byte order "0", "1" and "10" are dropped first, so the floor is 10 ms after the start.
     let join = |user: &str, ts: i64| {
@@ -310,10 +301,7 @@ fn the_floor_survives() {
     let desk = Desk::on(&engine);
     assert_eq!(desk.described(), before);
     desk.hear(&then, &then.lines);
-    let filter = HistoryFilter {
-        after_seq: leaves.len() as u64,
-        ..HistoryFilter::default()
-    };
+    let filter = HistoryFilter::default().after_seq(leaves.len() as u64);
     let mut what = Vec::new();
     let each = |entry: HistoryEntry| {
         what.push(entry.disposition);

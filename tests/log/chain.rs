@@ -138,28 +138,13 @@ fn the_chain_covers_every_field_of_a_change() {
     let plain = join(&mut names, 1, "anna");
     all_different(&plain, &mut names, tamperings());
     let mut links = vec![encode(&[single(plain.clone())], &names).header.link_after];
-    let lossy = Rules {
-        lossy: true,
-        ..Rules::default()
-    };
+    let lossy = Rules::default().lossy(true);
     for rules in [
         lossy,
-        Rules {
-            slack_ms: 1,
-            ..Rules::default()
-        },
-        Rules {
-            skew_tolerance_ms: 1,
-            ..Rules::default()
-        },
-        Rules {
-            max_ahead_ms: 1,
-            ..Rules::default()
-        },
-        Rules {
-            resync_ms: 1,
-            ..Rules::default()
-        },
+        Rules::default().slack_ms(1),
+        Rules::default().skew_tolerance_ms(1),
+        Rules::default().max_ahead_ms(1),
+        Rules::default().resync_ms(1),
     ] {
         let entries = vec![plain.clone()];
         let link = encode(&[Record::Commit { rules, entries }], &names);

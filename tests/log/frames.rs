@@ -100,10 +100,7 @@ pub fn small(names: &mut Names) -> Vec<Record> {
     vec![
         single(first),
         Record::Commit {
-            rules: Rules {
-                lossy: true,
-                ..Rules::default()
-            },
+            rules: Rules::default().lossy(true),
             entries: vec![leave, link],
         },
         Record::Closed(ConnectionEnd {

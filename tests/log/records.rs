@@ -307,13 +307,7 @@ pub fn entry() -> impl Strategy<Value = Entry> {
 fn rules() -> impl Strategy<Value = Rules> {
     prop_oneof![
         3 => Just(Rules::default()),
-        1 => (any::<[i64; 4]>(), any::<bool>()).prop_map(|(ms, lossy)| Rules {
-            skew_tolerance_ms: ms[0],
-            max_ahead_ms: ms[1],
-            slack_ms: ms[2],
-            lossy,
-            resync_ms: ms[3],
-        })
+        1 => (any::<[i64; 4]>(), any::<bool>()).prop_map(|(ms, lossy)| Rules::default().skew_tolerance_ms(ms[0]).max_ahead_ms(ms[1]).slack_ms(ms[2]).lossy(lossy).resync_ms(ms[3]))
     ]
 }
 

@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rollbook::domain::entry::Rules;
-use rollbook::query::{WhoFilter, WhoWhen};
+use rollbook::query::WhoFilter;
 use rollbook_support::feeds::{Shape, Tape, cases, tape};
 use rollbook_support::model::log::Part;
 use rollbook_support::model::{
@@ -146,7 +146,7 @@ proptest! {
         for last in 0..=desk.store.head() + 1 {
             let until = Model::of(model.log.until(last));
             for channel in CHANNELS {
-                let filter = WhoFilter { when: WhoWhen::Seq(last), ..WhoFilter::default() };
+                let filter = WhoFilter::at_seq(last);
                 let right = answers::who(&until, channel, None, None, false);
                 assert_eq!(found(desk.store.who(channel, &filter)), right, "who {channel} --seq {last}");
             }

@@ -4,7 +4,7 @@
 
 use rollbook::ingest::source::{LineText, Source};
 use rollbook::ingest::{IngestOptions, ingest};
-use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
+use rollbook::query::{HistoryFilter, WhoFilter};
 use rollbook::{Options, Store};
 use rollbook_support::model::log::{Log, Part};
 use rollbook_support::model::{Model, answers, found, no_later, the_same_in};
@@ -68,10 +68,7 @@ fn a_trace_is_answered_like_the_model() {
             let (first, last) = (of_channel().min().unwrap(), channel.effective.unwrap());
             for step in 0..100 {
                 let at = first + (last - first) / 99 * step;
-                let filter = WhoFilter {
-                    when: WhoWhen::At(at),
-                    ..WhoFilter::default()
-                };
+                let filter = WhoFilter::at(at);
                 let mut right = answers::who(&model, name, Some(at), None, false).unwrap();
                 let mut answer = found(store.who(name, &filter)).unwrap();
                 no_later(&answer, at);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use crate::told;
+use rollbook::Store;
 use rollbook::care::VerifyDepth;
 use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
@@ -10,7 +11,6 @@ use rollbook::log::Progress;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::query::{MissedFilter, WhoFilter, WhoWhen};
 use rollbook::store::{Batch, BatchLine};
-use rollbook::{Options, Store};
 use rollbook_support as support;
 use std::sync::Arc;
 use told::{clock, coverage, entries, gaps_of, missed, ms, roster, sure, told, window, windows};
@@ -311,11 +311,7 @@ fn known_at_is_before_it_went_on() {
     at(10, "^up\n5 snap a\n^lost");
     at(20, "^resumed\n15 join b");
     let known = |known_at| {
-        let filter = WhoFilter {
-            when: WhoWhen::At(10),
-            known_at: Some(known_at),
-            ..WhoFilter::default()
-        };
+        let filter = WhoFilter::at(10).known_at(known_at);
         told::sure_by(&store, &filter)
     };
     assert_eq!(known(12), "blind: a~");
@@ -323,9 +319,7 @@ fn known_at_is_before_it_went_on() {
 }
 
 fn opened(engine: &Arc<MemoryJournal>) -> Store {
-    let options = Options {
-        ..support::options()
-    };
+    let options = support::options();
     Store::on(Box::new(Arc::clone(engine)), options).unwrap()
 }
 

@@ -53,10 +53,7 @@ fn rule_11_a_time_too_far_ahead_or_0_counts_as_missing_everywhere() {
 
 #[test]
 fn rule_11_max_ahead_can_be_set() {
-    let rules = Rules {
-        max_ahead_ms: 10,
-        ..Rules::default()
-    };
+    let rules = Rules::default().max_ahead_ms(10);
     let store = store_by(rules, &format!("{} join a\n{} join b", NOW + 10, NOW + 11));
     let times: Vec<_> = entries(&store)
         .iter()
@@ -114,13 +111,7 @@ fn missed_says_who_joined_left_and_changed() {
         ["1: joined e=3 left b=7 updated a=2", "2: left e=3"]
     );
     let of = |filter| missed(&store, &filter);
-    assert_eq!(
-        of(MissedFilter {
-            gap: Some(2),
-            ..MissedFilter::default()
-        }),
-        ["2: left e=3"]
-    );
+    assert_eq!(of(MissedFilter::default().gap(2)), ["2: left e=3"]);
     let gaps = serde_json::to_value(store.gaps("c").unwrap()).unwrap();
     let counts =
         |gap: &Value| [&gap["joined"], &gap["left"], &gap["updated"]].map(|n| n.as_u64().unwrap());

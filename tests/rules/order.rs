@@ -240,10 +240,7 @@ fn a_stale_snapshot_says_nothing_about_its_members() {
 #[test]
 fn skew_tolerance_forgives_that_much() {
     let tolerant = |text| {
-        let rules = Rules {
-            skew_tolerance_ms: 5,
-            ..Rules::default()
-        };
+        let rules = Rules::default().skew_tolerance_ms(5);
         told(&store_by(rules, text)).pop().unwrap()
     };
     assert_eq!(tolerant("20 join a\n16 leave a"), "leave a");
@@ -340,10 +337,7 @@ fn without_pos_and_ts_none_takes_the_place_of_a_tombstone() {
 #[test]
 fn skew_tolerance_does_not_add_up() {
     let tolerant = |text| {
-        let rules = Rules {
-            skew_tolerance_ms: 5,
-            ..Rules::default()
-        };
+        let rules = Rules::default().skew_tolerance_ms(5);
         told(&store_by(rules, text)).pop().unwrap()
     };
     assert_eq!(

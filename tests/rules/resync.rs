@@ -12,10 +12,7 @@ use told::{entries, gaps_of, missed, roster, store_by, sure, told, window, windo
 const LOST: &str = "1 up\n5 snap a b\n8 update a=1\n10 down\n20 resync";
 
 fn by_differences(text: &str) -> Store {
-    let rules = Rules {
-        resync_ms: 10,
-        ..Rules::default()
-    };
+    let rules = Rules::default().resync_ms(10);
     let store = store_by(rules, text);
     let verified = store.verify(VerifyDepth::Deep, |_| {}).unwrap();
     assert!(verified.ok, "{:#?}", verified.problems);
@@ -177,10 +174,7 @@ fn without_an_own_list_nothing_is_collected() {
 
 #[test]
 fn zero_turns_the_rule_off() {
-    let rules = Rules {
-        resync_ms: 0,
-        ..Rules::default()
-    };
+    let rules = Rules::default().resync_ms(0);
     let store = store_by(rules, &format!("{LOST}\n21 leave b\n50 join y"));
     assert_eq!(told(&store)[7..], ["leave b", "join y"]);
     assert_eq!(gaps_of(&store, "c"), ["1 link 8..?"]);
@@ -256,10 +250,7 @@ fn an_open_gap_shows_what_was_collected_so_far_in_detail_only() {
         "21 leave b\n22 join z",
         &["leave b collected", "join z collected"],
     );
-    let filter = MissedFilter {
-        detail: true,
-        ..MissedFilter::default()
-    };
+    let filter = MissedFilter::default().detail(true);
     let gap = store.missed("c", &filter).unwrap().remove(0);
     let users: Vec<&str> = gap
         .collected

@@ -37,14 +37,7 @@ pub fn store(text: &str) -> Store {
 /// The same with other rules.
 pub fn store_by(rules: Rules, text: &str) -> Store {
     let store = Store::in_memory(support::options()).unwrap();
-    support::take(
-        &store,
-        &feed(text),
-        &IngestOptions {
-            rules,
-            ..IngestOptions::default()
-        },
-    );
+    support::take(&store, &feed(text), &IngestOptions::default().rules(rules));
     store
 }
 
@@ -178,10 +171,7 @@ pub fn entries(store: &Store) -> Vec<Value> {
 
 /// The entries that `history CHANNEL` shows, as JSON.
 pub fn entries_of(store: &Store, channel: &str) -> Vec<Value> {
-    let filter = HistoryFilter {
-        channel: Some(channel.into()),
-        ..HistoryFilter::default()
-    };
+    let filter = HistoryFilter::default().channel(channel);
     let mut entries = Vec::new();
     let each = |entry| {
         entries.push(serde_json::to_value(entry).unwrap());
@@ -344,13 +334,7 @@ pub fn leaves(text: &str, members: &str) {
 
 /// Coverage and members, such as `complete: a b? c~`: `?` is possible, `~` assumed, `^` a member without `since`.
 pub fn sure(store: &Store, when: WhoWhen) -> String {
-    sure_by(
-        store,
-        &WhoFilter {
-            when,
-            ..WhoFilter::default()
-        },
-    )
+    sure_by(store, &WhoFilter::default().when(when))
 }
 
 /// The same with other filters.
@@ -437,10 +421,7 @@ pub fn clock() -> (Arc<AtomicI64>, Options) {
     let clock = Arc::clone(&now);
     (
         now,
-        Options {
-            clock: Arc::new(move || clock.load(Ordering::SeqCst)),
-            ..Options::default()
-        },
+        Options::default().clock(move || clock.load(Ordering::SeqCst)),
     )
 }
 

@@ -228,11 +228,8 @@ fn names_texts_and_times_are_within_their_limits() {
     // An observer set for a whole run is in no line, but it must be recordable, too.
     let store = Store::in_memory(support::options()).unwrap();
     for (observer, self_user) in [("", None), (long.as_str(), None), ("o", Some(""))] {
-        let how = IngestOptions {
-            observer: observer.to_owned(),
-            self_user: self_user.map(str::to_owned),
-            ..IngestOptions::default()
-        };
+        let mut how = IngestOptions::default().observer(observer);
+        how.self_user = self_user.map(str::to_owned);
         let line = r#"{"t":"join","channel":"a","topic":"b","user":"u"}"#;
         let taken = support::take(&store, line, &how).tally;
         assert_eq!((taken.entries, taken.rejected), (0, 1));

@@ -46,10 +46,7 @@ fn the_head_has_no_at_and_is_sorted_bytewise() {
 #[test]
 fn one_topic_of_it() {
     let store = store("5 snap a u/b");
-    let filter = WhoFilter {
-        topic: Some("u".into()),
-        ..WhoFilter::default()
-    };
+    let filter = WhoFilter::default().topic("u");
     assert_eq!(sure_by(&store, &filter), "complete: u/b");
 }
 
@@ -75,13 +72,7 @@ fn at_is_all_in_effect_at_or_before() {
         ],
     );
     let store = store(text);
-    let who = told::who(
-        &store,
-        &WhoFilter {
-            when: WhoWhen::At(11),
-            ..WhoFilter::default()
-        },
-    );
+    let who = told::who(&store, &WhoFilter::at(11));
     assert_eq!((ms(&who["at"]), &who["seq"]), (Some(11), &json!(3)));
     assert_eq!(ms(&who["topics"][0]["publishers"][1]["since"]), Some(10));
 }
@@ -161,13 +152,7 @@ fn between_occurred_at_and_effective_at_it_is_possible() {
         ],
     );
     let store = store("1 snap\n10 join a\n5 join b\n20 join z");
-    let who = told::who(
-        &store,
-        &WhoFilter {
-            when: WhoWhen::At(10),
-            ..WhoFilter::default()
-        },
-    );
+    let who = told::who(&store, &WhoFilter::at(10));
     assert_eq!(ms(&who["topics"][0]["publishers"][1]["since"]), Some(10));
 }
 
@@ -224,11 +209,7 @@ fn inside_an_open_gap_the_head_is_assumed() {
 #[test]
 fn certain_leaves_the_possible_out() {
     let store = store("5 snap a d\n20 snap b d\n30 join z");
-    let filter = WhoFilter {
-        when: WhoWhen::At(10),
-        certain: true,
-        ..WhoFilter::default()
-    };
+    let filter = WhoFilter::at(10).certain(true);
     assert_eq!(sure_by(&store, &filter), "blind: d~");
     let store = self::store("5 snap a\n20 snap\n30 join z");
     assert_eq!(told::who(&store, &filter)["topics"], json!([]));
@@ -244,13 +225,7 @@ fn seq_is_as_if_the_log_ended_there() {
     assert_eq!(seq("~join a baseline"), "complete: a x");
     assert_eq!(seq("link down *"), "blind: a~ x~");
     assert_eq!(seq("~join b"), "complete: b x");
-    let who = told::who(
-        &store,
-        &WhoFilter {
-            when: WhoWhen::Seq(2),
-            ..WhoFilter::default()
-        },
-    );
+    let who = told::who(&store, &WhoFilter::at_seq(2));
     assert_eq!((&who["seq"], &who["at"]), (&json!(2), &Value::Null));
 }
 
@@ -265,30 +240,14 @@ fn known_at_is_what_would_have_been_answered_then() {
         &feed("7 leave a\n20 snap b d\n30 snap b"),
         &IngestOptions::default(),
     );
-    let known = |known_at, when| {
-        sure_by(
-            &store,
-            &WhoFilter {
-                when,
-                known_at: Some(known_at),
-                ..WhoFilter::default()
-            },
-        )
-    };
+    let known =
+        |known_at, when| sure_by(&store, &WhoFilter::default().when(when).known_at(known_at));
     assert_eq!(known(1_000, WhoWhen::Head), "complete: a b");
     assert_eq!(known(1_999, WhoWhen::Head), "complete: a b");
     assert_eq!(known(2_000, WhoWhen::Head), "complete: b");
     assert_eq!(known(1_500, WhoWhen::At(8)), "complete: a");
     assert_eq!(known(2_000, WhoWhen::At(8)), "complete: a?");
-    let of = |known_at| {
-        missed(
-            &store,
-            &MissedFilter {
-                known_at: Some(known_at),
-                ..MissedFilter::default()
-            },
-        )
-    };
+    let of = |known_at| missed(&store, &MissedFilter::default().known_at(known_at));
     assert_eq!(of(1_500), [""; 0]);
     assert_eq!(of(2_500), ["1: joined d", "2: left d"]);
 }

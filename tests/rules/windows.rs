@@ -18,17 +18,11 @@ fn spans(text: &str, want: &[&str]) {
 }
 
 fn slack(ms: i64) -> Rules {
-    Rules {
-        slack_ms: ms,
-        ..Rules::default()
-    }
+    Rules::default().slack_ms(ms)
 }
 
 fn lossy() -> Rules {
-    Rules {
-        lossy: true,
-        ..Rules::default()
-    }
+    Rules::default().lossy(true)
 }
 
 #[test]
@@ -265,10 +259,7 @@ fn a_proof_later_than_the_snapshot_leaves_only_the_members_own() {
 
 #[test]
 fn never_later_than_the_snapshot() {
-    let rules = Rules {
-        skew_tolerance_ms: 50,
-        ..Rules::default()
-    };
+    let rules = Rules::default().skew_tolerance_ms(50);
     assert_eq!(
         window(&store_by(rules, "5 snap a\n30 join a\n20 snap"), "a"),
         "20..20"
@@ -303,10 +294,7 @@ fn slack_moves_it_back() {
         gaps_of(&store_by(slack(3), "5 snap a\n20 snap a"), "c"),
         ["1 snapshot 5..20"]
     );
-    let rules = Rules {
-        lossy: true,
-        ..slack(3)
-    };
+    let rules = slack(3).lossy(true);
     assert_eq!(window(&store_by(rules, "9 snap a\n20 snap"), "a"), "6..20");
 }
 

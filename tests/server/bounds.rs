@@ -18,10 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 async fn served(bounds: ServerLimits) -> Served {
-    let config = Config {
-        bounds,
-        ..Config::default()
-    };
+    let config = Config::default().bounds(bounds);
     Served::start(Store::in_memory(Options::default()).unwrap(), config).await
 }
 
@@ -34,10 +31,7 @@ fn lines(count: i64) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_body_that_is_too_large_what_was_recorded_is_said() {
-    let bounds = ServerLimits {
-        body_bytes: 100_000,
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default().body_bytes(100_000);
     let served = served(bounds).await;
     let body = lines(4_000);
     let error = served.post("/v1/events", &body).await.expect(413).error();
@@ -63,10 +57,7 @@ async fn of_a_body_that_is_too_large_what_was_recorded_is_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_does_not_go_on_is_not_waited_for() {
-    let bounds = ServerLimits {
-        request: Duration::from_millis(200),
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default().request(Duration::from_millis(200));
     let served = served(bounds).await;
     let mut stream = TcpStream::connect(served.address).await.unwrap();
     let line = join("room", "ana", 1);
@@ -86,11 +77,9 @@ async fn a_body_that_does_not_go_on_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_falls_silent_is_given_up() {
-    let bounds = ServerLimits {
-        ping: Duration::from_millis(20),
-        silence: Duration::from_millis(200),
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default()
+        .ping(Duration::from_millis(20))
+        .silence(Duration::from_millis(200));
     let served = served(bounds).await;
     let mut socket = served.socket("/v1/ingest").await.unwrap();
     socket.say(join("room", "ana", 1)).await;
@@ -113,10 +102,7 @@ async fn who_falls_silent_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_when_the_house_is_full_waits() {
-    let bounds = ServerLimits {
-        connections: 2,
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default().connections(2);
     let served = Arc::new(served(bounds).await);
     let mut first = served.socket("/v1/ingest?observer=1").await.unwrap();
     let second = served.socket("/v1/ingest?observer=2").await.unwrap();

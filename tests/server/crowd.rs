@@ -23,12 +23,10 @@ const OTHER: &str = "127.0.0.2:0";
 
 /// Limits with which a place is free only when its client ends.
 fn patient() -> ServerLimits {
-    ServerLimits {
-        request: LONG,
-        whole: LONG,
-        crowded: LONG,
-        ..ServerLimits::default()
-    }
+    ServerLimits::default()
+        .request(LONG)
+        .whole(LONG)
+        .crowded(LONG)
 }
 
 async fn ask_from(address: &str, served: &Served, method: &str, path: &str, body: &str) -> Got {
@@ -84,10 +82,7 @@ async fn unfinished_bodies_of_one_client_leave_places_to_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn starts_of_bodies_of_one_client_leave_places_to_another() {
-    let bounds = ServerLimits {
-        starts: 4,
-        ..patient()
-    };
+    let bounds = patient().starts(4);
     let served = Served::within(bounds).await;
     let mut unfinished = Vec::new();
     for _ in 0..60 {
@@ -102,15 +97,13 @@ async fn starts_of_bodies_of_one_client_leave_places_to_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_beyond_the_share_wait_and_are_then_refused_with_429() {
-    let bounds = ServerLimits {
-        starts: 1,
-        request: Duration::from_secs(2),
         // A client that has a place and sends continuously keeps it.
-        rate: 0,
-        whole: LONG,
-        crowded: LONG,
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default()
+        .starts(1)
+        .request(Duration::from_secs(2))
+        .rate(0)
+        .whole(LONG)
+        .crowded(LONG);
     let served = Served::within(bounds).await;
     let request = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10000000\r\n\
         expect: 100-continue\r\n\r\n";
@@ -140,11 +133,7 @@ async fn bodies_beyond_the_share_wait_and_are_then_refused_with_429() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_readers_of_one_client_leave_places_to_another() {
-    let bounds = ServerLimits {
-        queries: 4,
-        slow_readers: 4,
-        ..patient()
-    };
+    let bounds = patient().queries(4).slow_readers(4);
     let served = Served::within(bounds).await;
     served.post("/v1/events", lines(60_000)).await.expect(200);
     let request = "GET /v1/history HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -167,10 +156,7 @@ async fn slow_readers_of_one_client_leave_places_to_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_and_streams_beyond_the_share_are_refused_and_leave_nothing_behind() {
-    let bounds = ServerLimits {
-        sockets: 4,
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default().sockets(4);
     let served = Served::within(bounds).await;
     let mut first = served.socket("/v1/subscribe").await.unwrap();
     first.hear_until(|said| said["t"] == "live").await;
@@ -216,10 +202,7 @@ async fn sockets_and_streams_beyond_the_share_are_refused_and_leave_nothing_behi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_beyond_the_share_of_an_address_are_told_so() {
-    let bounds = ServerLimits {
-        connections: 8,
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default().connections(8);
     let served = Served::within(bounds).await;
     let mut silent = Vec::new();
     for _ in 0..6 {
@@ -245,14 +228,8 @@ async fn connections_beyond_the_share_of_an_address_are_told_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_tokens_of_one_address_are_two_clients_and_two_of_one_subject_are_one() {
     let tokens = Tokens::new();
-    let bounds = ServerLimits {
-        sockets: 4,
-        ..patient()
-    };
-    let config = Config {
-        bounds,
-        ..tokens.config()
-    };
+    let bounds = patient().sockets(4);
+    let config = tokens.config().bounds(bounds);
     let store = Store::in_memory(Options::default()).unwrap();
     let served = Served::start(store, config).await;
     let both = [TokenScope::Read, TokenScope::Ingest];
@@ -288,15 +265,8 @@ async fn the_owner_has_as_many_places_as_there_are() {
     let folder = tempfile::tempdir().unwrap();
     let (listener, _file) = rollbook::server::socket::bind(folder.path()).unwrap();
     let path = folder.path().join("rollbook.sock");
-    let bounds = ServerLimits {
-        sockets: 2,
-        connections: 3,
-        ..ServerLimits::default()
-    };
-    let config = Config {
-        bounds,
-        ..Config::default()
-    };
+    let bounds = ServerLimits::default().sockets(2).connections(3);
+    let config = Config::default().bounds(bounds);
     let store = std::sync::Arc::new(Store::in_memory(Options::default()).unwrap());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let listeners = vec![rollbook::server::Listener::Unix(listener)];
@@ -322,10 +292,7 @@ async fn the_owner_has_as_many_places_as_there_are() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_of_a_stream_who_takes_nothing_is_let_go() {
-    let bounds = ServerLimits {
-        request: Duration::from_millis(100),
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default().request(Duration::from_millis(100));
     let served = Served::within(bounds).await;
     let request = "GET /v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let socket = TcpSocket::new_v4().unwrap();

@@ -346,14 +346,8 @@ async fn a_body_is_answered_with_the_summary_of_ingest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_are_read_as_the_server_is_told() {
-    let settings = Settings {
-        time_unit: TimeUnit::Seconds,
-        ..Settings::USUAL
-    };
-    let config = Config {
-        settings,
-        ..Config::default()
-    };
+    let settings = Settings::USUAL.time_unit(TimeUnit::Seconds);
+    let config = Config::default().settings(settings);
     let served = Served::start(store(), config).await;
     served
         .post("/v1/events", &join("room", "ana", 1_778_790_600))

@@ -42,11 +42,9 @@ fn store() -> Store {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_the_public_key_lets_in_what_the_private_one_has_signed() {
-    let config = Config {
-        tokens: Some(TokenVerifier::of_public_key(file(SIGNER_PUBLIC).path()).unwrap()),
-        clock: Set::at(NOW),
-        ..Config::default()
-    };
+    let config = Config::default()
+        .tokens(TokenVerifier::of_public_key(file(SIGNER_PUBLIC).path()).unwrap())
+        .clock(Set::at(NOW));
     let served = Served::start(store(), config).await;
     let claims = |scope: serde_json::Value| json!({ "exp": NOW / 1_000 + 60, "scope": scope, "aud": "others", "sub": "x" });
     let key = EncodingKey::from_ed_pem(SIGNER.as_bytes()).unwrap();

@@ -27,10 +27,7 @@ async fn no_more_is_read_while_too_many_bytes_wait_for_their_acknowledgement() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_is_read_while_too_many_lines_wait_for_their_acknowledgement() {
-    let bounds = ServerLimits {
-        unacked_lines: 100,
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default().unacked_lines(100);
     // The limit of bytes alone would let in 500.
     assert!(read_unacknowledged(bounds).await < 400);
 }
@@ -39,10 +36,7 @@ async fn no_more_is_read_while_too_many_lines_wait_for_their_acknowledgement() {
 async fn read_unacknowledged(bounds: ServerLimits) -> usize {
     let engine = FaultyJournal::new();
     let store = Store::on(Box::new(Arc::clone(&engine)), Options::default()).unwrap();
-    let config = Config {
-        bounds,
-        ..Config::default()
-    };
+    let config = Config::default().bounds(bounds);
     let served = Served::start(store, config).await;
     let mut socket = served.socket("/v1/ingest").await.unwrap();
     engine.shut();

@@ -17,14 +17,8 @@ use std::sync::Arc;
 
 async fn served(dir: &Path) -> Served {
     let metrics = Metrics::new();
-    let options = Options {
-        meter: Arc::<Metrics>::clone(&metrics),
-        ..Options::default()
-    };
-    let config = Config {
-        metrics,
-        ..Config::default()
-    };
+    let options = Options::default().meter(Arc::<Metrics>::clone(&metrics));
+    let config = Config::default().metrics(metrics);
     Served::start(Store::open(dir, options).unwrap(), config).await
 }
 

@@ -23,7 +23,7 @@ fn store() -> Store {
 
 async fn naming(config: Config) -> Served {
     let origins = vec![APP.parse().unwrap()];
-    Served::start(store(), Config { origins, ..config }).await
+    Served::start(store(), config.origins(origins)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

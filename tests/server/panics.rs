@@ -13,14 +13,7 @@ use rollbook_support::server::{Served, join};
 use std::sync::Arc;
 
 async fn served(engine: &Arc<FaultyJournal>) -> Served {
-    let config = Config {
-        bounds: ServerLimits {
-            queries: 1,
-            slow_readers: 1,
-            ..ServerLimits::default()
-        },
-        ..Config::default()
-    };
+    let config = Config::default().bounds(ServerLimits::default().queries(1).slow_readers(1));
     let store = Store::on(Box::new(Arc::clone(engine)), Options::default()).unwrap();
     let served = Served::start(store, config).await;
     let line = join("room", "ana", 1);

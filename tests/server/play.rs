@@ -43,18 +43,12 @@ async fn house() -> Store {
 }
 
 fn playing(play: Play) -> Config {
-    Config {
-        play: Some(play),
-        ..Config::default()
-    }
+    Config::default().play(play)
 }
 
 /// The lines that `replay` prints of a channel.
 fn printed(store: &Store, channel: &str) -> Vec<Value> {
-    let filter = ReplayFilter {
-        channel: Some(channel.to_owned()),
-        ..ReplayFilter::default()
-    };
+    let filter = ReplayFilter::default().channel(channel);
     let mut lines = Vec::new();
     let mut each = |line: &PlayedLine<'_>| {
         lines.push(serde_json::from_str(line.text).unwrap());
@@ -111,13 +105,7 @@ async fn who_does_not_read_is_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_but_the_feed_is_served() {
-    let only = Play {
-        filter: ReplayFilter {
-            channel: Some("room".to_owned()),
-            ..ReplayFilter::default()
-        },
-        ..Play::default()
-    };
+    let only = Play::default().filter(ReplayFilter::default().channel("room"));
     let served = Served::start(house().await, playing(only)).await;
     for channel in ["attic", "cellar"] {
         let path = format!("/v1/feed?channel={channel}");
@@ -151,10 +139,7 @@ async fn nothing_but_the_feed_is_served() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_asked_for_as_everywhere() {
     let tokens = Tokens::new();
-    let config = Config {
-        play: Some(Play::default()),
-        ..tokens.config()
-    };
+    let config = tokens.config().play(Play::default());
     let served = Served::start(house().await, config).await;
     let attic = tokens.make(&[TokenScope::Read], Some(&["attic"]), 60_000);
     for (channel, token, status) in [
@@ -195,13 +180,7 @@ async fn it_takes_as_long_as_it_did_at_the_speed_asked_for() {
         (Speed::Max, 0, 0),
     ] {
         let clock = Arc::new(Hurried(AtomicI64::new(NOW)));
-        let config = Config {
-            clock: Arc::<Hurried>::clone(&clock),
-            ..playing(Play {
-                speed,
-                ..Play::default()
-            })
-        };
+        let config = playing(Play::default().speed(speed)).clock(Arc::<Hurried>::clone(&clock));
         let served = Served::start(house().await, config).await;
         let mut socket = served.socket("/v1/feed?channel=room").await.unwrap();
         assert_eq!(
@@ -217,14 +196,8 @@ async fn it_takes_as_long_as_it_did_at_the_speed_asked_for() {
 
 /// A server that plays by a clock that stands still.
 async fn standing() -> Served {
-    let play = Play {
-        speed: Speed::Times(1.0),
-        ..Play::default()
-    };
-    let config = Config {
-        clock: Set::at(NOW),
-        ..playing(play)
-    };
+    let play = Play::default().speed(Speed::Times(1.0));
+    let config = playing(play).clock(Set::at(NOW));
     Served::start(house().await, config).await
 }
 

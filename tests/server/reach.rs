@@ -8,8 +8,8 @@
 )]
 
 use rollbook::ingest::{IngestOptions, retry};
+use rollbook::server::Metrics;
 use rollbook::server::auth::TokenScope;
-use rollbook::server::{Config, Metrics};
 use rollbook::{Options, Store};
 use rollbook_support::reliability::row;
 use rollbook_support::server::{Served, Tokens, join};
@@ -22,14 +22,8 @@ const NOT_ROOM: &str = "the token does not allow the channel \"room\"";
 async fn limited(channels: &[&str]) -> (Served, Tokens, String) {
     let tokens = Tokens::new();
     let metrics = Metrics::new();
-    let options = Options {
-        meter: Arc::<Metrics>::clone(&metrics),
-        ..Options::default()
-    };
-    let config = Config {
-        metrics,
-        ..tokens.config()
-    };
+    let options = Options::default().meter(Arc::<Metrics>::clone(&metrics));
+    let config = tokens.config().metrics(metrics);
     let served = Served::start(Store::in_memory(options).unwrap(), config).await;
     let all = tokens.make(&[TokenScope::Ingest], None, 60_000);
     let known = [

@@ -20,12 +20,10 @@ const LONG: Duration = Duration::from_secs(3_600);
 
 /// Limits with which a silent client loses its place only when another client wants it.
 fn patient() -> ServerLimits {
-    ServerLimits {
-        request: LONG,
-        whole: LONG,
-        crowded: Duration::from_millis(300),
-        ..ServerLimits::default()
-    }
+    ServerLimits::default()
+        .request(LONG)
+        .whole(LONG)
+        .crowded(Duration::from_millis(300))
 }
 
 /// Sends a request, and then nothing more.
@@ -41,11 +39,7 @@ fn post(length: usize, body: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_never_end_keep_no_others_out() {
-    let bounds = ServerLimits {
-        bodies: 2,
-        starts: 3,
-        ..patient()
-    };
+    let bounds = patient().bodies(2).starts(3);
     let served = Served::within(bounds).await;
     let long = lines(2_000);
     let mut stalled = Vec::new();
@@ -68,11 +62,9 @@ async fn bodies_that_never_end_keep_no_others_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_only_drips_is_not_waited_for() {
-    let bounds = ServerLimits {
-        request: Duration::from_millis(500),
-        rate: 1 << 20,
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default()
+        .request(Duration::from_millis(500))
+        .rate(1 << 20);
     let served = Served::within(bounds).await;
     let stream = silent(&served, post(10 << 20, "")).await;
     let (mut reader, mut writer) = stream.into_split();
@@ -91,11 +83,7 @@ async fn a_body_that_only_drips_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_who_do_not_read_keep_no_others_out() {
-    let bounds = ServerLimits {
-        queries: 1,
-        slow_readers: 1,
-        ..patient()
-    };
+    let bounds = patient().queries(1).slow_readers(1);
     let served = Served::within(bounds).await;
     served.post("/v1/events", lines(60_000)).await.expect(200);
     let mut stalled = Vec::new();
@@ -130,10 +118,7 @@ async fn readers_who_do_not_read_keep_no_others_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_for_whom_nothing_is_read_ahead_is_given_the_same() {
-    let bounds = ServerLimits {
-        read_ahead: 0,
-        ..ServerLimits::default()
-    };
+    let bounds = ServerLimits::default().read_ahead(0);
     let served = Served::within(bounds).await;
     served.post("/v1/events", lines(1_500)).await.expect(200);
     let link = r#"{"t":"link","state":"down"}"#;
@@ -148,10 +133,7 @@ async fn a_subscriber_for_whom_nothing_is_read_ahead_is_given_the_same() {
         let mut heard = socket.hear_until(|said| said["t"] == "live").await;
         heard.pop();
         let mut history = Vec::new();
-        let filter = HistoryFilter {
-            channel: Some(channel.into()),
-            ..HistoryFilter::default()
-        };
+        let filter = HistoryFilter::default().channel(channel);
         let each = |entry| {
             history.push(serde_json::to_value(entry).unwrap());
             true

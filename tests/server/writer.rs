@@ -39,13 +39,10 @@ async fn never_ready(store: Store) {
 async fn a_panic_where_lines_are_decided_is_the_end_of_writing() {
     let panics = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&panics);
-    let options = Options {
-        clock: Arc::new(move || {
-            assert!(!asked.load(Ordering::SeqCst), "no clock");
-            1_000
-        }),
-        ..Options::default()
-    };
+    let options = Options::default().clock(move || {
+        assert!(!asked.load(Ordering::SeqCst), "no clock");
+        1_000
+    });
     let store = Store::in_memory(options).unwrap();
     panics.store(true, Ordering::SeqCst);
     never_ready(store).await;
@@ -72,10 +69,7 @@ impl Meter for Failed {
 fn a_checkpoint_that_cannot_be_saved_takes_nothing_back() {
     let engine = FaultyJournal::new();
     let failed = Arc::new(Failed::default());
-    let options = Options {
-        meter: Arc::clone(&failed) as Arc<dyn Meter>,
-        ..Options::default()
-    };
+    let options = Options::default().meter(Arc::clone(&failed) as Arc<dyn Meter>);
     let store = Store::on(Box::new(Arc::clone(&engine)), options.clone()).unwrap();
     engine.fail_key_values(true);
     let fill = |room: &str, from: u64| {
@@ -89,10 +83,7 @@ fn a_checkpoint_that_cannot_be_saved_takes_nothing_back() {
         ingest(
             &store,
             source,
-            &IngestOptions {
-                rules: Rules::default(),
-                ..IngestOptions::default()
-            },
+            &IngestOptions::default().rules(Rules::default()),
             &mut (),
         )
         .unwrap()

@@ -31,10 +31,7 @@ impl Desk {
     pub fn with(open: impl FnOnce(Options) -> Result<Store, StoreError>) -> Desk {
         let clock = Arc::new(AtomicI64::new(NOW));
         let of_store = Arc::clone(&clock);
-        let options = Options {
-            clock: Arc::new(move || of_store.load(Ordering::SeqCst)),
-            ..Options::default()
-        };
+        let options = Options::default().clock(move || of_store.load(Ordering::SeqCst));
         let store = open(options).unwrap();
         Desk { store, clock }
     }

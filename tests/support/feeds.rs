@@ -162,12 +162,13 @@ fn rules() -> impl Strategy<Value = Rules> {
         lossy,
     )
         .prop_map(
-            |(skew_tolerance_ms, max_ahead_ms, slack_ms, resync_ms, lossy)| Rules {
-                resync_ms,
-                skew_tolerance_ms,
-                max_ahead_ms,
-                slack_ms,
-                lossy,
+            |(skew_tolerance_ms, max_ahead_ms, slack_ms, resync_ms, lossy)| {
+                Rules::default()
+                    .resync_ms(resync_ms)
+                    .skew_tolerance_ms(skew_tolerance_ms)
+                    .max_ahead_ms(max_ahead_ms)
+                    .slack_ms(slack_ms)
+                    .lossy(lossy)
             },
         )
 }

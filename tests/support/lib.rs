@@ -26,14 +26,10 @@ use rollbook::query::answer::HistoryEntry;
 use rollbook::{Options, Store};
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Options with a clock that stands still, so that times are known.
 pub fn options() -> Options {
-    Options {
-        clock: Arc::new(|| 1_800_000_000_000),
-        ..Options::default()
-    }
+    Options::default().clock(|| 1_800_000_000_000)
 }
 
 /// A store in memory that has ingested these lines.

@@ -46,10 +46,7 @@ pub struct Served {
 impl Served {
     /// A server over an empty store in memory, with these limits.
     pub async fn within(bounds: ServerLimits) -> Served {
-        let config = Config {
-            bounds,
-            ..Config::default()
-        };
+        let config = Config::default().bounds(bounds);
         Served::start(Store::in_memory(Options::default()).unwrap(), config).await
     }
 
@@ -340,13 +337,11 @@ impl Tokens {
 
     /// The configuration of a server that requires these tokens.
     pub fn config(&self) -> Config {
-        Config {
-            tokens: Some(TokenVerifier::of_secrets(std::slice::from_ref(
+        Config::default()
+            .tokens(TokenVerifier::of_secrets(std::slice::from_ref(
                 &self.secret,
-            ))),
-            clock: Arc::<Set>::clone(&self.clock),
-            ..Config::default()
-        }
+            )))
+            .clock(Arc::<Set>::clone(&self.clock))
     }
 
     /// A token that is valid for this many ms.

@@ -103,10 +103,7 @@ pub(in crate::cli) fn run(
     };
     // Check that all files exist before a store is created.
     let sources = open_all(data, files, args.max_unpacked)?;
-    let options = Options {
-        durability: args.taking.durability(),
-        ..Options::default()
-    };
+    let options = Options::default().durability(args.taking.durability());
     let holding = Holding::record(data, options, how.rules, how.settings);
     let mut holding = holding.map_err(|error| failure(data, error))?;
     caution(data, holding.store())?;

@@ -44,10 +44,7 @@ use std::path::Path;
 
 /// Opens the store for a command that needs it exclusively.
 fn open_alone(data: &Path, create: bool) -> Result<Store, Failure> {
-    let options = Options {
-        create,
-        ..Options::default()
-    };
+    let options = Options::default().create(create);
     Store::open(data, options).map_err(|error| failure(data, error))
 }
 

@@ -172,10 +172,7 @@ impl RecordArgs {
 
     /// The store that is recorded to.
     fn holding(&self, data: &Path) -> Result<Holding, Failure> {
-        let options = Options {
-            durability: self.taking.durability(),
-            ..Options::default()
-        };
+        let options = Options::default().durability(self.taking.durability());
         let (rules, settings) = (self.taking.rules(), self.taking.settings());
         let holding = Holding::record(data, options, rules, settings);
         let holding = holding.map_err(|error| failure(data, error))?;

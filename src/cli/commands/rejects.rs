@@ -110,17 +110,12 @@ impl RejectsArgs {
         data: &Path,
         screen: &mut IngestScreen<'_>,
     ) -> Result<(Option<Retried>, Result<(), Failure>), Failure> {
-        let options = Options {
-            create: false,
-            durability: self.taking.durability(),
-            ..Options::default()
-        };
+        let options = Options::default()
+            .create(false)
+            .durability(self.taking.durability());
         let (rules, settings) = (self.taking.rules(), self.taking.settings());
         let open = |data: &Path, patience| {
-            let options = Options {
-                patience,
-                ..options.clone()
-            };
+            let options = options.clone().patience(patience);
             Holding::record(data, options, rules, settings)
         };
         match find(data, open)? {

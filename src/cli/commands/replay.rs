@@ -262,14 +262,8 @@ impl ReplayArgs {
             let known = store.expect_channel(channel);
             known.map_err(|error| failure(data, error))?;
         }
-        let play = Play {
-            filter,
-            speed: self.speed,
-        };
-        let config = Config {
-            play: Some(play),
-            ..Config::default()
-        };
+        let play = Play::default().filter(filter).speed(self.speed);
+        let config = Config::default().play(play);
         reception.serve(data, store, config)
     }
 }

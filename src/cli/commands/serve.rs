@@ -36,19 +36,15 @@ pub(in crate::cli) fn run(data: &Path, verbose: u8, args: &ServeArgs) -> Result<
     let metrics = Metrics::new();
     let store = Store::open(
         data,
-        Options {
-            durability: args.taking.durability(),
-            meter: Arc::<Metrics>::clone(&metrics),
-            ..Options::default()
-        },
+        Options::default()
+            .durability(args.taking.durability())
+            .meter(Arc::<Metrics>::clone(&metrics)),
     );
     let store = store.map_err(|error| failure(data, error))?;
     caution(data, &store)?;
-    let config = Config {
-        rules: args.taking.rules(),
-        settings: args.taking.settings(),
-        metrics,
-        ..Config::default()
-    };
+    let config = Config::default()
+        .rules(args.taking.rules())
+        .settings(args.taking.settings())
+        .metrics(metrics);
     reception.serve(data, store, config)
 }

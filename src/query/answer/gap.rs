@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Evidence {
     /// A link event, or a connection that was lost.
     Link,
@@ -18,6 +19,7 @@ pub enum Evidence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ClosedBy {
     /// The next complete snapshot.
     Snapshot,
@@ -30,6 +32,7 @@ pub enum ClosedBy {
 /// `missed`: who joined and left in one gap.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Missed {
     /// The gap's number in its channel, from 1.
     pub gap: u32,
@@ -61,6 +64,7 @@ pub struct Missed {
 /// A difference that a source has sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct CollectedChange {
     /// `join`, `leave` or `update`.
     #[serde(rename = "type")]
@@ -73,6 +77,7 @@ pub struct CollectedChange {
 /// A member who joined, left or changed while no observer watched.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct MissedMember {
     /// The topic.
     pub topic: String,
@@ -93,6 +98,7 @@ pub struct MissedMember {
 /// `gaps`: one gap of a channel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
 pub struct Gap {
     /// Its number in the channel, from 1.
     pub gap: u32,

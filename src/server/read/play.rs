@@ -36,18 +36,34 @@ use tokio::task::JoinHandle;
 /// use rollbook::server::{Config, Play};
 /// # fn main() -> Result<(), String> {
 /// // Everything there is, ten times as fast as it was.
-/// let play = Play { speed: "10".parse()?, ..Play::default() };
-/// let config = Config { play: Some(play), ..Config::default() };
+/// let config = Config::default().play(Play::default().speed("10".parse()?));
 /// # drop(config);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Play {
     /// The part of the log. If it names a channel, only that channel exists for clients.
     pub filter: ReplayFilter,
     /// The speed.
     pub speed: Speed,
+}
+
+impl Play {
+    /// The part of the log. Default: all of it.
+    #[must_use]
+    pub fn filter(mut self, filter: ReplayFilter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// The speed. Default: the original one.
+    #[must_use]
+    pub fn speed(mut self, speed: Speed) -> Self {
+        self.speed = speed;
+        self
+    }
 }
 
 /// The state that all played clients share.

@@ -43,10 +43,7 @@ pub fn bodies(bytes: &[u8]) {
     let Some((&door, requests)) = bytes.split_first() else {
         return;
     };
-    let options = Options {
-        clock: Arc::new(|| 1_800_000_000_000),
-        ..Options::default()
-    };
+    let options = Options::default().clock(|| 1_800_000_000_000);
     let store = Arc::new(Store::in_memory(options).unwrap());
     let source = Source::from_reader("lines", Cursor::new(LINES)).unwrap();
     ingest(&store, source, &IngestOptions::default(), &mut ()).unwrap();

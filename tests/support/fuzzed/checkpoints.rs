@@ -114,10 +114,7 @@ fn kept() -> Arc<MemoryJournal> {
 }
 
 fn open(journal: &Arc<MemoryJournal>) -> Store {
-    let options = Options {
-        clock: Arc::new(|| 1_800_000_000_000),
-        ..Options::default()
-    };
+    let options = Options::default().clock(|| 1_800_000_000_000);
     Store::on(Box::new(Arc::clone(journal)), options).unwrap()
 }
 

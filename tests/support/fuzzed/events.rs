@@ -100,13 +100,12 @@ impl Choices<'_> {
     }
 
     fn tape(&mut self) -> Tape {
-        let rules = Rules {
-            skew_tolerance_ms: self.of(&[0, 150]),
-            max_ahead_ms: self.of(&[60_000, 5_000, 0]),
-            slack_ms: self.of(&[0, 70]),
-            resync_ms: self.of(&[300, Rules::RESYNC_MS, 0]),
-            lossy: self.of(&[false, false, true]),
-        };
+        let rules = Rules::default()
+            .skew_tolerance_ms(self.of(&[0, 150]))
+            .max_ahead_ms(self.of(&[60_000, 5_000, 0]))
+            .slack_ms(self.of(&[0, 70]))
+            .resync_ms(self.of(&[300, Rules::RESYNC_MS, 0]))
+            .lossy(self.of(&[false, false, true]));
         let (mut ts, mut now, mut serial) = (START, NOW, 0);
         let mut lines = Vec::new();
         while !self.0.is_empty() && lines.len() < LINES {

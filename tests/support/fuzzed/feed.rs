@@ -11,33 +11,27 @@ use rollbook::query::HistoryFilter;
 use rollbook::replay::{LineShape, PlayedLine, ReplayFilter, lines_of};
 use rollbook::{Options, Store};
 use std::io::{Cursor, Write};
-use std::sync::Arc;
 
 /// The first byte chooses how the other bytes are ingested.
 pub fn feed(bytes: &[u8]) {
     let Some((&how, text)) = bytes.split_first() else {
         return;
     };
-    let settings = Settings {
-        time_unit: match how >> 3 & 3 {
-            1 => TimeUnit::Seconds,
-            2 => TimeUnit::Micros,
-            _ => TimeUnit::Millis,
-        },
-        ..Settings::USUAL
-    };
+    let settings = Settings::USUAL.time_unit(match how >> 3 & 3 {
+        1 => TimeUnit::Seconds,
+        2 => TimeUnit::Micros,
+        _ => TimeUnit::Millis,
+    });
     for line in text.split(|&byte| byte == b'\n') {
         line_is_written_again(line, &settings);
     }
-    let how = IngestOptions {
-        settings,
-        keep_recorded: how & 0x20 != 0,
-        at: (how & 0x40 != 0).then(|| "/data/event".parse().unwrap()),
-        reorder_ms: (how & 0x80 != 0).then_some(1_000),
-        ..IngestOptions::default()
-    };
+    let mut options = IngestOptions::default()
+        .settings(settings)
+        .keep_recorded(how & 0x20 != 0);
+    options.at = (how & 0x40 != 0).then(|| "/data/event".parse().unwrap());
+    options.reorder_ms = (how & 0x80 != 0).then_some(1_000);
     let store = store();
-    let rejected = take(&store, packed(bytes[0] & 7, text), &how);
+    let rejected = take(&store, packed(bytes[0] & 7, text), &options);
     let mut kept = 0;
     let each = |_| {
         kept += 1;
@@ -48,14 +42,11 @@ pub fn feed(bytes: &[u8]) {
     let verified = store.verify(VerifyDepth::Deep, |_| {}).unwrap();
     assert!(verified.ok, "{:?}", verified.problems);
     is_played_again(&store);
-    retry(&store, &how, &mut ()).unwrap();
+    retry(&store, &options, &mut ()).unwrap();
 }
 
 fn store() -> Store {
-    let options = Options {
-        clock: Arc::new(|| 1_800_000_000_000),
-        ..Options::default()
-    };
+    let options = Options::default().clock(|| 1_800_000_000_000);
     Store::in_memory(options).unwrap()
 }
 
@@ -98,10 +89,7 @@ fn take(store: &Store, text: Vec<u8>, how: &IngestOptions) -> u64 {
 
 /// An event that is written as lines must be read as the same event.
 fn line_is_written_again(line: &[u8], settings: &Settings) {
-    let defaults = Defaults {
-        settings: *settings,
-        ..Defaults::of("default")
-    };
+    let defaults = Defaults::of("default").settings(*settings);
     let Ok(event) = parse(line, &defaults) else {
         return;
     };
@@ -147,10 +135,7 @@ fn is_played_again(store: &Store) {
     let all = ReplayFilter::default();
     store.play(&all, LineShape::Rollbook, &mut each).unwrap();
     let again = self::store();
-    let how = IngestOptions {
-        keep_recorded: true,
-        ..IngestOptions::default()
-    };
+    let how = IngestOptions::default().keep_recorded(true);
     let said = String::from_utf8_lossy(&lines).into_owned();
     assert_eq!(take(&again, lines, &how), 0, "{said}");
     assert_eq!(history(&again), history(store), "{said}");

@@ -118,12 +118,9 @@ pub fn the_same(store: &Store, model: &Model, known_at: Option<i64>) {
         for &at in &moments {
             let when = at.map_or(WhoWhen::Head, WhoWhen::At);
             for (topic, certain) in [(None, false), (Some("t"), true)] {
-                let filter = WhoFilter {
-                    when,
-                    known_at,
-                    certain,
-                    topic: topic.map(str::to_owned),
-                };
+                let mut filter = WhoFilter::default().when(when).certain(certain);
+                filter.known_at = known_at;
+                filter.topic = topic.map(str::to_owned);
                 let mut right = answers::who(model, channel, at, topic, certain);
                 let mut answer = found(store.who(channel, &filter));
                 if let (Some(at), Some(right), Some(answer)) = (at, &mut right, &mut answer) {
@@ -157,33 +154,29 @@ pub fn the_same(store: &Store, model: &Model, known_at: Option<i64>) {
 /// Compares stays, figures, gaps and entries of a part of the log.
 pub fn the_same_in(store: &Store, model: &Model, part: &Part) {
     let owned = |name: Option<&str>| name.map(str::to_owned);
-    let filter = SessionFilter {
-        channel: owned(part.channel),
-        topic: owned(part.topic),
-        user: owned(part.user),
-        from: part.from,
-        to: part.to,
-        known_at: part.known_at,
-    };
+    let mut filter = SessionFilter::default();
+    filter.channel = owned(part.channel);
+    filter.topic = owned(part.topic);
+    filter.user = owned(part.user);
+    filter.from = part.from;
+    filter.to = part.to;
+    filter.known_at = part.known_at;
     let right = answers::sessions(model, part).map(json);
     assert_eq!(sessions(store, &filter), right, "{filter:?}");
-    let filter = StatsFilter {
-        channel: owned(part.channel),
-        topic: owned(part.topic),
-        from: part.from,
-        to: part.to,
-        every_ms: part.every,
-        known_at: part.known_at,
-    };
+    let mut filter = StatsFilter::default();
+    filter.channel = owned(part.channel);
+    filter.topic = owned(part.topic);
+    filter.from = part.from;
+    filter.to = part.to;
+    filter.every_ms = part.every;
+    filter.known_at = part.known_at;
     let right = stats::stats(model, part).map(json);
     assert_eq!(found(store.stats(&filter)), right, "{filter:?}");
     if let Some(channel) = part.channel {
-        let filter = MissedFilter {
-            gap: part.gap,
-            since: part.from,
-            known_at: part.known_at,
-            ..MissedFilter::default()
-        };
+        let mut filter = MissedFilter::default();
+        filter.gap = part.gap;
+        filter.since = part.from;
+        filter.known_at = part.known_at;
         let right = answers::missed(model, channel, part).map(json);
         let answer = found(store.missed(channel, &filter));
         assert_eq!(answer, right, "{channel} {filter:?}");
@@ -192,17 +185,14 @@ pub fn the_same_in(store: &Store, model: &Model, part: &Part) {
         let kind = part
             .kind
             .map(|kind| serde_json::from_value(json(kind)).unwrap());
-        let filter = HistoryFilter {
-            channel: owned(part.channel),
-            topic: owned(part.topic),
-            user: owned(part.user),
-            from: part.from,
-            to: part.to,
-            types: kind.into_iter().collect(),
-            observed: part.observed,
-            after_seq: part.after,
-            limit: part.limit,
-        };
+        let mut filter = HistoryFilter::default().types(kind).after_seq(part.after);
+        filter.channel = owned(part.channel);
+        filter.topic = owned(part.topic);
+        filter.user = owned(part.user);
+        filter.from = part.from;
+        filter.to = part.to;
+        filter.observed = part.observed;
+        filter.limit = part.limit;
         let right = answers::history(model, part).map(json);
         assert_eq!(listed(store, &filter), right, "{filter:?}");
     }
