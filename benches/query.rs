@@ -61,14 +61,8 @@ fn query(c: &mut Criterion) {
                         .after_seq(random.below(store.head() as usize) as u64)
                         .limit(100);
                     filter.channel = of_channel.then(|| next().to_owned());
-                    let mut entries = Vec::with_capacity(100);
-                    store
-                        .history(&filter, |entry| {
-                            entries.push(entry);
-                            true
-                        })
-                        .unwrap();
-                    entries
+                    let entries = store.history(&filter).unwrap();
+                    entries.collect::<Result<Vec<_>, _>>().unwrap()
                 });
             });
         }

@@ -124,12 +124,10 @@ fn told(store: &Store) -> String {
         .iter()
         .map(|entry| serde_json::to_string(entry).unwrap())
         .collect();
-    store
-        .rejects(|reject| {
-            lines.push(serde_json::to_string(&reject).unwrap());
-            true
-        })
-        .unwrap();
+    for reject in store.rejects().unwrap() {
+        let reject = reject.unwrap();
+        lines.push(serde_json::to_string(&reject).unwrap());
+    }
     for source in store.sources().unwrap() {
         lines.push(
             json!({"byte": source.byte, "line": source.line, "hashed": source.hashed_len})

@@ -12,13 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 fn page(store: &Store, channel: Option<&str>, after_seq: u64, limit: u64) -> Vec<u64> {
     let mut filter = HistoryFilter::default().after_seq(after_seq).limit(limit);
     filter.channel = channel.map(str::to_owned);
-    let mut seqs = Vec::new();
-    let each = |entry: rollbook::query::answer::HistoryEntry| {
-        seqs.push(entry.seq);
-        true
-    };
-    store.history(&filter, each).unwrap();
-    seqs
+    let seqs = store.history(&filter).unwrap().map(Result::unwrap);
+    seqs.map(|entry| entry.seq).collect()
 }
 
 /// Reads all pages, until a page is empty that was read after the last write.

@@ -3,7 +3,7 @@
 
 use rollbook::care::VerifyDepth;
 use rollbook::ingest::{IngestOptions, IngestOutcome, ingest, source::Source};
-use rollbook::query::answer::{EntryType, HistoryEntry};
+use rollbook::query::answer::EntryType;
 use rollbook::query::{HistoryFilter, answer::Time};
 use rollbook::replay::{LineShape, PlayedLine, ReplayFilter};
 use rollbook::{Options, Store};
@@ -35,14 +35,13 @@ fn verified(store: &Store) {
 /// The digest of a history, entry by entry, so that two histories of a million entries need not be in memory.
 fn digest(store: &Store, timeless: bool) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
-    let each = |mut entry: HistoryEntry| {
+    for entry in store.history(&HistoryFilter::default()).unwrap() {
+        let mut entry = entry.unwrap();
         if timeless {
             entry.recorded_at = Time(0);
         }
         hasher.update(serde_json::to_string(&entry).unwrap().as_bytes());
-        true
-    };
-    store.history(&HistoryFilter::default(), each).unwrap();
+    }
     hasher.finalize()
 }
 
@@ -84,7 +83,8 @@ fn inferred(store: &Store) -> Vec<[String; 5]> {
     let filter = HistoryFilter::default()
         .types([EntryType::Join, EntryType::Leave])
         .observed(false);
-    let each = |entry: HistoryEntry| {
+    for entry in store.history(&filter).unwrap() {
+        let entry = entry.unwrap();
         let kind = if entry.kind == EntryType::Join {
             "inferred_join"
         } else {
@@ -94,9 +94,7 @@ fn inferred(store: &Store) -> Vec<[String; 5]> {
         let names = [entry.channel, entry.topic, entry.user].map(Option::unwrap);
         let [channel, topic, user] = names;
         rows.push([at, kind.to_owned(), channel, topic, user]);
-        true
-    };
-    store.history(&filter, each).unwrap();
+    }
     rows.sort();
     rows
 }

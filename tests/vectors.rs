@@ -89,12 +89,10 @@ fn check(vector: &Value) -> Result<(), String> {
         &vector["expected_missed"],
     )?;
     let mut sessions = Vec::new();
-    store
-        .sessions(&Default::default(), |session| {
-            sessions.push(json_of(&session));
-            true
-        })
-        .unwrap();
+    for session in store.sessions(&Default::default()).unwrap() {
+        let session = session.unwrap();
+        sessions.push(json_of(&session));
+    }
     let key = |session: &Value| {
         ["topic", "user", "connection", "joined_at"]
             .map(|it| session[it].as_str().unwrap().to_owned())

@@ -84,13 +84,13 @@ questions! {
         store.who(&asked.channel, &filter).map(|who| all([who], each))
     };
     "history" HistoryParams => HistoryEntry, |asked, store, now, each| {
-        store.history(&asked.filter(now), each)
+        one_by_one(store.history(&asked.filter(now))?, each)
     };
     "missed" MissedParams => Missed, |asked, store, now, each| {
         store.missed(&asked.channel, &asked.filter(now)).map(|gaps| all(gaps, each))
     };
     "sessions" SessionsParams => Session, |asked, store, now, each| {
-        store.sessions(&asked.filter(now), each)
+        one_by_one(store.sessions(&asked.filter(now))?, each)
     };
     "stats" StatsParams => Stats, |asked, store, now, each| {
         store.stats(&asked.filter(now)).map(|stats| all(stats, each))
@@ -101,7 +101,20 @@ questions! {
     "channels" ListChannels => ChannelAnswer, |_, store, _, each| {
         store.channels().map(|channels| all(channels, each))
     };
-    "rejects" ListRejects => RejectAnswer, |_, store, _, each| store.rejects(each);
+    "rejects" ListRejects => RejectAnswer, |_, store, _, each| one_by_one(store.rejects()?, each);
+}
+
+/// Passes on answers that are read from the log one after another.
+fn one_by_one<T>(
+    answers: impl Iterator<Item = Result<T, StoreError>>,
+    each: &mut dyn FnMut(T) -> bool,
+) -> Result<(), StoreError> {
+    for answer in answers {
+        if !each(answer?) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn all<T>(answers: impl IntoIterator<Item = T>, each: &mut dyn FnMut(T) -> bool) {

@@ -8,11 +8,13 @@
 pub mod record;
 
 use crate::domain::entry::{self, Entry};
-use crate::query::answer::HistoryEntry;
-use crate::query::{HistoryFilter, SessionFilter, is_shown_as_it_is};
+use crate::domain::names::Names;
+use crate::query::owner::EntryRow;
+use crate::query::{HistoryFilter, SessionFilter, history_entry, is_shown_as_it_is};
 use crate::store::{Store, StoreError};
 use record::{Csv, ExportRow, json_line};
 use std::io::{self, BufWriter, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 /// What to export.
@@ -126,32 +128,45 @@ impl Store {
     ) -> Result<u64, ExportError> {
         match what {
             ExportKind::Entries(filter) => write_file(file, existing, &mut progress, |row| {
-                let ended = self.entry_rows(filter, |entry, is_unclear| {
+                for of_entry in self.entry_rows(filter)? {
+                    let EntryRow {
+                        entry,
+                        unclear: is_unclear,
+                    } = of_entry?;
                     if is_unclear {
                         unclear(entry.seq);
                     }
-                    row(&entry)
-                });
-                ended.map_err(ExportError::from)
+                    if !row(&entry) {
+                        break;
+                    }
+                }
+                Ok(())
             }),
             ExportKind::Sessions(filter) => write_file(file, existing, &mut progress, |row| {
-                let ended = self.sessions(filter, |stay| row(&stay));
-                ended.map_err(ExportError::from)
+                for stay in self.sessions(filter)? {
+                    if !row(&stay?) {
+                        break;
+                    }
+                }
+                Ok(())
             }),
         }
     }
 
-    /// Passes the rows of an export of entries to `each`, with whether the metadata of the entry is not JSON. It
-    /// stops when `each` returns `false`.
+    /// The rows of an export of entries, read from the log one after another.
     ///
     /// # Errors
     /// [`StoreError::NoSuchChannel`] when there is no such channel; another one when the log cannot be read.
-    pub fn entry_rows(
+    pub(crate) fn entry_rows(
         &self,
         filter: &HistoryFilter,
-        mut each: impl FnMut(HistoryEntry, bool) -> bool,
-    ) -> Result<(), StoreError> {
-        self.history_beside(filter, |shown, entry| each(shown, !is_shown(entry)))
+    ) -> Result<impl Iterator<Item = Result<EntryRow, StoreError>>, StoreError> {
+        let mut entries = self.history(filter)?;
+        let row = |entry: &Entry, names: &Names| EntryRow {
+            entry: history_entry(entry, names),
+            unclear: !is_shown(entry),
+        };
+        Ok(iter::from_fn(move || entries.next_as(row)))
     }
 }
 

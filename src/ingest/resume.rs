@@ -46,13 +46,15 @@ pub(super) fn is_kept(
         LineText::Whole(text) => (text.len() as u64, *blake3::hash(text).as_bytes()),
         LineText::TooLong { length, blake3, .. } => (length, blake3),
     };
-    let mut kept = false;
-    store.kept_rejects(|_, reject| {
-        kept |= reject.byte == at.byte
+    for kept in store.kept_rejects()? {
+        let (_, reject) = kept?;
+        let is_same = reject.byte == at.byte
             && reject.length == length
             && reject.blake3 == hash
             && *reject.source == **at.source;
-        !kept
-    })?;
-    Ok(kept)
+        if is_same {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -47,21 +47,19 @@ pub fn retry(
         while submitter.settle(ahead)? {}
         Ok(submitter.listener.stop())
     };
-    let mut sent = Ok(false);
-    store.kept_rejects(|ordinal, reject| {
+    for kept in store.kept_rejects()? {
+        let (ordinal, reject) = kept?;
         let at = LineLocation {
             source: &reject.source,
             line: reject.line,
             byte: reject.byte,
         };
         let text = reject.text.as_deref().unwrap_or_default();
-        batcher.push_retry(at, text, ordinal, refusal(reject));
-        if batcher.is_full() {
-            sent = send(&mut batcher, BATCHES_AHEAD);
+        batcher.push_retry(at, text, ordinal, refusal(&reject));
+        if batcher.is_full() && send(&mut batcher, BATCHES_AHEAD)? {
+            break;
         }
-        matches!(sent, Ok(false))
-    })?;
-    sent?;
+    }
     send(&mut batcher, 0)?;
     Ok(submitter.outcome)
 }

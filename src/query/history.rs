@@ -6,7 +6,8 @@ use crate::domain::entry::{Disposition, Entry, Origin, Payload, SnapshotOrigin};
 use crate::domain::event::{ChangeKind, LinkState, TokenState};
 use crate::domain::names::NameTable;
 use crate::domain::time::Millis;
-use crate::store::{ScanScope, ScanStart, StateView, Store, StoreError};
+use crate::store::{EntryReader, EntryStep, ScanScope, ScanStart, StateView, Store, StoreError};
+use std::iter::FusedIterator;
 
 /// The entries that are wanted.
 #[derive(Debug, Clone, Default)]
@@ -98,27 +99,21 @@ impl HistoryFilter {
 }
 
 impl Store {
-    /// Calls `each` with the matching entries, in the order of the log. Stops when it returns `false`.
+    /// The matching entries, in the order of the log.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
-    /// # let file = tempfile::NamedTempFile::new()?;
-    /// # std::fs::write(file.path(), concat!(
-    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#, "\n",
-    /// #     r#"{"t":"link","state":"down","ts":2000}"#, "\n",
-    /// #     r#"{"t":"link","state":"up","ts":8000}"#, "\n",
-    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
-    /// #     "nonsense\n",
-    /// # ))?;
-    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
-    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
-    /// let inferred = rollbook::query::HistoryFilter::default().observed(false);
+    /// use rollbook::Event;
+    /// use rollbook::query::HistoryFilter;
+    /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// store.record(&[
+    ///     Event::snapshot("room", [("chat", "tony")]).at(1_000),
+    ///     Event::snapshot("room", [("chat", "lily")]).at(9_000),
+    /// ])?;
     /// let mut users = Vec::new();
-    /// store.history(&inferred, |entry| {
-    ///     users.extend(entry.user);
-    ///     true
-    /// })?;
+    /// for entry in store.history(&HistoryFilter::default().observed(false))? {
+    ///     users.extend(entry?.user);
+    /// }
     /// assert_eq!(users, ["tony", "tony", "lily"]); // the baseline join, the leave, the join
     /// # Ok(())
     /// # }
@@ -126,25 +121,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NoSuchChannel`] if the log does not know the channel; another error if the log cannot be read.
-    pub fn history(
-        &self,
-        filter: &HistoryFilter,
-        mut each: impl FnMut(HistoryEntry) -> bool,
-    ) -> Result<(), StoreError> {
-        self.history_beside(filter, |shown, _| each(shown))
-    }
-
-    /// The same, but `each` also gets the entry of the log.
-    pub(crate) fn history_beside(
-        &self,
-        filter: &HistoryFilter,
-        mut each: impl FnMut(HistoryEntry, &Entry) -> bool,
-    ) -> Result<(), StoreError> {
+    pub fn history(&self, filter: &HistoryFilter) -> Result<History<'_>, StoreError> {
         if let Some(channel) = &filter.channel {
             self.expect_channel(channel)?;
-        }
-        if filter.limit == Some(0) {
-            return Ok(());
         }
         let scope = ScanScope {
             channel: filter.channel.as_deref(),
@@ -155,28 +134,65 @@ impl Store {
             },
             ..ScanScope::default()
         };
-        let (mut cursor, mut frames) = self.scan(&scope)?;
-        let mut given = 0;
-        while let Some(mut frame) = frames.next(&mut cursor)? {
-            while let Some(commit) = frame.next_commit(&mut cursor)? {
-                for entry in commit.entries {
-                    if filter.matches_entry(entry, cursor.view()) {
-                        given += 1;
-                        let shown = history_entry(entry, &cursor.names);
-                        if !each(shown, entry) || filter.limit == Some(given) {
-                            return Ok(());
-                        }
-                    }
-                    if filter.channel.is_some() {
-                        cursor.apply_entry(entry);
-                    }
-                }
-            }
-            cursor.forget_absent();
-        }
-        Ok(())
+        let entries = EntryReader::new(self.scan(&scope)?);
+        let entries = match filter.channel {
+            Some(_) => entries,
+            None => entries.without_state(),
+        };
+        Ok(History {
+            entries,
+            filter: filter.clone(),
+            left: filter.limit.unwrap_or(u64::MAX),
+        })
     }
 }
+
+/// The entries of a [`history`](Store::history), read from the log one after another. After an error there are no
+/// more.
+#[must_use = "entries are read only when they are asked for"]
+pub struct History<'a> {
+    entries: EntryReader<'a>,
+    filter: HistoryFilter,
+    /// How many entries may still be given.
+    left: u64,
+}
+
+impl History<'_> {
+    /// The next entry, in the form that `show` gives it.
+    pub(crate) fn next_as<T>(
+        &mut self,
+        show: impl Fn(&Entry, &Names) -> T,
+    ) -> Option<Result<T, StoreError>> {
+        while self.left > 0 {
+            match self.entries.advance() {
+                Ok(EntryStep::Entry) => {}
+                Ok(EntryStep::Renumbered(_)) => continue,
+                Ok(EntryStep::End) => self.left = 0,
+                Err(error) => {
+                    self.left = 0;
+                    return Some(Err(error));
+                }
+            }
+            let view = self.entries.cursor.view();
+            let matching = |entry: &&Entry| self.filter.matches_entry(entry, view);
+            if let Some(entry) = self.entries.entry().filter(matching) {
+                self.left -= 1;
+                return Some(Ok(show(entry, view.names)));
+            }
+        }
+        None
+    }
+}
+
+impl Iterator for History<'_> {
+    type Item = Result<HistoryEntry, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_as(history_entry)
+    }
+}
+
+impl FusedIterator for History<'_> {}
 
 /// The fields of an entry that a filter checks, whatever the entry's form.
 pub(super) struct EntryFields<'a> {

@@ -30,9 +30,11 @@ pub mod time;
 mod who;
 
 pub use cursor::{Cursor, DeliveredEntry};
-pub use history::HistoryFilter;
+pub(crate) use history::history_entry;
+pub use history::{History, HistoryFilter};
 pub use missed::MissedFilter;
-pub use sessions::SessionFilter;
+pub use rejects::Rejects;
+pub use sessions::{SessionFilter, Sessions};
 pub use stats::StatsFilter;
 pub use who::{WhoFilter, WhoWhen};
 

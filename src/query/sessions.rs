@@ -7,7 +7,11 @@ use crate::domain::event::ChangeKind;
 use crate::domain::names::{MemberId, Names, NumberMap};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
-use crate::store::{ScanScope, StateView, Store, StoreError, heard_of};
+use crate::store::{
+    EntryReader, EntryStep, ScanScope, StateCursor, StateView, Store, StoreError, heard_of,
+};
+use std::iter::FusedIterator;
+use std::vec;
 
 /// The stays that are wanted.
 #[derive(Debug, Clone, Default)]
@@ -72,40 +76,27 @@ impl SessionFilter {
 }
 
 impl Store {
-    /// Calls `each` with the matching stays: first the stays that have ended, in the order of their ends, then the
-    /// open ones, in the order of their begins. Stops when `each` returns `false`.
+    /// The matching stays: first the stays that have ended, in the order of their ends, then the open ones, in the
+    /// order of their begins.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
-    /// # let file = tempfile::NamedTempFile::new()?;
-    /// # std::fs::write(file.path(), concat!(
-    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"tony"}]},"ts":1000}"#, "\n",
-    /// #     r#"{"t":"link","state":"down","ts":2000}"#, "\n",
-    /// #     r#"{"t":"link","state":"up","ts":8000}"#, "\n",
-    /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
-    /// #     "nonsense\n",
-    /// # ))?;
-    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
-    /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
-    /// let mut stays = Vec::new();
-    /// store.sessions(&Default::default(), |stay| {
-    ///     stays.push((stay.user, stay.min_ms, stay.max_ms));
-    ///     true
-    /// })?;
-    /// // Tony was there already when the channel was first seen; lily came in the gap.
-    /// assert_eq!(stays, [("tony".into(), 0, None), ("lily".into(), 0, Some(8_000))]);
+    /// use rollbook::Event;
+    /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
+    /// store.record(&[
+    ///     Event::join("room", "chat", "tony").at(1_000),
+    ///     Event::leave("room", "chat", "tony").at(4_000),
+    /// ])?;
+    /// let stays: Result<Vec<_>, _> = store.sessions(&Default::default())?.collect();
+    /// assert_eq!((stays?[0].min_ms, "tony"), (3_000, "tony"));
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] if the log does not know the channel.
-    pub fn sessions(
-        &self,
-        filter: &SessionFilter,
-        each: impl FnMut(Session) -> bool,
-    ) -> Result<(), StoreError> {
+    /// If the log cannot be read. That the log does not know the channel ([`StoreError::NoSuchChannel`]) is known
+    /// only when it was read: then that is the only item.
+    pub fn sessions(&self, filter: &SessionFilter) -> Result<Sessions<'_>, StoreError> {
         let scope = ScanScope {
             channel: filter.channel.as_deref(),
             known_at: filter.known_at,
@@ -119,36 +110,76 @@ impl Store {
             })
         };
         let proven = filter.channel.as_ref().map(of_channel).transpose()?;
-        let mut stays = StayCollector {
-            filter,
-            proven: proven.flatten(),
-            each,
-            open: NumberMap::default(),
-            stopped: false,
-        };
-        let (mut cursor, mut frames) = self.scan(&scope)?;
-        while let Some(mut frame) = frames.next(&mut cursor)? {
-            while let Some(commit) = frame.next_commit(&mut cursor)? {
-                for entry in commit.entries {
-                    stays.take(entry, cursor.view());
-                    if stays.stopped {
-                        return Ok(());
-                    }
-                    cursor.apply_entry(entry);
-                }
-            }
-            if let Some(renumbering) = cursor.forget_absent() {
-                // The members of open stays are present, so none of them is forgotten.
-                stays.open = renumbering.by_member(std::mem::take(&mut stays.open));
-            }
-        }
-        if let Some(channel) = &filter.channel {
-            heard_of(channel, &cursor.state, &cursor.names)?;
-        }
-        stays.give_open(&cursor.state, &cursor.names);
-        Ok(())
+        Ok(Sessions {
+            entries: EntryReader::new(self.scan(&scope)?),
+            stays: StayCollector {
+                filter: filter.clone(),
+                proven: proven.flatten(),
+                open: NumberMap::default(),
+            },
+            rest: None,
+        })
     }
 }
+
+/// The stays of [`sessions`](Store::sessions), read from the log one after another. After an error there are no more.
+#[must_use = "stays are read only when they are asked for"]
+pub struct Sessions<'a> {
+    entries: EntryReader<'a>,
+    stays: StayCollector,
+    /// After the last entry: the stays that are still open.
+    rest: Option<vec::IntoIter<(MemberId, StayEnd)>>,
+}
+
+impl Sessions<'_> {
+    /// The next stay that has ended.
+    fn ended(&mut self) -> Result<Option<Session>, StoreError> {
+        loop {
+            match self.entries.advance()? {
+                EntryStep::Entry => {}
+                EntryStep::Renumbered(by) => {
+                    // The members of open stays are present, so none of them is forgotten.
+                    self.stays.open = by.by_member(std::mem::take(&mut self.stays.open));
+                    continue;
+                }
+                EntryStep::End => break,
+            }
+            let before = self.entries.cursor.view();
+            let entry = self.entries.entry();
+            if let Some(stay) = entry.and_then(|entry| self.stays.take(entry, before)) {
+                return Ok(Some(stay));
+            }
+        }
+        if let Some(channel) = &self.stays.filter.channel {
+            let cursor = &self.entries.cursor;
+            heard_of(channel, &cursor.state, &cursor.names)?;
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Sessions<'_> {
+    type Item = Result<Session, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_none() {
+            match self.ended() {
+                Ok(Some(stay)) => return Some(Ok(stay)),
+                Ok(None) => self.rest = Some(self.stays.open()),
+                Err(error) => {
+                    self.rest = Some(Vec::new().into_iter());
+                    return Some(Err(error));
+                }
+            }
+        }
+        let StateCursor { state, names, .. } = &self.entries.cursor;
+        let rest = self.rest.as_mut()?;
+        rest.find_map(|(member, join)| self.stays.open_stay(member, join, state, names))
+            .map(Ok)
+    }
+}
+
+impl FusedIterator for Sessions<'_> {}
 
 /// One end of a stay: when it took effect, and the bounds of when it really happened.
 #[derive(Clone, Copy)]
@@ -209,16 +240,14 @@ impl StayEnd {
     }
 }
 
-struct StayCollector<'a, F> {
-    filter: &'a SessionFilter,
+struct StayCollector {
+    filter: SessionFilter,
     /// The last proof of the requested channel.
     proven: Option<Millis>,
-    each: F,
     open: NumberMap<MemberId, StayEnd>,
-    stopped: bool,
 }
 
-impl<F: FnMut(Session) -> bool> StayCollector<'_, F> {
+impl StayCollector {
     fn is_asked_for(&self, member: MemberId, names: &Names) -> bool {
         let [topic, user, _] = member_names(member, names);
         let channel = names.text(names.key(member).channel);
@@ -228,49 +257,50 @@ impl<F: FnMut(Session) -> bool> StayCollector<'_, F> {
             && is(&self.filter.user, &user)
     }
 
-    /// Takes an entry. `before` is the state before it.
-    fn take(&mut self, entry: &Entry, before: StateView<'_>) {
+    /// Takes an entry; the stay that it ends, if it is asked for. `before` is the state before it.
+    fn take(&mut self, entry: &Entry, before: StateView<'_>) -> Option<Session> {
         let StateView { state, names } = before;
         let Payload::Change(change) = &entry.payload else {
-            return;
+            return None;
         };
         if !change.is_applied()
             || change.kind == ChangeKind::Update
             || !self.is_asked_for(change.member, names)
         {
-            return;
+            return None;
         }
         let end = StayEnd::of(entry, change, state, names);
         if change.kind == ChangeKind::Join {
             self.open.insert(change.member, end);
-        } else if let Some(join) = self.open.remove(&change.member) {
-            let channel = state.channel(names.key(change.member).channel);
-            let lossy =
-                end.lossy || join.lossy || channel.is_some_and(|channel| channel.is_lossy());
-            let earliest = end.earliest.unwrap_or(end.latest);
-            let bounds = StayBounds::of(&join, earliest, end.latest, lossy);
-            self.give(change.member, join, Some(end), bounds, names);
+            return None;
         }
+        let join = self.open.remove(&change.member)?;
+        let channel = state.channel(names.key(change.member).channel);
+        let lossy = end.lossy || join.lossy || channel.is_some_and(|channel| channel.is_lossy());
+        let earliest = end.earliest.unwrap_or(end.latest);
+        let bounds = StayBounds::of(&join, earliest, end.latest, lossy);
+        self.stay(change.member, join, Some(end), bounds, names)
     }
 
-    fn give(
-        &mut self,
+    /// A stay, if the filter's times want it.
+    fn stay(
+        &self,
         member: MemberId,
         join: StayEnd,
         leave: Option<StayEnd>,
         bounds: StayBounds,
         names: &Names,
-    ) {
-        let filter = self.filter;
+    ) -> Option<Session> {
+        let filter = &self.filter;
         // A member who left at a moment is not there at that moment. A stay of zero length at that moment is kept.
         let over = |from| {
             leave.is_some_and(|leave| leave.effective_at <= from) && join.effective_at < from
         };
         if filter.from.is_some_and(over) || filter.to.is_some_and(|to| join.effective_at >= to) {
-            return;
+            return None;
         }
         let [topic, user, connection] = member_names(member, names);
-        let session = Session {
+        Some(Session {
             channel: names.text(names.key(member).channel).to_owned(),
             topic,
             user,
@@ -284,31 +314,35 @@ impl<F: FnMut(Session) -> bool> StayCollector<'_, F> {
             baseline: join.baseline,
             min_ms: bounds.min_ms,
             max_ms: bounds.max_ms,
-        };
-        self.stopped |= !(self.each)(session);
+        })
     }
 
-    fn give_open(&mut self, state: &State, names: &Names) {
+    /// The stays that are open, in the order of their begins.
+    fn open(&mut self) -> vec::IntoIter<(MemberId, StayEnd)> {
         let mut open: Vec<(MemberId, StayEnd)> = self.open.drain().collect();
         open.sort_unstable_by_key(|(_, join)| join.seq);
-        for (member, join) in open {
-            if self.stopped {
-                return;
-            }
-            let name = names.key(member).channel;
-            let Some(channel) = state.channel(name) else {
-                continue;
-            };
-            let last = channel.effective_at();
-            let gap = channel.watching().open_gap().map(|gap| gap.from);
-            let proven = self.proven.max(state.last_proof(name));
-            // The member was surely there only while an observer was watching: without any proof, at no time.
-            let proven = proven.unwrap_or(join.latest);
-            let sure = gap.map_or(proven, |gap| gap.min(proven)).min(last);
-            let lossy = join.lossy || channel.is_lossy();
-            let bounds = StayBounds::of(&join, sure, last, lossy);
-            self.give(member, join, None, bounds, names);
-        }
+        open.into_iter()
+    }
+
+    /// A stay that is open at the end.
+    fn open_stay(
+        &self,
+        member: MemberId,
+        join: StayEnd,
+        state: &State,
+        names: &Names,
+    ) -> Option<Session> {
+        let name = names.key(member).channel;
+        let channel = state.channel(name)?;
+        let last = channel.effective_at();
+        let gap = channel.watching().open_gap().map(|gap| gap.from);
+        let proven = self.proven.max(state.last_proof(name));
+        // The member was surely there only while an observer was watching: without any proof, at no time.
+        let proven = proven.unwrap_or(join.latest);
+        let sure = gap.map_or(proven, |gap| gap.min(proven)).min(last);
+        let lossy = join.lossy || channel.is_lossy();
+        let bounds = StayBounds::of(&join, sure, last, lossy);
+        self.stay(member, join, None, bounds, names)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::entry::Rules;
 use crate::feed::{Settings, TimeUnit};
 use crate::ingest::{IngestError, IngestOptions, ProgressListener, retry as take_again};
 use crate::limits;
-use crate::query::owner::{EntryRow, OwnerFailure, Piece, ReplayRow, Retried, RetryRow};
+use crate::query::owner::{OwnerFailure, Piece, ReplayRow, Retried, RetryRow};
 use crate::query::params::{
     HistoryParams, ReplayParams, RetryParams, SessionsParams, VerifyParams,
 };
@@ -61,8 +61,12 @@ pub async fn entries(
 ) -> QueryResult {
     let filter = params.filter(app.now());
     let read = move |store: &Store, pieces: &mut OwnerPieces| {
-        let each = |entry, unclear| pieces.row(&EntryRow { entry, unclear });
-        store.entry_rows(&filter, each).map_err(OwnerFailure::from)
+        for row in store.entry_rows(&filter)? {
+            if !pieces.row(&row?) {
+                break;
+            }
+        }
+        Ok(())
     };
     app.pieces(read).await
 }
@@ -74,9 +78,12 @@ pub async fn sessions(
 ) -> QueryResult {
     let filter = params.filter(app.now());
     let read = move |store: &Store, pieces: &mut OwnerPieces| {
-        store
-            .sessions(&filter, |session| pieces.row(&session))
-            .map_err(OwnerFailure::from)
+        for session in store.sessions(&filter)? {
+            if !pieces.row(&session?) {
+                break;
+            }
+        }
+        Ok(())
     };
     app.pieces(read).await
 }

@@ -85,9 +85,10 @@ pub use read::{
     StateView,
 };
 pub use reject_reason::may_be_retried;
+pub use rejects::KeptRejects;
 
 pub(crate) use digests::Digests;
-pub(crate) use read::channel_of;
+pub(crate) use read::{EntryReader, EntryStep, channel_of};
 pub(crate) use recent::RecentFrame;
 
 use crate::domain::entry::Entry;

@@ -39,13 +39,8 @@ fn keep(store: &Store, texts: &[&str]) {
 }
 
 fn listed(store: &Store) -> Vec<RejectAnswer> {
-    let mut all = Vec::new();
-    let each = |reject| {
-        all.push(reject);
-        true
-    };
-    store.rejects(each).unwrap();
-    all
+    let all = store.rejects().unwrap();
+    all.collect::<Result<_, _>>().unwrap()
 }
 
 fn numbers(store: &Store) -> Vec<u64> {

@@ -125,12 +125,10 @@ fn wherever_a_crash_cuts_the_log_resuming_makes_it_whole() {
         let store = Store::on(Box::new(Arc::clone(engine)), support::options()).unwrap();
         ingest(&store, Source::open(file.as_ref()).unwrap(), &how, &mut ()).unwrap();
         let mut rejects = Vec::new();
-        store
-            .rejects(|reject| {
-                rejects.push(serde_json::to_string(&reject).unwrap());
-                true
-            })
-            .unwrap();
+        for reject in store.rejects().unwrap() {
+            let reject = reject.unwrap();
+            rejects.push(serde_json::to_string(&reject).unwrap());
+        }
         let history = support::history(&store);
         let history: Vec<String> = history
             .iter()

@@ -162,13 +162,11 @@ fn rest(cursor: &mut Cursor, desk: &Desk, by: Reading, filter: &HistoryFilter) -
 }
 
 fn listed(desk: &Desk, filter: &HistoryFilter) -> Vec<String> {
-    let mut entries = Vec::new();
-    let each = |entry| {
-        entries.push(serde_json::to_string(&entry).unwrap());
-        true
-    };
-    match desk.store.history(filter, each) {
-        Err(rollbook::StoreError::NoSuchChannel(_)) | Ok(()) => entries,
+    match desk.store.history(filter) {
+        Ok(entries) => entries
+            .map(|entry| serde_json::to_string(&entry.unwrap()).unwrap())
+            .collect(),
+        Err(rollbook::StoreError::NoSuchChannel(_)) => Vec::new(),
         Err(other) => panic!("{other}"),
     }
 }

@@ -121,11 +121,10 @@ fn in_order(desk: &Desk) {
     for channel in desk.store.channels().unwrap() {
         let mut shown = Vec::new();
         let filter = HistoryFilter::default().channel(channel.channel.clone());
-        let each = |entry: HistoryEntry| {
+        for entry in desk.store.history(&filter).unwrap() {
+            let entry = entry.unwrap();
             shown.push(entry.effective_at);
-            true
-        };
-        desk.store.history(&filter, each).unwrap();
+        }
         assert_eq!(channel.entries, shown.len() as u64, "{channel:?}");
         assert_eq!(channel.first_at, shown.first().copied(), "{channel:?}");
         assert_eq!(channel.last_at, shown.last().copied(), "{channel:?}");

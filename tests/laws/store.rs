@@ -64,11 +64,10 @@ fn answers(desk: &Desk) -> Vec<String> {
             let filter = HistoryFilter::default()
                 .channel(name.clone())
                 .after_seq(after_seq);
-            let each = |entry| {
+            for entry in store.history(&filter).unwrap() {
+                let entry = entry.unwrap();
                 answers.push(json(&entry));
-                true
-            };
-            store.history(&filter, each).unwrap();
+            }
         }
         let whens = times.iter().map(|&at| WhoWhen::At(at));
         let whens = whens.chain(seqs.map(WhoWhen::Seq));
@@ -200,12 +199,7 @@ fn counted(tally: &LineCounts, desk: &Desk) {
     recounted.first_seq = history.first().map(|entry| entry.seq);
     recounted.last_seq = history.last().map(|entry| entry.seq);
     assert_eq!(*tally, recounted);
-    let mut rejects = 0;
-    let each = |_| {
-        rejects += 1;
-        true
-    };
-    desk.store.rejects(each).unwrap();
+    let rejects = desk.store.rejects().unwrap().map(Result::unwrap).count() as u64;
     assert_eq!(rejects, tally.rejected);
 }
 
@@ -303,11 +297,10 @@ fn the_floor_survives() {
     desk.hear(&then, &then.lines);
     let filter = HistoryFilter::default().after_seq(leaves.len() as u64);
     let mut what = Vec::new();
-    let each = |entry: HistoryEntry| {
+    for entry in desk.store.history(&filter).unwrap() {
+        let entry = entry.unwrap();
         what.push(entry.disposition);
-        true
-    };
-    desk.store.history(&filter, each).unwrap();
+    }
     assert_eq!(
         what,
         [

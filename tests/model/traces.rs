@@ -42,12 +42,11 @@ fn recorded(file: &Path) -> (Store, Model) {
     )
     .unwrap();
     let mut log = Log::default();
-    let each = |entry| {
+    for entry in store.history(&HistoryFilter::default()).unwrap() {
+        let entry = entry.unwrap();
         let text = serde_json::to_string(&entry).unwrap();
         log.entries.push(serde_json::from_str(&text).unwrap());
-        true
-    };
-    store.history(&HistoryFilter::default(), each).unwrap();
+    }
     (store, Model::of(log))
 }
 

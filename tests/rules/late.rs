@@ -22,13 +22,11 @@ fn observed(text: &str) -> Vec<String> {
 
 fn stays(store: &Store) -> Vec<(String, Option<i64>, i64, Option<i64>)> {
     let mut stays = Vec::new();
-    store
-        .sessions(&Default::default(), |stay| {
-            let left = stay.left_not_before.map(|time| time.0);
-            stays.push((stay.user, left, stay.min_ms, stay.max_ms));
-            true
-        })
-        .unwrap();
+    for stay in store.sessions(&Default::default()).unwrap() {
+        let stay = stay.unwrap();
+        let left = stay.left_not_before.map(|time| time.0);
+        stays.push((stay.user, left, stay.min_ms, stay.max_ms));
+    }
     stays
 }
 

@@ -172,13 +172,10 @@ pub fn entries(store: &Store) -> Vec<Value> {
 /// The entries that `history CHANNEL` shows, as JSON.
 pub fn entries_of(store: &Store, channel: &str) -> Vec<Value> {
     let filter = HistoryFilter::default().channel(channel);
-    let mut entries = Vec::new();
-    let each = |entry| {
-        entries.push(serde_json::to_value(entry).unwrap());
-        true
-    };
-    store.history(&filter, each).unwrap();
+    let entries = store.history(&filter).unwrap().map(Result::unwrap);
     entries
+        .map(|entry| serde_json::to_value(entry).unwrap())
+        .collect()
 }
 
 fn name(topic: &Value, user: &Value, connection: &Value, meta: &Value) -> String {

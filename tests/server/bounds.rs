@@ -87,11 +87,10 @@ async fn who_falls_silent_is_given_up() {
     let mut lost = false;
     let given_up = async {
         while !lost {
-            let each = |entry: rollbook::query::answer::HistoryEntry| {
+            for entry in served.store.history(&Default::default()).unwrap() {
+                let entry = entry.unwrap();
                 lost |= entry.reason.as_deref() == Some("connection_lost");
-                true
-            };
-            served.store.history(&Default::default(), each).unwrap();
+            }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

@@ -22,13 +22,8 @@ fn store() -> Store {
 }
 
 fn history(store: &Store) -> Vec<HistoryEntry> {
-    let mut entries = Vec::new();
-    let all = |entry| {
-        entries.push(entry);
-        true
-    };
-    store.history(&Default::default(), all).unwrap();
-    entries
+    let entries = store.history(&Default::default()).unwrap();
+    entries.collect::<Result<_, _>>().unwrap()
 }
 
 /// The link entries of the log: the state and the reason.

@@ -43,22 +43,16 @@ async fn limited(channels: &[&str]) -> (Served, Tokens, String) {
 /// The entries after the first five, with which each test begins.
 fn written(store: &Store) -> Vec<Value> {
     let mut entries = Vec::new();
-    let each = |entry| {
+    for entry in store.history(&Default::default()).unwrap() {
+        let entry = entry.unwrap();
         entries.push(serde_json::to_value(entry).unwrap());
-        true
-    };
-    store.history(&Default::default(), each).unwrap();
+    }
     entries.split_off(5)
 }
 
 fn kept_rejects(store: &Store) -> usize {
-    let mut kept = 0;
-    let each = |_, _: &_| {
-        kept += 1;
-        true
-    };
-    store.kept_rejects(each).unwrap();
-    kept
+    let kept = store.kept_rejects().unwrap();
+    kept.map(Result::unwrap).count()
 }
 
 fn nothing_retried(store: &Store) {
@@ -126,11 +120,10 @@ async fn what_a_limited_token_sent_wrong_is_kept_and_no_retry_takes_it() {
     assert_eq!(got["rejected"], 1, "{got}");
     let store = served.stop().await;
     let mut reasons = Vec::new();
-    let each = |_, reject: &rollbook::log::Reject| {
+    for reject in store.kept_rejects().unwrap() {
+        let (_, reject) = reject.unwrap();
         reasons.push((reject.reason.to_string(), reject.text.clone()));
-        true
-    };
-    store.kept_rejects(each).unwrap();
+    }
     assert_eq!(reasons[0].1.as_deref(), Some(far.as_bytes()));
     let mark = "; its sender may write to some channels only, so no retry takes it";
     assert!(reasons[0].0.ends_with(mark), "{reasons:?}");

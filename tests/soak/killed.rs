@@ -65,7 +65,8 @@ fn whoever_is_killed_each_line_is_there_once() {
     let store = Store::open(folder.path("store"), Options::default()).unwrap();
     let (mut last, mut links) = (0, BTreeMap::new());
     let all = HistoryFilter::default();
-    let each = |entry: rollbook::query::answer::HistoryEntry| {
+    for entry in store.history(&all).unwrap() {
+        let entry = entry.unwrap();
         match (entry.kind, &entry.id) {
             (EntryType::Link, _) => {
                 let reason = entry.reason.unwrap_or_else(|| "up".to_owned());
@@ -77,9 +78,7 @@ fn whoever_is_killed_each_line_is_there_once() {
             }
             (_, None) => panic!("nobody sent this: {entry:?}"),
         }
-        true
-    };
-    store.history(&all, each).unwrap();
+    }
     assert_eq!(last, lines);
     assert!(
         links.len() > 1,

@@ -84,13 +84,8 @@ impl Desk {
 
     /// All entries.
     pub fn history(&self) -> Vec<HistoryEntry> {
-        let mut entries = Vec::new();
-        let each = |entry| {
-            entries.push(entry);
-            true
-        };
-        self.store.history(&HistoryFilter::default(), each).unwrap();
-        entries
+        let entries = self.store.history(&HistoryFilter::default()).unwrap();
+        entries.collect::<Result<_, _>>().unwrap()
     }
 
     /// All entries, as lines of JSON.

@@ -48,14 +48,8 @@ pub fn take(store: &Store, lines: &str, how: &IngestOptions) -> IngestOutcome {
 
 /// All entries.
 pub fn history(store: &Store) -> Vec<HistoryEntry> {
-    let mut entries = Vec::new();
-    store
-        .history(&HistoryFilter::default(), |entry| {
-            entries.push(entry);
-            true
-        })
-        .unwrap();
-    entries
+    let entries = store.history(&HistoryFilter::default()).unwrap();
+    entries.collect::<Result<_, _>>().unwrap()
 }
 
 /// The folder of data outside the repository that an environment variable names. A test that needs it is

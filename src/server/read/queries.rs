@@ -40,13 +40,17 @@ pub async fn history(
     filter.limit = (left == 0).then_some(0);
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
-        store.history(&filter, |entry| {
+        for entry in store.history(&filter)? {
+            let entry = entry?;
             if !pass.sees(entry.channel.as_deref()) {
-                return true;
+                continue;
             }
             left -= 1;
-            rows.row(&entry) && left > 0
-        })
+            if !rows.row(&entry) || left == 0 {
+                break;
+            }
+        }
+        Ok(())
     })
     .await
 }
@@ -74,9 +78,13 @@ pub async fn sessions(
     let filter = params.filter(app.now());
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
-        store.sessions(&filter, |session| {
-            !pass.sees(Some(&session.channel)) || rows.row(&session)
-        })
+        for session in store.sessions(&filter)? {
+            let session = session?;
+            if pass.sees(Some(&session.channel)) && !rows.row(&session) {
+                break;
+            }
+        }
+        Ok(())
     })
     .await
 }
@@ -136,7 +144,12 @@ pub async fn rejects(
 ) -> QueryResult {
     pass.access.demand_all_channels()?;
     app.list(&pass.client, |store, rows| {
-        store.rejects(|reject| rows.row(&reject))
+        for reject in store.rejects()? {
+            if !rows.row(&reject?) {
+                break;
+            }
+        }
+        Ok(())
     })
     .await
 }

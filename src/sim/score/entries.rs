@@ -14,11 +14,8 @@ use crate::sim::world::{self, Person, channel_name};
 
 /// Compares the log with what could be known, line by line.
 pub(super) fn score(run: &SimRun, heard: &RecordedRun, score: &mut Score) -> Result<(), RunError> {
-    let mut history = Vec::new();
-    heard.store.history(&HistoryFilter::default(), |entry| {
-        history.push(entry);
-        true
-    })?;
+    let history = heard.store.history(&HistoryFilter::default())?;
+    let history = history.collect::<Result<Vec<_>, _>>()?;
     let mut knowledge = Knowledge::new(&run.world, run.mix.rules.resync_ms);
     let mut stays = StayScorer::new(run);
     let mut rest = history.as_slice();

@@ -319,10 +319,10 @@ fn sessions(store: &Store, known_at: Option<Millis>) -> Result<Vec<String>, RunE
         ..SessionFilter::default()
     };
     let mut sessions = Vec::new();
-    store.sessions(&filter, |session| {
+    for session in store.sessions(&filter)? {
+        let session = session?;
         sessions.extend(json(Some(&session)));
-        true
-    })?;
+    }
     Ok(sessions)
 }
 

@@ -95,11 +95,8 @@ impl<'a> StayScorer<'a> {
         knowledge: &Knowledge<'_>,
         score: &mut Score,
     ) -> Result<(), RunError> {
-        let mut sessions = Vec::new();
-        store.sessions(&SessionFilter::default(), |session| {
-            sessions.push(session);
-            true
-        })?;
+        let sessions = store.sessions(&SessionFilter::default())?;
+        let sessions = sessions.collect::<Result<Vec<_>, _>>()?;
         let stays = self.over.iter().chain(&self.open);
         if sessions.len() != self.over.len() + self.open.len() {
             score.fault(ScoreFault::Session, || {

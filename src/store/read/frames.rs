@@ -4,6 +4,8 @@
 use super::cursor::{LogPosition, StateCursor};
 use super::record::{ScopedCommit, ScopedRecord};
 use super::scope::{ScanScope, ScopeEnd};
+use crate::domain::entry::Entry;
+use crate::log::Record;
 use crate::log::engine::{Engine, StoredValue};
 use crate::log::frame::{Check, FrameError, FrameHeader, FrameRecords, channel_hash};
 use crate::log::read::Frames;
@@ -243,6 +245,14 @@ impl ScopedFrame {
     fn current(&self) -> Option<ScopedRecord<'_>> {
         let record = self.records.as_ref().and_then(FrameRecords::current)?;
         Some(ScopedRecord::of(record, &self.end))
+    }
+
+    /// An entry of the commit to which [`next_commit`](Self::next_commit) led, by its place among all entries of it.
+    pub(super) fn entry(&self, at: usize) -> Option<&Entry> {
+        match self.records.as_ref()?.current()? {
+            Record::Commit { entries, .. } => entries.get(at),
+            _ => None,
+        }
     }
 
     /// Decodes the next record of the scope. Returns `false` after the last one.

@@ -17,12 +17,14 @@
 //! | `record` | a record, and which of its entries are in the scope |
 //! | `cursor` | a place in the log and the state there; the only place where records are applied |
 //! | `frames` | the frames of a scope and their records |
+//! | `entries` | its entries, one after another |
 //! | `sources` | how far each file and feed was read |
 //!
 //! Where a state is found without reading all of the log is the business of `checkpoint`, and what is done with the
 //! records that of each reader: neither is here.
 
 mod cursor;
+mod entries;
 mod frames;
 mod record;
 mod scope;
@@ -30,6 +32,7 @@ mod sources;
 
 pub(crate) use cursor::{Bookkeeping, LogPosition, channel_of};
 pub use cursor::{StateCursor, StateView};
+pub(crate) use entries::{EntryReader, EntryStep};
 pub use frames::{ScopedFrame, ScopedFrames};
 pub use record::{ScopedCommit, ScopedRecord};
 pub use scope::{ScanScope, ScanStart};

@@ -32,12 +32,7 @@ pub fn feed(bytes: &[u8]) {
     options.reorder_ms = (how & 0x80 != 0).then_some(1_000);
     let store = store();
     let rejected = take(&store, packed(bytes[0] & 7, text), &options);
-    let mut kept = 0;
-    let each = |_| {
-        kept += 1;
-        true
-    };
-    store.rejects(each).unwrap();
+    let kept = store.rejects().unwrap().map(Result::unwrap).count() as u64;
     assert_eq!(kept, rejected, "rejects kept");
     let verified = store.verify(VerifyDepth::Deep, |_| {}).unwrap();
     assert!(verified.ok, "{:?}", verified.problems);
@@ -143,13 +138,13 @@ fn is_played_again(store: &Store) {
 }
 
 fn history(store: &Store) -> Vec<String> {
-    let mut entries = Vec::new();
-    let each = |entry| {
-        entries.push(serde_json::to_string(&entry).unwrap());
-        true
-    };
-    store.history(&HistoryFilter::default(), each).unwrap();
+    let entries = store
+        .history(&HistoryFilter::default())
+        .unwrap()
+        .map(Result::unwrap);
     entries
+        .map(|entry| serde_json::to_string(&entry).unwrap())
+        .collect()
 }
 
 fn described(store: &Store) -> String {

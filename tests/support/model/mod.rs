@@ -9,7 +9,7 @@ mod watch;
 use crate::desk::Desk;
 use crate::feeds::{self, Tape};
 use log::{Log, Part};
-use rollbook::query::answer::HistoryEntry;
+use rollbook::query::answer::{HistoryEntry, Session};
 use rollbook::query::{
     HistoryFilter, MissedFilter, SessionFilter, StatsFilter, WhoFilter, WhoWhen,
 };
@@ -83,24 +83,15 @@ pub fn moments(model: &Model) -> BTreeSet<i64> {
 pub const CHANNELS: [&str; 4] = ["a", "b", "c", "nowhere"];
 
 fn sessions(store: &Store, filter: &SessionFilter) -> Option<Value> {
-    let mut all = Vec::new();
-    let each = |session| {
-        all.push(json(session));
-        true
-    };
-    let answer = store.sessions(filter, each);
-    found(answer.map(|()| all))
+    let all = store.sessions(filter).and_then(Iterator::collect);
+    found(all as Result<Vec<Session>, _>)
 }
 
 /// The seqs of the entries that history lists.
 fn listed(store: &Store, filter: &HistoryFilter) -> Option<Value> {
-    let mut seqs = Vec::new();
-    let each = |entry: HistoryEntry| {
-        seqs.push(entry.seq);
-        true
-    };
-    let answer = store.history(filter, each);
-    found(answer.map(|()| seqs))
+    let all = store.history(filter).and_then(Iterator::collect);
+    let seqs = |all: Vec<HistoryEntry>| Vec::from_iter(all.iter().map(|entry| entry.seq));
+    found(all.map(seqs))
 }
 
 /// The last proof in an answer about a moment must not be later than it. The model does not know earlier last proofs.
