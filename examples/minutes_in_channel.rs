@@ -7,10 +7,8 @@
 //! Run it: `cargo run --example minutes_in_channel -- examples/weak-network-evening.jsonl`
 
 use chrono::DateTime;
-use rollbook::domain::entry::{Entry, Payload};
-use rollbook::domain::event::ChangeKind;
-use rollbook::domain::names::Names;
-use rollbook::ingest::{IngestOptions, ingest, source::Source};
+use rollbook::domain::{ChangeKind, Entry, Names, Payload};
+use rollbook::ingest::{IngestOptions, Source, ingest};
 use rollbook::{Options, Projection, Store};
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@
 //! Run it twice: `cargo run --example record_and_follow -- /tmp/rollbook-example`. The second run follows only the
 //! entries that it has recorded itself.
 
-use rollbook::domain::event::LinkState;
+use rollbook::domain::LinkState;
 use rollbook::{Event, Options, Store};
 use std::fs;
 use std::path::Path;

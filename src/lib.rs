@@ -15,7 +15,7 @@
 //! # As a library
 //!
 //! ```
-//! use rollbook::ingest::{IngestOptions, ingest, source::Source};
+//! use rollbook::ingest::{IngestOptions, Source, ingest};
 //! use rollbook::{Options, Store};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let dir = tempfile::tempdir()?;
@@ -35,8 +35,21 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! | to | see |
+//! | --- | --- |
+//! | open a store, record [`Event`]s | [`Store`], [`Options`], [`store`] |
+//! | read files and other sources | [`ingest`](mod@ingest) |
+//! | ask | [`query`], and the answers in [`query::answer`] |
+//! | build what no query answers | [`Projection`], and the entries in [`domain`] |
+//! | follow the log as it grows | [`Store::cursor`], [`Store::on_published`] |
+//! | play history, export it | [`replay`], [`export`] |
+//! | serve a store, ask a server | [`server`], [`client`] |
+//!
+//! A store is used from any number of threads, and its calls block: in async programs, call it on a thread where
+//! blocking is allowed. Structs of options have a method for each field; they and the answers may get new fields with any version.
+//! What is `pub` but not documented is for this project's own programs and tests, and may change with any version.
 
-// Hidden modules are for this project's own programs and tests. They may change with any version.
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
@@ -54,6 +67,7 @@ pub mod export;
 pub mod feed;
 pub mod guide;
 pub mod ingest;
+#[doc(hidden)]
 pub mod limits;
 #[doc(hidden)]
 pub mod log;

@@ -15,15 +15,31 @@
 //! | `forwarder` | lines into another server |
 //! | `transport` | addresses, and byte streams to them: TCP, TLS, Unix sockets |
 
+#[doc(hidden)]
 pub mod backoff;
+#[doc(hidden)]
 pub mod follow;
+#[doc(hidden)]
 pub mod forwarder;
+#[doc(hidden)]
 pub mod owner;
+#[doc(hidden)]
 pub mod record;
+#[doc(hidden)]
 pub mod recorder;
+#[doc(hidden)]
 pub mod remote;
+#[doc(hidden)]
 pub mod session;
+#[doc(hidden)]
 pub mod sink;
+#[doc(hidden)]
 pub mod socket;
+#[doc(hidden)]
 pub mod token;
+#[doc(hidden)]
 pub mod transport;
+
+pub use remote::{RemoteError, ServerClient};
+pub use token::{Token, TokenError};
+pub use transport::{Address, AddressError};

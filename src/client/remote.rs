@@ -104,6 +104,7 @@ impl ServerClient {
     }
 
     /// The server that has a data directory open; `None` if none listens on the socket there.
+    #[doc(hidden)]
     #[must_use]
     pub fn owner_of(data: &Path) -> Option<ServerClient> {
         let remote = ServerClient::new(Address::unix(data.join(OWNER_SOCKET)), None).ok()?;
@@ -131,6 +132,7 @@ impl ServerClient {
     }
 
     /// The runtime on which requests run.
+    #[doc(hidden)]
     #[must_use]
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
@@ -162,6 +164,7 @@ impl ServerClient {
     ///
     /// # Errors
     /// [`RemoteError`]; the rows passed on before the error are valid.
+    #[doc(hidden)]
     pub fn ask_owner<T: DeserializeOwned, D: DeserializeOwned>(
         &self,
         (method, route): (Method, &str),

@@ -93,6 +93,7 @@ impl Address {
     }
 
     /// The address of the server behind a Unix socket.
+    #[doc(hidden)]
     #[must_use]
     pub fn unix(path: PathBuf) -> Address {
         Address {
@@ -103,6 +104,7 @@ impl Address {
     }
 
     /// Whether the query has this parameter.
+    #[doc(hidden)]
     #[must_use]
     pub fn has(&self, parameter: &str) -> bool {
         let query = self.uri.query().unwrap_or_default();
@@ -116,6 +118,7 @@ impl Address {
     ///
     /// # Errors
     /// When the path is not valid in a URL.
+    #[doc(hidden)]
     pub fn under(&self, scheme: &str, path: &str) -> Result<Address, AddressError> {
         let base = self.uri.path().trim_end_matches('/');
         // A URL that already ends with the route means the same server.

@@ -125,6 +125,7 @@ pub struct Change {
     /// Observed or inferred.
     pub origin: Origin,
     /// Its delay and window, if its source may have noticed it late. Only for an observed change that took effect.
+    #[doc(hidden)]
     pub late: Option<Late>,
 }
 
@@ -190,6 +191,7 @@ pub struct Snapshot {
     /// The observer's own user, where the line named it.
     pub self_user: Option<NameId>,
     /// Where its list comes from.
+    #[doc(hidden)]
     pub origin: SnapshotOrigin,
     /// Older than the channel's last complete snapshot: nothing follows from it.
     pub stale: bool,
@@ -198,16 +200,21 @@ pub struct Snapshot {
     /// How many distinct members it listed, or only counted.
     pub listed: u32,
     /// What it listed.
+    #[doc(hidden)]
     pub claims: Listing,
     /// Members about which it did not decide, because something known holds against it.
+    #[doc(hidden)]
     pub held: Vec<MemberId>,
     /// The begin of its pages, for a paged snapshot.
+    #[doc(hidden)]
     pub begin: Option<SnapshotBegin>,
     /// The gap that it closes, or during which it came.
+    #[doc(hidden)]
     pub gap: Option<SnapshotGap>,
     /// How many members the roster had after it.
     pub count: u32,
     /// The digest of the roster after it (log/digest); zero until the log has computed it.
+    #[doc(hidden)]
     pub digest: [u8; 32],
 }
 
@@ -292,14 +299,17 @@ pub struct LinkChange {
     /// What happened to the link.
     pub state: LinkState,
     /// Which channels it concerned, where it names none.
+    #[doc(hidden)]
     pub service: Service,
     /// Channels that it did not change (only where `channel` is `None`).
     pub except: Vec<NameId>,
     /// The reason, where the source reports one.
     pub reason: Option<Text>,
     /// The gaps that it opened; or those that it ended, because a feed resumed and missed nothing.
+    #[doc(hidden)]
     pub gaps: Vec<GapChange>,
     /// It is about the observer's ingest connection, not about the source's link.
+    #[doc(hidden)]
     pub connection: Option<Connection>,
 }
 
@@ -385,7 +395,7 @@ pub struct ConnectionEnd {
 /// How events are judged. The rules are part of the log, because the decisions depend on them.
 ///
 /// ```
-/// use rollbook::domain::entry::Rules;
+/// use rollbook::domain::Rules;
 /// let rules = Rules::default().lossy(true).skew_tolerance_ms(500);
 /// assert_eq!(rules.max_ahead_ms, 60_000);
 /// ```

@@ -5,8 +5,9 @@
 //!              └ reconcile: what a snapshot makes one infer
 //! ```
 //!
-//! [`decide`](decide::decide) reads the state and returns entries. [`State::apply`](state::State::apply) changes the
-//! state by an entry; it is deterministic, so that replay gives the same state.
+//! `decide` reads the state and returns entries. `apply` changes the state by an entry; it is deterministic, so that
+//! replay gives the same state. What is documented here is what a caller meets: the [`Event`](crate::Event)s that it records, and
+//! the [`Entry`]s that a [projection](crate::Projection) gets, with the [`Names`] that resolve their numbers.
 //!
 //! # Files
 //!
@@ -52,7 +53,7 @@
 //! | late | A source reports how long after the fact it may have noticed a change. |
 //!
 //! **Invariant:** nothing here does I/O, reads a clock, is async, or knows JSON or sled; it imports `std`
-//! and the [limits](crate::limits) alone, so that every rule can be tested as a function of its inputs.
+//! and the limits alone, so that every rule can be tested as a function of its inputs.
 
 mod append_vec;
 mod apply;
@@ -67,16 +68,20 @@ mod context;
 pub mod decide;
 mod departed;
 mod describe;
+#[doc(hidden)]
 pub mod entry;
+#[doc(hidden)]
 pub mod event;
 mod forget;
 #[doc(hidden)]
 pub mod interval;
 mod link;
 mod listing;
+#[doc(hidden)]
 pub mod names;
 #[doc(hidden)]
 pub mod observer;
+#[doc(hidden)]
 pub mod order;
 pub(crate) mod own_list;
 mod reconcile;
@@ -89,9 +94,20 @@ pub mod roster;
 #[doc(hidden)]
 pub mod slot;
 mod snapshot;
+#[doc(hidden)]
 pub mod state;
+#[doc(hidden)]
 pub mod time;
 pub(crate) mod tombstones;
 mod typed_event;
 #[doc(hidden)]
 pub mod watch;
+
+pub use entry::{
+    Change, Disposition, Entry, Inference, LinkChange, Origin, Payload, Rules, Snapshot,
+    TokenChange, Window,
+};
+pub use event::{ChangeKind, LinkState, TokenState};
+pub use names::{MemberId, MemberKey, NameId, NameTable, Names};
+pub use order::{Pos, Stamp};
+pub use time::Millis;

@@ -20,6 +20,7 @@ pub struct MemberId(pub u32);
 
 impl MemberId {
     /// Whether `next` has the number after this one.
+    #[doc(hidden)]
     #[must_use]
     pub fn is_followed_by(self, next: MemberId) -> bool {
         self.0.checked_add(1) == Some(next.0)
@@ -121,6 +122,7 @@ impl NameTable {
     }
 
     /// How many members it holds.
+    #[doc(hidden)]
     #[must_use]
     pub fn members(&self) -> usize {
         self.0.keys.len()
@@ -155,12 +157,14 @@ impl Names {
     }
 
     /// The table of its numbers, to be read elsewhere.
+    #[doc(hidden)]
     #[must_use]
     pub fn table(&self) -> &NameTable {
         &self.table
     }
 
     /// The number of a name; a name without one gets one now.
+    #[doc(hidden)]
     pub fn intern(&mut self, text: &str) -> NameId {
         if text.is_empty()
             && let Some(name) = self.empty
@@ -195,6 +199,7 @@ impl Names {
     }
 
     /// The number of a member; a member without one gets one now.
+    #[doc(hidden)]
     pub fn member(&mut self, key: MemberKey) -> MemberId {
         if let Some(&member) = self.by_key.get(&key) {
             return member;
@@ -213,6 +218,7 @@ impl Names {
 
     /// The member whose number follows `before`, if it is the wanted one. Later lists of a channel mostly keep the
     /// order of the first list: this then finds each member without a hash.
+    #[doc(hidden)]
     #[must_use]
     pub fn member_behind(
         &self,
@@ -335,6 +341,7 @@ impl Renumbering {
 
 impl Names {
     /// Marks for all of its names and members, none of them set.
+    #[doc(hidden)]
     #[must_use]
     pub fn marks(&self) -> Marks {
         Marks {
@@ -344,6 +351,7 @@ impl Names {
     }
 
     /// A dictionary of only the marked names and members, in the same order.
+    #[doc(hidden)]
     #[must_use]
     pub fn only(&self, mut marks: Marks) -> (Names, Renumbering) {
         let mut only = Names::new();

@@ -15,7 +15,7 @@ const DEFAULT_OBSERVER: &str = "default";
 /// methods add them.
 ///
 /// ```
-/// use rollbook::domain::event::{Event, LinkState};
+/// use rollbook::{Event, domain::LinkState};
 /// # fn main() -> Result<(), rollbook::StoreError> {
 /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
 /// store.record(&[

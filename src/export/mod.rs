@@ -5,6 +5,7 @@
 //! folder, which is renamed at the end, so that no reader finds half a file. [`record`] defines the
 //! rows; nothing is queried or decided here.
 
+#[doc(hidden)]
 pub mod record;
 
 use crate::domain::entry::{self, Entry};
@@ -30,6 +31,7 @@ pub enum ExportKind {
 /// How the file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(hidden)]
 pub enum ExportFormat {
     /// A header and rows.
     Csv,
@@ -175,6 +177,7 @@ impl Store {
 ///
 /// # Errors
 /// [`ExportError`] when `feed` or the writing fails. Then there is no new file, and an existing one is unchanged.
+#[doc(hidden)]
 pub fn write_file<T: ExportRow>(
     file: &Path,
     existing: Existing,

@@ -35,6 +35,7 @@ mod recorded;
 mod settings;
 
 pub use line_error::LineError;
+#[doc(hidden)]
 pub use recorded::recording;
 pub use settings::{Settings, TimeUnit};
 
@@ -87,14 +88,13 @@ impl<'a> Defaults<'a> {
 /// Parses one line, without its newline. A byte order mark before it is ignored.
 ///
 /// ```
-/// use rollbook::domain::event::EventPayload;
 /// use rollbook::feed::{Defaults, parse};
 ///
 /// let defaults = Defaults::of("default");
 /// let line = br#"{"t":"join","channel":"room-1","topic":"lobby","user":"ann","ts":1000}"#;
 /// let event = parse(line, &defaults)?;
 /// assert_eq!(event.stamp.ts, Some(1000));
-/// assert!(matches!(event.payload, EventPayload::Changes { .. }));
+/// assert_eq!(event.observer, "default");
 ///
 /// let error = parse(br#"{"t":"join","channel":"room-1","topic":"lobby"}"#, &defaults).unwrap_err();
 /// assert_eq!(error.to_string(), "user is missing");

@@ -27,6 +27,7 @@ mod reorder;
 mod resume;
 mod retry;
 mod run;
+#[doc(hidden)]
 pub mod source;
 mod start;
 mod submitter;
@@ -38,6 +39,7 @@ mod wide;
 pub(crate) use batcher::{Batcher, LineLocation};
 pub use envelope::Pointer;
 pub use error::{IngestError, Unfinished};
+#[doc(hidden)]
 pub use foreign::Looks;
 pub use listener::ProgressListener;
 pub use options::IngestOptions;
@@ -46,6 +48,8 @@ pub use permissions::WritePermissions;
 pub use outcome::IngestOutcome;
 pub use retry::retry;
 pub use run::ingest;
+pub use source::{Source, SourceError};
 #[cfg(feature = "client")]
 pub(crate) use submitter::Submitter;
+#[doc(hidden)]
 pub use summary::IngestSummary;

@@ -118,7 +118,7 @@ impl IngestOptions {
         self
     }
 
-    /// Stop once more lines than this were rejected. Default: [`limits::REJECTS_PER_SOURCE_MAX`].
+    /// Stop once more lines than this were rejected. Default: 100,000.
     #[must_use]
     pub fn max_rejects(mut self, max: u64) -> Self {
         self.max_rejects = max;

@@ -28,6 +28,7 @@ impl IngestOutcome {
     }
 
     /// The summary that the command line and the server show.
+    #[doc(hidden)]
     #[must_use]
     pub fn summary(&self, elapsed_ms: u64) -> IngestSummary {
         IngestSummary {

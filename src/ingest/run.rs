@@ -18,7 +18,7 @@ use std::sync::Arc;
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use rollbook::ingest::{IngestOptions, ingest, source::Source};
+/// use rollbook::ingest::{IngestOptions, Source, ingest};
 /// let file = tempfile::NamedTempFile::new()?;
 /// std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#)?;
 /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;

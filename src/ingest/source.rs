@@ -132,6 +132,7 @@ impl Source {
 
     /// Reads as much as is needed to recognise the form. Use it for a source that has an end. A live feed may send
     /// nothing for a while; its form is recognised from its first line.
+    #[doc(hidden)]
     pub fn read_start(&mut self) {
         while self.input.held().len() < FINGERPRINT_BYTES && !self.input.ended {
             self.input.fill();
@@ -155,6 +156,7 @@ impl Source {
     }
 
     /// Identifies the file again; `None` for standard input and pipes, which cannot be resumed.
+    #[doc(hidden)]
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let head = self.head.as_deref()?;
@@ -165,6 +167,7 @@ impl Source {
     }
 
     /// Whether it starts like the source with this fingerprint.
+    #[doc(hidden)]
     #[must_use]
     pub fn matches(&self, known: &Fingerprint) -> bool {
         usize::try_from(known.hashed)
@@ -178,6 +181,7 @@ impl Source {
     /// # Errors
     ///
     /// [`SourceError::Short`] when the source ends before `offset`; or the error that reading met before it.
+    #[doc(hidden)]
     pub fn skip_to(&mut self, offset: u64, lines: u64) -> Result<(), SourceError> {
         self.find_form()?;
         if offset > 0
@@ -210,6 +214,7 @@ impl Source {
 
     /// Whether the next line may have to be waited for, for any length of time. The caller should
     /// then not hold back the lines that it has.
+    #[doc(hidden)]
     #[must_use]
     pub fn wait(&mut self) -> Wait {
         if self.head.is_some() || self.input.ended || self.has_next() {
@@ -226,6 +231,7 @@ impl Source {
     /// # Errors
     ///
     /// Once, after the last whole line, when the rest cannot be read. A line that is cut off by this is not returned.
+    #[doc(hidden)]
     pub fn next_line(&mut self) -> Result<Option<SourceLine<'_>>, SourceError> {
         match self.form {
             Some(SourceForm::Lines) => {}

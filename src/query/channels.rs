@@ -19,7 +19,7 @@ impl Store {
     /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
     /// #     "nonsense\n",
     /// # ))?;
-    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # let source = rollbook::ingest::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
     /// let channels = store.channels()?;
     /// assert_eq!((channels[0].channel.as_str(), channels[0].present_now), ("room", 1));

@@ -77,7 +77,7 @@ impl Store {
     /// # std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#)?;
     /// let mut cursor = store.cursor(store.head(), None)?;
     /// assert!(cursor.next_batch(&store, 100, 1 << 20)?.is_empty());
-    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # let source = rollbook::ingest::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
     /// let batch = cursor.next_batch(&store, 100, 1 << 20)?;
     /// assert_eq!(batch[0].entry.user.as_deref(), Some("tony"));

@@ -69,7 +69,7 @@ impl Store {
     /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
     /// #     "nonsense\n",
     /// # ))?;
-    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # let source = rollbook::ingest::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
     /// let missed = store.missed("room", &Default::default())?;
     /// assert_eq!(missed[0].joined[0].user, "lily");
@@ -115,7 +115,7 @@ impl Store {
     /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
     /// #     "nonsense\n",
     /// # ))?;
-    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # let source = rollbook::ingest::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
     /// let gaps = store.gaps("room")?;
     /// assert_eq!((gaps[0].from.0, gaps[0].to.map(|to| to.0)), (1_000, Some(9_000)));

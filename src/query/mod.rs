@@ -21,11 +21,14 @@ mod channels;
 mod cursor;
 mod history;
 mod missed;
+#[doc(hidden)]
 pub mod owner;
+#[doc(hidden)]
 pub mod params;
 mod rejects;
 mod sessions;
 mod stats;
+#[doc(hidden)]
 pub mod time;
 mod who;
 

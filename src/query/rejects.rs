@@ -13,7 +13,7 @@ impl Store {
     /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
     /// # let file = tempfile::NamedTempFile::new()?;
     /// # std::fs::write(file.path(), "nonsense\n")?;
-    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # let source = rollbook::ingest::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
     /// for reject in store.rejects()? {
     ///     let reject = reject?;

@@ -87,7 +87,7 @@ impl Store {
     /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
     /// #     "nonsense\n",
     /// # ))?;
-    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # let source = rollbook::ingest::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
     /// let stats = store.stats(&Default::default())?;
     /// assert_eq!((stats[0].topic.as_deref(), stats[0].distinct_users), (None, 2));

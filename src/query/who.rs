@@ -93,7 +93,7 @@ impl Store {
     /// #     r#"{"t":"snapshot","channel":"room","topics":{"chat":[{"user":"lily"}]},"ts":9000}"#, "\n",
     /// #     "nonsense\n",
     /// # ))?;
-    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # let source = rollbook::ingest::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
     /// // Tony left, and lily joined, at some moment of the gap from 1000 to 9000.
     /// let who = store.who("room", &rollbook::query::WhoFilter::at(5_000))?;

@@ -23,7 +23,9 @@ mod presence;
 mod sink;
 pub(crate) mod topic;
 
-pub use pace::{PacedSink, PlaybackClock, PlaybackControl, Speed};
+#[doc(hidden)]
+pub use pace::PlaybackClock;
+pub use pace::{PacedSink, PlaybackControl, Speed};
 
 use crate::domain::entry::Recording;
 use crate::domain::event::Event;
@@ -45,6 +47,7 @@ pub use sink::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry};
 ///
 /// # Errors
 /// When its metadata is not JSON.
+#[doc(hidden)]
 pub fn lines_of(event: &Event<'_>, shape: LineShape) -> serde_json::Result<Vec<String>> {
     match shape {
         LineShape::Agora => agora::lines(event),
@@ -62,7 +65,7 @@ impl Store {
     /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
     /// # let file = tempfile::NamedTempFile::new()?;
     /// # std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#)?;
-    /// # let source = rollbook::ingest::source::Source::open(file.path())?;
+    /// # let source = rollbook::ingest::Source::open(file.path())?;
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
     /// store.play(&Default::default(), LineShape::Agora, &mut |line: &PlayedLine<'_>| {
     ///     assert!(line.text.starts_with(r#"{"eventType":"REMOTE_JOIN","channelName":"room""#));

@@ -122,7 +122,7 @@ const STEP_MAX: Duration = Duration::from_millis(500);
 /// # std::fs::write(file.path(), concat!(
 /// #     r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#, "\n",
 /// #     r#"{"t":"leave","channel":"room","topic":"chat","user":"tony","ts":9000}"#))?;
-/// # let source = rollbook::ingest::source::Source::open(file.path())?;
+/// # let source = rollbook::ingest::Source::open(file.path())?;
 /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ())?;
 /// let control = PlaybackControl::default(); // a clone of it pauses and resumes from another thread
 /// let mut lines = 0;

@@ -36,6 +36,7 @@ mod access;
 mod api_error;
 mod app;
 mod beside;
+#[doc(hidden)]
 pub mod clock;
 mod metrics;
 mod net;
@@ -49,13 +50,19 @@ mod routes;
 mod server_limits;
 mod write;
 
+#[doc(hidden)]
 pub use access::auth;
+pub use access::auth::{Grant, KeyError, Secret, TokenScope, TokenVerifier};
 pub use access::origin::PageOrigin;
+#[doc(hidden)]
 pub use beside::OwnerSocket;
 pub use metrics::Metrics;
 pub use net::listen::Listener;
+pub use net::tls::{Tls, TlsError};
+#[doc(hidden)]
 pub use net::{socket, tls};
 pub use read::play::Play;
+#[doc(hidden)]
 pub use routes::document;
 pub use server_limits::ServerLimits;
 
@@ -63,7 +70,7 @@ use crate::domain::entry::Rules;
 use crate::feed::Settings;
 use crate::limits;
 use crate::store::{Store, StoreError};
-use access::auth::{AuthPolicy, TokenVerifier};
+use access::auth::AuthPolicy;
 use app::App;
 use axum::Extension;
 use clock::{ServerClock, SystemClock};
@@ -182,7 +189,7 @@ impl Config {
         self
     }
 
-    /// Limits on connections, sizes and times. Default: those of [`limits`].
+    /// Limits on connections, sizes and times. Default: those of [`ServerLimits`].
     #[must_use]
     pub fn bounds(mut self, bounds: ServerLimits) -> Self {
         self.bounds = bounds;

@@ -133,12 +133,33 @@ const LINE_WEIGHT: u64 = 256;
 
 impl Batch {
     /// A batch of lines without a text of the batch's own.
+    #[doc(hidden)]
     #[must_use]
     pub fn new(lines: Vec<BatchLine<'static>>, rules: Rules) -> Batch {
         Batch::read(BatchText::default(), rules, |_| lines)
     }
 
+    /// A batch of events, in order.
+    ///
+    /// ```
+    /// use rollbook::store::{Batch, Options, Store};
+    /// use rollbook::Event;
+    /// # fn main() -> Result<(), rollbook::StoreError> {
+    /// let store = Store::in_memory(Options::default())?;
+    /// let events = [Event::join("room", "chat", "lily")];
+    /// let ticket = store.submit(Batch::events(events, Default::default()))?; // queued
+    /// assert_eq!(ticket.wait()?.tally.joins, 1); // durable
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn events<'e>(events: impl IntoIterator<Item = Event<'e>>, rules: Rules) -> Batch {
+        let line = |event: Event<'_>| BatchLine::Event(event.into_owned().into());
+        Batch::new(events.into_iter().map(line).collect(), rules)
+    }
+
     /// A batch of the lines that `read` finds in a text, in order.
+    #[doc(hidden)]
     pub fn read(
         text: BatchText,
         rules: Rules,
@@ -159,6 +180,7 @@ impl Batch {
     }
 
     /// Its lines.
+    #[doc(hidden)]
     #[must_use]
     pub fn lines(&self) -> &[BatchLine<'_>] {
         self.lines.borrow_dependent()
@@ -273,7 +295,7 @@ pub struct RefusedLine {
     pub reason: String,
 }
 
-/// An entry whose effective time is more than [`crate::limits::CLAMPED_MS`] after it occurred.
+/// An entry whose effective time is more than a minute after it occurred.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Clamped {

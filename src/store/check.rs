@@ -67,7 +67,7 @@ pub enum InvalidEvent {
 /// Checks that an event can be recorded.
 ///
 /// ```
-/// use rollbook::domain::event::Event;
+/// use rollbook::Event;
 /// use rollbook::store::{InvalidEvent, check};
 /// let event = Event::join("room", "", "lily");
 /// assert_eq!(check(&event), Err(InvalidEvent::Empty { field: "topic" }));

@@ -68,23 +68,29 @@ mod writer;
 
 pub use crate::log::engine::Durability;
 pub use batch::{
-    Batch, BatchEvent, BatchLine, BatchOutcome, BatchText, Clamped, DifferingRetry, FeedLine,
-    Frontier, LongLine, Receipt, RefusedLine, Ticket,
+    Batch, BatchOutcome, Clamped, DifferingRetry, Frontier, Receipt, RefusedLine, Ticket,
 };
+#[doc(hidden)]
+pub use batch::{BatchEvent, BatchLine, BatchText, FeedLine, LongLine};
 pub use caution::Caution;
 pub use check::{InvalidEvent, check};
+#[doc(hidden)]
 pub use data_dir::OWNER_SOCKET;
 pub use error::StoreError;
 pub use line_counts::LineCounts;
 use meter::CachedGauges;
 pub use meter::{Gauges, Meter};
+#[doc(hidden)]
 pub use migrate::{FORMAT, MigrationPlan, plan};
 pub use options::{Clock, Options};
+#[doc(hidden)]
 pub use read::{
     ScanScope, ScanStart, ScopedCommit, ScopedFrame, ScopedFrames, ScopedRecord, StateCursor,
     StateView,
 };
+#[doc(hidden)]
 pub use reject_reason::may_be_retried;
+#[doc(hidden)]
 pub use rejects::KeptRejects;
 
 pub(crate) use digests::Digests;
@@ -105,8 +111,8 @@ use writer::Writer;
 /// Receives each entry of the log, in order, to build a projection. The crate's own state is the first projection.
 ///
 /// ```
-/// use rollbook::domain::entry::{Entry, Payload};
-/// use rollbook::domain::names::Names;
+/// use rollbook::domain::{Entry, Payload};
+/// use rollbook::domain::Names;
 /// struct Count(u64);
 /// impl rollbook::Projection for Count {
 ///     fn apply(&mut self, entry: &Entry, _names: &Names) {
@@ -154,7 +160,7 @@ impl Store {
     /// Records events by the store's rules, and waits until they are durable.
     ///
     /// ```
-    /// use rollbook::domain::event::Event;
+    /// use rollbook::Event;
     /// # fn main() -> Result<(), rollbook::StoreError> {
     /// let store = rollbook::Store::in_memory(rollbook::Options::default())?;
     /// let receipt = store.record(&[Event::snapshot("room", [("gesture", "lily")])])?;
@@ -169,11 +175,9 @@ impl Store {
     /// they could not be written: then the store writes nothing more. An event that the state of its channel refuses
     /// is no error: it is kept as a reject and named in the receipt.
     pub fn record(&self, events: &[Event<'_>]) -> Result<Receipt, StoreError> {
-        let lines = events
-            .iter()
-            .map(|event| BatchLine::Event(event.clone().into_owned().into()));
-        let batch = Batch::new(lines.collect(), self.shared.options.rules);
-        self.submit(batch)?.wait()
+        let events = events.iter().cloned();
+        self.submit(Batch::events(events, self.shared.options.rules))?
+            .wait()
     }
 
     /// Queues lines without waiting for the result. Blocks while too many batches, or too many bytes, wait for the
@@ -239,7 +243,7 @@ impl Store {
     /// store.on_published(move |seq| head.store(seq, Ordering::SeqCst));
     /// # let file = tempfile::NamedTempFile::new().unwrap();
     /// # std::fs::write(file.path(), r#"{"t":"join","channel":"room","topic":"chat","user":"tony","ts":1000}"#).unwrap();
-    /// # let source = rollbook::ingest::source::Source::open(file.path()).unwrap();
+    /// # let source = rollbook::ingest::Source::open(file.path()).unwrap();
     /// # rollbook::ingest::ingest(&store, source, &Default::default(), &mut ()).unwrap();
     /// assert_eq!(seen.load(Ordering::SeqCst), store.head());
     /// # Ok(())

@@ -70,6 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if the engine does not hold a log.
+    #[doc(hidden)]
     pub fn on(engine: Box<dyn Engine>, options: Options) -> Result<Store, StoreError> {
         let (store, connected) = Store::assemble(engine, [0; 32], None, options)?;
         if connected {

@@ -69,7 +69,7 @@ impl Store {
     /// use rollbook::store::{ScanScope, ScopedRecord};
     /// # fn main() -> Result<(), rollbook::StoreError> {
     /// # let store = rollbook::Store::in_memory(rollbook::Options::default())?;
-    /// # store.record(&[rollbook::domain::event::Event::snapshot("room", [("chat", "lily")])])?;
+    /// # store.record(&[rollbook::Event::snapshot("room", [("chat", "lily")])])?;
     /// let mut entries = 0;
     /// let (mut cursor, mut frames) = store.scan(&ScanScope::default())?;
     /// while let Some(mut frame) = frames.next(&mut cursor)? {
@@ -87,6 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// If the log cannot be read.
+    #[doc(hidden)]
     pub fn scan(
         &self,
         scope: &ScanScope<'_>,
@@ -102,6 +103,7 @@ impl Store {
     ///
     /// # Errors
     /// If the log cannot be read.
+    #[doc(hidden)]
     pub fn seek(&self, seq: u64) -> Result<StateCursor, StoreError> {
         let scope = ScanScope {
             start: ScanStart::Seq(seq),
@@ -111,6 +113,7 @@ impl Store {
     }
 
     /// The frames after a cursor, up to the durable head.
+    #[doc(hidden)]
     #[must_use]
     pub fn frames_after(&self, cursor: &StateCursor) -> ScopedFrames<'_> {
         let end = self.shared.published().next;
@@ -132,6 +135,7 @@ impl Store {
     ///
     /// # Errors
     /// If the log cannot be read.
+    #[doc(hidden)]
     pub fn as_of<T>(
         &self,
         known_at: Option<Millis>,
@@ -179,6 +183,7 @@ impl Store {
     ///
     /// # Errors
     /// If the log cannot be read.
+    #[doc(hidden)]
     pub fn sources(&self) -> Result<Vec<Progress>, StoreError> {
         let mut follower = held(&self.follower);
         let sources = self.follow(&mut follower)?.bookkeeping.sources.iter();
@@ -190,6 +195,7 @@ impl Store {
     ///
     /// # Errors
     /// If the log cannot be read.
+    #[doc(hidden)]
     pub fn feed_position(&self, observer: &str, feed: &str) -> Result<u64, StoreError> {
         let source = Progress::feed(observer, feed);
         let mut follower = held(&self.follower);

@@ -19,6 +19,7 @@ impl Store {
     ///
     /// # Errors
     /// If the log cannot be read.
+    #[doc(hidden)]
     pub fn kept_rejects(&self) -> Result<KeptRejects<'_>, StoreError> {
         // The log has these numbers after the rejects themselves.
         let mut settled = HashSet::new();

@@ -84,6 +84,7 @@ impl Tls {
     ///
     /// # Errors
     /// When the handshake fails.
+    #[doc(hidden)]
     pub async fn greet(&self, stream: TcpStream) -> io::Result<Greeted> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 1 && first != [HANDSHAKE] {
