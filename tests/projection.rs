@@ -1,9 +1,16 @@
 //! The library's examples, and the frames that a reader pulls. `examples/minutes_in_channel.rs`: its figures, and
-//! that the projection can be rebuilt from the log or continued with new entries. `examples/record_and_follow.rs`:
-//! that the follower continues where it was. Frames: the position of a reader that has left a frame, skipped it, or
+//! that the projection can be rebuilt from the log or continued with new entries. `examples/joins_by_user.rs`: that it
+//! continues where it was saved. `examples/record_and_follow.rs`, `follow_live.rs`: that the one continues where it was,
+//! and the other gets what is recorded meanwhile. Frames: the position of a reader that has left a frame, skipped it, or
 //! read it to its end.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "../examples/follow_live.rs"]
+#[allow(dead_code)] // it has its own `main`
+mod follow_live;
+#[path = "../examples/joins_by_user.rs"]
+#[allow(dead_code)] // it has its own `main`
+mod joins_by_user;
 #[path = "../examples/minutes_in_channel.rs"]
 #[allow(dead_code)] // it has its own `main`
 mod minutes_in_channel;
@@ -11,11 +18,14 @@ mod minutes_in_channel;
 #[allow(dead_code)] // it has its own `main`
 mod record_and_follow;
 
+use joins_by_user::JoinsByUser;
 use minutes_in_channel::MinutesInChannel;
-use rollbook::Store;
 use rollbook::store::{ScanScope, ScopedRecord, StateCursor};
+use rollbook::{Event, Options, Store};
 use rollbook_support as support;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
 
 fn evening() -> Store {
     support::store_of(include_str!("../examples/weak-network-evening.jsonl"))
@@ -126,6 +136,43 @@ fn a_follower_goes_on_where_it_was() {
     store.record(&[event]).unwrap();
     let then = record_and_follow::follow(&store, &position).unwrap();
     assert_eq!(then.len() as u64, store.head() - before);
+}
+
+#[test]
+fn a_saved_projection_counts_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("joins.json");
+    let store = Store::in_memory(Options::default()).unwrap();
+    let visit = [
+        Event::join("room", "chat", "lily"),
+        Event::leave("room", "chat", "lily"),
+    ];
+    store.record(&visit).unwrap();
+    let saved = JoinsByUser::up_to_date(&store, &file).unwrap();
+    assert_eq!((saved.seq, saved.joins["room"]["lily"]), (2, 1));
+    store.record(&visit).unwrap();
+    let counted_on = JoinsByUser::up_to_date(&store, &file).unwrap();
+    let mut anew = JoinsByUser::default();
+    store.replay(.., &mut anew).unwrap();
+    assert_eq!(counted_on, anew);
+    assert_eq!(counted_on.joins["room"]["lily"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_follows_the_log_as_it_grows() {
+    let store = Arc::new(Store::in_memory(Options::default()).unwrap());
+    let lily = || vec![Event::join("room", "chat", "lily").at(1_000)];
+    follow_live::record(&store, lily()).await.unwrap();
+    let (sender, mut entries) = mpsc::channel(1);
+    let follower = tokio::spawn(follow_live::follow(Arc::clone(&store), 0, sender));
+    assert_eq!(entries.recv().await.unwrap().seq, 1);
+    let tony = Event::join("room", "chat", "tony").at(2_000);
+    let receipt = follow_live::record(&store, vec![tony]).await.unwrap();
+    assert_eq!(receipt.tally.last_seq, Some(2));
+    let entry = entries.recv().await.unwrap();
+    assert_eq!((entry.seq, entry.user.as_deref()), (2, Some("tony")));
+    drop(entries);
+    follower.await.unwrap().unwrap();
 }
 
 /// The entries of all frames after a cursor, which is moved to the end.

@@ -161,7 +161,7 @@ impl History<'_> {
     /// The next entry, in the form that `show` gives it.
     pub(crate) fn next_as<T>(
         &mut self,
-        show: impl Fn(&Entry, &Names) -> T,
+        show: impl Fn(&Entry, &NameTable) -> T,
     ) -> Option<Result<T, StoreError>> {
         while self.left > 0 {
             match self.entries.advance() {
