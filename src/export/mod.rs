@@ -9,7 +9,7 @@
 pub mod record;
 
 use crate::domain::entry::{self, Entry};
-use crate::domain::names::Names;
+use crate::domain::names::NameTable;
 use crate::query::owner::EntryRow;
 use crate::query::{HistoryFilter, SessionFilter, history_entry, is_shown_as_it_is};
 use crate::store::{Store, StoreError};
@@ -164,7 +164,7 @@ impl Store {
         filter: &HistoryFilter,
     ) -> Result<impl Iterator<Item = Result<EntryRow, StoreError>>, StoreError> {
         let mut entries = self.history(filter)?;
-        let row = |entry: &Entry, names: &Names| EntryRow {
+        let row = |entry: &Entry, names: &NameTable| EntryRow {
             entry: history_entry(entry, names),
             unclear: !is_shown(entry),
         };

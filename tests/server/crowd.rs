@@ -97,7 +97,7 @@ async fn starts_of_bodies_of_one_client_leave_places_to_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_beyond_the_share_wait_and_are_then_refused_with_429() {
-        // A client that has a place and sends continuously keeps it.
+    // A client that has a place and sends continuously keeps it.
     let bounds = ServerLimits::default()
         .starts(1)
         .request(Duration::from_secs(2))
