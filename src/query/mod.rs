@@ -33,6 +33,7 @@ pub mod time;
 mod who;
 
 pub use cursor::{Cursor, DeliveredEntry};
+#[cfg(feature = "export")]
 pub(crate) use history::history_entry;
 pub use history::{History, HistoryFilter};
 pub use missed::MissedFilter;
