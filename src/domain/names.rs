@@ -138,7 +138,7 @@ pub struct Names {
     recent: RecentNames,
     /// The empty name. Most members have no connection; this saves the look-up of its name.
     empty: Option<NameId>,
-    by_key: HashMap<MemberKey, MemberId, BuildHasherDefault<NumberHasher>>,
+    by_key: HashMap<MemberKey, MemberId, NumberHash>,
 }
 
 impl Deref for Names {
@@ -166,23 +166,23 @@ impl Names {
     /// The number of a name; a name without one gets one now.
     #[doc(hidden)]
     pub fn intern(&mut self, text: &str) -> NameId {
-        if text.is_empty()
-            && let Some(name) = self.empty
+        if text.is_empty() {
+            return self.empty.unwrap_or_else(|| self.add(text));
+        }
+        let ends = NameEnds::of(text);
+        if let Some(name) = self.recent.get(ends)
+            && (ends.are_whole() || self.text(name) == text)
         {
             return name;
         }
-        let slot = RecentNames::slot(text);
-        if let Some(name) = self.recent.get(slot)
-            && self.text(name) == text
-        {
-            return name;
-        }
-        if let Some(&name) = self.by_text.get(text) {
-            self.recent.put(slot, name, self.len());
-            return name;
-        }
+        let known = self.by_text.get(text).copied();
+        let name = known.unwrap_or_else(|| self.add(text));
+        self.recent.put(ends, name, self.len());
+        name
+    }
+
+    fn add(&mut self, text: &str) -> NameId {
         let name = NameId(number(self.len()));
-        self.recent.put(slot, name, self.len());
         let text: Arc<str> = Arc::from(text);
         self.table.0.texts.push(Arc::clone(&text));
         if text.is_empty() {
@@ -228,10 +228,14 @@ impl Names {
     ) -> Option<MemberId> {
         let member = MemberId(before.0.checked_add(1)?);
         let key = self.table.0.keys.get(member.0 as usize)?;
+        let is_called = |name, text: &str| match text {
+            "" => self.empty == Some(name),
+            text => self.text(name) == text,
+        };
         let meant = key.channel == channel
             && key.topic == topic
-            && self.text(key.user) == user
-            && self.text(key.conn) == conn;
+            && is_called(key.user, user)
+            && is_called(key.conn, conn);
         meant.then_some(member)
     }
 }
@@ -239,43 +243,86 @@ impl Names {
 /// Names that were looked up lately. Most lines have names of the lines before: this finds them without the keyed
 /// hash, which costs more than comparing the text. Names that share a slot only push each other out.
 ///
-/// It is empty while the dictionary is small: each reader of the log has one, and most of them meet few names.
+/// It grows with the dictionary, and takes less memory than the names. It is empty while the dictionary is small: each
+/// reader of the log has one, and most of them meet few names.
 #[derive(Debug, Default)]
-struct RecentNames(Vec<Option<NameId>>);
+struct RecentNames(Vec<RecentName>);
+
+#[derive(Debug, Clone, Copy)]
+struct RecentName {
+    ends: NameEnds,
+    name: NameId,
+}
 
 impl RecentNames {
-    const SLOT_BITS: u32 = 10;
-    /// The size from which a dictionary has such a table, which then takes no more memory than the names.
     const NAMES_MIN: usize = 64;
+    const SLOTS_MAX: usize = 1 << 12;
 
-    fn slot(text: &str) -> usize {
-        let bytes = text.as_bytes();
-        let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-            _ => {
-                let short = bytes
-                    .iter()
-                    .fold(0, |all, &byte| all << 8 | u64::from(byte));
-                (short, 0)
-            }
-        };
-        let mixed =
-            (first ^ last.rotate_left(21) ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (mixed >> (u64::BITS - Self::SLOT_BITS)) as usize
+    fn slot(&self, ends: NameEnds) -> usize {
+        ends.hash() as usize & self.0.len().wrapping_sub(1)
     }
 
-    fn get(&self, slot: usize) -> Option<NameId> {
-        self.0.get(slot).copied().flatten()
+    /// The name with these ends that was looked up last, if it still has its slot.
+    fn get(&self, ends: NameEnds) -> Option<NameId> {
+        let recent = self.0.get(self.slot(ends))?;
+        (recent.ends == ends).then_some(recent.name)
     }
 
     /// `names`: the size of the dictionary.
-    fn put(&mut self, slot: usize, name: NameId, names: usize) {
-        if self.0.is_empty() && names >= Self::NAMES_MIN {
-            self.0 = vec![None; 1 << Self::SLOT_BITS];
+    fn put(&mut self, ends: NameEnds, name: NameId, names: usize) {
+        let wanted = (2 * names).next_power_of_two().min(Self::SLOTS_MAX);
+        if names >= Self::NAMES_MIN && self.0.len() < wanted {
+            let ends = NameEnds::NONE;
+            self.0 = vec![RecentName { ends, name }; wanted];
         }
+        let slot = self.slot(ends);
         if let Some(recent) = self.0.get_mut(slot) {
-            *recent = Some(name);
+            *recent = RecentName { ends, name };
         }
+    }
+}
+
+/// The first and the last bytes of a name: of one with up to 16 bytes, all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NameEnds {
+    first: u64,
+    last: u64,
+    len: u32,
+}
+
+impl NameEnds {
+    /// Those of no name that is looked for: the empty name needs no search.
+    const NONE: NameEnds = NameEnds {
+        first: 0,
+        last: 0,
+        len: 0,
+    };
+
+    fn of(text: &str) -> NameEnds {
+        let bytes = text.as_bytes();
+        let (first, last) =
+            if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+                (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+            } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+                let [first, last] = [first, last].map(|half| u32::from_le_bytes(*half));
+                (u64::from(first), u64::from(last))
+            } else {
+                let all = bytes.iter();
+                (all.fold(0, |all, &byte| all << 8 | u64::from(byte)), 0)
+            };
+        // Of a longer name the text is compared, too.
+        let len = bytes.len() as u32;
+        NameEnds { first, last, len }
+    }
+
+    /// Whether no other name has the same.
+    fn are_whole(self) -> bool {
+        self.len <= 16
+    }
+
+    fn hash(self) -> u64 {
+        let mixed = self.first ^ self.last.rotate_left(21) ^ u64::from(self.len);
+        mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40
     }
 }
 
@@ -406,8 +453,11 @@ impl Hasher for NumberHasher {
     }
 }
 
+/// Makes [`NumberHasher`]s.
+pub type NumberHash = BuildHasherDefault<NumberHasher>;
+
 /// A map whose keys are [`NameId`]s or [`MemberId`]s.
-pub type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<NumberHasher>>;
+pub type NumberMap<K, V> = HashMap<K, V, NumberHash>;
 
 #[cfg(test)]
 mod tests {
