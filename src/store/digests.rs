@@ -1,6 +1,8 @@
-//! The digests of the rosters, updated with each entry, so that a snapshot's digest needs no walk over its channel.
+//! The digests of the rosters. A snapshot needs the digest of its channel: it is made from the roster, and then updated
+//! with each entry, so that most snapshots need no walk over their channel.
 //!
-//! A channel has a digest from its first snapshot on; before that it is not needed.
+//! A digest is forgotten when so many members were hashed since its last use that making it anew is cheaper. So between
+//! two snapshots no more is hashed than for two rosters, and nothing in a channel without snapshots.
 
 use crate::domain::entry::{Entry, Payload};
 use crate::domain::event::ChangeKind;
@@ -12,7 +14,15 @@ use crate::log::digest::{RosterDigest, Sum, member_hash};
 #[derive(Debug)]
 pub(crate) struct Digests {
     key: [u8; 32],
-    by_channel: NumberMap<NameId, RosterDigest>,
+    by_channel: NumberMap<NameId, KeptDigest>,
+}
+
+/// The digest of a roster that is updated with each entry.
+#[derive(Debug)]
+struct KeptDigest {
+    digest: RosterDigest,
+    /// How many more members may be hashed before it is cheaper to make it anew.
+    hashes_left: usize,
 }
 
 impl Digests {
@@ -37,42 +47,46 @@ impl Digests {
             return;
         }
         let channel = names.key(change.member).channel;
-        let Some(digest) = self.by_channel.get_mut(&channel) else {
+        let Some(kept) = self.by_channel.get_mut(&channel) else {
             return;
         };
-        if let Some(present) = state.present(change.member) {
+        let before = state.present(change.member);
+        let after = (change.kind != ChangeKind::Leave).then_some(change.meta.as_deref());
+        let hashes = usize::from(before.is_some()) + usize::from(after.is_some());
+        let Some(left) = kept.hashes_left.checked_sub(hashes) else {
+            self.by_channel.remove(&channel);
+            return;
+        };
+        kept.hashes_left = left;
+        if let Some(present) = before {
             let meta = present.meta.map(|meta| &**meta);
-            digest.remove(&sum(&self.key, change.member, meta, names));
+            kept.digest
+                .remove(&sum(&self.key, change.member, meta, names));
         }
-        if change.kind != ChangeKind::Leave {
-            digest.add(&sum(
-                &self.key,
-                change.member,
-                change.meta.as_deref(),
-                names,
-            ));
+        if let Some(meta) = after {
+            kept.digest.add(&sum(&self.key, change.member, meta, names));
         }
     }
 
     /// The digest of a channel's roster in `state`.
     pub fn of(&mut self, channel: NameId, state: &State, names: &Names) -> [u8; 32] {
+        let roster = state
+            .channel(channel)
+            .map_or(&[][..], |channel| channel.roster());
         let key = &self.key;
-        let digest = self.by_channel.entry(channel).or_insert_with(|| {
+        let kept = self.by_channel.entry(channel).or_insert_with(|| {
             let mut digest = RosterDigest::new();
-            let roster = state
-                .channel(channel)
-                .map_or(&[][..], |channel| channel.roster());
             for present in roster.iter().filter_map(|&member| state.present(member)) {
-                digest.add(&sum(
-                    key,
-                    present.member,
-                    present.meta.map(|meta| &**meta),
-                    names,
-                ));
+                let meta = present.meta.map(|meta| &**meta);
+                digest.add(&sum(key, present.member, meta, names));
             }
-            digest
+            KeptDigest {
+                digest,
+                hashes_left: 0,
+            }
         });
-        digest.bytes()
+        kept.hashes_left = roster.len();
+        kept.digest.bytes()
     }
 }
 
