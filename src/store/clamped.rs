@@ -28,12 +28,11 @@ pub(super) struct Frontiers {
 struct LastSource(Option<Arc<str>>);
 
 impl LastSource {
-    fn place(&mut self, line: Option<&FeedLine<'_>>) -> Option<(Arc<str>, u64)> {
-        let line = line?;
-        let last = self.0.take().filter(|last| **last == *line.source);
-        let source = last.unwrap_or_else(|| Arc::from(line.source));
-        self.0 = Some(Arc::clone(&source));
-        Some((source, line.line))
+    fn name(&mut self, source: &str) -> Arc<str> {
+        let last = self.0.take().filter(|last| **last == *source);
+        let name = last.unwrap_or_else(|| Arc::from(source));
+        self.0 = Some(Arc::clone(&name));
+        name
     }
 }
 
@@ -43,22 +42,32 @@ impl Frontiers {
         self.known = renumbering.by_name(std::mem::take(&mut self.known));
     }
 
-    /// Notes an entry, made by `line`, if it moved the time of its channel.
-    pub fn note(&mut self, entry: &Entry, names: &Names, line: Option<&FeedLine<'_>>) {
+    /// Notes an entry about `channel`, made by `line`, if it moved the time of the channel.
+    pub fn note(&mut self, entry: &Entry, channel: Option<NameId>, line: Option<&FeedLine<'_>>) {
         let moves = matches!(entry.payload, Payload::Change(_) | Payload::Snapshot(_));
-        let Some(channel) = channel_of(entry, names).filter(|_| moves) else {
+        let Some(channel) = channel.filter(|_| moves) else {
             return;
         };
         if entry.effective_at > entry.occurred_at {
             return;
         }
-        match self.known.get_mut(&channel) {
-            Some(known) if known.effective_at >= entry.effective_at => {}
-            Some(known) => *known = frontier(entry, self.source.place(line)),
-            None => drop(
-                self.known
-                    .insert(channel, frontier(entry, self.source.place(line))),
-            ),
+        let Some(known) = self.known.get_mut(&channel) else {
+            let place = line.map(|line| (self.source.name(line.source), line.line));
+            self.known.insert(channel, frontier(entry, place));
+            return;
+        };
+        if known.effective_at >= entry.effective_at {
+            return;
+        }
+        known.seq = entry.seq;
+        known.effective_at = entry.effective_at;
+        known.untimed = is_untimed(entry);
+        match (&mut known.line, line) {
+            // Most lines have the source of the line before: its name is then not even counted again.
+            (Some((source, at)), Some(line)) if **source == *line.source => *at = line.line,
+            (place, line) => {
+                *place = line.map(|line| (self.source.name(line.source), line.line));
+            }
         }
     }
 
@@ -100,9 +109,13 @@ fn frontier(entry: &Entry, line: Option<(Arc<str>, u64)>) -> Frontier {
     Frontier {
         seq: entry.seq,
         effective_at: entry.effective_at,
-        untimed: !entry.is_inferred() && entry.counted().ts.is_none(),
+        untimed: is_untimed(entry),
         line,
     }
+}
+
+fn is_untimed(entry: &Entry) -> bool {
+    !entry.is_inferred() && entry.counted().ts.is_none()
 }
 
 fn disposition(entry: &Entry) -> Disposition {

@@ -9,7 +9,7 @@ use super::content_hash::content_hash;
 use super::digests::Digests;
 use super::error::StoreError;
 use super::options::Clock;
-use super::read::{StateCursor, StateView};
+use super::read::{StateCursor, channel_of};
 use super::recovery::{DirtySet, Recovered};
 use super::reject_quota::RejectQuota;
 use super::reject_reason::kept_reason;
@@ -41,6 +41,8 @@ pub(super) struct Decider {
     digests: Digests,
     frontiers: Frontiers,
     clock: Clock,
+    /// The time of recording of the batch that is being taken: its lines came together.
+    now: Millis,
     records: Vec<Record>,
     /// Ranges of records; each range must be in one frame.
     together: Vec<Range<usize>>,
@@ -73,6 +75,7 @@ impl Decider {
             digests: Digests::new(shared.digest_key),
             frontiers: Frontiers::default(),
             clock: Arc::clone(&shared.options.clock),
+            now: 0,
             shared,
             connected: cursor.state.connected() > 0,
             cursor,
@@ -130,6 +133,9 @@ impl Decider {
     fn take(&mut self, batch: &Batch) -> Receipt {
         let mut receipt = Receipt::default();
         let start = self.records.len();
+        self.now = (self.clock)();
+        self.records.reserve(batch.lines().len());
+        receipt.seqs.reserve(batch.lines().len());
         for line in batch.lines() {
             let refused = match line {
                 BatchLine::Progress(progress) => {
@@ -144,8 +150,7 @@ impl Decider {
                     continue;
                 }
                 BatchLine::Connection { observer, what, at } => {
-                    let now = (self.clock)();
-                    self.connection(observer, *what, *at, batch.rules(), now, &mut receipt);
+                    self.connection(observer, *what, *at, batch.rules(), self.now, &mut receipt);
                     continue;
                 }
                 BatchLine::Rejected(line, reason) => Some((*line, Cow::Borrowed(&**reason))),
@@ -224,7 +229,7 @@ impl Decider {
         } = event;
         let recording = recording.as_deref().copied().unwrap_or_default();
         let rules = recording.rules.unwrap_or(*rules);
-        let now = recording.recorded_at.unwrap_or_else(|| (self.clock)());
+        let now = recording.recorded_at.unwrap_or(self.now);
         let begin = self.records.len();
         let taken = match recording.connection {
             Some(what) => {
@@ -347,21 +352,20 @@ impl Decider {
         receipt: &mut Receipt,
     ) {
         for entry in entries.iter() {
-            self.digests
-                .before(entry, &self.cursor.state, &self.cursor.names);
-            self.cursor.state.apply(entry, &self.cursor.names);
+            let StateCursor { state, names, .. } = &mut self.cursor;
+            let channel = channel_of(entry, names);
+            self.digests.before(entry, state, names);
+            state.apply(entry, names);
             receipt.tally.count(entry);
-            self.frontiers.note(entry, &self.cursor.names, line);
+            self.frontiers.note(entry, channel, line);
             if is_clamped(entry) {
                 receipt.tally.clamped += 1;
                 if receipt.clamped.len() < limits::CLAMPED_SHOWN_MAX {
-                    let names = &self.cursor.names;
                     let clamped = self.frontiers.clamped(entry, names, &self.shared);
                     receipt.clamped.push(clamped);
                 }
             }
-            let StateCursor { state, names, .. } = &self.cursor;
-            self.since.note(StateView { state, names }, entry);
+            self.since.note(state, entry, channel);
         }
         self.waiting += entries.len();
         if let Some(Entry {
@@ -390,7 +394,7 @@ impl Decider {
         let LongLine { length, blake3 } = line.too_long.unwrap_or_else(whole);
         let head = line.text.get(..limits::REJECT_TEXT_BYTES_MAX);
         let reject = Reject {
-            recorded_at: (self.clock)(),
+            recorded_at: self.now,
             source: Arc::from(line.source),
             line: line.line,
             byte: line.byte,
@@ -485,10 +489,9 @@ impl Decider {
         }
         let made = checkpoint::draft(&self.cursor, &self.since.changed, &self.retry_chunks)?;
         // The ids from the oldest chunk go into the next chunk.
-        self.since = DirtySet {
-            ids: std::mem::take(&mut self.since.ids),
-            ..DirtySet::default()
-        };
+        let ids = std::mem::take(&mut self.since.ids);
+        self.since = DirtySet::default();
+        self.since.ids = ids;
         Ok(made)
     }
 }

@@ -6,6 +6,7 @@ use super::read::{ScanScope, ScanStart, ScopedFrames, ScopedRecord, StateCursor,
 use super::retries::{Remembered, Retries};
 use crate::domain::entry::{Entry, Page};
 use crate::domain::names::{NameId, NumberMap, Renumbering};
+use crate::domain::state::State;
 use crate::log::engine::Engine;
 
 /// The state at the end of the log, and the changes since the last checkpoint.
@@ -23,21 +24,25 @@ pub(super) struct Recovered {
 pub(super) struct DirtySet {
     /// Channels that have changed.
     pub changed: NumberMap<NameId, ()>,
+    /// The channel that was noted last: most entries are about the channel of the entry before.
+    last: Option<NameId>,
     /// Ids that are in no chunk among the key values.
     pub ids: Vec<Remembered>,
     pub entries: usize,
 }
 
 impl DirtySet {
-    /// Notes the channels that an entry has changed.
-    pub fn note(&mut self, at: StateView<'_>, entry: &Entry) {
+    /// Notes the channels that an entry has changed: the one that it is about, or all of its observer's.
+    pub fn note(&mut self, state: &State, entry: &Entry, channel: Option<NameId>) {
         self.entries += 1;
-        match at.channel_of(entry) {
+        match channel {
+            Some(channel) if self.last == Some(channel) => {}
             Some(channel) => {
                 self.changed.insert(channel, ());
+                self.last = Some(channel);
             }
             None => {
-                let channels = at.state.channels_of(entry.observer);
+                let channels = state.channels_of(entry.observer);
                 self.changed.extend(channels.map(|name| (name, ())));
             }
         }
@@ -46,6 +51,7 @@ impl DirtySet {
     /// Replaces the numbers of names after the dictionary was renumbered.
     pub fn renumber(&mut self, renumbering: &Renumbering) {
         self.changed = renumbering.by_name(std::mem::take(&mut self.changed));
+        self.last = None;
     }
 
     /// Notes a step of a paged snapshot.
@@ -104,7 +110,7 @@ impl Recovered {
                             self.since.ids.push(id);
                         }
                         for entry in commit.entries {
-                            self.since.note(at, entry);
+                            self.since.note(at.state, entry, at.channel_of(entry));
                         }
                     }
                     ScopedRecord::Page { page, .. } => self.since.note_page(page),
