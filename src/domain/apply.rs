@@ -2,15 +2,15 @@
 
 use super::entry::{
     Change, Disposition, Entry, FullListing, ListedMember, Listing, Origin, Page, PageStep,
-    Payload, Snapshot, SnapshotOrigin, Text, TokenChange,
+    Payload, Snapshot, SnapshotOrigin, TokenChange,
 };
 use super::event::ChangeKind;
 use super::interval::ObservedInterval;
-use super::names::{MemberId, NameId, Names, NumberMap, number};
+use super::members::MemberTable;
+use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::order::{Order, Stamp};
 use super::roster::{ChannelState, SnapshotCover};
-use super::slot::slot_mut;
 use super::slot::{LastUpdate, Presence, Reporters, Slot};
 use super::snapshot::claim_once;
 use super::state::State;
@@ -58,78 +58,24 @@ impl State {
 
     fn apply_change(&mut self, entry: &Entry, change: &Change, names: &Names) {
         let key = names.key(change.member);
-        let before = self.present(change.member).is_some();
-        self.apply_change_to(entry, change, names);
-        self.list_change(entry, change, key.channel, before);
-        if self.collecting > 0 {
-            // The first message after a lost connection ends the resync of its source.
-            self.note_collecting(entry.observer, key.channel);
-        }
-    }
-
-    fn apply_change_to(&mut self, entry: &Entry, change: &Change, names: &Names) {
-        let key = names.key(change.member);
         let channel = self.channels.entry(key.channel).or_default();
-        if change.disposition == Disposition::Collected {
-            channel.take_effect(entry);
-            return;
-        }
-        if change.origin == Origin::Observed {
+        let before = self.members.is_present(change.member);
+        let collected = change.disposition == Disposition::Collected;
+        if !collected && change.origin == Origin::Observed {
             let observer = self.observers.entry(entry.observer).or_default();
             heard_from(observer, channel, entry, key.channel, true);
         }
         channel.take_effect(entry);
-        if change.disposition == Disposition::Stale {
-            return;
+        if !collected && change.disposition != Disposition::Stale {
+            self.members.change(channel, key.topic, entry, change);
         }
-        let known = channel.last_word(key.topic, slot_mut(&mut self.slots, change.member));
-        let slot = slot_mut(&mut self.slots, change.member);
-        slot.last_update = next_word(entry, change, known, channel.spoken);
-        if change.is_applied() {
-            let window = entry.window();
-            slot.changed_at = window.map_or(Some(entry.occurred_at), |window| window.not_before);
+        let after = self.members.is_present(change.member);
+        channel.list_change(entry, change, before, after);
+        self.drop_excess_tombstone(names);
+        if self.collecting > 0 {
+            // The first message after a lost connection ends the resync of its source.
+            self.note_collecting(entry.observer, key.channel);
         }
-        match (change.is_applied(), change.kind) {
-            (true, ChangeKind::Join) => {
-                if slot.presence != Presence::Present {
-                    let meta = change.meta.clone();
-                    self.remove_tombstone(key.channel, change.member);
-                    self.place(key.channel, change.member, meta, entry.effective_at);
-                }
-            }
-            (true, ChangeKind::Update) => slot.meta.clone_from(&change.meta),
-            (true, ChangeKind::Leave) => {
-                self.leave_roster(key.channel, change.member);
-                // The cover of a complete snapshot already shows that the member is
-                // gone. Any other leave needs a tombstone.
-                let covered = matches!(change.origin, Origin::Inferred(by)
-                    if self.cover_seq(key.channel) == Some(by.snapshot_seq));
-                if covered {
-                    // Nothing is kept of an unknown member: a checkpoint does not keep it either.
-                    *slot_mut(&mut self.slots, change.member) = Slot::default();
-                } else {
-                    self.add_tombstone(key.channel, change.member, entry.seq, names);
-                }
-            }
-            (false, _) if slot.presence != Presence::Present => {
-                self.add_tombstone(key.channel, change.member, entry.seq, names);
-            }
-            (false, _) => {}
-        }
-    }
-
-    fn place(&mut self, name: NameId, member: MemberId, meta: Option<Text>, since: Millis) {
-        let channel = self.channels.entry(name).or_default();
-        let slot = slot_mut(&mut self.slots, member);
-        slot.place = number(channel.roster.len());
-        channel.roster.push(member);
-        slot.presence = Presence::Present;
-        slot.since = since;
-        slot.meta = meta;
-    }
-
-    fn cover_seq(&self, channel: NameId) -> Option<u64> {
-        self.channels.get(&channel)?.cover.map(|cover| cover.seq)
     }
 
     fn apply_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot, names: &Names) {
@@ -174,21 +120,23 @@ impl State {
         let mut known_absent = Vec::new();
         for &member in &snapshot.held {
             let topic = names.key(member).topic;
-            let slot = slot_mut(&mut self.slots, member);
+            let slot = self.members.slot_mut(member);
             let word = channel.last_word(topic, slot);
             if slot.presence == Presence::Unknown {
                 let Some(word) = word else { continue };
-                slot.last_update = word;
+                slot.set_last_update(word);
                 known_absent.push(member);
             } else if let Some(word) = word {
                 // Keep the last update from before this snapshot, which now becomes the newest cover.
-                slot.last_update = word;
+                slot.set_last_update(word);
             }
             slot.held_at = entry.seq;
         }
         // They are listed, but by older data than what showed their absence: the absence stays their last update.
         for member in known_absent {
-            self.add_tombstone(snapshot.channel, member, entry.seq, names);
+            let channel = self.channels.entry(snapshot.channel).or_default();
+            self.members.add_tombstone(channel, member, entry.seq);
+            self.drop_excess_tombstone(names);
         }
         let channel = self.channels.entry(snapshot.channel).or_default();
         if snapshot.complete {
@@ -201,9 +149,9 @@ impl State {
                 channel.listed_cover = Some(cover);
             }
             channel.topic_covers.clear();
-            self.remove_covered_tombstones(snapshot.channel, entry.seq);
+            self.members.remove_covered_tombstones(channel, entry.seq);
         } else if let Listing::Whole(whole) = &snapshot.claims {
-            cover_topics(channel, whole, cover, &self.slots, names);
+            cover_topics(channel, whole, cover, &self.members.slots, names);
         }
         self.apply_claims(entry, snapshot, of);
         self.watched_snapshot(entry, snapshot);
@@ -222,15 +170,15 @@ impl State {
                 .filter_map(|item| item.claim.as_ref().map(|claim| (item.member, claim))),
         };
         for (member, claim) in claims.filter(|(_, claim)| explicit(claim)) {
-            let slot = slot_mut(&mut self.slots, member);
+            let slot = self.members.slot_mut(member);
             if slot.held_at != entry.seq && slot.presence == Presence::Present {
                 let stamp = claim.stamp.or(stamp);
-                slot.last_update = LastUpdate {
+                slot.set_last_update(LastUpdate {
                     seq: entry.seq,
                     time,
                     stamp,
                     reporters: Reporters::NONE,
-                };
+                });
             }
         }
     }
@@ -356,6 +304,52 @@ impl State {
                 for (member, claim) in &page.members {
                     let (claim, line) = (claim.clone(), sync.begin.stamp);
                     claim_once(&mut sync.members, *member, claim, line);
+                }
+            }
+        }
+    }
+}
+
+impl MemberTable {
+    /// Applies a change that is not stale to its member, which is in `topic`.
+    fn change(
+        &mut self,
+        channel: &mut ChannelState,
+        topic: NameId,
+        entry: &Entry,
+        change: &Change,
+    ) {
+        let member = change.member;
+        let slot = self.slot_mut(member);
+        let known = channel.last_word(topic, slot);
+        slot.set_last_update(next_word(entry, change, known, channel.spoken));
+        if !change.is_applied() {
+            if slot.presence != Presence::Present {
+                self.add_tombstone(channel, member, entry.seq);
+            }
+            return;
+        }
+        let window = entry.window();
+        slot.set_changed_at(window.map_or(Some(entry.occurred_at), |window| window.not_before));
+        match change.kind {
+            ChangeKind::Join if slot.presence == Presence::Present => {}
+            ChangeKind::Join => {
+                self.remove_tombstone(channel, member);
+                self.join_roster(channel, member, change.meta.clone(), entry.effective_at);
+            }
+            ChangeKind::Update => slot.meta.clone_from(&change.meta),
+            ChangeKind::Leave => {
+                self.leave_roster(channel, member);
+                // The cover of a complete snapshot already shows that the member is
+                // gone. Any other leave needs a tombstone.
+                let cover = channel.cover.map(|cover| cover.seq);
+                let covered = matches!(change.origin, Origin::Inferred(by)
+                    if cover == Some(by.snapshot_seq));
+                if covered {
+                    // Nothing is kept of an unknown member: a checkpoint does not keep it either.
+                    *self.slot_mut(member) = Slot::default();
+                } else {
+                    self.add_tombstone(channel, member, entry.seq);
                 }
             }
         }

@@ -2,38 +2,35 @@
 
 use super::context::DecideContext;
 use super::entry::{Change, Disposition, Entry, Late, Origin, Payload, Text};
-use super::event::{ChangeKind, ReportedChange};
-use super::names::{MemberId, NameId, NumberMap};
+use super::event::ChangeKind;
+use super::names::{MemberId, NumberMap};
 use super::order::{Order, Stamp};
 use super::resolve::ResolvedChange;
 use super::roster::ChannelState;
-use super::slot::{LastUpdate, Presence, Slot};
+use super::slot::{LastUpdate, Presence};
 use super::time::{self, Millis};
 use crate::limits::TIME_MS_MIN;
 use std::borrow::Cow;
 
 /// A member's state after the earlier changes of the same line.
-#[derive(Clone)]
-struct PendingMember {
+struct PendingMember<'a> {
     present: bool,
     known: bool,
     word: Option<LastUpdate>,
     changed_at: Option<Millis>,
-    meta: Option<Text>,
+    meta: Option<Cow<'a, Text>>,
 }
 
-impl DecideContext<'_> {
+impl<'a> DecideContext<'a> {
     pub(super) fn changes(
         &self,
-        name: NameId,
+        channel: &ChannelState,
         said: &[ResolvedChange<'_>],
         together: bool,
     ) -> Vec<Entry> {
-        let is_there = |moment: &Self, member| moment.state.present(member).is_some();
+        let is_there = |member| self.state.present(member).is_some();
         let changes = self.in_order(said, together, is_there);
-        let nothing_known = ChannelState::default();
-        let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
-        let mut seen: NumberMap<MemberId, PendingMember> = NumberMap::default();
+        let mut seen: NumberMap<MemberId, PendingMember<'a>> = NumberMap::default();
         let mut effective_at = channel.effective_at;
         let mut entries = Vec::with_capacity(changes.len());
         let alone = changes.len() == 1;
@@ -42,9 +39,7 @@ impl DecideContext<'_> {
             let view = seen
                 .remove(&member)
                 .unwrap_or_else(|| self.view(channel, member));
-            let mut entry = self.change(seq, channel, member, change, &view);
-            // A member's own time may lie before or after the time of the previous change.
-            entry.effective_at = entry.occurred_at.max(effective_at);
+            let entry = self.change((seq, effective_at), channel, (member, change), &view);
             effective_at = entry.effective_at;
             if !alone {
                 seen.insert(member, view.after(&entry));
@@ -57,18 +52,16 @@ impl DecideContext<'_> {
     /// Records the differences that a source sends during a resync. They decide nothing yet.
     pub(super) fn collected(
         &self,
-        name: NameId,
+        channel: &ChannelState,
         said: &[ResolvedChange<'_>],
         together: bool,
     ) -> Vec<Entry> {
-        let is_listed = |moment: &Self, member| {
-            let watch = moment.watch(name);
-            let list = watch.and_then(|watch| watch.own_list.as_deref());
-            list.is_some_and(|list| list.has(member, moment.state.present(member).is_some()))
+        let watch = channel.watching.of(self.observer);
+        let list = watch.and_then(|watch| watch.own_list.as_deref());
+        let is_listed = |member| {
+            list.is_some_and(|list| list.has(member, self.state.present(member).is_some()))
         };
         let changes = self.in_order(said, together, is_listed);
-        let nothing_known = ChannelState::default();
-        let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
         let mut effective_at = channel.effective_at;
         let mut entries = Vec::with_capacity(changes.len());
         for &(member, said) in changes.iter() {
@@ -103,7 +96,7 @@ impl DecideContext<'_> {
         &self,
         said: &'c [ResolvedChange<'e>],
         together: bool,
-        is_there: impl Fn(&Self, MemberId) -> bool,
+        is_there: impl Fn(MemberId) -> bool,
     ) -> Cow<'c, [ResolvedChange<'e>]> {
         if !together {
             return Cow::Borrowed(said);
@@ -121,32 +114,29 @@ impl DecideContext<'_> {
             .map(|&(member, _)| (member, ()))
             .collect();
         changes.retain(|(member, change)| {
-            change.kind != ChangeKind::Leave
-                || !joining.contains_key(member)
-                || !is_there(self, *member)
+            change.kind != ChangeKind::Leave || !joining.contains_key(member) || !is_there(*member)
         });
         Cow::Owned(changes)
     }
 
-    fn view(&self, channel: &ChannelState, member: MemberId) -> PendingMember {
-        let unknown = Slot::default();
-        let slot = self.state.slot(member).unwrap_or(&unknown);
+    fn view(&self, channel: &ChannelState, member: MemberId) -> PendingMember<'a> {
+        let slot = self.state.slot_or_unknown(member);
         PendingMember {
             present: slot.presence == Presence::Present,
             known: slot.presence != Presence::Unknown,
             word: channel.last_word(self.names.key(member).topic, slot),
-            changed_at: slot.changed_at,
-            meta: slot.meta.clone(),
+            changed_at: slot.changed_at(),
+            meta: slot.meta.as_ref().map(Cow::Borrowed),
         }
     }
 
+    /// Decides about a change, to be the entry `seq`. `effective_at`: when the one before it takes effect.
     fn change(
         &self,
-        seq: u64,
+        (seq, effective_at): (u64, Millis),
         channel: &ChannelState,
-        member: MemberId,
-        change: &ReportedChange<'_>,
-        view: &PendingMember,
+        (member, change): ResolvedChange<'_>,
+        view: &PendingMember<'_>,
     ) -> Entry {
         let stamp = change.who.stamp.or(self.stamp);
         let ts = time::counted(stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
@@ -168,15 +158,16 @@ impl DecideContext<'_> {
             _ => match (said, view.present) {
                 (ChangeKind::Leave, true) => (ChangeKind::Leave, Disposition::Applied),
                 (ChangeKind::Leave, false) => (ChangeKind::Leave, Disposition::Unknown),
-                (_, true) if meta.is_none() || meta == view.meta => (said, Disposition::Duplicate),
+                (_, true) if meta.is_none() || meta.as_ref() == view.meta() => {
+                    (said, Disposition::Duplicate)
+                }
                 (_, true) => (ChangeKind::Update, Disposition::Applied),
                 (_, false) => (ChangeKind::Join, Disposition::Applied),
             },
         };
         let leaves = (kind, disposition) == (ChangeKind::Leave, Disposition::Applied);
-        let meta = if leaves { view.meta.clone() } else { meta };
+        let meta = if leaves { view.meta().cloned() } else { meta };
         let reason = change.who.reason.as_deref().map(Text::from);
-        let origin = Origin::Observed;
         let occurred_at = ts.unwrap_or(self.recorded_at);
         let late_ms = change.who.late_ms;
         let late = (late_ms > 0 && disposition == Disposition::Applied).then(|| {
@@ -188,26 +179,36 @@ impl DecideContext<'_> {
                 }),
             }
         });
-        let what = Payload::Change(Change {
-            member,
-            kind,
-            reported: said,
-            disposition,
-            meta,
-            reason,
-            origin,
-            late,
-        });
         Entry {
+            seq,
+            recorded_at: self.recorded_at,
             occurred_at,
+            // A member's own time may lie before or after the time of the previous change.
+            effective_at: occurred_at.max(effective_at),
+            observer: self.observer,
+            id: self.id.clone(),
             stamp,
-            ..self.entry(seq, channel, what)
+            lossy: self.rules.lossy,
+            payload: Payload::Change(Change {
+                member,
+                kind,
+                reported: said,
+                disposition,
+                meta,
+                reason,
+                origin: Origin::Observed,
+                late,
+            }),
         }
     }
 }
 
-impl PendingMember {
-    fn after(self, entry: &Entry) -> PendingMember {
+impl PendingMember<'_> {
+    fn meta(&self) -> Option<&Text> {
+        self.meta.as_deref()
+    }
+
+    fn after(self, entry: &Entry) -> Self {
         let Payload::Change(change) = &entry.payload else {
             return self;
         };
@@ -216,7 +217,7 @@ impl PendingMember {
         }
         let (present, meta) = match (change.is_applied(), change.kind) {
             (true, ChangeKind::Leave) => (false, None),
-            (true, _) => (true, change.meta.clone()),
+            (true, _) => (true, change.meta.clone().map(Cow::Owned)),
             (false, _) => (self.present, self.meta),
         };
         // A source orders whole lines. Within one line, a later change is not older, so `word` stays as before the

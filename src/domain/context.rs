@@ -5,7 +5,7 @@ use super::entry::{Entry, ListedMember, Payload, Rules, Text};
 use super::names::{MemberId, NameId, NameTable, NumberMap};
 use super::order::Stamp;
 use super::resolve::NumberedListing;
-use super::roster::ChannelState;
+use super::roster::{ChannelState, UNKNOWN_CHANNEL};
 use super::snapshot::{ListedMembers, ResolvedListing};
 use super::state::State;
 use super::time::{self, Millis};
@@ -91,17 +91,19 @@ impl<'a> DecideContext<'a> {
         }
     }
 
+    /// What is known of a channel.
+    pub(super) fn known(&self, name: NameId) -> &'a ChannelState {
+        self.state.channels.get(&name).unwrap_or(&UNKNOWN_CHANNEL)
+    }
+
     /// The channel of the event. Refused if the channel already has the maximum of observers and this one is new to it.
-    pub(super) fn channel(&self, name: NameId) -> Result<NameId, DecideError> {
-        match self.state.channels.get(&name) {
-            Some(channel)
-                if channel.watching.watches.len() >= limits::OBSERVERS_PER_CHANNEL_MAX
-                    && channel.watching.of(self.observer).is_none() =>
-            {
-                Err(DecideError::TooManyObservers)
-            }
-            _ => Ok(name),
+    pub(super) fn channel(&self, name: NameId) -> Result<&'a ChannelState, DecideError> {
+        let channel = self.known(name);
+        let full = channel.watching.watches.len() >= limits::OBSERVERS_PER_CHANNEL_MAX;
+        if full && channel.watching.of(self.observer).is_none() {
+            return Err(DecideError::TooManyObservers);
         }
+        Ok(channel)
     }
 
     /// The list of a snapshot or a page, each member and topic once. `line` is the stamp of members without their own.
@@ -154,19 +156,10 @@ impl<'a> DecideContext<'a> {
         known.map_or_else(|| Text::from(meta), Text::clone)
     }
 
-    pub(super) fn within(&self, seq: u64, channel: NameId, what: Payload) -> Entry {
-        let nothing_known = ChannelState::default();
-        self.entry(
-            seq,
-            self.state.channels.get(&channel).unwrap_or(&nothing_known),
-            what,
-        )
-    }
-
     pub(super) fn outside_channels(&self, seq: u64, what: Payload) -> Entry {
         Entry {
             effective_at: self.occurred_at,
-            ..self.entry(seq, &ChannelState::default(), what)
+            ..self.entry(seq, &UNKNOWN_CHANNEL, what)
         }
     }
 }

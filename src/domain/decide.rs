@@ -12,6 +12,7 @@ use super::names::{MemberId, NameId, NameTable};
 use super::order::Stamp;
 use super::reconcile;
 use super::resolve::{NumberedListing, ResolvedEvent, ResolvedPayload};
+use super::roster::ChannelState;
 use super::state::State;
 use super::time::{self, Millis};
 use super::watch;
@@ -69,9 +70,9 @@ impl DecideContext<'_> {
                 }
             }
             ResolvedPayload::Snapshot { channel, listing } => {
-                let channel = self.channel(*channel)?;
-                let shown = self.shown(channel, listing, self.counted);
-                reconcile::reconcile(&self, shown, SnapshotOrigin::Listed)
+                let known = self.channel(*channel)?;
+                let shown = self.shown(*channel, listing, self.counted);
+                reconcile::reconcile(&self, known, shown, SnapshotOrigin::Listed)
             }
             ResolvedPayload::SnapshotBegin {
                 channel,
@@ -88,20 +89,20 @@ impl DecideContext<'_> {
                 sync,
                 incomplete,
             } => {
-                let channel = self.channel(*channel)?;
-                let (watch, open) = self.open_sync(channel, sync)?;
-                reconcile::reconcile_pages(&self, channel, watch, open, *incomplete)
+                let known = self.channel(*channel)?;
+                let open = self.open_sync(known, sync)?;
+                reconcile::reconcile_pages(&self, (*channel, known), open, *incomplete)
             }
             ResolvedPayload::Link(link) => self.link(link)?,
             ResolvedPayload::Token { channel, said } => self.token(*channel, said)?,
             ResolvedPayload::Connection(said) => return Ok(self.connection(*said)),
             ResolvedPayload::Occupancy { channel, members } => {
-                let channel = self.channel(*channel)?;
-                self.occupancy(channel, *members)
+                let known = self.channel(*channel)?;
+                self.occupancy(*channel, known, *members)
             }
             ResolvedPayload::Resync { channel, at } => {
-                let channel = self.channel(*channel)?;
-                self.resync(channel, *at)?
+                let known = self.channel(*channel)?;
+                self.resync(*channel, known, *at)?
             }
         };
         Ok(if entries.is_empty() {
@@ -115,12 +116,11 @@ impl DecideContext<'_> {
 impl<'a> DecideContext<'a> {
     fn open_sync(
         &self,
-        channel: NameId,
+        channel: &'a ChannelState,
         sync: &str,
     ) -> Result<(&'a watch::Watch, &'a watch::PagedSnapshot), DecideError> {
-        let channel = self.state.channels.get(&channel);
-        channel
-            .and_then(|channel| channel.watching.of(self.observer))
+        let watch = channel.watching.of(self.observer);
+        watch
             .filter(|watch| watch.lost.is_none())
             .and_then(|watch| watch.sync.as_deref().map(|open| (watch, open)))
             .filter(|(_, open)| &*open.name == sync)
@@ -130,9 +130,9 @@ impl<'a> DecideContext<'a> {
     }
 
     fn begin(&self, channel: NameId, sync: &str, incomplete: bool) -> Result<Commit, DecideError> {
-        let channel = self.channel(channel)?;
+        let known = self.channel(channel)?;
         let again = self
-            .open_sync(channel, sync)
+            .open_sync(known, sync)
             .is_ok_and(|(_, open)| open.id.is_some() && open.id == self.id);
         if again {
             return Ok(Commit::Nothing);
@@ -160,12 +160,11 @@ impl<'a> DecideContext<'a> {
         sync: &str,
         listing: &NumberedListing<'_>,
     ) -> Result<Commit, DecideError> {
-        let channel = self.channel(channel)?;
-        let (_, open) = self.open_sync(channel, sync)?;
+        let known = self.channel(channel)?;
+        let (_, open) = self.open_sync(known, sync)?;
         let line = self.counted.or(open.begin.stamp);
         let shown = self.shown(channel, listing, line);
-        let of_channel = self.state.channels.get(&channel);
-        let open = of_channel.map_or(0, |channel| channel.watching.open_pages());
+        let open = known.watching.open_pages();
         if open + shown.members.len() + shown.topics.len() > limits::OPEN_PAGE_MEMBERS_MAX {
             return Err(DecideError::TooManyPageMembers);
         }
@@ -218,14 +217,14 @@ impl<'a> DecideContext<'a> {
         said: &ReportedToken<'_>,
     ) -> Result<Vec<Entry>, DecideError> {
         let reason = said.reason.as_deref().map(Text::from);
-        let channel = channel.map(|name| self.channel(name)).transpose()?;
+        let known = channel.map(|name| self.channel(name)).transpose()?;
         let what = Payload::Token(Box::new(TokenChange {
             channel,
             state: said.state,
             reason,
         }));
-        Ok(vec![match channel {
-            Some(channel) => self.within(self.seq, channel, what),
+        Ok(vec![match known {
+            Some(known) => self.entry(self.seq, known, what),
             None => self.outside_channels(self.seq, what),
         }])
     }

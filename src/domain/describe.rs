@@ -82,7 +82,10 @@ impl State {
                 watch_words(watch, names)
             ));
         }
-        let departed = channel.departed.iter(&self.slots).map(|(_, member)| member);
+        let departed = channel
+            .departed
+            .iter(&self.members.slots)
+            .map(|(_, member)| member);
         for member in channel.roster.iter().copied().chain(departed) {
             if let Some(slot) = self.slot(member) {
                 facts.push(format!(
@@ -97,7 +100,7 @@ impl State {
 fn slot_words(member: MemberId, slot: &Slot, names: &Names) -> String {
     let key = names.key(member);
     let [topic, user, conn] = [key.topic, key.user, key.conn].map(|name| names.text(name));
-    let word = slot.last_update;
+    let word = slot.last_update();
     let Reporters { by_kind } = word.reporters;
     let heard = by_kind.map(|by| match by {
         u32::MAX => "nobody",
@@ -113,7 +116,7 @@ fn slot_words(member: MemberId, slot: &Slot, names: &Names) -> String {
         Presence::Present => write!(words, " since {} meta {:?}", slot.since, slot.meta),
         _ => write!(words, " departed {}", slot.departed_at),
     };
-    let _ = write!(words, " changed {:?}", slot.changed_at);
+    let _ = write!(words, " changed {:?}", slot.changed_at());
     words
 }
 

@@ -6,6 +6,7 @@
 //! **Invariant:** later entries of the log are the same as if nothing had been forgotten.
 
 use super::interval::ObservedInterval;
+use super::members::MemberTable;
 use super::names::{Marks, MemberId, NameId, Names, NumberMap, Renumbering};
 use super::observer::Observer;
 use super::own_list::{Collecting, OwnList};
@@ -71,10 +72,9 @@ impl State {
 
     fn number(&mut self, numbers: &mut impl Numbers) {
         let State {
-            slots,
+            members: MemberTable { slots, departed },
             channels,
             observers,
-            departed,
             ..
         } = self;
         number_tombstones(departed, slots, numbers);
@@ -102,9 +102,9 @@ fn number_slots(slots: &mut Vec<Slot>, numbers: &mut impl Numbers) {
         if slot.presence == Presence::Unknown {
             continue;
         }
-        number_heard(&mut slot.last_update.reporters, numbers);
+        number_heard(&mut slot.reporters, numbers);
         let at = numbers.member(MemberId(number)).0 as usize;
-        // Members keep their order: each number is larger than the one before it.
+        // MemberTable keep their order: each number is larger than the one before it.
         kept.resize_with(at.max(kept.len()), Slot::default);
         kept.push(slot);
     }

@@ -94,7 +94,7 @@ impl DecideContext<'_> {
         }
         let mut entries = Vec::with_capacity(named.len());
         for name in named.into_iter().filter(|name| !except.contains(name)) {
-            let name = self.channel(name)?;
+            let channel = self.channel(name)?;
             let gap = match state {
                 LinkState::Up | LinkState::Synced => None,
                 LinkState::Down | LinkState::UpWithDifferences => self.gap_opened(name, true),
@@ -102,7 +102,7 @@ impl DecideContext<'_> {
             let gaps = gap.into_iter().collect();
             let seq = self.seq + entries.len() as u64;
             let what = link(Some(name), service, Vec::new(), gaps);
-            entries.push(self.within(seq, name, what));
+            entries.push(self.entry(seq, channel, what));
         }
         Ok(entries)
     }

@@ -5,28 +5,27 @@ use super::event::ChangeKind;
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::order::Order;
 use super::own_list::OwnList;
+use super::roster::ChannelState;
 use super::slot::Presence;
 use super::state::State;
 use super::watch::Watch;
 
-impl State {
-    /// Updates the own lists of a channel's observers after a change was applied. `before`: whether its member was in
-    /// the roster before the change.
+impl ChannelState {
+    /// Updates the own lists of its observers after a change was applied. `before` and `after`: whether the member is in
+    /// the roster.
     pub(super) fn list_change(
         &mut self,
         entry: &Entry,
         change: &Change,
-        name: NameId,
         before: bool,
+        after: bool,
     ) {
-        let after = self.present(change.member).is_some();
-        let by_snapshot = matches!(change.origin, Origin::Inferred(_));
-        let channel = self.channels.get_mut(&name);
         // Most channels of most files have no own list.
-        let Some(channel) = channel.filter(|it| it.seen_whole()) else {
+        if !self.seen_whole() {
             return;
-        };
-        for watch in &mut channel.watching.watches {
+        }
+        let by_snapshot = matches!(change.origin, Origin::Inferred(_));
+        for watch in &mut self.watching.watches {
             let own = watch.observer == entry.observer;
             let Some(list) = watch.own_list.as_deref_mut() else {
                 continue;
@@ -49,7 +48,9 @@ impl State {
             }
         }
     }
+}
 
+impl State {
     /// Updates the own list of a snapshot's observer. The inferred changes are not yet applied to the roster. After
     /// them, only the held members differ from what the snapshot lists.
     pub(super) fn list_snapshot(&mut self, entry: &Entry, snapshot: &Snapshot, names: &Names) {
@@ -135,7 +136,7 @@ impl State {
         }
         let own_is_newer = |member| {
             let slot = self.slot(member);
-            slot.is_some_and(|slot| line.against(slot.last_update.stamp, 0) == Order::Older)
+            slot.is_some_and(|slot| line.against(slot.last_update().stamp, 0) == Order::Older)
                 && shown.is_held_by_own(member, watch, self)
         };
         let mut list = known.clone();
@@ -226,7 +227,7 @@ impl Shows<'_> {
     fn is_held_by_own(&self, member: MemberId, watch: &Watch, state: &State) -> bool {
         let slot = state.slot(member);
         slot.is_some_and(|slot| {
-            slot.presence != Presence::Unknown && slot.last_update.reporters.any_by(watch.observer)
+            slot.presence != Presence::Unknown && slot.reporters.any_by(watch.observer)
         })
     }
 }

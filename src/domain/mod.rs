@@ -21,7 +21,8 @@
 //! | `resync`, `own_list`, `listing` | differences instead of a snapshot; the list that one observer knows |
 //! | `entry` | what the log holds |
 //! | `state`, `apply`, `describe` | the state; how an entry changes it; the state as text |
-//! | `slot`, `roster`, `departed`, `tombstones`, `forget` | one member; those present; those that left; names no longer needed |
+//! | `slot`, `members`, `roster` | one member; all members; those present in a channel |
+//! | `departed`, `tombstones`, `forget` | those that left; names no longer needed |
 //! | `watch`, `observer`, `interval` | who watches a channel, and since when that is proven; gaps |
 //! | `order`, `time` | which report is newer; which time counts |
 //! | `behind` | the event behind an entry, for replay and `verify --deep` |
@@ -77,6 +78,7 @@ mod forget;
 pub mod interval;
 mod link;
 mod listing;
+pub(crate) mod members;
 #[doc(hidden)]
 pub mod names;
 #[doc(hidden)]

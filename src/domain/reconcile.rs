@@ -18,12 +18,10 @@ use super::watch::{PagedSnapshot, Watch};
 /// The entries of a snapshot: its own, then one for each difference.
 pub(super) fn reconcile(
     moment: &DecideContext<'_>,
+    channel: &ChannelState,
     shown: ResolvedListing,
     origin: SnapshotOrigin,
 ) -> Vec<Entry> {
-    let nothing_known = ChannelState::default();
-    let known = moment.state.channels.get(&shown.channel);
-    let channel = known.unwrap_or(&nothing_known);
     let watch = channel.watching.of(moment.observer);
     Reconciliation {
         moment,
@@ -40,9 +38,8 @@ pub(super) fn reconcile(
 /// The entries of a paged snapshot that has ended.
 pub(super) fn reconcile_pages(
     moment: &DecideContext<'_>,
-    name: NameId,
-    watch: &Watch,
-    sync: &PagedSnapshot,
+    (name, channel): (NameId, &ChannelState),
+    (watch, sync): (&Watch, &PagedSnapshot),
     incomplete: bool,
 ) -> Vec<Entry> {
     let mut members = ListedMembers::with_capacity(sync.members.len());
@@ -57,8 +54,6 @@ pub(super) fn reconcile_pages(
         topics: sync.topics.keys().map(|&topic| (topic, false)).collect(),
         members,
     };
-    let nothing_known = ChannelState::default();
-    let channel = moment.state.channels.get(&name).unwrap_or(&nothing_known);
     Reconciliation {
         moment,
         shown,
@@ -175,10 +170,9 @@ impl Reconciliation<'_> {
 
     fn differences(&self) -> SnapshotDifferences {
         let mut found = SnapshotDifferences::default();
-        let unknown = Slot::default();
         let line = self.line();
         for &(member, ref claim) in self.shown.members.iter() {
-            let slot = self.moment.state.slot(member).unwrap_or(&unknown);
+            let slot = self.moment.state.slot_or_unknown(member);
             let stamp = claim.stamp.or(line);
             let present = slot.presence == Presence::Present;
             let word = self.last_word(member, slot);
@@ -218,9 +212,8 @@ impl Reconciliation<'_> {
 
     /// Adds the known members that the snapshot does not list.
     fn absences(&self, found: &mut SnapshotDifferences) {
-        let unknown = Slot::default();
         let line = self.line();
-        let slots = &self.moment.state.slots;
+        let slots = &self.moment.state.members.slots;
         let departed = self.channel.departed.iter(slots).map(|(_, member)| member);
         let known = self.channel.roster.iter().copied().chain(departed);
         for member in known {
@@ -231,7 +224,7 @@ impl Reconciliation<'_> {
             if !self.shown.shows_absence(key.topic) {
                 continue;
             }
-            let slot = self.moment.state.slot(member).unwrap_or(&unknown);
+            let slot = self.moment.state.slot_or_unknown(member);
             let Some(word) = self.last_word(member, slot) else {
                 continue;
             };

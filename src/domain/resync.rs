@@ -19,7 +19,6 @@ use super::roster::ChannelState;
 use super::snapshot::{ListedMembers, ResolvedListing};
 use super::state::State;
 use super::time::{self, Millis};
-use super::watch::Watch;
 
 /// The resyncs that `event` completes, one for each channel on the same link.
 /// The source has sent all their differences before `event`, so they are decided before it.
@@ -148,19 +147,15 @@ pub fn occupancy_behind(event: &ResolvedEvent<'_>) -> Option<ResolvedEvent<'stat
 
 impl DecideContext<'_> {
     /// The differences of a channel that this observer's source is sending; `None` outside a resync.
-    pub(super) fn collecting(&self, channel: NameId) -> Option<&Collecting> {
-        self.watch(channel)?.collecting()
-    }
-
-    pub(super) fn watch(&self, channel: NameId) -> Option<&Watch> {
-        let channel = self.state.channels.get(&channel)?;
-        channel.watching.of(self.observer)
+    pub(super) fn collecting<'c>(&self, channel: &'c ChannelState) -> Option<&'c Collecting> {
+        channel.watching.of(self.observer)?.collecting()
     }
 
     /// The observer's own list, as a snapshot of the moment `at`, when all differences have arrived.
     pub(super) fn resync(
         &mut self,
-        channel: NameId,
+        name: NameId,
+        channel: &ChannelState,
         at: Millis,
     ) -> Result<Vec<Entry>, DecideError> {
         self.occurred_at = at;
@@ -169,18 +164,14 @@ impl DecideContext<'_> {
             ts: Some(at),
         };
         let shown = self
-            .own_list(channel)
+            .own_list(name, channel)
             .ok_or(DecideError::NothingCollected)?;
-        Ok(reconcile::reconcile(
-            self,
-            shown,
-            SnapshotOrigin::Differences,
-        ))
+        let origin = SnapshotOrigin::Differences;
+        Ok(reconcile::reconcile(self, channel, shown, origin))
     }
 
-    fn own_list(&self, name: NameId) -> Option<ResolvedListing> {
-        let channel = self.state.channels.get(&name)?;
-        let watch = self.watch(name)?;
+    fn own_list(&self, name: NameId, channel: &ChannelState) -> Option<ResolvedListing> {
+        let watch = channel.watching.of(self.observer)?;
         let (list, collecting) = (watch.own_list.as_deref()?, watch.collecting()?);
         let in_roster = |member| self.state.present(member).is_some();
         let only_here = list.differs.keys().copied();
@@ -210,11 +201,14 @@ impl DecideContext<'_> {
 
     /// A snapshot entry that lists no member, where the source's count differs from
     /// the roster's size: something was missed.
-    pub(super) fn occupancy(&self, name: NameId, members: u64) -> Vec<Entry> {
-        let nothing_known = ChannelState::default();
-        let channel = self.state.channels.get(&name).unwrap_or(&nothing_known);
+    pub(super) fn occupancy(
+        &self,
+        name: NameId,
+        channel: &ChannelState,
+        members: u64,
+    ) -> Vec<Entry> {
         let present = channel.roster.len();
-        if present as u64 == members || self.collecting(name).is_some() {
+        if present as u64 == members || self.collecting(channel).is_some() {
             return Vec::new();
         }
         let snapshot = Snapshot {

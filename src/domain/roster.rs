@@ -3,11 +3,12 @@
 //!
 //! Data and look-ups only: `apply` changes them, `decide` draws conclusions from them.
 
-use super::names::{MemberId, NameId, NumberMap};
+use super::names::{MemberId, NameId, NumberHash, NumberMap};
 use super::order::{Order, Stamp};
 use super::slot::{LastUpdate, Presence, Reporters, Slot};
 use super::time::Millis;
 use super::tombstones::Tombstones;
+use super::watch::ChannelWatches;
 
 /// A snapshot, as the last update of all members that it covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,25 +56,15 @@ pub struct ChannelState {
     /// A source that can drop or reorder single events has reported about it.
     pub(crate) lossy: bool,
     pub(crate) tally: ChannelTally,
-    pub(crate) watching: super::watch::ChannelWatches,
+    pub(crate) watching: ChannelWatches,
 }
+
+/// A channel of which nothing is known.
+pub(super) static UNKNOWN_CHANNEL: ChannelState = ChannelState::UNKNOWN;
 
 impl Default for ChannelState {
     fn default() -> Self {
-        ChannelState {
-            roster: Vec::new(),
-            departed: Tombstones::default(),
-            effective_at: Millis::MIN,
-            effective_seq: 0,
-            cover: None,
-            listed_cover: None,
-            spoken: None,
-            topic_covers: NumberMap::default(),
-            floor: None,
-            lossy: false,
-            tally: ChannelTally::default(),
-            watching: super::watch::ChannelWatches::default(),
-        }
+        ChannelState::UNKNOWN
     }
 }
 
@@ -99,6 +90,26 @@ impl ChannelTally {
 }
 
 impl ChannelState {
+    /// Nothing is known of it.
+    const UNKNOWN: ChannelState = ChannelState {
+        roster: Vec::new(),
+        departed: Tombstones::NONE,
+        effective_at: Millis::MIN,
+        effective_seq: 0,
+        cover: None,
+        listed_cover: None,
+        spoken: None,
+        topic_covers: NumberMap::with_hasher(NumberHash::new()),
+        floor: None,
+        lossy: false,
+        tally: ChannelTally {
+            entries: 0,
+            first_at: 0,
+            last_at: 0,
+        },
+        watching: ChannelWatches::NONE,
+    };
+
     /// How many entries the log has about it, and when.
     #[must_use]
     pub fn tally(&self) -> ChannelTally {
@@ -137,7 +148,7 @@ impl ChannelState {
 
     /// How it is watched.
     #[must_use]
-    pub fn watching(&self) -> &super::watch::ChannelWatches {
+    pub fn watching(&self) -> &ChannelWatches {
         &self.watching
     }
 
@@ -162,31 +173,31 @@ impl ChannelState {
     /// The update that last decided the metadata of a present member. A snapshot that was worked out from differences
     /// lists its members, but not their metadata.
     pub(crate) fn last_word_on_meta(&self, slot: &Slot) -> LastUpdate {
-        let decides = |cover: &&SnapshotCover| cover.seq > slot.last_update.seq.max(slot.held_at);
+        let decides = |cover: &&SnapshotCover| cover.seq > slot.covered_after();
         match self.listed_cover.as_ref().filter(decides) {
-            Some(cover) => cover.word().since(slot.last_update),
-            None => slot.last_update,
+            Some(cover) => cover.word().since(slot.last_update()),
+            None => slot.last_update(),
         }
     }
 
     /// The update that last decided the state of a member in `topic`.
     pub(crate) fn last_word(&self, topic: NameId, slot: &Slot) -> Option<LastUpdate> {
-        let decides = |cover: &&SnapshotCover| cover.seq > slot.last_update.seq.max(slot.held_at);
+        let decides = |cover: &&SnapshotCover| cover.seq > slot.covered_after();
         match slot.presence {
             // Topic covers do not count here: applying one has already set the last update of each listed member.
             Presence::Present => Some(match self.cover.as_ref().filter(decides) {
-                Some(cover) => cover.word().since(slot.last_update),
-                None => slot.last_update,
+                Some(cover) => cover.word().since(slot.last_update()),
+                None => slot.last_update(),
             }),
             presence => {
                 let whole = self.cover.as_ref();
                 let cover = self.topic_covers.get(&topic).or(whole);
                 match cover.filter(decides) {
                     Some(cover) if presence == Presence::Departed => {
-                        Some(cover.word().since(slot.last_update))
+                        Some(cover.word().since(slot.last_update()))
                     }
                     Some(cover) => Some(cover.word()),
-                    None if presence == Presence::Departed => Some(slot.last_update),
+                    None if presence == Presence::Departed => Some(slot.last_update()),
                     None => cover.map(|cover| cover.word()),
                 }
             }

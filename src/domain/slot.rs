@@ -2,8 +2,8 @@
 
 use super::entry::Text;
 use super::event::ChangeKind;
-use super::names::{MemberId, NameId};
-use super::order::Stamp;
+use super::names::NameId;
+use super::order::{Pos, Stamp};
 use super::time::Millis;
 
 /// What last decided a member's state.
@@ -119,52 +119,100 @@ pub enum Presence {
 }
 
 /// What is known of one member.
+///
+/// Deciding about a member mostly waits for its slot to come from memory. So the slot is small: a flag and a plain value
+/// for each optional one. And it is aligned: it lies in two cache lines that the processor fetches together.
 #[derive(Debug, Clone)]
+#[repr(align(128))]
 pub struct Slot {
     pub(crate) presence: Presence,
     /// Its index in the channel's roster while it is present.
     pub(crate) place: u32,
-    pub(crate) last_update: LastUpdate,
     /// Snapshots up to this entry do not count as an update of this member.
     pub(crate) held_at: u64,
     pub(crate) since: Millis,
-    /// The earliest possible time of its last join, change or leave. `None`: not known.
-    pub(crate) changed_at: Option<Millis>,
     /// The entry that made its tombstone, while it has one.
     pub(crate) departed_at: u64,
     /// Whether that tombstone has a stamp.
     pub(crate) stamped: bool,
     pub(crate) meta: Option<Text>,
+    /// These are the last update.
+    seq: u64,
+    time: Millis,
+    pos: Pos,
+    has_pos: bool,
+    ts: Millis,
+    has_ts: bool,
+    pub(super) reporters: Reporters,
+    changed_at: Millis,
+    has_changed: bool,
 }
+
+/// The slot of a member of which nothing is known.
+pub(super) static UNKNOWN_MEMBER: Slot = Slot::UNKNOWN;
 
 impl Default for Slot {
     fn default() -> Self {
-        let word = LastUpdate {
-            seq: 0,
-            time: 0,
-            stamp: Stamp::NONE,
-            reporters: Reporters::NONE,
-        };
-        Slot {
-            presence: Presence::Unknown,
-            place: 0,
-            last_update: word,
-            held_at: 0,
-            since: 0,
-            changed_at: None,
-            departed_at: 0,
-            stamped: false,
-            meta: None,
-        }
+        Slot::UNKNOWN
     }
 }
 
-/// The slot of a member, created if there is none.
-pub(super) fn slot_mut(slots: &mut Vec<Slot>, member: MemberId) -> &mut Slot {
-    let at = member.0 as usize;
-    if at >= slots.len() {
-        slots.resize_with(at + 1, Slot::default);
+impl Slot {
+    const UNKNOWN: Slot = Slot {
+        presence: Presence::Unknown,
+        place: 0,
+        held_at: 0,
+        since: 0,
+        departed_at: 0,
+        stamped: false,
+        meta: None,
+        seq: 0,
+        time: 0,
+        pos: [0; 2],
+        has_pos: false,
+        ts: 0,
+        has_ts: false,
+        reporters: Reporters::NONE,
+        changed_at: 0,
+        has_changed: false,
+    };
+
+    /// What last decided its state.
+    pub(crate) fn last_update(&self) -> LastUpdate {
+        LastUpdate {
+            seq: self.seq,
+            time: self.time,
+            stamp: Stamp {
+                pos: self.has_pos.then_some(self.pos),
+                ts: self.has_ts.then_some(self.ts),
+            },
+            reporters: self.reporters,
+        }
     }
-    #[allow(clippy::indexing_slicing)] // grown just above
-    &mut slots[at]
+
+    pub(crate) fn set_last_update(&mut self, update: LastUpdate) {
+        let LastUpdate {
+            seq,
+            time,
+            stamp,
+            reporters,
+        } = update;
+        (self.seq, self.time, self.reporters) = (seq, time, reporters);
+        (self.has_pos, self.pos) = (stamp.pos.is_some(), stamp.pos.unwrap_or_default());
+        (self.has_ts, self.ts) = (stamp.ts.is_some(), stamp.ts.unwrap_or_default());
+    }
+
+    /// The earliest possible time of its last join, change or leave. `None`: not known.
+    pub(crate) fn changed_at(&self) -> Option<Millis> {
+        self.has_changed.then_some(self.changed_at)
+    }
+
+    pub(crate) fn set_changed_at(&mut self, at: Option<Millis>) {
+        (self.has_changed, self.changed_at) = (at.is_some(), at.unwrap_or_default());
+    }
+
+    /// Only snapshots after this entry count as an update of it.
+    pub(super) fn covered_after(&self) -> u64 {
+        self.seq.max(self.held_at)
+    }
 }

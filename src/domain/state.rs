@@ -2,12 +2,12 @@
 //!
 //! Only [`apply`](State::apply) makes it: in the writer, on open, in every query, in replay.
 
+use super::members::MemberTable;
 use super::names::{MemberId, NameId, Names, NumberMap};
 use super::observer::Observer;
 use super::roster::ChannelState;
-use super::slot::{Presence, Slot};
+use super::slot::{Presence, Slot, UNKNOWN_MEMBER};
 use super::time::Millis;
-use super::tombstones::Tombstones;
 use super::watch::Coverage;
 
 /// The fold of the log up to an entry.
@@ -28,15 +28,13 @@ use super::watch::Coverage;
 pub struct State {
     pub(crate) head: u64,
     pub(crate) recorded_at: Millis,
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) members: MemberTable,
     pub(crate) channels: NumberMap<NameId, ChannelState>,
     pub(crate) observers: NumberMap<NameId, Observer>,
     /// Observers whose ingest connection is up.
     pub(crate) connected: u64,
     /// Resyncs in progress: pairs of an observer and a channel for which its source is sending differences.
     pub(crate) collecting: u64,
-    /// Tombstones of all channels.
-    pub(crate) departed: Tombstones,
 }
 
 /// A member that is present.
@@ -184,6 +182,11 @@ impl State {
     }
 
     pub(crate) fn slot(&self, member: MemberId) -> Option<&Slot> {
-        self.slots.get(member.0 as usize)
+        self.members.slots.get(member.0 as usize)
+    }
+
+    /// The slot of a member; an empty one if it has none yet.
+    pub(super) fn slot_or_unknown(&self, member: MemberId) -> &Slot {
+        self.slot(member).unwrap_or(&UNKNOWN_MEMBER)
     }
 }

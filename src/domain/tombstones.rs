@@ -17,6 +17,11 @@ pub struct TombstoneQueue {
 }
 
 impl TombstoneQueue {
+    const NONE: TombstoneQueue = TombstoneQueue {
+        queue: VecDeque::new(),
+        living: 0,
+    };
+
     pub(crate) fn new(queue: VecDeque<(u64, MemberId)>) -> Self {
         TombstoneQueue {
             living: queue.len(),
@@ -72,6 +77,11 @@ pub struct Tombstones {
 }
 
 impl Tombstones {
+    pub(super) const NONE: Tombstones = Tombstones {
+        stamped: TombstoneQueue::NONE,
+        unstamped: TombstoneQueue::NONE,
+    };
+
     /// How many tombstones there are.
     pub(crate) fn len(&self) -> usize {
         self.stamped.len() + self.unstamped.len()

@@ -155,6 +155,16 @@ impl Watch {
 }
 
 impl ChannelWatches {
+    /// Nobody has watched it.
+    pub(super) const NONE: ChannelWatches = ChannelWatches {
+        watches: Vec::new(),
+        ended: VecDeque::new(),
+        last_proof: None,
+        heard_at: None,
+        gaps: 0,
+        open_gap: None,
+    };
+
     /// The open gap, if there is one.
     #[must_use]
     pub fn open_gap(&self) -> Option<OpenGap> {

@@ -4,6 +4,7 @@ use super::part_table::{PartNames, PartTable};
 use super::slot::SlotBody;
 use super::watch::{IntervalBody, WatchBody};
 use super::{CodecError, from_bytes, to_bytes};
+use crate::domain::members::MemberTable;
 use crate::domain::names::{MemberId, NameId, Names, NumberMap};
 use crate::domain::order::Stamp;
 use crate::domain::roster::{ChannelState, ChannelTally, SnapshotCover};
@@ -62,7 +63,7 @@ pub fn channel_to_bytes(
     let mut table = PartTable::new(names);
     let number = table.name(name);
     let mut slot = |member: MemberId| {
-        let slot = state.slots.get(member.0 as usize);
+        let slot = state.slot(member);
         let slot = slot.ok_or(CodecError::Index {
             what: "member",
             index: member.0,
@@ -71,7 +72,7 @@ pub fn channel_to_bytes(
     };
     let present = channel.roster.iter().map(|&member| slot(member));
     let present = present.collect::<Result<_, CodecError>>()?;
-    let departed = channel.departed.iter(&state.slots);
+    let departed = channel.departed.iter(&state.members.slots);
     let departed = departed.map(|(_, member)| slot(member));
     let departed = departed.collect::<Result<_, CodecError>>()?;
     let watching = &channel.watching;
@@ -149,13 +150,7 @@ pub fn channel_from_bytes(
         watching,
     };
     for (member, slot) in members.slots {
-        let at = member.0 as usize;
-        if at >= state.slots.len() {
-            state.slots.resize_with(at + 1, Slot::default);
-        }
-        if let Some(place) = state.slots.get_mut(at) {
-            *place = slot;
-        }
+        *state.members.slot_mut(member) = slot;
     }
     let watches = channel.watching.watches.iter();
     let observers: Vec<NameId> = watches.map(|watch| watch.observer).collect();
@@ -213,8 +208,7 @@ impl ChannelMembers {
 pub fn finish(state: &mut State) {
     let State {
         channels,
-        slots,
-        departed,
+        members: MemberTable { slots, departed },
         ..
     } = state;
     let all = |tombstones: fn(&ChannelState) -> &TombstoneQueue| {

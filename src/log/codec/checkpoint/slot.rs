@@ -29,7 +29,7 @@ pub(super) struct SlotBody {
 
 impl SlotBody {
     pub(super) fn of(member: MemberId, slot: &Slot, table: &mut PartTable<'_>) -> SlotBody {
-        let update = &slot.last_update;
+        let update = slot.last_update();
         let reporters = update.reporters.by_kind.map(|by| match by {
             MARKS_FROM.. => by,
             name => table.name(NameId(name)),
@@ -42,7 +42,7 @@ impl SlotBody {
             reporters,
             held_at: slot.held_at,
             since: slot.since,
-            changed_at: slot.changed_at,
+            changed_at: slot.changed_at(),
             departed_at: slot.departed_at,
             stamped: slot.stamped,
             meta: slot.meta.clone(),
@@ -62,22 +62,21 @@ impl SlotBody {
                 *by = names.name(*by)?.0;
             }
         }
-        let slot = Slot {
-            presence,
-            place,
-            last_update: LastUpdate {
-                seq: self.seq,
-                time: self.time,
-                stamp: self.stamp,
-                reporters: Reporters { by_kind },
-            },
-            held_at: self.held_at,
-            since: self.since,
-            changed_at: self.changed_at,
-            departed_at: self.departed_at,
-            stamped: self.stamped,
-            meta: self.meta,
-        };
+        let mut slot = Slot::default();
+        slot.presence = presence;
+        slot.place = place;
+        slot.held_at = self.held_at;
+        slot.since = self.since;
+        slot.departed_at = self.departed_at;
+        slot.stamped = self.stamped;
+        slot.meta = self.meta;
+        slot.set_changed_at(self.changed_at);
+        slot.set_last_update(LastUpdate {
+            seq: self.seq,
+            time: self.time,
+            stamp: self.stamp,
+            reporters: Reporters { by_kind },
+        });
         Ok((names.member(self.member)?, slot))
     }
 }
