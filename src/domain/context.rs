@@ -6,7 +6,7 @@ use super::names::{MemberId, NameId, NameTable, NumberMap};
 use super::order::Stamp;
 use super::resolve::NumberedListing;
 use super::roster::{ChannelState, UNKNOWN_CHANNEL};
-use super::snapshot::{ListedMembers, ResolvedListing};
+use super::snapshot::{ListedMembers, MemberClaim, ResolvedListing};
 use super::state::State;
 use super::time::{self, Millis};
 use crate::limits;
@@ -107,12 +107,12 @@ impl<'a> DecideContext<'a> {
     }
 
     /// The list of a snapshot or a page, each member and topic once. `line` is the stamp of members without their own.
-    pub(super) fn shown(
+    pub(super) fn shown<'e>(
         &self,
         channel: NameId,
-        listing: &NumberedListing<'_>,
+        listing: &NumberedListing<'e>,
         line: Stamp,
-    ) -> ResolvedListing {
+    ) -> ResolvedListing<'e> {
         let said = listing.said;
         let mut members = ListedMembers::with_capacity(listing.members.len());
         let mut numbers = listing.members.iter();
@@ -124,8 +124,8 @@ impl<'a> DecideContext<'a> {
             for (who, &member) in said.members.iter().zip(&mut numbers) {
                 let ts = time::counted(who.stamp.ts, self.recorded_at, self.rules.max_ahead_ms);
                 let stamp = Stamp { ts, ..who.stamp };
-                let meta = who.meta.as_deref().map(|meta| self.meta(member, meta));
-                members.claim(member, ListedMember { meta, stamp }, line);
+                let meta = who.meta.as_deref();
+                members.claim(member, MemberClaim { meta, stamp }, line);
             }
             let (total, distinct) = topics.entry(topic).or_default();
             *total = (*total).max(said.total.unwrap_or(0));
@@ -146,14 +146,17 @@ impl<'a> DecideContext<'a> {
         }
     }
 
-    /// Metadata as a text. Equal metadata shares the text that is stored for the member: most claims change nothing.
-    fn meta(&self, member: MemberId, meta: &str) -> Text {
-        let known = self
-            .state
-            .slot(member)
-            .and_then(|slot| slot.meta.as_ref())
-            .filter(|known| ***known == *meta);
-        known.map_or_else(|| Text::from(meta), Text::clone)
+    /// A claim as an entry has it. Equal metadata shares the text that is stored for the member.
+    pub(super) fn listed(&self, member: MemberId, claim: &MemberClaim<'_>) -> ListedMember {
+        let known = self.state.slot_or_unknown(member).meta.as_ref();
+        let text = |meta: &str| match known.filter(|known| ***known == *meta) {
+            Some(known) => Text::clone(known),
+            None => Text::from(meta),
+        };
+        ListedMember {
+            meta: claim.meta.map(text),
+            stamp: claim.stamp,
+        }
     }
 
     pub(super) fn outside_channels(&self, seq: u64, what: Payload) -> Entry {

@@ -13,6 +13,7 @@ use super::order::Stamp;
 use super::reconcile;
 use super::resolve::{NumberedListing, ResolvedEvent, ResolvedPayload};
 use super::roster::ChannelState;
+use super::snapshot::MemberClaim;
 use super::state::State;
 use super::time::{self, Millis};
 use super::watch;
@@ -170,20 +171,11 @@ impl<'a> DecideContext<'a> {
         }
         // The page's own stamp fills the missing parts of its members' stamps.
         let counted = self.counted;
-        let mut members: Vec<(MemberId, ListedMember)> = shown
-            .members
-            .into_claims()
-            .into_iter()
-            .map(|(member, claim)| {
-                (
-                    member,
-                    ListedMember {
-                        stamp: claim.stamp.or(counted),
-                        ..claim
-                    },
-                )
-            })
-            .collect();
+        let members = shown.members.iter().map(|&(member, claim)| {
+            let stamp = claim.stamp.or(counted);
+            (member, self.listed(member, &MemberClaim { stamp, ..claim }))
+        });
+        let mut members: Vec<(MemberId, ListedMember)> = members.collect();
         members.sort_unstable_by(|a, b| self.names.compare(a.0, b.0));
         let mut topics: Vec<(NameId, bool)> = shown
             .topics

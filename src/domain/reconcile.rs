@@ -7,11 +7,11 @@ use super::entry::{
     Snapshot, SnapshotBegin, SnapshotGap, SnapshotOrigin, Text,
 };
 use super::event::ChangeKind;
-use super::names::{MemberId, NameId, NumberMap, number};
+use super::names::{MemberId, NameId, number};
 use super::order::{Order, Stamp};
 use super::roster::ChannelState;
 use super::slot::{LastUpdate, Presence, Slot};
-use super::snapshot::{ListedMembers, ResolvedListing};
+use super::snapshot::{ListedMembers, MemberClaim, ResolvedListing};
 use super::time::Millis;
 use super::watch::{PagedSnapshot, Watch};
 
@@ -19,17 +19,19 @@ use super::watch::{PagedSnapshot, Watch};
 pub(super) fn reconcile(
     moment: &DecideContext<'_>,
     channel: &ChannelState,
-    shown: ResolvedListing,
+    shown: ResolvedListing<'_>,
     origin: SnapshotOrigin,
 ) -> Vec<Entry> {
     let watch = channel.watching.of(moment.observer);
+    let watch = watch.filter(|watch| watch.lost.is_none());
     Reconciliation {
         moment,
         shown,
         origin,
         channel,
-        watch: watch.filter(|watch| watch.lost.is_none()),
+        watch,
         sync: None,
+        hold: watch.and_then(|watch| watch.hold),
         not_after: moment.occurred_at,
     }
     .entries()
@@ -44,7 +46,11 @@ pub(super) fn reconcile_pages(
 ) -> Vec<Entry> {
     let mut members = ListedMembers::with_capacity(sync.members.len());
     for (&member, claim) in &sync.members {
-        members.claim(member, claim.clone(), Stamp::NONE);
+        let claim = MemberClaim {
+            meta: claim.meta.as_deref(),
+            stamp: claim.stamp,
+        };
+        members.put(member, claim);
     }
     let shown = ResolvedListing {
         channel: name,
@@ -61,6 +67,7 @@ pub(super) fn reconcile_pages(
         channel,
         watch: Some(watch),
         sync: Some(sync),
+        hold: watch.hold.into_iter().chain([sync.head]).min(),
         not_after: moment.occurred_at,
     }
     .entries()
@@ -68,11 +75,13 @@ pub(super) fn reconcile_pages(
 
 struct Reconciliation<'a> {
     moment: &'a DecideContext<'a>,
-    shown: ResolvedListing,
+    shown: ResolvedListing<'a>,
     origin: SnapshotOrigin,
     channel: &'a ChannelState,
     watch: Option<&'a Watch>,
     sync: Option<&'a PagedSnapshot>,
+    /// Live events after this entry hold against it.
+    hold: Option<u64>,
     /// The latest moment that it shows: all inferred changes happened at or before it.
     not_after: Millis,
 }
@@ -84,6 +93,8 @@ struct SnapshotDifferences {
     updates: Vec<Difference>,
     joins: Vec<Difference>,
     held: Vec<MemberId>,
+    /// Where the list differs from the roster after it.
+    residue: Vec<ListingDelta>,
 }
 
 struct Difference {
@@ -109,7 +120,7 @@ impl Reconciliation<'_> {
             return vec![self.entry(self.snapshot(true, complete, claims, Vec::new(), None))];
         }
         self.work_in();
-        let mut differences = self.differences();
+        let mut differences = self.differences(complete);
         let names = self.moment.names;
         for list in [
             &mut differences.leaves,
@@ -120,7 +131,7 @@ impl Reconciliation<'_> {
         }
         let mut held = std::mem::take(&mut differences.held);
         held.sort_unstable_by(|&a, &b| names.compare(a, b));
-        let claims = self.claims(complete, &differences, &held);
+        let claims = self.claims(complete, std::mem::take(&mut differences.residue));
         let gap = self.gap(complete);
         let mut snapshot = self.snapshot(false, complete, claims, held, gap);
         let after = self.channel.roster.len() + differences.joins.len() - differences.leaves.len();
@@ -168,58 +179,78 @@ impl Reconciliation<'_> {
         self.not_after.max(self.channel.effective_at)
     }
 
-    fn differences(&self) -> SnapshotDifferences {
+    fn differences(&self, complete: bool) -> SnapshotDifferences {
         let mut found = SnapshotDifferences::default();
         let line = self.line();
+        // A list without metadata claims only which members are present.
+        let has_metadata = self.origin == SnapshotOrigin::Listed;
+        // By places in the roster: a large one is then searched without hashing.
+        let mut listed = vec![false; self.channel.roster.len()];
         for &(member, ref claim) in self.shown.members.iter() {
             let slot = self.moment.state.slot_or_unknown(member);
             let stamp = claim.stamp.or(line);
             let present = slot.presence == Presence::Present;
+            if present && let Some(listed) = listed.get_mut(slot.place as usize) {
+                *listed = true;
+            }
+            let same = claim.meta == slot.meta.as_deref();
             let word = self.last_word(member, slot);
             let sunk = slot.presence == Presence::Unknown && self.channel.is_under_floor(stamp);
-            if sunk || word.is_some_and(|word| !self.decides(stamp, word, true)) {
+            let held = sunk || word.is_some_and(|word| !self.decides(stamp, word, true));
+            let changes = !held && (!present || (claim.meta.is_some() && !same));
+            let follows = changes || (present && (same || !has_metadata));
+            if complete && (!follows || !claim.stamp.is_none()) {
+                let claim = Some(self.moment.listed(member, claim));
+                found.residue.push(ListingDelta { member, claim });
+            }
+            if held {
                 found.held.push(member);
-                continue;
+            } else if changes {
+                let difference = self.difference(member, slot, word, claim);
+                let list = if present {
+                    &mut found.updates
+                } else {
+                    &mut found.joins
+                };
+                list.push(difference);
             }
-            let changed = claim.meta.is_some() && claim.meta != slot.meta;
-            if present && !changed {
-                continue;
-            }
-            let baseline = slot.presence == Presence::Unknown && self.channel.cover.is_none();
-            let word = if present {
-                Some(self.channel.last_word_on_meta(slot))
-            } else {
-                word
-            };
-            let not_before = word.filter(|_| !baseline).map(|word| self.not_before(word));
-            let meta = claim.meta.clone();
-            let list = if present {
-                &mut found.updates
-            } else {
-                &mut found.joins
-            };
-            list.push(Difference {
-                member,
-                meta,
-                stamp,
-                not_before,
-                baseline,
-            });
         }
-        self.absences(&mut found);
+        self.absences(&listed, &mut found);
         found
     }
 
-    /// Adds the known members that the snapshot does not list.
-    fn absences(&self, found: &mut SnapshotDifferences) {
+    /// The join or update of a listed member whose last update is `word`.
+    fn difference(
+        &self,
+        member: MemberId,
+        slot: &Slot,
+        word: Option<LastUpdate>,
+        claim: &MemberClaim<'_>,
+    ) -> Difference {
+        let baseline = slot.presence == Presence::Unknown && self.channel.cover.is_none();
+        let word = if slot.presence == Presence::Present {
+            Some(self.channel.last_word_on_meta(slot))
+        } else {
+            word
+        };
+        Difference {
+            member,
+            meta: self.moment.listed(member, claim).meta,
+            stamp: claim.stamp.or(self.line()),
+            not_before: word.filter(|_| !baseline).map(|word| self.not_before(word)),
+            baseline,
+        }
+    }
+
+    /// Adds the known members that the snapshot does not list. `listed`: which of the roster it lists.
+    fn absences(&self, listed: &[bool], found: &mut SnapshotDifferences) {
         let line = self.line();
+        let roster = self.channel.roster.iter().zip(listed);
+        let unlisted = roster.filter_map(|(&member, listed)| (!listed).then_some(member));
         let slots = &self.moment.state.members.slots;
         let departed = self.channel.departed.iter(slots).map(|(_, member)| member);
-        let known = self.channel.roster.iter().copied().chain(departed);
-        for member in known {
-            if self.shown.members.contains(member) {
-                continue;
-            }
+        let departed = departed.filter(|&member| !self.shown.members.contains(member));
+        for member in unlisted.chain(departed) {
             let key = self.moment.names.key(member);
             if !self.shown.shows_absence(key.topic) {
                 continue;
@@ -231,6 +262,12 @@ impl Reconciliation<'_> {
             let present = slot.presence == Presence::Present;
             if (present && self.is_spared(member, key.user)) || !self.decides(line, word, false) {
                 found.held.push(member);
+                if present {
+                    found.residue.push(ListingDelta {
+                        member,
+                        claim: None,
+                    });
+                }
             } else if present {
                 let not_before = Some(self.not_before(word));
                 let meta = slot.meta.clone();
@@ -256,16 +293,16 @@ impl Reconciliation<'_> {
     }
 
     fn last_word(&self, member: MemberId, slot: &Slot) -> Option<LastUpdate> {
-        self.channel
-            .last_word(self.moment.names.key(member).topic, slot)
+        if slot.presence == Presence::Present {
+            return Some(self.channel.last_word_of_present(slot));
+        }
+        let topic = self.moment.names.key(member).topic;
+        self.channel.last_word(topic, slot)
     }
 
     /// Whether the snapshot decides about a member whose last update is `word`.
     fn decides(&self, stamp: Stamp, word: LastUpdate, listed: bool) -> bool {
-        let of_link = self.watch.and_then(|watch| watch.hold);
-        let of_pages = self.sync.map(|sync| sync.head);
-        let hold = of_link.into_iter().chain(of_pages).min();
-        let holds = word.reporters.is_live() && hold.is_some_and(|hold| word.seq > hold);
+        let holds = word.reporters.is_live() && self.hold.is_some_and(|hold| word.seq > hold);
         if stamp.is_at_time_of(word.stamp) && word.reporters.any_by_other(self.moment.observer) {
             return false;
         }
@@ -390,49 +427,10 @@ impl Reconciliation<'_> {
     }
 
     /// What the snapshot listed, in the shorter of the two forms.
-    fn claims(
-        &self,
-        complete: bool,
-        differences: &SnapshotDifferences,
-        held: &[MemberId],
-    ) -> Listing {
-        if !complete {
-            return Listing::Whole(self.whole());
-        }
-        // A list without metadata claims only which members are present.
-        let metadata = self.origin == SnapshotOrigin::Listed;
+    fn claims(&self, complete: bool, mut residue: Vec<ListingDelta>) -> Listing {
         let half = self.shown.members.len() / 2;
-        let mut residue: Vec<ListingDelta> = Vec::new();
-        let changed: NumberMap<MemberId, &Option<Text>> = differences
-            .joins
-            .iter()
-            .chain(&differences.updates)
-            .map(|d| (d.member, &d.meta))
-            .collect();
-        for &(member, ref claim) in self.shown.members.iter() {
-            let before = self.moment.state.slot(member);
-            let after = changed.get(&member).copied().or_else(|| {
-                before
-                    .filter(|slot| slot.presence == Presence::Present)
-                    .map(|slot| &slot.meta)
-            });
-            let follows = after.is_some_and(|after| !metadata || *after == claim.meta);
-            if !follows || !claim.stamp.is_none() {
-                residue.push(ListingDelta {
-                    member,
-                    claim: Some(claim.clone()),
-                });
-            }
-        }
-        let unclaimed = held
-            .iter()
-            .filter(|&&member| !self.shown.members.contains(member));
-        let present = unclaimed.filter(|&&member| self.moment.state.present(member).is_some());
-        residue.extend(present.map(|&member| ListingDelta {
-            member,
-            claim: None,
-        }));
-        if metadata && residue.len() > half {
+        let is_long = self.origin == SnapshotOrigin::Listed && residue.len() > half;
+        if !complete || is_long {
             return Listing::Whole(self.whole());
         }
         residue.sort_unstable_by(|a, b| self.moment.names.compare(a.member, b.member));
@@ -448,7 +446,10 @@ impl Reconciliation<'_> {
             .map(|(&topic, &short)| (topic, short))
             .collect();
         topics.sort_unstable_by(|a, b| names.text(a.0).cmp(names.text(b.0)));
-        let mut members: Vec<_> = self.shown.members.iter().cloned().collect();
+        let members = self.shown.members.iter();
+        let mut members: Vec<_> = members
+            .map(|(member, claim)| (*member, self.moment.listed(*member, claim)))
+            .collect();
         members.sort_unstable_by(|a, b| names.compare(a.0, b.0));
         FullListing {
             incomplete: self.shown.incomplete,

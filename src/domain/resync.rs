@@ -5,9 +5,7 @@
 //! `reconcile` decides what this snapshot infers, as for any other snapshot.
 
 use super::context::{DecideContext, DecideError};
-use super::entry::{
-    Entry, FullListing, ListedMember, Listing, Payload, Rules, Snapshot, SnapshotOrigin,
-};
+use super::entry::{Entry, FullListing, Listing, Payload, Rules, Snapshot, SnapshotOrigin};
 use super::event::LinkState;
 use super::names::{NameId, NameTable, NumberMap, number};
 use super::observer::Observer;
@@ -16,7 +14,7 @@ use super::own_list::Collecting;
 use super::reconcile;
 use super::resolve::{ResolvedEvent, ResolvedPayload};
 use super::roster::ChannelState;
-use super::snapshot::{ListedMembers, ResolvedListing};
+use super::snapshot::{ListedMembers, MemberClaim, ResolvedListing};
 use super::state::State;
 use super::time::{self, Millis};
 
@@ -170,7 +168,7 @@ impl DecideContext<'_> {
         Ok(reconcile::reconcile(self, channel, shown, origin))
     }
 
-    fn own_list(&self, name: NameId, channel: &ChannelState) -> Option<ResolvedListing> {
+    fn own_list<'c>(&self, name: NameId, channel: &'c ChannelState) -> Option<ResolvedListing<'c>> {
         let watch = channel.watching.of(self.observer)?;
         let (list, collecting) = (watch.own_list.as_deref()?, watch.collecting()?);
         let in_roster = |member| self.state.present(member).is_some();
@@ -183,8 +181,8 @@ impl DecideContext<'_> {
         for member in both.chain(only_here) {
             topics.insert(self.names.key(member).topic, false);
             let collected = collecting.members.get(&member);
-            let claim = ListedMember {
-                meta: collected.and_then(|collected| collected.meta.clone()),
+            let claim = MemberClaim {
+                meta: collected.and_then(|collected| collected.meta.as_deref()),
                 stamp: Stamp::NONE,
             };
             members.claim(member, claim, Stamp::NONE);

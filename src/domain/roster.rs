@@ -180,15 +180,22 @@ impl ChannelState {
         }
     }
 
+    /// The update that last decided the state of a present member.
+    pub(super) fn last_word_of_present(&self, slot: &Slot) -> LastUpdate {
+        // Topic covers do not count here: applying one has already set the last update of each listed member.
+        match self.cover.as_ref() {
+            Some(cover) if cover.seq > slot.covered_after() => {
+                cover.word().since(slot.last_update())
+            }
+            _ => slot.last_update(),
+        }
+    }
+
     /// The update that last decided the state of a member in `topic`.
     pub(crate) fn last_word(&self, topic: NameId, slot: &Slot) -> Option<LastUpdate> {
         let decides = |cover: &&SnapshotCover| cover.seq > slot.covered_after();
         match slot.presence {
-            // Topic covers do not count here: applying one has already set the last update of each listed member.
-            Presence::Present => Some(match self.cover.as_ref().filter(decides) {
-                Some(cover) => cover.word().since(slot.last_update()),
-                None => slot.last_update(),
-            }),
+            Presence::Present => Some(self.last_word_of_present(slot)),
             presence => {
                 let whole = self.cover.as_ref();
                 let cover = self.topic_covers.get(&topic).or(whole);

@@ -10,64 +10,109 @@ use super::time::Millis;
 use std::collections::hash_map;
 
 /// The list of a snapshot, in numbers of the dictionary: each member and each topic once.
-pub(super) struct ResolvedListing {
+pub(super) struct ResolvedListing<'a> {
     pub channel: NameId,
     pub self_user: Option<NameId>,
     pub incomplete: bool,
     pub topics_missing: bool,
     /// Each topic listed, and whether publishers of it are missing.
     pub topics: NumberMap<NameId, bool>,
-    pub members: ListedMembers,
+    pub members: ListedMembers<'a>,
+}
+
+/// What a list claims about one member. Most claims change nothing: metadata is borrowed, and copied only for an entry.
+#[derive(Clone, Copy)]
+pub(super) struct MemberClaim<'a> {
+    /// Its metadata; `None` where the list has none.
+    pub meta: Option<&'a str>,
+    /// Its own stamp, not the line's.
+    pub stamp: Stamp,
 }
 
 /// The claims about members, each member once, in the order of first listing. Large channels are traversed several
 /// times, and data in order is read faster.
 #[derive(Default)]
-pub(super) struct ListedMembers {
-    places: NumberMap<MemberId, u32>,
-    claims: Vec<(MemberId, ListedMember)>,
+pub(super) struct ListedMembers<'a> {
+    claims: Vec<(MemberId, MemberClaim<'a>)>,
+    /// Where the claim of each member is. `None` while the claims are in the order of their members' numbers, as in most
+    /// lists of a known channel: a member after the last is then new, and any other is found by bisection.
+    places: Option<NumberMap<MemberId, u32>>,
 }
 
-impl ListedMembers {
+impl<'a> ListedMembers<'a> {
     pub fn with_capacity(members: usize) -> Self {
         ListedMembers {
-            places: NumberMap::with_capacity_and_hasher(members, Default::default()),
             claims: Vec::with_capacity(members),
+            places: None,
         }
     }
 
     /// Adds a claim about a member. If a member is listed twice, the newest claim counts, else the last one. `line`
     /// is the stamp of claims without their own.
-    pub fn claim(&mut self, member: MemberId, claim: ListedMember, line: Stamp) {
-        match self.places.entry(member) {
-            hash_map::Entry::Vacant(place) => {
-                place.insert(number(self.claims.len()));
-                self.claims.push((member, claim));
-            }
-            hash_map::Entry::Occupied(place) => {
-                if let Some((_, known)) = self.claims.get_mut(*place.get() as usize)
-                    && claim.stamp.or(line).against(known.stamp.or(line), 0) != Order::Older
-                {
+    pub fn claim(&mut self, member: MemberId, claim: MemberClaim<'a>, line: Stamp) {
+        match self.get_mut(member) {
+            Some(known) => {
+                if claim.stamp.or(line).against(known.stamp.or(line), 0) != Order::Older {
                     *known = claim;
                 }
             }
+            None => self.add(member, claim),
+        }
+    }
+
+    /// Sets the claim about a member and replaces an earlier one.
+    pub fn put(&mut self, member: MemberId, claim: MemberClaim<'a>) {
+        match self.get_mut(member) {
+            Some(known) => *known = claim,
+            None => self.add(member, claim),
+        }
+    }
+
+    /// Adds a claim about a member that is not listed yet.
+    fn add(&mut self, member: MemberId, claim: MemberClaim<'a>) {
+        if self.places.is_none() && self.is_within_order(member) {
+            let mut places = NumberMap::default();
+            places.reserve(self.claims.capacity());
+            places.extend(
+                (0..)
+                    .zip(&self.claims)
+                    .map(|(at, &(member, _))| (member, at)),
+            );
+            self.places = Some(places);
+        }
+        if let Some(places) = &mut self.places {
+            places.insert(member, number(self.claims.len()));
+        }
+        self.claims.push((member, claim));
+    }
+
+    /// Whether a member has its place before the last, if the claims are in order.
+    fn is_within_order(&self, member: MemberId) -> bool {
+        let last = self.claims.last();
+        last.is_some_and(|&(last, _)| member.0 <= last.0)
+    }
+
+    fn place(&self, member: MemberId) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(&member).map(|&place| place as usize),
+            None if self.is_within_order(member) => {
+                let number = |&(member, _): &(MemberId, MemberClaim<'_>)| member.0;
+                self.claims.binary_search_by_key(&member.0, number).ok()
+            }
+            None => None,
         }
     }
 
     /// The claim about a member.
-    pub fn get(&self, member: MemberId) -> Option<&ListedMember> {
-        let place = self.places.get(&member)?;
-        let (_, claim) = self.claims.get(*place as usize)?;
+    pub fn get(&self, member: MemberId) -> Option<&MemberClaim<'a>> {
+        let (_, claim) = self.claims.get(self.place(member)?)?;
         Some(claim)
     }
 
-    /// Sets the claim about a member and replaces an earlier one.
-    pub fn put(&mut self, member: MemberId, claim: ListedMember) {
-        let place = self.places.get(&member).map(|&place| place as usize);
-        match place.and_then(|place| self.claims.get_mut(place)) {
-            Some((_, known)) => *known = claim,
-            None => self.claim(member, claim, Stamp::NONE),
-        }
+    fn get_mut(&mut self, member: MemberId) -> Option<&mut MemberClaim<'a>> {
+        let place = self.place(member)?;
+        let (_, claim) = self.claims.get_mut(place)?;
+        Some(claim)
     }
 
     /// Removes these members from the list.
@@ -76,34 +121,30 @@ impl ListedMembers {
         *self = ListedMembers::with_capacity(claims.len());
         for (member, claim) in claims {
             if !gone.contains_key(&member) {
-                self.claim(member, claim, Stamp::NONE);
+                self.add(member, claim);
             }
         }
     }
 
     pub fn contains(&self, member: MemberId) -> bool {
-        self.places.contains_key(&member)
+        self.place(member).is_some()
     }
 
     pub fn len(&self) -> usize {
         self.claims.len()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &(MemberId, ListedMember)> {
+    pub fn iter(&self) -> impl Iterator<Item = &(MemberId, MemberClaim<'a>)> {
         self.claims.iter()
-    }
-
-    pub fn into_claims(self) -> Vec<(MemberId, ListedMember)> {
-        self.claims
     }
 }
 
-impl ResolvedListing {
+impl<'a> ResolvedListing<'a> {
     /// Applies the differences that the source had sent before this snapshot, unless the list is provably newer.
     /// `line` is the stamp of members without their own. Returns the latest time of the applied differences.
     pub fn work_in(
         &mut self,
-        collected: &NumberMap<MemberId, Collected>,
+        collected: &'a NumberMap<MemberId, Collected>,
         line: Stamp,
         tolerance_ms: i64,
         names: &NameTable,
@@ -118,9 +159,9 @@ impl ResolvedListing {
             }
             latest = latest.max(Some(collected.at));
             if collected.present {
-                let known = own.and_then(|claim| claim.meta.clone());
-                let claim = ListedMember {
-                    meta: collected.meta.clone().or(known),
+                let known = own.and_then(|claim| claim.meta);
+                let claim = MemberClaim {
+                    meta: collected.meta.as_deref().or(known),
                     stamp: Stamp::NONE,
                 };
                 self.members.put(member, claim);
