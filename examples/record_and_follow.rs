@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Records an evening on a weak network. When this returns, all of it is durable.
-pub fn record(store: &Store) -> Result<(), rollbook::StoreError> {
+pub fn record(store: &Store) -> Result<(), rollbook::RecordError> {
     store.record(&[
         Event::snapshot("room", [("chat", "tony"), ("chat", "lily")]).at(1_000),
         Event::join("room", "chat", "ben")

@@ -82,4 +82,4 @@ pub mod store;
 
 pub use care::VerifyDepth;
 pub use domain::event::Event;
-pub use store::{Options, Projection, Store, StoreError};
+pub use store::{Options, Projection, RecordError, Store, StoreError};

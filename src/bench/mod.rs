@@ -19,7 +19,7 @@ pub mod load;
 mod works;
 
 use crate::export::record::ExportRow;
-use crate::store::{Durability, StoreError};
+use crate::store::{Durability, RecordError, StoreError};
 use serde::Serialize;
 use std::path::Path;
 use tempfile::TempDir;
@@ -218,6 +218,12 @@ pub enum BenchError {
     /// The listener stopped the bench.
     #[error("the bench was stopped")]
     Stopped,
+}
+
+impl From<RecordError> for BenchError {
+    fn from(error: RecordError) -> BenchError {
+        BenchError::Store(error.into())
+    }
 }
 
 /// What a listener of the bench receives.

@@ -47,7 +47,7 @@ pub struct Feed {
 /// Why following the feed ended without a stop request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RecordError {
+pub enum FeedError {
     /// The source refused the login, and trying again will not help.
     #[error("no connection to {address}: {error}")]
     Refused {
@@ -92,13 +92,13 @@ pub enum RecordEvent<'a> {
 /// been passed to the sink, but may not be durable yet.
 ///
 /// # Errors
-/// [`RecordError`].
+/// [`FeedError`].
 pub async fn record(
     feed: &Feed,
     sink: &FeedSink,
     stop: impl Future<Output = ()>,
     news: &mut (dyn FnMut(RecordEvent<'_>) + Send),
-) -> Result<(), RecordError> {
+) -> Result<(), FeedError> {
     let mut hands = Hands {
         feed,
         sink,
@@ -163,7 +163,7 @@ struct Hands<'a> {
 }
 
 impl Hands<'_> {
-    async fn carry_out(&mut self, deed: SessionAction) -> Result<(), RecordError> {
+    async fn carry_out(&mut self, deed: SessionAction) -> Result<(), FeedError> {
         match deed {
             SessionAction::Take => {
                 let tokens = self.feed.tokens.clone();
@@ -239,7 +239,7 @@ impl Hands<'_> {
         &mut self,
         done: Done,
         happened: &mut VecDeque<SessionInput>,
-    ) -> Result<(), RecordError> {
+    ) -> Result<(), FeedError> {
         if !matches!(done, Done::Heard(_)) {
             self.pending = None;
         }
@@ -297,7 +297,7 @@ impl Hands<'_> {
         &mut self,
         message: &[u8],
         happened: &mut VecDeque<SessionInput>,
-    ) -> Result<(), RecordError> {
+    ) -> Result<(), FeedError> {
         let defaults = Defaults {
             observer: &self.feed.observer,
             self_user: self.feed.self_user.as_deref(),
@@ -328,22 +328,22 @@ impl Hands<'_> {
             }
             happened.extend(meaning);
             if !self.sink.line(at, text).await {
-                return Err(RecordError::Full);
+                return Err(FeedError::Full);
             }
         }
         Ok(())
     }
 
-    fn broken_off(&self) -> RecordError {
+    fn broken_off(&self) -> FeedError {
         let address = self.source.to_string();
-        RecordError::BrokenOff { address }
+        FeedError::BrokenOff { address }
     }
 
     /// The last login failed, and trying again will not help.
-    fn hopeless(&mut self) -> Result<(), RecordError> {
+    fn hopeless(&mut self) -> Result<(), FeedError> {
         let address = self.source.to_string();
         let refused = self.refused.take();
-        refused.map_or(Ok(()), |error| Err(RecordError::Refused { address, error }))
+        refused.map_or(Ok(()), |error| Err(FeedError::Refused { address, error }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Why a request fails, as an HTTP status and a sentence in JSON. The sentence is for the caller: it reveals nothing
 //! about the machine, and about a token only what it lacks.
 
-use crate::store::StoreError;
+use crate::store::{RecordError, StoreError};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -78,6 +78,12 @@ impl From<StoreError> for ApiError {
             StoreError::Poisoned(_) => ApiError::Unavailable(error.to_string()),
             other => ApiError::Failed(other.to_string()),
         }
+    }
+}
+
+impl From<RecordError> for ApiError {
+    fn from(error: RecordError) -> ApiError {
+        StoreError::from(error).into()
     }
 }
 

@@ -116,7 +116,7 @@ impl SimRun {
                 event.payload = EventPayload::Connection(ReportedConnection { what, at });
             }
             now.store(told.recorded, Ordering::SeqCst);
-            let receipt = store.record(&[event])?;
+            let receipt = store.record(&[event]).map_err(StoreError::from)?;
             if let Some(refused) = receipt.rejected.first() {
                 let reason = refused.reason.clone();
                 return Err(RunError::Refused { line, reason });

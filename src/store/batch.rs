@@ -1,7 +1,7 @@
 //! What callers hand to the writer, and what they get back.
 
 use super::check;
-use super::error::StoreError;
+use super::error::RecordError;
 use super::line_counts::LineCounts;
 use crate::domain::entry::{Disposition, Recording, Rules};
 use crate::domain::event::{Connection, Event};
@@ -201,7 +201,7 @@ impl Batch {
     }
 
     /// Checks everything that does not come from a feed: it must be valid for recording.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn check(&self) -> Result<(), RecordError> {
         for (line, at) in self.lines().iter().zip(1..) {
             let checked = match line {
                 BatchLine::Event(BatchEvent {
@@ -212,7 +212,7 @@ impl Batch {
                 }
                 _ => Ok(()),
             };
-            checked.map_err(|unfit| StoreError::Unfit { at, unfit })?;
+            checked.map_err(|unfit| RecordError::Unfit { at, unfit })?;
         }
         Ok(())
     }
@@ -355,7 +355,7 @@ pub struct DifferingRetry {
 }
 
 /// The result of a batch.
-pub type BatchOutcome = Result<Receipt, StoreError>;
+pub type BatchOutcome = Result<Receipt, RecordError>;
 
 /// Called with the result of a batch. It is dropped without a call if the writer ends first.
 pub(super) type Reply = Box<dyn FnOnce(BatchOutcome) + Send>;
@@ -377,7 +377,7 @@ impl Ticket {
     /// # Errors
     /// If the batch could not be written.
     pub fn wait(self) -> BatchOutcome {
-        let gone = || StoreError::Poisoned("the writer has ended".into());
+        let gone = || RecordError::Poisoned("the writer has ended".into());
         self.0.recv().unwrap_or_else(|_| Err(gone()))
     }
 }

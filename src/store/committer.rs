@@ -3,7 +3,7 @@
 
 use super::batch::{Receipt, Reply};
 use super::checkpoint::{self, Checkpoint, PartFrames, PendingCheckpoint};
-use super::error::StoreError;
+use super::error::{RecordError, StoreError};
 use super::frame_index::IndexedFrame;
 use super::read::LogPosition;
 use super::recent::RecentFrame;
@@ -93,7 +93,7 @@ impl Committer {
                     self.shared.options.meter.committed(&receipt.tally);
                     Ok(receipt)
                 }
-                Some(reason) => Err(StoreError::Poisoned(reason.clone())),
+                Some(reason) => Err(RecordError::Poisoned(reason.clone())),
             };
             reply(outcome);
         }

@@ -8,7 +8,39 @@ use crate::log::read::ReadError;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-/// Why a call on a [`Store`](super::Store) failed.
+/// Why events could not be recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// An event is not valid for recording. Nothing that was queued with it is recorded.
+    #[error("event {at} cannot be recorded: {unfit}")]
+    Unfit {
+        /// The number of the event among the queued lines, from 1.
+        at: usize,
+        /// What is wrong with it.
+        unfit: InvalidEvent,
+    },
+    /// An earlier write failed, or the store was opened to be read only: nothing more is written until the store is
+    /// opened again. What was queued may not be recorded.
+    #[error("nothing more is written since an earlier write failed: {0}")]
+    Poisoned(String),
+    /// The writer could not start: the log could not be read. Nothing is recorded.
+    #[error(transparent)]
+    Start(StoreError),
+}
+
+impl From<RecordError> for StoreError {
+    fn from(error: RecordError) -> StoreError {
+        match error {
+            RecordError::Unfit { at, unfit } => StoreError::Unfit { at, unfit },
+            RecordError::Poisoned(reason) => StoreError::Poisoned(reason),
+            RecordError::Start(error) => error,
+        }
+    }
+}
+
+/// Why a call on a [`Store`](super::Store) failed. Calls that can fail in fewer ways have an error of their own, which
+/// converts into this one: [`RecordError`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {

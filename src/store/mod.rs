@@ -76,7 +76,7 @@ pub use caution::Caution;
 pub use check::{InvalidEvent, check};
 #[doc(hidden)]
 pub use data_dir::OWNER_SOCKET;
-pub use error::StoreError;
+pub use error::{RecordError, StoreError};
 pub use line_counts::LineCounts;
 use meter::CachedGauges;
 pub use meter::{Gauges, Meter};
@@ -171,10 +171,10 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] if an event is not valid ([`check`]): then none of them is recorded. Another error if
+    /// [`RecordError::Unfit`] if an event is not valid ([`check`]): then none of them is recorded. Another error if
     /// they could not be written: then the store writes nothing more. An event that the state of its channel refuses
     /// is no error: it is kept as a reject and named in the receipt.
-    pub fn record(&self, events: &[Event<'_>]) -> Result<Receipt, StoreError> {
+    pub fn record(&self, events: &[Event<'_>]) -> Result<Receipt, RecordError> {
         let events = events.iter().cloned();
         self.submit(Batch::events(events, self.shared.options.rules))?
             .wait()
@@ -184,9 +184,9 @@ impl Store {
     /// writer.
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] if a line is not valid. Another error if the writer cannot start, or has ended after a
+    /// [`RecordError::Unfit`] if a line is not valid. Another error if the writer cannot start, or has ended after a
     /// failure.
-    pub fn submit(&self, batch: Batch) -> Result<Ticket, StoreError> {
+    pub fn submit(&self, batch: Batch) -> Result<Ticket, RecordError> {
         let (reply, ticket) = Ticket::new();
         self.queue(batch, reply).map(|()| ticket)
     }
@@ -196,19 +196,19 @@ impl Store {
     /// without a call. Blocks like [`submit`](Store::submit).
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] if a line is not valid. Another error if the writer cannot start, or has ended after a
+    /// [`RecordError::Unfit`] if a line is not valid. Another error if the writer cannot start, or has ended after a
     /// failure.
     pub fn submit_then(
         &self,
         batch: Batch,
         done: impl FnOnce(BatchOutcome) + Send + 'static,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), RecordError> {
         self.queue(batch, Box::new(done))
     }
 
-    fn queue(&self, batch: Batch, reply: Reply) -> Result<(), StoreError> {
+    fn queue(&self, batch: Batch, reply: Reply) -> Result<(), RecordError> {
         if let Some(reason) = self.shared.poison() {
-            return Err(StoreError::Poisoned(reason));
+            return Err(RecordError::Poisoned(reason));
         }
         batch.check()?;
         let place = self.shared.room.take(batch.weight());
@@ -219,7 +219,10 @@ impl Store {
         // Sending can block, so it is done after the lock on the writer is released.
         let queue = match &mut *held(&self.writer) {
             Some(writer) => writer.queue(),
-            none => none.insert(Writer::start(&self.shared)?).queue(),
+            none => {
+                let writer = Writer::start(&self.shared).map_err(RecordError::Start)?;
+                none.insert(writer).queue()
+            }
         };
         let lines = batch.lines().len() as u64;
         let waiting = &self.shared.waiting;

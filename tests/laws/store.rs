@@ -13,8 +13,8 @@ use rollbook::log::engine::fault::FaultJournal;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::query::answer::{DispositionAnswer, EntryType, HistoryEntry, OriginAnswer};
 use rollbook::query::{HistoryFilter, WhoFilter, WhoWhen};
-use rollbook::store::{Durability, LineCounts, Ticket};
-use rollbook::{Options, Store, StoreError};
+use rollbook::store::{Durability, LineCounts, RecordError, Ticket};
+use rollbook::{Options, Store};
 use rollbook_support::desk::Desk;
 use rollbook_support::feeds;
 use rollbook_support::feeds::{Heard, NOW, START, Shape, Tape, cases, tape};
@@ -376,7 +376,7 @@ proptest! {
                 acknowledged = acknowledged.max(receipt.tally.last_seq.unwrap_or(0));
             }
             Err(error) => {
-                assert!(matches!(error, StoreError::Poisoned(_)), "{error}");
+                assert!(matches!(error, RecordError::Poisoned(_)), "{error}");
                 *failed = true;
             }
         };
@@ -384,7 +384,7 @@ proptest! {
             match desk.store.submit(tape.batch(&lines)) {
                 Ok(ticket) if wait => settle(ticket, &mut failed),
                 Ok(ticket) => tickets.push(ticket),
-                Err(StoreError::Poisoned(_)) => break,
+                Err(RecordError::Poisoned(_)) => break,
                 Err(other) => panic!("{other}"),
             }
         }
@@ -399,7 +399,7 @@ proptest! {
         prop_assert_eq!(desk.described(), desk.folded(None));
         if failed {
             let refused = desk.hear_together(&tape, &tape.lines);
-            prop_assert!(matches!(refused, Err(StoreError::Poisoned(_))));
+            prop_assert!(matches!(refused, Err(RecordError::Poisoned(_))));
             prop_assert_eq!(desk.store.head(), read.len() as u64);
         }
         drop(desk);

@@ -9,7 +9,7 @@ use rollbook::domain::event::{
 };
 use rollbook::domain::order::Stamp;
 use rollbook::ingest::IngestOptions;
-use rollbook::store::{Batch, BatchLine, StoreError};
+use rollbook::store::{Batch, BatchLine, RecordError};
 use rollbook_support as support;
 
 fn event(said: EventPayload<'_>) -> Event<'_> {
@@ -54,7 +54,7 @@ fn wrong(event: Event<'_>) -> String {
         .unwrap_err();
     assert_eq!(store.head(), 0, "{error}");
     match &error {
-        StoreError::Unfit { at: 2, unfit } => unfit.to_string(),
+        RecordError::Unfit { at: 2, unfit } => unfit.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -242,6 +242,6 @@ fn names_texts_and_times_are_within_their_limits() {
     let batch = Batch::new(vec![connection], Rules::default());
     assert!(matches!(
         store.submit(batch),
-        Err(StoreError::Unfit { at: 1, .. })
+        Err(RecordError::Unfit { at: 1, .. })
     ));
 }

@@ -5,7 +5,7 @@ use rollbook::log::engine::Engine;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::query::HistoryFilter;
 use rollbook::query::answer::HistoryEntry;
-use rollbook::store::{Receipt, ScanScope, StoreError};
+use rollbook::store::{Receipt, RecordError, ScanScope, StoreError};
 use rollbook::{Options, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -51,14 +51,14 @@ impl Desk {
     }
 
     /// Records one line.
-    pub fn hear_one(&self, tape: &Tape, heard: &Heard) -> Result<Receipt, StoreError> {
+    pub fn hear_one(&self, tape: &Tape, heard: &Heard) -> Result<Receipt, RecordError> {
         self.clock.store(heard.now, Ordering::SeqCst);
         let lines = std::slice::from_ref(heard);
         self.store.submit(tape.batch(lines))?.wait()
     }
 
     /// Records lines in one batch, at one time.
-    pub fn hear_together(&self, tape: &Tape, lines: &[Heard]) -> Result<Receipt, StoreError> {
+    pub fn hear_together(&self, tape: &Tape, lines: &[Heard]) -> Result<Receipt, RecordError> {
         self.clock.store(NOW, Ordering::SeqCst);
         self.store.submit(tape.batch(lines))?.wait()
     }

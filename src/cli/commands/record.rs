@@ -15,7 +15,7 @@ use crate::cli::progress::say;
 use crate::cli::tables;
 use crate::cli::text::shown;
 use crate::client::backoff::seed;
-use crate::client::record::{Feed, RecordError, RecordEvent, record};
+use crate::client::record::{Feed, FeedError, RecordEvent, record};
 use crate::client::recorder::Recorder;
 use crate::client::sink::FeedSink;
 use crate::client::socket::SocketTimeouts;
@@ -234,15 +234,15 @@ fn tell(place: &str, news: &RecordEvent<'_>) {
     say(&line);
 }
 
-fn refused(error: &RecordError) -> Failure {
+fn refused(error: &FeedError) -> Failure {
     let failure = Failure::new(Exit::Failed, shown(&error.to_string()));
     match error {
-        RecordError::Refused { error, .. } => forward_args::advise(
+        FeedError::Refused { error, .. } => forward_args::advise(
             failure,
             error,
             "give a token with --token-file, --token-command or ROLLBOOK_TOKEN",
         ),
-        RecordError::BrokenOff { .. } => {
+        FeedError::BrokenOff { .. } => {
             failure.hint("it begins anew for who comes back: record it again, into an empty store")
         }
         _ => failure,

@@ -17,7 +17,7 @@ use crate::server::net::listen::ConnectionGuard;
 use crate::server::net::session::{PeerLost, SocketEvent, SocketOutcome, SocketSession, code};
 use crate::server::net::upgrade::{Speaker, Upgrade};
 use crate::server::query_params::QueryParams;
-use crate::store::{Batch, BatchLine, BatchOutcome, RefusedLine, StoreError};
+use crate::store::{Batch, BatchLine, BatchOutcome, RecordError, RefusedLine};
 use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::Utf8Bytes;
@@ -363,8 +363,8 @@ fn connection(observer: &str, what: Connection, at: Option<Millis>) -> BatchLine
     }
 }
 
-fn ended() -> StoreError {
-    StoreError::Poisoned("the writer has ended".into())
+fn ended() -> RecordError {
+    RecordError::Poisoned("the writer has ended".into())
 }
 
 /// Waits for the first submitted batch; forever if there is none.
