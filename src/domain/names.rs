@@ -310,12 +310,11 @@ impl NameEnds {
                 let all = bytes.iter();
                 (all.fold(0, |all, &byte| all << 8 | u64::from(byte)), 0)
             };
-        // Of a longer name the text is compared, too.
-        let len = bytes.len() as u32;
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         NameEnds { first, last, len }
     }
 
-    /// Whether no other name has the same.
+    /// Whether no other name has the same. Of a longer name, the text must be compared.
     fn are_whole(self) -> bool {
         self.len <= 16
     }
