@@ -343,8 +343,8 @@ fn a_cursor_that_keeps_up_does_not_read_the_log() {
         .collect();
     assert_eq!(users, ["u2", "u3", "u4"]);
     // A reader of the log finds the damage.
-    let mut entries = desk.store.history(&HistoryFilter::default()).unwrap();
-    assert!(entries.any(|entry| entry.is_err()));
+    let entries = desk.store.history(&HistoryFilter::default());
+    assert!(entries.is_err() || entries.is_ok_and(|mut it| it.any(|entry| entry.is_err())));
 }
 
 /// Damage is found where a frame is read: here it shows which frames a query does not read.
