@@ -477,6 +477,20 @@ mod tests {
     }
 
     #[test]
+    fn names_with_the_same_ends_are_different_names() {
+        let mut names = Names::new();
+        let long = (0..3_000).map(|n| format!("participant {n:04} of the room"));
+        let short = (0..3_000).map(|n| n.to_string());
+        let texts: Vec<String> = long.chain(short).collect();
+        for _ in 0..2 {
+            for (number, text) in (0..).zip(&texts) {
+                assert_eq!(names.intern(text), NameId(number));
+                assert_eq!(names.intern(text), NameId(number), "looked up lately");
+            }
+        }
+    }
+
+    #[test]
     #[should_panic(expected = "too many to be numbered")]
     fn no_two_items_have_the_same_number() {
         let _ = number(u32::MAX as usize);
