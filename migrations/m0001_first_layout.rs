@@ -4,9 +4,9 @@
 
 use super::Migration;
 use crate::log::engine::files::make_folder;
-use crate::store::data_dir::{GONE, hex};
 use crate::store::error::StoreError;
-use crate::store::manifest::Manifest;
+use crate::store::folder::data_dir::{GONE, hex};
+use crate::store::folder::manifest::Manifest;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -6,28 +6,22 @@
 //!                                    scan, as_of, queries   <── read ──┘
 //! ```
 //!
-//! | file | what |
+//! | file or folder | what |
 //! | --- | --- |
 //! | `batch` | what callers hand to the writer: lines; what they get back: receipts |
 //! | `check` | the rules that an event must meet to be recorded |
-//! | `writer`, `decider`, `committer`, `recovery` | two threads; group commit; poisoning; their state at start |
-//! | `shared`, `locks` | what the store's threads share, and how they lock it |
+//! | `writer` | two threads: decide, commit; group commit; poisoning; recovery |
 //! | `read` | the frames of the log, their records one by one, and the state that they give |
-//! | `reading` | what a store answers besides queries |
-//! | `frame_index` | headers of the last frames, so that a query passes over frames without reading them |
-//! | `recent` | the frames that were committed last, for readers that follow the log |
 //! | `checkpoint` | saved states, so that reading need not begin at the first entry; how many of them are kept |
-//! | `clamped` | entries far behind the time of their channel, and the entry that moved that time |
-//! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
-//! | `rejects`, `reject_reason`, `reject_quota` | the rejected lines, why, and how many of them are kept |
+//! | `folder` | the data directory: lock, manifest, format |
+//! | `shared`, `locks` | what the store's threads share, and how they lock it |
+//! | `reading` | what a store answers besides queries |
+//! | `rejects`, `reject_reason` | the rejected lines, and why they were rejected |
 //! | `byte_budget` | how many bytes may wait for the writer |
-//! | `digests`, `line_counts` | the roster digests of snapshot entries, and the counts of receipts |
+//! | `line_counts` | the counts of receipts |
 //! | `caution` | conditions that the owner should know before more is recorded |
 //! | `meter`, `error` | the store's measurements of its own work; why a call fails |
-//! | `options`, `opening` | how a store is opened and closed |
-//! | `data_dir`, `manifest`, `migrate` | the folder, its lock, its `store.json` and its format |
-//! | `read_only`, `copy_folder` | stores that cannot be written |
-//! | `identity` | checks that the folder's manifest and its log belong together |
+//! | `options`, `opening`, `read_only` | how a store is opened and closed, also one that cannot be written |
 //!
 //! **Invariants:** the store is synchronous. Readers see durable entries only. It knows nothing of feeds and their
 //! formats.
@@ -37,32 +31,18 @@ mod byte_budget;
 mod caution;
 mod check;
 mod checkpoint;
-mod clamped;
-mod committer;
-mod content_hash;
-mod copy_folder;
-mod data_dir;
-mod decider;
-mod digests;
 mod error;
-mod frame_index;
-mod identity;
+mod folder;
 mod line_counts;
 mod locks;
-mod manifest;
 mod meter;
-mod migrate;
 mod opening;
 mod options;
 mod read;
 mod read_only;
 mod reading;
-mod recent;
-mod recovery;
-mod reject_quota;
 mod reject_reason;
 mod rejects;
-mod retries;
 mod shared;
 mod writer;
 
@@ -74,14 +54,14 @@ pub use batch::{
 pub use batch::{BatchEvent, BatchLine, BatchText, FeedLine, LongLine};
 pub use caution::Caution;
 pub use check::{InvalidEvent, check};
-#[doc(hidden)]
-pub use data_dir::OWNER_SOCKET;
 pub use error::{RecordError, StoreError};
+#[doc(hidden)]
+pub use folder::data_dir::OWNER_SOCKET;
+#[doc(hidden)]
+pub use folder::migrate::{FORMAT, MigrationPlan, plan};
 pub use line_counts::LineCounts;
 use meter::CachedGauges;
 pub use meter::{Gauges, Meter};
-#[doc(hidden)]
-pub use migrate::{FORMAT, MigrationPlan, plan};
 pub use options::{Clock, Options};
 #[doc(hidden)]
 pub use read::{
@@ -93,9 +73,9 @@ pub use reject_reason::may_be_retried;
 #[doc(hidden)]
 pub use rejects::KeptRejects;
 
-pub(crate) use digests::Digests;
+pub(crate) use read::recent::RecentFrame;
 pub(crate) use read::{EntryReader, EntryStep, channel_of};
-pub(crate) use recent::RecentFrame;
+pub(crate) use writer::digests::Digests;
 
 use crate::domain::entry::Entry;
 use crate::domain::event::Event;

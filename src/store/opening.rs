@@ -2,13 +2,14 @@
 
 use super::batch::{Batch, Ticket};
 use super::byte_budget::ByteBudget;
-use super::copy_folder::CopyFolder;
-use super::data_dir::DataDir;
 use super::error::StoreError;
+use super::folder::copy_folder::CopyFolder;
+use super::folder::data_dir::DataDir;
+use super::folder::identity;
+use super::folder::manifest::Manifest;
 use super::locks::held;
-use super::manifest::Manifest;
 use super::shared::{Published, StoreShared};
-use super::{Durability, Options, Store, identity};
+use super::{Durability, Options, Store};
 use crate::limits::WRITER_BYTES_MAX;
 use crate::log::engine::Engine;
 use crate::log::engine::memory::MemoryJournal;

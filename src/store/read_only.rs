@@ -4,10 +4,11 @@
 //! **Invariant:** nothing in the store's own folder is written, created or locked exclusively. A copy is used only if
 //! no process wrote the files while it was made.
 
-use super::copy_folder::CopyFolder;
-use super::data_dir::{self, DataDir};
 use super::error::StoreError;
-use super::{Durability, Options, Store, migrate};
+use super::folder::copy_folder::CopyFolder;
+use super::folder::data_dir::{self, DataDir};
+use super::folder::migrate;
+use super::{Durability, Options, Store};
 use crate::limits::{READ_COPIES_MAX, READ_COPY_BYTES_MAX, READ_COPY_MEMORY_BYTES_MAX};
 use crate::log::engine::JournalError;
 use std::fs::{self, File, TryLockError};

@@ -1,12 +1,12 @@
 //! What a store answers besides queries: its entries, its state, how far sources were read, and its gauges.
 
 use super::checkpoint;
-use super::data_dir::DataDir;
 use super::error::StoreError;
+use super::folder::data_dir::DataDir;
 use super::locks::held;
 use super::meter::Gauges;
+use super::read::recent::RecentFrame;
 use super::read::{ScanScope, ScanStart, ScopedFrames, ScopedRecord, StateCursor};
-use super::recent::RecentFrame;
 use super::{Projection, Store, heard_of};
 use crate::domain::names::Names;
 use crate::domain::state::State;

@@ -2,13 +2,13 @@
 //! called with a new head.
 
 use super::byte_budget::ByteBudget;
-use super::copy_folder::CopyFolder;
-use super::data_dir::DataDir;
 use super::error::StoreError;
-use super::frame_index::FrameIndex;
+use super::folder::copy_folder::CopyFolder;
+use super::folder::data_dir::DataDir;
 use super::locks::held;
 use super::options::Options;
-use super::recent::{RecentFrame, RecentFrames};
+use super::read::frame_index::FrameIndex;
+use super::read::recent::{RecentFrame, RecentFrames};
 use crate::log::engine::Engine;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -3,9 +3,9 @@
 use super::keys::{self, MetadataKey};
 use crate::log::checkpoint as wire;
 use crate::log::engine::Engine;
-use crate::store::content_hash::ContentHash;
 use crate::store::error::StoreError;
-use crate::store::retries::Remembered;
+use crate::store::writer::content_hash::ContentHash;
+use crate::store::writer::retries::Remembered;
 
 /// Stores a chunk of retry ids, and before it their content hashes. Without these the ids still count as known.
 pub(in crate::store) fn save_retries(

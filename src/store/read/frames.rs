@@ -10,7 +10,7 @@ use crate::log::engine::{Engine, StoredValue};
 use crate::log::frame::{Check, FrameError, FrameHeader, FrameRecords, channel_hash};
 use crate::log::read::Frames;
 use crate::store::error::StoreError;
-use crate::store::frame_index::{FrameIndex, IndexLearner, IndexedFrame};
+use crate::store::read::frame_index::{FrameIndex, IndexLearner, IndexedFrame};
 
 /// The frames of a scope.
 pub struct ScopedFrames<'a> {

@@ -18,6 +18,8 @@
 //! | `cursor` | a place in the log and the state there; the only place where records are applied |
 //! | `frames` | the frames of a scope and their records |
 //! | `entries` | its entries, one after another |
+//! | `frame_index` | headers of the last frames, so that a query passes over frames without reading them |
+//! | `recent` | the frames that were committed last, for readers that follow the log |
 //! | `sources` | how far each file and feed was read |
 //!
 //! Where a state is found without reading all of the log is the business of `checkpoint`, and what is done with the
@@ -25,7 +27,9 @@
 
 mod cursor;
 mod entries;
+pub(in crate::store) mod frame_index;
 mod frames;
+pub(in crate::store) mod recent;
 mod record;
 mod scope;
 mod sources;

@@ -1,12 +1,12 @@
 //! The formats that a store has had, and the steps from each to the next. The steps themselves are in `migrations/`.
 
-use super::error::StoreError;
 use super::manifest::Manifest;
 use crate::log::engine::files::sync_folder;
+use crate::store::error::StoreError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-#[path = "../../migrations/m0001_first_layout.rs"]
+#[path = "../../../migrations/m0001_first_layout.rs"]
 mod m0001_first_layout;
 
 /// One step: from the previous format to its own.
@@ -36,7 +36,7 @@ pub struct MigrationPlan {
     pub steps: Vec<(u32, &'static str)>,
 }
 
-/// The steps that [`Store::open`](super::Store::open) would run on the store in `dir`.
+/// The steps that [`Store::open`](crate::store::Store::open) would run on the store in `dir`.
 ///
 /// # Errors
 /// [`StoreError::NewerFormat`] if a newer program wrote the store.
@@ -59,7 +59,7 @@ pub fn plan(dir: &Path) -> Result<MigrationPlan, StoreError> {
 }
 
 /// Runs the missing steps. Before each step it keeps a copy of what the step replaces.
-pub(super) fn bring_up_to_date(dir: &Path) -> Result<Manifest, StoreError> {
+pub(in crate::store) fn bring_up_to_date(dir: &Path) -> Result<Manifest, StoreError> {
     let plan = plan(dir)?;
     for migration in MIGRATIONS
         .iter()

@@ -5,7 +5,7 @@ use std::{fs, io};
 
 /// The private folder of a copy. It is removed when this is dropped.
 #[derive(Debug)]
-pub(super) struct CopyFolder(PathBuf);
+pub(in crate::store) struct CopyFolder(PathBuf);
 
 impl CopyFolder {
     pub fn new_in(place: &Path) -> io::Result<CopyFolder> {

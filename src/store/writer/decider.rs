@@ -1,20 +1,12 @@
 //! The first half of the writer: makes entries from lines, and at times a checkpoint from the state. Nothing is
 //! written to the log here.
 
-use super::batch::{Batch, BatchEvent, BatchLine, FeedLine, LongLine, Receipt, Reply};
-use super::check;
-use super::checkpoint::{self, PendingCheckpoint};
 use super::clamped::{Frontiers, is_clamped};
 use super::content_hash::content_hash;
 use super::digests::Digests;
-use super::error::StoreError;
-use super::options::Clock;
-use super::read::{StateCursor, channel_of};
 use super::recovery::{DirtySet, Recovered};
 use super::reject_quota::RejectQuota;
-use super::reject_reason::kept_reason;
 use super::retries::{Remembered, Retries};
-use super::shared::{PoisonOnPanic, StoreShared};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Entry, Payload, Rules};
 use crate::domain::event::{Connection, Event, EventPayload, ReportedConnection};
@@ -24,6 +16,14 @@ use crate::domain::resync::{occupancy_behind, resyncs_before};
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::{Record, Reject};
+use crate::store::batch::{Batch, BatchEvent, BatchLine, FeedLine, LongLine, Receipt, Reply};
+use crate::store::check;
+use crate::store::checkpoint::{self, PendingCheckpoint};
+use crate::store::error::StoreError;
+use crate::store::options::Clock;
+use crate::store::read::{StateCursor, channel_of};
+use crate::store::reject_reason::kept_reason;
+use crate::store::shared::{PoisonOnPanic, StoreShared};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use std::time::Instant;
 use super::committer::{CommitQueue, DecidedBatch, NewNames};
 
 /// Decides about the lines of all batches.
-pub(super) struct Decider {
+pub(in crate::store) struct Decider {
     shared: Arc<StoreShared>,
     cursor: StateCursor,
     retries: Retries,

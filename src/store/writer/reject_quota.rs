@@ -2,16 +2,16 @@
 //! only counted, in merged records that each stand for more and more of them. The text of a reject is not looked at
 //! here.
 
-use super::read::Bookkeeping;
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::Reject;
+use crate::store::read::Bookkeeping;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What was kept of each source since the store was opened, and the rejects beyond the limits.
 #[derive(Default)]
-pub(super) struct RejectQuota {
+pub(in crate::store) struct RejectQuota {
     kept: HashMap<Arc<str>, SourceQuota>,
     merged: Option<MergedRejects>,
     /// The number of rejects in earlier merged records.

@@ -4,11 +4,11 @@
 //! **Invariant:** everything here is durable.
 
 use super::frame_index::IndexedFrame;
-use super::locks::held;
 use crate::domain::entry::Entry;
 use crate::domain::names::NameTable;
 use crate::limits;
 use crate::log::Record;
+use crate::store::locks::held;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,7 +36,7 @@ impl RecentFrame {
 
 /// The last frames of the log, in order. Nothing is kept until a reader follows the log.
 #[derive(Debug, Default)]
-pub(super) struct RecentFrames {
+pub(in crate::store) struct RecentFrames {
     followed: AtomicBool,
     kept: Mutex<KeptFrames>,
 }

@@ -1,7 +1,7 @@
 //! `store.json`: what is known of a store besides its log. `data_dir` holds the lock under which it is written.
 
-use super::error::StoreError;
 use crate::log::engine::files::for_owner;
+use crate::store::error::StoreError;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -102,7 +102,7 @@ impl Manifest {
 }
 
 /// The error if `dir` or one of its parents is a file; it names that file.
-pub(super) fn no_folder(dir: &Path) -> StoreError {
+pub(in crate::store) fn no_folder(dir: &Path) -> StoreError {
     let file = dir.ancestors().find(|path| path.is_file());
     StoreError::NotAFolder(file.unwrap_or(dir).to_owned())
 }

@@ -7,10 +7,10 @@
 //! DIR/rollbook.sock  where a server that owns the store answers its owner
 //! ```
 
-use super::error::StoreError;
 use super::manifest::{Manifest, no_folder};
 use super::migrate;
 use crate::log::engine::files::{for_owner, is_open_to_others, make_folder};
+use crate::store::error::StoreError;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -117,7 +117,7 @@ impl DataDir {
 }
 
 /// Checks that there is a store in the folder.
-pub(super) fn expect(dir: &Path) -> Result<Manifest, StoreError> {
+pub(in crate::store) fn expect(dir: &Path) -> Result<Manifest, StoreError> {
     if let Some(manifest) = Manifest::read(dir)? {
         return Ok(manifest);
     }
@@ -159,7 +159,7 @@ fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
 }
 
 /// What the lock file says about the process that holds the lock.
-pub(super) fn holder(mut lock: File) -> String {
+pub(in crate::store) fn holder(mut lock: File) -> String {
     let mut holder = String::new();
     match lock.read_to_string(&mut holder) {
         Ok(_) if !holder.trim().is_empty() => holder.trim().to_owned(),

@@ -5,19 +5,39 @@
 //! **Invariant:** a receipt is sent only for durable lines. After a failed append or sync the writer is poisoned:
 //! nothing more is written, and what was not durable is lost. A panic of one of the threads poisons the writer, too.
 
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `decider` | makes entries from lines; at times a checkpoint from the state |
+//! | `committer` | frames, appends, syncs, publishes, and sends receipts |
+//! | `recovery` | the writer's state when it starts |
+//! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
+//! | `digests` | the roster digests of snapshot entries |
+//! | `clamped` | entries far behind the time of their channel, and the entry that moved that time |
+//! | `reject_quota` | how many rejected lines of a source are kept |
+
+mod clamped;
+mod committer;
+pub(in crate::store) mod content_hash;
+mod decider;
+pub(in crate::store) mod digests;
+mod recovery;
+mod reject_quota;
+pub(in crate::store) mod retries;
+
 use super::batch::{Batch, Reply};
-use super::committer::{CommitQueue, Committer};
-use super::decider::Decider;
 use super::error::StoreError;
-use super::recovery::recover;
 use super::shared::StoreShared;
 use crate::limits;
+use committer::{CommitQueue, Committer};
+use decider::Decider;
+use recovery::recover;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 /// The writer's threads, and the queue to them.
-pub(super) struct Writer {
+pub(in crate::store) struct Writer {
     queue: SyncSender<(Batch, Reply)>,
     threads: Vec<JoinHandle<()>>,
 }

@@ -14,10 +14,10 @@ use crate::domain::order::Stamp;
 use std::num::NonZeroU64;
 
 /// The hash; never 0.
-pub(super) type ContentHash = NonZeroU64;
+pub(in crate::store) type ContentHash = NonZeroU64;
 
 /// The hash of an event's content.
-pub(super) fn content_hash(event: &Event<'_>) -> ContentHash {
+pub(in crate::store) fn content_hash(event: &Event<'_>) -> ContentHash {
     let mut parts = EventParts::default();
     match &event.payload {
         EventPayload::Changes {

@@ -10,11 +10,11 @@ use crate::limits::{RETRY_IDS_MAX, RETRY_IDS_PER_OBSERVER_MIN, RETRY_OBSERVERS_M
 use std::collections::{HashMap, VecDeque};
 
 /// Hash of an observer and an id; no client can construct a collision.
-pub(super) type RetryKey = u128;
+pub(in crate::store) type RetryKey = u128;
 
 /// One remembered id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Remembered {
+pub(in crate::store) struct Remembered {
     pub key: RetryKey,
     pub observer: u64,
     /// The first entry that its line made.
@@ -32,7 +32,7 @@ struct OfObserver {
 
 /// The remembered ids.
 #[derive(Debug, Default)]
-pub(super) struct Retries {
+pub(in crate::store) struct Retries {
     known: HashMap<RetryKey, (u64, Option<ContentHash>)>,
     order: VecDeque<(RetryKey, u64)>,
     observers: HashMap<u64, OfObserver>,

@@ -1,19 +1,19 @@
 //! The second half of the writer: turns decided batches into frames, appends and syncs them, publishes the head, and
 //! then sends the receipts. Batches that arrive meanwhile share the next sync. Nothing is decided here.
 
-use super::batch::{Receipt, Reply};
-use super::checkpoint::{self, Checkpoint, PartFrames, PendingCheckpoint};
-use super::error::{RecordError, StoreError};
-use super::frame_index::IndexedFrame;
-use super::read::LogPosition;
-use super::recent::RecentFrame;
-use super::shared::{PoisonOnPanic, Published, StoreShared};
 use crate::domain::names::{NameTable, Renumbering};
 use crate::limits;
 use crate::log::Record;
 use crate::log::engine::Durability;
 use crate::log::frame::{Encoded, Encoder, FramePosition as FramePlace, Packing};
 use crate::log::salts::Salts;
+use crate::store::batch::{Receipt, Reply};
+use crate::store::checkpoint::{self, Checkpoint, PartFrames, PendingCheckpoint};
+use crate::store::error::{RecordError, StoreError};
+use crate::store::read::LogPosition;
+use crate::store::read::frame_index::IndexedFrame;
+use crate::store::read::recent::RecentFrame;
+use crate::store::shared::{PoisonOnPanic, Published, StoreShared};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// A batch that the decider has decided, and the replies that wait for it.
-pub(super) struct DecidedBatch {
+pub(in crate::store) struct DecidedBatch {
     pub records: Vec<Record>,
     /// Ranges of records; each range must be in one frame.
     pub together: Vec<Range<usize>>,
@@ -35,13 +35,13 @@ pub(super) struct DecidedBatch {
 }
 
 /// A dictionary with new numbers.
-pub(super) struct NewNames {
+pub(in crate::store) struct NewNames {
     pub names: NameTable,
     pub renumbering: Renumbering,
 }
 
 /// Appends frames to the log.
-pub(super) struct Committer {
+pub(in crate::store) struct Committer {
     shared: Arc<StoreShared>,
     encoder: Encoder,
     names: NameTable,
@@ -186,7 +186,7 @@ impl Committer {
 }
 
 /// The way of decided batches to the committer.
-pub(super) struct CommitQueue {
+pub(in crate::store) struct CommitQueue {
     shared: Arc<StoreShared>,
     committer: Arc<Mutex<Committer>>,
     to_thread: SyncSender<DecidedBatch>,

@@ -1,15 +1,15 @@
 //! Finds entries that lie far behind the time of their channel, and the entry that moved that time ahead. The result
 //! is for the notices that users see; `decide` does not use it.
 
-use super::batch::{Clamped, FeedLine, Frontier};
-use super::checkpoint;
-use super::error::StoreError;
-use super::read::{ScanScope, ScanStart, ScopedFrames, channel_of};
-use super::shared::StoreShared;
 use crate::domain::entry::{Disposition, Entry, Payload};
 use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
 use crate::domain::time::Millis;
 use crate::limits;
+use crate::store::batch::{Clamped, FeedLine, Frontier};
+use crate::store::checkpoint;
+use crate::store::error::StoreError;
+use crate::store::read::{ScanScope, ScanStart, ScopedFrames, channel_of};
+use crate::store::shared::StoreShared;
 use std::sync::Arc;
 
 /// How often at most the log is searched for an entry that was recorded before this writer began.
@@ -17,7 +17,7 @@ const SEARCHES_MAX: u32 = 10;
 
 /// For each channel, the entry that set its current time, as far as this writer has seen it.
 #[derive(Debug, Default)]
-pub(super) struct Frontiers {
+pub(in crate::store) struct Frontiers {
     known: NumberMap<NameId, Frontier>,
     source: LastSource,
     searches: u32,
@@ -156,6 +156,6 @@ fn search(
 }
 
 /// Whether an entry lies so far behind its channel's time that users see a notice.
-pub(super) fn is_clamped(entry: &Entry) -> bool {
+pub(in crate::store) fn is_clamped(entry: &Entry) -> bool {
     entry.effective_at.saturating_sub(entry.occurred_at) > limits::CLAMPED_MS
 }

@@ -4,7 +4,7 @@
 //!
 //! **Invariant:** the frames are consecutive, and each was read or written by this process.
 
-use super::read::LogPosition;
+use super::LogPosition;
 use crate::limits;
 use crate::log::frame::{Channels, FrameHeader};
 use std::collections::VecDeque;

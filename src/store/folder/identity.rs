@@ -6,12 +6,12 @@
 //! old, but never too new.
 
 use super::data_dir::{DataDir, hex};
-use super::error::StoreError;
 use super::manifest::{KnownHead, Manifest};
 use crate::log::engine::Engine;
 use crate::log::engine::sled::SledJournal;
 use crate::log::frame::FrameHeader;
 use crate::log::read;
+use crate::store::error::StoreError;
 use std::path::PathBuf;
 
 /// The length of a store's id.
@@ -20,7 +20,7 @@ const ID_BYTES: usize = 16;
 const GO_ON: &str = "put back the log that belongs to it; to go on without what is lost, take \"head\" out of store.json";
 
 /// Checks that the log's file exists if the manifest knows of entries: the engine would create a missing log anew.
-pub(super) fn expect_log(data_dir: &DataDir) -> Result<(), StoreError> {
+pub(in crate::store) fn expect_log(data_dir: &DataDir) -> Result<(), StoreError> {
     let known = data_dir.manifest().head.map_or(0, |head| head.seq);
     let db = data_dir.log_dir().join("db");
     let bytes = std::fs::metadata(&db).map_or(0, |file| file.len());
@@ -32,7 +32,10 @@ pub(super) fn expect_log(data_dir: &DataDir) -> Result<(), StoreError> {
 
 /// Compares the ids of the store and of its log. An empty log without an id gets the store's id; a store without an
 /// id gets the log's, or both get a new one.
-pub(super) fn compare_ids(data_dir: &DataDir, log: &SledJournal) -> Result<(), StoreError> {
+pub(in crate::store) fn compare_ids(
+    data_dir: &DataDir,
+    log: &SledJournal,
+) -> Result<(), StoreError> {
     let manifest = data_dir.manifest();
     let known = manifest.head.as_ref().map_or(0, |head| head.seq);
     let of_log = log.store_id()?;
@@ -77,7 +80,7 @@ pub(super) fn compare_ids(data_dir: &DataDir, log: &SledJournal) -> Result<(), S
 }
 
 /// Checks that the log reaches as far as the manifest's head, and has the same chain link there.
-pub(super) fn compare_heads(
+pub(in crate::store) fn compare_heads(
     manifest: &Manifest,
     log_dir: PathBuf,
     log: &dyn Engine,
@@ -107,7 +110,7 @@ pub(super) fn compare_heads(
 }
 
 /// The manifest's head for a log that is durable up to a frame.
-pub(super) fn known_head(position: u64, last: &FrameHeader) -> KnownHead {
+pub(in crate::store) fn known_head(position: u64, last: &FrameHeader) -> KnownHead {
     KnownHead {
         seq: last.first_seq + last.entries - 1,
         position,

@@ -1,17 +1,19 @@
 //! What the writer knows before its first line: the last checkpoint, and the log after it.
 
-use super::checkpoint::{self, PartFrames};
-use super::error::StoreError;
-use super::read::{ScanScope, ScanStart, ScopedFrames, ScopedRecord, StateCursor, StateView};
 use super::retries::{Remembered, Retries};
 use crate::domain::entry::{Entry, Page};
 use crate::domain::names::{NameId, NumberMap, Renumbering};
 use crate::domain::state::State;
 use crate::log::engine::Engine;
+use crate::store::checkpoint::{self, PartFrames};
+use crate::store::error::StoreError;
+use crate::store::read::{
+    ScanScope, ScanStart, ScopedFrames, ScopedRecord, StateCursor, StateView,
+};
 
 /// The state at the end of the log, and the changes since the last checkpoint.
 #[derive(Default)]
-pub(super) struct Recovered {
+pub(in crate::store) struct Recovered {
     pub cursor: StateCursor,
     pub retries: Retries,
     pub parts: PartFrames,
@@ -21,7 +23,7 @@ pub(super) struct Recovered {
 
 /// The changes since the last checkpoint.
 #[derive(Default)]
-pub(super) struct DirtySet {
+pub(in crate::store) struct DirtySet {
     /// Channels that have changed.
     pub changed: NumberMap<NameId, ()>,
     /// The channel that was noted last: most entries are about the channel of the entry before.
@@ -62,7 +64,7 @@ impl DirtySet {
 }
 
 /// Reads the state that the writer starts from.
-pub(super) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
+pub(in crate::store) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
     let end = engine.head() + 1;
     let scope = ScanScope {
         start: ScanStart::Behind(u64::MAX),

@@ -1,0 +1,16 @@
+//! The data directory: its lock, its manifest, its format, and whether its parts belong together. What the log holds is
+//! not known here.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `data_dir` | the directory, and the lock that one process holds |
+//! | `manifest` | its `store.json` |
+//! | `migrate` | its format, and the steps from older ones |
+//! | `identity` | checks that the manifest and the log belong together |
+//! | `copy_folder` | a private copy, for a store that cannot be written |
+
+pub(in crate::store) mod copy_folder;
+pub(in crate::store) mod data_dir;
+pub(in crate::store) mod identity;
+pub(in crate::store) mod manifest;
+pub(in crate::store) mod migrate;
