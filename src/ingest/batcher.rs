@@ -146,7 +146,8 @@ impl Batcher {
         how: &IngestOptions,
         edit: impl for<'a> FnOnce(&mut Vec<BatchLine<'a>>),
     ) -> ReadBatch {
-        let room = Vec::with_capacity(self.bytes.len());
+        // The next batch is about as long. Where the room is too small, all of it is copied.
+        let room = Vec::with_capacity(self.bytes.len() + self.bytes.len() / 8);
         let text = BatchText {
             bytes: std::mem::replace(&mut self.bytes, room),
             sources: std::mem::take(&mut self.sources),
