@@ -71,7 +71,9 @@ pub(super) trait ReadObject<'a>: Default {
 /// The value of a field that should be a list of objects.
 pub(super) struct NestedObjects<'a, T> {
     raw: Option<Raw<'a>>,
-    objects: Vec<T>,
+    /// Nearly all lists have one object: it needs no allocation.
+    first: Option<T>,
+    more: Vec<T>,
     /// The list has an element that is no object; this many objects come before it.
     other_after: Option<usize>,
 }
@@ -86,9 +88,16 @@ impl<T> Default for NestedObjects<'_, T> {
     fn default() -> Self {
         NestedObjects {
             raw: None,
-            objects: Vec::new(),
+            first: None,
+            more: Vec::new(),
             other_after: None,
         }
+    }
+}
+
+impl<T> NestedObjects<'_, T> {
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
     }
 }
 
@@ -103,16 +112,16 @@ impl<'a, T: ReadObject<'a>> NestedObjects<'a, T> {
         let start = scanner.position();
         scanner.items(|scanner| {
             if scanner.peek() != Some(b'{') {
-                list.other_after.get_or_insert(list.objects.len());
+                let before = list.len();
+                list.other_after.get_or_insert(before);
                 return scanner.value().map(drop);
             }
             let mut object = T::default();
             object.read(scanner)?;
-            // Nearly all lists have one element.
-            if list.objects.is_empty() {
-                list.objects = Vec::with_capacity(1);
+            match &list.first {
+                None => list.first = Some(object),
+                Some(_) => list.more.push(object),
             }
-            list.objects.push(object);
             Ok(())
         })?;
         list.raw = Some(scanner.since(start));
@@ -135,7 +144,7 @@ impl<'l, 'a, T> ObjectList<'l, 'a, T> {
 
     /// How many objects there are.
     pub(super) fn len(&self) -> usize {
-        self.value.objects.len()
+        self.value.len()
     }
 
     /// The objects, one after the other; a missing list has none. An error where the value is no list, or an element
@@ -148,8 +157,9 @@ impl<'l, 'a, T> ObjectList<'l, 'a, T> {
             return Err(self.field.not("a list"));
         }
         let value = self.value;
-        let valid = value.other_after.unwrap_or(value.objects.len());
-        value.objects.iter().take(valid).try_for_each(&mut each)?;
+        let objects = value.first.iter().chain(&value.more);
+        let valid = value.other_after.unwrap_or(usize::MAX);
+        objects.take(valid).try_for_each(&mut each)?;
         match value.other_after {
             Some(_) => Err(self.field.has_no("an object")),
             None => Ok(()),
