@@ -6,7 +6,6 @@ use super::history::{EntryFields, HistoryFilter, history_entry};
 use crate::domain::entry::Entry;
 use crate::domain::names::{NameId, NameTable, Names};
 use crate::domain::roster::ChannelState;
-use crate::log::Record;
 use crate::log::frame::{FrameHeader, channel_hash};
 use crate::store::{RecentFrame, ScopedRecord, StateCursor, Store, StoreError, channel_of};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -271,21 +270,9 @@ impl Cursor {
                 frame.skip(cursor);
                 continue;
             }
-            // The next entry's seq. Records without entries count from there on.
             let mut next = frame.header().first_seq;
             while let Some(record) = frame.next(cursor)? {
-                match record {
-                    ScopedRecord::Commit(commit) => {
-                        for entry in commit.entries {
-                            next = entry.seq + 1;
-                            self.take(entry, known, &cursor.names);
-                        }
-                    }
-                    ScopedRecord::Page { page, .. } => {
-                        self.speaks(page.observer, page.channel, next, &cursor.names);
-                    }
-                    _ => {}
-                }
+                self.take_record(&record, &mut next, known, &cursor.names);
             }
         }
         Ok(())
@@ -298,19 +285,30 @@ impl Cursor {
             return;
         }
         let mut next = header.first_seq;
-        for record in &frame.records {
-            match record {
-                Record::Commit { entries, .. } => {
-                    for entry in entries {
-                        next = entry.seq + 1;
-                        self.take(entry, known, &frame.names);
-                    }
+        for record in frame.records() {
+            self.take_record(&record, &mut next, known, &frame.names);
+        }
+    }
+
+    /// Takes a record. `next` is the seq of the next entry: records without entries count from there on.
+    fn take_record(
+        &mut self,
+        record: &ScopedRecord<'_>,
+        next: &mut u64,
+        known: u64,
+        names: &NameTable,
+    ) {
+        match record {
+            ScopedRecord::Commit(commit) => {
+                for entry in commit.entries {
+                    *next = entry.seq + 1;
+                    self.take(entry, known, names);
                 }
-                Record::Page { page, .. } => {
-                    self.speaks(page.observer, page.channel, next, &frame.names);
-                }
-                _ => {}
             }
+            ScopedRecord::Page { page, .. } => {
+                self.speaks(page.observer, page.channel, *next, names);
+            }
+            _ => {}
         }
     }
 

@@ -100,7 +100,7 @@ impl<'a> ScopedFrames<'a> {
                 let detail = format!("frame {} does not continue the chain", header.frame);
                 return Err(damaged(cursor, detail));
             }
-            if header.entries > 0 && self.end.is_before(header.first_seq, header.recorded_at.0) {
+            if self.end.is_before_frame(&header) {
                 break;
             }
             self.frame = header.frame;
@@ -141,8 +141,7 @@ impl<'a> ScopedFrames<'a> {
         let (end, frames) = (self.end, &self.frames);
         index.pass(cursor.place.frame + 1, |known: &IndexedFrame| {
             let header = &known.header;
-            let ends = frames.ends_before(known.position)
-                || header.entries > 0 && end.is_before(header.first_seq, header.recorded_at.0);
+            let ends = frames.ends_before(known.position) || end.is_before_frame(header);
             let continues = header.link_before == cursor.place.link;
             let passes = !ends && continues && !wants(header);
             if passes {

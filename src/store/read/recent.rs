@@ -4,6 +4,8 @@
 //! **Invariant:** everything here is durable.
 
 use super::frame_index::IndexedFrame;
+use super::record::ScopedRecord;
+use super::scope::{ScanScope, ScopeEnd};
 use crate::domain::entry::Entry;
 use crate::domain::names::NameTable;
 use crate::limits;
@@ -17,12 +19,19 @@ use std::sync::{Arc, Mutex};
 #[derive(Debug)]
 pub(crate) struct RecentFrame {
     pub frame: IndexedFrame,
-    pub records: Vec<Record>,
+    pub(in crate::store) records: Vec<Record>,
     /// The dictionary that resolves the numbers in the records.
     pub names: NameTable,
 }
 
 impl RecentFrame {
+    /// Its records, in the form in which readers of the log get them.
+    pub fn records(&self) -> impl Iterator<Item = ScopedRecord<'_>> {
+        let end = ScopeEnd::of(&ScanScope::default());
+        let records = self.records.iter();
+        records.map(move |record| ScopedRecord::of(record, &end))
+    }
+
     /// About how much memory it needs. Names are not counted, because the writer has them in any case.
     fn bytes(&self) -> usize {
         let header = &self.frame.header;

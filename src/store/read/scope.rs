@@ -3,6 +3,7 @@
 use crate::domain::entry::Entry;
 use crate::domain::time::Millis;
 use crate::log::Record;
+use crate::log::frame::FrameHeader;
 
 /// Where to begin reading. Reading begins earlier if only an earlier checkpoint is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,6 +51,11 @@ impl ScopeEnd {
     pub fn is_before(&self, seq: u64, recorded_at: Millis) -> bool {
         self.last.is_some_and(|last| seq > last)
             || self.known_at.is_some_and(|known_at| recorded_at > known_at)
+    }
+
+    /// Whether a whole frame comes after the end.
+    pub fn is_before_frame(&self, header: &FrameHeader) -> bool {
+        header.entries > 0 && self.is_before(header.first_seq, header.recorded_at.0)
     }
 
     /// The entries that come before the end.
