@@ -73,12 +73,9 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Skips white space. Most often there is none.
+    /// Skips white space.
     pub(super) fn space(&mut self) {
-        while let Some(byte) = self.peek()
-            && byte <= b' '
-            && matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-        {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
@@ -276,7 +273,7 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<Raw<'a>, LineError> {
         let start = self.at;
         self.at += 1;
-        self.plain();
+        self.skip_plain();
         if self.peek() != Some(b'"') {
             return self.escaped_string(start);
         }
@@ -300,13 +297,13 @@ impl<'a> Scanner<'a> {
                 None => return self.broken("a string has no end"),
             }
             escaped = true;
-            self.plain();
+            self.skip_plain();
         }
     }
 
     /// Skips the bytes of a string that stand for themselves.
     #[inline]
-    fn plain(&mut self) {
+    fn skip_plain(&mut self) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         self.at += plain_length(rest);
     }

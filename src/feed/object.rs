@@ -1,4 +1,4 @@
-//! NestedObjects of a line: which fields a shape knows, and how they are read in one pass. What a field's value means is in
+//! Objects in a line: which fields a shape knows, and how they are read in one pass. What a field's value means is in
 //! `field`, the syntax in `json`.
 
 use super::field::Field;
