@@ -179,26 +179,22 @@ impl<'a> DecideContext<'a> {
                 }),
             }
         });
+        let what = Payload::Change(Change {
+            member,
+            kind,
+            reported: said,
+            disposition,
+            meta,
+            reason,
+            origin: Origin::Observed,
+            late,
+        });
         Entry {
-            seq,
-            recorded_at: self.recorded_at,
             occurred_at,
             // A member's own time may lie before or after the time of the previous change.
             effective_at: occurred_at.max(effective_at),
-            observer: self.observer,
-            id: self.id.clone(),
             stamp,
-            lossy: self.rules.lossy,
-            payload: Payload::Change(Change {
-                member,
-                kind,
-                reported: said,
-                disposition,
-                meta,
-                reason,
-                origin: Origin::Observed,
-                late,
-            }),
+            ..self.entry(seq, channel, what)
         }
     }
 }
