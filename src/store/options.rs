@@ -29,7 +29,8 @@ pub struct Options {
     pub rules: Rules,
     /// How long to wait until another process closes the store. Default: no wait.
     pub patience: Duration,
-    /// Gives the time of recording, Unix ms. Default: the system's clock.
+    /// Gives the time of recording, Unix ms. Lines that were handed over together have the same. Default: the system's
+    /// clock.
     pub clock: Clock,
     /// Receives measurements of the writer's work. Default: no measurements.
     pub meter: Arc<dyn Meter>,
@@ -82,7 +83,8 @@ impl Options {
         self
     }
 
-    /// Gives the time of recording, Unix ms. Default: the system's clock.
+    /// Gives the time of recording, Unix ms. Lines that were handed over together have the same. Default: the system's
+    /// clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> Millis + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
