@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(super) const MIGRATION: Migration = Migration {
     to: 1,
     title: "make the first layout: store.json and an empty log",
+    replaces: &[],
     run: first_layout,
 };
 

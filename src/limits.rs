@@ -110,6 +110,12 @@ pub const VALUE_BYTES_MAX: usize = 96 << 10;
 /// Largest frame, after its parts are joined and decompressed. A frame holds at least one whole commit: a snapshot of
 /// millions of members is one commit.
 pub const FRAME_BYTES_MAX: usize = 1 << 30;
+/// Entries of a sealed block, about: a block ends at a frame, and where it can, at a checkpoint.
+pub const BLOCK_ENTRIES: u64 = 65_536;
+/// Bytes of a block before compression, at which it ends earlier.
+pub const BLOCK_BYTES_MAX: usize = 16 << 20;
+/// Entries that may be unsealed while lines wait for the writer. Beyond it, sealing takes its share of the processor.
+pub const UNSEALED_ENTRIES_MAX: u64 = 1 << 20;
 /// Files whose position is remembered for `--resume`; and the same number of feeds.
 pub const SOURCES_MAX: usize = 10_000;
 

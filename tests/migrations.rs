@@ -9,13 +9,14 @@ use rollbook::feed::{self, Defaults};
 use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::log::Progress;
 use rollbook::log::engine::memory::MemoryJournal;
+use rollbook::log::engine::objects::{FolderObjects, MemoryObjects, ObjectStore};
 use rollbook::log::engine::sled::SledJournal;
-use rollbook::log::engine::{Durability, Journal};
-use rollbook::store::{Batch, BatchLine, FORMAT, plan};
+use rollbook::log::engine::{Durability, Engine, Journal};
+use rollbook::store::{Batch, BatchLine, BlockSize, FORMAT, plan};
 use rollbook::{Store, StoreError};
 use rollbook_support as support;
-use rollbook_support::engine;
 use rollbook_support::program::{Folder, folder};
+use rollbook_support::{answers, engine};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -118,30 +119,9 @@ fn fixture(format: u32, ending: &str) -> PathBuf {
     PathBuf::from(folder).join(format!("format-{format}.{ending}"))
 }
 
-/// The contents of a store: every entry, every reject, the position in each file, the present members, and all gaps.
+/// The contents of a store, a line each.
 fn told(store: &Store) -> String {
-    let mut lines: Vec<String> = support::history(store)
-        .iter()
-        .map(|entry| serde_json::to_string(entry).unwrap())
-        .collect();
-    for reject in store.rejects().unwrap() {
-        let reject = reject.unwrap();
-        lines.push(serde_json::to_string(&reject).unwrap());
-    }
-    for source in store.sources().unwrap() {
-        lines.push(
-            json!({"byte": source.byte, "line": source.line, "hashed": source.hashed_len})
-                .to_string(),
-        );
-    }
-    for channel in store.channels().unwrap() {
-        let who = store.who(&channel.channel, &Default::default()).unwrap();
-        lines.push(serde_json::to_string(&who).unwrap());
-        for gap in store.missed(&channel.channel, &Default::default()).unwrap() {
-            lines.push(serde_json::to_string(&gap).unwrap());
-        }
-    }
-    lines.join("\n") + "\n"
+    answers::contents(store).join("\n") + "\n"
 }
 
 /// Every kind of record and entry, in a few lines.
@@ -202,12 +182,17 @@ fn write_fixture() {
     let dir = tempfile::tempdir().unwrap();
     std::env::set_current_dir(dir.path()).unwrap();
     let journal = Arc::new(MemoryJournal::new());
+    let objects = Arc::new(MemoryObjects::default());
+    let open = || {
+        let engine = Box::new(Arc::clone(&journal));
+        Store::on_parts(engine, Box::new(Arc::clone(&objects)), support::options()).unwrap()
+    };
     let evening = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/examples/weak-network-evening.jsonl"
     );
     for text in [KINDS, &std::fs::read_to_string(evening).unwrap(), KINDS] {
-        let store = Store::on(Box::new(Arc::clone(&journal)), support::options()).unwrap();
+        let store = open();
         std::fs::write("feed.jsonl", text).unwrap();
         ingest(
             &store,
@@ -217,8 +202,10 @@ fn write_fixture() {
         )
         .unwrap();
     }
-    let store = Store::on(Box::new(Arc::clone(&journal)), support::options()).unwrap();
+    let store = open();
     live(&store);
+    let (least, most) = (40, 50);
+    store.seal(BlockSize { least, most }).unwrap();
     std::fs::create_dir_all(fixture(FORMAT, "log").parent().unwrap()).unwrap();
     std::fs::write(fixture(FORMAT, "jsonl"), told(&store)).unwrap();
     let mut log = Vec::new();
@@ -227,11 +214,20 @@ fn write_fixture() {
         log.extend(value);
     }
     std::fs::write(fixture(FORMAT, "log"), log).unwrap();
+    let mut blocks = journal.first().to_le_bytes().to_vec();
+    for number in objects.numbers().unwrap() {
+        let block = objects.read(number, 0, usize::MAX).unwrap();
+        blocks.extend(number.to_le_bytes());
+        blocks.extend(u32::try_from(block.len()).unwrap().to_le_bytes());
+        blocks.extend(block);
+    }
+    std::fs::write(fixture(FORMAT, "blocks"), blocks).unwrap();
     let card = json!({"format": FORMAT, "digest_key": "0".repeat(64), "created_at": 0});
     std::fs::write(fixture(FORMAT, "json"), card.to_string() + "\n").unwrap();
 }
 
-fn values(format: u32) -> Vec<Vec<u8>> {
+/// Puts the log of a fixture into an engine and its blocks, if it has any, into a store of objects.
+fn restore(format: u32, engine: &dyn Engine, objects: &dyn ObjectStore) {
     let log = std::fs::read(fixture(format, "log")).unwrap();
     let (mut rest, mut values) = (log.as_slice(), Vec::new());
     while let Some((length, tail)) = rest.split_first_chunk::<4>() {
@@ -240,7 +236,21 @@ fn values(format: u32) -> Vec<Vec<u8>> {
         rest = tail;
     }
     assert!(rest.is_empty());
-    values
+    let blocks = std::fs::read(fixture(format, "blocks")).unwrap_or_default();
+    if let Some((first, mut rest)) = blocks.split_first_chunk::<8>() {
+        while let Some((number, tail)) = rest.split_first_chunk::<8>() {
+            let (length, tail) = tail.split_first_chunk::<4>().unwrap();
+            let (block, tail) = tail.split_at(u32::from_le_bytes(*length) as usize);
+            objects.put(u64::from_le_bytes(*number), block).unwrap();
+            rest = tail;
+        }
+        // Positions before the first kept one, where there is nothing any more.
+        let before = u64::from_le_bytes(*first) - 1;
+        let head = engine.append(0, &vec![vec![0]; before as usize]).unwrap();
+        engine.trim(head + 1).unwrap();
+    }
+    engine.append(engine.head(), &values).unwrap();
+    engine.sync().unwrap();
 }
 
 #[test]
@@ -250,9 +260,12 @@ fn a_store_of_every_format_says_what_it_said() {
     }
     for format in 1..=FORMAT {
         let recorded = std::fs::read_to_string(fixture(format, "jsonl")).unwrap();
-        let values = values(format);
         if format == FORMAT {
-            let store = Store::on(Box::new(engine::holding(&values)), support::options()).unwrap();
+            let (journal, objects) = (MemoryJournal::new(), MemoryObjects::default());
+            restore(format, &journal, &objects);
+            assert!(!objects.numbers().unwrap().is_empty());
+            let store =
+                Store::on_parts(Box::new(journal), Box::new(objects), support::options()).unwrap();
             same(&told(&store), &recorded);
             let verified = store.verify(VerifyDepth::Deep, |_| {}).unwrap();
             assert!(verified.ok && verified.entries > 100, "{verified:#?}");
@@ -263,8 +276,8 @@ fn a_store_of_every_format_says_what_it_said() {
         std::fs::create_dir_all(store.join("log")).unwrap();
         std::fs::copy(fixture(format, "json"), store.join("store.json")).unwrap();
         let journal = SledJournal::open(&store.join("log"), Durability::Power).unwrap();
-        journal.append(0, &values).unwrap();
-        journal.sync().unwrap();
+        let objects = FolderObjects::open(&store.join("blocks")).unwrap();
+        restore(format, &journal, &objects);
         drop(journal);
         folder.run(&["migrate"]).ok();
         assert_eq!(card(&folder)["format"], FORMAT);

@@ -84,6 +84,11 @@ pub enum Command {
   rollbook --data ./evening rebuild
 ")]
     Rebuild,
+    /// Seal the past into blocks, and give room on the disk back
+    #[command(help_template = HELP, before_help = "Example:
+  rollbook --data ./evening compact
+")]
+    Compact,
     /// Bring a store of an older format up to this one
     #[command(help_template = HELP, before_help = "Example:
   rollbook --data ./evening migrate

@@ -85,6 +85,7 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(data, args, output),
         Command::Simulate(args) => simulate::run(args, output),
         Command::Rebuild => rebuild::run(data),
+        Command::Compact => compact::run(data),
         Command::Migrate => migrate::run(data),
         Command::Bench(args) => bench::run(data, args, output),
         Command::Completions(args) => completions::run(args, Cli::command(), output),

@@ -11,6 +11,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | [`block`] | sealed blocks: frames of the past, column by column |
 //! | [`codec`] | the payload of a frame; the only module that names bincode |
 //! | [`frame`] | header, parts, checksums, compression |
 //! | [`chain`], [`salts`] | the chain over the log's content, and the salts of the strings in it |
@@ -23,6 +24,7 @@
 //! **Invariant:** nothing here decides or applies anything, and nothing knows feeds, the store or JSON. For any bytes,
 //! reading returns an error at worst: it does not panic, loop, or allocate more than a fixed multiple of their length.
 
+pub mod block;
 pub mod chain;
 pub mod codec;
 pub mod digest;

@@ -1,7 +1,10 @@
-//! Reads frames from an engine, in order, from any place.
+//! Reads the log in order, from any place: sealed blocks, and behind them the frames that the engine holds.
 
+use super::block::{Block, Blocks};
 use super::engine::{Engine, JournalError, StoredValue, Values};
-use super::frame::{self, FrameError, FrameHeader};
+use super::frame::{self, Check, FrameError, FrameHeader, FrameRecords};
+use crate::domain::names::Names;
+use std::sync::Arc;
 
 /// Why the next frame cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -20,12 +23,183 @@ pub enum ReadError {
     },
 }
 
-/// A frame in the log: its header is decoded, its payload is not.
+/// A log: what an engine holds, and the sealed blocks before it. Where a block and frames stand for the same positions,
+/// the block counts.
+pub struct Log {
+    engine: Box<dyn Engine>,
+    blocks: Blocks,
+}
+
+impl Log {
+    /// The log of an engine and blocks. Removes the parts of an unfinished frame that a crash left at its end, and the
+    /// frames that are sealed.
+    ///
+    /// # Errors
+    /// The engine failed, or something is missing between the blocks and what the engine holds.
+    pub fn open(engine: Box<dyn Engine>, blocks: Blocks) -> Result<Log, ReadError> {
+        drop_unfinished(&*engine)?;
+        let log = Log { engine, blocks };
+        let first = log.blocks.first().unwrap_or_else(|| log.engine.first());
+        if first > 1 {
+            let what = "it is missing, and what it says is nowhere else".to_owned();
+            return Err(JournalError::Block { number: 1, what }.into());
+        }
+        let Some(last) = log.blocks.last() else {
+            return Ok(log);
+        };
+        log.engine.trim(last.next())?;
+        let position = log.engine.first();
+        let missing = |what: &str| JournalError::Block {
+            number: last.position,
+            what: what.to_owned(),
+        };
+        if position != last.next() {
+            return Err(missing("entries behind it are missing").into());
+        }
+        let Some(first) = log.engine.get(position)? else {
+            return Err(missing("the frame behind it is missing").into());
+        };
+        // A damaged frame is found when it is read.
+        match frame::header(&first) {
+            Ok(header) if header.link_before != last.header.link_after => {
+                Err(missing("the frames behind it are of another history").into())
+            }
+            _ => Ok(log),
+        }
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    /// The sealed blocks.
+    #[must_use]
+    pub fn blocks(&self) -> &Blocks {
+        &self.blocks
+    }
+
+    /// The frames from the one at `from` to the last one that begins before `end`.
+    #[must_use]
+    pub fn frames(&self, from: u64, end: u64) -> Frames<'_> {
+        Frames {
+            log: self,
+            values: (from >= self.blocks.end()).then(|| self.engine.read(from)),
+            next: from,
+            end,
+        }
+    }
+
+    /// The header of the frame or block that ends just before the position `next`; `None` if there is none.
+    ///
+    /// # Errors
+    /// The engine failed.
+    pub fn header_ending_before(&self, next: u64) -> Result<Option<FrameHeader>, JournalError> {
+        let Some(last) = next.checked_sub(1).filter(|&last| last > 0) else {
+            return Ok(None);
+        };
+        if let Some(block) = self.blocks.at(last) {
+            return Ok((block.next() == next).then(|| block.header.clone()));
+        }
+        let Some(bytes) = self.engine.get(last)? else {
+            return Ok(None);
+        };
+        let Ok(value) = frame::value(&bytes) else {
+            return Ok(None);
+        };
+        let first = last.saturating_sub(u64::from(value.part));
+        if !value.is_last() || value.part == 0 {
+            return Ok(frame::header(&bytes).ok().filter(|_| value.is_last()));
+        }
+        let first = self.engine.get(first)?;
+        Ok(first
+            .and_then(|first| frame::header(&first).ok())
+            .filter(|header| header.frame == value.frame))
+    }
+
+    /// The position of the first frame or block that may hold the entry `seq` or a later one; `end` if none does.
+    ///
+    /// # Errors
+    /// The engine failed, or a value on the way is damaged.
+    pub fn find_seq(&self, seq: u64, end: u64) -> Result<u64, ReadError> {
+        if let Some(block) = self.blocks.with_seq(seq) {
+            return Ok(block.position);
+        }
+        let (mut low, mut high) = (self.engine.first(), end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let (position, header) = self.frame_around(middle)?;
+            // The `max` ensures progress: in a damaged log a frame may not reach as far as the part that was found.
+            if header.first_seq.saturating_add(header.entries) <= seq {
+                low = position
+                    .saturating_add(u64::from(header.parts))
+                    .max(middle + 1);
+            } else {
+                high = position.min(middle);
+            }
+        }
+        Ok(low)
+    }
+
+    /// Finds the frame that contains the value at a position. Returns the frame's position and header.
+    fn frame_around(&self, at: u64) -> Result<(u64, FrameHeader), ReadError> {
+        let engine = &*self.engine;
+        let get = |position: u64| -> Result<Vec<u8>, ReadError> {
+            let missing = || JournalError::NotKept {
+                position,
+                first: engine.first(),
+                head: engine.head(),
+            };
+            Ok(engine.get(position)?.ok_or_else(missing)?)
+        };
+        let bytes = get(at)?;
+        let value = frame::value(&bytes).map_err(|error| ReadError::Frame {
+            position: at,
+            error,
+        })?;
+        let position = at.saturating_sub(u64::from(value.part));
+        let first = if value.part == 0 {
+            bytes
+        } else {
+            get(position)?
+        };
+        let header = frame::header(&first).map_err(|error| ReadError::Frame { position, error })?;
+        Ok((position, header))
+    }
+}
+
+/// Removes the parts of an unfinished frame that a crash left at the end of the log.
+fn drop_unfinished(engine: &dyn Engine) -> Result<(), JournalError> {
+    let head = engine.head();
+    let Some(bytes) = engine.get(head)? else {
+        return Ok(());
+    };
+    // A damaged value is not unfinished: reading will report it.
+    let Ok(value) = frame::value(&bytes) else {
+        return Ok(());
+    };
+    if value.is_last() {
+        return Ok(());
+    }
+    engine.cut(head.saturating_sub(u64::from(value.part) + 1))
+}
+
+/// A frame in the log, or a sealed block: its header is decoded, its payload is not.
 #[derive(Debug)]
 pub struct Frame {
     header: FrameHeader,
-    values: Vec<StoredValue>,
+    bytes: FrameBytes,
     position: u64,
+}
+
+/// Where the payload of a frame or block is.
+#[derive(Debug)]
+pub enum FrameBytes {
+    /// In these values.
+    Values(Vec<StoredValue>),
+    /// In a block, of which so many values are passed over.
+    Block(Arc<Block>, u64),
 }
 
 impl Frame {
@@ -44,20 +218,57 @@ impl Frame {
     /// The engine's position after the frame.
     #[must_use]
     pub fn next(&self) -> u64 {
-        self.position + self.values.len() as u64
+        self.position.saturating_add(u64::from(self.header.parts))
     }
 
-    /// Its header and its values.
+    /// Whether it comes after the frame with this number and chain link.
     #[must_use]
-    pub fn into_parts(self) -> (FrameHeader, Vec<StoredValue>) {
-        (self.header, self.values)
+    pub fn continues(&self, frame: u64, link: &[u8; 32]) -> bool {
+        let header = &self.header;
+        match self.bytes {
+            // The link there is not known.
+            FrameBytes::Block(_, passed) if passed > 0 => {
+                header.frame <= frame && frame < header.last_frame()
+            }
+            _ => header.frame == frame.saturating_add(1) && header.link_before == *link,
+        }
+    }
+
+    /// Its header, and where its payload is.
+    #[must_use]
+    pub fn into_parts(self) -> (FrameHeader, FrameBytes) {
+        (self.header, self.bytes)
     }
 }
 
-/// The frames between two positions.
+impl FrameBytes {
+    /// Begins to decode the records of the frame at a position. Interns their names and members in `names`.
+    ///
+    /// # Errors
+    /// The frame or block is damaged.
+    pub fn open(
+        self,
+        blocks: &Blocks,
+        position: u64,
+        names: &mut Names,
+        check: Check,
+    ) -> Result<FrameRecords<StoredValue>, ReadError> {
+        let records = match self {
+            FrameBytes::Values(values) => FrameRecords::open(values, names, check),
+            FrameBytes::Block(block, passed) => {
+                let payload = blocks.payload(&block)?;
+                FrameRecords::of_block(block.header.clone(), payload, passed, names, check)
+            }
+        };
+        records.map_err(|error| ReadError::Frame { position, error })
+    }
+}
+
+/// The frames and blocks between two positions.
 pub struct Frames<'a> {
-    engine: &'a dyn Engine,
-    values: Values<'a>,
+    log: &'a Log,
+    /// The engine's values from the next position on; `None` where that is in a block, and after a jump.
+    values: Option<Values<'a>>,
     /// The position of the next value.
     next: u64,
     end: u64,
@@ -67,15 +278,10 @@ pub struct Frames<'a> {
 const JUMP_MIN: u64 = 8;
 
 impl<'a> Frames<'a> {
-    /// The frames from the one at `from` to the last one that begins before `end`.
+    /// The log.
     #[must_use]
-    pub fn new(engine: &'a dyn Engine, from: u64, end: u64) -> Self {
-        Frames {
-            engine,
-            values: engine.read(from),
-            next: from,
-            end,
-        }
+    pub fn log(&self) -> &'a Log {
+        self.log
     }
 
     /// Whether a position is behind the last frame.
@@ -84,138 +290,90 @@ impl<'a> Frames<'a> {
         position >= self.end
     }
 
+    /// Whether the next frame is in a block.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.next < self.log.blocks.end()
+    }
+
     /// Goes on at the frame at a position, which is the next one or a later one.
     pub fn skip_to(&mut self, position: u64) {
         let is_near = position.saturating_sub(self.next) < JUMP_MIN;
         let mut between = self.next..position;
-        if !is_near || !between.all(|_| matches!(self.values.next(), Some(Ok(_)))) {
-            self.values = self.engine.read(position);
+        let passes = match &mut self.values {
+            Some(values) if is_near => between.all(|_| matches!(values.next(), Some(Ok(_)))),
+            _ => false,
+        };
+        if !passes {
+            self.values = None;
         }
         self.next = position;
     }
 
-    /// The next frame.
+    /// The next frame or block.
     ///
     /// # Errors
     /// The engine failed, or the value there is damaged or not the beginning of a frame.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, ReadError> {
-        let Some((position, first)) = self.values.next().transpose()? else {
-            return Ok(None);
-        };
-        if position >= self.end {
+        if self.next >= self.end {
             return Ok(None);
         }
+        if let Some(block) = self.log.blocks.at(self.next) {
+            return Ok(Some(self.block(block)));
+        }
+        match self.frame() {
+            // Frames that were sealed since reading began may be gone.
+            Err(_) | Ok(None) if self.is_sealed() => match self.log.blocks.at(self.next) {
+                Some(block) => Ok(Some(self.block(block))),
+                None => self.frame(),
+            },
+            read => read,
+        }
+    }
+
+    fn block(&mut self, block: Arc<Block>) -> Frame {
+        let passed = self.next - block.position;
+        self.values = None;
+        self.next = block.next();
+        Frame {
+            header: block.header.clone(),
+            position: block.position,
+            bytes: FrameBytes::Block(block, passed),
+        }
+    }
+
+    /// The next frame that the engine holds.
+    fn frame(&mut self) -> Result<Option<Frame>, ReadError> {
+        let expected = self.next;
+        let log = self.log;
+        let values = self.values.get_or_insert_with(|| log.engine.read(expected));
+        let Some((position, first)) = values.next().transpose()? else {
+            return Ok(None);
+        };
+        if position != expected {
+            let found = position;
+            return Err(JournalError::Hole { expected, found }.into());
+        }
         let header = frame::header(&first).map_err(|error| ReadError::Frame { position, error })?;
-        let mut values = vec![first];
-        while values.len() < header.parts as usize {
-            match self.values.next().transpose()? {
-                Some((_, value)) => values.push(value),
-                None => {
+        let mut parts = vec![first];
+        while parts.len() < header.parts as usize {
+            match values.next().transpose()? {
+                // Where values in between were trimmed meanwhile, the next one is another's.
+                Some((at, value)) if at == position + parts.len() as u64 => parts.push(value),
+                _ => {
                     let error = FrameError::Part {
                         frame: header.frame,
-                        part: values.len() as u32,
+                        part: parts.len() as u32,
                     };
                     return Err(ReadError::Frame { position, error });
                 }
             }
         }
-        self.next = position + values.len() as u64;
+        self.next = position + parts.len() as u64;
         Ok(Some(Frame {
             header,
-            values,
             position,
+            bytes: FrameBytes::Values(parts),
         }))
     }
-}
-
-/// The header of the frame whose last value is just before `next`; `None` if there is no such frame.
-///
-/// # Errors
-/// The engine failed.
-pub fn header_ending_before(
-    engine: &dyn Engine,
-    next: u64,
-) -> Result<Option<FrameHeader>, JournalError> {
-    let Some(last) = next.checked_sub(1).filter(|&last| last > 0) else {
-        return Ok(None);
-    };
-    let Some(bytes) = engine.get(last)? else {
-        return Ok(None);
-    };
-    let Ok(value) = frame::value(&bytes) else {
-        return Ok(None);
-    };
-    let first = last.saturating_sub(u64::from(value.part));
-    if !value.is_last() || value.part == 0 {
-        return Ok(frame::header(&bytes).ok().filter(|_| value.is_last()));
-    }
-    let first = engine.get(first)?;
-    Ok(first
-        .and_then(|first| frame::header(&first).ok())
-        .filter(|header| header.frame == value.frame))
-}
-
-/// Removes the parts of an unfinished frame that a crash left at the end of the log.
-///
-/// # Errors
-/// The engine failed.
-pub fn drop_unfinished(engine: &dyn Engine) -> Result<(), JournalError> {
-    let head = engine.head();
-    let Some(bytes) = engine.get(head)? else {
-        return Ok(());
-    };
-    // A damaged value is not unfinished: reading will report it.
-    let Ok(value) = frame::value(&bytes) else {
-        return Ok(());
-    };
-    if value.is_last() {
-        return Ok(());
-    }
-    engine.cut(head.saturating_sub(u64::from(value.part) + 1))
-}
-
-/// The position of the first frame that may hold the entry `seq` or a later one; `end` if no frame does.
-///
-/// # Errors
-/// The engine failed, or a value on the way is damaged.
-pub fn find_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<u64, ReadError> {
-    let (mut low, mut high) = (engine.first(), end);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let (position, header) = frame_around(engine, middle)?;
-        // The `max` ensures progress: in a damaged log a frame may not reach as far as the part that was found.
-        if header.first_seq.saturating_add(header.entries) <= seq {
-            low = position
-                .saturating_add(u64::from(header.parts))
-                .max(middle + 1);
-        } else {
-            high = position.min(middle);
-        }
-    }
-    Ok(low)
-}
-
-/// Finds the frame that contains the value at a position. Returns the frame's position and header.
-fn frame_around(engine: &dyn Engine, at: u64) -> Result<(u64, FrameHeader), ReadError> {
-    let get = |position: u64| -> Result<Vec<u8>, ReadError> {
-        let missing = || JournalError::NotKept {
-            position,
-            first: engine.first(),
-            head: engine.head(),
-        };
-        Ok(engine.get(position)?.ok_or_else(missing)?)
-    };
-    let bytes = get(at)?;
-    let value = frame::value(&bytes).map_err(|error| ReadError::Frame {
-        position: at,
-        error,
-    })?;
-    let position = at.saturating_sub(u64::from(value.part));
-    let first = if value.part == 0 {
-        bytes
-    } else {
-        get(position)?
-    };
-    let header = frame::header(&first).map_err(|error| ReadError::Frame { position, error })?;
-    Ok((position, header))
 }

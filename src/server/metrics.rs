@@ -270,6 +270,12 @@ impl Meter for Metrics {
         self.reconcile.observe(took.as_secs_f64());
     }
 
+    fn sealing_failed(&self, error: &StoreError) {
+        tracing::warn!(
+            "older entries could not be sealed into a block; they stay as they are: {error}"
+        );
+    }
+
     fn checkpoint_failed(&self, error: &StoreError) {
         self.checkpoints_failed.inc();
         tracing::warn!("a checkpoint could not be saved; nothing is lost: {error}");

@@ -5,7 +5,6 @@ use super::Store;
 use super::error::StoreError;
 use crate::domain::time::Millis;
 use crate::limits::{CLOCK_AHEAD_MS, CLOCK_BEHIND_MS};
-use crate::log::read;
 use std::path::PathBuf;
 
 /// A condition that the owner of a store should know before more is recorded.
@@ -81,10 +80,9 @@ impl Store {
 
     /// When the last entry was recorded.
     fn last_recorded(&self) -> Result<Option<Millis>, StoreError> {
-        let engine = &*self.shared.engine;
         let mut next = self.shared.published().next;
         // Frames without entries may follow the entry.
-        while let Some(header) = read::header_ending_before(engine, next)? {
+        while let Some(header) = self.shared.log.header_ending_before(next)? {
             if header.entries > 0 {
                 return Ok(Some(header.recorded_at.1));
             }

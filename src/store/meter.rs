@@ -26,6 +26,11 @@ pub trait Meter: Send + Sync {
     fn checkpoint_failed(&self, error: &StoreError) {
         let _ = error;
     }
+
+    /// Older entries could not be sealed into a block. Nothing is lost: they stay as they are.
+    fn sealing_failed(&self, error: &StoreError) {
+        let _ = error;
+    }
 }
 
 /// Measures nothing.

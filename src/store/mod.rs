@@ -10,10 +10,11 @@
 //! | --- | --- |
 //! | `batch` | what callers hand to the writer: lines; what they get back: receipts |
 //! | `check` | the rules that an event must meet to be recorded |
-//! | `writer` | two threads: decide, commit; group commit; poisoning; recovery |
+//! | `writer` | three threads: decide, commit, seal; group commit; poisoning; recovery |
 //! | `read` | the frames of the log, their records one by one, and the state that they give |
 //! | `checkpoint` | saved states, so that reading need not begin at the first entry; how many of them are kept |
 //! | `folder` | the data directory: lock, manifest, format |
+//! | `seal` | sealing on request, and compaction |
 //! | `shared`, `locks` | what the store's threads share, and how they lock it |
 //! | `reading` | what a store answers besides queries |
 //! | `rejects`, `reject_reason` | the rejected lines, and why they were rejected |
@@ -43,6 +44,7 @@ mod read_only;
 mod reading;
 mod reject_reason;
 mod rejects;
+mod seal;
 mod shared;
 mod writer;
 
@@ -72,6 +74,10 @@ pub use read::{
 pub use reject_reason::may_be_retried;
 #[doc(hidden)]
 pub use rejects::KeptRejects;
+#[doc(hidden)]
+pub use seal::{Compacted, SealedBlocks};
+#[doc(hidden)]
+pub use writer::sealer::BlockSize;
 
 pub(crate) use read::recent::RecentFrame;
 pub(crate) use read::{EntryReader, EntryStep, channel_of};
@@ -268,7 +274,7 @@ impl Store {
             ));
         }
         let mut follower = held(&self.follower);
-        let engine = &*self.shared.engine;
+        let engine = self.shared.log.engine();
         let cursor = self.follow(&mut follower)?;
         let before = cursor.state.describe(&cursor.names);
         checkpoint::clear(engine)?;

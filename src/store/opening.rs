@@ -11,10 +11,12 @@ use super::locks::held;
 use super::shared::{Published, StoreShared};
 use super::{Durability, Options, Store};
 use crate::limits::WRITER_BYTES_MAX;
+use crate::log::block::Blocks;
 use crate::log::engine::Engine;
 use crate::log::engine::memory::MemoryJournal;
+use crate::log::engine::objects::{FolderObjects, MemoryObjects, ObjectStore};
 use crate::log::engine::sled::SledJournal;
-use crate::log::read;
+use crate::log::read::Log;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
@@ -56,7 +58,9 @@ impl Store {
         identity::expect_log(&data_dir)?;
         let engine = SledJournal::open(&data_dir.log_dir(), options.durability)?;
         identity::compare_ids(&data_dir, &engine)?;
-        Store::assemble(Box::new(engine), key, Some(data_dir), options)
+        let blocks = FolderObjects::open(&data_dir.blocks_dir())?;
+        let log = open_log(Box::new(engine), Box::new(blocks))?;
+        Store::assemble(log, key, Some(data_dir), options)
     }
 
     /// A store that lives in memory and is lost when it is dropped.
@@ -73,7 +77,21 @@ impl Store {
     /// [`StoreError::Corrupt`] if the engine does not hold a log.
     #[doc(hidden)]
     pub fn on(engine: Box<dyn Engine>, options: Options) -> Result<Store, StoreError> {
-        let (store, connected) = Store::assemble(engine, [0; 32], None, options)?;
+        Store::on_parts(engine, Box::new(MemoryObjects::default()), options)
+    }
+
+    /// The same, with sealed blocks that the caller supplies.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if they do not hold a log.
+    #[doc(hidden)]
+    pub fn on_parts(
+        engine: Box<dyn Engine>,
+        blocks: Box<dyn ObjectStore>,
+        options: Options,
+    ) -> Result<Store, StoreError> {
+        let log = open_log(engine, blocks)?;
+        let (store, connected) = Store::assemble(log, [0; 32], None, options)?;
         if connected {
             store.settle();
         }
@@ -81,14 +99,13 @@ impl Store {
     }
 
     fn assemble(
-        engine: Box<dyn Engine>,
+        log: Log,
         digest_key: [u8; 32],
         data_dir: Option<DataDir>,
         options: Options,
     ) -> Result<(Store, bool), StoreError> {
-        read::drop_unfinished(&*engine)?;
-        let next = engine.head() + 1;
-        let last = read::header_ending_before(&*engine, next)?;
+        let next = log.engine().head() + 1;
+        let last = log.header_ending_before(next)?;
         if last.is_none() && next > 1 {
             let detail = format!("the value at position {} is no end of a frame", next - 1);
             return Err(StoreError::Corrupt { seq: 0, detail });
@@ -97,7 +114,7 @@ impl Store {
             identity::compare_heads(
                 &data_dir.manifest(),
                 data_dir.log_dir(),
-                &*engine,
+                &log,
                 last.as_ref(),
             )?;
         }
@@ -105,13 +122,14 @@ impl Store {
         let seq = last.map_or(0, |header| header.first_seq + header.entries - 1);
         let published = Mutex::new(Published { next, seq });
         let shared = StoreShared {
-            engine,
+            log,
             options,
             digest_key,
             data_dir,
             copy: Mutex::default(),
             published,
             poisoned: Mutex::default(),
+            sealing: Mutex::default(),
             checkpoint_lost: AtomicBool::new(false),
             room: ByteBudget::new(WRITER_BYTES_MAX),
             waiting: AtomicU64::new(0),
@@ -156,7 +174,7 @@ impl Store {
         if let Some(reason) = self.shared.poison() {
             return Err(StoreError::Poisoned(reason));
         }
-        let closed = self.shared.engine.close().map_err(StoreError::from);
+        let closed = self.shared.log.engine().close().map_err(StoreError::from);
         if let Err(error) = &closed {
             // A second sync may succeed although it wrote nothing.
             self.shared.poison_with(error);
@@ -168,6 +186,11 @@ impl Store {
     }
 }
 
+fn open_log(engine: Box<dyn Engine>, blocks: Box<dyn ObjectStore>) -> Result<Log, StoreError> {
+    let blocks = Blocks::open(blocks)?;
+    Ok(Log::open(engine, blocks)?)
+}
+
 impl StoreShared {
     /// Writes to the folder's manifest how far the log goes. Only for a log that is durable up to there.
     pub(super) fn note_head(&self) -> Result<(), StoreError> {
@@ -175,7 +198,7 @@ impl StoreShared {
             return Ok(());
         };
         let next = self.published().next;
-        let Some(last) = read::header_ending_before(&*self.engine, next)? else {
+        let Some(last) = self.log.header_ending_before(next)? else {
             return Ok(());
         };
         let head = Some(identity::known_head(next - 1, &last));

@@ -112,6 +112,10 @@ fn expect_unused(dir: &Path) -> Result<(), StoreError> {
 fn files(dir: &Path) -> io::Result<Vec<Looked>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from("log")];
+    let blocks = PathBuf::from("blocks");
+    if dir.join(&blocks).is_dir() {
+        folders.push(blocks);
+    }
     let look = |path: PathBuf| -> io::Result<Looked> {
         let known = fs::metadata(dir.join(&path))?;
         Ok((path, known.len(), known.modified().ok()))

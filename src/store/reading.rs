@@ -92,10 +92,10 @@ impl Store {
         &self,
         scope: &ScanScope<'_>,
     ) -> Result<(StateCursor, ScopedFrames<'_>), StoreError> {
-        let engine = &*self.shared.engine;
+        let log = &self.shared.log;
         let end = self.shared.published().next;
-        let cursor = checkpoint::load(engine, end, scope)?;
-        let frames = ScopedFrames::new(engine, &cursor, end, scope);
+        let cursor = checkpoint::load(log, end, scope)?;
+        let frames = ScopedFrames::new(log, &cursor, end, scope);
         Ok((cursor, frames.with_index(&self.shared.index)))
     }
 
@@ -109,7 +109,7 @@ impl Store {
             start: ScanStart::Seq(seq),
             ..ScanScope::default()
         };
-        checkpoint::load(&*self.shared.engine, self.shared.published().next, &scope)
+        checkpoint::load(&self.shared.log, self.shared.published().next, &scope)
     }
 
     /// The frames after a cursor, up to the durable head.
@@ -117,7 +117,7 @@ impl Store {
     #[must_use]
     pub fn frames_after(&self, cursor: &StateCursor) -> ScopedFrames<'_> {
         let end = self.shared.published().next;
-        ScopedFrames::new(&*self.shared.engine, cursor, end, &ScanScope::default())
+        ScopedFrames::new(&self.shared.log, cursor, end, &ScanScope::default())
     }
 
     /// Keeps what is committed from now on in memory, up to a limit, for cursors that follow the log.

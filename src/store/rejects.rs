@@ -73,7 +73,7 @@ impl FusedIterator for KeptRejects<'_> {}
 struct RejectRecords<'a> {
     cursor: StateCursor,
     frames: ScopedFrames<'a>,
-    frame: Option<ScopedFrame>,
+    frame: Option<ScopedFrame<'a>>,
 }
 
 impl<'a> RejectRecords<'a> {

@@ -9,13 +9,13 @@ use super::locks::held;
 use super::options::Options;
 use super::read::frame_index::FrameIndex;
 use super::read::recent::{RecentFrame, RecentFrames};
-use crate::log::engine::Engine;
+use crate::log::read::Log;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What the store's threads share.
 pub(super) struct StoreShared {
-    pub engine: Box<dyn Engine>,
+    pub log: Log,
     pub options: Options,
     pub digest_key: [u8; 32],
     /// The folder, if the store has one; kept for its lock.
@@ -24,6 +24,8 @@ pub(super) struct StoreShared {
     pub copy: Mutex<Option<CopyFolder>>,
     pub published: Mutex<Published>,
     pub poisoned: Mutex<Option<String>>,
+    /// Held while a block is sealed.
+    pub sealing: Mutex<()>,
     /// A checkpoint could not be saved: the next one must not point to its parts.
     pub checkpoint_lost: AtomicBool,
     /// Limits the bytes of the batches in the writer.

@@ -241,6 +241,7 @@ fn how_it_ends() {
         &["rejects"],
         &["verify"],
         &["rebuild"],
+        &["compact"],
         &["migrate"],
         &["replay"],
     ] {
@@ -275,7 +276,12 @@ fn a_store_in_use_is_named_and_left_alone() {
     let err = program::said(child.stderr.take().unwrap());
     let named = err.recv_timeout(DEADLINE).unwrap();
     assert!(named.contains(":2: byte 50: not JSON"), "{named}");
-    for args in [&["ingest", EVENING][..], &["rebuild"], &["migrate"]] {
+    for args in [
+        &["ingest", EVENING][..],
+        &["rebuild"],
+        &["compact"],
+        &["migrate"],
+    ] {
         let refused = folder.run(args).fails(4);
         let process = format!("process {} (rollbook", child.id());
         assert!(refused.err.contains(&process), "{refused:?}");
@@ -309,6 +315,42 @@ fn a_damaged_log_ends_with_status_5() {
     // `who` and `ingest` begin at a checkpoint after the damage. Commands that read the damaged part report it.
     folder.run(&["history"]).fails(5);
     folder.run(&["rebuild"]).fails(5);
+}
+
+#[test]
+fn a_compacted_store_answers_as_before_and_goes_on() {
+    let (folder, _) = evening();
+    for _ in 0..3 {
+        folder.run(&["ingest", EVENING]).ok();
+    }
+    let questions: [&[&str]; 5] = [
+        &["history"],
+        &["channels"],
+        &["sessions"],
+        &["stats"],
+        &["rejects"],
+    ];
+    let asked = |folder: &Folder| questions.map(|args| folder.run(args).ok().out);
+    let before = asked(&folder);
+    let compacted = folder.run(&["compact"]).ok();
+    assert!(compacted.err.contains("in 1 blocks"), "{compacted:?}");
+    assert_eq!(compacted.out, "");
+    assert_eq!(asked(&folder), before);
+    let entries = folder.verified();
+    // Once more there is nothing to do, and recording goes on behind the blocks.
+    folder.run(&["compact"]).ok();
+    folder.run(&["rebuild"]).ok();
+    assert_eq!(asked(&folder), before);
+    folder.run(&["ingest", EVENING]).ok();
+    assert!(folder.verified() > entries);
+    // A block belongs to the store.
+    let blocks = folder.path("store").join("blocks");
+    std::fs::rename(&blocks, folder.path("away")).unwrap();
+    let missing = folder.run(&["history"]).fails(5);
+    assert!(missing.err.contains("block 1"), "{missing:?}");
+    std::fs::remove_dir(&blocks).unwrap();
+    std::fs::rename(folder.path("away"), &blocks).unwrap();
+    folder.verified();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Openings, `rebuild`, `migrate` and `rejects --retry`, killed at any moment: the store opens, and the command can
+//! Openings, `rebuild`, `compact`, `migrate` and `rejects --retry`, killed at any moment: the store opens, and the command can
 //! be run again.
 
 use crate::ingest::line;
@@ -89,6 +89,26 @@ fn a_rebuild_that_is_killed_leaves_all_that_was_there() {
     print(
         "rebuild",
         killed(&folder, &["rebuild"], rounds(5, 100), look),
+    );
+}
+
+#[test]
+fn a_compaction_that_is_killed_leaves_all_that_was_there() {
+    let (folder, _) = left_by_a_kill();
+    // Some frames behind what was left, so that there is something to seal.
+    for n in 0..4 {
+        let text: String = (1..=500).map(|at| line(1 + n, at, 6_000)).collect();
+        folder.ingest(text, &[]);
+    }
+    let entries = folder.verified();
+    let history = folder.run(&["history"]).ok().out;
+    let look = |folder: &Folder| {
+        assert_eq!(folder.verified(), entries);
+        assert_eq!(folder.run(&["history"]).ok().out, history);
+    };
+    print(
+        "compact",
+        killed(&folder, &["compact"], rounds(5, 100), look),
     );
 }
 

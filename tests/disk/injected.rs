@@ -37,6 +37,11 @@ impl Stage {
         put("sound");
         with_rejects(&folder, MORE);
         put("rejects");
+        // The last frame is never sealed, so there are several.
+        for at in 0..3 {
+            folder.ingest(joins(1 + at * ENTRIES / 3, 1 + (at + 1) * ENTRIES / 3), &[]);
+        }
+        put("frames");
         of_format_1(&folder.path("store"));
         copy(&folder.path("store"), &folder.path("format-1"));
         let old = folder.verified();
@@ -51,6 +56,7 @@ impl Stage {
         let scenes = vec![
             scene("an opening", sound, &["who", "c"], whole),
             scene("rebuild", sound, &["rebuild"], whole),
+            scene("compact", Some("frames"), &["compact"], whole),
             scene("migrate", Some("format-1"), &["migrate"], (old, old)),
             scene(
                 "ingest",

@@ -7,4 +7,5 @@ mod log;
 mod replay;
 mod retention;
 mod rules;
+mod sealed;
 mod store;

@@ -46,6 +46,12 @@ impl fmt::Debug for Tape {
 }
 
 impl Tape {
+    /// A tape of a file's lines; the clock stands still.
+    pub fn of_text(text: &str) -> Tape {
+        let lines: Vec<&str> = text.lines().collect();
+        Tape::of(Rules::default(), &lines)
+    }
+
     /// A tape of hand-written lines; the clock stands still.
     pub fn of(rules: Rules, lines: &[&str]) -> Tape {
         let heard = |line: &&str| Heard {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing, clippy::new_without_default, missing_docs)]
 
+pub mod answers;
 pub mod certificates;
 pub mod desk;
 pub mod engine;

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod channels;
+pub mod compact;
 pub mod completions;
 pub mod export;
 #[cfg(feature = "client")]

@@ -1,4 +1,4 @@
-//! The header of a frame as a body. `frame/header.rs` says what its fields mean.
+//! The headers of frames and blocks as bodies. `frame/header.rs` and `block/object.rs` say what their fields mean.
 
 use super::bytes::Seq;
 use crate::domain::time::Millis;
@@ -25,4 +25,15 @@ pub(in crate::log) struct HeaderBody {
     pub(in crate::log) link_before: [u8; 32],
     pub(in crate::log) link_after: [u8; 32],
     pub(in crate::log) connected: bool,
+}
+
+/// The header of a block: which frames and values it stands for, and what its frames have in common.
+#[derive(Debug, Encode, Decode)]
+pub(in crate::log) struct BlockBody {
+    pub(in crate::log) frame: u64,
+    pub(in crate::log) frames: u64,
+    pub(in crate::log) position: u64,
+    pub(in crate::log) positions: u32,
+    pub(in crate::log) payload_len: u64,
+    pub(in crate::log) header: HeaderBody,
 }

@@ -7,7 +7,8 @@
 //! | --- | --- |
 //! | `bytes` | varints, the bounded `Reader`, bincode behind two functions |
 //! | `derive` | bincode's form of plain types of the domain |
-//! | `tables` | writes and reads the tables of names, members and texts |
+//! | `columns` | where fields are written: in a frame row by row, in a block column by column |
+//! | `tables` | writes, reads and merges the tables of names, members and texts |
 //! | `canonical` | canonical bytes, for the chain |
 //! | `record` | each kind of record: encoded, decoded, canonical |
 //! | `header` | the header of a frame, as bincode writes it |
@@ -18,14 +19,17 @@
 pub(super) mod bytes;
 pub(super) mod canonical;
 pub mod checkpoint;
+pub(super) mod columns;
 mod derive;
 pub(super) mod header;
 pub(super) mod record;
 pub(super) mod tables;
 
-/// The version of the payload's layout, its first byte. Any change in this folder that alters bytes needs a new
-/// version, and a reader for every released version must remain.
+/// The version of the payload's layout in frames, its first byte. Any change in this folder that alters bytes needs a
+/// new version, and a reader for every released version must remain.
 pub(super) const PAYLOAD_VERSION: u8 = 1;
+/// The same in sealed blocks, whose payloads have columns.
+pub(super) const COLUMNS_VERSION: u8 = 2;
 
 /// Why a payload could not be decoded or encoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

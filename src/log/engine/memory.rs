@@ -7,18 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// A journal in memory.
 #[derive(Debug, Default)]
 pub struct MemoryJournal {
-    log: Mutex<Log>,
+    log: Mutex<MemoryLog>,
     key_values: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
 }
 
 #[derive(Debug, Default)]
-struct Log {
+struct MemoryLog {
     /// The number of trimmed values.
     trimmed: u64,
     values: VecDeque<Arc<[u8]>>,
 }
 
-impl Log {
+impl MemoryLog {
     fn head(&self) -> u64 {
         self.trimmed + self.values.len() as u64
     }

@@ -6,6 +6,7 @@
 //! | [`memory`] | tests, the simulator |
 //! | [`sled`], `sled_handle` | stores on disk; the only modules that name the crate |
 //! | [`fault`] | tests: wraps another engine to make it fail, crash or flip bits |
+//! | [`objects`] | where sealed blocks are kept: in memory, or as files |
 //! | `shared` | any engine behind an `Arc` |
 //!
 //! Around sled: `files` and `mark` (its folder, and how far it was synced), `panics` and `watchdog` (it may panic, or
@@ -18,6 +19,7 @@ pub mod fault;
 pub(crate) mod files;
 mod mark;
 pub mod memory;
+pub mod objects;
 mod panics;
 mod shared;
 pub mod sled;
@@ -202,6 +204,17 @@ pub enum JournalError {
         /// The last synced position.
         synced: u64,
     },
+    /// A sealed block is missing.
+    #[error("block {0} is missing")]
+    NoObject(String),
+    /// A sealed block is damaged.
+    #[error("block {number} is damaged: {what}")]
+    Block {
+        /// The position of its first value, by which it is named.
+        number: u64,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The engine cannot interpret its files.
     #[error("the log's files are damaged: {0}")]
     Unreadable(String),
@@ -248,6 +261,8 @@ impl JournalError {
             JournalError::Hole { .. }
                 | JournalError::Damaged { .. }
                 | JournalError::Short { .. }
+                | JournalError::NoObject(_)
+                | JournalError::Block { .. }
                 | JournalError::Unreadable(_)
         )
     }

@@ -168,6 +168,23 @@ impl SledJournal {
         self.sync_to(Durability::Power)
     }
 
+    /// Makes `first` the first position of an empty journal.
+    ///
+    /// # Errors
+    /// It is not empty, or the engine failed.
+    pub(crate) fn begin_at(&self, first: u64) -> Result<(), JournalError> {
+        let _changing = held(&self.changing);
+        fence(0, self.head())?;
+        let first = first.max(1);
+        guarded(|| {
+            let floor = self.log.insert(FLOOR_KEY, &first.to_be_bytes());
+            floor.map(drop).map_err(engine)
+        })?;
+        self.first.store(first, Ordering::Release);
+        self.head.store(first - 1, Ordering::Release);
+        Ok(())
+    }
+
     /// Makes the names of new files durable.
     fn sync_folder(&self) -> Result<(), JournalError> {
         if self.durability != Durability::Power {
@@ -353,21 +370,24 @@ impl Journal for SledJournal {
     }
 
     fn trim(&self, before: u64) -> Result<(), JournalError> {
-        let _changing = held(&self.changing);
+        let changing = held(&self.changing);
         let (first, before) = (self.first(), before.min(self.head() + 1));
         if before <= first {
             return Ok(());
         }
-        self.log
-            .insert(FLOOR_KEY, &before.to_be_bytes())
-            .map_err(engine)?;
+        guarded(|| {
+            let floor = self.log.insert(FLOOR_KEY, &before.to_be_bytes());
+            floor.map(drop).map_err(engine)
+        })?;
         self.first.store(before, Ordering::Release);
+        // Nobody reads what is below the floor, so the writer need not wait.
+        drop(changing);
         let mut from = first;
         while from < before {
             let to = before.min(from + TRIM_BATCH);
             let mut batch = sled::Batch::default();
             (from..to).for_each(|position| batch.remove(&position.to_be_bytes()));
-            self.log.apply_batch(batch).map_err(engine)?;
+            guarded(|| self.log.apply_batch(batch).map_err(engine))?;
             from = to;
         }
         Ok(())

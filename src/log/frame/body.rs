@@ -52,6 +52,21 @@ pub(super) fn join<V: AsRef<[u8]>>(parts: &[V]) -> Result<FrameBody<'_>, FrameEr
     })
 }
 
+/// The header of a frame, and its payload before compression.
+pub(in crate::log) fn payload<V: AsRef<[u8]>>(
+    parts: &[V],
+) -> Result<(FrameHeader, Vec<u8>), FrameError> {
+    let FrameBody {
+        frame,
+        parts: count,
+        bytes,
+    } = join(parts)?;
+    let (header, packed) = FrameHeader::read(frame, count, &bytes)?;
+    let plain = inflate(&header, packed)?;
+    let plain = plain.unwrap_or_else(|| packed.to_vec());
+    Ok((header, plain))
+}
+
 thread_local! {
     /// Creating a decompressor costs as much as a small frame, so each thread keeps one.
     static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };

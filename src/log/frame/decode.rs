@@ -2,21 +2,26 @@
 
 use super::FrameError;
 use super::body::{FrameBody, inflate, join};
+use super::chain_check::ChainCheck;
 use super::encode::tag;
-use super::header::{FrameHeader, FrameStatistics, channel_hash};
+use super::header::FrameHeader;
 use super::value::{VALUE_HEADER_BYTES, value};
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::names::Names;
 use crate::limits::FRAME_ENTRIES_MAX;
 use crate::log::Record;
-use crate::log::chain::{CanonicalEncoder, ChainLink};
 use crate::log::codec::bytes::Reader;
-use crate::log::codec::record::entry::{self, EntryPlaces, Previous};
-use crate::log::codec::record::{closed, page, progress, reject, rules};
-use crate::log::codec::tables::Hashes;
-use crate::log::codec::tables::read::{Stored, TableReader, Tables};
-use crate::log::codec::{CodecError, PAYLOAD_VERSION};
+use crate::log::codec::columns::{Column, ColumnPlaces, ColumnReader, RowReader};
+use crate::log::codec::record::closed::ClosedBody;
+use crate::log::codec::record::entry::{self, Previous};
+use crate::log::codec::record::page::PageBody;
+use crate::log::codec::record::progress::ProgressBody;
+use crate::log::codec::record::reject::RejectBody;
+use crate::log::codec::record::rules;
+use crate::log::codec::tables::read::{TableReader, Tables};
+use crate::log::codec::{COLUMNS_VERSION, CodecError, PAYLOAD_VERSION};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// How much of a frame is checked as it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +84,7 @@ pub fn decode<V: AsRef<[u8]>>(
 pub struct FrameRecords<V> {
     header: FrameHeader,
     payload: FramePayload<V>,
+    layout: PayloadLayout,
     decoder: RecordDecoder,
     record: Option<Record>,
     ended: bool,
@@ -90,6 +96,18 @@ enum FramePayload<V> {
     Value(V),
     /// The body joined from several values, or the decompressed payload.
     Joined(Vec<u8>),
+}
+
+/// Where the unread rest of the records is in the payload.
+enum PayloadLayout {
+    /// From this byte on, row by row.
+    Rows(usize),
+    /// In columns.
+    Columns {
+        places: Box<ColumnPlaces>,
+        /// Where the payload says how many values and records each frame had.
+        frames: Range<usize>,
+    },
 }
 
 impl<V: AsRef<[u8]>> FramePayload<V> {
@@ -122,26 +140,78 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
                 (FramePayload::Value(value), VALUE_HEADER_BYTES + before)
             }
         };
+        Self::of_payload(header, payload, from, names, check)
+    }
+
+    /// Opens a sealed block whose payload is decompressed. The records of its first `passed` values are not given.
+    ///
+    /// # Errors
+    /// Its tables are not valid, or no frame begins behind these values.
+    pub(in crate::log) fn of_block(
+        header: FrameHeader,
+        payload: Vec<u8>,
+        passed: u64,
+        names: &mut Names,
+        check: Check,
+    ) -> Result<Self, FrameError> {
+        let payload = FramePayload::Joined(payload);
+        let mut records = Self::of_payload(header, payload, 0, names, check)?;
+        for _ in 0..records.records_in(passed)? {
+            records.advance(names)?;
+        }
+        Ok(records)
+    }
+
+    /// How many records the first `values` values of a block have.
+    fn records_in(&self, values: u64) -> Result<u64, FrameError> {
+        let PayloadLayout::Columns { frames, .. } = &self.layout else {
+            return Ok(0);
+        };
+        let mut frames = Reader::new(self.payload.bytes().get(frames.clone()).unwrap_or_default());
+        let (mut passed, mut records) = (0_u64, 0_u64);
+        while passed < values {
+            passed = passed.saturating_add(frames.varint()?);
+            records = records.saturating_add(frames.varint()?);
+        }
+        if passed == values {
+            Ok(records)
+        } else {
+            Err(FrameError::Disagree("where frames begin"))
+        }
+    }
+
+    fn of_payload(
+        header: FrameHeader,
+        payload: FramePayload<V>,
+        from: usize,
+        names: &mut Names,
+        check: Check,
+    ) -> Result<Self, FrameError> {
         let bytes = payload.bytes();
         let mut reader = Reader::new(bytes.get(from..).unwrap_or_default());
-        let layout = reader.byte()?;
-        if layout != PAYLOAD_VERSION {
-            return Err(FrameError::Layout(layout));
-        }
-        let tables = Tables::read(&mut reader)?;
+        let (tables, layout) = match reader.byte()? {
+            PAYLOAD_VERSION => {
+                let tables = Tables::read(&mut reader)?;
+                (tables, PayloadLayout::Rows(bytes.len() - reader.left()))
+            }
+            COLUMNS_VERSION => {
+                let tables = Tables::read_columns(&mut reader)?;
+                // Where frames end matters only to a reader that begins inside the block.
+                let length = reader.count(1)?;
+                let begin = bytes.len() - reader.left();
+                reader.take(length)?;
+                let frames = begin..begin + length;
+                let places = Box::new(ColumnPlaces::read(&mut reader, bytes.len())?);
+                (tables, PayloadLayout::Columns { places, frames })
+            }
+            layout => return Err(FrameError::Layout(layout)),
+        };
         let verify = match check {
             Check::Form => None,
-            Check::Chain => Some(ChainCheck {
-                hashes: tables.hashes()?,
-                canon: CanonicalEncoder::default(),
-                link: header.link_before,
-                facts: FrameStatistics::new(),
-                erased: tables.names.iter().any(Stored::is_erased),
-            }),
+            Check::Chain => Some(ChainCheck::new(&header, &tables)?),
         };
         let decoder = RecordDecoder {
             tables: TableReader::new(&tables, names)?,
-            at: bytes.len() - reader.left(),
             previous: Previous::default(),
             seq: header.first_seq,
             counts: RecordCounts::default(),
@@ -153,6 +223,7 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
         Ok(FrameRecords {
             header,
             payload,
+            layout,
             decoder,
             record: None,
             ended: false,
@@ -186,8 +257,23 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
             return Ok(());
         }
         let payload = self.payload.bytes();
-        if !self.decoder.next(payload, &mut self.record)? {
+        let found = match &mut self.layout {
+            PayloadLayout::Rows(at) => {
+                let mut reader = Reader::new(payload.get(*at..).unwrap_or_default());
+                let found = self.decoder.read(&mut reader, &mut self.record)?;
+                *at = payload.len() - reader.left();
+                found
+            }
+            PayloadLayout::Columns { places, .. } => {
+                let mut reader = ColumnReader { payload, places };
+                self.decoder.read(&mut reader, &mut self.record)?
+            }
+        };
+        if !found {
             (self.record, self.ended) = (None, true);
+            if let PayloadLayout::Columns { places, .. } = &self.layout {
+                places.expect_end()?;
+            }
             return self.decoder.check(&self.header, names);
         }
         if let Some(record) = &self.record {
@@ -197,69 +283,9 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
     }
 }
 
-/// Computes the chain and the header's statistics again.
-struct ChainCheck {
-    hashes: Hashes,
-    canon: CanonicalEncoder,
-    link: ChainLink,
-    facts: FrameStatistics,
-    /// A name was erased, so its channel's hash cannot be computed again.
-    erased: bool,
-}
-
-impl ChainCheck {
-    fn begin(&mut self, rules: &Rules, seq: u64, entries: usize) {
-        self.canon.begin(&self.link, rules, seq, entries);
-    }
-
-    fn entry(&mut self, entry: &Entry, places: &EntryPlaces) -> Result<(), CodecError> {
-        self.canon.entry(entry, places, &self.hashes)
-    }
-
-    fn end(&mut self) {
-        self.link = self.canon.link();
-    }
-
-    /// Adds what the header must state about a record.
-    fn record(&mut self, record: &Record, names: &Names) {
-        match record {
-            Record::Commit { entries, .. } => {
-                entries
-                    .iter()
-                    .for_each(|entry| self.facts.entry(entry, names));
-            }
-            Record::Page { page, .. } => self.facts.touch(page.channel),
-            Record::Closed(_) => self.facts.scope(None),
-            Record::Reject(_) | Record::Settled(_) | Record::Progress(_) => {}
-        }
-    }
-
-    /// Checks that the header agrees with the entries: queries rely on it to skip frames.
-    fn check(mut self, header: &FrameHeader, names: &Names) -> Result<(), FrameError> {
-        if self.link != header.link_after {
-            return Err(FrameError::Chain {
-                frame: header.frame,
-            });
-        }
-        let mut said = header.clone();
-        self.facts
-            .tell(&mut said, |name| channel_hash(names.text(name)));
-        if self.erased {
-            said.channels = header.channels.clone();
-        }
-        if said == *header {
-            Ok(())
-        } else {
-            Err(FrameError::Disagree("the entries' times or channels"))
-        }
-    }
-}
-
 /// Decodes the records of a payload.
 struct RecordDecoder {
     tables: TableReader,
-    /// The byte of the payload at which reading continues.
-    at: usize,
     previous: Previous,
     /// The next entry's number.
     seq: u64,
@@ -282,14 +308,6 @@ struct RecordCounts {
 }
 
 impl RecordDecoder {
-    /// Replaces `record` by the next one. Returns `false` after the last one.
-    fn next(&mut self, payload: &[u8], record: &mut Option<Record>) -> Result<bool, FrameError> {
-        let mut reader = Reader::new(payload.get(self.at..).unwrap_or_default());
-        let found = self.read(&mut reader, record)?;
-        self.at = payload.len() - reader.left();
-        Ok(found)
-    }
-
     /// Counts a record, and adds to the verification what the header must state about it.
     fn note(&mut self, record: &Record, names: &Names) {
         let counts = &mut self.counts;
@@ -324,16 +342,17 @@ impl RecordDecoder {
         }
     }
 
+    /// Replaces `record` by the next one. Returns `false` after the last one.
     fn read(
         &mut self,
-        reader: &mut Reader<'_>,
+        reader: &mut impl RowReader,
         record: &mut Option<Record>,
     ) -> Result<bool, FrameError> {
         while self.run == 0 {
-            if reader.left() == 0 {
+            if reader.is_at_end() {
                 return Ok(false);
             }
-            let other = match reader.byte()? {
+            let other = match reader.byte(Column::Tags)? {
                 tag::RULES => {
                     self.rules = Some(rules::read(reader, true)?);
                     continue;
@@ -343,13 +362,12 @@ impl RecordDecoder {
                     continue;
                 }
                 tag::SINGLES => {
-                    // A row has at least three bytes: flags, a member or body, a difference of times.
-                    self.run = reader.count(3)?;
+                    self.run = reader.rows()?;
                     continue;
                 }
                 tag::COMMIT => {
                     let rules = self.rules()?;
-                    let count = reader.count(3)?;
+                    let count = reader.rows()?;
                     if count == 0 {
                         return Err(FrameError::EmptyCommit);
                     }
@@ -358,13 +376,23 @@ impl RecordDecoder {
                 }
                 tag::PAGE => {
                     let rules = self.rules()?;
-                    let page = page::read(reader, &self.tables)?;
+                    let body: PageBody = reader.body()?;
+                    let page = body.page(&self.tables)?;
                     Record::Page { rules, page }
                 }
-                tag::CLOSED => Record::Closed(closed::read(reader, &self.tables)?),
-                tag::REJECT => Record::Reject(reject::read(reader, &self.tables)?),
-                tag::SETTLED => Record::Settled(reader.varint()?),
-                tag::PROGRESS => Record::Progress(progress::read(reader, &self.tables)?),
+                tag::CLOSED => {
+                    let body: ClosedBody = reader.body()?;
+                    Record::Closed(body.closed(&self.tables)?)
+                }
+                tag::REJECT => {
+                    let body: RejectBody = reader.body()?;
+                    Record::Reject(body.reject(&self.tables)?)
+                }
+                tag::SETTLED => Record::Settled(reader.varint(Column::Bodies)?),
+                tag::PROGRESS => {
+                    let body: ProgressBody = reader.body()?;
+                    Record::Progress(body.progress(&self.tables)?)
+                }
                 other => {
                     let value = u64::from(other);
                     return Err(CodecError::Unknown {
@@ -393,7 +421,7 @@ impl RecordDecoder {
     /// there are many.
     fn commit(
         &mut self,
-        reader: &mut Reader<'_>,
+        reader: &mut impl RowReader,
         rules: Rules,
         count: usize,
         record: &mut Option<Record>,

@@ -9,9 +9,13 @@ use crate::limits::FRAME_BYTES_MAX;
 use crate::log::Record;
 use crate::log::chain::{self, CanonicalEncoder, ChainLink};
 use crate::log::codec::PAYLOAD_VERSION;
-use crate::log::codec::bytes::put_varint;
-use crate::log::codec::record::entry::{self, Previous};
-use crate::log::codec::record::{closed, page, progress, reject, rules};
+use crate::log::codec::bytes::{pack, put_varint};
+use crate::log::codec::record::closed::ClosedBody;
+use crate::log::codec::record::entry::{self, EntryPlaces, Previous};
+use crate::log::codec::record::page::PageBody;
+use crate::log::codec::record::progress::ProgressBody;
+use crate::log::codec::record::reject::RejectBody;
+use crate::log::codec::record::rules;
 use crate::log::codec::tables::write::{TableBuilder, TableWriter};
 use crate::log::salts::Salts;
 
@@ -24,7 +28,7 @@ const ZSTD_LEVEL: i32 = 1;
 pub(super) const INFLATION_MAX: usize = 64;
 
 /// Tags of the records in a payload, after the tables; `FORMAT.md` lists them.
-pub(super) mod tag {
+pub(in crate::log) mod tag {
     pub(in crate::log) const RULES: u8 = 0;
     pub(in crate::log) const SINGLES: u8 = 1;
     pub(in crate::log) const COMMIT: u8 = 2;
@@ -62,7 +66,7 @@ impl FramePosition {
     #[must_use]
     pub fn after(header: &FrameHeader) -> FramePosition {
         FramePosition {
-            frame: header.frame.saturating_add(1),
+            frame: header.last_frame().saturating_add(1),
             first_seq: header.first_seq.saturating_add(header.entries),
             link: header.link_after,
             connected: header.connected,
@@ -148,6 +152,7 @@ impl Encoder {
         }
         let mut header = FrameHeader {
             frame: place.frame,
+            frames: 1,
             parts: 0,
             compression: Compression::Plain,
             plain_len: 0,
@@ -269,19 +274,19 @@ impl RecordWriter<'_> {
             Record::Page { rules, page } => {
                 self.rules(rules)?;
                 self.rows.push(tag::PAGE);
-                page::write(page, &mut self.tables, self.rows)?;
+                pack(&PageBody::of(page, &mut self.tables), self.rows)?;
                 self.facts.touch(page.channel);
                 self.header.pages += 1;
             }
             Record::Closed(closed) => {
                 self.rows.push(tag::CLOSED);
-                closed::write(closed, &mut self.tables, self.rows)?;
+                pack(&ClosedBody::of(closed, &mut self.tables), self.rows)?;
                 self.facts.scope(None);
                 self.header.pages += 1;
             }
             Record::Reject(reject) => {
                 self.rows.push(tag::REJECT);
-                reject::write(reject, &mut self.tables, self.rows)?;
+                pack(&RejectBody::of(reject, &mut self.tables), self.rows)?;
                 self.header.rejects += 1;
             }
             Record::Settled(reject) => {
@@ -291,7 +296,8 @@ impl RecordWriter<'_> {
             }
             Record::Progress(progress) => {
                 self.rows.push(tag::PROGRESS);
-                progress::write(progress, &mut self.tables, self.rows)?;
+                let body = ProgressBody::of(progress, &mut self.tables);
+                pack(&body, self.rows)?;
                 self.header.progress += 1;
             }
         }
@@ -328,7 +334,8 @@ impl RecordWriter<'_> {
                 });
             }
             self.facts.entry(entry, self.tables.names);
-            let places = entry::write(entry, &mut self.tables, &mut self.previous, self.rows)?;
+            let places = EntryPlaces::of(entry, &mut self.tables);
+            entry::write(entry, &places, &mut self.previous, self.rows)?;
             self.canon.entry(entry, &places, self.tables.hashes())?;
             seq = seq.saturating_add(1);
             header.entries += 1;

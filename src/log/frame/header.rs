@@ -39,9 +39,11 @@ pub enum Channels {
 /// The header of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// The frame's number: dense, from 1.
+    /// The frame's number: dense, from 1. Of a sealed block, the number of its first frame.
     pub frame: u64,
-    /// The number of its values.
+    /// How many frames it stands for: 1, or those of a sealed block.
+    pub frames: u64,
+    /// The number of its values, or of those that a sealed block replaces.
     pub parts: u32,
     /// How its payload is stored.
     pub compression: Compression,
@@ -89,10 +91,26 @@ impl FrameHeader {
             }
     }
 
+    /// The number of the last frame that it stands for.
+    #[must_use]
+    pub fn last_frame(&self) -> u64 {
+        self.frame.saturating_add(self.frames).saturating_sub(1)
+    }
+
     pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), FrameError> {
+        let mut bytes = Vec::with_capacity(256);
+        pack(&self.body(), &mut bytes)?;
+        let length = u32::try_from(bytes.len()).map_err(|_| FrameError::TooLarge(bytes.len()))?;
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&bytes);
+        Ok(())
+    }
+
+    /// What is stored of it, besides the number of the frame and of its parts.
+    pub(in crate::log) fn body(&self) -> HeaderBody {
         // Wrapping differences: short if the times are close, and correct if they are not.
         let (effective, recorded) = (self.effective_at, self.recorded_at);
-        let header = HeaderBody {
+        HeaderBody {
             zstd: self.compression == Compression::Zstd,
             plain_len: self.plain_len,
             entries: self.entries,
@@ -116,13 +134,7 @@ impl FrameHeader {
             link_before: self.link_before,
             link_after: self.link_after,
             connected: self.connected,
-        };
-        let mut bytes = Vec::with_capacity(256);
-        pack(&header, &mut bytes)?;
-        let length = u32::try_from(bytes.len()).map_err(|_| FrameError::TooLarge(bytes.len()))?;
-        out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(&bytes);
-        Ok(())
+        }
     }
 
     /// Reads the header at the front of a body. Also returns the bytes after it.
@@ -143,14 +155,26 @@ impl FrameHeader {
         if used != bytes.len() {
             return Err(cut);
         }
+        let header = FrameHeader::of_body(frame, 1, parts, header)?;
+        Ok((header, payload))
+    }
+
+    /// The header of frames of which this is stored.
+    pub(in crate::log) fn of_body(
+        frame: u64,
+        frames: u64,
+        parts: u32,
+        header: HeaderBody,
+    ) -> Result<FrameHeader, FrameError> {
         // Entries are numbered from 1, and the number after the last one must exist too: so later arithmetic cannot
         // overflow.
         if header.first_seq == 0 || header.first_seq.checked_add(header.entries).is_none() {
             return Err(FrameError::Disagree("the entries' numbers"));
         }
         let effective_min = header.recorded_min.wrapping_add(header.effective_min);
-        let header = FrameHeader {
+        Ok(FrameHeader {
             frame,
+            frames,
             parts,
             compression: if header.zstd {
                 Compression::Zstd
@@ -183,8 +207,7 @@ impl FrameHeader {
             link_before: header.link_before,
             link_after: header.link_after,
             connected: header.connected,
-        };
-        Ok((header, payload))
+        })
     }
 }
 

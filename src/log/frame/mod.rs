@@ -12,12 +12,15 @@
 //! written.
 
 mod body;
+mod chain_check;
 mod decode;
 mod encode;
 mod header;
 mod value;
 
+pub(super) use body::payload;
 pub use decode::{Check, Decoded, FrameRecords, decode, header};
+pub(super) use encode::tag;
 pub use encode::{Encoded, Encoder, FramePosition, Packing};
 pub use header::{CHANNELS_MAX, Channels, Compression, FrameHeader, channel_hash};
 pub use value::{FrameValue, MAGIC, VALUE_HEADER_BYTES, VERSION, value};

@@ -124,7 +124,7 @@ fn remove_all(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
 }
 
 /// The frames of the stored checkpoints, in order.
-pub(super) fn checkpoint_frames(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
+pub(in crate::store) fn checkpoint_frames(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
     let mut frames: Vec<u64> = Vec::new();
     for key in engine.keys(TRUNK)? {
         let frame = key

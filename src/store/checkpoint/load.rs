@@ -3,8 +3,9 @@
 use super::draft::PartFrames;
 use super::keys::{self, MetadataKey, checkpoint_frames};
 use crate::domain::names::Names;
+use crate::log::checkpoint as wire;
 use crate::log::engine::Engine;
-use crate::log::{checkpoint as wire, read};
+use crate::log::read::Log;
 use crate::store::error::StoreError;
 use crate::store::read::{Bookkeeping, LogPosition, ScanScope, ScanStart, StateCursor};
 
@@ -24,13 +25,14 @@ fn index(engine: &dyn Engine, frame: u64) -> Option<wire::Index> {
 
 /// The cursor at the newest checkpoint at which `scope` may begin, or before the first entry.
 pub(in crate::store) fn load(
-    engine: &dyn Engine,
+    log: &Log,
     end: u64,
     scope: &ScanScope<'_>,
 ) -> Result<StateCursor, StoreError> {
+    let engine = log.engine();
     match scope.start {
         ScanStart::First => return Ok(StateCursor::default()),
-        ScanStart::Seq(seq) => return at_seq(engine, seq, end),
+        ScanStart::Seq(seq) => return at_seq(log, seq, end),
         ScanStart::Behind(_) | ScanStart::InEffectAt(_) => {}
     }
     let frames = checkpoint_frames(engine)?;
@@ -46,7 +48,7 @@ pub(in crate::store) fn load(
         let Some(index) = index(engine, frame).filter(is_early) else {
             continue;
         };
-        if !is_of_this_log(engine, &index)? {
+        if !is_of_this_log(log, &index)? {
             continue;
         }
         if let Some(cursor) = restore(engine, &index, scope.channel)? {
@@ -75,12 +77,12 @@ fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> bool {
 }
 
 /// A cursor without state, at the frame that holds the entry `seq`.
-fn at_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<StateCursor, StoreError> {
-    let next = read::find_seq(engine, seq, end)?;
-    let place = match read::header_ending_before(engine, next)? {
+fn at_seq(log: &Log, seq: u64, end: u64) -> Result<StateCursor, StoreError> {
+    let next = log.find_seq(seq, end)?;
+    let place = match log.header_ending_before(next)? {
         Some(header) => LogPosition {
             next,
-            frame: header.frame,
+            frame: header.last_frame(),
             link: header.link_after,
         },
         None => LogPosition {
@@ -95,9 +97,11 @@ fn at_seq(engine: &dyn Engine, seq: u64, end: u64) -> Result<StateCursor, StoreE
 }
 
 /// Whether the log has the checkpoint's frame with the same chain link.
-pub(super) fn is_of_this_log(engine: &dyn Engine, index: &wire::Index) -> Result<bool, StoreError> {
-    let header = read::header_ending_before(engine, index.next)?;
-    Ok(header.is_some_and(|header| header.frame == index.frame && header.link_after == index.link))
+pub(super) fn is_of_this_log(log: &Log, index: &wire::Index) -> Result<bool, StoreError> {
+    let header = log.header_ending_before(index.next)?;
+    Ok(header.is_some_and(|header| {
+        header.last_frame() == index.frame && header.link_after == index.link
+    }))
 }
 
 fn restore(

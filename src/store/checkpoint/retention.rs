@@ -7,6 +7,7 @@ use super::keys::{self, MetadataKey, checkpoint_frames};
 use super::load::{is_of_this_log, read_index};
 use crate::log::checkpoint::Index;
 use crate::log::engine::Engine;
+use crate::log::read::Log;
 use crate::store::error::StoreError;
 use std::collections::HashMap;
 
@@ -17,18 +18,38 @@ const NEWEST: usize = 8;
 const DROPPED_AT_ONCE: usize = 16;
 
 /// Drops the checkpoints that need not be kept, after a new one was saved.
-pub(in crate::store) fn drop_excess(engine: &dyn Engine) -> Result<(), StoreError> {
-    let frames = checkpoint_frames(engine)?;
+pub(in crate::store) fn drop_excess(log: &Log) -> Result<(), StoreError> {
+    let frames = checkpoint_frames(log.engine())?;
     let mut dropped = excess(&frames);
     dropped.truncate(DROPPED_AT_ONCE);
+    drop_all(log, &frames, &dropped)
+}
+
+/// Drops the checkpoints that no longer fit the log: those inside a sealed block. All that were made later must fit.
+pub(in crate::store) fn drop_unusable(log: &Log) -> Result<(), StoreError> {
+    let frames = checkpoint_frames(log.engine())?;
+    let mut dropped = Vec::new();
+    for &frame in &frames {
+        if let Some(index) = read_index(log.engine(), frame)?
+            && !is_of_this_log(log, &index)?
+        {
+            dropped.push(frame);
+        }
+    }
+    drop_all(log, &frames, &dropped)
+}
+
+/// Drops some of all checkpoints.
+fn drop_all(log: &Log, frames: &[u64], dropped: &[u64]) -> Result<(), StoreError> {
+    let engine = log.engine();
     let kept = frames.iter().filter(|frame| !dropped.contains(frame));
     let kept: Vec<u64> = kept.copied().collect();
-    for &frame in &dropped {
+    for &frame in dropped {
         let (before, after) = kept.split_at(kept.partition_point(|&kept| kept < frame));
         let mut next = None;
         for &later in after {
             if let Some(index) = read_index(engine, later)?
-                && is_of_this_log(engine, &index)?
+                && is_of_this_log(log, &index)?
             {
                 next = Some(index);
                 break;

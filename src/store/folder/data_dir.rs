@@ -4,12 +4,13 @@
 //! DIR/store.json   format version, the key of the rosters' digests, when it was made, which log it has, how far
 //! DIR/lock         held by the one process that has the store open; says which
 //! DIR/log/         the engine's files
+//! DIR/blocks/      sealed blocks
 //! DIR/rollbook.sock  where a server that owns the store answers its owner
 //! ```
 
 use super::manifest::{Manifest, no_folder};
 use super::migrate;
-use crate::log::engine::files::{for_owner, is_open_to_others, make_folder};
+use crate::log::engine::files::{for_owner, is_open_to_others, make_folder, sync_folder};
 use crate::store::error::StoreError;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -20,6 +21,11 @@ use std::time::{Duration, Instant};
 
 /// The name of the socket in the folder on which the server that owns the store answers.
 pub const OWNER_SOCKET: &str = "rollbook.sock";
+
+/// The engine's folder while it is rewritten.
+pub(super) const COMPACTED: &str = "log.new";
+/// The engine's folder after it was rewritten, until it is removed.
+pub(super) const REPLACED: &str = "log.old";
 
 /// The error for a missing `store.json` beside a log.
 pub(crate) const GONE: &str = "it is gone, though there is a log: put it back from a backup of the folder, since the key in it belongs to the log";
@@ -54,6 +60,7 @@ impl DataDir {
             _ => StoreError::io(dir, error),
         })?;
         let lock = lock(dir, patience)?;
+        end_compaction(dir).map_err(|error| StoreError::io(dir, error))?;
         let manifest = migrate::bring_up_to_date(dir)?;
         let data_dir = DataDir {
             dir: dir.to_owned(),
@@ -72,6 +79,10 @@ impl DataDir {
 
     pub fn log_dir(&self) -> PathBuf {
         self.dir.join("log")
+    }
+
+    pub fn blocks_dir(&self) -> PathBuf {
+        self.dir.join("blocks")
     }
 
     pub fn manifest(&self) -> Manifest {
@@ -95,7 +106,11 @@ impl DataDir {
         if !others(&self.dir) {
             return Vec::new();
         }
-        let files = [self.dir.join("store.json"), self.log_dir()];
+        let files = [
+            self.dir.join("store.json"),
+            self.log_dir(),
+            self.blocks_dir(),
+        ];
         files.into_iter().filter(others).collect()
     }
 
@@ -126,6 +141,22 @@ pub(in crate::store) fn expect(dir: &Path) -> Result<Manifest, StoreError> {
         return Err(StoreError::Layout { path, detail });
     }
     Err(StoreError::NoSuchStore(dir.to_owned()))
+}
+
+/// Ends a compaction that a crash interrupted. Without a `log` the old one takes its place again; with one, it is either
+/// the old or the new, and whole.
+fn end_compaction(dir: &Path) -> std::io::Result<()> {
+    let (log, replaced) = (dir.join("log"), dir.join(REPLACED));
+    if replaced.exists() && !log.exists() {
+        fs::rename(&replaced, &log)?;
+        sync_folder(dir)?;
+    }
+    for left in [replaced, dir.join(COMPACTED)] {
+        if left.exists() {
+            fs::remove_dir_all(left)?;
+        }
+    }
+    Ok(())
 }
 
 fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {

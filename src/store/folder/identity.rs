@@ -7,10 +7,9 @@
 
 use super::data_dir::{DataDir, hex};
 use super::manifest::{KnownHead, Manifest};
-use crate::log::engine::Engine;
 use crate::log::engine::sled::SledJournal;
 use crate::log::frame::FrameHeader;
-use crate::log::read;
+use crate::log::read::Log;
 use crate::store::error::StoreError;
 use std::path::PathBuf;
 
@@ -83,20 +82,20 @@ pub(in crate::store) fn compare_ids(
 pub(in crate::store) fn compare_heads(
     manifest: &Manifest,
     log_dir: PathBuf,
-    log: &dyn Engine,
+    log: &Log,
     last: Option<&FrameHeader>,
 ) -> Result<(), StoreError> {
     let Some(known) = &manifest.head else {
         return Ok(());
     };
     let seq = last.map_or(0, |last| last.first_seq + last.entries - 1);
-    if log.head() < known.position {
+    if log.engine().head() < known.position {
         return Err(lost(log_dir, "the log ends too early", seq, known.seq));
     }
-    if known.position < log.first() {
+    if known.position < log.engine().first() {
         return Ok(());
     }
-    let there = read::header_ending_before(log, known.position + 1)?;
+    let there = log.header_ending_before(known.position + 1)?;
     if there.is_some_and(|header| hex(&header.link_after) == known.link) {
         return Ok(());
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 #[path = "../../../migrations/m0001_first_layout.rs"]
 mod m0001_first_layout;
+#[path = "../../../migrations/m0002_sealed_blocks.rs"]
+mod m0002_sealed_blocks;
 
 /// One step: from the previous format to its own.
 pub(crate) struct Migration {
@@ -15,16 +17,21 @@ pub(crate) struct Migration {
     pub to: u32,
     /// What it does, for the user.
     pub title: &'static str,
+    /// The files and folders that it replaces. They are copied before.
+    pub replaces: &'static [&'static str],
     /// Runs the step. The folder is locked, and the files that the step replaces have been copied. The step writes
     /// the new format number last.
     pub run: fn(&Path) -> Result<(), StoreError>,
 }
 
 /// Every step, in order.
-const MIGRATIONS: &[Migration] = &[m0001_first_layout::MIGRATION];
+const MIGRATIONS: &[Migration] = &[
+    m0001_first_layout::MIGRATION,
+    m0002_sealed_blocks::MIGRATION,
+];
 
 /// The format that this program writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The steps that a store needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,18 +72,19 @@ pub(in crate::store) fn bring_up_to_date(dir: &Path) -> Result<Manifest, StoreEr
         .iter()
         .filter(|migration| migration.to > plan.from)
     {
-        if migration.to > 1 {
-            keep_copy(dir, migration.to - 1)?;
+        // A store that is made now has nothing to copy.
+        if plan.from > 0 {
+            keep_copy(dir, migration)?;
         }
         (migration.run)(dir)?;
     }
     Manifest::read(dir)?.ok_or_else(|| StoreError::NoSuchStore(dir.to_owned()))
 }
 
-/// Copies the store's files to `DIR/before-format-N`, under another name until the copy is complete.
-fn keep_copy(dir: &Path, format: u32) -> Result<PathBuf, StoreError> {
-    let kept = dir.join(format!("before-format-{}", format + 1));
-    let unfinished = dir.join(format!("before-format-{}.unfinished", format + 1));
+/// Copies what a step replaces to `DIR/before-format-N`, under another name until the copy is complete.
+fn keep_copy(dir: &Path, migration: &Migration) -> Result<PathBuf, StoreError> {
+    let kept = dir.join(format!("before-format-{}", migration.to));
+    let unfinished = dir.join(format!("before-format-{}.unfinished", migration.to));
     if kept.exists() {
         return Ok(kept);
     }
@@ -85,8 +93,14 @@ fn keep_copy(dir: &Path, format: u32) -> Result<PathBuf, StoreError> {
             fs::remove_dir_all(&unfinished)?;
         }
         fs::create_dir_all(&unfinished)?;
-        copy_file(&dir.join("store.json"), &unfinished.join("store.json"))?;
-        copy_tree(&dir.join("log"), &unfinished.join("log"))?;
+        for name in migration.replaces {
+            let (from, to) = (dir.join(name), unfinished.join(name));
+            if from.is_dir() {
+                copy_tree(&from, &to)?;
+            } else {
+                copy_file(&from, &to)?;
+            }
+        }
         // All of the copy is on the disk before it gets its name, and the name before the original is replaced.
         sync_folder(&unfinished)?;
         fs::rename(&unfinished, &kept)?;
@@ -131,7 +145,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         bring_up_to_date(dir.path()).unwrap();
         fs::write(dir.path().join("log/db"), b"entries").unwrap();
-        let kept = keep_copy(dir.path(), 1).unwrap();
+        let step = Migration {
+            to: 9,
+            title: "",
+            replaces: &["store.json", "log"],
+            run: |_| Ok(()),
+        };
+        let kept = keep_copy(dir.path(), &step).unwrap();
         assert_eq!(fs::read(kept.join("log/db")).unwrap(), b"entries");
         assert_eq!(
             Manifest::read(&kept).unwrap(),

@@ -7,8 +7,10 @@
 //! | `manifest` | its `store.json` |
 //! | `migrate` | its format, and the steps from older ones |
 //! | `identity` | checks that the manifest and the log belong together |
+//! | `compact` | rewrites the engine's files |
 //! | `copy_folder` | a private copy, for a store that cannot be written |
 
+pub(in crate::store) mod compact;
 pub(in crate::store) mod copy_folder;
 pub(in crate::store) mod data_dir;
 pub(in crate::store) mod identity;

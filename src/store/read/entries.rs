@@ -21,7 +21,7 @@ pub(crate) struct EntryReader<'a> {
     /// The state before the current entry; behind the last entry, the state after it.
     pub cursor: StateCursor,
     frames: ScopedFrames<'a>,
-    frame: Option<ScopedFrame>,
+    frame: Option<ScopedFrame<'a>>,
     /// How many entries of the current commit are in the scope.
     entries: usize,
     /// How many of these were reached; the last of them is the current one.

@@ -6,9 +6,10 @@ use super::record::{ScopedCommit, ScopedRecord};
 use super::scope::{ScanScope, ScopeEnd};
 use crate::domain::entry::Entry;
 use crate::log::Record;
-use crate::log::engine::{Engine, StoredValue};
+use crate::log::block::Blocks;
+use crate::log::engine::StoredValue;
 use crate::log::frame::{Check, FrameError, FrameHeader, FrameRecords, channel_hash};
-use crate::log::read::Frames;
+use crate::log::read::{FrameBytes, Frames, Log, ReadError};
 use crate::store::error::StoreError;
 use crate::store::read::frame_index::{FrameIndex, IndexLearner, IndexedFrame};
 
@@ -28,14 +29,9 @@ pub struct ScopedFrames<'a> {
 
 impl<'a> ScopedFrames<'a> {
     /// The frames from the cursor's place up to, but not including, the engine's position `end`.
-    pub(crate) fn new(
-        engine: &'a dyn Engine,
-        cursor: &StateCursor,
-        end: u64,
-        scope: &ScanScope<'_>,
-    ) -> Self {
+    pub(crate) fn new(log: &'a Log, cursor: &StateCursor, end: u64, scope: &ScanScope<'_>) -> Self {
         ScopedFrames {
-            frames: Frames::new(engine, cursor.place.next, end),
+            frames: log.frames(cursor.place.next, end),
             channel: scope.channel.map(channel_hash),
             end: ScopeEnd::of(scope),
             check: Check::Form,
@@ -68,7 +64,10 @@ impl<'a> ScopedFrames<'a> {
     ///
     /// # Errors
     /// The log is damaged, or this frame does not continue the chain.
-    pub fn next(&mut self, cursor: &mut StateCursor) -> Result<Option<ScopedFrame>, StoreError> {
+    pub fn next(
+        &mut self,
+        cursor: &mut StateCursor,
+    ) -> Result<Option<ScopedFrame<'a>>, StoreError> {
         self.next_if(cursor, |_| true)
     }
 
@@ -80,7 +79,7 @@ impl<'a> ScopedFrames<'a> {
         &mut self,
         cursor: &mut StateCursor,
         wants: impl Fn(&FrameHeader) -> bool,
-    ) -> Result<Option<ScopedFrame>, StoreError> {
+    ) -> Result<Option<ScopedFrame<'a>>, StoreError> {
         if self.ended || cursor.place.frame != self.frame {
             return Ok(None);
         }
@@ -95,16 +94,17 @@ impl<'a> ScopedFrames<'a> {
             .map_err(|error| damaged(cursor, error.to_string()))?
         {
             let (position, next) = (frame.position(), frame.next());
-            let (header, values) = frame.into_parts();
-            if header.frame != cursor.place.frame + 1 || header.link_before != cursor.place.link {
-                let detail = format!("frame {} does not continue the chain", header.frame);
+            if !frame.continues(cursor.place.frame, &cursor.place.link) {
+                let number = frame.header().frame;
+                let detail = format!("frame {number} does not continue the chain");
                 return Err(damaged(cursor, detail));
             }
+            let (header, bytes) = frame.into_parts();
             if self.end.is_before_frame(&header) {
                 break;
             }
-            self.frame = header.frame;
-            if let Some(learner) = &mut self.learner {
+            self.frame = header.last_frame();
+            if let Some(learner) = self.learner.as_mut().filter(|_| header.frames == 1) {
                 learner.note(&header, position);
             }
             let wanted = wants(&header);
@@ -112,11 +112,12 @@ impl<'a> ScopedFrames<'a> {
                 position,
                 behind: LogPosition {
                     next,
-                    frame: header.frame,
+                    frame: header.last_frame(),
                     link: header.link_after,
                 },
                 header,
-                values,
+                bytes: Some(bytes),
+                blocks: self.frames.log().blocks(),
                 records: None,
                 end: self.end,
                 check: self.check,
@@ -135,7 +136,8 @@ impl<'a> ScopedFrames<'a> {
 
     /// Moves the cursor over frames that the index knows and that are not wanted.
     fn pass(&mut self, cursor: &mut StateCursor, wants: &impl Fn(&FrameHeader) -> bool) {
-        let Some(index) = self.index else {
+        // The headers of blocks are in memory anyway.
+        let Some(index) = self.index.filter(|_| !self.frames.is_sealed()) else {
             return;
         };
         let (end, frames) = (self.end, &self.frames);
@@ -171,9 +173,11 @@ impl<'a> ScopedFrames<'a> {
 }
 
 /// A frame of a scope.
-pub struct ScopedFrame {
+pub struct ScopedFrame<'a> {
     header: FrameHeader,
-    values: Vec<StoredValue>,
+    /// Until the first record is read.
+    bytes: Option<FrameBytes>,
+    blocks: &'a Blocks,
     /// The engine's position of the first value.
     position: u64,
     /// The place after the frame.
@@ -186,7 +190,7 @@ pub struct ScopedFrame {
     ended: bool,
 }
 
-impl ScopedFrame {
+impl ScopedFrame<'_> {
     /// The frame's header.
     #[must_use]
     pub fn header(&self) -> &FrameHeader {
@@ -264,9 +268,15 @@ impl ScopedFrame {
         let records = match &mut self.records {
             Some(records) => records,
             none => {
-                let values = std::mem::take(&mut self.values);
-                let opened = FrameRecords::open(values, &mut cursor.names, self.check);
-                none.insert(opened.map_err(corrupt)?)
+                let Some(bytes) = self.bytes.take() else {
+                    return Ok(false);
+                };
+                let names = &mut cursor.names;
+                let opened = bytes.open(self.blocks, position, names, self.check);
+                none.insert(opened.map_err(|error| match error {
+                    ReadError::Journal(error) if !error.is_damage() => error.into(),
+                    error => damaged(cursor, error.to_string()),
+                })?)
             }
         };
         while let Some(record) = records.next(&cursor.names).map_err(corrupt)? {

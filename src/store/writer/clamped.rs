@@ -137,7 +137,7 @@ fn search(
         start: ScanStart::InEffectAt(effective_at.saturating_sub(1)),
         ..ScanScope::default()
     };
-    let (engine, end) = (&*shared.engine, shared.published().next);
+    let (engine, end) = (&shared.log, shared.published().next);
     let mut cursor = checkpoint::load(engine, end, &scope)?;
     let mut frames = ScopedFrames::new(engine, &cursor, end, &scope);
     while let Some(mut frame) = frames.next(&mut cursor)? {

@@ -1,6 +1,7 @@
 //! The second half of the writer: turns decided batches into frames, appends and syncs them, publishes the head, and
 //! then sends the receipts. Batches that arrive meanwhile share the next sync. Nothing is decided here.
 
+use super::sealer::DUE_ENTRIES;
 use crate::domain::names::{NameTable, Renumbering};
 use crate::limits;
 use crate::log::Record;
@@ -55,6 +56,8 @@ pub(in crate::store) struct Committer {
     indexed: Vec<IndexedFrame>,
     /// The same, for readers that follow the log.
     recent: Vec<RecentFrame>,
+    /// Wakes the thread that seals.
+    sealer: SyncSender<()>,
 }
 
 impl Committer {
@@ -65,6 +68,7 @@ impl Committer {
         place: LogPosition,
         head: u64,
         parts: PartFrames,
+        sealer: SyncSender<()>,
     ) -> Result<Committer, StoreError> {
         let salts =
             Salts::from_system().map_err(|error| StoreError::Randomness(error.to_string()))?;
@@ -78,6 +82,7 @@ impl Committer {
             saved: false,
             indexed: Vec::new(),
             recent: Vec::new(),
+            sealer,
         })
     }
 
@@ -100,9 +105,13 @@ impl Committer {
         // No reply waits for this.
         if poison.is_none()
             && std::mem::take(&mut self.saved)
-            && let Err(error) = checkpoint::drop_excess(&*self.shared.engine)
+            && let Err(error) = checkpoint::drop_excess(&self.shared.log)
         {
             self.shared.options.meter.checkpoint_failed(&error);
+        }
+        if poison.is_none() && self.shared.unsealed() >= DUE_ENTRIES {
+            // If it is at work it has been woken already; if it has ended, the frames stay.
+            let _ = self.sealer.try_send(());
         }
         poison.is_none()
     }
@@ -128,7 +137,7 @@ impl Committer {
             }
         }
         let began = Instant::now();
-        self.shared.engine.sync()?;
+        self.shared.log.engine().sync()?;
         let before = self.shared.published().seq;
         let head = self.unframed - 1;
         let (next, seq) = (self.place.next, head);
@@ -142,7 +151,7 @@ impl Committer {
             drop(self.shared.note_head());
         }
         if let Some(checkpoint) = checkpoint {
-            match checkpoint.save(&*self.shared.engine) {
+            match checkpoint.save(self.shared.log.engine()) {
                 Ok(()) => self.saved = true,
                 // The lines are durable and published without the checkpoint, too.
                 Err(error) => self.shared.checkpoint_failed(&error),
@@ -163,7 +172,7 @@ impl Committer {
                 connected: decided.connected,
             };
             let Encoded { values, header } = self.encoder.encode(place, chunk, &self.names)?;
-            self.shared.engine.append(next - 1, &values)?;
+            self.shared.log.engine().append(next - 1, &values)?;
             self.unframed += header.entries;
             let position = next;
             let frame = IndexedFrame { header, position };

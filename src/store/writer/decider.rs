@@ -456,7 +456,7 @@ impl Decider {
     }
 
     fn checkpoint(&mut self) -> Result<PendingCheckpoint, StoreError> {
-        let engine = &*self.shared.engine;
+        let engine = self.shared.log.engine();
         while !self.since.ids.is_empty() {
             let chunk = self.retry_chunks.last().map_or(1, |last| last + 1);
             let length = self.since.ids.len().min(RETRY_CHUNK_IDS);

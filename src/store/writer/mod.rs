@@ -1,6 +1,7 @@
-//! The writer, in two threads. The decider takes lines from a bounded queue and decides what follows from them; the
+//! The writer, in three threads. The decider takes lines from a bounded queue and decides what follows from them; the
 //! committer writes frames, appends and syncs. So one batch is decided while the previous one becomes durable, and
-//! waiting batches share a sync. A small batch that comes alone is committed in the first thread.
+//! waiting batches share a sync. A small batch that comes alone is committed in the first thread. The third seals old
+//! frames, and nothing waits for it.
 //!
 //! **Invariant:** a receipt is sent only for durable lines. After a failed append or sync the writer is poisoned:
 //! nothing more is written, and what was not durable is lost. A panic of one of the threads poisons the writer, too.
@@ -10,6 +11,7 @@
 //! | --- | --- |
 //! | `decider` | makes entries from lines; at times a checkpoint from the state |
 //! | `committer` | frames, appends, syncs, publishes, and sends receipts |
+//! | `sealer` | old frames become blocks |
 //! | `recovery` | the writer's state when it starts |
 //! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
 //! | `digests` | the roster digests of snapshot entries |
@@ -24,6 +26,7 @@ pub(in crate::store) mod digests;
 mod recovery;
 mod reject_quota;
 pub(in crate::store) mod retries;
+pub(in crate::store) mod sealer;
 
 use super::batch::{Batch, Reply};
 use super::error::StoreError;
@@ -33,6 +36,7 @@ use committer::{CommitQueue, Committer};
 use decider::Decider;
 use recovery::recover;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -40,11 +44,14 @@ use std::thread::JoinHandle;
 pub(in crate::store) struct Writer {
     queue: SyncSender<(Batch, Reply)>,
     threads: Vec<JoinHandle<()>>,
+    /// Tells the third thread to seal nothing more.
+    ends: Arc<AtomicBool>,
 }
 
 impl Writer {
     pub fn start(shared: &Arc<StoreShared>) -> Result<Writer, StoreError> {
-        let mut recovered = recover(&*shared.engine)?;
+        let (to_sealer, wakes) = sync_channel(1);
+        let mut recovered = recover(&shared.log)?;
         let cursor = &recovered.cursor;
         let committer = Committer::new(
             Arc::clone(shared),
@@ -52,6 +59,7 @@ impl Writer {
             cursor.place,
             cursor.state.head(),
             std::mem::take(&mut recovered.parts),
+            to_sealer,
         )?;
         let decider = Decider::new(Arc::clone(shared), recovered);
         let (queue, batches) = sync_channel(limits::WRITER_QUEUE_MAX);
@@ -60,14 +68,24 @@ impl Writer {
             let thread = std::thread::Builder::new().name(name.into()).spawn(work);
             thread.map_err(|error| StoreError::io("the writer's thread", error))
         };
+        let ends = Arc::new(AtomicBool::new(false));
+        let (sealed, stop) = (Arc::clone(shared), Arc::clone(&ends));
         let threads = vec![
+            spawn(
+                "rollbook-sealer",
+                Box::new(move || sealer::run(&sealed, &wakes, &stop)),
+            )?,
             spawn(
                 "rollbook-decider",
                 Box::new(move || decider.run(&batches, &committer)),
             )?,
             spawn("rollbook-committer", Box::new(commits))?,
         ];
-        Ok(Writer { queue, threads })
+        Ok(Writer {
+            queue,
+            threads,
+            ends,
+        })
     }
 
     /// The queue for batches.
@@ -77,9 +95,15 @@ impl Writer {
 
     /// Lets the writer finish the queued batches, and waits for its threads.
     pub fn finish(self) {
-        let Writer { queue, threads } = self;
+        let Writer {
+            queue,
+            threads,
+            ends,
+        } = self;
+        ends.store(true, Ordering::Relaxed);
         drop(queue);
-        for thread in threads {
+        // The sealer ends last.
+        for thread in threads.into_iter().rev() {
             // A thread that panicked has poisoned the store.
             let _ = thread.join();
         }

@@ -4,7 +4,7 @@ use super::retries::{Remembered, Retries};
 use crate::domain::entry::{Entry, Page};
 use crate::domain::names::{NameId, NumberMap, Renumbering};
 use crate::domain::state::State;
-use crate::log::engine::Engine;
+use crate::log::read::Log;
 use crate::store::checkpoint::{self, PartFrames};
 use crate::store::error::StoreError;
 use crate::store::read::{
@@ -64,14 +64,15 @@ impl DirtySet {
 }
 
 /// Reads the state that the writer starts from.
-pub(in crate::store) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreError> {
+pub(in crate::store) fn recover(log: &Log) -> Result<Recovered, StoreError> {
+    let engine = log.engine();
     let end = engine.head() + 1;
     let scope = ScanScope {
         start: ScanStart::Behind(u64::MAX),
         ..ScanScope::default()
     };
     let mut recovered = Recovered {
-        cursor: checkpoint::load(engine, end, &scope)?,
+        cursor: checkpoint::load(log, end, &scope)?,
         ..Recovered::default()
     };
     (recovered.parts, recovered.retry_chunks) =
@@ -92,15 +93,15 @@ pub(in crate::store) fn recover(engine: &dyn Engine) -> Result<Recovered, StoreE
             ..Recovered::default()
         };
     }
-    recovered.read_tail(engine, end)?;
+    recovered.read_tail(log, end)?;
     Ok(recovered)
 }
 
 impl Recovered {
     /// Reads the log after the checkpoint.
-    fn read_tail(&mut self, engine: &dyn Engine, end: u64) -> Result<(), StoreError> {
+    fn read_tail(&mut self, log: &Log, end: u64) -> Result<(), StoreError> {
         let cursor = &mut self.cursor;
-        let mut frames = ScopedFrames::new(engine, cursor, end, &ScanScope::default());
+        let mut frames = ScopedFrames::new(log, cursor, end, &ScanScope::default());
         while let Some(mut frame) = frames.next(cursor)? {
             while let Some(record) = frame.next(cursor)? {
                 cursor.apply(&record);

@@ -3,13 +3,15 @@
 use rollbook::care::VerifyDepth;
 use rollbook::domain::names::Names;
 use rollbook::log::Record;
+use rollbook::log::block::{BlockBuilder, Blocks};
+use rollbook::log::engine::Journal;
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::log::engine::{Engine, Journal};
+use rollbook::log::engine::objects::MemoryObjects;
 use rollbook::log::frame::{
     Check, Encoder, FrameError, FramePosition, FrameRecords, MAGIC, Packing, VALUE_HEADER_BYTES,
     VERSION, decode, header, value,
 };
-use rollbook::log::read::{Frames, drop_unfinished, find_seq, header_ending_before};
+use rollbook::log::read::{FrameBytes, Log};
 use rollbook::log::salts::Salts;
 use rollbook::{Options, Store};
 
@@ -114,26 +116,38 @@ fn is_read(values: &[Vec<u8>], first_seq: u64) {
 
 /// Reads a log of these values to its end or its error, and opens a store on it.
 fn is_opened(values: &[Vec<u8>]) {
-    let journal = MemoryJournal::new();
-    let end = journal.append(0, values).unwrap();
-    is_gone_through(&journal, end);
+    let holding = || {
+        let journal = MemoryJournal::new();
+        journal.append(0, values).unwrap();
+        journal
+    };
+    let blocks = Blocks::open(Box::new(MemoryObjects::default())).unwrap();
+    if let Ok(log) = Log::open(Box::new(holding()), blocks) {
+        is_gone_through(&log, values.len() as u64);
+    }
+    let mut builder = BlockBuilder::default();
+    if builder.add(1, values).is_ok() {
+        let _ = builder.finish();
+    }
+    let journal = holding();
     if let Ok(store) = Store::on(Box::new(journal), Options::default()) {
         let _ = store.verify(VerifyDepth::Deep, |_| {});
     }
 }
 
-fn is_gone_through(engine: &dyn Engine, end: u64) {
-    let mut frames = Frames::new(engine, 1, end + 1);
+fn is_gone_through(log: &Log, end: u64) {
+    let mut frames = log.frames(1, end + 1);
     while let Ok(Some(frame)) = frames.next_frame() {
         let mut names = Names::new();
-        let (_, values) = frame.into_parts();
+        let (_, FrameBytes::Values(values)) = frame.into_parts() else {
+            panic!("nothing is sealed");
+        };
         if let Ok(mut frame) = FrameRecords::open(values, &mut names, Check::Chain) {
             while let Ok(Some(_)) = frame.next(&names) {}
         }
     }
     for at in 0..=end + 2 {
-        let _ = header_ending_before(engine, at);
-        let _ = find_seq(engine, at, end + 1);
+        let _ = log.header_ending_before(at);
+        let _ = log.find_seq(at, end + 1);
     }
-    drop_unfinished(engine).unwrap();
 }

@@ -5,9 +5,10 @@ use crate::domain::entry::{Change, Disposition, Inference, Late, Origin};
 use crate::domain::event::ChangeKind;
 use crate::domain::time::Millis;
 use crate::log::codec::CodecError;
-use crate::log::codec::bytes::{Reader, put_zigzag};
 use crate::log::codec::canonical::Canonical;
+use crate::log::codec::columns::{Column, RowReader, RowWriter};
 use crate::log::codec::derive::{Numbered, numbered};
+use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{MemberAt, TextAt};
@@ -47,6 +48,14 @@ impl ChangePlaces {
     }
 }
 
+impl Renumber for ChangePlaces {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        map.member(&mut self.member)?;
+        map.text_if(&mut self.meta)?;
+        map.text_if(&mut self.reason)
+    }
+}
+
 /// The flags of a change's row.
 #[inline]
 pub(super) fn flags(change: &Change) -> u16 {
@@ -71,9 +80,16 @@ pub(super) fn kind(flags: u16) -> Result<Option<ChangeKind>, CodecError> {
 
 /// Appends what only a change has, except its strings.
 #[inline]
-pub(super) fn write(change: &Change, flags: u16, seq: u64, occurred_at: Millis, out: &mut Vec<u8>) {
+pub(super) fn write(
+    change: &Change,
+    flags: u16,
+    seq: u64,
+    occurred_at: Millis,
+    out: &mut impl RowWriter,
+) {
     if flags & REPORTED != 0 {
-        out.push(change.reported.number() | change.disposition.number() << 2);
+        let reported = change.reported.number() | change.disposition.number() << 2;
+        out.byte(Column::Reported, reported);
     }
     if let Origin::Inferred(Inference {
         snapshot_seq,
@@ -82,22 +98,23 @@ pub(super) fn write(change: &Change, flags: u16, seq: u64, occurred_at: Millis, 
     }) = change.origin
     {
         let baseline = if baseline { BASELINE } else { 0 };
-        out.push(baseline | not_before.map_or(0, |_| NOT_BEFORE));
-        put_zigzag(out, seq.wrapping_sub(snapshot_seq) as i64);
+        let flags = baseline | not_before.map_or(0, |_| NOT_BEFORE);
+        out.byte(Column::Inferred, flags);
+        out.zigzag(Column::Snapshots, seq.wrapping_sub(snapshot_seq) as i64);
         if let Some(not_before) = not_before {
-            put_zigzag(out, occurred_at.wrapping_sub(not_before));
+            out.zigzag(Column::NotBefore, occurred_at.wrapping_sub(not_before));
         }
     }
     if let Some(late) = change.late {
-        put_zigzag(out, late.late_ms);
-        put_zigzag(out, occurred_at.wrapping_sub(late.not_before));
+        out.zigzag(Column::Late, late.late_ms);
+        out.zigzag(Column::Late, occurred_at.wrapping_sub(late.not_before));
     }
 }
 
 /// Reads what [`write`] wrote.
 #[inline]
 pub(super) fn read(
-    reader: &mut Reader<'_>,
+    reader: &mut impl RowReader,
     (kind, flags): (ChangeKind, u16),
     places: &ChangePlaces,
     tables: &TableReader,
@@ -105,7 +122,7 @@ pub(super) fn read(
     occurred_at: Millis,
 ) -> Result<Change, CodecError> {
     let (reported, disposition) = if flags & REPORTED != 0 {
-        let byte = u32::from(reader.byte()?);
+        let byte = u32::from(reader.byte(Column::Reported)?);
         let reported = ChangeKind::from_number(byte & 3)?;
         (reported, Disposition::from_number(byte >> 2)?)
     } else {
@@ -118,8 +135,8 @@ pub(super) fn read(
     };
     let late = if flags & LATE != 0 {
         Some(Late {
-            late_ms: reader.zigzag()?,
-            not_before: occurred_at.wrapping_sub(reader.zigzag()?),
+            late_ms: reader.zigzag(Column::Late)?,
+            not_before: occurred_at.wrapping_sub(reader.zigzag(Column::Late)?),
         })
     } else {
         None
@@ -137,20 +154,20 @@ pub(super) fn read(
 }
 
 fn read_inference(
-    reader: &mut Reader<'_>,
+    reader: &mut impl RowReader,
     seq: u64,
     occurred_at: Millis,
 ) -> Result<Inference, CodecError> {
-    let flags = reader.byte()?;
+    let flags = reader.byte(Column::Inferred)?;
     if flags > BASELINE | NOT_BEFORE {
         return Err(CodecError::Unknown {
             what: "set of flags",
             value: u64::from(flags),
         });
     }
-    let snapshot_seq = seq.wrapping_sub(reader.zigzag()? as u64);
+    let snapshot_seq = seq.wrapping_sub(reader.zigzag(Column::Snapshots)? as u64);
     let not_before = if flags & NOT_BEFORE != 0 {
-        Some(occurred_at.wrapping_sub(reader.zigzag()?))
+        Some(occurred_at.wrapping_sub(reader.zigzag(Column::NotBefore)?))
     } else {
         None
     };

@@ -1,26 +1,38 @@
 //! The clean end of an ingest connection. It is not in the chain.
 
 use crate::domain::entry::ConnectionEnd;
+use crate::domain::time::Millis;
 use crate::log::codec::CodecError;
-use crate::log::codec::bytes::{Reader, pack};
+use crate::log::codec::tables::NameAt;
+use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
+use bincode::{Decode, Encode};
 
-pub(in crate::log) fn write(
-    closed: &ConnectionEnd,
-    tables: &mut TableBuilder<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), CodecError> {
-    pack(&(tables.name(closed.observer), closed.recorded_at), out)
+#[derive(Debug, Encode, Decode)]
+pub(in crate::log) struct ClosedBody {
+    observer: NameAt,
+    recorded_at: Millis,
 }
 
-pub(in crate::log) fn read(
-    reader: &mut Reader<'_>,
-    tables: &TableReader,
-) -> Result<ConnectionEnd, CodecError> {
-    let (observer, recorded_at) = reader.body()?;
-    Ok(ConnectionEnd {
-        observer: tables.name(observer)?,
-        recorded_at,
-    })
+impl ClosedBody {
+    pub(in crate::log) fn of(closed: &ConnectionEnd, tables: &mut TableBuilder<'_>) -> Self {
+        ClosedBody {
+            observer: tables.name(closed.observer),
+            recorded_at: closed.recorded_at,
+        }
+    }
+
+    pub(in crate::log) fn closed(&self, tables: &TableReader) -> Result<ConnectionEnd, CodecError> {
+        Ok(ConnectionEnd {
+            observer: tables.name(self.observer)?,
+            recorded_at: self.recorded_at,
+        })
+    }
+}
+
+impl Renumber for ClosedBody {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        map.name(&mut self.observer)
+    }
 }

@@ -21,9 +21,11 @@ use crate::domain::event::{LinkState, Service};
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
 use crate::log::codec::CodecError;
-use crate::log::codec::bytes::{Reader, pack, put_varint, put_zigzag};
+use crate::log::codec::bytes::pack;
 use crate::log::codec::canonical::Canonical;
+use crate::log::codec::columns::{Column, RowReader, RowWriter};
 use crate::log::codec::derive::Numbered;
+use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{NameAt, TextAt};
@@ -83,57 +85,80 @@ enum EntryBody {
     Unlisted(SnapshotBody, UnlistedBody),
 }
 
-/// Appends a row, and gives the places of its strings. Differences wrap, so that every pair of times has a difference.
+impl EntryPlaces {
+    /// Adds the strings of an entry to the tables.
+    pub(in crate::log) fn of(entry: &Entry, tables: &mut TableBuilder<'_>) -> EntryPlaces {
+        EntryPlaces {
+            observer: tables.name(entry.observer),
+            id: tables.text_if(entry.id.as_ref()),
+            payload: PayloadPlaces::of(&entry.payload, tables),
+        }
+    }
+}
+
+impl Renumber for EntryPlaces {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        map.name(&mut self.observer)?;
+        map.text_if(&mut self.id)?;
+        match &mut self.payload {
+            PayloadPlaces::Change(change) => change.renumber(map),
+            PayloadPlaces::Other(body) => body.renumber(map),
+        }
+    }
+}
+
+/// Appends a row. Differences wrap, so that every pair of times has a difference.
 pub(in crate::log) fn write(
     entry: &Entry,
-    tables: &mut TableBuilder<'_>,
+    places: &EntryPlaces,
     previous: &mut Previous,
-    out: &mut Vec<u8>,
-) -> Result<EntryPlaces, CodecError> {
-    let places = EntryPlaces {
-        observer: tables.name(entry.observer),
-        id: tables.text_if(entry.id.as_ref()),
-        payload: PayloadPlaces::of(&entry.payload, tables),
-    };
+    out: &mut impl RowWriter,
+) -> Result<(), CodecError> {
     let flags = flags(entry, places.observer, previous);
     let [first, second] = flags.to_le_bytes();
-    out.push(first);
+    out.byte(Column::Flags, first);
     if flags & MORE != 0 {
-        out.push(second);
+        out.byte(Column::MoreFlags, second);
     }
     if flags & OBSERVER != 0 {
-        put_varint(out, u64::from(places.observer));
+        out.varint(Column::Observers, u64::from(places.observer));
     }
     let (mut meta, mut reason) = (None, None);
     if let PayloadPlaces::Change(change) = &places.payload {
-        put_varint(out, u64::from(change.member));
+        out.varint(Column::Members, u64::from(change.member));
         (meta, reason) = (change.meta, change.reason);
     }
-    put_zigzag(out, entry.occurred_at.wrapping_sub(previous.occurred_at));
+    let occurred_at = entry.occurred_at;
+    out.zigzag(
+        Column::Occurred,
+        occurred_at.wrapping_sub(previous.occurred_at),
+    );
     if flags & RECORDED != 0 {
-        put_zigzag(out, entry.recorded_at.wrapping_sub(previous.recorded_at));
+        let step = entry.recorded_at.wrapping_sub(previous.recorded_at);
+        out.zigzag(Column::Recorded, step);
     }
     if flags & EFFECTIVE != 0 {
-        put_zigzag(out, entry.effective_at.wrapping_sub(entry.occurred_at));
+        let step = entry.effective_at.wrapping_sub(occurred_at);
+        out.zigzag(Column::Effective, step);
     }
     for text in [meta, places.id, reason].into_iter().flatten() {
-        put_varint(out, u64::from(text));
+        out.text(text);
     }
     if let Some([serial, index]) = entry.stamp.pos {
-        put_zigzag(out, serial.wrapping_sub(previous.serial));
-        put_zigzag(out, index);
+        out.zigzag(Column::Serials, serial.wrapping_sub(previous.serial));
+        out.zigzag(Column::Indexes, index);
     }
-    if let Some(ts) = entry.stamp.ts.filter(|&ts| ts != entry.occurred_at) {
-        put_zigzag(out, ts.wrapping_sub(entry.occurred_at));
+    if let Some(ts) = entry.stamp.ts.filter(|&ts| ts != occurred_at) {
+        out.zigzag(Column::SourceTimes, ts.wrapping_sub(occurred_at));
     }
     if let Payload::Change(change) = &entry.payload {
-        change::write(change, flags, entry.seq, entry.occurred_at, out);
+        change::write(change, flags, entry.seq, occurred_at, out);
     }
     if let PayloadPlaces::Other(body) = &places.payload {
-        pack(&**body, out)?;
+        pack(&**body, out.column(Column::Bodies))?;
     }
     previous.follow(entry, places.observer);
-    Ok(places)
+    Ok(())
 }
 
 fn flags(entry: &Entry, observer: NameAt, previous: &Previous) -> u16 {
@@ -159,22 +184,26 @@ fn flags(entry: &Entry, observer: NameAt, previous: &Previous) -> u16 {
 
 /// Reads a row, and gives the places of its strings.
 pub(in crate::log) fn read(
-    reader: &mut Reader<'_>,
+    reader: &mut impl RowReader,
     tables: &TableReader,
     seq: u64,
     previous: &mut Previous,
 ) -> Result<(Entry, EntryPlaces), CodecError> {
-    let first = reader.byte()?;
+    let first = reader.byte(Column::Flags)?;
     let more = u16::from(first) & MORE != 0;
-    let second = if more { reader.byte()? } else { 0 };
+    let second = if more {
+        reader.byte(Column::MoreFlags)?
+    } else {
+        0
+    };
     let flags = u16::from_le_bytes([first, second]);
     let observer = if flags & OBSERVER != 0 {
-        reader.index()?
+        reader.index(Column::Observers)?
     } else {
         previous.observer
     };
     let change = match change::kind(flags)? {
-        Some(kind) => Some((kind, reader.index()?)),
+        Some(kind) => Some((kind, reader.index(Column::Members)?)),
         None => None,
     };
     let [occurred_at, recorded_at, effective_at] = read_times(reader, flags, previous)?;
@@ -218,45 +247,51 @@ pub(in crate::log) fn read(
 }
 
 fn read_times(
-    reader: &mut Reader<'_>,
+    reader: &mut impl RowReader,
     flags: u16,
     previous: &Previous,
 ) -> Result<[Millis; 3], CodecError> {
-    let occurred_at = previous.occurred_at.wrapping_add(reader.zigzag()?);
+    let occurred_at = previous
+        .occurred_at
+        .wrapping_add(reader.zigzag(Column::Occurred)?);
     let recorded_at = if flags & RECORDED != 0 {
-        previous.recorded_at.wrapping_add(reader.zigzag()?)
+        previous
+            .recorded_at
+            .wrapping_add(reader.zigzag(Column::Recorded)?)
     } else {
         previous.recorded_at
     };
     let effective_at = if flags & EFFECTIVE != 0 {
-        occurred_at.wrapping_add(reader.zigzag()?)
+        occurred_at.wrapping_add(reader.zigzag(Column::Effective)?)
     } else {
         occurred_at
     };
     Ok([occurred_at, recorded_at, effective_at])
 }
 
-fn read_text(reader: &mut Reader<'_>, flag: u16) -> Result<Option<TextAt>, CodecError> {
+fn read_text(reader: &mut impl RowReader, flag: u16) -> Result<Option<TextAt>, CodecError> {
     if flag == 0 {
         return Ok(None);
     }
-    reader.index().map(Some)
+    reader.text().map(Some)
 }
 
 fn read_stamp(
-    reader: &mut Reader<'_>,
+    reader: &mut impl RowReader,
     flags: u16,
     occurred_at: Millis,
     previous: &Previous,
 ) -> Result<Stamp, CodecError> {
     let pos = if flags & POS != 0 {
-        let serial = previous.serial.wrapping_add(reader.zigzag()?);
-        Some([serial, reader.zigzag()?])
+        let step = reader.zigzag(Column::Serials)?;
+        let serial = previous.serial.wrapping_add(step);
+        Some([serial, reader.zigzag(Column::Indexes)?])
     } else {
         None
     };
     let ts = if flags & TS_OTHER != 0 {
-        Some(occurred_at.wrapping_add(reader.zigzag()?))
+        let step = reader.zigzag(Column::SourceTimes)?;
+        Some(occurred_at.wrapping_add(step))
     } else if flags & TS_OCCURRED != 0 {
         Some(occurred_at)
     } else {
@@ -335,6 +370,16 @@ impl PayloadPlaces {
             Payload::Token(token) => EntryBody::Token(TokenBody::of(token, tables)),
         };
         PayloadPlaces::Other(Box::new(body))
+    }
+}
+
+impl Renumber for EntryBody {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        match self {
+            EntryBody::Snapshot(body) | EntryBody::Unlisted(body, _) => body.renumber(map),
+            EntryBody::Link(body) | EntryBody::LongLink(body, ..) => body.renumber(map),
+            EntryBody::Token(body) => body.renumber(map),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::log::codec::CodecError;
 use crate::log::codec::bytes::Seq;
 use crate::log::codec::canonical::Canonical;
 use crate::log::codec::derive::{Numbered, numbered};
+use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{NameAt, TextAt};
@@ -33,6 +34,16 @@ struct GapBody {
     gap: u32,
     at: i64,
     opens: bool,
+}
+
+impl Renumber for LinkBody {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        map.name_if(&mut self.channel)?;
+        map.text_if(&mut self.reason)?;
+        self.except.0.iter_mut().try_for_each(|at| map.name(at))?;
+        let mut gaps = self.gaps.0.iter_mut();
+        gaps.try_for_each(|gap| map.name(&mut gap.channel))
+    }
 }
 
 /// Whether the body alone expresses the link's state and service.

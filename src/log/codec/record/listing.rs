@@ -6,6 +6,7 @@ use crate::log::codec::CodecError;
 use crate::log::codec::bytes::Seq;
 use crate::log::codec::canonical::Canonical;
 use crate::log::codec::record::stamp;
+use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{MemberAt, NameAt, TextAt};
@@ -37,6 +38,23 @@ impl ClaimBody {
         out.option(self.meta, Canonical::text)?;
         stamp::canonical(self.stamp, out);
         Ok(())
+    }
+}
+
+impl Renumber for ClaimBody {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        map.text_if(&mut self.meta)
+    }
+}
+
+impl Renumber for ListingBody {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        let mut topics = self.topics.0.iter_mut();
+        topics.try_for_each(|(topic, _)| map.name(topic))?;
+        self.members.0.iter_mut().try_for_each(|(member, claim)| {
+            map.member(member)?;
+            claim.renumber(map)
+        })
     }
 }
 

@@ -15,6 +15,14 @@
 //! A change of what is written here needs a new [`PAYLOAD_VERSION`](super::PAYLOAD_VERSION), and the old form must be
 //! kept beside it.
 
+use super::tables::map::Renumber;
+use bincode::{Decode, Encode};
+
+/// A record that is one body: bincode writes it, and it can be carried over into a block.
+pub(in crate::log) trait RecordBody: Renumber + Encode + Decode<()> {}
+
+impl<T: Renumber + Encode + Decode<()>> RecordBody for T {}
+
 pub(in crate::log) mod closed;
 pub(in crate::log) mod entry;
 pub(in crate::log) mod page;

@@ -2,14 +2,24 @@
 
 use super::listing::ListingBody;
 use crate::domain::entry::{Page, PageStep, SnapshotBegin};
+use crate::domain::time::Millis;
 use crate::log::codec::CodecError;
-use crate::log::codec::bytes::{Reader, pack};
+use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{NameAt, TextAt};
 use bincode::{Decode, Encode};
 
-#[derive(Encode, Decode)]
+#[derive(Debug, Encode, Decode)]
+pub(in crate::log) struct PageBody {
+    observer: NameAt,
+    channel: NameAt,
+    sync: TextAt,
+    recorded_at: Millis,
+    step: StepBody,
+}
+
+#[derive(Debug, Encode, Decode)]
 enum StepBody {
     Begin {
         begin: SnapshotBegin,
@@ -20,57 +30,65 @@ enum StepBody {
     Members(ListingBody),
 }
 
-pub(in crate::log) fn write(
-    page: &Page,
-    tables: &mut TableBuilder<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), CodecError> {
-    let body = (
-        tables.name(page.observer),
-        tables.name(page.channel),
-        tables.text(&page.sync),
-        page.recorded_at,
-        match &page.step {
-            PageStep::Begin {
-                begin,
-                self_user,
-                incomplete,
-                id,
-            } => StepBody::Begin {
-                begin: *begin,
-                self_user: tables.name_if(*self_user),
-                incomplete: *incomplete,
-                id: tables.text_if(id.as_ref()),
+impl PageBody {
+    pub(in crate::log) fn of(page: &Page, tables: &mut TableBuilder<'_>) -> Self {
+        PageBody {
+            observer: tables.name(page.observer),
+            channel: tables.name(page.channel),
+            sync: tables.text(&page.sync),
+            recorded_at: page.recorded_at,
+            step: match &page.step {
+                PageStep::Begin {
+                    begin,
+                    self_user,
+                    incomplete,
+                    id,
+                } => StepBody::Begin {
+                    begin: *begin,
+                    self_user: tables.name_if(*self_user),
+                    incomplete: *incomplete,
+                    id: tables.text_if(id.as_ref()),
+                },
+                PageStep::Members(listing) => StepBody::Members(ListingBody::of(listing, tables)),
             },
-            PageStep::Members(listing) => StepBody::Members(ListingBody::of(listing, tables)),
-        },
-    );
-    pack(&body, out)
+        }
+    }
+
+    pub(in crate::log) fn page(&self, tables: &TableReader) -> Result<Page, CodecError> {
+        Ok(Page {
+            observer: tables.name(self.observer)?,
+            channel: tables.name(self.channel)?,
+            sync: tables.text(self.sync)?,
+            recorded_at: self.recorded_at,
+            step: match &self.step {
+                StepBody::Begin {
+                    begin,
+                    self_user,
+                    incomplete,
+                    id,
+                } => PageStep::Begin {
+                    begin: *begin,
+                    self_user: tables.name_if(*self_user)?,
+                    incomplete: *incomplete,
+                    id: tables.text_if(*id)?,
+                },
+                StepBody::Members(listing) => PageStep::Members(listing.listing(tables)?),
+            },
+        })
+    }
 }
 
-pub(in crate::log) fn read(
-    reader: &mut Reader<'_>,
-    tables: &TableReader,
-) -> Result<Page, CodecError> {
-    let (observer, channel, sync, recorded_at, step) = reader.body()?;
-    Ok(Page {
-        observer: tables.name(observer)?,
-        channel: tables.name(channel)?,
-        sync: tables.text(sync)?,
-        recorded_at,
-        step: match step {
-            StepBody::Begin {
-                begin,
-                self_user,
-                incomplete,
-                id,
-            } => PageStep::Begin {
-                begin,
-                self_user: tables.name_if(self_user)?,
-                incomplete,
-                id: tables.text_if(id)?,
-            },
-            StepBody::Members(listing) => PageStep::Members(listing.listing(tables)?),
-        },
-    })
+impl Renumber for PageBody {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        map.name(&mut self.observer)?;
+        map.name(&mut self.channel)?;
+        map.text(&mut self.sync)?;
+        match &mut self.step {
+            StepBody::Begin { self_user, id, .. } => {
+                map.name_if(self_user)?;
+                map.text_if(id)
+            }
+            StepBody::Members(listing) => listing.renumber(map),
+        }
+    }
 }

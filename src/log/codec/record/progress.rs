@@ -2,46 +2,56 @@
 
 use crate::log::Progress;
 use crate::log::codec::CodecError;
-use crate::log::codec::bytes::{Reader, pack};
+use crate::log::codec::tables::TextAt;
+use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
+use bincode::{Decode, Encode};
 
-/// The body begins with the kind of source, so that other kinds can be distinguished from files later.
-const FILE: u32 = 0;
-
-pub(in crate::log) fn write(
-    progress: &Progress,
-    tables: &mut TableBuilder<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), CodecError> {
-    let body = (
-        FILE,
-        progress.source,
-        progress.hashed_len,
-        progress.byte,
-        progress.line,
-        tables.text(&progress.path),
-    );
-    pack(&body, out)
+/// An enum, so that other kinds of sources can be distinguished from files later.
+#[derive(Debug, Encode, Decode)]
+pub(in crate::log) enum ProgressBody {
+    File {
+        source: [u8; 32],
+        hashed_len: u64,
+        byte: u64,
+        line: u64,
+        path: TextAt,
+    },
 }
 
-pub(in crate::log) fn read(
-    reader: &mut Reader<'_>,
-    tables: &TableReader,
-) -> Result<Progress, CodecError> {
-    let kind: u32 = reader.body()?;
-    if kind != FILE {
-        return Err(CodecError::Unknown {
-            what: "kind of source",
-            value: u64::from(kind),
-        });
+impl ProgressBody {
+    pub(in crate::log) fn of(progress: &Progress, tables: &mut TableBuilder<'_>) -> Self {
+        ProgressBody::File {
+            source: progress.source,
+            hashed_len: progress.hashed_len,
+            byte: progress.byte,
+            line: progress.line,
+            path: tables.text(&progress.path),
+        }
     }
-    let (source, hashed_len, byte, line, path) = reader.body()?;
-    Ok(Progress {
-        source,
-        hashed_len,
-        byte,
-        line,
-        path: tables.text(path)?,
-    })
+
+    pub(in crate::log) fn progress(&self, tables: &TableReader) -> Result<Progress, CodecError> {
+        let ProgressBody::File {
+            source,
+            hashed_len,
+            byte,
+            line,
+            path,
+        } = *self;
+        Ok(Progress {
+            source,
+            hashed_len,
+            byte,
+            line,
+            path: tables.text(path)?,
+        })
+    }
+}
+
+impl Renumber for ProgressBody {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        let ProgressBody::File { path, .. } = self;
+        map.text(path)
+    }
 }

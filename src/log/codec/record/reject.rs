@@ -1,43 +1,58 @@
 //! A rejected line. It is not in the chain.
 
+use crate::domain::time::Millis;
 use crate::log::Reject;
 use crate::log::codec::CodecError;
-use crate::log::codec::bytes::{Reader, Seq, pack};
+use crate::log::codec::bytes::Seq;
+use crate::log::codec::tables::TextAt;
+use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
+use bincode::{Decode, Encode};
 
-pub(in crate::log) fn write(
-    reject: &Reject,
-    tables: &mut TableBuilder<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), CodecError> {
-    let body = (
-        reject.recorded_at,
-        tables.text(&reject.source),
-        reject.line,
-        reject.byte,
-        tables.text(&reject.reason),
-        reject.text.as_deref(),
-        reject.length,
-        reject.blake3,
-    );
-    pack(&body, out)
+#[derive(Debug, Encode, Decode)]
+pub(in crate::log) struct RejectBody {
+    recorded_at: Millis,
+    source: TextAt,
+    line: u64,
+    byte: u64,
+    reason: TextAt,
+    text: Option<Seq<u8>>,
+    length: u64,
+    blake3: [u8; 32],
 }
 
-pub(in crate::log) fn read(
-    reader: &mut Reader<'_>,
-    tables: &TableReader,
-) -> Result<Reject, CodecError> {
-    let (recorded_at, source, line, byte, reason, text, length, blake3) = reader.body()?;
-    let text: Option<Seq<u8>> = text;
-    Ok(Reject {
-        recorded_at,
-        source: tables.text(source)?,
-        line,
-        byte,
-        reason: tables.text(reason)?,
-        text: text.map(|text| text.0),
-        length,
-        blake3,
-    })
+impl RejectBody {
+    pub(in crate::log) fn of(reject: &Reject, tables: &mut TableBuilder<'_>) -> Self {
+        RejectBody {
+            recorded_at: reject.recorded_at,
+            source: tables.text(&reject.source),
+            line: reject.line,
+            byte: reject.byte,
+            reason: tables.text(&reject.reason),
+            text: reject.text.clone().map(Seq),
+            length: reject.length,
+            blake3: reject.blake3,
+        }
+    }
+
+    pub(in crate::log) fn reject(self, tables: &TableReader) -> Result<Reject, CodecError> {
+        Ok(Reject {
+            recorded_at: self.recorded_at,
+            source: tables.text(self.source)?,
+            line: self.line,
+            byte: self.byte,
+            reason: tables.text(self.reason)?,
+            text: self.text.map(|text| text.0),
+            length: self.length,
+            blake3: self.blake3,
+        })
+    }
+}
+
+impl Renumber for RejectBody {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        map.text(&mut self.source)?;
+        map.text(&mut self.reason)
+    }
 }

@@ -3,7 +3,8 @@
 
 use crate::domain::entry::Rules;
 use crate::log::codec::CodecError;
-use crate::log::codec::bytes::{Reader, pack, put_zigzag};
+use crate::log::codec::bytes::{pack, put_zigzag};
+use crate::log::codec::columns::RowReader;
 
 /// Whether the short form expresses the rules. It is older than `resync_ms`.
 pub(in crate::log) fn is_short(rules: &Rules) -> bool {
@@ -27,7 +28,7 @@ pub(in crate::log) fn write(rules: &Rules, out: &mut Vec<u8>) -> Result<(), Code
     }
 }
 
-pub(in crate::log) fn read(reader: &mut Reader<'_>, short: bool) -> Result<Rules, CodecError> {
+pub(in crate::log) fn read(reader: &mut impl RowReader, short: bool) -> Result<Rules, CodecError> {
     let (skew_tolerance_ms, max_ahead_ms, slack_ms, lossy) = reader.body()?;
     let resync_ms = if short {
         Rules::RESYNC_MS

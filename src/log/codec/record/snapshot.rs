@@ -9,6 +9,7 @@ use crate::log::codec::CodecError;
 use crate::log::codec::bytes::Seq;
 use crate::log::codec::canonical::Canonical;
 use crate::log::codec::derive::fields;
+use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{MemberAt, NameAt};
@@ -138,6 +139,21 @@ impl SnapshotBody {
         out.varint(u64::from(self.count));
         out.bytes(&self.digest);
         Ok(())
+    }
+}
+
+impl Renumber for SnapshotBody {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        map.name(&mut self.channel)?;
+        map.name_if(&mut self.self_user)?;
+        self.held.0.iter_mut().try_for_each(|at| map.member(at))?;
+        match &mut self.claims {
+            ClaimsBody::Residue(deltas) => deltas.0.iter_mut().try_for_each(|(member, claim)| {
+                map.member(member)?;
+                claim.as_mut().map_or(Ok(()), |claim| claim.renumber(map))
+            }),
+            ClaimsBody::Whole(listing) => listing.renumber(map),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::domain::event::TokenState;
 use crate::log::codec::CodecError;
 use crate::log::codec::canonical::Canonical;
 use crate::log::codec::derive::{Numbered, numbered};
+use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{NameAt, TextAt};
@@ -17,6 +18,13 @@ pub(super) struct TokenBody {
     channel: Option<NameAt>,
     state: TokenState,
     reason: Option<TextAt>,
+}
+
+impl Renumber for TokenBody {
+    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+        map.name_if(&mut self.channel)?;
+        map.text_if(&mut self.reason)
+    }
 }
 
 impl TokenBody {

@@ -2,6 +2,7 @@
 //!
 //! A string is stored with its salt, or, once it was erased, as its hash only.
 
+pub(in crate::log) mod map;
 pub(in crate::log) mod read;
 pub(in crate::log) mod write;
 

@@ -25,6 +25,23 @@ impl Stored<'_> {
         matches!(self, Stored::Erased(_))
     }
 
+    /// Its length, and whether it was erased, as one number.
+    pub(super) fn head(&self) -> u64 {
+        match self {
+            Stored::Kept(_, text) => (text.len() as u64) << 1,
+            Stored::Erased(_) => ERASED,
+        }
+    }
+
+    /// Equal for equal strings with equal salts, and for no others.
+    pub(super) fn key(&self) -> Vec<u8> {
+        match self {
+            Stored::Kept(salt, text) => [&salt[..], text.as_bytes()].concat(),
+            // No string has this last byte, so no erased string is taken for one.
+            Stored::Erased(hash) => [&hash[..], &[0xFF]].concat(),
+        }
+    }
+
     fn hash(&self) -> StringHash {
         match self {
             Stored::Kept(salt, text) => string_hash(salt, text.as_bytes()),
@@ -33,17 +50,33 @@ impl Stored<'_> {
     }
 }
 
+/// The length of an erased string.
+const ERASED: u64 = 1;
+
 /// The tables of a decoded frame, borrowed from its payload.
 #[derive(Debug)]
 pub(in crate::log) struct Tables<'a> {
     pub(in crate::log) names: Vec<Stored<'a>>,
     /// By channel, topic, user and connection.
-    members: Vec<[NameAt; 4]>,
-    texts: Vec<Stored<'a>>,
+    pub(super) members: Vec<[NameAt; 4]>,
+    pub(super) texts: Vec<Stored<'a>>,
 }
 
 impl<'a> Tables<'a> {
+    /// The tables of a frame.
     pub(in crate::log) fn read(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Self::read_with(reader, strings)
+    }
+
+    /// The tables of a block.
+    pub(in crate::log) fn read_columns(reader: &mut Reader<'a>) -> Result<Self, CodecError> {
+        Self::read_with(reader, string_columns)
+    }
+
+    fn read_with(
+        reader: &mut Reader<'a>,
+        strings: impl Fn(&mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError>,
+    ) -> Result<Self, CodecError> {
         let names = strings(reader)?;
         let count = reader.count(4)?;
         let mut members = Vec::with_capacity(count);
@@ -87,22 +120,60 @@ fn strings<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError> {
     let count = reader.count(1 + SALT_BYTES)?;
     let mut strings = Vec::with_capacity(count);
     for _ in 0..count {
-        let head = reader.varint()?;
-        let length = usize::try_from(head >> 1).map_err(|_| CodecError::Number)?;
-        strings.push(if head & 1 == 0 {
-            let salt = chunk::<SALT_BYTES>(reader)?;
-            let text = std::str::from_utf8(reader.take(length)?).map_err(|_| CodecError::Utf8)?;
-            Stored::Kept(salt, text)
-        } else if length == 0 {
-            Stored::Erased(chunk::<STRING_HASH_BYTES>(reader)?)
-        } else {
-            return Err(CodecError::Unknown {
-                what: "string",
-                value: head,
-            });
+        strings.push(match length(reader.varint()?)? {
+            Some(length) => Stored::Kept(chunk::<SALT_BYTES>(reader)?, text(reader, length)?),
+            None => Stored::Erased(chunk::<STRING_HASH_BYTES>(reader)?),
         });
     }
     Ok(strings)
+}
+
+/// Strings whose lengths, salts and texts are in three columns.
+fn string_columns<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError> {
+    let count = reader.count(1 + SALT_BYTES)?;
+    let mut heads = reader.clone();
+    let mut salts = reader.clone();
+    for _ in 0..count {
+        salts.varint()?;
+    }
+    let mut texts = salts.clone();
+    let mut lengths = heads.clone();
+    for _ in 0..count {
+        texts.take(match length(lengths.varint()?)? {
+            Some(_) => SALT_BYTES,
+            None => STRING_HASH_BYTES,
+        })?;
+    }
+    let mut strings = Vec::with_capacity(count);
+    for _ in 0..count {
+        strings.push(match length(heads.varint()?)? {
+            Some(length) => {
+                Stored::Kept(chunk::<SALT_BYTES>(&mut salts)?, text(&mut texts, length)?)
+            }
+            None => Stored::Erased(chunk::<STRING_HASH_BYTES>(&mut salts)?),
+        });
+    }
+    *reader = texts;
+    Ok(strings)
+}
+
+/// The length of a string; `None` if it was erased.
+fn length(head: u64) -> Result<Option<usize>, CodecError> {
+    match head {
+        ERASED => Ok(None),
+        head if head & ERASED == 0 => match usize::try_from(head >> 1) {
+            Ok(length) => Ok(Some(length)),
+            Err(_) => Err(CodecError::Number),
+        },
+        value => Err(CodecError::Unknown {
+            what: "string",
+            value,
+        }),
+    }
+}
+
+fn text<'a>(reader: &mut Reader<'a>, length: usize) -> Result<&'a str, CodecError> {
+    std::str::from_utf8(reader.take(length)?).map_err(|_| CodecError::Utf8)
 }
 
 fn chunk<'a, const N: usize>(reader: &mut Reader<'a>) -> Result<&'a [u8; N], CodecError> {

@@ -1,0 +1,54 @@
+//! Rewrites the engine's files: sled keeps the room of what was removed from it, so a log whose frames were sealed stays as
+//! large as it was. What is left of it is copied into a new folder, which then takes the place of the old one.
+//!
+//! **Invariant:** at any moment one of the two folders is whole, and opening the store finds that one.
+
+use super::data_dir::{COMPACTED, DataDir, REPLACED};
+use crate::log::engine::files::sync_folder;
+use crate::log::engine::sled::SledJournal;
+use crate::log::engine::{Durability, Journal, JournalError, KeyValues};
+use crate::store::error::StoreError;
+use std::fs;
+
+/// Values that are copied at a time.
+const COPIED_AT_ONCE: usize = 64;
+
+/// Rewrites the engine's files of a folder that nobody has open.
+pub(in crate::store) fn rewrite_log(data_dir: &DataDir) -> Result<(), StoreError> {
+    let (log, dir) = (data_dir.log_dir(), &data_dir.dir);
+    let (fresh, replaced) = (dir.join(COMPACTED), dir.join(REPLACED));
+    let io = |error| StoreError::io(dir, error);
+    {
+        let from = SledJournal::open(&log, Durability::Power)?;
+        let to = SledJournal::open(&fresh, Durability::None)?;
+        copy(&from, &to)?;
+        to.close()?;
+    }
+    fs::rename(&log, &replaced).map_err(io)?;
+    sync_folder(dir).map_err(io)?;
+    fs::rename(&fresh, &log).map_err(io)?;
+    sync_folder(dir).map_err(io)?;
+    fs::remove_dir_all(&replaced).map_err(io)
+}
+
+fn copy(from: &SledJournal, to: &SledJournal) -> Result<(), JournalError> {
+    to.begin_at(from.first())?;
+    let mut values = Vec::with_capacity(COPIED_AT_ONCE);
+    for item in from.read(from.first()) {
+        let (position, value) = item?;
+        values.push(value.to_vec());
+        if values.len() == COPIED_AT_ONCE || position == from.head() {
+            to.append(to.head(), &values)?;
+            values.clear();
+        }
+    }
+    for key in from.keys(b"")? {
+        if let Some(value) = from.lookup(&key)? {
+            to.put(&key, &value)?;
+        }
+    }
+    if let Some(id) = from.store_id()? {
+        to.set_store_id(&id)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,251 @@
+//! Laws of sealing: no answer depends on what is sealed, on how large the blocks are, or on where a crash stopped it.
+
+use proptest::prelude::*;
+use rollbook::care::VerifyDepth;
+use rollbook::limits::BLOCK_ENTRIES;
+use rollbook::log::engine::memory::MemoryJournal;
+use rollbook::log::engine::objects::{MemoryObjects, ObjectStore};
+use rollbook::log::engine::{Journal, JournalError};
+use rollbook::store::{BlockSize, SealedBlocks};
+use rollbook::{Options, Store};
+use rollbook_support::answers;
+use rollbook_support::desk::Desk;
+use rollbook_support::engine::holding;
+use rollbook_support::feeds::{Shape, Tape, cases, tape};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// An engine and objects that outlive the store.
+#[derive(Clone, Default)]
+struct Parts {
+    engine: Arc<MemoryJournal>,
+    objects: Arc<MemoryObjects>,
+}
+
+impl Parts {
+    fn open(&self) -> Desk {
+        Desk::with(|options| self.store(options))
+    }
+
+    fn store(&self, options: Options) -> Result<Store, rollbook::StoreError> {
+        let engine = Box::new(Arc::clone(&self.engine));
+        Store::on_parts(engine, Box::new(Arc::clone(&self.objects)), options)
+    }
+
+    /// The same log, as it is now.
+    fn copied(&self) -> Parts {
+        let objects = MemoryObjects::default();
+        for number in self.objects.numbers().unwrap() {
+            let bytes = self.objects.read(number, 0, usize::MAX).unwrap();
+            objects.put(number, &bytes).unwrap();
+        }
+        let values = self.engine.read(1).map(|value| value.unwrap().1.to_vec());
+        Parts {
+            engine: holding(&values.collect::<Vec<_>>()),
+            objects: Arc::new(objects),
+        }
+    }
+}
+
+fn all_in_one(desk: &Desk) -> SealedBlocks {
+    let size = BlockSize {
+        least: 1,
+        most: BLOCK_ENTRIES,
+    };
+    desk.store.seal(size).unwrap()
+}
+
+/// Everything that can be asked, and the state after each entry.
+fn asked(desk: &Desk) -> Vec<String> {
+    let mut all = answers::of(&desk.store);
+    all.extend((1..=desk.store.head()).map(|seq| desk.folded(Some(seq))));
+    all.push(desk.described());
+    all
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    #[test]
+    fn sealed_anywhere_a_store_answers_alike(
+        tape in tape(Shape::Any, 30),
+        every in 1_usize..6,
+        most in 1_u64..12,
+    ) {
+        let (unsealed, parts) = (Parts::default(), Parts::default());
+        let (plain, desk) = (unsealed.open(), parts.open());
+        plain.hear(&tape, &tape.lines);
+        let size = BlockSize { least: 1, most };
+        for lines in tape.lines.chunks(every) {
+            desk.hear(&tape, lines);
+            desk.store.seal(size).unwrap();
+        }
+        let expected = asked(&plain);
+        prop_assert_eq!(&asked(&desk), &expected);
+        let verified = desk.store.verify(VerifyDepth::Deep, |_| {}).unwrap();
+        prop_assert!(verified.ok, "{:?}", verified);
+        drop((plain, desk));
+        // Opened again, which may record that connections were lost, and then read without checkpoints.
+        let expected = asked(&unsealed.open());
+        let desk = parts.open();
+        prop_assert_eq!(&asked(&desk), &expected);
+        prop_assert!(desk.store.rebuild().unwrap());
+        prop_assert_eq!(&asked(&desk), &expected);
+    }
+
+    #[test]
+    fn a_cursor_inside_what_is_sealed_goes_on(tape in tape(Shape::Any, 20), place: prop::sample::Index) {
+        let parts = Parts::default();
+        let desk = parts.open();
+        desk.hear(&tape, &tape.lines);
+        let head = desk.store.head();
+        prop_assume!(head > 0);
+        let seq = 1 + place.index(head as usize) as u64;
+        let mut cursor = desk.store.seek(seq).unwrap();
+        let entries = |cursor: &mut rollbook::store::StateCursor| {
+            let mut frames = desk.store.frames_after(cursor);
+            let mut seqs = Vec::new();
+            while let Some(mut frame) = frames.next(cursor).unwrap() {
+                while let Some(commit) = frame.next_commit(cursor).unwrap() {
+                    seqs.extend(commit.entries.iter().map(|entry| entry.seq));
+                }
+            }
+            seqs
+        };
+        let expected = entries(&mut desk.store.seek(seq).unwrap());
+        all_in_one(&desk);
+        prop_assert_eq!(entries(&mut cursor), expected);
+    }
+}
+
+/// Objects of which one cannot be stored.
+#[derive(Default)]
+struct FullDisk {
+    objects: MemoryObjects,
+    left: AtomicU64,
+}
+
+impl ObjectStore for FullDisk {
+    fn put(&self, number: u64, bytes: &[u8]) -> Result<(), JournalError> {
+        let left = self.left.load(Ordering::SeqCst);
+        if left == 0 {
+            return Err(JournalError::Injected);
+        }
+        self.left.store(left - 1, Ordering::SeqCst);
+        self.objects.put(number, bytes)
+    }
+
+    fn numbers(&self) -> Result<Vec<u64>, JournalError> {
+        self.objects.numbers()
+    }
+
+    fn read(&self, number: u64, from: u64, length: usize) -> Result<Vec<u8>, JournalError> {
+        self.objects.read(number, from, length)
+    }
+
+    fn remove(&self, number: u64) -> Result<(), JournalError> {
+        self.objects.remove(number)
+    }
+}
+
+fn evening() -> Tape {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/examples/weak-network-evening.jsonl"
+    );
+    Tape::of_text(&std::fs::read_to_string(path).unwrap())
+}
+
+#[test]
+fn where_a_block_cannot_be_stored_the_frames_stay() {
+    let tape = evening();
+    let expected = asked(&Desk::of(&tape));
+    for stored in 0..4 {
+        let engine = Arc::new(MemoryJournal::new());
+        let objects = Arc::new(FullDisk::default());
+        let open = || {
+            let engine = Box::new(Arc::clone(&engine));
+            let objects = Box::new(Arc::clone(&objects));
+            Desk::with(|options| Store::on_parts(engine, objects, options))
+        };
+        let desk = open();
+        desk.hear(&tape, &tape.lines);
+        objects.left.store(stored, Ordering::SeqCst);
+        let size = BlockSize { least: 1, most: 5 };
+        desk.store.seal(size).unwrap_err();
+        assert_eq!(asked(&desk), expected);
+        assert_eq!(objects.numbers().unwrap().len() as u64, stored);
+        drop(desk);
+        let desk = open();
+        assert_eq!(asked(&desk), expected);
+        objects.left.store(u64::MAX, Ordering::SeqCst);
+        assert!(desk.store.seal(size).unwrap().entries > stored * 5);
+        assert_eq!(asked(&desk), expected);
+    }
+}
+
+#[test]
+fn what_a_crash_left_of_sealing_counts_once() {
+    let tape = evening();
+    let parts = Parts::default();
+    let desk = parts.open();
+    desk.hear(&tape, &tape.lines);
+    let before = parts.copied();
+    let expected = asked(&desk);
+    all_in_one(&desk);
+    let block = parts.objects.read(1, 0, usize::MAX).unwrap();
+    // The block is stored, and all frames are there, or the first of them are gone.
+    let head = before.engine.head();
+    for trimmed in 1..head {
+        let crashed = before.copied();
+        crashed.objects.put(1, &block).unwrap();
+        crashed.engine.trim(trimmed).unwrap();
+        let desk = crashed.open();
+        assert_eq!(asked(&desk), expected, "{trimmed}");
+        assert_eq!(crashed.engine.first(), head);
+        desk.hear(&tape, &tape.lines);
+        assert!(desk.store.verify(VerifyDepth::Deep, |_| {}).unwrap().ok);
+    }
+}
+
+#[test]
+fn a_missing_or_altered_block_is_named_and_never_answers() {
+    let tape = evening();
+    let parts = Parts::default();
+    let desk = parts.open();
+    desk.hear(&tape, &tape.lines);
+    let expected = asked(&desk);
+    let size = BlockSize { least: 1, most: 12 };
+    assert!(desk.store.seal(size).unwrap().blocks > 3);
+    drop(desk);
+    let blocks = parts.objects.numbers().unwrap();
+    for &number in &blocks {
+        let whole = parts.objects.read(number, 0, usize::MAX).unwrap();
+        parts.objects.remove(number).unwrap();
+        let missing = parts.store(Options::default()).err().unwrap();
+        assert!(missing.is_damage(), "{missing}");
+        for bit in (0..whole.len() * 8).step_by(13) {
+            let mut altered = whole.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            parts.objects.put(number, &altered).unwrap();
+            found(&parts, &format!("block {number}, bit {bit}"));
+        }
+        for cut in (0..whole.len()).step_by(11) {
+            parts.objects.put(number, &whole[..cut]).unwrap();
+            found(&parts, &format!("block {number}, cut at {cut}"));
+        }
+        parts.objects.put(number, &whole).unwrap();
+    }
+    assert_eq!(asked(&parts.open()), expected);
+}
+
+/// Checks that the damage is found by opening the store or by verifying it.
+fn found(parts: &Parts, what: &str) {
+    match parts.store(Options::default()) {
+        Err(error) => assert!(error.is_damage(), "{what}: {error}"),
+        Ok(store) => {
+            let verified = store.verify(VerifyDepth::Form, |_| {}).unwrap();
+            assert!(!verified.ok, "{what}");
+        }
+    }
+}
