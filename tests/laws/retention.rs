@@ -3,9 +3,10 @@
 
 use rollbook::Store;
 use rollbook::log::engine::memory::MemoryJournal;
+use rollbook::log::engine::objects::{MemoryObjects, ObjectStore};
 use rollbook::log::engine::{Journal, KeyValues};
 use rollbook::query::{WhoFilter, WhoWhen};
-use rollbook::store::{ScanScope, ScanStart};
+use rollbook::store::{BlockSize, ScanScope, ScanStart};
 use rollbook_support as support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -71,6 +72,39 @@ fn old_checkpoints_are_dropped_and_those_that_are_left_are_whole() {
         let (begin, behind) = (begin(&store, seq), TIMES - seq);
         assert!(begin <= seq && seq - begin <= behind, "{begin}, {seq}");
     }
+}
+
+#[test]
+fn before_each_sealed_block_a_checkpoint_is_kept() {
+    const BLOCK: u64 = 25;
+    let engine = Arc::new(MemoryJournal::new());
+    let objects = Arc::new(MemoryObjects::default());
+    let open = || {
+        let engine = Box::new(Arc::clone(&engine));
+        Store::on_parts(engine, Box::new(Arc::clone(&objects)), support::options()).unwrap()
+    };
+    // One member comes and goes, so that checkpoints are small.
+    for n in 1..=20 * BLOCK {
+        let ts = START + n as i64 * 1_000;
+        let what = ["leave", "join"][(n % 2) as usize];
+        let line = format!(r#"{{"t":"{what}","channel":"c","topic":"t","user":"u","ts":{ts}}}"#);
+        let store = open();
+        support::take(&store, &line, &Default::default());
+        let (least, most) = (2 * BLOCK, BLOCK);
+        store.seal(BlockSize { least, most }).unwrap();
+    }
+    let store = open();
+    let head = store.head();
+    assert_eq!(head, 20 * BLOCK);
+    assert!(objects.numbers().unwrap().len() > 15);
+    // However far back, reading begins at most a block before.
+    for seq in 1..=head {
+        let begin = begin(&store, seq);
+        assert!(begin <= seq && seq - begin <= BLOCK, "{begin}, {seq}");
+    }
+    // What is kept does not last beyond its log.
+    assert!(store.rebuild().unwrap());
+    assert_eq!(begin(&store, 1), 0);
 }
 
 #[test]

@@ -25,6 +25,12 @@ pub(super) enum MetadataKey {
         /// The frame of the first checkpoint that has the part.
         frame: u64,
     },
+    /// `"kept"`, the frame (u64): the checkpoint there is at the end of a sealed block and small beside it, so it is never
+    /// dropped. It has no value, and is only ever removed by rebuilding.
+    Kept {
+        /// The frame of the checkpoint.
+        frame: u64,
+    },
     /// `"retry"`, the chunk (u64): ids of lines, and the entries that they made. It never changes, and is removed when
     /// there are too many chunks; the ids that are still remembered are then in a newer one.
     Retry {
@@ -40,6 +46,7 @@ pub(super) enum MetadataKey {
 }
 
 const TRUNK: &[u8] = b"trunk";
+const KEPT: &[u8] = b"kept";
 
 impl MetadataKey {
     /// The key of a channel's part.
@@ -56,6 +63,7 @@ impl MetadataKey {
             MetadataKey::Channel { channel, frame } => {
                 [b"chan".as_slice(), channel, &frame.to_be_bytes()].concat()
             }
+            MetadataKey::Kept { frame } => [KEPT, &frame.to_be_bytes()].concat(),
             MetadataKey::Retry { chunk } => [b"retry".as_slice(), &chunk.to_be_bytes()].concat(),
             MetadataKey::Said { chunk } => [b"said".as_slice(), &chunk.to_be_bytes()].concat(),
         }
@@ -125,10 +133,20 @@ fn remove_all(engine: &dyn Engine, prefix: &[u8]) -> Result<(), StoreError> {
 
 /// The frames of the stored checkpoints, in order.
 pub(in crate::store) fn checkpoint_frames(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
+    frames(engine, TRUNK)
+}
+
+/// The frames of the checkpoints that are never dropped, in order.
+pub(super) fn kept_frames(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
+    frames(engine, KEPT)
+}
+
+/// The frames in the keys that begin with `prefix`.
+fn frames(engine: &dyn Engine, prefix: &[u8]) -> Result<Vec<u64>, StoreError> {
     let mut frames: Vec<u64> = Vec::new();
-    for key in engine.keys(TRUNK)? {
+    for key in engine.keys(prefix)? {
         let frame = key
-            .get(TRUNK.len()..TRUNK.len() + 8)
+            .get(prefix.len()..prefix.len() + 8)
             .and_then(|bytes| bytes.try_into().ok())
             .map(u64::from_be_bytes);
         frames.extend(frame);

@@ -23,5 +23,5 @@ mod retry_chunks;
 pub(crate) use draft::{Checkpoint, PartFrames, PendingCheckpoint, draft};
 pub(in crate::store) use keys::{checkpoint_frames, clear};
 pub(in crate::store) use load::{load, pointers};
-pub(in crate::store) use retention::{drop_excess, drop_unusable};
+pub(in crate::store) use retention::{drop_excess, drop_unusable, keep_at_end};
 pub(in crate::store) use retry_chunks::{drop_retries, load_retries, save_retries};

@@ -1,10 +1,13 @@
 //! Which checkpoints are kept: the newest ones, and before them ever fewer. So their number grows with the logarithm of
 //! the log's length, and a question about a moment reads at most about as much before the moment as there is after it.
+//! At the end of a sealed block a checkpoint is kept if it is smaller than the block: then a question reads about one
+//! block, however long the log is, and the checkpoints need no more room than the blocks.
 //!
 //! **Invariant:** a part to which a kept checkpoint points is never removed.
 
-use super::keys::{self, MetadataKey, checkpoint_frames};
+use super::keys::{self, MetadataKey, checkpoint_frames, kept_frames};
 use super::load::{is_of_this_log, read_index};
+use crate::log::block::Block;
 use crate::log::checkpoint::Index;
 use crate::log::engine::Engine;
 use crate::log::read::Log;
@@ -20,9 +23,30 @@ const DROPPED_AT_ONCE: usize = 16;
 /// Drops the checkpoints that need not be kept, after a new one was saved.
 pub(in crate::store) fn drop_excess(log: &Log) -> Result<(), StoreError> {
     let frames = checkpoint_frames(log.engine())?;
+    let kept = kept_frames(log.engine())?;
     let mut dropped = excess(&frames);
+    dropped.retain(|frame| kept.binary_search(frame).is_err());
     dropped.truncate(DROPPED_AT_ONCE);
     drop_all(log, &frames, &dropped)
+}
+
+/// Keeps the checkpoint at the end of a sealed block, if there is one and it is smaller than the block.
+pub(in crate::store) fn keep_at_end(log: &Log, block: &Block) -> Result<(), StoreError> {
+    let (engine, frame) = (log.engine(), block.header.last_frame());
+    let Some(index) = read_index(engine, frame)? else {
+        return Ok(());
+    };
+    // Parts that are older were stored with an earlier checkpoint.
+    let own = index.channels.iter().filter(|part| part.frame == frame);
+    let mut left = block.bytes().saturating_sub(index.trunk.len());
+    for part in own {
+        let stored = keys::get(engine, MetadataKey::channel(&part.channel, frame))?;
+        left = left.saturating_sub(stored.map_or(0, |stored| stored.len()));
+    }
+    if left > 0 {
+        keys::put(engine, MetadataKey::Kept { frame }, &[])?;
+    }
+    Ok(())
 }
 
 /// Drops the checkpoints that no longer fit the log: those inside a sealed block. All that were made later must fit.

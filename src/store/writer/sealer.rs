@@ -10,7 +10,7 @@ use crate::log::block::{Block, BlockBuilder, BlockError};
 use crate::log::engine::{Durability, JournalError};
 use crate::log::frame::{Check, FrameHeader};
 use crate::log::read::{Frame, FrameBytes, ReadError};
-use crate::store::checkpoint::checkpoint_frames;
+use crate::store::checkpoint::{checkpoint_frames, keep_at_end};
 use crate::store::error::StoreError;
 use crate::store::locks::held;
 use crate::store::shared::StoreShared;
@@ -95,6 +95,7 @@ impl StoreShared {
         }
         log.blocks().put(&block, &bytes)?;
         self.read_back(&block)?;
+        keep_at_end(log, &block)?;
         let next = block.next();
         log.blocks().publish(block);
         log.engine().trim(next)?;
