@@ -10,10 +10,12 @@ use crate::domain::names::Names;
 use crate::domain::resolve::resolve;
 use crate::domain::state::State;
 use crate::feed::{self, Defaults};
+use crate::limits::BLOCK_ENTRIES;
 use crate::query::{WhoFilter, WhoWhen};
 use crate::replay::{self, LineShape};
-use crate::store::{Batch, BatchLine, BatchText, Options, Store, Ticket};
+use crate::store::{Batch, BatchLine, BatchText, BlockSize, Options, Store, Ticket};
 use std::collections::VecDeque;
+use std::path::Path;
 use std::time::Instant;
 
 /// The largest number of publishers of a channel of the load.
@@ -31,7 +33,7 @@ pub(super) fn all(run: &mut BenchRun<'_>, sizes: &Sizes) -> Result<(), BenchErro
         durability: run.durability,
         ..Options::default()
     };
-    let folder = run.folder.path();
+    let folder = run.folder.path().to_owned();
     let store = Store::open(folder.join("store"), options.clone())?;
     let crowd = folder.join("crowd");
     let mut bare = Bare::create(&folder.join("bare"), run.durability)?;
@@ -44,12 +46,16 @@ pub(super) fn all(run: &mut BenchRun<'_>, sizes: &Sizes) -> Result<(), BenchErro
     run.begins("append, in batches")?;
     let in_batches = append(&store, &mut bare, &mut load, lines, batches, IN_FLIGHT)?;
     run.measured(in_batches)?;
+    run.begins("seal")?;
+    run.measured(sealed(&store)?)?;
     run.begins("replay")?;
     run.measured(replayed(&store, sizes)?)?;
     run.begins("questions")?;
     run.measured(questions(&store, &mut load, sizes.questions, true))?;
     run.measured(questions(&store, &mut load, sizes.moments, false))?;
     drop(store);
+    run.begins("open")?;
+    run.measured(opened(&folder.join("store"), &options, sizes.replays)?)?;
     run.begins("reconciliation")?;
     let store = Store::open(crowd, options)?;
     for work in reconcile(&store, &mut bare, sizes)? {
@@ -140,6 +146,44 @@ fn settle(
     Ok(())
 }
 
+/// Measures old frames becoming blocks: read, rewritten, synced, read back and compared with the chain.
+fn sealed(store: &Store) -> Result<Work, BenchError> {
+    let mut clock = LatencyRecorder::new();
+    let size = BlockSize {
+        least: 1,
+        most: BLOCK_ENTRIES,
+    };
+    let sealed = clock.time(|| store.seal(size))?;
+    Ok(alone("seal into blocks", "entries", sealed.entries, &clock))
+}
+
+/// Measures opening a store that was closed in order.
+fn opened(folder: &Path, options: &Options, times: usize) -> Result<Work, BenchError> {
+    let mut clock = LatencyRecorder::new();
+    for _ in 0..times {
+        drop(clock.time(|| Store::open(folder, options.clone()))?);
+    }
+    Ok(alone(
+        "open a sealed store",
+        "openings",
+        times as u64,
+        &clock,
+    ))
+}
+
+/// A work beside which there is no bare file.
+fn alone(work: &str, unit: &'static str, count: u64, clock: &LatencyRecorder) -> Work {
+    Work {
+        work: work.to_owned(),
+        unit,
+        count,
+        per_second: clock.per_second(count),
+        bare_per_second: None,
+        latency: clock.latency(),
+        bare_latency: None,
+    }
+}
+
 /// Measures the whole log: read, checked, decoded and folded into rosters.
 fn replayed(store: &Store, sizes: &Sizes) -> Result<Work, BenchError> {
     let mut clock = LatencyRecorder::new();
@@ -147,15 +191,7 @@ fn replayed(store: &Store, sizes: &Sizes) -> Result<Work, BenchError> {
         clock.time(|| store.replay(.., &mut State::new()))?;
     }
     let count = store.head() * sizes.replays as u64;
-    Ok(Work {
-        work: "replay into rosters".to_owned(),
-        unit: "entries",
-        count,
-        per_second: clock.per_second(count),
-        bare_per_second: None,
-        latency: clock.latency(),
-        bare_latency: None,
-    })
+    Ok(alone("replay into rosters", "entries", count, &clock))
 }
 
 /// Measures snapshots of a large channel, each of which differs by 1 % from the one before: in memory, and durably.
@@ -231,13 +267,5 @@ fn questions(store: &Store, load: &mut Load, count: usize, at_head: bool) -> Wor
         true => "who, at the head",
         false => "who, at random moments",
     };
-    Work {
-        work: work.to_owned(),
-        unit: "questions",
-        count: count as u64,
-        per_second: clock.per_second(count as u64),
-        bare_per_second: None,
-        latency: clock.latency(),
-        bare_latency: None,
-    }
+    alone(work, "questions", count as u64, &clock)
 }
