@@ -242,7 +242,8 @@ impl Frame {
 }
 
 impl FrameBytes {
-    /// Begins to decode the records of the frame at a position. Interns their names and members in `names`.
+    /// Begins to decode the records of the frame at a position. Interns their names and members in `names`. For a reader of
+    /// one `channel`, other channels' changes, snapshots, tokens and pages may be left out.
     ///
     /// # Errors
     /// The frame or block is damaged.
@@ -252,12 +253,14 @@ impl FrameBytes {
         position: u64,
         names: &mut Names,
         check: Check,
+        channel: Option<&str>,
     ) -> Result<FrameRecords<StoredValue>, ReadError> {
         let records = match self {
-            FrameBytes::Values(values) => FrameRecords::open(values, names, check),
+            FrameBytes::Values(values) => FrameRecords::open_for(values, names, check, channel),
             FrameBytes::Block(block, passed) => {
                 let payload = blocks.payload(&block)?;
-                FrameRecords::of_block(block.header.clone(), payload, passed, names, check)
+                let header = block.header.clone();
+                FrameRecords::of_block(header, payload, passed, names, check, channel)
             }
         };
         records.map_err(|error| ReadError::Frame { position, error })

@@ -208,7 +208,12 @@ impl Bench {
     }
 
     fn damage_beside(&self, dice: &mut Dice) {
-        for file in self.files.iter().filter(|file| *file != "log/db") {
+        let beside = self.files.iter().filter(|file| *file != "log/db");
+        self.damage_each(beside, dice);
+    }
+
+    fn damage_each<'a>(&self, files: impl Iterator<Item = &'a String>, dice: &mut Dice) {
+        for file in files {
             let mut seen = Seen::default();
             let mut one = |change: &mut Change<'_>, what: &str| {
                 self.one(&mut [(file, change)], what, &mut seen);
@@ -231,10 +236,10 @@ impl Bench {
                     &format!("bit {bit} of byte {at}"),
                 );
             }
-            let name = if file.contains("snap.") {
-                "log/snap.*"
-            } else {
-                file
+            let name = match file.as_str() {
+                name if name.contains("snap.") => "log/snap.*",
+                name if name.starts_with("blocks/") => "a file of blocks",
+                name => name,
             };
             seen.print(&format!("{name} cut, altered or emptied, {}", self.state));
         }
@@ -280,6 +285,19 @@ fn damage(bench: &Bench, seed: u64) {
 #[test]
 fn damage_of_a_closed_store_is_named_or_has_no_effect() {
     damage(&Bench::new(closed(0), "closed in order"), 6);
+}
+
+#[test]
+fn damage_of_a_sealed_store_is_named() {
+    let folder = closed(0);
+    folder.run(&["compact"]).ok();
+    let bench = Bench::new(folder, "compacted");
+    let blocks = std::fs::read_dir(bench.folder.path("store").join("blocks")).unwrap();
+    let name = |item: std::fs::DirEntry| format!("blocks/{}", item.file_name().display());
+    let blocks: Vec<String> = blocks.map(|item| name(item.unwrap())).collect();
+    assert!(!blocks.is_empty());
+    bench.damage_each(blocks.iter(), &mut Dice::new(9));
+    bench.damage_log(&mut Dice::new(10));
 }
 
 #[test]

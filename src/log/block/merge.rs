@@ -65,7 +65,7 @@ impl BlockBuilder {
         let tables = Tables::read(&mut reader)?;
         let mut rows = FrameRows {
             map: self.tables.add(&tables)?,
-            tables: TableReader::new(&tables, &mut self.names)?,
+            tables: TableReader::new(&tables, &mut self.names, None)?,
             seq: header.first_seq,
             previous: Previous::default(),
             records: 0,

@@ -18,7 +18,7 @@ use crate::log::codec::record::page::PageBody;
 use crate::log::codec::record::progress::ProgressBody;
 use crate::log::codec::record::reject::RejectBody;
 use crate::log::codec::record::rules;
-use crate::log::codec::tables::read::{TableReader, Tables};
+use crate::log::codec::tables::read::{ChannelScope, TableReader, Tables};
 use crate::log::codec::{COLUMNS_VERSION, CodecError, PAYLOAD_VERSION};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -124,7 +124,20 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
     ///
     /// # Errors
     /// A value is damaged, missing or from another frame, or the frame's tables are not valid.
-    pub fn open(mut parts: Vec<V>, names: &mut Names, check: Check) -> Result<Self, FrameError> {
+    pub fn open(parts: Vec<V>, names: &mut Names, check: Check) -> Result<Self, FrameError> {
+        Self::open_for(parts, names, check, None)
+    }
+
+    /// The same, for a reader of one channel: other channels' changes, snapshots, tokens and pages may be left out.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub(in crate::log) fn open_for(
+        mut parts: Vec<V>,
+        names: &mut Names,
+        check: Check,
+        channel: Option<&str>,
+    ) -> Result<Self, FrameError> {
         let FrameBody {
             frame,
             parts: count,
@@ -140,10 +153,10 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
                 (FramePayload::Value(value), VALUE_HEADER_BYTES + before)
             }
         };
-        Self::of_payload(header, payload, from, names, check)
+        Self::of_payload(header, payload, from, names, check, channel)
     }
 
-    /// Opens a sealed block whose payload is decompressed. The records of its first `passed` values are not given.
+    /// The same for a sealed block whose payload is decompressed. The records of its first `passed` values are not given.
     ///
     /// # Errors
     /// Its tables are not valid, or no frame begins behind these values.
@@ -153,9 +166,12 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
         passed: u64,
         names: &mut Names,
         check: Check,
+        channel: Option<&str>,
     ) -> Result<Self, FrameError> {
         let payload = FramePayload::Joined(payload);
-        let mut records = Self::of_payload(header, payload, 0, names, check)?;
+        // To pass over records, all of them must be given.
+        let channel = channel.filter(|_| passed == 0);
+        let mut records = Self::of_payload(header, payload, 0, names, check, channel)?;
         for _ in 0..records.records_in(passed)? {
             records.advance(names)?;
         }
@@ -186,6 +202,7 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
         from: usize,
         names: &mut Names,
         check: Check,
+        channel: Option<&str>,
     ) -> Result<Self, FrameError> {
         let bytes = payload.bytes();
         let mut reader = Reader::new(bytes.get(from..).unwrap_or_default());
@@ -210,8 +227,12 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
             Check::Form => None,
             Check::Chain => Some(ChainCheck::new(&header, &tables)?),
         };
+        // The chain is computed over all entries.
+        let scope = channel.filter(|_| check == Check::Form);
+        let scope = scope.and_then(|channel| ChannelScope::of(channel, &tables));
         let decoder = RecordDecoder {
-            tables: TableReader::new(&tables, names)?,
+            tables: TableReader::new(&tables, names, scope.as_ref())?,
+            scope,
             previous: Previous::default(),
             seq: header.first_seq,
             counts: RecordCounts::default(),
@@ -286,6 +307,8 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
 /// Decodes the records of a payload.
 struct RecordDecoder {
     tables: TableReader,
+    /// The only channel whose records are wanted.
+    scope: Option<ChannelScope>,
     previous: Previous,
     /// The next entry's number.
     seq: u64,
@@ -308,15 +331,8 @@ struct RecordCounts {
 }
 
 impl RecordDecoder {
-    /// Counts a record, and adds to the verification what the header must state about it.
+    /// Adds to the verification what the header must state about a record.
     fn note(&mut self, record: &Record, names: &Names) {
-        let counts = &mut self.counts;
-        match record {
-            Record::Commit { .. } => counts.commits += 1,
-            Record::Page { .. } | Record::Closed(_) => counts.pages += 1,
-            Record::Reject(_) | Record::Settled(_) => counts.rejects += 1,
-            Record::Progress(_) => counts.progress += 1,
-        }
         if let Some(verify) = &mut self.verify {
             verify.record(record, names);
         }
@@ -348,7 +364,14 @@ impl RecordDecoder {
         reader: &mut impl RowReader,
         record: &mut Option<Record>,
     ) -> Result<bool, FrameError> {
-        while self.run == 0 {
+        loop {
+            if self.run > 0 {
+                self.run -= 1;
+                if self.commit(reader, 1, record)? {
+                    return Ok(true);
+                }
+                continue;
+            }
             if reader.is_at_end() {
                 return Ok(false);
             }
@@ -366,66 +389,83 @@ impl RecordDecoder {
                     continue;
                 }
                 tag::COMMIT => {
-                    let rules = self.rules()?;
                     let count = reader.rows()?;
                     if count == 0 {
                         return Err(FrameError::EmptyCommit);
                     }
-                    self.commit(reader, rules, count, record)?;
-                    return Ok(true);
-                }
-                tag::PAGE => {
-                    let rules = self.rules()?;
-                    let body: PageBody = reader.body()?;
-                    let page = body.page(&self.tables)?;
-                    Record::Page { rules, page }
-                }
-                tag::CLOSED => {
-                    let body: ClosedBody = reader.body()?;
-                    Record::Closed(body.closed(&self.tables)?)
-                }
-                tag::REJECT => {
-                    let body: RejectBody = reader.body()?;
-                    Record::Reject(body.reject(&self.tables)?)
-                }
-                tag::SETTLED => Record::Settled(reader.varint(Column::Bodies)?),
-                tag::PROGRESS => {
-                    let body: ProgressBody = reader.body()?;
-                    Record::Progress(body.progress(&self.tables)?)
-                }
-                other => {
-                    let value = u64::from(other);
-                    return Err(CodecError::Unknown {
-                        what: "record",
-                        value,
+                    if self.commit(reader, count, record)? {
+                        return Ok(true);
                     }
-                    .into());
+                    continue;
                 }
+                tag => self.record(tag, reader)?,
+            };
+            let Some(other) = other else {
+                continue;
             };
             if let Some(Record::Commit { entries, .. }) = record.replace(other) {
                 self.room = entries;
             }
             return Ok(true);
         }
-        self.run -= 1;
-        let rules = self.rules()?;
-        self.commit(reader, rules, 1, record)?;
-        Ok(true)
+    }
+
+    /// Decodes a record that has no entries; `None` if it is not in the scope.
+    fn record(
+        &mut self,
+        tag: u8,
+        reader: &mut impl RowReader,
+    ) -> Result<Option<Record>, FrameError> {
+        let counts = &mut self.counts;
+        match tag {
+            tag::PAGE | tag::CLOSED => counts.pages += 1,
+            tag::REJECT | tag::SETTLED => counts.rejects += 1,
+            tag::PROGRESS => counts.progress += 1,
+            other => {
+                let (what, value) = ("record", u64::from(other));
+                return Err(CodecError::Unknown { what, value }.into());
+            }
+        }
+        Ok(Some(match tag {
+            tag::PAGE => {
+                let rules = self.rules()?;
+                let body: PageBody = reader.body()?;
+                if self.scope.as_ref().is_some_and(|scope| !body.is_in(scope)) {
+                    return Ok(None);
+                }
+                let page = body.page(&self.tables)?;
+                Record::Page { rules, page }
+            }
+            tag::CLOSED => {
+                let body: ClosedBody = reader.body()?;
+                Record::Closed(body.closed(&self.tables)?)
+            }
+            tag::REJECT => {
+                let body: RejectBody = reader.body()?;
+                Record::Reject(body.reject(&self.tables)?)
+            }
+            tag::SETTLED => Record::Settled(reader.varint(Column::Bodies)?),
+            _ => {
+                let body: ProgressBody = reader.body()?;
+                Record::Progress(body.progress(&self.tables)?)
+            }
+        }))
     }
 
     fn rules(&self) -> Result<Rules, FrameError> {
         self.rules.ok_or(FrameError::Disagree("rules"))
     }
 
-    /// Decodes a commit. Its entries take the place of those of the commit before: most commits have one entry, and
-    /// there are many.
+    /// Decodes a commit, and returns whether it has entries in the scope. They take the place of those of the commit
+    /// before: most commits have one entry, and there are many.
     fn commit(
         &mut self,
         reader: &mut impl RowReader,
-        rules: Rules,
         count: usize,
         record: &mut Option<Record>,
-    ) -> Result<(), FrameError> {
+    ) -> Result<bool, FrameError> {
+        let rules = self.rules()?;
+        self.counts.commits += 1;
         if let Some(verify) = &mut self.verify {
             verify.begin(&rules, self.seq, count);
         }
@@ -434,24 +474,27 @@ impl RecordDecoder {
             *record = Some(Record::Commit { rules, entries });
         }
         let Some(Record::Commit { rules: of, entries }) = record else {
-            return Ok(());
+            return Ok(false);
         };
         *of = rules;
         entries.clear();
         entries.reserve(count.min(FRAME_ENTRIES_MAX));
         for _ in 0..count {
-            let previous = &mut self.previous;
-            let (entry, places) = entry::read(reader, &self.tables, self.seq, previous)?;
+            let row = entry::read_row(reader, self.seq, &mut self.previous)?;
+            let next = self.seq.checked_add(1);
+            self.seq = next.ok_or(FrameError::Disagree("entries"))?;
+            if self.scope.as_ref().is_some_and(|scope| !row.is_in(scope)) {
+                continue;
+            }
+            let (entry, places) = row.entry(&self.tables)?;
             if let Some(verify) = &mut self.verify {
                 verify.entry(&entry, &places)?;
             }
             entries.push(entry);
-            let next = self.seq.checked_add(1);
-            self.seq = next.ok_or(FrameError::Disagree("entries"))?;
         }
         if let Some(verify) = &mut self.verify {
             verify.end();
         }
-        Ok(())
+        Ok(!entries.is_empty())
     }
 }

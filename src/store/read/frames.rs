@@ -18,6 +18,8 @@ pub struct ScopedFrames<'a> {
     frames: Frames<'a>,
     /// The hash of the only channel, if the scope names one.
     channel: Option<u64>,
+    /// The only channel whose records are wanted.
+    only: Option<&'a str>,
     end: ScopeEnd,
     check: Check,
     /// The number of the last frame that was given or skipped.
@@ -33,6 +35,7 @@ impl<'a> ScopedFrames<'a> {
         ScopedFrames {
             frames: log.frames(cursor.place.next, end),
             channel: scope.channel.map(channel_hash),
+            only: None,
             end: ScopeEnd::of(scope),
             check: Check::Form,
             frame: cursor.place.frame,
@@ -49,6 +52,16 @@ impl<'a> ScopedFrames<'a> {
             index: Some(index),
             // A reader of all frames has no use for the index, and need not fill it.
             learner: self.channel.map(|_| IndexLearner::new(index)),
+            ..self
+        }
+    }
+
+    /// The same, for a reader that passes over other channels' changes, snapshots, tokens and pages: most of them are not
+    /// given.
+    #[must_use]
+    pub(crate) fn only_of(self, channel: &'a str) -> Self {
+        ScopedFrames {
+            only: Some(channel),
             ..self
         }
     }
@@ -121,6 +134,7 @@ impl<'a> ScopedFrames<'a> {
                 records: None,
                 end: self.end,
                 check: self.check,
+                only: self.only,
                 has_all_state: self.channel.is_none(),
                 ended: false,
             };
@@ -185,6 +199,7 @@ pub struct ScopedFrame<'a> {
     records: Option<FrameRecords<StoredValue>>,
     end: ScopeEnd,
     check: Check,
+    only: Option<&'a str>,
     /// The reader's state is that of all channels.
     has_all_state: bool,
     ended: bool,
@@ -272,7 +287,7 @@ impl ScopedFrame<'_> {
                     return Ok(false);
                 };
                 let names = &mut cursor.names;
-                let opened = bytes.open(self.blocks, position, names, self.check);
+                let opened = bytes.open(self.blocks, position, names, self.check, self.only);
                 none.insert(opened.map_err(|error| match error {
                     ReadError::Journal(error) if !error.is_damage() => error.into(),
                     error => damaged(cursor, error.to_string()),

@@ -135,7 +135,8 @@ impl StoreShared {
         let bytes = FrameBytes::Block(Arc::new(block.clone()), 0);
         let mut names = Names::new();
         let position = block.position;
-        let mut records = bytes.open(self.log.blocks(), position, &mut names, Check::Chain)?;
+        let mut records =
+            bytes.open(self.log.blocks(), position, &mut names, Check::Chain, None)?;
         loop {
             match records.next(&names) {
                 Ok(Some(_)) => {}

@@ -111,16 +111,25 @@ pub(super) fn write(
     }
 }
 
+/// What only a change has, except its strings and its member.
+#[derive(Debug)]
+pub(super) struct ChangeRow {
+    kind: ChangeKind,
+    reported: ChangeKind,
+    disposition: Disposition,
+    origin: Origin,
+    late: Option<Late>,
+}
+
 /// Reads what [`write`] wrote.
 #[inline]
-pub(super) fn read(
+pub(super) fn read_row(
     reader: &mut impl RowReader,
-    (kind, flags): (ChangeKind, u16),
-    places: &ChangePlaces,
-    tables: &TableReader,
+    kind: ChangeKind,
+    flags: u16,
     seq: u64,
     occurred_at: Millis,
-) -> Result<Change, CodecError> {
+) -> Result<ChangeRow, CodecError> {
     let (reported, disposition) = if flags & REPORTED != 0 {
         let byte = u32::from(reader.byte(Column::Reported)?);
         let reported = ChangeKind::from_number(byte & 3)?;
@@ -141,16 +150,34 @@ pub(super) fn read(
     } else {
         None
     };
-    Ok(Change {
-        member: tables.member(places.member)?,
+    Ok(ChangeRow {
         kind,
         reported,
         disposition,
-        meta: tables.meta(places.meta)?,
-        reason: tables.text_if(places.reason)?,
         origin,
         late,
     })
+}
+
+impl ChangeRow {
+    /// The change, with its member and strings.
+    #[inline]
+    pub(super) fn change(
+        self,
+        places: &ChangePlaces,
+        tables: &TableReader,
+    ) -> Result<Change, CodecError> {
+        Ok(Change {
+            member: tables.member(places.member)?,
+            kind: self.kind,
+            reported: self.reported,
+            disposition: self.disposition,
+            meta: tables.meta(places.meta)?,
+            reason: tables.text_if(places.reason)?,
+            origin: self.origin,
+            late: self.late,
+        })
+    }
 }
 
 fn read_inference(

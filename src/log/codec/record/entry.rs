@@ -12,7 +12,7 @@
 //!
 //! The flags of changes alone are in [`change`].
 
-use super::change::{self, ChangePlaces, META, NO_CHANGE, REASON};
+use super::change::{self, ChangePlaces, ChangeRow, META, NO_CHANGE, REASON};
 use super::link::{self, LinkBody};
 use super::snapshot::{SnapshotBody, UnlistedBody};
 use super::token::TokenBody;
@@ -26,7 +26,7 @@ use crate::log::codec::canonical::Canonical;
 use crate::log::codec::columns::{Column, RowReader, RowWriter};
 use crate::log::codec::derive::Numbered;
 use crate::log::codec::tables::map::{Renumber, TableMap};
-use crate::log::codec::tables::read::TableReader;
+use crate::log::codec::tables::read::{ChannelScope, TableReader};
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{NameAt, TextAt};
 use bincode::{Decode, Encode};
@@ -51,11 +51,21 @@ pub(in crate::log) struct Previous {
 }
 
 impl Previous {
-    fn follow(&mut self, entry: &Entry, observer: NameAt) {
-        self.recorded_at = entry.recorded_at;
-        self.occurred_at = entry.occurred_at;
-        self.observer = observer;
-        if let Some([serial, _]) = entry.stamp.pos {
+    fn follow(&mut self, row: &Row) {
+        self.move_to(row.recorded_at, row.occurred_at, row.stamp, &row.places);
+    }
+
+    fn move_to(
+        &mut self,
+        recorded_at: Millis,
+        occurred_at: Millis,
+        stamp: Stamp,
+        places: &EntryPlaces,
+    ) {
+        self.recorded_at = recorded_at;
+        self.occurred_at = occurred_at;
+        self.observer = places.observer;
+        if let Some([serial, _]) = stamp.pos {
             self.serial = serial;
         }
     }
@@ -157,7 +167,7 @@ pub(in crate::log) fn write(
     if let PayloadPlaces::Other(body) = &places.payload {
         pack(&**body, out.column(Column::Bodies))?;
     }
-    previous.follow(entry, places.observer);
+    previous.move_to(entry.recorded_at, occurred_at, entry.stamp, places);
     Ok(())
 }
 
@@ -182,13 +192,26 @@ fn flags(entry: &Entry, observer: NameAt, previous: &Previous) -> u16 {
     flags | flag(flags > 0xff, MORE)
 }
 
-/// Reads a row, and gives the places of its strings.
-pub(in crate::log) fn read(
+/// A row whose strings and members were not looked up yet: a reader of one channel passes over most rows.
+#[derive(Debug)]
+pub(in crate::log) struct Row {
+    seq: u64,
+    recorded_at: Millis,
+    occurred_at: Millis,
+    effective_at: Millis,
+    stamp: Stamp,
+    lossy: bool,
+    /// What only a change has.
+    change: Option<ChangeRow>,
+    places: EntryPlaces,
+}
+
+/// Reads a row.
+pub(in crate::log) fn read_row(
     reader: &mut impl RowReader,
-    tables: &TableReader,
     seq: u64,
     previous: &mut Previous,
-) -> Result<(Entry, EntryPlaces), CodecError> {
+) -> Result<Row, CodecError> {
     let first = reader.byte(Column::Flags)?;
     let more = u16::from(first) & MORE != 0;
     let second = if more {
@@ -211,39 +234,88 @@ pub(in crate::log) fn read(
     let id = read_text(reader, flags & ID)?;
     let reason = read_text(reader, flags & REASON)?;
     let stamp = read_stamp(reader, flags, occurred_at, previous)?;
-    let (payload, payload_places) = match change {
+    let (change, payload) = match change {
         Some((kind, member)) => {
             let places = ChangePlaces {
                 member,
                 meta,
                 reason,
             };
-            let change = change::read(reader, (kind, flags), &places, tables, seq, occurred_at)?;
-            (Payload::Change(change), PayloadPlaces::Change(places))
+            let change = change::read_row(reader, kind, flags, seq, occurred_at)?;
+            (Some(change), PayloadPlaces::Change(places))
         }
         None => {
             let body: EntryBody = reader.body()?;
-            (body.payload(tables)?, PayloadPlaces::Other(Box::new(body)))
+            (None, PayloadPlaces::Other(Box::new(body)))
         }
     };
-    let entry = Entry {
+    let row = Row {
         seq,
         recorded_at,
         occurred_at,
         effective_at,
-        observer: tables.name(observer)?,
-        id: tables.text_if(id)?,
         stamp,
         lossy: flags & LOSSY != 0,
-        payload,
+        change,
+        places: EntryPlaces {
+            observer,
+            id,
+            payload,
+        },
     };
-    previous.follow(&entry, observer);
-    let places = EntryPlaces {
-        observer,
-        id,
-        payload: payload_places,
-    };
-    Ok((entry, places))
+    previous.follow(&row);
+    Ok(row)
+}
+
+/// Reads a row, and gives the places of its strings.
+pub(in crate::log) fn read(
+    reader: &mut impl RowReader,
+    tables: &TableReader,
+    seq: u64,
+    previous: &mut Previous,
+) -> Result<(Entry, EntryPlaces), CodecError> {
+    read_row(reader, seq, previous)?.entry(tables)
+}
+
+impl Row {
+    /// Whether the entry may be about the channel: links may be about any.
+    pub(in crate::log) fn is_in(&self, scope: &ChannelScope) -> bool {
+        match &self.places.payload {
+            PayloadPlaces::Change(change) => scope.has_member(change.member),
+            PayloadPlaces::Other(body) => body.is_in(scope),
+        }
+    }
+
+    /// The entry, and the places of its strings.
+    pub(in crate::log) fn entry(
+        self,
+        tables: &TableReader,
+    ) -> Result<(Entry, EntryPlaces), CodecError> {
+        let places = self.places;
+        let payload = match (self.change, &places.payload) {
+            (Some(change), PayloadPlaces::Change(of)) => {
+                Payload::Change(change.change(of, tables)?)
+            }
+            (None, PayloadPlaces::Other(body)) => body.payload(tables)?,
+            // Rows are read as one or the other.
+            _ => {
+                let (what, value) = ("change", self.seq);
+                return Err(CodecError::Unknown { what, value });
+            }
+        };
+        let entry = Entry {
+            seq: self.seq,
+            recorded_at: self.recorded_at,
+            occurred_at: self.occurred_at,
+            effective_at: self.effective_at,
+            observer: tables.name(places.observer)?,
+            id: tables.text_if(places.id)?,
+            stamp: self.stamp,
+            lossy: self.lossy,
+            payload,
+        };
+        Ok((entry, places))
+    }
 }
 
 fn read_times(
@@ -384,6 +456,14 @@ impl Renumber for EntryBody {
 }
 
 impl EntryBody {
+    fn is_in(&self, scope: &ChannelScope) -> bool {
+        match self {
+            EntryBody::Snapshot(body) | EntryBody::Unlisted(body, _) => body.is_in(scope),
+            EntryBody::Token(body) => body.is_in(scope),
+            EntryBody::Link(_) | EntryBody::LongLink(..) => true,
+        }
+    }
+
     fn payload(&self, tables: &TableReader) -> Result<Payload, CodecError> {
         Ok(match self {
             EntryBody::Snapshot(body) => Payload::Snapshot(Box::new(body.snapshot(None, tables)?)),

@@ -5,7 +5,7 @@ use crate::domain::entry::{Page, PageStep, SnapshotBegin};
 use crate::domain::time::Millis;
 use crate::log::codec::CodecError;
 use crate::log::codec::tables::map::{Renumber, TableMap};
-use crate::log::codec::tables::read::TableReader;
+use crate::log::codec::tables::read::{ChannelScope, TableReader};
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{NameAt, TextAt};
 use bincode::{Decode, Encode};
@@ -31,6 +31,10 @@ enum StepBody {
 }
 
 impl PageBody {
+    pub(in crate::log) fn is_in(&self, scope: &ChannelScope) -> bool {
+        scope.has_name(self.channel)
+    }
+
     pub(in crate::log) fn of(page: &Page, tables: &mut TableBuilder<'_>) -> Self {
         PageBody {
             observer: tables.name(page.observer),

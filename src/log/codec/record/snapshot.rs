@@ -10,7 +10,7 @@ use crate::log::codec::bytes::Seq;
 use crate::log::codec::canonical::Canonical;
 use crate::log::codec::derive::fields;
 use crate::log::codec::tables::map::{Renumber, TableMap};
-use crate::log::codec::tables::read::TableReader;
+use crate::log::codec::tables::read::{ChannelScope, TableReader};
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{MemberAt, NameAt};
 use bincode::{Decode, Encode};
@@ -69,6 +69,10 @@ impl UnlistedBody {
 }
 
 impl SnapshotBody {
+    pub(super) fn is_in(&self, scope: &ChannelScope) -> bool {
+        scope.has_name(self.channel)
+    }
+
     pub(super) fn of(snapshot: &Snapshot, tables: &mut TableBuilder<'_>) -> Self {
         SnapshotBody {
             channel: tables.name(snapshot.channel),

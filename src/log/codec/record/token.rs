@@ -6,7 +6,7 @@ use crate::log::codec::CodecError;
 use crate::log::codec::canonical::Canonical;
 use crate::log::codec::derive::{Numbered, numbered};
 use crate::log::codec::tables::map::{Renumber, TableMap};
-use crate::log::codec::tables::read::TableReader;
+use crate::log::codec::tables::read::{ChannelScope, TableReader};
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{NameAt, TextAt};
 use bincode::{Decode, Encode};
@@ -28,6 +28,11 @@ impl Renumber for TokenBody {
 }
 
 impl TokenBody {
+    /// A token that names no channel is about all of its observer's.
+    pub(super) fn is_in(&self, scope: &ChannelScope) -> bool {
+        self.channel.is_none_or(|channel| scope.has_name(channel))
+    }
+
     pub(super) fn of(token: &TokenChange, tables: &mut TableBuilder<'_>) -> Self {
         TokenBody {
             channel: tables.name_if(token.channel),

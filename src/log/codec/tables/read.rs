@@ -180,10 +180,42 @@ fn chunk<'a, const N: usize>(reader: &mut Reader<'a>) -> Result<&'a [u8; N], Cod
     reader.take(N)?.first_chunk().ok_or(CodecError::Short)
 }
 
+/// Which names and members of a frame belong to one channel.
+#[derive(Debug)]
+pub(in crate::log) struct ChannelScope {
+    names: Vec<bool>,
+    members: Vec<bool>,
+}
+
+impl ChannelScope {
+    /// The scope of a channel; `None` if names were erased, so that it is not known.
+    pub(in crate::log) fn of(channel: &str, tables: &Tables<'_>) -> Option<ChannelScope> {
+        if tables.names.iter().any(Stored::is_erased) {
+            return None;
+        }
+        let is_it = |name: &Stored<'_>| matches!(name, Stored::Kept(_, text) if *text == channel);
+        let names: Vec<bool> = tables.names.iter().map(is_it).collect();
+        let has = |&[of, ..]: &[NameAt; 4]| names.get(of as usize).is_some_and(|is| *is);
+        Some(ChannelScope {
+            members: tables.members.iter().map(has).collect(),
+            names,
+        })
+    }
+
+    pub(in crate::log::codec) fn has_name(&self, at: NameAt) -> bool {
+        self.names.get(at as usize).is_some_and(|is| *is)
+    }
+
+    pub(in crate::log::codec) fn has_member(&self, at: MemberAt) -> bool {
+        self.members.get(at as usize).is_some_and(|is| *is)
+    }
+}
+
 /// Gives the names, members and texts of records by their positions in the tables.
 pub(in crate::log) struct TableReader {
     names: Vec<NameId>,
-    members: Vec<MemberId>,
+    /// `None`: not in the scope.
+    members: Vec<Option<MemberId>>,
     /// One text for all entries of the frame that use it: most metadata repeats.
     texts: Vec<SharedText>,
 }
@@ -195,7 +227,12 @@ enum SharedText {
 
 impl TableReader {
     /// Interns the frame's names and members.
-    pub(in crate::log) fn new(tables: &Tables<'_>, names: &mut Names) -> Result<Self, CodecError> {
+    /// With a scope, members outside it are left out.
+    pub(in crate::log) fn new(
+        tables: &Tables<'_>,
+        names: &mut Names,
+        scope: Option<&ChannelScope>,
+    ) -> Result<Self, CodecError> {
         let of_name = |name: &Stored<'_>| match name {
             Stored::Kept(_, text) => names.intern(text),
             Stored::Erased(hash) => names.intern(&erased(hash)),
@@ -209,14 +246,18 @@ impl TableReader {
             members: Vec::with_capacity(tables.members.len()),
             texts: tables.texts.iter().map(of_text).collect(),
         };
-        for &[channel, topic, user, conn] in &tables.members {
+        for (&[channel, topic, user, conn], at) in tables.members.iter().zip(0..) {
+            if scope.is_some_and(|scope| !scope.has_member(at)) {
+                reader.members.push(None);
+                continue;
+            }
             let member = names.member(MemberKey {
                 channel: reader.name(channel)?,
                 topic: reader.name(topic)?,
                 user: reader.name(user)?,
                 conn: reader.name(conn)?,
             });
-            reader.members.push(member);
+            reader.members.push(Some(member));
         }
         Ok(reader)
     }
@@ -233,7 +274,11 @@ impl TableReader {
     }
 
     pub(in crate::log::codec) fn member(&self, at: MemberAt) -> Result<MemberId, CodecError> {
-        look_up(&self.members, "member", at).copied()
+        let member = look_up(&self.members, "member", at)?;
+        member.ok_or(CodecError::Index {
+            what: "member outside the scope",
+            index: at,
+        })
     }
 
     pub(in crate::log::codec) fn text(&self, at: TextAt) -> Result<Text, CodecError> {
