@@ -1,0 +1,14 @@
+//! What is timed. Each file has one work.
+
+pub mod append;
+pub mod ask;
+pub mod import;
+pub mod reconcile;
+
+use crate::Outcome;
+
+/// Prints the versions that only the program knows.
+pub fn versions() -> Outcome<()> {
+    println!("{}", serde_json::json!({"sqlite": rusqlite::version()}));
+    Ok(())
+}
