@@ -33,6 +33,9 @@ pub const OBSERVERS_PER_CHANNEL_MAX: usize = 1_024;
 pub const OPEN_PAGE_MEMBERS_MAX: usize = 4_000_000;
 /// Ended intervals that a channel keeps; dropping the oldest only widens windows.
 pub const ENDED_STRETCHES_MAX: usize = 64;
+/// Members of one channel of which an observer's last own report is remembered, where several observers report; or as many
+/// as are present, if that is more. A snapshot that more of them have overtaken leaves its observer's list unsure.
+pub const OWN_REPORTS_MIN: usize = 1_024;
 /// Topics of one channel for which the cover of an incomplete snapshot is kept.
 pub const TOPIC_COVERS_MAX: usize = 65_536;
 

@@ -165,6 +165,7 @@ fn seeds_that_were_wrong_once_hold() {
         ("differences-falling", 122),
         ("differences-synced", 3595),
         ("differences-two", 3595),
+        ("differences-two", 4454),
     ];
     // A snapshot that ends a collecting also proves the times of the collected events, but only in its channel.
     let worked_in: &[(&str, u64)] = &[("differences-falling", 24), ("differences-quiet", 52)];

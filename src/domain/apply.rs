@@ -65,6 +65,7 @@ impl State {
             let observer = self.observers.entry(entry.observer).or_default();
             heard_from(observer, channel, entry, key.channel, true);
         }
+        channel.begin_own_reports(&self.members.slots);
         channel.take_effect(entry);
         if !collected && change.disposition != Disposition::Stale {
             self.members.change(channel, key.topic, entry, change);
@@ -83,6 +84,7 @@ impl State {
         let channel = self.channels.entry(snapshot.channel).or_default();
         let watching = &mut channel.watching;
         watching.of_mut(entry.observer, observer, snapshot.channel, entry.seq);
+        channel.begin_own_reports(&self.members.slots);
         self.list_snapshot(entry, snapshot, names);
         self.apply_snapshot_to(entry, snapshot, names);
         let own = snapshot.origin == SnapshotOrigin::Differences;

@@ -159,9 +159,18 @@ fn watch_words(watch: &Watch, names: &Names) -> String {
         let user = list.self_user.map(|user| names.text(user));
         let _ = write!(
             words,
-            " own list {user:?} {:?} {differs:?}",
-            list.resynced_at
+            " own list {user:?} {:?} unsure {} {differs:?}",
+            list.as_of, list.unsure
         );
+    }
+    if let Some(reports) = &watch.reports {
+        let each = reports.last.iter();
+        let mut each: Vec<_> = each
+            .map(|(&member, report)| format!("{:?} {report:?}", member_words(member)))
+            .collect();
+        each.sort_unstable();
+        let (each, forgotten) = (each.join(", "), reports.forgotten);
+        let _ = write!(words, " reports {each} forgotten {forgotten:?}");
     }
     let collected_words = |collected: &NumberMap<MemberId, Collected>| {
         let each = collected.iter();

@@ -225,7 +225,8 @@ pub enum SnapshotOrigin {
     /// The source sent it.
     #[default]
     Listed,
-    /// It is the observer's own list, after the source sent all differences that arose while its link was lost.
+    /// It is the observer's own list, after the source sent all differences that arose while its link was lost. If that
+    /// list is not known, it is incomplete, and lists those whose joins were just sent.
     Differences,
     /// The source only counted the members, and the count differs from the roster's size: it lists no member.
     Occupancy,

@@ -10,6 +10,7 @@ use super::members::MemberTable;
 use super::names::{Marks, MemberId, NameId, Names, NumberMap, Renumbering};
 use super::observer::Observer;
 use super::own_list::{Collecting, OwnList};
+use super::own_reports::OwnReports;
 use super::roster::ChannelState;
 use super::slot::{Presence, Reporters, Slot};
 use super::state::State;
@@ -162,6 +163,9 @@ fn number_watch(watch: &mut Watch, numbers: &mut impl Numbers) {
     }
     if let Some(Collecting { members, .. }) = watch.collecting.as_deref_mut() {
         number_keys(members, |member| numbers.member(member));
+    }
+    if let Some(OwnReports { last, .. }) = watch.reports.as_deref_mut() {
+        number_keys(last, |member| numbers.member(member));
     }
 }
 

@@ -19,6 +19,7 @@
 //! | `change`, `link`, `connection` | the rules of live changes, of links, of ingest connections |
 //! | `reconcile`, `snapshot`, `claims` | what a snapshot infers; its list; the list again, from its entry |
 //! | `resync`, `own_list`, `listing` | differences instead of a snapshot; the list that one observer knows |
+//! | `own_reports` | the last events of one observer, which its older snapshots do not undo |
 //! | `entry` | what the log holds |
 //! | `state`, `apply`, `describe` | the state; how an entry changes it; the state as text |
 //! | `slot`, `members`, `roster` | one member; all members; those present in a channel |
@@ -50,6 +51,8 @@
 //! | window | The times between which an inferred change happened: `not_before` and the entry's own time. |
 //! | coverage | What is known of a channel now: complete, partial or blind. |
 //! | own list | The members that one observer's source last listed. |
+//! | own report | The last event about a member from one observer, whatever the others report. |
+//! | overtaken | A snapshot that arrives behind newer events or snapshots of its own source. |
 //! | resync | A source reports what was missed as differences from its own list, and sends no snapshot. |
 //! | late | A source reports how long after the fact it may have noticed a change. |
 //!
@@ -86,6 +89,7 @@ pub mod observer;
 #[doc(hidden)]
 pub mod order;
 pub(crate) mod own_list;
+pub(crate) mod own_reports;
 mod reconcile;
 #[doc(hidden)]
 pub mod resolve;

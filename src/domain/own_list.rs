@@ -15,8 +15,10 @@ use super::time::Millis;
 pub(crate) struct OwnList {
     /// Its own user, where its last complete snapshot named it: its lists may omit this user.
     pub(crate) self_user: Option<NameId>,
-    /// The time at which it was true, if a resync was its last update.
-    pub(crate) resynced_at: Option<Millis>,
+    /// The stamp of the newest complete snapshot or resync in it: an older snapshot of its observer changes nothing.
+    pub(crate) as_of: Stamp,
+    /// So much came before the last snapshot arrived that who is on the list is not known, until the next complete one.
+    pub(crate) unsure: bool,
     /// Members that are in exactly one of this list and the roster.
     pub(crate) differs: NumberMap<MemberId, ()>,
 }

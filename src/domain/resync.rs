@@ -176,9 +176,12 @@ impl DecideContext<'_> {
         let only_here = only_here.filter(|&member| !in_roster(member));
         let both = channel.roster.iter().copied();
         let both = both.filter(|&member| list.has(member, true));
+        // Of a list that is not known, only what the source has just sent is sure.
+        let sent = |member| collecting.members.get(&member).is_some_and(|it| it.present);
         let mut members = ListedMembers::with_capacity(channel.roster.len());
         let mut topics: NumberMap<NameId, bool> = NumberMap::default();
-        for member in both.chain(only_here) {
+        let listed = both.chain(only_here);
+        for member in listed.filter(|&member| !list.unsure || sent(member)) {
             topics.insert(self.names.key(member).topic, false);
             let collected = collecting.members.get(&member);
             let claim = MemberClaim {
@@ -190,7 +193,7 @@ impl DecideContext<'_> {
         Some(ResolvedListing {
             channel: name,
             self_user: list.self_user,
-            incomplete: false,
+            incomplete: list.unsure,
             topics_missing: false,
             topics,
             members,

@@ -5,6 +5,7 @@ use super::interval::ObservedInterval;
 use super::names::{MemberId, NameId, NumberMap};
 use super::observer::Observer;
 use super::own_list::{Collected, Collecting, OwnList};
+use super::own_reports::OwnReports;
 use super::time::Millis;
 use crate::limits;
 use std::collections::VecDeque;
@@ -32,6 +33,8 @@ pub struct Watch {
     pub(crate) own_list: Option<Box<OwnList>>,
     /// The differences that its source is sending.
     pub(crate) collecting: Option<Box<Collecting>>,
+    /// What it last reported itself; `None` while no other observer reports about the channel.
+    pub(crate) reports: Option<Box<OwnReports>>,
 }
 
 /// The loss of a connection that is not final yet.
@@ -197,6 +200,7 @@ impl ChannelWatches {
             Some(at) => at,
             None => {
                 observer.channels.entry(channel).or_default();
+                let alone = self.watches.is_empty();
                 self.watches.push(Watch {
                     observer: name,
                     since_seq: seq,
@@ -209,6 +213,7 @@ impl ChannelWatches {
                     lost: None,
                     own_list: None,
                     collecting: None,
+                    reports: (!alone).then(Box::default),
                 });
                 self.watches.len() - 1
             }

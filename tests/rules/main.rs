@@ -7,6 +7,7 @@ mod counts;
 mod late;
 mod live;
 mod order;
+mod own_list;
 mod pages;
 mod resync;
 mod snapshot;

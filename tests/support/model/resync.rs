@@ -1,7 +1,7 @@
 //! The model of a resync by differences (contract 2.5.13): which events are collected, when that ends, and what the
 //! `resync` snapshot lists.
 
-use super::log::{Entry, Log, Member};
+use super::log::{self, Entry, Log, Member};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +15,28 @@ struct OwnList {
     exists: bool,
     /// Set after a link line or pages: the members of later events, which may be newer than the next snapshot.
     since: Option<BTreeSet<Member>>,
-    /// The time of the last live event of each member; `i64::MAX` if the event has its own position in the order.
-    heard: BTreeMap<Member, i64>,
+    /// The last live event of each member.
+    heard: BTreeMap<Member, Heard>,
+    /// The time of its newest complete snapshot or resync.
+    as_of: Option<i64>,
+    /// Times alone do not show the order of what it has sent: some of it has positions, no time, or comes in pages.
+    blurred: bool,
+    /// The latest time of what its pages and incomplete snapshots show, and of members that have one of their own;
+    /// `i64::MAX` where there is a position.
+    claimed: Option<i64>,
+    /// The positions of its snapshots. A second one with the same position is the same message again.
+    places: BTreeSet<String>,
+    /// It has sent an incomplete snapshot: where one arrives behind it, the list may not be known any more.
+    parts: bool,
+}
+
+/// A live event of a member.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    /// Its time; `i64::MAX` if it has its own position in the order.
+    at: i64,
+    /// The member was present after it.
+    present: bool,
 }
 
 /// What it has sent since its link came up again.
@@ -68,15 +88,22 @@ impl Told {
         for resync in resyncs {
             self.resync(resync, made);
         }
+        let key = || {
+            (
+                observer.to_owned(),
+                line["channel"].as_str().unwrap().to_owned(),
+            )
+        };
         match line["t"].as_str() {
             Some("snapshot_begin") => {
-                let key = (
-                    observer.to_owned(),
-                    line["channel"].as_str().unwrap().to_owned(),
-                );
-                self.collecting.remove(&key);
-                let list = self.lists.entry(key).or_default();
+                self.collecting.remove(&key());
+                let list = self.list(&key());
                 list.since.get_or_insert_default();
+                list.claimed = list.claimed.max(latest_claim(line));
+            }
+            Some("snapshot_page") => {
+                let list = self.list(&key());
+                list.claimed = list.claimed.max(latest_claim(line));
             }
             _ if line["event"] == "linkState" || line["t"] == "link" => {
                 self.link(log, made, observer);
@@ -133,10 +160,19 @@ impl Told {
     fn resync(&mut self, entry: &Entry, made: &[&Entry]) {
         let none = [&entry.id, &entry.pos, &entry.source_ts];
         assert!(none.iter().all(|field| field.is_null()), "{entry:?}");
-        assert_eq!(entry.complete, Some(true), "{entry:?}");
         let key = (entry.observer.clone(), entry.channel.clone().unwrap());
         let collecting = self.collecting.remove(&key).unwrap();
         let list = self.lists.get_mut(&key).unwrap();
+        if entry.complete == Some(false) {
+            // A list that is not known gives only what was just collected, and shows nobody's absence.
+            assert!(list.parts, "{entry:?}: {list:?}");
+            let follow = made.iter().filter(|it| it.snapshot_seq == Some(entry.seq));
+            for inferred in follow {
+                let collected = collecting.members.contains(&inferred.member().unwrap());
+                assert!(collected && inferred.kind != "leave", "{inferred:?}");
+            }
+            return;
+        }
         let fewest = list.members.len() as u64;
         let most = fewest + list.unsure.len() as u64;
         let listed = entry.members.unwrap();
@@ -155,6 +191,7 @@ impl Told {
         if entry.applied() {
             list.since = None;
         }
+        list.as_of = list.as_of.max(Some(entry.occurred_at));
     }
 
     fn link(&mut self, log: &Log, made: &[&Entry], observer: &str) {
@@ -165,7 +202,7 @@ impl Told {
             if let Some(name) = &entry.channel {
                 let key = (observer.to_owned(), name.clone());
                 self.named.insert(key.clone());
-                self.lists.entry(key).or_default();
+                self.list(&key);
             }
             let unrestored = log.unrestored.get(&entry.seq);
             let up = entry.state.as_deref() == Some("up");
@@ -194,6 +231,16 @@ impl Told {
         }
     }
 
+    /// The list of an observer and channel. If its link came up as a whole, events hold from the first on.
+    fn list(&mut self, key: &(String, String)) -> &mut OwnList {
+        let holds = self.up.contains(&key.0);
+        let list = self.lists.entry(key.clone());
+        list.or_insert_with(|| OwnList {
+            since: holds.then(BTreeSet::new),
+            ..OwnList::default()
+        })
+    }
+
     fn live(&mut self, key: &(String, String), entry: &Entry) {
         let collecting = self.collecting.get_mut(key);
         assert_eq!(collecting.is_some(), entry.collected(), "{entry:?}");
@@ -204,22 +251,27 @@ impl Told {
             collecting.latest = collecting.latest.max(Some(at));
             collecting.members.insert(member.clone());
         }
-        let holds = self.up.contains(&key.0);
-        let list = self.lists.entry(key.clone()).or_insert_with(|| OwnList {
-            since: holds.then(BTreeSet::new),
-            ..OwnList::default()
-        });
+        let list = self.list(key);
+        list.blurred |= !by_time_alone(entry);
+        let behind = entry.disposition == "stale" && list.is_behind(&member, entry.occurred_at);
+        let doubtful = list.blurred || list.parts;
+        if behind && !doubtful {
+            // It is older than what its own observer has sent, so it changes nothing.
+            return;
+        }
         if let Some(since) = &mut list.since {
             since.insert(member.clone());
         }
-        let at = if entry.pos.is_null() {
-            entry.occurred_at
-        } else {
-            i64::MAX
+        let known = list.heard.get(&member).map_or(i64::MIN, |it| it.at);
+        let heard = Heard {
+            at: time_in_order(entry).max(known),
+            present: entry.kind != "leave",
         };
-        let heard = list.heard.entry(member.clone()).or_insert(at);
-        *heard = at.max(*heard);
-        if list.exists {
+        list.heard.insert(member.clone(), heard);
+        if behind {
+            list.members.remove(&member);
+            list.unsure.insert(member);
+        } else if list.exists {
             list.unsure.remove(&member);
             if entry.kind == "leave" {
                 list.members.remove(&member);
@@ -231,34 +283,50 @@ impl Told {
 
     fn snapshot(&mut self, key: &(String, String), entry: &Entry, line: &Value) {
         let complete = entry.complete == Some(true);
-        let holds = self.up.contains(&key.0);
-        let list = self.lists.entry(key.clone()).or_insert_with(|| OwnList {
-            since: holds.then(BTreeSet::new),
-            ..OwnList::default()
-        });
+        let list = self.list(key);
+        list.parts |= !complete;
+        let shown = listed(line);
+        list.blurred |= !by_time_alone(entry) || shown.is_none();
+        let whole = complete && entry.applied();
+        let again = !entry.pos.is_null() && !list.places.insert(entry.pos.to_string());
+        let doubtful = again || list.claimed >= Some(entry.occurred_at);
+        list.claimed = list.claimed.max(latest_claim(&line["topics"]));
+        if !complete {
+            list.claimed = list.claimed.max(Some(time_in_order(entry)));
+        }
         if !complete && !list.exists {
             return;
         }
         list.exists = true;
-        let shown = listed(line);
-        let whole = complete && entry.applied();
+        let clear = !list.blurred && !list.parts;
+        if let Some(shown) = shown.as_ref().filter(|_| clear && complete && !whole) {
+            list.overtaken(entry.occurred_at, shown);
+            return;
+        }
+        if complete {
+            list.as_of = list.as_of.max(Some(entry.occurred_at));
+        }
         match shown {
             // Reports of other observers, or events before or after the snapshot, may be newer than it.
-            Some(shown) if whole && list.since.as_ref().is_none_or(BTreeSet::is_empty) => {
+            Some(shown)
+                if whole && !doubtful && list.since.as_ref().is_none_or(BTreeSet::is_empty) =>
+            {
                 list.members = shown;
                 // A newer event of the same observer, by the source's order, stays.
-                let newer = list.heard.iter().filter(|(_, at)| **at > entry.occurred_at);
+                let newer = list.heard.iter();
+                let newer = newer.filter(|(_, heard)| heard.at > entry.occurred_at);
                 list.unsure = newer.map(|(member, _)| member.clone()).collect();
                 list.members.retain(|member| !list.unsure.contains(member));
             }
             shown => {
                 let mut all = std::mem::take(&mut list.members);
                 all.extend(list.since.iter().flatten().cloned());
-                let newer = list.heard.iter().filter(|(_, at)| **at > entry.occurred_at);
+                let newer = list.heard.iter();
+                let newer = newer.filter(|(_, heard)| heard.at > entry.occurred_at);
                 all.extend(newer.map(|(member, _)| member.clone()));
                 match shown {
-                    Some(mut shown) => all.append(&mut shown),
-                    None => all.extend(everybody()),
+                    Some(mut shown) if !doubtful => all.append(&mut shown),
+                    _ => all.extend(everybody()),
                 }
                 list.unsure.append(&mut all);
             }
@@ -267,6 +335,67 @@ impl Told {
             list.since = None;
         }
     }
+}
+
+impl OwnList {
+    /// Whether its observer has sent what is newer than a stale event: always, unless another observer made it stale.
+    fn is_behind(&self, member: &Member, at: i64) -> bool {
+        let heard = self.heard.get(member).is_some_and(|heard| at < heard.at);
+        heard || self.as_of.is_some_and(|as_of| at < as_of) || self.blurred || self.parts
+    }
+
+    /// Takes a complete snapshot that another observer's made stale: it counts, except where its own observer has sent
+    /// what is newer.
+    fn overtaken(&mut self, at: i64, shown: &BTreeSet<Member>) {
+        if self.as_of.is_some_and(|as_of| at < as_of) {
+            return;
+        }
+        self.as_of = Some(at);
+        let since = self.since.iter().flatten().cloned();
+        let equal: BTreeSet<Member> = since
+            .filter(|member| self.heard.get(member).is_some_and(|heard| heard.at == at))
+            .collect();
+        self.members = shown.clone();
+        self.unsure = equal;
+        for (member, heard) in self.heard.iter().filter(|(_, heard)| heard.at > at) {
+            if heard.present {
+                self.members.insert(member.clone());
+            } else {
+                self.members.remove(member);
+            }
+        }
+        self.members.retain(|member| !self.unsure.contains(member));
+    }
+}
+
+/// The latest time in a line or a part of it; `i64::MAX` if there is a position.
+fn latest_claim(of: &Value) -> Option<i64> {
+    match of {
+        Value::Object(fields) => {
+            let times = fields.iter().map(|(name, value)| match name.as_str() {
+                "ts" => value.as_i64(),
+                "pos" => Some(i64::MAX),
+                _ => latest_claim(value),
+            });
+            times.max().flatten()
+        }
+        Value::Array(items) => items.iter().filter_map(latest_claim).max(),
+        _ => None,
+    }
+}
+
+/// The time of an entry; `i64::MAX` if it has its own position in the order.
+fn time_in_order(entry: &Entry) -> i64 {
+    if entry.pos.is_null() {
+        entry.occurred_at
+    } else {
+        i64::MAX
+    }
+}
+
+/// Whether an entry has a time by its source, which counts, and no position.
+fn by_time_alone(entry: &Entry) -> bool {
+    entry.pos.is_null() && entry.source_ts == log::time(entry.occurred_at)
 }
 
 /// The latest time of a leave in a `diff`. A leave of a member that joins in the same line makes no entry.

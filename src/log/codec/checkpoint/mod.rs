@@ -27,7 +27,7 @@ fields!(Progress {
 });
 
 /// The version of all parts. A part with another version counts as missing.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 fn to_bytes<T: Encode>(part: &T) -> Result<Vec<u8>, CodecError> {
     let mut bytes = vec![VERSION];

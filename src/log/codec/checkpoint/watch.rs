@@ -5,13 +5,17 @@ use super::part_table::{PartNames, PartTable};
 use crate::domain::entry::{ListedMember, SnapshotBegin, Text};
 use crate::domain::interval::ObservedInterval;
 use crate::domain::names::{MemberId, NumberMap};
+use crate::domain::order::Stamp;
 use crate::domain::own_list::{Collected, Collecting, OwnList};
+use crate::domain::own_reports::{OwnReport, OwnReports, ReportOrder};
 use crate::domain::watch::{PagedSnapshot, PendingLoss, Watch};
 use crate::log::codec::derive::fields;
 use bincode::{Decode, Encode};
 
 fields!(PendingLoss { seq, proof, gaps });
 fields!(ListedMember { meta, stamp });
+fields!(OwnReport { order, present });
+fields!(ReportOrder { seq, stamp });
 fields!(Collected {
     present,
     meta,
@@ -32,6 +36,7 @@ pub(super) struct WatchBody {
     lost: Option<PendingLoss>,
     own_list: Option<OwnListBody>,
     collecting: Option<CollectingBody>,
+    reports: Option<OwnReportsBody>,
 }
 
 impl WatchBody {
@@ -54,6 +59,10 @@ impl WatchBody {
                 .collecting
                 .as_deref()
                 .map(|it| CollectingBody::of(it, table)),
+            reports: watch
+                .reports
+                .as_deref()
+                .map(|it| OwnReportsBody::of(it, table)),
         }
     }
 
@@ -76,6 +85,10 @@ impl WatchBody {
             collecting: self
                 .collecting
                 .map(|it| it.collecting(names).map(Box::new))
+                .transpose()?,
+            reports: self
+                .reports
+                .map(|it| it.reports(names).map(Box::new))
                 .transpose()?,
         })
     }
@@ -182,7 +195,8 @@ impl PagedBody {
 #[derive(Encode, Decode)]
 struct OwnListBody {
     self_user: Option<u32>,
-    resynced_at: Option<i64>,
+    as_of: Stamp,
+    unsure: bool,
     differs: Vec<u32>,
 }
 
@@ -190,7 +204,8 @@ impl OwnListBody {
     fn of(list: &OwnList, table: &mut PartTable<'_>) -> OwnListBody {
         OwnListBody {
             self_user: table.name_if(list.self_user),
-            resynced_at: list.resynced_at,
+            as_of: list.as_of,
+            unsure: list.unsure,
             differs: list
                 .differs
                 .keys()
@@ -203,7 +218,8 @@ impl OwnListBody {
         let differing = |number| Ok((names.member(number)?, ()));
         Ok(OwnList {
             self_user: names.name_if(self.self_user)?,
-            resynced_at: self.resynced_at,
+            as_of: self.as_of,
+            unsure: self.unsure,
             differs: self
                 .differs
                 .into_iter()
@@ -237,6 +253,28 @@ impl CollectingBody {
             first_at: self.first_at,
             latest_at: self.latest_at,
             members: by_member(self.members, names)?,
+        })
+    }
+}
+
+#[derive(Encode, Decode)]
+struct OwnReportsBody {
+    last: Vec<(u32, OwnReport)>,
+    forgotten: Option<ReportOrder>,
+}
+
+impl OwnReportsBody {
+    fn of(reports: &OwnReports, table: &mut PartTable<'_>) -> OwnReportsBody {
+        OwnReportsBody {
+            last: by_number(&reports.last, table),
+            forgotten: reports.forgotten,
+        }
+    }
+
+    fn reports(self, names: &PartNames) -> Result<OwnReports, CodecError> {
+        Ok(OwnReports {
+            last: by_member(self.last, names)?,
+            forgotten: self.forgotten,
         })
     }
 }
