@@ -93,7 +93,11 @@ struct Verifier<F> {
 impl<F: FnMut(u64)> Verifier<F> {
     /// Reads the whole log. Returns the last entry.
     fn read(&mut self, store: &Store) -> Result<u64, StoreError> {
-        let (mut cursor, frames) = store.scan(&ScanScope::default())?;
+        let scope = ScanScope {
+            departed: self.depth == VerifyDepth::Deep,
+            ..ScanScope::default()
+        };
+        let (mut cursor, frames) = store.scan(&scope)?;
         let mut frames = frames.with_check(Check::Chain);
         while let Some(mut frame) = frames.next(&mut cursor)? {
             while let Some(record) = frame.next(&mut cursor)? {

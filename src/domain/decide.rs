@@ -25,6 +25,9 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// A [`DecideError`] when the event does not fit what came before it, or exceeds a limit.
+///
+/// # Panics
+/// If the state is one [for questions](State::for_questions).
 pub fn decide(
     state: &State,
     names: &NameTable,
@@ -32,6 +35,10 @@ pub fn decide(
     rules: &Rules,
     now: Millis,
 ) -> Result<Commit, DecideError> {
+    assert!(
+        !state.members.forgetful,
+        "a state for questions cannot tell news from repetition"
+    );
     let recorded_at = now.max(state.recorded_at);
     let ts = time::counted(event.stamp.ts, recorded_at, rules.max_ahead_ms);
     let context = DecideContext {

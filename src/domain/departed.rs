@@ -12,6 +12,10 @@ use crate::limits;
 impl MemberTable {
     /// Adds a tombstone, and drops the channel's oldest one beyond the limit.
     pub(super) fn add_tombstone(&mut self, channel: &mut ChannelState, member: MemberId, seq: u64) {
+        if self.forgetful {
+            *self.slot_mut(member) = Slot::default();
+            return;
+        }
         self.remove_tombstone(channel, member);
         let slot = self.slot_mut(member);
         slot.presence = Presence::Departed;
@@ -70,7 +74,9 @@ impl MemberTable {
 impl State {
     /// Drops the oldest tombstone of all channels, if there are too many.
     pub(super) fn drop_excess_tombstone(&mut self, names: &Names) {
-        let MemberTable { slots, departed } = &mut self.members;
+        let MemberTable {
+            slots, departed, ..
+        } = &mut self.members;
         if let Some(full) = departed.full(limits::TOMBSTONES_MAX)
             && let Some(oldest) = full.oldest(slots)
             && let Some(channel) = self.channels.get_mut(&names.key(oldest).channel)

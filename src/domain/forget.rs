@@ -73,7 +73,9 @@ impl State {
 
     fn number(&mut self, numbers: &mut impl Numbers) {
         let State {
-            members: MemberTable { slots, departed },
+            members: MemberTable {
+                slots, departed, ..
+            },
             channels,
             observers,
             ..

@@ -13,6 +13,8 @@ pub(crate) struct MemberTable {
     pub(crate) slots: Vec<Slot>,
     /// Tombstones of all channels.
     pub(crate) departed: Tombstones,
+    /// No tombstones are made: nothing is remembered of a member that has left.
+    pub(crate) forgetful: bool,
 }
 
 impl MemberTable {

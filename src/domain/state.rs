@@ -55,6 +55,15 @@ impl State {
         Self::default()
     }
 
+    /// The state before the first entry, for questions: it remembers nothing of members that have left, so it needs less
+    /// memory. No event can be decided on it.
+    #[must_use]
+    pub fn for_questions() -> Self {
+        let mut state = State::new();
+        state.members.forgetful = true;
+        state
+    }
+
     /// The `seq` of the last applied entry; 0 before the first.
     #[must_use]
     pub fn head(&self) -> u64 {

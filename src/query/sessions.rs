@@ -104,7 +104,7 @@ impl Store {
         };
         // Any message of an observer may be a proof, and a scan of one channel sees only messages about that channel.
         let of_channel = |channel: &String| {
-            self.as_of(filter.known_at, None, |state, names| {
+            self.as_of_channel(channel, filter.known_at, None, |state, names| {
                 let name = names.find(channel);
                 name.and_then(|name| state.last_proof(name))
             })

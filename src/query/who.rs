@@ -131,7 +131,7 @@ impl Store {
         known_at: Option<Millis>,
         last: Option<u64>,
     ) -> Result<Who, StoreError> {
-        self.as_of(known_at, last, |state, names| {
+        self.as_of_channel(channel, known_at, last, |state, names| {
             let name = heard_of(channel, state, names)?;
             let coverage = coverage_answer(state.coverage(name));
             let lossy = state
@@ -163,7 +163,7 @@ impl Store {
         at: Millis,
     ) -> Result<Who, StoreError> {
         // Later entries reach back: what the head knows of the channel limits what is certain about any moment.
-        let (watched, lossy) = self.as_of(known_at, None, |state, names| {
+        let (watched, lossy) = self.as_of_channel(channel, known_at, None, |state, names| {
             let name = heard_of(channel, state, names)?;
             let lossy = state
                 .channel(name)

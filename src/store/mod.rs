@@ -90,7 +90,7 @@ use crate::domain::state::State;
 use batch::Reply;
 use locks::held;
 use shared::StoreShared;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use writer::Writer;
 
@@ -130,6 +130,8 @@ pub struct Store {
     writer: Mutex<Option<Writer>>,
     /// The state up to the published head, as of the last query that needed it.
     follower: Mutex<Option<StateCursor>>,
+    /// A question about one channel was answered without the follower.
+    asked: AtomicBool,
     /// The gauges as of the last request.
     stood: Mutex<CachedGauges>,
     /// Held while rejects are retried.
@@ -273,15 +275,10 @@ impl Store {
                 "the store is being written; open it anew to rebuild".into(),
             ));
         }
-        let mut follower = held(&self.follower);
-        let engine = self.shared.log.engine();
-        let cursor = self.follow(&mut follower)?;
-        let before = cursor.state.describe(&cursor.names);
-        checkpoint::clear(engine)?;
-        let (mut cursor, mut frames) = self.scan(&ScanScope::default())?;
-        frames.apply_rest(&mut cursor)?;
-        let after = cursor.state.describe(&cursor.names);
-        *follower = Some(cursor);
+        let before = self.described()?;
+        checkpoint::clear(self.shared.log.engine())?;
+        *held(&self.follower) = None;
+        let after = self.described()?;
         // A writer that finds no key values reads the whole log, and saves a checkpoint when it ends.
         Writer::start(&self.shared)?.finish();
         Ok(before == after)

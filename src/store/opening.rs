@@ -141,6 +141,7 @@ impl Store {
             shared: Arc::new(shared),
             writer: Mutex::default(),
             follower: Mutex::default(),
+            asked: AtomicBool::new(false),
             stood: Mutex::default(),
             retrying: Mutex::default(),
         };

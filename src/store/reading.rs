@@ -158,6 +158,53 @@ impl Store {
         Ok(look(&cursor.state, &cursor.names))
     }
 
+    /// The whole state at the durable head as text: two stores with the same text decide alike.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    #[doc(hidden)]
+    pub fn described(&self) -> Result<String, StoreError> {
+        let scope = ScanScope {
+            start: ScanStart::Behind(u64::MAX),
+            departed: true,
+            ..ScanScope::default()
+        };
+        let (mut cursor, mut frames) = self.scan(&scope)?;
+        frames.apply_rest(&mut cursor)?;
+        Ok(cursor.state.describe(&cursor.names))
+    }
+
+    /// The same for readers of one channel: of the other channels the state may know less.
+    pub(crate) fn as_of_channel<T>(
+        &self,
+        channel: &str,
+        known_at: Option<Millis>,
+        last: Option<u64>,
+        look: impl FnOnce(&State, &Names) -> T,
+    ) -> Result<T, StoreError> {
+        // A process that asks once reads one channel. One that asks again follows the log, so that it reads no frame twice.
+        let of_now = known_at.is_none() && last.is_none();
+        if of_now && (self.asked.swap(true, Ordering::Relaxed) || held(&self.follower).is_some()) {
+            return self.as_of(None, None, look);
+        }
+        // All frames are read, because entries of other channels may be proofs for the observers of this one.
+        let scope = ScanScope {
+            start: ScanStart::Behind(u64::MAX),
+            known_at,
+            last,
+            ..ScanScope::default()
+        };
+        let of_channel = ScanScope {
+            channel: Some(channel),
+            ..scope
+        };
+        let log = &self.shared.log;
+        let end = self.shared.published().next;
+        let mut cursor = checkpoint::load(log, end, &of_channel)?;
+        ScopedFrames::new(log, &cursor, end, &scope).apply_rest(&mut cursor)?;
+        Ok(look(&cursor.state, &cursor.names))
+    }
+
     /// Reads up to the published head.
     pub(super) fn follow<'a>(
         &self,
@@ -206,7 +253,7 @@ impl Store {
     /// Checks that the log knows a channel.
     pub(crate) fn expect_channel(&self, channel: &str) -> Result<(), StoreError> {
         let known = |state: &State, names: &Names| heard_of(channel, state, names).map(drop);
-        self.as_of(None, None, known)?
+        self.as_of_channel(channel, None, None, known)?
     }
 
     /// The store's gauges at its durable head. Channels are walked only if something was recorded since the last

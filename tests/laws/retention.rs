@@ -49,6 +49,19 @@ fn kept(engine: &Arc<MemoryJournal>) -> [BTreeSet<Vec<u8>>; 2] {
     })
 }
 
+/// What the writer would start from.
+fn described(engine: &Arc<MemoryJournal>) -> String {
+    open(engine).described().unwrap()
+}
+
+/// The same log without anything beside it.
+fn bare(engine: &Arc<MemoryJournal>) -> Arc<MemoryJournal> {
+    let values: Vec<Vec<u8>> = engine.read(1).map(|it| it.unwrap().1.to_vec()).collect();
+    let bare = Arc::new(MemoryJournal::new());
+    bare.append(0, &values).unwrap();
+    bare
+}
+
 /// The entry at which reading begins for the entries after `seq`.
 fn begin(store: &Store, seq: u64) -> u64 {
     let scope = ScanScope {
@@ -72,6 +85,35 @@ fn old_checkpoints_are_dropped_and_those_that_are_left_are_whole() {
         let (begin, behind) = (begin(&store, seq), TIMES - seq);
         assert!(begin <= seq && seq - begin <= behind, "{begin}, {seq}");
     }
+}
+
+#[test]
+fn only_the_newest_checkpoints_have_tombstones() {
+    let engine = Arc::new(MemoryJournal::new());
+    for n in 1..=40 {
+        let ts = START + n * 1_000;
+        let channel = if n == 5 { "early" } else { "busy" };
+        let line = |what: &str, ts: i64| {
+            format!(r#"{{"t":"{what}","channel":"{channel}","topic":"t","user":"u{n}","ts":{ts}}}"#)
+        };
+        let both = [line("join", ts), line("leave", ts + 1)].join("\n");
+        support::take(&open(&engine), &both, &Default::default());
+    }
+    // Two of "busy", and the one of "early" that both point to.
+    let keys = engine.keys(b"tomb").unwrap();
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    // The writer needs no others: it knows all who have left.
+    let whole = bare(&engine);
+    assert_eq!(described(&engine), described(&whole));
+    let again = r#"{"t":"leave","channel":"busy","topic":"t","user":"u2","ts":1}"#;
+    for engine in [&engine, &whole] {
+        support::take(&open(engine), again, &Default::default());
+    }
+    assert_eq!(described(&engine), described(&whole));
+    // If those of the newest checkpoint are damaged, it starts from the one before.
+    let newest = engine.keys(b"tomb").unwrap().pop().unwrap();
+    engine.remove(&newest).unwrap();
+    assert_eq!(described(&engine), described(&whole));
 }
 
 #[test]
@@ -110,10 +152,7 @@ fn before_each_sealed_block_a_checkpoint_is_kept() {
 #[test]
 fn the_far_past_is_answered_as_without_checkpoints() {
     let engine = written();
-    let values: Vec<Vec<u8>> = engine.read(1).map(|it| it.unwrap().1.to_vec()).collect();
-    let bare = Arc::new(MemoryJournal::new());
-    bare.append(0, &values).unwrap();
-    let stores = [open(&engine), open(&bare)];
+    let stores = [open(&engine), open(&bare(&engine))];
     let mut asked = Vec::new();
     for n in 0..=TIMES {
         asked.push(WhoWhen::At(START + n as i64 * 1_000 + 500));

@@ -65,16 +65,14 @@ impl Desk {
 
     /// The state as text, as a query finds it.
     pub fn described(&self) -> String {
-        let store = &self.store;
-        store
-            .as_of(None, None, |state, names| state.describe(names))
-            .unwrap()
+        self.store.described().unwrap()
     }
 
     /// The state as text, folded from the first entry, up to the entry `last`.
     pub fn folded(&self, last: Option<u64>) -> String {
         let scope = ScanScope {
             last,
+            departed: true,
             ..ScanScope::default()
         };
         let (mut cursor, mut frames) = self.store.scan(&scope).unwrap();

@@ -14,10 +14,10 @@ pub(crate) type PartFrames = NumberMap<NameId, u64>;
 
 /// A checkpoint before its frame is written: it has the state, but not its place in the log.
 pub(crate) struct PendingCheckpoint {
-    /// The channels that have changed since the last checkpoint.
-    changed: Vec<(NameId, Vec<u8>)>,
-    /// The effective time of each channel.
-    effective: Vec<(NameId, Millis)>,
+    /// The channels that have changed since the last checkpoint, each with its part and its tombstones.
+    changed: Vec<(NameId, Vec<u8>, Option<Vec<u8>>)>,
+    /// All channels, each with its effective time, and whether it has tombstones.
+    channels: Vec<(NameId, Millis, bool)>,
     seq: u64,
     recorded_at: Millis,
     trunk: Vec<u8>,
@@ -36,15 +36,18 @@ pub(crate) fn draft(
     let mut parts = Vec::with_capacity(changed.len());
     for &name in changed.keys() {
         if let Some(bytes) = wire::channel_to_bytes(&cursor.state, name, &cursor.names)? {
-            parts.push((name, bytes));
+            let tombstones = wire::tombstones_to_bytes(&cursor.state, name, &cursor.names)?;
+            parts.push((name, bytes, tombstones));
         }
     }
     let channels = cursor.state.channels();
+    let channels = channels.map(|(name, channel)| {
+        let departed = channel.departed.len() > 0;
+        (name, channel.effective_at(), departed)
+    });
     Ok(PendingCheckpoint {
         changed: parts,
-        effective: channels
-            .map(|(name, channel)| (name, channel.effective_at()))
-            .collect(),
+        channels: channels.collect(),
         seq: cursor.state.head(),
         recorded_at: cursor.state.recorded_at(),
         trunk: wire::trunk_to_bytes(&cursor.state, &cursor.names)?,
@@ -64,22 +67,27 @@ impl PendingCheckpoint {
         names: &NameTable,
     ) -> Result<Checkpoint, StoreError> {
         let mut values = Vec::with_capacity(self.changed.len() + 1);
-        for (name, bytes) in self.changed {
-            values.push((MetadataKey::channel(names.text(name), place.frame), bytes));
+        for (name, bytes, tombstones) in self.changed {
+            let text = names.text(name);
+            let tombstones =
+                tombstones.map(|bytes| (MetadataKey::tombstones(text, place.frame), bytes));
+            values.extend(tombstones);
+            values.push((MetadataKey::channel(text, place.frame), bytes));
             parts.insert(name, place.frame);
         }
-        let of_part = |(name, effective_at): (NameId, Millis)| {
+        let of_part = |(name, effective_at, tombstones): (NameId, Millis, bool)| {
             let frame = *parts.get(&name)?;
             Some(wire::ChannelPart {
                 channel: names.text(name).to_owned(),
                 frame,
                 effective_at,
+                tombstones,
             })
         };
         let mut index = wire::Index::at(place.next, place.frame, place.link);
         index.seq = self.seq;
         index.recorded_at = self.recorded_at;
-        index.channels = self.effective.into_iter().filter_map(of_part).collect();
+        index.channels = self.channels.into_iter().filter_map(of_part).collect();
         index.rejects = self.rejects;
         index.reject_bytes = self.reject_bytes;
         index.retry_chunks = self.retry_chunks;

@@ -25,6 +25,15 @@ pub(super) enum MetadataKey {
         /// The frame of the first checkpoint that has the part.
         frame: u64,
     },
+    /// `"tomb"`, BLAKE3 of the channel's name (32 bytes), the frame (u64): the tombstones of the channel, beside its part
+    /// of the same frame and written before it. It never changes, and is removed with the part, or sooner: the writer
+    /// needs only those of the newest checkpoints (`retention`).
+    Tombstones {
+        /// The hash of the channel's name.
+        channel: [u8; 32],
+        /// The frame of the part.
+        frame: u64,
+    },
     /// `"kept"`, the frame (u64): the checkpoint there is at the end of a sealed block and small beside it, so it is never
     /// dropped. It has no value, and is only ever removed by rebuilding.
     Kept {
@@ -57,11 +66,22 @@ impl MetadataKey {
         }
     }
 
+    /// The key of a channel's tombstones.
+    pub fn tombstones(name: &str, frame: u64) -> Self {
+        MetadataKey::Tombstones {
+            channel: blake3::hash(name.as_bytes()).into(),
+            frame,
+        }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         match self {
             MetadataKey::Trunk { frame } => [TRUNK, &frame.to_be_bytes()].concat(),
             MetadataKey::Channel { channel, frame } => {
                 [b"chan".as_slice(), channel, &frame.to_be_bytes()].concat()
+            }
+            MetadataKey::Tombstones { channel, frame } => {
+                [b"tomb".as_slice(), channel, &frame.to_be_bytes()].concat()
             }
             MetadataKey::Kept { frame } => [KEPT, &frame.to_be_bytes()].concat(),
             MetadataKey::Retry { chunk } => [b"retry".as_slice(), &chunk.to_be_bytes()].concat(),

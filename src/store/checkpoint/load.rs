@@ -2,7 +2,6 @@
 
 use super::draft::PartFrames;
 use super::keys::{self, MetadataKey, checkpoint_frames};
-use crate::domain::names::Names;
 use crate::log::checkpoint as wire;
 use crate::log::engine::Engine;
 use crate::log::read::Log;
@@ -31,7 +30,7 @@ pub(in crate::store) fn load(
 ) -> Result<StateCursor, StoreError> {
     let engine = log.engine();
     match scope.start {
-        ScanStart::First => return Ok(StateCursor::default()),
+        ScanStart::First => return Ok(StateCursor::at_first(scope)),
         ScanStart::Seq(seq) => return at_seq(log, seq, end),
         ScanStart::Behind(_) | ScanStart::InEffectAt(_) => {}
     }
@@ -51,11 +50,11 @@ pub(in crate::store) fn load(
         if !is_of_this_log(log, &index)? {
             continue;
         }
-        if let Some(cursor) = restore(engine, &index, scope.channel)? {
+        if let Some(cursor) = restore(engine, &index, scope)? {
             return Ok(cursor);
         }
     }
-    Ok(StateCursor::default())
+    Ok(StateCursor::at_first(scope))
 }
 
 /// Whether everything that a scope asks for is in the checkpoint or comes after it.
@@ -107,12 +106,17 @@ pub(super) fn is_of_this_log(log: &Log, index: &wire::Index) -> Result<bool, Sto
 fn restore(
     engine: &dyn Engine,
     index: &wire::Index,
-    only: Option<&str>,
+    scope: &ScanScope<'_>,
 ) -> Result<Option<StateCursor>, StoreError> {
-    let mut names = Names::new();
-    let Ok(mut state) = wire::trunk_from_bytes(&index.trunk, &mut names) else {
+    let StateCursor {
+        mut state,
+        mut names,
+        ..
+    } = StateCursor::at_first(scope);
+    if wire::trunk_from_bytes(&index.trunk, &mut state, &mut names).is_err() {
         return Ok(None);
-    };
+    }
+    let only = scope.channel;
     for part in index
         .channels
         .iter()
@@ -123,6 +127,16 @@ fn restore(
             return Ok(None);
         };
         if wire::channel_from_bytes(&bytes, &mut state, &mut names).is_err() {
+            return Ok(None);
+        }
+        if !part.tombstones || !scope.departed {
+            continue;
+        }
+        let key = MetadataKey::tombstones(&part.channel, part.frame);
+        let Some(bytes) = keys::get(engine, key)? else {
+            return Ok(None);
+        };
+        if wire::tombstones_from_bytes(&bytes, &mut state, &mut names).is_err() {
             return Ok(None);
         }
     }

@@ -1,7 +1,8 @@
 //! Which checkpoints are kept: the newest ones, and before them ever fewer. So their number grows with the logarithm of
 //! the log's length, and a question about a moment reads at most about as much before the moment as there is after it.
 //! At the end of a sealed block a checkpoint is kept if it is smaller than the block: then a question reads about one
-//! block, however long the log is, and the checkpoints need no more room than the blocks.
+//! block, however long the log is, and the checkpoints need no more room than the blocks. Only the newest keep their
+//! tombstones, which questions do not need.
 //!
 //! **Invariant:** a part to which a kept checkpoint points is never removed.
 
@@ -17,12 +18,17 @@ use std::collections::HashMap;
 /// So many of the newest checkpoints are kept.
 const NEWEST: usize = 8;
 
+/// So many of the newest checkpoints keep their tombstones: the writer starts from one of them.
+const WITH_TOMBSTONES: usize = 2;
+
 /// So many checkpoints are dropped at a time: the writer waits for it. Only a store of an older program has more.
 const DROPPED_AT_ONCE: usize = 16;
 
 /// Drops the checkpoints that need not be kept, after a new one was saved.
 pub(in crate::store) fn drop_excess(log: &Log) -> Result<(), StoreError> {
     let frames = checkpoint_frames(log.engine())?;
+    // At most two are saved at a time.
+    drop_tombstones(log.engine(), &frames, 2)?;
     let kept = kept_frames(log.engine())?;
     let mut dropped = excess(&frames);
     dropped.retain(|frame| kept.binary_search(frame).is_err());
@@ -60,7 +66,33 @@ pub(in crate::store) fn drop_unusable(log: &Log) -> Result<(), StoreError> {
             dropped.push(frame);
         }
     }
+    drop_tombstones(log.engine(), &frames, frames.len())?;
     drop_all(log, &frames, &dropped)
+}
+
+/// Drops the tombstones of older checkpoints, so far as no newer one needs them: of the `newest` of the older ones.
+fn drop_tombstones(engine: &dyn Engine, frames: &[u64], newest: usize) -> Result<(), StoreError> {
+    let pairs = frames.iter().zip(frames.iter().skip(1));
+    let older = frames.len().saturating_sub(WITH_TOMBSTONES);
+    for (&frame, &after) in pairs.take(older).skip(older.saturating_sub(newest)) {
+        let (Some(index), Some(after)) = (read_index(engine, frame)?, read_index(engine, after)?)
+        else {
+            continue;
+        };
+        let needed = part_frames(&after);
+        for part in index.channels.iter().filter(|part| part.tombstones) {
+            if needed.get(&*part.channel) != Some(&part.frame) {
+                keys::remove(engine, MetadataKey::tombstones(&part.channel, part.frame))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The frames of the parts to which a checkpoint points.
+fn part_frames(index: &Index) -> HashMap<&str, u64> {
+    let parts = index.channels.iter();
+    parts.map(|part| (&*part.channel, part.frame)).collect()
 }
 
 /// Drops some of all checkpoints.
@@ -118,13 +150,13 @@ fn drop_one(
     after: &Index,
 ) -> Result<(), StoreError> {
     if let Some(index) = read_index(engine, frame)? {
-        let parts = after.channels.iter();
-        let needed: HashMap<&str, u64> = parts.map(|part| (&*part.channel, part.frame)).collect();
+        let needed = part_frames(after);
         for part in &index.channels {
             // A part that is older than the checkpoint before may be needed by that one. One that is newer, and that
             // the checkpoint after does not need, is needed by no other, since each points to the last part.
             let is_new = before.is_none_or(|before| part.frame > before);
             if is_new && needed.get(&*part.channel) != Some(&part.frame) {
+                keys::remove(engine, MetadataKey::tombstones(&part.channel, part.frame))?;
                 keys::remove(engine, MetadataKey::channel(&part.channel, part.frame))?;
             }
         }

@@ -2,6 +2,7 @@
 //! `frames`.
 
 use super::record::ScopedRecord;
+use super::scope::ScanScope;
 use super::sources::SourceOffsets;
 use crate::domain::entry::{Entry, Payload};
 use crate::domain::names::{NameId, NameTable, Names, Renumbering};
@@ -23,6 +24,19 @@ pub struct StateCursor {
 }
 
 impl StateCursor {
+    /// The cursor before the first entry.
+    pub(crate) fn at_first(scope: &ScanScope<'_>) -> StateCursor {
+        let state = if scope.departed {
+            State::new()
+        } else {
+            State::for_questions()
+        };
+        StateCursor {
+            state,
+            ..StateCursor::default()
+        }
+    }
+
     /// Applies a record.
     pub fn apply(&mut self, record: &ScopedRecord<'_>) {
         match record {

@@ -30,6 +30,8 @@ pub struct ScanScope<'a> {
     pub last: Option<u64>,
     /// Only what was recorded at or before this time, Unix ms.
     pub known_at: Option<Millis>,
+    /// Whether the state also remembers members that have left. Only to decide events.
+    pub departed: bool,
 }
 
 /// Where a scope ends.

@@ -69,6 +69,7 @@ pub(in crate::store) fn recover(log: &Log) -> Result<Recovered, StoreError> {
     let end = engine.head() + 1;
     let scope = ScanScope {
         start: ScanStart::Behind(u64::MAX),
+        departed: true,
         ..ScanScope::default()
     };
     let mut recovered = Recovered {

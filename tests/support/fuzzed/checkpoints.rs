@@ -3,7 +3,12 @@
 
 use crate::engine::{holding, values};
 use rollbook::care::VerifyDepth;
+use rollbook::domain::decide::decide;
+use rollbook::domain::entry::{Commit, Rules};
+use rollbook::domain::event::Event;
 use rollbook::domain::names::Names;
+use rollbook::domain::resolve::resolve;
+use rollbook::domain::state::State;
 use rollbook::ingest::{IngestOptions, ingest, source::Source};
 use rollbook::log::checkpoint;
 use rollbook::log::engine::KeyValues;
@@ -18,11 +23,12 @@ pub fn checkpoints(bytes: &[u8]) {
     let Some((&kind, part)) = bytes.split_first() else {
         return;
     };
-    match kind % 5 {
+    match kind % 6 {
         0 => index(part),
         1 => trunk(part),
         2 => channel(part),
         3 => retries(part),
+        5 => tombstones(part),
         _ => {}
     }
     is_opened(kind, part);
@@ -43,13 +49,13 @@ fn retries(part: &[u8]) {
 }
 
 fn trunk(part: &[u8]) {
-    let mut names = Names::new();
-    if let Ok(mut state) = checkpoint::trunk_from_bytes(part, &mut names) {
+    let (mut state, mut names) = (State::new(), Names::new());
+    if checkpoint::trunk_from_bytes(part, &mut state, &mut names).is_ok() {
         let written = checkpoint::trunk_to_bytes(&state, &names).unwrap();
         checkpoint::finish(&mut state);
         let described = state.describe(&names);
-        let mut names = Names::new();
-        let state = checkpoint::trunk_from_bytes(&written, &mut names).unwrap();
+        let (mut state, mut names) = (State::new(), Names::new());
+        checkpoint::trunk_from_bytes(&written, &mut state, &mut names).unwrap();
         assert_eq!(state.describe(&names), described);
     }
 }
@@ -65,6 +71,30 @@ fn channel(part: &[u8]) {
         let written = checkpoint::channel_to_bytes(&state, name, &names).unwrap();
         let (again, again_names, _) = read(&written.unwrap()).unwrap();
         assert_eq!(again.describe(&again_names), state.describe(&names));
+    }
+}
+
+/// Tombstones of the channel "a", which has nothing else.
+fn tombstones(part: &[u8]) {
+    let read = |part: &[u8]| {
+        let (mut state, mut names) = (State::new(), Names::new());
+        let join = Event::join("a", "t", "ann").at(1);
+        let resolved = resolve(&join, &mut names);
+        if let Ok(Commit::Entries(entries)) =
+            decide(&state, &names, &resolved, &Rules::default(), 1)
+        {
+            entries.iter().for_each(|entry| state.apply(entry, &names));
+        }
+        checkpoint::tombstones_from_bytes(part, &mut state, &mut names).ok()?;
+        checkpoint::finish(&mut state);
+        Some((state, names))
+    };
+    if let Some((state, names)) = read(part) {
+        let name = names.find("a").unwrap();
+        if let Some(written) = checkpoint::tombstones_to_bytes(&state, name, &names).unwrap() {
+            let (again, again_names) = read(&written).unwrap();
+            assert_eq!(again.describe(&again_names), state.describe(&names));
+        }
     }
 }
 
@@ -126,14 +156,15 @@ fn take(store: &Store) {
 /// Opens a store whose checkpoint has this part in place of its own, with the right checksum.
 fn is_opened(kind: u8, part: &[u8]) {
     let journal = kept();
-    let prefix = match kind % 5 {
+    let prefix = match kind % 6 {
         0 | 1 => "trunk",
         2 => "chan",
         3 => "retry",
+        5 => "tomb",
         _ => "said",
     };
     for key in journal.keys(prefix.as_bytes()).unwrap() {
-        let value = if kind % 5 == 1 {
+        let value = if kind % 6 == 1 {
             let shelved = journal.lookup(&key).unwrap().unwrap();
             let Ok(mut index) = checkpoint::index_from_bytes(&shelved[36..]) else {
                 continue;
@@ -157,8 +188,8 @@ fn is_opened(kind: u8, part: &[u8]) {
 
 /// Asks every kind of question; the answers do not matter.
 fn is_asked(store: &Store) {
-    let described = store.as_of(None, None, |state, names| state.describe(names));
-    assert!(!described.unwrap().is_empty());
+    assert!(!store.described().unwrap().is_empty());
+    assert!(store.as_of(None, None, |state, _| state.head()).unwrap() > 0);
     for channel in ["a", "b"] {
         let _ = store.who(channel, &WhoFilter::default());
         let _ = store.gaps(channel);
@@ -185,6 +216,8 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
             2
         } else if key.starts_with(b"retry") {
             3
+        } else if key.starts_with(b"tomb") {
+            5
         } else {
             4
         };

@@ -148,7 +148,5 @@ fn history(store: &Store) -> Vec<String> {
 }
 
 fn described(store: &Store) -> String {
-    store
-        .as_of(None, None, |state, names| state.describe(names))
-        .unwrap()
+    store.described().unwrap()
 }

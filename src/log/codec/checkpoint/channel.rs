@@ -1,4 +1,5 @@
-//! The part of one channel.
+//! The part of one channel, and its tombstones, which are stored apart: only who decides events needs them, and they can
+//! be many more than the members who are present.
 
 use super::part_table::{PartNames, PartTable};
 use super::slot::SlotBody;
@@ -8,7 +9,7 @@ use crate::domain::members::MemberTable;
 use crate::domain::names::{MemberId, NameId, Names, NumberMap};
 use crate::domain::order::Stamp;
 use crate::domain::roster::{ChannelState, ChannelTally, SnapshotCover};
-use crate::domain::slot::{Presence, Slot};
+use crate::domain::slot::Presence;
 use crate::domain::state::State;
 use crate::domain::tombstones::{TombstoneQueue, Tombstones};
 use crate::domain::watch::{ChannelWatches, OpenGap};
@@ -30,7 +31,6 @@ struct ChannelBody {
     members: Vec<[u32; 3]>,
     channel: u32,
     present: Vec<SlotBody>,
-    departed: Vec<SlotBody>,
     effective_at: i64,
     cover: Option<SnapshotCover>,
     listed_cover: Option<SnapshotCover>,
@@ -48,6 +48,14 @@ struct ChannelBody {
     effective_seq: u64,
 }
 
+#[derive(Encode, Decode)]
+struct TombstonesBody {
+    names: Vec<String>,
+    members: Vec<[u32; 3]>,
+    channel: u32,
+    departed: Vec<SlotBody>,
+}
+
 /// Encodes one channel; `None` if the state has no channel with this name.
 ///
 /// # Errors
@@ -62,19 +70,7 @@ pub fn channel_to_bytes(
     };
     let mut table = PartTable::new(names);
     let number = table.name(name);
-    let mut slot = |member: MemberId| {
-        let slot = state.slot(member);
-        let slot = slot.ok_or(CodecError::Index {
-            what: "member",
-            index: member.0,
-        })?;
-        Ok(SlotBody::of(member, slot, &mut table))
-    };
-    let present = channel.roster.iter().map(|&member| slot(member));
-    let present = present.collect::<Result<_, CodecError>>()?;
-    let departed = channel.departed.iter(&state.members.slots);
-    let departed = departed.map(|(_, member)| slot(member));
-    let departed = departed.collect::<Result<_, CodecError>>()?;
+    let present = slots(channel.roster.iter().copied(), state, &mut table)?;
     let watching = &channel.watching;
     let watches = watching.watches.iter();
     let watches = watches.map(|it| WatchBody::of(it, &mut table)).collect();
@@ -89,7 +85,6 @@ pub fn channel_to_bytes(
         members,
         channel: number,
         present,
-        departed,
         effective_at: channel.effective_at,
         cover: channel.cover,
         listed_cover: channel.listed_cover,
@@ -109,6 +104,50 @@ pub fn channel_to_bytes(
     to_bytes(&body).map(Some)
 }
 
+/// Encodes the tombstones of one channel; `None` if it has none.
+///
+/// # Errors
+/// If the codec fails; no state can cause that.
+pub fn tombstones_to_bytes(
+    state: &State,
+    name: NameId,
+    names: &Names,
+) -> Result<Option<Vec<u8>>, CodecError> {
+    let channel = state.channels.get(&name);
+    let Some(channel) = channel.filter(|channel| channel.departed.len() > 0) else {
+        return Ok(None);
+    };
+    let mut table = PartTable::new(names);
+    let number = table.name(name);
+    let departed = channel.departed.iter(&state.members.slots);
+    let departed = slots(departed.map(|(_, member)| member), state, &mut table)?;
+    let (names, members) = table.finish()?;
+    to_bytes(&TombstonesBody {
+        names,
+        members,
+        channel: number,
+        departed,
+    })
+    .map(Some)
+}
+
+fn slots(
+    members: impl Iterator<Item = MemberId>,
+    state: &State,
+    table: &mut PartTable<'_>,
+) -> Result<Vec<SlotBody>, CodecError> {
+    members
+        .map(|member| {
+            let slot = state.slot(member);
+            let slot = slot.ok_or(CodecError::Index {
+                what: "member",
+                index: member.0,
+            })?;
+            Ok(SlotBody::of(member, slot, table))
+        })
+        .collect()
+}
+
 /// Adds a channel to a state that does not have it yet. [`finish`] must be called after the last channel.
 ///
 /// # Errors
@@ -122,7 +161,13 @@ pub fn channel_from_bytes(
     let mut part = PartNames::new(&body.names, names);
     let name = part.name(body.channel)?;
     part.add_members(name, body.members, names)?;
-    let members = ChannelMembers::read(body.present, body.departed, &part)?;
+    let (mut roster, mut slots) = (Vec::new(), Vec::new());
+    for body in body.present {
+        let place = u32::try_from(roster.len()).map_err(|_| CodecError::Number)?;
+        let (member, slot) = body.slot(Presence::Present, place, &part)?;
+        roster.push(member);
+        slots.push((member, slot));
+    }
     let watches = body.watches.into_iter().map(|it| it.watch(&part));
     let ended = body.ended.iter().map(|it| it.interval(&part));
     let watching = ChannelWatches {
@@ -136,8 +181,8 @@ pub fn channel_from_bytes(
     let topic_covers = body.topic_covers.into_iter();
     let topic_covers = topic_covers.map(|(topic, cover)| Ok((part.name(topic)?, cover)));
     let channel = ChannelState {
-        roster: members.roster,
-        departed: members.departed,
+        roster,
+        departed: Tombstones::default(),
         effective_at: body.effective_at,
         spoken: body.spoken,
         effective_seq: body.effective_seq,
@@ -149,7 +194,7 @@ pub fn channel_from_bytes(
         tally: body.tally,
         watching,
     };
-    for (member, slot) in members.slots {
+    for (member, slot) in slots {
         *state.members.slot_mut(member) = slot;
     }
     let watches = channel.watching.watches.iter();
@@ -161,54 +206,53 @@ pub fn channel_from_bytes(
     Ok(name)
 }
 
-/// The members of a channel, as they are read.
-struct ChannelMembers {
-    slots: Vec<(MemberId, Slot)>,
-    roster: Vec<MemberId>,
-    departed: Tombstones,
-}
-
-impl ChannelMembers {
-    fn read(
-        present: Vec<SlotBody>,
-        departed: Vec<SlotBody>,
-        names: &PartNames,
-    ) -> Result<ChannelMembers, CodecError> {
-        let mut slots = Vec::with_capacity(present.len() + departed.len());
-        let mut roster = Vec::with_capacity(present.len());
-        for body in present {
-            let place = u32::try_from(roster.len()).map_err(|_| CodecError::Number)?;
-            let (member, slot) = body.slot(Presence::Present, place, names)?;
-            roster.push(member);
-            slots.push((member, slot));
+/// Adds the tombstones of a channel that the state has.
+///
+/// # Errors
+/// If the bytes are not the tombstones of one of its channels.
+pub fn tombstones_from_bytes(
+    bytes: &[u8],
+    state: &mut State,
+    names: &mut Names,
+) -> Result<(), CodecError> {
+    let body: TombstonesBody = from_bytes(bytes)?;
+    let mut part = PartNames::new(&body.names, names);
+    let name = part.name(body.channel)?;
+    part.add_members(name, body.members, names)?;
+    let (mut stamped, mut unstamped) = (VecDeque::new(), VecDeque::new());
+    for body in body.departed {
+        let (member, slot) = body.slot(Presence::Departed, 0, &part)?;
+        let tombstones = if slot.stamped {
+            &mut stamped
+        } else {
+            &mut unstamped
+        };
+        tombstones.push_back((slot.departed_at, member));
+        let known = state.slot(member);
+        if known.is_some_and(|known| known.presence == Presence::Present) {
+            let (what, index) = ("departed member", member.0);
+            return Err(CodecError::Index { what, index });
         }
-        let (mut stamped, mut unstamped) = (VecDeque::new(), VecDeque::new());
-        for body in departed {
-            let (member, slot) = body.slot(Presence::Departed, 0, names)?;
-            let tombstones = if slot.stamped {
-                &mut stamped
-            } else {
-                &mut unstamped
-            };
-            tombstones.push_back((slot.departed_at, member));
-            slots.push((member, slot));
-        }
-        Ok(ChannelMembers {
-            slots,
-            roster,
-            departed: Tombstones {
-                stamped: TombstoneQueue::new(stamped),
-                unstamped: TombstoneQueue::new(unstamped),
-            },
-        })
+        *state.members.slot_mut(member) = slot;
     }
+    let Some(channel) = state.channels.get_mut(&name) else {
+        let (what, index) = ("channel of tombstones", body.channel);
+        return Err(CodecError::Index { what, index });
+    };
+    channel.departed = Tombstones {
+        stamped: TombstoneQueue::new(stamped),
+        unstamped: TombstoneQueue::new(unstamped),
+    };
+    Ok(())
 }
 
 /// Puts the tombstones of all channels into their common order, after all channels were added.
 pub fn finish(state: &mut State) {
     let State {
         channels,
-        members: MemberTable { slots, departed },
+        members: MemberTable {
+            slots, departed, ..
+        },
         ..
     } = state;
     let all = |tombstones: fn(&ChannelState) -> &TombstoneQueue| {

@@ -1,4 +1,5 @@
-//! The bytes of a checkpoint: one part for the store, and one part for each channel. Each file has both directions.
+//! The bytes of a checkpoint: one part for the store, and for each channel one part and its tombstones. Each file has
+//! both directions.
 //!
 //! A part contains the names it uses, so that one channel can be restored alone. State that can be derived while
 //! reading (unknown members, the order of the tombstones of all channels) is not written.
@@ -9,7 +10,9 @@ mod slot;
 mod trunk;
 mod watch;
 
-pub use channel::{channel_from_bytes, channel_to_bytes, finish};
+pub use channel::{
+    channel_from_bytes, channel_to_bytes, finish, tombstones_from_bytes, tombstones_to_bytes,
+};
 pub use trunk::{trunk_from_bytes, trunk_to_bytes};
 
 use super::CodecError;
@@ -27,7 +30,7 @@ fields!(Progress {
 });
 
 /// The version of all parts. A part with another version counts as missing.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 fn to_bytes<T: Encode>(part: &T) -> Result<Vec<u8>, CodecError> {
     let mut bytes = vec![VERSION];
@@ -88,6 +91,8 @@ pub struct ChannelPart {
     pub frame: u64,
     /// The channel's last effective time at that frame.
     pub effective_at: i64,
+    /// The channel has tombstones, which are stored beside its part.
+    pub tombstones: bool,
 }
 
 /// Encodes an index, and how far sources were read.

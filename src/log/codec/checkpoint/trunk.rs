@@ -82,22 +82,23 @@ pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecErro
     })
 }
 
-/// Decodes a state without channels from what [`trunk_to_bytes`] wrote.
+/// Decodes what [`trunk_to_bytes`] wrote into a new state.
 ///
 /// # Errors
 /// If the bytes are not this part.
-pub fn trunk_from_bytes(bytes: &[u8], names: &mut Names) -> Result<State, CodecError> {
+pub fn trunk_from_bytes(
+    bytes: &[u8],
+    state: &mut State,
+    names: &mut Names,
+) -> Result<(), CodecError> {
     let trunk: TrunkBody = from_bytes(bytes)?;
     let part = PartNames::new(&trunk.names, names);
-    let mut state = State {
-        head: trunk.head,
-        recorded_at: trunk.recorded_at,
-        ..State::default()
-    };
+    state.head = trunk.head;
+    state.recorded_at = trunk.recorded_at;
     for body in trunk.observers {
         let observer = body.observer(&part)?;
         state.connected += u64::from(observer.is_connected());
         state.observers.insert(part.name(body.name)?, observer);
     }
-    Ok(state)
+    Ok(())
 }
