@@ -188,7 +188,7 @@ fn alone(work: &str, unit: &'static str, count: u64, clock: &LatencyRecorder) ->
 fn replayed(store: &Store, sizes: &Sizes) -> Result<Work, BenchError> {
     let mut clock = LatencyRecorder::new();
     for _ in 0..sizes.replays {
-        clock.time(|| store.replay(.., &mut State::new()))?;
+        clock.time(|| store.replay(.., &mut State::for_questions()))?;
     }
     let count = store.head() * sizes.replays as u64;
     Ok(alone("replay into rosters", "entries", count, &clock))

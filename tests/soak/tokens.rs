@@ -217,14 +217,17 @@ fn a_feed_is_recorded_through_many_expiries_and_the_roster_is_the_source_s() {
         let recording = Recording::start(&near, &feed, &options);
         (near, recording)
     };
+    // With the line that it writes once for each token.
     let recorded = [
         (
             record(&fresh),
+            "token renewed",
             &["token will_expire", "token renewed"][..],
             &["link up", "link down stopped"][..],
         ),
         (
             record(&late),
+            "token expired",
             &[
                 "token will_expire",
                 "token expired",
@@ -235,16 +238,17 @@ fn a_feed_is_recorded_through_many_expiries_and_the_roster_is_the_source_s() {
             &["link down stopped"],
         ),
     ];
-    for ((_, recording), ..) in &recorded {
-        (0..expiries).for_each(|_| recording.says("token renewed"));
+    for ((_, recording), each, ..) in &recorded {
+        (0..expiries).for_each(|_| recording.says(each));
     }
     stop.store(true, Ordering::SeqCst);
     changing.join().unwrap();
-    for ((_, recording), ..) in &recorded {
+    for ((_, recording), each, ..) in &recorded {
         // The first one may have been in transit; after the second one nothing has changed.
-        (0..2).for_each(|_| recording.says("token renewed"));
+        (0..2).for_each(|_| recording.says(each));
+        recording.says("token renewed");
     }
-    let recorded = recorded.map(|((near, recording), often, once)| {
+    let recorded = recorded.map(|((near, recording), _, often, once)| {
         recording.terminate();
         (near, often, once)
     });
