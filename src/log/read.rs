@@ -4,6 +4,7 @@ use super::block::{Block, Blocks};
 use super::engine::{Engine, JournalError, StoredValue, Values};
 use super::frame::{self, Check, FrameError, FrameHeader, FrameRecords};
 use crate::domain::names::Names;
+use crate::domain::time::Millis;
 use std::sync::Arc;
 
 /// Why the next frame cannot be read.
@@ -234,6 +235,15 @@ impl Frame {
         }
     }
 
+    /// The earliest moment in any entry that a reader of the channel with this hash reads.
+    #[must_use]
+    pub fn reaches_back_to(&self, channel: u64) -> Millis {
+        match &self.bytes {
+            FrameBytes::Block(block, _) => block.reaches_back_to(channel),
+            FrameBytes::Values(_) => self.header.reaches_back_to,
+        }
+    }
+
     /// Its header, and where its payload is.
     #[must_use]
     pub fn into_parts(self) -> (FrameHeader, FrameBytes) {
@@ -258,9 +268,14 @@ impl FrameBytes {
         let records = match self {
             FrameBytes::Values(values) => FrameRecords::open_for(values, names, check, channel),
             FrameBytes::Block(block, passed) => {
-                let payload = blocks.payload(&block)?;
+                // To pass over records, and to compute the chain, all of them must be read.
+                let channel = channel.filter(|_| passed == 0 && check == Check::Form);
+                let payload = blocks.payload(&block, channel.map(frame::channel_hash))?;
+                if check == Check::Chain {
+                    blocks.check_states(&block)?;
+                }
                 let header = block.header.clone();
-                FrameRecords::of_block(header, payload, passed, names, check, channel)
+                FrameRecords::of_block(header, payload, passed, names, (check, channel))
             }
         };
         records.map_err(|error| ReadError::Frame { position, error })

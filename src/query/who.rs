@@ -220,8 +220,7 @@ impl Store {
         let mut name = None;
         // Whether an entry that takes effect after the moment was found.
         let mut passed = false;
-        let (mut cursor, frames) = self.scan(&scope)?;
-        let mut frames = frames.only_of(channel);
+        let (mut cursor, mut frames) = self.scan(&scope)?;
         // After the moment only entries that reach back to it matter.
         while let Some(mut frame) =
             frames.next_if(&mut cursor, |it| !passed || it.reaches_back_to <= at)?

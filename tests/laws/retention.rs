@@ -62,10 +62,11 @@ fn bare(engine: &Arc<MemoryJournal>) -> Arc<MemoryJournal> {
     bare
 }
 
-/// The entry at which reading begins for the entries after `seq`.
-fn begin(store: &Store, seq: u64) -> u64 {
+/// The entry at which reading begins for the entries after `seq`, of all channels or of one.
+fn begin(store: &Store, seq: u64, channel: Option<&str>) -> u64 {
     let scope = ScanScope {
         start: ScanStart::Behind(seq),
+        channel,
         ..ScanScope::default()
     };
     let (cursor, _) = store.scan(&scope).unwrap();
@@ -76,13 +77,13 @@ fn begin(store: &Store, seq: u64) -> u64 {
 fn old_checkpoints_are_dropped_and_those_that_are_left_are_whole() {
     let engine = written();
     let [checkpoints, parts] = kept(&engine);
-    assert!((8..=20).contains(&checkpoints.len()), "{checkpoints:?}");
+    assert!((24..=36).contains(&checkpoints.len()), "{checkpoints:?}");
     // Each checkpoint adds one part, and the part of "early" outlives its checkpoint.
     assert_eq!(parts.len(), checkpoints.len() + 1);
     let store = open(&engine);
     assert_eq!(store.head(), TIMES);
     for seq in 1..=TIMES {
-        let (begin, behind) = (begin(&store, seq), TIMES - seq);
+        let (begin, behind) = (begin(&store, seq, None), TIMES - seq);
         assert!(begin <= seq && seq - begin <= behind, "{begin}, {seq}");
     }
 }
@@ -117,8 +118,8 @@ fn only_the_newest_checkpoints_have_tombstones() {
 }
 
 #[test]
-fn before_each_sealed_block_a_checkpoint_is_kept() {
-    const BLOCK: u64 = 25;
+fn each_sealed_block_has_the_states_of_its_channels() {
+    const BLOCK: u64 = 8;
     let engine = Arc::new(MemoryJournal::new());
     let objects = Arc::new(MemoryObjects::default());
     let open = || {
@@ -141,12 +142,13 @@ fn before_each_sealed_block_a_checkpoint_is_kept() {
     assert!(objects.numbers().unwrap().len() > 15);
     // However far back, reading begins at most a block before.
     for seq in 1..=head {
-        let begin = begin(&store, seq);
+        let begin = begin(&store, seq, Some("c"));
         assert!(begin <= seq && seq - begin <= BLOCK, "{begin}, {seq}");
     }
-    // What is kept does not last beyond its log.
+    // Also without any checkpoint.
     assert!(store.rebuild().unwrap());
-    assert_eq!(begin(&store, 1), 0);
+    assert!(begin(&store, head / 2, Some("c")) > 0);
+    assert_eq!(begin(&store, head / 2, None), 0);
 }
 
 #[test]
@@ -169,5 +171,5 @@ fn the_far_past_is_answered_as_without_checkpoints() {
             assert_eq!(with, without, "{channel}, {when:?}");
         }
     }
-    assert_eq!(begin(&stores[1], TIMES), 0);
+    assert_eq!(begin(&stores[1], TIMES, None), 0);
 }

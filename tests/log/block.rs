@@ -43,7 +43,7 @@ fn log_of(frames: &[Encoded], sealed: usize) -> Log {
         journal.append(position - 1, &frame.values).unwrap();
     }
     let objects = MemoryObjects::default();
-    if let Some((block, bytes)) = builder.finish().unwrap() {
+    if let Some((block, bytes)) = builder.finish(None).unwrap() {
         assert_eq!(block.bytes(), bytes.len());
         objects.put(block.position, &bytes).unwrap();
     }
@@ -102,7 +102,7 @@ fn frames_that_do_not_follow_make_no_block() {
     builder.add(2, &frames[1].values).unwrap();
     let error = builder.add(1, &frames[0].values).unwrap_err();
     assert!(matches!(error, BlockError::Frame(_)), "{error}");
-    assert!(BlockBuilder::default().finish().unwrap().is_none());
+    assert!(BlockBuilder::default().finish(None).unwrap().is_none());
 }
 
 /// Checks the laws on an empty store of objects.

@@ -40,6 +40,7 @@ fn main() -> Outcome<()> {
         "import" => works::import::run(&args),
         "ask" => works::ask::run(&args),
         "reconcile" => works::reconcile::run(&args),
+        "scale" => works::scale::run(&args),
         other => Err(format!("there is no work {other}").into()),
     }
 }

@@ -1,14 +1,26 @@
 //! All blocks of a log. Their headers are in memory; their payloads are read when they are needed.
 
-use super::object::{Block, BlockError, FRONT_BYTES};
+use super::object::{Block, BlockError, FRONT_BYTES, Section};
+use super::states::ChannelStateParts;
+use crate::domain::time::Millis;
+use crate::log::codec::bytes::unpack;
+use crate::log::codec::header::StatesBody;
 use crate::log::engine::JournalError;
 use crate::log::engine::objects::ObjectStore;
+use crate::log::frame::BlockPayload;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The blocks of a log, in order and without holes between them.
 pub struct Blocks {
     objects: Box<dyn ObjectStore>,
-    known: RwLock<Vec<Arc<Block>>>,
+    known: RwLock<Vec<KnownBlock>>,
+}
+
+/// A block, and what it has in common with those before it.
+struct KnownBlock {
+    block: Arc<Block>,
+    /// The latest `effective_at` of all entries up to its end.
+    effective_at: Millis,
 }
 
 impl Blocks {
@@ -17,10 +29,10 @@ impl Blocks {
     /// # Errors
     /// [`JournalError::Block`] if one is damaged or missing.
     pub fn open(objects: Box<dyn ObjectStore>) -> Result<Blocks, JournalError> {
-        let mut known: Vec<Arc<Block>> = Vec::new();
+        let mut known: Vec<KnownBlock> = Vec::new();
         for number in objects.numbers()? {
             let block = front(&*objects, number)?;
-            let before = known.last();
+            let before = known.last().map(|known| &known.block);
             let continues = before.is_none_or(|before| {
                 block.position == before.next()
                     && block.header.frame == before.header.last_frame() + 1
@@ -30,7 +42,7 @@ impl Blocks {
                 let what = "a block before it is missing, or is another one".to_owned();
                 return Err(JournalError::Block { number, what });
             }
-            known.push(Arc::new(block));
+            add(&mut known, block);
         }
         let known = RwLock::new(known);
         Ok(Blocks { objects, known })
@@ -46,14 +58,14 @@ impl Blocks {
     #[must_use]
     pub fn first(&self) -> Option<u64> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.first().map(|first| first.position)
+        known.first().map(|first| first.block.position)
     }
 
     /// The last block.
     #[must_use]
     pub fn last(&self) -> Option<Arc<Block>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.last().cloned()
+        known.last().map(|last| Arc::clone(&last.block))
     }
 
     /// The block that stands for the value at a position.
@@ -72,27 +84,135 @@ impl Blocks {
     /// The first block for which `is_before` does not hold.
     fn find(&self, is_before: impl Fn(&Block) -> bool) -> Option<Arc<Block>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let at = known.partition_point(|block| is_before(block));
-        known.get(at).cloned()
+        let at = known.partition_point(|known| is_before(&known.block));
+        known.get(at).map(|known| Arc::clone(&known.block))
+    }
+
+    /// The last frame of the blocks in which all entries have at most this number; 0 if there is none.
+    #[must_use]
+    pub fn last_frame_before(&self, seq: u64) -> u64 {
+        self.last_frame(|known| {
+            let header = &known.block.header;
+            header.first_seq.saturating_add(header.entries) <= seq.saturating_add(1)
+        })
+    }
+
+    /// The last frame of the blocks in which all entries, and all before them, are in effect at this moment; 0 if there
+    /// is none.
+    #[must_use]
+    pub fn last_frame_in_effect(&self, at: Millis) -> u64 {
+        self.last_frame(|known| known.effective_at <= at)
+    }
+
+    /// The first block that has entries which are not in effect at this moment.
+    #[must_use]
+    pub fn first_beyond(&self, at: Millis) -> Option<Arc<Block>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let beyond = known.partition_point(|known| known.effective_at <= at);
+        known.get(beyond).map(|known| Arc::clone(&known.block))
+    }
+
+    /// The block before another one.
+    #[must_use]
+    pub fn before(&self, block: &Block) -> Option<Arc<Block>> {
+        self.at(block.position.checked_sub(1)?)
+    }
+
+    /// The last frame of the blocks for which `is_before` holds.
+    fn last_frame(&self, is_before: impl Fn(&KnownBlock) -> bool) -> u64 {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let before = known.partition_point(is_before).checked_sub(1);
+        let last = before.and_then(|before| known.get(before));
+        last.map_or(0, |last| last.block.header.last_frame())
+    }
+
+    /// Bytes before compression of the blocks at the end that have no states.
+    #[must_use]
+    pub fn bytes_without_states(&self) -> u64 {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let last = known.iter().rev();
+        let without = last.take_while(|known| known.block.all_states().next().is_none());
+        without.map(|known| known.block.header.plain_len).sum()
     }
 
     /// How many blocks there are, and their bytes.
     #[must_use]
     pub fn size(&self) -> (usize, u64) {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let bytes = known.iter().map(|block| block.bytes() as u64).sum();
+        let bytes = known.iter().map(|known| known.block.bytes() as u64).sum();
         (known.len(), bytes)
     }
 
-    /// The payload of a block, decompressed.
+    /// What a reader needs of a block, decompressed: all of it, or what concerns the channel with this hash.
     ///
     /// # Errors
     /// It is damaged, or cannot be read.
-    pub fn payload(&self, block: &Block) -> Result<Vec<u8>, JournalError> {
-        let (from, length) = block.payload_range();
-        let stored = self.objects.read(block.position, from, length)?;
-        let damaged = |error| damaged(block.position, &error);
-        block.payload(&stored).map_err(damaged)
+    pub(in crate::log) fn payload(
+        &self,
+        block: &Block,
+        channel: Option<u64>,
+    ) -> Result<BlockPayload, JournalError> {
+        let number = block.position;
+        let read = |section: Section| self.section(number, section);
+        let streams = block.sections(channel);
+        Ok(BlockPayload {
+            order: block.order().map(read).transpose()?,
+            streams: streams
+                .map(|section| section.map(read).transpose())
+                .collect::<Result<_, JournalError>>()?,
+        })
+    }
+
+    /// The state of the channel with this hash at the begin of a block; `None` where the block does not have it.
+    ///
+    /// # Errors
+    /// It is damaged, or cannot be read.
+    pub fn state(
+        &self,
+        block: &Block,
+        channel: u64,
+    ) -> Result<Option<ChannelStateParts>, JournalError> {
+        let Some((first, own)) = block.states(channel) else {
+            return Ok(None);
+        };
+        let trunk = self.states(block.position, first)?.trunk;
+        let of_channel = |(hash, _): &([u8; 8], _)| u64::from_le_bytes(*hash) == channel;
+        let own = self.states(block.position, own)?.channels;
+        let known = own.into_iter().find(of_channel);
+        let channel = match known {
+            Some((_, Some(part))) => Some(part),
+            // It was too large to be stored.
+            Some((_, None)) => return Ok(None),
+            None if block.names(channel) => None,
+            // The block may not have the channel at all.
+            None => return Ok(None),
+        };
+        Ok(Some(ChannelStateParts { trunk, channel }))
+    }
+
+    /// Checks that the states of a block can be read.
+    ///
+    /// # Errors
+    /// They are damaged, or cannot be read.
+    pub(in crate::log) fn check_states(&self, block: &Block) -> Result<(), JournalError> {
+        for section in block.all_states() {
+            self.states(block.position, section)?;
+        }
+        Ok(())
+    }
+
+    fn states(&self, number: u64, section: Section) -> Result<StatesBody, JournalError> {
+        let plain = self.section(number, section)?;
+        let states = unpack(&plain).map_err(|error| damaged(number, &error.into()));
+        Ok(states?.0)
+    }
+
+    fn section(&self, number: u64, section: Section) -> Result<Vec<u8>, JournalError> {
+        let (from, length) = section.stored();
+        let stored = self.objects.read(number, from, length)?;
+        section
+            .plain(&stored)
+            .map_err(|error| damaged(number, &error))
     }
 
     /// Stores a block, and makes it durable. Readers do not see it yet.
@@ -106,8 +226,16 @@ impl Blocks {
     /// Shows readers a block that was stored behind the others.
     pub fn publish(&self, block: Block) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.push(Arc::new(block));
+        add(&mut known, block);
     }
+}
+
+fn add(known: &mut Vec<KnownBlock>, block: Block) {
+    let before = known.last().map_or(Millis::MIN, |last| last.effective_at);
+    known.push(KnownBlock {
+        effective_at: before.max(block.header.effective_at.1),
+        block: Arc::new(block),
+    });
 }
 
 fn damaged(number: u64, error: &BlockError) -> JournalError {

@@ -1,37 +1,23 @@
-//! Makes a block of frames: their tables become one, and the fields of their records go into columns.
+//! Makes a block of frames.
 
 use super::object::{Block, BlockError};
-use crate::domain::entry::Rules;
-use crate::domain::names::Names;
-use crate::log::codec::bytes::{Reader, pack, put_varint};
-use crate::log::codec::columns::{Column, ColumnWriter, RowReader, RowWriter};
-use crate::log::codec::record::RecordBody;
-use crate::log::codec::record::closed::ClosedBody;
-use crate::log::codec::record::entry::{self, Previous};
-use crate::log::codec::record::page::PageBody;
-use crate::log::codec::record::progress::ProgressBody;
-use crate::log::codec::record::reject::RejectBody;
-use crate::log::codec::record::rules;
-use crate::log::codec::tables::map::{Renumber, TableMap, TableMerger};
-use crate::log::codec::tables::read::{TableReader, Tables};
-use crate::log::codec::{COLUMNS_VERSION, CodecError, PAYLOAD_VERSION};
-use crate::log::frame::{self, CHANNELS_MAX, Channels, FrameError, FrameHeader, tag};
+use super::plain_frame::PlainFrame;
+use super::sort::{EntryCounter, StreamSorter};
+use super::states::StartStates;
+use crate::log::codec::CodecError;
+use crate::log::codec::bytes::put_varint;
+use crate::log::frame::{self, CHANNELS_MAX, Channels, FrameError, FrameHeader};
+use std::collections::BTreeMap;
 
 /// Collects frames for a block.
 #[derive(Debug, Default)]
 pub struct BlockBuilder {
     /// What the frames so far have in common, and the position of the first one.
     first: Option<(FrameHeader, u64)>,
-    tables: TableMerger,
-    columns: ColumnWriter,
-    /// For each frame its values and its records.
-    frames: Vec<u8>,
-    previous: Previous,
-    rules: Option<Rules>,
-    /// Commits of one entry that were written since the last tag, and share the next one.
-    singles: u64,
-    /// The dictionary that entries need to be decoded. Its numbers are not written.
-    names: Names,
+    frames: Vec<PlainFrame>,
+    bytes: usize,
+    /// How many entries each channel has, by hash.
+    entries: BTreeMap<u64, u64>,
 }
 
 impl BlockBuilder {
@@ -44,7 +30,7 @@ impl BlockBuilder {
     /// Bytes so far, before compression.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.tables.bytes() + self.columns.bytes()
+        self.bytes
     }
 
     /// Adds the next frame, which has these values from this position on.
@@ -57,146 +43,46 @@ impl BlockBuilder {
             None => self.first = Some((header.clone(), position)),
             Some((first, _)) => join(first, &header)?,
         }
-        let mut reader = Reader::new(&payload);
-        let layout = reader.byte()?;
-        if layout != PAYLOAD_VERSION {
-            return Err(FrameError::Layout(layout).into());
-        }
-        let tables = Tables::read(&mut reader)?;
-        let mut rows = FrameRows {
-            map: self.tables.add(&tables)?,
-            tables: TableReader::new(&tables, &mut self.names, None)?,
-            seq: header.first_seq,
-            previous: Previous::default(),
-            records: 0,
+        let frame = PlainFrame {
+            first_seq: header.first_seq,
+            parts: header.parts,
+            payload,
         };
-        self.records(&mut reader, &mut rows)?;
-        put_varint(&mut self.frames, u64::from(header.parts));
-        put_varint(&mut self.frames, rows.records);
+        frame.read(&mut EntryCounter::new(&mut self.entries))?;
+        self.bytes += frame.payload.len();
+        self.frames.push(frame);
         Ok(())
     }
 
-    /// The block, and the bytes of its object; `None` without frames.
+    /// Whether the block has records of the channel with this hash.
+    #[must_use]
+    pub fn has_channel(&self, hash: u64) -> bool {
+        self.entries.contains_key(&hash)
+    }
+
+    /// The block, and the bytes of its object; `None` without frames. `states` is the state at its begin, if it is known.
     ///
     /// # Errors
     /// It would be too large.
-    pub fn finish(mut self) -> Result<Option<(Block, Vec<u8>)>, BlockError> {
-        self.end_singles();
+    pub fn finish(
+        self,
+        states: Option<&StartStates>,
+    ) -> Result<Option<(Block, Vec<u8>)>, BlockError> {
         let Some((header, position)) = self.first else {
             return Ok(None);
         };
-        let mut payload = Vec::with_capacity(self.tables.bytes() + self.columns.bytes() + 256);
-        payload.push(COLUMNS_VERSION);
-        self.tables.write(&mut payload);
-        put_varint(&mut payload, self.frames.len() as u64);
-        payload.extend_from_slice(&self.frames);
-        self.columns.write(&mut payload);
-        Block::encode(header, position, &payload).map(Some)
-    }
-
-    /// Writes the records of a frame into the columns.
-    fn records(&mut self, reader: &mut Reader<'_>, rows: &mut FrameRows) -> Result<(), BlockError> {
-        while !reader.is_at_end() {
-            let tag = RowReader::byte(reader, Column::Tags)?;
-            rows.records += u64::from(!matches!(tag, tag::RULES | tag::RULES_OF | tag::SINGLES));
-            match tag {
-                tag::RULES => self.rules(rules::read(reader, true)?)?,
-                tag::RULES_OF => self.rules(rules::read(reader, false)?)?,
-                tag::SINGLES => {
-                    let count = reader.rows()?;
-                    self.rows(reader, rows, count)?;
-                    rows.records += count as u64;
-                    self.singles += count as u64;
-                }
-                tag::COMMIT => {
-                    let count = reader.rows()?;
-                    self.tag(tag);
-                    self.columns.varint(Column::Tags, count as u64);
-                    self.rows(reader, rows, count)?;
-                }
-                tag::PAGE => self.body::<PageBody>(tag, reader, &rows.map)?,
-                tag::CLOSED => self.body::<ClosedBody>(tag, reader, &rows.map)?,
-                tag::REJECT => self.body::<RejectBody>(tag, reader, &rows.map)?,
-                tag::PROGRESS => self.body::<ProgressBody>(tag, reader, &rows.map)?,
-                tag::SETTLED => {
-                    self.tag(tag);
-                    let reject = RowReader::varint(reader, Column::Bodies)?;
-                    self.columns.varint(Column::Bodies, reject);
-                }
-                other => {
-                    let (what, value) = ("record", u64::from(other));
-                    return Err(CodecError::Unknown { what, value }.into());
-                }
-            }
+        let mut sorter = StreamSorter::new(&self.entries);
+        let mut frames = Vec::new();
+        for frame in &self.frames {
+            let before = sorter.records;
+            sorter.begin(frame)?;
+            frame.read(&mut sorter)?;
+            put_varint(&mut frames, u64::from(frame.parts));
+            put_varint(&mut frames, sorter.records - before);
         }
-        Ok(())
+        let (order, streams) = sorter.finish(&frames, states)?;
+        Block::encode(header, position, &order, streams).map(Some)
     }
-
-    fn rows(
-        &mut self,
-        reader: &mut Reader<'_>,
-        rows: &mut FrameRows,
-        count: usize,
-    ) -> Result<(), BlockError> {
-        for _ in 0..count {
-            let (entry, mut places) =
-                entry::read(reader, &rows.tables, rows.seq, &mut rows.previous)?;
-            places.renumber(&rows.map)?;
-            entry::write(&entry, &places, &mut self.previous, &mut self.columns)?;
-            let next = rows.seq.checked_add(1);
-            rows.seq = next.ok_or(FrameError::Disagree("entries"))?;
-        }
-        Ok(())
-    }
-
-    fn body<B: RecordBody>(
-        &mut self,
-        tag: u8,
-        reader: &mut Reader<'_>,
-        map: &TableMap,
-    ) -> Result<(), BlockError> {
-        let mut body: B = RowReader::body(reader)?;
-        body.renumber(map)?;
-        self.tag(tag);
-        pack(&body, self.columns.column(Column::Bodies))?;
-        Ok(())
-    }
-
-    /// Writes rules, if they are not those of the records before.
-    fn rules(&mut self, rules: Rules) -> Result<(), BlockError> {
-        if self.rules != Some(rules) {
-            self.tag(if rules::is_short(&rules) {
-                tag::RULES
-            } else {
-                tag::RULES_OF
-            });
-            rules::write(&rules, self.columns.column(Column::Bodies))?;
-            self.rules = Some(rules);
-        }
-        Ok(())
-    }
-
-    fn tag(&mut self, tag: u8) {
-        self.end_singles();
-        self.columns.byte(Column::Tags, tag);
-    }
-
-    fn end_singles(&mut self) {
-        if self.singles > 0 {
-            self.columns.byte(Column::Tags, tag::SINGLES);
-            self.columns.varint(Column::Tags, self.singles);
-            self.singles = 0;
-        }
-    }
-}
-
-/// What is needed to read the rows of one frame.
-struct FrameRows {
-    map: TableMap,
-    tables: TableReader,
-    seq: u64,
-    previous: Previous,
-    records: u64,
 }
 
 /// Adds the header of the frame that follows.

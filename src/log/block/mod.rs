@@ -1,14 +1,15 @@
-//! Sealed blocks: frames of the past, rewritten into one immutable object each, column by column. A block stands for the
+//! Sealed blocks: frames of the past, rewritten into one immutable object each, sorted by channel, and column by column. A block stands for the
 //! values at consecutive positions, so that readers meet either the block or the frames, never both.
 //!
 //! ```text
-//! object = magic, version, lengths, CRC, header, payload (tables and columns, compressed), CRC
+//! object = magic, version, lengths, CRC, header, order, streams (tables and columns), each compressed, with a CRC
 //! ```
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `object` | the bytes of a block: header and payload |
-//! | `merge` | makes the payload of a block from those of its frames |
+//! | `object` | the bytes of a block: header and sections |
+//! | `plain_frame`, `merge`, `sort` | a frame that is to be sealed; makes a block of frames; sorts their records into streams |
+//! | `states` | the states of a block's channels at its begin |
 //! | `catalogue` | all blocks of a log, with their headers in memory |
 //!
 //! **Invariant:** a block says exactly what its frames say: the same records, in the same order, with the same salts, so
@@ -17,7 +18,11 @@
 mod catalogue;
 mod merge;
 mod object;
+mod plain_frame;
+mod sort;
+mod states;
 
 pub use catalogue::Blocks;
 pub use merge::BlockBuilder;
 pub use object::{Block, BlockError};
+pub use states::{ChannelStateParts, StartStates};

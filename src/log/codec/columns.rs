@@ -157,11 +157,6 @@ pub(in crate::log) struct ColumnWriter {
 }
 
 impl ColumnWriter {
-    /// Bytes so far.
-    pub(in crate::log) fn bytes(&self) -> usize {
-        self.columns.iter().map(Vec::len).sum()
-    }
-
     /// Appends the lengths of all columns, and the columns.
     pub(in crate::log) fn write(&self, out: &mut Vec<u8>) {
         for column in &self.columns {

@@ -27,9 +27,45 @@ pub(in crate::log) struct HeaderBody {
     pub(in crate::log) connected: bool,
 }
 
-/// The header of a block: which frames and values it stands for, and what its frames have in common.
+/// The header of a block: which frames and values it stands for, what its frames have in common, and its sections.
 #[derive(Debug, Encode, Decode)]
 pub(in crate::log) struct BlockBody {
+    pub(in crate::log) frame: u64,
+    pub(in crate::log) frames: u64,
+    pub(in crate::log) position: u64,
+    pub(in crate::log) positions: u32,
+    pub(in crate::log) header: HeaderBody,
+    pub(in crate::log) order: Option<SectionBody>,
+    pub(in crate::log) streams: Vec<StreamBody>,
+}
+
+/// The lengths of a section: as it is stored, and before compression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(in crate::log) struct SectionBody {
+    pub(in crate::log) stored_len: u64,
+    pub(in crate::log) plain_len: u64,
+}
+
+/// A stream of a block. `from` is the hash of its first channel; `None`: it is of no single channel.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(in crate::log) struct StreamBody {
+    pub(in crate::log) from: Option<[u8; 8]>,
+    pub(in crate::log) reaches_back_to: Millis,
+    pub(in crate::log) section: SectionBody,
+    pub(in crate::log) states: Option<SectionBody>,
+}
+
+/// The states of a stream's channels at the begin of the block: for each channel, by hash, its part of a checkpoint;
+/// `None` if that is too large. The first stream also has the trunk.
+#[derive(Debug, Default, Encode, Decode)]
+pub(in crate::log) struct StatesBody {
+    pub(in crate::log) trunk: Vec<u8>,
+    pub(in crate::log) channels: Vec<([u8; 8], Option<Vec<u8>>)>,
+}
+
+/// The header of a block of the first version, which has a single payload.
+#[derive(Debug, Encode, Decode)]
+pub(in crate::log) struct SinglePayloadBody {
     pub(in crate::log) frame: u64,
     pub(in crate::log) frames: u64,
     pub(in crate::log) position: u64,

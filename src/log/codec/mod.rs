@@ -28,8 +28,10 @@ pub(super) mod tables;
 /// The version of the payload's layout in frames, its first byte. Any change in this folder that alters bytes needs a
 /// new version, and a reader for every released version must remain.
 pub(super) const PAYLOAD_VERSION: u8 = 1;
-/// The same in sealed blocks, whose payloads have columns.
+/// The same in sealed blocks of the first version, whose payload has columns.
 pub(super) const COLUMNS_VERSION: u8 = 2;
+/// The same in the streams of sealed blocks.
+pub(super) const STREAM_VERSION: u8 = 3;
 
 /// Why a payload could not be decoded or encoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

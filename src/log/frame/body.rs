@@ -78,23 +78,29 @@ pub(super) fn inflate(header: &FrameHeader, payload: &[u8]) -> Result<Option<Vec
     match header.compression {
         Compression::Plain if plain_len == payload.len() => Ok(None),
         Compression::Plain => Err(FrameError::Disagree("the payload's length")),
-        Compression::Zstd => {
-            if plain_len > FRAME_BYTES_MAX || plain_len / INFLATION_MAX >= payload.len() {
-                return Err(FrameError::Decompress);
-            }
-            let plain = DECOMPRESSOR.with_borrow_mut(|kept| {
-                let new = zstd::bulk::Decompressor::new;
-                let decompressor = match kept {
-                    Some(decompressor) => decompressor,
-                    None => kept.insert(new().map_err(|_| FrameError::Decompress)?),
-                };
-                let plain = decompressor.decompress(payload, plain_len);
-                plain.map_err(|_| FrameError::Decompress)
-            })?;
-            if plain.len() != plain_len {
-                return Err(FrameError::Decompress);
-            }
-            Ok(Some(plain))
+        Compression::Zstd if plain_len / INFLATION_MAX >= payload.len() => {
+            Err(FrameError::Decompress)
         }
+        Compression::Zstd => decompress(payload, plain_len).map(Some),
     }
+}
+
+/// What was compressed, which had this length.
+pub(crate) fn decompress(packed: &[u8], plain_len: usize) -> Result<Vec<u8>, FrameError> {
+    if plain_len > FRAME_BYTES_MAX {
+        return Err(FrameError::Decompress);
+    }
+    let plain = DECOMPRESSOR.with_borrow_mut(|kept| {
+        let new = zstd::bulk::Decompressor::new;
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(new().map_err(|_| FrameError::Decompress)?),
+        };
+        let plain = decompressor.decompress(packed, plain_len);
+        plain.map_err(|_| FrameError::Decompress)
+    })?;
+    if plain.len() != plain_len {
+        return Err(FrameError::Decompress);
+    }
+    Ok(plain)
 }

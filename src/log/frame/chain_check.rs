@@ -9,11 +9,19 @@ use crate::log::chain::{CanonicalEncoder, ChainLink};
 use crate::log::codec::CodecError;
 use crate::log::codec::record::entry::EntryPlaces;
 use crate::log::codec::tables::Hashes;
-use crate::log::codec::tables::read::{Stored, Tables};
+
+/// How much of a frame is checked as it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// Checksums and form: enough to detect errors of the medium.
+    Form,
+    /// Also the chain, and that the header agrees with the entries: this detects an attacker who alters a frame and
+    /// its checksums. The check costs more than the reading.
+    Chain,
+}
 
 /// What was computed so far.
 pub(super) struct ChainCheck {
-    hashes: Hashes,
     canon: CanonicalEncoder,
     link: ChainLink,
     facts: FrameStatistics,
@@ -22,23 +30,28 @@ pub(super) struct ChainCheck {
 }
 
 impl ChainCheck {
-    /// The check of a frame with this header and these tables.
-    pub fn new(header: &FrameHeader, tables: &Tables<'_>) -> Result<ChainCheck, CodecError> {
-        Ok(ChainCheck {
-            hashes: tables.hashes()?,
+    /// The check of a frame with this header. `erased`: whether a name was erased.
+    pub fn new(header: &FrameHeader, erased: bool) -> ChainCheck {
+        ChainCheck {
             canon: CanonicalEncoder::default(),
             link: header.link_before,
             facts: FrameStatistics::new(),
-            erased: tables.names.iter().any(Stored::is_erased),
-        })
+            erased,
+        }
     }
 
     pub fn begin(&mut self, rules: &Rules, seq: u64, entries: usize) {
         self.canon.begin(&self.link, rules, seq, entries);
     }
 
-    pub fn entry(&mut self, entry: &Entry, places: &EntryPlaces) -> Result<(), CodecError> {
-        self.canon.entry(entry, places, &self.hashes)
+    /// Adds an entry of the commit. `hashes` are those of the tables in which its places are.
+    pub fn entry(
+        &mut self,
+        entry: &Entry,
+        places: &EntryPlaces,
+        hashes: &Hashes,
+    ) -> Result<(), CodecError> {
+        self.canon.entry(entry, places, hashes)
     }
 
     pub fn end(&mut self) {

@@ -2,36 +2,14 @@
 
 use super::FrameError;
 use super::body::{FrameBody, inflate, join};
-use super::chain_check::ChainCheck;
-use super::encode::tag;
+use super::chain_check::{ChainCheck, Check};
 use super::header::FrameHeader;
+use super::stream::{FramePayload, ReadSoFar, ReadStep, Stream, StreamScope};
 use super::value::{VALUE_HEADER_BYTES, value};
-use crate::domain::entry::{Entry, Rules};
 use crate::domain::names::Names;
-use crate::limits::FRAME_ENTRIES_MAX;
 use crate::log::Record;
 use crate::log::codec::bytes::Reader;
-use crate::log::codec::columns::{Column, ColumnPlaces, ColumnReader, RowReader};
-use crate::log::codec::record::closed::ClosedBody;
-use crate::log::codec::record::entry::{self, Previous};
-use crate::log::codec::record::page::PageBody;
-use crate::log::codec::record::progress::ProgressBody;
-use crate::log::codec::record::reject::RejectBody;
-use crate::log::codec::record::rules;
-use crate::log::codec::tables::read::{ChannelScope, TableReader, Tables};
-use crate::log::codec::{COLUMNS_VERSION, CodecError, PAYLOAD_VERSION};
 use std::borrow::Cow;
-use std::ops::Range;
-
-/// How much of a frame is checked as it is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
-    /// Checksums and form: enough to detect errors of the medium.
-    Form,
-    /// Also the chain, and that the header agrees with the entries: this detects an attacker who alters a frame and
-    /// its checksums. The check costs more than the reading.
-    Chain,
-}
 
 /// A decoded frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,40 +61,31 @@ pub fn decode<V: AsRef<[u8]>>(
 /// next one reuses its memory. Errors in the part that is not read are not found.
 pub struct FrameRecords<V> {
     header: FrameHeader,
-    payload: FramePayload<V>,
-    layout: PayloadLayout,
-    decoder: RecordDecoder,
+    /// One; or those of a block, of which `None` are not wanted.
+    streams: Vec<Option<Stream<V>>>,
+    /// In which order the records of several streams follow one another.
+    order: Option<StreamOrder>,
+    so_far: ReadSoFar,
     record: Option<Record>,
     ended: bool,
 }
 
-/// The bytes that have the payload before compression; it begins somewhere in them.
-enum FramePayload<V> {
-    /// The frame's only value.
-    Value(V),
-    /// The body joined from several values, or the decompressed payload.
-    Joined(Vec<u8>),
+/// The order of the records of a block: for each entry, and for each record without entries, a byte with the number of
+/// its stream.
+struct StreamOrder {
+    bytes: Vec<u8>,
+    at: usize,
 }
 
-/// Where the unread rest of the records is in the payload.
-enum PayloadLayout {
-    /// From this byte on, row by row.
-    Rows(usize),
-    /// In columns.
-    Columns {
-        places: Box<ColumnPlaces>,
-        /// Where the payload says how many values and records each frame had.
-        frames: Range<usize>,
-    },
-}
+/// The bit in a byte of the order that tells a record without entries from an entry.
+pub(in crate::log) const NO_ENTRY: u8 = 1 << 7;
 
-impl<V: AsRef<[u8]>> FramePayload<V> {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            FramePayload::Value(value) => value.as_ref(),
-            FramePayload::Joined(bytes) => bytes,
-        }
-    }
+/// What is read of a sealed block, decompressed.
+pub(in crate::log) struct BlockPayload {
+    /// How many values and records each frame had, and the order of the records; `None` in a block of the first version.
+    pub order: Option<Vec<u8>>,
+    /// The streams, of which `None` are not wanted.
+    pub streams: Vec<Option<Vec<u8>>>,
 }
 
 impl<V: AsRef<[u8]>> FrameRecords<V> {
@@ -153,102 +122,67 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
                 (FramePayload::Value(value), VALUE_HEADER_BYTES + before)
             }
         };
-        Self::of_payload(header, payload, from, names, check, channel)
+        let scope = StreamScope { check, channel };
+        let stream = Stream::open(payload, from, names, scope)?;
+        Ok(Self::of_streams(header, vec![Some(stream)], None, check))
     }
 
-    /// The same for a sealed block whose payload is decompressed. The records of its first `passed` values are not given.
+    /// The same for a sealed block. The records of its first `passed` values are not given.
     ///
     /// # Errors
     /// Its tables are not valid, or no frame begins behind these values.
     pub(in crate::log) fn of_block(
         header: FrameHeader,
-        payload: Vec<u8>,
+        payload: BlockPayload,
         passed: u64,
         names: &mut Names,
-        check: Check,
-        channel: Option<&str>,
+        scope: (Check, Option<&str>),
     ) -> Result<Self, FrameError> {
-        let payload = FramePayload::Joined(payload);
-        // To pass over records, all of them must be given.
-        let channel = channel.filter(|_| passed == 0);
-        let mut records = Self::of_payload(header, payload, 0, names, check, channel)?;
-        for _ in 0..records.records_in(passed)? {
+        let (check, channel) = scope;
+        let mut streams = Vec::with_capacity(payload.streams.len());
+        for stream in payload.streams {
+            let open = |plain| {
+                let scope = StreamScope { check, channel };
+                Stream::open(FramePayload::Joined(plain), 0, &mut *names, scope)
+            };
+            streams.push(stream.map(open).transpose()?);
+        }
+        let (frames, order) = match payload.order {
+            Some(order) => StreamOrder::read(order)?,
+            None => {
+                let first = streams.first_mut().and_then(Option::as_mut);
+                (first.map(Stream::take_frames).unwrap_or_default(), None)
+            }
+        };
+        if order.is_none() && streams.len() != 1 {
+            return Err(FrameError::Disagree("the order of records"));
+        }
+        let mut records = Self::of_streams(header, streams, order, check);
+        for _ in 0..records_in(&frames, passed)? {
             records.advance(names)?;
         }
         Ok(records)
     }
 
-    /// How many records the first `values` values of a block have.
-    fn records_in(&self, values: u64) -> Result<u64, FrameError> {
-        let PayloadLayout::Columns { frames, .. } = &self.layout else {
-            return Ok(0);
-        };
-        let mut frames = Reader::new(self.payload.bytes().get(frames.clone()).unwrap_or_default());
-        let (mut passed, mut records) = (0_u64, 0_u64);
-        while passed < values {
-            passed = passed.saturating_add(frames.varint()?);
-            records = records.saturating_add(frames.varint()?);
-        }
-        if passed == values {
-            Ok(records)
-        } else {
-            Err(FrameError::Disagree("where frames begin"))
-        }
-    }
-
-    fn of_payload(
+    fn of_streams(
         header: FrameHeader,
-        payload: FramePayload<V>,
-        from: usize,
-        names: &mut Names,
+        streams: Vec<Option<Stream<V>>>,
+        order: Option<StreamOrder>,
         check: Check,
-        channel: Option<&str>,
-    ) -> Result<Self, FrameError> {
-        let bytes = payload.bytes();
-        let mut reader = Reader::new(bytes.get(from..).unwrap_or_default());
-        let (tables, layout) = match reader.byte()? {
-            PAYLOAD_VERSION => {
-                let tables = Tables::read(&mut reader)?;
-                (tables, PayloadLayout::Rows(bytes.len() - reader.left()))
-            }
-            COLUMNS_VERSION => {
-                let tables = Tables::read_columns(&mut reader)?;
-                // Where frames end matters only to a reader that begins inside the block.
-                let length = reader.count(1)?;
-                let begin = bytes.len() - reader.left();
-                reader.take(length)?;
-                let frames = begin..begin + length;
-                let places = Box::new(ColumnPlaces::read(&mut reader, bytes.len())?);
-                (tables, PayloadLayout::Columns { places, frames })
-            }
-            layout => return Err(FrameError::Layout(layout)),
-        };
+    ) -> Self {
+        let erased = streams.iter().flatten().any(Stream::has_erased);
         let verify = match check {
             Check::Form => None,
-            Check::Chain => Some(ChainCheck::new(&header, &tables)?),
+            Check::Chain => Some(ChainCheck::new(&header, erased)),
         };
-        // The chain is computed over all entries.
-        let scope = channel.filter(|_| check == Check::Form);
-        let scope = scope.and_then(|channel| ChannelScope::of(channel, &tables));
-        let decoder = RecordDecoder {
-            tables: TableReader::new(&tables, names, scope.as_ref())?,
-            scope,
-            previous: Previous::default(),
-            seq: header.first_seq,
-            counts: RecordCounts::default(),
-            rules: None,
-            verify,
-            run: 0,
-            room: Vec::new(),
-        };
-        Ok(FrameRecords {
+        FrameRecords {
+            so_far: ReadSoFar::new(header.first_seq, verify),
             header,
-            payload,
-            layout,
-            decoder,
+            streams,
+            order,
             record: None,
             ended: false,
-        })
+        }
     }
 
     /// The frame's header.
@@ -277,224 +211,113 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
         if self.ended {
             return Ok(());
         }
-        let payload = self.payload.bytes();
-        let found = match &mut self.layout {
-            PayloadLayout::Rows(at) => {
-                let mut reader = Reader::new(payload.get(*at..).unwrap_or_default());
-                let found = self.decoder.read(&mut reader, &mut self.record)?;
-                *at = payload.len() - reader.left();
-                found
-            }
-            PayloadLayout::Columns { places, .. } => {
-                let mut reader = ColumnReader { payload, places };
-                self.decoder.read(&mut reader, &mut self.record)?
-            }
+        let found = match (&mut self.order, &mut *self.streams) {
+            (Some(order), streams) => order.next(streams, &mut self.so_far, &mut self.record)?,
+            (None, [Some(only), ..]) => loop {
+                match only.read(&mut self.so_far, &mut self.record)? {
+                    ReadStep::Read => break true,
+                    ReadStep::PassedOver => {}
+                    ReadStep::End => break false,
+                }
+            },
+            (None, _) => false,
         };
         if !found {
             (self.record, self.ended) = (None, true);
-            if let PayloadLayout::Columns { places, .. } = &self.layout {
-                places.expect_end()?;
-            }
-            return self.decoder.check(&self.header, names);
+            let mut read = self.streams.iter().flatten();
+            read.try_for_each(Stream::expect_end)?;
+            return self.check(names);
         }
-        if let Some(record) = &self.record {
-            self.decoder.note(record, names);
+        if let (Some(verify), Some(record)) = (&mut self.so_far.verify, &self.record) {
+            verify.record(record, names);
         }
         Ok(())
     }
-}
-
-/// Decodes the records of a payload.
-struct RecordDecoder {
-    tables: TableReader,
-    /// The only channel whose records are wanted.
-    scope: Option<ChannelScope>,
-    previous: Previous,
-    /// The next entry's number.
-    seq: u64,
-    counts: RecordCounts,
-    rules: Option<Rules>,
-    verify: Option<ChainCheck>,
-    /// Commits of one entry that still follow under the last tag.
-    run: usize,
-    /// Memory for the entries of the next commit, while the last record is none.
-    room: Vec<Entry>,
-}
-
-/// How many records of each kind were decoded.
-#[derive(Default)]
-struct RecordCounts {
-    commits: u64,
-    pages: u64,
-    rejects: u64,
-    progress: u64,
-}
-
-impl RecordDecoder {
-    /// Adds to the verification what the header must state about a record.
-    fn note(&mut self, record: &Record, names: &Names) {
-        if let Some(verify) = &mut self.verify {
-            verify.record(record, names);
-        }
-    }
 
     /// Checks that the header agrees with the records, all of which were read.
-    fn check(&mut self, header: &FrameHeader, names: &Names) -> Result<(), FrameError> {
-        let entries = self.seq.wrapping_sub(header.first_seq);
+    fn check(&mut self, names: &Names) -> Result<(), FrameError> {
+        let (header, counts) = (&self.header, &self.so_far.counts);
+        let entries = self.so_far.seq.wrapping_sub(header.first_seq);
+        if entries != header.entries {
+            return Err(FrameError::Disagree("entries"));
+        }
+        // The records of streams that are not read were not counted.
+        if self.streams.iter().any(Option::is_none) {
+            return Ok(());
+        }
         for (what, found, said) in [
-            ("entries", entries, header.entries),
-            ("commits", self.counts.commits, header.commits),
-            ("pages", self.counts.pages, header.pages),
-            ("rejects", self.counts.rejects, header.rejects),
-            ("progress", self.counts.progress, header.progress),
+            ("commits", counts.commits, header.commits),
+            ("pages", counts.pages, header.pages),
+            ("rejects", counts.rejects, header.rejects),
+            ("progress", counts.progress, header.progress),
         ] {
             if found != said {
                 return Err(FrameError::Disagree(what));
             }
         }
-        match self.verify.take() {
-            Some(verify) => verify.check(header, names),
+        match self.so_far.verify.take() {
+            Some(verify) => verify.check(&self.header, names),
             None => Ok(()),
         }
     }
+}
 
-    /// Replaces `record` by the next one. Returns `false` after the last one.
-    fn read(
+impl StreamOrder {
+    /// Reads the list of frames, and the order. Without an order there is one stream.
+    fn read(bytes: Vec<u8>) -> Result<(Vec<u8>, Option<StreamOrder>), FrameError> {
+        let mut reader = Reader::new(&bytes);
+        let length = reader.count(1)?;
+        let frames = reader.take(length)?.to_vec();
+        let at = bytes.len() - reader.left();
+        let order = (reader.left() > 0).then_some(StreamOrder { bytes, at });
+        Ok((frames, order))
+    }
+
+    /// Decodes the next record of the streams that are read. Returns `false` after the last one.
+    fn next<V: AsRef<[u8]>>(
         &mut self,
-        reader: &mut impl RowReader,
+        streams: &mut [Option<Stream<V>>],
+        so_far: &mut ReadSoFar,
         record: &mut Option<Record>,
     ) -> Result<bool, FrameError> {
-        loop {
-            if self.run > 0 {
-                self.run -= 1;
-                if self.commit(reader, 1, record)? {
-                    return Ok(true);
-                }
-                continue;
-            }
-            if reader.is_at_end() {
-                return Ok(false);
-            }
-            let other = match reader.byte(Column::Tags)? {
-                tag::RULES => {
-                    self.rules = Some(rules::read(reader, true)?);
-                    continue;
-                }
-                tag::RULES_OF => {
-                    self.rules = Some(rules::read(reader, false)?);
-                    continue;
-                }
-                tag::SINGLES => {
-                    self.run = reader.rows()?;
-                    continue;
-                }
-                tag::COMMIT => {
-                    let count = reader.rows()?;
-                    if count == 0 {
-                        return Err(FrameError::EmptyCommit);
-                    }
-                    if self.commit(reader, count, record)? {
-                        return Ok(true);
-                    }
-                    continue;
-                }
-                tag => self.record(tag, reader)?,
-            };
-            let Some(other) = other else {
+        let wrong = || FrameError::Disagree("the order of records");
+        while let Some(&byte) = self.bytes.get(self.at) {
+            let stream = streams.get_mut(usize::from(byte & !NO_ENTRY));
+            let Some(stream) = stream.ok_or_else(wrong)? else {
+                let entries = u64::from(byte & NO_ENTRY == 0);
+                so_far.seq = so_far.seq.saturating_add(entries);
+                self.at += 1;
                 continue;
             };
-            if let Some(Record::Commit { entries, .. }) = record.replace(other) {
-                self.room = entries;
+            let before = so_far.seq;
+            let step = stream.read(so_far, record)?;
+            let entries = usize::try_from(so_far.seq - before).map_err(|_| wrong())?;
+            let said = self.bytes.get(self.at..self.at + entries.max(1));
+            let agrees = (byte & NO_ENTRY == 0) == (entries > 0)
+                && said.is_some_and(|said| said.iter().all(|&of| of == byte));
+            if !agrees || step == ReadStep::End {
+                return Err(wrong());
             }
-            return Ok(true);
+            self.at += entries.max(1);
+            if step == ReadStep::Read {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
+}
 
-    /// Decodes a record that has no entries; `None` if it is not in the scope.
-    fn record(
-        &mut self,
-        tag: u8,
-        reader: &mut impl RowReader,
-    ) -> Result<Option<Record>, FrameError> {
-        let counts = &mut self.counts;
-        match tag {
-            tag::PAGE | tag::CLOSED => counts.pages += 1,
-            tag::REJECT | tag::SETTLED => counts.rejects += 1,
-            tag::PROGRESS => counts.progress += 1,
-            other => {
-                let (what, value) = ("record", u64::from(other));
-                return Err(CodecError::Unknown { what, value }.into());
-            }
-        }
-        Ok(Some(match tag {
-            tag::PAGE => {
-                let rules = self.rules()?;
-                let body: PageBody = reader.body()?;
-                if self.scope.as_ref().is_some_and(|scope| !body.is_in(scope)) {
-                    return Ok(None);
-                }
-                let page = body.page(&self.tables)?;
-                Record::Page { rules, page }
-            }
-            tag::CLOSED => {
-                let body: ClosedBody = reader.body()?;
-                Record::Closed(body.closed(&self.tables)?)
-            }
-            tag::REJECT => {
-                let body: RejectBody = reader.body()?;
-                Record::Reject(body.reject(&self.tables)?)
-            }
-            tag::SETTLED => Record::Settled(reader.varint(Column::Bodies)?),
-            _ => {
-                let body: ProgressBody = reader.body()?;
-                Record::Progress(body.progress(&self.tables)?)
-            }
-        }))
+/// How many records the first `values` values of a block have, by its list of frames.
+fn records_in(frames: &[u8], values: u64) -> Result<u64, FrameError> {
+    let mut frames = Reader::new(frames);
+    let (mut passed, mut records) = (0_u64, 0_u64);
+    while passed < values {
+        passed = passed.saturating_add(frames.varint()?);
+        records = records.saturating_add(frames.varint()?);
     }
-
-    fn rules(&self) -> Result<Rules, FrameError> {
-        self.rules.ok_or(FrameError::Disagree("rules"))
-    }
-
-    /// Decodes a commit, and returns whether it has entries in the scope. They take the place of those of the commit
-    /// before: most commits have one entry, and there are many.
-    fn commit(
-        &mut self,
-        reader: &mut impl RowReader,
-        count: usize,
-        record: &mut Option<Record>,
-    ) -> Result<bool, FrameError> {
-        let rules = self.rules()?;
-        self.counts.commits += 1;
-        if let Some(verify) = &mut self.verify {
-            verify.begin(&rules, self.seq, count);
-        }
-        if !matches!(record, Some(Record::Commit { .. })) {
-            let entries = std::mem::take(&mut self.room);
-            *record = Some(Record::Commit { rules, entries });
-        }
-        let Some(Record::Commit { rules: of, entries }) = record else {
-            return Ok(false);
-        };
-        *of = rules;
-        entries.clear();
-        entries.reserve(count.min(FRAME_ENTRIES_MAX));
-        for _ in 0..count {
-            let row = entry::read_row(reader, self.seq, &mut self.previous)?;
-            let next = self.seq.checked_add(1);
-            self.seq = next.ok_or(FrameError::Disagree("entries"))?;
-            if self.scope.as_ref().is_some_and(|scope| !row.is_in(scope)) {
-                continue;
-            }
-            let (entry, places) = row.entry(&self.tables)?;
-            if let Some(verify) = &mut self.verify {
-                verify.entry(&entry, &places)?;
-            }
-            entries.push(entry);
-        }
-        if let Some(verify) = &mut self.verify {
-            verify.end();
-        }
-        Ok(!entries.is_empty())
+    if passed == values {
+        Ok(records)
+    } else {
+        Err(FrameError::Disagree("where frames begin"))
     }
 }

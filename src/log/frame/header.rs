@@ -1,7 +1,7 @@
 //! The header of a frame: what a query needs to know before it reads the payload.
 
 use super::FrameError;
-use crate::domain::entry::{Entry, Payload, Snapshot};
+use crate::domain::entry::{Entry, Payload};
 use crate::domain::names::{NameId, NameTable};
 use crate::domain::time::Millis;
 use crate::log::chain::ChainLink;
@@ -211,6 +211,24 @@ impl FrameHeader {
     }
 }
 
+/// The earliest moment in an entry ([`FrameHeader::reaches_back_to`]).
+pub(in crate::log) fn reach(entry: &Entry) -> Millis {
+    let of_payload = match &entry.payload {
+        Payload::Change(_) => {
+            let window = entry.window();
+            window.map(|window| window.not_before.unwrap_or(Millis::MIN))
+        }
+        Payload::Snapshot(snapshot) => {
+            let opened = snapshot.gap.and_then(|gap| gap.opened);
+            let begin = snapshot.begin.map(|begin| begin.occurred_at);
+            opened.into_iter().chain(begin).min()
+        }
+        Payload::Link(link) => link.gaps.iter().map(|gap| gap.at).min(),
+        Payload::Token(_) => None,
+    };
+    of_payload.map_or(entry.occurred_at, |moment| moment.min(entry.occurred_at))
+}
+
 /// The header's statistics of the entries, collected while they are written.
 #[derive(Debug)]
 pub(super) struct FrameStatistics {
@@ -253,10 +271,6 @@ impl FrameStatistics {
         self.channels.dedup();
     }
 
-    fn reach(&mut self, moment: Millis) {
-        self.reaches_back_to = self.reaches_back_to.min(moment);
-    }
-
     pub(super) fn entry(&mut self, entry: &Entry, names: &NameTable) {
         let widen = |range: &mut (Millis, Millis), moment: Millis| {
             range.0 = range.0.min(moment);
@@ -264,35 +278,17 @@ impl FrameStatistics {
         };
         widen(&mut self.effective_at, entry.effective_at);
         widen(&mut self.recorded_at, entry.recorded_at);
-        self.reach(entry.occurred_at);
+        self.reaches_back_to = self.reaches_back_to.min(reach(entry));
         match &entry.payload {
-            Payload::Change(change) => {
-                self.touch(names.key(change.member).channel);
-                if let Some(window) = entry.window() {
-                    self.reach(window.not_before.unwrap_or(Millis::MIN));
-                }
-            }
-            Payload::Snapshot(snapshot) => self.snapshot(snapshot),
+            Payload::Change(change) => self.touch(names.key(change.member).channel),
+            Payload::Snapshot(snapshot) => self.touch(snapshot.channel),
             Payload::Link(link) => {
                 // An observer's first link line changes what its events prove in all its channels.
                 self.unscoped = true;
                 self.scope(link.channel);
-                for gap in &link.gaps {
-                    self.touch(gap.channel);
-                    self.reach(gap.at);
-                }
+                link.gaps.iter().for_each(|gap| self.touch(gap.channel));
             }
             Payload::Token(token) => self.scope(token.channel),
-        }
-    }
-
-    fn snapshot(&mut self, snapshot: &Snapshot) {
-        self.touch(snapshot.channel);
-        if let Some(opened) = snapshot.gap.and_then(|gap| gap.opened) {
-            self.reach(opened);
-        }
-        if let Some(begin) = snapshot.begin {
-            self.reach(begin.occurred_at);
         }
     }
 

@@ -16,12 +16,17 @@ mod chain_check;
 mod decode;
 mod encode;
 mod header;
+mod stream;
 mod value;
 
+pub(crate) use body::decompress;
 pub(super) use body::payload;
-pub use decode::{Check, Decoded, FrameRecords, decode, header};
+pub use chain_check::Check;
+pub(super) use decode::{BlockPayload, NO_ENTRY};
+pub use decode::{Decoded, FrameRecords, decode, header};
 pub(super) use encode::tag;
 pub use encode::{Encoded, Encoder, FramePosition, Packing};
+pub(super) use header::reach;
 pub use header::{CHANNELS_MAX, Channels, Compression, FrameHeader, channel_hash};
 pub use value::{FrameValue, MAGIC, VALUE_HEADER_BYTES, VERSION, value};
 

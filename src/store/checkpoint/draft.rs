@@ -12,10 +12,22 @@ use crate::store::read::{LogPosition, StateCursor};
 /// For each channel, the frame at which its last part was written.
 pub(crate) type PartFrames = NumberMap<NameId, u64>;
 
+/// What a checkpoint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CheckpointKind {
+    /// The writer can start from it.
+    Whole,
+    /// It has no tombstones, so it is small, and there are more of them.
+    ForQuestions,
+}
+
 /// A checkpoint before its frame is written: it has the state, but not its place in the log.
 pub(crate) struct PendingCheckpoint {
-    /// The channels that have changed since the last checkpoint, each with its part and its tombstones.
-    changed: Vec<(NameId, Vec<u8>, Option<Vec<u8>>)>,
+    kind: CheckpointKind,
+    /// The parts of channels that have changed since the last checkpoint.
+    parts: Vec<(NameId, Vec<u8>)>,
+    /// The tombstones of channels that have changed since the last whole checkpoint.
+    tombstones: Vec<(NameId, Vec<u8>)>,
     /// All channels, each with its effective time, and whether it has tombstones.
     channels: Vec<(NameId, Millis, bool)>,
     seq: u64,
@@ -27,17 +39,25 @@ pub(crate) struct PendingCheckpoint {
     retry_chunks: Vec<u64>,
 }
 
-/// Makes a pending checkpoint of the current state.
+/// Makes a pending checkpoint of the current state. `changed`: the channels that have changed since the last checkpoint;
+/// `departed`: those that had changed at a checkpoint since the last whole one.
 pub(crate) fn draft(
     cursor: &StateCursor,
-    changed: &NumberMap<NameId, ()>,
+    kind: CheckpointKind,
+    [changed, departed]: [&NumberMap<NameId, ()>; 2],
     retry_chunks: &[u64],
 ) -> Result<PendingCheckpoint, StoreError> {
-    let mut parts = Vec::with_capacity(changed.len());
+    let (state, names) = (&cursor.state, &cursor.names);
+    let (mut parts, mut tombstones) = (Vec::with_capacity(changed.len()), Vec::new());
     for &name in changed.keys() {
-        if let Some(bytes) = wire::channel_to_bytes(&cursor.state, name, &cursor.names)? {
-            let tombstones = wire::tombstones_to_bytes(&cursor.state, name, &cursor.names)?;
-            parts.push((name, bytes, tombstones));
+        let part = wire::channel_to_bytes(state, name, names)?;
+        parts.extend(part.map(|part| (name, part)));
+    }
+    if kind == CheckpointKind::Whole {
+        let earlier = departed.keys().filter(|&name| !changed.contains_key(name));
+        for &name in changed.keys().chain(earlier) {
+            let stones = wire::tombstones_to_bytes(state, name, names)?;
+            tombstones.extend(stones.map(|stones| (name, stones)));
         }
     }
     let channels = cursor.state.channels();
@@ -46,7 +66,9 @@ pub(crate) fn draft(
         (name, channel.effective_at(), departed)
     });
     Ok(PendingCheckpoint {
-        changed: parts,
+        kind,
+        parts,
+        tombstones,
         channels: channels.collect(),
         seq: cursor.state.head(),
         recorded_at: cursor.state.recorded_at(),
@@ -66,14 +88,18 @@ impl PendingCheckpoint {
         parts: &mut PartFrames,
         names: &NameTable,
     ) -> Result<Checkpoint, StoreError> {
-        let mut values = Vec::with_capacity(self.changed.len() + 1);
-        for (name, bytes, tombstones) in self.changed {
-            let text = names.text(name);
-            let tombstones =
-                tombstones.map(|bytes| (MetadataKey::tombstones(text, place.frame), bytes));
-            values.extend(tombstones);
-            values.push((MetadataKey::channel(text, place.frame), bytes));
+        let mut values = Vec::with_capacity(self.parts.len() + self.tombstones.len() + 2);
+        for (name, bytes) in self.parts {
+            let key = MetadataKey::channel(names.text(name), place.frame);
+            values.push((key, bytes));
             parts.insert(name, place.frame);
+        }
+        for (name, bytes) in self.tombstones {
+            // Beside the part, which an earlier checkpoint may have stored.
+            if let Some(&frame) = parts.get(&name) {
+                let key = MetadataKey::tombstones(names.text(name), frame);
+                values.push((key, bytes));
+            }
         }
         let of_part = |(name, effective_at, tombstones): (NameId, Millis, bool)| {
             let frame = *parts.get(&name)?;
@@ -85,6 +111,7 @@ impl PendingCheckpoint {
             })
         };
         let mut index = wire::Index::at(place.next, place.frame, place.link);
+        index.whole = self.kind == CheckpointKind::Whole;
         index.seq = self.seq;
         index.recorded_at = self.recorded_at;
         index.channels = self.channels.into_iter().filter_map(of_part).collect();
@@ -93,8 +120,11 @@ impl PendingCheckpoint {
         index.retry_chunks = self.retry_chunks;
         index.trunk = self.trunk;
         let index = wire::index_to_bytes(index, &self.sources)?;
-        let trunk = MetadataKey::Trunk { frame: place.frame };
-        values.push((trunk, index));
+        let frame = place.frame;
+        values.push((MetadataKey::Trunk { frame }, index));
+        if self.kind == CheckpointKind::Whole {
+            values.push((MetadataKey::Whole { frame }, Vec::new()));
+        }
         Ok(Checkpoint { values })
     }
 }

@@ -3,7 +3,9 @@
 
 use crate::limits;
 use crate::log::engine::Engine;
+use crate::log::frame::decompress;
 use crate::store::error::StoreError;
+use std::borrow::Cow;
 
 /// A key. Numbers in it are big-endian, so keys are in the order of their numbers. An engine's value is small: each key
 /// is followed by the number of the piece, from 0 (u32). Rebuilding removes all of them.
@@ -16,6 +18,12 @@ pub(super) enum MetadataKey {
         /// The frame after which the state is as stored.
         frame: u64,
     },
+    /// `"whole"`, the frame (u64): the checkpoint there has all tombstones. It has no value, is written after the trunk, and
+    /// is removed with the tombstones.
+    Whole {
+        /// The frame of the checkpoint.
+        frame: u64,
+    },
     /// `"chan"`, BLAKE3 of the channel's name (32 bytes), the frame (u64): a channel's part of a checkpoint. It never
     /// changes. Later checkpoints point to it as long as nothing happens in the channel; it is removed with the last of
     /// them.
@@ -26,18 +34,12 @@ pub(super) enum MetadataKey {
         frame: u64,
     },
     /// `"tomb"`, BLAKE3 of the channel's name (32 bytes), the frame (u64): the tombstones of the channel, beside its part
-    /// of the same frame and written before it. It never changes, and is removed with the part, or sooner: the writer
-    /// needs only those of the newest checkpoints (`retention`).
+    /// of the same frame. It never changes, and is removed with the part, or sooner: the writer needs only those of the
+    /// newest whole checkpoints (`retention`).
     Tombstones {
         /// The hash of the channel's name.
         channel: [u8; 32],
         /// The frame of the part.
-        frame: u64,
-    },
-    /// `"kept"`, the frame (u64): the checkpoint there is at the end of a sealed block and small beside it, so it is never
-    /// dropped. It has no value, and is only ever removed by rebuilding.
-    Kept {
-        /// The frame of the checkpoint.
         frame: u64,
     },
     /// `"retry"`, the chunk (u64): ids of lines, and the entries that they made. It never changes, and is removed when
@@ -55,7 +57,7 @@ pub(super) enum MetadataKey {
 }
 
 const TRUNK: &[u8] = b"trunk";
-const KEPT: &[u8] = b"kept";
+const WHOLE: &[u8] = b"whole";
 
 impl MetadataKey {
     /// The key of a channel's part.
@@ -77,13 +79,13 @@ impl MetadataKey {
     fn bytes(&self) -> Vec<u8> {
         match self {
             MetadataKey::Trunk { frame } => [TRUNK, &frame.to_be_bytes()].concat(),
+            MetadataKey::Whole { frame } => [WHOLE, &frame.to_be_bytes()].concat(),
             MetadataKey::Channel { channel, frame } => {
                 [b"chan".as_slice(), channel, &frame.to_be_bytes()].concat()
             }
             MetadataKey::Tombstones { channel, frame } => {
                 [b"tomb".as_slice(), channel, &frame.to_be_bytes()].concat()
             }
-            MetadataKey::Kept { frame } => [KEPT, &frame.to_be_bytes()].concat(),
             MetadataKey::Retry { chunk } => [b"retry".as_slice(), &chunk.to_be_bytes()].concat(),
             MetadataKey::Said { chunk } => [b"said".as_slice(), &chunk.to_be_bytes()].concat(),
         }
@@ -94,14 +96,34 @@ impl MetadataKey {
     }
 }
 
-/// Stores a value, cut into pieces that the engine accepts.
+/// Smaller values are not compressed.
+const COMPRESSED_MIN: usize = 4_096;
+/// The bit in the number of pieces that tells a compressed value from a plain one.
+const COMPRESSED: u32 = 1 << 31;
+/// Higher levels cost the writer more than they save it.
+const ZSTD_LEVEL: i32 = 1;
+
+/// Stores a value, compressed if it is large, and cut into pieces that the engine accepts.
 pub(super) fn put(engine: &dyn Engine, key: MetadataKey, value: &[u8]) -> Result<(), StoreError> {
-    let sum = blake3::hash(value);
-    let mut pieces = value.chunks(limits::VALUE_BYTES_MAX - 64);
-    let count = u32::try_from(pieces.len().max(1)).unwrap_or(u32::MAX);
+    let packed = if value.len() < COMPRESSED_MIN {
+        None
+    } else {
+        // Compressing into memory cannot fail; if it did, the value would be stored as it is.
+        zstd::bulk::compress(value, ZSTD_LEVEL).ok()
+    };
+    let (stored, mark) = match packed {
+        Some(packed) => {
+            let length = (value.len() as u64).to_be_bytes();
+            (Cow::Owned([&length[..], &packed].concat()), COMPRESSED)
+        }
+        None => (Cow::Borrowed(value), 0),
+    };
+    let sum = blake3::hash(&stored);
+    let mut pieces = stored.chunks(limits::VALUE_BYTES_MAX - 64);
+    let count = u32::try_from(pieces.len().max(1)).unwrap_or(COMPRESSED - 1);
     let first = [
         sum.as_bytes(),
-        &count.to_be_bytes()[..],
+        &(count | mark).to_be_bytes()[..],
         pieces.next().unwrap_or(&[]),
     ]
     .concat();
@@ -123,14 +145,25 @@ pub(super) fn get(engine: &dyn Engine, key: MetadataKey) -> Result<Option<Vec<u8
     let Some((count, piece)) = rest.split_first_chunk::<4>() else {
         return Ok(None);
     };
-    let mut value = piece.to_vec();
-    for at in 1..u32::from_be_bytes(*count) {
+    let count = u32::from_be_bytes(*count);
+    let mut stored = piece.to_vec();
+    for at in 1..count & !COMPRESSED {
         match engine.lookup(&key.piece(at))? {
-            Some(piece) => value.extend_from_slice(&piece),
+            Some(piece) => stored.extend_from_slice(&piece),
             None => return Ok(None),
         }
     }
-    Ok((blake3::hash(&value).as_bytes() == sum).then_some(value))
+    if blake3::hash(&stored).as_bytes() != sum {
+        return Ok(None);
+    }
+    if count & COMPRESSED == 0 {
+        return Ok(Some(stored));
+    }
+    let Some((length, packed)) = stored.split_first_chunk::<8>() else {
+        return Ok(None);
+    };
+    let length = usize::try_from(u64::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    Ok(decompress(packed, length).ok())
 }
 
 /// Removes a value.
@@ -156,9 +189,9 @@ pub(in crate::store) fn checkpoint_frames(engine: &dyn Engine) -> Result<Vec<u64
     frames(engine, TRUNK)
 }
 
-/// The frames of the checkpoints that are never dropped, in order.
-pub(super) fn kept_frames(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
-    frames(engine, KEPT)
+/// The frames of the checkpoints with tombstones, in order.
+pub(in crate::store) fn whole_frames(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
+    frames(engine, WHOLE)
 }
 
 /// The frames in the keys that begin with `prefix`.

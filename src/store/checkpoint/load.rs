@@ -1,26 +1,14 @@
 //! Finds the checkpoint at which a scope may begin, and restores the state there. What is read after it is in `read`.
 
+use super::block_states::at_block;
 use super::draft::PartFrames;
+use super::index::{index, is_of_this_log};
 use super::keys::{self, MetadataKey, checkpoint_frames};
 use crate::log::checkpoint as wire;
 use crate::log::engine::Engine;
 use crate::log::read::Log;
 use crate::store::error::StoreError;
 use crate::store::read::{Bookkeeping, LogPosition, ScanScope, ScanStart, StateCursor};
-
-/// The index of a checkpoint. An index that cannot be decoded counts as missing.
-pub(super) fn read_index(
-    engine: &dyn Engine,
-    frame: u64,
-) -> Result<Option<wire::Index>, StoreError> {
-    let value = keys::get(engine, MetadataKey::Trunk { frame })?;
-    Ok(value.and_then(|value| wire::index_from_bytes(&value).ok()))
-}
-
-/// The same, but an index that cannot be read counts as missing, too.
-fn index(engine: &dyn Engine, frame: u64) -> Option<wire::Index> {
-    read_index(engine, frame).ok().flatten()
-}
 
 /// The cursor at the newest checkpoint at which `scope` may begin, or before the first entry.
 pub(in crate::store) fn load(
@@ -34,16 +22,22 @@ pub(in crate::store) fn load(
         ScanStart::Seq(seq) => return at_seq(log, seq, end),
         ScanStart::Behind(_) | ScanStart::InEffectAt(_) => {}
     }
+    if let Some(cursor) = at_block(log, scope)? {
+        return Ok(cursor);
+    }
     let frames = checkpoint_frames(engine)?;
     let is_early = |index: &wire::Index| is_early(index, end, scope);
     // Usually the newest checkpoint fits. If one is early enough, so are all before it: so a binary search finds the
     // others. An unreadable checkpoint may be on either side.
     let early = |frame: &u64| index(engine, *frame).is_none_or(|index| is_early(&index));
-    let late = match frames.last() {
-        Some(last) if !early(last) => frames.partition_point(early),
-        _ => frames.len(),
+    let sure = surely_early(log, scope);
+    let (known, others) = frames.split_at(frames.partition_point(|&frame| frame <= sure));
+    let more = match (others.first(), others.last()) {
+        (Some(first), _) if !early(first) => 0,
+        (_, Some(last)) if !early(last) => others.partition_point(early),
+        _ => others.len(),
     };
-    for &frame in frames.iter().take(late).rev() {
+    for &frame in frames.iter().take(known.len() + more).rev() {
         let Some(index) = index(engine, frame).filter(is_early) else {
             continue;
         };
@@ -55,6 +49,19 @@ pub(in crate::store) fn load(
         }
     }
     Ok(StateCursor::at_first(scope))
+}
+
+/// A frame up to which every checkpoint is early enough, by the headers of blocks, which are in memory; 0 if none is
+/// known to be.
+fn surely_early(log: &Log, scope: &ScanScope<'_>) -> u64 {
+    if scope.last.is_some() || scope.known_at.is_some() {
+        return 0;
+    }
+    match scope.start {
+        ScanStart::First | ScanStart::Seq(_) => 0,
+        ScanStart::Behind(seq) => log.blocks().last_frame_before(seq),
+        ScanStart::InEffectAt(at) => log.blocks().last_frame_in_effect(at),
+    }
 }
 
 /// Whether everything that a scope asks for is in the checkpoint or comes after it.
@@ -72,7 +79,12 @@ fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> bool {
             part.is_none_or(|part| part.effective_at <= at)
         }
     };
-    index.next <= end && scope.last.is_none_or(before) && scope.known_at.is_none_or(known) && starts
+    let whole = index.whole || !scope.departed;
+    whole
+        && index.next <= end
+        && scope.last.is_none_or(before)
+        && scope.known_at.is_none_or(known)
+        && starts
 }
 
 /// A cursor without state, at the frame that holds the entry `seq`.
@@ -93,14 +105,6 @@ fn at_seq(log: &Log, seq: u64, end: u64) -> Result<StateCursor, StoreError> {
         place,
         ..StateCursor::default()
     })
-}
-
-/// Whether the log has the checkpoint's frame with the same chain link.
-pub(super) fn is_of_this_log(log: &Log, index: &wire::Index) -> Result<bool, StoreError> {
-    let header = log.header_ending_before(index.next)?;
-    Ok(header.is_some_and(|header| {
-        header.last_frame() == index.frame && header.link_after == index.link
-    }))
 }
 
 fn restore(

@@ -7,21 +7,26 @@
 //! | file | what |
 //! | --- | --- |
 //! | `draft` | a checkpoint of the present state: made, placed, saved |
+//! | `index` | the index of a checkpoint |
 //! | `load` | the checkpoint at which a scope may begin |
+//! | `block_states` | the states that a sealed block has of its channels |
 //! | `retention` | which checkpoints are dropped |
 //! | `retry_chunks` | the ids of lines that are stored with them |
 //! | `keys` | the keys of all these values |
 //!
 //! When a checkpoint is due is the writer's business.
 
+mod block_states;
 mod draft;
+mod index;
 mod keys;
 mod load;
 mod retention;
 mod retry_chunks;
 
-pub(crate) use draft::{Checkpoint, PartFrames, PendingCheckpoint, draft};
-pub(in crate::store) use keys::{checkpoint_frames, clear};
+pub(in crate::store) use block_states::start_states;
+pub(crate) use draft::{Checkpoint, CheckpointKind, PartFrames, PendingCheckpoint, draft};
+pub(in crate::store) use keys::{checkpoint_frames, clear, whole_frames};
 pub(in crate::store) use load::{load, pointers};
-pub(in crate::store) use retention::{drop_excess, drop_unusable, keep_at_end};
+pub(in crate::store) use retention::{drop_excess, drop_unusable};
 pub(in crate::store) use retry_chunks::{drop_retries, load_retries, save_retries};

@@ -1,24 +1,23 @@
 //! Which checkpoints are kept: the newest ones, and before them ever fewer. So their number grows with the logarithm of
 //! the log's length, and a question about a moment reads at most about as much before the moment as there is after it.
-//! At the end of a sealed block a checkpoint is kept if it is smaller than the block: then a question reads about one
-//! block, however long the log is, and the checkpoints need no more room than the blocks. Only the newest keep their
-//! tombstones, which questions do not need.
+//! Only the newest keep their tombstones, which questions do not need. For what is sealed, the blocks themselves have the
+//! states of their channels.
 //!
 //! **Invariant:** a part to which a kept checkpoint points is never removed.
 
-use super::keys::{self, MetadataKey, checkpoint_frames, kept_frames};
-use super::load::{is_of_this_log, read_index};
-use crate::log::block::Block;
+use super::index::{is_of_this_log, read_index};
+use super::keys::{self, MetadataKey, checkpoint_frames, whole_frames};
 use crate::log::checkpoint::Index;
 use crate::log::engine::Engine;
 use crate::log::read::Log;
 use crate::store::error::StoreError;
 use std::collections::HashMap;
 
-/// So many of the newest checkpoints are kept.
-const NEWEST: usize = 8;
+/// So many of the newest checkpoints are kept: all that lie in what may be unsealed, because a block takes the states of its
+/// channels from the checkpoint where it begins.
+const NEWEST: usize = 24;
 
-/// So many of the newest checkpoints keep their tombstones: the writer starts from one of them.
+/// So many of the newest whole checkpoints keep their tombstones: the writer starts from one of them.
 const WITH_TOMBSTONES: usize = 2;
 
 /// So many checkpoints are dropped at a time: the writer waits for it. Only a store of an older program has more.
@@ -27,32 +26,12 @@ const DROPPED_AT_ONCE: usize = 16;
 /// Drops the checkpoints that need not be kept, after a new one was saved.
 pub(in crate::store) fn drop_excess(log: &Log) -> Result<(), StoreError> {
     let frames = checkpoint_frames(log.engine())?;
-    // At most two are saved at a time.
-    drop_tombstones(log.engine(), &frames, 2)?;
-    let kept = kept_frames(log.engine())?;
+    drop_tombstones(log.engine())?;
+    let whole = whole_frames(log.engine())?;
     let mut dropped = excess(&frames);
-    dropped.retain(|frame| kept.binary_search(frame).is_err());
+    dropped.retain(|frame| whole.binary_search(frame).is_err());
     dropped.truncate(DROPPED_AT_ONCE);
     drop_all(log, &frames, &dropped)
-}
-
-/// Keeps the checkpoint at the end of a sealed block, if there is one and it is smaller than the block.
-pub(in crate::store) fn keep_at_end(log: &Log, block: &Block) -> Result<(), StoreError> {
-    let (engine, frame) = (log.engine(), block.header.last_frame());
-    let Some(index) = read_index(engine, frame)? else {
-        return Ok(());
-    };
-    // Parts that are older were stored with an earlier checkpoint.
-    let own = index.channels.iter().filter(|part| part.frame == frame);
-    let mut left = block.bytes().saturating_sub(index.trunk.len());
-    for part in own {
-        let stored = keys::get(engine, MetadataKey::channel(&part.channel, frame))?;
-        left = left.saturating_sub(stored.map_or(0, |stored| stored.len()));
-    }
-    if left > 0 {
-        keys::put(engine, MetadataKey::Kept { frame }, &[])?;
-    }
-    Ok(())
 }
 
 /// Drops the checkpoints that no longer fit the log: those inside a sealed block. All that were made later must fit.
@@ -66,25 +45,25 @@ pub(in crate::store) fn drop_unusable(log: &Log) -> Result<(), StoreError> {
             dropped.push(frame);
         }
     }
-    drop_tombstones(log.engine(), &frames, frames.len())?;
     drop_all(log, &frames, &dropped)
 }
 
-/// Drops the tombstones of older checkpoints, so far as no newer one needs them: of the `newest` of the older ones.
-fn drop_tombstones(engine: &dyn Engine, frames: &[u64], newest: usize) -> Result<(), StoreError> {
-    let pairs = frames.iter().zip(frames.iter().skip(1));
-    let older = frames.len().saturating_sub(WITH_TOMBSTONES);
-    for (&frame, &after) in pairs.take(older).skip(older.saturating_sub(newest)) {
-        let (Some(index), Some(after)) = (read_index(engine, frame)?, read_index(engine, after)?)
-        else {
-            continue;
-        };
-        let needed = part_frames(&after);
-        for part in index.channels.iter().filter(|part| part.tombstones) {
-            if needed.get(&*part.channel) != Some(&part.frame) {
-                keys::remove(engine, MetadataKey::tombstones(&part.channel, part.frame))?;
+/// Drops the tombstones of all whole checkpoints but the newest, so far as no newer one needs them.
+fn drop_tombstones(engine: &dyn Engine) -> Result<(), StoreError> {
+    let whole = whole_frames(engine)?;
+    let older = whole.len().saturating_sub(WITH_TOMBSTONES);
+    for (&frame, &after) in whole.iter().zip(whole.iter().skip(1)).take(older) {
+        if let Some(index) = read_index(engine, frame)?
+            && let Some(after) = read_index(engine, after)?
+        {
+            let needed = part_frames(&after);
+            for part in index.channels.iter().filter(|part| part.tombstones) {
+                if needed.get(&*part.channel) != Some(&part.frame) {
+                    keys::remove(engine, MetadataKey::tombstones(&part.channel, part.frame))?;
+                }
             }
         }
+        keys::remove(engine, MetadataKey::Whole { frame })?;
     }
     Ok(())
 }
@@ -183,7 +162,7 @@ mod tests {
     #[test]
     fn the_newest_are_kept_and_of_the_others_ever_fewer() {
         assert_eq!(left(1, 8), [1, 2, 3, 4, 5, 6, 7, 8]);
-        for (end, most) in [(100, 16), (1_000, 22), (100_000, 36)] {
+        for (end, most) in [(100, 32), (1_000, 38), (100_000, 52)] {
             let left = left(1, end);
             assert!(left.len() <= most, "{}: {left:?}", left.len());
             assert!(left.ends_with(&[end - 3, end - 2, end - 1, end]));
@@ -198,7 +177,7 @@ mod tests {
     #[test]
     fn distances_count_and_not_how_many_there_are() {
         let mut frames = vec![1, 2, 3, 500_000, 600_000, 999_999];
-        frames.extend(1_000_001..=1_000_008);
+        frames.extend(1_000_001..1_000_001 + NEWEST as u64);
         assert_eq!(excess(&frames), [3, 2, 1]);
     }
 }

@@ -12,14 +12,15 @@ use crate::log::frame::{Check, FrameError, FrameHeader, FrameRecords, channel_ha
 use crate::log::read::{FrameBytes, Frames, Log, ReadError};
 use crate::store::error::StoreError;
 use crate::store::read::frame_index::{FrameIndex, IndexLearner, IndexedFrame};
+use std::sync::Arc;
 
 /// The frames of a scope.
 pub struct ScopedFrames<'a> {
     frames: Frames<'a>,
     /// The hash of the only channel, if the scope names one.
     channel: Option<u64>,
-    /// The only channel whose records are wanted.
-    only: Option<&'a str>,
+    /// The only channel whose records are wanted: most others are not given.
+    only: Option<Arc<str>>,
     end: ScopeEnd,
     check: Check,
     /// The number of the last frame that was given or skipped.
@@ -35,7 +36,7 @@ impl<'a> ScopedFrames<'a> {
         ScopedFrames {
             frames: log.frames(cursor.place.next, end),
             channel: scope.channel.map(channel_hash),
-            only: None,
+            only: scope.channel.map(Arc::from),
             end: ScopeEnd::of(scope),
             check: Check::Form,
             frame: cursor.place.frame,
@@ -52,16 +53,6 @@ impl<'a> ScopedFrames<'a> {
             index: Some(index),
             // A reader of all frames has no use for the index, and need not fill it.
             learner: self.channel.map(|_| IndexLearner::new(index)),
-            ..self
-        }
-    }
-
-    /// The same, for a reader that passes over other channels' changes, snapshots, tokens and pages: most of them are not
-    /// given.
-    #[must_use]
-    pub(crate) fn only_of(self, channel: &'a str) -> Self {
-        ScopedFrames {
-            only: Some(channel),
             ..self
         }
     }
@@ -112,7 +103,8 @@ impl<'a> ScopedFrames<'a> {
                 let detail = format!("frame {number} does not continue the chain");
                 return Err(damaged(cursor, detail));
             }
-            let (header, bytes) = frame.into_parts();
+            let reaches_back_to = channel.map(|channel| frame.reaches_back_to(channel));
+            let (mut header, bytes) = frame.into_parts();
             if self.end.is_before_frame(&header) {
                 break;
             }
@@ -120,6 +112,8 @@ impl<'a> ScopedFrames<'a> {
             if let Some(learner) = self.learner.as_mut().filter(|_| header.frames == 1) {
                 learner.note(&header, position);
             }
+            // Of a block, how far back the channel's records reach: most others are not read.
+            header.reaches_back_to = reaches_back_to.unwrap_or(header.reaches_back_to);
             let wanted = wants(&header);
             let frame = ScopedFrame {
                 position,
@@ -134,7 +128,7 @@ impl<'a> ScopedFrames<'a> {
                 records: None,
                 end: self.end,
                 check: self.check,
-                only: self.only,
+                only: self.only.clone(),
                 has_all_state: self.channel.is_none(),
                 ended: false,
             };
@@ -199,7 +193,7 @@ pub struct ScopedFrame<'a> {
     records: Option<FrameRecords<StoredValue>>,
     end: ScopeEnd,
     check: Check,
-    only: Option<&'a str>,
+    only: Option<Arc<str>>,
     /// The reader's state is that of all channels.
     has_all_state: bool,
     ended: bool,
@@ -287,7 +281,8 @@ impl ScopedFrame<'_> {
                     return Ok(false);
                 };
                 let names = &mut cursor.names;
-                let opened = bytes.open(self.blocks, position, names, self.check, self.only);
+                let only = self.only.as_deref();
+                let opened = bytes.open(self.blocks, position, names, self.check, only);
                 none.insert(opened.map_err(|error| match error {
                     ReadError::Journal(error) if !error.is_damage() => error.into(),
                     error => damaged(cursor, error.to_string()),

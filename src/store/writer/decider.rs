@@ -4,7 +4,8 @@
 use super::clamped::{Frontiers, is_clamped};
 use super::content_hash::content_hash;
 use super::digests::Digests;
-use super::recovery::{DirtySet, Recovered};
+use super::dirty_set::DirtySet;
+use super::recovery::Recovered;
 use super::reject_quota::RejectQuota;
 use super::retries::{Remembered, Retries};
 use crate::domain::decide::decide;
@@ -18,7 +19,7 @@ use crate::limits;
 use crate::log::{Record, Reject};
 use crate::store::batch::{Batch, BatchEvent, BatchLine, FeedLine, LongLine, Receipt, Reply};
 use crate::store::check;
-use crate::store::checkpoint::{self, PendingCheckpoint};
+use crate::store::checkpoint::{self, CheckpointKind, PendingCheckpoint};
 use crate::store::error::StoreError;
 use crate::store::options::Clock;
 use crate::store::read::{StateCursor, channel_of};
@@ -57,10 +58,6 @@ pub(in crate::store) struct Decider {
 
 /// How many ids one chunk among the key values holds.
 const RETRY_CHUNK_IDS: usize = 4_096;
-/// The least number of entries between checkpoints. It grows with the state, so that the cost of a checkpoint stays
-/// small beside the cost of its entries.
-const CHECKPOINT_ENTRIES_MIN: usize = 65_536;
-const CHECKPOINT_ENTRIES_PER_MEMBER: usize = 4;
 /// After this many entries the decider hands over, even if more lines are waiting.
 const HAND_OVER_ENTRIES_MAX: usize = 16_384;
 /// The same for the bytes of their batches: what is handed over together may become one frame, and a reader holds a frame
@@ -123,7 +120,7 @@ impl Decider {
         }
         let rest = self.quota.rest();
         self.keep(rest);
-        if self.since.entries > 0 || !self.records.is_empty() {
+        if !self.since.is_empty() || !self.records.is_empty() {
             let decided = self.send_decided(Vec::new(), true);
             // If the committer has ended, the checkpoint is not wanted either.
             committer.send(decided);
@@ -419,16 +416,11 @@ impl Decider {
         self.waiting = 0;
         let still = self.cursor.state.connected() > 0;
         let connected = std::mem::replace(&mut self.connected, still);
-        let weight = self
-            .cursor
-            .names
-            .members()
-            .saturating_mul(CHECKPOINT_ENTRIES_PER_MEMBER);
-        let due = self.since.entries >= CHECKPOINT_ENTRIES_MIN.max(weight)
-            || (last && self.since.entries > 0);
-        let checkpoint = due.then(|| self.checkpoint()).and_then(|made| {
+        let due = self.since.due(&self.cursor, last);
+        let checkpoint = due.and_then(|kind| {
+            let made = self.checkpoint(kind);
             // After a failure the next attempt is made when the next checkpoint is due.
-            self.since.entries = 0;
+            self.since.count_from_here(kind);
             made.map_err(|error| self.shared.checkpoint_failed(&error))
                 .ok()
         });
@@ -455,7 +447,23 @@ impl Decider {
         })
     }
 
-    fn checkpoint(&mut self) -> Result<PendingCheckpoint, StoreError> {
+    fn checkpoint(&mut self, kind: CheckpointKind) -> Result<PendingCheckpoint, StoreError> {
+        if self.shared.checkpoint_lost.swap(false, Ordering::Relaxed) {
+            let channels = self.cursor.state.channels();
+            self.since
+                .changed
+                .extend(channels.map(|(name, _)| (name, ())));
+        }
+        if kind == CheckpointKind::Whole {
+            self.save_retries()?;
+        }
+        let changes = [&self.since.changed, &self.since.departed];
+        let made = checkpoint::draft(&self.cursor, kind, changes, &self.retry_chunks)?;
+        self.since.drafted(kind);
+        Ok(made)
+    }
+
+    fn save_retries(&mut self) -> Result<(), StoreError> {
         let engine = self.shared.log.engine();
         while !self.since.ids.is_empty() {
             let chunk = self.retry_chunks.last().map_or(1, |last| last + 1);
@@ -481,17 +489,6 @@ impl Decider {
             self.retry_chunks.remove(0);
             checkpoint::drop_retries(engine, oldest)?;
         }
-        if self.shared.checkpoint_lost.swap(false, Ordering::Relaxed) {
-            let channels = self.cursor.state.channels();
-            self.since
-                .changed
-                .extend(channels.map(|(name, _)| (name, ())));
-        }
-        let made = checkpoint::draft(&self.cursor, &self.since.changed, &self.retry_chunks)?;
-        // The ids from the oldest chunk go into the next chunk.
-        let ids = std::mem::take(&mut self.since.ids);
-        self.since = DirtySet::default();
-        self.since.ids = ids;
-        Ok(made)
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@
 //! | `decider` | makes entries from lines; at times a checkpoint from the state |
 //! | `committer` | frames, appends, syncs, publishes, and sends receipts |
 //! | `sealer` | old frames become blocks |
+//! | `dirty_set` | what has changed since the last checkpoint, and when the next is due |
 //! | `recovery` | the writer's state when it starts |
 //! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
 //! | `digests` | the roster digests of snapshot entries |
@@ -23,6 +24,7 @@ mod committer;
 pub(in crate::store) mod content_hash;
 mod decider;
 pub(in crate::store) mod digests;
+mod dirty_set;
 mod recovery;
 mod reject_quota;
 pub(in crate::store) mod retries;

@@ -1,9 +1,8 @@
 //! What the writer knows before its first line: the last checkpoint, and the log after it.
 
+use super::dirty_set::DirtySet;
 use super::retries::{Remembered, Retries};
-use crate::domain::entry::{Entry, Page};
-use crate::domain::names::{NameId, NumberMap, Renumbering};
-use crate::domain::state::State;
+use crate::domain::entry::Entry;
 use crate::log::read::Log;
 use crate::store::checkpoint::{self, PartFrames};
 use crate::store::error::StoreError;
@@ -19,48 +18,6 @@ pub(in crate::store) struct Recovered {
     pub parts: PartFrames,
     pub retry_chunks: Vec<u64>,
     pub since: DirtySet,
-}
-
-/// The changes since the last checkpoint.
-#[derive(Default)]
-pub(in crate::store) struct DirtySet {
-    /// Channels that have changed.
-    pub changed: NumberMap<NameId, ()>,
-    /// The channel that was noted last: most entries are about the channel of the entry before.
-    last: Option<NameId>,
-    /// Ids that are in no chunk among the key values.
-    pub ids: Vec<Remembered>,
-    pub entries: usize,
-}
-
-impl DirtySet {
-    /// Notes the channels that an entry has changed: the one that it is about, or all of its observer's.
-    pub fn note(&mut self, state: &State, entry: &Entry, channel: Option<NameId>) {
-        self.entries += 1;
-        match channel {
-            Some(channel) if self.last == Some(channel) => {}
-            Some(channel) => {
-                self.changed.insert(channel, ());
-                self.last = Some(channel);
-            }
-            None => {
-                let channels = state.channels_of(entry.observer);
-                self.changed.extend(channels.map(|name| (name, ())));
-            }
-        }
-    }
-
-    /// Replaces the numbers of names after the dictionary was renumbered.
-    pub fn renumber(&mut self, renumbering: &Renumbering) {
-        self.changed = renumbering.by_name(std::mem::take(&mut self.changed));
-        self.last = None;
-    }
-
-    /// Notes a step of a paged snapshot.
-    pub fn note_page(&mut self, page: &Page) {
-        self.entries += 1;
-        self.changed.insert(page.channel, ());
-    }
 }
 
 /// Reads the state that the writer starts from.

@@ -10,9 +10,10 @@ use crate::log::block::{Block, BlockBuilder, BlockError};
 use crate::log::engine::{Durability, JournalError};
 use crate::log::frame::{Check, FrameHeader};
 use crate::log::read::{Frame, FrameBytes, ReadError};
-use crate::store::checkpoint::{checkpoint_frames, keep_at_end};
+use crate::store::checkpoint::{checkpoint_frames, start_states, whole_frames};
 use crate::store::error::StoreError;
 use crate::store::locks::held;
+use crate::store::read::LogPosition;
 use crate::store::shared::StoreShared;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +32,9 @@ pub struct BlockSize {
 
 /// Enough entries for two blocks: then the older half is sealed in the background.
 pub(super) const DUE_ENTRIES: u64 = 2 * limits::BLOCK_ENTRIES;
+
+/// All states need at most this part of the bytes of all blocks.
+const STATES_PART: u64 = 4;
 
 /// The writer is idle when nothing was committed for so long.
 const IDLE: Duration = Duration::from_millis(200);
@@ -95,7 +99,6 @@ impl StoreShared {
         }
         log.blocks().put(&block, &bytes)?;
         self.read_back(&block)?;
-        keep_at_end(log, &block)?;
         let next = block.next();
         log.blocks().publish(block);
         log.engine().trim(next)?;
@@ -107,6 +110,7 @@ impl StoreShared {
         let log = &self.log;
         let from = log.engine().first().max(log.blocks().end());
         let checkpoints = checkpoint_frames(log.engine())?;
+        let whole = whole_frames(log.engine())?;
         let mut frames = log.frames(from, self.published().next);
         let mut builder = BlockBuilder::default();
         let mut next = frames.next_frame()?;
@@ -123,11 +127,24 @@ impl StoreShared {
             if entries >= size.most
                 || builder.bytes() >= limits::BLOCK_BYTES_MAX
                 || is_checkpoint && entries >= size.most / 2
+                // The writer must be able to start from it.
+                || whole.binary_search(&number).is_ok()
             {
                 break;
             }
         }
-        builder.finish().map_err(|error| unsealable(from, error))
+        let before = self.log.header_ending_before(from)?;
+        let place = before.map_or_else(LogPosition::default, |before| LogPosition {
+            next: from,
+            frame: before.last_frame(),
+            link: before.link_after,
+        });
+        let states = start_states(log, &place, |hash| builder.has_channel(hash))?;
+        // Where many are present and little happens, fewer blocks have states.
+        let bytes = log.blocks().bytes_without_states() + builder.bytes() as u64;
+        let states = states.filter(|states| states.bytes() as u64 <= bytes / STATES_PART);
+        let made = builder.finish(states.as_ref());
+        made.map_err(|error| unsealable(from, error))
     }
 
     /// Reads a stored block to its end, and checks that the chain leads through it.

@@ -127,7 +127,7 @@ fn is_opened(values: &[Vec<u8>]) {
     }
     let mut builder = BlockBuilder::default();
     if builder.add(1, values).is_ok() {
-        let _ = builder.finish();
+        let _ = builder.finish(None);
     }
     let journal = holding();
     if let Ok(store) = Store::on(Box::new(journal), Options::default()) {

@@ -4,6 +4,7 @@ pub mod append;
 pub mod ask;
 pub mod import;
 pub mod reconcile;
+pub mod scale;
 
 use crate::Outcome;
 

@@ -2,7 +2,7 @@
 //! be many more than the members who are present.
 
 use super::part_table::{PartNames, PartTable};
-use super::slot::SlotBody;
+use super::slot::{SlotBase, SlotBody};
 use super::watch::{IntervalBody, WatchBody};
 use super::{CodecError, from_bytes, to_bytes};
 use crate::domain::members::MemberTable;
@@ -53,6 +53,7 @@ struct TombstonesBody {
     names: Vec<String>,
     members: Vec<[u32; 3]>,
     channel: u32,
+    base: SlotBase,
     departed: Vec<SlotBody>,
 }
 
@@ -70,7 +71,8 @@ pub fn channel_to_bytes(
     };
     let mut table = PartTable::new(names);
     let number = table.name(name);
-    let present = slots(channel.roster.iter().copied(), state, &mut table)?;
+    let roster = channel.roster.iter().copied();
+    let present = slots(roster, base(channel), state, &mut table)?;
     let watching = &channel.watching;
     let watches = watching.watches.iter();
     let watches = watches.map(|it| WatchBody::of(it, &mut table)).collect();
@@ -120,19 +122,30 @@ pub fn tombstones_to_bytes(
     let mut table = PartTable::new(names);
     let number = table.name(name);
     let departed = channel.departed.iter(&state.members.slots);
-    let departed = slots(departed.map(|(_, member)| member), state, &mut table)?;
+    let departed = departed.map(|(_, member)| member);
+    let base = base(channel);
+    let departed = slots(departed, base, state, &mut table)?;
     let (names, members) = table.finish()?;
     to_bytes(&TombstonesBody {
         names,
         members,
         channel: number,
+        base,
         departed,
     })
     .map(Some)
 }
 
+fn base(channel: &ChannelState) -> SlotBase {
+    SlotBase {
+        seq: channel.effective_seq,
+        time: channel.effective_at,
+    }
+}
+
 fn slots(
     members: impl Iterator<Item = MemberId>,
+    base: SlotBase,
     state: &State,
     table: &mut PartTable<'_>,
 ) -> Result<Vec<SlotBody>, CodecError> {
@@ -143,7 +156,7 @@ fn slots(
                 what: "member",
                 index: member.0,
             })?;
-            Ok(SlotBody::of(member, slot, table))
+            Ok(SlotBody::of(member, slot, base, table))
         })
         .collect()
 }
@@ -161,10 +174,14 @@ pub fn channel_from_bytes(
     let mut part = PartNames::new(&body.names, names);
     let name = part.name(body.channel)?;
     part.add_members(name, body.members, names)?;
+    let base = SlotBase {
+        seq: body.effective_seq,
+        time: body.effective_at,
+    };
     let (mut roster, mut slots) = (Vec::new(), Vec::new());
     for body in body.present {
         let place = u32::try_from(roster.len()).map_err(|_| CodecError::Number)?;
-        let (member, slot) = body.slot(Presence::Present, place, &part)?;
+        let (member, slot) = body.slot(Presence::Present, place, base, &part)?;
         roster.push(member);
         slots.push((member, slot));
     }
@@ -220,8 +237,8 @@ pub fn tombstones_from_bytes(
     let name = part.name(body.channel)?;
     part.add_members(name, body.members, names)?;
     let (mut stamped, mut unstamped) = (VecDeque::new(), VecDeque::new());
-    for body in body.departed {
-        let (member, slot) = body.slot(Presence::Departed, 0, &part)?;
+    for slot in body.departed {
+        let (member, slot) = slot.slot(Presence::Departed, 0, body.base, &part)?;
         let tombstones = if slot.stamped {
             &mut stamped
         } else {

@@ -65,6 +65,8 @@ pub struct Index {
     pub frame: u64,
     /// The chain link after it.
     pub link: [u8; 32],
+    /// The tombstones are stored, too: events can be decided on it.
+    pub whole: bool,
     /// The seq of the last entry.
     pub seq: u64,
     /// When it was recorded.
@@ -120,6 +122,7 @@ impl Index {
             next,
             frame,
             link,
+            whole: false,
             seq: 0,
             recorded_at: 0,
             channels: Vec::new(),

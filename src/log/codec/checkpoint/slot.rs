@@ -12,6 +12,15 @@ use bincode::{Decode, Encode};
 /// as they are.
 const MARKS_FROM: u32 = u32::MAX - 1;
 
+/// The entry and the moment from which those of the slots are counted, so that they are short.
+#[derive(Debug, Clone, Copy, Encode, Decode)]
+pub(super) struct SlotBase {
+    pub seq: u64,
+    pub time: i64,
+}
+
+/// Numbers are wrapping differences: `seq` is counted back from the base, `time` from the base, all other times from
+/// `time`, and `departed_at` from `seq`.
 #[derive(Encode, Decode)]
 pub(super) struct SlotBody {
     member: u32,
@@ -28,22 +37,31 @@ pub(super) struct SlotBody {
 }
 
 impl SlotBody {
-    pub(super) fn of(member: MemberId, slot: &Slot, table: &mut PartTable<'_>) -> SlotBody {
+    pub(super) fn of(
+        member: MemberId,
+        slot: &Slot,
+        base: SlotBase,
+        table: &mut PartTable<'_>,
+    ) -> SlotBody {
         let update = slot.last_update();
+        let from_time = |moment: i64| moment.wrapping_sub(update.time);
         let reporters = update.reporters.by_kind.map(|by| match by {
             MARKS_FROM.. => by,
             name => table.name(NameId(name)),
         });
         SlotBody {
             member: table.member(member),
-            seq: update.seq,
-            time: update.time,
-            stamp: update.stamp,
+            seq: base.seq.wrapping_sub(update.seq),
+            time: update.time.wrapping_sub(base.time),
+            stamp: Stamp {
+                pos: update.stamp.pos,
+                ts: update.stamp.ts.map(from_time),
+            },
             reporters,
             held_at: slot.held_at,
-            since: slot.since,
-            changed_at: slot.changed_at(),
-            departed_at: slot.departed_at,
+            since: from_time(slot.since),
+            changed_at: slot.changed_at().map(from_time),
+            departed_at: slot.departed_at.wrapping_sub(update.seq),
             stamped: slot.stamped,
             meta: slot.meta.clone(),
         }
@@ -54,8 +72,12 @@ impl SlotBody {
         self,
         presence: Presence,
         place: u32,
+        base: SlotBase,
         names: &PartNames,
     ) -> Result<(MemberId, Slot), CodecError> {
+        let seq = base.seq.wrapping_sub(self.seq);
+        let time = base.time.wrapping_add(self.time);
+        let from_time = |step: i64| time.wrapping_add(step);
         let mut by_kind = self.reporters;
         for by in &mut by_kind {
             if *by < MARKS_FROM {
@@ -66,15 +88,18 @@ impl SlotBody {
         slot.presence = presence;
         slot.place = place;
         slot.held_at = self.held_at;
-        slot.since = self.since;
-        slot.departed_at = self.departed_at;
+        slot.since = from_time(self.since);
+        slot.departed_at = seq.wrapping_add(self.departed_at);
         slot.stamped = self.stamped;
         slot.meta = self.meta;
-        slot.set_changed_at(self.changed_at);
+        slot.set_changed_at(self.changed_at.map(from_time));
         slot.set_last_update(LastUpdate {
-            seq: self.seq,
-            time: self.time,
-            stamp: self.stamp,
+            seq,
+            time,
+            stamp: Stamp {
+                pos: self.stamp.pos,
+                ts: self.stamp.ts.map(from_time),
+            },
             reporters: Reporters { by_kind },
         });
         Ok((names.member(self.member)?, slot))

@@ -49,7 +49,7 @@ impl ChangePlaces {
 }
 
 impl Renumber for ChangePlaces {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         map.member(&mut self.member)?;
         map.text_if(&mut self.meta)?;
         map.text_if(&mut self.reason)

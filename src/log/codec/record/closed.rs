@@ -32,7 +32,7 @@ impl ClosedBody {
 }
 
 impl Renumber for ClosedBody {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         map.name(&mut self.observer)
     }
 }

@@ -13,11 +13,8 @@
 //! The flags of changes alone are in [`change`].
 
 use super::change::{self, ChangePlaces, ChangeRow, META, NO_CHANGE, REASON};
-use super::link::{self, LinkBody};
-use super::snapshot::{SnapshotBody, UnlistedBody};
-use super::token::TokenBody;
+use super::entry_body::EntryBody;
 use crate::domain::entry::{Entry, Payload};
-use crate::domain::event::{LinkState, Service};
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
 use crate::log::codec::CodecError;
@@ -26,10 +23,9 @@ use crate::log::codec::canonical::Canonical;
 use crate::log::codec::columns::{Column, RowReader, RowWriter};
 use crate::log::codec::derive::Numbered;
 use crate::log::codec::tables::map::{Renumber, TableMap};
-use crate::log::codec::tables::read::{ChannelScope, TableReader};
+use crate::log::codec::tables::read::{ChannelScope, TableReader, Tables};
 use crate::log::codec::tables::write::TableBuilder;
 use crate::log::codec::tables::{NameAt, TextAt};
-use bincode::{Decode, Encode};
 
 const MORE: u16 = 1;
 const OBSERVER: u16 = 1 << 1;
@@ -85,16 +81,6 @@ enum PayloadPlaces {
     Other(Box<EntryBody>),
 }
 
-/// The body of an entry that is no change.
-#[derive(Debug, Encode, Decode)]
-enum EntryBody {
-    Snapshot(SnapshotBody),
-    Link(LinkBody),
-    Token(TokenBody),
-    LongLink(LinkBody, LinkState, Service),
-    Unlisted(SnapshotBody, UnlistedBody),
-}
-
 impl EntryPlaces {
     /// Adds the strings of an entry to the tables.
     pub(in crate::log) fn of(entry: &Entry, tables: &mut TableBuilder<'_>) -> EntryPlaces {
@@ -104,10 +90,21 @@ impl EntryPlaces {
             payload: PayloadPlaces::of(&entry.payload, tables),
         }
     }
+
+    /// The only channel that the entry is about. A link line may be about any, whatever it names.
+    pub(in crate::log) fn channel(
+        &self,
+        tables: &Tables<'_>,
+    ) -> Result<Option<NameAt>, CodecError> {
+        match &self.payload {
+            PayloadPlaces::Change(change) => tables.channel_of(change.member).map(Some),
+            PayloadPlaces::Other(body) => Ok(body.channel()),
+        }
+    }
 }
 
 impl Renumber for EntryPlaces {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         map.name(&mut self.observer)?;
         map.text_if(&mut self.id)?;
         match &mut self.payload {
@@ -278,6 +275,11 @@ pub(in crate::log) fn read(
 }
 
 impl Row {
+    /// The places of its strings.
+    pub(in crate::log) fn places(&self) -> &EntryPlaces {
+        &self.places
+    }
+
     /// Whether the entry may be about the channel: links may be about any.
     pub(in crate::log) fn is_in(&self, scope: &ChannelScope) -> bool {
         match &self.places.payload {
@@ -420,73 +422,17 @@ pub(in crate::log) fn canonical(
 
 impl PayloadPlaces {
     fn of(payload: &Payload, tables: &mut TableBuilder<'_>) -> Self {
-        let body = match payload {
-            Payload::Change(change) => {
-                return PayloadPlaces::Change(ChangePlaces::of(change, tables));
-            }
+        match payload {
+            Payload::Change(change) => PayloadPlaces::Change(ChangePlaces::of(change, tables)),
             Payload::Snapshot(snapshot) => {
-                let body = SnapshotBody::of(snapshot, tables);
-                match UnlistedBody::of(snapshot.origin) {
-                    None => EntryBody::Snapshot(body),
-                    Some(origin) => EntryBody::Unlisted(body, origin),
-                }
+                PayloadPlaces::other(EntryBody::snapshot(snapshot, tables))
             }
-            Payload::Link(link) => {
-                let body = LinkBody::of(link, tables);
-                if link::is_short(link) {
-                    EntryBody::Link(body)
-                } else {
-                    EntryBody::LongLink(body, link.state, link.service)
-                }
-            }
-            Payload::Token(token) => EntryBody::Token(TokenBody::of(token, tables)),
-        };
+            Payload::Link(link) => PayloadPlaces::other(EntryBody::link(link, tables)),
+            Payload::Token(token) => PayloadPlaces::other(EntryBody::token(token, tables)),
+        }
+    }
+
+    fn other(body: EntryBody) -> Self {
         PayloadPlaces::Other(Box::new(body))
-    }
-}
-
-impl Renumber for EntryBody {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
-        match self {
-            EntryBody::Snapshot(body) | EntryBody::Unlisted(body, _) => body.renumber(map),
-            EntryBody::Link(body) | EntryBody::LongLink(body, ..) => body.renumber(map),
-            EntryBody::Token(body) => body.renumber(map),
-        }
-    }
-}
-
-impl EntryBody {
-    fn is_in(&self, scope: &ChannelScope) -> bool {
-        match self {
-            EntryBody::Snapshot(body) | EntryBody::Unlisted(body, _) => body.is_in(scope),
-            EntryBody::Token(body) => body.is_in(scope),
-            EntryBody::Link(_) | EntryBody::LongLink(..) => true,
-        }
-    }
-
-    fn payload(&self, tables: &TableReader) -> Result<Payload, CodecError> {
-        Ok(match self {
-            EntryBody::Snapshot(body) => Payload::Snapshot(Box::new(body.snapshot(None, tables)?)),
-            EntryBody::Unlisted(body, origin) => {
-                Payload::Snapshot(Box::new(body.snapshot(Some(*origin), tables)?))
-            }
-            EntryBody::Link(body) => Payload::Link(Box::new(body.link(None, tables)?)),
-            EntryBody::LongLink(body, state, service) => {
-                Payload::Link(Box::new(body.link(Some((*state, *service)), tables)?))
-            }
-            EntryBody::Token(body) => Payload::Token(Box::new(body.token(tables)?)),
-        })
-    }
-
-    fn canonical(&self, out: &mut Canonical<'_>) -> Result<(), CodecError> {
-        match self {
-            EntryBody::Snapshot(body) => body.canonical(None, out),
-            EntryBody::Unlisted(body, origin) => body.canonical(Some(*origin), out),
-            EntryBody::Link(body) => body.canonical(None, out),
-            EntryBody::LongLink(body, state, service) => {
-                body.canonical(Some((*state, *service)), out)
-            }
-            EntryBody::Token(body) => body.canonical(out),
-        }
     }
 }

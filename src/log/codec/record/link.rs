@@ -37,7 +37,7 @@ struct GapBody {
 }
 
 impl Renumber for LinkBody {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         map.name_if(&mut self.channel)?;
         map.text_if(&mut self.reason)?;
         self.except.0.iter_mut().try_for_each(|at| map.name(at))?;

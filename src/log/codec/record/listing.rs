@@ -42,13 +42,13 @@ impl ClaimBody {
 }
 
 impl Renumber for ClaimBody {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         map.text_if(&mut self.meta)
     }
 }
 
 impl Renumber for ListingBody {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         let mut topics = self.topics.0.iter_mut();
         topics.try_for_each(|(topic, _)| map.name(topic))?;
         self.members.0.iter_mut().try_for_each(|(member, claim)| {

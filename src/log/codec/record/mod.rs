@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `entry` | an entry as a row: what all entries have |
 //! | `change` | the rest of a row that is a change |
+//! | `entry_body` | the rest of a row that is no change |
 //! | `snapshot`, `listing`, `stamp` | a snapshot, what it lists, and stamps in it |
 //! | `link`, `token` | the other entries |
 //! | `rules` | the rules of the commits and pages that follow |
@@ -31,6 +32,7 @@ pub(in crate::log) mod reject;
 pub(in crate::log) mod rules;
 
 mod change;
+mod entry_body;
 mod link;
 mod listing;
 mod snapshot;

@@ -31,6 +31,10 @@ enum StepBody {
 }
 
 impl PageBody {
+    pub(in crate::log) fn channel(&self) -> NameAt {
+        self.channel
+    }
+
     pub(in crate::log) fn is_in(&self, scope: &ChannelScope) -> bool {
         scope.has_name(self.channel)
     }
@@ -83,7 +87,7 @@ impl PageBody {
 }
 
 impl Renumber for PageBody {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         map.name(&mut self.observer)?;
         map.name(&mut self.channel)?;
         map.text(&mut self.sync)?;

@@ -50,7 +50,7 @@ impl ProgressBody {
 }
 
 impl Renumber for ProgressBody {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         let ProgressBody::File { path, .. } = self;
         map.text(path)
     }

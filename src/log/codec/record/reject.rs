@@ -51,7 +51,7 @@ impl RejectBody {
 }
 
 impl Renumber for RejectBody {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         map.text(&mut self.source)?;
         map.text(&mut self.reason)
     }

@@ -69,6 +69,10 @@ impl UnlistedBody {
 }
 
 impl SnapshotBody {
+    pub(super) fn channel(&self) -> NameAt {
+        self.channel
+    }
+
     pub(super) fn is_in(&self, scope: &ChannelScope) -> bool {
         scope.has_name(self.channel)
     }
@@ -147,7 +151,7 @@ impl SnapshotBody {
 }
 
 impl Renumber for SnapshotBody {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         map.name(&mut self.channel)?;
         map.name_if(&mut self.self_user)?;
         self.held.0.iter_mut().try_for_each(|at| map.member(at))?;

@@ -21,13 +21,17 @@ pub(super) struct TokenBody {
 }
 
 impl Renumber for TokenBody {
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         map.name_if(&mut self.channel)?;
         map.text_if(&mut self.reason)
     }
 }
 
 impl TokenBody {
+    pub(super) fn channel(&self) -> Option<NameAt> {
+        self.channel
+    }
+
     /// A token that names no channel is about all of its observer's.
     pub(super) fn is_in(&self, scope: &ChannelScope) -> bool {
         self.channel.is_none_or(|channel| scope.has_name(channel))

@@ -1,4 +1,4 @@
-//! Carries positions in the tables of frames over to the tables of one block. What the positions stand in is in
+//! Carries positions in the tables of frames over to the tables of a stream of a block. What the positions stand in is in
 //! `record`.
 
 use super::read::{Stored, Tables};
@@ -9,53 +9,99 @@ use std::collections::HashMap;
 
 /// Has positions in the tables of a frame.
 pub(in crate::log) trait Renumber {
-    /// Replaces each of them by its position in the tables of the block.
+    /// Replaces each of them by its position in the tables of the stream.
     ///
     /// # Errors
     /// A position is none of the frame's.
-    fn renumber(&mut self, map: &TableMap) -> Result<(), CodecError>;
+    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError>;
 }
 
-/// Where the strings and members of one frame are in the tables of the block.
-#[derive(Debug)]
-pub(in crate::log) struct TableMap {
-    names: Vec<NameAt>,
-    members: Vec<MemberAt>,
-    /// A text is used once, so those of the frame follow those of the frames before.
-    first_text: TextAt,
-    texts: u32,
+/// Carries positions over from the tables of a frame to those of a stream, to which it adds what they do not have yet.
+pub(in crate::log) struct TableMap<'m, 't> {
+    pub(in crate::log) from: &'m Tables<'t>,
+    pub(in crate::log) to: &'m mut TableMerger,
+    pub(in crate::log) known: &'m mut KnownPositions,
 }
 
-impl TableMap {
-    pub(in crate::log::codec) fn name(&self, at: &mut NameAt) -> Result<(), CodecError> {
-        *at = *look_up(&self.names, "name", *at)?;
+/// Where the strings and members of one frame are in the tables of a stream, as far as they are there.
+#[derive(Debug, Default)]
+pub(in crate::log) struct KnownPositions {
+    names: Vec<Option<NameAt>>,
+    members: Vec<Option<MemberAt>>,
+    texts: Vec<Option<TextAt>>,
+}
+
+impl KnownPositions {
+    /// None of the positions of a frame with these tables.
+    pub(in crate::log) fn none_of(tables: &Tables<'_>) -> KnownPositions {
+        KnownPositions {
+            names: vec![None; tables.names.len()],
+            members: vec![None; tables.members.len()],
+            texts: vec![None; tables.texts.len()],
+        }
+    }
+}
+
+impl TableMap<'_, '_> {
+    pub(in crate::log::codec) fn name(&mut self, at: &mut NameAt) -> Result<(), CodecError> {
+        let name = look_up(&self.from.names, "name", *at)?;
+        let known = slot(&mut self.known.names, "name", *at)?;
+        *at = match *known {
+            Some(known) => known,
+            None => *known.insert(self.to.name(name)?),
+        };
         Ok(())
     }
 
-    pub(in crate::log::codec) fn name_if(&self, at: &mut Option<NameAt>) -> Result<(), CodecError> {
+    pub(in crate::log::codec) fn name_if(
+        &mut self,
+        at: &mut Option<NameAt>,
+    ) -> Result<(), CodecError> {
         at.as_mut().map_or(Ok(()), |at| self.name(at))
     }
 
-    pub(in crate::log::codec) fn member(&self, at: &mut MemberAt) -> Result<(), CodecError> {
-        *at = *look_up(&self.members, "member", *at)?;
+    pub(in crate::log::codec) fn member(&mut self, at: &mut MemberAt) -> Result<(), CodecError> {
+        let index = *at;
+        if let Some(known) = *slot(&mut self.known.members, "member", index)? {
+            *at = known;
+            return Ok(());
+        }
+        let mut key = *look_up(&self.from.members, "member", index)?;
+        key.iter_mut().try_for_each(|at| self.name(at))?;
+        *at = self.to.member(key)?;
+        *slot(&mut self.known.members, "member", index)? = Some(*at);
         Ok(())
     }
 
-    pub(in crate::log::codec) fn text(&self, at: &mut TextAt) -> Result<(), CodecError> {
-        let (what, index) = ("text", *at);
-        let moved = self.first_text.checked_add(index);
-        let moved = moved.filter(|_| index < self.texts);
-        *at = moved.ok_or(CodecError::Index { what, index })?;
+    pub(in crate::log::codec) fn text(&mut self, at: &mut TextAt) -> Result<(), CodecError> {
+        let text = look_up(&self.from.texts, "text", *at)?;
+        let known = slot(&mut self.known.texts, "text", *at)?;
+        *at = match *known {
+            Some(known) => known,
+            None => *known.insert(self.to.texts.push(text)?),
+        };
         Ok(())
     }
 
-    pub(in crate::log::codec) fn text_if(&self, at: &mut Option<TextAt>) -> Result<(), CodecError> {
+    pub(in crate::log::codec) fn text_if(
+        &mut self,
+        at: &mut Option<TextAt>,
+    ) -> Result<(), CodecError> {
         at.as_mut().map_or(Ok(()), |at| self.text(at))
     }
 }
 
-/// The tables of a block: those of its frames, each name and member once. A name with another salt is another name
-/// here, because the chain depends on the salts.
+fn slot<'k, T>(
+    known: &'k mut [Option<T>],
+    what: &'static str,
+    index: u32,
+) -> Result<&'k mut Option<T>, CodecError> {
+    let slot = known.get_mut(index as usize);
+    slot.ok_or(CodecError::Index { what, index })
+}
+
+/// The tables of a stream: what its records need of those of the frames, each name and member once. A name with another
+/// salt is another name here, because the chain depends on the salts.
 #[derive(Debug, Default)]
 pub(in crate::log) struct TableMerger {
     names: StringTable,
@@ -66,30 +112,6 @@ pub(in crate::log) struct TableMerger {
 }
 
 impl TableMerger {
-    /// Adds the tables of the next frame.
-    pub(in crate::log) fn add(&mut self, tables: &Tables<'_>) -> Result<TableMap, CodecError> {
-        let mut map = TableMap {
-            names: Vec::with_capacity(tables.names.len()),
-            members: Vec::with_capacity(tables.members.len()),
-            first_text: self.texts.count,
-            texts: u32::try_from(tables.texts.len()).map_err(|_| CodecError::Number)?,
-        };
-        for name in &tables.names {
-            let at = self.name(name)?;
-            map.names.push(at);
-        }
-        for &key in &tables.members {
-            let mut key = key;
-            key.iter_mut().try_for_each(|at| map.name(at))?;
-            let at = self.member(key)?;
-            map.members.push(at);
-        }
-        for text in &tables.texts {
-            self.texts.push(text)?;
-        }
-        Ok(map)
-    }
-
     fn name(&mut self, name: &Stored<'_>) -> Result<NameAt, CodecError> {
         let key = name.key();
         if let Some(&at) = self.name_positions.get(&key) {
@@ -112,12 +134,7 @@ impl TableMerger {
         Ok(at)
     }
 
-    /// Bytes so far.
-    pub(in crate::log) fn bytes(&self) -> usize {
-        self.names.bytes() + self.members.len() + self.texts.bytes()
-    }
-
-    /// Appends the tables as they stand in the payload of a block.
+    /// Appends the tables as they stand in a stream.
     pub(in crate::log) fn write(&self, out: &mut Vec<u8>) {
         self.names.write(out);
         put_varint(out, self.member_positions.len() as u64);
@@ -149,10 +166,6 @@ impl StringTable {
             Stored::Erased(hash) => self.salts.extend_from_slice(&hash[..]),
         }
         Ok(at)
-    }
-
-    fn bytes(&self) -> usize {
-        self.heads.len() + self.salts.len() + self.strings.len()
     }
 
     fn write(&self, out: &mut Vec<u8>) {

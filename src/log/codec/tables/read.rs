@@ -96,6 +96,20 @@ impl<'a> Tables<'a> {
         })
     }
 
+    /// The channel of a member.
+    pub(in crate::log::codec) fn channel_of(&self, member: MemberAt) -> Result<NameAt, CodecError> {
+        let [channel, ..] = look_up(&self.members, "member", member)?;
+        Ok(*channel)
+    }
+
+    /// The text of a name; `None` if it was erased.
+    pub(in crate::log) fn name_text(&self, at: NameAt) -> Result<Option<&'a str>, CodecError> {
+        Ok(match look_up(&self.names, "name", at)? {
+            Stored::Kept(_, text) => Some(text),
+            Stored::Erased(_) => None,
+        })
+    }
+
     /// Computes the hashes for the chain. They are the costly half of a verification, so this is done only on demand.
     pub(in crate::log) fn hashes(&self) -> Result<Hashes, CodecError> {
         let mut hashes = Hashes {
@@ -212,6 +226,7 @@ impl ChannelScope {
 }
 
 /// Gives the names, members and texts of records by their positions in the tables.
+#[derive(Default)]
 pub(in crate::log) struct TableReader {
     names: Vec<NameId>,
     /// `None`: not in the scope.
