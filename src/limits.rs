@@ -45,6 +45,8 @@ pub const RETRY_IDS_MAX: usize = 1_000_000;
 pub const RETRY_IDS_PER_OBSERVER_MIN: usize = 10_000;
 /// Observers whose ids are protected in this way.
 pub const RETRY_OBSERVERS_MAX: usize = 64;
+/// How long a retry id outlives its entry, at least, if that is pruned: counted from its recording.
+pub const RETRY_IDS_PRUNED_MS: i64 = 7 * 86_400_000;
 
 /// Names and members that are kept in memory though no present member, tombstone or observer needs them; or half as
 /// many as are needed, if that is more.
@@ -119,6 +121,12 @@ pub const BLOCK_ENTRIES: u64 = 65_536;
 pub const BLOCK_BYTES_MAX: usize = 16 << 20;
 /// Entries that may be unsealed while lines wait for the writer. Beyond it, sealing takes its share of the processor.
 pub const UNSEALED_ENTRIES_MAX: u64 = 1 << 20;
+/// How often a server looks for entries that its retention lets go.
+pub const PRUNE_EVERY_MS: u64 = 3_600_000;
+/// Entries that go at a time, about, while lines may wait for the writer.
+pub const PRUNED_AT_ONCE: u64 = 262_144;
+/// With fewer entries than this and no whole block, a server waits a day: the base is written anew each time.
+pub const PRUNED_MIN: u64 = 4_096;
 /// Files whose position is remembered for `--resume`; and the same number of feeds.
 pub const SOURCES_MAX: usize = 10_000;
 

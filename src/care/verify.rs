@@ -8,7 +8,7 @@ use crate::domain::entry::{Commit, Entry, Payload, Snapshot};
 use crate::domain::event::Event;
 use crate::domain::resolve::resolve;
 use crate::log::frame::Check;
-use crate::query::answer::{Problem, Verified};
+use crate::query::answer::{Problem, Time, Verified};
 use crate::store::{
     Digests, ScanScope, ScopedCommit, ScopedRecord, StateCursor, StateView, Store, StoreError,
     check,
@@ -72,11 +72,14 @@ impl Store {
             problems,
             ..
         } = verifier;
+        let retained = self.retained();
         Ok(Verified {
             ok: problems.is_empty(),
             entries,
             commits,
             problems,
+            pruned_seq: retained.map(|retained| retained.seq),
+            retained_from: retained.map(|retained| Time(retained.from)),
         })
     }
 }

@@ -7,11 +7,12 @@ use super::global_args::GlobalArgs;
 use super::progress::say;
 use crate::domain::time::Millis;
 use crate::query::answer::{
-    ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Who,
+    ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Time, Who,
 };
 use crate::query::params::{
     ChannelParams, HistoryParams, MissedParams, SessionsParams, StatsParams, WhoParams,
 };
+use crate::query::time::When;
 use crate::store::{Options, Store, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +39,9 @@ pub trait Question: Serialize {
     /// The answer, or one item of a list.
     type Answer: DeserializeOwned;
 
+    /// Whether it asks for a list over a range that begins before this moment.
+    fn begins_before(&self, moment: Millis, now: Millis) -> bool;
+
     /// Lets the store answer; stops when `each` returns `false`.
     ///
     /// # Errors
@@ -52,10 +56,15 @@ pub trait Question: Serialize {
 
 /// Declares questions with the functions that answer them.
 macro_rules! questions {
-    ($($route:literal $question:ty => $answer:ty, |$asked:pat_param, $store:pat_param, $now:pat_param, $each:pat_param| $ask:expr;)*) => {$(
+    ($($route:literal $question:ty => $answer:ty, $begins:expr, |$asked:pat_param, $store:pat_param, $now:pat_param, $each:pat_param| $ask:expr;)*) => {$(
         impl Question for $question {
             const ROUTE: &'static str = $route;
             type Answer = $answer;
+
+            fn begins_before(&self, moment: Millis, now: Millis) -> bool {
+                let begins: fn(&$question, Millis, Millis) -> bool = $begins;
+                begins(self, moment, now)
+            }
 
             fn ask(
                 &self,
@@ -79,29 +88,37 @@ pub struct ListChannels {}
 pub struct ListRejects {}
 
 questions! {
-    "who" WhoParams => Who, |asked, store, now, each| {
+    "who" WhoParams => Who, |_, _, _| false, |asked, store, now, each| {
         let filter = asked.filter(now).map_err(|what| StoreError::Stopped(what.to_owned()))?;
         store.who(&asked.channel, &filter).map(|who| all([who], each))
     };
-    "history" HistoryParams => HistoryEntry, |asked, store, now, each| {
+    "history" HistoryParams => HistoryEntry, |asked, moment, now| {
+        asked.after_seq == 0 && begins_before(asked.from, moment, now)
+    }, |asked, store, now, each| {
         one_by_one(store.history(&asked.filter(now))?, each)
     };
-    "missed" MissedParams => Missed, |asked, store, now, each| {
+    "missed" MissedParams => Missed, |asked, moment, now| {
+        asked.gap.is_none() && begins_before(asked.since, moment, now)
+    }, |asked, store, now, each| {
         store.missed(&asked.channel, &asked.filter(now)).map(|gaps| all(gaps, each))
     };
-    "sessions" SessionsParams => Session, |asked, store, now, each| {
+    "sessions" SessionsParams => Session, |asked, moment, now| {
+        begins_before(asked.from, moment, now)
+    }, |asked, store, now, each| {
         one_by_one(store.sessions(&asked.filter(now))?, each)
     };
-    "stats" StatsParams => Stats, |asked, store, now, each| {
+    "stats" StatsParams => Stats, |asked, moment, now| {
+        begins_before(asked.from, moment, now)
+    }, |asked, store, now, each| {
         store.stats(&asked.filter(now)).map(|stats| all(stats, each))
     };
-    "gaps" ChannelParams => Gap, |asked, store, _, each| {
+    "gaps" ChannelParams => Gap, |_, _, _| true, |asked, store, _, each| {
         store.gaps(&asked.channel).map(|gaps| all(gaps, each))
     };
-    "channels" ListChannels => ChannelAnswer, |_, store, _, each| {
+    "channels" ListChannels => ChannelAnswer, |_, _, _| false, |_, store, _, each| {
         store.channels().map(|channels| all(channels, each))
     };
-    "rejects" ListRejects => RejectAnswer, |_, store, _, each| one_by_one(store.rejects()?, each);
+    "rejects" ListRejects => RejectAnswer, |_, _, _| true, |_, store, _, each| one_by_one(store.rejects()?, each);
 }
 
 /// Passes on answers that are read from the log one after another.
@@ -162,17 +179,37 @@ impl<'a> QueryBackend<'a> {
             done = each(&answer);
             done.is_ok()
         };
-        match self {
-            QueryBackend::Store(data, store) => question
-                .ask(store, now(), &mut take)
-                .map_err(|error| failure(data, error))?,
+        let now = now();
+        let retained = match self {
+            QueryBackend::Store(data, store) => {
+                let asked = question.ask(store, now, &mut take);
+                asked.map_err(|error| failure(data, error))?;
+                store.retained().map(|retained| retained.from)
+            }
             #[cfg(feature = "client")]
             QueryBackend::Server(server) => {
-                server.ask(Q::ROUTE, question, take).map_err(unanswered)?
+                server.ask(Q::ROUTE, question, take).map_err(unanswered)?;
+                server.retained().map(|at| at.0)
             }
-        }
+        };
+        say_retained(retained.filter(|&from| question.begins_before(from, now)));
         done
     }
+}
+
+/// Says that an answer lists only what is retained.
+pub fn say_retained(from: Option<Millis>) {
+    if let Some(from) = from {
+        say(&format!(
+            "entries before {} were pruned: only what is retained is listed",
+            Time(from)
+        ));
+    }
+}
+
+/// Whether a range without a begin, or with this one, begins before a moment.
+pub fn begins_before(from: Option<When>, moment: Millis, now: Millis) -> bool {
+    from.is_none_or(|from| from.resolve(now) < moment)
 }
 
 /// Who can answer for the store in a folder.
@@ -265,6 +302,7 @@ pub fn unanswered_by_owner(data: &Path, error: RemoteError) -> Failure {
         RemoteError::Owner(OwnerFailure::NoSuchChannel(channel)) => {
             Failure::no_channel(&channel, data)
         }
+        RemoteError::Owner(OwnerFailure::PastRetention(what)) => Failure::past_retention(what),
         other => unanswered(other),
     }
 }
@@ -277,6 +315,9 @@ pub fn unanswered(error: RemoteError) -> Failure {
         RemoteError::Owner(OwnerFailure::NoSuchChannel(_)) | RemoteError::NotFound(_) => {
             Failure::new(Exit::NotFound, what)
                 .hint("`rollbook channels` lists the channels that there are")
+        }
+        RemoteError::PastRetention(_) | RemoteError::Owner(OwnerFailure::PastRetention(_)) => {
+            Failure::past_retention(what)
         }
         RemoteError::Owner(OwnerFailure::Damaged(_)) => Failure::corrupt(what),
         RemoteError::Refused { .. } => Failure::new(Exit::Failed, what)

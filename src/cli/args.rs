@@ -1,8 +1,8 @@
 //! The command line: its options and commands, and their help, examples first. It executes nothing.
 
 use super::commands::{
-    bench, completions, export, gaps, history, ingest, man, missed, rejects, replay, sessions,
-    simulate, stats, verify, who,
+    bench, compact, completions, export, gaps, history, ingest, man, missed, prune, rejects,
+    replay, sessions, simulate, stats, verify, who,
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
@@ -25,7 +25,7 @@ use clap::{error::ErrorKind, parser::ValueSource};
   rollbook history studio-7 | jq .     every entry, as JSON lines
 ")]
 #[command(
-    after_help = "Exit status: 0 done, 1 failed, 2 usage, 3 no such channel or store, \
+    after_help = "Exit status: 0 done, 1 failed, 2 usage, 3 no such channel or store, or pruned, \
     4 store in use, 5 corruption found, 130 interrupted."
 )]
 pub struct Cli {
@@ -85,10 +85,9 @@ pub enum Command {
 ")]
     Rebuild,
     /// Seal the past into blocks, and give room on the disk back
-    #[command(help_template = HELP, before_help = "Example:
-  rollbook --data ./evening compact
-")]
-    Compact,
+    Compact(compact::CompactArgs),
+    /// Remove the oldest entries, for good
+    Prune(prune::PruneArgs),
     /// Bring a store of an older format up to this one
     #[command(help_template = HELP, before_help = "Example:
   rollbook --data ./evening migrate

@@ -16,7 +16,7 @@ pub enum Exit {
     Failed,
     /// The command line could not be understood.
     Usage,
-    /// No such channel, or no store.
+    /// No such channel, no store, or a question about what was pruned.
     NotFound,
     /// Another process has the store.
     InUse,
@@ -99,6 +99,14 @@ impl Failure {
             format!("there is no channel {} in {}", shown(channel), path(data)),
         )
         .hint("`rollbook channels` lists those that there are")
+    }
+
+    /// What the question is about was pruned.
+    #[must_use]
+    pub fn past_retention(what: impl Into<String>) -> Failure {
+        Failure::new(Exit::NotFound, what).hint(
+            "`rollbook verify` says where the store begins; what was pruned cannot be brought back",
+        )
     }
 
     /// Another process has the store open; `owner` describes it, if known.

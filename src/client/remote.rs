@@ -4,7 +4,9 @@
 use super::token::Token;
 use super::transport::{Address, AddressError, ConnectError};
 use crate::limits;
+use crate::query::answer::Time;
 use crate::query::owner::{OwnerFailure, Piece};
+use crate::query::params::{PAST_RETENTION, RETAINED_HEADER};
 use crate::store::OWNER_SOCKET;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -16,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout};
@@ -46,6 +49,9 @@ pub enum RemoteError {
     /// What the request asked for does not exist.
     #[error("{0}")]
     NotFound(String),
+    /// What the request asked about was pruned.
+    #[error("{0}")]
+    PastRetention(String),
     /// The server does not allow the request.
     #[error("{address} does not allow it: {why}")]
     Refused {
@@ -82,12 +88,15 @@ pub struct ServerClient {
     address: Address,
     token: Option<Token>,
     runtime: Runtime,
+    /// From when on the server's store is retained, by its last answer.
+    retained: Mutex<Option<Time>>,
 }
 
 /// The body of an error answer.
 #[derive(Deserialize)]
 struct ServerSentence {
     error: String,
+    code: Option<String>,
 }
 
 impl ServerClient {
@@ -100,6 +109,7 @@ impl ServerClient {
             address,
             token,
             runtime: Builder::new_current_thread().enable_all().build()?,
+            retained: Mutex::default(),
         })
     }
 
@@ -129,6 +139,12 @@ impl ServerClient {
     #[must_use]
     pub fn token(&self) -> Option<&Token> {
         self.token.as_ref()
+    }
+
+    /// From when on the server's store is retained, if older entries were pruned; by its last answer.
+    #[must_use]
+    pub fn retained(&self) -> Option<Time> {
+        *self.retained.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The runtime on which requests run.
@@ -256,6 +272,10 @@ impl ServerClient {
             .map_err(|_| self.away(&"no answer in time"))?;
         let response = answered.map_err(|error| self.away(&error))?;
         if response.status().is_success() {
+            let retained = response.headers().get(RETAINED_HEADER);
+            let retained = retained.and_then(|at| at.to_str().ok());
+            let retained = retained.and_then(|at| serde_json::from_value(at.into()).ok());
+            *self.retained.lock().unwrap_or_else(PoisonError::into_inner) = retained;
             return Ok(response);
         }
         Err(self.refusal(response).await)
@@ -267,9 +287,12 @@ impl ServerClient {
         let body = body.collect().await.map(|body| body.to_bytes());
         let body = body.unwrap_or_default();
         let sentence: Option<ServerSentence> = serde_json::from_slice(&body).ok();
+        let is_past = |sentence: &ServerSentence| sentence.code.as_deref() == Some(PAST_RETENTION);
+        let past = sentence.as_ref().is_some_and(is_past);
         let why = sentence.map(|sentence| sentence.error);
         let address = self.shown();
         match (status, why) {
+            (StatusCode::NOT_FOUND, Some(why)) if past => RemoteError::PastRetention(why),
             (StatusCode::NOT_FOUND, Some(why)) => RemoteError::NotFound(why),
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(why)) => {
                 RemoteError::Refused { address, why }

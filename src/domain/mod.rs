@@ -78,6 +78,8 @@ pub mod entry;
 pub mod event;
 mod forget;
 #[doc(hidden)]
+pub mod gaps;
+#[doc(hidden)]
 pub mod interval;
 mod link;
 mod listing;
@@ -102,6 +104,8 @@ pub mod slot;
 mod snapshot;
 #[doc(hidden)]
 pub mod state;
+#[doc(hidden)]
+pub mod stay;
 #[doc(hidden)]
 pub mod time;
 pub(crate) mod tombstones;

@@ -174,6 +174,12 @@ impl ChannelWatches {
         self.open_gap
     }
 
+    /// How many gaps there have been.
+    #[must_use]
+    pub fn gaps_so_far(&self) -> u32 {
+        self.gaps
+    }
+
     /// The unfinished paged snapshot of an observer, if it has one: its name, and whether it is known to be
     /// incomplete.
     #[must_use]

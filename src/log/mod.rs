@@ -33,6 +33,7 @@ pub mod frame;
 pub mod read;
 pub mod salts;
 
+pub use codec::base::{BaseChannel, BaseContent, BaseHeader, BaseId};
 pub use codec::checkpoint;
 
 use crate::domain::entry::{ConnectionEnd, Entry, Page, Rules, Text};

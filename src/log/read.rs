@@ -1,6 +1,7 @@
 //! Reads the log in order, from any place: sealed blocks, and behind them the frames that the engine holds.
 
 use super::block::{Block, Blocks};
+use super::codec::base::BaseHeader;
 use super::engine::{Engine, JournalError, StoredValue, Values};
 use super::frame::{self, Check, FrameError, FrameHeader, FrameRecords};
 use crate::domain::names::Names;
@@ -22,6 +23,9 @@ pub enum ReadError {
         /// What is wrong with it.
         error: FrameError,
     },
+    /// What is to be read was pruned.
+    #[error("entries up to {} were pruned", .0.seq)]
+    Pruned(Arc<BaseHeader>),
 }
 
 /// A log: what an engine holds, and the sealed blocks before it. Where a block and frames stand for the same positions,
@@ -33,28 +37,38 @@ pub struct Log {
 
 impl Log {
     /// The log of an engine and blocks. Removes the parts of an unfinished frame that a crash left at its end, and the
-    /// frames that are sealed.
+    /// frames that are sealed or pruned.
     ///
     /// # Errors
-    /// The engine failed, or something is missing between the blocks and what the engine holds.
+    /// The engine failed, or something is missing between the base, the blocks and what the engine holds.
     pub fn open(engine: Box<dyn Engine>, blocks: Blocks) -> Result<Log, ReadError> {
         drop_unfinished(&*engine)?;
         let log = Log { engine, blocks };
+        let begin = log.blocks.begin();
         let first = log.blocks.first().unwrap_or_else(|| log.engine.first());
-        if first > 1 {
+        if first > begin {
             let what = "it is missing, and what it says is nowhere else".to_owned();
-            return Err(JournalError::Block { number: 1, what }.into());
+            return Err(JournalError::Block {
+                number: begin,
+                what,
+            }
+            .into());
         }
-        let Some(last) = log.blocks.last() else {
-            return Ok(log);
+        let (number, next, link) = match (log.blocks.last(), log.blocks.base()) {
+            (Some(last), _) => (last.position, last.next(), last.header.link_after),
+            (None, Some(base)) => (0, base.next, base.link),
+            (None, None) => return Ok(log),
         };
-        log.engine.trim(last.next())?;
+        log.engine.trim(next)?;
         let position = log.engine.first();
-        let missing = |what: &str| JournalError::Block {
-            number: last.position,
-            what: what.to_owned(),
+        let missing = |what: &str| {
+            let what = what.to_owned();
+            match number {
+                0 => JournalError::Base(what),
+                number => JournalError::Block { number, what },
+            }
         };
-        if position != last.next() {
+        if position != next {
             return Err(missing("entries behind it are missing").into());
         }
         let Some(first) = log.engine.get(position)? else {
@@ -62,7 +76,7 @@ impl Log {
         };
         // A damaged frame is found when it is read.
         match frame::header(&first) {
-            Ok(header) if header.link_before != last.header.link_after => {
+            Ok(header) if header.link_before != link => {
                 Err(missing("the frames behind it are of another history").into())
             }
             _ => Ok(log),
@@ -141,6 +155,15 @@ impl Log {
             }
         }
         Ok(low)
+    }
+
+    /// The error for a place before the log's begin.
+    fn pruned(&self) -> ReadError {
+        match self.blocks.base() {
+            Some(base) => ReadError::Pruned(base),
+            // A log is not pruned without a base.
+            None => JournalError::Base("it is missing".to_owned()).into(),
+        }
     }
 
     /// Finds the frame that contains the value at a position. Returns the frame's position and header.
@@ -244,6 +267,12 @@ impl Frame {
         }
     }
 
+    /// Where its payload is.
+    #[must_use]
+    pub fn bytes(&self) -> &FrameBytes {
+        &self.bytes
+    }
+
     /// Its header, and where its payload is.
     #[must_use]
     pub fn into_parts(self) -> (FrameHeader, FrameBytes) {
@@ -270,10 +299,20 @@ impl FrameBytes {
             FrameBytes::Block(block, passed) => {
                 // To pass over records, and to compute the chain, all of them must be read.
                 let channel = channel.filter(|_| passed == 0 && check == Check::Form);
-                let payload = blocks.payload(&block, channel.map(frame::channel_hash))?;
-                if check == Check::Chain {
-                    blocks.check_states(&block)?;
-                }
+                let hash = channel.map(frame::channel_hash);
+                let read = blocks.payload(&block, hash).and_then(|payload| {
+                    if check == Check::Chain {
+                        blocks.check_states(&block)?;
+                    }
+                    Ok(payload)
+                });
+                let payload = match (read, blocks.base()) {
+                    // It may have been pruned since its header was read.
+                    (Err(_), Some(base)) if block.position < base.next => {
+                        return Err(ReadError::Pruned(base));
+                    }
+                    (payload, _) => payload?,
+                };
                 let header = block.header.clone();
                 FrameRecords::of_block(header, payload, passed, names, (check, channel))
             }
@@ -340,6 +379,8 @@ impl<'a> Frames<'a> {
             return Ok(Some(self.block(block)));
         }
         match self.frame() {
+            // What was read up to here may have been pruned since.
+            _ if self.next < self.log.blocks.begin() => Err(self.log.pruned()),
             // Frames that were sealed since reading began may be gone.
             Err(_) | Ok(None) if self.is_sealed() => match self.log.blocks.at(self.next) {
                 Some(block) => Ok(Some(self.block(block))),

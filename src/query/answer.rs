@@ -53,6 +53,15 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
+/// The sentence about a question that cannot be answered any more: what was before a moment, up to an entry, was pruned.
+#[must_use]
+pub fn past_retention(seq: u64, retained_from: Millis) -> String {
+    let time = Time(retained_from);
+    format!(
+        "past retention: entries before {time} (up to seq {seq}) were pruned; ask about a later moment"
+    )
+}
+
 /// Metadata, as JSON; `None` is `null`.
 pub type Meta = Option<Box<RawValue>>;
 
@@ -341,6 +350,9 @@ pub struct Stats {
     /// The end of this interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Time>,
+    /// What was before this was pruned, and does not count; only where the time asked for begins before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retained_from: Option<Time>,
 }
 
 /// The largest roster.
@@ -407,6 +419,12 @@ pub struct Verified {
     pub commits: u64,
     /// What is wrong.
     pub problems: Vec<Problem>,
+    /// The last entry that was pruned: the log begins behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned_seq: Option<u64>,
+    /// What took effect before this was pruned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retained_from: Option<Time>,
 }
 
 impl Verified {
@@ -423,6 +441,8 @@ impl Verified {
             entries: 0,
             commits: 0,
             problems: vec![problem],
+            pruned_seq: None,
+            retained_from: None,
         }
     }
 }

@@ -85,9 +85,11 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// If the log cannot be read.
+    /// [`StoreError::PastRetention`] if entries behind `after_seq` were pruned (0 begins with what is retained); another
+    /// error if the log cannot be read.
     pub fn cursor(&self, after_seq: u64, channel: Option<&str>) -> Result<Cursor, StoreError> {
-        let after_seq = after_seq.min(self.head());
+        self.expect_behind(after_seq)?;
+        let after_seq = after_seq.max(self.begin() - 1).min(self.head());
         Ok(Cursor {
             cursor: None,
             speakers: self.speakers(after_seq, channel)?,
@@ -215,7 +217,10 @@ impl Cursor {
         if wanted && self.read < store.head() {
             let mut cursor = match self.cursor.take() {
                 Some(cursor) => cursor,
-                None => store.seek(self.read)?,
+                None => {
+                    store.expect_behind(self.read)?;
+                    store.seek(self.read)?
+                }
             };
             let read = self.read_ahead(store, &mut cursor, most, most_bytes);
             // Also after an error: reading continues before the damaged frame.

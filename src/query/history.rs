@@ -120,17 +120,21 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] if the log does not know the channel; another error if the log cannot be read.
+    /// [`StoreError::NoSuchChannel`] if the log does not know the channel; [`StoreError::PastRetention`] if the whole
+    /// range was pruned, or entries behind `after_seq` were; another error if the log cannot be read.
     pub fn history(&self, filter: &HistoryFilter) -> Result<History<'_>, StoreError> {
         if let Some(channel) = &filter.channel {
             self.expect_channel(channel)?;
         }
+        self.expect_end(filter.to)?;
+        self.expect_behind(filter.after_seq)?;
         let scope = ScanScope {
             channel: filter.channel.as_deref(),
             start: match filter.channel {
+                Some(_) if filter.after_seq == 0 => ScanStart::First,
                 // Only the state knows which entries without a channel belong to this one.
                 Some(_) => ScanStart::Behind(filter.after_seq),
-                None => ScanStart::Seq(filter.after_seq.saturating_add(1)),
+                None => ScanStart::Seq(filter.after_seq.saturating_add(1).max(self.begin())),
             },
             ..ScanScope::default()
         };
@@ -246,14 +250,18 @@ impl HistoryFilter {
 
 pub(super) fn entry_type(entry: &Entry) -> EntryType {
     match &entry.payload {
-        Payload::Change(change) => match change.kind {
-            ChangeKind::Join => EntryType::Join,
-            ChangeKind::Leave => EntryType::Leave,
-            ChangeKind::Update => EntryType::Update,
-        },
+        Payload::Change(change) => change_type(change.kind),
         Payload::Snapshot(_) => EntryType::Snapshot,
         Payload::Link(_) => EntryType::Link,
         Payload::Token(_) => EntryType::Token,
+    }
+}
+
+pub(super) fn change_type(kind: ChangeKind) -> EntryType {
+    match kind {
+        ChangeKind::Join => EntryType::Join,
+        ChangeKind::Leave => EntryType::Leave,
+        ChangeKind::Update => EntryType::Update,
     }
 }
 

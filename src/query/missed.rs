@@ -1,13 +1,12 @@
 //! `missed` and `gaps`: the times in which no observer watched a channel, and what must have happened in them.
 
 use super::answer::{ClosedBy, CollectedChange, Evidence, Gap, Missed, MissedMember, Time};
-use super::history::entry_type;
-use super::{member_names, meta_answer};
-use crate::domain::entry::{
-    Change, Disposition, Entry, LinkChange, Origin, Payload, Snapshot, SnapshotOrigin,
-};
+use super::history::change_type;
+use super::meta_answer;
+use super::retention::past;
+use crate::domain::entry::{Entry, Payload};
 use crate::domain::event::ChangeKind;
-use crate::domain::names::{NameId, Names, NumberMap};
+use crate::domain::gaps::{ChannelGaps, GapClosing, GapMember, GapRecord, GapReport};
 use crate::domain::time::Millis;
 use crate::store::{ScanScope, StateView, Store, StoreError, heard_of};
 
@@ -79,27 +78,30 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] if the log does not know the channel.
+    /// [`StoreError::NoSuchChannel`] if the log does not know the channel; [`StoreError::PastRetention`] if the gap was
+    /// pruned.
     pub fn missed(&self, channel: &str, filter: &MissedFilter) -> Result<Vec<Missed>, StoreError> {
         let gaps = self.gaps_found(channel, filter.known_at)?;
-        let wanted = |found: &FoundGap| {
-            !found.resumed
-                && filter.gap.is_none_or(|gap| found.missed.gap == gap)
+        if let Some(gap) = filter.gap {
+            self.expect_gap(channel, gap, filter.known_at, &gaps)?;
+        }
+        let wanted = |found: &GapRecord| {
+            found.closed_by != Some(GapClosing::Resumed)
+                && filter.gap.is_none_or(|gap| found.gap == gap)
                 && filter
                     .since
-                    .is_none_or(|since| found.missed.to.is_none_or(|to| to.0 > since))
+                    .is_none_or(|since| found.to.is_none_or(|to| to > since))
         };
-        Ok(gaps
-            .into_iter()
-            .filter(wanted)
-            .map(|found| {
-                if filter.detail {
-                    found.missed
-                } else {
-                    found.missed.plain()
-                }
-            })
-            .collect())
+        let gaps = gaps.into_iter().filter(wanted);
+        let shown = gaps.map(|found| {
+            let missed = missed_answer(channel, found);
+            if filter.detail {
+                missed
+            } else {
+                missed.plain()
+            }
+        });
+        Ok(shown.collect())
     }
 
     /// The gaps of a channel.
@@ -127,52 +129,54 @@ impl Store {
     /// [`StoreError::NoSuchChannel`] if the log does not know the channel.
     pub fn gaps(&self, channel: &str) -> Result<Vec<Gap>, StoreError> {
         let gaps = self.gaps_found(channel, None)?.into_iter();
-        Ok(gaps
-            .map(
-                |FoundGap {
-                     missed, resumed, ..
-                 }| Gap {
-                    gap: missed.gap,
-                    channel: missed.channel,
-                    from: missed.from,
-                    to: missed.to,
-                    evidence: missed.evidence,
-                    closed_by: missed.closed_by,
-                    resumed,
-                    joined: missed.joined.len() as u64,
-                    left: missed.left.len() as u64,
-                    updated: missed.updated.len() as u64,
-                },
-            )
-            .collect())
+        Ok(gaps.map(|found| gap_answer(channel, &found)).collect())
+    }
+
+    /// Refuses a gap that the channel has had, and that is not among those found: it was over, and was pruned.
+    fn expect_gap(
+        &self,
+        channel: &str,
+        gap: u32,
+        known_at: Option<Millis>,
+        found: &[GapRecord],
+    ) -> Result<(), StoreError> {
+        let Some(retained) = self.retained() else {
+            return Ok(());
+        };
+        let had = self.as_of(known_at, None, |state, names| {
+            let known = names.find(channel).and_then(|name| state.channel(name));
+            known.map_or(0, |known| known.watching().gaps_so_far())
+        })?;
+        let is_known = found.iter().any(|found| found.gap == gap);
+        if !is_known && (1..=had).contains(&gap) {
+            return Err(past(retained));
+        }
+        Ok(())
     }
 
     fn gaps_found(
         &self,
         channel: &str,
         known_at: Option<Millis>,
-    ) -> Result<Vec<FoundGap>, StoreError> {
+    ) -> Result<Vec<GapRecord>, StoreError> {
         let scope = ScanScope {
             channel: Some(channel),
             known_at,
             ..ScanScope::default()
         };
-        let mut gaps = Gaps {
-            channel,
-            found: Vec::new(),
-            by_snapshot: None,
-            loose: Vec::new(),
-            loosed_by: None,
-        };
         let (mut cursor, mut frames) = self.scan(&scope)?;
+        let known = cursor.names.find(channel);
+        let open = cursor.open.take();
+        let open = open.and_then(|mut open| open.gaps.remove(&known?));
+        let mut gaps: ChannelGaps = open.unwrap_or_default();
         while let Some(mut frame) = frames.next(&mut cursor)? {
             while let Some(commit) = frame.next_commit(&mut cursor)? {
                 for entry in commit.entries {
-                    gaps.take(entry, cursor.view());
+                    take(&mut gaps, entry, channel, cursor.view());
                     cursor.apply_entry(entry);
                 }
                 if commit.is_whole() {
-                    gaps.note_vanished(commit.all, cursor.view());
+                    gaps.note_vanished(commit.all, &cursor.state, &cursor.names);
                 }
             }
             cursor.forget_absent();
@@ -196,234 +200,93 @@ impl Missed {
     }
 }
 
-struct FoundGap {
-    missed: Missed,
-    resumed: bool,
-    /// The `loose` changes at the time when the gap was reported.
-    before: Vec<(ChangeKind, Millis, MissedMember)>,
-}
-
-impl FoundGap {
-    fn add(&mut self, kind: ChangeKind, member: MissedMember) {
-        match kind {
-            ChangeKind::Join => self.missed.joined.push(member),
-            ChangeKind::Leave => self.missed.left.push(member),
-            ChangeKind::Update => self.missed.updated.push(member),
+/// Takes an entry, as far as it concerns a channel. `before` is the state before it.
+fn take(gaps: &mut ChannelGaps, entry: &Entry, channel: &str, before: StateView<'_>) {
+    let StateView { state, names } = before;
+    match &entry.payload {
+        Payload::Link(link) => {
+            let of_channel = |of| names.text(of) == channel;
+            let changes = link.gaps.iter().filter(|change| of_channel(change.channel));
+            changes.for_each(|change| gaps.take_link(entry, change));
         }
+        Payload::Snapshot(snapshot) if names.text(snapshot.channel) == channel => {
+            gaps.take_snapshot(entry.seq, snapshot);
+        }
+        Payload::Change(change) if names.text(names.key(change.member).channel) == channel => {
+            gaps.take_change(entry, change, state, names);
+        }
+        Payload::Snapshot(_) | Payload::Change(_) | Payload::Token(_) => {}
     }
 }
 
-struct Gaps<'a> {
-    channel: &'a str,
-    found: Vec<FoundGap>,
-    /// The last snapshot, if it concerned a gap, and the gap's number.
-    by_snapshot: Option<(u64, u32)>,
-    /// Changes that incomplete snapshots made one infer outside any known gap, while no observer was proven to watch,
-    /// since the last complete snapshot. A gap that is reported later may have begun before them.
-    loose: Vec<(ChangeKind, Millis, MissedMember)>,
-    /// The last snapshot, if it was incomplete (or stale) and outside any known gap.
-    loosed_by: Option<u64>,
-}
-
-impl Gaps<'_> {
-    /// Adds a gap that was reported. It includes the loose changes that were inferred in it before the report.
-    fn open(&mut self, gap: u32, from: Millis, evidence: Evidence) {
-        let missed = Missed {
-            gap,
-            channel: self.channel.to_owned(),
-            from: Time(from),
-            to: None,
-            evidence,
-            closed_by: None,
-            joined: Vec::new(),
-            left: Vec::new(),
-            updated: Vec::new(),
-            collected: Vec::new(),
-            vanished: Vec::new(),
-        };
-        let before = std::mem::take(&mut self.loose);
-        let mut found = FoundGap {
-            missed,
-            resumed: false,
-            before: before.clone(),
-        };
-        for (kind, _, member) in before.into_iter().filter(|(_, at, _)| *at >= from) {
-            found.add(kind, member);
-        }
-        self.found.push(found);
-    }
-
-    /// Ends a gap in which nothing was missed: the changes that were loose before it are loose again.
-    fn over(&mut self, gap: u32, to: Millis) {
-        if let Some(found) = self.of(gap) {
-            found.resumed = true;
-            found.missed.to = Some(Time(to));
-            found.missed.closed_by = Some(ClosedBy::Resumed);
-            let before = std::mem::take(&mut found.before);
-            self.loose.splice(..0, before);
-        }
-    }
-
-    /// Adds a difference that the source sent to the open gap.
-    fn collect(&mut self, entry: &Entry, change: &Change, names: &Names) {
-        let open = self.found.last_mut().filter(|it| it.missed.to.is_none());
-        let Some(found) = open else { return };
-        let member = missed_member(change, names);
-        let kind = entry_type(entry);
-        let collected = &mut found.missed.collected;
-        let known = |it: &CollectedChange| {
-            let (a, b) = (&it.member, &member);
-            (&a.topic, &a.user, &a.connection) == (&b.topic, &b.user, &b.connection)
-        };
-        collected.retain(|it| !known(it));
-        collected.push(CollectedChange { kind, member });
-    }
-
-    fn add(&mut self, gap: u32, kind: ChangeKind, member: MissedMember) {
-        if let Some(found) = self.of(gap) {
-            found.add(kind, member);
-        }
-    }
-
-    fn of(&mut self, gap: u32) -> Option<&mut FoundGap> {
-        self.found
-            .iter_mut()
-            .rev()
-            .find(|found| found.missed.gap == gap)
-    }
-    /// Takes an entry. `before` is the state before it.
-    fn take(&mut self, entry: &Entry, before: StateView<'_>) {
-        match &entry.payload {
-            Payload::Link(link) => self.take_link(entry, link, before.names),
-            Payload::Snapshot(snapshot) => {
-                if before.names.text(snapshot.channel) == self.channel {
-                    self.take_snapshot(entry.seq, snapshot);
-                }
-            }
-            Payload::Change(change) => {
-                let channel = before.names.key(change.member).channel;
-                if before.names.text(channel) == self.channel {
-                    self.take_change(entry, change, before);
-                }
-            }
-            Payload::Token(_) => {}
-        }
-    }
-
-    fn take_link(&mut self, entry: &Entry, link: &LinkChange, names: &Names) {
-        for change in &link.gaps {
-            if names.text(change.channel) != self.channel {
-                continue;
-            }
-            if change.opens {
-                self.open(change.gap, change.at, Evidence::Link);
-            } else {
-                self.over(change.gap, entry.occurred_at.max(change.at));
-            }
-        }
-    }
-
-    fn take_snapshot(&mut self, seq: u64, snapshot: &Snapshot) {
-        let settles = snapshot.complete && !snapshot.stale;
-        self.by_snapshot = snapshot.gap.map(|seen| (seq, seen.gap));
-        self.loosed_by = (!settles && snapshot.gap.is_none()).then_some(seq);
-        if let Some(seen) = snapshot.gap {
-            if let Some(from) = seen.opened {
-                self.open(seen.gap, from, Evidence::Snapshot);
-            }
-            if let Some(found) = self.of(seen.gap) {
-                found.missed.to = seen.closed.map(Time);
-                if seen.is_closed() {
-                    found.missed.collected.clear();
-                }
-                found.missed.closed_by = seen.closed.map(|_| match snapshot.origin {
-                    SnapshotOrigin::Differences => ClosedBy::Differences,
-                    SnapshotOrigin::Listed | SnapshotOrigin::Occupancy => ClosedBy::Snapshot,
-                });
-            }
-        }
-        if settles {
-            self.loose.clear();
-        }
-    }
-
-    /// Takes a change in the channel.
-    fn take_change(&mut self, entry: &Entry, change: &Change, before: StateView<'_>) {
-        let StateView { state, names } = before;
-        let by = match change.origin {
-            Origin::Inferred(by) if by.baseline => return,
-            Origin::Inferred(by) => by,
-            Origin::Observed => {
-                if change.disposition == Disposition::Collected {
-                    self.collect(entry, change, names);
-                }
-                return;
-            }
-        };
-        let member = MissedMember {
-            not_before: by.not_before.map(Time),
-            not_after: Some(Time(entry.occurred_at)),
-            ..missed_member(change, names)
-        };
-        let known = state.channel(names.key(change.member).channel);
-        let is_blind = known.is_some_and(|known| known.watching().is_blind());
-        match self.by_snapshot {
-            Some((snapshot, gap)) if snapshot == by.snapshot_seq => {
-                self.add(gap, change.kind, member);
-            }
-            _ if self.loosed_by == Some(by.snapshot_seq) && is_blind => {
-                self.loose.push((change.kind, entry.effective_at, member));
-            }
-            _ => {}
-        }
-    }
-
-    /// Notes the topics that a snapshot has emptied, after all its entries. `after` is the state after them.
-    fn note_vanished(&mut self, entries: &[Entry], after: StateView<'_>) {
-        let StateView { state, names } = after;
-        let Some(Entry {
-            seq,
-            payload: Payload::Snapshot(snapshot),
-            ..
-        }) = entries.first()
-        else {
-            return;
-        };
-        let Some((_, gap)) = self.by_snapshot.filter(|(by, _)| by == seq) else {
-            return;
-        };
-        let left = entries.iter().filter_map(|entry| match &entry.payload {
-            Payload::Change(change) if change.kind == ChangeKind::Leave => {
-                Some(names.key(change.member).topic)
-            }
-            _ => None,
-        });
-        let mut gone: Vec<NameId> = left.collect();
-        gone.dedup();
-        if let Some(channel) = state.channel(snapshot.channel).filter(|_| !gone.is_empty()) {
-            let alive: NumberMap<NameId, ()> = channel
-                .roster()
-                .iter()
-                .map(|&member| (names.key(member).topic, ()))
-                .collect();
-            gone.retain(|topic| !alive.contains_key(topic));
-        }
-        if let Some(found) = self.of(gap) {
-            let gone = gone.into_iter().map(|topic| names.text(topic).to_owned());
-            found.missed.vanished.extend(gone);
-        }
+fn missed_answer(channel: &str, found: GapRecord) -> Missed {
+    let of_kind = |kind| {
+        let changes = found.changes.iter().filter(|change| change.kind == kind);
+        changes.map(member_answer).collect()
+    };
+    Missed {
+        gap: found.gap,
+        channel: channel.to_owned(),
+        from: Time(found.from),
+        to: found.to.map(Time),
+        evidence: evidence_answer(found.evidence),
+        closed_by: found.closed_by.map(closing_answer),
+        joined: of_kind(ChangeKind::Join),
+        left: of_kind(ChangeKind::Leave),
+        updated: of_kind(ChangeKind::Update),
+        collected: found.collected.iter().map(collected_answer).collect(),
+        vanished: found.vanished.iter().map(ToString::to_string).collect(),
     }
 }
 
-/// The member of a change, without a window.
-fn missed_member(change: &Change, names: &Names) -> MissedMember {
-    let [topic, user, connection] = member_names(change.member, names);
+fn gap_answer(channel: &str, found: &GapRecord) -> Gap {
+    let count = |kind| {
+        let changes = found.changes.iter().filter(|change| change.kind == kind);
+        changes.count() as u64
+    };
+    Gap {
+        gap: found.gap,
+        channel: channel.to_owned(),
+        from: Time(found.from),
+        to: found.to.map(Time),
+        evidence: evidence_answer(found.evidence),
+        closed_by: found.closed_by.map(closing_answer),
+        resumed: found.closed_by == Some(GapClosing::Resumed),
+        joined: count(ChangeKind::Join),
+        left: count(ChangeKind::Leave),
+        updated: count(ChangeKind::Update),
+    }
+}
+
+fn evidence_answer(evidence: GapReport) -> Evidence {
+    match evidence {
+        GapReport::Link => Evidence::Link,
+        GapReport::Snapshot => Evidence::Snapshot,
+    }
+}
+
+fn closing_answer(closing: GapClosing) -> ClosedBy {
+    match closing {
+        GapClosing::Snapshot => ClosedBy::Snapshot,
+        GapClosing::Differences => ClosedBy::Differences,
+        GapClosing::Resumed => ClosedBy::Resumed,
+    }
+}
+
+fn collected_answer(member: &GapMember) -> CollectedChange {
+    CollectedChange {
+        kind: change_type(member.kind),
+        member: member_answer(member),
+    }
+}
+
+fn member_answer(member: &GapMember) -> MissedMember {
     MissedMember {
-        topic,
-        user,
-        connection,
-        meta: meta_answer(change.meta.as_ref()),
-        not_before: None,
-        not_after: None,
+        topic: member.topic.to_string(),
+        user: member.user.to_string(),
+        connection: member.connection.to_string(),
+        meta: meta_answer(member.meta.as_ref()),
+        not_before: member.not_before.map(Time),
+        not_after: member.not_after.map(Time),
     }
 }

@@ -14,6 +14,7 @@
 //! | `answer` | the answers: their JSON |
 //! | `params` | the parameters of a query, as the HTTP interface names them |
 //! | `owner` | answers for the store's owner only, line by line |
+//! | `retention` | questions about what was pruned |
 //! | `time` | times and durations as users and programs write them |
 
 pub mod answer;
@@ -26,6 +27,7 @@ pub mod owner;
 #[doc(hidden)]
 pub mod params;
 mod rejects;
+mod retention;
 mod sessions;
 mod stats;
 #[doc(hidden)]

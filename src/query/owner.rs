@@ -4,7 +4,7 @@
 //! Each line is one [`Piece`] as JSON. An empty line means that the work continues. The last line is [`Piece::Done`]
 //! or [`Piece::Failed`]: an answer without either was cut off.
 
-use super::answer::HistoryEntry;
+use super::answer::{HistoryEntry, past_retention};
 use crate::domain::time::Millis;
 use crate::store::{Clamped, DifferingRetry, LineCounts, RefusedLine, StoreError};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub enum OwnerFailure {
     /// The log does not know the channel.
     #[error("there is no channel \"{0}\"")]
     NoSuchChannel(String),
+    /// The question is about what was pruned.
+    #[error("{0}")]
+    PastRetention(String),
     /// The store is damaged.
     #[error("{0}")]
     Damaged(String),
@@ -42,6 +45,9 @@ impl From<StoreError> for OwnerFailure {
     fn from(error: StoreError) -> OwnerFailure {
         match error {
             StoreError::NoSuchChannel(channel) => OwnerFailure::NoSuchChannel(channel),
+            StoreError::PastRetention { seq, retained_from } => {
+                OwnerFailure::PastRetention(past_retention(seq, retained_from))
+            }
             damage if damage.is_damage() => OwnerFailure::Damaged(damage.to_string()),
             other => OwnerFailure::Other(other.to_string()),
         }

@@ -20,6 +20,11 @@ pub const FEED_PLAYED: &str = "played";
 /// The feed is live, and its token can be renewed on the connection (`{"t":"renew","token":…}`).
 pub const FEED_LIVE: &str = "live";
 
+/// The code of the error for a question about what was pruned.
+pub const PAST_RETENTION: &str = "past_retention";
+/// The header in which a server says from when on its store is retained, if older entries were pruned.
+pub const RETAINED_HEADER: &str = "rollbook-retained-from";
+
 /// Declares structs of parameters. They are strict, so that a misspelt parameter is an error and is not ignored.
 macro_rules! params {
     ($($(#[$of_struct:meta])* $name:ident { $($(#[$of_field:meta])* $field:ident: $type:ty,)* })*) => {$(

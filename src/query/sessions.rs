@@ -2,10 +2,10 @@
 
 use super::answer::{self, Session, Time};
 use super::member_names;
-use crate::domain::entry::{Change, Entry, Origin, Payload};
-use crate::domain::event::ChangeKind;
-use crate::domain::names::{MemberId, Names, NumberMap};
+use crate::domain::entry::Entry;
+use crate::domain::names::{MemberId, Names};
 use crate::domain::state::State;
+use crate::domain::stay::{EndedStay, OpenStays, StayEnd};
 use crate::domain::time::Millis;
 use crate::store::{
     EntryReader, EntryStep, ScanScope, StateCursor, StateView, Store, StoreError, heard_of,
@@ -94,9 +94,10 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// If the log cannot be read. That the log does not know the channel ([`StoreError::NoSuchChannel`]) is known
+    /// [`StoreError::PastRetention`] if the whole range was pruned; another one if the log cannot be read. That the log does not know the channel ([`StoreError::NoSuchChannel`]) is known
     /// only when it was read: then that is the only item.
     pub fn sessions(&self, filter: &SessionFilter) -> Result<Sessions<'_>, StoreError> {
+        self.expect_end(filter.to)?;
         let scope = ScanScope {
             channel: filter.channel.as_deref(),
             known_at: filter.known_at,
@@ -110,12 +111,15 @@ impl Store {
             })
         };
         let proven = filter.channel.as_ref().map(of_channel).transpose()?;
+        let (mut cursor, frames) = self.scan(&scope)?;
+        let mut open = cursor.open.take().unwrap_or_default().stays;
+        open.retain(|member| is_asked_for(filter, member, &cursor.names));
         Ok(Sessions {
-            entries: EntryReader::new(self.scan(&scope)?),
+            entries: EntryReader::new((cursor, frames)),
             stays: StayCollector {
                 filter: filter.clone(),
                 proven: proven.flatten(),
-                open: NumberMap::default(),
+                open,
             },
             rest: None,
         })
@@ -138,8 +142,7 @@ impl Sessions<'_> {
             match self.entries.advance()? {
                 EntryStep::Entry => {}
                 EntryStep::Renumbered(by) => {
-                    // The members of open stays are present, so none of them is forgotten.
-                    self.stays.open = by.by_member(std::mem::take(&mut self.stays.open));
+                    self.stays.open.renumber(&by);
                     continue;
                 }
                 EntryStep::End => break,
@@ -165,7 +168,7 @@ impl Iterator for Sessions<'_> {
         if self.rest.is_none() {
             match self.ended() {
                 Ok(Some(stay)) => return Some(Ok(stay)),
-                Ok(None) => self.rest = Some(self.stays.open()),
+                Ok(None) => self.rest = Some(self.stays.open.drain().into_iter()),
                 Err(error) => {
                     self.rest = Some(Vec::new().into_iter());
                     return Some(Err(error));
@@ -181,62 +184,17 @@ impl Iterator for Sessions<'_> {
 
 impl FusedIterator for Sessions<'_> {}
 
-/// One end of a stay: when it took effect, and the bounds of when it really happened.
-#[derive(Clone, Copy)]
-struct StayEnd {
-    seq: u64,
-    effective_at: Millis,
-    earliest: Option<Millis>,
-    latest: Millis,
-    /// It has a window.
-    windowed: bool,
-    inferred: bool,
-    baseline: bool,
-    lossy: bool,
-    /// No observer was watching, or its own observer not yet, or the line reported an update: it may have happened
-    /// long before.
-    unseen: bool,
+fn not_before(end: &StayEnd) -> Option<Time> {
+    end.earliest
+        .filter(|_| end.windowed && !end.baseline)
+        .map(Time)
 }
 
-impl StayEnd {
-    fn of(entry: &Entry, change: &Change, state: &State, names: &Names) -> StayEnd {
-        let (inferred, baseline) = match change.origin {
-            Origin::Observed => (false, false),
-            Origin::Inferred(by) => (true, by.baseline),
-        };
-        let window = entry.window();
-        let earliest = window.map_or(Some(entry.occurred_at), |window| window.not_before);
-        let name = names.key(change.member).channel;
-        let channel = state.channel(name);
-        let blind = channel.is_some_and(|channel| {
-            let beginning = channel.seen_whole() && !state.is_watching(entry.observer, name);
-            beginning || channel.watching().is_blind()
-        });
-        StayEnd {
-            seq: entry.seq,
-            effective_at: entry.effective_at,
-            earliest,
-            latest: entry.occurred_at,
-            windowed: window.is_some(),
-            inferred,
-            baseline,
-            lossy: entry.lossy,
-            unseen: blind || change.reported == ChangeKind::Update,
-        }
-    }
-
-    fn not_before(&self) -> Option<Time> {
-        self.earliest
-            .filter(|_| self.windowed && !self.baseline)
-            .map(Time)
-    }
-
-    fn origin(&self) -> answer::OriginAnswer {
-        if self.inferred {
-            answer::OriginAnswer::Inferred
-        } else {
-            answer::OriginAnswer::Observed
-        }
+fn origin(end: &StayEnd) -> answer::OriginAnswer {
+    if end.inferred {
+        answer::OriginAnswer::Inferred
+    } else {
+        answer::OriginAnswer::Observed
     }
 }
 
@@ -244,42 +202,36 @@ struct StayCollector {
     filter: SessionFilter,
     /// The last proof of the requested channel.
     proven: Option<Millis>,
-    open: NumberMap<MemberId, StayEnd>,
+    open: OpenStays,
+}
+
+/// Whether the stays of a member are asked for.
+fn is_asked_for(filter: &SessionFilter, member: MemberId, names: &Names) -> bool {
+    let key = names.key(member);
+    let is = |wanted: &Option<String>, name| {
+        wanted
+            .as_deref()
+            .is_none_or(|wanted| wanted == names.text(name))
+    };
+    is(&filter.channel, key.channel) && is(&filter.topic, key.topic) && is(&filter.user, key.user)
 }
 
 impl StayCollector {
-    fn is_asked_for(&self, member: MemberId, names: &Names) -> bool {
-        let [topic, user, _] = member_names(member, names);
-        let channel = names.text(names.key(member).channel);
-        let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|w| w == name);
-        is(&self.filter.channel, channel)
-            && is(&self.filter.topic, &topic)
-            && is(&self.filter.user, &user)
-    }
-
     /// Takes an entry; the stay that it ends, if it is asked for. `before` is the state before it.
     fn take(&mut self, entry: &Entry, before: StateView<'_>) -> Option<Session> {
         let StateView { state, names } = before;
-        let Payload::Change(change) = &entry.payload else {
-            return None;
-        };
-        if !change.is_applied()
-            || change.kind == ChangeKind::Update
-            || !self.is_asked_for(change.member, names)
-        {
-            return None;
-        }
-        let end = StayEnd::of(entry, change, state, names);
-        if change.kind == ChangeKind::Join {
-            self.open.insert(change.member, end);
-            return None;
-        }
-        let join = self.open.remove(&change.member)?;
-        let channel = state.channel(names.key(change.member).channel);
+        let filter = &self.filter;
+        let wanted = |member| is_asked_for(filter, member, names);
+        let EndedStay {
+            member,
+            join,
+            leave: end,
+        } = self.open.take(entry, state, names, wanted)?;
+        let channel = state.channel(names.key(member).channel);
         let lossy = end.lossy || join.lossy || channel.is_some_and(|channel| channel.is_lossy());
         let earliest = end.earliest.unwrap_or(end.latest);
         let bounds = StayBounds::of(&join, earliest, end.latest, lossy);
-        self.stay(change.member, join, Some(end), bounds, names)
+        self.stay(member, join, Some(end), bounds, names)
     }
 
     /// A stay, if the filter's times want it.
@@ -306,22 +258,15 @@ impl StayCollector {
             user,
             connection,
             joined_at: Time(join.effective_at),
-            joined_not_before: join.not_before(),
+            joined_not_before: not_before(&join),
             left_at: leave.map(|leave| Time(leave.effective_at)),
-            left_not_before: leave.and_then(|leave| leave.not_before()),
-            join_origin: join.origin(),
-            leave_origin: leave.map(|leave| leave.origin()),
+            left_not_before: leave.as_ref().and_then(not_before),
+            join_origin: origin(&join),
+            leave_origin: leave.as_ref().map(origin),
             baseline: join.baseline,
             min_ms: bounds.min_ms,
             max_ms: bounds.max_ms,
         })
-    }
-
-    /// The stays that are open, in the order of their begins.
-    fn open(&mut self) -> vec::IntoIter<(MemberId, StayEnd)> {
-        let mut open: Vec<(MemberId, StayEnd)> = self.open.drain().collect();
-        open.sort_unstable_by_key(|(_, join)| join.seq);
-        open.into_iter()
     }
 
     /// A stay that is open at the end.

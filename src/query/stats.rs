@@ -5,6 +5,7 @@ use super::answer::{Peak, Stats, Time};
 use crate::domain::entry::{Change, Entry, Origin, Payload};
 use crate::domain::event::ChangeKind;
 use crate::domain::names::{NameId, Names, NumberMap};
+use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::limits::STATS_BUCKETS_MAX;
 use crate::store::{ScanScope, Store, StoreError, heard_of};
@@ -98,18 +99,25 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] if the log does not know the channel; [`StoreError::TooManyBuckets`].
+    /// [`StoreError::NoSuchChannel`] if the log does not know the channel; [`StoreError::TooManyBuckets`];
+    /// [`StoreError::PastRetention`] if the whole time was pruned. A time of which only the begin was pruned is counted
+    /// from where the store begins (`retained_from`), and a series from its first interval behind that.
     pub fn stats(&self, filter: &StatsFilter) -> Result<Vec<Stats>, StoreError> {
         let scope = ScanScope {
             channel: filter.channel.as_deref(),
             known_at: filter.known_at,
             ..ScanScope::default()
         };
+        self.expect_end(filter.to)?;
+        let (mut cursor, mut frames) = self.scan(&scope)?;
         let mut counting = Counting {
             filter,
             counters: NumberMap::default(),
+            retained: NumberMap::default(),
         };
-        let (mut cursor, mut frames) = self.scan(&scope)?;
+        if let Some(open) = cursor.open.take() {
+            counting.begin_at(open.retained_from, &cursor.state, &cursor.names);
+        }
         while let Some(mut frame) = frames.next(&mut cursor)? {
             while let Some(commit) = frame.next_commit(&mut cursor)? {
                 for entry in commit.entries {
@@ -153,6 +161,8 @@ struct Counting<'a> {
     filter: &'a StatsFilter,
     /// By channel; `None`: the channel as a whole.
     counters: NumberMap<NameId, NumberMap<Option<NameId>, Counter>>,
+    /// The channels of which earlier entries were pruned, and from when on none was.
+    retained: NumberMap<NameId, Millis>,
 }
 
 impl Counting<'_> {
@@ -163,8 +173,29 @@ impl Counting<'_> {
         first_at: Millis,
     ) -> &mut Counter {
         let counters = self.counters.entry(channel).or_default();
-        let new = || Counter::new(self.filter, first_at);
+        let retained = self.retained.get(&channel).copied();
+        let new = || Counter::new(self.filter, first_at, retained);
         counters.entry(topic).or_insert_with(new)
+    }
+
+    /// Begins with the members at the place where the store begins. `from` is the moment from which on nothing was
+    /// pruned.
+    fn begin_at(&mut self, from: Millis, state: &State, names: &Names) {
+        for (name, channel) in state.channels() {
+            if !is_wanted(names.text(name), self.filter) {
+                continue;
+            }
+            self.retained.insert(name, from);
+            if channel.effective_seq() > 0 {
+                self.counter(name, None, from);
+            }
+            for &member in channel.roster() {
+                let key = names.key(member);
+                self.counter(name, None, from).begin_with(key.user);
+                self.counter(name, Some(key.topic), from)
+                    .begin_with(key.user);
+            }
+        }
     }
 
     fn count(&mut self, entry: &Entry, names: &Names) -> Result<(), StoreError> {
@@ -223,17 +254,24 @@ struct Counter {
     count: u64,
     /// The moment of the last change; the time after it has not been counted yet.
     at: Millis,
+    /// What was asked for begins before this, and is retained from it on only.
+    retained: Option<Millis>,
 }
 
 impl Counter {
-    fn new(filter: &StatsFilter, first_at: Millis) -> Counter {
-        let from = match (filter.from, filter.every_ms) {
+    fn new(filter: &StatsFilter, first_at: Millis, retained: Option<Millis>) -> Counter {
+        let asked = match (filter.from, filter.every_ms) {
             (Some(from), _) => from,
             (None, Some(every)) => first_at
                 .div_euclid(every.max(1))
                 .saturating_mul(every.max(1)),
             (None, None) => first_at,
         };
+        let missing = filter
+            .from
+            .is_none_or(|from| retained.is_some_and(|least| from < least));
+        let retained = retained.filter(|_| missing);
+        let from = retained.map_or(asked, |least| first_whole(asked, least, filter));
         let to = stretch_end(from, filter);
         let (figures, present, done) = Default::default();
         Counter {
@@ -244,7 +282,14 @@ impl Counter {
             present,
             count: 0,
             at: Millis::MIN,
+            retained,
         }
+    }
+
+    /// A stay that had begun before anything is counted.
+    fn begin_with(&mut self, user: NameId) {
+        self.count += 1;
+        *self.present.entry(user).or_default() += 1;
     }
 
     fn take(
@@ -348,6 +393,7 @@ impl Counter {
         }
         let present_now = self.count;
         let series = filter.every_ms.is_some();
+        let retained_from = self.retained.map(Time);
         let stats = self.done.into_iter().map(|(from, to, figures)| Stats {
             channel: channel.to_owned(),
             topic: topic.map(str::to_owned),
@@ -364,6 +410,7 @@ impl Counter {
             present_now,
             from: series.then_some(Time(from)),
             to: series.then_some(Time(to)),
+            retained_from,
         });
         Ok(stats.collect())
     }
@@ -374,6 +421,16 @@ impl Counter {
         let behind = counted_to.saturating_sub(end.max(self.from)).max(0);
         behind.saturating_mul(Millis::try_from(self.count).unwrap_or(Millis::MAX))
     }
+}
+
+/// The begin of the first interval that begins at `least` or later; `from` is that of the first one asked for.
+fn first_whole(from: Millis, least: Millis, filter: &StatsFilter) -> Millis {
+    let every = filter.every_ms.map_or(1, |every| every.max(1));
+    let short = least.saturating_sub(from).max(0);
+    let missing = short
+        .checked_add(every - 1)
+        .map_or(short, |it| it / every * every);
+    from.saturating_add(missing)
 }
 
 fn stretch_end(from: Millis, filter: &StatsFilter) -> Millis {

@@ -104,7 +104,8 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] if the log does not know the channel.
+    /// [`StoreError::NoSuchChannel`] if the log does not know the channel; [`StoreError::PastRetention`] if the moment
+    /// or the entry was pruned.
     pub fn who(&self, channel: &str, filter: &WhoFilter) -> Result<Who, StoreError> {
         let mut who = match filter.when {
             WhoWhen::Head => self.who_at_head(channel, filter.known_at, None)?,
@@ -162,6 +163,7 @@ impl Store {
         known_at: Option<Millis>,
         at: Millis,
     ) -> Result<Who, StoreError> {
+        self.expect_moment(at)?;
         // Later entries reach back: what the head knows of the channel limits what is certain about any moment.
         let (watched, lossy) = self.as_of_channel(channel, known_at, None, |state, names| {
             let name = heard_of(channel, state, names)?;

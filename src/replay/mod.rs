@@ -29,7 +29,7 @@ pub use pace::{PacedSink, PlaybackControl, Speed};
 
 use crate::domain::entry::Recording;
 use crate::domain::event::Event;
-use crate::store::{ScanScope, ScanStart, Store, StoreError};
+use crate::store::{ScanScope, ScanStart, ScopedRecord, Store, StoreError};
 use player::Player;
 pub use sink::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry};
 
@@ -56,7 +56,8 @@ pub fn lines_of(event: &Event<'_>, shape: LineShape) -> serde_json::Result<Vec<S
 }
 
 impl Store {
-    /// Plays what was observed, in the order of the log and without waiting. An entry that cannot be played is reported
+    /// Plays what was observed, in the order of the log and without waiting. Where earlier entries were pruned it begins
+    /// with the rosters as they stood there. An entry that cannot be played is reported
     /// and passed over ([`SkippedEntry`]). Put a [`PacedSink`] before the sink to keep the original intervals.
     ///
     /// ```
@@ -76,7 +77,8 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`StoreError::NoSuchChannel`] when the log does not know the channel.
+    /// [`StoreError::NoSuchChannel`] when the log does not know the channel; [`StoreError::PastRetention`] if the whole
+    /// range was pruned, or its first entry was.
     pub fn play(
         &self,
         filter: &ReplayFilter,
@@ -86,9 +88,13 @@ impl Store {
         if let Some(channel) = &filter.channel {
             self.expect_channel(channel)?;
         }
-        let start = match filter.from_seq {
-            Some(seq) => ScanStart::Behind(seq.saturating_sub(1)),
-            None => ScanStart::First,
+        let before = filter.from_seq.map_or(0, |seq| seq.saturating_sub(1));
+        self.expect_end(filter.to)?;
+        self.expect_behind(before)?;
+        let start = match before {
+            0 => ScanStart::First,
+            // A checkpoint right behind that entry may have pages that belong to the range.
+            before => ScanStart::Behind((before - 1).max(self.begin() - 1)),
         };
         let scope = ScanScope {
             channel: filter.channel.as_deref(),
@@ -96,11 +102,22 @@ impl Store {
             last: filter.to_seq,
             ..ScanScope::default()
         };
-        let mut player = Player::new(filter, shape, sink);
         let (mut cursor, mut frames) = self.scan(&scope)?;
+        let mut player = Player::new(filter, shape, sink);
+        if let Some(open) = cursor.open.take()
+            && before == 0
+            && filter.from.is_none_or(|from| from < open.retained_from)
+        {
+            player.begin_at(open.retained_from);
+        }
         while let Some(mut frame) = frames.next(&mut cursor)? {
+            // The state counts only the entries that were read: fewer, if it is that of one channel.
+            let mut next = frame.header().first_seq;
             while let Some(record) = frame.next(&mut cursor)? {
-                player.play(&record, cursor.view());
+                player.play(&record, next, cursor.view());
+                if let ScopedRecord::Commit(commit) = &record {
+                    next += commit.all.len() as u64;
+                }
                 if player.is_stopped() {
                     return Ok(());
                 }
@@ -110,8 +127,8 @@ impl Store {
                 player.renumber(&renumbering);
             }
         }
-        // If no commit is in the range or after it, the opening roster is still to be written.
-        player.open("default", cursor.view());
+        // If no commit is in the range or after it, the opening rosters are still to be written.
+        player.end(cursor.view());
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::behind::{
 };
 use crate::domain::entry::{ConnectionEnd, Entry, Page, PageStep, Payload, Recording, Rules};
 use crate::domain::event::{Event, EventPayload};
-use crate::domain::names::{NameId, Names, Renumbering};
+use crate::domain::names::{NameId, Names, NumberMap, Renumbering};
 use crate::domain::state::State;
 use crate::domain::time::Millis;
 use crate::store::{ScopedRecord, StateView};
@@ -20,9 +20,26 @@ pub(super) struct Player<'a> {
     sink: &'a mut dyn LineSink,
     /// Paged snapshots (observer and channel) whose begin was played.
     begun: HashSet<(NameId, NameId)>,
-    /// Whether [`Player::open`] has run.
-    opened: bool,
+    opening: Opening,
+    /// The next entry; for a commit, its first.
+    next: u64,
     stopped: bool,
+}
+
+/// The rosters at the begin of the range: which are played already. Each channel has its own time, so what comes later in
+/// the log may still be before the range.
+#[derive(Default)]
+struct Opening {
+    /// They are wanted although the filter does not say so: what was before them is gone.
+    must: Option<Millis>,
+    /// When what follows the roster was recorded; what comes from elsewhere is recorded no earlier.
+    recorded_at: Option<Millis>,
+    /// A commit in the range, or behind it, was reached.
+    begun: bool,
+    /// The channels of which a roster was played, and the last entry that it shows.
+    shown: NumberMap<NameId, u64>,
+    /// The channels of which a commit in the range, or behind it, was reached.
+    reached: NumberMap<NameId, ()>,
 }
 
 impl<'a> Player<'a> {
@@ -32,9 +49,15 @@ impl<'a> Player<'a> {
             shape,
             sink,
             begun: HashSet::new(),
-            opened: false,
+            opening: Opening::default(),
+            next: 1,
             stopped: false,
         }
+    }
+
+    /// Plays the rosters first in any case: what was before this moment was pruned.
+    pub fn begin_at(&mut self, moment: Millis) {
+        self.opening.must = Some(moment);
     }
 
     fn is_in_range(&self, seq: u64, at: Millis) -> bool {
@@ -60,23 +83,86 @@ impl<'a> Player<'a> {
         })
     }
 
-    /// Plays the roster at the begin of the range, if that is wanted and the channel has earlier history.
-    pub fn open(&mut self, observer: &str, at: StateView<'_>) {
-        let StateView { state, names } = at;
-        if std::mem::replace(&mut self.opened, true) || !self.filter.standing {
+    /// Plays the rosters at the begin of the range, if they are wanted and were not played: of all channels when the range
+    /// is reached, and of one that had more to come before it, when that channel reaches it. `recorded_at` is when what
+    /// follows was recorded.
+    fn open(
+        &mut self,
+        observer: &str,
+        reached: Option<NameId>,
+        recorded_at: Option<Millis>,
+        at: StateView<'_>,
+    ) {
+        self.opening.recorded_at = recorded_at;
+        if !self.filter.standing && self.opening.must.is_none() {
             return;
         }
-        let name = self.filter.channel.as_deref();
-        let Some(channel) = name.and_then(|name| names.find(name)) else {
+        if let Some(name) = self.filter.channel.as_deref() {
+            if !std::mem::replace(&mut self.opening.begun, true)
+                && let Some(channel) = at.names.find(name)
+            {
+                self.open_channel(channel, observer, at);
+            }
+            return;
+        }
+        if !std::mem::replace(&mut self.opening.begun, true) {
+            self.open_rest(at);
+        }
+        if let Some(channel) = reached
+            && self.opening.reached.insert(channel, ()).is_none()
+        {
+            self.open_outdated(channel, at);
+        }
+    }
+
+    /// Ends the play: the rosters of channels that never reached the range.
+    pub fn end(&mut self, at: StateView<'_>) {
+        self.open("default", None, None, at);
+        if self.filter.channel.is_none() && (self.filter.standing || self.opening.must.is_some()) {
+            self.open_rest(at);
+        }
+    }
+
+    /// Plays the rosters of all channels that have not reached the range, and of which this is not played.
+    fn open_rest(&mut self, at: StateView<'_>) {
+        let known = at.state.channels().map(|(name, _)| name);
+        let reached = &self.opening.reached;
+        let mut rest: Vec<NameId> = known.filter(|name| !reached.contains_key(name)).collect();
+        rest.sort_unstable_by(|&a, &b| at.names.text(a).cmp(at.names.text(b)));
+        for channel in rest {
+            self.open_outdated(channel, at);
+        }
+    }
+
+    fn open_outdated(&mut self, channel: NameId, at: StateView<'_>) {
+        let Some(known) = at.state.channel(channel) else {
             return;
         };
+        let last = known.effective_seq();
+        if last == 0 || self.opening.shown.insert(channel, last) == Some(last) {
+            return;
+        }
+        // Whose list it is decides nothing; so it is the one who spoke of the channel first.
+        let observer = known.watching().observers_by(u64::MAX).next();
+        let observer = observer.map_or("default", |observer| at.names.text(observer));
+        self.open_channel(channel, observer, at);
+    }
+
+    /// Plays the roster of a channel, if that has earlier history.
+    fn open_channel(&mut self, channel: NameId, observer: &str, at: StateView<'_>) {
+        let StateView { state, names } = at;
         let Some(event) = roster_behind(channel, observer, state, names) else {
             return;
         };
-        let moment = self.filter.from.or(event.stamp.ts).unwrap_or(Millis::MIN);
-        self.say(&event, Recording::default(), state.head() + 1, moment);
+        let begin = self.filter.from.max(self.opening.must);
+        let moment = begin.or(event.stamp.ts).unwrap_or(Millis::MIN);
+        let recording = Recording {
+            recorded_at: self.opening.recorded_at,
+            ..Recording::default()
+        };
+        self.say(&event, recording, self.next, moment);
         for event in resync_behind(channel, observer, state, names) {
-            self.say(&event, Recording::default(), state.head() + 1, moment);
+            self.say(&event, recording, self.next, moment);
         }
     }
 
@@ -129,8 +215,9 @@ impl<'a> Player<'a> {
 }
 
 impl Player<'_> {
-    /// Plays a record. `before` is the state before it.
-    pub fn play(&mut self, record: &ScopedRecord<'_>, before: StateView<'_>) {
+    /// Plays a record. `next` is the entry that it makes, or the one behind it; `before` is the state before it.
+    pub fn play(&mut self, record: &ScopedRecord<'_>, next: u64, before: StateView<'_>) {
+        self.next = next;
         match record {
             // Also a commit of which only the first entries are in the scope.
             ScopedRecord::Commit(commit) => self.play_commit(commit.rules, commit.all, before),
@@ -151,6 +238,9 @@ impl Player<'_> {
             Some((renumbering.name(observer)?, renumbering.name(channel)?))
         });
         self.begun = begun.collect();
+        let Opening { shown, reached, .. } = &mut self.opening;
+        *shown = renumbering.by_name(std::mem::take(shown));
+        *reached = renumbering.by_name(std::mem::take(reached));
     }
 
     fn play_commit(&mut self, rules: &Rules, entries: &[Entry], before: StateView<'_>) {
@@ -162,7 +252,8 @@ impl Player<'_> {
         if self.is_before_range(seq, at) || !self.is_of_channel(entries, before) {
             return;
         }
-        self.open(names.text(first.observer), before);
+        let (observer, channel) = (names.text(first.observer), before.channel_of(first));
+        self.open(observer, channel, Some(first.recorded_at), before);
         if self.stopped || !self.is_in_range(seq, at) {
             return;
         }
@@ -173,7 +264,7 @@ impl Player<'_> {
     }
 
     fn play_closed(&mut self, closed: &ConnectionEnd, before: StateView<'_>) {
-        let (seq, moment) = (before.state.head() + 1, closed.recorded_at);
+        let (seq, moment) = (self.next, closed.recorded_at);
         if self.filter.channel.is_some() || !self.is_in_range(seq, moment) {
             return;
         }
@@ -188,7 +279,7 @@ impl Player<'_> {
         if self.shape != LineShape::Rollbook || !of_channel {
             return;
         }
-        let seq = at.state.head() + 1;
+        let seq = self.next;
         let known = at.state.channel(page.channel);
         let effective_at = known.map_or(Millis::MIN, |channel| channel.effective_at());
         let (open, mut moment) = ((page.observer, page.channel), effective_at);
@@ -205,7 +296,8 @@ impl Player<'_> {
         if !self.begun.contains(&open) {
             return;
         }
-        self.open(at.names.text(page.observer), at);
+        let (observer, channel) = (at.names.text(page.observer), Some(page.channel));
+        self.open(observer, channel, Some(page.recorded_at), at);
         let event = page_behind(page, at.names);
         self.say(&event, recording(page.recorded_at, rules), seq, moment);
     }

@@ -16,7 +16,7 @@ pub struct ReplayFilter {
     pub from_seq: Option<u64>,
     /// This entry and earlier ones.
     pub to_seq: Option<u64>,
-    /// If the range begins within the history of the channel: first play a snapshot of its roster at that moment, for
+    /// If the range begins within the history: first play, for each channel, a snapshot of its roster at that moment, for
     /// a receiver that gets nothing of the time before.
     pub standing: bool,
 }
@@ -57,7 +57,7 @@ impl ReplayFilter {
         self
     }
 
-    /// Whether to play first the roster at the beginning of the range, as a snapshot. Default: no.
+    /// Whether to play first the rosters at the beginning of the range, as snapshots. Default: no.
     #[must_use]
     pub fn standing(mut self, standing: bool) -> Self {
         self.standing = standing;

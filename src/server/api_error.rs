@@ -1,6 +1,9 @@
 //! Why a request fails, as an HTTP status and a sentence in JSON. The sentence is for the caller: it reveals nothing
 //! about the machine, and about a token only what it lacks.
 
+use crate::domain::time::Millis;
+use crate::query::answer::{Time, past_retention};
+use crate::query::params::PAST_RETENTION;
 use crate::store::{RecordError, StoreError};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -22,6 +25,14 @@ pub enum ApiError {
     /// The requested thing does not exist.
     #[error("{0}")]
     NotFound(String),
+    /// The question is about what was pruned.
+    #[error("{}", past_retention(*.seq, *.retained_from))]
+    PastRetention {
+        /// The last entry that was pruned.
+        seq: u64,
+        /// The earliest moment that can be asked about, Unix ms.
+        retained_from: Millis,
+    },
     /// The path exists, but not with this method.
     #[error("not by this method; /openapi.json says by which")]
     Method,
@@ -47,6 +58,12 @@ pub enum ApiError {
 pub struct ErrorBody {
     /// What happened, and what to do.
     pub error: String,
+    /// `past_retention`: the question is about what was pruned. Other errors have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// The earliest moment that can be asked about, where earlier ones were pruned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retained_from: Option<Time>,
 }
 
 impl ApiError {
@@ -57,7 +74,7 @@ impl ApiError {
             ApiError::Bad(_) => StatusCode::BAD_REQUEST,
             ApiError::Unknown(_) => StatusCode::UNAUTHORIZED,
             ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
-            ApiError::NotFound(_) => StatusCode::NOT_FOUND,
+            ApiError::NotFound(_) | ApiError::PastRetention { .. } => StatusCode::NOT_FOUND,
             ApiError::Method => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::Late(_) => StatusCode::REQUEST_TIMEOUT,
@@ -73,6 +90,9 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::NoSuchChannel(channel) => {
                 ApiError::NotFound(format!("there is no channel \"{channel}\""))
+            }
+            StoreError::PastRetention { seq, retained_from } => {
+                ApiError::PastRetention { seq, retained_from }
             }
             StoreError::TooManyBuckets => ApiError::Bad(format!("every: {error}")),
             StoreError::Poisoned(_) => ApiError::Unavailable(error.to_string()),
@@ -92,8 +112,14 @@ impl IntoResponse for ApiError {
         if let ApiError::Failed(what) = &self {
             tracing::error!("{what}");
         }
+        let retained_from = match self {
+            ApiError::PastRetention { retained_from, .. } => Some(Time(retained_from)),
+            _ => None,
+        };
         let sentence = ErrorBody {
             error: self.to_string(),
+            code: retained_from.map(|_| PAST_RETENTION),
+            retained_from,
         };
         let mut response = (self.status(), Json(sentence)).into_response();
         if matches!(self, ApiError::Unknown(_)) {

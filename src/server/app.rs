@@ -13,9 +13,11 @@ use super::write::observers::Observers;
 use crate::domain::entry::Rules;
 use crate::domain::time::Millis;
 use crate::feed::Settings;
+use crate::query::answer::Time;
+use crate::query::params::RETAINED_HEADER;
 use crate::store::{Store, StoreError};
 use axum::body::{Body, Bytes};
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Serialize;
@@ -102,7 +104,8 @@ impl App {
         client: &Client,
         question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Response, ApiError> {
-        Ok(axum::Json(self.ask(client, question).await?).into_response())
+        let response = axum::Json(self.ask(client, question).await?).into_response();
+        Ok(self.with_retention(response))
     }
 
     /// Answers with JSON lines, sent as they are found. A reader that is too slow is dropped.
@@ -158,7 +161,19 @@ impl App {
             })
         });
         let body = Body::from_stream(pieces);
-        Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+        let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+        Ok(self.with_retention((kind, body).into_response()))
+    }
+
+    /// Adds to an answer from when on the store is retained, if older entries were pruned.
+    #[must_use]
+    pub fn with_retention(&self, mut response: Response) -> Response {
+        if let Some(retained) = self.store.retained()
+            && let Ok(from) = HeaderValue::from_str(&Time(retained.from).to_string())
+        {
+            response.headers_mut().insert(RETAINED_HEADER, from);
+        }
+        response
     }
 
     /// Waits for a place in the pool, for at most the time limit of an answer.

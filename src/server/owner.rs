@@ -100,7 +100,7 @@ pub async fn replay(
         to: params.to.map(|at| at.resolve(now)),
         from_seq: params.from_seq,
         to_seq: params.to_seq,
-        standing: false,
+        standing: true,
     };
     let shape = match params.rollbook {
         true => LineShape::Rollbook,
@@ -194,7 +194,8 @@ impl App {
             Some((Ok::<_, std::convert::Infallible>(bytes), reader))
         });
         let body = Body::from_stream(body);
-        Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+        let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+        Ok(self.with_retention((kind, body).into_response()))
     }
 }
 

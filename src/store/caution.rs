@@ -88,6 +88,7 @@ impl Store {
             }
             next = next.saturating_sub(u64::from(header.parts.max(1)));
         }
-        Ok(None)
+        let base = self.shared.log.blocks().base();
+        Ok(base.map(|base| base.recorded_at))
     }
 }

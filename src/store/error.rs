@@ -1,6 +1,7 @@
 //! Typed errors of a store. Messages for users are made from them at the edge.
 
 use super::check::InvalidEvent;
+use crate::domain::time::Millis;
 use crate::log::codec::CodecError;
 use crate::log::engine::JournalError;
 use crate::log::frame::FrameError;
@@ -50,6 +51,17 @@ pub enum StoreError {
     /// The log does not know this channel.
     #[error("the log has never heard of the channel \"{0}\"")]
     NoSuchChannel(String),
+    /// The question is about a moment or an entry of which the log was pruned.
+    #[error(
+        "past retention: what was before @{retained_from}, up to entry {seq}, was pruned; ask about a later moment"
+    )]
+    PastRetention {
+        /// The last entry that was pruned.
+        seq: u64,
+        /// The earliest moment that can be asked about, Unix ms; for a question about what was known, the earliest
+        /// recording time.
+        retained_from: Millis,
+    },
     /// The path of the store's folder is a file.
     #[error("{} is a file, and a store is a folder", .0.display())]
     NotAFolder(PathBuf),

@@ -27,7 +27,7 @@ pub trait Meter: Send + Sync {
         let _ = error;
     }
 
-    /// Older entries could not be sealed into a block. Nothing is lost: they stay as they are.
+    /// Older entries could not be sealed into a block, or pruned. Nothing is lost: they stay as they are.
     fn sealing_failed(&self, error: &StoreError) {
         let _ = error;
     }

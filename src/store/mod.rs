@@ -15,6 +15,7 @@
 //! | `checkpoint` | saved states, so that reading need not begin at the first entry; how many of them are kept |
 //! | `folder` | the data directory: lock, manifest, format |
 //! | `seal` | sealing on request, and compaction |
+//! | `prune`, `retained` | retention: the oldest entries go; what is kept of them |
 //! | `shared`, `locks` | what the store's threads share, and how they lock it |
 //! | `reading` | what a store answers besides queries |
 //! | `rejects`, `reject_reason` | the rejected lines, and why they were rejected |
@@ -39,11 +40,13 @@ mod locks;
 mod meter;
 mod opening;
 mod options;
+mod prune;
 mod read;
 mod read_only;
 mod reading;
 mod reject_reason;
 mod rejects;
+mod retained;
 mod seal;
 mod shared;
 mod writer;
@@ -76,6 +79,7 @@ pub use reject_reason::may_be_retried;
 pub use rejects::KeptRejects;
 #[doc(hidden)]
 pub use seal::{Compacted, SealedBlocks};
+pub use writer::pruner::{Pruned, Retained};
 #[doc(hidden)]
 pub use writer::sealer::BlockSize;
 

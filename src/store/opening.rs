@@ -39,8 +39,12 @@ impl Store {
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Store, StoreError> {
         let data_dir = DataDir::open(dir.as_ref(), options.create, options.patience)?;
         let durability = options.durability;
+        let retains = options.retain_ms.is_some();
         let (store, connected) = Store::open_data_dir(data_dir, options)?;
-        if connected {
+        if retains {
+            // The writer has the thread that prunes. Its first act also ends connections that an earlier process left up.
+            drop(store.submit(Batch::default()).and_then(Ticket::wait));
+        } else if connected {
             store.settle();
         } else if durability == Durability::Power {
             // A manifest with an older head is no failure.

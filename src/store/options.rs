@@ -34,6 +34,8 @@ pub struct Options {
     pub clock: Clock,
     /// Receives measurements of the writer's work. Default: no measurements.
     pub meter: Arc<dyn Meter>,
+    /// Prune in the background what is older than this, ms. Default: nothing.
+    pub retain_ms: Option<Millis>,
 }
 
 impl Default for Options {
@@ -50,6 +52,7 @@ impl Default for Options {
                 Millis::try_from(now.as_millis()).unwrap_or(Millis::MAX)
             }),
             meter: Arc::new(()),
+            retain_ms: None,
         }
     }
 }
@@ -95,6 +98,13 @@ impl Options {
     #[must_use]
     pub fn meter(mut self, meter: Arc<dyn Meter>) -> Self {
         self.meter = meter;
+        self
+    }
+
+    /// Prunes in the background what is older than this, ms ([`prune`](super::Store::prune)). Default: nothing.
+    #[must_use]
+    pub fn retain_ms(mut self, ms: Millis) -> Self {
+        self.retain_ms = Some(ms);
         self
     }
 }

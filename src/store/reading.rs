@@ -24,10 +24,12 @@ impl Store {
         held(&self.shared.copy).is_some()
     }
 
-    /// Applies every entry of a range of seqs to a projection, in order.
+    /// Applies every entry of a range of seqs to a projection, in order. A range without a start begins with the first
+    /// entry that is retained ([`retained`](Store::retained)).
     ///
     /// # Errors
-    /// If the log cannot be read.
+    /// [`StoreError::PastRetention`] if the range starts with an entry that was pruned; another one if the log cannot be
+    /// read.
     pub fn replay(
         &self,
         range: impl std::ops::RangeBounds<u64>,
@@ -37,7 +39,7 @@ impl Store {
         let from = match range.start_bound() {
             Included(&from) => from,
             Excluded(&before) => before.saturating_add(1),
-            Unbounded => 1,
+            Unbounded => self.begin(),
         };
         let last = match range.end_bound() {
             Included(&last) => Some(last),
@@ -105,11 +107,20 @@ impl Store {
     /// If the log cannot be read.
     #[doc(hidden)]
     pub fn seek(&self, seq: u64) -> Result<StateCursor, StoreError> {
+        let base = self.shared.log.blocks().base();
+        // Behind the last entry that was pruned nothing is missing.
+        let is_base = base.is_some_and(|base| base.seq == seq);
         let scope = ScanScope {
-            start: ScanStart::Seq(seq),
+            start: ScanStart::Seq(if is_base { seq + 1 } else { seq }),
             ..ScanScope::default()
         };
         checkpoint::load(&self.shared.log, self.shared.published().next, &scope)
+    }
+
+    /// The first entry that is retained.
+    pub(crate) fn begin(&self) -> u64 {
+        let base = self.shared.log.blocks().base();
+        base.map_or(1, |base| base.seq + 1)
     }
 
     /// The frames after a cursor, up to the durable head.
@@ -214,7 +225,10 @@ impl Store {
             start: ScanStart::Behind(u64::MAX),
             ..ScanScope::default()
         };
-        let (mut cursor, mut frames) = match follower.take() {
+        let begin = self.shared.log.blocks().begin();
+        // Where the cursor stood was pruned meanwhile, if nobody has asked for long.
+        let kept = follower.take().filter(|kept| kept.place.next >= begin);
+        let (mut cursor, mut frames) = match kept {
             None => self.scan(&scope)?,
             Some(cursor) => {
                 let frames = self.frames_after(&cursor);

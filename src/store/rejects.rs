@@ -31,10 +31,12 @@ impl Store {
         while let Some(reject) = records.find_map(settlement)? {
             settled.insert(reject);
         }
+        let records = RejectRecords::of(self)?;
         Ok(KeptRejects {
-            records: Some(RejectRecords::of(self)?),
             settled,
-            n: 0,
+            // Those that were pruned are counted, so that each one keeps its number.
+            n: records.cursor.bookkeeping.rejects,
+            records: Some(records),
         })
     }
 }

@@ -5,8 +5,9 @@ use super::checkpoint::drop_unusable;
 use super::error::StoreError;
 use super::folder::compact::rewrite_log;
 use super::folder::data_dir::DataDir;
-use super::writer::sealer::{BlockSize, sealed_up_to};
-use super::{Options, Store};
+use super::writer::sealer::BlockSize;
+use super::{Options, Pruned, Store};
+use crate::domain::time::Millis;
 use crate::limits;
 use std::path::Path;
 use std::time::Duration;
@@ -50,7 +51,7 @@ impl Store {
         Ok(SealedBlocks {
             blocks: count as u64,
             bytes,
-            entries: blocks.last().map_or(0, |last| sealed_up_to(&last.header)),
+            entries: self.shared.sealed() - blocks.base().map_or(0, |base| base.seq),
         })
     }
 }
@@ -59,6 +60,8 @@ impl Store {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Compacted {
+    /// What was pruned, if that was asked for.
+    pub pruned: Option<Pruned>,
     /// All sealed blocks.
     pub sealed: SealedBlocks,
     /// Bytes of the store's files before.
@@ -86,10 +89,23 @@ impl Store {
     /// the files cannot be written. Nothing is lost then.
     #[doc(hidden)]
     pub fn compact(dir: impl AsRef<Path>) -> Result<Compacted, StoreError> {
+        Store::compact_retaining(dir, None)
+    }
+
+    /// The same, but first what is older than a moment (Unix ms) is [pruned](Store::prune).
+    ///
+    /// # Errors
+    /// Those of [`compact`](Store::compact) and [`prune`](Store::prune).
+    #[doc(hidden)]
+    pub fn compact_retaining(
+        dir: impl AsRef<Path>,
+        before: Option<Millis>,
+    ) -> Result<Compacted, StoreError> {
         let dir = dir.as_ref();
         let options = Options::default().create(false);
         let store = Store::open(dir, options)?;
         let bytes_before = store.gauges()?.bytes;
+        let pruned = before.map(|before| store.prune(before)).transpose()?;
         let sealed = store.seal(BlockSize {
             least: 1,
             most: limits::BLOCK_ENTRIES,
@@ -98,6 +114,7 @@ impl Store {
         let data_dir = DataDir::open(dir, false, Duration::ZERO)?;
         rewrite_log(&data_dir)?;
         Ok(Compacted {
+            pruned,
             sealed,
             bytes_before,
             bytes_after: data_dir.bytes(),

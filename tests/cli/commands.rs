@@ -280,6 +280,7 @@ fn a_store_in_use_is_named_and_left_alone() {
         &["ingest", EVENING][..],
         &["rebuild"],
         &["compact"],
+        &["prune", "--before", "90d"],
         &["migrate"],
     ] {
         let refused = folder.run(args).fails(4);

@@ -16,5 +16,6 @@ mod readme;
 mod rejects;
 mod replay;
 mod resume;
+mod retention;
 mod times;
 mod unfit;

@@ -80,7 +80,14 @@ fn a_part_is_played_at_any_speed() {
     folder.ingest((1..=20).map(line).collect::<String>(), &[]);
     let users = |args: &[&str]| -> Vec<String> {
         let replay = [&["replay", "a", "--as", "rollbook"], args].concat();
-        let lines = folder.ask(&replay).into_iter();
+        let mut lines = folder.ask(&replay).into_iter();
+        // First the roster as it stood there.
+        let roster = lines.next().unwrap();
+        assert_eq!(
+            (&roster["t"], &roster["ts"]),
+            (&"snapshot".into(), &4.into())
+        );
+        assert_eq!(roster["topics"]["b"].as_array().unwrap().len(), 4);
         lines
             .map(|line| line["user"].as_str().unwrap().to_owned())
             .collect()

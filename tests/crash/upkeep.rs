@@ -1,4 +1,4 @@
-//! Openings, `rebuild`, `compact`, `migrate` and `rejects --retry`, killed at any moment: the store opens, and the command can
+//! Openings, `rebuild`, `compact`, `prune`, `migrate` and `rejects --retry`, killed at any moment: the store opens, and the command can
 //! be run again.
 
 use crate::ingest::line;
@@ -110,6 +110,43 @@ fn a_compaction_that_is_killed_leaves_all_that_was_there() {
         "compact",
         killed(&folder, &["compact"], rounds(5, 100), look),
     );
+}
+
+#[test]
+fn a_prune_that_is_killed_leaves_the_old_begin_or_the_new_one() {
+    let (folder, _) = left_by_a_kill();
+    for n in 0..4 {
+        let text: String = (1..=500).map(|at| line(1 + n, at, 6_000)).collect();
+        folder.ingest(text, &[]);
+        if n == 1 {
+            folder.run(&["compact"]).ok();
+        }
+    }
+    let entries = folder.verified();
+    let who = |folder: &Folder| folder.run(&["who", "c1"]).ok().out;
+    let (history, roster) = (folder.run(&["history"]).ok().out, who(&folder));
+    let history: Vec<&str> = history.lines().collect();
+    let begins = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let look = |folder: &Folder| {
+        let verified = folder.run(&["verify", "--deep"]).ok().line();
+        let begin = verified["pruned_seq"].as_u64().unwrap_or(0);
+        assert_eq!(verified["entries"].as_u64().unwrap() + begin, entries);
+        let left = folder.run(&["history"]).ok().out;
+        assert!(left.lines().eq(history[begin as usize..].iter().copied()));
+        assert_eq!(who(folder), roster);
+        begins.borrow_mut().insert(begin);
+    };
+    // All but the last frame was recorded before this moment.
+    let args = ["prune", "--before", "-1ms"];
+    print("prune", killed(&folder, &args, rounds(5, 100), look));
+    let begins = begins.into_inner();
+    assert!(
+        begins
+            .iter()
+            .all(|&begin| begin == 0 || Some(&begin) == begins.last()),
+        "{begins:?}"
+    );
+    assert!(begins.last() > Some(&0));
 }
 
 #[test]

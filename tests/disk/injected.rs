@@ -1,4 +1,4 @@
-//! Kills and failing calls at each system call of an opening, a small run, a rebuild, a migration, a retry and the
+//! Kills and failing calls at each system call of an opening, a small run, a rebuild, a prune, a migration, a retry and the
 //! creation of a store, by strace's fault injection. The short form tries a sample of the calls that change files;
 //! the long form tries every call of every kind.
 
@@ -57,6 +57,12 @@ impl Stage {
             scene("an opening", sound, &["who", "c"], whole),
             scene("rebuild", sound, &["rebuild"], whole),
             scene("compact", Some("frames"), &["compact"], whole),
+            scene(
+                "prune",
+                Some("frames"),
+                &["prune", "--before", "-1ms"],
+                whole,
+            ),
             scene("migrate", Some("format-1"), &["migrate"], (old, old)),
             scene(
                 "ingest",
@@ -97,7 +103,9 @@ impl Stage {
             return;
         }
         let verified: Value = ran.ok().line();
-        let entries = verified["entries"].as_u64().unwrap();
+        // What was pruned is no loss.
+        let pruned = verified["pruned_seq"].as_u64().unwrap_or(0);
+        let entries = verified["entries"].as_u64().unwrap() + pruned;
         let (before, after) = scene.entries;
         let least = if done { after } else { before };
         assert!(entries >= least, "{what}: {entries} entries of {least}");

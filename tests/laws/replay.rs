@@ -208,3 +208,53 @@ proptest! {
         ranges(&Desk::of(&tape));
     }
 }
+
+#[test]
+fn each_channel_begins_with_its_roster_though_its_time_is_its_own() {
+    // One file after another: the times of channel b begin anew. Channel d is quiet in the range.
+    let mut text = String::new();
+    for (channel, user, ts) in [
+        ("a", "ann", 1_000),
+        ("d", "dee", 1_500),
+        ("a", "bob", 5_000),
+        ("b", "cid", 1_000),
+        ("b", "eve", 6_000),
+        ("d", "fay", 2_000),
+    ] {
+        text += &format!(
+            "{{\"t\":\"join\",\"channel\":\"{channel}\",\"topic\":\"t\",\"user\":\"{user}\",\"ts\":{ts}}}\n"
+        );
+    }
+    let store = rollbook_support::store_of(&text);
+    let mut lines = Vec::new();
+    let filter = ReplayFilter::default().from(4_000).standing(true);
+    let played = store.play(
+        &filter,
+        replay::LineShape::Rollbook,
+        &mut |line: &PlayedLine<'_>| {
+            let line: Value = serde_json::from_str(line.text).unwrap();
+            let users = line["topics"]["t"].as_array().map(|list| {
+                let users = list.iter().map(|member| member["user"].as_str().unwrap());
+                users.collect::<Vec<_>>().join(" ")
+            });
+            let user = line["user"].as_str().map(str::to_owned);
+            lines.push((
+                line["channel"].as_str().unwrap().to_owned(),
+                users.or(user).unwrap(),
+            ));
+            true
+        },
+    );
+    played.unwrap();
+    let expected = [
+        ("a", "ann"),
+        ("d", "dee"),
+        ("a", "bob"),
+        ("b", "cid"),
+        ("b", "eve"),
+        // It had more to come before the range.
+        ("d", "dee fay"),
+    ];
+    let expected = expected.map(|(channel, users)| (channel.to_owned(), users.to_owned()));
+    assert_eq!(lines, expected);
+}

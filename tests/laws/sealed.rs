@@ -10,42 +10,10 @@ use rollbook::store::{BlockSize, SealedBlocks};
 use rollbook::{Options, Store};
 use rollbook_support::answers;
 use rollbook_support::desk::Desk;
-use rollbook_support::engine::holding;
 use rollbook_support::feeds::{Shape, Tape, cases, tape};
+use rollbook_support::parts::Parts;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// An engine and objects that outlive the store.
-#[derive(Clone, Default)]
-struct Parts {
-    engine: Arc<MemoryJournal>,
-    objects: Arc<MemoryObjects>,
-}
-
-impl Parts {
-    fn open(&self) -> Desk {
-        Desk::with(|options| self.store(options))
-    }
-
-    fn store(&self, options: Options) -> Result<Store, rollbook::StoreError> {
-        let engine = Box::new(Arc::clone(&self.engine));
-        Store::on_parts(engine, Box::new(Arc::clone(&self.objects)), options)
-    }
-
-    /// The same log, as it is now.
-    fn copied(&self) -> Parts {
-        let objects = MemoryObjects::default();
-        for number in self.objects.numbers().unwrap() {
-            let bytes = self.objects.read(number, 0, usize::MAX).unwrap();
-            objects.put(number, &bytes).unwrap();
-        }
-        let values = self.engine.read(1).map(|value| value.unwrap().1.to_vec());
-        Parts {
-            engine: holding(&values.collect::<Vec<_>>()),
-            objects: Arc::new(objects),
-        }
-    }
-}
 
 fn all_in_one(desk: &Desk) -> SealedBlocks {
     let size = BlockSize {

@@ -18,6 +18,7 @@ mod play;
 mod program;
 mod queries;
 mod reach;
+mod retention;
 mod slow;
 mod subscribe;
 mod writer;

@@ -1,7 +1,7 @@
 //! `export`: writes entries or stays into a file.
 
 use super::{failure, now};
-use crate::cli::answers::{Found, find, open};
+use crate::cli::answers::{Found, begins_before, find, open, say_retained};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::help::{HELP, at_time};
 use crate::cli::holding::Holding;
@@ -90,8 +90,11 @@ pub(in crate::cli) fn run(data: &Path, args: &ExportArgs) -> Result<(), Failure>
         let why = "its metadata is no JSON, and is written as a string";
         named.extend(notices.untold(seq, why));
     };
+    let begins = |from: &Millis| begins_before(args.from, *from, now());
+    let retained;
     let written = match found {
         Found::Store(store) => {
+            retained = store.retained().map(|retained| retained.from);
             let mut holding = Holding::read(data, *store);
             let (file, what) = (&args.file, args.what(now()));
             let written = holding
@@ -103,15 +106,19 @@ pub(in crate::cli) fn run(data: &Path, args: &ExportArgs) -> Result<(), Failure>
         #[cfg(feature = "client")]
         Found::Owner(owner) => {
             let stop = &|| interrupted.load(Ordering::Relaxed);
-            args.export_from(data, (&owner, stop), existing, &mut { count_rows }, &mut {
-                unclear
-            })
+            let written =
+                args.export_from(data, (&owner, stop), existing, &mut { count_rows }, &mut {
+                    unclear
+                });
+            retained = owner.retained().map(|at| at.0);
+            written
         }
     };
     progress.finish();
     named.extend(notices.rest());
     named.iter().for_each(|line| say(line));
     let rows = written?;
+    say_retained(retained.filter(begins));
     say(&format!("{} rows in {}", count(rows), args.file.display()));
     notices.all_told().map_or(Ok(()), Err)
 }

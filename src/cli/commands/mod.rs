@@ -17,6 +17,7 @@ pub mod listen_args;
 pub mod man;
 pub mod migrate;
 pub mod missed;
+pub mod prune;
 pub mod rebuild;
 #[cfg(feature = "client")]
 pub mod record;
@@ -40,6 +41,7 @@ use super::progress::say;
 use crate::domain::time::Millis;
 use crate::ingest::IngestError;
 use crate::ingest::source::SourceError;
+use crate::query::answer::past_retention;
 use crate::store::{Options, Store, StoreError};
 use std::path::Path;
 
@@ -70,6 +72,9 @@ pub(super) fn failure(data: &Path, error: StoreError) -> Failure {
             "--data or ROLLBOOK_DATA names the folder of a store; a file of events is given to `rollbook ingest`",
         ),
         StoreError::NoSuchChannel(channel) => Failure::no_channel(&channel, data),
+        StoreError::PastRetention { seq, retained_from } => {
+            Failure::past_retention(past_retention(seq, retained_from))
+        }
         StoreError::InUse { dir, holder } => Failure::in_use(&dir, Some(&holder)),
         StoreError::NewerFormat { .. } => Failure::new(Exit::Failed, error.to_string()).hint(
             "a newer rollbook wrote it: use that one, or restore a backup of the older format",

@@ -1,7 +1,7 @@
 //! `replay`: writes the log as the lines of a feed.
 
 use super::{failure, now};
-use crate::cli::answers::{Found, find, open};
+use crate::cli::answers::{Found, find, open, say_retained};
 use crate::cli::exit::Failure;
 use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
@@ -9,6 +9,7 @@ use crate::cli::holding::Holding;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
+use crate::domain::time::Millis;
 use crate::query::time::When;
 use crate::replay::{
     self, LineSink, PacedSink, PlaybackControl, PlayedLine, ReplayFilter, SkippedEntry, Speed,
@@ -52,12 +53,14 @@ use {
   rollbook replay studio-7 --speed 10 --to-url ws://localhost:7400
   rollbook replay --speed 10 --serve 127.0.0.1:7401        live again, for an application under test
   rollbook replay --as rollbook | rollbook --data copy ingest --keep-recorded
-", after_help = "A paced replay is paused by Ctrl-Z and goes on with fg, and by a reader that stops reading: it goes on \
+", after_help = "Where --from or --from-seq cuts into the history, or older entries were pruned, a SNAPSHOT of who was there comes \
+first, for each channel.
+
+A paced replay is paused by Ctrl-Z and goes on with fg, and by a reader that stops reading: it goes on \
 where it was, and does not hurry to catch up.
 
 With --serve each client of ws://ADDRESS/v1/feed?channel=CHANNEL hears the channel from its start: what this command \
-would print of it, a message a line, and close code 1000 behind the last. Where --from cuts into the history, a SNAPSHOT \
-of who was there comes first. The address has /bridge.js and /healthz, too; `rollbook record` hears all to its end.")]
+would print of it, a message a line, and close code 1000 behind the last. The address has /bridge.js and /healthz, too; `rollbook record` hears all to its end.")]
 pub struct ReplayArgs {
     /// Only this channel
     pub channel: Option<String>,
@@ -125,7 +128,7 @@ pub(in crate::cli) fn run(
         to: args.to.map(|at| at.resolve(now)),
         from_seq: args.from_seq,
         to_seq: args.to_seq,
-        standing: false,
+        standing: true,
     };
     #[cfg(feature = "server")]
     if let Some(address) = &args.serve {
@@ -187,7 +190,14 @@ impl<'a> ReplaySource<'a> {
         match self {
             ReplaySource::Store(data, holding) => {
                 let played = holding.store().play(filter, shape, sink);
-                played.map_err(|error| failure(data, error))
+                played.map_err(|error| failure(data, error))?;
+                let retained = holding.store().retained();
+                say_retained(
+                    retained
+                        .map(|it| it.from)
+                        .filter(|&from| begins(filter, from)),
+                );
+                Ok(())
             }
             #[cfg(feature = "client")]
             ReplaySource::Owner(data, owner) => {
@@ -211,10 +221,18 @@ impl<'a> ReplaySource<'a> {
                 };
                 let stop = &|| false;
                 let played = owner.replay(&params, PieceReader { stop, each });
-                played.map_err(|error| unanswered_by_owner(data, error))
+                played.map_err(|error| unanswered_by_owner(data, error))?;
+                let retained = owner.retained();
+                say_retained(retained.map(|it| it.0).filter(|&from| begins(filter, from)));
+                Ok(())
             }
         }
     }
+}
+
+/// Whether what is played begins before this moment.
+fn begins(filter: &ReplayFilter, moment: Millis) -> bool {
+    filter.from_seq.is_none_or(|seq| seq <= 1) && filter.from.is_none_or(|from| from < moment)
 }
 
 /// Passes lines on, and reports entries that cannot be replayed on standard error.

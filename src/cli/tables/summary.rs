@@ -101,6 +101,13 @@ pub fn verify(sink: &mut dyn Write, view: &TerminalStyle, verified: &Verified) -
         many(verified.entries, "entry", "entries"),
         many(verified.commits, "commit", "commits")
     );
+    let read = match verified.pruned_seq {
+        Some(seq) => {
+            let first = count(seq + 1);
+            format!("{read} (the log begins at entry {first}: older ones were pruned)")
+        }
+        None => read,
+    };
     if verified.ok {
         return writeln!(
             sink,

@@ -1,19 +1,28 @@
-//! All blocks of a log. Their headers are in memory; their payloads are read when they are needed.
+//! All blocks of a log, and its base. Their headers are in memory; their payloads are read when they are needed.
 
+use super::base::{BASE, BaseObject};
 use super::object::{Block, BlockError, FRONT_BYTES, Section};
 use super::states::ChannelStateParts;
 use crate::domain::time::Millis;
+use crate::log::codec::base::BaseHeader;
 use crate::log::codec::bytes::unpack;
 use crate::log::codec::header::StatesBody;
 use crate::log::engine::JournalError;
 use crate::log::engine::objects::ObjectStore;
 use crate::log::frame::BlockPayload;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// The blocks of a log, in order and without holes between them.
 pub struct Blocks {
     objects: Box<dyn ObjectStore>,
-    known: RwLock<Vec<KnownBlock>>,
+    known: RwLock<KnownBlocks>,
+}
+
+#[derive(Default)]
+struct KnownBlocks {
+    /// What stands for the pruned entries before the first block.
+    base: Option<Arc<BaseHeader>>,
+    blocks: Vec<KnownBlock>,
 }
 
 /// A block, and what it has in common with those before it.
@@ -24,48 +33,114 @@ struct KnownBlock {
 }
 
 impl Blocks {
-    /// The blocks among these objects.
+    /// The blocks among these objects. Removes those that a crash left of the pruned ones.
     ///
     /// # Errors
-    /// [`JournalError::Block`] if one is damaged or missing.
+    /// [`JournalError::Block`] if one is damaged or missing; [`JournalError::Base`] if the base is damaged.
     pub fn open(objects: Box<dyn ObjectStore>) -> Result<Blocks, JournalError> {
+        let numbers = objects.numbers()?;
+        let base = match numbers.first() {
+            Some(&BASE) => Some(Arc::new(base(&*objects)?.header)),
+            _ => None,
+        };
+        clear_pruned(&*objects, &numbers, base.as_deref())?;
+        let begin = base.as_ref().map_or(BASE + 1, |base| base.next);
         let mut known: Vec<KnownBlock> = Vec::new();
-        for number in objects.numbers()? {
+        for number in numbers.into_iter().filter(|&number| number >= begin) {
             let block = front(&*objects, number)?;
-            let before = known.last().map(|known| &known.block);
-            let continues = before.is_none_or(|before| {
-                block.position == before.next()
-                    && block.header.frame == before.header.last_frame() + 1
-                    && block.header.link_before == before.header.link_after
-            });
+            let (at, frame, link) = match (known.last(), &base) {
+                (Some(before), _) => {
+                    let (block, header) = (&before.block, &before.block.header);
+                    (block.next(), header.last_frame(), header.link_after)
+                }
+                (None, Some(base)) => (base.next, base.frame, base.link),
+                (None, None) => (block.position, 0, block.header.link_before),
+            };
+            let continues = block.position == at
+                && block.header.frame == frame + 1
+                && block.header.link_before == link;
             if block.position != number || !continues {
                 let what = "a block before it is missing, or is another one".to_owned();
                 return Err(JournalError::Block { number, what });
             }
             add(&mut known, block);
         }
-        let known = RwLock::new(known);
+        let known = RwLock::new(KnownBlocks {
+            base,
+            blocks: known,
+        });
         Ok(Blocks { objects, known })
     }
 
-    /// The first position that no block has; 0 without blocks.
+    /// Where the log begins; `None`: at the first entry.
+    #[must_use]
+    pub fn base(&self) -> Option<Arc<BaseHeader>> {
+        self.known().base.clone()
+    }
+
+    /// The first position that is kept.
+    #[must_use]
+    pub fn begin(&self) -> u64 {
+        self.known().begin()
+    }
+
+    /// The base as it is stored.
+    ///
+    /// # Errors
+    /// It is damaged, or cannot be read.
+    pub fn read_base(&self) -> Result<BaseObject, JournalError> {
+        base(&*self.objects)
+    }
+
+    /// Stores a base in place of the one before, if there is one, reads it back, and removes the blocks before it. From
+    /// now on the log begins there.
+    ///
+    /// # Errors
+    /// It could not be stored, and everything is as before; or a block could not be removed: the next opening does it.
+    pub fn prune(&self, header: BaseHeader, bytes: &[u8]) -> Result<(), JournalError> {
+        self.objects.put(BASE, bytes)?;
+        if base(&*self.objects)?.header != header {
+            let what = "another one is read than was stored".to_owned();
+            return Err(JournalError::Base(what));
+        }
+        {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known
+                .blocks
+                .retain(|known| known.block.position >= header.next);
+            known.base = Some(Arc::new(header.clone()));
+        }
+        clear_pruned(&*self.objects, &self.objects.numbers()?, Some(&header))
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, KnownBlocks> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first position that is kept and that no block has; 0 where nothing was sealed or pruned.
     #[must_use]
     pub fn end(&self) -> u64 {
-        self.last().map_or(0, |last| last.next())
+        let known = self.known();
+        match known.blocks.last() {
+            Some(last) => last.block.next(),
+            None => known.base.as_ref().map_or(0, |base| base.next),
+        }
     }
 
     /// The first position of all blocks.
     #[must_use]
     pub fn first(&self) -> Option<u64> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.first().map(|first| first.block.position)
+        self.known()
+            .blocks
+            .first()
+            .map(|first| first.block.position)
     }
 
     /// The last block.
     #[must_use]
     pub fn last(&self) -> Option<Arc<Block>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.last().map(|last| Arc::clone(&last.block))
+        let known = self.known();
+        known.blocks.last().map(|last| Arc::clone(&last.block))
     }
 
     /// The block that stands for the value at a position.
@@ -83,9 +158,11 @@ impl Blocks {
 
     /// The first block for which `is_before` does not hold.
     fn find(&self, is_before: impl Fn(&Block) -> bool) -> Option<Arc<Block>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let at = known.partition_point(|known| is_before(&known.block));
-        known.get(at).map(|known| Arc::clone(&known.block))
+        let known = self.known();
+        let at = known
+            .blocks
+            .partition_point(|known| is_before(&known.block));
+        known.blocks.get(at).map(|known| Arc::clone(&known.block))
     }
 
     /// The last frame of the blocks in which all entries have at most this number; 0 if there is none.
@@ -107,9 +184,14 @@ impl Blocks {
     /// The first block that has entries which are not in effect at this moment.
     #[must_use]
     pub fn first_beyond(&self, at: Millis) -> Option<Arc<Block>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let beyond = known.partition_point(|known| known.effective_at <= at);
-        known.get(beyond).map(|known| Arc::clone(&known.block))
+        let known = self.known();
+        let beyond = known
+            .blocks
+            .partition_point(|known| known.effective_at <= at);
+        known
+            .blocks
+            .get(beyond)
+            .map(|known| Arc::clone(&known.block))
     }
 
     /// The block before another one.
@@ -120,17 +202,17 @@ impl Blocks {
 
     /// The last frame of the blocks for which `is_before` holds.
     fn last_frame(&self, is_before: impl Fn(&KnownBlock) -> bool) -> u64 {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let before = known.partition_point(is_before).checked_sub(1);
-        let last = before.and_then(|before| known.get(before));
+        let known = self.known();
+        let before = known.blocks.partition_point(is_before).checked_sub(1);
+        let last = before.and_then(|before| known.blocks.get(before));
         last.map_or(0, |last| last.block.header.last_frame())
     }
 
     /// Bytes before compression of the blocks at the end that have no states.
     #[must_use]
     pub fn bytes_without_states(&self) -> u64 {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let last = known.iter().rev();
+        let known = self.known();
+        let last = known.blocks.iter().rev();
         let without = last.take_while(|known| known.block.all_states().next().is_none());
         without.map(|known| known.block.header.plain_len).sum()
     }
@@ -138,9 +220,9 @@ impl Blocks {
     /// How many blocks there are, and their bytes.
     #[must_use]
     pub fn size(&self) -> (usize, u64) {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let bytes = known.iter().map(|known| known.block.bytes() as u64).sum();
-        (known.len(), bytes)
+        let known = self.known();
+        let bytes = known.blocks.iter().map(|known| known.block.bytes() as u64);
+        (known.blocks.len(), bytes.sum())
     }
 
     /// What a reader needs of a block, decompressed: all of it, or what concerns the channel with this hash.
@@ -226,7 +308,13 @@ impl Blocks {
     /// Shows readers a block that was stored behind the others.
     pub fn publish(&self, block: Block) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        add(&mut known, block);
+        add(&mut known.blocks, block);
+    }
+}
+
+impl KnownBlocks {
+    fn begin(&self) -> u64 {
+        self.base.as_ref().map_or(1, |base| base.next)
     }
 }
 
@@ -236,6 +324,26 @@ fn add(known: &mut Vec<KnownBlock>, block: Block) {
         effective_at: before.max(block.header.effective_at.1),
         block: Arc::new(block),
     });
+}
+
+/// Reads the base. It may be replaced at any time, so all of it is read at once.
+fn base(objects: &dyn ObjectStore) -> Result<BaseObject, JournalError> {
+    let bytes = objects.read(BASE, 0, usize::MAX)?;
+    BaseObject::read(bytes).map_err(|error| JournalError::Base(error.to_string()))
+}
+
+/// Removes the blocks that the base stands for.
+fn clear_pruned(
+    objects: &dyn ObjectStore,
+    numbers: &[u64],
+    base: Option<&BaseHeader>,
+) -> Result<(), JournalError> {
+    let begin = base.map_or(0, |base| base.next);
+    let pruned = numbers.iter().filter(|&&number| number != BASE);
+    for &number in pruned.take_while(|&&number| number < begin) {
+        objects.remove(number)?;
+    }
+    Ok(())
 }
 
 fn damaged(number: u64, error: &BlockError) -> JournalError {

@@ -11,10 +11,12 @@
 //! | `plain_frame`, `merge`, `sort` | a frame that is to be sealed; makes a block of frames; sorts their records into streams |
 //! | `states` | the states of a block's channels at its begin |
 //! | `catalogue` | all blocks of a log, with their headers in memory |
+//! | `base` | the object that stands for what was pruned |
 //!
 //! **Invariant:** a block says exactly what its frames say: the same records, in the same order, with the same salts, so
 //! that the chain leads through it. Nothing here decides when to seal: that is the business of the store.
 
+mod base;
 mod catalogue;
 mod merge;
 mod object;
@@ -22,6 +24,7 @@ mod plain_frame;
 mod sort;
 mod states;
 
+pub use base::BaseObject;
 pub use catalogue::Blocks;
 pub use merge::BlockBuilder;
 pub use object::{Block, BlockError};

@@ -215,6 +215,9 @@ pub enum JournalError {
         /// What is wrong with it.
         what: String,
     },
+    /// What is known of the pruned entries is damaged or missing.
+    #[error("the base of the log, which stands for the entries that were pruned, is damaged: {0}")]
+    Base(String),
     /// The engine cannot interpret its files.
     #[error("the log's files are damaged: {0}")]
     Unreadable(String),
@@ -263,6 +266,7 @@ impl JournalError {
                 | JournalError::Short { .. }
                 | JournalError::NoObject(_)
                 | JournalError::Block { .. }
+                | JournalError::Base(_)
                 | JournalError::Unreadable(_)
         )
     }

@@ -55,6 +55,9 @@ pub async fn forward<S: MessageStream>(
             Err(StreamEnd::Done) => break (code::DONE, "all is said"),
             Err(StreamEnd::TooSlow) => break TOO_SLOW,
             Err(StreamEnd::Closed) => break (code::AWAY, "the server stops"),
+            Err(StreamEnd::Failed(ApiError::PastRetention { .. })) => {
+                break (code::FAILED, "past retention: what comes next was pruned");
+            }
             Err(StreamEnd::Failed(fault)) => {
                 tracing::error!("{fault}");
                 break (code::FAILED, "the log cannot be read");

@@ -30,12 +30,25 @@ pub async fn subscribe(
     Extension(guest): Extension<ConnectionGuard>,
     QueryParams(params): QueryParams<SubscribeParams>,
     upgrade: Upgrade,
-) -> Response {
-    upgrade.with(Speaker::Server, async move |socket| {
+) -> Result<Response, ApiError> {
+    expect_behind(&app, &pass, params.after_seq).await?;
+    Ok(upgrade.with(Speaker::Server, async move |socket| {
         let tail = EntryStream::new(Arc::clone(&app), pass.client.clone(), params.filter());
         let session = SocketSession::new(socket, Arc::clone(&app.net), pass, guest);
         forward(session, tail, entry_or_live).await;
-    })
+    }))
+}
+
+/// Refuses to go on behind an entry if some behind it were pruned.
+async fn expect_behind(app: &Arc<App>, pass: &AuthContext, seq: u64) -> Result<(), ApiError> {
+    // Most stores are not pruned; then nobody waits for a place.
+    match app.store.retained() {
+        Some(_) => {
+            app.ask(&pass.client, move |store| store.expect_behind(seq))
+                .await
+        }
+        None => Ok(()),
+    }
 }
 
 fn entry_or_live(pass: &AuthContext, said: StreamItem) -> Vec<Message> {
@@ -72,6 +85,7 @@ pub async fn stream(
         let last = last.to_str().ok().and_then(|last| last.parse().ok());
         filter.after_seq = last.ok_or_else(|| ApiError::Bad("Last-Event-ID: no seq".into()))?;
     }
+    expect_behind(&app, &pass, filter.after_seq).await?;
     let tail = EntryStream::new(Arc::clone(&app), pass.client.clone(), filter);
     let events = stream::unfold(
         (tail, app, pass, guest),

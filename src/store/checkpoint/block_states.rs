@@ -5,12 +5,14 @@ use super::index::read_index;
 use super::keys::{self, MetadataKey};
 use crate::domain::names::Names;
 use crate::domain::state::State;
+use crate::log::BaseHeader;
 use crate::log::block::{Block, ChannelStateParts, StartStates};
 use crate::log::checkpoint as wire;
 use crate::log::frame::channel_hash;
 use crate::log::read::Log;
 use crate::store::error::StoreError;
 use crate::store::read::{LogPosition, ScanScope, ScanStart, StateCursor};
+use std::sync::Arc;
 
 /// So many blocks are looked at for the state of a channel. It is missing only where it is large.
 const LOOKED_AT_MAX: usize = 32;
@@ -60,6 +62,14 @@ pub(super) fn at_block(
         return Ok(None);
     };
     let blocks = log.blocks();
+    let is_pruned = |base: Arc<BaseHeader>| match scope.start {
+        ScanStart::InEffectAt(at) => at < base.retained_from(),
+        ScanStart::Behind(seq) => seq < base.seq,
+        ScanStart::First | ScanStart::Seq(_) => true,
+    };
+    if blocks.base().is_some_and(is_pruned) {
+        return Ok(None);
+    }
     let mut next = match scope.start {
         ScanStart::InEffectAt(at) => blocks.first_beyond(at),
         ScanStart::Behind(seq) => blocks.with_seq(seq.saturating_add(1)),

@@ -1,16 +1,18 @@
 //! Finds the checkpoint at which a scope may begin, and restores the state there. What is read after it is in `read`.
 
+use super::base::{beginning, place};
 use super::block_states::at_block;
 use super::draft::PartFrames;
 use super::index::{index, is_of_this_log};
 use super::keys::{self, MetadataKey, checkpoint_frames};
+use super::restore::{is_early, restore};
 use crate::log::checkpoint as wire;
 use crate::log::engine::Engine;
 use crate::log::read::Log;
 use crate::store::error::StoreError;
-use crate::store::read::{Bookkeeping, LogPosition, ScanScope, ScanStart, StateCursor};
+use crate::store::read::{LogPosition, ScanScope, ScanStart, StateCursor};
 
-/// The cursor at the newest checkpoint at which `scope` may begin, or before the first entry.
+/// The cursor at the newest checkpoint at which `scope` may begin, or where the log begins.
 pub(in crate::store) fn load(
     log: &Log,
     end: u64,
@@ -18,7 +20,7 @@ pub(in crate::store) fn load(
 ) -> Result<StateCursor, StoreError> {
     let engine = log.engine();
     match scope.start {
-        ScanStart::First => return Ok(StateCursor::at_first(scope)),
+        ScanStart::First => return beginning(log, scope),
         ScanStart::Seq(seq) => return at_seq(log, seq, end),
         ScanStart::Behind(_) | ScanStart::InEffectAt(_) => {}
     }
@@ -44,11 +46,23 @@ pub(in crate::store) fn load(
         if !is_of_this_log(log, &index)? {
             continue;
         }
-        if let Some(cursor) = restore(engine, &index, scope)? {
+        let part = |_, part: &wire::ChannelPart| {
+            let (channel, frame) = (&part.channel, part.frame);
+            let Some(bytes) = keys::get(engine, MetadataKey::channel(channel, frame))? else {
+                return Ok(None);
+            };
+            let tombstones = if part.tombstones && scope.departed {
+                keys::get(engine, MetadataKey::tombstones(channel, frame))?
+            } else {
+                None
+            };
+            Ok(Some((bytes, tombstones)))
+        };
+        if let Some(cursor) = restore(&index, scope, part)? {
             return Ok(cursor);
         }
     }
-    Ok(StateCursor::at_first(scope))
+    beginning(log, scope)
 }
 
 /// A frame up to which every checkpoint is early enough, by the headers of blocks, which are in memory; 0 if none is
@@ -64,31 +78,14 @@ fn surely_early(log: &Log, scope: &ScanScope<'_>) -> u64 {
     }
 }
 
-/// Whether everything that a scope asks for is in the checkpoint or comes after it.
-fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> bool {
-    let known = |known_at| index.recorded_at <= known_at;
-    // A checkpoint right after the last entry may hold pages that were recorded after that entry.
-    let before = |last| index.seq < last;
-    let starts = match scope.start {
-        ScanStart::First | ScanStart::Seq(_) => false,
-        ScanStart::Behind(seq) => index.seq <= seq,
-        // A channel that the checkpoint does not have was not known then.
-        ScanStart::InEffectAt(at) => {
-            let mut parts = index.channels.iter();
-            let part = parts.find(|part| scope.channel == Some(&part.channel));
-            part.is_none_or(|part| part.effective_at <= at)
-        }
-    };
-    let whole = index.whole || !scope.departed;
-    whole
-        && index.next <= end
-        && scope.last.is_none_or(before)
-        && scope.known_at.is_none_or(known)
-        && starts
-}
-
 /// A cursor without state, at the frame that holds the entry `seq`.
 fn at_seq(log: &Log, seq: u64, end: u64) -> Result<StateCursor, StoreError> {
+    if let Some(base) = log.blocks().base().filter(|base| seq <= base.seq) {
+        return Err(StoreError::PastRetention {
+            seq: base.seq,
+            retained_from: base.retained_from(),
+        });
+    }
     let next = log.find_seq(seq, end)?;
     let place = match log.header_ending_before(next)? {
         Some(header) => LogPosition {
@@ -96,72 +93,18 @@ fn at_seq(log: &Log, seq: u64, end: u64) -> Result<StateCursor, StoreError> {
             frame: header.last_frame(),
             link: header.link_after,
         },
-        None => LogPosition {
-            next,
-            ..LogPosition::default()
+        None => match log.blocks().base().filter(|base| base.next == next) {
+            Some(base) => place(&base),
+            None => LogPosition {
+                next,
+                ..LogPosition::default()
+            },
         },
     };
     Ok(StateCursor {
         place,
         ..StateCursor::default()
     })
-}
-
-fn restore(
-    engine: &dyn Engine,
-    index: &wire::Index,
-    scope: &ScanScope<'_>,
-) -> Result<Option<StateCursor>, StoreError> {
-    let StateCursor {
-        mut state,
-        mut names,
-        ..
-    } = StateCursor::at_first(scope);
-    if wire::trunk_from_bytes(&index.trunk, &mut state, &mut names).is_err() {
-        return Ok(None);
-    }
-    let only = scope.channel;
-    for part in index
-        .channels
-        .iter()
-        .filter(|part| only.is_none_or(|only| part.channel == only))
-    {
-        let Some(bytes) = keys::get(engine, MetadataKey::channel(&part.channel, part.frame))?
-        else {
-            return Ok(None);
-        };
-        if wire::channel_from_bytes(&bytes, &mut state, &mut names).is_err() {
-            return Ok(None);
-        }
-        if !part.tombstones || !scope.departed {
-            continue;
-        }
-        let key = MetadataKey::tombstones(&part.channel, part.frame);
-        let Some(bytes) = keys::get(engine, key)? else {
-            return Ok(None);
-        };
-        if wire::tombstones_from_bytes(&bytes, &mut state, &mut names).is_err() {
-            return Ok(None);
-        }
-    }
-    wire::finish(&mut state);
-    let bookkeeping = Bookkeeping {
-        sources: index.sources().into_iter().collect(),
-        rejects: index.rejects,
-        reject_bytes: index.reject_bytes,
-    };
-    let place = LogPosition {
-        next: index.next,
-        frame: index.frame,
-        link: index.link,
-    };
-    Ok(Some(StateCursor {
-        needed: names.len() + names.members(),
-        state,
-        names,
-        bookkeeping,
-        place,
-    }))
 }
 
 /// The parts to which the newest checkpoint of this log points, and its chunks of retry ids; both empty if there is

@@ -48,6 +48,14 @@ pub(in crate::store) fn drop_unusable(log: &Log) -> Result<(), StoreError> {
     drop_all(log, &frames, &dropped)
 }
 
+/// Drops the checkpoints up to the frame at which a pruned log begins. The newest one stays if no other is there: the writer
+/// may still point to its parts.
+pub(in crate::store) fn drop_pruned(log: &Log, frame: u64) -> Result<(), StoreError> {
+    let frames = checkpoint_frames(log.engine())?;
+    let before = frames.partition_point(|&checkpoint| checkpoint <= frame);
+    drop_all(log, &frames, frames.get(..before).unwrap_or_default())
+}
+
 /// Drops the tombstones of all whole checkpoints but the newest, so far as no newer one needs them.
 fn drop_tombstones(engine: &dyn Engine) -> Result<(), StoreError> {
     let whole = whole_frames(engine)?;
@@ -140,6 +148,7 @@ fn drop_one(
             }
         }
     }
+    keys::remove(engine, MetadataKey::Whole { frame })?;
     // At the end: as long as it is there, a failure before this is made up for the next time.
     keys::remove(engine, MetadataKey::Trunk { frame })
 }

@@ -5,8 +5,11 @@ use super::record::ScopedRecord;
 use super::scope::ScanScope;
 use super::sources::SourceOffsets;
 use crate::domain::entry::{Entry, Payload};
-use crate::domain::names::{NameId, NameTable, Names, Renumbering};
+use crate::domain::gaps::ChannelGaps;
+use crate::domain::names::{NameId, NameTable, Names, NumberMap, Renumbering};
 use crate::domain::state::State;
+use crate::domain::stay::OpenStays;
+use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::Reject;
 
@@ -21,6 +24,19 @@ pub struct StateCursor {
     pub(crate) place: LogPosition,
     /// The number of names and members at the last check that found none too many.
     pub(crate) needed: usize,
+    /// Where the log begins behind pruned entries: what was open there, for those who must remember it.
+    pub(crate) open: Option<Box<OpenFolds>>,
+}
+
+/// What questions must remember of the entries before the place where reading begins.
+#[derive(Debug, Default)]
+pub(crate) struct OpenFolds {
+    /// From this moment on no entry was pruned that took effect then.
+    pub retained_from: Millis,
+    /// The stays of the present members.
+    pub stays: OpenStays,
+    /// Open gaps, and changes outside any gap, by channel.
+    pub gaps: NumberMap<NameId, ChannelGaps>,
 }
 
 impl StateCursor {

@@ -95,7 +95,7 @@ impl<'a> ScopedFrames<'a> {
         while let Some(frame) = self
             .frames
             .next_frame()
-            .map_err(|error| damaged(cursor, error.to_string()))?
+            .map_err(|error| pruned(&error).unwrap_or_else(|| damaged(cursor, error.to_string())))?
         {
             let (position, next) = (frame.position(), frame.next());
             if !frame.continues(cursor.place.frame, &cursor.place.link) {
@@ -285,7 +285,7 @@ impl ScopedFrame<'_> {
                 let opened = bytes.open(self.blocks, position, names, self.check, only);
                 none.insert(opened.map_err(|error| match error {
                     ReadError::Journal(error) if !error.is_damage() => error.into(),
-                    error => damaged(cursor, error.to_string()),
+                    error => pruned(&error).unwrap_or_else(|| damaged(cursor, error.to_string())),
                 })?)
             }
         };
@@ -307,6 +307,17 @@ impl ScopedFrame<'_> {
             return Err(damaged(cursor, detail));
         }
         Ok(())
+    }
+}
+
+/// The error where what is read was pruned meanwhile.
+fn pruned(error: &ReadError) -> Option<StoreError> {
+    match error {
+        ReadError::Pruned(base) => Some(StoreError::PastRetention {
+            seq: base.seq,
+            retained_from: base.retained_from(),
+        }),
+        _ => None,
     }
 }
 

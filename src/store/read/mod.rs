@@ -34,7 +34,7 @@ mod record;
 mod scope;
 mod sources;
 
-pub(crate) use cursor::{Bookkeeping, LogPosition, channel_of};
+pub(crate) use cursor::{Bookkeeping, LogPosition, OpenFolds, channel_of};
 pub use cursor::{StateCursor, StateView};
 pub(crate) use entries::{EntryReader, EntryStep};
 pub use frames::{ScopedFrame, ScopedFrames};

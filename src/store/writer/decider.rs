@@ -400,7 +400,9 @@ impl Decider {
             blake3,
             text: Some(head.unwrap_or(line.text).to_vec()),
         };
-        let kept = self.quota.of(reject, &self.cursor.bookkeeping);
+        let base = self.shared.log.blocks().base();
+        let pruned = base.map_or((0, 0), |base| (base.rejects, base.reject_bytes));
+        let kept = self.quota.of(reject, &self.cursor.bookkeeping, pruned);
         self.keep(kept);
     }
 

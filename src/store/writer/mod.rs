@@ -11,7 +11,8 @@
 //! | --- | --- |
 //! | `decider` | makes entries from lines; at times a checkpoint from the state |
 //! | `committer` | frames, appends, syncs, publishes, and sends receipts |
-//! | `sealer` | old frames become blocks |
+//! | `sealer` | old frames become blocks, and the oldest go |
+//! | `pruner` | what may go of the log, and how it goes |
 //! | `dirty_set` | what has changed since the last checkpoint, and when the next is due |
 //! | `recovery` | the writer's state when it starts |
 //! | `retries`, `content_hash` | which ids have been recorded, and a hash of what their lines reported |
@@ -25,6 +26,7 @@ pub(in crate::store) mod content_hash;
 mod decider;
 pub(in crate::store) mod digests;
 mod dirty_set;
+pub(in crate::store) mod pruner;
 mod recovery;
 mod reject_quota;
 pub(in crate::store) mod retries;

@@ -33,8 +33,10 @@ pub(in crate::store) fn recover(log: &Log) -> Result<Recovered, StoreError> {
         cursor: checkpoint::load(log, end, &scope)?,
         ..Recovered::default()
     };
-    (recovered.parts, recovered.retry_chunks) =
-        checkpoint::pointers(engine, &mut recovered.cursor)?;
+    if recovered.cursor.open.is_none() {
+        (recovered.parts, recovered.retry_chunks) =
+            checkpoint::pointers(engine, &mut recovered.cursor)?;
+    }
     let mut whole = true;
     for &chunk in &recovered.retry_chunks {
         match checkpoint::load_retries(engine, chunk)? {
@@ -47,15 +49,39 @@ pub(in crate::store) fn recover(log: &Log) -> Result<Recovered, StoreError> {
     if !whole {
         // A chunk is missing: read the whole log, so that no line is recorded twice.
         recovered = Recovered {
-            parts: recovered.parts,
+            cursor: checkpoint::beginning(log, &scope)?,
             ..Recovered::default()
         };
+    }
+    if recovered.retry_chunks.is_empty() {
+        recovered.remember_base(log)?;
     }
     recovered.read_tail(log, end)?;
     Ok(recovered)
 }
 
 impl Recovered {
+    /// Takes over the ids that the base of a pruned log remembers. If the state is that of the base, nothing of it is in
+    /// a checkpoint.
+    fn remember_base(&mut self, log: &Log) -> Result<(), StoreError> {
+        for id in checkpoint::base_ids(log)? {
+            let id = Remembered {
+                key: id.key,
+                observer: id.observer,
+                seq: id.seq,
+                said: None,
+            };
+            self.retries.remember(id);
+            self.since.ids.push(id);
+        }
+        if self.cursor.open.take().is_some() {
+            let channels = self.cursor.state.channels();
+            let changed = channels.map(|(name, _)| (name, ()));
+            self.since.changed.extend(changed);
+        }
+        Ok(())
+    }
+
     /// Reads the log after the checkpoint.
     fn read_tail(&mut self, log: &Log, end: u64) -> Result<(), StoreError> {
         let cursor = &mut self.cursor;

@@ -39,21 +39,27 @@ struct MergedRejects {
 const MERGED_PART: u64 = 8;
 
 impl RejectQuota {
-    /// What to record for a reject: the reject itself, one record for many, or nothing yet.
-    pub fn of(&mut self, mut reject: Reject, bookkeeping: &Bookkeeping) -> Option<Reject> {
+    /// What to record for a reject: the reject itself, one record for many, or nothing yet. `pruned` are the rejects that
+    /// are no longer kept, and their bytes.
+    pub fn of(
+        &mut self,
+        mut reject: Reject,
+        bookkeeping: &Bookkeeping,
+        pruned: (u64, u64),
+    ) -> Option<Reject> {
+        let rejects = bookkeeping.rejects.saturating_sub(pruned.0);
+        let reject_bytes = bookkeeping.reject_bytes.saturating_sub(pruned.1);
         if self.kept.len() >= limits::REJECT_SOURCES_MAX && !self.kept.contains_key(&reject.source)
         {
             self.kept.clear();
         }
         let kept = self.kept.entry(Arc::clone(&reject.source)).or_default();
-        if kept.rejects >= limits::REJECTS_PER_SOURCE_MAX
-            || bookkeeping.rejects >= limits::REJECTS_MAX
-        {
+        if kept.rejects >= limits::REJECTS_PER_SOURCE_MAX || rejects >= limits::REJECTS_MAX {
             return self.merge(reject);
         }
         let bytes = reject.text.as_ref().map_or(0, |text| text.len() as u64);
         if kept.bytes + bytes > limits::REJECTS_PER_SOURCE_BYTES_MAX
-            || bookkeeping.reject_bytes + bytes > limits::REJECTS_BYTES_MAX
+            || reject_bytes + bytes > limits::REJECTS_BYTES_MAX
         {
             reject.text = None;
         } else {

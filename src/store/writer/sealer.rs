@@ -1,10 +1,12 @@
-//! Seals frames of the past into blocks: the writer's third thread, in the background. A block is stored, read back and
+//! Seals frames of the past into blocks, and prunes what is too old: the writer's third thread, in the background. A block is stored, read back and
 //! compared with the chain before readers see it, and only then are its frames removed from the engine: so a crash at any
 //! moment leaves either the frames or the block, or both, of which the block counts.
 //!
 //! **Invariant:** the last frame is never sealed, so the engine always knows where the log ends.
 
+use super::pruner::Pruned;
 use crate::domain::names::Names;
+use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::block::{Block, BlockBuilder, BlockError};
 use crate::log::engine::{Durability, JournalError};
@@ -18,7 +20,7 @@ use crate::store::shared::StoreShared;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How many entries a block has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,34 +41,111 @@ const STATES_PART: u64 = 4;
 /// The writer is idle when nothing was committed for so long.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// Seals in the background, whenever the committer wakes it, until the committer has ended or sealing fails.
+/// Seals in the background, whenever the committer wakes it, and prunes from time to time, until the committer has ended
+/// or sealing fails.
 pub(super) fn run(shared: &StoreShared, wakes: &Receiver<()>, ends: &AtomicBool) {
+    let mut retention = Retention::new(shared.options.retain_ms);
+    loop {
+        match retention.wait(wakes) {
+            Ok(()) => {
+                if !is_idle(shared, wakes) || !seal_due(shared, ends) {
+                    return;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if let Err(error) = retention.prune_due(shared, ends) {
+            // The next round tries again.
+            shared.options.meter.sealing_failed(&error);
+        }
+    }
+}
+
+/// Waits until the writer is idle, or has left too much unsealed. Returns `false` once the committer has ended.
+fn is_idle(shared: &StoreShared, wakes: &Receiver<()>) -> bool {
+    // While the writer is at work it needs the processor more; but the frames must not pile up.
+    while shared.unsealed() < limits::UNSEALED_ENTRIES_MAX {
+        match wakes.recv_timeout(IDLE) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => break,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+    }
+    true
+}
+
+/// Seals what is due. Returns `false` if it must stop.
+fn seal_due(shared: &StoreShared, ends: &AtomicBool) -> bool {
     let size = BlockSize {
         least: DUE_ENTRIES,
         most: limits::BLOCK_ENTRIES,
     };
-    while wakes.recv().is_ok() {
-        // While the writer is at work it needs the processor more; but the frames must not pile up.
-        while shared.unsealed() < limits::UNSEALED_ENTRIES_MAX {
-            match wakes.recv_timeout(IDLE) {
-                Ok(()) => {}
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return,
+    loop {
+        if ends.load(Ordering::Relaxed) {
+            return false;
+        }
+        match shared.seal_next(size) {
+            Ok(true) => {}
+            Ok(false) => return true,
+            Err(error) => {
+                shared.options.meter.sealing_failed(&error);
+                return false;
             }
         }
-        loop {
-            if ends.load(Ordering::Relaxed) {
-                return;
+    }
+}
+
+/// When the background prunes.
+struct Retention {
+    /// What is older than this goes, ms; `None`: nothing goes.
+    retain_ms: Option<Millis>,
+    next: Instant,
+    /// When something was last pruned.
+    pruned: Option<Instant>,
+}
+
+/// So long after the last time even a few entries go.
+const PRUNED_AT_LEAST: Duration = Duration::from_secs(86_400);
+
+impl Retention {
+    fn new(retain_ms: Option<Millis>) -> Retention {
+        Retention {
+            retain_ms,
+            next: Instant::now(),
+            pruned: None,
+        }
+    }
+
+    /// Waits to be woken, or until the next round.
+    fn wait(&self, wakes: &Receiver<()>) -> Result<(), RecvTimeoutError> {
+        match self.retain_ms {
+            Some(_) => wakes.recv_timeout(self.next.saturating_duration_since(Instant::now())),
+            None => wakes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// Prunes what may go, if it is time; piece by piece, and no longer once sealing is due.
+    fn prune_due(&mut self, shared: &StoreShared, ends: &AtomicBool) -> Result<(), StoreError> {
+        let now = Instant::now();
+        let Some(retain_ms) = self.retain_ms.filter(|_| now >= self.next) else {
+            return Ok(());
+        };
+        self.next = now + Duration::from_millis(limits::PRUNE_EVERY_MS);
+        let before = (shared.options.clock)().saturating_sub(retain_ms);
+        while !ends.load(Ordering::Relaxed) && shared.unsealed() < DUE_ENTRIES {
+            let long_ago = self.pruned.is_none_or(|at| at.elapsed() >= PRUNED_AT_LEAST);
+            let is_enough =
+                |plan: &Pruned| plan.blocks > 0 || plan.entries >= limits::PRUNED_MIN || long_ago;
+            let pruned = shared.prune(before, limits::PRUNED_AT_ONCE, is_enough)?;
+            if pruned.entries > 0 {
+                self.pruned = Some(Instant::now());
             }
-            match shared.seal_next(size) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    shared.options.meter.sealing_failed(&error);
-                    return;
-                }
+            if pruned.entries < limits::PRUNED_AT_ONCE {
+                break;
             }
         }
+        Ok(())
     }
 }
 
@@ -76,11 +155,18 @@ pub(in crate::store) fn sealed_up_to(header: &FrameHeader) -> u64 {
 }
 
 impl StoreShared {
+    /// The last entry that is in a block, or was pruned.
+    pub fn sealed(&self) -> u64 {
+        let blocks = self.log.blocks();
+        match blocks.last() {
+            Some(last) => sealed_up_to(&last.header),
+            None => blocks.base().map_or(0, |base| base.seq),
+        }
+    }
+
     /// Durable entries that are in no block.
     pub fn unsealed(&self) -> u64 {
-        let last = self.log.blocks().last();
-        let sealed = last.map_or(0, |last| sealed_up_to(&last.header));
-        self.published().seq.saturating_sub(sealed)
+        self.published().seq.saturating_sub(self.sealed())
     }
 
     /// Seals the next block, if there is enough for it. Returns whether it did.
@@ -133,18 +219,28 @@ impl StoreShared {
                 break;
             }
         }
-        let before = self.log.header_ending_before(from)?;
-        let place = before.map_or_else(LogPosition::default, |before| LogPosition {
-            next: from,
-            frame: before.last_frame(),
-            link: before.link_after,
-        });
+        let place = self.place_at(from)?;
         let states = start_states(log, &place, |hash| builder.has_channel(hash))?;
         // Where many are present and little happens, fewer blocks have states.
         let bytes = log.blocks().bytes_without_states() + builder.bytes() as u64;
         let states = states.filter(|states| states.bytes() as u64 <= bytes / STATES_PART);
         let made = builder.finish(states.as_ref());
         made.map_err(|error| unsealable(from, error))
+    }
+
+    /// The place of a position at which a frame begins, and the log may begin.
+    fn place_at(&self, next: u64) -> Result<LogPosition, StoreError> {
+        let log = &self.log;
+        if let Some(header) = log.header_ending_before(next)? {
+            let (frame, link) = (header.last_frame(), header.link_after);
+            return Ok(LogPosition { next, frame, link });
+        }
+        let base = log.blocks().base().filter(|base| base.next == next);
+        Ok(base.map_or_else(LogPosition::default, |base| LogPosition {
+            next,
+            frame: base.frame,
+            link: base.link,
+        }))
     }
 
     /// Reads a stored block to its end, and checks that the chain leads through it.
