@@ -103,7 +103,8 @@ fn ask(store: &Store, crowd: &mut Crowd) -> Outcome<Figure> {
     let all = Instant::now();
     for turn in 0..=QUESTIONS {
         let channel = channel_name(crowd.draw());
-        let at = FROM + crowd.random.below(usize::try_from(crowd.ts - FROM)?) as i64;
+        let span = usize::try_from(crowd.ts - FROM)?;
+        let at = FROM + crowd.random.below(span) as i64;
         let start = Instant::now();
         // A channel may not have been drawn yet.
         let _ = store.who(&channel, &WhoFilter::at(at));
@@ -155,7 +156,8 @@ impl Crowd {
 
     fn snapshot(&mut self, channel: usize) -> String {
         let seats = channel * SEATS..(channel + 1) * SEATS;
-        self.turn(seats.start + self.random.below(SEATS));
+        let unseen = self.random.below(SEATS);
+        self.turn(seats.start + unseen);
         let there = |at: &usize| self.seats.get(*at).is_some_and(|turns| turns % 2 == 1);
         let listed = seats.filter(there).map(|at| {
             let user = self.user(at);
