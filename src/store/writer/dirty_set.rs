@@ -14,6 +14,8 @@ const CHECKPOINT_ENTRIES_MIN: usize = limits::BLOCK_ENTRIES as usize / 4 * 3;
 /// Between checkpoints with tombstones it grows with the state, so that the cost of a checkpoint stays small beside the cost
 /// of its entries.
 const WHOLE_ENTRIES_PER_MEMBER: usize = 4;
+/// The same between all checkpoints, for each present member of a channel that has changed.
+const ENTRIES_PER_PRESENT: usize = 4;
 /// The changes since the last checkpoint.
 #[derive(Default)]
 pub(in crate::store) struct DirtySet {
@@ -88,7 +90,8 @@ impl DirtySet {
             let channel = cursor.state.channel(name)?;
             Some(channel.roster().len() + 1)
         });
-        (rosters.sum::<usize>() <= self.entries).then_some(CheckpointKind::ForQuestions)
+        let weight = rosters.sum::<usize>().saturating_mul(ENTRIES_PER_PRESENT);
+        (weight <= self.entries).then_some(CheckpointKind::ForQuestions)
     }
 
     /// Counts entries anew, as a checkpoint was made here, or failed.

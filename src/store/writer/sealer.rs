@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 pub struct BlockSize {
     /// Fewer are not sealed yet.
     pub least: u64,
-    /// At this many a block ends, at the next frame. It ends earlier where there is a checkpoint behind half of them:
-    /// only at the end of a block can a checkpoint be used.
+    /// At this many a block ends, at the next frame. It ends earlier where there is a checkpoint behind an eighth of them:
+    /// the next block then has the states of its channels.
     pub most: u64,
 }
 
@@ -212,7 +212,7 @@ impl StoreShared {
             let entries = builder.entries();
             if entries >= size.most
                 || builder.bytes() >= limits::BLOCK_BYTES_MAX
-                || is_checkpoint && entries >= size.most / 2
+                || is_checkpoint && entries >= size.most / 8
                 // The writer must be able to start from it.
                 || whole.binary_search(&number).is_ok()
             {
