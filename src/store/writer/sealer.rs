@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 pub struct BlockSize {
     /// Fewer are not sealed yet.
     pub least: u64,
-    /// At this many a block ends, at the next frame. It ends earlier where there is a checkpoint behind an eighth of them:
-    /// the next block then has the states of its channels.
+    /// At about this many a block ends, at the next frame. It ends at a checkpoint behind an eighth of them, or within an
+    /// eighth more: the next block then has the states of its channels.
     pub most: u64,
 }
 
@@ -210,7 +210,9 @@ impl StoreShared {
             add(&mut builder, frame).map_err(|error| unsealable(position, error))?;
             let is_checkpoint = checkpoints.binary_search(&number).is_ok();
             let entries = builder.entries();
-            if entries >= size.most
+            let is_full = entries >= size.most
+                && (entries >= size.most + size.most / 8 || checkpoints.last() <= Some(&number));
+            if is_full
                 || builder.bytes() >= limits::BLOCK_BYTES_MAX
                 || is_checkpoint && entries >= size.most / 8
                 // The writer must be able to start from it.
