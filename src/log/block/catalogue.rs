@@ -1,7 +1,8 @@
 //! All blocks of a log, and its base. Their headers are in memory; their payloads are read when they are needed.
 
 use super::base::{BASE, BaseObject};
-use super::object::{Block, BlockError, FRONT_BYTES, Section};
+use super::envelope::{BlockError, Section};
+use super::object::{Block, FRONT_BYTES};
 use super::states::ChannelStateParts;
 use crate::domain::time::Millis;
 use crate::log::codec::base::BaseHeader;
@@ -235,7 +236,15 @@ impl Blocks {
         channel: Option<u64>,
     ) -> Result<BlockPayload, JournalError> {
         let number = block.position;
-        let read = |section: Section| self.section(number, section);
+        // Where all is wanted, one access gets it.
+        let whole = match channel {
+            None => Some(self.objects.read(number, 0, block.bytes())?),
+            Some(_) => None,
+        };
+        let read = |section: Section| match &whole {
+            Some(bytes) => section.plain_of(bytes).map_err(|it| damaged(number, &it)),
+            None => self.section(number, section),
+        };
         let streams = block.sections(channel);
         Ok(BlockPayload {
             order: block.order().map(read).transpose()?,

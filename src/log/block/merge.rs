@@ -1,13 +1,13 @@
 //! Makes a block of frames.
 
-use super::object::{Block, BlockError};
+use super::envelope::BlockError;
+use super::object::Block;
 use super::plain_frame::PlainFrame;
 use super::sort::{EntryCounter, StreamSorter};
 use super::states::StartStates;
 use crate::log::codec::CodecError;
 use crate::log::codec::bytes::put_varint;
 use crate::log::frame::{self, CHANNELS_MAX, Channels, FrameError, FrameHeader};
-use std::collections::BTreeMap;
 
 /// Collects frames for a block.
 #[derive(Debug, Default)]
@@ -16,8 +16,7 @@ pub struct BlockBuilder {
     first: Option<(FrameHeader, u64)>,
     frames: Vec<PlainFrame>,
     bytes: usize,
-    /// How many entries each channel has, by hash.
-    entries: BTreeMap<u64, u64>,
+    counter: EntryCounter,
 }
 
 impl BlockBuilder {
@@ -48,7 +47,7 @@ impl BlockBuilder {
             parts: header.parts,
             payload,
         };
-        frame.read(&mut EntryCounter::new(&mut self.entries))?;
+        frame.read(&mut self.counter)?;
         self.bytes += frame.payload.len();
         self.frames.push(frame);
         Ok(())
@@ -57,7 +56,7 @@ impl BlockBuilder {
     /// Whether the block has records of the channel with this hash.
     #[must_use]
     pub fn has_channel(&self, hash: u64) -> bool {
-        self.entries.contains_key(&hash)
+        self.counter.entries.contains_key(&hash)
     }
 
     /// The block, and the bytes of its object; `None` without frames. `states` is the state at its begin, if it is known.
@@ -71,11 +70,10 @@ impl BlockBuilder {
         let Some((header, position)) = self.first else {
             return Ok(None);
         };
-        let mut sorter = StreamSorter::new(&self.entries);
+        let mut sorter = StreamSorter::new(&self.counter.entries);
         let mut frames = Vec::new();
         for frame in &self.frames {
             let before = sorter.records;
-            sorter.begin(frame)?;
             frame.read(&mut sorter)?;
             put_varint(&mut frames, u64::from(frame.parts));
             put_varint(&mut frames, sorter.records - before);

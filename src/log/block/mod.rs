@@ -1,5 +1,5 @@
-//! Sealed blocks: frames of the past, rewritten into one immutable object each, sorted by channel, and column by column. A block stands for the
-//! values at consecutive positions, so that readers meet either the block or the frames, never both.
+//! Sealed blocks: frames of the past, rewritten into one immutable object each, sorted by channel, and column by column. A
+//! block stands for the values at consecutive positions, so that readers meet either the block or the frames, never both.
 //!
 //! ```text
 //! object = magic, version, lengths, CRC, header, order, streams (tables and columns), each compressed, with a CRC
@@ -7,6 +7,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | `envelope` | what all objects have in common: a front, and sections, each with its checksum |
 //! | `object` | the bytes of a block: header and sections |
 //! | `plain_frame`, `merge`, `sort` | a frame that is to be sealed; makes a block of frames; sorts their records into streams |
 //! | `states` | the states of a block's channels at its begin |
@@ -18,6 +19,7 @@
 
 mod base;
 mod catalogue;
+mod envelope;
 mod merge;
 mod object;
 mod plain_frame;
@@ -26,6 +28,7 @@ mod states;
 
 pub use base::BaseObject;
 pub use catalogue::Blocks;
+pub use envelope::BlockError;
 pub use merge::BlockBuilder;
-pub use object::{Block, BlockError};
+pub use object::Block;
 pub use states::{ChannelStateParts, StartStates};

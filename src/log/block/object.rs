@@ -1,68 +1,25 @@
 //! The bytes of a block.
 
+use super::envelope::{BlockError, Front, Section, front, read_front, store};
 use crate::domain::time::Millis;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::log::codec::CodecError;
 use crate::log::codec::bytes::{pack, unpack};
 use crate::log::codec::header::{BlockBody, SectionBody, SinglePayloadBody, StreamBody};
-use crate::log::frame::{Channels, FrameError, FrameHeader, NO_ENTRY, decompress};
+use crate::log::frame::{Channels, FrameError, FrameHeader, NO_ENTRY};
 
 /// The first bytes of every block.
-pub(super) const MAGIC: [u8; 4] = [0xF5, b'R', b'b', 0xFD];
+const MAGIC: [u8; 4] = [0xF5, b'R', b'b', 0xFD];
 /// The format of blocks that this Rollbook writes.
 const VERSION: u8 = 2;
 /// The first format: one payload instead of sections.
 const SINGLE_PAYLOAD: u8 = 1;
-/// Magic, version, three zeros, the length of the header, a CRC of these and the header.
-const PREFIX_BYTES: usize = 16;
-/// Bytes of the prefix before its CRC.
-const COVERED_BYTES: usize = PREFIX_BYTES - 4;
-/// The CRC behind a section.
-const SUM_BYTES: usize = 4;
 /// So much of an object is read at once for its header, which is rarely longer.
 pub(super) const FRONT_BYTES: usize = 16 << 10;
 /// The most streams of a block: a byte of the order has seven bits for their number.
 pub(super) const STREAMS_MAX: usize = NO_ENTRY as usize;
 /// zstd's level: higher ones cost several times as much and save little (`benches/README.md`).
 const ZSTD_LEVEL: i32 = 9;
-
-/// Why an object is not a block.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BlockError {
-    /// The object does not begin with the magic bytes of a block.
-    #[error("this is no block of Rollbook's")]
-    NoBlock,
-    /// A newer Rollbook wrote the block.
-    #[error("the block has format {0}; this Rollbook knows formats up to {VERSION}")]
-    Version(u8),
-    /// The object is shorter or longer than its header states.
-    #[error("the block should have {expected} bytes, and has {found}")]
-    Length {
-        /// The stated length.
-        expected: u64,
-        /// The actual length.
-        found: u64,
-    },
-    /// A checksum is wrong.
-    #[error("the block's checksum is wrong: it was altered")]
-    Checksum,
-    /// The payload could not be decompressed to the length in the header.
-    #[error("the block's payload cannot be decompressed")]
-    Decompress,
-    /// The compressor failed.
-    #[error("compressing the block failed: {0}")]
-    Compress(std::io::Error),
-    /// A frame that is to be sealed, or what was sealed, is not valid.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-}
-
-impl From<CodecError> for BlockError {
-    fn from(error: CodecError) -> Self {
-        BlockError::Frame(FrameError::Codec(error))
-    }
-}
 
 /// A block of which the header is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,15 +33,6 @@ pub struct Block {
     streams: Vec<BlockStream>,
     /// Bytes of the object.
     bytes: usize,
-}
-
-/// A part of the object that is compressed and checked by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Section {
-    at: usize,
-    /// Without its CRC.
-    stored_len: usize,
-    plain_len: usize,
 }
 
 /// Where a stream is. Each channel has all its records in one stream: the last one that begins at its hash or before.
@@ -104,30 +52,6 @@ pub(super) struct PlainStream {
     pub payload: Vec<u8>,
     /// The states of its channels, if they are known.
     pub states: Option<Vec<u8>>,
-}
-
-impl Section {
-    /// Where it and its CRC are in the object.
-    pub(super) fn stored(&self) -> (u64, usize) {
-        (self.at as u64, self.stored_len.saturating_add(SUM_BYTES))
-    }
-
-    /// What it was before compression, from what is stored there.
-    pub(super) fn plain(&self, stored: &[u8]) -> Result<Vec<u8>, BlockError> {
-        let (at, whole) = self.stored();
-        let packed = stored.split_last_chunk::<SUM_BYTES>();
-        let (packed, sum) =
-            packed
-                .filter(|_| stored.len() == whole)
-                .ok_or_else(|| BlockError::Length {
-                    expected: at.saturating_add(whole as u64),
-                    found: at.saturating_add(stored.len() as u64),
-                })?;
-        if crc32c::crc32c(packed) != u32::from_le_bytes(*sum) {
-            return Err(BlockError::Checksum);
-        }
-        decompress(packed, self.plain_len).map_err(|_| BlockError::Decompress)
-    }
 }
 
 impl Block {
@@ -218,14 +142,14 @@ impl Block {
         }
         header.plain_len = plain_len as u64;
         let mut stored = Vec::with_capacity(plain_len / 4);
-        let order = store(order, &mut stored)?;
+        let order = store(order, ZSTD_LEVEL, &mut stored)?;
         let streams = streams.into_iter().map(|stream| {
             Ok(StreamBody {
                 from: stream.from.map(u64::to_le_bytes),
                 reaches_back_to: stream.reaches_back_to,
-                section: store(&stream.payload, &mut stored)?,
+                section: store(&stream.payload, ZSTD_LEVEL, &mut stored)?,
                 states: match stream.states {
-                    Some(states) => Some(store(&states, &mut stored)?),
+                    Some(states) => Some(store(&states, ZSTD_LEVEL, &mut stored)?),
                     None => None,
                 },
             })
@@ -239,36 +163,22 @@ impl Block {
             order: Some(order),
             streams: streams.collect::<Result<_, BlockError>>()?,
         };
-        let mut bytes = front(&body)?;
+        let mut packed = Vec::with_capacity(1_024);
+        pack(&body, &mut packed)?;
+        let mut bytes = front(MAGIC, VERSION, &packed)?;
         let block = Block::of_body(body, bytes.len())?;
         bytes.extend_from_slice(&stored);
         Ok((block, bytes))
     }
 
     /// Reads the header at the front of an object; `Err` with the bytes that are needed if there are too few.
-    pub(super) fn decode(front: &[u8]) -> Result<Result<Block, usize>, BlockError> {
-        let short = |expected: usize| BlockError::Length {
-            expected: expected as u64,
-            found: front.len() as u64,
-        };
-        if front.first_chunk() != Some(&MAGIC) {
-            return Err(BlockError::NoBlock);
-        }
-        let (prefix, rest) = front
-            .split_first_chunk::<PREFIX_BYTES>()
-            .ok_or_else(|| short(PREFIX_BYTES))?;
-        let [_, _, _, _, version, _, _, _, a, b, c, d, sum @ ..] = *prefix;
-        if !matches!(version, SINGLE_PAYLOAD | VERSION) {
-            return Err(BlockError::Version(version));
-        }
-        let length = u32::from_le_bytes([a, b, c, d]) as usize;
-        let Some(body) = rest.get(..length) else {
-            return Ok(Err(PREFIX_BYTES.saturating_add(length)));
-        };
-        let covered = prefix.get(..COVERED_BYTES).unwrap_or_default();
-        if crc32c::crc32c_append(crc32c::crc32c(covered), body) != u32::from_le_bytes(sum) {
-            return Err(BlockError::Checksum);
-        }
+    pub(super) fn decode(bytes: &[u8]) -> Result<Result<Block, usize>, BlockError> {
+        let Front { version, body, end } =
+            match read_front(bytes, MAGIC, &[SINGLE_PAYLOAD, VERSION])? {
+                Ok(front) => front,
+                Err(needed) => return Ok(Err(needed)),
+            };
+        let length = body.len();
         let (body, used) = if version == SINGLE_PAYLOAD {
             single_stream(body)?
         } else {
@@ -277,7 +187,7 @@ impl Block {
         if used != length {
             return Err(CodecError::Trailing(length - used).into());
         }
-        Block::of_body(body, PREFIX_BYTES + length).map(Ok)
+        Block::of_body(body, end).map(Ok)
     }
 
     /// The block of a header that ends at the byte `at`.
@@ -290,16 +200,16 @@ impl Block {
         }
         let header = FrameHeader::of_body(body.frame, body.frames, body.positions, body.header)?;
         let mut end = at;
-        let order = body.order.map(|order| section(order, &mut end));
+        let order = body.order.map(|order| Section::next(order, &mut end));
         let order = order.transpose()?;
         let mut streams = Vec::with_capacity(body.streams.len());
         for stream in body.streams {
             streams.push(BlockStream {
                 from: stream.from.map(u64::from_le_bytes),
                 reaches_back_to: stream.reaches_back_to,
-                section: section(stream.section, &mut end)?,
+                section: Section::next(stream.section, &mut end)?,
                 states: match stream.states {
-                    Some(states) => Some(section(states, &mut end)?),
+                    Some(states) => Some(Section::next(states, &mut end)?),
                     None => None,
                 },
             });
@@ -340,44 +250,4 @@ fn single_stream(bytes: &[u8]) -> Result<(BlockBody, usize), CodecError> {
         streams: vec![stream],
     };
     Ok((body, used))
-}
-
-/// Magic, version, lengths, CRC and header.
-fn front(body: &BlockBody) -> Result<Vec<u8>, BlockError> {
-    let mut packed = Vec::with_capacity(1_024);
-    pack(body, &mut packed)?;
-    let length = u32::try_from(packed.len()).map_err(|_| FrameError::TooLarge(packed.len()))?;
-    let mut bytes = Vec::with_capacity(PREFIX_BYTES + packed.len());
-    bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&[VERSION, 0, 0, 0]);
-    bytes.extend_from_slice(&length.to_le_bytes());
-    let sum = crc32c::crc32c_append(crc32c::crc32c(&bytes), &packed);
-    bytes.extend_from_slice(&sum.to_le_bytes());
-    bytes.extend_from_slice(&packed);
-    Ok(bytes)
-}
-
-/// Appends a section, compressed, and its CRC.
-fn store(plain: &[u8], out: &mut Vec<u8>) -> Result<SectionBody, BlockError> {
-    let packed = zstd::bulk::compress(plain, ZSTD_LEVEL).map_err(BlockError::Compress)?;
-    out.extend_from_slice(&packed);
-    out.extend_from_slice(&crc32c::crc32c(&packed).to_le_bytes());
-    Ok(SectionBody {
-        stored_len: packed.len() as u64,
-        plain_len: plain.len() as u64,
-    })
-}
-
-/// The section that begins at the byte `at`, which is moved behind it.
-fn section(body: SectionBody, at: &mut usize) -> Result<Section, BlockError> {
-    let length = |length: u64| usize::try_from(length).map_err(|_| CodecError::Number);
-    let section = Section {
-        at: *at,
-        stored_len: length(body.stored_len)?,
-        plain_len: length(body.plain_len)?,
-    };
-    let end = section.stored_len.checked_add(SUM_BYTES);
-    let end = end.and_then(|length| at.checked_add(length));
-    *at = end.ok_or(CodecError::Number)?;
-    Ok(section)
 }

@@ -1,21 +1,18 @@
 //! Sorts the records of frames into streams by channel, so that a question about one channel reads a small part of a
 //! block. Within a stream the fields of the records go into columns.
 
-use super::object::{BlockError, PlainStream, STREAMS_MAX};
-use super::plain_frame::{PlainFrame, RecordSink, hash_of};
+use super::envelope::BlockError;
+use super::object::{PlainStream, STREAMS_MAX};
+use super::plain_frame::{PlainRecord, RecordSink, hash_of};
 use super::states::StartStates;
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::names::Names;
 use crate::domain::time::Millis;
 use crate::log::codec::bytes::{Reader, pack, put_varint};
-use crate::log::codec::columns::{Column, ColumnWriter, RowReader, RowWriter};
+use crate::log::codec::columns::{Column, ColumnWriter, RowWriter};
 use crate::log::codec::header::StatesBody;
 use crate::log::codec::record::RecordBody;
-use crate::log::codec::record::closed::ClosedBody;
 use crate::log::codec::record::entry::{self, EntryPlaces, Previous};
-use crate::log::codec::record::page::PageBody;
-use crate::log::codec::record::progress::ProgressBody;
-use crate::log::codec::record::reject::RejectBody;
 use crate::log::codec::record::rules;
 use crate::log::codec::tables::NameAt;
 use crate::log::codec::tables::map::{KnownPositions, Renumber, TableMap, TableMerger};
@@ -32,22 +29,19 @@ const STREAM_ENTRIES: u64 = 4_096;
 const STATE_BYTES: usize = 16_384;
 
 /// Counts the entries of each channel.
-pub(super) struct EntryCounter<'a> {
-    entries: &'a mut BTreeMap<u64, u64>,
+#[derive(Debug, Default)]
+pub(super) struct EntryCounter {
+    /// By the channel's hash.
+    pub entries: BTreeMap<u64, u64>,
     previous: Previous,
 }
 
-impl EntryCounter<'_> {
-    /// A counter for one frame.
-    pub fn new(entries: &mut BTreeMap<u64, u64>) -> EntryCounter<'_> {
-        EntryCounter {
-            entries,
-            previous: Previous::default(),
-        }
+impl RecordSink for EntryCounter {
+    fn begin(&mut self, _tables: &Tables<'_>, _first_seq: u64) -> Result<(), BlockError> {
+        self.previous = Previous::default();
+        Ok(())
     }
-}
 
-impl RecordSink for EntryCounter<'_> {
     fn rules(&mut self, _rules: Rules) {}
 
     fn commit(
@@ -67,35 +61,11 @@ impl RecordSink for EntryCounter<'_> {
         Ok(())
     }
 
-    fn other(
-        &mut self,
-        tag: u8,
-        tables: &Tables<'_>,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), BlockError> {
-        match tag {
-            tag::PAGE => {
-                let page: PageBody = RowReader::body(reader)?;
-                if let Some(hash) = hash_of(page.channel(), tables)? {
-                    self.entries.entry(hash).or_default();
-                }
-            }
-            tag::CLOSED => {
-                let _: ClosedBody = RowReader::body(reader)?;
-            }
-            tag::REJECT => {
-                let _: RejectBody = RowReader::body(reader)?;
-            }
-            tag::PROGRESS => {
-                let _: ProgressBody = RowReader::body(reader)?;
-            }
-            tag::SETTLED => {
-                RowReader::varint(reader, Column::Bodies)?;
-            }
-            other => {
-                let (what, value) = ("record", u64::from(other));
-                return Err(CodecError::Unknown { what, value }.into());
-            }
+    fn other(&mut self, record: PlainRecord, tables: &Tables<'_>) -> Result<(), BlockError> {
+        if let PlainRecord::Page(page) = record
+            && let Some(hash) = hash_of(page.channel(), tables)?
+        {
+            self.entries.entry(hash).or_default();
         }
         Ok(())
     }
@@ -154,21 +124,6 @@ impl StreamSorter {
         }
     }
 
-    /// Begins a frame.
-    pub fn begin(&mut self, frame: &PlainFrame) -> Result<(), BlockError> {
-        let (tables, _) = frame.tables()?;
-        self.frame = FrameRows {
-            tables: TableReader::new(&tables, &mut self.names, None)?,
-            streams: HashMap::new(),
-            seq: frame.first_seq,
-            previous: Previous::default(),
-        };
-        for stream in &mut self.streams {
-            stream.known = KnownPositions::none_of(&tables);
-        }
-        Ok(())
-    }
-
     /// The stream of a channel of the frame, or of records without one.
     fn stream_of(
         &mut self,
@@ -203,20 +158,14 @@ impl StreamSorter {
         Ok(writer.ok_or(FrameError::Disagree("the block's streams"))?)
     }
 
-    fn body<B: RecordBody>(
+    fn body(
         &mut self,
         tag: u8,
-        channel: impl Fn(&B) -> Option<NameAt>,
+        mut body: impl RecordBody,
+        stream: usize,
         tables: &Tables<'_>,
-        reader: &mut Reader<'_>,
     ) -> Result<(), BlockError> {
-        let mut body: B = RowReader::body(reader)?;
-        let stream = self.stream_of(channel(&body), tables)?;
-        let rules = self.rules.filter(|_| tag == tag::PAGE);
         let writer = self.writer(stream)?;
-        if let Some(rules) = rules {
-            writer.rules(rules)?;
-        }
         body.renumber(&mut writer.map(tables))?;
         writer.tag(tag);
         pack(&body, writer.columns.column(Column::Bodies))?;
@@ -252,6 +201,19 @@ impl StreamSorter {
 }
 
 impl RecordSink for StreamSorter {
+    fn begin(&mut self, tables: &Tables<'_>, first_seq: u64) -> Result<(), BlockError> {
+        self.frame = FrameRows {
+            tables: TableReader::new(tables, &mut self.names, None)?,
+            streams: HashMap::new(),
+            seq: first_seq,
+            previous: Previous::default(),
+        };
+        for stream in &mut self.streams {
+            stream.known = KnownPositions::none_of(tables);
+        }
+        Ok(())
+    }
+
     fn rules(&mut self, rules: Rules) {
         self.rules = Some(rules);
     }
@@ -295,30 +257,23 @@ impl RecordSink for StreamSorter {
         self.follow(stream, 0, count)
     }
 
-    fn other(
-        &mut self,
-        tag: u8,
-        tables: &Tables<'_>,
-        reader: &mut Reader<'_>,
-    ) -> Result<(), BlockError> {
-        match tag {
-            tag::PAGE => {
-                let channel = |page: &PageBody| Some(page.channel());
-                self.body(tag, channel, tables, reader)
+    fn other(&mut self, record: PlainRecord, tables: &Tables<'_>) -> Result<(), BlockError> {
+        match record {
+            PlainRecord::Page(body) => {
+                let stream = self.stream_of(Some(body.channel()), tables)?;
+                if let Some(rules) = self.rules {
+                    self.writer(stream)?.rules(rules)?;
+                }
+                self.body(tag::PAGE, body, stream, tables)
             }
-            tag::CLOSED => self.body::<ClosedBody>(tag, |_| None, tables, reader),
-            tag::REJECT => self.body::<RejectBody>(tag, |_| None, tables, reader),
-            tag::PROGRESS => self.body::<ProgressBody>(tag, |_| None, tables, reader),
-            tag::SETTLED => {
-                let reject = RowReader::varint(reader, Column::Bodies)?;
+            PlainRecord::Closed(body) => self.body(tag::CLOSED, body, 0, tables),
+            PlainRecord::Reject(body) => self.body(tag::REJECT, body, 0, tables),
+            PlainRecord::Progress(body) => self.body(tag::PROGRESS, body, 0, tables),
+            PlainRecord::Settled(reject) => {
                 let writer = self.writer(0)?;
-                writer.tag(tag);
+                writer.tag(tag::SETTLED);
                 writer.columns.varint(Column::Bodies, reject);
                 self.follow(0, NO_ENTRY, 1)
-            }
-            other => {
-                let (what, value) = ("record", u64::from(other));
-                Err(CodecError::Unknown { what, value }.into())
             }
         }
     }
