@@ -143,7 +143,7 @@ impl Store {
         let Some(retained) = self.retained() else {
             return Ok(());
         };
-        let had = self.as_of(known_at, None, |state, names| {
+        let had = self.as_of_channel(channel, known_at, None, |state, names| {
             let known = names.find(channel).and_then(|name| state.channel(name));
             known.map_or(0, |known| known.watching().gaps_so_far())
         })?;

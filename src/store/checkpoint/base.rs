@@ -11,6 +11,7 @@ use crate::log::read::Log;
 use crate::log::{BaseChannel, BaseContent, BaseHeader, BaseId};
 use crate::store::error::StoreError;
 use crate::store::read::{LogPosition, OpenFolds, ScanScope, ScanStart, StateCursor};
+use std::borrow::Cow;
 
 /// The cursor where the log begins, for a scope.
 ///
@@ -39,7 +40,10 @@ pub(in crate::store) fn beginning(
     }
     let part = |at: usize, _: &wire::ChannelPart| {
         let channel = content.channels.get(at);
-        Ok(channel.map(|channel| (channel.part.clone(), channel.tombstones.clone())))
+        Ok(channel.map(|channel| {
+            let tombstones = channel.tombstones.as_deref();
+            (Cow::Borrowed(&*channel.part), tombstones.map(Cow::Borrowed))
+        }))
     };
     let restored = restore(&index, scope, part)?;
     let mut cursor = restored.ok_or_else(|| unreadable("it has another version"))?;
@@ -54,12 +58,29 @@ pub(in crate::store) fn beginning(
 }
 
 /// The place where a pruned log begins.
-pub(super) fn place(base: &BaseHeader) -> LogPosition {
+fn place(base: &BaseHeader) -> LogPosition {
     LogPosition {
         next: base.next,
         frame: base.frame,
         link: base.link,
     }
+}
+
+/// The place before the frame that begins at a position of the engine.
+pub(in crate::store) fn place_at(log: &Log, next: u64) -> Result<LogPosition, StoreError> {
+    if let Some(header) = log.header_ending_before(next)? {
+        return Ok(LogPosition {
+            next,
+            frame: header.last_frame(),
+            link: header.link_after,
+        });
+    }
+    let base = log.blocks().base().filter(|base| base.next == next);
+    let first = LogPosition {
+        next,
+        ..LogPosition::default()
+    };
+    Ok(base.map_or(first, |base| place(&base)))
 }
 
 /// What questions remember of the entries before the base, for the channels that the state has.

@@ -1,6 +1,6 @@
 //! Finds the checkpoint at which a scope may begin, and restores the state there. What is read after it is in `read`.
 
-use super::base::{beginning, place};
+use super::base::{beginning, place_at};
 use super::block_states::at_block;
 use super::draft::PartFrames;
 use super::index::{index, is_of_this_log};
@@ -10,7 +10,7 @@ use crate::log::checkpoint as wire;
 use crate::log::engine::Engine;
 use crate::log::read::Log;
 use crate::store::error::StoreError;
-use crate::store::read::{LogPosition, ScanScope, ScanStart, StateCursor};
+use crate::store::read::{ScanScope, ScanStart, StateCursor};
 
 /// The cursor at the newest checkpoint at which `scope` may begin, or where the log begins.
 pub(in crate::store) fn load(
@@ -56,7 +56,7 @@ pub(in crate::store) fn load(
             } else {
                 None
             };
-            Ok(Some((bytes, tombstones)))
+            Ok(Some((bytes.into(), tombstones.map(Into::into))))
         };
         if let Some(cursor) = restore(&index, scope, part)? {
             return Ok(cursor);
@@ -86,23 +86,8 @@ fn at_seq(log: &Log, seq: u64, end: u64) -> Result<StateCursor, StoreError> {
             retained_from: base.retained_from(),
         });
     }
-    let next = log.find_seq(seq, end)?;
-    let place = match log.header_ending_before(next)? {
-        Some(header) => LogPosition {
-            next,
-            frame: header.last_frame(),
-            link: header.link_after,
-        },
-        None => match log.blocks().base().filter(|base| base.next == next) {
-            Some(base) => place(&base),
-            None => LogPosition {
-                next,
-                ..LogPosition::default()
-            },
-        },
-    };
     Ok(StateCursor {
-        place,
+        place: place_at(log, log.find_seq(seq, end)?)?,
         ..StateCursor::default()
     })
 }

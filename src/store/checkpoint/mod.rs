@@ -29,7 +29,7 @@ mod restore;
 mod retention;
 mod retry_chunks;
 
-pub(in crate::store) use base::{base_ids, beginning};
+pub(in crate::store) use base::{base_ids, beginning, place_at};
 pub(in crate::store) use block_states::start_states;
 pub(crate) use draft::{Checkpoint, CheckpointKind, PartFrames, PendingCheckpoint, draft};
 pub(in crate::store) use keys::{checkpoint_frames, clear, whole_frames};

@@ -3,6 +3,7 @@
 use crate::log::checkpoint as wire;
 use crate::store::error::StoreError;
 use crate::store::read::{Bookkeeping, LogPosition, ScanScope, ScanStart, StateCursor};
+use std::borrow::Cow;
 
 /// Whether everything that a scope asks for is in the checkpoint or comes after it.
 pub(super) fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> bool {
@@ -28,14 +29,14 @@ pub(super) fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> 
 }
 
 /// A channel's part of a checkpoint, and its tombstones, if it has any and they are wanted.
-pub(super) type StoredPart = (Vec<u8>, Option<Vec<u8>>);
+pub(super) type StoredPart<'a> = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>);
 
 /// The cursor at a checkpoint, with all channels or with the one of a scope. `part` gives a channel's part, by its place in
 /// the index. `None`: a part is missing or cannot be decoded.
-pub(super) fn restore(
+pub(super) fn restore<'a>(
     index: &wire::Index,
     scope: &ScanScope<'_>,
-    part: impl Fn(usize, &wire::ChannelPart) -> Result<Option<StoredPart>, StoreError>,
+    part: impl Fn(usize, &wire::ChannelPart) -> Result<Option<StoredPart<'a>>, StoreError>,
 ) -> Result<Option<StateCursor>, StoreError> {
     let StateCursor {
         mut state,
@@ -57,7 +58,8 @@ pub(super) fn restore(
         if !of.tombstones || !scope.departed {
             continue;
         }
-        let mut read = |bytes: Vec<u8>| wire::tombstones_from_bytes(&bytes, &mut state, &mut names);
+        let mut read =
+            |bytes: Cow<'_, [u8]>| wire::tombstones_from_bytes(&bytes, &mut state, &mut names);
         if tombstones.and_then(|bytes| read(bytes).ok()).is_none() {
             return Ok(None);
         }

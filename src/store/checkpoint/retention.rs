@@ -26,8 +26,7 @@ const DROPPED_AT_ONCE: usize = 16;
 /// Drops the checkpoints that need not be kept, after a new one was saved.
 pub(in crate::store) fn drop_excess(log: &Log) -> Result<(), StoreError> {
     let frames = checkpoint_frames(log.engine())?;
-    drop_tombstones(log.engine())?;
-    let whole = whole_frames(log.engine())?;
+    let whole = drop_tombstones(log.engine())?;
     let mut dropped = excess(&frames);
     dropped.retain(|frame| whole.binary_search(frame).is_err());
     dropped.truncate(DROPPED_AT_ONCE);
@@ -56,9 +55,10 @@ pub(in crate::store) fn drop_pruned(log: &Log, frame: u64) -> Result<(), StoreEr
     drop_all(log, &frames, frames.get(..before).unwrap_or_default())
 }
 
-/// Drops the tombstones of all whole checkpoints but the newest, so far as no newer one needs them.
-fn drop_tombstones(engine: &dyn Engine) -> Result<(), StoreError> {
-    let whole = whole_frames(engine)?;
+/// Drops the tombstones of all whole checkpoints but the newest, so far as no newer one needs them. Returns the frames of
+/// those that are still whole.
+fn drop_tombstones(engine: &dyn Engine) -> Result<Vec<u64>, StoreError> {
+    let mut whole = whole_frames(engine)?;
     let older = whole.len().saturating_sub(WITH_TOMBSTONES);
     for (&frame, &after) in whole.iter().zip(whole.iter().skip(1)).take(older) {
         if let Some(index) = read_index(engine, frame)?
@@ -73,7 +73,7 @@ fn drop_tombstones(engine: &dyn Engine) -> Result<(), StoreError> {
         }
         keys::remove(engine, MetadataKey::Whole { frame })?;
     }
-    Ok(())
+    Ok(whole.split_off(older))
 }
 
 /// The frames of the parts to which a checkpoint points.

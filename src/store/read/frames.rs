@@ -129,7 +129,6 @@ impl<'a> ScopedFrames<'a> {
                 end: self.end,
                 check: self.check,
                 only: self.only.clone(),
-                has_all_state: self.channel.is_none(),
                 ended: false,
             };
             if wanted {
@@ -193,9 +192,8 @@ pub struct ScopedFrame<'a> {
     records: Option<FrameRecords<StoredValue>>,
     end: ScopeEnd,
     check: Check,
+    /// The only channel of the reader's state; `None`: it is that of all channels.
     only: Option<Arc<str>>,
-    /// The reader's state is that of all channels.
-    has_all_state: bool,
     ended: bool,
 }
 
@@ -301,7 +299,7 @@ impl ScopedFrame<'_> {
 
     /// Checks that the header does not hide a connection: what opens the store relies on it.
     fn check_connected(&self, cursor: &StateCursor) -> Result<(), StoreError> {
-        let checked = self.has_all_state && self.check == Check::Chain;
+        let checked = self.only.is_none() && self.check == Check::Chain;
         if checked && cursor.state.connected() > 0 && !self.header.connected {
             let detail = format!("frame {} hides that a connection is up", self.header.frame);
             return Err(damaged(cursor, detail));

@@ -1,6 +1,6 @@
-//! Seals frames of the past into blocks, and prunes what is too old: the writer's third thread, in the background. A block is stored, read back and
-//! compared with the chain before readers see it, and only then are its frames removed from the engine: so a crash at any
-//! moment leaves either the frames or the block, or both, of which the block counts.
+//! Seals frames of the past into blocks, and prunes what is too old: the writer's third thread, in the background. A block
+//! is stored, read back and compared with the chain before readers see it, and only then are its frames removed from the
+//! engine: so a crash at any moment leaves either the frames or the block, or both, of which the block counts.
 //!
 //! **Invariant:** the last frame is never sealed, so the engine always knows where the log ends.
 
@@ -12,10 +12,9 @@ use crate::log::block::{Block, BlockBuilder, BlockError};
 use crate::log::engine::{Durability, JournalError};
 use crate::log::frame::{Check, FrameHeader};
 use crate::log::read::{Frame, FrameBytes, ReadError};
-use crate::store::checkpoint::{checkpoint_frames, start_states, whole_frames};
+use crate::store::checkpoint::{checkpoint_frames, place_at, start_states, whole_frames};
 use crate::store::error::StoreError;
 use crate::store::locks::held;
-use crate::store::read::LogPosition;
 use crate::store::shared::StoreShared;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -221,28 +220,13 @@ impl StoreShared {
                 break;
             }
         }
-        let place = self.place_at(from)?;
+        let place = place_at(log, from)?;
         let states = start_states(log, &place, |hash| builder.has_channel(hash))?;
         // Where many are present and little happens, fewer blocks have states.
         let bytes = log.blocks().bytes_without_states() + builder.bytes() as u64;
         let states = states.filter(|states| states.bytes() as u64 <= bytes / STATES_PART);
         let made = builder.finish(states.as_ref());
         made.map_err(|error| unsealable(from, error))
-    }
-
-    /// The place of a position at which a frame begins, and the log may begin.
-    fn place_at(&self, next: u64) -> Result<LogPosition, StoreError> {
-        let log = &self.log;
-        if let Some(header) = log.header_ending_before(next)? {
-            let (frame, link) = (header.last_frame(), header.link_after);
-            return Ok(LogPosition { next, frame, link });
-        }
-        let base = log.blocks().base().filter(|base| base.next == next);
-        Ok(base.map_or_else(LogPosition::default, |base| LogPosition {
-            next,
-            frame: base.frame,
-            link: base.link,
-        }))
     }
 
     /// Reads a stored block to its end, and checks that the chain leads through it.
