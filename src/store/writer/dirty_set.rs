@@ -31,6 +31,8 @@ pub(in crate::store) struct DirtySet {
     entries: usize,
     /// The same since the last whole checkpoint.
     entries_since_whole: usize,
+    /// Before there are so many entries, no checkpoint for questions is due: what has changed is not walked for each batch.
+    for_questions_from: usize,
 }
 
 impl DirtySet {
@@ -75,7 +77,7 @@ impl DirtySet {
     }
 
     /// The kind of checkpoint that is due, if any. `last`: the writer ends.
-    pub fn due(&self, cursor: &StateCursor, last: bool) -> Option<CheckpointKind> {
+    pub fn due(&mut self, cursor: &StateCursor, last: bool) -> Option<CheckpointKind> {
         let members = cursor.names.members();
         let weight = members.saturating_mul(WHOLE_ENTRIES_PER_MEMBER);
         if self.entries_since_whole >= CHECKPOINT_ENTRIES_MIN.max(weight)
@@ -83,20 +85,20 @@ impl DirtySet {
         {
             return Some(CheckpointKind::Whole);
         }
-        if self.entries < CHECKPOINT_ENTRIES_MIN {
+        if self.entries < CHECKPOINT_ENTRIES_MIN.max(self.for_questions_from) {
             return None;
         }
         let rosters = self.changed.keys().filter_map(|&name| {
             let channel = cursor.state.channel(name)?;
             Some(channel.roster().len() + 1)
         });
-        let weight = rosters.sum::<usize>().saturating_mul(ENTRIES_PER_PRESENT);
-        (weight <= self.entries).then_some(CheckpointKind::ForQuestions)
+        self.for_questions_from = rosters.sum::<usize>().saturating_mul(ENTRIES_PER_PRESENT);
+        (self.for_questions_from <= self.entries).then_some(CheckpointKind::ForQuestions)
     }
 
     /// Counts entries anew, as a checkpoint was made here, or failed.
     pub fn count_from_here(&mut self, kind: CheckpointKind) {
-        self.entries = 0;
+        (self.entries, self.for_questions_from) = (0, 0);
         if kind == CheckpointKind::Whole {
             self.entries_since_whole = 0;
         }
