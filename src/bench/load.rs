@@ -4,8 +4,11 @@
 //! The same seed gives the same lines on every machine: the generator is in this file.
 #![allow(clippy::indexing_slicing)] // nothing that is indexed is empty, and every index is drawn below its length
 
+use crate::domain::entry::Rules;
 use crate::domain::event::{Event, EventPayload, ReportedListing, ReportedMember, ReportedTopic};
 use crate::domain::order::Stamp;
+use crate::feed::{self, Defaults, LineError};
+use crate::store::{Batch, BatchLine, BatchText};
 
 /// SplitMix64: small and fast, and its sequence never changes.
 #[derive(Debug, Clone)]
@@ -60,6 +63,30 @@ impl Zipf {
         let at = random.number() % end;
         self.sums.partition_point(|&sum| sum <= at)
     }
+}
+
+/// Lines as a batch that is ready to be recorded.
+///
+/// # Errors
+/// A line is not valid.
+pub fn parsed(lines: &[String]) -> Result<Batch, LineError> {
+    let text = BatchText {
+        bytes: lines.join("\n").into_bytes(),
+        ..BatchText::default()
+    };
+    let defaults = Defaults::of("default");
+    let mut failure = None;
+    let batch = Batch::read(text, Rules::default(), |text| {
+        let lines = text.bytes.split(|&byte| byte == b'\n');
+        let events = lines.map(|line| feed::parse(line, &defaults));
+        let events = events.map(|event| Ok(BatchLine::Event(event?.into())));
+        let events = events.collect::<Result<Vec<_>, LineError>>();
+        events.unwrap_or_else(|error| {
+            failure = Some(error);
+            Vec::new()
+        })
+    });
+    failure.map_or(Ok(batch), Err)
 }
 
 const TOPICS: [&str; 4] = ["audio", "chat", "gesture", "whiteboard"];

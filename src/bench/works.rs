@@ -2,18 +2,17 @@
 
 use super::bare::Bare;
 use super::clock::LatencyRecorder;
-use super::load::{Crowd, Load, Random};
+use super::load::{self, Crowd, Load, Random};
 use super::{BenchError, BenchRun, Sizes, Work};
 use crate::domain::decide::decide;
 use crate::domain::entry::{Commit, Rules};
 use crate::domain::names::Names;
 use crate::domain::resolve::resolve;
 use crate::domain::state::State;
-use crate::feed::{self, Defaults};
 use crate::limits::BLOCK_ENTRIES;
 use crate::query::{WhoFilter, WhoWhen};
 use crate::replay::{self, LineShape};
-use crate::store::{Batch, BatchLine, BatchText, BlockSize, Options, Store, Ticket};
+use crate::store::{Batch, BatchLine, BlockSize, Options, Store, Ticket};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Instant;
@@ -65,23 +64,7 @@ pub(super) fn all(run: &mut BenchRun<'_>, sizes: &Sizes) -> Result<(), BenchErro
 }
 
 fn parsed(lines: &[String]) -> Result<Batch, BenchError> {
-    let defaults = Defaults::of("default");
-    let text = BatchText {
-        bytes: lines.join("\n").into_bytes(),
-        ..BatchText::default()
-    };
-    let mut parsed = Ok(());
-    let batch = Batch::read(text, Rules::default(), |text| {
-        let lines = text.bytes.split(|&byte| byte == b'\n');
-        let events = lines.map(|line| feed::parse(line, &defaults));
-        let events = events.map(|event| Ok(BatchLine::Event(event?.into())));
-        let events = events.collect::<Result<Vec<_>, feed::LineError>>();
-        events.unwrap_or_else(|error| {
-            parsed = Err(BenchError::Load(error.to_string()));
-            Vec::new()
-        })
-    });
-    parsed.map(|()| batch)
+    load::parsed(lines).map_err(|error| BenchError::Load(error.to_string()))
 }
 
 /// Measures from parsed events to receipts: decide, reconcile, frame, chain and sync.

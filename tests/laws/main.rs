@@ -10,3 +10,14 @@ mod retention;
 mod rules;
 mod sealed;
 mod store;
+
+use rollbook_support::feeds::Tape;
+
+/// The example of the README.
+fn evening() -> Tape {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/examples/weak-network-evening.jsonl"
+    );
+    Tape::of_text(&std::fs::read_to_string(path).unwrap())
+}

@@ -1,6 +1,7 @@
 //! Laws of retention: a pruned store answers every question about what is retained as one that was not pruned, and refuses
 //! the others; also opened again, rebuilt, pruned twice, and with more recorded behind.
 
+use crate::evening;
 use proptest::prelude::*;
 use rollbook::care::VerifyDepth;
 use rollbook::limits::BLOCK_ENTRIES;
@@ -78,14 +79,6 @@ proptest! {
         compare(&desk.store, &plain.store);
         verified(&desk.store);
     }
-}
-
-fn evening() -> Tape {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/examples/weak-network-evening.jsonl"
-    );
-    Tape::of_text(&std::fs::read_to_string(path).unwrap())
 }
 
 #[test]

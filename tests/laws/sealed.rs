@@ -1,5 +1,6 @@
 //! Laws of sealing: no answer depends on what is sealed, on how large the blocks are, or on where a crash stopped it.
 
+use crate::evening;
 use proptest::prelude::*;
 use rollbook::care::VerifyDepth;
 use rollbook::limits::BLOCK_ENTRIES;
@@ -10,7 +11,7 @@ use rollbook::store::{BlockSize, SealedBlocks};
 use rollbook::{Options, Store};
 use rollbook_support::answers;
 use rollbook_support::desk::Desk;
-use rollbook_support::feeds::{Shape, Tape, cases, tape};
+use rollbook_support::feeds::{Shape, cases, tape};
 use rollbook_support::parts::Parts;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -114,14 +115,6 @@ impl ObjectStore for FullDisk {
     fn remove(&self, number: u64) -> Result<(), JournalError> {
         self.objects.remove(number)
     }
-}
-
-fn evening() -> Tape {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/examples/weak-network-evening.jsonl"
-    );
-    Tape::of_text(&std::fs::read_to_string(path).unwrap())
 }
 
 #[test]

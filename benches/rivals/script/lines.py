@@ -2,22 +2,9 @@
 
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT, HEIGHT, HEAD, FOOT = 380, 64, 16, 120, 34, 36
+from picture import STYLE
 
-STYLE = """
-text { font: 12px system-ui, sans-serif; fill: #24292f; }
-.title { font-weight: 600; font-size: 13px; }
-.quiet { fill: #57606a; }
-.grid { stroke: #d0d7de; stroke-width: 1; }
-.first { stroke: #0969da; fill: none; stroke-width: 2; }
-.second { stroke: #9a6700; fill: none; stroke-width: 2; stroke-dasharray: 5 3; }
-.of-first { fill: #0969da; } .of-second { fill: #9a6700; }
-@media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3; } .quiet { fill: #9198a1; } .grid { stroke: #3d444d; }
-  .first { stroke: #4493f8; } .second { stroke: #d29922; }
-  .of-first { fill: #4493f8; } .of-second { fill: #d29922; }
-}
-"""
+WIDTH, LEFT, RIGHT, HEIGHT, HEAD, FOOT = 380, 64, 16, 120, 34, 36
 
 PANELS = [
     ("Entries written, a second", "", [("rate", 1, None)]),
@@ -64,13 +51,13 @@ def panel(title, unit, series, steps, left, top):
         out.append(
             f'<text class="quiet" x="{x:.1f}" y="{top + HEAD + HEIGHT + 18}" text-anchor="middle">{label}</text>'
         )
-    for (_, _, label), of, kind in zip(series, values, ("first", "second")):
+    for (_, _, label), of, kind in zip(series, values, ("own", "peer")):
         points = " ".join(f"{across(step['entries']):.1f},{up(value):.1f}" for step, value in zip(steps, of))
-        out.append(f'<polyline class="{kind}" points="{points}"/>')
+        out.append(f'<polyline class="{kind}" style="fill: none; stroke-width: 2" points="{points}"/>')
         if label:
             y = up(of[-1]) - 6
             x = left + WIDTH - RIGHT
-            out.append(f'<text class="of-{kind}" x="{x}" y="{y:.1f}" text-anchor="end">{escape(label)}</text>')
+            out.append(f'<text class="{kind}" style="stroke: none" x="{x}" y="{y:.1f}" text-anchor="end">{escape(label)}</text>')
     return out
 
 

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `args`, `figure` | what comes in, what goes out |
 //! | `events`, `rows` | the lines; a line in columns |
-//! | `own` | Rollbook: batches, and the frames that it makes of them |
+//! | `own` | Rollbook: the frames that it makes of batches |
 //! | `peers` | the other engines, each with its settings |
 //! | `works` | what is timed |
 

@@ -1,38 +1,11 @@
-//! Rollbook through its library: parsed batches, and the frames that it makes of them, for peers that keep the same
-//! frames as values.
+//! Rollbook through its library: the frames that it makes of batches, for peers that keep the same frames as values.
 
 use crate::Outcome;
-use rollbook::domain::entry::Rules;
-use rollbook::feed::{self, Defaults};
+use rollbook::bench::load::parsed;
 use rollbook::log::engine::Journal;
 use rollbook::log::engine::memory::MemoryJournal;
-use rollbook::store::{Batch, BatchLine, BatchText};
 use rollbook::{Options, Store};
 use std::sync::Arc;
-
-/// Parses lines into a batch for the writer.
-pub fn parsed(lines: &[String]) -> Outcome<Batch> {
-    let text = BatchText {
-        bytes: lines.join("\n").into_bytes(),
-        ..BatchText::default()
-    };
-    let defaults = Defaults::of("default");
-    let mut failure = None;
-    let batch = Batch::read(text, Rules::default(), |text| {
-        let lines = text.bytes.split(|&byte| byte == b'\n');
-        let events = lines.map(|line| feed::parse(line, &defaults));
-        let events = events.map(|event| Ok(BatchLine::Event(event?.into())));
-        let events = events.collect::<Result<Vec<_>, feed::LineError>>();
-        events.unwrap_or_else(|error| {
-            failure = Some(error);
-            Vec::new()
-        })
-    });
-    match failure {
-        Some(error) => Err(error.into()),
-        None => Ok(batch),
-    }
-}
 
 /// Makes the values that Rollbook hands to its engine, each batch in frames of its own.
 pub struct Framer {

@@ -6,9 +6,10 @@ use crate::Outcome;
 use crate::args::Args;
 use crate::events;
 use crate::figure::Figure;
-use crate::own::{Framer, parsed};
+use crate::own::Framer;
 use crate::peers::{self, PeerBatch, PeerRow};
 use crate::rows::Row;
+use rollbook::bench::load::parsed;
 use rollbook::store::{Batch, Ticket};
 use rollbook::{Options, Store};
 use std::collections::VecDeque;
@@ -43,7 +44,7 @@ fn append_to_store(dir: &Path, batches: &[Vec<String>], in_flight: usize) -> Out
     let store = Store::open(dir, Options::default())?;
     let mut times = Times::default();
     for turn in batches.chunks(TURN) {
-        let ready = turn.iter().map(|lines| parsed(lines));
+        let ready = turn.iter().map(|lines| Ok(parsed(lines)?));
         let ready = ready.collect::<Outcome<Vec<_>>>()?;
         let start = Instant::now();
         let mut waiting = VecDeque::new();

@@ -5,7 +5,7 @@
 use crate::Outcome;
 use crate::args::Args;
 use crate::figure::Figure;
-use crate::own::parsed;
+use rollbook::bench::load::parsed;
 use rollbook::domain::decide::decide;
 use rollbook::domain::entry::{Commit, Rules};
 use rollbook::domain::names::Names;

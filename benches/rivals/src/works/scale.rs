@@ -4,8 +4,7 @@
 use crate::Outcome;
 use crate::args::Args;
 use crate::figure::Figure;
-use crate::own::parsed;
-use rollbook::bench::load::{Random, Zipf};
+use rollbook::bench::load::{Random, Zipf, parsed};
 use rollbook::query::WhoFilter;
 use rollbook::store::Ticket;
 use rollbook::{Options, Store};
@@ -76,7 +75,7 @@ fn write(store: &Store, crowd: &mut Crowd, goal: u64) -> Outcome<f64> {
     while store.head() < goal {
         let turn = (0..16).map(|_| {
             let lines: Vec<String> = (0..BATCH).map(|_| crowd.line()).collect();
-            parsed(&lines)
+            Ok(parsed(&lines)?)
         });
         let turn = turn.collect::<Outcome<Vec<_>>>()?;
         let start = Instant::now();
