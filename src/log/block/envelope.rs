@@ -61,7 +61,7 @@ impl From<CodecError> for BlockError {
 }
 
 /// The front of an object.
-pub(super) struct Front<'a> {
+pub(super) struct ObjectFront<'a> {
     pub version: u8,
     /// Its header.
     pub body: &'a [u8],
@@ -88,7 +88,7 @@ pub(super) fn read_front<'a>(
     bytes: &'a [u8],
     magic: [u8; 4],
     known: &[u8],
-) -> Result<Result<Front<'a>, usize>, BlockError> {
+) -> Result<Result<ObjectFront<'a>, usize>, BlockError> {
     if bytes.first_chunk() != Some(&magic) {
         return Err(BlockError::NoBlock);
     }
@@ -112,7 +112,7 @@ pub(super) fn read_front<'a>(
     if crc32c::crc32c_append(crc32c::crc32c(covered), body) != u32::from_le_bytes(sum) {
         return Err(BlockError::Checksum);
     }
-    Ok(Ok(Front { version, body, end }))
+    Ok(Ok(ObjectFront { version, body, end }))
 }
 
 /// A part of the object that is compressed and checked by itself.

@@ -1,6 +1,6 @@
 //! The bytes of a block.
 
-use super::envelope::{BlockError, Front, Section, front, read_front, store};
+use super::envelope::{BlockError, ObjectFront, Section, front, read_front, store};
 use crate::domain::time::Millis;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::log::codec::CodecError;
@@ -173,7 +173,7 @@ impl Block {
 
     /// Reads the header at the front of an object; `Err` with the bytes that are needed if there are too few.
     pub(super) fn decode(bytes: &[u8]) -> Result<Result<Block, usize>, BlockError> {
-        let Front { version, body, end } =
+        let ObjectFront { version, body, end } =
             match read_front(bytes, MAGIC, &[SINGLE_PAYLOAD, VERSION])? {
                 Ok(front) => front,
                 Err(needed) => return Ok(Err(needed)),
