@@ -81,6 +81,8 @@ def versions(here, rivals, rollbook, duckdb, node):
     found += [(name, crates.get(name, "not known")) for name in ("sled", "fjall", "redb")]
     found.append(("SQLite", f"{sqlite} (rusqlite {crates.get('rusqlite', 'not known')})"))
     found.append(("DuckDB", f"{duckdb} (Python {platform.python_version()})" if duckdb else "not here"))
+    parsers = ("serde_json", "simd-json", "sonic-rs")
+    found.append(("parsers", ", ".join(f"{name} {crates.get(name, 'not known')}" for name in parsers)))
     found.append(("Node", output(node, "--version").lstrip("v") if node else "not here"))
     found.append(("Rust", (output("rustc", "--version") or "rustc not known").split()[1]))
     return found

@@ -33,6 +33,7 @@ SINGLE = [
     ("bare file", ["--contender", "bare", "--layout", "bytes"]),
     *((name, ["--contender", name.lower(), "--layout", "rows"]) for name in ("sled", "fjall", "redb", "SQLite")),
 ]
+PARSERS = ["Rollbook", "serde_json", "simd-json", "sonic-rs"]
 IMPORTERS = ["Rollbook", "DuckDB", "SQLite", "bare file"]
 ANSWERERS = ["Rollbook", "DuckDB", "SQLite"]
 QUESTIONS = ["who", "stays", "all-stays"]
@@ -113,6 +114,16 @@ class Bench:
             rate = found["count"] / found["seconds"]
             size = size_of(folder) / found["count"]
             self.note(work, name, rate=rate, p50=found["p50_us"], p99=found["p99_us"], bytes=size)
+
+    def parses(self):
+        """Parses the lines of each dataset in memory."""
+        for dataset in ["mixed", *(name for name in self.datasets() if name == "trace")]:
+            for name in PARSERS:
+                found = self.rivals("parse", "--contender", name.lower(), "--events", self.file(dataset))
+                size = os.path.getsize(self.file(dataset))
+                self.note(
+                    f"parse {dataset}", name, rate=found["count"] / found["seconds"], mib=size / found["seconds"] / 2**20
+                )
 
     def imports(self):
         """Imports each dataset with each contender, and asks those who can answer."""
@@ -206,5 +217,6 @@ class Bench:
 
     def round(self):
         self.append()
+        self.parses()
         self.imports()
         self.reconcile()

@@ -18,6 +18,8 @@ SETTINGS = [
      "an index by (channel, topic, ts). At the import 10,000 rows a transaction, and the index at the end"),
     ("DuckDB", "`CREATE TABLE AS` from `read_json` with given columns, into a file, to the end of `close`; 2 threads; "
      "no index. The start of Python is not in its time"),
+    ("parsers", "each line into a structure with the fields of these lines that borrows what it can; they check nothing "
+     "else. Rollbook's own scanner makes an event of it: it knows all shapes, and checks limits and types"),
     ("Agora's sample", "its logic retold in Node, the event parsed before; one topic"),
 ]
 
@@ -81,6 +83,15 @@ class Page:
         slow = "p99" if self.sizes.questions >= 100 else "the slowest"
         return table(["question", "answered by", "p50", slow, "p50 of Rollbook's"], rows)
 
+    def parsed(self, work):
+        own = self.runs(work, "Rollbook", "rate")
+        rows = []
+        for name in self.contenders(work, "rate"):
+            rate, mib = self.runs(work, name, "rate"), self.runs(work, name, "mib")
+            beside = "–" if name == "Rollbook" else times(own.over(rate))
+            rows.append([name, rate.text("rate"), f"{mib.median:.0f} MiB/s", beside])
+        return table(["parser", "lines", "bytes", "Rollbook is"], rows)
+
     def reconciled(self):
         rows = []
         for publishers in self.sizes.publishers:
@@ -127,6 +138,9 @@ class Page:
             self.rated("append", "contender", "bare file, the JSON lines", True),
             f"**One event at a time, durable before the next; {self.sizes.single:,} events.**", self.singles(),
         ]
+        for name in ["mixed", *(name for name in self.bench.datasets() if name == "trace")]:
+            parts.append(f"**Parsing lines in memory, one core: {self.dataset(name, trace)}.**")
+            parts.append(self.parsed(f"parse {name}"))
         for name in ["mixed", *self.bench.datasets()]:
             parts.append(f"**Import of a file of JSON lines: {self.dataset(name, trace)}.**")
             parts.append(self.rated(f"import {name}", "importer", "bare file", False))

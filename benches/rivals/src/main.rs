@@ -39,6 +39,7 @@ fn main() -> Outcome<()> {
         "append" => works::append::run(&args),
         "import" => works::import::run(&args),
         "ask" => works::ask::run(&args),
+        "parse" => works::parse::run(&args),
         "reconcile" => works::reconcile::run(&args),
         "scale" => works::scale::run(&args),
         other => Err(format!("there is no work {other}").into()),

@@ -3,6 +3,7 @@
 pub mod append;
 pub mod ask;
 pub mod import;
+pub mod parse;
 pub mod reconcile;
 pub mod scale;
 
