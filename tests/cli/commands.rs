@@ -334,7 +334,7 @@ fn a_compacted_store_answers_as_before_and_goes_on() {
     let asked = |folder: &Folder| questions.map(|args| folder.run(args).ok().out);
     let before = asked(&folder);
     let compacted = folder.run(&["compact"]).ok();
-    assert!(compacted.err.contains("in 1 blocks"), "{compacted:?}");
+    assert!(compacted.err.contains("in 1 block of"), "{compacted:?}");
     assert_eq!(compacted.out, "");
     assert_eq!(asked(&folder), before);
     let entries = folder.verified();

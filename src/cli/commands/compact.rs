@@ -5,6 +5,7 @@ use super::{failure, now};
 use crate::cli::exit::Failure;
 use crate::cli::help::HELP;
 use crate::cli::progress::say;
+use crate::cli::text::many;
 use crate::query::time::Span;
 use crate::store::Store;
 use clap::Args;
@@ -31,8 +32,10 @@ pub(in crate::cli) fn run(data: &Path, args: &CompactArgs) -> Result<(), Failure
     }
     let sealed = done.sealed;
     say(&format!(
-        "{} entries are sealed in {} blocks of {} bytes",
-        sealed.entries, sealed.blocks, sealed.bytes
+        "{} entries are sealed in {} of {} bytes",
+        sealed.entries,
+        many(sealed.blocks, "block", "blocks"),
+        sealed.bytes
     ));
     say(&format!(
         "{}: {} bytes before, {} now",
