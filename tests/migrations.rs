@@ -114,9 +114,24 @@ fn a_broken_card_is_named_and_nothing_is_made_anew() {
     assert_eq!(folder.verified(), 1);
 }
 
-fn fixture(format: u32, ending: &str) -> PathBuf {
+/// The log and blocks of each fixture, and its format, whose other files it shares. Blocks have versions of their own, which need
+/// no migration: the newest is last.
+const LOGS: [(u32, &str); 4] = [
+    (1, "format-1"),
+    (2, "format-2"),
+    (2, "format-2-streams"),
+    (2, "format-2-places"),
+];
+const NEWEST: &str = LOGS[LOGS.len() - 1].1;
+
+fn fixture(name: &str, ending: &str) -> PathBuf {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/fixtures");
-    PathBuf::from(folder).join(format!("format-{format}.{ending}"))
+    PathBuf::from(folder).join(format!("{name}.{ending}"))
+}
+
+/// A file that all fixtures of a format share.
+fn shared(format: u32, ending: &str) -> PathBuf {
+    fixture(&format!("format-{format}"), ending)
 }
 
 /// The contents of a store, a line each.
@@ -176,7 +191,7 @@ fn live(store: &Store) {
     store.submit(batch).unwrap().wait().unwrap();
 }
 
-/// Writes the fixture of the current format. Only for a new format: a fixture must never change later.
+/// Writes the fixture of the current format. Only for a new format, or a new version of blocks: a fixture must never change later.
 fn write_fixture() {
     // The path is recorded too, so it must be relative.
     let dir = tempfile::tempdir().unwrap();
@@ -206,14 +221,13 @@ fn write_fixture() {
     live(&store);
     let (least, most) = (40, 50);
     store.seal(BlockSize { least, most }).unwrap();
-    std::fs::create_dir_all(fixture(FORMAT, "log").parent().unwrap()).unwrap();
-    std::fs::write(fixture(FORMAT, "jsonl"), told(&store)).unwrap();
+    std::fs::write(shared(FORMAT, "jsonl"), told(&store)).unwrap();
     let mut log = Vec::new();
     for value in engine::values(&journal) {
         log.extend(u32::try_from(value.len()).unwrap().to_le_bytes());
         log.extend(value);
     }
-    std::fs::write(fixture(FORMAT, "log"), log).unwrap();
+    std::fs::write(fixture(NEWEST, "log"), log).unwrap();
     let mut blocks = journal.first().to_le_bytes().to_vec();
     for number in objects.numbers().unwrap() {
         let block = objects.read(number, 0, usize::MAX).unwrap();
@@ -221,14 +235,14 @@ fn write_fixture() {
         blocks.extend(u32::try_from(block.len()).unwrap().to_le_bytes());
         blocks.extend(block);
     }
-    std::fs::write(fixture(FORMAT, "blocks"), blocks).unwrap();
+    std::fs::write(fixture(NEWEST, "blocks"), blocks).unwrap();
     let card = json!({"format": FORMAT, "digest_key": "0".repeat(64), "created_at": 0});
-    std::fs::write(fixture(FORMAT, "json"), card.to_string() + "\n").unwrap();
+    std::fs::write(shared(FORMAT, "json"), card.to_string() + "\n").unwrap();
 }
 
 /// Puts the log of a fixture into an engine and its blocks, if it has any, into a store of objects.
-fn restore(format: u32, engine: &dyn Engine, objects: &dyn ObjectStore) {
-    let log = std::fs::read(fixture(format, "log")).unwrap();
+fn restore(name: &str, engine: &dyn Engine, objects: &dyn ObjectStore) {
+    let log = std::fs::read(fixture(name, "log")).unwrap();
     let (mut rest, mut values) = (log.as_slice(), Vec::new());
     while let Some((length, tail)) = rest.split_first_chunk::<4>() {
         let (value, tail) = tail.split_at(u32::from_le_bytes(*length) as usize);
@@ -236,7 +250,7 @@ fn restore(format: u32, engine: &dyn Engine, objects: &dyn ObjectStore) {
         rest = tail;
     }
     assert!(rest.is_empty());
-    let blocks = std::fs::read(fixture(format, "blocks")).unwrap_or_default();
+    let blocks = std::fs::read(fixture(name, "blocks")).unwrap_or_default();
     if let Some((first, mut rest)) = blocks.split_first_chunk::<8>() {
         while let Some((number, tail)) = rest.split_first_chunk::<8>() {
             let (length, tail) = tail.split_first_chunk::<4>().unwrap();
@@ -258,11 +272,11 @@ fn a_store_of_every_format_says_what_it_said() {
     if std::env::var_os("ROLLBOOK_WRITE_FIXTURE").is_some() {
         write_fixture();
     }
-    for format in 1..=FORMAT {
-        let recorded = std::fs::read_to_string(fixture(format, "jsonl")).unwrap();
+    for (format, name) in LOGS {
+        let recorded = std::fs::read_to_string(shared(format, "jsonl")).unwrap();
         if format == FORMAT {
             let (journal, objects) = (MemoryJournal::new(), MemoryObjects::default());
-            restore(format, &journal, &objects);
+            restore(name, &journal, &objects);
             assert!(!objects.numbers().unwrap().is_empty());
             let store =
                 Store::on_parts(Box::new(journal), Box::new(objects), support::options()).unwrap();
@@ -274,10 +288,10 @@ fn a_store_of_every_format_says_what_it_said() {
         let folder = folder!();
         let store = folder.path("store");
         std::fs::create_dir_all(store.join("log")).unwrap();
-        std::fs::copy(fixture(format, "json"), store.join("store.json")).unwrap();
+        std::fs::copy(shared(format, "json"), store.join("store.json")).unwrap();
         let journal = SledJournal::open(&store.join("log"), Durability::Power).unwrap();
         let objects = FolderObjects::open(&store.join("blocks")).unwrap();
-        restore(format, &journal, &objects);
+        restore(name, &journal, &objects);
         drop(journal);
         folder.run(&["migrate"]).ok();
         assert_eq!(card(&folder)["format"], FORMAT);

@@ -4,7 +4,6 @@ use super::block::{Block, Blocks};
 use super::codec::base::BaseHeader;
 use super::engine::{Engine, JournalError, StoredValue, Values};
 use super::frame::{self, Check, FrameError, FrameHeader, FrameRecords};
-use crate::domain::names::Names;
 use crate::domain::time::Millis;
 use std::sync::Arc;
 
@@ -258,9 +257,9 @@ impl Frame {
         }
     }
 
-    /// The earliest moment in any entry that a reader of the channel with this hash reads.
+    /// The earliest moment in any entry that a reader of the channel with this hash, or of all channels, reads.
     #[must_use]
-    pub fn reaches_back_to(&self, channel: u64) -> Millis {
+    pub fn reaches_back_to(&self, channel: Option<u64>) -> Millis {
         match &self.bytes {
             FrameBytes::Block(block, _) => block.reaches_back_to(channel),
             FrameBytes::Values(_) => self.header.reaches_back_to,
@@ -281,8 +280,7 @@ impl Frame {
 }
 
 impl FrameBytes {
-    /// Begins to decode the records of the frame at a position. Interns their names and members in `names`. For a reader of
-    /// one `channel`, other channels' changes, snapshots, tokens and pages may be left out.
+    /// Begins to decode the records of the frame at a position. For a reader of one `channel`, other channels' changes, snapshots, tokens and pages may be left out.
     ///
     /// # Errors
     /// The frame or block is damaged.
@@ -290,12 +288,11 @@ impl FrameBytes {
         self,
         blocks: &Blocks,
         position: u64,
-        names: &mut Names,
         check: Check,
         channel: Option<&str>,
     ) -> Result<FrameRecords<StoredValue>, ReadError> {
         let records = match self {
-            FrameBytes::Values(values) => FrameRecords::open_for(values, names, check, channel),
+            FrameBytes::Values(values) => FrameRecords::open_for(values, check, channel),
             FrameBytes::Block(block, passed) => {
                 // To pass over records, and to compute the chain, all of them must be read.
                 let channel = channel.filter(|_| passed == 0 && check == Check::Form);
@@ -314,7 +311,7 @@ impl FrameBytes {
                     (payload, _) => payload?,
                 };
                 let header = block.header.clone();
-                FrameRecords::of_block(header, payload, passed, names, (check, channel))
+                FrameRecords::of_block(header, payload, passed, (check, channel))
             }
         };
         records.map_err(|error| ReadError::Frame { position, error })

@@ -172,11 +172,9 @@ impl Store {
                 .is_some_and(|channel| channel.is_lossy());
             Ok::<_, StoreError>((state.is_watched_at(name, at), lossy))
         })??;
-        let (end, mut later) = self.read_to(channel, known_at, at)?;
+        let (mut end, mut later) = self.read_to(channel, known_at, at)?;
+        let name = end.names.intern(channel);
         let (state, names) = (&end.state, &end.names);
-        let Some(name) = names.find(channel) else {
-            return Err(StoreError::NoSuchChannel(channel.to_owned()));
-        };
         let of_channel = state.channel(name);
         if let Some(open) = of_channel.and_then(|channel| channel.watching().open_gap()) {
             later.gaps.entry(open.gap).or_insert((open.from, None)).0 = open.from;
@@ -219,23 +217,20 @@ impl Store {
             ..ScanScope::default()
         };
         let mut later = LaterEntries::new(at);
-        let mut name = None;
         // Whether an entry that takes effect after the moment was found.
         let mut passed = false;
         let (mut cursor, mut frames) = self.scan(&scope)?;
+        let mut name = cursor.names.intern(channel);
         // After the moment only entries that reach back to it matter.
         while let Some(mut frame) =
-            frames.next_if(&mut cursor, |it| !passed || it.reaches_back_to <= at)?
+            frames.next_if(&mut cursor, |_, back_to| !passed || back_to <= at)?
         {
             while let Some(commit) = frame.next_commit(&mut cursor)? {
-                if name.is_none() {
-                    name = cursor.names.find(channel);
-                }
                 for entry in commit.entries {
                     // Entries without a channel count here, too, and so do link entries of any channel: the state
                     // must know which observers send link lines.
                     let of = channel_of(entry, &cursor.names);
-                    let elsewhere = of.is_some() && of != name;
+                    let elsewhere = of.is_some_and(|of| of != name);
                     if elsewhere && !matches!(entry.payload, Payload::Link(_)) {
                         continue;
                     }
@@ -250,7 +245,7 @@ impl Store {
             }
             // What `later` holds is numbered with these names.
             if !passed && cursor.forget_absent().is_some() {
-                name = None;
+                name = cursor.names.intern(channel);
             }
         }
         Ok((cursor, later))
@@ -353,7 +348,7 @@ impl LaterEntries {
     }
 
     /// Takes an entry; `channel` is the channel of the question.
-    fn take(&mut self, entry: &Entry, channel: Option<NameId>) {
+    fn take(&mut self, entry: &Entry, channel: NameId) {
         match &entry.payload {
             Payload::Change(change) if change.disposition == Disposition::Applied => {
                 let baseline = matches!(change.origin, Origin::Inferred(by) if by.baseline);
@@ -393,11 +388,7 @@ impl LaterEntries {
                 }
             }
             Payload::Link(link) => {
-                for change in link
-                    .gaps
-                    .iter()
-                    .filter(|change| Some(change.channel) == channel)
-                {
+                for change in link.gaps.iter().filter(|change| change.channel == channel) {
                     if change.opens {
                         self.gaps.insert(change.gap, (change.at, None));
                     } else {

@@ -95,7 +95,9 @@ impl<'a> RejectRecords<'a> {
     ) -> Result<Option<T>, StoreError> {
         loop {
             let Some(frame) = &mut self.frame else {
-                self.frame = self.frames.next_if(&mut self.cursor, |it| it.rejects > 0)?;
+                self.frame = self
+                    .frames
+                    .next_if(&mut self.cursor, |it, _| it.rejects > 0)?;
                 if self.frame.is_none() {
                     return Ok(None);
                 }

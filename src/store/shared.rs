@@ -9,6 +9,7 @@ use super::locks::held;
 use super::options::Options;
 use super::read::frame_index::FrameIndex;
 use super::read::recent::{RecentFrame, RecentFrames};
+use super::writer::sealed_state::SealedState;
 use crate::log::read::Log;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,8 +25,8 @@ pub(super) struct StoreShared {
     pub copy: Mutex<Option<CopyFolder>>,
     pub published: Mutex<Published>,
     pub poisoned: Mutex<Option<String>>,
-    /// Held while a block is sealed.
-    pub sealing: Mutex<()>,
+    /// Held while a block is sealed. It has the state where the blocks end, once it was needed.
+    pub sealing: Mutex<Option<SealedState>>,
     /// A checkpoint could not be saved: the next one must not point to its parts.
     pub checkpoint_lost: AtomicBool,
     /// Limits the bytes of the batches in the writer.

@@ -7,14 +7,17 @@ use rollbook::limits::BLOCK_ENTRIES;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::objects::{MemoryObjects, ObjectStore};
 use rollbook::log::engine::{Journal, JournalError};
+use rollbook::query::WhoFilter;
 use rollbook::store::{BlockSize, SealedBlocks};
-use rollbook::{Options, Store};
+use rollbook::{Event, Options, Store};
 use rollbook_support::answers;
 use rollbook_support::desk::Desk;
 use rollbook_support::feeds::{Shape, cases, tape};
 use rollbook_support::parts::Parts;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn all_in_one(desk: &Desk) -> SealedBlocks {
     let size = BlockSize {
@@ -92,12 +95,14 @@ proptest! {
 struct FullDisk {
     objects: MemoryObjects,
     left: AtomicU64,
+    failed: AtomicU64,
 }
 
 impl ObjectStore for FullDisk {
     fn put(&self, number: u64, bytes: &[u8]) -> Result<(), JournalError> {
         let left = self.left.load(Ordering::SeqCst);
         if left == 0 {
+            self.failed.fetch_add(1, Ordering::SeqCst);
             return Err(JournalError::Injected);
         }
         self.left.store(left - 1, Ordering::SeqCst);
@@ -142,6 +147,119 @@ fn where_a_block_cannot_be_stored_the_frames_stay() {
         objects.left.store(u64::MAX, Ordering::SeqCst);
         assert!(desk.store.seal(size).unwrap().entries > stored * 5);
         assert_eq!(asked(&desk), expected);
+    }
+}
+
+#[test]
+fn after_a_failure_the_background_seals_again() {
+    let objects = Arc::new(FullDisk::default());
+    let engine = Box::new(MemoryJournal::new());
+    let store =
+        Store::on_parts(engine, Box::new(Arc::clone(&objects)), Options::default()).unwrap();
+    let mut at = 0;
+    let mut record = |blocks: u64| {
+        for _ in 0..blocks * BLOCK_ENTRIES / 4_096 {
+            let events = (0..4_096).map(|turn| {
+                at += 1;
+                match turn % 2 {
+                    0 => Event::join("room", "chat", "lily").at(at),
+                    _ => Event::leave("room", "chat", "lily").at(at),
+                }
+            });
+            let events: Vec<Event<'_>> = events.collect();
+            store.record(&events).unwrap();
+        }
+    };
+    let failed = || objects.failed.load(Ordering::SeqCst) > 0;
+    let sealed = || !objects.numbers().unwrap().is_empty();
+    record(2);
+    until(failed, "a block should be stored");
+    assert!(!sealed());
+    objects.left.store(u64::MAX, Ordering::SeqCst);
+    record(2);
+    until(sealed, "a block should be stored again");
+}
+
+/// Waits for what other threads do.
+fn until(holds: impl Fn() -> bool, what: &str) {
+    let waits = (0..6_000).any(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        holds()
+    });
+    assert!(waits, "{what}");
+}
+
+/// Objects that note which of them are read.
+#[derive(Default)]
+struct Watched {
+    objects: MemoryObjects,
+    read: Mutex<BTreeSet<u64>>,
+}
+
+impl ObjectStore for Watched {
+    fn put(&self, number: u64, bytes: &[u8]) -> Result<(), JournalError> {
+        self.objects.put(number, bytes)
+    }
+
+    fn numbers(&self) -> Result<Vec<u64>, JournalError> {
+        self.objects.numbers()
+    }
+
+    fn read(&self, number: u64, from: u64, length: usize) -> Result<Vec<u8>, JournalError> {
+        self.read.lock().unwrap().insert(number);
+        self.objects.read(number, from, length)
+    }
+
+    fn remove(&self, number: u64) -> Result<(), JournalError> {
+        self.objects.remove(number)
+    }
+}
+
+/// However long the log is, and without any checkpoint: blocks have the states of their channels.
+#[test]
+fn a_question_about_a_channel_reads_few_blocks() {
+    let objects = Arc::new(Watched::default());
+    let open = || {
+        let engine = Box::new(MemoryJournal::new());
+        Store::on_parts(engine, Box::new(Arc::clone(&objects)), Options::default()).unwrap()
+    };
+    let store = open();
+    let plain = Store::in_memory(Options::default()).unwrap();
+    let mut at = 1_000;
+    for turn in 0..600_i64 {
+        for (room, every) in [("busy", 1), ("calm", 5)] {
+            if turn % every == 0 {
+                let user = format!("user-{}", turn / 2 % 7);
+                at += 10;
+                let event = match turn % 2 {
+                    0 => Event::join(room, "chat", &user).at(at),
+                    _ => Event::leave(room, "chat", &user).at(at),
+                };
+                for store in [&store, &plain] {
+                    store.record(std::slice::from_ref(&event)).unwrap();
+                }
+            }
+        }
+    }
+    let sealed = store.seal(BlockSize { least: 1, most: 12 }).unwrap();
+    assert!(sealed.blocks > 50, "{sealed:?}");
+    for room in ["busy", "calm"] {
+        // What is known now is read once, and then followed.
+        for _ in 0..2 {
+            store.who(room, &WhoFilter::default()).unwrap();
+        }
+        for moment in (1_000..at).step_by(37) {
+            objects.read.lock().unwrap().clear();
+            let filter = WhoFilter::at(moment);
+            let (asked, expected) = (store.who(room, &filter), plain.who(room, &filter));
+            assert_eq!(
+                format!("{asked:?}"),
+                format!("{expected:?}"),
+                "{room} at {moment}"
+            );
+            let read = objects.read.lock().unwrap().len();
+            assert!(read <= 12, "{room} at {moment}: {read} blocks were read");
+        }
     }
 }
 

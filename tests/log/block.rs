@@ -57,7 +57,7 @@ fn read(log: &Log, from: u64, names: &mut Names) -> Vec<Record> {
     while let Some(frame) = frames.next_frame().unwrap() {
         let position = frame.position();
         let (_, bytes) = frame.into_parts();
-        let opened = bytes.open(log.blocks(), position, names, Check::Chain, None);
+        let opened = bytes.open(log.blocks(), position, Check::Chain, None);
         let mut frame = opened.unwrap();
         while let Some(record) = frame.next(names).unwrap() {
             records.push(record.clone());

@@ -6,11 +6,11 @@ use super::object::{Block, FRONT_BYTES};
 use super::states::ChannelStateParts;
 use crate::domain::time::Millis;
 use crate::log::codec::base::BaseHeader;
-use crate::log::codec::bytes::unpack;
+use crate::log::codec::bytes::unpack_borrowed;
 use crate::log::codec::header::StatesBody;
 use crate::log::engine::JournalError;
 use crate::log::engine::objects::ObjectStore;
-use crate::log::frame::BlockPayload;
+use crate::log::frame::{BlockPayload, FrameError};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// The blocks of a log, in order and without holes between them.
@@ -166,6 +166,19 @@ impl Blocks {
         known.blocks.get(at).map(|known| Arc::clone(&known.block))
     }
 
+    /// Goes over the blocks from a position on, as long as they are passed.
+    pub fn pass_from(&self, position: u64, mut passes: impl FnMut(&Block) -> bool) {
+        let known = self.known();
+        let begin = known
+            .blocks
+            .partition_point(|known| known.block.next() <= position);
+        for known in known.blocks.iter().skip(begin) {
+            if !passes(&known.block) {
+                break;
+            }
+        }
+    }
+
     /// The last frame of the blocks in which all entries have at most this number; 0 if there is none.
     #[must_use]
     pub fn last_frame_before(&self, seq: u64) -> u64 {
@@ -195,10 +208,13 @@ impl Blocks {
             .map(|known| Arc::clone(&known.block))
     }
 
-    /// The block before another one.
+    /// The last block, of those that begin at most at a position, that has the state of the channel with this hash.
     #[must_use]
-    pub fn before(&self, block: &Block) -> Option<Arc<Block>> {
-        self.at(block.position.checked_sub(1)?)
+    pub fn with_state(&self, channel: u64, position: u64) -> Option<Arc<Block>> {
+        let known = self.known();
+        let blocks = known.blocks.iter().rev().map(|known| &known.block);
+        let mut before = blocks.skip_while(|block| block.position > position);
+        before.find(|block| block.has_state(channel)).cloned()
     }
 
     /// The last frame of the blocks for which `is_before` holds.
@@ -207,15 +223,6 @@ impl Blocks {
         let before = known.blocks.partition_point(is_before).checked_sub(1);
         let last = before.and_then(|before| known.blocks.get(before));
         last.map_or(0, |last| last.block.header.last_frame())
-    }
-
-    /// Bytes before compression of the blocks at the end that have no states.
-    #[must_use]
-    pub fn bytes_without_states(&self) -> u64 {
-        let known = self.known();
-        let last = known.blocks.iter().rev();
-        let without = last.take_while(|known| known.block.all_states().next().is_none());
-        without.map(|known| known.block.header.plain_len).sum()
     }
 
     /// How many blocks there are, and their bytes.
@@ -263,39 +270,38 @@ impl Blocks {
         block: &Block,
         channel: u64,
     ) -> Result<Option<ChannelStateParts>, JournalError> {
-        let Some((first, own)) = block.states(channel) else {
+        let sections = block.states(channel).filter(|_| block.has_state(channel));
+        let Some((first, own)) = sections else {
             return Ok(None);
         };
-        let trunk = self.states(block.position, first)?.trunk;
+        let number = block.position;
+        let first = self.section(number, first)?;
+        let trunk = states(number, &first)?.trunk.to_vec();
+        let own = self.section(number, own)?;
         let of_channel = |(hash, _): &([u8; 8], _)| u64::from_le_bytes(*hash) == channel;
-        let own = self.states(block.position, own)?.channels;
-        let known = own.into_iter().find(of_channel);
-        let channel = match known {
-            Some((_, Some(part))) => Some(part),
-            // It was too large to be stored.
-            Some((_, None)) => return Ok(None),
-            None if block.names(channel) => None,
-            // The block may not have the channel at all.
-            None => return Ok(None),
-        };
+        let known = states(number, &own)?.channels.into_iter().find(of_channel);
+        let wrong = || FrameError::Disagree("the block's states").into();
+        let (_, channel) = known.ok_or_else(|| damaged(number, &wrong()))?;
+        let channel = channel.map(<[u8]>::to_vec);
         Ok(Some(ChannelStateParts { trunk, channel }))
     }
 
-    /// Checks that the states of a block can be read.
+    /// Checks that the states of a block can be read, and are those that its header names.
     ///
     /// # Errors
     /// They are damaged, or cannot be read.
     pub(in crate::log) fn check_states(&self, block: &Block) -> Result<(), JournalError> {
+        let mut stated = Vec::new();
         for section in block.all_states() {
-            self.states(block.position, section)?;
+            let plain = self.section(block.position, section)?;
+            let channels = states(block.position, &plain)?.channels.into_iter();
+            stated.extend(channels.map(|(hash, _)| u64::from_le_bytes(hash)));
         }
-        Ok(())
-    }
-
-    fn states(&self, number: u64, section: Section) -> Result<StatesBody, JournalError> {
-        let plain = self.section(number, section)?;
-        let states = unpack(&plain).map_err(|error| damaged(number, &error.into()));
-        Ok(states?.0)
+        if block.has_states_of(&stated) {
+            return Ok(());
+        }
+        let error = FrameError::Disagree("the block's states").into();
+        Err(damaged(block.position, &error))
     }
 
     fn section(&self, number: u64, section: Section) -> Result<Vec<u8>, JournalError> {
@@ -353,6 +359,12 @@ fn clear_pruned(
         objects.remove(number)?;
     }
     Ok(())
+}
+
+/// The states in a section of a block.
+fn states(number: u64, plain: &[u8]) -> Result<StatesBody<'_>, JournalError> {
+    let states = unpack_borrowed(plain).map_err(|error| damaged(number, &error.into()));
+    Ok(states?.0)
 }
 
 fn damaged(number: u64, error: &BlockError) -> JournalError {

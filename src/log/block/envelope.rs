@@ -139,6 +139,11 @@ impl Section {
         Ok(section)
     }
 
+    /// Bytes before compression.
+    pub(super) fn plain_len(&self) -> u64 {
+        self.plain_len as u64
+    }
+
     /// Where it and its CRC are in the object.
     pub(super) fn stored(&self) -> (u64, usize) {
         (self.at as u64, self.stored_len.saturating_add(SUM_BYTES))

@@ -1,6 +1,7 @@
 //! Makes a block of frames.
 
 use super::envelope::BlockError;
+use super::filter::ChannelFilter;
 use super::object::Block;
 use super::plain_frame::PlainFrame;
 use super::sort::{EntryCounter, StreamSorter};
@@ -53,13 +54,15 @@ impl BlockBuilder {
         Ok(())
     }
 
-    /// Whether the block has records of the channel with this hash.
-    #[must_use]
-    pub fn has_channel(&self, hash: u64) -> bool {
-        self.counter.entries.contains_key(&hash)
+    /// The hashes of the channels that it has records of, each with the number of its entries.
+    pub fn channels(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.counter
+            .entries
+            .iter()
+            .map(|(&hash, &count)| (hash, count))
     }
 
-    /// The block, and the bytes of its object; `None` without frames. `states` is the state at its begin, if it is known.
+    /// The block, and the bytes of its object; `None` without frames. `states` are states at its begin, if they are known.
     ///
     /// # Errors
     /// It would be too large.
@@ -78,8 +81,12 @@ impl BlockBuilder {
             put_varint(&mut frames, u64::from(frame.parts));
             put_varint(&mut frames, sorter.records - before);
         }
-        let (order, streams) = sorter.finish(&frames, states)?;
-        Block::encode(header, position, &order, streams).map(Some)
+        let sections = sorter.finish(&frames, states)?;
+        let filter = match &header.channels {
+            Channels::These(_) => ChannelFilter::default(),
+            Channels::Any => ChannelFilter::of(self.counter.entries.keys().copied()),
+        };
+        Block::encode(header, position, filter, sections).map(Some)
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `envelope` | what all objects have in common: a front, and sections, each with its checksum |
 //! | `object` | the bytes of a block: header and sections |
 //! | `plain_frame`, `merge`, `sort` | a frame that is to be sealed; makes a block of frames; sorts their records into streams |
+//! | `reach`, `filter` | how far back the entries of each channel reach; which channels a block has, where they are many |
 //! | `states` | the states of a block's channels at its begin |
 //! | `catalogue` | all blocks of a log, with their headers in memory |
 //! | `base` | the object that stands for what was pruned |
@@ -20,9 +21,11 @@
 mod base;
 mod catalogue;
 mod envelope;
+mod filter;
 mod merge;
 mod object;
 mod plain_frame;
+mod reach;
 mod sort;
 mod states;
 

@@ -1,23 +1,26 @@
 //! The bytes of a block.
 
 use super::envelope::{BlockError, ObjectFront, Section, front, read_front, store};
+use super::filter::ChannelFilter;
 use crate::domain::time::Millis;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::log::codec::CodecError;
-use crate::log::codec::bytes::{pack, unpack};
-use crate::log::codec::header::{BlockBody, SectionBody, SinglePayloadBody, StreamBody};
-use crate::log::frame::{Channels, FrameError, FrameHeader, NO_ENTRY};
+use crate::log::codec::bytes::{Seq, pack, unpack};
+use crate::log::codec::header::{
+    BlockBody, SectionBody, SinglePayloadBody, StreamBody, UnstatedBody,
+};
+use crate::log::frame::{FrameError, FrameHeader, STREAMS_MAX};
 
 /// The first bytes of every block.
 const MAGIC: [u8; 4] = [0xF5, b'R', b'b', 0xFD];
 /// The format of blocks that this Rollbook writes.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The format whose headers do not say whose states the block has.
+const UNSTATED: u8 = 2;
 /// The first format: one payload instead of sections.
 const SINGLE_PAYLOAD: u8 = 1;
 /// So much of an object is read at once for its header, which is rarely longer.
 pub(super) const FRONT_BYTES: usize = 16 << 10;
-/// The most streams of a block: a byte of the order has seven bits for their number.
-pub(super) const STREAMS_MAX: usize = NO_ENTRY as usize;
 /// zstd's level: higher ones cost several times as much and save little (`benches/README.md`).
 const ZSTD_LEVEL: i32 = 9;
 
@@ -28,9 +31,15 @@ pub struct Block {
     pub header: FrameHeader,
     /// The engine's position of the first value that it stands for: its number.
     pub position: u64,
-    /// In which order the records of the streams follow one another; `None` in the first format.
+    /// Which frames it stands for, and in which order the records of the streams follow one another; `None` in the first
+    /// format.
     order: Option<Section>,
     streams: Vec<BlockStream>,
+    /// Hashes of the channels whose states at its begin it has, sorted.
+    stated: Vec<u64>,
+    /// Hashes of the channels that reach back farthest, sorted, each with the earliest moment in its entries.
+    far: Vec<(u64, Millis)>,
+    filter: ChannelFilter,
     /// Bytes of the object.
     bytes: usize,
 }
@@ -40,9 +49,20 @@ pub struct Block {
 struct BlockStream {
     /// The hash of its first channel; `None`: the stream has the records of no single channel.
     from: Option<u64>,
+    /// The earliest moment in its entries, but for those of channels in [`Block::far`].
     reaches_back_to: Millis,
     section: Section,
     states: Option<Section>,
+}
+
+/// What a block has besides its header, before compression.
+pub(super) struct PlainSections {
+    pub order: Vec<u8>,
+    pub streams: Vec<PlainStream>,
+    /// Hashes of the channels whose states the streams have, sorted.
+    pub stated: Vec<u64>,
+    /// Hashes of the channels that reach back farthest, sorted, each with the earliest moment in its entries.
+    pub far: Vec<(u64, Millis)>,
 }
 
 /// A stream before compression.
@@ -67,36 +87,48 @@ impl Block {
         self.bytes
     }
 
-    /// The earliest moment in any entry that a reader of the channel with this hash reads.
+    /// The earliest moment in any entry that a reader of the channel with this hash, or of all channels, reads.
     #[must_use]
-    pub fn reaches_back_to(&self, channel: u64) -> Millis {
-        let streams = self.streams_of(Some(channel));
-        let reaches = streams.map(|(stream, wanted)| match wanted {
-            true => stream.reaches_back_to,
-            false => Millis::MAX,
-        });
-        reaches.min().unwrap_or(Millis::MIN)
+    pub fn reaches_back_to(&self, channel: Option<u64>) -> Millis {
+        let Some(channel) = channel else {
+            return self.header.reaches_back_to;
+        };
+        let mut streams = self.read_for(channel);
+        let first = streams
+            .next()
+            .map_or(Millis::MIN, |first| first.reaches_back_to);
+        let far = self.far.binary_search_by_key(&channel, |&(far, _)| far);
+        let own = match far.ok().and_then(|at| self.far.get(at)) {
+            Some(&(_, moment)) => moment,
+            None => streams
+                .next()
+                .map_or(Millis::MAX, |own| own.reaches_back_to),
+        };
+        first.min(own)
     }
 
-    /// Whether the header names the channel with this hash.
-    pub(super) fn names(&self, channel: u64) -> bool {
-        match &self.header.channels {
-            Channels::Any => false,
-            Channels::These(these) => these.binary_search(&channel).is_ok(),
-        }
+    /// Whether the block may touch the channel with this hash.
+    #[must_use]
+    pub fn may_touch(&self, channel: u64) -> bool {
+        let header = &self.header;
+        header.may_touch(channel) && (header.unscoped || self.filter.may_have(channel))
     }
 
-    /// Whether it may have records of the channel with this hash, besides those that concern every channel.
-    #[must_use]
-    pub fn may_have(&self, channel: u64) -> bool {
-        self.header.channels == Channels::Any || self.names(channel)
+    /// Whether it has the state of the channel with this hash at its begin.
+    pub(super) fn has_state(&self, channel: u64) -> bool {
+        self.stated.binary_search(&channel).is_ok()
+    }
+
+    /// Whether its states are of these channels, by their hashes. In the second format that is not known.
+    pub(super) fn has_states_of(&self, channels: &[u64]) -> bool {
+        self.stated.is_empty() || self.stated == channels
     }
 
     /// The sections with the states of the first stream and of the one with the channel of this hash.
     pub(super) fn states(&self, channel: u64) -> Option<(Section, Section)> {
-        let mut wanted = self.streams_of(Some(channel)).filter(|(_, wanted)| *wanted);
-        let first = wanted.next()?.0;
-        let own = wanted.next().map_or(first, |(own, _)| own);
+        let mut read = self.read_for(channel);
+        let first = read.next()?;
+        let own = read.next().unwrap_or(first);
         Some((first.states?, own.states?))
     }
 
@@ -112,37 +144,47 @@ impl Block {
 
     /// The sections of the streams, `None` for those that a reader of one channel does not need.
     pub(super) fn sections(&self, channel: Option<u64>) -> impl Iterator<Item = Option<Section>> {
-        let streams = self.streams_of(channel);
-        streams.map(|(stream, wanted)| wanted.then_some(stream.section))
-    }
-
-    fn streams_of(&self, channel: Option<u64>) -> impl Iterator<Item = (&BlockStream, bool)> {
-        let behind = |hash: u64| {
-            let is_before = |stream: &BlockStream| stream.from.is_none_or(|from| from <= hash);
-            self.streams.partition_point(is_before)
-        };
-        let its_own = channel.map(|hash| behind(hash).saturating_sub(1));
+        let own = channel.map(|channel| self.own_stream(channel));
         let streams = self.streams.iter().enumerate();
         streams.map(move |(number, stream)| {
-            let wanted = its_own.is_none_or(|own| own == number) || stream.from.is_none();
-            (stream, wanted)
+            let wanted = own.is_none_or(|own| number == 0 || number == own);
+            wanted.then_some(stream.section)
         })
+    }
+
+    /// The streams that a reader of the channel with this hash needs: the first one, and its own.
+    fn read_for(&self, channel: u64) -> impl Iterator<Item = &BlockStream> {
+        let own = self.own_stream(channel);
+        let own = self.streams.get(own).filter(|_| own > 0);
+        self.streams.first().into_iter().chain(own)
+    }
+
+    /// The number of the stream with the channel of this hash; 0 where there is none of its own.
+    fn own_stream(&self, channel: u64) -> usize {
+        let is_before = |stream: &BlockStream| stream.from.is_none_or(|from| from <= channel);
+        self.streams.partition_point(is_before).saturating_sub(1)
     }
 
     /// Makes the object of a block from its sections. `header` has everything but the payload's length.
     pub(super) fn encode(
         mut header: FrameHeader,
         position: u64,
-        order: &[u8],
-        streams: Vec<PlainStream>,
+        filter: ChannelFilter,
+        sections: PlainSections,
     ) -> Result<(Block, Vec<u8>), BlockError> {
+        let PlainSections {
+            order,
+            streams,
+            stated,
+            far,
+        } = sections;
         let plain_len = streams.iter().map(|stream| stream.payload.len()).sum();
         if plain_len > FRAME_BYTES_MAX {
             return Err(FrameError::TooLarge(plain_len).into());
         }
         header.plain_len = plain_len as u64;
         let mut stored = Vec::with_capacity(plain_len / 4);
-        let order = store(order, ZSTD_LEVEL, &mut stored)?;
+        let order = store(&order, ZSTD_LEVEL, &mut stored)?;
         let streams = streams.into_iter().map(|stream| {
             Ok(StreamBody {
                 from: stream.from.map(u64::to_le_bytes),
@@ -162,6 +204,12 @@ impl Block {
             header: header.body(),
             order: Some(order),
             streams: streams.collect::<Result<_, BlockError>>()?,
+            stated: stated.into_iter().map(u64::to_le_bytes).collect(),
+            far: far
+                .into_iter()
+                .map(|(channel, at)| (channel.to_le_bytes(), at))
+                .collect(),
+            filter: filter.into_bytes(),
         };
         let mut packed = Vec::with_capacity(1_024);
         pack(&body, &mut packed)?;
@@ -174,15 +222,15 @@ impl Block {
     /// Reads the header at the front of an object; `Err` with the bytes that are needed if there are too few.
     pub(super) fn decode(bytes: &[u8]) -> Result<Result<Block, usize>, BlockError> {
         let ObjectFront { version, body, end } =
-            match read_front(bytes, MAGIC, &[SINGLE_PAYLOAD, VERSION])? {
+            match read_front(bytes, MAGIC, &[SINGLE_PAYLOAD, UNSTATED, VERSION])? {
                 Ok(front) => front,
                 Err(needed) => return Ok(Err(needed)),
             };
         let length = body.len();
-        let (body, used) = if version == SINGLE_PAYLOAD {
-            single_stream(body)?
-        } else {
-            unpack(body)?
+        let (body, used) = match version {
+            SINGLE_PAYLOAD => single_stream(body)?,
+            UNSTATED => unstated(body)?,
+            _ => unpack(body)?,
         };
         if used != length {
             return Err(CodecError::Trailing(length - used).into());
@@ -214,15 +262,38 @@ impl Block {
                 },
             });
         }
+        let plain: u64 = streams
+            .iter()
+            .map(|stream| stream.section.plain_len())
+            .sum();
+        // So that nothing that is reckoned by it is larger than what the streams can be.
+        if plain != header.plain_len || header.entries > plain {
+            return Err(FrameError::Disagree("the block's length").into());
+        }
         let sorted = streams.is_sorted_by(|a, b| a.from < b.from);
-        if streams.is_empty() || streams.len() > STREAMS_MAX || !sorted {
+        let begins = streams.first().is_some_and(|first| first.from.is_none());
+        if !begins || streams.len() > STREAMS_MAX || !sorted {
             return Err(FrameError::Disagree("the block's streams").into());
+        }
+        let stated: Vec<u64> = body.stated.0.into_iter().map(u64::from_le_bytes).collect();
+        if !stated.is_sorted_by(|a, b| a < b) {
+            return Err(FrameError::Disagree("the block's states").into());
+        }
+        let far = body.far.0.into_iter();
+        let far: Vec<(u64, Millis)> = far
+            .map(|(channel, at)| (u64::from_le_bytes(channel), at))
+            .collect();
+        if !far.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(FrameError::Disagree("how far the block reaches back").into());
         }
         Ok(Block {
             header,
             position: body.position,
             order,
             streams,
+            stated,
+            far,
+            filter: ChannelFilter::from_bytes(body.filter),
             bytes: end,
         })
     }
@@ -248,6 +319,27 @@ fn single_stream(bytes: &[u8]) -> Result<(BlockBody, usize), CodecError> {
         header: body.header,
         order: None,
         streams: vec![stream],
+        stated: Seq(Vec::new()),
+        far: Seq(Vec::new()),
+        filter: Vec::new(),
+    };
+    Ok((body, used))
+}
+
+/// Reads the header of a block of the second format. Whose states it has is not known, so they are not used.
+fn unstated(bytes: &[u8]) -> Result<(BlockBody, usize), CodecError> {
+    let (body, used): (UnstatedBody, usize) = unpack(bytes)?;
+    let body = BlockBody {
+        frame: body.frame,
+        frames: body.frames,
+        position: body.position,
+        positions: body.positions,
+        header: body.header,
+        order: body.order,
+        streams: body.streams,
+        stated: Seq(Vec::new()),
+        far: Seq(Vec::new()),
+        filter: Vec::new(),
     };
     Ok((body, used))
 }

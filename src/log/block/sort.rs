@@ -2,8 +2,9 @@
 //! block. Within a stream the fields of the records go into columns.
 
 use super::envelope::BlockError;
-use super::object::{PlainStream, STREAMS_MAX};
+use super::object::{PlainSections, PlainStream};
 use super::plain_frame::{PlainRecord, RecordSink, hash_of};
+use super::reach::Reaches;
 use super::states::StartStates;
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::names::Names;
@@ -16,17 +17,14 @@ use crate::log::codec::record::entry::{self, EntryPlaces, Previous};
 use crate::log::codec::record::rules;
 use crate::log::codec::tables::NameAt;
 use crate::log::codec::tables::map::{KnownPositions, Renumber, TableMap, TableMerger};
-use crate::log::codec::tables::read::{TableReader, Tables};
+use crate::log::codec::tables::read::{LazyTables, TableReader, Tables};
 use crate::log::codec::{CodecError, STREAM_VERSION};
-use crate::log::frame::{self, FrameError, NO_ENTRY, tag};
+use crate::log::frame::{FrameError, STREAMS_MAX, tag};
 use std::collections::{BTreeMap, HashMap};
 
 /// A stream gets no further channel when it would have more entries than this: so a question about one channel decodes
 /// few entries of others. Smaller streams compress worse.
-const STREAM_ENTRIES: u64 = 4_096;
-
-/// The state of a channel is stored in any case if it is not larger than this.
-const STATE_BYTES: usize = 16_384;
+const STREAM_ENTRIES: u64 = 1_024;
 
 /// Counts the entries of each channel.
 #[derive(Debug, Default)]
@@ -75,11 +73,15 @@ impl RecordSink for EntryCounter {
 pub(super) struct StreamSorter {
     /// The first has the records of no single channel. The others are in the order of their channels' hashes.
     streams: Vec<StreamWriter>,
-    /// For each entry, and each record without entries, its stream.
-    order: Vec<u8>,
+    /// Places so far: each entry has one, and so has each record without entries.
+    places: u64,
+    /// The places of records without entries, each less the one before.
+    bare: Vec<u8>,
+    last_bare: u64,
     rules: Option<Rules>,
     /// The dictionary that entries need to be decoded. Its numbers are not written.
     names: Names,
+    reaches: Reaches,
     frame: FrameRows,
     /// Records so far; rules are none.
     pub records: u64,
@@ -88,9 +90,9 @@ pub(super) struct StreamSorter {
 /// What is needed to read the rows of one frame.
 #[derive(Default)]
 struct FrameRows {
-    tables: TableReader,
-    /// The streams of the frame's channels, as far as they were looked up.
-    streams: HashMap<NameAt, usize>,
+    tables: LazyTables,
+    /// The streams and hashes of the frame's channels, as far as they were looked up.
+    streams: HashMap<NameAt, (usize, Option<u64>)>,
     seq: u64,
     previous: Previous,
 }
@@ -116,39 +118,49 @@ impl StreamSorter {
         }
         StreamSorter {
             streams,
-            order: Vec::new(),
+            places: 0,
+            bare: Vec::new(),
+            last_bare: 0,
             rules: None,
             names: Names::new(),
+            reaches: Reaches::default(),
             frame: FrameRows::default(),
             records: 0,
         }
     }
 
-    /// The stream of a channel of the frame, or of records without one.
+    /// The stream of a channel of the frame, and the channel's hash; or of records without one.
     fn stream_of(
         &mut self,
         channel: Option<NameAt>,
         tables: &Tables<'_>,
-    ) -> Result<usize, CodecError> {
-        let Some(channel) = channel else { return Ok(0) };
+    ) -> Result<(usize, Option<u64>), CodecError> {
+        let Some(channel) = channel else {
+            return Ok((0, None));
+        };
         if let Some(&known) = self.frame.streams.get(&channel) {
             return Ok(known);
         }
-        let stream = match hash_of(channel, tables)? {
-            None => 0,
-            Some(hash) => {
-                let is_before = |it: &StreamWriter| it.from.is_none_or(|from| from <= hash);
-                self.streams.partition_point(is_before).saturating_sub(1)
-            }
-        };
-        self.frame.streams.insert(channel, stream);
-        Ok(stream)
+        let hash = hash_of(channel, tables)?;
+        let stream = hash.map_or(0, |hash| {
+            let is_before = |it: &StreamWriter| it.from.is_none_or(|from| from <= hash);
+            self.streams.partition_point(is_before).saturating_sub(1)
+        });
+        self.frame.streams.insert(channel, (stream, hash));
+        Ok((stream, hash))
     }
 
-    /// Notes that records follow in a stream: these bytes of the order.
-    fn follow(&mut self, stream: usize, mark: u8, count: usize) -> Result<(), BlockError> {
-        let number = u8::try_from(stream).map_err(|_| CodecError::Number)?;
-        self.order.extend(std::iter::repeat_n(number | mark, count));
+    /// Gives the next record of a stream its place.
+    fn follow(&mut self, stream: usize, entries: usize) -> Result<(), BlockError> {
+        let place = self.places;
+        if entries == 0 {
+            put_varint(&mut self.bare, place - self.last_bare);
+            self.last_bare = place;
+        }
+        let writer = self.writer(stream)?;
+        put_varint(&mut writer.places, place - writer.last_place);
+        writer.last_place = place;
+        self.places += entries.max(1) as u64;
         self.records += 1;
         Ok(())
     }
@@ -169,41 +181,48 @@ impl StreamSorter {
         body.renumber(&mut writer.map(tables))?;
         writer.tag(tag);
         pack(&body, writer.columns.column(Column::Bodies))?;
-        self.follow(stream, NO_ENTRY, 1)
+        self.follow(stream, 0)
     }
 
-    /// The sections of a block: the list of frames with the order, and the streams.
+    /// What a block has besides its header.
     pub fn finish(
         self,
         frames: &[u8],
         states: Option<&StartStates>,
-    ) -> Result<(Vec<u8>, Vec<PlainStream>), BlockError> {
-        let mut order = Vec::with_capacity(frames.len() + self.order.len() + 8);
+    ) -> Result<PlainSections, BlockError> {
+        let mut order = Vec::with_capacity(frames.len() + self.bare.len() + 8);
         put_varint(&mut order, frames.len() as u64);
         order.extend_from_slice(frames);
-        let is_single = self.order.iter().all(|&of| of & !NO_ENTRY == 0);
         let mut streams = self.streams;
-        if is_single {
+        let is_empty = |stream: &StreamWriter| stream.places.is_empty();
+        if streams.iter().skip(1).all(is_empty) {
             streams.truncate(1);
         } else {
-            order.extend_from_slice(&self.order);
+            order.extend_from_slice(&self.bare);
         }
         let ends = streams.iter().skip(1).map(|next| next.from);
         let ends: Vec<Option<u64>> = ends.chain([None]).collect();
-        let streams = streams.into_iter().zip(ends);
+        let reach = self.reaches.finish();
         let finish = |(stream, end): (StreamWriter, Option<u64>)| {
             let states = states.map(|states| states.of_stream(stream.from, end));
-            stream.finish(states)
+            let reaches_back_to = reach.of_stream(stream.from, end);
+            stream.finish(reaches_back_to, states)
         };
-        let streams = streams.map(finish).collect::<Result<_, BlockError>>()?;
-        Ok((order, streams))
+        let streams = streams.into_iter().zip(ends).map(finish);
+        let stated = states.map(|states| states.channels.keys().copied().collect());
+        Ok(PlainSections {
+            order,
+            streams: streams.collect::<Result<_, BlockError>>()?,
+            stated: stated.unwrap_or_default(),
+            far: reach.far,
+        })
     }
 }
 
 impl RecordSink for StreamSorter {
     fn begin(&mut self, tables: &Tables<'_>, first_seq: u64) -> Result<(), BlockError> {
         self.frame = FrameRows {
-            tables: TableReader::new(tables, &mut self.names, None)?,
+            tables: LazyTables::new(tables),
             streams: HashMap::new(),
             seq: first_seq,
             previous: Previous::default(),
@@ -234,9 +253,11 @@ impl RecordSink for StreamSorter {
                 previous,
                 ..
             } = &mut self.frame;
+            let at = &mut TableReader::new(at, tables.payload, &mut self.names);
             let (entry, places) = entry::read(reader, at, *seq, previous)?;
             *seq = seq.checked_add(1).ok_or(FrameError::Disagree("entries"))?;
-            let of = self.stream_of(places.channel(tables)?, tables)?;
+            let (of, channel) = self.stream_of(places.channel(tables)?, tables)?;
+            self.reaches.note(&entry, channel, &self.names);
             // A commit of several streams is in the first.
             let same = stream.is_none_or(|stream| stream == of);
             stream = Some(if same { of } else { 0 });
@@ -254,13 +275,13 @@ impl RecordSink for StreamSorter {
         for (entry, places) in &mut entries {
             writer.entry(entry, places, tables)?;
         }
-        self.follow(stream, 0, count)
+        self.follow(stream, count)
     }
 
     fn other(&mut self, record: PlainRecord, tables: &Tables<'_>) -> Result<(), BlockError> {
         match record {
             PlainRecord::Page(body) => {
-                let stream = self.stream_of(Some(body.channel()), tables)?;
+                let (stream, _) = self.stream_of(Some(body.channel()), tables)?;
                 if let Some(rules) = self.rules {
                     self.writer(stream)?.rules(rules)?;
                 }
@@ -273,17 +294,20 @@ impl RecordSink for StreamSorter {
                 let writer = self.writer(0)?;
                 writer.tag(tag::SETTLED);
                 writer.columns.varint(Column::Bodies, reject);
-                self.follow(0, NO_ENTRY, 1)
+                self.follow(0, 0)
             }
         }
     }
 }
 
 /// Writes one stream.
+#[derive(Default)]
 struct StreamWriter {
     /// The hash of its first channel.
     from: Option<u64>,
-    reaches_back_to: Millis,
+    /// The places of its records, each less the one before.
+    places: Vec<u8>,
+    last_place: u64,
     tables: TableMerger,
     columns: ColumnWriter,
     /// Where the strings of the present frame are in the tables.
@@ -292,21 +316,6 @@ struct StreamWriter {
     rules: Option<Rules>,
     /// Commits of one entry that were written since the last tag, and share the next one.
     singles: u64,
-}
-
-impl Default for StreamWriter {
-    fn default() -> Self {
-        StreamWriter {
-            from: None,
-            reaches_back_to: Millis::MAX,
-            tables: TableMerger::default(),
-            columns: ColumnWriter::default(),
-            known: KnownPositions::default(),
-            previous: Previous::default(),
-            rules: None,
-            singles: 0,
-        }
-    }
 }
 
 impl StreamWriter {
@@ -324,7 +333,6 @@ impl StreamWriter {
         places: &mut EntryPlaces,
         tables: &Tables<'_>,
     ) -> Result<(), BlockError> {
-        self.reaches_back_to = self.reaches_back_to.min(frame::reach(entry));
         places.renumber(&mut self.map(tables))?;
         entry::write(entry, places, &mut self.previous, &mut self.columns)?;
         Ok(())
@@ -357,23 +365,24 @@ impl StreamWriter {
         }
     }
 
-    fn finish(mut self, states: Option<StatesBody>) -> Result<PlainStream, BlockError> {
+    fn finish(
+        mut self,
+        reaches_back_to: Millis,
+        states: Option<StatesBody<'_>>,
+    ) -> Result<PlainStream, BlockError> {
         self.end_singles();
         let mut payload = vec![STREAM_VERSION];
         self.tables.write(&mut payload);
+        put_varint(&mut payload, self.places.len() as u64);
+        payload.extend_from_slice(&self.places);
         self.columns.write(&mut payload);
-        let states = states.map(|mut states| {
-            // A state that is larger than what happens from it on is not repeated in each block.
-            let most = payload.len().max(STATE_BYTES);
-            for (_, part) in &mut states.channels {
-                *part = part.take().filter(|part| part.len() <= most);
-            }
+        let states = states.map(|states| {
             let mut bytes = Vec::new();
             pack(&states, &mut bytes).map(|()| bytes)
         });
         Ok(PlainStream {
             from: self.from,
-            reaches_back_to: self.reaches_back_to,
+            reaches_back_to,
             states: states.transpose()?,
             payload,
         })

@@ -1,18 +1,17 @@
-//! The states of a block's channels at its begin, so that a question about one channel need not read earlier blocks. They
-//! are parts of a checkpoint, and what these mean is not known here.
+//! The states of some of a block's channels at its begin, so that a question about one channel need not read all earlier
+//! blocks. They are parts of a checkpoint, and what these mean is not known here.
 
 use crate::log::codec::header::StatesBody;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// The state at the begin of a block, as parts of a checkpoint: the trunk, and the parts of the block's channels by hash. A
-/// channel that is missing was not known.
+/// The state at the begin of a block, as parts of a checkpoint.
 #[derive(Debug, Clone, Default)]
 pub struct StartStates {
     /// What belongs to no channel.
     pub trunk: Vec<u8>,
-    /// The channels.
-    pub channels: BTreeMap<u64, Vec<u8>>,
+    /// Parts of channels, by hash; `None`: the channel was not known.
+    pub channels: BTreeMap<u64, Option<Vec<u8>>>,
 }
 
 /// The state of one channel.
@@ -25,27 +24,20 @@ pub struct ChannelStateParts {
 }
 
 impl StartStates {
-    /// Bytes of all of them.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let channels = self.channels.values().map(Vec::len);
-        self.trunk.len() + channels.sum::<usize>()
-    }
-
     /// The states of the channels of a stream that begins at one hash, and ends before another. The first stream has the
     /// trunk.
-    pub(super) fn of_stream(&self, from: Option<u64>, end: Option<u64>) -> StatesBody {
+    pub(super) fn of_stream(&self, from: Option<u64>, end: Option<u64>) -> StatesBody<'_> {
         let Some(from) = from else {
             return StatesBody {
-                trunk: self.trunk.clone(),
+                trunk: &self.trunk,
                 ..StatesBody::default()
             };
         };
         let end = end.map_or(Bound::Unbounded, Bound::Excluded);
         let channels = self.channels.range((Bound::Included(from), end));
-        let channels = channels.map(|(hash, part)| (hash.to_le_bytes(), Some(part.clone())));
+        let channels = channels.map(|(hash, part)| (hash.to_le_bytes(), part.as_deref()));
         StatesBody {
-            trunk: Vec::new(),
+            trunk: &[],
             channels: channels.collect(),
         }
     }

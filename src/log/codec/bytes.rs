@@ -26,21 +26,34 @@ pub(in crate::log) fn pack<T: Encode>(value: &T, out: &mut Vec<u8>) -> Result<()
         .map_err(|error| CodecError::Body(error.to_string()))
 }
 
+/// Calls a function of bincode with a limit that fits the input: bincode reserves memory for a list or a text by its stated
+/// length, and a few bytes can state a length up to the limit.
+macro_rules! within_means {
+    ($decode:path, $bytes:expr) => {{
+        let most = $bytes.len().saturating_mul(MEMORY_RATIO_MAX);
+        let decoded = if most <= 1 << 20 {
+            $decode($bytes, within::<{ 1 << 20 }>())
+        } else if most <= 1 << 24 {
+            $decode($bytes, within::<{ 1 << 24 }>())
+        } else if most <= 1 << 28 {
+            $decode($bytes, within::<{ 1 << 28 }>())
+        } else {
+            $decode($bytes, CONFIG)
+        };
+        decoded.map_err(|error| CodecError::Body(error.to_string()))
+    }};
+}
+
 /// Decodes a `T` from the front of `bytes`. Also returns how many bytes it took.
 pub(in crate::log) fn unpack<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
-    // bincode reserves memory for a list or a text by its stated length. A few bytes can state a length up to the
-    // limit.
-    let most = bytes.len().saturating_mul(MEMORY_RATIO_MAX);
-    let decoded = if most <= 1 << 20 {
-        bincode::decode_from_slice(bytes, within::<{ 1 << 20 }>())
-    } else if most <= 1 << 24 {
-        bincode::decode_from_slice(bytes, within::<{ 1 << 24 }>())
-    } else if most <= 1 << 28 {
-        bincode::decode_from_slice(bytes, within::<{ 1 << 28 }>())
-    } else {
-        bincode::decode_from_slice(bytes, CONFIG)
-    };
-    decoded.map_err(|error| CodecError::Body(error.to_string()))
+    within_means!(bincode::decode_from_slice, bytes)
+}
+
+/// The same, but texts and bytes are borrowed.
+pub(in crate::log) fn unpack_borrowed<'b, T: BorrowDecode<'b, ()>>(
+    bytes: &'b [u8],
+) -> Result<(T, usize), CodecError> {
+    within_means!(bincode::borrow_decode_from_slice, bytes)
 }
 
 /// Appends a number as LEB128: seven bits a byte, low bits first.
@@ -68,6 +81,14 @@ pub(in crate::log) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(in crate::log) fn new(bytes: &'a [u8]) -> Self {
         Reader { rest: bytes }
+    }
+
+    pub(in crate::log) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(in crate::log) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     pub(in crate::log) fn left(&self) -> usize {

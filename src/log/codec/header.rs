@@ -2,7 +2,7 @@
 
 use super::bytes::Seq;
 use crate::domain::time::Millis;
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Decode, Encode};
 
 /// Times are the smallest `recorded_at`, and wrapping differences from it.
 #[derive(Debug, Encode, Decode)]
@@ -37,6 +37,12 @@ pub(in crate::log) struct BlockBody {
     pub(in crate::log) header: HeaderBody,
     pub(in crate::log) order: Option<SectionBody>,
     pub(in crate::log) streams: Vec<StreamBody>,
+    /// Hashes of the channels whose states it has, sorted.
+    pub(in crate::log) stated: Seq<[u8; 8]>,
+    /// Hashes of the channels whose entries reach back farthest, sorted, each with the earliest moment.
+    pub(in crate::log) far: Seq<([u8; 8], Millis)>,
+    /// The filter of its channels, if there are too many to name; empty otherwise.
+    pub(in crate::log) filter: Vec<u8>,
 }
 
 /// The lengths of a section: as it is stored, and before compression.
@@ -46,7 +52,8 @@ pub(in crate::log) struct SectionBody {
     pub(in crate::log) plain_len: u64,
 }
 
-/// A stream of a block. `from` is the hash of its first channel; `None`: it is of no single channel.
+/// A stream of a block. `from` is the hash of its first channel; `None`: it is of no single channel. `reaches_back_to` is the
+/// earliest moment in any entry, but for those of channels in [`BlockBody::far`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(in crate::log) struct StreamBody {
     pub(in crate::log) from: Option<[u8; 8]>,
@@ -55,12 +62,12 @@ pub(in crate::log) struct StreamBody {
     pub(in crate::log) states: Option<SectionBody>,
 }
 
-/// The states of a stream's channels at the begin of the block: for each channel, by hash, its part of a checkpoint;
-/// `None` if that is too large. The first stream also has the trunk.
-#[derive(Debug, Default, Encode, Decode)]
-pub(in crate::log) struct StatesBody {
-    pub(in crate::log) trunk: Vec<u8>,
-    pub(in crate::log) channels: Vec<([u8; 8], Option<Vec<u8>>)>,
+/// The states of some of a stream's channels at the begin of the block: for each channel, by hash, its part of a checkpoint;
+/// `None` if it was not known. The first stream also has the trunk.
+#[derive(Debug, Default, Encode, BorrowDecode)]
+pub(in crate::log) struct StatesBody<'b> {
+    pub(in crate::log) trunk: &'b [u8],
+    pub(in crate::log) channels: Vec<([u8; 8], Option<&'b [u8]>)>,
 }
 
 /// The header of a block of the first version, which has a single payload.
@@ -72,4 +79,16 @@ pub(in crate::log) struct SinglePayloadBody {
     pub(in crate::log) positions: u32,
     pub(in crate::log) payload_len: u64,
     pub(in crate::log) header: HeaderBody,
+}
+
+/// The header of a block of the second version, which does not say whose states it has.
+#[derive(Debug, Encode, Decode)]
+pub(in crate::log) struct UnstatedBody {
+    pub(in crate::log) frame: u64,
+    pub(in crate::log) frames: u64,
+    pub(in crate::log) position: u64,
+    pub(in crate::log) positions: u32,
+    pub(in crate::log) header: HeaderBody,
+    pub(in crate::log) order: Option<SectionBody>,
+    pub(in crate::log) streams: Vec<StreamBody>,
 }

@@ -32,8 +32,10 @@ pub(super) mod tables;
 pub(super) const PAYLOAD_VERSION: u8 = 1;
 /// The same in sealed blocks of the first version, whose payload has columns.
 pub(super) const COLUMNS_VERSION: u8 = 2;
+/// The same in the streams of sealed blocks of the second version, which has an order of all records.
+pub(super) const ORDERED_VERSION: u8 = 3;
 /// The same in the streams of sealed blocks.
-pub(super) const STREAM_VERSION: u8 = 3;
+pub(super) const STREAM_VERSION: u8 = 4;
 
 /// Why a payload could not be decoded or encoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,6 +4,7 @@ use super::FrameError;
 use super::body::{FrameBody, inflate, join};
 use super::chain_check::{ChainCheck, Check};
 use super::header::FrameHeader;
+use super::order::StreamOrder;
 use super::stream::{FramePayload, ReadSoFar, ReadStep, Stream, StreamScope};
 use super::value::{VALUE_HEADER_BYTES, value};
 use crate::domain::names::Names;
@@ -46,7 +47,7 @@ pub fn decode<V: AsRef<[u8]>>(
     check: Check,
 ) -> Result<Decoded, FrameError> {
     let parts = parts.iter().map(AsRef::as_ref).collect();
-    let mut frame = FrameRecords::<&[u8]>::open(parts, names, check)?;
+    let mut frame = FrameRecords::<&[u8]>::open(parts, check)?;
     let mut records = Vec::new();
     while let Some(record) = frame.next(names)? {
         records.push(record.clone());
@@ -67,34 +68,27 @@ pub struct FrameRecords<V> {
     order: Option<StreamOrder>,
     so_far: ReadSoFar,
     record: Option<Record>,
+    /// Records that are passed over before the first one that is given.
+    passed: u64,
     ended: bool,
 }
 
-/// The order of the records of a block: for each entry, and for each record without entries, a byte with the number of
-/// its stream.
-struct StreamOrder {
-    bytes: Vec<u8>,
-    at: usize,
-}
-
-/// The bit in a byte of the order that tells a record without entries from an entry.
-pub(in crate::log) const NO_ENTRY: u8 = 1 << 7;
-
 /// What is read of a sealed block, decompressed.
 pub(in crate::log) struct BlockPayload {
-    /// How many values and records each frame had, and the order of the records; `None` in a block of the first version.
+    /// How many values and records each frame had, and where records without entries stand; or the order of all records;
+    /// `None` in a block of the first version.
     pub order: Option<Vec<u8>>,
     /// The streams, of which `None` are not wanted.
     pub streams: Vec<Option<Vec<u8>>>,
 }
 
 impl<V: AsRef<[u8]>> FrameRecords<V> {
-    /// Opens a frame that has these values. Interns its names and members in `names`.
+    /// Opens a frame that has these values.
     ///
     /// # Errors
     /// A value is damaged, missing or from another frame, or the frame's tables are not valid.
-    pub fn open(parts: Vec<V>, names: &mut Names, check: Check) -> Result<Self, FrameError> {
-        Self::open_for(parts, names, check, None)
+    pub fn open(parts: Vec<V>, check: Check) -> Result<Self, FrameError> {
+        Self::open_for(parts, check, None)
     }
 
     /// The same, for a reader of one channel: other channels' changes, snapshots, tokens and pages may be left out.
@@ -103,7 +97,6 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
     /// Those of [`open`](Self::open).
     pub(in crate::log) fn open_for(
         mut parts: Vec<V>,
-        names: &mut Names,
         check: Check,
         channel: Option<&str>,
     ) -> Result<Self, FrameError> {
@@ -123,7 +116,7 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
             }
         };
         let scope = StreamScope { check, channel };
-        let stream = Stream::open(payload, from, names, scope)?;
+        let stream = Stream::open(payload, from, scope)?;
         Ok(Self::of_streams(header, vec![Some(stream)], None, check))
     }
 
@@ -135,7 +128,6 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
         header: FrameHeader,
         payload: BlockPayload,
         passed: u64,
-        names: &mut Names,
         scope: (Check, Option<&str>),
     ) -> Result<Self, FrameError> {
         let (check, channel) = scope;
@@ -143,12 +135,12 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
         for stream in payload.streams {
             let open = |plain| {
                 let scope = StreamScope { check, channel };
-                Stream::open(FramePayload::Joined(plain), 0, &mut *names, scope)
+                Stream::open(FramePayload::Joined(plain), 0, scope)
             };
             streams.push(stream.map(open).transpose()?);
         }
         let (frames, order) = match payload.order {
-            Some(order) => StreamOrder::read(order)?,
+            Some(order) => StreamOrder::read(&order, &header, &mut streams)?,
             None => {
                 let first = streams.first_mut().and_then(Option::as_mut);
                 (first.map(Stream::take_frames).unwrap_or_default(), None)
@@ -158,9 +150,7 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
             return Err(FrameError::Disagree("the order of records"));
         }
         let mut records = Self::of_streams(header, streams, order, check);
-        for _ in 0..records_in(&frames, passed)? {
-            records.advance(names)?;
-        }
+        records.passed = records_in(&frames, passed)?;
         Ok(records)
     }
 
@@ -181,6 +171,7 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
             streams,
             order,
             record: None,
+            passed: 0,
             ended: false,
         }
     }
@@ -191,11 +182,15 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
         &self.header
     }
 
-    /// The next record; `None` after the last one. `names` is the dictionary with which the frame was opened.
+    /// The next record; `None` after the last one. Its names and members are interned in `names`, which must be the same
+    /// dictionary for all records of the frame.
     ///
     /// # Errors
     /// The record is not valid, or, after the last one, the frame does not agree with its header.
-    pub fn next(&mut self, names: &Names) -> Result<Option<&Record>, FrameError> {
+    pub fn next(&mut self, names: &mut Names) -> Result<Option<&Record>, FrameError> {
+        for _ in 0..std::mem::take(&mut self.passed) {
+            self.advance(names)?;
+        }
         self.advance(names)?;
         Ok(self.current())
     }
@@ -207,14 +202,16 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
     }
 
     /// Decodes the next record.
-    fn advance(&mut self, names: &Names) -> Result<(), FrameError> {
+    fn advance(&mut self, names: &mut Names) -> Result<(), FrameError> {
         if self.ended {
             return Ok(());
         }
         let found = match (&mut self.order, &mut *self.streams) {
-            (Some(order), streams) => order.next(streams, &mut self.so_far, &mut self.record)?,
+            (Some(order), streams) => {
+                order.next(streams, names, &mut self.so_far, &mut self.record)?
+            }
             (None, [Some(only), ..]) => loop {
-                match only.read(&mut self.so_far, &mut self.record)? {
+                match only.read(names, &mut self.so_far, &mut self.record)? {
                     ReadStep::Read => break true,
                     ReadStep::PassedOver => {}
                     ReadStep::End => break false,
@@ -237,15 +234,12 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
     /// Checks that the header agrees with the records, all of which were read.
     fn check(&mut self, names: &Names) -> Result<(), FrameError> {
         let (header, counts) = (&self.header, &self.so_far.counts);
-        let entries = self.so_far.seq.wrapping_sub(header.first_seq);
-        if entries != header.entries {
-            return Err(FrameError::Disagree("entries"));
-        }
         // The records of streams that are not read were not counted.
         if self.streams.iter().any(Option::is_none) {
             return Ok(());
         }
         for (what, found, said) in [
+            ("entries", counts.entries, header.entries),
             ("commits", counts.commits, header.commits),
             ("pages", counts.pages, header.pages),
             ("rejects", counts.rejects, header.rejects),
@@ -259,51 +253,6 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
             Some(verify) => verify.check(&self.header, names),
             None => Ok(()),
         }
-    }
-}
-
-impl StreamOrder {
-    /// Reads the list of frames, and the order. Without an order there is one stream.
-    fn read(bytes: Vec<u8>) -> Result<(Vec<u8>, Option<StreamOrder>), FrameError> {
-        let mut reader = Reader::new(&bytes);
-        let length = reader.count(1)?;
-        let frames = reader.take(length)?.to_vec();
-        let at = bytes.len() - reader.left();
-        let order = (reader.left() > 0).then_some(StreamOrder { bytes, at });
-        Ok((frames, order))
-    }
-
-    /// Decodes the next record of the streams that are read. Returns `false` after the last one.
-    fn next<V: AsRef<[u8]>>(
-        &mut self,
-        streams: &mut [Option<Stream<V>>],
-        so_far: &mut ReadSoFar,
-        record: &mut Option<Record>,
-    ) -> Result<bool, FrameError> {
-        let wrong = || FrameError::Disagree("the order of records");
-        while let Some(&byte) = self.bytes.get(self.at) {
-            let stream = streams.get_mut(usize::from(byte & !NO_ENTRY));
-            let Some(stream) = stream.ok_or_else(wrong)? else {
-                let entries = u64::from(byte & NO_ENTRY == 0);
-                so_far.seq = so_far.seq.saturating_add(entries);
-                self.at += 1;
-                continue;
-            };
-            let before = so_far.seq;
-            let step = stream.read(so_far, record)?;
-            let entries = usize::try_from(so_far.seq - before).map_err(|_| wrong())?;
-            let said = self.bytes.get(self.at..self.at + entries.max(1));
-            let agrees = (byte & NO_ENTRY == 0) == (entries > 0)
-                && said.is_some_and(|said| said.iter().all(|&of| of == byte));
-            if !agrees || step == ReadStep::End {
-                return Err(wrong());
-            }
-            self.at += entries.max(1);
-            if step == ReadStep::Read {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }
 

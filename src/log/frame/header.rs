@@ -213,6 +213,16 @@ impl FrameHeader {
 
 /// The earliest moment in an entry ([`FrameHeader::reaches_back_to`]).
 pub(in crate::log) fn reach(entry: &Entry) -> Millis {
+    let of_gaps = match &entry.payload {
+        Payload::Link(link) => link.gaps.iter().map(|gap| gap.at).min(),
+        _ => None,
+    };
+    let own = reach_itself(entry);
+    of_gaps.map_or(own, |moment| moment.min(own))
+}
+
+/// The same, without the gaps that a link opens or ends: each is of one channel.
+pub(in crate::log) fn reach_itself(entry: &Entry) -> Millis {
     let of_payload = match &entry.payload {
         Payload::Change(_) => {
             let window = entry.window();
@@ -223,8 +233,7 @@ pub(in crate::log) fn reach(entry: &Entry) -> Millis {
             let begin = snapshot.begin.map(|begin| begin.occurred_at);
             opened.into_iter().chain(begin).min()
         }
-        Payload::Link(link) => link.gaps.iter().map(|gap| gap.at).min(),
-        Payload::Token(_) => None,
+        Payload::Link(_) | Payload::Token(_) => None,
     };
     of_payload.map_or(entry.occurred_at, |moment| moment.min(entry.occurred_at))
 }

@@ -16,18 +16,20 @@ mod chain_check;
 mod decode;
 mod encode;
 mod header;
+mod order;
 mod stream;
 mod value;
 
 pub(crate) use body::decompress;
 pub(super) use body::payload;
 pub use chain_check::Check;
-pub(super) use decode::{BlockPayload, NO_ENTRY};
+pub(super) use decode::BlockPayload;
 pub use decode::{Decoded, FrameRecords, decode, header};
 pub(super) use encode::tag;
 pub use encode::{Encoded, Encoder, FramePosition, Packing};
-pub(super) use header::reach;
+pub(super) use header::reach_itself;
 pub use header::{CHANNELS_MAX, Channels, Compression, FrameHeader, channel_hash};
+pub(super) use order::STREAMS_MAX;
 pub use value::{FrameValue, MAGIC, VALUE_HEADER_BYTES, VERSION, value};
 
 use super::codec::CodecError;

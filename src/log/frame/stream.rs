@@ -17,8 +17,10 @@ use crate::log::codec::record::progress::ProgressBody;
 use crate::log::codec::record::reject::RejectBody;
 use crate::log::codec::record::rules;
 use crate::log::codec::tables::Hashes;
-use crate::log::codec::tables::read::{ChannelScope, Stored, TableReader, Tables};
-use crate::log::codec::{COLUMNS_VERSION, CodecError, PAYLOAD_VERSION, STREAM_VERSION};
+use crate::log::codec::tables::read::{ChannelScope, LazyTables, Stored, TableReader, Tables};
+use crate::log::codec::{
+    COLUMNS_VERSION, CodecError, ORDERED_VERSION, PAYLOAD_VERSION, STREAM_VERSION,
+};
 
 /// The bytes that have the payload before compression; it begins somewhere in them.
 pub(super) enum FramePayload<V> {
@@ -58,8 +60,10 @@ pub(super) struct Stream<V> {
     payload: FramePayload<V>,
     layout: PayloadLayout,
     decoder: RecordDecoder,
-    /// How many values and records each frame had, in a block of the first version.
-    frames: Vec<u8>,
+    /// Where its records stand among those of all streams; but in a block of the first version, how many values and
+    /// records each frame had.
+    list: Vec<u8>,
+    is_placed: bool,
 }
 
 /// What was read of all streams.
@@ -75,6 +79,7 @@ pub(super) struct ReadSoFar {
 /// How many records of each kind were decoded.
 #[derive(Default)]
 pub(super) struct RecordCounts {
+    pub entries: u64,
     pub commits: u64,
     pub pages: u64,
     pub rejects: u64,
@@ -103,26 +108,26 @@ impl ReadSoFar {
 }
 
 impl<V: AsRef<[u8]>> Stream<V> {
-    /// Opens the stream of a payload that begins at the byte `from`. Interns its names and members in `names`.
+    /// Opens the stream of a payload that begins at the byte `from`.
     pub fn open(
         payload: FramePayload<V>,
         from: usize,
-        names: &mut Names,
         scope: StreamScope<'_>,
     ) -> Result<Self, FrameError> {
         let bytes = payload.bytes();
         let mut reader = Reader::new(bytes.get(from..).unwrap_or_default());
-        let mut frames = Vec::new();
+        let (mut list, mut is_placed) = (Vec::new(), false);
         let (tables, layout) = match reader.byte()? {
             PAYLOAD_VERSION => {
                 let tables = Tables::read(&mut reader)?;
                 (tables, PayloadLayout::Rows(bytes.len() - reader.left()))
             }
-            version @ (COLUMNS_VERSION | STREAM_VERSION) => {
+            version @ (COLUMNS_VERSION | ORDERED_VERSION | STREAM_VERSION) => {
                 let tables = Tables::read_columns(&mut reader)?;
-                if version == COLUMNS_VERSION {
+                is_placed = version == STREAM_VERSION;
+                if version != ORDERED_VERSION {
                     let length = reader.count(1)?;
-                    frames = reader.take(length)?.to_vec();
+                    list = reader.take(length)?.to_vec();
                 }
                 let places = Box::new(ColumnPlaces::read(&mut reader, bytes.len())?);
                 (tables, PayloadLayout::Columns(places))
@@ -134,7 +139,7 @@ impl<V: AsRef<[u8]>> Stream<V> {
         let channel = scope.channel.filter(|_| !checked);
         let channel = channel.and_then(|channel| ChannelScope::of(channel, &tables));
         let decoder = RecordDecoder {
-            tables: TableReader::new(&tables, names, channel.as_ref())?,
+            tables: LazyTables::new(&tables),
             hashes: checked.then(|| tables.hashes()).transpose()?,
             erased: checked && tables.names.iter().any(Stored::is_erased),
             scope: channel,
@@ -146,7 +151,8 @@ impl<V: AsRef<[u8]>> Stream<V> {
             payload,
             layout,
             decoder,
-            frames,
+            list,
+            is_placed,
         })
     }
 
@@ -157,12 +163,19 @@ impl<V: AsRef<[u8]>> Stream<V> {
 
     /// Takes the list of frames out of a block of the first version.
     pub fn take_frames(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.frames)
+        std::mem::take(&mut self.list)
     }
 
-    /// Replaces `record` by the next one.
+    /// Takes the places of its records among those of all streams, each less the one before; `None` if the block has an
+    /// order of its records instead.
+    pub fn take_places(&mut self) -> Option<Vec<u8>> {
+        self.is_placed.then(|| std::mem::take(&mut self.list))
+    }
+
+    /// Replaces `record` by the next one. Interns its names and members in `names`.
     pub fn read(
         &mut self,
+        names: &mut Names,
         so_far: &mut ReadSoFar,
         record: &mut Option<Record>,
     ) -> Result<ReadStep, FrameError> {
@@ -170,13 +183,16 @@ impl<V: AsRef<[u8]>> Stream<V> {
         match &mut self.layout {
             PayloadLayout::Rows(at) => {
                 let mut reader = Reader::new(payload.get(*at..).unwrap_or_default());
-                let step = self.decoder.read(&mut reader, so_far, record)?;
+                let step = self
+                    .decoder
+                    .read(&mut reader, (payload, names), so_far, record)?;
                 *at = payload.len() - reader.left();
                 Ok(step)
             }
             PayloadLayout::Columns(places) => {
                 let mut reader = ColumnReader { payload, places };
-                self.decoder.read(&mut reader, so_far, record)
+                self.decoder
+                    .read(&mut reader, (payload, names), so_far, record)
             }
         }
     }
@@ -193,7 +209,7 @@ impl<V: AsRef<[u8]>> Stream<V> {
 
 /// Decodes the records of a stream.
 struct RecordDecoder {
-    tables: TableReader,
+    tables: LazyTables,
     /// Where the chain is checked.
     hashes: Option<Hashes>,
     erased: bool,
@@ -204,17 +220,21 @@ struct RecordDecoder {
     run: usize,
 }
 
+/// What the tables of a stream need to be read: the payload, and the dictionary.
+type TableSource<'s> = (&'s [u8], &'s mut Names);
+
 impl RecordDecoder {
     fn read(
         &mut self,
         reader: &mut impl RowReader,
+        source: TableSource<'_>,
         so_far: &mut ReadSoFar,
         record: &mut Option<Record>,
     ) -> Result<ReadStep, FrameError> {
         loop {
             if self.run > 0 {
                 self.run -= 1;
-                return self.commit(reader, 1, so_far, record);
+                return self.commit(reader, 1, source, so_far, record);
             }
             if reader.is_at_end() {
                 return Ok(ReadStep::End);
@@ -228,10 +248,10 @@ impl RecordDecoder {
                     if count == 0 {
                         return Err(FrameError::EmptyCommit);
                     }
-                    return self.commit(reader, count, so_far, record);
+                    return self.commit(reader, count, source, so_far, record);
                 }
                 tag => {
-                    let Some(other) = self.other(tag, reader, &mut so_far.counts)? else {
+                    let Some(other) = self.other(tag, reader, source, &mut so_far.counts)? else {
                         return Ok(ReadStep::PassedOver);
                     };
                     if let Some(Record::Commit { entries, .. }) = record.replace(other) {
@@ -245,9 +265,10 @@ impl RecordDecoder {
 
     /// Decodes a record that has no entries; `None` if it is not in the scope.
     fn other(
-        &self,
+        &mut self,
         tag: u8,
         reader: &mut impl RowReader,
+        (payload, names): TableSource<'_>,
         counts: &mut RecordCounts,
     ) -> Result<Option<Record>, FrameError> {
         match tag {
@@ -259,28 +280,30 @@ impl RecordDecoder {
                 return Err(CodecError::Unknown { what, value }.into());
             }
         }
+        let rules = self.rules();
+        let tables = &mut TableReader::new(&mut self.tables, payload, names);
         Ok(Some(match tag {
             tag::PAGE => {
-                let rules = self.rules()?;
+                let rules = rules?;
                 let body: PageBody = reader.body()?;
                 if self.scope.as_ref().is_some_and(|scope| !body.is_in(scope)) {
                     return Ok(None);
                 }
-                let page = body.page(&self.tables)?;
+                let page = body.page(tables)?;
                 Record::Page { rules, page }
             }
             tag::CLOSED => {
                 let body: ClosedBody = reader.body()?;
-                Record::Closed(body.closed(&self.tables)?)
+                Record::Closed(body.closed(tables)?)
             }
             tag::REJECT => {
                 let body: RejectBody = reader.body()?;
-                Record::Reject(body.reject(&self.tables)?)
+                Record::Reject(body.reject(tables)?)
             }
             tag::SETTLED => Record::Settled(reader.varint(Column::Bodies)?),
             _ => {
                 let body: ProgressBody = reader.body()?;
-                Record::Progress(body.progress(&self.tables)?)
+                Record::Progress(body.progress(tables)?)
             }
         }))
     }
@@ -295,6 +318,7 @@ impl RecordDecoder {
         &mut self,
         reader: &mut impl RowReader,
         count: usize,
+        (payload, dictionary): TableSource<'_>,
         so_far: &mut ReadSoFar,
         record: &mut Option<Record>,
     ) -> Result<ReadStep, FrameError> {
@@ -306,6 +330,7 @@ impl RecordDecoder {
             room,
         } = so_far;
         counts.commits += 1;
+        counts.entries += count as u64;
         if let Some(verify) = verify {
             verify.begin(&rules, *seq, count);
         }
@@ -319,14 +344,16 @@ impl RecordDecoder {
         *of = rules;
         entries.clear();
         entries.reserve(count.min(FRAME_ENTRIES_MAX));
+        let tables = &mut TableReader::new(&mut self.tables, payload, dictionary);
         for _ in 0..count {
-            let row = entry::read_row(reader, *seq, &mut self.previous)?;
-            let next = seq.checked_add(1);
-            *seq = next.ok_or(FrameError::Disagree("entries"))?;
-            if self.scope.as_ref().is_some_and(|scope| !row.is_in(scope)) {
-                continue;
-            }
-            let (entry, places) = row.entry(&self.tables)?;
+            let at = *seq;
+            *seq = at.checked_add(1).ok_or(FrameError::Disagree("entries"))?;
+            let row = match &self.scope {
+                None => Some(entry::read_row(reader, at, &mut self.previous)?),
+                Some(scope) => entry::read_row_of(scope, reader, at, &mut self.previous)?,
+            };
+            let Some(row) = row else { continue };
+            let (entry, places) = row.entry(tables)?;
             if let (Some(verify), Some(hashes)) = (&mut *verify, &self.hashes) {
                 verify.entry(&entry, &places, hashes)?;
             }

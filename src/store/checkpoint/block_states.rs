@@ -1,12 +1,8 @@
-//! The states that sealed blocks have of their channels: put there from the checkpoint at the begin of the block, and
-//! restored for questions about one channel.
+//! The states that sealed blocks have of their channels, restored for questions about one channel. How they get there is
+//! the writer's business.
 
-use super::index::read_index;
-use super::keys::{self, MetadataKey};
-use crate::domain::names::Names;
-use crate::domain::state::State;
 use crate::log::BaseHeader;
-use crate::log::block::{Block, ChannelStateParts, StartStates};
+use crate::log::block::{Block, ChannelStateParts};
 use crate::log::checkpoint as wire;
 use crate::log::frame::channel_hash;
 use crate::log::read::Log;
@@ -14,53 +10,18 @@ use crate::store::error::StoreError;
 use crate::store::read::{LogPosition, ScanScope, ScanStart, StateCursor};
 use std::sync::Arc;
 
-/// So many blocks are looked at for the state of a channel. It is missing only where it is large.
-const LOOKED_AT_MAX: usize = 32;
-
-/// The state at a place of the log, for a block that begins there: of those channels that the block `has`. `None` if
-/// there is no checkpoint at this place.
-pub(in crate::store) fn start_states(
-    log: &Log,
-    place: &LogPosition,
-    has: impl Fn(u64) -> bool,
-) -> Result<Option<StartStates>, StoreError> {
-    if *place == LogPosition::default() {
-        let trunk = wire::trunk_to_bytes(&State::new(), &Names::new())?;
-        let channels = Default::default();
-        return Ok(Some(StartStates { trunk, channels }));
-    }
-    let index = read_index(log.engine(), place.frame)?;
-    let Some(index) = index.filter(|it| it.next == place.next && it.link == place.link) else {
-        return Ok(None);
-    };
-    let mut states = StartStates {
-        trunk: index.trunk,
-        ..StartStates::default()
-    };
-    for part in &index.channels {
-        let hash = channel_hash(&part.channel);
-        if !has(hash) {
-            continue;
-        }
-        let key = MetadataKey::channel(&part.channel, part.frame);
-        let Some(bytes) = keys::get(log.engine(), key)? else {
-            return Ok(None);
-        };
-        states.channels.insert(hash, bytes);
-    }
-    Ok(Some(states))
+/// A block that has the state of a scope's channel at its begin.
+pub(super) struct StatedBlock {
+    block: Arc<Block>,
+    channel: u64,
+    /// The scope begins in a block.
+    is_sealed: bool,
 }
 
-/// The cursor at the begin of the newest block at which a scope of one channel may begin. `None` where the scope may begin
-/// behind all blocks, and where none has the channel's state.
-pub(super) fn at_block(
-    log: &Log,
-    scope: &ScanScope<'_>,
-) -> Result<Option<StateCursor>, StoreError> {
+/// The newest block that has the channel's state and at which a scope of that channel may begin.
+pub(super) fn stated_block(log: &Log, scope: &ScanScope<'_>) -> Option<StatedBlock> {
     let of_all = scope.known_at.is_none() && scope.last.is_none() && !scope.departed;
-    let Some(channel) = scope.channel.filter(|_| of_all) else {
-        return Ok(None);
-    };
+    let channel = channel_hash(scope.channel.filter(|_| of_all)?);
     let blocks = log.blocks();
     let is_pruned = |base: Arc<BaseHeader>| match scope.start {
         ScanStart::InEffectAt(at) => at < base.retained_from(),
@@ -68,30 +29,37 @@ pub(super) fn at_block(
         ScanStart::First | ScanStart::Seq(_) => true,
     };
     if blocks.base().is_some_and(is_pruned) {
-        return Ok(None);
+        return None;
     }
-    let mut next = match scope.start {
+    let last = match scope.start {
         ScanStart::InEffectAt(at) => blocks.first_beyond(at),
         ScanStart::Behind(seq) => blocks.with_seq(seq.saturating_add(1)),
-        ScanStart::First | ScanStart::Seq(_) => None,
+        ScanStart::First | ScanStart::Seq(_) => return None,
     };
-    let hash = channel_hash(channel);
-    let mut left = LOOKED_AT_MAX;
-    while let Some(block) = next {
-        if block.may_have(hash) {
-            if left == 0 {
-                return Ok(None);
-            }
-            left -= 1;
-            let parts = blocks.state(&block, hash)?;
-            let cursor = parts.and_then(|parts| restore(&block, &parts, channel, scope));
-            if cursor.is_some() {
-                return Ok(cursor);
-            }
-        }
-        next = blocks.before(&block);
+    let position = last.as_ref().map_or(u64::MAX, |last| last.position);
+    Some(StatedBlock {
+        block: blocks.with_state(channel, position)?,
+        channel,
+        is_sealed: last.is_some(),
+    })
+}
+
+impl StatedBlock {
+    /// Whether it is better to begin here than at a checkpoint before this position.
+    pub fn is_near(&self, next: u64) -> bool {
+        self.is_sealed || next <= self.block.position
     }
-    Ok(None)
+
+    /// The cursor at the begin of the block. `None` if its states are of another program.
+    pub fn cursor(
+        &self,
+        log: &Log,
+        scope: &ScanScope<'_>,
+    ) -> Result<Option<StateCursor>, StoreError> {
+        let parts = log.blocks().state(&self.block, self.channel)?;
+        let channel = scope.channel.unwrap_or_default();
+        Ok(parts.and_then(|parts| restore(&self.block, &parts, channel, scope)))
+    }
 }
 
 /// `None` if an older program wrote the parts, or they are of another channel with the same hash.
@@ -103,7 +71,12 @@ fn restore(
 ) -> Option<StateCursor> {
     let mut cursor = StateCursor::at_first(scope);
     let (state, names) = (&mut cursor.state, &mut cursor.names);
-    wire::trunk_from_bytes(&parts.trunk, state, names).ok()?;
+    match scope.start {
+        // What is known of the present is read elsewhere: other channels say nothing about a moment in this one.
+        ScanStart::InEffectAt(_) => wire::trunk_of_channel(&parts.trunk, channel, state, names),
+        _ => wire::trunk_from_bytes(&parts.trunk, state, names),
+    }
+    .ok()?;
     if let Some(part) = &parts.channel {
         let name = wire::channel_from_bytes(part, state, names).ok()?;
         (names.text(name) == channel).then_some(())?;

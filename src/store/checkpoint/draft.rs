@@ -12,21 +12,11 @@ use crate::store::read::{LogPosition, StateCursor};
 /// For each channel, the frame at which its last part was written.
 pub(crate) type PartFrames = NumberMap<NameId, u64>;
 
-/// What a checkpoint is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CheckpointKind {
-    /// The writer can start from it.
-    Whole,
-    /// It has no tombstones, so it is small, and there are more of them.
-    ForQuestions,
-}
-
 /// A checkpoint before its frame is written: it has the state, but not its place in the log.
 pub(crate) struct PendingCheckpoint {
-    kind: CheckpointKind,
     /// The parts of channels that have changed since the last checkpoint.
     parts: Vec<(NameId, Vec<u8>)>,
-    /// The tombstones of channels that have changed since the last whole checkpoint.
+    /// Their tombstones.
     tombstones: Vec<(NameId, Vec<u8>)>,
     /// All channels, each with its effective time, and whether it has tombstones.
     channels: Vec<(NameId, Millis, bool)>,
@@ -39,12 +29,10 @@ pub(crate) struct PendingCheckpoint {
     retry_chunks: Vec<u64>,
 }
 
-/// Makes a pending checkpoint of the current state. `changed`: the channels that have changed since the last checkpoint;
-/// `departed`: those that had changed at a checkpoint since the last whole one.
+/// Makes a pending checkpoint of the current state. `changed`: the channels that have changed since the last checkpoint.
 pub(crate) fn draft(
     cursor: &StateCursor,
-    kind: CheckpointKind,
-    [changed, departed]: [&NumberMap<NameId, ()>; 2],
+    changed: &NumberMap<NameId, ()>,
     retry_chunks: &[u64],
 ) -> Result<PendingCheckpoint, StoreError> {
     let (state, names) = (&cursor.state, &cursor.names);
@@ -52,13 +40,8 @@ pub(crate) fn draft(
     for &name in changed.keys() {
         let part = wire::channel_to_bytes(state, name, names)?;
         parts.extend(part.map(|part| (name, part)));
-    }
-    if kind == CheckpointKind::Whole {
-        let earlier = departed.keys().filter(|&name| !changed.contains_key(name));
-        for &name in changed.keys().chain(earlier) {
-            let stones = wire::tombstones_to_bytes(state, name, names)?;
-            tombstones.extend(stones.map(|stones| (name, stones)));
-        }
+        let stones = wire::tombstones_to_bytes(state, name, names)?;
+        tombstones.extend(stones.map(|stones| (name, stones)));
     }
     let channels = cursor.state.channels();
     let channels = channels.map(|(name, channel)| {
@@ -66,7 +49,6 @@ pub(crate) fn draft(
         (name, channel.effective_at(), departed)
     });
     Ok(PendingCheckpoint {
-        kind,
         parts,
         tombstones,
         channels: channels.collect(),
@@ -95,11 +77,8 @@ impl PendingCheckpoint {
             parts.insert(name, place.frame);
         }
         for (name, bytes) in self.tombstones {
-            // Beside the part, which an earlier checkpoint may have stored.
-            if let Some(&frame) = parts.get(&name) {
-                let key = MetadataKey::tombstones(names.text(name), frame);
-                values.push((key, bytes));
-            }
+            let key = MetadataKey::tombstones(names.text(name), place.frame);
+            values.push((key, bytes));
         }
         let of_part = |(name, effective_at, tombstones): (NameId, Millis, bool)| {
             let frame = *parts.get(&name)?;
@@ -111,7 +90,7 @@ impl PendingCheckpoint {
             })
         };
         let mut index = wire::Index::at(place.next, place.frame, place.link);
-        index.whole = self.kind == CheckpointKind::Whole;
+        index.whole = true;
         index.seq = self.seq;
         index.recorded_at = self.recorded_at;
         index.channels = self.channels.into_iter().filter_map(of_part).collect();
@@ -122,9 +101,7 @@ impl PendingCheckpoint {
         let index = wire::index_to_bytes(index, &self.sources)?;
         let frame = place.frame;
         values.push((MetadataKey::Trunk { frame }, index));
-        if self.kind == CheckpointKind::Whole {
-            values.push((MetadataKey::Whole { frame }, Vec::new()));
-        }
+        values.push((MetadataKey::Whole { frame }, Vec::new()));
         Ok(Checkpoint { values })
     }
 }

@@ -1,7 +1,7 @@
 //! Finds the checkpoint at which a scope may begin, and restores the state there. What is read after it is in `read`.
 
 use super::base::{beginning, place_at};
-use super::block_states::at_block;
+use super::block_states::stated_block;
 use super::draft::PartFrames;
 use super::index::{index, is_of_this_log};
 use super::keys::{self, MetadataKey, checkpoint_frames};
@@ -24,7 +24,14 @@ pub(in crate::store) fn load(
         ScanStart::Seq(seq) => return at_seq(log, seq, end),
         ScanStart::Behind(_) | ScanStart::InEffectAt(_) => {}
     }
-    if let Some(cursor) = at_block(log, scope)? {
+    let block = stated_block(log, scope);
+    let of_block = || match &block {
+        Some(block) => block.cursor(log, scope),
+        None => Ok(None),
+    };
+    if block.as_ref().is_some_and(|block| block.is_near(0))
+        && let Some(cursor) = of_block()?
+    {
         return Ok(cursor);
     }
     let frames = checkpoint_frames(engine)?;
@@ -43,6 +50,12 @@ pub(in crate::store) fn load(
         let Some(index) = index(engine, frame).filter(is_early) else {
             continue;
         };
+        if block
+            .as_ref()
+            .is_some_and(|block| block.is_near(index.next))
+        {
+            break;
+        }
         if !is_of_this_log(log, &index)? {
             continue;
         }
@@ -62,7 +75,10 @@ pub(in crate::store) fn load(
             return Ok(cursor);
         }
     }
-    beginning(log, scope)
+    match of_block()? {
+        Some(cursor) => Ok(cursor),
+        None => beginning(log, scope),
+    }
 }
 
 /// A frame up to which every checkpoint is early enough, by the headers of blocks, which are in memory; 0 if none is

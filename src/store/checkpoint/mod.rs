@@ -29,9 +29,8 @@ mod restore;
 mod retention;
 mod retry_chunks;
 
-pub(in crate::store) use base::{base_ids, beginning, place_at};
-pub(in crate::store) use block_states::start_states;
-pub(crate) use draft::{Checkpoint, CheckpointKind, PartFrames, PendingCheckpoint, draft};
+pub(in crate::store) use base::{base_ids, beginning};
+pub(crate) use draft::{Checkpoint, PartFrames, PendingCheckpoint, draft};
 pub(in crate::store) use keys::{checkpoint_frames, clear, whole_frames};
 pub(in crate::store) use load::{load, pointers};
 pub(in crate::store) use retention::{drop_excess, drop_pruned, drop_unusable};

@@ -13,11 +13,10 @@ use crate::log::read::Log;
 use crate::store::error::StoreError;
 use std::collections::HashMap;
 
-/// So many of the newest checkpoints are kept: all that lie in what may be unsealed, because a block takes the states of its
-/// channels from the checkpoint where it begins.
-const NEWEST: usize = 24;
+/// So many of the newest checkpoints are kept.
+const NEWEST: usize = 8;
 
-/// So many of the newest whole checkpoints keep their tombstones: the writer starts from one of them.
+/// So many of the newest checkpoints keep their tombstones: the writer starts from one of them.
 const WITH_TOMBSTONES: usize = 2;
 
 /// So many checkpoints are dropped at a time: the writer waits for it. Only a store of an older program has more.

@@ -5,8 +5,9 @@ use super::cursor::{LogPosition, StateCursor};
 use super::record::{ScopedCommit, ScopedRecord};
 use super::scope::{ScanScope, ScopeEnd};
 use crate::domain::entry::Entry;
+use crate::domain::time::Millis;
 use crate::log::Record;
-use crate::log::block::Blocks;
+use crate::log::block::{Block, Blocks};
 use crate::log::engine::StoredValue;
 use crate::log::frame::{Check, FrameError, FrameHeader, FrameRecords, channel_hash};
 use crate::log::read::{FrameBytes, Frames, Log, ReadError};
@@ -72,24 +73,25 @@ impl<'a> ScopedFrames<'a> {
         &mut self,
         cursor: &mut StateCursor,
     ) -> Result<Option<ScopedFrame<'a>>, StoreError> {
-        self.next_if(cursor, |_| true)
+        self.next_if(cursor, |_, _| true)
     }
 
-    /// The same, but frames with other headers than the reader wants are skipped.
+    /// The same, but frames that the reader does not want are skipped. It is asked with the header, and the earliest moment
+    /// in any entry that it would read.
     ///
     /// # Errors
     /// Those of [`next`](Self::next).
     pub fn next_if(
         &mut self,
         cursor: &mut StateCursor,
-        wants: impl Fn(&FrameHeader) -> bool,
+        wants: impl Fn(&FrameHeader, Millis) -> bool,
     ) -> Result<Option<ScopedFrame<'a>>, StoreError> {
         if self.ended || cursor.place.frame != self.frame {
             return Ok(None);
         }
         let channel = self.channel;
-        let wants = |header: &FrameHeader| {
-            channel.is_none_or(|channel| header.may_touch(channel)) && wants(header)
+        let wants = |header: &FrameHeader, back_to: Millis| {
+            channel.is_none_or(|channel| header.may_touch(channel)) && wants(header, back_to)
         };
         self.pass(cursor, &wants);
         while let Some(frame) = self
@@ -103,8 +105,8 @@ impl<'a> ScopedFrames<'a> {
                 let detail = format!("frame {number} does not continue the chain");
                 return Err(damaged(cursor, detail));
             }
-            let reaches_back_to = channel.map(|channel| frame.reaches_back_to(channel));
-            let (mut header, bytes) = frame.into_parts();
+            let back_to = frame.reaches_back_to(channel);
+            let (header, bytes) = frame.into_parts();
             if self.end.is_before_frame(&header) {
                 break;
             }
@@ -112,9 +114,7 @@ impl<'a> ScopedFrames<'a> {
             if let Some(learner) = self.learner.as_mut().filter(|_| header.frames == 1) {
                 learner.note(&header, position);
             }
-            // Of a block, how far back the channel's records reach: most others are not read.
-            header.reaches_back_to = reaches_back_to.unwrap_or(header.reaches_back_to);
-            let wanted = wants(&header);
+            let wanted = wants(&header, back_to);
             let frame = ScopedFrame {
                 position,
                 behind: LogPosition {
@@ -141,9 +141,11 @@ impl<'a> ScopedFrames<'a> {
         Ok(None)
     }
 
-    /// Moves the cursor over frames that the index knows and that are not wanted.
-    fn pass(&mut self, cursor: &mut StateCursor, wants: &impl Fn(&FrameHeader) -> bool) {
-        // The headers of blocks are in memory anyway.
+    /// Moves the cursor over blocks and frames that are not wanted, and whose headers are in memory.
+    fn pass(&mut self, cursor: &mut StateCursor, wants: &impl Fn(&FrameHeader, Millis) -> bool) {
+        if self.frames.is_sealed() {
+            self.pass_blocks(cursor, wants);
+        }
         let Some(index) = self.index.filter(|_| !self.frames.is_sealed()) else {
             return;
         };
@@ -152,15 +154,54 @@ impl<'a> ScopedFrames<'a> {
             let header = &known.header;
             let ends = frames.ends_before(known.position) || end.is_before_frame(header);
             let continues = header.link_before == cursor.place.link;
-            let passes = !ends && continues && !wants(header);
+            let passes = !ends && continues && !wants(header, header.reaches_back_to);
             if passes {
                 cursor.place = known.behind();
             }
             passes
         });
-        if self.frame != cursor.place.frame {
-            self.frame = cursor.place.frame;
-            self.frames.skip_to(cursor.place.next);
+        self.skip_to(&cursor.place);
+    }
+
+    fn pass_blocks(
+        &mut self,
+        cursor: &mut StateCursor,
+        wants: impl Fn(&FrameHeader, Millis) -> bool,
+    ) {
+        let Self {
+            end,
+            frames,
+            channel,
+            ..
+        } = self;
+        let mut place = cursor.place;
+        frames
+            .log()
+            .blocks()
+            .pass_from(place.next, |block: &Block| {
+                let header = &block.header;
+                let ends = frames.ends_before(block.position) || end.is_before_frame(header);
+                let continues = block.position == place.next && header.link_before == place.link;
+                let touches = channel.is_none_or(|channel| block.may_touch(channel));
+                let wanted = touches && wants(header, block.reaches_back_to(*channel));
+                let passes = !ends && continues && !wanted;
+                if passes {
+                    place = LogPosition {
+                        next: block.next(),
+                        frame: header.last_frame(),
+                        link: header.link_after,
+                    };
+                }
+                passes
+            });
+        cursor.place = place;
+        self.skip_to(&place);
+    }
+
+    fn skip_to(&mut self, place: &LogPosition) {
+        if self.frame != place.frame {
+            self.frame = place.frame;
+            self.frames.skip_to(place.next);
         }
     }
 
@@ -197,7 +238,28 @@ pub struct ScopedFrame<'a> {
     ended: bool,
 }
 
-impl ScopedFrame<'_> {
+impl<'a> ScopedFrame<'a> {
+    /// A block that readers do not see yet. Each of its records is checked against the chain.
+    pub(in crate::store) fn of_block(log: &'a Log, block: Block) -> ScopedFrame<'a> {
+        let header = block.header.clone();
+        ScopedFrame {
+            position: block.position,
+            behind: LogPosition {
+                next: block.next(),
+                frame: header.last_frame(),
+                link: header.link_after,
+            },
+            header,
+            bytes: Some(FrameBytes::Block(Arc::new(block), 0)),
+            blocks: log.blocks(),
+            records: None,
+            end: ScopeEnd::of(&ScanScope::default()),
+            check: Check::Chain,
+            only: None,
+            ended: false,
+        }
+    }
+
     /// The frame's header.
     #[must_use]
     pub fn header(&self) -> &FrameHeader {
@@ -278,16 +340,15 @@ impl ScopedFrame<'_> {
                 let Some(bytes) = self.bytes.take() else {
                     return Ok(false);
                 };
-                let names = &mut cursor.names;
                 let only = self.only.as_deref();
-                let opened = bytes.open(self.blocks, position, names, self.check, only);
+                let opened = bytes.open(self.blocks, position, self.check, only);
                 none.insert(opened.map_err(|error| match error {
                     ReadError::Journal(error) if !error.is_damage() => error.into(),
                     error => pruned(&error).unwrap_or_else(|| damaged(cursor, error.to_string())),
                 })?)
             }
         };
-        while let Some(record) = records.next(&cursor.names).map_err(corrupt)? {
+        while let Some(record) = records.next(&mut cursor.names).map_err(corrupt)? {
             if !self.end.leaves_out(record, head) {
                 return Ok(true);
             }

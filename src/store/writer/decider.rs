@@ -19,7 +19,7 @@ use crate::limits;
 use crate::log::{Record, Reject};
 use crate::store::batch::{Batch, BatchEvent, BatchLine, FeedLine, LongLine, Receipt, Reply};
 use crate::store::check;
-use crate::store::checkpoint::{self, CheckpointKind, PendingCheckpoint};
+use crate::store::checkpoint::{self, PendingCheckpoint};
 use crate::store::error::StoreError;
 use crate::store::options::Clock;
 use crate::store::read::{StateCursor, channel_of};
@@ -418,14 +418,15 @@ impl Decider {
         self.waiting = 0;
         let still = self.cursor.state.connected() > 0;
         let connected = std::mem::replace(&mut self.connected, still);
-        let due = self.since.due(&self.cursor, last);
-        let checkpoint = due.and_then(|kind| {
-            let made = self.checkpoint(kind);
+        let checkpoint = if self.since.is_due(&self.cursor.names, last) {
+            let made = self.checkpoint();
             // After a failure the next attempt is made when the next checkpoint is due.
-            self.since.count_from_here(kind);
+            self.since.count_from_here();
             made.map_err(|error| self.shared.checkpoint_failed(&error))
                 .ok()
-        });
+        } else {
+            None
+        };
         let room = Vec::with_capacity(self.records.len());
         DecidedBatch {
             records: std::mem::replace(&mut self.records, room),
@@ -449,19 +450,17 @@ impl Decider {
         })
     }
 
-    fn checkpoint(&mut self, kind: CheckpointKind) -> Result<PendingCheckpoint, StoreError> {
+    fn checkpoint(&mut self) -> Result<PendingCheckpoint, StoreError> {
         if self.shared.checkpoint_lost.swap(false, Ordering::Relaxed) {
             let channels = self.cursor.state.channels();
             self.since
                 .changed
                 .extend(channels.map(|(name, _)| (name, ())));
         }
-        if kind == CheckpointKind::Whole {
-            self.save_retries()?;
-        }
-        let changes = [&self.since.changed, &self.since.departed];
-        let made = checkpoint::draft(&self.cursor, kind, changes, &self.retry_chunks)?;
-        self.since.drafted(kind);
+        self.save_retries()?;
+        let changed = &self.since.changed;
+        let made = checkpoint::draft(&self.cursor, changed, &self.retry_chunks)?;
+        self.since.drafted();
         Ok(made)
     }
 

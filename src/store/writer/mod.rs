@@ -12,6 +12,7 @@
 //! | `decider` | makes entries from lines; at times a checkpoint from the state |
 //! | `committer` | frames, appends, syncs, publishes, and sends receipts |
 //! | `sealer` | old frames become blocks, and the oldest go |
+//! | `sealed_state` | the state where the blocks end, of which the next one gets a part |
 //! | `pruner` | what may go of the log, and how it goes |
 //! | `dirty_set` | what has changed since the last checkpoint, and when the next is due |
 //! | `recovery` | the writer's state when it starts |
@@ -30,6 +31,7 @@ pub(in crate::store) mod pruner;
 mod recovery;
 mod reject_quota;
 pub(in crate::store) mod retries;
+pub(in crate::store) mod sealed_state;
 pub(in crate::store) mod sealer;
 
 use super::batch::{Batch, Reply};

@@ -131,11 +131,11 @@ impl StoreShared {
         let (_, bytes) = frame.into_parts();
         let mut names = Names::new();
         let blocks = self.log.blocks();
-        let mut records = bytes.open(blocks, position, &mut names, Check::Form, None)?;
+        let mut records = bytes.open(blocks, position, Check::Form, None)?;
         let mut latest = Millis::MIN;
         loop {
             let record = records
-                .next(&names)
+                .next(&mut names)
                 .map_err(|error| ReadError::Frame { position, error })?;
             let recorded_at = match record {
                 None => return Ok(Some(latest)),

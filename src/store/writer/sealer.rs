@@ -5,18 +5,17 @@
 //! **Invariant:** the last frame is never sealed, so the engine always knows where the log ends.
 
 use super::pruner::Pruned;
-use crate::domain::names::Names;
+use super::sealed_state::SealedState;
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::log::block::{Block, BlockBuilder, BlockError};
 use crate::log::engine::{Durability, JournalError};
-use crate::log::frame::{Check, FrameHeader};
+use crate::log::frame::FrameHeader;
 use crate::log::read::{Frame, FrameBytes, ReadError};
-use crate::store::checkpoint::{checkpoint_frames, place_at, start_states, whole_frames};
+use crate::store::checkpoint::{checkpoint_frames, whole_frames};
 use crate::store::error::StoreError;
 use crate::store::locks::held;
 use crate::store::shared::StoreShared;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -27,28 +26,35 @@ pub struct BlockSize {
     /// Fewer are not sealed yet.
     pub least: u64,
     /// At about this many a block ends, at the next frame. It ends at a checkpoint behind an eighth of them, or within an
-    /// eighth more: the next block then has the states of its channels.
+    /// eighth more: so that questions can begin there.
     pub most: u64,
 }
 
 /// Enough entries for two blocks: then the older half is sealed in the background.
 pub(super) const DUE_ENTRIES: u64 = 2 * limits::BLOCK_ENTRIES;
 
-/// All states need at most this part of the bytes of all blocks.
-const STATES_PART: u64 = 4;
-
 /// The writer is idle when nothing was committed for so long.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// Seals in the background, whenever the committer wakes it, and prunes from time to time, until the committer has ended
-/// or sealing fails.
+/// Seals in the background, whenever the committer wakes it, and prunes from time to time, until the committer has ended.
+/// After a failure it tries again when there is enough for another block.
 pub(super) fn run(shared: &StoreShared, wakes: &Receiver<()>, ends: &AtomicBool) {
     let mut retention = Retention::new(shared.options.retain_ms);
+    let mut due = DUE_ENTRIES;
     loop {
         match retention.wait(wakes) {
             Ok(()) => {
-                if !is_idle(shared, wakes) || !seal_due(shared, ends) {
+                if !is_idle(shared, wakes) {
                     return;
+                }
+                if shared.unsealed() >= due {
+                    due = match seal_due(shared, ends) {
+                        Ok(()) => DUE_ENTRIES,
+                        Err(error) => {
+                            shared.options.meter.sealing_failed(&error);
+                            shared.unsealed() + limits::BLOCK_ENTRIES
+                        }
+                    };
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -74,25 +80,14 @@ fn is_idle(shared: &StoreShared, wakes: &Receiver<()>) -> bool {
     true
 }
 
-/// Seals what is due. Returns `false` if it must stop.
-fn seal_due(shared: &StoreShared, ends: &AtomicBool) -> bool {
+/// Seals what is due, until the writer ends.
+fn seal_due(shared: &StoreShared, ends: &AtomicBool) -> Result<(), StoreError> {
     let size = BlockSize {
         least: DUE_ENTRIES,
         most: limits::BLOCK_ENTRIES,
     };
-    loop {
-        if ends.load(Ordering::Relaxed) {
-            return false;
-        }
-        match shared.seal_next(size) {
-            Ok(true) => {}
-            Ok(false) => return true,
-            Err(error) => {
-                shared.options.meter.sealing_failed(&error);
-                return false;
-            }
-        }
-    }
+    while !ends.load(Ordering::Relaxed) && shared.seal_next(size)? {}
+    Ok(())
 }
 
 /// When the background prunes.
@@ -170,12 +165,19 @@ impl StoreShared {
 
     /// Seals the next block, if there is enough for it. Returns whether it did.
     pub fn seal_next(&self, size: BlockSize) -> Result<bool, StoreError> {
-        let _sealing = held(&self.sealing);
+        let mut sealing = held(&self.sealing);
         if self.unsealed() < size.least {
             return Ok(false);
         }
         let log = &self.log;
-        let Some((block, bytes)) = self.next_block(size)? else {
+        let from = log.engine().first().max(log.blocks().end());
+        let known = sealing.take().filter(|state| state.next() == from);
+        let mut state = match known {
+            Some(state) => state,
+            None => SealedState::at(log, from)?,
+        };
+        let Some((block, bytes)) = self.next_block(size, from, &mut state)? else {
+            *sealing = Some(state);
             return Ok(false);
         };
         if self.options.durability != Durability::Power {
@@ -183,17 +185,23 @@ impl StoreShared {
             log.engine().close()?;
         }
         log.blocks().put(&block, &bytes)?;
-        self.read_back(&block)?;
+        // A state that was read halfway is not kept.
+        state.read_back(log, block.clone())?;
+        *sealing = Some(state);
         let next = block.next();
         log.blocks().publish(block);
         log.engine().trim(next)?;
         Ok(true)
     }
 
-    /// Makes a block of the first frames that the engine holds.
-    fn next_block(&self, size: BlockSize) -> Result<Option<(Block, Vec<u8>)>, StoreError> {
+    /// Makes a block of the first frames that the engine holds, from a position on. `state` is the state there.
+    fn next_block(
+        &self,
+        size: BlockSize,
+        from: u64,
+        state: &mut SealedState,
+    ) -> Result<Option<(Block, Vec<u8>)>, StoreError> {
         let log = &self.log;
-        let from = log.engine().first().max(log.blocks().end());
         let checkpoints = checkpoint_frames(log.engine())?;
         let whole = whole_frames(log.engine())?;
         let mut frames = log.frames(from, self.published().next);
@@ -220,29 +228,9 @@ impl StoreShared {
                 break;
             }
         }
-        let place = place_at(log, from)?;
-        let states = start_states(log, &place, |hash| builder.has_channel(hash))?;
-        // Where many are present and little happens, fewer blocks have states.
-        let bytes = log.blocks().bytes_without_states() + builder.bytes() as u64;
-        let states = states.filter(|states| states.bytes() as u64 <= bytes / STATES_PART);
+        let states = state.states_for(&builder)?;
         let made = builder.finish(states.as_ref());
         made.map_err(|error| unsealable(from, error))
-    }
-
-    /// Reads a stored block to its end, and checks that the chain leads through it.
-    fn read_back(&self, block: &Block) -> Result<(), StoreError> {
-        let bytes = FrameBytes::Block(Arc::new(block.clone()), 0);
-        let mut names = Names::new();
-        let position = block.position;
-        let mut records =
-            bytes.open(self.log.blocks(), position, &mut names, Check::Chain, None)?;
-        loop {
-            match records.next(&names) {
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(ReadError::Frame { position, error }.into()),
-            }
-        }
     }
 }
 

@@ -91,8 +91,8 @@ fn is_read(values: &[Vec<u8>], first_seq: u64) {
     let mut names = Names::new();
     let mut records: Vec<Record> = Vec::new();
     // Also after an error: the header may not say how many records there are.
-    if let Ok(mut frame) = FrameRecords::open(values.to_vec(), &mut names, Check::Form) {
-        while let Ok(Some(record)) = frame.next(&names) {
+    if let Ok(mut frame) = FrameRecords::open(values.to_vec(), Check::Form) {
+        while let Ok(Some(record)) = frame.next(&mut names) {
             records.push(record.clone());
         }
     }
@@ -142,8 +142,8 @@ fn is_gone_through(log: &Log, end: u64) {
         let (_, FrameBytes::Values(values)) = frame.into_parts() else {
             panic!("nothing is sealed");
         };
-        if let Ok(mut frame) = FrameRecords::open(values, &mut names, Check::Chain) {
-            while let Ok(Some(_)) = frame.next(&names) {}
+        if let Ok(mut frame) = FrameRecords::open(values, Check::Chain) {
+            while let Ok(Some(_)) = frame.next(&mut names) {}
         }
     }
     for at in 0..=end + 2 {

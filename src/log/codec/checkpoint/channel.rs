@@ -14,7 +14,7 @@ use crate::domain::state::State;
 use crate::domain::tombstones::{TombstoneQueue, Tombstones};
 use crate::domain::watch::{ChannelWatches, OpenGap};
 use crate::log::codec::derive::fields;
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Encode};
 use std::collections::VecDeque;
 
 fields!(SnapshotCover { seq, line, of });
@@ -25,9 +25,9 @@ fields!(ChannelTally {
 });
 fields!(OpenGap { gap, from });
 
-#[derive(Encode, Decode)]
-struct ChannelBody {
-    names: Vec<String>,
+#[derive(Encode, BorrowDecode)]
+struct ChannelBody<'b> {
+    names: Vec<&'b str>,
     members: Vec<[u32; 3]>,
     channel: u32,
     present: Vec<SlotBody>,
@@ -48,9 +48,9 @@ struct ChannelBody {
     effective_seq: u64,
 }
 
-#[derive(Encode, Decode)]
-struct TombstonesBody {
-    names: Vec<String>,
+#[derive(Encode, BorrowDecode)]
+struct TombstonesBody<'b> {
+    names: Vec<&'b str>,
     members: Vec<[u32; 3]>,
     channel: u32,
     base: SlotBase,
@@ -81,9 +81,9 @@ pub fn channel_to_bytes(
     let topic_covers = topic_covers.collect();
     let ended = watching.ended.iter();
     let ended = ended.map(|it| IntervalBody::of(it, &mut table)).collect();
-    let (names, members) = table.finish()?;
+    let (texts, members) = table.finish()?;
     let body = ChannelBody {
-        names,
+        names: texts.iter().map(String::as_str).collect(),
         members,
         channel: number,
         present,
@@ -125,9 +125,9 @@ pub fn tombstones_to_bytes(
     let departed = departed.map(|(_, member)| member);
     let base = base(channel);
     let departed = slots(departed, base, state, &mut table)?;
-    let (names, members) = table.finish()?;
+    let (texts, members) = table.finish()?;
     to_bytes(&TombstonesBody {
-        names,
+        names: texts.iter().map(String::as_str).collect(),
         members,
         channel: number,
         base,
@@ -170,7 +170,7 @@ pub fn channel_from_bytes(
     state: &mut State,
     names: &mut Names,
 ) -> Result<NameId, CodecError> {
-    let body: ChannelBody = from_bytes(bytes)?;
+    let body: ChannelBody<'_> = from_bytes(bytes)?;
     let mut part = PartNames::new(&body.names, names);
     let name = part.name(body.channel)?;
     part.add_members(name, body.members, names)?;
@@ -232,7 +232,7 @@ pub fn tombstones_from_bytes(
     state: &mut State,
     names: &mut Names,
 ) -> Result<(), CodecError> {
-    let body: TombstonesBody = from_bytes(bytes)?;
+    let body: TombstonesBody<'_> = from_bytes(bytes)?;
     let mut part = PartNames::new(&body.names, names);
     let name = part.name(body.channel)?;
     part.add_members(name, body.members, names)?;

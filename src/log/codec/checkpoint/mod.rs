@@ -13,13 +13,13 @@ mod watch;
 pub use channel::{
     channel_from_bytes, channel_to_bytes, finish, tombstones_from_bytes, tombstones_to_bytes,
 };
-pub use trunk::{trunk_from_bytes, trunk_to_bytes};
+pub use trunk::{trunk_from_bytes, trunk_of_channel, trunk_to_bytes};
 
 use super::CodecError;
-use super::bytes::{pack, unpack};
+use super::bytes::{pack, unpack_borrowed};
 use crate::log::Progress;
 use crate::log::codec::derive::fields;
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Decode, Encode};
 
 fields!(Progress {
     source,
@@ -38,10 +38,11 @@ fn to_bytes<T: Encode>(part: &T) -> Result<Vec<u8>, CodecError> {
     Ok(bytes)
 }
 
-fn from_bytes<T: Decode<()>>(bytes: &[u8]) -> Result<T, CodecError> {
+/// Decodes a part. Its texts may be borrowed.
+fn from_bytes<'b, T: BorrowDecode<'b, ()>>(bytes: &'b [u8]) -> Result<T, CodecError> {
     match bytes.split_first() {
         Some((&VERSION, part)) => {
-            let (value, used) = unpack(part)?;
+            let (value, used) = unpack_borrowed(part)?;
             if used == part.len() {
                 Ok(value)
             } else {

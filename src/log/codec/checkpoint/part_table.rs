@@ -69,9 +69,10 @@ pub(super) struct PartNames {
 }
 
 impl PartNames {
-    pub(super) fn new(texts: &[String], names: &mut Names) -> PartNames {
+    pub(super) fn new(texts: &[impl AsRef<str>], names: &mut Names) -> PartNames {
+        let texts = texts.iter().map(AsRef::as_ref);
         PartNames {
-            names: texts.iter().map(|text| names.intern(text)).collect(),
+            names: texts.map(|text| names.intern(text)).collect(),
             members: Vec::new(),
         }
     }

@@ -6,17 +6,17 @@ use crate::domain::names::{NameId, Names, NumberMap};
 use crate::domain::observer::{ChannelLink, Connected, Observer, Proof};
 use crate::domain::state::State;
 use crate::log::codec::derive::fields;
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Decode, Encode};
 
 fields!(Proof { seq, time });
 fields!(ChannelLink { own, proof });
 fields!(Connected { since, at, lost });
 
-#[derive(Encode, Decode)]
-struct TrunkBody {
+#[derive(Encode, BorrowDecode)]
+struct TrunkBody<'b> {
     head: u64,
     recorded_at: i64,
-    names: Vec<String>,
+    names: Vec<&'b str>,
     observers: Vec<ObserverBody>,
 }
 
@@ -74,10 +74,11 @@ pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecErro
         .map(|(&name, observer)| ObserverBody::of(name, observer, &mut table))
         .collect();
     observers.sort_unstable_by_key(|observer| observer.name);
+    let (texts, _) = table.finish()?;
     to_bytes(&TrunkBody {
         head: state.head,
         recorded_at: state.recorded_at,
-        names: table.finish()?.0,
+        names: texts.iter().map(String::as_str).collect(),
         observers,
     })
 }
@@ -91,12 +92,49 @@ pub fn trunk_from_bytes(
     state: &mut State,
     names: &mut Names,
 ) -> Result<(), CodecError> {
-    let trunk: TrunkBody = from_bytes(bytes)?;
+    let trunk: TrunkBody<'_> = from_bytes(bytes)?;
     let part = PartNames::new(&trunk.names, names);
+    restore(&trunk, &part, state)
+}
+
+/// The same for questions about one channel at a moment: of their channels, observers only know this one. There may be very
+/// many others.
+///
+/// # Errors
+/// Those of [`trunk_from_bytes`].
+pub fn trunk_of_channel(
+    bytes: &[u8],
+    channel: &str,
+    state: &mut State,
+    names: &mut Names,
+) -> Result<(), CodecError> {
+    let mut trunk: TrunkBody<'_> = from_bytes(bytes)?;
+    let all = std::mem::take(&mut trunk.names);
+    let number = all.iter().position(|&name| name == channel);
+    // The channel's name comes first, then those of the observers.
+    trunk.names.push(channel);
+    for observer in &mut trunk.observers {
+        observer.channels.retain_mut(|(of, _)| {
+            let is_it = number == Some(*of as usize);
+            *of = 0;
+            is_it
+        });
+        let (what, index) = ("name", observer.name);
+        let name = all.get(index as usize);
+        observer.name = u32::try_from(trunk.names.len()).map_err(|_| CodecError::Number)?;
+        trunk
+            .names
+            .push(name.ok_or(CodecError::Index { what, index })?);
+    }
+    let part = PartNames::new(&trunk.names, names);
+    restore(&trunk, &part, state)
+}
+
+fn restore(trunk: &TrunkBody<'_>, part: &PartNames, state: &mut State) -> Result<(), CodecError> {
     state.head = trunk.head;
     state.recorded_at = trunk.recorded_at;
-    for body in trunk.observers {
-        let observer = body.observer(&part)?;
+    for body in &trunk.observers {
+        let observer = body.observer(part)?;
         state.connected += u64::from(observer.is_connected());
         state.observers.insert(part.name(body.name)?, observer);
     }

@@ -165,7 +165,7 @@ impl ChangeRow {
     pub(super) fn change(
         self,
         places: &ChangePlaces,
-        tables: &TableReader,
+        tables: &mut TableReader<'_>,
     ) -> Result<Change, CodecError> {
         Ok(Change {
             member: tables.member(places.member)?,

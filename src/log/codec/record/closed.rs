@@ -23,7 +23,10 @@ impl ClosedBody {
         }
     }
 
-    pub(in crate::log) fn closed(&self, tables: &TableReader) -> Result<ConnectionEnd, CodecError> {
+    pub(in crate::log) fn closed(
+        &self,
+        tables: &mut TableReader<'_>,
+    ) -> Result<ConnectionEnd, CodecError> {
         Ok(ConnectionEnd {
             observer: tables.name(self.observer)?,
             recorded_at: self.recorded_at,

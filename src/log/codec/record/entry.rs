@@ -15,6 +15,7 @@
 use super::change::{self, ChangePlaces, ChangeRow, META, NO_CHANGE, REASON};
 use super::entry_body::EntryBody;
 use crate::domain::entry::{Entry, Payload};
+use crate::domain::event::ChangeKind;
 use crate::domain::order::Stamp;
 use crate::domain::time::Millis;
 use crate::log::codec::CodecError;
@@ -25,7 +26,7 @@ use crate::log::codec::derive::Numbered;
 use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::{ChannelScope, TableReader, Tables};
 use crate::log::codec::tables::write::TableBuilder;
-use crate::log::codec::tables::{NameAt, TextAt};
+use crate::log::codec::tables::{MemberAt, NameAt, TextAt};
 
 const MORE: u16 = 1;
 const OBSERVER: u16 = 1 << 1;
@@ -47,20 +48,16 @@ pub(in crate::log) struct Previous {
 }
 
 impl Previous {
-    fn follow(&mut self, row: &Row) {
-        self.move_to(row.recorded_at, row.occurred_at, row.stamp, &row.places);
-    }
-
     fn move_to(
         &mut self,
         recorded_at: Millis,
         occurred_at: Millis,
         stamp: Stamp,
-        places: &EntryPlaces,
+        observer: NameAt,
     ) {
         self.recorded_at = recorded_at;
         self.occurred_at = occurred_at;
-        self.observer = places.observer;
+        self.observer = observer;
         if let Some([serial, _]) = stamp.pos {
             self.serial = serial;
         }
@@ -164,7 +161,7 @@ pub(in crate::log) fn write(
     if let PayloadPlaces::Other(body) = &places.payload {
         pack(&**body, out.column(Column::Bodies))?;
     }
-    previous.move_to(entry.recorded_at, occurred_at, entry.stamp, places);
+    previous.move_to(entry.recorded_at, occurred_at, entry.stamp, places.observer);
     Ok(())
 }
 
@@ -203,18 +200,20 @@ pub(in crate::log) struct Row {
     places: EntryPlaces,
 }
 
-/// Reads a row.
-pub(in crate::log) fn read_row(
-    reader: &mut impl RowReader,
-    seq: u64,
-    previous: &mut Previous,
-) -> Result<Row, CodecError> {
+/// The begin of a row: what it is about.
+struct RowHead {
+    flags: u16,
+    observer: NameAt,
+    /// What changed, and of which member.
+    change: Option<(ChangeKind, MemberAt)>,
+}
+
+#[inline]
+fn read_head(reader: &mut impl RowReader, previous: &Previous) -> Result<RowHead, CodecError> {
     let first = reader.byte(Column::Flags)?;
-    let more = u16::from(first) & MORE != 0;
-    let second = if more {
-        reader.byte(Column::MoreFlags)?
-    } else {
-        0
+    let second = match u16::from(first) & MORE {
+        0 => 0,
+        _ => reader.byte(Column::MoreFlags)?,
     };
     let flags = u16::from_le_bytes([first, second]);
     let observer = if flags & OBSERVER != 0 {
@@ -226,6 +225,77 @@ pub(in crate::log) fn read_row(
         Some(kind) => Some((kind, reader.index(Column::Members)?)),
         None => None,
     };
+    Ok(RowHead {
+        flags,
+        observer,
+        change,
+    })
+}
+
+/// Reads a row.
+#[inline]
+pub(in crate::log) fn read_row(
+    reader: &mut impl RowReader,
+    seq: u64,
+    previous: &mut Previous,
+) -> Result<Row, CodecError> {
+    let head = read_head(reader, previous)?;
+    read_rest(reader, head, seq, previous)
+}
+
+/// Reads a row; `None` if the entry is not about the channel. Links may be about any.
+pub(in crate::log) fn read_row_of(
+    scope: &ChannelScope,
+    reader: &mut impl RowReader,
+    seq: u64,
+    previous: &mut Previous,
+) -> Result<Option<Row>, CodecError> {
+    let head = read_head(reader, previous)?;
+    match head.change {
+        Some((kind, member)) if !scope.has_member(member) => {
+            pass_over(reader, &head, kind, previous)?;
+            return Ok(None);
+        }
+        _ => {}
+    }
+    let row = read_rest(reader, head, seq, previous)?;
+    Ok(match &row.places.payload {
+        PayloadPlaces::Other(body) if !body.is_in(scope) => None,
+        _ => Some(row),
+    })
+}
+
+/// Passes over the rest of a change. What the next row differs from must be known all the same.
+#[inline]
+fn pass_over(
+    reader: &mut impl RowReader,
+    head: &RowHead,
+    kind: ChangeKind,
+    previous: &mut Previous,
+) -> Result<(), CodecError> {
+    let flags = head.flags;
+    let [occurred_at, recorded_at, _] = read_times(reader, flags, previous)?;
+    for flag in [META, ID, REASON] {
+        read_text(reader, flags & flag)?;
+    }
+    let stamp = read_stamp(reader, flags, occurred_at, previous)?;
+    change::read_row(reader, kind, flags, 0, occurred_at)?;
+    previous.move_to(recorded_at, occurred_at, stamp, head.observer);
+    Ok(())
+}
+
+#[inline(always)] // so that what is read is not moved: a row is large
+fn read_rest(
+    reader: &mut impl RowReader,
+    head: RowHead,
+    seq: u64,
+    previous: &mut Previous,
+) -> Result<Row, CodecError> {
+    let RowHead {
+        flags,
+        observer,
+        change,
+    } = head;
     let [occurred_at, recorded_at, effective_at] = read_times(reader, flags, previous)?;
     let meta = read_text(reader, flags & META)?;
     let id = read_text(reader, flags & ID)?;
@@ -246,7 +316,8 @@ pub(in crate::log) fn read_row(
             (None, PayloadPlaces::Other(Box::new(body)))
         }
     };
-    let row = Row {
+    previous.move_to(recorded_at, occurred_at, stamp, observer);
+    Ok(Row {
         seq,
         recorded_at,
         occurred_at,
@@ -259,15 +330,13 @@ pub(in crate::log) fn read_row(
             id,
             payload,
         },
-    };
-    previous.follow(&row);
-    Ok(row)
+    })
 }
 
 /// Reads a row, and gives the places of its strings.
 pub(in crate::log) fn read(
     reader: &mut impl RowReader,
-    tables: &TableReader,
+    tables: &mut TableReader<'_>,
     seq: u64,
     previous: &mut Previous,
 ) -> Result<(Entry, EntryPlaces), CodecError> {
@@ -280,18 +349,11 @@ impl Row {
         &self.places
     }
 
-    /// Whether the entry may be about the channel: links may be about any.
-    pub(in crate::log) fn is_in(&self, scope: &ChannelScope) -> bool {
-        match &self.places.payload {
-            PayloadPlaces::Change(change) => scope.has_member(change.member),
-            PayloadPlaces::Other(body) => body.is_in(scope),
-        }
-    }
-
     /// The entry, and the places of its strings.
+    #[inline(always)] // as above
     pub(in crate::log) fn entry(
         self,
-        tables: &TableReader,
+        tables: &mut TableReader<'_>,
     ) -> Result<(Entry, EntryPlaces), CodecError> {
         let places = self.places;
         let payload = match (self.change, &places.payload) {

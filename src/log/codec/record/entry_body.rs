@@ -71,7 +71,7 @@ impl EntryBody {
         }
     }
 
-    pub(super) fn payload(&self, tables: &TableReader) -> Result<Payload, CodecError> {
+    pub(super) fn payload(&self, tables: &mut TableReader<'_>) -> Result<Payload, CodecError> {
         Ok(match self {
             EntryBody::Snapshot(body) => Payload::Snapshot(Box::new(body.snapshot(None, tables)?)),
             EntryBody::Unlisted(body, origin) => {

@@ -36,6 +36,17 @@ struct GapBody {
     opens: bool,
 }
 
+impl GapBody {
+    fn change(&self, tables: &mut TableReader<'_>) -> Result<GapChange, CodecError> {
+        Ok(GapChange {
+            channel: tables.name(self.channel)?,
+            gap: self.gap,
+            at: self.at,
+            opens: self.opens,
+        })
+    }
+}
+
 impl Renumber for LinkBody {
     fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
         map.name_if(&mut self.channel)?;
@@ -77,7 +88,7 @@ impl LinkBody {
     pub(super) fn link(
         &self,
         long: Option<(LinkState, Service)>,
-        tables: &TableReader,
+        tables: &mut TableReader<'_>,
     ) -> Result<LinkChange, CodecError> {
         let short = (
             if self.up {
@@ -92,21 +103,13 @@ impl LinkBody {
             },
         );
         let (state, service) = long.unwrap_or(short);
-        let gap = |gap: &GapBody| {
-            Ok(GapChange {
-                channel: tables.name(gap.channel)?,
-                gap: gap.gap,
-                at: gap.at,
-                opens: gap.opens,
-            })
-        };
         Ok(LinkChange {
             channel: tables.name_if(self.channel)?,
             state,
             service,
             except: self.except.try_map(|&name| tables.name(name))?,
             reason: tables.text_if(self.reason)?,
-            gaps: self.gaps.try_map(gap)?,
+            gaps: self.gaps.try_map(|gap| gap.change(tables))?,
             connection: self.connection,
         })
     }

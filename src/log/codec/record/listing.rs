@@ -27,7 +27,7 @@ impl ClaimBody {
         }
     }
 
-    pub(super) fn claim(&self, tables: &TableReader) -> Result<ListedMember, CodecError> {
+    pub(super) fn claim(&self, tables: &mut TableReader<'_>) -> Result<ListedMember, CodecError> {
         Ok(ListedMember {
             meta: tables.meta(self.meta)?,
             stamp: self.stamp,
@@ -85,7 +85,7 @@ impl ListingBody {
         }
     }
 
-    pub(super) fn listing(&self, tables: &TableReader) -> Result<FullListing, CodecError> {
+    pub(super) fn listing(&self, tables: &mut TableReader<'_>) -> Result<FullListing, CodecError> {
         Ok(FullListing {
             incomplete: self.incomplete,
             topics_missing: self.topics_missing,

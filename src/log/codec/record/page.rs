@@ -62,7 +62,7 @@ impl PageBody {
         }
     }
 
-    pub(in crate::log) fn page(&self, tables: &TableReader) -> Result<Page, CodecError> {
+    pub(in crate::log) fn page(&self, tables: &mut TableReader<'_>) -> Result<Page, CodecError> {
         Ok(Page {
             observer: tables.name(self.observer)?,
             channel: tables.name(self.channel)?,

@@ -31,7 +31,10 @@ impl ProgressBody {
         }
     }
 
-    pub(in crate::log) fn progress(&self, tables: &TableReader) -> Result<Progress, CodecError> {
+    pub(in crate::log) fn progress(
+        &self,
+        tables: &mut TableReader<'_>,
+    ) -> Result<Progress, CodecError> {
         let ProgressBody::File {
             source,
             hashed_len,

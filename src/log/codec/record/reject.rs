@@ -36,7 +36,7 @@ impl RejectBody {
         }
     }
 
-    pub(in crate::log) fn reject(self, tables: &TableReader) -> Result<Reject, CodecError> {
+    pub(in crate::log) fn reject(self, tables: &mut TableReader<'_>) -> Result<Reject, CodecError> {
         Ok(Reject {
             recorded_at: self.recorded_at,
             source: tables.text(self.source)?,

@@ -100,7 +100,7 @@ impl SnapshotBody {
     pub(super) fn snapshot(
         &self,
         unlisted: Option<UnlistedBody>,
-        tables: &TableReader,
+        tables: &mut TableReader<'_>,
     ) -> Result<Snapshot, CodecError> {
         Ok(Snapshot {
             channel: tables.name(self.channel)?,
@@ -178,7 +178,7 @@ impl ClaimsBody {
         }
     }
 
-    fn claims(&self, tables: &TableReader) -> Result<Listing, CodecError> {
+    fn claims(&self, tables: &mut TableReader<'_>) -> Result<Listing, CodecError> {
         let delta = |(member, claim): &(MemberAt, Option<ClaimBody>)| {
             Ok(ListingDelta {
                 member: tables.member(*member)?,

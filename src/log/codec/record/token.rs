@@ -45,7 +45,7 @@ impl TokenBody {
         }
     }
 
-    pub(super) fn token(&self, tables: &TableReader) -> Result<TokenChange, CodecError> {
+    pub(super) fn token(&self, tables: &mut TableReader<'_>) -> Result<TokenChange, CodecError> {
         Ok(TokenChange {
             channel: tables.name_if(self.channel)?,
             state: self.state,

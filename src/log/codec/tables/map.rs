@@ -2,7 +2,7 @@
 //! `record`.
 
 use super::read::{Stored, Tables};
-use super::{MemberAt, NameAt, TextAt, look_up};
+use super::{MemberAt, NameAt, TextAt, look_up, slot};
 use crate::log::codec::CodecError;
 use crate::log::codec::bytes::put_varint;
 use std::collections::HashMap;
@@ -91,15 +91,6 @@ impl TableMap<'_, '_> {
     }
 }
 
-fn slot<'k, T>(
-    known: &'k mut [Option<T>],
-    what: &'static str,
-    index: u32,
-) -> Result<&'k mut Option<T>, CodecError> {
-    let slot = known.get_mut(index as usize);
-    slot.ok_or(CodecError::Index { what, index })
-}
-
 /// The tables of a stream: what its records need of those of the frames, each name and member once. A name with another
 /// salt is another name here, because the chain depends on the salts.
 #[derive(Debug, Default)]
@@ -159,7 +150,7 @@ impl StringTable {
         self.count = at.checked_add(1).ok_or(CodecError::Number)?;
         put_varint(&mut self.heads, string.head());
         match string {
-            Stored::Kept(salt, text) => {
+            Stored::Kept(salt, text, _) => {
                 self.salts.extend_from_slice(&salt[..]);
                 self.strings.extend_from_slice(text.as_bytes());
             }

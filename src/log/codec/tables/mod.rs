@@ -47,3 +47,13 @@ fn look_up<'t, T>(table: &'t [T], what: &'static str, index: u32) -> Result<&'t 
         .get(index as usize)
         .ok_or(CodecError::Index { what, index })
 }
+
+#[inline]
+fn slot<'t, T>(
+    table: &'t mut [T],
+    what: &'static str,
+    index: u32,
+) -> Result<&'t mut T, CodecError> {
+    let slot = table.get_mut(index as usize);
+    slot.ok_or(CodecError::Index { what, index })
+}

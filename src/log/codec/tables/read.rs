@@ -1,6 +1,7 @@
-//! Reads the tables of a frame. Each name and member is interned once; each use is an array look-up.
+//! Reads the tables of a frame or stream. A name or member is interned at its first use, since a reader of one channel uses
+//! few of them; each later use is an array look-up.
 
-use super::{Hashes, MemberAt, NameAt, TextAt, look_up};
+use super::{Hashes, MemberAt, NameAt, TextAt, look_up, slot};
 use crate::domain::entry::Text;
 use crate::domain::names::{MemberId, MemberKey, NameId, Names};
 use crate::log::codec::CodecError;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 /// A string of a decoded frame.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::log) enum Stored<'a> {
-    /// The string as written.
-    Kept(&'a Salt, &'a str),
+    /// The string as written, and how many bytes of the payload follow its begin.
+    Kept(&'a Salt, &'a str, usize),
     /// The string was erased: only its hash in the chain remains.
     Erased(&'a StringHash),
 }
@@ -28,7 +29,7 @@ impl Stored<'_> {
     /// Its length, and whether it was erased, as one number.
     pub(super) fn head(&self) -> u64 {
         match self {
-            Stored::Kept(_, text) => (text.len() as u64) << 1,
+            Stored::Kept(_, text, _) => (text.len() as u64) << 1,
             Stored::Erased(_) => ERASED,
         }
     }
@@ -36,7 +37,7 @@ impl Stored<'_> {
     /// Equal for equal strings with equal salts, and for no others.
     pub(super) fn key(&self) -> Vec<u8> {
         match self {
-            Stored::Kept(salt, text) => [&salt[..], text.as_bytes()].concat(),
+            Stored::Kept(salt, text, _) => [&salt[..], text.as_bytes()].concat(),
             // No string has this last byte, so no erased string is taken for one.
             Stored::Erased(hash) => [&hash[..], &[0xFF]].concat(),
         }
@@ -44,7 +45,7 @@ impl Stored<'_> {
 
     fn hash(&self) -> StringHash {
         match self {
-            Stored::Kept(salt, text) => string_hash(salt, text.as_bytes()),
+            Stored::Kept(salt, text, _) => string_hash(salt, text.as_bytes()),
             Stored::Erased(hash) => **hash,
         }
     }
@@ -56,6 +57,8 @@ const ERASED: u64 = 1;
 /// The tables of a decoded frame, borrowed from its payload.
 #[derive(Debug)]
 pub(in crate::log) struct Tables<'a> {
+    /// The payload, from the tables on.
+    pub(in crate::log) payload: &'a [u8],
     pub(in crate::log) names: Vec<Stored<'a>>,
     /// By channel, topic, user and connection.
     pub(super) members: Vec<[NameAt; 4]>,
@@ -77,6 +80,7 @@ impl<'a> Tables<'a> {
         reader: &mut Reader<'a>,
         strings: impl Fn(&mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError>,
     ) -> Result<Self, CodecError> {
+        let payload = reader.rest();
         let names = strings(reader)?;
         let count = reader.count(4)?;
         let mut members = Vec::with_capacity(count);
@@ -90,6 +94,7 @@ impl<'a> Tables<'a> {
         }
         let texts = strings(reader)?;
         Ok(Tables {
+            payload,
             names,
             members,
             texts,
@@ -105,7 +110,7 @@ impl<'a> Tables<'a> {
     /// The text of a name; `None` if it was erased.
     pub(in crate::log) fn name_text(&self, at: NameAt) -> Result<Option<&'a str>, CodecError> {
         Ok(match look_up(&self.names, "name", at)? {
-            Stored::Kept(_, text) => Some(text),
+            Stored::Kept(_, text, _) => Some(text),
             Stored::Erased(_) => None,
         })
     }
@@ -135,7 +140,11 @@ fn strings<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError> {
     let mut strings = Vec::with_capacity(count);
     for _ in 0..count {
         strings.push(match length(reader.varint()?)? {
-            Some(length) => Stored::Kept(chunk::<SALT_BYTES>(reader)?, text(reader, length)?),
+            Some(length) => {
+                let salt = chunk::<SALT_BYTES>(reader)?;
+                let from = reader.left();
+                Stored::Kept(salt, text(reader, length)?, from)
+            }
             None => Stored::Erased(chunk::<STRING_HASH_BYTES>(reader)?),
         });
     }
@@ -162,7 +171,9 @@ fn string_columns<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecE
     for _ in 0..count {
         strings.push(match length(heads.varint()?)? {
             Some(length) => {
-                Stored::Kept(chunk::<SALT_BYTES>(&mut salts)?, text(&mut texts, length)?)
+                let salt = chunk::<SALT_BYTES>(&mut salts)?;
+                let from = texts.left();
+                Stored::Kept(salt, text(&mut texts, length)?, from)
             }
             None => Stored::Erased(chunk::<STRING_HASH_BYTES>(&mut salts)?),
         });
@@ -207,7 +218,8 @@ impl ChannelScope {
         if tables.names.iter().any(Stored::is_erased) {
             return None;
         }
-        let is_it = |name: &Stored<'_>| matches!(name, Stored::Kept(_, text) if *text == channel);
+        let is_it =
+            |name: &Stored<'_>| matches!(name, Stored::Kept(_, text, _) if *text == channel);
         let names: Vec<bool> = tables.names.iter().map(is_it).collect();
         let has = |&[of, ..]: &[NameAt; 4]| names.get(of as usize).is_some_and(|is| *is);
         Some(ChannelScope {
@@ -225,86 +237,146 @@ impl ChannelScope {
     }
 }
 
-/// Gives the names, members and texts of records by their positions in the tables.
+/// The tables of a payload that is being read.
 #[derive(Default)]
-pub(in crate::log) struct TableReader {
-    names: Vec<NameId>,
-    /// `None`: not in the scope.
-    members: Vec<Option<MemberId>>,
-    /// One text for all entries of the frame that use it: most metadata repeats.
-    texts: Vec<SharedText>,
+pub(in crate::log) struct LazyTables {
+    names: Vec<LazyName>,
+    members: Vec<LazyMember>,
+    texts: Vec<LazyText>,
 }
 
-enum SharedText {
-    Kept(Text),
+#[derive(Clone, Copy)]
+enum LazyName {
+    Interned(NameId),
+    /// It is there in the payload.
+    Kept(Place),
     Erased(StringHash),
 }
 
-impl TableReader {
-    /// Interns the frame's names and members.
-    /// With a scope, members outside it are left out.
-    pub(in crate::log) fn new(
-        tables: &Tables<'_>,
-        names: &mut Names,
-        scope: Option<&ChannelScope>,
-    ) -> Result<Self, CodecError> {
-        let of_name = |name: &Stored<'_>| match name {
-            Stored::Kept(_, text) => names.intern(text),
-            Stored::Erased(hash) => names.intern(&erased(hash)),
-        };
-        let of_text = |text: &Stored<'_>| match text {
-            Stored::Kept(_, text) => SharedText::Kept(Arc::from(*text)),
-            Stored::Erased(hash) => SharedText::Erased(**hash),
-        };
-        let mut reader = TableReader {
-            names: tables.names.iter().map(of_name).collect(),
-            members: Vec::with_capacity(tables.members.len()),
-            texts: tables.texts.iter().map(of_text).collect(),
-        };
-        for (&[channel, topic, user, conn], at) in tables.members.iter().zip(0..) {
-            if scope.is_some_and(|scope| !scope.has_member(at)) {
-                reader.members.push(None);
-                continue;
-            }
-            let member = names.member(MemberKey {
-                channel: reader.name(channel)?,
-                topic: reader.name(topic)?,
-                user: reader.name(user)?,
-                conn: reader.name(conn)?,
-            });
-            reader.members.push(Some(member));
-        }
-        Ok(reader)
+#[derive(Clone, Copy)]
+enum LazyMember {
+    Interned(MemberId),
+    Of([NameAt; 4]),
+}
+
+/// One text for all entries that use it: most metadata repeats.
+enum LazyText {
+    Made(Text),
+    Kept(Place),
+    Erased(StringHash),
+}
+
+/// Where a string is in a payload.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Bytes from its begin to the end of the payload.
+    from_end: usize,
+    length: u32,
+}
+
+impl Place {
+    fn of(text: &str, from_end: usize) -> Place {
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        Place { from_end, length }
     }
 
-    pub(in crate::log::codec) fn name(&self, at: NameAt) -> Result<NameId, CodecError> {
-        look_up(&self.names, "name", at).copied()
+    fn text(self, payload: &[u8]) -> Result<&str, CodecError> {
+        let from = payload.len().checked_sub(self.from_end);
+        let bytes = from.and_then(|from| payload.get(from..)?.get(..self.length as usize));
+        std::str::from_utf8(bytes.ok_or(CodecError::Short)?).map_err(|_| CodecError::Utf8)
+    }
+}
+
+impl LazyTables {
+    pub(in crate::log) fn new(tables: &Tables<'_>) -> LazyTables {
+        let name = |name: &Stored<'_>| match *name {
+            Stored::Kept(_, text, from_end) => LazyName::Kept(Place::of(text, from_end)),
+            Stored::Erased(hash) => LazyName::Erased(*hash),
+        };
+        let text = |text: &Stored<'_>| match *text {
+            Stored::Kept(_, text, from_end) => LazyText::Kept(Place::of(text, from_end)),
+            Stored::Erased(hash) => LazyText::Erased(*hash),
+        };
+        LazyTables {
+            names: tables.names.iter().map(name).collect(),
+            members: tables
+                .members
+                .iter()
+                .map(|&of| LazyMember::Of(of))
+                .collect(),
+            texts: tables.texts.iter().map(text).collect(),
+        }
+    }
+}
+
+/// Gives the names, members and texts of records by their positions in the tables.
+pub(in crate::log) struct TableReader<'a> {
+    tables: &'a mut LazyTables,
+    payload: &'a [u8],
+    names: &'a mut Names,
+}
+
+impl<'a> TableReader<'a> {
+    /// A reader of the tables of this payload, which interns in `names`.
+    pub(in crate::log) fn new(
+        tables: &'a mut LazyTables,
+        payload: &'a [u8],
+        names: &'a mut Names,
+    ) -> TableReader<'a> {
+        TableReader {
+            tables,
+            payload,
+            names,
+        }
+    }
+
+    pub(in crate::log::codec) fn name(&mut self, at: NameAt) -> Result<NameId, CodecError> {
+        let name = slot(&mut self.tables.names, "name", at)?;
+        let interned = match *name {
+            LazyName::Interned(known) => return Ok(known),
+            LazyName::Kept(place) => self.names.intern(place.text(self.payload)?),
+            LazyName::Erased(hash) => self.names.intern(&erased(&hash)),
+        };
+        *name = LazyName::Interned(interned);
+        Ok(interned)
     }
 
     pub(in crate::log::codec) fn name_if(
-        &self,
+        &mut self,
         at: Option<NameAt>,
     ) -> Result<Option<NameId>, CodecError> {
         at.map(|at| self.name(at)).transpose()
     }
 
-    pub(in crate::log::codec) fn member(&self, at: MemberAt) -> Result<MemberId, CodecError> {
-        let member = look_up(&self.members, "member", at)?;
-        member.ok_or(CodecError::Index {
-            what: "member outside the scope",
-            index: at,
-        })
+    pub(in crate::log::codec) fn member(&mut self, at: MemberAt) -> Result<MemberId, CodecError> {
+        let [channel, topic, user, conn] = match *slot(&mut self.tables.members, "member", at)? {
+            LazyMember::Interned(known) => return Ok(known),
+            LazyMember::Of(names) => names,
+        };
+        let key = MemberKey {
+            channel: self.name(channel)?,
+            topic: self.name(topic)?,
+            user: self.name(user)?,
+            conn: self.name(conn)?,
+        };
+        let interned = self.names.member(key);
+        *slot(&mut self.tables.members, "member", at)? = LazyMember::Interned(interned);
+        Ok(interned)
     }
 
-    pub(in crate::log::codec) fn text(&self, at: TextAt) -> Result<Text, CodecError> {
-        Ok(match look_up(&self.texts, "text", at)? {
-            SharedText::Kept(text) => Arc::clone(text),
-            SharedText::Erased(hash) => Arc::from(erased(hash)),
-        })
+    pub(in crate::log::codec) fn text(&mut self, at: TextAt) -> Result<Text, CodecError> {
+        let text = slot(&mut self.tables.texts, "text", at)?;
+        let made: Text = match text {
+            LazyText::Made(made) => return Ok(Arc::clone(made)),
+            LazyText::Kept(place) => Arc::from(place.text(self.payload)?),
+            LazyText::Erased(hash) => return Ok(Arc::from(erased(hash))),
+        };
+        *text = LazyText::Made(Arc::clone(&made));
+        Ok(made)
     }
 
     pub(in crate::log::codec) fn text_if(
-        &self,
+        &mut self,
         at: Option<TextAt>,
     ) -> Result<Option<Text>, CodecError> {
         at.map(|at| self.text(at)).transpose()
@@ -312,16 +384,14 @@ impl TableReader {
 
     /// Metadata must be JSON, even if it was erased.
     pub(in crate::log::codec) fn meta(
-        &self,
+        &mut self,
         at: Option<TextAt>,
     ) -> Result<Option<Text>, CodecError> {
-        let meta = |at| {
-            Ok(match look_up(&self.texts, "text", at)? {
-                SharedText::Kept(text) => Arc::clone(text),
-                SharedText::Erased(hash) => Arc::from(format!("\"{}\"", erased(hash))),
-            })
-        };
-        at.map(meta).transpose()
+        let Some(at) = at else { return Ok(None) };
+        if let LazyText::Erased(hash) = slot(&mut self.tables.texts, "text", at)? {
+            return Ok(Some(Arc::from(format!("\"{}\"", erased(hash)))));
+        }
+        self.text(at).map(Some)
     }
 }
 
