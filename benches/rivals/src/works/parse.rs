@@ -33,7 +33,8 @@ pub fn run(args: &Args) -> Outcome<()> {
             for line in &lines {
                 bytes.clear();
                 bytes.extend_from_slice(line.as_bytes());
-                let parsed = simd_json::serde::from_slice_with_buffers::<Line<'_>>(&mut bytes, &mut buffers);
+                let parsed =
+                    simd_json::serde::from_slice_with_buffers::<Line<'_>>(&mut bytes, &mut buffers);
                 black_box(parsed?);
             }
         }
@@ -50,7 +51,11 @@ pub fn run(args: &Args) -> Outcome<()> {
 
 /// A text, borrowed where it has no escapes.
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] #[allow(dead_code)] Cow<'a, str>);
+struct Text<'a>(
+    #[serde(borrow)]
+    #[allow(dead_code)]
+    Cow<'a, str>,
+);
 
 /// A line of the project's own format, or an event of Agora's JavaScript SDK.
 #[derive(Deserialize)]

@@ -5,8 +5,9 @@ use crate::Outcome;
 use crate::args::Args;
 use crate::figure::Figure;
 use rollbook::bench::load::{Random, Zipf, parsed};
+use rollbook::limits::BLOCK_ENTRIES;
 use rollbook::query::WhoFilter;
-use rollbook::store::Ticket;
+use rollbook::store::{BlockSize, Ticket};
 use rollbook::{Options, Store};
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -32,6 +33,8 @@ struct Step {
     entries: u64,
     /// Entries a second since the step before; making and parsing the lines is not timed.
     rate: f64,
+    /// How long sealing took of what the writer, who was busy, had left.
+    seal_s: f64,
     rss_mib: f64,
     disk_mib: f64,
     blocks_mib: f64,
@@ -49,6 +52,13 @@ pub fn run(args: &Args) -> Outcome<()> {
     while store.head() < count {
         let goal = store.head() + step;
         let rate = write(&store, &mut crowd, goal)?;
+        // As the writer does by itself once it has nothing else to do.
+        let start = Instant::now();
+        store.seal(BlockSize {
+            least: 2 * BLOCK_ENTRIES,
+            most: BLOCK_ENTRIES,
+        })?;
+        let seal_s = start.elapsed().as_secs_f64();
         drop(store);
         let start = Instant::now();
         store = Store::open(&dir, Options::default())?;
@@ -57,6 +67,7 @@ pub fn run(args: &Args) -> Outcome<()> {
         let figures = Step {
             entries: store.head(),
             rate,
+            seal_s,
             rss_mib: resident()?,
             disk_mib: mib(bytes_of(&dir)?),
             blocks_mib: mib(bytes_of(&dir.join("blocks"))?),
