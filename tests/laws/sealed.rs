@@ -3,12 +3,14 @@
 use crate::evening;
 use proptest::prelude::*;
 use rollbook::care::VerifyDepth;
+use rollbook::domain::entry::Rules;
+use rollbook::domain::event::Connection;
 use rollbook::limits::BLOCK_ENTRIES;
 use rollbook::log::engine::memory::MemoryJournal;
 use rollbook::log::engine::objects::{MemoryObjects, ObjectStore};
 use rollbook::log::engine::{Journal, JournalError};
 use rollbook::query::WhoFilter;
-use rollbook::store::{BlockSize, SealedBlocks};
+use rollbook::store::{Batch, BatchLine, BlockSize, SealedBlocks};
 use rollbook::{Event, Options, Store};
 use rollbook_support::answers;
 use rollbook_support::desk::Desk;
@@ -259,6 +261,50 @@ fn a_question_about_a_channel_reads_few_blocks() {
             );
             let read = objects.read.lock().unwrap().len();
             assert!(read <= 12, "{room} at {moment}: {read} blocks were read");
+        }
+    }
+}
+
+/// A block may have nothing but link lines, which say something about more channels than its header has room for.
+#[test]
+fn a_gap_that_ended_well_is_known_however_many_there_are() {
+    const ROOMS: i64 = 400;
+    let desk = Parts::default().open();
+    let plain = Parts::default().open();
+    let connection = |what, at| BatchLine::Connection {
+        observer: "gate".into(),
+        what,
+        at: Some(at),
+    };
+    let rooms: Vec<String> = (0..ROOMS).map(|room| format!("room-{room}")).collect();
+    let listed = rooms.iter().zip(1_000..).map(|(room, at)| {
+        let event = Event::snapshot(room.as_str(), [("chat", "lily")]);
+        BatchLine::Event(event.at(at).by("gate").into_owned().into())
+    });
+    let seen = Event::join(rooms[399].as_str(), "chat", "tony");
+    let seen = seen.at(6_000).by("door").into_owned();
+    let batches = [
+        [vec![connection(Connection::Up, 900)], listed.collect()].concat(),
+        vec![connection(Connection::Lost, 5_000)],
+        vec![BatchLine::Event(seen.into())],
+        vec![connection(Connection::Resumed, 7_000)],
+        vec![connection(Connection::Lost, 8_000)],
+    ];
+    for store in [&desk.store, &plain.store] {
+        for lines in &batches {
+            let batch = Batch::new(lines.clone(), Rules::default());
+            store.submit(batch).unwrap().wait().unwrap();
+        }
+    }
+    let sealed = desk.store.seal(BlockSize { least: 1, most: 1 }).unwrap();
+    assert!(sealed.blocks >= 4, "{sealed:?}");
+    for room in [0, 200, 300, 399] {
+        for at in [1_500, 5_500, 6_500, 7_500] {
+            let ask = |store: &Store| {
+                let who = store.who(&rooms[room], &WhoFilter::at(at));
+                serde_json::to_value(who.unwrap()).unwrap()
+            };
+            assert_eq!(ask(&desk.store), ask(&plain.store), "{room} at {at}");
         }
     }
 }

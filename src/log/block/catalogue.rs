@@ -261,7 +261,8 @@ impl Blocks {
         })
     }
 
-    /// The state of the channel with this hash at the begin of a block; `None` where the block does not have it.
+    /// The state of the channel with this hash at the begin of a block; `None` where the block does not have it, or was pruned
+    /// meanwhile.
     ///
     /// # Errors
     /// It is damaged, or cannot be read.
@@ -270,11 +271,22 @@ impl Blocks {
         block: &Block,
         channel: u64,
     ) -> Result<Option<ChannelStateParts>, JournalError> {
-        let sections = block.states(channel).filter(|_| block.has_state(channel));
-        let Some((first, own)) = sections else {
+        let Some(sections) = block.states(channel) else {
             return Ok(None);
         };
-        let number = block.position;
+        match self.state_in(block.position, sections, channel) {
+            // It was pruned since its header was read.
+            Err(_) if block.position < self.begin() => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    fn state_in(
+        &self,
+        number: u64,
+        (first, own): (Section, Section),
+        channel: u64,
+    ) -> Result<ChannelStateParts, JournalError> {
         let first = self.section(number, first)?;
         let trunk = states(number, &first)?.trunk.to_vec();
         let own = self.section(number, own)?;
@@ -283,7 +295,7 @@ impl Blocks {
         let wrong = || FrameError::Disagree("the block's states").into();
         let (_, channel) = known.ok_or_else(|| damaged(number, &wrong()))?;
         let channel = channel.map(<[u8]>::to_vec);
-        Ok(Some(ChannelStateParts { trunk, channel }))
+        Ok(ChannelStateParts { trunk, channel })
     }
 
     /// Checks that the states of a block can be read, and are those that its header names.

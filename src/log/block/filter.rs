@@ -27,8 +27,8 @@ impl ChannelFilter {
         ChannelFilter(bytes)
     }
 
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.0
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Whether the channel may be in the set.

@@ -81,12 +81,12 @@ impl BlockBuilder {
             put_varint(&mut frames, u64::from(frame.parts));
             put_varint(&mut frames, sorter.records - before);
         }
-        let sections = sorter.finish(&frames, states)?;
         let filter = match &header.channels {
             Channels::These(_) => ChannelFilter::default(),
             Channels::Any => ChannelFilter::of(self.counter.entries.keys().copied()),
         };
-        Block::encode(header, position, filter, sections).map(Some)
+        let sections = sorter.finish(&frames, filter, states)?;
+        Block::encode(header, position, sections).map(Some)
     }
 }
 

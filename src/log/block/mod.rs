@@ -10,6 +10,7 @@
 //! | `envelope` | what all objects have in common: a front, and sections, each with its checksum |
 //! | `object` | the bytes of a block: header and sections |
 //! | `plain_frame`, `merge`, `sort` | a frame that is to be sealed; makes a block of frames; sorts their records into streams |
+//! | `channels` | what a block says of its channels, so that a question opens few blocks |
 //! | `reach`, `filter` | how far back the entries of each channel reach; which channels a block has, where they are many |
 //! | `states` | the states of a block's channels at its begin |
 //! | `catalogue` | all blocks of a log, with their headers in memory |
@@ -20,6 +21,7 @@
 
 mod base;
 mod catalogue;
+mod channels;
 mod envelope;
 mod filter;
 mod merge;

@@ -1,22 +1,20 @@
 //! The bytes of a block.
 
+use super::channels::BlockChannels;
 use super::envelope::{BlockError, ObjectFront, Section, front, read_front, store};
-use super::filter::ChannelFilter;
 use crate::domain::time::Millis;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::log::codec::CodecError;
-use crate::log::codec::bytes::{Seq, pack, unpack};
-use crate::log::codec::header::{
-    BlockBody, SectionBody, SinglePayloadBody, StreamBody, UnstatedBody,
-};
+use crate::log::codec::bytes::{pack, unpack};
+use crate::log::codec::header::{BlockBody, SectionBody, SinglePayloadBody, StreamBody};
 use crate::log::frame::{FrameError, FrameHeader, STREAMS_MAX};
 
 /// The first bytes of every block.
 const MAGIC: [u8; 4] = [0xF5, b'R', b'b', 0xFD];
 /// The format of blocks that this Rollbook writes.
 const VERSION: u8 = 3;
-/// The format whose headers do not say whose states the block has.
-const UNSTATED: u8 = 2;
+/// The format whose headers say nothing of the block's channels.
+const STREAMS_ONLY: u8 = 2;
 /// The first format: one payload instead of sections.
 const SINGLE_PAYLOAD: u8 = 1;
 /// So much of an object is read at once for its header, which is rarely longer.
@@ -35,11 +33,8 @@ pub struct Block {
     /// format.
     order: Option<Section>,
     streams: Vec<BlockStream>,
-    /// Hashes of the channels whose states at its begin it has, sorted.
-    stated: Vec<u64>,
-    /// Hashes of the channels that reach back farthest, sorted, each with the earliest moment in its entries.
-    far: Vec<(u64, Millis)>,
-    filter: ChannelFilter,
+    /// What it says of its channels; `None` in the earlier formats.
+    channels: Option<BlockChannels>,
     /// Bytes of the object.
     bytes: usize,
 }
@@ -49,7 +44,7 @@ pub struct Block {
 struct BlockStream {
     /// The hash of its first channel; `None`: the stream has the records of no single channel.
     from: Option<u64>,
-    /// The earliest moment in its entries, but for those of channels in [`Block::far`].
+    /// The earliest moment in its entries, but for those of channels in [`BlockChannels::far`].
     reaches_back_to: Millis,
     section: Section,
     states: Option<Section>,
@@ -59,10 +54,7 @@ struct BlockStream {
 pub(super) struct PlainSections {
     pub order: Vec<u8>,
     pub streams: Vec<PlainStream>,
-    /// Hashes of the channels whose states the streams have, sorted.
-    pub stated: Vec<u64>,
-    /// Hashes of the channels that reach back farthest, sorted, each with the earliest moment in its entries.
-    pub far: Vec<(u64, Millis)>,
+    pub channels: BlockChannels,
 }
 
 /// A stream before compression.
@@ -94,16 +86,10 @@ impl Block {
             return self.header.reaches_back_to;
         };
         let mut streams = self.read_for(channel);
-        let first = streams
-            .next()
-            .map_or(Millis::MIN, |first| first.reaches_back_to);
-        let far = self.far.binary_search_by_key(&channel, |&(far, _)| far);
-        let own = match far.ok().and_then(|at| self.far.get(at)) {
-            Some(&(_, moment)) => moment,
-            None => streams
-                .next()
-                .map_or(Millis::MAX, |own| own.reaches_back_to),
-        };
+        let reach = |stream: &BlockStream| stream.reaches_back_to;
+        let first = streams.next().map_or(Millis::MIN, reach);
+        let far = self.channels.as_ref().and_then(|it| it.far(channel));
+        let own = far.unwrap_or_else(|| streams.next().map_or(Millis::MAX, reach));
         first.min(own)
     }
 
@@ -111,21 +97,29 @@ impl Block {
     #[must_use]
     pub fn may_touch(&self, channel: u64) -> bool {
         let header = &self.header;
-        header.may_touch(channel) && (header.unscoped || self.filter.may_have(channel))
+        let channels = self.channels.as_ref();
+        let may_have = || channels.is_none_or(|channels| channels.filter.may_have(channel));
+        header.may_touch(channel) && (header.unscoped || may_have())
     }
 
     /// Whether it has the state of the channel with this hash at its begin.
     pub(super) fn has_state(&self, channel: u64) -> bool {
-        self.stated.binary_search(&channel).is_ok()
+        let channels = self.channels.as_ref();
+        channels.is_some_and(|channels| channels.has_state(channel))
     }
 
     /// Whether its states are of these channels, by their hashes. In the second format that is not known.
-    pub(super) fn has_states_of(&self, channels: &[u64]) -> bool {
-        self.stated.is_empty() || self.stated == channels
+    pub(super) fn has_states_of(&self, stated: &[u64]) -> bool {
+        let channels = self.channels.as_ref();
+        channels.is_none_or(|channels| channels.stated == stated)
     }
 
-    /// The sections with the states of the first stream and of the one with the channel of this hash.
+    /// The sections with the states of the first stream and of the one with the channel of this hash; `None` if the block does
+    /// not have its state.
     pub(super) fn states(&self, channel: u64) -> Option<(Section, Section)> {
+        if !self.has_state(channel) {
+            return None;
+        }
         let mut read = self.read_for(channel);
         let first = read.next()?;
         let own = read.next().unwrap_or(first);
@@ -169,14 +163,12 @@ impl Block {
     pub(super) fn encode(
         mut header: FrameHeader,
         position: u64,
-        filter: ChannelFilter,
         sections: PlainSections,
     ) -> Result<(Block, Vec<u8>), BlockError> {
         let PlainSections {
             order,
             streams,
-            stated,
-            far,
+            channels,
         } = sections;
         let plain_len = streams.iter().map(|stream| stream.payload.len()).sum();
         if plain_len > FRAME_BYTES_MAX {
@@ -204,17 +196,12 @@ impl Block {
             header: header.body(),
             order: Some(order),
             streams: streams.collect::<Result<_, BlockError>>()?,
-            stated: stated.into_iter().map(u64::to_le_bytes).collect(),
-            far: far
-                .into_iter()
-                .map(|(channel, at)| (channel.to_le_bytes(), at))
-                .collect(),
-            filter: filter.into_bytes(),
         };
         let mut packed = Vec::with_capacity(1_024);
         pack(&body, &mut packed)?;
+        pack(&channels.body(), &mut packed)?;
         let mut bytes = front(MAGIC, VERSION, &packed)?;
-        let block = Block::of_body(body, bytes.len())?;
+        let block = Block::of_body(body, Some(channels), bytes.len())?;
         bytes.extend_from_slice(&stored);
         Ok((block, bytes))
     }
@@ -222,24 +209,34 @@ impl Block {
     /// Reads the header at the front of an object; `Err` with the bytes that are needed if there are too few.
     pub(super) fn decode(bytes: &[u8]) -> Result<Result<Block, usize>, BlockError> {
         let ObjectFront { version, body, end } =
-            match read_front(bytes, MAGIC, &[SINGLE_PAYLOAD, UNSTATED, VERSION])? {
+            match read_front(bytes, MAGIC, &[SINGLE_PAYLOAD, STREAMS_ONLY, VERSION])? {
                 Ok(front) => front,
                 Err(needed) => return Ok(Err(needed)),
             };
-        let length = body.len();
-        let (body, used) = match version {
+        let (block, used) = match version {
             SINGLE_PAYLOAD => single_stream(body)?,
-            UNSTATED => unstated(body)?,
             _ => unpack(body)?,
         };
-        if used != length {
-            return Err(CodecError::Trailing(length - used).into());
+        let rest = body.get(used..).unwrap_or_default();
+        let (channels, used) = match version {
+            VERSION => {
+                let (channels, used) = unpack(rest)?;
+                (Some(BlockChannels::of_body(channels)?), used)
+            }
+            _ => (None, 0),
+        };
+        if used != rest.len() {
+            return Err(CodecError::Trailing(rest.len() - used).into());
         }
-        Block::of_body(body, end).map(Ok)
+        Block::of_body(block, channels, end).map(Ok)
     }
 
     /// The block of a header that ends at the byte `at`.
-    fn of_body(body: BlockBody, at: usize) -> Result<Block, BlockError> {
+    fn of_body(
+        body: BlockBody,
+        channels: Option<BlockChannels>,
+        at: usize,
+    ) -> Result<Block, BlockError> {
         let of_one = body.frames >= 1 && body.positions >= 1 && body.position >= 1;
         let ends = body.frame.checked_add(body.frames).is_some()
             && body.position.checked_add(body.positions.into()).is_some();
@@ -262,12 +259,11 @@ impl Block {
                 },
             });
         }
-        let plain: u64 = streams
-            .iter()
-            .map(|stream| stream.section.plain_len())
-            .sum();
         // So that nothing that is reckoned by it is larger than what the streams can be.
-        if plain != header.plain_len || header.entries > plain {
+        let mut lengths = streams.iter().map(|stream| stream.section.plain_len());
+        let plain = lengths.try_fold(0, |sum: u64, length| sum.checked_add(length));
+        let plain = plain.filter(|&plain| plain <= FRAME_BYTES_MAX as u64);
+        if plain != Some(header.plain_len) || header.entries > header.plain_len {
             return Err(FrameError::Disagree("the block's length").into());
         }
         let sorted = streams.is_sorted_by(|a, b| a.from < b.from);
@@ -275,25 +271,12 @@ impl Block {
         if !begins || streams.len() > STREAMS_MAX || !sorted {
             return Err(FrameError::Disagree("the block's streams").into());
         }
-        let stated: Vec<u64> = body.stated.0.into_iter().map(u64::from_le_bytes).collect();
-        if !stated.is_sorted_by(|a, b| a < b) {
-            return Err(FrameError::Disagree("the block's states").into());
-        }
-        let far = body.far.0.into_iter();
-        let far: Vec<(u64, Millis)> = far
-            .map(|(channel, at)| (u64::from_le_bytes(channel), at))
-            .collect();
-        if !far.is_sorted_by(|a, b| a.0 < b.0) {
-            return Err(FrameError::Disagree("how far the block reaches back").into());
-        }
         Ok(Block {
             header,
             position: body.position,
             order,
             streams,
-            stated,
-            far,
-            filter: ChannelFilter::from_bytes(body.filter),
+            channels,
             bytes: end,
         })
     }
@@ -319,27 +302,6 @@ fn single_stream(bytes: &[u8]) -> Result<(BlockBody, usize), CodecError> {
         header: body.header,
         order: None,
         streams: vec![stream],
-        stated: Seq(Vec::new()),
-        far: Seq(Vec::new()),
-        filter: Vec::new(),
-    };
-    Ok((body, used))
-}
-
-/// Reads the header of a block of the second format. Whose states it has is not known, so they are not used.
-fn unstated(bytes: &[u8]) -> Result<(BlockBody, usize), CodecError> {
-    let (body, used): (UnstatedBody, usize) = unpack(bytes)?;
-    let body = BlockBody {
-        frame: body.frame,
-        frames: body.frames,
-        position: body.position,
-        positions: body.positions,
-        header: body.header,
-        order: body.order,
-        streams: body.streams,
-        stated: Seq(Vec::new()),
-        far: Seq(Vec::new()),
-        filter: Vec::new(),
     };
     Ok((body, used))
 }

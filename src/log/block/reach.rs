@@ -6,6 +6,7 @@ use crate::domain::names::Names;
 use crate::domain::time::Millis;
 use crate::log::frame::{channel_hash, reach_itself};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeBounds;
 
 /// So many channels have a moment of their own in the header of a block.
 const FAR_MAX: usize = 256;
@@ -71,20 +72,11 @@ impl Reaches {
 }
 
 impl BlockReach {
-    /// The earliest moment of the channels that have none of their own in the header, of those in a stream that begins at
-    /// one hash and ends before another. The first stream is of no single channel.
-    pub fn of_stream(&self, from: Option<u64>, end: Option<u64>) -> Millis {
-        let Some(from) = from else {
-            return self.others;
-        };
-        let of_channels = self
-            .near
-            .range(from..)
-            .map(|(&channel, &moment)| (channel, moment));
-        let of_stream = of_channels.take_while(|&(channel, _)| end.is_none_or(|end| channel < end));
-        of_stream
-            .map(|(_, moment)| moment)
-            .min()
-            .unwrap_or(Millis::MAX)
+    /// The earliest moment in a stream's entries, but for those of channels that have one of their own in the header. `first`:
+    /// it also has the entries of no single channel.
+    pub fn of_stream(&self, channels: impl RangeBounds<u64>, first: bool) -> Millis {
+        let near = self.near.range(channels).map(|(_, &moment)| moment).min();
+        let near = near.unwrap_or(Millis::MAX);
+        if first { near.min(self.others) } else { near }
     }
 }

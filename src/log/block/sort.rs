@@ -1,7 +1,9 @@
 //! Sorts the records of frames into streams by channel, so that a question about one channel reads a small part of a
 //! block. Within a stream the fields of the records go into columns.
 
+use super::channels::BlockChannels;
 use super::envelope::BlockError;
+use super::filter::ChannelFilter;
 use super::object::{PlainSections, PlainStream};
 use super::plain_frame::{PlainRecord, RecordSink, hash_of};
 use super::reach::Reaches;
@@ -21,6 +23,7 @@ use crate::log::codec::tables::read::{LazyTables, TableReader, Tables};
 use crate::log::codec::{CodecError, STREAM_VERSION};
 use crate::log::frame::{FrameError, STREAMS_MAX, tag};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 /// A stream gets no further channel when it would have more entries than this: so a question about one channel decodes
 /// few entries of others. Smaller streams compress worse.
@@ -188,6 +191,7 @@ impl StreamSorter {
     pub fn finish(
         self,
         frames: &[u8],
+        filter: ChannelFilter,
         states: Option<&StartStates>,
     ) -> Result<PlainSections, BlockError> {
         let mut order = Vec::with_capacity(frames.len() + self.bare.len() + 8);
@@ -204,8 +208,13 @@ impl StreamSorter {
         let ends: Vec<Option<u64>> = ends.chain([None]).collect();
         let reach = self.reaches.finish();
         let finish = |(stream, end): (StreamWriter, Option<u64>)| {
-            let states = states.map(|states| states.of_stream(stream.from, end));
-            let reaches_back_to = reach.of_stream(stream.from, end);
+            let first = stream.from.is_none();
+            let channels = (
+                stream.from.map_or(Bound::Unbounded, Bound::Included),
+                end.map_or(Bound::Unbounded, Bound::Excluded),
+            );
+            let reaches_back_to = reach.of_stream(channels, first);
+            let states = states.map(|states| states.of_stream(channels, first));
             stream.finish(reaches_back_to, states)
         };
         let streams = streams.into_iter().zip(ends).map(finish);
@@ -213,8 +222,11 @@ impl StreamSorter {
         Ok(PlainSections {
             order,
             streams: streams.collect::<Result<_, BlockError>>()?,
-            stated: stated.unwrap_or_default(),
-            far: reach.far,
+            channels: BlockChannels {
+                stated: stated.unwrap_or_default(),
+                far: reach.far,
+                filter,
+            },
         })
     }
 }

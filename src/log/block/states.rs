@@ -3,7 +3,7 @@
 
 use crate::log::codec::header::StatesBody;
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::RangeBounds;
 
 /// The state at the begin of a block, as parts of a checkpoint.
 #[derive(Debug, Clone, Default)]
@@ -24,20 +24,12 @@ pub struct ChannelStateParts {
 }
 
 impl StartStates {
-    /// The states of the channels of a stream that begins at one hash, and ends before another. The first stream has the
-    /// trunk.
-    pub(super) fn of_stream(&self, from: Option<u64>, end: Option<u64>) -> StatesBody<'_> {
-        let Some(from) = from else {
-            return StatesBody {
-                trunk: &self.trunk,
-                ..StatesBody::default()
-            };
-        };
-        let end = end.map_or(Bound::Unbounded, Bound::Excluded);
-        let channels = self.channels.range((Bound::Included(from), end));
+    /// What a stream has of it: the states of its channels. The first one has the trunk, too.
+    pub(super) fn of_stream(&self, channels: impl RangeBounds<u64>, first: bool) -> StatesBody<'_> {
+        let channels = self.channels.range(channels);
         let channels = channels.map(|(hash, part)| (hash.to_le_bytes(), part.as_deref()));
         StatesBody {
-            trunk: &[],
+            trunk: if first { &self.trunk } else { &[] },
             channels: channels.collect(),
         }
     }

@@ -37,6 +37,11 @@ pub(in crate::log) struct BlockBody {
     pub(in crate::log) header: HeaderBody,
     pub(in crate::log) order: Option<SectionBody>,
     pub(in crate::log) streams: Vec<StreamBody>,
+}
+
+/// What a block says of its channels, behind its header.
+#[derive(Debug, Encode, Decode)]
+pub(in crate::log) struct BlockChannelsBody {
     /// Hashes of the channels whose states it has, sorted.
     pub(in crate::log) stated: Seq<[u8; 8]>,
     /// Hashes of the channels whose entries reach back farthest, sorted, each with the earliest moment.
@@ -53,7 +58,7 @@ pub(in crate::log) struct SectionBody {
 }
 
 /// A stream of a block. `from` is the hash of its first channel; `None`: it is of no single channel. `reaches_back_to` is the
-/// earliest moment in any entry, but for those of channels in [`BlockBody::far`].
+/// earliest moment in any entry, but for those of channels in [`BlockChannelsBody::far`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(in crate::log) struct StreamBody {
     pub(in crate::log) from: Option<[u8; 8]>,
@@ -79,16 +84,4 @@ pub(in crate::log) struct SinglePayloadBody {
     pub(in crate::log) positions: u32,
     pub(in crate::log) payload_len: u64,
     pub(in crate::log) header: HeaderBody,
-}
-
-/// The header of a block of the second version, which does not say whose states it has.
-#[derive(Debug, Encode, Decode)]
-pub(in crate::log) struct UnstatedBody {
-    pub(in crate::log) frame: u64,
-    pub(in crate::log) frames: u64,
-    pub(in crate::log) position: u64,
-    pub(in crate::log) positions: u32,
-    pub(in crate::log) header: HeaderBody,
-    pub(in crate::log) order: Option<SectionBody>,
-    pub(in crate::log) streams: Vec<StreamBody>,
 }

@@ -28,6 +28,37 @@ const NO_ENTRY: u8 = 1 << 7;
 /// So many streams have a number in a byte of an order.
 pub(in crate::log) const STREAMS_MAX: usize = NO_ENTRY as usize;
 
+/// A list of places, each a varint less the one before. None comes twice.
+struct RecordPlaces<'a> {
+    rest: Reader<'a>,
+    last: Option<usize>,
+}
+
+impl<'a> RecordPlaces<'a> {
+    fn of(bytes: &'a [u8]) -> RecordPlaces<'a> {
+        let rest = Reader::new(bytes);
+        RecordPlaces { rest, last: None }
+    }
+
+    fn read(&mut self) -> Result<usize, FrameError> {
+        let step = self.rest.index()? as usize;
+        let place = match self.last {
+            None => Some(step),
+            Some(last) => last.checked_add(step).filter(|_| step > 0),
+        };
+        self.last = place;
+        place.ok_or_else(wrong)
+    }
+}
+
+impl Iterator for RecordPlaces<'_> {
+    type Item = Result<usize, FrameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.rest.is_empty()).then(|| self.read())
+    }
+}
+
 fn wrong() -> FrameError {
     FrameError::Disagree("the order of records")
 }
@@ -58,7 +89,7 @@ impl StreamOrder {
             .filter_map(|(of, number)| Some((of.as_mut()?, number)));
         let places = read.map(|(stream, number)| Some((stream.take_places()?, number)));
         match places.collect::<Option<Vec<(Vec<u8>, u8)>>>() {
-            Some(places) => order.place(&mut reader, header.entries, &places)?,
+            Some(places) => order.place(reader.rest(), header, &places)?,
             None => order.take(reader.rest(), streams),
         }
         Ok((frames, Some(order)))
@@ -67,24 +98,21 @@ impl StreamOrder {
     /// The places that the streams state, and those of records without entries.
     fn place(
         &mut self,
-        bare: &mut Reader<'_>,
-        entries: u64,
+        bare: &[u8],
+        header: &FrameHeader,
         places: &[(Vec<u8>, u8)],
     ) -> Result<(), FrameError> {
-        let mut at = 0_usize;
-        while !bare.is_empty() {
-            at = at.checked_add(bare.index()? as usize).ok_or_else(wrong)?;
-            self.bare.push(at);
+        let others = [header.pages, header.rejects, header.progress];
+        let others = others.into_iter().fold(0, u64::saturating_add);
+        self.bare = RecordPlaces::of(bare).collect::<Result<_, FrameError>>()?;
+        if self.bare.len() as u64 != others {
+            return Err(wrong());
         }
-        let all = usize::try_from(entries).map_err(|_| wrong())?;
-        let all = all.checked_add(self.bare.len()).ok_or_else(wrong)?;
-        self.streams = vec![NOT_READ; all];
+        let all = header.entries.saturating_add(others);
+        self.streams = vec![NOT_READ; usize::try_from(all).map_err(|_| wrong())?];
         for (places, stream) in places {
-            let mut places = Reader::new(places);
-            let mut at = 0_usize;
-            while !places.is_empty() {
-                at = at.checked_add(places.index()? as usize).ok_or_else(wrong)?;
-                match self.streams.get_mut(at) {
+            for at in RecordPlaces::of(places) {
+                match self.streams.get_mut(at?) {
                     Some(of) if *of == NOT_READ => *of = *stream,
                     _ => return Err(wrong()),
                 }
