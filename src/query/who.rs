@@ -195,7 +195,7 @@ impl Store {
         Ok(Who {
             channel: channel.to_owned(),
             at: Some(Time(at)),
-            // This seq is the same whether the cursor began at a checkpoint or at the first entry.
+            // This seq is the same wherever the cursor began.
             seq: of_channel.map_or(0, |channel| channel.effective_seq()),
             coverage,
             last_proof: heard.max(gap_from).map(Time),

@@ -126,7 +126,7 @@ fn each_sealed_block_has_the_states_of_its_channels() {
         let engine = Box::new(Arc::clone(&engine));
         Store::on_parts(engine, Box::new(Arc::clone(&objects)), support::options()).unwrap()
     };
-    // One member comes and goes, so that checkpoints are small.
+    // One member comes and goes, so that its entries pay for the states soon.
     for n in 1..=20 * BLOCK {
         let ts = START + n as i64 * 1_000;
         let what = ["leave", "join"][(n % 2) as usize];

@@ -265,6 +265,35 @@ fn a_question_about_a_channel_reads_few_blocks() {
     }
 }
 
+/// A process that asks once reads from the newest checkpoint on, however long ago the channel was heard of.
+#[test]
+fn a_first_question_about_now_begins_at_the_newest_checkpoint() {
+    let (engine, objects) = (Arc::new(MemoryJournal::new()), Arc::new(Watched::default()));
+    let open = || {
+        let engine = Box::new(Arc::clone(&engine));
+        Store::on_parts(engine, Box::new(Arc::clone(&objects)), Options::default()).unwrap()
+    };
+    let store = open();
+    for turn in 0..200 {
+        let room = if turn < 3 { "quiet" } else { "busy" };
+        let event = match turn % 2 {
+            0 => Event::join(room, "chat", "lily").at(1_000 + turn),
+            _ => Event::leave(room, "chat", "lily").at(1_000 + turn),
+        };
+        store.record(&[event]).unwrap();
+    }
+    let expected = format!("{:?}", store.who("quiet", &WhoFilter::default()));
+    assert!(store.seal(BlockSize { least: 1, most: 12 }).unwrap().blocks > 10);
+    // Closing makes a checkpoint.
+    drop(store);
+    let store = open();
+    objects.read.lock().unwrap().clear();
+    let asked = store.who("quiet", &WhoFilter::default());
+    assert_eq!(format!("{asked:?}"), expected);
+    let read = objects.read.lock().unwrap().clone();
+    assert!(read.len() <= 1, "{read:?}");
+}
+
 /// A block may have nothing but link lines, which say something about more channels than its header has room for.
 #[test]
 fn a_gap_that_ended_well_is_known_however_many_there_are() {

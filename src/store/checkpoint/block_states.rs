@@ -14,8 +14,8 @@ use std::sync::Arc;
 pub(super) struct StatedBlock {
     block: Arc<Block>,
     channel: u64,
-    /// The scope begins in a block.
-    is_sealed: bool,
+    /// The scope begins in a block: no checkpoint need be looked for.
+    pub is_sealed: bool,
 }
 
 /// The newest block that has the channel's state and at which a scope of that channel may begin.
@@ -45,12 +45,12 @@ pub(super) fn stated_block(log: &Log, scope: &ScanScope<'_>) -> Option<StatedBlo
 }
 
 impl StatedBlock {
-    /// Whether it is better to begin here than at a checkpoint before this position.
-    pub fn is_near(&self, next: u64) -> bool {
-        self.is_sealed || next <= self.block.position
+    /// The engine's position where it begins.
+    pub fn position(&self) -> u64 {
+        self.block.position
     }
 
-    /// The cursor at the begin of the block. `None` if its states are of another program.
+    /// The cursor at the begin of the block. `None` if its states are of another program, or it was pruned meanwhile.
     pub fn cursor(
         &self,
         log: &Log,

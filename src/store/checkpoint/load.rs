@@ -24,13 +24,9 @@ pub(in crate::store) fn load(
         ScanStart::Seq(seq) => return at_seq(log, seq, end),
         ScanStart::Behind(_) | ScanStart::InEffectAt(_) => {}
     }
-    let block = stated_block(log, scope);
-    let of_block = || match &block {
-        Some(block) => block.cursor(log, scope),
-        None => Ok(None),
-    };
-    if block.as_ref().is_some_and(|block| block.is_near(0))
-        && let Some(cursor) = of_block()?
+    let mut block = stated_block(log, scope);
+    if let Some(sealed) = block.take_if(|block| block.is_sealed)
+        && let Some(cursor) = sealed.cursor(log, scope)?
     {
         return Ok(cursor);
     }
@@ -50,11 +46,11 @@ pub(in crate::store) fn load(
         let Some(index) = index(engine, frame).filter(is_early) else {
             continue;
         };
-        if block
-            .as_ref()
-            .is_some_and(|block| block.is_near(index.next))
+        // Of the two places, reading begins at the later one.
+        if let Some(later) = block.take_if(|block| index.next <= block.position())
+            && let Some(cursor) = later.cursor(log, scope)?
         {
-            break;
+            return Ok(cursor);
         }
         if !is_of_this_log(log, &index)? {
             continue;
@@ -75,10 +71,8 @@ pub(in crate::store) fn load(
             return Ok(cursor);
         }
     }
-    match of_block()? {
-        Some(cursor) => Ok(cursor),
-        None => beginning(log, scope),
-    }
+    let of_block = block.map_or(Ok(None), |block| block.cursor(log, scope))?;
+    of_block.map_or_else(|| beginning(log, scope), Ok)
 }
 
 /// A frame up to which every checkpoint is early enough, by the headers of blocks, which are in memory; 0 if none is

@@ -20,6 +20,7 @@ pub(super) fn is_early(index: &wire::Index, end: u64, scope: &ScanScope<'_>) -> 
             part.is_none_or(|part| part.effective_at <= at)
         }
     };
+    // Only an earlier program made checkpoints without tombstones.
     let whole = index.whole || !scope.departed;
     whole
         && index.next <= end

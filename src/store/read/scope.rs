@@ -5,7 +5,7 @@ use crate::domain::time::Millis;
 use crate::log::Record;
 use crate::log::frame::FrameHeader;
 
-/// Where to begin reading. Reading begins earlier if only an earlier checkpoint is stored.
+/// Where to begin reading. Reading begins earlier if only an earlier state is stored, in a checkpoint or a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ScanStart {
     /// At the first entry.
