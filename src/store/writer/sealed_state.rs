@@ -11,13 +11,12 @@ use crate::store::error::StoreError;
 use crate::store::read::{ScanScope, ScanStart, ScopedFrame, ScopedFrames, StateCursor};
 use std::collections::HashMap;
 
-/// The states in blocks need about this part of the bytes of the entries, before compression. A channel's state is stored
-/// again when its entries since the last time have paid for it: so it is never many entries back, and states never need
-/// more room than that, however many members are present.
+/// States take at most one byte for so many bytes of entries, before compression. A channel's state is stored again when its
+/// entries since the last time have paid for it: so it is never many entries back, however many members are present.
 const STATES_PART: u64 = 4;
 
-/// So large a part of that is free for what belongs to no channel.
-const TRUNK_FREE: u64 = 64 << 10;
+/// A trunk of so many bytes need not be paid for: what belongs to no channel is often as short.
+const TRUNK_FREE: u64 = 16 << 10;
 
 /// The bytes of a channel's state, about: without members, and for each present one.
 const STATE_BYTES: u64 = 160;
@@ -28,6 +27,8 @@ pub(in crate::store) struct SealedState {
     cursor: StateCursor,
     /// By the channel's hash, its entries since a block has had its state, as far as they are known.
     since: HashMap<u64, u64>,
+    /// Bytes of the blocks since the last one that has a trunk.
+    unpaid: u64,
 }
 
 impl SealedState {
@@ -42,6 +43,7 @@ impl SealedState {
         Ok(SealedState {
             cursor,
             since: HashMap::new(),
+            unpaid: 0,
         })
     }
 
@@ -50,38 +52,45 @@ impl SealedState {
         self.cursor.place.next
     }
 
-    /// The states that a block gets which begins here.
+    /// The states that a block gets which begins here; `None` where even those of no channel would take too much.
     pub fn states_for(&mut self, block: &BlockBuilder) -> Result<Option<StartStates>, StoreError> {
+        let states = self.paid_for(block)?;
+        for channel in states.iter().flat_map(|states| states.channels.keys()) {
+            self.since.insert(*channel, 0);
+        }
+        for (channel, entries) in block.channels() {
+            *self.since.entry(channel).or_default() += entries;
+        }
+        Ok(states)
+    }
+
+    fn paid_for(&mut self, block: &BlockBuilder) -> Result<Option<StartStates>, StoreError> {
         let StateCursor { state, names, .. } = &self.cursor;
         let trunk = wire::trunk_to_bytes(state, names)?;
-        let bytes = block.bytes() as u64;
-        if trunk.len() as u64 * STATES_PART > bytes.max(TRUNK_FREE) {
+        self.unpaid += block.bytes() as u64;
+        let costs = trunk.len() as u64;
+        if costs > TRUNK_FREE && costs * STATES_PART > self.unpaid {
             return Ok(None);
         }
+        self.unpaid = 0;
         let mut states = StartStates {
             trunk,
             channels: block.channels().map(|(hash, _)| (hash, None)).collect(),
         };
-        let per_entry = bytes / block.entries().max(1);
+        let per_entry = block.bytes() as u64 / block.entries().max(1);
         for (name, channel) in state.channels() {
             let hash = channel_hash(names.text(name));
             let Some(part) = states.channels.get_mut(&hash) else {
                 continue;
             };
-            let size = STATE_BYTES + MEMBER_BYTES * channel.roster().len() as u64;
+            let costs = STATE_BYTES + MEMBER_BYTES * channel.roster().len() as u64;
             let since = self.since.get(&hash).copied();
-            let paid = since
-                .unwrap_or(limits::BLOCK_ENTRIES)
-                .saturating_mul(per_entry);
-            if size.saturating_mul(STATES_PART) <= paid {
+            let since = since.unwrap_or(limits::BLOCK_ENTRIES);
+            if costs * STATES_PART <= since.saturating_mul(per_entry) {
                 *part = wire::channel_to_bytes(state, name, names)?;
-                self.since.insert(hash, 0);
             } else {
                 states.channels.remove(&hash);
             }
-        }
-        for (hash, entries) in block.channels() {
-            *self.since.entry(hash).or_default() += entries;
         }
         Ok(Some(states))
     }

@@ -60,7 +60,7 @@ pub(super) fn run(shared: &StoreShared, wakes: &Receiver<()>, ends: &AtomicBool)
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        if let Err(error) = retention.prune_due(shared, ends) {
+        if let Err(error) = retention.prune_due(shared, ends, due) {
             // The next round tries again.
             shared.options.meter.sealing_failed(&error);
         }
@@ -119,15 +119,20 @@ impl Retention {
         }
     }
 
-    /// Prunes what may go, if it is time; piece by piece, and no longer once sealing is due.
-    fn prune_due(&mut self, shared: &StoreShared, ends: &AtomicBool) -> Result<(), StoreError> {
+    /// Prunes what may go, if it is time; piece by piece, and no longer once sealing is due, which is at so many unsealed entries.
+    fn prune_due(
+        &mut self,
+        shared: &StoreShared,
+        ends: &AtomicBool,
+        due: u64,
+    ) -> Result<(), StoreError> {
         let now = Instant::now();
         let Some(retain_ms) = self.retain_ms.filter(|_| now >= self.next) else {
             return Ok(());
         };
         self.next = now + Duration::from_millis(limits::PRUNE_EVERY_MS);
         let before = (shared.options.clock)().saturating_sub(retain_ms);
-        while !ends.load(Ordering::Relaxed) && shared.unsealed() < DUE_ENTRIES {
+        while !ends.load(Ordering::Relaxed) && shared.unsealed() < due {
             let long_ago = self.pruned.is_none_or(|at| at.elapsed() >= PRUNED_AT_LEAST);
             let is_enough =
                 |plan: &Pruned| plan.blocks > 0 || plan.entries >= limits::PRUNED_MIN || long_ago;
