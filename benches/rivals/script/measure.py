@@ -102,6 +102,10 @@ class Bench:
         """Those that are asked about: SQL has no reconciliation, so they have no snapshots."""
         return ["changes"] + (["trace"] if os.path.exists(self.file("trace")) else [])
 
+    def parsed_datasets(self):
+        """Lines of both formats; those without snapshots are no other lines."""
+        return ["mixed", *(name for name in self.datasets() if name == "trace")]
+
     def append(self):
         self.appended("append", APPEND, self.sizes.append, BATCH)
         self.appended("single", SINGLE, self.sizes.single, 1)
@@ -117,7 +121,7 @@ class Bench:
 
     def parses(self):
         """Parses the lines of each dataset in memory."""
-        for dataset in ["mixed", *(name for name in self.datasets() if name == "trace")]:
+        for dataset in self.parsed_datasets():
             for name in PARSERS:
                 found = self.rivals("parse", "--contender", name.lower(), "--events", self.file(dataset))
                 size = os.path.getsize(self.file(dataset))

@@ -138,7 +138,7 @@ class Page:
             self.rated("append", "contender", "bare file, the JSON lines", True),
             f"**One event at a time, durable before the next; {self.sizes.single:,} events.**", self.singles(),
         ]
-        for name in ["mixed", *(name for name in self.bench.datasets() if name == "trace")]:
+        for name in self.bench.parsed_datasets():
             parts.append(f"**Parsing lines in memory, one core: {self.dataset(name, trace)}.**")
             parts.append(self.parsed(f"parse {name}"))
         for name in ["mixed", *self.bench.datasets()]:
