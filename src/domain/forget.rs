@@ -7,7 +7,7 @@
 
 use super::interval::ObservedInterval;
 use super::members::MemberTable;
-use super::names::{Marks, MemberId, NameId, Names, NumberMap, Renumbering};
+use super::names::{Marks, MemberId, NameId, Names, NumberMap, Renumbering, number};
 use super::observer::Observer;
 use super::own_list::{Collecting, OwnList};
 use super::own_reports::OwnReports;
@@ -98,20 +98,31 @@ fn number_keys<K: Hash + Eq, V>(map: &mut NumberMap<K, V>, mut number: impl FnMu
     *map = old.map(|(key, value)| (number(key), value)).collect();
 }
 
-/// Drops the slots of unknown members.
+/// Drops the slots of unknown members. In place: this is the largest part of the state, and a second one beside it would
+/// double the memory.
 fn number_slots(slots: &mut Vec<Slot>, numbers: &mut impl Numbers) {
-    let mut kept = Vec::new();
-    for (number, mut slot) in (0..).zip(std::mem::take(slots)) {
+    let mut end = 0;
+    for at in 0..slots.len() {
+        let Some(slot) = slots.get_mut(at) else {
+            break;
+        };
+        let mut slot = std::mem::take(slot);
         if slot.presence == Presence::Unknown {
             continue;
         }
         number_heard(&mut slot.reporters, numbers);
-        let at = numbers.member(MemberId(number)).0 as usize;
-        // MemberTable keep their order: each number is larger than the one before it.
-        kept.resize_with(at.max(kept.len()), Slot::default);
-        kept.push(slot);
+        // Members keep their order, and none gets a larger number than it had: what is overwritten was read before.
+        let to = numbers.member(MemberId(number(at))).0 as usize;
+        assert!(to <= at, "a member got a larger number");
+        if let Some(place) = slots.get_mut(to) {
+            *place = slot;
+        }
+        end = to + 1;
     }
-    *slots = kept;
+    slots.truncate(end);
+    if slots.capacity() / 2 > end {
+        slots.shrink_to(end + end / 2);
+    }
 }
 
 fn number_heard(heard: &mut Reporters, numbers: &mut impl Numbers) {
