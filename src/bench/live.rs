@@ -60,6 +60,7 @@ pub(super) fn all(run: &mut BenchRun<'_>, flow: &LineFlow) -> Result<(), BenchEr
             bare_per_second: Some(of_file.per_second(count)),
             latency: clock.latency(),
             bare_latency: Some(of_file.latency()),
+            bytes_each: None,
         })?;
     }
     Ok(())

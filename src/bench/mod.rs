@@ -118,6 +118,7 @@ impl ExportRow for Figure {
         "bare_per_second",
         "latency",
         "bare_latency",
+        "bytes_each",
         "durability",
         "version",
         "optimised",
@@ -182,6 +183,8 @@ pub struct Work {
     pub latency: Latency,
     /// The latency of the bare file.
     pub bare_latency: Option<Latency>,
+    /// Bytes that each has on the disk afterwards.
+    pub bytes_each: Option<f64>,
 }
 
 /// Percentiles, in microseconds.

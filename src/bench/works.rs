@@ -9,11 +9,14 @@ use crate::domain::entry::{Commit, Rules};
 use crate::domain::names::Names;
 use crate::domain::resolve::resolve;
 use crate::domain::state::State;
+use crate::ingest::{IngestOptions, Source, ingest};
 use crate::limits::BLOCK_ENTRIES;
-use crate::query::{WhoFilter, WhoWhen};
+use crate::query::{SessionFilter, StatsFilter, WhoFilter, WhoWhen};
 use crate::replay::{self, LineShape};
 use crate::store::{Batch, BatchLine, BlockSize, Options, Store, Ticket};
 use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -46,13 +49,19 @@ pub(super) fn all(run: &mut BenchRun<'_>, sizes: &Sizes) -> Result<(), BenchErro
     let in_batches = append(&store, &mut bare, &mut load, lines, batches, IN_FLIGHT)?;
     run.measured(in_batches)?;
     run.begins("seal")?;
-    run.measured(sealed(&store)?)?;
+    run.measured(sealed(&store, &folder.join("store").join("blocks"))?)?;
     run.begins("replay")?;
     run.measured(replayed(&store, sizes)?)?;
+    run.begins("figures and stays of all channels")?;
+    for work in whole_store(&store, sizes)? {
+        run.measured(work)?;
+    }
     run.begins("questions")?;
     run.measured(questions(&store, &mut load, sizes.questions, true))?;
     run.measured(questions(&store, &mut load, sizes.moments, false))?;
     drop(store);
+    run.begins("ingest of a file")?;
+    run.measured(ingested(&folder, &options, &mut bare, sizes)?)?;
     run.begins("open")?;
     run.measured(opened(&folder.join("store"), &options, sizes.replays)?)?;
     run.begins("reconciliation")?;
@@ -115,6 +124,7 @@ fn append(
         bare_per_second: Some(of_file.per_second(count)),
         latency: of_store.latency(),
         bare_latency: Some(of_file.latency()),
+        bytes_each: None,
     })
 }
 
@@ -130,14 +140,81 @@ fn settle(
 }
 
 /// Measures old frames becoming blocks: read, rewritten, synced, read back and compared with the chain.
-fn sealed(store: &Store) -> Result<Work, BenchError> {
+fn sealed(store: &Store, blocks: &Path) -> Result<Work, BenchError> {
     let mut clock = LatencyRecorder::new();
     let size = BlockSize {
         least: 1,
         most: BLOCK_ENTRIES,
     };
     let sealed = clock.time(|| store.seal(size))?;
-    Ok(alone("seal into blocks", "entries", sealed.entries, &clock))
+    Ok(Work {
+        bytes_each: Some(bytes_in(blocks)? as f64 / sealed.entries.max(1) as f64),
+        ..alone("seal into blocks", "entries", sealed.entries, &clock)
+    })
+}
+
+/// The bytes of all files in a folder.
+fn bytes_in(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        bytes += match entry.file_type()?.is_dir() {
+            true => bytes_in(&entry.path())?,
+            false => entry.metadata()?.len(),
+        };
+    }
+    Ok(bytes)
+}
+
+/// Measures a file of JSON lines from its first byte until all of it is durable; beside it, the file read and appended.
+fn ingested(
+    folder: &Path,
+    options: &Options,
+    bare: &mut Bare,
+    sizes: &Sizes,
+) -> Result<Work, BenchError> {
+    let file = folder.join("lines.jsonl");
+    let lines = sizes.batches * sizes.batch_lines;
+    let mut text = BufWriter::new(File::create(&file)?);
+    for line in Load::new(2, sizes.channels, SEATS).take(lines) {
+        writeln!(text, "{line}")?;
+    }
+    text.into_inner()
+        .map_err(IntoInnerError::into_error)?
+        .sync_all()?;
+    let (mut of_store, mut of_file) = (LatencyRecorder::new(), LatencyRecorder::new());
+    let store = Store::open(folder.join("ingested"), options.clone())?;
+    let broken = |error: String| BenchError::Load(error);
+    of_store.time(|| {
+        let source = Source::open(&file).map_err(|error| broken(error.to_string()))?;
+        let done = ingest(&store, source, &IngestOptions::default(), &mut ());
+        done.map_err(|error| broken(error.to_string()))
+    })?;
+    of_file.time(|| bare.append(&fs::read(&file)?))?;
+    let count = lines as u64;
+    Ok(Work {
+        bare_per_second: Some(of_file.per_second(count)),
+        bare_latency: Some(of_file.latency()),
+        bytes_each: Some(bytes_in(&folder.join("ingested"))? as f64 / count as f64),
+        ..alone("ingest a file of JSON lines", "lines", count, &of_store)
+    })
+}
+
+/// Measures the questions that read the whole log: the figures, and the stays, of every channel.
+fn whole_store(store: &Store, sizes: &Sizes) -> Result<[Work; 2], BenchError> {
+    let [mut figures, mut stays] = [(); 2].map(|()| LatencyRecorder::new());
+    for _ in 0..sizes.replays {
+        figures.time(|| store.stats(&StatsFilter::default()))?;
+        stays.time(|| {
+            let mut sessions = store.sessions(&SessionFilter::default())?;
+            sessions.try_for_each(|stay| stay.map(drop))
+        })?;
+    }
+    let count = store.head() * sizes.replays as u64;
+    Ok([
+        alone("stats of all channels", "entries", count, &figures),
+        alone("sessions of all channels", "entries", count, &stays),
+    ])
 }
 
 /// Measures opening a store that was closed in order.
@@ -164,6 +241,7 @@ fn alone(work: &str, unit: &'static str, count: u64, clock: &LatencyRecorder) ->
         bare_per_second: None,
         latency: clock.latency(),
         bare_latency: None,
+        bytes_each: None,
     }
 }
 
@@ -221,6 +299,7 @@ fn reconcile(store: &Store, bare: &mut Bare, sizes: &Sizes) -> Result<[Work; 2],
         bare_per_second: bare.map(|bare| bare.per_second(count)),
         latency: clock.latency(),
         bare_latency: bare.map(LatencyRecorder::latency),
+        bytes_each: None,
     };
     Ok([
         of(&in_memory, "", None),

@@ -149,7 +149,8 @@ fn imports_go_downward() {
         (
             "bench",
             &[
-                "domain", "feed", "log", "store", "query", "replay", "export", "client", "server",
+                "domain", "feed", "log", "store", "query", "ingest", "replay", "export", "client",
+                "server",
             ],
         ),
         (

@@ -33,6 +33,7 @@ impl Default for BenchTable {
             number("p99"),
             number("p99.9"),
             number("max"),
+            number("bytes each"),
         ];
         BenchTable {
             sheet: PagedTable::new(columns),
@@ -56,6 +57,8 @@ impl Table<Figure> for BenchTable {
             cell(TextColor::Plain, share),
         ];
         cells.extend(latencies(TextColor::Plain, &work.latency));
+        let bytes = work.bytes_each.map(|bytes| format!("{bytes:.1}"));
+        cells.push(cell(TextColor::Plain, bytes.unwrap_or_default()));
         self.sheet.row(sink, view, cells)?;
         if let (Some(bare), Some(latency)) = (work.bare_per_second, &work.bare_latency) {
             let mut cells = vec![
@@ -64,6 +67,7 @@ impl Table<Figure> for BenchTable {
                 cell(TextColor::Faint, ""),
             ];
             cells.extend(latencies(TextColor::Faint, latency));
+            cells.push(cell(TextColor::Faint, ""));
             self.sheet.row(sink, view, cells)?;
         }
         let level = row.setting.durability;
