@@ -11,6 +11,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | [`archive`] | a backup as one stream |
 //! | [`block`] | sealed blocks: frames of the past, column by column |
 //! | [`codec`] | the payload of a frame; the only module that names bincode |
 //! | [`frame`] | header, parts, checksums, compression |
@@ -24,6 +25,7 @@
 //! **Invariant:** nothing here decides or applies anything, and nothing knows feeds, the store or JSON. For any bytes,
 //! reading returns an error at worst: it does not panic, loop, or allocate more than a fixed multiple of their length.
 
+pub mod archive;
 pub mod block;
 pub mod chain;
 pub mod codec;

@@ -93,6 +93,25 @@ impl Blocks {
         base(&*self.objects)
     }
 
+    /// The objects that a backup of the log from a position on has, as they are stored: the base, if there is one, and the
+    /// blocks that end behind the position. Each is read when the iterator comes to it.
+    pub fn objects_from(
+        &self,
+        position: u64,
+    ) -> impl Iterator<Item = Result<(u64, Vec<u8>), JournalError>> + '_ {
+        let mut numbers = Vec::new();
+        {
+            let known = self.known();
+            numbers.extend(known.base.as_ref().map(|_| BASE));
+            let blocks = known.blocks.iter().map(|known| &known.block);
+            let blocks = blocks.filter(|block| block.next() > position);
+            numbers.extend(blocks.map(|block| block.position));
+        }
+        numbers
+            .into_iter()
+            .map(|number| Ok((number, self.objects.read(number, 0, usize::MAX)?)))
+    }
+
     /// Stores a base in place of the one before, if there is one, reads it back, and removes the blocks before it. From
     /// now on the log begins there.
     ///

@@ -13,10 +13,12 @@
 //! | `record` | each kind of record: encoded, decoded, canonical |
 //! | `header` | the header of a frame, as bincode writes it |
 //! | [`checkpoint`] | the state, for the key values |
+//! | `archive` | the first and the last item of a backup |
 //! | `base` | the state where the log begins, once older entries were pruned |
 //!
 //! **Invariant:** reading never panics, and never allocates more than a fixed multiple of the bytes given to it.
 
+pub(super) mod archive;
 pub(super) mod base;
 pub(super) mod bytes;
 pub(super) mod canonical;

@@ -1,0 +1,316 @@
+//! A backup as one stream of bytes: objects and values as they are stored, with what is needed to know whether they are
+//! whole. Which of them belong in a backup, and where they go, is not known here.
+//!
+//! ```text
+//! archive = zstd( magic, version, three zeros, start, object…, value…, end )
+//! item    = tag, length, body
+//! ```
+
+use super::codec::CodecError;
+use super::codec::archive::{of_bytes, to_bytes};
+use crate::limits::{FRAME_BYTES_MAX, VALUE_BYTES_MAX};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use zstd::stream::{read, write};
+
+pub use super::codec::archive::{ArchiveEnd, ArchivePlace, ArchiveStart};
+
+/// The first bytes, once decompressed.
+const MAGIC: [u8; 4] = [0xF5, b'R', b'b', 0xFB];
+/// The format of backups that this Rollbook writes. A reader for each released one must remain.
+const VERSION: u8 = 1;
+/// What zstd's frames begin with.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+/// zstd's level: blocks, and most frames, are compressed already.
+const ZSTD_LEVEL: i32 = 1;
+/// Magic, version and three zeros.
+const MAGIC_BYTES: u64 = 8;
+/// A tag and a length.
+const ITEM_FRONT_BYTES: usize = 9;
+/// A block may have so many bytes beyond those of the largest frame: its header, its list of frames and its states.
+const OBJECT_BYTES_MAX: u64 = 2 * FRAME_BYTES_MAX as u64;
+/// Start and end are short.
+const ENDS_BYTES_MAX: u64 = 4_096;
+/// An object or a value begins with its number or position.
+const NUMBER_BYTES: u64 = 8;
+
+/// The tags of items.
+mod tag {
+    pub const START: u8 = 1;
+    pub const OBJECT: u8 = 2;
+    pub const VALUE: u8 = 3;
+    pub const END: u8 = 4;
+}
+
+/// Why a stream is no whole backup, or could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// The stream could not be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is something else.
+    #[error("this is no backup of Rollbook's")]
+    NoArchive,
+    /// A newer Rollbook wrote it.
+    #[error("the backup has format {found}; this Rollbook knows formats up to {VERSION}")]
+    Version {
+        /// Its format.
+        found: u8,
+    },
+    /// It ends before its end.
+    #[error("the backup breaks off: it is not whole")]
+    Short,
+    /// Its bytes are not those that were written.
+    #[error("the backup is damaged: {0}")]
+    Damaged(&'static str),
+    /// An item cannot be encoded or decoded.
+    #[error("the backup is damaged: {0}")]
+    Codec(#[from] CodecError),
+}
+
+impl ArchiveError {
+    /// Whether the backup is damaged, rather than out of reach or of a newer program.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            ArchiveError::NoArchive
+                | ArchiveError::Short
+                | ArchiveError::Damaged(_)
+                | ArchiveError::Codec(_)
+        )
+    }
+}
+
+/// Writes a backup.
+pub struct ArchiveWriter<W: Write> {
+    sink: write::Encoder<'static, W>,
+    hash: blake3::Hasher,
+    objects: u64,
+    values: u64,
+}
+
+impl<W: Write> ArchiveWriter<W> {
+    /// Begins a backup.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn new(sink: W, start: &ArchiveStart) -> Result<Self, ArchiveError> {
+        let mut archive = ArchiveWriter {
+            sink: write::Encoder::new(sink, ZSTD_LEVEL)?,
+            hash: blake3::Hasher::new(),
+            objects: 0,
+            values: 0,
+        };
+        let [a, b, c, d] = MAGIC;
+        archive.put(&[a, b, c, d, VERSION, 0, 0, 0])?;
+        archive.item(tag::START, &[], &to_bytes(start)?)?;
+        Ok(archive)
+    }
+
+    /// Adds an object.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn object(&mut self, number: u64, bytes: &[u8]) -> Result<(), ArchiveError> {
+        self.objects += 1;
+        self.item(tag::OBJECT, &number.to_le_bytes(), bytes)
+    }
+
+    /// Adds a value.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn value(&mut self, position: u64, bytes: &[u8]) -> Result<(), ArchiveError> {
+        self.values += 1;
+        self.item(tag::VALUE, &position.to_le_bytes(), bytes)
+    }
+
+    /// Ends the backup, which reaches up to a place, and in which values stand for the positions from `unsealed` on. Returns the sink, to which all was written.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn finish(
+        mut self,
+        place: ArchivePlace,
+        unsealed: u64,
+    ) -> Result<(W, ArchiveEnd), ArchiveError> {
+        let end = ArchiveEnd {
+            place,
+            unsealed,
+            objects: self.objects,
+            values: self.values,
+            hash: *self.hash.finalize().as_bytes(),
+        };
+        self.item(tag::END, &[], &to_bytes(&end)?)?;
+        let mut sink = self.sink.finish()?;
+        sink.flush()?;
+        Ok((sink, end))
+    }
+
+    fn item(&mut self, tag: u8, number: &[u8], body: &[u8]) -> Result<(), ArchiveError> {
+        let length = (number.len() + body.len()) as u64;
+        let mut front = [tag; ITEM_FRONT_BYTES];
+        for (to, from) in front.iter_mut().skip(1).zip(length.to_le_bytes()) {
+            *to = from;
+        }
+        self.put(&front)?;
+        self.put(number)?;
+        self.put(body)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
+        self.hash.update(bytes);
+        Ok(self.sink.write_all(bytes)?)
+    }
+}
+
+/// An object or a value of a backup.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ArchiveItem {
+    /// An object, with its number.
+    Object(u64, Vec<u8>),
+    /// A value, with its position.
+    Value(u64, Vec<u8>),
+}
+
+/// Reads a backup. Only when its end was read is it known to be whole.
+pub struct ArchiveReader<'a, R: Read> {
+    source: read::Decoder<'a, BufReader<R>>,
+    hash: blake3::Hasher,
+    start: ArchiveStart,
+    end: Option<ArchiveEnd>,
+    objects: u64,
+    values: u64,
+}
+
+impl<R: Read> ArchiveReader<'_, R> {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// It is no backup, or one of a newer format.
+    pub fn new(source: R) -> Result<Self, ArchiveError> {
+        let mut source = BufReader::new(source);
+        if !source.fill_buf()?.starts_with(&ZSTD_MAGIC) {
+            return Err(ArchiveError::NoArchive);
+        }
+        let mut archive = ArchiveReader {
+            source: read::Decoder::with_buffer(source)?,
+            hash: blake3::Hasher::new(),
+            start: ArchiveStart {
+                store: String::new(),
+                format: 0,
+                digest_key: String::new(),
+                created_at: 0,
+                made_at: 0,
+                after: None,
+            },
+            end: None,
+            objects: 0,
+            values: 0,
+        };
+        let front = archive.body(MAGIC_BYTES)?;
+        match *front {
+            [a, b, c, d, VERSION, 0, 0, 0] if [a, b, c, d] == MAGIC => {}
+            [a, b, c, d, found, ..] if [a, b, c, d] == MAGIC => {
+                return Err(ArchiveError::Version { found });
+            }
+            _ => return Err(ArchiveError::NoArchive),
+        }
+        let (tag, length) = archive.front()?;
+        if tag != tag::START || length > ENDS_BYTES_MAX {
+            return Err(ArchiveError::Damaged(
+                "it does not say of which store it is",
+            ));
+        }
+        archive.start = of_bytes(&archive.body(length)?)?;
+        Ok(archive)
+    }
+
+    /// What it says of its store.
+    #[must_use]
+    pub fn start(&self) -> &ArchiveStart {
+        &self.start
+    }
+
+    /// Its end, once it was read.
+    #[must_use]
+    pub fn end(&self) -> Option<&ArchiveEnd> {
+        self.end.as_ref()
+    }
+
+    /// The next object or value; `None` behind the last one, and then the backup is whole.
+    ///
+    /// # Errors
+    /// It is damaged, or breaks off.
+    pub fn next_item(&mut self) -> Result<Option<ArchiveItem>, ArchiveError> {
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        let hash = *self.hash.finalize().as_bytes();
+        let (tag, length) = self.front()?;
+        match tag {
+            tag::OBJECT if (NUMBER_BYTES..=OBJECT_BYTES_MAX).contains(&length) => {
+                self.objects += 1;
+                let (number, bytes) = self.numbered(length)?;
+                Ok(Some(ArchiveItem::Object(number, bytes)))
+            }
+            tag::VALUE
+                if (NUMBER_BYTES..=NUMBER_BYTES + VALUE_BYTES_MAX as u64).contains(&length) =>
+            {
+                self.values += 1;
+                let (position, bytes) = self.numbered(length)?;
+                Ok(Some(ArchiveItem::Value(position, bytes)))
+            }
+            tag::END if length <= ENDS_BYTES_MAX => {
+                let end: ArchiveEnd = of_bytes(&self.body(length)?)?;
+                if end.hash != hash || (end.objects, end.values) != (self.objects, self.values) {
+                    return Err(ArchiveError::Damaged("its hash is another one"));
+                }
+                if self.source.read(&mut [0])? != 0 {
+                    return Err(ArchiveError::Damaged("there are bytes behind its end"));
+                }
+                self.end = Some(end);
+                Ok(None)
+            }
+            _ => Err(ArchiveError::Damaged("an item in it is none")),
+        }
+    }
+
+    fn front(&mut self) -> Result<(u8, u64), ArchiveError> {
+        let bytes = self.body(ITEM_FRONT_BYTES as u64)?;
+        match *bytes {
+            [tag, a, b, c, d, e, f, g, h] => {
+                Ok((tag, u64::from_le_bytes([a, b, c, d, e, f, g, h])))
+            }
+            _ => Err(ArchiveError::Short),
+        }
+    }
+
+    fn numbered(&mut self, length: u64) -> Result<(u64, Vec<u8>), ArchiveError> {
+        let number = self.body(NUMBER_BYTES)?;
+        let number = number.try_into().map_err(|_| ArchiveError::Short)?;
+        let bytes = self.body(length - NUMBER_BYTES)?;
+        Ok((u64::from_le_bytes(number), bytes))
+    }
+
+    /// The next bytes. Memory is taken as they come, whatever length was stated.
+    fn body(&mut self, length: u64) -> Result<Vec<u8>, ArchiveError> {
+        let mut bytes = Vec::new();
+        let read = (&mut self.source).take(length).read_to_end(&mut bytes);
+        match read {
+            Ok(read) if read as u64 == length => {}
+            Ok(_) => return Err(ArchiveError::Short),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Err(ArchiveError::Short);
+            }
+            // zstd found that its bytes are not those that it wrote.
+            Err(error) if error.kind() == ErrorKind::Other => {
+                return Err(ArchiveError::Damaged("it cannot be decompressed"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.hash.update(&bytes);
+        Ok(bytes)
+    }
+}
