@@ -5,8 +5,9 @@
 use super::Migration;
 use crate::log::engine::files::make_folder;
 use crate::store::error::StoreError;
-use crate::store::folder::data_dir::{GONE, hex};
+use crate::store::folder::data_dir::GONE;
 use crate::store::folder::manifest::Manifest;
+use crate::store::hex::hex;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -6,6 +6,7 @@ use super::answer::{EntryType, OriginAnswer};
 use super::time::{Span, When};
 use super::{HistoryFilter, MissedFilter, SessionFilter, StatsFilter, WhoFilter, WhoWhen};
 use crate::domain::time::Millis;
+use crate::store::BackupPlace;
 use serde::de::value::StrDeserializer;
 use serde::de::{Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -345,6 +346,69 @@ impl<'de> Deserialize<'de> for Types {
             EntryType::deserialize(word)
         });
         types.collect::<Result<_, _>>().map(Types)
+    }
+}
+
+/// Of `backup`: where an earlier one ended that is to be continued, all five fields of it or none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BackupParams {
+    /// The id of the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// The last entry in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// The engine's position of its last value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
+    /// The chain link there, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// The first position that no block had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsealed: Option<u64>,
+}
+
+impl BackupParams {
+    /// For a backup that continues an earlier one, or for a whole one.
+    #[must_use]
+    pub fn of(since: Option<&BackupPlace>) -> BackupParams {
+        let since = since.cloned();
+        BackupParams {
+            store: since.as_ref().map(|since| since.store.clone()),
+            seq: since.as_ref().map(|since| since.seq),
+            position: since.as_ref().map(|since| since.position),
+            unsealed: since.as_ref().map(|since| since.unsealed),
+            link: since.map(|since| since.link),
+        }
+    }
+
+    /// Where the earlier backup ended.
+    ///
+    /// # Errors
+    /// A part of it is missing.
+    pub fn since(self) -> Result<Option<BackupPlace>, &'static str> {
+        match self {
+            BackupParams {
+                store: Some(store),
+                seq: Some(seq),
+                position: Some(position),
+                link: Some(link),
+                unsealed: Some(unsealed),
+            } => Ok(Some(BackupPlace {
+                store,
+                seq,
+                position,
+                link,
+                unsealed,
+            })),
+            other if other == BackupParams::default() => Ok(None),
+            _ => {
+                Err("store, seq, position, link and unsealed of an earlier backup belong together")
+            }
+        }
     }
 }
 

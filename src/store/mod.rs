@@ -15,10 +15,12 @@
 //! | `checkpoint` | saved states, so that reading need not begin at the first entry; how many of them are kept |
 //! | `folder` | the data directory: lock, manifest, format |
 //! | `seal` | sealing on request, and compaction |
+//! | `backup` | all of the log as one stream, while it goes on |
 //! | `prune`, `retained` | retention: the oldest entries go; what is kept of them |
 //! | `shared`, `locks` | what the store's threads share, and how they lock it |
 //! | `reading` | what a store answers besides queries |
 //! | `rejects`, `reject_reason` | the rejected lines, and why they were rejected |
+//! | `hex` | bytes as digits |
 //! | `byte_budget` | how many bytes may wait for the writer |
 //! | `line_counts` | the counts of receipts |
 //! | `caution` | conditions that the owner should know before more is recorded |
@@ -28,6 +30,7 @@
 //! **Invariants:** the store is synchronous. Readers see durable entries only. It knows nothing of feeds and their
 //! formats.
 
+mod backup;
 mod batch;
 mod byte_budget;
 mod caution;
@@ -35,6 +38,7 @@ mod check;
 mod checkpoint;
 mod error;
 mod folder;
+mod hex;
 mod line_counts;
 mod locks;
 mod meter;
@@ -52,6 +56,7 @@ mod shared;
 mod writer;
 
 pub use crate::log::engine::Durability;
+pub use backup::{Backup, BackupError, BackupPlace};
 pub use batch::{
     Batch, BatchOutcome, Clamped, DifferingRetry, Frontier, Receipt, RefusedLine, Ticket,
 };
@@ -64,6 +69,8 @@ pub use error::{RecordError, StoreError};
 pub use folder::data_dir::OWNER_SOCKET;
 #[doc(hidden)]
 pub use folder::migrate::{FORMAT, MigrationPlan, plan};
+#[doc(hidden)]
+pub use folder::restore::{RestoreError, Restoring};
 pub use line_counts::LineCounts;
 use meter::CachedGauges;
 pub use meter::{Gauges, Meter};

@@ -7,7 +7,7 @@
 use super::error::StoreError;
 use super::folder::copy_folder::CopyFolder;
 use super::folder::data_dir::{self, DataDir};
-use super::folder::migrate;
+use super::folder::{migrate, unfinished::is_unsettled};
 use super::{Durability, Options, Store};
 use crate::limits::{READ_COPIES_MAX, READ_COPY_BYTES_MAX, READ_COPY_MEMORY_BYTES_MAX};
 use crate::log::engine::JournalError;
@@ -41,6 +41,10 @@ impl Store {
     /// As [`Store::open`]; [`StoreError::NotCopied`] if the files are too large or there is no space.
     pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Store, StoreError> {
         let dir = dir.as_ref();
+        if is_unsettled(dir) {
+            let what = "a restore was interrupted: what was restored takes its place when the store is opened for writing";
+            return Err(StoreError::Stopped(what.to_owned()));
+        }
         data_dir::expect(dir)?;
         // Report a newer format before the files are copied.
         migrate::plan(dir)?;

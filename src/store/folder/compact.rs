@@ -3,7 +3,8 @@
 //!
 //! **Invariant:** at any moment one of the two folders is whole, and opening the store finds that one.
 
-use super::data_dir::{COMPACTED, DataDir, REPLACED};
+use super::data_dir::DataDir;
+use super::unfinished::{COMPACTED, REPLACED};
 use crate::log::engine::files::sync_folder;
 use crate::log::engine::sled::SledJournal;
 use crate::log::engine::{Durability, Journal, JournalError, KeyValues};

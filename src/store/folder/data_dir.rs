@@ -6,13 +6,13 @@
 //! DIR/log/         the engine's files
 //! DIR/blocks/      sealed blocks
 //! DIR/rollbook.sock  where a server that owns the store answers its owner
+//! DIR/restoring/, DIR/restored/  while a backup is restored
 //! ```
 
 use super::manifest::{Manifest, no_folder};
-use super::migrate;
-use crate::log::engine::files::{for_owner, is_open_to_others, make_folder, sync_folder};
+use super::{migrate, unfinished};
+use crate::log::engine::files::{for_owner, is_open_to_others, make_folder};
 use crate::store::error::StoreError;
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -22,23 +22,8 @@ use std::time::{Duration, Instant};
 /// The name of the socket in the folder on which the server that owns the store answers.
 pub const OWNER_SOCKET: &str = "rollbook.sock";
 
-/// The engine's folder while it is rewritten.
-pub(super) const COMPACTED: &str = "log.new";
-/// The engine's folder after it was rewritten, until it is removed.
-pub(super) const REPLACED: &str = "log.old";
-
 /// The error for a missing `store.json` beside a log.
 pub(crate) const GONE: &str = "it is gone, though there is a log: put it back from a backup of the folder, since the key in it belongs to the log";
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
-}
 
 /// An open folder: while this lives, the folder cannot be opened again.
 #[derive(Debug)]
@@ -60,7 +45,7 @@ impl DataDir {
             _ => StoreError::io(dir, error),
         })?;
         let lock = lock(dir, patience)?;
-        end_compaction(dir).map_err(|error| StoreError::io(dir, error))?;
+        unfinished::end(dir).map_err(|error| StoreError::io(dir, error))?;
         let manifest = migrate::bring_up_to_date(dir)?;
         let data_dir = DataDir {
             dir: dir.to_owned(),
@@ -143,23 +128,7 @@ pub(in crate::store) fn expect(dir: &Path) -> Result<Manifest, StoreError> {
     Err(StoreError::NoSuchStore(dir.to_owned()))
 }
 
-/// Ends a compaction that a crash interrupted. Without a `log` the old one takes its place again; with one, it is either
-/// the old or the new, and whole.
-fn end_compaction(dir: &Path) -> std::io::Result<()> {
-    let (log, replaced) = (dir.join("log"), dir.join(REPLACED));
-    if replaced.exists() && !log.exists() {
-        fs::rename(&replaced, &log)?;
-        sync_folder(dir)?;
-    }
-    for left in [replaced, dir.join(COMPACTED)] {
-        if left.exists() {
-            fs::remove_dir_all(left)?;
-        }
-    }
-    Ok(())
-}
-
-fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
+pub(super) fn lock(dir: &Path, patience: Duration) -> Result<File, StoreError> {
     let path = dir.join("lock");
     let io = |error| StoreError::io(&path, error);
     let mut options = OpenOptions::new();

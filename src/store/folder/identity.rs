@@ -5,12 +5,13 @@
 //! **Invariant:** the manifest's head was durable before the manifest was written. After a crash the head may be too
 //! old, but never too new.
 
-use super::data_dir::{DataDir, hex};
+use super::data_dir::DataDir;
 use super::manifest::{KnownHead, Manifest};
 use crate::log::engine::sled::SledJournal;
 use crate::log::frame::FrameHeader;
 use crate::log::read::Log;
 use crate::store::error::StoreError;
+use crate::store::hex::hex;
 use std::path::PathBuf;
 
 /// The length of a store's id.
@@ -122,7 +123,8 @@ fn log_is_empty(log: &SledJournal) -> bool {
     log.head() < log.first()
 }
 
-fn bytes_of(id: &str) -> Vec<u8> {
+/// The bytes of an id.
+pub(super) fn bytes_of(id: &str) -> Vec<u8> {
     let digits = id.as_bytes().chunks(2);
     let byte = |two: &[u8]| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok();
     digits.filter_map(byte).collect()

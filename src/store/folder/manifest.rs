@@ -2,6 +2,7 @@
 
 use crate::log::engine::files::for_owner;
 use crate::store::error::StoreError;
+use crate::store::hex::from_hex;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -85,19 +86,10 @@ impl Manifest {
     }
 
     pub fn key(&self, dir: &Path) -> Result<[u8; 32], StoreError> {
-        let bad = || StoreError::Layout {
+        from_hex(&self.digest_key).ok_or_else(|| StoreError::Layout {
             path: dir.join("store.json"),
             detail: "digest_key is not 64 hexadecimal digits".into(),
-        };
-        if self.digest_key.len() != 64 || !self.digest_key.is_ascii() {
-            return Err(bad());
-        }
-        let mut key = [0; 32];
-        for (at, byte) in key.iter_mut().enumerate() {
-            let digits = self.digest_key.get(2 * at..2 * at + 2).ok_or_else(bad)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| bad())?;
-        }
-        Ok(key)
+        })
     }
 }
 

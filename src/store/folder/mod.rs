@@ -8,6 +8,8 @@
 //! | `migrate` | its format, and the steps from older ones |
 //! | `identity` | checks that the manifest and the log belong together |
 //! | `compact` | rewrites the engine's files |
+//! | `restore` | a folder made of backups, which takes the place of the one that is there |
+//! | `unfinished` | what a crash left of a command that replaces parts of the directory |
 //! | `copy_folder` | a private copy, for a store that cannot be written |
 
 pub(in crate::store) mod compact;
@@ -16,3 +18,5 @@ pub(in crate::store) mod data_dir;
 pub(in crate::store) mod identity;
 pub(in crate::store) mod manifest;
 pub(in crate::store) mod migrate;
+pub(in crate::store) mod restore;
+pub(in crate::store) mod unfinished;

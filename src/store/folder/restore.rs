@@ -1,0 +1,244 @@
+//! Makes a folder of backups again, beside what is there, and puts it in its place when it is whole.
+//! How it takes its place, so that no crash leaves parts of both, is in `unfinished`.
+
+use super::data_dir::{DataDir, lock};
+use super::identity::bytes_of;
+use super::manifest::{KnownHead, Manifest};
+use super::unfinished::{self, PARTS, RESTORED, RESTORING};
+use crate::log::archive::{
+    ArchiveEnd, ArchiveError, ArchiveItem, ArchivePlace, ArchiveReader, ArchiveStart,
+};
+use crate::log::engine::files::{make_folder, sync_folder};
+use crate::log::engine::objects::{FolderObjects, ObjectStore};
+use crate::log::engine::sled::SledJournal;
+use crate::log::engine::{Durability, Journal, JournalError};
+use crate::store::backup::Backup;
+use crate::store::error::StoreError;
+use crate::store::hex::hex;
+use crate::store::{Options, Store};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Values that are appended at a time.
+const VALUES_AT_ONCE: usize = 64;
+
+/// Why nothing was restored. What was there is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// There is a store, and it is not to be replaced.
+    #[error("there is a store in {} already", .0.display())]
+    Exists(PathBuf),
+    /// No backup was given.
+    #[error("there is nothing to restore")]
+    Nothing,
+    /// A backup is damaged, or none.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A backup does not continue the one before it.
+    #[error("{0}")]
+    Order(&'static str),
+    /// The folder could not be written, or another process has the store open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was restored is no whole log.
+    #[error("what was restored is damaged behind entry {seq}: {detail}")]
+    Unsound {
+        /// The last entry before the damage.
+        seq: u64,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+impl From<JournalError> for RestoreError {
+    fn from(error: JournalError) -> Self {
+        RestoreError::Store(error.into())
+    }
+}
+
+/// A store that is being restored. What was made of it is removed if this is dropped before it took its place.
+pub struct Restoring {
+    dir: PathBuf,
+    stage: PathBuf,
+    objects: FolderObjects,
+    engine: Option<SledJournal>,
+    /// Values that wait to be appended.
+    values: Vec<Vec<u8>>,
+    last: Option<(ArchiveStart, ArchiveEnd)>,
+    _lock: File,
+}
+
+impl Restoring {
+    /// Begins to restore into a folder, which nobody else may have open meanwhile.
+    ///
+    /// # Errors
+    /// There is a store that is not to be replaced, or the folder is in use or cannot be written.
+    pub fn begin(dir: &Path, replace: bool) -> Result<Restoring, RestoreError> {
+        let io = |error| StoreError::io(dir, error);
+        make_folder(dir).map_err(io)?;
+        let lock = lock(dir, Duration::ZERO)?;
+        unfinished::end(dir).map_err(io)?;
+        if !replace && PARTS.iter().any(|part| dir.join(part).exists()) {
+            return Err(RestoreError::Exists(dir.to_owned()));
+        }
+        let stage = dir.join(RESTORING);
+        make_folder(&stage).map_err(io)?;
+        Ok(Restoring {
+            objects: FolderObjects::open(&stage.join("blocks"))?,
+            dir: dir.to_owned(),
+            stage,
+            engine: None,
+            values: Vec::new(),
+            last: None,
+            _lock: lock,
+        })
+    }
+
+    /// Takes a backup: first a whole one, then those that continue it, in their order.
+    ///
+    /// # Errors
+    /// It is not whole, or does not continue the one before it; or it cannot be written.
+    pub fn take(&mut self, source: impl Read) -> Result<Backup, RestoreError> {
+        let mut archive = ArchiveReader::new(source)?;
+        let start = archive.start().clone();
+        match (&self.last, start.after) {
+            (None, None) => {}
+            (None, Some(_)) => {
+                let what = "the first backup is no whole one: it continues an earlier one, which must be given before it";
+                return Err(RestoreError::Order(what));
+            }
+            (Some(_), None) => {
+                let what = "only the first backup may be a whole one: those behind it continue it";
+                return Err(RestoreError::Order(what));
+            }
+            (Some((before, end)), Some(after)) => {
+                if before.store != start.store {
+                    return Err(RestoreError::Order("the backups are of different stores"));
+                }
+                if end.place != after {
+                    let what = "a backup does not begin where the one before it ends: one is missing, or they are in another order";
+                    return Err(RestoreError::Order(what));
+                }
+            }
+        }
+        while let Some(item) = archive.next_item()? {
+            match item {
+                ArchiveItem::Object(number, bytes) => self.objects.put(number, &bytes)?,
+                ArchiveItem::Value(position, bytes) => self.value(position, bytes)?,
+            }
+        }
+        self.append()?;
+        let end = archive.end().cloned().ok_or(ArchiveError::Short)?;
+        let backup = Backup::of(&start, &end);
+        self.last = Some((start, end));
+        Ok(backup)
+    }
+
+    fn value(&mut self, position: u64, bytes: Vec<u8>) -> Result<(), RestoreError> {
+        let waiting = self.values.len() as u64;
+        let next = self
+            .engine
+            .as_ref()
+            .map(|engine| engine.head() + waiting + 1);
+        if next != Some(position) {
+            if next.is_some_and(|next| position < next) || waiting > 0 {
+                return Err(ArchiveError::Damaged("its values are in another order").into());
+            }
+            // Blocks stand for the values before it, and so for all that there were until now.
+            let log = self.stage.join("log");
+            drop(self.engine.take());
+            if log.exists() {
+                fs::remove_dir_all(&log).map_err(|error| StoreError::io(&log, error))?;
+            }
+            let engine = SledJournal::open(&log, Durability::None)?;
+            engine.begin_at(position)?;
+            self.engine = Some(engine);
+        }
+        self.values.push(bytes);
+        if self.values.len() == VALUES_AT_ONCE {
+            self.append()?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self) -> Result<(), RestoreError> {
+        if let Some(engine) = &self.engine
+            && !self.values.is_empty()
+        {
+            engine.append(engine.head(), &self.values)?;
+            self.values.clear();
+        }
+        Ok(())
+    }
+
+    /// Ends the making, and opens what was made, to be read only and tried. Its format is brought up to date.
+    ///
+    /// # Errors
+    /// No backup was taken, it cannot be written, or it is no whole store.
+    pub fn staged(&mut self) -> Result<Store, RestoreError> {
+        let (start, end) = self.last.as_ref().ok_or(RestoreError::Nothing)?;
+        let engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => {
+                let engine = SledJournal::open(&self.stage.join("log"), Durability::None)?;
+                engine.begin_at(end.place.position + 1)?;
+                engine
+            }
+        };
+        engine.set_store_id(&bytes_of(&start.store))?;
+        engine.close()?;
+        drop(engine);
+        let ArchivePlace {
+            seq,
+            position,
+            link,
+        } = end.place;
+        let manifest = Manifest {
+            format: start.format,
+            digest_key: start.digest_key.clone(),
+            created_at: start.created_at,
+            store_id: Some(start.store.clone()),
+            head: (position > 0).then(|| KnownHead {
+                seq,
+                position,
+                link: hex(&link),
+            }),
+        };
+        manifest.write(&self.stage)?;
+        let data_dir = DataDir::open(&self.stage, false, Duration::ZERO)?;
+        let options = Options::default().create(false);
+        // Connections that were up in it stay so: the store is to be the one that was backed up.
+        let (store, _) = Store::open_data_dir(data_dir, options)?;
+        store.shared.poison_with(&StoreError::ReadOnly);
+        Ok(store)
+    }
+
+    /// Puts what was made in the place of what is there. It must not be open any more.
+    ///
+    /// # Errors
+    /// The files cannot be moved: the next opening ends that.
+    pub fn take_place(self) -> Result<(), RestoreError> {
+        let io = |error| StoreError::io(&self.dir, error);
+        let moved = fs::remove_file(self.stage.join("lock"))
+            .or_else(|error| match error.kind() {
+                io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })
+            .and_then(|()| sync_folder(&self.stage))
+            .and_then(|()| fs::rename(&self.stage, self.dir.join(RESTORED)))
+            .and_then(|()| sync_folder(&self.dir))
+            .and_then(|()| unfinished::end(&self.dir));
+        Ok(moved.map_err(io)?)
+    }
+}
+
+impl Drop for Restoring {
+    fn drop(&mut self) {
+        drop(self.engine.take());
+        // What cannot be removed is removed by the next opening.
+        let _ = fs::remove_dir_all(&self.stage);
+    }
+}
