@@ -1,8 +1,8 @@
 //! The command line: its options and commands, and their help, examples first. It executes nothing.
 
 use super::commands::{
-    bench, compact, completions, export, gaps, history, ingest, man, missed, prune, rejects,
-    replay, sessions, simulate, stats, verify, who,
+    backup, bench, compact, completions, export, gaps, history, ingest, man, missed, prune,
+    rejects, replay, restore, sessions, simulate, stats, verify, who,
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
@@ -88,6 +88,10 @@ pub enum Command {
     Compact(compact::CompactArgs),
     /// Remove the oldest entries, for good
     Prune(prune::PruneArgs),
+    /// Write all that is durable into a file, while lines are recorded
+    Backup(backup::BackupArgs),
+    /// Make a store of backups again
+    Restore(restore::RestoreArgs),
     /// Bring a store of an older format up to this one
     #[command(help_template = HELP, before_help = "Example:
   rollbook --data ./evening migrate
@@ -112,6 +116,7 @@ impl Command {
             | Command::Sessions(_)
             | Command::Stats(_)
             | Command::Gaps(_)
+            | Command::Backup(_)
             | Command::Channels => true,
             Command::Rejects(args) => !args.retry,
             _ => false,

@@ -87,6 +87,8 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Rebuild => rebuild::run(data),
         Command::Compact(args) => compact::run(data, args),
         Command::Prune(args) => prune::run(data, args),
+        Command::Backup(args) => backup::run(everywhere, args),
+        Command::Restore(args) => restore::run(data, args),
         Command::Migrate => migrate::run(data),
         Command::Bench(args) => bench::run(data, args, output),
         Command::Completions(args) => completions::run(args, Cli::command(), output),

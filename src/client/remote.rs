@@ -174,6 +174,29 @@ impl ServerClient {
         Ok(())
     }
 
+    /// Sends a request, and passes the bytes of the answer to `each` as they come, until `each` returns `false`. `stop` is
+    /// checked while waiting for them.
+    ///
+    /// # Errors
+    /// [`RemoteError`]; the bytes passed on before the error are the answer's first.
+    pub fn download(
+        &self,
+        route: &str,
+        params: &impl Serialize,
+        stop: &dyn Fn() -> bool,
+        each: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<(), RemoteError> {
+        let answered = self.send(Method::GET, route, params);
+        let mut body = self.runtime.block_on(answered)?.into_body();
+        while let Some(bytes) = self.runtime.block_on(next(&mut body, stop)) {
+            let bytes = bytes.map_err(|error| self.away(&*error))?;
+            if !each(&bytes) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Sends a request that only the owner may send. Passes the rows of the answer to `each`, until `each` returns
     /// `false`, and the number of entries read so far to `read`. `stop` is checked while waiting for the answer.
     /// `None`: `each` or `stop` ended the answer.

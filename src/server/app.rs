@@ -57,6 +57,8 @@ pub struct App {
     pub read_ahead: Arc<Places>,
     /// Places for answers that only the owner gets.
     pub owner_answers: Arc<Places>,
+    /// Places for backups.
+    pub backups: Arc<Places>,
     /// Places for batches of sockets that are being submitted to the writer.
     pub handed_over: Arc<Places>,
 }

@@ -245,6 +245,7 @@ pub async fn serve(
         bodies: Places::new(config.bounds.bodies),
         read_ahead: Places::new(config.bounds.read_ahead / limits::READ_AHEAD_PIECE_BYTES),
         owner_answers: Places::new(limits::OWNER_ANSWERS_MAX),
+        backups: Places::new(limits::BACKUPS_AT_ONCE_MAX),
         handed_over: Places::new(limits::HANDED_OVER_AT_ONCE_MAX),
     });
     if networked {

@@ -5,7 +5,7 @@ use super::access::guard::{Guard, guard};
 use super::access::origin::{PageOrigin, around};
 use super::api_error::ApiError;
 use super::app::App;
-use super::read::{feed, play, queries, subscribe};
+use super::read::{backup, feed, play, queries, subscribe};
 use super::route::{AnswerForm, Route};
 use super::write::{events, ingest};
 use super::{openapi, owner, pages};
@@ -39,6 +39,7 @@ macro_rules! routes {
 
 use AnswerForm::{List, Live, One, Socket, Text};
 const READ: Option<TokenScope> = Some(TokenScope::Read);
+const ADMIN: Option<TokenScope> = Some(TokenScope::Admin);
 const INGEST: Option<TokenScope> = Some(TokenScope::Ingest);
 const OPEN: Option<TokenScope> = None;
 const PIECES: AnswerForm = Text("application/x-ndjson");
@@ -59,6 +60,7 @@ routes! {
     get "/v1/subscribe" READ, SubscribeParams, Live("Entries after `after_seq`, then {\"t\":\"live\",\"seq\":n} once, then entries as they come"), subscribe::subscribe, "Follows the entries; a channel that nobody has spoken of yet is waited for";
     get "/v1/stream" READ, SubscribeParams, Text("text/event-stream"), subscribe::stream, "Follows the entries as server-sent events; Last-Event-ID goes on behind a seq; a channel that nobody has spoken of yet is waited for";
     get "/v1/feed" READ, ChannelParams, Live("SNAPSHOT, then REMOTE_JOIN and REMOTE_LEAVE, as Agora's JavaScript SDK has them"), feed::feed, "Follows a channel as an SDK's listener would; one that nobody has spoken of yet is empty, and is waited for";
+    get "/v1/backup" ADMIN, BackupParams, Text("application/octet-stream"), backup::backup, "All that is durable, as one stream for `rollbook restore`; needs a token for all channels";
     get "/metrics" READ, NoParams, Text("application/openmetrics-text"), pages::metrics, "Figures for Prometheus; needs a token for all channels";
     get "/healthz" OPEN, NoParams, Text("text/plain"), pages::healthz, "Whether the server runs";
     get "/readyz" OPEN, NoParams, Text("text/plain"), pages::readyz, "Whether lines can be recorded";

@@ -113,6 +113,55 @@ fn a_compaction_that_is_killed_leaves_all_that_was_there() {
 }
 
 #[test]
+fn a_backup_that_is_killed_leaves_no_file_and_all_that_was_there() {
+    let (folder, _) = left_by_a_kill();
+    let entries = folder.verified();
+    let file = folder.path("backup");
+    let name = file.to_string_lossy().into_owned();
+    let look = |folder: &Folder| {
+        // A file that is there is whole.
+        if file.exists() {
+            folder.run(&["backup", "--verify", &name]).ok();
+        }
+        assert_eq!(folder.verified(), entries);
+    };
+    let args = ["backup", &name, "--force"];
+    print("backup", killed(&folder, &args, rounds(5, 200), look));
+}
+
+#[test]
+fn a_restore_that_is_killed_leaves_the_old_store_or_the_new_one() {
+    let (folder, _) = left_by_a_kill();
+    let path = |name: &str| folder.path(name).to_string_lossy().into_owned();
+    let (first, second) = (path("first"), path("second"));
+    folder.run(&["compact"]).ok();
+    folder.run(&["backup", &first]).ok();
+    folder.ingest(
+        (1..=500).map(|at| line(1, at, 6_000)).collect::<String>(),
+        &[],
+    );
+    folder.run(&["backup", &second, "--since", &first]).ok();
+    let restored = folder.run(&["history"]).ok().out;
+    // The store that is there has more.
+    folder.ingest(
+        (1..=500).map(|at| line(2, at, 6_000)).collect::<String>(),
+        &[],
+    );
+    let old = folder.run(&["history"]).ok().out;
+    let found = std::cell::RefCell::new([0, 0]);
+    let look = |folder: &Folder| {
+        folder.verified();
+        let history = folder.run(&["history"]).ok().out;
+        assert!(history == old || history == restored, "neither");
+        found.borrow_mut()[usize::from(history == restored)] += 1;
+    };
+    let args = ["restore", &first, &second, "--replace"];
+    print("restore", killed(&folder, &args, rounds(5, 200), look));
+    let found = found.into_inner();
+    assert!(found[0] > 0 && found[1] > 0, "{found:?}");
+}
+
+#[test]
 fn a_prune_that_is_killed_leaves_the_old_begin_or_the_new_one() {
     let (folder, _) = left_by_a_kill();
     for n in 0..4 {

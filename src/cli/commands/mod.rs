@@ -1,5 +1,6 @@
 //! The commands, one per file: each calls the library and passes its answer to the output.
 
+pub mod backup;
 pub mod bench;
 pub mod channels;
 pub mod compact;
@@ -23,6 +24,7 @@ pub mod rebuild;
 pub mod record;
 pub mod rejects;
 pub mod replay;
+pub mod restore;
 #[cfg(feature = "server")]
 pub mod serve;
 pub mod sessions;

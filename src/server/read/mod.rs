@@ -3,6 +3,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `queries` | questions with one answer |
+//! | `backup` | the whole store as one stream |
 //! | `tailer`, `hub` | reads each new entry once, and keeps it for those who follow |
 //! | `entry_stream` | the entries after a position, then new ones |
 //! | `forward` | the common part of sockets on which only the server sends data |
@@ -12,6 +13,7 @@
 //!
 //! Nothing here records anything, and nobody who reads keeps the writer waiting.
 
+pub(super) mod backup;
 pub(super) mod entry_stream;
 pub(super) mod feed;
 pub(super) mod forward;
