@@ -22,6 +22,7 @@
 //! | `query_params` | reads the parameters of requests |
 //! | `server_limits`, [`clock`], `api_error` | limits; the clock; errors of requests |
 //! | `metrics`, `pages` | figures; requests that are no queries |
+//! | `dashboard` | the files of the web dashboard |
 //! | `owner` | requests that only the store's owner may send |
 //! | `beside` | the owner's socket of a process that does other work |
 //!
@@ -38,6 +39,7 @@ mod app;
 mod beside;
 #[doc(hidden)]
 pub mod clock;
+mod dashboard;
 mod metrics;
 mod net;
 mod openapi;

@@ -1,4 +1,4 @@
-//! Routes that are not queries: the server's health and figures, its index page, and the bridge.
+//! Routes that are not queries: the server's health and figures, and the bridge.
 
 use super::access::auth::AuthContext;
 use super::api_error::ApiError;
@@ -8,7 +8,7 @@ use crate::store::Store;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use std::sync::{Arc, LazyLock};
 
 /// The bridge's files, which import each other.
@@ -73,9 +73,4 @@ pub async fn bridge() -> Response {
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     ];
     (kind, ONE_BRIDGE.as_str()).into_response()
-}
-
-/// `GET /`.
-pub async fn index() -> Html<&'static str> {
-    Html(include_str!("index.html"))
 }

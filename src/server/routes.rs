@@ -8,10 +8,11 @@ use super::app::App;
 use super::read::{backup, feed, play, queries, subscribe};
 use super::route::{AnswerForm, Route};
 use super::write::{events, ingest};
-use super::{openapi, owner, pages};
+use super::{dashboard, openapi, owner, pages};
 use crate::query::answer;
 use crate::query::params;
 use axum::Router;
+use axum::http::HeaderMap;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -66,7 +67,7 @@ routes! {
     get "/readyz" OPEN, NoParams, Text("text/plain"), pages::readyz, "Whether lines can be recorded";
     get "/openapi.json" OPEN, NoParams, Text("application/json"), async || openapi::of(ROUTES), "This description";
     get "/bridge.js" OPEN, NoParams, Text("text/javascript"), pages::bridge, "The bridge from Agora's SDK, an ES module";
-    get "/" OPEN, NoParams, Text("text/html"), pages::index, "The index";
+    get "/" OPEN, NoParams, Text("text/html"), dashboard::page, "The web dashboard";
 }
 
 routes! {
@@ -95,7 +96,8 @@ pub fn document() -> serde_json::Value {
     openapi::describe(ROUTES)
 }
 
-/// Creates a router from tables, with the policy of a listener, and for pages of these origins.
+/// Creates a router from tables, with the policy of a listener, and for pages of these origins. Where the dashboard's page
+/// is, its files are.
 pub fn router(
     app: &Arc<App>,
     door: &Arc<AuthPolicy>,
@@ -112,6 +114,15 @@ pub fn router(
         };
         let handler = (route.handler)().layer(from_fn_with_state(at_door, guard));
         router = router.route(route.path, handler);
+    }
+    let has_page = tables
+        .iter()
+        .copied()
+        .flatten()
+        .any(|route| route.path == dashboard::PATH);
+    for file in dashboard::FILES.iter().filter(|_| has_page) {
+        let answer = async |asked: HeaderMap| file.answer(&asked);
+        router = router.route(file.path, get(answer));
     }
     let nothing = async || {
         ApiError::NotFound("there is nothing here; /openapi.json says what is where".into())

@@ -11,7 +11,8 @@ use rollbook::limits;
 use rollbook::server::Config;
 use rollbook::server::auth::TokenScope;
 use rollbook::{Options, Store};
-use rollbook_support::server::{Served, Tokens, soon};
+use rollbook_support::server::{Got, Served, Tokens, soon};
+use std::collections::BTreeSet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -121,6 +122,60 @@ async fn every_answer_is_what_it_says_and_loads_nothing() {
             policy.contains("frame-ancestors 'none'"),
             "{path}: {policy}"
         );
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboard_loads_its_own_files_and_no_others() {
+    let served = naming(Tokens::new().config()).await;
+    let page = served.get("/").await.expect(200);
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("script-src 'self';") && policy.contains("trusted-types 'none'"));
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let named = page.body.split("\"dashboard/").skip(1);
+    let named: BTreeSet<&str> = named.map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(named.len() > 10, "{named:?}");
+    for name in named {
+        let path = format!("/dashboard/{name}");
+        let plain = served.get(&path).await.expect(200);
+        let kind = match name.rsplit('.').next() {
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            _ => "font/woff2",
+        };
+        assert_eq!(plain.header("content-type"), kind, "{name}");
+        assert_eq!(plain.header("cache-control"), "no-cache");
+        assert_eq!(plain.header("content-encoding"), "");
+        let tag = plain.header("etag");
+        let head = [("if-none-match", tag)];
+        let same = served.ask("GET", &path, &head, "").await.expect(304);
+        assert_eq!((same.header("etag"), same.body.as_str()), (tag, ""));
+        let other = [("if-none-match", "W/\"other\", \"x\"")];
+        served.ask("GET", &path, &other, "").await.expect(200);
+        for (accepts, packed) in [
+            ("gzip, br", true),
+            ("br;q=1, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("br", false),
+        ] {
+            let head = [("accept-encoding", accepts)];
+            let got = served.ask("GET", &path, &head, "").await.expect(200);
+            // A font is packed already.
+            let packed = packed && !name.ends_with(".woff2");
+            let bytes = |got: &Got| got.header("content-length").parse::<u64>().unwrap();
+            let smaller = bytes(&got) < bytes(&plain);
+            let gzip = got.header("content-encoding") == "gzip";
+            assert_eq!((gzip, smaller), (packed, packed), "{name}: {accepts}");
+        }
+    }
+    for path in [
+        "/dashboard/",
+        "/dashboard/none.js",
+        "/dashboard/../Cargo.toml",
+    ] {
+        served.get(path).await.expect(404);
     }
     served.stop().await;
 }

@@ -3,7 +3,7 @@
 
 use crate::server::api_error::ApiError;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::str::FromStr;
@@ -46,7 +46,7 @@ pub fn is_of(origin: &HeaderValue, host: &str) -> bool {
     pages.is_some_and(|from| from.eq_ignore_ascii_case(host))
 }
 
-/// What the server's own pages may load: nothing. They only contain links.
+/// What an answer may load where a browser shows it as a page: nothing. The dashboard has a policy of its own.
 const POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// How long a browser may cache a preflight answer, in seconds.
@@ -72,13 +72,15 @@ pub async fn around(
         next.run(request).await
     };
     let headers = response.headers_mut();
-    let mut set = |name: HeaderName, value: &'static str| {
-        headers.insert(name, HeaderValue::from_static(value));
-    };
-    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(POLICY));
     if !origins.is_empty() {
-        set(header::VARY, "origin");
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
     if let Some(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
