@@ -33,11 +33,15 @@ export class Rollbook {
     return rollbook;
   }
 
-  /** `tokens`: nobody gets in without one. `origin`: of the pages that may ask. */
-  static async start({ tokens = false, origin } = {}) {
+  /**
+   * `tokens`: nobody gets in without one. `origin`: of the pages that may ask. `ingested`: what stands behind `ingest`,
+   * for a store that has something in it from the start.
+   */
+  static async start({ tokens = false, origin, ingested } = {}) {
     const rollbook = new Rollbook();
     if (origin) rollbook.#origin = ['--allow-origin', origin];
     rollbook.folder = await mkdtemp(join(tmpdir(), 'rollbook-bridge-'));
+    if (ingested) await rollbook.ask('ingest', ...ingested);
     if (tokens) {
       const file = join(rollbook.folder, 'secret');
       await writeFile(file, randomBytes(32).toString('hex'), { mode: 0o600 });
@@ -78,12 +82,12 @@ export class Rollbook {
   }
 
   /** A token that is good for so long. */
-  async token(ttl) {
-    const { stdout } = await run(PROGRAM, ['token', ...this.#secret, '--scope', 'ingest', '--ttl', ttl]);
+  async token(ttl, scope = 'ingest') {
+    const { stdout } = await run(PROGRAM, ['token', ...this.#secret, '--scope', scope, '--ttl', ttl]);
     return stdout.trim();
   }
 
-  /** The lines that a query of the stopped store answers with. */
+  /** The lines with which a query of the store answers. */
   async ask(...query) {
     const flags = ['--data', join(this.folder, 'data'), '--format', 'jsonl', ...query];
     const { stdout } = await run(PROGRAM, flags, { maxBuffer: 64 * 1024 * 1024 });
