@@ -19,6 +19,7 @@ pub mod load;
 mod works;
 
 use crate::export::record::ExportRow;
+use crate::export::schema::{self, TableSchema};
 use crate::store::{Durability, RecordError, StoreError};
 use serde::Serialize;
 use std::path::Path;
@@ -110,20 +111,7 @@ pub struct Figure {
 }
 
 impl ExportRow for Figure {
-    const COLUMNS: &'static [&'static str] = &[
-        "work",
-        "unit",
-        "count",
-        "per_second",
-        "bare_per_second",
-        "latency",
-        "bare_latency",
-        "bytes_each",
-        "durability",
-        "version",
-        "optimised",
-        "machine",
-    ];
+    const TABLE: &'static TableSchema = &schema::BENCH;
 }
 
 /// The setting in which figures were taken.

@@ -2,7 +2,7 @@
 
 use super::commands::{
     backup, bench, compact, completions, export, gaps, history, ingest, man, missed, prune,
-    rejects, replay, restore, sessions, simulate, stats, verify, who,
+    rejects, replay, restore, schema, sessions, simulate, stats, verify, who,
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
@@ -99,6 +99,8 @@ pub enum Command {
     Migrate,
     /// Measure what it does on this machine, beside a bare file
     Bench(bench::BenchArgs),
+    /// The columns and fields of every answer, and what they mean
+    Schema(schema::SchemaArgs),
     /// Print what a shell needs to complete commands and options
     Completions(completions::CompletionsArgs),
     /// Print the manual, or write its pages

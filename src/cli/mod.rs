@@ -91,6 +91,7 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Restore(args) => restore::run(data, args),
         Command::Migrate => migrate::run(data),
         Command::Bench(args) => bench::run(data, args, output),
+        Command::Schema(args) => schema::run(args, output),
         Command::Completions(args) => completions::run(args, Cli::command(), output),
         Command::Man(args) => man::run(args, Cli::command(), output),
     }

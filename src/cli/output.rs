@@ -96,10 +96,10 @@ impl<'w> Output<'w> {
         }
     }
 
-    /// Whether answers are drawn as tables.
+    /// Whether an answer is written with the details that JSON leaves out.
     #[must_use]
-    pub fn is_for_people(&self) -> bool {
-        self.format == OutputFormat::Table
+    pub fn has_details(&self) -> bool {
+        matches!(self.format, OutputFormat::Table | OutputFormat::Csv)
     }
 
     /// Writes one answer. `table` draws it as a table.

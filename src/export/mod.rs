@@ -7,6 +7,8 @@
 
 #[doc(hidden)]
 pub mod record;
+#[doc(hidden)]
+pub mod schema;
 
 use crate::domain::entry::{self, Entry};
 use crate::domain::names::NameTable;

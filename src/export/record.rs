@@ -1,9 +1,11 @@
 //! Answers as rows for programs: lines of JSON, or CSV whose columns are the fields of the JSON, in its order.
 //! Nothing here is formatted for people.
 
+use super::schema::{self, SchemaRow, TableSchema};
 use crate::ingest::IngestSummary;
 use crate::query::answer::{
-    ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Verified, Who,
+    ChannelAnswer, Gap, HistoryEntry, Meta, Missed, MissedMember, RejectAnswer, Session, Stats,
+    Time, Verified, Who,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,7 +16,7 @@ use std::marker::PhantomData;
 /// An answer that can be written in every format.
 pub trait ExportRow: Serialize {
     /// The columns of its CSV.
-    const COLUMNS: &'static [&'static str];
+    const TABLE: &'static TableSchema;
 
     /// Writes its rows; by default one, with the fields that the columns name.
     ///
@@ -23,8 +25,8 @@ pub trait ExportRow: Serialize {
     fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
         let json = serde_json::to_string(self)?;
         let fields: HashMap<&str, &RawValue> = serde_json::from_str(&json)?;
-        for column in Self::COLUMNS {
-            csv.write_field(cell(column, fields.get(column).copied())?)?;
+        for column in Self::TABLE.columns {
+            csv.write_field(cell(column.name, fields.get(column.name).copied())?)?;
         }
         Ok(csv.write_record(None::<&[u8]>)?)
     }
@@ -78,7 +80,8 @@ impl<T: ExportRow, W: Write> Csv<T, W> {
 
     fn head(&mut self) -> io::Result<()> {
         if !std::mem::replace(&mut self.headed, true) {
-            self.csv.write_record(T::COLUMNS)?;
+            let names = T::TABLE.columns.iter().map(|column| column.name);
+            self.csv.write_record(names)?;
         }
         Ok(())
     }
@@ -94,29 +97,16 @@ pub fn json_line(sink: &mut (impl Write + ?Sized), answer: &impl Serialize) -> i
 }
 
 impl ExportRow for Who {
-    const COLUMNS: &'static [&'static str] = &[
-        "channel",
-        "at",
-        "seq",
-        "coverage",
-        "topic",
-        "user",
-        "connection",
-        "meta",
-        "since",
-        "certainty",
-    ];
+    const TABLE: &'static TableSchema = &schema::WHO;
 
     /// One row per publisher.
     fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
-        let at = self.at.map_or_else(String::new, |at| at.to_string());
+        let at = time_cell(self.at);
         let seq = self.seq.to_string();
         let coverage = word(&self.coverage)?;
         for topic in &self.topics {
             for publisher in &topic.publishers {
-                let since = publisher
-                    .since
-                    .map_or_else(String::new, |since| since.to_string());
+                let since = time_cell(publisher.since);
                 let certainty = word(&publisher.certainty)?;
                 csv.write_record([
                     self.channel.as_str(),
@@ -126,13 +116,7 @@ impl ExportRow for Who {
                     &topic.topic,
                     &publisher.user,
                     &publisher.connection,
-                    // As everywhere, a null is an empty cell.
-                    publisher
-                        .meta
-                        .as_deref()
-                        .map(RawValue::get)
-                        .filter(|meta| *meta != "null")
-                        .unwrap_or_default(),
+                    meta_cell(&publisher.meta),
                     &since,
                     &certainty,
                 ])?;
@@ -147,142 +131,107 @@ fn word(variant: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::from_str(&serde_json::to_string(variant)?)?)
 }
 
-impl ExportRow for HistoryEntry {
-    const COLUMNS: &'static [&'static str] = &[
-        "seq",
-        "channel",
-        "type",
-        "topic",
-        "user",
-        "connection",
-        "meta",
-        "occurred_at",
-        "recorded_at",
-        "effective_at",
-        "observer",
-        "state",
-        "origin",
-        "disposition",
-        "snapshot_seq",
-        "not_before",
-        "not_after",
-        "baseline",
-        "reason",
-        "id",
-        "pos",
-        "source_ts",
-        "members",
-        "complete",
-    ];
+/// Metadata as a cell: as everywhere, a null is an empty one.
+fn meta_cell(meta: &Meta) -> &str {
+    let json = meta.as_deref().map(RawValue::get);
+    json.filter(|json| *json != "null").unwrap_or_default()
+}
+
+/// A time as a cell.
+fn time_cell(time: Option<Time>) -> String {
+    time.map_or_else(String::new, |time| time.to_string())
 }
 
 impl ExportRow for Missed {
-    const COLUMNS: &'static [&'static str] = &[
-        "gap",
-        "channel",
-        "from",
-        "to",
-        "evidence",
-        "closed_by",
-        "joined",
-        "left",
-        "updated",
-    ];
+    const TABLE: &'static TableSchema = &schema::MISSED;
+
+    /// One row per member; of a gap without any, one row that has none.
+    fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
+        let evidence = word(&self.evidence)?;
+        let closed_by = self.closed_by.as_ref().map(word).transpose()?;
+        let gap = [
+            self.gap.to_string(),
+            self.channel.clone(),
+            self.from.to_string(),
+            time_cell(self.to),
+            evidence,
+            closed_by.unwrap_or_default(),
+        ];
+        let lists = [
+            ("joined", &self.joined),
+            ("left", &self.left),
+            ("updated", &self.updated),
+        ];
+        let members = lists.into_iter().flat_map(|(happened, members)| {
+            members
+                .iter()
+                .map(move |member| member_cells(happened, member))
+        });
+        let mut members = members.peekable();
+        if members.peek().is_none() {
+            let nobody: [String; 7] = Default::default();
+            csv.write_record(gap.iter().chain(&nobody))?;
+        }
+        for member in members {
+            csv.write_record(gap.iter().chain(&member))?;
+        }
+        Ok(())
+    }
 }
 
-impl ExportRow for Session {
-    const COLUMNS: &'static [&'static str] = &[
-        "channel",
-        "topic",
-        "user",
-        "connection",
-        "joined_at",
-        "joined_not_before",
-        "left_at",
-        "left_not_before",
-        "join_origin",
-        "leave_origin",
-        "baseline",
-        "min_ms",
-        "max_ms",
-    ];
+fn member_cells(happened: &str, member: &MissedMember) -> [String; 7] {
+    [
+        happened.to_owned(),
+        member.topic.clone(),
+        member.user.clone(),
+        member.connection.clone(),
+        meta_cell(&member.meta).to_owned(),
+        time_cell(member.not_before),
+        time_cell(member.not_after),
+    ]
 }
 
 impl ExportRow for Stats {
-    const COLUMNS: &'static [&'static str] = &[
-        "channel",
-        "topic",
-        "distinct_users",
-        "joins",
-        "leaves",
-        "inferred_joins",
-        "inferred_leaves",
-        "peak",
-        "presence_ms",
-        "present_now",
-        "from",
-        "to",
-    ];
+    const TABLE: &'static TableSchema = &schema::STATS;
+
+    /// The peak has two cells.
+    fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
+        let number = |number: u64| number.to_string();
+        Ok(csv.write_record([
+            self.channel.clone(),
+            self.topic.clone().unwrap_or_default(),
+            number(self.distinct_users),
+            number(self.joins),
+            number(self.leaves),
+            number(self.inferred_joins),
+            number(self.inferred_leaves),
+            self.peak
+                .map_or_else(String::new, |peak| number(peak.count)),
+            time_cell(self.peak.map(|peak| peak.at)),
+            self.presence_ms.to_string(),
+            number(self.present_now),
+            time_cell(self.from),
+            time_cell(self.to),
+        ])?)
+    }
 }
 
-impl ExportRow for Gap {
-    const COLUMNS: &'static [&'static str] = &[
-        "gap",
-        "channel",
-        "from",
-        "to",
-        "evidence",
-        "closed_by",
-        "resumed",
-        "joined",
-        "left",
-        "updated",
-    ];
+/// Declares the tables of answers whose columns are their fields.
+macro_rules! rows_of_fields {
+    ($($answer:ty => $table:ident,)*) => {$(
+        impl ExportRow for $answer {
+            const TABLE: &'static TableSchema = &schema::$table;
+        }
+    )*};
 }
 
-impl ExportRow for ChannelAnswer {
-    const COLUMNS: &'static [&'static str] = &[
-        "channel",
-        "topics",
-        "present_now",
-        "entries",
-        "first_at",
-        "last_at",
-        "coverage",
-    ];
-}
-
-impl ExportRow for RejectAnswer {
-    const COLUMNS: &'static [&'static str] = &["n", "source", "line", "byte", "reason", "text"];
-}
-
-impl ExportRow for IngestSummary {
-    const COLUMNS: &'static [&'static str] = &[
-        "lines",
-        "events",
-        "entries",
-        "joins",
-        "leaves",
-        "updates",
-        "snapshots",
-        "inferred_joins",
-        "inferred_leaves",
-        "inferred_updates",
-        "baseline_joins",
-        "duplicates",
-        "stale",
-        "unknown",
-        "collected",
-        "retries",
-        "retries_differing",
-        "rejected",
-        "clamped",
-        "first_seq",
-        "last_seq",
-        "elapsed_ms",
-    ];
-}
-
-impl ExportRow for Verified {
-    const COLUMNS: &'static [&'static str] = &["ok", "entries", "commits", "problems"];
+rows_of_fields! {
+    HistoryEntry => HISTORY,
+    Session => SESSIONS,
+    Gap => GAPS,
+    ChannelAnswer => CHANNELS,
+    RejectAnswer => REJECTS,
+    IngestSummary => INGEST,
+    Verified => VERIFY,
+    SchemaRow => SCHEMA,
 }

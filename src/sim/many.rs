@@ -4,6 +4,7 @@ use super::mix::Mix;
 use super::run::RunError;
 use super::score::{Depth, Score};
 use crate::export::record::ExportRow;
+use crate::export::schema::{self, TableSchema};
 use serde::Serialize;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -72,19 +73,5 @@ impl MixTotals {
     }
 }
 impl ExportRow for MixTotals {
-    const COLUMNS: &'static [&'static str] = &[
-        "mix",
-        "seeds",
-        "true_events",
-        "lines",
-        "inferred",
-        "moments",
-        "wrong_windows",
-        "wrong_certain",
-        "missed",
-        "invented",
-        "wrong_sessions",
-        "wrong_known_at",
-        "first_wrong",
-    ];
+    const TABLE: &'static TableSchema = &schema::SIMULATE;
 }

@@ -200,3 +200,11 @@ pub fn reject() -> RejectAnswer {
 pub fn whole() -> Verified {
     made(json!({"ok": true, "entries": 97, "commits": 73, "problems": []}))
 }
+
+pub fn stay() -> Session {
+    made(json!({
+        "channel": "studio-7", "topic": "chat", "user": "ana", "connection": "",
+        "joined_at": at("20:40:52.031"), "join_origin": OriginAnswer::Observed, "baseline": false,
+        "min_ms": 17,
+    }))
+}

@@ -41,7 +41,7 @@ pub(in crate::cli) fn run(
         gap: args.gap,
         since: args.since,
         known_at: args.known_at,
-        detail: output.is_for_people(),
+        detail: output.has_details(),
     };
     let mut list = output.list(MissedTable::new(&args.channel));
     QueryBackend::of(everywhere)?.each(&question, |gap| list.row(gap))?;

@@ -25,6 +25,7 @@ pub mod record;
 pub mod rejects;
 pub mod replay;
 pub mod restore;
+pub mod schema;
 #[cfg(feature = "server")]
 pub mod serve;
 pub mod sessions;
