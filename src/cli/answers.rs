@@ -2,15 +2,16 @@
 //! the data directory. A command asks its question and does not know the source.
 
 use super::commands::{failure, now};
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::global_args::GlobalArgs;
 use super::progress::say;
 use crate::domain::time::Millis;
 use crate::query::answer::{
     ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Time, Who,
 };
+use crate::query::calendar::Zone;
 use crate::query::params::{
-    ChannelParams, HistoryParams, MissedParams, SessionsParams, StatsParams, WhoParams,
+    ChannelParams, HistoryParams, MissedParams, ParamError, SessionsParams, StatsParams, WhoParams,
 };
 use crate::query::time::When;
 use crate::store::{Options, Store, StoreError};
@@ -19,8 +20,6 @@ use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::time::Duration;
 
-#[cfg(feature = "client")]
-use super::exit::Exit;
 #[cfg(feature = "client")]
 use crate::client::remote::{RemoteError, ServerClient};
 #[cfg(feature = "client")]
@@ -39,6 +38,12 @@ pub trait Question: Serialize {
     /// The answer, or one item of a list.
     type Answer: DeserializeOwned;
 
+    /// Whether its parameters mean something, if it is `now`.
+    ///
+    /// # Errors
+    /// The parameter that is wrong.
+    fn check(&self, now: Millis) -> Result<(), ParamError>;
+
     /// Whether it asks for a list over a range that begins before this moment.
     fn begins_before(&self, moment: Millis, now: Millis) -> bool;
 
@@ -56,10 +61,15 @@ pub trait Question: Serialize {
 
 /// Declares questions with the functions that answer them.
 macro_rules! questions {
-    ($($route:literal $question:ty => $answer:ty, $begins:expr, |$asked:pat_param, $store:pat_param, $now:pat_param, $each:pat_param| $ask:expr;)*) => {$(
+    ($($route:literal $question:ty => $answer:ty, $check:expr, $begins:expr, |$asked:pat_param, $store:pat_param, $now:pat_param, $each:pat_param| $ask:expr;)*) => {$(
         impl Question for $question {
             const ROUTE: &'static str = $route;
             type Answer = $answer;
+
+            fn check(&self, now: Millis) -> Result<(), ParamError> {
+                let check: fn(&$question, Millis) -> Result<(), ParamError> = $check;
+                check(self, now)
+            }
 
             fn begins_before(&self, moment: Millis, now: Millis) -> bool {
                 let begins: fn(&$question, Millis, Millis) -> bool = $begins;
@@ -88,37 +98,41 @@ pub struct ListChannels {}
 pub struct ListRejects {}
 
 questions! {
-    "who" WhoParams => Who, |_, _, _| false, |asked, store, now, each| {
-        let filter = asked.filter(now).map_err(|what| StoreError::Stopped(what.to_owned()))?;
-        store.who(&asked.channel, &filter).map(|who| all([who], each))
+    "who" WhoParams => Who, |asked, now| asked.filter(now).map(drop), |_, _, _| false, |asked, store, now, each| {
+        store.who(&asked.channel, &asked.filter(now).map_err(unfit)?).map(|who| all([who], each))
     };
-    "history" HistoryParams => HistoryEntry, |asked, moment, now| {
-        asked.after_seq == 0 && begins_before(asked.from, moment, now)
+    "history" HistoryParams => HistoryEntry, |asked, now| asked.filter(now).map(drop), |asked, moment, now| {
+        asked.after_seq == 0 && begins_before((asked.from, asked.zone), moment, now)
     }, |asked, store, now, each| {
-        one_by_one(store.history(&asked.filter(now))?, each)
+        one_by_one(store.history(&asked.filter(now).map_err(unfit)?)?, each)
     };
-    "missed" MissedParams => Missed, |asked, moment, now| {
-        asked.gap.is_none() && begins_before(asked.since, moment, now)
+    "missed" MissedParams => Missed, |asked, now| asked.filter(now).map(drop), |asked, moment, now| {
+        asked.gap.is_none() && begins_before((asked.since, asked.zone), moment, now)
     }, |asked, store, now, each| {
-        store.missed(&asked.channel, &asked.filter(now)).map(|gaps| all(gaps, each))
+        store.missed(&asked.channel, &asked.filter(now).map_err(unfit)?).map(|gaps| all(gaps, each))
     };
-    "sessions" SessionsParams => Session, |asked, moment, now| {
-        begins_before(asked.from, moment, now)
+    "sessions" SessionsParams => Session, |asked, now| asked.filter(now).map(drop), |asked, moment, now| {
+        begins_before((asked.from, asked.zone), moment, now)
     }, |asked, store, now, each| {
-        one_by_one(store.sessions(&asked.filter(now))?, each)
+        one_by_one(store.sessions(&asked.filter(now).map_err(unfit)?)?, each)
     };
-    "stats" StatsParams => Stats, |asked, moment, now| {
-        begins_before(asked.from, moment, now)
+    "stats" StatsParams => Stats, |asked, now| asked.filter(now).map(drop), |asked, moment, now| {
+        begins_before((asked.from, asked.zone), moment, now)
     }, |asked, store, now, each| {
-        store.stats(&asked.filter(now)).map(|stats| all(stats, each))
+        store.stats(&asked.filter(now).map_err(unfit)?).map(|stats| all(stats, each))
     };
-    "gaps" ChannelParams => Gap, |_, _, _| true, |asked, store, _, each| {
+    "gaps" ChannelParams => Gap, |_, _| Ok(()), |_, _, _| true, |asked, store, _, each| {
         store.gaps(&asked.channel).map(|gaps| all(gaps, each))
     };
-    "channels" ListChannels => ChannelAnswer, |_, _, _| false, |_, store, _, each| {
+    "channels" ListChannels => ChannelAnswer, |_, _| Ok(()), |_, _, _| false, |_, store, _, each| {
         store.channels().map(|channels| all(channels, each))
     };
-    "rejects" ListRejects => RejectAnswer, |_, _, _| true, |_, store, _, each| one_by_one(store.rejects()?, each);
+    "rejects" ListRejects => RejectAnswer, |_, _| Ok(()), |_, _, _| true, |_, store, _, each| one_by_one(store.rejects()?, each);
+}
+
+/// For parameters that [`Question::check`] has not seen.
+fn unfit(error: ParamError) -> StoreError {
+    StoreError::Stopped(error.to_string())
 }
 
 /// Passes on answers that are read from the log one after another.
@@ -180,6 +194,7 @@ impl<'a> QueryBackend<'a> {
             done.is_ok()
         };
         let now = now();
+        question.check(now).map_err(|error| misread(&error))?;
         let retained = match self {
             QueryBackend::Store(data, store) => {
                 let asked = question.ask(store, now, &mut take);
@@ -207,9 +222,40 @@ pub fn say_retained(from: Option<Millis>) {
     }
 }
 
+/// What --zone does, for times that need it.
+pub const ZONE_HINT: &str =
+    "--zone Europe/Berlin names the zone of all times of a command that have none";
+
+/// A time as typed on the command line.
+///
+/// # Errors
+/// If it needs a zone.
+pub fn typed(
+    name: &'static str,
+    time: Option<When>,
+    now: Millis,
+    zone: Option<Zone>,
+) -> Result<Option<Millis>, Failure> {
+    let time = time.map(|time| time.resolve(now, zone)).transpose();
+    time.map_err(|error| misread(&ParamError::Zone(name, error)))
+}
+
+/// Parameters of the command line that mean nothing.
+pub fn misread(error: &ParamError) -> Failure {
+    let failure = Failure::new(Exit::Usage, error.to_string());
+    match error {
+        ParamError::Zone(..) => failure.hint(ZONE_HINT),
+        _ => failure,
+    }
+}
+
 /// Whether a range without a begin, or with this one, begins before a moment.
-pub fn begins_before(from: Option<When>, moment: Millis, now: Millis) -> bool {
-    from.is_none_or(|from| from.resolve(now) < moment)
+pub fn begins_before(
+    (from, zone): (Option<When>, Option<Zone>),
+    moment: Millis,
+    now: Millis,
+) -> bool {
+    from.is_none_or(|from| from.resolve(now, zone).is_ok_and(|from| from < moment))
 }
 
 /// Who can answer for the store in a folder.

@@ -1,6 +1,7 @@
 //! What every command takes: where the answers come from, and how they are written.
 
 use super::output::OutputFormat;
+use crate::query::calendar::Zone;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
 
@@ -38,6 +39,9 @@ pub struct GlobalArgs {
         help_heading = "Everywhere"
     )]
     pub format: Option<OutputFormat>,
+    /// The zone of times that have none, and of local days: a name of the IANA database, such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", global = true, help_heading = "Everywhere")]
+    pub zone: Option<Zone>,
     /// Say more on standard error
     #[arg(short, long, action = ArgAction::Count, global = true, help_heading = "Everywhere")]
     pub verbose: u8,

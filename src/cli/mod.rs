@@ -75,7 +75,7 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Channels => channels::run(everywhere, output),
         Command::Rejects(args) => rejects::run(everywhere, args, output),
         Command::Replay(args) => replay::run(everywhere, args, output),
-        Command::Export(args) => export::run(data, args),
+        Command::Export(args) => export::run(everywhere, args),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(data, everywhere.verbose, args),
         #[cfg(feature = "server")]
@@ -86,7 +86,7 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Simulate(args) => simulate::run(args, output),
         Command::Rebuild => rebuild::run(data),
         Command::Compact(args) => compact::run(data, args),
-        Command::Prune(args) => prune::run(data, args),
+        Command::Prune(args) => prune::run(everywhere, args),
         Command::Backup(args) => backup::run(everywhere, args),
         Command::Restore(args) => restore::run(data, args),
         Command::Migrate => migrate::run(data),

@@ -242,7 +242,7 @@ tables! {
         bare_per_second number "": "the same with a bare file";
         latency json "": "percentiles, in microseconds";
         bare_latency json "": "the same with a bare file";
-        bytes_each number "bytes": "bytes that each has on the disk afterwards";
+        bytes_each number "": "bytes that each has on the disk afterwards";
         durability text: "what an acknowledged line survives";
         version text: "the version of the program";
         optimised boolean: "whether the build is optimised";

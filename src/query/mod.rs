@@ -15,9 +15,12 @@
 //! | `params` | the parameters of a query, as the HTTP interface names them |
 //! | `owner` | answers for the store's owner only, line by line |
 //! | `retention` | questions about what was pruned |
+//! | `calendar` | zones: local days, and the moments that local times mean |
 //! | `time` | times and durations as users and programs write them |
 
 pub mod answer;
+#[doc(hidden)]
+pub mod calendar;
 mod channels;
 mod cursor;
 mod history;
@@ -34,6 +37,7 @@ mod stats;
 pub mod time;
 mod who;
 
+pub use calendar::Zone;
 pub use cursor::{Cursor, DeliveredEntry};
 #[cfg(feature = "export")]
 pub(crate) use history::history_entry;

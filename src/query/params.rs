@@ -3,15 +3,18 @@
 //! resolved against the clock of the process that answers.
 
 use super::answer::{EntryType, OriginAnswer};
+use super::calendar::Zone;
 use super::time::{Span, When};
-use super::{HistoryFilter, MissedFilter, SessionFilter, StatsFilter, WhoFilter, WhoWhen};
-use crate::domain::time::Millis;
 use crate::store::BackupPlace;
 use serde::de::value::StrDeserializer;
 use serde::de::{Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Display;
 use std::str::FromStr;
+
+mod filters;
+
+pub use filters::ParamError;
 
 /// The header in which a server reports the kind of its `/v1/feed`.
 pub const FEED_HEADER: &str = "rollbook-feed";
@@ -55,6 +58,8 @@ params! {
         /// Leave out members who were only possibly there.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         certain: bool,
+        /// The zone of times without one, a name of the IANA database.
+        zone: Option<Zone>,
     }
 
     /// `history`.
@@ -79,6 +84,8 @@ params! {
         after_seq: u64,
         /// At most this many entries.
         limit: Option<u64>,
+        /// The zone of times without one, a name of the IANA database.
+        zone: Option<Zone>,
     }
 
     /// `subscribe` and `stream`: the entries after a position, and then new ones.
@@ -112,6 +119,8 @@ params! {
         /// Include windows, and the topics that vanished.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         detail: bool,
+        /// The zone of times without one, a name of the IANA database.
+        zone: Option<Zone>,
     }
 
     /// `sessions`.
@@ -128,6 +137,8 @@ params! {
         to: Option<When>,
         /// As the log was known at this moment.
         known_at: Option<When>,
+        /// The zone of times without one, a name of the IANA database.
+        zone: Option<Zone>,
     }
 
     /// `stats`.
@@ -144,6 +155,8 @@ params! {
         every: Option<Span>,
         /// As the log was known at this moment.
         known_at: Option<When>,
+        /// The zone of times without one, a name of the IANA database.
+        zone: Option<Zone>,
     }
 
     /// `gaps` and `feed`: one channel.
@@ -217,104 +230,6 @@ params! {
         presence_interval: Span,
         /// How long Agora delays a leave.
         presence_debounce: Span,
-    }
-}
-
-impl WhoParams {
-    /// The filter, with times resolved against `now`.
-    ///
-    /// # Errors
-    /// If both a moment and an entry are given.
-    pub fn filter(&self, now: Millis) -> Result<WhoFilter, &'static str> {
-        let when = match (self.at, self.seq) {
-            (Some(_), Some(_)) => return Err("seq: not together with at"),
-            (Some(at), None) => WhoWhen::At(at.resolve(now)),
-            (None, Some(seq)) => WhoWhen::Seq(seq),
-            (None, None) => WhoWhen::Head,
-        };
-        Ok(WhoFilter {
-            topic: self.topic.clone(),
-            when,
-            known_at: self.known_at.map(|at| at.resolve(now)),
-            certain: self.certain,
-        })
-    }
-}
-
-impl HistoryParams {
-    /// The filter, with times resolved against `now`.
-    #[must_use]
-    pub fn filter(&self, now: Millis) -> HistoryFilter {
-        HistoryFilter {
-            channel: self.channel.clone(),
-            topic: self.topic.clone(),
-            user: self.user.clone(),
-            from: self.from.map(|at| at.resolve(now)),
-            to: self.to.map(|at| at.resolve(now)),
-            types: self.types.0.clone(),
-            observed: self.origin.map(|origin| origin == OriginAnswer::Observed),
-            after_seq: self.after_seq,
-            limit: self.limit,
-        }
-    }
-}
-
-impl SubscribeParams {
-    /// The filter.
-    #[must_use]
-    pub fn filter(&self) -> HistoryFilter {
-        HistoryFilter {
-            channel: self.channel.clone(),
-            topic: self.topic.clone(),
-            user: self.user.clone(),
-            types: self.types.0.clone(),
-            observed: self.origin.map(|origin| origin == OriginAnswer::Observed),
-            after_seq: self.after_seq,
-            ..HistoryFilter::default()
-        }
-    }
-}
-
-impl MissedParams {
-    /// The filter, with times resolved against `now`.
-    #[must_use]
-    pub fn filter(&self, now: Millis) -> MissedFilter {
-        MissedFilter {
-            gap: self.gap,
-            since: self.since.map(|at| at.resolve(now)),
-            known_at: self.known_at.map(|at| at.resolve(now)),
-            detail: self.detail,
-        }
-    }
-}
-
-impl SessionsParams {
-    /// The filter, with times resolved against `now`.
-    #[must_use]
-    pub fn filter(&self, now: Millis) -> SessionFilter {
-        SessionFilter {
-            channel: self.channel.clone(),
-            topic: self.topic.clone(),
-            user: self.user.clone(),
-            from: self.from.map(|at| at.resolve(now)),
-            to: self.to.map(|at| at.resolve(now)),
-            known_at: self.known_at.map(|at| at.resolve(now)),
-        }
-    }
-}
-
-impl StatsParams {
-    /// The filter, with times resolved against `now`.
-    #[must_use]
-    pub fn filter(&self, now: Millis) -> StatsFilter {
-        StatsFilter {
-            channel: self.channel.clone(),
-            topic: self.topic.clone(),
-            from: self.from.map(|at| at.resolve(now)),
-            to: self.to.map(|at| at.resolve(now)),
-            every_ms: self.every.map(|every| every.0),
-            known_at: self.known_at.map(|at| at.resolve(now)),
-        }
     }
 }
 
@@ -440,7 +355,7 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(When, Span);
+as_text!(When, Span, Zone);
 
 fn read<T: FromStr<Err: Display>, E: Error>(text: &str) -> Result<T, E> {
     text.parse().map_err(E::custom)

@@ -1,34 +1,45 @@
-//! Times and durations as users type them. They are resolved against a `now` that the caller gives: no clock is read
-//! here.
+//! Times and durations as users type them. They are read here and resolved elsewhere, against a `now` and in a zone
+//! that the caller gives: no clock is read here.
 
 use crate::domain::time::Millis;
 use crate::limits::{TIME_MS_MAX, TIME_MS_MIN};
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, NaiveDate, NaiveTime};
 use std::fmt::{Display, Formatter};
 use std::str::FromStr;
 
 /// The forms of a time, for help and errors.
 pub const TIME_FORMS: &str =
     "2026-05-14T20:30:00Z, @1778790600000 (Unix ms) or -90m (ago; ms, s, m, h, d, w)";
+/// The forms of a time in a zone.
+pub const LOCAL_FORMS: &str = "2026-05-14, \"2026-05-14 21:00\", 21:00, today, \"yesterday 21:00\"";
 
-/// A moment as typed: fixed, or relative to now.
+/// A moment as typed: fixed, relative to now, or in a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Unix milliseconds.
     At(Millis),
     /// Milliseconds before now.
     Ago(Millis),
+    /// A local time; which moment that is, a [`Zone`](super::calendar::Zone) knows.
+    Local(LocalTime),
 }
 
-impl When {
-    /// The moment relative to `now`. Moments outside the range that can be written become the nearest one inside it.
-    #[must_use]
-    pub fn resolve(self, now: Millis) -> Millis {
-        match self {
-            When::At(time) => time,
-            When::Ago(ms) => now.saturating_sub(ms).clamp(TIME_MS_MIN, TIME_MS_MAX),
-        }
-    }
+/// A time without a zone as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalTime {
+    /// The day; `today` where only a time of day was typed.
+    pub day: LocalDay,
+    /// The time of day; without one, the day's begin.
+    pub clock: Option<NaiveTime>,
+}
+
+/// A local day as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum LocalDay {
+    Date(NaiveDate),
+    Today,
+    Yesterday,
 }
 
 impl Display for When {
@@ -36,8 +47,56 @@ impl Display for When {
         match self {
             When::At(time) => write!(f, "@{time}"),
             When::Ago(ms) => write!(f, "-{ms}ms"),
+            When::Local(local) => local.fmt(f),
         }
     }
+}
+
+impl Display for LocalTime {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self.day {
+            LocalDay::Date(date) => write!(f, "{date}")?,
+            LocalDay::Today => f.write_str("today")?,
+            LocalDay::Yesterday => f.write_str("yesterday")?,
+        }
+        match self.clock {
+            Some(clock) => write!(f, " {clock}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl LocalTime {
+    /// Reads a time without a zone: a day, a time of day, or both.
+    fn read(text: &str) -> Option<LocalTime> {
+        let (day, clock) = match text.split_once([' ', 'T']) {
+            Some((day, clock)) => (local_day(day)?, Some(local_clock(clock)?)),
+            None => match local_day(text) {
+                Some(day) => (day, None),
+                None => (LocalDay::Today, Some(local_clock(text)?)),
+            },
+        };
+        Some(LocalTime { day, clock })
+    }
+}
+
+fn local_day(text: &str) -> Option<LocalDay> {
+    match text {
+        "today" => Some(LocalDay::Today),
+        "yesterday" => Some(LocalDay::Yesterday),
+        // Other lengths would be years that cannot be written.
+        _ if text.len() != "2026-05-14".len() => None,
+        date => {
+            let date = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()?;
+            Some(LocalDay::Date(date))
+        }
+    }
+}
+
+fn local_clock(text: &str) -> Option<NaiveTime> {
+    let forms = ["%H:%M", "%H:%M:%S%.f"];
+    let read = |form: &&str| NaiveTime::parse_from_str(text, form).ok();
+    forms.iter().find_map(read)
 }
 
 impl FromStr for When {
@@ -56,9 +115,10 @@ impl FromStr for When {
                 )),
             };
         }
-        match DateTime::parse_from_rfc3339(text) {
-            Ok(time) => in_range(time.timestamp_millis()).map(When::At),
-            Err(_) => Err(not_rfc3339(text)),
+        match (DateTime::parse_from_rfc3339(text), LocalTime::read(text)) {
+            (Ok(time), _) => in_range(time.timestamp_millis()).map(When::At),
+            (Err(_), Some(local)) => Ok(When::Local(local)),
+            (Err(_), None) => Err(no_time(text)),
         }
     }
 }
@@ -79,26 +139,14 @@ fn in_range(time: Millis) -> Result<Millis, String> {
 }
 
 /// Names what is missing, for the most frequent mistakes.
-fn not_rfc3339(text: &str) -> String {
-    if NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok() {
-        return format!("a date needs a time of day and a zone: {text}T00:00:00Z");
-    }
-    let zoneless = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
-        .iter()
-        .any(|form| NaiveDateTime::parse_from_str(text, form).is_ok());
-    if zoneless {
-        return format!(
-            "the zone is missing: {}Z for UTC, or an offset such as +02:00",
-            text.replace(' ', "T")
-        );
-    }
+fn no_time(text: &str) -> String {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return format!("for Unix milliseconds write @{text}");
     }
     if duration(text).is_ok() {
         return format!("for so long ago write -{text}");
     }
-    format!("write {TIME_FORMS}")
+    format!("write {TIME_FORMS}; or, in a zone, {LOCAL_FORMS}")
 }
 
 /// A length of time as typed, in milliseconds: `1500`, `1500ms`, `60s`, `1m`.

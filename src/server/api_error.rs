@@ -3,7 +3,7 @@
 
 use crate::domain::time::Millis;
 use crate::query::answer::{Time, past_retention};
-use crate::query::params::PAST_RETENTION;
+use crate::query::params::{PAST_RETENTION, ParamError};
 use crate::store::{RecordError, StoreError};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -98,6 +98,12 @@ impl From<StoreError> for ApiError {
             StoreError::Poisoned(_) => ApiError::Unavailable(error.to_string()),
             other => ApiError::Failed(other.to_string()),
         }
+    }
+}
+
+impl From<ParamError> for ApiError {
+    fn from(error: ParamError) -> ApiError {
+        ApiError::Bad(error.to_string())
     }
 }
 

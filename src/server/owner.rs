@@ -16,6 +16,7 @@ use crate::query::owner::{OwnerFailure, Piece, ReplayRow, Retried, RetryRow};
 use crate::query::params::{
     HistoryParams, ReplayParams, RetryParams, SessionsParams, VerifyParams,
 };
+use crate::query::time::When;
 use crate::replay::{LineShape, LineSink, PlayedLine, ReplayFilter, SkippedEntry};
 use crate::store::{Clamped, DifferingRetry, RefusedLine, Store};
 use axum::body::{Body, Bytes};
@@ -59,7 +60,7 @@ pub async fn entries(
     State(app): SharedApp,
     QueryParams(params): QueryParams<HistoryParams>,
 ) -> QueryResult {
-    let filter = params.filter(app.now());
+    let filter = params.filter(app.now())?;
     let read = move |store: &Store, pieces: &mut OwnerPieces| {
         for row in store.entry_rows(&filter)? {
             if !pieces.row(&row?) {
@@ -76,7 +77,7 @@ pub async fn sessions(
     State(app): SharedApp,
     QueryParams(params): QueryParams<SessionsParams>,
 ) -> QueryResult {
-    let filter = params.filter(app.now());
+    let filter = params.filter(app.now())?;
     let read = move |store: &Store, pieces: &mut OwnerPieces| {
         for session in store.sessions(&filter)? {
             if !pieces.row(&session?) {
@@ -94,10 +95,15 @@ pub async fn replay(
     QueryParams(params): QueryParams<ReplayParams>,
 ) -> QueryResult {
     let now = app.now();
+    // The command has read local times already.
+    let resolve = |at: Option<When>| {
+        let at = at.map(|at| at.resolve(now, None)).transpose();
+        at.map_err(|error| ApiError::Bad(error.to_string()))
+    };
     let filter = ReplayFilter {
         channel: params.channel,
-        from: params.from.map(|at| at.resolve(now)),
-        to: params.to.map(|at| at.resolve(now)),
+        from: resolve(params.from)?,
+        to: resolve(params.to)?,
         from_seq: params.from_seq,
         to_seq: params.to_seq,
         standing: true,

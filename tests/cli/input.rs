@@ -51,7 +51,10 @@ fn names_stay_apart_when_escaped() {
 #[test]
 fn times_in() {
     let now = at("21:00:00").0;
-    let resolve = |text: &str| text.parse::<When>().map(|when| when.resolve(now));
+    let resolve = |text: &str| {
+        let when = text.parse::<When>()?;
+        when.resolve(now, None).map_err(|error| error.to_string())
+    };
     assert_eq!(resolve("2026-05-14T20:00:00Z"), Ok(at("20:00:00").0));
     assert_eq!(
         resolve("2026-05-14T22:00:00.250+02:00"),
@@ -73,7 +76,10 @@ fn times_in() {
         ("-99999999999999999999w", "a unit"),
         ("@soon", "Unix milliseconds"),
         ("@999999999999999999", "the year 9999"),
-        ("yesterday", "RFC"),
+        ("yesterday", "needs a zone"),
+        ("21:00", "needs a zone"),
+        ("2026-05-14 25:00", "RFC"),
+        ("2026-02-30", "RFC"),
         ("", "-90m"),
     ] {
         let error = resolve(text).unwrap_err();

@@ -19,3 +19,4 @@ mod resume;
 mod retention;
 mod times;
 mod unfit;
+mod zones;

@@ -122,7 +122,17 @@ async fn what_is_wrong_is_said_by_name() {
             "there is no channel \"nobody\"",
         ),
         ("/v1/who", 400, "missing field `channel`"),
-        ("/v1/who?channel=room&at=yesterday", 400, "at: write 2026"),
+        ("/v1/who?channel=room&at=soon", 400, "at: write 2026"),
+        (
+            "/v1/who?channel=room&at=yesterday",
+            400,
+            "at: yesterday needs a zone",
+        ),
+        (
+            "/v1/who?channel=room&at=today&zone=Berlin",
+            400,
+            "zone: there is no zone \"Berlin\"",
+        ),
         (
             "/v1/who?channel=room&at=@1&seq=1",
             400,

@@ -289,6 +289,7 @@ fn each_library_has_its_one_place() {
         ),
         ("rustls_native_certs::", &["src/client/transport.rs"]),
         ("csv::", &["src/export/record.rs"]),
+        ("chrono_tz::", &["src/query/calendar.rs"]),
         ("axum::", &["src/server"]),
         ("jsonwebtoken::", &["src/server/access/auth.rs"]),
         ("prometheus_client::", &["src/server/metrics.rs"]),

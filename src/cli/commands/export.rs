@@ -1,8 +1,9 @@
 //! `export`: writes entries or stays into a file.
 
 use super::{failure, now};
-use crate::cli::answers::{Found, begins_before, find, open, say_retained};
+use crate::cli::answers::{Found, begins_before, find, misread, open, say_retained};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::holding::Holding;
 use crate::cli::interrupt::interrupted;
@@ -11,6 +12,7 @@ use crate::cli::progress::{FileProgress, say};
 use crate::cli::text::count;
 use crate::domain::time::Millis;
 use crate::export::{Existing, ExportError, ExportFormat, ExportKind};
+use crate::query::calendar::Zone;
 use crate::query::params::{HistoryParams, SessionsParams};
 use crate::query::time::When;
 use clap::{Args, ValueEnum};
@@ -69,7 +71,8 @@ pub enum ExportRows {
     Sessions,
 }
 
-pub(in crate::cli) fn run(data: &Path, args: &ExportArgs) -> Result<(), Failure> {
+pub(in crate::cli) fn run(everywhere: &GlobalArgs, args: &ExportArgs) -> Result<(), Failure> {
+    let (data, zone) = (everywhere.data.as_path(), everywhere.zone);
     // Check the format before a store is opened.
     ExportFormat::of(&args.file).map_err(|error| export_failure(data, error))?;
     let existing = if args.force {
@@ -77,6 +80,8 @@ pub(in crate::cli) fn run(data: &Path, args: &ExportArgs) -> Result<(), Failure>
     } else {
         Existing::Keep
     };
+    // Times are read before a store is opened.
+    let what = args.what(zone)?;
     let found = find(data, open)?;
     let interrupted = interrupted();
     let progress = FileProgress::start_rows();
@@ -90,26 +95,28 @@ pub(in crate::cli) fn run(data: &Path, args: &ExportArgs) -> Result<(), Failure>
         let why = "its metadata is no JSON, and is written as a string";
         named.extend(notices.untold(seq, why));
     };
-    let begins = |from: &Millis| begins_before(args.from, *from, now());
+    let begins = |from: &Millis| begins_before((args.from, zone), *from, now());
     let retained;
     let written = match found {
         Found::Store(store) => {
             retained = store.retained().map(|retained| retained.from);
             let mut holding = Holding::read(data, *store);
-            let (file, what) = (&args.file, args.what(now()));
             let written = holding
                 .store()
-                .export(file, &what, existing, count_rows, unclear);
+                .export(&args.file, &what, existing, count_rows, unclear);
             let written = written.map_err(|error| export_failure(data, error));
             written.and_then(|rows| holding.close(data).map(|()| rows))
         }
         #[cfg(feature = "client")]
         Found::Owner(owner) => {
             let stop = &|| interrupted.load(Ordering::Relaxed);
-            let written =
-                args.export_from(data, (&owner, stop), existing, &mut { count_rows }, &mut {
-                    unclear
-                });
+            let written = args.export_from(
+                (data, zone),
+                (&owner, stop),
+                existing,
+                &mut { count_rows },
+                &mut { unclear },
+            );
             retained = owner.retained().map(|at| at.0);
             written
         }
@@ -124,33 +131,37 @@ pub(in crate::cli) fn run(data: &Path, args: &ExportArgs) -> Result<(), Failure>
 }
 
 impl ExportArgs {
-    /// What to write; relative times count from `now`.
-    fn what(&self, now: Millis) -> ExportKind {
-        match self.what {
-            ExportRows::Entries => ExportKind::Entries(self.entries().filter(now)),
-            ExportRows::Sessions => ExportKind::Sessions(self.sessions().filter(now)),
-        }
+    /// What to write; relative times count from now.
+    fn what(&self, zone: Option<Zone>) -> Result<ExportKind, Failure> {
+        let now = now();
+        let what = match self.what {
+            ExportRows::Entries => self.entries(zone).filter(now).map(ExportKind::Entries),
+            ExportRows::Sessions => self.sessions(zone).filter(now).map(ExportKind::Sessions),
+        };
+        what.map_err(|error| misread(&error))
     }
 
-    fn entries(&self) -> HistoryParams {
+    fn entries(&self, zone: Option<Zone>) -> HistoryParams {
         HistoryParams {
             channel: self.channel.clone(),
             topic: self.topic.clone(),
             user: self.user.clone(),
             from: self.from,
             to: self.until,
+            zone,
             ..HistoryParams::default()
         }
     }
 
-    fn sessions(&self) -> SessionsParams {
+    fn sessions(&self, zone: Option<Zone>) -> SessionsParams {
         SessionsParams {
             channel: self.channel.clone(),
             topic: self.topic.clone(),
             user: self.user.clone(),
             from: self.from,
             to: self.until,
-            known_at: None,
+            zone,
+            ..SessionsParams::default()
         }
     }
 
@@ -158,7 +169,7 @@ impl ExportArgs {
     #[cfg(feature = "client")]
     fn export_from(
         &self,
-        data: &Path,
+        (data, zone): (&Path, Option<Zone>),
         (owner, stop): (&ServerClient, &dyn Fn() -> bool),
         existing: Existing,
         progress: &mut dyn FnMut(u64) -> bool,
@@ -181,11 +192,11 @@ impl ExportArgs {
                     }
                     row(&entry)
                 };
-                end(owner.entry_rows(&self.entries(), PieceReader { stop, each }))
+                end(owner.entry_rows(&self.entries(zone), PieceReader { stop, each }))
             }),
             ExportRows::Sessions => write_file(&self.file, existing, progress, |row| {
                 let each = &mut |stay| row(&stay);
-                end(owner.session_rows(&self.sessions(), PieceReader { stop, each }))
+                end(owner.session_rows(&self.sessions(zone), PieceReader { stop, each }))
             }),
         };
         answered?;

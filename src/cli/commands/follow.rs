@@ -3,7 +3,7 @@
 //! the existing ones, closes the store, and waits for a server.
 
 use super::now;
-use crate::cli::answers::{QueryBackend, unanswered};
+use crate::cli::answers::{QueryBackend, misread, unanswered};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::global_args::GlobalArgs;
 use crate::cli::interrupt;
@@ -48,9 +48,10 @@ pub(super) fn run(
             Box::new(awaited_server(&everywhere.data)?)
         }
     };
+    let filter = question.filter(now()).map_err(|error| misread(&error))?;
     let mut followed = FollowOutput {
-        from: question.from.map(|from| from.resolve(now())),
-        to: question.to.map(|to| to.resolve(now())),
+        from: filter.from,
+        to: filter.to,
         left,
         list,
         away: false,

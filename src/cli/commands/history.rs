@@ -7,6 +7,7 @@ use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
 use crate::cli::tables::HistoryTable;
 use crate::query::answer::{EntryType, OriginAnswer};
+use crate::query::calendar::Zone;
 use crate::query::params::{HistoryParams, Types};
 use crate::query::time::When;
 use clap::Args;
@@ -70,7 +71,7 @@ pub(in crate::cli) fn run(
     args: &HistoryArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let question = args.question();
+    let question = args.question(everywhere.zone);
     #[cfg(feature = "client")]
     if args.follow {
         return super::follow::run(everywhere, question, output);
@@ -81,7 +82,7 @@ pub(in crate::cli) fn run(
 }
 
 impl HistoryArgs {
-    fn question(&self) -> HistoryParams {
+    fn question(&self, zone: Option<Zone>) -> HistoryParams {
         HistoryParams {
             channel: self.channel.clone(),
             topic: self.topic.clone(),
@@ -92,6 +93,7 @@ impl HistoryArgs {
             origin: self.origin,
             after_seq: self.after_seq,
             limit: self.limit,
+            zone,
         }
     }
 }

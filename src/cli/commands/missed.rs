@@ -41,6 +41,7 @@ pub(in crate::cli) fn run(
         gap: args.gap,
         since: args.since,
         known_at: args.known_at,
+        zone: everywhere.zone,
         detail: output.has_details(),
     };
     let mut list = output.list(MissedTable::new(&args.channel));

@@ -1,7 +1,9 @@
 //! `prune`: removes the oldest entries.
 
 use super::{failure, now};
+use crate::cli::answers::typed;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::HELP;
 use crate::cli::progress::say;
 use crate::cli::text::count;
@@ -10,7 +12,6 @@ use crate::query::answer::Time;
 use crate::query::time::{Span, When};
 use crate::store::{Options, Pruned, Store};
 use clap::Args;
-use std::path::Path;
 
 /// `prune`.
 #[derive(Debug, Args)]
@@ -48,9 +49,9 @@ pub(super) fn age(text: &str) -> Result<Span, String> {
     Ok(span)
 }
 
-pub(in crate::cli) fn run(data: &Path, args: &PruneArgs) -> Result<(), Failure> {
-    let now = now();
-    let before = args.before.resolve(now);
+pub(in crate::cli) fn run(everywhere: &GlobalArgs, args: &PruneArgs) -> Result<(), Failure> {
+    let (data, now) = (everywhere.data.as_path(), now());
+    let before = typed("before", Some(args.before), now, everywhere.zone)?.unwrap_or(now);
     if before > now {
         let what = format!("--before {}: that is still to come", Time(before));
         return Err(Failure::new(Exit::Usage, what));

@@ -1,7 +1,7 @@
 //! `replay`: writes the log as the lines of a feed.
 
 use super::{failure, now};
-use crate::cli::answers::{Found, find, open, say_retained};
+use crate::cli::answers::{Found, find, open, say_retained, typed};
 use crate::cli::exit::Failure;
 use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
@@ -124,8 +124,8 @@ pub(in crate::cli) fn run(
     let (data, now): (&Path, _) = (&everywhere.data, now());
     let filter = ReplayFilter {
         channel: args.channel.clone(),
-        from: args.from.map(|at| at.resolve(now)),
-        to: args.to.map(|at| at.resolve(now)),
+        from: typed("from", args.from, now, everywhere.zone)?,
+        to: typed("to", args.to, now, everywhere.zone)?,
         from_seq: args.from_seq,
         to_seq: args.to_seq,
         standing: true,

@@ -49,6 +49,7 @@ pub(in crate::cli) fn run(
         from: args.from,
         to: args.to,
         known_at: args.known_at,
+        zone: everywhere.zone,
     };
     let mut list = output.list(SessionsTable::new(args.channel.is_some()));
     QueryBackend::of(everywhere)?.each(&question, |session| list.row(session))?;

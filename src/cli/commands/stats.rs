@@ -59,6 +59,7 @@ pub(in crate::cli) fn run(
         to: args.to,
         every: args.every,
         known_at: args.known_at,
+        zone: everywhere.zone,
     };
     let table = StatsTable::new(args.channel.is_some(), args.every.is_some());
     let mut list = output.list(table);

@@ -49,6 +49,7 @@ pub(in crate::cli) fn run(
         at: args.at,
         seq: args.seq,
         known_at: args.known_at,
+        zone: everywhere.zone,
         certain: args.certain,
     };
     QueryBackend::of(everywhere)?.each(&question, |who| output.one(who, tables::who))

@@ -20,8 +20,7 @@ pub async fn who(
     Extension(pass): Extension<AuthContext>,
     QueryParams(params): QueryParams<WhoParams>,
 ) -> QueryResult {
-    let filter = params.filter(app.now());
-    let filter = filter.map_err(|what| ApiError::Bad(what.to_owned()))?;
+    let filter = params.filter(app.now())?;
     app.one(&pass.client, move |store| {
         store.who(&params.channel, &filter)
     })
@@ -33,7 +32,7 @@ pub async fn history(
     Extension(pass): Extension<AuthContext>,
     QueryParams(params): QueryParams<HistoryParams>,
 ) -> QueryResult {
-    let mut filter = params.filter(app.now());
+    let mut filter = params.filter(app.now())?;
     // The limit counts only entries that the caller may see.
     let mut left = filter.limit.take().unwrap_or(u64::MAX);
     // A limit of 0 still goes to the store, which checks that the channel exists.
@@ -60,7 +59,7 @@ pub async fn missed(
     Extension(pass): Extension<AuthContext>,
     QueryParams(params): QueryParams<MissedParams>,
 ) -> QueryResult {
-    let filter = params.filter(app.now());
+    let filter = params.filter(app.now())?;
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
         let gaps = store.missed(&params.channel, &filter)?;
@@ -75,7 +74,7 @@ pub async fn sessions(
     Extension(pass): Extension<AuthContext>,
     QueryParams(params): QueryParams<SessionsParams>,
 ) -> QueryResult {
-    let filter = params.filter(app.now());
+    let filter = params.filter(app.now())?;
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
         for session in store.sessions(&filter)? {
@@ -94,7 +93,7 @@ pub async fn stats(
     Extension(pass): Extension<AuthContext>,
     QueryParams(params): QueryParams<StatsParams>,
 ) -> QueryResult {
-    let filter = params.filter(app.now());
+    let filter = params.filter(app.now())?;
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
         let stats = store.stats(&filter)?;

@@ -1,0 +1,160 @@
+//! What the parameters mean: the filters of the queries, with times resolved against a `now`.
+
+use super::{HistoryParams, MissedParams, SessionsParams, StatsParams, SubscribeParams, WhoParams};
+use crate::domain::time::Millis;
+use crate::query::answer::OriginAnswer;
+use crate::query::calendar::{NeedsZone, Zone};
+use crate::query::time::When;
+use crate::query::{HistoryFilter, MissedFilter, SessionFilter, StatsFilter, WhoFilter, WhoWhen};
+
+/// Why parameters mean nothing, with the name of the one that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParamError {
+    /// A local time, and no zone.
+    #[error("{0}: {1}")]
+    Zone(&'static str, NeedsZone),
+    /// Both a moment and an entry.
+    #[error("seq: not together with at")]
+    AtAndSeq,
+}
+
+/// Against what the times of a question are resolved.
+#[derive(Clone, Copy)]
+struct ParamClock {
+    now: Millis,
+    zone: Option<Zone>,
+}
+
+impl ParamClock {
+    fn at(self, name: &'static str, when: Option<When>) -> Result<Option<Millis>, ParamError> {
+        let at = when.map(|when| when.resolve(self.now, self.zone));
+        at.transpose()
+            .map_err(|error| ParamError::Zone(name, error))
+    }
+}
+
+impl WhoParams {
+    /// The filter, with times resolved against `now`.
+    ///
+    /// # Errors
+    /// If a time needs a zone, or both a moment and an entry are given.
+    pub fn filter(&self, now: Millis) -> Result<WhoFilter, ParamError> {
+        let clock = ParamClock {
+            now,
+            zone: self.zone,
+        };
+        let when = match (clock.at("at", self.at)?, self.seq) {
+            (Some(_), Some(_)) => return Err(ParamError::AtAndSeq),
+            (Some(at), None) => WhoWhen::At(at),
+            (None, Some(seq)) => WhoWhen::Seq(seq),
+            (None, None) => WhoWhen::Head,
+        };
+        Ok(WhoFilter {
+            topic: self.topic.clone(),
+            when,
+            known_at: clock.at("known_at", self.known_at)?,
+            certain: self.certain,
+        })
+    }
+}
+
+impl HistoryParams {
+    /// The filter, with times resolved against `now`.
+    ///
+    /// # Errors
+    /// If a time needs a zone.
+    pub fn filter(&self, now: Millis) -> Result<HistoryFilter, ParamError> {
+        let clock = ParamClock {
+            now,
+            zone: self.zone,
+        };
+        Ok(HistoryFilter {
+            channel: self.channel.clone(),
+            topic: self.topic.clone(),
+            user: self.user.clone(),
+            from: clock.at("from", self.from)?,
+            to: clock.at("to", self.to)?,
+            types: self.types.0.clone(),
+            observed: self.origin.map(|origin| origin == OriginAnswer::Observed),
+            after_seq: self.after_seq,
+            limit: self.limit,
+        })
+    }
+}
+
+impl SubscribeParams {
+    /// The filter.
+    #[must_use]
+    pub fn filter(&self) -> HistoryFilter {
+        HistoryFilter {
+            channel: self.channel.clone(),
+            topic: self.topic.clone(),
+            user: self.user.clone(),
+            types: self.types.0.clone(),
+            observed: self.origin.map(|origin| origin == OriginAnswer::Observed),
+            after_seq: self.after_seq,
+            ..HistoryFilter::default()
+        }
+    }
+}
+
+impl MissedParams {
+    /// The filter, with times resolved against `now`.
+    ///
+    /// # Errors
+    /// If a time needs a zone.
+    pub fn filter(&self, now: Millis) -> Result<MissedFilter, ParamError> {
+        let clock = ParamClock {
+            now,
+            zone: self.zone,
+        };
+        Ok(MissedFilter {
+            gap: self.gap,
+            since: clock.at("since", self.since)?,
+            known_at: clock.at("known_at", self.known_at)?,
+            detail: self.detail,
+        })
+    }
+}
+
+impl SessionsParams {
+    /// The filter, with times resolved against `now`.
+    ///
+    /// # Errors
+    /// If a time needs a zone.
+    pub fn filter(&self, now: Millis) -> Result<SessionFilter, ParamError> {
+        let clock = ParamClock {
+            now,
+            zone: self.zone,
+        };
+        Ok(SessionFilter {
+            channel: self.channel.clone(),
+            topic: self.topic.clone(),
+            user: self.user.clone(),
+            from: clock.at("from", self.from)?,
+            to: clock.at("to", self.to)?,
+            known_at: clock.at("known_at", self.known_at)?,
+        })
+    }
+}
+
+impl StatsParams {
+    /// The filter, with times resolved against `now`.
+    ///
+    /// # Errors
+    /// If a time needs a zone.
+    pub fn filter(&self, now: Millis) -> Result<StatsFilter, ParamError> {
+        let clock = ParamClock {
+            now,
+            zone: self.zone,
+        };
+        Ok(StatsFilter {
+            channel: self.channel.clone(),
+            topic: self.topic.clone(),
+            from: clock.at("from", self.from)?,
+            to: clock.at("to", self.to)?,
+            every_ms: self.every.map(|every| every.0),
+            known_at: clock.at("known_at", self.known_at)?,
+        })
+    }
+}
