@@ -7,7 +7,7 @@ use super::global_args::GlobalArgs;
 use super::progress::say;
 use crate::domain::time::Millis;
 use crate::query::answer::{
-    ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Time, Who,
+    ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Time, UserStats, Who,
 };
 use crate::query::calendar::Zone;
 use crate::query::params::{
@@ -89,6 +89,11 @@ macro_rules! questions {
     )*};
 }
 
+/// `stats` by user.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct UsersQuestion(pub StatsParams);
+
 /// `channels`.
 #[derive(Debug, Serialize)]
 pub struct ListChannels {}
@@ -120,6 +125,11 @@ questions! {
         begins_before((asked.from, asked.zone), moment, now)
     }, |asked, store, now, each| {
         store.stats(&asked.filter(now).map_err(unfit)?).map(|stats| all(stats, each))
+    };
+    "stats" UsersQuestion => UserStats, |asked, now| asked.0.filter(now).map(drop), |asked, moment, now| {
+        begins_before((asked.0.from, asked.0.zone), moment, now)
+    }, |asked, store, now, each| {
+        store.stats_by_user(&asked.0.filter(now).map_err(unfit)?).map(|users| all(users, each))
     };
     "gaps" ChannelParams => Gap, |_, _| Ok(()), |_, _, _| true, |asked, store, _, each| {
         store.gaps(&asked.channel).map(|gaps| all(gaps, each))

@@ -1,8 +1,9 @@
 //! Times and durations for people, in tables. Machine formats use RFC 3339 (`answer::Time`).
 
 use crate::domain::time::Millis;
+use crate::query::Zone;
 use crate::query::answer::Time;
-use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound};
 
 /// The precision of a time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,35 +16,68 @@ pub enum Fine {
     Millis,
 }
 
-fn utc(time: Time) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_millis(time.0)
+/// A clock on the wall of a zone; without one, UTC.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WallClock(pub Option<Zone>);
+
+impl WallClock {
+    fn wall(self, time: Time) -> Option<NaiveDateTime> {
+        match self.0 {
+            Some(zone) => zone.wall(time.0),
+            None => DateTime::from_timestamp_millis(time.0).map(|utc| utc.naive_utc()),
+        }
+    }
+
+    /// The day.
+    #[must_use]
+    pub fn day(self, time: Time) -> Option<NaiveDate> {
+        self.wall(time).map(|wall| wall.date())
+    }
+
+    /// The time of day, with its date unless that is `known`, that is, printed above.
+    #[must_use]
+    pub fn clock(self, time: Time, known: Option<NaiveDate>, fine: Fine) -> String {
+        let Some(moment) = self.wall(time) else {
+            return time.to_string();
+        };
+        let moment = match fine {
+            Fine::Minutes | Fine::Seconds => moment.trunc_subsecs(0),
+            Fine::Millis => moment,
+        };
+        let clock = match fine {
+            Fine::Minutes => moment.format("%H:%M"),
+            Fine::Seconds => moment.format("%H:%M:%S"),
+            Fine::Millis => moment.format("%H:%M:%S%.3f"),
+        };
+        match known {
+            Some(known) if known == moment.date() => clock.to_string(),
+            _ => format!("{} {clock}", moment.date()),
+        }
+    }
+
+    /// Of two headings, the one that names UTC or the one for a zone, which a line below the table names.
+    #[must_use]
+    pub fn heading(self, utc: &'static str, local: &'static str) -> &'static str {
+        if self.0.is_some() { local } else { utc }
+    }
+
+    /// The line below a table that names the zone.
+    #[must_use]
+    pub fn note(self) -> Option<String> {
+        self.0.map(|zone| format!("times in {zone}"))
+    }
 }
 
 /// The day, UTC.
 #[must_use]
 pub fn day(time: Time) -> Option<NaiveDate> {
-    utc(time).map(|time| time.date_naive())
+    WallClock::default().day(time)
 }
 
-/// The time of day, with its date unless that is `known`, that is, printed above.
+/// The time of day, UTC, with its date unless that is `known`, that is, printed above.
 #[must_use]
 pub fn clock(time: Time, known: Option<NaiveDate>, fine: Fine) -> String {
-    let Some(moment) = utc(time) else {
-        return time.to_string();
-    };
-    let moment = match fine {
-        Fine::Minutes | Fine::Seconds => moment.trunc_subsecs(0),
-        Fine::Millis => moment,
-    };
-    let clock = match fine {
-        Fine::Minutes => moment.format("%H:%M"),
-        Fine::Seconds => moment.format("%H:%M:%S"),
-        Fine::Millis => moment.format("%H:%M:%S%.3f"),
-    };
-    match known {
-        Some(known) if known == moment.date_naive() => clock.to_string(),
-        _ => format!("{} {clock}", moment.date_naive()),
-    }
+    WallClock::default().clock(time, known, fine)
 }
 
 /// A duration in its two largest units: `17 min 38 s`.

@@ -123,6 +123,17 @@ impl OpenStays {
         self.joins.get(&member).copied()
     }
 
+    /// Their members, and when each began, in that order.
+    #[must_use]
+    pub fn begins(&self) -> Vec<(MemberId, Millis)> {
+        let mut begun: Vec<_> = self.joins.iter().collect();
+        begun.sort_unstable_by_key(|(_, join)| join.seq);
+        let begun = begun.into_iter();
+        begun
+            .map(|(&member, join)| (member, join.effective_at))
+            .collect()
+    }
+
     /// Keeps the stays of some members only.
     pub fn retain(&mut self, is_kept: impl Fn(MemberId) -> bool) {
         self.joins.retain(|&member, _| is_kept(member));

@@ -5,7 +5,7 @@ use super::schema::{self, SchemaRow, TableSchema};
 use crate::ingest::IngestSummary;
 use crate::query::answer::{
     ChannelAnswer, Gap, HistoryEntry, Meta, Missed, MissedMember, RejectAnswer, Session, Stats,
-    Time, Verified, Who,
+    Time, UserStats, Verified, Who,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -228,6 +228,7 @@ macro_rules! rows_of_fields {
 rows_of_fields! {
     HistoryEntry => HISTORY,
     Session => SESSIONS,
+    UserStats => USERS,
     Gap => GAPS,
     ChannelAnswer => CHANNELS,
     RejectAnswer => REJECTS,

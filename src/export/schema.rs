@@ -130,17 +130,17 @@ tables! {
         not_before time "": "it happened at or after this";
         not_after time "": "it happened at or before this";
     }
-    SESSIONS "sessions" "a stay of a member" {
+    SESSIONS "sessions" "a stay of a member; with --per the stays of a user that overlap or touch" {
         channel text: "the channel";
-        topic text: "the topic";
+        topic text "": "the topic; empty with --per channel";
         user text: "the user";
-        connection text: "the connection; an empty text if the source allows one a user";
+        connection text "": "the connection; empty with --per";
         joined_at time: "when the join took effect";
         joined_not_before time "": "an inferred join happened at or after this";
         left_at time "": "when the leave took effect; empty while present";
         left_not_before time "": "an inferred leave happened at or after this";
         join_origin text: "observed or inferred";
-        leave_origin text "": "observed or inferred; empty while present";
+        leave_origin text "": "observed or inferred; empty while present, or where --clip ends the stay";
         baseline boolean: "it had begun when the channel was first seen";
         min_ms integer: "it lasted at least this long";
         max_ms integer "": "it lasted at most this long; empty if nobody can say";
@@ -159,6 +159,20 @@ tables! {
         present_now integer: "members present at the head of the log";
         from time "": "the begin of the interval; only with --every";
         to time "": "its end; only with --every";
+    }
+    USERS "stats-by-user" "of stats --by user: a user in a channel, or in a topic of it; with --every an interval of one" {
+        channel text: "the channel";
+        topic text "": "the topic; empty for the channel as a whole";
+        user text: "the user";
+        starts_at time "": "the begin of the interval";
+        ends_at time "": "its end";
+        first_in time "": "when the user first came; the begin of the interval if the user was there already";
+        first_in_not_before time "": "if that was inferred: the user came at or after this";
+        last_out time "": "when the user last left; the end of the interval if the user stayed, empty while still there";
+        last_out_not_before time "": "if that was inferred: the user left at or after this";
+        stays integer: "how many stays; those that overlap or touch are one";
+        min_ms integer: "the user was there at least this long";
+        max_ms integer "": "the user was there at most this long; empty if nobody can say";
     }
     GAPS "gaps" "a gap of a channel" {
         gap integer: "its number in the channel, from 1";

@@ -6,8 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 mod gap;
+mod people;
 
 pub use gap::{ClosedBy, CollectedChange, Evidence, Gap, Missed, MissedMember};
+pub use people::{PresenceFigures, UserStats};
 
 /// A moment, written as RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -293,12 +295,12 @@ pub enum DispositionAnswer {
 pub struct Session {
     /// The channel.
     pub channel: String,
-    /// The topic.
-    pub topic: String,
+    /// The topic; `None` where stays are united over topics.
+    pub topic: Option<String>,
     /// The user.
     pub user: String,
-    /// The connection.
-    pub connection: String,
+    /// The connection; `None` where stays are united over connections.
+    pub connection: Option<String>,
     /// When the join took effect.
     pub joined_at: Time,
     /// An inferred join happened at or after this.
@@ -309,7 +311,7 @@ pub struct Session {
     pub left_not_before: Option<Time>,
     /// `observed` or `inferred`.
     pub join_origin: OriginAnswer,
-    /// `observed` or `inferred`; `None` while present.
+    /// `observed` or `inferred`; `None` while present, or where a clipped stay ends.
     pub leave_origin: Option<OriginAnswer>,
     /// It had already begun when the channel was first seen.
     pub baseline: bool,

@@ -24,17 +24,23 @@ pub mod calendar;
 mod channels;
 mod cursor;
 mod history;
+mod intervals;
 mod missed;
 #[doc(hidden)]
 pub mod owner;
 #[doc(hidden)]
 pub mod params;
+mod people;
 mod rejects;
 mod retention;
+mod series;
 mod sessions;
 mod stats;
+mod stays;
 #[doc(hidden)]
 pub mod time;
+mod united;
+mod users;
 mod who;
 
 pub use calendar::Zone;
@@ -44,7 +50,7 @@ pub(crate) use history::history_entry;
 pub use history::{History, HistoryFilter};
 pub use missed::MissedFilter;
 pub use rejects::Rejects;
-pub use sessions::{SessionFilter, Sessions};
+pub use sessions::{SessionFilter, Sessions, StaysPer};
 pub use stats::StatsFilter;
 pub use who::{WhoFilter, WhoWhen};
 

@@ -135,6 +135,11 @@ params! {
         from: Option<When>,
         /// Only stays that had begun before this moment.
         to: Option<When>,
+        /// Unite a user's overlapping stays: in a topic over connections, or in a channel over topics as well.
+        per: Option<PerParam>,
+        /// End stays at `from` and `to`, with all their bounds.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        clip: bool,
         /// As the log was known at this moment.
         known_at: Option<When>,
         /// The zone of times without one, a name of the IANA database.
@@ -151,8 +156,10 @@ params! {
         from: Option<When>,
         /// Up to this moment.
         to: Option<When>,
-        /// One line for each interval of this length.
+        /// One line for each interval of this length; with a zone, whole days are local days.
         every: Option<Span>,
+        /// The presence of each user, in place of the figures of all.
+        by: Option<ByParam>,
         /// As the log was known at this moment.
         known_at: Option<When>,
         /// The zone of times without one, a name of the IANA database.
@@ -231,6 +238,26 @@ params! {
         /// How long Agora delays a leave.
         presence_debounce: Span,
     }
+}
+
+/// Over what a user's stays are united.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum PerParam {
+    /// Over connections.
+    Topic,
+    /// Over topics and connections.
+    Channel,
+}
+
+/// Whose figures are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ByParam {
+    /// Those of each user.
+    User,
 }
 
 /// Types of entries, separated by commas; empty: all types.

@@ -1,17 +1,15 @@
 //! `sessions`: the stays of members, from join to leave, and the bounds of their length.
 
-use super::answer::{self, Session, Time};
+use super::answer::{OriginAnswer, Session, Time};
+use super::intervals::TimeInterval;
 use super::member_names;
-use crate::domain::entry::Entry;
-use crate::domain::names::{MemberId, Names};
-use crate::domain::state::State;
-use crate::domain::stay::{EndedStay, OpenStays, StayEnd};
+use super::stays::{KnownStay, StayReader, StayScope, StayStep};
+use super::united::{Scale, StayUnion, UnitedStay, UserPlace, not_before};
+use crate::domain::names::Names;
+use crate::domain::stay::StayEnd;
 use crate::domain::time::Millis;
-use crate::store::{
-    EntryReader, EntryStep, ScanScope, StateCursor, StateView, Store, StoreError, heard_of,
-};
+use crate::store::{Store, StoreError};
 use std::iter::FusedIterator;
-use std::vec;
 
 /// The stays that are wanted.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +25,25 @@ pub struct SessionFilter {
     pub from: Option<Millis>,
     /// Begun before this moment, Unix ms.
     pub to: Option<Millis>,
+    /// Whose stays each line is.
+    pub per: StaysPer,
+    /// Whether stays end at `from` and `to`, with all their bounds.
+    pub clip: bool,
     /// The answer as of this recording time, Unix ms.
     pub known_at: Option<Millis>,
+}
+
+/// What one line of `sessions` is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StaysPer {
+    /// A stay of a member: of one connection in one topic.
+    #[default]
+    Member,
+    /// The stays of a user in a topic, over connections: those that overlap or touch are one.
+    Topic,
+    /// The stays of a user in a channel, over topics and connections.
+    Channel,
 }
 
 impl SessionFilter {
@@ -67,6 +82,20 @@ impl SessionFilter {
         self
     }
 
+    /// Whether stays are united over connections, or over topics as well. Default: each stay has its line.
+    #[must_use]
+    pub fn per(mut self, per: StaysPer) -> Self {
+        self.per = per;
+        self
+    }
+
+    /// Whether stays end at `from` and `to`, with all their bounds. Default: they are listed whole.
+    #[must_use]
+    pub fn clip(mut self, clip: bool) -> Self {
+        self.clip = clip;
+        self
+    }
+
     /// The answer as of this recording time, Unix ms. Default: now.
     #[must_use]
     pub fn known_at(mut self, ms: Millis) -> Self {
@@ -98,30 +127,28 @@ impl Store {
     /// only when it was read: then that is the only item.
     pub fn sessions(&self, filter: &SessionFilter) -> Result<Sessions<'_>, StoreError> {
         self.expect_end(filter.to)?;
-        let scope = ScanScope {
-            channel: filter.channel.as_deref(),
+        let stays = self.stays(StayScope {
+            channel: filter.channel.clone(),
+            topic: filter.topic.clone(),
+            user: filter.user.clone(),
             known_at: filter.known_at,
-            ..ScanScope::default()
+        })?;
+        let scale = match filter.per {
+            StaysPer::Member => None,
+            StaysPer::Topic => Some(Scale::Topic),
+            StaysPer::Channel => Some(Scale::Channel),
         };
-        // Any message of an observer may be a proof, and a scan of one channel sees only messages about that channel.
-        let of_channel = |channel: &String| {
-            self.as_of_channel(channel, filter.known_at, None, |state, names| {
-                let name = names.find(channel);
-                name.and_then(|name| state.last_proof(name))
-            })
-        };
-        let proven = filter.channel.as_ref().map(of_channel).transpose()?;
-        let (mut cursor, frames) = self.scan(&scope)?;
-        let mut open = cursor.open.take().unwrap_or_default().stays;
-        open.retain(|member| is_asked_for(filter, member, &cursor.names));
         Ok(Sessions {
-            entries: EntryReader::new((cursor, frames)),
-            stays: StayCollector {
-                filter: filter.clone(),
-                proven: proven.flatten(),
-                open,
+            stays,
+            union: scale.map(StayUnion::new),
+            lines: StayLines {
+                asked: TimeInterval {
+                    from: filter.from.unwrap_or(Millis::MIN),
+                    to: filter.to.unwrap_or(Millis::MAX),
+                },
+                clip: filter.clip,
             },
-            rest: None,
+            over: false,
         })
     }
 }
@@ -129,35 +156,39 @@ impl Store {
 /// The stays of [`sessions`](Store::sessions), read from the log one after another. After an error there are no more.
 #[must_use = "stays are read only when they are asked for"]
 pub struct Sessions<'a> {
-    entries: EntryReader<'a>,
-    stays: StayCollector,
-    /// After the last entry: the stays that are still open.
-    rest: Option<vec::IntoIter<(MemberId, StayEnd)>>,
+    stays: StayReader<'a>,
+    union: Option<StayUnion>,
+    lines: StayLines,
+    over: bool,
 }
 
 impl Sessions<'_> {
-    /// The next stay that has ended.
-    fn ended(&mut self) -> Result<Option<Session>, StoreError> {
+    /// The next line.
+    fn line(&mut self) -> Result<Option<Session>, StoreError> {
         loop {
-            match self.entries.advance()? {
-                EntryStep::Entry => {}
-                EntryStep::Renumbered(by) => {
-                    self.stays.open.renumber(&by);
-                    continue;
+            let united = self.union.as_mut().and_then(StayUnion::pop);
+            if let Some(line) = united.and_then(|united| self.lines.united(united)) {
+                return Ok(Some(line));
+            }
+            if self.over && self.union.as_ref().is_none_or(StayUnion::is_idle) {
+                return Ok(None);
+            }
+            if self.over {
+                continue;
+            }
+            let step = self.stays.step()?;
+            self.over = step.is_none();
+            let names = self.stays.names();
+            match (&mut self.union, step) {
+                (Some(union), step) => union.take(step.as_ref(), names),
+                (None, Some(StayStep::Ended(stay) | StayStep::Open(stay))) => {
+                    if let Some(line) = self.lines.single(&stay, names) {
+                        return Ok(Some(line));
+                    }
                 }
-                EntryStep::End => break,
-            }
-            let before = self.entries.cursor.view();
-            let entry = self.entries.entry();
-            if let Some(stay) = entry.and_then(|entry| self.stays.take(entry, before)) {
-                return Ok(Some(stay));
+                (None, _) => {}
             }
         }
-        if let Some(channel) = &self.stays.filter.channel {
-            let cursor = &self.entries.cursor;
-            heard_of(channel, &cursor.state, &cursor.names)?;
-        }
-        Ok(None)
     }
 }
 
@@ -165,153 +196,146 @@ impl Iterator for Sessions<'_> {
     type Item = Result<Session, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_none() {
-            match self.ended() {
-                Ok(Some(stay)) => return Some(Ok(stay)),
-                Ok(None) => self.rest = Some(self.stays.open.drain().into_iter()),
-                Err(error) => {
-                    self.rest = Some(Vec::new().into_iter());
-                    return Some(Err(error));
-                }
-            }
+        let line = self.line();
+        if line.is_err() {
+            (self.over, self.union) = (true, None);
         }
-        let StateCursor { state, names, .. } = &self.entries.cursor;
-        let rest = self.rest.as_mut()?;
-        rest.find_map(|(member, join)| self.stays.open_stay(member, join, state, names))
-            .map(Ok)
+        line.transpose()
     }
 }
 
 impl FusedIterator for Sessions<'_> {}
 
-fn not_before(end: &StayEnd) -> Option<Time> {
-    end.earliest
-        .filter(|_| end.windowed && !end.baseline)
-        .map(Time)
-}
-
-fn origin(end: &StayEnd) -> answer::OriginAnswer {
+fn origin(end: &StayEnd) -> OriginAnswer {
     if end.inferred {
-        answer::OriginAnswer::Inferred
+        OriginAnswer::Inferred
     } else {
-        answer::OriginAnswer::Observed
+        OriginAnswer::Observed
     }
 }
 
-struct StayCollector {
-    filter: SessionFilter,
-    /// The last proof of the requested channel.
-    proven: Option<Millis>,
-    open: OpenStays,
+/// The ends of a line.
+struct LineEnds {
+    join: StayEnd,
+    leave: Option<StayEnd>,
+    present: TimeInterval,
+    joined_not_before: Option<Millis>,
+    left_not_before: Option<Millis>,
 }
 
-/// Whether the stays of a member are asked for.
-fn is_asked_for(filter: &SessionFilter, member: MemberId, names: &Names) -> bool {
-    let key = names.key(member);
-    let is = |wanted: &Option<String>, name| {
-        wanted
-            .as_deref()
-            .is_none_or(|wanted| wanted == names.text(name))
-    };
-    is(&filter.channel, key.channel) && is(&filter.topic, key.topic) && is(&filter.user, key.user)
+/// Makes the lines.
+struct StayLines {
+    /// The time asked for.
+    asked: TimeInterval,
+    clip: bool,
 }
 
-impl StayCollector {
-    /// Takes an entry; the stay that it ends, if it is asked for. `before` is the state before it.
-    fn take(&mut self, entry: &Entry, before: StateView<'_>) -> Option<Session> {
-        let StateView { state, names } = before;
-        let filter = &self.filter;
-        let wanted = |member| is_asked_for(filter, member, names);
-        let EndedStay {
-            member,
+impl StayLines {
+    /// The line of a stay, if the time asked for wants it.
+    fn single(&self, stay: &KnownStay, names: &Names) -> Option<Session> {
+        let KnownStay {
             join,
-            leave: end,
-        } = self.open.take(entry, state, names, wanted)?;
-        let channel = state.channel(names.key(member).channel);
-        let lossy = end.lossy || join.lossy || channel.is_some_and(|channel| channel.is_lossy());
-        let earliest = end.earliest.unwrap_or(end.latest);
-        let bounds = StayBounds::of(&join, earliest, end.latest, lossy);
-        self.stay(member, join, Some(end), bounds, names)
-    }
-
-    /// A stay, if the filter's times want it.
-    fn stay(
-        &self,
-        member: MemberId,
-        join: StayEnd,
-        leave: Option<StayEnd>,
-        bounds: StayBounds,
-        names: &Names,
-    ) -> Option<Session> {
-        let filter = &self.filter;
-        // A member who left at a moment is not there at that moment. A stay of zero length at that moment is kept.
-        let over = |from| {
-            leave.is_some_and(|leave| leave.effective_at <= from) && join.effective_at < from
-        };
-        if filter.from.is_some_and(over) || filter.to.is_some_and(|to| join.effective_at >= to) {
+            leave,
+            present,
+            bounds,
+            ..
+        } = stay;
+        if !self.wants(*present, leave.is_some()) {
             return None;
         }
-        let [topic, user, connection] = member_names(member, names);
-        Some(Session {
-            channel: names.text(names.key(member).channel).to_owned(),
-            topic,
+        let (min_ms, max_ms) = match self.clip {
+            true => {
+                let [sure, most] = [bounds.sure, bounds.most].map(|it| it.within(self.asked));
+                (sure.length().unwrap_or_default(), most.length())
+            }
+            false => (bounds.min_ms(), bounds.max_ms()),
+        };
+        let [topic, user, connection] = member_names(stay.member, names);
+        let place = UserPlace {
+            channel: names.text(names.key(stay.member).channel).to_owned(),
+            topic: Some(topic),
             user,
-            connection,
-            joined_at: Time(join.effective_at),
-            joined_not_before: not_before(&join),
-            left_at: leave.map(|leave| Time(leave.effective_at)),
+        };
+        let ends = LineEnds {
+            join: *join,
+            leave: *leave,
+            present: *present,
+            joined_not_before: not_before(join),
             left_not_before: leave.as_ref().and_then(not_before),
-            join_origin: origin(&join),
-            leave_origin: leave.as_ref().map(origin),
-            baseline: join.baseline,
-            min_ms: bounds.min_ms,
-            max_ms: bounds.max_ms,
-        })
+        };
+        Some(self.line((place, Some(connection)), ends, (min_ms, max_ms)))
     }
 
-    /// A stay that is open at the end.
-    fn open_stay(
-        &self,
-        member: MemberId,
-        join: StayEnd,
-        state: &State,
-        names: &Names,
-    ) -> Option<Session> {
-        let name = names.key(member).channel;
-        let channel = state.channel(name)?;
-        let last = channel.effective_at();
-        let gap = channel.watching().open_gap().map(|gap| gap.from);
-        let proven = self.proven.max(state.last_proof(name));
-        // The member was surely there only while an observer was watching: without any proof, at no time.
-        let proven = proven.unwrap_or(join.latest);
-        let sure = gap.map_or(proven, |gap| gap.min(proven)).min(last);
-        let lossy = join.lossy || channel.is_lossy();
-        let bounds = StayBounds::of(&join, sure, last, lossy);
-        self.stay(member, join, None, bounds, names)
-    }
-}
-
-/// The minimum and the maximum length of a stay.
-#[derive(Clone, Copy)]
-struct StayBounds {
-    min_ms: Millis,
-    max_ms: Option<Millis>,
-}
-
-impl StayBounds {
-    fn of(join: &StayEnd, left_earliest: Millis, left_latest: Millis, lossy: bool) -> StayBounds {
-        if lossy {
-            return StayBounds {
-                min_ms: 0,
-                max_ms: None,
-            };
+    /// The line of united stays, if the time asked for wants it.
+    fn united(&self, stay: UnitedStay) -> Option<Session> {
+        if !self.wants(stay.present, stay.leave.is_some()) {
+            return None;
         }
-        let min_ms = left_earliest.saturating_sub(join.latest).max(0);
-        let unbounded = join.baseline || (!join.inferred && join.unseen);
-        let longest = |from: Millis| left_latest.saturating_sub(from).max(min_ms);
-        StayBounds {
+        let bounds = if self.clip {
+            self.asked
+        } else {
+            TimeInterval::ALL
+        };
+        let min_ms = stay.sure.length_within(bounds).unwrap_or_default();
+        let max_ms = stay.most.length_within(bounds);
+        let max_ms = max_ms.filter(|_| self.clip || !stay.unseen);
+        let ends = LineEnds {
+            join: stay.join,
+            leave: stay.leave,
+            present: stay.present,
+            joined_not_before: stay.joined_not_before,
+            left_not_before: stay.left_not_before,
+        };
+        Some(self.line((stay.place, None), ends, (min_ms, max_ms)))
+    }
+
+    /// A member who left at a moment is not there at that moment. A stay of zero length at that moment is kept.
+    fn wants(&self, present: TimeInterval, has_ended: bool) -> bool {
+        let asked = self.asked;
+        let over = has_ended && present.to <= asked.from && present.from < asked.from;
+        !over && present.from < asked.to
+    }
+
+    fn line(
+        &self,
+        (place, connection): (UserPlace, Option<String>),
+        ends: LineEnds,
+        (min_ms, max_ms): (Millis, Option<Millis>),
+    ) -> Session {
+        let LineEnds {
+            join,
+            leave,
+            present,
+            ..
+        } = ends;
+        let cut = if self.clip {
+            self.asked
+        } else {
+            TimeInterval::ALL
+        };
+        // Where a stay is cut nobody joined or left.
+        let joined_not_before = ends.joined_not_before.filter(|_| present.from >= cut.from);
+        let left = leave.filter(|_| present.to <= cut.to);
+        let stayed = self.clip && left.is_none() && present.to >= cut.to;
+        Session {
+            channel: place.channel,
+            topic: place.topic,
+            user: place.user,
+            connection,
+            joined_at: Time(present.from.max(cut.from)),
+            joined_not_before: joined_not_before.map(|at| Time(at.max(cut.from))),
+            left_at: match left {
+                Some(left) => Some(Time(left.effective_at)),
+                None => stayed.then_some(Time(cut.to)),
+            },
+            left_not_before: left
+                .and(ends.left_not_before)
+                .map(|at| Time(at.max(cut.from))),
+            join_origin: origin(&join),
+            leave_origin: left.as_ref().map(origin),
+            baseline: join.baseline,
             min_ms,
-            max_ms: join.earliest.filter(|_| !unbounded).map(longest),
+            max_ms,
         }
     }
 }

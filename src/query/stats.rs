@@ -2,6 +2,9 @@
 //! series.
 
 use super::answer::{Peak, Stats, Time};
+use super::calendar::Zone;
+use super::intervals::TimeInterval;
+use super::series::Series;
 use crate::domain::entry::{Change, Entry, Origin, Payload};
 use crate::domain::event::ChangeKind;
 use crate::domain::names::{NameId, Names, NumberMap};
@@ -25,6 +28,8 @@ pub struct StatsFilter {
     pub to: Option<Millis>,
     /// One line for each interval of this length, ms.
     pub every_ms: Option<Millis>,
+    /// Intervals of whole days are local days of this zone, and shorter ones are parts of such a day.
+    pub zone: Option<Zone>,
     /// The answer as of this recording time, Unix ms.
     pub known_at: Option<Millis>,
 }
@@ -65,11 +70,28 @@ impl StatsFilter {
         self
     }
 
+    /// Intervals of whole days are local days of this zone, and shorter ones are parts of such a day, counted from
+    /// midnight. Default: all intervals are equally long.
+    #[must_use]
+    pub fn zone(mut self, zone: Zone) -> Self {
+        self.zone = Some(zone);
+        self
+    }
+
     /// The answer as of this recording time, Unix ms. Default: now.
     #[must_use]
     pub fn known_at(mut self, ms: Millis) -> Self {
         self.known_at = Some(ms);
         self
+    }
+
+    /// The intervals that are asked for.
+    pub(super) fn series(&self) -> Series {
+        Series {
+            every: self.every_ms,
+            zone: self.zone,
+            asked: TimeInterval::between(self.from, self.to),
+        }
     }
 }
 
@@ -260,18 +282,17 @@ struct Counter {
 
 impl Counter {
     fn new(filter: &StatsFilter, first_at: Millis, retained: Option<Millis>) -> Counter {
+        let series = filter.series();
         let asked = match (filter.from, filter.every_ms) {
             (Some(from), _) => from,
-            (None, Some(every)) => first_at
-                .div_euclid(every.max(1))
-                .saturating_mul(every.max(1)),
+            (None, Some(_)) => series.around(first_at).from,
             (None, None) => first_at,
         };
         let missing = filter
             .from
             .is_none_or(|from| retained.is_some_and(|least| from < least));
         let retained = retained.filter(|_| missing);
-        let from = retained.map_or(asked, |least| first_whole(asked, least, filter));
+        let from = retained.map_or(asked, |least| series.first_begin(least));
         let to = stretch_end(from, filter);
         let (figures, present, done) = Default::default();
         Counter {
@@ -423,19 +444,7 @@ impl Counter {
     }
 }
 
-/// The begin of the first interval that begins at `least` or later; `from` is that of the first one asked for.
-fn first_whole(from: Millis, least: Millis, filter: &StatsFilter) -> Millis {
-    let every = filter.every_ms.map_or(1, |every| every.max(1));
-    let short = least.saturating_sub(from).max(0);
-    let missing = short
-        .checked_add(every - 1)
-        .map_or(short, |it| it / every * every);
-    from.saturating_add(missing)
-}
-
+/// The end of the interval that begins at a moment.
 fn stretch_end(from: Millis, filter: &StatsFilter) -> Millis {
-    let end = filter
-        .every_ms
-        .map_or(Millis::MAX, |every| from.saturating_add(every.max(1)));
-    end.min(filter.to.unwrap_or(Millis::MAX)).max(from)
+    filter.series().around(from).to.max(from)
 }

@@ -15,11 +15,17 @@ use axum::Router;
 use axum::http::HeaderMap;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::sync::Arc;
 
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
+}
+
+/// One of two answers, by the parameters.
+fn either<A: JsonSchema, B: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let both = [of::<A>(generator), of::<B>(generator)];
+    json_schema!({ "anyOf": both })
 }
 
 /// Declares a table of routes.
@@ -52,7 +58,7 @@ routes! {
     get "/v1/history" READ, HistoryParams, List(of::<answer::HistoryEntry>), queries::history, "The entries of the log";
     get "/v1/missed" READ, MissedParams, List(of::<answer::Missed>), queries::missed, "For every gap: who joined, left and changed while nobody watched";
     get "/v1/sessions" READ, SessionsParams, List(of::<answer::Session>), queries::sessions, "Stays of members, and how long each lasted";
-    get "/v1/stats" READ, StatsParams, List(of::<answer::Stats>), queries::stats, "How many, at most, how long";
+    get "/v1/stats" READ, StatsParams, List(either::<answer::Stats, answer::UserStats>), queries::stats, "How many, at most, how long; with `by`, who, from when until when, and how long";
     get "/v1/channels" READ, NoParams, List(of::<answer::ChannelAnswer>), queries::channels, "The channels there are";
     get "/v1/gaps" READ, ChannelParams, List(of::<answer::Gap>), queries::gaps, "When nobody watched a channel";
     get "/v1/rejects" READ, NoParams, List(of::<answer::RejectAnswer>), queries::rejects, "The lines that could not be taken; needs a token for all channels";

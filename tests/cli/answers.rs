@@ -208,3 +208,10 @@ pub fn stay() -> Session {
         "min_ms": 17,
     }))
 }
+
+pub fn user() -> UserStats {
+    made(json!({
+        "channel": "studio-7", "user": "ana", "first_in": at("20:00:02"),
+        "last_out": at("21:58:46"), "stays": 2, "min_ms": 6_000_000, "max_ms": 6_060_000,
+    }))
+}

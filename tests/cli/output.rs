@@ -189,6 +189,7 @@ fn columns_are_the_fields_in_their_order() {
         assert_eq!(fields.len(), T::TABLE.columns.len(), "{json}");
     }
     check(&entries()[0]);
+    check(&user());
     check(&stay());
     check(&gap());
     check(&channel());
@@ -262,7 +263,7 @@ fn figures_of_one_channel_fit_a_narrow_terminal() {
     let table = list(
         Format::Table,
         PLAIN,
-        StatsTable::new(true, true),
+        StatsTable::new(true, true, None),
         &[stretch.clone(), stretch],
     );
     let expected = r#"topic  from (UTC)           users  joins  leaves  inferred  peak  presence
@@ -274,7 +275,7 @@ night  22:13:22                 5      1       0     +4 -3     4  33 s
     let table = list(
         Format::Table,
         PLAIN,
-        StatsTable::new(true, false),
+        StatsTable::new(true, false, None),
         &[figures],
     );
     let expected = r#"topic  users  joins  leaves  inferred  peak  at (UTC)          presence  now

@@ -146,4 +146,8 @@ fn a_zone_holds_for_all_times_of_a_command() {
     }
     let failed = folder.run(&["history", "--zone", "Berlin"]).fails(2);
     assert!(failed.err.contains("Europe/Berlin"), "{failed:?}");
+    let failed = folder
+        .run(&["stats", "--every", "36h", "--zone", "Europe/Berlin"])
+        .fails(2);
+    assert!(failed.err.contains("whole days"), "{failed:?}");
 }

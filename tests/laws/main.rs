@@ -4,6 +4,7 @@
 
 mod live;
 mod log;
+mod people;
 mod pruned;
 mod replay;
 mod retention;

@@ -9,6 +9,7 @@ mod live;
 mod order;
 mod own_list;
 mod pages;
+mod people;
 mod resync;
 mod snapshot;
 mod told;

@@ -2,7 +2,7 @@
 
 use super::history;
 use rollbook::Store;
-use rollbook::query::{SessionFilter, StatsFilter, WhoFilter, WhoWhen};
+use rollbook::query::{SessionFilter, StatsFilter, StaysPer, WhoFilter, WhoWhen};
 use serde::Serialize;
 use serde_json::json;
 
@@ -40,8 +40,11 @@ pub fn of(store: &Store) -> Vec<String> {
         let sessions = store.sessions(filter).unwrap();
         sessions.map(|stay| line(&stay.unwrap())).collect()
     };
-    lines.extend(sessions(&SessionFilter::default()));
+    for per in [StaysPer::Member, StaysPer::Topic, StaysPer::Channel] {
+        lines.extend(sessions(&SessionFilter::default().per(per)));
+    }
     lines.push(line(&store.stats(&StatsFilter::default()).unwrap()));
+    lines.push(line(&store.stats_by_user(&StatsFilter::default()).unwrap()));
     let mut moments: Vec<i64> = history(store)
         .iter()
         .flat_map(|entry| [entry.occurred_at.0, entry.effective_at.0 + 1])

@@ -1,20 +1,21 @@
 //! `stats`: how many, at most, how long.
 
-use crate::cli::answers::QueryBackend;
+use crate::cli::answers::{QueryBackend, UsersQuestion};
 use crate::cli::exit::Failure;
 use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::output::Output;
-use crate::cli::tables::StatsTable;
-use crate::query::params::StatsParams;
+use crate::cli::tables::{StatsTable, UsersTable};
+use crate::query::params::{ByParam, StatsParams};
 use crate::query::time::{Span, When};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// `stats`.
 #[derive(Debug, Args)]
 #[command(help_template = HELP, before_help = "Examples:
   rollbook stats studio-7
   rollbook stats studio-7 --topic chat --from -24h --every 1h
+  rollbook stats studio-7 --by user --every 1d --zone Europe/Berlin
   rollbook stats --format csv > figures.csv
 ")]
 pub struct StatsArgs {
@@ -29,12 +30,22 @@ pub struct StatsArgs {
     /// Up to this moment
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<When>,
-    /// A line for each such stretch (90s, 15m, 1h, 1d)
+    /// A line for each such stretch (90s, 15m, 1h, 1d); with --zone a day is a local day
     #[arg(long, value_name = "SPAN", value_parser = stretch)]
     pub every: Option<Span>,
+    /// The presence of each user, in place of the figures of all: first in, last out, how long at least and at most
+    #[arg(long, value_name = "WHOM")]
+    pub by: Option<ByArg>,
     /// As the log was known at this moment
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub known_at: Option<When>,
+}
+
+/// Whose figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ByArg {
+    /// Those of each user
+    User,
 }
 
 /// Parses a span of at least 1 ms.
@@ -58,11 +69,18 @@ pub(in crate::cli) fn run(
         from: args.from,
         to: args.to,
         every: args.every,
+        by: args.by.map(|ByArg::User| ByParam::User),
         known_at: args.known_at,
         zone: everywhere.zone,
     };
-    let table = StatsTable::new(args.channel.is_some(), args.every.is_some());
-    let mut list = output.list(table);
+    let (one_channel, series) = (args.channel.is_some(), args.every.is_some());
+    if args.by.is_some() {
+        let mut list = output.list(UsersTable::new(one_channel, series, everywhere.zone));
+        let question = UsersQuestion(question);
+        QueryBackend::of(everywhere)?.each(&question, |line| list.row(line))?;
+        return list.finish();
+    }
+    let mut list = output.list(StatsTable::new(one_channel, series, everywhere.zone));
     QueryBackend::of(everywhere)?.each(&question, |line| list.row(line))?;
     list.finish()
 }

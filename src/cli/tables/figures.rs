@@ -2,10 +2,13 @@
 
 use super::Table;
 use super::grid::{Column, PagedTable, cell, firm, number, text};
-use crate::cli::moment::{Fine, clock, day, span};
+use crate::cli::moment::{Fine, WallClock, span};
 use crate::cli::style::{TerminalStyle, TextColor};
 use crate::cli::text::{count, many, member, shown};
+use crate::domain::time::Millis;
+use crate::query::Zone;
 use crate::query::answer::{Session, Stats, Time};
+use crate::query::params::PerParam;
 use chrono::NaiveDate;
 use comfy_table::Cell;
 use std::io::{self, Write};
@@ -15,32 +18,38 @@ use std::io::{self, Write};
 pub struct SessionsTable {
     sheet: PagedTable,
     with_channel: bool,
+    with_topic: bool,
+    clock: WallClock,
     day: Option<NaiveDate>,
     stays: u64,
 }
 
 impl SessionsTable {
-    /// `one_channel`: all stays are in one channel, so no column names it.
+    /// `one_channel`: all stays are in one channel, so no column names it. Stays that are united over topics have none.
     #[must_use]
-    pub fn new(one_channel: bool) -> SessionsTable {
+    pub fn new(one_channel: bool, per: Option<PerParam>, zone: Option<Zone>) -> SessionsTable {
+        let clock = WallClock(zone);
         let mut columns = channel_column(one_channel);
+        let with_topic = per != Some(PerParam::Channel);
+        columns.extend(with_topic.then_some(text("topic")));
         columns.extend([
-            text("topic"),
             text("user"),
             firm("joined"),
-            firm("left (UTC)"),
+            firm(clock.heading("left (UTC)", "left")),
             firm("lasted"),
         ]);
         SessionsTable {
             sheet: PagedTable::new(columns),
             with_channel: !one_channel,
+            with_topic,
+            clock,
             day: None,
             stays: 0,
         }
     }
 }
 
-fn channel_column(one_channel: bool) -> Vec<Column> {
+pub(super) fn channel_column(one_channel: bool) -> Vec<Column> {
     if one_channel {
         Vec::new()
     } else {
@@ -48,7 +57,7 @@ fn channel_column(one_channel: bool) -> Vec<Column> {
     }
 }
 
-fn channel_cell(with_channel: bool, channel: &str) -> Vec<Cell> {
+pub(super) fn channel_cell(with_channel: bool, channel: &str) -> Vec<Cell> {
     if with_channel {
         vec![cell(TextColor::Plain, shown(channel))]
     } else {
@@ -57,52 +66,75 @@ fn channel_cell(with_channel: bool, channel: &str) -> Vec<Cell> {
 }
 
 /// A time; if it is uncertain, its window.
-fn end(not_before: Option<Time>, at: Time, known: Option<NaiveDate>) -> String {
+pub(super) fn end(
+    wall: WallClock,
+    not_before: Option<Time>,
+    at: Time,
+    known: Option<NaiveDate>,
+) -> String {
     match not_before.filter(|before| before.0 < at.0) {
         Some(before) => format!(
             "{} – {}",
-            clock(before, known, Fine::Seconds),
-            clock(at, day(before), Fine::Seconds)
+            wall.clock(before, known, Fine::Seconds),
+            wall.clock(at, wall.day(before), Fine::Seconds)
         ),
-        None => clock(at, known, Fine::Seconds),
+        None => wall.clock(at, known, Fine::Seconds),
     }
 }
 
-fn lasted(session: &Session) -> String {
-    match session.max_ms {
-        Some(max) if max == session.min_ms => span(max),
-        Some(max) => format!("{} – {}", span(session.min_ms), span(max)),
-        None => format!("{} or more", span(session.min_ms)),
+/// A length between bounds.
+pub(super) fn lasted(min_ms: Millis, max_ms: Option<Millis>) -> String {
+    match max_ms {
+        Some(max) if max == min_ms => span(max),
+        Some(max) => format!("{} – {}", span(min_ms), span(max)),
+        None => format!("{} or more", span(min_ms)),
+    }
+}
+
+/// The line below a table that names the zone of its times.
+pub(super) fn name_zone(sink: &mut dyn Write, wall: WallClock) -> io::Result<()> {
+    match wall.note() {
+        Some(note) => writeln!(sink, "{note}"),
+        None => Ok(()),
     }
 }
 
 impl Table<Session> for SessionsTable {
     fn row(&mut self, sink: &mut dyn Write, view: &TerminalStyle, row: &Session) -> io::Result<()> {
         self.stays += 1;
+        let wall = self.clock;
         let joined = if row.baseline {
-            format!("before {}", clock(row.joined_at, self.day, Fine::Seconds))
+            let at = wall.clock(row.joined_at, self.day, Fine::Seconds);
+            format!("before {at}")
         } else {
-            end(row.joined_not_before, row.joined_at, self.day)
+            end(wall, row.joined_not_before, row.joined_at, self.day)
         };
-        self.day = day(row.joined_at);
+        self.day = wall.day(row.joined_at);
         let left = match row.left_at {
-            Some(at) => end(row.left_not_before, at, self.day),
+            Some(at) => end(wall, row.left_not_before, at, self.day),
             None => "still there".to_owned(),
         };
         let mut cells = channel_cell(self.with_channel, &row.channel);
+        if self.with_topic {
+            let topic = row.topic.as_deref().unwrap_or_default();
+            cells.push(cell(TextColor::Plain, shown(topic)));
+        }
         cells.extend([
-            cell(TextColor::Plain, shown(&row.topic)),
-            cell(TextColor::Plain, member(&row.user, &row.connection)),
+            cell(
+                TextColor::Plain,
+                member(&row.user, row.connection.as_deref().unwrap_or_default()),
+            ),
             cell(TextColor::Plain, joined),
             cell(TextColor::Plain, left),
-            cell(TextColor::Plain, lasted(row)),
+            cell(TextColor::Plain, lasted(row.min_ms, row.max_ms)),
         ]);
         self.sheet.row(sink, view, cells)
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
-        writeln!(sink, "\n{}", many(self.stays, "stay", "stays"))
+        writeln!(sink, "\n{}", many(self.stays, "stay", "stays"))?;
+        name_zone(sink, self.clock)
     }
 }
 
@@ -111,6 +143,7 @@ impl Table<Session> for SessionsTable {
 pub struct StatsTable {
     sheet: PagedTable,
     with_channel: bool,
+    clock: WallClock,
     day: Option<NaiveDate>,
 }
 
@@ -118,10 +151,11 @@ impl StatsTable {
     /// `one_channel`: all rows are of one channel, so no column names it. `series`: each row covers an interval, so
     /// there is no column for the time of the peak or for the present count.
     #[must_use]
-    pub fn new(one_channel: bool, series: bool) -> StatsTable {
+    pub fn new(one_channel: bool, series: bool, zone: Option<Zone>) -> StatsTable {
+        let clock = WallClock(zone);
         let mut columns = channel_column(one_channel);
         columns.push(text("topic"));
-        columns.extend(series.then_some(firm("from (UTC)")));
+        columns.extend(series.then(|| firm(clock.heading("from (UTC)", "from"))));
         columns.extend([
             number("users"),
             number("joins"),
@@ -132,11 +166,16 @@ impl StatsTable {
         if series {
             columns.push(firm("presence"));
         } else {
-            columns.extend([firm("at (UTC)"), firm("presence"), number("now")]);
+            columns.extend([
+                firm(clock.heading("at (UTC)", "at")),
+                firm("presence"),
+                number("now"),
+            ]);
         }
         StatsTable {
             sheet: PagedTable::new(columns),
             with_channel: !one_channel,
+            clock,
             day: None,
         }
     }
@@ -154,8 +193,9 @@ impl Table<Stats> for StatsTable {
         let mut cells = channel_cell(self.with_channel, &row.channel);
         cells.push(cell(whole, topic));
         if let Some(from) = row.from {
-            cells.push(cell(TextColor::Plain, clock(from, self.day, Fine::Seconds)));
-            self.day = day(from);
+            let begin = self.clock.clock(from, self.day, Fine::Seconds);
+            cells.push(cell(TextColor::Plain, begin));
+            self.day = self.clock.day(from);
         }
         let inferred = format!(
             "+{} -{}",
@@ -173,7 +213,9 @@ impl Table<Stats> for StatsTable {
         if row.from.is_some() {
             cells.push(presence);
         } else {
-            let at = row.peak.map(|peak| clock(peak.at, None, Fine::Minutes));
+            let at = row
+                .peak
+                .map(|peak| self.clock.clock(peak.at, None, Fine::Minutes));
             let now = cell(TextColor::Plain, count(row.present_now));
             cells.extend([
                 cell(TextColor::Plain, at.unwrap_or_default()),
@@ -185,6 +227,7 @@ impl Table<Stats> for StatsTable {
     }
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
-        self.sheet.flush(sink, view)
+        self.sheet.flush(sink, view)?;
+        name_zone(sink, self.clock)
     }
 }

@@ -1,11 +1,15 @@
 //! What the parameters mean: the filters of the queries, with times resolved against a `now`.
 
-use super::{HistoryParams, MissedParams, SessionsParams, StatsParams, SubscribeParams, WhoParams};
+use super::{
+    HistoryParams, MissedParams, PerParam, SessionsParams, StatsParams, SubscribeParams, WhoParams,
+};
 use crate::domain::time::Millis;
 use crate::query::answer::OriginAnswer;
-use crate::query::calendar::{NeedsZone, Zone};
-use crate::query::time::When;
-use crate::query::{HistoryFilter, MissedFilter, SessionFilter, StatsFilter, WhoFilter, WhoWhen};
+use crate::query::calendar::{DAY_MS, NeedsZone, Zone};
+use crate::query::time::{Span, When};
+use crate::query::{
+    HistoryFilter, MissedFilter, SessionFilter, StatsFilter, StaysPer, WhoFilter, WhoWhen,
+};
 
 /// Why parameters mean nothing, with the name of the one that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +17,11 @@ pub enum ParamError {
     /// A local time, and no zone.
     #[error("{0}: {1}")]
     Zone(&'static str, NeedsZone),
+    /// Intervals in a zone that are neither days nor parts of one.
+    #[error(
+        "every: in a zone, intervals are whole days (1d, 2d, 1w) or shorter than one (15m, 6h)"
+    )]
+    UnevenDays,
     /// Both a moment and an entry.
     #[error("seq: not together with at")]
     AtAndSeq,
@@ -133,6 +142,12 @@ impl SessionsParams {
             user: self.user.clone(),
             from: clock.at("from", self.from)?,
             to: clock.at("to", self.to)?,
+            per: match self.per {
+                None => StaysPer::Member,
+                Some(PerParam::Topic) => StaysPer::Topic,
+                Some(PerParam::Channel) => StaysPer::Channel,
+            },
+            clip: self.clip,
             known_at: clock.at("known_at", self.known_at)?,
         })
     }
@@ -142,8 +157,12 @@ impl StatsParams {
     /// The filter, with times resolved against `now`.
     ///
     /// # Errors
-    /// If a time needs a zone.
+    /// If a time needs a zone, or intervals in a zone are neither days nor parts of one.
     pub fn filter(&self, now: Millis) -> Result<StatsFilter, ParamError> {
+        let uneven = |every: Span| every.0 > DAY_MS && every.0 % DAY_MS != 0;
+        if self.zone.is_some() && self.every.is_some_and(uneven) {
+            return Err(ParamError::UnevenDays);
+        }
         let clock = ParamClock {
             now,
             zone: self.zone,
@@ -154,6 +173,7 @@ impl StatsParams {
             from: clock.at("from", self.from)?,
             to: clock.at("to", self.to)?,
             every_ms: self.every.map(|every| every.0),
+            zone: self.zone,
             known_at: clock.at("known_at", self.known_at)?,
         })
     }

@@ -96,6 +96,12 @@ pub async fn stats(
     let filter = params.filter(app.now())?;
     let client = pass.client.clone();
     app.list(&client, move |store, rows| {
+        if params.by.is_some() {
+            let users = store.stats_by_user(&filter)?;
+            let mut seen = users.iter().filter(|line| pass.sees(Some(&line.channel)));
+            let _ = seen.all(|line| rows.row(line));
+            return Ok(());
+        }
         let stats = store.stats(&filter)?;
         let mut seen = stats.iter().filter(|line| pass.sees(Some(&line.channel)));
         let _ = seen.all(|line| rows.row(line));

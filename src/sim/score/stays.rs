@@ -132,7 +132,9 @@ impl<'a> StayScorer<'a> {
         let Some(member) = self.run.world.member(stay.who) else {
             return;
         };
-        let key = [session.topic.as_str(), &session.user, &session.connection];
+        let [topic, connection] = [&session.topic, &session.connection];
+        let [topic, connection] = [topic, connection].map(|it| it.as_deref().unwrap_or_default());
+        let key = [topic, &session.user, connection];
         let is_it = session.channel == member.channel_name() && key == member.key();
         let goes_on = stay.ended.is_none() == session.left_at.is_none();
         let now = self.now.get(member.channel).copied().unwrap_or_default();
