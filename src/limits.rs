@@ -56,6 +56,8 @@ pub const SPARE_NAMES_MIN: usize = 65_536;
 pub const STATS_BUCKETS_MAX: usize = 100_000;
 /// Lines of one answer about people: a line for each user in each interval.
 pub const PEOPLE_LINES_MAX: usize = 1_000_000;
+/// Appointments of one question about attendance.
+pub const APPOINTMENTS_MAX: usize = 1_000;
 
 /// Bytes of a rejected line that are kept.
 pub const REJECT_TEXT_BYTES_MAX: usize = 64 << 10;

@@ -7,11 +7,13 @@ use super::global_args::GlobalArgs;
 use super::progress::say;
 use crate::domain::time::Millis;
 use crate::query::answer::{
-    ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Time, UserStats, Who,
+    Attendance, ChannelAnswer, Gap, HistoryEntry, Missed, RejectAnswer, Session, Stats, Time,
+    UserStats, Who,
 };
 use crate::query::calendar::Zone;
 use crate::query::params::{
-    ChannelParams, HistoryParams, MissedParams, ParamError, SessionsParams, StatsParams, WhoParams,
+    AttendanceParams, ChannelParams, HistoryParams, MissedParams, ParamError, SessionsParams,
+    StatsParams, WhoParams,
 };
 use crate::query::time::When;
 use crate::store::{Options, Store, StoreError};
@@ -130,6 +132,12 @@ questions! {
         begins_before((asked.0.from, asked.0.zone), moment, now)
     }, |asked, store, now, each| {
         store.stats_by_user(&asked.0.filter(now).map_err(unfit)?).map(|users| all(users, each))
+    };
+    "attendance" AttendanceParams => Attendance, |asked, now| asked.filter(now).map(drop), |asked, moment, now| {
+        asked.begins_before(moment, now)
+    }, |asked, store, now, each| {
+        let filter = asked.filter(now).map_err(unfit)?;
+        store.attendance(&asked.channel, &filter).map(|people| all(people, each))
     };
     "gaps" ChannelParams => Gap, |_, _| Ok(()), |_, _, _| true, |asked, store, _, each| {
         store.gaps(&asked.channel).map(|gaps| all(gaps, each))

@@ -1,8 +1,8 @@
 //! The command line: its options and commands, and their help, examples first. It executes nothing.
 
 use super::commands::{
-    backup, bench, compact, completions, export, gaps, history, ingest, man, missed, prune,
-    rejects, replay, restore, schema, sessions, simulate, stats, verify, who,
+    attendance, backup, bench, compact, completions, export, gaps, history, ingest, man, missed,
+    prune, rejects, replay, restore, schema, sessions, simulate, stats, verify, who,
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
@@ -52,6 +52,8 @@ pub enum Command {
     Sessions(sessions::SessionsArgs),
     /// How many, at most, how long
     Stats(stats::StatsArgs),
+    /// Who was there at a time or at appointments: first in, last out, for how long, late or not
+    Attendance(attendance::AttendanceArgs),
     /// When nobody watched a channel
     Gaps(gaps::GapsArgs),
     /// The channels there are
@@ -117,6 +119,7 @@ impl Command {
             | Command::Missed(_)
             | Command::Sessions(_)
             | Command::Stats(_)
+            | Command::Attendance(_)
             | Command::Gaps(_)
             | Command::Backup(_)
             | Command::Channels => true,

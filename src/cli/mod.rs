@@ -16,6 +16,7 @@ pub mod moment;
 pub mod notices;
 pub mod output;
 pub mod progress;
+pub mod schedule;
 pub mod style;
 pub mod tables;
 pub mod text;
@@ -71,6 +72,7 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Missed(args) => missed::run(everywhere, args, output),
         Command::Sessions(args) => sessions::run(everywhere, args, output),
         Command::Stats(args) => stats::run(everywhere, args, output),
+        Command::Attendance(args) => attendance::run(everywhere, args, output),
         Command::Gaps(args) => gaps::run(everywhere, args, output),
         Command::Channels => channels::run(everywhere, output),
         Command::Rejects(args) => rejects::run(everywhere, args, output),

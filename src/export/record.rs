@@ -4,8 +4,8 @@
 use super::schema::{self, SchemaRow, TableSchema};
 use crate::ingest::IngestSummary;
 use crate::query::answer::{
-    ChannelAnswer, Gap, HistoryEntry, Meta, Missed, MissedMember, RejectAnswer, Session, Stats,
-    Time, UserStats, Verified, Who,
+    Attendance, ChannelAnswer, Gap, HistoryEntry, Meta, Missed, MissedMember, RejectAnswer,
+    Session, Stats, Time, UserStats, Verified, Who,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -229,6 +229,7 @@ rows_of_fields! {
     HistoryEntry => HISTORY,
     Session => SESSIONS,
     UserStats => USERS,
+    Attendance => ATTENDANCE,
     Gap => GAPS,
     ChannelAnswer => CHANNELS,
     RejectAnswer => REJECTS,

@@ -174,6 +174,26 @@ tables! {
         min_ms integer: "the user was there at least this long";
         max_ms integer "": "the user was there at most this long; empty if nobody can say";
     }
+    ATTENDANCE "attendance" "a person at an appointment, or in the time asked for" {
+        channel text: "the channel";
+        user text: "the user";
+        starts_at time: "when it begins";
+        ends_at time: "when it ends";
+        expected boolean "": "whether the schedule names the user; empty if it names nobody";
+        first_in time "": "when the user first came; the begin if the user was there already";
+        first_in_not_before time "": "if that was inferred: the user came at or after this";
+        last_out time "": "when the user last left; the end if the user stayed, empty while still there";
+        last_out_not_before time "": "if that was inferred: the user left at or after this";
+        stays integer: "how many stays; those that overlap or touch are one";
+        min_ms integer: "the user was there at least this long";
+        max_ms integer: "the user was there at most this long";
+        min_share number: "the part of the whole for which the user was there at least, from 0 to 1";
+        max_share number: "the same at most";
+        late boolean "": "whether the user came after the begin; empty if nobody can say or nothing was scheduled";
+        left_early boolean "": "whether the user left before the end; empty likewise";
+        gaps integer: "how many gaps there were in it, in which nobody watched";
+        unwatched_ms integer: "how long nobody watched: nothing is known of absences in that time";
+    }
     GAPS "gaps" "a gap of a channel" {
         gap integer: "its number in the channel, from 1";
         channel text: "the channel";

@@ -9,7 +9,7 @@ mod gap;
 mod people;
 
 pub use gap::{ClosedBy, CollectedChange, Evidence, Gap, Missed, MissedMember};
-pub use people::{PresenceFigures, UserStats};
+pub use people::{Attendance, PresenceFigures, UserStats};
 
 /// A moment, written as RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -81,7 +81,7 @@ impl Store {
     /// [`StoreError::NoSuchChannel`] if the log does not know the channel; [`StoreError::PastRetention`] if the gap was
     /// pruned.
     pub fn missed(&self, channel: &str, filter: &MissedFilter) -> Result<Vec<Missed>, StoreError> {
-        let gaps = self.gaps_found(channel, filter.known_at)?;
+        let gaps = self.gaps_found(channel, filter.known_at, true)?;
         if let Some(gap) = filter.gap {
             self.expect_gap(channel, gap, filter.known_at, &gaps)?;
         }
@@ -128,7 +128,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchChannel`] if the log does not know the channel.
     pub fn gaps(&self, channel: &str) -> Result<Vec<Gap>, StoreError> {
-        let gaps = self.gaps_found(channel, None)?.into_iter();
+        let gaps = self.gaps_found(channel, None, true)?.into_iter();
         Ok(gaps.map(|found| gap_answer(channel, &found)).collect())
     }
 
@@ -154,10 +154,23 @@ impl Store {
         Ok(())
     }
 
+    /// When nobody watched a channel, without the gaps in which nothing was missed.
+    pub(super) fn gap_times(
+        &self,
+        channel: &str,
+        known_at: Option<Millis>,
+    ) -> Result<Vec<(Millis, Option<Millis>)>, StoreError> {
+        let gaps = self.gaps_found(channel, known_at, false)?.into_iter();
+        let gaps = gaps.filter(|found| found.closed_by != Some(GapClosing::Resumed));
+        Ok(gaps.map(|found| (found.from, found.to)).collect())
+    }
+
+    /// The gaps, with what happened in them if that is asked for.
     fn gaps_found(
         &self,
         channel: &str,
         known_at: Option<Millis>,
+        changes: bool,
     ) -> Result<Vec<GapRecord>, StoreError> {
         let scope = ScanScope {
             channel: Some(channel),
@@ -172,10 +185,12 @@ impl Store {
         while let Some(mut frame) = frames.next(&mut cursor)? {
             while let Some(commit) = frame.next_commit(&mut cursor)? {
                 for entry in commit.entries {
-                    take(&mut gaps, entry, channel, cursor.view());
+                    if changes || !matches!(entry.payload, Payload::Change(_)) {
+                        take(&mut gaps, entry, channel, cursor.view());
+                    }
                     cursor.apply_entry(entry);
                 }
-                if commit.is_whole() {
+                if changes && commit.is_whole() {
                     gaps.note_vanished(commit.all, &cursor.state, &cursor.names);
                 }
             }

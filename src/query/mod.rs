@@ -19,12 +19,14 @@
 //! | `time` | times and durations as users and programs write them |
 
 pub mod answer;
+mod attendance;
 #[doc(hidden)]
 pub mod calendar;
 mod channels;
 mod cursor;
 mod history;
 mod intervals;
+mod meta_filter;
 mod missed;
 #[doc(hidden)]
 pub mod owner;
@@ -43,11 +45,13 @@ mod united;
 mod users;
 mod who;
 
+pub use attendance::{Appointment, Appointments, AttendanceFilter};
 pub use calendar::Zone;
 pub use cursor::{Cursor, DeliveredEntry};
 #[cfg(feature = "export")]
 pub(crate) use history::history_entry;
 pub use history::{History, HistoryFilter};
+pub use meta_filter::MetaFilter;
 pub use missed::MissedFilter;
 pub use rejects::Rejects;
 pub use sessions::{SessionFilter, Sessions, StaysPer};

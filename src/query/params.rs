@@ -3,7 +3,9 @@
 //! resolved against the clock of the process that answers.
 
 use super::answer::{EntryType, OriginAnswer};
+use super::attendance::Appointments;
 use super::calendar::Zone;
+use super::meta_filter::MetaFilter;
 use super::time::{Span, When};
 use crate::store::BackupPlace;
 use serde::de::value::StrDeserializer;
@@ -160,6 +162,29 @@ params! {
         every: Option<Span>,
         /// The presence of each user, in place of the figures of all.
         by: Option<ByParam>,
+        /// As the log was known at this moment.
+        known_at: Option<When>,
+        /// The zone of times without one, a name of the IANA database.
+        zone: Option<Zone>,
+    }
+
+    /// `attendance`.
+    AttendanceParams {
+        /// The channel.
+        channel: String,
+        /// Only this topic.
+        topic: Option<String>,
+        /// From this moment, where there are no appointments; else from the channel's first entry.
+        from: Option<When>,
+        /// Up to this moment; else to the channel's last effective time.
+        to: Option<When>,
+        /// Appointments, separated by commas, each with begin and end as Unix ms: `1778788800000/1778792400000`.
+        #[serde(default, skip_serializing_if = "Appointments::is_empty")]
+        appointments: Appointments,
+        /// How much later than the begin, or earlier than the end, is in time.
+        grace: Option<Span>,
+        /// Leave out members with such metadata: `role=bot`, several separated by commas.
+        without_meta: Option<MetaFilter>,
         /// As the log was known at this moment.
         known_at: Option<When>,
         /// The zone of times without one, a name of the IANA database.
@@ -382,7 +407,7 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(When, Span, Zone);
+as_text!(When, Span, Zone, MetaFilter, Appointments);
 
 fn read<T: FromStr<Err: Display>, E: Error>(text: &str) -> Result<T, E> {
     text.parse().map_err(E::custom)

@@ -1,5 +1,6 @@
 //! The presence of people in intervals: first in, last out, how often, how long at least and at most. A fold over
-//! [united](super::united) stays.
+//! [united](super::united) stays. Two questions share it: figures of users, whose intervals are those of a series, and
+//! attendance, whose intervals are those of a schedule.
 //!
 //! It remembers each person, and of each the pieces of time in which the person was there, those that touch as one:
 //! 16 bytes each, and as much again only for those that are not exact.
@@ -127,5 +128,22 @@ impl PersonPresence {
             min_ms: sure,
             max_ms: self.most.length_within(interval),
         }
+    }
+
+    /// Whether the person is still there where the log ends, before the interval does.
+    pub fn goes_on(&self, interval: TimeInterval) -> bool {
+        self.visits
+            .get(&interval)
+            .is_some_and(|visits| visits.goes_on)
+    }
+
+    /// When the person was surely there.
+    pub fn sure(&self) -> &IntervalSet {
+        &self.sure
+    }
+
+    /// When the person was there at most.
+    pub fn most(&self) -> &IntervalSet {
+        &self.most
     }
 }

@@ -132,6 +132,7 @@ impl Store {
             topic: filter.topic.clone(),
             user: filter.user.clone(),
             known_at: filter.known_at,
+            ..StayScope::default()
         })?;
         let scale = match filter.per {
             StaysPer::Member => None,

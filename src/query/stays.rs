@@ -1,6 +1,7 @@
-//! Stays one after another, as the log knows them: what `sessions` and the figures of users are made of.
+//! Stays one after another, as the log knows them: what `sessions`, the figures of users and `attendance` are made of.
 
 use super::intervals::TimeInterval;
+use super::meta_filter::MetaFilter;
 use crate::domain::entry::{Change, Entry, Payload};
 use crate::domain::event::ChangeKind;
 use crate::domain::names::{MemberId, Names, NumberMap};
@@ -19,6 +20,8 @@ pub(super) struct StayScope {
     pub topic: Option<String>,
     /// Of this user.
     pub user: Option<String>,
+    /// Not of members with such metadata.
+    pub without: MetaFilter,
     /// As of this recording time.
     pub known_at: Option<Millis>,
 }
@@ -106,6 +109,8 @@ pub(super) enum StayStep {
     Began(MemberId, Millis),
     /// A stay is over.
     Ended(KnownStay),
+    /// A stay that has begun is not asked for after all.
+    Dropped(MemberId),
     /// A stay goes on at the end of the log.
     Open(KnownStay),
 }
@@ -148,8 +153,9 @@ impl Store {
         let open = cursor.open.take();
         let retained_from = open.as_ref().map(|open| open.retained_from);
         let mut stays = open.unwrap_or_default().stays;
-        let names = &cursor.names;
-        stays.retain(|member| scope.has(member, names));
+        let StateCursor { state, names, .. } = &cursor;
+        let meta = |member| state.present(member).and_then(|present| present.meta);
+        stays.retain(|member| scope.has(member, names) && !scope.without.matches(meta(member)));
         let mut begun = stays.begins();
         begun.reverse();
         Ok(StayReader {
@@ -217,6 +223,7 @@ impl StayReader<'_> {
                 continue;
             }
             let known = StayMemory {
+                scope: &self.scope,
                 stays: &mut self.stays,
                 blind_from: &mut self.blind_from,
             };
@@ -256,6 +263,7 @@ impl StayReader<'_> {
 
 /// What is remembered of the stays that go on.
 struct StayMemory<'a> {
+    scope: &'a StayScope,
     stays: &'a mut OpenStays,
     blind_from: &'a mut NumberMap<MemberId, Millis>,
 }
@@ -270,7 +278,9 @@ impl StayMemory<'_> {
         names: &Names,
     ) -> Option<StayStep> {
         let member = change.member;
+        let left_out = || self.scope.without.matches(change.meta.as_ref());
         match change.kind {
+            ChangeKind::Join if left_out() => None,
             ChangeKind::Join => {
                 self.stays.take(entry, state, names, |_| true);
                 let channel = state.channel(names.key(member).channel);
@@ -279,7 +289,13 @@ impl StayMemory<'_> {
                 }
                 Some(StayStep::Began(member, entry.effective_at))
             }
-            ChangeKind::Update => None,
+            ChangeKind::Update => {
+                let drops = self.stays.join(member).is_some() && left_out();
+                if drops {
+                    self.stays.retain(|other| other != member);
+                }
+                drops.then_some(StayStep::Dropped(member))
+            }
             ChangeKind::Leave => {
                 let ended = self.stays.take(entry, state, names, |_| true)?;
                 let blind_from = self.blind_from.remove(&member);

@@ -174,6 +174,7 @@ impl StayUnion {
         match step {
             Some(StayStep::Began(member, at)) => self.began(*member, *at, names),
             Some(StayStep::Ended(stay)) => self.ended(stay, names),
+            Some(StayStep::Dropped(member)) => self.dropped(*member, names),
             Some(StayStep::Open(stay)) => {
                 self.end();
                 self.goes_on(stay, names);
@@ -195,6 +196,14 @@ impl StayUnion {
         self.pass(&place.channel, stay.present.to);
         self.add(&place, stay);
         self.one_less(place, stay.present.to);
+    }
+
+    /// A member's stay counts no more.
+    fn dropped(&mut self, member: MemberId, names: &Names) {
+        let place = self.place(member, names);
+        let so_far = self.uniting.get(&place).and_then(|it| it.so_far.as_ref());
+        let at = so_far.map_or(Millis::MIN, |so_far| so_far.present.to);
+        self.one_less(place, at);
     }
 
     /// A member's stay goes on at the end of the log; behind the end.

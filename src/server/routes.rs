@@ -59,6 +59,7 @@ routes! {
     get "/v1/missed" READ, MissedParams, List(of::<answer::Missed>), queries::missed, "For every gap: who joined, left and changed while nobody watched";
     get "/v1/sessions" READ, SessionsParams, List(of::<answer::Session>), queries::sessions, "Stays of members, and how long each lasted";
     get "/v1/stats" READ, StatsParams, List(either::<answer::Stats, answer::UserStats>), queries::stats, "How many, at most, how long; with `by`, who, from when until when, and how long";
+    get "/v1/attendance" READ, AttendanceParams, List(of::<answer::Attendance>), queries::attendance, "Who was there at a time or at appointments, how long, late or not";
     get "/v1/channels" READ, NoParams, List(of::<answer::ChannelAnswer>), queries::channels, "The channels there are";
     get "/v1/gaps" READ, ChannelParams, List(of::<answer::Gap>), queries::gaps, "When nobody watched a channel";
     get "/v1/rejects" READ, NoParams, List(of::<answer::RejectAnswer>), queries::rejects, "The lines that could not be taken; needs a token for all channels";

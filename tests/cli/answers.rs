@@ -215,3 +215,12 @@ pub fn user() -> UserStats {
         "last_out": at("21:58:46"), "stays": 2, "min_ms": 6_000_000, "max_ms": 6_060_000,
     }))
 }
+
+pub fn person() -> Attendance {
+    made(json!({
+        "channel": "studio-7", "user": "ana", "starts_at": at("20:00:00"), "ends_at": at("21:00:00"),
+        "expected": true, "first_in": at("20:12:00"), "last_out": at("20:42:30"), "stays": 1,
+        "min_ms": 1_830_000, "max_ms": 1_830_000, "min_share": 0.5083, "max_share": 0.5083,
+        "late": true, "left_early": true, "gaps": 1, "unwatched_ms": 90_000,
+    }))
+}

@@ -140,8 +140,17 @@ fn every_query_answers_in_every_format() {
         &["stats"],
         &["stats", "--by", "user", "--every", "1h"],
         &["stats", "--every", "1d", "--zone", "Asia/Kolkata"],
+        &[
+            "attendance",
+            "studio-7",
+            "--from",
+            "@1778788800000",
+            "--to",
+            "@1778793000000",
+        ],
+        &["attendance", "studio-7"],
         &["schema"],
-        &["schema", "stats"],
+        &["schema", "attendance"],
         &["verify"],
     ];
     for query in queries {

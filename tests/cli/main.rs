@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, missing_docs)]
 
 mod answers;
+mod attendance;
 mod bench;
 mod commands;
 mod export;
@@ -18,5 +19,6 @@ mod replay;
 mod resume;
 mod retention;
 mod times;
+mod trace;
 mod unfit;
 mod zones;

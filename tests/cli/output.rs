@@ -189,6 +189,7 @@ fn columns_are_the_fields_in_their_order() {
         assert_eq!(fields.len(), T::TABLE.columns.len(), "{json}");
     }
     check(&entries()[0]);
+    check(&person());
     check(&user());
     check(&stay());
     check(&gap());

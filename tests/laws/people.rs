@@ -4,7 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rollbook::query::answer::{Session, UserStats};
-use rollbook::query::{SessionFilter, StatsFilter, StaysPer, Zone};
+use rollbook::query::{Appointment, AttendanceFilter, SessionFilter, StatsFilter, StaysPer, Zone};
 use rollbook::{Event, Options, Store};
 use rollbook_support::desk::Desk;
 use rollbook_support::feeds::{START, Shape, cases, tape};
@@ -96,7 +96,7 @@ fn of(store: &Store) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The presence in parts of a time adds up to that in the whole.
+/// The presence in parts of a time adds up to that in the whole, and is the attendance in it.
 fn parts_add_up(
     store: &Store,
     whole: StatsFilter,
@@ -125,6 +125,24 @@ fn parts_add_up(
     }
     let whole_users = store.stats_by_user(&whole).unwrap();
     prop_assert_eq!(sums(by_part), sums(whole_users.clone()));
+    let attended = AttendanceFilter::between(whole.from.unwrap(), whole.to.unwrap());
+    let channels: Vec<String> = store
+        .channels()
+        .unwrap()
+        .into_iter()
+        .map(|it| it.channel)
+        .collect();
+    for channel in channels {
+        let people = store.attendance(&channel, &attended).unwrap();
+        let people: BTreeMap<_, _> = people.into_iter().map(|it| (it.user.clone(), it)).collect();
+        let of_channel = of_channels(&whole_users).filter(|line| line.channel == channel);
+        let mut count = 0;
+        for line in of_channel {
+            prop_assert_eq!(line.presence, people[&line.user].presence);
+            count += 1;
+        }
+        prop_assert_eq!(count, people.len());
+    }
     Ok(())
 }
 
@@ -189,5 +207,16 @@ proptest! {
             store.stats(filter).unwrap().iter().map(|line| line.presence_ms).sum()
         };
         prop_assert_eq!(of_all(&parts), of_all(&whole));
+        // Appointments that are the days give what the days give.
+        let days = store.stats_by_user(&parts).unwrap();
+        let appointments = of_channels(&days).map(|day| Appointment {
+            starts_at: day.starts_at.unwrap().0,
+            ends_at: day.ends_at.unwrap().0,
+        });
+        let people = store.attendance("room", &AttendanceFilter::at(appointments)).unwrap();
+        for day in of_channels(&days) {
+            let same = people.iter().find(|it| (&it.user, Some(it.starts_at)) == (&day.user, day.starts_at));
+            prop_assert_eq!(same.map(|it| it.presence), Some(day.presence));
+        }
     }
 }

@@ -288,7 +288,7 @@ fn each_library_has_its_one_place() {
             &["src/client/socket.rs", "src/server/net/session.rs"],
         ),
         ("rustls_native_certs::", &["src/client/transport.rs"]),
-        ("csv::", &["src/export/record.rs"]),
+        ("csv::", &["src/export/record.rs", "src/cli/schedule.rs"]),
         ("chrono_tz::", &["src/query/calendar.rs"]),
         ("axum::", &["src/server"]),
         ("jsonwebtoken::", &["src/server/access/auth.rs"]),

@@ -1,5 +1,6 @@
 //! The commands, one per file: each calls the library and passes its answer to the output.
 
+pub mod attendance;
 pub mod backup;
 pub mod bench;
 pub mod channels;

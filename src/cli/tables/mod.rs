@@ -19,7 +19,7 @@ pub use figures::{SessionsTable, StatsTable};
 pub use history::HistoryTable;
 pub use lists::{ChannelsTable, GapsTable, RejectsTable};
 pub use missed::MissedTable;
-pub use people::UsersTable;
+pub use people::{AttendanceTable, UsersTable};
 pub use schema::SchemaTable;
 pub use simulation::SimulationTable;
 pub use summary::{ingest, verify};

@@ -1,13 +1,14 @@
-//! `stats --by user`: one person a row.
+//! `stats --by user` and `attendance`: one person a row.
 
 use super::Table;
 use super::figures::{channel_cell, channel_column, end, lasted, name_zone};
 use super::grid::{PagedTable, cell, firm, number, text};
-use crate::cli::moment::{Fine, WallClock};
+use crate::cli::moment::{Fine, WallClock, span};
 use crate::cli::style::{TerminalStyle, TextColor};
-use crate::cli::text::{count, shown};
+use crate::cli::text::{count, many, shown};
+use crate::domain::time::Millis;
 use crate::query::Zone;
-use crate::query::answer::{PresenceFigures, UserStats};
+use crate::query::answer::{Attendance, PresenceFigures, Time, UserStats};
 use chrono::NaiveDate;
 use comfy_table::Cell;
 use std::io::{self, Write};
@@ -94,5 +95,134 @@ impl Table<UserStats> for UsersTable {
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
         name_zone(sink, self.clock)
+    }
+}
+
+/// Draws attendance, each appointment under its own line.
+#[derive(Debug)]
+pub struct AttendanceTable {
+    sheet: PagedTable,
+    channel: String,
+    clock: WallClock,
+    /// The appointment whose people are being drawn.
+    appointment: Option<(Time, Time)>,
+    people: u64,
+}
+
+impl AttendanceTable {
+    /// A table for this channel.
+    #[must_use]
+    pub fn new(channel: &str, zone: Option<Zone>) -> AttendanceTable {
+        AttendanceTable {
+            sheet: AttendanceTable::sheet(),
+            channel: shown(channel).into_owned(),
+            clock: WallClock(zone),
+            appointment: None,
+            people: 0,
+        }
+    }
+
+    fn sheet() -> PagedTable {
+        PagedTable::new(vec![
+            text("who"),
+            firm("first in"),
+            firm("last out"),
+            number("minutes"),
+            number("share"),
+            text("note"),
+        ])
+    }
+
+    fn head(&self, row: &Attendance) -> String {
+        let from = self.clock.clock(row.starts_at, None, Fine::Minutes);
+        let day = self.clock.day(row.starts_at);
+        let to = self.clock.clock(row.ends_at, day, Fine::Minutes);
+        let zone = self
+            .clock
+            .0
+            .map_or_else(|| "UTC".to_owned(), |zone| zone.to_string());
+        let unwatched = match row.gaps {
+            0 => String::new(),
+            gaps => {
+                let gaps = many(gaps, "gap", "gaps");
+                format!(" · {gaps}: nobody watched for {}", span(row.unwatched_ms))
+            }
+        };
+        format!("{} · {from} – {to} ({zone}){unwatched}", self.channel)
+    }
+}
+
+/// Minutes at least and at most: what is certain is rounded down, what is possible up.
+fn minutes(least: Millis, most: Option<Millis>) -> String {
+    let (whole, part) = (least / 60_000, least % 60_000);
+    match most {
+        Some(most) if most == least && part == 0 => whole.to_string(),
+        Some(most) if most == least => format!("{whole}:{:02}", part / 1_000),
+        Some(most) => format!("{whole} – {}", most.saturating_add(59_999) / 60_000),
+        None => format!("{whole} or more"),
+    }
+}
+
+fn percent(least: f64, most: f64) -> String {
+    let [low, high] = [(least * 100.0).floor(), (most * 100.0).ceil()];
+    if least >= most {
+        format!("{:.0} %", least * 100.0)
+    } else {
+        format!("{low:.0} – {high:.0} %")
+    }
+}
+
+fn note(row: &Attendance) -> String {
+    let absent = row.presence.max_ms == Some(0) && row.presence.stays == 0;
+    let possible = row.presence.stays == 0 && !absent;
+    let notes = [
+        (absent, "absent"),
+        (possible, "possibly there"),
+        (row.late == Some(true), "late"),
+        (row.left_early == Some(true), "left early"),
+        (row.expected == Some(false), "not expected"),
+    ];
+    let notes = notes.iter().filter(|(is, _)| *is).map(|(_, note)| *note);
+    notes.collect::<Vec<_>>().join(", ")
+}
+
+impl Table<Attendance> for AttendanceTable {
+    fn row(
+        &mut self,
+        sink: &mut dyn Write,
+        view: &TerminalStyle,
+        row: &Attendance,
+    ) -> io::Result<()> {
+        let appointment = (row.starts_at, row.ends_at);
+        if self.appointment != Some(appointment) {
+            self.sheet.flush(sink, view)?;
+            self.sheet = AttendanceTable::sheet();
+            let gap = if self.appointment.is_some() { "\n" } else { "" };
+            writeln!(sink, "{gap}{}", view.ink(TextColor::Head, &self.head(row)))?;
+            self.appointment = Some(appointment);
+        }
+        self.people += 1;
+        let presence = &row.presence;
+        let [first, last] = ends(self.clock, presence, self.clock.day(row.starts_at));
+        self.sheet.row(
+            sink,
+            view,
+            vec![
+                cell(TextColor::Head, shown(&row.user)),
+                first,
+                last,
+                cell(TextColor::Plain, minutes(presence.min_ms, presence.max_ms)),
+                cell(TextColor::Plain, percent(row.min_share, row.max_share)),
+                cell(TextColor::Changed, note(row)),
+            ],
+        )
+    }
+
+    fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
+        self.sheet.flush(sink, view)?;
+        if self.people == 0 {
+            return writeln!(sink, "{} · nobody", self.channel);
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The answers about people: the figures of users. No logic here.
+//! The answers about people: figures of users, and attendance. No logic here.
 
 use super::Time;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,19 @@ pub struct PresenceFigures {
     pub max_ms: Option<i64>,
 }
 
+impl PresenceFigures {
+    /// Of somebody who was not there.
+    pub const NONE: PresenceFigures = PresenceFigures {
+        first_in: None,
+        first_in_not_before: None,
+        last_out: None,
+        last_out_not_before: None,
+        stays: 0,
+        min_ms: 0,
+        max_ms: Some(0),
+    };
+}
+
 /// `stats` by user: the presence of one user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
@@ -46,4 +59,36 @@ pub struct UserStats {
     /// What was before this was pruned, and does not count; only where the time asked for begins before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retained_from: Option<Time>,
+}
+
+/// `attendance`: one person at one appointment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Attendance {
+    /// The channel.
+    pub channel: String,
+    /// The user.
+    pub user: String,
+    /// When the appointment begins.
+    pub starts_at: Time,
+    /// When it ends.
+    pub ends_at: Time,
+    /// Whether the schedule names the user; `None` if it names nobody.
+    pub expected: Option<bool>,
+    /// The presence in it.
+    #[serde(flatten)]
+    pub presence: PresenceFigures,
+    /// The part of the appointment for which the user was there at least, from 0 to 1.
+    pub min_share: f64,
+    /// The same at most.
+    pub max_share: f64,
+    /// Whether the user came later than the begin; `None` if nobody can say, or nothing was scheduled.
+    pub late: Option<bool>,
+    /// Whether the user left before the end; `None` likewise.
+    pub left_early: Option<bool>,
+    /// How many gaps there were in it, in which nobody watched.
+    pub gaps: u64,
+    /// How long nobody watched, ms: nothing is known of absences in that time.
+    pub unwatched_ms: i64,
 }

@@ -1,14 +1,16 @@
 //! What the parameters mean: the filters of the queries, with times resolved against a `now`.
 
 use super::{
-    HistoryParams, MissedParams, PerParam, SessionsParams, StatsParams, SubscribeParams, WhoParams,
+    AttendanceParams, HistoryParams, MissedParams, PerParam, SessionsParams, StatsParams,
+    SubscribeParams, WhoParams,
 };
 use crate::domain::time::Millis;
 use crate::query::answer::OriginAnswer;
 use crate::query::calendar::{DAY_MS, NeedsZone, Zone};
 use crate::query::time::{Span, When};
 use crate::query::{
-    HistoryFilter, MissedFilter, SessionFilter, StatsFilter, StaysPer, WhoFilter, WhoWhen,
+    AttendanceFilter, HistoryFilter, MissedFilter, SessionFilter, StatsFilter, StaysPer, WhoFilter,
+    WhoWhen,
 };
 
 /// Why parameters mean nothing, with the name of the one that is wrong.
@@ -22,6 +24,9 @@ pub enum ParamError {
         "every: in a zone, intervals are whole days (1d, 2d, 1w) or shorter than one (15m, 6h)"
     )]
     UnevenDays,
+    /// An end that is not behind the begin.
+    #[error("to: not behind from")]
+    Order,
     /// Both a moment and an entry.
     #[error("seq: not together with at")]
     AtAndSeq,
@@ -176,5 +181,43 @@ impl StatsParams {
             zone: self.zone,
             known_at: clock.at("known_at", self.known_at)?,
         })
+    }
+}
+
+impl AttendanceParams {
+    /// The filter, with times resolved against `now`.
+    ///
+    /// # Errors
+    /// If a time needs a zone, or the end is not behind the begin.
+    pub fn filter(&self, now: Millis) -> Result<AttendanceFilter, ParamError> {
+        let clock = ParamClock {
+            now,
+            zone: self.zone,
+        };
+        let (from, to) = (clock.at("from", self.from)?, clock.at("to", self.to)?);
+        if from.zip(to).is_some_and(|(from, to)| to <= from) {
+            return Err(ParamError::Order);
+        }
+        Ok(AttendanceFilter {
+            topic: self.topic.clone(),
+            appointments: self.appointments.0.clone(),
+            from,
+            to,
+            scheduled: !self.appointments.is_empty(),
+            grace_ms: self.grace.unwrap_or_default().0,
+            without_meta: self.without_meta.clone().unwrap_or_default(),
+            known_at: clock.at("known_at", self.known_at)?,
+        })
+    }
+
+    /// Whether the first appointment begins before a moment.
+    #[must_use]
+    pub fn begins_before(&self, moment: Millis, now: Millis) -> bool {
+        let Ok(filter) = self.filter(now) else {
+            return false;
+        };
+        let mut begins = filter.appointments.iter().map(|it| it.starts_at);
+        let whole = filter.appointments.is_empty() && filter.from.is_none_or(|at| at < moment);
+        whole || begins.any(|begin| begin < moment)
     }
 }

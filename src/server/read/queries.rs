@@ -1,7 +1,8 @@
 //! The queries: parameters go to the store, and its answer to the client. A client gets only the channels it may see.
 
 use crate::query::params::{
-    ChannelParams, HistoryParams, MissedParams, NoParams, SessionsParams, StatsParams, WhoParams,
+    AttendanceParams, ChannelParams, HistoryParams, MissedParams, NoParams, SessionsParams,
+    StatsParams, WhoParams,
 };
 use crate::server::access::auth::AuthContext;
 use crate::server::api_error::ApiError;
@@ -105,6 +106,20 @@ pub async fn stats(
         let stats = store.stats(&filter)?;
         let mut seen = stats.iter().filter(|line| pass.sees(Some(&line.channel)));
         let _ = seen.all(|line| rows.row(line));
+        Ok(())
+    })
+    .await
+}
+
+pub async fn attendance(
+    State(app): SharedApp,
+    Extension(pass): Extension<AuthContext>,
+    QueryParams(params): QueryParams<AttendanceParams>,
+) -> QueryResult {
+    let filter = params.filter(app.now())?;
+    app.list(&pass.client, move |store, rows| {
+        let people = store.attendance(&params.channel, &filter)?;
+        let _ = people.iter().all(|line| rows.row(line));
         Ok(())
     })
     .await
