@@ -111,7 +111,7 @@ fn flipped(at: usize) -> std::ops::Range<usize> {
 fn a_backup_that_is_cut_or_altered_anywhere_is_refused_and_restores_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = small(&dir.path().join("here"));
-    let (bytes, _) = backed_up(&store, None);
+    let (bytes, made) = backed_up(&store, None);
     for end in (0..bytes.len()).step_by(if long() { 1 } else { 3 }) {
         let read = Backup::read(&bytes[..end]);
         assert!(
@@ -122,14 +122,14 @@ fn a_backup_that_is_cut_or_altered_anywhere_is_refused_and_restores_nothing() {
     let mut longer = bytes.clone();
     longer.push(0);
     assert!(Backup::read(&*longer).is_err());
-    let mut same = 0;
     for (at, bit) in (0..bytes.len()).flat_map(|at| flipped(at).map(move |bit| (at, bit))) {
         let mut altered = bytes.clone();
         altered[at] ^= 1 << bit;
-        // A few bits of zstd's own header mean nothing: then all that is in it is as it was.
-        same += usize::from(Backup::read(&*altered).is_ok());
+        // A few bits in zstd's own form mean nothing: then all that is in it is as it was.
+        if let Ok(read) = Backup::read(&*altered) {
+            assert_eq!(read, made);
+        }
     }
-    assert!(same < 8, "{same} bits may be altered");
     let there = dir.path().join("there");
     restored(&there, std::slice::from_ref(&bytes)).unwrap();
     let before = said(&Store::open(&there, Options::default()).unwrap());
