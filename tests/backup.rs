@@ -342,6 +342,52 @@ fn from_the_outside() {
     assert_eq!(kept, ["rollbook-7.backup"]);
 }
 
+#[cfg(all(feature = "client", feature = "server"))]
+#[test]
+fn a_server_is_backed_up_while_it_serves() {
+    use rollbook_support::serving::Serving;
+    let folder = evening();
+    folder.file("secret", "a secret of at least thirty-two bytes");
+    let serving = Serving::start(&folder, &["--auth-secret-file", "secret"]);
+    let monday = folder.path("monday").to_string_lossy().into_owned();
+    // Through the owner's socket no token is needed.
+    folder.run(&["backup", "owner"]).ok();
+    let token = |scope: &str| {
+        let args = [
+            "token",
+            "--auth-secret-file",
+            "secret",
+            "--scope",
+            scope,
+            "--ttl",
+            "1h",
+        ];
+        folder.run(&args).ok().out.trim().to_owned()
+    };
+    let over_the_net = |name: &str, token: &str| {
+        let args = ["--url", &serving.url, "backup", name, "--since", &monday];
+        let mut command = folder.program(&args);
+        // The folder's own option does not go with --url.
+        command.env("ROLLBOOK_TOKEN", token);
+        rollbook_support::program::run(command)
+    };
+    let refused = over_the_net("reader", &token("read")).fails(1);
+    assert!(refused.err.contains("admin"), "{refused:?}");
+    over_the_net("net", &token("admin")).ok();
+    folder.run(&["backup", "--verify", "owner", "net"]).ok();
+    let restored = |name: &str, backups: &[&str]| {
+        folder
+            .run(&[&["--data", name, "restore"], backups].concat())
+            .ok();
+        folder.run(&["--data", name, "history"]).ok().out
+    };
+    let history = folder.run(&["history"]).ok().out;
+    assert_eq!(restored("one", &["owner"]), history);
+    assert_eq!(restored("two", &["monday", "net"]), history);
+    assert!(!folder.path("reader").exists());
+    serving.stop();
+}
+
 #[cfg(unix)]
 #[test]
 fn a_backup_is_for_its_owner_only() {

@@ -30,6 +30,8 @@ const ITEM_FRONT_BYTES: usize = 9;
 const OBJECT_BYTES_MAX: u64 = 2 * FRAME_BYTES_MAX as u64;
 /// Start and end are short.
 const ENDS_BYTES_MAX: u64 = 4_096;
+/// The end ends with a hash.
+const HASH_BYTES: u64 = blake3::OUT_LEN as u64;
 /// An object or a value begins with its number or position.
 const NUMBER_BYTES: u64 = 8;
 
@@ -140,23 +142,30 @@ impl<W: Write> ArchiveWriter<W> {
             unsealed,
             objects: self.objects,
             values: self.values,
-            hash: *self.hash.finalize().as_bytes(),
         };
-        self.item(tag::END, &[], &to_bytes(&end)?)?;
+        let body = to_bytes(&end)?;
+        self.front(tag::END, body.len() + blake3::OUT_LEN)?;
+        self.put(&body)?;
+        // Over everything before it, the end itself included.
+        let hash = *self.hash.finalize().as_bytes();
+        self.put(&hash)?;
         let mut sink = self.sink.finish()?;
         sink.flush()?;
         Ok((sink, end))
     }
 
     fn item(&mut self, tag: u8, number: &[u8], body: &[u8]) -> Result<(), ArchiveError> {
-        let length = (number.len() + body.len()) as u64;
-        let mut front = [tag; ITEM_FRONT_BYTES];
-        for (to, from) in front.iter_mut().skip(1).zip(length.to_le_bytes()) {
-            *to = from;
-        }
-        self.put(&front)?;
+        self.front(tag, number.len() + body.len())?;
         self.put(number)?;
         self.put(body)
+    }
+
+    fn front(&mut self, tag: u8, length: usize) -> Result<(), ArchiveError> {
+        let mut front = [tag; ITEM_FRONT_BYTES];
+        for (to, from) in front.iter_mut().skip(1).zip((length as u64).to_le_bytes()) {
+            *to = from;
+        }
+        self.put(&front)
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
@@ -247,7 +256,6 @@ impl<R: Read> ArchiveReader<'_, R> {
         if self.end.is_some() {
             return Ok(None);
         }
-        let hash = *self.hash.finalize().as_bytes();
         let (tag, length) = self.front()?;
         match tag {
             tag::OBJECT if (NUMBER_BYTES..=OBJECT_BYTES_MAX).contains(&length) => {
@@ -262,10 +270,15 @@ impl<R: Read> ArchiveReader<'_, R> {
                 let (position, bytes) = self.numbered(length)?;
                 Ok(Some(ArchiveItem::Value(position, bytes)))
             }
-            tag::END if length <= ENDS_BYTES_MAX => {
-                let end: ArchiveEnd = of_bytes(&self.body(length)?)?;
-                if end.hash != hash || (end.objects, end.values) != (self.objects, self.values) {
+            tag::END if (HASH_BYTES..=ENDS_BYTES_MAX).contains(&length) => {
+                let body = self.body(length - HASH_BYTES)?;
+                let hash = *self.hash.finalize().as_bytes();
+                if self.body(HASH_BYTES)? != hash {
                     return Err(ArchiveError::Damaged("its hash is another one"));
+                }
+                let end: ArchiveEnd = of_bytes(&body)?;
+                if (end.objects, end.values) != (self.objects, self.values) {
+                    return Err(ArchiveError::Damaged("items in it are missing"));
                 }
                 if self.source.read(&mut [0])? != 0 {
                     return Err(ArchiveError::Damaged("there are bytes behind its end"));

@@ -46,8 +46,6 @@ pub struct ArchiveEnd {
     pub objects: u64,
     /// How many values it has.
     pub values: u64,
-    /// BLAKE3 of all bytes before this item.
-    pub hash: [u8; 32],
 }
 
 /// Encodes one of these bodies.
