@@ -52,6 +52,11 @@ pub const RETRY_IDS_PRUNED_MS: i64 = 7 * 86_400_000;
 /// many as are needed, if that is more.
 pub const SPARE_NAMES_MIN: usize = 65_536;
 
+/// Rows of a row group of an exported Parquet file: so many are in memory.
+pub const PARQUET_ROWS: usize = 131_072;
+/// Bytes of their texts, at which a row group ends earlier.
+pub const PARQUET_BYTES_MAX: usize = 32 << 20;
+
 /// Buckets of one series of `stats --every`.
 pub const STATS_BUCKETS_MAX: usize = 100_000;
 /// Lines of one answer about people: a line for each user in each interval.

@@ -1,10 +1,21 @@
-//! Exports the log to files for other tools: entries and stays, as CSV or JSON lines, with the fields of the answers
-//! as columns.
+//! Exports the log to files for other tools: entries, stays, figures and what was missed, as CSV, JSON lines or Parquet, with
+//! the fields of the answers as columns. An export is streamed: its size costs no memory.
 //!
-//! An export is streamed, so its size costs no memory. It is written to a temporary file in the same
-//! folder, which is renamed at the end, so that no reader finds half a file. [`record`] defines the
-//! rows; nothing is queried or decided here.
+//! | file | what |
+//! | --- | --- |
+//! | [`schema`] | the columns of every answer |
+//! | [`cells`] | an answer as cells |
+//! | [`record`] | which answers are rows; CSV and JSON lines |
+//! | `parquet` | rows as columns |
+//! | `file` | formats by name, compression, and the file that takes its place at the end |
+//!
+//! Nothing is queried or decided here.
 
+#[doc(hidden)]
+pub mod cells;
+mod file;
+#[cfg(feature = "parquet")]
+mod parquet;
 #[doc(hidden)]
 pub mod record;
 #[doc(hidden)]
@@ -13,12 +24,16 @@ pub mod schema;
 use crate::domain::entry::{self, Entry};
 use crate::domain::names::NameTable;
 use crate::query::owner::EntryRow;
-use crate::query::{HistoryFilter, SessionFilter, history_entry, is_shown_as_it_is};
+use crate::query::{
+    HistoryFilter, MissedFilter, SessionFilter, StatsFilter, history_entry, is_shown_as_it_is,
+};
 use crate::store::{Store, StoreError};
-use record::{Csv, ExportRow, json_line};
-use std::io::{self, BufWriter, Write};
 use std::iter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+pub use file::{Existing, ExportError};
+#[doc(hidden)]
+pub use file::{ExportFormat, ExportTarget, RowFormat};
 
 /// What to export.
 #[derive(Debug, Clone)]
@@ -28,78 +43,10 @@ pub enum ExportKind {
     Entries(HistoryFilter),
     /// Stays of members, as `sessions` returns them.
     Sessions(SessionFilter),
-}
-
-/// How the file is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-#[doc(hidden)]
-pub enum ExportFormat {
-    /// A header and rows.
-    Csv,
-    /// One object per line.
-    Jsonl,
-}
-
-impl ExportFormat {
-    /// The format that a file's name ends in.
-    ///
-    /// # Errors
-    /// [`ExportError::Format`] when the ending is not that of a known format.
-    pub fn of(path: &Path) -> Result<ExportFormat, ExportError> {
-        let ending = path.extension().unwrap_or_default().to_string_lossy();
-        match ending.to_ascii_lowercase().as_str() {
-            "csv" => Ok(ExportFormat::Csv),
-            "jsonl" => Ok(ExportFormat::Jsonl),
-            other => Err(ExportError::Format(other.to_owned())),
-        }
-    }
-}
-
-/// Why there is no new file. An existing file of that name is unchanged.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExportError {
-    /// The format is not known.
-    #[error("{}", no_format(.0))]
-    Format(String),
-    /// The file exists already.
-    #[error("{} is there already", .0.display())]
-    Exists(PathBuf),
-    /// The file could not be written.
-    #[error("{}: {error}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        error: io::Error,
-    },
-    /// The caller stopped the export.
-    #[error("the export was stopped; nothing was written")]
-    Stopped,
-    /// The store returns no more rows.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-fn no_format(ending: &str) -> String {
-    let can = "a file ending in .csv or .jsonl can be written";
-    match ending {
-        "" => format!("the file's name does not say its format: {can}"),
-        "parquet" => format!("Parquet cannot be written yet: {can}"),
-        other => format!("there is no format .{other}: {can}"),
-    }
-}
-
-/// What happens to an existing file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Existing {
-    /// A file of that name is kept; then there is no export.
-    #[default]
-    Keep,
-    /// It is replaced.
-    Replace,
+    /// Figures of channels and topics, as `stats` returns them.
+    Stats(StatsFilter),
+    /// Who joined, left and changed in the gaps of a channel, as `missed` returns it.
+    Missed(String, MissedFilter),
 }
 
 impl Store {
@@ -130,8 +77,24 @@ impl Store {
         mut progress: impl FnMut(u64) -> bool,
         mut unclear: impl FnMut(u64),
     ) -> Result<u64, ExportError> {
+        let target = ExportTarget::File(file, existing);
+        self.export_to(target, what, &mut progress, &mut unclear)
+    }
+
+    /// The same, to a file or a stream.
+    ///
+    /// # Errors
+    /// [`ExportError`] when the export fails; what a stream got then is not whole.
+    #[doc(hidden)]
+    pub fn export_to(
+        &self,
+        target: ExportTarget<'_>,
+        what: &ExportKind,
+        progress: &mut dyn FnMut(u64) -> bool,
+        unclear: &mut dyn FnMut(u64),
+    ) -> Result<u64, ExportError> {
         match what {
-            ExportKind::Entries(filter) => write_file(file, existing, &mut progress, |row| {
+            ExportKind::Entries(filter) => target.write(progress, |row| {
                 for of_entry in self.entry_rows(filter)? {
                     let EntryRow {
                         entry,
@@ -146,12 +109,20 @@ impl Store {
                 }
                 Ok(())
             }),
-            ExportKind::Sessions(filter) => write_file(file, existing, &mut progress, |row| {
+            ExportKind::Sessions(filter) => target.write(progress, |row| {
                 for stay in self.sessions(filter)? {
                     if !row(&stay?) {
                         break;
                     }
                 }
+                Ok(())
+            }),
+            ExportKind::Stats(filter) => target.write(progress, |row| {
+                let _ = self.stats(filter)?.iter().all(row);
+                Ok(())
+            }),
+            ExportKind::Missed(channel, filter) => target.write(progress, |row| {
+                let _ = self.missed(channel, filter)?.iter().all(row);
                 Ok(())
             }),
         }
@@ -174,129 +145,10 @@ impl Store {
     }
 }
 
-/// Writes a file as [`Store::export`] does, with rows from anywhere: `feed` passes them, one after another, to the
-/// function that it gets, until that returns `false`.
-///
-/// # Errors
-/// [`ExportError`] when `feed` or the writing fails. Then there is no new file, and an existing one is unchanged.
-#[doc(hidden)]
-pub fn write_file<T: ExportRow>(
-    file: &Path,
-    existing: Existing,
-    progress: &mut dyn FnMut(u64) -> bool,
-    feed: impl FnOnce(&mut dyn FnMut(&T) -> bool) -> Result<(), ExportError>,
-) -> Result<u64, ExportError> {
-    let format = ExportFormat::of(file)?;
-    if existing == Existing::Keep && file.exists() {
-        return Err(ExportError::Exists(file.to_owned()));
-    }
-    let failed = |error| ExportError::File {
-        path: file.to_owned(),
-        error,
-    };
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let beside = new_file(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-    let sink = BufWriter::with_capacity(BUFFER_BYTES, beside.as_file());
-    let mut rows = ExportWriter::new(format, sink, progress);
-    feed(&mut |row| rows.row(row))?;
-    let Some(rows) = rows.finish().map_err(failed)? else {
-        return Err(ExportError::Stopped);
-    };
-    beside.as_file().sync_all().map_err(failed)?;
-    let renamed = match existing {
-        Existing::Keep => beside.persist_noclobber(file),
-        Existing::Replace => beside.persist(file),
-    };
-    match renamed {
-        Ok(_) => Ok(rows),
-        Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(ExportError::Exists(file.to_owned()))
-        }
-        Err(failure) => Err(failed(failure.error)),
-    }
-}
-
 /// Whether an entry's metadata is shown as it is.
 fn is_shown(entry: &Entry) -> bool {
     match &entry.payload {
         entry::Payload::Change(change) => change.meta.as_deref().is_none_or(is_shown_as_it_is),
         _ => true,
-    }
-}
-
-/// Bytes that are buffered before a write.
-const BUFFER_BYTES: usize = 256 << 10;
-/// Rows between two calls of `progress`.
-const ROWS_BETWEEN: u64 = 1_024;
-
-fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".rollbook-export-");
-    #[cfg(unix)]
-    {
-        // As for any new file: the user's umask applies.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
-}
-
-/// Writes rows to a file.
-struct ExportWriter<'a, T, W: Write> {
-    form: RowForm<T, W>,
-    progress: &'a mut dyn FnMut(u64) -> bool,
-    rows: u64,
-    /// Why no more rows are wanted: writing failed, or the export was stopped.
-    ended: Option<Result<(), io::Error>>,
-}
-
-enum RowForm<T, W: Write> {
-    Csv(Box<Csv<T, W>>),
-    Jsonl(W),
-}
-
-impl<'a, T: ExportRow, W: Write> ExportWriter<'a, T, W> {
-    fn new(format: ExportFormat, sink: W, progress: &'a mut dyn FnMut(u64) -> bool) -> Self {
-        let form = match format {
-            ExportFormat::Csv => RowForm::Csv(Box::new(Csv::new(sink))),
-            ExportFormat::Jsonl => RowForm::Jsonl(sink),
-        };
-        ExportWriter {
-            form,
-            progress,
-            rows: 0,
-            ended: None,
-        }
-    }
-
-    /// Writes the next row; `false` if no more rows are wanted.
-    fn row(&mut self, row: &T) -> bool {
-        let written = match &mut self.form {
-            RowForm::Csv(csv) => csv.row(row),
-            RowForm::Jsonl(sink) => json_line(sink, row),
-        };
-        self.rows += 1;
-        if written.is_err() {
-            self.ended = Some(written);
-        } else if self.rows.is_multiple_of(ROWS_BETWEEN) && !(self.progress)(self.rows) {
-            self.ended = Some(Ok(()));
-        }
-        self.ended.is_none()
-    }
-
-    /// The number of rows; `None` if the export was stopped.
-    fn finish(mut self) -> io::Result<Option<u64>> {
-        match self.ended {
-            Some(Err(error)) => return Err(error),
-            Some(Ok(())) => return Ok(None),
-            None => {}
-        }
-        match &mut self.form {
-            RowForm::Csv(csv) => csv.finish()?,
-            RowForm::Jsonl(sink) => sink.flush()?,
-        }
-        Ok(Some(self.rows))
     }
 }

@@ -1,6 +1,7 @@
 //! Answers as rows for programs: lines of JSON, or CSV whose columns are the fields of the JSON, in its order.
 //! Nothing here is formatted for people.
 
+use super::cells::{Cell, CellSink, fields};
 use super::schema::{self, SchemaRow, TableSchema};
 use crate::ingest::IngestSummary;
 use crate::query::answer::{
@@ -9,7 +10,6 @@ use crate::query::answer::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::marker::PhantomData;
 
@@ -18,29 +18,16 @@ pub trait ExportRow: Serialize {
     /// The columns of its CSV.
     const TABLE: &'static TableSchema;
 
-    /// Writes its rows; by default one, with the fields that the columns name.
+    /// Gives the cells of its rows; by default of one, with the fields that the columns name.
     ///
     /// # Errors
     /// When they cannot be written.
-    fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
-        let json = serde_json::to_string(self)?;
-        let fields: HashMap<&str, &RawValue> = serde_json::from_str(&json)?;
-        for column in Self::TABLE.columns {
-            csv.write_field(cell(column.name, fields.get(column.name).copied())?)?;
-        }
-        Ok(csv.write_record(None::<&[u8]>)?)
+    fn rows(&self, sink: &mut dyn CellSink) -> io::Result<()>
+    where
+        Self: Sized,
+    {
+        fields(Self::TABLE, self, sink)
     }
-}
-
-/// A field as the text of a cell: strings bare, null empty, all else as JSON. Metadata is always JSON, because the
-/// string "5" and the number 5 are not the same.
-fn cell(column: &str, field: Option<&RawValue>) -> io::Result<String> {
-    let json = field.map_or("null", RawValue::get);
-    Ok(match json {
-        "null" => String::new(),
-        _ if column != "meta" && json.starts_with('"') => serde_json::from_str(json)?,
-        _ => json.to_owned(),
-    })
 }
 
 /// Rows of CSV below their header, which is written even without rows.
@@ -66,7 +53,7 @@ impl<T: ExportRow, W: Write> Csv<T, W> {
     /// When it cannot be written.
     pub fn row(&mut self, row: &T) -> io::Result<()> {
         self.head()?;
-        row.rows(&mut self.csv)
+        row.rows(&mut CsvCells(&mut self.csv))
     }
 
     /// Writes out what is still buffered.
@@ -78,12 +65,43 @@ impl<T: ExportRow, W: Write> Csv<T, W> {
         self.csv.flush()
     }
 
+    /// Writes out what is still buffered, and gives the sink back.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn into_sink(mut self) -> io::Result<W> {
+        self.head()?;
+        let sink = self.csv.into_inner();
+        sink.map_err(csv::IntoInnerError::into_error)
+    }
+
     fn head(&mut self) -> io::Result<()> {
         if !std::mem::replace(&mut self.headed, true) {
             let names = T::TABLE.columns.iter().map(|column| column.name);
             self.csv.write_record(names)?;
         }
         Ok(())
+    }
+}
+
+struct CsvCells<'c, W: Write>(&'c mut csv::Writer<W>);
+
+impl<W: Write> CellSink for CsvCells<'_, W> {
+    fn cell(&mut self, cell: Cell<'_>) -> io::Result<()> {
+        Ok(match cell {
+            Cell::Null => self.0.write_field(b""),
+            // Metadata is always JSON, because the string "5" and the number 5 are not the same.
+            Cell::Text(text) | Cell::Json(text) => self.0.write_field(text),
+            Cell::Integer(number) => self.0.write_field(number.to_string()),
+            Cell::Number(number) => self.0.write_field(serde_json::to_string(&number)?),
+            Cell::Boolean(true) => self.0.write_field(b"true"),
+            Cell::Boolean(false) => self.0.write_field(b"false"),
+            Cell::Time(time) => self.0.write_field(Time(time).to_string()),
+        }?)
+    }
+
+    fn end_row(&mut self) -> io::Result<()> {
+        Ok(self.0.write_record(None::<&[u8]>)?)
     }
 }
 
@@ -100,26 +118,26 @@ impl ExportRow for Who {
     const TABLE: &'static TableSchema = &schema::WHO;
 
     /// One row per publisher.
-    fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
-        let at = time_cell(self.at);
-        let seq = self.seq.to_string();
+    fn rows(&self, sink: &mut dyn CellSink) -> io::Result<()> {
         let coverage = word(&self.coverage)?;
         for topic in &self.topics {
             for publisher in &topic.publishers {
-                let since = time_cell(publisher.since);
                 let certainty = word(&publisher.certainty)?;
-                csv.write_record([
-                    self.channel.as_str(),
-                    &at,
-                    &seq,
-                    &coverage,
-                    &topic.topic,
-                    &publisher.user,
-                    &publisher.connection,
+                for cell in [
+                    Cell::Text(&self.channel),
+                    time_cell(self.at),
+                    whole(self.seq)?,
+                    Cell::Text(&coverage),
+                    Cell::Text(&topic.topic),
+                    Cell::Text(&publisher.user),
+                    Cell::Text(&publisher.connection),
                     meta_cell(&publisher.meta),
-                    &since,
-                    &certainty,
-                ])?;
+                    time_cell(publisher.since),
+                    Cell::Text(&certainty),
+                ] {
+                    sink.cell(cell)?;
+                }
+                sink.end_row()?;
             }
         }
         Ok(())
@@ -132,60 +150,69 @@ fn word(variant: &impl Serialize) -> io::Result<String> {
 }
 
 /// Metadata as a cell: as everywhere, a null is an empty one.
-fn meta_cell(meta: &Meta) -> &str {
+fn meta_cell(meta: &Meta) -> Cell<'_> {
     let json = meta.as_deref().map(RawValue::get);
-    json.filter(|json| *json != "null").unwrap_or_default()
+    json.filter(|json| *json != "null")
+        .map_or(Cell::Null, Cell::Json)
 }
 
 /// A time as a cell.
-fn time_cell(time: Option<Time>) -> String {
-    time.map_or_else(String::new, |time| time.to_string())
+fn time_cell(time: Option<Time>) -> Cell<'static> {
+    time.map_or(Cell::Null, |time| Cell::Time(time.0))
+}
+
+/// A number as a cell.
+fn whole(number: u64) -> io::Result<Cell<'static>> {
+    let number = i64::try_from(number).map_err(io::Error::other)?;
+    Ok(Cell::Integer(number))
 }
 
 impl ExportRow for Missed {
     const TABLE: &'static TableSchema = &schema::MISSED;
 
     /// One row per member; of a gap without any, one row that has none.
-    fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
+    fn rows(&self, sink: &mut dyn CellSink) -> io::Result<()> {
         let evidence = word(&self.evidence)?;
         let closed_by = self.closed_by.as_ref().map(word).transpose()?;
-        let gap = [
-            self.gap.to_string(),
-            self.channel.clone(),
-            self.from.to_string(),
-            time_cell(self.to),
-            evidence,
-            closed_by.unwrap_or_default(),
-        ];
-        let lists = [
+        let mut row = |of_member: [Cell<'_>; 7]| {
+            let gap = [
+                Cell::Integer(self.gap.into()),
+                Cell::Text(&self.channel),
+                Cell::Time(self.from.0),
+                time_cell(self.to),
+                Cell::Text(&evidence),
+                closed_by.as_deref().map_or(Cell::Null, Cell::Text),
+            ];
+            for cell in gap.into_iter().chain(of_member) {
+                sink.cell(cell)?;
+            }
+            sink.end_row()
+        };
+        let mut nobody = true;
+        for (happened, members) in [
             ("joined", &self.joined),
             ("left", &self.left),
             ("updated", &self.updated),
-        ];
-        let members = lists.into_iter().flat_map(|(happened, members)| {
-            members
-                .iter()
-                .map(move |member| member_cells(happened, member))
-        });
-        let mut members = members.peekable();
-        if members.peek().is_none() {
-            let nobody: [String; 7] = Default::default();
-            csv.write_record(gap.iter().chain(&nobody))?;
+        ] {
+            for member in members {
+                nobody = false;
+                row(member_cells(happened, member))?;
+            }
         }
-        for member in members {
-            csv.write_record(gap.iter().chain(&member))?;
+        match nobody {
+            true => row([Cell::Null; 7]),
+            false => Ok(()),
         }
-        Ok(())
     }
 }
 
-fn member_cells(happened: &str, member: &MissedMember) -> [String; 7] {
+fn member_cells<'m>(happened: &'m str, member: &'m MissedMember) -> [Cell<'m>; 7] {
     [
-        happened.to_owned(),
-        member.topic.clone(),
-        member.user.clone(),
-        member.connection.clone(),
-        meta_cell(&member.meta).to_owned(),
+        Cell::Text(happened),
+        Cell::Text(&member.topic),
+        Cell::Text(&member.user),
+        Cell::Text(&member.connection),
+        meta_cell(&member.meta),
         time_cell(member.not_before),
         time_cell(member.not_after),
     ]
@@ -195,24 +222,26 @@ impl ExportRow for Stats {
     const TABLE: &'static TableSchema = &schema::STATS;
 
     /// The peak has two cells.
-    fn rows<W: Write>(&self, csv: &mut csv::Writer<W>) -> io::Result<()> {
-        let number = |number: u64| number.to_string();
-        Ok(csv.write_record([
-            self.channel.clone(),
-            self.topic.clone().unwrap_or_default(),
-            number(self.distinct_users),
-            number(self.joins),
-            number(self.leaves),
-            number(self.inferred_joins),
-            number(self.inferred_leaves),
-            self.peak
-                .map_or_else(String::new, |peak| number(peak.count)),
+    fn rows(&self, sink: &mut dyn CellSink) -> io::Result<()> {
+        let peak = self.peak.map(|peak| whole(peak.count)).transpose()?;
+        for cell in [
+            Cell::Text(&self.channel),
+            self.topic.as_deref().map_or(Cell::Null, Cell::Text),
+            whole(self.distinct_users)?,
+            whole(self.joins)?,
+            whole(self.leaves)?,
+            whole(self.inferred_joins)?,
+            whole(self.inferred_leaves)?,
+            peak.unwrap_or(Cell::Null),
             time_cell(self.peak.map(|peak| peak.at)),
-            self.presence_ms.to_string(),
-            number(self.present_now),
+            Cell::Integer(self.presence_ms),
+            whole(self.present_now)?,
             time_cell(self.from),
             time_cell(self.to),
-        ])?)
+        ] {
+            sink.cell(cell)?;
+        }
+        sink.end_row()
     }
 }
 

@@ -3,13 +3,42 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a column's cells are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, missing_docs)]
+pub enum ColumnKind {
+    Text,
+    Integer,
+    Number,
+    Boolean,
+    /// RFC 3339 in UTC with milliseconds, where it is text.
+    Time,
+    /// JSON as text.
+    Json,
+}
+
+impl ColumnKind {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ColumnKind::Text => "text",
+            ColumnKind::Integer => "integer",
+            ColumnKind::Number => "number",
+            ColumnKind::Boolean => "boolean",
+            ColumnKind::Time => "time",
+            ColumnKind::Json => "json",
+        }
+    }
+}
+
 /// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ColumnSchema {
     /// Its name.
     pub name: &'static str,
-    /// `text`, `integer`, `number`, `boolean`, `time` (RFC 3339, UTC, with milliseconds), or `json` as text.
-    pub kind: &'static str,
+    /// What its cells are.
+    pub kind: ColumnKind,
     /// Whether a cell can be empty; the field is `null` then.
     pub nullable: bool,
     /// What it says.
@@ -48,7 +77,7 @@ impl TableSchema {
         self.columns.iter().map(|column| SchemaRow {
             answer: self.name.to_owned(),
             field: column.name.to_owned(),
-            kind: column.kind.to_owned(),
+            kind: column.kind.name().to_owned(),
             nullable: column.nullable,
             meaning: column.meaning.to_owned(),
         })
@@ -64,7 +93,7 @@ macro_rules! tables {
             row: $row,
             columns: &[$(ColumnSchema {
                 name: stringify!($column),
-                kind: stringify!($kind),
+                kind: tables!(@kind $kind),
                 nullable: tables!(@null $($null)?),
                 meaning: $meaning,
             }),*],
@@ -72,6 +101,12 @@ macro_rules! tables {
         /// All tables.
         pub static TABLES: &[&TableSchema] = &[$(&$table),*];
     };
+    (@kind text) => { ColumnKind::Text };
+    (@kind integer) => { ColumnKind::Integer };
+    (@kind number) => { ColumnKind::Number };
+    (@kind boolean) => { ColumnKind::Boolean };
+    (@kind time) => { ColumnKind::Time };
+    (@kind json) => { ColumnKind::Json };
     (@null) => { false };
     (@null $null:literal) => { true };
 }

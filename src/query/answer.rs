@@ -26,7 +26,11 @@ impl std::fmt::Display for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            // For columns of times.
+            false => serializer.serialize_i64(self.0),
+        }
     }
 }
 

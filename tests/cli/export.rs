@@ -80,7 +80,7 @@ fn a_file_that_is_there_is_left_alone() {
 #[test]
 fn what_cannot_be_written_says_what_can() {
     let folder = evening();
-    for name in ["stays.parquet", "stays.xlsx", "stays"] {
+    for name in ["stays.parquet.gz", "stays.xlsx", "stays", "stays.gz"] {
         let failed = folder.run(&["export", "--to", name]).fails(2);
         let can = failed.err.contains(".csv") && failed.err.contains(".jsonl");
         assert!(can, "{failed:?}");
@@ -90,5 +90,176 @@ fn what_cannot_be_written_says_what_can() {
         .fails(2);
     folder.run(&["export", "--to", "nowhere/a.csv"]).fails(1);
     folder.run(&["export", "lounge", "--to", "a.csv"]).fails(3);
+    let contradicted: [&[&str]; 7] = [
+        &["--format", "jsonl", "export", "--to", "a.csv"],
+        &["--format", "json", "export", "--to", "-"],
+        &["export", "--to", "a.csv", "--known-at", "-1h"],
+        &[
+            "export", "--to", "a.csv", "--what", "stats", "--type", "join",
+        ],
+        &[
+            "export", "--to", "a.csv", "--what", "stats", "--user", "gus",
+        ],
+        &["export", "--to", "a.csv", "--what", "missed"],
+        &[
+            "export", "studio-7", "--to", "a.csv", "--what", "missed", "--topic", "chat",
+        ],
+    ];
+    for args in contradicted {
+        folder.run(args).fails(2);
+    }
     assert_eq!(files(&folder), [] as [&str; 0]);
+}
+
+#[test]
+fn compressed_it_is_the_same() {
+    use std::io::Read;
+    let folder = evening();
+    for name in ["a.csv", "a.csv.gz", "b.jsonl", "b.jsonl.zst"] {
+        folder.run(&["export", "--to", name]).ok();
+    }
+    let bytes = |name: &str| std::fs::read(folder.path(name)).unwrap();
+    let mut unpacked = String::new();
+    let packed = bytes("a.csv.gz");
+    flate2::read::GzDecoder::new(&*packed)
+        .read_to_string(&mut unpacked)
+        .unwrap();
+    assert_eq!(unpacked, read(&folder, "a.csv"));
+    assert_eq!(
+        zstd::decode_all(&*bytes("b.jsonl.zst")).unwrap(),
+        bytes("b.jsonl")
+    );
+}
+
+#[test]
+fn standard_output_gets_the_rows_alone() {
+    let folder = evening();
+    let lines = folder.run(&["export", "--to", "-"]).ok();
+    assert_eq!(
+        (lines.out, lines.err.as_str()),
+        (folder.run(&["history"]).ok().out, "")
+    );
+    let args = [
+        "--format", "csv", "export", "--to", "-", "--what", "sessions",
+    ];
+    let printed = folder.run(&["sessions", "--format", "csv"]).ok().out;
+    assert_eq!(folder.run(&args).ok().out, printed);
+}
+
+#[test]
+fn entries_are_chosen_as_history_chooses_them() {
+    let folder = evening();
+    let choice = [
+        "--type",
+        "join,leave",
+        "--origin",
+        "inferred",
+        "--after-seq",
+        "40",
+    ];
+    folder
+        .run(&[&["export", "--to", "a.jsonl"], &choice[..]].concat())
+        .ok();
+    let asked = folder.run(&[&["history"], &choice[..]].concat()).ok().out;
+    assert!(!asked.is_empty());
+    assert_eq!(read(&folder, "a.jsonl"), asked);
+}
+
+#[cfg(feature = "parquet")]
+mod columns {
+    use super::*;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+    use serde_json::{Value, json};
+
+    /// The rows of a file, as JSON; a time is its Unix ms.
+    fn rows(folder: &Folder, name: &str) -> Vec<Value> {
+        let file = std::fs::File::open(folder.path(name)).unwrap();
+        let file = SerializedFileReader::new(file).unwrap();
+        let rows = file.get_row_iter(None).unwrap();
+        rows.map(|row| {
+            let row = row.unwrap();
+            let cells = row.get_column_iter().map(|(name, field)| {
+                let value = match field {
+                    Field::Null => Value::Null,
+                    Field::Str(text) => json!(text),
+                    Field::Long(number) => json!(number),
+                    Field::Double(number) => json!(number),
+                    Field::Bool(value) => json!(value),
+                    Field::TimestampMillis(ms) => json!({ "ms": ms }),
+                    other => panic!("{other:?}"),
+                };
+                (name.clone(), value)
+            });
+            Value::Object(cells.collect())
+        })
+        .collect()
+    }
+
+    /// The cell of a column that a field of JSON becomes.
+    fn as_cell(kind: &Value, field: &Value) -> Value {
+        match (kind.as_str().unwrap(), field) {
+            (_, Value::Null) => Value::Null,
+            ("time", text) => {
+                let time = chrono::DateTime::parse_from_rfc3339(text.as_str().unwrap()).unwrap();
+                json!({ "ms": time.timestamp_millis() })
+            }
+            ("json", value) => json!(value.to_string()),
+            (_, value) => value.clone(),
+        }
+    }
+
+    #[test]
+    fn a_parquet_file_has_what_the_query_answers() {
+        let folder = evening();
+        for (what, query) in [("entries", "history"), ("sessions", "sessions")] {
+            let name = format!("{what}.parquet");
+            folder.run(&["export", "--to", &name, "--what", what]).ok();
+            let rows = rows(&folder, &name);
+            let answers = folder.ask(&[query]);
+            let columns = folder.ask(&["schema", query]);
+            assert_eq!(
+                (rows.len(), rows[0].as_object().unwrap().len()),
+                (answers.len(), columns.len())
+            );
+            for (row, answer) in rows.iter().zip(&answers) {
+                for column in &columns {
+                    let field = column["field"].as_str().unwrap();
+                    let cell = as_cell(&column["kind"], &answer[field]);
+                    // Objects may be written with spaces that JSON does not need.
+                    let same = row[field] == cell
+                        || (field == "meta"
+                            && serde_json::from_str::<Value>(row[field].as_str().unwrap())
+                                .unwrap()
+                                == answer[field]);
+                    assert!(same, "{field}: {row} {answer}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn figures_and_gaps_have_the_columns_of_their_csv() {
+        let folder = evening();
+        for (what, channel) in [("stats", None), ("missed", Some("studio-7"))] {
+            let mut args = vec!["export", "--what", what];
+            args.extend(channel);
+            let name = format!("{what}.parquet");
+            folder.run(&[&args[..], &["--to", &name]].concat()).ok();
+            let name = format!("{what}.csv");
+            folder.run(&[&args[..], &["--to", &name]].concat()).ok();
+            let rows = rows(&folder, &format!("{what}.parquet"));
+            let mut csv = csv::Reader::from_path(folder.path(&name)).unwrap();
+            let names = csv.headers().unwrap().clone();
+            assert_eq!(rows.len(), csv.records().count());
+            assert!(
+                rows.len() > 2
+                    && rows.iter().all(|row| row
+                        .as_object()
+                        .unwrap()
+                        .keys()
+                        .all(|key| names.iter().any(|name| name == key)))
+            );
+        }
+    }
 }

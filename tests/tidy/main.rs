@@ -276,7 +276,11 @@ fn each_library_has_its_one_place() {
         ("bincode::", &["src/log/codec"]),
         (
             "flate2::",
-            &["src/ingest/packing.rs", "src/server/dashboard.rs"],
+            &[
+                "src/ingest/packing.rs",
+                "src/server/dashboard.rs",
+                "src/export/file.rs",
+            ],
         ),
         ("crc32fast::", &["src/log/engine/files.rs"]),
         ("oorandom::", &["src/sim/rng.rs"]),

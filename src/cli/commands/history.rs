@@ -56,7 +56,7 @@ pub struct HistoryArgs {
 }
 
 /// A parser for one of these words; help and completions list them.
-fn one_of<T: Copy + Display + Send + Sync + 'static>(
+pub(super) fn one_of<T: Copy + Display + Send + Sync + 'static>(
     all: &'static [T],
 ) -> impl TypedValueParser<Value = T> {
     let words = all.iter().map(ToString::to_string);
