@@ -42,7 +42,10 @@ impl TerminalStyle {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|term| term == "dumb");
         let asked = || env::var("COLUMNS").ok()?.parse().ok();
-        let width = Table::new().width().or_else(asked);
+        // Some terminals say that they have no columns: they do not know.
+        let known = |width: &u16| *width > 0;
+        let width = Table::new().width().filter(known).or_else(asked);
+        let width = width.filter(known);
         let width = width.unwrap_or(WIDTH_DEFAULT).max(WIDTH_MIN);
         TerminalStyle {
             width,

@@ -9,6 +9,8 @@ use std::io::{self, Write};
 
 /// The number of rows on a page.
 const PAGE_ROWS: usize = 256;
+/// What is not wider is not wrapped, even where the table gets wider than the terminal.
+const NAME_WIDTH_MIN: u16 = 12;
 /// The space between two columns, in characters.
 const SPACING: u16 = 2;
 
@@ -167,6 +169,12 @@ impl PagedTable {
             sum.saturating_add(width.saturating_add(SPACING))
         });
         if total > view.width {
+            // A name is broken only where it is long: the words of a narrow column cannot be read.
+            let names = table.column_iter_mut().zip(&self.columns).zip(&self.widths);
+            for ((column, _), &width) in names.filter(|((_, meaning), _)| !meaning.firm) {
+                let least = width.min(NAME_WIDTH_MIN) + SPACING;
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+            }
             return;
         }
         for (column, &width) in table.column_iter_mut().zip(&self.widths) {
