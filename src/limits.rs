@@ -217,7 +217,7 @@ pub const TOKEN_WARNING_MS: i64 = 30_000;
 pub const PING_MS: u64 = 30_000;
 /// After how much silence a socket is closed.
 pub const SILENCE_MS_MAX: u64 = 90_000;
-/// Backups that are sent at a time. Nothing is sealed or pruned meanwhile.
+/// Backups that are sent at a time: each has a nameless file in the store's folder until its reader has it.
 pub const BACKUPS_AT_ONCE_MAX: usize = 2;
 /// Answers for the owner only, at a time.
 pub const OWNER_ANSWERS_MAX: usize = 16;

@@ -193,6 +193,14 @@ fn backups_are_restored_in_their_order_or_not_at_all() {
         ));
     }
     assert_eq!(restored(&there, &[first, second, third]).unwrap(), 5);
+    // What was restored is another store: its history goes another way.
+    let again = Store::open(&there, Options::default()).unwrap();
+    again.seal(BlockSize { least: 1, most: 99 }).unwrap();
+    assert!(matches!(
+        again.backup(Vec::new(), Some(&made.end), |_| true),
+        Err(BackupError::OtherStore)
+    ));
+    drop(again);
     let mut left = 2;
     let stopped = store.backup(Vec::new(), None, |_| {
         left -= 1;
@@ -246,7 +254,17 @@ fn a_restore_that_was_interrupted_is_ended_by_the_next_opening() {
         }
         // Whoever cannot end it does not look at parts of both.
         assert!(Store::open_read_only(&store).is_err());
-        assert_eq!(said(&Store::open(&store, Options::default()).unwrap()), new);
+        let options = Options::default().create(false);
+        assert_eq!(said(&Store::open(&store, options).unwrap()), new);
+        assert!(!store.join("restored").exists());
+        std::fs::remove_dir_all(&store).unwrap();
+        // The same in a folder in which there was no store.
+        copy(&path("new"), &store.join("restored"));
+        for part in &parts[..moved] {
+            std::fs::rename(store.join("restored").join(part), store.join(part)).unwrap();
+        }
+        let options = Options::default().create(false);
+        assert_eq!(said(&Store::open(&store, options).unwrap()), new);
         assert!(!store.join("restored").exists());
         std::fs::remove_dir_all(&store).unwrap();
     }
@@ -398,4 +416,46 @@ fn a_backup_is_for_its_owner_only() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o077, 0);
+}
+
+#[test]
+fn a_backup_of_anything_restores_nothing_or_a_whole_store() {
+    use rollbook::log::archive::{ArchivePlace, ArchiveStart, ArchiveWriter};
+    let dir = tempfile::tempdir().unwrap();
+    let start = ArchiveStart {
+        store: "no id".into(),
+        format: 2,
+        digest_key: "00".repeat(32),
+        created_at: 0,
+        made_at: 0,
+        after: None,
+    };
+    let value = vec![7; 40];
+    for position in [0, 1, u64::MAX - 1, u64::MAX] {
+        for ends in [0, 1, u64::MAX - 1, u64::MAX] {
+            let mut archive = ArchiveWriter::new(Vec::new(), &start).unwrap();
+            archive.value(position, &value).unwrap();
+            let place = ArchivePlace {
+                seq: 1,
+                position: ends,
+                link: [0; 32],
+            };
+            let (bytes, _) = archive.finish(place, 1).unwrap();
+            assert!(restored(&dir.path().join("there"), &[bytes]).is_err());
+        }
+    }
+    // Damage of a backup is not called damage of the store that is there.
+    let mut archive = ArchiveWriter::new(Vec::new(), &start).unwrap();
+    archive.object(1, b"no block").unwrap();
+    let place = ArchivePlace {
+        seq: 1,
+        position: 1,
+        link: [0; 32],
+    };
+    let (bytes, _) = archive.finish(place, 2).unwrap();
+    let refused = restored(&dir.path().join("there"), &[bytes]);
+    assert!(
+        matches!(refused, Err(RestoreError::Unsound { .. })),
+        "{refused:?}"
+    );
 }

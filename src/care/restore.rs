@@ -48,7 +48,10 @@ pub fn restore<R: Read>(
     }
     let last = last.ok_or(RestoreError::Nothing)?;
     let store = restoring.staged()?;
-    let verified = store.verify(VerifyDepth::Form, |_| {})?;
+    let verified = store.verify(VerifyDepth::Form, |_| {}).map_err(|error| {
+        let (seq, detail) = (0, error.to_string());
+        RestoreError::Unsound { seq, detail }
+    })?;
     if let Some(problem) = verified.problems.into_iter().next() {
         return Err(RestoreError::Unsound {
             seq: problem.seq,

@@ -28,6 +28,8 @@ const MAGIC_BYTES: u64 = 8;
 const ITEM_FRONT_BYTES: usize = 9;
 /// A block may have so many bytes beyond those of the largest frame: its header, its list of frames and its states.
 const OBJECT_BYTES_MAX: u64 = 2 * FRAME_BYTES_MAX as u64;
+/// Bytes that are read at a time where they are not wanted.
+const PASSED_BYTES: u64 = 64 << 10;
 /// Start and end are short.
 const ENDS_BYTES_MAX: u64 = 4_096;
 /// The end ends with a hash.
@@ -191,6 +193,10 @@ pub struct ArchiveReader<'a, R: Read> {
     end: Option<ArchiveEnd>,
     objects: u64,
     values: u64,
+    /// The position of the next value, behind the first.
+    next: Option<u64>,
+    /// The bytes of objects and values are not wanted.
+    passes: bool,
 }
 
 impl<R: Read> ArchiveReader<'_, R> {
@@ -217,6 +223,8 @@ impl<R: Read> ArchiveReader<'_, R> {
             end: None,
             objects: 0,
             values: 0,
+            next: None,
+            passes: false,
         };
         let front = archive.body(MAGIC_BYTES)?;
         match *front {
@@ -234,6 +242,16 @@ impl<R: Read> ArchiveReader<'_, R> {
         }
         archive.start = of_bytes(&archive.body(length)?)?;
         Ok(archive)
+    }
+
+    /// Reads to the end, whatever is in it, in little memory.
+    ///
+    /// # Errors
+    /// It is damaged, or breaks off.
+    pub fn check(&mut self) -> Result<&ArchiveEnd, ArchiveError> {
+        self.passes = true;
+        while self.next_item()?.is_some() {}
+        self.end().ok_or(ArchiveError::Short)
     }
 
     /// What it says of its store.
@@ -268,6 +286,11 @@ impl<R: Read> ArchiveReader<'_, R> {
             {
                 self.values += 1;
                 let (position, bytes) = self.numbered(length)?;
+                let expected = self.next.unwrap_or(position.max(1));
+                self.next = position.checked_add(1);
+                if position != expected || self.next.is_none() {
+                    return Err(ArchiveError::Damaged("its values are in another order"));
+                }
                 Ok(Some(ArchiveItem::Value(position, bytes)))
             }
             tag::END if (HASH_BYTES..=ENDS_BYTES_MAX).contains(&length) => {
@@ -280,7 +303,13 @@ impl<R: Read> ArchiveReader<'_, R> {
                 if (end.objects, end.values) != (self.objects, self.values) {
                     return Err(ArchiveError::Damaged("items in it are missing"));
                 }
-                if self.source.read(&mut [0])? != 0 {
+                let after = end.place.position.checked_add(1);
+                if after
+                    .is_none_or(|after| self.next.unwrap_or(after) != after || end.unsealed > after)
+                {
+                    return Err(ArchiveError::Damaged("it does not end where it says"));
+                }
+                if !matches!(self.source.read(&mut [0]), Ok(0)) {
                     return Err(ArchiveError::Damaged("there are bytes behind its end"));
                 }
                 self.end = Some(end);
@@ -303,7 +332,15 @@ impl<R: Read> ArchiveReader<'_, R> {
     fn numbered(&mut self, length: u64) -> Result<(u64, Vec<u8>), ArchiveError> {
         let number = self.body(NUMBER_BYTES)?;
         let number = number.try_into().map_err(|_| ArchiveError::Short)?;
-        let bytes = self.body(length - NUMBER_BYTES)?;
+        let mut left = length - NUMBER_BYTES;
+        let mut bytes = Vec::new();
+        if self.passes {
+            while left > 0 {
+                left -= self.body(left.min(PASSED_BYTES))?.len() as u64;
+            }
+        } else {
+            bytes = self.body(left)?;
+        }
         Ok((u64::from_le_bytes(number), bytes))
     }
 

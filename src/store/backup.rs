@@ -15,6 +15,7 @@ use crate::log::archive::{
 };
 use crate::log::engine::JournalError;
 use std::io::{Read, Write};
+use std::path::Path;
 
 /// Where a backup ended, so that the next one can continue it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,9 +87,8 @@ impl Backup {
     /// It is not, or it cannot be read.
     pub fn read(source: impl Read) -> Result<Backup, BackupError> {
         let mut archive = ArchiveReader::new(source)?;
-        while archive.next_item()?.is_some() {}
-        let end = archive.end().ok_or(ArchiveError::Short)?;
-        Ok(Backup::of(archive.start(), end))
+        let end = archive.check()?.clone();
+        Ok(Backup::of(archive.start(), &end))
     }
 
     pub(super) fn of(start: &ArchiveStart, end: &ArchiveEnd) -> Backup {
@@ -110,6 +110,16 @@ impl Backup {
 }
 
 impl Store {
+    /// The folder of a store that is not in memory.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.shared
+            .data_dir
+            .as_ref()
+            .map(|data_dir| data_dir.dir.as_path())
+    }
+
     /// Writes a backup of everything that is durable now, while lines are recorded. With `since`, only what came behind
     /// an earlier backup, and the blocks that were sealed since. `progress` gets the number of bytes of blocks and values
     /// so far; it stops the backup by returning `false`.

@@ -42,7 +42,7 @@ impl Store {
     pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Store, StoreError> {
         let dir = dir.as_ref();
         if is_unsettled(dir) {
-            let what = "a restore was interrupted: what was restored takes its place when the store is opened for writing";
+            let what = "a restore or a compaction was interrupted: it is ended when the store is opened for writing";
             return Err(StoreError::Stopped(what.to_owned()));
         }
         data_dir::expect(dir)?;

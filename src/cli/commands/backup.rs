@@ -64,6 +64,9 @@ pub(in crate::cli) fn run(everywhere: &GlobalArgs, args: &BackupArgs) -> Result<
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    if target.is_file() && !args.force {
+        return Err(is_there(target));
+    }
     let failed =
         |error: io::Error| Failure::new(Exit::Failed, format!("{}: {error}", target.display()));
     // It is private, as the store is.
@@ -81,10 +84,7 @@ pub(in crate::cli) fn run(everywhere: &GlobalArgs, args: &BackupArgs) -> Result<
         false => beside.persist_noclobber(&file),
     };
     let bytes = named.map_err(|failure| match failure.error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Failure::new(Exit::Failed, format!("{} is there already", file.display()))
-                .hint("name another file, or replace it with --force")
-        }
+        io::ErrorKind::AlreadyExists => is_there(&file),
         _ => failed(failure.error),
     })?;
     let bytes = bytes.metadata().map_or(0, |known| known.len());
@@ -157,6 +157,11 @@ fn verify(files: &[PathBuf]) -> Result<(), Failure> {
     Ok(())
 }
 
+fn is_there(file: &Path) -> Failure {
+    Failure::new(Exit::Failed, format!("{} is there already", file.display()))
+        .hint("name another file, or replace it with --force")
+}
+
 /// Reads a file of a backup, and checks that it is whole.
 fn read(file: &Path) -> Result<Backup, Failure> {
     let opened = File::open(file).map_err(|error| {
@@ -178,6 +183,9 @@ fn read(file: &Path) -> Result<Backup, Failure> {
 /// What is in a backup, in words.
 pub(super) fn summary(backup: &Backup) -> String {
     let entries = match backup.continues {
+        true if backup.after_seq == backup.end.seq => {
+            format!("nothing new since entry {}", backup.after_seq)
+        }
         true => format!("entries {} to {}", backup.after_seq + 1, backup.end.seq),
         false => format!("all up to entry {}", backup.end.seq),
     };

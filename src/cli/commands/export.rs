@@ -312,6 +312,8 @@ fn export_failure(data: &Path, error: ExportError) -> Failure {
         ExportError::Format(_) => Failure::new(Exit::Usage, error.to_string()),
         ExportError::Exists(_) => Failure::new(Exit::Failed, error.to_string())
             .hint("name another file, or replace it with --force"),
+        // Standard output: a reader that wants no more is no failure.
+        ExportError::File { path, error } if path == Path::new("-") => Failure::output(&error),
         ExportError::Stopped => Failure::new(Exit::Interrupted, error.to_string()),
         other => Failure::new(Exit::Failed, other.to_string()),
     }

@@ -11,6 +11,7 @@ use crate::log::archive::ArchiveError;
 use clap::Args;
 use std::cell::Cell;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// `restore`.
@@ -65,6 +66,10 @@ fn unrestored(data: &Path, file: &Path, error: RestoreError) -> Failure {
         RestoreError::Exists(_) => Failure::new(Exit::Failed, what)
             .hint("--data names another folder; --replace puts the backup in its place"),
         RestoreError::Order(_) => Failure::new(Exit::Usage, what),
+        RestoreError::Unsettled(_) => Failure::new(Exit::Failed, error.to_string()),
+        RestoreError::Archive(ArchiveError::Io(error)) if error.kind() == ErrorKind::NotFound => {
+            Failure::new(Exit::NotFound, what)
+        }
         RestoreError::Archive(error) if error.is_damage() => Failure::new(Exit::Corrupt, what),
         RestoreError::Unsound { .. } => Failure::new(Exit::Corrupt, what),
         _ => Failure::new(Exit::Failed, what),

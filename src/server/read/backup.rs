@@ -1,18 +1,20 @@
 //! `GET /v1/backup`: the whole store as one stream, for those who may administer it. What is in it, the store says.
 
 use super::queries::{QueryResult, SharedApp};
+use crate::log::archive::ArchiveError;
 use crate::query::params::BackupParams;
 use crate::server::access::auth::AuthContext;
 use crate::server::api_error::ApiError;
 use crate::server::query_params::QueryParams;
-use crate::store::{BackupError, Store};
+use crate::store::{BackupError, BackupPlace, Store};
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use futures_util::stream;
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -35,12 +37,8 @@ pub async fn backup(
     let store = Arc::clone(&app.store);
     tokio::task::spawn_blocking(move || {
         let _place = place;
-        let pieces = BackupPieces(sender.clone());
-        let written = |store: &Store| {
-            let sink = BufWriter::with_capacity(BYTES_TOGETHER, pieces);
-            store.backup(sink, since.as_ref(), |_| !sender.is_closed())
-        };
-        if let Err(error) = written(&store) {
+        let sent = written(&store, since.as_ref(), &sender).and_then(|spool| send(spool, &sender));
+        if let Err(error) = sent {
             // Without a reader nobody waits for it.
             let _ = sender.blocking_send(Err(error));
         }
@@ -52,10 +50,15 @@ pub async fn backup(
         None => return Err(ApiError::Failed("the backup broke off".into())),
     };
     let rest = stream::unfold(reader, async |mut reader| {
-        let piece = reader.recv().await?.map_err(|error| {
+        let piece = match reader.recv().await {
+            Some(Ok(bytes)) if bytes.is_empty() => return None,
+            Some(piece) => piece.map_err(io::Error::other),
+            // The last piece is empty: what ends without it is not whole.
+            None => Err(io::Error::other("the backup broke off")),
+        };
+        if let Err(error) = &piece {
             tracing::error!("a backup broke off: {error}");
-            io::Error::other(error)
-        });
+        }
         Some((piece, reader))
     });
     let body = stream::once(async { Ok(first) });
@@ -71,17 +74,35 @@ fn refusal(error: BackupError) -> ApiError {
     }
 }
 
-/// Sends what is written to the reader, and waits for it.
-struct BackupPieces(mpsc::Sender<Result<Bytes, BackupError>>);
+type PieceSender = mpsc::Sender<Result<Bytes, BackupError>>;
 
-impl Write for BackupPieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
-        sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        Ok(bytes.len())
-    }
+/// Writes the backup into a nameless file of the store's folder: a slow reader must not keep the store from sealing.
+fn written(
+    store: &Store,
+    since: Option<&BackupPlace>,
+    sender: &PieceSender,
+) -> Result<File, BackupError> {
+    let folder = store.folder().ok_or(BackupError::InMemory)?;
+    let spool = tempfile::tempfile_in(folder).map_err(ArchiveError::Io)?;
+    let sink = BufWriter::with_capacity(BYTES_TOGETHER, &spool);
+    store.backup(sink, since, |_| !sender.is_closed())?;
+    Ok(spool)
+}
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+/// Sends what was written, and behind it an empty piece.
+fn send(mut spool: File, sender: &PieceSender) -> Result<(), BackupError> {
+    spool.rewind().map_err(ArchiveError::Io)?;
+    loop {
+        let mut piece = Vec::new();
+        let read = (&mut spool)
+            .take(BYTES_TOGETHER as u64)
+            .read_to_end(&mut piece);
+        let ends = read.map_err(ArchiveError::Io)? == 0;
+        if sender.blocking_send(Ok(piece.into())).is_err() {
+            return Err(BackupError::Stopped);
+        }
+        if ends {
+            return Ok(());
+        }
     }
 }

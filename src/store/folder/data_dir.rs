@@ -37,7 +37,8 @@ impl DataDir {
     /// Opens the folder, creates the store if `create` is set, and brings its format up to date. Waits up to
     /// `patience` for another process to close the store.
     pub fn open(dir: &Path, create: bool, patience: Duration) -> Result<DataDir, StoreError> {
-        if !create {
+        // What an interrupted exchange left may be the store.
+        if !create && !unfinished::is_unsettled(dir) {
             expect(dir)?;
         }
         make_folder(dir).map_err(|error| match error.kind() {
@@ -46,6 +47,9 @@ impl DataDir {
         })?;
         let lock = lock(dir, patience)?;
         unfinished::end(dir).map_err(|error| StoreError::io(dir, error))?;
+        if !create {
+            expect(dir)?;
+        }
         let manifest = migrate::bring_up_to_date(dir)?;
         let data_dir = DataDir {
             dir: dir.to_owned(),

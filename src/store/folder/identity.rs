@@ -15,7 +15,7 @@ use crate::store::hex::hex;
 use std::path::PathBuf;
 
 /// The length of a store's id.
-const ID_BYTES: usize = 16;
+pub(super) const ID_BYTES: usize = 16;
 /// Advice for a user who cannot restore the right log.
 const GO_ON: &str = "put back the log that belongs to it; to go on without what is lost, take \"head\" out of store.json";
 
@@ -123,8 +123,7 @@ fn log_is_empty(log: &SledJournal) -> bool {
     log.head() < log.first()
 }
 
-/// The bytes of an id.
-pub(super) fn bytes_of(id: &str) -> Vec<u8> {
+fn bytes_of(id: &str) -> Vec<u8> {
     let digits = id.as_bytes().chunks(2);
     let byte = |two: &[u8]| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok();
     digits.filter_map(byte).collect()

@@ -2,7 +2,7 @@
 //! How it takes its place, so that no crash leaves parts of both, is in `unfinished`.
 
 use super::data_dir::{DataDir, lock};
-use super::identity::bytes_of;
+use super::identity::ID_BYTES;
 use super::manifest::{KnownHead, Manifest};
 use super::unfinished::{self, PARTS, RESTORED, RESTORING};
 use crate::log::archive::{
@@ -43,8 +43,11 @@ pub enum RestoreError {
     /// The folder could not be written, or another process has the store open.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What was restored is no whole log.
-    #[error("what was restored is damaged behind entry {seq}: {detail}")]
+    /// All was restored, but it is not in its place yet.
+    #[error("everything is restored, but not yet in its place: opening the store ends that ({0})")]
+    Unsettled(io::Error),
+    /// What the backups hold is no whole log.
+    #[error("what the backups hold is damaged behind entry {seq}: {detail}")]
     Unsound {
         /// The last entry before the damage.
         seq: u64,
@@ -142,7 +145,7 @@ impl Restoring {
         let next = self
             .engine
             .as_ref()
-            .map(|engine| engine.head() + waiting + 1);
+            .map(|engine| engine.head().saturating_add(waiting + 1));
         if next != Some(position) {
             if next.is_some_and(|next| position < next) || waiting > 0 {
                 return Err(ArchiveError::Damaged("its values are in another order").into());
@@ -184,11 +187,15 @@ impl Restoring {
             Some(engine) => engine,
             None => {
                 let engine = SledJournal::open(&self.stage.join("log"), Durability::None)?;
-                engine.begin_at(end.place.position + 1)?;
+                engine.begin_at(end.place.position.saturating_add(1))?;
                 engine
             }
         };
-        engine.set_store_id(&bytes_of(&start.store))?;
+        // Another id: what is recorded from now on is another history than that of the store that was backed up, and no backup
+        // of the one may continue one of the other.
+        let mut id = [0; ID_BYTES];
+        getrandom::fill(&mut id).map_err(|error| StoreError::Randomness(error.to_string()))?;
+        engine.set_store_id(&id)?;
         engine.close()?;
         drop(engine);
         let ArchivePlace {
@@ -200,7 +207,7 @@ impl Restoring {
             format: start.format,
             digest_key: start.digest_key.clone(),
             created_at: start.created_at,
-            store_id: Some(start.store.clone()),
+            store_id: Some(hex(&id)),
             head: (position > 0).then(|| KnownHead {
                 seq,
                 position,
@@ -208,6 +215,19 @@ impl Restoring {
             }),
         };
         manifest.write(&self.stage)?;
+        self.opened().map_err(|error| match error.is_damage() {
+            true => RestoreError::Unsound {
+                seq: 0,
+                detail: error
+                    .to_string()
+                    .replace(&*self.stage.to_string_lossy(), ""),
+            },
+            false => error.into(),
+        })
+    }
+
+    /// What was made, to be read only.
+    fn opened(&self) -> Result<Store, StoreError> {
         let data_dir = DataDir::open(&self.stage, false, Duration::ZERO)?;
         let options = Options::default().create(false);
         // Connections that were up in it stay so: the store is to be the one that was backed up.
@@ -222,16 +242,19 @@ impl Restoring {
     /// The files cannot be moved: the next opening ends that.
     pub fn take_place(self) -> Result<(), RestoreError> {
         let io = |error| StoreError::io(&self.dir, error);
-        let moved = fs::remove_file(self.stage.join("lock"))
+        let ready = fs::remove_file(self.stage.join("lock"))
             .or_else(|error| match error.kind() {
                 io::ErrorKind::NotFound => Ok(()),
                 _ => Err(error),
             })
-            .and_then(|()| sync_folder(&self.stage))
+            .and_then(|()| sync_folder(&self.stage));
+        ready
             .and_then(|()| fs::rename(&self.stage, self.dir.join(RESTORED)))
-            .and_then(|()| sync_folder(&self.dir))
-            .and_then(|()| unfinished::end(&self.dir));
-        Ok(moved.map_err(io)?)
+            .map_err(io)?;
+        // From here on it counts.
+        sync_folder(&self.dir)
+            .and_then(|()| unfinished::end(&self.dir))
+            .map_err(RestoreError::Unsettled)
     }
 }
 

@@ -55,9 +55,10 @@ fn end_restore(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a crash interrupted a restore when what was restored was to take its place.
+/// Whether a crash interrupted an exchange of parts: what is in their places is not the store yet.
 pub(in crate::store) fn is_unsettled(dir: &Path) -> bool {
-    dir.join(RESTORED).exists()
+    let without_log = dir.join(REPLACED).exists() && !dir.join("log").exists();
+    dir.join(RESTORED).exists() || without_log
 }
 
 /// Ends a compaction. Without a `log` the old one takes its place again; with one, it is either
