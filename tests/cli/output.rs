@@ -132,14 +132,14 @@ fn who_as_csv_is_a_row_a_publisher() {
 fn history_is_an_entry_a_line() {
     let table = list(Format::Table, PLAIN, HistoryTable::new(true), &entries());
     let expected = r#"2026-05-14 (times in UTC)
-seq  time          what        topic  who          note           meta
-────────────────────────────────────────────────────────────────────────────────
-  1  20:40:52.031  + join      chat   ana                         "role=guest"
-  2  20:40:52.031  + join      chat   ana          duplicate      "role=guest"
-  3  20:40:52.031  link down                       NETWORK_CHANG
-                                                   E
+seq  time          what        topic  who          note          meta
+───────────────────────────────────────────────────────────────────────────────
+  1  20:40:52.031  + join      chat   ana                        "role=guest"
+  2  20:40:52.031  + join      chat   ana          duplicate     "role=guest"
+  3  20:40:52.031  link down                       NETWORK_CHAN
+                                                   GE
   4  20:40:52.031  = snapshot                      2 members
-  5  20:40:52.031  - leave     chat   a\u{1b}[2Jb  inferred by    "role=guest"
+  5  20:40:52.031  - leave     chat   a\u{1b}[2Jb  inferred by   "role=guest"
                                                    4: after
                                                    20:31:00.000
 
