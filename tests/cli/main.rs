@@ -4,6 +4,7 @@
 
 mod answers;
 mod attendance;
+mod backup;
 mod bench;
 mod commands;
 mod export;

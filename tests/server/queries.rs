@@ -301,7 +301,7 @@ async fn every_route_of_the_description_is_there_and_answers_as_it_says() {
             }
             let content = responses["200"]["content"].as_object().unwrap();
             let kind = content.keys().next().unwrap();
-            // A stream does not end, and a store in memory has nothing that could be restored (`tests/backup.rs`).
+            // A stream does not end, and a store in memory has nothing that could be restored (`tests/cli/backup.rs`).
             if kind == "text/event-stream" || path == "/v1/backup" {
                 continue;
             }
