@@ -108,6 +108,14 @@ fn ms(time: &Value) -> Option<i64> {
     Some(chrono_ms(time))
 }
 
+/// A line of `attendance` or of `stats --by user`.
+fn as_line(line: &Value) -> Line {
+    let [begin, first, last] = ["starts_at", "first_in", "last_out"].map(|field| ms(&line[field]));
+    let [min, max] = ["min_ms", "max_ms"].map(|field| line[field].as_i64().unwrap());
+    let user = line["user"].as_str().unwrap().to_owned();
+    (user, begin.unwrap(), first, last, min, max)
+}
+
 /// RFC 3339 in UTC with milliseconds, by counting days.
 fn chrono_ms(time: &str) -> i64 {
     let part = |from: usize, to: usize| time[from..to].parse::<i64>().unwrap();
@@ -275,22 +283,7 @@ fn attendance_of_a_long_trace_is_what_sql_works_out_and_holds_the_truth() {
         "--schedule",
         &schedule,
     ]);
-    let answered: BTreeSet<Line> = people
-        .iter()
-        .map(|line| {
-            let [begin, first, last] =
-                ["starts_at", "first_in", "last_out"].map(|field| ms(&line[field]));
-            let [min, max] = ["min_ms", "max_ms"].map(|field| line[field].as_i64().unwrap());
-            (
-                line["user"].as_str().unwrap().to_owned(),
-                begin.unwrap(),
-                first,
-                last,
-                min,
-                max,
-            )
-        })
-        .collect();
+    let answered: BTreeSet<Line> = people.iter().map(as_line).collect();
     assert!(answered.len() > 2_500, "{}", answered.len());
     let sessions = folder.ask(&["sessions", "hall"]);
     assert!(sessions.len() > 90_000, "{}", sessions.len());
@@ -334,19 +327,7 @@ fn attendance_of_a_long_trace_is_what_sql_works_out_and_holds_the_truth() {
     let days: BTreeSet<Line> = days
         .iter()
         .filter(|line| line["topic"].is_null())
-        .map(|line| {
-            let [begin, first, last] =
-                ["starts_at", "first_in", "last_out"].map(|field| ms(&line[field]));
-            let [min, max] = ["min_ms", "max_ms"].map(|field| line[field].as_i64().unwrap());
-            (
-                line["user"].as_str().unwrap().to_owned(),
-                begin.unwrap(),
-                first,
-                last,
-                min,
-                max,
-            )
-        })
+        .map(as_line)
         .collect();
     same(&days);
 }
