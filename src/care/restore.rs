@@ -48,22 +48,15 @@ pub fn restore<R: Read>(
     }
     let last = last.ok_or(RestoreError::Nothing)?;
     let store = restoring.staged()?;
-    let verified = store.verify(VerifyDepth::Form, |_| {}).map_err(|error| {
-        let (seq, detail) = (0, error.to_string());
-        RestoreError::Unsound { seq, detail }
-    })?;
+    let unsound = |seq, detail| RestoreError::Unsound { seq, detail };
+    let verified = store.verify(VerifyDepth::Form, |_| {});
+    let verified = verified.map_err(|error| unsound(0, error.to_string()))?;
     if let Some(problem) = verified.problems.into_iter().next() {
-        return Err(RestoreError::Unsound {
-            seq: problem.seq,
-            detail: problem.detail,
-        });
+        return Err(unsound(problem.seq, problem.detail));
     }
     if store.head() != last.end.seq {
-        let (seq, detail) = (
-            store.head(),
-            format!("entries up to {} are missing", last.end.seq),
-        );
-        return Err(RestoreError::Unsound { seq, detail });
+        let detail = format!("entries up to {} are missing", last.end.seq);
+        return Err(unsound(store.head(), detail));
     }
     drop(store);
     restoring.take_place()?;

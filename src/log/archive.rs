@@ -187,8 +187,7 @@ pub enum ArchiveItem {
 
 /// Reads a backup. Only when its end was read is it known to be whole.
 pub struct ArchiveReader<'a, R: Read> {
-    source: read::Decoder<'a, BufReader<R>>,
-    hash: blake3::Hasher,
+    source: HashedSource<'a, R>,
     start: ArchiveStart,
     end: Option<ArchiveEnd>,
     objects: u64,
@@ -209,24 +208,11 @@ impl<R: Read> ArchiveReader<'_, R> {
         if !source.fill_buf()?.starts_with(&ZSTD_MAGIC) {
             return Err(ArchiveError::NoArchive);
         }
-        let mut archive = ArchiveReader {
+        let mut source = HashedSource {
             source: read::Decoder::with_buffer(source)?,
             hash: blake3::Hasher::new(),
-            start: ArchiveStart {
-                store: String::new(),
-                format: 0,
-                digest_key: String::new(),
-                created_at: 0,
-                made_at: 0,
-                after: None,
-            },
-            end: None,
-            objects: 0,
-            values: 0,
-            next: None,
-            passes: false,
         };
-        let front = archive.body(MAGIC_BYTES)?;
+        let front = source.body(MAGIC_BYTES)?;
         match *front {
             [a, b, c, d, VERSION, 0, 0, 0] if [a, b, c, d] == MAGIC => {}
             [a, b, c, d, found, ..] if [a, b, c, d] == MAGIC => {
@@ -234,14 +220,21 @@ impl<R: Read> ArchiveReader<'_, R> {
             }
             _ => return Err(ArchiveError::NoArchive),
         }
-        let (tag, length) = archive.front()?;
+        let (tag, length) = source.front()?;
         if tag != tag::START || length > ENDS_BYTES_MAX {
             return Err(ArchiveError::Damaged(
                 "it does not say of which store it is",
             ));
         }
-        archive.start = of_bytes(&archive.body(length)?)?;
-        Ok(archive)
+        Ok(ArchiveReader {
+            start: of_bytes(&source.body(length)?)?,
+            source,
+            end: None,
+            objects: 0,
+            values: 0,
+            next: None,
+            passes: false,
+        })
     }
 
     /// Reads to the end, whatever is in it, in little memory.
@@ -274,7 +267,7 @@ impl<R: Read> ArchiveReader<'_, R> {
         if self.end.is_some() {
             return Ok(None);
         }
-        let (tag, length) = self.front()?;
+        let (tag, length) = self.source.front()?;
         match tag {
             tag::OBJECT if (NUMBER_BYTES..=OBJECT_BYTES_MAX).contains(&length) => {
                 self.objects += 1;
@@ -294,9 +287,9 @@ impl<R: Read> ArchiveReader<'_, R> {
                 Ok(Some(ArchiveItem::Value(position, bytes)))
             }
             tag::END if (HASH_BYTES..=ENDS_BYTES_MAX).contains(&length) => {
-                let body = self.body(length - HASH_BYTES)?;
-                let hash = *self.hash.finalize().as_bytes();
-                if self.body(HASH_BYTES)? != hash {
+                let body = self.source.body(length - HASH_BYTES)?;
+                let hash = *self.source.hash.finalize().as_bytes();
+                if self.source.body(HASH_BYTES)? != hash {
                     return Err(ArchiveError::Damaged("its hash is another one"));
                 }
                 let end: ArchiveEnd = of_bytes(&body)?;
@@ -309,7 +302,7 @@ impl<R: Read> ArchiveReader<'_, R> {
                 {
                     return Err(ArchiveError::Damaged("it does not end where it says"));
                 }
-                if !matches!(self.source.read(&mut [0]), Ok(0)) {
+                if !matches!(self.source.source.read(&mut [0]), Ok(0)) {
                     return Err(ArchiveError::Damaged("there are bytes behind its end"));
                 }
                 self.end = Some(end);
@@ -319,6 +312,30 @@ impl<R: Read> ArchiveReader<'_, R> {
         }
     }
 
+    fn numbered(&mut self, length: u64) -> Result<(u64, Vec<u8>), ArchiveError> {
+        let number = self.source.body(NUMBER_BYTES)?;
+        let number = number.try_into().map_err(|_| ArchiveError::Short)?;
+        let mut left = length - NUMBER_BYTES;
+        let mut bytes = Vec::new();
+        if self.passes {
+            while left > 0 {
+                left -= self.source.body(left.min(PASSED_BYTES))?.len() as u64;
+            }
+        } else {
+            bytes = self.source.body(left)?;
+        }
+        Ok((u64::from_le_bytes(number), bytes))
+    }
+}
+
+/// Bytes of a backup, and the hash of those that were read.
+struct HashedSource<'a, R: Read> {
+    source: read::Decoder<'a, BufReader<R>>,
+    hash: blake3::Hasher,
+}
+
+impl<R: Read> HashedSource<'_, R> {
+    /// The tag and the length of the next item.
     fn front(&mut self) -> Result<(u8, u64), ArchiveError> {
         let bytes = self.body(ITEM_FRONT_BYTES as u64)?;
         match *bytes {
@@ -327,21 +344,6 @@ impl<R: Read> ArchiveReader<'_, R> {
             }
             _ => Err(ArchiveError::Short),
         }
-    }
-
-    fn numbered(&mut self, length: u64) -> Result<(u64, Vec<u8>), ArchiveError> {
-        let number = self.body(NUMBER_BYTES)?;
-        let number = number.try_into().map_err(|_| ArchiveError::Short)?;
-        let mut left = length - NUMBER_BYTES;
-        let mut bytes = Vec::new();
-        if self.passes {
-            while left > 0 {
-                left -= self.body(left.min(PASSED_BYTES))?.len() as u64;
-            }
-        } else {
-            bytes = self.body(left)?;
-        }
-        Ok((u64::from_le_bytes(number), bytes))
     }
 
     /// The next bytes. Memory is taken as they come, whatever length was stated.

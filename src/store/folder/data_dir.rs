@@ -37,8 +37,9 @@ impl DataDir {
     /// Opens the folder, creates the store if `create` is set, and brings its format up to date. Waits up to
     /// `patience` for another process to close the store.
     pub fn open(dir: &Path, create: bool, patience: Duration) -> Result<DataDir, StoreError> {
-        // What an interrupted exchange left may be the store.
-        if !create && !unfinished::is_unsettled(dir) {
+        // What an interrupted exchange left may be the store: then it is looked for when that is ended.
+        let unsettled = unfinished::is_unsettled(dir);
+        if !create && !unsettled {
             expect(dir)?;
         }
         make_folder(dir).map_err(|error| match error.kind() {
@@ -47,7 +48,7 @@ impl DataDir {
         })?;
         let lock = lock(dir, patience)?;
         unfinished::end(dir).map_err(|error| StoreError::io(dir, error))?;
-        if !create {
+        if !create && unsettled {
             expect(dir)?;
         }
         let manifest = migrate::bring_up_to_date(dir)?;
