@@ -39,6 +39,7 @@ fn first_layout(dir: &Path) -> Result<(), StoreError> {
         created_at,
         store_id: None,
         head: None,
+        forgotten_at: None,
     }
     .write(dir)
 }

@@ -304,7 +304,12 @@ fn a_store_of_every_format_says_what_it_said() {
         // Recording continues with the known ids, pages and members.
         let sum = folder.ingest(KINDS, &[]);
         assert_eq!(sum["retries"], 2, "{sum}");
-        folder.verified();
+        let entries = folder.verified();
+        // A person is forgotten in blocks of every version.
+        folder.run(&["forget", "--user", "ana"]).ok();
+        assert_eq!(folder.verified(), entries);
+        assert!(!folder.run(&["history"]).ok().out.contains("\"ana\""));
+        folder.run(&["forget", "--user", "ana"]).fails(3);
     }
 }
 

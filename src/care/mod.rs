@@ -1,9 +1,12 @@
-//! Care of the store: checks whether it is intact, and restores it from backups.
+//! Care of the store: checks whether it is intact, restores it from backups, and forgets people.
 
+mod forget;
 mod restore;
 mod verify;
 
-pub use crate::store::RestoreError;
+pub use crate::log::eraser::Erased;
+pub use crate::store::{ForgetError, RestoreError};
+pub use forget::{ForgottenUser, forget};
 pub use restore::{Restored, restore};
 /// How much `verify` checks. It always reads the whole log; only its deep form decides again.
 pub use verify::VerifyDepth;

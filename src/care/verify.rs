@@ -1,12 +1,16 @@
 //! `verify`: reads the whole log, and checks every frame, the chain and the digest of every roster. The deep form
 //! also decides about every event again, so that a bug in `decide` is found and does not stay in the log unseen. And
-//! it checks that each event can be recorded: older versions accepted others.
+//! it checks that each event can be recorded: older versions accepted others. Of people who were forgotten neither the digests nor
+//! the decisions can be checked any more; the chain is, all of it.
 
 use crate::domain::behind::{event_behind, page_behind};
 use crate::domain::decide::decide;
-use crate::domain::entry::{Commit, Entry, Payload, Snapshot};
+use crate::domain::entry::{Commit, Entry, Listing, Payload, Snapshot};
 use crate::domain::event::Event;
+use crate::domain::names::{MemberId, Names};
 use crate::domain::resolve::resolve;
+use crate::domain::state::State;
+use crate::log::eraser::is_stand_in;
 use crate::log::frame::Check;
 use crate::query::answer::{Problem, Time, Verified};
 use crate::store::{
@@ -159,7 +163,10 @@ impl<F: FnMut(u64)> Verifier<F> {
             );
             self.problem(seq, "roster", detail);
         }
-        if self.digests.of(snapshot.channel, state, names) != snapshot.digest {
+        let is_it = self.digests.of(snapshot.channel, state, names) == snapshot.digest;
+        // What the digest of a forgotten member was made of is gone.
+        let mut roster = channel.iter().flat_map(|channel| channel.roster());
+        if !is_it && !roster.any(|&member| is_forgotten(member, names)) {
             let detail = "the roster's digest is not the one in the entry".to_owned();
             self.problem(seq, "digest", detail);
         }
@@ -183,6 +190,12 @@ impl<F: FnMut(u64)> Verifier<F> {
     fn decide_again(&mut self, commit: &ScopedCommit<'_>, cursor: &mut StateCursor) {
         let (state, names, entries) = (&cursor.state, &mut cursor.names, commit.entries);
         let Some(first) = entries.first() else { return };
+        if entries
+            .iter()
+            .any(|entry| is_of_forgotten(entry, state, names))
+        {
+            return;
+        }
         let Some(event) = event_behind(entries, state, names) else {
             let detail = "no event can have made these entries".to_owned();
             return self.problem(first.seq, "decision", detail);
@@ -209,6 +222,31 @@ impl<F: FnMut(u64)> Verifier<F> {
             );
             self.problem(first.seq, "decision", detail);
         }
+    }
+}
+
+/// Whether a member was forgotten.
+fn is_forgotten(member: MemberId, names: &Names) -> bool {
+    is_stand_in(names.text(names.key(member).user))
+}
+
+/// Whether an entry is about somebody who was forgotten, or depends on them. What is listed is in the order of the names, so that
+/// it cannot be decided again.
+fn is_of_forgotten(entry: &Entry, state: &State, names: &Names) -> bool {
+    let is_forgotten = |member: MemberId| is_forgotten(member, names);
+    match &entry.payload {
+        Payload::Change(change) => is_forgotten(change.member),
+        Payload::Snapshot(snapshot) => {
+            let channel = state.channel(snapshot.channel);
+            let mut roster = channel.iter().flat_map(|channel| channel.roster());
+            roster.any(|&member| is_forgotten(member))
+                || snapshot.held.iter().any(|&member| is_forgotten(member))
+                || match &snapshot.claims {
+                    Listing::Residue(deltas) => deltas.iter().any(|it| is_forgotten(it.member)),
+                    Listing::Whole(listing) => listing.members.iter().any(|it| is_forgotten(it.0)),
+                }
+        }
+        Payload::Link(_) | Payload::Token(_) => false,
     }
 }
 

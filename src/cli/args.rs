@@ -1,8 +1,8 @@
 //! The command line: its options and commands, and their help, examples first. It executes nothing.
 
 use super::commands::{
-    attendance, backup, bench, compact, completions, export, gaps, history, ingest, man, missed,
-    prune, rejects, replay, restore, schema, sessions, simulate, stats, verify, who,
+    attendance, backup, bench, compact, completions, export, forget, gaps, history, ingest, man,
+    missed, prune, rejects, replay, restore, schema, sessions, simulate, stats, verify, who,
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
@@ -94,6 +94,8 @@ pub enum Command {
     Backup(backup::BackupArgs),
     /// Make a store of backups again
     Restore(restore::RestoreArgs),
+    /// Remove the name and all texts of one person, for good
+    Forget(forget::ForgetArgs),
     /// Bring a store of an older format up to this one
     #[command(help_template = HELP, before_help = "Example:
   rollbook --data ./evening migrate

@@ -91,6 +91,7 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Prune(args) => prune::run(everywhere, args),
         Command::Backup(args) => backup::run(everywhere, args),
         Command::Restore(args) => restore::run(data, args),
+        Command::Forget(args) => forget::run(data, args),
         Command::Migrate => migrate::run(data),
         Command::Bench(args) => bench::run(data, args, output),
         Command::Schema(args) => schema::run(args, output),

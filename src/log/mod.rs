@@ -17,6 +17,7 @@
 //! | [`frame`] | header, parts, checksums, compression |
 //! | [`chain`], [`salts`] | the chain over the log's content, and the salts of the strings in it |
 //! | [`digest`] | the digest of a roster |
+//! | [`eraser`] | what is forgotten, and what stands for it |
 //! | [`read`] | reads frames from an engine |
 //! | [`engine`] | where values are kept: the [`Journal`](engine::Journal) trait, memory, sled, faults |
 //!
@@ -31,6 +32,7 @@ pub mod chain;
 pub mod codec;
 pub mod digest;
 pub mod engine;
+pub mod eraser;
 pub mod frame;
 pub mod read;
 pub mod salts;
@@ -66,6 +68,25 @@ pub enum Record {
     Settled(u64),
     /// How far a source has been read.
     Progress(Progress),
+    /// A person was forgotten.
+    Forgotten(Forgotten),
+}
+
+/// That a person was forgotten in everything before it. It does not say who.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgotten {
+    /// When, Unix ms.
+    pub recorded_at: Millis,
+    /// What stands for their name.
+    pub stand_in: Text,
+    /// The only channel in which they were forgotten.
+    pub channel: Option<Text>,
+    /// How many entries say when they came, changed or left.
+    pub changes: u64,
+    /// How many of their texts were erased.
+    pub texts: u64,
+    /// How many rejected lines were blanked.
+    pub rejects: u64,
 }
 
 /// A rejected line, kept verbatim.

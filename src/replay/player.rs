@@ -223,7 +223,10 @@ impl Player<'_> {
             ScopedRecord::Commit(commit) => self.play_commit(commit.rules, commit.all, before),
             ScopedRecord::Page { rules, page } => self.play_page(before, rules, page),
             ScopedRecord::Closed(closed) => self.play_closed(closed, before),
-            ScopedRecord::Reject(_) | ScopedRecord::Settled(_) | ScopedRecord::Progress(_) => {}
+            ScopedRecord::Reject(_)
+            | ScopedRecord::Settled(_)
+            | ScopedRecord::Progress(_)
+            | ScopedRecord::Forgotten(_) => {}
         }
     }
 

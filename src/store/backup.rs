@@ -66,6 +66,11 @@ pub enum BackupError {
         "the earlier backup is of another store, or of another history of this one: make a whole backup"
     )]
     OtherStore,
+    /// A person was forgotten since the earlier backup, which still has them.
+    #[error(
+        "somebody was forgotten since the earlier backup, which still has them: make a whole backup"
+    )]
+    Forgotten,
     /// A store in memory has no folder that could be restored.
     #[error("a store in memory has no folder: it cannot be backed up")]
     InMemory,
@@ -227,6 +232,7 @@ impl StoreShared {
             digest_key,
             created_at,
             store_id,
+            forgotten_at,
             ..
         } = data_dir.manifest();
         let store = store_id.unwrap_or_default();
@@ -234,6 +240,9 @@ impl StoreShared {
             None => None,
             Some(since) if since.store != store || since.position > end => {
                 return Err(BackupError::OtherStore);
+            }
+            Some(since) if forgotten_at.is_some_and(|at| since.position < at) => {
+                return Err(BackupError::Forgotten);
             }
             Some(since) => Some(self.place_of(since)?),
         };

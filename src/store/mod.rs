@@ -13,7 +13,7 @@
 //! | `writer` | three threads: decide, commit, seal; group commit; poisoning; recovery |
 //! | `read` | the frames of the log, their records one by one, and the state that they give |
 //! | `checkpoint` | saved states, so that reading need not begin at the first entry; how many of them are kept |
-//! | `folder` | the data directory: lock, manifest, format |
+//! | `folder` | the data directory: lock, manifest, format; what takes its place as a whole |
 //! | `seal` | sealing on request, and compaction |
 //! | `backup` | all of the log as one stream, while it goes on |
 //! | `prune`, `retained` | retention: the oldest entries go; what is kept of them |
@@ -67,6 +67,8 @@ pub use check::{InvalidEvent, check};
 pub use error::{RecordError, StoreError};
 #[doc(hidden)]
 pub use folder::data_dir::OWNER_SOCKET;
+#[doc(hidden)]
+pub use folder::forget::{ForgetError, Forgetting};
 #[doc(hidden)]
 pub use folder::migrate::{FORMAT, MigrationPlan, plan};
 #[doc(hidden)]

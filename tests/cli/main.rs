@@ -9,6 +9,7 @@ mod bench;
 mod commands;
 mod export;
 mod files;
+mod forget;
 mod help;
 mod hostile;
 mod ingest;

@@ -14,6 +14,17 @@ const REJECTS: u64 = 3_000;
 /// Kills a command at moments all over its run, each time on a fresh copy of the store. Checks the result, runs the
 /// command again, and checks again. Returns the number of kills.
 fn killed(folder: &Folder, args: &[&str], kills: usize, look: impl Fn(&Folder)) -> u64 {
+    killed_of(folder, args, kills, look, None)
+}
+
+/// The same for a command that ends with this status where it was done before it was killed.
+fn killed_of(
+    folder: &Folder,
+    args: &[&str],
+    kills: usize,
+    look: impl Fn(&Folder),
+    done: Option<i32>,
+) -> u64 {
     let (store, sound) = (folder.path("store"), folder.path("sound"));
     std::fs::rename(&store, &sound).unwrap();
     let fresh = || {
@@ -39,7 +50,10 @@ fn killed(folder: &Folder, args: &[&str], kills: usize, look: impl Fn(&Folder)) 
         child.kill().unwrap();
         killed += usize::from(!child.wait().unwrap().success());
         look(folder);
-        folder.run(args).ok();
+        let again = folder.run(args);
+        if again.status != done {
+            again.ok();
+        }
         look(folder);
     }
     killed as u64
@@ -157,6 +171,45 @@ fn a_restore_that_is_killed_leaves_the_old_store_or_the_new_one() {
     };
     let args = ["restore", &first, &second, "--replace"];
     print("restore", killed(&folder, &args, rounds(5, 200), look));
+    let found = found.into_inner();
+    assert!(found[0] > 0 && found[1] > 0, "{found:?}");
+}
+
+#[test]
+fn a_person_is_forgotten_or_not_whenever_that_is_killed() {
+    let (folder, _) = left_by_a_kill();
+    let person = "somebody-to-forget";
+    let join = format!(
+        "{{\"t\":\"join\",\"channel\":\"c1\",\"topic\":\"t\",\"user\":\"{person}\",\"ts\":1}}\n"
+    );
+    folder.ingest(join, &[]);
+    folder.run(&["compact"]).ok();
+    folder.ingest(
+        (1..=500).map(|at| line(1, at, 6_000)).collect::<String>(),
+        &[],
+    );
+    let entries = folder.verified();
+    let history = folder.run(&["history"]).ok().out;
+    let others = |history: &str| -> Vec<String> {
+        let lines = history
+            .lines()
+            .filter(|line| !line.contains(person) && !line.contains("forgotten:"));
+        lines.map(str::to_owned).collect()
+    };
+    let of_others = others(&history);
+    assert_eq!(of_others.len() as u64 + 1, entries);
+    let found = std::cell::RefCell::new([0, 0]);
+    let look = |folder: &Folder| {
+        assert_eq!(folder.verified(), entries);
+        let now = folder.run(&["history"]).ok().out;
+        let is_known = now.contains(person);
+        assert_ne!(is_known, now.contains("forgotten:"), "both or neither");
+        assert_eq!(others(&now), of_others);
+        found.borrow_mut()[usize::from(is_known)] += 1;
+    };
+    let args = ["forget", "--user", person];
+    let kills = killed_of(&folder, &args, rounds(5, 200), look, Some(3));
+    print("forget", kills);
     let found = found.into_inner();
     assert!(found[0] > 0 && found[1] > 0, "{found:?}");
 }

@@ -8,7 +8,7 @@ use rollbook::domain::entry::*;
 use rollbook::domain::event::{ChangeKind, Connection, LinkState, Service, TokenState};
 use rollbook::domain::names::{MemberId, MemberKey, NameId, Names};
 use rollbook::domain::order::Stamp;
-use rollbook::log::{Progress, Record, Reject};
+use rollbook::log::{Forgotten, Progress, Record, Reject};
 use std::sync::Arc;
 
 /// The number of names in a [`dictionary`].
@@ -358,6 +358,11 @@ pub fn record() -> impl Strategy<Value = Record> {
         1 => (any::<[u8; 32]>(), any::<(u64, u64, u64)>(), text()).prop_map(
             |(source, (hashed_len, byte, line), path)| {
                 Record::Progress(Progress { source, hashed_len, byte, line, path })
+            }
+        ),
+        1 => (time(), text(), option::of(text()), any::<(u64, u64, u64)>()).prop_map(
+            |(recorded_at, stand_in, channel, (changes, texts, rejects))| {
+                Record::Forgotten(Forgotten { recorded_at, stand_in, channel, changes, texts, rejects })
             }
         ),
     ]

@@ -201,7 +201,9 @@ fn unmade(data: &Path, error: BackupError) -> Failure {
     match error {
         BackupError::Store(error) => failure(data, error),
         BackupError::Stopped => Failure::new(Exit::Interrupted, error.to_string()),
-        BackupError::OtherStore => Failure::new(Exit::Usage, error.to_string()),
+        BackupError::OtherStore | BackupError::Forgotten => {
+            Failure::new(Exit::Usage, error.to_string())
+        }
         other => Failure::new(Exit::Failed, other.to_string()),
     }
 }

@@ -9,6 +9,7 @@ pub mod completions;
 pub mod export;
 #[cfg(feature = "client")]
 mod follow;
+pub mod forget;
 #[cfg(feature = "client")]
 mod forward_args;
 pub mod gaps;

@@ -11,6 +11,7 @@ use crate::log::codec::CodecError;
 use crate::log::codec::base::{BaseContent, BaseHeader};
 use crate::log::codec::bytes::{pack, unpack};
 use crate::log::codec::header::SectionBody;
+use crate::log::eraser::Eraser;
 use crate::log::frame::FrameError;
 
 /// The number of the base among the objects: no block has it, since positions begin at 1.
@@ -86,6 +87,20 @@ impl BaseObject {
             bytes,
             content,
         })
+    }
+
+    /// The object of a base without the strings of a person; `None` if it has none of them.
+    ///
+    /// # Errors
+    /// The content is not what a base has.
+    pub fn erase(&self, eraser: &Eraser) -> Result<Option<Vec<u8>>, BlockError> {
+        if !eraser.may_be_in(&self.content.plain_of(&self.bytes)?) {
+            return Ok(None);
+        }
+        let mut content = self.content()?;
+        content.erase(eraser)?;
+        let (_, bytes) = self.header.clone().encode(&content)?;
+        Ok(Some(bytes))
     }
 
     /// What is known at the base.

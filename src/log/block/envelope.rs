@@ -166,17 +166,59 @@ impl Section {
         Ok(packed)
     }
 
-    /// What it was before compression, from all bytes of the object.
-    pub(super) fn plain_of(&self, object: &[u8]) -> Result<Vec<u8>, BlockError> {
+    /// What is stored of it in the object of which these are all bytes.
+    fn of_object<'a>(&self, object: &'a [u8]) -> &'a [u8] {
         let stored = object.get(self.at..).unwrap_or_default();
         let whole = self.stored_len.saturating_add(SUM_BYTES);
-        self.plain(stored.get(..whole).unwrap_or(stored))
+        stored.get(..whole).unwrap_or(stored)
+    }
+
+    /// What it was before compression, from all bytes of the object.
+    pub(super) fn plain_of(&self, object: &[u8]) -> Result<Vec<u8>, BlockError> {
+        self.plain(self.of_object(object))
     }
 
     /// What it was before compression, from what is stored there.
     pub(super) fn plain(&self, stored: &[u8]) -> Result<Vec<u8>, BlockError> {
         let packed = self.packed(stored)?;
         decompress(packed, self.plain_len).map_err(|_| BlockError::Decompress)
+    }
+}
+
+/// A section of an object that is being made.
+pub(super) enum NewSection<'o> {
+    /// Still to be compressed.
+    Plain(Vec<u8>),
+    /// As it is stored in another object.
+    Stored(Section, &'o [u8]),
+}
+
+impl<'o> NewSection<'o> {
+    /// The section of another object, as it is stored there.
+    pub(super) fn of(section: Section, object: &'o [u8]) -> Result<Self, BlockError> {
+        section.packed(section.of_object(object))?;
+        Ok(NewSection::Stored(section, section.of_object(object)))
+    }
+
+    pub(super) fn plain_len(&self) -> usize {
+        match self {
+            NewSection::Plain(plain) => plain.len(),
+            NewSection::Stored(section, _) => section.plain_len,
+        }
+    }
+
+    /// Appends the section.
+    pub(super) fn store(self, level: i32, out: &mut Vec<u8>) -> Result<SectionBody, BlockError> {
+        match self {
+            NewSection::Plain(plain) => store(&plain, level, out),
+            NewSection::Stored(section, stored) => {
+                out.extend_from_slice(stored);
+                Ok(SectionBody {
+                    stored_len: section.stored_len as u64,
+                    plain_len: section.plain_len as u64,
+                })
+            }
+        }
     }
 }
 

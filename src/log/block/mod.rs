@@ -13,6 +13,7 @@
 //! | `channels` | what a block says of its channels, so that a question opens few blocks |
 //! | `reach`, `filter` | how far back the entries of each channel reach; which channels a block has, where they are many |
 //! | `states` | the states of a block's channels at its begin |
+//! | `erase` | a block without the strings of a person who is to be forgotten |
 //! | `catalogue` | all blocks of a log, with their headers in memory |
 //! | `base` | the object that stands for what was pruned |
 //!
@@ -23,6 +24,7 @@ mod base;
 mod catalogue;
 mod channels;
 mod envelope;
+mod erase;
 mod filter;
 mod merge;
 mod object;

@@ -1,12 +1,14 @@
 //! The bytes of a block.
 
 use super::channels::BlockChannels;
-use super::envelope::{BlockError, ObjectFront, Section, front, read_front, store};
+use super::envelope::{BlockError, NewSection, ObjectFront, Section, front, read_front};
 use crate::domain::time::Millis;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::log::codec::CodecError;
 use crate::log::codec::bytes::{pack, unpack};
-use crate::log::codec::header::{BlockBody, SectionBody, SinglePayloadBody, StreamBody};
+use crate::log::codec::header::{
+    BlockBody, HeaderBody, SectionBody, SinglePayloadBody, StreamBody,
+};
 use crate::log::frame::{FrameError, FrameHeader, STREAMS_MAX};
 
 /// The first bytes of every block.
@@ -50,20 +52,20 @@ struct BlockStream {
     states: Option<Section>,
 }
 
-/// What a block has besides its header, before compression.
-pub(super) struct PlainSections {
-    pub order: Vec<u8>,
-    pub streams: Vec<PlainStream>,
-    pub channels: BlockChannels,
+/// What a block has besides its header. Which format it has follows from what it has.
+pub(super) struct NewSections<'o> {
+    pub order: Option<NewSection<'o>>,
+    pub streams: Vec<NewStream<'o>>,
+    pub channels: Option<BlockChannels>,
 }
 
-/// A stream before compression.
-pub(super) struct PlainStream {
+/// A stream of a block that is being made.
+pub(super) struct NewStream<'o> {
     pub from: Option<u64>,
     pub reaches_back_to: Millis,
-    pub payload: Vec<u8>,
+    pub payload: NewSection<'o>,
     /// The states of its channels, if they are known.
-    pub states: Option<Vec<u8>>,
+    pub states: Option<NewSection<'o>>,
 }
 
 impl Block {
@@ -159,33 +161,54 @@ impl Block {
         self.streams.partition_point(is_before).saturating_sub(1)
     }
 
+    /// The sections of a block, as they are stored in the object of which these are all bytes.
+    pub(super) fn new_sections<'o>(&self, object: &'o [u8]) -> Result<NewSections<'o>, BlockError> {
+        let section = |section| NewSection::of(section, object);
+        let streams = self.streams.iter().map(|stream| {
+            Ok(NewStream {
+                from: stream.from,
+                reaches_back_to: stream.reaches_back_to,
+                payload: section(stream.section)?,
+                states: stream.states.map(section).transpose()?,
+            })
+        });
+        Ok(NewSections {
+            order: self.order.map(section).transpose()?,
+            streams: streams.collect::<Result<_, BlockError>>()?,
+            channels: self.channels.clone(),
+        })
+    }
+
     /// Makes the object of a block from its sections. `header` has everything but the payload's length.
     pub(super) fn encode(
         mut header: FrameHeader,
         position: u64,
-        sections: PlainSections,
+        sections: NewSections<'_>,
     ) -> Result<(Block, Vec<u8>), BlockError> {
-        let PlainSections {
+        let NewSections {
             order,
             streams,
             channels,
         } = sections;
-        let plain_len = streams.iter().map(|stream| stream.payload.len()).sum();
+        let plain_len = streams.iter().map(|stream| stream.payload.plain_len());
+        let plain_len = plain_len.sum();
         if plain_len > FRAME_BYTES_MAX {
             return Err(FrameError::TooLarge(plain_len).into());
         }
         header.plain_len = plain_len as u64;
         let mut stored = Vec::with_capacity(plain_len / 4);
-        let order = store(&order, ZSTD_LEVEL, &mut stored)?;
+        let store = |section: NewSection<'_>, stored: &mut Vec<u8>| {
+            section.store(ZSTD_LEVEL, stored).map(Some)
+        };
+        let order = order.map_or(Ok(None), |order| store(order, &mut stored))?;
         let streams = streams.into_iter().map(|stream| {
             Ok(StreamBody {
                 from: stream.from.map(u64::to_le_bytes),
                 reaches_back_to: stream.reaches_back_to,
-                section: store(&stream.payload, ZSTD_LEVEL, &mut stored)?,
-                states: match stream.states {
-                    Some(states) => Some(store(&states, ZSTD_LEVEL, &mut stored)?),
-                    None => None,
-                },
+                section: stream.payload.store(ZSTD_LEVEL, &mut stored)?,
+                states: stream
+                    .states
+                    .map_or(Ok(None), |states| store(states, &mut stored))?,
             })
         });
         let body = BlockBody {
@@ -194,14 +217,27 @@ impl Block {
             position,
             positions: header.parts,
             header: header.body(),
-            order: Some(order),
+            order,
             streams: streams.collect::<Result<_, BlockError>>()?,
         };
         let mut packed = Vec::with_capacity(1_024);
-        pack(&body, &mut packed)?;
-        pack(&channels.body(), &mut packed)?;
-        let mut bytes = front(MAGIC, VERSION, &packed)?;
-        let block = Block::of_body(body, Some(channels), bytes.len())?;
+        let version = match (&channels, &body.order) {
+            (Some(channels), _) => {
+                pack(&body, &mut packed)?;
+                pack(&channels.body(), &mut packed)?;
+                VERSION
+            }
+            (None, Some(_)) => {
+                pack(&body, &mut packed)?;
+                STREAMS_ONLY
+            }
+            (None, None) => {
+                pack(&single_payload(&body, header.body()), &mut packed)?;
+                SINGLE_PAYLOAD
+            }
+        };
+        let mut bytes = front(MAGIC, version, &packed)?;
+        let block = Block::of_body(body, channels, bytes.len())?;
         bytes.extend_from_slice(&stored);
         Ok((block, bytes))
     }
@@ -279,6 +315,19 @@ impl Block {
             channels,
             bytes: end,
         })
+    }
+}
+
+/// The header of a block of the first format. Its only stream is its payload.
+fn single_payload(body: &BlockBody, header: HeaderBody) -> SinglePayloadBody {
+    let payload = body.streams.first().map(|stream| stream.section);
+    SinglePayloadBody {
+        frame: body.frame,
+        frames: body.frames,
+        position: body.position,
+        positions: body.positions,
+        payload_len: payload.map_or(0, |payload| payload.stored_len),
+        header,
     }
 }
 

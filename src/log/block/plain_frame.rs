@@ -5,6 +5,7 @@ use crate::domain::entry::Rules;
 use crate::log::codec::bytes::Reader;
 use crate::log::codec::columns::{Column, RowReader};
 use crate::log::codec::record::closed::ClosedBody;
+use crate::log::codec::record::forgotten::ForgottenBody;
 use crate::log::codec::record::page::PageBody;
 use crate::log::codec::record::progress::ProgressBody;
 use crate::log::codec::record::reject::RejectBody;
@@ -30,16 +31,18 @@ pub(super) enum PlainRecord {
     Progress(ProgressBody),
     /// The reject that is settled.
     Settled(u64),
+    Forgotten(ForgottenBody),
 }
 
 impl PlainRecord {
-    fn read(tag: u8, reader: &mut Reader<'_>) -> Result<PlainRecord, CodecError> {
+    fn read(tag: u8, reader: &mut impl RowReader) -> Result<PlainRecord, CodecError> {
         Ok(match tag {
-            tag::PAGE => PlainRecord::Page(RowReader::body(reader)?),
-            tag::CLOSED => PlainRecord::Closed(RowReader::body(reader)?),
-            tag::REJECT => PlainRecord::Reject(RowReader::body(reader)?),
-            tag::PROGRESS => PlainRecord::Progress(RowReader::body(reader)?),
-            tag::SETTLED => PlainRecord::Settled(RowReader::varint(reader, Column::Bodies)?),
+            tag::PAGE => PlainRecord::Page(reader.body()?),
+            tag::CLOSED => PlainRecord::Closed(reader.body()?),
+            tag::REJECT => PlainRecord::Reject(reader.body()?),
+            tag::PROGRESS => PlainRecord::Progress(reader.body()?),
+            tag::FORGOTTEN => PlainRecord::Forgotten(reader.body()?),
+            tag::SETTLED => PlainRecord::Settled(reader.varint(Column::Bodies)?),
             other => {
                 let (what, value) = ("record", u64::from(other));
                 return Err(CodecError::Unknown { what, value });
@@ -59,7 +62,7 @@ pub(super) trait RecordSink {
     fn commit(
         &mut self,
         tables: &Tables<'_>,
-        reader: &mut Reader<'_>,
+        reader: &mut impl RowReader,
         entries: usize,
     ) -> Result<(), BlockError>;
 
@@ -76,27 +79,36 @@ impl PlainFrame {
         }
         let tables = Tables::read(reader)?;
         sink.begin(&tables, self.first_seq)?;
-        while !reader.is_at_end() {
-            match RowReader::byte(reader, Column::Tags)? {
-                tag::RULES => sink.rules(rules::read(reader, true)?),
-                tag::RULES_OF => sink.rules(rules::read(reader, false)?),
-                tag::SINGLES => {
-                    for _ in 0..reader.rows()? {
-                        sink.commit(&tables, reader, 1)?;
-                    }
-                }
-                tag::COMMIT => {
-                    let entries = reader.rows()?;
-                    sink.commit(&tables, reader, entries)?;
-                }
-                tag => sink.other(PlainRecord::read(tag, reader)?, &tables)?,
-            }
-        }
-        Ok(())
+        read_records(reader, &tables, sink)
     }
 }
 
-/// The hash of a channel in a frame's tables; `None` if its name was erased.
-pub(super) fn hash_of(channel: NameAt, tables: &Tables<'_>) -> Result<Option<u64>, CodecError> {
-    Ok(tables.name_text(channel)?.map(channel_hash))
+/// Gives the records behind the tables of a payload to a sink.
+pub(super) fn read_records(
+    reader: &mut impl RowReader,
+    tables: &Tables<'_>,
+    sink: &mut impl RecordSink,
+) -> Result<(), BlockError> {
+    while !reader.is_at_end() {
+        match reader.byte(Column::Tags)? {
+            tag::RULES => sink.rules(rules::read(reader, true)?),
+            tag::RULES_OF => sink.rules(rules::read(reader, false)?),
+            tag::SINGLES => {
+                for _ in 0..reader.rows()? {
+                    sink.commit(tables, reader, 1)?;
+                }
+            }
+            tag::COMMIT => {
+                let entries = reader.rows()?;
+                sink.commit(tables, reader, entries)?;
+            }
+            tag => sink.other(PlainRecord::read(tag, reader)?, tables)?,
+        }
+    }
+    Ok(())
+}
+
+/// The hash of a channel in a frame's tables.
+pub(super) fn hash_of(channel: NameAt, tables: &Tables<'_>) -> Result<u64, CodecError> {
+    Ok(channel_hash(tables.name_text(channel)?))
 }

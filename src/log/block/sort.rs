@@ -2,22 +2,23 @@
 //! block. Within a stream the fields of the records go into columns.
 
 use super::channels::BlockChannels;
-use super::envelope::BlockError;
+use super::envelope::{BlockError, NewSection};
 use super::filter::ChannelFilter;
-use super::object::{PlainSections, PlainStream};
+use super::object::{NewSections, NewStream};
 use super::plain_frame::{PlainRecord, RecordSink, hash_of};
 use super::reach::Reaches;
 use super::states::StartStates;
 use crate::domain::entry::{Entry, Rules};
 use crate::domain::names::Names;
 use crate::domain::time::Millis;
-use crate::log::codec::bytes::{Reader, pack, put_varint};
-use crate::log::codec::columns::{Column, ColumnWriter, RowWriter};
+use crate::log::codec::bytes::{pack, put_varint};
+use crate::log::codec::columns::{Column, ColumnWriter, RowReader, RowWriter};
 use crate::log::codec::header::StatesBody;
 use crate::log::codec::record::RecordBody;
 use crate::log::codec::record::entry::{self, EntryPlaces, Previous};
 use crate::log::codec::record::rules;
 use crate::log::codec::tables::NameAt;
+use crate::log::codec::tables::erase::Erasure;
 use crate::log::codec::tables::map::{KnownPositions, Renumber, TableMap, TableMerger};
 use crate::log::codec::tables::read::{LazyTables, TableReader, Tables};
 use crate::log::codec::{CodecError, STREAM_VERSION};
@@ -48,24 +49,21 @@ impl RecordSink for EntryCounter {
     fn commit(
         &mut self,
         tables: &Tables<'_>,
-        reader: &mut Reader<'_>,
+        reader: &mut impl RowReader,
         entries: usize,
     ) -> Result<(), BlockError> {
         for _ in 0..entries {
             let row = entry::read_row(reader, 0, &mut self.previous)?;
-            if let Some(channel) = row.places().channel(tables)?
-                && let Some(hash) = hash_of(channel, tables)?
-            {
-                *self.entries.entry(hash).or_default() += 1;
+            if let Some(channel) = row.places().channel(tables)? {
+                *self.entries.entry(hash_of(channel, tables)?).or_default() += 1;
             }
         }
         Ok(())
     }
 
     fn other(&mut self, record: PlainRecord, tables: &Tables<'_>) -> Result<(), BlockError> {
-        if let PlainRecord::Page(page) = record
-            && let Some(hash) = hash_of(page.channel(), tables)?
-        {
+        if let PlainRecord::Page(page) = record {
+            let hash = hash_of(page.channel(), tables)?;
             self.entries.entry(hash).or_default();
         }
         Ok(())
@@ -145,12 +143,10 @@ impl StreamSorter {
             return Ok(known);
         }
         let hash = hash_of(channel, tables)?;
-        let stream = hash.map_or(0, |hash| {
-            let is_before = |it: &StreamWriter| it.from.is_none_or(|from| from <= hash);
-            self.streams.partition_point(is_before).saturating_sub(1)
-        });
-        self.frame.streams.insert(channel, (stream, hash));
-        Ok((stream, hash))
+        let is_before = |it: &StreamWriter| it.from.is_none_or(|from| from <= hash);
+        let stream = self.streams.partition_point(is_before).saturating_sub(1);
+        self.frame.streams.insert(channel, (stream, Some(hash)));
+        Ok((stream, Some(hash)))
     }
 
     /// Gives the next record of a stream its place.
@@ -176,14 +172,11 @@ impl StreamSorter {
     fn body(
         &mut self,
         tag: u8,
-        mut body: impl RecordBody,
+        body: impl RecordBody,
         stream: usize,
         tables: &Tables<'_>,
     ) -> Result<(), BlockError> {
-        let writer = self.writer(stream)?;
-        body.renumber(&mut writer.map(tables))?;
-        writer.tag(tag);
-        pack(&body, writer.columns.column(Column::Bodies))?;
+        self.writer(stream)?.body(tag, body, tables, None)?;
         self.follow(stream, 0)
     }
 
@@ -193,7 +186,7 @@ impl StreamSorter {
         frames: &[u8],
         filter: ChannelFilter,
         states: Option<&StartStates>,
-    ) -> Result<PlainSections, BlockError> {
+    ) -> Result<NewSections<'static>, BlockError> {
         let mut order = Vec::with_capacity(frames.len() + self.bare.len() + 8);
         put_varint(&mut order, frames.len() as u64);
         order.extend_from_slice(frames);
@@ -219,14 +212,14 @@ impl StreamSorter {
         };
         let streams = streams.into_iter().zip(ends).map(finish);
         let stated = states.map(|states| states.channels.keys().copied().collect());
-        Ok(PlainSections {
-            order,
+        Ok(NewSections {
+            order: Some(NewSection::Plain(order)),
             streams: streams.collect::<Result<_, BlockError>>()?,
-            channels: BlockChannels {
+            channels: Some(BlockChannels {
                 stated: stated.unwrap_or_default(),
                 far: reach.far,
                 filter,
-            },
+            }),
         })
     }
 }
@@ -240,7 +233,7 @@ impl RecordSink for StreamSorter {
             previous: Previous::default(),
         };
         for stream in &mut self.streams {
-            stream.known = KnownPositions::none_of(tables);
+            stream.begin(tables);
         }
         Ok(())
     }
@@ -252,7 +245,7 @@ impl RecordSink for StreamSorter {
     fn commit(
         &mut self,
         tables: &Tables<'_>,
-        reader: &mut Reader<'_>,
+        reader: &mut impl RowReader,
         count: usize,
     ) -> Result<(), BlockError> {
         let rules = self.rules.ok_or(FrameError::Disagree("rules"))?;
@@ -266,7 +259,7 @@ impl RecordSink for StreamSorter {
                 ..
             } = &mut self.frame;
             let at = &mut TableReader::new(at, tables.payload, &mut self.names);
-            let (entry, places) = entry::read(reader, at, *seq, previous)?;
+            let (entry, places) = entry::read_row(reader, *seq, previous)?.entry(at)?;
             *seq = seq.checked_add(1).ok_or(FrameError::Disagree("entries"))?;
             let (of, channel) = self.stream_of(places.channel(tables)?, tables)?;
             self.reaches.note(&entry, channel, &self.names);
@@ -277,15 +270,9 @@ impl RecordSink for StreamSorter {
         }
         let stream = stream.ok_or(FrameError::EmptyCommit)?;
         let writer = self.writer(stream)?;
-        writer.rules(rules)?;
-        if count == 1 {
-            writer.singles += 1;
-        } else {
-            writer.tag(tag::COMMIT);
-            writer.columns.varint(Column::Tags, count as u64);
-        }
+        writer.commit(rules, count)?;
         for (entry, places) in &mut entries {
-            writer.entry(entry, places, tables)?;
+            writer.entry(entry, places, tables, None)?;
         }
         self.follow(stream, count)
     }
@@ -302,10 +289,9 @@ impl RecordSink for StreamSorter {
             PlainRecord::Closed(body) => self.body(tag::CLOSED, body, 0, tables),
             PlainRecord::Reject(body) => self.body(tag::REJECT, body, 0, tables),
             PlainRecord::Progress(body) => self.body(tag::PROGRESS, body, 0, tables),
+            PlainRecord::Forgotten(body) => self.body(tag::FORGOTTEN, body, 0, tables),
             PlainRecord::Settled(reject) => {
-                let writer = self.writer(0)?;
-                writer.tag(tag::SETTLED);
-                writer.columns.varint(Column::Bodies, reject);
+                self.writer(0)?.settled(reject);
                 self.follow(0, 0)
             }
         }
@@ -314,7 +300,7 @@ impl RecordSink for StreamSorter {
 
 /// Writes one stream.
 #[derive(Default)]
-struct StreamWriter {
+pub(super) struct StreamWriter {
     /// The hash of its first channel.
     from: Option<u64>,
     /// The places of its records, each less the one before.
@@ -331,27 +317,71 @@ struct StreamWriter {
 }
 
 impl StreamWriter {
-    fn map<'m, 't>(&'m mut self, tables: &'m Tables<'t>) -> TableMap<'m, 't> {
+    /// Begins with records whose strings are in these tables.
+    pub fn begin(&mut self, tables: &Tables<'_>) {
+        self.known = KnownPositions::none_of(tables);
+    }
+
+    fn map<'m, 't, 'e>(
+        &'m mut self,
+        tables: &'m Tables<'t>,
+        erasure: Option<&'m mut Erasure<'e>>,
+    ) -> TableMap<'m, 't, 'e> {
         TableMap {
             from: tables,
             to: &mut self.tables,
             known: &mut self.known,
+            erasure,
         }
     }
 
-    fn entry(
+    /// Begins a commit. Its entries follow.
+    pub fn commit(&mut self, rules: Rules, entries: usize) -> Result<(), BlockError> {
+        self.rules(rules)?;
+        if entries == 1 {
+            self.singles += 1;
+        } else {
+            self.tag(tag::COMMIT);
+            self.columns.varint(Column::Tags, entries as u64);
+        }
+        Ok(())
+    }
+
+    /// Writes an entry whose strings are in the tables of a frame.
+    pub fn entry(
         &mut self,
         entry: &Entry,
         places: &mut EntryPlaces,
         tables: &Tables<'_>,
+        erasure: Option<&mut Erasure<'_>>,
     ) -> Result<(), BlockError> {
-        places.renumber(&mut self.map(tables))?;
+        places.renumber(&mut self.map(tables, erasure))?;
         entry::write(entry, places, &mut self.previous, &mut self.columns)?;
         Ok(())
     }
 
+    /// Writes a record that is one body.
+    pub fn body(
+        &mut self,
+        tag: u8,
+        mut body: impl RecordBody,
+        tables: &Tables<'_>,
+        erasure: Option<&mut Erasure<'_>>,
+    ) -> Result<(), BlockError> {
+        body.renumber(&mut self.map(tables, erasure))?;
+        self.tag(tag);
+        pack(&body, self.columns.column(Column::Bodies))?;
+        Ok(())
+    }
+
+    /// Notes that a reject is settled.
+    pub fn settled(&mut self, reject: u64) {
+        self.tag(tag::SETTLED);
+        self.columns.varint(Column::Bodies, reject);
+    }
+
     /// Writes rules, if they are not those of the records before.
-    fn rules(&mut self, rules: Rules) -> Result<(), BlockError> {
+    pub fn rules(&mut self, rules: Rules) -> Result<(), BlockError> {
         if self.rules != Some(rules) {
             self.tag(if rules::is_short(&rules) {
                 tag::RULES
@@ -381,22 +411,30 @@ impl StreamWriter {
         mut self,
         reaches_back_to: Millis,
         states: Option<StatesBody<'_>>,
-    ) -> Result<PlainStream, BlockError> {
-        self.end_singles();
-        let mut payload = vec![STREAM_VERSION];
-        self.tables.write(&mut payload);
-        put_varint(&mut payload, self.places.len() as u64);
-        payload.extend_from_slice(&self.places);
-        self.columns.write(&mut payload);
+    ) -> Result<NewStream<'static>, BlockError> {
+        let places = std::mem::take(&mut self.places);
         let states = states.map(|states| {
             let mut bytes = Vec::new();
-            pack(&states, &mut bytes).map(|()| bytes)
+            pack(&states, &mut bytes).map(|()| NewSection::Plain(bytes))
         });
-        Ok(PlainStream {
+        Ok(NewStream {
             from: self.from,
             reaches_back_to,
             states: states.transpose()?,
-            payload,
+            payload: NewSection::Plain(self.payload(STREAM_VERSION, Some(&places))),
         })
+    }
+
+    /// The payload, with the list that stands between tables and columns in most versions.
+    pub fn payload(mut self, version: u8, list: Option<&[u8]>) -> Vec<u8> {
+        self.end_singles();
+        let mut payload = vec![version];
+        self.tables.write(&mut payload);
+        if let Some(list) = list {
+            put_varint(&mut payload, list.len() as u64);
+            payload.extend_from_slice(list);
+        }
+        self.columns.write(&mut payload);
+        payload
     }
 }

@@ -6,10 +6,13 @@
 //! ([`checkpoint`](super::checkpoint)). Where that version changes, its reader of the older one must stay for bases, or a
 //! migration must rewrite them. `tests/log/base.rs` holds golden bytes.
 
+use super::CodecError;
+use super::checkpoint;
 use super::derive::{fields, numbered};
 use crate::domain::gaps::{GapClosing, GapMember, GapRecord, GapReport, LooseChange};
 use crate::domain::stay::StayEnd;
 use crate::domain::time::Millis;
+use crate::log::eraser::Eraser;
 use bincode::{Decode, Encode};
 
 /// Where a log begins of which older entries were pruned.
@@ -76,6 +79,46 @@ pub struct BaseId {
     pub seq: u64,
     /// When that was recorded.
     pub recorded_at: Millis,
+}
+
+impl BaseContent {
+    /// Erases the names and texts of a person. What the ids of lines were cannot be known any more: their keys stay.
+    ///
+    /// # Errors
+    /// A part of it is of another version.
+    pub fn erase(&mut self, eraser: &Eraser) -> Result<(), CodecError> {
+        let index = checkpoint::index_from_bytes(&self.index)?;
+        self.index = checkpoint::erase_index(&self.index, eraser)?;
+        for (channel, of) in self.channels.iter_mut().zip(&index.channels) {
+            channel.part = checkpoint::erase_channel(&channel.part, eraser)?;
+            if let Some(tombstones) = &mut channel.tombstones {
+                *tombstones = checkpoint::erase_tombstones(tombstones, eraser)?;
+            }
+            if eraser.covers(&of.channel) {
+                for gap in &mut channel.gaps {
+                    let members = gap.changes.iter_mut().chain(&mut gap.collected);
+                    members.for_each(|it| erase_member(it, eraser));
+                }
+                let before = channel.gaps.iter_mut().flat_map(|gap| &mut gap.before);
+                let loose = before.chain(&mut channel.loose);
+                loose.for_each(|it| erase_member(&mut it.member, eraser));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn erase_member(member: &mut GapMember, eraser: &Eraser) {
+    if !eraser.is_user(&member.user) {
+        return;
+    }
+    member.user = eraser.stand_in(&member.user).into();
+    if !member.connection.is_empty() {
+        member.connection = eraser.stand_in(&member.connection).into();
+    }
+    if let Some(meta) = &mut member.meta {
+        *meta = eraser.meta_stand_in(meta).into();
+    }
 }
 
 numbered!(GapReport, "report of a gap": Link = 0, Snapshot = 1);

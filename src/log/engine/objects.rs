@@ -129,6 +129,27 @@ impl FolderObjects {
         Ok(objects)
     }
 
+    /// Adds an object of another folder without copying it: an object never changes.
+    ///
+    /// # Errors
+    /// It cannot be linked, nor copied.
+    pub fn link(&self, from: &FolderObjects, number: u64) -> io::Result<()> {
+        let [from, to] = [from, self].map(|folder| folder.path(number, ENDING));
+        if fs::hard_link(&from, &to).is_err() {
+            fs::copy(&from, &to)?;
+            File::open(&to)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Makes it durable which objects there are.
+    ///
+    /// # Errors
+    /// The folder cannot be synced.
+    pub fn sync(&self) -> io::Result<()> {
+        sync_folder(&self.folder)
+    }
+
     fn path(&self, number: u64, ending: &str) -> PathBuf {
         self.folder.join(format!("{number:020}{ending}"))
     }

@@ -25,18 +25,15 @@ pub(super) struct ChainCheck {
     canon: CanonicalEncoder,
     link: ChainLink,
     facts: FrameStatistics,
-    /// A name was erased, so its channel's hash cannot be computed again.
-    erased: bool,
 }
 
 impl ChainCheck {
-    /// The check of a frame with this header. `erased`: whether a name was erased.
-    pub fn new(header: &FrameHeader, erased: bool) -> ChainCheck {
+    /// The check of a frame with this header.
+    pub fn new(header: &FrameHeader) -> ChainCheck {
         ChainCheck {
             canon: CanonicalEncoder::default(),
             link: header.link_before,
             facts: FrameStatistics::new(),
-            erased,
         }
     }
 
@@ -68,7 +65,8 @@ impl ChainCheck {
             }
             Record::Page { page, .. } => self.facts.touch(page.channel),
             Record::Closed(_) => self.facts.scope(None),
-            Record::Reject(_) | Record::Settled(_) | Record::Progress(_) => {}
+            Record::Reject(_) | Record::Settled(_) | Record::Progress(_) | Record::Forgotten(_) => {
+            }
         }
     }
 
@@ -82,9 +80,6 @@ impl ChainCheck {
         let mut said = header.clone();
         self.facts
             .tell(&mut said, |name| channel_hash(names.text(name)));
-        if self.erased {
-            said.channels = header.channels.clone();
-        }
         if said == *header {
             Ok(())
         } else {

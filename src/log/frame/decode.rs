@@ -160,10 +160,9 @@ impl<V: AsRef<[u8]>> FrameRecords<V> {
         order: Option<StreamOrder>,
         check: Check,
     ) -> Self {
-        let erased = streams.iter().flatten().any(Stream::has_erased);
         let verify = match check {
             Check::Form => None,
-            Check::Chain => Some(ChainCheck::new(&header, erased)),
+            Check::Chain => Some(ChainCheck::new(&header)),
         };
         FrameRecords {
             so_far: ReadSoFar::new(header.first_seq, verify),

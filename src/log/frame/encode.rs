@@ -12,6 +12,7 @@ use crate::log::codec::PAYLOAD_VERSION;
 use crate::log::codec::bytes::{pack, put_varint};
 use crate::log::codec::record::closed::ClosedBody;
 use crate::log::codec::record::entry::{self, EntryPlaces, Previous};
+use crate::log::codec::record::forgotten::ForgottenBody;
 use crate::log::codec::record::page::PageBody;
 use crate::log::codec::record::progress::ProgressBody;
 use crate::log::codec::record::reject::RejectBody;
@@ -38,6 +39,7 @@ pub(in crate::log) mod tag {
     pub(in crate::log) const CLOSED: u8 = 6;
     pub(in crate::log) const SETTLED: u8 = 7;
     pub(in crate::log) const RULES_OF: u8 = 8;
+    pub(in crate::log) const FORGOTTEN: u8 = 9;
 }
 
 /// The place of a frame in the log.
@@ -297,6 +299,12 @@ impl RecordWriter<'_> {
             Record::Progress(progress) => {
                 self.rows.push(tag::PROGRESS);
                 let body = ProgressBody::of(progress, &mut self.tables);
+                pack(&body, self.rows)?;
+                self.header.progress += 1;
+            }
+            Record::Forgotten(forgotten) => {
+                self.rows.push(tag::FORGOTTEN);
+                let body = ForgottenBody::of(forgotten, &mut self.tables);
                 pack(&body, self.rows)?;
                 self.header.progress += 1;
             }

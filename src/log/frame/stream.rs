@@ -12,12 +12,13 @@ use crate::log::codec::bytes::Reader;
 use crate::log::codec::columns::{Column, ColumnPlaces, ColumnReader, RowReader};
 use crate::log::codec::record::closed::ClosedBody;
 use crate::log::codec::record::entry::{self, Previous};
+use crate::log::codec::record::forgotten::ForgottenBody;
 use crate::log::codec::record::page::PageBody;
 use crate::log::codec::record::progress::ProgressBody;
 use crate::log::codec::record::reject::RejectBody;
 use crate::log::codec::record::rules;
 use crate::log::codec::tables::Hashes;
-use crate::log::codec::tables::read::{ChannelScope, LazyTables, Stored, TableReader, Tables};
+use crate::log::codec::tables::read::{ChannelScope, LazyTables, TableReader, Tables};
 use crate::log::codec::{
     COLUMNS_VERSION, CodecError, ORDERED_VERSION, PAYLOAD_VERSION, STREAM_VERSION,
 };
@@ -137,11 +138,10 @@ impl<V: AsRef<[u8]>> Stream<V> {
         // The chain is computed over all entries.
         let checked = scope.check == Check::Chain;
         let channel = scope.channel.filter(|_| !checked);
-        let channel = channel.and_then(|channel| ChannelScope::of(channel, &tables));
+        let channel = channel.map(|channel| ChannelScope::of(channel, &tables));
         let decoder = RecordDecoder {
             tables: LazyTables::new(&tables),
             hashes: checked.then(|| tables.hashes()).transpose()?,
-            erased: checked && tables.names.iter().any(Stored::is_erased),
             scope: channel,
             previous: Previous::default(),
             rules: None,
@@ -154,11 +154,6 @@ impl<V: AsRef<[u8]>> Stream<V> {
             list,
             is_placed,
         })
-    }
-
-    /// Whether a name was erased. Known only where the chain is checked.
-    pub fn has_erased(&self) -> bool {
-        self.decoder.erased
     }
 
     /// Takes the list of frames out of a block of the first version.
@@ -212,7 +207,6 @@ struct RecordDecoder {
     tables: LazyTables,
     /// Where the chain is checked.
     hashes: Option<Hashes>,
-    erased: bool,
     scope: Option<ChannelScope>,
     previous: Previous,
     rules: Option<Rules>,
@@ -274,7 +268,7 @@ impl RecordDecoder {
         match tag {
             tag::PAGE | tag::CLOSED => counts.pages += 1,
             tag::REJECT | tag::SETTLED => counts.rejects += 1,
-            tag::PROGRESS => counts.progress += 1,
+            tag::PROGRESS | tag::FORGOTTEN => counts.progress += 1,
             other => {
                 let (what, value) = ("record", u64::from(other));
                 return Err(CodecError::Unknown { what, value }.into());
@@ -301,6 +295,10 @@ impl RecordDecoder {
                 Record::Reject(body.reject(tables)?)
             }
             tag::SETTLED => Record::Settled(reader.varint(Column::Bodies)?),
+            tag::FORGOTTEN => {
+                let body: ForgottenBody = reader.body()?;
+                Record::Forgotten(body.forgotten(tables)?)
+            }
             _ => {
                 let body: ProgressBody = reader.body()?;
                 Record::Progress(body.progress(tables)?)

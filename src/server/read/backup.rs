@@ -69,7 +69,9 @@ pub async fn backup(
 
 fn refusal(error: BackupError) -> ApiError {
     match error {
-        BackupError::OtherStore | BackupError::InMemory => ApiError::Bad(error.to_string()),
+        BackupError::OtherStore | BackupError::Forgotten | BackupError::InMemory => {
+            ApiError::Bad(error.to_string())
+        }
         other => ApiError::Failed(other.to_string()),
     }
 }

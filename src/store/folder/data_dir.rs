@@ -6,7 +6,7 @@
 //! DIR/log/         the engine's files
 //! DIR/blocks/      sealed blocks
 //! DIR/rollbook.sock  where a server that owns the store answers its owner
-//! DIR/restoring/, DIR/restored/  while a backup is restored
+//! DIR/restoring/, DIR/restored/  while a backup is restored, or somebody is forgotten
 //! ```
 
 use super::manifest::{Manifest, no_folder};

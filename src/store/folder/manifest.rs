@@ -25,6 +25,9 @@ pub(crate) struct Manifest {
     /// How far the log was known to be durable when this was last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<KnownHead>,
+    /// The engine's position of the frame that says when a person was last forgotten. No backup may continue an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten_at: Option<u64>,
 }
 
 /// A place up to which the log was durable.

@@ -8,15 +8,18 @@
 //! | `migrate` | its format, and the steps from older ones |
 //! | `identity` | checks that the manifest and the log belong together |
 //! | `compact` | rewrites the engine's files |
-//! | `restore` | a folder made of backups, which takes the place of the one that is there |
+//! | `stage` | a store that is made beside the one in the directory, and takes its place as a whole |
+//! | `restore`, `forget` | one that is made of backups; one without the strings of a person |
 //! | `unfinished` | what a crash left of a command that replaces parts of the directory |
 //! | `copy_folder` | a private copy, for a store that cannot be written |
 
 pub(in crate::store) mod compact;
 pub(in crate::store) mod copy_folder;
 pub(in crate::store) mod data_dir;
+pub(in crate::store) mod forget;
 pub(in crate::store) mod identity;
 pub(in crate::store) mod manifest;
 pub(in crate::store) mod migrate;
 pub(in crate::store) mod restore;
+mod stage;
 pub(in crate::store) mod unfinished;

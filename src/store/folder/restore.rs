@@ -1,25 +1,22 @@
 //! Makes a folder of backups again, beside what is there, and puts it in its place when it is whole.
-//! How it takes its place, so that no crash leaves parts of both, is in `unfinished`.
+//! How it takes its place is in `stage`.
 
-use super::data_dir::{DataDir, lock};
 use super::identity::ID_BYTES;
 use super::manifest::{KnownHead, Manifest};
-use super::unfinished::{self, PARTS, RESTORED, RESTORING};
+use super::stage::Stage;
 use crate::log::archive::{
     ArchiveEnd, ArchiveError, ArchiveItem, ArchivePlace, ArchiveReader, ArchiveStart,
 };
-use crate::log::engine::files::{make_folder, sync_folder};
 use crate::log::engine::objects::{FolderObjects, ObjectStore};
 use crate::log::engine::sled::SledJournal;
 use crate::log::engine::{Durability, Journal, JournalError};
+use crate::store::Store;
 use crate::store::backup::Backup;
 use crate::store::error::StoreError;
 use crate::store::hex::hex;
-use crate::store::{Options, Store};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Values that are appended at a time.
 const VALUES_AT_ONCE: usize = 64;
@@ -64,14 +61,13 @@ impl From<JournalError> for RestoreError {
 
 /// A store that is being restored. What was made of it is removed if this is dropped before it took its place.
 pub struct Restoring {
-    dir: PathBuf,
-    stage: PathBuf,
     objects: FolderObjects,
     engine: Option<SledJournal>,
     /// Values that wait to be appended.
     values: Vec<Vec<u8>>,
     last: Option<(ArchiveStart, ArchiveEnd)>,
-    _lock: File,
+    /// Dropped last: the engine has files in it.
+    stage: Stage,
 }
 
 impl Restoring {
@@ -80,23 +76,16 @@ impl Restoring {
     /// # Errors
     /// There is a store that is not to be replaced, or the folder is in use or cannot be written.
     pub fn begin(dir: &Path, replace: bool) -> Result<Restoring, RestoreError> {
-        let io = |error| StoreError::io(dir, error);
-        make_folder(dir).map_err(io)?;
-        let lock = lock(dir, Duration::ZERO)?;
-        unfinished::end(dir).map_err(io)?;
-        if !replace && PARTS.iter().any(|part| dir.join(part).exists()) {
+        let stage = Stage::begin(dir)?;
+        if !replace && stage.replaces() {
             return Err(RestoreError::Exists(dir.to_owned()));
         }
-        let stage = dir.join(RESTORING);
-        make_folder(&stage).map_err(io)?;
         Ok(Restoring {
-            objects: FolderObjects::open(&stage.join("blocks"))?,
-            dir: dir.to_owned(),
-            stage,
+            objects: FolderObjects::open(&stage.path.join("blocks"))?,
             engine: None,
             values: Vec::new(),
             last: None,
-            _lock: lock,
+            stage,
         })
     }
 
@@ -151,7 +140,7 @@ impl Restoring {
                 return Err(ArchiveError::Damaged("its values are in another order").into());
             }
             // Blocks stand for the values before it, and so for all that there were until now.
-            let log = self.stage.join("log");
+            let log = self.stage.path.join("log");
             drop(self.engine.take());
             if log.exists() {
                 fs::remove_dir_all(&log).map_err(|error| StoreError::io(&log, error))?;
@@ -186,7 +175,7 @@ impl Restoring {
         let engine = match self.engine.take() {
             Some(engine) => engine,
             None => {
-                let engine = SledJournal::open(&self.stage.join("log"), Durability::None)?;
+                let engine = SledJournal::open(&self.stage.path.join("log"), Durability::None)?;
                 engine.begin_at(end.place.position.saturating_add(1))?;
                 engine
             }
@@ -213,27 +202,20 @@ impl Restoring {
                 position,
                 link: hex(&link),
             }),
+            forgotten_at: None,
         };
-        manifest.write(&self.stage)?;
-        self.opened().map_err(|error| match error.is_damage() {
-            true => RestoreError::Unsound {
-                seq: 0,
-                detail: error
-                    .to_string()
-                    .replace(&*self.stage.to_string_lossy(), ""),
-            },
-            false => error.into(),
-        })
-    }
-
-    /// What was made, to be read only.
-    fn opened(&self) -> Result<Store, StoreError> {
-        let data_dir = DataDir::open(&self.stage, false, Duration::ZERO)?;
-        let options = Options::default().create(false);
-        // Connections that were up in it stay so: the store is to be the one that was backed up.
-        let (store, _) = Store::open_data_dir(data_dir, options)?;
-        store.shared.poison_with(&StoreError::ReadOnly);
-        Ok(store)
+        manifest.write(&self.stage.path)?;
+        self.stage
+            .opened()
+            .map_err(|error| match error.is_damage() {
+                true => RestoreError::Unsound {
+                    seq: 0,
+                    detail: error
+                        .to_string()
+                        .replace(&*self.stage.path.to_string_lossy(), ""),
+                },
+                false => error.into(),
+            })
     }
 
     /// Puts what was made in the place of what is there. It must not be open any more.
@@ -241,27 +223,7 @@ impl Restoring {
     /// # Errors
     /// The files cannot be moved: the next opening ends that.
     pub fn take_place(self) -> Result<(), RestoreError> {
-        let io = |error| StoreError::io(&self.dir, error);
-        let ready = fs::remove_file(self.stage.join("lock"))
-            .or_else(|error| match error.kind() {
-                io::ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            })
-            .and_then(|()| sync_folder(&self.stage));
-        ready
-            .and_then(|()| fs::rename(&self.stage, self.dir.join(RESTORED)))
-            .map_err(io)?;
-        // From here on it counts.
-        sync_folder(&self.dir)
-            .and_then(|()| unfinished::end(&self.dir))
-            .map_err(RestoreError::Unsettled)
-    }
-}
-
-impl Drop for Restoring {
-    fn drop(&mut self) {
-        drop(self.engine.take());
-        // What cannot be removed is removed by the next opening.
-        let _ = fs::remove_dir_all(&self.stage);
+        drop(self.engine);
+        self.stage.take_place()?.map_err(RestoreError::Unsettled)
     }
 }

@@ -1,7 +1,7 @@
 //! What a crash left of a command that replaces parts of the folder: it is ended, or it is as if it had not begun.
 //!
 //! ```text
-//! DIR/restoring/   a store is being made of backups: what a crash left of it is removed
+//! DIR/restoring/   a store is being made (of backups, or without a person): what a crash left of it is removed
 //! DIR/restored/    it is whole: its parts take the places of those in DIR
 //! DIR/log.new/     the engine's files are being rewritten: what a crash left of them is removed
 //! DIR/log.old/     they are rewritten: these are removed, or are `log` again if there is none
@@ -18,7 +18,7 @@ pub(super) const COMPACTED: &str = "log.new";
 /// The engine's folder after it was rewritten, until it is removed.
 pub(super) const REPLACED: &str = "log.old";
 
-/// A store that is being made of backups.
+/// A store that is being made.
 pub(super) const RESTORING: &str = "restoring";
 /// The same when it is whole.
 pub(super) const RESTORED: &str = "restored";

@@ -3,7 +3,7 @@
 
 use super::scope::ScopeEnd;
 use crate::domain::entry::{ConnectionEnd, Entry, Page, Rules};
-use crate::log::{Progress, Record, Reject};
+use crate::log::{Forgotten, Progress, Record, Reject};
 
 /// A record of a frame.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +25,8 @@ pub enum ScopedRecord<'a> {
     Settled(u64),
     /// How far a source has been read.
     Progress(&'a Progress),
+    /// A person was forgotten.
+    Forgotten(&'a Forgotten),
 }
 
 /// Entries that were appended together.
@@ -60,6 +62,7 @@ impl<'a> ScopedRecord<'a> {
             Record::Reject(reject) => ScopedRecord::Reject(reject),
             Record::Settled(reject) => ScopedRecord::Settled(*reject),
             Record::Progress(progress) => ScopedRecord::Progress(progress),
+            Record::Forgotten(forgotten) => ScopedRecord::Forgotten(forgotten),
         }
     }
 }

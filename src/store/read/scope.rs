@@ -79,7 +79,8 @@ impl ScopeEnd {
             Record::Commit { .. }
             | Record::Reject(_)
             | Record::Settled(_)
-            | Record::Progress(_) => return false,
+            | Record::Progress(_)
+            | Record::Forgotten(_) => return false,
         };
         self.known_at.is_some_and(|known_at| recorded_at > known_at)
             || self.last.is_some_and(|last| head >= last)

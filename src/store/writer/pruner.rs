@@ -150,7 +150,12 @@ impl StoreShared {
                     closed.recorded_at
                 }
                 Some(Record::Reject(reject)) => reject.recorded_at,
-                Some(Record::Commit { .. } | Record::Settled(_) | Record::Progress(_)) => continue,
+                Some(
+                    Record::Commit { .. }
+                    | Record::Settled(_)
+                    | Record::Progress(_)
+                    | Record::Forgotten(_),
+                ) => continue,
             };
             if recorded_at.max(latest) >= before {
                 return Ok(None);

@@ -1,6 +1,7 @@
 //! The part of one channel, and its tombstones, which are stored apart: only who decides events needs them, and they can
 //! be many more than the members who are present.
 
+use super::erase::PartEraser;
 use super::part_table::{PartNames, PartTable};
 use super::slot::{SlotBase, SlotBody};
 use super::watch::{IntervalBody, WatchBody};
@@ -14,6 +15,7 @@ use crate::domain::state::State;
 use crate::domain::tombstones::{TombstoneQueue, Tombstones};
 use crate::domain::watch::{ChannelWatches, OpenGap};
 use crate::log::codec::derive::fields;
+use crate::log::eraser::Eraser;
 use bincode::{BorrowDecode, Encode};
 use std::collections::VecDeque;
 
@@ -261,6 +263,47 @@ pub fn tombstones_from_bytes(
         unstamped: TombstoneQueue::new(unstamped),
     };
     Ok(())
+}
+
+/// A channel's part without the names and texts of a person.
+///
+/// # Errors
+/// The bytes are not a channel's part.
+pub fn erase_channel(bytes: &[u8], eraser: &Eraser) -> Result<Vec<u8>, CodecError> {
+    let mut body: ChannelBody<'_> = from_bytes(bytes)?;
+    let mut part = PartEraser::new(eraser, &body.names, Some(body.channel))?;
+    part.members(&mut body.members)?;
+    for slot in &mut body.present {
+        slot.erase(&mut part)?;
+    }
+    for (topic, _) in &body.topic_covers {
+        part.keep(*topic);
+    }
+    for watch in &mut body.watches {
+        watch.erase(&mut part)?;
+    }
+    for interval in &mut body.ended {
+        interval.erase(&mut part)?;
+    }
+    let names = part.finish();
+    let names = names.iter().map(String::as_str).collect();
+    to_bytes(&ChannelBody { names, ..body })
+}
+
+/// The tombstones of a channel without the names and texts of a person.
+///
+/// # Errors
+/// The bytes are not tombstones.
+pub fn erase_tombstones(bytes: &[u8], eraser: &Eraser) -> Result<Vec<u8>, CodecError> {
+    let mut body: TombstonesBody<'_> = from_bytes(bytes)?;
+    let mut part = PartEraser::new(eraser, &body.names, Some(body.channel))?;
+    part.members(&mut body.members)?;
+    for slot in &mut body.departed {
+        slot.erase(&mut part)?;
+    }
+    let names = part.finish();
+    let names = names.iter().map(String::as_str).collect();
+    to_bytes(&TombstonesBody { names, ..body })
 }
 
 /// Puts the tombstones of all channels into their common order, after all channels were added.

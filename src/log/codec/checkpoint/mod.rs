@@ -5,15 +5,18 @@
 //! reading (unknown members, the order of the tombstones of all channels) is not written.
 
 mod channel;
+mod erase;
 mod part_table;
 mod slot;
 mod trunk;
 mod watch;
 
 pub use channel::{
-    channel_from_bytes, channel_to_bytes, finish, tombstones_from_bytes, tombstones_to_bytes,
+    channel_from_bytes, channel_to_bytes, erase_channel, erase_tombstones, finish,
+    tombstones_from_bytes, tombstones_to_bytes,
 };
-pub use trunk::{trunk_from_bytes, trunk_of_channel, trunk_to_bytes};
+pub use erase::erase_index;
+pub use trunk::{erase_trunk, trunk_from_bytes, trunk_of_channel, trunk_to_bytes};
 
 use super::CodecError;
 use super::bytes::{pack, unpack_borrowed};

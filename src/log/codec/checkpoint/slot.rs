@@ -1,6 +1,7 @@
 //! What is known of one member.
 
 use super::CodecError;
+use super::erase::PartEraser;
 use super::part_table::{PartNames, PartTable};
 use crate::domain::entry::Text;
 use crate::domain::names::{MemberId, NameId};
@@ -65,6 +66,14 @@ impl SlotBody {
             stamped: slot.stamped,
             meta: slot.meta.clone(),
         }
+    }
+
+    pub(super) fn erase(&mut self, part: &mut PartEraser<'_>) -> Result<(), CodecError> {
+        let reporters = self.reporters.iter_mut();
+        let mut names = reporters.filter(|reporter| **reporter < MARKS_FROM);
+        names.try_for_each(|reporter| part.observer(reporter))?;
+        part.meta(self.member, &mut self.meta);
+        Ok(())
     }
 
     /// The slot of a member that is present or departed. `place` is its index in the roster.

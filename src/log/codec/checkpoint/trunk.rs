@@ -1,11 +1,13 @@
 //! The part of a checkpoint that belongs to no channel: what is known of the observers.
 
+use super::erase::PartEraser;
 use super::part_table::{PartNames, PartTable};
 use super::{CodecError, from_bytes, to_bytes};
 use crate::domain::names::{NameId, Names, NumberMap};
 use crate::domain::observer::{ChannelLink, Connected, Observer, Proof};
 use crate::domain::state::State;
 use crate::log::codec::derive::fields;
+use crate::log::eraser::Eraser;
 use bincode::{BorrowDecode, Decode, Encode};
 
 fields!(Proof { seq, time });
@@ -81,6 +83,24 @@ pub fn trunk_to_bytes(state: &State, names: &Names) -> Result<Vec<u8>, CodecErro
         names: texts.iter().map(String::as_str).collect(),
         observers,
     })
+}
+
+/// The same bytes without the names of a person.
+///
+/// # Errors
+/// The bytes are not this part.
+pub fn erase_trunk(bytes: &[u8], eraser: &Eraser) -> Result<Vec<u8>, CodecError> {
+    let mut trunk: TrunkBody<'_> = from_bytes(bytes)?;
+    let mut part = PartEraser::new(eraser, &trunk.names, None)?;
+    for observer in &mut trunk.observers {
+        part.observer(&mut observer.name)?;
+        for (channel, _) in &observer.channels {
+            part.keep(*channel);
+        }
+    }
+    let names = part.finish();
+    let names = names.iter().map(String::as_str).collect();
+    to_bytes(&TrunkBody { names, ..trunk })
 }
 
 /// Decodes what [`trunk_to_bytes`] wrote into a new state.

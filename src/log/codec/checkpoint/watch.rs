@@ -1,6 +1,7 @@
 //! How one observer watches a channel.
 
 use super::CodecError;
+use super::erase::PartEraser;
 use super::part_table::{PartNames, PartTable};
 use crate::domain::entry::{ListedMember, SnapshotBegin, Text};
 use crate::domain::interval::ObservedInterval;
@@ -94,6 +95,25 @@ impl WatchBody {
     }
 }
 
+impl WatchBody {
+    pub(super) fn erase(&mut self, part: &mut PartEraser<'_>) -> Result<(), CodecError> {
+        if let Some(paged) = &mut self.paged {
+            paged.erase(self.observer, part)?;
+        }
+        part.observer(&mut self.observer)?;
+        if let Some(interval) = &mut self.interval {
+            interval.erase(part)?;
+        }
+        if let Some(list) = &mut self.own_list {
+            part.self_user_if(&mut list.self_user)?;
+        }
+        if let Some(collecting) = &mut self.collecting {
+            erase_collected(&mut collecting.members, part);
+        }
+        Ok(())
+    }
+}
+
 #[derive(Encode, Decode)]
 pub(super) struct IntervalBody {
     observer: u32,
@@ -112,6 +132,10 @@ impl IntervalBody {
             to_seq: interval.to_seq,
             proof: interval.proof,
         }
+    }
+
+    pub(super) fn erase(&mut self, part: &mut PartEraser<'_>) -> Result<(), CodecError> {
+        part.observer(&mut self.observer)
     }
 
     pub(super) fn interval(&self, names: &PartNames) -> Result<ObservedInterval, CodecError> {
@@ -164,6 +188,23 @@ impl PagedBody {
             members: by_number(&paged.members, table),
             collected: by_number(&paged.collected, table),
         }
+    }
+
+    /// `observer`: whose it is, with the number that it had.
+    fn erase(&mut self, observer: u32, part: &mut PartEraser<'_>) -> Result<(), CodecError> {
+        part.text_of(observer, &mut self.name)?;
+        if let Some(id) = &mut self.id {
+            part.text_of(observer, id)?;
+        }
+        part.self_user_if(&mut self.self_user)?;
+        let mut proofs = self.proofs.iter_mut();
+        proofs.try_for_each(|proof| proof.erase(part))?;
+        self.topics.iter().for_each(|&topic| part.keep(topic));
+        for (member, listed) in &mut self.members {
+            part.meta(*member, &mut listed.meta);
+        }
+        erase_collected(&mut self.collected, part);
+        Ok(())
     }
 
     fn paged(self, names: &PartNames) -> Result<PagedSnapshot, CodecError> {
@@ -276,6 +317,12 @@ impl OwnReportsBody {
             last: by_member(self.last, names)?,
             forgotten: self.forgotten,
         })
+    }
+}
+
+fn erase_collected(members: &mut [(u32, Collected)], part: &PartEraser<'_>) {
+    for (member, collected) in members {
+        part.meta(*member, &mut collected.meta);
     }
 }
 

@@ -8,6 +8,7 @@ use crate::log::codec::CodecError;
 use crate::log::codec::canonical::Canonical;
 use crate::log::codec::columns::{Column, RowReader, RowWriter};
 use crate::log::codec::derive::{Numbered, numbered};
+use crate::log::codec::tables::erase::TextOf;
 use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
@@ -49,10 +50,11 @@ impl ChangePlaces {
 }
 
 impl Renumber for ChangePlaces {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
         map.member(&mut self.member)?;
-        map.text_if(&mut self.meta)?;
-        map.text_if(&mut self.reason)
+        map.count_change();
+        map.meta_if(&mut self.meta)?;
+        map.text_if(&mut self.reason, TextOf::Member)
     }
 }
 
@@ -172,7 +174,7 @@ impl ChangeRow {
             kind: self.kind,
             reported: self.reported,
             disposition: self.disposition,
-            meta: tables.meta(places.meta)?,
+            meta: tables.text_if(places.meta)?,
             reason: tables.text_if(places.reason)?,
             origin: self.origin,
             late: self.late,

@@ -35,7 +35,7 @@ impl ClosedBody {
 }
 
 impl Renumber for ClosedBody {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
-        map.name(&mut self.observer)
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
+        map.observer(&mut self.observer)
     }
 }

@@ -23,6 +23,7 @@ use crate::log::codec::bytes::pack;
 use crate::log::codec::canonical::Canonical;
 use crate::log::codec::columns::{Column, RowReader, RowWriter};
 use crate::log::codec::derive::Numbered;
+use crate::log::codec::tables::erase::TextOf;
 use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::{ChannelScope, TableReader, Tables};
 use crate::log::codec::tables::write::TableBuilder;
@@ -101,13 +102,13 @@ impl EntryPlaces {
 }
 
 impl Renumber for EntryPlaces {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
-        map.name(&mut self.observer)?;
-        map.text_if(&mut self.id)?;
-        match &mut self.payload {
-            PayloadPlaces::Change(change) => change.renumber(map),
-            PayloadPlaces::Other(body) => body.renumber(map),
-        }
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
+        map.observer(&mut self.observer)?;
+        let id_of = match &mut self.payload {
+            PayloadPlaces::Change(change) => change.renumber(map).map(|()| TextOf::Both)?,
+            PayloadPlaces::Other(body) => body.renumber(map).map(|()| TextOf::Observer)?,
+        };
+        map.text_if(&mut self.id, id_of)
     }
 }
 
@@ -331,16 +332,6 @@ fn read_rest(
             payload,
         },
     })
-}
-
-/// Reads a row, and gives the places of its strings.
-pub(in crate::log) fn read(
-    reader: &mut impl RowReader,
-    tables: &mut TableReader<'_>,
-    seq: u64,
-    previous: &mut Previous,
-) -> Result<(Entry, EntryPlaces), CodecError> {
-    read_row(reader, seq, previous)?.entry(tables)
 }
 
 impl Row {

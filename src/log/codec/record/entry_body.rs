@@ -24,7 +24,7 @@ pub(super) enum EntryBody {
 }
 
 impl Renumber for EntryBody {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
         match self {
             EntryBody::Snapshot(body) | EntryBody::Unlisted(body, _) => body.renumber(map),
             EntryBody::Link(body) | EntryBody::LongLink(body, ..) => body.renumber(map),

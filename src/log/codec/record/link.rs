@@ -6,6 +6,7 @@ use crate::log::codec::CodecError;
 use crate::log::codec::bytes::Seq;
 use crate::log::codec::canonical::Canonical;
 use crate::log::codec::derive::{Numbered, numbered};
+use crate::log::codec::tables::erase::TextOf;
 use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
@@ -48,9 +49,9 @@ impl GapBody {
 }
 
 impl Renumber for LinkBody {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
         map.name_if(&mut self.channel)?;
-        map.text_if(&mut self.reason)?;
+        map.text_if(&mut self.reason, TextOf::Observer)?;
         self.except.0.iter_mut().try_for_each(|at| map.name(at))?;
         let mut gaps = self.gaps.0.iter_mut();
         gaps.try_for_each(|gap| map.name(&mut gap.channel))

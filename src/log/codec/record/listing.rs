@@ -29,7 +29,7 @@ impl ClaimBody {
 
     pub(super) fn claim(&self, tables: &mut TableReader<'_>) -> Result<ListedMember, CodecError> {
         Ok(ListedMember {
-            meta: tables.meta(self.meta)?,
+            meta: tables.text_if(self.meta)?,
             stamp: self.stamp,
         })
     }
@@ -42,13 +42,13 @@ impl ClaimBody {
 }
 
 impl Renumber for ClaimBody {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
-        map.text_if(&mut self.meta)
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
+        map.meta_if(&mut self.meta)
     }
 }
 
 impl Renumber for ListingBody {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
         let mut topics = self.topics.0.iter_mut();
         topics.try_for_each(|(topic, _)| map.name(topic))?;
         self.members.0.iter_mut().try_for_each(|(member, claim)| {

@@ -8,7 +8,7 @@
 //! | `snapshot`, `listing`, `stamp` | a snapshot, what it lists, and stamps in it |
 //! | `link`, `token` | the other entries |
 //! | `rules` | the rules of the commits and pages that follow |
-//! | `page`, `closed`, `reject`, `progress` | records that are no entries |
+//! | `page`, `closed`, `reject`, `progress`, `forgotten` | records that are no entries |
 //!
 //! A *body* is written by bincode. A type named so has the fields in the order of their bytes, with positions in the
 //! frame's tables in place of names and texts. Where no such type is needed, a tuple says the same.
@@ -26,6 +26,7 @@ impl<T: Renumber + Encode + Decode<()>> RecordBody for T {}
 
 pub(in crate::log) mod closed;
 pub(in crate::log) mod entry;
+pub(in crate::log) mod forgotten;
 pub(in crate::log) mod page;
 pub(in crate::log) mod progress;
 pub(in crate::log) mod reject;

@@ -4,6 +4,7 @@ use super::listing::ListingBody;
 use crate::domain::entry::{Page, PageStep, SnapshotBegin};
 use crate::domain::time::Millis;
 use crate::log::codec::CodecError;
+use crate::log::codec::tables::erase::TextOf;
 use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::{ChannelScope, TableReader};
 use crate::log::codec::tables::write::TableBuilder;
@@ -87,14 +88,14 @@ impl PageBody {
 }
 
 impl Renumber for PageBody {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
-        map.name(&mut self.observer)?;
-        map.name(&mut self.channel)?;
-        map.text(&mut self.sync)?;
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
+        map.observer(&mut self.observer)?;
+        map.channel(&mut self.channel)?;
+        map.text(&mut self.sync, TextOf::Observer)?;
         match &mut self.step {
             StepBody::Begin { self_user, id, .. } => {
-                map.name_if(self_user)?;
-                map.text_if(id)
+                map.self_user_if(self_user)?;
+                map.text_if(id, TextOf::Observer)
             }
             StepBody::Members(listing) => listing.renumber(map),
         }

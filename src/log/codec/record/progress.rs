@@ -3,6 +3,7 @@
 use crate::log::Progress;
 use crate::log::codec::CodecError;
 use crate::log::codec::tables::TextAt;
+use crate::log::codec::tables::erase::TextOf;
 use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
@@ -53,8 +54,8 @@ impl ProgressBody {
 }
 
 impl Renumber for ProgressBody {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
         let ProgressBody::File { path, .. } = self;
-        map.text(path)
+        map.text(path, TextOf::Named)
     }
 }

@@ -5,6 +5,7 @@ use crate::log::Reject;
 use crate::log::codec::CodecError;
 use crate::log::codec::bytes::Seq;
 use crate::log::codec::tables::TextAt;
+use crate::log::codec::tables::erase::TextOf;
 use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::TableReader;
 use crate::log::codec::tables::write::TableBuilder;
@@ -51,8 +52,13 @@ impl RejectBody {
 }
 
 impl Renumber for RejectBody {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
-        map.text(&mut self.source)?;
-        map.text(&mut self.reason)
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
+        if let Some(text) = &self.text
+            && map.takes_line(&text.0)
+        {
+            (self.text, self.blake3) = (None, [0; 32]);
+        }
+        map.text(&mut self.source, TextOf::Named)?;
+        map.text(&mut self.reason, TextOf::Named)
     }
 }

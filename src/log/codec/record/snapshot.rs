@@ -151,9 +151,9 @@ impl SnapshotBody {
 }
 
 impl Renumber for SnapshotBody {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
-        map.name(&mut self.channel)?;
-        map.name_if(&mut self.self_user)?;
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
+        map.channel(&mut self.channel)?;
+        map.self_user_if(&mut self.self_user)?;
         self.held.0.iter_mut().try_for_each(|at| map.member(at))?;
         match &mut self.claims {
             ClaimsBody::Residue(deltas) => deltas.0.iter_mut().try_for_each(|(member, claim)| {

@@ -5,6 +5,7 @@ use crate::domain::event::TokenState;
 use crate::log::codec::CodecError;
 use crate::log::codec::canonical::Canonical;
 use crate::log::codec::derive::{Numbered, numbered};
+use crate::log::codec::tables::erase::TextOf;
 use crate::log::codec::tables::map::{Renumber, TableMap};
 use crate::log::codec::tables::read::{ChannelScope, TableReader};
 use crate::log::codec::tables::write::TableBuilder;
@@ -21,9 +22,9 @@ pub(super) struct TokenBody {
 }
 
 impl Renumber for TokenBody {
-    fn renumber(&mut self, map: &mut TableMap<'_, '_>) -> Result<(), CodecError> {
+    fn renumber(&mut self, map: &mut TableMap<'_, '_, '_>) -> Result<(), CodecError> {
         map.name_if(&mut self.channel)?;
-        map.text_if(&mut self.reason)
+        map.text_if(&mut self.reason, TextOf::Observer)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The tables at the front of a payload: names, members and texts. Records refer to them by position.
 //!
-//! A string is stored with its salt, or, once it was erased, as its hash only.
+//! A string is stored with its salt. Once it was erased, its hash is stored instead, with a text that stands for it.
 
+pub(in crate::log) mod erase;
 pub(in crate::log) mod map;
 pub(in crate::log) mod read;
 pub(in crate::log) mod write;

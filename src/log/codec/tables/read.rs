@@ -9,28 +9,31 @@ use crate::log::codec::bytes::Reader;
 use crate::log::salts::{
     SALT_BYTES, STRING_HASH_BYTES, Salt, StringHash, member_hash, string_hash,
 };
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// A string of a decoded frame.
+/// A string of a decoded frame, and how many bytes of the payload follow the begin of its text.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::log) enum Stored<'a> {
-    /// The string as written, and how many bytes of the payload follow its begin.
+    /// The string as written.
     Kept(&'a Salt, &'a str, usize),
-    /// The string was erased: only its hash in the chain remains.
-    Erased(&'a StringHash),
+    /// The string was erased: its hash in the chain remains, and what stands for it.
+    Erased(&'a StringHash, &'a str, usize),
 }
 
-impl Stored<'_> {
-    pub(in crate::log) fn is_erased(&self) -> bool {
-        matches!(self, Stored::Erased(_))
+impl<'a> Stored<'a> {
+    /// The string, or what stands for it.
+    pub(in crate::log) fn text(&self) -> &'a str {
+        match self {
+            Stored::Kept(_, text, _) | Stored::Erased(_, text, _) => text,
+        }
     }
 
     /// Its length, and whether it was erased, as one number.
     pub(super) fn head(&self) -> u64 {
+        let length = (self.text().len() as u64) << 1;
         match self {
-            Stored::Kept(_, text, _) => (text.len() as u64) << 1,
-            Stored::Erased(_) => ERASED,
+            Stored::Kept(..) => length,
+            Stored::Erased(..) => length | ERASED,
         }
     }
 
@@ -39,19 +42,20 @@ impl Stored<'_> {
         match self {
             Stored::Kept(salt, text, _) => [&salt[..], text.as_bytes()].concat(),
             // No string has this last byte, so no erased string is taken for one.
-            Stored::Erased(hash) => [&hash[..], &[0xFF]].concat(),
+            Stored::Erased(hash, text, _) => [&hash[..], text.as_bytes(), &[0xFF]].concat(),
         }
     }
 
-    fn hash(&self) -> StringHash {
+    /// Its hash in the chain.
+    pub(super) fn hash(&self) -> StringHash {
         match self {
             Stored::Kept(salt, text, _) => string_hash(salt, text.as_bytes()),
-            Stored::Erased(hash) => **hash,
+            Stored::Erased(hash, ..) => **hash,
         }
     }
 }
 
-/// The length of an erased string.
+/// Set in the head of an erased string.
 const ERASED: u64 = 1;
 
 /// The tables of a decoded frame, borrowed from its payload.
@@ -107,12 +111,9 @@ impl<'a> Tables<'a> {
         Ok(*channel)
     }
 
-    /// The text of a name; `None` if it was erased.
-    pub(in crate::log) fn name_text(&self, at: NameAt) -> Result<Option<&'a str>, CodecError> {
-        Ok(match look_up(&self.names, "name", at)? {
-            Stored::Kept(_, text, _) => Some(text),
-            Stored::Erased(_) => None,
-        })
+    /// The text of a name.
+    pub(in crate::log) fn name_text(&self, at: NameAt) -> Result<&'a str, CodecError> {
+        look_up(&self.names, "name", at).map(Stored::text)
     }
 
     /// Computes the hashes for the chain. They are the costly half of a verification, so this is done only on demand.
@@ -139,14 +140,10 @@ fn strings<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError> {
     let count = reader.count(1 + SALT_BYTES)?;
     let mut strings = Vec::with_capacity(count);
     for _ in 0..count {
-        strings.push(match length(reader.varint()?)? {
-            Some(length) => {
-                let salt = chunk::<SALT_BYTES>(reader)?;
-                let from = reader.left();
-                Stored::Kept(salt, text(reader, length)?, from)
-            }
-            None => Stored::Erased(chunk::<STRING_HASH_BYTES>(reader)?),
-        });
+        let head = Head::of(reader.varint()?)?;
+        let mut marks = reader.clone();
+        reader.take(head.mark_bytes())?;
+        strings.push(head.string(&mut marks, reader)?);
     }
     Ok(strings)
 }
@@ -155,45 +152,60 @@ fn strings<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError> {
 fn string_columns<'a>(reader: &mut Reader<'a>) -> Result<Vec<Stored<'a>>, CodecError> {
     let count = reader.count(1 + SALT_BYTES)?;
     let mut heads = reader.clone();
-    let mut salts = reader.clone();
+    let mut marks = reader.clone();
     for _ in 0..count {
-        salts.varint()?;
+        marks.varint()?;
     }
-    let mut texts = salts.clone();
+    let mut texts = marks.clone();
     let mut lengths = heads.clone();
     for _ in 0..count {
-        texts.take(match length(lengths.varint()?)? {
-            Some(_) => SALT_BYTES,
-            None => STRING_HASH_BYTES,
-        })?;
+        texts.take(Head::of(lengths.varint()?)?.mark_bytes())?;
     }
     let mut strings = Vec::with_capacity(count);
     for _ in 0..count {
-        strings.push(match length(heads.varint()?)? {
-            Some(length) => {
-                let salt = chunk::<SALT_BYTES>(&mut salts)?;
-                let from = texts.left();
-                Stored::Kept(salt, text(&mut texts, length)?, from)
-            }
-            None => Stored::Erased(chunk::<STRING_HASH_BYTES>(&mut salts)?),
-        });
+        let head = Head::of(heads.varint()?)?;
+        strings.push(head.string(&mut marks, &mut texts)?);
     }
     *reader = texts;
     Ok(strings)
 }
 
-/// The length of a string; `None` if it was erased.
-fn length(head: u64) -> Result<Option<usize>, CodecError> {
-    match head {
-        ERASED => Ok(None),
-        head if head & ERASED == 0 => match usize::try_from(head >> 1) {
-            Ok(length) => Ok(Some(length)),
-            Err(_) => Err(CodecError::Number),
-        },
-        value => Err(CodecError::Unknown {
-            what: "string",
-            value,
-        }),
+/// How long a string is, and whether it was erased.
+#[derive(Clone, Copy)]
+struct Head {
+    length: usize,
+    erased: bool,
+}
+
+impl Head {
+    fn of(head: u64) -> Result<Head, CodecError> {
+        Ok(Head {
+            length: usize::try_from(head >> 1).map_err(|_| CodecError::Number)?,
+            erased: head & ERASED != 0,
+        })
+    }
+
+    /// Bytes of its salt or hash.
+    fn mark_bytes(self) -> usize {
+        if self.erased {
+            STRING_HASH_BYTES
+        } else {
+            SALT_BYTES
+        }
+    }
+
+    /// The string, of which the salt or hash and the text are read in two places.
+    fn string<'a>(
+        self,
+        marks: &mut Reader<'a>,
+        texts: &mut Reader<'a>,
+    ) -> Result<Stored<'a>, CodecError> {
+        let from = texts.left();
+        Ok(if self.erased {
+            Stored::Erased(chunk(marks)?, text(texts, self.length)?, from)
+        } else {
+            Stored::Kept(chunk(marks)?, text(texts, self.length)?, from)
+        })
     }
 }
 
@@ -213,19 +225,15 @@ pub(in crate::log) struct ChannelScope {
 }
 
 impl ChannelScope {
-    /// The scope of a channel; `None` if names were erased, so that it is not known.
-    pub(in crate::log) fn of(channel: &str, tables: &Tables<'_>) -> Option<ChannelScope> {
-        if tables.names.iter().any(Stored::is_erased) {
-            return None;
-        }
-        let is_it =
-            |name: &Stored<'_>| matches!(name, Stored::Kept(_, text, _) if *text == channel);
+    /// The scope of a channel.
+    pub(in crate::log) fn of(channel: &str, tables: &Tables<'_>) -> ChannelScope {
+        let is_it = |name: &Stored<'_>| name.text() == channel;
         let names: Vec<bool> = tables.names.iter().map(is_it).collect();
         let has = |&[of, ..]: &[NameAt; 4]| names.get(of as usize).is_some_and(|is| *is);
-        Some(ChannelScope {
+        ChannelScope {
             members: tables.members.iter().map(has).collect(),
             names,
-        })
+        }
     }
 
     pub(in crate::log::codec) fn has_name(&self, at: NameAt) -> bool {
@@ -249,8 +257,7 @@ pub(in crate::log) struct LazyTables {
 enum LazyName {
     Interned(NameId),
     /// It is there in the payload.
-    Kept(Place),
-    Erased(StringHash),
+    Stored(Place),
 }
 
 #[derive(Clone, Copy)]
@@ -262,8 +269,7 @@ enum LazyMember {
 /// One text for all entries that use it: most metadata repeats.
 enum LazyText {
     Made(Text),
-    Kept(Place),
-    Erased(StringHash),
+    Stored(Place),
 }
 
 /// Where a string is in a payload.
@@ -275,7 +281,8 @@ struct Place {
 }
 
 impl Place {
-    fn of(text: &str, from_end: usize) -> Place {
+    fn of(string: &Stored<'_>) -> Place {
+        let (Stored::Kept(_, text, from_end) | Stored::Erased(_, text, from_end)) = *string;
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
         Place { from_end, length }
     }
@@ -289,14 +296,8 @@ impl Place {
 
 impl LazyTables {
     pub(in crate::log) fn new(tables: &Tables<'_>) -> LazyTables {
-        let name = |name: &Stored<'_>| match *name {
-            Stored::Kept(_, text, from_end) => LazyName::Kept(Place::of(text, from_end)),
-            Stored::Erased(hash) => LazyName::Erased(*hash),
-        };
-        let text = |text: &Stored<'_>| match *text {
-            Stored::Kept(_, text, from_end) => LazyText::Kept(Place::of(text, from_end)),
-            Stored::Erased(hash) => LazyText::Erased(*hash),
-        };
+        let name = |name| LazyName::Stored(Place::of(name));
+        let text = |text| LazyText::Stored(Place::of(text));
         LazyTables {
             names: tables.names.iter().map(name).collect(),
             members: tables
@@ -334,8 +335,7 @@ impl<'a> TableReader<'a> {
         let name = slot(&mut self.tables.names, "name", at)?;
         let interned = match *name {
             LazyName::Interned(known) => return Ok(known),
-            LazyName::Kept(place) => self.names.intern(place.text(self.payload)?),
-            LazyName::Erased(hash) => self.names.intern(&erased(&hash)),
+            LazyName::Stored(place) => self.names.intern(place.text(self.payload)?),
         };
         *name = LazyName::Interned(interned);
         Ok(interned)
@@ -368,8 +368,7 @@ impl<'a> TableReader<'a> {
         let text = slot(&mut self.tables.texts, "text", at)?;
         let made: Text = match text {
             LazyText::Made(made) => return Ok(Arc::clone(made)),
-            LazyText::Kept(place) => Arc::from(place.text(self.payload)?),
-            LazyText::Erased(hash) => return Ok(Arc::from(erased(hash))),
+            LazyText::Stored(place) => Arc::from(place.text(self.payload)?),
         };
         *text = LazyText::Made(Arc::clone(&made));
         Ok(made)
@@ -381,26 +380,4 @@ impl<'a> TableReader<'a> {
     ) -> Result<Option<Text>, CodecError> {
         at.map(|at| self.text(at)).transpose()
     }
-
-    /// Metadata must be JSON, even if it was erased.
-    pub(in crate::log::codec) fn meta(
-        &mut self,
-        at: Option<TextAt>,
-    ) -> Result<Option<Text>, CodecError> {
-        let Some(at) = at else { return Ok(None) };
-        if let LazyText::Erased(hash) = slot(&mut self.tables.texts, "text", at)? {
-            return Ok(Some(Arc::from(format!("\"{}\"", erased(hash)))));
-        }
-        self.text(at).map(Some)
-    }
-}
-
-/// The text for an erased string: it is the same for every use of one name, and never a real name.
-fn erased(hash: &StringHash) -> String {
-    let mut text = String::from("erased:");
-    for byte in hash {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

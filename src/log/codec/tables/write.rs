@@ -152,7 +152,7 @@ fn next(hashes: &mut Vec<StringHash>, hash: StringHash) -> u32 {
     at
 }
 
-/// Writes the length and the erased bit as one number, then salt and bytes. (An erased string has the hash instead.)
+/// Writes a string: twice its length, then salt and bytes. What erases strings writes blocks alone.
 fn put_string(out: &mut Vec<u8>, text: &str, salt: &Salt) {
     put_varint(out, (text.len() as u64) << 1);
     out.extend_from_slice(salt);

@@ -1,0 +1,77 @@
+//! `forget`: makes a store again without the strings of a person, and verifies it before it takes the place of what is there.
+
+use super::VerifyDepth;
+use crate::domain::time::Millis;
+use crate::log::eraser::Erased;
+use crate::store::{ForgetError, Forgetting, Options, Store};
+use std::path::Path;
+
+/// What was forgotten of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForgottenUser {
+    /// What stands for their name now.
+    pub stand_in: String,
+    /// What was found of them.
+    pub found: Erased,
+    /// Whether anything was.
+    pub is_known: bool,
+}
+
+/// Forgets a user of the store in a folder: everywhere, or as a publisher in one channel. With `dry_run` it only says what
+/// would go. `now` is Unix ms.
+///
+/// Their name, connections, metadata, reasons and ids are gone from all files of the store; what happened when remains under
+/// stand-ins. Backups that were made before still have them.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use rollbook::{Event, Options, Store, care::forget};
+/// # let dir = tempfile::tempdir()?;
+/// let store = Store::open(dir.path(), Options::default())?;
+/// store.record(&[Event::join("room", "chat", "lily").at(1_000)])?;
+/// drop(store);
+/// let forgotten = forget(dir.path(), "lily", None, 2_000, false)?;
+/// assert_eq!(forgotten.found.changes, 1);
+/// let store = Store::open(dir.path(), Options::default())?;
+/// let who = store.who("room", &Default::default())?;
+/// assert_eq!(who.topics[0].publishers[0].user, forgotten.stand_in);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`ForgetError`]: then what was there is as it was.
+pub fn forget(
+    dir: &Path,
+    user: &str,
+    channel: Option<&str>,
+    now: Millis,
+    dry_run: bool,
+) -> Result<ForgottenUser, ForgetError> {
+    let forgetting = Forgetting::begin(dir, user, channel, now)?;
+    let forgotten = ForgottenUser {
+        stand_in: forgetting.stand_in.clone(),
+        found: forgetting.found,
+        is_known: forgetting.is_known,
+    };
+    if dry_run {
+        return Ok(forgotten);
+    }
+    let store = forgetting.staged()?;
+    let verified = store.verify(VerifyDepth::Form, |_| {})?;
+    if let Some(problem) = verified.problems.into_iter().next() {
+        let (seq, detail) = (problem.seq, problem.detail);
+        return Err(ForgetError::Unsound { seq, detail });
+    }
+    if store.head() != forgetting.head {
+        let detail = format!("entries up to {} are missing", forgetting.head);
+        let seq = store.head();
+        return Err(ForgetError::Unsound { seq, detail });
+    }
+    drop(store);
+    forgetting.take_place()?;
+    // What is derived from the log is derived again now, and not by the next one who asks.
+    Store::open(dir, Options::default().create(false))?.rebuild()?;
+    Ok(forgotten)
+}

@@ -1,0 +1,80 @@
+//! `forget`: removes the strings of one person from the store.
+
+use super::{failure, now};
+use crate::care::{ForgetError, ForgottenUser, forget};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::help::HELP;
+use crate::cli::progress::say;
+use crate::cli::text::{count, many};
+use clap::Args;
+use std::path::Path;
+
+/// `forget`.
+#[derive(Debug, Args)]
+#[command(help_template = HELP, before_help = "Examples:
+  rollbook --data ./rolls forget --user lily --dry-run      what would go
+  rollbook --data ./rolls forget --user lily
+  rollbook --data ./rolls forget --user lily --channel studio-7
+", after_help = "The user's name, connections, metadata, reasons and ids go from all files of the store, for good; when somebody \
+came and went remains, under a stand-in, and every answer about others. What this command cannot reach still has them: earlier \
+backups, exports, files that were ingested, and the free room of the disk.")]
+pub struct ForgetArgs {
+    /// Who is forgotten
+    #[arg(long, value_name = "USER", allow_hyphen_values = true)]
+    pub user: String,
+    /// Only as a publisher in this channel
+    #[arg(long, value_name = "CHANNEL", allow_hyphen_values = true)]
+    pub channel: Option<String>,
+    /// Only say what would go
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+pub(in crate::cli) fn run(data: &Path, args: &ForgetArgs) -> Result<(), Failure> {
+    let channel = args.channel.as_deref();
+    let forgotten = forget(data, &args.user, channel, now(), args.dry_run);
+    let forgotten = forgotten.map_err(|error| not_forgotten(data, error))?;
+    if !forgotten.is_known {
+        let what = format!("the log has nothing of the user \"{}\"", args.user);
+        return Err(Failure::new(Exit::NotFound, what));
+    }
+    say(&went(&forgotten, args.dry_run));
+    if forgotten.found.mentions > 0 {
+        say(&format!(
+            "{} of others name this user, and stay",
+            many(forgotten.found.mentions, "text", "texts")
+        ));
+    }
+    if !args.dry_run {
+        say("earlier backups still have this user: make a new one, and remove them");
+    }
+    Ok(())
+}
+
+/// What went, in a sentence.
+fn went(forgotten: &ForgottenUser, dry_run: bool) -> String {
+    let found = &forgotten.found;
+    let what = format!(
+        "{} changes, {} texts, {} rejected lines",
+        count(found.changes),
+        count(found.texts),
+        count(found.rejects)
+    );
+    match dry_run {
+        true => format!("{what} would be stripped of their names; nothing was changed"),
+        false => format!(
+            "{what} are stripped of their names: {} stands for the user now",
+            forgotten.stand_in
+        ),
+    }
+}
+
+fn not_forgotten(data: &Path, error: ForgetError) -> Failure {
+    match error {
+        ForgetError::Store(error) => failure(data, error),
+        ForgetError::Unsound { .. } => {
+            Failure::new(Exit::Corrupt, format!("nothing was changed: {error}"))
+        }
+        _ => Failure::new(Exit::Failed, error.to_string()),
+    }
+}
