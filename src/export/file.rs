@@ -3,7 +3,7 @@
 
 #[cfg(feature = "parquet")]
 use super::parquet::ParquetRows;
-use super::record::{Csv, ExportRow, json_line};
+use super::record::{Csv, CsvStyle, ExportRow, json_line};
 use crate::store::StoreError;
 use flate2::write::GzEncoder;
 use std::io::{self, BufWriter, Write};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[doc(hidden)]
 pub enum RowFormat {
     /// A header and rows.
-    Csv,
+    Csv(CsvStyle),
     /// One object per line.
     Jsonl,
     /// Columns.
@@ -23,9 +23,16 @@ pub enum RowFormat {
     Parquet,
 }
 
+impl RowFormat {
+    /// CSV for programs.
+    pub const CSV: RowFormat = RowFormat::Csv(CsvStyle::Plain);
+}
+
 /// How what is written is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FileCompression {
+#[doc(hidden)]
+#[allow(clippy::exhaustive_enums, missing_docs)]
+pub enum FileCompression {
     Plain,
     Gzip,
     Zstd,
@@ -37,7 +44,8 @@ enum FileCompression {
 pub struct ExportFormat {
     /// Its rows.
     pub rows: RowFormat,
-    compression: FileCompression,
+    /// How they are compressed.
+    pub compression: FileCompression,
 }
 
 impl ExportFormat {
@@ -57,7 +65,7 @@ impl ExportFormat {
             _ => (FileCompression::Plain, last),
         };
         let rows = match form.as_str() {
-            "csv" => RowFormat::Csv,
+            "csv" => RowFormat::CSV,
             "jsonl" => RowFormat::Jsonl,
             // Its columns are compressed already.
             #[cfg(feature = "parquet")]
@@ -131,8 +139,8 @@ pub enum Existing {
 #[doc(hidden)]
 #[allow(clippy::exhaustive_enums)]
 pub enum ExportTarget<'a> {
-    /// A file, in the format that its name ends in.
-    File(&'a Path, Existing),
+    /// A file.
+    File(&'a Path, ExportFormat, Existing),
     /// Standard output, or an answer.
     Stream(ExportFormat, Box<dyn Write + Send + 'a>),
 }
@@ -150,7 +158,9 @@ impl ExportTarget<'_> {
         feed: impl FnOnce(&mut dyn FnMut(&T) -> bool) -> Result<(), ExportError>,
     ) -> Result<u64, ExportError> {
         match self {
-            ExportTarget::File(file, existing) => write_file(file, existing, progress, feed),
+            ExportTarget::File(file, format, existing) => {
+                write_file(file, (format, existing), progress, feed)
+            }
             ExportTarget::Stream(format, sink) => {
                 write_rows(format, sink, (Path::new("-"), progress), feed)
             }
@@ -160,11 +170,10 @@ impl ExportTarget<'_> {
 
 fn write_file<T: ExportRow>(
     file: &Path,
-    existing: Existing,
+    (format, existing): (ExportFormat, Existing),
     progress: &mut dyn FnMut(u64) -> bool,
     feed: impl FnOnce(&mut dyn FnMut(&T) -> bool) -> Result<(), ExportError>,
 ) -> Result<u64, ExportError> {
-    let format = ExportFormat::of(file)?;
     if existing == Existing::Keep && file.exists() {
         return Err(ExportError::Exists(file.to_owned()));
     }
@@ -192,7 +201,7 @@ fn write_file<T: ExportRow>(
 }
 
 /// Bytes that are buffered before a write.
-const BUFFER_BYTES: usize = 256 << 10;
+const BUFFER_BYTES: usize = 32 << 10;
 /// zstd's level for a file of rows.
 const ZSTD_LEVEL: i32 = 3;
 /// Rows between two calls of `progress`.
@@ -299,7 +308,7 @@ impl<'a, T: ExportRow, W: Write + Send> ExportWriter<'a, T, Packed<W>> {
         progress: &'a mut dyn FnMut(u64) -> bool,
     ) -> io::Result<Self> {
         let form = match format {
-            RowFormat::Csv => RowForm::Csv(Box::new(Csv::new(sink))),
+            RowFormat::Csv(style) => RowForm::Csv(Box::new(Csv::styled(sink, style)?)),
             RowFormat::Jsonl => RowForm::Jsonl(sink),
             #[cfg(feature = "parquet")]
             RowFormat::Parquet => RowForm::Parquet(Box::new(ParquetRows::new(sink, T::TABLE)?)),

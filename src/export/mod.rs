@@ -33,7 +33,7 @@ use std::path::Path;
 
 pub use file::{Existing, ExportError};
 #[doc(hidden)]
-pub use file::{ExportFormat, ExportTarget, RowFormat};
+pub use file::{ExportFormat, ExportTarget, FileCompression, RowFormat};
 
 /// What to export.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ impl Store {
         mut progress: impl FnMut(u64) -> bool,
         mut unclear: impl FnMut(u64),
     ) -> Result<u64, ExportError> {
-        let target = ExportTarget::File(file, existing);
+        let target = ExportTarget::File(file, ExportFormat::of(file)?, existing);
         self.export_to(target, what, &mut progress, &mut unclear)
     }
 

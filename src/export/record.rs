@@ -3,11 +3,13 @@
 
 use super::cells::{Cell, CellSink, fields};
 use super::schema::{self, SchemaRow, TableSchema};
+use crate::domain::time::Millis;
 use crate::ingest::IngestSummary;
 use crate::query::answer::{
     Attendance, ChannelAnswer, Gap, HistoryEntry, Meta, Missed, MissedMember, RejectAnswer,
     Session, Stats, Time, UserStats, Verified, Who,
 };
+use crate::query::calendar::Zone;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::io::{self, Write};
@@ -30,9 +32,25 @@ pub trait ExportRow: Serialize {
     }
 }
 
+/// How CSV is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(clippy::exhaustive_enums)]
+pub enum CsvStyle {
+    /// For programs: every text as it is, times as RFC 3339 in UTC.
+    #[default]
+    Plain,
+    /// For spreadsheets, which otherwise guess the encoding, run a text that begins as a formula does, and take times for
+    /// text: marked as UTF-8, such texts disarmed, times of this zone in the form that they know.
+    Spreadsheet(Zone),
+}
+
+/// The mark of UTF-8 at the front of a file.
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Rows of CSV below their header, which is written even without rows.
 pub struct Csv<T, W: Write> {
     csv: csv::Writer<W>,
+    style: CsvStyle,
     headed: bool,
     row: PhantomData<fn(&T)>,
 }
@@ -42,9 +60,24 @@ impl<T: ExportRow, W: Write> Csv<T, W> {
     pub fn new(sink: W) -> Self {
         Csv {
             csv: csv::Writer::from_writer(sink),
+            style: CsvStyle::Plain,
             headed: false,
             row: PhantomData,
         }
+    }
+
+    /// The same, of another style.
+    ///
+    /// # Errors
+    /// When its mark cannot be written.
+    pub fn styled(mut sink: W, style: CsvStyle) -> io::Result<Self> {
+        if let CsvStyle::Spreadsheet(_) = style {
+            sink.write_all(UTF8_MARK)?;
+        }
+        Ok(Csv {
+            style,
+            ..Csv::new(sink)
+        })
     }
 
     /// Writes the next row, or rows.
@@ -53,7 +86,10 @@ impl<T: ExportRow, W: Write> Csv<T, W> {
     /// When it cannot be written.
     pub fn row(&mut self, row: &T) -> io::Result<()> {
         self.head()?;
-        row.rows(&mut CsvCells(&mut self.csv))
+        row.rows(&mut CsvCells {
+            csv: &mut self.csv,
+            style: self.style,
+        })
     }
 
     /// Writes out what is still buffered.
@@ -84,24 +120,52 @@ impl<T: ExportRow, W: Write> Csv<T, W> {
     }
 }
 
-struct CsvCells<'c, W: Write>(&'c mut csv::Writer<W>);
+struct CsvCells<'c, W: Write> {
+    csv: &'c mut csv::Writer<W>,
+    style: CsvStyle,
+}
+
+impl<W: Write> CsvCells<'_, W> {
+    fn text(&mut self, text: &str) -> csv::Result<()> {
+        // OWASP, "CSV Injection": what begins so is run by spreadsheets, and an apostrophe makes it a text.
+        let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        match self.style {
+            CsvStyle::Spreadsheet(_) if is_formula => self.csv.write_field(format!("'{text}")),
+            _ => self.csv.write_field(text),
+        }
+    }
+
+    fn time(&mut self, time: Millis) -> csv::Result<()> {
+        let wall = match self.style {
+            CsvStyle::Plain => None,
+            CsvStyle::Spreadsheet(zone) => zone.wall(time),
+        };
+        match wall {
+            Some(wall) => {
+                let wall = wall.format("%Y-%m-%d %H:%M:%S%.3f");
+                self.csv.write_field(wall.to_string())
+            }
+            None => self.csv.write_field(Time(time).to_string()),
+        }
+    }
+}
 
 impl<W: Write> CellSink for CsvCells<'_, W> {
     fn cell(&mut self, cell: Cell<'_>) -> io::Result<()> {
         Ok(match cell {
-            Cell::Null => self.0.write_field(b""),
+            Cell::Null => self.csv.write_field(b""),
             // Metadata is always JSON, because the string "5" and the number 5 are not the same.
-            Cell::Text(text) | Cell::Json(text) => self.0.write_field(text),
-            Cell::Integer(number) => self.0.write_field(number.to_string()),
-            Cell::Number(number) => self.0.write_field(serde_json::to_string(&number)?),
-            Cell::Boolean(true) => self.0.write_field(b"true"),
-            Cell::Boolean(false) => self.0.write_field(b"false"),
-            Cell::Time(time) => self.0.write_field(Time(time).to_string()),
+            Cell::Text(text) | Cell::Json(text) => self.text(text),
+            Cell::Integer(number) => self.csv.write_field(number.to_string()),
+            Cell::Number(number) => self.csv.write_field(serde_json::to_string(&number)?),
+            Cell::Boolean(true) => self.csv.write_field(b"true"),
+            Cell::Boolean(false) => self.csv.write_field(b"false"),
+            Cell::Time(time) => self.time(time),
         }?)
     }
 
     fn end_row(&mut self) -> io::Result<()> {
-        Ok(self.0.write_record(None::<&[u8]>)?)
+        Ok(self.csv.write_record(None::<&[u8]>)?)
     }
 }
 

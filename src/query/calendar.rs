@@ -15,7 +15,7 @@ use chrono_tz::Tz as ZoneRules;
 use std::fmt::{Display, Formatter};
 use std::str::FromStr;
 
-/// A zone of the IANA database, such as `Europe/Berlin`. Without the feature `zones` there is only `UTC`.
+/// A zone of the IANA database, such as `Europe/Berlin`; by default `UTC`. Without the feature `zones` there is only `UTC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zone(ZoneRules);
 
@@ -25,6 +25,15 @@ pub struct Zone(ZoneRules);
     "there is no zone \"{0}\": write a name of the IANA database, as in Europe/Berlin, America/New_York or UTC"
 )]
 pub struct NoSuchZone(String);
+
+impl Default for Zone {
+    fn default() -> Zone {
+        #[cfg(feature = "zones")]
+        return Zone(ZoneRules::UTC);
+        #[cfg(not(feature = "zones"))]
+        return Zone(ZoneRules);
+    }
+}
 
 #[cfg(feature = "zones")]
 fn rules(name: &str) -> Option<ZoneRules> {

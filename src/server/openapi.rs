@@ -1,7 +1,9 @@
 //! The API's own description (OpenAPI 3.1), generated from the route tables and the types.
 
 use super::api_error::ErrorBody;
+use super::read::list::LIST_TYPES;
 use super::route::{AnswerForm, Route};
+use crate::export::RowFormat;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use schemars::generate::SchemaSettings;
@@ -115,10 +117,21 @@ fn answer(route: &Route, generator: &mut SchemaGenerator) -> (&'static str, Valu
             "200",
             content("application/json", schema(generator).to_value()),
         ),
-        AnswerForm::List(schema) => (
-            "200",
-            content("application/x-ndjson", schema(generator).to_value()),
-        ),
+        AnswerForm::List(schema) => {
+            let lines = schema(generator).to_value();
+            let forms = LIST_TYPES.iter().map(|&(kind, rows)| {
+                let schema = match rows {
+                    RowFormat::Jsonl => lines.clone(),
+                    _ => json!({ "type": "string" }),
+                };
+                (kind.to_owned(), json!({ "schema": schema }))
+            });
+            let forms: Map<String, Value> = forms.collect();
+            (
+                "200",
+                json!({ "description": route.summary, "content": forms }),
+            )
+        }
         AnswerForm::Text(kind) => ("200", content(kind, json!({ "type": "string" }))),
         AnswerForm::Socket(what) | AnswerForm::Live(what) => {
             ("101", json!({ "description": what }))

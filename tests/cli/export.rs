@@ -46,6 +46,52 @@ fn a_file_has_what_the_query_prints() {
 }
 
 #[test]
+fn a_spreadsheet_gets_local_times_and_no_formulas() {
+    let folder = folder!();
+    let line = |user: &str, ts: u64| {
+        format!(
+            "{{\"t\":\"join\",\"channel\":\"c\",\"topic\":\"t\",\"user\":\"{user}\",\"ts\":{ts}}}\n"
+        )
+    };
+    // One moment before summer time begins in Berlin, and one after.
+    folder.ingest(
+        line("=1+1", 1_774_742_399_000) + &line("zoë", 1_774_749_600_000),
+        &[],
+    );
+    let args = [
+        "export",
+        "--to",
+        "a.csv",
+        "--what",
+        "sessions",
+        "--spreadsheet",
+    ];
+    folder
+        .run(&[&args[..], &["--zone", "Europe/Berlin"]].concat())
+        .ok();
+    let written = read(&folder, "a.csv");
+    let mut lines = written.strip_prefix('\u{feff}').unwrap().lines();
+    assert!(lines.next().unwrap().starts_with("channel,topic,user"));
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .starts_with("c,t,'=1+1,,2026-03-29 00:59:59.000,")
+    );
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .starts_with("c,t,zoë,,2026-03-29 04:00:00.000,")
+    );
+    folder.run(&[&args[..], &["--force"]].concat()).ok();
+    assert!(read(&folder, "a.csv").contains("2026-03-28 23:59:59.000"));
+    folder
+        .run(&["export", "--to", "a.jsonl", "--spreadsheet"])
+        .fails(2);
+}
+
+#[test]
 fn filters_are_those_of_the_query() {
     let folder = evening();
     let filters = ["studio-7", "--user", "gus", "--topic", "chat"];

@@ -158,6 +158,52 @@ async fn what_is_asked_is_answered_as_on_the_command_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lists_come_as_csv_or_parquet_and_compressed_to_who_asks_for_that() {
+    let folder = folder!();
+    let store = Store::open(folder.path("store"), Options::default()).unwrap();
+    let served = Served::open(store).await;
+    let evening = include_str!("../../examples/weak-network-evening.jsonl");
+    served
+        .post("/v1/events?observer=e", evening)
+        .await
+        .expect(200);
+    let mut heard = Vec::new();
+    for (path, args) in SAME.iter().filter(|(path, _)| !path.starts_with("who")) {
+        let path = format!("/v1/{path}");
+        let ask = async |accept: &str, encoding: &str| {
+            let head = [("accept", accept), ("accept-encoding", encoding)];
+            let got = served.ask("GET", &path, &head, "").await.expect(200);
+            assert_eq!(got.header("vary"), "accept, accept-encoding");
+            assert_eq!(got.header("content-encoding"), encoding);
+            got
+        };
+        let csv = ask("text/csv", "").await;
+        assert_eq!(csv.kind, "text/csv");
+        let packed = ask("text/csv", "zstd").await.bytes;
+        assert_eq!(zstd::decode_all(&packed[..]).unwrap(), csv.bytes);
+        let packed = ask("text/csv", "gzip").await.bytes;
+        let mut plain = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut plain)
+            .unwrap();
+        assert_eq!(plain, csv.bytes);
+        let parquet = ask("application/vnd.apache.parquet", "").await;
+        assert!(parquet.bytes.starts_with(b"PAR1") && parquet.bytes.ends_with(b"PAR1"));
+        heard.push((args, csv.body));
+    }
+    // An error has no form.
+    let head = [("accept", "text/csv"), ("accept-encoding", "gzip")];
+    let got = served
+        .ask("GET", "/v1/gaps?channel=nobody", &head, "")
+        .await;
+    assert_eq!(got.expect(404).error(), "there is no channel \"nobody\"");
+    drop(served.stop().await);
+    for (args, heard) in heard {
+        let printed = folder.run(&[args, &["--format", "csv"][..]].concat()).ok();
+        assert_eq!(heard, printed.out, "{args:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_said_by_name() {
     let served = Served::open(Store::in_memory(Options::default()).unwrap()).await;
     let lines = [join("room", "tony", 1_000), join("room", "lily", 1_000_000)];

@@ -120,6 +120,8 @@ pub struct Got {
     pub status: u16,
     pub kind: String,
     pub head: hyper::HeaderMap,
+    pub bytes: Bytes,
+    /// The same as text.
     pub body: String,
 }
 
@@ -183,13 +185,13 @@ pub async fn ask(
     let kind = answer.headers().get("content-type");
     let kind = kind.map_or(String::new(), |kind| kind.to_str().unwrap().to_owned());
     let head = answer.headers().clone();
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
-    // What is no text is only counted, by the tests that ask for it.
-    let body = String::from_utf8_lossy(&body).into_owned();
+    let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+    let body = String::from_utf8_lossy(&bytes).into_owned();
     Got {
         status,
         kind,
         head,
+        bytes,
         body,
     }
 }
@@ -219,6 +221,7 @@ pub async fn connect(stream: TcpStream, path: &str) -> Result<Socket, Got> {
             status: refusal.status().as_u16(),
             kind: String::new(),
             head: refusal.headers().clone(),
+            bytes: Bytes::new(),
             body: String::from_utf8(refusal.into_body().unwrap_or_default()).unwrap(),
         }),
         Err(error) => panic!("{error}"),

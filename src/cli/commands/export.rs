@@ -13,6 +13,7 @@ use crate::cli::output::OutputFormat;
 use crate::cli::progress::{FileProgress, say};
 use crate::cli::text::count;
 use crate::domain::time::Millis;
+use crate::export::record::CsvStyle;
 use crate::export::{Existing, ExportError, ExportFormat, ExportKind, ExportTarget, RowFormat};
 use crate::query::answer::{EntryType, OriginAnswer};
 use crate::query::calendar::Zone;
@@ -38,6 +39,7 @@ use {
   rollbook export --what sessions --to stays.parquet
   rollbook export studio-7 --from -24h --to entries.jsonl.zst
   rollbook export --what stats --to - --format csv | head
+  rollbook export --what sessions --to stays.csv --spreadsheet --zone Europe/Berlin
   rollbook export --after-seq 120000 --type join,leave --to more.parquet
   duckdb -c \"select \\\"user\\\", sum(min_ms) from 'stays.parquet' group by all\"
 ")]
@@ -51,6 +53,10 @@ pub struct ExportArgs {
     /// What to write
     #[arg(long, default_value = "entries")]
     pub what: ExportRows,
+    /// Of CSV only: for spreadsheets. Times are those of --zone, in the form that they know; texts that they would run as formulas
+    /// begin with an apostrophe
+    #[arg(long)]
+    pub spreadsheet: bool,
     /// Replace the file if there is one
     #[arg(long)]
     pub force: bool,
@@ -96,7 +102,7 @@ pub enum ExportRows {
 pub(in crate::cli) fn run(everywhere: &GlobalArgs, args: &ExportArgs) -> Result<(), Failure> {
     let (data, zone) = (everywhere.data.as_path(), everywhere.zone);
     // What is wrong with the command line is said before a store is opened.
-    let target = args.target(data, everywhere.format)?;
+    let target = args.target(everywhere)?;
     args.check()?;
     let what = args.what(zone)?;
     let found = find(data, open)?;
@@ -146,33 +152,42 @@ pub(in crate::cli) fn run(everywhere: &GlobalArgs, args: &ExportArgs) -> Result<
 
 impl ExportArgs {
     /// Where the rows go, and how they are written.
-    fn target(
-        &self,
-        data: &Path,
-        asked: Option<OutputFormat>,
-    ) -> Result<ExportTarget<'_>, Failure> {
+    fn target(&self, everywhere: &GlobalArgs) -> Result<ExportTarget<'_>, Failure> {
         let usage = |what: &str| Err(Failure::new(Exit::Usage, what.to_owned()));
-        if self.file == Path::new("-") {
+        let (data, asked) = (everywhere.data.as_path(), everywhere.format);
+        let is_stream = self.file == Path::new("-");
+        let mut format = if is_stream {
             let rows = match asked {
-                Some(OutputFormat::Csv) => RowFormat::Csv,
+                Some(OutputFormat::Csv) => RowFormat::CSV,
                 Some(OutputFormat::Jsonl) | None => RowFormat::Jsonl,
                 Some(_) => return usage("standard output gets --format csv or --format jsonl"),
             };
-            let sink = Box::new(std::io::stdout());
-            return Ok(ExportTarget::Stream(ExportFormat::plain(rows), sink));
-        }
-        let format = ExportFormat::of(&self.file).map_err(|error| export_failure(data, error))?;
+            ExportFormat::plain(rows)
+        } else {
+            ExportFormat::of(&self.file).map_err(|error| export_failure(data, error))?
+        };
         match (asked, format.rows) {
             (None, _)
-            | (Some(OutputFormat::Csv), RowFormat::Csv)
+            | (Some(OutputFormat::Csv), RowFormat::Csv(_))
             | (Some(OutputFormat::Jsonl), RowFormat::Jsonl) => {}
             _ => return usage("--format says something else than the name of the file"),
+        }
+        match (self.spreadsheet, &mut format.rows) {
+            (false, _) => {}
+            (true, RowFormat::Csv(style)) => {
+                *style = CsvStyle::Spreadsheet(everywhere.zone.unwrap_or_default());
+            }
+            (true, _) => return usage("--spreadsheet is for CSV"),
+        }
+        if is_stream {
+            let sink = Box::new(std::io::stdout());
+            return Ok(ExportTarget::Stream(format, sink));
         }
         let existing = match self.force {
             true => Existing::Replace,
             false => Existing::Keep,
         };
-        Ok(ExportTarget::File(&self.file, existing))
+        Ok(ExportTarget::File(&self.file, format, existing))
     }
 
     /// Whether the filters go with what is to be written.

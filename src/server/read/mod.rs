@@ -3,6 +3,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `queries` | questions with one answer |
+//! | `list` | answers that are lists: their formats, and how they are sent |
 //! | `backup` | the whole store as one stream |
 //! | `tailer`, `hub` | reads each new entry once, and keeps it for those who follow |
 //! | `entry_stream` | the entries after a position, then new ones |
@@ -18,6 +19,7 @@ pub(super) mod entry_stream;
 pub(super) mod feed;
 pub(super) mod forward;
 pub(super) mod hub;
+pub(super) mod list;
 pub(super) mod play;
 pub(super) mod queries;
 pub(super) mod subscribe;

@@ -1,5 +1,7 @@
 //! The queries: parameters go to the store, and its answer to the client. A client gets only the channels it may see.
 
+use super::list::ListForm;
+use crate::query::answer::{Stats, UserStats};
 use crate::query::params::{
     AttendanceParams, ChannelParams, HistoryParams, MissedParams, NoParams, SessionsParams,
     StatsParams, WhoParams,
@@ -8,6 +10,7 @@ use crate::server::access::auth::AuthContext;
 use crate::server::api_error::ApiError;
 use crate::server::app::App;
 use crate::server::query_params::QueryParams;
+use crate::store::Store;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
@@ -31,6 +34,7 @@ pub async fn who(
 pub async fn history(
     State(app): SharedApp,
     Extension(pass): Extension<AuthContext>,
+    form: ListForm,
     QueryParams(params): QueryParams<HistoryParams>,
 ) -> QueryResult {
     let mut filter = params.filter(app.now())?;
@@ -39,14 +43,14 @@ pub async fn history(
     // A limit of 0 still goes to the store, which checks that the channel exists.
     filter.limit = (left == 0).then_some(0);
     let client = pass.client.clone();
-    app.list(&client, move |store, rows| {
+    app.list(&client, form, move |store, row| {
         for entry in store.history(&filter)? {
             let entry = entry?;
             if !pass.sees(entry.channel.as_deref()) {
                 continue;
             }
             left -= 1;
-            if !rows.row(&entry) || left == 0 {
+            if !row(&entry) || left == 0 {
                 break;
             }
         }
@@ -58,13 +62,16 @@ pub async fn history(
 pub async fn missed(
     State(app): SharedApp,
     Extension(pass): Extension<AuthContext>,
-    QueryParams(params): QueryParams<MissedParams>,
+    form: ListForm,
+    QueryParams(mut params): QueryParams<MissedParams>,
 ) -> QueryResult {
+    // As on the command line: rows have a column for it.
+    params.detail |= form.is_rows();
     let filter = params.filter(app.now())?;
     let client = pass.client.clone();
-    app.list(&client, move |store, rows| {
+    app.list(&client, form, move |store, row| {
         let gaps = store.missed(&params.channel, &filter)?;
-        let _ = gaps.iter().all(|gap| rows.row(gap));
+        let _ = gaps.iter().all(row);
         Ok(())
     })
     .await
@@ -73,14 +80,15 @@ pub async fn missed(
 pub async fn sessions(
     State(app): SharedApp,
     Extension(pass): Extension<AuthContext>,
+    form: ListForm,
     QueryParams(params): QueryParams<SessionsParams>,
 ) -> QueryResult {
     let filter = params.filter(app.now())?;
     let client = pass.client.clone();
-    app.list(&client, move |store, rows| {
+    app.list(&client, form, move |store, row| {
         for session in store.sessions(&filter)? {
             let session = session?;
-            if pass.sees(Some(&session.channel)) && !rows.row(&session) {
+            if pass.sees(Some(&session.channel)) && !row(&session) {
                 break;
             }
         }
@@ -92,34 +100,39 @@ pub async fn sessions(
 pub async fn stats(
     State(app): SharedApp,
     Extension(pass): Extension<AuthContext>,
+    form: ListForm,
     QueryParams(params): QueryParams<StatsParams>,
 ) -> QueryResult {
     let filter = params.filter(app.now())?;
     let client = pass.client.clone();
-    app.list(&client, move |store, rows| {
-        if params.by.is_some() {
+    if params.by.is_some() {
+        let question = move |store: &Store, row: &mut dyn FnMut(&UserStats) -> bool| {
             let users = store.stats_by_user(&filter)?;
             let mut seen = users.iter().filter(|line| pass.sees(Some(&line.channel)));
-            let _ = seen.all(|line| rows.row(line));
-            return Ok(());
-        }
+            let _ = seen.all(row);
+            Ok(())
+        };
+        return app.list(&client, form, question).await;
+    }
+    let question = move |store: &Store, row: &mut dyn FnMut(&Stats) -> bool| {
         let stats = store.stats(&filter)?;
         let mut seen = stats.iter().filter(|line| pass.sees(Some(&line.channel)));
-        let _ = seen.all(|line| rows.row(line));
+        let _ = seen.all(row);
         Ok(())
-    })
-    .await
+    };
+    app.list(&client, form, question).await
 }
 
 pub async fn attendance(
     State(app): SharedApp,
     Extension(pass): Extension<AuthContext>,
+    form: ListForm,
     QueryParams(params): QueryParams<AttendanceParams>,
 ) -> QueryResult {
     let filter = params.filter(app.now())?;
-    app.list(&pass.client, move |store, rows| {
+    app.list(&pass.client, form, move |store, row| {
         let people = store.attendance(&params.channel, &filter)?;
-        let _ = people.iter().all(|line| rows.row(line));
+        let _ = people.iter().all(row);
         Ok(())
     })
     .await
@@ -128,15 +141,16 @@ pub async fn attendance(
 pub async fn channels(
     State(app): SharedApp,
     Extension(pass): Extension<AuthContext>,
+    form: ListForm,
     QueryParams(NoParams {}): QueryParams<NoParams>,
 ) -> QueryResult {
     let client = pass.client.clone();
-    app.list(&client, move |store, rows| {
+    app.list(&client, form, move |store, row| {
         let channels = store.channels()?;
         let mut seen = channels
             .iter()
             .filter(|line| pass.sees(Some(&line.channel)));
-        let _ = seen.all(|line| rows.row(line));
+        let _ = seen.all(row);
         Ok(())
     })
     .await
@@ -145,12 +159,13 @@ pub async fn channels(
 pub async fn gaps(
     State(app): SharedApp,
     Extension(pass): Extension<AuthContext>,
+    form: ListForm,
     QueryParams(params): QueryParams<ChannelParams>,
 ) -> QueryResult {
     let client = pass.client.clone();
-    app.list(&client, move |store, rows| {
+    app.list(&client, form, move |store, row| {
         let gaps = store.gaps(&params.channel)?;
-        let _ = gaps.iter().all(|gap| rows.row(gap));
+        let _ = gaps.iter().all(row);
         Ok(())
     })
     .await
@@ -160,12 +175,13 @@ pub async fn gaps(
 pub async fn rejects(
     State(app): SharedApp,
     Extension(pass): Extension<AuthContext>,
+    form: ListForm,
     QueryParams(NoParams {}): QueryParams<NoParams>,
 ) -> QueryResult {
     pass.access.demand_all_channels()?;
-    app.list(&pass.client, |store, rows| {
+    app.list(&pass.client, form, |store, row| {
         for reject in store.rejects()? {
-            if !rows.row(&reject?) {
+            if !row(&reject?) {
                 break;
             }
         }
