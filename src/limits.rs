@@ -254,6 +254,8 @@ pub const TOKEN_BYTES_MAX: usize = 16 << 10;
 pub const TOKEN_COMMAND_MS_MAX: u64 = 30_000;
 /// Bytes of recorded lines that may wait for the store, or for a server's acknowledgement.
 pub const RECORD_AHEAD_BYTES_MAX: usize = 64 << 20;
+/// Longest wait of `rollbook health` for its answer where it is given no other, ms.
+pub const HEALTH_MS_MAX: i64 = 5_000;
 /// Longest wait for a server's answer, and for each further piece of it, ms. It is longer than a server needs to give
 /// up.
 pub const ANSWER_MS_MAX: u64 = 45_000;

@@ -25,6 +25,8 @@ use std::time::Duration;
 #[cfg(feature = "client")]
 use crate::client::remote::{RemoteError, ServerClient};
 #[cfg(feature = "client")]
+use crate::client::token::TokenSource;
+#[cfg(feature = "client")]
 use crate::query::owner::OwnerFailure;
 
 /// Queries and opening a store take little time, so wait this long for another process that has the store open.
@@ -187,7 +189,10 @@ impl<'a> QueryBackend<'a> {
     pub fn of(everywhere: &'a GlobalArgs) -> Result<QueryBackend<'a>, Failure> {
         #[cfg(feature = "client")]
         if let Some(url) = &everywhere.url {
-            return Ok(QueryBackend::Server(Box::new(named(url)?)));
+            return Ok(QueryBackend::Server(Box::new(named(
+                url,
+                everywhere.tokens.source()?,
+            )?)));
         }
         let data = &everywhere.data;
         Ok(match find(data, open)? {
@@ -343,20 +348,19 @@ pub fn open_store(data: &Path) -> Result<Store, Failure> {
     open(data, PATIENCE).map_err(|error| failure(data, error))
 }
 
+/// A client for the server at a URL of the command line.
+///
+/// # Errors
+/// When the URL is wrong.
 #[cfg(feature = "client")]
-fn named(url: &str) -> Result<ServerClient, Failure> {
-    use super::commands::token_source_args;
+pub fn named(url: &str, tokens: TokenSource) -> Result<ServerClient, Failure> {
     use super::text::shown;
-    use crate::client::token::TokenSource;
     use crate::client::transport::Address;
 
+    let failed = |what: String| Failure::new(Exit::Failed, what);
     let address = Address::parse(url, ["http", "https"]);
     let address = address.map_err(|error| Failure::new(Exit::Usage, shown(&error.to_string())))?;
-    let token = match token_source_args::from_env()? {
-        TokenSource::Fixed(token) => Some(token),
-        _ => None,
-    };
-    ServerClient::new(address, token).map_err(|error| Failure::new(Exit::Failed, error.to_string()))
+    ServerClient::new(address, tokens).map_err(|error| failed(error.to_string()))
 }
 
 /// As [`unanswered`], for the process that has the store in `data` open.
@@ -385,7 +389,7 @@ pub fn unanswered(error: RemoteError) -> Failure {
         }
         RemoteError::Owner(OwnerFailure::Damaged(_)) => Failure::corrupt(what),
         RemoteError::Refused { .. } => Failure::new(Exit::Failed, what)
-            .hint("ROLLBOOK_TOKEN holds the token; `rollbook token` makes one that allows it"),
+            .hint("ROLLBOOK_TOKEN, --token-file or --token-command have the token; `rollbook token` makes one that allows it"),
         RemoteError::Away { .. } => Failure::new(Exit::Failed, what)
             .hint("`rollbook serve` starts a server; --url or ROLLBOOK_URL says where yours is"),
         _ => Failure::new(Exit::Failed, what),

@@ -8,6 +8,7 @@ use super::commands::{
 use super::commands::{serve, token};
 use super::global_args::GlobalArgs;
 use super::help::HELP;
+use super::settings::{self, SettingRow};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(feature = "client")]
 use clap::{error::ErrorKind, parser::ValueSource};
@@ -35,6 +36,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// The settings in effect of a command that has some, and where each comes from.
+    #[arg(skip)]
+    pub settings: Vec<SettingRow>,
 }
 
 /// The commands.
@@ -77,6 +81,9 @@ pub enum Command {
     /// Follow a live feed, and record it
     #[cfg(feature = "client")]
     Record(super::commands::record::RecordArgs),
+    /// Ask whether a server records and answers
+    #[cfg(feature = "client")]
+    Health(super::commands::health::HealthArgs),
     /// Check that the log is whole
     Verify(verify::VerifyArgs),
     /// Weak-network workloads with a truth, and how the answers score against it
@@ -124,6 +131,7 @@ impl Command {
             | Command::Attendance(_)
             | Command::Gaps(_)
             | Command::Backup(_)
+            | Command::Health(_)
             | Command::Channels => true,
             Command::Rejects(args) => !args.retry,
             _ => false,
@@ -132,17 +140,26 @@ impl Command {
 }
 
 impl Cli {
-    /// Parses the command line and the environment. A typed `--data` has priority over a server in `ROLLBOOK_URL`; a
-    /// typed `--data` and `--url` together are an error.
+    /// The whole command line, with the variables of the commands that have settings.
+    #[must_use]
+    pub fn described() -> clap::Command {
+        settings::with_variables(Cli::command())
+    }
+
+    /// Parses the command line, the environment, and the file that `--config` names. A typed `--data` has priority over a
+    /// server in `ROLLBOOK_URL`; a typed `--data` and `--url` together are an error.
     ///
     /// # Errors
     /// What is wrong with the command line, or the requested help.
     pub fn from_command_line(
         typed: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     ) -> Result<Cli, clap::Error> {
-        let matches = Cli::command().try_get_matches_from(typed)?;
-        #[allow(unused_mut)] // without the client nothing changes it
+        let command = Cli::described();
+        let line = settings::fill(&command, typed.into_iter().map(Into::into).collect())?;
+        let matches = command.clone().try_get_matches_from(line.args.clone());
+        let matches = matches.map_err(|error| line.explain(&command, error))?;
         let mut cli = Cli::from_arg_matches(&matches)?;
+        cli.settings = line.in_effect(&command, &matches);
         #[cfg(feature = "client")]
         {
             let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);

@@ -17,12 +17,14 @@ pub mod notices;
 pub mod output;
 pub mod progress;
 pub mod schedule;
+pub mod settings;
 pub mod style;
 pub mod tables;
 pub mod text;
+#[cfg(feature = "client")]
+pub mod token_source_args;
 
 use args::{Cli, Command};
-use clap::CommandFactory;
 use exit::{Exit, Failure};
 use output::Output;
 use std::process::ExitCode;
@@ -79,11 +81,13 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Replay(args) => replay::run(everywhere, args, output),
         Command::Export(args) => export::run(everywhere, args),
         #[cfg(feature = "server")]
-        Command::Serve(args) => serve::run(data, everywhere.verbose, args),
+        Command::Serve(args) => serve::run(everywhere, args, &cli.settings, output),
         #[cfg(feature = "server")]
         Command::Token(args) => token::run(args, output),
         #[cfg(feature = "client")]
-        Command::Record(args) => record::run(data, args, output),
+        Command::Record(args) => record::run(everywhere, args, output),
+        #[cfg(feature = "client")]
+        Command::Health(args) => health::run(everywhere, args, output),
         Command::Verify(args) => verify::run(data, args, output),
         Command::Simulate(args) => simulate::run(args, output),
         Command::Rebuild => rebuild::run(data),
@@ -95,8 +99,8 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Migrate => migrate::run(data),
         Command::Bench(args) => bench::run(data, args, output),
         Command::Schema(args) => schema::run(args, output),
-        Command::Completions(args) => completions::run(args, Cli::command(), output),
-        Command::Man(args) => man::run(args, Cli::command(), output),
+        Command::Completions(args) => completions::run(args, Cli::described(), output),
+        Command::Man(args) => man::run(args, Cli::described(), output),
     }
 }
 

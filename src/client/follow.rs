@@ -5,7 +5,7 @@ use super::backoff::Backoff;
 use super::remote::question;
 use super::session::LoginRefusal;
 use super::socket::{LoginError, Socket, SocketInput, SocketTimeouts};
-use super::token::Token;
+use super::token::{TokenError, TokenSource};
 use super::transport::{Address, AddressError};
 use crate::query::answer::HistoryEntry;
 use crate::query::params::SubscribeParams;
@@ -43,17 +43,17 @@ pub enum FollowItem<'a> {
 /// Passes each item to `each`, until `each` returns `false`.
 ///
 /// # Errors
-/// [`FollowError`]. A server that is not reachable is not an error: `follow` tries again.
+/// [`FollowError`]. A server that is not reachable is not an error, nor is a token that cannot be had: `follow` tries again.
 pub async fn follow(
     server: &Address,
-    token: Option<&Token>,
+    tokens: &TokenSource,
     mut from: SubscribeParams,
     mut rests: Backoff,
     each: &mut dyn FnMut(FollowItem<'_>) -> bool,
 ) -> Result<(), FollowError> {
     loop {
         let address = server.under("ws", &question("subscribe", &from))?;
-        let why = match Socket::log_in(&address, token, SocketTimeouts::default()).await {
+        let why = match log_in(&address, tokens).await {
             Ok(mut socket) => loop {
                 match socket.next().await {
                     SocketInput::Message(message) => {
@@ -78,11 +78,15 @@ pub async fn follow(
                     SocketInput::Over(over) => break over.why,
                 }
             },
-            Err(error) if error.refusal == LoginRefusal::Away => {
+            Err(NoSocket::Token(error)) => {
+                rests.count(false);
+                format!("no token: {error}")
+            }
+            Err(NoSocket::Login(error)) if error.refusal == LoginRefusal::Away => {
                 rests.count(false);
                 error.why
             }
-            Err(error) => {
+            Err(NoSocket::Login(error)) => {
                 let address = server.to_string();
                 return Err(FollowError::Refused { address, error });
             }
@@ -93,6 +97,19 @@ pub async fn follow(
         let rest = rests.draw().unsigned_abs();
         tokio::time::sleep(Duration::from_millis(rest)).await;
     }
+}
+
+/// Why there is no socket.
+enum NoSocket {
+    Token(TokenError),
+    Login(LoginError),
+}
+
+/// Logs in, with a token of now.
+async fn log_in(address: &Address, tokens: &TokenSource) -> Result<Socket, NoSocket> {
+    let token = tokens.take().await.map_err(NoSocket::Token)?;
+    let socket = Socket::log_in(address, token.as_ref(), SocketTimeouts::default()).await;
+    socket.map_err(NoSocket::Login)
 }
 
 enum FollowMessage {

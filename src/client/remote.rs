@@ -1,7 +1,7 @@
 //! Queries a running server over HTTP: on the network, or through the Unix socket in its data directory. The requests
 //! and answers are types of `query`; this file only transports them.
 
-use super::token::Token;
+use super::token::{TokenError, TokenSource};
 use super::transport::{Address, AddressError, ConnectError};
 use crate::limits;
 use crate::query::answer::Time;
@@ -30,6 +30,9 @@ pub enum RemoteError {
     /// The address cannot be used.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// There is no token for the request.
+    #[error("no token: {0}")]
+    NoToken(TokenError),
     /// The server cannot be reached, or stopped answering.
     #[error("{address} does not answer: {why}")]
     Away {
@@ -86,7 +89,7 @@ pub enum RemoteError {
 /// A client for the queries of one server.
 pub struct ServerClient {
     address: Address,
-    token: Option<Token>,
+    tokens: TokenSource,
     runtime: Runtime,
     /// From when on the server's store is retained, by its last answer.
     retained: Mutex<Option<Time>>,
@@ -104,10 +107,10 @@ impl ServerClient {
     ///
     /// # Errors
     /// When the system cannot create the runtime.
-    pub fn new(address: Address, token: Option<Token>) -> io::Result<ServerClient> {
+    pub fn new(address: Address, tokens: TokenSource) -> io::Result<ServerClient> {
         Ok(ServerClient {
             address,
-            token,
+            tokens,
             runtime: Builder::new_current_thread().enable_all().build()?,
             retained: Mutex::default(),
         })
@@ -117,7 +120,8 @@ impl ServerClient {
     #[doc(hidden)]
     #[must_use]
     pub fn owner_of(data: &Path) -> Option<ServerClient> {
-        let remote = ServerClient::new(Address::unix(data.join(OWNER_SOCKET)), None).ok()?;
+        let remote =
+            ServerClient::new(Address::unix(data.join(OWNER_SOCKET)), TokenSource::None).ok()?;
         // A socket file can remain after its server has died.
         let connected = remote.runtime.block_on(remote.address.connect());
         connected.is_ok().then_some(remote)
@@ -135,10 +139,10 @@ impl ServerClient {
         &self.address
     }
 
-    /// The token sent with each request.
+    /// Where the token of each request comes from.
     #[must_use]
-    pub fn token(&self) -> Option<&Token> {
-        self.token.as_ref()
+    pub fn tokens(&self) -> &TokenSource {
+        &self.tokens
     }
 
     /// From when on the server's store is retained, if older entries were pruned; by its last answer.
@@ -186,7 +190,8 @@ impl ServerClient {
         stop: &dyn Fn() -> bool,
         each: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<(), RemoteError> {
-        let answered = self.send(Method::GET, route, params);
+        let path = question(route, params);
+        let answered = self.send(Method::GET, &path);
         let mut body = self.runtime.block_on(answered)?.into_body();
         while let Some(bytes) = self.runtime.block_on(next(&mut body, stop)) {
             let bytes = bytes.map_err(|error| self.away(&*error))?;
@@ -195,6 +200,17 @@ impl ServerClient {
             }
         }
         Ok(())
+    }
+
+    /// Asks whether the server records and answers (`/readyz`), for at most so long.
+    ///
+    /// # Errors
+    /// [`RemoteError`] says why it does not.
+    pub fn ready(&self, most: Duration) -> Result<(), RemoteError> {
+        let answered = async { timeout(most, self.send(Method::GET, "/readyz")).await };
+        let answered = self.runtime.block_on(answered);
+        let answered = answered.map_err(|_| self.away(&"no answer in time"))?;
+        answered.map(drop)
     }
 
     /// Sends a request that only the owner may send. Passes the rows of the answer to `each`, until `each` returns
@@ -241,7 +257,8 @@ impl ServerClient {
         route: &str,
         params: &impl Serialize,
     ) -> Result<Lines<'_>, RemoteError> {
-        let answered = self.send(method, route, params);
+        let path = question(route, params);
+        let answered = self.send(method, &path);
         Ok(Lines {
             remote: self,
             body: Some(self.runtime.block_on(answered)?.into_body()),
@@ -250,14 +267,10 @@ impl ServerClient {
         })
     }
 
-    /// Sends a request, and waits for the head of the answer.
-    async fn send(
-        &self,
-        method: Method,
-        route: &str,
-        params: &impl Serialize,
-    ) -> Result<Response<Incoming>, RemoteError> {
-        let asked = self.address.under("http", &question(route, params))?;
+    /// Sends a request for a path, and waits for the head of the answer.
+    async fn send(&self, method: Method, path: &str) -> Result<Response<Incoming>, RemoteError> {
+        let token = self.tokens.take().await.map_err(RemoteError::NoToken)?;
+        let asked = self.address.under("http", path)?;
         let most = Duration::from_millis(limits::CONNECT_MS_MAX);
         let stream = timeout(most, asked.connect()).await;
         let stream = stream.map_err(|_| self.away(&"no connection in time"))?;
@@ -278,7 +291,7 @@ impl ServerClient {
             .uri(path)
             .header(HOST, host)
             .header(ACCEPT, "application/json, application/x-ndjson");
-        if let Some(token) = &self.token
+        if let Some(token) = &token
             && let Ok(mut bearer) = HeaderValue::from_str(&token.bearer())
         {
             bearer.set_sensitive(true);

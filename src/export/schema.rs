@@ -317,6 +317,11 @@ tables! {
         optimised boolean: "whether the build is optimised";
         machine json: "the machine";
     }
+    SETTINGS "serve-check" "a setting in effect (`serve --check`)" {
+        setting text: "the long name of the option; the key in a file";
+        value text "": "its value; of a command that prints tokens only that it is set";
+        source text: "command line, an environment variable, FILE:LINE, or default";
+    }
     SCHEMA "schema" "a column of an answer" {
         answer text: "the command that gives the answer";
         field text: "the column of its CSV; the field of its JSON";

@@ -70,6 +70,8 @@ pub use folder::data_dir::OWNER_SOCKET;
 #[doc(hidden)]
 pub use folder::forget::{ForgetError, Forgetting};
 #[doc(hidden)]
+pub use folder::look::{FolderState, look};
+#[doc(hidden)]
 pub use folder::migrate::{FORMAT, MigrationPlan, plan};
 #[doc(hidden)]
 pub use folder::restore::{RestoreError, Restoring};

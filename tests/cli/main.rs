@@ -20,6 +20,7 @@ mod rejects;
 mod replay;
 mod resume;
 mod retention;
+mod settings;
 mod times;
 mod trace;
 mod unfit;

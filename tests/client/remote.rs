@@ -188,7 +188,64 @@ fn a_server_is_asked_with_a_token_and_says_what_it_lacks() {
             .err
             .contains("ROLLBOOK_TOKEN")
     );
+    // From a command or a file, with every question; what fails there is said, and no token with it.
+    let file = folder.file("token", token("read"));
+    let print = format!("cat {file}");
+    for options in [["--token-command", &*print], ["--token-file", &*file]] {
+        let args = [&["--url", &*serving.url, "who", "a"], &options[..]].concat();
+        let mut program = folder.program(&args);
+        program.env("ROLLBOOK_TOKEN", &wrong);
+        assert!(program::run(program).ok().out.contains("lily"));
+    }
+    let print = format!("echo {wrong}; false");
+    let args = ["--url", &serving.url, "--token-command", &print, "channels"];
+    let ran = folder.run(&args).fails(1);
+    assert!(ran.err.contains("no token: the command ended"), "{ran:?}");
+    assert!(!ran.err.contains(&wrong), "{ran:?}");
     serving.stop();
+}
+
+#[test]
+fn health_is_the_exit_status() {
+    let folder = folder!();
+    let ran = folder.run(&["health"]).fails(1);
+    assert!(ran.err.contains("does not answer"), "{ran:?}");
+    let secret = folder.file("secret", "0123456789abcdef0123456789abcdef");
+    let serving = Serving::start(&folder, &["--auth-secret-file", &secret]);
+    assert_eq!(folder.run(&["health"]).ok().out, "ready\n");
+    folder.run(&["--url", &serving.url, "health"]).ok();
+    serving.stop();
+    folder.run(&["health"]).fails(1);
+    // One that takes the connection and says nothing; and one that is not ready.
+    let quiet = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", quiet.local_addr().unwrap());
+    let ran = folder.run(&["--url", &url, "health", "--timeout", "50ms"]);
+    assert!(ran.fails(1).err.contains("no answer in time"));
+    let answers = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        // The connections above come first.
+        while let Ok((mut stream, _)) = quiet.accept() {
+            let mut head = [0; 1024];
+            if stream.read(&mut head).is_ok_and(|read| read > 0) {
+                let body = r#"{"error":"nothing more is written: the disk is full"}"#;
+                let length = body.len();
+                let sent = write!(
+                    stream,
+                    "HTTP/1.1 503 x\r\ncontent-length: {length}\r\n\r\n{body}"
+                );
+                if sent.and_then(|()| stream.flush()).is_ok() && stream.read(&mut head).is_ok() {
+                    return;
+                }
+            }
+        }
+    });
+    let ran = folder.run(&["--url", &url, "health"]).fails(1);
+    assert!(
+        ran.err
+            .contains("503: nothing more is written: the disk is full"),
+        "{ran:?}"
+    );
+    drop(answers);
 }
 
 #[test]

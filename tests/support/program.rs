@@ -145,13 +145,10 @@ impl Folder {
 /// [`program!`](crate::program).
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
-    for variable in [
-        "ROLLBOOK_DATA",
-        "ROLLBOOK_URL",
-        "ROLLBOOK_TOKEN",
-        "NO_COLOR",
-        "COLUMNS",
-    ] {
+    let own = std::env::vars_os().map(|(name, _)| name);
+    let own = own.filter(|name| name.to_string_lossy().starts_with("ROLLBOOK_"));
+    let others = ["NO_COLOR", "COLUMNS", "RUST_LOG", "NOTIFY_SOCKET"].map(Into::into);
+    for variable in own.chain(others) {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null());

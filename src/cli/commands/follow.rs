@@ -14,6 +14,7 @@ use crate::cli::text::shown;
 use crate::client::backoff::{Backoff, seed};
 use crate::client::follow::{FollowError, FollowItem, follow};
 use crate::client::remote::ServerClient;
+use crate::client::token::TokenSource;
 use crate::client::transport::Address;
 use crate::domain::time::Millis;
 use crate::limits;
@@ -97,7 +98,7 @@ fn awaited_server(data: &Path) -> Result<ServerClient, Failure> {
         "no server owns {}: waiting for `rollbook serve`",
         shown(&data.to_string_lossy())
     ));
-    ServerClient::new(Address::unix(data.join(OWNER_SOCKET)), None)
+    ServerClient::new(Address::unix(data.join(OWNER_SOCKET)), TokenSource::None)
         .map_err(|error: std::io::Error| Failure::new(Exit::Failed, error.to_string()))
 }
 
@@ -112,7 +113,7 @@ fn follow_until_interrupted(
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
         let rests = Backoff::new(limits::FOLLOW_REST_MS_MAX, seed());
         tokio::select! {
-            followed = follow(server.address(), server.token(), after, rests, each) => {
+            followed = follow(server.address(), server.tokens(), after, rests, each) => {
                 followed.map(|()| false).map_err(|error: FollowError| error.to_string())
             }
             _ = interrupt.recv() => Ok(true),

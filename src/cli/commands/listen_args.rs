@@ -82,6 +82,19 @@ impl ListenArgs {
         })
     }
 
+    /// All that keeps these options from being used.
+    #[must_use]
+    pub fn problems(&self, option: &str, address: &str) -> Vec<Failure> {
+        let tls = self.tls().map(drop);
+        let tls = tls.map_err(|error| Failure::new(Exit::Failed, error.to_string()));
+        let all = [
+            self.addresses(option, address).map(drop),
+            self.tokens().map(drop),
+            tls,
+        ];
+        all.into_iter().filter_map(Result::err).collect()
+    }
+
     fn addresses(&self, option: &str, address: &str) -> Result<Vec<SocketAddr>, Failure> {
         let found = address.to_socket_addrs();
         let found: Vec<SocketAddr> = found

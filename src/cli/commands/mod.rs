@@ -13,6 +13,8 @@ pub mod forget;
 #[cfg(feature = "client")]
 mod forward_args;
 pub mod gaps;
+#[cfg(feature = "client")]
+pub mod health;
 pub mod history;
 pub mod ingest;
 #[cfg(feature = "server")]
@@ -30,13 +32,13 @@ pub mod restore;
 pub mod schema;
 #[cfg(feature = "server")]
 pub mod serve;
+#[cfg(feature = "server")]
+mod serve_check;
 pub mod sessions;
 pub mod simulate;
 pub mod stats;
 #[cfg(feature = "server")]
 pub mod token;
-#[cfg(feature = "client")]
-pub(super) mod token_source_args;
 pub mod verify;
 pub mod who;
 pub mod write_args;

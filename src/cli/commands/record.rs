@@ -1,10 +1,10 @@
 //! `record`: follows a live feed, and records it.
 
 use super::forward_args::{self, ForwardArgs, address};
-use super::token_source_args::TokenSourceArgs;
 use super::write_args::{self, WriteArgs};
 use super::{caution, failure};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::HELP;
 use crate::cli::holding::Holding;
 use crate::cli::interrupt;
@@ -12,8 +12,10 @@ use crate::cli::moment::span;
 use crate::cli::notices::Notices;
 use crate::cli::output::Output;
 use crate::cli::progress::say;
+use crate::cli::settings::ConfigArg;
 use crate::cli::tables;
 use crate::cli::text::shown;
+use crate::cli::token_source_args::TokenSourceArgs;
 use crate::client::backoff::seed;
 use crate::client::record::{Feed, FeedError, RecordEvent, record};
 use crate::client::recorder::Recorder;
@@ -44,6 +46,9 @@ recorded like a file: nothing is noted of the connection.
 With wss://, who the system trusts is trusted; or those whose certificates are in the file (PEM) that \
 SSL_CERT_FILE names, where it is set: a private authority's, say.")]
 pub struct RecordArgs {
+    /// Where settings are.
+    #[command(flatten)]
+    pub config: ConfigArg,
     /// Where the feed is: a WebSocket (ws:// or wss://) that sends lines
     #[arg(value_name = "URL")]
     pub feed: String,
@@ -62,9 +67,6 @@ pub struct RecordArgs {
     /// How lines are taken.
     #[command(flatten)]
     pub taking: WriteArgs,
-    /// Where tokens come from.
-    #[command(flatten)]
-    pub tokens: TokenSourceArgs,
     /// Where lines are sent, instead of into a data directory.
     #[command(flatten)]
     pub sending: ForwardArgs,
@@ -77,12 +79,13 @@ pub struct RecordArgs {
 }
 
 pub(in crate::cli) fn run(
-    data: &Path,
+    everywhere: &GlobalArgs,
     args: &RecordArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let start = Instant::now();
-    let feed = args.feed()?;
+    let data = everywhere.data.as_path();
+    let feed = args.feed(&everywhere.tokens)?;
     let (patience, rest_max) = (args.patience(), args.rest_max.0);
     let self_user = args.self_user.as_deref();
     let target = args
@@ -157,10 +160,10 @@ impl RecordArgs {
         }
     }
 
-    fn feed(&self) -> Result<Feed, Failure> {
+    fn feed(&self, tokens: &TokenSourceArgs) -> Result<Feed, Failure> {
         Ok(Feed {
             address: address(&self.feed)?,
-            tokens: self.tokens.source()?,
+            tokens: tokens.source()?,
             observer: self.observer.clone(),
             self_user: self.self_user.clone(),
             settings: self.taking.settings(),

@@ -3,25 +3,35 @@
 use super::listen_args::ListenArgs;
 use super::prune::age;
 use super::write_args::WriteArgs;
-use super::{caution, failure};
+use super::{caution, failure, serve_check};
 use crate::cli::exit::Failure;
+use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::HELP;
+use crate::cli::output::Output;
+use crate::cli::settings::{ConfigArg, SettingRow};
 use crate::query::time::Span;
 use crate::server::{Config, Metrics};
 use crate::store::{Options, Store};
 use clap::Args;
-use std::path::Path;
 use std::sync::Arc;
 
 /// `serve`.
 #[derive(Debug, Args)]
 #[command(help_template = HELP, before_help = "Examples:
   rollbook serve                                              for this machine only
+  rollbook serve --config rollbook.toml --check               can it be started so? where does each setting come from?
   rollbook serve --listen 0.0.0.0:7400 --auth-secret-file secret --tls-cert cert.pem --tls-key key.pem
   curl -s localhost:7400/v1/who?channel=studio-7
   curl -s --data-binary @evening.jsonl localhost:7400/v1/events?observer=file
 ")]
 pub struct ServeArgs {
+    /// Where settings are.
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// Look at settings, secrets, certificates, the address and the data directory, print the settings in effect and where each
+    /// comes from, and change nothing
+    #[arg(long)]
+    pub check: bool,
     /// Where to listen; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7400")]
     pub listen: String,
@@ -36,7 +46,16 @@ pub struct ServeArgs {
     pub taking: WriteArgs,
 }
 
-pub(in crate::cli) fn run(data: &Path, verbose: u8, args: &ServeArgs) -> Result<(), Failure> {
+pub(in crate::cli) fn run(
+    everywhere: &GlobalArgs,
+    args: &ServeArgs,
+    settings: &[SettingRow],
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let (data, verbose) = (everywhere.data.as_path(), everywhere.verbose);
+    if args.check {
+        return serve_check::run(data, (&args.doors, &args.listen), settings, output);
+    }
     let reception = args.doors.open("--listen", &args.listen, verbose)?;
     let metrics = Metrics::new();
     let mut options = Options::default()

@@ -10,6 +10,8 @@ mod lists;
 mod missed;
 mod people;
 mod schema;
+#[cfg(feature = "server")]
+mod settings;
 mod simulation;
 mod summary;
 mod who;
@@ -21,6 +23,8 @@ pub use lists::{ChannelsTable, GapsTable, RejectsTable};
 pub use missed::MissedTable;
 pub use people::{AttendanceTable, UsersTable};
 pub use schema::SchemaTable;
+#[cfg(feature = "server")]
+pub use settings::SettingsTable;
 pub use simulation::SimulationTable;
 pub use summary::{ingest, verify};
 pub use who::who;

@@ -6,6 +6,7 @@
 //! | `data_dir` | the directory, and the lock that one process holds |
 //! | `manifest` | its `store.json` |
 //! | `migrate` | its format, and the steps from older ones |
+//! | `look` | what a folder is, without changing anything |
 //! | `identity` | checks that the manifest and the log belong together |
 //! | `compact` | rewrites the engine's files |
 //! | `stage` | a store that is made beside the one in the directory, and takes its place as a whole |
@@ -18,6 +19,7 @@ pub(in crate::store) mod copy_folder;
 pub(in crate::store) mod data_dir;
 pub(in crate::store) mod forget;
 pub(in crate::store) mod identity;
+pub mod look;
 pub(in crate::store) mod manifest;
 pub(in crate::store) mod migrate;
 pub(in crate::store) mod restore;

@@ -1,4 +1,4 @@
-//! Where access tokens come from: the options of all commands that log in. No option takes the token itself: every
+//! Where access tokens come from: the options of all commands that log in to a server. No option takes the token itself: every
 //! user of the machine can read the command lines of processes.
 
 use crate::cli::exit::{Exit, Failure};
@@ -10,10 +10,25 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Args)]
 pub struct TokenSourceArgs {
     /// A file with the access token; read anew for each login, and for each renewal [else: ROLLBOOK_TOKEN]
-    #[arg(long, value_name = "F", conflicts_with = "token_command")]
+    #[arg(
+        long,
+        value_name = "F",
+        conflicts_with = "token_command",
+        env = "ROLLBOOK_TOKEN_FILE",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Everywhere"
+    )]
     pub token_file: Option<PathBuf>,
     /// A shell command that prints a fresh access token; run for each login, and for each renewal
-    #[arg(long, value_name = "CMD")]
+    #[arg(
+        long,
+        value_name = "CMD",
+        env = "ROLLBOOK_TOKEN_COMMAND",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Everywhere"
+    )]
     pub token_command: Option<String>,
 }
 
@@ -35,7 +50,7 @@ impl TokenSourceArgs {
 ///
 /// # Errors
 /// When it is not a valid token.
-pub fn from_env() -> Result<TokenSource, Failure> {
+fn from_env() -> Result<TokenSource, Failure> {
     let Some(token) = std::env::var_os("ROLLBOOK_TOKEN").filter(|token| !token.is_empty()) else {
         return Ok(TokenSource::None);
     };
