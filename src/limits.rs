@@ -254,6 +254,13 @@ pub const TOKEN_BYTES_MAX: usize = 16 << 10;
 pub const TOKEN_COMMAND_MS_MAX: u64 = 30_000;
 /// Bytes of recorded lines that may wait for the store, or for a server's acknowledgement.
 pub const RECORD_AHEAD_BYTES_MAX: usize = 64 << 20;
+/// Longest time until the answer to a question begins before the server's log names it as slow, ms.
+pub const SLOW_QUESTION_MS: u64 = 1_000;
+/// Rejected lines, forbidden lines and refused tokens that the server's log names in each period, of each kind; the others are
+/// counted.
+pub const LOGGED_AT_ONCE_MAX: u32 = 10;
+/// That period, ms.
+pub const LOGGED_EVERY_MS: u64 = 10_000;
 /// Longest wait of `rollbook health` for its answer where it is given no other, ms.
 pub const HEALTH_MS_MAX: i64 = 5_000;
 /// Longest wait for a server's answer, and for each further piece of it, ms. It is longer than a server needs to give

@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
             if !failure.is_quiet() {
-                progress::say(&failure.to_string());
+                progress::say_failure(&failure.to_string());
             }
             failure.exit.into()
         }

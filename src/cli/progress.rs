@@ -3,6 +3,7 @@
 use super::text::count;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The interval between updates.
@@ -78,7 +79,43 @@ impl FileProgress {
     }
 }
 
+/// How a line on standard error is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Importance {
+    /// The command goes on.
+    Notice,
+    /// The command has failed.
+    Failure,
+}
+
+/// Takes lines for the log.
+type LogSink = fn(Importance, &str);
+
+/// The log of a command that has one.
+static LOG: OnceLock<LogSink> = OnceLock::new();
+
+/// From now on, lines on standard error go to this log.
+pub fn log_with(log: LogSink) {
+    // The first log stays.
+    let _ = LOG.set(log);
+}
+
+/// Says why the command fails.
+pub fn say_failure(failure: &str) {
+    match LOG.get() {
+        Some(log) => {
+            let lines: Vec<&str> = failure.lines().map(str::trim).collect();
+            let text = lines.join("; ");
+            log(Importance::Failure, text.trim_start_matches("rollbook: "));
+        }
+        None => say(failure),
+    }
+}
+
 /// Writes a line on standard error. If that is closed, the line is lost.
 pub fn say(line: &str) {
+    if let Some(log) = LOG.get() {
+        return log(Importance::Notice, line);
+    }
     let _ = writeln!(std::io::stderr(), "{line}");
 }

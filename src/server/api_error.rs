@@ -1,6 +1,7 @@
 //! Why a request fails, as an HTTP status and a sentence in JSON. The sentence is for the caller: it reveals nothing
 //! about the machine, and about a token only what it lacks.
 
+use super::refusal::TokenRefusal;
 use crate::domain::time::Millis;
 use crate::query::answer::{Time, past_retention};
 use crate::query::params::{PAST_RETENTION, ParamError};
@@ -17,9 +18,12 @@ pub enum ApiError {
     #[error("{0}")]
     Bad(String),
     /// There is no valid token; names the scope that the request needs.
-    #[error("a valid token with the scope \"{0}\" is needed")]
-    Unknown(&'static str),
-    /// The token, or the origin of the request, does not allow it.
+    #[error("a valid token with the scope \"{0}\" is needed: {1}")]
+    Unknown(&'static str, TokenRefusal),
+    /// The token is valid and does not allow it; the text says what it lacks.
+    #[error("the token {1}")]
+    Lacks(TokenRefusal, String),
+    /// The origin of the request does not allow it, or the token not all of its lines.
     #[error("{0}")]
     Forbidden(String),
     /// The requested thing does not exist.
@@ -72,8 +76,8 @@ impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
             ApiError::Bad(_) => StatusCode::BAD_REQUEST,
-            ApiError::Unknown(_) => StatusCode::UNAUTHORIZED,
-            ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
+            ApiError::Unknown(..) => StatusCode::UNAUTHORIZED,
+            ApiError::Forbidden(_) | ApiError::Lacks(..) => StatusCode::FORBIDDEN,
             ApiError::NotFound(_) | ApiError::PastRetention { .. } => StatusCode::NOT_FOUND,
             ApiError::Method => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -116,7 +120,7 @@ impl From<RecordError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         if let ApiError::Failed(what) = &self {
-            tracing::error!("{what}");
+            tracing::error!(event = "request_failed", "{what}");
         }
         let retained_from = match self {
             ApiError::PastRetention { retained_from, .. } => Some(Time(retained_from)),
@@ -128,11 +132,19 @@ impl IntoResponse for ApiError {
             retained_from,
         };
         let mut response = (self.status(), Json(sentence)).into_response();
-        if matches!(self, ApiError::Unknown(_)) {
-            let bearer = HeaderValue::from_static("Bearer");
+        if let ApiError::Unknown(_, why) = self {
+            // RFC 6750, 3: a request without a token gets no error code.
+            let bearer = HeaderValue::from_static(match why {
+                TokenRefusal::Missing => "Bearer",
+                _ => "Bearer error=\"invalid_token\"",
+            });
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if let ApiError::Unknown(_, why) | ApiError::Lacks(why, _) = self {
+            // For who counts it.
+            response.extensions_mut().insert(why);
         }
         if matches!(self, ApiError::Crowded(_)) {
             let seconds = HeaderValue::from_static(RETRY_AFTER);

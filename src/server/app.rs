@@ -166,6 +166,9 @@ pub fn untold() -> ApiError {
 
 /// Reports a panic in the pool. Its message may contain other clients' data, so only the operator's log gets it.
 pub fn broken(error: tokio::task::JoinError) -> ApiError {
-    tracing::error!("a call of the store broke off: {error}");
+    tracing::error!(
+        event = "request_failed",
+        "a call of the store broke off: {error}"
+    );
     ApiError::Failed("a call of the store broke off; the server's log says where".into())
 }

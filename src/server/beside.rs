@@ -68,7 +68,10 @@ fn run(
 ) {
     let served = serve(store, vec![listener], config, stop.cancelled_owned());
     if let Err(error) = runtime.block_on(served) {
-        tracing::error!("the owner's socket is not served: {error}");
+        tracing::error!(
+            event = "owner_socket_failed",
+            "the owner's socket is not served: {error}"
+        );
     }
     runtime.shutdown_timeout(LEAVE);
 }

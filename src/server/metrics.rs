@@ -1,19 +1,26 @@
 //! Metrics for Prometheus, in the OpenMetrics text format. The store's threads update the counters as they work;
-//! gauges are read on each request.
+//! gauges are read on each request. `exposition` has the other format.
 
 use super::api_error::ApiError;
-use crate::store::{Gauges, LineCounts, Meter, StoreError};
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
+use super::events::SampledEvents;
+use super::process::{DiskFigures, ProcessFigures};
+use super::refusal::TokenRefusal;
+use crate::domain::time::Millis;
+use crate::store::{Gauges, LineCounts, Meter, RefusedLine, StoreError, Unsealed};
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A label and its value.
 type Label = [(&'static str, &'static str); 1];
+/// The labels of an answer: its route and its code.
+type AnswerLabels = [(&'static str, String); 2];
 
 /// All metrics.
 pub struct Metrics {
@@ -29,7 +36,10 @@ pub struct Metrics {
     sync: Histogram,
     batch: Histogram,
     checkpoints_failed: Counter,
+    answers: Family<AnswerLabels, Counter>,
+    refusals: Family<Label, Counter>,
     standing: StoreGauges,
+    events: SampledEvents,
     /// Subscribers that were closed for being too slow.
     pub too_slow: Counter,
 }
@@ -69,7 +79,10 @@ impl Metrics {
             sync: Histogram::new(exponential_buckets(0.000_02, 2.0, 16)),
             batch: Histogram::new(exponential_buckets(1.0, 4.0, 9)),
             checkpoints_failed: Counter::default(),
+            answers: Family::default(),
+            refusals: Family::default(),
             standing: StoreGauges::default(),
+            events: SampledEvents::default(),
             too_slow: Counter::default(),
         };
         metrics.register();
@@ -130,6 +143,24 @@ impl Metrics {
             "Subscribers closed with 4408",
             self.too_slow.clone(),
         );
+        all.register(
+            "requests",
+            "Requests that were answered, by route and HTTP status",
+            self.answers.clone(),
+        );
+        all.register(
+            "tokens_refused",
+            "Tokens that did not let a request in, by reason",
+            self.refusals.clone(),
+        );
+        for word in TokenRefusal::WORDS {
+            // From the start, so that the first one is an increase.
+            drop(self.refusals.get_or_create(&[("reason", word)]));
+        }
+        let build = Family::<Label, Gauge>::default();
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        build.get_or_create(&version).set(1);
+        all.register("build_info", "The version of the program", build);
     }
 
     fn register_histograms(&mut self) {
@@ -148,6 +179,18 @@ impl Metrics {
             "Entries that one sync made durable",
             self.batch.clone(),
         );
+    }
+
+    /// A request was answered.
+    pub(super) fn answered(&self, route: &'static str, status: u16) {
+        let labels = [("route", route.to_owned()), ("code", status.to_string())];
+        self.answers.get_or_create(&labels).inc();
+    }
+
+    /// A token was refused.
+    pub(super) fn refused(&self, why: TokenRefusal, route: &'static str, address: Option<IpAddr>) {
+        self.refusals.get_or_create(&[("reason", why.word())]).inc();
+        self.events.refused(why, route, address);
     }
 
     /// All figures, as Prometheus reads them.
@@ -175,7 +218,10 @@ impl Metrics {
             set(gauge, value);
         }
         let mut text = String::new();
-        encode(&mut text, &self.registry).map_err(|error| ApiError::Failed(error.to_string()))?;
+        let encoded = encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &live.registry()))
+            .and_then(|()| encode_eof(&mut text));
+        encoded.map_err(|error| ApiError::Failed(error.to_string()))?;
         Ok(text)
     }
 }
@@ -240,6 +286,102 @@ pub struct LiveFigures {
     pub clients: u64,
     /// An earlier write failed, and nothing more is written.
     pub poisoned: bool,
+    /// What is in no sealed block.
+    pub unsealed: Unsealed,
+    /// When the last backup was handed over, Unix ms.
+    pub last_backup: Option<Millis>,
+    /// Figures of the process.
+    pub process: ProcessFigures,
+    /// Figures of the disk with the store, if it is on one.
+    pub disk: Option<DiskFigures>,
+}
+
+/// A time as metrics have it, Unix s.
+fn seconds(at: Millis) -> f64 {
+    // Times have fewer digits than lose precision.
+    #[allow(clippy::cast_precision_loss)]
+    let ms = at as f64;
+    ms / 1_000.0
+}
+
+impl LiveFigures {
+    /// The figures that there are on this system, and in this store.
+    fn registry(&self) -> Registry {
+        let mut all = Registry::default();
+        let process = &self.process;
+        all.register(
+            "process_cpu_seconds",
+            "Processor time used, in seconds",
+            ConstCounter::new(process.cpu_seconds),
+        );
+        for (name, help, value) in [
+            (
+                "process_resident_memory_bytes",
+                "Memory held, in bytes",
+                process.resident_bytes,
+            ),
+            (
+                "process_virtual_memory_bytes",
+                "Address space, in bytes",
+                process.virtual_bytes,
+            ),
+            (
+                "process_open_fds",
+                "Open files and sockets",
+                process.open_files,
+            ),
+            (
+                "process_max_fds",
+                "Files and sockets that may be open",
+                process.open_files_max,
+            ),
+            (
+                "rollbook_disk_free_bytes",
+                "What may still be written on the disk with the store, in bytes",
+                self.disk.map(|disk| disk.free_bytes),
+            ),
+            (
+                "rollbook_disk_bytes",
+                "The disk with the store, in bytes",
+                self.disk.map(|disk| disk.bytes),
+            ),
+            (
+                "rollbook_unsealed_entries",
+                "Entries that are in no sealed block",
+                Some(self.unsealed.entries),
+            ),
+        ] {
+            if let Some(value) = value {
+                all.register(name, help, ConstGauge::new(value));
+            }
+        }
+        self.register_moments(&mut all);
+        all
+    }
+
+    fn register_moments(&self, all: &mut Registry) {
+        for (name, help, value) in [
+            (
+                "process_start_time_seconds",
+                "When the process began, in Unix seconds",
+                self.process.started_at,
+            ),
+            (
+                "rollbook_oldest_unsealed_timestamp_seconds",
+                "When the oldest entry that is in no sealed block was recorded, in Unix seconds",
+                self.unsealed.oldest.map(seconds),
+            ),
+            (
+                "rollbook_last_backup_timestamp_seconds",
+                "When the last backup was handed over whole, in Unix seconds",
+                self.last_backup.map(seconds),
+            ),
+        ] {
+            if let Some(value) = value {
+                all.register(name, help, ConstGauge::new(value));
+            }
+        }
+    }
 }
 
 impl Meter for Metrics {
@@ -270,14 +412,45 @@ impl Meter for Metrics {
         self.reconcile.observe(took.as_secs_f64());
     }
 
+    fn refused(&self, rejected: &[RefusedLine], forbidden: &[RefusedLine]) {
+        self.events.rejected(rejected);
+        self.events.forbidden(forbidden);
+    }
+
+    fn write_failed(&self, reason: &str) {
+        tracing::error!(event = "write_failed", "nothing more is written: {reason}");
+    }
+
+    fn sealed(&self, entries: u64, up_to: u64) {
+        tracing::info!(
+            event = "sealed",
+            entries,
+            up_to,
+            "{entries} entries are sealed into a block"
+        );
+    }
+
+    fn pruned(&self, entries: u64, bytes: u64) {
+        tracing::info!(
+            event = "pruned",
+            entries,
+            bytes,
+            "{entries} entries are pruned"
+        );
+    }
+
     fn sealing_failed(&self, error: &StoreError) {
         tracing::warn!(
-            "older entries could not be sealed into a block; they stay as they are: {error}"
+            event = "sealing_failed",
+            "older entries could not be sealed into a block, or pruned; they stay as they are: {error}"
         );
     }
 
     fn checkpoint_failed(&self, error: &StoreError) {
         self.checkpoints_failed.inc();
-        tracing::warn!("a checkpoint could not be saved; nothing is lost: {error}");
+        tracing::warn!(
+            event = "checkpoint_failed",
+            "a checkpoint could not be saved; nothing is lost: {error}"
+        );
     }
 }

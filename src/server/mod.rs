@@ -21,12 +21,14 @@
 //! | `app` | what all requests share |
 //! | `query_params` | reads the parameters of requests |
 //! | `server_limits`, [`clock`], `api_error` | limits; the clock; errors of requests |
-//! | `metrics`, `pages` | figures; requests that are no queries |
+//! | `refusal`, `events` | why a token is refused; events that may come by the thousand, for the log |
+//! | `metrics`, `process`, `exposition` | figures of the store and of the process, and their formats |
+//! | `pages` | requests that are no queries |
 //! | `dashboard` | the files of the web dashboard |
 //! | `owner` | requests that only the store's owner may send |
 //! | `beside` | the owner's socket of a process that does other work |
 //!
-//! From bottom to top: `server_limits`, `clock`, `api_error` and `metrics`; `net` and `access`; `app` and
+//! From bottom to top: `server_limits`, `clock`, `refusal`, `events`, `api_error` and `metrics`; `net` and `access`; `app` and
 //! `query_params`; `write` and `read`, which do not know each other; and the other files. What is below does not know
 //! what is above, but for one thing: `app` holds the tailer of `read` and the leases of `write`, which do not know it.
 //!
@@ -40,13 +42,17 @@ mod beside;
 #[doc(hidden)]
 pub mod clock;
 mod dashboard;
+mod events;
+mod exposition;
 mod metrics;
 mod net;
 mod openapi;
 mod owner;
 mod pages;
+mod process;
 mod query_params;
 mod read;
+mod refusal;
 mod route;
 mod routes;
 mod server_limits;
@@ -279,11 +285,21 @@ pub async fn serve(
     shutdown.await;
     stop.cancel();
     house.open.close();
-    const PATIENCE: Duration = Duration::from_millis(limits::STOP_MS_MAX);
-    if timeout(PATIENCE, house.open.wait()).await.is_err() {
-        tracing::warn!("{} connections did not end in time", house.open.len());
-    }
+    end(&house).await;
     // The tailer has nothing left to do, so it ends at once.
     let _ = tokio::task::spawn_blocking(move || app.tailer.stop()).await;
     Ok(())
+}
+
+/// Waits until all connections have ended, but not for ever.
+async fn end(house: &Acceptor) {
+    const PATIENCE: Duration = Duration::from_millis(limits::STOP_MS_MAX);
+    if timeout(PATIENCE, house.open.wait()).await.is_err() {
+        let open = house.open.len();
+        tracing::warn!(
+            event = "connections_cut",
+            open,
+            "{open} connections did not end in time"
+        );
+    }
 }

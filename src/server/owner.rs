@@ -226,7 +226,7 @@ impl OwnerPieces {
         let whole = self.bytes.len();
         if let Err(error) = serde_json::to_writer(&mut self.bytes, piece) {
             // The reader notices the missing last line.
-            tracing::error!("an answer broke off: {error}");
+            tracing::error!(event = "request_failed", "an answer broke off: {error}");
             self.bytes.truncate(whole);
             return false;
         }

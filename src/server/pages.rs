@@ -3,11 +3,13 @@
 use super::access::auth::AuthContext;
 use super::api_error::ApiError;
 use super::app::{App, untold};
+use super::exposition::MetricsFormat;
 use super::metrics::LiveFigures;
+use super::process::{DiskFigures, ProcessFigures};
 use crate::store::Store;
 use axum::Extension;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::{Arc, LazyLock};
 
@@ -30,19 +32,31 @@ static ONE_BRIDGE: LazyLock<String> = LazyLock::new(|| {
 pub async fn metrics(
     State(app): State<Arc<App>>,
     Extension(pass): Extension<AuthContext>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     pass.access.demand_all_channels()?;
-    let gauges = app.ask(&pass.client, Store::gauges).await?;
+    let ask = |store: &Store| Ok((store.gauges()?, store.unsealed()?, store.last_backup()));
+    let (gauges, unsealed, last_backup) = app.ask(&pass.client, ask).await?;
     let hub = app.tailer.hub();
     let live = LiveFigures {
         subscribers: hub.subscribers() as u64,
         lag: hub.lag(app.store.head()),
         clients: app.net.sockets.clients() as u64,
         poisoned: app.store.failure().is_some(),
+        unsealed,
+        last_backup,
+        process: ProcessFigures::now(),
+        disk: app.store.folder().and_then(DiskFigures::of),
     };
-    let text = app.net.metrics.text(&gauges, &live)?;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.and_then(|accept| accept.to_str().ok());
+    let format = MetricsFormat::asked(accept.unwrap_or_default());
+    let text = format.of(app.net.metrics.text(&gauges, &live)?);
+    let kind = [
+        (header::CONTENT_TYPE, format.kind()),
+        (header::VARY, "accept"),
+    ];
+    Ok((kind, text).into_response())
 }
 
 /// `GET /healthz`.

@@ -2,6 +2,7 @@
 
 use super::access::auth::{AuthPolicy, TokenScope};
 use super::access::guard::{Guard, guard};
+use super::access::observe::{RequestObserver, observe};
 use super::access::origin::{PageOrigin, around};
 use super::api_error::ApiError;
 use super::app::App;
@@ -118,6 +119,7 @@ pub fn router(
             door: Arc::clone(door),
             scope: route.scope,
             stays: route.answer.stays(),
+            route: route.path,
         };
         let handler = (route.handler)().layer(from_fn_with_state(at_door, guard));
         router = router.route(route.path, handler);
@@ -131,6 +133,16 @@ pub fn router(
         let answer = async |asked: HeaderMap| file.answer(&asked);
         router = router.route(file.path, get(answer));
     }
+    let paths = tables.iter().copied().flatten().map(|route| {
+        let is_question = RequestObserver::is_question(route.scope, route.answer.stays());
+        (route.path, is_question)
+    });
+    let pages = dashboard::FILES.iter().filter(|_| has_page);
+    let pages = pages.map(|file| (file.path, false));
+    let observer = RequestObserver {
+        net: Arc::clone(&app.net),
+        paths: Arc::new(paths.chain(pages).collect()),
+    };
     let nothing = async || {
         ApiError::NotFound("there is nothing here; /openapi.json says what is where".into())
     };
@@ -139,5 +151,6 @@ pub fn router(
         .fallback(nothing)
         .method_not_allowed_fallback(wrong)
         .layer(from_fn_with_state(Arc::clone(origins), around))
+        .layer(from_fn_with_state(observer, observe))
         .with_state(Arc::clone(app))
 }

@@ -1,5 +1,6 @@
 //! The store's measurements of its own work: events for a meter as they happen, and gauges on request.
 
+use super::batch::RefusedLine;
 use super::error::StoreError;
 use super::line_counts::LineCounts;
 use std::time::{Duration, Instant};
@@ -19,6 +20,26 @@ pub trait Meter: Send + Sync {
     /// A snapshot was reconciled with the known state: how long that took.
     fn reconciled(&self, took: Duration) {
         let _ = took;
+    }
+
+    /// Lines of a batch that could not be taken, and those that a token did not allow; called only if there are some.
+    fn refused(&self, rejected: &[RefusedLine], forbidden: &[RefusedLine]) {
+        let _ = (rejected, forbidden);
+    }
+
+    /// A write has failed: nothing more is written until the store is opened again.
+    fn write_failed(&self, reason: &str) {
+        let _ = reason;
+    }
+
+    /// Older entries were sealed into a block, up to this one.
+    fn sealed(&self, entries: u64, up_to: u64) {
+        let _ = (entries, up_to);
+    }
+
+    /// So many older entries were pruned, which had so many bytes.
+    fn pruned(&self, entries: u64, bytes: u64) {
+        let _ = (entries, bytes);
     }
 
     /// A checkpoint could not be made or saved, or older ones could not be dropped. Nothing is lost: the next opening

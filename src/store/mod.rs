@@ -24,6 +24,7 @@
 //! | `byte_budget` | how many bytes may wait for the writer |
 //! | `line_counts` | the counts of receipts |
 //! | `caution` | conditions that the owner should know before more is recorded |
+//! | `upkeep` | whether it is looked after: what is not sealed, the last backup |
 //! | `meter`, `error` | the store's measurements of its own work; why a call fails |
 //! | `options`, `opening`, `read_only` | how a store is opened and closed, also one that cannot be written |
 //!
@@ -53,6 +54,7 @@ mod rejects;
 mod retained;
 mod seal;
 mod shared;
+mod upkeep;
 mod writer;
 
 pub use crate::log::engine::Durability;
@@ -90,6 +92,7 @@ pub use reject_reason::may_be_retried;
 pub use rejects::KeptRejects;
 #[doc(hidden)]
 pub use seal::{Compacted, SealedBlocks};
+pub use upkeep::Unsealed;
 pub use writer::pruner::{Pruned, Retained};
 #[doc(hidden)]
 pub use writer::sealer::BlockSize;

@@ -68,7 +68,16 @@ impl StoreShared {
     }
 
     pub fn poison_with(&self, error: &StoreError) {
-        held(&self.poisoned).get_or_insert_with(|| error.to_string());
+        self.poison_once(error.to_string());
+    }
+
+    /// The first reason counts.
+    fn poison_once(&self, reason: String) {
+        let mut poisoned = held(&self.poisoned);
+        if poisoned.is_none() {
+            self.options.meter.write_failed(&reason);
+            *poisoned = Some(reason);
+        }
     }
 
     /// Notes a lost checkpoint. It is derived data: without it more of the log is read again, and nothing is lost.
@@ -86,7 +95,7 @@ impl Drop for PoisonOnPanic {
         if std::thread::panicking() {
             let thread = std::thread::current();
             let name = thread.name().unwrap_or("a thread of the writer");
-            held(&self.0.poisoned).get_or_insert_with(|| format!("{name} has panicked"));
+            self.0.poison_once(format!("{name} has panicked"));
         }
     }
 }

@@ -97,14 +97,16 @@ async fn every_route_asks_for_the_scope_that_it_says() {
             } else {
                 TokenScope::Read
             };
-            let unknown = (
-                401,
-                format!("a valid token with the scope \"{scope}\" is needed"),
-            );
-            assert_eq!(ask(None).await, unknown, "{path}");
-            assert_eq!(ask(Some("abc.def.ghi")).await, unknown, "{path}");
-            let expired = tokens.make(&[scope], None, 0);
-            assert_eq!(ask(Some(&expired)).await, unknown, "{path}");
+            let unknown = |why: &str| {
+                let needed = format!("a valid token with the scope \"{scope}\" is needed: {why}");
+                (401, needed)
+            };
+            assert_eq!(ask(None).await, unknown("there is none"), "{path}");
+            let no_jwt = unknown("this one is no JWT");
+            assert_eq!(ask(Some("abc.def.ghi")).await, no_jwt, "{path}");
+            let expired = tokens.make(&[scope], None, -4_000);
+            let ago = unknown("this one expired 4 s ago");
+            assert_eq!(ask(Some(&expired)).await, ago, "{path}");
             let foreign = tokens.make(&[other], None, 60_000);
             assert_eq!(
                 ask(Some(&foreign)).await,

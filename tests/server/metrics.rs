@@ -28,7 +28,7 @@ async fn figures(served: &Served) -> BTreeMap<String, f64> {
     let lines = got.body.lines().filter(|line| !line.starts_with('#'));
     let figures = lines.map(|line| {
         let (name, value) = line.rsplit_once(' ').unwrap();
-        let name = name.strip_prefix("rollbook_").unwrap();
+        let name = name.strip_prefix("rollbook_").unwrap_or(name);
         (name.to_owned(), value.parse().unwrap())
     });
     figures.collect()
@@ -131,5 +131,118 @@ async fn the_lag_is_that_of_the_subscriber_furthest_behind() {
     soon(caught_up).await;
     quick.close().await;
     slow.close().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_process_disk_requests_and_upkeep() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = served(dir.path()).await;
+    let is = figures(&served).await;
+    assert!(!is.contains_key("last_backup_timestamp_seconds"));
+    assert!(!is.contains_key("oldest_unsealed_timestamp_seconds"));
+    served
+        .post("/v1/events", &join("room", "ana", 1_000))
+        .await
+        .expect(200);
+    served.get("/v1/who?channel=attic").await.expect(404);
+    served.get("/v1/who/what/ever?x=y").await.expect(404);
+    served.get("/v1/backup").await.expect(200);
+    let is = figures(&served).await;
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(is[&format!("build_info{{version=\"{version}\"}}")], 1.0);
+    for (route, code) in [("/v1/events", 200), ("/v1/who", 404), ("other", 404)] {
+        let name = format!("requests_total{{route=\"{route}\",code=\"{code}\"}}");
+        assert_eq!(is.get(&name), Some(&1.0), "{name}: {is:#?}");
+    }
+    assert_eq!(is["tokens_refused_total{reason=\"expired\"}"], 0.0);
+    assert_eq!(is["unsealed_entries"], 1.0);
+    assert!(is["disk_free_bytes"] > 0.0 && is["disk_free_bytes"] <= is["disk_bytes"]);
+    let began = is["process_start_time_seconds"];
+    for name in [
+        "oldest_unsealed_timestamp_seconds",
+        "last_backup_timestamp_seconds",
+    ] {
+        assert!(is[name] > 1.7e9, "{name}: {is:#?}");
+    }
+    assert!(began > 1.7e9 && began <= is["last_backup_timestamp_seconds"] + 60.0);
+    assert!(is["process_cpu_seconds_total"] > 0.0);
+    assert!(is["process_resident_memory_bytes"] > 1e6);
+    assert!(is["process_open_fds"] >= 4.0 && is["process_open_fds"] <= is["process_max_fds"]);
+    for file in ["rollbook.rules.yml", "grafana-dashboard.json"] {
+        let path = format!("{}/examples/deploy/{file}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+        let known = |name: &str| is.keys().any(|key| key.split('{').next() == Some(name));
+        let mut seen = 0;
+        for word in words {
+            let of_store = word.strip_prefix("rollbook_");
+            let Some(name) = of_store.or(word.starts_with("process_").then_some(word)) else {
+                continue;
+            };
+            let there =
+                known(name) || known(&format!("{}_count", name.trim_end_matches("_bucket")));
+            assert!(there, "{file} has {word}, which is no metric");
+            seen += 1;
+        }
+        assert!(seen > 10, "{file}: {seen}");
+    }
+    // The time of the backup outlives the server.
+    drop(served.stop().await);
+    let again = self::served(dir.path()).await;
+    let known = figures(&again).await["last_backup_timestamp_seconds"];
+    assert_eq!(known, is["last_backup_timestamp_seconds"]);
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_formats_have_the_same_figures() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = served(dir.path()).await;
+    let get = async |accept: &str| {
+        served
+            .ask("GET", "/metrics", &[("accept", accept)], "")
+            .await
+    };
+    let open =
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1";
+    for (accept, kind) in [
+        (
+            open,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        ),
+        (
+            "*/*",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        ),
+        ("text/plain", "text/plain; version=0.0.4; charset=utf-8"),
+        (
+            "text/plain;q=0.9, application/openmetrics-text;q=0.2",
+            "text/plain; version=0.0.4; charset=utf-8",
+        ),
+    ] {
+        assert_eq!(get(accept).await.kind, kind, "{accept}");
+    }
+    let names = |text: &str| {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let names = lines.map(|line| line.rsplit_once(' ').unwrap().0.to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let (open, plain) = (get(open).await.body, get("text/plain").await.body);
+    assert_eq!(names(&open), names(&plain));
+    assert!(open.ends_with("# EOF\n") && !plain.contains("# EOF") && !plain.contains("# UNIT"));
+    // Each figure of the plain format belongs to the type that stands above it.
+    let mut typed = String::new();
+    for line in plain.lines() {
+        if let Some(of) = line.strip_prefix("# TYPE ") {
+            typed = of.split(' ').next().unwrap().to_owned();
+        } else if !line.starts_with('#') {
+            assert!(line.starts_with(&typed), "{line} below {typed}");
+        }
+    }
+    assert!(
+        plain.contains("# TYPE rollbook_entries_appended_total counter\n"),
+        "{plain}"
+    );
     served.stop().await;
 }

@@ -36,8 +36,8 @@ impl Running {
         let says = self::said(running.child.stderr.take().unwrap());
         while running.address.is_empty() {
             let line = says.recv_timeout(DEADLINE).unwrap();
-            let address = line.strip_prefix("listening on http://");
-            running.address = address.unwrap_or_default().to_owned();
+            let address = line.split_once("listening on http://");
+            running.address = address.map_or("", |(_, address)| address).to_owned();
             running.said.push(line);
         }
         running.says = Some(says);
@@ -93,7 +93,7 @@ async fn it_serves_the_owner_at_a_socket_and_leaves_in_order() {
     assert_eq!(heard[0]["channel"], "room");
     let (status, said) = running.stop(&folder);
     assert_eq!(status, Some(0), "{said:?}");
-    assert!(said[0].starts_with("no tokens are asked for"), "{said:?}");
+    assert!(said[0].contains("no tokens are asked for"), "{said:?}");
     assert!(!socket.exists());
     assert_eq!(folder.ask(&["channels"])[0]["entries"], 1);
 }
@@ -159,9 +159,15 @@ async fn a_hangup_has_the_secrets_read_again() {
     ] {
         std::fs::write(&old, text).unwrap();
         kill_process(Pid::from_child(&running.child), Signal::HUP).unwrap();
-        let line = running.says.as_ref().unwrap().recv_timeout(DEADLINE);
-        let line = line.unwrap();
-        assert!(line.contains("SIGHUP") && line.contains(says), "{line}");
+        let line = loop {
+            let line = running.says.as_ref().unwrap().recv_timeout(DEADLINE);
+            let line = line.unwrap();
+            if line.contains("SIGHUP") {
+                break line;
+            }
+            running.said.push(line);
+        };
+        assert!(line.contains(says), "{line}");
         running.said.push(line);
         assert_eq!(status(&running, &by_old).await, 401);
         assert_eq!(status(&running, &by_new).await, 200);

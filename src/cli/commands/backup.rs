@@ -117,7 +117,10 @@ fn write(
             };
             let written = holding.store().backup(&mut sink, since, going);
             let written = written.map(drop).map_err(|error| unmade(data, error));
-            written.and_then(|()| holding.close(data))
+            written.and_then(|()| {
+                holding.store().note_backup();
+                holding.close(data)
+            })
         }
         #[cfg(feature = "client")]
         QueryBackend::Server(server) => {

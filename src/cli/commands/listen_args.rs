@@ -1,8 +1,8 @@
 //! Listening for clients: the options of all commands that serve, and the steps from opening the address until the
 //! last connection ends. What is served is decided by the command.
 
-use super::failure;
 use super::token::secret;
+use super::{failure, notify};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::interrupt;
 use crate::cli::progress::say;
@@ -12,7 +12,6 @@ use crate::server::{Config, Listener, PageOrigin, serve, socket};
 use crate::store::Store;
 use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use std::io::IsTerminal;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,10 +19,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 /// Who may come in, and how.
 #[derive(Debug, Clone, Args)]
@@ -64,12 +59,11 @@ pub struct Listening {
 const LEAVE: Duration = Duration::from_secs(1);
 
 impl ListenArgs {
-    /// Prepares to listen at `address`, which the user gave with `option`, and starts logging.
+    /// Prepares to listen at `address`, which the user gave with `option`.
     ///
     /// # Errors
     /// When the address, keys or certificate cannot be used, or the address is open to the network without tokens.
-    pub fn open(&self, option: &str, address: &str, verbose: u8) -> Result<Listening, Failure> {
-        log_from(verbose);
+    pub fn open(&self, option: &str, address: &str) -> Result<Listening, Failure> {
         Ok(Listening {
             at: address.to_owned(),
             addresses: self.addresses(option, address)?,
@@ -154,10 +148,20 @@ impl ListenArgs {
     /// Reloads at each SIGHUP.
     async fn read_at(self, mut hangup: Signal, tokens: Option<TokenVerifier>, tls: Option<Tls>) {
         while hangup.recv().await.is_some() {
+            notify::reloading();
             match self.read_again(tokens.as_ref(), tls.as_ref()) {
-                Ok(()) => tracing::info!("SIGHUP: keys and certificate are read again"),
-                Err(what) => tracing::error!("SIGHUP: the old keys and certificate stay: {what}"),
+                Ok(()) => tracing::info!(
+                    event = "keys_read",
+                    "SIGHUP: keys and certificate are read again"
+                ),
+                Err(what) => {
+                    tracing::error!(
+                        event = "keys_kept",
+                        "SIGHUP: the old keys and certificate stay: {what}"
+                    );
+                }
             }
+            notify::ready();
         }
     }
 }
@@ -201,7 +205,18 @@ impl Listening {
                 );
             }
             let scheme = if self.tls.is_some() { "https" } else { "http" };
-            say(&format!("listening on {scheme}://{address}"));
+            let (version, head, tokens) = (env!("CARGO_PKG_VERSION"), store.head(), config.tokens.is_some());
+            let folder = data.display();
+            tracing::info!(
+                event = "started",
+                version,
+                %folder,
+                head,
+                tokens,
+                "rollbook {version} serves the store in {folder}, whose last entry is {head}"
+            );
+            tracing::info!(event = "listening", "listening on {scheme}://{address}");
+            notify::ready();
             let listeners = [Listener::Tcp(listener, self.tls)].into_iter().chain(owner);
             serve(Arc::clone(&store), listeners.collect(), config, shutdown)
                 .await
@@ -210,6 +225,10 @@ impl Listening {
         runtime.shutdown_timeout(LEAVE);
         let closed = store.close();
         served?;
+        if store.failure().is_none() && closed.is_ok() {
+            let head = store.head();
+            tracing::info!(event = "stopped", head, "stopped; the last entry is {head}");
+        }
         match store.failure() {
             Some(reason) => Err(Failure::new(Exit::Failed, reason)),
             None => closed.map_err(|error| failure(data, error)),
@@ -219,25 +238,6 @@ impl Listening {
 
 fn failed(what: &str, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format!("{what}: {error}"))
-}
-
-/// Logs this program's events, not those of its libraries: they contain details of requests that must stay private.
-fn log_from(verbose: u8) {
-    let level = match verbose {
-        0 => LevelFilter::INFO,
-        1 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
-    };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
-    // A subscriber that is already installed stays.
-    let _ = tracing_subscriber::registry()
-        .with(lines)
-        .with(own)
-        .try_init();
 }
 
 /// Raises the limit of open files to the system's maximum: each connection needs one.
@@ -260,9 +260,11 @@ fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
         listen_for(SignalKind::interrupt())?,
     );
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        let signal = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        notify::stopping();
+        tracing::info!(event = "stopping", signal, "{signal}: stopping");
     })
 }

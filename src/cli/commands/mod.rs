@@ -19,9 +19,13 @@ pub mod history;
 pub mod ingest;
 #[cfg(feature = "server")]
 pub mod listen_args;
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod log_args;
 pub mod man;
 pub mod migrate;
 pub mod missed;
+#[cfg(feature = "server")]
+mod notify;
 pub mod prune;
 pub mod rebuild;
 #[cfg(feature = "client")]

@@ -1,6 +1,7 @@
 //! `record`: follows a live feed, and records it.
 
 use super::forward_args::{self, ForwardArgs, address};
+use super::log_args::{self, LogArgs};
 use super::write_args::{self, WriteArgs};
 use super::{caution, failure};
 use crate::cli::exit::{Exit, Failure};
@@ -67,6 +68,9 @@ pub struct RecordArgs {
     /// How lines are taken.
     #[command(flatten)]
     pub taking: WriteArgs,
+    /// How the log is written.
+    #[command(flatten)]
+    pub log: LogArgs,
     /// Where lines are sent, instead of into a data directory.
     #[command(flatten)]
     pub sending: ForwardArgs,
@@ -83,6 +87,7 @@ pub(in crate::cli) fn run(
     args: &RecordArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
+    log_args::start(args.log.log_format, everywhere.verbose)?;
     let start = Instant::now();
     let data = everywhere.data.as_path();
     let feed = args.feed(&everywhere.tokens)?;
@@ -219,22 +224,42 @@ async fn told_to_stop(mut int: Signal, mut term: Signal) -> bool {
 
 /// Reports an event of the connection.
 fn tell(place: &str, news: &RecordEvent<'_>) {
-    let place = shown(place);
-    let line = match news {
-        RecordEvent::Up => format!("{place}: connected"),
-        RecordEvent::Down(over) => format!("{place}: {}", shown(&over.why)),
-        RecordEvent::Refused(error) => format!("{place}: no connection: {}", shown(&error.why)),
-        RecordEvent::NoToken(error) => format!("no token: {}", shown(&error.to_string())),
-        RecordEvent::Renewed => "token renewed".to_owned(),
-        RecordEvent::RenewalRefused(why) => format!("the new token was refused: {}", shown(why)),
+    match news {
+        RecordEvent::Up => {
+            tracing::info!(event = "feed_connected", feed = place, "{place}: connected");
+        }
+        RecordEvent::Down(over) => {
+            let why = &over.why;
+            tracing::warn!(event = "feed_lost", feed = place, "{place}: {why}");
+        }
+        RecordEvent::Refused(error) => {
+            let why = &error.why;
+            tracing::warn!(
+                event = "feed_refused",
+                feed = place,
+                "{place}: no connection: {why}"
+            );
+        }
+        RecordEvent::NoToken(error) => tracing::error!(event = "no_token", "no token: {error}"),
+        RecordEvent::Renewed => tracing::info!(event = "token_renewed", "token renewed"),
+        RecordEvent::RenewalRefused(why) => {
+            tracing::warn!(event = "token_refused", "the new token was refused: {why}");
+        }
         RecordEvent::Noted(note) => match note.is_up() {
-            Some(false) => format!("link down ({})", note.reason.unwrap_or_default()),
-            Some(true) => return,
-            None => format!("token {}", note.state),
+            Some(false) => {
+                let reason = note.reason.unwrap_or_default();
+                tracing::warn!(event = "link_down", reason, "link down ({reason})");
+            }
+            Some(true) => {}
+            None => {
+                let state = note.state;
+                tracing::info!(event = "token_noted", state, "token {state}");
+            }
         },
-        RecordEvent::Rest(ms) => format!("once more in {}", span(*ms)),
-    };
-    say(&line);
+        RecordEvent::Rest(ms) => {
+            tracing::info!(event = "rest", ms, "once more in {}", span(*ms));
+        }
+    }
 }
 
 fn refused(error: &FeedError) -> Failure {

@@ -40,6 +40,7 @@ use tokio::runtime::Builder;
 #[cfg(feature = "server")]
 use {
     super::listen_args::ListenArgs,
+    super::log_args::{self, LogFormat},
     crate::cli::answers::open_store,
     crate::server::{Config, Play},
 };
@@ -274,7 +275,8 @@ impl ReplayArgs {
             let what = "--serve plays a feed in Agora's shape; --as has nothing to say there";
             return Err(Failure::new(Exit::Usage, what));
         }
-        let reception = self.doors.open("--serve", address, verbose)?;
+        log_args::start(LogFormat::Text, verbose)?;
+        let reception = self.doors.open("--serve", address)?;
         let store = open_store(data)?;
         if let Some(channel) = &filter.channel {
             let known = store.expect_channel(channel);

@@ -1,6 +1,7 @@
 //! `serve`: serves the store over HTTP and WebSockets, until a signal asks it to stop.
 
 use super::listen_args::ListenArgs;
+use super::log_args::{self, LogArgs};
 use super::prune::age;
 use super::write_args::WriteArgs;
 use super::{caution, failure, serve_check};
@@ -41,6 +42,9 @@ pub struct ServeArgs {
     /// Who may come in.
     #[command(flatten)]
     pub doors: ListenArgs,
+    /// How the log is written.
+    #[command(flatten)]
+    pub log: LogArgs,
     /// How lines are taken and kept.
     #[command(flatten)]
     pub taking: WriteArgs,
@@ -54,9 +58,16 @@ pub(in crate::cli) fn run(
 ) -> Result<(), Failure> {
     let (data, verbose) = (everywhere.data.as_path(), everywhere.verbose);
     if args.check {
-        return serve_check::run(data, (&args.doors, &args.listen), settings, output);
+        let problem = log_args::filter(verbose).err();
+        return serve_check::run(
+            data,
+            (&args.doors, &args.listen),
+            (settings, problem),
+            output,
+        );
     }
-    let reception = args.doors.open("--listen", &args.listen, verbose)?;
+    log_args::start(args.log.log_format, verbose)?;
+    let reception = args.doors.open("--listen", &args.listen)?;
     let metrics = Metrics::new();
     let mut options = Options::default()
         .durability(args.taking.durability())

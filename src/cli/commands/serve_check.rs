@@ -22,7 +22,7 @@ use std::path::Path;
 pub(super) fn run(
     data: &Path,
     (doors, listen): (&ListenArgs, &str),
-    settings: &[SettingRow],
+    (settings, log): (&[SettingRow], Option<Failure>),
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let mut list = output.list(SettingsTable::default());
@@ -37,6 +37,7 @@ pub(super) fn run(
         problems.extend(unbound(listen, in_use));
     }
     problems.extend(unusable(data, state));
+    problems.extend(log);
     let mut problems = problems.into_iter();
     let Some(first) = problems.next() else {
         say("the server can be started with these settings");

@@ -6,7 +6,11 @@ use crate::domain::time::Millis;
 use crate::ingest::WritePermissions;
 use crate::server::api_error::ApiError;
 use crate::server::net::crowd::Client;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use crate::server::refusal::TokenRefusal;
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::net::IpAddr;
@@ -115,18 +119,19 @@ impl Access {
     /// # Errors
     /// 403 when the token lacks the scope, or does not allow the channel.
     pub fn demand(&self, scope: TokenScope, channel: Option<&str>) -> Result<(), ApiError> {
-        let lacks = |what: String| Err(ApiError::Forbidden(format!("the token {what}")));
+        let lacks = |why, what: String| Err(ApiError::Lacks(why, what));
         if !self
             .scopes
             .iter()
             .any(|&has| has == scope || has == TokenScope::Admin)
         {
-            return lacks(format!("lacks the scope \"{scope}\""));
+            return lacks(TokenRefusal::Scope, format!("lacks the scope \"{scope}\""));
         }
         match channel {
-            Some(channel) if !self.sees(Some(channel)) => {
-                lacks(format!("does not allow the channel \"{channel}\""))
-            }
+            Some(channel) if !self.sees(Some(channel)) => lacks(
+                TokenRefusal::Channel,
+                format!("does not allow the channel \"{channel}\""),
+            ),
             _ => Ok(()),
         }
     }
@@ -135,7 +140,9 @@ impl Access {
     /// 403 when the token does not allow this observer.
     pub fn demand_observer(&self, observer: &str) -> Result<(), ApiError> {
         let allowed = self.reach.observer(observer);
-        allowed.map_err(|what| ApiError::Forbidden(format!("the token does not allow {what}")))
+        allowed.map_err(|what| {
+            ApiError::Lacks(TokenRefusal::Observer, format!("does not allow {what}"))
+        })
     }
 
     /// # Errors
@@ -143,8 +150,9 @@ impl Access {
     pub fn demand_all_channels(&self) -> Result<(), ApiError> {
         match self.reach.channels {
             None => Ok(()),
-            Some(_) => Err(ApiError::Forbidden(
-                "the token does not allow all channels".into(),
+            Some(_) => Err(ApiError::Lacks(
+                TokenRefusal::Channel,
+                "does not allow all channels".into(),
             )),
         }
     }
@@ -335,23 +343,39 @@ impl TokenVerifier {
         TokenVerifier(Arc::new(RwLock::new(Keys { keys, rules })))
     }
 
-    fn access(&self, token: &str, now: Millis) -> Option<Access> {
+    fn access(&self, token: &str, now: Millis) -> Result<Access, TokenRefusal> {
+        decode_header(token).map_err(|_| TokenRefusal::Malformed)?;
         let read = {
             let Keys { keys, rules } = &*self.0.read().unwrap_or_else(PoisonError::into_inner);
+            let mut refusal = TokenRefusal::Signature;
             let mut read = keys
                 .iter()
                 .map(|key| decode::<TokenClaims>(token, key, rules));
-            read.find_map(Result::ok)?
+            let valid = read.find_map(|read| match read {
+                Ok(read) => Some(read),
+                Err(error) => {
+                    // With several keys, what a matching one finds counts.
+                    match refused(&error) {
+                        TokenRefusal::Signature => {}
+                        further => refusal = further,
+                    }
+                    None
+                }
+            });
+            valid.ok_or(refusal)?
         };
         // RFC 7515, 4.1.11: refuse a token with a critical extension that is not understood. None is understood here.
         if read.header.crit.is_some() {
-            return None;
+            return Err(TokenRefusal::Critical);
         }
         let claims = read.claims;
         let expires_at = claims.exp.saturating_mul(1_000);
         let begins_at = claims.nbf.unwrap_or(0).saturating_mul(1_000);
-        if now >= expires_at || now < begins_at {
-            return None;
+        if now >= expires_at {
+            return Err(TokenRefusal::Expired(now.saturating_sub(expires_at)));
+        }
+        if now < begins_at {
+            return Err(TokenRefusal::NotYet(begins_at.saturating_sub(now)));
         }
         // A scope of a later version is not known here, and is ignored.
         let scopes = claims.scope.iter().filter_map(|word| word.parse().ok());
@@ -359,7 +383,7 @@ impl TokenVerifier {
             Some(subject) => blake3::keyed_hash(&SUBJECT, subject.as_bytes()),
             None => blake3::hash(token.as_bytes()),
         };
-        Some(Access {
+        Ok(Access {
             holder: Some(holder.into()),
             scopes: scopes.collect(),
             reach: WritePermissions {
@@ -368,6 +392,17 @@ impl TokenVerifier {
             },
             expires_at: Some(expires_at),
         })
+    }
+}
+
+/// Why a key does not accept a token whose head can be read.
+fn refused(error: &Error) -> TokenRefusal {
+    match error.kind() {
+        ErrorKind::InvalidSignature => TokenRefusal::Signature,
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidKeyFormat => TokenRefusal::Algorithm,
+        // The claims are read only behind a signature that is right.
+        ErrorKind::Json(_) | ErrorKind::MissingRequiredClaim(_) => TokenRefusal::Claims,
+        _ => TokenRefusal::Malformed,
     }
 }
 
@@ -408,8 +443,9 @@ impl AuthPolicy {
             }
             AuthPolicy::Owner | AuthPolicy::OwnerReads | AuthPolicy::Loopback(_) => Access::full(),
             AuthPolicy::Tokens(keeper) => token
+                .ok_or(TokenRefusal::Missing)
                 .and_then(|token| keeper.access(token, now))
-                .ok_or(ApiError::Unknown(scope.word()))?,
+                .map_err(|why| ApiError::Unknown(scope.word(), why))?,
         };
         access.demand(scope, channel)?;
         Ok(access)
@@ -429,6 +465,10 @@ pub struct AuthContext {
     pub scope: TokenScope,
     /// The one channel that the request is about, if any.
     pub channel: Option<String>,
+    /// The observer that the request names, if any.
+    pub observer: Option<String>,
+    /// The path of the request's route.
+    pub route: &'static str,
 }
 
 impl AuthContext {

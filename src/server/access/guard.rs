@@ -24,6 +24,8 @@ pub struct Guard {
     pub scope: Option<TokenScope>,
     /// Whether the answer continues until one side ends it.
     pub stays: bool,
+    /// The path.
+    pub route: &'static str,
 }
 
 /// Passes a request on with its [`AuthContext`], or refuses it.
@@ -37,6 +39,7 @@ pub async fn guard(
         door,
         scope,
         stays,
+        route,
     } = guard;
     let asked = GuardedRequest::take(request.uri_mut());
     let Some(scope) = scope else {
@@ -62,6 +65,8 @@ pub async fn guard(
         door,
         scope,
         channel: asked.channel,
+        observer: asked.observer,
+        route,
     });
     Ok(next.run(request).await)
 }
@@ -71,6 +76,7 @@ pub async fn guard(
 struct GuardedRequest {
     token: Option<String>,
     channel: Option<String>,
+    observer: Option<String>,
 }
 
 impl GuardedRequest {
@@ -84,6 +90,7 @@ impl GuardedRequest {
             match &*name {
                 "access_token" => asked.token = Some(value.into_owned()),
                 "channel" => asked.channel = Some(value.into_owned()),
+                "observer" => asked.observer = Some(value.into_owned()),
                 _ => {}
             }
         }

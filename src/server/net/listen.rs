@@ -141,7 +141,10 @@ impl Acceptor {
                 }
                 (_, Err(error)) => {
                     // Probably out of file descriptors: wait until other connections have ended.
-                    tracing::warn!("a connection could not be accepted: {error}");
+                    tracing::warn!(
+                        event = "accept_failed",
+                        "a connection could not be accepted: {error}"
+                    );
                     sleep(Duration::from_millis(100)).await;
                 }
                 (Err(_), _) => return,
@@ -180,8 +183,8 @@ async fn serve(stream: ClientStream, router: Router, guest: ConnectionGuard, hou
         ClientStream::Tcp(stream, Some(tls)) => match timeout(HEAD_MAX, tls.greet(stream)).await {
             Ok(Ok(Greeted::Tls(stream))) => talk(stream, router, guest, house).await,
             Ok(Ok(Greeted::Plain(stream))) => talk(stream, speak_tls(), guest, house).await,
-            Ok(Err(error)) => tracing::debug!("no TLS: {error}"),
-            Err(_) => tracing::debug!("no TLS: the handshake took too long"),
+            Ok(Err(error)) => tracing::debug!(event = "no_tls", "no TLS: {error}"),
+            Err(_) => tracing::debug!(event = "no_tls", "no TLS: the handshake took too long"),
         },
     }
 }
@@ -221,6 +224,6 @@ async fn talk(
         }
     };
     if let Err(error) = done {
-        tracing::debug!("a connection broke off: {error}");
+        tracing::debug!(event = "broke_off", "a connection broke off: {error}");
     }
 }

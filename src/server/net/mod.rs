@@ -8,12 +8,14 @@
 //! | `shared` | the clock, limits, metrics and the stop signal, which all connections share |
 //! | `upgrade` | upgrades to WebSockets, with the sizes of their buffers |
 //! | `session` | the common part of all sockets: pings, renewals of tokens, the close handshake |
+//! | `connection_log` | what the log says of a socket or stream |
 //! | `crowd` | clients, and limited numbers of places for them |
 //! | `patience` | time limits for slow clients |
 //!
 //! Nothing here calls the store, or knows lines, entries or routes. Of [`access`](super::access) the sessions know what a
 //! token allows, since it may expire or be renewed while a socket is open.
 
+pub(super) mod connection_log;
 pub(super) mod crowd;
 pub(super) mod listen;
 pub(super) mod patience;

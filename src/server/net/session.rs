@@ -4,11 +4,13 @@
 //! A socket's own code waits for [`SocketSession::event`] besides its own work, and passes the event to
 //! [`SocketSession::meet`]. Waiting is cancel-safe, `meet` is not.
 
+use super::connection_log::ConnectionLog;
 use super::listen::ConnectionGuard;
 use super::shared::NetShared;
 use crate::domain::time::Millis;
 use crate::limits;
 use crate::server::access::auth::{Access, AuthContext};
+use crate::server::api_error::ApiError;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::{FutureExt, SinkExt};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,8 @@ pub mod code {
     pub const DONE: u16 = 1000;
     /// The server stops.
     pub const AWAY: u16 = 1001;
+    /// A close frame without a code.
+    pub const NO_CODE: u16 = 1005;
     /// The peer violated the WebSocket protocol.
     pub const NO_PROTOCOL: u16 = 1002;
     /// A text is not UTF-8.
@@ -53,8 +57,9 @@ pub struct SocketSession {
     pinged: Instant,
     /// Cancelled when a newer connection replaces this one.
     over: CancellationToken,
+    log: ConnectionLog,
     /// Counts the connection as open.
-    _guest: ConnectionGuard,
+    guest: ConnectionGuard,
 }
 
 /// An event of a socket.
@@ -122,13 +127,14 @@ impl SocketSession {
         let now = Instant::now();
         SocketSession {
             socket,
+            log: ConnectionLog::begin(&pass, guest.address()),
             warn_at: warning(&pass.access, net.now()),
             net,
             pass,
             heard: now,
             pinged: now,
             over: CancellationToken::new(),
-            _guest: guest,
+            guest,
         }
     }
 
@@ -194,6 +200,8 @@ impl SocketSession {
                     },
                     Message::Close(frame) => {
                         let code = frame.map(|frame| frame.code);
+                        let reason = "the client has closed it";
+                        self.log.ends(code.or(Some(code::NO_CODE)), reason);
                         // Sends the close frame that the library has prepared as the answer.
                         let _ = timeout(FAREWELL_MAX, self.socket.flush()).await;
                         return SocketOutcome::Gone {
@@ -217,7 +225,10 @@ impl SocketSession {
             SocketEvent::Expired => {
                 return SocketOutcome::End(code::EXPIRED, "the token has expired");
             }
-            SocketEvent::Quiet if self.heard.elapsed() >= self.net.bounds.silence => Err(PeerLost),
+            SocketEvent::Quiet if self.heard.elapsed() >= self.net.bounds.silence => {
+                self.log.ends(None, "nothing was heard of the client");
+                return SocketOutcome::Gone { in_order: false };
+            }
             SocketEvent::Quiet => {
                 self.pinged = Instant::now();
                 self.send(Message::Ping(axum::body::Bytes::new())).await
@@ -255,11 +266,17 @@ impl SocketSession {
                     reason: None,
                 }
             }
-            Err(fault) => TokenNews {
-                state: "refused",
-                in_ms: None,
-                reason: Some(fault.to_string()),
-            },
+            Err(fault) => {
+                if let ApiError::Unknown(_, why) | ApiError::Lacks(why, _) = &fault {
+                    let address = self.guest.address();
+                    self.net.metrics.refused(*why, self.pass.route, address);
+                }
+                TokenNews {
+                    state: "refused",
+                    in_ms: None,
+                    reason: Some(fault.to_string()),
+                }
+            }
         };
         self.say(&news).await
     }
@@ -306,6 +323,7 @@ impl SocketSession {
 
     /// Sends a close frame, and waits briefly for the peer's: unread data from the peer could make it lose ours.
     pub async fn close(mut self, code: u16, reason: &'static str) {
+        self.log.ends(Some(code), reason);
         let frame = CloseFrame {
             code,
             reason: reason.into(),

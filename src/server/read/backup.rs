@@ -38,6 +38,10 @@ pub async fn backup(
     tokio::task::spawn_blocking(move || {
         let _place = place;
         let sent = written(&store, since.as_ref(), &sender).and_then(|spool| send(spool, &sender));
+        if sent.is_ok() {
+            store.note_backup();
+            tracing::info!(event = "backup_sent", "a backup was sent whole");
+        }
         if let Err(error) = sent {
             // Without a reader nobody waits for it.
             let _ = sender.blocking_send(Err(error));
@@ -57,7 +61,7 @@ pub async fn backup(
             None => Err(io::Error::other("the backup broke off")),
         };
         if let Err(error) = &piece {
-            tracing::error!("a backup broke off: {error}");
+            tracing::error!(event = "backup_failed", "a backup broke off: {error}");
         }
         Some((piece, reader))
     });

@@ -59,7 +59,7 @@ pub async fn forward<S: MessageStream>(
                 break (code::FAILED, "past retention: what comes next was pruned");
             }
             Err(StreamEnd::Failed(fault)) => {
-                tracing::error!("{fault}");
+                tracing::error!(event = "request_failed", "{fault}");
                 break (code::FAILED, "the log cannot be read");
             }
         }

@@ -2,12 +2,13 @@
 //! A client may subscribe to a channel before its first event, and waits for it.
 
 use super::entry_stream::{EntryStream, StreamItem};
-use super::forward::{MessageStream, forward};
+use super::forward::{MessageStream, StreamEnd, forward};
 use super::hub::LiveEntry;
 use crate::query::params::SubscribeParams;
 use crate::server::access::auth::AuthContext;
 use crate::server::api_error::ApiError;
 use crate::server::app::App;
+use crate::server::net::connection_log::ConnectionLog;
 use crate::server::net::listen::ConnectionGuard;
 use crate::server::net::session::SocketSession;
 use crate::server::net::upgrade::{Speaker, Upgrade};
@@ -87,11 +88,18 @@ pub async fn stream(
     }
     expect_behind(&app, &pass, filter.after_seq).await?;
     let tail = EntryStream::new(Arc::clone(&app), pass.client.clone(), filter);
+    let log = ConnectionLog::begin(&pass, guest.address());
     let events = stream::unfold(
-        (tail, app, pass, guest),
-        async |(mut tail, app, pass, guest)| {
-            let piece = events(&mut tail, &app, &pass).await?;
-            Some((Ok::<_, ApiError>(piece), (tail, app, pass, guest)))
+        (tail, app, pass, guest, log),
+        async |(mut tail, app, pass, guest, mut log)| {
+            let piece = match events(&mut tail, &app, &pass).await {
+                Ok(piece) => piece,
+                Err(reason) => {
+                    log.ends(None, reason);
+                    return None;
+                }
+            };
+            Some((Ok::<_, ApiError>(piece), (tail, app, pass, guest, log)))
         },
     );
     let kind = [
@@ -101,8 +109,12 @@ pub async fn stream(
     Ok((kind, Body::from_stream(events)).into_response())
 }
 
-/// The next events; `None` when the stream ends.
-async fn events(tail: &mut EntryStream, app: &App, pass: &AuthContext) -> Option<Bytes> {
+/// The next events, or why the stream ends.
+async fn events(
+    tail: &mut EntryStream,
+    app: &App,
+    pass: &AuthContext,
+) -> Result<Bytes, &'static str> {
     let expired = async {
         match pass.access.expires_at() {
             Some(at) => app.net.clock.until(at).await,
@@ -111,12 +123,14 @@ async fn events(tail: &mut EntryStream, app: &App, pass: &AuthContext) -> Option
     };
     tokio::select! {
         biased;
-        () = app.net.stop.cancelled() => None,
-        () = expired => None,
+        () = app.net.stop.cancelled() => Err("the server stops"),
+        () = expired => Err("the token has expired"),
         said = timeout(HEARTBEAT, tail.next()) => match said {
-            Err(_) => Some(Bytes::from_static(b":\n\n")),
-            Ok(Err(_)) => None,
-            Ok(Ok(StreamItem::Live(seq))) => Some(format!("id: {seq}\ndata: {}\n\n", live(seq)).into()),
+            Err(_) => Ok(Bytes::from_static(b":\n\n")),
+            Ok(Err(StreamEnd::TooSlow)) => Err("too slow"),
+            Ok(Err(StreamEnd::Failed(_))) => Err("the log cannot be read"),
+            Ok(Err(StreamEnd::Done | StreamEnd::Closed)) => Err("the server stops"),
+            Ok(Ok(StreamItem::Live(seq))) => Ok(format!("id: {seq}\ndata: {}\n\n", live(seq)).into()),
             Ok(Ok(StreamItem::Items(items))) => {
                 // Each line has its seq and its frame beside it. A string that grows would take twice as much.
                 let bytes: usize = items.iter().map(|item| item.json.len() + 48).sum();
@@ -125,7 +139,7 @@ async fn events(tail: &mut EntryStream, app: &App, pass: &AuthContext) -> Option
                     let (seq, json) = (item.delivered.entry.seq, &item.json);
                     text.push_str(&format!("id: {seq}\ndata: {json}\n\n"));
                 }
-                Some(text.into())
+                Ok(text.into())
             }
         },
     }

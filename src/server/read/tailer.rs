@@ -81,7 +81,10 @@ impl LogTailer {
             let hub = Closed(hub);
             let done = run(&store, cursor, &hub.0, &called);
             if let Err(error) = done {
-                tracing::error!("entries are no longer delivered: {error}");
+                tracing::error!(
+                    event = "delivery_failed",
+                    "entries are no longer delivered: {error}"
+                );
             }
         };
         let thread = std::thread::Builder::new()
@@ -182,7 +185,15 @@ impl ChangedCounts {
             updated,
         } = std::mem::take(self);
         if let Some((seq, channel)) = snapshot {
-            tracing::debug!(seq, channel, ?joined, ?left, ?updated, "snapshot");
+            tracing::debug!(
+                event = "snapshot",
+                seq,
+                channel,
+                ?joined,
+                ?left,
+                ?updated,
+                "snapshot"
+            );
         }
     }
 }

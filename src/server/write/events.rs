@@ -134,7 +134,7 @@ impl TakenBody {
             None => StatusCode::OK,
         };
         if let Some(ApiError::Failed(what)) = &fault {
-            tracing::error!("{what}");
+            tracing::error!(event = "request_failed", "{what}");
         }
         let answer = IngestResponse {
             error: fault.map(|fault| fault.to_string()),

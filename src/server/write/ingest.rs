@@ -55,7 +55,7 @@ pub async fn ingest(
         match SocketIngest::begin(app, client, who).await {
             Ok(intake) => intake.run(session, place).await,
             Err(fault) => {
-                tracing::error!("{fault}");
+                tracing::error!(event = "request_failed", "{fault}");
                 session.close(code::FAILED, "the log cannot be read").await;
             }
         }
@@ -195,7 +195,10 @@ impl SocketIngest {
         if self.spoken
             && let Err(fault) = self.record_end(what).await
         {
-            tracing::error!("the end of a connection could not be recorded: {fault}");
+            tracing::error!(
+                event = "request_failed",
+                "the end of a connection could not be recorded: {fault}"
+            );
         }
         drop(place);
         if let IngestEnd::Says(code, reason) = ending {
@@ -288,7 +291,7 @@ impl SocketIngest {
             }
         });
         let done = self.submit(read.batch).await.map_err(|fault| {
-            tracing::error!("{fault}");
+            tracing::error!(event = "request_failed", "{fault}");
             IngestEnd::Says(code::FAILED, "nothing more is written")
         })?;
         self.waiting_bytes += bytes;
@@ -331,7 +334,10 @@ impl SocketIngest {
         done: Result<BatchOutcome, oneshot::error::RecvError>,
     ) -> Result<(), IngestEnd> {
         let receipt = done.unwrap_or_else(|_| Err(ended())).map_err(|error| {
-            tracing::error!("lines could not be recorded: {error}");
+            tracing::error!(
+                event = "request_failed",
+                "lines could not be recorded: {error}"
+            );
             IngestEnd::Says(code::FAILED, "nothing more is written")
         })?;
         let mut refused: Vec<&RefusedLine> = receipt.rejected.iter().collect();

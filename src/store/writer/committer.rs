@@ -95,7 +95,11 @@ impl Committer {
         for (reply, receipt) in all.drain(..).flat_map(|decided| decided.replies) {
             let outcome = match &poison {
                 None => {
-                    self.shared.options.meter.committed(&receipt.tally);
+                    let meter = &self.shared.options.meter;
+                    meter.committed(&receipt.tally);
+                    if receipt.tally.rejected + receipt.tally.forbidden > 0 {
+                        meter.refused(&receipt.rejected, &receipt.forbidden);
+                    }
                     Ok(receipt)
                 }
                 Some(reason) => Err(RecordError::Poisoned(reason.clone())),

@@ -190,6 +190,8 @@ impl StoreShared {
         plan.pruned.retained = self.retained();
         log.engine().trim(next)?;
         drop_pruned(log, frame)?;
+        let Pruned { entries, bytes, .. } = plan.pruned;
+        self.options.meter.pruned(entries, bytes);
         Ok(plan.pruned)
     }
 

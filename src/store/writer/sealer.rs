@@ -194,8 +194,10 @@ impl StoreShared {
         state.read_back(log, block.clone())?;
         *sealing = Some(state);
         let next = block.next();
+        let (entries, up_to) = (block.header.entries, sealed_up_to(&block.header));
         log.blocks().publish(block);
         log.engine().trim(next)?;
+        self.options.meter.sealed(entries, up_to);
         Ok(true)
     }
 
