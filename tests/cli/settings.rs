@@ -236,3 +236,44 @@ fn no_secret_is_shown() {
         "{all}"
     );
 }
+
+#[test]
+fn the_sample_has_every_key_and_can_be_used() {
+    let folder = folder!();
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/deploy/rollbook.toml");
+    let port = ["--listen", "127.0.0.1:0"];
+    check(&folder, &[], &[&["--config", sample], &port[..]].concat()).ok();
+    let sample = std::fs::read_to_string(sample).unwrap();
+    let mut command = Cli::described();
+    command.build();
+    let serve = command.find_subcommand("serve").unwrap();
+    // Keys that exclude each other, or need files, are tried for their names only.
+    let files = [
+        "auth-secret-file",
+        "auth-public-key",
+        "tls-cert",
+        "tls-key",
+        "token-file",
+        "token-command",
+    ];
+    let mut all = String::new();
+    for key in serve.get_arguments().filter_map(key) {
+        let begins = format!("{key} = ");
+        let line = sample.lines().map(|line| line.trim_start_matches("# "));
+        let line = line.filter(|line| line.starts_with(&begins)).last();
+        let line = line.unwrap_or_else(|| panic!("{key} is not in the sample"));
+        if !files.contains(&key) {
+            all.push_str(line);
+            all.push('\n');
+        }
+    }
+    let file = folder.file("all.toml", &all);
+    let rows = check(&folder, &[], &[&["--config", &file], &port[..]].concat())
+        .ok()
+        .lines();
+    let of_file = rows
+        .iter()
+        .filter(|row| row["source"].as_str().unwrap().starts_with(&file));
+    // The address was typed, and the data directory is in a variable.
+    assert_eq!(of_file.count(), all.lines().count() - 3, "{rows:?}");
+}
