@@ -6,6 +6,7 @@
 //! | [`semantics`] | What does each input mean, and what follows from it? |
 //! | [`files`] | Which files can be read, and what becomes of a bad line? |
 //! | [`server`] | What does `rollbook serve` offer, and what are its limits? |
+//! | [`operating`] | How is a server kept running: settings, log, metrics, backups? |
 //! | [`architecture`] | How is the program built, and where is it changed? |
 //! | [`evidence`] | What was tried, what was measured, and what was decided where the sources say nothing? |
 
@@ -17,6 +18,9 @@ pub mod files {}
 
 #[doc = include_str!("server.md")]
 pub mod server {}
+
+#[doc = include_str!("operating.md")]
+pub mod operating {}
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
