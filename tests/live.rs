@@ -6,9 +6,10 @@ use rollbook::domain::entry::Rules;
 use rollbook::domain::event::Connection;
 use rollbook::feed::{self, Defaults};
 use rollbook::log::Progress;
-use rollbook::store::{Batch, BatchLine, LineCounts, Meter};
+use rollbook::store::{Batch, BatchLine, BlockSize, LineCounts, Meter};
 use rollbook::{Options, Store};
 use rollbook_support as support;
+use rollbook_support::engine::FaultyJournal;
 use rollbook_support::program::folder;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -172,6 +173,71 @@ fn the_writers_work_can_be_measured() {
     );
     assert_eq!((gauges.observers, gauges.connected), (1, 0));
     assert_eq!(store.failure(), None);
+}
+
+/// Notes what an operator should know.
+#[derive(Default)]
+struct Upkeep(Mutex<Vec<String>>);
+
+impl Meter for Upkeep {
+    fn write_failed(&self, reason: &str) {
+        self.0.lock().unwrap().push(format!("failed: {reason}"));
+    }
+
+    fn sealed(&self, entries: u64, up_to: u64) {
+        let sealed = format!("sealed {entries} up to {up_to}");
+        self.0.lock().unwrap().push(sealed);
+    }
+
+    fn pruned(&self, entries: u64, _bytes: u64) {
+        self.0.lock().unwrap().push(format!("pruned {entries}"));
+    }
+}
+
+#[test]
+fn sealing_pruning_and_backups_can_be_watched() {
+    let folder = folder!();
+    let meter = Arc::new(Upkeep::default());
+    let options = support::options().meter(Arc::clone(&meter) as Arc<dyn Meter>);
+    let store = Store::open(folder.path("store"), options).unwrap();
+    assert_eq!(store.unsealed().unwrap().oldest, None);
+    take(&store, batch(Connection::Up, &[SNAPSHOT], 1));
+    let first = store.head();
+    take(&store, batch(Connection::Up, &[JOIN], 2));
+    let unsealed = store.unsealed().unwrap();
+    assert_eq!(unsealed.entries, store.head());
+    assert!(unsealed.oldest.is_some());
+    store.seal(BlockSize { least: 1, most: 1 }).unwrap();
+    let unsealed = store.unsealed().unwrap();
+    assert_eq!(unsealed.entries, store.head() - first);
+    store.prune(i64::MAX).unwrap();
+    let said = meter.0.lock().unwrap().clone();
+    assert_eq!(
+        said,
+        [
+            format!("sealed {first} up to {first}"),
+            format!("pruned {first}")
+        ]
+    );
+    assert_eq!(store.last_backup(), None);
+    store.note_backup();
+    assert!(store.last_backup().is_some());
+}
+
+#[test]
+fn a_failed_write_is_reported_once() {
+    let meter = Arc::new(Upkeep::default());
+    let engine = FaultyJournal::new();
+    engine.panic_on_sync();
+    let options = support::options().meter(Arc::clone(&meter) as Arc<dyn Meter>);
+    let store = Store::on(Box::new(engine), options).unwrap();
+    for _ in 0..2 {
+        let handed_over = store.submit(batch(Connection::Up, &[JOIN], 1));
+        assert!(handed_over.and_then(|ticket| ticket.wait()).is_err());
+    }
+    let said = meter.0.lock().unwrap().clone();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("panicked"), "{said:?}");
 }
 
 #[test]

@@ -260,7 +260,8 @@ fn the_sample_has_every_key_and_can_be_used() {
     for key in serve.get_arguments().filter_map(key) {
         let begins = format!("{key} = ");
         let line = sample.lines().map(|line| line.trim_start_matches("# "));
-        let line = line.filter(|line| line.starts_with(&begins)).last();
+        let mut line = line;
+        let line = line.rfind(|line| line.starts_with(&begins));
         let line = line.unwrap_or_else(|| panic!("{key} is not in the sample"));
         if !files.contains(&key) {
             all.push_str(line);
