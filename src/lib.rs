@@ -9,8 +9,9 @@
 //! ```
 //!
 //! One way, no loops. The [guide] has a page for each subject: [what each input means](guide::semantics),
-//! [files](guide::files), [the server](guide::server), [how the program is built](guide::architecture) (its rooms, its
-//! invariants, the way of one event file by file), and [what was tried](guide::evidence).
+//! [files](guide::files), [recipes for an export](guide::recipes), [the server](guide::server),
+//! [how the program is built](guide::architecture) (its rooms, its invariants, the way of one event file by file), and
+//! [what was tried](guide::evidence).
 //!
 //! # As a library
 //!

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`semantics`] | What does each input mean, and what follows from it? |
 //! | [`files`] | Which files can be read, and what becomes of a bad line? |
+//! | [`recipes`] | How do DuckDB, Polars and pandas answer questions from an export? |
 //! | [`server`] | What does `rollbook serve` offer, and what are its limits? |
 //! | [`operating`] | How is a server kept running: settings, log, metrics, backups? |
 //! | [`architecture`] | How is the program built, and where is it changed? |
@@ -15,6 +16,9 @@ pub mod semantics {}
 
 #[doc = include_str!("files.md")]
 pub mod files {}
+
+#[doc = include_str!("recipes.md")]
+pub mod recipes {}
 
 #[doc = include_str!("server.md")]
 pub mod server {}
