@@ -277,3 +277,8 @@ pub const UPLINK_LINES_MAX: usize = 16_384;
 
 /// Differences of an open gap that `missed` lists, of those that a source has sent so far.
 pub const MISSED_COLLECTED_SHOWN_MAX: usize = 10;
+
+/// Lanes that `timeline` draws; it says how many more there are.
+pub const TIMELINE_LANES_MAX: usize = 200;
+/// Columns of a timeline: for each of them `who` is asked once.
+pub const TIMELINE_COLUMNS_MAX: usize = 240;

@@ -202,6 +202,15 @@ impl<'a> QueryBackend<'a> {
         })
     }
 
+    /// From when on nothing was pruned, where older entries were; of a server, as its last answer says.
+    pub fn retained(&self) -> Option<Millis> {
+        match self {
+            QueryBackend::Store(_, store) => store.retained().map(|retained| retained.from),
+            #[cfg(feature = "client")]
+            QueryBackend::Server(server) => server.retained().map(|at| at.0),
+        }
+    }
+
     /// Passes each answer to `each`, until that fails.
     ///
     /// # Errors
@@ -218,18 +227,17 @@ impl<'a> QueryBackend<'a> {
         };
         let now = now();
         question.check(now).map_err(|error| misread(&error))?;
-        let retained = match self {
+        match self {
             QueryBackend::Store(data, store) => {
                 let asked = question.ask(store, now, &mut take);
                 asked.map_err(|error| failure(data, error))?;
-                store.retained().map(|retained| retained.from)
             }
             #[cfg(feature = "client")]
             QueryBackend::Server(server) => {
                 server.ask(Q::ROUTE, question, take).map_err(unanswered)?;
-                server.retained().map(|at| at.0)
             }
         };
+        let retained = self.retained();
         say_retained(retained.filter(|&from| question.begins_before(from, now)));
         done
     }

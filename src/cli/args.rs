@@ -2,7 +2,8 @@
 
 use super::commands::{
     attendance, backup, bench, compact, completions, export, forget, gaps, history, ingest, man,
-    missed, prune, rejects, replay, restore, schema, sessions, simulate, stats, verify, who,
+    missed, prune, rejects, replay, restore, schema, sessions, simulate, stats, timeline, verify,
+    who,
 };
 #[cfg(feature = "server")]
 use super::commands::{serve, token};
@@ -56,6 +57,8 @@ pub enum Command {
     Sessions(sessions::SessionsArgs),
     /// How many, at most, how long
     Stats(stats::StatsArgs),
+    /// The stays of a channel as lanes in time, drawn with characters or as an SVG file
+    Timeline(timeline::TimelineArgs),
     /// Who was there at a time or at appointments: first in, last out, for how long, late or not
     Attendance(attendance::AttendanceArgs),
     /// When nobody watched a channel
@@ -129,6 +132,7 @@ impl Command {
             | Command::Sessions(_)
             | Command::Stats(_)
             | Command::Attendance(_)
+            | Command::Timeline(_)
             | Command::Gaps(_)
             | Command::Backup(_)
             | Command::Health(_)

@@ -18,11 +18,14 @@ pub mod output;
 pub mod progress;
 pub mod schedule;
 pub mod settings;
+pub mod spark;
 pub mod style;
 pub mod tables;
 pub mod text;
+pub mod timeline;
 #[cfg(feature = "client")]
 pub mod token_source_args;
+pub mod width;
 
 use args::{Cli, Command};
 use exit::{Exit, Failure};
@@ -74,6 +77,7 @@ fn run(cli: &Cli, output: &mut Output<'_>) -> Result<(), Failure> {
         Command::Missed(args) => missed::run(everywhere, args, output),
         Command::Sessions(args) => sessions::run(everywhere, args, output),
         Command::Stats(args) => stats::run(everywhere, args, output),
+        Command::Timeline(args) => timeline::run(everywhere, args, output),
         Command::Attendance(args) => attendance::run(everywhere, args, output),
         Command::Gaps(args) => gaps::run(everywhere, args, output),
         Command::Channels => channels::run(everywhere, output),

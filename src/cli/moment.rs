@@ -34,6 +34,13 @@ impl WallClock {
         self.wall(time).map(|wall| wall.date())
     }
 
+    /// What the clock on the wall shows, as if that were UTC, in ms.
+    #[must_use]
+    pub fn wall_ms(self, time: Time) -> Option<Millis> {
+        self.wall(time)
+            .map(|wall| wall.and_utc().timestamp_millis())
+    }
+
     /// The time of day, with its date unless that is `known`, that is, printed above.
     #[must_use]
     pub fn clock(self, time: Time, known: Option<NaiveDate>, fine: Fine) -> String {
@@ -59,6 +66,13 @@ impl WallClock {
     #[must_use]
     pub fn heading(self, utc: &'static str, local: &'static str) -> &'static str {
         if self.0.is_some() { local } else { utc }
+    }
+
+    /// The name of the zone.
+    #[must_use]
+    pub fn zone_name(self) -> String {
+        self.0
+            .map_or_else(|| "UTC".to_owned(), |zone| zone.to_string())
     }
 
     /// The line below a table that names the zone.

@@ -126,6 +126,23 @@ impl<'w> Output<'w> {
         done.map_err(|error| Failure::output(&error))
     }
 
+    /// How tables are drawn.
+    #[must_use]
+    pub fn style(&self) -> TerminalStyle {
+        self.view
+    }
+
+    /// Draws a picture of characters, in any format: there is no other form of it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn picture(
+        &mut self,
+        draw: impl FnOnce(&mut dyn Write, &TerminalStyle) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        draw(&mut *self.sink, &self.view).map_err(|error| Failure::output(&error))
+    }
+
     /// Starts a list. `table` draws its rows as a table. The list must be ended by [`ListOutput::finish`].
     pub fn list<T: ExportRow, B: Table<T>>(&mut self, table: B) -> ListOutput<'_, T, B> {
         let sink = &mut *self.sink;
@@ -142,7 +159,6 @@ impl<'w> Output<'w> {
     }
 
     /// Writes one line unchanged, in any format: for data with its own format (`replay`). For a terminal it is
-    /// escaped.
     /// escaped.
     ///
     /// # Errors

@@ -52,13 +52,35 @@ fn is_unsafe(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0001}')
 }
 
+/// A name for a table: as [`shown`], and isolated if it has letters that are written from right to left, so that they do
+/// not turn round the times beside it.
+#[must_use]
+pub fn name(name: &str) -> Cow<'_, str> {
+    let name = shown(name);
+    if name.contains(is_right_to_left) {
+        return Cow::Owned(format!("{ISOLATE}{name}{ISOLATE_END}"));
+    }
+    name
+}
+
+/// Begins an isolate, in the direction of its first letter.
+pub const ISOLATE: char = '\u{2068}';
+/// Ends it.
+pub const ISOLATE_END: char = '\u{2069}';
+
+/// Whether it is a letter of a script that is written from right to left, such as Hebrew or Arabic.
+fn is_right_to_left(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}'
+        | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+}
+
 /// A member: its user, and its connection if the source reports one.
 #[must_use]
 pub fn member(user: &str, connection: &str) -> String {
     if connection.is_empty() {
-        shown(user).into_owned()
+        name(user).into_owned()
     } else {
-        format!("{} · {}", shown(user), shown(connection))
+        format!("{} · {}", name(user), name(connection))
     }
 }
 

@@ -21,6 +21,7 @@ mod replay;
 mod resume;
 mod retention;
 mod settings;
+mod timeline;
 mod times;
 mod trace;
 mod unfit;

@@ -1,6 +1,7 @@
-//! Runs the commands of the README's live section unchanged: one shell session, in a folder like a fresh clone.
+//! What the README shows: its pictures in text are what the program prints, and the commands of its live section run
+//! unchanged, as one shell session in a folder like a fresh clone.
 
-use rollbook_support::program::DEADLINE;
+use rollbook_support::program::{self, DEADLINE, folder};
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -119,4 +120,34 @@ fn the_commands_of_the_live_section_run_as_they_stand() {
     assert!(gaps.len() >= 2, "{out}");
     gaps.dedup();
     assert_eq!(gaps.len(), 1, "{out}");
+}
+
+/// The commands with the first words of the lines behind which their output stands.
+const SHOWN: [(&[&str], &str); 2] = [
+    (
+        &["--format", "table", "missed", "studio-7"],
+        "The first command answers:",
+    ),
+    (
+        &["timeline", "studio-7", "--topic", "chat"],
+        "The same evening in the terminal",
+    ),
+];
+
+#[test]
+fn what_the_readme_shows_is_what_the_program_prints() {
+    let folder = folder!();
+    folder.ingest(
+        include_str!("../../examples/weak-network-evening.jsonl"),
+        &[],
+    );
+    for (args, before) in SHOWN {
+        let (_, behind) = README.split_once(before).unwrap();
+        let shown = behind.split("\n```text\n").nth(1).unwrap();
+        let shown = shown.split("```").next().unwrap();
+        let mut command = folder.program(args);
+        command.env("COLUMNS", "80");
+        let printed = program::run(command).ok().out;
+        assert_eq!(shown, printed, "\n{printed}");
+    }
 }

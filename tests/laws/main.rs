@@ -11,6 +11,7 @@ mod retention;
 mod rules;
 mod sealed;
 mod store;
+mod timeline;
 
 use rollbook_support::feeds::Tape;
 

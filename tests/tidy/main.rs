@@ -292,6 +292,8 @@ fn each_library_has_its_one_place() {
         ("crc32fast::", &["src/log/engine/files.rs"]),
         ("oorandom::", &["src/sim/rng.rs"]),
         ("comfy_table::", &["src/cli"]),
+        ("unicode_width::", &["src/cli/width.rs"]),
+        ("unicode_segmentation::", &["src/cli/width.rs"]),
         ("clap::", &["src/cli"]),
         ("indicatif::", &["src/cli"]),
         (

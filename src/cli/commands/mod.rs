@@ -41,6 +41,7 @@ mod serve_check;
 pub mod sessions;
 pub mod simulate;
 pub mod stats;
+pub mod timeline;
 #[cfg(feature = "server")]
 pub mod token;
 pub mod verify;

@@ -14,6 +14,7 @@ mod schema;
 mod settings;
 mod simulation;
 mod summary;
+mod timeline;
 mod who;
 
 pub use bench::BenchTable;
@@ -27,6 +28,7 @@ pub use schema::SchemaTable;
 pub use settings::SettingsTable;
 pub use simulation::SimulationTable;
 pub use summary::{ingest, verify};
+pub use timeline::{LANE_COLUMNS_MIN, LaneLabels, timeline};
 pub use who::who;
 
 use super::style::TerminalStyle;
