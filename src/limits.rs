@@ -282,3 +282,5 @@ pub const MISSED_COLLECTED_SHOWN_MAX: usize = 10;
 pub const TIMELINE_LANES_MAX: usize = 200;
 /// Columns of a timeline: for each of them `who` is asked once.
 pub const TIMELINE_COLUMNS_MAX: usize = 240;
+/// Channels and topics of which `stats --every` draws a line of bars, or a chart; it says how many more there are.
+pub const STATS_CHARTS_MAX: usize = 40;

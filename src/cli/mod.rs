@@ -20,6 +20,7 @@ pub mod schedule;
 pub mod settings;
 pub mod spark;
 pub mod style;
+pub mod svg;
 pub mod tables;
 pub mod text;
 pub mod timeline;

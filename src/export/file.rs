@@ -6,6 +6,7 @@ use super::parquet::ParquetRows;
 use super::record::{Csv, CsvStyle, ExportRow, json_line};
 use crate::store::StoreError;
 use flate2::write::GzEncoder;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -174,6 +175,33 @@ fn write_file<T: ExportRow>(
     progress: &mut dyn FnMut(u64) -> bool,
     feed: impl FnOnce(&mut dyn FnMut(&T) -> bool) -> Result<(), ExportError>,
 ) -> Result<u64, ExportError> {
+    exchange(file, existing, |beside| {
+        write_rows(format, beside, (file, progress), feed)
+    })
+}
+
+/// Writes a file of any other content, such as a picture.
+///
+/// # Errors
+/// [`ExportError`] when it cannot be written. Then there is no new file, and an existing one is unchanged.
+#[doc(hidden)]
+pub fn write_whole(file: &Path, existing: Existing, content: &[u8]) -> Result<(), ExportError> {
+    exchange(file, existing, |mut beside| {
+        beside
+            .write_all(content)
+            .map_err(|error| ExportError::File {
+                path: file.to_owned(),
+                error,
+            })
+    })
+}
+
+/// Fills a file beside the one that is asked for, and lets it take its place.
+fn exchange<R>(
+    file: &Path,
+    existing: Existing,
+    fill: impl FnOnce(&File) -> Result<R, ExportError>,
+) -> Result<R, ExportError> {
     if existing == Existing::Keep && file.exists() {
         return Err(ExportError::Exists(file.to_owned()));
     }
@@ -185,14 +213,14 @@ fn write_file<T: ExportRow>(
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let beside = new_file(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-    let rows = write_rows(format, beside.as_file(), (file, progress), feed)?;
+    let filled = fill(beside.as_file())?;
     beside.as_file().sync_all().map_err(failed)?;
     let renamed = match existing {
         Existing::Keep => beside.persist_noclobber(file),
         Existing::Replace => beside.persist(file),
     };
     match renamed {
-        Ok(_) => Ok(rows),
+        Ok(_) => Ok(filled),
         Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => {
             Err(ExportError::Exists(file.to_owned()))
         }

@@ -33,7 +33,7 @@ use std::path::Path;
 
 pub use file::{Existing, ExportError};
 #[doc(hidden)]
-pub use file::{ExportFormat, ExportTarget, FileCompression, RowFormat};
+pub use file::{ExportFormat, ExportTarget, FileCompression, RowFormat, write_whole};
 
 /// What to export.
 #[derive(Debug, Clone)]

@@ -271,6 +271,9 @@ fn figures_of_one_channel_fit_a_narrow_terminal() {
 ────────────────────────────────────────────────────────────────────────────
 night  2023-11-14 22:13:22      5      1       0     +4 -3     4  33 s
 night  22:13:22                 5      1       0     +4 -3     4  33 s
+
+the most at once, from 2023-11-14 22:13 (UTC), 1 h a character
+night  █  4
 "#;
     assert_eq!(table, expected, "\n{table}");
     let table = list(

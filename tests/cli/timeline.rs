@@ -174,3 +174,121 @@ fn lines_fit_the_terminal() {
         assert!(text.contains("210 members"), "{text}");
     }
 }
+
+/// Whether tags are closed in the order in which they were opened, and nothing of a name became a tag.
+fn well_formed(svg: &str) -> usize {
+    let mut open = Vec::new();
+    let mut tags = 0;
+    for tag in svg.split('<').skip(1) {
+        let (tag, text) = tag.split_once('>').unwrap();
+        assert!(
+            !text.contains(['>', '"']) || open.last() == Some(&"style"),
+            "{text}"
+        );
+        for entity in text.split('&').skip(1) {
+            let known = ["amp;", "lt;", "gt;", "quot;", "#39;"];
+            assert!(
+                known.iter().any(|known| entity.starts_with(known)),
+                "{text}"
+            );
+        }
+        tags += 1;
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name));
+        } else if !tag.ends_with('/') {
+            open.push(tag.split(' ').next().unwrap());
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+    tags
+}
+
+const HOSTILE: &str = r#"{"t":"snapshot","channel":"<b>&\"room","topics":{"<script>":[{"user":"a'b\u0007\uffff"},{"user":"سارة"}]},"ts":1000}
+{"t":"link","state":"down","ts":2000}
+{"t":"link","state":"up","ts":8000}
+{"t":"snapshot","channel":"<b>&\"room","topics":{"<script>":[{"user":"]]>"}]},"ts":9000}
+"#;
+
+#[test]
+fn pictures_are_whole_and_name_what_they_show() {
+    let folder = folder!();
+    folder.ingest(EVENING, &[]);
+    folder.ingest(HOSTILE, &[]);
+    let channels = ["studio-7", "<b>&\"room"];
+    for (channel, commands) in channels.iter().flat_map(|channel| {
+        let lanes = vec!["timeline", channel];
+        let peaks = vec!["stats", channel, "--every", "1s"];
+        [(channel, lanes), (channel, peaks)]
+    }) {
+        let args = [&commands[..], &["--svg", "picture.svg", "--force"]].concat();
+        let ran = folder.run(&args).ok();
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));
+        let svg = std::fs::read_to_string(folder.path("picture.svg")).unwrap();
+        assert!(well_formed(&svg) > 20, "{svg}");
+        for part in [
+            "<title id=\"title\">",
+            "<desc id=",
+            "prefers-color-scheme:dark",
+            "role=\"img\"",
+        ] {
+            assert!(svg.contains(part), "{part}");
+        }
+        // Nothing is loaded from elsewhere.
+        let links = svg.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+        assert!(
+            !links.contains("http") && !links.contains("href"),
+            "{links}"
+        );
+        if *channel == "studio-7" {
+            assert!(svg.contains("studio-7") && svg.contains("gesture"), "{svg}");
+        } else {
+            assert!(svg.contains("&lt;b&gt;&amp;"), "{svg}");
+            assert!(!svg.contains('\u{7}') && !svg.contains('\u{ffff}'), "{svg}");
+        }
+    }
+}
+
+#[test]
+fn a_picture_replaces_no_file_unless_it_may() {
+    let folder = folder!();
+    folder.ingest(EVENING, &[]);
+    let file = folder.file("there.svg", "mine");
+    for args in [&["timeline", "studio-7"][..], &["stats", "--every", "1h"]] {
+        let ran = folder.run(&[args, &["--svg", &file]].concat()).fails(1);
+        assert!(
+            ran.err.contains("is there already") && ran.err.contains("--force"),
+            "{}",
+            ran.err
+        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+        folder
+            .run(&[args, &["--svg", "no/such/folder.svg"]].concat())
+            .fails(1);
+    }
+    folder.run(&["stats", "--svg", "new.svg"]).fails(2);
+    folder
+        .run(&["stats", "--every", "1h", "--by", "user", "--svg", "new.svg"])
+        .fails(2);
+    folder.run(&["timeline", "studio-7", "--force"]).fails(2);
+    assert!(!folder.path("new.svg").exists());
+}
+
+/// More intervals than a chart has room for: the most of all of them is still there.
+#[test]
+fn a_long_series_keeps_its_peak() {
+    let folder = folder!();
+    folder.ingest(EVENING, &[]);
+    for every in ["1s", "7s", "1m", "30m"] {
+        let text = folder
+            .run(&["--format", "table", "stats", "studio-7", "--every", every])
+            .ok()
+            .out;
+        let bars: Vec<&str> = text.lines().rev().take(4).collect();
+        let mut most = Vec::new();
+        for line in bars.iter().rev() {
+            assert!(line.contains('█') && line.chars().count() <= 80, "{line}");
+            most.push(line.rsplit(' ').next().unwrap());
+        }
+        assert_eq!(most, ["19", "12", "6", "3"], "{text}");
+    }
+}

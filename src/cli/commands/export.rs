@@ -321,7 +321,7 @@ impl ExportArgs {
     }
 }
 
-fn export_failure(data: &Path, error: ExportError) -> Failure {
+pub(super) fn export_failure(data: &Path, error: ExportError) -> Failure {
     match error {
         ExportError::Store(error) => failure(data, error),
         ExportError::Format(_) => Failure::new(Exit::Usage, error.to_string()),

@@ -26,6 +26,7 @@ pub mod migrate;
 pub mod missed;
 #[cfg(feature = "server")]
 mod notify;
+pub mod picture;
 pub mod prune;
 pub mod rebuild;
 #[cfg(feature = "client")]

@@ -1,14 +1,20 @@
 //! `stats`: how many, at most, how long.
 
+use super::picture::PictureArgs;
 use crate::cli::answers::{QueryBackend, UsersQuestion};
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
+use crate::cli::moment::WallClock;
 use crate::cli::output::Output;
+use crate::cli::svg;
 use crate::cli::tables::{StatsTable, UsersTable};
+use crate::cli::timeline::series::PeakCharts;
+use crate::limits::STATS_CHARTS_MAX;
 use crate::query::params::{ByParam, StatsParams};
 use crate::query::time::{Span, When};
 use clap::{Args, ValueEnum};
+use std::path::Path;
 
 /// `stats`.
 #[derive(Debug, Args)]
@@ -16,6 +22,7 @@ use clap::{Args, ValueEnum};
   rollbook stats studio-7
   rollbook stats studio-7 --topic chat --from -24h --every 1h
   rollbook stats studio-7 --by user --every 1d --zone Europe/Berlin
+  rollbook stats studio-7 --every 15m --svg evening.svg
   rollbook stats --format csv > figures.csv
 ")]
 pub struct StatsArgs {
@@ -39,6 +46,9 @@ pub struct StatsArgs {
     /// As the log was known at this moment
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub known_at: Option<When>,
+    /// Where a picture goes: of how many were present in each stretch
+    #[command(flatten)]
+    pub picture: PictureArgs,
 }
 
 /// Whose figures.
@@ -73,6 +83,9 @@ pub(in crate::cli) fn run(
         known_at: args.known_at,
         zone: everywhere.zone,
     };
+    if let Some(file) = &args.picture.svg {
+        return draw(everywhere, args, &question, file);
+    }
     let (one_channel, series) = (args.channel.is_some(), args.every.is_some());
     if args.by.is_some() {
         let mut list = output.list(UsersTable::new(one_channel, series, everywhere.zone));
@@ -83,4 +96,26 @@ pub(in crate::cli) fn run(
     let mut list = output.list(StatsTable::new(one_channel, series, everywhere.zone));
     QueryBackend::of(everywhere)?.each(&question, |line| list.row(line))?;
     list.finish()
+}
+
+/// Draws how many were present in each stretch.
+fn draw(
+    everywhere: &GlobalArgs,
+    args: &StatsArgs,
+    question: &StatsParams,
+    file: &Path,
+) -> Result<(), Failure> {
+    let Some(every) = args.every.filter(|_| args.by.is_none()) else {
+        let failure = Failure::new(Exit::Usage, "--svg draws a series of the figures of all");
+        return Err(failure.hint("--every 15m names the stretches; --by user has no picture"));
+    };
+    let mut charts = PeakCharts::new(STATS_CHARTS_MAX);
+    QueryBackend::of(everywhere)?.each(question, |row| {
+        charts.add(row);
+        Ok(())
+    })?;
+    let title = args.channel.as_deref().unwrap_or("all channels");
+    let wall = WallClock(everywhere.zone);
+    let picture = svg::peaks(title, every.0, &mut charts, wall);
+    args.picture.write(file, &everywhere.data, &picture)
 }

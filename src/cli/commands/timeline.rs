@@ -2,12 +2,14 @@
 //! and `who` for each column.
 
 use super::now;
+use super::picture::PictureArgs;
 use crate::cli::answers::{QueryBackend, typed};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::global_args::GlobalArgs;
 use crate::cli::help::{HELP, at_time};
 use crate::cli::moment::WallClock;
 use crate::cli::output::{Output, OutputFormat};
+use crate::cli::svg;
 use crate::cli::tables::{self, LaneLabels};
 use crate::cli::text::name;
 use crate::cli::timeline::lanes::{LaneKey, Lanes};
@@ -26,6 +28,7 @@ use std::collections::BTreeSet;
 #[command(help_template = HELP, before_help = "Examples:
   rollbook timeline studio-7
   rollbook timeline studio-7 --from -2h --topic chat
+  rollbook timeline studio-7 --svg evening.svg
   rollbook timeline studio-7 --zone Europe/Berlin --from \"2026-05-14 22:30\" --to \"2026-05-14 23:00\"
   rollbook sessions studio-7 --format csv              the same stays, as data
 ", after_help = "A lane is a member, a character a piece of time. It shows what `who --at` answers for the middle of that piece: \
@@ -48,6 +51,9 @@ pub struct TimelineArgs {
     /// As the log was known at this moment
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub known_at: Option<When>,
+    /// Where a picture goes
+    #[command(flatten)]
+    pub picture: PictureArgs,
 }
 
 pub(in crate::cli) fn run(
@@ -55,7 +61,9 @@ pub(in crate::cli) fn run(
     args: &TimelineArgs,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    if !matches!(everywhere.format, None | Some(OutputFormat::Table)) {
+    let wall = WallClock(everywhere.zone);
+    let svg = args.picture.svg.as_deref();
+    if svg.is_none() && !matches!(everywhere.format, None | Some(OutputFormat::Table)) {
         let failure = Failure::new(
             Exit::Usage,
             "a timeline is a picture and has no other format",
@@ -70,7 +78,11 @@ pub(in crate::cli) fn run(
         return output
             .picture(|sink, _| writeln!(sink, "{channel} · nobody is known to have been there"));
     };
-    let wall = WallClock(everywhere.zone);
+    if let Some(file) = svg {
+        let lanes = asked.lanes(&found, TIMELINE_COLUMNS_MAX)?;
+        let picture = svg::lanes(&args.channel, &lanes, wall);
+        return args.picture.write(file, &everywhere.data, &picture);
+    }
     let (labels, columns) = found.labels.fit(&output.style());
     let lanes = asked.lanes(&found, columns)?;
     output.picture(|sink, view| tables::timeline(sink, view, (&args.channel, &lanes, labels, wall)))

@@ -3,9 +3,13 @@
 use super::Table;
 use super::grid::{Column, PagedTable, cell, firm, number, text};
 use crate::cli::moment::{Fine, WallClock, span};
+use crate::cli::spark::spark;
 use crate::cli::style::{TerminalStyle, TextColor};
-use crate::cli::text::{count, many, member, shown};
+use crate::cli::text::{count, many, member, name, shown};
+use crate::cli::timeline::series::PeakCharts;
+use crate::cli::width::{WordCut, columns, cut};
 use crate::domain::time::Millis;
+use crate::limits::STATS_CHARTS_MAX;
 use crate::query::Zone;
 use crate::query::answer::{Session, Stats, Time};
 use crate::query::params::PerParam;
@@ -145,6 +149,7 @@ pub struct StatsTable {
     with_channel: bool,
     clock: WallClock,
     day: Option<NaiveDate>,
+    charts: PeakCharts,
 }
 
 impl StatsTable {
@@ -177,12 +182,64 @@ impl StatsTable {
             with_channel: !one_channel,
             clock,
             day: None,
+            charts: PeakCharts::new(STATS_CHARTS_MAX),
+        }
+    }
+
+    /// How many were present over time, a line for each series.
+    fn sparks(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
+        let (series, left_out) = self.charts.finish();
+        if series.iter().all(|series| series.points().len() < 2) {
+            return Ok(());
+        }
+        let labels: Vec<String> = series
+            .iter()
+            .map(|series| {
+                let topic = series.topic.as_deref().map_or("all".into(), name);
+                let whole = match self.with_channel {
+                    true => format!("{} · {topic}", name(&series.channel)),
+                    false => topic.into_owned(),
+                };
+                cut(&whole, usize::from(view.width) / 4, WordCut::Middle)
+            })
+            .collect();
+        let series = series.to_vec();
+        let wide = labels.iter().map(|label| columns(label)).max();
+        let wide = wide.unwrap_or_default();
+        // Behind the bars there is room for their height.
+        let left = usize::from(view.width).saturating_sub(wide + 2 + 8);
+        let Some(time) = self.charts.span(left.max(1)) else {
+            return Ok(());
+        };
+        let from = self.clock.clock(Time(time.from()), None, Fine::Minutes);
+        let each = span(time.column_ms());
+        writeln!(
+            sink,
+            "\nthe most at once, from {from} ({}), {each} a character",
+            self.clock.zone_name()
+        )?;
+        for (label, series) in labels.iter().zip(&series) {
+            let blank = " ".repeat(wide - columns(label) + 2);
+            let most = series.most();
+            let bars = spark(series.columns(time), most);
+            writeln!(sink, "{label}{blank}{bars}  {}", count(most))?;
+        }
+        match left_out {
+            0 => Ok(()),
+            more => writeln!(
+                sink,
+                "{} without a line here",
+                many(more, "more series is", "more series are")
+            ),
         }
     }
 }
 
 impl Table<Stats> for StatsTable {
     fn row(&mut self, sink: &mut dyn Write, view: &TerminalStyle, row: &Stats) -> io::Result<()> {
+        if row.from.is_some() {
+            self.charts.add(row);
+        }
         let peak = row.peak.map_or("–".into(), |peak| count(peak.count));
         let topic = row.topic.as_deref().map_or("all".into(), shown);
         let whole = if row.topic.is_none() {
@@ -228,6 +285,7 @@ impl Table<Stats> for StatsTable {
 
     fn finish(&mut self, sink: &mut dyn Write, view: &TerminalStyle) -> io::Result<()> {
         self.sheet.flush(sink, view)?;
+        self.sparks(sink, view)?;
         name_zone(sink, self.clock)
     }
 }
